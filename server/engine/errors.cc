@@ -1,0 +1,50 @@
+#include "server/engine/errors.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+constexpr char kReasonUrl[] = "retention/reason";
+constexpr char kFieldUrl[] = "retention/field";
+constexpr char kRetryUrl[] = "retention/retry_delay_ms";
+
+absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
+
+std::string Payload(const absl::Status& status, const char* url) {
+  const auto payload = status.GetPayload(url);
+  return payload.has_value() ? std::string(*payload) : std::string();
+}
+
+}  // namespace
+
+absl::Status InvalidField(std::string_view field, std::string_view description) {
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat(Absl(field), ": ", Absl(description)));
+  status.SetPayload(kReasonUrl, absl::Cord("INVALID_FIELD"));
+  status.SetPayload(kFieldUrl, absl::Cord(Absl(field)));
+  return status;
+}
+
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message) {
+  absl::Status status(code, Absl(message));
+  status.SetPayload(kReasonUrl, absl::Cord(Absl(reason)));
+  return status;
+}
+
+absl::Status QueueFull(absl::Duration delay) {
+  absl::Status status = absl::ResourceExhaustedError("the queue is full; nothing was done");
+  status.SetPayload(kReasonUrl, absl::Cord("QUEUE_FULL"));
+  status.SetPayload(kRetryUrl, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(delay))));
+  return status;
+}
+
+ErrorDetails DetailsOf(const absl::Status& status) {
+  ErrorDetails details{.reason = Payload(status, kReasonUrl), .field = Payload(status, kFieldUrl)};
+  int64_t delay_ms = 0;
+  if (absl::SimpleAtoi(Payload(status, kRetryUrl), &delay_ms)) details.retry_delay = absl::Milliseconds(delay_ms);
+  return details;
+}
+
+}  // namespace retention

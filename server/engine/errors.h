@@ -1,0 +1,35 @@
+// Errors that callers see: a canonical code, a stable reason, and for input the path of the field.
+//
+// Messages and metadata never hold personal data: they name fields and bounds, not values.
+#ifndef RETENTION_SERVER_ENGINE_ERRORS_H_
+#define RETENTION_SERVER_ENGINE_ERRORS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace retention {
+
+// The details that the RPC layer turns into ErrorInfo, BadRequest and RetryInfo.
+struct ErrorDetails {
+  std::string reason;                         // ErrorInfo.reason; empty if the status carries none
+  std::string field;                          // BadRequest field path; empty if it is not about a field
+  std::optional<absl::Duration> retry_delay;  // RetryInfo
+};
+
+// INVALID_ARGUMENT with reason INVALID_FIELD.
+absl::Status InvalidField(std::string_view field, std::string_view description);
+// Any code with a reason, as PBX_UNKNOWN.
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
+// RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
+absl::Status QueueFull(absl::Duration delay);
+
+// The details of `status`, as far as it carries any.
+ErrorDetails DetailsOf(const absl::Status& status);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_ERRORS_H_

@@ -1,0 +1,89 @@
+// The key codec: how rows are named on disk. The bytes are fixed for ever; see FORMAT.md and the golden test.
+//
+// Keys are opaque: they outlive their rows in MANIFEST and LOG, so no personal value may ever be part of one.
+#ifndef RETENTION_STORAGE_KEYS_H_
+#define RETENTION_STORAGE_KEYS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/due_day.h"
+#include "storage/ids.h"
+
+namespace retention {
+
+// Numbers of retention.v1.DataCategory, without its generated header.
+using CategoryNumber = uint8_t;
+
+// A row of family `filed`: day(4, big-endian) | category(1) | pbx(8) | owner(16) | item(16).
+struct FiledKey {
+  DueDay day;
+  CategoryNumber category = 0;
+  PbxId pbx;
+  OwnerId owner;
+  ItemId item;
+
+  static constexpr size_t kBytes = 4 + 1 + PbxId::kBytes + OwnerId::kBytes + ItemId::kBytes;
+  std::string Encode() const;
+  // nullopt if `raw` is not exactly one key.
+  static std::optional<FiledKey> Decode(std::string_view raw);
+  friend bool operator==(const FiledKey&, const FiledKey&) = default;
+};
+
+// Prefixes of `filed` keys, for scans and drops, from coarse to fine.
+std::string FiledPrefix(DueDay day);
+std::string FiledPrefix(DueDay day, CategoryNumber category);
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx);
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& owner);
+
+// The first key after every key with this prefix; empty if there is none.
+std::string PrefixEnd(std::string_view prefix);
+
+// Rows of family `state`, by their first byte.
+std::string FormatKey();                                              // 'V': on-disk format and key ring identity
+std::string PolicyVersionKey();                                       // 'v': version of the policy last in force
+std::string PbxEntryKey(const OwnerId& external);                     // 'P': registry of PBXs
+std::string PbxEntryPrefix();                                         //
+std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);     // 'M': where a meeting's values are filed
+std::string LocatorPrefix(const PbxId& pbx);                          //
+std::string DayCountsKey(DueDay day);                                 // 'N': rows and values of a day
+std::string DayCountsPrefix();                                        //
+std::string DayProgressKey(DueDay day);                               // 'D': how far a day's end has come
+std::string DayProgressPrefix();                                      //
+std::string PurgeMarkKey(DueDay day);                                 // 'U': the day's range holds deleted bytes
+std::string PurgeMarkPrefix();                                        //
+std::string FilesEndKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting);  // 'T': when files end
+std::string FilesEndPrefix();                                         //
+std::string OrderKey(uint64_t sequence);                              // 'O': erasure orders
+std::string OrderPrefix();                                            //
+
+// The parts of a FilesEndKey; nullopt if malformed.
+struct FilesEnd {
+  int64_t instant_us;
+  PbxId pbx;
+  OwnerId meeting;
+};
+std::optional<FilesEnd> DecodeFilesEndKey(std::string_view raw);
+// The meeting of a LocatorKey; nullopt if malformed.
+std::optional<OwnerId> DecodeLocatorKey(std::string_view raw);
+// The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
+std::optional<DueDay> DecodeDayKey(std::string_view raw);
+
+// Family `statistics`: erase_day(4) | cohort_day(4) | table(1). Table 0 is the head, whose presence says "released".
+std::string CubeKey(DueDay erase_day, DueDay cohort_day, uint8_t table);
+std::string CubePrefix(DueDay erase_day, DueDay cohort_day);
+struct CubeKeyParts {
+  DueDay erase_day;
+  DueDay cohort_day;
+  uint8_t table;
+};
+std::optional<CubeKeyParts> DecodeCubeKey(std::string_view raw);
+
+// Family `ledger`: sequence(8, big-endian).
+std::string LedgerKey(uint64_t sequence);
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_KEYS_H_

@@ -1,0 +1,119 @@
+// The store: what the engine needs of a database, and nothing else.
+//
+// Rows live in four families. A batch is applied as a whole or not at all, and is durable (fsynced) when Commit returns.
+// All rows of family `filed` that one batch touches for one meeting belong to one PBX, so that a backend may distribute by it.
+#ifndef RETENTION_STORAGE_STORE_H_
+#define RETENTION_STORAGE_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/due_day.h"
+
+namespace retention {
+
+// Do not change the numbers.
+enum class Family : uint8_t { kFiled = 0, kState = 1, kStatistics = 2, kLedger = 3 };
+inline constexpr size_t kFamilies = 4;
+
+// Changes that happen together, in order.
+class Batch {
+ public:
+  enum class Verb : uint8_t { kPut, kDelete, kDeleteRange };
+  struct Change {
+    Verb verb;
+    Family family;
+    std::string key;
+    std::string value;  // for kDeleteRange: the first key that stays
+  };
+  void Put(Family family, std::string key, std::string value) {
+    changes_.push_back({Verb::kPut, family, std::move(key), std::move(value)});
+  }
+  void Delete(Family family, std::string key) { changes_.push_back({Verb::kDelete, family, std::move(key), {}}); }
+  // Deletes [begin, end).
+  void DeleteRange(Family family, std::string begin, std::string end) {
+    changes_.push_back({Verb::kDeleteRange, family, std::move(begin), std::move(end)});
+  }
+  const std::vector<Change>& changes() const { return changes_; }
+  bool empty() const { return changes_.empty(); }
+  void Clear() { changes_.clear(); }
+
+ private:
+  std::vector<Change> changes_;
+};
+
+// A forward walk over the keys of [begin, end). Views die with the next move. Not thread-safe.
+class RowCursor {
+ public:
+  virtual ~RowCursor() = default;
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;
+  // Moves to the first key at or after `key`, which may lie behind or ahead, within [begin, end).
+  virtual void Seek(std::string_view key) = 0;
+  virtual std::string_view key() const = 0;
+  virtual std::string_view value() const = 0;
+  // Not OK if the walk ended early because of an error. Check it when Valid() turns false.
+  virtual absl::Status status() const = 0;
+};
+
+// A consistent view of all families. Thread-safe. REQUIRES: does not outlive its store.
+class StoreView {
+ public:
+  virtual ~StoreView() = default;
+  // The value, or nullopt.
+  virtual absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const = 0;
+  // Walks [begin, end); an empty `end` means: to the last key.
+  virtual std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const = 0;
+
+  std::unique_ptr<RowCursor> ScanPrefix(Family family, std::string_view prefix) const;
+};
+
+// Thread-safe; Commit, DropDay and Scrub are called by one thread at a time.
+//
+// Errors: RESOURCE_EXHAUSTED (disk full), UNAVAILABLE (I/O error; the store refuses writes until Resume succeeds),
+// DATA_LOSS (corruption). After an error from Commit nothing of the batch is visible or will become so without a retry.
+class Store : public StoreView {
+ public:
+  // Applies `batch` atomically and durably.
+  virtual absl::Status Commit(const Batch& batch) = 0;
+
+  // A consistent view of this moment. Cheap; holds back the erasure of what it sees, so keep it for one call only.
+  virtual std::unique_ptr<StoreView> Snapshot() const = 0;
+
+  // Moves every row of `day` into files of its own, so that DropDay need not rewrite anything. Call it when the day takes
+  // no more rows, before it is due.
+  virtual absl::Status SettleDay(DueDay day) = 0;
+
+  // Removes all rows of all of family `filed`'s days up to and including `last`, from memory, log and files. After OK no
+  // byte of them is in any live file. Idempotent.
+  virtual absl::Status DropDaysThrough(DueDay last) = 0;
+
+  // Removes all rows of `family` whose key lies in [begin, end), with their bytes. Idempotent.
+  virtual absl::Status DropRange(Family family, std::string_view begin, std::string_view end) = 0;
+
+  // Rewrites the files of the given days of family `filed` (and all of family `state` if `state`), so that no byte of a
+  // row deleted before this call is left in any live file. Idempotent.
+  virtual absl::Status Scrub(const std::vector<DueDay>& days, bool state) = 0;
+
+  // Tries to leave a failed state (after space was freed, say). OK if the store takes writes again.
+  virtual absl::Status Resume() = 0;
+  // OK while the store takes writes.
+  virtual absl::Status Health() const = 0;
+
+  // Copies a consistent state into the new directory `path`.
+  virtual absl::Status Checkpoint(const std::string& path) = 0;
+
+  // Bytes held in live files, for metrics.
+  virtual uint64_t LiveBytes() const = 0;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_STORE_H_
