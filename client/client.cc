@@ -1,0 +1,91 @@
+#include "client/client.h"
+
+namespace retention {
+
+template <typename Response>
+absl::StatusOr<Response> Client::Call(const char* method, const google::protobuf::Message& request,
+                                      bool idempotent) const {
+  Backoff backoff(options_.retry);
+  while (true) {
+    Response response;
+    const absl::Status status = connection_->Call(method, request, &response, options_.timeout);
+    if (status.ok()) return response;
+    if (!idempotent || !IsRetryable(status)) return status;
+    const auto delay = backoff.NextDelay(status);
+    if (!delay.has_value()) return status;
+    options_.retry.sleep(*delay);
+  }
+}
+
+absl::StatusOr<v1::BatchRecordEventsResponse> Client::BatchRecordEvents(
+    const v1::BatchRecordEventsRequest& request) const {
+  return Call<v1::BatchRecordEventsResponse>("/retention.v1.EventService/BatchRecordEvents", request);
+}
+
+absl::StatusOr<v1::GetMeetingResponse> Client::GetMeeting(const v1::GetMeetingRequest& request) const {
+  return Call<v1::GetMeetingResponse>("/retention.v1.MeetingService/GetMeeting", request);
+}
+
+absl::StatusOr<v1::ListMeetingsResponse> Client::ListMeetings(const v1::ListMeetingsRequest& request) const {
+  return Call<v1::ListMeetingsResponse>("/retention.v1.MeetingService/ListMeetings", request);
+}
+
+absl::StatusOr<v1::ListParticipantsResponse> Client::ListParticipants(
+    const v1::ListParticipantsRequest& request) const {
+  return Call<v1::ListParticipantsResponse>("/retention.v1.MeetingService/ListParticipants", request);
+}
+
+absl::StatusOr<v1::GetMeetingReportResponse> Client::GetMeetingReport(
+    const v1::GetMeetingReportRequest& request) const {
+  return Call<v1::GetMeetingReportResponse>("/retention.v1.MeetingService/GetMeetingReport", request);
+}
+
+absl::StatusOr<v1::SyncPbxResponse> Client::SyncPbx(const v1::SyncPbxRequest& request) const {
+  return Call<v1::SyncPbxResponse>("/retention.v1.PbxService/SyncPbx", request);
+}
+
+absl::StatusOr<v1::GetPbxResponse> Client::GetPbx(const v1::GetPbxRequest& request) const {
+  return Call<v1::GetPbxResponse>("/retention.v1.PbxService/GetPbx", request);
+}
+
+absl::StatusOr<v1::ListPbxsResponse> Client::ListPbxs(const v1::ListPbxsRequest& request) const {
+  return Call<v1::ListPbxsResponse>("/retention.v1.PbxService/ListPbxs", request);
+}
+
+absl::StatusOr<v1::RemoveExtensionResponse> Client::RemoveExtension(const v1::RemoveExtensionRequest& request) const {
+  return Call<v1::RemoveExtensionResponse>("/retention.v1.PbxService/RemoveExtension", request);
+}
+
+absl::StatusOr<v1::DeregisterPbxResponse> Client::DeregisterPbx(const v1::DeregisterPbxRequest& request) const {
+  return Call<v1::DeregisterPbxResponse>("/retention.v1.PbxService/DeregisterPbx", request);
+}
+
+absl::StatusOr<v1::GetPolicyResponse> Client::GetPolicy(const v1::GetPolicyRequest& request) const {
+  return Call<v1::GetPolicyResponse>("/retention.v1.RetentionService/GetPolicy", request);
+}
+
+absl::StatusOr<v1::ListDueDaysResponse> Client::ListDueDays(const v1::ListDueDaysRequest& request) const {
+  return Call<v1::ListDueDaysResponse>("/retention.v1.RetentionService/ListDueDays", request);
+}
+
+absl::StatusOr<v1::SweepResponse> Client::Sweep(const v1::SweepRequest& request) const {
+  return Call<v1::SweepResponse>("/retention.v1.RetentionService/Sweep", request);
+}
+
+absl::StatusOr<v1::ListTablesResponse> Client::ListTables(const v1::ListTablesRequest& request) const {
+  return Call<v1::ListTablesResponse>("/retention.v1.StatisticsService/ListTables", request);
+}
+
+absl::StatusOr<v1::QueryStatisticsResponse> Client::QueryStatistics(const v1::QueryStatisticsRequest& request) const {
+  return Call<v1::QueryStatisticsResponse>("/retention.v1.StatisticsService/QueryStatistics", request);
+}
+
+absl::StatusOr<v1::GetClockResponse> Client::GetClock(const v1::GetClockRequest& request) const {
+  return Call<v1::GetClockResponse>("/retention.v1.ClockService/GetClock", request);
+}
+
+absl::StatusOr<v1::AdvanceClockResponse> Client::AdvanceClock(const v1::AdvanceClockRequest& request) const {
+  return Call<v1::AdvanceClockResponse>("/retention.v1.ClockService/AdvanceClock", request, request.has_to());
+}
+
+}  // namespace retention

@@ -1,0 +1,64 @@
+// The client: every unary call of the API, with a deadline and with retries.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "client/connection.h"
+#include "client/retry.h"
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/event_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/pbx_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
+#include "retention/v1/statistics_service.pb.h"
+
+namespace retention {
+
+struct ClientOptions {
+  absl::Duration timeout = absl::Seconds(10);  // Of each attempt.
+  RetryPolicy retry;
+};
+
+// Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
+// again while the server is UNAVAILABLE or asks for patience; the one exception, moving the clock *by* something, is
+// tried once.
+class Client {
+ public:
+  explicit Client(std::shared_ptr<Connection> connection, ClientOptions options = {})
+      : connection_(std::move(connection)), options_(std::move(options)) {}
+
+  absl::StatusOr<v1::BatchRecordEventsResponse> BatchRecordEvents(const v1::BatchRecordEventsRequest& request) const;
+  absl::StatusOr<v1::GetMeetingResponse> GetMeeting(const v1::GetMeetingRequest& request) const;
+  absl::StatusOr<v1::ListMeetingsResponse> ListMeetings(const v1::ListMeetingsRequest& request) const;
+  absl::StatusOr<v1::ListParticipantsResponse> ListParticipants(const v1::ListParticipantsRequest& request) const;
+  absl::StatusOr<v1::GetMeetingReportResponse> GetMeetingReport(const v1::GetMeetingReportRequest& request) const;
+  absl::StatusOr<v1::SyncPbxResponse> SyncPbx(const v1::SyncPbxRequest& request) const;
+  absl::StatusOr<v1::GetPbxResponse> GetPbx(const v1::GetPbxRequest& request) const;
+  absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request) const;
+  absl::StatusOr<v1::RemoveExtensionResponse> RemoveExtension(const v1::RemoveExtensionRequest& request) const;
+  absl::StatusOr<v1::DeregisterPbxResponse> DeregisterPbx(const v1::DeregisterPbxRequest& request) const;
+  absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
+  absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
+  absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
+  absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
+  absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
+  absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
+  absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
+
+  // For streams that share the connection and the way to retry.
+  const std::shared_ptr<Connection>& connection() const { return connection_; }
+  const ClientOptions& options() const { return options_; }
+
+ private:
+  template <typename Response>
+  absl::StatusOr<Response> Call(const char* method, const google::protobuf::Message& request,
+                                bool idempotent = true) const;
+
+  std::shared_ptr<Connection> connection_;
+  ClientOptions options_;
+};
+
+}  // namespace retention

@@ -1,0 +1,53 @@
+// What the client needs of a transport: small enough to be replaced by a fake.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "google/protobuf/message.h"
+#include "retention/v1/event_service.pb.h"
+
+namespace retention {
+
+// One EventService.RecordEvents stream. One thread may write while another reads; Cancel may be called from any.
+class RecordEventsCall {
+ public:
+  virtual ~RecordEventsCall() = default;
+
+  // False once the stream is broken. Blocks while the transport is full.
+  virtual bool Write(const v1::RecordEventsRequest& batch) = 0;
+
+  // Blocks until an answer came. False once the stream has ended; then Finish says why.
+  virtual bool Read(v1::RecordEventsResponse* answer) = 0;
+
+  // No more batches follow; the server answers what it has and ends the stream.
+  virtual void WritesDone() = 0;
+
+  // REQUIRES: Read returned false. Errors carry their details (status_details.h).
+  virtual absl::Status Finish() = 0;
+
+  // Ends the stream at once; Read returns false soon.
+  virtual void Cancel() = 0;
+};
+
+// A way to a server. Thread-safe. Makes no attempt of its own to try again: that is the client's part.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  // Calls `method` ("/retention.v1.MeetingService/GetMeeting") once. DEADLINE_EXCEEDED after `timeout`. Errors carry
+  // their details (status_details.h); `response` is then unspecified.
+  virtual absl::Status Call(const std::string& method, const google::protobuf::Message& request,
+                            google::protobuf::Message* response, absl::Duration timeout) = 0;
+
+  // Opens a stream. Never fails: a stream that could not be opened is broken from the start.
+  virtual std::unique_ptr<RecordEventsCall> RecordEvents() = 0;
+};
+
+// A plaintext connection to "host:port", made at the first call. A connection of its own: two of them to one server use
+// two TCP connections.
+std::shared_ptr<Connection> ConnectTo(const std::string& address);
+
+}  // namespace retention

@@ -1,0 +1,93 @@
+// The connection over gRPC; the only file of the client that sees gRPC's headers.
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "client/connection.h"
+#include "client/status_details.h"
+#include "retention/v1/event_service.grpc.pb.h"
+
+namespace retention {
+namespace {
+
+// Larger than any answer: a page of 1,000 participants or a PBX with 10,000 extensions.
+constexpr int kAnswerBytesMax = 64 << 20;
+
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return StatusWithDetails(static_cast<absl::StatusCode>(status.error_code()), status.error_message(),
+                           status.error_details());
+}
+
+absl::Status Parse(grpc::ByteBuffer& bytes, google::protobuf::Message* message) {
+  std::vector<grpc::Slice> slices;
+  std::string joined;
+  if (!bytes.Dump(&slices).ok()) return absl::InternalError("the answer could not be read");
+  for (const auto& slice : slices) joined.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  if (!message->ParseFromString(joined)) return absl::InternalError("the answer is not the message it should be");
+  return absl::OkStatus();
+}
+
+class GrpcRecordEventsCall final : public RecordEventsCall {
+ public:
+  explicit GrpcRecordEventsCall(v1::EventService::Stub& stub) : stream_(stub.RecordEvents(&context_)) {}
+  ~GrpcRecordEventsCall() override { context_.TryCancel(); }
+
+  bool Write(const v1::RecordEventsRequest& batch) override { return stream_->Write(batch); }
+  bool Read(v1::RecordEventsResponse* answer) override { return stream_->Read(answer); }
+  void WritesDone() override { stream_->WritesDone(); }
+  absl::Status Finish() override { return ToStatus(stream_->Finish()); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::RecordEventsRequest, v1::RecordEventsResponse>> stream_;
+};
+
+class GrpcConnection final : public Connection {
+ public:
+  explicit GrpcConnection(std::shared_ptr<grpc::Channel> channel)
+      : generic_stub_(channel), event_stub_(v1::EventService::NewStub(channel)) {}
+
+  absl::Status Call(const std::string& method, const google::protobuf::Message& request,
+                    google::protobuf::Message* response, absl::Duration timeout) override {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    grpc::Slice request_slice(request.SerializeAsString());
+    const grpc::ByteBuffer request_bytes(&request_slice, 1);
+    grpc::ByteBuffer response_bytes;
+    std::promise<grpc::Status> done;
+    generic_stub_.UnaryCall(&context, method, grpc::StubOptions(), &request_bytes, &response_bytes,
+                            [&done](grpc::Status status) { done.set_value(std::move(status)); });
+    const grpc::Status status = done.get_future().get();
+    return status.ok() ? Parse(response_bytes, response) : ToStatus(status);
+  }
+
+  std::unique_ptr<RecordEventsCall> RecordEvents() override {
+    return std::make_unique<GrpcRecordEventsCall>(*event_stub_);
+  }
+
+ private:
+  grpc::GenericStub generic_stub_;
+  std::unique_ptr<v1::EventService::Stub> event_stub_;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> ConnectTo(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // A server that restarts is found again soon, whatever gRPC's own back-off has grown to.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // A peer that vanished is noticed at all; more often than every 5 minutes is more than a server allows by default.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
+  return std::make_shared<GrpcConnection>(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+}  // namespace retention
