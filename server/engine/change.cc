@@ -1,0 +1,186 @@
+#include "server/engine/change.h"
+
+#include <algorithm>
+
+#include "storage/keys.h"
+
+namespace retention {
+
+absl::Status DayGate::Load(const StoreView& store, const KeyRing& ring) {
+  closed_.clear();
+  ended_through_ = ring.destroyed_through();
+  auto cursor = store.ScanPrefix(Family::kState, DayProgressPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto day = DecodeDayKey(cursor->key());
+    if (!day.has_value()) return absl::DataLossError("a row of day progress does not parse");
+    closed_.insert(*day);
+  }
+  return cursor->status();
+}
+
+void DayGate::EndThrough(DueDay last) {
+  ended_through_ = std::max(ended_through_, last);
+  closed_.erase(closed_.begin(), closed_.upper_bound(last));
+}
+
+absl::Status PurgeMarks::Load(const StoreView& store) {
+  Marks marks;
+  auto cursor = store.ScanPrefix(Family::kState, PurgeMarkPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto day = DecodeDayKey(cursor->key());
+    stored::v1::PurgeMark mark;
+    if (!day.has_value() || !mark.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+      return absl::DataLossError("a purge mark does not parse");
+    }
+    marks.emplace(*day, mark);
+  }
+  std::lock_guard lock(mutex_);
+  marks_ = std::move(marks);
+  changed_.clear();
+  return cursor->status();
+}
+
+void PurgeMarks::Note(DueDay day, absl::Time now) {
+  std::lock_guard lock(mutex_);
+  stored::v1::PurgeMark& mark = marks_[day];
+  if (mark.deletions() == 0) mark.set_first_us(absl::ToUnixMicros(now));
+  mark.set_deletions(mark.deletions() + 1);
+  changed_.insert(day);
+}
+
+void PurgeMarks::Flush(Batch& batch) {
+  std::lock_guard lock(mutex_);
+  for (const DueDay day : changed_) {
+    const auto it = marks_.find(day);
+    if (it == marks_.end()) {
+      batch.Delete(Family::kState, PurgeMarkKey(day));
+    } else {
+      batch.Put(Family::kState, PurgeMarkKey(day), it->second.SerializeAsString());
+    }
+  }
+  changed_.clear();
+}
+
+PurgeMarks::Marks PurgeMarks::Read() const {
+  std::lock_guard lock(mutex_);
+  return marks_;
+}
+
+void PurgeMarks::Clear(const Marks& scrubbed) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [day, mark] : scrubbed) {
+    const auto it = marks_.find(day);
+    if (it == marks_.end() || it->second.deletions() != mark.deletions()) continue;
+    marks_.erase(it);
+    changed_.insert(day);
+  }
+}
+
+absl::Status OrderBook::Load(const StoreView& store) {
+  // The end of the book by bisection: "is there an order at or after `x`" is monotone.
+  auto cursor = store.ScanPrefix(Family::kState, OrderPrefix());
+  uint64_t low = 0;               // there is an order at or after it, or it is 0
+  uint64_t high = uint64_t{1} << 62;  // there is none
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    cursor->Seek(OrderKey(middle));
+    (cursor->Valid() ? low : high) = middle;
+  }
+  if (absl::Status status = cursor->status(); !status.ok()) return status;
+  next_ = std::max(next_, low + 1);
+  return absl::OkStatus();
+}
+
+absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32_t values) {
+  if (absl::Status status = Replace(key, plaintext, values); !status.ok()) return status;
+  holdings_.counts.Add(key.day, key.category, 1, values);
+  return absl::OkStatus();
+}
+
+absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
+  auto envelope = holdings_.vault.Seal(key, holdings_.policy.pbx_key(key.category), plaintext, values);
+  if (!envelope.ok()) return envelope.status();
+  batch_.Put(Family::kFiled, key.Encode(), *std::move(envelope));
+  return absl::OkStatus();
+}
+
+void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason) {
+  batch_.Delete(Family::kFiled, key.Encode());
+  holdings_.counts.Remove(key.day, key.category, 1, values);
+  holdings_.marks.Note(key.day, now_);
+  const auto it = erased_.try_emplace(std::string(reason), CategoryCounts{}).first;
+  it->second[key.category] += values;
+}
+
+absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
+  const uint32_t values = Vault::ValueCount(envelope);
+  if (!Takes(to) || (from.day.is_civil() && from.day <= last_due_)) {
+    Erase(from, values, kReasonDayMovedIntoPast);
+    return absl::OkStatus();
+  }
+  auto plaintext = holdings_.vault.Open(from, envelope);
+  if (!plaintext.ok()) return plaintext.status();
+  FiledKey target = from;
+  target.day = to;
+  if (absl::Status status = File(target, *plaintext, values); !status.ok()) return status;
+  batch_.Delete(Family::kFiled, from.Encode());
+  holdings_.counts.Remove(from.day, from.category, 1, values);
+  // Bytes left behind in an earlier day end with that day; bytes in a later day must not outlive the new one.
+  if (to < from.day) holdings_.marks.Note(from.day, now_);
+  return absl::OkStatus();
+}
+
+absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
+                           const stored::v1::StoredObjectRef& object) {
+  if (!holdings_.policy.rule(category).erasure_order) return absl::OkStatus();
+  stored::v1::ErasureOrder order;
+  order.set_category(static_cast<v1::DataCategory>(category));
+  order.set_pbx_id(std::string(pbx_id));
+  *order.mutable_object() = object;
+  order.set_issued_us(absl::ToUnixMicros(now_));
+  const std::string key = OrderKey(holdings_.orders.Next());
+  auto envelope = holdings_.vault.SealState(key, Personal(order.SerializeAsString()));
+  if (!envelope.ok()) return envelope.status();
+  batch_.Put(Family::kState, key, *std::move(envelope));
+  return absl::OkStatus();
+}
+
+absl::Status Change::Commit() {
+  for (const auto& [reason, counts] : erased_) {
+    stored::v1::LedgerEntry entry;
+    entry.set_kind(stored::v1::LedgerEntry::KIND_PURGED);
+    entry.set_reason(reason);
+    SetCounts(counts, entry);
+    entries_.push_back(std::move(entry));
+  }
+  for (stored::v1::LedgerEntry& entry : entries_) {
+    entry.set_policy_version(holdings_.policy.version());
+    holdings_.ledger->Append(std::move(entry), now_, batch_);
+  }
+  holdings_.counts.Flush(batch_);
+  holdings_.marks.Flush(batch_);
+  if (batch_.empty()) return absl::OkStatus();
+  if (absl::Status status = holdings_.store.Commit(batch_); !status.ok()) return status;
+  if (holdings_.on_erased) {
+    for (const auto& [reason, counts] : erased_) {
+      for (size_t category = 1; category < kCategories; ++category) {
+        if (counts[category] > 0) holdings_.on_erased(static_cast<CategoryNumber>(category), reason, counts[category]);
+      }
+    }
+  }
+  batch_.Clear();
+  erased_.clear();
+  entries_.clear();
+  return absl::OkStatus();
+}
+
+void SetCounts(const CategoryCounts& counts, stored::v1::LedgerEntry& entry) {
+  for (size_t category = 1; category < kCategories; ++category) {
+    if (counts[category] == 0) continue;
+    stored::v1::CategoryCount& count = *entry.add_counts();
+    count.set_category(static_cast<v1::DataCategory>(category));
+    count.set_values(counts[category]);
+  }
+}
+
+}  // namespace retention

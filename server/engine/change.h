@@ -1,0 +1,146 @@
+// A change: rows filed and unfiled together with all that must follow in the same batch.
+//
+// Whoever ends a value through a Change cannot forget its count, its purge mark, its erasure order or its ledger entry.
+#ifndef RETENTION_SERVER_ENGINE_CHANGE_H_
+#define RETENTION_SERVER_ENGINE_CHANGE_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/engine/bucket_counts.h"
+#include "server/engine/policy.h"
+#include "server/ledger/ledger.h"
+#include "storage/key_ring.h"
+#include "storage/store.h"
+#include "storage/vault.h"
+
+namespace retention {
+
+// Why values ended before their day; the ledger's words.
+inline constexpr std::string_view kReasonMeetingEnded = "MEETING_ENDED";
+inline constexpr std::string_view kReasonMeetingDeleted = "MEETING_DELETED";
+inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST";
+inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
+inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
+inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
+
+// Values by category.
+using CategoryCounts = std::array<uint64_t, kCategories>;
+
+// Days that take no more values: closed in their lead window, or ended. Changed by the committer's thread only.
+class DayGate {
+ public:
+  absl::Status Load(const StoreView& store, const KeyRing& ring);
+  // Whether a value may still be filed under `day`. `last_due`: LastDueDay(now).
+  bool Takes(DueDay day, DueDay last_due) const {
+    return !day.is_civil() || (day > last_due && day > ended_through_ && !closed_.contains(day));
+  }
+  bool closed(DueDay day) const { return closed_.contains(day); }
+  void Close(DueDay day) { closed_.insert(day); }
+  void EndThrough(DueDay last);
+
+ private:
+  std::set<DueDay> closed_;
+  DueDay ended_through_;
+};
+
+// Days whose files hold bytes of deleted rows until they are scrubbed. DueDay() stands for family `state`.
+class PurgeMarks {
+ public:
+  using Marks = std::map<DueDay, stored::v1::PurgeMark>;
+  absl::Status Load(const StoreView& store);
+  void Note(DueDay day, absl::Time now);
+  void Flush(Batch& batch);
+  // Thread-safe copy.
+  Marks Read() const;
+  // Takes away the marks that have not grown since `scrubbed` was read. Days that ended need no mark.
+  void Clear(const Marks& scrubbed);
+
+ private:
+  mutable std::mutex mutex_;
+  Marks marks_;               // guarded by mutex_
+  std::set<DueDay> changed_;  // guarded by mutex_
+};
+
+// Erasure orders to the portal, in order of issue.
+class OrderBook {
+ public:
+  absl::Status Load(const StoreView& store);
+  uint64_t Next() { return next_++; }
+
+ private:
+  uint64_t next_ = 1;
+};
+
+// Everything the committer's thread works on. All of it can be read back from the store.
+struct Holdings {
+  Store& store;
+  KeyRing& ring;
+  Vault& vault;
+  RandomSource& random;
+  const Policy& policy;
+  BucketCounts counts;
+  PurgeMarks marks;
+  OrderBook orders;
+  DayGate gate;
+  std::optional<Ledger> ledger;
+  // Called with every ended value count, for metrics. May be empty.
+  std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
+};
+
+class Change {
+ public:
+  Change(Holdings& holdings, absl::Time now)
+      : holdings_(holdings), now_(now), last_due_(LastDueDay(now, holdings.policy.zone())) {}
+
+  absl::Time now() const { return now_; }
+  DueDay last_due() const { return last_due_; }
+  bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
+
+  // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
+  absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
+  // Files over an existing row of the same number of values.
+  absl::Status Replace(const FiledKey& key, const Personal& plaintext, uint32_t values);
+  // Ends a row for `reason`; its bytes are marked for scrubbing.
+  void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
+  // Moves a row to another day. It is erased instead if that day takes no more values or its own day is already due.
+  absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
+  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order.
+  absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // An entry for something other than values ended by this change.
+  void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
+
+  // For rows of family `state`.
+  Batch& batch() { return batch_; }
+  bool empty() const { return batch_.empty() && entries_.empty(); }
+
+  // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
+  absl::Status Commit();
+
+ private:
+  Holdings& holdings_;
+  const absl::Time now_;
+  const DueDay last_due_;
+  Batch batch_;
+  std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
+  std::vector<stored::v1::LedgerEntry> entries_;
+};
+
+// Sets the non-zero counts of a ledger entry.
+void SetCounts(const CategoryCounts& counts, stored::v1::LedgerEntry& entry);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_CHANGE_H_

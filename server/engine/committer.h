@@ -1,0 +1,84 @@
+// The committer: the one thread that writes.
+//
+// Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered. Everything
+// else that changes what is held runs on the same thread, between groups.
+#ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
+#define RETENTION_SERVER_ENGINE_COMMITTER_H_
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/engine/clock.h"
+#include "server/engine/engine.h"
+#include "server/engine/event_intake.h"
+
+namespace retention {
+
+// Thread-safe.
+class Committer {
+ public:
+  // Bounds of the queue: beyond them a batch is refused with QUEUE_FULL.
+  static constexpr size_t kMaxQueuedEvents = 100000;
+  static constexpr size_t kMaxQueuedBytes = 128u << 20;
+  // Events per group: how long a batch may have to wait for its neighbours.
+  static constexpr size_t kMaxGroupEvents = 8000;
+  // What a caller is told to wait when the queue is full.
+  static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
+
+  struct Options {
+    // Called after every group with its size, its outcome and how long it took, queueing not included. On the committer's
+    // thread.
+    std::function<void(size_t events, const absl::Status& status, absl::Duration took)> on_group;
+  };
+
+  // REQUIRES: engine and clock outlive it.
+  Committer(Engine& engine, const Clock& clock, Options options);
+  // Finishes what is queued.
+  ~Committer();
+
+  // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the committer's
+  // thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES: `command` lives until
+  // then.
+  absl::Status Submit(RecordCommand* command, size_t bytes);
+  // Runs `task` on the committer's thread and returns what it returned. REQUIRES: not called on that thread.
+  absl::Status Run(std::function<absl::Status()> task);
+
+  size_t queued_events() const;
+  // OK unless the last write failed.
+  absl::Status health() const;
+  absl::Time Now() const { return clock_.Now(); }
+
+ private:
+  struct QueuedBatch {
+    RecordCommand* command;
+    size_t bytes;
+  };
+  using Item = std::variant<QueuedBatch, std::function<void()>>;
+
+  void Loop();
+  void RecordGroup(std::vector<RecordCommand*>& group);
+
+  Engine& engine_;
+  const Clock& clock_;
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> queue_;     // guarded by mutex_
+  size_t queued_events_ = 0;   // guarded by mutex_
+  size_t queued_bytes_ = 0;    // guarded by mutex_
+  absl::Status health_;        // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_COMMITTER_H_

@@ -1,0 +1,353 @@
+#include "server/engine/engine.h"
+
+#include <algorithm>
+
+#include "server/engine/cohort_rows.h"
+#include "server/engine/crash_point.h"
+#include "server/engine/errors.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::LedgerEntry;
+
+absl::Status Precondition(std::string_view reason, std::string_view message) {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, reason, message);
+}
+
+CategoryCounts ValuesOf(const DayCount& counts) {
+  CategoryCounts values{};
+  for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
+  return values;
+}
+
+// Whether a command failed because of what it asked for, and nothing was changed.
+bool IsRefusal(const absl::Status& status) { return absl::IsNotFound(status) || absl::IsInvalidArgument(status); }
+
+}  // namespace
+
+Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
+    : policy_(std::move(policy)),
+      vault_(ring, random),
+      holdings_{.store = store, .ring = ring, .vault = vault_, .random = random, .policy = policy_},
+      book_(store, vault_),
+      desk_(holdings_, registry_, book_),
+      recorder_(holdings_, registry_, book_, desk_) {}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
+                                                     absl::Time now) {
+  std::unique_ptr<Engine> engine(new Engine(store, ring, random, std::move(policy)));
+  if (absl::Status status = engine->Establish(now); !status.ok()) return status;
+  return engine;
+}
+
+absl::Status Engine::Establish(absl::Time now) {
+  Store& store = holdings_.store;
+  auto row = store.Get(Family::kState, FormatKey());
+  if (!row.ok()) return row.status();
+  stored::v1::PolicyMark mark;
+  mark.set_version(policy_.version());
+  mark.set_fingerprint(policy_.Fingerprint());
+  const DueDay today(DayOf(now, policy_.zone()));
+  if (!row->has_value()) {
+    // Nothing before today will ever be a cohort.
+    if (absl::Status s = holdings_.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok()) return s;
+    if (absl::Status status = Load(); !status.ok()) return status;
+    stored::v1::StoreFormat format;
+    format.set_version(kFormatVersion);
+    format.set_ring_identity(holdings_.ring.identity());
+    format.set_first_cohort_day(today.number());
+    Change change(holdings_, now);
+    change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
+    change.batch().Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_CREATED);
+    change.Enter(entry);
+    entry.set_kind(LedgerEntry::KIND_POLICY);
+    change.Enter(entry);
+    return change.Commit();
+  }
+  stored::v1::StoreFormat format;
+  if (!format.ParseFromString(**row)) return absl::DataLossError("the row that names the on-disk format does not parse");
+  if (format.version() != kFormatVersion) {
+    return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
+  }
+  if (format.ring_identity() != holdings_.ring.identity()) {
+    return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
+  }
+  auto policy_row = store.Get(Family::kState, PolicyVersionKey());
+  if (!policy_row.ok()) return policy_row.status();
+  stored::v1::PolicyMark held;
+  if (!policy_row->has_value() || !held.ParseFromString(**policy_row)) {
+    return absl::DataLossError("the row that names the policy does not parse");
+  }
+  if (held.fingerprint() != mark.fingerprint()) {
+    return Precondition("POLICY_CHANGED", "values are filed under other rules than the policy file now has");
+  }
+  if (absl::Status status = Load(); !status.ok()) return status;
+  if (held.version() == mark.version()) return absl::OkStatus();
+  Change change(holdings_, now);
+  change.batch().Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
+  LedgerEntry entry;
+  entry.set_kind(LedgerEntry::KIND_POLICY);
+  change.Enter(entry);
+  return change.Commit();
+}
+
+absl::Status Engine::Load() {
+  const Store& store = holdings_.store;
+  recorder_.Forget();
+  if (absl::Status s = holdings_.counts.Load(store); !s.ok()) return s;
+  if (absl::Status s = holdings_.marks.Load(store); !s.ok()) return s;
+  if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
+  if (absl::Status s = holdings_.gate.Load(store, holdings_.ring); !s.ok()) return s;
+  if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
+  auto ledger = Ledger::Open(store);
+  if (!ledger.ok()) return ledger.status();
+  holdings_.ledger = *std::move(ledger);
+  stale_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Run(absl::FunctionRef<absl::Status()> command) {
+  if (stale_) {
+    if (absl::Status status = holdings_.store.Resume(); !status.ok()) return status;
+    if (absl::Status status = Load(); !status.ok()) return status;
+  }
+  absl::Status status = command();
+  if (!status.ok() && !IsRefusal(status)) {
+    stale_ = true;
+    recorder_.Forget();
+  }
+  return status;
+}
+
+absl::Status Engine::Record(std::span<RecordCommand* const> commands, absl::Time now) {
+  absl::Status status = Run([&] { return recorder_.Record(commands, now); });
+  // A refusal from deep inside is a broken invariant here, never an answer to a batch.
+  if (!status.ok() && IsRefusal(status)) {
+    stale_ = true;
+    recorder_.Forget();
+    return absl::InternalError("a batch met rows that do not belong together");
+  }
+  return status;
+}
+
+absl::StatusOr<PbxDesk::SyncOutcome> Engine::SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                     absl::Time now) {
+  PbxDesk::SyncOutcome outcome;
+  absl::Status status = Run([&] {
+    auto done = desk_.Sync(pbx_id, synced, now, now);
+    if (done.ok()) outcome = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return outcome;
+}
+
+absl::StatusOr<PbxDesk::RemovalOutcome> Engine::RemoveExtension(std::string_view pbx_id, std::string_view number,
+                                                                absl::Time now) {
+  PbxDesk::RemovalOutcome outcome;
+  absl::Status status = Run([&] {
+    auto done = desk_.RemoveExtension(pbx_id, number, now);
+    if (done.ok()) outcome = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return outcome;
+}
+
+absl::StatusOr<uint64_t> Engine::DeregisterPbx(std::string_view pbx_id, absl::Time now) {
+  uint64_t erased = 0;
+  absl::Status status = Run([&] {
+    auto done = desk_.Deregister(pbx_id, now);
+    if (done.ok()) erased = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return erased;
+}
+
+absl::Status Engine::FinishEndings(absl::Time now) {
+  return Run([&] { return desk_.FinishEndings(now); });
+}
+
+absl::Status Engine::EndPresumed(const FilesEnd& timer, absl::Time now) {
+  return Run([&] { return recorder_.EndPresumed(timer, now); });
+}
+
+absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
+  return Run([&]() -> absl::Status {
+    if (holdings_.gate.closed(day)) return absl::OkStatus();
+    Change change(holdings_, now);
+    stored::v1::DayProgress progress;
+    progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
+    change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
+    for (size_t number = 1; number < kCategories; ++number) {
+      const auto category = static_cast<CategoryNumber>(number);
+      // Files have their own, earlier end.
+      if (!policy_.rule(category).erasure_order || category == kFileShare) continue;
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+      for (; cursor->Valid(); cursor->Next()) {
+        const auto key = FiledKey::Decode(cursor->key());
+        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+        auto plaintext = vault_.Open(*key, cursor->value());
+        if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
+        stored::v1::Value value;
+        if (!plaintext.ok()) return plaintext.status();
+        if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
+        if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
+      }
+      if (absl::Status status = cursor->status(); !status.ok()) return status;
+    }
+    if (absl::Status status = change.Commit(); !status.ok()) return status;
+    holdings_.gate.Close(day);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time now) {
+  return Run([&]() -> absl::Status {
+    auto released = IsReleased(holdings_.store, cohort, policy_);
+    if (!released.ok()) return released.status();
+    if (!*released) {
+      if (cube == nullptr) return absl::InternalError("a cohort is to be released without a cube");
+      Change change(holdings_, now);
+      PutCube(*cube, EraseDayOfCohort(cohort, policy_), change.batch());
+      LedgerEntry entry;
+      entry.set_kind(LedgerEntry::KIND_COHORT_RELEASED);
+      entry.set_day(cohort.number());
+      entry.set_schema_version(cube->description().schema_version);
+      change.Enter(std::move(entry));
+      CrashPoint("release.before_commit");
+      if (absl::Status status = change.Commit(); !status.ok()) return status;
+    }
+    CrashPoint("release.before_key");
+    return holdings_.ring.DestroyCohortsThrough(cohort);
+  });
+}
+
+absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
+  std::vector<EndingDay> ending;
+  absl::Status status = Run([&]() -> absl::Status {
+    Change change(holdings_, now);
+    const DueDay last = change.last_due();
+    stored::v1::DayProgress progress;
+    progress.set_stage(stored::v1::DayProgress::STAGE_ENDING);
+    for (const auto& [day, counts] : holdings_.counts.Read()) {
+      if (day > last) break;
+      ending.push_back({day, ValuesOf(counts)});
+      LedgerEntry entry;
+      entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
+      entry.set_day(day.number());
+      SetCounts(ending.back().values, entry);
+      change.Enter(std::move(entry));
+      change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
+      holdings_.counts.EraseDay(day);
+    }
+    CrashPoint("sweep.before_ledger");
+    if (absl::Status s = change.Commit(); !s.ok()) return s;
+    CrashPoint("sweep.before_keys");
+    if (holdings_.ring.destroyed_through() < last) {
+      if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
+    }
+    vault_.ForgetDaysThrough(last);
+    holdings_.gate.EndThrough(last);
+    book_.ForgetDue(last);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  if (holdings_.on_erased) {
+    for (const EndingDay& day : ending) {
+      for (size_t category = 1; category < kCategories; ++category) {
+        if (day.values[category] == 0) continue;
+        holdings_.on_erased(static_cast<CategoryNumber>(category), "DUE", day.values[category]);
+      }
+    }
+  }
+  CrashPoint("sweep.before_drop");
+  return ending;
+}
+
+absl::Status Engine::DropLocators(std::span<const std::pair<PbxId, OwnerId>> meetings, DueDay last, absl::Time now) {
+  return Run([&]() -> absl::Status {
+    Change change(holdings_, now);
+    for (const auto& [pbx, meeting] : meetings) {
+      const std::string key = LocatorKey(pbx, meeting);
+      auto row = holdings_.store.Get(Family::kState, key);
+      if (!row.ok()) return row.status();
+      if (!row->has_value()) continue;
+      // The meeting may have been taken up anew since its old history ended.
+      const auto locator = MeetingLocator::Parse(**row);
+      if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+      if (locator->days[kHistory] > last) continue;
+      change.batch().Delete(Family::kState, key);
+      if (locator->files_end_us != 0) {
+        change.batch().Delete(Family::kState, FilesEndKey(locator->files_end_us, pbx, meeting));
+      }
+    }
+    if (change.empty()) return absl::OkStatus();
+    holdings_.marks.Note(DueDay(), now);
+    return change.Commit();
+  });
+}
+
+absl::Status Engine::FinishDays(std::span<const DueDay> days, absl::Time now) {
+  return Run([&] {
+    Change change(holdings_, now);
+    PurgeMarks::Marks gone;
+    for (const auto& [day, mark] : holdings_.marks.Read()) {
+      if (day != DueDay() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
+    }
+    holdings_.marks.Clear(gone);
+    for (const DueDay day : days) {
+      LedgerEntry entry;
+      entry.set_kind(LedgerEntry::KIND_DAY_PHYSICALLY_ERASED);
+      entry.set_day(day.number());
+      change.Enter(std::move(entry));
+      change.batch().Delete(Family::kState, DayProgressKey(day));
+    }
+    return change.Commit();
+  });
+}
+
+absl::Status Engine::FinishScrub(const PurgeMarks::Marks& scrubbed, absl::Time now) {
+  return Run([&] {
+    Change change(holdings_, now);
+    holdings_.marks.Clear(scrubbed);
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_PURGE_PHYSICALLY_ERASED);
+    change.Enter(std::move(entry));
+    return change.Commit();
+  });
+}
+
+absl::Status Engine::EndCubes(DueDay last, uint64_t cohorts, absl::Time now) {
+  return Run([&] {
+    Change change(holdings_, now);
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_CUBES_ERASED);
+    entry.set_day(last.number());
+    stored::v1::CategoryCount& count = *entry.add_counts();
+    count.set_category(v1::DATA_CATEGORY_STATISTICS);
+    count.set_values(cohorts);
+    change.Enter(std::move(entry));
+    return change.Commit();
+  });
+}
+
+absl::Duration Engine::OldestOverdue(absl::Time now) const {
+  const auto counts = holdings_.counts.Read();
+  absl::Duration oldest = absl::ZeroDuration();
+  if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy_.zone())) {
+    oldest = now - DueInstant(counts.begin()->first, policy_.zone());
+  }
+  auto cursor = holdings_.store.ScanPrefix(Family::kState, FilesEndPrefix());
+  if (!cursor->Valid()) return oldest;
+  const auto timer = DecodeFilesEndKey(cursor->key());
+  if (!timer.has_value()) return oldest;
+  return std::max(oldest, now - absl::FromUnixMicros(timer->instant_us));
+}
+
+}  // namespace retention

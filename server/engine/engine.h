@@ -1,0 +1,108 @@
+// The engine: everything that changes what is held, one command at a time.
+//
+// A deterministic function of its store, its key ring, the randomness and the time handed in: it asks no clock and starts no
+// thread. Commands run on one thread (the committer's); what is marked thread-safe may be read by any.
+#ifndef RETENTION_SERVER_ENGINE_ENGINE_H_
+#define RETENTION_SERVER_ENGINE_ENGINE_H_
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/anonymisation/cube.h"
+#include "server/engine/change.h"
+#include "server/engine/meeting_book.h"
+#include "server/engine/pbx_desk.h"
+#include "server/engine/pbx_registry.h"
+#include "server/engine/recorder.h"
+
+namespace retention {
+
+// A day that is ending.
+struct EndingDay {
+  DueDay day;
+  CategoryCounts values{};
+};
+
+class Engine {
+ public:
+  // Version of the on-disk format (storage/FORMAT.md).
+  static constexpr uint32_t kFormatVersion = 1;
+
+  // Opens the engine on a store and its ring; makes both its own if the store is empty. REQUIRES: all outlive it.
+  //
+  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by a newer version), KEY_RING_MISMATCH (not the ring of this store)
+  // or POLICY_CHANGED (values are filed under other rules); DATA_LOSS for corruption.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
+                                                      absl::Time now);
+
+  // Commands. Any error of storage leaves the engine as the store has it: the command may or may not have happened, and can
+  // be repeated.
+  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+  absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now);
+  absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
+                                                          absl::Time now);
+  absl::StatusOr<uint64_t> DeregisterPbx(std::string_view pbx_id, absl::Time now);
+
+  // Commands of the sweeper.
+  absl::Status FinishEndings(absl::Time now);
+  absl::Status EndPresumed(const FilesEnd& timer, absl::Time now);
+  // `day` takes no more values from now on; orders for its objects are issued.
+  absl::Status CloseDay(DueDay day, absl::Time now);
+  // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing but the
+  // latter if the cohort was released before.
+  absl::Status Release(DueDay cohort, const NoisyCube* cube, absl::Time now);
+  // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
+  absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);
+  // Deletes the locators of the given meetings if their history ended with `last` or before.
+  absl::Status DropLocators(std::span<const std::pair<PbxId, OwnerId>> meetings, DueDay last, absl::Time now);
+  // Enters that no byte of the days up to `last` is left.
+  absl::Status FinishDays(std::span<const DueDay> days, absl::Time now);
+  // Enters that no byte of what was marked is left.
+  absl::Status FinishScrub(const PurgeMarks::Marks& scrubbed, absl::Time now);
+  // Enters the end of cubes that are due.
+  absl::Status EndCubes(DueDay last, uint64_t cohorts, absl::Time now);
+
+  // Thread-safe.
+  Store& store() { return holdings_.store; }
+  Vault& vault() { return vault_; }
+  KeyRing& ring() { return holdings_.ring; }
+  RandomSource& random() { return holdings_.random; }
+  const Policy& policy() const { return policy_; }
+  const PbxRegistry& registry() const { return registry_; }
+  const BucketCounts& counts() const { return holdings_.counts; }
+  const PurgeMarks& marks() const { return holdings_.marks; }
+  // How long the longest overdue value has been due without being unreadable; zero if none is.
+  absl::Duration OldestOverdue(absl::Time now) const;
+
+  // REQUIRES: set before the first command.
+  void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
+    holdings_.on_erased = std::move(hook);
+  }
+
+ private:
+  Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
+  absl::Status Establish(absl::Time now);
+  absl::Status Load();
+  // Runs a command; after a failure of storage everything is read back from the store before the next one.
+  absl::Status Run(absl::FunctionRef<absl::Status()> command);
+
+  const Policy policy_;
+  Vault vault_;
+  Holdings holdings_;
+  PbxRegistry registry_;
+  MeetingBook book_;
+  PbxDesk desk_;
+  Recorder recorder_;
+  bool stale_ = false;  // memory may differ from the store
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_ENGINE_H_

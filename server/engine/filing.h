@@ -1,0 +1,43 @@
+// Filing: under which day every value of a meeting must be gone.
+#ifndef RETENTION_SERVER_ENGINE_FILING_H_
+#define RETENTION_SERVER_ENGINE_FILING_H_
+
+#include <array>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "server/engine/course.h"
+#include "server/engine/policy.h"
+#include "storage/due_day.h"
+
+namespace retention {
+
+// Due days of a meeting's categories, indexed by category number; DueDay() for categories that are not filed by meeting.
+struct Filing {
+  std::array<DueDay, kCategories> days{};
+  // The instant at which shared files end: the end of the meeting, presumed until it is known.
+  absl::Time files_end;
+};
+
+// Categories whose due day follows from the facts of their meeting, and so moves with them.
+inline constexpr std::array<CategoryNumber, 9> kFiledByMeeting = {
+    kParticipantName, kParticipantEmail, kMeetingName, kMeetingComment, kParticipantIp,
+    kFileShare,       kDialIn,           kChatProtocol, kHistory};
+
+// The planned date, with the readings for quick meetings and for a start on a later day. REQUIRES: facts.known.
+absl::CivilDay PlannedDate(const MeetingFacts& facts, const Policy& policy);
+// The end, presumed while it is not known: the planned end before the start; after it, the policy's `presumed_end_after`
+// from the later of planned end and start. REQUIRES: facts.known.
+absl::Time EndOf(const MeetingFacts& facts, const Policy& policy);
+// The day that HISTORY and the report run from: the day of the course's first event, presumed to be the planned date.
+// It also is the first day of the meeting's daily cohort. REQUIRES: facts.known.
+absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy);
+
+// REQUIRES: facts.known.
+Filing FileMeeting(const MeetingFacts& facts, const Policy& policy);
+// The due day of an object that runs from its own creation.
+DueDay FileCreation(CategoryNumber category, absl::Time created, const Policy& policy);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_FILING_H_

@@ -1,0 +1,63 @@
+// The PBX desk: PBXs and extensions come, change and go, with what hangs on them.
+#ifndef RETENTION_SERVER_ENGINE_PBX_DESK_H_
+#define RETENTION_SERVER_ENGINE_PBX_DESK_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "retention/v1/event.pb.h"
+#include "server/engine/change.h"
+#include "server/engine/meeting_book.h"
+#include "server/engine/pbx_registry.h"
+
+namespace retention {
+
+// Keys of poll rows: one owner per poll; the row with the all-zero item says "deleted".
+FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
+
+// Not thread-safe: belongs to the committer's thread. Every call is one or more durable changes of its own; each is complete
+// or repeatable after a crash. Any error but NOT_FOUND means that the holdings must be loaded anew.
+class PbxDesk {
+ public:
+  PbxDesk(Holdings& holdings, PbxRegistry& registry, MeetingBook& book)
+      : holdings_(holdings), registry_(registry), book_(book) {}
+
+  struct SyncOutcome {
+    bool created = false;
+    bool stale = false;  // older than what is held: nothing changed
+    uint32_t extensions_removed = 0;
+  };
+  // See PbxService.SyncPbx.
+  absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time, absl::Time now);
+  // See Event.extension_synced. NOT_FOUND with reason PBX_UNKNOWN.
+  absl::Status SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time now);
+
+  struct RemovalOutcome {
+    uint32_t polls = 0;
+    uint32_t pdfs = 0;
+  };
+  // See PbxService.RemoveExtension. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN.
+  absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number, absl::Time now);
+  // See PbxService.DeregisterPbx. Returns the number of values erased. NOT_FOUND with reason PBX_UNKNOWN.
+  absl::StatusOr<uint64_t> Deregister(std::string_view pbx_id, absl::Time now);
+  // Finishes ends that a crash cut short.
+  absl::Status FinishEndings(absl::Time now);
+
+  // Ends a poll that its user deleted; false if it is not held. Adds to `change` without committing.
+  absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, Change& change);
+
+ private:
+  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, std::string_view number, Change& change,
+                              RemovalOutcome& outcome);
+  absl::StatusOr<uint64_t> FinishEnding(const PbxId& pbx, std::string_view reason, absl::Time now);
+
+  Holdings& holdings_;
+  PbxRegistry& registry_;
+  MeetingBook& book_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_PBX_DESK_H_

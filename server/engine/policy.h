@@ -1,0 +1,79 @@
+// The policy: rules.md of the project as data, checked when it is loaded.
+#ifndef RETENTION_SERVER_ENGINE_POLICY_H_
+#define RETENTION_SERVER_ENGINE_POLICY_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/v1/policy.pb.h"
+#include "server/engine/periods.h"
+#include "storage/keys.h"
+#include "storage/vault.h"
+
+namespace retention {
+
+// Categories by the numbers of retention.v1.DataCategory, for arrays indexed by category.
+inline constexpr size_t kCategories = 17;
+inline constexpr CategoryNumber kRecording = v1::DATA_CATEGORY_RECORDING;
+inline constexpr CategoryNumber kPdfShare = v1::DATA_CATEGORY_PDF_SHARE;
+inline constexpr CategoryNumber kParticipantName = v1::DATA_CATEGORY_PARTICIPANT_NAME;
+inline constexpr CategoryNumber kParticipantEmail = v1::DATA_CATEGORY_PARTICIPANT_EMAIL;
+inline constexpr CategoryNumber kMeetingName = v1::DATA_CATEGORY_MEETING_NAME;
+inline constexpr CategoryNumber kMeetingComment = v1::DATA_CATEGORY_MEETING_COMMENT;
+inline constexpr CategoryNumber kParticipantIp = v1::DATA_CATEGORY_PARTICIPANT_IP;
+inline constexpr CategoryNumber kFileShare = v1::DATA_CATEGORY_FILE_SHARE;
+inline constexpr CategoryNumber kPoll = v1::DATA_CATEGORY_POLL;
+inline constexpr CategoryNumber kMeetingReport = v1::DATA_CATEGORY_MEETING_REPORT;
+inline constexpr CategoryNumber kPbxSync = v1::DATA_CATEGORY_PBX_SYNC;
+inline constexpr CategoryNumber kDialIn = v1::DATA_CATEGORY_DIAL_IN;
+inline constexpr CategoryNumber kChatProtocol = v1::DATA_CATEGORY_CHAT_PROTOCOL;
+inline constexpr CategoryNumber kHistory = v1::DATA_CATEGORY_HISTORY;
+
+// One deletion rule ("Löschregel").
+struct DeletionRule {
+  v1::StartingPoint starting_point = v1::STARTING_POINT_UNSPECIFIED;
+  CivilPeriod period;
+  v1::EndAction action = v1::END_ACTION_UNSPECIFIED;
+  bool erasure_order = false;
+  bool ends_with_pbx = false;
+  CivilPeriod anonymised_period;  // kNone: the anonymised form stays
+};
+
+// Immutable; thread-safe.
+class Policy {
+ public:
+  // INVALID_ARGUMENT naming rule and field (`rules[3].period`) if anything is missing, double or contradictory.
+  static absl::StatusOr<Policy> FromProto(const v1::Policy& proto);
+  // The same from protobuf text format.
+  static absl::StatusOr<Policy> FromText(std::string_view text);
+
+  uint32_t version() const { return proto_.version(); }
+  const absl::TimeZone& zone() const { return zone_; }
+  absl::Duration presumed_end_after() const { return presumed_end_after_; }
+  // REQUIRES: 1 <= category < kCategories.
+  const DeletionRule& rule(CategoryNumber category) const { return rules_[category]; }
+  const v1::StatisticsPolicy& statistics() const { return proto_.statistics(); }
+  const v1::Policy& proto() const { return proto_; }
+
+  // Whether values of `category` are sealed under their PBX's key as well.
+  PbxKeyUse pbx_key(CategoryNumber category) const {
+    return rules_[category].ends_with_pbx ? PbxKeyUse::kNeeded : PbxKeyUse::kNotNeeded;
+  }
+  // SHA-256 of all that decides due days and keys: two policies with one fingerprint file every value alike.
+  std::string Fingerprint() const;
+
+ private:
+  Policy() = default;
+  v1::Policy proto_;
+  absl::TimeZone zone_;
+  absl::Duration presumed_end_after_;
+  std::array<DeletionRule, kCategories> rules_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_POLICY_H_

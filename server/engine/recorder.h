@@ -1,0 +1,95 @@
+// The recorder: events become filed values.
+//
+// A group of batches is taken in as one: every event is checked against its meeting's course, then each meeting that was touched
+// is folded once, its values are filed under the days that follow, and what is filed elsewhere moves. One durable write per
+// group, then every batch is answered.
+#ifndef RETENTION_SERVER_ENGINE_RECORDER_H_
+#define RETENTION_SERVER_ENGINE_RECORDER_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "server/engine/change.h"
+#include "server/engine/event_intake.h"
+#include "server/engine/filing.h"
+#include "server/engine/meeting_book.h"
+#include "server/engine/pbx_registry.h"
+
+namespace retention {
+
+class PbxDesk;
+
+// Not thread-safe: belongs to the committer's thread.
+class Recorder {
+ public:
+  Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk);
+  ~Recorder();
+
+  // Records the batches and fills in their results, without calling `done`. An error means that none of it may be taken as
+  // recorded; the holdings must be loaded anew, and the batches can be sent again.
+  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+
+  // Ends the shared files of a meeting whose presumed end has come. REQUIRES: timer.instant_us is not after `now`.
+  absl::Status EndPresumed(const FilesEnd& timer, absl::Time now);
+
+  // Forgets what was not committed, and all that was cached.
+  void Forget();
+
+ private:
+  // A value on its way to its row.
+  struct PendingValue {
+    CategoryNumber category;
+    stored::v1::Value value;
+    const v1::Event* event;
+    RecordCommand* command;
+  };
+  // A meeting touched by the group.
+  struct Touched {
+    Meeting* meeting = nullptr;
+    std::string meeting_id;
+    std::string pbx_id;
+    std::vector<CourseEvent> fresh;
+    std::vector<RecordCommand*> fresh_commands;  // by fresh event
+    std::vector<std::string> identities;         // by fresh event: who joined, for the cohort; empty otherwise
+    std::string first_event_id;
+    std::vector<PendingValue> pending;
+  };
+
+  // One event. An error is a failure of storage; a rejection goes into the result.
+  absl::Status Take(RecordCommand& command, int index, Change& change);
+  absl::Status TakeMeetingEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
+  absl::Status TakePollEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
+  absl::StatusOr<Touched*> Touch(const PbxId& pbx, const v1::Event& event, DueDay last_due);
+  void AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command);
+  void AddValues(Touched& touched, const v1::Event& event, RecordCommand& command);
+
+  // Files what the group brought for one meeting, and moves what is filed elsewhere.
+  absl::Status Finish(Touched& touched, Change& change);
+  absl::Status MoveFiled(Meeting& meeting, const Filing& filing, Change& change);
+  absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change);
+  absl::Status FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
+  absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);
+  absl::Status FileCourse(Touched& touched, const MeetingFacts& facts, DueDay day, Change& change);
+  void FileLocator(Meeting& meeting, const MeetingLocator& before, Change& change);
+
+  absl::Status CommitGroup(Change& change);
+
+  Holdings& holdings_;
+  const PbxRegistry& registry_;
+  MeetingBook& book_;
+  PbxDesk& pbx_desk_;
+  std::vector<std::unique_ptr<Touched>> touched_;
+  absl::flat_hash_map<const Meeting*, Touched*> touched_by_meeting_;
+  absl::flat_hash_set<std::string> group_poll_rows_;  // poll rows written by this group, not yet visible in the store
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_RECORDER_H_

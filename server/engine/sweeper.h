@@ -1,0 +1,65 @@
+// The sweeper: makes gone what is due, in the order that the promise needs.
+//
+// One run does all there is to do at one moment: finishes what a crash cut short, ends the files of meetings presumed ended,
+// closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and scrubs what was
+// purged. Every step is idempotent; a run that was cut short is finished by the next. A server that was down catches up here
+// before it serves.
+#ifndef RETENTION_SERVER_ENGINE_SWEEPER_H_
+#define RETENTION_SERVER_ENGINE_SWEEPER_H_
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+
+namespace retention {
+
+// What one run did.
+struct SweepOutcome {
+  std::vector<EndingDay> days;
+  uint32_t cohorts_released = 0;
+  uint32_t meetings_presumed_ended = 0;
+  bool scrubbed = false;
+};
+
+// Not thread-safe: one run at a time.
+class Sweeper {
+ public:
+  struct Options {
+    // How long before its due instant a day closes: time to settle its files, issue orders and release its cohorts.
+    absl::Duration lead_window = absl::Hours(1);
+    // The bytes of purged values are gone after at most this long.
+    absl::Duration purge_bound = absl::Hours(1);
+    // Called when the keys of due days have been destroyed and when their files are gone, with the days' due instant.
+    std::function<void(absl::Time due)> on_unreadable;
+    std::function<void(absl::Time due)> on_gone;
+  };
+  // Runs a command of the engine on the committer's thread and returns its status.
+  using Runner = std::function<absl::Status(std::function<absl::Status()>)>;
+
+  Sweeper(Engine& engine, Runner runner, Options options)
+      : engine_(engine), run_(std::move(runner)), options_(std::move(options)) {}
+
+  // `scrub_now`: scrub what was purged at once instead of within the bound.
+  absl::StatusOr<SweepOutcome> RunOnce(absl::Time now, bool scrub_now);
+
+ private:
+  absl::Status EndPresumedMeetings(absl::Time now, SweepOutcome& outcome);
+  absl::Status CloseDays(absl::Time now);
+  absl::Status ReleaseCohorts(absl::Time now, SweepOutcome& outcome);
+  absl::Status EndDays(absl::Time now, SweepOutcome& outcome);
+  absl::Status DropLocators(DueDay last, const std::vector<DueDay>& days, absl::Time now);
+  absl::Status EndCubes(absl::Time now);
+  absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);
+
+  Engine& engine_;
+  const Runner run_;
+  const Options options_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_SWEEPER_H_
