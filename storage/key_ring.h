@@ -1,12 +1,13 @@
 // The key ring: the secrets whose destruction is the erasure.
 //
-// One random 256-bit key per due day, per PBX and per unreleased cohort, in small files of their own, outside the store and
-// outside its backups. Destroying a key rewrites its file without it and overwrites the old file's bytes; after that no copy
-// of any value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write file systems and
-// flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
+// One random 256-bit key per due day, per PBX and per unreleased cohort, in small files of their own, outside the store
+// and outside its backups. Destroying a key rewrites its file without it and overwrites the old file's bytes; after
+// that no copy of any value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write
+// file systems and flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
 //
 // Files in the ring's directory: `days` (master, day and cohort keys), `pbx-00` to `pbx-3f` (PBX keys by the id's first
-// byte modulo 64). Each: magic, version, entries, SHA-256; written to a temporary file, fsynced, renamed, directory fsynced.
+// byte modulo 64). Each: magic, version, entries, SHA-256; written to a temporary file, fsynced, renamed, directory
+// fsynced.
 #ifndef RETENTION_STORAGE_KEY_RING_H_
 #define RETENTION_STORAGE_KEY_RING_H_
 
@@ -44,14 +45,17 @@ class SecretKey {
 
 // Thread-safe.
 //
-// Errors: DATA_LOSS if a file is missing or fails its checksum (the server must not start: it would mint new keys over old
-// data), FAILED_PRECONDITION for an unknown file version, RESOURCE_EXHAUSTED if the disk is full (the old ring stays valid),
-// UNAVAILABLE for other I/O errors.
+// Errors: DATA_LOSS if a file is missing or fails its checksum (the server must not start: it would mint new keys over
+// old data), FAILED_PRECONDITION for an unknown file version or a ring that another process has open,
+// RESOURCE_EXHAUSTED if the disk is full (the old ring stays valid), UNAVAILABLE for other I/O errors. A change that
+// failed may be tried again.
 class KeyRing {
  public:
   // Steps of a rewrite, in order: a test can fail or stop at each.
   enum class Step { kBeforeWrite, kBeforeRename, kBeforeOverwrite, kDone };
   struct Options {
+    // Fills `size` bytes with fresh randomness. Default: the operating system's.
+    std::function<absl::Status(uint8_t* bytes, size_t size)> random;
     // Called at every step; a non-OK answer aborts the rewrite there, as a crash would.
     std::function<absl::Status(Step)> on_step;
   };
@@ -63,6 +67,7 @@ class KeyRing {
 
   KeyRing(const KeyRing&) = delete;
   KeyRing& operator=(const KeyRing&) = delete;
+  ~KeyRing();
 
   // Random identity, so that a store and its ring can recognise each other.
   std::string identity() const;
@@ -78,6 +83,7 @@ class KeyRing {
   // The key of `day`, if there is one.
   std::optional<SecretKey> FindDay(DueDay day) const;
   // After OK, the keys of all days up to and including `last` exist nowhere on this machine. Destroying twice is OK.
+  // REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
   absl::Status DestroyDaysThrough(DueDay last);
   // The last day destroyed; DueDay() if none was.
   DueDay destroyed_through() const;
@@ -107,17 +113,30 @@ class KeyRing {
   };
   using PbxFile = std::map<PbxId, SecretKey>;
 
-  absl::Status WriteDays(const DayFile& next);
-  absl::Status WritePbxs(size_t shard, const PbxFile& next);
-  absl::Status Rewrite(const std::string& name, const std::string& body);
+  // Each writes `next` and, from the moment it has replaced the old file, takes it as the ring's state, even if a later
+  // step fails.
+  absl::Status WriteDays(DayFile next);
+  absl::Status WritePbxs(size_t shard, PbxFile next);
+  absl::Status Rewrite(const std::string& name, std::string_view body, bool& replaced);
+  // Wipes what an unfinished rewrite left behind.
+  absl::Status Finish();
+  absl::Status WipeStaleFiles();
+  absl::Status Lock();
   absl::Status Load();
+  absl::Status LoadDays(std::string_view body);
+  absl::Status LoadPbxs(size_t shard, std::string_view body);
+  absl::Status Draw(uint8_t* bytes, size_t size) const;
+  absl::StatusOr<SecretKey> DrawKey() const;
+  absl::Status Reach(Step step) const;
 
   const std::string directory_;
   const Options options_;
+  int directory_fd_ = -1;  // holds the lock
   mutable std::mutex mutex_;
-  DayFile days_;                                    // guarded by mutex_
+  bool unfinished_ = false;  // guarded by mutex_
+  DayFile days_;             // guarded by mutex_
   static constexpr size_t kPbxShards = 64;
-  std::array<PbxFile, kPbxShards> pbxs_;            // guarded by mutex_
+  std::array<PbxFile, kPbxShards> pbxs_;  // guarded by mutex_
 };
 
 }  // namespace retention

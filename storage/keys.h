@@ -42,22 +42,22 @@ std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, c
 std::string PrefixEnd(std::string_view prefix);
 
 // Rows of family `state`, by their first byte.
-std::string FormatKey();                                              // 'V': on-disk format and key ring identity
-std::string PolicyVersionKey();                                       // 'v': version of the policy last in force
-std::string PbxEntryKey(const OwnerId& external);                     // 'P': registry of PBXs
-std::string PbxEntryPrefix();                                         //
-std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);     // 'M': where a meeting's values are filed
-std::string LocatorPrefix(const PbxId& pbx);                          //
-std::string DayCountsKey(DueDay day);                                 // 'N': rows and values of a day
-std::string DayCountsPrefix();                                        //
-std::string DayProgressKey(DueDay day);                               // 'D': how far a day's end has come
-std::string DayProgressPrefix();                                      //
-std::string PurgeMarkKey(DueDay day);                                 // 'U': the day's range holds deleted bytes
-std::string PurgeMarkPrefix();                                        //
+std::string FormatKey();                                           // 'V': on-disk format and key ring identity
+std::string PolicyVersionKey();                                    // 'v': version of the policy last in force
+std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
+std::string PbxEntryPrefix();                                      //
+std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': where a meeting's values are filed
+std::string LocatorPrefix(const PbxId& pbx);                       //
+std::string DayCountsKey(DueDay day);                              // 'N': rows and values of a day
+std::string DayCountsPrefix();                                     //
+std::string DayProgressKey(DueDay day);                            // 'D': how far a day's end has come
+std::string DayProgressPrefix();                                   //
+std::string PurgeMarkKey(DueDay day);                              // 'U': the day's range holds deleted bytes
+std::string PurgeMarkPrefix();                                     //
 std::string FilesEndKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting);  // 'T': when files end
-std::string FilesEndPrefix();                                         //
-std::string OrderKey(uint64_t sequence);                              // 'O': erasure orders
-std::string OrderPrefix();                                            //
+std::string FilesEndPrefix();                                                           //
+std::string OrderKey(uint64_t sequence);                                                // 'O': erasure orders
+std::string OrderPrefix();                                                              //
 
 // The parts of a FilesEndKey; nullopt if malformed.
 struct FilesEnd {

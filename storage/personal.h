@@ -2,11 +2,11 @@
 #ifndef RETENTION_STORAGE_PERSONAL_H_
 #define RETENTION_STORAGE_PERSONAL_H_
 
+#include <openssl/crypto.h>
+
 #include <ostream>
 #include <string>
 #include <utility>
-
-#include <openssl/crypto.h>
 
 namespace retention {
 
@@ -36,6 +36,7 @@ class Personal {
 
  private:
   void Wipe() {
+    plaintext_.resize(plaintext_.capacity());  // a short string that was moved from keeps its bytes beyond its size
     OPENSSL_cleanse(plaintext_.data(), plaintext_.size());
     plaintext_.clear();
   }

@@ -1,7 +1,7 @@
 // The store on RocksDB.
 //
-// Family `filed` is cut into files by its keys' first four bytes, the due day, so that ending a day drops whole files. The
-// write-ahead log is fsynced with every batch and never recycled. No compression: sealed values do not compress.
+// Family `filed` is cut into files by its keys' first four bytes, the due day, so that ending a day drops whole files.
+// The write-ahead log is fsynced with every batch and never recycled. No compression: sealed values do not compress.
 #ifndef RETENTION_STORAGE_ROCKSDB_STORE_H_
 #define RETENTION_STORAGE_ROCKSDB_STORE_H_
 

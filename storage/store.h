@@ -1,7 +1,8 @@
 // The store: what the engine needs of a database, and nothing else.
 //
-// Rows live in four families. A batch is applied as a whole or not at all, and is durable (fsynced) when Commit returns.
-// All rows of family `filed` that one batch touches for one meeting belong to one PBX, so that a backend may distribute by it.
+// Rows live in four families. A batch is applied as a whole or not at all, and is durable (fsynced) when Commit
+// returns. All rows of family `filed` that one batch touches for one meeting belong to one PBX, so that a backend may
+// distribute by it.
 #ifndef RETENTION_STORAGE_STORE_H_
 #define RETENTION_STORAGE_STORE_H_
 
@@ -87,12 +88,12 @@ class Store : public StoreView {
   // A consistent view of this moment. Cheap; holds back the erasure of what it sees, so keep it for one call only.
   virtual std::unique_ptr<StoreView> Snapshot() const = 0;
 
-  // Moves every row of `day` into files of its own, so that DropDay need not rewrite anything. Call it when the day takes
-  // no more rows, before it is due.
+  // Moves every row of `day` into files of its own, so that DropDay need not rewrite anything. Call it when the day
+  // takes no more rows, before it is due.
   virtual absl::Status SettleDay(DueDay day) = 0;
 
-  // Removes all rows of all of family `filed`'s days up to and including `last`, from memory, log and files. After OK no
-  // byte of them is in any live file. Idempotent.
+  // Removes all rows of all of family `filed`'s days up to and including `last`, from memory, log and files. After OK
+  // no byte of them is in any live file. Idempotent.
   virtual absl::Status DropDaysThrough(DueDay last) = 0;
 
   // Removes all rows of `family` whose key lies in [begin, end), with their bytes. Idempotent.

@@ -1,12 +1,14 @@
 // The vault: seals every personal value under two keys, its day's and its PBX's.
 //
-// AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a value can
-// neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is unreadable.
+// AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a
+// value can neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is
+// unreadable.
 //
 // Envelope: version(1) = 1 | flags(1; bit 0: PBX key used) | values(varint) | nonce(12) | ciphertext | tag(16).
 #ifndef RETENTION_STORAGE_VAULT_H_
 #define RETENTION_STORAGE_VAULT_H_
 
+#include <array>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -42,8 +44,8 @@ class Vault {
   Vault(KeyRing& ring, RandomSource& random);
   ~Vault();
 
-  // Seals `plaintext`, which holds `values` values, for the row `key`. Mints the day's key if need be (durable on return).
-  // FAILED_PRECONDITION if the day or the PBX was destroyed.
+  // Seals `plaintext`, which holds `values` values, for the row `key`. Mints the day's key if need be (durable on
+  // return). FAILED_PRECONDITION if the day or the PBX was destroyed.
   absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values);
   // Opens an envelope. NOT_FOUND if a key it needs has been destroyed; DATA_LOSS if it was tampered with or moved.
   absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope);

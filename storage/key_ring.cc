@@ -1,0 +1,474 @@
+#include "storage/key_ring.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/directory_lock.h"
+#include "storage/secret_file.h"
+
+namespace retention {
+namespace {
+
+// Do not change: see FORMAT.md.
+constexpr std::string_view kMagic = "RETNRING";
+constexpr uint32_t kVersion = 1;
+constexpr uint8_t kDaysKind = 'D';
+constexpr uint8_t kPbxsKind = 'P';
+constexpr size_t kHeaderBytes = 8 + 4 + 1 + 1;
+constexpr size_t kChecksumBytes = 32;
+constexpr size_t kIdentityBytes = 16;
+constexpr char kDaysName[] = "days";
+constexpr std::string_view kNewSuffix = ".new";
+constexpr std::string_view kOldSuffix = ".old";
+
+std::string PbxsName(size_t shard) {
+  char name[8];
+  std::snprintf(name, sizeof(name), "pbx-%02zx", shard);
+  return name;
+}
+
+std::array<uint8_t, kChecksumBytes> Checksum(std::string_view bytes) {
+  std::array<uint8_t, kChecksumBytes> sum{};
+  EVP_Digest(bytes.data(), bytes.size(), sum.data(), nullptr, EVP_sha256(), nullptr);
+  return sum;
+}
+
+void AppendNumber(std::string& out, uint32_t number) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>((number >> shift) & 0xFF));
+}
+
+void AppendKey(std::string& out, const SecretKey& key) {
+  out.append(reinterpret_cast<const char*>(key.data()), SecretKey::kBytes);
+}
+
+void AppendKeys(std::string& out, const std::map<DueDay, SecretKey>& keys) {
+  AppendNumber(out, static_cast<uint32_t>(keys.size()));
+  for (const auto& [day, key] : keys) {
+    AppendNumber(out, day.number());
+    AppendKey(out, key);
+  }
+}
+
+// Takes fields off the front. After a field that is not there, ok() is false and all further fields are zero.
+class FieldReader {
+ public:
+  explicit FieldReader(std::string_view body) : rest_(body) {}
+  bool ok() const { return ok_; }
+  bool AtEnd() const { return ok_ && rest_.empty(); }
+  std::string_view Take(size_t size) {
+    if (rest_.size() < size) {
+      ok_ = false;
+      return {};
+    }
+    const std::string_view field = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return field;
+  }
+  uint32_t TakeNumber() {
+    uint32_t number = 0;
+    for (const char byte : Take(4)) number = number << 8 | static_cast<uint8_t>(byte);
+    return number;
+  }
+  SecretKey TakeKey() {
+    std::array<uint8_t, SecretKey::kBytes> bytes{};
+    const std::string_view field = Take(SecretKey::kBytes);
+    field.copy(reinterpret_cast<char*>(bytes.data()), field.size());
+    SecretKey key(bytes);
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+    return key;
+  }
+  void TakeKeys(std::map<DueDay, SecretKey>& keys) {
+    for (uint32_t left = TakeNumber(); left > 0 && ok_; --left) {
+      const DueDay day = DueDay::FromNumber(TakeNumber());
+      keys.insert_or_assign(day, TakeKey());
+    }
+  }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+absl::Status Damaged(std::string_view file, std::string_view what) {
+  return absl::DataLossError(absl::StrCat("key ring: file ", std::string(file), " ", std::string(what)));
+}
+
+void AppendHeader(std::string& out, uint8_t kind, size_t shard) {
+  out.append(kMagic);
+  AppendNumber(out, kVersion);
+  out.push_back(static_cast<char>(kind));
+  out.push_back(static_cast<char>(shard));
+}
+
+void AppendChecksum(std::string& out) {
+  const auto sum = Checksum(out);
+  out.append(reinterpret_cast<const char*>(sum.data()), sum.size());
+}
+
+// What is between header and checksum, or why it cannot be trusted.
+absl::StatusOr<std::string_view> CheckedBody(std::string_view name, std::string_view file, uint8_t kind, size_t shard) {
+  if (file.size() < kHeaderBytes + kChecksumBytes || file.substr(0, kMagic.size()) != kMagic) {
+    return Damaged(name, "is not a key ring file");
+  }
+  const std::string_view covered = file.substr(0, file.size() - kChecksumBytes);
+  const auto sum = Checksum(covered);
+  if (CRYPTO_memcmp(sum.data(), file.data() + covered.size(), sum.size()) != 0) {
+    return Damaged(name, "fails its checksum");
+  }
+  FieldReader header(covered.substr(kMagic.size(), kHeaderBytes - kMagic.size()));
+  if (header.TakeNumber() != kVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("key ring: file ", std::string(name), " is of an unknown version"));
+  }
+  if (static_cast<uint8_t>(header.Take(1)[0]) != kind || static_cast<uint8_t>(header.Take(1)[0]) != shard) {
+    return Damaged(name, "is under another file's name");
+  }
+  return covered.substr(kHeaderBytes);
+}
+
+bool EndsWith(std::string_view text, std::string_view suffix) {
+  return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+}  // namespace
+
+SecretKey::~SecretKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+
+KeyRing::KeyRing(std::string directory, Options options)
+    : directory_(std::move(directory)), options_(std::move(options)) {}
+
+KeyRing::~KeyRing() {
+  if (directory_fd_ >= 0) ::close(directory_fd_);
+}
+
+absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& directory, Options options) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return StatusFromErrno(error.value(), "create directory");
+  if (::chmod(directory.c_str(), 0700) != 0) return StatusFromErrno(errno, "chmod");
+
+  std::unique_ptr<KeyRing> ring(new KeyRing(directory, std::move(options)));
+  const std::lock_guard<std::mutex> lock(ring->mutex_);
+  if (absl::Status status = ring->Lock(); !status.ok()) return status;
+  if (absl::Status status = ring->WipeStaleFiles(); !status.ok()) return status;
+  const absl::Status found = ring->Load();
+  if (found.ok()) return absl::AlreadyExistsError("key ring: there is one already");
+  if (!absl::IsNotFound(found)) return found;
+
+  DayFile first;
+  if (absl::Status status = ring->Draw(first.identity.data(), first.identity.size()); !status.ok()) return status;
+  for (SecretKey* key : {&first.hash_key, &first.open_key}) {
+    absl::StatusOr<SecretKey> drawn = ring->DrawKey();
+    if (!drawn.ok()) return drawn.status();
+    *key = *drawn;
+  }
+  ring->days_.identity = first.identity;
+  for (size_t shard = 0; shard < kPbxShards; ++shard) {
+    if (absl::Status status = ring->WritePbxs(shard, PbxFile()); !status.ok()) return status;
+  }
+  // Last, since a ring exists from the moment that this file does.
+  if (absl::Status status = ring->WriteDays(std::move(first)); !status.ok()) return status;
+  return ring;
+}
+
+absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& directory, Options options) {
+  std::unique_ptr<KeyRing> ring(new KeyRing(directory, std::move(options)));
+  const std::lock_guard<std::mutex> lock(ring->mutex_);
+  if (absl::Status status = ring->Lock(); !status.ok()) return status;
+  if (absl::Status status = ring->WipeStaleFiles(); !status.ok()) return status;
+  if (absl::Status status = ring->Load(); !status.ok()) return status;
+  return ring;
+}
+
+absl::Status KeyRing::Lock() {
+  const absl::StatusOr<int> fd = LockDirectory(directory_);
+  if (!fd.ok()) return fd.status();
+  directory_fd_ = *fd;
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::Load() {
+  const absl::StatusOr<SecretBytes> days = ReadSecretFile(directory_fd_, kDaysName);
+  if (!days.ok() && !absl::IsNotFound(days.status())) return days.status();
+  if (days.ok()) {
+    if (absl::Status status = LoadDays(days->view()); !status.ok()) return status;
+  }
+  for (size_t shard = 0; shard < kPbxShards; ++shard) {
+    const absl::StatusOr<SecretBytes> pbxs = ReadSecretFile(directory_fd_, PbxsName(shard));
+    if (!pbxs.ok()) {
+      if (!absl::IsNotFound(pbxs.status())) return pbxs.status();
+      if (days.ok()) return Damaged(PbxsName(shard), "is missing");
+      continue;
+    }
+    if (absl::Status status = LoadPbxs(shard, pbxs->view()); !status.ok()) return status;
+    // Without `days`, empty files are a creation that did not get to its end; keys are a ring that lost its head.
+    if (!days.ok() && !pbxs_[shard].empty()) return Damaged(kDaysName, "is missing");
+  }
+  if (!days.ok()) return absl::NotFoundError("key ring: there is none");
+  for (size_t shard = 0; shard < kPbxShards; ++shard) {
+    for (const auto& [pbx, key] : pbxs_[shard]) {
+      if (pbx.bytes[0] % kPbxShards != shard) return Damaged(PbxsName(shard), "holds another file's entry");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::LoadDays(std::string_view file) {
+  const absl::StatusOr<std::string_view> body = CheckedBody(kDaysName, file, kDaysKind, 0);
+  if (!body.ok()) return body.status();
+  FieldReader fields(*body);
+  const std::string_view identity = fields.Take(kIdentityBytes);
+  identity.copy(reinterpret_cast<char*>(days_.identity.data()), identity.size());
+  days_.hash_key = fields.TakeKey();
+  days_.open_key = fields.TakeKey();
+  days_.destroyed_through = DueDay::FromNumber(fields.TakeNumber());
+  days_.cohorts_destroyed_through = DueDay::FromNumber(fields.TakeNumber());
+  fields.TakeKeys(days_.days);
+  fields.TakeKeys(days_.cohorts);
+  return fields.AtEnd() ? absl::OkStatus() : Damaged(kDaysName, "is malformed");
+}
+
+absl::Status KeyRing::LoadPbxs(size_t shard, std::string_view file) {
+  const std::string name = PbxsName(shard);
+  const absl::StatusOr<std::string_view> body = CheckedBody(name, file, kPbxsKind, shard);
+  if (!body.ok()) return body.status();
+  FieldReader fields(*body);
+  const std::string_view identity = fields.Take(kIdentityBytes);
+  const std::string_view expected(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
+  PbxFile pbxs;
+  for (uint32_t left = fields.TakeNumber(); left > 0 && fields.ok(); --left) {
+    const std::string_view id = fields.Take(PbxId::kBytes);
+    if (!fields.ok()) break;
+    pbxs.insert_or_assign(PbxId::From(id), fields.TakeKey());
+  }
+  if (!fields.AtEnd()) return Damaged(name, "is malformed");
+  // A creation that did not get to its end leaves files of an identity that never came to be.
+  if (identity != expected && !pbxs.empty()) return Damaged(name, "belongs to another ring");
+  pbxs_[shard] = std::move(pbxs);
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::WriteDays(DayFile next) {
+  constexpr size_t kEntryBytes = 4 + SecretKey::kBytes;
+  SecretBytes body(kHeaderBytes + kIdentityBytes + 2 * SecretKey::kBytes + 4 * 4 +
+                   (next.days.size() + next.cohorts.size()) * kEntryBytes + kChecksumBytes);
+  std::string& out = body.bytes();
+  AppendHeader(out, kDaysKind, 0);
+  out.append(reinterpret_cast<const char*>(next.identity.data()), next.identity.size());
+  AppendKey(out, next.hash_key);
+  AppendKey(out, next.open_key);
+  AppendNumber(out, next.destroyed_through.number());
+  AppendNumber(out, next.cohorts_destroyed_through.number());
+  AppendKeys(out, next.days);
+  AppendKeys(out, next.cohorts);
+  AppendChecksum(out);
+  bool replaced = false;
+  const absl::Status status = Rewrite(kDaysName, body.view(), replaced);
+  if (replaced) days_ = std::move(next);
+  return status;
+}
+
+absl::Status KeyRing::WritePbxs(size_t shard, PbxFile next) {
+  constexpr size_t kEntryBytes = PbxId::kBytes + SecretKey::kBytes;
+  SecretBytes body(kHeaderBytes + kIdentityBytes + 4 + next.size() * kEntryBytes + kChecksumBytes);
+  std::string& out = body.bytes();
+  AppendHeader(out, kPbxsKind, shard);
+  out.append(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
+  AppendNumber(out, static_cast<uint32_t>(next.size()));
+  for (const auto& [pbx, key] : next) {
+    out.append(pbx.view());
+    AppendKey(out, key);
+  }
+  AppendChecksum(out);
+  bool replaced = false;
+  const absl::Status status = Rewrite(PbxsName(shard), body.view(), replaced);
+  if (replaced) pbxs_[shard] = std::move(next);
+  return status;
+}
+
+absl::Status KeyRing::Rewrite(const std::string& name, std::string_view body, bool& replaced) {
+  if (absl::Status status = Finish(); !status.ok()) return status;
+  if (absl::Status status = Reach(Step::kBeforeWrite); !status.ok()) return status;
+  const std::string new_name = absl::StrCat(name, std::string(kNewSuffix));
+  const std::string old_name = absl::StrCat(name, std::string(kOldSuffix));
+  unfinished_ = true;
+  if (absl::Status status = WriteSecretFile(directory_fd_, new_name, body); !status.ok()) return status;
+  if (absl::Status status = Reach(Step::kBeforeRename); !status.ok()) return status;
+  // The old file keeps a name, so that it is found and overwritten even after a crash from here on.
+  absl::Status status = ReplaceSecretFile(directory_fd_, new_name, name, old_name, replaced);
+  if (!status.ok()) return status;
+  if (status = SyncDirectory(directory_fd_); !status.ok()) return status;
+  if (status = Reach(Step::kBeforeOverwrite); !status.ok()) return status;
+  if (status = WipeSecretFile(directory_fd_, old_name, name); !status.ok()) return status;
+  unfinished_ = false;
+  return Reach(Step::kDone);
+}
+
+absl::Status KeyRing::Finish() {
+  if (!unfinished_) return absl::OkStatus();
+  if (absl::Status status = SyncDirectory(directory_fd_); !status.ok()) return status;
+  if (absl::Status status = WipeStaleFiles(); !status.ok()) return status;
+  unfinished_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::WipeStaleFiles() {
+  std::error_code error;
+  std::filesystem::directory_iterator entries(directory_, error);
+  if (error) return StatusFromErrno(error.value(), "list directory");
+  bool wiped = false;
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    if (!EndsWith(name, kNewSuffix) && !EndsWith(name, kOldSuffix)) continue;
+    const std::string kept = name.substr(0, name.size() - kNewSuffix.size());
+    if (absl::Status status = WipeSecretFile(directory_fd_, name, kept); !status.ok()) return status;
+    wiped = true;
+  }
+  return wiped ? SyncDirectory(directory_fd_) : absl::OkStatus();
+}
+
+absl::Status KeyRing::Draw(uint8_t* bytes, size_t size) const {
+  if (options_.random) return options_.random(bytes, size);
+  if (RAND_priv_bytes(bytes, static_cast<int>(size)) == 1) return absl::OkStatus();
+  return absl::UnavailableError("key ring: no randomness");
+}
+
+absl::StatusOr<SecretKey> KeyRing::DrawKey() const {
+  std::array<uint8_t, SecretKey::kBytes> bytes{};
+  const absl::Status status = Draw(bytes.data(), bytes.size());
+  SecretKey key(bytes);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  if (!status.ok()) return status;
+  return key;
+}
+
+absl::Status KeyRing::Reach(Step step) const { return options_.on_step ? options_.on_step(step) : absl::OkStatus(); }
+
+std::string KeyRing::identity() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::string(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
+}
+
+SecretKey KeyRing::HashKey() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return days_.hash_key;
+}
+
+SecretKey KeyRing::OpenKey() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return days_.open_key;
+}
+
+absl::StatusOr<SecretKey> KeyRing::ForDay(DueDay day) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
+  if (day <= days_.destroyed_through) return absl::FailedPreconditionError("key ring: the day was destroyed");
+  // A key that is not yet durable must not be used.
+  if (absl::Status status = Finish(); !status.ok()) return status;
+  if (const auto found = days_.days.find(day); found != days_.days.end()) return found->second;
+  absl::StatusOr<SecretKey> key = DrawKey();
+  if (!key.ok()) return key;
+  DayFile next = days_;
+  next.days.emplace(day, *key);
+  if (absl::Status status = WriteDays(std::move(next)); !status.ok()) return status;
+  return key;
+}
+
+std::optional<SecretKey> KeyRing::FindDay(DueDay day) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = days_.days.find(day);
+  return found == days_.days.end() ? std::nullopt : std::optional(found->second);
+}
+
+absl::Status KeyRing::DestroyDaysThrough(DueDay last) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!last.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
+  if (last <= days_.destroyed_through) return Finish();
+  DayFile next = days_;
+  next.destroyed_through = last;
+  next.days.erase(next.days.begin(), next.days.upper_bound(last));
+  return WriteDays(std::move(next));
+}
+
+DueDay KeyRing::destroyed_through() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return days_.destroyed_through;
+}
+
+absl::StatusOr<SecretKey> KeyRing::MintPbx(const PbxId& pbx) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (absl::Status status = Finish(); !status.ok()) return status;
+  const size_t shard = pbx.bytes[0] % kPbxShards;
+  if (const auto found = pbxs_[shard].find(pbx); found != pbxs_[shard].end()) return found->second;
+  absl::StatusOr<SecretKey> key = DrawKey();
+  if (!key.ok()) return key;
+  PbxFile next = pbxs_[shard];
+  next.emplace(pbx, *key);
+  if (absl::Status status = WritePbxs(shard, std::move(next)); !status.ok()) return status;
+  return key;
+}
+
+std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const PbxFile& pbxs = pbxs_[pbx.bytes[0] % kPbxShards];
+  const auto found = pbxs.find(pbx);
+  return found == pbxs.end() ? std::nullopt : std::optional(found->second);
+}
+
+absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const size_t shard = pbx.bytes[0] % kPbxShards;
+  if (!pbxs_[shard].contains(pbx)) return Finish();
+  PbxFile next = pbxs_[shard];
+  next.erase(pbx);
+  return WritePbxs(shard, std::move(next));
+}
+
+absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay first_day) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!first_day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
+  if (first_day <= days_.cohorts_destroyed_through) {
+    return absl::FailedPreconditionError("key ring: the cohort was destroyed");
+  }
+  if (absl::Status status = Finish(); !status.ok()) return status;
+  if (const auto found = days_.cohorts.find(first_day); found != days_.cohorts.end()) return found->second;
+  absl::StatusOr<SecretKey> key = DrawKey();
+  if (!key.ok()) return key;
+  DayFile next = days_;
+  next.cohorts.emplace(first_day, *key);
+  if (absl::Status status = WriteDays(std::move(next)); !status.ok()) return status;
+  return key;
+}
+
+std::optional<SecretKey> KeyRing::FindCohort(DueDay first_day) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = days_.cohorts.find(first_day);
+  return found == days_.cohorts.end() ? std::nullopt : std::optional(found->second);
+}
+
+absl::Status KeyRing::DestroyCohortsThrough(DueDay last) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!last.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
+  if (last <= days_.cohorts_destroyed_through) return Finish();
+  DayFile next = days_;
+  next.cohorts_destroyed_through = last;
+  next.cohorts.erase(next.cohorts.begin(), next.cohorts.upper_bound(last));
+  return WriteDays(std::move(next));
+}
+
+DueDay KeyRing::cohorts_destroyed_through() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return days_.cohorts_destroyed_through;
+}
+
+}  // namespace retention

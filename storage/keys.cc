@@ -1,0 +1,168 @@
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+// First bytes of `state` keys. Do not change or reuse a letter.
+constexpr char kFormat = 'V';
+constexpr char kPolicyVersion = 'v';
+constexpr char kPbxEntry = 'P';
+constexpr char kLocator = 'M';
+constexpr char kDayCounts = 'N';
+constexpr char kDayProgress = 'D';
+constexpr char kPurgeMark = 'U';
+constexpr char kFilesEnd = 'T';
+constexpr char kOrder = 'O';
+
+// Big-endian, so that keys sort as their numbers do.
+template <typename Number>
+void AppendNumber(std::string& out, Number number) {
+  for (int shift = static_cast<int>(sizeof(Number)) * 8 - 8; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<char>((number >> shift) & 0xFF));
+  }
+}
+
+// REQUIRES: raw.size() >= sizeof(Number).
+template <typename Number>
+Number ReadNumber(std::string_view raw) {
+  Number number = 0;
+  for (size_t i = 0; i < sizeof(Number); ++i) number = static_cast<Number>(number << 8) | static_cast<uint8_t>(raw[i]);
+  return number;
+}
+
+// Flipping the sign bit makes negative instants sort before positive ones.
+constexpr uint64_t kSignBit = 1ull << 63;
+
+std::string LetterKey(char letter) { return std::string(1, letter); }
+
+std::string DayKey(char letter, DueDay day) {
+  std::string key(1, letter);
+  AppendNumber(key, day.number());
+  return key;
+}
+
+}  // namespace
+
+std::string FiledKey::Encode() const {
+  std::string key;
+  key.reserve(kBytes);
+  AppendNumber(key, day.number());
+  key.push_back(static_cast<char>(category));
+  key.append(pbx.view()).append(owner.view()).append(item.view());
+  return key;
+}
+
+std::optional<FiledKey> FiledKey::Decode(std::string_view raw) {
+  if (raw.size() != kBytes) return std::nullopt;
+  FiledKey key;
+  key.day = DueDay::FromNumber(ReadNumber<uint32_t>(raw));
+  key.category = static_cast<CategoryNumber>(raw[4]);
+  key.pbx = PbxId::From(raw.substr(5));
+  key.owner = OwnerId::From(raw.substr(5 + PbxId::kBytes));
+  key.item = ItemId::From(raw.substr(5 + PbxId::kBytes + OwnerId::kBytes));
+  return key;
+}
+
+std::string FiledPrefix(DueDay day) {
+  std::string prefix;
+  AppendNumber(prefix, day.number());
+  return prefix;
+}
+
+std::string FiledPrefix(DueDay day, CategoryNumber category) {
+  std::string prefix = FiledPrefix(day);
+  prefix.push_back(static_cast<char>(category));
+  return prefix;
+}
+
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx) {
+  return FiledPrefix(day, category).append(pbx.view());
+}
+
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& owner) {
+  return FiledPrefix(day, category, pbx).append(owner.view());
+}
+
+std::string PrefixEnd(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<uint8_t>(end.back()) == 0xFF) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<uint8_t>(end.back()) + 1);
+  return end;
+}
+
+std::string FormatKey() { return LetterKey(kFormat); }
+std::string PolicyVersionKey() { return LetterKey(kPolicyVersion); }
+std::string PbxEntryKey(const OwnerId& external) { return LetterKey(kPbxEntry).append(external.view()); }
+std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
+std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
+std::string LocatorPrefix(const PbxId& pbx) { return LetterKey(kLocator).append(pbx.view()); }
+std::string DayCountsKey(DueDay day) { return DayKey(kDayCounts, day); }
+std::string DayCountsPrefix() { return LetterKey(kDayCounts); }
+std::string DayProgressKey(DueDay day) { return DayKey(kDayProgress, day); }
+std::string DayProgressPrefix() { return LetterKey(kDayProgress); }
+std::string PurgeMarkKey(DueDay day) { return DayKey(kPurgeMark, day); }
+std::string PurgeMarkPrefix() { return LetterKey(kPurgeMark); }
+
+std::string FilesEndKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting) {
+  std::string key(1, kFilesEnd);
+  AppendNumber(key, static_cast<uint64_t>(instant_us) ^ kSignBit);
+  return key.append(pbx.view()).append(meeting.view());
+}
+
+std::string FilesEndPrefix() { return LetterKey(kFilesEnd); }
+
+std::string OrderKey(uint64_t sequence) {
+  std::string key(1, kOrder);
+  AppendNumber(key, sequence);
+  return key;
+}
+
+std::string OrderPrefix() { return LetterKey(kOrder); }
+
+std::optional<FilesEnd> DecodeFilesEndKey(std::string_view raw) {
+  constexpr size_t kInstantBytes = sizeof(uint64_t);
+  if (raw.size() != 1 + kInstantBytes + PbxId::kBytes + OwnerId::kBytes || raw[0] != kFilesEnd) return std::nullopt;
+  raw.remove_prefix(1);
+  return FilesEnd{.instant_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
+                  .pbx = PbxId::From(raw.substr(kInstantBytes)),
+                  .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
+}
+
+std::optional<OwnerId> DecodeLocatorKey(std::string_view raw) {
+  if (raw.size() != 1 + PbxId::kBytes + OwnerId::kBytes || raw[0] != kLocator) return std::nullopt;
+  return OwnerId::From(raw.substr(1 + PbxId::kBytes));
+}
+
+std::optional<DueDay> DecodeDayKey(std::string_view raw) {
+  if (raw.size() != 5) return std::nullopt;
+  if (raw[0] != kDayCounts && raw[0] != kDayProgress && raw[0] != kPurgeMark) return std::nullopt;
+  return DueDay::FromNumber(ReadNumber<uint32_t>(raw.substr(1)));
+}
+
+std::string CubeKey(DueDay erase_day, DueDay cohort_day, uint8_t table) {
+  std::string key = CubePrefix(erase_day, cohort_day);
+  key.push_back(static_cast<char>(table));
+  return key;
+}
+
+std::string CubePrefix(DueDay erase_day, DueDay cohort_day) {
+  std::string prefix;
+  AppendNumber(prefix, erase_day.number());
+  AppendNumber(prefix, cohort_day.number());
+  return prefix;
+}
+
+std::optional<CubeKeyParts> DecodeCubeKey(std::string_view raw) {
+  if (raw.size() != 9) return std::nullopt;
+  return CubeKeyParts{.erase_day = DueDay::FromNumber(ReadNumber<uint32_t>(raw)),
+                      .cohort_day = DueDay::FromNumber(ReadNumber<uint32_t>(raw.substr(4))),
+                      .table = static_cast<uint8_t>(raw[8])};
+}
+
+std::string LedgerKey(uint64_t sequence) {
+  std::string key;
+  AppendNumber(key, sequence);
+  return key;
+}
+
+}  // namespace retention
