@@ -1,6 +1,7 @@
 #include "client/output_table.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace retention {
 namespace {
@@ -46,8 +47,9 @@ void OutputTable::PrintAligned(std::ostream& out) const {
   for (const auto& line : lines) {
     std::string text;
     for (size_t i = 0; i < widths.size(); ++i) {
+      if (columns_[i].heading.empty()) continue;
       const std::string padding(widths[i] - Width(line[i]), ' ');
-      if (i > 0) text += "  ";
+      if (!text.empty()) text += "  ";
       text += columns_[i].right_aligned ? padding + line[i] : line[i] + padding;
     }
     text.erase(text.find_last_not_of(' ') + 1);
@@ -56,12 +58,16 @@ void OutputTable::PrintAligned(std::ostream& out) const {
 }
 
 void OutputTable::PrintCsv(std::ostream& out) const {
-  for (size_t i = 0; i < columns_.size(); ++i) out << (i > 0 ? "," : "") << CsvField(columns_[i].csv_name);
-  out << "\n";
-  for (const auto& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i) out << (i > 0 ? "," : "") << CsvField(row[i].csv_text);
+  const auto print = [&](auto field_of) {
+    const char* separator = "";
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].csv_name.empty()) continue;
+      out << std::exchange(separator, ",") << CsvField(field_of(i));
+    }
     out << "\n";
-  }
+  };
+  print([this](size_t i) { return columns_[i].csv_name; });
+  for (const auto& row : rows_) print([&row](size_t i) { return row[i].csv_text; });
 }
 
 }  // namespace retention

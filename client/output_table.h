@@ -8,8 +8,8 @@
 namespace retention {
 
 struct TableColumn {
-  std::string heading;   // For people.
-  std::string csv_name;  // For programs, with its unit: `total_time_seconds`.
+  std::string heading;   // For people; empty: a column for programs only.
+  std::string csv_name;  // For programs, with its unit: `total_time_seconds`; empty: a column for people only.
   bool right_aligned = false;
 };
 

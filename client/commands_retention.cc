@@ -1,0 +1,165 @@
+// due list, sweep run, policy show, clock show | advance
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/command_session.h"
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+constexpr absl::Duration kSweepTimeout = absl::Minutes(10);
+
+std::string CategoryName(v1::DataCategory category) {
+  return KebabName(v1::DataCategory_Name(category), "DATA_CATEGORY_");
+}
+
+TableCell CountCell(uint64_t count) { return {ReadableCount(static_cast<int64_t>(count)), absl::StrCat(count)}; }
+
+v1::DataCategory ParseCategory(const std::string& name) {
+  v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
+  if (v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category) && category != 0) return category;
+  std::vector<std::string> names;
+  for (int i = 1; i <= v1::DataCategory_MAX; ++i) names.push_back(CategoryName(static_cast<v1::DataCategory>(i)));
+  throw CLI::ValidationError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+}
+
+void ListDueDays(CommandSession& session, const v1::ListDueDaysRequest& request) {
+  const auto response = session.Expect(session.MakeClient().ListDueDays(request));
+  if (!response) return;
+  OutputTable table({{"LAST DAY", "due_day"},
+                     {"GONE FROM (UTC)", "due_time"},
+                     {"CATEGORY", "category"},
+                     {"ROWS", "rows", true},
+                     {"VALUES", "values", true}});
+  for (const auto& bucket : response->buckets()) {
+    const bool dated = bucket.has_due_day();
+    table.AddRow({dated ? TableCell(ReadableDate(bucket.due_day())) : TableCell("on a trigger", ""),
+                  dated ? TableCell(ReadableTime(bucket.due_time()), Rfc3339(bucket.due_time())) : TableCell("-", ""),
+                  CategoryName(bucket.category()), CountCell(bucket.rows()), CountCell(bucket.values())});
+  }
+  session.Print(*response, table);
+}
+
+void Sweep(CommandSession& session) {
+  session.Progress("sweeping ...");
+  const auto response = session.Expect(session.MakeClient(kSweepTimeout).Sweep(v1::SweepRequest()));
+  session.Progress("");
+  if (!response) return;
+  OutputTable table({{"CATEGORY", "category"}, {"VALUES ERASED", "values", true}});
+  for (const auto& erased : response->erased()) {
+    table.AddRow({CategoryName(erased.category()), CountCell(erased.values())});
+  }
+  if (session.format() != OutputFormat::kTable || !table.empty()) session.Print(*response, table);
+  if (session.format() == OutputFormat::kTable) {
+    session.out() << "Days destroyed: " << response->days_destroyed()
+                  << ", cohorts released: " << response->cohorts_released()
+                  << ", meetings presumed ended: " << response->meetings_presumed_ended() << "\n";
+  }
+}
+
+std::string ReadablePeriod(const v1::Period& period) {
+  switch (period.length_case()) {
+    case v1::Period::kDays:
+      return absl::StrCat(period.days(), period.days() == 1 ? " day" : " days");
+    case v1::Period::kMonths:
+      return absl::StrCat(period.months(), period.months() == 1 ? " month" : " months");
+    case v1::Period::kImmediately:
+      return "at once";
+    case v1::Period::LENGTH_NOT_SET:
+      return "-";
+  }
+  return "-";
+}
+
+void ShowPolicy(CommandSession& session) {
+  const auto response = session.Expect(session.MakeClient().GetPolicy(v1::GetPolicyRequest()));
+  if (!response) return;
+  const v1::Policy& policy = response->policy();
+  OutputTable table({{"CATEGORY", "category"},
+                     {"FROM", "starting_point"},
+                     {"PERIOD", "period"},
+                     {"THEN", "action"},
+                     {"ANONYMISED FORM", "anonymised_period"},
+                     {"ERASURE ORDER", "erasure_order"},
+                     {"ENDS WITH PBX", "ends_with_pbx"}});
+  for (const auto& rule : policy.rules()) {
+    const std::string from = KebabName(v1::StartingPoint_Name(rule.starting_point()), "STARTING_POINT_");
+    table.AddRow({CategoryName(rule.category()), from == "none" ? "a trigger only" : from,
+                  ReadablePeriod(rule.period()), KebabName(v1::EndAction_Name(rule.action()), "END_ACTION_"),
+                  rule.has_anonymised_period() ? ReadablePeriod(rule.anonymised_period()) : "-",
+                  rule.erasure_order() ? "yes" : "no", rule.ends_with_pbx() ? "yes" : "no"});
+  }
+  if (session.format() == OutputFormat::kTable) {
+    session.out() << "Policy version " << policy.version() << ", civil days of " << policy.time_zone()
+                  << ", an unreported end is presumed after "
+                  << ReadableLength(FromProtoDuration(policy.presumed_end_after())) << "\n\n";
+  }
+  session.Print(policy, table);
+}
+
+OutputTable ClockTable(const google::protobuf::Timestamp& now) {
+  OutputTable table({TableColumn{"NOW (UTC)", "now"}});
+  table.AddRow(std::vector{TableCell(ReadableTime(now), Rfc3339(now))});
+  return table;
+}
+
+void AddClockCommands(CLI::App& app, CommandSession& session) {
+  auto* clock = app.add_subcommand("clock", "The server's clock, if it is a simulated one");
+  clock->require_subcommand(1);
+  clock->add_subcommand("show", "The time it is for the engine")->callback([&session] {
+    const auto response = session.Expect(session.MakeClient().GetClock(v1::GetClockRequest()));
+    if (response) session.Print(*response, ClockTable(response->now()));
+  });
+  auto* advance = clock->add_subcommand("advance", "Moves the time forward, at most 10 years; never back");
+  auto by = std::make_shared<std::string>();
+  auto to = std::make_shared<std::string>();
+  auto* target = advance->add_option_group("target", "Exactly one");
+  target->add_option("--by", *by, "How far, as 1d or 36h");
+  target->add_option("--to", *to, "The new time, as 2026-03-31T09:00:00Z");
+  target->require_option(1);
+  advance->footer("Example:\n  retentionctl clock advance --by 1d");
+  advance->callback([=, &session] {
+    v1::AdvanceClockRequest request;
+    if (!by->empty()) {
+      *request.mutable_by() = ToProtoDuration(ValueOrUsageError(ParseLength(*by), "--by"));
+    } else {
+      *request.mutable_to() = ToTimestamp(ValueOrUsageError(ParseTime(*to), "--to"));
+    }
+    const auto response = session.Expect(session.MakeClient().AdvanceClock(request));
+    if (response) session.Print(*response, ClockTable(response->now()));
+  });
+}
+
+}  // namespace
+
+void AddRetentionCommands(CLI::App& app, CommandSession& session) {
+  auto* due = app.add_subcommand("due", "What falls due when");
+  due->require_subcommand(1);
+  auto* list = due->add_subcommand("list", "Everything that is held, by its last day and category");
+  auto from = std::make_shared<std::string>();
+  auto to = std::make_shared<std::string>();
+  auto categories = std::make_shared<std::vector<std::string>>();
+  list->add_option("--from", *from, "Only what is due on this day or later");
+  list->add_option("--to", *to, "Only what is due on this day or earlier");
+  list->add_option("--category", *categories, "Only these categories, as participant-name,recording")->delimiter(',');
+  list->footer("Example:\n  retentionctl due list --to 2026-03-31 --category participant-ip,participant-email");
+  list->callback([=, &session] {
+    v1::ListDueDaysRequest request;
+    if (!from->empty()) *request.mutable_from() = ValueOrUsageError(ParseDate(*from), "--from");
+    if (!to->empty()) *request.mutable_to() = ValueOrUsageError(ParseDate(*to), "--to");
+    for (const auto& name : *categories) request.add_categories(ParseCategory(name));
+    ListDueDays(session, request);
+  });
+
+  auto* sweep = app.add_subcommand("sweep", "The execution of what is due");
+  sweep->require_subcommand(1);
+  sweep->add_subcommand("run", "Does everything that is due now, as the server also does by itself")
+      ->callback([&session] { Sweep(session); });
+
+  auto* policy = app.add_subcommand("policy", "Which category lives how long");
+  policy->require_subcommand(1);
+  policy->add_subcommand("show", "The policy in force")->callback([&session] { ShowPolicy(session); });
+  AddClockCommands(app, session);
+}
+
+}  // namespace retention
