@@ -196,8 +196,8 @@ TEST(EstimateShare, IntervalHoldsTheTruth) {
     const auto sums = noisy.Sums({400, 1200}, 1);
     return EstimateShareOfParts(sums[0], sums[1]);
   });
-  const double of_whole = Coverage(10'000, 0.25, [&] {
-    const auto sums = noisy.Sums({400, 1600}, 1);
+  const double of_whole = Coverage(10'000, 0.8, [&] {
+    const auto sums = noisy.Sums({1280, 1600}, 1);
     return EstimateShareOfWhole(sums[0], sums[1]);
   });
   for (const double coverage : {of_parts, of_whole}) {
