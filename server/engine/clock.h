@@ -27,7 +27,7 @@ class SystemClock : public Clock {
 class SimulatedClock : public Clock {
  public:
   // How far one step may lead.
-  static constexpr absl::Duration kMaxAdvance = absl::Hours(24) * 3660;
+  static constexpr absl::Duration kMaxAdvance = absl::Hours(24 * 3660);
 
   explicit SimulatedClock(absl::Time start) : now_(start) {}
   absl::Time Now() const override;

@@ -39,7 +39,7 @@ inline constexpr uint32_t kMaxPpm = 1000000;
 // How far an event's time may lie ahead of the server's clock: clocks of a platform differ.
 inline constexpr absl::Duration kMaxAhead = absl::Minutes(5);
 inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
-inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24) * 3653;
+inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting: bounds the memory of its fold.
 inline constexpr size_t kMaxMeetingEvents = 100000;
 

@@ -72,8 +72,12 @@ absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, const OwnerId& meet
   const Name name(pbx, meeting);
   const auto it = meetings_.find(name);
   if (it != meetings_.end()) {
-    used_.splice(used_.begin(), used_, it->second->used);
-    return &it->second->meeting;
+    const Meeting& cached = it->second->meeting;
+    if (!cached.stored || cached.locator.days[kHistory] > last_due) {
+      used_.splice(used_.begin(), used_, it->second->used);
+      return &it->second->meeting;
+    }
+    Forget(pbx, meeting);  // its history is due: whoever speaks of it now speaks of a new meeting
   }
   auto entry = std::make_unique<Entry>();
   entry->meeting.pbx = pbx;

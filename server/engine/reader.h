@@ -49,7 +49,6 @@ class Reader {
                                                               absl::Time now) const;
 
  private:
-  class MeetingView;
   absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id) const;
   absl::StatusOr<v1::Pbx> ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions) const;
 

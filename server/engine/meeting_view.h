@@ -1,0 +1,72 @@
+// One meeting as it can be seen at one instant.
+#ifndef RETENTION_SERVER_ENGINE_MEETING_VIEW_H_
+#define RETENTION_SERVER_ENGINE_MEETING_VIEW_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "server/engine/course.h"
+#include "server/engine/meeting_book.h"
+#include "server/engine/policy.h"
+#include "storage/store.h"
+#include "storage/vault.h"
+
+namespace retention {
+
+// REQUIRES: view, vault and policy outlive it.
+class MeetingView {
+ public:
+  // nullopt if the meeting is not held at `now`: never recorded, deleted, or its history due.
+  static absl::StatusOr<std::optional<MeetingView>> Read(const StoreView& view, Vault& vault, const Policy& policy,
+                                                         const PbxId& pbx, const OwnerId& meeting, absl::Time now);
+
+  const MeetingFacts& facts() const { return facts_; }
+  const Course& course() const { return course_; }
+  const std::string& meeting_id() const { return course_.Text(facts_.meeting_id); }
+  bool deleted() const { return facts_.deleted; }
+  // False once the category's values of this meeting are due.
+  bool Lives(CategoryNumber category) const;
+
+  // Calls `visit` with every living value of a category that is filed by meeting, in no order.
+  using Visit = absl::FunctionRef<void(const stored::v1::Value&)>;
+  absl::Status ForEachValue(CategoryNumber category, Visit visit) const;
+  // The latest text of a category of which the meeting has one; empty if it is gone.
+  absl::StatusOr<std::string> LatestText(CategoryNumber category) const;
+
+  // The meeting's own data; `with_content` adds objects, polls, dial-in data and chat.
+  absl::StatusOr<v1::Meeting> Describe(bool with_content) const;
+
+ private:
+  MeetingView(const StoreView& view, Vault& vault, const Policy& policy, const PbxId& pbx, const OwnerId& meeting,
+              absl::Time now)
+      : view_(&view), vault_(&vault), policy_(&policy), pbx_(pbx), meeting_(meeting), now_(now) {}
+
+  absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
+  absl::Status AddRecordings(v1::Meeting& meeting) const;
+  absl::Status AddPolls(v1::Meeting& meeting) const;
+  absl::Status AddContent(v1::Meeting& meeting) const;
+
+  const StoreView* view_;
+  Vault* vault_;
+  const Policy* policy_;
+  PbxId pbx_;
+  OwnerId meeting_;
+  absl::Time now_;
+  MeetingLocator locator_;
+  Course course_;
+  MeetingFacts facts_;
+};
+
+// Microseconds since the Unix epoch as a Timestamp.
+void SetTime(int64_t time_us, google::protobuf::Timestamp& time);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_MEETING_VIEW_H_

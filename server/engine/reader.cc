@@ -1,0 +1,328 @@
+#include "server/engine/reader.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/anonymisation/query.h"
+#include "server/engine/cohort_rows.h"
+#include "server/engine/errors.h"
+#include "server/engine/event_intake.h"
+#include "server/engine/meeting_view.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+absl::StatusOr<int> PageSize(int32_t asked, int fallback, int max) {
+  if (asked < 0 || asked > max) return InvalidField("page_size", absl::StrCat("0 to ", max));
+  return asked == 0 ? fallback : asked;
+}
+
+// Page tokens hold a position; they are escaped so that they travel as text.
+std::string TokenOf(std::string_view position) {
+  return absl::WebSafeBase64Escape(absl::string_view(position.data(), position.size()));
+}
+
+absl::StatusOr<std::string> PositionOf(const std::string& token) {
+  std::string position;
+  if (!absl::WebSafeBase64Unescape(token, &position)) return InvalidField("page_token", "not a token of this server");
+  return position;
+}
+
+absl::Status MeetingUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
+}
+
+absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meeting_id) {
+  if (absl::Status status = CheckIdentifier("pbx_id", pbx_id); !status.ok()) return status;
+  return CheckIdentifier("meeting_id", meeting_id);
+}
+
+absl::StatusOr<DueDay> DayOfDate(const google::type::Date& date, std::string_view field) {
+  const absl::CivilDay day(date.year(), date.month(), date.day());
+  if (date.year() < 1970 || date.year() > 9999 || day.month() != date.month() || day.day() != date.day()) {
+    return InvalidField(field, "not a day since 1970-01-01");
+  }
+  return DueDay(day);
+}
+
+}  // namespace
+
+absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id) const {
+  const auto pbx = engine_.registry().Find(pbx_id);
+  if (!pbx.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  return *pbx;
+}
+
+absl::StatusOr<v1::GetMeetingResponse> Reader::GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const {
+  if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
+  auto pbx = FindPbx(request.pbx_id());
+  if (!pbx.ok()) return pbx.status();
+  const auto view = engine_.store().Snapshot();
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  if (!meeting.ok()) return meeting.status();
+  if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
+  auto described = (*meeting)->Describe(/*with_content=*/true);
+  if (!described.ok()) return described.status();
+  v1::GetMeetingResponse response;
+  *response.mutable_meeting() = *std::move(described);
+  return response;
+}
+
+absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeetingsRequest& request,
+                                                              absl::Time now) const {
+  if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
+  auto page_size = PageSize(request.page_size(), kDefaultMeetingsPerPage, kMaxMeetingsPerPage);
+  if (!page_size.ok()) return page_size.status();
+  auto position = PositionOf(request.page_token());
+  if (!position.ok()) return position.status();
+  auto pbx = FindPbx(request.pbx_id());
+  if (!pbx.ok()) return pbx.status();
+  const std::string prefix = LocatorPrefix(*pbx);
+  if (!position->empty() && position->size() != OwnerId::kBytes) {
+    return InvalidField("page_token", "not a token of this server");
+  }
+  const auto view = engine_.store().Snapshot();
+  v1::ListMeetingsResponse response;
+  auto cursor = view->ScanPrefix(Family::kState, prefix);
+  if (!position->empty()) cursor->Seek(prefix + *position);
+  for (int scanned = 0; cursor->Valid(); cursor->Next(), ++scanned) {
+    const auto owner = DecodeLocatorKey(cursor->key());
+    if (!owner.has_value()) return absl::DataLossError("a locator's key does not parse");
+    if (response.meetings_size() == *page_size || scanned == kMaxMeetingsScanned) {
+      response.set_next_page_token(TokenOf(owner->view()));
+      break;
+    }
+    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx, *owner, now);
+    if (!meeting.ok()) return meeting.status();
+    if (!meeting->has_value() || (*meeting)->deleted()) continue;
+    const MeetingView& seen = **meeting;
+    if (!request.organizer_extension().empty() &&
+        seen.course().Text(seen.facts().organizer) != request.organizer_extension()) {
+      continue;
+    }
+    auto described = seen.Describe(/*with_content=*/false);
+    if (!described.ok()) return described.status();
+    *response.add_meetings() = *std::move(described);
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return response;
+}
+
+absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::ListParticipantsRequest& request,
+                                                                      absl::Time now) const {
+  if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
+  auto page_size = PageSize(request.page_size(), kDefaultParticipantsPerPage, kMaxParticipantsPerPage);
+  if (!page_size.ok()) return page_size.status();
+  auto position = PositionOf(request.page_token());
+  if (!position.ok()) return position.status();
+  auto pbx = FindPbx(request.pbx_id());
+  if (!pbx.ok()) return pbx.status();
+  const auto view = engine_.store().Snapshot();
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  if (!meeting.ok()) return meeting.status();
+  if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
+  const MeetingView& seen = **meeting;
+
+  std::map<std::string, v1::Participant> participants;
+  std::map<std::string, int64_t> named_us;
+  std::map<std::string, int64_t> mailed_us;
+  const auto later = [](std::map<std::string, int64_t>& times, const stored::v1::Value& value) {
+    const auto [it, inserted] = times.try_emplace(value.participant_id(), value.time_us());
+    if (!inserted && value.time_us() < it->second) return false;
+    it->second = value.time_us();
+    return true;
+  };
+  absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
+    if (later(named_us, value)) participants[value.participant_id()].set_name(value.text());
+  });
+  if (!status.ok()) return status;
+  status = seen.ForEachValue(kParticipantEmail, [&](const stored::v1::Value& value) {
+    if (later(mailed_us, value)) participants[value.participant_id()].set_email(value.text());
+  });
+  if (!status.ok()) return status;
+  status = seen.ForEachValue(kParticipantIp, [&](const stored::v1::Value& value) {
+    v1::Participant& participant = participants[value.participant_id()];
+    if (std::find(participant.ips().begin(), participant.ips().end(), value.text()) == participant.ips().end()) {
+      participant.add_ips(value.text());
+    }
+  });
+  if (!status.ok()) return status;
+  const bool over = seen.facts().present_count == 0;
+  for (const ParticipantFacts& facts : seen.facts().participants) {
+    v1::Participant& participant = participants[seen.course().Text(facts.participant)];
+    SetTime(facts.first_join_us, *participant.mutable_first_join_time());
+    participant.set_present(!over && facts.present);
+  }
+  v1::ListParticipantsResponse response;
+  for (auto it = participants.lower_bound(*position); it != participants.end(); ++it) {
+    if (response.participants_size() == *page_size) {
+      response.set_next_page_token(TokenOf(it->first));
+      break;
+    }
+    it->second.set_participant_id(it->first);
+    *response.add_participants() = std::move(it->second);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::GetMeetingReportRequest& request,
+                                                                      absl::Time now) const {
+  if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
+  auto pbx = FindPbx(request.pbx_id());
+  if (!pbx.ok()) return pbx.status();
+  const auto view = engine_.store().Snapshot();
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  if (!meeting.ok()) return meeting.status();
+  if (!meeting->has_value()) {
+    return ErrorWithReason(absl::StatusCode::kNotFound, "ANONYMISED",
+                           "no report is held: it was anonymised, or there never was one");
+  }
+  const MeetingView& seen = **meeting;
+  if (seen.deleted()) return MeetingUnknown();
+
+  std::map<std::string, std::pair<int64_t, std::string>> names;
+  absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
+    auto& name = names[value.participant_id()];
+    if (name.second.empty() || value.time_us() >= name.first) name = {value.time_us(), value.text()};
+  });
+  if (!status.ok()) return status;
+  auto meeting_name = seen.LatestText(kMeetingName);
+  if (!meeting_name.ok()) return meeting_name.status();
+
+  v1::GetMeetingReportResponse response;
+  v1::MeetingReport& report = *response.mutable_report();
+  report.set_meeting_id(seen.meeting_id());
+  report.set_meeting_name(*meeting_name);
+  report.set_names_held(seen.Lives(kParticipantName));
+  if (seen.facts().start_us.has_value()) SetTime(*seen.facts().start_us, *report.mutable_start_time());
+  if (seen.facts().end_us.has_value()) SetTime(*seen.facts().end_us, *report.mutable_end_time());
+  for (const ParticipantFacts& facts : seen.facts().participants) {
+    v1::ParticipantReport& participant = *report.add_participants();
+    const auto name = names.find(seen.course().Text(facts.participant));
+    participant.set_name(name != names.end() ? name->second.second
+                                             : absl::StrCat("participant ", report.participants_size()));
+    participant.mutable_total_time()->set_seconds(facts.total_us / 1000000);
+    participant.mutable_total_time()->set_nanos(static_cast<int32_t>(facts.total_us % 1000000) * 1000);
+    participant.set_reconnections(facts.reconnections);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions) const {
+  v1::Pbx described;
+  bool found = false;
+  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPbxSync, pbx));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    auto plaintext = engine_.vault().Open(*key, cursor->value());
+    if (absl::IsNotFound(plaintext.status())) break;  // it ended this very moment
+    if (!plaintext.ok()) return plaintext.status();
+    stored::v1::Value value;
+    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX row does not parse");
+    if (value.has_pbx()) {
+      found = true;
+      described.set_pbx_id(value.pbx().pbx_id());
+      described.set_controller_id(value.pbx().controller_id());
+      *described.mutable_profile() = value.pbx().profile();
+      SetTime(value.pbx().created_us(), *described.mutable_create_time());
+      SetTime(value.pbx().synced_us(), *described.mutable_sync_time());
+      if (!with_extensions) break;
+    } else if (value.has_pbx_extension()) {
+      *described.add_extensions() = value.pbx_extension();
+    }
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  if (!found) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  std::sort(described.mutable_extensions()->begin(), described.mutable_extensions()->end(),
+            [](const auto& a, const auto& b) { return a.number() < b.number(); });
+  return described;
+}
+
+absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& request) const {
+  if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
+  auto pbx = FindPbx(request.pbx_id());
+  if (!pbx.ok()) return pbx.status();
+  const auto view = engine_.store().Snapshot();
+  auto described = ReadPbx(*view, *pbx, /*with_extensions=*/true);
+  if (!described.ok()) return described.status();
+  v1::GetPbxResponse response;
+  *response.mutable_pbx() = *std::move(described);
+  return response;
+}
+
+absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request) const {
+  auto page_size = PageSize(request.page_size(), kDefaultPbxsPerPage, kMaxPbxsPerPage);
+  if (!page_size.ok()) return page_size.status();
+  auto position = PositionOf(request.page_token());
+  if (!position.ok()) return position.status();
+  const auto view = engine_.store().Snapshot();
+  const auto page = engine_.registry().List(*position, static_cast<size_t>(*page_size));
+  v1::ListPbxsResponse response;
+  for (const auto& [pbx_id, pbx] : page) {
+    auto described = ReadPbx(*view, pbx, /*with_extensions=*/false);
+    if (absl::IsNotFound(described.status())) continue;  // it ended this very moment
+    if (!described.ok()) return described.status();
+    *response.add_pbxs() = *std::move(described);
+  }
+  if (page.size() == static_cast<size_t>(*page_size)) response.set_next_page_token(TokenOf(page.back().first));
+  return response;
+}
+
+absl::StatusOr<v1::ListDueDaysResponse> Reader::ListDueDays(const v1::ListDueDaysRequest& request,
+                                                            absl::Time now) const {
+  DueDay from;
+  DueDay to = DueDay::Open();
+  if (request.has_from()) {
+    auto day = DayOfDate(request.from(), "from");
+    if (!day.ok()) return day.status();
+    from = *day;
+  }
+  if (request.has_to()) {
+    auto day = DayOfDate(request.to(), "to");
+    if (!day.ok()) return day.status();
+    to = *day;
+  }
+  if (to < from) return InvalidField("to", "not before `from`");
+  std::set<int> categories;
+  for (int i = 0; i < request.categories_size(); ++i) {
+    if (request.categories(i) <= 0 || request.categories(i) >= static_cast<int>(kCategories)) {
+      return InvalidField(absl::StrCat("categories[", i, "]"), "not a category");
+    }
+    categories.insert(request.categories(i));
+  }
+  v1::ListDueDaysResponse response;
+  for (const auto& [day, counts] : engine_.counts().Read()) {
+    if (day < from || day > to) continue;
+    for (size_t category = 1; category < kCategories; ++category) {
+      if (counts[category].rows == 0) continue;
+      if (!categories.empty() && !categories.contains(static_cast<int>(category))) continue;
+      v1::DueBucket& bucket = *response.add_buckets();
+      bucket.set_category(static_cast<v1::DataCategory>(category));
+      bucket.set_rows(counts[category].rows);
+      bucket.set_values(counts[category].values);
+      if (!day.is_civil()) continue;
+      bucket.mutable_due_day()->set_year(static_cast<int32_t>(day.civil().year()));
+      bucket.mutable_due_day()->set_month(day.civil().month());
+      bucket.mutable_due_day()->set_day(day.civil().day());
+      SetTime(absl::ToUnixMicros(DueInstant(day, engine_.policy().zone())), *bucket.mutable_due_time());
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<v1::QueryStatisticsResponse> Reader::QueryStatistics(const v1::QueryStatisticsRequest& request,
+                                                                    absl::Time now) const {
+  const auto view = engine_.store().Snapshot();
+  const CubeShelf shelf(*view, LastDueDay(now, engine_.policy().zone()));
+  return AnswerQuery(request, shelf, engine_.policy().statistics());
+}
+
+}  // namespace retention

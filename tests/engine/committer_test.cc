@@ -1,0 +1,100 @@
+#include "server/engine/committer.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/errors.h"
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+
+struct Batch1 {
+  google::protobuf::RepeatedPtrField<v1::Event> events;
+  RecordCommand command;
+  std::promise<absl::Status> done;
+
+  explicit Batch1(const v1::Event& event) {
+    *events.Add() = event;
+    command.events = &events;
+    command.done = [this](absl::Status status) { done.set_value(status); };
+    EXPECT_TRUE(command.Prepare(kMonday).ok());
+  }
+};
+
+TEST(Committer, ManyCallersAreAnsweredEachWithTheirOwn) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  SimulatedClock clock(kMonday);
+  std::atomic<size_t> grouped = 0;
+  Committer committer(harness.engine(), clock,
+                      {.on_group = [&](size_t events, const absl::Status&, absl::Duration) { grouped += events; }});
+  std::vector<std::thread> callers;
+  std::atomic<int> accepted = 0;
+  for (int caller = 0; caller < 8; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (int i = 0; i < 20; ++i) {
+        Batch1 batch(Joined("m", absl::StrCat(caller, "-", i), kMonday, absl::StrCat("p", caller)));
+        auto done = batch.done.get_future();
+        ASSERT_TRUE(committer.Submit(&batch.command, 100).ok());
+        ASSERT_TRUE(done.get().ok());
+        accepted += static_cast<int>(batch.command.result.accepted());
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(accepted, 160);
+  EXPECT_EQ(grouped, 160u);
+  EXPECT_EQ(harness.Values(kHistory), 160u);
+}
+
+TEST(Committer, FullQueueRefusesWithARetryDelay) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  SimulatedClock clock(kMonday);
+  Committer committer(harness.engine(), clock, {});
+  std::promise<void> release;
+  std::thread blocker([&] {
+    EXPECT_TRUE(committer.Run([&] {
+      release.get_future().wait();
+      return absl::OkStatus();
+    }).ok());
+  });
+  Batch1 large(Joined("m", "a", kMonday, "p"));
+  Batch1 refused(Joined("m", "b", kMonday, "p"));
+  auto done = large.done.get_future();
+  ASSERT_TRUE(committer.Submit(&large.command, Committer::kMaxQueuedBytes).ok());
+  const absl::Status status = committer.Submit(&refused.command, 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(DetailsOf(status).reason, "QUEUE_FULL");
+  EXPECT_EQ(DetailsOf(status).retry_delay, Committer::kRetryDelay);
+  release.set_value();
+  blocker.join();
+  EXPECT_TRUE(done.get().ok());
+  EXPECT_EQ(harness.Values(kHistory), 1u);
+}
+
+TEST(Committer, FinishesWhatIsQueuedBeforeItEnds) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  SimulatedClock clock(kMonday);
+  std::vector<std::unique_ptr<Batch1>> batches;
+  {
+    Committer committer(harness.engine(), clock, {});
+    for (int i = 0; i < 50; ++i) {
+      batches.push_back(std::make_unique<Batch1>(Joined("m", absl::StrCat(i), kMonday, "p")));
+      ASSERT_TRUE(committer.Submit(&batches.back()->command, 1).ok());
+    }
+  }
+  for (auto& batch : batches) EXPECT_TRUE(batch->done.get_future().get().ok());
+  EXPECT_EQ(harness.Values(kHistory), 50u);
+}
+
+}  // namespace
+}  // namespace retention

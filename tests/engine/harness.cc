@@ -1,0 +1,261 @@
+#include "tests/engine/harness.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/meeting_view.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+std::string PolicyText() {
+  std::ifstream file(RETENTION_POLICY_FILE);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit) {
+  auto policy = Policy::FromText(PolicyText());
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  if (!edit) return *policy;
+  v1::Policy proto = policy->proto();
+  edit(proto);
+  auto edited = Policy::FromProto(proto);
+  EXPECT_TRUE(edited.ok()) << edited.status();
+  return *edited;
+}
+
+absl::Time At(absl::string_view rfc3339) {
+  absl::Time time;
+  std::string error;
+  EXPECT_TRUE(absl::ParseTime(absl::RFC3339_full, rfc3339, &time, &error)) << error;
+  return time;
+}
+
+v1::Event NewEvent(absl::string_view meeting, absl::string_view id, absl::Time time) {
+  v1::Event event;
+  event.set_event_id(std::string(id));
+  event.set_pbx_id("pbx");
+  event.set_meeting_id(std::string(meeting));
+  SetTime(absl::ToUnixMicros(time), *event.mutable_time());
+  return event;
+}
+
+v1::Event Scheduled(absl::string_view meeting, absl::string_view id, absl::Time time, absl::Time start,
+                    absl::Duration length, absl::string_view organizer) {
+  v1::Event event = NewEvent(meeting, id, time);
+  auto& scheduled = *event.mutable_meeting_scheduled();
+  scheduled.set_name("Quarterly review");
+  scheduled.set_comment("bring numbers");
+  scheduled.set_organizer_extension(std::string(organizer));
+  SetTime(absl::ToUnixMicros(start), *scheduled.mutable_planned_start());
+  scheduled.mutable_planned_duration()->set_seconds(absl::ToInt64Seconds(length));
+  auto& invitee = *scheduled.add_invitees();
+  invitee.set_participant_id("guest");
+  invitee.set_name("Greta Guest");
+  invitee.set_email("greta@example.org");
+  return event;
+}
+
+v1::Event Rescheduled(absl::string_view meeting, absl::string_view id, absl::Time time, absl::Time start,
+                      absl::Duration length) {
+  v1::Event event = NewEvent(meeting, id, time);
+  SetTime(absl::ToUnixMicros(start), *event.mutable_meeting_rescheduled()->mutable_planned_start());
+  event.mutable_meeting_rescheduled()->mutable_planned_duration()->set_seconds(absl::ToInt64Seconds(length));
+  return event;
+}
+
+v1::Event Started(absl::string_view meeting, absl::string_view id, absl::Time time) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_meeting_started();
+  return event;
+}
+
+v1::Event Ended(absl::string_view meeting, absl::string_view id, absl::Time time) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_meeting_ended();
+  return event;
+}
+
+v1::Event Deleted(absl::string_view meeting, absl::string_view id, absl::Time time) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_meeting_deleted();
+  return event;
+}
+
+v1::Event Joined(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant,
+                 absl::string_view name, absl::string_view email, absl::string_view ip) {
+  v1::Event event = NewEvent(meeting, id, time);
+  auto& joined = *event.mutable_participant_joined();
+  joined.set_participant_id(std::string(participant));
+  joined.set_name(std::string(name));
+  joined.set_email(std::string(email));
+  joined.set_ip(std::string(ip));
+  joined.set_client_kind("web-chrome");
+  joined.set_media_site("fra");
+  return event;
+}
+
+v1::Event Left(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_participant_left()->set_participant_id(std::string(participant));
+  return event;
+}
+
+v1::Event Reconnected(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_participant_reconnected()->set_participant_id(std::string(participant));
+  return event;
+}
+
+v1::Event File(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_file_shared()->set_file_id(absl::StrCat("file-", id));
+  event.mutable_file_shared()->set_object_ref(std::string(ref));
+  return event;
+}
+
+v1::Event Pdf(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_pdf_shared()->set_pdf_id(absl::StrCat("pdf-", id));
+  event.mutable_pdf_shared()->set_object_ref(std::string(ref));
+  return event;
+}
+
+v1::Event Recording(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_recording_created()->set_recording_id(absl::StrCat("recording-", id));
+  event.mutable_recording_created()->set_object_ref(std::string(ref));
+  return event;
+}
+
+v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view text) {
+  v1::Event event = NewEvent(meeting, id, time);
+  event.mutable_chat_message_sent()->set_participant_id("guest");
+  event.mutable_chat_message_sent()->set_text(std::string(text));
+  return event;
+}
+
+Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper)
+    : now(start), policy_(std::move(policy)), sweeper_options_(std::move(sweeper)) {
+  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "engine-XXXXXX").string();
+  directory_ = mkdtemp(pattern.data());
+  const absl::Status status = Reopen();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+Harness::~Harness() {
+  engine_.reset();
+  store_.reset();
+  ring_.reset();
+  std::filesystem::remove_all(directory_);
+}
+
+absl::Status Harness::Reopen(Policy policy) {
+  policy_ = std::move(policy);
+  return Reopen();
+}
+
+absl::Status Harness::Reopen() {
+  engine_.reset();
+  store_.reset();
+  ring_.reset();
+  const std::string ring = (directory_ / "ring").string();
+  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, {}) : KeyRing::Create(ring, {});
+  if (!opened_ring.ok()) return opened_ring.status();
+  ring_ = *std::move(opened_ring);
+  RocksDbOptions options;
+  options.block_cache_bytes = 8 << 20;
+  options.memtable_bytes = 8 << 20;
+  auto opened_store = OpenRocksDbStore((directory_ / "data").string(), options);
+  if (!opened_store.ok()) return opened_store.status();
+  store_ = *std::move(opened_store);
+  auto opened = Engine::Open(*store_, *ring_, SystemRandom(), policy_, now);
+  if (!opened.ok()) return opened.status();
+  engine_ = *std::move(opened);
+  return absl::OkStatus();
+}
+
+v1::RecordResult Harness::Record(std::vector<v1::Event> events) {
+  google::protobuf::RepeatedPtrField<v1::Event> batch(events.begin(), events.end());
+  RecordCommand command;
+  command.events = &batch;
+  absl::Status status = command.Prepare(now);
+  EXPECT_TRUE(status.ok()) << status;
+  RecordCommand* const commands[] = {&command};
+  status = engine_->Record(commands, now);
+  EXPECT_TRUE(status.ok()) << status;
+  return command.result;
+}
+
+void Harness::SyncPbx(absl::string_view pbx_id, std::vector<std::string> extensions) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("controller");
+  synced.mutable_profile()->set_fqdn("pbx.example.org");
+  for (const std::string& number : extensions) synced.add_extensions()->set_number(number);
+  auto outcome = engine_->SyncPbx(std::string(pbx_id), synced, now);
+  EXPECT_TRUE(outcome.ok()) << outcome.status();
+}
+
+SweepOutcome Harness::Sweep(bool scrub) {
+  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, sweeper_options_);
+  auto outcome = sweeper.RunOnce(now, scrub);
+  EXPECT_TRUE(outcome.ok()) << outcome.status();
+  return outcome.ok() ? *outcome : SweepOutcome{};
+}
+
+absl::StatusOr<v1::MeetingReport> Harness::Report(absl::string_view meeting) {
+  v1::GetMeetingReportRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id(std::string(meeting));
+  auto response = reader().GetMeetingReport(request, now);
+  if (!response.ok()) return response.status();
+  return response->report();
+}
+
+absl::StatusOr<v1::Meeting> Harness::Get(absl::string_view meeting) {
+  v1::GetMeetingRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id(std::string(meeting));
+  auto response = reader().GetMeeting(request, now);
+  if (!response.ok()) return response.status();
+  return response->meeting();
+}
+
+std::vector<v1::Participant> Harness::Participants(absl::string_view meeting) {
+  v1::ListParticipantsRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id(std::string(meeting));
+  auto response = reader().ListParticipants(request, now);
+  if (!response.ok()) return {};
+  return {response->participants().begin(), response->participants().end()};
+}
+
+uint64_t Harness::Values(CategoryNumber category) {
+  uint64_t values = 0;
+  for (const auto& [day, counts] : engine_->counts().Read()) values += counts[category].values;
+  return values;
+}
+
+std::string Harness::DueDayOf(CategoryNumber category) {
+  std::string found = "none";
+  for (const auto& [day, counts] : engine_->counts().Read()) {
+    if (counts[category].rows == 0) continue;
+    if (found != "none") return "many";
+    found = day.is_civil() ? absl::FormatCivilTime(day.civil()) : "open";
+  }
+  return found;
+}
+
+size_t Harness::Orders() {
+  size_t orders = 0;
+  for (auto cursor = store_->ScanPrefix(Family::kState, OrderPrefix()); cursor->Valid(); cursor->Next()) ++orders;
+  return orders;
+}
+
+}  // namespace retention

@@ -1,0 +1,89 @@
+// An engine on RocksDB in a fresh directory, with the default policy, a clock that is a variable and no threads.
+#ifndef RETENTION_TESTS_ENGINE_HARNESS_H_
+#define RETENTION_TESTS_ENGINE_HARNESS_H_
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+#include "server/engine/errors.h"
+#include "server/engine/reader.h"
+#include "server/engine/sweeper.h"
+#include "storage/rocksdb_store.h"
+
+namespace retention {
+
+// The policy of deploy/policy.txtpb, with `edit` applied.
+Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit = {});
+// "2026-03-02T10:00:00+01:00"; the offset is part of the text.
+absl::Time At(absl::string_view rfc3339);
+
+// Events, by what matters in tests. Times are set by Harness::Record where they are missing.
+v1::Event NewEvent(absl::string_view meeting, absl::string_view id, absl::Time time);
+v1::Event Scheduled(absl::string_view meeting, absl::string_view id, absl::Time time, absl::Time start,
+                    absl::Duration length, absl::string_view organizer = "100");
+v1::Event Rescheduled(absl::string_view meeting, absl::string_view id, absl::Time time, absl::Time start,
+                      absl::Duration length);
+v1::Event Started(absl::string_view meeting, absl::string_view id, absl::Time time);
+v1::Event Ended(absl::string_view meeting, absl::string_view id, absl::Time time);
+v1::Event Deleted(absl::string_view meeting, absl::string_view id, absl::Time time);
+v1::Event Joined(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant,
+                 absl::string_view name = "", absl::string_view email = "", absl::string_view ip = "");
+v1::Event Left(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant);
+v1::Event Reconnected(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view participant);
+v1::Event File(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref);
+v1::Event Pdf(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref);
+v1::Event Recording(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref);
+v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view text);
+
+class Harness {
+ public:
+  explicit Harness(absl::Time start, Policy policy = DefaultPolicy(), Sweeper::Options sweeper = {});
+  ~Harness();
+
+  // Closes everything and opens it again, as after a restart. Returns the status of Engine::Open.
+  absl::Status Reopen();
+  absl::Status Reopen(Policy policy);
+
+  v1::RecordResult Record(std::vector<v1::Event> events);
+  v1::RecordResult Record(const v1::Event& event) { return Record(std::vector<v1::Event>{event}); }
+  void SyncPbx(absl::string_view pbx_id = "pbx", std::vector<std::string> extensions = {"100", "101"});
+  SweepOutcome Sweep(bool scrub = true);
+
+  absl::StatusOr<v1::MeetingReport> Report(absl::string_view meeting);
+  absl::StatusOr<v1::Meeting> Get(absl::string_view meeting);
+  std::vector<v1::Participant> Participants(absl::string_view meeting);
+  // Values held under the due day of a category; 0 if none.
+  uint64_t Values(CategoryNumber category);
+  // Due day of the only bucket of a category as "2026-03-09"; "none", "open" or "many".
+  std::string DueDayOf(CategoryNumber category);
+  // Erasure orders that were issued.
+  size_t Orders();
+
+  Engine& engine() { return *engine_; }
+  Reader reader() { return Reader(*engine_); }
+  Store& store() { return *store_; }
+  KeyRing& ring() { return *ring_; }
+  const std::filesystem::path& directory() const { return directory_; }
+
+  absl::Time now;
+
+ private:
+  std::filesystem::path directory_;
+  Policy policy_;
+  Sweeper::Options sweeper_options_;
+  std::unique_ptr<KeyRing> ring_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_TESTS_ENGINE_HARNESS_H_
