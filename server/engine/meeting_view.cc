@@ -84,6 +84,18 @@ absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) con
   return text;
 }
 
+absl::StatusOr<std::string> MeetingView::Organizer() const {
+  const std::string& name = course_.Text(facts_.organizer);
+  if (name.size() != OwnerId::kBytes) return std::string();
+  const FiledKey key{
+      .day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
+  std::string number;
+  absl::Status status = ForEachRow(FiledPrefix(key.day, kPbxSync, pbx_, key.owner), false,
+                                   [&](const stored::v1::Value& value) { number = value.pbx_extension().number(); });
+  if (!status.ok()) return status;
+  return number;
+}
+
 absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
   v1::Meeting meeting;
   meeting.set_meeting_id(meeting_id());
@@ -99,7 +111,9 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
   }
   if (facts_.start_us.has_value()) SetTime(*facts_.start_us, *meeting.mutable_start_time());
   if (facts_.end_us.has_value()) SetTime(*facts_.end_us, *meeting.mutable_end_time());
-  meeting.set_organizer_extension(course_.Text(facts_.organizer));
+  auto organizer = Organizer();
+  if (!organizer.ok()) return organizer.status();
+  meeting.set_organizer_extension(*organizer);
   meeting.set_protocolled(facts_.protocolled);
   meeting.set_present_count(EndOf(facts_, *policy_) < now_ ? 0 : facts_.present_count);
   if (with_content) {

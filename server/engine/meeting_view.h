@@ -49,6 +49,8 @@ class MeetingView {
       : view_(&view), vault_(&vault), policy_(&policy), pbx_(pbx), meeting_(meeting), now_(now) {}
 
   absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
+  // The scheduling extension's number; empty once the extension is gone.
+  absl::StatusOr<std::string> Organizer() const;
   absl::Status AddRecordings(v1::Meeting& meeting) const;
   absl::Status AddPolls(v1::Meeting& meeting) const;
   absl::Status AddContent(v1::Meeting& meeting) const;

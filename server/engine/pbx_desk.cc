@@ -137,6 +137,7 @@ absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_vie
 absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, std::string_view number, Change& change,
                                      RemovalOutcome& outcome) {
   change.Erase(ExtensionKey(holdings_.vault, pbx, number), 1, kReasonExtensionRemoved);
+  const std::string name = ExtensionName(holdings_.vault, pbx, number);
   for (const CategoryNumber category : {kPoll, kPdfShare}) {
     // A poll's rows share their owner; only the row of its creation names the extension.
     std::map<OwnerId, bool> ends;
@@ -152,11 +153,11 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
         if (!opened.ok()) return opened.status();
         if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("a row of an extension does not parse");
         if (!erasing) {
-          if (value.extension() == number) ends[key->owner] = true;
+          if (value.extension() == name) ends[key->owner] = true;
           continue;
         }
         if (category == kPdfShare) {
-          if (value.extension() != number) continue;
+          if (value.extension() != name) continue;
           if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
           ++outcome.pdfs;
         } else if (value.has_poll()) {

@@ -18,6 +18,10 @@ FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view num
           .owner = OwnerId{vault.Hash("extension", pbx.view(), number)}};
 }
 
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number) {
+  return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
+}
+
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
   std::map<std::string, PbxId, std::less<>> known;
   std::vector<PbxId> ending;

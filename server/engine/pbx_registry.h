@@ -21,6 +21,8 @@ namespace retention {
 // Row keys of PBX data: both live in the open bucket of category PBX_SYNC.
 FiledKey PbxRecordKey(const PbxId& pbx);
 FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
+// How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
 
 // Thread-safe; changed by the committer's thread only.
 class PbxRegistry {

@@ -86,6 +86,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
   if (!position->empty() && position->size() != OwnerId::kBytes) {
     return InvalidField("page_token", "not a token of this server");
   }
+  const std::string organizer = ExtensionName(engine_.vault(), *pbx, request.organizer_extension());
   const auto view = engine_.store().Snapshot();
   v1::ListMeetingsResponse response;
   auto cursor = view->ScanPrefix(Family::kState, prefix);
@@ -101,10 +102,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value() || (*meeting)->deleted()) continue;
     const MeetingView& seen = **meeting;
-    if (!request.organizer_extension().empty() &&
-        seen.course().Text(seen.facts().organizer) != request.organizer_extension()) {
-      continue;
-    }
+    if (!organizer.empty() && seen.course().Text(seen.facts().organizer) != organizer) continue;
     auto described = seen.Describe(/*with_content=*/false);
     if (!described.ok()) return described.status();
     *response.add_meetings() = *std::move(described);

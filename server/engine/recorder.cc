@@ -205,6 +205,9 @@ void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fi
   Course& course = touched.meeting->course;
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
   std::string identity;
+  const auto extension_word = [&](const std::string& number) {
+    return course.WordFor(ExtensionName(holdings_.vault, touched.meeting->pbx, number));
+  };
   const auto set_plan = [&](const auto& plan) {
     entry.plan.start_us = MicrosOf(plan.planned_start());
     entry.plan.end_us = entry.plan.start_us + plan.planned_duration().seconds() * 1000000 +
@@ -213,14 +216,14 @@ void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fi
   switch (event.payload_case()) {
     case v1::Event::kMeetingScheduled:
       set_plan(event.meeting_scheduled());
-      entry.plan.organizer = course.WordFor(event.meeting_scheduled().organizer_extension());
+      entry.plan.organizer = extension_word(event.meeting_scheduled().organizer_extension());
       entry.plan.protocolled = event.meeting_scheduled().protocolled();
       break;
     case v1::Event::kMeetingRescheduled:
       set_plan(event.meeting_rescheduled());
       break;
     case v1::Event::kMeetingStarted:
-      entry.plan.organizer = course.WordFor(event.meeting_started().organizer_extension());
+      entry.plan.organizer = extension_word(event.meeting_started().organizer_extension());
       entry.plan.protocolled = event.meeting_started().protocolled();
       break;
     case v1::Event::kParticipantJoined: {
@@ -390,7 +393,7 @@ absl::Status Recorder::TakePollEvent(RecordCommand& command, int index, const Pb
              "the PBX has no such extension");
       return absl::OkStatus();
     }
-    value.set_extension(event.poll_created().owner_extension());
+    value.set_extension(std::string(owner.owner.view()));
     *value.mutable_poll() = event.poll_created();
     if (!event.meeting_id().empty()) {
       auto touched = Touch(pbx, event, change.last_due());

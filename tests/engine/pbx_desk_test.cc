@@ -61,6 +61,8 @@ TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
   EXPECT_EQ(outcome->pdfs, 1u);
   EXPECT_EQ(harness_.Values(kPoll), 1u);
   EXPECT_EQ(harness_.Get("m1")->pdfs_size(), 0);
+  EXPECT_EQ(harness_.Get("m1")->organizer_extension(), "") << "its number went with it";
+  EXPECT_EQ(harness_.Get("m2")->organizer_extension(), "101");
   EXPECT_EQ(harness_.Get("m2")->pdfs_size(), 1);
   EXPECT_EQ(harness_.Orders(), 1u);
   EXPECT_EQ(harness_.engine().RemoveExtension("pbx", "100", kMonday).status().code(), absl::StatusCode::kNotFound);
