@@ -174,7 +174,9 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
   }
   ring->days_.identity = first.identity;
   for (size_t shard = 0; shard < kPbxShards; ++shard) {
-    if (absl::Status status = ring->WritePbxs(shard, PbxFile()); !status.ok()) return status;
+    const SecretBytes empty = ring->EncodePbxs(shard, PbxFile());
+    absl::Status status = WriteSecretFile(ring->directory_fd_, PbxsName(shard), empty.view());
+    if (!status.ok()) return status;
   }
   // Last, since a ring exists from the moment that this file does.
   if (absl::Status status = ring->WriteDays(std::move(first)); !status.ok()) return status;
@@ -278,7 +280,7 @@ absl::Status KeyRing::WriteDays(DayFile next) {
   return status;
 }
 
-absl::Status KeyRing::WritePbxs(size_t shard, PbxFile next) {
+SecretBytes KeyRing::EncodePbxs(size_t shard, const PbxFile& next) const {
   constexpr size_t kEntryBytes = PbxId::kBytes + SecretKey::kBytes;
   SecretBytes body(kHeaderBytes + kIdentityBytes + 4 + next.size() * kEntryBytes + kChecksumBytes);
   std::string& out = body.bytes();
@@ -290,8 +292,12 @@ absl::Status KeyRing::WritePbxs(size_t shard, PbxFile next) {
     AppendKey(out, key);
   }
   AppendChecksum(out);
+  return body;
+}
+
+absl::Status KeyRing::WritePbxs(size_t shard, PbxFile next) {
   bool replaced = false;
-  const absl::Status status = Rewrite(PbxsName(shard), body.view(), replaced);
+  const absl::Status status = Rewrite(PbxsName(shard), EncodePbxs(shard, next).view(), replaced);
   if (replaced) pbxs_[shard] = std::move(next);
   return status;
 }

@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/secret_file.h"
 
 namespace retention {
 
@@ -117,6 +118,7 @@ class KeyRing {
   // step fails.
   absl::Status WriteDays(DayFile next);
   absl::Status WritePbxs(size_t shard, PbxFile next);
+  SecretBytes EncodePbxs(size_t shard, const PbxFile& pbxs) const;
   absl::Status Rewrite(const std::string& name, std::string_view body, bool& replaced);
   // Wipes what an unfinished rewrite left behind.
   absl::Status Finish();

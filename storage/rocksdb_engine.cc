@@ -22,11 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPollInterval = std::chrono::milliseconds(1);
-// Obsolete files and logs go within milliseconds, or with the end of the compaction or reader that holds them.
-constexpr auto kDeletionWait = std::chrono::seconds(30);
 // After this, files of a dropped range lose their names without waiting for the compaction that holds them.
 constexpr auto kDeletionPatience = std::chrono::milliseconds(200);
-constexpr auto kReaderWait = std::chrono::seconds(10);
 
 // Asks `done` until it is true (OK) or the time is up.
 template <typename Predicate>
@@ -115,6 +112,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
                                                                std::shared_ptr<FailureLatch> failure) {
   std::shared_ptr<RocksEngine> engine(new RocksEngine);
   engine->directory_ = directory;
+  engine->wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
   engine->file_system_ = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
   engine->env_ = rocksdb::NewCompositeEnv(engine->file_system_);
   engine->listener_ = std::make_shared<Listener>(std::move(failure));
@@ -180,7 +178,7 @@ absl::Status RocksEngine::FlushAll() const {
   options.allow_write_stall = true;  // erasure has a deadline, ingest has back-pressure
   const rocksdb::Status flushed = db_->Flush(options, families_);
   if (!flushed.ok()) return StatusFromRocksDb(flushed);
-  return Await(kDeletionWait, "store: an obsolete log is not deleted yet", [&]() -> absl::StatusOr<bool> {
+  return Await(wait_, "store: an obsolete log is not deleted yet", [&]() -> absl::StatusOr<bool> {
     const absl::StatusOr<bool> reaches = LogReachesBackTo(before);
     if (!reaches.ok()) return reaches.status();
     return !*reaches;
@@ -208,7 +206,7 @@ absl::Status RocksEngine::DropFiles(const KeyRange& range) const {
 }
 
 absl::Status RocksEngine::AwaitReaders(rocksdb::SequenceNumber sequence) const {
-  return Await(kReaderWait, "store: a reader holds back the erasure", [&]() -> absl::StatusOr<bool> {
+  return Await(wait_, "store: a reader holds back the erasure", [&]() -> absl::StatusOr<bool> {
     uint64_t snapshots = 0;
     uint64_t oldest = 0;
     db_->GetIntProperty(rocksdb::DB::Properties::kNumSnapshots, &snapshots);
@@ -241,7 +239,7 @@ absl::Status RocksEngine::AwaitDeletion(const std::vector<RangeFile>& files) con
   const rocksdb::IOOptions io;
   const Clock::time_point patience = Clock::now() + kDeletionPatience;
   absl::Status gone =
-      Await(kDeletionWait, "store: a reader or a compaction holds obsolete files", [&]() -> absl::StatusOr<bool> {
+      Await(wait_, "store: a reader or a compaction holds obsolete files", [&]() -> absl::StatusOr<bool> {
         for (auto path = waiting.begin(); path != waiting.end();) {
           const rocksdb::IOStatus exists = file_system_->FileExists(*path, io, nullptr);
           if (exists.ok() && removable.contains(*path) && Clock::now() >= patience) {

@@ -7,6 +7,7 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/wal_filter.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -91,6 +92,7 @@ class RocksEngine {
   std::vector<std::string> LivePaths() const;
 
   std::string directory_;
+  std::chrono::milliseconds wait_{0};
   std::shared_ptr<rocksdb::FileSystem> file_system_;
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<Listener> listener_;

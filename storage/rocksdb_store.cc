@@ -8,6 +8,8 @@
 #include <chrono>
 #include <filesystem>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,11 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long an erasure tries before it says UNAVAILABLE; the caller tries again.
-constexpr auto kEraseWait = std::chrono::seconds(60);
 constexpr auto kErasePause = std::chrono::milliseconds(5);
-// How long Resume waits for readers to let go of the failed database.
-constexpr auto kReadersWait = std::chrono::seconds(10);
 // What Resume writes to see whether the disk takes writes again.
 constexpr size_t kProbeBytes = 1 << 20;
 constexpr char kProbeName[] = "probe.tmp";
@@ -236,12 +234,19 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
     seen.insert(seen.end(), files.begin(), files.end());
     return files;
   };
-  const Clock::time_point deadline = Clock::now() + kEraseWait;
+  // Files that may hold bytes of the range. After a compaction, those that it did not write: its own files hold
+  // neighbours.
+  std::optional<std::set<std::string>> uncompacted;
+  const auto left_of = [&uncompacted](std::vector<RangeFile> files) {
+    if (uncompacted) std::erase_if(files, [&](const RangeFile& file) { return !uncompacted->contains(file.path); });
+    return files;
+  };
+  const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(2 * options_.erasure_wait);
   for (;;) {
     if (!look().empty()) {
       if (absl::Status status = engine.DropFiles(range); !status.ok()) return status;
     }
-    const std::vector<RangeFile> left = look();
+    const std::vector<RangeFile> left = left_of(look());
     const absl::StatusOr<bool> logged = engine.LogReachesBackTo(written);
     if (!logged.ok()) return logged.status();
     const absl::StatusOr<bool> rows = engine.HasRows(range);
@@ -265,9 +270,11 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
       if (absl::Status status = engine.FlushAll(); !status.ok()) return status;
     }
     if (absl::Status status = engine.AwaitReaders(written); !status.ok()) return status;
-    if (!look().empty()) {
-      if (absl::Status status = engine.Compact(range, /*force=*/true); !status.ok()) return status;
-    }
+    const std::vector<RangeFile> before = look();
+    if (before.empty()) continue;
+    uncompacted.emplace();
+    for (const RangeFile& file : before) uncompacted->insert(file.path);
+    if (absl::Status status = engine.Compact(range, /*force=*/true); !status.ok()) return status;
   }
   return engine.AwaitDeletion(seen);
 }
@@ -330,7 +337,7 @@ absl::Status RocksDbStore::Resume() {
     engine_ = nullptr;
   }
   if (failed != nullptr) {
-    const Clock::time_point deadline = Clock::now() + kReadersWait;
+    const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(options_.erasure_wait);
     while (failed.use_count() > 1) {
       if (Clock::now() >= deadline) {
         const std::lock_guard<std::mutex> lock(engine_mutex_);

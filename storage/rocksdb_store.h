@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage/store.h"
 
 namespace rocksdb {
@@ -24,6 +25,8 @@ struct RocksDbOptions {
   uint64_t block_cache_bytes = 256ull << 20;
   // All memtables together. Bytes.
   uint64_t memtable_bytes = 192ull << 20;
+  // How long an erasure waits for readers, and for obsolete files to be deleted, before it says UNAVAILABLE.
+  absl::Duration erasure_wait = absl::Seconds(30);
   // For tests: all I/O goes through it. Default: the operating system.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };

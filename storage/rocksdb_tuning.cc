@@ -38,7 +38,9 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   options.compression = rocksdb::kNoCompression;
   options.bottommost_compression = rocksdb::kNoCompression;
   options.compaction_style = rocksdb::kCompactionStyleLevel;
-  options.level_compaction_dynamic_level_bytes = true;
+  // With dynamic levels the first compaction ends in the last level, to which RocksDB 7.8 moves a file as it is,
+  // without asking the partitioner.
+  options.level_compaction_dynamic_level_bytes = false;
   options.write_buffer_size = memtable_bytes;
   options.max_write_buffer_number = 3;
   options.max_bytes_for_level_base = level_base_bytes;

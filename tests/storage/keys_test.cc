@@ -1,0 +1,111 @@
+#include "storage/keys.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/storage/fixtures.h"
+
+namespace retention {
+namespace {
+
+const DueDay kDay(absl::CivilDay(2026, 3, 8));  // number 20520 = 0x5028
+
+TEST(Keys, FiledKey_GoldenBytes) {
+  EXPECT_EQ(Hex(SomeKey(kDay).Encode()),
+            "00005028"
+            "03"
+            "1011121314151617"
+            "202122232425262728292a2b2c2d2e2f"
+            "606162636465666768696a6b6c6d6e6f");
+}
+
+TEST(Keys, StateKeys_GoldenBytes) {
+  const auto pbx = IdOf<PbxId>(0x10);
+  const auto owner = IdOf<OwnerId>(0x20);
+  const std::string pbx_hex = "1011121314151617";
+  const std::string owner_hex = "202122232425262728292a2b2c2d2e2f";
+  EXPECT_EQ(FormatKey(), "V");
+  EXPECT_EQ(PolicyVersionKey(), "v");
+  EXPECT_EQ(Hex(PbxEntryKey(owner)), "50" + owner_hex);
+  EXPECT_EQ(Hex(LocatorKey(pbx, owner)), "4d" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(DayCountsKey(kDay)), "4e00005028");
+  EXPECT_EQ(Hex(DayProgressKey(kDay)), "4400005028");
+  EXPECT_EQ(Hex(PurgeMarkKey(kDay)), "5500005028");
+  EXPECT_EQ(Hex(FilesEndKey(0x0005f5e100abcdef, pbx, owner)), "548005f5e100abcdef" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(OrderKey(0x0102030405060708)), "4f0102030405060708");
+}
+
+TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {
+  EXPECT_EQ(Hex(CubeKey(kDay, DueDay::FromNumber(0x01020304), 7)), "000050280102030407");
+  EXPECT_EQ(Hex(LedgerKey(258)), "0000000000000102");
+}
+
+TEST(Keys, FiledKey_DecodesWhatItEncodes) {
+  for (const DueDay day : {DueDay(), kDay, DueDay::Held(), DueDay::Open()}) {
+    const FiledKey key = SomeKey(day);
+    EXPECT_EQ(FiledKey::Decode(key.Encode()), key);
+  }
+}
+
+TEST(Keys, Decode_RefusesOtherLengthsAndLetters) {
+  const std::string filed = SomeKey(kDay).Encode();
+  EXPECT_FALSE(FiledKey::Decode(filed + "x").has_value());
+  EXPECT_FALSE(FiledKey::Decode(filed.substr(1)).has_value());
+  EXPECT_FALSE(FiledKey::Decode("").has_value());
+  const std::string files_end = FilesEndKey(1, IdOf<PbxId>(1), IdOf<OwnerId>(2));
+  EXPECT_FALSE(DecodeFilesEndKey(files_end.substr(1)).has_value());
+  EXPECT_FALSE(DecodeFilesEndKey("X" + files_end.substr(1)).has_value());
+  EXPECT_FALSE(DecodeLocatorKey("M").has_value());
+  EXPECT_FALSE(DecodeDayKey("X0000").has_value());
+  EXPECT_FALSE(DecodeDayKey("N000").has_value());
+  EXPECT_FALSE(DecodeCubeKey("12345678").has_value());
+}
+
+TEST(Keys, Decode_FindsTheParts) {
+  const auto pbx = IdOf<PbxId>(0x10);
+  const auto owner = IdOf<OwnerId>(0x20);
+  for (const int64_t instant : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{1773000000000000}, INT64_MAX}) {
+    const auto end = DecodeFilesEndKey(FilesEndKey(instant, pbx, owner));
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->instant_us, instant);
+    EXPECT_EQ(end->pbx, pbx);
+    EXPECT_EQ(end->meeting, owner);
+  }
+  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner)), owner);
+  for (const std::string& key : {DayCountsKey(kDay), DayProgressKey(kDay), PurgeMarkKey(kDay)}) {
+    EXPECT_EQ(DecodeDayKey(key), kDay);
+  }
+  const auto cube = DecodeCubeKey(CubeKey(kDay, kDay.Next(), 9));
+  ASSERT_TRUE(cube.has_value());
+  EXPECT_EQ(cube->erase_day, kDay);
+  EXPECT_EQ(cube->cohort_day, kDay.Next());
+  EXPECT_EQ(cube->table, 9);
+}
+
+TEST(Keys, NumbersSortAsTheyCount) {
+  EXPECT_LT(FiledPrefix(DueDay::FromNumber(255)), FiledPrefix(DueDay::FromNumber(256)));
+  EXPECT_LT(FiledPrefix(kDay), FiledPrefix(DueDay::Held()));
+  EXPECT_LT(FiledPrefix(DueDay::Held()), FiledPrefix(DueDay::Open()));
+  EXPECT_LT(LedgerKey(255), LedgerKey(256));
+  EXPECT_LT(FilesEndKey(-1, {}, {}), FilesEndKey(0, {}, {}));
+}
+
+TEST(Keys, FiledPrefixes_AreThoseOfTheKey) {
+  const FiledKey key = SomeKey(kDay);
+  for (const std::string& prefix :
+       {FiledPrefix(key.day), FiledPrefix(key.day, key.category), FiledPrefix(key.day, key.category, key.pbx),
+        FiledPrefix(key.day, key.category, key.pbx, key.owner)}) {
+    EXPECT_TRUE(key.Encode().starts_with(prefix));
+    EXPECT_LT(key.Encode(), PrefixEnd(prefix));
+  }
+}
+
+TEST(Keys, PrefixEnd_CarriesAndEnds) {
+  EXPECT_EQ(PrefixEnd("a"), "b");
+  EXPECT_EQ(PrefixEnd("a\xFF\xFF"), "b");
+  EXPECT_EQ(PrefixEnd("\xFF\xFF"), "");
+  EXPECT_EQ(PrefixEnd(""), "");
+  EXPECT_EQ(PrefixEnd(FiledPrefix(DueDay::Open())), "");
+}
+
+}  // namespace
+}  // namespace retention

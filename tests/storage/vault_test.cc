@@ -1,0 +1,264 @@
+#include "storage/vault.h"
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/storage/fixtures.h"
+
+namespace retention {
+namespace {
+
+const DueDay kDay(absl::CivilDay(2026, 3, 8));
+constexpr char kName[] = "Erika Mustermann";
+
+class VaultTest : public ::testing::Test {
+ protected:
+  VaultTest() {
+    auto draws = std::make_shared<CountingRandom>();
+    ring_ = *KeyRing::Create(directory_ / "ring",
+                             {.random = [draws](uint8_t* bytes, size_t size) { return draws->Fill(bytes, size); }});
+    EXPECT_TRUE(ring_->MintPbx(IdOf<PbxId>(0x10)).ok());
+    vault_ = std::make_unique<Vault>(*ring_, random_);
+  }
+  std::string Seal(const FiledKey& key, PbxKeyUse use = PbxKeyUse::kNeeded, uint32_t values = 1) {
+    auto envelope = vault_->Seal(key, use, Personal(kName), values);
+    EXPECT_TRUE(envelope.ok()) << envelope.status();
+    return *envelope;
+  }
+  absl::StatusCode OpenCode(const FiledKey& key, std::string_view envelope) {
+    return vault_->Open(key, envelope).status().code();
+  }
+
+  FreshDirectory directory_;
+  CountingRandom random_;
+  std::unique_ptr<KeyRing> ring_;
+  std::unique_ptr<Vault> vault_;
+};
+
+TEST_F(VaultTest, Envelope_GoldenBytes) {
+  EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kNeeded, 300)),
+            "0101ac02000102030405060708090a0b9e7921d8654f3dbba68578784c6ae836b32186e1c7058e3f0ba125f6c1a60b5c");
+  EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kNotNeeded, 1)),
+            "0100010c0d0e0f1011121314151617fe7164c871c15623c970b479a453f932cc9544cac2139f99f18efe1bfeb0630d");
+  EXPECT_EQ(Hex(Seal(SomeKey(DueDay::Open()), PbxKeyUse::kNeeded, 1)),
+            "01010118191a1b1c1d1e1f202122233c14ba69c68ad5e07f5085c43521b1332eb33a0529ff200c361dbb62e1cec4af");
+  EXPECT_EQ(Hex(*vault_->SealState("O12345678", Personal(kName))),
+            "0100002425262728292a2b2c2d2e2fe18f91b5de4288a525aa59dd5bf7d3272a7a5e2ccea0d0aad58a217d023d030a");
+}
+
+TEST_F(VaultTest, Hash_GoldenBytes) {
+  const auto hex = [](const std::array<uint8_t, 16>& hash) {
+    return Hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  };
+  EXPECT_EQ(hex(vault_->Hash("meeting", "12345678", "4711")), "9dbac6d064447acac72ac3012567b293");
+  // RFC 4231, test case 1 has a 20-byte key; case 4's 25 bytes are zero-padded as HMAC pads them: same result.
+  std::array<uint8_t, 32> key{};
+  for (uint8_t i = 0; i < 25; ++i) key[i] = static_cast<uint8_t>(i + 1);
+  EXPECT_EQ(hex(Vault::HashWith(SecretKey(key), std::string(50, '\xcd'))), "82558a389a443c0ea4cc819899f2083a");
+}
+
+TEST_F(VaultTest, Hash_SeparatesItsParts) {
+  const std::set<std::array<uint8_t, 16>> hashes = {vault_->Hash("a", "b", "c"), vault_->Hash("ab", "", "c"),
+                                                    vault_->Hash("a", "bc", ""), vault_->Hash("", "ab", "c"),
+                                                    vault_->Hash("", "", "abc"), vault_->Hash("abc", "", "")};
+  EXPECT_EQ(hashes.size(), 6u);
+}
+
+TEST_F(VaultTest, OpensWhatItSealed) {
+  for (const DueDay day : {kDay, DueDay::Open(), DueDay::Held()}) {
+    for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+      for (const uint32_t values : {0u, 1u, 127u, 128u, UINT32_MAX}) {
+        const std::string envelope = Seal(SomeKey(day), use, values);
+        EXPECT_EQ(envelope.find(kName), std::string::npos);
+        EXPECT_EQ(Vault::ValueCount(envelope), values);
+        const auto opened = vault_->Open(SomeKey(day), envelope);
+        ASSERT_TRUE(opened.ok()) << opened.status();
+        EXPECT_EQ(opened->Reveal(), kName);
+      }
+    }
+  }
+  const std::string empty = *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 0);
+  EXPECT_EQ(vault_->Open(SomeKey(kDay), empty)->Reveal(), "");
+  const std::string large(1 << 20, 'x');
+  EXPECT_EQ(vault_->Open(SomeKey(kDay), *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(large), 9))->Reveal(),
+            large);
+}
+
+TEST_F(VaultTest, EveryFlippedBitIsNoticed) {
+  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+    const std::string envelope = Seal(SomeKey(kDay), use);
+    for (size_t bit = 0; bit < envelope.size() * 8; ++bit) {
+      std::string tampered = envelope;
+      tampered[bit / 8] = static_cast<char>(tampered[bit / 8] ^ (1 << (bit % 8)));
+      EXPECT_EQ(OpenCode(SomeKey(kDay), tampered), absl::StatusCode::kDataLoss) << bit;
+    }
+    for (size_t size = 0; size < envelope.size(); ++size) {
+      EXPECT_EQ(OpenCode(SomeKey(kDay), envelope.substr(0, size)), absl::StatusCode::kDataLoss) << size;
+    }
+    EXPECT_EQ(OpenCode(SomeKey(kDay), envelope + "x"), absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST_F(VaultTest, AnEnvelopeOpensOnlyInItsOwnRow) {
+  ASSERT_TRUE(ring_->ForDay(kDay.Next()).ok());
+  ASSERT_TRUE(ring_->MintPbx(IdOf<PbxId>(0x11)).ok());
+  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+    const FiledKey key = SomeKey(kDay);
+    const std::string envelope = Seal(key, use);
+    FiledKey moved = key;
+    moved.day = kDay.Next();
+    EXPECT_EQ(OpenCode(moved, envelope), absl::StatusCode::kDataLoss);
+    moved = key;
+    moved.category = 4;
+    EXPECT_EQ(OpenCode(moved, envelope), absl::StatusCode::kDataLoss);
+    moved = key;
+    moved.pbx = IdOf<PbxId>(0x11);
+    EXPECT_EQ(OpenCode(moved, envelope), absl::StatusCode::kDataLoss);
+    moved = key;
+    moved.owner.bytes[15] ^= 1;
+    EXPECT_EQ(OpenCode(moved, envelope), absl::StatusCode::kDataLoss);
+    moved = key;
+    moved.item.bytes[15] ^= 1;
+    EXPECT_EQ(OpenCode(moved, envelope), absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST_F(VaultTest, StateEnvelopes_OpenOnlyUnderTheirRowKey) {
+  const std::string envelope = *vault_->SealState("O12345678", Personal(kName));
+  EXPECT_EQ(vault_->OpenState("O12345678", envelope)->Reveal(), kName);
+  EXPECT_EQ(vault_->OpenState("O12345679", envelope).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(vault_->OpenState("O12345678", envelope + "x").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(vault_->OpenState("O12345678", "").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(VaultTest, ADestroyedDayIsUnreadable_EvenFromAnOldCopyOfTheRows) {
+  const std::string by_pbx = Seal(SomeKey(kDay), PbxKeyUse::kNeeded);
+  const std::string by_day = Seal(SomeKey(kDay), PbxKeyUse::kNotNeeded);
+  const std::string later = Seal(SomeKey(kDay.Next()));
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  vault_->ForgetDaysThrough(kDay);
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_EQ(OpenCode(SomeKey(kDay), by_pbx), absl::StatusCode::kNotFound);
+    EXPECT_EQ(OpenCode(SomeKey(kDay), by_day), absl::StatusCode::kNotFound);
+    EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(OpenCode(SomeKey(kDay.Next()), later), absl::StatusCode::kOk);
+    vault_.reset();
+    ring_.reset();
+    ring_ = *KeyRing::Open(directory_ / "ring", {});
+    vault_ = std::make_unique<Vault>(*ring_, random_);
+  }
+}
+
+TEST_F(VaultTest, ADestroyedPbxIsUnreadable_ButForRowsThatOutliveIt) {
+  const std::string by_pbx = Seal(SomeKey(kDay), PbxKeyUse::kNeeded);
+  const std::string open = Seal(SomeKey(DueDay::Open()), PbxKeyUse::kNeeded);
+  const std::string by_day = Seal(SomeKey(kDay), PbxKeyUse::kNotNeeded);
+  ASSERT_TRUE(ring_->DestroyPbx(IdOf<PbxId>(0x10)).ok());
+  vault_->ForgetPbx(IdOf<PbxId>(0x10));
+  EXPECT_EQ(OpenCode(SomeKey(kDay), by_pbx), absl::StatusCode::kNotFound);
+  EXPECT_EQ(OpenCode(SomeKey(DueDay::Open()), open), absl::StatusCode::kNotFound);
+  EXPECT_EQ(OpenCode(SomeKey(kDay), by_day), absl::StatusCode::kOk);
+  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VaultTest, APbxMintedAnewDoesNotOpenTheOldOnesRows) {
+  const std::string envelope = Seal(SomeKey(kDay));
+  ASSERT_TRUE(ring_->DestroyPbx(IdOf<PbxId>(0x10)).ok());
+  vault_->ForgetPbx(IdOf<PbxId>(0x10));
+  ASSERT_TRUE(ring_->MintPbx(IdOf<PbxId>(0x10)).ok());
+  EXPECT_EQ(OpenCode(SomeKey(kDay), envelope), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(VaultTest, SealingForAnUnknownPbx_MintsNoDayKey) {
+  FiledKey key = SomeKey(kDay);
+  key.pbx = IdOf<PbxId>(0x77);
+  EXPECT_EQ(vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(ring_->FindDay(kDay).has_value());
+}
+
+TEST_F(VaultTest, NoncesNeverRepeat) {
+  Vault vault(*ring_, SystemRandom());
+  std::set<std::string> nonces;
+  constexpr int kSeals = 5000;  // many times the block that is drawn at once
+  for (int i = 0; i < kSeals; ++i) {
+    nonces.insert(vault.Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 1)->substr(3, 12));
+  }
+  EXPECT_EQ(nonces.size(), static_cast<size_t>(kSeals));
+}
+
+TEST_F(VaultTest, WithoutRandomness_NothingIsSealed) {
+  random_.Fail(absl::UnavailableError("no randomness"));
+  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(vault_->SealState("O", Personal(kName)).status().code(), absl::StatusCode::kUnavailable);
+}
+
+// Writes `days` day keys into the ring's file, since minting each would cost a rewrite.
+void AddDayKeys(const std::string& path, uint32_t first, uint32_t days) {
+  std::string bytes = ReadBytes(path);
+  constexpr size_t kCountOffset = 14 + 16 + 32 + 32 + 4 + 4;
+  bytes.resize(kCountOffset);
+  const auto append = [&bytes](uint32_t number) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift));
+  };
+  append(days);
+  for (uint32_t i = 0; i < days; ++i) {
+    append(first + i);
+    bytes.append(32, static_cast<char>(i));
+  }
+  append(0);  // cohorts
+  uint8_t sum[32];
+  EVP_Digest(bytes.data(), bytes.size(), sum, nullptr, EVP_sha256(), nullptr);
+  WriteBytes(path, bytes.append(reinterpret_cast<const char*>(sum), sizeof(sum)));
+}
+
+TEST_F(VaultTest, MoreKeysThanTheCacheHolds_AreDerivedAnew) {
+  constexpr uint32_t kDays = 17000;
+  vault_.reset();
+  ring_.reset();
+  AddDayKeys(directory_ / "ring/days", 30000, kDays);
+  ring_ = *KeyRing::Open(directory_ / "ring", {});
+  vault_ = std::make_unique<Vault>(*ring_, random_);
+  std::vector<std::string> envelopes;
+  for (uint32_t i = 0; i < kDays; ++i) envelopes.push_back(Seal(SomeKey(DueDay::FromNumber(30000 + i))));
+  for (uint32_t i = 0; i < kDays; ++i) {
+    const auto opened = vault_->Open(SomeKey(DueDay::FromNumber(30000 + i)), envelopes[i]);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_EQ(opened->Reveal(), kName);
+  }
+}
+
+TEST_F(VaultTest, ThreadsSealOpenAndForgetTogether) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (uint8_t t = 0; t < 3; ++t) {
+    threads.emplace_back([this, t, &stop] {
+      for (int i = 0; i < 2000; ++i) {
+        const FiledKey key = SomeKey(kDay, t);
+        const auto envelope = vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1);
+        ASSERT_TRUE(envelope.ok());
+        EXPECT_EQ(vault_->Open(key, *envelope)->Reveal(), kName);
+      }
+      stop = true;
+    });
+  }
+  while (!stop) {
+    vault_->ForgetDaysThrough(kDay);
+    vault_->ForgetPbx(IdOf<PbxId>(0x10));
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace retention
