@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Checks style: clang-format of every source, buf lint of proto/, shellcheck of every script, clang-tidy of what matters
+# most. Changes nothing. Exits 1 if anything is to be corrected; the last line says what.
+#
+#   deploy/lint.sh          all
+#   deploy/lint.sh fast     without clang-tidy
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly TIDY_SECONDS_MAX=600
+readonly BUF_ATTEMPTS=3
+failed=()
+
+deploy/setup.sh lint
+
+mapfile -t sources < <(find client server storage tests \( -name '*.cc' -o -name '*.h' \) -print | sort)
+mapfile -t scripts < <(find .ci deploy tests -type f -print0 | xargs -0 grep -lE '^#!.*\bbash$' | sort)
+
+format() { clang-format-14 --dry-run --Werror "${sources[@]}"; }
+
+shell() { shellcheck --source-path=SCRIPTDIR "${scripts[@]}"; }
+
+# buf comes from npm, in the version and with the checksum that the lock names, into the build directory; nothing of it
+# runs on installation.
+install_buf() {
+  local try
+  mkdir -p build/lint/buf
+  if cmp -s deploy/buf/package-lock.json build/lint/buf/installed.json; then return 0; fi
+  cp deploy/buf/package.json deploy/buf/package-lock.json build/lint/buf/
+  for ((try = 1; try <= BUF_ATTEMPTS; ++try)); do
+    if npm --prefix build/lint/buf ci --ignore-scripts --no-audit --no-fund --loglevel=error; then
+      cp deploy/buf/package-lock.json build/lint/buf/installed.json
+      return 0
+    fi
+    echo "lint: attempt $try of $BUF_ATTEMPTS to install buf failed" >&2
+    sleep $((try * 5))
+  done
+  return 1
+}
+
+protocol() {
+  install_buf || return 1
+  local programs=(build/lint/buf/node_modules/@bufbuild/buf-linux-*/bin/buf)
+  "${programs[0]}" lint proto
+}
+
+# What a mistake in would cost most: keys, sealing, erasure, noise. The rest is for the preset `tidy`.
+tidy() {
+  local tidied=(
+    storage/key_ring.cc storage/keys.cc storage/secret_file.cc storage/vault.cc
+    server/anonymisation/cohort.cc server/anonymisation/sampler.cc
+    server/engine/change.cc server/engine/filing.cc server/engine/periods.cc server/engine/sweeper.cc
+    server/ledger/ledger.cc
+  )
+  cmake --preset dev >build/lint/configure.log || return 1
+  # Generated headers.
+  cmake --build --preset dev --target retention_proto >build/lint/build.log || return 1
+  printf '%s\n' "${tidied[@]}" |
+    timeout "$TIDY_SECONDS_MAX" xargs -P "$(nproc)" -n 1 clang-tidy-14 -p build/dev --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
+}
+
+mkdir -p build/lint
+for check in format shell protocol tidy; do
+  if [[ ${1:-all} == fast && $check == tidy ]]; then continue; fi
+  begun=$SECONDS
+  if "$check"; then
+    echo "lint: $check: clean ($((SECONDS - begun)) s)"
+  else
+    echo "lint: $check: FAILED"
+    failed+=("$check")
+  fi
+done
+if ((${#failed[@]} > 0)); then
+  echo "lint: to be corrected: ${failed[*]}"
+  exit 1
+fi
+echo "lint: clean (${#sources[@]} sources, ${#scripts[@]} scripts)"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds preset dev and runs every test. The last line is `N passed, N failed`, with
+# `, N skipped` where some were; exits 0 only if all passed that ran.
+#
+#   tests/run.sh [CTEST OPTION...]     as tests/run.sh -R Filing
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly TEST_SECONDS_MAX=300  # For tests that set no limit of their own.
+build=build/dev
+log=$build/ctest.log
+
+stopped() {
+  echo "tests: $1"
+  echo "0 passed, 1 failed"
+  exit 1
+}
+
+deploy/setup.sh build || stopped "the packages cannot be installed"
+cmake --preset dev || stopped "the project does not configure"
+cmake --build --preset dev -j "$(nproc)" || stopped "the project does not build"
+
+outcome=0
+ctest --test-dir "$build" --output-on-failure --parallel 2 --timeout "$TEST_SECONDS_MAX" --no-tests=error "$@" \
+  </dev/null 2>&1 | tee "$log" || outcome=$?
+
+# ctest counts what was skipped as passed.
+summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log") || stopped "ctest ran nothing"
+failed=$(sed -E 's/.* ([0-9]+) tests? failed.*/\1/' <<<"$summary")
+total=$(sed -E 's/.* out of ([0-9]+).*/\1/' <<<"$summary")
+skipped=$(grep -cE '^[[:space:]]+[0-9]+ - .* \((Skipped|Disabled)\)$' "$log" || true)
+if ((outcome != 0 && failed == 0)); then failed=1; fi
+line="$((total - failed - skipped)) passed, $failed failed"
+if ((skipped > 0)); then line+=", $skipped skipped"; fi
+echo "$line"
+exit "$((failed > 0))"

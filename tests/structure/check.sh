@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Checks the tree under a directory against the project's rules of structure. Prints one line per violation,
+# `rule: file:line: what`, and exits 1 if there is any.
+#
+#   tests/structure/check.sh DIRECTORY
+#
+# shellcheck disable=SC2317  # The rules are called by their names.
+# shellcheck disable=SC2046  # Names of files have no spaces here.
+set -euo pipefail
+export LC_ALL=C
+
+readonly LINES_MAX=450  # A file that long holds more than one thing.
+
+cd "${1:?usage: check.sh DIRECTORY}"
+rules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+found=0
+
+# Prints the lines of standard input, if any, as violations of rule $1.
+report() {
+  local line
+  while IFS= read -r line; do
+    echo "$1: $line"
+    found=1
+  done
+}
+
+# Files below the directories $1 (or everywhere) with the suffixes $2..., relative to the root.
+files() {
+  local places=$1 suffix names=()
+  shift
+  for suffix in "$@"; do names+=(-o -name "*$suffix"); done
+  # shellcheck disable=SC2086  # `places` is a list.
+  find $places \( -name .git -o -name build -o -name node_modules -o -name .cache \) -prune -o -type f \
+    \( "${names[@]:1}" \) -print | sed 's|^\./||' | sort
+}
+
+sources() { files . .cc .h; }
+
+each_include() {
+  grep -HnE '^[[:space:]]*#[[:space:]]*include' $(sources) /dev/null || true
+}
+
+# An include never points up, and RocksDB and gRPC stay where they belong: include_direction.awk.
+include_direction() { each_include | awk -f "$rules/include_direction.awk"; }
+
+# The public protocol does not know what is stored.
+proto_direction() {
+  grep -HnE '^import "retention/stored/' $(files proto/retention/v1 .proto) /dev/null |
+    sed 's/$/ (what is stored is no part of the API)/' || true
+}
+
+# Every source is named in a CMakeLists.txt of its folder or above, by its name or its stem; every header is included.
+dead_files() {
+  local file directory stem
+  for file in $(sources); do
+    stem=$(basename "$file")
+    if [[ $file == *.h ]]; then
+      grep -qE "[\"/]${stem//./\\.}\"" <<<"$includes" || echo "$file: nobody includes it"
+      continue
+    fi
+    stem=${stem%.cc}
+    directory=$(dirname "$file")
+    while :; do
+      if [[ -f $directory/CMakeLists.txt ]] && grep -qw "$stem" "$directory/CMakeLists.txt"; then break; fi
+      if [[ $directory == . ]]; then
+        echo "$file: no CMakeLists.txt names it"
+        break
+      fi
+      directory=$(dirname "$directory")
+    done
+  done
+}
+
+file_length() {
+  local file lines
+  for file in $(files . .cc .h .sh .proto .awk); do
+    lines=$(wc -l <"$file")
+    if ((lines > LINES_MAX)); then echo "$file: $lines lines, at most $LINES_MAX"; fi
+  done
+}
+
+# What is unfinished goes into the tracker, not into the tree.
+unfinished() { search '\b(TO[D]O|FIX[M]E|XX[X])\b'; }
+
+# The project speaks of itself alone: no path of one machine, no host that packages came from.
+machine_paths() { search '(^|[^A-Za-z0-9_.])([/]work/|[/]root/|[/]home/[a-z])|[.][.][/]shared/'; }
+package_hosts() { search '(^|[^A-Za-z_])registry[.][a-z]+[.]|"resolve[d]":'; }
+
+search() {
+  grep -rHnIE --exclude-dir=.git --exclude-dir=build --exclude-dir=node_modules --exclude-dir=.cache --exclude=LICENSE \
+    -e "$1" . | sed 's|^\./||' || true
+}
+
+# A test that waits for time to pass is slow or flaky. Benchmarks pass time on purpose.
+sleeping_tests() {
+  grep -HnE '\b(sleep_for|sleep_until|usleep|nanosleep|SleepFor)\b' $(files tests .cc .h | grep -v '^tests/bench/') \
+    /dev/null || true
+}
+
+includes=$(each_include)
+for rule in include_direction proto_direction dead_files file_length unfinished machine_paths package_hosts \
+  sleeping_tests; do
+  report "$rule" < <("$rule")
+done
+if ((found == 0)); then echo "structure: $(sources | wc -l) sources, all rules hold"; fi
+exit "$found"
