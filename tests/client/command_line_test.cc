@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -32,15 +33,20 @@ class CommandLineTest : public ::testing::Test {
     return RunCommandLine(static_cast<int>(argv.size()), argv.data(), environment);
   }
 
+  // A path in a directory that is this test's alone, even beside another run of it.
   std::string TempFile(const std::string& name, const std::string& content = "") {
-    const auto directory =
-        std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::filesystem::remove_all(directory);
-    std::filesystem::create_directories(directory);
-    if (!content.empty()) std::ofstream(directory / name) << content;
-    return directory / name;
+    std::string directory = ::testing::TempDir() + "/command_line_test_XXXXXX";
+    EXPECT_NE(mkdtemp(directory.data()), nullptr);
+    directories_.push_back(directory);
+    if (!content.empty()) std::ofstream(directory + "/" + name) << content;
+    return directory + "/" + name;
   }
 
+  ~CommandLineTest() override {
+    for (const auto& directory : directories_) std::filesystem::remove_all(directory);
+  }
+
+  std::vector<std::string> directories_;
   std::shared_ptr<FakeConnection> connection_ = std::make_shared<FakeConnection>();
   std::vector<absl::Duration> waits_;
   std::istringstream in_;
