@@ -1,0 +1,27 @@
+// The benches that need no server process: `retention_bench ingest|drop|cohort|query|fill`.
+#include <CLI/CLI.hpp>
+
+#include "tests/bench/bench_engine.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("Benches of engine and store");
+  retention::BenchOptions options;
+  std::string data_directory;
+  std::string ring_directory;
+  uint64_t rows = 0;
+  app.add_option("--directory", options.directory, "Where the benches make their directories")->default_val("/tmp");
+  app.add_option("--policy", options.policy_file, "Policy file")->required();
+  app.add_flag("--quick", options.quick, "A tenth of the rows");
+  app.require_subcommand(1);
+  app.add_subcommand("ingest", "The committer alone")->callback([&] { retention::BenchIngest(options); });
+  app.add_subcommand("drop", "The end of a due day")->callback([&] { retention::BenchDrop(options); });
+  app.add_subcommand("cohort", "Building a cohort")->callback([&] { retention::BenchCohort(options); });
+  app.add_subcommand("query", "Statistics queries")->callback([&] { retention::BenchQuery(options); });
+  CLI::App* fill = app.add_subcommand("fill", "Fills a data directory for a server");
+  fill->add_option("--data-dir", data_directory, "Data directory")->required();
+  fill->add_option("--key-ring-dir", ring_directory, "Key ring")->required();
+  fill->add_option("--rows", rows, "Live rows")->required();
+  fill->callback([&] { retention::FillDirectory(options, data_directory, ring_directory, rows); });
+  CLI11_PARSE(app, argc, argv);
+  return 0;
+}

@@ -1,0 +1,45 @@
+// cohort_rows: from sealed rows in the store to a noisy cube.
+#include "absl/strings/str_cat.h"
+#include "server/engine/cohort_rows.h"
+#include "tests/bench/bench_engine.h"
+
+namespace retention {
+namespace {
+
+// `open_meetings`: 1 stores each meeting in one row, many store each event in a row of its own.
+double RowsPerSecond(const BenchOptions& options, int open_meetings, uint64_t entries) {
+  const FreshDirectory directory(options.directory);
+  absl::TimeZone zone;
+  absl::LoadTimeZone("Europe/Berlin", &zone);
+  const absl::CivilDay day(2026, 4, 15);
+  const absl::Time created = absl::FromCivil(absl::CivilSecond(day) - 3600, zone);
+  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, created);
+  FeedOptions feed_options;
+  feed_options.starts = {{absl::FromCivil(absl::CivilSecond(day) + 7 * 3600, zone), 1}};
+  feed_options.open_meetings = open_meetings;
+  MeetingFeed feed(feed_options);
+  bench.SyncPbxs(feed, created);
+  // Late by ten days, so that history is all there is to load.
+  const absl::Time now = absl::FromCivil(absl::CivilSecond(day + 10), zone);
+  const DueDay bucket = BucketOfCohort(DueDay(day), bench.engine().policy());
+  const auto history = [&] { return bench.engine().counts().Of(bucket)[kHistory]; };
+  bench.Load(feed, 1000, now, [&] { return history().values >= entries; });
+
+  const auto view = bench.store().Snapshot();
+  const Stopwatch building;
+  auto cube = BuildCohort(*view, bench.engine().vault(), bench.engine().policy(), DueDay(day), SystemRandom());
+  OrDie(cube.status(), "BuildCohort");
+  const double seconds = building.Seconds();
+  Remark(absl::StrCat("cohort: ", history().values, " entries in ", history().rows, " rows, built in ", seconds, " s"));
+  return static_cast<double>(history().values) / seconds;
+}
+
+}  // namespace
+
+void BenchCohort(const BenchOptions& options) {
+  const uint64_t entries = options.quick ? 1'000'000 : 5'000'000;
+  Report("cohort_rows", RowsPerSecond(options, 1000, entries), "rows/s");
+  Report("cohort_rows_of_whole_meetings", RowsPerSecond(options, 1, entries), "rows/s");
+}
+
+}  // namespace retention
