@@ -173,7 +173,7 @@ void AddStatisticsCommands(CLI::App& app, CommandSession& session) {
       "\n"
       "Examples:\n"
       "  retentionctl statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
-      "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter region=de-fra,nl-ams \\\n"
+      "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter region=fra,ams \\\n"
       "      --from 2026-01-01 --to 2026-03-31");
   query->callback([=, &session] { Query(session, *options); });
 }

@@ -109,7 +109,6 @@ void EventStream::TakeAnswer(const v1::RecordEventsResponse& answer) {
   std::unique_lock lock(mutex_);
   const auto found = unanswered_.find(answer.batch_id());
   if (found == unanswered_.end()) return;  // Answered before, on a stream that broke since.
-  ++answers_;
   if (answer.has_retry_delay()) {
     found->second.resend_after =
         absl::Seconds(answer.retry_delay().seconds()) + absl::Nanoseconds(answer.retry_delay().nanos());
@@ -127,6 +126,8 @@ void EventStream::TakeAnswer(const v1::RecordEventsResponse& answer) {
     totals_.values_past_due += result.values_past_due();
     unanswered_.erase(found);
   }
+  // Last: who waits looks at the rest first, so what was already counted when they looked would never wake them.
+  ++answers_;
   changed_.notify_all();
 }
 

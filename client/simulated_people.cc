@@ -68,7 +68,7 @@ std::string MakeCompany(int number, RandomSource& random) {
   return absl::StrCat(name, "-", number);
 }
 
-constexpr std::array<double, 6> kClientWeights = {38, 17, 12, 15, 8, 10};
+constexpr std::array<double, 8> kClientWeights = {32, 14, 9, 12, 12, 9, 8, 4};
 constexpr std::array<double, 4> kSiteWeights = {50, 25, 15, 10};
 
 SimulatedPerson MakePerson(const std::string& participant_id, const std::string& company, int number, int home_site,
@@ -90,8 +90,9 @@ SimulatedPerson MakePerson(const std::string& participant_id, const std::string&
 
 }  // namespace
 
-const std::vector<std::string> kSimulatedClientKinds = {"chrome", "firefox", "safari", "edge", "android", "ios"};
-const std::vector<std::string> kSimulatedMediaSites = {"de-fra", "de-ber", "nl-ams", "fr-par"};
+const std::vector<std::string> kSimulatedClientKinds = {"web-chrome", "web-firefox", "web-safari", "web-edge",
+                                                        "desktop",    "ios",         "android",    "phone"};
+const std::vector<std::string> kSimulatedMediaSites = {"fra", "ams", "par", "lon"};
 
 std::string MakeAddress(RandomSource& random) {
   if (!random.Chance(0.2)) return MakeIpv4(random);

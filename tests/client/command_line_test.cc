@@ -212,7 +212,7 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
   response.set_cohorts_in_range(7);
   auto* shown = response.add_rows();
   shown->add_group("2026-W14");
-  shown->add_group("de-fra");
+  shown->add_group("fra");
   shown->set_estimate(12345.4);
   shown->set_interval_low(12301.2);
   shown->set_interval_high(12399.9);
@@ -228,13 +228,17 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
     answer->CopyFrom(response);
     return absl::OkStatus();
   };
-  const std::vector<std::string> query = {
-      "statistics",         "query",    "--metric",         "people-days", "--group-by", "week,region", "--filter",
-      "client=chrome,edge", "--filter", "meeting-size=3-5", "--from",      "2026-03-30", "--to",        "2026-04-05"};
+  const std::vector<std::string> query = {"statistics", "query",
+                                          "--metric",   "people-days",
+                                          "--group-by", "week,region",
+                                          "--filter",   "client=web-chrome,web-edge",
+                                          "--filter",   "meeting-size=3-5",
+                                          "--from",     "2026-03-30",
+                                          "--to",       "2026-04-05"};
   EXPECT_EQ(Run(query), kExitOk);
   EXPECT_EQ(out_.str(),
             "WEEK      REGION    ESTIMATE     95 % INTERVAL  NOISE  BIAS UP TO\n"
-            "2026-W14  de-fra      12,345  [12,301, 12,400]   +-22          18\n"
+            "2026-W14  fra         12,345  [12,301, 12,400]   +-22          18\n"
             "2026-W14  other   suppressed\n"
             "\n"
             "Unit: people-days. Table: duration24. Cohorts released: 6 of 7.\n"
@@ -242,7 +246,7 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
   EXPECT_EQ(seen.metric(), v1::METRIC_PEOPLE_DAYS);
   EXPECT_EQ(seen.group_by(1), v1::DIMENSION_REGION);
   ASSERT_EQ(seen.filters_size(), 2);
-  EXPECT_EQ(seen.filters(0).values(1), "edge");
+  EXPECT_EQ(seen.filters(0).values(1), "web-edge");
   EXPECT_EQ(seen.filters(1).dimension(), v1::DIMENSION_MEETING_SIZE);
   EXPECT_EQ(seen.to().day(), 5);
   std::vector<std::string> csv = query;
@@ -250,7 +254,7 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
   EXPECT_EQ(Run(csv), kExitOk);
   EXPECT_EQ(out_.str(),
             "week,region,estimate,interval_low,interval_high,noise_stddev,bias_bound\n"
-            "2026-W14,de-fra,12345.4,12301.2,12399.9,22.36,18\n"
+            "2026-W14,fra,12345.4,12301.2,12399.9,22.36,18\n"
             "2026-W14,other,,,,,\n");
 }
 

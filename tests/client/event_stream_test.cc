@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <set>
+#include <thread>
 
 #include "tests/client/fake_connection.h"
 
@@ -212,6 +213,19 @@ TEST_F(EventStreamTest, TakeAnswer_AnswersToUnknownBatchesAreIgnored) {
   ASSERT_TRUE(stream.Send(Batch(1)).ok());
   ASSERT_TRUE(stream.Finish().ok());
   EXPECT_EQ(stream.totals().accepted, 1);
+}
+
+// An answer that was counted before its callback had run left Drain waiting for the next one until the time-out.
+TEST_F(EventStreamTest, Drain_NoticesAnAnswerWhoseCallbackIsSlow) {
+  EventStream stream(connection_, Options(), [](const BatchAnswer&) {
+    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+  });
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(stream.Send(Batch(1)).ok());
+    ASSERT_TRUE(stream.Drain().ok());
+    ASSERT_EQ(stream.totals().reconnections, 0);
+  }
+  ASSERT_TRUE(stream.Finish().ok());
 }
 
 TEST_F(EventStreamTest, Destructor_CancelsWhatWasNotFinished) {
