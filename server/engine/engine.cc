@@ -173,8 +173,15 @@ absl::Status Engine::FinishEndings(absl::Time now) {
   return Run([&] { return desk_.FinishEndings(now); });
 }
 
-absl::Status Engine::EndPresumed(const FilesEnd& timer, absl::Time now) {
-  return Run([&] { return recorder_.EndPresumed(timer, now); });
+absl::StatusOr<bool> Engine::ReviewMeeting(const FilesEnd& timer, absl::Time now) {
+  bool files_ended = false;
+  absl::Status status = Run([&] {
+    auto done = recorder_.Review(timer, now);
+    if (done.ok()) files_ended = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return files_ended;
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
@@ -283,8 +290,8 @@ absl::Status Engine::DropLocators(std::span<const std::pair<PbxId, OwnerId>> mee
       if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
       if (locator->days[kHistory] > last) continue;
       change.batch().Delete(Family::kState, key);
-      if (locator->files_end_us != 0) {
-        change.batch().Delete(Family::kState, FilesEndKey(locator->files_end_us, pbx, meeting));
+      if (locator->timer_us != 0) {
+        change.batch().Delete(Family::kState, FilesEndKey(locator->timer_us, pbx, meeting));
       }
     }
     if (change.empty()) return absl::OkStatus();

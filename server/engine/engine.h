@@ -52,7 +52,8 @@ class Engine {
 
   // Commands of the sweeper.
   absl::Status FinishEndings(absl::Time now);
-  absl::Status EndPresumed(const FilesEnd& timer, absl::Time now);
+  // See Recorder::Review.
+  absl::StatusOr<bool> ReviewMeeting(const FilesEnd& timer, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status CloseDay(DueDay day, absl::Time now);
   // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing but the

@@ -17,6 +17,8 @@ struct Filing {
   std::array<DueDay, kCategories> days{};
   // The instant at which shared files end: the end of the meeting, presumed until it is known.
   absl::Time files_end;
+  // When the meeting must be filed anew if nothing more is heard of it; infinite future if it need not.
+  absl::Time review;
 };
 
 // Categories whose due day follows from the facts of their meeting, and so moves with them.
@@ -33,8 +35,13 @@ absl::Time EndOf(const MeetingFacts& facts, const Policy& policy);
 // It also is the first day of the meeting's daily cohort. REQUIRES: facts.known.
 absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy);
 
-// REQUIRES: facts.known.
-Filing FileMeeting(const MeetingFacts& facts, const Policy& policy);
+// Where the values of a meeting belong at `now`. REQUIRES: facts.known.
+//
+// Nearly every meeting ends on the day on which it was to end. So until that day is over, a running meeting is filed as if it
+// ended then: its values need not move when it starts, and again when it ends. Filing.review is the first instant of the next
+// day, when a meeting that is still running is filed under its presumed end. Nothing is destroyed early: the values' due day,
+// 1 or more days after the day they are filed by, has not come by then. (A period of 0 days is filed by the presumed end.)
+Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time now);
 // The due day of an object that runs from its own creation.
 DueDay FileCreation(CategoryNumber category, absl::Time created, const Policy& policy);
 

@@ -13,6 +13,7 @@ std::string MeetingLocator::Serialize() const {
   stored::v1::Locator proto;
   for (const DueDay day : days) proto.add_due_days(day.number());
   proto.set_files_end_us(files_end_us);
+  proto.set_timer_us(timer_us);
   return proto.SerializeAsString();
 }
 
@@ -25,6 +26,7 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   MeetingLocator locator;
   for (int i = 0; i < proto.due_days_size(); ++i) locator.days[i] = DueDay::FromNumber(proto.due_days(i));
   locator.files_end_us = proto.files_end_us();
+  locator.timer_us = proto.timer_us();
   return locator;
 }
 

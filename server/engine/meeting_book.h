@@ -25,7 +25,8 @@ namespace retention {
 // Where a meeting's values are filed now; DueDay() where there are none.
 struct MeetingLocator {
   std::array<DueDay, kCategories> days{};
-  int64_t files_end_us = 0;
+  int64_t files_end_us = 0;  // when its files end; 0 if it has none
+  int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
 
   friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
   std::string Serialize() const;

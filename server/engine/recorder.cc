@@ -422,23 +422,21 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   }
   const MeetingLocator before = meeting.locator;
   const MeetingFacts facts = meeting.course.Fold(change.now());
-  const Filing filing = FileMeeting(facts, holdings_.policy);
+  const Filing filing = FileMeeting(facts, holdings_.policy, change.now());
   if (facts.deleted) {
     if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, change); !status.ok()) return status;
   }
-  if (filing.files_end <= change.now()) {
-    if (absl::Status status = EndFiles(meeting, touched.pbx_id, kReasonMeetingEnded, change); !status.ok()) return status;
-  }
-  if (absl::Status status = MoveFiled(meeting, filing, change); !status.ok()) return status;
+  if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change); !status.ok()) return status;
   if (absl::Status status = FilePending(touched, facts, filing, change); !status.ok()) return status;
   if (absl::Status status = FileCourse(touched, facts, filing.days[kHistory], change); !status.ok()) return status;
-  meeting.locator.files_end_us =
-      meeting.locator.days[kFileShare] == DueDay() ? 0 : absl::ToUnixMicros(filing.files_end);
-  FileLocator(meeting, before, change);
+  FileLocator(meeting, before, filing, change);
   return absl::OkStatus();
 }
 
-absl::Status Recorder::MoveFiled(Meeting& meeting, const Filing& filing, Change& change) {
+absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change) {
+  if (filing.files_end <= change.now()) {
+    if (absl::Status status = EndFiles(meeting, pbx_id, kReasonMeetingEnded, change); !status.ok()) return status;
+  }
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];
     const DueDay target = filing.days[category];
@@ -512,7 +510,6 @@ absl::Status Recorder::FileObject(const PendingValue& pending, Touched& touched,
     pending.command->result.set_values_past_due(pending.command->result.values_past_due() + 1);
     return change.Order(pending.category, touched.pbx_id, pending.value.object());
   }
-  stored::v1::ValueChunk chunk;
   const FiledKey key{
       .day = day,
       .category = pending.category,
@@ -526,7 +523,7 @@ absl::Status Recorder::FileObject(const PendingValue& pending, Touched& touched,
 
 absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change) {
   Meeting& meeting = *touched.meeting;
-  std::array<stored::v1::ValueChunk, kCategories> chunks;
+  std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
     const bool dropped = facts.deleted && pending.category != kRecording;
     if (HasOwnRow(pending.category)) {
@@ -550,14 +547,16 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
     } else if (dropped || !change.Takes(filing.days[pending.category])) {
       pending.command->result.set_values_past_due(pending.command->result.values_past_due() + 1);
     } else {
-      *chunks[pending.category].add_values() = std::move(pending.value);
+      auto& chunk = chunks[pending.category];
+      if (!chunk.has_value()) chunk.emplace();
+      *chunk->add_values() = std::move(pending.value);
     }
   }
   const ItemId item{holdings_.vault.Hash("item", meeting.pbx.view(),
                                          absl::StrCat(touched.meeting_id, "\n", touched.first_event_id))};
   for (size_t category = 1; category < kCategories; ++category) {
-    const stored::v1::ValueChunk& chunk = chunks[category];
-    if (chunk.values().empty()) continue;
+    if (!chunks[category].has_value()) continue;
+    const stored::v1::ValueChunk& chunk = *chunks[category];
     const FiledKey key{.day = filing.days[category],
                        .category = static_cast<CategoryNumber>(category),
                        .pbx = meeting.pbx,
@@ -604,18 +603,26 @@ absl::Status Recorder::FileCourse(Touched& touched, const MeetingFacts& facts, D
   return status;
 }
 
-void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, Change& change) {
-  const MeetingLocator& after = meeting.locator;
-  if (before.files_end_us != after.files_end_us) {
-    if (before.files_end_us != 0) {
-      change.batch().Delete(Family::kState, FilesEndKey(before.files_end_us, meeting.pbx, meeting.id));
+void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
+  MeetingLocator& after = meeting.locator;
+  absl::Time timer = filing.review;
+  after.files_end_us = 0;
+  if (after.days[kFileShare] != DueDay()) {
+    after.files_end_us = absl::ToUnixMicros(filing.files_end);
+    timer = std::min(timer, filing.files_end);
+  }
+  const bool over = after.days[kHistory] == DueDay();
+  after.timer_us = timer == absl::InfiniteFuture() || over ? 0 : absl::ToUnixMicros(timer);
+  if (before.timer_us != after.timer_us) {
+    if (before.timer_us != 0) {
+      change.batch().Delete(Family::kState, FilesEndKey(before.timer_us, meeting.pbx, meeting.id));
     }
-    if (after.files_end_us != 0) {
-      change.batch().Put(Family::kState, FilesEndKey(after.files_end_us, meeting.pbx, meeting.id), "");
+    if (after.timer_us != 0) {
+      change.batch().Put(Family::kState, FilesEndKey(after.timer_us, meeting.pbx, meeting.id), "");
     }
   }
   if (meeting.stored && before == after) return;
-  if (after.days[kHistory] == DueDay()) {
+  if (over) {
     // Its history is over: what it still holds ends on its own day, and the meeting is no longer known.
     if (meeting.stored) change.batch().Delete(Family::kState, LocatorKey(meeting.pbx, meeting.id));
     book_.Forget(meeting.pbx, meeting.id);
@@ -625,20 +632,25 @@ void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, Chang
   meeting.stored = true;
 }
 
-absl::Status Recorder::EndPresumed(const FilesEnd& timer, absl::Time now) {
+absl::StatusOr<bool> Recorder::Review(const FilesEnd& timer, absl::Time now) {
   Change change(holdings_, now);
   auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
   if (!found.ok()) return found.status();
   Meeting& meeting = **found;
-  const MeetingLocator before = meeting.locator;
-  if (meeting.stored && meeting.locator.files_end_us == timer.instant_us) {
-    absl::Status status = EndFiles(meeting, registry_.ExternalId(timer.pbx), kReasonMeetingEnded, change);
-    if (!status.ok()) return status;
-    meeting.locator.files_end_us = 0;
-    FileLocator(meeting, before, change);
-  }
+  bool files_ended = false;
   change.batch().Delete(Family::kState, FilesEndKey(timer.instant_us, timer.pbx, timer.meeting));
-  return change.Commit();
+  if (!meeting.stored) {
+    book_.Forget(timer.pbx, timer.meeting);
+  } else if (meeting.locator.timer_us == timer.instant_us) {
+    const MeetingLocator before = meeting.locator;
+    const Filing filing = FileMeeting(meeting.course.Fold(now), holdings_.policy, now);
+    absl::Status status = Refile(meeting, registry_.ExternalId(timer.pbx), filing, change);
+    if (!status.ok()) return status;
+    files_ended = before.days[kFileShare] != DueDay() && meeting.locator.days[kFileShare] == DueDay();
+    FileLocator(meeting, before, filing, change);
+  }
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  return files_ended;
 }
 
 void Recorder::Forget() {

@@ -35,8 +35,9 @@ class Recorder {
   // recorded; the holdings must be loaded anew, and the batches can be sent again.
   absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
 
-  // Ends the shared files of a meeting whose presumed end has come. REQUIRES: timer.instant_us is not after `now`.
-  absl::Status EndPresumed(const FilesEnd& timer, absl::Time now);
+  // Files a meeting anew whose timer has come: its files end with its presumed end, and a meeting that still runs after its
+  // day is filed under its presumed end. True if files ended. REQUIRES: timer.instant_us is not after `now`.
+  absl::StatusOr<bool> Review(const FilesEnd& timer, absl::Time now);
 
   // Forgets what was not committed, and all that was cached.
   void Forget();
@@ -71,13 +72,14 @@ class Recorder {
 
   // Files what the group brought for one meeting, and moves what is filed elsewhere.
   absl::Status Finish(Touched& touched, Change& change);
-  absl::Status MoveFiled(Meeting& meeting, const Filing& filing, Change& change);
+  // Ends files whose time has come and moves what is filed under another day than `filing` says.
+  absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change);
   absl::Status FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
   absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);
   absl::Status FileCourse(Touched& touched, const MeetingFacts& facts, DueDay day, Change& change);
-  void FileLocator(Meeting& meeting, const MeetingLocator& before, Change& change);
+  void FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
 
   absl::Status CommitGroup(Change& change);
 

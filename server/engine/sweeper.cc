@@ -35,7 +35,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (!engine_.registry().Ending().empty()) {
     if (absl::Status s = run_([&] { return engine_.FinishEndings(now); }); !s.ok()) return s;
   }
-  if (absl::Status s = EndPresumedMeetings(now, outcome); !s.ok()) return s;
+  if (absl::Status s = ReviewMeetings(now, outcome); !s.ok()) return s;
   if (absl::Status s = CloseDays(now); !s.ok()) return s;
   if (absl::Status s = ReleaseCohorts(now, outcome); !s.ok()) return s;
   if (absl::Status s = EndDays(now, outcome); !s.ok()) return s;
@@ -44,7 +44,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   return outcome;
 }
 
-absl::Status Sweeper::EndPresumedMeetings(absl::Time now, SweepOutcome& outcome) {
+absl::Status Sweeper::ReviewMeetings(absl::Time now, SweepOutcome& outcome) {
   std::vector<FilesEnd> due;
   auto cursor = engine_.store().ScanPrefix(Family::kState, FilesEndPrefix());
   for (; cursor->Valid(); cursor->Next()) {
@@ -55,8 +55,14 @@ absl::Status Sweeper::EndPresumedMeetings(absl::Time now, SweepOutcome& outcome)
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   for (const FilesEnd& timer : due) {
-    if (absl::Status s = run_([&] { return engine_.EndPresumed(timer, now); }); !s.ok()) return s;
-    ++outcome.meetings_presumed_ended;
+    bool files_ended = false;
+    absl::Status status = run_([&] {
+      auto reviewed = engine_.ReviewMeeting(timer, now);
+      if (reviewed.ok()) files_ended = *reviewed;
+      return reviewed.status();
+    });
+    if (!status.ok()) return status;
+    if (files_ended) ++outcome.meetings_presumed_ended;
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,6 @@
 // The sweeper: makes gone what is due, in the order that the promise needs.
 //
-// One run does all there is to do at one moment: finishes what a crash cut short, ends the files of meetings presumed ended,
-// closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and scrubs what was
+// One run does all there is to do at one moment: finishes what a crash cut short, reviews meetings whose timer has come, closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and scrubs what was
 // purged. Every step is idempotent; a run that was cut short is finished by the next. A server that was down catches up here
 // before it serves.
 #ifndef RETENTION_SERVER_ENGINE_SWEEPER_H_
@@ -47,7 +46,7 @@ class Sweeper {
   absl::StatusOr<SweepOutcome> RunOnce(absl::Time now, bool scrub_now);
 
  private:
-  absl::Status EndPresumedMeetings(absl::Time now, SweepOutcome& outcome);
+  absl::Status ReviewMeetings(absl::Time now, SweepOutcome& outcome);
   absl::Status CloseDays(absl::Time now);
   absl::Status ReleaseCohorts(absl::Time now, SweepOutcome& outcome);
   absl::Status EndDays(absl::Time now, SweepOutcome& outcome);

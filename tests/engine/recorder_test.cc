@@ -67,8 +67,11 @@ TEST_F(RecorderTest, LaterPlanThatArrivedFirstStaysInForce) {
 TEST_F(RecorderTest, TrueEndReplacesThePresumption) {
   Schedule();
   harness_.Record(Joined("m", "j", kMonday + absl::Minutes(1), "p", "Ada", "ada@example.org", "192.0.2.1"));
-  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "running: presumed to end on Tuesday";
-  harness_.now = kMonday + absl::Hours(2);
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09") << "likely to end on its day";
+  harness_.now = At("2026-03-03T00:00:00+01:00");
+  harness_.Sweep();
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "still running: presumed to end on Tuesday";
+  EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-10");
   harness_.Record(Left("m", "l", kMonday + absl::Hours(1), "p"));
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09");
   EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-09");
@@ -112,6 +115,8 @@ TEST_F(RecorderTest, LateValuesAreCountedAndNotStored) {
 TEST_F(RecorderTest, AnEndReportedLateErasesWhatIsOverdueByIt) {
   Schedule();
   harness_.Record(Joined("m", "j", kMonday, "a", "Ada", "ada@example.org"));
+  harness_.now = At("2026-03-03T00:00:00+01:00");
+  harness_.Sweep();
   harness_.now = At("2026-03-10T01:00:00+01:00");  // presumed end + 7 days is still to come, true end + 7 days is not
   EXPECT_EQ(harness_.Values(kParticipantEmail), 2u);
   harness_.Record(Ended("m", "e", kMonday + absl::Hours(1)));
