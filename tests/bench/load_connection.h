@@ -1,0 +1,62 @@
+// Calls with messages that were serialised beforehand, so that the load generator leaves the processor to the server.
+#ifndef RETENTION_TESTS_BENCH_LOAD_CONNECTION_H_
+#define RETENTION_TESTS_BENCH_LOAD_CONNECTION_H_
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace retention {
+
+// Ends the process with `message`.
+[[noreturn]] void Fail(const std::string& message);
+// `bench NAME VALUE UNIT`.
+void Report(const std::string& name, double value, const std::string& unit);
+void Remark(const std::string& text);
+// The value below which `fraction` of `samples` lie. REQUIRES: not empty.
+double Percentile(std::vector<double> samples, double fraction);
+
+class Stopwatch {
+ public:
+  double Seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
+ private:
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// A connection of its own, not shared with other channels.
+std::shared_ptr<grpc::Channel> Connect(const std::string& target);
+
+grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message);
+void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
+
+struct LoadOptions {
+  std::string target;
+  double seconds = 10;
+  int streams = 4;
+  int callers = 64;
+  // Batches per second over all streams; 0: as many as are answered.
+  double batches_per_second = 0;
+  int open_meetings = 1;  // per stream
+  int first_stream = 0;   // of the feeds: two runs against one server must not share any
+  double reports_per_second = 200;
+};
+
+// Makes the PBXs of the feeds known.
+void SyncPbxs(const LoadOptions& options);
+// `streams` streams of batches of 100; returns events acknowledged per second. Asks for reports meanwhile if
+// `report_milliseconds` is given, and adds their times.
+double RunStreams(const LoadOptions& options, std::vector<double>* report_milliseconds);
+// `callers` calls of one event in flight; events acknowledged per second.
+double RunUnary(const LoadOptions& options);
+// Reports of meetings that the server lists, one after the other; milliseconds each.
+std::vector<double> ReadReports(const LoadOptions& options, int count);
+
+}  // namespace retention
+
+#endif  // RETENTION_TESTS_BENCH_LOAD_CONNECTION_H_
