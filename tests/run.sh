@@ -20,6 +20,14 @@ deploy/setup.sh build || stopped "the packages cannot be installed"
 cmake --preset dev || stopped "the project does not configure"
 cmake --build --preset dev -j "$(nproc)" || stopped "the project does not build"
 
+# The tests open hundreds of stores, each of which waits for the disk at every write: in memory where there is room.
+shm_free_kib=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1 || echo 0)
+if [[ -w /dev/shm ]] && ((shm_free_kib > 4 * 1024 * 1024)); then
+  TEST_TMPDIR=$(mktemp -d /dev/shm/retention-tests.XXXXXX)
+  trap 'rm -rf "$TEST_TMPDIR"' EXIT
+  export TEST_TMPDIR
+fi
+
 outcome=0
 ctest --test-dir "$build" --output-on-failure --parallel 2 --timeout "$TEST_SECONDS_MAX" --no-tests=error "$@" \
   </dev/null 2>&1 | tee "$log" || outcome=$?

@@ -1,0 +1,13 @@
+// Whatever a policy file says: it is accepted whole or refused with a field.
+#include <cstdlib>
+#include <string_view>
+
+#include "server/engine/errors.h"
+#include "server/engine/policy.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  const auto policy = retention::Policy::FromText({reinterpret_cast<const char*>(bytes), size});
+  if (policy.ok()) return 0;
+  if (retention::DetailsOf(policy.status()).field.empty()) std::abort();
+  return 0;
+}
