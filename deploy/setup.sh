@@ -41,16 +41,24 @@ fi
 
 as_root=()
 if ((EUID != 0)); then as_root=(sudo); fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
+# Quiet unless it fails.
 apt() {
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" </dev/null
+  if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" </dev/null >"$log" 2>&1; then
+    return 0
+  fi
+  tail -20 "$log" >&2
+  return 1
 }
 
 attempt() {
   local try
   for ((try = 1; try <= ATTEMPTS; ++try)); do
     "$@" && return 0
-    echo "setup: attempt $try of $ATTEMPTS failed: ${*:2}" >&2
+    echo "setup: attempt $try of $ATTEMPTS failed" >&2
     sleep $((try * 5))
   done
   return 1

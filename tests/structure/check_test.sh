@@ -22,7 +22,8 @@ sound_tree() {
   printf '#include "absl/status/status.h"\n' >"$root/server/engine/errors.h"
   printf 'add_executable(d main.cc rpc/service.cc)\n' >"$root/server/CMakeLists.txt"
   printf '#include <grpcpp/grpcpp.h>\n#include "server/engine/engine.h"\n' >"$root/server/main.cc"
-  printf '#include "retention/v1/event_service.grpc.pb.h"\n' >"$root/server/rpc/service.cc"
+  printf '#include "retention/v1/event_service.grpc.pb.h"\n#include "server/ops/metrics.h"\n' >"$root/server/rpc/service.cc"
+  printf '#include "server/engine/engine.h"\n' >"$root/server/ops/metrics.h"
   printf 'add_library(e client.cc)\n' >"$root/client/CMakeLists.txt"
   printf '#include "retention/v1/event.pb.h"\n' >"$root/client/client.cc"
   printf 'foreach(subject engine_test)\nendforeach()\n' >"$root/tests/engine/CMakeLists.txt"
@@ -52,6 +53,7 @@ expect include_direction storage/store.cc '#include "server/engine/engine.h"'
 expect include_direction storage/store.cc '#include "server/engine/errors.h"'
 expect include_direction server/anonymisation/sampler.cc '#include "server/engine/engine.h"'
 expect include_direction server/engine/engine.cc '#include "server/rpc/service.h"'
+expect include_direction server/ops/metrics.h '#include "server/rpc/service.h"'
 expect include_direction server/rpc/service.cc '#include "server/main.h"'
 expect include_direction client/client.cc '#include "storage/store.h"'
 expect include_direction client/client.cc '#include "retention/stored/v1/stored.pb.h"'

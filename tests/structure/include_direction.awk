@@ -1,6 +1,6 @@
 # Reads `file:line:#include ...` and prints what points the wrong way:
 #
-#   proto <- storage <- server/{anonymisation,ledger} <- server/engine <- server/{ops,rpc} <- server/main.cc
+#   proto <- storage <- server/{anonymisation,ledger} <- server/engine <- server/ops <- server/rpc <- server/main.cc
 #   client -> proto only
 #
 # server/engine/errors.h stands below all of server/.
@@ -11,8 +11,8 @@ BEGIN {
   may["ledger"] = " ledger errors storage proto stored "
   may["engine"] = " engine anonymisation ledger errors storage proto stored "
   may["ops"] = " ops" may["engine"]
-  may["rpc"] = " rpc" may["engine"]
-  may["main"] = " main ops rpc" may["engine"]
+  may["rpc"] = " rpc" may["ops"]
+  may["main"] = " main" may["rpc"]
   may["client"] = " client proto "
 }
 
