@@ -12,7 +12,7 @@ namespace retention {
 
 rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options);
 
-// RocksDB's own "default" first, which stays empty, then ours in the order of their numbers.
+// RocksDB's own "default" first, which holds nothing of ours, then ours in the order of their numbers.
 std::vector<rocksdb::ColumnFamilyDescriptor> FamilyDescriptors(const RocksDbOptions& options);
 
 }  // namespace retention

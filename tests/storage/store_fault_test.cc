@@ -1,48 +1,20 @@
-// Disk full, I/O errors, crashes and power loss.
+// Disk full, I/O errors, and crashes of a start.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "storage/keys.h"
 #include "storage/rocksdb_store.h"
-#include "tests/storage/fixtures.h"
-#include "tests/testing/fault_file_system.h"
-#include "tests/testing/map_store.h"
+#include "tests/storage/fault_fixtures.h"
 
 namespace retention {
 namespace {
 
 using Fault = FaultFileSystem::Fault;
 using Operation = FaultFileSystem::Operation;
-
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
-
-// A batch that touches three families; `number` tells batches apart.
-Batch NumberedBatch(uint8_t number) {
-  Batch batch;
-  batch.Put(Family::kFiled, SomeKey(kDay, number).Encode(), std::string(300, static_cast<char>('a' + number % 26)));
-  batch.Put(Family::kFiled, SomeKey(kDay.Next(), number).Encode(), "filed");
-  batch.Put(Family::kState, DayCountsKey(kDay), std::to_string(number));
-  batch.Put(Family::kLedger, LedgerKey(number), "entry");
-  return batch;
-}
-
-MapStore::Rows RowsOf(const Store& store) {
-  MapStore::Rows rows;
-  for (size_t family = 0; family < kFamilies; ++family) {
-    auto cursor = store.Scan(static_cast<Family>(family), "", "");
-    for (; cursor->Valid(); cursor->Next()) rows[family].emplace(cursor->key(), cursor->value());
-    EXPECT_TRUE(cursor->status().ok()) << cursor->status();
-  }
-  return rows;
-}
 
 class StoreFault : public ::testing::Test {
  protected:
@@ -172,114 +144,6 @@ TEST_F(StoreFault, AReaderHoldsBackResumeOnlyUntilItLetsGo) {
   EXPECT_EQ(snapshot->Get(Family::kLedger, LedgerKey(1))->value(), "entry");
   snapshot.reset();
   EXPECT_TRUE(store->Resume().ok());
-}
-
-// What is left of the disk after a crash.
-enum class Aftermath { kKill, kPowerLoss, kTornPowerLoss };
-
-// A crash at one write of a script, and all that may be found afterwards.
-class CrashTrial {
- public:
-  // Returns false if the script ended before its `nth` write.
-  bool CrashAt(uint64_t nth, void (*script)(CrashTrial&, Store&)) {
-    disk_.CrashAt(nth);
-    if (auto store = OpenRocksDbStore(path_, Options()); store.ok()) script(*this, **store);
-    const bool crashed = disk_.crashed();
-    const std::string left = directory_ / "left";
-    std::filesystem::create_directories(path_);
-    std::filesystem::rename(path_, left);
-    for (const Aftermath aftermath : {Aftermath::kKill, Aftermath::kPowerLoss, Aftermath::kTornPowerLoss}) {
-      std::filesystem::remove_all(path_);
-      std::filesystem::copy(left, path_, std::filesystem::copy_options::recursive);
-      if (aftermath == Aftermath::kPowerLoss) {
-        EXPECT_TRUE(disk_.LosePower().ok());
-      }
-      if (aftermath == Aftermath::kTornPowerLoss) {
-        EXPECT_TRUE(disk_.LosePower(100).ok());
-      }
-      SCOPED_TRACE(absl::StrCat("crash at write ", nth, ", aftermath ", static_cast<int>(aftermath)));
-      Judge();
-    }
-    return crashed;
-  }
-
-  // What scripts are made of. Each returns whether it was acknowledged.
-  bool Commit(Store& store, uint8_t number) {
-    if (!store.Commit(NumberedBatch(number)).ok()) {
-      in_doubt_ = number;
-      return false;
-    }
-    EXPECT_TRUE(acknowledged_.Commit(NumberedBatch(number)).ok());
-    return true;
-  }
-  bool Drop(Store& store, DueDay last) {
-    dropping_ = last;  // until it is acknowledged it may be done, undone, or done in part: its files go one by one
-    if (!store.DropDaysThrough(last).ok()) return false;
-    EXPECT_TRUE(acknowledged_.DropDaysThrough(last).ok());
-    dropping_.reset();
-    return true;
-  }
-
- private:
-  RocksDbOptions Options() const {
-    return {.erasure_wait = absl::Milliseconds(20), .file_system = disk_.file_system()};
-  }
-  // Acknowledged batches are all there; the one in doubt is there as a whole or not at all.
-  void Judge() const {
-    const auto store = OpenRocksDbStore(path_, {});
-    ASSERT_TRUE(store.ok()) << store.status();
-    MapStore expected(acknowledged_.rows());
-    if (dropping_) {
-      ASSERT_TRUE((*store)->DropDaysThrough(*dropping_).ok());
-      ASSERT_TRUE(expected.DropDaysThrough(*dropping_).ok());
-    }
-    const MapStore::Rows rows = RowsOf(**store);
-    if (rows == expected.rows()) return;
-    ASSERT_NE(in_doubt_, 0);
-    ASSERT_TRUE(expected.Commit(NumberedBatch(in_doubt_)).ok());
-    ASSERT_EQ(rows, expected.rows());
-  }
-
-  FreshDirectory directory_;
-  const std::string path_ = directory_ / "store";
-  FaultFileSystem disk_;
-  MapStore acknowledged_;
-  uint8_t in_doubt_ = 0;
-  std::optional<DueDay> dropping_;
-};
-
-// Crashes at every write of `script`, several trials at a time: RocksDB sleeps a second after a failed flush.
-void CrashAtEveryWrite(void (*script)(CrashTrial&, Store&)) {
-  constexpr uint64_t kThreads = 16;
-  constexpr uint64_t kWritesMax = 3000;
-  std::atomic<uint64_t> next{1};
-  std::atomic<bool> ended{false};
-  std::vector<std::thread> threads;
-  for (uint64_t t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&] {
-      while (!ended && !::testing::Test::HasFailure()) {
-        const uint64_t nth = next++;
-        if (!CrashTrial().CrashAt(nth, script) || nth > kWritesMax) ended = true;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_GT(next, 50u);  // the script did write
-  EXPECT_LT(next, kWritesMax);
-}
-
-TEST(StoreCrash, AtEveryWriteOfALife_AcknowledgedBatchesSurviveAndOthersAreWholeOrAbsent) {
-  CrashAtEveryWrite([](CrashTrial& trial, Store& store) {
-    for (uint8_t number = 1; number <= 3; ++number) {
-      if (!trial.Commit(store, number)) return;
-    }
-    if (!store.SettleDay(kDay).ok()) return;
-    if (!trial.Commit(store, 4)) return;
-    if (!trial.Drop(store, kDay)) return;
-    if (!trial.Commit(store, 5)) return;
-    if (!store.Scrub({kDay.Next()}, true).ok()) return;
-    trial.Commit(store, 6);
-  });
 }
 
 // A start replays the log, writes files from it and deletes it.
