@@ -1,0 +1,110 @@
+#include "server/ops/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+
+#include "retention/v1/category.pb.h"
+#include "server/engine/policy.h"
+
+namespace retention {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+// Around the targets: unreadable within 1 s, gone within 60 s; what is beyond a day is an outage.
+const Buckets& AfterDueBuckets() {
+  static const Buckets buckets{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400};
+  return buckets;
+}
+
+// "RECORDING" for DATA_CATEGORY_RECORDING.
+std::string CategoryName(CategoryNumber category) {
+  constexpr size_t kPrefix = sizeof("DATA_CATEGORY_") - 1;
+  const std::string& name = v1::DataCategory_Name(static_cast<v1::DataCategory>(category));
+  return name.size() > kPrefix ? name.substr(kPrefix) : std::to_string(category);
+}
+
+}  // namespace
+
+struct Metrics::Families {
+  prometheus::Counter& Counter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(*registry).Add({});
+  }
+  prometheus::Histogram& Histogram(const char* name, const char* help, const Buckets& buckets) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(*registry).Add({}, buckets);
+  }
+
+  const std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  prometheus::Family<prometheus::Counter>& events = prometheus::BuildCounter()
+                                                        .Name("retention_events_total")
+                                                        .Help("Events of answered batches, by what became of them.")
+                                                        .Register(*registry);
+  prometheus::Counter& accepted = events.Add({{"outcome", "accepted"}});
+  prometheus::Counter& duplicate = events.Add({{"outcome", "duplicate"}});
+  prometheus::Counter& rejected = events.Add({{"outcome", "rejected"}});
+  prometheus::Counter& past_due =
+      Counter("retention_values_past_due_total",
+              "Values that were already due when they came, and so were not stored (the rest of their event was).");
+  prometheus::Family<prometheus::Counter>& erased =
+      prometheus::BuildCounter()
+          .Name("retention_values_erased_total")
+          .Help("Values erased, by category and by why they ended; DUE: their due day passed.")
+          .Register(*registry);
+  prometheus::Counter& sweep_failures =
+      Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
+  prometheus::Counter& cohorts =
+      Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
+  prometheus::Histogram& unreadable = Histogram(
+      "retention_due_to_unreadable_seconds",
+      "Seconds, by the server's clock, from a day's due instant until its keys were destroyed.", AfterDueBuckets());
+  prometheus::Histogram& gone = Histogram(
+      "retention_due_to_gone_seconds",
+      "Seconds, by the server's clock, from a day's due instant until its files were gone.", AfterDueBuckets());
+  prometheus::Histogram& commit =
+      Histogram("retention_commit_seconds",
+                "Seconds that the durable write of a group of batches took, without waiting in the queue.",
+                {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10});
+  prometheus::Histogram& group = Histogram("retention_group_events", "Events per durable write.",
+                                           {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000});
+};
+
+Metrics::Metrics() : families_(std::make_unique<Families>()) {
+  // From zero on, so that the first increase is seen as one.
+  for (CategoryNumber category = 1; category < kCategories; ++category) CountErased(category, "DUE", 0);
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::CountBatch(const v1::RecordResult& result) {
+  if (result.accepted() > 0) families_->accepted.Increment(result.accepted());
+  if (result.duplicates() > 0) families_->duplicate.Increment(result.duplicates());
+  if (result.rejections_size() > 0) families_->rejected.Increment(result.rejections_size());
+  if (result.values_past_due() > 0) families_->past_due.Increment(result.values_past_due());
+}
+
+void Metrics::ObserveGroup(size_t events, absl::Duration took) {
+  families_->group.Observe(static_cast<double>(events));
+  families_->commit.Observe(absl::ToDoubleSeconds(took));
+}
+
+void Metrics::CountErased(CategoryNumber category, std::string_view reason, uint64_t values) {
+  families_->erased.Add({{"category", CategoryName(category)}, {"reason", std::string(reason)}})
+      .Increment(static_cast<double>(values));
+}
+
+void Metrics::ObserveUnreadable(absl::Duration after_due) {
+  families_->unreadable.Observe(absl::ToDoubleSeconds(after_due));
+}
+
+void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(absl::ToDoubleSeconds(after_due)); }
+
+void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
+
+void Metrics::CountCohorts(uint32_t released) { families_->cohorts.Increment(released); }
+
+std::shared_ptr<prometheus::Collectable> Metrics::collectable() const { return families_->registry; }
+
+}  // namespace retention

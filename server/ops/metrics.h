@@ -1,0 +1,49 @@
+// The figures that operators watch. None has a label that names a PBX, a person or a meeting.
+#ifndef RETENTION_SERVER_OPS_METRICS_H_
+#define RETENTION_SERVER_OPS_METRICS_H_
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "retention/v1/event_service.pb.h"
+#include "storage/keys.h"
+
+namespace prometheus {
+class Collectable;
+}
+
+namespace retention {
+
+// What happened, counted from the start of the process. Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // A batch was durable.
+  void CountBatch(const v1::RecordResult& result);
+  // The committer wrote a group, successfully or not.
+  void ObserveGroup(size_t events, absl::Duration took);
+  // `values` values ended for `reason`.
+  void CountErased(CategoryNumber category, std::string_view reason, uint64_t values);
+  // A day's keys, then its files, were gone so long after the day was due.
+  void ObserveUnreadable(absl::Duration after_due);
+  void ObserveGone(absl::Duration after_due);
+  void CountSweepFailure();
+  void CountCohorts(uint32_t released);
+
+  // For the page.
+  std::shared_ptr<prometheus::Collectable> collectable() const;
+
+ private:
+  struct Families;
+  std::unique_ptr<Families> families_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_OPS_METRICS_H_

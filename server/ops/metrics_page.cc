@@ -1,0 +1,85 @@
+#include "server/ops/metrics_page.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/exposer.h>
+#include <prometheus/metric_family.h>
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+// One scraper and a person who looks; a scrape takes microseconds.
+constexpr size_t kThreads = 1;
+
+class GaugeSource : public prometheus::Collectable {
+ public:
+  explicit GaugeSource(std::function<Gauges()> gauges) : gauges_(std::move(gauges)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    const Gauges now = gauges_();
+    return {
+        Family("retention_oldest_overdue_seconds",
+               "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is.",
+               absl::ToDoubleSeconds(now.oldest_overdue)),
+        Family("retention_purge_pending_seconds",
+               "Age in seconds of the oldest deleted value whose bytes may still be in a file; 0 if there is none.",
+               absl::ToDoubleSeconds(now.purge_pending)),
+        Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
+        Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
+        Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",
+               static_cast<double>(now.store_bytes)),
+        Family("retention_serving", "1 while the store takes writes, 0 otherwise.", now.serving ? 1 : 0),
+    };
+  }
+
+ private:
+  static prometheus::MetricFamily Family(const char* name, const char* help, double value) {
+    prometheus::MetricFamily family{name, help, prometheus::MetricType::Gauge, {}};
+    family.metric.emplace_back();
+    family.metric.back().gauge.value = value;
+    return family;
+  }
+
+  const std::function<Gauges()> gauges_;
+};
+
+}  // namespace
+
+// The exposer dies first: it may be collecting.
+struct MetricsPage::Parts {
+  std::shared_ptr<prometheus::Collectable> counters;
+  std::shared_ptr<prometheus::Collectable> gauges;
+  std::unique_ptr<prometheus::Exposer> exposer;
+};
+
+MetricsPage::MetricsPage(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+MetricsPage::~MetricsPage() = default;
+
+absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Open(const std::string& address, const Metrics& metrics,
+                                                               std::function<Gauges()> gauges) {
+  auto parts = std::make_unique<Parts>();
+  parts->counters = metrics.collectable();
+  parts->gauges = std::make_shared<GaugeSource>(std::move(gauges));
+  // The library reports a taken port, or nonsense, by an exception.
+  try {
+    parts->exposer = std::make_unique<prometheus::Exposer>(address, kThreads);
+    parts->exposer->RegisterCollectable(parts->counters);
+    parts->exposer->RegisterCollectable(parts->gauges);
+  } catch (const std::exception&) {
+    return absl::InvalidArgumentError(absl::StrCat("metrics cannot be served on ", address));
+  }
+  return std::unique_ptr<MetricsPage>(new MetricsPage(std::move(parts)));
+}
+
+int MetricsPage::port() const {
+  const std::vector<int> ports = parts_->exposer->GetListeningPorts();
+  return ports.empty() ? 0 : ports.front();
+}
+
+}  // namespace retention

@@ -1,0 +1,47 @@
+// The page that Prometheus reads: `http://ADDRESS/metrics`.
+#ifndef RETENTION_SERVER_OPS_METRICS_PAGE_H_
+#define RETENTION_SERVER_OPS_METRICS_PAGE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/ops/metrics.h"
+
+namespace retention {
+
+// How things stand at the moment of a scrape.
+struct Gauges {
+  absl::Duration oldest_overdue;
+  absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file
+  uint64_t queue_events = 0;
+  uint64_t live_rows = 0;
+  uint64_t store_bytes = 0;
+  bool serving = false;
+};
+
+// Thread-safe. Serves until it dies.
+class MetricsPage {
+ public:
+  // Serves on `address` ("127.0.0.1:9464"; port 0: any free one). `gauges` is asked at every scrape, on a thread of the
+  // page's own. INVALID_ARGUMENT if the address cannot be served on. REQUIRES: `metrics` and what `gauges` uses outlive
+  // it.
+  static absl::StatusOr<std::unique_ptr<MetricsPage>> Open(const std::string& address, const Metrics& metrics,
+                                                           std::function<Gauges()> gauges);
+  ~MetricsPage();
+
+  // The port that is served on.
+  int port() const;
+
+ private:
+  struct Parts;
+  explicit MetricsPage(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_OPS_METRICS_PAGE_H_

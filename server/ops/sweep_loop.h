@@ -1,0 +1,75 @@
+// The sweep loop: sees to it that what is due goes, without being asked.
+#ifndef RETENTION_SERVER_OPS_SWEEP_LOOP_H_
+#define RETENTION_SERVER_OPS_SWEEP_LOOP_H_
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/clock.h"
+#include "server/engine/committer.h"
+#include "server/engine/engine.h"
+#include "server/engine/sweeper.h"
+#include "server/ops/metrics.h"
+
+namespace retention {
+
+// Thread-safe. A run that failed is counted, logged when the failure is a new one, and tried again with the next.
+class SweepLoop {
+ public:
+  struct Options {
+    absl::Duration lead_window = absl::Hours(1);
+    absl::Duration purge_bound = absl::Hours(1);
+    // Real time between runs when nothing wakes the loop, at most a day: a part of the second within which a due day
+    // must be unreadable.
+    absl::Duration interval = absl::Milliseconds(500);
+    // Called after every run with its outcome, on the thread that ran it.
+    std::function<void(const absl::Status&)> on_run;
+  };
+
+  // REQUIRES: all outlive it. Does not run yet.
+  SweepLoop(Engine& engine, Committer& committer, const Clock& clock, Metrics& metrics, Options options);
+  // Stops.
+  ~SweepLoop();
+
+  // Does everything that is due now, after a run that may be under way. If the store had stopped taking writes, asks it
+  // first to take them again.
+  absl::StatusOr<SweepOutcome> RunOnce(bool scrub_now);
+
+  // From now on runs by itself.
+  void Start();
+  // Runs soon: the clock was moved.
+  void Wake();
+  // Waits for a run that is under way; RunOnce can still be called.
+  void Stop();
+
+ private:
+  void Loop();
+  absl::Status Recover();
+  void Report(const absl::Status& status);
+
+  Engine& engine_;
+  Committer& committer_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  const Options options_;
+
+  std::mutex run_mutex_;      // held during a run; before mutex_
+  Sweeper sweeper_;           // guarded by run_mutex_
+  std::string last_failure_;  // guarded by run_mutex_; empty while runs succeed
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool wanted_ = false;    // guarded by mutex_
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_OPS_SWEEP_LOOP_H_

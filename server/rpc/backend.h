@@ -1,0 +1,36 @@
+// What the handlers work with.
+#ifndef RETENTION_SERVER_RPC_BACKEND_H_
+#define RETENTION_SERVER_RPC_BACKEND_H_
+
+#include <cstddef>
+
+#include "server/engine/clock.h"
+#include "server/engine/committer.h"
+#include "server/engine/engine.h"
+#include "server/engine/reader.h"
+#include "server/ops/metrics.h"
+#include "server/ops/sweep_loop.h"
+#include "server/rpc/worker_pool.h"
+
+namespace retention {
+
+// Threads for calls, by what they wait for. Calls of one kind cannot keep those of another waiting.
+struct Workers {
+  WorkerPool reads{2, 1024};    // the store
+  WorkerPool commands{4, 256};  // the committer
+  WorkerPool sweeps{1, 16};     // whole sweeps, which take turns anyway
+};
+
+struct Backend {
+  Engine& engine;
+  const Reader& reader;
+  Committer& committer;
+  SweepLoop& sweep_loop;
+  Metrics& metrics;
+  Workers& workers;
+  SimulatedClock* simulated_clock;  // null on the machine's clock
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_BACKEND_H_

@@ -1,0 +1,122 @@
+#include "server/rpc/endpoint.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/errors.h"
+#include "server/rpc/event_service.h"
+#include "server/rpc/services.h"
+#include "server/rpc/status_codec.h"
+
+namespace retention {
+namespace {
+
+// Room for the largest PBX that SyncPbx takes (10,000 extensions with every field full are 7 MB), and above the 4 MiB
+// of a batch, so that a batch over its limit gets its typed error. Larger messages are refused by gRPC itself.
+constexpr int kReceiveBytesMax = 8 << 20;
+// Calls at a time on one connection: a caller that wants more opens another.
+constexpr int kCallsPerConnectionMax = 1000;
+// A peer that vanished is noticed within a minute and a half; callers may ask as often themselves.
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+constexpr int kPingIntervalMinMs = 30'000;
+
+// Methods that nobody knows get a typed error too.
+class UnknownMethods final : public grpc::CallbackGenericService {
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* /*context*/) override {
+    class Refusal final : public grpc::ServerGenericBidiReactor {
+     public:
+      Refusal() {
+        Finish(ToGrpcStatus(ErrorWithReason(absl::StatusCode::kUnimplemented, "METHOD_UNKNOWN",
+                                            "this server does not have the method")));
+      }
+      void OnDone() override { delete this; }
+    };
+    return new Refusal;
+  }
+};
+
+// "127.0.0.1:0" with the port that was found.
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+struct Endpoint::Parts {
+  explicit Parts(const Backend& given) : backend(given), events(backend) {
+    services.push_back(NewMeetingService(backend));
+    services.push_back(NewPbxService(backend));
+    services.push_back(NewRetentionService(backend));
+    services.push_back(NewStatisticsService(backend));
+    if (backend.simulated_clock != nullptr) services.push_back(NewClockService(backend));
+  }
+
+  const Backend backend;
+  EventService events;
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  UnknownMethods unknown;
+  std::string address;
+  std::unique_ptr<grpc::Server> server;
+};
+
+Endpoint::Endpoint(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Endpoint::~Endpoint() { Shutdown(absl::ZeroDuration()); }
+
+absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::string& address, const Backend& backend) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+  auto parts = std::make_unique<Parts>(backend);
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  // Two servers on one port would share its callers.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingIntervalMinMs);
+  builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
+  builder.RegisterService(&parts->events);
+  for (const auto& service : parts->services) builder.RegisterService(service.get());
+  builder.RegisterCallbackGenericService(&parts->unknown);
+  parts->server = builder.BuildAndStart();
+  if (parts->server == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
+  parts->address = WithPort(address, port);
+  std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(parts)));
+  endpoint->SetServing(true);
+  return endpoint;
+}
+
+const std::string& Endpoint::address() const { return parts_->address; }
+
+void Endpoint::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
+  for (const char* service :
+       {"", v1::EventService::service_full_name(), "retention.v1.MeetingService", "retention.v1.PbxService",
+        "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
+    health->SetServingStatus(service, serving);
+  }
+  if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);
+}
+
+void Endpoint::Shutdown(absl::Duration grace) {
+  SetServing(false);
+  parts_->events.Drain();
+  parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+}
+
+}  // namespace retention

@@ -1,0 +1,41 @@
+// Where callers reach the server: gRPC, its services, health and reflection. No gRPC header is needed to use it.
+#ifndef RETENTION_SERVER_RPC_ENDPOINT_H_
+#define RETENTION_SERVER_RPC_ENDPOINT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/rpc/backend.h"
+
+namespace retention {
+
+// Thread-safe. Plaintext: it is meant for a loopback address or a trusted network.
+class Endpoint {
+ public:
+  // Serves on `address` ("127.0.0.1:50051"; port 0: any free one). Health says SERVING. UNAVAILABLE if the address
+  // cannot be bound (another server holds it). REQUIRES: the backend outlives it.
+  static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::string& address, const Backend& backend);
+  // Shuts down without grace.
+  ~Endpoint();
+
+  // The address that is served on, with its true port.
+  const std::string& address() const;
+
+  // What health says of the server and of every service.
+  void SetServing(bool serving);
+
+  // Takes no more calls, answers those under way and returns once that is done. Calls that are not through after
+  // `grace` are cancelled; commands that they began are finished all the same.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  struct Parts;
+  explicit Endpoint(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_ENDPOINT_H_

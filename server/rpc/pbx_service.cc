@@ -1,0 +1,108 @@
+#include <string>
+
+#include "retention/v1/pbx_service.grpc.pb.h"
+#include "server/engine/event_intake.h"
+#include "server/rpc/services.h"
+#include "server/rpc/unary.h"
+
+namespace retention {
+namespace {
+
+using PbxServiceBase = v1::PbxService::WithRawCallbackMethod_SyncPbx<v1::PbxService::WithRawCallbackMethod_GetPbx<
+    v1::PbxService::WithRawCallbackMethod_ListPbxs<v1::PbxService::WithRawCallbackMethod_RemoveExtension<
+        v1::PbxService::WithRawCallbackMethod_DeregisterPbx<v1::PbxService::Service>>>>>;
+
+class PbxService final : public PbxServiceBase {
+ public:
+  explicit PbxService(const Backend& backend) : backend_(backend) {}
+
+  grpc::ServerUnaryReactor* SyncPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* response) override {
+    return Answer<v1::SyncPbxRequest>(backend_.workers.commands, {context, request, response},
+                                      [this](auto& message) { return Sync(message); });
+  }
+
+  grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override {
+    return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response},
+                                     [this](const auto& message) { return backend_.reader.GetPbx(message); });
+  }
+
+  grpc::ServerUnaryReactor* ListPbxs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override {
+    return Answer<v1::ListPbxsRequest>(backend_.workers.reads, {context, request, response},
+                                       [this](const auto& message) { return backend_.reader.ListPbxs(message); });
+  }
+
+  grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override {
+    return Answer<v1::RemoveExtensionRequest>(backend_.workers.commands, {context, request, response},
+                                              [this](const auto& message) { return Remove(message); });
+  }
+
+  grpc::ServerUnaryReactor* DeregisterPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return Answer<v1::DeregisterPbxRequest>(backend_.workers.commands, {context, request, response},
+                                            [this](const auto& message) { return Deregister(message); });
+  }
+
+ private:
+  absl::StatusOr<v1::SyncPbxResponse> Sync(v1::SyncPbxRequest& request) const {
+    if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
+    v1::PbxSynced synced;
+    synced.set_controller_id(request.controller_id());
+    synced.mutable_profile()->Swap(request.mutable_profile());
+    synced.mutable_extensions()->Swap(request.mutable_extensions());
+    if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
+    PbxDesk::SyncOutcome outcome;
+    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
+      auto done = backend_.engine.SyncPbx(request.pbx_id(), synced, backend_.committer.Now());
+      if (done.ok()) outcome = *done;
+      return done.status();
+    });
+    if (!status.ok()) return status;
+    if (outcome.stale) {
+      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PBX_SYNC_STALE",
+                             "an event has synchronised the PBX at a later time than now; nothing was changed");
+    }
+    v1::SyncPbxResponse response;
+    response.set_created(outcome.created);
+    response.set_extensions_removed(outcome.extensions_removed);
+    return response;
+  }
+
+  absl::StatusOr<v1::RemoveExtensionResponse> Remove(const v1::RemoveExtensionRequest& request) const {
+    if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
+    if (absl::Status status = CheckExtensionNumber("number", request.number()); !status.ok()) return status;
+    v1::RemoveExtensionResponse response;
+    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
+      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), backend_.committer.Now());
+      if (!done.ok()) return done.status();
+      response.set_polls_erased(done->polls);
+      response.set_pdfs_erased(done->pdfs);
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::StatusOr<v1::DeregisterPbxResponse> Deregister(const v1::DeregisterPbxRequest& request) const {
+    if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
+    v1::DeregisterPbxResponse response;
+    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
+      auto erased = backend_.engine.DeregisterPbx(request.pbx_id(), backend_.committer.Now());
+      if (erased.ok()) response.set_values_erased(*erased);
+      return erased.status();
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  const Backend& backend_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend) { return std::make_unique<PbxService>(backend); }
+
+}  // namespace retention

@@ -1,0 +1,71 @@
+#include "retention/v1/retention_service.grpc.pb.h"
+#include "server/rpc/services.h"
+#include "server/rpc/unary.h"
+
+namespace retention {
+namespace {
+
+using RetentionServiceBase =
+    v1::RetentionService::WithRawCallbackMethod_GetPolicy<v1::RetentionService::WithRawCallbackMethod_ListDueDays<
+        v1::RetentionService::WithRawCallbackMethod_Sweep<v1::RetentionService::Service>>>;
+
+v1::SweepResponse Describe(const SweepOutcome& outcome) {
+  CategoryCounts erased{};
+  for (const EndingDay& day : outcome.days) {
+    for (size_t category = 0; category < kCategories; ++category) erased[category] += day.values[category];
+  }
+  v1::SweepResponse response;
+  response.set_days_destroyed(static_cast<uint32_t>(outcome.days.size()));
+  response.set_cohorts_released(outcome.cohorts_released);
+  response.set_meetings_presumed_ended(outcome.meetings_presumed_ended);
+  for (size_t category = 1; category < kCategories; ++category) {
+    if (erased[category] == 0) continue;
+    v1::ErasedCount& count = *response.add_erased();
+    count.set_category(static_cast<v1::DataCategory>(category));
+    count.set_values(erased[category]);
+  }
+  return response;
+}
+
+class RetentionService final : public RetentionServiceBase {
+ public:
+  explicit RetentionService(const Backend& backend) : backend_(backend) {}
+
+  grpc::ServerUnaryReactor* GetPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override {
+    return Answer<v1::GetPolicyRequest>(backend_.workers.reads, {context, request, response},
+                                        [this](const auto&) -> absl::StatusOr<v1::GetPolicyResponse> {
+                                          v1::GetPolicyResponse answer;
+                                          *answer.mutable_policy() = backend_.engine.policy().proto();
+                                          return answer;
+                                        });
+  }
+
+  grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return Answer<v1::ListDueDaysRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return backend_.reader.ListDueDays(message, backend_.committer.Now()); });
+  }
+
+  grpc::ServerUnaryReactor* Sweep(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override {
+    return Answer<v1::SweepRequest>(backend_.workers.sweeps, {context, request, response},
+                                    [this](const auto&) -> absl::StatusOr<v1::SweepResponse> {
+                                      const auto outcome = backend_.sweep_loop.RunOnce(/*scrub_now=*/true);
+                                      if (!outcome.ok()) return outcome.status();
+                                      return Describe(*outcome);
+                                    });
+  }
+
+ private:
+  const Backend& backend_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend) {
+  return std::make_unique<RetentionService>(backend);
+}
+
+}  // namespace retention

@@ -1,0 +1,24 @@
+// The services, each in a file of its own: validate, command, reply.
+//
+// REQUIRES of all: the backend outlives the service, and the service outlives its server's shutdown.
+#ifndef RETENTION_SERVER_RPC_SERVICES_H_
+#define RETENTION_SERVER_RPC_SERVICES_H_
+
+#include <grpcpp/impl/service_type.h>
+
+#include <memory>
+
+#include "server/rpc/backend.h"
+
+namespace retention {
+
+std::unique_ptr<grpc::Service> NewMeetingService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewStatisticsService(const Backend& backend);
+// REQUIRES: backend.simulated_clock.
+std::unique_ptr<grpc::Service> NewClockService(const Backend& backend);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_SERVICES_H_

@@ -1,0 +1,75 @@
+#include "server/rpc/status_codec.h"
+
+#include <string>
+
+#include "absl/strings/strip.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/engine/errors.h"
+
+namespace retention {
+namespace {
+
+constexpr char kDomain[] = "retention.v1";
+
+// For errors of the layers below the engine, which know no reasons.
+const char* GenericReason(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return "STORAGE_UNAVAILABLE";
+    case absl::StatusCode::kResourceExhausted:
+      return "DISK_FULL";
+    case absl::StatusCode::kDataLoss:
+      return "DATA_CORRUPT";
+    case absl::StatusCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case absl::StatusCode::kNotFound:
+      return "NOT_FOUND";
+    case absl::StatusCode::kFailedPrecondition:
+      return "FAILED_PRECONDITION";
+    case absl::StatusCode::kUnimplemented:
+      return "UNIMPLEMENTED";
+    case absl::StatusCode::kCancelled:
+      return "CANCELLED";
+    default:
+      return "INTERNAL";
+  }
+}
+
+// "events: at most 1,000 events" says the field twice; the description is what follows it.
+std::string DescriptionOf(const absl::Status& status, const std::string& field) {
+  absl::string_view description = status.message();
+  if (absl::ConsumePrefix(&description, field)) absl::ConsumePrefix(&description, ": ");
+  return std::string(description);
+}
+
+}  // namespace
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const ErrorDetails details = DetailsOf(status);
+  google::rpc::Status rich;
+  rich.set_code(static_cast<int>(status.code()));
+  rich.set_message(std::string(status.message()));
+  google::rpc::ErrorInfo info;
+  info.set_domain(kDomain);
+  info.set_reason(details.reason.empty() ? GenericReason(status.code()) : details.reason);
+  rich.add_details()->PackFrom(info);
+  if (!details.field.empty()) {
+    google::rpc::BadRequest bad_request;
+    auto& violation = *bad_request.add_field_violations();
+    violation.set_field(details.field);
+    violation.set_description(DescriptionOf(status, details.field));
+    rich.add_details()->PackFrom(bad_request);
+  }
+  if (details.retry_delay.has_value()) {
+    google::rpc::RetryInfo retry;
+    const int64_t delay_ms = absl::ToInt64Milliseconds(*details.retry_delay);
+    retry.mutable_retry_delay()->set_seconds(delay_ms / 1000);
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(delay_ms % 1000) * 1000000);
+    rich.add_details()->PackFrom(retry);
+  }
+  // Both enumerations are google.rpc.Code.
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), rich.message(), rich.SerializeAsString());
+}
+
+}  // namespace retention

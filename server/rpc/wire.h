@@ -1,0 +1,20 @@
+// Messages on the wire. Handlers are registered raw, so that a message that does not parse is answered with a typed
+// error, and so that the hot path chooses where its messages live.
+#ifndef RETENTION_SERVER_RPC_WIRE_H_
+#define RETENTION_SERVER_RPC_WIRE_H_
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "absl/status/status.h"
+
+namespace retention {
+
+// INVALID_ARGUMENT with reason MALFORMED_MESSAGE if `bytes` is not such a message (text that is not UTF-8, for one).
+absl::Status ParseMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
+
+grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_WIRE_H_
