@@ -119,6 +119,7 @@ int Serve(ServerOptions options) {
     return kExitFailed;
   }
   std::printf("listening on %s\n", (*server)->address().c_str());
+  if ((*server)->metrics_port() != 0) std::printf("metrics on port %d\n", (*server)->metrics_port());
   std::fflush(stdout);
 
   int number = 0;
