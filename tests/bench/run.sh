@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Measures what is promised about speed and memory: `tests/bench/run.sh [--quick] [PART...]`.
+#
+# Prints `bench NAME VALUE UNIT  # target ...` and, as comments, what explains the figures. A missed target is reported,
+# never an error. --quick: a tenth of the rows, shorter runs, under 5 minutes once built. Parts: ingest, drop, cohort, query,
+# memory; all if none is named. Server and load generator share the machine. Data lie beside the build, on disk, fsync on;
+# BENCH_DIR names another place. BENCH_BIN: binaries built elsewhere, used as they are.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+bin=${BENCH_BIN:-$root/build/release/bin}
+quick=()
+seconds=10
+live_rows=20000000
+parts=()
+for argument in "$@"; do
+  case $argument in
+    --quick) quick=(--quick) seconds=4 live_rows=2000000 ;;
+    ingest | drop | cohort | query | memory) parts+=("$argument") ;;
+    *) echo "usage: $0 [--quick] [ingest|drop|cohort|query|memory ...]" >&2; exit 2 ;;
+  esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(ingest drop cohort query memory)
+
+cd "$root"
+log=$(mktemp)
+if [ -z "${BENCH_BIN:-}" ] && ! { cmake --preset release && cmake --build --preset release \
+       --target retention_server retention_bench retention_bench_load; } >"$log" 2>&1; then
+  cat "$log" >&2
+  exit 1
+fi
+rm -f "$log"
+
+mkdir -p "${BENCH_DIR:-$root/build}"
+work=$(mktemp -d "${BENCH_DIR:-$root/build}/bench-run-XXXXXX")
+server_pid=
+cleanup() {
+  [ -z "$server_pid" ] || kill -9 "$server_pid" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+# The promises, beside the figures.
+judge() {
+  awk '
+    BEGIN {
+      least["ingest_stream"] = 100000; least["ingest_unary"] = 12000; least["cohort_rows"] = 500000
+      most["report_p99"] = 5; most["drop_unreadable"] = 100; most["drop_gone"] = 2000; most["drop_growth"] = 3
+      most["query_p99"] = 10; most["rss"] = 1024; most["start"] = 3
+    }
+    $1 == "bench" && ($2 in least) { $0 = sprintf("%-44s # target >= %s: %s", $0, least[$2], $3 >= least[$2] ? "met" : "MISSED") }
+    $1 == "bench" && ($2 in most) { $0 = sprintf("%-44s # target <= %s: %s", $0, most[$2], $3 <= most[$2] ? "met" : "MISSED") }
+    { print; fflush() }'
+}
+
+now() { date +%s.%N; }
+
+# Starts a server on the directories under $1 and sets server_pid, target and started_in (seconds from exec to service).
+start_server() {
+  local out=$1/server.log begin
+  : >"$out"
+  begin=$(now)
+  "$bin/retention_server" --listen 127.0.0.1:0 --metrics-address 127.0.0.1:0 --policy "$root/deploy/policy.txtpb" \
+    --data-dir "$1/data" --key-ring-dir "$1/ring" >>"$out" 2>&1 &
+  server_pid=$!
+  until target=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' "$out" | head -1) && [ -n "$target" ]; do
+    if ! kill -0 "$server_pid" 2>/dev/null; then
+      cat "$out" >&2
+      exit 1
+    fi
+    sleep 0.01
+  done
+  started_in=$(awk -v a="$begin" -v b="$(now)" 'BEGIN { printf "%.3f", b - a }')
+}
+
+# Ends the server with signal $1.
+stop_server() {
+  kill "-$1" "$server_pid"
+  wait "$server_pid" 2>/dev/null || true
+  server_pid=
+}
+
+load() { "$bin/retention_bench_load" --target "$target" --seconds "$seconds" "$@"; }
+engine() { "$bin/retention_bench" --policy "$root/deploy/policy.txtpb" --directory "$work" ${quick[@]+"${quick[@]}"} "$@"; }
+
+# One kind of load on a fresh server.
+on_fresh_server() {
+  local directory
+  directory=$(mktemp -d "$work/server-XXXXXX")
+  start_server "$directory"
+  load "$@"
+  stop_server TERM
+  rm -rf "$directory"
+}
+
+bench_ingest() {
+  echo "# meetings of 28 events, 4 streams of batches of 100, each acknowledged after fsync; a meeting's events come together"
+  on_fresh_server stream
+  echo "# the same with 1,000 meetings at once, so that neighbouring events belong to different meetings"
+  on_fresh_server --open-meetings 250 --name ingest_stream_interleaved stream
+  on_fresh_server unary
+  on_fresh_server reports
+  engine ingest
+}
+
+resident_peak_mib() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server_pid/status"; }
+
+bench_memory() {
+  local directory=$work/held after_stop after_kill
+  mkdir "$directory"
+  engine fill --data-dir "$directory/data" --key-ring-dir "$directory/ring" --rows "$live_rows"
+  start_server "$directory"
+  after_stop=$started_in
+  echo "# resident after the start $(awk '/^VmRSS/ { printf "%.0f", $2 / 1024 }' "/proc/$server_pid/status") MiB"
+  load read
+  load --first-stream 100000 --name ingest_stream_over_held_rows stream
+  echo "bench rss $(resident_peak_mib) MiB"
+  stop_server KILL
+  start_server "$directory"
+  after_kill=$started_in
+  stop_server TERM
+  echo "# start after a stop $after_stop s, after kill -9 during ingest $after_kill s"
+  echo "bench start $(awk -v a="$after_stop" -v b="$after_kill" 'BEGIN { print a > b ? a : b }') s"
+  rm -rf "$directory"
+}
+
+echo "# $(nproc) processors, data on $(stat -f -c %T "$work"), $(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unversioned)"
+exec > >(judge)
+judge_pid=$!
+for part in "${parts[@]}"; do
+  case $part in
+    ingest) bench_ingest ;;
+    memory) bench_memory ;;
+    *) engine "$part" ;;
+  esac
+done
+exec >&-
+wait "$judge_pid"
