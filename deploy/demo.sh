@@ -22,6 +22,11 @@ cmake --build --preset release -j "$(nproc)" --target retention_server retention
 work=$(mktemp -d)
 server=
 cleanup() {
+  local outcome=$?
+  if ((outcome != 0)) && [[ -s $work/server.log ]]; then
+    echo "demo: failed; the last words of the server:" >&2
+    tail -5 "$work/server.log" >&2
+  fi
   if [[ -n $server ]] && kill "$server" 2>/dev/null; then wait "$server" 2>/dev/null || true; fi
   rm -rf "$work"
 }
@@ -38,7 +43,7 @@ run() {
 }
 ctl() { "$bin/retentionctl" --server "$address" "$@"; }
 
-# The value that the server printed after `$1 on `.
+# What the server printed behind `$1 on `.
 printed() { sed -n "s/^$1 on //p" "$work/server.out"; }
 
 start_server() {
@@ -54,14 +59,13 @@ start_server() {
     kill -0 "$server" 2>/dev/null || break
     sleep 0.1
   done
-  echo "demo: the server does not start:" >&2
-  cat "$work/server.log" >&2
+  echo "demo: the server does not start" >&2
   exit 1
 }
 
 # What the server counted so far, as `NAME NUMBER` lines: erased values by category, and EVENTS, ERASED, COHORTS.
 counted() {
-  curl -sf "http://$metrics/metrics" | awk -F'[{}]' '
+  curl -sf "http://127.0.0.1:${metrics#port }/metrics" | awk -F'[{}]' '
     /^retention_events_total\{outcome="accepted"\}/ { number["EVENTS"] += $3 }
     /^retention_cohorts_released_total / { split($0, part, " "); number["COHORTS"] += part[2] }
     /^retention_values_erased_total\{/ {
@@ -140,7 +144,7 @@ for ((day = 0; day < 84; ++day)); do
   ctl -o json clock advance --to "$(midnight "$(day_after "$date")")" >/dev/null
   for batch in "$work/days/$(date -d "$date - 1 day" +%F)" "$work/days/$date"; do
     [[ -f $batch ]] || continue
-    ctl -o json events send "$batch" >/dev/null 2>>"$work/send.log" || true
+    ctl -o json events send "$batch" >/dev/null
     rm "$batch"
   done
   if [[ $date == 2026-01-13 ]]; then
@@ -149,8 +153,8 @@ for ((day = 0; day < 84; ++day)); do
       --owner-extension 2001 --protocolled --shift-to 2026-01-13T09:00:00Z deploy/demo-meeting.xml
     say "Its report, with names:"
     report
-    say "What falls due in the days to come:"
-    run due list --to 2026-01-21
+    say "What falls due with its names, on 20 January:"
+    run due list --from 2026-01-20 --to 2026-01-20
     say
     week_heading
   fi
@@ -185,6 +189,8 @@ say "Share by client:"
 run statistics query --metric share --group-by client "${range[@]}"
 say "Mean time in a meeting, by media site:"
 run statistics query --metric duration-mean --group-by region "${range[@]}"
+say "And by month, where more people stand behind each figure:"
+run statistics query --metric duration-mean --group-by month "${range[@]}"
 say "Nine of ten stay no longer than:"
 run statistics query --metric duration-percentile --percentile 90 "${range[@]}"
 say "A question about too few people gets no figure:"
@@ -208,10 +214,6 @@ run due list
 say "The last search of every byte:"
 search_disk
 printf 'data and keys on disk, in bytes: %s\n' "$(du -sbc "$work/data" "$work/ring" | tail -1 | cut -f1)"
-if [[ -s $work/send.log ]]; then
-  say "What the server did not take:"
-  sed -E 's/^[^:]*:[0-9]+: //' "$work/send.log" | sort | uniq -c | sort -rn | head -5
-fi
 printf '\nThe simulated %d months took %d s.\n' "$MONTHS" "$((SECONDS - begun))"
 
 for name in EVENTS ERASED COHORTS; do now_counted[$name]=0; done
