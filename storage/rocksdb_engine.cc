@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPollInterval = std::chrono::milliseconds(1);
 // After this, files of a dropped range lose their names without waiting for the compaction that holds them.
-constexpr auto kDeletionPatience = std::chrono::milliseconds(200);
+constexpr auto kDeletionPatience = std::chrono::milliseconds(50);
 
 // Asks `done` until it is true (OK) or the time is up.
 template <typename Predicate>

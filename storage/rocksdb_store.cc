@@ -119,8 +119,9 @@ class RocksDbStore : public Store {
   WriteRecord writes_;  // guarded by write_mutex_
 };
 
-// The changes by family and key: neighbours in the memtable are then inserted one after the other, while their surroundings
-// are in the processor's cache. Changes of one key keep their order; with a range among them all keep theirs.
+// The changes by family and key: neighbours in the memtable are then inserted one after the other, while their
+// surroundings are in the processor's cache. Changes of one key keep their order; with a range among them all keep
+// theirs.
 std::vector<const Batch::Change*> InKeyOrder(const Batch& batch) {
   std::vector<const Batch::Change*> changes;
   changes.reserve(batch.changes().size());

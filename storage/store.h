@@ -76,10 +76,12 @@ class StoreView {
   std::unique_ptr<RowCursor> ScanPrefix(Family family, std::string_view prefix) const;
 };
 
-// Thread-safe; Commit, DropDay and Scrub are called by one thread at a time.
+// Thread-safe; Commit is called by one thread at a time, and so are SettleDay, DropDaysThrough, DropRange and Scrub,
+// next to it.
 //
 // Errors: RESOURCE_EXHAUSTED (disk full), UNAVAILABLE (I/O error; the store refuses writes until Resume succeeds),
-// DATA_LOSS (corruption). After an error from Commit nothing of the batch is visible or will become so without a retry.
+// DATA_LOSS (corruption). After an error from Commit nothing of the batch is visible, nor after Resume. Only if the
+// process ends before Resume succeeded may it be found after the next opening, and then as a whole.
 class Store : public StoreView {
  public:
   // Applies `batch` atomically and durably.
@@ -103,7 +105,8 @@ class Store : public StoreView {
   // row deleted before this call is left in any live file. Idempotent.
   virtual absl::Status Scrub(const std::vector<DueDay>& days, bool state) = 0;
 
-  // Tries to leave a failed state (after space was freed, say). OK if the store takes writes again.
+  // Tries to leave a failed state (after space was freed, say). OK if the store takes writes again. Waits for readers:
+  // no view or cursor may be held by the caller. If it fails halfway, reads fail too until a later Resume succeeds.
   virtual absl::Status Resume() = 0;
   // OK while the store takes writes.
   virtual absl::Status Health() const = 0;

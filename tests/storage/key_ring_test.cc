@@ -186,6 +186,19 @@ TEST(KeyRing, DestructionOverwritesTheOldFile) {
   }
 }
 
+// A crash between the two halves of a replacement leaves the current file under a second name: it must not be
+// overwritten.
+TEST(KeyRing, ASecondNameOfTheCurrentFile_IsRemovedUnharmed) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  const std::string day = BytesOf(*ring->ForDay(kDay));
+  ring.reset();
+  fs::create_hard_link(directory / "ring/days", directory / "ring/days.old");
+  ring = MustOpen(directory / "ring");
+  EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day);
+  EXPECT_FALSE(fs::exists(directory / "ring/days.old"));
+}
+
 TEST(KeyRing, CreateAndOpen_KnowWhatIsThere) {
   const FreshDirectory directory;
   EXPECT_EQ(KeyRing::Open(directory / "ring", {}).status().code(), absl::StatusCode::kNotFound);
