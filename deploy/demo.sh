@@ -218,5 +218,6 @@ printf '\nThe simulated %d months took %d s.\n' "$MONTHS" "$((SECONDS - begun))"
 
 for name in EVENTS ERASED COHORTS; do now_counted[$name]=0; done
 while read -r name number; do now_counted[$name]=$number; done < <(counted)
-echo "demo: events=${now_counted[EVENTS]} erased=${now_counted[ERASED]} cohorts=${now_counted[COHORTS]} plaintext_hits=$hits"
-((hits == 0 && now_counted[EVENTS] > 0 && now_counted[ERASED] > 0 && now_counted[COHORTS] > 0))
+events=${now_counted[EVENTS]} erased=${now_counted[ERASED]} cohorts=${now_counted[COHORTS]}
+echo "demo: events=$events erased=$erased cohorts=$cohorts plaintext_hits=$hits"
+((hits == 0 && events > 0 && erased > 0 && cohorts > 0))

@@ -56,7 +56,8 @@ tidy() {
   # Generated headers.
   cmake --build --preset dev --target retention_proto >build/lint/build.log || return 1
   printf '%s\n' "${tidied[@]}" |
-    timeout "$TIDY_SECONDS_MAX" xargs -P "$(nproc)" -n 1 clang-tidy-14 -p build/dev --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
+    timeout "$TIDY_SECONDS_MAX" xargs -P "$(nproc)" -n 1 \
+      clang-tidy-14 -p build/dev --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
 }
 
 mkdir -p build/lint

@@ -32,13 +32,14 @@ outcome=0
 ctest --test-dir "$build" --output-on-failure --parallel 2 --timeout "$TEST_SECONDS_MAX" --no-tests=error "$@" \
   </dev/null 2>&1 | tee "$log" || outcome=$?
 
-# ctest counts what was skipped as passed.
+# ctest counts what was skipped as passed, and does not count what is disabled.
 summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log") || stopped "ctest ran nothing"
 failed=$(sed -E 's/.* ([0-9]+) tests? failed.*/\1/' <<<"$summary")
 total=$(sed -E 's/.* out of ([0-9]+).*/\1/' <<<"$summary")
-skipped=$(grep -cE '^[[:space:]]+[0-9]+ - .* \((Skipped|Disabled)\)$' "$log" || true)
+skipped=$(grep -cE '^[[:space:]]+[0-9]+ - .* \(Skipped\)$' "$log" || true)
+disabled=$(grep -cE '^[[:space:]]+[0-9]+ - .* \(Disabled\)$' "$log" || true)
 if ((outcome != 0 && failed == 0)); then failed=1; fi
 line="$((total - failed - skipped)) passed, $failed failed"
-if ((skipped > 0)); then line+=", $skipped skipped"; fi
+if ((skipped + disabled > 0)); then line+=", $((skipped + disabled)) skipped"; fi
 echo "$line"
 exit "$((failed > 0))"
