@@ -16,6 +16,8 @@
 namespace retention {
 namespace {
 
+// What --metrics-address says for "nowhere": an empty argument is lost on too many ways to a command line.
+constexpr char kOff[] = "off";
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 // How long calls under way may take once the end was asked for.
@@ -63,7 +65,10 @@ void Declare(CLI::App& app, Flags& flags) {
   ServerOptions& options = flags.options;
   const auto address = [](const std::string& text) {
     const bool given = text.rfind(':') != std::string::npos && text.rfind(':') + 1 < text.size();
-    return given || text.empty() ? std::string() : std::string("an address is HOST:PORT");
+    return given ? std::string() : std::string("an address is HOST:PORT");
+  };
+  const auto address_or_off = [address](const std::string& text) {
+    return text == kOff ? std::string() : address(text);
   };
   options.metrics_address = "127.0.0.1:9464";
   app.add_option("--listen", options.listen_address, "Where gRPC is served; port 0: any free one")
@@ -81,9 +86,9 @@ void Declare(CLI::App& app, Flags& flags) {
       ->type_name("FILE")
       ->required()
       ->check(CLI::ExistingFile);
-  app.add_option("--metrics-address", options.metrics_address, "Where Prometheus reads /metrics; empty: nowhere")
+  app.add_option("--metrics-address", options.metrics_address, "Where Prometheus reads /metrics; `off`: nowhere")
       ->type_name("HOST:PORT")
-      ->check(address)
+      ->check(address_or_off)
       ->capture_default_str();
   app.add_option("--clock", flags.clock,
                  "`system`, or `simulated[:START]`: stands still at START (RFC 3339; default: now) until moved by "
@@ -113,6 +118,7 @@ int Serve(ServerOptions options) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  if (options.metrics_address == kOff) options.metrics_address.clear();
   auto server = Server::Start(std::move(options));
   if (!server.ok()) {
     Log(Severity::kError, "the server cannot start", {{"status", DescribeStatus(server.status())}});
