@@ -79,7 +79,7 @@ void PurgeMarks::Clear(const Marks& scrubbed) {
 absl::Status OrderBook::Load(const StoreView& store) {
   // The end of the book by bisection: "is there an order at or after `x`" is monotone.
   auto cursor = store.ScanPrefix(Family::kState, OrderPrefix());
-  uint64_t low = 0;               // there is an order at or after it, or it is 0
+  uint64_t low = 0;                   // there is an order at or after it, or it is 0
   uint64_t high = uint64_t{1} << 62;  // there is none
   while (high - low > 1) {
     const uint64_t middle = low + (high - low) / 2;
@@ -92,12 +92,22 @@ absl::Status OrderBook::Load(const StoreView& store) {
 }
 
 absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32_t values) {
-  if (absl::Status status = Replace(key, plaintext, values); !status.ok()) return status;
+  if (absl::Status status = Rewrite(key, plaintext, values); !status.ok()) return status;
   holdings_.counts.Add(key.day, key.category, 1, values);
   return absl::OkStatus();
 }
 
 absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
+  holdings_.marks.Note(key.day, now_);
+  return Rewrite(key, plaintext, values);
+}
+
+void Change::RemoveMark(const FiledKey& key) {
+  batch_.Delete(Family::kFiled, key.Encode());
+  holdings_.counts.Remove(key.day, key.category, 1, 0);
+}
+
+absl::Status Change::Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   auto envelope = holdings_.vault.Seal(key, holdings_.policy.pbx_key(key.category), plaintext, values);
   if (!envelope.ok()) return envelope.status();
   batch_.Put(Family::kFiled, key.Encode(), *std::move(envelope));

@@ -111,8 +111,13 @@ class Change {
 
   // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
   absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // Files over an existing row of the same number of values.
+  // Files over an existing row with the same number of values, whose old values end: their bytes are marked for
+  // scrubbing.
   absl::Status Replace(const FiledKey& key, const Personal& plaintext, uint32_t values);
+  // The same where the values stay and only what describes them changes.
+  absl::Status Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values);
+  // Takes away a row that holds no values, and so needs no entry.
+  void RemoveMark(const FiledKey& key);
   // Ends a row for `reason`; its bytes are marked for scrubbing.
   void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
   // Moves a row to another day. It is erased instead if that day takes no more values or its own day is already due.

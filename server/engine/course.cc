@@ -53,6 +53,7 @@ class Attendance {
     if (!participant.person.has_value()) participant.person = event.person;
     if (participant.present) return;
     participant.present = true;
+    participant.last_join_us = event.time_us;
     participant.total_us -= event.time_us;
     ++facts_.present_count;
     ever_present_ = true;
@@ -80,7 +81,7 @@ class Attendance {
   // Counts open connections up to `time_us` without ending them.
   void CloseAll(int64_t time_us) {
     for (ParticipantFacts& participant : facts_.participants) {
-      if (participant.present) participant.total_us += std::max(time_us, participant.first_join_us);
+      if (participant.present) participant.total_us += std::max(time_us, participant.last_join_us);
     }
   }
   std::optional<int64_t> Emptied() const {
@@ -109,13 +110,18 @@ class Attendance {
 };
 
 void NotePlan(const CourseEvent& event, MeetingFacts& facts) {
-  if (event.plan.organizer != 0) facts.organizer = event.plan.organizer;
   if (event.kind == Entry::KIND_STARTED) {
+    // Who starts a meeting that somebody else has scheduled does not take it over.
+    if (!facts.organizer_scheduled && event.plan.organizer != 0) facts.organizer = event.plan.organizer;
     facts.protocolled |= event.plan.protocolled;
     return;
   }
   facts.plan = event.plan;
   if (event.kind == Entry::KIND_SCHEDULED) {
+    if (event.plan.organizer != 0) {
+      facts.organizer = event.plan.organizer;
+      facts.organizer_scheduled = true;
+    }
     facts.protocolled = event.plan.protocolled;
     if (!facts.scheduled_on_us.has_value()) facts.scheduled_on_us = event.time_us;
   }
@@ -135,8 +141,7 @@ bool Course::Add(const CourseEvent& event) {
 
 Word Course::WordFor(std::string_view text) {
   if (text.empty()) return 0;
-  const auto [it, inserted] =
-      word_index_.try_emplace(std::string(text), static_cast<Word>(words_.size() + 1));
+  const auto [it, inserted] = word_index_.try_emplace(std::string(text), static_cast<Word>(words_.size() + 1));
   if (inserted) words_.emplace_back(text);
   return it->second;
 }
@@ -153,8 +158,8 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
   for (const Entry& entry : chunk.entries()) {
     const Word limit = static_cast<Word>(words.size());
     const auto& plan = entry.plan();
-    if (entry.participant() >= limit || entry.client() >= limit || entry.site() >= limit ||
-        plan.organizer() >= limit || plan.meeting_id() >= limit) {
+    if (entry.participant() >= limit || entry.client() >= limit || entry.site() >= limit || plan.organizer() >= limit ||
+        plan.meeting_id() >= limit) {
       return false;
     }
     CourseEvent event{.event = entry.event(),

@@ -1,7 +1,7 @@
 // The course of a meeting: the set of its events, and the facts that follow from them.
 //
-// Everything the engine knows about a meeting is a fold over this set in order of time. So duplicates, disorder and late
-// arrival change nothing, and a state lost in a crash is read back from the HISTORY rows.
+// Everything the engine knows about a meeting is a fold over this set in order of time. So duplicates, disorder and
+// late arrival change nothing, and a state lost in a crash is read back from the HISTORY rows.
 #ifndef RETENTION_SERVER_ENGINE_COURSE_H_
 #define RETENTION_SERVER_ENGINE_COURSE_H_
 
@@ -54,6 +54,7 @@ struct CourseEvent {
 struct ParticipantFacts {
   Word participant = 0;
   int64_t first_join_us = 0;
+  int64_t last_join_us = 0;
   int64_t total_us = 0;  // as far as known; a connection that is still open counts to the meeting's end or `now`
   uint32_t reconnections = 0;
   bool present = false;
@@ -70,9 +71,10 @@ struct MeetingFacts {
   std::optional<int64_t> scheduled_on_us;  // first time it was scheduled
   std::optional<int64_t> first_course_us;  // first event of the course proper: what "collection" starts with
   std::optional<int64_t> start_us;
-  std::optional<int64_t> end_us;           // known end: reported, or the last present participant left
+  std::optional<int64_t> end_us;  // known end: reported, or the last present participant left
   Word meeting_id = 0;
-  Word organizer = 0;
+  Word organizer = 0;  // who scheduled it; who started it, if nobody is known to have scheduled it
+  bool organizer_scheduled = false;
   bool protocolled = false;
   uint32_t present_count = 0;
   std::vector<ParticipantFacts> participants;  // in order of first join
@@ -94,8 +96,8 @@ class Course {
   // In order of time.
   const std::vector<CourseEvent>& events() const { return events_; }
 
-  // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort than
-  // `cohort_day` gives its events without persons.
+  // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort
+  // than `cohort_day` gives its events without persons.
   bool AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day);
   // The row that stores `events`. Persons are marked as hashed for `cohort_day`.
   stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day) const;

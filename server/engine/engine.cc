@@ -52,7 +52,8 @@ absl::Status Engine::Establish(absl::Time now) {
   const DueDay today(DayOf(now, policy_.zone()));
   if (!row->has_value()) {
     // Nothing before today will ever be a cohort.
-    if (absl::Status s = holdings_.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok()) return s;
+    if (absl::Status s = holdings_.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok())
+      return s;
     if (absl::Status status = Load(); !status.ok()) return status;
     stored::v1::StoreFormat format;
     format.set_version(kFormatVersion);
@@ -69,7 +70,8 @@ absl::Status Engine::Establish(absl::Time now) {
     return change.Commit();
   }
   stored::v1::StoreFormat format;
-  if (!format.ParseFromString(**row)) return absl::DataLossError("the row that names the on-disk format does not parse");
+  if (!format.ParseFromString(**row))
+    return absl::DataLossError("the row that names the on-disk format does not parse");
   if (format.version() != kFormatVersion) {
     return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
   }
@@ -111,14 +113,16 @@ absl::Status Engine::Load() {
 }
 
 absl::Status Engine::Run(absl::FunctionRef<absl::Status()> command) {
-  if (stale_) {
+  if (stale_ || !holdings_.store.Health().ok()) {
     if (absl::Status status = holdings_.store.Resume(); !status.ok()) return status;
     if (absl::Status status = Load(); !status.ok()) return status;
   }
   absl::Status status = command();
   if (!status.ok() && !IsRefusal(status)) {
+    // At once, if the store can be read, so that nobody is told counts that were not committed; else before the next
+    // command.
     stale_ = true;
-    recorder_.Forget();
+    Load().IgnoreError();
   }
   return status;
 }
@@ -128,7 +132,7 @@ absl::Status Engine::Record(std::span<RecordCommand* const> commands, absl::Time
   // A refusal from deep inside is a broken invariant here, never an answer to a batch.
   if (!status.ok() && IsRefusal(status)) {
     stale_ = true;
-    recorder_.Forget();
+    Load().IgnoreError();
     return absl::InternalError("a batch met rows that do not belong together");
   }
   return status;
@@ -150,7 +154,7 @@ absl::StatusOr<PbxDesk::RemovalOutcome> Engine::RemoveExtension(std::string_view
                                                                 absl::Time now) {
   PbxDesk::RemovalOutcome outcome;
   absl::Status status = Run([&] {
-    auto done = desk_.RemoveExtension(pbx_id, number, now);
+    auto done = desk_.RemoveExtension(pbx_id, number, std::nullopt, now);
     if (done.ok()) outcome = *done;
     return done.status();
   });
@@ -167,6 +171,10 @@ absl::StatusOr<uint64_t> Engine::DeregisterPbx(std::string_view pbx_id, absl::Ti
   });
   if (!status.ok()) return status;
   return erased;
+}
+
+absl::Status Engine::Recover() {
+  return Run([] { return absl::OkStatus(); });
 }
 
 absl::Status Engine::FinishEndings(absl::Time now) {
@@ -292,6 +300,10 @@ absl::Status Engine::DropLocators(std::span<const std::pair<PbxId, OwnerId>> mee
       change.batch().Delete(Family::kState, key);
       if (locator->timer_us != 0) {
         change.batch().Delete(Family::kState, FilesEndKey(locator->timer_us, pbx, meeting));
+      }
+      // Files that outlive the history still end by their timer, with an order to the portal.
+      if (locator->files_end_us != 0) {
+        change.batch().Put(Family::kState, FilesEndKey(locator->files_end_us, pbx, meeting), "");
       }
     }
     if (change.empty()) return absl::OkStatus();

@@ -1,7 +1,7 @@
 // The engine: everything that changes what is held, one command at a time.
 //
-// A deterministic function of its store, its key ring, the randomness and the time handed in: it asks no clock and starts no
-// thread. Commands run on one thread (the committer's); what is marked thread-safe may be read by any.
+// A deterministic function of its store, its key ring, the randomness and the time handed in: it asks no clock and
+// starts no thread. Commands run on one thread (the committer's); what is marked thread-safe may be read by any.
 #ifndef RETENTION_SERVER_ENGINE_ENGINE_H_
 #define RETENTION_SERVER_ENGINE_ENGINE_H_
 
@@ -37,13 +37,13 @@ class Engine {
 
   // Opens the engine on a store and its ring; makes both its own if the store is empty. REQUIRES: all outlive it.
   //
-  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by a newer version), KEY_RING_MISMATCH (not the ring of this store)
-  // or POLICY_CHANGED (values are filed under other rules); DATA_LOSS for corruption.
+  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by a newer version), KEY_RING_MISMATCH (not the ring of
+  // this store) or POLICY_CHANGED (values are filed under other rules); DATA_LOSS for corruption.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                       absl::Time now);
 
-  // Commands. Any error of storage leaves the engine as the store has it: the command may or may not have happened, and can
-  // be repeated.
+  // Commands. Any error of storage leaves the engine as the store has it: the command may or may not have happened, and
+  // can be repeated.
   absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
   absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now);
   absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
@@ -51,13 +51,15 @@ class Engine {
   absl::StatusOr<uint64_t> DeregisterPbx(std::string_view pbx_id, absl::Time now);
 
   // Commands of the sweeper.
+  // Takes up writing again after a failure of storage. Does nothing if there was none.
+  absl::Status Recover();
   absl::Status FinishEndings(absl::Time now);
   // See Recorder::Review.
   absl::StatusOr<bool> ReviewMeeting(const FilesEnd& timer, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status CloseDay(DueDay day, absl::Time now);
-  // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing but the
-  // latter if the cohort was released before.
+  // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
+  // but the latter if the cohort was released before.
   absl::Status Release(DueDay cohort, const NoisyCube* cube, absl::Time now);
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);

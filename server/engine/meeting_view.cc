@@ -38,7 +38,11 @@ absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& vi
   read.facts_ = read.course_.Fold(now);
   // Nobody stays in a meeting beyond its presumed end.
   const absl::Time end = EndOf(read.facts_, policy);
-  if (read.facts_.present_count > 0 && end < now) read.facts_ = read.course_.Fold(end);
+  if (read.facts_.present_count > 0 && end <= now) {
+    read.facts_ = read.course_.Fold(end);
+    read.facts_.present_count = 0;
+    for (ParticipantFacts& participant : read.facts_.participants) participant.present = false;
+  }
   return read;
 }
 
@@ -59,8 +63,8 @@ absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Vi
     if (absl::IsNotFound(plaintext.status())) continue;  // a key was destroyed this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
-    const bool parsed = chunked ? chunk.ParseFromString(plaintext->Reveal())
-                                : chunk.add_values()->ParseFromString(plaintext->Reveal());
+    const bool parsed =
+        chunked ? chunk.ParseFromString(plaintext->Reveal()) : chunk.add_values()->ParseFromString(plaintext->Reveal());
     if (!parsed) return absl::DataLossError("a row of a meeting does not parse");
     for (const stored::v1::Value& value : chunk.values()) visit(value);
   }
@@ -87,8 +91,7 @@ absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) con
 absl::StatusOr<std::string> MeetingView::Organizer() const {
   const std::string& name = course_.Text(facts_.organizer);
   if (name.size() != OwnerId::kBytes) return std::string();
-  const FiledKey key{
-      .day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
+  const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
   std::string number;
   absl::Status status = ForEachRow(FiledPrefix(key.day, kPbxSync, pbx_, key.owner), false,
                                    [&](const stored::v1::Value& value) { number = value.pbx_extension().number(); });
@@ -115,7 +118,7 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
   if (!organizer.ok()) return organizer.status();
   meeting.set_organizer_extension(*organizer);
   meeting.set_protocolled(facts_.protocolled);
-  meeting.set_present_count(EndOf(facts_, *policy_) < now_ ? 0 : facts_.present_count);
+  meeting.set_present_count(facts_.present_count);
   if (with_content) {
     if (absl::Status status = AddContent(meeting); !status.ok()) return status;
   }
@@ -142,8 +145,7 @@ absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
   std::vector<stored::v1::Value> lines;
   status = ForEachValue(kChatProtocol, [&](const stored::v1::Value& value) { lines.push_back(value); });
   if (!status.ok()) return status;
-  std::stable_sort(lines.begin(), lines.end(),
-                   [](const auto& a, const auto& b) { return a.time_us() < b.time_us(); });
+  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.time_us() < b.time_us(); });
   for (const stored::v1::Value& value : lines) {
     v1::ChatLine& line = *meeting.add_chat();
     SetTime(value.time_us(), *line.mutable_time());
@@ -162,9 +164,8 @@ absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
     if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
   }
   for (const DueDay day : days) {
-    absl::Status status = ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const auto& value) {
-      AddObject(value, *meeting.add_recordings());
-    });
+    absl::Status status = ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false,
+                                     [&](const auto& value) { AddObject(value, *meeting.add_recordings()); });
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -7,9 +7,7 @@
 namespace retention {
 namespace {
 
-absl::Status PbxUnknown() {
-  return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
-}
+absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
 
 std::string EntryKeyOf(const Vault& vault, std::string_view pbx_id) {
   return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
@@ -49,53 +47,58 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     change.Enter(std::move(ledger_entry));
     record.mutable_pbx()->set_created_us(absl::ToUnixMicros(now));
   } else {
-    const FiledKey key = PbxRecordKey(*pbx);
-    auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-    if (!row.ok()) return row.status();
-    if (!row->has_value()) return absl::DataLossError("a PBX has no record");
-    auto plaintext = holdings_.vault.Open(key, **row);
-    if (!plaintext.ok()) return plaintext.status();
-    if (!record.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
-    if (absl::ToUnixMicros(time) < record.pbx().synced_us()) {
+    auto held = ReadRecord(*pbx);
+    if (!held.ok()) return held.status();
+    if (absl::ToUnixMicros(time) < held->synced_us()) {
       outcome.stale = true;
       return outcome;
     }
+    *record.mutable_pbx() = *std::move(held);
   }
   stored::v1::PbxRecord& data = *record.mutable_pbx();
+  const int64_t time_us = absl::ToUnixMicros(time);
+  const bool same = data.controller_id() == synced.controller_id() &&
+                    data.profile().SerializeAsString() == synced.profile().SerializeAsString();
   data.set_pbx_id(std::string(pbx_id));
   data.set_controller_id(synced.controller_id());
   *data.mutable_profile() = synced.profile();
-  data.set_synced_us(absl::ToUnixMicros(time));
+  data.set_synced_us(time_us);
   const Personal plaintext(record.SerializeAsString());
   const FiledKey record_key = PbxRecordKey(*pbx);
-  absl::Status status = outcome.created ? change.File(record_key, plaintext, 1) : change.Replace(record_key, plaintext, 1);
+  absl::Status status = outcome.created ? change.File(record_key, plaintext, 1)
+                        : same          ? change.Rewrite(record_key, plaintext, 1)
+                                        : change.Replace(record_key, plaintext, 1);
   if (!status.ok()) return status;
 
-  // Extensions that are held and not named any more have been removed.
-  std::map<OwnerId, std::string> held;
+  // Extensions that are held and not named any more have been removed. What came by itself and is newer stays.
+  std::map<OwnerId, HeldExtension> held;
   auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPbxSync, *pbx));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
     if (key->owner == OwnerId{}) continue;
-    auto opened = holdings_.vault.Open(*key, cursor->value());
-    stored::v1::Value value;
-    if (!opened.ok()) return opened.status();
-    if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an extension does not parse");
-    held.emplace(key->owner, value.pbx_extension().number());
+    auto extension = ParseExtension(*key, cursor->value());
+    if (!extension.ok()) return extension.status();
+    held.emplace(key->owner, *std::move(extension));
   }
   if (!cursor->status().ok()) return cursor->status();
   for (const v1::Extension& extension : synced.extensions()) {
     const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
-    stored::v1::Value value;
-    *value.mutable_pbx_extension() = extension;
-    const Personal text(value.SerializeAsString());
-    status = held.erase(key.owner) > 0 ? change.Replace(key, text, 1) : change.File(key, text, 1);
-    if (!status.ok()) return status;
+    std::optional<HeldExtension> before;
+    if (const auto it = held.find(key.owner); it != held.end()) {
+      before = std::move(it->second);
+      held.erase(it);
+      if (before->time_us > time_us) continue;
+      if (!before->removed && before->extension.SerializeAsString() == extension.SerializeAsString()) continue;
+    }
+    if (status = PutExtension(key, before, extension, time_us, change); !status.ok()) return status;
   }
-  for (const auto& [owner, number] : held) {
+  for (const auto& [owner, extension] : held) {
+    if (extension.removed || extension.time_us > time_us) continue;
+    FiledKey key = record_key;
+    key.owner = owner;
     RemovalOutcome removal;
-    if (status = EraseExtension(*pbx, pbx_id, number, change, removal); !status.ok()) return status;
+    if (status = EraseExtension(*pbx, pbx_id, key, time_us, change, removal); !status.ok()) return status;
     ++outcome.extensions_removed;
   }
   if (status = change.Commit(); !status.ok()) return status;
@@ -103,41 +106,93 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   return outcome;
 }
 
-absl::Status PbxDesk::SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time now) {
+absl::StatusOr<stored::v1::PbxRecord> PbxDesk::ReadRecord(const PbxId& pbx) const {
+  const FiledKey key = PbxRecordKey(pbx);
+  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return absl::DataLossError("a PBX has no record");
+  auto plaintext = holdings_.vault.Open(key, **row);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+  return value.pbx();
+}
+
+absl::StatusOr<PbxDesk::HeldExtension> PbxDesk::ParseExtension(const FiledKey& key, std::string_view envelope) const {
+  auto opened = holdings_.vault.Open(key, envelope);
+  if (!opened.ok()) return opened.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an extension does not parse");
+  return HeldExtension{
+      .removed = !value.has_pbx_extension(), .time_us = value.time_us(), .extension = value.pbx_extension()};
+}
+
+absl::StatusOr<std::optional<PbxDesk::HeldExtension>> PbxDesk::ReadExtension(const FiledKey& key) const {
+  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  return ParseExtension(key, **row);
+}
+
+absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
+                                   const v1::Extension& extension, int64_t time_us, Change& change) {
+  stored::v1::Value value;
+  value.set_time_us(time_us);
+  *value.mutable_pbx_extension() = extension;
+  const Personal text(value.SerializeAsString());
+  if (held.has_value() && !held->removed) return change.Replace(key, text, 1);
+  if (held.has_value()) change.RemoveMark(key);
+  return change.File(key, text, 1);
+}
+
+absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
+                                            absl::Time now) {
   const auto pbx = registry_.Find(pbx_id);
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
-  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-  if (!row.ok()) return row.status();
-  stored::v1::Value value;
-  *value.mutable_pbx_extension() = extension;
-  const Personal text(value.SerializeAsString());
+  auto held = ReadExtension(key);
+  if (!held.ok()) return held.status();
+  auto record = ReadRecord(*pbx);
+  if (!record.ok()) return record.status();
+  const int64_t time_us = absl::ToUnixMicros(time);
+  if (time_us < record->synced_us() || (held->has_value() && time_us < (*held)->time_us)) return false;
   Change change(holdings_, now);
-  absl::Status status = row->has_value() ? change.Replace(key, text, 1) : change.File(key, text, 1);
-  if (!status.ok()) return status;
-  return change.Commit();
+  if (absl::Status status = PutExtension(key, *held, extension, time_us, change); !status.ok()) return status;
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  return true;
 }
 
 absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                                 absl::Time now) {
+                                                                 std::optional<absl::Time> time, absl::Time now) {
   const auto pbx = registry_.Find(pbx_id);
   if (!pbx.has_value()) return PbxUnknown();
-  auto row = holdings_.store.Get(Family::kFiled, ExtensionKey(holdings_.vault, *pbx, number).Encode());
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) {
+  const FiledKey key = ExtensionKey(holdings_.vault, *pbx, number);
+  auto held = ReadExtension(key);
+  if (!held.ok()) return held.status();
+  bool held_newer = false;
+  if (time.has_value() && held->has_value()) {
+    auto record = ReadRecord(*pbx);
+    if (!record.ok()) return record.status();
+    held_newer = absl::ToUnixMicros(*time) < std::max((*held)->time_us, record->synced_us());
+  }
+  if (!held->has_value() || (*held)->removed || held_newer) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "EXTENSION_UNKNOWN", "the PBX has no such extension");
   }
+  const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(now)));
   RemovalOutcome outcome;
   Change change(holdings_, now);
-  if (absl::Status status = EraseExtension(*pbx, pbx_id, number, change, outcome); !status.ok()) return status;
+  if (absl::Status status = EraseExtension(*pbx, pbx_id, key, time_us, change, outcome); !status.ok()) return status;
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   return outcome;
 }
 
-absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, std::string_view number, Change& change,
-                                     RemovalOutcome& outcome) {
-  change.Erase(ExtensionKey(holdings_.vault, pbx, number), 1, kReasonExtensionRemoved);
-  const std::string name = ExtensionName(holdings_.vault, pbx, number);
+absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
+                                     int64_t time_us, Change& change, RemovalOutcome& outcome) {
+  change.Erase(extension, 1, kReasonExtensionRemoved);
+  stored::v1::Value mark;
+  mark.set_time_us(time_us);
+  if (absl::Status s = change.File(extension, Personal(mark.SerializeAsString()), 0); !s.ok()) return s;
+  const std::string_view name = extension.owner.view();
   for (const CategoryNumber category : {kPoll, kPdfShare}) {
     // A poll's rows share their owner; only the row of its creation names the extension.
     std::map<OwnerId, bool> ends;
@@ -151,7 +206,8 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
         auto opened = holdings_.vault.Open(*key, cursor->value());
         stored::v1::Value value;
         if (!opened.ok()) return opened.status();
-        if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("a row of an extension does not parse");
+        if (!value.ParseFromString(opened->Reveal()))
+          return absl::DataLossError("a row of an extension does not parse");
         if (!erasing) {
           if (value.extension() == name) ends[key->owner] = true;
           continue;
@@ -166,6 +222,13 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
         change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonExtensionRemoved);
       }
       if (absl::Status status = cursor->status(); !status.ok()) return status;
+    }
+    if (category != kPoll) continue;
+    // A duplicate of its creation must not bring it back, should the extension return.
+    for (const auto& [owner, ended] : ends) {
+      if (!ended) continue;
+      const FiledKey marker{.day = DueDay::Open(), .category = kPoll, .pbx = pbx, .owner = owner};
+      if (absl::Status status = change.File(marker, Personal(), 0); !status.ok()) return status;
     }
   }
   return absl::OkStatus();

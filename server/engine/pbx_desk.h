@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_ENGINE_PBX_DESK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,8 @@ namespace retention {
 // Keys of poll rows: one owner per poll; the row with the all-zero item says "deleted".
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
 
-// Not thread-safe: belongs to the committer's thread. Every call is one or more durable changes of its own; each is complete
-// or repeatable after a crash. Any error but NOT_FOUND means that the holdings must be loaded anew.
+// Not thread-safe: belongs to the committer's thread. Every call is one or more durable changes of its own; each is
+// complete or repeatable after a crash. Any error but NOT_FOUND means that the holdings must be loaded anew.
 class PbxDesk {
  public:
   PbxDesk(Holdings& holdings, PbxRegistry& registry, MeetingBook& book)
@@ -30,16 +31,20 @@ class PbxDesk {
     uint32_t extensions_removed = 0;
   };
   // See PbxService.SyncPbx.
-  absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time, absl::Time now);
-  // See Event.extension_synced. NOT_FOUND with reason PBX_UNKNOWN.
-  absl::Status SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time now);
+  absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time,
+                                   absl::Time now);
+  // See Event.extension_synced. False if something newer is held: nothing changed. NOT_FOUND with reason PBX_UNKNOWN.
+  absl::StatusOr<bool> SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
+                                     absl::Time now);
 
   struct RemovalOutcome {
     uint32_t polls = 0;
     uint32_t pdfs = 0;
   };
-  // See PbxService.RemoveExtension. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN.
-  absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number, absl::Time now);
+  // See PbxService.RemoveExtension and Event.extension_removed, which happened at `time`; without it the extension goes
+  // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if something newer is held.
+  absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
+                                                 std::optional<absl::Time> time, absl::Time now);
   // See PbxService.DeregisterPbx. Returns the number of values erased. NOT_FOUND with reason PBX_UNKNOWN.
   absl::StatusOr<uint64_t> Deregister(std::string_view pbx_id, absl::Time now);
   // Finishes ends that a crash cut short.
@@ -49,8 +54,20 @@ class PbxDesk {
   absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, Change& change);
 
  private:
-  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, std::string_view number, Change& change,
-                              RemovalOutcome& outcome);
+  // What is known of an extension: the latest of all that was said of it, in whatever order it came. A removed
+  // extension leaves a mark in its row's place, without values, so that an older event cannot bring it back.
+  struct HeldExtension {
+    bool removed = false;
+    int64_t time_us = 0;  // when it was last named or removed by itself; the latest full synchronisation may be newer
+    v1::Extension extension;
+  };
+  absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
+  absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
+  absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
+  absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
+                            const v1::Extension& extension, int64_t time_us, Change& change);
+  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& key, int64_t time_us,
+                              Change& change, RemovalOutcome& outcome);
   absl::StatusOr<uint64_t> FinishEnding(const PbxId& pbx, std::string_view reason, absl::Time now);
 
   Holdings& holdings_;

@@ -151,11 +151,10 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
     }
   });
   if (!status.ok()) return status;
-  const bool over = seen.facts().present_count == 0;
   for (const ParticipantFacts& facts : seen.facts().participants) {
     v1::Participant& participant = participants[seen.course().Text(facts.participant)];
     SetTime(facts.first_join_us, *participant.mutable_first_join_time());
-    participant.set_present(!over && facts.present);
+    participant.set_present(facts.present);
   }
   v1::ListParticipantsResponse response;
   for (auto it = participants.lower_bound(*position); it != participants.end(); ++it) {

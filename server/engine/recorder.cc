@@ -133,12 +133,16 @@ absl::Status Recorder::Take(RecordCommand& command, int index, Change& change) {
   }
   switch (event.payload_case()) {
     case v1::Event::kExtensionSynced: {
-      absl::Status status = pbx_desk_.SyncExtension(event.pbx_id(), event.extension_synced().extension(), change.now());
-      if (status.ok()) command.result.set_accepted(command.result.accepted() + 1);
-      return status;
+      const auto fresh =
+          pbx_desk_.SyncExtension(event.pbx_id(), event.extension_synced().extension(), time, change.now());
+      if (!fresh.ok()) return fresh.status();
+      *fresh ? command.result.set_accepted(command.result.accepted() + 1)
+             : command.result.set_duplicates(command.result.duplicates() + 1);
+      return absl::OkStatus();
     }
     case v1::Event::kExtensionRemoved: {
-      const auto outcome = pbx_desk_.RemoveExtension(event.pbx_id(), event.extension_removed().number(), change.now());
+      const auto outcome =
+          pbx_desk_.RemoveExtension(event.pbx_id(), event.extension_removed().number(), time, change.now());
       if (outcome.ok()) {
         command.result.set_accepted(command.result.accepted() + 1);
       } else if (absl::IsNotFound(outcome.status())) {
@@ -184,6 +188,8 @@ absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const
   const CourseKind kind = KindOf(event.payload_case());
   if (meeting.deleted) {
     Reject(command, index, v1::REJECTION_REASON_MEETING_DELETED, "meeting_id", "the meeting was deleted");
+  } else if (!meeting.known && kind == Entry::KIND_DELETED) {
+    return DeleteForgotten(command, index, meeting, change);
   } else if (!meeting.known && !MakesKnown(kind)) {
     Reject(command, index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held");
   } else if (meeting.course.size() >= kMaxMeetingEvents) {
@@ -201,6 +207,21 @@ absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const
   return absl::OkStatus();
 }
 
+absl::Status Recorder::DeleteForgotten(RecordCommand& command, int index, Meeting& meeting, Change& change) {
+  const std::string pdfs = FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id);
+  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, pdfs);
+  if (!cursor->Valid()) {
+    if (!cursor->status().ok()) return cursor->status();
+    Reject(command, index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held");
+    return absl::OkStatus();
+  }
+  const std::string& pbx_id = (*command.events)[index].pbx_id();
+  if (absl::Status status = EraseDeleted(meeting, pbx_id, change); !status.ok()) return status;
+  command.result.set_accepted(command.result.accepted() + 1);
+  // What was erased must not be found again by the rest of the group.
+  return CommitGroup(change);
+}
+
 void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command) {
   Course& course = touched.meeting->course;
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
@@ -210,8 +231,8 @@ void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fi
   };
   const auto set_plan = [&](const auto& plan) {
     entry.plan.start_us = MicrosOf(plan.planned_start());
-    entry.plan.end_us = entry.plan.start_us + plan.planned_duration().seconds() * 1000000 +
-                        plan.planned_duration().nanos() / 1000;
+    entry.plan.end_us =
+        entry.plan.start_us + plan.planned_duration().seconds() * 1000000 + plan.planned_duration().nanos() / 1000;
   };
   switch (event.payload_case()) {
     case v1::Event::kMeetingScheduled:
@@ -388,7 +409,7 @@ absl::Status Recorder::TakePollEvent(RecordCommand& command, int index, const Pb
     const FiledKey owner = ExtensionKey(holdings_.vault, pbx, event.poll_created().owner_extension());
     auto extension = holdings_.store.Get(Family::kFiled, owner.Encode());
     if (!extension.ok()) return extension.status();
-    if (!extension->has_value()) {
+    if (!extension->has_value() || Vault::ValueCount(**extension) == 0) {  // a removed one leaves a mark
       Reject(command, index, v1::REJECTION_REASON_EXTENSION_UNKNOWN, "poll_created.owner_extension",
              "the PBX has no such extension");
       return absl::OkStatus();
@@ -427,6 +448,11 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
     if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, change); !status.ok()) return status;
   }
   if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change); !status.ok()) return status;
+  const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
+                                           [](const CourseEvent& event) { return event.plan.organizer != 0; });
+  if (meeting.stored && names_organizer) {
+    if (absl::Status status = RelabelPdfs(meeting, facts.organizer, change); !status.ok()) return status;
+  }
   if (absl::Status status = FilePending(touched, facts, filing, change); !status.ok()) return status;
   if (absl::Status status = FileCourse(touched, facts, filing.days[kHistory], change); !status.ok()) return status;
   FileLocator(meeting, before, filing, change);
@@ -434,15 +460,20 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
 }
 
 absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change) {
-  if (filing.files_end <= change.now()) {
+  // Files that have ended stay so, whatever becomes of the meeting now.
+  const int64_t held_end_us = meeting.locator.files_end_us;
+  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(change.now());
+  if (ended || filing.files_end <= change.now()) {
     if (absl::Status status = EndFiles(meeting, pbx_id, kReasonMeetingEnded, change); !status.ok()) return status;
+  } else if (!change.Takes(filing.days[kFileShare])) {
+    // Not by moving: the portal must be told.
+    if (absl::Status s = EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change); !s.ok()) return s;
   }
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];
     const DueDay target = filing.days[category];
     if (held == DueDay() || held == target) continue;
-    auto cursor =
-        holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, category, meeting.pbx, meeting.id));
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, category, meeting.pbx, meeting.id));
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
@@ -453,6 +484,24 @@ absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const
     held = gone ? DueDay() : target;
   }
   return absl::OkStatus();
+}
+
+absl::Status Recorder::RelabelPdfs(const Meeting& meeting, Word organizer, Change& change) {
+  const std::string& extension = meeting.course.Text(organizer);
+  auto cursor =
+      holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    auto plaintext = holdings_.vault.Open(*key, cursor->value());
+    stored::v1::Value value;
+    if (!plaintext.ok()) return plaintext.status();
+    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PDF_SHARE row does not parse");
+    if (value.extension() == extension) continue;
+    value.set_extension(extension);
+    if (absl::Status s = change.Rewrite(*key, Personal(value.SerializeAsString()), 1); !s.ok()) return s;
+  }
+  return cursor->status();
 }
 
 absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change) {
@@ -487,8 +536,8 @@ absl::Status Recorder::EraseDeleted(Meeting& meeting, const std::string& pbx_id,
     if (absl::Status status = cursor->status(); !status.ok()) return status;
     held = DueDay();
   }
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled,
-                                           FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id));
+  auto cursor =
+      holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
@@ -552,8 +601,8 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
       *chunk->add_values() = std::move(pending.value);
     }
   }
-  const ItemId item{holdings_.vault.Hash("item", meeting.pbx.view(),
-                                         absl::StrCat(touched.meeting_id, "\n", touched.first_event_id))};
+  const ItemId item{
+      holdings_.vault.Hash("item", meeting.pbx.view(), absl::StrCat(touched.meeting_id, "\n", touched.first_event_id))};
   for (size_t category = 1; category < kCategories; ++category) {
     if (!chunks[category].has_value()) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
@@ -612,7 +661,8 @@ void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, const
     timer = std::min(timer, filing.files_end);
   }
   const bool over = after.days[kHistory] == DueDay();
-  after.timer_us = timer == absl::InfiniteFuture() || over ? 0 : absl::ToUnixMicros(timer);
+  if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;
+  after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
   if (before.timer_us != after.timer_us) {
     if (before.timer_us != 0) {
       change.batch().Delete(Family::kState, FilesEndKey(before.timer_us, meeting.pbx, meeting.id));
@@ -640,7 +690,12 @@ absl::StatusOr<bool> Recorder::Review(const FilesEnd& timer, absl::Time now) {
   bool files_ended = false;
   change.batch().Delete(Family::kState, FilesEndKey(timer.instant_us, timer.pbx, timer.meeting));
   if (!meeting.stored) {
+    // Its history is over. What files outlived it lie under the day of the timer.
+    const absl::Time end = absl::FromUnixMicros(timer.instant_us);
+    meeting.locator.days[kFileShare] = FileCreation(kFileShare, end, holdings_.policy);
+    absl::Status status = EndFiles(meeting, registry_.ExternalId(timer.pbx), kReasonMeetingEnded, change);
     book_.Forget(timer.pbx, timer.meeting);
+    if (!status.ok()) return status;
   } else if (meeting.locator.timer_us == timer.instant_us) {
     const MeetingLocator before = meeting.locator;
     const Filing filing = FileMeeting(meeting.course.Fold(now), holdings_.policy, now);

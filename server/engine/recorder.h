@@ -1,8 +1,8 @@
 // The recorder: events become filed values.
 //
-// A group of batches is taken in as one: every event is checked against its meeting's course, then each meeting that was touched
-// is folded once, its values are filed under the days that follow, and what is filed elsewhere moves. One durable write per
-// group, then every batch is answered.
+// A group of batches is taken in as one: every event is checked against its meeting's course, then each meeting that
+// was touched is folded once, its values are filed under the days that follow, and what is filed elsewhere moves. One
+// durable write per group, then every batch is answered.
 #ifndef RETENTION_SERVER_ENGINE_RECORDER_H_
 #define RETENTION_SERVER_ENGINE_RECORDER_H_
 
@@ -31,12 +31,12 @@ class Recorder {
   Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk);
   ~Recorder();
 
-  // Records the batches and fills in their results, without calling `done`. An error means that none of it may be taken as
-  // recorded; the holdings must be loaded anew, and the batches can be sent again.
+  // Records the batches and fills in their results, without calling `done`. An error means that none of it may be taken
+  // as recorded; the holdings must be loaded anew, and the batches can be sent again.
   absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
 
-  // Files a meeting anew whose timer has come: its files end with its presumed end, and a meeting that still runs after its
-  // day is filed under its presumed end. True if files ended. REQUIRES: timer.instant_us is not after `now`.
+  // Files a meeting anew whose timer has come: its files end with its presumed end, and a meeting that still runs after
+  // its day is filed under its presumed end. True if files ended. REQUIRES: timer.instant_us is not after `now`.
   absl::StatusOr<bool> Review(const FilesEnd& timer, absl::Time now);
 
   // Forgets what was not committed, and all that was cached.
@@ -65,6 +65,8 @@ class Recorder {
   // One event. An error is a failure of storage; a rejection goes into the result.
   absl::Status Take(RecordCommand& command, int index, Change& change);
   absl::Status TakeMeetingEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
+  // The deletion of a meeting whose history is over: its PDFs have lived until now.
+  absl::Status DeleteForgotten(RecordCommand& command, int index, Meeting& meeting, Change& change);
   absl::Status TakePollEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
   absl::StatusOr<Touched*> Touch(const PbxId& pbx, const v1::Event& event, DueDay last_due);
   void AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command);
@@ -75,6 +77,8 @@ class Recorder {
   // Ends files whose time has come and moves what is filed under another day than `filing` says.
   absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  // Who scheduled a meeting may become known after its PDFs were shared.
+  absl::Status RelabelPdfs(const Meeting& meeting, Word organizer, Change& change);
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change);
   absl::Status FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
   absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);

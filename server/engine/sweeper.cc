@@ -32,6 +32,9 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   SweepOutcome outcome;
+  if (!engine_.store().Health().ok()) {
+    if (absl::Status s = run_([&] { return engine_.Recover(); }); !s.ok()) return s;
+  }
   if (!engine_.registry().Ending().empty()) {
     if (absl::Status s = run_([&] { return engine_.FinishEndings(now); }); !s.ok()) return s;
   }
