@@ -112,8 +112,9 @@ absl::Status Sweeper::EndDays(absl::Time now, SweepOutcome& outcome) {
   if (due || engine_.ring().destroyed_through() < last) {
     absl::Status status = run_([&] {
       auto ended = engine_.EndDays(now);
-      if (ended.ok()) outcome.days = *std::move(ended);
-      return ended.status();
+      if (!ended.ok()) return ended.status();
+      outcome.days = *std::move(ended);
+      return absl::OkStatus();
     });
     if (!status.ok()) return status;
     if (options_.on_unreadable) {
