@@ -57,6 +57,9 @@ class Server {
   // 0 without a metrics page.
   int metrics_port() const { return metrics_page_ == nullptr ? 0 : metrics_page_->port(); }
 
+  // For tests, which hold its thread up.
+  Committer& committer() { return *committer_; }
+
   // Takes no more calls, answers those under way (cancels them after `grace`), ends the sweep loop. Does
   // nothing the second time.
   void Shutdown(absl::Duration grace);

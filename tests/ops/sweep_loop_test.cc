@@ -1,0 +1,90 @@
+#include "server/ops/sweep_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kStart = At("2026-03-02T10:00:00+01:00");
+
+// Collects what runs report, and waits for it.
+class Runs {
+ public:
+  void Add(const absl::Status& status) {
+    std::lock_guard lock(mutex_);
+    ++count_;
+    if (status.ok()) ++successes_;
+    changed_.notify_all();
+  }
+  void AwaitCount(int count) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [&] { return count_ >= count; }));
+  }
+  int successes() {
+    std::lock_guard lock(mutex_);
+    return successes_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+  int successes_ = 0;
+};
+
+TEST(SweepLoop, AWakeMakesWhatIsDueGo) {
+  Harness harness(kStart);
+  harness.SyncPbx();
+  harness.Record(Joined("meeting", "e1", kStart, "p1", "Ada Example"));
+  SimulatedClock clock(kStart);
+  Metrics metrics;
+  Runs runs;
+  Committer committer(harness.engine(), clock, {});
+  SweepLoop loop(harness.engine(), committer, clock, metrics,
+                 {.interval = absl::InfiniteDuration(), .on_run = [&](const auto& status) { runs.Add(status); }});
+  loop.Start();
+  ASSERT_TRUE(clock.AdvanceTo(At("2026-03-10T00:00:00+01:00")).ok());
+  EXPECT_EQ(harness.Values(kParticipantName), 1u);
+  loop.Wake();
+  runs.AwaitCount(1);
+  EXPECT_EQ(harness.Values(kParticipantName), 0u);
+}
+
+TEST(SweepLoop, RunsByItselfEveryInterval) {
+  Harness harness(kStart);
+  SimulatedClock clock(kStart);
+  Metrics metrics;
+  Runs runs;
+  Committer committer(harness.engine(), clock, {});
+  SweepLoop loop(harness.engine(), committer, clock, metrics,
+                 {.interval = absl::Milliseconds(1), .on_run = [&](const auto& status) { runs.Add(status); }});
+  loop.Start();
+  runs.AwaitCount(3);
+}
+
+TEST(SweepLoop, SaysWhatARunErased) {
+  Harness harness(kStart);
+  harness.SyncPbx();
+  harness.Record(Joined("meeting", "e1", kStart, "p1", "Ada Example"));
+  SimulatedClock clock(At("2026-03-10T00:00:00+01:00"));
+  Metrics metrics;
+  Committer committer(harness.engine(), clock, {});
+  SweepLoop loop(harness.engine(), committer, clock, metrics, {});
+  const auto outcome = loop.RunOnce(/*scrub_now=*/true);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  uint64_t names = 0;
+  for (const EndingDay& day : outcome->days) names += day.values[kParticipantName];
+  EXPECT_EQ(names, 1u);
+  const auto again = loop.RunOnce(/*scrub_now=*/true);
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(again->days.empty());
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/event_intake.h"
+#include "server/engine/meeting_view.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+constexpr char kBatch[] = "/retention.v1.EventService/BatchRecordEvents";
+const absl::Time kNow = At(RunningServer::kStart);
+
+TEST(BatchRecordEvents, AcceptsOnceAndCountsTheRestAsDuplicates) {
+  RunningServer server;
+  server.SyncPbx();
+  const auto joined = Joined("meeting", "e1", kNow, "p1", "Ada");
+  const auto left = Left("meeting", "e2", kNow, "p1");
+  v1::RecordResult result = server.Batch({joined, left, joined});
+  EXPECT_EQ(result.accepted(), 2u);
+  EXPECT_EQ(result.duplicates(), 1u);
+  result = server.Batch({joined, left});
+  EXPECT_EQ(result.accepted(), 0u);
+  EXPECT_EQ(result.duplicates(), 2u);
+  EXPECT_EQ(result.rejections_size(), 0);
+}
+
+TEST(BatchRecordEvents, NamesThePbxThatIsUnknownAndTheMeetingThatIs) {
+  RunningServer server;
+  const auto shared = Pdf("nowhere", "e1", kNow, "ref");
+  v1::RecordResult result = server.Batch({shared});
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
+  server.SyncPbx();
+  result = server.Batch({shared});
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_MEETING_UNKNOWN);
+}
+
+struct Flaw {
+  const char* field;
+  v1::RejectionReason reason;
+  std::function<void(v1::Event&)> plant;
+};
+
+TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValue) {
+  const auto invalid = v1::REJECTION_REASON_INVALID_FIELD;
+  const std::string value = "se cret";
+  const Flaw flaws[] = {
+      {"event_id", invalid, [](auto& e) { e.clear_event_id(); }},
+      {"pbx_id", invalid, [&](auto& e) { e.set_pbx_id(value); }},
+      {"meeting_id", invalid, [](auto& e) { e.set_meeting_id(std::string(kMaxIdentifierBytes + 1, 'm')); }},
+      {"time", invalid, [](auto& e) { e.clear_time(); }},
+      {"time", invalid, [](auto& e) { e.mutable_time()->set_nanos(-1); }},
+      {"time", v1::REJECTION_REASON_FROM_FUTURE,
+       [](auto& e) { SetTime(absl::ToUnixMicros(kNow + kMaxAhead) + 1, *e.mutable_time()); }},
+      {"payload", invalid, [](auto& e) { e.clear_payload(); }},
+      {"participant_joined.participant_id", invalid,
+       [](auto& e) { e.mutable_participant_joined()->clear_participant_id(); }},
+      {"participant_joined.name", invalid,
+       [](auto& e) { e.mutable_participant_joined()->set_name(std::string(kMaxNameBytes + 1, 'n')); }},
+      {"participant_joined.email", invalid, [&](auto& e) { e.mutable_participant_joined()->set_email(value); }},
+      {"participant_joined.ip", invalid, [&](auto& e) { e.mutable_participant_joined()->set_ip(value); }},
+      {"pbx_synced.profile.fqdn", invalid,
+       [&](auto& e) {
+         e.clear_meeting_id();
+         e.mutable_pbx_synced()->set_controller_id("controller");
+         e.mutable_pbx_synced()->mutable_profile()->set_fqdn(value);
+       }},
+      {"media_quality_sampled.loss_ppm", invalid,
+       [](auto& e) {
+         e.mutable_media_quality_sampled()->set_participant_id("p1");
+         e.mutable_media_quality_sampled()->set_loss_ppm(kMaxPpm + 1);
+       }},
+  };
+  RunningServer server;
+  server.SyncPbx();
+  std::vector<v1::Event> events;
+  for (const Flaw& flaw : flaws) {
+    events.push_back(Joined("meeting", absl::StrCat("flawed", events.size()), kNow, "p1"));
+    flaw.plant(events.back());
+  }
+  events.push_back(Joined("meeting", "sound", kNow, "p1"));
+  const v1::RecordResult result = server.Batch(events);
+  EXPECT_EQ(result.accepted(), 1u);
+  ASSERT_EQ(result.rejections_size(), static_cast<int>(std::size(flaws)));
+  for (size_t i = 0; i < std::size(flaws); ++i) {
+    const v1::Rejection& rejection = result.rejections(static_cast<int>(i));
+    EXPECT_EQ(rejection.index(), i);
+    EXPECT_EQ(rejection.reason(), flaws[i].reason) << flaws[i].field;
+    EXPECT_EQ(rejection.field(), flaws[i].field);
+    EXPECT_NE(rejection.description(), "");
+    EXPECT_EQ(rejection.description().find(value), std::string::npos);
+  }
+}
+
+TEST(BatchRecordEvents, TheLastMomentThatIsNotTheFutureIsTaken) {
+  RunningServer server;
+  server.SyncPbx();
+  EXPECT_EQ(server.Batch({Joined("meeting", "e1", kNow + kMaxAhead, "p1")}).accepted(), 1u);
+}
+
+TEST(BatchRecordEvents, ABatchOverALimitIsRefusedWhole) {
+  RunningServer server;
+  server.SyncPbx();
+  v1::BatchRecordEventsRequest request;
+  CallEnd end = server.Call(kBatch, request);
+  EXPECT_EQ(end.Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
+  EXPECT_EQ(end.domain, "retention.v1");
+  for (int i = 0; i <= kMaxBatchEvents; ++i) {
+    *request.add_events() = Joined("meeting", absl::StrCat("e", i), kNow, "p1");
+  }
+  EXPECT_EQ(server.Call(kBatch, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
+  request.mutable_events()->RemoveLast();
+  EXPECT_TRUE(server.Call(kBatch, request).ok());
+
+  v1::BatchRecordEventsRequest large;
+  *large.add_events() = Joined("meeting", "large", kNow, "p1", std::string(kMaxBatchBytes, 'n'));
+  EXPECT_EQ(server.Call(kBatch, large).Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
+}
+
+TEST(BatchRecordEvents, WhatIsNotAMessageGetsATypedError) {
+  RunningServer server;
+  EXPECT_EQ(server.caller().CallBytes(kBatch, "\xff\xff\xff", nullptr).Summary(), "INVALID_ARGUMENT MALFORMED_MESSAGE");
+  // events { event_id: an octet that is no UTF-8 }
+  EXPECT_EQ(server.caller().CallBytes(kBatch, "\x0a\x03\x0a\x01\xff", nullptr).Summary(),
+            "INVALID_ARGUMENT MALFORMED_MESSAGE");
+}
+
+}  // namespace
+}  // namespace retention

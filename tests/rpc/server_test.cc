@@ -1,0 +1,198 @@
+// The server as a whole: what it says of itself, and when it does not start.
+#include "server/rpc/server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
+#include "server/engine/errors.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kNow = At(RunningServer::kStart);
+
+std::string HttpGet(int port, const std::string& path) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  EXPECT_EQ(::write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+  std::string page;
+  char bytes[4096];
+  for (ssize_t size = 0; (size = ::read(fd, bytes, sizeof(bytes))) > 0;) page.append(bytes, static_cast<size_t>(size));
+  ::close(fd);
+  return page;
+}
+
+TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
+  RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
+  server.SyncPbx("pbx-of-somebody");
+  v1::Event joined = Joined("meeting-of-somebody", "e1", kNow, "p-of-somebody", "Ada Example");
+  joined.set_pbx_id("pbx-of-somebody");
+  v1::Event flawed = joined;
+  flawed.clear_time();
+  server.Batch({joined, joined, flawed});
+  const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
+  for (const char* line : {
+           "retention_events_total{outcome=\"accepted\"} 1\n",
+           "retention_events_total{outcome=\"duplicate\"} 1\n",
+           "retention_events_total{outcome=\"rejected\"} 1\n",
+           "retention_oldest_overdue_seconds 0\n",
+           "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 0\n",
+           "retention_due_to_unreadable_seconds_count 0\n",
+           "retention_due_to_gone_seconds_count 0\n",
+           "retention_queue_events 0\n",
+           "retention_commit_seconds_count 1\n",
+           "retention_group_events_sum 3\n",
+           "retention_values_past_due_total 0\n",
+           "retention_sweep_failures_total 0\n",
+           "retention_purge_pending_seconds 0\n",
+           "retention_cohorts_released_total 0\n",
+           "retention_serving 1\n",
+       }) {
+    EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
+  }
+  for (const char* name : {"retention_live_rows ", "retention_store_bytes "}) {
+    EXPECT_TRUE(absl::StrContains(page, name)) << name;
+  }
+  for (const char* secret : {"somebody", "Ada", "controller"}) EXPECT_FALSE(absl::StrContains(page, secret)) << secret;
+  // Labels are of closed sets.
+  const std::set<std::string> labels = {"outcome", "category", "reason", "le", "quantile"};
+  for (absl::string_view line : absl::StrSplit(page, '\n')) {
+    if (!absl::StartsWith(line, "retention_") || !absl::StrContains(line, '{')) continue;
+    const std::vector<std::string> parts = absl::StrSplit(line, absl::ByAnyChar("{},"));
+    for (size_t i = 1; i + 1 < parts.size(); ++i) {
+      EXPECT_TRUE(labels.contains(parts[i].substr(0, parts[i].find('=')))) << line;
+    }
+  }
+}
+
+TEST(Server, DueToUnreadableIsMeasuredFromTheDueInstant) {
+  RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
+  server.SyncPbx();
+  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.AdvanceTo(At("2026-03-10T00:00:02+01:00"));
+  AwaitTrue([&] {
+    const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
+    return absl::StrContains(page, "retention_due_to_unreadable_seconds_sum 2\n") &&
+           absl::StrContains(page, "retention_due_to_gone_seconds_sum 2\n") &&
+           absl::StrContains(page, "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 1\n");
+  });
+}
+
+TEST(Server, ReflectionListsTheServices) {
+  RunningServer server;
+  auto stream = server.caller().Open("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo");
+  ASSERT_TRUE(stream->Write(std::string("\x3a\x01*", 3)));  // ServerReflectionRequest.list_services
+  std::string services;
+  ASSERT_TRUE(stream->Read(services));
+  for (const char* name :
+       {"EventService", "MeetingService", "PbxService", "RetentionService", "StatisticsService", "ClockService"}) {
+    EXPECT_TRUE(absl::StrContains(services, std::string("retention.v1.") + name)) << name;
+  }
+  EXPECT_TRUE(absl::StrContains(services, "grpc.health.v1.Health"));
+  stream->WritesDone();
+  EXPECT_FALSE(stream->Read(services));
+}
+
+TEST(Server, MethodsThatNobodyKnowsGetATypedError) {
+  RunningServer server;
+  EXPECT_EQ(server.caller().CallBytes("/retention.v1.EventService/Forget", "", nullptr).Summary(),
+            "UNIMPLEMENTED METHOD_UNKNOWN");
+}
+
+TEST(Server, WhatWasAcknowledgedIsThereAfterARestart) {
+  RunningServer server;
+  server.SyncPbx();
+  const auto joined = Joined("meeting", "e1", kNow, "p1");
+  server.Batch({joined});
+  ASSERT_TRUE(server.Restart().ok());
+  EXPECT_EQ(server.Batch({joined}).duplicates(), 1u);
+}
+
+TEST(Server, WhatFellDueMeanwhileIsGoneBeforeTheFirstCall) {
+  RunningServer server;
+  server.SyncPbx();
+  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  ASSERT_TRUE(
+      server.Restart([](ServerOptions& options) { options.simulated_start = At("2026-06-01T00:00:00+02:00"); }).ok());
+  v1::ListDueDaysResponse response;
+  ASSERT_TRUE(server.Call("/retention.v1.RetentionService/ListDueDays", v1::ListDueDaysRequest(), &response).ok());
+  for (const v1::DueBucket& bucket : response.buckets()) EXPECT_FALSE(bucket.has_due_day()) << bucket.DebugString();
+}
+
+TEST(Server, RefusesAKeyRingWithinTheDataDirectory) {
+  RunningServer server;
+  for (const char* ring : {"data", "data/ring", "data/../data/ring/"}) {
+    const absl::Status status = server.Restart(
+        [&](ServerOptions& options) { options.key_ring_directory = (server.directory() / ring).string(); });
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << ring << status;
+  }
+  EXPECT_TRUE(server.Restart().ok());
+}
+
+TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
+  RunningServer server;
+  const absl::Status missing = server.Restart(
+      [&](ServerOptions& options) { options.key_ring_directory = (server.directory() / "elsewhere").string(); });
+  EXPECT_EQ(DetailsOf(missing).reason, "KEY_RING_MISSING") << missing;
+  EXPECT_FALSE(std::filesystem::exists(server.directory() / "elsewhere" / "days"));
+
+  RunningServer other;
+  other.Stop();
+  const absl::Status mismatch = server.Restart(
+      [&](ServerOptions& options) { options.key_ring_directory = (other.directory() / "ring").string(); });
+  EXPECT_EQ(DetailsOf(mismatch).reason, "KEY_RING_MISMATCH") << mismatch;
+}
+
+TEST(Server, RefusesACorruptKeyRing) {
+  RunningServer server;
+  server.Stop();
+  {
+    std::fstream days(server.directory() / "ring" / "days", std::ios::in | std::ios::out | std::ios::binary);
+    days.seekp(20);
+    days.put('!');
+  }
+  const absl::Status status = server.Restart();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+}
+
+TEST(Server, RefusesACorruptPolicyBeforeItTouchesAnything) {
+  RunningServer server;
+  const std::filesystem::path fresh = server.directory() / "fresh";
+  const std::filesystem::path policy = server.directory() / "policy.txtpb";
+  std::ofstream(policy) << "version: 1\ntime_zone: \"Europe/Nowhere\"\n";
+  const absl::Status status = server.Restart([&](ServerOptions& options) {
+    options.policy_file = policy.string();
+    options.data_directory = (fresh / "data").string();
+    options.key_ring_directory = (fresh / "ring").string();
+  });
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "policy: ")) << status;
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+}
+
+TEST(Server, RefusesAnAddressThatIsTaken) {
+  RunningServer first;
+  RunningServer second;
+  const std::string taken = first.server().address();
+  EXPECT_TRUE(absl::IsUnavailable(second.Restart([&](ServerOptions& options) { options.listen_address = taken; })));
+}
+
+}  // namespace
+}  // namespace retention
