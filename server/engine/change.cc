@@ -66,13 +66,18 @@ PurgeMarks::Marks PurgeMarks::Read() const {
   return marks_;
 }
 
-void PurgeMarks::Clear(const Marks& scrubbed) {
+void PurgeMarks::Clear(const Marks& scrubbed, absl::Time since) {
   std::lock_guard lock(mutex_);
   for (const auto& [day, mark] : scrubbed) {
     const auto it = marks_.find(day);
-    if (it == marks_.end() || it->second.deletions() != mark.deletions()) continue;
-    marks_.erase(it);
+    if (it == marks_.end()) continue;
     changed_.insert(day);
+    if (it->second.deletions() <= mark.deletions()) {
+      marks_.erase(it);
+    } else {
+      it->second.set_deletions(it->second.deletions() - mark.deletions());
+      it->second.set_first_us(absl::ToUnixMicros(since));
+    }
   }
 }
 
@@ -99,6 +104,7 @@ absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32
 
 absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   holdings_.marks.Note(key.day, now_);
+  erased_.try_emplace(std::string(kReasonReplaced), CategoryCounts{}).first->second[key.category] += values;
   return Rewrite(key, plaintext, values);
 }
 
@@ -124,7 +130,7 @@ void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
-  if (!Takes(to) || (from.day.is_civil() && from.day <= last_due_)) {
+  if (!Holds(to) || (from.day.is_civil() && from.day <= last_due_)) {
     Erase(from, values, kReasonDayMovedIntoPast);
     return absl::OkStatus();
   }

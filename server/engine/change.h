@@ -34,6 +34,7 @@ inline constexpr std::string_view kReasonMeetingDeleted = "MEETING_DELETED";
 inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST";
 inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
 inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
+inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
 
 // Values by category.
@@ -47,6 +48,8 @@ class DayGate {
   bool Takes(DueDay day, DueDay last_due) const {
     return !day.is_civil() || (day > last_due && day > ended_through_ && !closed_.contains(day));
   }
+  // Whether values that are held already may be moved to `day`: also into a day that takes no new ones any more.
+  bool Holds(DueDay day, DueDay last_due) const { return !day.is_civil() || (day > last_due && day > ended_through_); }
   bool closed(DueDay day) const { return closed_.contains(day); }
   void Close(DueDay day) { closed_.insert(day); }
   void EndThrough(DueDay last);
@@ -65,8 +68,8 @@ class PurgeMarks {
   void Flush(Batch& batch);
   // Thread-safe copy.
   Marks Read() const;
-  // Takes away the marks that have not grown since `scrubbed` was read. Days that ended need no mark.
-  void Clear(const Marks& scrubbed);
+  // Takes away what `scrubbed` counted. A mark that has grown since it was read, at `since`, stays for what came after.
+  void Clear(const Marks& scrubbed, absl::Time since);
 
  private:
   mutable std::mutex mutex_;
@@ -108,6 +111,7 @@ class Change {
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
   bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
+  bool Holds(DueDay day) const { return holdings_.gate.Holds(day, last_due_); }
 
   // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
   absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
@@ -120,7 +124,7 @@ class Change {
   void RemoveMark(const FiledKey& key);
   // Ends a row for `reason`; its bytes are marked for scrubbing.
   void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
-  // Moves a row to another day. It is erased instead if that day takes no more values or its own day is already due.
+  // Moves a row to another day. It is erased instead if that day or its own is already due.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
   // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order.
   absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);

@@ -31,14 +31,14 @@ class MeetingTally {
     for (const ParticipantFacts& participant : facts.participants) {
       if (!participant.person.has_value()) continue;
       const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
-      builder_.Add({.person = *participant.person,
-                    .hour = static_cast<uint8_t>(absl::ToCivilHour(joined, policy_.zone()).hour()),
-                    .region = lists_.RegionIndex(course.Text(participant.site)),
-                    .client = lists_.ClientIndex(course.Text(participant.client)),
-                    .duration_seconds = static_cast<uint32_t>(
-                        std::clamp<int64_t>(participant.total_us / 1000000, 0, INT32_MAX)),
-                    .meeting_size = static_cast<uint32_t>(facts.participants.size()),
-                    .reconnections = participant.reconnections});
+      builder_.Add(
+          {.person = *participant.person,
+           .hour = static_cast<uint8_t>(absl::ToCivilHour(joined, policy_.zone()).hour()),
+           .region = lists_.RegionIndex(course.Text(participant.site)),
+           .client = lists_.ClientIndex(course.Text(participant.client)),
+           .duration_seconds = static_cast<uint32_t>(std::clamp<int64_t>(participant.total_us / 1000000, 0, INT32_MAX)),
+           .meeting_size = static_cast<uint32_t>(facts.participants.size()),
+           .reconnections = participant.reconnections});
     }
   }
 
@@ -118,7 +118,8 @@ absl::Status CubeShelf::ForEach(DueDay from, DueDay to, TableId table, Visit vis
   std::string head;
   while (cursor->Valid()) {
     const auto parts = DecodeCubeKey(cursor->key());
-    if (!parts.has_value() || parts->table != 0) return absl::DataLossError("a key of family statistics does not parse");
+    if (!parts.has_value() || parts->table != 0)
+      return absl::DataLossError("a key of family statistics does not parse");
     if (parts->cohort_day >= from && parts->cohort_day <= to) {
       head.assign(cursor->value());
       const std::string wanted = CubeKey(parts->erase_day, parts->cohort_day, static_cast<uint8_t>(table));

@@ -46,8 +46,7 @@ absl::Status Committer::Run(std::function<absl::Status()> task) {
       absl::Status status = task();
       {
         std::lock_guard health_lock(mutex_);
-        const bool refusal = absl::IsNotFound(status) || absl::IsInvalidArgument(status);
-        if (!refusal) health_ = status;
+        if (!IsRefusal(status)) health_ = status;
       }
       promise.set_value(std::move(status));
     }));

@@ -1,7 +1,7 @@
 // The committer: the one thread that writes.
 //
-// Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered. Everything
-// else that changes what is held runs on the same thread, between groups.
+// Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered.
+// Everything else that changes what is held runs on the same thread, between groups.
 #ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
 #define RETENTION_SERVER_ENGINE_COMMITTER_H_
 
@@ -34,8 +34,8 @@ class Committer {
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
 
   struct Options {
-    // Called after every group with its size, its outcome and how long it took, queueing not included. On the committer's
-    // thread.
+    // Called after every group with its size, its outcome and how long it took, queueing not included. On the
+    // committer's thread.
     std::function<void(size_t events, const absl::Status& status, absl::Duration took)> on_group;
   };
 
@@ -44,9 +44,9 @@ class Committer {
   // Finishes what is queued.
   ~Committer();
 
-  // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the committer's
-  // thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES: `command` lives until
-  // then.
+  // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the
+  // committer's thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES:
+  // `command` lives until then.
   absl::Status Submit(RecordCommand* command, size_t bytes);
   // Runs `task` on the committer's thread and returns what it returned. REQUIRES: not called on that thread.
   absl::Status Run(std::function<absl::Status()> task);
@@ -71,11 +71,11 @@ class Committer {
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> queue_;     // guarded by mutex_
-  size_t queued_events_ = 0;   // guarded by mutex_
-  size_t queued_bytes_ = 0;    // guarded by mutex_
-  absl::Status health_;        // guarded by mutex_
-  bool stopping_ = false;      // guarded by mutex_
+  std::deque<Item> queue_;    // guarded by mutex_
+  size_t queued_events_ = 0;  // guarded by mutex_
+  size_t queued_bytes_ = 0;   // guarded by mutex_
+  absl::Status health_;       // guarded by mutex_
+  bool stopping_ = false;     // guarded by mutex_
   std::thread thread_;
 };
 

@@ -38,11 +38,6 @@ bool Before(const CourseEvent& a, const CourseEvent& b) {
   return std::make_tuple(a.time_us, RankOf(a.kind), a.event) < std::make_tuple(b.time_us, RankOf(b.kind), b.event);
 }
 
-bool BelongsToCourseProper(CourseKind kind) {
-  return kind == Entry::KIND_STARTED || kind == Entry::KIND_JOINED || kind == Entry::KIND_LEFT ||
-         kind == Entry::KIND_RECONNECTED || kind == Entry::KIND_QUALITY || kind == Entry::KIND_ENDED;
-}
-
 // Who is in the meeting, while the events pass by in order of time.
 class Attendance {
  public:
@@ -128,6 +123,11 @@ void NotePlan(const CourseEvent& event, MeetingFacts& facts) {
 }
 
 }  // namespace
+
+bool BelongsToCourseProper(CourseKind kind) {
+  return kind == Entry::KIND_STARTED || kind == Entry::KIND_JOINED || kind == Entry::KIND_LEFT ||
+         kind == Entry::KIND_RECONNECTED || kind == Entry::KIND_QUALITY || kind == Entry::KIND_ENDED;
+}
 
 bool Course::Add(const CourseEvent& event) {
   if (!seen_.insert(event.event).second) return false;

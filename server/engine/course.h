@@ -80,6 +80,9 @@ struct MeetingFacts {
   std::vector<ParticipantFacts> participants;  // in order of first join
 };
 
+// Whether an event belongs to the course proper, and not to its plan: what "collection" means.
+bool BelongsToCourseProper(CourseKind kind);
+
 // Not thread-safe.
 class Course {
  public:

@@ -22,9 +22,6 @@ CategoryCounts ValuesOf(const DayCount& counts) {
   return values;
 }
 
-// Whether a command failed because of what it asked for, and nothing was changed.
-bool IsRefusal(const absl::Status& status) { return absl::IsNotFound(status) || absl::IsInvalidArgument(status); }
-
 }  // namespace
 
 Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
@@ -174,22 +171,50 @@ absl::StatusOr<uint64_t> Engine::DeregisterPbx(std::string_view pbx_id, absl::Ti
 }
 
 absl::Status Engine::Recover() {
-  return Run([] { return absl::OkStatus(); });
+  return Run([&]() -> absl::Status {
+    // A destruction that failed after the new file was in place has left the old one to be overwritten.
+    const DueDay last = holdings_.ring.destroyed_through();
+    if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
+    vault_.ForgetDaysThrough(last);
+    holdings_.gate.EndThrough(last);
+    return absl::OkStatus();
+  });
 }
 
 absl::Status Engine::FinishEndings(absl::Time now) {
   return Run([&] { return desk_.FinishEndings(now); });
 }
 
-absl::StatusOr<bool> Engine::ReviewMeeting(const FilesEnd& timer, absl::Time now) {
-  bool files_ended = false;
+absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const FilesEnd> timers, absl::Time now) {
+  size_t files_ended = 0;
   absl::Status status = Run([&] {
-    auto done = recorder_.Review(timer, now);
+    auto done = recorder_.Review(timers, now);
     if (done.ok()) files_ended = *done;
     return done.status();
   });
   if (!status.ok()) return status;
   return files_ended;
+}
+
+absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
+  for (size_t number = 1; number < kCategories; ++number) {
+    const auto category = static_cast<CategoryNumber>(number);
+    if (!policy_.rule(category).erasure_order) continue;
+    if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+    for (; cursor->Valid(); cursor->Next()) {
+      const auto key = FiledKey::Decode(cursor->key());
+      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      auto plaintext = vault_.Open(*key, cursor->value());
+      if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
+      stored::v1::Value value;
+      if (!plaintext.ok()) return plaintext.status();
+      if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
+      if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
+    }
+    if (absl::Status status = cursor->status(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
@@ -199,23 +224,7 @@ absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
     stored::v1::DayProgress progress;
     progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
-    for (size_t number = 1; number < kCategories; ++number) {
-      const auto category = static_cast<CategoryNumber>(number);
-      // Files have their own, earlier end.
-      if (!policy_.rule(category).erasure_order || category == kFileShare) continue;
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
-      for (; cursor->Valid(); cursor->Next()) {
-        const auto key = FiledKey::Decode(cursor->key());
-        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-        auto plaintext = vault_.Open(*key, cursor->value());
-        if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
-        stored::v1::Value value;
-        if (!plaintext.ok()) return plaintext.status();
-        if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
-        if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
-      }
-      if (absl::Status status = cursor->status(); !status.ok()) return status;
-    }
+    if (absl::Status status = IssueOrders(day, OrderScope::kAllButFiles, change); !status.ok()) return status;
     if (absl::Status status = change.Commit(); !status.ok()) return status;
     holdings_.gate.Close(day);
     return absl::OkStatus();
@@ -227,6 +236,9 @@ absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time no
     auto released = IsReleased(holdings_.store, cohort, policy_);
     if (!released.ok()) return released.status();
     if (!*released) {
+      // Its originals had to go before it could be drawn: erasure does not wait for statistics.
+      const bool lost = BucketOfCohort(cohort, policy_) <= holdings_.ring.destroyed_through();
+      if (cube == nullptr && lost) return holdings_.ring.DestroyCohortsThrough(cohort);
       if (cube == nullptr) return absl::InternalError("a cohort is to be released without a cube");
       Change change(holdings_, now);
       PutCube(*cube, EraseDayOfCohort(cohort, policy_), change.batch());
@@ -252,6 +264,9 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
     progress.set_stage(stored::v1::DayProgress::STAGE_ENDING);
     for (const auto& [day, counts] : holdings_.counts.Read()) {
       if (day > last) break;
+      // What reached the day in the very moment before its end has had no orders yet.
+      const OrderScope scope = holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll;
+      if (absl::Status s = IssueOrders(day, scope, change); !s.ok()) return s;
       ending.push_back({day, ValuesOf(counts)});
       LedgerEntry entry;
       entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
@@ -264,9 +279,7 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
     CrashPoint("sweep.before_ledger");
     if (absl::Status s = change.Commit(); !s.ok()) return s;
     CrashPoint("sweep.before_keys");
-    if (holdings_.ring.destroyed_through() < last) {
-      if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
-    }
+    if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
     vault_.ForgetDaysThrough(last);
     holdings_.gate.EndThrough(last);
     book_.ForgetDue(last);
@@ -319,7 +332,7 @@ absl::Status Engine::FinishDays(std::span<const DueDay> days, absl::Time now) {
     for (const auto& [day, mark] : holdings_.marks.Read()) {
       if (day != DueDay() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
     }
-    holdings_.marks.Clear(gone);
+    holdings_.marks.Clear(gone, now);
     for (const DueDay day : days) {
       LedgerEntry entry;
       entry.set_kind(LedgerEntry::KIND_DAY_PHYSICALLY_ERASED);
@@ -334,7 +347,7 @@ absl::Status Engine::FinishDays(std::span<const DueDay> days, absl::Time now) {
 absl::Status Engine::FinishScrub(const PurgeMarks::Marks& scrubbed, absl::Time now) {
   return Run([&] {
     Change change(holdings_, now);
-    holdings_.marks.Clear(scrubbed);
+    holdings_.marks.Clear(scrubbed, now);
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_PURGE_PHYSICALLY_ERASED);
     change.Enter(std::move(entry));
@@ -359,14 +372,33 @@ absl::Status Engine::EndCubes(DueDay last, uint64_t cohorts, absl::Time now) {
 absl::Duration Engine::OldestOverdue(absl::Time now) const {
   const auto counts = holdings_.counts.Read();
   absl::Duration oldest = absl::ZeroDuration();
-  if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy_.zone())) {
-    oldest = now - DueInstant(counts.begin()->first, policy_.zone());
+  // Days that the ledger has ended and whose keys are still there.
+  for (auto cursor = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix()); cursor->Valid(); cursor->Next()) {
+    const auto day = DecodeDayKey(cursor->key());
+    stored::v1::DayProgress progress;
+    if (!day.has_value() ||
+        !progress.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+      continue;
+    }
+    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || *day <= holdings_.ring.destroyed_through())
+      continue;
+    oldest = now - DueInstant(*day, policy_.zone());
+    break;
   }
-  auto cursor = holdings_.store.ScanPrefix(Family::kState, FilesEndPrefix());
-  if (!cursor->Valid()) return oldest;
-  const auto timer = DecodeFilesEndKey(cursor->key());
-  if (!timer.has_value()) return oldest;
-  return std::max(oldest, now - absl::FromUnixMicros(timer->instant_us));
+  if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy_.zone())) {
+    oldest = std::max(oldest, now - DueInstant(counts.begin()->first, policy_.zone()));
+  }
+  // Files whose end has come. Other timers that wait for the next run hold nothing that is due.
+  for (auto cursor = holdings_.store.ScanPrefix(Family::kState, FilesEndPrefix()); cursor->Valid(); cursor->Next()) {
+    const auto timer = DecodeFilesEndKey(cursor->key());
+    if (!timer.has_value() || timer->instant_us > absl::ToUnixMicros(now)) break;
+    auto row = holdings_.store.Get(Family::kState, LocatorKey(timer->pbx, timer->meeting));
+    const auto locator = row.ok() && row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
+    if (!locator.has_value() || locator->files_end_us != timer->instant_us) continue;
+    oldest = std::max(oldest, now - absl::FromUnixMicros(timer->instant_us));
+    break;
+  }
+  return oldest;
 }
 
 }  // namespace retention

@@ -51,11 +51,11 @@ class Engine {
   absl::StatusOr<uint64_t> DeregisterPbx(std::string_view pbx_id, absl::Time now);
 
   // Commands of the sweeper.
-  // Takes up writing again after a failure of storage. Does nothing if there was none.
+  // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
   absl::Status FinishEndings(absl::Time now);
   // See Recorder::Review.
-  absl::StatusOr<bool> ReviewMeeting(const FilesEnd& timer, absl::Time now);
+  absl::StatusOr<size_t> ReviewMeetings(std::span<const FilesEnd> timers, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status CloseDay(DueDay day, absl::Time now);
   // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
@@ -92,6 +92,9 @@ class Engine {
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
+  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's.
+  enum class OrderScope { kAllButFiles, kFiles, kAll };
+  absl::Status IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);

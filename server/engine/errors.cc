@@ -47,4 +47,8 @@ ErrorDetails DetailsOf(const absl::Status& status) {
   return details;
 }
 
+bool IsRefusal(const absl::Status& status) {
+  return (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) && !DetailsOf(status).reason.empty();
+}
+
 }  // namespace retention

@@ -30,6 +30,10 @@ absl::Status QueueFull(absl::Duration delay);
 // The details of `status`, as far as it carries any.
 ErrorDetails DetailsOf(const absl::Status& status);
 
+// Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND or INVALID_ARGUMENT with a
+// reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead of the store.
+bool IsRefusal(const absl::Status& status);
+
 }  // namespace retention
 
 #endif  // RETENTION_SERVER_ENGINE_ERRORS_H_

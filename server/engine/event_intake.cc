@@ -122,7 +122,8 @@ void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& c
 }
 
 bool ValidTime(const google::protobuf::Timestamp& time) {
-  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 && time.nanos() < 1000000000;
+  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 &&
+         time.nanos() < 1000000000;
 }
 
 template <typename Plan>
@@ -281,7 +282,8 @@ void CheckPayload(const v1::Event& event, Check& check) {
         return check.Fail("dial_in_assigned.dial_in_numbers", "at most 50");
       }
       for (int i = 0; i < dial_in.dial_in_numbers_size(); ++i) {
-        check.Length(absl::StrCat("dial_in_assigned.dial_in_numbers[", i, "]"), dial_in.dial_in_numbers(i), kMaxWordBytes);
+        check.Length(absl::StrCat("dial_in_assigned.dial_in_numbers[", i, "]"), dial_in.dial_in_numbers(i),
+                     kMaxWordBytes);
       }
       return;
     }
@@ -360,6 +362,15 @@ absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix
 }
 
 uint64_t FingerprintOf(std::string_view event_id) { return XXH3_64bits(event_id.data(), event_id.size()); }
+
+void RecordCommand::Reject(int index, v1::RejectionReason reason, std::string_view field,
+                           std::string_view description) {
+  v1::Rejection& rejection = *result.add_rejections();
+  rejection.set_index(static_cast<uint32_t>(index));
+  rejection.set_reason(reason);
+  rejection.set_field(std::string(field));
+  rejection.set_description(std::string(description));
+}
 
 absl::Status RecordCommand::Prepare(absl::Time now) {
   if (events->empty()) return InvalidField("events", "at least one event");

@@ -21,11 +21,11 @@ inline constexpr size_t kMaxIdentifierBytes = 128;
 inline constexpr size_t kMaxNameBytes = 256;
 inline constexpr size_t kMaxMeetingNameBytes = 512;
 inline constexpr size_t kMaxCommentBytes = 4096;
-inline constexpr size_t kMaxEmailBytes = 254;   // RFC 5321, 4.5.3.1.3
-inline constexpr size_t kMaxFqdnBytes = 253;    // RFC 1035, 2.3.4
+inline constexpr size_t kMaxEmailBytes = 254;  // RFC 5321, 4.5.3.1.3
+inline constexpr size_t kMaxFqdnBytes = 253;   // RFC 1035, 2.3.4
 inline constexpr size_t kMaxObjectRefBytes = 1024;
 inline constexpr size_t kMaxChatBytes = 4096;
-inline constexpr size_t kMaxWordBytes = 32;     // client kind, media site, numbers
+inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers
 inline constexpr size_t kMaxExtensionBytes = 16;
 inline constexpr size_t kMaxQuestionBytes = 1024;
 inline constexpr int kMaxPollOptions = 50;
@@ -66,6 +66,9 @@ struct RecordCommand {
   // Checks and fingerprints the events; done in the caller's thread so that the committer need not.
   // INVALID_ARGUMENT if the batch as a whole is over a limit.
   absl::Status Prepare(absl::Time now);
+
+  // Adds a rejection of event `index` to the result.
+  void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description);
 
   v1::RecordResult result;
   std::vector<uint64_t> fingerprints;                  // by event

@@ -34,8 +34,8 @@ OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meet
   return OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)};
 }
 
-absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx, const OwnerId& meeting,
-                                                          DueDay last_due) {
+absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
+                                                          const OwnerId& meeting, DueDay last_due) {
   auto row = view.Get(Family::kState, LocatorKey(pbx, meeting));
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;

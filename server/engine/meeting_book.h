@@ -49,8 +49,8 @@ struct Meeting {
 OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
 
 // The locator of a meeting, if it is held and its history is not due.
-absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx, const OwnerId& meeting,
-                                                          DueDay last_due);
+absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
+                                                          const OwnerId& meeting, DueDay last_due);
 // The course of a meeting, from its HISTORY rows under `day`. NOT_FOUND if a key is gone: the day ended meanwhile.
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting);
@@ -67,7 +67,8 @@ class MeetingBook {
   absl::StatusOr<Meeting*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
   absl::StatusOr<Meeting*> Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due);
 
-  // Lets the longest unused meetings go, once in a while. `grown_events`: how many events courses gained since the last call.
+  // Lets the longest unused meetings go, once in a while. `grown_events`: how many events courses gained since the last
+  // call.
   void Trim(size_t grown_events);
   void Forget(const PbxId& pbx, const OwnerId& meeting);
   void ForgetPbx(const PbxId& pbx);

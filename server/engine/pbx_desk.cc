@@ -140,7 +140,10 @@ absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<Held
   value.set_time_us(time_us);
   *value.mutable_pbx_extension() = extension;
   const Personal text(value.SerializeAsString());
-  if (held.has_value() && !held->removed) return change.Replace(key, text, 1);
+  if (held.has_value() && !held->removed) {
+    const bool same = held->extension.SerializeAsString() == extension.SerializeAsString();
+    return same ? change.Rewrite(key, text, 1) : change.Replace(key, text, 1);
+  }
   if (held.has_value()) change.RemoveMark(key);
   return change.File(key, text, 1);
 }

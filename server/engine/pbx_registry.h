@@ -46,10 +46,10 @@ class PbxRegistry {
 
  private:
   mutable std::shared_mutex mutex_;
-  std::map<std::string, PbxId, std::less<>> known_;                 // by external id; guarded by mutex_
-  absl::flat_hash_map<std::string, PbxId> index_;                   // the same, for the hot path; guarded by mutex_
-  absl::flat_hash_map<PbxId, std::string> names_;                   // guarded by mutex_
-  std::vector<PbxId> ending_;                                       // guarded by mutex_
+  std::map<std::string, PbxId, std::less<>> known_;  // by external id; guarded by mutex_
+  absl::flat_hash_map<std::string, PbxId> index_;    // the same, for the hot path; guarded by mutex_
+  absl::flat_hash_map<PbxId, std::string> names_;    // guarded by mutex_
+  std::vector<PbxId> ending_;                        // guarded by mutex_
 };
 
 }  // namespace retention

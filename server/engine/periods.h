@@ -1,8 +1,8 @@
 // Civil periods: BGB sections 187(1), 188(2), (3); Regulation (EEC, Euratom) 1182/71, article 3.
 //
-// The day of the starting point does not count. A period of N days ends with the N-th following day; a period of months ends
-// on the day of the same number or, where there is none, on that month's last day. Never seconds arithmetic: days of
-// daylight-saving changes have 23 or 25 hours. No shift off weekends or holidays: that would lengthen storage.
+// The day of the starting point does not count. A period of N days ends with the N-th following day; a period of months
+// ends on the day of the same number or, where there is none, on that month's last day. Never seconds arithmetic: days
+// of daylight-saving changes have 23 or 25 hours. No shift off weekends or holidays: that would lengthen storage.
 #ifndef RETENTION_SERVER_ENGINE_PERIODS_H_
 #define RETENTION_SERVER_ENGINE_PERIODS_H_
 

@@ -66,9 +66,9 @@ std::vector<v1::StartingPoint> StartingPointsOf(int category) {
 absl::Status CheckAction(const v1::DeletionRule& rule, const std::string& field) {
   const bool anonymised =
       rule.category() == v1::DATA_CATEGORY_HISTORY || rule.category() == v1::DATA_CATEGORY_MEETING_REPORT;
-  const v1::EndAction expected = anonymised                                            ? v1::END_ACTION_ANONYMISE
+  const v1::EndAction expected = anonymised                                        ? v1::END_ACTION_ANONYMISE
                                  : rule.category() == v1::DATA_CATEGORY_STATISTICS ? v1::END_ACTION_KEEP
-                                                                                       : v1::END_ACTION_ERASE;
+                                                                                   : v1::END_ACTION_ERASE;
   if (rule.action() == expected) return absl::OkStatus();
   return InvalidField(absl::StrCat(field, ".action"), absl::StrCat("must be ", v1::EndAction_Name(expected)));
 }
@@ -127,7 +127,8 @@ absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::strin
     const std::string at = absl::StrCat(field, "[", i, "]");
     if (names[i].empty() || names[i].size() > kMaxPublicName) return InvalidField(at, "1 to 32 characters");
     for (const char c : names[i]) {
-      if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-') return InvalidField(at, "only a-z, 0-9 and -");
+      if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-')
+        return InvalidField(at, "only a-z, 0-9 and -");
     }
     if (!seen.insert(names[i]).second) return InvalidField(at, "each name once; \"other\" is reserved");
   }
@@ -184,7 +185,8 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   }
   for (size_t category = 1; category < kCategories; ++category) {
     if (!seen[category]) {
-      return InvalidField("rules", absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
+      return InvalidField("rules",
+                          absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
     }
   }
   const v1::StatisticsPolicy& statistics = proto.statistics();
@@ -201,7 +203,8 @@ std::string Policy::Fingerprint() const {
   for (size_t category = 1; category < kCategories; ++category) {
     const DeletionRule& rule = rules_[category];
     absl::StrAppend(&text, "|", category, ",", rule.starting_point, ",", static_cast<int>(rule.period.unit), ",",
-                    rule.period.count, ",", rule.ends_with_pbx);
+                    rule.period.count, ",", rule.ends_with_pbx, ",", rule.erasure_order, ",",
+                    static_cast<int>(rule.anonymised_period.unit), ",", rule.anonymised_period.count);
   }
   std::string hash(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));

@@ -25,7 +25,12 @@ namespace retention {
 
 class PbxDesk;
 
-// Not thread-safe: belongs to the committer's thread.
+// What an event is in its meeting's course.
+CourseKind KindOf(v1::Event::PayloadCase payload);
+
+// Not thread-safe: belongs to the committer's thread. Its parts: recorder.cc takes events in, recorder_polls.cc polls;
+// recorder_cutting.cc cuts an event into what its meeting's course and its values keep; recorder_filing.cc files and
+// moves rows.
 class Recorder {
  public:
   Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk);
@@ -35,9 +40,10 @@ class Recorder {
   // as recorded; the holdings must be loaded anew, and the batches can be sent again.
   absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
 
-  // Files a meeting anew whose timer has come: its files end with its presumed end, and a meeting that still runs after
-  // its day is filed under its presumed end. True if files ended. REQUIRES: timer.instant_us is not after `now`.
-  absl::StatusOr<bool> Review(const FilesEnd& timer, absl::Time now);
+  // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
+  // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after
+  // `now`.
+  absl::StatusOr<size_t> Review(std::span<const FilesEnd> timers, absl::Time now);
 
   // Forgets what was not committed, and all that was cached.
   void Forget();
@@ -78,7 +84,9 @@ class Recorder {
   absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   // Who scheduled a meeting may become known after its PDFs were shared.
-  absl::Status RelabelPdfs(const Meeting& meeting, Word organizer, Change& change);
+  absl::Status RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change);
+  // Whether the extension that rows name so was there and has been removed.
+  absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change);
   absl::Status FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
   absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);

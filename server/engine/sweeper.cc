@@ -1,7 +1,9 @@
 #include "server/engine/sweeper.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -14,6 +16,8 @@ namespace {
 
 // Locators deleted per command: how long ingest may wait for one.
 constexpr size_t kLocatorsPerCommand = 5000;
+// Meetings reviewed per command, for the same reason.
+constexpr size_t kTimersPerCommand = 500;
 
 // Days whose end was begun and is not finished.
 absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay last) {
@@ -32,18 +36,22 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   SweepOutcome outcome;
-  if (!engine_.store().Health().ok()) {
-    if (absl::Status s = run_([&] { return engine_.Recover(); }); !s.ok()) return s;
-  }
+  if (absl::Status s = run_([&] { return engine_.Recover(); }); !s.ok()) return s;
+  // One part that fails (a row that does not parse, say) must not keep the others from erasing what is due.
+  absl::Status first;
+  const auto keep = [&first](absl::Status status) {
+    if (first.ok()) first = std::move(status);
+  };
   if (!engine_.registry().Ending().empty()) {
-    if (absl::Status s = run_([&] { return engine_.FinishEndings(now); }); !s.ok()) return s;
+    keep(run_([&] { return engine_.FinishEndings(now); }));
   }
-  if (absl::Status s = ReviewMeetings(now, outcome); !s.ok()) return s;
-  if (absl::Status s = CloseDays(now); !s.ok()) return s;
-  if (absl::Status s = ReleaseCohorts(now, outcome); !s.ok()) return s;
-  if (absl::Status s = EndDays(now, outcome); !s.ok()) return s;
-  if (absl::Status s = EndCubes(now); !s.ok()) return s;
-  if (absl::Status s = Scrub(now, scrub_now, outcome); !s.ok()) return s;
+  keep(ReviewMeetings(now, outcome));
+  keep(CloseDays(now));
+  keep(ReleaseCohorts(now, outcome));
+  keep(EndDays(now, outcome));
+  keep(EndCubes(now));
+  keep(Scrub(now, scrub_now, outcome));
+  if (!first.ok()) return first;
   return outcome;
 }
 
@@ -57,15 +65,15 @@ absl::Status Sweeper::ReviewMeetings(absl::Time now, SweepOutcome& outcome) {
     due.push_back(*timer);
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
-  for (const FilesEnd& timer : due) {
-    bool files_ended = false;
+  cursor.reset();
+  for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
+    const auto some = std::span<const FilesEnd>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
     absl::Status status = run_([&] {
-      auto reviewed = engine_.ReviewMeeting(timer, now);
-      if (reviewed.ok()) files_ended = *reviewed;
-      return reviewed.status();
+      auto ended = engine_.ReviewMeetings(some, now);
+      if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);
+      return ended.status();
     });
     if (!status.ok()) return status;
-    if (files_ended) ++outcome.meetings_presumed_ended;
   }
   return absl::OkStatus();
 }
@@ -94,7 +102,9 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, SweepOutcome& outcome) {
     auto released = IsReleased(*view, cohort, engine_.policy());
     if (!released.ok()) return released.status();
     std::optional<NoisyCube> cube;
-    if (!*released) {
+    // Erasure does not wait for statistics: after a failure the originals may be gone.
+    const bool lost = BucketOfCohort(cohort, engine_.policy()) <= engine_.ring().destroyed_through();
+    if (!*released && !lost) {
       auto built = BuildCohort(*view, engine_.vault(), engine_.policy(), cohort, engine_.random());
       if (!built.ok()) return built.status();
       cube = *std::move(built);
@@ -175,8 +185,14 @@ absl::Status Sweeper::EndCubes(absl::Time now) {
 }
 
 absl::Status Sweeper::Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome) {
-  const PurgeMarks::Marks marks = engine_.marks().Read();
-  if (marks.empty()) return absl::OkStatus();
+  if (engine_.marks().Read().empty()) return absl::OkStatus();
+  // Read between two commits: a mark must not count what is not yet in the store.
+  PurgeMarks::Marks marks;
+  absl::Status read = run_([&] {
+    marks = engine_.marks().Read();
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
   int64_t oldest_us = absl::ToUnixMicros(now);
   std::vector<DueDay> days;
   bool state = false;
@@ -189,7 +205,13 @@ absl::Status Sweeper::Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcom
     }
   }
   // Half of the bound is left for the scrub itself.
-  if (!scrub_now && now - absl::FromUnixMicros(oldest_us) < options_.purge_bound / 2) return absl::OkStatus();
+  const absl::Duration age = now - absl::FromUnixMicros(oldest_us);
+  if (!scrub_now && age < options_.purge_bound / 2) return absl::OkStatus();
+  // Not when a day is about to end, if it can wait: the day's keys come first.
+  const absl::TimeZone& zone = engine_.policy().zone();
+  const absl::Duration to_next_end = DueInstant(LastDueDay(now, zone).Next(), zone) - now;
+  const bool can_wait = age < options_.purge_bound * 3 / 4 && to_next_end < options_.purge_bound / 4;
+  if (!scrub_now && can_wait) return absl::OkStatus();
   if (absl::Status s = engine_.store().Scrub(days, state); !s.ok()) return s;
   outcome.scrubbed = true;
   return run_([&] { return engine_.FinishScrub(marks, now); });

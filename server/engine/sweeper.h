@@ -1,8 +1,9 @@
 // The sweeper: makes gone what is due, in the order that the promise needs.
 //
-// One run does all there is to do at one moment: finishes what a crash cut short, reviews meetings whose timer has come, closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and scrubs what was
-// purged. Every step is idempotent; a run that was cut short is finished by the next. A server that was down catches up here
-// before it serves.
+// One run does all there is to do at one moment: finishes what a crash cut short, reviews meetings whose timer has
+// come, closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and
+// scrubs what was purged. Every step is idempotent; a run that was cut short is finished by the next. A server that was
+// down catches up here before it serves.
 #ifndef RETENTION_SERVER_ENGINE_SWEEPER_H_
 #define RETENTION_SERVER_ENGINE_SWEEPER_H_
 

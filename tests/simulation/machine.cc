@@ -1,0 +1,88 @@
+#include "tests/simulation/machine.h"
+
+#include <utility>
+
+#include "storage/rocksdb_store.h"
+
+namespace retention::simulation {
+
+Machine::Machine(const std::filesystem::path& directory, Policy policy, uint64_t seed)
+    : directory_(directory), policy_(std::move(policy)), random_(seed * 2 + 1), ring_random_(seed * 2 + 2) {}
+
+Machine::~Machine() { Stop(); }
+
+absl::Status Machine::Start(absl::Time now) {
+  const std::string ring = (directory_ / "ring").string();
+  KeyRing::Options options;
+  options.random = [this](uint8_t* bytes, size_t size) { return ring_random_.Fill(bytes, size); };
+  options.on_step = [this](KeyRing::Step) { return OnRingStep(); };
+  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
+  if (!opened_ring.ok()) return opened_ring.status();
+  ring_ = *std::move(opened_ring);
+  auto opened_store =
+      OpenRocksDbStore((directory_ / "data").string(),
+                       {.block_cache_bytes = 8 << 20, .memtable_bytes = 8 << 20, .file_system = disk_.file_system()});
+  if (!opened_store.ok()) return opened_store.status();
+  store_ = *std::move(opened_store);
+  auto opened = Engine::Open(*store_, *ring_, random_, policy_, now);
+  if (!opened.ok()) return opened.status();
+  engine_ = *std::move(opened);
+  return absl::OkStatus();
+}
+
+void Machine::Stop() {
+  engine_.reset();
+  store_.reset();
+  ring_.reset();
+}
+
+absl::Status Machine::Restart(absl::Time now, bool power, uint64_t torn_bytes) {
+  Stop();
+  if (power) {
+    if (absl::Status status = disk_.LosePower(torn_bytes); !status.ok()) return status;
+  }
+  disk_.Restart();
+  ring_crash_at_ = UINT64_MAX;
+  ring_crashed_ = false;
+  ring_fail_from_ = UINT64_MAX;
+  return Start(now);
+}
+
+void Machine::FailFromRingStep(uint64_t nth, absl::Status failure) {
+  ring_fail_from_ = ring_steps_ + nth;
+  ring_failure_ = std::move(failure);
+}
+
+void Machine::Heal() {
+  disk_.Heal();
+  ring_fail_from_ = UINT64_MAX;
+}
+
+absl::Status Machine::OnRingStep() {
+  ++ring_steps_;
+  if (ring_steps_ >= ring_crash_at_ && !ring_crashed_) {
+    ring_crashed_ = true;
+    disk_.CrashAt(1);
+  }
+  if (ring_crashed_ || disk_.crashed()) return absl::UnavailableError("crashed");
+  if (ring_steps_ >= ring_fail_from_) return ring_failure_;
+  return absl::OkStatus();
+}
+
+v1::RecordResult Machine::Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status) {
+  const google::protobuf::RepeatedPtrField<v1::Event> batch(events.begin(), events.end());
+  RecordCommand command;
+  command.events = &batch;
+  status = command.Prepare(now);
+  if (!status.ok()) return {};
+  RecordCommand* const commands[] = {&command};
+  status = engine_->Record(commands, now);
+  return command.result;
+}
+
+absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub) {
+  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, {});
+  return sweeper.RunOnce(now, scrub);
+}
+
+}  // namespace retention::simulation

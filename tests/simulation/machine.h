@@ -1,0 +1,68 @@
+// The machine under test: store, key ring and engine on one disk, which can fail and lose power at any write.
+#ifndef RETENTION_TESTS_SIMULATION_MACHINE_H_
+#define RETENTION_TESTS_SIMULATION_MACHINE_H_
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+#include "server/engine/reader.h"
+#include "server/engine/sweeper.h"
+#include "tests/simulation/random.h"
+#include "tests/testing/fault_file_system.h"
+
+namespace retention::simulation {
+
+class Machine {
+ public:
+  // A fresh machine. REQUIRES: `policy_text` is valid.
+  Machine(const std::filesystem::path& directory, Policy policy, uint64_t seed);
+  ~Machine();
+
+  absl::Status Start(absl::Time now);
+  void Stop();
+
+  // The `nth` write of the store, or step of the ring, from now on is the last.
+  void CrashAtWrite(uint64_t nth) { disk_.CrashAt(nth); }
+  void CrashAtRingStep(uint64_t nth) { ring_crash_at_ = ring_steps_ + nth; }
+  bool crashed() const { return disk_.crashed() || ring_crashed_; }
+  // What is left after the process died, and the power with it if `power`.
+  absl::Status Restart(absl::Time now, bool power, uint64_t torn_bytes);
+
+  // From the `nth` write, or step of the ring, everything fails with `fault` until Heal.
+  void FailFromWrite(uint64_t nth, FaultFileSystem::Fault fault) { disk_.FailAfter(nth, fault); }
+  void FailFromRingStep(uint64_t nth, absl::Status failure);
+  void Heal();
+
+  v1::RecordResult Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status);
+  absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub);
+
+  Engine& engine() { return *engine_; }
+  bool running() const { return engine_ != nullptr; }
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  absl::Status OnRingStep();
+
+  const std::filesystem::path directory_;
+  const Policy policy_;
+  SeededRandom random_;
+  SeededRandom ring_random_;
+  FaultFileSystem disk_;
+  uint64_t ring_steps_ = 0;
+  uint64_t ring_crash_at_ = UINT64_MAX;
+  bool ring_crashed_ = false;
+  uint64_t ring_fail_from_ = UINT64_MAX;
+  absl::Status ring_failure_;
+  std::unique_ptr<KeyRing> ring_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace retention::simulation
+
+#endif  // RETENTION_TESTS_SIMULATION_MACHINE_H_

@@ -1,0 +1,187 @@
+// The oracle: what the rules say must be readable, and what must not, at every instant.
+//
+// Maps and naive folds over all events that were accepted, from the text of the rules and of the API, without a line of
+// the engine. Where the rules leave the machine a choice (a value that arrives in the lead window of its day, after the
+// day may have been closed), the oracle says "unsure": it may be there until it is due, and nobody may rely on it.
+#ifndef RETENTION_TESTS_SIMULATION_MODEL_H_
+#define RETENTION_TESTS_SIMULATION_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/event.pb.h"
+#include "retention/v1/event_service.pb.h"
+
+namespace retention::simulation {
+
+inline constexpr absl::Duration kLeadWindow = absl::Hours(1);
+
+// Whether something is there.
+enum class Held { kYes, kUnsure, kNo };
+
+// One planted value.
+struct PlantedValue {
+  v1::DataCategory category;
+  int64_t time_us = 0;
+  std::string owner;  // participant, or identifier of the object
+  std::string text;   // unlike any other value's
+  std::vector<std::string> numbers;
+  absl::CivilDay due;  // last day; not for files and PDFs
+  Held held = Held::kYes;
+  bool fresh = true;        // planted by the batch that is being recorded
+  bool always_past = true;  // it never had a future within this batch
+  bool was_past = false;    // at some point within this batch it had no future
+};
+
+// Something that was stored in the portal and is referred to here.
+struct PlantedObject {
+  v1::DataCategory category;
+  std::string pbx_id;
+  std::string ref;
+  friend auto operator<=>(const PlantedObject&, const PlantedObject&) = default;
+};
+
+struct ParticipantState {
+  int64_t first_join_us = 0;
+  int64_t total_us = 0;
+  uint32_t reconnections = 0;
+  bool present = false;
+};
+
+// What follows from a meeting's events at one instant.
+struct MeetingState {
+  std::optional<std::pair<int64_t, int64_t>> plan_us;
+  std::optional<int64_t> first_course_us;
+  std::optional<int64_t> start_us;
+  std::optional<int64_t> end_us;
+  std::string organizer;
+  bool protocolled = false;
+  bool known = false;
+  bool deleted = false;
+  std::vector<std::string> order;  // participants in order of first join
+  std::map<std::string, ParticipantState> participants;
+
+  absl::CivilDay PlannedDate() const;
+  absl::Time End() const;
+  // The day by which a meeting may be filed while it runs on the day on which it was to end: its presumed end lies
+  // later, and the values have not moved there before that day is over.
+  std::optional<absl::CivilDay> LikelyEndDay() const;
+  absl::CivilDay CollectionDay() const;
+};
+
+struct MeetingModel {
+  std::map<std::string, v1::Event> events;  // by event id
+  std::vector<PlantedValue> values;
+  absl::CivilDay history_due;
+  absl::Time files_end = absl::InfiniteFuture();
+  std::string organizer;  // survives the history, for its PDFs
+  bool stored = false;    // its history is held
+  bool lost = false;      // its history came to its day in a way that leaves the rest open
+
+  MeetingState At(absl::Time now) const;
+};
+
+struct PollModel {
+  v1::PollCreated created;
+  std::string meeting_id;
+  std::map<std::string, v1::PollAnswered> answers;  // by event id
+  std::string event_id;
+};
+
+struct PbxModel {
+  v1::PbxSynced data;
+  int64_t synced_us = 0;
+  std::map<std::string, std::pair<int64_t, v1::Extension>> extensions;  // by number, with the time they were named
+  std::map<std::string, int64_t> removed;                               // by number, when
+  std::map<std::string, MeetingModel> meetings;
+  std::map<std::string, PollModel> polls;
+  std::set<std::string> ended_polls;
+  std::set<std::string> ended_poll_events;
+};
+
+// What a batch must be answered with.
+struct Prediction {
+  // By index. UNSPECIFIED: a duplicate for a poll that has ended may be called either.
+  std::map<int, v1::RejectionReason> rejections;
+  uint32_t accepted = 0;
+  uint32_t duplicates = 0;
+  uint32_t past_due_min = 0;
+  uint32_t past_due_max = 0;
+};
+
+class Model {
+ public:
+  using Bucket = std::pair<absl::CivilDay, v1::DataCategory>;
+  // How many values a bucket must hold, and how many it may.
+  struct Range {
+    uint64_t min = 0;
+    uint64_t max = 0;
+    void Add(uint64_t values, bool sure) {
+      if (sure) min += values;
+      max += values;
+    }
+  };
+  // Values by bucket; categories PDF_SHARE, POLL and PBX_SYNC under NoDay().
+  using Buckets = std::map<Bucket, Range>;
+  static absl::CivilDay NoDay() { return absl::CivilDay::max(); }
+
+  // Time passes: what is due is gone.
+  void AdvanceTo(absl::Time now);
+
+  Prediction Record(const std::vector<v1::Event>& batch, absl::Time now);
+  // Number of extensions removed.
+  uint32_t SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us);
+  // Polls and PDFs that end; nullopt if there is no such extension.
+  std::optional<std::pair<uint32_t, uint32_t>> RemoveExtension(const std::string& pbx_id, const std::string& number,
+                                                               int64_t time_us);
+  bool Deregister(const std::string& pbx_id);
+
+  const std::map<std::string, PbxModel>& pbxs() const { return pbxs_; }
+  // Whether the engine must answer for this meeting.
+  static bool Visible(const MeetingModel& meeting, absl::Time now);
+  Buckets ExpectedValues() const;
+  // Buckets whose content the rules leave open.
+  const std::set<Bucket>& fuzzy() const { return fuzzy_; }
+  // Objects that are gone, so that their erasure must have been ordered.
+  const std::set<PlantedObject>& gone_objects() const { return gone_objects_; }
+  // Objects whose erasure must not have been ordered at `now`.
+  std::set<PlantedObject> LivingObjects(absl::Time now) const;
+  uint64_t pbxs_ended() const { return pbxs_ended_; }
+
+ private:
+  using Reason = v1::RejectionReason;
+  void SettleAll(std::set<std::pair<std::string, std::string>>& touched, absl::Time now, Prediction& prediction);
+  std::optional<Reason> Take(const v1::Event& event, absl::Time now, Prediction& prediction,
+                             std::set<std::pair<std::string, std::string>>& touched);
+  std::optional<Reason> TakeMeetingEvent(PbxModel& pbx, const v1::Event& event, absl::Time now, Prediction& prediction,
+                                         bool& touched);
+  std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
+                                      Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
+  void Plant(MeetingModel& meeting, const v1::Event& event);
+  void NotePast(MeetingModel& meeting, absl::Time now);
+  void Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time now, Prediction& prediction);
+  void Lose(MeetingModel& meeting);
+  static void EndPoll(PbxModel& pbx, std::map<std::string, PollModel>::iterator poll);
+  void EndValue(const std::string& pbx_id, PlantedValue& value);
+  uint32_t EndPdfs(const std::string& pbx_id, MeetingModel& meeting);
+  std::pair<uint32_t, uint32_t> EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number);
+  void Over(MeetingModel& meeting);
+
+  std::map<std::string, PbxModel> pbxs_;
+  Buckets orphaned_;  // HISTORY of PBXs that ended
+  std::set<Bucket> fuzzy_;
+  std::set<PlantedObject> gone_objects_;
+  uint64_t pbxs_ended_ = 0;
+};
+
+}  // namespace retention::simulation
+
+#endif  // RETENTION_TESTS_SIMULATION_MODEL_H_
