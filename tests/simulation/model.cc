@@ -70,13 +70,6 @@ void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
 }
 
 void Model::Over(MeetingModel& meeting) {
-  // Nobody reviews it any more: what was filed by its likely end stays so.
-  const auto likely = meeting.At(absl::InfinitePast()).LikelyEndDay();
-  for (const PlantedValue& value : meeting.values) {
-    if (!likely.has_value() || !RunsFromEnd(value.category)) continue;
-    fuzzy_.insert({value.due, value.category});
-    fuzzy_.insert({*likely + 7, value.category});
-  }
   // It ran for two months, and nobody is left to file its values anew: they end by the day of the end that was likely.
   const auto likely = meeting.At(absl::InfinitePast()).LikelyEndDay();
   for (PlantedValue& value : meeting.values) {
