@@ -114,398 +114,397 @@ Prediction Model::Record(const std::vector<v1::Event>& batch, absl::Time now) {
   AdvanceTo(now);
   Prediction prediction;
   std::set<std::pair<std::string, std::string>> touched;
-  const auto settle =
-      [&] {
-        SettleAll(touched, now, prediction);
-        return prediction;
-      }
-
-  void
-  Model::SettleAll(std::set<std::pair<std::string, std::string>> & touched, absl::Time now, Prediction & prediction) {
-    for (const auto& [pbx_id, meeting_id] : touched) {
-      PbxModel& pbx = pbxs_.at(pbx_id);
-      MeetingModel& meeting = pbx.meetings.at(meeting_id);
-      Settle(pbx_id, meeting, now, prediction);
-      if (!meeting.stored && meeting.values.empty()) pbx.meetings.erase(meeting_id);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (const auto reason = Take(batch[i], now, prediction, touched); reason.has_value()) {
+      prediction.rejections.emplace(static_cast<int>(i), *reason);
     }
-    touched.clear();
   }
+  SettleAll(touched, now, prediction);
+  return prediction;
+}
 
-  std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now, Prediction& prediction,
-                                           std::set<std::pair<std::string, std::string>>& touched) {
-    if (Us(event.time()) > absl::ToUnixMicros(now) + 5 * 60 * 1000000) return v1::REJECTION_REASON_FROM_FUTURE;
-    // Malformed events of the workload say so by their id.
-    if (event.event_id().rfind("malformed-", 0) == 0) return v1::REJECTION_REASON_INVALID_FIELD;
-    // What happens to a PBX happens after all that the batch said before.
-    if (OfPbx(event)) SettleAll(touched, now, prediction);
-    const auto found = pbxs_.find(event.pbx_id());
-    const int64_t time_us = Us(event.time());
-    if (event.has_pbx_synced()) {
-      const bool stale = found != pbxs_.end() && time_us < found->second.synced_us;
-      if (!stale) SyncPbx(event.pbx_id(), event.pbx_synced(), time_us);
-      ++(stale ? prediction.duplicates : prediction.accepted);
-      return std::nullopt;
-    }
-    if (found == pbxs_.end()) return v1::REJECTION_REASON_PBX_UNKNOWN;
-    PbxModel& pbx = found->second;
-    if (event.has_extension_synced()) {
-      const v1::Extension& extension = event.extension_synced().extension();
-      const auto held = pbx.extensions.find(extension.number());
-      const auto removed = pbx.removed.find(extension.number());
-      const bool stale = held != pbx.extensions.end()
-                             ? time_us < held->second.first
-                             : time_us < pbx.synced_us || (removed != pbx.removed.end() && time_us < removed->second);
-      if (!stale) pbx.extensions[extension.number()] = {time_us, extension};
-      ++(stale ? prediction.duplicates : prediction.accepted);
-      return std::nullopt;
-    }
-    if (event.has_extension_removed()) {
-      const std::string& number = event.extension_removed().number();
-      const auto held = pbx.extensions.find(number);
-      const bool stale = held == pbx.extensions.end() || time_us < held->second.first;
-      if (!stale) {
-        EndExtension(event.pbx_id(), pbx, number);
-        pbx.removed[number] = time_us;
-      }
-      ++(stale ? prediction.duplicates : prediction.accepted);
-      return std::nullopt;
-    }
-    if (OfPoll(event)) return TakePollEvent(event.pbx_id(), pbx, event, now, prediction, touched);
-    bool touches = false;
-    const auto reason = TakeMeetingEvent(pbx, event, now, prediction, touches);
-    if (touches) touched.insert({event.pbx_id(), event.meeting_id()});
-    return reason;
+void Model::SettleAll(std::set<std::pair<std::string, std::string>>& touched, absl::Time now, Prediction& prediction) {
+  for (const auto& [pbx_id, meeting_id] : touched) {
+    PbxModel& pbx = pbxs_.at(pbx_id);
+    MeetingModel& meeting = pbx.meetings.at(meeting_id);
+    Settle(pbx_id, meeting, now, prediction);
+    if (!meeting.stored && meeting.values.empty()) pbx.meetings.erase(meeting_id);
   }
+  touched.clear();
+}
 
-  std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel & pbx, const v1::Event& event, absl::Time now,
-                                                       Prediction& prediction, bool& touched) {
-    const auto found = pbx.meetings.find(event.meeting_id());
-    const bool known = found != pbx.meetings.end() && found->second.At(now).known;
-    if (found != pbx.meetings.end() && found->second.events.contains(event.event_id())) {
-      ++prediction.duplicates;
-      return std::nullopt;
-    }
-    if (known && found->second.At(now).deleted) return v1::REJECTION_REASON_MEETING_DELETED;
-    if (!known && event.has_meeting_deleted() && found != pbx.meetings.end()) {
-      // Its history is over; its PDFs live until it is deleted.
-      if (EndPdfs(event.pbx_id(), found->second) == 0) return v1::REJECTION_REASON_MEETING_UNKNOWN;
-      ++prediction.accepted;
-      return std::nullopt;
-    }
-    if (!known && !MakesKnown(event)) return v1::REJECTION_REASON_MEETING_UNKNOWN;
-    if (event.has_chat_message_sent() && !found->second.At(now).protocolled) {
-      return v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED;
-    }
-    const bool of_course = event.has_meeting_started() || event.has_meeting_ended() || event.has_participant_joined() ||
-                           event.has_participant_left() || event.has_participant_reconnected() ||
-                           event.has_media_quality_sampled();
-    if (of_course && now >= DueAfter(MonthsAfter(DayAtUs(Us(event.time())), 2))) {
-      // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
-      MeetingModel scratch;
-      Plant(scratch, event);
-      ++prediction.accepted;
-      prediction.past_due_min += static_cast<uint32_t>(1 + scratch.values.size());
-      prediction.past_due_max += static_cast<uint32_t>(1 + scratch.values.size());
-      return std::nullopt;
-    }
-    MeetingModel& meeting = pbx.meetings[event.meeting_id()];
-    meeting.events.emplace(event.event_id(), event);
-    Plant(meeting, event);
-    NotePast(meeting, now);
-    touched = true;
-    ++prediction.accepted;
+std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now, Prediction& prediction,
+                                         std::set<std::pair<std::string, std::string>>& touched) {
+  if (Us(event.time()) > absl::ToUnixMicros(now) + 5 * 60 * 1000000) return v1::REJECTION_REASON_FROM_FUTURE;
+  // Malformed events of the workload say so by their id.
+  if (event.event_id().rfind("malformed-", 0) == 0) return v1::REJECTION_REASON_INVALID_FIELD;
+  // What happens to a PBX happens after all that the batch said before.
+  if (OfPbx(event)) SettleAll(touched, now, prediction);
+  const auto found = pbxs_.find(event.pbx_id());
+  const int64_t time_us = Us(event.time());
+  if (event.has_pbx_synced()) {
+    const bool stale = found != pbxs_.end() && time_us < found->second.synced_us;
+    if (!stale) SyncPbx(event.pbx_id(), event.pbx_synced(), time_us);
+    ++(stale ? prediction.duplicates : prediction.accepted);
     return std::nullopt;
   }
-
-  std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event,
-                                                    absl::Time now, Prediction& prediction,
-                                                    std::set<std::pair<std::string, std::string>>& touched) {
-    const std::string& poll_id = event.has_poll_created()    ? event.poll_created().poll_id()
-                                 : event.has_poll_answered() ? event.poll_answered().poll_id()
-                                                             : event.poll_deleted().poll_id();
-    const auto found = pbx.polls.find(poll_id);
-    if (event.has_poll_deleted()) {
-      if (pbx.ended_polls.contains(poll_id)) {
-        ++prediction.duplicates;
-        return std::nullopt;
-      }
-      if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
-      EndPoll(pbx, found);
-      ++prediction.accepted;
-      return std::nullopt;
-    }
-    if (pbx.ended_poll_events.contains(event.event_id())) return v1::REJECTION_REASON_UNSPECIFIED;
-    if (pbx.ended_polls.contains(poll_id)) return v1::REJECTION_REASON_POLL_UNKNOWN;
-    if (event.has_poll_answered()) {
-      if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
-      const bool inserted = found->second.answers.emplace(event.event_id(), event.poll_answered()).second;
-      ++(inserted ? prediction.accepted : prediction.duplicates);
-      return std::nullopt;
-    }
-    if (found != pbx.polls.end()) {
-      ++prediction.duplicates;
-      return std::nullopt;
-    }
-    if (!pbx.extensions.contains(event.poll_created().owner_extension())) {
-      return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
-    }
-    if (!event.meeting_id().empty()) {
-      const auto meeting = pbx.meetings.find(event.meeting_id());
-      if (meeting == pbx.meetings.end() || !meeting->second.At(now).known || meeting->second.At(now).deleted) {
-        return v1::REJECTION_REASON_MEETING_UNKNOWN;
-      }
-      meeting->second.events.emplace(event.event_id(), event);
-      NotePast(meeting->second, now);
-      touched.insert({pbx_id, event.meeting_id()});
-    }
-    pbx.polls[poll_id] = {
-        .created = event.poll_created(), .meeting_id = event.meeting_id(), .event_id = event.event_id()};
-    ++prediction.accepted;
+  if (found == pbxs_.end()) return v1::REJECTION_REASON_PBX_UNKNOWN;
+  PbxModel& pbx = found->second;
+  if (event.has_extension_synced()) {
+    const v1::Extension& extension = event.extension_synced().extension();
+    const auto held = pbx.extensions.find(extension.number());
+    const auto removed = pbx.removed.find(extension.number());
+    const bool stale = held != pbx.extensions.end()
+                           ? time_us < held->second.first
+                           : time_us < pbx.synced_us || (removed != pbx.removed.end() && time_us < removed->second);
+    if (!stale) pbx.extensions[extension.number()] = {time_us, extension};
+    ++(stale ? prediction.duplicates : prediction.accepted);
     return std::nullopt;
   }
-
-  void Model::EndPoll(PbxModel & pbx, std::map<std::string, PollModel>::iterator poll) {
-    pbx.ended_polls.insert(poll->first);
-    pbx.ended_poll_events.insert(poll->second.event_id);
-    for (const auto& [event_id, answer] : poll->second.answers) pbx.ended_poll_events.insert(event_id);
-    pbx.polls.erase(poll);
-  }
-
-  void Model::Plant(MeetingModel & meeting, const v1::Event& event) {
-    const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
-      if (text.empty()) return;
-      meeting.values.push_back({.category = category, .time_us = Us(event.time()), .owner = owner, .text = text});
-    };
-    if (event.has_meeting_scheduled()) {
-      plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_scheduled().name());
-      plant(v1::DATA_CATEGORY_MEETING_COMMENT, "", event.meeting_scheduled().comment());
-      for (const v1::Invitee& invitee : event.meeting_scheduled().invitees()) {
-        plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-        plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
-      }
-    } else if (event.has_meeting_started()) {
-      plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_started().name());
-    } else if (event.has_participant_invited()) {
-      const v1::Invitee& invitee = event.participant_invited().invitee();
-      plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-      plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
-    } else if (event.has_participant_joined()) {
-      const v1::ParticipantJoined& joined = event.participant_joined();
-      plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, joined.participant_id(), joined.name());
-      plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, joined.participant_id(), joined.email());
-      plant(v1::DATA_CATEGORY_PARTICIPANT_IP, joined.participant_id(), joined.ip());
-    } else if (event.has_participant_reconnected()) {
-      plant(v1::DATA_CATEGORY_PARTICIPANT_IP, event.participant_reconnected().participant_id(),
-            event.participant_reconnected().ip());
-    } else if (event.has_recording_created()) {
-      plant(v1::DATA_CATEGORY_RECORDING, event.recording_created().recording_id(),
-            event.recording_created().object_ref());
-    } else if (event.has_file_shared()) {
-      plant(v1::DATA_CATEGORY_FILE_SHARE, event.file_shared().file_id(), event.file_shared().object_ref());
-    } else if (event.has_pdf_shared()) {
-      plant(v1::DATA_CATEGORY_PDF_SHARE, event.pdf_shared().pdf_id(), event.pdf_shared().object_ref());
-    } else if (event.has_chat_message_sent()) {
-      plant(v1::DATA_CATEGORY_CHAT_PROTOCOL, event.chat_message_sent().participant_id(),
-            event.chat_message_sent().text());
-    } else if (event.has_dial_in_assigned()) {
-      plant(v1::DATA_CATEGORY_DIAL_IN, "", event.dial_in_assigned().conference_number());
-      const auto& numbers = event.dial_in_assigned().dial_in_numbers();
-      meeting.values.back().numbers.assign(numbers.begin(), numbers.end());
-    }
-  }
-
-  // Events of one batch count as one moment, but nothing forbids to take them one by one: a value that would have ended
-  // in between is unsure.
-  void Model::NotePast(MeetingModel & meeting, absl::Time now) {
-    const MeetingState state = meeting.At(now);
-    for (PlantedValue& value : meeting.values) {
-      if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
-      const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.End();
-      const bool past = over || now >= DueAfter(LastDayOf(value, state));
-      value.was_past |= past || (state.deleted && value.fresh && EndsWithMeeting(value.category));
-      value.always_past &= past;
-    }
-  }
-
-  void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time now, Prediction& prediction) {
-    const MeetingState state = meeting.At(now);
-    const absl::CivilDay history_due = MonthsAfter(state.CollectionDay(), 2);
-    const auto prune = [&] {
-      std::erase_if(meeting.values, [](const auto& value) { return value.held == Held::kNo; });
-    };
-    if (now >= DueAfter(history_due) && !meeting.stored) {
-      // All of it is long over: nothing is kept, and the meeting stays unknown.
-      prediction.past_due_max += static_cast<uint32_t>(meeting.events.size() + meeting.values.size());
-      for (PlantedValue& value : meeting.values) {
-        if (!value.fresh) continue;
-        value.held = value.category == v1::DATA_CATEGORY_PDF_SHARE ? Held::kUnsure : Held::kNo;
-        fuzzy_.insert({value.due = NoDay(), value.category});
-      }
-      meeting.events.clear();
-      return prune();
-    }
-    const bool history_unsure = now >= DueAfter(history_due) - kLeadWindow;
-    const bool reborn_among_old_values =
-        !meeting.stored && std::any_of(meeting.values.begin(), meeting.values.end(), [](const PlantedValue& value) {
-          return !value.fresh && value.category != v1::DATA_CATEGORY_PDF_SHARE;
-        });
-    if (meeting.stored && history_unsure) fuzzy_.insert({meeting.history_due, v1::DATA_CATEGORY_HISTORY});
-    meeting.history_due = history_due;
-    meeting.stored = true;
-    meeting.organizer = state.organizer;
-    meeting.files_end = state.End();
-    const PbxModel& pbx = pbxs_[pbx_id];
-    const bool organizer_held = pbx.extensions.contains(state.organizer);
-    const bool organizer_removed = pbx.removed.contains(state.organizer) && !organizer_held;
-    const bool organizer_returned = pbx.removed.contains(state.organizer) && organizer_held;
-    for (PlantedValue& value : meeting.values) {
-      if (value.held == Held::kNo) continue;
-      const absl::CivilDay before = value.due;
-      const absl::CivilDay due = LastDayOf(value, state);
-      const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
-      const bool past = over || (due != NoDay() && now >= DueAfter(due));
-      const bool deleted = state.deleted && EndsWithMeeting(value.category);
-      const bool closing = due != NoDay() && now >= DueAfter(due) - kLeadWindow && (value.fresh || before != due);
-      value.due = due;
-      if (value.category == v1::DATA_CATEGORY_PDF_SHARE && organizer_removed) {
-        // The extension that scheduled the meeting has gone before.
-        if (value.fresh) ++prediction.past_due_max;
-        EndValue(pbx_id, value);
-      } else if (value.category == v1::DATA_CATEGORY_PDF_SHARE && value.fresh && organizer_returned) {
-        // It may have come in before or after the extension returned.
-        ++prediction.past_due_max;
-        value.held = Held::kUnsure;
-        fuzzy_.insert({due, value.category});
-      } else if (past || deleted) {
-        if (value.fresh) {
-          ++prediction.past_due_max;
-          if (past && value.always_past && !deleted) ++prediction.past_due_min;
-        }
-        EndValue(pbx_id, value);
-      } else if (closing || value.was_past) {
-        value.held = Held::kUnsure;
-        fuzzy_.insert({due, value.category});
-        if (!value.fresh) fuzzy_.insert({before, value.category});
-        if (value.fresh) ++prediction.past_due_max;
-      }
-      value.fresh = false;
-      value.was_past = false;
-    }
-    if (history_unsure || reborn_among_old_values) {
-      prediction.past_due_max += static_cast<uint32_t>(meeting.events.size());
-      Lose(meeting);
-    }
-    prune();
-  }
-
-  uint32_t Model::EndPdfs(const std::string& pbx_id, MeetingModel& meeting) {
-    uint32_t ended = 0;
-    for (PlantedValue& value : meeting.values) {
-      if (value.category != v1::DATA_CATEGORY_PDF_SHARE || value.held == Held::kNo) continue;
-      EndValue(pbx_id, value);
-      ++ended;
-    }
-    return ended;
-  }
-
-  std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, PbxModel& pbx,
-                                                    const std::string& number) {
-    std::pair<uint32_t, uint32_t> ended{0, 0};
-    pbx.extensions.erase(number);
-    for (auto poll = pbx.polls.begin(); poll != pbx.polls.end();) {
-      if (poll->second.created.owner_extension() != number) {
-        ++poll;
-        continue;
-      }
-      EndPoll(pbx, poll++);
-      ++ended.first;
-    }
-    for (auto& [id, meeting] : pbx.meetings) {
-      if (meeting.organizer == number) ended.second += EndPdfs(pbx_id, meeting);
-    }
-    return ended;
-  }
-
-  uint32_t Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us) {
-    PbxModel& pbx = pbxs_[pbx_id];
-    pbx.data = synced;
-    pbx.synced_us = time_us;
-    std::set<std::string> named;
-    for (const v1::Extension& extension : synced.extensions()) {
-      named.insert(extension.number());
-      const auto held = pbx.extensions.find(extension.number());
-      if (held != pbx.extensions.end() && held->second.first > time_us) continue;
-      const auto removed = pbx.removed.find(extension.number());
-      if (removed != pbx.removed.end() && removed->second > time_us) continue;
-      pbx.extensions[extension.number()] = {time_us, extension};
-    }
-    std::vector<std::string> missing;
-    for (const auto& [number, extension] : pbx.extensions) {
-      if (!named.contains(number) && extension.first <= time_us) missing.push_back(number);
-    }
-    for (const std::string& number : missing) {
-      EndExtension(pbx_id, pbx, number);
+  if (event.has_extension_removed()) {
+    const std::string& number = event.extension_removed().number();
+    const auto held = pbx.extensions.find(number);
+    const bool stale = held == pbx.extensions.end() || time_us < held->second.first;
+    if (!stale) {
+      EndExtension(event.pbx_id(), pbx, number);
       pbx.removed[number] = time_us;
     }
-    return static_cast<uint32_t>(missing.size());
+    ++(stale ? prediction.duplicates : prediction.accepted);
+    return std::nullopt;
   }
+  if (OfPoll(event)) return TakePollEvent(event.pbx_id(), pbx, event, now, prediction, touched);
+  bool touches = false;
+  const auto reason = TakeMeetingEvent(pbx, event, now, prediction, touches);
+  if (touches) touched.insert({event.pbx_id(), event.meeting_id()});
+  return reason;
+}
 
-  std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::string& pbx_id,
-                                                                      const std::string& number, int64_t time_us) {
-    const auto pbx = pbxs_.find(pbx_id);
-    if (pbx == pbxs_.end() || !pbx->second.extensions.contains(number)) return std::nullopt;
-    pbx->second.removed[number] = std::max(time_us, pbx->second.extensions.at(number).first);
-    return EndExtension(pbx_id, pbx->second, number);
+std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Event& event, absl::Time now,
+                                                     Prediction& prediction, bool& touched) {
+  const auto found = pbx.meetings.find(event.meeting_id());
+  const bool known = found != pbx.meetings.end() && found->second.At(now).known;
+  if (found != pbx.meetings.end() && found->second.events.contains(event.event_id())) {
+    ++prediction.duplicates;
+    return std::nullopt;
   }
+  if (known && found->second.At(now).deleted) return v1::REJECTION_REASON_MEETING_DELETED;
+  if (!known && event.has_meeting_deleted() && found != pbx.meetings.end()) {
+    // Its history is over; its PDFs live until it is deleted.
+    if (EndPdfs(event.pbx_id(), found->second) == 0) return v1::REJECTION_REASON_MEETING_UNKNOWN;
+    ++prediction.accepted;
+    return std::nullopt;
+  }
+  if (!known && !MakesKnown(event)) return v1::REJECTION_REASON_MEETING_UNKNOWN;
+  if (event.has_chat_message_sent() && !found->second.At(now).protocolled) {
+    return v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED;
+  }
+  const bool of_course = event.has_meeting_started() || event.has_meeting_ended() || event.has_participant_joined() ||
+                         event.has_participant_left() || event.has_participant_reconnected() ||
+                         event.has_media_quality_sampled();
+  if (of_course && now >= DueAfter(MonthsAfter(DayAtUs(Us(event.time())), 2))) {
+    // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
+    MeetingModel scratch;
+    Plant(scratch, event);
+    ++prediction.accepted;
+    prediction.past_due_min += static_cast<uint32_t>(1 + scratch.values.size());
+    prediction.past_due_max += static_cast<uint32_t>(1 + scratch.values.size());
+    return std::nullopt;
+  }
+  MeetingModel& meeting = pbx.meetings[event.meeting_id()];
+  meeting.events.emplace(event.event_id(), event);
+  Plant(meeting, event);
+  NotePast(meeting, now);
+  touched = true;
+  ++prediction.accepted;
+  return std::nullopt;
+}
 
-  bool Model::Deregister(const std::string& pbx_id) {
-    const auto pbx = pbxs_.find(pbx_id);
-    if (pbx == pbxs_.end()) return false;
-    for (auto& [id, meeting] : pbx->second.meetings) {
-      for (PlantedValue& value : meeting.values) EndValue(pbx_id, value);
-      if (meeting.stored) orphaned_[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), true);
+std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event,
+                                                  absl::Time now, Prediction& prediction,
+                                                  std::set<std::pair<std::string, std::string>>& touched) {
+  const std::string& poll_id = event.has_poll_created()    ? event.poll_created().poll_id()
+                               : event.has_poll_answered() ? event.poll_answered().poll_id()
+                                                           : event.poll_deleted().poll_id();
+  const auto found = pbx.polls.find(poll_id);
+  if (event.has_poll_deleted()) {
+    if (pbx.ended_polls.contains(poll_id)) {
+      ++prediction.duplicates;
+      return std::nullopt;
     }
-    pbxs_.erase(pbx);
-    ++pbxs_ended_;
-    return true;
+    if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
+    EndPoll(pbx, found);
+    ++prediction.accepted;
+    return std::nullopt;
   }
+  if (pbx.ended_poll_events.contains(event.event_id())) return v1::REJECTION_REASON_UNSPECIFIED;
+  if (pbx.ended_polls.contains(poll_id)) return v1::REJECTION_REASON_POLL_UNKNOWN;
+  if (event.has_poll_answered()) {
+    if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
+    const bool inserted = found->second.answers.emplace(event.event_id(), event.poll_answered()).second;
+    ++(inserted ? prediction.accepted : prediction.duplicates);
+    return std::nullopt;
+  }
+  if (found != pbx.polls.end()) {
+    ++prediction.duplicates;
+    return std::nullopt;
+  }
+  if (!pbx.extensions.contains(event.poll_created().owner_extension())) {
+    return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
+  }
+  if (!event.meeting_id().empty()) {
+    const auto meeting = pbx.meetings.find(event.meeting_id());
+    if (meeting == pbx.meetings.end() || !meeting->second.At(now).known || meeting->second.At(now).deleted) {
+      return v1::REJECTION_REASON_MEETING_UNKNOWN;
+    }
+    meeting->second.events.emplace(event.event_id(), event);
+    NotePast(meeting->second, now);
+    touched.insert({pbx_id, event.meeting_id()});
+  }
+  pbx.polls[poll_id] = {
+      .created = event.poll_created(), .meeting_id = event.meeting_id(), .event_id = event.event_id()};
+  ++prediction.accepted;
+  return std::nullopt;
+}
 
-  Model::Buckets Model::ExpectedValues() const {
-    Buckets buckets = orphaned_;
-    for (const auto& [pbx_id, pbx] : pbxs_) {
-      buckets[{NoDay(), v1::DATA_CATEGORY_PBX_SYNC}].Add(1 + pbx.extensions.size(), true);
-      for (const auto& [id, poll] : pbx.polls) {
-        buckets[{NoDay(), v1::DATA_CATEGORY_POLL}].Add(1 + poll.answers.size(), true);
+void Model::EndPoll(PbxModel& pbx, std::map<std::string, PollModel>::iterator poll) {
+  pbx.ended_polls.insert(poll->first);
+  pbx.ended_poll_events.insert(poll->second.event_id);
+  for (const auto& [event_id, answer] : poll->second.answers) pbx.ended_poll_events.insert(event_id);
+  pbx.polls.erase(poll);
+}
+
+void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
+  const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
+    if (text.empty()) return;
+    meeting.values.push_back({.category = category, .time_us = Us(event.time()), .owner = owner, .text = text});
+  };
+  if (event.has_meeting_scheduled()) {
+    plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_scheduled().name());
+    plant(v1::DATA_CATEGORY_MEETING_COMMENT, "", event.meeting_scheduled().comment());
+    for (const v1::Invitee& invitee : event.meeting_scheduled().invitees()) {
+      plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
+      plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
+    }
+  } else if (event.has_meeting_started()) {
+    plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_started().name());
+  } else if (event.has_participant_invited()) {
+    const v1::Invitee& invitee = event.participant_invited().invitee();
+    plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
+    plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
+  } else if (event.has_participant_joined()) {
+    const v1::ParticipantJoined& joined = event.participant_joined();
+    plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, joined.participant_id(), joined.name());
+    plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, joined.participant_id(), joined.email());
+    plant(v1::DATA_CATEGORY_PARTICIPANT_IP, joined.participant_id(), joined.ip());
+  } else if (event.has_participant_reconnected()) {
+    plant(v1::DATA_CATEGORY_PARTICIPANT_IP, event.participant_reconnected().participant_id(),
+          event.participant_reconnected().ip());
+  } else if (event.has_recording_created()) {
+    plant(v1::DATA_CATEGORY_RECORDING, event.recording_created().recording_id(),
+          event.recording_created().object_ref());
+  } else if (event.has_file_shared()) {
+    plant(v1::DATA_CATEGORY_FILE_SHARE, event.file_shared().file_id(), event.file_shared().object_ref());
+  } else if (event.has_pdf_shared()) {
+    plant(v1::DATA_CATEGORY_PDF_SHARE, event.pdf_shared().pdf_id(), event.pdf_shared().object_ref());
+  } else if (event.has_chat_message_sent()) {
+    plant(v1::DATA_CATEGORY_CHAT_PROTOCOL, event.chat_message_sent().participant_id(),
+          event.chat_message_sent().text());
+  } else if (event.has_dial_in_assigned()) {
+    plant(v1::DATA_CATEGORY_DIAL_IN, "", event.dial_in_assigned().conference_number());
+    const auto& numbers = event.dial_in_assigned().dial_in_numbers();
+    meeting.values.back().numbers.assign(numbers.begin(), numbers.end());
+  }
+}
+
+// Events of one batch count as one moment, but nothing forbids to take them one by one: a value that would have ended
+// in between is unsure.
+void Model::NotePast(MeetingModel& meeting, absl::Time now) {
+  const MeetingState state = meeting.At(now);
+  for (PlantedValue& value : meeting.values) {
+    if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.End();
+    const bool past = over || now >= DueAfter(LastDayOf(value, state));
+    value.was_past |= past || (state.deleted && value.fresh && EndsWithMeeting(value.category));
+    value.always_past &= past;
+  }
+}
+
+void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time now, Prediction& prediction) {
+  const MeetingState state = meeting.At(now);
+  const absl::CivilDay history_due = MonthsAfter(state.CollectionDay(), 2);
+  const auto prune = [&] { std::erase_if(meeting.values, [](const auto& value) { return value.held == Held::kNo; }); };
+  if (now >= DueAfter(history_due) && !meeting.stored) {
+    // All of it is long over: nothing is kept, and the meeting stays unknown.
+    prediction.past_due_max += static_cast<uint32_t>(meeting.events.size() + meeting.values.size());
+    for (PlantedValue& value : meeting.values) {
+      if (!value.fresh) continue;
+      value.held = value.category == v1::DATA_CATEGORY_PDF_SHARE ? Held::kUnsure : Held::kNo;
+      fuzzy_.insert({value.due = NoDay(), value.category});
+    }
+    meeting.events.clear();
+    return prune();
+  }
+  const bool history_unsure = now >= DueAfter(history_due) - kLeadWindow;
+  const bool reborn_among_old_values =
+      !meeting.stored && std::any_of(meeting.values.begin(), meeting.values.end(), [](const PlantedValue& value) {
+        return !value.fresh && value.category != v1::DATA_CATEGORY_PDF_SHARE;
+      });
+  if (meeting.stored && history_unsure) fuzzy_.insert({meeting.history_due, v1::DATA_CATEGORY_HISTORY});
+  meeting.history_due = history_due;
+  meeting.stored = true;
+  meeting.organizer = state.organizer;
+  meeting.files_end = state.End();
+  const PbxModel& pbx = pbxs_[pbx_id];
+  const bool organizer_held = pbx.extensions.contains(state.organizer);
+  const bool organizer_removed = pbx.removed.contains(state.organizer) && !organizer_held;
+  const bool organizer_returned = pbx.removed.contains(state.organizer) && organizer_held;
+  for (PlantedValue& value : meeting.values) {
+    if (value.held == Held::kNo) continue;
+    const absl::CivilDay before = value.due;
+    const absl::CivilDay due = LastDayOf(value, state);
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
+    const bool past = over || (due != NoDay() && now >= DueAfter(due));
+    const bool deleted = state.deleted && EndsWithMeeting(value.category);
+    const bool closing = due != NoDay() && now >= DueAfter(due) - kLeadWindow && (value.fresh || before != due);
+    value.due = due;
+    if (value.category == v1::DATA_CATEGORY_PDF_SHARE && organizer_removed) {
+      // The extension that scheduled the meeting has gone before.
+      if (value.fresh) ++prediction.past_due_max;
+      EndValue(pbx_id, value);
+    } else if (value.category == v1::DATA_CATEGORY_PDF_SHARE && value.fresh && organizer_returned) {
+      // It may have come in before or after the extension returned.
+      ++prediction.past_due_max;
+      value.held = Held::kUnsure;
+      fuzzy_.insert({due, value.category});
+    } else if (past || deleted) {
+      if (value.fresh) {
+        ++prediction.past_due_max;
+        if (past && value.always_past && !deleted) ++prediction.past_due_min;
       }
-      for (const auto& [id, meeting] : pbx.meetings) {
-        if (meeting.stored) {
-          buckets[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), !meeting.lost);
-        }
-        const auto likely = meeting.stored ? meeting.At(absl::InfinitePast()).LikelyEndDay() : std::nullopt;
-        for (const PlantedValue& value : meeting.values) {
-          if (value.held == Held::kNo) continue;
-          const bool early = likely.has_value() && RunsFromEnd(value.category) && *likely + 7 != value.due;
-          buckets[{value.due, value.category}].Add(1, value.held == Held::kYes && !early);
-          if (early) buckets[{*likely + 7, value.category}].Add(1, false);
-        }
+      EndValue(pbx_id, value);
+    } else if (closing || value.was_past) {
+      value.held = Held::kUnsure;
+      fuzzy_.insert({due, value.category});
+      if (!value.fresh) fuzzy_.insert({before, value.category});
+      if (value.fresh) ++prediction.past_due_max;
+    }
+    value.fresh = false;
+    value.was_past = false;
+  }
+  if (history_unsure || reborn_among_old_values) {
+    prediction.past_due_max += static_cast<uint32_t>(meeting.events.size());
+    Lose(meeting);
+  }
+  prune();
+}
+
+uint32_t Model::EndPdfs(const std::string& pbx_id, MeetingModel& meeting) {
+  uint32_t ended = 0;
+  for (PlantedValue& value : meeting.values) {
+    if (value.category != v1::DATA_CATEGORY_PDF_SHARE || value.held == Held::kNo) continue;
+    EndValue(pbx_id, value);
+    ++ended;
+  }
+  return ended;
+}
+
+std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number) {
+  std::pair<uint32_t, uint32_t> ended{0, 0};
+  pbx.extensions.erase(number);
+  for (auto poll = pbx.polls.begin(); poll != pbx.polls.end();) {
+    if (poll->second.created.owner_extension() != number) {
+      ++poll;
+      continue;
+    }
+    EndPoll(pbx, poll++);
+    ++ended.first;
+  }
+  for (auto& [id, meeting] : pbx.meetings) {
+    if (meeting.organizer == number) ended.second += EndPdfs(pbx_id, meeting);
+  }
+  return ended;
+}
+
+uint32_t Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us) {
+  PbxModel& pbx = pbxs_[pbx_id];
+  pbx.data = synced;
+  pbx.synced_us = time_us;
+  std::set<std::string> named;
+  for (const v1::Extension& extension : synced.extensions()) {
+    named.insert(extension.number());
+    const auto held = pbx.extensions.find(extension.number());
+    if (held != pbx.extensions.end() && held->second.first > time_us) continue;
+    const auto removed = pbx.removed.find(extension.number());
+    if (removed != pbx.removed.end() && removed->second > time_us) continue;
+    pbx.extensions[extension.number()] = {time_us, extension};
+  }
+  std::vector<std::string> missing;
+  for (const auto& [number, extension] : pbx.extensions) {
+    if (!named.contains(number) && extension.first <= time_us) missing.push_back(number);
+  }
+  for (const std::string& number : missing) {
+    EndExtension(pbx_id, pbx, number);
+    pbx.removed[number] = time_us;
+  }
+  return static_cast<uint32_t>(missing.size());
+}
+
+std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::string& pbx_id,
+                                                                    const std::string& number, int64_t time_us) {
+  const auto pbx = pbxs_.find(pbx_id);
+  if (pbx == pbxs_.end() || !pbx->second.extensions.contains(number)) return std::nullopt;
+  pbx->second.removed[number] = std::max(time_us, pbx->second.extensions.at(number).first);
+  return EndExtension(pbx_id, pbx->second, number);
+}
+
+bool Model::Deregister(const std::string& pbx_id) {
+  const auto pbx = pbxs_.find(pbx_id);
+  if (pbx == pbxs_.end()) return false;
+  for (auto& [id, meeting] : pbx->second.meetings) {
+    for (PlantedValue& value : meeting.values) EndValue(pbx_id, value);
+    if (meeting.stored) orphaned_[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), true);
+  }
+  pbxs_.erase(pbx);
+  ++pbxs_ended_;
+  return true;
+}
+
+Model::Buckets Model::ExpectedValues() const {
+  Buckets buckets = orphaned_;
+  for (const auto& [pbx_id, pbx] : pbxs_) {
+    buckets[{NoDay(), v1::DATA_CATEGORY_PBX_SYNC}].Add(1 + pbx.extensions.size(), true);
+    for (const auto& [id, poll] : pbx.polls) {
+      buckets[{NoDay(), v1::DATA_CATEGORY_POLL}].Add(1 + poll.answers.size(), true);
+    }
+    for (const auto& [id, meeting] : pbx.meetings) {
+      if (meeting.stored) {
+        buckets[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), !meeting.lost);
+      }
+      const auto likely = meeting.stored ? meeting.At(absl::InfinitePast()).LikelyEndDay() : std::nullopt;
+      for (const PlantedValue& value : meeting.values) {
+        if (value.held == Held::kNo) continue;
+        const bool early = likely.has_value() && RunsFromEnd(value.category) && *likely + 7 != value.due;
+        buckets[{value.due, value.category}].Add(1, value.held == Held::kYes && !early);
+        if (early) buckets[{*likely + 7, value.category}].Add(1, false);
       }
     }
-    return buckets;
   }
+  return buckets;
+}
 
-  std::set<PlantedObject> Model::LivingObjects(absl::Time now) const {
-    std::set<PlantedObject> living;
-    for (const auto& [pbx_id, pbx] : pbxs_) {
-      for (const auto& [id, meeting] : pbx.meetings) {
-        for (const PlantedValue& value : meeting.values) {
-          if (!IsObject(value.category) || value.held != Held::kYes || meeting.lost) continue;
-          // Orders go out in the lead window, so that the object is gone by its due instant.
-          if (value.due != NoDay() && now >= DueAfter(value.due) - kLeadWindow) continue;
-          living.insert({value.category, pbx_id, value.text});
-        }
+std::set<PlantedObject> Model::LivingObjects(absl::Time now) const {
+  std::set<PlantedObject> living;
+  for (const auto& [pbx_id, pbx] : pbxs_) {
+    for (const auto& [id, meeting] : pbx.meetings) {
+      for (const PlantedValue& value : meeting.values) {
+        if (!IsObject(value.category) || value.held != Held::kYes || meeting.lost) continue;
+        // Orders go out in the lead window, so that the object is gone by its due instant.
+        if (value.due != NoDay() && now >= DueAfter(value.due) - kLeadWindow) continue;
+        living.insert({value.category, pbx_id, value.text});
       }
     }
-    return living;
   }
+  return living;
+}
 
 }  // namespace retention::simulation
