@@ -120,7 +120,7 @@ bench_memory() {
   after_kill=$started_in
   stop_server TERM
   echo "# start after a stop $after_stop s, after kill -9 during ingest $after_kill s"
-  echo "bench start $(awk -v a="$after_stop" -v b="$after_kill" 'BEGIN { print a > b ? a : b }') s"
+  echo "bench start $(awk -v a="$after_stop" -v b="$after_kill" 'BEGIN { print (a > b ? a : b) }') s"
   rm -rf "$directory"
 }
 
