@@ -57,6 +57,10 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
     environment.err << "retentionctl: " << error.what() << "\nTry --help behind any command.\n";
     return kExitUsage;
   }
+  if (!environment.out.flush()) {
+    environment.err << "retentionctl: the output cannot be written\n";
+    return kExitFailed;
+  }
   return session.exit_code();
 }
 

@@ -98,7 +98,16 @@ end_week() {
 }
 
 # Occurrences of any identity in the files under the given places: the bytes, whatever the files are.
-search() { { grep -raoFf "$work/identities" "$@" || true; } | wc -l; }
+# grep's own failure is no "none found".
+search() {
+  local status=0
+  grep -raoFf "$work/identities" "$@" >"$work/found" || status=$?
+  if ((status > 1)); then
+    echo "demo: the search failed" >&2
+    return 1
+  fi
+  wc -l <"$work/found"
+}
 
 hits=0
 search_disk() {

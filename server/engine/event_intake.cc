@@ -81,7 +81,11 @@ void Check::Email(std::string_view field, std::string_view value) {
 
 void Check::Ip(std::string_view field, std::string_view value) {
   if (value.empty()) return;
-  const std::string text(value.substr(0, 64));
+  // inet_pton would read no further than a NUL.
+  if (value.size() >= INET6_ADDRSTRLEN || value.find('\0') != std::string_view::npos) {
+    return Fail(field, "not an IPv4 or IPv6 address");
+  }
+  const std::string text(value);
   uint8_t address[16];
   if (inet_pton(AF_INET, text.c_str(), address) != 1 && inet_pton(AF_INET6, text.c_str(), address) != 1) {
     Fail(field, "not an IPv4 or IPv6 address");
@@ -135,7 +139,9 @@ void CheckPlan(const Plan& plan, const v1::Event& event, const std::string& fiel
     return check.Fail(start, "at most 10 years from the event");
   }
   const auto& length = plan.planned_duration();
-  if (length.seconds() < 0 || length.nanos() < 0 || length.seconds() > absl::ToInt64Seconds(kMaxPlannedDuration)) {
+  const int64_t longest = absl::ToInt64Seconds(kMaxPlannedDuration);
+  const bool proper = length.seconds() >= 0 && length.nanos() >= 0 && length.nanos() < 1000000000;
+  if (!proper || length.seconds() > longest || (length.seconds() == longest && length.nanos() > 0)) {
     check.Fail(absl::StrCat(field, ".planned_duration"), "0 to 7 days");
   }
 }

@@ -33,10 +33,12 @@ absl::Status Explain(const char* part, const absl::Status& status) {
 
 absl::Status CheckOptions(const ServerOptions& options) {
   std::error_code error;
-  const fs::path data = fs::weakly_canonical(fs::absolute(options.data_directory, error), error);
+  fs::path data = fs::weakly_canonical(fs::absolute(options.data_directory, error), error);
   if (error) return absl::InvalidArgumentError("the data directory is not a path");
   const fs::path ring = fs::weakly_canonical(fs::absolute(options.key_ring_directory, error), error);
   if (error) return absl::InvalidArgumentError("the key ring's directory is not a path");
+  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
+  if (!data.has_filename()) data = data.parent_path();
   const auto [end, unused] = std::mismatch(data.begin(), data.end(), ring.begin(), ring.end());
   if (end != data.end()) return absl::OkStatus();
   return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
@@ -71,10 +73,16 @@ absl::Status Server::OpenStorage() {
   auto store = OpenRocksDbStore(options_.data_directory, options_.store);
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
+  auto format = store_->Get(Family::kState, FormatKey());
+  if (!format.ok()) return Explain("data directory", format.status());
   auto ring = KeyRing::Open(options_.key_ring_directory, {});
+  // A ring that has seen a day end belongs to a store: its volume is not mounted, say. To begin anew under it would
+  // destroy the keys of the cohorts that wait there.
+  if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay()) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "STORE_MISSING",
+                           "the key ring belongs to a store, but the data directory holds none");
+  }
   if (absl::IsNotFound(ring.status())) {
-    auto format = store_->Get(Family::kState, FormatKey());
-    if (!format.ok()) return Explain("data directory", format.status());
     if (format->has_value()) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
                              "the data directory holds a store, but there is no key ring: nothing could be read");
@@ -104,12 +112,17 @@ absl::Status Server::StartCommitter() {
     UpdateHealth();
   };
   committer_ = std::make_unique<Committer>(*engine_, clock_, std::move(committer));
-  sweep_loop_ =
-      std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
-                                  SweepLoop::Options{.lead_window = options_.lead_window,
-                                                     .purge_bound = options_.purge_bound,
-                                                     .interval = options_.sweep_interval,
-                                                     .on_run = [this](const absl::Status&) { UpdateHealth(); }});
+  sweep_loop_ = std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
+                                            SweepLoop::Options{.lead_window = options_.lead_window,
+                                                               .purge_bound = options_.purge_bound,
+                                                               .interval = options_.sweep_interval,
+                                                               .on_run = [this](const absl::Status& status) {
+                                                                 {
+                                                                   std::lock_guard lock(health_mutex_);
+                                                                   sweeps_ = status;
+                                                                 }
+                                                                 UpdateHealth();
+                                                               }});
   // Catches up on what fell due while no server ran.
   return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
 }
@@ -160,12 +173,13 @@ void Server::UpdateHealth() {
   if (!reachable_ || shut_down_) return;
   absl::Status health = committer_->health();
   if (health.ok()) health = store_->Health();
+  if (health.ok()) health = sweeps_;
   if (health.ok() == serving_) return;
   serving_ = health.ok();
   if (serving_) {
-    Log(Severity::kInfo, "the store takes writes again");
+    Log(Severity::kInfo, "writes and sweeps succeed again");
   } else {
-    Log(Severity::kError, "the store takes no writes", {{"status", DescribeStatus(health)}});
+    Log(Severity::kError, "writes or sweeps fail", {{"status", DescribeStatus(health)}});
   }
   endpoint_->SetServing(serving_);
 }
@@ -180,6 +194,8 @@ void Server::Shutdown(absl::Duration grace) {
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();
+  // Commands of streams that broke off may still be queued, and refer to what goes before the committer.
+  if (committer_ != nullptr) committer_->Run([] { return absl::OkStatus(); }).IgnoreError();
 }
 
 }  // namespace retention

@@ -92,6 +92,7 @@ class Server {
   std::mutex health_mutex_;
   bool shut_down_ = false;  // guarded by health_mutex_
   bool reachable_ = false;  // guarded by health_mutex_; endpoint_ is there to be told
+  absl::Status sweeps_;     // guarded by health_mutex_; what became of the last sweep
   bool serving_ = true;     // guarded by health_mutex_; what health says
 };
 

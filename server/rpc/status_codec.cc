@@ -47,8 +47,11 @@ std::string DescriptionOf(const absl::Status& status, const std::string& field) 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const ErrorDetails details = DetailsOf(status);
+  // A full disk is a storage that fails: worth another try, unlike a request that asks for too much.
+  const bool disk_full = absl::IsResourceExhausted(status) && details.reason.empty();
+  const absl::StatusCode code = disk_full ? absl::StatusCode::kUnavailable : status.code();
   google::rpc::Status rich;
-  rich.set_code(static_cast<int>(status.code()));
+  rich.set_code(static_cast<int>(code));
   rich.set_message(std::string(status.message()));
   google::rpc::ErrorInfo info;
   info.set_domain(kDomain);
@@ -69,7 +72,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     rich.add_details()->PackFrom(retry);
   }
   // Both enumerations are google.rpc.Code.
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), rich.message(), rich.SerializeAsString());
+  return grpc::Status(static_cast<grpc::StatusCode>(code), rich.message(), rich.SerializeAsString());
 }
 
 }  // namespace retention

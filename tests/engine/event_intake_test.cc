@@ -22,7 +22,9 @@ v1::Event Join(const std::function<void(v1::Event&)>& edit) {
   return event;
 }
 
-TEST(EventIntake, AcceptsWhatIsWhole) { EXPECT_EQ(Rejected(Join([](v1::Event&) {})), "accepted"); }
+TEST(EventIntake, AcceptsWhatIsWhole) {
+  EXPECT_EQ(Rejected(Join([](v1::Event&) {})), "accepted");
+}
 
 TEST(EventIntake, NamesTheFieldAtFault) {
   EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.clear_event_id(); })), "event_id");
@@ -49,7 +51,8 @@ TEST(EventIntake, FutureIsFiveMinutesToTheMicrosecond) {
 
 TEST(EventIntake, EmailAddresses) {
   for (const char* good : {"a@b", "ada.lovelace+x@mail.example.org", "\xC3\xA4@example.org"}) {
-    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_email(good); })), "accepted") << good;
+    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_email(good); })), "accepted")
+        << good;
   }
   for (const char* bad : {"ada", "@example.org", "ada@", "a@b@c", "a b@example.org", "ada@.org", "ada@a..b", "a\n@b"}) {
     EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_email(bad); })),
@@ -69,6 +72,19 @@ TEST(EventIntake, IpAddresses) {
   }
 }
 
+TEST(EventIntake, NothingHidesBehindANulInAnAddress) {
+  const std::string hidden("192.0.2.1\0anything at all", 24);
+  EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_ip(hidden); })),
+            "participant_joined.ip");
+}
+
+TEST(EventIntake, PlannedLengthIsBoundedToTheNanosecond) {
+  v1::Event event = Scheduled("m", "e", kNow, kNow + absl::Hours(1), absl::Hours(7 * 24));
+  EXPECT_EQ(Rejected(event), "accepted");
+  event.mutable_meeting_scheduled()->mutable_planned_duration()->set_nanos(1);
+  EXPECT_EQ(Rejected(event), "meeting_scheduled.planned_duration");
+}
+
 TEST(EventIntake, HostNames) {
   const auto rejected = [](const std::string& fqdn) {
     v1::PbxSynced synced;
@@ -76,7 +92,8 @@ TEST(EventIntake, HostNames) {
     synced.mutable_profile()->set_fqdn(fqdn);
     return DetailsOf(CheckPbxSynced(synced, "")).field;
   };
-  for (const char* good : {"pbx.example.org", "a", "1.example", "x-1.example.org"}) EXPECT_EQ(rejected(good), "") << good;
+  for (const char* good : {"pbx.example.org", "a", "1.example", "x-1.example.org"})
+    EXPECT_EQ(rejected(good), "") << good;
   const std::string long_label(64, 'a');
   for (const std::string& bad : {std::string("-a.example"), std::string("a-.example"), std::string("a..b"),
                                  std::string("a."), std::string("a b"), std::string("\xC3\xA4.de"), long_label}) {
