@@ -12,25 +12,26 @@ namespace retention {
 namespace {
 
 // One BatchRecordEvents call, from its bytes to its answer. Deletes itself.
-class BatchCall final : public grpc::ServerUnaryReactor {
+//
+// gRPC's own reactor ends the call: after Finish from the committer's thread, one of ours would cost a change of
+// threads for no more than its deletion.
+class BatchCall {
  public:
-  explicit BatchCall(const Backend& backend) : backend_(backend) {}
+  BatchCall(const Backend& backend, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response)
+      : backend_(backend), reactor_(reactor), response_(response) {}
 
-  void Begin(const grpc::ByteBuffer& request, grpc::ByteBuffer* response) {
-    if (absl::Status status = Enqueue(request, response); !status.ok()) Finish(ToGrpcStatus(status));
+  void Begin(const grpc::ByteBuffer& request) {
+    if (absl::Status status = Enqueue(request); !status.ok()) End(status);
   }
 
-  void OnDone() override { delete this; }
-
  private:
-  absl::Status Enqueue(const grpc::ByteBuffer& bytes, grpc::ByteBuffer* response) {
+  absl::Status Enqueue(const grpc::ByteBuffer& bytes) {
     const size_t size = bytes.Length();
     if (size > kMaxBatchBytes) return InvalidField("events", "at most 4 MiB together");
     auto* request = google::protobuf::Arena::CreateMessage<v1::BatchRecordEventsRequest>(&arena_);
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
     command_.events = &request->events();
     if (absl::Status status = command_.Prepare(backend_.committer.Now()); !status.ok()) return status;
-    response_ = response;
     command_.done = [this](const absl::Status& status) { Reply(status); };
     return backend_.committer.Submit(&command_, size);
   }
@@ -42,17 +43,23 @@ class BatchCall final : public grpc::ServerUnaryReactor {
       response->mutable_result()->Swap(&command_.result);
       *response_ = SerializeMessage(*response);
     }
-    Finish(ToGrpcStatus(status));
+    End(status);
+  }
+
+  void End(const absl::Status& status) {
+    reactor_->Finish(ToGrpcStatus(status));
+    delete this;
   }
 
   // Holds a batch of one or a few events without asking the heap.
   static constexpr size_t kFirstBlockBytes = 2048;
 
   const Backend& backend_;
+  grpc::ServerUnaryReactor* const reactor_;
+  grpc::ByteBuffer* const response_;
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, sizeof(first_block_)};
   RecordCommand command_;
-  grpc::ByteBuffer* response_ = nullptr;
 };
 
 }  // namespace
@@ -62,11 +69,11 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EventService::Recor
   return RecordStream::Open(backend_, streams_);
 }
 
-grpc::ServerUnaryReactor* EventService::BatchRecordEvents(grpc::CallbackServerContext* /*context*/,
+grpc::ServerUnaryReactor* EventService::BatchRecordEvents(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  auto* call = new BatchCall(backend_);
-  call->Begin(*request, response);
-  return call;
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  (new BatchCall(backend_, reactor, response))->Begin(*request);
+  return reactor;
 }
 
 }  // namespace retention
