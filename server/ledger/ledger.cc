@@ -72,15 +72,15 @@ void Ledger::Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch)
   batch.Put(Family::kLedger, LedgerKey(next_++), Serialized(entry));
 }
 
-absl::Status VerifyLedger(const StoreView& store,
-                          const std::function<void(const stored::v1::LedgerEntry&)>& visit) {
+absl::Status VerifyLedger(const StoreView& store, const std::function<void(const stored::v1::LedgerEntry&)>& visit) {
   std::string head(SHA256_DIGEST_LENGTH, '\0');
   uint64_t sequence = 1;
   auto cursor = store.Scan(Family::kLedger, LedgerKey(0), "");
   for (; cursor->Valid(); cursor->Next(), ++sequence) {
     stored::v1::LedgerEntry entry;
     if (!entry.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size())) ||
-        entry.sequence() != sequence || cursor->key() != LedgerKey(sequence) || entry.hash() != ChainHash(head, entry)) {
+        entry.sequence() != sequence || cursor->key() != LedgerKey(sequence) ||
+        entry.hash() != ChainHash(head, entry)) {
       return absl::DataLossError(absl::StrCat("the ledger is broken at entry ", sequence));
     }
     head = entry.hash();

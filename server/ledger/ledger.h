@@ -1,7 +1,7 @@
 // The ledger: nothing ends without an entry in it.
 //
-// Append-only and hash-chained: each entry carries SHA-256(hash of the entry before | this entry without its hash). Entries hold
-// counts, categories, policy version, reason and opaque ids, never personal data.
+// Append-only and hash-chained: each entry carries SHA-256(hash of the entry before | this entry without its hash).
+// Entries hold counts, categories, policy version, reason and opaque ids, never personal data.
 #ifndef RETENTION_SERVER_LEDGER_LEDGER_H_
 #define RETENTION_SERVER_LEDGER_LEDGER_H_
 
@@ -24,8 +24,8 @@ class Ledger {
   // Reads the end of the chain. DATA_LOSS if the last entry does not parse.
   static absl::StatusOr<Ledger> Open(const StoreView& store);
 
-  // Adds `entry` to `batch`, filling in sequence, time and hash. The chain goes on once the batch is committed; if it is
-  // not, the ledger must be opened anew.
+  // Adds `entry` to `batch`, filling in sequence, time and hash. The chain goes on once the batch is committed; if it
+  // is not, the ledger must be opened anew.
   void Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch);
 
   uint64_t size() const { return next_ - 1; }
@@ -36,10 +36,9 @@ class Ledger {
   std::string head_ = std::string(32, '\0');
 };
 
-// Walks the whole chain in order. DATA_LOSS naming the sequence of the first entry that is missing, malformed or does not
-// follow from the one before.
-absl::Status VerifyLedger(const StoreView& store,
-                          const std::function<void(const stored::v1::LedgerEntry&)>& visit);
+// Walks the whole chain in order. DATA_LOSS naming the sequence of the first entry that is missing, malformed or does
+// not follow from the one before.
+absl::Status VerifyLedger(const StoreView& store, const std::function<void(const stored::v1::LedgerEntry&)>& visit);
 
 }  // namespace retention
 

@@ -61,10 +61,12 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   Committer committer(harness.engine(), clock, {});
   std::promise<void> release;
   std::thread blocker([&] {
-    EXPECT_TRUE(committer.Run([&] {
-      release.get_future().wait();
-      return absl::OkStatus();
-    }).ok());
+    EXPECT_TRUE(committer
+                    .Run([&] {
+                      release.get_future().wait();
+                      return absl::OkStatus();
+                    })
+                    .ok());
   });
   Batch1 large(Joined("m", "a", kMonday, "p"));
   Batch1 refused(Joined("m", "b", kMonday, "p"));

@@ -42,7 +42,8 @@ TEST(Engine, AllIsReadBackAfterARestart) {
   Harness harness(kMonday);
   harness.SyncPbx();
   harness.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)),
-                  Joined("m", "j", kMonday, "p", "Ada", "ada@example.org", "192.0.2.1"), File("m", "f", kMonday, "ref")});
+                  Joined("m", "j", kMonday, "p", "Ada", "ada@example.org", "192.0.2.1"),
+                  File("m", "f", kMonday, "ref")});
   const auto before = harness.Get("m");
   ASSERT_TRUE(harness.Reopen().ok());
   EXPECT_EQ(harness.Get("m")->SerializeAsString(), before->SerializeAsString());
@@ -54,7 +55,8 @@ TEST(Engine, ListsMeetingsByPages) {
   Harness harness(kMonday);
   harness.SyncPbx();
   for (int i = 0; i < 7; ++i) {
-    harness.Record(Scheduled("m" + std::to_string(i), "s", kMonday, kMonday, absl::Hours(1), i % 2 == 0 ? "100" : "101"));
+    harness.Record(
+        Scheduled("m" + std::to_string(i), "s", kMonday, kMonday, absl::Hours(1), i % 2 == 0 ? "100" : "101"));
   }
   v1::ListMeetingsRequest request;
   request.set_pbx_id("pbx");

@@ -22,9 +22,8 @@ std::string Day(DueDay day) { return absl::FormatCivilTime(day.civil()); }
 
 TEST(Filing, PlannedMeetingIsPresumedToEndAsPlanned) {
   const Policy policy = DefaultPolicy();
-  const Filing filing =
-      FileMeeting(Planned("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kNow);
-  EXPECT_EQ(Day(filing.days[kParticipantName]), "2026-03-09");   // planned date + 7
+  const Filing filing = FileMeeting(Planned("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kNow);
+  EXPECT_EQ(Day(filing.days[kParticipantName]), "2026-03-09");  // planned date + 7
   EXPECT_EQ(Day(filing.days[kMeetingComment]), "2026-03-09");
   EXPECT_EQ(Day(filing.days[kParticipantEmail]), "2026-03-10");  // presumed end + 7
   EXPECT_EQ(Day(filing.days[kHistory]), "2026-05-02");
@@ -43,7 +42,8 @@ TEST(Filing, StartOnALaterDayMovesThePlannedDate) {
   facts.start_us = facts.first_course_us = Us("2026-03-04T10:00:00+01:00");
   EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kMeetingName]), "2026-03-11");
   facts.start_us = facts.first_course_us = Us("2026-03-01T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kMeetingName]), "2026-03-09") << "an earlier start does not";
+  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kMeetingName]), "2026-03-09")
+      << "an earlier start does not";
 }
 
 TEST(Filing, RunningMeetingIsPresumedToEnd24HoursAfterTheLaterOfPlannedEndAndStart) {

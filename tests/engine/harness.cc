@@ -203,7 +203,8 @@ void Harness::SyncPbx(absl::string_view pbx_id, std::vector<std::string> extensi
 }
 
 SweepOutcome Harness::Sweep(bool scrub) {
-  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, sweeper_options_);
+  Sweeper sweeper(
+      *engine_, [](std::function<absl::Status()> task) { return task(); }, sweeper_options_);
   auto outcome = sweeper.RunOnce(now, scrub);
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return outcome.ok() ? *outcome : SweepOutcome{};

@@ -30,7 +30,8 @@ TEST(Ledger, ChainGoesOnAfterReopening) {
   Append(harness.store(), 3);
   Append(harness.store(), 6);
   uint64_t seen = 0;
-  ASSERT_TRUE(VerifyLedger(harness.store(), [&](const LedgerEntry& entry) { EXPECT_EQ(entry.sequence(), ++seen); }).ok());
+  ASSERT_TRUE(
+      VerifyLedger(harness.store(), [&](const LedgerEntry& entry) { EXPECT_EQ(entry.sequence(), ++seen); }).ok());
   EXPECT_EQ(seen, before + 9);
 }
 

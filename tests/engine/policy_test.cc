@@ -39,7 +39,8 @@ TEST(Policy, RefusesACategoryWithoutRule) {
 }
 
 TEST(Policy, RefusesTwoRulesForACategory) {
-  EXPECT_EQ(Refused([](v1::Policy& p) { *p.add_rules() = p.rules(0); }), "rules[16] (DATA_CATEGORY_RECORDING).category");
+  EXPECT_EQ(Refused([](v1::Policy& p) { *p.add_rules() = p.rules(0); }),
+            "rules[16] (DATA_CATEGORY_RECORDING).category");
 }
 
 TEST(Policy, NamesTheFieldAtFault) {
@@ -76,8 +77,9 @@ TEST(Policy, CorruptTextNamesThePlace) {
 }
 
 TEST(Policy, NamesMayRunFromTheDayOfScheduling) {
-  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(2)->set_starting_point(v1::STARTING_POINT_MEETING_SCHEDULED_ON); }),
-            "accepted");
+  EXPECT_EQ(
+      Refused([](v1::Policy& p) { p.mutable_rules(2)->set_starting_point(v1::STARTING_POINT_MEETING_SCHEDULED_ON); }),
+      "accepted");
 }
 
 TEST(Policy, FingerprintFollowsWhatDecidesDueDays) {

@@ -31,7 +31,8 @@ TEST_F(RecorderTest, EveryValueIsFiledUnderItsDay) {
 TEST_F(RecorderTest, ADuplicateChangesNothingInAnyPath) {
   const std::vector<v1::Event> events = {Scheduled("m", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1)),
                                          Joined("m", "j", kMonday, "p", "Ada", "ada@example.org", "192.0.2.1"),
-                                         Recording("m", "r", kMonday, "bucket/rec"), Pdf("m", "d", kMonday, "bucket/pdf")};
+                                         Recording("m", "r", kMonday, "bucket/rec"),
+                                         Pdf("m", "d", kMonday, "bucket/pdf")};
   EXPECT_EQ(harness_.Record(events).accepted(), 4u);
   const auto before = harness_.engine().counts().TotalRows();
   v1::RecordResult result = harness_.Record(events);
@@ -78,8 +79,8 @@ TEST_F(RecorderTest, TrueEndReplacesThePresumption) {
 }
 
 TEST_F(RecorderTest, FilesGoWithTheLastParticipantAndAnOrderIsIssued) {
-  harness_.Record({Joined("m", "j1", kMonday, "a"), Joined("m", "j2", kMonday, "b"),
-                   File("m", "f", kMonday, "bucket/file")});
+  harness_.Record(
+      {Joined("m", "j1", kMonday, "a"), Joined("m", "j2", kMonday, "b"), File("m", "f", kMonday, "bucket/file")});
   EXPECT_EQ(harness_.Values(kFileShare), 1u);
   ASSERT_EQ(harness_.Get("m")->files_size(), 1);
   EXPECT_EQ(harness_.Get("m")->files(0).display_name().size(), 16u) << "a random name";
@@ -103,8 +104,8 @@ TEST_F(RecorderTest, AFileThatArrivesAfterItsMeetingIsNotStoredButOrderedAway) {
 
 TEST_F(RecorderTest, LateValuesAreCountedAndNotStored) {
   harness_.now = kMonday + absl::Hours(24 * 10);
-  const v1::RecordResult result =
-      harness_.Record({Joined("m", "j", kMonday, "a", "Ada", "ada@example.org", "192.0.2.1"), Left("m", "l", kMonday, "a")});
+  const v1::RecordResult result = harness_.Record(
+      {Joined("m", "j", kMonday, "a", "Ada", "ada@example.org", "192.0.2.1"), Left("m", "l", kMonday, "a")});
   EXPECT_EQ(result.accepted(), 2u);
   EXPECT_EQ(result.values_past_due(), 3u);
   EXPECT_EQ(harness_.Values(kParticipantName), 0u);

@@ -119,9 +119,8 @@ TEST_F(SweeperTest, EveryCohortIsDrawnOnce) {
 }
 
 TEST_F(SweeperTest, ReleaseOnTheDueDayComesBeforeTheOriginalsGo) {
-  Harness harness(kMonday, DefaultPolicy([](v1::Policy& p) {
-                    p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY);
-                  }));
+  Harness harness(
+      kMonday, DefaultPolicy([](v1::Policy& p) { p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY); }));
   harness.SyncPbx();
   RecordMeeting(harness, "m", kMonday - absl::Minutes(2));
   harness.now = At("2026-05-02T22:59:00+02:00");
