@@ -42,7 +42,7 @@ absl::Status Committer::Run(std::function<absl::Status()> task) {
   auto future = promise.get_future();
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(std::function<void()>([&] {
+    tasks_.push_back(std::function<void()>([&] {
       absl::Status status = task();
       {
         std::lock_guard health_lock(mutex_);
@@ -71,23 +71,20 @@ void Committer::Loop() {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || !tasks_.empty(); });
+      if (queue_.empty() && tasks_.empty()) return;
+      if (!tasks_.empty()) {
+        task = std::move(tasks_.front());
+        tasks_.pop_front();
+      }
       size_t events = 0;
-      while (!queue_.empty() && events < kMaxGroupEvents) {
-        if (const auto* batch = std::get_if<QueuedBatch>(&queue_.front())) {
-          const size_t size = static_cast<size_t>(batch->command->events->size());
-          events += size;
-          queued_events_ -= size;
-          queued_bytes_ -= batch->bytes;
-          group.push_back(batch->command);
-        } else if (group.empty()) {
-          task = std::move(std::get<std::function<void()>>(queue_.front()));
-          queue_.pop_front();
-          break;
-        } else {
-          break;
-        }
+      while (!task && !queue_.empty() && events < kMaxGroupEvents) {
+        const QueuedBatch& batch = queue_.front();
+        const size_t size = static_cast<size_t>(batch.command->events->size());
+        events += size;
+        queued_events_ -= size;
+        queued_bytes_ -= batch.bytes;
+        group.push_back(batch.command);
         queue_.pop_front();
       }
     }

@@ -1,7 +1,8 @@
 // The committer: the one thread that writes.
 //
 // Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered.
-// Everything else that changes what is held runs on the same thread, between groups.
+// Everything else that changes what is held runs on the same thread, between groups, and goes first:
+// the end of a day does not wait for a full queue.
 #ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
 #define RETENTION_SERVER_ENGINE_COMMITTER_H_
 
@@ -12,7 +13,6 @@
 #include <functional>
 #include <mutex>
 #include <thread>
-#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -29,7 +29,7 @@ class Committer {
   static constexpr size_t kMaxQueuedEvents = 100000;
   static constexpr size_t kMaxQueuedBytes = 128u << 20;
   // Events per group: how long a batch may have to wait for its neighbours.
-  static constexpr size_t kMaxGroupEvents = 8000;
+  static constexpr size_t kMaxGroupEvents = 4000;
   // What a caller is told to wait when the queue is full.
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
 
@@ -61,8 +61,6 @@ class Committer {
     RecordCommand* command;
     size_t bytes;
   };
-  using Item = std::variant<QueuedBatch, std::function<void()>>;
-
   void Loop();
   void RecordGroup(std::vector<RecordCommand*>& group);
 
@@ -71,11 +69,12 @@ class Committer {
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> queue_;    // guarded by mutex_
-  size_t queued_events_ = 0;  // guarded by mutex_
-  size_t queued_bytes_ = 0;   // guarded by mutex_
-  absl::Status health_;       // guarded by mutex_
-  bool stopping_ = false;     // guarded by mutex_
+  std::deque<std::function<void()>> tasks_;  // guarded by mutex_
+  std::deque<QueuedBatch> queue_;            // guarded by mutex_
+  size_t queued_events_ = 0;                 // guarded by mutex_
+  size_t queued_bytes_ = 0;                  // guarded by mutex_
+  absl::Status health_;                      // guarded by mutex_
+  bool stopping_ = false;                    // guarded by mutex_
   std::thread thread_;
 };
 
