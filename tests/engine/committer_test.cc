@@ -59,15 +59,18 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   harness.SyncPbx();
   SimulatedClock clock(kMonday);
   Committer committer(harness.engine(), clock, {});
+  std::promise<void> begun;
   std::promise<void> release;
   std::thread blocker([&] {
     EXPECT_TRUE(committer
                     .Run([&] {
+                      begun.set_value();
                       release.get_future().wait();
                       return absl::OkStatus();
                     })
                     .ok());
   });
+  begun.get_future().wait();  // nothing is taken from the queue until the release
   Batch1 large(Joined("m", "a", kMonday, "p"));
   Batch1 refused(Joined("m", "b", kMonday, "p"));
   auto done = large.done.get_future();
