@@ -188,7 +188,10 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const FilesEnd> timers, absl::
     if (!found.ok()) return found.status();
     Meeting& meeting = **found;
     if (!meeting.stored) {
+      const auto ended = ReviewForgotten(timer, meeting, change);
       book_.Forget(timer.pbx, timer.meeting);
+      if (!ended.ok()) return ended.status();
+      if (*ended) ++files_ended;
       continue;
     }
     read += meeting.course.size();
@@ -203,6 +206,33 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const FilesEnd> timers, absl::
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   book_.Trim(read);
   return files_ended;
+}
+
+absl::StatusOr<bool> Recorder::ReviewForgotten(const FilesEnd& timer, Meeting& meeting, Change& change) {
+  // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
+  // timer's own day.
+  auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay());
+  if (!locator.ok()) return locator.status();
+  const bool located = locator->has_value() && (*locator)->files_end_us != 0;
+  if (located && (*locator)->files_end_us > absl::ToUnixMicros(change.now())) {
+    change.batch().Put(Family::kState, FilesEndKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
+    return false;
+  }
+  meeting.locator.days[kFileShare] =
+      located ? (*locator)->days[kFileShare]
+              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy);
+  const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
+  const bool held = holdings_.store.ScanPrefix(Family::kFiled, prefix)->Valid();
+  absl::Status status = EndFiles(meeting, registry_.ExternalId(timer.pbx), kReasonMeetingEnded, change);
+  if (!status.ok()) return status;
+  if (located) {
+    MeetingLocator left = **locator;
+    left.days[kFileShare] = DueDay();
+    left.files_end_us = 0;
+    left.timer_us = 0;
+    change.batch().Put(Family::kState, LocatorKey(timer.pbx, timer.meeting), left.Serialize());
+  }
+  return held;
 }
 
 void Recorder::Forget() {

@@ -83,6 +83,9 @@ class Recorder {
   // Ends files whose time has come and moves what is filed under another day than `filing` says.
   absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
+  // any.
+  absl::StatusOr<bool> ReviewForgotten(const FilesEnd& timer, Meeting& meeting, Change& change);
   // Who scheduled a meeting may become known after its PDFs were shared.
   absl::Status RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change);
   // Whether the extension that rows name so was there and has been removed.

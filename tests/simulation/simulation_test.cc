@@ -215,9 +215,8 @@ class Months {
     std::set<absl::CivilDay> ending;
     for (const auto& [day, counts] : machine_.engine().counts().Read()) {
       if (!day.is_civil() || now_ < DueAfter(day.civil())) continue;
-      // The rest may move to a later day, or end with its meeting, in the sweep itself.
-      const uint64_t rows = counts[kHistory].rows + counts[kParticipantName].rows + counts[kRecording].rows;
-      if (rows > 0) ending.insert(day.civil());
+      // The rest may move to a later day, or end with its meeting or its PBX, in the sweep itself.
+      if (counts[kHistory].rows > 0) ending.insert(day.civil());
     }
     const bool scrub = dice_.Chance(50);
     Execute(false, [&] { return machine_.Sweep(now_, scrub).status(); });
