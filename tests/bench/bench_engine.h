@@ -86,7 +86,7 @@ struct BenchOptions {
   bool quick = false;
 };
 
-// engine_ingest, engine_ingest_interleaved.
+// engine_ingest and engine_cost, of whole meetings and interleaved.
 void BenchIngest(const BenchOptions& options);
 // drop_unreadable, drop_gone, drop_growth.
 void BenchDrop(const BenchOptions& options);
