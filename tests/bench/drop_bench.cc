@@ -44,6 +44,9 @@ struct CommandTimes {
   double waited = 0;  // seconds
   double ran = 0;
 
+  std::string Text() const {
+    return absl::StrCat(commands, " commands waited ", waited * 1e3, " ms and ran ", ran * 1e3, " ms");
+  }
   absl::Status Run(Committer& committer, std::function<absl::Status()> task) {
     const Stopwatch waiting;
     return committer.Run([&] {
@@ -96,9 +99,13 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
   std::optional<double> gone;
   std::optional<Stopwatch> since_due;
   Sweeper::Options hooks;
-  hooks.on_unreadable = [&](absl::Time) { unreadable = since_due->Seconds(); };
-  hooks.on_gone = [&](absl::Time) { gone = since_due->Seconds(); };
   CommandTimes commands;
+  CommandTimes until_unreadable;
+  hooks.on_unreadable = [&](absl::Time) {
+    unreadable = since_due->Seconds();
+    until_unreadable = commands;
+  };
+  hooks.on_gone = [&](absl::Time) { gone = since_due->Seconds(); };
   Sweeper sweeper(
       engine, [&](std::function<absl::Status()> task) { return commands.Run(committer, std::move(task)); }, hooks);
 
@@ -120,8 +127,8 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
   commands = {};
   since_due.emplace();
   OrDie(sweeper.RunOnce(due, false).status(), "sweep at the due instant");
-  Remark(absl::StrCat("drop: ", commands.commands, " commands waited ", commands.waited * 1e3, " ms and ran ",
-                      commands.ran * 1e3, " ms, of ", since_due->Seconds() * 1e3, " ms in all"));
+  Remark(absl::StrCat("drop: until it was unreadable ", until_unreadable.Text(), "; in all ", commands.Text(), " of ",
+                      since_due->Seconds() * 1e3, " ms"));
   ingest.Stop();
   if (rows_of_day() != 0 || engine.store().ScanPrefix(Family::kFiled, FiledPrefix(day))->Valid()) {
     OrDie(absl::InternalError("rows are left"), "drop");
