@@ -14,7 +14,7 @@ constexpr int64_t kMinute = 60;
 MeetingLoad::MeetingLoad(const MeetingLoadOptions& options) : options_(options), random_(options.seed) {
   for (int i = 0; i < options.pbxs; ++i) pbxs_.push_back(MakeSimulatedPbx(i + 1, kLoadStaff, 1, random_));
   // The PBXs are those of the seed; what happens is the stream's own.
-  random_ = RandomSource(options.seed * 1'000'003 + static_cast<uint64_t>(options.stream) + 1);
+  random_ = SeededRandom(options.seed * 1'000'003 + static_cast<uint64_t>(options.stream) + 1);
 }
 
 void MeetingLoad::AppendMeeting(google::protobuf::RepeatedPtrField<v1::Event>* events) {

@@ -53,7 +53,7 @@ constexpr const char* kChatTexts[] = {"The figures are in the second annex.",   
                                       "Please note my objection in the protocol.", "The deadline was moved to Friday."};
 
 // Reserved for tests and documentation: 198.18.0.0/15 and 2001:db8::/32.
-std::string MakeIpv4(RandomSource& random) {
+std::string MakeIpv4(SeededRandom& random) {
   const uint32_t bits = random.Below(1 << 17);
   return absl::StrFormat("198.%d.%d.%d", 18 + (bits >> 16), (bits >> 8) & 0xff, bits & 0xff);
 }
@@ -63,7 +63,7 @@ std::string AsciiName(const std::string& name) {
       name, {{"ä", "ae"}, {"ö", "oe"}, {"ü", "ue"}, {"Ö", "Oe"}, {"ş", "s"}, {"ą", "a"}, {"ß", "ss"}}));
 }
 
-std::string MakeCompany(int number, RandomSource& random) {
+std::string MakeCompany(int number, SeededRandom& random) {
   std::string name = absl::StrCat(random.Pick(kCompanyFirst), "-", random.Pick(kCompanySecond));
   return absl::StrCat(name, "-", number);
 }
@@ -72,7 +72,7 @@ constexpr std::array<double, 8> kClientWeights = {32, 14, 9, 12, 12, 9, 8, 4};
 constexpr std::array<double, 4> kSiteWeights = {50, 25, 15, 10};
 
 SimulatedPerson MakePerson(const std::string& participant_id, const std::string& company, int number, int home_site,
-                           RandomSource& random) {
+                           SeededRandom& random) {
   SimulatedPerson person;
   person.participant_id = participant_id;
   person.first_name = random.Pick(kFirstNames);
@@ -94,13 +94,13 @@ const std::vector<std::string> kSimulatedClientKinds = {"web-chrome", "web-firef
                                                         "desktop",    "ios",         "android",    "phone"};
 const std::vector<std::string> kSimulatedMediaSites = {"fra", "ams", "par", "lon"};
 
-std::string MakeAddress(RandomSource& random) {
+std::string MakeAddress(SeededRandom& random) {
   if (!random.Chance(0.2)) return MakeIpv4(random);
   return absl::StrFormat("2001:db8:%x:%x::%x", 0x1000 + random.Below(0xefff), 0x1000 + random.Below(0xefff),
                          0x1000 + random.Below(0xefff));
 }
 
-SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, RandomSource& random) {
+SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, SeededRandom& random) {
   SimulatedPbx pbx;
   const std::string company = MakeCompany(number, random);
   const int home_site = random.Weighted(kSiteWeights);
@@ -134,20 +134,20 @@ SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, RandomSource& r
   return pbx;
 }
 
-std::string MakeMeetingName(RandomSource& random) {
+std::string MakeMeetingName(SeededRandom& random) {
   return absl::StrCat(random.Pick(kTopics), " ", random.Pick(kSubjects), " with ", random.Pick(kLastNames));
 }
 
-std::string MakeMeetingComment(RandomSource& random) {
+std::string MakeMeetingComment(SeededRandom& random) {
   return absl::StrCat(random.Pick(kWishes), " Questions to ", random.Pick(kFirstNames), " ", random.Pick(kLastNames),
                       ".");
 }
 
-std::string MakeChatText(RandomSource& random) {
+std::string MakeChatText(SeededRandom& random) {
   return absl::StrCat(random.Pick(kFirstNames), ": ", random.Pick(kChatTexts));
 }
 
-std::vector<std::string> MakePoll(RandomSource& random) {
+std::vector<std::string> MakePoll(SeededRandom& random) {
   return {absl::StrCat("Shall ", random.Pick(kFirstNames), " ", random.Pick(kLastNames), " lead project ",
                        random.Pick(kSubjects), "?"),
           "Yes, from next month", "No, somebody else", "I abstain from this"};

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "client/random_source.h"
+#include "client/seeded_random.h"
 #include "retention/v1/pbx_service.pb.h"
 
 namespace retention {
@@ -36,16 +36,16 @@ extern const std::vector<std::string> kSimulatedClientKinds;
 extern const std::vector<std::string> kSimulatedMediaSites;
 
 // PBX number `number` of a platform, with `staff` people and `guests` outsiders. REQUIRES: staff >= 1.
-SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, RandomSource& random);
+SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, SeededRandom& random);
 
 // An IPv4 address from a range for tests, or, seldom, an IPv6 address from the range for documentation.
-std::string MakeAddress(RandomSource& random);
+std::string MakeAddress(SeededRandom& random);
 
 // Names and comments of meetings.
-std::string MakeMeetingName(RandomSource& random);
-std::string MakeMeetingComment(RandomSource& random);
-std::string MakeChatText(RandomSource& random);
+std::string MakeMeetingName(SeededRandom& random);
+std::string MakeMeetingComment(SeededRandom& random);
+std::string MakeChatText(SeededRandom& random);
 // One question with its options.
-std::vector<std::string> MakePoll(RandomSource& random);
+std::vector<std::string> MakePoll(SeededRandom& random);
 
 }  // namespace retention

@@ -36,7 +36,7 @@ bool IsWeekend(absl::CivilDay day) {
 }
 
 // `count` different ones out of 0 to size - 1, beginning with `first`.
-std::vector<int> PickDifferent(int first, int count, int size, RandomSource& random) {
+std::vector<int> PickDifferent(int first, int count, int size, SeededRandom& random) {
   std::vector<int> picked = {first};
   while (static_cast<int>(picked.size()) < std::min(count, size)) {
     const int candidate = static_cast<int>(random.Below(size));

@@ -15,7 +15,7 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "client/random_source.h"
+#include "client/seeded_random.h"
 #include "client/simulated_people.h"
 #include "retention/v1/event.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -70,7 +70,7 @@ class SimulatedPlatform {
 
   const PlatformOptions options_;
   const absl::TimeZone zone_;
-  RandomSource random_;
+  SeededRandom random_;
   std::vector<SimulatedPbx> pbxs_;
   std::vector<Team> teams_;
   int next_day_ = 0;      // 0 is `start`.
@@ -111,7 +111,7 @@ class MeetingLoad {
 
  private:
   const MeetingLoadOptions options_;
-  RandomSource random_;
+  SeededRandom random_;
   std::vector<SimulatedPbx> pbxs_;
   uint64_t next_meeting_ = 0;
   std::string meeting_id_;

@@ -11,8 +11,8 @@ absl::Status StatusWithDetails(absl::StatusCode code, const std::string& message
   return status;
 }
 
-ErrorDetails DecodeErrorDetails(const absl::Status& status) {
-  ErrorDetails details;
+StatusDetails DecodeErrorDetails(const absl::Status& status) {
+  StatusDetails details;
   const auto payload = status.GetPayload(kStatusDetailsUrl);
   google::rpc::Status rich;
   if (!payload.has_value() || !rich.ParseFromString(std::string(*payload))) return details;
@@ -35,7 +35,7 @@ ErrorDetails DecodeErrorDetails(const absl::Status& status) {
 }
 
 std::string DescribeError(const absl::Status& status) {
-  const ErrorDetails details = DecodeErrorDetails(status);
+  const StatusDetails details = DecodeErrorDetails(status);
   std::string text = absl::StatusCodeToString(status.code());
   if (!details.reason.empty()) absl::StrAppend(&text, " (", details.reason, ")");
   if (!status.message().empty()) absl::StrAppend(&text, ": ", status.message());

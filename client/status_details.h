@@ -23,7 +23,7 @@ struct FieldFault {
 };
 
 // What a server says about a failure beyond code and message.
-struct ErrorDetails {
+struct StatusDetails {
   std::string reason;  // UPPER_SNAKE_CASE, stable; empty if none was given.
   std::vector<FieldFault> fields;
   std::optional<absl::Duration> retry_delay;  // Wait at least this long before trying again.
@@ -34,7 +34,7 @@ struct ErrorDetails {
 absl::Status StatusWithDetails(absl::StatusCode code, const std::string& message, const std::string& details_bytes);
 
 // What `status` carries; empty details for a status without any.
-ErrorDetails DecodeErrorDetails(const absl::Status& status);
+StatusDetails DecodeErrorDetails(const absl::Status& status);
 
 // For people: `NOT_FOUND (PBX_UNKNOWN): no such PBX; participant_joined.ip: not an IP address`.
 std::string DescribeError(const absl::Status& status);

@@ -7,9 +7,9 @@
 namespace retention {
 
 // SplitMix64 (Steele, Lea, Flood 2014). Not for secrets. Thread-compatible.
-class RandomSource {
+class SeededRandom {
  public:
-  explicit RandomSource(uint64_t seed) : state_(seed) {}
+  explicit SeededRandom(uint64_t seed) : state_(seed) {}
 
   uint64_t Next() {
     state_ += 0x9e3779b97f4a7c15;
