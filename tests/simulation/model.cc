@@ -446,7 +446,9 @@ std::set<PlantedObject> Model::LivingObjects(absl::Time now) const {
         if (!IsObject(value.category) || value.held != Held::kYes || meeting.lost) continue;
         // Orders go out in the lead window, so that the object is gone by its due instant.
         if (value.due != NoDay() && now >= DueAfter(value.due) - kLeadWindow) continue;
-        living.insert({value.category, pbx_id, value.text});
+        // A PBX that came back may be sent again what its predecessor had.
+        const PlantedObject object{value.category, pbx_id, value.text};
+        if (!gone_objects_.contains(object)) living.insert(object);
       }
     }
   }

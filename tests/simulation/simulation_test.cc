@@ -1,7 +1,7 @@
 // Months of a platform's life, drawn from one seed: events, time, sweeps and faults, judged by the oracle after every
 // step.
 //
-// RETENTION_SEED replays a seed, RETENTION_STEPS changes the number of steps.
+// RETENTION_SEED replays a seed, RETENTION_STEPS changes the number of steps, RETENTION_TRACE=1 prints every step.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -61,6 +61,7 @@ class Months {
         SCOPED_TRACE(Where() + ", in the step after " + last_);
         Step();
       }
+      Trace(last_);
       SCOPED_TRACE(Where() + ", after " + last_);
       Judge();
     }
@@ -79,6 +80,10 @@ class Months {
   std::string Where() const {
     return "RETENTION_SEED=" + std::to_string(seed_) + " step " + std::to_string(step_) + " at " +
            absl::FormatTime(absl::RFC3339_full, now_, Berlin());
+  }
+
+  void Trace(const std::string& text) const {
+    if (tracing_) std::cout << Where() << ": " << text << std::endl;
   }
 
   void Step() {
@@ -107,6 +112,7 @@ class Months {
     const std::vector<v1::Event> batch = workload_.NextBatch(now_);
     if (batch.empty()) return;
     last_ = "record";
+    Trace(Describe(batch));
     events_ += batch.size();
     v1::RecordResult result;
     // Commands on PBXs, and the deletion of a poll, split a batch into several durable writes.
@@ -160,7 +166,7 @@ class Months {
   }
 
   void Sync(const std::string& pbx_id) {
-    last_ = "sync";
+    last_ = "sync " + pbx_id;
     const v1::PbxSynced synced = workload_.NextSync();
     absl::StatusOr<PbxDesk::SyncOutcome> outcome;
     const bool first = Execute(true, [&] {
@@ -182,6 +188,7 @@ class Months {
     last_ = "remove extension";
     const std::string pbx_id = workload_.AnyPbx();
     const std::string number = workload_.AnyExtension();
+    last_ += " " + pbx_id + " " + number;
     absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
     const bool first = Execute(true, [&] {
       outcome = machine_.engine().RemoveExtension(pbx_id, number, now_);
@@ -284,6 +291,7 @@ class Months {
   }
 
   const uint64_t seed_;
+  const bool tracing_ = FromEnvironment("RETENTION_TRACE", 0) != 0;
   Dice dice_;
   const std::filesystem::path directory_;
   Machine machine_;
