@@ -1,6 +1,5 @@
 #include "server/engine/committer.h"
 
-#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -55,6 +54,15 @@ absl::Status Committer::Run(std::function<absl::Status()> task) {
   return future.get();
 }
 
+void Committer::GivePrecedence(bool on) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    commands_only_until_ = on ? now + absl::ToChronoMicroseconds(kMaxPrecedence) : now;
+  }
+  wake_.notify_one();
+}
+
 size_t Committer::queued_events() const {
   std::lock_guard lock(mutex_);
   return queued_events_;
@@ -65,13 +73,23 @@ absl::Status Committer::health() const {
   return health_;
 }
 
+bool Committer::MayRecord() const {
+  return !queue_.empty() && (stopping_ || std::chrono::steady_clock::now() >= commands_only_until_);
+}
+
 void Committer::Loop() {
   std::vector<RecordCommand*> group;
   for (;;) {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || !tasks_.empty(); });
+      while (!stopping_ && tasks_.empty() && !MayRecord()) {
+        if (queue_.empty()) {
+          wake_.wait(lock);
+        } else {
+          wake_.wait_until(lock, commands_only_until_);
+        }
+      }
       if (queue_.empty() && tasks_.empty()) return;
       if (!tasks_.empty()) {
         task = std::move(tasks_.front());

@@ -6,7 +6,7 @@
 #ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
 #define RETENTION_SERVER_ENGINE_COMMITTER_H_
 
-#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -30,6 +30,8 @@ class Committer {
   static constexpr size_t kMaxQueuedBytes = 128u << 20;
   // Events per group: how long a batch may have to wait for its neighbours.
   static constexpr size_t kMaxGroupEvents = 4000;
+  // How long commands may keep batches waiting in a row.
+  static constexpr absl::Duration kMaxPrecedence = absl::Milliseconds(500);
   // What a caller is told to wait when the queue is full.
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
 
@@ -51,6 +53,10 @@ class Committer {
   // Runs `task` on the committer's thread and returns what it returned. REQUIRES: not called on that thread.
   absl::Status Run(std::function<absl::Status()> task);
 
+  // From now on (`on`), or no longer, only commands run, and batches wait: several commands that must follow each other
+  // at once do not wait for a group between any two of them. Ends by itself after kMaxPrecedence.
+  void GivePrecedence(bool on);
+
   size_t queued_events() const;
   // OK unless the last write failed.
   absl::Status health() const;
@@ -62,6 +68,7 @@ class Committer {
     size_t bytes;
   };
   void Loop();
+  bool MayRecord() const;
   void RecordGroup(std::vector<RecordCommand*>& group);
 
   Engine& engine_;
@@ -75,6 +82,7 @@ class Committer {
   size_t queued_bytes_ = 0;                  // guarded by mutex_
   absl::Status health_;                      // guarded by mutex_
   bool stopping_ = false;                    // guarded by mutex_
+  std::chrono::steady_clock::time_point commands_only_until_;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -36,32 +36,43 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   SweepOutcome outcome;
-  if (absl::Status s = run_([&] { return engine_.Recover(); }); !s.ok()) return s;
   // One part that fails (a row that does not parse, say) must not keep the others from erasing what is due.
   absl::Status first;
   const auto keep = [&first](absl::Status status) {
     if (first.ok()) first = std::move(status);
   };
-  if (!engine_.registry().Ending().empty()) {
-    keep(run_([&] { return engine_.FinishEndings(now); }));
+  const bool urgent = options_.on_urgent && KeysAreDue(now);
+  if (urgent) options_.on_urgent(true);
+  const absl::Status recovered = run_([&] { return engine_.Recover(); });
+  if (recovered.ok()) {
+    if (!engine_.registry().Ending().empty()) {
+      keep(run_([&] { return engine_.FinishEndings(now); }));
+    }
+    // A timer of today does not concern a day that is over.
+    const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
+    keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
+    keep(CloseDays(now));
+    keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
+    keep(DestroyDueKeys(now, outcome));
   }
-  keep(ReviewMeetings(now, outcome));
-  keep(CloseDays(now));
-  keep(ReleaseCohorts(now, outcome));
-  keep(EndDays(now, outcome));
+  if (urgent) options_.on_urgent(false);
+  if (!recovered.ok()) return recovered;
+  keep(ReviewMeetings(now, now, outcome));
+  keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+  keep(DropEndedDays(now));
   keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
   if (!first.ok()) return first;
   return outcome;
 }
 
-absl::Status Sweeper::ReviewMeetings(absl::Time now, SweepOutcome& outcome) {
+absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome) {
   std::vector<FilesEnd> due;
   auto cursor = engine_.store().ScanPrefix(Family::kState, FilesEndPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     const auto timer = DecodeFilesEndKey(cursor->key());
     if (!timer.has_value()) return absl::DataLossError("a timer's key does not parse");
-    if (timer->instant_us > absl::ToUnixMicros(now)) break;
+    if (timer->instant_us > absl::ToUnixMicros(through)) break;
     due.push_back(*timer);
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
@@ -94,10 +105,12 @@ absl::Status Sweeper::CloseDays(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Sweeper::ReleaseCohorts(absl::Time now, SweepOutcome& outcome) {
+absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome) {
+  const DueDay last_due = LastDueDay(now, engine_.policy().zone());
   for (;;) {
     const DueDay cohort = engine_.ring().cohorts_destroyed_through().Next();
     if (ReleaseTimeOf(cohort, options_.lead_window, engine_.policy()) > now) return absl::OkStatus();
+    if (which == Cohorts::kDue && BucketOfCohort(cohort, engine_.policy()) > last_due) return absl::OkStatus();
     const auto view = engine_.store().Snapshot();
     auto released = IsReleased(*view, cohort, engine_.policy());
     if (!released.ok()) return released.status();
@@ -115,22 +128,29 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, SweepOutcome& outcome) {
   }
 }
 
-absl::Status Sweeper::EndDays(absl::Time now, SweepOutcome& outcome) {
+bool Sweeper::KeysAreDue(absl::Time now) const {
   const DueDay last = LastDueDay(now, engine_.policy().zone());
   const auto counts = engine_.counts().Read();
-  const bool due = !counts.empty() && counts.begin()->first <= last;
-  if (due || engine_.ring().destroyed_through() < last) {
-    absl::Status status = run_([&] {
-      auto ended = engine_.EndDays(now);
-      if (!ended.ok()) return ended.status();
-      outcome.days = *std::move(ended);
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-    if (options_.on_unreadable) {
-      for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, engine_.policy().zone()));
-    }
+  return engine_.ring().destroyed_through() < last || (!counts.empty() && counts.begin()->first <= last);
+}
+
+absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
+  if (!KeysAreDue(now)) return absl::OkStatus();
+  absl::Status status = run_([&] {
+    auto ended = engine_.EndDays(now);
+    if (!ended.ok()) return ended.status();
+    outcome.days = *std::move(ended);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  if (options_.on_unreadable) {
+    for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, engine_.policy().zone()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::DropEndedDays(absl::Time now) {
+  const DueDay last = LastDueDay(now, engine_.policy().zone());
   auto ending = EndingDays(engine_.store(), last);
   if (!ending.ok()) return ending.status();
   if (ending->empty()) return absl::OkStatus();

@@ -33,6 +33,9 @@ class Sweeper {
     absl::Duration lead_window = absl::Hours(1);
     // The bytes of purged values are gone after at most this long.
     absl::Duration purge_bound = absl::Hours(1);
+    // Called with true before the commands that the destruction of a due day's keys waits for, with false after it:
+    // what else the committer does should wait.
+    std::function<void(bool)> on_urgent;
     // Called when the keys of due days have been destroyed and when their files are gone, with the days' due instant.
     std::function<void(absl::Time due)> on_unreadable;
     std::function<void(absl::Time due)> on_gone;
@@ -47,10 +50,15 @@ class Sweeper {
   absl::StatusOr<SweepOutcome> RunOnce(absl::Time now, bool scrub_now);
 
  private:
-  absl::Status ReviewMeetings(absl::Time now, SweepOutcome& outcome);
+  // Those whose timer had come by `through`.
+  absl::Status ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome);
   absl::Status CloseDays(absl::Time now);
-  absl::Status ReleaseCohorts(absl::Time now, SweepOutcome& outcome);
-  absl::Status EndDays(absl::Time now, SweepOutcome& outcome);
+  // kDue: only those whose originals go now.
+  enum class Cohorts { kDue, kAll };
+  absl::Status ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome);
+  bool KeysAreDue(absl::Time now) const;
+  absl::Status DestroyDueKeys(absl::Time now, SweepOutcome& outcome);
+  absl::Status DropEndedDays(absl::Time now);
   absl::Status DropLocators(DueDay last, const std::vector<DueDay>& days, absl::Time now);
   absl::Status EndCubes(absl::Time now);
   absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);

@@ -23,6 +23,7 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
       sweeper_(engine, [&committer](std::function<absl::Status()> task) { return committer.Run(std::move(task)); },
                {.lead_window = options_.lead_window,
                 .purge_bound = options_.purge_bound,
+                .on_urgent = [&committer](bool urgent) { committer.GivePrecedence(urgent); },
                 .on_unreadable = [this](absl::Time due) { metrics_.ObserveUnreadable(clock_.Now() - due); },
                 .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}) {}
 
