@@ -109,23 +109,18 @@ void EventStream::TakeAnswer(const v1::RecordEventsResponse& answer) {
   std::unique_lock lock(mutex_);
   const auto found = unanswered_.find(answer.batch_id());
   if (found == unanswered_.end()) return;  // Answered before, on a stream that broke since.
-  if (answer.has_retry_delay()) {
-    found->second.resend_after =
-        absl::Seconds(answer.retry_delay().seconds()) + absl::Nanoseconds(answer.retry_delay().nanos());
-  } else {
-    const v1::RecordResult& result = answer.result();
-    if (on_answer_) {
-      // Only this thread erases entries while its stream lives, so the entry stays where it is.
-      lock.unlock();
-      on_answer_(BatchAnswer{found->second.first_event, *found->second.request, result});
-      lock.lock();
-    }
-    totals_.accepted += result.accepted();
-    totals_.duplicates += result.duplicates();
-    totals_.rejected += result.rejections_size();
-    totals_.values_past_due += result.values_past_due();
-    unanswered_.erase(found);
+  const v1::RecordResult& result = answer.result();
+  if (on_answer_) {
+    // Only this thread erases entries while its stream lives, so the entry stays where it is.
+    lock.unlock();
+    on_answer_(BatchAnswer{found->second.first_event, *found->second.request, result});
+    lock.lock();
   }
+  totals_.accepted += result.accepted();
+  totals_.duplicates += result.duplicates();
+  totals_.rejected += result.rejections_size();
+  totals_.values_past_due += result.values_past_due();
+  unanswered_.erase(found);
   // Last: who waits looks at the rest first, so what was already counted when they looked would never wake them.
   ++answers_;
   changed_.notify_all();
@@ -136,7 +131,8 @@ absl::Status EventStream::WaitUntilAtMost(size_t unanswered) {
   std::unique_lock lock(mutex_);
   while (true) {
     if (broken_) {
-      if (unanswered_.empty() && end_.ok()) {
+      // All is answered: what ended the stream matters to the next batch only, if it lasts.
+      if (unanswered_.empty() && MayReconnect(end_)) {
         lock.unlock();
         Close();
         lock.lock();
@@ -145,15 +141,6 @@ absl::Status EventStream::WaitUntilAtMost(size_t unanswered) {
       }
       lock.unlock();
       if (failure_ = Reconnect(); !failure_.ok()) return failure_;
-      lock.lock();
-      continue;
-    }
-    const auto delayed = std::find_if(unanswered_.begin(), unanswered_.end(),
-                                      [](const auto& entry) { return entry.second.resend_after.has_value(); });
-    if (delayed != unanswered_.end()) {
-      const absl::Duration delay = *delayed->second.resend_after;
-      lock.unlock();
-      ResendDelayed(delay);
       lock.lock();
       continue;
     }
@@ -191,7 +178,6 @@ absl::Status EventStream::Reconnect() {
     ++totals_.reconnections;
     totals_.batches_resent += unanswered_.size();
     for (auto& [id, entry] : unanswered_) {
-      entry.resend_after.reset();
       again.push_back(entry.request);
     }
   }
@@ -199,23 +185,6 @@ absl::Status EventStream::Reconnect() {
     if (!call_->Write(*request)) break;
   }
   return absl::OkStatus();
-}
-
-void EventStream::ResendDelayed(absl::Duration delay) {
-  options_.retry.sleep(delay);
-  std::vector<std::shared_ptr<const v1::RecordEventsRequest>> again;
-  {
-    std::lock_guard lock(mutex_);
-    for (auto& [id, entry] : unanswered_) {
-      if (!entry.resend_after.has_value() || *entry.resend_after > delay) continue;
-      entry.resend_after.reset();
-      again.push_back(entry.request);
-    }
-    totals_.batches_resent += again.size();
-  }
-  for (const auto& request : again) {
-    if (!call_->Write(*request)) return;
-  }
 }
 
 }  // namespace retention

@@ -1,9 +1,8 @@
 // Events, sent over one RecordEvents stream with back-pressure, until every one of them is answered.
 //
-// At most `unanswered_batches_max` batches are on their way; then Send waits. A batch that the server could not take in
-// (`retry_delay`) is sent again after that delay, and after a broken stream everything unanswered is sent again on a
-// new one. That is safe because events are idempotent by their id: nothing is lost and nothing counts twice but in
-// `Totals::duplicates`.
+// At most `unanswered_batches_max` batches are on their way; then Send waits. After a broken stream (a full queue ends
+// it too) everything unanswered is sent again, in order, on a new one. That is safe because events are idempotent by
+// their id: nothing is lost and nothing counts twice but in `Totals::duplicates`.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +24,9 @@ struct EventStreamOptions {
   int batch_events = 100;                             // Events that Add gathers into a batch; 1 to 1,000.
   int unanswered_batches_max = 12;                    // 1 to 16, where the server itself stops reading.
   absl::Duration answer_timeout = absl::Seconds(60);  // Without any answer for so long, the stream counts as broken.
-  RetryPolicy retry;                                  // Attempts are counted from the last answer.
+  // Attempts are counted from the last answer. These last a minute and a half: a server that starts again may have to
+  // catch up first.
+  RetryPolicy retry = {.attempts_max = 24};
 };
 
 // One answered batch. References are good during the call only.
@@ -83,7 +84,6 @@ class EventStream {
     uint64_t first_event;
     // Shared: a batch that is being written again must outlive a premature answer to it.
     std::shared_ptr<const v1::RecordEventsRequest> request;
-    std::optional<absl::Duration> resend_after;  // Set: the server asked for this batch again.
   };
 
   void Open();                               // A new stream, and a thread that reads its answers.
@@ -92,7 +92,6 @@ class EventStream {
   void TakeAnswer(const v1::RecordEventsResponse& answer);
   absl::Status WaitUntilAtMost(size_t unanswered);
   absl::Status Reconnect();  // After a broken stream: wait, open, send everything again.
-  void ResendDelayed(absl::Duration delay);
   static bool MayReconnect(const absl::Status& status);
 
   const std::shared_ptr<Connection> connection_;

@@ -34,8 +34,12 @@ absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std
 }
 
 absl::Status QueueFull(absl::Duration delay) {
-  absl::Status status = absl::ResourceExhaustedError("the queue is full; nothing was done");
-  status.SetPayload(kReasonUrl, absl::Cord("QUEUE_FULL"));
+  return WithRetryDelay(
+      ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),
+      delay);
+}
+
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   status.SetPayload(kRetryUrl, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(delay))));
   return status;
 }

@@ -26,6 +26,8 @@ absl::Status InvalidField(std::string_view field, std::string_view description);
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);
+// `status`, with a RetryInfo that tells the caller to wait so long.
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
 // The details of `status`, as far as it carries any.
 ErrorDetails DetailsOf(const absl::Status& status);

@@ -378,6 +378,15 @@ void RecordCommand::Reject(int index, v1::RejectionReason reason, std::string_vi
   rejection.set_description(std::string(description));
 }
 
+absl::Status CheckBatchBytes(size_t bytes) {
+  return bytes <= kMaxBatchBytes ? absl::OkStatus() : InvalidField("events", "at most 4 MiB together");
+}
+
+absl::Status CheckBatchMemory(size_t bytes) {
+  return bytes <= kMaxBatchMemory ? absl::OkStatus()
+                                  : InvalidField("events", "too many parts: over 32 MiB in memory together");
+}
+
 absl::Status RecordCommand::Prepare(absl::Time now) {
   if (events->empty()) return InvalidField("events", "at least one event");
   if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");

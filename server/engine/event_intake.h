@@ -34,6 +34,8 @@ inline constexpr int kMaxInvitees = 1000;
 inline constexpr int kMaxExtensions = 10000;
 inline constexpr int kMaxBatchEvents = 1000;
 inline constexpr size_t kMaxBatchBytes = 4u << 20;
+// What a batch may take once it is parsed: many small parts take more there than on the wire.
+inline constexpr size_t kMaxBatchMemory = 32u << 20;
 inline constexpr uint32_t kMaxMillis = 60000;
 inline constexpr uint32_t kMaxPpm = 1000000;
 // How far an event's time may lie ahead of the server's clock: clocks of a platform differ.
@@ -55,6 +57,10 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);
 absl::Status CheckIdentifier(std::string_view field, std::string_view value);
 absl::Status CheckExtensionNumber(std::string_view field, std::string_view value);
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix);
+
+// The limits of a batch as a whole: on the wire, and once it is parsed.
+absl::Status CheckBatchBytes(size_t bytes);
+absl::Status CheckBatchMemory(size_t bytes);
 
 // A batch on its way through the committer.
 struct RecordCommand {

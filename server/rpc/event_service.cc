@@ -26,14 +26,15 @@ class BatchCall {
 
  private:
   absl::Status Enqueue(const grpc::ByteBuffer& bytes) {
-    const size_t size = bytes.Length();
-    if (size > kMaxBatchBytes) return InvalidField("events", "at most 4 MiB together");
+    if (absl::Status status = CheckBatchBytes(bytes.Length()); !status.ok()) return status;
     auto* request = google::protobuf::Arena::CreateMessage<v1::BatchRecordEventsRequest>(&arena_);
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
+    const size_t memory = arena_.SpaceAllocated();
+    if (absl::Status status = CheckBatchMemory(memory); !status.ok()) return status;
     command_.events = &request->events();
     if (absl::Status status = command_.Prepare(backend_.committer.Now()); !status.ok()) return status;
     command_.done = [this](const absl::Status& status) { Reply(status); };
-    return backend_.committer.Submit(&command_, size);
+    return backend_.committer.Submit(&command_, memory);
   }
 
   void Reply(const absl::Status& status) {

@@ -21,12 +21,6 @@ google::protobuf::ArenaOptions BatchArena() {
   return options;
 }
 
-void SetDelay(absl::Duration delay, google::protobuf::Duration& proto) {
-  const int64_t delay_ms = absl::ToInt64Milliseconds(delay);
-  proto.set_seconds(delay_ms / 1000);
-  proto.set_nanos(static_cast<int32_t>(delay_ms % 1000) * 1000000);
-}
-
 // A full disk passes, like any failure of storage: the caller sends again on a new stream.
 absl::Status EndOfStream(const absl::Status& failure) {
   if (!absl::IsResourceExhausted(failure)) return failure;
@@ -42,7 +36,9 @@ absl::Status StreamRoster::Add(const std::shared_ptr<RecordStream>& stream) {
   }
   std::erase_if(streams_, [](const auto& open) { return open.expired(); });
   if (streams_.size() >= kMaxStreams) {
-    return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS", "at most 256 streams at a time");
+    return WithRetryDelay(
+        ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS", "at most 256 streams at a time"),
+        kTooManyStreamsRetryDelay);
   }
   streams_.push_back(stream);
   return absl::OkStatus();
@@ -118,9 +114,10 @@ void RecordStream::OnReadDone(bool ok) {
 
 absl::StatusOr<std::unique_ptr<RecordStream::Batch>> RecordStream::TakeIn() const {
   auto batch = std::make_unique<Batch>();
-  batch->bytes = received_.Length();
-  if (batch->bytes > kMaxBatchBytes) return InvalidField("events", "at most 4 MiB together");
+  if (absl::Status status = CheckBatchBytes(received_.Length()); !status.ok()) return status;
   if (absl::Status status = ParseMessage(received_, *batch->request); !status.ok()) return status;
+  batch->bytes = batch->arena.SpaceAllocated();
+  if (absl::Status status = CheckBatchMemory(batch->bytes); !status.ok()) return status;
   batch->command.events = &batch->request->events();
   if (absl::Status status = batch->command.Prepare(backend_.committer.Now()); !status.ok()) return status;
   return batch;
@@ -128,18 +125,17 @@ absl::StatusOr<std::unique_ptr<RecordStream::Batch>> RecordStream::TakeIn() cons
 
 void RecordStream::Enqueue(std::unique_ptr<Batch> owned) {
   Batch& batch = *owned;
-  unanswered_.push_back(std::move(owned));
   batch.command.done = [stream = shared_from_this(), &batch](const absl::Status& status) {
     stream->Complete(batch, status);
   };
+  unanswered_.push_back(std::move(owned));
   const absl::Status refusal = backend_.committer.Submit(&batch.command, batch.bytes);
   if (refusal.ok()) return;
+  // Nothing that was sent after it may overtake it, so the stream ends here; the caller sends again in order.
   batch.command.done = nullptr;  // will not be called, and would keep the stream for ever
-  v1::RecordEventsResponse response;
-  response.set_batch_id(batch.request->batch_id());
-  SetDelay(DetailsOf(refusal).retry_delay.value_or(Committer::kRetryDelay), *response.mutable_retry_delay());
-  batch.answer = SerializeMessage(response);
-  batch.answered = true;
+  unanswered_.pop_back();
+  no_more_ = true;
+  end_ = refusal;
 }
 
 void RecordStream::Complete(Batch& batch, const absl::Status& status) {

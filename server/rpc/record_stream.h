@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/rpc/backend.h"
 
 namespace retention {
@@ -24,6 +25,9 @@ class StreamRoster {
  public:
   // Streams at a time: bounds the memory that unanswered batches take.
   static constexpr size_t kMaxStreams = 256;
+
+  // What a caller is told to wait when there is no room for another stream.
+  static constexpr absl::Duration kTooManyStreamsRetryDelay = absl::Seconds(1);
 
   // RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE with reason SHUTTING_DOWN after Drain.
   absl::Status Add(const std::shared_ptr<RecordStream>& stream);
@@ -64,6 +68,7 @@ class RecordStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
 
   // Takes what was read for a batch; what is wrong with it ends the stream.
   absl::StatusOr<std::unique_ptr<Batch>> TakeIn() const;
+  // Hands it to the committer; the stream ends if there is no room for it.
   void Enqueue(std::unique_ptr<Batch> batch);
   // On the committer's thread.
   void Complete(Batch& batch, const absl::Status& status);

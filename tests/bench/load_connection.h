@@ -49,13 +49,13 @@ struct LoadOptions {
 
 // Makes the PBXs of the feeds known.
 void SyncPbxs(const LoadOptions& options);
-// `streams` streams of batches of 100; returns events acknowledged per second. Asks for reports meanwhile if
-// `report_milliseconds` is given, and adds their times.
-double RunStreams(const LoadOptions& options, std::vector<double>* report_milliseconds);
+// `streams` streams of batches of 100; returns events acknowledged per second.
+double RunStreams(const LoadOptions& options);
 // `callers` calls of one event in flight; events acknowledged per second.
 double RunUnary(const LoadOptions& options);
-// Reports of meetings that the server lists, one after the other; milliseconds each.
-std::vector<double> ReadReports(const LoadOptions& options, int count);
+// Asks for reports of meetings that the server lists, at a steady pace, whether or not the last one was answered in
+// time: a slow answer makes the next ones late too, and that counts. Milliseconds each.
+std::vector<double> ReadReports(const LoadOptions& options);
 
 }  // namespace retention
 

@@ -1,4 +1,4 @@
-// The load generator: `retention_bench_load --target HOST:PORT stream|unary|reports|read`.
+// The load generator: `retention_bench_load --target HOST:PORT stream|unary|read`.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -13,19 +13,6 @@ void Summarise(const std::string& name, const std::vector<double>& milliseconds)
   Remark(absl::StrCat(name, ": median ", Percentile(milliseconds, 0.5), " ms, p90 ", Percentile(milliseconds, 0.9),
                       " ms, slowest ", *std::max_element(milliseconds.begin(), milliseconds.end()), " ms"));
   Report(name, Percentile(milliseconds, 0.99), "ms");
-}
-
-// Reports while the streams run as fast as they can, then at half that.
-void BenchReports(LoadOptions options) {
-  std::vector<double> full;
-  const double events_per_second = RunStreams(options, &full);
-  Remark(absl::StrCat("reports: beside ", events_per_second, " events/s"));
-  Summarise("report_p99", full);
-  options.first_stream += options.streams;
-  options.batches_per_second = events_per_second / 100 / 2;
-  std::vector<double> half;
-  Remark(absl::StrCat("reports: beside ", RunStreams(options, &half), " events/s"));
-  Summarise("report_p99_at_half_load", half);
 }
 
 }  // namespace
@@ -47,18 +34,14 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.add_subcommand("stream", "Four streams of batches of 100 events")->callback([&] {
     retention::SyncPbxs(options);
-    retention::Report(name.empty() ? "ingest_stream" : name, retention::RunStreams(options, nullptr), "events/s");
+    retention::Report(name.empty() ? "ingest_stream" : name, retention::RunStreams(options), "events/s");
   });
   app.add_subcommand("unary", "64 callers of one event each")->callback([&] {
     retention::SyncPbxs(options);
     retention::Report(name.empty() ? "ingest_unary" : name, retention::RunUnary(options), "events/s");
   });
-  app.add_subcommand("reports", "Reports while four streams run")->callback([&] {
-    retention::SyncPbxs(options);
-    retention::BenchReports(options);
-  });
   app.add_subcommand("read", "Reports of what the server holds")->callback([&] {
-    retention::Summarise(name.empty() ? "report_of_held_p99" : name, retention::ReadReports(options, 2000));
+    retention::Summarise(name.empty() ? "report_of_held_p99" : name, retention::ReadReports(options));
   });
   CLI11_PARSE(app, argc, argv);
   return 0;

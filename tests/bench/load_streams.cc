@@ -1,10 +1,6 @@
-// Streams of batches, acknowledged after fsync, and reports read beside them.
+// Streams of batches, acknowledged after fsync, and reports.
 #include <grpcpp/generic/generic_stub.h>
 
-#include <atomic>
-#include <deque>
-#include <mutex>
-#include <random>
 #include <thread>
 #include <utility>
 
@@ -25,30 +21,6 @@ constexpr int kUnansweredMax = 16;  // as the service allows
 constexpr int kBatchesPerSecondMax = 700;
 constexpr auto kWarmUp = std::chrono::milliseconds(500);
 
-struct MeetingName {
-  std::string pbx;
-  std::string meeting;
-};
-
-// Meetings whose first batch has been acknowledged. Thread-safe.
-class KnownMeetings {
- public:
-  void Add(MeetingName name) {
-    const std::lock_guard lock(mutex_);
-    names_.push_back(std::move(name));
-  }
-  bool Pick(std::mt19937_64& random, MeetingName* name) const {
-    const std::lock_guard lock(mutex_);
-    if (names_.empty()) return false;
-    *name = names_[random() % names_.size()];
-    return true;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<MeetingName> names_;
-};
-
 // One stream: writes while fewer than 16 batches are unanswered, and reads all the time. Lives on one completion queue.
 class Stream {
  public:
@@ -68,7 +40,6 @@ class Stream {
       request.set_batch_id(static_cast<uint64_t>(i));
       feed.Append(kBatchEvents, request.mutable_events());
       batches_.push_back(Serialized(request));
-      names_.push_back({request.events(0).pbx_id(), request.events(0).meeting_id()});
     }
   }
 
@@ -86,7 +57,7 @@ class Stream {
     call_->Write(batches_[next_++], &write_);
   }
 
-  void On(const Tag& tag, bool ok, KnownMeetings& known) {
+  void On(const Tag& tag, bool ok) {
     if (tag.what == Tag::kFinish) return;
     if (!ok) {
       if (!done_) {
@@ -110,7 +81,6 @@ class Stream {
           Fail(absl::StrCat("a batch was not recorded: ", response_.ShortDebugString()));
         }
         events_ += response_.result().accepted();
-        if (answered_ % 8 == 0) known.Add(std::move(names_[answered_]));
         ++answered_;
         call_->Read(&answer_, &read_);
         break;
@@ -130,7 +100,6 @@ class Stream {
   grpc::ClientContext context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
   std::vector<grpc::ByteBuffer> batches_;
-  std::vector<MeetingName> names_;  // a meeting of each batch
   Tag start_{this, Tag::kStart};
   Tag write_{this, Tag::kWrite};
   Tag read_{this, Tag::kRead};
@@ -146,50 +115,13 @@ class Stream {
   uint64_t events_ = 0;
 };
 
-// Asks for reports at a steady pace, whether or not the last one was answered in time: a slow answer makes the next
-// ones late too, and that counts.
-void AskForReports(const LoadOptions& options, const KnownMeetings& known, const std::atomic<bool>& stop,
-                   std::vector<double>* milliseconds) {
-  const auto stub = v1::MeetingService::NewStub(Connect(options.target));
-  std::mt19937_64 random(5);
-  const auto pace =
-      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1.0 / options.reports_per_second));
-  Clock::time_point due = Clock::now();
-  size_t not_found = 0;
-  while (!stop) {
-    due += pace;
-    std::this_thread::sleep_until(due);
-    MeetingName name;
-    if (!known.Pick(random, &name)) {
-      due = Clock::now();
-      continue;
-    }
-    v1::GetMeetingReportRequest request;
-    request.set_pbx_id(name.pbx);
-    request.set_meeting_id(name.meeting);
-    v1::GetMeetingReportResponse response;
-    grpc::ClientContext context;
-    const grpc::Status status = stub->GetMeetingReport(&context, request, &response);
-    if (!status.ok()) Fail("GetMeetingReport: " + status.error_message());
-    if (response.report().participants_size() == 0) ++not_found;
-    milliseconds->push_back(std::chrono::duration<double, std::milli>(Clock::now() - due).count());
-  }
-  Remark(absl::StrCat("reports: ", milliseconds->size(), " asked for, ", not_found, " without participants yet"));
-}
-
 }  // namespace
 
-double RunStreams(const LoadOptions& options, std::vector<double>* report_milliseconds) {
+double RunStreams(const LoadOptions& options) {
   std::vector<std::unique_ptr<Stream>> streams;
   for (int i = 0; i < options.streams; ++i) streams.push_back(std::make_unique<Stream>(options, i));
   grpc::CompletionQueue queue;
   for (auto& stream : streams) stream->Start(&queue);
-  KnownMeetings known;
-  std::atomic<bool> stop_reports = false;
-  std::thread reports;
-  if (report_milliseconds != nullptr) {
-    reports = std::thread([&] { AskForReports(options, known, stop_reports, report_milliseconds); });
-  }
   const auto total = [&] {
     uint64_t events = 0;
     for (const auto& stream : streams) events += stream->events();
@@ -209,7 +141,7 @@ double RunStreams(const LoadOptions& options, std::vector<double>* report_millis
     const grpc::CompletionQueue::NextStatus next = queue.AsyncNext(&tag, &ok, wake);
     if (next == grpc::CompletionQueue::GOT_EVENT) {
       const auto& event = *static_cast<Stream::Tag*>(tag);
-      event.stream->On(event, ok, known);
+      event.stream->On(event, ok);
     }
     now = Clock::now();
     const double share = options.batches_per_second / options.streams;
@@ -227,8 +159,6 @@ double RunStreams(const LoadOptions& options, std::vector<double>* report_millis
   }
   const double rate =
       static_cast<double>(total() - events_before) / std::chrono::duration<double>(now - measuring).count();
-  stop_reports = true;
-  if (reports.joinable()) reports.join();
   for (auto& stream : streams) stream->Cancel();
   queue.Shutdown();
   void* tag = nullptr;
@@ -238,9 +168,9 @@ double RunStreams(const LoadOptions& options, std::vector<double>* report_millis
   return rate;
 }
 
-std::vector<double> ReadReports(const LoadOptions& options, int count) {
+std::vector<double> ReadReports(const LoadOptions& options) {
   const auto stub = v1::MeetingService::NewStub(Connect(options.target));
-  std::vector<MeetingName> names;
+  std::vector<v1::GetMeetingReportRequest> requests;
   for (const v1::SyncPbxRequest& pbx : LoadFeed(options, 0).Pbxs()) {
     v1::ListMeetingsRequest request;
     request.set_pbx_id(pbx.pbx_id());
@@ -249,20 +179,29 @@ std::vector<double> ReadReports(const LoadOptions& options, int count) {
     v1::ListMeetingsResponse response;
     const grpc::Status status = stub->ListMeetings(&context, request, &response);
     if (!status.ok()) Fail("ListMeetings: " + status.error_message());
-    for (const v1::Meeting& meeting : response.meetings()) names.push_back({pbx.pbx_id(), meeting.meeting_id()});
+    for (const v1::Meeting& meeting : response.meetings()) {
+      requests.emplace_back().set_pbx_id(pbx.pbx_id());
+      requests.back().set_meeting_id(meeting.meeting_id());
+    }
   }
+  if (requests.empty()) Fail("the server lists no meetings");
   std::vector<double> milliseconds;
-  for (int i = 0; i < count && !names.empty(); ++i) {
-    const MeetingName& name = names[static_cast<size_t>(i) * 7919 % names.size()];
-    v1::GetMeetingReportRequest request;
-    request.set_pbx_id(name.pbx);
-    request.set_meeting_id(name.meeting);
+  const auto pace =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1.0 / options.reports_per_second));
+  Clock::time_point due = Clock::now();
+  const Clock::time_point end =
+      due + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
+  for (size_t i = 0; due < end; ++i) {
+    due += pace;
+    // Late because of the last answer: that counts. Late because this process had no processor: that does not.
+    const bool in_time = Clock::now() <= due;
+    std::this_thread::sleep_until(due);
+    const Clock::time_point asked = in_time ? Clock::now() : due;
     grpc::ClientContext context;
     v1::GetMeetingReportResponse response;
-    const Stopwatch asking;
-    const grpc::Status status = stub->GetMeetingReport(&context, request, &response);
+    const grpc::Status status = stub->GetMeetingReport(&context, requests[i * 7919 % requests.size()], &response);
     if (!status.ok()) Fail("GetMeetingReport: " + status.error_message());
-    milliseconds.push_back(asking.Seconds() * 1e3);
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - asked).count());
   }
   return milliseconds;
 }

@@ -93,13 +93,33 @@ on_fresh_server() {
   rm -rf "$directory"
 }
 
+# Reports asked for by a process of its own, beside the streams, which take turns with the server for the processors.
+bench_reports() {
+  local directory streams
+  directory=$(mktemp -d "$work/server-XXXXXX")
+  start_server "$directory"
+  load --name ingest_before_reports stream >/dev/null
+  seconds=$((seconds + 4)) load --first-stream 100 --name ingest_beside_reports stream &
+  streams=$!
+  sleep 2
+  load --name report_p99 read
+  wait "$streams"
+  seconds=$((seconds + 4)) load --first-stream 200 --batches-per-second 1000 --name ingest_beside_reports_paced stream &
+  streams=$!
+  sleep 2
+  load --name report_p99_at_100k read
+  wait "$streams"
+  stop_server TERM
+  rm -rf "$directory"
+}
+
 bench_ingest() {
   echo "# meetings of 28 events, 4 streams of batches of 100, each acknowledged after fsync; a meeting's events come together"
   on_fresh_server stream
   echo "# the same with 1,000 meetings at once, so that neighbouring events belong to different meetings"
   on_fresh_server --open-meetings 250 --name ingest_stream_interleaved stream
   on_fresh_server unary
-  on_fresh_server reports
+  bench_reports
   engine ingest
 }
 

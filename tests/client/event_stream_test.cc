@@ -120,24 +120,43 @@ TEST_F(EventStreamTest, Send_BrokenStreamIsReplacedAndUnansweredBatchesSentAgain
   EXPECT_EQ(waits_.size(), 1);
 }
 
-TEST_F(EventStreamTest, Send_RetryDelayIsWaitedForAndTheBatchSentAgain) {
-  int refusals = 0;
-  connection_->streams.push_back({[&](const auto& batch, auto* answers) {
-    v1::RecordEventsResponse answer = AcceptAll(batch);
-    if (batch.batch_id() == 2 && refusals++ < 2) {
-      answer.clear_result();
-      answer.mutable_retry_delay()->set_seconds(7);
-    }
-    answers->push_back(answer);
+TEST_F(EventStreamTest, Send_AFullQueueIsWaitedForAndNoBatchOvertakesAnother) {
+  std::vector<uint64_t> taken;
+  for (int i = 0; i < 2; ++i) {
+    connection_->streams.push_back({[&taken](const auto& batch, auto* answers) {
+                                      if (batch.batch_id() == 2) return false;
+                                      taken.push_back(batch.batch_id());
+                                      answers->push_back(AcceptAll(batch));
+                                      return true;
+                                    },
+                                    RichError(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", absl::Seconds(7))});
+  }
+  connection_->streams.push_back({[&taken](const auto& batch, auto* answers) {
+    taken.push_back(batch.batch_id());
+    answers->push_back(AcceptAll(batch));
     return true;
   }});
   EventStream stream(connection_, Options());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream.Send(Batch(1)).ok());
   ASSERT_TRUE(stream.Finish().ok());
   EXPECT_EQ(stream.totals().accepted, 3);
-  EXPECT_EQ(stream.totals().batches_resent, 2);
-  EXPECT_EQ(waits_, (std::vector{absl::Seconds(7), absl::Seconds(7)}));
+  EXPECT_EQ(taken, (std::vector<uint64_t>{1, 2, 3}));
+  ASSERT_EQ(waits_.size(), 2);
+  for (const absl::Duration wait : waits_) EXPECT_GE(wait, absl::Seconds(7));
+}
+
+TEST_F(EventStreamTest, Finish_AStreamThatEndsWhenAllIsAnsweredIsNoFailure) {
+  connection_->streams.push_back({[](const auto& batch, auto* answers) {
+                                    answers->push_back(AcceptAll(batch));
+                                    return false;
+                                  },
+                                  absl::UnavailableError("shutting down")});
+  EventStream stream(connection_, Options());
+  ASSERT_TRUE(stream.Send(Batch(1)).ok());
+  ASSERT_TRUE(stream.Finish().ok());
+  EXPECT_EQ(stream.totals().accepted, 1);
   EXPECT_EQ(connection_->streams_opened, 1);
+  EXPECT_TRUE(waits_.empty());
 }
 
 TEST_F(EventStreamTest, Finish_InvalidArgumentIsFinal) {

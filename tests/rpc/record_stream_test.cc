@@ -73,7 +73,6 @@ TEST(RecordEvents, BatchesAreAnsweredInOrderUnderTheirIds) {
       ASSERT_TRUE(stream->Read(response));
       EXPECT_EQ(response.batch_id(), answered * 7);
       EXPECT_EQ(response.result().accepted(), 3u);
-      EXPECT_FALSE(response.has_retry_delay());
     }
   }
   stream->WritesDone();
@@ -158,7 +157,7 @@ TEST(RecordEvents, StopsReadingWhileSixteenBatchesAreUnanswered) {
   }
 }
 
-TEST(RecordEvents, AFullQueueIsAnAnswerWithADelayAndForSingleCallsAnError) {
+TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
   RunningServer server;
   server.SyncPbx();
   Committer& committer = server.server().committer();
@@ -180,16 +179,34 @@ TEST(RecordEvents, AFullQueueIsAnAnswerWithADelayAndForSingleCallsAnError) {
   auto refused = server.Record();
   ASSERT_TRUE(refused->Write(FreshBatch(1, 1, "other")));
   v1::RecordEventsResponse response;
-  ASSERT_TRUE(refused->Read(response));
-  EXPECT_EQ(response.batch_id(), 1u);
-  EXPECT_FALSE(response.has_result());
-  EXPECT_EQ(response.retry_delay().nanos(), absl::ToInt64Nanoseconds(Committer::kRetryDelay));
+  EXPECT_FALSE(refused->Read(response));
+  const CallEnd stream_end = refused->Finish();
+  EXPECT_EQ(stream_end.Summary(), "RESOURCE_EXHAUSTED QUEUE_FULL");
+  EXPECT_EQ(stream_end.retry_delay, Committer::kRetryDelay);
 
   held.Release();
   AwaitTrue([&] { return committer.queued_events() == 0; });
-  ASSERT_TRUE(refused->Write(FreshBatch(1, 1, "other")));
-  ASSERT_TRUE(refused->Read(response));
+  auto again = server.Record();
+  ASSERT_TRUE(again->Write(FreshBatch(1, 1, "other")));
+  ASSERT_TRUE(again->Read(response));
   EXPECT_EQ(response.result().accepted(), 1u);
+}
+
+TEST(RecordEvents, ABatchOfManySmallPartsIsMeasuredByTheMemoryItTakes) {
+  RunningServer server;
+  server.SyncPbx();
+  v1::RecordEventsRequest request;
+  request.set_batch_id(1);
+  v1::Event& event = *request.add_events();
+  event = Joined("m1", "e1", kNow, "p1");
+  for (int i = 0; i < 1'500'000; ++i) event.mutable_meeting_scheduled()->add_invitees();
+  ASSERT_LT(request.ByteSizeLong(), kMaxBatchBytes);
+  auto stream = server.Record();
+  ASSERT_TRUE(stream->Write(request));
+  v1::RecordEventsResponse response;
+  EXPECT_FALSE(stream->Read(response));
+  const CallEnd end = stream->Finish();
+  EXPECT_EQ(end.Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
 }
 
 TEST(RecordEvents, ACallerThatBreaksOffLeavesItsBatchesRecorded) {
