@@ -11,7 +11,7 @@ constexpr char kLocator = 'M';
 constexpr char kDayCounts = 'N';
 constexpr char kDayProgress = 'D';
 constexpr char kPurgeMark = 'U';
-constexpr char kFilesEnd = 'T';
+constexpr char kMeetingTimer = 'T';
 constexpr char kOrder = 'O';
 
 // Big-endian, so that keys sort as their numbers do.
@@ -103,13 +103,13 @@ std::string DayProgressPrefix() { return LetterKey(kDayProgress); }
 std::string PurgeMarkKey(DueDay day) { return DayKey(kPurgeMark, day); }
 std::string PurgeMarkPrefix() { return LetterKey(kPurgeMark); }
 
-std::string FilesEndKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting) {
-  std::string key(1, kFilesEnd);
+std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting) {
+  std::string key(1, kMeetingTimer);
   AppendNumber(key, static_cast<uint64_t>(instant_us) ^ kSignBit);
   return key.append(pbx.view()).append(meeting.view());
 }
 
-std::string FilesEndPrefix() { return LetterKey(kFilesEnd); }
+std::string MeetingTimerPrefix() { return LetterKey(kMeetingTimer); }
 
 std::string OrderKey(uint64_t sequence) {
   std::string key(1, kOrder);
@@ -119,13 +119,13 @@ std::string OrderKey(uint64_t sequence) {
 
 std::string OrderPrefix() { return LetterKey(kOrder); }
 
-std::optional<FilesEnd> DecodeFilesEndKey(std::string_view raw) {
+std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   constexpr size_t kInstantBytes = sizeof(uint64_t);
-  if (raw.size() != 1 + kInstantBytes + PbxId::kBytes + OwnerId::kBytes || raw[0] != kFilesEnd) return std::nullopt;
+  if (raw.size() != 1 + kInstantBytes + PbxId::kBytes + OwnerId::kBytes || raw[0] != kMeetingTimer) return std::nullopt;
   raw.remove_prefix(1);
-  return FilesEnd{.instant_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
-                  .pbx = PbxId::From(raw.substr(kInstantBytes)),
-                  .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
+  return MeetingTimer{.instant_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
+                      .pbx = PbxId::From(raw.substr(kInstantBytes)),
+                      .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
 }
 
 std::optional<OwnerId> DecodeLocatorKey(std::string_view raw) {

@@ -54,18 +54,18 @@ std::string DayProgressKey(DueDay day);                            // 'D': how f
 std::string DayProgressPrefix();                                   //
 std::string PurgeMarkKey(DueDay day);                              // 'U': the day's range holds deleted bytes
 std::string PurgeMarkPrefix();                                     //
-std::string FilesEndKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting);  // 'T': when files end
-std::string FilesEndPrefix();                                                           //
-std::string OrderKey(uint64_t sequence);                                                // 'O': erasure orders
-std::string OrderPrefix();                                                              //
+std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx, const OwnerId& meeting);  // 'T': when files end
+std::string MeetingTimerPrefix();                                                           //
+std::string OrderKey(uint64_t sequence);                                                    // 'O': erasure orders
+std::string OrderPrefix();                                                                  //
 
-// The parts of a FilesEndKey; nullopt if malformed.
-struct FilesEnd {
+// The parts of a MeetingTimerKey; nullopt if malformed.
+struct MeetingTimer {
   int64_t instant_us;
   PbxId pbx;
   OwnerId meeting;
 };
-std::optional<FilesEnd> DecodeFilesEndKey(std::string_view raw);
+std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
 // The meeting of a LocatorKey; nullopt if malformed.
 std::optional<OwnerId> DecodeLocatorKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.

@@ -76,12 +76,12 @@ class Committer {
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;  // guarded by mutex_
-  std::deque<QueuedBatch> queue_;            // guarded by mutex_
-  size_t queued_events_ = 0;                 // guarded by mutex_
-  size_t queued_bytes_ = 0;                  // guarded by mutex_
-  absl::Status health_;                      // guarded by mutex_
-  bool stopping_ = false;                    // guarded by mutex_
+  std::deque<std::function<void()>> tasks_;                    // guarded by mutex_
+  std::deque<QueuedBatch> queue_;                              // guarded by mutex_
+  size_t queued_events_ = 0;                                   // guarded by mutex_
+  size_t queued_bytes_ = 0;                                    // guarded by mutex_
+  absl::Status health_;                                        // guarded by mutex_
+  bool stopping_ = false;                                      // guarded by mutex_
   std::chrono::steady_clock::time_point commands_only_until_;  // guarded by mutex_
   std::thread thread_;
 };

@@ -185,7 +185,7 @@ absl::Status Engine::FinishEndings(absl::Time now) {
   return Run([&] { return desk_.FinishEndings(now); });
 }
 
-absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const FilesEnd> timers, absl::Time now) {
+absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now) {
   size_t files_ended = 0;
   absl::Status status = Run([&] {
     auto done = recorder_.Review(timers, now);
@@ -312,11 +312,11 @@ absl::Status Engine::DropLocators(std::span<const std::pair<PbxId, OwnerId>> mee
       if (locator->days[kHistory] > last) continue;
       change.batch().Delete(Family::kState, key);
       if (locator->timer_us != 0) {
-        change.batch().Delete(Family::kState, FilesEndKey(locator->timer_us, pbx, meeting));
+        change.batch().Delete(Family::kState, MeetingTimerKey(locator->timer_us, pbx, meeting));
       }
       // Files that outlive the history still end by their timer, with an order to the portal.
       if (locator->files_end_us != 0) {
-        change.batch().Put(Family::kState, FilesEndKey(locator->files_end_us, pbx, meeting), "");
+        change.batch().Put(Family::kState, MeetingTimerKey(locator->files_end_us, pbx, meeting), "");
       }
     }
     if (change.empty()) return absl::OkStatus();
@@ -369,35 +369,41 @@ absl::Status Engine::EndCubes(DueDay last, uint64_t cohorts, absl::Time now) {
   });
 }
 
-absl::Duration Engine::OldestOverdue(absl::Time now) const {
+absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   const auto counts = holdings_.counts.Read();
   absl::Duration oldest = absl::ZeroDuration();
   // Days that the ledger has ended and whose keys are still there.
-  for (auto cursor = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix()); cursor->Valid(); cursor->Next()) {
-    const auto day = DecodeDayKey(cursor->key());
+  auto days = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix());
+  for (; days->Valid(); days->Next()) {
+    const auto day = DecodeDayKey(days->key());
     stored::v1::DayProgress progress;
-    if (!day.has_value() ||
-        !progress.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+    if (!day.has_value() || !progress.ParseFromArray(days->value().data(), static_cast<int>(days->value().size()))) {
+      return absl::DataLossError("a row of day progress does not parse");
+    }
+    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || *day <= holdings_.ring.destroyed_through()) {
       continue;
     }
-    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || *day <= holdings_.ring.destroyed_through())
-      continue;
     oldest = now - DueInstant(*day, policy_.zone());
     break;
   }
+  if (!days->status().ok()) return days->status();
   if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy_.zone())) {
     oldest = std::max(oldest, now - DueInstant(counts.begin()->first, policy_.zone()));
   }
   // Files whose end has come. Other timers that wait for the next run hold nothing that is due.
-  for (auto cursor = holdings_.store.ScanPrefix(Family::kState, FilesEndPrefix()); cursor->Valid(); cursor->Next()) {
-    const auto timer = DecodeFilesEndKey(cursor->key());
-    if (!timer.has_value() || timer->instant_us > absl::ToUnixMicros(now)) break;
+  auto timers = holdings_.store.ScanPrefix(Family::kState, MeetingTimerPrefix());
+  for (; timers->Valid(); timers->Next()) {
+    const auto timer = DecodeMeetingTimerKey(timers->key());
+    if (!timer.has_value()) return absl::DataLossError("a timer's key does not parse");
+    if (timer->instant_us > absl::ToUnixMicros(now)) break;
     auto row = holdings_.store.Get(Family::kState, LocatorKey(timer->pbx, timer->meeting));
-    const auto locator = row.ok() && row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
+    if (!row.ok()) return row.status();
+    const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
     if (!locator.has_value() || locator->files_end_us != timer->instant_us) continue;
     oldest = std::max(oldest, now - absl::FromUnixMicros(timer->instant_us));
     break;
   }
+  if (!timers->status().ok()) return timers->status();
   return oldest;
 }
 

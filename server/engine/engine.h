@@ -55,7 +55,7 @@ class Engine {
   absl::Status Recover();
   absl::Status FinishEndings(absl::Time now);
   // See Recorder::Review.
-  absl::StatusOr<size_t> ReviewMeetings(std::span<const FilesEnd> timers, absl::Time now);
+  absl::StatusOr<size_t> ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status CloseDay(DueDay day, absl::Time now);
   // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
@@ -81,8 +81,9 @@ class Engine {
   const PbxRegistry& registry() const { return registry_; }
   const BucketCounts& counts() const { return holdings_.counts; }
   const PurgeMarks& marks() const { return holdings_.marks; }
-  // How long the longest overdue value has been due without being unreadable; zero if none is.
-  absl::Duration OldestOverdue(absl::Time now) const;
+  // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
+  // nobody can tell.
+  absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
 
   // REQUIRES: set before the first command.
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {

@@ -178,12 +178,12 @@ absl::Status Recorder::DeleteForgotten(RecordCommand& command, int index, Meetin
   return CommitGroup(change);
 }
 
-absl::StatusOr<size_t> Recorder::Review(std::span<const FilesEnd> timers, absl::Time now) {
+absl::StatusOr<size_t> Recorder::Review(std::span<const MeetingTimer> timers, absl::Time now) {
   Change change(holdings_, now);
   size_t files_ended = 0;
   size_t read = 0;
-  for (const FilesEnd& timer : timers) {
-    change.batch().Delete(Family::kState, FilesEndKey(timer.instant_us, timer.pbx, timer.meeting));
+  for (const MeetingTimer& timer : timers) {
+    change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
     auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
     if (!found.ok()) return found.status();
     Meeting& meeting = **found;
@@ -208,14 +208,14 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const FilesEnd> timers, absl::
   return files_ended;
 }
 
-absl::StatusOr<bool> Recorder::ReviewForgotten(const FilesEnd& timer, Meeting& meeting, Change& change) {
+absl::StatusOr<bool> Recorder::ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change) {
   // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
   // timer's own day.
   auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay());
   if (!locator.ok()) return locator.status();
   const bool located = locator->has_value() && (*locator)->files_end_us != 0;
   if (located && (*locator)->files_end_us > absl::ToUnixMicros(change.now())) {
-    change.batch().Put(Family::kState, FilesEndKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
+    change.batch().Put(Family::kState, MeetingTimerKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
     return false;
   }
   meeting.locator.days[kFileShare] =

@@ -43,7 +43,7 @@ class Recorder {
   // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
   // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after
   // `now`.
-  absl::StatusOr<size_t> Review(std::span<const FilesEnd> timers, absl::Time now);
+  absl::StatusOr<size_t> Review(std::span<const MeetingTimer> timers, absl::Time now);
 
   // Forgets what was not committed, and all that was cached.
   void Forget();
@@ -85,7 +85,7 @@ class Recorder {
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
   // any.
-  absl::StatusOr<bool> ReviewForgotten(const FilesEnd& timer, Meeting& meeting, Change& change);
+  absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change);
   // Who scheduled a meeting may become known after its PDFs were shared.
   absl::Status RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change);
   // Whether the extension that rows name so was there and has been removed.

@@ -271,10 +271,10 @@ void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, const
   after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
   if (before.timer_us != after.timer_us) {
     if (before.timer_us != 0) {
-      change.batch().Delete(Family::kState, FilesEndKey(before.timer_us, meeting.pbx, meeting.id));
+      change.batch().Delete(Family::kState, MeetingTimerKey(before.timer_us, meeting.pbx, meeting.id));
     }
     if (after.timer_us != 0) {
-      change.batch().Put(Family::kState, FilesEndKey(after.timer_us, meeting.pbx, meeting.id), "");
+      change.batch().Put(Family::kState, MeetingTimerKey(after.timer_us, meeting.pbx, meeting.id), "");
     }
   }
   if (meeting.stored && before == after) return;

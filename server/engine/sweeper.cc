@@ -67,10 +67,10 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
 }
 
 absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome) {
-  std::vector<FilesEnd> due;
-  auto cursor = engine_.store().ScanPrefix(Family::kState, FilesEndPrefix());
+  std::vector<MeetingTimer> due;
+  auto cursor = engine_.store().ScanPrefix(Family::kState, MeetingTimerPrefix());
   for (; cursor->Valid(); cursor->Next()) {
-    const auto timer = DecodeFilesEndKey(cursor->key());
+    const auto timer = DecodeMeetingTimerKey(cursor->key());
     if (!timer.has_value()) return absl::DataLossError("a timer's key does not parse");
     if (timer->instant_us > absl::ToUnixMicros(through)) break;
     due.push_back(*timer);
@@ -78,7 +78,8 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   cursor.reset();
   for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
-    const auto some = std::span<const FilesEnd>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
+    const auto some =
+        std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
     absl::Status status = run_([&] {
       auto ended = engine_.ReviewMeetings(some, now);
       if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);

@@ -4,6 +4,7 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
+#include <cmath>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -24,8 +25,9 @@ class GaugeSource : public prometheus::Collectable {
     const Gauges now = gauges_();
     return {
         Family("retention_oldest_overdue_seconds",
-               "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is.",
-               absl::ToDoubleSeconds(now.oldest_overdue)),
+               "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is, NaN "
+               "if the store cannot be read.",
+               now.oldest_overdue.has_value() ? absl::ToDoubleSeconds(*now.oldest_overdue) : std::nan("")),
         Family("retention_purge_pending_seconds",
                "Age in seconds of the oldest deleted value whose bytes may still be in a file; 0 if there is none.",
                absl::ToDoubleSeconds(now.purge_pending)),
@@ -72,7 +74,7 @@ absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Open(const std::string
     parts->exposer->RegisterCollectable(parts->counters);
     parts->exposer->RegisterCollectable(parts->gauges);
   } catch (const std::exception&) {
-    return absl::InvalidArgumentError(absl::StrCat("metrics cannot be served on ", address));
+    return absl::UnavailableError(absl::StrCat("metrics cannot be served on ", address));
   }
   return std::unique_ptr<MetricsPage>(new MetricsPage(std::move(parts)));
 }

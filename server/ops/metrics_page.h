@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,7 +16,7 @@ namespace retention {
 
 // How things stand at the moment of a scrape.
 struct Gauges {
-  absl::Duration oldest_overdue;
+  std::optional<absl::Duration> oldest_overdue;  // none if the store cannot tell
   absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file
   uint64_t queue_events = 0;
   uint64_t live_rows = 0;
@@ -27,7 +28,7 @@ struct Gauges {
 class MetricsPage {
  public:
   // Serves on `address` ("127.0.0.1:9464"; port 0: any free one). `gauges` is asked at every scrape, on a thread of the
-  // page's own. INVALID_ARGUMENT if the address cannot be served on. REQUIRES: `metrics` and what `gauges` uses outlive
+  // page's own. UNAVAILABLE if the address cannot be served on. REQUIRES: `metrics` and what `gauges` uses outlive
   // it.
   static absl::StatusOr<std::unique_ptr<MetricsPage>> Open(const std::string& address, const Metrics& metrics,
                                                            std::function<Gauges()> gauges);

@@ -155,7 +155,7 @@ absl::Status Server::Serve() {
 Gauges Server::ReadGauges() const {
   const absl::Time now = clock_.Now();
   Gauges gauges;
-  gauges.oldest_overdue = engine_->OldestOverdue(now);
+  if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
   for (const auto& [day, mark] : engine_->marks().Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
   }

@@ -120,19 +120,5 @@ TEST_F(GrpcConnectionTest, EventStream_ServerThatIsDownIsUnavailable) {
   EXPECT_EQ(stream.Finish().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(GrpcConnectionTest, DISABLED_EventStream_EventsPerSecond) {
-  MeetingLoad load(MeetingLoadOptions{});
-  EventStream stream(connection_);
-  const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < 20'000; ++i) {
-    v1::RecordEventsRequest batch;
-    for (int k = 0; k < 4; ++k) load.AppendMeeting(batch.mutable_events());
-    ASSERT_TRUE(stream.Send(std::move(batch)).ok());
-  }
-  ASSERT_TRUE(stream.Finish().ok());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::cout << "event_stream " << static_cast<double>(stream.totals().accepted) / seconds << " events/s\n";
-}
-
 }  // namespace
 }  // namespace retention

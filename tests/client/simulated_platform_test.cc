@@ -188,20 +188,6 @@ TEST(MeetingLoad, StreamsShareThePbxsButNoMeeting) {
   EXPECT_NE(events[0].meeting_id(), events[MeetingLoad::kEventsPerMeeting].meeting_id());
 }
 
-TEST(MeetingLoad, DISABLED_EventsPerSecond) {
-  MeetingLoad load(MeetingLoadOptions{});
-  google::protobuf::RepeatedPtrField<v1::Event> events;
-  const auto begin = std::chrono::steady_clock::now();
-  int64_t made = 0;
-  for (int i = 0; i < 50'000; ++i) {
-    if (i % 4 == 0) events.Clear();
-    load.AppendMeeting(&events);
-    made += MeetingLoad::kEventsPerMeeting;
-  }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::cout << "meeting_load " << made / seconds << " events/s\n";
-}
-
 TEST(Identities, HoldEveryPersonalStringWithItsCategory) {
   v1::Event joined;
   joined.set_pbx_id("pbx-identifier");

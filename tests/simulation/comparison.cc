@@ -399,7 +399,7 @@ void CheckSwept(Engine& engine, const Model& model, absl::Time now) {
   auto cursor = view->Scan(Family::kFiled, "", PrefixEnd(FiledPrefix(last)));
   EXPECT_FALSE(cursor->Valid()) << "rows of due days are held";
   for (const auto& [day, counts] : engine.counts().Read()) EXPECT_GT(day, last) << "a due day is still counted";
-  EXPECT_EQ(engine.OldestOverdue(now), absl::ZeroDuration());
+  EXPECT_EQ(engine.OldestOverdue(now).value(), absl::ZeroDuration());
   const std::set<PlantedObject> ordered = OrderedObjects(engine);
   for (const PlantedObject& object : model.gone_objects()) {
     EXPECT_TRUE(ordered.contains(object)) << object.ref << " is gone, and its erasure was not ordered";

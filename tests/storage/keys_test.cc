@@ -30,7 +30,7 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(Hex(DayCountsKey(kDay)), "4e00005028");
   EXPECT_EQ(Hex(DayProgressKey(kDay)), "4400005028");
   EXPECT_EQ(Hex(PurgeMarkKey(kDay)), "5500005028");
-  EXPECT_EQ(Hex(FilesEndKey(0x0005f5e100abcdef, pbx, owner)), "548005f5e100abcdef" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(MeetingTimerKey(0x0005f5e100abcdef, pbx, owner)), "548005f5e100abcdef" + pbx_hex + owner_hex);
   EXPECT_EQ(Hex(OrderKey(0x0102030405060708)), "4f0102030405060708");
 }
 
@@ -51,9 +51,9 @@ TEST(Keys, Decode_RefusesOtherLengthsAndLetters) {
   EXPECT_FALSE(FiledKey::Decode(filed + "x").has_value());
   EXPECT_FALSE(FiledKey::Decode(filed.substr(1)).has_value());
   EXPECT_FALSE(FiledKey::Decode("").has_value());
-  const std::string files_end = FilesEndKey(1, IdOf<PbxId>(1), IdOf<OwnerId>(2));
-  EXPECT_FALSE(DecodeFilesEndKey(files_end.substr(1)).has_value());
-  EXPECT_FALSE(DecodeFilesEndKey("X" + files_end.substr(1)).has_value());
+  const std::string files_end = MeetingTimerKey(1, IdOf<PbxId>(1), IdOf<OwnerId>(2));
+  EXPECT_FALSE(DecodeMeetingTimerKey(files_end.substr(1)).has_value());
+  EXPECT_FALSE(DecodeMeetingTimerKey("X" + files_end.substr(1)).has_value());
   EXPECT_FALSE(DecodeLocatorKey("M").has_value());
   EXPECT_FALSE(DecodeDayKey("X0000").has_value());
   EXPECT_FALSE(DecodeDayKey("N000").has_value());
@@ -64,7 +64,7 @@ TEST(Keys, Decode_FindsTheParts) {
   const auto pbx = IdOf<PbxId>(0x10);
   const auto owner = IdOf<OwnerId>(0x20);
   for (const int64_t instant : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{1773000000000000}, INT64_MAX}) {
-    const auto end = DecodeFilesEndKey(FilesEndKey(instant, pbx, owner));
+    const auto end = DecodeMeetingTimerKey(MeetingTimerKey(instant, pbx, owner));
     ASSERT_TRUE(end.has_value());
     EXPECT_EQ(end->instant_us, instant);
     EXPECT_EQ(end->pbx, pbx);
@@ -86,7 +86,7 @@ TEST(Keys, NumbersSortAsTheyCount) {
   EXPECT_LT(FiledPrefix(kDay), FiledPrefix(DueDay::Held()));
   EXPECT_LT(FiledPrefix(DueDay::Held()), FiledPrefix(DueDay::Open()));
   EXPECT_LT(LedgerKey(255), LedgerKey(256));
-  EXPECT_LT(FilesEndKey(-1, {}, {}), FilesEndKey(0, {}, {}));
+  EXPECT_LT(MeetingTimerKey(-1, {}, {}), MeetingTimerKey(0, {}, {}));
 }
 
 TEST(Keys, FiledPrefixes_AreThoseOfTheKey) {
