@@ -13,6 +13,8 @@ constexpr char kDayProgress = 'D';
 constexpr char kPurgeMark = 'U';
 constexpr char kMeetingTimer = 'T';
 constexpr char kOrder = 'O';
+constexpr char kPbxLife = 'L';
+constexpr char kLogExtension = 'G';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -118,6 +120,10 @@ std::string OrderKey(uint64_t sequence) {
 }
 
 std::string OrderPrefix() { return LetterKey(kOrder); }
+std::string PbxLifeKey(const PbxId& pbx) { return PbxLifePrefix().append(pbx.view()); }
+std::string PbxLifePrefix() { return LetterKey(kPbxLife); }
+std::string LogExtensionKey(uint8_t server) { return LogExtensionPrefix().append(1, static_cast<char>(server)); }
+std::string LogExtensionPrefix() { return LetterKey(kLogExtension); }
 
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   constexpr size_t kInstantBytes = sizeof(uint64_t);
@@ -126,6 +132,16 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   return MeetingTimer{.instant_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
                       .pbx = PbxId::From(raw.substr(kInstantBytes)),
                       .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
+}
+
+std::optional<uint64_t> DecodeOrderKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kOrder) return std::nullopt;
+  return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<PbxId> DecodePbxLifeKey(std::string_view raw) {
+  if (raw.size() != 1 + PbxId::kBytes || raw[0] != kPbxLife) return std::nullopt;
+  return PbxId::From(raw.substr(1));
 }
 
 std::optional<OwnerId> DecodeLocatorKey(std::string_view raw) {

@@ -58,6 +58,10 @@ std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx, const OwnerId&
 std::string MeetingTimerPrefix();                                                           //
 std::string OrderKey(uint64_t sequence);                                                    // 'O': erasure orders
 std::string OrderPrefix();                                                                  //
+std::string PbxLifeKey(const PbxId& pbx);     // 'L': what a PBX's own end depends on
+std::string PbxLifePrefix();                  //
+std::string LogExtensionKey(uint8_t server);  // 'G': logs are kept longer
+std::string LogExtensionPrefix();             //
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {
@@ -66,6 +70,10 @@ struct MeetingTimer {
   OwnerId meeting;
 };
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
+// The sequence of an OrderKey; nullopt if malformed.
+std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
+// The PBX of a PbxLifeKey; nullopt if malformed.
+std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
 // The meeting of a LocatorKey; nullopt if malformed.
 std::optional<OwnerId> DecodeLocatorKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
