@@ -97,6 +97,7 @@ std::string PolicyVersionKey() { return LetterKey(kPolicyVersion); }
 std::string PbxEntryKey(const OwnerId& external) { return LetterKey(kPbxEntry).append(external.view()); }
 std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
+std::string LocatorPrefix() { return LetterKey(kLocator); }
 std::string LocatorPrefix(const PbxId& pbx) { return LetterKey(kLocator).append(pbx.view()); }
 std::string DayCountsKey(DueDay day) { return DayKey(kDayCounts, day); }
 std::string DayCountsPrefix() { return LetterKey(kDayCounts); }
@@ -144,9 +145,9 @@ std::optional<PbxId> DecodePbxLifeKey(std::string_view raw) {
   return PbxId::From(raw.substr(1));
 }
 
-std::optional<OwnerId> DecodeLocatorKey(std::string_view raw) {
+std::optional<LocatorName> DecodeLocatorKey(std::string_view raw) {
   if (raw.size() != 1 + PbxId::kBytes + OwnerId::kBytes || raw[0] != kLocator) return std::nullopt;
-  return OwnerId::From(raw.substr(1 + PbxId::kBytes));
+  return LocatorName{.pbx = PbxId::From(raw.substr(1)), .meeting = OwnerId::From(raw.substr(1 + PbxId::kBytes))};
 }
 
 std::optional<DueDay> DecodeDayKey(std::string_view raw) {

@@ -47,6 +47,7 @@ std::string PolicyVersionKey();                                    // 'v': versi
 std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
 std::string PbxEntryPrefix();                                      //
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': where a meeting's values are filed
+std::string LocatorPrefix();                                       //
 std::string LocatorPrefix(const PbxId& pbx);                       //
 std::string DayCountsKey(DueDay day);                              // 'N': rows and values of a day
 std::string DayCountsPrefix();                                     //
@@ -74,8 +75,12 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
 // The PBX of a PbxLifeKey; nullopt if malformed.
 std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
-// The meeting of a LocatorKey; nullopt if malformed.
-std::optional<OwnerId> DecodeLocatorKey(std::string_view raw);
+// The parts of a LocatorKey; nullopt if malformed.
+struct LocatorName {
+  PbxId pbx;
+  OwnerId meeting;
+};
+std::optional<LocatorName> DecodeLocatorKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
 std::optional<DueDay> DecodeDayKey(std::string_view raw);
 

@@ -104,7 +104,7 @@ absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32
 
 absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   holdings_.marks.Note(key.day, now_);
-  erased_.try_emplace(std::string(kReasonReplaced), CategoryCounts{}).first->second[key.category] += values;
+  CountErased(key.category, values, kReasonReplaced);
   return Rewrite(key, plaintext, values);
 }
 
@@ -124,8 +124,20 @@ void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason
   batch_.Delete(Family::kFiled, key.Encode());
   holdings_.counts.Remove(key.day, key.category, 1, values);
   holdings_.marks.Note(key.day, now_);
-  const auto it = erased_.try_emplace(std::string(reason), CategoryCounts{}).first;
-  it->second[key.category] += values;
+  CountErased(key.category, values, reason);
+}
+
+void Change::CountErased(CategoryNumber category, uint64_t values, std::string_view reason) {
+  erased_.try_emplace(std::string(reason), CategoryCounts{}).first->second[category] += values;
+  erased_in_all_[category] += values;
+}
+
+void Change::EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
+                      std::string_view reason) {
+  batch_.DeleteRange(Family::kFiled, prefix, PrefixEnd(prefix));
+  holdings_.counts.Remove(day, category, rows, values);
+  holdings_.marks.Note(day, now_);
+  CountErased(category, values, reason);
 }
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {

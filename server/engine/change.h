@@ -36,6 +36,11 @@ inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
 inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
 inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
+inline constexpr std::string_view kReasonLicenceExpired = "LICENCE_EXPIRED";
+inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED";
+inline constexpr std::string_view kReasonPbxInactive = "PBX_INACTIVE";
+inline constexpr std::string_view kReasonNoContact = "PBX_NO_CONTACT";
+inline constexpr std::string_view kReasonFqdnUnresolved = "PBX_FQDN_UNRESOLVED";
 
 // Values by category.
 using CategoryCounts = std::array<uint64_t, kCategories>;
@@ -110,6 +115,7 @@ class Change {
 
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
+  DueDay today() const { return last_due_.Next(); }
   bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
   bool Holds(DueDay day) const { return holdings_.gate.Holds(day, last_due_); }
 
@@ -124,6 +130,9 @@ class Change {
   void RemoveMark(const FiledKey& key);
   // Ends a row for `reason`; its bytes are marked for scrubbing.
   void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
+  // Ends all rows under `prefix`, which lie in one day and category and were counted.
+  void EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
+                std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
   // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order.
@@ -133,6 +142,8 @@ class Change {
 
   // For rows of family `state`.
   Batch& batch() { return batch_; }
+  // What this change has ended so far, committed or not.
+  const CategoryCounts& erased() const { return erased_in_all_; }
   bool empty() const { return batch_.empty() && entries_.empty(); }
 
   // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
@@ -144,7 +155,10 @@ class Change {
   const DueDay last_due_;
   Batch batch_;
   std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
+  CategoryCounts erased_in_all_{};
   std::vector<stored::v1::LedgerEntry> entries_;
+
+  void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
 };
 
 // Sets the non-zero counts of a ledger entry.

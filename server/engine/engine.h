@@ -19,6 +19,7 @@
 #include "server/engine/change.h"
 #include "server/engine/meeting_book.h"
 #include "server/engine/pbx_desk.h"
+#include "server/engine/pbx_ender.h"
 #include "server/engine/pbx_registry.h"
 #include "server/engine/recorder.h"
 
@@ -46,14 +47,28 @@ class Engine {
   // can be repeated.
   absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
   absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now);
+  // The reasons of these commands are the ledger's words.
   absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                          absl::Time now);
-  absl::StatusOr<uint64_t> DeregisterPbx(std::string_view pbx_id, absl::Time now);
+                                                          std::string_view reason, absl::Time now);
+  // Returns the internal id. NOT_FOUND with reason PBX_UNKNOWN. What is left to delete is RowsOfEnding and
+  // FinishEnding; see EndPbx in sweeper.h.
+  absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now);
+  absl::StatusOr<PbxDesk::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
+                                                        bool registered, bool active, absl::Time now);
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
+                                               std::string_view reason, absl::Time now);
+  absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
+                            std::string_view object_id, std::string_view reason, absl::Time now);
+  // NOT_FOUND with reason PBX_UNKNOWN or POLL_UNKNOWN.
+  absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now);
 
   // Commands of the sweeper.
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
-  absl::Status FinishEndings(absl::Time now);
+  // Begins the ends of PBXs that have come to them by themselves: licence, contact, name.
+  absl::Status EndOverPbxs(absl::Time now);
+  absl::Status FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
   // See Recorder::Review.
   absl::StatusOr<size_t> ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
@@ -64,7 +79,7 @@ class Engine {
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
-  absl::Status DropLocators(std::span<const std::pair<PbxId, OwnerId>> meetings, DueDay last, absl::Time now);
+  absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, absl::Time now);
   // Enters that no byte of the days up to `last` is left.
   absl::Status FinishDays(std::span<const DueDay> days, absl::Time now);
   // Enters that no byte of what was marked is left.
@@ -73,6 +88,8 @@ class Engine {
   absl::Status EndCubes(DueDay last, uint64_t cohorts, absl::Time now);
 
   // Thread-safe.
+  // The rows that are left of a PBX whose end has begun.
+  absl::StatusOr<std::vector<RowRun>> RowsOfEnding(const PbxId& pbx) const;
   Store& store() { return holdings_.store; }
   Vault& vault() { return vault_; }
   KeyRing& ring() { return holdings_.ring; }
@@ -99,12 +116,24 @@ class Engine {
   absl::Status Load();
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);
+  // The same for a command that returns something.
+  template <typename Outcome>
+  absl::StatusOr<Outcome> RunFor(absl::FunctionRef<absl::StatusOr<Outcome>()> command) {
+    absl::StatusOr<Outcome> outcome = absl::UnknownError("the command did not run");
+    absl::Status status = Run([&] {
+      outcome = command();
+      return outcome.status();
+    });
+    if (!status.ok()) return status;
+    return outcome;
+  }
 
   const Policy policy_;
   Vault vault_;
   Holdings holdings_;
   PbxRegistry registry_;
   MeetingBook book_;
+  PbxEnder ender_;
   PbxDesk desk_;
   Recorder recorder_;
   bool stale_ = false;  // memory may differ from the store

@@ -150,6 +150,7 @@ absl::StatusOr<PbxEndRules> ParsePbxEnd(const v1::PbxEndRules& proto) {
   if (!no_contact.ok()) return no_contact.status();
   auto unresolved = ParseAbsence(proto.fqdn_unresolved(), "pbx_end.fqdn_unresolved");
   if (!unresolved.ok()) return unresolved.status();
+  if (unresolved->unit != CivilPeriod::Unit::kDays) return InvalidField("pbx_end.fqdn_unresolved", "in days");
   rules.no_contact = *no_contact;
   rules.fqdn_unresolved = *unresolved;
   rules.warning_days.assign(proto.warning_days().begin(), proto.warning_days().end());

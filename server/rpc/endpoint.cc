@@ -53,6 +53,7 @@ std::string WithPort(const std::string& address, int port) {
 
 struct Endpoint::Parts {
   explicit Parts(const Backend& given) : backend(given), events(backend) {
+    services.push_back(NewDeletionService(backend));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
@@ -106,8 +107,8 @@ const std::string& Endpoint::address() const { return parts_->address; }
 void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
-       {"", v1::EventService::service_full_name(), "retention.v1.MeetingService", "retention.v1.PbxService",
-        "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
+       {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.MeetingService",
+        "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
   if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);

@@ -90,7 +90,7 @@ TEST_F(ErasureOnDisk, NoPlainByteIsInAnyFile_AtAnyStage) {
   harness_.now = kHistoryDue;
   harness_.Sweep();
   ExpectNoPlaintext("after the history's day");
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   harness_.Sweep();
   ExpectNoPlaintext("after the PBX");
   ASSERT_TRUE(harness_.Reopen().ok());
@@ -154,11 +154,11 @@ TEST_F(ErasureOnDisk, ADeletedMeetingsSealedBytesAreGoneAfterTheScrub) {
 
 TEST_F(ErasureOnDisk, ARemovedExtensionsSealedBytesAreGoneAfterTheScrub) {
   PlantAndEnd();
-  const FiledKey record = PbxRecordKey(*harness_.engine().registry().Find(kCanaryPbx));
+  const FiledKey record = PbxRecordKey(*harness_.engine().registry().Held(kCanaryPbx));
   const auto ended = Envelopes([&](const FiledKey& key) { return key.day == DueDay::Open() && !(key == record); });
   EXPECT_EQ(ended.size(), 4u) << "extension, poll, answer, PDF";
   ExpectOnDisk(ended);
-  ASSERT_TRUE(harness_.engine().RemoveExtension(kCanaryPbx, "9081726354", harness_.now).ok());
+  ASSERT_TRUE(harness_.engine().RemoveExtension(kCanaryPbx, "9081726354", kReasonExtensionRemoved, harness_.now).ok());
   harness_.Sweep();
   ExpectGone(ended);
 }
@@ -194,7 +194,7 @@ TEST_F(ErasureOnDisk, AnEndedPbxsSealedBytesAreGoneAfterTheScrub_AllButHistory) 
   const auto ended = Envelopes([](const FiledKey& key) { return key.category != kHistory; });
   const auto history = Envelopes([](const FiledKey& key) { return key.category == kHistory; });
   ExpectOnDisk(ended);
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   harness_.Sweep();
   ExpectGone(ended);
   ExpectOnDisk(history);
@@ -203,7 +203,7 @@ TEST_F(ErasureOnDisk, AnEndedPbxsSealedBytesAreGoneAfterTheScrub_AllButHistory) 
 TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   PlantAndEnd();
   const DueDay day(absl::CivilDay(2026, 3, 9));
-  const PbxId pbx = *harness_.engine().registry().Find(kCanaryPbx);
+  const PbxId pbx = *harness_.engine().registry().Held(kCanaryPbx);
   const DueDay cohort(absl::CivilDay(2026, 3, 2));
   const auto needle = [](const char* name, const std::optional<SecretKey>& key) {
     EXPECT_TRUE(key.has_value()) << name;
@@ -223,7 +223,7 @@ TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   harness_.now = kValuesDue;
   harness_.Sweep();
   EXPECT_TRUE(FindBytes(Ring(), {day_key}).empty());
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   EXPECT_TRUE(FindBytes(Ring(), {pbx_key}).empty());
 }
 
@@ -358,7 +358,7 @@ TEST_F(OldCopies, YieldNothingOfAnEndedPbx_ButItsHistory) {
   PlantAndEnd();
   Keep("before the end");
   const absl::Time then = harness_.now;
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   EXPECT_EQ(WithItsRing("before the end").TryRows(kEveryRow).readable.size(), 12u);
   {
     OldCopy copy = WithTodaysRing("before the end");

@@ -76,7 +76,8 @@ TEST(Keys, Decode_FindsTheParts) {
     EXPECT_EQ(end->pbx, pbx);
     EXPECT_EQ(end->meeting, owner);
   }
-  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner)), owner);
+  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner))->meeting, owner);
+  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner))->pbx, pbx);
   for (const std::string& key : {DayCountsKey(kDay), DayProgressKey(kDay), PurgeMarkKey(kDay)}) {
     EXPECT_EQ(DecodeDayKey(key), kDay);
   }
