@@ -60,6 +60,30 @@ absl::StatusOr<v1::DeregisterPbxResponse> Client::DeregisterPbx(const v1::Deregi
   return Call<v1::DeregisterPbxResponse>("/retention.v1.PbxService/DeregisterPbx", request);
 }
 
+absl::StatusOr<v1::ReportLicenceResponse> Client::ReportLicence(const v1::ReportLicenceRequest& request) const {
+  return Call<v1::ReportLicenceResponse>("/retention.v1.PbxService/ReportLicence", request);
+}
+
+absl::StatusOr<v1::DeletePbxResponse> Client::DeletePbx(const v1::DeletePbxRequest& request) const {
+  return Call<v1::DeletePbxResponse>("/retention.v1.DeletionService/DeletePbx", request);
+}
+
+absl::StatusOr<v1::DeleteExtensionResponse> Client::DeleteExtension(const v1::DeleteExtensionRequest& request) const {
+  return Call<v1::DeleteExtensionResponse>("/retention.v1.DeletionService/DeleteExtension", request);
+}
+
+absl::StatusOr<v1::DeleteMeetingResponse> Client::DeleteMeeting(const v1::DeleteMeetingRequest& request) const {
+  return Call<v1::DeleteMeetingResponse>("/retention.v1.DeletionService/DeleteMeeting", request);
+}
+
+absl::StatusOr<v1::DeleteObjectResponse> Client::DeleteObject(const v1::DeleteObjectRequest& request) const {
+  return Call<v1::DeleteObjectResponse>("/retention.v1.DeletionService/DeleteObject", request);
+}
+
+absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRequest& request) const {
+  return Call<v1::DeletePollResponse>("/retention.v1.DeletionService/DeletePoll", request);
+}
+
 absl::StatusOr<v1::GetPolicyResponse> Client::GetPolicy(const v1::GetPolicyRequest& request) const {
   return Call<v1::GetPolicyResponse>("/retention.v1.RetentionService/GetPolicy", request);
 }

@@ -9,6 +9,7 @@
 #include "client/connection.h"
 #include "client/retry.h"
 #include "retention/v1/clock_service.pb.h"
+#include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -40,6 +41,12 @@ class Client {
   absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request) const;
   absl::StatusOr<v1::RemoveExtensionResponse> RemoveExtension(const v1::RemoveExtensionRequest& request) const;
   absl::StatusOr<v1::DeregisterPbxResponse> DeregisterPbx(const v1::DeregisterPbxRequest& request) const;
+  absl::StatusOr<v1::ReportLicenceResponse> ReportLicence(const v1::ReportLicenceRequest& request) const;
+  absl::StatusOr<v1::DeletePbxResponse> DeletePbx(const v1::DeletePbxRequest& request) const;
+  absl::StatusOr<v1::DeleteExtensionResponse> DeleteExtension(const v1::DeleteExtensionRequest& request) const;
+  absl::StatusOr<v1::DeleteMeetingResponse> DeleteMeeting(const v1::DeleteMeetingRequest& request) const;
+  absl::StatusOr<v1::DeleteObjectResponse> DeleteObject(const v1::DeleteObjectRequest& request) const;
+  absl::StatusOr<v1::DeletePollResponse> DeletePoll(const v1::DeletePollRequest& request) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;

@@ -46,6 +46,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddEventCommands(app, session);
   AddMeetingCommands(app, session);
   AddPbxCommands(app, session);
+  AddDeletionCommands(app, session);
   AddRetentionCommands(app, session);
   AddStatisticsCommands(app, session);
   try {

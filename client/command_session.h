@@ -93,6 +93,7 @@ void AddEventCommands(CLI::App& app, CommandSession& session);
 void AddSimulateCommand(CLI::App& events, CommandSession& session);
 void AddMeetingCommands(CLI::App& app, CommandSession& session);
 void AddPbxCommands(CLI::App& app, CommandSession& session);
+void AddDeletionCommands(CLI::App& app, CommandSession& session);
 void AddRetentionCommands(CLI::App& app, CommandSession& session);
 void AddStatisticsCommands(CLI::App& app, CommandSession& session);
 

@@ -127,6 +127,17 @@ std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) co
   return over;
 }
 
+std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
+  for (const auto& [id, entry] : known_) {
+    for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policy_, now)) {
+      ++warned[{warning.cause(), warning.warning_days()}];
+    }
+  }
+  return warned;
+}
+
 std::vector<PbxRegistry::EndingPbx> PbxRegistry::Ending() const {
   std::shared_lock lock(mutex_);
   return ending_;

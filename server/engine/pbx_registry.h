@@ -62,6 +62,8 @@ class PbxRegistry {
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.
   std::vector<std::pair<std::string, PbxEnd>> Over(absl::Time now) const;
+  // How many PBXs are warned of, by cause and number of days.
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
   // PBXs whose end was begun and is to be finished, each with its reason.
   struct EndingPbx {
     PbxId pbx;

@@ -23,7 +23,17 @@ class GaugeSource : public prometheus::Collectable {
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     const Gauges now = gauges_();
+    prometheus::MetricFamily warned{"retention_pbxs_warned",
+                                    "PBXs that end within so many days if nothing changes.",
+                                    prometheus::MetricType::Gauge,
+                                    {}};
+    for (const Gauges::Warned& some : now.pbxs_warned) {
+      prometheus::ClientMetric& metric = warned.metric.emplace_back();
+      metric.label = {{"cause", some.cause}, {"days", std::to_string(some.warning_days)}};
+      metric.gauge.value = static_cast<double>(some.pbxs);
+    }
     return {
+        std::move(warned),
         Family("retention_oldest_overdue_seconds",
                "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is, NaN "
                "if the store cannot be read.",

@@ -155,9 +155,16 @@ absl::Status Server::Serve() {
 Gauges Server::ReadGauges() const {
   const absl::Time now = clock_.Now();
   Gauges gauges;
+  auto warned = engine_->registry().Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
   for (const auto& [day, mark] : engine_->marks().Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
+  }
+  for (const v1::PbxEndCause cause :
+       {v1::PBX_END_CAUSE_LICENCE_EXPIRED, v1::PBX_END_CAUSE_NO_CONTACT, v1::PBX_END_CAUSE_FQDN_UNRESOLVED}) {
+    for (const uint32_t days : policy_.pbx_end().warning_days) {
+      gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
+    }
   }
   gauges.queue_events = committer_->queued_events();
   gauges.live_rows = engine_->counts().TotalRows();

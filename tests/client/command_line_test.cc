@@ -122,7 +122,7 @@ TEST_F(CommandLineTest, GlobalOptionsReachTheConnectionFromEitherSide) {
   EXPECT_EQ(connection_->timeouts.back(), absl::Seconds(2));
   EXPECT_EQ(Run({"pbxs", "list", "--timeout", "3s", "-o", "csv"}), kExitOk);
   EXPECT_EQ(connection_->timeouts.back(), absl::Seconds(3));
-  EXPECT_EQ(out_.str(), "pbx_id,controller_id,fqdn,create_time,sync_time\n");
+  EXPECT_EQ(out_.str(), "pbx_id,controller_id,fqdn,create_time,sync_time,warning\n");
   connection_->Answer("Sweep", v1::SweepResponse());
   EXPECT_EQ(Run({"sweep", "run"}), kExitOk);
   EXPECT_EQ(connection_->timeouts.back(), absl::Minutes(10));

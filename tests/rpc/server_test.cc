@@ -64,6 +64,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_purge_pending_seconds 0\n",
            "retention_cohorts_released_total 0\n",
            "retention_serving 1\n",
+           "retention_pbxs_warned{cause=\"PBX_NO_CONTACT\",days=\"14\"} 0\n",
        }) {
     EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
   }
@@ -72,7 +73,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
   }
   for (const char* secret : {"somebody", "Ada", "controller"}) EXPECT_FALSE(absl::StrContains(page, secret)) << secret;
   // Labels are of closed sets.
-  const std::set<std::string> labels = {"outcome", "category", "reason", "le", "quantile"};
+  const std::set<std::string> labels = {"outcome", "category", "reason", "cause", "days", "le", "quantile"};
   for (absl::string_view line : absl::StrSplit(page, '\n')) {
     if (!absl::StartsWith(line, "retention_") || !absl::StrContains(line, '{')) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, absl::ByAnyChar("{},"));
