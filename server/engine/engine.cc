@@ -30,6 +30,7 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       holdings_{.store = store, .ring = ring, .vault = vault_, .random = random, .policy = policy_},
       book_(store, vault_),
       desk_(holdings_, registry_, book_),
+      order_desk_(holdings_),
       recorder_(holdings_, registry_, book_, desk_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
@@ -168,6 +169,18 @@ absl::StatusOr<uint64_t> Engine::DeregisterPbx(std::string_view pbx_id, absl::Ti
   });
   if (!status.ok()) return status;
   return erased;
+}
+
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
+                                                                       absl::Time now) {
+  v1::ConfirmErasureOrdersResponse response;
+  absl::Status status = Run([&] {
+    auto done = order_desk_.Confirm(request, now);
+    if (done.ok()) response = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return response;
 }
 
 absl::Status Engine::Recover() {
