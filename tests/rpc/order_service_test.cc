@@ -112,7 +112,8 @@ TEST(WatchErasureOrders, OrdersIssuedByASweepAndByTheEndOfAPbxArriveToo) {
   server.Batch({Started("m", "s", kNow), File("m", "f", kNow, "ref")});
   server.AdvanceTo(kNow + absl::Hours(25));
   EXPECT_EQ(NextMessage(*watch), Ids{1}) << "its meeting is presumed ended";
-  server.Batch({Recording("n", "r", kNow + absl::Hours(25), "rec")});
+  const absl::Time later = kNow + absl::Hours(25);
+  ASSERT_EQ(server.Batch({Started("n", "s", later), Recording("n", "r", later, "rec")}).accepted(), 2u);
   v1::DeregisterPbxRequest deregister;
   deregister.set_pbx_id("pbx");
   ASSERT_TRUE(server.Call("/retention.v1.PbxService/DeregisterPbx", deregister).ok());
