@@ -9,6 +9,7 @@
 #include "server/rpc/order_watch.h"
 #include "tests/engine/orders.h"
 #include "tests/rpc/running_server.h"
+#include "tests/testing/fault_file_system.h"
 
 namespace retention {
 namespace {
@@ -194,16 +195,42 @@ TEST(WatchErasureOrders, ShutdownEndsAllWatchesAndDoesNotWaitForACallerThatDoesN
     }
     server.Batch(events);
   }
-  auto idle = Watch(server);
-  for (int i = 0; i < 20; ++i) ASSERT_EQ(NextMessage(*idle).size(), 100u);
   Caller other(server.server().address());
   auto stuck = other.Open(kWatch);
   ASSERT_TRUE(stuck->Write(v1::WatchErasureOrdersRequest()));
   ASSERT_EQ(NextMessage(*stuck).size(), 100u);
+  auto idle = Watch(server);
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(NextMessage(*idle).size(), 100u) << "it does not wait for the other";
   std::thread shutdown([&] { server.server().Shutdown(absl::Milliseconds(100)); });
   EXPECT_EQ(NextMessage(*idle), Ids());
   EXPECT_EQ(idle->Finish().Summary(), "UNAVAILABLE SHUTTING_DOWN");
   shutdown.join();
+}
+
+TEST(WatchErasureOrders, OrdersThatADiskRefusedArriveOnceTheyAreIssued) {
+  FaultFileSystem disk;
+  RunningServer server([&](ServerOptions& options) {
+    options.store.file_system = disk.file_system();
+    options.sweep_interval = absl::Milliseconds(1);
+  });
+  server.SyncPbx();
+  auto watch = Watch(server);
+  Issue(server, 1);
+  EXPECT_EQ(NextMessage(*watch), Ids{1});
+  disk.FailWrites(FaultFileSystem::Fault::kIoError);
+  v1::BatchRecordEventsRequest request;
+  for (const auto& event : LateFiles("n", kNow, 2)) *request.add_events() = event;
+  EXPECT_FALSE(server.Call("/retention.v1.EventService/BatchRecordEvents", request).ok());
+  EXPECT_FALSE(server.Call(kConfirm, Confirmations({{1, kErased}})).ok());
+  disk.Heal();
+  AwaitTrue([&] { return server.Health("") == 1; });
+  Issue(server, 2, 0, "n");
+  const Ids ids = NextMessage(*watch);
+  ASSERT_EQ(ids.size(), 2u);
+  EXPECT_GT(ids[0], 1u);
+  v1::ListErasureOrdersResponse list;
+  ASSERT_TRUE(server.Call(kList, v1::ListErasureOrdersRequest(), &list).ok());
+  EXPECT_EQ(list.orders_size(), 3) << "what was not confirmed is still there";
 }
 
 TEST(WatchErasureOrders, ManyWatchersThatComeAndLeaveAtAnyMomentDoNoHarmAndMissNothing) {
