@@ -192,7 +192,10 @@ void AddConfirmCommand(CLI::App* orders, CommandSession& session) {
   auto* confirm = orders->add_subcommand("confirm", "Says what became of orders");
   auto ids = std::make_shared<std::vector<uint64_t>>();
   auto outcome = std::make_shared<std::string>();
-  confirm->add_option("ORDER", *ids, "Numbers of the orders")->required()->check(CLI::PositiveNumber);
+  confirm->add_option("ORDER", *ids, "Numbers of the orders")->required()->check([](const std::string& id) {
+    return id.find_first_not_of('0') == std::string::npos ? std::string("orders are numbered from 1 on")
+                                                          : std::string();
+  });
   confirm
       ->add_option("--outcome", *outcome,
                    "erased: the object was deleted; not-found: there was none; failed: the order stays")

@@ -47,6 +47,11 @@ TEST_F(OrderCommandsTest, WrongUsageExitsWith2) {
   EXPECT_TRUE(connection_->watch_requests.empty());
 }
 
+TEST_F(OrderCommandsTest, Confirm_NumbersFromOneOn) {
+  EXPECT_EQ(Run({"orders", "confirm", "0", "--outcome", "erased"}), kExitUsage);
+  EXPECT_NE(err_.str().find("ORDER: orders are numbered from 1 on"), std::string::npos) << err_.str();
+}
+
 TEST_F(OrderCommandsTest, List_Golden) {
   v1::ListErasureOrdersRequest seen;
   connection_->handlers["ListErasureOrders"] = [&](const auto& request, auto* response) {

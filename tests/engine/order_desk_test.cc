@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <numeric>
+#include <thread>
 
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
@@ -268,6 +270,45 @@ TEST_F(OrderDeskTest, WhoeverIsToldOfOrdersFindsThem) {
   harness_.Record(Joined("o", "j", kMonday, "p"));
   harness_.Record(LateFiles("m", kMonday, 1, 2));
   EXPECT_EQ(last, (std::vector<uint64_t>{2, 3}));
+}
+
+TEST_F(OrderDeskTest, AReaderBesideTheCommitterMissesNoOrder) {
+  constexpr int kRounds = 300;
+  constexpr int kOrdersPerRound = 3;
+  std::mutex mutex;
+  std::vector<uint64_t> seen;  // guarded by mutex
+  std::thread reader([&] {
+    uint64_t after = 0;
+    while (after < kRounds * kOrdersPerRound) {
+      std::vector<uint64_t> ids;
+      const auto position = harness_.engine().orders().Scan(after, UINT64_MAX, [&](v1::ErasureOrder& order) {
+        ids.push_back(order.order_id());
+        return true;
+      });
+      ASSERT_TRUE(position.ok()) << position.status();
+      ASSERT_TRUE(harness_.engine().orders().OldestIssue().ok());
+      after = *position;
+      std::lock_guard lock(mutex);
+      seen.insert(seen.end(), ids.begin(), ids.end());
+    }
+  });
+  size_t confirmed = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    harness_.Record(LateFiles(absl::StrCat("m", round), kMonday, kOrdersPerRound));
+    std::vector<std::pair<uint64_t, v1::ErasureOutcome>> outcomes;
+    {
+      std::lock_guard lock(mutex);
+      for (; confirmed < seen.size() && outcomes.size() < OrderDesk::kMaxConfirmations; ++confirmed) {
+        outcomes.emplace_back(seen[confirmed], kErased);
+      }
+    }
+    if (outcomes.empty()) continue;
+    EXPECT_EQ(Confirm(outcomes).done(), outcomes.size());
+  }
+  reader.join();
+  std::vector<uint64_t> all(kRounds * kOrdersPerRound);
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(seen, all);
 }
 
 }  // namespace
