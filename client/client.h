@@ -1,6 +1,7 @@
 // The client: every unary call of the API, with a deadline and with retries.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "client/retry.h"
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -52,8 +54,17 @@ class Client {
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
+  absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
+  absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
+      const v1::ConfirmErasureOrdersRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
+
+  // Hands every message to `on_message` until that returns false: OK. A stream that breaks is opened anew, attempts
+  // being counted from the last message; then everything that is still unconfirmed comes again. Blocks meanwhile, in
+  // one thread.
+  absl::Status WatchErasureOrders(const v1::WatchErasureOrdersRequest& request,
+                                  const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const;
 
   // For streams that share the connection and the way to retry.
   const std::shared_ptr<Connection>& connection() const { return connection_; }

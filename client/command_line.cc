@@ -45,6 +45,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddGlobalOptions(app, session);
   AddEventCommands(app, session);
   AddMeetingCommands(app, session);
+  AddOrderCommands(app, session);
   AddPbxCommands(app, session);
   AddDeletionCommands(app, session);
   AddRetentionCommands(app, session);

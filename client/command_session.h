@@ -92,6 +92,7 @@ T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
 void AddEventCommands(CLI::App& app, CommandSession& session);
 void AddSimulateCommand(CLI::App& events, CommandSession& session);
 void AddMeetingCommands(CLI::App& app, CommandSession& session);
+void AddOrderCommands(CLI::App& app, CommandSession& session);
 void AddPbxCommands(CLI::App& app, CommandSession& session);
 void AddDeletionCommands(CLI::App& app, CommandSession& session);
 void AddRetentionCommands(CLI::App& app, CommandSession& session);

@@ -13,6 +13,7 @@ constexpr char kDayProgress = 'D';
 constexpr char kPurgeMark = 'U';
 constexpr char kMeetingTimer = 'T';
 constexpr char kOrder = 'O';
+constexpr char kOrderCounter = 'o';
 constexpr char kPbxLife = 'L';
 constexpr char kLogExtension = 'G';
 
@@ -121,6 +122,7 @@ std::string OrderKey(uint64_t sequence) {
 }
 
 std::string OrderPrefix() { return LetterKey(kOrder); }
+std::string OrderCounterKey() { return LetterKey(kOrderCounter); }
 std::string PbxLifeKey(const PbxId& pbx) { return PbxLifePrefix().append(pbx.view()); }
 std::string PbxLifePrefix() { return LetterKey(kPbxLife); }
 std::string LogExtensionKey(uint8_t server) { return LogExtensionPrefix().append(1, static_cast<char>(server)); }

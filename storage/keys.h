@@ -59,6 +59,7 @@ std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx, const OwnerId&
 std::string MeetingTimerPrefix();                                                           //
 std::string OrderKey(uint64_t sequence);                                                    // 'O': erasure orders
 std::string OrderPrefix();                                                                  //
+std::string OrderCounterKey();                // 'o': the last number given to an order, and how many are held
 std::string PbxLifeKey(const PbxId& pbx);     // 'L': what a PBX's own end depends on
 std::string PbxLifePrefix();                  //
 std::string LogExtensionKey(uint8_t server);  // 'G': logs are kept longer

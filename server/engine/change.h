@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/engine/bucket_counts.h"
+#include "server/engine/order_book.h"
 #include "server/engine/policy.h"
 #include "server/ledger/ledger.h"
 #include "storage/key_ring.h"
@@ -82,16 +83,6 @@ class PurgeMarks {
   std::set<DueDay> changed_;  // guarded by mutex_
 };
 
-// Erasure orders to the portal, in order of issue.
-class OrderBook {
- public:
-  absl::Status Load(const StoreView& store);
-  uint64_t Next() { return next_++; }
-
- private:
-  uint64_t next_ = 1;
-};
-
 // Everything the committer's thread works on. All of it can be read back from the store.
 struct Holdings {
   Store& store;
@@ -106,6 +97,8 @@ struct Holdings {
   std::optional<Ledger> ledger;
   // Called with every ended value count, for metrics. May be empty.
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
+  // Called when orders were issued and can be read. May be empty.
+  std::function<void()> on_orders;
 };
 
 class Change {
@@ -135,8 +128,11 @@ class Change {
                 std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
-  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order.
+  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
+  // sequences when the change is committed, so that they become visible in the order of their sequences.
   absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // Forgets an order that was carried out; its bytes are marked for scrubbing. REQUIRES: it is held.
+  void ForgetOrder(uint64_t sequence);
   // An entry for something other than values ended by this change.
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
@@ -144,12 +140,14 @@ class Change {
   Batch& batch() { return batch_; }
   // What this change has ended so far, committed or not.
   const CategoryCounts& erased() const { return erased_in_all_; }
-  bool empty() const { return batch_.empty() && entries_.empty(); }
+  bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty(); }
 
   // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
   absl::Status Commit();
 
  private:
+  absl::Status PutOrders();
+
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
@@ -157,6 +155,8 @@ class Change {
   std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
   CategoryCounts erased_in_all_{};
   std::vector<stored::v1::LedgerEntry> entries_;
+  std::vector<Personal> orders_;  // serialised
+  uint64_t orders_forgotten_ = 0;
 
   void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
 };

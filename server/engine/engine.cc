@@ -34,6 +34,7 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       book_(store, vault_),
       ender_(holdings_, registry_, book_),
       desk_(holdings_, registry_, ender_),
+      order_desk_(holdings_),
       recorder_(holdings_, registry_, book_, desk_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
@@ -190,6 +191,18 @@ absl::Status Engine::DeletePoll(std::string_view pbx_id, std::string_view poll_i
     if (!*found) return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
     return change.Commit();
   });
+}
+
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
+                                                                       absl::Time now) {
+  v1::ConfirmErasureOrdersResponse response;
+  absl::Status status = Run([&] {
+    auto done = order_desk_.Confirm(request, now);
+    if (done.ok()) response = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return response;
 }
 
 absl::Status Engine::Recover() {

@@ -18,6 +18,7 @@
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
 #include "server/engine/meeting_book.h"
+#include "server/engine/order_desk.h"
 #include "server/engine/pbx_desk.h"
 #include "server/engine/pbx_ender.h"
 #include "server/engine/pbx_registry.h"
@@ -62,6 +63,9 @@ class Engine {
                             std::string_view object_id, std::string_view reason, absl::Time now);
   // NOT_FOUND with reason PBX_UNKNOWN or POLL_UNKNOWN.
   absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now);
+  // See OrderDesk::Confirm.
+  absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
+                                                                 absl::Time now);
 
   // Commands of the sweeper.
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
@@ -98,6 +102,7 @@ class Engine {
   const PbxRegistry& registry() const { return registry_; }
   const BucketCounts& counts() const { return holdings_.counts; }
   const PurgeMarks& marks() const { return holdings_.marks; }
+  const OrderDesk& orders() const { return order_desk_; }
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -106,6 +111,8 @@ class Engine {
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
     holdings_.on_erased = std::move(hook);
   }
+  // Called on the committer's thread whenever orders were issued. REQUIRES: set before the first command.
+  void set_on_orders(std::function<void()> hook) { holdings_.on_orders = std::move(hook); }
 
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
@@ -135,6 +142,7 @@ class Engine {
   MeetingBook book_;
   PbxEnder ender_;
   PbxDesk desk_;
+  OrderDesk order_desk_;
   Recorder recorder_;
   bool stale_ = false;  // memory may differ from the store
 };

@@ -41,6 +41,12 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_purge_pending_seconds",
                "Age in seconds of the oldest deleted value whose bytes may still be in a file; 0 if there is none.",
                absl::ToDoubleSeconds(now.purge_pending)),
+        Family("retention_erasure_orders_unconfirmed", "Erasure orders that the portal has not confirmed.",
+               static_cast<double>(now.orders_unconfirmed)),
+        Family("retention_erasure_order_oldest_age_seconds",
+               "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none, NaN "
+               "if the store cannot be read.",
+               now.oldest_order.has_value() ? absl::ToDoubleSeconds(*now.oldest_order) : std::nan("")),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",

@@ -26,6 +26,8 @@ struct Gauges {
   std::vector<Warned> pbxs_warned;
   std::optional<absl::Duration> oldest_overdue;  // none if the store cannot tell
   absl::Duration purge_pending;                  // age of the oldest deleted value whose bytes may still be in a file
+  uint64_t orders_unconfirmed = 0;
+  std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
   uint64_t queue_events = 0;
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;

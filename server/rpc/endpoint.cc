@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
 #include "server/rpc/event_service.h"
+#include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
 
@@ -54,6 +55,7 @@ std::string WithPort(const std::string& address, int port) {
 struct Endpoint::Parts {
   explicit Parts(const Backend& given) : backend(given), events(backend) {
     services.push_back(NewDeletionService(backend));
+    services.push_back(NewErasureOrderService(backend));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
@@ -107,8 +109,9 @@ const std::string& Endpoint::address() const { return parts_->address; }
 void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
-       {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.MeetingService",
-        "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
+       {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
+        "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
+        "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
   if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);
@@ -117,6 +120,7 @@ void Endpoint::SetServing(bool serving) {
 void Endpoint::Shutdown(absl::Duration grace) {
   SetServing(false);
   parts_->events.Drain();
+  parts_->backend.order_courier.Drain();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 

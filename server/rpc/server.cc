@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
 #include "server/ops/log.h"
+#include "server/rpc/order_watch.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -101,6 +102,8 @@ absl::Status Server::OpenEngine() {
   engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
     metrics_.CountErased(category, reason, values);
   });
+  order_courier_ = std::make_unique<OrderCourier>(engine_->orders(), clock_);
+  engine_->set_on_orders([this] { order_courier_->Wake(); });
   reader_ = std::make_unique<Reader>(*engine_);
   return absl::OkStatus();
 }
@@ -139,6 +142,7 @@ absl::Status Server::Serve() {
                                            .reader = *reader_,
                                            .committer = *committer_,
                                            .sweep_loop = *sweep_loop_,
+                                           .order_courier = *order_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr});
@@ -157,6 +161,10 @@ Gauges Server::ReadGauges() const {
   Gauges gauges;
   auto warned = engine_->registry().Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  gauges.orders_unconfirmed = engine_->orders().unconfirmed();
+  if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
+    gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
+  }
   for (const auto& [day, mark] : engine_->marks().Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
   }

@@ -24,6 +24,8 @@
 
 namespace retention {
 
+class OrderCourier;
+
 struct ServerOptions {
   std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
   std::string metrics_address;                     // empty: no metrics page; port 0: any free one
@@ -83,6 +85,7 @@ class Server {
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Reader> reader_;
+  std::unique_ptr<OrderCourier> order_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<SweepLoop> sweep_loop_;
   std::unique_ptr<Workers> workers_;

@@ -13,6 +13,7 @@
 namespace retention {
 
 std::unique_ptr<grpc::Service> NewDeletionService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewErasureOrderService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewMeetingService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend);

@@ -16,6 +16,7 @@
 #include "storage/keys.h"
 #include "storage/rocksdb_store.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/orders.h"
 #include "tests/privacy/canaries.h"
 #include "tests/privacy/disk_search.h"
 
@@ -105,6 +106,27 @@ TEST_F(ErasureOnDisk, ARefusedChatIsNeverWritten) {
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED);
   EXPECT_EQ(harness_.Values(kChatProtocol), 0u) << "not even sealed";
   EXPECT_EQ(harness_.Values(kHistory), 1u);
+}
+
+TEST_F(ErasureOnDisk, AConfirmedOrdersSealedBytesAreInNoFileAfterTheScrub) {
+  harness_.SyncPbx();
+  const std::string where = "store/whereabouts-of-a-file";
+  harness_.Record({Started("m", "s", kMonday), File("m", "f", kMonday, where), Ended("m", "e", kMonday),
+                   File("m", "late", kMonday, where)});
+  EXPECT_TRUE(FindBytes(harness_.directory(), PlainAndHex({where, "file-late"})).empty());
+  std::vector<Needle> envelopes;
+  auto cursor = harness_.store().ScanPrefix(Family::kState, OrderPrefix());
+  for (; cursor->Valid(); cursor->Next()) envelopes.push_back({"an order", std::string(cursor->value())});
+  cursor.reset();
+  ASSERT_EQ(envelopes.size(), 2u);
+  ExpectOnDisk(envelopes);
+  const auto response = harness_.engine().ConfirmOrders(
+      Confirmations({{1, v1::ERASURE_OUTCOME_ERASED}, {2, v1::ERASURE_OUTCOME_NOT_FOUND}}), harness_.now);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->done(), 2u);
+  harness_.now += absl::Hours(1);
+  harness_.Sweep(/*scrub=*/false);
+  ExpectGone(envelopes);
 }
 
 TEST_F(ErasureOnDisk, ADueDaysSealedBytesAreInNoFileAfterItsEnd) {

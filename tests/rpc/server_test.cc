@@ -11,11 +11,13 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "server/engine/errors.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/orders.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -83,6 +85,27 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
   }
 }
 
+TEST(Server, TheMetricsPageSaysHowManyErasureOrdersWaitAndHowLong) {
+  RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
+  const auto page_has = [&](const char* count, const char* age) {
+    const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
+    EXPECT_TRUE(absl::StrContains(page, absl::StrCat("retention_erasure_orders_unconfirmed ", count, "\n"))) << page;
+    EXPECT_TRUE(absl::StrContains(page, absl::StrCat("retention_erasure_order_oldest_age_seconds ", age, "\n")))
+        << page;
+  };
+  page_has("0", "0");
+  server.SyncPbx();
+  server.Batch(LateFiles("m", kNow, 3));
+  server.AdvanceTo(kNow + absl::Seconds(90));
+  page_has("3", "90");
+  const CallEnd end = server.Call(
+      "/retention.v1.ErasureOrderService/ConfirmErasureOrders",
+      Confirmations(
+          {{1, v1::ERASURE_OUTCOME_ERASED}, {2, v1::ERASURE_OUTCOME_FAILED}, {3, v1::ERASURE_OUTCOME_NOT_FOUND}}));
+  ASSERT_TRUE(end.ok()) << end;
+  page_has("1", "90");
+}
+
 TEST(Server, DueToUnreadableIsMeasuredFromTheDueInstant) {
   RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
   server.SyncPbx();
@@ -102,8 +125,8 @@ TEST(Server, ReflectionListsTheServices) {
   ASSERT_TRUE(stream->Write(std::string("\x3a\x01*", 3)));  // ServerReflectionRequest.list_services
   std::string services;
   ASSERT_TRUE(stream->Read(services));
-  for (const char* name :
-       {"EventService", "MeetingService", "PbxService", "RetentionService", "StatisticsService", "ClockService"}) {
+  for (const char* name : {"ErasureOrderService", "EventService", "MeetingService", "PbxService", "RetentionService",
+                           "StatisticsService", "ClockService"}) {
     EXPECT_TRUE(absl::StrContains(services, std::string("retention.v1.") + name)) << name;
   }
   EXPECT_TRUE(absl::StrContains(services, "grpc.health.v1.Health"));

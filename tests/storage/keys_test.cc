@@ -34,6 +34,7 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(Hex(OrderKey(0x0102030405060708)), "4f0102030405060708");
   EXPECT_EQ(DecodeOrderKey(OrderKey(0x0102030405060708)), 0x0102030405060708);
   EXPECT_EQ(DecodeOrderKey(OrderKey(1) + "x"), std::nullopt);
+  EXPECT_EQ(OrderCounterKey(), "o");
   EXPECT_EQ(Hex(PbxLifeKey(pbx)), "4c" + pbx_hex);
   EXPECT_EQ(DecodePbxLifeKey(PbxLifeKey(pbx)), pbx);
   EXPECT_EQ(DecodePbxLifeKey(OrderKey(1) + "x"), std::nullopt);
