@@ -80,6 +80,16 @@ absl::StatusOr<v1::QueryStatisticsResponse> Client::QueryStatistics(const v1::Qu
   return Call<v1::QueryStatisticsResponse>("/retention.v1.StatisticsService/QueryStatistics", request);
 }
 
+absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
+    const v1::ListErasureOrdersRequest& request) const {
+  return Call<v1::ListErasureOrdersResponse>("/retention.v1.ErasureOrderService/ListErasureOrders", request);
+}
+
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> Client::ConfirmErasureOrders(
+    const v1::ConfirmErasureOrdersRequest& request) const {
+  return Call<v1::ConfirmErasureOrdersResponse>("/retention.v1.ErasureOrderService/ConfirmErasureOrders", request);
+}
+
 absl::StatusOr<v1::GetClockResponse> Client::GetClock(const v1::GetClockRequest& request) const {
   return Call<v1::GetClockResponse>("/retention.v1.ClockService/GetClock", request);
 }

@@ -9,6 +9,7 @@
 #include "client/connection.h"
 #include "client/retry.h"
 #include "retention/v1/clock_service.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -45,6 +46,9 @@ class Client {
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
+  absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
+  absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
+      const v1::ConfirmErasureOrdersRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
 

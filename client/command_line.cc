@@ -48,6 +48,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddPbxCommands(app, session);
   AddRetentionCommands(app, session);
   AddStatisticsCommands(app, session);
+  AddOrderExecuteCommand(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

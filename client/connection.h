@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
 
 namespace retention {
@@ -32,6 +33,21 @@ class RecordEventsCall {
   virtual void Cancel() = 0;
 };
 
+// One ErasureOrderService.WatchErasureOrders stream. Cancel may be called from any thread.
+class WatchErasureOrdersCall {
+ public:
+  virtual ~WatchErasureOrdersCall() = default;
+
+  // Blocks until orders came. False once the stream has ended; then Finish says why.
+  virtual bool Read(v1::WatchErasureOrdersResponse* orders) = 0;
+
+  // REQUIRES: Read returned false. Errors carry their details (status_details.h).
+  virtual absl::Status Finish() = 0;
+
+  // Ends the stream at once; Read returns false soon.
+  virtual void Cancel() = 0;
+};
+
 // A way to a server. Thread-safe. Makes no attempt of its own to try again: that is the client's part.
 class Connection {
  public:
@@ -44,6 +60,7 @@ class Connection {
 
   // Opens a stream. Never fails: a stream that could not be opened is broken from the start.
   virtual std::unique_ptr<RecordEventsCall> RecordEvents() = 0;
+  virtual std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) = 0;
 };
 
 // A plaintext connection to "host:port", made at the first call. A connection of its own: two of them to one server use

@@ -9,6 +9,7 @@
 
 #include "client/connection.h"
 #include "client/status_details.h"
+#include "retention/v1/erasure_order_service.grpc.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"
 
 namespace retention {
@@ -48,10 +49,27 @@ class GrpcRecordEventsCall final : public RecordEventsCall {
   std::unique_ptr<grpc::ClientReaderWriter<v1::RecordEventsRequest, v1::RecordEventsResponse>> stream_;
 };
 
+class GrpcWatchErasureOrdersCall final : public WatchErasureOrdersCall {
+ public:
+  GrpcWatchErasureOrdersCall(v1::ErasureOrderService::Stub& stub, const v1::WatchErasureOrdersRequest& request)
+      : stream_(stub.WatchErasureOrders(&context_, request)) {}
+  ~GrpcWatchErasureOrdersCall() override { context_.TryCancel(); }
+
+  bool Read(v1::WatchErasureOrdersResponse* orders) override { return stream_->Read(orders); }
+  absl::Status Finish() override { return ToStatus(stream_->Finish()); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchErasureOrdersResponse>> stream_;
+};
+
 class GrpcConnection final : public Connection {
  public:
   explicit GrpcConnection(std::shared_ptr<grpc::Channel> channel)
-      : generic_stub_(channel), event_stub_(v1::EventService::NewStub(channel)) {}
+      : generic_stub_(channel),
+        event_stub_(v1::EventService::NewStub(channel)),
+        order_stub_(v1::ErasureOrderService::NewStub(channel)) {}
 
   absl::Status Call(const std::string& method, const google::protobuf::Message& request,
                     google::protobuf::Message* response, absl::Duration timeout) override {
@@ -71,9 +89,14 @@ class GrpcConnection final : public Connection {
     return std::make_unique<GrpcRecordEventsCall>(*event_stub_);
   }
 
+  std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
+    return std::make_unique<GrpcWatchErasureOrdersCall>(*order_stub_, request);
+  }
+
  private:
   grpc::GenericStub generic_stub_;
   std::unique_ptr<v1::EventService::Stub> event_stub_;
+  std::unique_ptr<v1::ErasureOrderService::Stub> order_stub_;
 };
 
 }  // namespace
