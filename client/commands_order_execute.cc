@@ -41,6 +41,7 @@ struct ExecuteCommand {
   std::string store;
   std::string endpoint;
   std::string region = "us-east-1";
+  std::string ca_file;
   std::vector<std::string> categories;
   int concurrency = 8;
   bool once = false;
@@ -62,6 +63,7 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> OpenStore(const ExecuteCommand& com
   if (absl::EndsWith(options.prefix, "/")) options.prefix.pop_back();
   options.endpoint = command.endpoint;
   options.region = command.region;
+  options.ca_file = command.ca_file;
   auto credentials = AwsCredentialsFromEnvironment();
   if (!credentials.ok()) return credentials.status();
   options.credentials = *std::move(credentials);
@@ -197,6 +199,8 @@ void AddOrderExecuteCommand(CLI::App& app, CommandSession& session) {
   execute->add_option("--s3-region", command->region, "Region of the bucket")
       ->envname("AWS_REGION")
       ->capture_default_str();
+  execute->add_option("--s3-ca-file", command->ca_file, "Certificate authorities of the endpoint (PEM)")
+      ->check(CLI::ExistingFile);
   execute->add_option("--category", command->categories, "Only these, as recording,pdf-share,file-share")
       ->delimiter(',')
       ->check(CLI::IsMember({"recording", "pdf-share", "file-share"}));

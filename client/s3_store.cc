@@ -17,6 +17,7 @@ namespace retention {
 namespace {
 
 constexpr size_t kKeyBytesMax = 1024;  // S3's own limit.
+constexpr char kHiddenVersions[] = "the bucket is versioned and hides its versions: delete all of them yourself";
 constexpr absl::Duration kConnectTimeout = absl::Seconds(10);
 constexpr long kHttpOk = 200;           // NOLINT(google-runtime-int): libcurl's type
 constexpr long kHttpNoContent = 204;    // NOLINT(google-runtime-int)
@@ -78,6 +79,7 @@ class S3Store final : public ObjectStore {
     const std::string key = options_.prefix.empty() ? object_ref : absl::StrCat(options_.prefix, "/", object_ref);
     if (key.size() > kKeyBytesMax) return FailedErasure("the reference is longer than a key can be");
     const std::string path = absl::StrCat("/", options_.bucket, "/", AwsEncoded(key, /*keep_slashes=*/true));
+    int unversioned_deletions = 0;
     for (int version = 0; version < kS3VersionsMax; ++version) {
       const Answer head = Request("HEAD", path, {});
       const bool hidden = head.code == kHttpNotFound && head.delete_marker;
@@ -86,7 +88,7 @@ class S3Store final : public ObjectStore {
       }
       if (head.sent != CURLE_OK || (head.code != kHttpOk && !hidden)) return FailedErasure(WhyNot(head));
       if (hidden && head.version.empty()) {
-        return FailedErasure("the bucket is versioned and hides its delete markers: delete all versions yourself");
+        return FailedErasure(kHiddenVersions);
       }
       std::map<std::string, std::string> query;
       if (!head.version.empty()) query["versionId"] = head.version;
@@ -95,6 +97,10 @@ class S3Store final : public ObjectStore {
           (deleted.code != kHttpNoContent && deleted.code != kHttpOk && deleted.code != kHttpNotFound)) {
         return FailedErasure(WhyNot(deleted));
       }
+      if (!head.version.empty()) continue;
+      // Without versions once is enough; the last look says whether it was.
+      if (deleted.delete_marker) return FailedErasure(kHiddenVersions);
+      if (unversioned_deletions++ > 0) return FailedErasure("the object is still there after its deletion");
     }
     return FailedErasure("the object has more versions than one order deletes; the rest follows");
   }
@@ -138,6 +144,7 @@ class S3Store final : public ObjectStore {
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (!options_.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, absl::ToInt64Milliseconds(options_.timeout));
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, absl::ToInt64Milliseconds(kConnectTimeout));
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &TakeHeader);

@@ -14,6 +14,7 @@ struct S3Options {
   std::string prefix;    // Before every reference, with a slash between; may be empty.
   std::string endpoint;  // "https://host[:port]"; http only where the network is trusted. Empty: that of AWS.
   std::string region = "us-east-1";
+  std::string ca_file;  // PEM, in place of the certificate authorities of the system. Empty: those.
   AwsCredentials credentials;
   absl::Duration timeout = absl::Seconds(30);   // Of each request.
   std::function<absl::Time()> now = absl::Now;  // Signatures are good for 15 minutes.
@@ -24,7 +25,7 @@ struct S3Options {
 //
 // A versioned bucket keeps what a plain DELETE hides. So an object is deleted version by version, newest first, delete
 // markers among them, until the store knows no current one: NOT_FOUND and ERASED mean that no version is left behind
-// it. FAILED where the store hides a marker's version (x-amz-version-id), and after kS3VersionsMax versions, of which
+// it. FAILED where the store hides versions (x-amz-version-id), and after kS3VersionsMax versions, of which
 // the rest follows when the order comes again. Versions under retention (Object Lock) fail.
 //
 // The credentials need s3:ListBucket (without it a missing object is an access denied), GetObject and DeleteObject, and

@@ -71,15 +71,22 @@ TEST(S3Store, AnObjectThatADeleteMarkerHidesIsNotTakenForGone) {
   object = {{{"v1"}, {"marker1", true}}, /*names_markers=*/false};
   const Erasure erasure = Store(server)->Erase("a");
   EXPECT_EQ(erasure.outcome, v1::ERASURE_OUTCOME_FAILED);
-  EXPECT_EQ(erasure.why, "the bucket is versioned and hides its delete markers: delete all versions yourself");
+  EXPECT_EQ(erasure.why, "the bucket is versioned and hides its versions: delete all of them yourself");
 }
 
-TEST(S3Store, AStoreThatDoesNotNameVersionsButMarksIsNotTakenForGone) {
-  VersionedObject object{{{"", false}}};
-  FakeHttpServer server([&](const std::string& head) { return object.Answer(head); });
-  // The plain DELETE only adds a marker, which then is deleted; and so on, until it gives up.
+TEST(S3Store, AStoreThatMarksAndDoesNotNameVersionsFailsAtOnce) {
+  FakeHttpServer server([](const std::string& head) {
+    return absl::StartsWith(head, "HEAD") ? "200 OK\r\n" : "204 No Content\r\nx-amz-delete-marker: true\r\n";
+  });
   EXPECT_EQ(Store(server)->Erase("a").outcome, v1::ERASURE_OUTCOME_FAILED);
-  EXPECT_FALSE(object.versions.empty());
+  EXPECT_EQ(server.requests().size(), 2u);
+}
+
+TEST(S3Store, AnObjectThatIsStillThereIsNotErased) {
+  FakeHttpServer server(
+      [](const std::string& head) { return absl::StartsWith(head, "HEAD") ? "200 OK\r\n" : "204 No Content\r\n"; });
+  EXPECT_EQ(Store(server)->Erase("a").outcome, v1::ERASURE_OUTCOME_FAILED);
+  EXPECT_LE(server.requests().size(), 4u);
 }
 
 TEST(S3Store, RequestsAreSignedForTheKeyBelowThePrefix) {

@@ -29,8 +29,6 @@ class S3rverTest : public ::testing::Test {
     std::string pattern = ::testing::TempDir() + "/s3rver-XXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
-    Start();
-    ASSERT_NE(port_, "");
   }
   void TearDown() override {
     if (pid_ > 0) {
@@ -41,7 +39,7 @@ class S3rverTest : public ::testing::Test {
     if (!directory_.empty()) std::filesystem::remove_all(directory_);
   }
 
-  void Start() {
+  void Start(const std::vector<std::string>& options = {}) {
     std::vector<std::string> arguments = {
         "node",
         absl::StrCat(RETENTION_S3RVER_DIRECTORY, "/node_modules/s3rver/bin/s3rver.js"),
@@ -54,6 +52,7 @@ class S3rverTest : public ::testing::Test {
         "--no-vhost-buckets",
         "--configure-bucket",
         "objects"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
     std::vector<char*> pointers;
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
@@ -72,6 +71,7 @@ class S3rverTest : public ::testing::Test {
       text += c;
     }
     if (text.find(kListening) != std::string::npos) port_ = text.substr(text.rfind(':') + 1);
+    ASSERT_NE(port_, "");
   }
 
   std::string endpoint() const { return absl::StrCat("http://127.0.0.1:", port_); }
@@ -116,6 +116,7 @@ class S3rverTest : public ::testing::Test {
 };
 
 TEST_F(S3rverTest, AnObjectIsErasedAndThenNotFoundWhateverItsNameHolds) {
+  Start();
   const auto store = Store("objects");
   ASSERT_TRUE(store->Check().ok()) << store->Check();
   for (const std::string name : {"a.pdf", "with blank.pdf", "plus+percent%41.pdf",
@@ -132,6 +133,7 @@ TEST_F(S3rverTest, AnObjectIsErasedAndThenNotFoundWhateverItsNameHolds) {
 }
 
 TEST_F(S3rverTest, AnUnknownAccessKeyErasesNothing) {
+  Start();
   ASSERT_EQ(Send("PUT", "meetings/a.pdf"), 200);
   const auto store = Store("objects", {"UNKNOWN", "S3RVER", ""});
   EXPECT_FALSE(store->Check().ok());
@@ -140,7 +142,28 @@ TEST_F(S3rverTest, AnUnknownAccessKeyErasesNothing) {
 }
 
 TEST_F(S3rverTest, ABucketThatIsNotThereIsNoticed) {
+  Start();
   EXPECT_EQ(Store("elsewhere")->Check().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(S3rverTest, ACertificateThatNobodyVouchesForIsRefused) {
+  const std::string key = directory_ + "/key.pem";
+  const std::string certificate = directory_ + "/certificate.pem";
+  const std::string make = absl::StrCat(
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
+      "-addext subjectAltName=IP:127.0.0.1 -keyout ",
+      key, " -out ", certificate, " 2>/dev/null");
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  Start({"--key", key, "--cert", certificate});
+  S3Options options{.bucket = "objects", .endpoint = absl::StrCat("https://127.0.0.1:", port_)};
+  options.credentials = kCredentials;
+  EXPECT_EQ((*OpenS3Store(options))->Check().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ((*OpenS3Store(options))->Erase("a").outcome, v1::ERASURE_OUTCOME_FAILED);
+  options.ca_file = certificate;
+  EXPECT_TRUE((*OpenS3Store(options))->Check().ok()) << (*OpenS3Store(options))->Check();
+  // The name counts as well.
+  options.endpoint = absl::StrCat("https://localhost:", port_);
+  EXPECT_EQ((*OpenS3Store(options))->Check().code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace
