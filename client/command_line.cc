@@ -50,6 +50,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddDeletionCommands(app, session);
   AddRetentionCommands(app, session);
   AddStatisticsCommands(app, session);
+  AddOrderExecuteCommand(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

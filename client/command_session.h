@@ -31,6 +31,8 @@ struct CommandEnvironment {
   bool err_is_terminal = false;  // Progress is shown only then.
   std::function<std::shared_ptr<Connection>(const std::string& address)> connect = ConnectTo;
   RetryPolicy retry;
+  // Commands that run until they are stopped listen to SIGINT and SIGTERM, and try for ever to reach the server.
+  bool handles_signals = false;
 };
 
 enum class OutputFormat { kTable, kJson, kCsv };
@@ -55,6 +57,8 @@ class CommandSession {
 
   // For streams: retries as for calls.
   EventStreamOptions StreamOptions() const;
+
+  bool handles_signals() const { return environment_.handles_signals; }
 
   // The result of a call, or nothing after saying on stderr what failed.
   template <typename Response>
@@ -97,6 +101,7 @@ void AddPbxCommands(CLI::App& app, CommandSession& session);
 void AddDeletionCommands(CLI::App& app, CommandSession& session);
 void AddRetentionCommands(CLI::App& app, CommandSession& session);
 void AddStatisticsCommands(CLI::App& app, CommandSession& session);
+void AddOrderExecuteCommand(CLI::App& app, CommandSession& session);
 
 // All of retentionctl. Returns the exit code: 0 done, 1 failed, 2 wrong usage.
 int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);

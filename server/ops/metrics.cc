@@ -57,6 +57,13 @@ struct Metrics::Families {
       Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
+  prometheus::Family<prometheus::Counter>& dns_probes =
+      prometheus::BuildCounter()
+          .Name("retention_dns_probes_total")
+          .Help("FQDNs of PBXs that were looked up, by what became of it; rounds that were outages count too.")
+          .Register(*registry);
+  prometheus::Counter& dns_outages =
+      Counter("retention_dns_outages_total", "Rounds of DNS probes that were taken for an outage of our own.");
   prometheus::Histogram& unreadable = Histogram(
       "retention_due_to_unreadable_seconds",
       "Seconds, by the server's clock, from a day's due instant until its keys were destroyed.", AfterDueBuckets());
@@ -104,6 +111,12 @@ void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(ab
 void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
 
 void Metrics::CountCohorts(uint32_t released) { families_->cohorts.Increment(released); }
+
+void Metrics::CountDnsProbes(std::string_view outcome, uint64_t probes) {
+  families_->dns_probes.Add({{"outcome", std::string(outcome)}}).Increment(static_cast<double>(probes));
+}
+
+void Metrics::CountDnsOutage() { families_->dns_outages.Increment(); }
 
 std::shared_ptr<prometheus::Collectable> Metrics::collectable() const { return families_->registry; }
 

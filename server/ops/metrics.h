@@ -35,6 +35,10 @@ class Metrics {
   void ObserveGone(absl::Duration after_due);
   void CountSweepFailure();
   void CountCohorts(uint32_t released);
+  // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).
+  void CountDnsProbes(std::string_view outcome, uint64_t probes);
+  // A round of probes was our own outage.
+  void CountDnsOutage();
 
   // For the page.
   std::shared_ptr<prometheus::Collectable> collectable() const;
