@@ -57,6 +57,9 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& value,
 struct Flags {
   ServerOptions options;
   std::string clock = "system";
+  std::string dns = "auto";
+  std::vector<std::string> dns_resolvers;
+  std::vector<std::string> dns_control_names;
   uint64_t block_cache_mib = RocksDbOptions().block_cache_bytes >> 20;
   uint64_t memtable_mib = RocksDbOptions().memtable_bytes >> 20;
 };
@@ -95,6 +98,20 @@ void Declare(CLI::App& app, Flags& flags) {
                  "ClockService")
       ->type_name("CLOCK")
       ->capture_default_str();
+  app.add_option(
+         "--dns", flags.dns,
+         "Whether the FQDNs of PBXs are looked up once a day, so that a PBX whose name has not resolved for the "
+         "policy's period ends: `on`, `off`, `auto`: unless the clock is simulated")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  app.add_option("--dns-resolvers", flags.dns_resolvers, "Resolvers to ask (default: those of /etc/resolv.conf)")
+      ->type_name("IP[:PORT],...")
+      ->delimiter(',');
+  app.add_option("--dns-control-names", flags.dns_control_names,
+                 "Names that are known to resolve: if none does, the fault is ours, and the day counts for nobody "
+                 "(default: if no PBX resolves)")
+      ->type_name("FQDN,...")
+      ->delimiter(',');
   AddDuration(app, "--lead-window", options.lead_window, absl::Minutes(1), absl::Hours(24),
               "How long before its due instant a day is closed and prepared");
   AddDuration(app, "--purge-bound", options.purge_bound, absl::Seconds(1), absl::Hours(24),
@@ -153,6 +170,12 @@ int Main(int argc, char** argv) {
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  const bool simulated = flags.options.simulated_start.has_value();
+  if (flags.dns == "on" || (flags.dns == "auto" && !simulated)) {
+    flags.options.dns.emplace();
+    flags.options.dns->resolvers = flags.dns_resolvers;
+    flags.options.dns->control_names = flags.dns_control_names;
   }
   flags.options.store.block_cache_bytes = flags.block_cache_mib << 20;
   flags.options.store.memtable_bytes = flags.memtable_mib << 20;

@@ -73,6 +73,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     standing.life.clear_unresolved_days();
   }
   standing.licence = licence;
+  standing.has_fqdn = !synced.profile().fqdn().empty();
   standing.life.set_contact_day(std::max(standing.life.contact_day(), change.today().number()));
   PutLife(*pbx, standing.life, change);
   const Personal plaintext(record.SerializeAsString());

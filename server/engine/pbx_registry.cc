@@ -53,7 +53,9 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
     auto life = store.Get(Family::kState, PbxLifeKey(pbx));
     if (!life.ok()) return life.status();
-    Entry entry{.pbx = pbx, .standing = {.licence = LicenceName(vault, value.pbx().profile().license_key())}};
+    Entry entry{.pbx = pbx,
+                .standing = {.licence = LicenceName(vault, value.pbx().profile().license_key()),
+                             .has_fqdn = !value.pbx().profile().fqdn().empty()}};
     if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
       return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
     }
@@ -125,6 +127,16 @@ std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) co
   }
   std::sort(over.begin(), over.end(), [](const auto& a, const auto& b) { return a.second.time < b.second.time; });
   return over;
+}
+
+std::vector<std::pair<PbxId, DueDay>> PbxRegistry::Named() const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<PbxId, DueDay>> named;
+  for (const auto& [id, entry] : known_) {
+    if (!entry.standing.has_fqdn) continue;
+    named.emplace_back(entry.pbx, DueDay::FromNumber(entry.standing.life.probed_day()));
+  }
+  return named;
 }
 
 std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(absl::Time now) const {

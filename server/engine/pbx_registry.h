@@ -33,6 +33,7 @@ std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view
 struct PbxStanding {
   stored::v1::PbxLife life;
   std::string licence;  // keyed hash of its licence key; empty if it has none
+  bool has_fqdn = false;
 };
 // How the registry names a licence key. Empty for an empty key.
 std::string LicenceName(const Vault& vault, std::string_view licence_key);
@@ -62,6 +63,8 @@ class PbxRegistry {
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.
   std::vector<std::pair<std::string, PbxEnd>> Over(absl::Time now) const;
+  // PBXs that have a name to look up, each with the last day on which that was done (DueDay() for never).
+  std::vector<std::pair<PbxId, DueDay>> Named() const;
   // How many PBXs are warned of, by cause and number of days.
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
   // PBXs whose end was begun and is to be finished, each with its reason.

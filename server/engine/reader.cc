@@ -271,6 +271,20 @@ absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& reque
   return response;
 }
 
+absl::StatusOr<Personal> Reader::FqdnOf(const PbxId& pbx) const {
+  const FiledKey key = PbxRecordKey(pbx);
+  const auto view = engine_.store().Snapshot();
+  auto row = view->Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return Personal();
+  auto plaintext = engine_.vault().Open(key, **row);
+  if (absl::IsNotFound(plaintext.status())) return Personal();
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+  return Personal(value.pbx().profile().fqdn());
+}
+
 absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultPbxsPerPage, kMaxPbxsPerPage);
   if (!page_size.ok()) return page_size.status();

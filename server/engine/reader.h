@@ -16,6 +16,7 @@
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 #include "server/engine/engine.h"
+#include "storage/personal.h"
 
 namespace retention {
 
@@ -47,6 +48,9 @@ class Reader {
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request, absl::Time now) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request,
                                                               absl::Time now) const;
+
+  // The FQDN of a PBX; empty if it has none, or has ended.
+  absl::StatusOr<Personal> FqdnOf(const PbxId& pbx) const;
 
  private:
   absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;

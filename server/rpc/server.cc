@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
-  for (const auto step : {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::Serve}) {
+  for (const auto step :
+       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
     if (absl::Status status = (server.get()->*step)(); !status.ok()) return status;
   }
   return server;
@@ -130,6 +131,36 @@ absl::Status Server::StartCommitter() {
   return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
 }
 
+absl::Status Server::StartProbing() {
+  if (!options_.dns.has_value()) return absl::OkStatus();
+  auto prober = DnsProber::Create(*options_.dns);
+  if (!prober.ok()) return Explain("DNS", prober.status());
+  dns_prober_ = *std::move(prober);
+  DnsLoopCallbacks callbacks;
+  callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
+    std::vector<ProbeSubject> subjects;
+    for (const auto& [pbx, day] : engine_->registry().Named()) subjects.push_back({pbx, day.civil()});
+    return subjects;
+  };
+  callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
+    std::vector<ProbeName> names;
+    for (const PbxId& pbx : pbxs) {
+      auto fqdn = reader_->FqdnOf(pbx);
+      if (!fqdn.ok()) return fqdn.status();
+      if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
+    }
+    return names;
+  };
+  callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
+    std::vector<Probe> probes;
+    for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
+    return committer_->Run([&] { return engine_->CountProbes(probes, now); });
+  };
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = policy_.zone()}), std::move(callbacks),
+                                        clock_, metrics_, DnsLoop::Options{});
+  return absl::OkStatus();
+}
+
 absl::Status Server::Serve() {
   workers_ = std::make_unique<Workers>();
   if (!options_.metrics_address.empty()) {
@@ -153,6 +184,7 @@ absl::Status Server::Serve() {
     reachable_ = true;
   }
   sweep_loop_->Start();
+  if (dns_loop_ != nullptr) dns_loop_->Start();
   return absl::OkStatus();
 }
 
@@ -207,6 +239,7 @@ void Server::Shutdown(absl::Duration grace) {
   }
   // Calls under way need committer and workers to end.
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
+  if (dns_loop_ != nullptr) dns_loop_->Stop();
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();
   // Commands of streams that broke off may still be queued, and refer to what goes before the committer.

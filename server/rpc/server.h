@@ -14,6 +14,8 @@
 #include "server/engine/engine.h"
 #include "server/engine/policy.h"
 #include "server/engine/reader.h"
+#include "server/ops/dns_loop.h"
+#include "server/ops/dns_prober.h"
 #include "server/ops/metrics.h"
 #include "server/ops/metrics_page.h"
 #include "server/ops/sweep_loop.h"
@@ -37,6 +39,8 @@ struct ServerOptions {
   absl::Duration purge_bound = absl::Hours(1);
   absl::Duration sweep_interval = absl::Milliseconds(500);
   RocksDbOptions store;
+  // How names of PBXs are looked up; none: not at all, and no PBX ends because of its name.
+  std::optional<DnsProber::Options> dns;
 };
 
 // INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever.
@@ -72,6 +76,7 @@ class Server {
   absl::Status OpenEngine();
   absl::Status StartCommitter();
   absl::Status Serve();
+  absl::Status StartProbing();
   Gauges ReadGauges() const;
   void UpdateHealth();
 
@@ -88,6 +93,8 @@ class Server {
   std::unique_ptr<OrderCourier> order_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<SweepLoop> sweep_loop_;
+  std::unique_ptr<DnsProber> dns_prober_;
+  std::unique_ptr<DnsLoop> dns_loop_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Endpoint> endpoint_;
