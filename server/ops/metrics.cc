@@ -67,7 +67,7 @@ struct Metrics::Families {
       Histogram("retention_commit_seconds",
                 "Seconds that the durable write of a group of batches took, without waiting in the queue.",
                 {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10});
-  prometheus::Histogram& group = Histogram("retention_group_events", "Events per durable write.",
+  prometheus::Histogram& group = Histogram("retention_group_events", "Events and log lines per durable write.",
                                            {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000});
 };
 
