@@ -10,6 +10,7 @@
 #include "client/retry.h"
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
@@ -40,6 +41,9 @@ class Client {
   absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request) const;
   absl::StatusOr<v1::RemoveExtensionResponse> RemoveExtension(const v1::RemoveExtensionRequest& request) const;
   absl::StatusOr<v1::DeregisterPbxResponse> DeregisterPbx(const v1::DeregisterPbxRequest& request) const;
+  absl::StatusOr<v1::ReadLogsResponse> ReadLogs(const v1::ReadLogsRequest& request) const;
+  absl::StatusOr<v1::ExtendLogRetentionResponse> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request) const;
+  absl::StatusOr<v1::ListLogExtensionsResponse> ListLogExtensions(const v1::ListLogExtensionsRequest& request) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
