@@ -101,6 +101,7 @@ TEST_F(LogLinesOnDisk, AShortenedExtensionLeavesNoBytesInLaterDays) {
   ExpectOnDisk(sealed);
   harness_.now = At("2026-03-12T10:00:00+01:00");
   harness_.Sweep();
+  ASSERT_TRUE(harness_.Reopen().ok());  // so that they are in table files
   ASSERT_TRUE(Extend(harness_.engine(), ExtensionUntil(kMcu, "2026-03-13", "other"), harness_.now).ok());
   EXPECT_EQ(Shown(), Texts{kCanary});
   harness_.Sweep();
