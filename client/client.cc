@@ -84,6 +84,20 @@ absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRe
   return Call<v1::DeletePollResponse>("/retention.v1.DeletionService/DeletePoll", request);
 }
 
+absl::StatusOr<v1::ReadLogsResponse> Client::ReadLogs(const v1::ReadLogsRequest& request) const {
+  return Call<v1::ReadLogsResponse>("/retention.v1.LogService/ReadLogs", request);
+}
+
+absl::StatusOr<v1::ExtendLogRetentionResponse> Client::ExtendLogRetention(
+    const v1::ExtendLogRetentionRequest& request) const {
+  return Call<v1::ExtendLogRetentionResponse>("/retention.v1.LogService/ExtendLogRetention", request);
+}
+
+absl::StatusOr<v1::ListLogExtensionsResponse> Client::ListLogExtensions(
+    const v1::ListLogExtensionsRequest& request) const {
+  return Call<v1::ListLogExtensionsResponse>("/retention.v1.LogService/ListLogExtensions", request);
+}
+
 absl::StatusOr<v1::GetPolicyResponse> Client::GetPolicy(const v1::GetPolicyRequest& request) const {
   return Call<v1::GetPolicyResponse>("/retention.v1.RetentionService/GetPolicy", request);
 }

@@ -13,6 +13,7 @@
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
@@ -49,6 +50,9 @@ class Client {
   absl::StatusOr<v1::DeleteMeetingResponse> DeleteMeeting(const v1::DeleteMeetingRequest& request) const;
   absl::StatusOr<v1::DeleteObjectResponse> DeleteObject(const v1::DeleteObjectRequest& request) const;
   absl::StatusOr<v1::DeletePollResponse> DeletePoll(const v1::DeletePollRequest& request) const;
+  absl::StatusOr<v1::ReadLogsResponse> ReadLogs(const v1::ReadLogsRequest& request) const;
+  absl::StatusOr<v1::ExtendLogRetentionResponse> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request) const;
+  absl::StatusOr<v1::ListLogExtensionsResponse> ListLogExtensions(const v1::ListLogExtensionsRequest& request) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;

@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <functional>
 #include <istream>
 #include <memory>
@@ -55,6 +56,7 @@ class CommandSession {
   // Connected at the first use. `timeout_default` counts unless --timeout was given.
   Client MakeClient(std::optional<absl::Duration> timeout_default = std::nullopt);
 
+  const RetryPolicy& retry() const { return environment_.retry; }
   // For streams: retries as for calls.
   EventStreamOptions StreamOptions() const;
 
@@ -67,6 +69,9 @@ class CommandSession {
     Fail(response.status());
     return std::nullopt;
   }
+
+  // Opens `file`, or standard input for "-". Null after saying that it cannot be read.
+  std::istream* OpenInput(const std::string& file, std::ifstream& opened);
 
   void Fail(const absl::Status& status);
   void Fail(const std::string& message);
@@ -95,6 +100,7 @@ T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
 // Each adds its nouns to the command line. The session must outlive the parse.
 void AddEventCommands(CLI::App& app, CommandSession& session);
 void AddSimulateCommand(CLI::App& events, CommandSession& session);
+void AddLogCommands(CLI::App& app, CommandSession& session);
 void AddMeetingCommands(CLI::App& app, CommandSession& session);
 void AddOrderCommands(CLI::App& app, CommandSession& session);
 void AddPbxCommands(CLI::App& app, CommandSession& session);

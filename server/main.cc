@@ -93,6 +93,19 @@ void Declare(CLI::App& app, Flags& flags) {
       ->type_name("HOST:PORT")
       ->check(address_or_off)
       ->capture_default_str();
+  SyslogOptions& syslog = options.syslog;
+  app.add_option("--syslog-udp", syslog.udp,
+                 "Receive log lines (RFC 5424) over UDP, on a loopback address; off unless given")
+      ->type_name("HOST:PORT");
+  app.add_option("--syslog-tcp", syslog.tcp, "The same over TCP (RFC 6587), on a loopback address")
+      ->type_name("HOST:PORT");
+  app.add_option("--syslog-tls", syslog.tls, "The same over TLS (RFC 5425), on any address")->type_name("HOST:PORT");
+  app.add_option("--syslog-tls-cert", syslog.tls_certificate, "Certificate chain for --syslog-tls, PEM")
+      ->type_name("FILE");
+  app.add_option("--syslog-tls-key", syslog.tls_key, "Its private key, PEM")->type_name("FILE");
+  app.add_option("--syslog-tls-ca", syslog.tls_client_ca,
+                 "Senders need a certificate signed by one of these, PEM; without: anybody may send")
+      ->type_name("FILE");
   app.add_option("--clock", flags.clock,
                  "`system`, or `simulated[:START]`: stands still at START (RFC 3339; default: now) until moved by "
                  "ClockService")
@@ -143,6 +156,13 @@ int Serve(ServerOptions options) {
   }
   std::printf("listening on %s\n", (*server)->address().c_str());
   if ((*server)->metrics_port() != 0) std::printf("metrics on port %d\n", (*server)->metrics_port());
+  if (const SyslogReceiver* syslog = (*server)->syslog()) {
+    const std::pair<const char*, int> ports[] = {
+        {"udp", syslog->udp_port()}, {"tcp", syslog->tcp_port()}, {"tls", syslog->tls_port()}};
+    for (const auto& [transport, port] : ports) {
+      if (port != 0) std::printf("syslog over %s on port %d\n", transport, port);
+    }
+  }
   std::fflush(stdout);
 
   int number = 0;
@@ -167,6 +187,9 @@ int Main(int argc, char** argv) {
     }
     if (absl::Status status = CheckOptions(flags.options); !status.ok()) {
       throw CLI::ValidationError("--key-ring-dir", std::string(status.message()));
+    }
+    if (absl::Status status = CheckSyslogOptions(flags.options.syslog); !status.ok()) {
+      throw CLI::ValidationError(std::string(status.message()));
     }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;

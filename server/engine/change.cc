@@ -126,8 +126,16 @@ void Change::EraseRun(const std::string& prefix, DueDay day, CategoryNumber cate
 }
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
+  if (from.day.is_civil() && from.day <= last_due_) {
+    Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
+    return absl::OkStatus();
+  }
+  return MoveLate(from, envelope, to);
+}
+
+absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
-  if (!Holds(to) || (from.day.is_civil() && from.day <= last_due_)) {
+  if (!Holds(to)) {
     Erase(from, values, kReasonDayMovedIntoPast);
     return absl::OkStatus();
   }

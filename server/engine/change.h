@@ -128,6 +128,9 @@ class Change {
                 std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
+  // The same for a move that was decided before the row's own day came, and was cut short: that day may be due by now.
+  // REQUIRES: the day's key is still there.
+  absl::Status MoveLate(const FiledKey& from, std::string_view envelope, DueDay to);
   // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
   // sequences when the change is committed, so that they become visible in the order of their sequences.
   absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);

@@ -35,7 +35,8 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       ender_(holdings_, registry_, book_),
       desk_(holdings_, registry_, ender_),
       order_desk_(holdings_),
-      recorder_(holdings_, registry_, book_, desk_) {}
+      recorder_(holdings_, registry_, book_, desk_),
+      logs_(holdings_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                      absl::Time now) {
@@ -107,6 +108,7 @@ absl::Status Engine::Load() {
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.gate.Load(store, holdings_.ring); !s.ok()) return s;
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
+  if (absl::Status s = logs_.Load(); !s.ok()) return s;
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -129,8 +131,13 @@ absl::Status Engine::Run(absl::FunctionRef<absl::Status()> command) {
   return status;
 }
 
-absl::Status Engine::Record(std::span<RecordCommand* const> commands, absl::Time now) {
-  absl::Status status = Run([&] { return recorder_.Record(commands, now); });
+absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines,
+                            absl::Time now) {
+  absl::Status status = Run([&]() -> absl::Status {
+    Change change(holdings_, now);
+    if (absl::Status s = logs_.Append(lines, change); !s.ok()) return s;
+    return recorder_.Record(events, change);
+  });
   // A refusal from deep inside is a broken invariant here, never an answer to a batch.
   if (!status.ok() && IsRefusal(status)) {
     stale_ = true;
@@ -203,6 +210,29 @@ absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1:
   });
   if (!status.ok()) return status;
   return response;
+}
+
+absl::StatusOr<v1::LogExtension> Engine::ExtendLogRetention(const v1::ExtendLogRetentionRequest& request,
+                                                            absl::Time now) {
+  const auto until = CheckLogExtension(request, policy_, now);
+  if (!until.ok()) return until.status();
+  if (absl::Status status = Run([&] { return logs_.Extend(request, *until, now); }); !status.ok()) return status;
+  return *logs_.InForce(request.server(), now);
+}
+
+absl::StatusOr<bool> Engine::RefileLogs(absl::Time now) {
+  bool more = false;
+  absl::Status status = Run([&] {
+    auto done = logs_.Refile(now);
+    if (done.ok()) more = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return more;
+}
+
+absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
+  return Run([&] { return logs_.DropEnded(now); });
 }
 
 absl::Status Engine::Recover() {

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
+#include "server/engine/log_book.h"
 #include "server/engine/meeting_book.h"
 #include "server/engine/order_desk.h"
 #include "server/engine/pbx_desk.h"
@@ -46,7 +47,9 @@ class Engine {
 
   // Commands. Any error of storage leaves the engine as the store has it: the command may or may not have happened, and
   // can be repeated.
-  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+  // Events and log lines become durable together.
+  absl::Status Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines, absl::Time now);
+  absl::Status Record(std::span<RecordCommand* const> events, absl::Time now) { return Record(events, {}, now); }
   absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now);
   // The reasons of these commands are the ledger's words.
   absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
@@ -66,6 +69,10 @@ class Engine {
   // See OrderDesk::Confirm.
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
                                                                  absl::Time now);
+  // See LogBook::Extend. Call RefileLogs until it is done.
+  absl::StatusOr<v1::LogExtension> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request, absl::Time now);
+  // See LogBook::Refile.
+  absl::StatusOr<bool> RefileLogs(absl::Time now);
 
   // Commands of the sweeper.
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
@@ -88,6 +95,8 @@ class Engine {
   absl::Status FinishDays(std::span<const DueDay> days, absl::Time now);
   // Enters that no byte of what was marked is left.
   absl::Status FinishScrub(const PurgeMarks::Marks& scrubbed, absl::Time now);
+  // See LogBook::DropEnded.
+  absl::Status DropEndedLogExtensions(absl::Time now);
   // Enters the end of cubes that are due.
   absl::Status EndCubes(DueDay last, uint64_t cohorts, absl::Time now);
 
@@ -103,6 +112,7 @@ class Engine {
   const BucketCounts& counts() const { return holdings_.counts; }
   const PurgeMarks& marks() const { return holdings_.marks; }
   const OrderDesk& orders() const { return order_desk_; }
+  const LogBook& logs() const { return logs_; }
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -144,6 +154,7 @@ class Engine {
   PbxDesk desk_;
   OrderDesk order_desk_;
   Recorder recorder_;
+  LogBook logs_;
   bool stale_ = false;  // memory may differ from the store
 };
 

@@ -4,33 +4,17 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
 #include "server/engine/cohort_rows.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
 #include "server/engine/meeting_view.h"
+#include "server/engine/request_parts.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
-
-absl::StatusOr<int> PageSize(int32_t asked, int fallback, int max) {
-  if (asked < 0 || asked > max) return InvalidField("page_size", absl::StrCat("0 to ", max));
-  return asked == 0 ? fallback : asked;
-}
-
-// Page tokens hold a position; they are escaped so that they travel as text.
-std::string TokenOf(std::string_view position) {
-  return absl::WebSafeBase64Escape(absl::string_view(position.data(), position.size()));
-}
-
-absl::StatusOr<std::string> PositionOf(const std::string& token) {
-  std::string position;
-  if (!absl::WebSafeBase64Unescape(token, &position)) return InvalidField("page_token", "not a token of this server");
-  return position;
-}
 
 absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
@@ -39,14 +23,6 @@ absl::Status MeetingUnknown() {
 absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meeting_id) {
   if (absl::Status status = CheckIdentifier("pbx_id", pbx_id); !status.ok()) return status;
   return CheckIdentifier("meeting_id", meeting_id);
-}
-
-absl::StatusOr<DueDay> DayOfDate(const google::type::Date& date, std::string_view field) {
-  const absl::CivilDay day(date.year(), date.month(), date.day());
-  if (date.year() < 1970 || date.year() > 9999 || day.month() != date.month() || day.day() != date.day()) {
-    return InvalidField(field, "not a day since 1970-01-01");
-  }
-  return DueDay(day);
 }
 
 void SetDate(DueDay day, google::type::Date& date) {

@@ -34,8 +34,7 @@ Recorder::Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook&
 
 Recorder::~Recorder() = default;
 
-absl::Status Recorder::Record(std::span<RecordCommand* const> commands, absl::Time now) {
-  Change change(holdings_, now);
+absl::Status Recorder::Record(std::span<RecordCommand* const> commands, Change& change) {
   for (RecordCommand* command : commands) {
     for (int i = 0; i < command->events->size(); ++i) {
       if (const auto& failed = command->rejected[i]; failed.has_value()) {

@@ -36,9 +36,10 @@ class Recorder {
   Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk);
   ~Recorder();
 
-  // Records the batches and fills in their results, without calling `done`. An error means that none of it may be taken
-  // as recorded; the holdings must be loaded anew, and the batches can be sent again.
-  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+  // Records the batches and fills in their results, without calling `done`; commits `change` with all that is in it. An
+  // error means that none of it may be taken as recorded; the holdings must be loaded anew, and the batches can be sent
+  // again.
+  absl::Status Record(std::span<RecordCommand* const> commands, Change& change);
 
   // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
   // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after

@@ -71,9 +71,13 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
     keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
+    const absl::Status refiled = RefileLogs(now);
+    keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    keep(DestroyDueKeys(now, outcome));
+    // Refiling fails only if nothing can be written, and then no day can be ended either. Were it otherwise, lines that
+    // are to be kept would be lost with their day.
+    if (refiled.ok()) keep(DestroyDueKeys(now, outcome));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
@@ -84,6 +88,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
   keep(DropEndedDays(now));
   keep(DropLocators(now));
+  keep(DropEndedLogExtensions(now));
   keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
   if (!first.ok()) return first;
@@ -112,6 +117,19 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::RefileLogs(absl::Time now) {
+  while (engine_.logs().refiling()) {
+    absl::Status status = run_([&] { return engine_.RefileLogs(now).status(); });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {
+  if (!engine_.logs().HasEnded(now)) return absl::OkStatus();
+  return run_([&] { return engine_.DropEndedLogExtensions(now); });
 }
 
 absl::Status Sweeper::CloseDays(absl::Time now) {

@@ -60,6 +60,9 @@ class Sweeper {
  private:
   // Those whose timer had come by `through`.
   absl::Status ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome);
+  // Rows of log lines that an extension keeps must leave a day before it ends.
+  absl::Status RefileLogs(absl::Time now);
+  absl::Status DropEndedLogExtensions(absl::Time now);
   absl::Status CloseDays(absl::Time now);
   // kDue: only those whose originals go now.
   enum class Cohorts { kDue, kAll };

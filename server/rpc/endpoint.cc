@@ -53,9 +53,10 @@ std::string WithPort(const std::string& address, int port) {
 }  // namespace
 
 struct Endpoint::Parts {
-  explicit Parts(const Backend& given) : backend(given), events(backend) {
+  explicit Parts(const Backend& given) : backend(given), events(backend, streams) {
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
+    services.push_back(NewLogService(backend, streams));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
@@ -64,6 +65,7 @@ struct Endpoint::Parts {
   }
 
   const Backend backend;
+  StreamRoster streams;
   EventService events;
   std::vector<std::unique_ptr<grpc::Service>> services;
   UnknownMethods unknown;
@@ -110,7 +112,7 @@ void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
        {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-        "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
+        "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
         "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
@@ -119,7 +121,8 @@ void Endpoint::SetServing(bool serving) {
 
 void Endpoint::Shutdown(absl::Duration grace) {
   SetServing(false);
-  parts_->events.Drain();
+  // Their callers send the rest to the next server.
+  parts_->streams.Drain();
   parts_->backend.order_courier.Drain();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }

@@ -60,6 +60,7 @@ Server::~Server() {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckSyslogOptions(options.syslog); !status.ok()) return status;
   // First, so that a mistake in it leaves nothing behind.
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
@@ -183,6 +184,12 @@ absl::Status Server::Serve() {
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
+  const SyslogOptions& syslog = options_.syslog;
+  if (!syslog.udp.empty() || !syslog.tcp.empty() || !syslog.tls.empty()) {
+    auto receiver = SyslogReceiver::Open(syslog, *committer_, metrics_);
+    if (!receiver.ok()) return Explain("syslog", receiver.status());
+    syslog_ = *std::move(receiver);
+  }
   sweep_loop_->Start();
   if (dns_loop_ != nullptr) dns_loop_->Start();
   return absl::OkStatus();
@@ -237,6 +244,7 @@ void Server::Shutdown(absl::Duration grace) {
     if (shut_down_) return;
     shut_down_ = true;
   }
+  syslog_.reset();
   // Calls under way need committer and workers to end.
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
   if (dns_loop_ != nullptr) dns_loop_->Stop();

@@ -19,6 +19,7 @@
 #include "server/ops/metrics.h"
 #include "server/ops/metrics_page.h"
 #include "server/ops/sweep_loop.h"
+#include "server/ops/syslog_receiver.h"
 #include "server/rpc/endpoint.h"
 #include "storage/key_ring.h"
 #include "storage/rocksdb_store.h"
@@ -38,6 +39,7 @@ struct ServerOptions {
   absl::Duration lead_window = absl::Hours(1);
   absl::Duration purge_bound = absl::Hours(1);
   absl::Duration sweep_interval = absl::Milliseconds(500);
+  SyslogOptions syslog;
   RocksDbOptions store;
   // How names of PBXs are looked up; none: not at all, and no PBX ends because of its name.
   std::optional<DnsProber::Options> dns;
@@ -62,6 +64,9 @@ class Server {
   const std::string& address() const { return endpoint_->address(); }
   // 0 without a metrics page.
   int metrics_port() const { return metrics_page_ == nullptr ? 0 : metrics_page_->port(); }
+
+  // Null if nothing is received.
+  const SyslogReceiver* syslog() const { return syslog_.get(); }
 
   // For tests, which hold its thread up.
   Committer& committer() { return *committer_; }
@@ -98,6 +103,7 @@ class Server {
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<SyslogReceiver> syslog_;
 
   std::mutex health_mutex_;
   bool shut_down_ = false;  // guarded by health_mutex_

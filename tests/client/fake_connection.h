@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "client/connection.h"
 #include "client/retry.h"
 #include "client/status_details.h"
@@ -128,6 +129,29 @@ class FakeWatchErasureOrdersCall final : public WatchErasureOrdersCall {
   bool cancelled_ = false;
 };
 
+// What one stream of log lines does: answers a batch, or ends with an error.
+using FakeLogScript = std::function<absl::StatusOr<v1::AppendLogsResponse>(const v1::AppendLogsRequest&)>;
+
+class FakeAppendLogsCall final : public AppendLogsCall {
+ public:
+  explicit FakeAppendLogsCall(FakeLogScript script) : script_(std::move(script)) {}
+  bool Write(const v1::AppendLogsRequest& batch) override {
+    answer_ = script_(batch);
+    return answer_.ok();
+  }
+  bool Read(v1::AppendLogsResponse* answer) override {
+    if (answer_.ok()) *answer = *answer_;
+    return answer_.ok();
+  }
+  void WritesDone() override {}
+  absl::Status Finish() override { return answer_.status(); }
+  void Cancel() override {}
+
+ private:
+  FakeLogScript script_;
+  absl::StatusOr<v1::AppendLogsResponse> answer_ = absl::CancelledError();
+};
+
 class FakeConnection final : public Connection {
  public:
   using Handler = std::function<absl::Status(const google::protobuf::Message&, google::protobuf::Message*)>;
@@ -171,6 +195,11 @@ class FakeConnection final : public Connection {
     return std::make_unique<FakeWatchErasureOrdersCall>(std::move(script));
   }
 
+  std::unique_ptr<AppendLogsCall> AppendLogs() override {
+    ++streams_opened;
+    return std::make_unique<FakeAppendLogsCall>(log_script);
+  }
+
   // Answers `method` ("GetPbx") with `answer`.
   template <typename Response>
   void Answer(const std::string& method, const Response& answer) {
@@ -183,6 +212,7 @@ class FakeConnection final : public Connection {
   std::map<std::string, Handler> handlers;
   std::deque<absl::Status> failures;     // Of the next calls.
   std::deque<FakeStreamScript> streams;  // The next streams; after them, streams accept everything.
+  FakeLogScript log_script;              // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;
   std::vector<v1::Event> events;  // Taken in by streams without a script.
