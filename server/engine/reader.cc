@@ -25,12 +25,6 @@ absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meet
   return CheckIdentifier("meeting_id", meeting_id);
 }
 
-void SetDate(DueDay day, google::type::Date& date) {
-  date.set_year(static_cast<int32_t>(day.civil().year()));
-  date.set_month(day.civil().month());
-  date.set_day(day.civil().day());
-}
-
 }  // namespace
 
 absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id, absl::Time now) const {

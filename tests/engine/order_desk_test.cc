@@ -61,7 +61,7 @@ TEST_F(OrderDeskTest, OrdersOfAPbxThatEndedCanBeRead) {
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Recording("m", "r", kMonday, "rec"),
                    Pdf("m", "d", kMonday, "pdf"), File("m", "f", kMonday, "file")});
   EXPECT_TRUE(Ids().empty());
-  ASSERT_TRUE(harness_.engine().DeregisterPbx("pbx", kMonday).ok());
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
   ASSERT_TRUE(harness_.Reopen().ok());
   std::map<int, std::string> refs;
   for (const auto& order : HeldOrders(harness_.engine())) {
