@@ -172,6 +172,17 @@ TEST_F(OrderExecutorTest, Watch_ALostConfirmationIsMadeUpForWhenTheOrderComesAga
   EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
 }
 
+TEST_F(OrderExecutorTest, Watch_AConfirmationThatTakesTooLongDoesNotEndIt) {
+  store_.objects = {"a"};
+  connection_->watches = {{{Batch({Order(1, "a")})}, absl::OkStatus()}, {{Batch({Order(1, "a")})}, absl::OkStatus()}};
+  connection_->failures = {absl::DeadlineExceededError("slow")};
+  std::vector<absl::StatusCode> interruptions;
+  options_.on_interruption = [&](const absl::Status& end) { interruptions.push_back(end.code()); };
+  EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+  EXPECT_EQ(interruptions, (std::vector{absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kOk}));
+}
+
 TEST_F(OrderExecutorTest, Watch_AsksForItsCategoriesAndReportsEachBatch) {
   options_.categories = {v1::DATA_CATEGORY_PDF_SHARE, v1::DATA_CATEGORY_FILE_SHARE};
   connection_->watches = {{{Batch({Order(1, "a")}), Batch({Order(2, "b"), Order(3, "stuck")})}}};
