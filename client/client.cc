@@ -98,4 +98,27 @@ absl::StatusOr<v1::AdvanceClockResponse> Client::AdvanceClock(const v1::AdvanceC
   return Call<v1::AdvanceClockResponse>("/retention.v1.ClockService/AdvanceClock", request, request.has_to());
 }
 
+absl::Status Client::WatchErasureOrders(
+    const v1::WatchErasureOrdersRequest& request,
+    const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const {
+  Backoff backoff(options_.retry);
+  while (true) {
+    const auto call = connection_->WatchErasureOrders(request);
+    v1::WatchErasureOrdersResponse message;
+    while (call->Read(&message)) {
+      backoff.Reset();
+      if (on_message(message)) continue;
+      call->Cancel();
+      return absl::OkStatus();
+    }
+    absl::Status status = call->Finish();
+    // The server has no reason to end it.
+    if (status.ok()) status = absl::UnavailableError("the stream has ended");
+    if (!IsRetryable(status)) return status;
+    const auto delay = backoff.NextDelay(status);
+    if (!delay.has_value()) return status;
+    options_.retry.sleep(*delay);
+  }
+}
+
 }  // namespace retention

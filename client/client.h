@@ -1,6 +1,7 @@
 // The client: every unary call of the API, with a deadline and with retries.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,6 +52,12 @@ class Client {
       const v1::ConfirmErasureOrdersRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
+
+  // Hands every message to `on_message` until that returns false: OK. A stream that breaks is opened anew, attempts
+  // being counted from the last message; then everything that is still unconfirmed comes again. Blocks meanwhile, in
+  // one thread.
+  absl::Status WatchErasureOrders(const v1::WatchErasureOrdersRequest& request,
+                                  const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const;
 
   // For streams that share the connection and the way to retry.
   const std::shared_ptr<Connection>& connection() const { return connection_; }

@@ -198,7 +198,7 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
 
 void AddOrderExecuteCommand(CLI::App& app, CommandSession& session) {
   const auto named = app.get_subcommands([](const CLI::App* command) { return command->get_name() == "orders"; });
-  auto* orders = named.empty() ? app.add_subcommand("orders", "Instructions to delete objects that the portal stores")
+  auto* orders = named.empty() ? app.add_subcommand("orders", "Erasure orders: objects that the portal is to delete")
                                : named.front();
   orders->require_subcommand(1);
   auto* execute = orders->add_subcommand("execute", "Carries orders out: deletes recordings, PDFs and shared files");

@@ -36,10 +36,11 @@ class RecordEventsCall {
 // One ErasureOrderService.WatchErasureOrders stream. Cancel may be called from any thread.
 class WatchErasureOrdersCall {
  public:
+  // Cancels what has not ended.
   virtual ~WatchErasureOrdersCall() = default;
 
-  // Blocks until orders came. False once the stream has ended; then Finish says why.
-  virtual bool Read(v1::WatchErasureOrdersResponse* orders) = 0;
+  // Blocks until a message came. False once the stream has ended; then Finish says why.
+  virtual bool Read(v1::WatchErasureOrdersResponse* message) = 0;
 
   // REQUIRES: Read returned false. Errors carry their details (status_details.h).
   virtual absl::Status Finish() = 0;

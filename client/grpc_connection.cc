@@ -55,7 +55,7 @@ class GrpcWatchErasureOrdersCall final : public WatchErasureOrdersCall {
       : stream_(stub.WatchErasureOrders(&context_, request)) {}
   ~GrpcWatchErasureOrdersCall() override { context_.TryCancel(); }
 
-  bool Read(v1::WatchErasureOrdersResponse* orders) override { return stream_->Read(orders); }
+  bool Read(v1::WatchErasureOrdersResponse* message) override { return stream_->Read(message); }
   absl::Status Finish() override { return ToStatus(stream_->Finish()); }
   void Cancel() override { context_.TryCancel(); }
 

@@ -102,8 +102,10 @@ TEST_F(OrderExecuteTest, CountsAsJsonAndCsv) {
 TEST_F(OrderExecuteTest, Watch_PrintsCountsPerBatchAndExitsWith1WhenTheServerRefuses) {
   v1::WatchErasureOrdersResponse batch;
   *batch.add_orders() = Order(1, "secret-ref");
-  connection_->watches = {
-      {{batch}, absl::UnavailableError("restarts")}, {{}, absl::UnavailableError("restarts")}, {{}, absl::OkStatus()}};
+  connection_->watches = {{{batch}, absl::UnavailableError("restarts")},
+                          {{}, absl::UnavailableError("restarts")},
+                          {{}, absl::OkStatus()},
+                          {{}, absl::NotFoundError("no watch")}};
   EXPECT_EQ(Run({"--store", Place(), "--category", "recording,pdf-share"}), kExitFailed);
   EXPECT_EQ(out_.str(), "Orders: erased 1, not found 0, failed 0\n");
   EXPECT_EQ(err_.str(),
