@@ -11,6 +11,7 @@
 #include "client/local_store.h"
 #include "client/order_executor.h"
 #include "client/s3_store.h"
+#include "client/status_details.h"
 #include "client/stop_signals.h"
 
 namespace retention {
@@ -151,7 +152,16 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
     // A server that is away comes back; who started this expects it to go on.
     options.retry.attempts_max =
         session.handles_signals() ? std::numeric_limits<int>::max() : options.retry.attempts_max;
-    options.on_batch = [&session](const OrderCounts& counts) {
+    // Said once, not with every attempt.
+    auto said = std::make_shared<std::string>();
+    options.on_interruption = [&session, said](const absl::Status& end) {
+      std::string interruption = end.ok() ? "the server ended the stream" : DescribeError(end);
+      if (interruption == *said) return;
+      *said = std::move(interruption);
+      session.err() << "retentionctl: " << *said << "; trying again" << std::endl;
+    };
+    options.on_batch = [&session, said](const OrderCounts& counts) {
+      said->clear();
       PrintCounts(session, counts);
       ReportFailures(session, counts);
     };
@@ -188,7 +198,7 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
 
 void AddOrderExecuteCommand(CLI::App& app, CommandSession& session) {
   const auto named = app.get_subcommands([](const CLI::App* command) { return command->get_name() == "orders"; });
-  auto* orders = named.empty() ? app.add_subcommand("orders", "Instructions to delete objects that the portal stores")
+  auto* orders = named.empty() ? app.add_subcommand("orders", "Erasure orders: objects that the portal is to delete")
                                : named.front();
   orders->require_subcommand(1);
   auto* execute = orders->add_subcommand("execute", "Carries orders out: deletes recordings, PDFs and shared files");

@@ -7,8 +7,11 @@
 namespace retention {
 namespace {
 
-// An orderly end, and CANCELLED, are what a server that shuts down leaves behind.
-bool MayReconnect(const absl::Status& end) { return end.ok() || absl::IsCancelled(end) || IsRetryable(end); }
+// An orderly end, and CANCELLED, are what a server that shuts down leaves behind; DEADLINE_EXCEEDED is a confirmation
+// that took too long.
+bool MayReconnect(const absl::Status& end) {
+  return end.ok() || absl::IsCancelled(end) || absl::IsDeadlineExceeded(end) || IsRetryable(end);
+}
 
 }  // namespace
 
@@ -56,6 +59,7 @@ absl::Status OrderExecutor::Watch() {
     const auto delay = backoff.NextDelay(end);
     if (!delay.has_value())
       return end.ok() ? absl::UnavailableError("the server ended the stream again and again") : end;
+    if (options_.on_interruption) options_.on_interruption(end);
     options_.retry.sleep(*delay);
   }
   return absl::OkStatus();

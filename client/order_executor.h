@@ -39,6 +39,8 @@ struct OrderExecutorOptions {
   std::function<void(const v1::ErasureOrder&, const Erasure&)> on_order;
   // Called with the counts of each batch once the server has taken its confirmations.
   std::function<void(const OrderCounts&)> on_batch;
+  // Called by Watch before it waits to open another stream, with what ended the last one.
+  std::function<void(const absl::Status&)> on_interruption;
 };
 
 // One of RunOnce and Watch runs at a time; Stop can be called from any thread.

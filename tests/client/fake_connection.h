@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "client/connection.h"
 #include "client/retry.h"
 #include "client/status_details.h"
@@ -93,40 +92,27 @@ inline v1::RecordEventsResponse AcceptAll(const v1::RecordEventsRequest& batch) 
   return answer;
 }
 
-// What one stream of orders brings before it ends with `end`, or stays open until it is cancelled.
+// What one watch yields, and how it ends; without an end it is as one that the caller cancelled.
 struct FakeWatchScript {
-  std::vector<v1::WatchErasureOrdersResponse> batches;
-  absl::Status end = absl::OkStatus();
-  bool stays_open = false;
+  std::deque<v1::WatchErasureOrdersResponse> messages;
+  absl::Status end = absl::CancelledError();
 };
 
 class FakeWatchErasureOrdersCall final : public WatchErasureOrdersCall {
  public:
   explicit FakeWatchErasureOrdersCall(FakeWatchScript script) : script_(std::move(script)) {}
 
-  bool Read(v1::WatchErasureOrdersResponse* orders) override {
-    std::unique_lock lock(mutex_);
-    if (cancelled_) return false;
-    if (next_ < script_.batches.size()) {
-      *orders = script_.batches[next_++];
-      return true;
-    }
-    if (script_.stays_open) changed_.wait(lock, [this] { return cancelled_; });
-    return false;
+  bool Read(v1::WatchErasureOrdersResponse* message) override {
+    if (script_.messages.empty()) return false;
+    *message = script_.messages.front();
+    script_.messages.pop_front();
+    return true;
   }
-  absl::Status Finish() override { return cancelled_ ? absl::CancelledError() : script_.end; }
-  void Cancel() override {
-    std::lock_guard lock(mutex_);
-    cancelled_ = true;
-    changed_.notify_all();
-  }
+  absl::Status Finish() override { return script_.end; }
+  void Cancel() override { script_.messages.clear(); }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  const FakeWatchScript script_;
-  size_t next_ = 0;
-  bool cancelled_ = false;
+  FakeWatchScript script_;
 };
 
 // What one stream of log lines does: answers a batch, or ends with an error.
@@ -185,9 +171,8 @@ class FakeConnection final : public Connection {
   }
 
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
-    std::lock_guard lock(watches_mutex);
     watch_requests.push_back(request);
-    FakeWatchScript script = default_watch;
+    FakeWatchScript script;
     if (!watches.empty()) {
       script = watches.front();
       watches.pop_front();
@@ -212,16 +197,13 @@ class FakeConnection final : public Connection {
   std::map<std::string, Handler> handlers;
   std::deque<absl::Status> failures;     // Of the next calls.
   std::deque<FakeStreamScript> streams;  // The next streams; after them, streams accept everything.
+  std::deque<FakeWatchScript> watches;   // The next watches; after them, watches yield nothing.
+  std::vector<v1::WatchErasureOrdersRequest> watch_requests;
   FakeLogScript log_script;              // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;
   std::vector<v1::Event> events;  // Taken in by streams without a script.
   int streams_opened = 0;
-
-  std::mutex watches_mutex;
-  std::deque<FakeWatchScript> watches;                                 // The next streams of orders;
-  FakeWatchScript default_watch{{}, absl::NotFoundError("no watch")};  // after them, this one.
-  std::vector<v1::WatchErasureOrdersRequest> watch_requests;
 };
 
 // A policy that notes its waits in `waits` instead of waiting, and always jitters the same way.

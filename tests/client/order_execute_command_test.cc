@@ -102,11 +102,17 @@ TEST_F(OrderExecuteTest, CountsAsJsonAndCsv) {
 TEST_F(OrderExecuteTest, Watch_PrintsCountsPerBatchAndExitsWith1WhenTheServerRefuses) {
   v1::WatchErasureOrdersResponse batch;
   *batch.add_orders() = Order(1, "secret-ref");
-  connection_->watches = {{{batch}, absl::UnavailableError("restarts")}};
+  connection_->watches = {{{batch}, absl::UnavailableError("restarts")},
+                          {{}, absl::UnavailableError("restarts")},
+                          {{}, absl::OkStatus()},
+                          {{}, absl::NotFoundError("no watch")}};
   EXPECT_EQ(Run({"--store", Place(), "--category", "recording,pdf-share"}), kExitFailed);
   EXPECT_EQ(out_.str(), "Orders: erased 1, not found 0, failed 0\n");
-  EXPECT_NE(err_.str().find("NOT_FOUND: no watch"), std::string::npos);
-  ASSERT_EQ(connection_->watch_requests.size(), 2u);
+  EXPECT_EQ(err_.str(),
+            "retentionctl: UNAVAILABLE: restarts; trying again\n"
+            "retentionctl: the server ended the stream; trying again\n"
+            "retentionctl: NOT_FOUND: no watch\n");
+  ASSERT_EQ(connection_->watch_requests.size(), 4u);
   EXPECT_EQ(connection_->watch_requests[0].categories(1), v1::DATA_CATEGORY_PDF_SHARE);
 }
 

@@ -54,6 +54,63 @@ v1::WatchErasureOrdersResponse Batch(const std::vector<v1::ErasureOrder>& orders
   return batch;
 }
 
+const FakeWatchScript kRefused{{}, absl::NotFoundError("no watch")};
+
+// Brings one batch, and waits until it is cancelled.
+class WaitingConnection final : public Connection {
+ public:
+  explicit WaitingConnection(v1::WatchErasureOrdersResponse batch) : batch_(std::move(batch)) {}
+
+  absl::Status Call(const std::string&, const google::protobuf::Message&, google::protobuf::Message*,
+                    absl::Duration) override {
+    std::lock_guard lock(mutex_);
+    called_ = true;
+    changed_.notify_all();
+    return absl::OkStatus();
+  }
+  std::unique_ptr<RecordEventsCall> RecordEvents() override { return nullptr; }
+  std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest&) override {
+    return std::make_unique<Watch>(batch_);
+  }
+  void AwaitCall() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return called_; });
+  }
+
+ private:
+  class Watch final : public WatchErasureOrdersCall {
+   public:
+    explicit Watch(const v1::WatchErasureOrdersResponse& batch) : batch_(batch) {}
+    bool Read(v1::WatchErasureOrdersResponse* orders) override {
+      std::unique_lock lock(mutex_);
+      if (!std::exchange(delivered_, true)) {
+        *orders = batch_;
+        return true;
+      }
+      changed_.wait(lock, [this] { return cancelled_; });
+      return false;
+    }
+    absl::Status Finish() override { return absl::CancelledError(); }
+    void Cancel() override {
+      std::lock_guard lock(mutex_);
+      cancelled_ = true;
+      changed_.notify_all();
+    }
+
+   private:
+    const v1::WatchErasureOrdersResponse batch_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool delivered_ = false;
+    bool cancelled_ = false;
+  };
+
+  const v1::WatchErasureOrdersResponse batch_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool called_ = false;
+};
+
 class OrderExecutorTest : public ::testing::Test {
  protected:
   OrderExecutorTest() {
@@ -61,7 +118,6 @@ class OrderExecutorTest : public ::testing::Test {
       const auto& confirm = static_cast<const v1::ConfirmErasureOrdersRequest&>(request);
       for (const auto& one : confirm.confirmations()) confirmed_[one.order_id()].push_back(one.outcome());
       ++confirm_calls_;
-      if (after_confirm_) after_confirm_();
       return absl::OkStatus();
     };
     connection_->handlers["ListErasureOrders"] = [this](const auto& request, auto* response) {
@@ -87,7 +143,6 @@ class OrderExecutorTest : public ::testing::Test {
   v1::ListErasureOrdersRequest listed_;
   std::map<uint64_t, std::vector<v1::ErasureOutcome>> confirmed_;
   int confirm_calls_ = 0;
-  std::function<void()> after_confirm_;
 };
 
 using Outcomes = std::vector<v1::ErasureOutcome>;
@@ -148,7 +203,8 @@ TEST_F(OrderExecutorTest, Watch_GoesOnOverBrokenStreamsAndCarriesOutWhatComesAga
   store_.objects = {"a", "b"};
   connection_->watches = {{{Batch({Order(1, "a")})}, absl::UnavailableError("gone")},
                           {{Batch({Order(1, "a"), Order(2, "b")})}, absl::OkStatus()},
-                          {{}, RichError(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS", absl::Seconds(7))}};
+                          {{}, RichError(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS", absl::Seconds(7))},
+                          kRefused};
   EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kNotFound);  // The fourth stream.
   EXPECT_EQ(confirmed_[1], (Outcomes{v1::ERASURE_OUTCOME_ERASED, v1::ERASURE_OUTCOME_NOT_FOUND}));
   EXPECT_EQ(confirmed_[2], Outcomes{v1::ERASURE_OUTCOME_ERASED});
@@ -159,22 +215,35 @@ TEST_F(OrderExecutorTest, Watch_GoesOnOverBrokenStreamsAndCarriesOutWhatComesAga
 }
 
 TEST_F(OrderExecutorTest, Watch_EndsWhenAttemptsAreUsedUp) {
-  connection_->default_watch = {{}, absl::UnavailableError("gone")};
+  connection_->watches.assign(6, {{}, absl::UnavailableError("gone")});
   EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(waits_.size(), 5u);
 }
 
 TEST_F(OrderExecutorTest, Watch_ALostConfirmationIsMadeUpForWhenTheOrderComesAgain) {
   store_.objects = {"a"};
-  connection_->watches = {{{Batch({Order(1, "a")})}, absl::OkStatus()}, {{Batch({Order(1, "a")})}, absl::OkStatus()}};
+  connection_->watches = {
+      {{Batch({Order(1, "a")})}, absl::OkStatus()}, {{Batch({Order(1, "a")})}, absl::OkStatus()}, kRefused};
   connection_->failures.assign(6, absl::UnavailableError("down"));  // All attempts of the first confirmation.
   EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
 }
 
+TEST_F(OrderExecutorTest, Watch_AConfirmationThatTakesTooLongDoesNotEndIt) {
+  store_.objects = {"a"};
+  connection_->watches = {
+      {{Batch({Order(1, "a")})}, absl::OkStatus()}, {{Batch({Order(1, "a")})}, absl::OkStatus()}, kRefused};
+  connection_->failures = {absl::DeadlineExceededError("slow")};
+  std::vector<absl::StatusCode> interruptions;
+  options_.on_interruption = [&](const absl::Status& end) { interruptions.push_back(end.code()); };
+  EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+  EXPECT_EQ(interruptions, (std::vector{absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kOk}));
+}
+
 TEST_F(OrderExecutorTest, Watch_AsksForItsCategoriesAndReportsEachBatch) {
   options_.categories = {v1::DATA_CATEGORY_PDF_SHARE, v1::DATA_CATEGORY_FILE_SHARE};
-  connection_->watches = {{{Batch({Order(1, "a")}), Batch({Order(2, "b"), Order(3, "stuck")})}}};
+  connection_->watches = {{{Batch({Order(1, "a")}), Batch({Order(2, "b"), Order(3, "stuck")})}}, kRefused};
   std::vector<uint64_t> totals;
   std::set<uint64_t> orders;
   options_.on_batch = [&](const OrderCounts& counts) { totals.push_back(counts.total()); };
@@ -187,23 +256,11 @@ TEST_F(OrderExecutorTest, Watch_AsksForItsCategoriesAndReportsEachBatch) {
 }
 
 TEST_F(OrderExecutorTest, Stop_EndsAStreamThatWaits) {
-  connection_->default_watch.stays_open = true;
-  connection_->watches = {{{Batch({Order(1, "a")})}, absl::OkStatus(), /*stays_open=*/true}};
-  OrderExecutor executor = Executor();
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool confirmed = false;
-  after_confirm_ = [&] {
-    std::lock_guard lock(mutex);
-    confirmed = true;
-    changed.notify_all();
-  };
+  const auto connection = std::make_shared<WaitingConnection>(Batch({Order(1, "a")}));
+  OrderExecutor executor(Client(connection), store_, options_);
   absl::Status status = absl::UnknownError("");
   std::thread watch([&] { status = executor.Watch(); });
-  {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return confirmed; });
-  }
+  connection->AwaitCall();
   executor.Stop();
   watch.join();
   EXPECT_TRUE(status.ok()) << status;
