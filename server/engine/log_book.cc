@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/crash_point.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
 #include "server/engine/meeting_view.h"
@@ -192,7 +191,6 @@ absl::Status LogBook::Extend(const v1::ExtendLogRetentionRequest& request, DueDa
     std::lock_guard lock(mutex_);
     held = extension;
   }
-  CrashPoint("logs.after_extension");
   return absl::OkStatus();
 }
 
@@ -237,7 +235,6 @@ absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
     if (absl::Status s = PutExtension(server, done, change); !s.ok()) return s;
   }
   if (absl::Status s = change.Commit(); !s.ok()) return s;
-  CrashPoint("logs.after_step");
   refile_from_ = next;
   std::lock_guard lock(mutex_);
   held = std::move(done);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/engine/log_reader.h"
 #include "server/ledger/ledger.h"
@@ -50,6 +51,19 @@ TEST(LogDueDay, MonthEndClampsToLastDay) {
   EXPECT_EQ(DueOf("2028-01-31", "2028-04-01"), "2028-02-29");
   EXPECT_EQ(DueOf("2026-03-31", "2026-06-01"), "2026-04-30");
   EXPECT_EQ(DueOf("2026-02-28", "2026-06-01"), "2026-03-28");
+}
+
+TEST(LogRowKey, GoldenBytes) {
+  const FiledKey key = LogRowKey(DueDay(absl::CivilDay(2026, 3, 9)), v1::LOG_SERVER_FILE_SHARE, 0x0102030405060708, 9);
+  EXPECT_EQ(absl::BytesToHexString(key.Encode()),
+            "00005029"                          // due day
+            "0f"                                // SERVER_LOG
+            "0000000000000000"                  // no PBX
+            "00000000000000000000000000000003"  // server
+            "0102030405060708"                  // first line
+            "0000000000000009");                // sequence
+  EXPECT_EQ(LogServerOf(key), v1::LOG_SERVER_FILE_SHARE);
+  EXPECT_EQ(FirstTimeOf(key), 0x0102030405060708);
 }
 
 TEST(LogBook, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay) {
