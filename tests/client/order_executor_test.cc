@@ -69,6 +69,7 @@ class WaitingConnection final : public Connection {
     return absl::OkStatus();
   }
   std::unique_ptr<RecordEventsCall> RecordEvents() override { return nullptr; }
+  std::unique_ptr<AppendLogsCall> AppendLogs() override { return nullptr; }
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest&) override {
     return std::make_unique<Watch>(batch_);
   }
