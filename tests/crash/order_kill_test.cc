@@ -186,7 +186,8 @@ TEST_P(KilledPortalWork, LosesNoOrderAndBringsNoneBack) {
   const size_t known = held.size() + confirmed.size() + in_doubt.size() - in_doubt_held;
   EXPECT_TRUE(known == static_cast<size_t>(meetings * kFiles) || known == static_cast<size_t>((meetings + 1) * kFiles))
       << known << " orders of " << meetings << " meetings";
-  EXPECT_EQ(Watch(server.client(), held.size()), held);
+  // A watch of nothing would wait for ever.
+  if (!held.empty()) EXPECT_EQ(Watch(server.client(), held.size()), held);
 }
 
 INSTANTIATE_TEST_SUITE_P(AfterConfirmations, KilledPortalWork, ::testing::Values(1, 2, 5, 20));
