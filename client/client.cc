@@ -60,6 +60,44 @@ absl::StatusOr<v1::DeregisterPbxResponse> Client::DeregisterPbx(const v1::Deregi
   return Call<v1::DeregisterPbxResponse>("/retention.v1.PbxService/DeregisterPbx", request);
 }
 
+absl::StatusOr<v1::ReportLicenceResponse> Client::ReportLicence(const v1::ReportLicenceRequest& request) const {
+  return Call<v1::ReportLicenceResponse>("/retention.v1.PbxService/ReportLicence", request);
+}
+
+absl::StatusOr<v1::DeletePbxResponse> Client::DeletePbx(const v1::DeletePbxRequest& request) const {
+  return Call<v1::DeletePbxResponse>("/retention.v1.DeletionService/DeletePbx", request);
+}
+
+absl::StatusOr<v1::DeleteExtensionResponse> Client::DeleteExtension(const v1::DeleteExtensionRequest& request) const {
+  return Call<v1::DeleteExtensionResponse>("/retention.v1.DeletionService/DeleteExtension", request);
+}
+
+absl::StatusOr<v1::DeleteMeetingResponse> Client::DeleteMeeting(const v1::DeleteMeetingRequest& request) const {
+  return Call<v1::DeleteMeetingResponse>("/retention.v1.DeletionService/DeleteMeeting", request);
+}
+
+absl::StatusOr<v1::DeleteObjectResponse> Client::DeleteObject(const v1::DeleteObjectRequest& request) const {
+  return Call<v1::DeleteObjectResponse>("/retention.v1.DeletionService/DeleteObject", request);
+}
+
+absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRequest& request) const {
+  return Call<v1::DeletePollResponse>("/retention.v1.DeletionService/DeletePoll", request);
+}
+
+absl::StatusOr<v1::ReadLogsResponse> Client::ReadLogs(const v1::ReadLogsRequest& request) const {
+  return Call<v1::ReadLogsResponse>("/retention.v1.LogService/ReadLogs", request);
+}
+
+absl::StatusOr<v1::ExtendLogRetentionResponse> Client::ExtendLogRetention(
+    const v1::ExtendLogRetentionRequest& request) const {
+  return Call<v1::ExtendLogRetentionResponse>("/retention.v1.LogService/ExtendLogRetention", request);
+}
+
+absl::StatusOr<v1::ListLogExtensionsResponse> Client::ListLogExtensions(
+    const v1::ListLogExtensionsRequest& request) const {
+  return Call<v1::ListLogExtensionsResponse>("/retention.v1.LogService/ListLogExtensions", request);
+}
+
 absl::StatusOr<v1::GetPolicyResponse> Client::GetPolicy(const v1::GetPolicyRequest& request) const {
   return Call<v1::GetPolicyResponse>("/retention.v1.RetentionService/GetPolicy", request);
 }
@@ -80,12 +118,45 @@ absl::StatusOr<v1::QueryStatisticsResponse> Client::QueryStatistics(const v1::Qu
   return Call<v1::QueryStatisticsResponse>("/retention.v1.StatisticsService/QueryStatistics", request);
 }
 
+absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
+    const v1::ListErasureOrdersRequest& request) const {
+  return Call<v1::ListErasureOrdersResponse>("/retention.v1.ErasureOrderService/ListErasureOrders", request);
+}
+
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> Client::ConfirmErasureOrders(
+    const v1::ConfirmErasureOrdersRequest& request) const {
+  return Call<v1::ConfirmErasureOrdersResponse>("/retention.v1.ErasureOrderService/ConfirmErasureOrders", request);
+}
+
 absl::StatusOr<v1::GetClockResponse> Client::GetClock(const v1::GetClockRequest& request) const {
   return Call<v1::GetClockResponse>("/retention.v1.ClockService/GetClock", request);
 }
 
 absl::StatusOr<v1::AdvanceClockResponse> Client::AdvanceClock(const v1::AdvanceClockRequest& request) const {
   return Call<v1::AdvanceClockResponse>("/retention.v1.ClockService/AdvanceClock", request, request.has_to());
+}
+
+absl::Status Client::WatchErasureOrders(
+    const v1::WatchErasureOrdersRequest& request,
+    const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const {
+  Backoff backoff(options_.retry);
+  while (true) {
+    const auto call = connection_->WatchErasureOrders(request);
+    v1::WatchErasureOrdersResponse message;
+    while (call->Read(&message)) {
+      backoff.Reset();
+      if (on_message(message)) continue;
+      call->Cancel();
+      return absl::OkStatus();
+    }
+    absl::Status status = call->Finish();
+    // The server has no reason to end it.
+    if (status.ok()) status = absl::UnavailableError("the stream has ended");
+    if (!IsRetryable(status)) return status;
+    const auto delay = backoff.NextDelay(status);
+    if (!delay.has_value()) return status;
+    options_.retry.sleep(*delay);
+  }
 }
 
 }  // namespace retention

@@ -1,6 +1,7 @@
 // The client: every unary call of the API, with a deadline and with retries.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,7 +10,10 @@
 #include "client/connection.h"
 #include "client/retry.h"
 #include "retention/v1/clock_service.pb.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
@@ -40,13 +44,31 @@ class Client {
   absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request) const;
   absl::StatusOr<v1::RemoveExtensionResponse> RemoveExtension(const v1::RemoveExtensionRequest& request) const;
   absl::StatusOr<v1::DeregisterPbxResponse> DeregisterPbx(const v1::DeregisterPbxRequest& request) const;
+  absl::StatusOr<v1::ReportLicenceResponse> ReportLicence(const v1::ReportLicenceRequest& request) const;
+  absl::StatusOr<v1::DeletePbxResponse> DeletePbx(const v1::DeletePbxRequest& request) const;
+  absl::StatusOr<v1::DeleteExtensionResponse> DeleteExtension(const v1::DeleteExtensionRequest& request) const;
+  absl::StatusOr<v1::DeleteMeetingResponse> DeleteMeeting(const v1::DeleteMeetingRequest& request) const;
+  absl::StatusOr<v1::DeleteObjectResponse> DeleteObject(const v1::DeleteObjectRequest& request) const;
+  absl::StatusOr<v1::DeletePollResponse> DeletePoll(const v1::DeletePollRequest& request) const;
+  absl::StatusOr<v1::ReadLogsResponse> ReadLogs(const v1::ReadLogsRequest& request) const;
+  absl::StatusOr<v1::ExtendLogRetentionResponse> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request) const;
+  absl::StatusOr<v1::ListLogExtensionsResponse> ListLogExtensions(const v1::ListLogExtensionsRequest& request) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
+  absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
+  absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
+      const v1::ConfirmErasureOrdersRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
+
+  // Hands every message to `on_message` until that returns false: OK. A stream that breaks is opened anew, attempts
+  // being counted from the last message; then everything that is still unconfirmed comes again. Blocks meanwhile, in
+  // one thread.
+  absl::Status WatchErasureOrders(const v1::WatchErasureOrdersRequest& request,
+                                  const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const;
 
   // For streams that share the connection and the way to retry.
   const std::shared_ptr<Connection>& connection() const { return connection_; }

@@ -44,10 +44,14 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   app.fallthrough();  // Global options may stand behind the command too.
   AddGlobalOptions(app, session);
   AddEventCommands(app, session);
+  AddLogCommands(app, session);
   AddMeetingCommands(app, session);
+  AddOrderCommands(app, session);
   AddPbxCommands(app, session);
+  AddDeletionCommands(app, session);
   AddRetentionCommands(app, session);
   AddStatisticsCommands(app, session);
+  AddOrderExecuteCommand(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -26,6 +26,14 @@ EventStreamOptions CommandSession::StreamOptions() const {
   return options;
 }
 
+std::istream* CommandSession::OpenInput(const std::string& file, std::ifstream& opened) {
+  if (file == "-") return &in();
+  opened.open(file, std::ios::binary);
+  if (opened) return &opened;
+  Fail(absl::StrCat(file, ": cannot be read"));
+  return nullptr;
+}
+
 void CommandSession::Fail(const absl::Status& status) { Fail(DescribeError(status)); }
 
 void CommandSession::Fail(const std::string& message) {

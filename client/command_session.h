@@ -4,6 +4,7 @@
 #include <google/protobuf/message.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <functional>
 #include <istream>
 #include <memory>
@@ -31,6 +32,8 @@ struct CommandEnvironment {
   bool err_is_terminal = false;  // Progress is shown only then.
   std::function<std::shared_ptr<Connection>(const std::string& address)> connect = ConnectTo;
   RetryPolicy retry;
+  // Commands that run until they are stopped listen to SIGINT and SIGTERM, and try for ever to reach the server.
+  bool handles_signals = false;
 };
 
 enum class OutputFormat { kTable, kJson, kCsv };
@@ -53,8 +56,11 @@ class CommandSession {
   // Connected at the first use. `timeout_default` counts unless --timeout was given.
   Client MakeClient(std::optional<absl::Duration> timeout_default = std::nullopt);
 
+  const RetryPolicy& retry() const { return environment_.retry; }
   // For streams: retries as for calls.
   EventStreamOptions StreamOptions() const;
+
+  bool handles_signals() const { return environment_.handles_signals; }
 
   // The result of a call, or nothing after saying on stderr what failed.
   template <typename Response>
@@ -63,6 +69,9 @@ class CommandSession {
     Fail(response.status());
     return std::nullopt;
   }
+
+  // Opens `file`, or standard input for "-". Null after saying that it cannot be read.
+  std::istream* OpenInput(const std::string& file, std::ifstream& opened);
 
   void Fail(const absl::Status& status);
   void Fail(const std::string& message);
@@ -91,10 +100,14 @@ T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
 // Each adds its nouns to the command line. The session must outlive the parse.
 void AddEventCommands(CLI::App& app, CommandSession& session);
 void AddSimulateCommand(CLI::App& events, CommandSession& session);
+void AddLogCommands(CLI::App& app, CommandSession& session);
 void AddMeetingCommands(CLI::App& app, CommandSession& session);
+void AddOrderCommands(CLI::App& app, CommandSession& session);
 void AddPbxCommands(CLI::App& app, CommandSession& session);
+void AddDeletionCommands(CLI::App& app, CommandSession& session);
 void AddRetentionCommands(CLI::App& app, CommandSession& session);
 void AddStatisticsCommands(CLI::App& app, CommandSession& session);
+void AddOrderExecuteCommand(CLI::App& app, CommandSession& session);
 
 // All of retentionctl. Returns the exit code: 0 done, 1 failed, 2 wrong usage.
 int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);

@@ -17,18 +17,9 @@ constexpr uint64_t kMalformedShown = 20;
 // A line holds one event; a batch is at most 4 MiB.
 constexpr size_t kLineBytesMax = 4 << 20;
 
-// Opens `file`, or standard input for "-". Null after saying that it cannot be read.
-std::istream* OpenInput(CommandSession& session, const std::string& file, std::ifstream& opened) {
-  if (file == "-") return &session.in();
-  opened.open(file, std::ios::binary);
-  if (opened) return &opened;
-  session.Fail(absl::StrCat(file, ": cannot be read"));
-  return nullptr;
-}
-
 void Send(CommandSession& session, const std::string& file) {
   std::ifstream opened;
-  std::istream* input = OpenInput(session, file, opened);
+  std::istream* input = session.OpenInput(file, opened);
   if (input == nullptr) return;
   const std::string name = file == "-" ? "standard input" : file;
   std::mutex lines_mutex;
@@ -121,7 +112,7 @@ void Import(CommandSession& session, ImportCommand command) {
     command.options.shift_to = ValueOrUsageError(ParseTime(command.shift_to), "--shift-to");
   }
   std::ifstream opened;
-  std::istream* input = OpenInput(session, command.file, opened);
+  std::istream* input = session.OpenInput(command.file, opened);
   if (input == nullptr) return;
   auto imported = command.format == "bigbluebutton-xml" ? ImportBigBlueButtonXml(*input, command.options)
                                                         : ImportBigBlueButtonWebhooks(*input, command.options);

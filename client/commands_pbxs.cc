@@ -1,4 +1,4 @@
-// pbxs sync | get | list | remove-extension | deregister
+// pbxs sync | get | list | remove-extension | deregister | report-licence
 #include <google/protobuf/util/json_util.h>
 
 #include <fstream>
@@ -13,6 +13,13 @@ namespace {
 
 std::string OrNone(const std::string& text) { return text.empty() ? "-" : text; }
 TableCell TextCell(const std::string& text) { return {OrNone(text), text}; }
+
+std::string WarningText(const v1::PbxWarning& warning) {
+  const std::string cause = warning.cause() == v1::PBX_END_CAUSE_LICENCE_EXPIRED   ? "licence expires"
+                            : warning.cause() == v1::PBX_END_CAUSE_FQDN_UNRESOLVED ? "name does not resolve"
+                                                                                   : "no contact";
+  return absl::StrCat(cause, ", ", ReadableTime(warning.end_time()));
+}
 
 void Sync(CommandSession& session, const std::string& file) {
   std::ifstream opened;
@@ -54,6 +61,10 @@ void Get(CommandSession& session, const std::string& pbx_id) {
     heading.AddRow({"licence key", OrNone(pbx.profile().license_key())});
     heading.AddRow({"known since", ReadableTime(pbx.create_time())});
     heading.AddRow({"last synchronised", ReadableTime(pbx.sync_time())});
+    heading.AddRow({"last contact", ReadableDate(pbx.contact_day())});
+    if (pbx.has_licence_valid_until()) heading.AddRow({"licence until", ReadableTime(pbx.licence_valid_until())});
+    if (pbx.unresolved_days() > 0) heading.AddRow({"days unresolved", absl::StrCat(pbx.unresolved_days())});
+    for (const v1::PbxWarning& warning : pbx.warnings()) heading.AddRow({"ENDS SOON", WarningText(warning)});
     heading.PrintAligned(session.out());
     session.out() << "\n";
   }
@@ -85,11 +96,13 @@ void List(CommandSession& session) {
                      {"CONTROLLER", "controller_id"},
                      {"FQDN", "fqdn"},
                      {"KNOWN SINCE (UTC)", "create_time"},
-                     {"LAST SYNC (UTC)", "sync_time"}});
+                     {"LAST SYNC (UTC)", "sync_time"},
+                     {"ENDS SOON (UTC)", "warning"}});
   for (const auto& pbx : all.pbxs()) {
     table.AddRow({pbx.pbx_id(), pbx.controller_id(), TextCell(pbx.profile().fqdn()),
                   TableCell(ReadableTime(pbx.create_time()), Rfc3339(pbx.create_time())),
-                  TableCell(ReadableTime(pbx.sync_time()), Rfc3339(pbx.sync_time()))});
+                  TableCell(ReadableTime(pbx.sync_time()), Rfc3339(pbx.sync_time())),
+                  TextCell(pbx.warnings_size() > 0 ? WarningText(pbx.warnings(0)) : std::string())});
   }
   session.Print(all, table);
 }
@@ -116,6 +129,14 @@ void Deregister(CommandSession& session, const std::string& pbx_id) {
   const auto values = static_cast<int64_t>(response->values_erased());
   OutputTable table({{"PBX", "pbx_id"}, {"VALUES ERASED", "values_erased", true}});
   table.AddRow({pbx_id, TableCell(ReadableCount(values), absl::StrCat(values))});
+  session.Print(*response, table);
+}
+
+void ReportLicence(CommandSession& session, const v1::ReportLicenceRequest& request) {
+  const auto response = session.Expect(session.MakeClient().ReportLicence(request));
+  if (!response) return;
+  OutputTable table({{"PBXS", "pbxs", true}, {"ENDED", "pbxs_ended", true}});
+  table.AddRow({absl::StrCat(response->pbxs()), absl::StrCat(response->pbxs_ended())});
   session.Print(*response, table);
 }
 
@@ -158,6 +179,24 @@ void AddPbxCommands(CLI::App& app, CommandSession& session) {
   auto deregister_pbx = text(deregister, "PBX", "Identifier of the PBX");
   deregister->footer("This cannot be undone. History and server logs stay until their days.");
   deregister->callback([=, &session] { Deregister(session, *deregister_pbx); });
+
+  auto* licence = pbxs->add_subcommand("report-licence", "Says what the ERP knows of a licence");
+  auto key = text(licence, "KEY", "The licence key, as synchronised");
+  auto until = std::make_shared<std::string>();
+  licence->add_option("--valid-until", *until, "When it runs out")->required();
+  auto not_registered = std::make_shared<bool>();
+  licence->add_flag("--not-registered", *not_registered, "The ERP does not have the PBX registered: it ends at once");
+  auto inactive = std::make_shared<bool>();
+  licence->add_flag("--inactive", *inactive, "The ERP does not have the PBX active: it ends at once");
+  licence->footer("A PBX whose licence runs out ends at that instant by itself. This cannot be undone.");
+  licence->callback([=, &session] {
+    v1::ReportLicenceRequest request;
+    request.set_licence_key(*key);
+    *request.mutable_valid_until() = ToTimestamp(ValueOrUsageError(ParseTime(*until), "--valid-until"));
+    request.set_registered(!*not_registered);
+    request.set_active(!*inactive);
+    ReportLicence(session, request);
+  });
 }
 
 }  // namespace retention

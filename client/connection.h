@@ -7,23 +7,45 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
 
 namespace retention {
 
-// One EventService.RecordEvents stream. One thread may write while another reads; Cancel may be called from any.
-class RecordEventsCall {
+// One stream of batches that are answered in order. One thread may write while another reads; Cancel may be called from
+// any.
+template <typename Batch, typename Answer>
+class BatchCall {
  public:
-  virtual ~RecordEventsCall() = default;
+  virtual ~BatchCall() = default;
 
   // False once the stream is broken. Blocks while the transport is full.
-  virtual bool Write(const v1::RecordEventsRequest& batch) = 0;
+  virtual bool Write(const Batch& batch) = 0;
 
   // Blocks until an answer came. False once the stream has ended; then Finish says why.
-  virtual bool Read(v1::RecordEventsResponse* answer) = 0;
+  virtual bool Read(Answer* answer) = 0;
 
   // No more batches follow; the server answers what it has and ends the stream.
   virtual void WritesDone() = 0;
+
+  // REQUIRES: Read returned false. Errors carry their details (status_details.h).
+  virtual absl::Status Finish() = 0;
+
+  // Ends the stream at once; Read returns false soon.
+  virtual void Cancel() = 0;
+};
+using RecordEventsCall = BatchCall<v1::RecordEventsRequest, v1::RecordEventsResponse>;
+using AppendLogsCall = BatchCall<v1::AppendLogsRequest, v1::AppendLogsResponse>;
+
+// One ErasureOrderService.WatchErasureOrders stream. Cancel may be called from any thread.
+class WatchErasureOrdersCall {
+ public:
+  // Cancels what has not ended.
+  virtual ~WatchErasureOrdersCall() = default;
+
+  // Blocks until a message came. False once the stream has ended; then Finish says why.
+  virtual bool Read(v1::WatchErasureOrdersResponse* message) = 0;
 
   // REQUIRES: Read returned false. Errors carry their details (status_details.h).
   virtual absl::Status Finish() = 0;
@@ -42,8 +64,10 @@ class Connection {
   virtual absl::Status Call(const std::string& method, const google::protobuf::Message& request,
                             google::protobuf::Message* response, absl::Duration timeout) = 0;
 
-  // Opens a stream. Never fails: a stream that could not be opened is broken from the start.
+  // Open a stream. Never fail: a stream that could not be opened is broken from the start.
   virtual std::unique_ptr<RecordEventsCall> RecordEvents() = 0;
+  virtual std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) = 0;
+  virtual std::unique_ptr<AppendLogsCall> AppendLogs() = 0;
 };
 
 // A plaintext connection to "host:port", made at the first call. A connection of its own: two of them to one server use

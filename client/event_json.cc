@@ -50,6 +50,11 @@ EventLineFault ParseEventLine(const std::string& line, v1::Event* event) {
   return {};
 }
 
+EventLineFault ParseLogLine(const std::string& line, v1::LogLine* log_line) {
+  const auto status = google::protobuf::util::JsonStringToMessage(line, log_line);
+  return status.ok() ? EventLineFault{} : Explain(std::string(status.message()));
+}
+
 std::string EventLine(const v1::Event& event) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;

@@ -1,9 +1,10 @@
-// Events as lines of proto JSON.
+// Events, and log lines, as lines of proto JSON.
 #pragma once
 
 #include <string>
 
 #include "retention/v1/event.pb.h"
+#include "retention/v1/log_service.pb.h"
 
 namespace retention {
 
@@ -15,6 +16,9 @@ struct EventLineFault {
 
 // Reads `line` into `event` and returns what is wrong with it. `event` is unspecified if something is.
 EventLineFault ParseEventLine(const std::string& line, v1::Event* event);
+
+// The same for a log line.
+EventLineFault ParseLogLine(const std::string& line, v1::LogLine* log_line);
 
 // One line, with the field names of the proto files, without the line end.
 std::string EventLine(const v1::Event& event);

@@ -9,7 +9,9 @@
 
 #include "client/connection.h"
 #include "client/status_details.h"
+#include "retention/v1/erasure_order_service.grpc.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"
+#include "retention/v1/log_service.grpc.pb.h"
 
 namespace retention {
 namespace {
@@ -32,26 +34,47 @@ absl::Status Parse(grpc::ByteBuffer& bytes, google::protobuf::Message* message) 
   return absl::OkStatus();
 }
 
-class GrpcRecordEventsCall final : public RecordEventsCall {
+template <typename Batch, typename Answer>
+class GrpcBatchCall final : public BatchCall<Batch, Answer> {
  public:
-  explicit GrpcRecordEventsCall(v1::EventService::Stub& stub) : stream_(stub.RecordEvents(&context_)) {}
-  ~GrpcRecordEventsCall() override { context_.TryCancel(); }
+  // `open`: the stream of a context.
+  template <typename Open>
+  explicit GrpcBatchCall(Open open) : stream_(open(&context_)) {}
+  ~GrpcBatchCall() override { context_.TryCancel(); }
 
-  bool Write(const v1::RecordEventsRequest& batch) override { return stream_->Write(batch); }
-  bool Read(v1::RecordEventsResponse* answer) override { return stream_->Read(answer); }
+  bool Write(const Batch& batch) override { return stream_->Write(batch); }
+  bool Read(Answer* answer) override { return stream_->Read(answer); }
   void WritesDone() override { stream_->WritesDone(); }
   absl::Status Finish() override { return ToStatus(stream_->Finish()); }
   void Cancel() override { context_.TryCancel(); }
 
  private:
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::RecordEventsRequest, v1::RecordEventsResponse>> stream_;
+  std::unique_ptr<grpc::ClientReaderWriter<Batch, Answer>> stream_;
+};
+
+class GrpcWatchErasureOrdersCall final : public WatchErasureOrdersCall {
+ public:
+  GrpcWatchErasureOrdersCall(v1::ErasureOrderService::Stub& stub, const v1::WatchErasureOrdersRequest& request)
+      : stream_(stub.WatchErasureOrders(&context_, request)) {}
+  ~GrpcWatchErasureOrdersCall() override { context_.TryCancel(); }
+
+  bool Read(v1::WatchErasureOrdersResponse* message) override { return stream_->Read(message); }
+  absl::Status Finish() override { return ToStatus(stream_->Finish()); }
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::WatchErasureOrdersResponse>> stream_;
 };
 
 class GrpcConnection final : public Connection {
  public:
   explicit GrpcConnection(std::shared_ptr<grpc::Channel> channel)
-      : generic_stub_(channel), event_stub_(v1::EventService::NewStub(channel)) {}
+      : generic_stub_(channel),
+        event_stub_(v1::EventService::NewStub(channel)),
+        order_stub_(v1::ErasureOrderService::NewStub(channel)),
+        log_stub_(v1::LogService::NewStub(channel)) {}
 
   absl::Status Call(const std::string& method, const google::protobuf::Message& request,
                     google::protobuf::Message* response, absl::Duration timeout) override {
@@ -68,12 +91,23 @@ class GrpcConnection final : public Connection {
   }
 
   std::unique_ptr<RecordEventsCall> RecordEvents() override {
-    return std::make_unique<GrpcRecordEventsCall>(*event_stub_);
+    return std::make_unique<GrpcBatchCall<v1::RecordEventsRequest, v1::RecordEventsResponse>>(
+        [this](grpc::ClientContext* context) { return event_stub_->RecordEvents(context); });
+  }
+  std::unique_ptr<AppendLogsCall> AppendLogs() override {
+    return std::make_unique<GrpcBatchCall<v1::AppendLogsRequest, v1::AppendLogsResponse>>(
+        [this](grpc::ClientContext* context) { return log_stub_->AppendLogs(context); });
+  }
+
+  std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
+    return std::make_unique<GrpcWatchErasureOrdersCall>(*order_stub_, request);
   }
 
  private:
   grpc::GenericStub generic_stub_;
   std::unique_ptr<v1::EventService::Stub> event_stub_;
+  std::unique_ptr<v1::ErasureOrderService::Stub> order_stub_;
+  std::unique_ptr<v1::LogService::Stub> log_stub_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  const retention::CommandEnvironment environment{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+  retention::CommandEnvironment environment{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+  environment.handles_signals = true;
   return retention::RunCommandLine(argc, argv, environment);
 }

@@ -170,6 +170,14 @@ for ((day = 0; day < 84; ++day)); do
   ((day % 7 == 6)) || continue
   end_week "$date"
   case $date in
+    2026-02-15)
+      say "The school's PBX reports again, as every PBX does; one that nobody hears of for 60 days would end:"
+      ctl -o json pbxs get "${SCHOOL[0]}" >"$work/school.json"
+      sed -nE '/"(pbx_id|controller_id)"/p' "$work/school.json" | sed '1s/^/{/; $s/,$/}/' >"$work/sync.json"
+      run pbxs sync "$work/sync.json"
+      say
+      week_heading
+      ;;
     2026-01-25)
       say "Seven days after the meeting the names are gone; time and reconnections stay for two months:"
       report
@@ -213,12 +221,27 @@ while [[ $date < $end ]]; do
   ctl -o json clock advance --to "$(midnight "$(day_after "$date")")" >/dev/null
   end_week "$date" >"$work/week"
   if grep -qE '\| .*[1-9].* \| ' "$work/week"; then cat "$work/week"; fi
+  case $date in
+    2026-05-24)
+      say "Nobody has heard of the PBXs since the end of March; they are warned of:"
+      run pbxs list
+      say
+      week_heading
+      ;;
+    2026-05-31)
+      say "They ended with the 60th day, and all that lived as long as they did ended with them:"
+      run pbxs list
+      run due list
+      say
+      week_heading
+      ;;
+  esac
   date=$(day_after "$date" 7)
 done
 
 say "A year after their day, cohorts are erased too: of January and February nothing is left to ask."
 run statistics query --metric people-days --group-by month "${range[@]}"
-say "What is held now lives until a trigger: PBX data, polls and PDFs, until their PBX, extension or meeting goes."
+say "Nothing else is held:"
 run due list
 say "The last search of every byte:"
 search_disk

@@ -10,10 +10,13 @@ readonly ATTEMPTS=3  # Networks fail; a package mirror that fails three times is
 
 build_packages=(
   ca-certificates ccache cmake curl g++ git ninja-build openssl pkg-config tzdata
-  libabsl-dev libbenchmark-dev libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libjemalloc-dev libprotobuf-dev
-  libpugixml-dev librocksdb-dev libssl-dev libxxhash-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
+  libabsl-dev libbenchmark-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev
+  libjemalloc-dev libprotobuf-dev libpugixml-dev librocksdb-dev libssl-dev libxxhash-dev prometheus-cpp-dev
+  protobuf-compiler protobuf-compiler-grpc
   # prometheus-cpp's CMake package asks for these.
-  libcivetweb-dev libcurl4-openssl-dev zlib1g-dev
+  libcivetweb-dev zlib1g-dev
+  # The name server that tests start; without the service.
+  dnsmasq-base
 )
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 # Whoever has Node.js from elsewhere keeps it: Debian's npm would not install next to it.

@@ -57,6 +57,9 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& value,
 struct Flags {
   ServerOptions options;
   std::string clock = "system";
+  std::string dns = "auto";
+  std::vector<std::string> dns_resolvers;
+  std::vector<std::string> dns_control_names;
   uint64_t block_cache_mib = RocksDbOptions().block_cache_bytes >> 20;
   uint64_t memtable_mib = RocksDbOptions().memtable_bytes >> 20;
 };
@@ -90,11 +93,38 @@ void Declare(CLI::App& app, Flags& flags) {
       ->type_name("HOST:PORT")
       ->check(address_or_off)
       ->capture_default_str();
+  SyslogOptions& syslog = options.syslog;
+  app.add_option("--syslog-udp", syslog.udp,
+                 "Receive log lines (RFC 5424) over UDP, on a loopback address; off unless given")
+      ->type_name("HOST:PORT");
+  app.add_option("--syslog-tcp", syslog.tcp, "The same over TCP (RFC 6587), on a loopback address")
+      ->type_name("HOST:PORT");
+  app.add_option("--syslog-tls", syslog.tls, "The same over TLS (RFC 5425), on any address")->type_name("HOST:PORT");
+  app.add_option("--syslog-tls-cert", syslog.tls_certificate, "Certificate chain for --syslog-tls, PEM")
+      ->type_name("FILE");
+  app.add_option("--syslog-tls-key", syslog.tls_key, "Its private key, PEM")->type_name("FILE");
+  app.add_option("--syslog-tls-ca", syslog.tls_client_ca,
+                 "Senders need a certificate signed by one of these, PEM; without: anybody may send")
+      ->type_name("FILE");
   app.add_option("--clock", flags.clock,
                  "`system`, or `simulated[:START]`: stands still at START (RFC 3339; default: now) until moved by "
                  "ClockService")
       ->type_name("CLOCK")
       ->capture_default_str();
+  app.add_option(
+         "--dns", flags.dns,
+         "Whether the FQDNs of PBXs are looked up once a day, so that a PBX whose name has not resolved for the "
+         "policy's period ends: `on`, `off`, `auto`: unless the clock is simulated")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
+  app.add_option("--dns-resolvers", flags.dns_resolvers, "Resolvers to ask (default: those of /etc/resolv.conf)")
+      ->type_name("IP[:PORT],...")
+      ->delimiter(',');
+  app.add_option("--dns-control-names", flags.dns_control_names,
+                 "Names that are known to resolve: if none does, the fault is ours, and the day counts for nobody "
+                 "(default: if no PBX resolves)")
+      ->type_name("FQDN,...")
+      ->delimiter(',');
   AddDuration(app, "--lead-window", options.lead_window, absl::Minutes(1), absl::Hours(24),
               "How long before its due instant a day is closed and prepared");
   AddDuration(app, "--purge-bound", options.purge_bound, absl::Seconds(1), absl::Hours(24),
@@ -126,6 +156,13 @@ int Serve(ServerOptions options) {
   }
   std::printf("listening on %s\n", (*server)->address().c_str());
   if ((*server)->metrics_port() != 0) std::printf("metrics on port %d\n", (*server)->metrics_port());
+  if (const SyslogReceiver* syslog = (*server)->syslog()) {
+    const std::pair<const char*, int> ports[] = {
+        {"udp", syslog->udp_port()}, {"tcp", syslog->tcp_port()}, {"tls", syslog->tls_port()}};
+    for (const auto& [transport, port] : ports) {
+      if (port != 0) std::printf("syslog over %s on port %d\n", transport, port);
+    }
+  }
   std::fflush(stdout);
 
   int number = 0;
@@ -151,8 +188,17 @@ int Main(int argc, char** argv) {
     if (absl::Status status = CheckOptions(flags.options); !status.ok()) {
       throw CLI::ValidationError("--key-ring-dir", std::string(status.message()));
     }
+    if (absl::Status status = CheckSyslogOptions(flags.options.syslog); !status.ok()) {
+      throw CLI::ValidationError(std::string(status.message()));
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  const bool simulated = flags.options.simulated_start.has_value();
+  if (flags.dns == "on" || (flags.dns == "auto" && !simulated)) {
+    flags.options.dns.emplace();
+    flags.options.dns->resolvers = flags.dns_resolvers;
+    flags.options.dns->control_names = flags.dns_control_names;
   }
   flags.options.store.block_cache_bytes = flags.block_cache_mib << 20;
   flags.options.store.memtable_bytes = flags.memtable_mib << 20;

@@ -13,6 +13,9 @@ constexpr char kDayProgress = 'D';
 constexpr char kPurgeMark = 'U';
 constexpr char kMeetingTimer = 'T';
 constexpr char kOrder = 'O';
+constexpr char kOrderCounter = 'o';
+constexpr char kPbxLife = 'L';
+constexpr char kLogExtension = 'G';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -95,6 +98,7 @@ std::string PolicyVersionKey() { return LetterKey(kPolicyVersion); }
 std::string PbxEntryKey(const OwnerId& external) { return LetterKey(kPbxEntry).append(external.view()); }
 std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
+std::string LocatorPrefix() { return LetterKey(kLocator); }
 std::string LocatorPrefix(const PbxId& pbx) { return LetterKey(kLocator).append(pbx.view()); }
 std::string DayCountsKey(DueDay day) { return DayKey(kDayCounts, day); }
 std::string DayCountsPrefix() { return LetterKey(kDayCounts); }
@@ -118,6 +122,11 @@ std::string OrderKey(uint64_t sequence) {
 }
 
 std::string OrderPrefix() { return LetterKey(kOrder); }
+std::string OrderCounterKey() { return LetterKey(kOrderCounter); }
+std::string PbxLifeKey(const PbxId& pbx) { return PbxLifePrefix().append(pbx.view()); }
+std::string PbxLifePrefix() { return LetterKey(kPbxLife); }
+std::string LogExtensionKey(uint8_t server) { return LogExtensionPrefix().append(1, static_cast<char>(server)); }
+std::string LogExtensionPrefix() { return LetterKey(kLogExtension); }
 
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   constexpr size_t kInstantBytes = sizeof(uint64_t);
@@ -128,9 +137,19 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
                       .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
 }
 
-std::optional<OwnerId> DecodeLocatorKey(std::string_view raw) {
+std::optional<uint64_t> DecodeOrderKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kOrder) return std::nullopt;
+  return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<PbxId> DecodePbxLifeKey(std::string_view raw) {
+  if (raw.size() != 1 + PbxId::kBytes || raw[0] != kPbxLife) return std::nullopt;
+  return PbxId::From(raw.substr(1));
+}
+
+std::optional<LocatorName> DecodeLocatorKey(std::string_view raw) {
   if (raw.size() != 1 + PbxId::kBytes + OwnerId::kBytes || raw[0] != kLocator) return std::nullopt;
-  return OwnerId::From(raw.substr(1 + PbxId::kBytes));
+  return LocatorName{.pbx = PbxId::From(raw.substr(1)), .meeting = OwnerId::From(raw.substr(1 + PbxId::kBytes))};
 }
 
 std::optional<DueDay> DecodeDayKey(std::string_view raw) {

@@ -47,6 +47,7 @@ std::string PolicyVersionKey();                                    // 'v': versi
 std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
 std::string PbxEntryPrefix();                                      //
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': where a meeting's values are filed
+std::string LocatorPrefix();                                       //
 std::string LocatorPrefix(const PbxId& pbx);                       //
 std::string DayCountsKey(DueDay day);                              // 'N': rows and values of a day
 std::string DayCountsPrefix();                                     //
@@ -58,6 +59,11 @@ std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx, const OwnerId&
 std::string MeetingTimerPrefix();                                                           //
 std::string OrderKey(uint64_t sequence);                                                    // 'O': erasure orders
 std::string OrderPrefix();                                                                  //
+std::string OrderCounterKey();                // 'o': the last number given to an order, and how many are held
+std::string PbxLifeKey(const PbxId& pbx);     // 'L': what a PBX's own end depends on
+std::string PbxLifePrefix();                  //
+std::string LogExtensionKey(uint8_t server);  // 'G': logs are kept longer
+std::string LogExtensionPrefix();             //
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {
@@ -66,8 +72,16 @@ struct MeetingTimer {
   OwnerId meeting;
 };
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
-// The meeting of a LocatorKey; nullopt if malformed.
-std::optional<OwnerId> DecodeLocatorKey(std::string_view raw);
+// The sequence of an OrderKey; nullopt if malformed.
+std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
+// The PBX of a PbxLifeKey; nullopt if malformed.
+std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
+// The parts of a LocatorKey; nullopt if malformed.
+struct LocatorName {
+  PbxId pbx;
+  OwnerId meeting;
+};
+std::optional<LocatorName> DecodeLocatorKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
 std::optional<DueDay> DecodeDayKey(std::string_view raw);
 

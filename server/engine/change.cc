@@ -81,21 +81,6 @@ void PurgeMarks::Clear(const Marks& scrubbed, absl::Time since) {
   }
 }
 
-absl::Status OrderBook::Load(const StoreView& store) {
-  // The end of the book by bisection: "is there an order at or after `x`" is monotone.
-  auto cursor = store.ScanPrefix(Family::kState, OrderPrefix());
-  uint64_t low = 0;                   // there is an order at or after it, or it is 0
-  uint64_t high = uint64_t{1} << 62;  // there is none
-  while (high - low > 1) {
-    const uint64_t middle = low + (high - low) / 2;
-    cursor->Seek(OrderKey(middle));
-    (cursor->Valid() ? low : high) = middle;
-  }
-  if (absl::Status status = cursor->status(); !status.ok()) return status;
-  next_ = std::max(next_, low + 1);
-  return absl::OkStatus();
-}
-
 absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   if (absl::Status status = Rewrite(key, plaintext, values); !status.ok()) return status;
   holdings_.counts.Add(key.day, key.category, 1, values);
@@ -104,7 +89,7 @@ absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32
 
 absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   holdings_.marks.Note(key.day, now_);
-  erased_.try_emplace(std::string(kReasonReplaced), CategoryCounts{}).first->second[key.category] += values;
+  CountErased(key.category, values, kReasonReplaced);
   return Rewrite(key, plaintext, values);
 }
 
@@ -124,13 +109,33 @@ void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason
   batch_.Delete(Family::kFiled, key.Encode());
   holdings_.counts.Remove(key.day, key.category, 1, values);
   holdings_.marks.Note(key.day, now_);
-  const auto it = erased_.try_emplace(std::string(reason), CategoryCounts{}).first;
-  it->second[key.category] += values;
+  CountErased(key.category, values, reason);
+}
+
+void Change::CountErased(CategoryNumber category, uint64_t values, std::string_view reason) {
+  erased_.try_emplace(std::string(reason), CategoryCounts{}).first->second[category] += values;
+  erased_in_all_[category] += values;
+}
+
+void Change::EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
+                      std::string_view reason) {
+  batch_.DeleteRange(Family::kFiled, prefix, PrefixEnd(prefix));
+  holdings_.counts.Remove(day, category, rows, values);
+  holdings_.marks.Note(day, now_);
+  CountErased(category, values, reason);
 }
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
+  if (from.day.is_civil() && from.day <= last_due_) {
+    Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
+    return absl::OkStatus();
+  }
+  return MoveLate(from, envelope, to);
+}
+
+absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
-  if (!Holds(to) || (from.day.is_civil() && from.day <= last_due_)) {
+  if (!Holds(to)) {
     Erase(from, values, kReasonDayMovedIntoPast);
     return absl::OkStatus();
   }
@@ -154,10 +159,24 @@ absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
   order.set_pbx_id(std::string(pbx_id));
   *order.mutable_object() = object;
   order.set_issued_us(absl::ToUnixMicros(now_));
-  const std::string key = OrderKey(holdings_.orders.Next());
-  auto envelope = holdings_.vault.SealState(key, Personal(order.SerializeAsString()));
-  if (!envelope.ok()) return envelope.status();
-  batch_.Put(Family::kState, key, *std::move(envelope));
+  orders_.emplace_back(order.SerializeAsString());
+  return absl::OkStatus();
+}
+
+void Change::ForgetOrder(uint64_t sequence) {
+  batch_.Delete(Family::kState, OrderKey(sequence));
+  holdings_.marks.Note(DueDay(), now_);
+  ++orders_forgotten_;
+}
+
+absl::Status Change::PutOrders() {
+  for (const Personal& order : orders_) {
+    const std::string key = OrderKey(holdings_.orders.Next());
+    auto envelope = holdings_.vault.SealState(key, order);
+    if (!envelope.ok()) return envelope.status();
+    batch_.Put(Family::kState, key, *std::move(envelope));
+  }
+  if (!orders_.empty() || orders_forgotten_ > 0) holdings_.orders.Flush(orders_.size(), orders_forgotten_, batch_);
   return absl::OkStatus();
 }
 
@@ -173,10 +192,13 @@ absl::Status Change::Commit() {
     entry.set_policy_version(holdings_.policy.version());
     holdings_.ledger->Append(std::move(entry), now_, batch_);
   }
+  if (absl::Status status = PutOrders(); !status.ok()) return status;
   holdings_.counts.Flush(batch_);
   holdings_.marks.Flush(batch_);
   if (batch_.empty()) return absl::OkStatus();
   if (absl::Status status = holdings_.store.Commit(batch_); !status.ok()) return status;
+  holdings_.orders.Publish();
+  if (!orders_.empty() && holdings_.on_orders) holdings_.on_orders();
   if (holdings_.on_erased) {
     for (const auto& [reason, counts] : erased_) {
       for (size_t category = 1; category < kCategories; ++category) {
@@ -187,6 +209,8 @@ absl::Status Change::Commit() {
   batch_.Clear();
   erased_.clear();
   entries_.clear();
+  orders_.clear();
+  orders_forgotten_ = 0;
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/engine/bucket_counts.h"
+#include "server/engine/order_book.h"
 #include "server/engine/policy.h"
 #include "server/ledger/ledger.h"
 #include "storage/key_ring.h"
@@ -36,6 +37,11 @@ inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
 inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
 inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
+inline constexpr std::string_view kReasonLicenceExpired = "LICENCE_EXPIRED";
+inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED";
+inline constexpr std::string_view kReasonPbxInactive = "PBX_INACTIVE";
+inline constexpr std::string_view kReasonNoContact = "PBX_NO_CONTACT";
+inline constexpr std::string_view kReasonFqdnUnresolved = "PBX_FQDN_UNRESOLVED";
 
 // Values by category.
 using CategoryCounts = std::array<uint64_t, kCategories>;
@@ -77,16 +83,6 @@ class PurgeMarks {
   std::set<DueDay> changed_;  // guarded by mutex_
 };
 
-// Erasure orders to the portal, in order of issue.
-class OrderBook {
- public:
-  absl::Status Load(const StoreView& store);
-  uint64_t Next() { return next_++; }
-
- private:
-  uint64_t next_ = 1;
-};
-
 // Everything the committer's thread works on. All of it can be read back from the store.
 struct Holdings {
   Store& store;
@@ -101,6 +97,8 @@ struct Holdings {
   std::optional<Ledger> ledger;
   // Called with every ended value count, for metrics. May be empty.
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
+  // Called when orders were issued and can be read. May be empty.
+  std::function<void()> on_orders;
 };
 
 class Change {
@@ -110,6 +108,7 @@ class Change {
 
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
+  DueDay today() const { return last_due_.Next(); }
   bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
   bool Holds(DueDay day) const { return holdings_.gate.Holds(day, last_due_); }
 
@@ -124,27 +123,45 @@ class Change {
   void RemoveMark(const FiledKey& key);
   // Ends a row for `reason`; its bytes are marked for scrubbing.
   void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
+  // Ends all rows under `prefix`, which lie in one day and category and were counted.
+  void EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
+                std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
-  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order.
+  // The same for a move that was decided before the row's own day came, and was cut short: that day may be due by now.
+  // REQUIRES: the day's key is still there.
+  absl::Status MoveLate(const FiledKey& from, std::string_view envelope, DueDay to);
+  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
+  // sequences when the change is committed, so that they become visible in the order of their sequences.
   absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // Forgets an order that was carried out; its bytes are marked for scrubbing. REQUIRES: it is held.
+  void ForgetOrder(uint64_t sequence);
   // An entry for something other than values ended by this change.
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
   // For rows of family `state`.
   Batch& batch() { return batch_; }
-  bool empty() const { return batch_.empty() && entries_.empty(); }
+  // What this change has ended so far, committed or not.
+  const CategoryCounts& erased() const { return erased_in_all_; }
+  bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty(); }
 
   // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
   absl::Status Commit();
 
  private:
+  absl::Status PutOrders();
+
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
   Batch batch_;
   std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
+  CategoryCounts erased_in_all_{};
   std::vector<stored::v1::LedgerEntry> entries_;
+  std::vector<Personal> orders_;  // serialised
+  uint64_t orders_forgotten_ = 0;
+
+  void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
 };
 
 // Sets the non-zero counts of a ledger entry.

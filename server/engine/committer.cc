@@ -21,20 +21,40 @@ Committer::~Committer() {
   thread_.join();
 }
 
-absl::Status Committer::Submit(RecordCommand* command, size_t bytes) {
-  const size_t events = static_cast<size_t>(command->events->size());
+template <typename Command>
+bool Committer::BatchQueue<Command>::Push(Command* command, size_t command_bytes) {
+  if (size + command->size() > max_size || bytes + command_bytes > max_bytes) return false;
+  size += command->size();
+  bytes += command_bytes;
+  batches.push_back(Entry{command, command_bytes});
+  return true;
+}
+
+template <typename Command>
+std::vector<Command*> Committer::BatchQueue<Command>::Take() {
+  std::vector<Command*> group;
+  for (size_t taken = 0; !batches.empty() && taken < max_group;) {
+    const Entry entry = batches.front();
+    batches.pop_front();
+    taken += entry.command->size();
+    size -= entry.command->size();
+    bytes -= entry.bytes;
+    group.push_back(entry.command);
+  }
+  return group;
+}
+
+template <typename Command>
+absl::Status Committer::Queue(BatchQueue<Command>& queue, Command* command, size_t bytes) {
   {
     std::lock_guard lock(mutex_);
-    if (queued_events_ + events > kMaxQueuedEvents || queued_bytes_ + bytes > kMaxQueuedBytes) {
-      return QueueFull(kRetryDelay);
-    }
-    queued_events_ += events;
-    queued_bytes_ += bytes;
-    queue_.push_back(QueuedBatch{command, bytes});
+    if (!queue.Push(command, bytes)) return QueueFull(kRetryDelay);
   }
   wake_.notify_one();
   return absl::OkStatus();
 }
+template absl::Status Committer::Queue(BatchQueue<RecordCommand>& queue, RecordCommand* command, size_t bytes);
+template absl::Status Committer::Queue(BatchQueue<LogCommand>& queue, LogCommand* command, size_t bytes);
 
 absl::Status Committer::Run(std::function<absl::Status()> task) {
   std::promise<absl::Status> promise;
@@ -65,7 +85,12 @@ void Committer::GivePrecedence(bool on) {
 
 size_t Committer::queued_events() const {
   std::lock_guard lock(mutex_);
-  return queued_events_;
+  return events_.size;
+}
+
+size_t Committer::queued_lines() const {
+  std::lock_guard lock(mutex_);
+  return lines_.size;
 }
 
 absl::Status Committer::health() const {
@@ -74,62 +99,59 @@ absl::Status Committer::health() const {
 }
 
 bool Committer::MayRecord() const {
-  return !queue_.empty() && (stopping_ || std::chrono::steady_clock::now() >= commands_only_until_);
+  return !queues_empty() && (stopping_ || std::chrono::steady_clock::now() >= commands_only_until_);
 }
 
 void Committer::Loop() {
-  std::vector<RecordCommand*> group;
   for (;;) {
     std::function<void()> task;
+    Group group;
     {
       std::unique_lock lock(mutex_);
       while (!stopping_ && tasks_.empty() && !MayRecord()) {
-        if (queue_.empty()) {
+        if (queues_empty()) {
           wake_.wait(lock);
         } else {
           wake_.wait_until(lock, commands_only_until_);
         }
       }
-      if (queue_.empty() && tasks_.empty()) return;
+      if (queues_empty() && tasks_.empty()) return;
       if (!tasks_.empty()) {
         task = std::move(tasks_.front());
         tasks_.pop_front();
-      }
-      size_t events = 0;
-      while (!task && !queue_.empty() && events < kMaxGroupEvents) {
-        const QueuedBatch& batch = queue_.front();
-        const size_t size = static_cast<size_t>(batch.command->events->size());
-        events += size;
-        queued_events_ -= size;
-        queued_bytes_ -= batch.bytes;
-        group.push_back(batch.command);
-        queue_.pop_front();
+      } else {
+        group.events = events_.Take();
+        group.lines = lines_.Take();
       }
     }
     if (task) task();
     if (!group.empty()) RecordGroup(group);
-    group.clear();
   }
 }
 
-void Committer::RecordGroup(std::vector<RecordCommand*>& group) {
+void Committer::RecordGroup(const Group& group) {
   const auto begin = std::chrono::steady_clock::now();
-  const absl::Status status = engine_.Record(group, clock_.Now());
+  const absl::Status status = engine_.Record(group.events, group.lines, clock_.Now());
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   {
     std::lock_guard lock(mutex_);
     health_ = status;
   }
   if (options_.on_group) {
-    size_t events = 0;
-    for (const RecordCommand* command : group) events += static_cast<size_t>(command->events->size());
-    options_.on_group(events, status, took);
+    size_t size = 0;
+    for (const RecordCommand* command : group.events) size += command->size();
+    for (const LogCommand* command : group.lines) size += command->size();
+    options_.on_group(size, status, took);
   }
-  for (RecordCommand* command : group) {
-    // The command may die in `done`.
-    const auto done = std::move(command->done);
-    done(status);
-  }
+  const auto answer = [&status](const auto& commands) {
+    for (auto* command : commands) {
+      // The command may die in `done`.
+      const auto done = std::move(command->done);
+      done(status);
+    }
+  };
+  answer(group.events);
+  answer(group.lines);
 }
 
 }  // namespace retention

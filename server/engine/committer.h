@@ -1,6 +1,8 @@
 // The committer: the one thread that writes.
 //
 // Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered.
+// Batches of events and of log lines wait in queues of their own, and a group takes some of both: neither keeps the
+// other waiting for more than one group.
 // Everything else that changes what is held runs on the same thread, between groups, and goes first:
 // the end of a day does not wait for a full queue.
 #ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
@@ -13,32 +15,37 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/engine/clock.h"
 #include "server/engine/engine.h"
 #include "server/engine/event_intake.h"
+#include "server/engine/log_intake.h"
 
 namespace retention {
 
 // Thread-safe.
 class Committer {
  public:
-  // Bounds of the queue: beyond them a batch is refused with QUEUE_FULL.
+  // Bounds of the queues: beyond them a batch is refused with QUEUE_FULL.
   static constexpr size_t kMaxQueuedEvents = 100000;
   static constexpr size_t kMaxQueuedBytes = 128u << 20;
-  // Events per group: how long a batch may have to wait for its neighbours.
+  static constexpr size_t kMaxQueuedLines = 100000;
+  static constexpr size_t kMaxQueuedLineBytes = 64u << 20;
+  // Events and lines per group: how long a batch may have to wait for its neighbours. A line costs a tenth of an event.
   static constexpr size_t kMaxGroupEvents = 4000;
+  static constexpr size_t kMaxGroupLines = 10000;
   // How long commands may keep batches waiting in a row.
   static constexpr absl::Duration kMaxPrecedence = absl::Milliseconds(500);
   // What a caller is told to wait when the queue is full.
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
 
   struct Options {
-    // Called after every group with its size, its outcome and how long it took, queueing not included. On the
-    // committer's thread.
-    std::function<void(size_t events, const absl::Status& status, absl::Duration took)> on_group;
+    // Called after every group with its size (events and lines), its outcome and how long it took, queueing not
+    // included. On the committer's thread.
+    std::function<void(size_t size, const absl::Status& status, absl::Duration took)> on_group;
   };
 
   // REQUIRES: engine and clock outlive it.
@@ -49,7 +56,8 @@ class Committer {
   // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the
   // committer's thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES:
   // `command` lives until then.
-  absl::Status Submit(RecordCommand* command, size_t bytes);
+  absl::Status Submit(RecordCommand* command, size_t bytes) { return Queue(events_, command, bytes); }
+  absl::Status Submit(LogCommand* command, size_t bytes) { return Queue(lines_, command, bytes); }
   // Runs `task` on the committer's thread and returns what it returned. REQUIRES: not called on that thread.
   absl::Status Run(std::function<absl::Status()> task);
 
@@ -58,31 +66,54 @@ class Committer {
   void GivePrecedence(bool on);
 
   size_t queued_events() const;
+  size_t queued_lines() const;
   // OK unless the last write failed.
   absl::Status health() const;
   absl::Time Now() const { return clock_.Now(); }
 
  private:
-  struct QueuedBatch {
-    RecordCommand* command;
-    size_t bytes;
+  // Batches of one kind that wait.
+  template <typename Command>
+  struct BatchQueue {
+    const size_t max_size;
+    const size_t max_bytes;
+    const size_t max_group;
+    struct Entry {
+      Command* command;
+      size_t bytes;
+    };
+    std::deque<Entry> batches;
+    size_t size = 0;
+    size_t bytes = 0;
+
+    // False if there is no room.
+    bool Push(Command* command, size_t command_bytes);
+    // Takes what makes a group.
+    std::vector<Command*> Take();
   };
+  struct Group {
+    std::vector<RecordCommand*> events;
+    std::vector<LogCommand*> lines;
+    bool empty() const { return events.empty() && lines.empty(); }
+  };
+  template <typename Command>
+  absl::Status Queue(BatchQueue<Command>& queue, Command* command, size_t bytes);
   void Loop();
+  bool queues_empty() const { return events_.batches.empty() && lines_.batches.empty(); }
   bool MayRecord() const;
-  void RecordGroup(std::vector<RecordCommand*>& group);
+  void RecordGroup(const Group& group);
 
   Engine& engine_;
   const Clock& clock_;
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;                    // guarded by mutex_
-  std::deque<QueuedBatch> queue_;                              // guarded by mutex_
-  size_t queued_events_ = 0;                                   // guarded by mutex_
-  size_t queued_bytes_ = 0;                                    // guarded by mutex_
-  absl::Status health_;                                        // guarded by mutex_
-  bool stopping_ = false;                                      // guarded by mutex_
-  std::chrono::steady_clock::time_point commands_only_until_;  // guarded by mutex_
+  std::deque<std::function<void()>> tasks_;                                               // guarded by mutex_
+  BatchQueue<RecordCommand> events_{kMaxQueuedEvents, kMaxQueuedBytes, kMaxGroupEvents};  // guarded by mutex_
+  BatchQueue<LogCommand> lines_{kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};    // guarded by mutex_
+  absl::Status health_;                                                                   // guarded by mutex_
+  bool stopping_ = false;                                                                 // guarded by mutex_
+  std::chrono::steady_clock::time_point commands_only_until_;                             // guarded by mutex_
   std::thread thread_;
 };
 

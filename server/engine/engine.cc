@@ -16,6 +16,8 @@ absl::Status Precondition(std::string_view reason, std::string_view message) {
   return ErrorWithReason(absl::StatusCode::kFailedPrecondition, reason, message);
 }
 
+absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
+
 CategoryCounts ValuesOf(const DayCount& counts) {
   CategoryCounts values{};
   for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
@@ -28,9 +30,13 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
     : policy_(std::move(policy)),
       vault_(ring, random),
       holdings_{.store = store, .ring = ring, .vault = vault_, .random = random, .policy = policy_},
+      registry_(policy_),
       book_(store, vault_),
-      desk_(holdings_, registry_, book_),
-      recorder_(holdings_, registry_, book_, desk_) {}
+      ender_(holdings_, registry_, book_),
+      desk_(holdings_, registry_, ender_),
+      order_desk_(holdings_),
+      recorder_(holdings_, registry_, book_, desk_),
+      logs_(holdings_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                      absl::Time now) {
@@ -102,6 +108,7 @@ absl::Status Engine::Load() {
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.gate.Load(store, holdings_.ring); !s.ok()) return s;
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
+  if (absl::Status s = logs_.Load(); !s.ok()) return s;
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -124,8 +131,13 @@ absl::Status Engine::Run(absl::FunctionRef<absl::Status()> command) {
   return status;
 }
 
-absl::Status Engine::Record(std::span<RecordCommand* const> commands, absl::Time now) {
-  absl::Status status = Run([&] { return recorder_.Record(commands, now); });
+absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines,
+                            absl::Time now) {
+  absl::Status status = Run([&]() -> absl::Status {
+    Change change(holdings_, now);
+    if (absl::Status s = logs_.Append(lines, change); !s.ok()) return s;
+    return recorder_.Record(events, change);
+  });
   // A refusal from deep inside is a broken invariant here, never an answer to a batch.
   if (!status.ok() && IsRefusal(status)) {
     stale_ = true;
@@ -137,37 +149,90 @@ absl::Status Engine::Record(std::span<RecordCommand* const> commands, absl::Time
 
 absl::StatusOr<PbxDesk::SyncOutcome> Engine::SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                      absl::Time now) {
-  PbxDesk::SyncOutcome outcome;
-  absl::Status status = Run([&] {
-    auto done = desk_.Sync(pbx_id, synced, now, now);
-    if (done.ok()) outcome = *done;
-    return done.status();
-  });
-  if (!status.ok()) return status;
-  return outcome;
+  return RunFor<PbxDesk::SyncOutcome>([&] { return desk_.Sync(pbx_id, synced, now, now); });
 }
 
 absl::StatusOr<PbxDesk::RemovalOutcome> Engine::RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                                absl::Time now) {
-  PbxDesk::RemovalOutcome outcome;
-  absl::Status status = Run([&] {
-    auto done = desk_.RemoveExtension(pbx_id, number, std::nullopt, now);
-    if (done.ok()) outcome = *done;
-    return done.status();
-  });
-  if (!status.ok()) return status;
-  return outcome;
+                                                                std::string_view reason, absl::Time now) {
+  return RunFor<PbxDesk::RemovalOutcome>(
+      [&] { return desk_.RemoveExtension(pbx_id, number, std::nullopt, reason, now); });
 }
 
-absl::StatusOr<uint64_t> Engine::DeregisterPbx(std::string_view pbx_id, absl::Time now) {
-  uint64_t erased = 0;
+absl::StatusOr<PbxId> Engine::BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now) {
+  return RunFor<PbxId>([&]() -> absl::StatusOr<PbxId> {
+    const auto pbx = registry_.Find(pbx_id, now);
+    if (!pbx.has_value()) return PbxUnknown();
+    if (absl::Status status = ender_.Begin(pbx_id, reason, now); !status.ok()) return status;
+    return *pbx;
+  });
+}
+
+absl::StatusOr<PbxDesk::LicenceOutcome> Engine::ReportLicence(std::string_view licence_key, absl::Time valid_until,
+                                                              bool registered, bool active, absl::Time now) {
+  return RunFor<PbxDesk::LicenceOutcome>(
+      [&] { return desk_.ReportLicence(licence_key, valid_until, registered, active, now); });
+}
+
+absl::Status Engine::CountProbes(std::span<const Probe> probes, absl::Time now) {
+  return Run([&] { return desk_.CountProbes(probes, now); });
+}
+
+absl::StatusOr<CategoryCounts> Engine::DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
+                                                     std::string_view reason, absl::Time now) {
+  return RunFor<CategoryCounts>([&] { return recorder_.DeleteMeeting(pbx_id, meeting_id, reason, now); });
+}
+
+absl::Status Engine::DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
+                                  std::string_view object_id, std::string_view reason, absl::Time now) {
+  return Run([&] { return recorder_.DeleteObject(pbx_id, meeting_id, category, object_id, reason, now); });
+}
+
+absl::Status Engine::DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason,
+                                absl::Time now) {
+  return Run([&]() -> absl::Status {
+    const auto pbx = registry_.Find(pbx_id, now);
+    if (!pbx.has_value()) return PbxUnknown();
+    Change change(holdings_, now);
+    const auto found = desk_.DeletePoll(*pbx, poll_id, reason, change);
+    if (!found.ok()) return found.status();
+    if (!*found) return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
+    return change.Commit();
+  });
+}
+
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
+                                                                       absl::Time now) {
+  v1::ConfirmErasureOrdersResponse response;
   absl::Status status = Run([&] {
-    auto done = desk_.Deregister(pbx_id, now);
-    if (done.ok()) erased = *done;
+    auto done = order_desk_.Confirm(request, now);
+    if (done.ok()) response = *done;
     return done.status();
   });
   if (!status.ok()) return status;
-  return erased;
+  return response;
+}
+
+absl::StatusOr<v1::LogExtension> Engine::ExtendLogRetention(const v1::ExtendLogRetentionRequest& request,
+                                                            absl::Time now) {
+  const auto until = CheckLogExtension(request, policy_, now);
+  if (!until.ok()) return until.status();
+  if (absl::Status status = Run([&] { return logs_.Extend(request, *until, now); }); !status.ok()) return status;
+  return *logs_.InForce(request.server(), now);
+}
+
+absl::StatusOr<bool> Engine::RefileLogs(absl::Time now) {
+  bool more = false;
+  absl::Status status = Run([&] {
+    auto done = logs_.Refile(now);
+    if (done.ok()) more = *done;
+    return done.status();
+  });
+  if (!status.ok()) return status;
+  return more;
+}
+
+absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
+  return Run([&] { return logs_.DropEnded(now); });
 }
 
 absl::Status Engine::Recover() {
@@ -181,19 +246,25 @@ absl::Status Engine::Recover() {
   });
 }
 
-absl::Status Engine::FinishEndings(absl::Time now) {
-  return Run([&] { return desk_.FinishEndings(now); });
+absl::Status Engine::EndOverPbxs(absl::Time now) {
+  return Run([&]() -> absl::Status {
+    for (const auto& [pbx_id, end] : registry_.Over(now)) {
+      if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<RowRun>> Engine::RowsOfEnding(const PbxId& pbx) const {
+  return PbxEnder::RowsOf(pbx, *holdings_.store.Snapshot(), holdings_.counts, policy_);
+}
+
+absl::Status Engine::FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
+  return Run([&] { return ender_.Finish(pbx, runs, now); });
 }
 
 absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now) {
-  size_t files_ended = 0;
-  absl::Status status = Run([&] {
-    auto done = recorder_.Review(timers, now);
-    if (done.ok()) files_ended = *done;
-    return done.status();
-  });
-  if (!status.ok()) return status;
-  return files_ended;
+  return RunFor<size_t>([&] { return recorder_.Review(timers, now); });
 }
 
 absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
@@ -298,7 +369,7 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   return ending;
 }
 
-absl::Status Engine::DropLocators(std::span<const std::pair<PbxId, OwnerId>> meetings, DueDay last, absl::Time now) {
+absl::Status Engine::DropLocators(std::span<const LocatorName> meetings, DueDay last, absl::Time now) {
   return Run([&]() -> absl::Status {
     Change change(holdings_, now);
     for (const auto& [pbx, meeting] : meetings) {
@@ -404,6 +475,7 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
+  if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }
 

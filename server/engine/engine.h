@@ -17,8 +17,11 @@
 #include "absl/time/time.h"
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
+#include "server/engine/log_book.h"
 #include "server/engine/meeting_book.h"
+#include "server/engine/order_desk.h"
 #include "server/engine/pbx_desk.h"
+#include "server/engine/pbx_ender.h"
 #include "server/engine/pbx_registry.h"
 #include "server/engine/recorder.h"
 
@@ -44,16 +47,39 @@ class Engine {
 
   // Commands. Any error of storage leaves the engine as the store has it: the command may or may not have happened, and
   // can be repeated.
-  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+  // Events and log lines become durable together.
+  absl::Status Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines, absl::Time now);
+  absl::Status Record(std::span<RecordCommand* const> events, absl::Time now) { return Record(events, {}, now); }
   absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now);
+  // The reasons of these commands are the ledger's words.
   absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                          absl::Time now);
-  absl::StatusOr<uint64_t> DeregisterPbx(std::string_view pbx_id, absl::Time now);
+                                                          std::string_view reason, absl::Time now);
+  // Returns the internal id. NOT_FOUND with reason PBX_UNKNOWN. What is left to delete is RowsOfEnding and
+  // FinishEnding; see EndPbx in sweeper.h.
+  absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now);
+  absl::StatusOr<PbxDesk::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
+                                                        bool registered, bool active, absl::Time now);
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
+                                               std::string_view reason, absl::Time now);
+  absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
+                            std::string_view object_id, std::string_view reason, absl::Time now);
+  // NOT_FOUND with reason PBX_UNKNOWN or POLL_UNKNOWN.
+  absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now);
+  // See OrderDesk::Confirm.
+  absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
+                                                                 absl::Time now);
+  // See LogBook::Extend. Call RefileLogs until it is done.
+  absl::StatusOr<v1::LogExtension> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request, absl::Time now);
+  // See LogBook::Refile.
+  absl::StatusOr<bool> RefileLogs(absl::Time now);
 
   // Commands of the sweeper.
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
-  absl::Status FinishEndings(absl::Time now);
+  // Begins the ends of PBXs that have come to them by themselves: licence, contact, name.
+  absl::Status EndOverPbxs(absl::Time now);
+  absl::Status FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
   // See Recorder::Review.
   absl::StatusOr<size_t> ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now);
   // `day` takes no more values from now on; orders for its objects are issued.
@@ -64,15 +90,19 @@ class Engine {
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
-  absl::Status DropLocators(std::span<const std::pair<PbxId, OwnerId>> meetings, DueDay last, absl::Time now);
+  absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, absl::Time now);
   // Enters that no byte of the days up to `last` is left.
   absl::Status FinishDays(std::span<const DueDay> days, absl::Time now);
   // Enters that no byte of what was marked is left.
   absl::Status FinishScrub(const PurgeMarks::Marks& scrubbed, absl::Time now);
+  // See LogBook::DropEnded.
+  absl::Status DropEndedLogExtensions(absl::Time now);
   // Enters the end of cubes that are due.
   absl::Status EndCubes(DueDay last, uint64_t cohorts, absl::Time now);
 
   // Thread-safe.
+  // The rows that are left of a PBX whose end has begun.
+  absl::StatusOr<std::vector<RowRun>> RowsOfEnding(const PbxId& pbx) const;
   Store& store() { return holdings_.store; }
   Vault& vault() { return vault_; }
   KeyRing& ring() { return holdings_.ring; }
@@ -81,6 +111,8 @@ class Engine {
   const PbxRegistry& registry() const { return registry_; }
   const BucketCounts& counts() const { return holdings_.counts; }
   const PurgeMarks& marks() const { return holdings_.marks; }
+  const OrderDesk& orders() const { return order_desk_; }
+  const LogBook& logs() const { return logs_; }
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -89,6 +121,8 @@ class Engine {
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
     holdings_.on_erased = std::move(hook);
   }
+  // Called on the committer's thread whenever orders were issued. REQUIRES: set before the first command.
+  void set_on_orders(std::function<void()> hook) { holdings_.on_orders = std::move(hook); }
 
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
@@ -99,14 +133,28 @@ class Engine {
   absl::Status Load();
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);
+  // The same for a command that returns something.
+  template <typename Outcome>
+  absl::StatusOr<Outcome> RunFor(absl::FunctionRef<absl::StatusOr<Outcome>()> command) {
+    absl::StatusOr<Outcome> outcome = absl::UnknownError("the command did not run");
+    absl::Status status = Run([&] {
+      outcome = command();
+      return outcome.status();
+    });
+    if (!status.ok()) return status;
+    return outcome;
+  }
 
   const Policy policy_;
   Vault vault_;
   Holdings holdings_;
   PbxRegistry registry_;
   MeetingBook book_;
+  PbxEnder ender_;
   PbxDesk desk_;
+  OrderDesk order_desk_;
   Recorder recorder_;
+  LogBook logs_;
   bool stale_ = false;  // memory may differ from the store
 };
 

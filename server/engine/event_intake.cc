@@ -125,16 +125,11 @@ void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& c
   check.Email(absl::StrCat(field, ".email"), invitee.email());
 }
 
-bool ValidTime(const google::protobuf::Timestamp& time) {
-  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 &&
-         time.nanos() < 1000000000;
-}
-
 template <typename Plan>
 void CheckPlan(const Plan& plan, const v1::Event& event, const std::string& field, Check& check) {
   const std::string start = absl::StrCat(field, ".planned_start");
   if (!plan.has_planned_start()) return check.Fail(start, "required");
-  if (!ValidTime(plan.planned_start())) return check.Fail(start, "not a time since 2000-01-01");
+  if (!IsEventTime(plan.planned_start())) return check.Fail(start, "not a time since 2000-01-01");
   if (plan.planned_start().seconds() - event.time().seconds() > absl::ToInt64Seconds(kMaxPlannedAhead)) {
     return check.Fail(start, "at most 10 years from the event");
   }
@@ -323,6 +318,11 @@ absl::Status StatusOf(Check check) {
 
 }  // namespace
 
+bool IsEventTime(const google::protobuf::Timestamp& time) {
+  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 &&
+         time.nanos() < 1000000000;
+}
+
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) {
   Check check;
   check.Identifier("event_id", event.event_id());
@@ -340,7 +340,7 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
   }
   if (!event.has_time()) {
     check.Fail("time", "required");
-  } else if (!ValidTime(event.time())) {
+  } else if (!IsEventTime(event.time())) {
     check.Fail("time", "not a time since 2000-01-01");
   } else if (MicrosOf(event.time()) > absl::ToUnixMicros(now + kMaxAhead)) {
     check.Fail("time", "more than 5 minutes ahead of the server's clock", v1::REJECTION_REASON_FROM_FUTURE);

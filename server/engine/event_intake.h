@@ -50,6 +50,9 @@ inline int64_t MicrosOf(const google::protobuf::Timestamp& time) {
   return time.seconds() * 1000000 + time.nanos() / 1000;
 }
 
+// Whether it is well-formed and not before 2000-01-01.
+bool IsEventTime(const google::protobuf::Timestamp& time);
+
 // Why `event` cannot be taken in as it stands, whatever the engine holds. Pure.
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);
 
@@ -72,6 +75,8 @@ struct RecordCommand {
   // Checks and fingerprints the events; done in the caller's thread so that the committer need not.
   // INVALID_ARGUMENT if the batch as a whole is over a limit.
   absl::Status Prepare(absl::Time now);
+
+  size_t size() const { return static_cast<size_t>(events->size()); }
 
   // Adds a rejection of event `index` to the result.
   void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description);

@@ -9,13 +9,6 @@ namespace {
 
 absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
 
-std::string EntryKeyOf(const Vault& vault, std::string_view pbx_id) {
-  return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
-}
-
-// Rows erased per commit while a PBX ends: bounds the batch's memory.
-constexpr size_t kRowsPerChange = 20000;
-
 }  // namespace
 
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item) {
@@ -29,9 +22,15 @@ FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id,
 absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                    absl::Time time, absl::Time now) {
   SyncOutcome outcome;
+  std::optional<PbxId> pbx = registry_.Find(pbx_id, now);
+  if (const auto held = registry_.Held(pbx_id); held.has_value() && !pbx.has_value()) {
+    // It has come to its end and comes back before the sweep: a new one all the same.
+    const PbxEnd end = EndOf(registry_.StandingOf(*held)->life, holdings_.policy);
+    if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
+  }
   Change change(holdings_, now);
   stored::v1::Value record;
-  std::optional<PbxId> pbx = registry_.Find(pbx_id);
+  PbxStanding standing;
   outcome.created = !pbx.has_value();
   if (outcome.created) {
     uint8_t bytes[PbxId::kBytes];
@@ -40,7 +39,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     if (auto key = holdings_.ring.MintPbx(*pbx); !key.ok()) return key.status();
     stored::v1::PbxEntry entry;
     entry.set_pbx(std::string(pbx->view()));
-    change.batch().Put(Family::kState, EntryKeyOf(holdings_.vault, pbx_id), entry.SerializeAsString());
+    change.batch().Put(Family::kState, PbxEntryKeyOf(holdings_.vault, pbx_id), entry.SerializeAsString());
     stored::v1::LedgerEntry ledger_entry;
     ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_REGISTERED);
     ledger_entry.set_pbx(std::string(pbx->view()));
@@ -54,15 +53,29 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
       return outcome;
     }
     *record.mutable_pbx() = *std::move(held);
+    standing = *registry_.StandingOf(*pbx);
   }
   stored::v1::PbxRecord& data = *record.mutable_pbx();
   const int64_t time_us = absl::ToUnixMicros(time);
+  const std::string former_fqdn = data.profile().fqdn();
   const bool same = data.controller_id() == synced.controller_id() &&
                     data.profile().SerializeAsString() == synced.profile().SerializeAsString();
   data.set_pbx_id(std::string(pbx_id));
   data.set_controller_id(synced.controller_id());
   *data.mutable_profile() = synced.profile();
   data.set_synced_us(time_us);
+  const std::string licence = LicenceName(holdings_.vault, synced.profile().license_key());
+  // What was reported of another licence, or probed of another name, says nothing of the new one.
+  if (licence != standing.licence) standing.life.set_licence_until_us(0);
+  if (former_fqdn != synced.profile().fqdn()) {
+    standing.life.clear_resolved_day();
+    standing.life.clear_probed_day();
+    standing.life.clear_unresolved_days();
+  }
+  standing.licence = licence;
+  standing.has_fqdn = !synced.profile().fqdn().empty();
+  standing.life.set_contact_day(std::max(standing.life.contact_day(), change.today().number()));
+  PutLife(*pbx, standing.life, change);
   const Personal plaintext(record.SerializeAsString());
   const FiledKey record_key = PbxRecordKey(*pbx);
   absl::Status status = outcome.created ? change.File(record_key, plaintext, 1)
@@ -98,11 +111,16 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     FiledKey key = record_key;
     key.owner = owner;
     RemovalOutcome removal;
-    if (status = EraseExtension(*pbx, pbx_id, key, time_us, change, removal); !status.ok()) return status;
+    if (status = EraseExtension(*pbx, pbx_id, key, time_us, kReasonExtensionRemoved, change, removal); !status.ok())
+      return status;
     ++outcome.extensions_removed;
   }
   if (status = change.Commit(); !status.ok()) return status;
-  if (outcome.created) registry_.Insert(pbx_id, *pbx);
+  if (outcome.created) {
+    registry_.Insert(pbx_id, *pbx, std::move(standing));
+  } else {
+    registry_.Update(*pbx, std::move(standing));
+  }
   return outcome;
 }
 
@@ -150,7 +168,7 @@ absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<Held
 
 absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
                                             absl::Time now) {
-  const auto pbx = registry_.Find(pbx_id);
+  const auto pbx = registry_.Find(pbx_id, now);
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
   auto held = ReadExtension(key);
@@ -166,8 +184,9 @@ absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::E
 }
 
 absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                                 std::optional<absl::Time> time, absl::Time now) {
-  const auto pbx = registry_.Find(pbx_id);
+                                                                 std::optional<absl::Time> time,
+                                                                 std::string_view reason, absl::Time now) {
+  const auto pbx = registry_.Find(pbx_id, now);
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, number);
   auto held = ReadExtension(key);
@@ -184,14 +203,16 @@ absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_vie
   const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(now)));
   RemovalOutcome outcome;
   Change change(holdings_, now);
-  if (absl::Status status = EraseExtension(*pbx, pbx_id, key, time_us, change, outcome); !status.ok()) return status;
+  if (absl::Status status = EraseExtension(*pbx, pbx_id, key, time_us, reason, change, outcome); !status.ok())
+    return status;
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   return outcome;
 }
 
 absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
-                                     int64_t time_us, Change& change, RemovalOutcome& outcome) {
-  change.Erase(extension, 1, kReasonExtensionRemoved);
+                                     int64_t time_us, std::string_view reason, Change& change,
+                                     RemovalOutcome& outcome) {
+  change.Erase(extension, 1, reason);
   stored::v1::Value mark;
   mark.set_time_us(time_us);
   if (absl::Status s = change.File(extension, Personal(mark.SerializeAsString()), 0); !s.ok()) return s;
@@ -222,7 +243,7 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
         } else if (value.has_poll()) {
           ++outcome.polls;
         }
-        change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonExtensionRemoved);
+        change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
       }
       if (absl::Status status = cursor->status(); !status.ok()) return status;
     }
@@ -237,14 +258,15 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll_id, Change& change) {
+absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason,
+                                         Change& change) {
   const FiledKey marker = PollKey(holdings_.vault, pbx, poll_id, ItemId{});
   auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(marker.day, kPoll, pbx, marker.owner));
   bool found = false;
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonPollDeleted);
+    change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
     found = true;
   }
   if (!cursor->status().ok()) return cursor->status();
@@ -253,83 +275,62 @@ absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll
   return true;
 }
 
-absl::StatusOr<uint64_t> PbxDesk::Deregister(std::string_view pbx_id, absl::Time now) {
-  const auto pbx = registry_.Find(pbx_id);
-  if (!pbx.has_value()) return PbxUnknown();
-  const std::string external(pbx_id);
-  // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
-  Change change(holdings_, now);
-  stored::v1::PbxEntry entry;
-  entry.set_pbx(std::string(pbx->view()));
-  entry.set_ending(true);
-  change.batch().Delete(Family::kState, EntryKeyOf(holdings_.vault, external));
-  change.batch().Put(Family::kState, PbxEntryKey(OwnerId{holdings_.vault.Hash("ending", pbx->view(), "")}),
-                     entry.SerializeAsString());
-  stored::v1::LedgerEntry ledger_entry;
-  ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
-  ledger_entry.set_reason(std::string(kReasonPbxDeregistered));
-  ledger_entry.set_pbx(std::string(pbx->view()));
-  change.Enter(std::move(ledger_entry));
-  // Orders need the objects' references, which nobody can read once the key is gone.
-  for (const CategoryNumber category : {kRecording, kPdfShare, kFileShare}) {
-    for (const auto& [day, counts] : holdings_.counts.Read()) {
-      if (counts[category].rows == 0) continue;
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category, *pbx));
-      for (; cursor->Valid(); cursor->Next()) {
-        const auto key = FiledKey::Decode(cursor->key());
-        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-        auto opened = holdings_.vault.Open(*key, cursor->value());
-        stored::v1::Value value;
-        if (!opened.ok()) return opened.status();
-        if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an object's row does not parse");
-        if (absl::Status status = change.Order(category, external, value.object()); !status.ok()) return status;
-      }
-      if (absl::Status status = cursor->status(); !status.ok()) return status;
-    }
-  }
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  registry_.Erase(external);
-  book_.ForgetPbx(*pbx);
-  return FinishEnding(*pbx, kReasonPbxDeregistered, now);
+void PbxDesk::PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change) {
+  change.batch().Put(Family::kState, PbxLifeKey(pbx), life.SerializeAsString());
 }
 
-absl::StatusOr<uint64_t> PbxDesk::FinishEnding(const PbxId& pbx, std::string_view reason, absl::Time now) {
-  if (absl::Status status = holdings_.ring.DestroyPbx(pbx); !status.ok()) return status;
-  holdings_.vault.ForgetPbx(pbx);
-  uint64_t erased = 0;
-  Change change(holdings_, now);
-  size_t rows = 0;
-  for (const auto& [day, counts] : holdings_.counts.Read()) {
-    for (size_t number = 1; number < kCategories; ++number) {
-      const auto category = static_cast<CategoryNumber>(number);
-      if (counts[category].rows == 0 || !holdings_.policy.rule(category).ends_with_pbx) continue;
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
-      for (; cursor->Valid(); cursor->Next()) {
-        const auto key = FiledKey::Decode(cursor->key());
-        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-        const uint32_t values = Vault::ValueCount(cursor->value());
-        change.Erase(*key, values, reason);
-        erased += values;
-        if (++rows % kRowsPerChange != 0) continue;
-        if (absl::Status status = change.Commit(); !status.ok()) return status;
-      }
-      if (absl::Status status = cursor->status(); !status.ok()) return status;
-    }
+void PbxDesk::NoteContacts(std::span<const PbxId> pbxs, Change& change) {
+  for (const PbxId& pbx : pbxs) {
+    auto standing = registry_.StandingOf(pbx);
+    if (!standing.has_value() || standing->life.contact_day() >= change.today().number()) continue;
+    standing->life.set_contact_day(change.today().number());
+    PutLife(pbx, standing->life, change);
+    registry_.Update(pbx, *std::move(standing));
   }
-  // Locators only say where rows were; the timers of the meetings' files find nothing and go on their own.
-  const std::string locators = LocatorPrefix(pbx);
-  change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
-  change.batch().Delete(Family::kState, PbxEntryKey(OwnerId{holdings_.vault.Hash("ending", pbx.view(), "")}));
-  holdings_.marks.Note(DueDay(), now);
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  registry_.FinishEnding(pbx);
-  return erased;
 }
 
-absl::Status PbxDesk::FinishEndings(absl::Time now) {
-  for (const PbxId& pbx : registry_.Ending()) {
-    if (auto erased = FinishEnding(pbx, kReasonPbxDeregistered, now); !erased.ok()) return erased.status();
+absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view licence_key, absl::Time valid_until,
+                                                               bool registered, bool active, absl::Time now) {
+  LicenceOutcome outcome;
+  Change change(holdings_, now);
+  std::vector<std::pair<PbxId, PbxStanding>> living;
+  for (const std::string& pbx_id : registry_.WithLicence(LicenceName(holdings_.vault, licence_key))) {
+    const auto pbx = registry_.Find(pbx_id, now);
+    if (!pbx.has_value()) continue;
+    if (!registered || !active || valid_until <= now) {
+      const std::string_view reason = !registered ? kReasonPbxNotRegistered
+                                      : !active   ? kReasonPbxInactive
+                                                  : kReasonLicenceExpired;
+      if (absl::Status status = ender_.Begin(pbx_id, reason, now); !status.ok()) return status;
+      ++outcome.ended;
+      continue;
+    }
+    PbxStanding standing = *registry_.StandingOf(*pbx);
+    standing.life.set_licence_until_us(absl::ToUnixMicros(valid_until));
+    PutLife(*pbx, standing.life, change);
+    living.emplace_back(*pbx, std::move(standing));
   }
+  outcome.living = static_cast<uint32_t>(living.size());
+  if (outcome.living + outcome.ended == 0) {
+    return ErrorWithReason(absl::StatusCode::kNotFound, "LICENCE_UNKNOWN", "no PBX that is held has this licence key");
+  }
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  for (auto& [pbx, standing] : living) registry_.Update(pbx, std::move(standing));
+  return outcome;
+}
+
+absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time now) {
+  Change change(holdings_, now);
+  std::vector<std::pair<PbxId, PbxStanding>> changed;
+  for (const Probe& probe : probes) {
+    auto standing = registry_.StandingOf(probe.pbx);
+    if (!standing.has_value()) continue;
+    CountProbe(probe.resolved, change.today().civil(), standing->life);
+    PutLife(probe.pbx, standing->life, change);
+    changed.emplace_back(probe.pbx, *std::move(standing));
+  }
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  for (auto& [pbx, standing] : changed) registry_.Update(pbx, std::move(standing));
   return absl::OkStatus();
 }
 

@@ -4,13 +4,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
 #include "server/engine/change.h"
-#include "server/engine/meeting_book.h"
+#include "server/engine/pbx_ender.h"
 #include "server/engine/pbx_registry.h"
 
 namespace retention {
@@ -18,12 +19,18 @@ namespace retention {
 // Keys of poll rows: one owner per poll; the row with the all-zero item says "deleted".
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
 
+// The outcome of looking up the FQDN of a PBX.
+struct Probe {
+  PbxId pbx;
+  bool resolved = false;
+};
+
 // Not thread-safe: belongs to the committer's thread. Every call is one or more durable changes of its own; each is
 // complete or repeatable after a crash. Any error but NOT_FOUND means that the holdings must be loaded anew.
 class PbxDesk {
  public:
-  PbxDesk(Holdings& holdings, PbxRegistry& registry, MeetingBook& book)
-      : holdings_(holdings), registry_(registry), book_(book) {}
+  PbxDesk(Holdings& holdings, PbxRegistry& registry, PbxEnder& ender)
+      : holdings_(holdings), registry_(registry), ender_(ender) {}
 
   struct SyncOutcome {
     bool created = false;
@@ -44,14 +51,22 @@ class PbxDesk {
   // See PbxService.RemoveExtension and Event.extension_removed, which happened at `time`; without it the extension goes
   // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if something newer is held.
   absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                 std::optional<absl::Time> time, absl::Time now);
-  // See PbxService.DeregisterPbx. Returns the number of values erased. NOT_FOUND with reason PBX_UNKNOWN.
-  absl::StatusOr<uint64_t> Deregister(std::string_view pbx_id, absl::Time now);
-  // Finishes ends that a crash cut short.
-  absl::Status FinishEndings(absl::Time now);
+                                                 std::optional<absl::Time> time, std::string_view reason,
+                                                 absl::Time now);
+  struct LicenceOutcome {
+    uint32_t living = 0;
+    uint32_t ended = 0;
+  };
+  // See PbxService.ReportLicence. NOT_FOUND with reason LICENCE_UNKNOWN.
+  absl::StatusOr<LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until, bool registered,
+                                               bool active, absl::Time now);
+  // What a round of look-ups told, each of a PBX that may have ended since.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  // Notes, without committing, that these PBXs were in contact today.
+  void NoteContacts(std::span<const PbxId> pbxs, Change& change);
 
-  // Ends a poll that its user deleted; false if it is not held. Adds to `change` without committing.
-  absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, Change& change);
+  // Ends a poll for `reason`; false if it is not held. Adds to `change` without committing.
+  absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason, Change& change);
 
  private:
   // What is known of an extension: the latest of all that was said of it, in whatever order it came. A removed
@@ -64,15 +79,15 @@ class PbxDesk {
   absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
   absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
+  void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
   absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
                             const v1::Extension& extension, int64_t time_us, Change& change);
   absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& key, int64_t time_us,
-                              Change& change, RemovalOutcome& outcome);
-  absl::StatusOr<uint64_t> FinishEnding(const PbxId& pbx, std::string_view reason, absl::Time now);
+                              std::string_view reason, Change& change, RemovalOutcome& outcome);
 
   Holdings& holdings_;
   PbxRegistry& registry_;
-  MeetingBook& book_;
+  PbxEnder& ender_;
 };
 
 }  // namespace retention

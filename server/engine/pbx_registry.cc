@@ -22,64 +22,135 @@ std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view
   return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
 }
 
+std::string LicenceName(const Vault& vault, std::string_view licence_key) {
+  if (licence_key.empty()) return {};
+  const auto hash = vault.Hash("licence", "", licence_key);
+  return std::string(hash.begin(), hash.end());
+}
+
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
-  std::map<std::string, PbxId, std::less<>> known;
-  std::vector<PbxId> ending;
+  Known known;
+  std::vector<EndingPbx> ending;
   auto cursor = store.ScanPrefix(Family::kState, PbxEntryPrefix());
   for (; cursor->Valid(); cursor->Next()) {
-    stored::v1::PbxEntry entry;
-    if (!entry.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size())) ||
-        entry.pbx().size() != PbxId::kBytes) {
+    stored::v1::PbxEntry row;
+    if (!row.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size())) ||
+        row.pbx().size() != PbxId::kBytes) {
       return absl::DataLossError("a row of the PBX registry does not parse");
     }
-    const PbxId pbx = PbxId::From(entry.pbx());
-    if (entry.ending()) {
-      ending.push_back(pbx);
+    const PbxId pbx = PbxId::From(row.pbx());
+    if (row.ending()) {
+      ending.push_back({pbx, row.end_reason()});
       continue;
     }
     const FiledKey key = PbxRecordKey(pbx);
-    auto row = store.Get(Family::kFiled, key.Encode());
-    if (!row.ok()) return row.status();
-    if (!row->has_value()) return absl::DataLossError("a PBX has no record");
-    auto plaintext = vault.Open(key, **row);
+    auto record = store.Get(Family::kFiled, key.Encode());
+    if (!record.ok()) return record.status();
+    if (!record->has_value()) return absl::DataLossError("a PBX has no record");
+    auto plaintext = vault.Open(key, **record);
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::Value value;
     if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
-    known.emplace(value.pbx().pbx_id(), pbx);
+    auto life = store.Get(Family::kState, PbxLifeKey(pbx));
+    if (!life.ok()) return life.status();
+    Entry entry{.pbx = pbx,
+                .standing = {.licence = LicenceName(vault, value.pbx().profile().license_key()),
+                             .has_fqdn = !value.pbx().profile().fqdn().empty()}};
+    if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
+      return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
+    }
+    entry.end = EndOf(entry.standing.life, policy_);
+    known.emplace(value.pbx().pbx_id(), std::move(entry));
   }
   std::unique_lock lock(mutex_);
-  known_ = std::move(known);
   index_.clear();
   names_.clear();
-  for (const auto& [id, pbx] : known_) {
-    index_.emplace(id, pbx);
-    names_.emplace(pbx, id);
+  known_ = std::move(known);
+  for (auto it = known_.begin(); it != known_.end(); ++it) {
+    index_.emplace(it->first, it);
+    names_.emplace(it->second.pbx, it);
   }
   ending_ = std::move(ending);
   return cursor->status();
 }
 
-std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id) const {
+std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) const {
   std::shared_lock lock(mutex_);
-  const auto it = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
-  if (it == index_.end()) return std::nullopt;
-  return it->second;
+  const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
+  if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
+  return found->second->second.pbx;
 }
 
 std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
   std::shared_lock lock(mutex_);
-  const auto it = names_.find(pbx);
-  return it == names_.end() ? std::string() : it->second;
+  const auto found = names_.find(pbx);
+  return found == names_.end() ? std::string() : found->second->first;
 }
 
-std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit) const {
+std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
+                                                             absl::Time now) const {
   std::shared_lock lock(mutex_);
   std::vector<std::pair<std::string, PbxId>> page;
-  for (auto it = known_.upper_bound(after); it != known_.end() && page.size() < limit; ++it) page.push_back(*it);
+  for (auto it = known_.upper_bound(after); it != known_.end() && page.size() < limit; ++it) {
+    if (it->second.end.time > now) page.emplace_back(it->first, it->second.pbx);
+  }
   return page;
 }
 
-std::vector<PbxId> PbxRegistry::Ending() const {
+std::optional<PbxStanding> PbxRegistry::StandingOf(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  const auto found = names_.find(pbx);
+  if (found == names_.end()) return std::nullopt;
+  return found->second->second.standing;
+}
+
+bool PbxRegistry::HasContacted(const PbxId& pbx, DueDay day) const {
+  std::shared_lock lock(mutex_);
+  const auto found = names_.find(pbx);
+  return found != names_.end() && found->second->second.standing.life.contact_day() >= day.number();
+}
+
+std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& [id, entry] : known_) {
+    if (!licence.empty() && entry.standing.licence == licence) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<std::string, PbxEnd>> over;
+  for (const auto& [id, entry] : known_) {
+    if (entry.end.time <= now) over.emplace_back(id, entry.end);
+  }
+  std::sort(over.begin(), over.end(), [](const auto& a, const auto& b) { return a.second.time < b.second.time; });
+  return over;
+}
+
+std::vector<std::pair<PbxId, DueDay>> PbxRegistry::Named() const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<PbxId, DueDay>> named;
+  for (const auto& [id, entry] : known_) {
+    if (!entry.standing.has_fqdn) continue;
+    named.emplace_back(entry.pbx, DueDay::FromNumber(entry.standing.life.probed_day()));
+  }
+  return named;
+}
+
+std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
+  for (const auto& [id, entry] : known_) {
+    for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policy_, now)) {
+      ++warned[{warning.cause(), warning.warning_days()}];
+    }
+  }
+  return warned;
+}
+
+std::vector<PbxRegistry::EndingPbx> PbxRegistry::Ending() const {
   std::shared_lock lock(mutex_);
   return ending_;
 }
@@ -89,26 +160,35 @@ size_t PbxRegistry::size() const {
   return known_.size();
 }
 
-void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx) {
+void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
   std::unique_lock lock(mutex_);
-  known_.emplace(std::string(pbx_id), pbx);
-  index_.emplace(std::string(pbx_id), pbx);
-  names_.emplace(pbx, std::string(pbx_id));
+  Entry entry{.pbx = pbx, .standing = std::move(standing)};
+  entry.end = EndOf(entry.standing.life, policy_);
+  const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
+  index_.insert_or_assign(it->first, it);
+  names_.insert_or_assign(pbx, it);
 }
 
-void PbxRegistry::Erase(std::string_view pbx_id) {
+void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
+  std::unique_lock lock(mutex_);
+  Entry& entry = names_.at(pbx)->second;
+  entry.standing = std::move(standing);
+  entry.end = EndOf(entry.standing.life, policy_);
+}
+
+void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason) {
   std::unique_lock lock(mutex_);
   const auto it = known_.find(pbx_id);
   if (it == known_.end()) return;
-  ending_.push_back(it->second);
-  names_.erase(it->second);
+  ending_.push_back({it->second.pbx, std::string(reason)});
+  names_.erase(it->second.pbx);
   index_.erase(it->first);
   known_.erase(it);
 }
 
 void PbxRegistry::FinishEnding(const PbxId& pbx) {
   std::unique_lock lock(mutex_);
-  std::erase(ending_, pbx);
+  std::erase_if(ending_, [&pbx](const EndingPbx& ending) { return ending.pbx == pbx; });
 }
 
 }  // namespace retention

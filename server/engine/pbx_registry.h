@@ -12,6 +12,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/engine/pbx_life.h"
+#include "server/engine/policy.h"
 #include "storage/ids.h"
 #include "storage/store.h"
 #include "storage/vault.h"
@@ -24,32 +29,73 @@ FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view num
 // How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
 std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
 
+// A PBX as its record and its life describe it.
+struct PbxStanding {
+  stored::v1::PbxLife life;
+  std::string licence;  // keyed hash of its licence key; empty if it has none
+  bool has_fqdn = false;
+};
+// How the registry names a licence key. Empty for an empty key.
+std::string LicenceName(const Vault& vault, std::string_view licence_key);
+
 // Thread-safe; changed by the committer's thread only.
 class PbxRegistry {
  public:
+  // REQUIRES: `policy` outlives it.
+  explicit PbxRegistry(const Policy& policy) : policy_(policy) {}
+
   // Reads the registry. DATA_LOSS if a row does not parse or open.
   absl::Status Load(const StoreView& store, Vault& vault);
 
-  // The internal id of a PBX that is held.
-  std::optional<PbxId> Find(std::string_view pbx_id) const;
+  // The internal id of a PBX that is held and has not come to its end at `now`, swept or not.
+  std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
+  // The same, also if it has come to its end and is still held.
+  std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
   // The external id; empty if it is not held.
   std::string ExternalId(const PbxId& pbx) const;
-  // External and internal ids of up to `limit` PBXs after `after`, by external id.
-  std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit) const;
-  // PBXs whose end was begun before a crash and is to be finished.
-  std::vector<PbxId> Ending() const;
+  // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
+  std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit, absl::Time now) const;
+  // What is known of a PBX that is held.
+  std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
+  // Whether it is known to have been in contact on `day` or later.
+  bool HasContacted(const PbxId& pbx, DueDay day) const;
+  // External ids of the PBXs with a licence (LicenceName).
+  std::vector<std::string> WithLicence(std::string_view licence) const;
+  // External ids of PBXs that have come to their end and are still held, the oldest end first.
+  std::vector<std::pair<std::string, PbxEnd>> Over(absl::Time now) const;
+  // PBXs that have a name to look up, each with the last day on which that was done (DueDay() for never).
+  std::vector<std::pair<PbxId, DueDay>> Named() const;
+  // How many PBXs are warned of, by cause and number of days.
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
+  // PBXs whose end was begun and is to be finished, each with its reason.
+  struct EndingPbx {
+    PbxId pbx;
+    std::string reason;
+  };
+  std::vector<EndingPbx> Ending() const;
   size_t size() const;
 
-  void Insert(std::string_view pbx_id, const PbxId& pbx);
-  void Erase(std::string_view pbx_id);
+  void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
+  // REQUIRES: it is held.
+  void Update(const PbxId& pbx, PbxStanding standing);
+  // Its end has begun.
+  void Erase(std::string_view pbx_id, std::string_view reason);
   void FinishEnding(const PbxId& pbx);
 
  private:
+  struct Entry {
+    PbxId pbx;
+    PbxStanding standing;
+    PbxEnd end;
+  };
+  using Known = std::map<std::string, Entry, std::less<>>;
+
+  const Policy& policy_;
   mutable std::shared_mutex mutex_;
-  std::map<std::string, PbxId, std::less<>> known_;  // by external id; guarded by mutex_
-  absl::flat_hash_map<std::string, PbxId> index_;    // the same, for the hot path; guarded by mutex_
-  absl::flat_hash_map<PbxId, std::string> names_;    // guarded by mutex_
-  std::vector<PbxId> ending_;                        // guarded by mutex_
+  Known known_;                                                    // by external id; guarded by mutex_
+  absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_
+  absl::flat_hash_map<PbxId, Known::iterator> names_;              // guarded by mutex_
+  std::vector<EndingPbx> ending_;                                  // guarded by mutex_
 };
 
 }  // namespace retention

@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -18,6 +20,8 @@ constexpr uint32_t kMaxDays = 3660;
 constexpr uint32_t kMaxMonths = 120;
 constexpr int kMaxPublicList = 15;
 constexpr size_t kMaxPublicName = 32;
+constexpr size_t kMaxWarnings = 5;
+constexpr uint32_t kMaxWarningDays = 60;
 constexpr absl::Duration kMinPresumedEnd = absl::Hours(1);
 constexpr absl::Duration kMaxPresumedEnd = absl::Hours(7 * 24);
 
@@ -110,6 +114,18 @@ absl::StatusOr<DeletionRule> ParseRule(const v1::DeletionRule& rule, const std::
     }
     parsed.anonymised_period = *period;
   }
+  if (rule.has_extended_period()) {
+    if (rule.category() != v1::DATA_CATEGORY_SERVER_LOG) {
+      return InvalidField(absl::StrCat(field, ".extended_period"), "only for SERVER_LOG");
+    }
+    auto period = ParsePeriod(rule.extended_period(), absl::StrCat(field, ".extended_period"));
+    if (!period.ok()) return period.status();
+    const absl::CivilDay probe(2026, 2, 1);  // the shortest month
+    if (LastDayOf(probe, *period) <= LastDayOf(probe, parsed.period)) {
+      return InvalidField(absl::StrCat(field, ".extended_period"), "must be longer than the period");
+    }
+    parsed.extended_period = *period;
+  }
   const bool outlives = rule.category() == v1::DATA_CATEGORY_HISTORY ||
                         rule.category() == v1::DATA_CATEGORY_SERVER_LOG ||
                         rule.category() == v1::DATA_CATEGORY_STATISTICS;
@@ -118,6 +134,37 @@ absl::StatusOr<DeletionRule> ParseRule(const v1::DeletionRule& rule, const std::
                         "false for HISTORY, SERVER_LOG and STATISTICS, true for every other category");
   }
   return parsed;
+}
+
+absl::StatusOr<CivilPeriod> ParseAbsence(const v1::Period& period, const std::string& field) {
+  auto parsed = ParsePeriod(period, field);
+  if (parsed.ok() && (parsed->unit == CivilPeriod::Unit::kImmediately || parsed->count == 0)) {
+    return InvalidField(field, "at least one day");
+  }
+  return parsed;
+}
+
+absl::StatusOr<PbxEndRules> ParsePbxEnd(const v1::PbxEndRules& proto) {
+  PbxEndRules rules;
+  auto no_contact = ParseAbsence(proto.no_contact(), "pbx_end.no_contact");
+  if (!no_contact.ok()) return no_contact.status();
+  auto unresolved = ParseAbsence(proto.fqdn_unresolved(), "pbx_end.fqdn_unresolved");
+  if (!unresolved.ok()) return unresolved.status();
+  if (unresolved->unit != CivilPeriod::Unit::kDays) return InvalidField("pbx_end.fqdn_unresolved", "in days");
+  rules.no_contact = *no_contact;
+  rules.fqdn_unresolved = *unresolved;
+  rules.warning_days.assign(proto.warning_days().begin(), proto.warning_days().end());
+  if (rules.warning_days.empty() || rules.warning_days.size() > kMaxWarnings) {
+    return InvalidField("pbx_end.warning_days", "1 to 5 numbers");
+  }
+  std::sort(rules.warning_days.begin(), rules.warning_days.end(), std::greater<>());
+  if (std::adjacent_find(rules.warning_days.begin(), rules.warning_days.end()) != rules.warning_days.end()) {
+    return InvalidField("pbx_end.warning_days", "each number once");
+  }
+  if (rules.warning_days.front() > kMaxWarningDays || rules.warning_days.back() == 0) {
+    return InvalidField("pbx_end.warning_days", "1 to 60 days");
+  }
+  return rules;
 }
 
 absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {
@@ -189,6 +236,9 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
                           absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
     }
   }
+  auto pbx_end = ParsePbxEnd(proto.pbx_end());
+  if (!pbx_end.ok()) return pbx_end.status();
+  policy.pbx_end_ = *std::move(pbx_end);
   const v1::StatisticsPolicy& statistics = proto.statistics();
   if (statistics.release() != v1::RELEASE_TIME_EARLY && statistics.release() != v1::RELEASE_TIME_AT_DUE_DAY) {
     return InvalidField("statistics.release", "must be RELEASE_TIME_EARLY or RELEASE_TIME_AT_DUE_DAY");
@@ -204,7 +254,8 @@ std::string Policy::Fingerprint() const {
     const DeletionRule& rule = rules_[category];
     absl::StrAppend(&text, "|", category, ",", rule.starting_point, ",", static_cast<int>(rule.period.unit), ",",
                     rule.period.count, ",", rule.ends_with_pbx, ",", rule.erasure_order, ",",
-                    static_cast<int>(rule.anonymised_period.unit), ",", rule.anonymised_period.count);
+                    static_cast<int>(rule.anonymised_period.unit), ",", rule.anonymised_period.count, ",",
+                    static_cast<int>(rule.extended_period.unit), ",", rule.extended_period.count);
   }
   std::string hash(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));

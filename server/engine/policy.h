@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,6 +33,7 @@ inline constexpr CategoryNumber kPbxSync = v1::DATA_CATEGORY_PBX_SYNC;
 inline constexpr CategoryNumber kDialIn = v1::DATA_CATEGORY_DIAL_IN;
 inline constexpr CategoryNumber kChatProtocol = v1::DATA_CATEGORY_CHAT_PROTOCOL;
 inline constexpr CategoryNumber kHistory = v1::DATA_CATEGORY_HISTORY;
+inline constexpr CategoryNumber kServerLog = v1::DATA_CATEGORY_SERVER_LOG;
 
 // One deletion rule ("Löschregel").
 struct DeletionRule {
@@ -41,6 +43,14 @@ struct DeletionRule {
   bool erasure_order = false;
   bool ends_with_pbx = false;
   CivilPeriod anonymised_period;  // kNone: the anonymised form stays
+  CivilPeriod extended_period;    // kNone: cannot be extended
+};
+
+// What ends a PBX without being asked, beside an expired licence.
+struct PbxEndRules {
+  CivilPeriod no_contact;
+  CivilPeriod fqdn_unresolved;
+  std::vector<uint32_t> warning_days;  // the earliest warning, with the most days, first
 };
 
 // Immutable; thread-safe.
@@ -56,6 +66,7 @@ class Policy {
   absl::Duration presumed_end_after() const { return presumed_end_after_; }
   // REQUIRES: 1 <= category < kCategories.
   const DeletionRule& rule(CategoryNumber category) const { return rules_[category]; }
+  const PbxEndRules& pbx_end() const { return pbx_end_; }
   const v1::StatisticsPolicy& statistics() const { return proto_.statistics(); }
   const v1::Policy& proto() const { return proto_; }
 
@@ -72,6 +83,7 @@ class Policy {
   absl::TimeZone zone_;
   absl::Duration presumed_end_after_;
   std::array<DeletionRule, kCategories> rules_;
+  PbxEndRules pbx_end_;
 };
 
 }  // namespace retention

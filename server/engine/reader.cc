@@ -4,33 +4,17 @@
 #include <map>
 #include <set>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
 #include "server/engine/cohort_rows.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
 #include "server/engine/meeting_view.h"
+#include "server/engine/request_parts.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
-
-absl::StatusOr<int> PageSize(int32_t asked, int fallback, int max) {
-  if (asked < 0 || asked > max) return InvalidField("page_size", absl::StrCat("0 to ", max));
-  return asked == 0 ? fallback : asked;
-}
-
-// Page tokens hold a position; they are escaped so that they travel as text.
-std::string TokenOf(std::string_view position) {
-  return absl::WebSafeBase64Escape(absl::string_view(position.data(), position.size()));
-}
-
-absl::StatusOr<std::string> PositionOf(const std::string& token) {
-  std::string position;
-  if (!absl::WebSafeBase64Unescape(token, &position)) return InvalidField("page_token", "not a token of this server");
-  return position;
-}
 
 absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
@@ -41,25 +25,17 @@ absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meet
   return CheckIdentifier("meeting_id", meeting_id);
 }
 
-absl::StatusOr<DueDay> DayOfDate(const google::type::Date& date, std::string_view field) {
-  const absl::CivilDay day(date.year(), date.month(), date.day());
-  if (date.year() < 1970 || date.year() > 9999 || day.month() != date.month() || day.day() != date.day()) {
-    return InvalidField(field, "not a day since 1970-01-01");
-  }
-  return DueDay(day);
-}
-
 }  // namespace
 
-absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id) const {
-  const auto pbx = engine_.registry().Find(pbx_id);
+absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id, absl::Time now) const {
+  const auto pbx = engine_.registry().Find(pbx_id, now);
   if (!pbx.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
   return *pbx;
 }
 
 absl::StatusOr<v1::GetMeetingResponse> Reader::GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
-  auto pbx = FindPbx(request.pbx_id());
+  auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
   auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
@@ -80,7 +56,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
   if (!page_size.ok()) return page_size.status();
   auto position = PositionOf(request.page_token());
   if (!position.ok()) return position.status();
-  auto pbx = FindPbx(request.pbx_id());
+  auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const std::string prefix = LocatorPrefix(*pbx);
   if (!position->empty() && position->size() != OwnerId::kBytes) {
@@ -92,13 +68,13 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
   auto cursor = view->ScanPrefix(Family::kState, prefix);
   if (!position->empty()) cursor->Seek(prefix + *position);
   for (int scanned = 0; cursor->Valid(); cursor->Next(), ++scanned) {
-    const auto owner = DecodeLocatorKey(cursor->key());
-    if (!owner.has_value()) return absl::DataLossError("a locator's key does not parse");
+    const auto name = DecodeLocatorKey(cursor->key());
+    if (!name.has_value()) return absl::DataLossError("a locator's key does not parse");
     if (response.meetings_size() == *page_size || scanned == kMaxMeetingsScanned) {
-      response.set_next_page_token(TokenOf(owner->view()));
+      response.set_next_page_token(TokenOf(name->meeting.view()));
       break;
     }
-    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx, *owner, now);
+    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx, name->meeting, now);
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value() || (*meeting)->deleted()) continue;
     const MeetingView& seen = **meeting;
@@ -118,7 +94,7 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
   if (!page_size.ok()) return page_size.status();
   auto position = PositionOf(request.page_token());
   if (!position.ok()) return position.status();
-  auto pbx = FindPbx(request.pbx_id());
+  auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
   auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
@@ -171,7 +147,7 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
 absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::GetMeetingReportRequest& request,
                                                                       absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
-  auto pbx = FindPbx(request.pbx_id());
+  auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
   auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
@@ -212,7 +188,8 @@ absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::
   return response;
 }
 
-absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions) const {
+absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions,
+                                        absl::Time now) const {
   v1::Pbx described;
   bool found = false;
   auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPbxSync, pbx));
@@ -240,31 +217,54 @@ absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx,
   if (!found) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
   std::sort(described.mutable_extensions()->begin(), described.mutable_extensions()->end(),
             [](const auto& a, const auto& b) { return a.number() < b.number(); });
+  const auto standing = engine_.registry().StandingOf(pbx);
+  if (!standing.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  const stored::v1::PbxLife& life = standing->life;
+  if (life.licence_until_us() != 0) SetTime(life.licence_until_us(), *described.mutable_licence_valid_until());
+  SetDate(DueDay::FromNumber(life.contact_day()), *described.mutable_contact_day());
+  if (life.resolved_day() != 0) SetDate(DueDay::FromNumber(life.resolved_day()), *described.mutable_resolved_day());
+  described.set_unresolved_days(life.unresolved_days());
+  for (v1::PbxWarning& warning : WarningsOf(life, engine_.policy(), now))
+    *described.add_warnings() = std::move(warning);
   return described;
 }
 
-absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& request) const {
+absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& request, absl::Time now) const {
   if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
-  auto pbx = FindPbx(request.pbx_id());
+  auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
-  auto described = ReadPbx(*view, *pbx, /*with_extensions=*/true);
+  auto described = ReadPbx(*view, *pbx, /*with_extensions=*/true, now);
   if (!described.ok()) return described.status();
   v1::GetPbxResponse response;
   *response.mutable_pbx() = *std::move(described);
   return response;
 }
 
-absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request) const {
+absl::StatusOr<Personal> Reader::FqdnOf(const PbxId& pbx) const {
+  const FiledKey key = PbxRecordKey(pbx);
+  const auto view = engine_.store().Snapshot();
+  auto row = view->Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return Personal();
+  auto plaintext = engine_.vault().Open(key, **row);
+  if (absl::IsNotFound(plaintext.status())) return Personal();
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+  return Personal(value.pbx().profile().fqdn());
+}
+
+absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultPbxsPerPage, kMaxPbxsPerPage);
   if (!page_size.ok()) return page_size.status();
   auto position = PositionOf(request.page_token());
   if (!position.ok()) return position.status();
   const auto view = engine_.store().Snapshot();
-  const auto page = engine_.registry().List(*position, static_cast<size_t>(*page_size));
+  const auto page = engine_.registry().List(*position, static_cast<size_t>(*page_size), now);
   v1::ListPbxsResponse response;
   for (const auto& [pbx_id, pbx] : page) {
-    auto described = ReadPbx(*view, pbx, /*with_extensions=*/false);
+    auto described = ReadPbx(*view, pbx, /*with_extensions=*/false, now);
     if (absl::IsNotFound(described.status())) continue;  // it ended this very moment
     if (!described.ok()) return described.status();
     *response.add_pbxs() = *std::move(described);
@@ -306,9 +306,7 @@ absl::StatusOr<v1::ListDueDaysResponse> Reader::ListDueDays(const v1::ListDueDay
       bucket.set_rows(counts[category].rows);
       bucket.set_values(counts[category].values);
       if (!day.is_civil()) continue;
-      bucket.mutable_due_day()->set_year(static_cast<int32_t>(day.civil().year()));
-      bucket.mutable_due_day()->set_month(day.civil().month());
-      bucket.mutable_due_day()->set_day(day.civil().day());
+      SetDate(day, *bucket.mutable_due_day());
       SetTime(absl::ToUnixMicros(DueInstant(day, engine_.policy().zone())), *bucket.mutable_due_time());
     }
   }

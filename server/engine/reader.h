@@ -16,6 +16,7 @@
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 #include "server/engine/engine.h"
+#include "storage/personal.h"
 
 namespace retention {
 
@@ -42,15 +43,18 @@ class Reader {
                                                                 absl::Time now) const;
   absl::StatusOr<v1::GetMeetingReportResponse> GetMeetingReport(const v1::GetMeetingReportRequest& request,
                                                                 absl::Time now) const;
-  absl::StatusOr<v1::GetPbxResponse> GetPbx(const v1::GetPbxRequest& request) const;
-  absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request) const;
+  absl::StatusOr<v1::GetPbxResponse> GetPbx(const v1::GetPbxRequest& request, absl::Time now) const;
+  absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request, absl::Time now) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request,
                                                               absl::Time now) const;
 
+  // The FQDN of a PBX; empty if it has none, or has ended.
+  absl::StatusOr<Personal> FqdnOf(const PbxId& pbx) const;
+
  private:
-  absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id) const;
-  absl::StatusOr<v1::Pbx> ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions) const;
+  absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;
+  absl::StatusOr<v1::Pbx> ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions, absl::Time now) const;
 
   Engine& engine_;
 };

@@ -1,5 +1,6 @@
 #include "server/engine/recorder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/engine/errors.h"
@@ -33,8 +34,7 @@ Recorder::Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook&
 
 Recorder::~Recorder() = default;
 
-absl::Status Recorder::Record(std::span<RecordCommand* const> commands, absl::Time now) {
-  Change change(holdings_, now);
+absl::Status Recorder::Record(std::span<RecordCommand* const> commands, Change& change) {
   for (RecordCommand* command : commands) {
     for (int i = 0; i < command->events->size(); ++i) {
       if (const auto& failed = command->rejected[i]; failed.has_value()) {
@@ -63,6 +63,8 @@ absl::Status Recorder::CommitGroup(Change& change) {
   touched_.clear();
   touched_by_meeting_.clear();
   group_poll_rows_.clear();
+  pbx_desk_.NoteContacts(contacts_, change);
+  contacts_.clear();
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   book_.Trim(grown);
   return absl::OkStatus();
@@ -78,10 +80,14 @@ absl::Status Recorder::Take(RecordCommand& command, int index, Change& change) {
                    : command.result.set_accepted(command.result.accepted() + 1);
     return absl::OkStatus();
   }
-  const auto pbx = registry_.Find(event.pbx_id());
+  const auto pbx = registry_.Find(event.pbx_id(), change.now());
   if (!pbx.has_value()) {
     command.Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held");
     return absl::OkStatus();
+  }
+  if (!registry_.HasContacted(*pbx, change.today()) &&
+      std::find(contacts_.begin(), contacts_.end(), *pbx) == contacts_.end()) {
+    contacts_.push_back(*pbx);
   }
   switch (event.payload_case()) {
     case v1::Event::kExtensionSynced: {
@@ -93,8 +99,8 @@ absl::Status Recorder::Take(RecordCommand& command, int index, Change& change) {
       return absl::OkStatus();
     }
     case v1::Event::kExtensionRemoved: {
-      const auto outcome =
-          pbx_desk_.RemoveExtension(event.pbx_id(), event.extension_removed().number(), time, change.now());
+      const auto outcome = pbx_desk_.RemoveExtension(event.pbx_id(), event.extension_removed().number(), time,
+                                                     kReasonExtensionRemoved, change.now());
       if (outcome.ok()) {
         command.result.set_accepted(command.result.accepted() + 1);
       } else if (IsRefusal(outcome.status())) {
@@ -172,7 +178,7 @@ absl::Status Recorder::DeleteForgotten(RecordCommand& command, int index, Meetin
     return absl::OkStatus();
   }
   const std::string& pbx_id = (*command.events)[index].pbx_id();
-  if (absl::Status status = EraseDeleted(meeting, pbx_id, change); !status.ok()) return status;
+  if (absl::Status status = EraseDeleted(meeting, pbx_id, kReasonMeetingDeleted, change); !status.ok()) return status;
   command.result.set_accepted(command.result.accepted() + 1);
   // What was erased must not be found again by the rest of the group.
   return CommitGroup(change);
@@ -239,6 +245,7 @@ void Recorder::Forget() {
   touched_.clear();
   touched_by_meeting_.clear();
   group_poll_rows_.clear();
+  contacts_.clear();
   book_.ForgetAll();
 }
 

@@ -30,20 +30,28 @@ CourseKind KindOf(v1::Event::PayloadCase payload);
 
 // Not thread-safe: belongs to the committer's thread. Its parts: recorder.cc takes events in, recorder_polls.cc polls;
 // recorder_cutting.cc cuts an event into what its meeting's course and its values keep; recorder_filing.cc files and
-// moves rows.
+// moves rows; recorder_deletions.cc ends them early.
 class Recorder {
  public:
   Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk);
   ~Recorder();
 
-  // Records the batches and fills in their results, without calling `done`. An error means that none of it may be taken
-  // as recorded; the holdings must be loaded anew, and the batches can be sent again.
-  absl::Status Record(std::span<RecordCommand* const> commands, absl::Time now);
+  // Records the batches and fills in their results, without calling `done`; commits `change` with all that is in it. An
+  // error means that none of it may be taken as recorded; the holdings must be loaded anew, and the batches can be sent
+  // again.
+  absl::Status Record(std::span<RecordCommand* const> commands, Change& change);
 
   // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
   // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after
   // `now`.
   absl::StatusOr<size_t> Review(std::span<const MeetingTimer> timers, absl::Time now);
+
+  // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN. Returns what was erased.
+  absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
+                                               std::string_view reason, absl::Time now);
+  // See DeletionService.DeleteObject; NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN or OBJECT_UNKNOWN.
+  absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
+                            std::string_view object_id, std::string_view reason, absl::Time now);
 
   // Forgets what was not committed, and all that was cached.
   void Forget();
@@ -65,6 +73,7 @@ class Recorder {
     std::vector<RecordCommand*> fresh_commands;  // by fresh event
     std::vector<std::string> identities;         // by fresh event: who joined, for the cohort; empty otherwise
     std::string first_event_id;
+    std::string deletion_reason{kReasonMeetingDeleted};  // if it is deleted by this group
     std::vector<PendingValue> pending;
   };
 
@@ -90,7 +99,11 @@ class Recorder {
   absl::Status RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change);
   // Whether the extension that rows name so was there and has been removed.
   absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
-  absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change);
+  // Ends everything of a meeting but its history and its recordings.
+  absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  // Ends the meeting's objects of a category, or the one with this id, with an order for each; returns how many.
+  absl::StatusOr<uint64_t> EraseObjects(Meeting& meeting, const std::string& pbx_id, CategoryNumber category,
+                                        std::string_view object_id, std::string_view reason, Change& change);
   absl::Status FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
   absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);
   absl::Status FileCourse(Touched& touched, const MeetingFacts& facts, DueDay day, Change& change);
@@ -104,6 +117,7 @@ class Recorder {
   PbxDesk& pbx_desk_;
   std::vector<std::unique_ptr<Touched>> touched_;
   absl::flat_hash_map<const Meeting*, Touched*> touched_by_meeting_;
+  std::vector<PbxId> contacts_;                       // in contact by this group, for the first time today
   absl::flat_hash_set<std::string> group_poll_rows_;  // poll rows written by this group, not yet visible in the store
 };
 

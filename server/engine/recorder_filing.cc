@@ -32,7 +32,8 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   const MeetingFacts facts = meeting.course.Fold(change.now());
   const Filing filing = FileMeeting(facts, holdings_.policy, change.now());
   if (facts.deleted) {
-    if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, change); !status.ok()) return status;
+    if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change); !status.ok())
+      return status;
   }
   if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change); !status.ok()) return status;
   const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
@@ -122,35 +123,6 @@ absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std
     change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
   }
   held = DueDay();
-  return cursor->status();
-}
-
-absl::Status Recorder::EraseDeleted(Meeting& meeting, const std::string& pbx_id, Change& change) {
-  if (absl::Status status = EndFiles(meeting, pbx_id, kReasonMeetingDeleted, change); !status.ok()) return status;
-  for (const CategoryNumber category : kFiledByMeeting) {
-    DueDay& held = meeting.locator.days[category];
-    if (category == kHistory || held == DueDay()) continue;
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, category, meeting.pbx, meeting.id));
-    for (; cursor->Valid(); cursor->Next()) {
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonMeetingDeleted);
-    }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
-    held = DueDay();
-  }
-  auto cursor =
-      holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = holdings_.vault.Open(*key, cursor->value());
-    stored::v1::Value value;
-    if (!plaintext.ok()) return plaintext.status();
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PDF_SHARE row does not parse");
-    if (absl::Status status = change.Order(kPdfShare, pbx_id, value.object()); !status.ok()) return status;
-    change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonMeetingDeleted);
-  }
   return cursor->status();
 }
 

@@ -36,7 +36,7 @@ absl::Status Recorder::TakePollEvent(RecordCommand& command, int index, const Pb
   if (event.payload_case() == v1::Event::kPollDeleted) {
     // The poll's rows may be part of this very group.
     if (absl::Status status = CommitGroup(change); !status.ok()) return status;
-    const auto found = pbx_desk_.DeletePoll(pbx, poll_id, change);
+    const auto found = pbx_desk_.DeletePoll(pbx, poll_id, kReasonPollDeleted, change);
     if (!found.ok()) return found.status();
     if (!*found) return unknown();
     group_poll_rows_.insert(marker.Encode());

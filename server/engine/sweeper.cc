@@ -32,7 +32,28 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
   return days;
 }
 
+// Deletes what is left of a PBX whose end has begun; returns the values that there were.
+absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxId& pbx, absl::Time now) {
+  const auto runs = engine.RowsOfEnding(pbx);
+  if (!runs.ok()) return runs.status();
+  if (absl::Status s = run([&] { return engine.FinishEnding(pbx, *runs, now); }); !s.ok()) return s;
+  uint64_t values = 0;
+  for (const RowRun& some : *runs) values += some.values;
+  return values;
+}
+
 }  // namespace
+
+absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now) {
+  absl::StatusOr<PbxId> pbx = absl::UnknownError("the command did not run");
+  absl::Status begun = run([&] {
+    pbx = engine.BeginEnd(pbx_id, reason, now);
+    return pbx.status();
+  });
+  if (!begun.ok()) return begun;
+  return FinishEnding(engine, run, *pbx, now);
+}
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   SweepOutcome outcome;
@@ -41,25 +62,33 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const auto keep = [&first](absl::Status status) {
     if (first.ok()) first = std::move(status);
   };
-  const bool urgent = options_.on_urgent && KeysAreDue(now);
+  const bool pbxs_over = !engine_.registry().Over(now).empty();
+  const bool urgent = options_.on_urgent && (pbxs_over || KeysAreDue(now));
   if (urgent) options_.on_urgent(true);
   const absl::Status recovered = run_([&] { return engine_.Recover(); });
   if (recovered.ok()) {
-    if (!engine_.registry().Ending().empty()) {
-      keep(run_([&] { return engine_.FinishEndings(now); }));
-    }
+    if (pbxs_over) keep(run_([&] { return engine_.EndOverPbxs(now); }));
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
     keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
+    const absl::Status refiled = RefileLogs(now);
+    keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    keep(DestroyDueKeys(now, outcome));
+    // Refiling fails only if nothing can be written, and then no day can be ended either. Were it otherwise, lines that
+    // are to be kept would be lost with their day.
+    if (refiled.ok()) keep(DestroyDueKeys(now, outcome));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
+  for (const PbxRegistry::EndingPbx& ending : engine_.registry().Ending()) {
+    keep(FinishEnding(engine_, run_, ending.pbx, now).status());
+  }
   keep(ReviewMeetings(now, now, outcome));
   keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
   keep(DropEndedDays(now));
+  keep(DropLocators(now));
+  keep(DropEndedLogExtensions(now));
   keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
   if (!first.ok()) return first;
@@ -88,6 +117,19 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::RefileLogs(absl::Time now) {
+  while (engine_.logs().refiling()) {
+    absl::Status status = run_([&] { return engine_.RefileLogs(now).status(); });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {
+  if (!engine_.logs().HasEnded(now)) return absl::OkStatus();
+  return run_([&] { return engine_.DropEndedLogExtensions(now); });
 }
 
 absl::Status Sweeper::CloseDays(absl::Time now) {
@@ -155,7 +197,6 @@ absl::Status Sweeper::DropEndedDays(absl::Time now) {
   auto ending = EndingDays(engine_.store(), last);
   if (!ending.ok()) return ending.status();
   if (ending->empty()) return absl::OkStatus();
-  if (absl::Status s = DropLocators(last, *ending, now); !s.ok()) return s;
   if (absl::Status s = engine_.store().DropDaysThrough(last); !s.ok()) return s;
   CrashPoint("sweep.after_drop");
   if (absl::Status s = run_([&] { return engine_.FinishDays(*ending, now); }); !s.ok()) return s;
@@ -165,27 +206,31 @@ absl::Status Sweeper::DropEndedDays(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Sweeper::DropLocators(DueDay last, const std::vector<DueDay>& days, absl::Time now) {
-  std::vector<std::pair<PbxId, OwnerId>> meetings;
+absl::Status Sweeper::DropLocators(absl::Time now) {
+  const DueDay last = LastDueDay(now, engine_.policy().zone());
+  if (last <= locators_dropped_through_) return absl::OkStatus();
+  std::vector<LocatorName> meetings;
   const auto flush = [&] {
     absl::Status status = run_([&] { return engine_.DropLocators(meetings, last, now); });
     meetings.clear();
     return status;
   };
-  for (const DueDay day : days) {
-    auto cursor = engine_.store().ScanPrefix(Family::kFiled, FiledPrefix(day, kHistory));
-    while (cursor->Valid()) {
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      meetings.emplace_back(key->pbx, key->owner);
-      if (meetings.size() == kLocatorsPerCommand) {
-        if (absl::Status status = flush(); !status.ok()) return status;
-      }
-      cursor->Seek(PrefixEnd(FiledPrefix(day, kHistory, key->pbx, key->owner)));
-    }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
+  auto cursor = engine_.store().ScanPrefix(Family::kState, LocatorPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    if (locator->days[kHistory] > last) continue;
+    meetings.push_back(*name);
+    if (meetings.size() < kLocatorsPerCommand) continue;
+    if (absl::Status status = flush(); !status.ok()) return status;
   }
-  return meetings.empty() ? absl::OkStatus() : flush();
+  if (absl::Status status = cursor->status(); !status.ok()) return status;
+  if (!meetings.empty()) {
+    if (absl::Status status = flush(); !status.ok()) return status;
+  }
+  locators_dropped_through_ = last;
+  return absl::OkStatus();
 }
 
 absl::Status Sweeper::EndCubes(absl::Time now) {

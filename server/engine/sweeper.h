@@ -8,6 +8,7 @@
 #define RETENTION_SERVER_ENGINE_SWEEPER_H_
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +17,14 @@
 #include "server/engine/engine.h"
 
 namespace retention {
+
+// Runs a command of the engine on the committer's thread and returns its status.
+using CommandRunner = std::function<absl::Status(std::function<absl::Status()>)>;
+
+// Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not
+// wait. Returns the values that were erased. NOT_FOUND with reason PBX_UNKNOWN.
+absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now);
 
 // What one run did.
 struct SweepOutcome {
@@ -40,8 +49,7 @@ class Sweeper {
     std::function<void(absl::Time due)> on_unreadable;
     std::function<void(absl::Time due)> on_gone;
   };
-  // Runs a command of the engine on the committer's thread and returns its status.
-  using Runner = std::function<absl::Status(std::function<absl::Status()>)>;
+  using Runner = CommandRunner;
 
   Sweeper(Engine& engine, Runner runner, Options options)
       : engine_(engine), run_(std::move(runner)), options_(std::move(options)) {}
@@ -52,6 +60,9 @@ class Sweeper {
  private:
   // Those whose timer had come by `through`.
   absl::Status ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome);
+  // Rows of log lines that an extension keeps must leave a day before it ends.
+  absl::Status RefileLogs(absl::Time now);
+  absl::Status DropEndedLogExtensions(absl::Time now);
   absl::Status CloseDays(absl::Time now);
   // kDue: only those whose originals go now.
   enum class Cohorts { kDue, kAll };
@@ -59,13 +70,15 @@ class Sweeper {
   bool KeysAreDue(absl::Time now) const;
   absl::Status DestroyDueKeys(absl::Time now, SweepOutcome& outcome);
   absl::Status DropEndedDays(absl::Time now);
-  absl::Status DropLocators(DueDay last, const std::vector<DueDay>& days, absl::Time now);
+  // Locators of meetings whose history has ended say nothing any more.
+  absl::Status DropLocators(absl::Time now);
   absl::Status EndCubes(absl::Time now);
   absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);
 
   Engine& engine_;
   const Runner run_;
   const Options options_;
+  DueDay locators_dropped_through_;
 };
 
 }  // namespace retention

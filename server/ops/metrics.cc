@@ -4,6 +4,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
 #include <string>
 
 #include "retention/v1/category.pb.h"
@@ -27,6 +28,12 @@ std::string CategoryName(CategoryNumber category) {
   return name.size() > kPrefix ? name.substr(kPrefix) : std::to_string(category);
 }
 
+// "FILE_SHARE" for LOG_SERVER_FILE_SHARE.
+std::string LogServerName(int server) {
+  constexpr size_t kPrefix = sizeof("LOG_SERVER_") - 1;
+  return IsLogServer(server) ? v1::LogServer_Name(static_cast<v1::LogServer>(server)).substr(kPrefix) : "UNKNOWN";
+}
+
 }  // namespace
 
 struct Metrics::Families {
@@ -48,6 +55,11 @@ struct Metrics::Families {
   prometheus::Counter& past_due =
       Counter("retention_values_past_due_total",
               "Values that were already due when they came, and so were not stored (the rest of their event was).");
+  prometheus::Family<prometheus::Counter>& log_lines =
+      prometheus::BuildCounter()
+          .Name("retention_log_lines_total")
+          .Help("Log lines by kind of server and by what became of them; a line that was cut is accepted too.")
+          .Register(*registry);
   prometheus::Family<prometheus::Counter>& erased =
       prometheus::BuildCounter()
           .Name("retention_values_erased_total")
@@ -57,6 +69,13 @@ struct Metrics::Families {
       Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
+  prometheus::Family<prometheus::Counter>& dns_probes =
+      prometheus::BuildCounter()
+          .Name("retention_dns_probes_total")
+          .Help("FQDNs of PBXs that were looked up, by what became of it; rounds that were outages count too.")
+          .Register(*registry);
+  prometheus::Counter& dns_outages =
+      Counter("retention_dns_outages_total", "Rounds of DNS probes that were taken for an outage of our own.");
   prometheus::Histogram& unreadable = Histogram(
       "retention_due_to_unreadable_seconds",
       "Seconds, by the server's clock, from a day's due instant until its keys were destroyed.", AfterDueBuckets());
@@ -67,7 +86,7 @@ struct Metrics::Families {
       Histogram("retention_commit_seconds",
                 "Seconds that the durable write of a group of batches took, without waiting in the queue.",
                 {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10});
-  prometheus::Histogram& group = Histogram("retention_group_events", "Events per durable write.",
+  prometheus::Histogram& group = Histogram("retention_group_events", "Events and log lines per durable write.",
                                            {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000});
 };
 
@@ -83,6 +102,27 @@ void Metrics::CountBatch(const v1::RecordResult& result) {
   if (result.duplicates() > 0) families_->duplicate.Increment(result.duplicates());
   if (result.rejections_size() > 0) families_->rejected.Increment(result.rejections_size());
   if (result.values_past_due() > 0) families_->past_due.Increment(result.values_past_due());
+}
+
+void Metrics::CountLogLines(int server, std::string_view outcome, uint64_t lines) {
+  if (lines == 0) return;
+  families_->log_lines.Add({{"server", LogServerName(server)}, {"outcome", std::string(outcome)}})
+      .Increment(static_cast<double>(lines));
+}
+
+void Metrics::CountLogBatch(const LogCommand& command) {
+  for (size_t server = 1; server < kLogServers; ++server) {
+    CountLogLines(static_cast<int>(server), "accepted", command.tallies[server].accepted);
+    CountLogLines(static_cast<int>(server), "past_due", command.tallies[server].past_due);
+  }
+  std::array<uint64_t, kLogServers> rejected{};
+  for (const v1::LogRejection& rejection : command.result.rejections()) {
+    const int server = (*command.lines)[static_cast<int>(rejection.index())].server();
+    ++rejected[IsLogServer(server) ? static_cast<size_t>(server) : 0];
+  }
+  for (size_t server = 0; server < kLogServers; ++server) {
+    CountLogLines(static_cast<int>(server), "rejected", rejected[server]);
+  }
 }
 
 void Metrics::ObserveGroup(size_t events, absl::Duration took) {
@@ -104,6 +144,12 @@ void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(ab
 void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
 
 void Metrics::CountCohorts(uint32_t released) { families_->cohorts.Increment(released); }
+
+void Metrics::CountDnsProbes(std::string_view outcome, uint64_t probes) {
+  families_->dns_probes.Add({{"outcome", std::string(outcome)}}).Increment(static_cast<double>(probes));
+}
+
+void Metrics::CountDnsOutage() { families_->dns_outages.Increment(); }
 
 std::shared_ptr<prometheus::Collectable> Metrics::collectable() const { return families_->registry; }
 

@@ -3,11 +3,13 @@
 #define RETENTION_SERVER_OPS_METRICS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
 #include "absl/time/time.h"
 #include "retention/v1/event_service.pb.h"
+#include "server/engine/log_intake.h"
 #include "storage/keys.h"
 
 namespace prometheus {
@@ -26,6 +28,10 @@ class Metrics {
 
   // A batch was durable.
   void CountBatch(const v1::RecordResult& result);
+  // `lines` log lines of a server (0: of none that is known) were accepted, past_due, rejected, cut or dropped.
+  void CountLogLines(int server, std::string_view outcome, uint64_t lines);
+  // Those of a batch that is durable.
+  void CountLogBatch(const LogCommand& command);
   // The committer wrote a group, successfully or not.
   void ObserveGroup(size_t events, absl::Duration took);
   // `values` values ended for `reason`.
@@ -35,6 +41,10 @@ class Metrics {
   void ObserveGone(absl::Duration after_due);
   void CountSweepFailure();
   void CountCohorts(uint32_t released);
+  // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).
+  void CountDnsProbes(std::string_view outcome, uint64_t probes);
+  // A round of probes was our own outage.
+  void CountDnsOutage();
 
   // For the page.
   std::shared_ptr<prometheus::Collectable> collectable() const;

@@ -23,7 +23,17 @@ class GaugeSource : public prometheus::Collectable {
 
   std::vector<prometheus::MetricFamily> Collect() const override {
     const Gauges now = gauges_();
+    prometheus::MetricFamily warned{"retention_pbxs_warned",
+                                    "PBXs that end within so many days if nothing changes.",
+                                    prometheus::MetricType::Gauge,
+                                    {}};
+    for (const Gauges::Warned& some : now.pbxs_warned) {
+      prometheus::ClientMetric& metric = warned.metric.emplace_back();
+      metric.label = {{"cause", some.cause}, {"days", std::to_string(some.warning_days)}};
+      metric.gauge.value = static_cast<double>(some.pbxs);
+    }
     return {
+        std::move(warned),
         Family("retention_oldest_overdue_seconds",
                "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is, NaN "
                "if the store cannot be read.",
@@ -31,6 +41,12 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_purge_pending_seconds",
                "Age in seconds of the oldest deleted value whose bytes may still be in a file; 0 if there is none.",
                absl::ToDoubleSeconds(now.purge_pending)),
+        Family("retention_erasure_orders_unconfirmed", "Erasure orders that the portal has not confirmed.",
+               static_cast<double>(now.orders_unconfirmed)),
+        Family("retention_erasure_order_oldest_age_seconds",
+               "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none, NaN "
+               "if the store cannot be read.",
+               now.oldest_order.has_value() ? absl::ToDoubleSeconds(*now.oldest_order) : std::nan("")),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",

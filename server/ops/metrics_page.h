@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,8 +17,17 @@ namespace retention {
 
 // How things stand at the moment of a scrape.
 struct Gauges {
+  // PBXs that are about to end, by cause and by the warning's number of days.
+  struct Warned {
+    std::string cause;
+    uint32_t warning_days = 0;
+    uint64_t pbxs = 0;
+  };
+  std::vector<Warned> pbxs_warned;
   std::optional<absl::Duration> oldest_overdue;  // none if the store cannot tell
-  absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file
+  absl::Duration purge_pending;                  // age of the oldest deleted value whose bytes may still be in a file
+  uint64_t orders_unconfirmed = 0;
+  std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
   uint64_t queue_events = 0;
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;

@@ -14,6 +14,8 @@
 
 namespace retention {
 
+class OrderCourier;
+
 // Threads for calls, by what they wait for. Calls of one kind cannot keep those of another waiting.
 struct Workers {
   WorkerPool reads{2, 1024};    // the store
@@ -26,6 +28,7 @@ struct Backend {
   const Reader& reader;
   Committer& committer;
   SweepLoop& sweep_loop;
+  OrderCourier& order_courier;
   Metrics& metrics;
   Workers& workers;
   SimulatedClock* simulated_clock;  // null on the machine's clock

@@ -1,4 +1,5 @@
 #include "retention/v1/clock_service.grpc.pb.h"
+#include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -62,6 +63,7 @@ class ClockService final : public ClockServiceBase {
     }
     if (absl::Status status = clock_.AdvanceTo(to); !status.ok()) return status;
     backend_.sweep_loop.Wake();
+    backend_.order_courier.Wake();
     v1::AdvanceClockResponse response;
     SetNow(clock_, *response.mutable_now());
     return response;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
 #include "server/rpc/event_service.h"
+#include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
 
@@ -52,7 +53,10 @@ std::string WithPort(const std::string& address, int port) {
 }  // namespace
 
 struct Endpoint::Parts {
-  explicit Parts(const Backend& given) : backend(given), events(backend) {
+  explicit Parts(const Backend& given) : backend(given), events(backend, streams) {
+    services.push_back(NewDeletionService(backend));
+    services.push_back(NewErasureOrderService(backend));
+    services.push_back(NewLogService(backend, streams));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
@@ -61,6 +65,7 @@ struct Endpoint::Parts {
   }
 
   const Backend backend;
+  StreamRoster streams;
   EventService events;
   std::vector<std::unique_ptr<grpc::Service>> services;
   UnknownMethods unknown;
@@ -106,8 +111,9 @@ const std::string& Endpoint::address() const { return parts_->address; }
 void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
-       {"", v1::EventService::service_full_name(), "retention.v1.MeetingService", "retention.v1.PbxService",
-        "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
+       {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
+        "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
+        "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
   if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);
@@ -115,7 +121,9 @@ void Endpoint::SetServing(bool serving) {
 
 void Endpoint::Shutdown(absl::Duration grace) {
   SetServing(false);
-  parts_->events.Drain();
+  // Their callers send the rest to the next server.
+  parts_->streams.Drain();
+  parts_->backend.order_courier.Drain();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 

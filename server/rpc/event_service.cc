@@ -3,6 +3,8 @@
 #include <google/protobuf/arena.h>
 
 #include <cstddef>
+#include <functional>
+#include <utility>
 
 #include "server/engine/errors.h"
 #include "server/rpc/status_codec.h"
@@ -10,6 +12,43 @@
 
 namespace retention {
 namespace {
+
+// One batch of RecordEvents.
+class RecordBatch final : public StreamedBatch {
+ public:
+  explicit RecordBatch(const Backend& backend) : backend_(backend) {}
+
+ private:
+  absl::Status TakeIn(const grpc::ByteBuffer& received) override {
+    if (absl::Status status = CheckBatchBytes(received.Length()); !status.ok()) return status;
+    if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
+    memory_ = arena_.SpaceAllocated();
+    if (absl::Status status = CheckBatchMemory(memory_); !status.ok()) return status;
+    command_.events = &request_->events();
+    return command_.Prepare(backend_.committer.Now());
+  }
+
+  absl::Status Submit(std::function<void(absl::Status)> done) override {
+    command_.done = std::move(done);
+    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
+    if (!refusal.ok()) command_.done = nullptr;
+    return refusal;
+  }
+
+  grpc::ByteBuffer Answer() override {
+    backend_.metrics.CountBatch(command_.result);
+    v1::RecordEventsResponse response;
+    response.set_batch_id(request_->batch_id());
+    response.mutable_result()->Swap(&command_.result);
+    return SerializeMessage(response);
+  }
+
+  const Backend& backend_;
+  google::protobuf::Arena arena_{StreamArena()};
+  v1::RecordEventsRequest* const request_ = google::protobuf::Arena::CreateMessage<v1::RecordEventsRequest>(&arena_);
+  RecordCommand command_;
+  size_t memory_ = 0;
+};
 
 // One BatchRecordEvents call, from its bytes to its answer. Deletes itself.
 //
@@ -67,7 +106,7 @@ class BatchCall {
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EventService::RecordEvents(
     grpc::CallbackServerContext* /*context*/) {
-  return RecordStream::Open(backend_, streams_);
+  return BatchStream::Open([this] { return std::make_unique<RecordBatch>(backend_); }, streams_);
 }
 
 grpc::ServerUnaryReactor* EventService::BatchRecordEvents(grpc::CallbackServerContext* context,

@@ -6,7 +6,7 @@
 
 #include "retention/v1/event_service.grpc.pb.h"
 #include "server/rpc/backend.h"
-#include "server/rpc/record_stream.h"
+#include "server/rpc/batch_stream.h"
 
 namespace retention {
 
@@ -15,22 +15,19 @@ using EventServiceBase = v1::EventService::WithRawCallbackMethod_RecordEvents<
 
 // Neither method blocks: what is received is checked in gRPC's thread, and answered in the committer's.
 //
-// REQUIRES: the backend outlives the service, and the service outlives its server's shutdown.
+// REQUIRES: backend and roster outlive the service, and the service outlives its server's shutdown.
 class EventService final : public EventServiceBase {
  public:
-  explicit EventService(const Backend& backend) : backend_(backend) {}
+  EventService(const Backend& backend, StreamRoster& streams) : backend_(backend), streams_(streams) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RecordEvents(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* BatchRecordEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                               grpc::ByteBuffer* response) override;
 
-  // Ends all streams once what they have sent is answered. Their callers send the rest to the next server.
-  void Drain() { streams_.Drain(); }
-
  private:
   const Backend& backend_;
-  StreamRoster streams_;
+  StreamRoster& streams_;
 };
 
 }  // namespace retention

@@ -1,16 +1,21 @@
 #include <string>
+#include <utility>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
 #include "server/engine/event_intake.h"
+#include "server/engine/sweeper.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
 namespace retention {
 namespace {
 
-using PbxServiceBase = v1::PbxService::WithRawCallbackMethod_SyncPbx<v1::PbxService::WithRawCallbackMethod_GetPbx<
-    v1::PbxService::WithRawCallbackMethod_ListPbxs<v1::PbxService::WithRawCallbackMethod_RemoveExtension<
-        v1::PbxService::WithRawCallbackMethod_DeregisterPbx<v1::PbxService::Service>>>>>;
+constexpr int64_t kMaxSeconds = 253402300799;  // 9999-12-31T23:59:59Z, as Timestamp has it
+
+using PbxServiceBase = v1::PbxService::WithRawCallbackMethod_SyncPbx<
+    v1::PbxService::WithRawCallbackMethod_GetPbx<v1::PbxService::WithRawCallbackMethod_ListPbxs<
+        v1::PbxService::WithRawCallbackMethod_RemoveExtension<v1::PbxService::WithRawCallbackMethod_DeregisterPbx<
+            v1::PbxService::WithRawCallbackMethod_ReportLicence<v1::PbxService::Service>>>>>>;
 
 class PbxService final : public PbxServiceBase {
  public:
@@ -24,14 +29,16 @@ class PbxService final : public PbxServiceBase {
 
   grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
-    return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response},
-                                     [this](const auto& message) { return backend_.reader.GetPbx(message); });
+    return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+      return backend_.reader.GetPbx(message, backend_.committer.Now());
+    });
   }
 
   grpc::ServerUnaryReactor* ListPbxs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
-    return Answer<v1::ListPbxsRequest>(backend_.workers.reads, {context, request, response},
-                                       [this](const auto& message) { return backend_.reader.ListPbxs(message); });
+    return Answer<v1::ListPbxsRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return backend_.reader.ListPbxs(message, backend_.committer.Now()); });
   }
 
   grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -44,6 +51,12 @@ class PbxService final : public PbxServiceBase {
                                           grpc::ByteBuffer* response) override {
     return Answer<v1::DeregisterPbxRequest>(backend_.workers.commands, {context, request, response},
                                             [this](const auto& message) { return Deregister(message); });
+  }
+
+  grpc::ServerUnaryReactor* ReportLicence(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return Answer<v1::ReportLicenceRequest>(backend_.workers.commands, {context, request, response},
+                                            [this](const auto& message) { return TakeLicence(message); });
   }
 
  private:
@@ -76,7 +89,8 @@ class PbxService final : public PbxServiceBase {
     if (absl::Status status = CheckExtensionNumber("number", request.number()); !status.ok()) return status;
     v1::RemoveExtensionResponse response;
     absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), backend_.committer.Now());
+      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), kReasonExtensionRemoved,
+                                                  backend_.committer.Now());
       if (!done.ok()) return done.status();
       response.set_polls_erased(done->polls);
       response.set_pdfs_erased(done->pdfs);
@@ -88,13 +102,35 @@ class PbxService final : public PbxServiceBase {
 
   absl::StatusOr<v1::DeregisterPbxResponse> Deregister(const v1::DeregisterPbxRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
+    auto erased = EndPbx(
+        backend_.engine, [this](auto task) { return backend_.committer.Run(std::move(task)); }, request.pbx_id(),
+        kReasonPbxDeregistered, backend_.committer.Now());
+    if (!erased.ok()) return erased.status();
     v1::DeregisterPbxResponse response;
+    response.set_values_erased(*erased);
+    return response;
+  }
+
+  absl::StatusOr<v1::ReportLicenceResponse> TakeLicence(const v1::ReportLicenceRequest& request) const {
+    if (request.licence_key().empty() || request.licence_key().size() > kMaxIdentifierBytes) {
+      return InvalidField("licence_key", "1 to 128 bytes");
+    }
+    if (!request.has_valid_until()) return InvalidField("valid_until", "required");
+    const google::protobuf::Timestamp& until = request.valid_until();
+    if (until.seconds() < 0 || until.seconds() > kMaxSeconds || until.nanos() < 0 || until.nanos() > 999'999'999) {
+      return InvalidField("valid_until", "an instant of the years 1970 to 9999");
+    }
+    v1::ReportLicenceResponse response;
     absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto erased = backend_.engine.DeregisterPbx(request.pbx_id(), backend_.committer.Now());
-      if (erased.ok()) response.set_values_erased(*erased);
-      return erased.status();
+      auto done = backend_.engine.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
+                                                request.registered(), request.active(), backend_.committer.Now());
+      if (!done.ok()) return done.status();
+      response.set_pbxs(done->living);
+      response.set_pbxs_ended(done->ended);
+      return absl::OkStatus();
     });
     if (!status.ok()) return status;
+    backend_.sweep_loop.Wake();  // deletes the rows of those that ended
     return response;
   }
 

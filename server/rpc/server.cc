@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
 #include "server/ops/log.h"
+#include "server/rpc/order_watch.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -59,11 +60,13 @@ Server::~Server() {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckSyslogOptions(options.syslog); !status.ok()) return status;
   // First, so that a mistake in it leaves nothing behind.
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
-  for (const auto step : {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::Serve}) {
+  for (const auto step :
+       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
     if (absl::Status status = (server.get()->*step)(); !status.ok()) return status;
   }
   return server;
@@ -101,6 +104,8 @@ absl::Status Server::OpenEngine() {
   engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
     metrics_.CountErased(category, reason, values);
   });
+  order_courier_ = std::make_unique<OrderCourier>(engine_->orders(), clock_);
+  engine_->set_on_orders([this] { order_courier_->Wake(); });
   reader_ = std::make_unique<Reader>(*engine_);
   return absl::OkStatus();
 }
@@ -127,6 +132,36 @@ absl::Status Server::StartCommitter() {
   return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
 }
 
+absl::Status Server::StartProbing() {
+  if (!options_.dns.has_value()) return absl::OkStatus();
+  auto prober = DnsProber::Create(*options_.dns);
+  if (!prober.ok()) return Explain("DNS", prober.status());
+  dns_prober_ = *std::move(prober);
+  DnsLoopCallbacks callbacks;
+  callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
+    std::vector<ProbeSubject> subjects;
+    for (const auto& [pbx, day] : engine_->registry().Named()) subjects.push_back({pbx, day.civil()});
+    return subjects;
+  };
+  callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
+    std::vector<ProbeName> names;
+    for (const PbxId& pbx : pbxs) {
+      auto fqdn = reader_->FqdnOf(pbx);
+      if (!fqdn.ok()) return fqdn.status();
+      if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
+    }
+    return names;
+  };
+  callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
+    std::vector<Probe> probes;
+    for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
+    return committer_->Run([&] { return engine_->CountProbes(probes, now); });
+  };
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = policy_.zone()}), std::move(callbacks),
+                                        clock_, metrics_, DnsLoop::Options{});
+  return absl::OkStatus();
+}
+
 absl::Status Server::Serve() {
   workers_ = std::make_unique<Workers>();
   if (!options_.metrics_address.empty()) {
@@ -139,6 +174,7 @@ absl::Status Server::Serve() {
                                            .reader = *reader_,
                                            .committer = *committer_,
                                            .sweep_loop = *sweep_loop_,
+                                           .order_courier = *order_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr});
@@ -148,16 +184,34 @@ absl::Status Server::Serve() {
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
+  const SyslogOptions& syslog = options_.syslog;
+  if (!syslog.udp.empty() || !syslog.tcp.empty() || !syslog.tls.empty()) {
+    auto receiver = SyslogReceiver::Open(syslog, *committer_, metrics_);
+    if (!receiver.ok()) return Explain("syslog", receiver.status());
+    syslog_ = *std::move(receiver);
+  }
   sweep_loop_->Start();
+  if (dns_loop_ != nullptr) dns_loop_->Start();
   return absl::OkStatus();
 }
 
 Gauges Server::ReadGauges() const {
   const absl::Time now = clock_.Now();
   Gauges gauges;
+  auto warned = engine_->registry().Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  gauges.orders_unconfirmed = engine_->orders().unconfirmed();
+  if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
+    gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
+  }
   for (const auto& [day, mark] : engine_->marks().Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
+  }
+  for (const v1::PbxEndCause cause :
+       {v1::PBX_END_CAUSE_LICENCE_EXPIRED, v1::PBX_END_CAUSE_NO_CONTACT, v1::PBX_END_CAUSE_FQDN_UNRESOLVED}) {
+    for (const uint32_t days : policy_.pbx_end().warning_days) {
+      gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
+    }
   }
   gauges.queue_events = committer_->queued_events();
   gauges.live_rows = engine_->counts().TotalRows();
@@ -190,8 +244,10 @@ void Server::Shutdown(absl::Duration grace) {
     if (shut_down_) return;
     shut_down_ = true;
   }
+  syslog_.reset();
   // Calls under way need committer and workers to end.
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
+  if (dns_loop_ != nullptr) dns_loop_->Stop();
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();
   // Commands of streams that broke off may still be queued, and refer to what goes before the committer.

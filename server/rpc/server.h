@@ -14,15 +14,20 @@
 #include "server/engine/engine.h"
 #include "server/engine/policy.h"
 #include "server/engine/reader.h"
+#include "server/ops/dns_loop.h"
+#include "server/ops/dns_prober.h"
 #include "server/ops/metrics.h"
 #include "server/ops/metrics_page.h"
 #include "server/ops/sweep_loop.h"
+#include "server/ops/syslog_receiver.h"
 #include "server/rpc/endpoint.h"
 #include "storage/key_ring.h"
 #include "storage/rocksdb_store.h"
 #include "storage/store.h"
 
 namespace retention {
+
+class OrderCourier;
 
 struct ServerOptions {
   std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
@@ -34,7 +39,10 @@ struct ServerOptions {
   absl::Duration lead_window = absl::Hours(1);
   absl::Duration purge_bound = absl::Hours(1);
   absl::Duration sweep_interval = absl::Milliseconds(500);
+  SyslogOptions syslog;
   RocksDbOptions store;
+  // How names of PBXs are looked up; none: not at all, and no PBX ends because of its name.
+  std::optional<DnsProber::Options> dns;
 };
 
 // INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever.
@@ -57,6 +65,9 @@ class Server {
   // 0 without a metrics page.
   int metrics_port() const { return metrics_page_ == nullptr ? 0 : metrics_page_->port(); }
 
+  // Null if nothing is received.
+  const SyslogReceiver* syslog() const { return syslog_.get(); }
+
   // For tests, which hold its thread up.
   Committer& committer() { return *committer_; }
 
@@ -70,6 +81,7 @@ class Server {
   absl::Status OpenEngine();
   absl::Status StartCommitter();
   absl::Status Serve();
+  absl::Status StartProbing();
   Gauges ReadGauges() const;
   void UpdateHealth();
 
@@ -83,11 +95,15 @@ class Server {
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Reader> reader_;
+  std::unique_ptr<OrderCourier> order_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<SweepLoop> sweep_loop_;
+  std::unique_ptr<DnsProber> dns_prober_;
+  std::unique_ptr<DnsLoop> dns_loop_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<SyslogReceiver> syslog_;
 
   std::mutex health_mutex_;
   bool shut_down_ = false;  // guarded by health_mutex_

@@ -9,9 +9,14 @@
 #include <memory>
 
 #include "server/rpc/backend.h"
+#include "server/rpc/batch_stream.h"
 
 namespace retention {
 
+std::unique_ptr<grpc::Service> NewDeletionService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewErasureOrderService(const Backend& backend);
+// REQUIRES: the roster outlives the service too.
+std::unique_ptr<grpc::Service> NewLogService(const Backend& backend, StreamRoster& streams);
 std::unique_ptr<grpc::Service> NewMeetingService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend);

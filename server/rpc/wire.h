@@ -3,6 +3,7 @@
 #ifndef RETENTION_SERVER_RPC_WIRE_H_
 #define RETENTION_SERVER_RPC_WIRE_H_
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
@@ -12,6 +13,9 @@ namespace retention {
 
 // INVALID_ARGUMENT with reason MALFORMED_MESSAGE if `bytes` is not such a message (text that is not UTF-8, for one).
 absl::Status ParseMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
+
+// Where a batch of a stream lives: one of 100 events fits into a few blocks.
+google::protobuf::ArenaOptions StreamArena();
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 

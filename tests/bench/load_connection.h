@@ -51,6 +51,8 @@ struct LoadOptions {
 void SyncPbxs(const LoadOptions& options);
 // `streams` streams of batches of 100; returns events acknowledged per second.
 double RunStreams(const LoadOptions& options);
+// `streams` streams of batches of 1,000 log lines; returns lines acknowledged per second.
+double RunLogStreams(const LoadOptions& options);
 // `callers` calls of one event in flight; events acknowledged per second.
 double RunUnary(const LoadOptions& options);
 // Asks for reports of meetings that the server lists, at a steady pace, whether or not the last one was answered in

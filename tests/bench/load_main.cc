@@ -1,4 +1,4 @@
-// The load generator: `retention_bench_load --target HOST:PORT stream|unary|read`.
+// The load generator: `retention_bench_load --target HOST:PORT stream|logs|unary|read`.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -35,6 +35,9 @@ int main(int argc, char** argv) {
   app.add_subcommand("stream", "Four streams of batches of 100 events")->callback([&] {
     retention::SyncPbxs(options);
     retention::Report(name.empty() ? "ingest_stream" : name, retention::RunStreams(options), "events/s");
+  });
+  app.add_subcommand("logs", "Four streams of batches of 1,000 log lines")->callback([&] {
+    retention::Report(name.empty() ? "log_lines" : name, retention::RunLogStreams(options), "lines/s");
   });
   app.add_subcommand("unary", "64 callers of one event each")->callback([&] {
     retention::SyncPbxs(options);

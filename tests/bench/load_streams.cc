@@ -1,11 +1,13 @@
-// Streams of batches, acknowledged after fsync, and reports.
+// Streams of batches of events and of log lines, acknowledged after fsync, and reports.
 #include <grpcpp/generic/generic_stub.h>
 
+#include <functional>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.grpc.pb.h"
 #include "tests/bench/load_connection.h"
 #include "tests/bench/load_feed.h"
@@ -19,7 +21,71 @@ constexpr int kBatchEvents = 100;
 constexpr int kUnansweredMax = 16;  // as the service allows
 // What is prepared per stream and second of the run: more than any stream can take.
 constexpr int kBatchesPerSecondMax = 700;
+constexpr int kBatchLines = 1000;
+// Lines have no identity, so that a few batches can be sent again and again.
+constexpr int kLogBatches = 20;
 constexpr auto kWarmUp = std::chrono::milliseconds(500);
+
+// What a stream sends, and what it makes of the answers.
+struct Traffic {
+  std::string method;
+  std::vector<grpc::ByteBuffer> batches;
+  bool again = false;  // from the first batch on after the last
+  // How many events or lines an answer acknowledges.
+  std::function<uint64_t(const grpc::ByteBuffer& answer)> acknowledged;
+};
+
+Traffic EventTraffic(const LoadOptions& options, int number) {
+  Traffic traffic{.method = "/retention.v1.EventService/RecordEvents"};
+  MeetingFeed feed = LoadFeed(options, number);
+  v1::RecordEventsRequest request;
+  const double per_stream = options.batches_per_second / options.streams;
+  const double rate = options.batches_per_second > 0 ? per_stream : kBatchesPerSecondMax;
+  const int count = static_cast<int>((options.seconds + 2) * rate) + kUnansweredMax;
+  for (int i = 0; i < count; ++i) {
+    request.Clear();
+    request.set_batch_id(static_cast<uint64_t>(i));
+    feed.Append(kBatchEvents, request.mutable_events());
+    traffic.batches.push_back(Serialized(request));
+  }
+  traffic.acknowledged = [response = v1::RecordEventsResponse()](const grpc::ByteBuffer& answer) mutable {
+    response.Clear();
+    Parse(answer, response);
+    if (!response.has_result() || response.result().rejections_size() > 0) {
+      Fail(absl::StrCat("a batch was not recorded: ", response.ShortDebugString()));
+    }
+    return response.result().accepted();
+  };
+  return traffic;
+}
+
+// Lines of about 130 bytes, as a portal writes them, of all four servers.
+Traffic LogTraffic(int number) {
+  Traffic traffic{.method = "/retention.v1.LogService/AppendLogs", .again = true};
+  v1::AppendLogsRequest request;
+  const int64_t first = absl::ToUnixSeconds(absl::Now()) - 3600;
+  for (int i = 0; i < kLogBatches; ++i) {
+    request.Clear();
+    request.set_batch_id(static_cast<uint64_t>(i));
+    for (int j = 0; j < kBatchLines; ++j) {
+      v1::LogLine& line = *request.add_lines();
+      line.set_server(static_cast<v1::LogServer>(1 + number % 4));
+      line.set_severity(v1::LOG_SEVERITY_INFORMATIONAL);
+      line.mutable_time()->set_seconds(first + i);
+      line.mutable_time()->set_nanos(j * 1000000);
+      line.set_text(absl::StrCat("GET /webmeeting/api/v1/rooms/room-", i * kBatchLines + j, "/participants 200 ",
+                                 j % 97, " ms from 192.0.2.", j % 256, " agent Mozilla/5.0 (X11; Linux x86_64)"));
+    }
+    traffic.batches.push_back(Serialized(request));
+  }
+  traffic.acknowledged = [response = v1::AppendLogsResponse()](const grpc::ByteBuffer& answer) mutable {
+    response.Clear();
+    Parse(answer, response);
+    if (response.accepted() != kBatchLines) Fail(absl::StrCat("lines were not held: ", response.ShortDebugString()));
+    return response.accepted();
+  };
+  return traffic;
+}
 
 // One stream: writes while fewer than 16 batches are unanswered, and reads all the time. Lives on one completion queue.
 class Stream {
@@ -29,22 +95,11 @@ class Stream {
     enum { kStart, kWrite, kRead, kFinish } what;
   };
 
-  Stream(const LoadOptions& options, int number) : generic_(Connect(options.target)) {
-    MeetingFeed feed = LoadFeed(options, number);
-    v1::RecordEventsRequest request;
-    const double per_stream = options.batches_per_second / options.streams;
-    const double rate = options.batches_per_second > 0 ? per_stream : kBatchesPerSecondMax;
-    const int count = static_cast<int>((options.seconds + 2) * rate) + kUnansweredMax;
-    for (int i = 0; i < count; ++i) {
-      request.Clear();
-      request.set_batch_id(static_cast<uint64_t>(i));
-      feed.Append(kBatchEvents, request.mutable_events());
-      batches_.push_back(Serialized(request));
-    }
-  }
+  Stream(const LoadOptions& options, Traffic traffic)
+      : generic_(Connect(options.target)), traffic_(std::move(traffic)) {}
 
   void Start(grpc::CompletionQueue* queue) {
-    call_ = generic_.PrepareCall(&context_, "/retention.v1.EventService/RecordEvents", queue);
+    call_ = generic_.PrepareCall(&context_, traffic_.method, queue);
     call_->StartCall(&start_);
   }
 
@@ -52,9 +107,10 @@ class Stream {
   void Pump(int allowed) {
     if (!started_ || writing_ || done_) return;
     if (next_ - answered_ >= kUnansweredMax || next_ >= allowed) return;
-    if (next_ == static_cast<int>(batches_.size())) Fail("the load generator prepared too few batches");
+    const size_t prepared = traffic_.batches.size();
+    if (!traffic_.again && next_ == static_cast<int>(prepared)) Fail("the load generator prepared too few batches");
     writing_ = true;
-    call_->Write(batches_[next_++], &write_);
+    call_->Write(traffic_.batches[static_cast<size_t>(next_++) % prepared], &write_);
   }
 
   void On(const Tag& tag, bool ok) {
@@ -74,17 +130,11 @@ class Stream {
       case Tag::kWrite:
         writing_ = false;
         break;
-      case Tag::kRead: {
-        response_.Clear();
-        Parse(answer_, response_);
-        if (!response_.has_result() || response_.result().rejections_size() > 0) {
-          Fail(absl::StrCat("a batch was not recorded: ", response_.ShortDebugString()));
-        }
-        events_ += response_.result().accepted();
+      case Tag::kRead:
+        events_ += traffic_.acknowledged(answer_);
         ++answered_;
         call_->Read(&answer_, &read_);
         break;
-      }
       default:
         break;
     }
@@ -99,13 +149,12 @@ class Stream {
   grpc::GenericStub generic_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
-  std::vector<grpc::ByteBuffer> batches_;
+  Traffic traffic_;
   Tag start_{this, Tag::kStart};
   Tag write_{this, Tag::kWrite};
   Tag read_{this, Tag::kRead};
   Tag finish_{this, Tag::kFinish};
   grpc::ByteBuffer answer_;
-  v1::RecordEventsResponse response_;
   grpc::Status status_;
   bool started_ = false;
   bool writing_ = false;
@@ -115,11 +164,8 @@ class Stream {
   uint64_t events_ = 0;
 };
 
-}  // namespace
-
-double RunStreams(const LoadOptions& options) {
-  std::vector<std::unique_ptr<Stream>> streams;
-  for (int i = 0; i < options.streams; ++i) streams.push_back(std::make_unique<Stream>(options, i));
+// Acknowledged per second by all streams together.
+double Measure(const LoadOptions& options, std::vector<std::unique_ptr<Stream>> streams) {
   grpc::CompletionQueue queue;
   for (auto& stream : streams) stream->Start(&queue);
   const auto total = [&] {
@@ -166,6 +212,22 @@ double RunStreams(const LoadOptions& options) {
   while (queue.Next(&tag, &ok)) {
   }
   return rate;
+}
+
+}  // namespace
+
+double RunStreams(const LoadOptions& options) {
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < options.streams; ++i) {
+    streams.push_back(std::make_unique<Stream>(options, EventTraffic(options, i)));
+  }
+  return Measure(options, std::move(streams));
+}
+
+double RunLogStreams(const LoadOptions& options) {
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < options.streams; ++i) streams.push_back(std::make_unique<Stream>(options, LogTraffic(i)));
+  return Measure(options, std::move(streams));
 }
 
 std::vector<double> ReadReports(const LoadOptions& options) {

@@ -2,8 +2,8 @@
 # Measures what is promised about speed and memory: `tests/bench/run.sh [--quick] [PART...]`.
 #
 # Prints `bench NAME VALUE UNIT  # target ...` and, as comments, what explains the figures. A missed target is reported,
-# never an error. --quick: a tenth of the rows, shorter runs, under 5 minutes once built. Parts: ingest, drop, cohort, query,
-# memory; all if none is named. Server and load generator share the machine. Data lie beside the build, on disk, fsync on;
+# never an error. --quick: a tenth of the rows, shorter runs, under 5 minutes once built. Parts: ingest, logs, drop, cohort,
+# query, memory; all if none is named. Server and load generator share the machine. Data lie beside the build, on disk, fsync on;
 # BENCH_DIR names another place. BENCH_BIN: binaries built elsewhere, used as they are.
 set -euo pipefail
 
@@ -16,11 +16,11 @@ parts=()
 for argument in "$@"; do
   case $argument in
     --quick) quick=(--quick) seconds=4 live_rows=2000000 ;;
-    ingest | drop | cohort | query | memory) parts+=("$argument") ;;
-    *) echo "usage: $0 [--quick] [ingest|drop|cohort|query|memory ...]" >&2; exit 2 ;;
+    ingest | logs | drop | cohort | query | memory) parts+=("$argument") ;;
+    *) echo "usage: $0 [--quick] [ingest|logs|drop|cohort|query|memory ...]" >&2; exit 2 ;;
   esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(ingest drop cohort query memory)
+[ ${#parts[@]} -gt 0 ] || parts=(ingest logs drop cohort query memory)
 
 cd "$root"
 log=$(mktemp)
@@ -45,6 +45,7 @@ judge() {
   awk '
     BEGIN {
       least["ingest_stream"] = 100000; least["ingest_unary"] = 12000; least["cohort_rows"] = 500000
+      least["log_lines"] = 100000
       most["report_p99"] = 5; most["drop_unreadable"] = 100; most["drop_gone"] = 2000; most["drop_growth"] = 3
       most["query_p99"] = 10; most["rss"] = 1024; most["start"] = 3
     }
@@ -124,6 +125,21 @@ bench_ingest() {
   engine ingest
 }
 
+# Log lines alone, then beside the meeting events that are promised: what is asked there is that neither starves the other.
+bench_logs() {
+  local directory streams
+  echo "# log lines of 130 bytes, 4 streams of batches of 1,000, each acknowledged after fsync"
+  on_fresh_server logs
+  directory=$(mktemp -d "$work/server-XXXXXX")
+  start_server "$directory"
+  load --name ingest_beside_logs stream &
+  streams=$!
+  load --name log_lines_beside_ingest logs
+  wait "$streams"
+  stop_server TERM
+  rm -rf "$directory"
+}
+
 resident_peak_mib() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$server_pid/status"; }
 
 bench_memory() {
@@ -151,6 +167,7 @@ judge_pid=$!
 for part in "${parts[@]}"; do
   case $part in
     ingest) bench_ingest ;;
+    logs) bench_logs ;;
     memory) bench_memory ;;
     *) engine "$part" ;;
   esac

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "client/connection.h"
 #include "client/retry.h"
 #include "client/status_details.h"
@@ -92,6 +93,52 @@ inline v1::RecordEventsResponse AcceptAll(const v1::RecordEventsRequest& batch) 
   return answer;
 }
 
+// What one watch yields, and how it ends; without an end it is as one that the caller cancelled.
+struct FakeWatchScript {
+  std::deque<v1::WatchErasureOrdersResponse> messages;
+  absl::Status end = absl::CancelledError();
+};
+
+class FakeWatchErasureOrdersCall final : public WatchErasureOrdersCall {
+ public:
+  explicit FakeWatchErasureOrdersCall(FakeWatchScript script) : script_(std::move(script)) {}
+
+  bool Read(v1::WatchErasureOrdersResponse* message) override {
+    if (script_.messages.empty()) return false;
+    *message = script_.messages.front();
+    script_.messages.pop_front();
+    return true;
+  }
+  absl::Status Finish() override { return script_.end; }
+  void Cancel() override { script_.messages.clear(); }
+
+ private:
+  FakeWatchScript script_;
+};
+
+// What one stream of log lines does: answers a batch, or ends with an error.
+using FakeLogScript = std::function<absl::StatusOr<v1::AppendLogsResponse>(const v1::AppendLogsRequest&)>;
+
+class FakeAppendLogsCall final : public AppendLogsCall {
+ public:
+  explicit FakeAppendLogsCall(FakeLogScript script) : script_(std::move(script)) {}
+  bool Write(const v1::AppendLogsRequest& batch) override {
+    answer_ = script_(batch);
+    return answer_.ok();
+  }
+  bool Read(v1::AppendLogsResponse* answer) override {
+    if (answer_.ok()) *answer = *answer_;
+    return answer_.ok();
+  }
+  void WritesDone() override {}
+  absl::Status Finish() override { return answer_.status(); }
+  void Cancel() override {}
+
+ private:
+  FakeLogScript script_;
+  absl::StatusOr<v1::AppendLogsResponse> answer_ = absl::CancelledError();
+};
+
 class FakeConnection final : public Connection {
  public:
   using Handler = std::function<absl::Status(const google::protobuf::Message&, google::protobuf::Message*)>;
@@ -124,6 +171,21 @@ class FakeConnection final : public Connection {
     return std::make_unique<FakeRecordEventsCall>(std::move(script));
   }
 
+  std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
+    watch_requests.push_back(request);
+    FakeWatchScript script;
+    if (!watches.empty()) {
+      script = watches.front();
+      watches.pop_front();
+    }
+    return std::make_unique<FakeWatchErasureOrdersCall>(std::move(script));
+  }
+
+  std::unique_ptr<AppendLogsCall> AppendLogs() override {
+    ++streams_opened;
+    return std::make_unique<FakeAppendLogsCall>(log_script);
+  }
+
   // Answers `method` ("GetPbx") with `answer`.
   template <typename Response>
   void Answer(const std::string& method, const Response& answer) {
@@ -136,6 +198,9 @@ class FakeConnection final : public Connection {
   std::map<std::string, Handler> handlers;
   std::deque<absl::Status> failures;     // Of the next calls.
   std::deque<FakeStreamScript> streams;  // The next streams; after them, streams accept everything.
+  std::deque<FakeWatchScript> watches;   // The next watches; after them, watches yield nothing.
+  std::vector<v1::WatchErasureOrdersRequest> watch_requests;
+  FakeLogScript log_script;              // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;
   std::vector<v1::Event> events;  // Taken in by streams without a script.

@@ -30,6 +30,13 @@ Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit) {
   return *edited;
 }
 
+Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit) {
+  return DefaultPolicy([&](v1::Policy& proto) {
+    proto.mutable_pbx_end()->mutable_no_contact()->set_days(3660);
+    if (edit) edit(proto);
+  });
+}
+
 absl::Time At(absl::string_view rfc3339) {
   absl::Time time;
   std::string error;
@@ -208,6 +215,12 @@ SweepOutcome Harness::Sweep(bool scrub) {
   auto outcome = sweeper.RunOnce(now, scrub);
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return outcome.ok() ? *outcome : SweepOutcome{};
+}
+
+absl::StatusOr<uint64_t> Harness::EndPbx(absl::string_view pbx_id) {
+  return retention::EndPbx(
+      *engine_, [](std::function<absl::Status()> task) { return task(); }, std::string(pbx_id), kReasonPbxDeregistered,
+      now);
 }
 
 absl::StatusOr<v1::MeetingReport> Harness::Report(absl::string_view meeting) {

@@ -43,9 +43,12 @@ v1::Event Pdf(absl::string_view meeting, absl::string_view id, absl::Time time, 
 v1::Event Recording(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view ref);
 v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time, absl::string_view text);
 
+// The same, but that a PBX does not end because nobody hears of it.
+Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit = nullptr);
+
 class Harness {
  public:
-  explicit Harness(absl::Time start, Policy policy = DefaultPolicy(), Sweeper::Options sweeper = {});
+  explicit Harness(absl::Time start, Policy policy = PatientPolicy(), Sweeper::Options sweeper = {});
   ~Harness();
 
   // Closes everything and opens it again, as after a restart. Returns the status of Engine::Open.
@@ -56,6 +59,8 @@ class Harness {
   v1::RecordResult Record(const v1::Event& event) { return Record(std::vector<v1::Event>{event}); }
   void SyncPbx(absl::string_view pbx_id = "pbx", std::vector<std::string> extensions = {"100", "101"});
   SweepOutcome Sweep(bool scrub = true);
+  // Ends a PBX to the last row.
+  absl::StatusOr<uint64_t> EndPbx(absl::string_view pbx_id);
 
   absl::StatusOr<v1::MeetingReport> Report(absl::string_view meeting);
   absl::StatusOr<v1::Meeting> Get(absl::string_view meeting);

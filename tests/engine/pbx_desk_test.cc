@@ -43,7 +43,7 @@ TEST_F(PbxDeskTest, SyncReplacesWhatWasHeld) {
   harness_.SyncPbx("pbx", {"100", "102"});
   v1::GetPbxRequest request;
   request.set_pbx_id("pbx");
-  const auto pbx = harness_.reader().GetPbx(request);
+  const auto pbx = harness_.reader().GetPbx(request, harness_.now);
   ASSERT_TRUE(pbx.ok()) << pbx.status();
   ASSERT_EQ(pbx->pbx().extensions_size(), 2);
   EXPECT_EQ(pbx->pbx().extensions(1).number(), "102");
@@ -55,7 +55,7 @@ TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
                    Scheduled("m1", "s", kMonday, kMonday, absl::Hours(1), "100"), Pdf("m1", "d", kMonday, "one"),
                    Scheduled("m2", "s", kMonday, kMonday, absl::Hours(1), "101"), Pdf("m2", "d", kMonday, "two")});
   EXPECT_EQ(harness_.Values(kPoll), 3u);
-  const auto outcome = harness_.engine().RemoveExtension("pbx", "100", kMonday);
+  const auto outcome = harness_.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, kMonday);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
   EXPECT_EQ(outcome->polls, 1u);
   EXPECT_EQ(outcome->pdfs, 1u);
@@ -65,7 +65,8 @@ TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
   EXPECT_EQ(harness_.Get("m2")->organizer_extension(), "101");
   EXPECT_EQ(harness_.Get("m2")->pdfs_size(), 1);
   EXPECT_EQ(harness_.Orders(), 1u);
-  EXPECT_EQ(harness_.engine().RemoveExtension("pbx", "100", kMonday).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(harness_.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, kMonday).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST_F(PbxDeskTest, ADeletedPollDoesNotComeBackByADuplicate) {
@@ -92,7 +93,7 @@ TEST_F(PbxDeskTest, EndOfAPbxLeavesHistoryOnly) {
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Joined("m", "j", kMonday, "p", "Ada"),
                    Recording("m", "r", kMonday, "rec"), Pdf("m", "d", kMonday, "pdf"), File("m", "f", kMonday, "file"),
                    Poll("p1", "lunch", "100")});
-  const auto erased = harness_.engine().DeregisterPbx("pbx", kMonday);
+  const auto erased = harness_.EndPbx("pbx");
   ASSERT_TRUE(erased.ok()) << erased.status();
   for (size_t category = 1; category < kCategories; ++category) {
     const uint64_t left = harness_.Values(static_cast<CategoryNumber>(category));

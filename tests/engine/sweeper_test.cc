@@ -56,7 +56,7 @@ TEST_F(SweeperTest, ReportBecomesStatisticsAfterTwoMonths) {
   harness_.Sweep();
   EXPECT_EQ(DetailsOf(harness_.Report("m").status()).reason, "ANONYMISED");
   EXPECT_EQ(harness_.engine().counts().Read().size(), 1u) << "only PBX data is left";
-  const auto pbx = harness_.engine().registry().Find("pbx");
+  const auto pbx = harness_.engine().registry().Held("pbx");
   EXPECT_FALSE(harness_.store().ScanPrefix(Family::kState, LocatorPrefix(*pbx))->Valid());
 }
 
@@ -120,7 +120,7 @@ TEST_F(SweeperTest, EveryCohortIsDrawnOnce) {
 
 TEST_F(SweeperTest, ReleaseOnTheDueDayComesBeforeTheOriginalsGo) {
   Harness harness(
-      kMonday, DefaultPolicy([](v1::Policy& p) { p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY); }));
+      kMonday, PatientPolicy([](v1::Policy& p) { p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY); }));
   harness.SyncPbx();
   RecordMeeting(harness, "m", kMonday - absl::Minutes(2));
   harness.now = At("2026-05-02T22:59:00+02:00");

@@ -201,7 +201,7 @@ TEST_F(Readings, Reading1_NamesRunFromThePlannedDate_NotFromTheSchedulingDay) {
 }
 
 TEST_F(Readings, Reading1_ThePolicyCanTakeTheOtherReading) {
-  Harness other(Day(10), DefaultPolicy([](v1::Policy& policy) {
+  Harness other(Day(10), PatientPolicy([](v1::Policy& policy) {
                   for (auto& rule : *policy.mutable_rules()) {
                     if (rule.category() == v1::DATA_CATEGORY_PARTICIPANT_NAME) {
                       rule.set_starting_point(v1::STARTING_POINT_MEETING_SCHEDULED_ON);
@@ -339,7 +339,7 @@ TEST_F(Readings, Reading8_TheReportOutlivesItsNames_AndEndsAfterTwoMonths_OrWith
 
   harness_.now = Day(20);
   harness_.Record(Joined("n", "j", Day(20), "p", "Ada"));
-  ASSERT_TRUE(harness_.engine().DeregisterPbx("pbx", harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
   EXPECT_EQ(DetailsOf(harness_.Report("n").status()).reason, "PBX_UNKNOWN");
 }
 

@@ -16,6 +16,7 @@
 #include "storage/keys.h"
 #include "storage/rocksdb_store.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/orders.h"
 #include "tests/privacy/canaries.h"
 #include "tests/privacy/disk_search.h"
 
@@ -90,7 +91,7 @@ TEST_F(ErasureOnDisk, NoPlainByteIsInAnyFile_AtAnyStage) {
   harness_.now = kHistoryDue;
   harness_.Sweep();
   ExpectNoPlaintext("after the history's day");
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   harness_.Sweep();
   ExpectNoPlaintext("after the PBX");
   ASSERT_TRUE(harness_.Reopen().ok());
@@ -105,6 +106,27 @@ TEST_F(ErasureOnDisk, ARefusedChatIsNeverWritten) {
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED);
   EXPECT_EQ(harness_.Values(kChatProtocol), 0u) << "not even sealed";
   EXPECT_EQ(harness_.Values(kHistory), 1u);
+}
+
+TEST_F(ErasureOnDisk, AConfirmedOrdersSealedBytesAreInNoFileAfterTheScrub) {
+  harness_.SyncPbx();
+  const std::string where = "store/whereabouts-of-a-file";
+  harness_.Record({Started("m", "s", kMonday), File("m", "f", kMonday, where), Ended("m", "e", kMonday),
+                   File("m", "late", kMonday, where)});
+  EXPECT_TRUE(FindBytes(harness_.directory(), PlainAndHex({where, "file-late"})).empty());
+  std::vector<Needle> envelopes;
+  auto cursor = harness_.store().ScanPrefix(Family::kState, OrderPrefix());
+  for (; cursor->Valid(); cursor->Next()) envelopes.push_back({"an order", std::string(cursor->value())});
+  cursor.reset();
+  ASSERT_EQ(envelopes.size(), 2u);
+  ExpectOnDisk(envelopes);
+  const auto response = harness_.engine().ConfirmOrders(
+      Confirmations({{1, v1::ERASURE_OUTCOME_ERASED}, {2, v1::ERASURE_OUTCOME_NOT_FOUND}}), harness_.now);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->done(), 2u);
+  harness_.now += absl::Hours(1);
+  harness_.Sweep(/*scrub=*/false);
+  ExpectGone(envelopes);
 }
 
 TEST_F(ErasureOnDisk, ADueDaysSealedBytesAreInNoFileAfterItsEnd) {
@@ -154,11 +176,11 @@ TEST_F(ErasureOnDisk, ADeletedMeetingsSealedBytesAreGoneAfterTheScrub) {
 
 TEST_F(ErasureOnDisk, ARemovedExtensionsSealedBytesAreGoneAfterTheScrub) {
   PlantAndEnd();
-  const FiledKey record = PbxRecordKey(*harness_.engine().registry().Find(kCanaryPbx));
+  const FiledKey record = PbxRecordKey(*harness_.engine().registry().Held(kCanaryPbx));
   const auto ended = Envelopes([&](const FiledKey& key) { return key.day == DueDay::Open() && !(key == record); });
   EXPECT_EQ(ended.size(), 4u) << "extension, poll, answer, PDF";
   ExpectOnDisk(ended);
-  ASSERT_TRUE(harness_.engine().RemoveExtension(kCanaryPbx, "9081726354", harness_.now).ok());
+  ASSERT_TRUE(harness_.engine().RemoveExtension(kCanaryPbx, "9081726354", kReasonExtensionRemoved, harness_.now).ok());
   harness_.Sweep();
   ExpectGone(ended);
 }
@@ -194,7 +216,7 @@ TEST_F(ErasureOnDisk, AnEndedPbxsSealedBytesAreGoneAfterTheScrub_AllButHistory) 
   const auto ended = Envelopes([](const FiledKey& key) { return key.category != kHistory; });
   const auto history = Envelopes([](const FiledKey& key) { return key.category == kHistory; });
   ExpectOnDisk(ended);
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   harness_.Sweep();
   ExpectGone(ended);
   ExpectOnDisk(history);
@@ -203,7 +225,7 @@ TEST_F(ErasureOnDisk, AnEndedPbxsSealedBytesAreGoneAfterTheScrub_AllButHistory) 
 TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   PlantAndEnd();
   const DueDay day(absl::CivilDay(2026, 3, 9));
-  const PbxId pbx = *harness_.engine().registry().Find(kCanaryPbx);
+  const PbxId pbx = *harness_.engine().registry().Held(kCanaryPbx);
   const DueDay cohort(absl::CivilDay(2026, 3, 2));
   const auto needle = [](const char* name, const std::optional<SecretKey>& key) {
     EXPECT_TRUE(key.has_value()) << name;
@@ -223,7 +245,7 @@ TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   harness_.now = kValuesDue;
   harness_.Sweep();
   EXPECT_TRUE(FindBytes(Ring(), {day_key}).empty());
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   EXPECT_TRUE(FindBytes(Ring(), {pbx_key}).empty());
 }
 
@@ -358,7 +380,7 @@ TEST_F(OldCopies, YieldNothingOfAnEndedPbx_ButItsHistory) {
   PlantAndEnd();
   Keep("before the end");
   const absl::Time then = harness_.now;
-  ASSERT_TRUE(harness_.engine().DeregisterPbx(kCanaryPbx, harness_.now).ok());
+  ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
   EXPECT_EQ(WithItsRing("before the end").TryRows(kEveryRow).readable.size(), 12u);
   {
     OldCopy copy = WithTodaysRing("before the end");

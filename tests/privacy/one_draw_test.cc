@@ -105,7 +105,7 @@ TEST(OneDraw, LateEventsDoNotReopenACohort) {
 }
 
 TEST(OneDraw, ReleaseAtTheDueDayDrawsOnce_BeforeTheOriginalsGo) {
-  Harness harness(kMonday, DefaultPolicy([](v1::Policy& policy) {
+  Harness harness(kMonday, PatientPolicy([](v1::Policy& policy) {
                     policy.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY);
                   }));
   RecordCohort(harness);

@@ -1,5 +1,3 @@
-#include "server/rpc/record_stream.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/committer.h"
 #include "server/engine/event_intake.h"
+#include "server/rpc/batch_stream.h"
 #include "tests/engine/harness.h"
+#include "tests/rpc/held_committer.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -32,34 +32,6 @@ v1::RecordEventsRequest FreshBatch(uint64_t id, int size = 1, const std::string&
   for (int i = 0; i < size; ++i) events.push_back(Joined(meeting, absl::StrCat("e", id, "-", i), kNow, "p1"));
   return BatchOf(id, events);
 }
-
-// Keeps the committer from doing anything, so that batches stay in its queue.
-class HeldCommitter {
- public:
-  explicit HeldCommitter(Committer& committer) {
-    std::promise<void> held;
-    thread_ = std::thread([this, &committer, &held] {
-      committer
-          .Run([&] {
-            held.set_value();
-            released_.get_future().wait();
-            return absl::OkStatus();
-          })
-          .IgnoreError();
-    });
-    held.get_future().wait();
-  }
-  ~HeldCommitter() { Release(); }
-  void Release() {
-    if (!thread_.joinable()) return;
-    released_.set_value();
-    thread_.join();
-  }
-
- private:
-  std::promise<void> released_;
-  std::thread thread_;
-};
 
 TEST(RecordEvents, BatchesAreAnsweredInOrderUnderTheirIds) {
   RunningServer server;
@@ -144,13 +116,13 @@ TEST(RecordEvents, StopsReadingWhileSixteenBatchesAreUnanswered) {
   Committer& committer = server.server().committer();
   HeldCommitter held(committer);
   auto stream = server.Record();
-  for (uint64_t id = 1; id <= RecordStream::kMaxUnanswered + 1; ++id) ASSERT_TRUE(stream->Write(FreshBatch(id)));
-  AwaitTrue([&] { return committer.queued_events() == RecordStream::kMaxUnanswered; });
+  for (uint64_t id = 1; id <= BatchStream::kMaxUnanswered + 1; ++id) ASSERT_TRUE(stream->Write(FreshBatch(id)));
+  AwaitTrue([&] { return committer.queued_events() == BatchStream::kMaxUnanswered; });
   // Calls go to and fro meanwhile; a server that read on would have read by now.
   for (int i = 0; i < 20; ++i) EXPECT_EQ(server.Health(""), 1);
-  EXPECT_EQ(committer.queued_events(), RecordStream::kMaxUnanswered);
+  EXPECT_EQ(committer.queued_events(), BatchStream::kMaxUnanswered);
   held.Release();
-  for (uint64_t id = 1; id <= RecordStream::kMaxUnanswered + 1; ++id) {
+  for (uint64_t id = 1; id <= BatchStream::kMaxUnanswered + 1; ++id) {
     v1::RecordEventsResponse response;
     ASSERT_TRUE(stream->Read(response));
     EXPECT_EQ(response.batch_id(), id);
@@ -165,7 +137,7 @@ TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
   std::vector<std::unique_ptr<CallerStream>> streams;
   const int full = static_cast<int>(Committer::kMaxQueuedEvents) / kMaxBatchEvents;
   for (int batch = 0; batch < full; ++batch) {
-    if (batch % RecordStream::kMaxUnanswered == 0) streams.push_back(server.Record());
+    if (batch % BatchStream::kMaxUnanswered == 0) streams.push_back(server.Record());
     ASSERT_TRUE(streams.back()->Write(FreshBatch(batch, kMaxBatchEvents, absl::StrCat("m", batch))));
   }
   AwaitTrue([&] { return committer.queued_events() == Committer::kMaxQueuedEvents; });

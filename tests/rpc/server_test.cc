@@ -11,11 +11,13 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "server/engine/errors.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/orders.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -64,6 +66,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_purge_pending_seconds 0\n",
            "retention_cohorts_released_total 0\n",
            "retention_serving 1\n",
+           "retention_pbxs_warned{cause=\"PBX_NO_CONTACT\",days=\"14\"} 0\n",
        }) {
     EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
   }
@@ -72,7 +75,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
   }
   for (const char* secret : {"somebody", "Ada", "controller"}) EXPECT_FALSE(absl::StrContains(page, secret)) << secret;
   // Labels are of closed sets.
-  const std::set<std::string> labels = {"outcome", "category", "reason", "le", "quantile"};
+  const std::set<std::string> labels = {"outcome", "category", "reason", "cause", "days", "le", "quantile"};
   for (absl::string_view line : absl::StrSplit(page, '\n')) {
     if (!absl::StartsWith(line, "retention_") || !absl::StrContains(line, '{')) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, absl::ByAnyChar("{},"));
@@ -80,6 +83,27 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
       EXPECT_TRUE(labels.contains(parts[i].substr(0, parts[i].find('=')))) << line;
     }
   }
+}
+
+TEST(Server, TheMetricsPageSaysHowManyErasureOrdersWaitAndHowLong) {
+  RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
+  const auto page_has = [&](const char* count, const char* age) {
+    const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
+    EXPECT_TRUE(absl::StrContains(page, absl::StrCat("retention_erasure_orders_unconfirmed ", count, "\n"))) << page;
+    EXPECT_TRUE(absl::StrContains(page, absl::StrCat("retention_erasure_order_oldest_age_seconds ", age, "\n")))
+        << page;
+  };
+  page_has("0", "0");
+  server.SyncPbx();
+  server.Batch(LateFiles("m", kNow, 3));
+  server.AdvanceTo(kNow + absl::Seconds(90));
+  page_has("3", "90");
+  const CallEnd end = server.Call(
+      "/retention.v1.ErasureOrderService/ConfirmErasureOrders",
+      Confirmations(
+          {{1, v1::ERASURE_OUTCOME_ERASED}, {2, v1::ERASURE_OUTCOME_FAILED}, {3, v1::ERASURE_OUTCOME_NOT_FOUND}}));
+  ASSERT_TRUE(end.ok()) << end;
+  page_has("1", "90");
 }
 
 TEST(Server, DueToUnreadableIsMeasuredFromTheDueInstant) {
@@ -101,8 +125,8 @@ TEST(Server, ReflectionListsTheServices) {
   ASSERT_TRUE(stream->Write(std::string("\x3a\x01*", 3)));  // ServerReflectionRequest.list_services
   std::string services;
   ASSERT_TRUE(stream->Read(services));
-  for (const char* name :
-       {"EventService", "MeetingService", "PbxService", "RetentionService", "StatisticsService", "ClockService"}) {
+  for (const char* name : {"ErasureOrderService", "EventService", "MeetingService", "PbxService", "RetentionService",
+                           "StatisticsService", "ClockService"}) {
     EXPECT_TRUE(absl::StrContains(services, std::string("retention.v1.") + name)) << name;
   }
   EXPECT_TRUE(absl::StrContains(services, "grpc.health.v1.Health"));

@@ -256,10 +256,10 @@ class MeetingCheck {
   const absl::Time now_;
 };
 
-void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id) {
+void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id, absl::Time now) {
   v1::GetPbxRequest request;
   request.set_pbx_id(pbx_id);
-  const auto found = reader.GetPbx(request);
+  const auto found = reader.GetPbx(request, now);
   if (!found.ok()) {
     ADD_FAILURE() << pbx_id << " is missing: " << found.status();
     return;
@@ -374,14 +374,14 @@ std::set<PlantedObject> OrderedObjects(Engine& engine) {
 
 void CompareWithModel(Engine& engine, const Model& model, absl::Time now) {
   const Reader reader(engine);
-  const auto pbxs = reader.ListPbxs({});
+  const auto pbxs = reader.ListPbxs({}, now);
   ASSERT_TRUE(pbxs.ok()) << pbxs.status();
   Texts listed;
   for (const v1::Pbx& pbx : pbxs->pbxs()) listed.insert(pbx.pbx_id());
   for (const std::string& pbx_id : listed) EXPECT_TRUE(model.pbxs().contains(pbx_id)) << pbx_id << " must be gone";
   for (const auto& [pbx_id, pbx] : model.pbxs()) {
     EXPECT_TRUE(listed.contains(pbx_id)) << pbx_id << " is missing";
-    ComparePbx(reader, pbx, pbx_id);
+    ComparePbx(reader, pbx, pbx_id, now);
     CompareMeetingLists(reader, pbx, pbx_id, now);
     for (const auto& [meeting_id, meeting] : pbx.meetings) MeetingCheck(reader, pbx, pbx_id, meeting_id, now).Run();
   }

@@ -85,4 +85,10 @@ absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub) {
   return sweeper.RunOnce(now, scrub);
 }
 
+absl::Status Machine::EndPbx(const std::string& pbx_id, absl::Time now) {
+  return retention::EndPbx(
+             *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, kReasonPbxDeregistered, now)
+      .status();
+}
+
 }  // namespace retention::simulation

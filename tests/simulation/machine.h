@@ -40,6 +40,7 @@ class Machine {
 
   v1::RecordResult Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status);
   absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub);
+  absl::Status EndPbx(const std::string& pbx_id, absl::Time now);
 
   Engine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }

@@ -43,7 +43,7 @@ class Months {
       : seed_(seed),
         dice_(seed),
         directory_(FreshDirectory()),
-        machine_(directory_, DefaultPolicy(), seed),
+        machine_(directory_, PatientPolicy(), seed),
         workload_(dice_, model_),
         now_(StartOf(seed)),
         first_day_(DayAt(now_)) {}
@@ -191,7 +191,7 @@ class Months {
     last_ += " " + pbx_id + " " + number;
     absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
     const bool first = Execute(true, [&] {
-      outcome = machine_.engine().RemoveExtension(pbx_id, number, now_);
+      outcome = machine_.engine().RemoveExtension(pbx_id, number, kReasonExtensionRemoved, now_);
       return absl::IsNotFound(outcome.status()) ? absl::OkStatus() : outcome.status();
     });
     const auto expected = model_.RemoveExtension(pbx_id, number, absl::ToUnixMicros(now_));
@@ -207,7 +207,7 @@ class Months {
     const std::string pbx_id = workload_.AnyPbx();
     absl::Status status;
     const bool first = Execute(false, [&] {
-      status = machine_.engine().DeregisterPbx(pbx_id, now_).status();
+      status = machine_.EndPbx(pbx_id, now_);
       return absl::IsNotFound(status) ? absl::OkStatus() : status;
     });
     const bool ended = model_.Deregister(pbx_id);

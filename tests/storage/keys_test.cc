@@ -32,6 +32,13 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(Hex(PurgeMarkKey(kDay)), "5500005028");
   EXPECT_EQ(Hex(MeetingTimerKey(0x0005f5e100abcdef, pbx, owner)), "548005f5e100abcdef" + pbx_hex + owner_hex);
   EXPECT_EQ(Hex(OrderKey(0x0102030405060708)), "4f0102030405060708");
+  EXPECT_EQ(DecodeOrderKey(OrderKey(0x0102030405060708)), 0x0102030405060708);
+  EXPECT_EQ(DecodeOrderKey(OrderKey(1) + "x"), std::nullopt);
+  EXPECT_EQ(OrderCounterKey(), "o");
+  EXPECT_EQ(Hex(PbxLifeKey(pbx)), "4c" + pbx_hex);
+  EXPECT_EQ(DecodePbxLifeKey(PbxLifeKey(pbx)), pbx);
+  EXPECT_EQ(DecodePbxLifeKey(OrderKey(1) + "x"), std::nullopt);
+  EXPECT_EQ(Hex(LogExtensionKey(3)), "4703");
 }
 
 TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {
@@ -70,7 +77,8 @@ TEST(Keys, Decode_FindsTheParts) {
     EXPECT_EQ(end->pbx, pbx);
     EXPECT_EQ(end->meeting, owner);
   }
-  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner)), owner);
+  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner))->meeting, owner);
+  EXPECT_EQ(DecodeLocatorKey(LocatorKey(pbx, owner))->pbx, pbx);
   for (const std::string& key : {DayCountsKey(kDay), DayProgressKey(kDay), PurgeMarkKey(kDay)}) {
     EXPECT_EQ(DecodeDayKey(key), kDay);
   }

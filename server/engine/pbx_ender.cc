@@ -1,0 +1,118 @@
+#include "server/engine/pbx_ender.h"
+
+#include <algorithm>
+
+#include "server/engine/crash_point.h"
+
+namespace retention {
+namespace {
+
+std::string EndingKeyOf(const Vault& vault, const PbxId& pbx) {
+  return PbxEntryKey(OwnerId{vault.Hash("ending", pbx.view(), "")});
+}
+
+}  // namespace
+
+std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id) {
+  return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
+}
+
+absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, absl::Time now) {
+  const auto pbx = registry_.Held(pbx_id);
+  if (!pbx.has_value()) return absl::OkStatus();
+  const std::string external(pbx_id);
+  // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
+  Change change(holdings_, now);
+  stored::v1::PbxEntry entry;
+  entry.set_pbx(std::string(pbx->view()));
+  entry.set_ending(true);
+  entry.set_end_reason(std::string(reason));
+  change.batch().Delete(Family::kState, PbxEntryKeyOf(holdings_.vault, external));
+  change.batch().Delete(Family::kState, PbxLifeKey(*pbx));
+  change.batch().Put(Family::kState, EndingKeyOf(holdings_.vault, *pbx), entry.SerializeAsString());
+  // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
+  const std::string locators = LocatorPrefix(*pbx);
+  change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
+  holdings_.marks.Note(DueDay(), now);
+  stored::v1::LedgerEntry ledger_entry;
+  ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
+  ledger_entry.set_reason(std::string(reason));
+  ledger_entry.set_pbx(std::string(pbx->view()));
+  change.Enter(std::move(ledger_entry));
+  // Orders need the objects' references, which nobody can read once the key is gone.
+  if (absl::Status status = OrderObjects(*pbx, external, change); !status.ok()) return status;
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  CrashPoint("pbx.before_key");
+  registry_.Erase(external, reason);
+  book_.ForgetPbx(*pbx);
+  return DestroyKey(*pbx);
+}
+
+absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
+  if (absl::Status status = holdings_.ring.DestroyPbx(pbx); !status.ok()) return status;
+  holdings_.vault.ForgetPbx(pbx);
+  return absl::OkStatus();
+}
+
+absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, Change& change) {
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    for (const CategoryNumber category : {kRecording, kPdfShare, kFileShare}) {
+      if (counts[category].rows == 0) continue;
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
+      for (; cursor->Valid(); cursor->Next()) {
+        const auto key = FiledKey::Decode(cursor->key());
+        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+        auto opened = holdings_.vault.Open(*key, cursor->value());
+        stored::v1::Value value;
+        if (!opened.ok()) return opened.status();
+        if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an object's row does not parse");
+        if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
+      }
+      if (absl::Status status = cursor->status(); !status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const StoreView& view,
+                                                     const BucketCounts& counts, const Policy& policy) {
+  std::vector<RowRun> runs;
+  for (const auto& [day, held] : counts.Read()) {
+    for (size_t number = 1; number < kCategories; ++number) {
+      const auto category = static_cast<CategoryNumber>(number);
+      if (held[category].rows == 0 || !policy.rule(category).ends_with_pbx) continue;
+      RowRun run{.day = day, .category = category};
+      auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
+      for (; cursor->Valid(); cursor->Next()) {
+        ++run.rows;
+        run.values += Vault::ValueCount(cursor->value());
+      }
+      if (absl::Status status = cursor->status(); !status.ok()) return status;
+      if (run.rows > 0) runs.push_back(run);
+    }
+  }
+  return runs;
+}
+
+absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
+  const auto ending = registry_.Ending();
+  const auto found =
+      std::find_if(ending.begin(), ending.end(), [&pbx](const auto& candidate) { return candidate.pbx == pbx; });
+  if (found == ending.end()) return absl::OkStatus();
+  // After a crash it may live.
+  if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
+  Change change(holdings_, now);
+  for (const RowRun& run : runs) {
+    // A day that ended since took its rows along.
+    if (run.day <= holdings_.ring.destroyed_through()) continue;
+    change.EraseRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
+                    found->reason);
+  }
+  change.batch().Delete(Family::kState, EndingKeyOf(holdings_.vault, pbx));
+  holdings_.marks.Note(DueDay(), now);
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  registry_.FinishEnding(pbx);
+  return absl::OkStatus();
+}
+
+}  // namespace retention

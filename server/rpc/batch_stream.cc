@@ -1,0 +1,169 @@
+#include "server/rpc/batch_stream.h"
+
+#include <utility>
+
+#include "server/engine/errors.h"
+#include "server/rpc/status_codec.h"
+
+namespace retention {
+namespace {
+
+// A full disk passes, like any failure of storage: the caller sends again on a new stream.
+absl::Status EndOfStream(const absl::Status& failure) {
+  if (!absl::IsResourceExhausted(failure)) return failure;
+  return ErrorWithReason(absl::StatusCode::kUnavailable, "DISK_FULL", "the disk is full");
+}
+
+}  // namespace
+
+absl::Status StreamRoster::Add(const std::shared_ptr<BatchStream>& stream) {
+  std::lock_guard lock(mutex_);
+  if (draining_) {
+    return ErrorWithReason(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
+  }
+  std::erase_if(streams_, [](const auto& open) { return open.expired(); });
+  if (streams_.size() >= kMaxStreams) {
+    return WithRetryDelay(
+        ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS", "at most 256 streams at a time"),
+        kTooManyStreamsRetryDelay);
+  }
+  streams_.push_back(stream);
+  return absl::OkStatus();
+}
+
+void StreamRoster::Drain() {
+  std::vector<std::weak_ptr<BatchStream>> streams;
+  {
+    std::lock_guard lock(mutex_);
+    draining_ = true;
+    streams.swap(streams_);
+  }
+  for (const auto& open : streams) {
+    if (const auto stream = open.lock()) {
+      stream->EndWith(ErrorWithReason(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the server is shutting down"));
+    }
+  }
+}
+
+BatchStream::BatchStream(NewBatch new_batch) : new_batch_(std::move(new_batch)) {}
+
+BatchStream::~BatchStream() = default;
+
+BatchStream* BatchStream::Open(NewBatch new_batch, StreamRoster& roster) {
+  const std::shared_ptr<BatchStream> stream(new BatchStream(std::move(new_batch)));
+  stream->self_ = stream;
+  const absl::Status refusal = roster.Add(stream);
+  std::unique_lock lock(stream->mutex_);
+  if (refusal.ok()) {
+    stream->ReadOn();
+  } else {
+    stream->no_more_ = true;
+    stream->end_ = refusal;
+  }
+  stream->Proceed(std::move(lock));
+  return stream.get();
+}
+
+void BatchStream::EndWith(const absl::Status& status) {
+  std::unique_lock lock(mutex_);
+  if (!no_more_) end_ = status;
+  no_more_ = true;
+  Proceed(std::move(lock));
+}
+
+void BatchStream::OnReadDone(bool ok) {
+  std::unique_ptr<StreamedBatch> batch;
+  absl::Status taken;
+  if (ok) {
+    batch = new_batch_();
+    taken = batch->TakeIn(received_);
+  }
+  received_.Clear();
+  std::unique_lock lock(mutex_);
+  reading_ = false;
+  if (no_more_ || finished_) return Proceed(std::move(lock));  // it comes again on another stream
+  if (!ok || !taken.ok()) {
+    no_more_ = true;
+    if (ok) end_ = taken;
+    return Proceed(std::move(lock));
+  }
+  Enqueue(std::move(batch));
+  ReadOn();
+  Proceed(std::move(lock));
+}
+
+void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
+  StreamedBatch& batch = *owned;
+  unanswered_.push_back(std::move(owned));
+  const absl::Status refusal = batch.Submit(
+      [stream = shared_from_this(), &batch](const absl::Status& status) { stream->Complete(batch, status); });
+  if (refusal.ok()) return;
+  // Nothing that was sent after it may overtake it, so the stream ends here; the caller sends again in order.
+  unanswered_.pop_back();
+  no_more_ = true;
+  end_ = refusal;
+}
+
+void BatchStream::Complete(StreamedBatch& batch, const absl::Status& status) {
+  grpc::ByteBuffer answer;
+  if (status.ok()) answer = batch.Answer();
+  std::unique_lock lock(mutex_);
+  batch.answer_.Swap(&answer);
+  batch.failure_ = EndOfStream(status);
+  batch.answered_ = true;
+  Proceed(std::move(lock));
+}
+
+void BatchStream::ReadOn() {
+  if (reading_ || no_more_ || broken_ || finished_ || unanswered_.size() >= kMaxUnanswered) return;
+  reading_ = true;
+  // Under the mutex, so that it happens before a Finish by another thread. Never calls back from within.
+  StartRead(&received_);
+}
+
+void BatchStream::Proceed(std::unique_lock<std::mutex> lock) {
+  if (finished_ || writing_) return;
+  absl::Status end;
+  if (broken_) {
+    end = absl::CancelledError("the caller has left");
+  } else if (!unanswered_.empty()) {
+    const StreamedBatch& next = *unanswered_.front();
+    if (!next.answered_) return;
+    if (next.failure_.ok()) {
+      writing_ = true;
+      return StartWrite(&next.answer_);
+    }
+    end = next.failure_;
+  } else if (no_more_) {
+    end = end_;
+  } else {
+    return;
+  }
+  finished_ = true;
+  lock.unlock();
+  Finish(ToGrpcStatus(end));
+}
+
+void BatchStream::OnWriteDone(bool ok) {
+  std::unique_ptr<StreamedBatch> answered;  // dies after the mutex was given back, and not on the committer's thread
+  std::unique_lock lock(mutex_);
+  answered = std::move(unanswered_.front());
+  unanswered_.pop_front();
+  writing_ = false;
+  if (!ok) broken_ = true;
+  ReadOn();
+  Proceed(std::move(lock));
+}
+
+void BatchStream::OnCancel() {
+  std::unique_lock lock(mutex_);
+  broken_ = true;
+  Proceed(std::move(lock));
+}
+
+void BatchStream::OnDone() {
+  // Commands under way keep the rest.
+  self_.reset();
+}
+
+}  // namespace retention

@@ -1,0 +1,116 @@
+// Streams of batches that are answered in order, each once it is durable: RecordEvents and AppendLogs.
+#ifndef RETENTION_SERVER_RPC_BATCH_STREAM_H_
+#define RETENTION_SERVER_RPC_BATCH_STREAM_H_
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace retention {
+
+class BatchStream;
+
+// The streams that are open. Thread-safe.
+class StreamRoster {
+ public:
+  // Streams at a time: bounds the memory that unanswered batches take.
+  static constexpr size_t kMaxStreams = 256;
+
+  // What a caller is told to wait when there is no room for another stream.
+  static constexpr absl::Duration kTooManyStreamsRetryDelay = absl::Seconds(1);
+
+  // RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE with reason SHUTTING_DOWN after Drain.
+  absl::Status Add(const std::shared_ptr<BatchStream>& stream);
+  // Ends every stream after the batches it has taken in.
+  void Drain();
+
+ private:
+  std::mutex mutex_;
+  bool draining_ = false;                            // guarded by mutex_
+  std::vector<std::weak_ptr<BatchStream>> streams_;  // guarded by mutex_; may name streams that have ended
+};
+
+// One batch of a stream, from its bytes to its answer.
+class StreamedBatch {
+ public:
+  virtual ~StreamedBatch() = default;
+
+ protected:
+  // Takes what was read; what is wrong with it ends the stream.
+  virtual absl::Status TakeIn(const grpc::ByteBuffer& received) = 0;
+  // Hands it to the committer, which calls `done` once it is durable or has failed. An error means that there was no
+  // room for it: `done` is not called, and is not held any longer.
+  virtual absl::Status Submit(std::function<void(absl::Status)> done) = 0;
+  // The answer to a batch that is durable. On the committer's thread.
+  virtual grpc::ByteBuffer Answer() = 0;
+
+ private:
+  friend class BatchStream;
+  // Guarded by the stream's mutex from Submit on.
+  bool answered_ = false;
+  absl::Status failure_;  // if not OK, ends the stream in place of the answer
+  grpc::ByteBuffer answer_;
+};
+
+// Batches come in while others wait to be durable, and are answered in the order in which they came.
+//
+// gRPC's threads and the committer's call in concurrently. The stream lives until gRPC is done with it and no command
+// refers to it any more: a caller that breaks off leaves commands behind that still run.
+class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                          public std::enable_shared_from_this<BatchStream> {
+ public:
+  // Batches taken in and not yet answered, beyond which nothing is read.
+  static constexpr size_t kMaxUnanswered = 16;
+
+  using NewBatch = std::function<std::unique_ptr<StreamedBatch>()>;
+
+  // A stream that reads, or one that ends at once with what the roster has against it.
+  static BatchStream* Open(NewBatch new_batch, StreamRoster& roster);
+  ~BatchStream() override;
+
+  // Ends the stream with `status` once the batches it has taken in are answered.
+  void EndWith(const absl::Status& status);
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  explicit BatchStream(NewBatch new_batch);
+
+  // Hands it to the committer; the stream ends if there is no room for it.
+  void Enqueue(std::unique_ptr<StreamedBatch> batch);
+  // On the committer's thread.
+  void Complete(StreamedBatch& batch, const absl::Status& status);
+  void ReadOn();
+  // Starts what can be started now. May be the last thing that happens to the stream before OnDone.
+  void Proceed(std::unique_lock<std::mutex> lock);
+
+  const NewBatch new_batch_;
+  std::shared_ptr<BatchStream> self_;  // gRPC's share; set before the first read, dropped in OnDone
+
+  grpc::ByteBuffer received_;  // belongs to the one read under way, then to its reaction
+
+  std::mutex mutex_;
+  std::deque<std::unique_ptr<StreamedBatch>> unanswered_;  // guarded by mutex_; the first may be being written
+  bool reading_ = false;                                   // guarded by mutex_
+  bool writing_ = false;                                   // guarded by mutex_
+  bool no_more_ = false;                                   // guarded by mutex_; nothing further is taken in
+  bool broken_ = false;                                    // guarded by mutex_; nobody hears the answers any more
+  bool finished_ = false;                                  // guarded by mutex_; Finish was, or is about to be, called
+  absl::Status end_;  // guarded by mutex_; how the stream ends after the last answer
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_BATCH_STREAM_H_

@@ -1,0 +1,147 @@
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "retention/v1/deletion_service.grpc.pb.h"
+#include "server/engine/event_intake.h"
+#include "server/engine/sweeper.h"
+#include "server/rpc/services.h"
+#include "server/rpc/unary.h"
+
+namespace retention {
+namespace {
+
+using DeletionServiceBase = v1::DeletionService::WithRawCallbackMethod_DeletePbx<
+    v1::DeletionService::WithRawCallbackMethod_DeleteExtension<v1::DeletionService::WithRawCallbackMethod_DeleteMeeting<
+        v1::DeletionService::WithRawCallbackMethod_DeleteObject<
+            v1::DeletionService::WithRawCallbackMethod_DeletePoll<v1::DeletionService::Service>>>>>;
+
+// The ledger's word: OPERATOR_ and the reason's name.
+absl::StatusOr<std::string> WordOf(v1::DeletionReason reason) {
+  if (reason == v1::DELETION_REASON_UNSPECIFIED || !v1::DeletionReason_IsValid(reason)) {
+    return InvalidField("reason", "required: one of the DELETION_REASON_ values");
+  }
+  const std::string name = v1::DeletionReason_Name(reason);
+  return absl::StrCat("OPERATOR_", absl::StripPrefix(name, "DELETION_REASON_"));
+}
+
+class DeletionService final : public DeletionServiceBase {
+ public:
+  explicit DeletionService(const Backend& backend) : backend_(backend) {}
+
+  grpc::ServerUnaryReactor* DeletePbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override {
+    return Delete<v1::DeletePbxRequest>({context, request, response});
+  }
+  grpc::ServerUnaryReactor* DeleteExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override {
+    return Delete<v1::DeleteExtensionRequest>({context, request, response});
+  }
+  grpc::ServerUnaryReactor* DeleteMeeting(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override {
+    return Delete<v1::DeleteMeetingRequest>({context, request, response});
+  }
+  grpc::ServerUnaryReactor* DeleteObject(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return Delete<v1::DeleteObjectRequest>({context, request, response});
+  }
+  grpc::ServerUnaryReactor* DeletePoll(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Delete<v1::DeletePollRequest>({context, request, response});
+  }
+
+ private:
+  // Every deletion names a PBX and a reason.
+  template <typename Request>
+  grpc::ServerUnaryReactor* Delete(const UnaryCall& call) {
+    return Answer<Request>(backend_.workers.commands, call, [this](const Request& message) {
+      using Response = decltype(Execute(message, std::string_view()));
+      if (absl::Status s = CheckIdentifier("pbx_id", message.pbx_id()); !s.ok()) return Response(s);
+      const auto reason = WordOf(message.reason());
+      if (!reason.ok()) return Response(reason.status());
+      return Execute(message, *reason);
+    });
+  }
+
+  absl::StatusOr<v1::DeletePbxResponse> Execute(const v1::DeletePbxRequest& request, std::string_view reason) const {
+    auto erased = EndPbx(
+        backend_.engine, [this](auto task) { return backend_.committer.Run(std::move(task)); }, request.pbx_id(),
+        reason, backend_.committer.Now());
+    if (!erased.ok()) return erased.status();
+    v1::DeletePbxResponse response;
+    response.set_values_erased(*erased);
+    return response;
+  }
+
+  absl::StatusOr<v1::DeleteExtensionResponse> Execute(const v1::DeleteExtensionRequest& request,
+                                                      std::string_view reason) const {
+    if (absl::Status s = CheckExtensionNumber("number", request.number()); !s.ok()) return s;
+    v1::DeleteExtensionResponse response;
+    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
+      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), reason, backend_.committer.Now());
+      if (!done.ok()) return done.status();
+      response.set_polls_erased(done->polls);
+      response.set_pdfs_erased(done->pdfs);
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,
+                                                    std::string_view reason) const {
+    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
+    v1::DeleteMeetingResponse response;
+    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
+      auto erased =
+          backend_.engine.DeleteMeeting(request.pbx_id(), request.meeting_id(), reason, backend_.committer.Now());
+      if (!erased.ok()) return erased.status();
+      for (size_t category = 1; category < kCategories; ++category) {
+        if ((*erased)[category] == 0) continue;
+        v1::ErasedCount& count = *response.add_erased();
+        count.set_category(static_cast<v1::DataCategory>(category));
+        count.set_values((*erased)[category]);
+      }
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::StatusOr<v1::DeleteObjectResponse> Execute(const v1::DeleteObjectRequest& request,
+                                                   std::string_view reason) const {
+    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
+    if (absl::Status s = CheckIdentifier("object_id", request.object_id()); !s.ok()) return s;
+    if (request.category() != v1::DATA_CATEGORY_RECORDING && request.category() != v1::DATA_CATEGORY_PDF_SHARE &&
+        request.category() != v1::DATA_CATEGORY_FILE_SHARE) {
+      return InvalidField("category", "RECORDING, PDF_SHARE or FILE_SHARE");
+    }
+    absl::Status status = backend_.committer.Run([&] {
+      return backend_.engine.DeleteObject(request.pbx_id(), request.meeting_id(),
+                                          static_cast<CategoryNumber>(request.category()), request.object_id(), reason,
+                                          backend_.committer.Now());
+    });
+    if (!status.ok()) return status;
+    return v1::DeleteObjectResponse();
+  }
+
+  absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason) const {
+    if (absl::Status s = CheckIdentifier("poll_id", request.poll_id()); !s.ok()) return s;
+    absl::Status status = backend_.committer.Run([&] {
+      return backend_.engine.DeletePoll(request.pbx_id(), request.poll_id(), reason, backend_.committer.Now());
+    });
+    if (!status.ok()) return status;
+    return v1::DeletePollResponse();
+  }
+
+  const Backend& backend_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewDeletionService(const Backend& backend) {
+  return std::make_unique<DeletionService>(backend);
+}
+
+}  // namespace retention

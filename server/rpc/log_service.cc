@@ -1,0 +1,119 @@
+#include <functional>
+#include <utility>
+
+#include "retention/v1/log_service.grpc.pb.h"
+#include "server/engine/log_reader.h"
+#include "server/rpc/batch_stream.h"
+#include "server/rpc/services.h"
+#include "server/rpc/unary.h"
+
+namespace retention {
+namespace {
+
+// One batch of AppendLogs.
+class LogBatch final : public StreamedBatch {
+ public:
+  explicit LogBatch(const Backend& backend) : backend_(backend) {}
+
+ private:
+  absl::Status TakeIn(const grpc::ByteBuffer& received) override {
+    if (absl::Status status = CheckLogBatchBytes(received.Length()); !status.ok()) return status;
+    if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
+    // Texts lie beside the arena.
+    memory_ = arena_.SpaceAllocated() + received.Length();
+    if (absl::Status status = CheckLogBatchMemory(memory_); !status.ok()) return status;
+    command_.lines = &request_->lines();
+    return command_.Prepare(backend_.committer.Now());
+  }
+
+  absl::Status Submit(std::function<void(absl::Status)> done) override {
+    command_.done = std::move(done);
+    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
+    if (!refusal.ok()) command_.done = nullptr;
+    return refusal;
+  }
+
+  grpc::ByteBuffer Answer() override {
+    backend_.metrics.CountLogBatch(command_);
+    command_.result.set_batch_id(request_->batch_id());
+    return SerializeMessage(command_.result);
+  }
+
+  const Backend& backend_;
+  google::protobuf::Arena arena_{StreamArena()};
+  v1::AppendLogsRequest* const request_ = google::protobuf::Arena::CreateMessage<v1::AppendLogsRequest>(&arena_);
+  LogCommand command_;
+  size_t memory_ = 0;
+};
+
+using LogServiceBase = v1::LogService::WithRawCallbackMethod_AppendLogs<
+    v1::LogService::WithRawCallbackMethod_ReadLogs<v1::LogService::WithRawCallbackMethod_ExtendLogRetention<
+        v1::LogService::WithRawCallbackMethod_ListLogExtensions<v1::LogService::Service>>>>;
+
+class LogService final : public LogServiceBase {
+ public:
+  LogService(const Backend& backend, StreamRoster& streams)
+      : backend_(backend), streams_(streams), reader_(backend.engine) {}
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AppendLogs(
+      grpc::CallbackServerContext* /*context*/) override {
+    return BatchStream::Open([this] { return std::make_unique<LogBatch>(backend_); }, streams_);
+  }
+
+  grpc::ServerUnaryReactor* ReadLogs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override {
+    return Answer<v1::ReadLogsRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return reader_.ReadLogs(message, backend_.committer.Now()); });
+  }
+
+  grpc::ServerUnaryReactor* ExtendLogRetention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) override {
+    return Answer<v1::ExtendLogRetentionRequest>(backend_.workers.commands, {context, request, response},
+                                                 [this](const auto& message) { return Extend(message); });
+  }
+
+  grpc::ServerUnaryReactor* ListLogExtensions(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override {
+    return Answer<v1::ListLogExtensionsRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& /*message*/) -> absl::StatusOr<v1::ListLogExtensionsResponse> {
+          v1::ListLogExtensionsResponse all;
+          for (auto& extension : backend_.engine.logs().InForce(backend_.committer.Now())) {
+            *all.add_extensions() = std::move(extension);
+          }
+          return all;
+        });
+  }
+
+ private:
+  absl::StatusOr<v1::ExtendLogRetentionResponse> Extend(const v1::ExtendLogRetentionRequest& request) {
+    Committer& committer = backend_.committer;
+    v1::ExtendLogRetentionResponse response;
+    absl::Status status = committer.Run([&] {
+      auto extension = backend_.engine.ExtendLogRetention(request, committer.Now());
+      if (extension.ok()) *response.mutable_extension() = *std::move(extension);
+      return extension.status();
+    });
+    if (!status.ok()) return status;
+    // It is in force from now on, and what is held follows; batches are recorded between the steps. Should one fail, or
+    // this server end, the next sweep goes on.
+    while (backend_.engine.logs().refiling()) {
+      status = committer.Run([&] { return backend_.engine.RefileLogs(committer.Now()).status(); });
+      if (!status.ok()) return status;
+    }
+    return response;
+  }
+
+  const Backend& backend_;
+  StreamRoster& streams_;
+  const LogReader reader_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewLogService(const Backend& backend, StreamRoster& streams) {
+  return std::make_unique<LogService>(backend, streams);
+}
+
+}  // namespace retention

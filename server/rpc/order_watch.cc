@@ -1,0 +1,175 @@
+#include "server/rpc/order_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "retention/v1/erasure_order_service.pb.h"
+#include "server/engine/errors.h"
+#include "server/rpc/status_codec.h"
+#include "server/rpc/wire.h"
+
+namespace retention {
+namespace {
+
+absl::Status ShuttingDown() {
+  return ErrorWithReason(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
+}
+
+// A stream that was refused.
+class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit Refusal(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+OrderCourier::OrderCourier(const OrderDesk& desk, const Clock& clock)
+    : desk_(desk), clock_(clock), thread_([this] { Loop(); }) {}
+
+OrderCourier::~OrderCourier() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderCourier::Watch(const grpc::ByteBuffer& request) {
+  v1::WatchErasureOrdersRequest asked;
+  if (absl::Status status = ParseMessage(request, asked); !status.ok()) return new Refusal(status);
+  const auto categories = desk_.CheckWatch(asked);
+  if (!categories.ok()) return new Refusal(categories.status());
+  const auto watch = std::make_shared<OrderWatch>(*this, OrderDelivery(desk_, asked.after_order_id(), *categories));
+  // Before the courier knows it: what it sends and what Drain ends are reactions of a stream that gRPC holds.
+  auto* const stream = OrderWatch::HandOver(watch);
+  if (absl::Status status = Add(watch); !status.ok()) watch->EndWith(status);
+  return stream;
+}
+
+absl::Status OrderCourier::Add(const std::shared_ptr<OrderWatch>& watch) {
+  {
+    std::lock_guard lock(mutex_);
+    if (draining_) return ShuttingDown();
+    std::erase_if(watches_, [](const auto& open) { return open.expired(); });
+    if (watches_.size() >= kMaxWatchers) {
+      return WithRetryDelay(
+          ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS", "at most 16 watchers at a time"),
+          kTooManyWatchersRetryDelay);
+    }
+    watches_.push_back(watch);
+  }
+  Wake();
+  return absl::OkStatus();
+}
+
+void OrderCourier::Wake() {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = true;
+  }
+  changed_.notify_one();
+}
+
+void OrderCourier::Drain() {
+  std::vector<std::weak_ptr<OrderWatch>> watches;
+  {
+    std::lock_guard lock(mutex_);
+    draining_ = true;
+    watches.swap(watches_);
+  }
+  for (const auto& open : watches) {
+    if (const auto watch = open.lock()) watch->EndWith(ShuttingDown());
+  }
+}
+
+void OrderCourier::Loop() {
+  absl::Time next = absl::InfiniteFuture();
+  for (;;) {
+    std::vector<std::weak_ptr<OrderWatch>> watches;
+    {
+      const absl::Duration wait = std::clamp(next - clock_.Now(), absl::ZeroDuration(), kLookInterval);
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, absl::ToChronoMicroseconds(wait), [this] { return wanted_ || stopping_; });
+      if (stopping_) return;
+      // Before anything is read: who wakes the courier from now on wants another look.
+      wanted_ = false;
+      watches = watches_;
+    }
+    next = absl::InfiniteFuture();
+    for (const auto& open : watches) {
+      if (const auto watch = open.lock()) next = std::min(next, watch->Carry(clock_.Now()));
+    }
+  }
+}
+
+OrderWatch::OrderWatch(OrderCourier& courier, OrderDelivery delivery)
+    : courier_(courier), delivery_(std::move(delivery)) {}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderWatch::HandOver(const std::shared_ptr<OrderWatch>& watch) {
+  watch->self_ = watch;
+  return watch.get();
+}
+
+absl::Time OrderWatch::Carry(absl::Time now) {
+  {
+    std::lock_guard lock(mutex_);
+    // The caller's taking, or leaving, wakes the courier.
+    if (writing_ || over_) return absl::InfiniteFuture();
+  }
+  auto next = delivery_.Next(now);
+  if (!next.ok()) {
+    EndWith(next.status());
+    return absl::InfiniteFuture();
+  }
+  if (next->orders.empty()) return next->more ? now : delivery_.NextDue();
+  v1::WatchErasureOrdersResponse response;
+  for (v1::ErasureOrder& order : next->orders) *response.add_orders() = std::move(order);
+  grpc::ByteBuffer message = SerializeMessage(response);
+  std::lock_guard lock(mutex_);
+  if (over_) return absl::InfiniteFuture();
+  message_.Swap(&message);
+  writing_ = true;
+  // Under the mutex, so that it happens before a Finish by another thread. Never calls back from within.
+  StartWrite(&message_);
+  return absl::InfiniteFuture();
+}
+
+void OrderWatch::EndWith(const absl::Status& status) {
+  std::unique_lock lock(mutex_);
+  if (!over_) end_ = status;
+  over_ = true;
+  Proceed(std::move(lock));
+}
+
+void OrderWatch::Proceed(std::unique_lock<std::mutex> lock) {
+  if (!over_ || writing_ || finished_) return;
+  finished_ = true;
+  const grpc::Status end = ToGrpcStatus(end_);
+  lock.unlock();
+  Finish(end);
+}
+
+void OrderWatch::OnWriteDone(bool ok) {
+  {
+    std::unique_lock lock(mutex_);
+    writing_ = false;
+    message_.Clear();
+    if (!ok && !over_) {
+      over_ = true;
+      end_ = absl::CancelledError("the caller has left");
+    }
+    Proceed(std::move(lock));
+  }
+  courier_.Wake();
+}
+
+void OrderWatch::OnCancel() { EndWith(absl::CancelledError("the caller has left")); }
+
+void OrderWatch::OnDone() {
+  // The courier may hold the rest for a moment.
+  self_.reset();
+}
+
+}  // namespace retention

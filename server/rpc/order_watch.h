@@ -1,0 +1,104 @@
+// WatchErasureOrders: one stream a watcher, and the courier that serves them all.
+#ifndef RETENTION_SERVER_RPC_ORDER_WATCH_H_
+#define RETENTION_SERVER_RPC_ORDER_WATCH_H_
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/clock.h"
+#include "server/engine/order_delivery.h"
+#include "server/engine/order_desk.h"
+
+namespace retention {
+
+class OrderWatch;
+
+// One thread that reads orders for all watchers in turn, a bounded step at a time: a watcher that is slow, or far
+// behind, keeps neither the others nor the committer waiting. Thread-safe.
+class OrderCourier {
+ public:
+  // Watchers at a time: one or two portals, their successors during a deployment, and people who look.
+  static constexpr size_t kMaxWatchers = 16;
+  // What a caller is told to wait when there is no room for another watcher.
+  static constexpr absl::Duration kTooManyWatchersRetryDelay = absl::Seconds(10);
+  // Real time after which the clock is looked at although nothing was known to fall due: it may have been set.
+  static constexpr absl::Duration kLookInterval = absl::Minutes(1);
+
+  // Starts the thread. REQUIRES: both outlive it.
+  OrderCourier(const OrderDesk& desk, const Clock& clock);
+  // REQUIRES: gRPC is done with all watches.
+  ~OrderCourier();
+
+  // A stream of what `request` asks for, or one that ends at once with what there is against it: INVALID_ARGUMENT;
+  // RESOURCE_EXHAUSTED with reason TOO_MANY_WATCHERS; UNAVAILABLE with reason SHUTTING_DOWN after Drain.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const grpc::ByteBuffer& request);
+
+  // There may be something to do: orders were issued, the clock was moved, a watcher has taken what it was sent. Cheap.
+  void Wake();
+
+  // Ends every watch, and takes no more.
+  void Drain();
+
+ private:
+  absl::Status Add(const std::shared_ptr<OrderWatch>& watch);
+  void Loop();
+
+  const OrderDesk& desk_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool wanted_ = false;                             // guarded by mutex_
+  bool draining_ = false;                           // guarded by mutex_
+  bool stopping_ = false;                           // guarded by mutex_
+  std::vector<std::weak_ptr<OrderWatch>> watches_;  // guarded by mutex_; may name watches that have ended
+  std::thread thread_;
+};
+
+// gRPC's threads and the courier's call in concurrently. The watch lives until gRPC and the courier are done with it.
+class OrderWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  OrderWatch(OrderCourier& courier, OrderDelivery delivery);
+
+  // gRPC's share of the watch.
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* HandOver(const std::shared_ptr<OrderWatch>& watch);
+
+  // Sends what is to be sent at `now`, if the caller has taken what was sent before. Returns when to come again unless
+  // woken before. REQUIRES: one thread at a time.
+  absl::Time Carry(absl::Time now);
+
+  // Ends the stream with `status` once the caller has taken what was sent.
+  void EndWith(const absl::Status& status);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  // Ends the stream if its time has come.
+  void Proceed(std::unique_lock<std::mutex> lock);
+
+  OrderCourier& courier_;
+  std::shared_ptr<OrderWatch> self_;  // gRPC's share; set before the first reaction, dropped in OnDone
+  OrderDelivery delivery_;            // the courier's thread alone
+
+  std::mutex mutex_;
+  grpc::ByteBuffer message_;  // guarded by mutex_; belongs to gRPC while it is being written
+  bool writing_ = false;      // guarded by mutex_
+  bool over_ = false;         // guarded by mutex_; nothing further is sent
+  bool finished_ = false;     // guarded by mutex_; Finish was, or is about to be, called
+  absl::Status end_;          // guarded by mutex_; how the stream ends
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RPC_ORDER_WATCH_H_

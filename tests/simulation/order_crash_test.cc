@@ -1,0 +1,120 @@
+// Erasure orders on a machine that dies at any write, with or without its power: none is lost, none that was confirmed
+// comes back, and no number is given twice.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "server/ledger/ledger.h"
+#include "storage/keys.h"
+#include "tests/engine/orders.h"
+#include "tests/simulation/machine.h"
+
+namespace retention::simulation {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+constexpr int kOrdersPerStep = 3;
+
+// What a portal and an observer know for certain, and what is in doubt because the machine died over it.
+class OrderRun {
+ public:
+  explicit OrderRun(const std::filesystem::path& directory) : machine_(directory, DefaultPolicy(), 7) {
+    EXPECT_TRUE(machine_.Start(kMonday).ok());
+    v1::PbxSynced synced;
+    synced.set_controller_id("controller");
+    EXPECT_TRUE(machine_.engine().SyncPbx("pbx", synced, kMonday).ok());
+  }
+
+  Machine& machine() { return machine_; }
+
+  // Everything that happens to orders, until the machine dies.
+  void Work() {
+    for (int step = 0; step < 3; ++step) {
+      if (!Issue(step) || !Confirm(HeldIds(machine_.engine()), /*all=*/step == 1)) return;
+    }
+  }
+
+  void CheckAfterRestart() {
+    const std::vector<uint64_t> ids = HeldIds(machine_.engine());
+    const std::set<uint64_t> held(ids.begin(), ids.end());
+    for (const uint64_t id : issued_) {
+      if (confirmed_.contains(id)) {
+        EXPECT_FALSE(held.contains(id)) << "confirmed order " << id << " came back";
+      } else if (!in_doubt_.contains(id)) {
+        EXPECT_TRUE(held.contains(id)) << "order " << id << " is lost";
+      }
+    }
+    EXPECT_EQ(machine_.engine().orders().unconfirmed(), held.size());
+    size_t in_doubt_held = 0;
+    for (const uint64_t id : in_doubt_) in_doubt_held += held.contains(id) ? 1 : 0;
+    EXPECT_TRUE(in_doubt_held == 0 || in_doubt_held == in_doubt_.size()) << "one call is one batch";
+    uint64_t entered = 0;
+    const absl::Status verified = VerifyLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+      if (entry.kind() != stored::v1::LedgerEntry::KIND_ORDERS_CONFIRMED) return;
+      for (const auto& count : entry.counts()) entered += count.values();
+    });
+    EXPECT_TRUE(verified.ok()) << verified;
+    EXPECT_EQ(entered, confirmed_.size() + in_doubt_.size() - in_doubt_held) << "no end without its entry";
+    EXPECT_EQ(machine_.engine().marks().Read().contains(DueDay()), entered > 0);
+    // A new order must not look like one that somebody may still confirm.
+    const uint64_t last = machine_.engine().orders().last_issued();
+    ASSERT_TRUE(Issue(99));
+    for (const uint64_t id : HeldIds(machine_.engine())) {
+      EXPECT_TRUE(held.contains(id) || id > std::max(last, issued_.empty() ? 0 : *issued_.rbegin())) << id;
+    }
+  }
+
+ private:
+  bool Issue(int step) {
+    absl::Status status;
+    machine_.Record(LateFiles(absl::StrCat("m", step), kMonday, kOrdersPerStep), kMonday, status);
+    if (!status.ok()) return false;
+    if (step == 99) return true;
+    for (const uint64_t id : HeldIds(machine_.engine())) issued_.insert(id);
+    return true;
+  }
+  bool Confirm(std::vector<uint64_t> ids, bool all) {
+    if (!all) ids.resize(2);
+    std::vector<std::pair<uint64_t, v1::ErasureOutcome>> outcomes;
+    for (const uint64_t id : ids) outcomes.emplace_back(id, v1::ERASURE_OUTCOME_ERASED);
+    const auto response = machine_.engine().ConfirmOrders(Confirmations(outcomes), kMonday);
+    (response.ok() ? confirmed_ : in_doubt_).insert(ids.begin(), ids.end());
+    return response.ok();
+  }
+
+  Machine machine_;
+  std::set<uint64_t> issued_;     // acknowledged
+  std::set<uint64_t> confirmed_;  // acknowledged
+  std::set<uint64_t> in_doubt_;   // asked to be confirmed when the machine died
+};
+
+class OrderCrash : public ::testing::TestWithParam<bool> {};
+
+TEST_P(OrderCrash, AtEveryWriteNoOrderIsLostNoneComesBackAndNoNumberIsGivenTwice) {
+  uint64_t crashes = 0;
+  for (uint64_t nth = 1;; ++nth) {
+    SCOPED_TRACE(absl::StrCat("write ", nth));
+    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
+    const std::filesystem::path directory = mkdtemp(pattern.data());
+    bool crashed = false;
+    {
+      OrderRun run(directory);
+      run.machine().CrashAtWrite(nth);
+      run.Work();
+      crashed = run.machine().crashed();
+      ASSERT_TRUE(run.machine().Restart(kMonday, /*power=*/GetParam(), /*torn_bytes=*/nth % 3 * 5).ok());
+      run.CheckAfterRestart();
+    }
+    std::filesystem::remove_all(directory);
+    if (!crashed || HasFailure()) break;
+    ++crashes;
+  }
+  EXPECT_GE(crashes, 12u) << "six calls, an append and an fsync each";
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, OrderCrash, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "PowerLoss" : "ProcessDies"; });
+
+}  // namespace
+}  // namespace retention::simulation
