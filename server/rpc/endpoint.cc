@@ -112,8 +112,8 @@ void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
        {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-        "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
-        "retention.v1.StatisticsService"}) {
+        "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService",
+        "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
   if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);

@@ -200,7 +200,7 @@ class FakeConnection final : public Connection {
   std::deque<FakeStreamScript> streams;  // The next streams; after them, streams accept everything.
   std::deque<FakeWatchScript> watches;   // The next watches; after them, watches yield nothing.
   std::vector<v1::WatchErasureOrdersRequest> watch_requests;
-  FakeLogScript log_script;              // Of every stream of log lines.
+  FakeLogScript log_script;  // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;
   std::vector<v1::Event> events;  // Taken in by streams without a script.
