@@ -134,7 +134,7 @@ absl::StatusOr<v1::ListErasureOrdersResponse> OrderDesk::List(const v1::ListEras
 }
 
 absl::StatusOr<CategorySet> OrderDesk::CheckWatch(const v1::WatchErasureOrdersRequest& request) const {
-  // A list from another store would keep its orders from the caller.
+  // A caller that knows orders of another store would wait a day for those of this one.
   if (request.after_order_id() > last_issued()) {
     return InvalidField("after_order_id", "no such order was ever issued");
   }

@@ -182,7 +182,7 @@ TEST_P(KilledPortalWork, LosesNoOrderAndBringsNoneBack) {
   size_t in_doubt_held = 0;
   for (const uint64_t id : in_doubt) in_doubt_held += held.contains(id) ? 1 : 0;
   EXPECT_TRUE(in_doubt_held == 0 || in_doubt_held == in_doubt.size()) << "one call is one write";
-  // Orders are numbered from 1 on without gaps, the last meeting's may have been written without acknowledgement.
+  // None is missing; those of the last meeting may have been written without an acknowledgement.
   const size_t known = held.size() + confirmed.size() + in_doubt.size() - in_doubt_held;
   EXPECT_TRUE(known == static_cast<size_t>(meetings * kFiles) || known == static_cast<size_t>((meetings + 1) * kFiles))
       << known << " orders of " << meetings << " meetings";
