@@ -76,7 +76,7 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
   const absl::Time created = At(absl::CivilSecond(2026, 4, 14, 12), zone);
   BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, created);
   MeetingFeed load(LoadOf(kDay, zone));
-  bench.SyncPbxs(load, created);
+  bench.SyncPbxs(load, At(absl::CivilSecond(kDay) + 12 * 3600, zone));
   Engine& engine = bench.engine();
   const auto rows_of_day = [&] {
     uint64_t held = 0;
