@@ -90,6 +90,8 @@ struct BenchOptions {
 void BenchIngest(const BenchOptions& options);
 // drop_unreadable, drop_gone, drop_growth.
 void BenchDrop(const BenchOptions& options);
+// pbx_unreadable, pbx_gone.
+void BenchPbx(const BenchOptions& options);
 // cohort_rows.
 void BenchCohort(const BenchOptions& options);
 // query_p99.

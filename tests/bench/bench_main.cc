@@ -1,4 +1,4 @@
-// The benches that need no server process: `retention_bench ingest|drop|cohort|query|fill`.
+// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.add_subcommand("ingest", "The committer alone")->callback([&] { retention::BenchIngest(options); });
   app.add_subcommand("drop", "The end of a due day")->callback([&] { retention::BenchDrop(options); });
+  app.add_subcommand("pbx", "The end of a PBX")->callback([&] { retention::BenchPbx(options); });
   app.add_subcommand("cohort", "Building a cohort")->callback([&] { retention::BenchCohort(options); });
   app.add_subcommand("query", "Statistics queries")->callback([&] { retention::BenchQuery(options); });
   CLI::App* fill = app.add_subcommand("fill", "Fills a data directory for a server");
