@@ -16,8 +16,6 @@ absl::Status Precondition(std::string_view reason, std::string_view message) {
   return ErrorWithReason(absl::StatusCode::kFailedPrecondition, reason, message);
 }
 
-absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
-
 CategoryCounts ValuesOf(const DayCount& counts) {
   CategoryCounts values{};
   for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
@@ -202,14 +200,7 @@ absl::Status Engine::DeletePoll(std::string_view pbx_id, std::string_view poll_i
 
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
                                                                        absl::Time now) {
-  v1::ConfirmErasureOrdersResponse response;
-  absl::Status status = Run([&] {
-    auto done = order_desk_.Confirm(request, now);
-    if (done.ok()) response = *done;
-    return done.status();
-  });
-  if (!status.ok()) return status;
-  return response;
+  return RunFor<v1::ConfirmErasureOrdersResponse>([&] { return order_desk_.Confirm(request, now); });
 }
 
 absl::StatusOr<v1::LogExtension> Engine::ExtendLogRetention(const v1::ExtendLogRetentionRequest& request,
@@ -221,14 +212,7 @@ absl::StatusOr<v1::LogExtension> Engine::ExtendLogRetention(const v1::ExtendLogR
 }
 
 absl::StatusOr<bool> Engine::RefileLogs(absl::Time now) {
-  bool more = false;
-  absl::Status status = Run([&] {
-    auto done = logs_.Refile(now);
-    if (done.ok()) more = *done;
-    return done.status();
-  });
-  if (!status.ok()) return status;
-  return more;
+  return RunFor<bool>([&] { return logs_.Refile(now); });
 }
 
 absl::Status Engine::DropEndedLogExtensions(absl::Time now) {

@@ -33,6 +33,12 @@ absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std
   return status;
 }
 
+absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
+
+absl::Status MeetingUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
+}
+
 absl::Status QueueFull(absl::Duration delay) {
   return WithRetryDelay(
       ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),

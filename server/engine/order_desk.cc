@@ -4,12 +4,12 @@
 #include <set>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/engine/crash_point.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
 #include "server/engine/meeting_view.h"
+#include "server/engine/request_parts.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -20,14 +20,13 @@ constexpr int64_t kDurationSecondsMax = 315576000000;
 constexpr int32_t kNanosMax = 999999999;
 
 // A page token names the last order that was looked at, by its key.
-std::string TokenOf(uint64_t position) { return absl::WebSafeBase64Escape(OrderKey(position)); }
-
-absl::StatusOr<uint64_t> PositionOf(const std::string& token) {
+absl::StatusOr<uint64_t> LastSeen(const std::string& token) {
   if (token.empty()) return 0;
-  std::string key;
-  const auto position = absl::WebSafeBase64Unescape(token, &key) ? DecodeOrderKey(key) : std::nullopt;
-  if (!position.has_value()) return InvalidField("page_token", "not a token of this server");
-  return *position;
+  const auto key = PositionOf(token);
+  if (!key.ok()) return key.status();
+  const auto sequence = DecodeOrderKey(*key);
+  if (!sequence.has_value()) return InvalidField("page_token", "not a token of this server");
+  return *sequence;
 }
 
 v1::ErasureOrder Describe(uint64_t sequence, stored::v1::ErasureOrder& held) {
@@ -110,18 +109,16 @@ absl::StatusOr<v1::ListErasureOrdersResponse> OrderDesk::List(const v1::ListEras
   if (!request.pbx_id().empty()) {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
   }
-  if (request.page_size() < 0 || request.page_size() > kMaxOrdersPerPage) {
-    return InvalidField("page_size", absl::StrCat("0 to ", kMaxOrdersPerPage));
-  }
-  const int page_size = request.page_size() == 0 ? kDefaultOrdersPerPage : request.page_size();
-  auto position = PositionOf(request.page_token());
+  const auto page_size = PageSize(request.page_size(), kDefaultOrdersPerPage, kMaxOrdersPerPage);
+  if (!page_size.ok()) return page_size.status();
+  auto position = LastSeen(request.page_token());
   if (!position.ok()) return position.status();
 
   const absl::Time issued_by = now - absl::Seconds(age.seconds()) - absl::Nanoseconds(age.nanos());
   const uint64_t last = last_issued();
   v1::ListErasureOrdersResponse response;
   auto seen = Scan(*position, last, [&](v1::ErasureOrder& order) {
-    if (response.orders_size() == page_size) return false;
+    if (response.orders_size() == *page_size) return false;
     if (categories->test(static_cast<size_t>(order.category())) && IssueTimeOf(order) <= issued_by &&
         (request.pbx_id().empty() || request.pbx_id() == order.pbx_id())) {
       *response.add_orders() = std::move(order);
@@ -129,7 +126,7 @@ absl::StatusOr<v1::ListErasureOrdersResponse> OrderDesk::List(const v1::ListEras
     return true;
   });
   if (!seen.ok()) return seen.status();
-  if (*seen < last) response.set_next_page_token(TokenOf(*seen));
+  if (*seen < last) response.set_next_page_token(TokenOf(OrderKey(*seen)));
   return response;
 }
 

@@ -5,11 +5,6 @@
 #include "server/engine/errors.h"
 
 namespace retention {
-namespace {
-
-absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
-
-}  // namespace
 
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item) {
   return {.day = DueDay::Open(),
@@ -125,15 +120,10 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
 }
 
 absl::StatusOr<stored::v1::PbxRecord> PbxDesk::ReadRecord(const PbxId& pbx) const {
-  const FiledKey key = PbxRecordKey(pbx);
-  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return absl::DataLossError("a PBX has no record");
-  auto plaintext = holdings_.vault.Open(key, **row);
-  if (!plaintext.ok()) return plaintext.status();
-  stored::v1::Value value;
-  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
-  return value.pbx();
+  auto record = ReadPbxRecord(holdings_.store, holdings_.vault, pbx);
+  if (!record.ok()) return record.status();
+  if (!record->has_value()) return absl::DataLossError("a PBX has no record");
+  return **std::move(record);
 }
 
 absl::StatusOr<PbxDesk::HeldExtension> PbxDesk::ParseExtension(const FiledKey& key, std::string_view envelope) const {

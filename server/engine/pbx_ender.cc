@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/engine/crash_point.h"
+#include "server/engine/object_rows.h"
 
 namespace retention {
 namespace {
@@ -58,17 +59,11 @@ absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, C
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     for (const CategoryNumber category : {kRecording, kPdfShare, kFileShare}) {
       if (counts[category].rows == 0) continue;
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
-      for (; cursor->Valid(); cursor->Next()) {
-        const auto key = FiledKey::Decode(cursor->key());
-        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-        auto opened = holdings_.vault.Open(*key, cursor->value());
-        stored::v1::Value value;
-        if (!opened.ok()) return opened.status();
-        if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an object's row does not parse");
-        if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
-      }
-      if (absl::Status status = cursor->status(); !status.ok()) return status;
+      const auto order = [&, category = category](const FiledKey&, const stored::v1::Value& value, uint32_t) {
+        return change.Order(category, pbx_id, value.object());
+      };
+      absl::Status status = VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(day, category, pbx), order);
+      if (!status.ok()) return status;
     }
   }
   return absl::OkStatus();

@@ -11,6 +11,19 @@ namespace retention {
 
 FiledKey PbxRecordKey(const PbxId& pbx) { return {.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx}; }
 
+absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
+                                                                   const PbxId& pbx) {
+  const FiledKey key = PbxRecordKey(pbx);
+  auto row = store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  auto plaintext = vault.Open(key, **row);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+  return std::move(*value.mutable_pbx());
+}
+
 FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number) {
   return {.day = DueDay::Open(),
           .category = kPbxSync,
@@ -43,24 +56,20 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
       ending.push_back({pbx, row.end_reason()});
       continue;
     }
-    const FiledKey key = PbxRecordKey(pbx);
-    auto record = store.Get(Family::kFiled, key.Encode());
+    const auto record = ReadPbxRecord(store, vault, pbx);
     if (!record.ok()) return record.status();
     if (!record->has_value()) return absl::DataLossError("a PBX has no record");
-    auto plaintext = vault.Open(key, **record);
-    if (!plaintext.ok()) return plaintext.status();
-    stored::v1::Value value;
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+    const v1::PbxProfile& profile = (*record)->profile();
     auto life = store.Get(Family::kState, PbxLifeKey(pbx));
     if (!life.ok()) return life.status();
-    Entry entry{.pbx = pbx,
-                .standing = {.licence = LicenceName(vault, value.pbx().profile().license_key()),
-                             .has_fqdn = !value.pbx().profile().fqdn().empty()}};
+    Entry entry{
+        .pbx = pbx,
+        .standing = {.licence = LicenceName(vault, profile.license_key()), .has_fqdn = !profile.fqdn().empty()}};
     if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
       return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
     }
     entry.end = EndOf(entry.standing.life, policy_);
-    known.emplace(value.pbx().pbx_id(), std::move(entry));
+    known.emplace((*record)->pbx_id(), std::move(entry));
   }
   std::unique_lock lock(mutex_);
   index_.clear();

@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
@@ -26,6 +27,9 @@ namespace retention {
 // Row keys of PBX data: both live in the open bucket of category PBX_SYNC.
 FiledKey PbxRecordKey(const PbxId& pbx);
 FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
+// The record of a PBX; nullopt if there is none. NOT_FOUND if its key is gone: it is ending.
+absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
+                                                                   const PbxId& pbx);
 // How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
 std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
 

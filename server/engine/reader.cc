@@ -16,10 +16,6 @@
 namespace retention {
 namespace {
 
-absl::Status MeetingUnknown() {
-  return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
-}
-
 absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meeting_id) {
   if (absl::Status status = CheckIdentifier("pbx_id", pbx_id); !status.ok()) return status;
   return CheckIdentifier("meeting_id", meeting_id);
@@ -29,7 +25,7 @@ absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meet
 
 absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id, absl::Time now) const {
   const auto pbx = engine_.registry().Find(pbx_id, now);
-  if (!pbx.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  if (!pbx.has_value()) return PbxUnknown();
   return *pbx;
 }
 
@@ -214,11 +210,11 @@ absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx,
     }
   }
   if (!cursor->status().ok()) return cursor->status();
-  if (!found) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  if (!found) return PbxUnknown();
   std::sort(described.mutable_extensions()->begin(), described.mutable_extensions()->end(),
             [](const auto& a, const auto& b) { return a.number() < b.number(); });
   const auto standing = engine_.registry().StandingOf(pbx);
-  if (!standing.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  if (!standing.has_value()) return PbxUnknown();
   const stored::v1::PbxLife& life = standing->life;
   if (life.licence_until_us() != 0) SetTime(life.licence_until_us(), *described.mutable_licence_valid_until());
   SetDate(DueDay::FromNumber(life.contact_day()), *described.mutable_contact_day());
@@ -242,17 +238,10 @@ absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& reque
 }
 
 absl::StatusOr<Personal> Reader::FqdnOf(const PbxId& pbx) const {
-  const FiledKey key = PbxRecordKey(pbx);
-  const auto view = engine_.store().Snapshot();
-  auto row = view->Get(Family::kFiled, key.Encode());
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return Personal();
-  auto plaintext = engine_.vault().Open(key, **row);
-  if (absl::IsNotFound(plaintext.status())) return Personal();
-  if (!plaintext.ok()) return plaintext.status();
-  stored::v1::Value value;
-  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
-  return Personal(value.pbx().profile().fqdn());
+  const auto record = ReadPbxRecord(*engine_.store().Snapshot(), engine_.vault(), pbx);
+  if (absl::IsNotFound(record.status())) return Personal();
+  if (!record.ok()) return record.status();
+  return record->has_value() ? Personal((*record)->profile().fqdn()) : Personal();
 }
 
 absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const {

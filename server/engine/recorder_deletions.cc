@@ -4,6 +4,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
+#include "server/engine/object_rows.h"
 #include "server/engine/recorder.h"
 
 namespace retention {
@@ -11,16 +12,12 @@ namespace {
 
 constexpr size_t kRandomIdBytes = 16;
 
-absl::Status MeetingUnknown() {
-  return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
-}
-
 }  // namespace
 
 absl::StatusOr<CategoryCounts> Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
                                                        std::string_view reason, absl::Time now) {
   const auto pbx = registry_.Find(pbx_id, now);
-  if (!pbx.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  if (!pbx.has_value()) return PbxUnknown();
   uint8_t id[kRandomIdBytes];
   if (absl::Status status = holdings_.random.Fill(id, sizeof(id)); !status.ok()) return status;
   v1::Event event;
@@ -54,7 +51,7 @@ absl::StatusOr<CategoryCounts> Recorder::DeleteMeeting(std::string_view pbx_id, 
 absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
                                     std::string_view object_id, std::string_view reason, absl::Time now) {
   const auto pbx = registry_.Find(pbx_id, now);
-  if (!pbx.has_value()) return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held");
+  if (!pbx.has_value()) return PbxUnknown();
   Change change(holdings_, now);
   auto meeting = book_.Find(*pbx, meeting_id, change.last_due());
   if (!meeting.ok()) return meeting.status();
@@ -92,21 +89,17 @@ absl::StatusOr<uint64_t> Recorder::EraseObjects(Meeting& meeting, const std::str
   uint64_t erased = 0;
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (counts[category].rows == 0 || (day.is_civil() && day <= change.last_due())) continue;
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category, meeting.pbx, meeting.id));
-    for (; cursor->Valid(); cursor->Next()) {
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      auto plaintext = holdings_.vault.Open(*key, cursor->value());
-      stored::v1::Value value;
-      if (!plaintext.ok()) return plaintext.status();
-      if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
-      if (!object_id.empty() && value.object().object_id() != object_id) continue;
+    const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
+    const auto erase = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) -> absl::Status {
+      if (!object_id.empty() && value.object().object_id() != object_id) return absl::OkStatus();
       if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
-      const uint32_t values = Vault::ValueCount(cursor->value());
-      change.Erase(*key, values, reason);
+      change.Erase(key, values, reason);
       erased += values;
+      return absl::OkStatus();
+    };
+    if (absl::Status status = VisitObjects(holdings_.store, holdings_.vault, prefix, erase); !status.ok()) {
+      return status;
     }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
   }
   return erased;
 }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/engine/object_rows.h"
 #include "server/engine/recorder.h"
 
 namespace retention {
@@ -14,10 +15,6 @@ absl::StatusOr<std::string> RandomName(RandomSource& random) {
   uint8_t bytes[kRandomNameBytes];
   if (absl::Status status = random.Fill(bytes, sizeof(bytes)); !status.ok()) return status;
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
-}
-
-bool HasOwnRow(CategoryNumber category) {
-  return category == kRecording || category == kPdfShare || category == kFileShare;
 }
 
 }  // namespace
@@ -87,43 +84,32 @@ absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pb
   const std::string& extension = meeting.course.Text(organizer);
   auto removed = ExtensionRemoved(meeting.pbx, extension);
   if (!removed.ok()) return removed.status();
-  auto cursor =
-      holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = holdings_.vault.Open(*key, cursor->value());
-    stored::v1::Value value;
-    if (!plaintext.ok()) return plaintext.status();
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PDF_SHARE row does not parse");
-    if (value.extension() == extension) continue;
+  const auto relabel = [&](const FiledKey& key, stored::v1::Value& value, uint32_t values) -> absl::Status {
+    if (value.extension() == extension) return absl::OkStatus();
     if (*removed) {
       if (absl::Status s = change.Order(kPdfShare, pbx_id, value.object()); !s.ok()) return s;
-      change.Erase(*key, Vault::ValueCount(cursor->value()), kReasonExtensionRemoved);
-      continue;
+      change.Erase(key, values, kReasonExtensionRemoved);
+      return absl::OkStatus();
     }
     value.set_extension(extension);
-    if (absl::Status s = change.Rewrite(*key, Personal(value.SerializeAsString()), 1); !s.ok()) return s;
-  }
-  return cursor->status();
+    return change.Rewrite(key, Personal(value.SerializeAsString()), 1);
+  };
+  const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id);
+  return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
 }
 
 absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change) {
   DueDay& held = meeting.locator.days[kFileShare];
   if (held == DueDay()) return absl::OkStatus();
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, kFileShare, meeting.pbx, meeting.id));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = holdings_.vault.Open(*key, cursor->value());
-    stored::v1::Value value;
-    if (!plaintext.ok()) return plaintext.status();
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a FILE_SHARE row does not parse");
+  const auto end = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) -> absl::Status {
     if (absl::Status status = change.Order(kFileShare, pbx_id, value.object()); !status.ok()) return status;
-    change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
-  }
+    change.Erase(key, values, reason);
+    return absl::OkStatus();
+  };
+  const std::string prefix = FiledPrefix(held, kFileShare, meeting.pbx, meeting.id);
+  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, end); !s.ok()) return s;
   held = DueDay();
-  return cursor->status();
+  return absl::OkStatus();
 }
 
 absl::Status Recorder::FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended,
@@ -150,7 +136,7 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
     const bool dropped = facts.deleted && pending.category != kRecording;
-    if (HasOwnRow(pending.category)) {
+    if (IsObject(pending.category)) {
       DueDay day = filing.days[pending.category];
       bool ended = dropped;
       if (pending.category == kPdfShare) {

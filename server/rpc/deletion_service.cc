@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "retention/v1/deletion_service.grpc.pb.h"
 #include "server/engine/event_intake.h"
+#include "server/engine/object_rows.h"
 #include "server/engine/sweeper.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
@@ -113,14 +114,13 @@ class DeletionService final : public DeletionServiceBase {
                                                    std::string_view reason) const {
     if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
     if (absl::Status s = CheckIdentifier("object_id", request.object_id()); !s.ok()) return s;
-    if (request.category() != v1::DATA_CATEGORY_RECORDING && request.category() != v1::DATA_CATEGORY_PDF_SHARE &&
-        request.category() != v1::DATA_CATEGORY_FILE_SHARE) {
+    const int category = request.category();
+    if (category < 0 || category >= static_cast<int>(kCategories) || !IsObject(static_cast<CategoryNumber>(category))) {
       return InvalidField("category", "RECORDING, PDF_SHARE or FILE_SHARE");
     }
     absl::Status status = backend_.committer.Run([&] {
-      return backend_.engine.DeleteObject(request.pbx_id(), request.meeting_id(),
-                                          static_cast<CategoryNumber>(request.category()), request.object_id(), reason,
-                                          backend_.committer.Now());
+      return backend_.engine.DeleteObject(request.pbx_id(), request.meeting_id(), static_cast<CategoryNumber>(category),
+                                          request.object_id(), reason, backend_.committer.Now());
     });
     if (!status.ok()) return status;
     return v1::DeleteObjectResponse();
