@@ -8,12 +8,6 @@
 #include "server/ops/log.h"
 
 namespace retention {
-namespace {
-
-// Keeps "never" within what a condition variable can wait for.
-constexpr absl::Duration kIntervalMax = absl::Hours(24);
-
-}  // namespace
 
 DnsLoop::DnsLoop(DnsProber& prober, DnsSchedule schedule, DnsLoopCallbacks callbacks, const Clock& clock,
                  Metrics& metrics, Options options)
@@ -22,7 +16,9 @@ DnsLoop::DnsLoop(DnsProber& prober, DnsSchedule schedule, DnsLoopCallbacks callb
       callbacks_(std::move(callbacks)),
       clock_(clock),
       metrics_(metrics),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      // Its failure has been logged.
+      repeater_(options_.interval, [this] { RunOnce(clock_.Now()).IgnoreError(); }) {}
 
 DnsLoop::~DnsLoop() { Stop(); }
 
@@ -90,40 +86,13 @@ void DnsLoop::LogChange(const absl::StatusOr<DnsRound>& round) {
   last_trouble_ = std::move(trouble);
 }
 
-void DnsLoop::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
+void DnsLoop::Start() { repeater_.Start(); }
 
-void DnsLoop::Wake() {
-  {
-    std::lock_guard lock(mutex_);
-    wanted_ = true;
-  }
-  changed_.notify_one();
-}
+void DnsLoop::Wake() { repeater_.Wake(); }
 
 void DnsLoop::Stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
   prober_.Cancel();
-  changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void DnsLoop::Loop() {
-  const auto interval = absl::ToChronoMilliseconds(std::min(options_.interval, kIntervalMax));
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, interval, [this] { return wanted_ || stopping_; });
-      if (stopping_) return;
-      wanted_ = false;
-    }
-    // Its failure has been logged.
-    RunOnce(clock_.Now()).IgnoreError();
-  }
+  repeater_.Stop();
 }
 
 }  // namespace retention

@@ -2,11 +2,9 @@
 #ifndef RETENTION_SERVER_OPS_DNS_LOOP_H_
 #define RETENTION_SERVER_OPS_DNS_LOOP_H_
 
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,6 +14,7 @@
 #include "server/ops/dns_prober.h"
 #include "server/ops/dns_schedule.h"
 #include "server/ops/metrics.h"
+#include "server/ops/repeater.h"
 #include "storage/personal.h"
 
 namespace retention {
@@ -81,7 +80,6 @@ class DnsLoop {
   absl::StatusOr<DnsRound> HoldRound(absl::Time now);
   void Count(const RoundOutcome& outcome);
   void LogChange(const absl::StatusOr<DnsRound>& round);
-  void Loop();
 
   DnsProber& prober_;
   const DnsSchedule schedule_;
@@ -90,15 +88,11 @@ class DnsLoop {
   Metrics& metrics_;
   const Options options_;
 
-  std::mutex run_mutex_;                          // held during a round; before mutex_
+  std::mutex run_mutex_;                          // held during a round
   absl::Time not_before_ = absl::InfinitePast();  // guarded by run_mutex_
   std::string last_trouble_;                      // guarded by run_mutex_; empty while rounds count
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool wanted_ = false;    // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;
+  Repeater repeater_;  // last: its thread uses the rest
 };
 
 }  // namespace retention

@@ -7,12 +7,6 @@
 #include "server/ops/log.h"
 
 namespace retention {
-namespace {
-
-// Keeps "never" within what a condition variable can wait for.
-constexpr absl::Duration kIntervalMax = absl::Hours(24);
-
-}  // namespace
 
 SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, Metrics& metrics, Options options)
     : engine_(engine),
@@ -25,7 +19,9 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
                 .purge_bound = options_.purge_bound,
                 .on_urgent = [&committer](bool urgent) { committer.GivePrecedence(urgent); },
                 .on_unreadable = [this](absl::Time due) { metrics_.ObserveUnreadable(clock_.Now() - due); },
-                .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}) {}
+                .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}),
+      // Its failure has been reported.
+      repeater_(options_.interval, [this] { RunOnce(/*scrub_now=*/false).IgnoreError(); }) {}
 
 SweepLoop::~SweepLoop() { Stop(); }
 
@@ -59,39 +55,10 @@ void SweepLoop::Report(const absl::Status& status) {
   if (options_.on_run) options_.on_run(status);
 }
 
-void SweepLoop::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
+void SweepLoop::Start() { repeater_.Start(); }
 
-void SweepLoop::Wake() {
-  {
-    std::lock_guard lock(mutex_);
-    wanted_ = true;
-  }
-  changed_.notify_one();
-}
+void SweepLoop::Wake() { repeater_.Wake(); }
 
-void SweepLoop::Stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_one();
-  if (thread_.joinable()) thread_.join();
-}
-
-void SweepLoop::Loop() {
-  const auto interval = absl::ToChronoMilliseconds(std::min(options_.interval, kIntervalMax));
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, interval, [this] { return wanted_ || stopping_; });
-      if (stopping_) return;
-      wanted_ = false;
-    }
-    // Its failure has been reported.
-    RunOnce(/*scrub_now=*/false).IgnoreError();
-  }
-}
+void SweepLoop::Stop() { repeater_.Stop(); }
 
 }  // namespace retention

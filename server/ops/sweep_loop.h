@@ -2,11 +2,9 @@
 #ifndef RETENTION_SERVER_OPS_SWEEP_LOOP_H_
 #define RETENTION_SERVER_OPS_SWEEP_LOOP_H_
 
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,6 +14,7 @@
 #include "server/engine/engine.h"
 #include "server/engine/sweeper.h"
 #include "server/ops/metrics.h"
+#include "server/ops/repeater.h"
 
 namespace retention {
 
@@ -49,7 +48,6 @@ class SweepLoop {
   void Stop();
 
  private:
-  void Loop();
   absl::Status Recover();
   void Report(const absl::Status& status);
 
@@ -59,15 +57,11 @@ class SweepLoop {
   Metrics& metrics_;
   const Options options_;
 
-  std::mutex run_mutex_;      // held during a run; before mutex_
+  std::mutex run_mutex_;      // held during a run
   Sweeper sweeper_;           // guarded by run_mutex_
   std::string last_failure_;  // guarded by run_mutex_; empty while runs succeed
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool wanted_ = false;    // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
-  std::thread thread_;
+  Repeater repeater_;  // last: its thread uses the rest
 };
 
 }  // namespace retention

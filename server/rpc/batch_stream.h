@@ -2,6 +2,7 @@
 #ifndef RETENTION_SERVER_RPC_BATCH_STREAM_H_
 #define RETENTION_SERVER_RPC_BATCH_STREAM_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -14,6 +15,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/rpc/backend.h"
+#include "server/rpc/wire.h"
 
 namespace retention {
 
@@ -59,6 +62,26 @@ class StreamedBatch {
   bool answered_ = false;
   absl::Status failure_;  // if not OK, ends the stream in place of the answer
   grpc::ByteBuffer answer_;
+};
+
+// One whose commands wait in the committer's queue.
+template <typename Request, typename Command>
+class CommittedBatch : public StreamedBatch {
+ protected:
+  explicit CommittedBatch(const Backend& backend) : backend_(backend) {}
+
+  absl::Status Submit(std::function<void(absl::Status)> done) final {
+    command_.done = std::move(done);
+    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
+    if (!refusal.ok()) command_.done = nullptr;
+    return refusal;
+  }
+
+  const Backend& backend_;
+  google::protobuf::Arena arena_{StreamArena()};
+  Request* const request_ = google::protobuf::Arena::CreateMessage<Request>(&arena_);
+  Command command_;
+  size_t memory_ = 0;  // what it takes in the queue; set by TakeIn
 };
 
 // Batches come in while others wait to be durable, and are answered in the order in which they came.

@@ -1,12 +1,11 @@
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "retention/v1/deletion_service.grpc.pb.h"
 #include "server/engine/event_intake.h"
 #include "server/engine/object_rows.h"
-#include "server/engine/sweeper.h"
+#include "server/rpc/pbx_commands.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -66,28 +65,12 @@ class DeletionService final : public DeletionServiceBase {
   }
 
   absl::StatusOr<v1::DeletePbxResponse> Execute(const v1::DeletePbxRequest& request, std::string_view reason) const {
-    auto erased = EndPbx(
-        backend_.engine, [this](auto task) { return backend_.committer.Run(std::move(task)); }, request.pbx_id(),
-        reason, backend_.committer.Now());
-    if (!erased.ok()) return erased.status();
-    v1::DeletePbxResponse response;
-    response.set_values_erased(*erased);
-    return response;
+    return EndPbxFor<v1::DeletePbxResponse>(backend_, request.pbx_id(), reason);
   }
 
   absl::StatusOr<v1::DeleteExtensionResponse> Execute(const v1::DeleteExtensionRequest& request,
                                                       std::string_view reason) const {
-    if (absl::Status s = CheckExtensionNumber("number", request.number()); !s.ok()) return s;
-    v1::DeleteExtensionResponse response;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), reason, backend_.committer.Now());
-      if (!done.ok()) return done.status();
-      response.set_polls_erased(done->polls);
-      response.set_pdfs_erased(done->pdfs);
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-    return response;
+    return RemoveExtensionFor<v1::DeleteExtensionResponse>(backend_, request.pbx_id(), request.number(), reason);
   }
 
   absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,

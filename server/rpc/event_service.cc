@@ -14,9 +14,9 @@ namespace retention {
 namespace {
 
 // One batch of RecordEvents.
-class RecordBatch final : public StreamedBatch {
+class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, RecordCommand> {
  public:
-  explicit RecordBatch(const Backend& backend) : backend_(backend) {}
+  explicit RecordBatch(const Backend& backend) : CommittedBatch(backend) {}
 
  private:
   absl::Status TakeIn(const grpc::ByteBuffer& received) override {
@@ -28,13 +28,6 @@ class RecordBatch final : public StreamedBatch {
     return command_.Prepare(backend_.committer.Now());
   }
 
-  absl::Status Submit(std::function<void(absl::Status)> done) override {
-    command_.done = std::move(done);
-    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
-    if (!refusal.ok()) command_.done = nullptr;
-    return refusal;
-  }
-
   grpc::ByteBuffer Answer() override {
     backend_.metrics.CountBatch(command_.result);
     v1::RecordEventsResponse response;
@@ -42,12 +35,6 @@ class RecordBatch final : public StreamedBatch {
     response.mutable_result()->Swap(&command_.result);
     return SerializeMessage(response);
   }
-
-  const Backend& backend_;
-  google::protobuf::Arena arena_{StreamArena()};
-  v1::RecordEventsRequest* const request_ = google::protobuf::Arena::CreateMessage<v1::RecordEventsRequest>(&arena_);
-  RecordCommand command_;
-  size_t memory_ = 0;
 };
 
 // One BatchRecordEvents call, from its bytes to its answer. Deletes itself.

@@ -11,9 +11,9 @@ namespace retention {
 namespace {
 
 // One batch of AppendLogs.
-class LogBatch final : public StreamedBatch {
+class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LogCommand> {
  public:
-  explicit LogBatch(const Backend& backend) : backend_(backend) {}
+  explicit LogBatch(const Backend& backend) : CommittedBatch(backend) {}
 
  private:
   absl::Status TakeIn(const grpc::ByteBuffer& received) override {
@@ -26,24 +26,11 @@ class LogBatch final : public StreamedBatch {
     return command_.Prepare(backend_.committer.Now());
   }
 
-  absl::Status Submit(std::function<void(absl::Status)> done) override {
-    command_.done = std::move(done);
-    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
-    if (!refusal.ok()) command_.done = nullptr;
-    return refusal;
-  }
-
   grpc::ByteBuffer Answer() override {
     backend_.metrics.CountLogBatch(command_);
     command_.result.set_batch_id(request_->batch_id());
     return SerializeMessage(command_.result);
   }
-
-  const Backend& backend_;
-  google::protobuf::Arena arena_{StreamArena()};
-  v1::AppendLogsRequest* const request_ = google::protobuf::Arena::CreateMessage<v1::AppendLogsRequest>(&arena_);
-  LogCommand command_;
-  size_t memory_ = 0;
 };
 
 using LogServiceBase = v1::LogService::WithRawCallbackMethod_AppendLogs<

@@ -1,9 +1,8 @@
 #include <string>
-#include <utility>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
 #include "server/engine/event_intake.h"
-#include "server/engine/sweeper.h"
+#include "server/rpc/pbx_commands.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -86,29 +85,13 @@ class PbxService final : public PbxServiceBase {
 
   absl::StatusOr<v1::RemoveExtensionResponse> Remove(const v1::RemoveExtensionRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
-    if (absl::Status status = CheckExtensionNumber("number", request.number()); !status.ok()) return status;
-    v1::RemoveExtensionResponse response;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto done = backend_.engine.RemoveExtension(request.pbx_id(), request.number(), kReasonExtensionRemoved,
-                                                  backend_.committer.Now());
-      if (!done.ok()) return done.status();
-      response.set_polls_erased(done->polls);
-      response.set_pdfs_erased(done->pdfs);
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-    return response;
+    return RemoveExtensionFor<v1::RemoveExtensionResponse>(backend_, request.pbx_id(), request.number(),
+                                                           kReasonExtensionRemoved);
   }
 
   absl::StatusOr<v1::DeregisterPbxResponse> Deregister(const v1::DeregisterPbxRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
-    auto erased = EndPbx(
-        backend_.engine, [this](auto task) { return backend_.committer.Run(std::move(task)); }, request.pbx_id(),
-        kReasonPbxDeregistered, backend_.committer.Now());
-    if (!erased.ok()) return erased.status();
-    v1::DeregisterPbxResponse response;
-    response.set_values_erased(*erased);
-    return response;
+    return EndPbxFor<v1::DeregisterPbxResponse>(backend_, request.pbx_id(), kReasonPbxDeregistered);
   }
 
   absl::StatusOr<v1::ReportLicenceResponse> TakeLicence(const v1::ReportLicenceRequest& request) const {

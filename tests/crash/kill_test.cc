@@ -68,14 +68,6 @@ v1::RecordEventsRequest MeetingBatch(int number) {
   return batch;
 }
 
-void SyncPbx(const Client& client) {
-  v1::SyncPbxRequest request;
-  request.set_pbx_id("pbx");
-  request.set_controller_id("controller");
-  const auto response = client.SyncPbx(request);
-  EXPECT_TRUE(response.ok()) << response.status();
-}
-
 absl::StatusOr<v1::MeetingReport> Report(const Client& client, int number) {
   v1::GetMeetingReportRequest request;
   request.set_pbx_id("pbx");

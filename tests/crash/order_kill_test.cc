@@ -20,14 +20,6 @@ namespace {
 const absl::Time kNow = absl::FromUnixSeconds(1772445600);  // 2026-03-02T10:00:00Z
 using Ids = std::set<uint64_t>;
 
-void SyncPbx(const Client& client) {
-  v1::SyncPbxRequest request;
-  request.set_pbx_id("pbx");
-  request.set_controller_id("controller");
-  const auto response = client.SyncPbx(request);
-  EXPECT_TRUE(response.ok()) << response.status();
-}
-
 // Files shared in a meeting that has ended: an order each. False if nobody acknowledged it.
 bool Issue(const Client& client, const std::string& meeting, int files) {
   v1::BatchRecordEventsRequest request;

@@ -95,4 +95,12 @@ int ServerProcess::Stop() {
   return -1 - WaitForEnd();
 }
 
+void SyncPbx(const Client& client) {
+  v1::SyncPbxRequest request;
+  request.set_pbx_id("pbx");
+  request.set_controller_id("controller");
+  const auto response = client.SyncPbx(request);
+  EXPECT_TRUE(response.ok()) << response.status();
+}
+
 }  // namespace retention::crash

@@ -51,6 +51,9 @@ class ServerProcess {
   std::unique_ptr<Client> client_;
 };
 
+// Makes the PBX "pbx" known.
+void SyncPbx(const Client& client);
+
 }  // namespace retention::crash
 
 #endif  // RETENTION_TESTS_CRASH_SERVER_PROCESS_H_

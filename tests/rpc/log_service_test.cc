@@ -128,7 +128,7 @@ TEST(AppendLogs, DrainsWhenTheServerShutsDown) {
   ASSERT_TRUE(stream->Write(BatchOf(1, 1)));
   v1::AppendLogsResponse answer;
   ASSERT_TRUE(stream->Read(answer));
-  server.Stop();
+  server.server().Shutdown(absl::Seconds(60));
   ASSERT_FALSE(stream->Read(answer));
   EXPECT_EQ(stream->Finish().Summary(), "UNAVAILABLE SHUTTING_DOWN");
 }
