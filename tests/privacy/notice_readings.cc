@@ -103,7 +103,9 @@ std::vector<Row> Readings() {
        .at = "2026-03-13T00:00:00+01:00"},
       {.name = "R3_ARunningOneIsPresumedEndedAfterADay",
        .source = kEndUnknown,
-       .feed = Running(),
+       // Each day has its sweep, which sees that the meeting still runs.
+       .feed = Running() + Steps{{"2026-03-05T12:00:00+01:00", "RetentionService/Sweep", ""},
+                                 {"2026-03-06T12:00:00+01:00", "RetentionService/Sweep", ""}},
        .gone = {"canary-guest@example.org", "canary-person@example.org"},
        .at = "2026-03-14T00:00:00+01:00"},
       {.name = "R3_ItsFilesGoAtThatInstant",
@@ -139,7 +141,9 @@ std::vector<Row> Readings() {
        .feed = Running() +
                Event("2026-03-05T00:05:00+01:00",
                      "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-late-person' }") +
-               Event("2026-03-05T00:20:00+01:00", "meeting_id: 'canary-meeting' meeting_ended {}"),
+               Event("2026-03-05T00:20:00+01:00", "meeting_id: 'canary-meeting' meeting_ended {}") +
+               Steps{{"2026-03-20T10:00:00+01:00", "PbxService/SyncPbx",
+                      "pbx_id: 'canary-pbx' controller_id: 'canary-controller'"}},
        .gone = {"canary-late-person", "total_time { seconds: 900 }", "total_time { seconds: 2700 }"},
        .at = "2026-05-05T00:00:00+02:00",
        .held = {"canary-late-person", "canary-person"},

@@ -37,7 +37,7 @@ constexpr char kControlName[] = "control.example.org";
 const std::vector<std::string> kCanaries = {
     "canary", "Canary", "CANARY", "203.0.113.77", "198.51.100.177", "2001:db8:ca7a::77", "+49177001770"};
 
-// All calls that show personal values or statistics.
+// All calls that show personal values, and the statistics of the day on which meetings take place.
 constexpr struct {
   const char* call;
   const char* request;
@@ -51,7 +51,7 @@ constexpr struct {
     {"LogService/ReadLogs", ""},
     {"LogService/ListLogExtensions", ""},
     {"StatisticsService/QueryStatistics",
-     "metric: METRIC_PEOPLE_DAYS from { year: 2026 month: 1 day: 1 } to { year: 2026 month: 12 day: 31 }"},
+     "metric: METRIC_PEOPLE_DAYS from { year: 2026 month: 3 day: 4 } to { year: 2026 month: 3 day: 4 }"},
 };
 
 // With "@2026-03-04T23:30:00+01:00" as a timestamp. The @ of an address stays.
