@@ -69,6 +69,17 @@ std::vector<Row> SectionNine() {
        .act = {{"2026-03-10T09:00:00+01:00", kEvent, "meeting_id: 'canary-meeting' meeting_deleted {}"}},
        .stays = {"canary-recording-ref", "Canary Question", "canary-person"},
        .orders = {"canary-pdf-ref"}},
+      {.name = "PdfsWhenTheMeetingIsDeletedAfterItsHistory",
+       .source = kPdfs,
+       .feed = EndedMeeting() + Steps{{"2026-04-20T10:00:00+02:00", "PbxService/SyncPbx",
+                                       "pbx_id: 'canary-pbx' controller_id: 'canary-controller' "
+                                       "extensions { number: '77017' }"}},
+       .gone = {},  // the meeting can no longer be asked for
+       .at = "2026-06-01T09:00:00+02:00",
+       .by = EndsBy::kPurge,
+       .act = {{"2026-06-01T09:00:00+02:00", kEvent, "meeting_id: 'canary-meeting' meeting_deleted {}"}},
+       .held = {"canary-pdf-ref"},
+       .orders = {"canary-pdf-ref"}},
       {.name = "PdfsWhenTheExtensionIsRemoved",
        .source = kPdfs,
        .feed = EndedMeeting(),

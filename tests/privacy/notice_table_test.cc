@@ -1,12 +1,15 @@
 // Section 9 of the notice, sentence by sentence, through the public API and on the disk.
 #include "tests/privacy/notice_table.h"
 
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "retention/v1/event.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/privacy/notice_world.h"
 #include "tests/rpc/held_committer.h"
@@ -107,6 +110,22 @@ TEST_P(NoticeTable, HoldsToTheMicrosecondInReadsAndOnDisk) {
   }
   const auto plain = world_.PlainCanaries();
   EXPECT_TRUE(plain.empty()) << plain.front();
+}
+
+// Reading 6: what has no field cannot be taken in.
+TEST(NoticeFields, AudioAndVideoHaveNone) {
+  std::vector<const google::protobuf::Descriptor*> types = {v1::Event::descriptor()};
+  for (size_t i = 0; i < types.size(); ++i) {
+    for (int f = 0; f < types[i]->field_count(); ++f) {
+      const google::protobuf::FieldDescriptor& field = *types[i]->field(f);
+      EXPECT_NE(field.type(), google::protobuf::FieldDescriptor::TYPE_BYTES) << field.full_name();
+      for (const char* medium : {"audio", "video", "frame", "sound"}) {
+        EXPECT_FALSE(absl::StrContains(field.name(), medium)) << field.full_name();
+      }
+      if (field.message_type() != nullptr) types.push_back(field.message_type());
+    }
+  }
+  EXPECT_GT(types.size(), 20u);
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Row>& info) { return info.param.name; }

@@ -24,6 +24,12 @@ std::vector<FoundRow> RowsOf(const std::filesystem::path& data, const std::files
 
 class NoticeWorld {
  public:
+  // Of a call: its answer in text format, or how it failed.
+  struct Answer {
+    bool ok = false;
+    std::string text;
+  };
+
   explicit NoticeWorld(absl::Time start);
 
   void Do(const Steps& steps);
@@ -48,7 +54,7 @@ class NoticeWorld {
 
  private:
   void Options(ServerOptions& options);
-  std::string Do(const Step& step);
+  Answer Do(const Step& step);
 
   absl::Time now_;
   int events_ = 0;
