@@ -33,6 +33,7 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       ender_(holdings_, registry_, book_),
       desk_(holdings_, registry_, ender_),
       order_desk_(holdings_),
+      hold_desk_(holdings_, registry_),
       recorder_(holdings_, registry_, book_, desk_),
       logs_(holdings_) {}
 
@@ -107,6 +108,8 @@ absl::Status Engine::Load() {
   if (absl::Status s = holdings_.gate.Load(store, holdings_.ring); !s.ok()) return s;
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
   if (absl::Status s = logs_.Load(); !s.ok()) return s;
+  if (absl::Status s = holdings_.holds.Load(store, vault_); !s.ok()) return s;
+  hold_desk_.Forget();
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -215,6 +218,34 @@ absl::StatusOr<bool> Engine::RefileLogs(absl::Time now) {
   return RunFor<bool>([&] { return logs_.Refile(now); });
 }
 
+absl::StatusOr<v1::Hold> Engine::CreateHold(const v1::Hold& hold, absl::Time now) {
+  return RunFor<v1::Hold>([&] { return hold_desk_.Create(hold, now); });
+}
+
+absl::StatusOr<v1::Hold> Engine::UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now) {
+  return RunFor<v1::Hold>([&] { return hold_desk_.Update(request, now); });
+}
+
+absl::Status Engine::ReleaseHold(std::string_view hold_id, absl::Time now) {
+  return Run([&] { return hold_desk_.Release(hold_id, now); });
+}
+
+absl::StatusOr<HoldDesk::Step> Engine::LetGo(absl::Time now) {
+  return RunFor<HoldDesk::Step>([&] { return hold_desk_.LetGo(now); });
+}
+
+absl::Status Engine::EndHolds(absl::Time now) {
+  return Run([&] { return hold_desk_.EndOver(now); });
+}
+
+absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.TakeOutOfDueDays(now); });
+}
+
+absl::StatusOr<bool> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
+}
+
 absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
   return Run([&] { return logs_.DropEnded(now); });
 }
@@ -251,7 +282,8 @@ absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const MeetingTimer> time
   return RunFor<size_t>([&] { return recorder_.Review(timers, now); });
 }
 
-absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
+absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
+  std::set<PbxId> unordered;
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
     if (!policy_.rule(category).erasure_order) continue;
@@ -260,6 +292,10 @@ absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      if (scope == OrderScope::kAllButFiles && change.Concerned(key->pbx)) {
+        unordered.insert(key->pbx);
+        continue;
+      }
       auto plaintext = vault_.Open(*key, cursor->value());
       if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
       stored::v1::Value value;
@@ -269,7 +305,7 @@ absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
   }
-  return absl::OkStatus();
+  return unordered;
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
@@ -278,8 +314,10 @@ absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
     Change change(holdings_, now);
     stored::v1::DayProgress progress;
     progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
+    const auto unordered = IssueOrders(day, OrderScope::kAllButFiles, change);
+    if (!unordered.ok()) return unordered.status();
+    for (const PbxId& pbx : *unordered) progress.add_unordered_pbxs(std::string(pbx.view()));
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
-    if (absl::Status status = IssueOrders(day, OrderScope::kAllButFiles, change); !status.ok()) return status;
     if (absl::Status status = change.Commit(); !status.ok()) return status;
     holdings_.gate.Close(day);
     return absl::OkStatus();
@@ -313,6 +351,12 @@ absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time no
 absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
+    // A hold that was placed a moment ago. Mostly nothing is left to do.
+    for (bool more = true; more;) {
+      auto taken = hold_desk_.TakeOutOfDueDays(now);
+      if (!taken.ok()) return taken.status();
+      more = *taken;
+    }
     Change change(holdings_, now);
     const DueDay last = change.last_due();
     stored::v1::DayProgress progress;
@@ -321,7 +365,7 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
       if (day > last) break;
       // What reached the day in the very moment before its end has had no orders yet.
       const OrderScope scope = holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll;
-      if (absl::Status s = IssueOrders(day, scope, change); !s.ok()) return s;
+      if (auto issued = IssueOrders(day, scope, change); !issued.ok()) return issued.status();
       ending.push_back({day, ValuesOf(counts)});
       LedgerEntry entry;
       entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
@@ -459,6 +503,9 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
+  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy_.zone()))) {
+    oldest = std::max(oldest, now - DueInstant(hold->End(), policy_.zone()));
+  }
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
+#include "server/engine/hold_desk.h"
 #include "server/engine/log_book.h"
 #include "server/engine/meeting_book.h"
 #include "server/engine/order_desk.h"
@@ -74,7 +76,16 @@ class Engine {
   // See LogBook::Refile.
   absl::StatusOr<bool> RefileLogs(absl::Time now);
 
+  // See HoldDesk. After a release call LetGo until it is done.
+  absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now);
+  absl::StatusOr<v1::Hold> UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now);
+  absl::Status ReleaseHold(std::string_view hold_id, absl::Time now);
+  absl::StatusOr<HoldDesk::Step> LetGo(absl::Time now);
+
   // Commands of the sweeper.
+  absl::Status EndHolds(absl::Time now);
+  absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
+  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
   // Begins the ends of PBXs that have come to them by themselves: licence, contact, name.
@@ -113,6 +124,7 @@ class Engine {
   const PurgeMarks& marks() const { return holdings_.marks; }
   const OrderDesk& orders() const { return order_desk_; }
   const LogBook& logs() const { return logs_; }
+  const HoldBook& holds() const { return holdings_.holds; }
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -127,9 +139,10 @@ class Engine {
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
-  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's.
+  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of kAllButFiles,
+  // returns the PBXs whose objects got none because holds concern them.
   enum class OrderScope { kAllButFiles, kFiles, kAll };
-  absl::Status IssueOrders(DueDay day, OrderScope scope, Change& change);
+  absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);
@@ -153,6 +166,7 @@ class Engine {
   PbxEnder ender_;
   PbxDesk desk_;
   OrderDesk order_desk_;
+  HoldDesk hold_desk_;
   Recorder recorder_;
   LogBook logs_;
   bool stale_ = false;  // memory may differ from the store

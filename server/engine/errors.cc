@@ -58,7 +58,8 @@ ErrorDetails DetailsOf(const absl::Status& status) {
 }
 
 bool IsRefusal(const absl::Status& status) {
-  return (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) && !DetailsOf(status).reason.empty();
+  const bool may_be = absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
+  return may_be && !DetailsOf(status).reason.empty();
 }
 
 }  // namespace retention

@@ -220,7 +220,9 @@ absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
     const absl::Status moved = change.MoveLate(key, walk.value(), right);
     if (absl::IsDataLoss(moved)) {
       // A damaged row keeps nobody's day from ending; it goes when it would have gone anyway, or at once.
-      if (right < key.day) change.Erase(key, Vault::ValueCount(walk.value()), kReasonDayMovedIntoPast);
+      if (right >= key.day) continue;
+      absl::Status s = change.Erase(key, Vault::ValueCount(walk.value()), kReasonDayMovedIntoPast);
+      if (!s.ok()) return s;
     } else if (!moved.ok()) {
       return moved;
     }

@@ -33,7 +33,17 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
 }
 
 // Deletes what is left of a PBX whose end has begun; returns the values that there were.
-absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxId& pbx, absl::Time now) {
+absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxRegistry::EndingPbx& ending,
+                                      absl::Time now) {
+  for (bool more = true; more;) {
+    absl::Status taken_out = run([&] {
+      auto step = engine.TakeOutOfEnding(ending, now);
+      more = step.ok() && *step;
+      return step.status();
+    });
+    if (!taken_out.ok()) return taken_out;
+  }
+  const PbxId& pbx = ending.pbx;
   const auto runs = engine.RowsOfEnding(pbx);
   if (!runs.ok()) return runs.status();
   if (absl::Status s = run([&] { return engine.FinishEnding(pbx, *runs, now); }); !s.ok()) return s;
@@ -52,7 +62,24 @@ absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::s
     return pbx.status();
   });
   if (!begun.ok()) return begun;
-  return FinishEnding(engine, run, *pbx, now);
+  for (const PbxRegistry::EndingPbx& ending : engine.registry().Ending()) {
+    if (ending.pbx == *pbx) return FinishEnding(engine, run, ending, now);
+  }
+  return 0;  // a sweep has finished it meanwhile
+}
+
+absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now) {
+  uint64_t values = 0;
+  for (bool more = engine.holds().Releasing() != nullptr; more;) {
+    absl::Status status = run([&] {
+      auto step = engine.LetGo(now);
+      more = step.ok() && step->more;
+      if (step.ok()) values += step->values;
+      return step.status();
+    });
+    if (!status.ok()) return status;
+  }
+  return values;
 }
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
@@ -75,6 +102,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
+    keep(TakeOutHeld(now));
     // Refiling fails only if nothing can be written, and then no day can be ended either. Were it otherwise, lines that
     // are to be kept would be lost with their day.
     if (refiled.ok()) keep(DestroyDueKeys(now, outcome));
@@ -82,8 +110,9 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
   for (const PbxRegistry::EndingPbx& ending : engine_.registry().Ending()) {
-    keep(FinishEnding(engine_, run_, ending.pbx, now).status());
+    keep(FinishEnding(engine_, run_, ending, now).status());
   }
+  keep(EndHolds(now));
   keep(ReviewMeetings(now, now, outcome));
   keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
   keep(DropEndedDays(now));
@@ -125,6 +154,26 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::TakeOutHeld(absl::Time now) {
+  if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
+  for (bool more = true; more;) {
+    absl::Status status = run_([&] {
+      auto step = engine_.TakeOutOfDueDays(now);
+      more = step.ok() && *step;
+      return step.status();
+    });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::EndHolds(absl::Time now) {
+  if (!engine_.holds().Ended(LastDueDay(now, engine_.policy().zone())).empty()) {
+    if (absl::Status s = run_([&] { return engine_.EndHolds(now); }); !s.ok()) return s;
+  }
+  return LetGo(engine_, run_, now).status();
 }
 
 absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {
