@@ -102,8 +102,8 @@ absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& 
   return pbxs;
 }
 
-// Counts the rows of `pbxs` in one bucket, from `from` on, and takes them from what the page may still look at. False
-// if that was too little: then the cursor stands on the next row.
+// Counts the rows of `pbxs` in one bucket, from `from` on (none if that lies behind it), and takes them from what the
+// page may still look at. False if that was too little: then the cursor stands on the next row.
 absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs, const std::string& from,
                                Bucket& bucket, size_t& budget) {
   const std::string prefix = FiledPrefix(bucket.day, bucket.category);
@@ -144,8 +144,6 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1
   v1::ListDueDaysResponse response;
   const auto cursor = view->Scan(Family::kFiled, "", "");
   for (Bucket& bucket : BucketsOf(held.Read(), range)) {
-    const std::string prefix = FiledPrefix(bucket.day, bucket.category);
-    if (prefix < position->substr(0, prefix.size())) continue;  // on an earlier page
     bucket.count = {};
     const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget);
     if (!whole.ok()) return whole.status();
