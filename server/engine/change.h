@@ -120,8 +120,8 @@ class Change {
 
   // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
   absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // Files over an existing row with the same number of values, whose old values end but for what is held: their bytes are
-  // marked for scrubbing.
+  // Files over an existing row with the same number of values, whose old values end but for what is held: their bytes
+  // are marked for scrubbing.
   absl::Status Replace(const FiledKey& key, const Personal& plaintext, uint32_t values);
   // The same where the values stay and only what describes them changes.
   absl::Status Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values);
@@ -143,7 +143,8 @@ class Change {
   absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
   // Whether a hold concerns values of a PBX.
   bool Concerned(const PbxId& pbx) const { return holdings_.holds.Concerns(pbx, last_due_); }
-  // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: nothing in them is held.
+  // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: nothing in them is
+  // held.
   void EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
                 std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.

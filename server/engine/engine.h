@@ -139,8 +139,8 @@ class Engine {
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
-  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of kAllButFiles,
-  // returns the PBXs whose objects got none because holds concern them.
+  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of
+  // kAllButFiles, returns the PBXs whose objects got none because holds concern them.
   enum class OrderScope { kAllButFiles, kFiles, kAll };
   absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();

@@ -39,6 +39,10 @@ absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
 }
 
+absl::Status HoldUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "HOLD_UNKNOWN", "no such hold is in force");
+}
+
 absl::Status QueueFull(absl::Duration delay) {
   return WithRetryDelay(
       ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),

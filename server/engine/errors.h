@@ -24,8 +24,9 @@ struct ErrorDetails {
 absl::Status InvalidField(std::string_view field, std::string_view description);
 // Any code with a reason, as PBX_UNKNOWN.
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
-// NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN.
+// NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN, HOLD_UNKNOWN.
 absl::Status PbxUnknown();
+absl::Status HoldUnknown();
 absl::Status MeetingUnknown();
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);

@@ -85,8 +85,8 @@ class HoldBook {
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;
   mutable std::mutex mutex_;
-  std::map<std::string, HoldPtr, std::less<>> holds_;              // by id; guarded by mutex_
-  absl::flat_hash_map<PbxId, std::vector<HoldPtr>> by_pbx_;        // guarded by mutex_
+  std::map<std::string, HoldPtr, std::less<>> holds_;        // by id; guarded by mutex_
+  absl::flat_hash_map<PbxId, std::vector<HoldPtr>> by_pbx_;  // guarded by mutex_
 };
 
 // The id of the PBX that a scope names; empty for scopes of a controller.

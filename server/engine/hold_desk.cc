@@ -27,8 +27,6 @@ absl::Status Unknown(std::string_view reason, std::string_view message) {
   return ErrorWithReason(absl::StatusCode::kNotFound, reason, message);
 }
 
-absl::Status HoldUnknown() { return Unknown("HOLD_UNKNOWN", "no such hold is in force"); }
-
 }  // namespace
 
 v1::Hold DescribeHold(const Hold& hold) {

@@ -71,8 +71,8 @@ class HoldDesk {
   Holdings& holdings_;
   const PbxRegistry& registry_;
   Walk due_walk_;
-  DueDay due_through_;         // the last day that `due_walk_` covers
-  uint64_t due_version_ = 0;   // of the book, when it began
+  DueDay due_through_;        // the last day that `due_walk_` covers
+  uint64_t due_version_ = 0;  // of the book, when it began
   Walk ending_walk_;
   std::optional<PbxId> ending_pbx_;
   Walk release_walk_;

@@ -38,9 +38,11 @@ absl::Status CheckSubject(const std::string& field, const v1::HoldSubject& subje
     if (subject.email().find('@') == std::string::npos) return InvalidField(email, "not an e-mail address");
     return CheckIdentifier(controller, subject.controller_id());
   }
+  if (subject.subject_case() == v1::HoldSubject::SUBJECT_NOT_SET) {
+    return InvalidField(field, "required: email, extension or display_name");
+  }
   if (!subject.controller_id().empty()) return InvalidField(controller, "only with an e-mail address");
   if (subject.has_extension()) return CheckExtension(absl::StrCat(field, ".extension"), subject.extension());
-  if (!subject.has_display_name()) return InvalidField(field, "required: email, extension or display_name");
   const std::string name = absl::StrCat(field, ".display_name");
   const v1::HoldDisplayName& display_name = subject.display_name();
   if (absl::Status s = CheckMeeting(name, display_name.pbx_id(), display_name.meeting_id()); !s.ok()) return s;
@@ -69,9 +71,8 @@ absl::Status CheckScope(const v1::HoldScope& scope) {
 
 absl::Status CheckHoldId(std::string_view field, std::string_view hold_id) {
   const bool fits = !hold_id.empty() && hold_id.size() <= kMaxHoldIdBytes &&
-                    std::all_of(hold_id.begin(), hold_id.end(), [](char c) {
-                      return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-                    });
+                    std::all_of(hold_id.begin(), hold_id.end(),
+                                [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-'; });
   return fits ? absl::OkStatus() : InvalidField(field, "1 to 64 characters of a-z, 0-9 and -");
 }
 

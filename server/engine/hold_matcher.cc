@@ -165,7 +165,8 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::SubjectIn(const Ho
   };
   if (subject.has_display_name()) {
     if (meeting.second == hold.owner) {
-      status = collect(kParticipantName, [&](const std::string& name) { return name == subject.display_name().name(); });
+      status =
+          collect(kParticipantName, [&](const std::string& name) { return name == subject.display_name().name(); });
     }
   } else if (!hold.email.empty()) {
     status = collect(kParticipantEmail,

@@ -47,8 +47,8 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   ledger_entry.set_reason(std::string(reason));
   ledger_entry.set_pbx(std::string(pbx->view()));
   change.Enter(std::move(ledger_entry));
-  // Orders need the objects' references, which nobody can read once the key is gone. Where holds concern them, they wait
-  // with the key for what is held to be taken out.
+  // Orders need the objects' references, which nobody can read once the key is gone. Where holds concern them, they
+  // wait with the key for what is held to be taken out.
   if (!held) {
     if (absl::Status status = OrderObjects(*pbx, external, change); !status.ok()) return status;
   }

@@ -207,8 +207,7 @@ void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason, bool h
   std::unique_lock lock(mutex_);
   const auto it = known_.find(pbx_id);
   if (it == known_.end()) return;
-  ending_.push_back(
-      {.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = held ? it->first : std::string()});
+  ending_.push_back({.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = held ? it->first : std::string()});
   names_.erase(it->second.pbx);
   index_.erase(it->first);
   known_.erase(it);

@@ -63,8 +63,8 @@ class PbxRegistry {
   std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
   // Whether it is known to have been in contact on `day` or later.
   bool HasContacted(const PbxId& pbx, DueDay day) const;
-  // The PBXs that are held and whose record names this controller. Reads every record. NOT_FOUND without a reason if one
-  // ended meanwhile.
+  // The PBXs that are held and whose record names this controller. Reads every record. NOT_FOUND without a reason if
+  // one ended meanwhile.
   absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store,
                                                   Vault& vault) const;
   // External ids of the PBXs with a licence (LicenceName).

@@ -28,6 +28,9 @@ struct Gauges {
   absl::Duration purge_pending;                  // age of the oldest deleted value whose bytes may still be in a file
   uint64_t orders_unconfirmed = 0;
   std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
+  uint64_t holds_in_force = 0;
+  uint64_t holds_review_due = 0;
+  uint64_t held_values = 0;  // beyond their end
   uint64_t queue_events = 0;
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/errors.h"
+#include "server/engine/hold_reader.h"
 #include "server/ops/log.h"
 #include "server/rpc/order_watch.h"
 #include "storage/keys.h"
@@ -201,6 +202,10 @@ Gauges Server::ReadGauges() const {
   Gauges gauges;
   auto warned = engine_->registry().Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  const HoldReader::Tally holds = HoldReader(*engine_).Count(now);
+  gauges.holds_in_force = holds.in_force;
+  gauges.holds_review_due = holds.review_due;
+  gauges.held_values = holds.values_kept;
   gauges.orders_unconfirmed = engine_->orders().unconfirmed();
   if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
     gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
