@@ -59,7 +59,9 @@ struct Row {
 // For the name of a test.
 inline std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.source; }
 
-// Section 9, in its order.
+// The first paragraph of section 9: requirements to keep.
+std::vector<Row> Requirements();
+// Its list, in its order.
 std::vector<Row> SectionNine();
 // "Alle oben genannten Daten werden auch in den folgenden Fällen gelöscht": what ends a PBX, and an operator.
 std::vector<Row> EarlierEnds();

@@ -129,6 +129,7 @@ TEST(NoticeFields, AudioAndVideoHaveNone) {
 }
 
 std::string NameOf(const ::testing::TestParamInfo<Row>& info) { return info.param.name; }
+INSTANTIATE_TEST_SUITE_P(Requirements, NoticeTable, ::testing::ValuesIn(Requirements()), NameOf);
 INSTANTIATE_TEST_SUITE_P(SectionNine, NoticeTable, ::testing::ValuesIn(SectionNine()), NameOf);
 INSTANTIATE_TEST_SUITE_P(EarlierEnds, NoticeTable, ::testing::ValuesIn(EarlierEnds()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Readings, NoticeTable, ::testing::ValuesIn(Readings()), NameOf);

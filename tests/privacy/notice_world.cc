@@ -17,6 +17,7 @@
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -50,6 +51,7 @@ constexpr struct {
     {"MeetingService/GetMeetingReport", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'"},
     {"LogService/ReadLogs", ""},
     {"LogService/ListLogExtensions", ""},
+    {"HoldService/ListHolds", ""},
     {"StatisticsService/QueryStatistics",
      "metric: METRIC_PEOPLE_DAYS from { year: 2026 month: 3 day: 4 } to { year: 2026 month: 3 day: 4 }"},
 };
