@@ -23,19 +23,19 @@ v1::DataCategory ParseCategory(const std::string& name) {
   throw CLI::ValidationError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
 }
 
-// All pages as one: a bucket may go on as the first of the next page.
+// All pages as one: the last bucket of a page may go on as the first of the next.
 void AddPage(const v1::ListDueDaysResponse& page, v1::ListDueDaysResponse& all) {
-  for (const v1::DueBucket& bucket : page.buckets()) {
-    v1::DueBucket* last = all.buckets().empty() ? nullptr : all.mutable_buckets(all.buckets_size() - 1);
-    if (last != nullptr && last->category() == bucket.category() &&
-        last->due_day().SerializeAsString() == bucket.due_day().SerializeAsString()) {
-      last->set_rows(last->rows() + bucket.rows());
-      last->set_values(last->values() + bucket.values());
-    } else {
-      *all.add_buckets() = bucket;
-    }
+  const int before = all.buckets_size();
+  all.MergeFrom(page);
+  if (before == 0 || page.buckets().empty()) return;
+  v1::DueBucket& last = *all.mutable_buckets(before - 1);
+  const v1::DueBucket& next = all.buckets(before);
+  if (last.category() != next.category() || last.due_day().SerializeAsString() != next.due_day().SerializeAsString()) {
+    return;
   }
-  all.mutable_log_extensions()->MergeFrom(page.log_extensions());
+  last.set_rows(last.rows() + next.rows());
+  last.set_values(last.values() + next.values());
+  all.mutable_buckets()->DeleteSubrange(before, 1);
 }
 
 void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
@@ -46,6 +46,7 @@ void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
     AddPage(*page, all);
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
+  all.clear_next_page_token();
   OutputTable table({{"LAST DAY", "due_day"},
                      {"GONE FROM (UTC)", "due_time"},
                      {"CATEGORY", "category"},
