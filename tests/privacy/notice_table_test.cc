@@ -65,7 +65,7 @@ class NoticeTable : public ::testing::TestWithParam<Row> {
 };
 
 TEST_P(NoticeTable, HoldsToTheMicrosecondInReadsAndOnDisk) {
-  world_.Do(row_.feed);
+  ASSERT_NO_FATAL_FAILURE(world_.Do(row_.feed));
   if (row_.ordered != nullptr) {
     ExpectOrders(At(row_.ordered) - kTick, false);
     ExpectOrders(At(row_.ordered), true);

@@ -156,6 +156,7 @@ void NoticeWorld::Do(const Steps& steps) {
     const std::string wanted = step.answer != nullptr ? step.answer : "";
     if (step.awaited) {
       AwaitTrue([&] { return absl::StrContains(Do(step).text, wanted); });
+      if (::testing::Test::HasFatalFailure()) return;  // those to come would be in vain too
       continue;
     }
     const auto [ok, answer] = Do(step);
