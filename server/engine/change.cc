@@ -155,8 +155,8 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, std::string_view enve
   const uint32_t values = Vault::ValueCount(envelope);
   if (values == 0) return 0;
   auto plaintext = holdings_.vault.Open(key, envelope);
-  // It has ended, and cannot be kept any more.
-  if (absl::IsNotFound(plaintext.status())) return 0;
+  // It has ended, or is damaged, and cannot be kept any more.
+  if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) return 0;
   if (!plaintext.ok()) return plaintext.status();
   auto part = Matcher().Match(key, plaintext->Reveal(), values);
   if (!part.ok()) return part.status();
@@ -260,7 +260,7 @@ absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, D
 
 absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
                            const stored::v1::StoredObjectRef& object) {
-  if (!holdings_.policy.rule(category).erasure_order) return absl::OkStatus();
+  if (!holdings_.policy.rule(category).erasure_order || object.object_ref().empty()) return absl::OkStatus();
   stored::v1::ErasureOrder order;
   order.set_category(static_cast<v1::DataCategory>(category));
   order.set_pbx_id(std::string(pbx_id));

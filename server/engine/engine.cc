@@ -174,8 +174,8 @@ absl::StatusOr<PbxDesk::LicenceOutcome> Engine::ReportLicence(std::string_view l
       [&] { return desk_.ReportLicence(licence_key, valid_until, registered, active, now); });
 }
 
-absl::Status Engine::CountProbes(std::span<const Probe> probes, absl::Time now) {
-  return Run([&] { return desk_.CountProbes(probes, now); });
+absl::Status Engine::CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
+  return Run([&] { return desk_.CountProbes(probes, asked, now); });
 }
 
 absl::StatusOr<CategoryCounts> Engine::DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
@@ -257,16 +257,21 @@ absl::Status Engine::Recover() {
     if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
     vault_.ForgetDaysThrough(last);
     holdings_.gate.EndThrough(last);
+    // The same for PBXs; where a crash came between the mark of their end and this.
+    for (const PbxRegistry::EndingPbx& ending : registry_.Ending()) {
+      if (absl::Status s = ender_.DestroyKeyOf(ending); !s.ok()) return s;
+    }
     return absl::OkStatus();
   });
 }
 
-absl::Status Engine::EndOverPbxs(absl::Time now) {
+absl::Status Engine::EndOverPbx(std::string_view pbx_id, absl::Time now) {
   return Run([&]() -> absl::Status {
-    for (const auto& [pbx_id, end] : registry_.Over(now)) {
-      if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
-    }
-    return absl::OkStatus();
+    // It may have been renewed, or ended, meanwhile.
+    const auto pbx = registry_.Held(pbx_id);
+    if (!pbx.has_value()) return absl::OkStatus();
+    const PbxEnd end = EndOf(registry_.StandingOf(*pbx)->life, policy_);
+    return end.time <= now ? ender_.Begin(pbx_id, ReasonOf(end.cause), now) : absl::OkStatus();
   });
 }
 
@@ -288,22 +293,25 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
     const auto category = static_cast<CategoryNumber>(number);
     if (!policy_.rule(category).erasure_order) continue;
     if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
+    // What cannot be read cannot be ordered, and keeps no day from ending.
     auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      if (!key.has_value()) continue;
+      const std::string pbx_id = registry_.ExternalId(key->pbx);
+      if (pbx_id.empty()) continue;  // it is ending, and its orders are out
       if (scope == OrderScope::kAllButFiles && change.Concerned(key->pbx)) {
         unordered.insert(key->pbx);
         continue;
       }
       auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
-      stored::v1::Value value;
+      if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) continue;
       if (!plaintext.ok()) return plaintext.status();
-      if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
-      if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
+      stored::v1::Value value;
+      if (!value.ParseFromString(plaintext->Reveal())) continue;
+      if (absl::Status s = change.Order(category, pbx_id, value.object()); !s.ok()) return s;
     }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
+    if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;
   }
   return unordered;
 }

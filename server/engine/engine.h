@@ -61,7 +61,8 @@ class Engine {
   absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now);
   absl::StatusOr<PbxDesk::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
                                                         bool registered, bool active, absl::Time now);
-  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  // See PbxDesk::CountProbes.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now);
   absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
                                                std::string_view reason, absl::Time now);
   absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
@@ -88,8 +89,8 @@ class Engine {
   absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
-  // Begins the ends of PBXs that have come to them by themselves: licence, contact, name.
-  absl::Status EndOverPbxs(absl::Time now);
+  // Begins the end of a PBX that has come to it by itself: licence, contact, name.
+  absl::Status EndOverPbx(std::string_view pbx_id, absl::Time now);
   absl::Status FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
   // See Recorder::Review.
   absl::StatusOr<size_t> ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now);

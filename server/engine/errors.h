@@ -37,7 +37,8 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 ErrorDetails DetailsOf(const absl::Status& status);
 
 // Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND, INVALID_ARGUMENT or
-// ALREADY_EXISTS with a reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead of the store.
+// ALREADY_EXISTS with a reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead
+// of the store.
 bool IsRefusal(const absl::Status& status);
 
 }  // namespace retention

@@ -64,6 +64,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   // What was reported of another licence, or probed of another name, says nothing of the new one.
   if (licence != standing.licence) standing.life.set_licence_until_us(0);
   if (former_fqdn != synced.profile().fqdn()) {
+    standing.named = now;
     standing.life.clear_resolved_day();
     standing.life.clear_probed_day();
     standing.life.clear_unresolved_days();
@@ -273,7 +274,9 @@ absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    if (absl::Status s = change.Erase(*key, Vault::ValueCount(cursor->value()), reason); !s.ok()) return s;
+    const uint32_t values = Vault::ValueCount(cursor->value());
+    if (values == 0) return false;  // it was deleted before
+    if (absl::Status s = change.Erase(*key, values, reason); !s.ok()) return s;
     found = true;
   }
   if (!cursor->status().ok()) return cursor->status();
@@ -326,12 +329,13 @@ absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view 
   return outcome;
 }
 
-absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time now) {
+absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
   Change change(holdings_, now);
   std::vector<std::pair<PbxId, PbxStanding>> changed;
   for (const Probe& probe : probes) {
     auto standing = registry_.StandingOf(probe.pbx);
-    if (!standing.has_value()) continue;
+    if (!standing.has_value() || standing->named > asked) continue;
+    if (EndOf(standing->life, holdings_.policy).time <= now) continue;  // nothing brings it back
     CountProbe(probe.resolved, change.today().civil(), standing->life);
     PutLife(probe.pbx, standing->life, change);
     changed.emplace_back(probe.pbx, *std::move(standing));

@@ -60,8 +60,8 @@ class PbxDesk {
   // See PbxService.ReportLicence. NOT_FOUND with reason LICENCE_UNKNOWN.
   absl::StatusOr<LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until, bool registered,
                                                bool active, absl::Time now);
-  // What a round of look-ups told, each of a PBX that may have ended since.
-  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  // What a round of look-ups that began at `asked` told, each of a PBX that may have ended, or been renamed, since.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now);
   // Notes, without committing, that these PBXs were in contact today.
   void NoteContacts(std::span<const PbxId> pbxs, Change& change);
 

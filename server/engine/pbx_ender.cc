@@ -73,10 +73,15 @@ absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, C
         return change.Order(category, pbx_id, value.object());
       };
       absl::Status status = VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(day, category, pbx), order);
-      if (!status.ok()) return status;
+      // What cannot be read cannot be ordered, and keeps nobody's key.
+      if (!status.ok() && !absl::IsDataLoss(status)) return status;
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status PbxEnder::DestroyKeyOf(const PbxRegistry::EndingPbx& ending) {
+  return ending.pbx_id.empty() ? DestroyKey(ending.pbx) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const StoreView& view,

@@ -38,6 +38,7 @@ struct PbxStanding {
   stored::v1::PbxLife life;
   std::string licence;  // keyed hash of its licence key; empty if it has none
   bool has_fqdn = false;
+  absl::Time named = absl::InfinitePast();  // when it got its FQDN; not known after a restart
 };
 // How the registry names a licence key. Empty for an empty key.
 std::string LicenceName(const Vault& vault, std::string_view licence_key);

@@ -85,7 +85,7 @@ absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pb
   auto removed = ExtensionRemoved(meeting.pbx, extension);
   if (!removed.ok()) return removed.status();
   const auto relabel = [&](const FiledKey& key, stored::v1::Value& value, uint32_t values) -> absl::Status {
-    if (value.extension() == extension) return absl::OkStatus();
+    if (value.extension() == extension || !value.has_object()) return absl::OkStatus();
     if (*removed) return change.EraseObject(key, value, values, pbx_id, kReasonExtensionRemoved);
     value.set_extension(extension);
     return change.Rewrite(key, Personal(value.SerializeAsString()), 1);

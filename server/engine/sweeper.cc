@@ -94,7 +94,10 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (urgent) options_.on_urgent(true);
   const absl::Status recovered = run_([&] { return engine_.Recover(); });
   if (recovered.ok()) {
-    if (pbxs_over) keep(run_([&] { return engine_.EndOverPbxs(now); }));
+    // One that cannot be ended keeps no other from it.
+    for (const auto& [pbx_id, end] : engine_.registry().Over(now)) {
+      keep(run_([&, id = pbx_id] { return engine_.EndOverPbx(id, now); }));
+    }
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
     keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
@@ -103,9 +106,9 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
     keep(TakeOutHeld(now));
-    // Refiling fails only if nothing can be written, and then no day can be ended either. Were it otherwise, lines that
-    // are to be kept would be lost with their day.
-    if (refiled.ok()) keep(DestroyDueKeys(now, outcome));
+    // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
+    // cannot be read keeps no day.
+    if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
@@ -135,17 +138,27 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   cursor.reset();
-  for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
-    const auto some =
-        std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
-    absl::Status status = run_([&] {
+  const auto review = [&](std::span<const MeetingTimer> some) {
+    return run_([&] {
       auto ended = engine_.ReviewMeetings(some, now);
       if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);
       return ended.status();
     });
-    if (!status.ok()) return status;
+  };
+  absl::Status damaged;
+  for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
+    const auto some =
+        std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
+    absl::Status status = review(some);
+    if (absl::IsDataLoss(status)) {
+      // A damaged meeting keeps no other from its review.
+      for (size_t i = 0; i < some.size(); ++i) review(some.subspan(i, 1)).IgnoreError();
+      damaged = status;
+    } else if (!status.ok()) {
+      return status;
+    }
   }
-  return absl::OkStatus();
+  return damaged;
 }
 
 absl::Status Sweeper::RefileLogs(absl::Time now) {

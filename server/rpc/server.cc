@@ -156,7 +156,7 @@ absl::Status Server::StartProbing() {
   callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
     std::vector<Probe> probes;
     for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
-    return committer_->Run([&] { return engine_->CountProbes(probes, now); });
+    return committer_->Run([&] { return engine_->CountProbes(probes, now, committer_->Now()); });
   };
   dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = policy_.zone()}), std::move(callbacks),
                                         clock_, metrics_, DnsLoop::Options{});
