@@ -178,7 +178,8 @@ absl::Status Server::Serve() {
                                            .order_courier = *order_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
-                                           .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr});
+                                           .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
+                                           .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
     std::lock_guard lock(health_mutex_);
