@@ -260,12 +260,13 @@ absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      const std::string pbx_id = registry_.ExternalId(key->pbx);
+      if (pbx_id.empty()) continue;  // its PBX is ending, and its orders are out; its key may live yet
       auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
       stored::v1::Value value;
       if (!plaintext.ok()) return plaintext.status();
       if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
-      if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
+      if (absl::Status s = change.Order(category, pbx_id, value.object()); !s.ok()) return s;
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
   }

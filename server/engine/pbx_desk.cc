@@ -256,6 +256,7 @@ absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    if (Vault::ValueCount(cursor->value()) == 0) return false;  // the mark of one that was deleted
     change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
     found = true;
   }
@@ -314,7 +315,8 @@ absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time now)
   std::vector<std::pair<PbxId, PbxStanding>> changed;
   for (const Probe& probe : probes) {
     auto standing = registry_.StandingOf(probe.pbx);
-    if (!standing.has_value()) continue;
+    // One that has come to its end stays there, whatever is heard of its name.
+    if (!standing.has_value() || EndOf(standing->life, holdings_.policy).time <= now) continue;
     CountProbe(probe.resolved, change.today().civil(), standing->life);
     PutLife(probe.pbx, standing->life, change);
     changed.emplace_back(probe.pbx, *std::move(standing));

@@ -85,9 +85,20 @@ absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub) {
   return sweeper.RunOnce(now, scrub);
 }
 
-absl::Status Machine::EndPbx(const std::string& pbx_id, absl::Time now) {
+absl::Status Machine::Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response) {
+  const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
+  LogCommand command;
+  command.lines = &batch;
+  if (absl::Status status = command.Prepare(now); !status.ok()) return status;
+  LogCommand* const commands[] = {&command};
+  const absl::Status status = engine_->Record({}, commands, now);
+  response = command.result;
+  return status;
+}
+
+absl::Status Machine::EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now) {
   return retention::EndPbx(
-             *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, kReasonPbxDeregistered, now)
+             *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, reason, now)
       .status();
 }
 

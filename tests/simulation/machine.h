@@ -40,7 +40,8 @@ class Machine {
 
   v1::RecordResult Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status);
   absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub);
-  absl::Status EndPbx(const std::string& pbx_id, absl::Time now);
+  absl::Status Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response);
+  absl::Status EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
 
   Engine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }
