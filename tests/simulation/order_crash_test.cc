@@ -113,6 +113,31 @@ TEST_P(OrderCrash, AtEveryWriteNoOrderIsLostNoneComesBackAndNoNumberIsGivenTwice
   EXPECT_GE(crashes, 12u) << "six calls, an append and an fsync each";
 }
 
+// The portal was told twice, and the second time of no PBX.
+TEST(OrdersOfAnEnd, ThatWasCutShortBeforeItsKeyWasDestroyedAreIssuedOnce) {
+  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
+  const std::filesystem::path directory = mkdtemp(pattern.data());
+  {
+    OrderRun run(directory);
+    Machine& machine = run.machine();
+    absl::Status status;
+    machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording"),
+                    File("m", "f", kMonday, "store/file")},
+                   kMonday, status);
+    ASSERT_TRUE(status.ok()) << status;
+    machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
+    EXPECT_FALSE(machine.EndPbx("pbx", std::string(kReasonPbxDeregistered), kMonday).ok());
+    machine.Heal();
+    ASSERT_EQ(machine.engine().registry().Ending().size(), 1u);
+    const absl::Time last_hour = At("2026-03-09T23:30:00+01:00");  // the recording's day is closed
+    ASSERT_TRUE(machine.Sweep(last_hour, false).ok());
+    const std::vector<v1::ErasureOrder> orders = HeldOrders(machine.engine());
+    EXPECT_EQ(orders.size(), 2u);
+    for (const v1::ErasureOrder& order : orders) EXPECT_EQ(order.pbx_id(), "pbx") << order.object_ref();
+  }
+  std::filesystem::remove_all(directory);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ends, OrderCrash, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "PowerLoss" : "ProcessDies"; });
 
