@@ -38,8 +38,8 @@ void Months::Delete(const Workload::Target& target) {
   Balance(filed, [&] {
     first = Execute(true, [&] {
       outcome = object ? machine_.engine().DeleteObject(target.pbx_id, target.id,
-                                                        static_cast<CategoryNumber>(target.category),
-                                                        target.object_id, reason, now_)
+                                                        static_cast<CategoryNumber>(target.category), target.object_id,
+                                                        reason, now_)
                        : machine_.engine().DeleteMeeting(target.pbx_id, target.id, reason, now_).status();
       return DetailsOf(outcome).reason.ends_with("_UNKNOWN") ? absl::OkStatus() : outcome;
     });

@@ -1,6 +1,7 @@
 // What happens to the lives of PBXs: licences, look-ups of names, silence, and what comes in the last moment.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "server/engine/errors.h"
@@ -99,8 +100,8 @@ void Months::VainDays() {
   const std::string pbx_id = workload_.AnyPbx();
   const auto pbx = model_.pbxs().find(pbx_id);
   if (pbx == model_.pbxs().end()) return;
-  const int64_t days = dice_.Chance(60) ? kVainDaysMax - pbx->second.life.vain - dice_.Between(0, 2)
-                                        : dice_.Between(1, 12);
+  const int64_t days =
+      dice_.Chance(60) ? kVainDaysMax - pbx->second.life.vain - dice_.Between(0, 2) : dice_.Between(1, 12);
   for (int64_t day = 0; day < days && !::testing::Test::HasFailure(); ++day) {
     MoveTo(DueAfter(DayAt(now_)) + absl::Minutes(dice_.Between(0, 1430)));
     if (dice_.Chance(5)) continue;  // our own outage
@@ -121,7 +122,8 @@ void Months::VainDays() {
 // What may come an instant before the end of a PBX, or after it.
 void Months::OnTheBrink(const std::string& pbx_id) {
   const auto pbx = model_.pbxs().find(pbx_id);
-  const std::string key = pbx == model_.pbxs().end() ? workload_.AnyLicence() : pbx->second.data.profile().license_key();
+  const std::string key =
+      pbx == model_.pbxs().end() ? workload_.AnyLicence() : pbx->second.data.profile().license_key();
   Workload::Target target;
   switch (dice_.Below(10)) {
     case 0:
@@ -176,6 +178,12 @@ void Months::Silence() {
   agenda_.push_back([this, quiet] { OnTheBrink(quiet); });
   agenda_.push_back([this, end] { MoveTo(end); });
   agenda_.push_back([this, quiet] { OnTheBrink(quiet); });
+}
+
+// The first that is heard of a PBX on a day, of any kind, is its contact.
+void Months::Hail() {
+  MoveTo(DueAfter(DayAt(now_)) + absl::Minutes(dice_.Between(0, 1430)));
+  Record({workload_.SignOfLife(workload_.AnyPbx(), now_)});
 }
 
 }  // namespace retention::simulation

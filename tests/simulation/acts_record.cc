@@ -103,8 +103,7 @@ void Months::RemoveAnyExtension() { RemoveExtension(workload_.AnyPbx(), workload
 
 void Months::RemoveExtension(const std::string& pbx_id, const std::string& number) {
   last_ = "remove extension " + pbx_id + " " + number;
-  const std::string reason =
-      dice_.Chance(50) ? AnyOperatorReason() : std::string(kReasonExtensionRemoved);
+  const std::string reason = dice_.Chance(50) ? AnyOperatorReason() : std::string(kReasonExtensionRemoved);
   Balance({}, [&] {
     absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
     const bool first = Execute(true, [&] {

@@ -18,7 +18,8 @@ v1::ReadLogsRequest FilterFor(absl::Time now) {
   request.set_page_size(static_cast<int>(draw % 5) + 2);
   request.set_server(static_cast<v1::LogServer>(draw / 5 % 5));
   request.set_min_severity(static_cast<v1::LogSeverity>(draw / 25 % 9));
-  if (draw & 1 << 10) request.mutable_from()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 600000));
+  if (draw & 1 << 10)
+    request.mutable_from()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 600000));
   if (draw & 1 << 11) request.mutable_to()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 400));
   return request;
 }
@@ -39,7 +40,8 @@ void CompareLines(Engine& engine, const LogModel& logs, const v1::ReadLogsReques
   for (const LineModel& expected : logs.lines()) {
     const auto it = found.find(expected.line.text());
     if (it == found.end()) {
-      EXPECT_FALSE(expected.sure && Takes(filter, expected.line)) << "log line " << expected.line.text() << " is missing";
+      EXPECT_FALSE(expected.sure && Takes(filter, expected.line))
+          << "log line " << expected.line.text() << " is missing";
       continue;
     }
     EXPECT_TRUE(Takes(filter, expected.line)) << "log line " << it->first << " was not asked for";

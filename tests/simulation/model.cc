@@ -140,7 +140,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   const int64_t time_us = Us(event.time());
   if (event.has_pbx_synced()) {
     ++(SyncPbx(event.pbx_id(), event.pbx_synced(), time_us, now).has_value() ? prediction.accepted
-                                                                              : prediction.duplicates);
+                                                                             : prediction.duplicates);
     return std::nullopt;
   }
   if (found == pbxs_.end()) return v1::REJECTION_REASON_PBX_UNKNOWN;

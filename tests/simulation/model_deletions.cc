@@ -16,8 +16,8 @@ Ruling Model::DeleteMeeting(const std::string& pbx_id, const std::string& meetin
   bool unsure = false;
   for (PlantedValue& value : meeting.values) {
     // Of a meeting whose history is over only these are found.
-    const bool reached = lives || value.category == v1::DATA_CATEGORY_RECORDING ||
-                         value.category == v1::DATA_CATEGORY_PDF_SHARE;
+    const bool reached =
+        lives || value.category == v1::DATA_CATEGORY_RECORDING || value.category == v1::DATA_CATEGORY_PDF_SHARE;
     if (!reached || value.held == Held::kNo) continue;
     if (value.held == Held::kYes) ++ruling.erased_min[value.category];
     unsure |= value.held == Held::kUnsure;

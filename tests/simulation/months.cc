@@ -35,13 +35,26 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 const std::vector<Months::Act>& Months::Acts() {
   static const std::vector<Act>& acts = *new std::vector<Act>{
-      {460, &Months::RecordBatch},      {150, &Months::PassTime},        {120, &Months::Sweep},
-      {50, &Months::Restart},           {35, &Months::SyncAny},          {25, &Months::RemoveAnyExtension},
-      {12, &Months::EndAnyPbx},         {30, &Months::ReportAnyLicence}, {30, &Months::Probe},
-      {8, &Months::VainDays},           {14, &Months::LicenceRunsOut},   {4, &Months::Silence},
-      {15, &Months::DeleteAnyMeeting},  {30, &Months::DeleteAnyObject},  {20, &Months::DeleteAnyPoll},
-      {40, &Months::Confirm},           {50, &Months::AppendLogs},       {25, &Months::ExtendLogs},
+      {460, &Months::RecordBatch},
+      {150, &Months::PassTime},
+      {120, &Months::Sweep},
+      {50, &Months::Restart},
+      {35, &Months::SyncAny},
+      {25, &Months::RemoveAnyExtension},
+      {12, &Months::EndAnyPbx},
+      {30, &Months::ReportAnyLicence},
+      {30, &Months::Probe},
+      {8, &Months::VainDays},
+      {14, &Months::LicenceRunsOut},
+      {4, &Months::Silence},
+      {15, &Months::DeleteAnyMeeting},
+      {30, &Months::DeleteAnyObject},
+      {20, &Months::DeleteAnyPoll},
+      {40, &Months::Confirm},
+      {50, &Months::AppendLogs},
+      {25, &Months::ExtendLogs},
       {15, &Months::RefileLogs},
+      {20, &Months::Hail},
   };
   return acts;
 }
@@ -123,8 +136,7 @@ void Months::Restart() {
   ++restarts_;
   if (!machine_.crashed()) last_ = "restart";
   const bool power = dice_.Chance(60);
-  const absl::Status status =
-      machine_.Restart(now_, power, dice_.Pick(std::vector<uint64_t>{0, 7, 1000, 1 << 20}));
+  const absl::Status status = machine_.Restart(now_, power, dice_.Pick(std::vector<uint64_t>{0, 7, 1000, 1 << 20}));
   EXPECT_TRUE(status.ok()) << status;
 }
 

@@ -56,6 +56,7 @@ class Months {
   void VainDays();
   void LicenceRunsOut();
   void Silence();
+  void Hail();
   // Deletions by operators (acts_deletion.cc).
   void DeleteAnyMeeting();
   void DeleteAnyObject();

@@ -7,9 +7,7 @@
 namespace retention::simulation {
 namespace {
 
-PlantedObject ObjectOf(const v1::ErasureOrder& order) {
-  return {order.category(), order.pbx_id(), order.object_ref()};
-}
+PlantedObject ObjectOf(const v1::ErasureOrder& order) { return {order.category(), order.pbx_id(), order.object_ref()}; }
 
 std::vector<v1::ErasureOrder> ListAll(Engine& engine, absl::Time now) {
   std::vector<v1::ErasureOrder> orders;

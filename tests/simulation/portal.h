@@ -25,7 +25,8 @@ class Portal {
   // A stream that is opened now delivers exactly what is held.
   void Watch(Engine& engine, absl::Time now) const;
 
-  // Confirmations: of orders that are held, some twice, of some that failed, and of some that never were or are no more.
+  // Confirmations: of orders that are held, some twice, of some that failed, and of some that never were or are no
+  // more.
   v1::ConfirmErasureOrdersRequest NextConfirmations(Dice& dice) const;
   // What they must be answered with.
   v1::ConfirmErasureOrdersResponse Confirm(const v1::ConfirmErasureOrdersRequest& request);

@@ -215,6 +215,20 @@ bool Workload::Predictable(const v1::Event& event) const {
   return meeting->second.stored && !meeting->second.lost;
 }
 
+// Whether it is refused as things are, and would be taken if the rest of the batch had been recorded before: of such a
+// batch, sent again after a lost answer, nobody can say what it does.
+bool Workload::NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch) const {
+  if (event.meeting_id().empty() || event.has_meeting_scheduled() || event.has_meeting_rescheduled() ||
+      event.has_meeting_started()) {
+    return false;
+  }
+  const bool named = std::any_of(batch.begin(), batch.end(), [&](const v1::Event& before) {
+    return before.pbx_id() == event.pbx_id() && before.meeting_id() == event.meeting_id();
+  });
+  const auto pbx = model_.pbxs().find(event.pbx_id());
+  return !named && pbx != model_.pbxs().end() && !pbx->second.meetings.contains(event.meeting_id());
+}
+
 void Workload::DropFinishedMeetings() {
   std::erase_if(meetings_, [&](const LiveMeeting& meeting) {
     const auto pbx = model_.pbxs().find(meeting.pbx_id);
@@ -258,6 +272,10 @@ std::vector<v1::Event> Workload::NextBatch(absl::Time now) {
       continue;
     }
     if (!Predictable(event) || event.pbx_id() == quiet_) continue;
+    if (NeedsItsMeeting(event, batch)) {
+      if (!old && batch.empty()) return {event};
+      continue;
+    }
     if (!old && dice_.Chance(4)) {
       delayed_.push_back(event);
       continue;

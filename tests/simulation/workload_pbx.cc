@@ -72,6 +72,8 @@ v1::Event Workload::SignOfLife(const std::string& pbx_id, absl::Time now) {
   switch (dice_.Below(6)) {
     case 0:
       *event.mutable_pbx_synced() = NextSync(pbx_id);
+      // Mostly older than what is held.
+      if (dice_.Chance(70)) SetTime(EventTime(now - absl::Hours(24 * 5)), *event.mutable_time());
       break;
     case 1:
       *event.mutable_extension_synced()->mutable_extension() = NextExtension(AnyExtension());
