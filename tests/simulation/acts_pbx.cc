@@ -18,18 +18,17 @@ constexpr size_t kFormerPbxsMax = 20;
 
 void Months::EndPbx(const std::string& pbx_id, const std::string& reason) {
   last_ = "end " + pbx_id + " " + reason;
-  Balance({}, [&] {
-    absl::Status outcome;
-    const bool first = Execute(
-        false,
-        [&] {
-          outcome = machine_.EndPbx(pbx_id, reason, now_);
-          return DetailsOf(outcome).reason == "PBX_UNKNOWN" ? absl::OkStatus() : outcome;
-        },
-        kManyFaults);
-    const bool ended = model_.EndPbx(pbx_id, reason);
-    EXPECT_TRUE(!first || outcome.ok() == ended) << outcome;
-  });
+
+  absl::Status outcome;
+  const bool first = Execute(
+      false,
+      [&] {
+        outcome = machine_.EndPbx(pbx_id, reason, now_);
+        return DetailsOf(outcome).reason == "PBX_UNKNOWN" ? absl::OkStatus() : outcome;
+      },
+      kManyFaults);
+  const bool ended = model_.EndPbx(pbx_id, reason);
+  EXPECT_TRUE(!first || outcome.ok() == ended) << outcome;
 }
 
 void Months::EndAnyPbx() {
@@ -39,19 +38,18 @@ void Months::EndAnyPbx() {
 void Months::ReportLicence(const std::string& key, absl::Time valid_until, bool registered, bool active) {
   last_ = "licence " + key + " until " + absl::FormatTime(absl::RFC3339_full, valid_until, Berlin()) +
           (registered ? "" : " not registered") + (active ? "" : " not active");
-  Balance({}, [&] {
-    absl::StatusOr<PbxDesk::LicenceOutcome> outcome;
-    const bool first = Execute(false, [&] {
-      outcome = machine_.engine().ReportLicence(key, valid_until, registered, active, now_);
-      return DetailsOf(outcome.status()).reason == "LICENCE_UNKNOWN" ? absl::OkStatus() : outcome.status();
-    });
-    const auto expected = model_.ReportLicence(key, valid_until, registered, active, now_);
-    if (!first) return;
-    EXPECT_EQ(outcome.ok(), expected.has_value()) << outcome.status();
-    if (!outcome.ok() || !expected.has_value()) return;
-    EXPECT_EQ(outcome->living, expected->first);
-    EXPECT_EQ(outcome->ended, expected->second);
+
+  absl::StatusOr<PbxDesk::LicenceOutcome> outcome;
+  const bool first = Execute(false, [&] {
+    outcome = machine_.engine().ReportLicence(key, valid_until, registered, active, now_);
+    return DetailsOf(outcome.status()).reason == "LICENCE_UNKNOWN" ? absl::OkStatus() : outcome.status();
   });
+  const auto expected = model_.ReportLicence(key, valid_until, registered, active, now_);
+  if (!first) return;
+  EXPECT_EQ(outcome.ok(), expected.has_value()) << outcome.status();
+  if (!outcome.ok() || !expected.has_value()) return;
+  EXPECT_EQ(outcome->living, expected->first);
+  EXPECT_EQ(outcome->ended, expected->second);
 }
 
 void Months::ReportAnyLicence() {

@@ -33,6 +33,7 @@ void Months::Confirm() {
 
 void Months::AppendLogs() {
   last_ = "append logs";
+  filed_.reset();
   std::vector<v1::LogLine> lines;
   std::vector<std::vector<v1::LogLine>> in_doubt;
   v1::AppendLogsResponse response;
@@ -65,12 +66,12 @@ void Months::ExtendLogs() {
   SetDate(DueDay(until), *request.mutable_until());
   last_ = "extend logs of " + std::to_string(request.server()) + " until " + absl::FormatCivilTime(until);
   absl::Status outcome;
-  Balance({}, [&] {
-    Execute(true, [&] {
-      outcome = machine_.engine().ExtendLogRetention(request, now_).status();
-      return DetailsOf(outcome).field == "until" ? absl::OkStatus() : outcome;
-    });
+
+  Execute(true, [&] {
+    outcome = machine_.engine().ExtendLogRetention(request, now_).status();
+    return DetailsOf(outcome).field == "until" ? absl::OkStatus() : outcome;
   });
+
   EXPECT_EQ(outcome.ok(), logs_.Extend(request.server(), until, request.reason(), now_)) << outcome;
   // Else the sweeper carries it out, or the next extension.
   if (dice_.Chance(50)) agenda_.push_front([this] { RefileLogs(); });
@@ -78,17 +79,16 @@ void Months::ExtendLogs() {
 
 void Months::RefileLogs() {
   last_ = "refile logs";
-  Balance({}, [&] {
-    Execute(
-        false,
-        [&] {
-          while (machine_.engine().logs().refiling()) {
-            if (auto more = machine_.engine().RefileLogs(now_); !more.ok()) return more.status();
-          }
-          return absl::OkStatus();
-        },
-        kManyFaults);
-  });
+
+  Execute(
+      false,
+      [&] {
+        while (machine_.engine().logs().refiling()) {
+          if (auto more = machine_.engine().RefileLogs(now_); !more.ok()) return more.status();
+        }
+        return absl::OkStatus();
+      },
+      kManyFaults);
 }
 
 }  // namespace retention::simulation

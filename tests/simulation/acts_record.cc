@@ -57,6 +57,7 @@ void Months::RecordBatch() {
 
 void Months::Record(const std::vector<v1::Event>& batch) {
   last_ = "record";
+  filed_.reset();
   Trace(Describe(batch));
   events_ += batch.size();
   v1::RecordResult result;
@@ -83,6 +84,7 @@ void Months::SyncAny() {
 
 void Months::Sync(const std::string& pbx_id) {
   last_ = "sync " + pbx_id;
+  filed_.reset();
   const v1::PbxSynced synced = workload_.NextSync(pbx_id);
   absl::StatusOr<PbxDesk::SyncOutcome> outcome;
   // The end of a former one is a write of its own.
@@ -104,24 +106,23 @@ void Months::RemoveAnyExtension() { RemoveExtension(workload_.AnyPbx(), workload
 void Months::RemoveExtension(const std::string& pbx_id, const std::string& number) {
   last_ = "remove extension " + pbx_id + " " + number;
   const std::string reason = dice_.Chance(50) ? AnyOperatorReason() : std::string(kReasonExtensionRemoved);
-  Balance({}, [&] {
-    absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
-    const bool first = Execute(true, [&] {
-      outcome = machine_.engine().RemoveExtension(pbx_id, number, reason, now_);
-      return absl::IsNotFound(outcome.status()) ? absl::OkStatus() : outcome.status();
-    });
-    const bool known = model_.pbxs().contains(pbx_id);
-    const auto expected = model_.RemoveExtension(pbx_id, number, absl::ToUnixMicros(now_));
-    if (!first) return;
-    EXPECT_EQ(outcome.ok(), expected.has_value());
-    if (!outcome.ok()) {
-      EXPECT_EQ(DetailsOf(outcome.status()).reason, known ? "EXTENSION_UNKNOWN" : "PBX_UNKNOWN");
-      return;
-    }
-    if (!expected.has_value()) return;
-    EXPECT_EQ(outcome->polls, expected->first);
-    EXPECT_EQ(outcome->pdfs, expected->second);
+
+  absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
+  const bool first = Execute(true, [&] {
+    outcome = machine_.engine().RemoveExtension(pbx_id, number, reason, now_);
+    return absl::IsNotFound(outcome.status()) ? absl::OkStatus() : outcome.status();
   });
+  const bool known = model_.pbxs().contains(pbx_id);
+  const auto expected = model_.RemoveExtension(pbx_id, number, absl::ToUnixMicros(now_));
+  if (!first) return;
+  EXPECT_EQ(outcome.ok(), expected.has_value());
+  if (!outcome.ok()) {
+    EXPECT_EQ(DetailsOf(outcome.status()).reason, known ? "EXTENSION_UNKNOWN" : "PBX_UNKNOWN");
+    return;
+  }
+  if (!expected.has_value()) return;
+  EXPECT_EQ(outcome->polls, expected->first);
+  EXPECT_EQ(outcome->pdfs, expected->second);
 }
 
 void Months::PassTime() { MoveTo(workload_.NextInstant(now_)); }
@@ -136,7 +137,7 @@ void Months::Sweep() {
     if (counts[kHistory].rows > 0) ending.insert(day.civil());
   }
   const bool scrub = dice_.Chance(50);
-  Balance({}, [&] { Execute(false, [&] { return TrySweep(scrub); }); });
+  Execute(false, [&] { return TrySweep(scrub); });
   portal_.Look(machine_.engine(), now_);
   CheckSwept(machine_.engine(), model_, portal_, now_);
   witness_.Look(machine_.engine(), now_);

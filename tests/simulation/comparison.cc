@@ -8,11 +8,14 @@
 namespace retention::simulation {
 namespace {
 
-// No object is ordered erased that lives, or more often than there is a reason for.
+// No object is ordered erased that lives, or more often than there is a reason for, and every one that an act ended is.
 void CompareOrders(const Model& model, const Portal& portal, absl::Time now) {
   const std::set<PlantedObject> held = portal.held();
   for (const PlantedObject& object : model.LivingObjects(now)) {
     EXPECT_FALSE(held.contains(object)) << object.ref << " lives, and its erasure was ordered";
+  }
+  for (const PlantedObject& object : model.ended_objects()) {
+    EXPECT_TRUE(portal.ordered().contains(object)) << object.ref << " was ended, and its erasure was not ordered";
   }
   for (const auto& [object, times] : portal.ordered()) {
     // A recording whose day is closed has had its order, and may be ended before its day is over: by an operator, or

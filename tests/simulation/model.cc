@@ -61,7 +61,9 @@ bool Model::Visible(const MeetingModel& meeting, absl::Time now) {
 void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
   if (value.held == Held::kNo) return;
   value.held = Held::kNo;
-  if (IsObject(value.category)) gone_objects_.insert({value.category, pbx_id, value.text});
+  if (!IsObject(value.category)) return;
+  gone_objects_.insert({value.category, pbx_id, value.text});
+  if (!by_time_) ended_objects_.insert({value.category, pbx_id, value.text});
 }
 
 void Model::Over(MeetingModel& meeting) {
@@ -89,6 +91,7 @@ void Model::Lose(MeetingModel& meeting) {
 }
 
 void Model::AdvanceTo(absl::Time now) {
+  by_time_ = true;
   for (auto& [pbx_id, pbx] : pbxs_) {
     for (auto& [id, meeting] : pbx.meetings) {
       for (PlantedValue& value : meeting.values) {
@@ -104,6 +107,7 @@ void Model::AdvanceTo(absl::Time now) {
     }
   }
   EndOverPbxs(now);
+  by_time_ = false;
 }
 
 Prediction Model::Record(const std::vector<v1::Event>& batch, absl::Time now) {

@@ -139,6 +139,8 @@ struct Ruling {
   std::string refusal;  // reason; empty if it is done
   bool either = false;  // the rules leave open whether it is refused
   std::map<v1::DataCategory, uint64_t> erased_min;
+  // What it files, as far as that is known: that a meeting was deleted is history.
+  std::optional<std::map<v1::DataCategory, uint64_t>> filed = std::map<v1::DataCategory, uint64_t>();
 };
 
 // What a batch must be answered with.
@@ -206,6 +208,8 @@ class Model {
   const std::set<Bucket>& fuzzy() const { return fuzzy_; }
   // Objects that are gone, so that their erasure must have been ordered.
   const std::set<PlantedObject>& gone_objects() const { return gone_objects_; }
+  // Those of them that an act ended, so that its order is in the batch of the act. The others wait for a sweep.
+  const std::set<PlantedObject>& ended_objects() const { return ended_objects_; }
   // Objects whose erasure must not have been ordered at `now`.
   std::set<PlantedObject> LivingObjects(absl::Time now) const;
 
@@ -235,6 +239,8 @@ class Model {
   Buckets orphaned_;  // HISTORY of PBXs that ended
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;
+  std::set<PlantedObject> ended_objects_;
+  bool by_time_ = false;  // what ends now ends by itself
   std::map<PlantedObject, uint64_t> planted_;
   // PBXs that came to their end by themselves, and whose end no sweep has begun; with the ledger's word for it.
   std::map<std::string, std::set<std::string>> over_;

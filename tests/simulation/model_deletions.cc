@@ -36,6 +36,8 @@ Ruling Model::DeleteMeeting(const std::string& pbx_id, const std::string& meetin
   meeting.events.emplace(event.event_id(), event);
   Prediction scratch;
   Settle(pbx_id, meeting, now, scratch);
+  ruling.filed = {{v1::DATA_CATEGORY_HISTORY, 1}};
+  if (meeting.lost) ruling.filed.reset();
   return ruling;
 }
 

@@ -79,6 +79,7 @@ void Months::Go(uint64_t steps) {
   const absl::Status started = machine_.Start(now_);
   ASSERT_TRUE(started.ok()) << started;
   for (int i = 0; i < 3; ++i) Sync("pbx-" + std::to_string(i));
+  account_ = Account::Of(machine_.engine());
   for (step_ = 0; step_ < steps && !::testing::Test::HasFailure(); ++step_) {
     {
       SCOPED_TRACE(Where() + ", in the step after " + last_);
@@ -95,6 +96,8 @@ void Months::Go(uint64_t steps) {
 }
 
 void Months::Step() {
+  filed_ = Totals();
+  erased_min_.clear();
   if (!agenda_.empty()) {
     const auto next = std::move(agenda_.front());
     agenda_.pop_front();
@@ -111,6 +114,15 @@ void Months::Step() {
 
 void Months::Judge() {
   Compare();
+  Account account = Account::Of(machine_.engine());
+  account.ExpectFollows(account_, filed_);
+  for (const auto& [reason, erased] : erased_min_) {
+    for (const auto& [category, least] : erased) {
+      EXPECT_GE(account.by_reason[reason][category], account_.by_reason[reason][category] + least)
+          << v1::DataCategory_Name(category) << " ended by " << reason;
+    }
+  }
+  account_ = std::move(account);
   if (step_ % 5 != 0) return;
   witness_.Look(machine_.engine(), now_);
   witness_.ExpectActs(model_, portal_, logs_.extended());
@@ -182,22 +194,6 @@ bool Months::Execute(bool one_write, const std::function<absl::Status()>& comman
       ADD_FAILURE() << "fails on a sound machine: " << status;
       return false;
     }
-  }
-}
-
-void Months::Balance(const Totals& filed, const std::function<void()>& act) {
-  const Account before = Account::Of(machine_.engine());
-  act();
-  const Account after = Account::Of(machine_.engine());
-  const auto of = [](const Totals& totals, v1::DataCategory category) {
-    const auto found = totals.find(category);
-    return found == totals.end() ? uint64_t{0} : found->second;
-  };
-  for (int i = 1; i < v1::DataCategory_ARRAYSIZE; ++i) {
-    const auto category = static_cast<v1::DataCategory>(i);
-    EXPECT_EQ(of(before.held, category) + of(filed, category) + of(before.ended, category),
-              of(after.held, category) + of(after.ended, category))
-        << v1::DataCategory_Name(category) << " ended without an entry of the ledger, or was entered and did not end";
   }
 }
 

@@ -7,6 +7,8 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,8 +89,6 @@ class Months {
   // Runs a command, now and then on a machine that fails. True if it took only one attempt. `one_write`: it is durable
   // as a whole or not at all.
   bool Execute(bool one_write, const std::function<absl::Status()>& command, int fault_percent = kFaults);
-  // Runs an act that files nothing but `filed`: what it takes from what is held, the ledger tells as ended.
-  void Balance(const Totals& filed, const std::function<void()>& act);
   void Compare();
 
   std::string Where() const;
@@ -106,6 +106,9 @@ class Months {
   absl::Time now_;
   const absl::CivilDay first_day_;
   Witness witness_;
+  Account account_;                           // as the last step left it
+  std::optional<Totals> filed_;               // by this step; nullopt if that is not known exactly
+  std::map<std::string, Totals> erased_min_;  // by this step, by the ledger's word
   std::deque<std::function<void()>> agenda_;  // steps that follow without being drawn
   std::vector<PbxId> former_pbxs_;            // may be probed yet
   std::string last_;

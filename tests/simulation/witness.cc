@@ -112,4 +112,21 @@ Account Account::Of(Engine& engine) {
   return account;
 }
 
+void Account::ExpectFollows(const Account& before, const std::optional<Totals>& filed) const {
+  const auto of = [](const Totals& totals, v1::DataCategory category) {
+    const auto found = totals.find(category);
+    return found == totals.end() ? uint64_t{0} : found->second;
+  };
+  for (int i = 1; i < v1::DataCategory_ARRAYSIZE; ++i) {
+    const auto category = static_cast<v1::DataCategory>(i);
+    const uint64_t known = of(before.held, category) + of(before.ended, category);
+    const uint64_t accounted = of(held, category) + of(ended, category);
+    const uint64_t added = filed.has_value() ? of(*filed, category) : 0;
+    EXPECT_GE(accounted, known + added) << v1::DataCategory_Name(category) << " ended without an entry in the ledger";
+    if (filed.has_value()) {
+      EXPECT_LE(accounted, known + added) << v1::DataCategory_Name(category) << " was entered as ended, and is held";
+    }
+  }
+}
+
 }  // namespace retention::simulation

@@ -3,6 +3,7 @@
 #define RETENTION_TESTS_SIMULATION_WITNESS_H_
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -46,6 +47,10 @@ class Witness {
 // one it must add to the other.
 struct Account {
   static Account Of(Engine& engine);
+  // Adds a gtest failure unless all that was held in `before`, and what was filed since, is held or has ended by the
+  // ledger. What was filed may be unknown: nothing may have ended without an entry all the same.
+  void ExpectFollows(const Account& before, const std::optional<Totals>& filed) const;
+
   Totals held;
   Totals ended;                             // purged, or with their day
   std::map<std::string, Totals> by_reason;  // of what was purged
