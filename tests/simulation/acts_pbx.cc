@@ -31,7 +31,36 @@ void Months::EndPbx(const std::string& pbx_id, const std::string& reason) {
   EXPECT_TRUE(!first || outcome.ok() == ended) << outcome;
 }
 
+// The rows are looked up beside the committer, and much may come before they are deleted.
+void Months::BeginEndOf(const std::string& pbx_id, const std::string& reason) {
+  last_ = "begin end of " + pbx_id + " " + reason;
+  absl::StatusOr<PbxId> pbx;
+  const bool first = Execute(
+      false,
+      [&] {
+        pbx = machine_.engine().BeginEnd(pbx_id, reason, now_);
+        return DetailsOf(pbx.status()).reason == "PBX_UNKNOWN" ? absl::OkStatus() : pbx.status();
+      },
+      kManyFaults);
+  const bool ended = model_.EndPbx(pbx_id, reason);
+  EXPECT_TRUE(!first || pbx.ok() == ended) << pbx.status();
+  if (!pbx.ok()) return;
+  auto runs = machine_.engine().RowsOfEnding(*pbx);
+  EXPECT_TRUE(runs.ok()) << runs.status();
+  if (runs.ok()) begun_ends_.emplace_back(*pbx, *std::move(runs));
+}
+
+void Months::FinishLate() {
+  last_ = "finish end";
+  if (begun_ends_.empty()) return;
+  const auto [pbx, runs] = std::move(begun_ends_.front());
+  begun_ends_.pop_front();
+  Execute(
+      true, [&, &pbx = pbx, &runs = runs] { return machine_.engine().FinishEnding(pbx, runs, now_); }, kManyFaults);
+}
+
 void Months::EndAnyPbx() {
+  if (dice_.Chance(40)) return BeginEndOf(workload_.AnyPbx(), AnyOperatorReason());
   EndPbx(workload_.AnyPbx(), dice_.Chance(40) ? std::string(kReasonPbxDeregistered) : AnyOperatorReason());
 }
 

@@ -1,17 +1,20 @@
 // The portal confirms orders, and its servers log.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "server/engine/errors.h"
 #include "server/engine/request_parts.h"
 #include "tests/engine/log_fixture.h"
+#include "tests/simulation/calendar.h"
 #include "tests/simulation/months.h"
 
 namespace retention::simulation {
 
 void Months::Confirm() {
   last_ = "confirm";
+  portal_.Look(machine_.engine(), now_);
   const v1::ConfirmErasureOrdersRequest request = portal_.NextConfirmations(dice_);
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> response;
   const bool first = Execute(
@@ -48,14 +51,15 @@ void Months::AppendLogs() {
   EXPECT_LE(response.accepted(), expected.accepted_max);
   EXPECT_EQ(static_cast<uint32_t>(response.rejections_size()), expected.rejected);
   EXPECT_EQ(response.accepted() + response.past_due() + expected.rejected, lines.size());
-  if (in_doubt.empty()) return;
-  const std::vector<std::string> texts = ReadTexts(machine_.engine(), now_);
+  const std::vector<std::string> texts =
+      in_doubt.empty() ? std::vector<std::string>() : ReadTexts(machine_.engine(), now_);
   const std::set<std::string> held(texts.begin(), texts.end());
   for (const auto& batch : in_doubt) {
     const bool durable =
         std::any_of(batch.begin(), batch.end(), [&](const v1::LogLine& line) { return held.contains(line.text()); });
     if (durable) logs_.Append(batch, now_);
   }
+  if (dice_.Chance(10)) FollowLines();
 }
 
 void Months::ExtendLogs() {
@@ -74,7 +78,22 @@ void Months::ExtendLogs() {
 
   EXPECT_EQ(outcome.ok(), logs_.Extend(request.server(), until, request.reason(), now_)) << outcome;
   // Else the sweeper carries it out, or the next extension.
-  if (dice_.Chance(50)) agenda_.push_front([this] { RefileLogs(); });
+  if (dice_.Chance(50)) agenda_.push_back([this] { RefileLogs(); });
+  if (dice_.Chance(40)) FollowLines();
+}
+
+// To where some lines end, an instant before it, and a sweep.
+void Months::FollowLines() {
+  if (logs_.lines().empty()) return;
+  const LineModel& line = dice_.Pick(logs_.lines());
+  const int64_t time_us = line.line.time().seconds() * 1000000;
+  // Their ordinary day, which they have left if they are kept longer, or the last.
+  const absl::CivilDay ordinary = DayAtUs(time_us) + 7;
+  const absl::Time end = DueAfter(dice_.Chance(60) && DueAfter(ordinary) > now_ ? ordinary : line.due);
+  if (dice_.Chance(50)) agenda_.push_back([this, end] { MoveTo(end - absl::Microseconds(1)); });
+  if (dice_.Chance(40)) agenda_.push_back([this] { ExtendLogs(); });
+  agenda_.push_back([this, end] { MoveTo(end); });
+  agenda_.push_back([this] { Sweep(); });
 }
 
 void Months::RefileLogs() {

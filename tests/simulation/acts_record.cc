@@ -145,4 +145,45 @@ void Months::Sweep() {
   witness_.ExpectReleased(first_day_, now_);
 }
 
+// What others ask for comes between the commands of a sweep.
+void Months::SweepAmongOthers() {
+  static const std::vector<void (Months::*)()>& others = *new std::vector<void (Months::*)()>{
+      &Months::RecordBatch,      &Months::SyncAny, &Months::RemoveAnyExtension, &Months::EndAnyPbx,
+      &Months::ReportAnyLicence, &Months::Probe,   &Months::DeleteAnyMeeting,   &Months::DeleteAnyObject,
+      &Months::DeleteAnyPoll,    &Months::Confirm, &Months::AppendLogs,         &Months::ExtendLogs,
+      &Months::FinishLate};
+  ++sweeps_;
+  machine_.CallOffCrash();
+  if (dice_.Chance(30)) {
+    const absl::Status fault = absl::UnavailableError("disk failed");
+    if (dice_.Chance(50)) {
+      machine_.FailFromRingStep(1 + dice_.Below(3), fault);
+    } else {
+      machine_.FailFromWrite(1 + dice_.Below(12), FaultFileSystem::Fault::kIoError);
+    }
+  }
+  std::string story;
+  int left = 4;
+  sweeping_ = true;
+  const absl::Status status = machine_
+                                  .Sweep(now_, dice_.Chance(50),
+                                         [&] {
+                                           if (left == 0 || ::testing::Test::HasFailure() || !dice_.Chance(30)) return;
+                                           --left;
+                                           (this->*dice_.Pick(others))();
+                                           story += ", " + last_;
+                                         })
+                                  .status();
+  sweeping_ = false;
+  machine_.Heal();
+  last_ = "sweep among" + story;
+  filed_.reset();
+  erased_min_.clear();
+  if (status.ok()) return model_.NoteSwept();
+  ++failures_;
+  EXPECT_TRUE(absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) << "not typed: " << status;
+  Sweep();
+  filed_.reset();
+}
+
 }  // namespace retention::simulation

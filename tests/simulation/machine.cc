@@ -53,6 +53,11 @@ void Machine::FailFromRingStep(uint64_t nth, absl::Status failure) {
   ring_failure_ = std::move(failure);
 }
 
+void Machine::CallOffCrash() {
+  disk_.CrashAt(UINT64_MAX / 2);
+  ring_crash_at_ = UINT64_MAX;
+}
+
 void Machine::Heal() {
   disk_.Heal();
   ring_fail_from_ = UINT64_MAX;
@@ -80,8 +85,13 @@ v1::RecordResult Machine::Record(const std::vector<v1::Event>& events, absl::Tim
   return command.result;
 }
 
-absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub) {
-  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, {});
+absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const std::function<void()>& between) {
+  const auto run = [&between](std::function<absl::Status()> task) {
+    const absl::Status status = task();
+    if (between) between();
+    return status;
+  };
+  Sweeper sweeper(*engine_, run, {});
   return sweeper.RunOnce(now, scrub);
 }
 

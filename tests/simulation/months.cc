@@ -37,7 +37,7 @@ const std::vector<Months::Act>& Months::Acts() {
   static const std::vector<Act>& acts = *new std::vector<Act>{
       {460, &Months::RecordBatch},
       {150, &Months::PassTime},
-      {120, &Months::Sweep},
+      {95, &Months::Sweep},
       {50, &Months::Restart},
       {35, &Months::SyncAny},
       {25, &Months::RemoveAnyExtension},
@@ -50,6 +50,8 @@ const std::vector<Months::Act>& Months::Acts() {
       {15, &Months::DeleteAnyMeeting},
       {30, &Months::DeleteAnyObject},
       {20, &Months::DeleteAnyPoll},
+      {35, &Months::SweepAmongOthers},
+      {15, &Months::FinishLate},
       {40, &Months::Confirm},
       {50, &Months::AppendLogs},
       {25, &Months::ExtendLogs},
@@ -153,7 +155,7 @@ void Months::Restart() {
 }
 
 bool Months::Execute(bool one_write, const std::function<absl::Status()>& command, int fault_percent) {
-  if (dice_.Chance(fault_percent)) {
+  if (!sweeping_ && dice_.Chance(fault_percent)) {
     const uint64_t nth = 1 + dice_.Below(dice_.Chance(50) ? 6 : 80);
     const bool full = dice_.Chance(50);
     switch (dice_.Below(4)) {

@@ -50,6 +50,7 @@ class Months {
   void RemoveAnyExtension();
   void PassTime();
   void Sweep();
+  void SweepAmongOthers();
   void Restart();
   // Acts on the lives of PBXs (acts_pbx.cc).
   void EndAnyPbx();
@@ -84,6 +85,9 @@ class Months {
   void Delete(const Workload::Target& target);
   void JudgeDeletion(const Ruling& expected, bool first, const absl::Status& outcome) const;
   std::string AnyOperatorReason();
+  void BeginEndOf(const std::string& pbx_id, const std::string& reason);
+  void FinishLate();
+  void FollowLines();
   absl::Status TrySweep(bool scrub);
 
   // Runs a command, now and then on a machine that fails. True if it took only one attempt. `one_write`: it is durable
@@ -110,7 +114,10 @@ class Months {
   std::optional<Totals> filed_;               // by this step; nullopt if that is not known exactly
   std::map<std::string, Totals> erased_min_;  // by this step, by the ledger's word
   std::deque<std::function<void()>> agenda_;  // steps that follow without being drawn
-  std::vector<PbxId> former_pbxs_;            // may be probed yet
+  // Ends that somebody has begun, with the rows that there were then.
+  std::deque<std::pair<PbxId, std::vector<RowRun>>> begun_ends_;
+  bool sweeping_ = false;           // no crash: the sweeper must live on
+  std::vector<PbxId> former_pbxs_;  // may be probed yet
   std::string last_;
   uint64_t step_ = 0;
   uint64_t events_ = 0;

@@ -226,7 +226,10 @@ bool Workload::NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Eve
     return before.pbx_id() == event.pbx_id() && before.meeting_id() == event.meeting_id();
   });
   const auto pbx = model_.pbxs().find(event.pbx_id());
-  return !named && pbx != model_.pbxs().end() && !pbx->second.meetings.contains(event.meeting_id());
+  if (pbx == model_.pbxs().end()) return false;
+  const auto meeting = pbx->second.meetings.find(event.meeting_id());
+  if (meeting == pbx->second.meetings.end()) return !named || event.has_chat_message_sent();
+  return event.has_chat_message_sent() && !meeting->second.At(absl::InfinitePast()).protocolled;
 }
 
 void Workload::DropFinishedMeetings() {

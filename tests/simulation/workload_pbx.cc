@@ -109,6 +109,10 @@ Workload::Target Workload::AnyMeeting() {
       if (!meeting.lost) targets.push_back({.pbx_id = pbx_id, .id = id});
     }
   }
+  for (const LiveMeeting& meeting : meetings_) {  // of PBXs that have ended
+    if (!model_.pbxs().contains(meeting.pbx_id))
+      targets.push_back({.pbx_id = meeting.pbx_id, .id = meeting.meeting_id});
+  }
   return dice_.Pick(targets);
 }
 
