@@ -8,7 +8,7 @@
 namespace retention::simulation {
 namespace {
 
-constexpr uint64_t kDefaultSteps = 250;
+constexpr uint64_t kDefaultSteps = 350;
 
 class Simulation : public ::testing::TestWithParam<uint64_t> {};
 
