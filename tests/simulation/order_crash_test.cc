@@ -138,6 +138,39 @@ TEST(OrdersOfAnEnd, ThatWasCutShortBeforeItsKeyWasDestroyedAreIssuedOnce) {
   std::filesystem::remove_all(directory);
 }
 
+// Whoever ends a PBX looks its rows up first. By the time they are deleted, a day may have ended by the ledger whose
+// key could not be destroyed: its values have their entry.
+TEST(EntriesOfAnEnd, AreMadeOnceThoughADayEndsBetweenLookUpAndDeletion) {
+  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "entries-XXXXXX").string();
+  const std::filesystem::path directory = mkdtemp(pattern.data());
+  {
+    OrderRun run(directory);
+    Machine& machine = run.machine();
+    absl::Status status;
+    machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording")}, kMonday, status);
+    ASSERT_TRUE(status.ok()) << status;
+    const absl::Time due = At("2026-03-10T00:00:00+01:00");
+    Engine& engine = machine.engine();
+    const auto pbx = engine.BeginEnd("pbx", kReasonPbxDeregistered, due);
+    ASSERT_TRUE(pbx.ok()) << pbx.status();
+    const auto runs = engine.RowsOfEnding(*pbx);
+    ASSERT_TRUE(runs.ok()) << runs.status();
+    machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
+    EXPECT_FALSE(engine.EndDays(due).ok());
+    machine.Heal();
+    ASSERT_TRUE(engine.FinishEnding(*pbx, *runs, due).ok());
+    ASSERT_TRUE(machine.Sweep(due, true).ok());
+    uint64_t recordings = 0;
+    ASSERT_TRUE(VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
+                  for (const auto& count : entry.counts()) {
+                    if (count.category() == v1::DATA_CATEGORY_RECORDING) recordings += count.values();
+                  }
+                }).ok());
+    EXPECT_EQ(recordings, 1u);
+  }
+  std::filesystem::remove_all(directory);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ends, OrderCrash, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "PowerLoss" : "ProcessDies"; });
 

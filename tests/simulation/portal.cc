@@ -7,6 +7,9 @@
 namespace retention::simulation {
 namespace {
 
+// Beyond what a sweep issues while a confirmation is under way.
+constexpr uint64_t kNeverIssued = 100000;
+
 PlantedObject ObjectOf(const v1::ErasureOrder& order) { return {order.category(), order.pbx_id(), order.object_ref()}; }
 
 std::vector<v1::ErasureOrder> ListAll(Engine& engine, absl::Time now) {
@@ -93,7 +96,7 @@ v1::ConfirmErasureOrdersRequest Portal::NextConfirmations(Dice& dice) const {
     if (dice.Chance(15)) add(id);
     if (request.confirmations_size() > 200) break;
   }
-  if (dice.Chance(20) || request.confirmations_size() == 0) add(last_issued_ + 1 + dice.Below(3));
+  if (dice.Chance(20) || request.confirmations_size() == 0) add(last_issued_ + kNeverIssued);
   return request;
 }
 

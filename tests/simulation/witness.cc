@@ -16,6 +16,7 @@ void Witness::Look(Engine& engine, absl::Time now) {
   days_ended_.clear();
   released_.clear();
   pbx_ends_.clear();
+  ended_pbxs_.clear();
   confirmed_.clear();
   logs_extended_ = 0;
   const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
@@ -23,7 +24,10 @@ void Witness::Look(Engine& engine, absl::Time now) {
     const absl::CivilDay day = absl::CivilDay(1970, 1, 1) + static_cast<int64_t>(entry.day());
     if (entry.kind() == stored::v1::LedgerEntry::KIND_DAY_ENDED) ++days_ended_[day];
     if (entry.kind() == stored::v1::LedgerEntry::KIND_COHORT_RELEASED) ++released_[day];
-    if (entry.kind() == stored::v1::LedgerEntry::KIND_PBX_ENDED) ++pbx_ends_[entry.reason()];
+    if (entry.kind() == stored::v1::LedgerEntry::KIND_PBX_ENDED) {
+      ++pbx_ends_[entry.reason()];
+      ended_pbxs_.push_back(PbxId::From(entry.pbx()));
+    }
     if (entry.kind() == stored::v1::LedgerEntry::KIND_LOGS_EXTENDED) ++logs_extended_;
     if (entry.kind() != stored::v1::LedgerEntry::KIND_ORDERS_CONFIRMED) return;
     for (const auto& count : entry.counts()) confirmed_[{entry.reason(), count.category()}] += count.values();
@@ -79,6 +83,10 @@ size_t Witness::pbxs_ended() const {
   size_t ended = 0;
   for (const auto& [reason, ends] : pbx_ends_) ended += ends;
   return ended;
+}
+
+void Witness::ExpectKeysGone(const KeyRing& ring) const {
+  for (const PbxId& pbx : ended_pbxs_) EXPECT_FALSE(ring.FindPbx(pbx).has_value()) << "a PBX ended, and its key lives";
 }
 
 void Witness::ExpectEnded(const std::set<absl::CivilDay>& days) const {

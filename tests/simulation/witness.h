@@ -26,6 +26,8 @@ class Witness {
   void Look(Engine& engine, absl::Time now);
   // The ledger tells as many ends of PBXs as there were, and why; as many confirmations; and every extension of logs.
   void ExpectActs(const Model& model, const Portal& portal, uint64_t logs_extended) const;
+  // No PBX that ended by the ledger has a key.
+  void ExpectKeysGone(const KeyRing& ring) const;
   // Every day in `days` has ended by the ledger, once.
   void ExpectEnded(const std::set<absl::CivilDay>& days) const;
   // Every cohort from `first` whose time has come at `now` was drawn.
@@ -39,6 +41,7 @@ class Witness {
   std::map<absl::CivilDay, int> days_ended_;
   std::map<absl::CivilDay, int> released_;
   std::map<std::string, uint64_t> pbx_ends_;  // by reason
+  std::vector<PbxId> ended_pbxs_;
   Portal::Confirmed confirmed_;
   uint64_t logs_extended_ = 0;
 };

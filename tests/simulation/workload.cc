@@ -217,13 +217,15 @@ bool Workload::Predictable(const v1::Event& event) const {
 
 // Whether it is refused as things are, and would be taken if the rest of the batch had been recorded before: of such a
 // batch, sent again after a lost answer, nobody can say what it does.
-bool Workload::NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch) const {
+bool Workload::NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const {
   if (event.meeting_id().empty() || event.has_meeting_scheduled() || event.has_meeting_rescheduled() ||
       event.has_meeting_started()) {
     return false;
   }
   const bool named = std::any_of(batch.begin(), batch.end(), [&](const v1::Event& before) {
-    return before.pbx_id() == event.pbx_id() && before.meeting_id() == event.meeting_id();
+    return before.pbx_id() == event.pbx_id() && before.meeting_id() == event.meeting_id() &&
+           (before.has_meeting_scheduled() || before.has_meeting_started()) &&
+           before.time().seconds() < absl::ToUnixSeconds(now) + 300;
   });
   const auto pbx = model_.pbxs().find(event.pbx_id());
   if (pbx == model_.pbxs().end()) return false;
@@ -275,7 +277,7 @@ std::vector<v1::Event> Workload::NextBatch(absl::Time now) {
       continue;
     }
     if (!Predictable(event) || event.pbx_id() == quiet_) continue;
-    if (NeedsItsMeeting(event, batch)) {
+    if (NeedsItsMeeting(event, batch, now)) {
       if (!old && batch.empty()) return {event};
       continue;
     }

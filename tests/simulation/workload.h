@@ -84,7 +84,7 @@ class Workload {
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
   void DropFinishedMeetings();
-  bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch) const;
+  bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
   // Whether the oracle can say what the event must do.
   bool Predictable(const v1::Event& event) const;
   // An instant at which something ends.
