@@ -171,6 +171,31 @@ TEST(EntriesOfAnEnd, AreMadeOnceThoughADayEndsBetweenLookUpAndDeletion) {
   std::filesystem::remove_all(directory);
 }
 
+// A day may have its entry, and its files their orders, before its key can be destroyed.
+TEST(OrdersOfADay, WhoseKeyCouldNotBeDestroyedAreIssuedOnce) {
+  for (uint64_t nth = 1; nth <= 12; ++nth) {
+    SCOPED_TRACE(absl::StrCat("ring step ", nth));
+    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
+    const std::filesystem::path directory = mkdtemp(pattern.data());
+    {
+      OrderRun run(directory);
+      Machine& machine = run.machine();
+      absl::Status status;
+      machine.Record({Started("m", "s", kMonday), File("m", "f", kMonday, "store/file"),
+                      Joined("n", "j", kMonday, "p", "", "ada@example.org")},
+                     kMonday, status);
+      ASSERT_TRUE(status.ok()) << status;
+      const absl::Time wednesday = kMonday + absl::Hours(50);
+      machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
+      (void)machine.Sweep(wednesday, false).status();
+      machine.Heal();
+      ASSERT_TRUE(machine.Sweep(wednesday, false).ok());
+      EXPECT_EQ(HeldOrders(machine.engine()).size(), 1u);
+    }
+    std::filesystem::remove_all(directory);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ends, OrderCrash, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "PowerLoss" : "ProcessDies"; });
 
