@@ -107,6 +107,8 @@ absl::Status Change::Rewrite(const FiledKey& key, const Personal& plaintext, uin
 
 void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason) {
   batch_.Delete(Family::kFiled, key.Encode());
+  // A day that has its entry has this row's too, though its key could not be destroyed yet.
+  if (holdings_.counts.Of(key.day)[key.category].rows == 0) return;
   holdings_.counts.Remove(key.day, key.category, 1, values);
   holdings_.marks.Note(key.day, now_);
   CountErased(key.category, values, reason);

@@ -196,6 +196,38 @@ TEST(OrdersOfADay, WhoseKeyCouldNotBeDestroyedAreIssuedOnce) {
   }
 }
 
+TEST(EntriesOfADay, WhoseKeyCouldNotBeDestroyedAreMadeOnce) {
+  const absl::Time later = kMonday + absl::Hours(48);
+  const absl::Time now = At("2026-03-10T12:00:00+01:00");
+  for (uint64_t nth = 1; nth <= 12; ++nth) {
+    SCOPED_TRACE(absl::StrCat("ring step ", nth));
+    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "entries-XXXXXX").string();
+    const std::filesystem::path directory = mkdtemp(pattern.data());
+    {
+      OrderRun run(directory);
+      Machine& machine = run.machine();
+      absl::Status status;
+      machine.Record({Joined("m", "j", kMonday, "p", "", "ada@example.org")}, kMonday, status);
+      ASSERT_TRUE(status.ok()) << status;
+      // Its review needs a new day's key, and fails for all that are reviewed with it.
+      machine.Record({Joined("n", "j", later, "p", "", "bob@example.org")}, later, status);
+      ASSERT_TRUE(status.ok()) << status;
+      machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
+      (void)machine.Sweep(now, false).status();
+      machine.Heal();
+      ASSERT_TRUE(machine.Sweep(now, false).ok());
+      uint64_t ended = 0;
+      ASSERT_TRUE(VerifyLedger(machine.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+                    for (const auto& count : entry.counts()) {
+                      if (count.category() == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) ended += count.values();
+                    }
+                  }).ok());
+      EXPECT_EQ(ended, 1u);
+    }
+    std::filesystem::remove_all(directory);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ends, OrderCrash, ::testing::Bool(),
                          [](const auto& info) { return info.param ? "PowerLoss" : "ProcessDies"; });
 
