@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "retention/stored/v1/stored.pb.h"
 #include "storage/keys.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
@@ -19,6 +20,18 @@ std::set<PbxId> HiddenPbxs(Engine& engine, absl::Time now) {
   return hidden;
 }
 
+// Days that have their entry, and whose key may not have been destroyed yet.
+std::set<DueDay> EnteredDays(Engine& engine) {
+  std::set<DueDay> entered;
+  auto cursor = engine.store().ScanPrefix(Family::kState, DayProgressPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    stored::v1::DayProgress progress;
+    EXPECT_TRUE(progress.ParseFromString(std::string(cursor->value())));
+    if (progress.stage() == stored::v1::DayProgress::STAGE_ENDING) entered.insert(*DecodeDayKey(cursor->key()));
+  }
+  return entered;
+}
+
 struct Walk {
   std::map<DueDay, DayCount> all;
   std::map<Model::Bucket, uint64_t> live;  // values that can be read
@@ -27,12 +40,13 @@ struct Walk {
 Walk WalkRows(Engine& engine, absl::Time now) {
   Walk walk;
   const std::set<PbxId> hidden = HiddenPbxs(engine, now);
+  const std::set<DueDay> entered = EnteredDays(engine);
   auto cursor = engine.store().Scan(Family::kFiled, "", "");
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     EXPECT_TRUE(key.has_value());
     if (!key.has_value()) continue;
-    if (key->day <= engine.ring().destroyed_through()) continue;  // unreadable; its files are being dropped
+    if (key->day <= engine.ring().destroyed_through() || entered.contains(key->day)) continue;  // counted no more
     BucketCount& count = walk.all[key->day][key->category];
     const uint32_t values = Vault::ValueCount(cursor->value());
     ++count.rows;
