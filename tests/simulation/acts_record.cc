@@ -156,6 +156,7 @@ void Months::SweepAmongOthers() {
       &Months::FinishLate};
   ++sweeps_;
   machine_.CallOffCrash();
+  if (machine_.crashed()) Restart();  // by a write in the background
   // Not of the store: it cannot be opened anew while the sweeper reads.
   if (dice_.Chance(30)) machine_.FailFromRingStep(1 + dice_.Below(3), absl::UnavailableError("disk failed"));
   std::string story;
