@@ -84,6 +84,10 @@ absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRe
   return Call<v1::DeletePollResponse>("/retention.v1.DeletionService/DeletePoll", request);
 }
 
+absl::StatusOr<v1::PreviewErasureResponse> Client::PreviewErasure(const v1::PreviewErasureRequest& request) const {
+  return Call<v1::PreviewErasureResponse>("/retention.v1.DeletionService/PreviewErasure", request);
+}
+
 absl::StatusOr<v1::CreateHoldResponse> Client::CreateHold(const v1::CreateHoldRequest& request) const {
   return Call<v1::CreateHoldResponse>("/retention.v1.HoldService/CreateHold", request);
 }

@@ -62,6 +62,7 @@ class Client {
   absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
       const v1::ConfirmErasureOrdersRequest& request) const;
+  absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request) const;
   absl::StatusOr<v1::CreateHoldResponse> CreateHold(const v1::CreateHoldRequest& request) const;
   absl::StatusOr<v1::GetHoldResponse> GetHold(const v1::GetHoldRequest& request) const;
   absl::StatusOr<v1::ListHoldsResponse> ListHolds(const v1::ListHoldsRequest& request) const;

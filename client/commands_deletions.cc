@@ -120,6 +120,88 @@ void DeletePoll(CommandSession& session, const Arguments& arguments) {
   }
 }
 
+void Preview(CommandSession& session, const v1::PreviewErasureRequest& request) {
+  const auto response = session.Expect(session.MakeClient().PreviewErasure(request));
+  if (!response) return;
+  OutputTable table(
+      {{"CATEGORY", "category"}, {"WOULD BE ERASED", "values_erased", true}, {"HELD", "values_held", true}});
+  for (const v1::ErasurePreview& preview : response->categories()) {
+    table.AddRow({KebabName(v1::DataCategory_Name(preview.category()), "DATA_CATEGORY_"),
+                  absl::StrCat(preview.values_erased()), absl::StrCat(preview.values_held())});
+  }
+  session.Print(*response, table);
+  if (session.format() == OutputFormat::kTable) session.out() << "Erasure orders: " << response->orders() << "\n";
+}
+
+// What a preview is asked for.
+struct Scope {
+  std::string controller;
+  std::string pbx;
+  std::string meeting;
+  std::string extension;
+  std::string poll;
+  std::string object;
+  std::string category;
+  std::string due_through;
+};
+
+v1::PreviewErasureRequest PreviewOf(const Scope& scope) {
+  const auto require = [](bool fits, const char* what) {
+    if (!fits) throw CLI::ValidationError("scope", what);
+  };
+  const auto given = [](const std::string& text) { return text.empty() ? 0 : 1; };
+  v1::PreviewErasureRequest request;
+  require(given(scope.controller) + given(scope.pbx) + given(scope.due_through) == 1,
+          "one of --controller, --pbx and --due-through is required");
+  require(given(scope.meeting) + given(scope.extension) + given(scope.poll) <= given(scope.pbx),
+          "with --pbx one of --meeting, --extension and --poll");
+  require(given(scope.object) == given(scope.category) && given(scope.object) <= given(scope.meeting),
+          "--object goes with --meeting and --category");
+  if (!scope.controller.empty()) {
+    request.set_controller_id(scope.controller);
+  } else if (!scope.due_through.empty()) {
+    *request.mutable_due_through() = ValueOrUsageError(ParseDate(scope.due_through), "--due-through");
+  } else if (!scope.object.empty()) {
+    v1::DeleteObjectRequest& object = *request.mutable_object();
+    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
+    v1::DataCategory_Parse(EnumName(scope.category, "DATA_CATEGORY_"), &category);
+    object.set_pbx_id(scope.pbx);
+    object.set_meeting_id(scope.meeting);
+    object.set_category(category);
+    object.set_object_id(scope.object);
+  } else if (!scope.meeting.empty()) {
+    request.mutable_meeting()->set_pbx_id(scope.pbx);
+    request.mutable_meeting()->set_meeting_id(scope.meeting);
+  } else if (!scope.extension.empty()) {
+    request.mutable_extension()->set_pbx_id(scope.pbx);
+    request.mutable_extension()->set_number(scope.extension);
+  } else if (!scope.poll.empty()) {
+    request.mutable_poll()->set_pbx_id(scope.pbx);
+    request.mutable_poll()->set_poll_id(scope.poll);
+  } else {
+    request.set_pbx_id(scope.pbx);
+  }
+  return request;
+}
+
+void AddPreview(CLI::App& app, CommandSession& session) {
+  auto* preview =
+      Noun(app, "erasures", "What an erasure would do")
+          ->add_subcommand("preview", "Says what an erasure would erase and holds would keep; erases nothing");
+  auto scope = std::make_shared<Scope>();
+  preview->add_option("--controller", scope->controller, "Every PBX of a controller");
+  preview->add_option("--pbx", scope->pbx, "A PBX");
+  preview->add_option("--meeting", scope->meeting, "With --pbx: a meeting");
+  preview->add_option("--extension", scope->extension, "With --pbx: an extension");
+  preview->add_option("--poll", scope->poll, "With --pbx: a poll");
+  preview->add_option("--object", scope->object, "With --meeting: a recording, PDF or file");
+  preview->add_option("--category", scope->category, "With --object: which it is")
+      ->check(CLI::IsMember(std::vector<std::string>{"recording", "pdf-share", "file-share"}));
+  preview->add_option("--due-through", scope->due_through, "What falls due until the end of this day");
+  preview->footer("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");
+  preview->callback([scope, &session] { Preview(session, PreviewOf(*scope)); });
+}
+
 }  // namespace
 
 void AddDeletionCommands(CLI::App& app, CommandSession& session) {
@@ -144,6 +226,7 @@ void AddDeletionCommands(CLI::App& app, CommandSession& session) {
   }
   AddDelete(Noun(app, "polls", "Polls"), "Ends a poll with its answers", {"PBX", "POLL"},
             [&session](const Arguments& arguments) { DeletePoll(session, arguments); });
+  AddPreview(app, session);
 }
 
 }  // namespace retention

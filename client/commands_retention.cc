@@ -30,11 +30,13 @@ void AddPage(const v1::ListDueDaysResponse& page, v1::ListDueDaysResponse& all) 
   if (before == 0 || page.buckets().empty()) return;
   v1::DueBucket& last = *all.mutable_buckets(before - 1);
   const v1::DueBucket& next = all.buckets(before);
-  if (last.category() != next.category() || last.due_day().SerializeAsString() != next.due_day().SerializeAsString()) {
+  if (last.category() != next.category() || last.kept() != next.kept() ||
+      last.due_day().SerializeAsString() != next.due_day().SerializeAsString()) {
     return;
   }
   last.set_rows(last.rows() + next.rows());
   last.set_values(last.values() + next.values());
+  last.set_values_held(last.values_held() + next.values_held());
   all.mutable_buckets()->DeleteSubrange(before, 1);
 }
 
@@ -47,16 +49,22 @@ void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   all.clear_next_page_token();
-  OutputTable table({{"LAST DAY", "due_day"},
-                     {"GONE FROM (UTC)", "due_time"},
-                     {"CATEGORY", "category"},
-                     {"ROWS", "rows", true},
-                     {"VALUES", "values", true}});
+  std::vector<TableColumn> columns{{"LAST DAY", "due_day"},
+                                   {"GONE FROM (UTC)", "due_time"},
+                                   {"CATEGORY", "category"},
+                                   {"ROWS", "rows", true},
+                                   {"VALUES", "values", true}};
+  if (request.with_holds()) columns.push_back({"HELD", "values_held", true});
+  OutputTable table(std::move(columns));
   for (const auto& bucket : all.buckets()) {
     const bool dated = bucket.has_due_day();
-    table.AddRow({dated ? TableCell(ReadableDate(bucket.due_day())) : TableCell("on a trigger", ""),
-                  dated ? TableCell(ReadableTime(bucket.due_time()), Rfc3339(bucket.due_time())) : TableCell("-", ""),
-                  CategoryName(bucket.category()), CountCell(bucket.rows()), CountCell(bucket.values())});
+    const TableCell undated = bucket.kept() ? TableCell("with its hold", "held") : TableCell("on a trigger", "");
+    std::vector<TableCell> row{
+        dated ? TableCell(ReadableDate(bucket.due_day())) : undated,
+        dated ? TableCell(ReadableTime(bucket.due_time()), Rfc3339(bucket.due_time())) : TableCell("-", ""),
+        CategoryName(bucket.category()), CountCell(bucket.rows()), CountCell(bucket.values())};
+    if (request.with_holds()) row.push_back(CountCell(bucket.values_held()));
+    table.AddRow(std::move(row));
   }
   session.Print(all, table);
   if (session.format() != OutputFormat::kTable) return;
@@ -171,6 +179,8 @@ void AddRetentionCommands(CLI::App& app, CommandSession& session) {
   auto controller = std::make_shared<std::string>();
   auto* of_pbx = list->add_option("--pbx", *pbx, "Only what belongs to this PBX");
   list->add_option("--controller", *controller, "Only what belongs to PBXs of this controller")->excludes(of_pbx);
+  auto holds = std::make_shared<bool>(false);
+  list->add_flag("--holds", *holds, "With --pbx or --controller: also how much of it holds would keep");
   list->add_option("--category", *categories, "Only these categories, as participant-name,recording")->delimiter(',');
   list->footer(
       "Example:\n  retentionctl due list --to 2026-03-31 --category participant-ip,participant-email\n"
@@ -182,6 +192,7 @@ void AddRetentionCommands(CLI::App& app, CommandSession& session) {
     for (const auto& name : *categories) request.add_categories(ParseCategory(name));
     request.set_pbx_id(*pbx);
     request.set_controller_id(*controller);
+    request.set_with_holds(*holds);
     ListDueDays(session, request);
   });
 

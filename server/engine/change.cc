@@ -130,6 +130,8 @@ absl::Status Change::EraseObject(const FiledKey& key, const stored::v1::Value& o
 
 void Change::EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason) {
   batch_.Delete(Family::kFiled, key.Encode());
+  // A day that has its entry has this row's too, though its key could not be destroyed yet.
+  if (holdings_.counts.Of(key.day)[key.category].rows == 0) return;
   holdings_.counts.Remove(key.day, key.category, 1, values);
   holdings_.marks.Note(key.day, now_);
   CountErased(key.category, values - kept, reason);
@@ -144,7 +146,7 @@ HoldMatcher& Change::Matcher() {
 }
 
 absl::StatusOr<uint32_t> Change::KeepStored(const FiledKey& key, std::string_view pbx_id, std::string_view reason) {
-  if (!Concerned(key.pbx)) return 0;
+  if (!Concerned(key.pbx) || holdings_.counts.Of(key.day)[key.category].rows == 0) return 0;
   auto row = holdings_.store.Get(Family::kFiled, key.Encode());
   if (!row.ok()) return row.status();
   return row->has_value() ? Keep(key, **row, pbx_id, reason) : 0;
@@ -173,6 +175,14 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, std::string_view enve
   if (absl::Status s = File(target, Personal(held.SerializeAsString()), part->values); !s.ok()) return s;
   held_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
   return part->values;
+}
+
+absl::StatusOr<bool> Change::IsHeld(const FiledKey& key, std::string_view envelope) {
+  auto plaintext = holdings_.vault.Open(key, envelope);
+  if (!plaintext.ok()) return plaintext.status();
+  auto part = Matcher().Match(key, plaintext->Reveal(), Vault::ValueCount(envelope));
+  if (!part.ok()) return part.status();
+  return part->values > 0;
 }
 
 absl::StatusOr<bool> Change::TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,

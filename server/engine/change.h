@@ -150,6 +150,8 @@ class Change {
                             std::string_view reason);
   // Ends what no hold keeps any more of a row of the held bucket. Returns the values that ended.
   absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
+  // Whether holds keep any of a row.
+  absl::StatusOr<bool> IsHeld(const FiledKey& key, std::string_view envelope);
   // Whether a hold concerns values of a PBX.
   bool Concerned(const PbxId& pbx) const { return holdings_.holds.Concerns(pbx, last_due_); }
   // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: nothing in them is

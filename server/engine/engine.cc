@@ -312,6 +312,11 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
       if (!plaintext.ok()) return plaintext.status();
       stored::v1::Value value;
       if (!value.ParseFromString(plaintext->Reveal())) continue;
+      if (holdings_.rehearsal != nullptr) {  // what is held has not been taken out, but for show
+        auto held = change.IsHeld(*key, cursor->value());
+        if (!held.ok()) return held.status();
+        if (*held) continue;
+      }
       if (absl::Status s = change.Order(category, pbx_id, value.object()); !s.ok()) return s;
     }
     if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;

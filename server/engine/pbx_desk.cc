@@ -45,6 +45,9 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     if (!held.ok()) return held.status();
     if (absl::ToUnixMicros(time) < held->synced_us()) {
       outcome.stale = true;
+      // It says nothing new, but who says it is there.
+      NoteContacts({&*pbx, 1}, change);
+      if (absl::Status status = change.Commit(); !status.ok()) return status;
       return outcome;
     }
     *record.mutable_pbx() = *std::move(held);

@@ -119,8 +119,8 @@ absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, ab
   if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
   Change change(holdings_, now);
   for (const RowRun& run : runs) {
-    // A day that ended since took its rows along.
-    if (run.day <= holdings_.ring.destroyed_through()) continue;
+    // A day that ended since took its rows along, and has its entry, even if its key could not be destroyed yet.
+    if (holdings_.counts.Of(run.day)[run.category].rows < run.rows) continue;
     change.EraseRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
                     found->reason);
   }

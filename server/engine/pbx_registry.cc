@@ -170,6 +170,7 @@ std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(abs
   std::shared_lock lock(mutex_);
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
   for (const auto& [id, entry] : known_) {
+    if (entry.end.time <= now) continue;  // too late for a warning
     for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policy_, now)) {
       ++warned[{warning.cause(), warning.warning_days()}];
     }

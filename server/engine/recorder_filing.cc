@@ -97,6 +97,11 @@ absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pb
 absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change) {
   DueDay& held = meeting.locator.days[kFileShare];
   if (held == DueDay()) return absl::OkStatus();
+  if (holdings_.counts.Of(held)[kFileShare].rows == 0) {
+    // Their day has its entry, and they their orders, though its key could not be destroyed yet.
+    held = DueDay();
+    return absl::OkStatus();
+  }
   const auto end = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) {
     return change.EraseObject(key, value, values, pbx_id, reason);
   };

@@ -19,14 +19,20 @@ constexpr size_t kLocatorsPerCommand = 5000;
 // Meetings reviewed per command, for the same reason.
 constexpr size_t kTimersPerCommand = 500;
 
-// Days whose end was begun and is not finished.
+// Days whose end was begun and is not finished, in their order. One that is closed only is none: what is to leave it
+// may not have left.
 absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay last) {
   std::vector<DueDay> days;
   auto cursor = view.ScanPrefix(Family::kState, DayProgressPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     const auto day = DecodeDayKey(cursor->key());
     if (!day.has_value()) return absl::DataLossError("a row of day progress does not parse");
-    if (*day <= last) days.push_back(*day);
+    if (*day > last) break;
+    stored::v1::DayProgress progress;
+    if (!progress.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+      return absl::DataLossError("a row of day progress does not parse");
+    }
+    if (progress.stage() == stored::v1::DayProgress::STAGE_ENDING) days.push_back(*day);
   }
   if (!cursor->status().ok()) return cursor->status();
   return days;
@@ -259,7 +265,7 @@ absl::Status Sweeper::DropEndedDays(absl::Time now) {
   auto ending = EndingDays(engine_.store(), last);
   if (!ending.ok()) return ending.status();
   if (ending->empty()) return absl::OkStatus();
-  if (absl::Status s = engine_.store().DropDaysThrough(last); !s.ok()) return s;
+  if (absl::Status s = engine_.store().DropDaysThrough(ending->back()); !s.ok()) return s;
   CrashPoint("sweep.after_drop");
   if (absl::Status s = run_([&] { return engine_.FinishDays(*ending, now); }); !s.ok()) return s;
   if (options_.on_gone) {

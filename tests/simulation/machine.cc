@@ -53,6 +53,11 @@ void Machine::FailFromRingStep(uint64_t nth, absl::Status failure) {
   ring_failure_ = std::move(failure);
 }
 
+void Machine::CallOffCrash() {
+  disk_.CrashAt(UINT64_MAX / 2);
+  ring_crash_at_ = UINT64_MAX;
+}
+
 void Machine::Heal() {
   disk_.Heal();
   ring_fail_from_ = UINT64_MAX;
@@ -80,14 +85,30 @@ v1::RecordResult Machine::Record(const std::vector<v1::Event>& events, absl::Tim
   return command.result;
 }
 
-absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub) {
-  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, {});
+absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const std::function<void()>& between) {
+  const auto run = [&between](std::function<absl::Status()> task) {
+    const absl::Status status = task();
+    if (between) between();
+    return status;
+  };
+  Sweeper sweeper(*engine_, run, {});
   return sweeper.RunOnce(now, scrub);
 }
 
-absl::Status Machine::EndPbx(const std::string& pbx_id, absl::Time now) {
+absl::Status Machine::Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response) {
+  const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
+  LogCommand command;
+  command.lines = &batch;
+  if (absl::Status status = command.Prepare(now); !status.ok()) return status;
+  LogCommand* const commands[] = {&command};
+  const absl::Status status = engine_->Record({}, commands, now);
+  response = command.result;
+  return status;
+}
+
+absl::Status Machine::EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now) {
   return retention::EndPbx(
-             *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, kReasonPbxDeregistered, now)
+             *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, reason, now)
       .status();
 }
 

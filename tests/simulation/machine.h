@@ -3,6 +3,7 @@
 #define RETENTION_TESTS_SIMULATION_MACHINE_H_
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class Machine {
   // The `nth` write of the store, or step of the ring, from now on is the last.
   void CrashAtWrite(uint64_t nth) { disk_.CrashAt(nth); }
   void CrashAtRingStep(uint64_t nth) { ring_crash_at_ = ring_steps_ + nth; }
+  // A crash that was planned and has not come does not come.
+  void CallOffCrash();
   bool crashed() const { return disk_.crashed() || ring_crashed_; }
   // What is left after the process died, and the power with it if `power`.
   absl::Status Restart(absl::Time now, bool power, uint64_t torn_bytes);
@@ -39,8 +42,10 @@ class Machine {
   void Heal();
 
   v1::RecordResult Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status);
-  absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub);
-  absl::Status EndPbx(const std::string& pbx_id, absl::Time now);
+  // `between` is called after every command of the sweeper: what comes between two of them.
+  absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub, const std::function<void()>& between = nullptr);
+  absl::Status Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response);
+  absl::Status EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
 
   Engine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }

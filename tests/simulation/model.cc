@@ -14,11 +14,6 @@ int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 10
 // Categories that are erased together with a deleted meeting.
 bool EndsWithMeeting(Category category) { return category != v1::DATA_CATEGORY_RECORDING; }
 
-bool IsObject(Category category) {
-  return category == v1::DATA_CATEGORY_RECORDING || category == v1::DATA_CATEGORY_FILE_SHARE ||
-         category == v1::DATA_CATEGORY_PDF_SHARE;
-}
-
 // Categories whose period of days runs from the end of the meeting.
 bool RunsFromEnd(Category category) {
   return category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL || category == v1::DATA_CATEGORY_PARTICIPANT_IP ||
@@ -66,7 +61,9 @@ bool Model::Visible(const MeetingModel& meeting, absl::Time now) {
 void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
   if (value.held == Held::kNo) return;
   value.held = Held::kNo;
-  if (IsObject(value.category)) gone_objects_.insert({value.category, pbx_id, value.text});
+  if (!IsObject(value.category)) return;
+  gone_objects_.insert({value.category, pbx_id, value.text});
+  if (!by_time_) ended_objects_.insert({value.category, pbx_id, value.text});
 }
 
 void Model::Over(MeetingModel& meeting) {
@@ -94,6 +91,7 @@ void Model::Lose(MeetingModel& meeting) {
 }
 
 void Model::AdvanceTo(absl::Time now) {
+  by_time_ = true;
   for (auto& [pbx_id, pbx] : pbxs_) {
     for (auto& [id, meeting] : pbx.meetings) {
       for (PlantedValue& value : meeting.values) {
@@ -108,6 +106,8 @@ void Model::AdvanceTo(absl::Time now) {
       if (meeting.stored && now >= DueAfter(meeting.history_due)) Over(meeting);
     }
   }
+  EndOverPbxs(now);
+  by_time_ = false;
 }
 
 Prediction Model::Record(const std::vector<v1::Event>& batch, absl::Time now) {
@@ -143,13 +143,13 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   const auto found = pbxs_.find(event.pbx_id());
   const int64_t time_us = Us(event.time());
   if (event.has_pbx_synced()) {
-    const bool stale = found != pbxs_.end() && time_us < found->second.synced_us;
-    if (!stale) SyncPbx(event.pbx_id(), event.pbx_synced(), time_us);
-    ++(stale ? prediction.duplicates : prediction.accepted);
+    ++(SyncPbx(event.pbx_id(), event.pbx_synced(), time_us, now).has_value() ? prediction.accepted
+                                                                             : prediction.duplicates);
     return std::nullopt;
   }
   if (found == pbxs_.end()) return v1::REJECTION_REASON_PBX_UNKNOWN;
   PbxModel& pbx = found->second;
+  pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (event.has_extension_synced()) {
     const v1::Extension& extension = event.extension_synced().extension();
     const auto held = pbx.extensions.find(extension.number());
@@ -223,6 +223,7 @@ void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
   const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
     if (text.empty()) return;
     meeting.values.push_back({.category = category, .time_us = Us(event.time()), .owner = owner, .text = text});
+    if (IsObject(category)) ++planted_[{category, event.pbx_id(), text}];
   };
   if (event.has_meeting_scheduled()) {
     plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_scheduled().name());
@@ -342,77 +343,6 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
     Lose(meeting);
   }
   prune();
-}
-
-uint32_t Model::EndPdfs(const std::string& pbx_id, MeetingModel& meeting) {
-  uint32_t ended = 0;
-  for (PlantedValue& value : meeting.values) {
-    if (value.category != v1::DATA_CATEGORY_PDF_SHARE || value.held == Held::kNo) continue;
-    EndValue(pbx_id, value);
-    ++ended;
-  }
-  return ended;
-}
-
-std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number) {
-  std::pair<uint32_t, uint32_t> ended{0, 0};
-  pbx.extensions.erase(number);
-  for (auto poll = pbx.polls.begin(); poll != pbx.polls.end();) {
-    if (poll->second.created.owner_extension() != number) {
-      ++poll;
-      continue;
-    }
-    EndPoll(pbx, poll++);
-    ++ended.first;
-  }
-  for (auto& [id, meeting] : pbx.meetings) {
-    if (meeting.organizer == number) ended.second += EndPdfs(pbx_id, meeting);
-  }
-  return ended;
-}
-
-uint32_t Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us) {
-  PbxModel& pbx = pbxs_[pbx_id];
-  pbx.data = synced;
-  pbx.synced_us = time_us;
-  std::set<std::string> named;
-  for (const v1::Extension& extension : synced.extensions()) {
-    named.insert(extension.number());
-    const auto held = pbx.extensions.find(extension.number());
-    if (held != pbx.extensions.end() && held->second.first > time_us) continue;
-    const auto removed = pbx.removed.find(extension.number());
-    if (removed != pbx.removed.end() && removed->second > time_us) continue;
-    pbx.extensions[extension.number()] = {time_us, extension};
-  }
-  std::vector<std::string> missing;
-  for (const auto& [number, extension] : pbx.extensions) {
-    if (!named.contains(number) && extension.first <= time_us) missing.push_back(number);
-  }
-  for (const std::string& number : missing) {
-    EndExtension(pbx_id, pbx, number);
-    pbx.removed[number] = time_us;
-  }
-  return static_cast<uint32_t>(missing.size());
-}
-
-std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::string& pbx_id,
-                                                                    const std::string& number, int64_t time_us) {
-  const auto pbx = pbxs_.find(pbx_id);
-  if (pbx == pbxs_.end() || !pbx->second.extensions.contains(number)) return std::nullopt;
-  pbx->second.removed[number] = std::max(time_us, pbx->second.extensions.at(number).first);
-  return EndExtension(pbx_id, pbx->second, number);
-}
-
-bool Model::Deregister(const std::string& pbx_id) {
-  const auto pbx = pbxs_.find(pbx_id);
-  if (pbx == pbxs_.end()) return false;
-  for (auto& [id, meeting] : pbx->second.meetings) {
-    for (PlantedValue& value : meeting.values) EndValue(pbx_id, value);
-    if (meeting.stored) orphaned_[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), true);
-  }
-  pbxs_.erase(pbx);
-  ++pbxs_ended_;
-  return true;
 }
 
 Model::Buckets Model::ExpectedValues() const {

@@ -19,6 +19,7 @@
 #include "retention/v1/category.pb.h"
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/pbx_service.pb.h"
 
 namespace retention::simulation {
 
@@ -40,6 +41,12 @@ struct PlantedValue {
   bool always_past = true;  // it never had a future within this batch
   bool was_past = false;    // at some point within this batch it had no future
 };
+
+// Categories of objects that the portal stores.
+inline bool IsObject(v1::DataCategory category) {
+  return category == v1::DATA_CATEGORY_RECORDING || category == v1::DATA_CATEGORY_FILE_SHARE ||
+         category == v1::DATA_CATEGORY_PDF_SHARE;
+}
 
 // Something that was stored in the portal and is referred to here.
 struct PlantedObject {
@@ -96,7 +103,27 @@ struct PollModel {
   std::string event_id;
 };
 
+// What a PBX's own end depends on.
+struct LifeModel {
+  std::optional<int64_t> licence_until_us;
+  absl::CivilDay contact = absl::CivilDay::min();
+  std::optional<absl::CivilDay> resolved;  // last day
+  std::optional<absl::CivilDay> probed;    // last day
+  int vain = 0;                            // days of vain look-ups since it resolved
+};
+
+// An end that a PBX comes to by itself, if nothing changes.
+struct LifeEnd {
+  v1::PbxEndCause cause;
+  absl::Time time;
+  bool certain = true;  // else it takes more vain look-ups
+};
+std::vector<LifeEnd> EndsOf(const LifeModel& life);
+// The earliest that is certain.
+absl::Time OwnEndOf(const LifeModel& life);
+
 struct PbxModel {
+  LifeModel life;
   v1::PbxSynced data;
   int64_t synced_us = 0;
   std::map<std::string, std::pair<int64_t, v1::Extension>> extensions;  // by number, with the time they were named
@@ -105,6 +132,15 @@ struct PbxModel {
   std::map<std::string, PollModel> polls;
   std::set<std::string> ended_polls;
   std::set<std::string> ended_poll_events;
+};
+
+// What a deletion by an operator must be answered with.
+struct Ruling {
+  std::string refusal;  // reason; empty if it is done
+  bool either = false;  // the rules leave open whether it is refused
+  std::map<v1::DataCategory, uint64_t> erased_min;
+  // What it files, as far as that is known: that a meeting was deleted is history.
+  std::optional<std::map<v1::DataCategory, uint64_t>> filed = std::map<v1::DataCategory, uint64_t>();
 };
 
 // What a batch must be answered with.
@@ -137,12 +173,32 @@ class Model {
   void AdvanceTo(absl::Time now);
 
   Prediction Record(const std::vector<v1::Event>& batch, absl::Time now);
-  // Number of extensions removed.
-  uint32_t SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us);
+  // Number of extensions removed; nullopt if what is held is newer.
+  std::optional<uint32_t> SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us,
+                                  absl::Time now);
   // Polls and PDFs that end; nullopt if there is no such extension.
   std::optional<std::pair<uint32_t, uint32_t>> RemoveExtension(const std::string& pbx_id, const std::string& number,
                                                                int64_t time_us);
-  bool Deregister(const std::string& pbx_id);
+  // `reason`: the ledger's word. False if it is not known.
+  bool EndPbx(const std::string& pbx_id, const std::string& reason);
+  // PBXs with the licence that live on, and that end; nullopt if nobody has it.
+  std::optional<std::pair<uint32_t, uint32_t>> ReportLicence(const std::string& key, absl::Time valid_until,
+                                                             bool registered, bool active, absl::Time now);
+  void CountProbe(const std::string& pbx_id, bool resolved, absl::Time now);
+
+  // Deletions by an operator.
+  Ruling DeleteMeeting(const std::string& pbx_id, const std::string& meeting_id, absl::Time now);
+  Ruling DeleteObject(const std::string& pbx_id, const std::string& meeting_id, v1::DataCategory category,
+                      const std::string& object_id, absl::Time now);
+  Ruling DeletePoll(const std::string& pbx_id, const std::string& poll_id);
+
+  // A sweep has begun the ends of all PBXs that had come to them.
+  void NoteSwept();
+  // By the ledger's word: how many PBXs have ended. Where a PBX came to several ends at one instant, under any of them.
+  const std::map<std::string, uint64_t>& pbx_ends() const { return pbx_ends_; }
+  uint64_t pbx_ends_of_any() const { return pbx_ends_of_any_; }
+  // How often an object was brought.
+  uint64_t planted(const PlantedObject& object) const;
 
   const std::map<std::string, PbxModel>& pbxs() const { return pbxs_; }
   // Whether the engine must answer for this meeting.
@@ -152,9 +208,10 @@ class Model {
   const std::set<Bucket>& fuzzy() const { return fuzzy_; }
   // Objects that are gone, so that their erasure must have been ordered.
   const std::set<PlantedObject>& gone_objects() const { return gone_objects_; }
+  // Those of them that an act ended, so that its order is in the batch of the act. The others wait for a sweep.
+  const std::set<PlantedObject>& ended_objects() const { return ended_objects_; }
   // Objects whose erasure must not have been ordered at `now`.
   std::set<PlantedObject> LivingObjects(absl::Time now) const;
-  uint64_t pbxs_ended() const { return pbxs_ended_; }
 
  private:
   using Reason = v1::RejectionReason;
@@ -174,12 +231,22 @@ class Model {
   uint32_t EndPdfs(const std::string& pbx_id, MeetingModel& meeting);
   std::pair<uint32_t, uint32_t> EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number);
   void Over(MeetingModel& meeting);
+  void EndOverPbxs(absl::Time now);
+  void EndPbxData(std::map<std::string, PbxModel>::iterator pbx);
+  void EnterEnd(const std::set<std::string>& reasons);
 
   std::map<std::string, PbxModel> pbxs_;
   Buckets orphaned_;  // HISTORY of PBXs that ended
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;
-  uint64_t pbxs_ended_ = 0;
+  std::set<PlantedObject> ended_objects_;
+  bool by_time_ = false;  // what ends now ends by itself
+  std::map<PlantedObject, uint64_t> planted_;
+  // PBXs that came to their end by themselves, and whose end no sweep has begun; with the ledger's word for it.
+  std::map<std::string, std::set<std::string>> over_;
+  std::map<std::string, uint64_t> pbx_ends_;
+  uint64_t pbx_ends_of_any_ = 0;
+  uint64_t deletions_ = 0;
 };
 
 }  // namespace retention::simulation

@@ -3,12 +3,15 @@
 #define RETENTION_TESTS_SIMULATION_WORKLOAD_H_
 
 #include <deque>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "retention/v1/event.pb.h"
+#include "retention/v1/log_service.pb.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/random.h"
 
@@ -20,10 +23,35 @@ class Workload {
   Workload(Dice& dice, const Model& model) : dice_(dice), model_(model) {}
 
   std::vector<v1::Event> NextBatch(absl::Time now);
-  // A PBX and its data.
-  std::string AnyPbx() { return "pbx-" + std::to_string(dice_.Below(kPbxs)); }
+  // One event of a PBX: each is contact, whatever becomes of it.
+  v1::Event SignOfLife(const std::string& pbx_id, absl::Time now);
+  // A PBX that is not kept quiet, and its data.
+  std::string AnyPbx();
   std::string AnyExtension() { return std::to_string(100 + dice_.Below(kExtensions)); }
-  v1::PbxSynced NextSync();
+  v1::PbxSynced NextSync(const std::string& pbx_id);
+  // From now on nothing is heard of this PBX; empty for none.
+  void KeepQuiet(std::string pbx_id) { quiet_ = std::move(pbx_id); }
+  const std::string& quiet() const { return quiet_; }
+  // Keys that some PBX has or had.
+  std::string AnyLicence();
+
+  // What operators may delete: mostly something that is held.
+  struct Target {
+    std::string pbx_id;
+    std::string id;  // of the meeting, or of the poll
+    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
+    std::string object_id;
+  };
+  Target AnyMeeting();
+  Target AnyObject();
+  Target AnyPoll();
+
+  std::vector<v1::LogLine> NextLines(absl::Time now);
+  v1::LogServer AnyServer() { return static_cast<v1::LogServer>(1 + dice_.Below(kLogServerKinds)); }
+  // The last day of an extension, seldom one that is refused.
+  absl::CivilDay NextUntil(absl::Time now);
+  std::string Canary(const char* kind) { return std::string(kind) + "-" + std::to_string(++canaries_); }
+
   // Where the clock goes next.
   absl::Time NextInstant(absl::Time now);
 
@@ -31,6 +59,7 @@ class Workload {
   static constexpr uint64_t kPbxs = 3;
   static constexpr uint64_t kExtensions = 5;
   static constexpr uint64_t kParticipants = 5;
+  static constexpr uint64_t kLogServerKinds = 4;
   static constexpr size_t kMeetingsMax = 12;
   // Duplicates are older than any retry, and younger than a meeting's history.
   static constexpr absl::Duration kDuplicateAge = absl::Hours(24 * 40);
@@ -55,9 +84,11 @@ class Workload {
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
   void DropFinishedMeetings();
+  bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
   // Whether the oracle can say what the event must do.
   bool Predictable(const v1::Event& event) const;
-  std::string Canary(const char* kind) { return std::string(kind) + "-" + std::to_string(++canaries_); }
+  // An instant at which something ends.
+  absl::Time AnyEnd(absl::Time now);
   std::string CanaryIp();
   std::string CanaryEmail() { return Canary("mail") + "@example.org"; }
   std::string AnyParticipant() { return "p" + std::to_string(dice_.Below(kParticipants)); }
@@ -71,6 +102,9 @@ class Workload {
   std::vector<std::pair<std::string, std::string>> polls_;  // PBX and poll
   std::deque<SentEvent> sent_;
   std::vector<v1::Event> delayed_;
+  std::map<std::string, v1::PbxProfile> profiles_;  // by PBX
+  std::vector<std::string> licences_;
+  std::string quiet_;
 };
 
 }  // namespace retention::simulation

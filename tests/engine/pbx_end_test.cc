@@ -1,0 +1,107 @@
+// What a PBX comes to by itself, and what happens around that instant. Each was found by the simulation.
+#include <gtest/gtest.h>
+
+#include "tests/engine/harness.h"
+#include "tests/engine/orders.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+constexpr uint32_t kVainDays = 30;
+
+v1::PbxSynced Synced(absl::string_view licence) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("controller");
+  synced.mutable_profile()->set_fqdn("pbx.example.org");
+  synced.mutable_profile()->set_license_key(std::string(licence));
+  synced.add_extensions()->set_number("100");
+  return synced;
+}
+
+class PbxEndTest : public ::testing::Test {
+ protected:
+  PbxEndTest() : harness_(kMonday, DefaultPolicy()) { Sync("pbx"); }
+
+  void Sync(const std::string& pbx_id) {
+    const auto outcome = harness_.engine().SyncPbx(pbx_id, Synced("licence of " + pbx_id), harness_.now);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+  }
+  void LicenceUntil(const std::string& pbx_id, absl::Time until) {
+    const auto outcome = harness_.engine().ReportLicence("licence of " + pbx_id, until, true, true, harness_.now);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+  }
+  void LookUp(const PbxId& pbx, bool resolved) {
+    const Probe probes[] = {{.pbx = pbx, .resolved = resolved}};
+    const absl::Status status = harness_.engine().CountProbes(probes, harness_.now, harness_.now);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  bool Known() { return harness_.engine().registry().Find("pbx", harness_.now).has_value(); }
+
+  Harness harness_;
+};
+
+TEST_F(PbxEndTest, NothingHeardOfItsNameBringsBackAPbxThatCameToItsEnd) {
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  for (uint32_t day = 0; day < kVainDays; ++day, harness_.now += absl::Hours(24)) LookUp(pbx, false);
+  ASSERT_FALSE(Known());
+  LookUp(pbx, false);
+  EXPECT_FALSE(Known()) << "a further day in vain";
+  harness_.now += absl::Hours(24);
+  LookUp(pbx, true);
+  EXPECT_FALSE(Known()) << "it resolves again";
+  harness_.Sweep();
+  EXPECT_FALSE(harness_.engine().registry().Held("pbx").has_value());
+}
+
+TEST_F(PbxEndTest, NobodyIsWarnedOfAnEndThatHasCome) {
+  LicenceUntil("pbx", kMonday + absl::Hours(1));
+  EXPECT_EQ(harness_.engine().registry().Warned(harness_.now).size(), 1u);
+  harness_.now += absl::Hours(1);
+  EXPECT_TRUE(harness_.engine().registry().Warned(harness_.now).empty()) << "swept or not";
+}
+
+TEST_F(PbxEndTest, ASynchronisationThatIsOldIsContactAllTheSame) {
+  const auto contact = [&] {
+    return harness_.engine().registry().StandingOf(*harness_.engine().registry().Held("pbx"))->life.contact_day();
+  };
+  const uint32_t first = contact();
+  harness_.now += absl::Hours(24);
+  v1::Event event = NewEvent("", "old", kMonday - absl::Hours(1));
+  *event.mutable_pbx_synced() = Synced("licence of pbx");
+  EXPECT_EQ(harness_.Record(event).duplicates(), 1u);
+  EXPECT_EQ(contact(), first + 1);
+}
+
+// Files of a PBX whose key is gone stopped the review of everybody's meetings, so that rows which were to move to a
+// later day ended with the earlier one.
+TEST_F(PbxEndTest, FilesThatAreOverdueAtItsEndDoNotKeepOtherMeetingsFromTheirReview) {
+  Sync("other");
+  harness_.Record({Started("m", "s", harness_.now), File("m", "f", harness_.now, "store/file")});
+  v1::Event theirs = Joined("m", "j", harness_.now, "p", "", "ada@example.org");
+  theirs.set_pbx_id("other");
+  harness_.Record(theirs);
+  ASSERT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09");
+  LicenceUntil("pbx", kMonday + absl::Hours(47));
+  // Nobody swept for two days: the file's end and the end of its PBX have come, and their meeting is to be reviewed.
+  harness_.now = kMonday + absl::Hours(48);
+  harness_.Sweep();
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "presumed ended a day later";
+  EXPECT_EQ(harness_.Values(kFileShare), 0u);
+  EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
+}
+
+TEST_F(PbxEndTest, APollThatWasDeletedCannotBeDeletedAgain) {
+  v1::Event poll = NewEvent("", "p", kMonday);
+  poll.mutable_poll_created()->set_poll_id("lunch");
+  poll.mutable_poll_created()->set_owner_extension("100");
+  poll.mutable_poll_created()->add_options("yes");
+  poll.mutable_poll_created()->add_options("no");
+  EXPECT_EQ(harness_.Record(poll).accepted(), 1u);
+  EXPECT_TRUE(harness_.engine().DeletePoll("pbx", "lunch", "OPERATOR_UNLAWFUL", harness_.now).ok());
+  EXPECT_EQ(DetailsOf(harness_.engine().DeletePoll("pbx", "lunch", "OPERATOR_UNLAWFUL", harness_.now)).reason,
+            "POLL_UNKNOWN");
+}
+
+}  // namespace
+}  // namespace retention

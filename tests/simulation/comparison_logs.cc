@@ -1,0 +1,78 @@
+// Log lines and their extensions, as readers see them, held against the oracle.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "server/engine/log_reader.h"
+#include "tests/engine/log_fixture.h"
+#include "tests/simulation/calendar.h"
+#include "tests/simulation/comparison.h"
+
+namespace retention::simulation {
+namespace {
+
+// What a reader asks for: from the time itself, so that every run asks for everything.
+v1::ReadLogsRequest FilterFor(absl::Time now) {
+  v1::ReadLogsRequest request;
+  const uint64_t draw = static_cast<uint64_t>(absl::ToUnixMicros(now)) * 0x9E3779B97F4A7C15u >> 40;
+  request.set_page_size(static_cast<int>(draw % 5) + 2);
+  request.set_server(static_cast<v1::LogServer>(draw / 5 % 5));
+  request.set_min_severity(static_cast<v1::LogSeverity>(draw / 25 % 9));
+  if (draw & 1 << 10)
+    request.mutable_from()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 600000));
+  if (draw & 1 << 11) request.mutable_to()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 400));
+  return request;
+}
+
+bool Takes(const v1::ReadLogsRequest& filter, const v1::LogLine& line) {
+  return (filter.server() == v1::LOG_SERVER_UNSPECIFIED || filter.server() == line.server()) &&
+         (filter.min_severity() == v1::LOG_SEVERITY_UNSPECIFIED || line.severity() <= filter.min_severity()) &&
+         (!filter.has_from() || line.time().seconds() >= filter.from().seconds()) &&
+         (!filter.has_to() || line.time().seconds() < filter.to().seconds());
+}
+
+void CompareLines(Engine& engine, const LogModel& logs, const v1::ReadLogsRequest& filter, absl::Time now) {
+  std::map<std::string, v1::LogLine> found;
+  for (v1::LogLine& line : ReadAll(engine, now, filter)) {
+    const std::string text = line.text();
+    EXPECT_TRUE(found.emplace(text, std::move(line)).second) << "log line " << text << " is shown twice";
+  }
+  for (const LineModel& expected : logs.lines()) {
+    const auto it = found.find(expected.line.text());
+    if (it == found.end()) {
+      EXPECT_FALSE(expected.sure && Takes(filter, expected.line))
+          << "log line " << expected.line.text() << " is missing";
+      continue;
+    }
+    EXPECT_TRUE(Takes(filter, expected.line)) << "log line " << it->first << " was not asked for";
+    EXPECT_EQ(it->second.SerializeAsString(), expected.line.SerializeAsString());
+    found.erase(it);
+  }
+  for (const auto& [text, line] : found) ADD_FAILURE() << "log line " << text << " must not be readable";
+}
+
+}  // namespace
+
+void CompareLogs(Engine& engine, const LogModel& logs, absl::Time now) {
+  CompareLines(engine, logs, {}, now);
+  v1::ReadLogsRequest filter = FilterFor(now);
+  if (filter.has_to() && filter.has_from() && filter.to().seconds() < filter.from().seconds()) filter.clear_to();
+  CompareLines(engine, logs, filter, now);
+  std::map<int, ExtensionModel> left = logs.extensions();
+  for (const v1::LogExtension& extension : engine.logs().InForce(now)) {
+    const auto it = left.find(extension.server());
+    if (it == left.end()) {
+      ADD_FAILURE() << "an extension of server " << extension.server() << " must not be in force";
+      continue;
+    }
+    EXPECT_EQ(absl::CivilDay(extension.until().year(), extension.until().month(), extension.until().day()),
+              it->second.until);
+    EXPECT_EQ(extension.reason(), it->second.reason);
+    EXPECT_EQ(extension.create_time().seconds() * 1000000 + extension.create_time().nanos() / 1000,
+              it->second.created_us);
+    left.erase(it);
+  }
+  for (const auto& [server, extension] : left) ADD_FAILURE() << "the extension of server " << server << " is missing";
+}
+
+}  // namespace retention::simulation

@@ -1,0 +1,51 @@
+// Log lines whose retention was extended in the last moment, on a machine that fails at any write of the sweep that
+// moves them: none is lost.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/engine/harness.h"
+#include "tests/engine/log_fixture.h"
+#include "tests/simulation/machine.h"
+
+namespace retention::simulation {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
+
+enum class Failure { kWrite, kRingStep };
+
+class ExtendedLines : public ::testing::TestWithParam<Failure> {};
+
+TEST_P(ExtendedLines, OutliveASweepThatFailsAtAnyStep) {
+  for (uint64_t nth = 1; nth <= 12; ++nth) {
+    SCOPED_TRACE(absl::StrCat("step ", nth));
+    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "lines-XXXXXX").string();
+    const std::filesystem::path directory = mkdtemp(pattern.data());
+    {
+      Machine machine(directory, DefaultPolicy(), 7);
+      ASSERT_TRUE(machine.Start(kMonday).ok());
+      Append(machine.engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "one"), Line(v1::LOG_SERVER_PORTAL, kMonday, "two")},
+             kMonday);
+      const auto request = ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-20");
+      ASSERT_TRUE(machine.engine().ExtendLogRetention(request, kDue - absl::Microseconds(1)).ok());
+      if (GetParam() == Failure::kWrite) {
+        machine.FailFromWrite(nth, FaultFileSystem::Fault::kIoError);
+      } else {
+        machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
+      }
+      (void)machine.Sweep(kDue, false).status();
+      machine.Heal();
+      ASSERT_TRUE(machine.Sweep(kDue, false).ok());
+      EXPECT_EQ(ReadTexts(machine.engine(), kDue), std::vector<std::string>{"one"});
+    }
+    std::filesystem::remove_all(directory);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Failures, ExtendedLines, ::testing::Values(Failure::kWrite, Failure::kRingStep),
+                         [](const auto& info) { return info.param == Failure::kWrite ? "Writes" : "RingSteps"; });
+
+}  // namespace
+}  // namespace retention::simulation
