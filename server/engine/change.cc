@@ -99,7 +99,7 @@ void Change::RemoveMark(const FiledKey& key) {
 }
 
 absl::Status Change::Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values) {
-  auto envelope = holdings_.vault.Seal(key, holdings_.policy.pbx_key(key.category), plaintext, values);
+  auto envelope = holdings_.vault.Seal(key, holdings_.policy().pbx_key(key.category), plaintext, values);
   if (!envelope.ok()) return envelope.status();
   batch_.Put(Family::kFiled, key.Encode(), *std::move(envelope));
   return absl::OkStatus();
@@ -151,9 +151,16 @@ absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, D
   return absl::OkStatus();
 }
 
+absl::Status Change::Relocate(const FiledKey& from, std::string_view envelope, DueDay to) {
+  absl::Status status = MoveLate(from, envelope, to);
+  if (!absl::IsDataLoss(status)) return status;
+  if (to < from.day) Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
+  return absl::OkStatus();
+}
+
 absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
                            const stored::v1::StoredObjectRef& object) {
-  if (!holdings_.policy.rule(category).erasure_order) return absl::OkStatus();
+  if (!holdings_.policy().rule(category).erasure_order) return absl::OkStatus();
   stored::v1::ErasureOrder order;
   order.set_category(static_cast<v1::DataCategory>(category));
   order.set_pbx_id(std::string(pbx_id));
@@ -189,7 +196,7 @@ absl::Status Change::Commit() {
     entries_.push_back(std::move(entry));
   }
   for (stored::v1::LedgerEntry& entry : entries_) {
-    entry.set_policy_version(holdings_.policy.version());
+    if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());
     holdings_.ledger->Append(std::move(entry), now_, batch_);
   }
   if (absl::Status status = PutOrders(); !status.ok()) return status;

@@ -39,6 +39,11 @@ absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
 }
 
+absl::Status RefileUnderWay() {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REFILE_UNDER_WAY",
+                         "what is held is still being filed under the policy in force");
+}
+
 absl::Status QueueFull(absl::Duration delay) {
   return WithRetryDelay(
       ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),

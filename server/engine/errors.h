@@ -27,6 +27,8 @@ absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std
 // NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN.
 absl::Status PbxUnknown();
 absl::Status MeetingUnknown();
+// FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy in force.
+absl::Status RefileUnderWay();
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);
 // `status`, with a RetryInfo that tells the caller to wait so long.

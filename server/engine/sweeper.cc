@@ -66,8 +66,14 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const bool urgent = options_.on_urgent && (pbxs_over || KeysAreDue(now));
   if (urgent) options_.on_urgent(true);
   const absl::Status recovered = run_([&] { return engine_.Recover(); });
+  absl::Status filed = recovered;
   if (recovered.ok()) {
     if (pbxs_over) keep(run_([&] { return engine_.EndOverPbxs(now); }));
+    // Until all lies where the policy puts it, nothing can be judged by where it lies.
+    filed = RefilePolicy(now);
+    keep(filed);
+  }
+  if (filed.ok()) {
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
     keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
@@ -84,10 +90,12 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   for (const PbxRegistry::EndingPbx& ending : engine_.registry().Ending()) {
     keep(FinishEnding(engine_, run_, ending.pbx, now).status());
   }
-  keep(ReviewMeetings(now, now, outcome));
-  keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+  if (filed.ok()) {
+    keep(ReviewMeetings(now, now, outcome));
+    keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+  }
   keep(DropEndedDays(now));
-  keep(DropLocators(now));
+  if (filed.ok()) keep(DropLocators(now));
   keep(DropEndedLogExtensions(now));
   keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
@@ -114,6 +122,14 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
       if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);
       return ended.status();
     });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::RefilePolicy(absl::Time now) {
+  while (engine_.policies().refiling_since().has_value()) {
+    absl::Status status = run_([&] { return engine_.RefilePolicy(now).status(); });
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

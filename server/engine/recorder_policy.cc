@@ -1,0 +1,40 @@
+// Meetings under a new policy.
+#include <utility>
+
+#include "server/engine/placement.h"
+#include "server/engine/recorder.h"
+
+namespace retention {
+
+absl::Status Recorder::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
+                                     absl::Time applied, Change& change) {
+  auto found = book_.Find(name.pbx, name.meeting, LastDueDay(applied, holdings_.policy().zone()));
+  if (!found.ok() && !absl::IsDataLoss(found.status())) return found.status();
+  Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
+  Meeting& meeting = found.ok() ? **found : unreadable;
+  const MeetingLocator before = meeting.locator;
+  absl::Status status = Refile(meeting, registry_.ExternalId(name.pbx), filing, applied, change);
+  if (status.ok()) FileLocator(meeting, before, filing, change);
+  return status;
+}
+
+absl::Status Recorder::RefileFirst(const PbxId& pbx, const v1::Event& event, Change& change) {
+  const auto applied = holdings_.policies.refiling_since();
+  if (!applied.has_value()) return absl::OkStatus();
+  const LocatorName name{.pbx = pbx, .meeting = MeetingOwner(holdings_.vault, pbx, event.meeting_id())};
+  const DueDay ended = LastDueDay(*applied, holdings_.policy().zone());
+  auto locator = ReadLocator(holdings_.store, name.pbx, name.meeting, ended);
+  if (!locator.ok()) return locator.status();
+  if (!locator->has_value()) return absl::OkStatus();
+  const Placement placement(holdings_.store, holdings_.vault, registry_, {}, holdings_.policies.current(), ended,
+                            change.now());
+  auto filing = placement.OfMeeting(name, **locator);
+  if (!filing.ok()) return filing.status();
+  if (!filing->has_value()) return absl::OkStatus();
+  // What came before it in the group must be in the store, and so must what is moved, before the rest looks at it.
+  if (absl::Status status = CommitGroup(change); !status.ok()) return status;
+  if (absl::Status status = RefileMeeting(name, **locator, **filing, *applied, change); !status.ok()) return status;
+  return CommitGroup(change);
+}
+
+}  // namespace retention
