@@ -135,7 +135,7 @@ absl::StatusOr<Recorder::Touched*> Recorder::Touch(const PbxId& pbx, const v1::E
 
 absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change) {
   const v1::Event& event = (*command.events)[index];
-  if (absl::Status status = RefileFirst(pbx, event, change); !status.ok()) return status;
+  if (absl::Status status = RefileFirst(pbx, event.meeting_id(), change); !status.ok()) return status;
   auto touched = Touch(pbx, event, change.last_due());
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;

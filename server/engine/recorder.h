@@ -90,7 +90,7 @@ class Recorder {
   absl::Status DeleteForgotten(RecordCommand& command, int index, Meeting& meeting, Change& change);
   absl::Status TakePollEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
   // What a new policy has not refiled yet must be where the new one puts it, before anything else moves it.
-  absl::Status RefileFirst(const PbxId& pbx, const v1::Event& event, Change& change);
+  absl::Status RefileFirst(const PbxId& pbx, std::string_view meeting_id, Change& change);
   absl::StatusOr<Touched*> Touch(const PbxId& pbx, const v1::Event& event, DueDay last_due);
   void AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command);
   void AddValues(Touched& touched, const v1::Event& event, RecordCommand& command);

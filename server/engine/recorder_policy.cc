@@ -18,10 +18,10 @@ absl::Status Recorder::RefileMeeting(const LocatorName& name, const MeetingLocat
   return status;
 }
 
-absl::Status Recorder::RefileFirst(const PbxId& pbx, const v1::Event& event, Change& change) {
+absl::Status Recorder::RefileFirst(const PbxId& pbx, std::string_view meeting_id, Change& change) {
   const auto applied = holdings_.policies.refiling_since();
   if (!applied.has_value()) return absl::OkStatus();
-  const LocatorName name{.pbx = pbx, .meeting = MeetingOwner(holdings_.vault, pbx, event.meeting_id())};
+  const LocatorName name{.pbx = pbx, .meeting = MeetingOwner(holdings_.vault, pbx, meeting_id)};
   const DueDay ended = LastDueDay(*applied, holdings_.policy().zone());
   auto locator = ReadLocator(holdings_.store, name.pbx, name.meeting, ended);
   if (!locator.ok()) return locator.status();
