@@ -25,6 +25,7 @@ const absl::Time kFriday = At("2026-03-06T10:00:00+01:00");
 constexpr int kMeetings = 4;
 // More events than one step of the refile looks at.
 constexpr int kEventsPerMeeting = 2000;
+constexpr size_t kBatch = 1000;
 
 std::string MeetingName(int i) { return absl::StrCat("m", i); }
 
@@ -43,11 +44,10 @@ class PolicyRun {
                                        Recording(MeetingName(i), "r", kMonday, absl::StrCat("ref-", i))};
       for (int j = 0; j < kEventsPerMeeting; ++j) {
         events.push_back(Reconnected(MeetingName(i), absl::StrCat("c", j), kMonday + absl::Milliseconds(j), "p"));
+        if (events.size() == kBatch) Record(events);
       }
       events.push_back(Ended(MeetingName(i), "e", kMonday + absl::Minutes(1)));
-      absl::Status status;
-      machine_.Record(events, kMonday, status);
-      EXPECT_TRUE(status.ok()) << status;
+      Record(events);
     }
     Append(machine_.engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "line")}, kMonday);
     EXPECT_TRUE(machine_.Sweep(kFriday, false).ok());
@@ -167,6 +167,13 @@ class PolicyRun {
     EXPECT_EQ(policies, 1u);
     EXPECT_EQ(purged[kParticipantName], static_cast<uint64_t>(kMeetings)) << "each end has its entry, once";
     EXPECT_EQ(purged[kRecording], static_cast<uint64_t>(kMeetings));
+  }
+
+  void Record(std::vector<v1::Event>& events) {
+    absl::Status status;
+    machine_.Record(events, kMonday, status);
+    EXPECT_TRUE(status.ok()) << status;
+    events.clear();
   }
 
   Machine machine_;
