@@ -153,7 +153,7 @@ absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, D
 
 absl::Status Change::Relocate(const FiledKey& from, std::string_view envelope, DueDay to) {
   absl::Status status = MoveLate(from, envelope, to);
-  if (!absl::IsDataLoss(status)) return status;
+  if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
   if (to < from.day) Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
   return absl::OkStatus();
 }

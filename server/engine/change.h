@@ -134,8 +134,8 @@ class Change {
   // The same for a move that was decided before the row's own day came, and was cut short: that day may be due by now.
   // REQUIRES: the day's key is still there.
   absl::Status MoveLate(const FiledKey& from, std::string_view envelope, DueDay to);
-  // The same, but that a damaged row, which nobody can read, keeps nothing from moving: it ends if it was to move to an
-  // earlier day, and else stays and ends with its own.
+  // The same, but that a row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving:
+  // it ends if it was to move to an earlier day, and else stays and ends with its own.
   absl::Status Relocate(const FiledKey& from, std::string_view envelope, DueDay to);
   // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
   // sequences when the change is committed, so that they become visible in the order of their sequences.

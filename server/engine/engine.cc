@@ -261,6 +261,7 @@ absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   return Run([&]() -> absl::Status {
     if (holdings_.gate.closed(day)) return absl::OkStatus();
     Change change(holdings_, now);
@@ -275,6 +276,8 @@ absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
 }
 
 absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time now) {
+  // The cube may have been drawn from a bucket that the cohort's rows have left, or have not reached.
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   return Run([&]() -> absl::Status {
     auto released = IsReleased(holdings_.store, cohort, policy());
     if (!released.ok()) return released.status();
@@ -299,6 +302,7 @@ absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time no
 }
 
 absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
     Change change(holdings_, now);

@@ -18,8 +18,6 @@ bool Spend(WalkStep& step, size_t cost) {
   return step.budget > 0;
 }
 
-absl::Status BadKey() { return absl::DataLossError("a key of family filed does not parse"); }
-
 }  // namespace
 
 DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after) {
@@ -74,7 +72,7 @@ Filing Placement::FilingWithoutFacts(const MeetingLocator& locator) const {
 absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const MeetingLocator& locator,
                                            size_t& events) const {
   const auto course = ReadCourse(view_, vault_, locator.days[kHistory], name.pbx, name.meeting);
-  if (absl::IsDataLoss(course.status())) return FilingWithoutFacts(locator);
+  if (IsUnreadable(course.status())) return FilingWithoutFacts(locator);
   if (!course.ok()) return course.status();
   events += course->size();
   const MeetingFacts facts = course->Fold(now_);
@@ -101,10 +99,10 @@ absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const 
     if (step.budget == 0) return absl::OkStatus();
     const auto name = DecodeLocatorKey(cursor->key());
     const auto locator = MeetingLocator::Parse(cursor->value());
-    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     ++step.examined;
     size_t events = 1;
-    if (locator->days[kHistory] > ended_) {
+    // What a damaged locator led to is found by its rows.
+    if (name.has_value() && locator.has_value() && locator->days[kHistory] > ended_) {
       const auto filing = FilingOf(*name, *locator, events);
       if (!filing.ok()) return filing.status();
       if (Misfiled(*locator, *filing)) {
@@ -140,9 +138,9 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key
 
 absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) const {
   if (IsEnding(key)) return std::nullopt;
-  auto locator = ReadLocator(view_, key.pbx, key.owner, ended_);
-  if (!locator.ok()) return locator.status();
-  if (locator->has_value() && ((*locator)->days[key.category] == key.day)) return std::nullopt;
+  const auto locator = ReadLocator(view_, key.pbx, key.owner, ended_);
+  if (!locator.ok() && !IsUnreadable(locator.status())) return locator.status();
+  if (locator.ok() && locator->has_value() && (*locator)->days[key.category] == key.day) return std::nullopt;
   if (key.category == kHistory) {
     const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
     const MeetingFacts facts = course.ok() ? course->Fold(now_) : MeetingFacts();
@@ -162,7 +160,10 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
   auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Held()));
   while (cursor->Valid()) {
     const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return BadKey();
+    if (!key.has_value()) {
+      cursor->Next();
+      continue;
+    }
     if (key->category >= kCategories || !concerned(key->category)) {
       size_t next = key->category + size_t{1};
       while (next < kCategories && !concerned(next)) ++next;
@@ -198,8 +199,8 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
     }
     for (; cursor->Valid() && cursor->key().substr(0, meeting.size()) == meeting; cursor->Next()) {
       const auto row = FiledKey::Decode(cursor->key());
-      if (!row.has_value()) return BadKey();
       Spend(step, 1);
+      if (!row.has_value()) continue;
       if (absl::Status status = visit(*row, cursor->value(), **right); !status.ok()) return status;
     }
   }
@@ -218,7 +219,10 @@ absl::Status Placement::VisitCubes(WalkStep& step, CubeVisit visit) const {
     step.position = std::string(cursor->key());
     if (step.budget == 0) return absl::OkStatus();
     const auto parts = DecodeCubeKey(cursor->key());
-    if (!parts.has_value()) return absl::DataLossError("a key of family statistics does not parse");
+    if (!parts.has_value()) {
+      cursor->Next();
+      continue;
+    }
     ++step.examined;
     Spend(step, 1);
     const DueDay right = EraseDayOfCohort(parts->cohort_day, after_);

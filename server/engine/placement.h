@@ -32,6 +32,10 @@ namespace retention {
 // may have run from, the earliest. Never later than it was; DueDay() if it now runs from something else.
 DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after);
 
+// Whether a row could not be opened, for good: it is damaged, or its key is gone. It keeps nobody from refiling the
+// others: no day ends before all are.
+inline bool IsUnreadable(const absl::Status& status) { return absl::IsDataLoss(status) || absl::IsNotFound(status); }
+
 // How far a walk may go, and has gone.
 struct WalkStep {
   size_t budget;          // rows and events looked at, and what the visitor takes off; it ends soon after it is used up

@@ -101,6 +101,10 @@ class Recorder {
   // `decided` ends.
   absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
                       Change& change);
+  // The parts of that.
+  absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                              Change& change);
+  absl::Status MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
   // any.

@@ -47,15 +47,22 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
 
 absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
                               Change& change) {
+  absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
+  return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
+}
+
+absl::Status Recorder::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
+                                      absl::Time decided, Change& change) {
   // Files that have ended stay so, whatever becomes of the meeting now.
   const int64_t held_end_us = meeting.locator.files_end_us;
   const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
-  if (ended || filing.files_end <= change.now()) {
-    if (absl::Status status = EndFiles(meeting, pbx_id, kReasonMeetingEnded, change); !status.ok()) return status;
-  } else if (!change.Holds(filing.days[kFileShare])) {
-    // Not by moving: the portal must be told.
-    if (absl::Status s = EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change); !s.ok()) return s;
-  }
+  if (ended || filing.files_end <= change.now()) return EndFiles(meeting, pbx_id, kReasonMeetingEnded, change);
+  // Not by moving: the portal must be told.
+  if (!change.Holds(filing.days[kFileShare])) return EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change);
+  return absl::OkStatus();
+}
+
+absl::Status Recorder::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
   const DueDay last_due = LastDueDay(decided, holdings_.policy().zone());
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];

@@ -9,11 +9,17 @@ namespace retention {
 absl::Status Recorder::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
                                      absl::Time applied, Change& change) {
   auto found = book_.Find(name.pbx, name.meeting, LastDueDay(applied, holdings_.policy().zone()));
-  if (!found.ok() && !absl::IsDataLoss(found.status())) return found.status();
+  if (!found.ok() && !IsUnreadable(found.status())) return found.status();
   Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
   Meeting& meeting = found.ok() ? **found : unreadable;
   const MeetingLocator before = meeting.locator;
-  absl::Status status = Refile(meeting, registry_.ExternalId(name.pbx), filing, applied, change);
+  const absl::Status files = EndFilesInTime(meeting, registry_.ExternalId(name.pbx), filing, applied, change);
+  if (IsUnreadable(files)) {
+    meeting.locator.days[kFileShare] = DueDay();  // a file that cannot be read ends with its day
+  } else if (!files.ok()) {
+    return files;
+  }
+  absl::Status status = MoveMisfiled(meeting, filing, applied, change);
   if (status.ok()) FileLocator(meeting, before, filing, change);
   return status;
 }

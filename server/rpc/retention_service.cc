@@ -51,19 +51,19 @@ class RetentionService final : public RetentionServiceBase {
 
   grpc::ServerUnaryReactor* ApplyPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
-    return Answer<v1::ApplyPolicyRequest>(backend_.workers.sweeps, {context, request, response},
-                                          [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
-                                            // A part that fails is no reason: whether what is due is gone is judged by
-                                            // the command.
-                                            backend_.sweep_loop.RunOnce(/*scrub_now=*/false).status().IgnoreError();
-                                            const auto run = [this](std::function<absl::Status()> task) {
-                                              return backend_.committer.Run(std::move(task));
-                                            };
-                                            auto applied = retention::ApplyPolicy(backend_.engine, run, message,
-                                                                                  backend_.committer.Now());
-                                            backend_.sweep_loop.Wake();
-                                            return applied;
-                                          });
+    return Answer<v1::ApplyPolicyRequest>(
+        backend_.workers.sweeps, {context, request, response},
+        [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
+          const auto run = [this](std::function<absl::Status()> task) {
+            return backend_.committer.Run(std::move(task));
+          };
+          absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
+          // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
+          backend_.sweep_loop.RunOnceThen(
+              [&] { applied = retention::ApplyPolicy(backend_.engine, run, message, backend_.committer.Now()); });
+          backend_.sweep_loop.Wake();
+          return applied;
+        });
   }
 
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -31,7 +31,6 @@ TEST(Engine, RefusesAnotherKeyRing) {
   EXPECT_EQ(DetailsOf(engine.status()).reason, "KEY_RING_MISMATCH");
 }
 
-
 TEST(Engine, AllIsReadBackAfterARestart) {
   Harness harness(kMonday);
   harness.SyncPbx();

@@ -163,6 +163,22 @@ TEST(PolicyRefile, ARefileThatIsCutShortOverMidnightLosesNothingThatIsKeptLonger
   EXPECT_EQ(harness.Values(kParticipantIp), 0u) << "its rule is as it was";
 }
 
+TEST(PolicyRefile, NoDayClosesOrEndsAndNoCohortIsReleasedMeanwhile) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  RecordMeeting(harness);
+  PlanAndApply(harness, Days({{kParticipantName, 30}}));
+  const DueDay day(absl::CivilDay(2026, 3, 9));
+  harness.now = At("2026-03-10T00:00:00+01:00");
+  EXPECT_EQ(DetailsOf(harness.engine().CloseDay(day, harness.now)).reason, "REFILE_UNDER_WAY");
+  EXPECT_EQ(DetailsOf(harness.engine().EndDays(harness.now).status()).reason, "REFILE_UNDER_WAY");
+  EXPECT_EQ(DetailsOf(harness.engine().Release(day, nullptr, harness.now)).reason, "REFILE_UNDER_WAY");
+  while (*harness.engine().RefilePolicy(harness.now)) {
+  }
+  EXPECT_TRUE(harness.engine().EndDays(harness.now).ok());
+  EXPECT_EQ(NamesIn(harness), Texts{"Ada"});
+}
+
 TEST(PolicyRefile, AnEventThatComesBeforeItsMeetingIsRefiledLosesNothing) {
   Harness harness(kMonday);
   harness.SyncPbx();
@@ -346,13 +362,38 @@ TEST(PolicyRefile, StepsAreBounded_AndReadersSeeEverythingBetweenThem) {
   EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-03-07");
 }
 
+TEST(PolicyRefile, ADamagedFileKeepsNothingFromMoving) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  harness.Record({Joined("m", "j", kMonday, "p", "Ada"), File("m", "f", kMonday, "ref")});
+  Batch batch;
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
+       cursor->Next()) {
+    if (FiledKey::Decode(cursor->key())->category == kFileShare) {
+      batch.Put(Family::kFiled, std::string(cursor->key()), std::string(cursor->value()) + "x");
+    }
+  }
+  ASSERT_EQ(batch.changes().size(), 1u);
+  ASSERT_TRUE(harness.store().Commit(batch).ok());
+  harness.now += absl::Hours(3);
+  PlanAndApply(harness, [](v1::Policy& p) {
+    Days({{kParticipantName, 3}})(p);
+    p.mutable_presumed_end_after()->set_seconds(2 * 3600);
+  });
+  harness.Sweep();
+  EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-03-05");
+  EXPECT_EQ(harness.DueDayOf(kFileShare), "2026-03-03") << "it ends with its day";
+}
+
 TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   Harness harness(kMonday);
   harness.SyncPbx();
   RecordMeeting(harness, "m");
   RecordMeeting(harness, "n");
+  RecordMeeting(harness, "o");
   // One damaged row of every category of one of the meetings, its history too.
-  const OwnerId owner = MeetingOwner(harness.engine().vault(), *harness.engine().registry().Held("pbx"), "n");
+  const PbxId pbx = *harness.engine().registry().Held("pbx");
+  const OwnerId owner = MeetingOwner(harness.engine().vault(), pbx, "n");
   Batch batch;
   for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
        cursor->Next()) {
@@ -361,6 +402,8 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
     damaged.back() = static_cast<char>(damaged.back() ^ 1);
     batch.Put(Family::kFiled, std::string(cursor->key()), damaged);
   }
+  // Of another one, what says where all of it lies.
+  batch.Put(Family::kState, LocatorKey(pbx, MeetingOwner(harness.engine().vault(), pbx, "o")), "\xff");
   ASSERT_TRUE(harness.store().Commit(batch).ok());
   ASSERT_TRUE(harness.Reopen().ok());
   harness.now = kFriday;
@@ -373,11 +416,12 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   ASSERT_TRUE(Apply(harness.engine(), next, plan->plan_token(), harness.now).ok());
   while (*harness.engine().RefilePolicy(harness.now)) {
   }
-  EXPECT_EQ(harness.Values(kParticipantName), 1u) << "what cannot be read goes rather than stay too long";
+  EXPECT_EQ(harness.Values(kParticipantName), 2u) << "what cannot be read goes rather than stay too long";
+  EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-03-07");
   EXPECT_EQ(NamesIn(harness), Texts{"Ada"});
   EXPECT_EQ(harness.Values(kParticipantEmail), 0u);
   EXPECT_EQ(harness.Values(kRecording), 0u);
-  EXPECT_EQ(harness.Values(kParticipantIp), 2u);
+  EXPECT_EQ(harness.Values(kParticipantIp), 3u);
 }
 
 // Cohorts.
