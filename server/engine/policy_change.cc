@@ -21,6 +21,10 @@
 namespace retention {
 namespace {
 
+absl::Status PlanStale(const char* message) {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PLAN_STALE", message);
+}
+
 // The same bytes for the same message within one build; a token needs to live no longer than its server.
 std::string Canonical(const google::protobuf::Message& message) {
   std::string bytes;
@@ -239,9 +243,8 @@ absl::StatusOr<v1::PlanPolicyResponse> PlanPolicy(Engine& engine, const v1::Plan
   return Plan(engine, current, *next, now);
 }
 
-absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(Engine& engine, const CommandRunner& run,
-                                                    const v1::ApplyPolicyRequest& request, absl::Time now) {
-  const auto next = PolicyOf(request);
+absl::StatusOr<PlannedPolicy> CheckPlan(Engine& engine, const v1::ApplyPolicyRequest& request, absl::Time now) {
+  auto next = PolicyOf(request);
   if (!next.ok()) return next.status();
   if (request.plan_token().empty()) return InvalidField("plan_token", "required");
   const PolicyVersion& current = engine.policies().current();
@@ -250,13 +253,21 @@ absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(Engine& engine, const Comman
   const auto plan = Plan(engine, current, *next, now);
   if (!plan.ok()) return plan.status();
   if (plan->plan_token() != request.plan_token()) {
-    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PLAN_STALE",
-                           "plan_token: not of this policy, or what would be gone at once has changed; plan anew");
+    return PlanStale("plan_token: not of this policy, or what would be gone at once has changed; plan anew");
   }
-  absl::Status applied = run([&] { return engine.ApplyPolicy(current, *next, now); });
+  return PlannedPolicy{
+      .current = &current, .next = *std::move(next), .last_due = LastDueDay(now, current.policy.zone())};
+}
+
+absl::StatusOr<v1::ApplyPolicyResponse> ApplyPlanned(Engine& engine, const CommandRunner& run,
+                                                     const PlannedPolicy& planned, absl::Time now) {
+  if (LastDueDay(now, planned.next.zone()) != planned.last_due) {
+    return PlanStale("plan_token: another day has begun, and more may be gone at once; plan anew");
+  }
+  absl::Status applied = run([&] { return engine.ApplyPolicy(*planned.current, planned.next, now); });
   if (!applied.ok()) return applied;
   v1::ApplyPolicyResponse response;
-  response.set_version(next->version());
+  response.set_version(planned.next.version());
   SetTime(absl::ToUnixMicros(now), *response.mutable_in_force_since());
   return response;
 }

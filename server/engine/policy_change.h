@@ -33,10 +33,18 @@ absl::StatusOr<Policy> PolicyOf(const Request& request);
 // RetentionService.PlanPolicy.
 absl::StatusOr<v1::PlanPolicyResponse> PlanPolicy(Engine& engine, const v1::PlanPolicyRequest& request, absl::Time now);
 
-// Applies a planned policy. `run` as in sweeper.h. Errors: see RetentionService.ApplyPolicy. REQUIRES: what was due has
-// been swept just now; else UNAVAILABLE with reason SWEEP_FIRST.
-absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(Engine& engine, const CommandRunner& run,
-                                                    const v1::ApplyPolicyRequest& request, absl::Time now);
+// A policy that was asked for with the token of a plan that fits.
+struct PlannedPolicy {
+  const PolicyVersion* current;  // what it was planned from
+  Policy next;
+  DueDay last_due;  // when the plan was checked
+};
+// Plans anew and compares. Thread-safe. Errors: see RetentionService.ApplyPolicy.
+absl::StatusOr<PlannedPolicy> CheckPlan(Engine& engine, const v1::ApplyPolicyRequest& request, absl::Time now);
+// Applies it, on the same day. `run` as in sweeper.h. Errors as CheckPlan, and UNAVAILABLE with reason SWEEP_FIRST:
+// call it right after a sweep, before another one begins.
+absl::StatusOr<v1::ApplyPolicyResponse> ApplyPlanned(Engine& engine, const CommandRunner& run,
+                                                     const PlannedPolicy& planned, absl::Time now);
 
 // The policy in force, or an earlier one, and how far its refile has come. NOT_FOUND with reason POLICY_UNKNOWN.
 // Thread-safe.

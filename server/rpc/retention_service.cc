@@ -54,13 +54,15 @@ class RetentionService final : public RetentionServiceBase {
     return Answer<v1::ApplyPolicyRequest>(
         backend_.workers.sweeps, {context, request, response},
         [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
+          const auto planned = CheckPlan(backend_.engine, message, backend_.committer.Now());
+          if (!planned.ok()) return planned.status();
           const auto run = [this](std::function<absl::Status()> task) {
             return backend_.committer.Run(std::move(task));
           };
           absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
           // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
           backend_.sweep_loop.RunOnceThen(
-              [&] { applied = retention::ApplyPolicy(backend_.engine, run, message, backend_.committer.Now()); });
+              [&] { applied = ApplyPlanned(backend_.engine, run, *planned, backend_.committer.Now()); });
           backend_.sweep_loop.Wake();
           return applied;
         });

@@ -188,6 +188,23 @@ TEST(PolicyChange, APlanMadeUnderAnotherPolicyIsStale) {
   EXPECT_EQ(DetailsOf(Apply(harness.engine(), third, token, harness.now)).reason, "PLAN_STALE");
 }
 
+TEST(PolicyChange, AnotherDayMakesAPlanStaleThatWasCheckedBefore) {
+  Harness harness(kMonday);
+  RecordMonday(harness);
+  v1::ApplyPolicyRequest request;
+  *request.mutable_policy() = NextPolicy(harness.engine(), Days({{kRecording, 0}}));
+  harness.now = At("2026-03-02T23:59:59+01:00");
+  request.set_plan_token(Plan(harness.engine(), request.policy(), harness.now)->plan_token());
+  const auto planned = CheckPlan(harness.engine(), request, harness.now);
+  ASSERT_TRUE(planned.ok()) << planned.status();
+  harness.now += absl::Seconds(1);
+  harness.Sweep();
+  const auto applied = ApplyPlanned(harness.engine(), RunHere, *planned, harness.now);
+  EXPECT_EQ(DetailsOf(applied.status()).reason, "PLAN_STALE");
+  EXPECT_EQ(harness.Values(kRecording), 1u);
+  EXPECT_EQ(DetailsOf(CheckPlan(harness.engine(), request, harness.now).status()).reason, "PLAN_STALE");
+}
+
 TEST(PolicyChange, OneAtATime) {
   Harness harness(kMonday);
   RecordMonday(harness);

@@ -48,7 +48,9 @@ inline absl::Status Apply(Engine& engine, const v1::Policy& policy, const std::s
   v1::ApplyPolicyRequest request;
   *request.mutable_policy() = policy;
   request.set_plan_token(token);
-  return ApplyPolicy(engine, RunHere, request, now).status();
+  const auto planned = CheckPlan(engine, request, now);
+  if (!planned.ok()) return planned.status();
+  return ApplyPlanned(engine, RunHere, *planned, now).status();
 }
 
 // Sweeps, plans and applies. Refiles nothing.
