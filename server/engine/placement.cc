@@ -29,6 +29,14 @@ DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRu
   return std::min(held, DueDay(LastDayOf(start, after.period)));
 }
 
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay held = locator.days[category];
+    if (held != DueDay() && held > ended && held != filing.days[category]) return true;
+  }
+  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
+}
+
 Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
                      const PolicyVersion& version, DueDay ended, absl::Time now)
     : view_(view),
@@ -48,14 +56,6 @@ Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& reg
                         (ends_presumed && is.starting_point == v1::STARTING_POINT_MEETING_END);
   }
   for (const CategoryNumber category : kFiledByMeeting) meetings_affected_ |= affected_[category];
-}
-
-bool Placement::Misfiled(const MeetingLocator& locator, const Filing& filing) const {
-  for (const CategoryNumber category : kFiledByMeeting) {
-    const DueDay held = locator.days[category];
-    if (held != DueDay() && held > ended_ && held != filing.days[category]) return true;
-  }
-  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
 }
 
 Filing Placement::FilingWithoutFacts(const MeetingLocator& locator) const {
@@ -79,16 +79,6 @@ absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const Meetin
   return facts.known ? FileMeeting(facts, after_, now_) : FilingWithoutFacts(locator);
 }
 
-absl::StatusOr<std::optional<Filing>> Placement::OfMeeting(const LocatorName& name,
-                                                           const MeetingLocator& locator) const {
-  if (!meetings_affected_ || locator.days[kHistory] <= ended_) return std::nullopt;
-  size_t events = 0;
-  auto filing = FilingOf(name, locator, events);
-  if (!filing.ok()) return filing.status();
-  if (!Misfiled(locator, *filing)) return std::nullopt;
-  return *std::move(filing);
-}
-
 absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
   if (!meetings_affected_) step.position.reset();
   if (!step.position.has_value()) return absl::OkStatus();
@@ -105,7 +95,7 @@ absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const 
     if (name.has_value() && locator.has_value() && locator->days[kHistory] > ended_) {
       const auto filing = FilingOf(*name, *locator, events);
       if (!filing.ok()) return filing.status();
-      if (Misfiled(*locator, *filing)) {
+      if (Misfiled(*locator, *filing, ended_)) {
         if (absl::Status status = visit(*name, *locator, *filing); !status.ok()) return status;
       }
     }

@@ -36,6 +36,9 @@ DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRu
 // others: no day ends before all are.
 inline bool IsUnreadable(const absl::Status& status) { return absl::IsDataLoss(status) || absl::IsNotFound(status); }
 
+// Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);
+
 // How far a walk may go, and has gone.
 struct WalkStep {
   size_t budget;          // rows and events looked at, and what the visitor takes off; it ends soon after it is used up
@@ -52,10 +55,8 @@ class Placement {
   Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
             const PolicyVersion& version, DueDay ended, absl::Time now);
 
-  // Where a meeting belongs; nullopt if all of it is there. If its course cannot be read, what its days tell.
-  absl::StatusOr<std::optional<Filing>> OfMeeting(const LocatorName& name, const MeetingLocator& locator) const;
-
-  // Calls `visit` with every meeting of which something lies elsewhere.
+  // Calls `visit` with every meeting of which something lies elsewhere. Where the course of one cannot be read, its
+  // days tell where it belongs.
   using MeetingVisit =
       absl::FunctionRef<absl::Status(const LocatorName& name, const MeetingLocator& locator, const Filing& filing)>;
   absl::Status VisitMeetings(WalkStep& step, MeetingVisit visit) const;
@@ -75,7 +76,6 @@ class Placement {
  private:
   absl::StatusOr<Filing> FilingOf(const LocatorName& name, const MeetingLocator& locator, size_t& events) const;
   Filing FilingWithoutFacts(const MeetingLocator& locator) const;
-  bool Misfiled(const MeetingLocator& locator, const Filing& filing) const;
   // nullopt: it is to stay.
   absl::StatusOr<std::optional<DueDay>> OfRecording(const FiledKey& key, std::string_view envelope) const;
   // Of a row that belongs to a meeting; nullopt if the meeting's locator leads to it, or its PBX is ending.

@@ -27,19 +27,19 @@ absl::Status Recorder::RefileMeeting(const LocatorName& name, const MeetingLocat
 absl::Status Recorder::RefileFirst(const PbxId& pbx, std::string_view meeting_id, Change& change) {
   const auto applied = holdings_.policies.refiling_since();
   if (!applied.has_value()) return absl::OkStatus();
-  const LocatorName name{.pbx = pbx, .meeting = MeetingOwner(holdings_.vault, pbx, meeting_id)};
   const DueDay ended = LastDueDay(*applied, holdings_.policy().zone());
-  auto locator = ReadLocator(holdings_.store, name.pbx, name.meeting, ended);
-  if (!locator.ok()) return locator.status();
-  if (!locator->has_value()) return absl::OkStatus();
-  const Placement placement(holdings_.store, holdings_.vault, registry_, {}, holdings_.policies.current(), ended,
-                            change.now());
-  auto filing = placement.OfMeeting(name, **locator);
-  if (!filing.ok()) return filing.status();
-  if (!filing->has_value()) return absl::OkStatus();
+  const auto found = book_.Find(pbx, meeting_id, ended);
+  if (!found.ok()) return found.status();
+  const Meeting& meeting = **found;
+  // Once in a group is enough: what moves a meeting files it under the policy in force.
+  if (!meeting.stored || touched_by_meeting_.contains(&meeting)) return absl::OkStatus();
+  const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
+  if (!Misfiled(meeting.locator, filing, ended)) return absl::OkStatus();
+  const LocatorName name{.pbx = pbx, .meeting = meeting.id};
+  const MeetingLocator locator = meeting.locator;
   // What came before it in the group must be in the store, and so must what is moved, before the rest looks at it.
   if (absl::Status status = CommitGroup(change); !status.ok()) return status;
-  if (absl::Status status = RefileMeeting(name, **locator, **filing, *applied, change); !status.ok()) return status;
+  if (absl::Status status = RefileMeeting(name, locator, filing, *applied, change); !status.ok()) return status;
   return CommitGroup(change);
 }
 
