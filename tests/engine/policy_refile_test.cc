@@ -1,9 +1,7 @@
 // What becomes of what is held when another policy comes into force.
 #include <gtest/gtest.h>
 
-#include "server/engine/cohort_rows.h"
 #include "server/engine/policy_refiler.h"
-#include "server/engine/request_parts.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/engine/log_fixture.h"
@@ -18,12 +16,6 @@ constexpr auto kMcu = v1::LOG_SERVER_MCU;
 const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kFriday = At("2026-03-06T10:00:00+01:00");
 const absl::Duration kMoment = absl::Microseconds(1);
-
-// A quick meeting of Monday that has ended.
-void RecordMeeting(Harness& harness, absl::string_view meeting = "m", absl::Time start = kMonday) {
-  harness.Record({Joined(meeting, "j", start, "p", "Ada", "ada@example.org", "192.0.2.1"),
-                  Recording(meeting, "r", start, "recording-ref"), Ended(meeting, "e", start + absl::Minutes(4))});
-}
 
 Texts NamesIn(Harness& harness, absl::string_view meeting = "m") {
   Texts names;
@@ -53,7 +45,7 @@ uint64_t Purged(Harness& harness, CategoryNumber category) {
 TEST(PolicyRefile, ShorteningActsAtOnce_BeforeARowIsMoved) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "line")}, harness.now);
   harness.now = kFriday;
   EXPECT_EQ(NamesIn(harness), Texts{"Ada"});
@@ -80,7 +72,7 @@ TEST(PolicyRefile, ShorteningActsAtOnce_BeforeARowIsMoved) {
 TEST(PolicyRefile, AShortenedPeriodEndsWithItsOwnInstant) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "line")}, harness.now);
   PlanAndApply(harness, Days({{kParticipantName, 3}, {kRecording, 3}, {kServerLog, 3}}));
   harness.Sweep(/*scrub=*/false);
@@ -106,7 +98,7 @@ TEST(PolicyRefile, AShortenedPeriodEndsWithItsOwnInstant) {
 TEST(PolicyRefile, ALengthenedPeriodEndsWithItsOwnInstant_SoonerForWhatIsFiledNowOnly) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "line")}, harness.now);
   harness.now = At("2026-03-09T10:00:00+01:00");
   const auto plan = PlanAndApply(harness, Days({{kParticipantName, 9}, {kRecording, 9}, {kServerLog, 9}}));
@@ -132,7 +124,7 @@ TEST(PolicyRefile, ALengthenedPeriodEndsWithItsOwnInstant_SoonerForWhatIsFiledNo
 TEST(PolicyRefile, LengtheningRevivesNothing) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "line")}, harness.now);
   harness.now = At("2026-03-10T00:00:00+01:00");
   PlanAndApply(harness, Days({{kParticipantName, 30}, {kRecording, 30}, {kServerLog, 20}, {kParticipantIp, 30}}));
@@ -148,7 +140,7 @@ TEST(PolicyRefile, LengtheningRevivesNothing) {
 TEST(PolicyRefile, ARefileThatIsCutShortOverMidnightLosesNothingThatIsKeptLonger) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "line")}, harness.now);
   harness.now = At("2026-03-09T22:00:00+01:00");
   PlanAndApply(harness, Days({{kParticipantName, 30}, {kRecording, 30}, {kServerLog, 20}}));
@@ -166,7 +158,7 @@ TEST(PolicyRefile, ARefileThatIsCutShortOverMidnightLosesNothingThatIsKeptLonger
 TEST(PolicyRefile, NoDayClosesOrEndsAndNoCohortIsReleasedMeanwhile) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   PlanAndApply(harness, Days({{kParticipantName, 30}}));
   const DueDay day(absl::CivilDay(2026, 3, 9));
   harness.now = At("2026-03-10T00:00:00+01:00");
@@ -182,7 +174,7 @@ TEST(PolicyRefile, NoDayClosesOrEndsAndNoCohortIsReleasedMeanwhile) {
 TEST(PolicyRefile, AnEventThatComesBeforeItsMeetingIsRefiledLosesNothing) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   harness.now = At("2026-03-09T22:00:00+01:00");
   PlanAndApply(harness, Days({{kParticipantName, 30}, {kRecording, 30}}));
   harness.now = At("2026-03-10T00:00:01+01:00");
@@ -267,7 +259,7 @@ TEST(PolicyRefile, AnEarlierPresumedEndEndsFilesAtOnce_WithTheirOrders) {
 TEST(PolicyRefile, ARecordingWhoseDayIsClosedGoesWithIt_AndIsOrderedOnce) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   harness.now = At("2026-03-09T23:30:00+01:00");
   harness.Sweep();
   EXPECT_EQ(harness.Orders(), 1u) << "closed";
@@ -284,7 +276,7 @@ TEST(PolicyRefile, ARecordingWhoseDayIsClosedGoesWithIt_AndIsOrderedOnce) {
 TEST(PolicyRefile, ARecordingThatMovesIntoAClosedDayIsOrdered) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   Append(harness.engine(), {Line(kMcu, At("2026-02-27T10:00:00+01:00"), "makes the day")}, harness.now);
   harness.now = At("2026-03-06T23:30:00+01:00");
   harness.Sweep();
@@ -305,7 +297,7 @@ TEST(PolicyRefile, WhatOutlivedItsMeetingsHistoryMovesToo) {
                     RuleOf(p, kHistory).mutable_anonymised_period()->set_days(30);
                   }));
   harness.SyncPbx();
-  RecordMeeting(harness);
+  RecordMeeting(harness, kMonday);
   harness.now = At("2026-03-05T10:00:00+01:00");
   harness.Sweep();
   EXPECT_FALSE(harness.Get("m").ok()) << "its history is gone";
@@ -388,9 +380,9 @@ TEST(PolicyRefile, ADamagedFileKeepsNothingFromMoving) {
 TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   Harness harness(kMonday);
   harness.SyncPbx();
-  RecordMeeting(harness, "m");
-  RecordMeeting(harness, "n");
-  RecordMeeting(harness, "o");
+  RecordMeeting(harness, kMonday, "m");
+  RecordMeeting(harness, kMonday, "n");
+  RecordMeeting(harness, kMonday, "o");
   // One damaged row of every category of one of the meetings, its history too.
   const PbxId pbx = *harness.engine().registry().Held("pbx");
   const OwnerId owner = MeetingOwner(harness.engine().vault(), pbx, "n");
@@ -422,120 +414,6 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   EXPECT_EQ(harness.Values(kParticipantEmail), 0u);
   EXPECT_EQ(harness.Values(kRecording), 0u);
   EXPECT_EQ(harness.Values(kParticipantIp), 3u);
-}
-
-// Cohorts.
-
-uint64_t CubesHeld(Harness& harness, const std::string& prefix = "") {
-  uint64_t heads = 0;
-  for (auto cursor = harness.store().ScanPrefix(Family::kStatistics, prefix); cursor->Valid(); cursor->Next()) {
-    heads += DecodeCubeKey(cursor->key())->table == 0 ? 1 : 0;
-  }
-  return heads;
-}
-
-uint64_t PeopleIn(Harness& harness, DueDay cohort) {
-  const auto view = harness.store().Snapshot();
-  uint64_t rows = 0;
-  const DueDay bucket = BucketOfCohort(cohort, harness.engine().policy());
-  for (auto cursor = view->ScanPrefix(Family::kFiled, FiledPrefix(bucket, kHistory)); cursor->Valid(); cursor->Next()) {
-    ++rows;
-  }
-  return rows;
-}
-
-Policy AtDueDay() {
-  return PatientPolicy([](v1::Policy& p) { p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY); });
-}
-
-TEST(PolicyRefile, ACohortIsDrawnOnceFromWhereItsRowsThenLie_ThoseOfAnEndedPbxToo) {
-  for (const uint32_t days : {20u, 100u}) {
-    SCOPED_TRACE(days);
-    Harness harness(kMonday, AtDueDay());
-    harness.SyncPbx();
-    RecordMeeting(harness, "a");
-    RecordMeeting(harness, "b");
-    ASSERT_TRUE(harness.EndPbx("pbx").ok());
-    harness.SyncPbx();
-    RecordMeeting(harness, "c");
-    const DueDay cohort(absl::CivilDay(2026, 3, 2));
-    EXPECT_EQ(PeopleIn(harness, cohort), 3u);
-    PlanAndApply(harness, Days({{kHistory, days}}));
-    harness.Sweep();
-    EXPECT_EQ(PeopleIn(harness, cohort), 3u) << "all of them, and nowhere else";
-    EXPECT_EQ(harness.DueDayOf(kHistory), days == 20 ? "2026-03-22" : "2026-06-10");
-    EXPECT_EQ(CubesHeld(harness), 0u);
-    harness.now = DueInstant(BucketOfCohort(cohort, harness.engine().policy()), harness.engine().policy().zone()) -
-                  absl::Minutes(30);
-    EXPECT_EQ(harness.Sweep().cohorts_released, 1u);
-    EXPECT_EQ(CubesHeld(harness), 1u);
-    harness.now += absl::Hours(1);
-    harness.Sweep();
-    EXPECT_EQ(harness.Values(kHistory), 0u);
-  }
-}
-
-TEST(PolicyRefile, ACohortWhoseOriginalsGoAtOnceIsNeverDrawn) {
-  Harness harness(kMonday, AtDueDay());
-  harness.SyncPbx();
-  RecordMeeting(harness);
-  harness.now = kMonday + absl::Hours(24 * 20);
-  harness.SyncPbx();
-  const auto plan = PlanAndApply(harness, Days({{kHistory, 10}}));
-  EXPECT_EQ(plan.cohorts_lost(), 10u) << "2 to 11 March";
-  EXPECT_FALSE(harness.Get("m").ok()) << "at once";
-  EXPECT_EQ(DetailsOf(harness.Report("m").status()).reason, "ANONYMISED");
-  EXPECT_EQ(harness.Sweep().cohorts_released, 0u);
-  EXPECT_EQ(harness.Values(kHistory), 0u);
-  EXPECT_EQ(harness.ring().cohorts_destroyed_through(), DueDay(absl::CivilDay(2026, 3, 11)));
-  harness.now += absl::Hours(24);
-  EXPECT_EQ(harness.Sweep().cohorts_released, 1u) << "the next one is drawn as always";
-}
-
-TEST(PolicyRefile, NoCohortIsDrawnWhileItsRowsMove_NorFromWhatIsLeftOfIt) {
-  Harness harness(kMonday, AtDueDay());
-  harness.SyncPbx();
-  RecordMeeting(harness);
-  harness.now = At("2026-03-11T10:00:00+01:00");
-  PlanAndApply(harness, Days({{kHistory, 10}}));
-  // Its new day ends before a row was moved.
-  harness.now = At("2026-03-13T10:00:00+01:00");
-  ASSERT_TRUE(harness.Reopen().ok());
-  const auto swept = harness.Sweep();
-  EXPECT_EQ(swept.cohorts_released, 0u) << "an empty cube would say that nobody met";
-  EXPECT_EQ(CubesHeld(harness), 0u);
-  EXPECT_EQ(harness.Values(kHistory), 0u);
-}
-
-TEST(PolicyRefile, ReleasedCubesFollowTheirNewPeriod_AndAreNotShownBeyondIt) {
-  Harness harness(kMonday);
-  harness.SyncPbx();
-  RecordMeeting(harness);
-  harness.now = kMonday + absl::Hours(24 * 100);
-  harness.SyncPbx();
-  harness.Sweep();
-  const uint64_t released = CubesHeld(harness);
-  ASSERT_GE(released, 90u);
-  const auto covered = [&] {
-    v1::QueryStatisticsRequest request;
-    request.set_metric(v1::METRIC_PARTICIPATIONS);
-    SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_from());
-    SetDate(DueDay(absl::CivilDay(2026, 4, 20)), *request.mutable_to());
-    const auto answer = harness.reader().QueryStatistics(request, harness.now);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    return answer.ok() ? answer->cohorts_covered() : 0;
-  };
-  EXPECT_GT(covered(), 40u);
-  const auto plan =
-      PlanAndApply(harness, [](v1::Policy& p) { RuleOf(p, kHistory).mutable_anonymised_period()->set_days(90); });
-  EXPECT_EQ(plan.cubes_gone(), 10u);
-  const uint32_t at_once = covered();
-  EXPECT_LE(at_once, 41u);
-  harness.Sweep();
-  EXPECT_EQ(covered(), at_once);
-  EXPECT_EQ(CubesHeld(harness), released - 10);
-  EXPECT_EQ(CubesHeld(harness, CubePrefix(DueDay(absl::CivilDay(2026, 6, 10)), DueDay(absl::CivilDay(2026, 3, 12)))),
-            1u);
 }
 
 }  // namespace
