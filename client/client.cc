@@ -84,6 +84,26 @@ absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRe
   return Call<v1::DeletePollResponse>("/retention.v1.DeletionService/DeletePoll", request);
 }
 
+absl::StatusOr<v1::CreateHoldResponse> Client::CreateHold(const v1::CreateHoldRequest& request) const {
+  return Call<v1::CreateHoldResponse>("/retention.v1.HoldService/CreateHold", request);
+}
+
+absl::StatusOr<v1::GetHoldResponse> Client::GetHold(const v1::GetHoldRequest& request) const {
+  return Call<v1::GetHoldResponse>("/retention.v1.HoldService/GetHold", request);
+}
+
+absl::StatusOr<v1::ListHoldsResponse> Client::ListHolds(const v1::ListHoldsRequest& request) const {
+  return Call<v1::ListHoldsResponse>("/retention.v1.HoldService/ListHolds", request);
+}
+
+absl::StatusOr<v1::UpdateHoldResponse> Client::UpdateHold(const v1::UpdateHoldRequest& request) const {
+  return Call<v1::UpdateHoldResponse>("/retention.v1.HoldService/UpdateHold", request);
+}
+
+absl::StatusOr<v1::ReleaseHoldResponse> Client::ReleaseHold(const v1::ReleaseHoldRequest& request) const {
+  return Call<v1::ReleaseHoldResponse>("/retention.v1.HoldService/ReleaseHold", request, /*idempotent=*/false);
+}
+
 absl::StatusOr<v1::ReadLogsResponse> Client::ReadLogs(const v1::ReadLogsRequest& request) const {
   return Call<v1::ReadLogsResponse>("/retention.v1.LogService/ReadLogs", request);
 }

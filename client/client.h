@@ -13,6 +13,7 @@
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -63,6 +64,12 @@ class Client {
   absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
       const v1::ConfirmErasureOrdersRequest& request) const;
+  absl::StatusOr<v1::CreateHoldResponse> CreateHold(const v1::CreateHoldRequest& request) const;
+  absl::StatusOr<v1::GetHoldResponse> GetHold(const v1::GetHoldRequest& request) const;
+  absl::StatusOr<v1::ListHoldsResponse> ListHolds(const v1::ListHoldsRequest& request) const;
+  absl::StatusOr<v1::UpdateHoldResponse> UpdateHold(const v1::UpdateHoldRequest& request) const;
+  // Not sent again if the answer is lost: the second would find no hold.
+  absl::StatusOr<v1::ReleaseHoldResponse> ReleaseHold(const v1::ReleaseHoldRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
 

@@ -44,6 +44,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   app.fallthrough();  // Global options may stand behind the command too.
   AddGlobalOptions(app, session);
   AddEventCommands(app, session);
+  AddHoldCommands(app, session);
   AddLogCommands(app, session);
   AddMeetingCommands(app, session);
   AddOrderCommands(app, session);

@@ -100,6 +100,7 @@ T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
 // Each adds its nouns to the command line. The session must outlive the parse.
 void AddEventCommands(CLI::App& app, CommandSession& session);
 void AddSimulateCommand(CLI::App& events, CommandSession& session);
+void AddHoldCommands(CLI::App& app, CommandSession& session);
 void AddLogCommands(CLI::App& app, CommandSession& session);
 void AddMeetingCommands(CLI::App& app, CommandSession& session);
 void AddOrderCommands(CLI::App& app, CommandSession& session);

@@ -23,21 +23,47 @@ v1::DataCategory ParseCategory(const std::string& name) {
   throw CLI::ValidationError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
 }
 
-void ListDueDays(CommandSession& session, const v1::ListDueDaysRequest& request) {
-  const auto response = session.Expect(session.MakeClient().ListDueDays(request));
-  if (!response) return;
+// All pages as one: the last bucket of a page may go on as the first of the next.
+void AddPage(const v1::ListDueDaysResponse& page, v1::ListDueDaysResponse& all) {
+  const int before = all.buckets_size();
+  all.MergeFrom(page);
+  if (before == 0 || page.buckets().empty()) return;
+  v1::DueBucket& last = *all.mutable_buckets(before - 1);
+  const v1::DueBucket& next = all.buckets(before);
+  if (last.category() != next.category() || last.due_day().SerializeAsString() != next.due_day().SerializeAsString()) {
+    return;
+  }
+  last.set_rows(last.rows() + next.rows());
+  last.set_values(last.values() + next.values());
+  all.mutable_buckets()->DeleteSubrange(before, 1);
+}
+
+void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
+  v1::ListDueDaysResponse all;
+  do {
+    const auto page = session.Expect(session.MakeClient().ListDueDays(request));
+    if (!page) return;
+    AddPage(*page, all);
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  all.clear_next_page_token();
   OutputTable table({{"LAST DAY", "due_day"},
                      {"GONE FROM (UTC)", "due_time"},
                      {"CATEGORY", "category"},
                      {"ROWS", "rows", true},
                      {"VALUES", "values", true}});
-  for (const auto& bucket : response->buckets()) {
+  for (const auto& bucket : all.buckets()) {
     const bool dated = bucket.has_due_day();
     table.AddRow({dated ? TableCell(ReadableDate(bucket.due_day())) : TableCell("on a trigger", ""),
                   dated ? TableCell(ReadableTime(bucket.due_time()), Rfc3339(bucket.due_time())) : TableCell("-", ""),
                   CategoryName(bucket.category()), CountCell(bucket.rows()), CountCell(bucket.values())});
   }
-  session.Print(*response, table);
+  session.Print(all, table);
+  if (session.format() != OutputFormat::kTable) return;
+  for (const v1::LogExtension& extension : all.log_extensions()) {
+    session.out() << "Logs of " << KebabName(v1::LogServer_Name(extension.server()), "LOG_SERVER_")
+                  << " are kept longer, until " << ReadableDate(extension.until()) << "\n";
+  }
 }
 
 void Sweep(CommandSession& session) {
@@ -101,13 +127,21 @@ void AddRetentionCommands(CLI::App& app, CommandSession& session) {
   auto categories = std::make_shared<std::vector<std::string>>();
   list->add_option("--from", *from, "Only what is due on this day or later");
   list->add_option("--to", *to, "Only what is due on this day or earlier");
+  auto pbx = std::make_shared<std::string>();
+  auto controller = std::make_shared<std::string>();
+  auto* of_pbx = list->add_option("--pbx", *pbx, "Only what belongs to this PBX");
+  list->add_option("--controller", *controller, "Only what belongs to PBXs of this controller")->excludes(of_pbx);
   list->add_option("--category", *categories, "Only these categories, as participant-name,recording")->delimiter(',');
-  list->footer("Example:\n  retentionctl due list --to 2026-03-31 --category participant-ip,participant-email");
+  list->footer(
+      "Example:\n  retentionctl due list --to 2026-03-31 --category participant-ip,participant-email\n"
+      "  retentionctl due list --pbx pbx-17");
   list->callback([=, &session] {
     v1::ListDueDaysRequest request;
     if (!from->empty()) *request.mutable_from() = ValueOrUsageError(ParseDate(*from), "--from");
     if (!to->empty()) *request.mutable_to() = ValueOrUsageError(ParseDate(*to), "--to");
     for (const auto& name : *categories) request.add_categories(ParseCategory(name));
+    request.set_pbx_id(*pbx);
+    request.set_controller_id(*controller);
     ListDueDays(session, request);
   });
 

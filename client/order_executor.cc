@@ -77,9 +77,10 @@ absl::Status OrderExecutor::WatchOnce(Backoff& backoff) {
   absl::Status failure;
   v1::WatchErasureOrdersResponse batch;
   while (failure.ok() && call->Read(&batch)) {
-    backoff.Reset();
     OrderCounts counts;
     failure = CarryOut(batch.orders(), &counts);
+    // Not before: while the object store is away, every stream brings orders.
+    if (failure.ok()) backoff.Reset();
     batch.Clear();
   }
   {

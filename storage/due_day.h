@@ -17,7 +17,7 @@ class DueDay {
   static constexpr DueDay FromNumber(uint32_t number) { return DueDay(number); }
   // Where values live that have no period, until an explicit trigger ends them.
   static constexpr DueDay Open() { return DueDay(0xFFFFFFFFu); }
-  // Where held values will live once they are due.
+  // Where values live that have ended but for a hold.
   static constexpr DueDay Held() { return DueDay(0xFFFFFFFEu); }
 
   // Days since 1970-01-01, or the reserved number.

@@ -16,6 +16,7 @@ constexpr char kOrder = 'O';
 constexpr char kOrderCounter = 'o';
 constexpr char kPbxLife = 'L';
 constexpr char kLogExtension = 'G';
+constexpr char kHold = 'H';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -134,6 +135,14 @@ std::string PbxLifePrefix() { return LetterKey(kPbxLife); }
 std::string LogExtensionKey(uint8_t server) { return LogExtensionPrefix().append(1, static_cast<char>(server)); }
 std::string LogExtensionPrefix() { return LetterKey(kLogExtension); }
 
+std::string HoldKey(uint64_t number) {
+  std::string key(1, kHold);
+  AppendNumber(key, number);
+  return key;
+}
+
+std::string HoldPrefix() { return LetterKey(kHold); }
+
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   constexpr size_t kInstantBytes = sizeof(uint64_t);
   if (raw.size() != 1 + kInstantBytes + PbxId::kBytes + OwnerId::kBytes || raw[0] != kMeetingTimer) return std::nullopt;
@@ -150,6 +159,11 @@ std::optional<uint32_t> DecodePolicyKey(std::string_view raw) {
 
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw) {
   if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kOrder) return std::nullopt;
+  return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<uint64_t> DecodeHoldKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kHold) return std::nullopt;
   return ReadNumber<uint64_t>(raw.substr(1));
 }
 

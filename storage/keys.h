@@ -66,6 +66,8 @@ std::string PbxLifeKey(const PbxId& pbx);     // 'L': what a PBX's own end depen
 std::string PbxLifePrefix();                  //
 std::string LogExtensionKey(uint8_t server);  // 'G': logs are kept longer
 std::string LogExtensionPrefix();             //
+std::string HoldKey(uint64_t number);         // 'H': holds, by random numbers
+std::string HoldPrefix();                     //
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {
@@ -78,6 +80,8 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
 std::optional<uint32_t> DecodePolicyKey(std::string_view raw);
 // The sequence of an OrderKey; nullopt if malformed.
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
+// The number of a HoldKey; nullopt if malformed.
+std::optional<uint64_t> DecodeHoldKey(std::string_view raw);
 // The PBX of a PbxLifeKey; nullopt if malformed.
 std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
 // The parts of a LocatorKey; nullopt if malformed.

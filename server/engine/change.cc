@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/engine/object_rows.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -88,8 +89,10 @@ absl::Status Change::File(const FiledKey& key, const Personal& plaintext, uint32
 }
 
 absl::Status Change::Replace(const FiledKey& key, const Personal& plaintext, uint32_t values) {
+  auto kept = KeepStored(key, "", kReasonReplaced);
+  if (!kept.ok()) return kept.status();
   holdings_.marks.Note(key.day, now_);
-  CountErased(key.category, values, kReasonReplaced);
+  CountErased(key.category, values - *kept, kReasonReplaced);
   return Rewrite(key, plaintext, values);
 }
 
@@ -99,17 +102,125 @@ void Change::RemoveMark(const FiledKey& key) {
 }
 
 absl::Status Change::Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values) {
-  auto envelope = holdings_.vault.Seal(key, holdings_.policy().pbx_key(key.category), plaintext, values);
+  // What is held outlives its PBX.
+  const PbxKeyUse use = key.day == DueDay::Held() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(key.category);
+  auto envelope = holdings_.vault.Seal(key, use, plaintext, values);
   if (!envelope.ok()) return envelope.status();
   batch_.Put(Family::kFiled, key.Encode(), *std::move(envelope));
   return absl::OkStatus();
 }
 
-void Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason) {
+absl::Status Change::Erase(const FiledKey& key, uint32_t values, std::string_view reason) {
+  auto kept = KeepStored(key, "", reason);
+  if (!kept.ok()) return kept.status();
+  EndRow(key, values, *kept, reason);
+  return absl::OkStatus();
+}
+
+absl::Status Change::EraseObject(const FiledKey& key, const stored::v1::Value& object, uint32_t values,
+                                 std::string_view pbx_id, std::string_view reason) {
+  auto kept = KeepStored(key, pbx_id, reason);
+  if (!kept.ok()) return kept.status();
+  if (*kept == 0) {
+    if (absl::Status status = Order(key.category, pbx_id, object.object()); !status.ok()) return status;
+  }
+  EndRow(key, values, *kept, reason);
+  return absl::OkStatus();
+}
+
+void Change::EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason) {
   batch_.Delete(Family::kFiled, key.Encode());
   holdings_.counts.Remove(key.day, key.category, 1, values);
   holdings_.marks.Note(key.day, now_);
-  CountErased(key.category, values, reason);
+  CountErased(key.category, values - kept, reason);
+}
+
+HoldMatcher& Change::Matcher() {
+  if (!matcher_.has_value()) {
+    matcher_.emplace(holdings_.store, holdings_.vault, holdings_.counts,
+                     [this](const PbxId& pbx) { return holdings_.holds.Concerning(pbx, last_due_); });
+  }
+  return *matcher_;
+}
+
+absl::StatusOr<uint32_t> Change::KeepStored(const FiledKey& key, std::string_view pbx_id, std::string_view reason) {
+  if (!Concerned(key.pbx)) return 0;
+  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  return row->has_value() ? Keep(key, **row, pbx_id, reason) : 0;
+}
+
+absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                                      std::string_view reason) {
+  const uint32_t values = Vault::ValueCount(envelope);
+  if (values == 0) return 0;
+  auto plaintext = holdings_.vault.Open(key, envelope);
+  // It has ended, or is damaged, and cannot be kept any more.
+  if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) return 0;
+  if (!plaintext.ok()) return plaintext.status();
+  auto part = Matcher().Match(key, plaintext->Reveal(), values);
+  if (!part.ok()) return part.status();
+  if (part->values == 0) return 0;
+  stored::v1::HeldRow held;
+  held.set_due_day(key.day.number());
+  held.set_ended_us(absl::ToUnixMicros(now_));
+  held.set_reason(std::string(reason));
+  if (IsObject(key.category)) held.set_pbx_id(std::string(pbx_id));
+  held.set_row(part->whole ? plaintext->Reveal() : part->row);
+  FiledKey target = key;
+  target.day = DueDay::Held();
+  if (absl::Status s = holdings_.random.Fill(target.item.bytes.data(), target.item.bytes.size()); !s.ok()) return s;
+  if (absl::Status s = File(target, Personal(held.SerializeAsString()), part->values); !s.ok()) return s;
+  held_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
+  return part->values;
+}
+
+absl::StatusOr<bool> Change::TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                                     std::string_view reason) {
+  auto kept = Keep(key, envelope, pbx_id, reason);
+  if (!kept.ok() || *kept == 0) return kept.status().ok() ? absl::StatusOr<bool>(false) : kept.status();
+  EndRow(key, Vault::ValueCount(envelope), *kept, reason);
+  return true;
+}
+
+absl::Status Change::EndWithOrder(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                                  std::string_view reason) {
+  auto plaintext = holdings_.vault.Open(key, envelope);
+  // Its key is gone: it ended before, with its order.
+  if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value object;
+  if (!object.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
+  if (absl::Status s = Order(key.category, pbx_id, object.object()); !s.ok()) return s;
+  EndRow(key, Vault::ValueCount(envelope), 0, reason);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view envelope) {
+  const uint32_t values = Vault::ValueCount(envelope);
+  auto plaintext = holdings_.vault.Open(key, envelope);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::HeldRow held;
+  if (!held.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row that is held does not parse");
+  auto part = Matcher().Match(key, held.row(), values);
+  if (!part.ok()) return part.status();
+  if (part->values == values) return 0;
+  holdings_.marks.Note(key.day, now_);
+  CountErased(key.category, values - part->values, kReasonHoldReleased);
+  if (part->values > 0) {
+    held.set_row(part->row);
+    holdings_.counts.Remove(key.day, key.category, 0, values - part->values);
+    if (absl::Status s = Rewrite(key, Personal(held.SerializeAsString()), part->values); !s.ok()) return s;
+    return values - part->values;
+  }
+  if (IsObject(key.category)) {
+    stored::v1::Value object;
+    if (!object.ParseFromString(held.row())) return absl::DataLossError("an object's row does not parse");
+    if (absl::Status s = Order(key.category, held.pbx_id(), object.object()); !s.ok()) return s;
+  }
+  batch_.Delete(Family::kFiled, key.Encode());
+  holdings_.counts.Remove(key.day, key.category, 1, values);
+  return values;
 }
 
 void Change::CountErased(CategoryNumber category, uint64_t values, std::string_view reason) {
@@ -127,18 +238,14 @@ void Change::EraseRun(const std::string& prefix, DueDay day, CategoryNumber cate
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
   if (from.day.is_civil() && from.day <= last_due_) {
-    Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
-    return absl::OkStatus();
+    return Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
   }
   return MoveLate(from, envelope, to);
 }
 
 absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
-  if (!Holds(to)) {
-    Erase(from, values, kReasonDayMovedIntoPast);
-    return absl::OkStatus();
-  }
+  if (!Holds(to)) return Erase(from, values, kReasonDayMovedIntoPast);
   auto plaintext = holdings_.vault.Open(from, envelope);
   if (!plaintext.ok()) return plaintext.status();
   FiledKey target = from;
@@ -154,13 +261,12 @@ absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, D
 absl::Status Change::Relocate(const FiledKey& from, std::string_view envelope, DueDay to) {
   absl::Status status = MoveLate(from, envelope, to);
   if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
-  if (to < from.day) Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast);
-  return absl::OkStatus();
+  return to < from.day ? Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast) : absl::OkStatus();
 }
 
 absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
                            const stored::v1::StoredObjectRef& object) {
-  if (!holdings_.policy().rule(category).erasure_order) return absl::OkStatus();
+  if (!holdings_.policy().rule(category).erasure_order || object.object_ref().empty()) return absl::OkStatus();
   stored::v1::ErasureOrder order;
   order.set_category(static_cast<v1::DataCategory>(category));
   order.set_pbx_id(std::string(pbx_id));
@@ -190,7 +296,15 @@ absl::Status Change::PutOrders() {
 absl::Status Change::Commit() {
   for (const auto& [reason, counts] : erased_) {
     stored::v1::LedgerEntry entry;
+    if (counts == CategoryCounts{}) continue;  // all of it was held
     entry.set_kind(stored::v1::LedgerEntry::KIND_PURGED);
+    entry.set_reason(reason);
+    SetCounts(counts, entry);
+    entries_.push_back(std::move(entry));
+  }
+  for (const auto& [reason, counts] : held_) {
+    stored::v1::LedgerEntry entry;
+    entry.set_kind(stored::v1::LedgerEntry::KIND_HELD);
     entry.set_reason(reason);
     SetCounts(counts, entry);
     entries_.push_back(std::move(entry));
@@ -215,6 +329,8 @@ absl::Status Change::Commit() {
   }
   batch_.Clear();
   erased_.clear();
+  held_.clear();
+  matcher_.reset();
   entries_.clear();
   orders_.clear();
   orders_forgotten_ = 0;

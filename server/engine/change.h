@@ -20,6 +20,8 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/engine/bucket_counts.h"
+#include "server/engine/hold_book.h"
+#include "server/engine/hold_matcher.h"
 #include "server/engine/order_book.h"
 #include "server/engine/policy.h"
 #include "server/engine/policy_shelf.h"
@@ -37,6 +39,9 @@ inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST
 inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
 inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
 inline constexpr std::string_view kReasonReplaced = "REPLACED";
+inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
+// Not before its day.
+inline constexpr std::string_view kReasonDue = "DUE";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
 inline constexpr std::string_view kReasonLicenceExpired = "LICENCE_EXPIRED";
 inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED";
@@ -94,6 +99,7 @@ struct Holdings {
   BucketCounts counts;
   PurgeMarks marks;
   OrderBook orders;
+  HoldBook holds;
   DayGate gate;
   std::optional<Ledger> ledger;
   // Called with every ended value count, for metrics. May be empty.
@@ -117,16 +123,31 @@ class Change {
 
   // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
   absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // Files over an existing row with the same number of values, whose old values end: their bytes are marked for
-  // scrubbing.
+  // Files over an existing row with the same number of values, whose old values end but for what is held: their bytes
+  // are marked for scrubbing.
   absl::Status Replace(const FiledKey& key, const Personal& plaintext, uint32_t values);
   // The same where the values stay and only what describes them changes.
   absl::Status Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values);
   // Takes away a row that holds no values, and so needs no entry.
   void RemoveMark(const FiledKey& key);
-  // Ends a row for `reason`; its bytes are marked for scrubbing.
-  void Erase(const FiledKey& key, uint32_t values, std::string_view reason);
-  // Ends all rows under `prefix`, which lie in one day and category and were counted.
+  // Ends a row for `reason`; its bytes are marked for scrubbing. What holds keep of it goes to the held bucket.
+  absl::Status Erase(const FiledKey& key, uint32_t values, std::string_view reason);
+  // The same for an object, with the order to the portal to delete it, unless it is held.
+  absl::Status EraseObject(const FiledKey& key, const stored::v1::Value& object, uint32_t values,
+                           std::string_view pbx_id, std::string_view reason);
+  // Takes a row out of its bucket if holds keep any of it; what they do not keep of it ends for `reason`. True if they
+  // do. `pbx_id`: for the order to come, if it is an object.
+  absl::StatusOr<bool> TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                               std::string_view reason);
+  // Ends an object that no hold keeps, with its order. `envelope`: its row.
+  absl::Status EndWithOrder(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                            std::string_view reason);
+  // Ends what no hold keeps any more of a row of the held bucket. Returns the values that ended.
+  absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
+  // Whether a hold concerns values of a PBX.
+  bool Concerned(const PbxId& pbx) const { return holdings_.holds.Concerns(pbx, last_due_); }
+  // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: nothing in them is
+  // held.
   void EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
                 std::string_view reason);
   // Moves a row to another day. It is erased instead if that day or its own is already due.
@@ -147,7 +168,7 @@ class Change {
 
   // For rows of family `state`.
   Batch& batch() { return batch_; }
-  // What this change has ended so far, committed or not.
+  // What this change has ended so far, committed or not; what is held is not counted.
   const CategoryCounts& erased() const { return erased_in_all_; }
   bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty(); }
 
@@ -156,13 +177,23 @@ class Change {
 
  private:
   absl::Status PutOrders();
+  // Puts what holds keep of a row that ends into the held bucket; returns how many values that is.
+  absl::StatusOr<uint32_t> Keep(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
+                                std::string_view reason);
+  // The same for a row that is in the store.
+  absl::StatusOr<uint32_t> KeepStored(const FiledKey& key, std::string_view pbx_id, std::string_view reason);
+  // Takes a row away of whose values `kept` are held.
+  void EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason);
+  HoldMatcher& Matcher();
 
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
   Batch batch_;
   std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
+  std::map<std::string, CategoryCounts, std::less<>> held_;    // by the reason for which they would have ended
   CategoryCounts erased_in_all_{};
+  std::optional<HoldMatcher> matcher_;  // of the store as it was at the last commit
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<Personal> orders_;  // serialised
   uint64_t orders_forgotten_ = 0;

@@ -116,10 +116,12 @@ void Committer::Loop() {
         }
       }
       if (queues_empty() && tasks_.empty()) return;
-      if (!tasks_.empty()) {
+      if (!tasks_.empty() && (commands_in_a_row_ < kMaxCommandsInARow || !MayRecord())) {
         task = std::move(tasks_.front());
         tasks_.pop_front();
+        ++commands_in_a_row_;
       } else {
+        commands_in_a_row_ = 0;
         group.events = events_.Take();
         group.lines = lines_.Take();
       }

@@ -37,6 +37,8 @@ class Committer {
   // Events and lines per group: how long a batch may have to wait for its neighbours. A line costs a tenth of an event.
   static constexpr size_t kMaxGroupEvents = 4000;
   static constexpr size_t kMaxGroupLines = 10000;
+  // Commands in a row while batches wait.
+  static constexpr int kMaxCommandsInARow = 8;
   // How long commands may keep batches waiting in a row.
   static constexpr absl::Duration kMaxPrecedence = absl::Milliseconds(500);
   // What a caller is told to wait when the queue is full.
@@ -113,6 +115,7 @@ class Committer {
   BatchQueue<LogCommand> lines_{kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};    // guarded by mutex_
   absl::Status health_;                                                                   // guarded by mutex_
   bool stopping_ = false;                                                                 // guarded by mutex_
+  int commands_in_a_row_ = 0;                                                             // the thread's own
   std::chrono::steady_clock::time_point commands_only_until_;                             // guarded by mutex_
   std::thread thread_;
 };

@@ -12,10 +12,6 @@ namespace {
 
 using stored::v1::LedgerEntry;
 
-absl::Status Precondition(std::string_view reason, std::string_view message) {
-  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, reason, message);
-}
-
 CategoryCounts ValuesOf(const DayCount& counts) {
   CategoryCounts values{};
   for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
@@ -33,6 +29,7 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       ender_(holdings_, registry_, book_),
       desk_(holdings_, registry_, ender_),
       order_desk_(holdings_),
+      hold_desk_(holdings_, registry_),
       recorder_(holdings_, registry_, book_, desk_),
       logs_(holdings_),
       policy_refiler_(holdings_, policies_, registry_, book_, recorder_, logs_) {}
@@ -42,44 +39,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring
   std::unique_ptr<Engine> engine(new Engine(store, ring, random, std::move(policy)));
   if (absl::Status status = engine->Establish(now); !status.ok()) return status;
   return engine;
-}
-
-absl::Status Engine::Establish(absl::Time now) {
-  Store& store = holdings_.store;
-  auto row = store.Get(Family::kState, FormatKey());
-  if (!row.ok()) return row.status();
-  const DueDay today(DayOf(now, policy().zone()));
-  if (!row->has_value()) {
-    // Nothing before today will ever be a cohort.
-    if (absl::Status s = holdings_.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok())
-      return s;
-    if (absl::Status status = Load(); !status.ok()) return status;
-    stored::v1::StoreFormat format;
-    format.set_version(kFormatVersion);
-    format.set_ring_identity(holdings_.ring.identity());
-    format.set_first_cohort_day(today.number());
-    Change change(holdings_, now);
-    change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
-    const absl::Time since = absl::FromUnixMicros(absl::ToUnixMicros(now));
-    PolicyShelf::Put(policy(), since, /*refiling=*/false, change.batch());
-    LedgerEntry entry;
-    entry.set_kind(LedgerEntry::KIND_CREATED);
-    change.Enter(entry);
-    entry.set_kind(LedgerEntry::KIND_POLICY);
-    change.Enter(entry);
-    if (absl::Status status = change.Commit(); !status.ok()) return status;
-    return policies_.Load(store);
-  }
-  stored::v1::StoreFormat format;
-  if (!format.ParseFromString(**row))
-    return absl::DataLossError("the row that names the on-disk format does not parse");
-  if (format.version() != kFormatVersion) {
-    return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
-  }
-  if (format.ring_identity() != holdings_.ring.identity()) {
-    return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
-  }
-  return AdoptPolicy(now);
 }
 
 absl::Status Engine::Load() {
@@ -93,6 +52,8 @@ absl::Status Engine::Load() {
   if (absl::Status s = holdings_.gate.Load(store, holdings_.ring); !s.ok()) return s;
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
   if (absl::Status s = logs_.Load(); !s.ok()) return s;
+  if (absl::Status s = holdings_.holds.Load(store, vault_); !s.ok()) return s;
+  hold_desk_.Forget();
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -157,8 +118,8 @@ absl::StatusOr<PbxDesk::LicenceOutcome> Engine::ReportLicence(std::string_view l
       [&] { return desk_.ReportLicence(licence_key, valid_until, registered, active, now); });
 }
 
-absl::Status Engine::CountProbes(std::span<const Probe> probes, absl::Time now) {
-  return Run([&] { return desk_.CountProbes(probes, now); });
+absl::Status Engine::CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
+  return Run([&] { return desk_.CountProbes(probes, asked, now); });
 }
 
 absl::StatusOr<CategoryCounts> Engine::DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
@@ -203,6 +164,34 @@ absl::StatusOr<bool> Engine::RefileLogs(absl::Time now) {
   return RunFor<bool>([&] { return logs_.Refile(now); });
 }
 
+absl::StatusOr<v1::Hold> Engine::CreateHold(const v1::Hold& hold, absl::Time now) {
+  return RunFor<v1::Hold>([&] { return hold_desk_.Create(hold, now); });
+}
+
+absl::StatusOr<v1::Hold> Engine::UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now) {
+  return RunFor<v1::Hold>([&] { return hold_desk_.Update(request, now); });
+}
+
+absl::Status Engine::ReleaseHold(std::string_view hold_id, absl::Time now) {
+  return Run([&] { return hold_desk_.Release(hold_id, now); });
+}
+
+absl::StatusOr<HoldDesk::Step> Engine::LetGo(absl::Time now) {
+  return RunFor<HoldDesk::Step>([&] { return hold_desk_.LetGo(now); });
+}
+
+absl::Status Engine::EndHolds(absl::Time now) {
+  return Run([&] { return hold_desk_.EndOver(now); });
+}
+
+absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.TakeOutOfDueDays(now); });
+}
+
+absl::StatusOr<bool> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
+}
+
 absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
   return Run([&] { return logs_.DropEnded(now); });
 }
@@ -214,16 +203,21 @@ absl::Status Engine::Recover() {
     if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
     vault_.ForgetDaysThrough(last);
     holdings_.gate.EndThrough(last);
+    // The same for PBXs; where a crash came between the mark of their end and this.
+    for (const PbxRegistry::EndingPbx& ending : registry_.Ending()) {
+      if (absl::Status s = ender_.DestroyKeyOf(ending); !s.ok()) return s;
+    }
     return absl::OkStatus();
   });
 }
 
-absl::Status Engine::EndOverPbxs(absl::Time now) {
+absl::Status Engine::EndOverPbx(std::string_view pbx_id, absl::Time now) {
   return Run([&]() -> absl::Status {
-    for (const auto& [pbx_id, end] : registry_.Over(now)) {
-      if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
-    }
-    return absl::OkStatus();
+    // It may have been renewed, or ended, meanwhile.
+    const auto pbx = registry_.Held(pbx_id);
+    if (!pbx.has_value()) return absl::OkStatus();
+    const PbxEnd end = EndOf(registry_.StandingOf(*pbx)->life, policy());
+    return end.time <= now ? ender_.Begin(pbx_id, ReasonOf(end.cause), now) : absl::OkStatus();
   });
 }
 
@@ -239,25 +233,33 @@ absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const MeetingTimer> time
   return RunFor<size_t>([&] { return recorder_.Review(timers, now); });
 }
 
-absl::Status Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
+absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope, Change& change) {
+  std::set<PbxId> unordered;
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
     if (!policy().rule(category).erasure_order) continue;
     if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
+    // What cannot be read cannot be ordered, and keeps no day from ending.
     auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      if (!key.has_value()) continue;
+      const std::string pbx_id = registry_.ExternalId(key->pbx);
+      if (pbx_id.empty()) continue;  // it is ending, and its orders are out
+      if (scope == OrderScope::kAllButFiles && change.Concerned(key->pbx)) {
+        unordered.insert(key->pbx);
+        continue;
+      }
       auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) continue;  // its PBX is ending, and its orders are out
-      stored::v1::Value value;
+      if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) continue;
       if (!plaintext.ok()) return plaintext.status();
-      if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
-      if (absl::Status s = change.Order(category, registry_.ExternalId(key->pbx), value.object()); !s.ok()) return s;
+      stored::v1::Value value;
+      if (!value.ParseFromString(plaintext->Reveal())) continue;
+      if (absl::Status s = change.Order(category, pbx_id, value.object()); !s.ok()) return s;
     }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
+    if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;
   }
-  return absl::OkStatus();
+  return unordered;
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
@@ -267,8 +269,10 @@ absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
     Change change(holdings_, now);
     stored::v1::DayProgress progress;
     progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
+    const auto unordered = IssueOrders(day, OrderScope::kAllButFiles, change);
+    if (!unordered.ok()) return unordered.status();
+    for (const PbxId& pbx : *unordered) progress.add_unordered_pbxs(std::string(pbx.view()));
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
-    if (absl::Status status = IssueOrders(day, OrderScope::kAllButFiles, change); !status.ok()) return status;
     if (absl::Status status = change.Commit(); !status.ok()) return status;
     holdings_.gate.Close(day);
     return absl::OkStatus();
@@ -305,6 +309,12 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   if (policies_.refiling_since().has_value()) return RefileUnderWay();
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
+    // A hold that was placed a moment ago. Mostly nothing is left to do.
+    for (bool more = true; more;) {
+      auto taken = hold_desk_.TakeOutOfDueDays(now);
+      if (!taken.ok()) return taken.status();
+      more = *taken;
+    }
     Change change(holdings_, now);
     const DueDay last = change.last_due();
     stored::v1::DayProgress progress;
@@ -313,7 +323,7 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
       if (day > last) break;
       // What reached the day in the very moment before its end has had no orders yet.
       const OrderScope scope = holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll;
-      if (absl::Status s = IssueOrders(day, scope, change); !s.ok()) return s;
+      if (auto issued = IssueOrders(day, scope, change); !issued.ok()) return issued.status();
       ending.push_back({day, ValuesOf(counts)});
       LedgerEntry entry;
       entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
@@ -451,6 +461,9 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
+  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
+    oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
+  }
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }

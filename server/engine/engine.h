@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
+#include "server/engine/hold_desk.h"
 #include "server/engine/log_book.h"
 #include "server/engine/meeting_book.h"
 #include "server/engine/order_desk.h"
@@ -63,7 +65,8 @@ class Engine {
   absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now);
   absl::StatusOr<PbxDesk::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
                                                         bool registered, bool active, absl::Time now);
-  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  // See PbxDesk::CountProbes.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now);
   absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
                                                std::string_view reason, absl::Time now);
   absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
@@ -84,11 +87,20 @@ class Engine {
   // See PolicyRefiler::Step.
   absl::StatusOr<bool> RefilePolicy(absl::Time now);
 
+  // See HoldDesk. After a release call LetGo until it is done.
+  absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now);
+  absl::StatusOr<v1::Hold> UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now);
+  absl::Status ReleaseHold(std::string_view hold_id, absl::Time now);
+  absl::StatusOr<HoldDesk::Step> LetGo(absl::Time now);
+
   // Commands of the sweeper.
+  absl::Status EndHolds(absl::Time now);
+  absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
+  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
-  // Begins the ends of PBXs that have come to them by themselves: licence, contact, name.
-  absl::Status EndOverPbxs(absl::Time now);
+  // Begins the end of a PBX that has come to it by itself: licence, contact, name.
+  absl::Status EndOverPbx(std::string_view pbx_id, absl::Time now);
   absl::Status FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
   // See Recorder::Review.
   absl::StatusOr<size_t> ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now);
@@ -126,6 +138,7 @@ class Engine {
   const PurgeMarks& marks() const { return holdings_.marks; }
   const OrderDesk& orders() const { return order_desk_; }
   const LogBook& logs() const { return logs_; }
+  const HoldBook& holds() const { return holdings_.holds; }
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -144,9 +157,10 @@ class Engine {
   absl::Status AdoptPolicy(absl::Time now);
   // Keeps the policy in force, which was given, in the store.
   absl::Status PutPolicy(absl::Time since, bool enter, absl::Time now);
-  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's.
+  // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of
+  // kAllButFiles, returns the PBXs whose objects got none because holds concern them.
   enum class OrderScope { kAllButFiles, kFiles, kAll };
-  absl::Status IssueOrders(DueDay day, OrderScope scope, Change& change);
+  absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);
@@ -170,6 +184,7 @@ class Engine {
   PbxEnder ender_;
   PbxDesk desk_;
   OrderDesk order_desk_;
+  HoldDesk hold_desk_;
   Recorder recorder_;
   LogBook logs_;
   PolicyRefiler policy_refiler_;

@@ -44,6 +44,10 @@ absl::Status RefileUnderWay() {
                          "what is held is still being filed under the policy in force");
 }
 
+absl::Status HoldUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "HOLD_UNKNOWN", "no such hold is in force");
+}
+
 absl::Status QueueFull(absl::Duration delay) {
   return WithRetryDelay(
       ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),
@@ -63,7 +67,8 @@ ErrorDetails DetailsOf(const absl::Status& status) {
 }
 
 bool IsRefusal(const absl::Status& status) {
-  return (absl::IsNotFound(status) || absl::IsInvalidArgument(status)) && !DetailsOf(status).reason.empty();
+  const bool may_be = absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
+  return may_be && !DetailsOf(status).reason.empty();
 }
 
 }  // namespace retention

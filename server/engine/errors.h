@@ -24,8 +24,9 @@ struct ErrorDetails {
 absl::Status InvalidField(std::string_view field, std::string_view description);
 // Any code with a reason, as PBX_UNKNOWN.
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
-// NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN.
+// NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN, HOLD_UNKNOWN.
 absl::Status PbxUnknown();
+absl::Status HoldUnknown();
 absl::Status MeetingUnknown();
 // FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy in force.
 absl::Status RefileUnderWay();
@@ -37,8 +38,9 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 // The details of `status`, as far as it carries any.
 ErrorDetails DetailsOf(const absl::Status& status);
 
-// Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND or INVALID_ARGUMENT with a
-// reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead of the store.
+// Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND, INVALID_ARGUMENT or
+// ALREADY_EXISTS with a reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead
+// of the store.
 bool IsRefusal(const absl::Status& status);
 
 }  // namespace retention

@@ -12,9 +12,9 @@ absl::Status VisitObjects(
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
     auto plaintext = vault.Open(*key, cursor->value());
-    if (!plaintext.ok()) return plaintext.status();
+    if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
     stored::v1::Value value;
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an object's row does not parse");
+    if (plaintext.ok() && !value.ParseFromString(plaintext->Reveal())) value.Clear();
     if (absl::Status status = visit(*key, value, Vault::ValueCount(cursor->value())); !status.ok()) return status;
   }
   return cursor->status();

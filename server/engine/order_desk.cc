@@ -75,9 +75,12 @@ absl::StatusOr<uint64_t> OrderDesk::Scan(uint64_t after, uint64_t through,
     if (!sequence.has_value()) return absl::DataLossError("an erasure order's key does not parse");
     if (scanned++ == kMaxOrdersScanned) return seen;
     auto held = Open(cursor->key(), cursor->value());
-    if (!held.ok()) return held.status();
-    v1::ErasureOrder order = Describe(*sequence, *held);
-    if (!visit(order)) return *sequence - 1;
+    // A damaged order keeps no other from its delivery. It stays unconfirmed, and so is seen in the metrics.
+    if (!held.ok() && !absl::IsDataLoss(held.status())) return held.status();
+    if (held.ok()) {
+      v1::ErasureOrder order = Describe(*sequence, *held);
+      if (!visit(order)) return *sequence - 1;
+    }
     seen = *sequence;
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;

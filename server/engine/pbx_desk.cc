@@ -53,6 +53,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   stored::v1::PbxRecord& data = *record.mutable_pbx();
   const int64_t time_us = absl::ToUnixMicros(time);
   const std::string former_fqdn = data.profile().fqdn();
+  const std::string former_controller = data.controller_id();
   const bool same = data.controller_id() == synced.controller_id() &&
                     data.profile().SerializeAsString() == synced.profile().SerializeAsString();
   data.set_pbx_id(std::string(pbx_id));
@@ -63,9 +64,13 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   // What was reported of another licence, or probed of another name, says nothing of the new one.
   if (licence != standing.licence) standing.life.set_licence_until_us(0);
   if (former_fqdn != synced.profile().fqdn()) {
+    standing.named = now;
     standing.life.clear_resolved_day();
     standing.life.clear_probed_day();
     standing.life.clear_unresolved_days();
+  }
+  if (outcome.created || former_controller != synced.controller_id()) {
+    if (absl::Status s = CoverByHolds(*pbx, synced.controller_id(), change); !s.ok()) return s;
   }
   standing.licence = licence;
   standing.has_fqdn = !synced.profile().fqdn().empty();
@@ -117,6 +122,16 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     registry_.Update(*pbx, std::move(standing));
   }
   return outcome;
+}
+
+absl::Status PbxDesk::CoverByHolds(const PbxId& pbx, const std::string& controller_id, Change& change) {
+  for (const HoldPtr& hold : holdings_.holds.OfController(controller_id, change.last_due())) {
+    Hold wider = *hold;
+    if (!wider.pbxs.insert(pbx).second) continue;
+    if (absl::Status status = HoldBook::PutRow(wider, holdings_.vault, change.batch()); !status.ok()) return status;
+    holdings_.holds.Put(std::move(wider));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<stored::v1::PbxRecord> PbxDesk::ReadRecord(const PbxId& pbx) const {
@@ -202,7 +217,7 @@ absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_vie
 absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
                                      int64_t time_us, std::string_view reason, Change& change,
                                      RemovalOutcome& outcome) {
-  change.Erase(extension, 1, reason);
+  if (absl::Status s = change.Erase(extension, 1, reason); !s.ok()) return s;
   stored::v1::Value mark;
   mark.set_time_us(time_us);
   if (absl::Status s = change.File(extension, Personal(mark.SerializeAsString()), 0); !s.ok()) return s;
@@ -226,14 +241,17 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
           if (value.extension() == name) ends[key->owner] = true;
           continue;
         }
+        const uint32_t values = Vault::ValueCount(cursor->value());
+        absl::Status ended;
         if (category == kPdfShare) {
           if (value.extension() != name) continue;
-          if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
+          ended = change.EraseObject(*key, value, values, pbx_id, reason);
           ++outcome.pdfs;
-        } else if (value.has_poll()) {
-          ++outcome.polls;
+        } else {
+          ended = change.Erase(*key, values, reason);
+          outcome.polls += value.has_poll() ? 1 : 0;
         }
-        change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
+        if (!ended.ok()) return ended;
       }
       if (absl::Status status = cursor->status(); !status.ok()) return status;
     }
@@ -256,7 +274,9 @@ absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
+    const uint32_t values = Vault::ValueCount(cursor->value());
+    if (values == 0) return false;  // it was deleted before
+    if (absl::Status s = change.Erase(*key, values, reason); !s.ok()) return s;
     found = true;
   }
   if (!cursor->status().ok()) return cursor->status();
@@ -309,12 +329,13 @@ absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view 
   return outcome;
 }
 
-absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time now) {
+absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
   Change change(holdings_, now);
   std::vector<std::pair<PbxId, PbxStanding>> changed;
   for (const Probe& probe : probes) {
     auto standing = registry_.StandingOf(probe.pbx);
-    if (!standing.has_value()) continue;
+    if (!standing.has_value() || standing->named > asked) continue;
+    if (EndOf(standing->life, holdings_.policy()).time <= now) continue;  // nothing brings it back
     CountProbe(probe.resolved, change.today().civil(), standing->life);
     PutLife(probe.pbx, standing->life, change);
     changed.emplace_back(probe.pbx, *std::move(standing));

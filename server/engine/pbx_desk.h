@@ -60,8 +60,8 @@ class PbxDesk {
   // See PbxService.ReportLicence. NOT_FOUND with reason LICENCE_UNKNOWN.
   absl::StatusOr<LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until, bool registered,
                                                bool active, absl::Time now);
-  // What a round of look-ups told, each of a PBX that may have ended since.
-  absl::Status CountProbes(std::span<const Probe> probes, absl::Time now);
+  // What a round of look-ups that began at `asked` told, each of a PBX that may have ended, or been renamed, since.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now);
   // Notes, without committing, that these PBXs were in contact today.
   void NoteContacts(std::span<const PbxId> pbxs, Change& change);
 
@@ -79,6 +79,8 @@ class PbxDesk {
   absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
   absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
+  // Holds on a controller cover its PBXs as they come.
+  absl::Status CoverByHolds(const PbxId& pbx, const std::string& controller_id, Change& change);
   void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
   absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
                             const v1::Extension& extension, int64_t time_us, Change& change);

@@ -28,9 +28,16 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   entry.set_pbx(std::string(pbx->view()));
   entry.set_ending(true);
   entry.set_end_reason(std::string(reason));
+  const std::string ending_key = EndingKeyOf(holdings_.vault, *pbx);
+  const bool held = change.Concerned(*pbx);
+  if (held) {
+    auto sealed = holdings_.vault.SealState(ending_key, Personal(external));
+    if (!sealed.ok()) return sealed.status();
+    entry.set_sealed_pbx_id(*std::move(sealed));
+  }
   change.batch().Delete(Family::kState, PbxEntryKeyOf(holdings_.vault, external));
   change.batch().Delete(Family::kState, PbxLifeKey(*pbx));
-  change.batch().Put(Family::kState, EndingKeyOf(holdings_.vault, *pbx), entry.SerializeAsString());
+  change.batch().Put(Family::kState, ending_key, entry.SerializeAsString());
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(*pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
@@ -40,13 +47,16 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   ledger_entry.set_reason(std::string(reason));
   ledger_entry.set_pbx(std::string(pbx->view()));
   change.Enter(std::move(ledger_entry));
-  // Orders need the objects' references, which nobody can read once the key is gone.
-  if (absl::Status status = OrderObjects(*pbx, external, change); !status.ok()) return status;
+  // Orders need the objects' references, which nobody can read once the key is gone. Where holds concern them, they
+  // wait with the key for what is held to be taken out.
+  if (!held) {
+    if (absl::Status status = OrderObjects(*pbx, external, change); !status.ok()) return status;
+  }
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   CrashPoint("pbx.before_key");
-  registry_.Erase(external, reason);
+  registry_.Erase(external, reason, held);
   book_.ForgetPbx(*pbx);
-  return DestroyKey(*pbx);
+  return held ? absl::OkStatus() : DestroyKey(*pbx);
 }
 
 absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
@@ -58,15 +68,20 @@ absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
 absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, Change& change) {
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     for (const CategoryNumber category : {kRecording, kPdfShare, kFileShare}) {
-      if (counts[category].rows == 0) continue;
+      if (counts[category].rows == 0 || day == DueDay::Held()) continue;
       const auto order = [&, category = category](const FiledKey&, const stored::v1::Value& value, uint32_t) {
         return change.Order(category, pbx_id, value.object());
       };
       absl::Status status = VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(day, category, pbx), order);
-      if (!status.ok()) return status;
+      // What cannot be read cannot be ordered, and keeps nobody's key.
+      if (!status.ok() && !absl::IsDataLoss(status)) return status;
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status PbxEnder::DestroyKeyOf(const PbxRegistry::EndingPbx& ending) {
+  return ending.pbx_id.empty() ? DestroyKey(ending.pbx) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const StoreView& view,
@@ -75,7 +90,7 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
   for (const auto& [day, held] : counts.Read()) {
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
-      if (held[category].rows == 0 || !policy.rule(category).ends_with_pbx) continue;
+      if (held[category].rows == 0 || day == DueDay::Held() || !policy.rule(category).ends_with_pbx) continue;
       RowRun run{.day = day, .category = category};
       auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
       for (; cursor->Valid(); cursor->Next()) {

@@ -36,8 +36,11 @@ class PbxEnder {
       : holdings_(holdings), registry_(registry), book_(book) {}
 
   // After OK the PBX is unknown, its key exists nowhere, and orders for its objects are issued; its rows are still to
-  // be deleted (Finish). A crash in between is found by the registry (Ending). Does nothing if the PBX is not held.
+  // be deleted (Finish). Where a hold concerns it, its key and the orders wait until what is held has been taken out. A
+  // crash in between is found by the registry (Ending). Does nothing if the PBX is not held.
   absl::Status Begin(std::string_view pbx_id, std::string_view reason, absl::Time now);
+  // Destroys the key of a PBX whose end has begun, where it lives on after a crash and is not needed any more.
+  absl::Status DestroyKeyOf(const PbxRegistry::EndingPbx& ending);
   // The rows that are left of a PBX whose end has begun: none can come any more. Thread-safe.
   static absl::StatusOr<std::vector<RowRun>> RowsOf(const PbxId& pbx, const StoreView& view, const BucketCounts& counts,
                                                     const Policy& policy);

@@ -53,7 +53,11 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     }
     const PbxId pbx = PbxId::From(row.pbx());
     if (row.ending()) {
-      ending.push_back({pbx, row.end_reason()});
+      ending.push_back({.pbx = pbx, .reason = row.end_reason(), .pbx_id = {}});
+      if (row.sealed_pbx_id().empty()) continue;
+      auto external = vault.OpenState(cursor->key(), row.sealed_pbx_id());
+      if (!external.ok()) return external.status();
+      ending.back().pbx_id = external->Reveal();
       continue;
     }
     const auto record = ReadPbxRecord(store, vault, pbx);
@@ -93,7 +97,10 @@ std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) 
 std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
   std::shared_lock lock(mutex_);
   const auto found = names_.find(pbx);
-  return found == names_.end() ? std::string() : found->second->first;
+  if (found != names_.end()) return found->second->first;
+  const auto ending =
+      std::find_if(ending_.begin(), ending_.end(), [&pbx](const EndingPbx& candidate) { return candidate.pbx == pbx; });
+  return ending == ending_.end() ? std::string() : ending->pbx_id;
 }
 
 std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
@@ -117,6 +124,17 @@ bool PbxRegistry::HasContacted(const PbxId& pbx, DueDay day) const {
   std::shared_lock lock(mutex_);
   const auto found = names_.find(pbx);
   return found != names_.end() && found->second->second.standing.life.contact_day() >= day.number();
+}
+
+absl::StatusOr<std::vector<PbxId>> PbxRegistry::OfController(std::string_view controller_id, const StoreView& store,
+                                                             Vault& vault) const {
+  std::vector<PbxId> pbxs;
+  for (const auto& [pbx_id, pbx] : List("", size(), absl::InfinitePast())) {
+    const auto record = ReadPbxRecord(store, vault, pbx);
+    if (!record.ok()) return record.status();
+    if (record->has_value() && (*record)->controller_id() == controller_id) pbxs.push_back(pbx);
+  }
+  return pbxs;
 }
 
 std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {
@@ -201,11 +219,11 @@ void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
   entry.end = EndOf(entry.standing.life, policies_.in_force());
 }
 
-void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason) {
+void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason, bool held) {
   std::unique_lock lock(mutex_);
   const auto it = known_.find(pbx_id);
   if (it == known_.end()) return;
-  ending_.push_back({it->second.pbx, std::string(reason)});
+  ending_.push_back({.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = held ? it->first : std::string()});
   names_.erase(it->second.pbx);
   index_.erase(it->first);
   known_.erase(it);

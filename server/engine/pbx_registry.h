@@ -38,6 +38,7 @@ struct PbxStanding {
   stored::v1::PbxLife life;
   std::string licence;  // keyed hash of its licence key; empty if it has none
   bool has_fqdn = false;
+  absl::Time named = absl::InfinitePast();  // when it got its FQDN; not known after a restart
 };
 // How the registry names a licence key. Empty for an empty key.
 std::string LicenceName(const Vault& vault, std::string_view licence_key);
@@ -55,7 +56,7 @@ class PbxRegistry {
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
   // The same, also if it has come to its end and is still held.
   std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
-  // The external id; empty if it is not held.
+  // The external id; empty if it is not held. Known as well of one that ends while a hold concerns it.
   std::string ExternalId(const PbxId& pbx) const;
   // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
   std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit, absl::Time now) const;
@@ -63,6 +64,10 @@ class PbxRegistry {
   std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
   // Whether it is known to have been in contact on `day` or later.
   bool HasContacted(const PbxId& pbx, DueDay day) const;
+  // The PBXs that are held and whose record names this controller. Reads every record. NOT_FOUND without a reason if
+  // one ended meanwhile.
+  absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store,
+                                                  Vault& vault) const;
   // External ids of the PBXs with a licence (LicenceName).
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.
@@ -75,6 +80,7 @@ class PbxRegistry {
   struct EndingPbx {
     PbxId pbx;
     std::string reason;
+    std::string pbx_id;  // the external id, if what is held is to be taken out before its key goes; else empty
   };
   std::vector<EndingPbx> Ending() const;
   size_t size() const;
@@ -91,8 +97,8 @@ class PbxRegistry {
   void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
-  // Its end has begun.
-  void Erase(std::string_view pbx_id, std::string_view reason);
+  // Its end has begun. `held`: see EndingPbx.
+  void Erase(std::string_view pbx_id, std::string_view reason, bool held);
   void FinishEnding(const PbxId& pbx);
 
  private:

@@ -118,12 +118,13 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key
   if (plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
     right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), after_);
   }
-  if (right <= key.day) return right;
-  // The portal has its order once its day is closed: it cannot be kept any longer.
-  auto progress = view_.Get(Family::kState, DayProgressKey(key.day));
-  if (!progress.ok()) return progress.status();
-  if (progress->has_value()) return std::nullopt;
-  return right;
+  if (right == key.day) return right;
+  // Once a day is closed the portal has its orders: what lies there cannot be kept any longer, and it takes no more.
+  const bool longer = right > key.day;
+  auto closed = view_.Get(Family::kState, DayProgressKey(longer ? key.day : right));
+  if (!closed.ok()) return closed.status();
+  if (!closed->has_value()) return right;
+  return longer ? std::nullopt : std::optional<DueDay>(DueDay());
 }
 
 absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) const {

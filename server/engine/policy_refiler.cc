@@ -68,17 +68,26 @@ absl::Status PolicyRefiler::MoveRows(const Placement& placement, Change& change)
 }
 
 absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change) {
-  if (key.category == kRecording && !holdings_.gate.closed(key.day) &&
-      (!change.Holds(right) || holdings_.gate.closed(right))) {
-    // The portal must be told: no day will do it.
+  if (key.category == kRecording && !change.Holds(right)) {
+    const auto ordered = IsOrdered(key);
+    if (!ordered.ok()) return ordered.status();
     const auto plaintext = holdings_.vault.Open(key, envelope);
     stored::v1::Value value;
-    if (plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
-      absl::Status status = change.Order(kRecording, registry_.ExternalId(key.pbx), value.object());
-      if (!status.ok()) return status;
+    if (!*ordered && plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
+      return change.EraseObject(key, value, Vault::ValueCount(envelope), registry_.ExternalId(key.pbx),
+                                kReasonDayMovedIntoPast);
     }
   }
   return change.Relocate(key, envelope, right);
+}
+
+absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {
+  auto row = holdings_.store.Get(Family::kState, DayProgressKey(key.day));
+  if (!row.ok()) return row.status();
+  stored::v1::DayProgress progress;
+  if (!row->has_value() || !progress.ParseFromString(**row)) return false;
+  const auto& unordered = progress.unordered_pbxs();
+  return std::find(unordered.begin(), unordered.end(), key.pbx.view()) == unordered.end();
 }
 
 absl::Status PolicyRefiler::MoveCubes(const Placement& placement, Change& change) {

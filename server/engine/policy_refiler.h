@@ -50,6 +50,8 @@ class PolicyRefiler {
   absl::Status MoveMeetings(const Placement& placement, absl::Time applied, Change& change);
   absl::Status MoveRows(const Placement& placement, Change& change);
   absl::Status MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change);
+  // Whether the portal has its order already, because its day is closed.
+  absl::StatusOr<bool> IsOrdered(const FiledKey& key) const;
   absl::Status MoveCubes(const Placement& placement, Change& change);
   // Cohorts whose originals went before they were counted are none any more.
   absl::Status GiveUpCohorts(DueDay last_due);

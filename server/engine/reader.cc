@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
 #include "server/engine/cohort_rows.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
+#include "server/engine/forecast.h"
 #include "server/engine/meeting_view.h"
 #include "server/engine/request_parts.h"
 #include "storage/keys.h"
@@ -264,42 +264,7 @@ absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest&
 
 absl::StatusOr<v1::ListDueDaysResponse> Reader::ListDueDays(const v1::ListDueDaysRequest& request,
                                                             absl::Time now) const {
-  DueDay from;
-  DueDay to = DueDay::Open();
-  if (request.has_from()) {
-    auto day = DayOfDate(request.from(), "from");
-    if (!day.ok()) return day.status();
-    from = *day;
-  }
-  if (request.has_to()) {
-    auto day = DayOfDate(request.to(), "to");
-    if (!day.ok()) return day.status();
-    to = *day;
-  }
-  if (to < from) return InvalidField("to", "not before `from`");
-  std::set<int> categories;
-  for (int i = 0; i < request.categories_size(); ++i) {
-    if (request.categories(i) <= 0 || request.categories(i) >= static_cast<int>(kCategories)) {
-      return InvalidField(absl::StrCat("categories[", i, "]"), "not a category");
-    }
-    categories.insert(request.categories(i));
-  }
-  v1::ListDueDaysResponse response;
-  for (const auto& [day, counts] : engine_.counts().Read()) {
-    if (day < from || day > to) continue;
-    for (size_t category = 1; category < kCategories; ++category) {
-      if (counts[category].rows == 0) continue;
-      if (!categories.empty() && !categories.contains(static_cast<int>(category))) continue;
-      v1::DueBucket& bucket = *response.add_buckets();
-      bucket.set_category(static_cast<v1::DataCategory>(category));
-      bucket.set_rows(counts[category].rows);
-      bucket.set_values(counts[category].values);
-      if (!day.is_civil()) continue;
-      SetDate(day, *bucket.mutable_due_day());
-      SetTime(absl::ToUnixMicros(DueInstant(day, engine_.policy().zone())), *bucket.mutable_due_time());
-    }
-  }
-  return response;
+  return Forecast(engine_, request, now);
 }
 
 absl::StatusOr<v1::QueryStatisticsResponse> Reader::QueryStatistics(const v1::QueryStatisticsRequest& request,

@@ -191,6 +191,8 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const MeetingTimer> timers, ab
   size_t read = 0;
   for (const MeetingTimer& timer : timers) {
     change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
+    // Its PBX is ending, and its files with it.
+    if (registry_.ExternalId(timer.pbx).empty()) continue;
     auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
     if (!found.ok()) return found.status();
     Meeting& meeting = **found;

@@ -78,7 +78,7 @@ absl::Status Recorder::EraseDeleted(Meeting& meeting, const std::string& pbx_id,
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      change.Erase(*key, Vault::ValueCount(cursor->value()), reason);
+      if (absl::Status s = change.Erase(*key, Vault::ValueCount(cursor->value()), reason); !s.ok()) return s;
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
     held = DueDay();
@@ -90,14 +90,12 @@ absl::StatusOr<uint64_t> Recorder::EraseObjects(Meeting& meeting, const std::str
                                                 std::string_view object_id, std::string_view reason, Change& change) {
   uint64_t erased = 0;
   for (const auto& [day, counts] : holdings_.counts.Read()) {
-    if (counts[category].rows == 0 || (day.is_civil() && day <= change.last_due())) continue;
+    if (counts[category].rows == 0 || day == DueDay::Held() || (day.is_civil() && day <= change.last_due())) continue;
     const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
     const auto erase = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) -> absl::Status {
       if (!object_id.empty() && value.object().object_id() != object_id) return absl::OkStatus();
-      if (absl::Status status = change.Order(category, pbx_id, value.object()); !status.ok()) return status;
-      change.Erase(key, values, reason);
       erased += values;
-      return absl::OkStatus();
+      return change.EraseObject(key, value, values, pbx_id, reason);
     };
     if (absl::Status status = VisitObjects(holdings_.store, holdings_.vault, prefix, erase); !status.ok()) {
       return status;

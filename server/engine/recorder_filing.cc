@@ -100,12 +100,8 @@ absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pb
   auto removed = ExtensionRemoved(meeting.pbx, extension);
   if (!removed.ok()) return removed.status();
   const auto relabel = [&](const FiledKey& key, stored::v1::Value& value, uint32_t values) -> absl::Status {
-    if (value.extension() == extension) return absl::OkStatus();
-    if (*removed) {
-      if (absl::Status s = change.Order(kPdfShare, pbx_id, value.object()); !s.ok()) return s;
-      change.Erase(key, values, kReasonExtensionRemoved);
-      return absl::OkStatus();
-    }
+    if (value.extension() == extension || !value.has_object()) return absl::OkStatus();
+    if (*removed) return change.EraseObject(key, value, values, pbx_id, kReasonExtensionRemoved);
     value.set_extension(extension);
     return change.Rewrite(key, Personal(value.SerializeAsString()), 1);
   };
@@ -116,10 +112,8 @@ absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pb
 absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change) {
   DueDay& held = meeting.locator.days[kFileShare];
   if (held == DueDay()) return absl::OkStatus();
-  const auto end = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) -> absl::Status {
-    if (absl::Status status = change.Order(kFileShare, pbx_id, value.object()); !status.ok()) return status;
-    change.Erase(key, values, reason);
-    return absl::OkStatus();
+  const auto end = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) {
+    return change.EraseObject(key, value, values, pbx_id, reason);
   };
   const std::string prefix = FiledPrefix(held, kFileShare, meeting.pbx, meeting.id);
   if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, end); !s.ok()) return s;

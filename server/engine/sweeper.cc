@@ -33,7 +33,17 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
 }
 
 // Deletes what is left of a PBX whose end has begun; returns the values that there were.
-absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxId& pbx, absl::Time now) {
+absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxRegistry::EndingPbx& ending,
+                                      absl::Time now) {
+  for (bool more = true; more;) {
+    absl::Status taken_out = run([&] {
+      auto step = engine.TakeOutOfEnding(ending, now);
+      more = step.ok() && *step;
+      return step.status();
+    });
+    if (!taken_out.ok()) return taken_out;
+  }
+  const PbxId& pbx = ending.pbx;
   const auto runs = engine.RowsOfEnding(pbx);
   if (!runs.ok()) return runs.status();
   if (absl::Status s = run([&] { return engine.FinishEnding(pbx, *runs, now); }); !s.ok()) return s;
@@ -52,7 +62,24 @@ absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::s
     return pbx.status();
   });
   if (!begun.ok()) return begun;
-  return FinishEnding(engine, run, *pbx, now);
+  for (const PbxRegistry::EndingPbx& ending : engine.registry().Ending()) {
+    if (ending.pbx == *pbx) return FinishEnding(engine, run, ending, now);
+  }
+  return 0;  // a sweep has finished it meanwhile
+}
+
+absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now) {
+  uint64_t values = 0;
+  for (bool more = engine.holds().Releasing() != nullptr; more;) {
+    absl::Status status = run([&] {
+      auto step = engine.LetGo(now);
+      more = step.ok() && step->more;
+      if (step.ok()) values += step->values;
+      return step.status();
+    });
+    if (!status.ok()) return status;
+  }
+  return values;
 }
 
 absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
@@ -68,7 +95,10 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const absl::Status recovered = run_([&] { return engine_.Recover(); });
   absl::Status filed = recovered;
   if (recovered.ok()) {
-    if (pbxs_over) keep(run_([&] { return engine_.EndOverPbxs(now); }));
+    // One that cannot be ended keeps no other from it.
+    for (const auto& [pbx_id, end] : engine_.registry().Over(now)) {
+      keep(run_([&, id = pbx_id] { return engine_.EndOverPbx(id, now); }));
+    }
     // Until all lies where the policy puts it, nothing can be judged by where it lies.
     filed = RefilePolicy(now);
     keep(filed);
@@ -81,15 +111,17 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    // Refiling fails only if nothing can be written, and then no day can be ended either. Were it otherwise, lines that
-    // are to be kept would be lost with their day.
-    if (refiled.ok()) keep(DestroyDueKeys(now, outcome));
+    keep(TakeOutHeld(now));
+    // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
+    // cannot be read keeps no day.
+    if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
   for (const PbxRegistry::EndingPbx& ending : engine_.registry().Ending()) {
-    keep(FinishEnding(engine_, run_, ending.pbx, now).status());
+    keep(FinishEnding(engine_, run_, ending, now).status());
   }
+  keep(EndHolds(now));
   if (filed.ok()) {
     keep(ReviewMeetings(now, now, outcome));
     keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
@@ -114,17 +146,27 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   cursor.reset();
-  for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
-    const auto some =
-        std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
-    absl::Status status = run_([&] {
+  const auto review = [&](std::span<const MeetingTimer> some) {
+    return run_([&] {
       auto ended = engine_.ReviewMeetings(some, now);
       if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);
       return ended.status();
     });
-    if (!status.ok()) return status;
+  };
+  absl::Status damaged;
+  for (size_t begin = 0; begin < due.size(); begin += kTimersPerCommand) {
+    const auto some =
+        std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
+    absl::Status status = review(some);
+    if (absl::IsDataLoss(status)) {
+      // A damaged meeting keeps no other from its review.
+      for (size_t i = 0; i < some.size(); ++i) review(some.subspan(i, 1)).IgnoreError();
+      damaged = status;
+    } else if (!status.ok()) {
+      return status;
+    }
   }
-  return absl::OkStatus();
+  return damaged;
 }
 
 absl::Status Sweeper::RefilePolicy(absl::Time now) {
@@ -141,6 +183,26 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::TakeOutHeld(absl::Time now) {
+  if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
+  for (bool more = true; more;) {
+    absl::Status status = run_([&] {
+      auto step = engine_.TakeOutOfDueDays(now);
+      more = step.ok() && *step;
+      return step.status();
+    });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::EndHolds(absl::Time now) {
+  if (!engine_.holds().Ended(LastDueDay(now, engine_.policy().zone())).empty()) {
+    if (absl::Status s = run_([&] { return engine_.EndHolds(now); }); !s.ok()) return s;
+  }
+  return LetGo(engine_, run_, now).status();
 }
 
 absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {

@@ -26,6 +26,9 @@ using CommandRunner = std::function<absl::Status(std::function<absl::Status()>)>
 absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::string_view pbx_id,
                                 std::string_view reason, absl::Time now);
 
+// Ends what released holds kept and no other hold keeps. Returns the values that were erased.
+absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now);
+
 // What one run did.
 struct SweepOutcome {
   std::vector<EndingDay> days;
@@ -65,6 +68,10 @@ class Sweeper {
   // Rows of log lines that an extension keeps must leave a day before it ends.
   absl::Status RefileLogs(absl::Time now);
   absl::Status DropEndedLogExtensions(absl::Time now);
+  // What holds keep must leave a day before it ends.
+  absl::Status TakeOutHeld(absl::Time now);
+  // Ends holds whose last day is over, with what they kept.
+  absl::Status EndHolds(absl::Time now);
   absl::Status CloseDays(absl::Time now);
   // kDue: only those whose originals go now.
   enum class Cohorts { kDue, kAll };

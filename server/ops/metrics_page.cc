@@ -32,8 +32,20 @@ class GaugeSource : public prometheus::Collectable {
       metric.label = {{"cause", some.cause}, {"days", std::to_string(some.warning_days)}};
       metric.gauge.value = static_cast<double>(some.pbxs);
     }
+    prometheus::MetricFamily holds{"retention_holds",
+                                   "Holds in force, and those of them whose review date has come.",
+                                   prometheus::MetricType::Gauge,
+                                   {}};
+    for (const auto& [state, count] :
+         {std::pair{"in_force", now.holds_in_force}, std::pair{"review_due", now.holds_review_due}}) {
+      prometheus::ClientMetric& metric = holds.metric.emplace_back();
+      metric.label = {{"state", state}};
+      metric.gauge.value = static_cast<double>(count);
+    }
     return {
         std::move(warned),
+        std::move(holds),
+        Family("retention_held_values", "Values that have ended but for a hold.", static_cast<double>(now.held_values)),
         Family("retention_oldest_overdue_seconds",
                "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is, NaN "
                "if the store cannot be read.",

@@ -30,6 +30,9 @@ struct Gauges {
   bool refiling = false;  // under a new policy
   uint64_t refile_examined = 0;
   std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
+  uint64_t holds_in_force = 0;
+  uint64_t holds_review_due = 0;
+  uint64_t held_values = 0;  // beyond their end
   uint64_t queue_events = 0;
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;

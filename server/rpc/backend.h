@@ -8,6 +8,7 @@
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/engine/reader.h"
+#include "server/ops/dns_loop.h"
 #include "server/ops/metrics.h"
 #include "server/ops/sweep_loop.h"
 #include "server/rpc/worker_pool.h"
@@ -32,6 +33,7 @@ struct Backend {
   Metrics& metrics;
   Workers& workers;
   SimulatedClock* simulated_clock;  // null on the machine's clock
+  DnsLoop* dns_loop;                // null if nothing is looked up
 };
 
 }  // namespace retention

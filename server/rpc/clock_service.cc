@@ -64,6 +64,7 @@ class ClockService final : public ClockServiceBase {
     if (absl::Status status = clock_.AdvanceTo(to); !status.ok()) return status;
     backend_.sweep_loop.Wake();
     backend_.order_courier.Wake();
+    if (backend_.dns_loop != nullptr) backend_.dns_loop->Wake();
     v1::AdvanceClockResponse response;
     SetNow(clock_, *response.mutable_now());
     return response;

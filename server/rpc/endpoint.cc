@@ -56,6 +56,7 @@ struct Endpoint::Parts {
   explicit Parts(const Backend& given) : backend(given), events(backend, streams) {
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
+    services.push_back(NewHoldService(backend));
     services.push_back(NewLogService(backend, streams));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
@@ -112,7 +113,7 @@ void Endpoint::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
   for (const char* service :
        {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-        "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService",
+        "retention.v1.HoldService", "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService",
         "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }

@@ -77,6 +77,8 @@ class LogService final : public LogServiceBase {
   absl::StatusOr<v1::ExtendLogRetentionResponse> Extend(const v1::ExtendLogRetentionRequest& request) {
     Committer& committer = backend_.committer;
     v1::ExtendLogRetentionResponse response;
+    // An extension begins where the one before it has been carried out: step by step here, not in one command.
+    if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
     absl::Status status = committer.Run([&] {
       auto extension = backend_.engine.ExtendLogRetention(request, committer.Now());
       if (extension.ok()) *response.mutable_extension() = *std::move(extension);
@@ -85,11 +87,17 @@ class LogService final : public LogServiceBase {
     if (!status.ok()) return status;
     // It is in force from now on, and what is held follows; batches are recorded between the steps. Should one fail, or
     // this server end, the next sweep goes on.
+    if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
+    return response;
+  }
+
+  absl::Status RefileLogs() {
+    Committer& committer = backend_.committer;
     while (backend_.engine.logs().refiling()) {
-      status = committer.Run([&] { return backend_.engine.RefileLogs(committer.Now()).status(); });
+      absl::Status status = committer.Run([&] { return backend_.engine.RefileLogs(committer.Now()).status(); });
       if (!status.ok()) return status;
     }
-    return response;
+    return absl::OkStatus();
   }
 
   const Backend& backend_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/engine/errors.h"
+#include "server/engine/hold_reader.h"
 #include "server/engine/policy_change.h"
 #include "server/ops/log.h"
 #include "server/rpc/order_watch.h"
@@ -162,7 +163,7 @@ absl::Status Server::StartProbing() {
   callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
     std::vector<Probe> probes;
     for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
-    return committer_->Run([&] { return engine_->CountProbes(probes, now); });
+    return committer_->Run([&] { return engine_->CountProbes(probes, now, committer_->Now()); });
   };
   dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->policy().zone()}),
                                         std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
@@ -184,7 +185,8 @@ absl::Status Server::Serve() {
                                            .order_courier = *order_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
-                                           .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr});
+                                           .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
+                                           .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
     std::lock_guard lock(health_mutex_);
@@ -207,6 +209,10 @@ Gauges Server::ReadGauges() const {
   Gauges gauges;
   auto warned = engine_->registry().Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  const HoldReader::Tally holds = HoldReader(*engine_).Count(now);
+  gauges.holds_in_force = holds.in_force;
+  gauges.holds_review_due = holds.review_due;
+  gauges.held_values = holds.values_kept;
   gauges.orders_unconfirmed = engine_->orders().unconfirmed();
   if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
     gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();

@@ -234,6 +234,50 @@ TEST_F(CommandLineTest, DueList_Golden) {
             "on a trigger  -                    poll                  1       4\n");
 }
 
+TEST_F(CommandLineTest, DueList_AScopesPagesAreOneTable) {
+  std::vector<v1::ListDueDaysRequest> asked;
+  connection_->handlers["ListDueDays"] = [&](const auto& request, auto* answer) {
+    asked.emplace_back().CopyFrom(request);
+    auto* response = dynamic_cast<v1::ListDueDaysResponse*>(answer);
+    auto* names = response->add_buckets();
+    *names->mutable_due_day() = *ParseDate("2026-04-07");
+    *names->mutable_due_time() = ToTimestamp(*ParseTime("2026-04-07T22:00:00Z"));
+    names->set_category(v1::DATA_CATEGORY_PARTICIPANT_NAME);
+    names->set_rows(2);
+    names->set_values(3);
+    if (asked.size() < 3) {
+      response->set_next_page_token("more");
+    } else {
+      auto* poll = response->add_buckets();
+      poll->set_category(v1::DATA_CATEGORY_POLL);
+      poll->set_rows(1);
+      poll->set_values(4);
+    }
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(Run({"due", "list", "--pbx", "pbx-17"}), kExitOk);
+  EXPECT_EQ(out_.str(),
+            "LAST DAY      GONE FROM (UTC)      CATEGORY          ROWS  VALUES\n"
+            "2026-04-07    2026-04-07 22:00:00  participant-name     6       9\n"
+            "on a trigger  -                    poll                 1       4\n");
+  ASSERT_EQ(asked.size(), 3u);
+  EXPECT_EQ(asked[2].pbx_id(), "pbx-17");
+  EXPECT_EQ(asked[2].page_token(), "more");
+  EXPECT_EQ(Run({"due", "list", "--controller", "acme"}), kExitOk);
+  EXPECT_EQ(asked.back().controller_id(), "acme");
+  EXPECT_EQ(Run({"due", "list", "--controller", "acme", "--pbx", "pbx-17"}), kExitUsage);
+}
+
+TEST_F(CommandLineTest, DueList_SaysWhoseLogsAreKeptLonger) {
+  v1::ListDueDaysResponse response;
+  auto* extension = response.add_log_extensions();
+  extension->set_server(v1::LOG_SERVER_FILE_SHARE);
+  *extension->mutable_until() = *ParseDate("2026-04-07");
+  connection_->Answer("ListDueDays", response);
+  EXPECT_EQ(Run({"due", "list"}), kExitOk);
+  EXPECT_NE(out_.str().find("Logs of file-share are kept longer, until 2026-04-07\n"), std::string::npos) << out_.str();
+}
+
 TEST_F(CommandLineTest, PolicyAndClockAndSweep_Golden) {
   v1::GetPolicyResponse policy;
   policy.mutable_policy()->set_version(3);

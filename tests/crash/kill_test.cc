@@ -307,6 +307,28 @@ TEST(KilledInTheLeadWindow, TheDayStaysClosed_AndLivesToItsEnd) {
   EXPECT_EQ(response->result().values_past_due(), 3u);
 }
 
+TEST(KilledBeforeThePbxKey, ItIsDestroyedOnStart_AndNothingIsOrderedTwice) {
+  const Machine machine;
+  const absl::Time recorded = kMonday + absl::Hours(2);
+  {
+    ServerProcess server(machine, recorded, "pbx.before_key");
+    ASSERT_TRUE(server.serving());
+    SyncPbx(server.client());
+    RecordMeetings(server.client(), 2);
+    v1::DeregisterPbxRequest request;
+    request.set_pbx_id("pbx");
+    EXPECT_FALSE(server.client().DeregisterPbx(request).ok());
+    ASSERT_EQ(server.WaitForEnd(), SIGKILL);
+  }
+  // The recordings' day has come meanwhile.
+  const ServerProcess server(machine, kValuesDue);
+  ASSERT_TRUE(server.serving());
+  const auto orders = server.client().ListErasureOrders({});
+  ASSERT_TRUE(orders.ok()) << orders.status();
+  EXPECT_EQ(orders->orders_size(), 2);
+  for (const v1::ErasureOrder& order : orders->orders()) EXPECT_EQ(order.pbx_id(), "pbx");
+}
+
 TEST(DownOverADueDay, CatchesUpBeforeItServes) {
   const Machine machine;
   {

@@ -85,6 +85,31 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   EXPECT_EQ(harness.Values(kHistory), 1u);
 }
 
+TEST(Committer, BatchesGoOnWhileCommandsKeepComing) {
+  constexpr int kCallers = 4;
+  constexpr int kMostCommands = 5000;
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  SimulatedClock clock(kMonday);
+  Committer committer(harness.engine(), clock, {});
+  std::atomic<bool> done = false;
+  std::atomic<int> gave_up = 0;
+  std::vector<std::thread> callers;
+  Batch1 batch(Joined("m", "a", kMonday, "p"));
+  batch.command.done = [&](const absl::Status&) { done = true; };
+  for (int i = 0; i < kCallers; ++i) {
+    callers.emplace_back([&, i] {
+      for (int n = 0; n < kMostCommands && !done; ++n) {
+        if (i == 0 && n == 10) ASSERT_TRUE(committer.Submit(&batch.command, 1).ok());
+        committer.Run([] { return absl::OkStatus(); }).IgnoreError();
+      }
+      if (!done) ++gave_up;
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(gave_up, 0);
+}
+
 TEST(Committer, FinishesWhatIsQueuedBeforeItEnds) {
   Harness harness(kMonday);
   harness.SyncPbx();

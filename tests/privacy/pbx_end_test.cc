@@ -157,7 +157,7 @@ TEST_F(PbxEnds, WithTheThirtiethDayOnWhichItsNameDidNotResolve) {
   const PbxId pbx = *harness_.engine().registry().Held("pbx");
   for (int day = 0; day < 30; ++day) {
     harness_.now = kMonday + day * absl::Hours(24);
-    ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, false}}, harness_.now).ok());
+    ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, false}}, harness_.now, harness_.now).ok());
     if (day % 10 == 5) ASSERT_TRUE(harness_.Reopen().ok());
   }
   ExpectEndAt(At("2026-04-01T00:00:00+02:00"));
@@ -167,10 +167,70 @@ TEST_F(PbxEnds, NotIfItsNameResolvedOnce) {
   const PbxId pbx = *harness_.engine().registry().Held("pbx");
   for (int day = 0; day < 40; ++day) {
     harness_.now = kMonday + day * absl::Hours(24);
-    ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, day == 15}}, harness_.now).ok());
+    ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, day == 15}}, harness_.now, harness_.now).ok());
     harness_.Sweep();
   }
   EXPECT_TRUE(Known());
+}
+
+TEST_F(PbxEnds, ALookUpBringsNoneBackThatHasComeToItsEnd) {
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  for (int day = 0; day < 30; ++day) {
+    harness_.now = kMonday + day * absl::Hours(24);
+    ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, false}}, harness_.now, harness_.now).ok());
+  }
+  harness_.now = At("2026-04-01T00:00:00+02:00");
+  ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, true}}, harness_.now, harness_.now).ok());
+  EXPECT_FALSE(Known());
+}
+
+TEST_F(PbxEnds, ALookUpOfTheNameBeforeCountsForNobody) {
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  const absl::Time asked = harness_.now;
+  harness_.now += absl::Minutes(3);
+  synced_.mutable_profile()->set_fqdn("canary-other.example.org");
+  Sync(synced_);
+  ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, false}}, asked, harness_.now).ok());
+  EXPECT_EQ(harness_.engine().registry().StandingOf(pbx)->life.unresolved_days(), 0u);
+  ASSERT_TRUE(harness_.engine().CountProbes(std::vector<Probe>{{pbx, false}}, harness_.now, harness_.now).ok());
+  EXPECT_EQ(harness_.engine().registry().StandingOf(pbx)->life.unresolved_days(), 1u);
+}
+
+TEST_F(PbxEnds, ADamagedObjectKeepsNeitherItsPbxNorAnotherNorADayFromEnding) {
+  v1::PbxSynced other;
+  other.set_controller_id("controller");
+  other.mutable_profile()->set_license_key("other licence");
+  ASSERT_TRUE(harness_.engine().SyncPbx("other", other, harness_.now).ok());
+  Record({Started("n", "n1", harness_.now), File("n", "n2", harness_.now, "canary-file")});
+  for (const CategoryNumber category : {kRecording, kFileShare}) {
+    for (const auto& [day, counts] : harness_.engine().counts().Read()) {
+      auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+      if (!cursor->Valid()) continue;
+      Batch damage;
+      std::string envelope(cursor->value());
+      envelope.back() = static_cast<char>(envelope.back() ^ 1);
+      damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+      ASSERT_TRUE(harness_.store().Commit(damage).ok());
+    }
+  }
+  const absl::Time until = At("2026-03-04T12:00:00+01:00");
+  ASSERT_TRUE(Licence(until).ok());
+  ASSERT_TRUE(harness_.engine().ReportLicence("other licence", until + kTick, true, true, harness_.now).ok());
+  harness_.now = until + absl::Seconds(1);
+  harness_.Sweep();
+  EXPECT_FALSE(Known());
+  EXPECT_FALSE(harness_.engine().registry().Held("other").has_value());
+  EXPECT_FALSE(harness_.ring().FindPbx(pbx_).has_value());
+  EXPECT_EQ(harness_.Orders(), 1u) << "of the PDF";
+}
+
+TEST_F(PbxEnds, FilesWhoseEndCameWhileNobodyWasThereEndWithTheirPbx) {
+  Record({Started("n", "n1", harness_.now), File("n", "n2", harness_.now, "canary-file")});
+  ASSERT_TRUE(Licence(At("2026-03-04T12:00:00+01:00")).ok());
+  harness_.now = At("2026-03-05T12:00:00+01:00");  // the presumed end of the meeting and that of the PBX are past
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Orders(), 3u);
+  EXPECT_EQ(harness_.Values(kFileShare), 0u);
 }
 
 TEST_F(PbxEnds, OneThatComesBackAtTheInstantOfItsEndIsANewOne) {
@@ -237,6 +297,9 @@ TEST_F(PbxEnds, AnOperatorDeletesSingleObjectsAndPolls) {
   poll.mutable_poll_created()->add_options("no");
   Record({poll});
   EXPECT_TRUE(harness_.engine().DeletePoll("pbx", "lunch", "OPERATOR_OPERATIONAL", harness_.now).ok());
+  EXPECT_EQ(harness_.engine().DeletePoll("pbx", "lunch", "OPERATOR_OPERATIONAL", harness_.now).code(),
+            absl::StatusCode::kNotFound)
+      << "it was deleted";
   EXPECT_EQ(harness_.engine().DeletePoll("pbx", "lunch2", "OPERATOR_OPERATIONAL", harness_.now).code(),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(harness_.Values(kPoll), 0u);

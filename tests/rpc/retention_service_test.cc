@@ -41,6 +41,38 @@ TEST(RetentionService, DueDaysSayWhatFallsDueWhen) {
   EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD from");
 }
 
+TEST(RetentionService, DueDaysOfAPbxAndOfAController) {
+  RunningServer server;
+  server.SyncPbx();
+  server.SyncPbx("other");
+  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  v1::ListDueDaysRequest request;
+  request.add_categories(v1::DATA_CATEGORY_PARTICIPANT_NAME);
+  request.add_categories(v1::DATA_CATEGORY_PBX_SYNC);
+  request.set_pbx_id("pbx");
+  v1::ListDueDaysResponse one;
+  ASSERT_TRUE(server.Call(kListDueDays, request, &one).ok());
+  ASSERT_EQ(one.buckets_size(), 2);
+  EXPECT_EQ(one.buckets(0).due_day().day(), 9);
+  EXPECT_EQ(one.buckets(1).rows(), 2u) << "the PBX and its extension";
+  request.set_pbx_id("other");
+  v1::ListDueDaysResponse other;
+  ASSERT_TRUE(server.Call(kListDueDays, request, &other).ok());
+  ASSERT_EQ(other.buckets_size(), 1);
+  request.set_controller_id("controller");
+  EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD controller_id");
+  request.clear_pbx_id();
+  v1::ListDueDaysResponse both;
+  ASSERT_TRUE(server.Call(kListDueDays, request, &both).ok());
+  ASSERT_EQ(both.buckets_size(), 2);
+  EXPECT_EQ(both.buckets(1).rows(), 4u);
+  request.set_controller_id("nobody");
+  EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "NOT_FOUND CONTROLLER_UNKNOWN");
+  request.clear_controller_id();
+  request.set_pbx_id("nobody");
+  EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "NOT_FOUND PBX_UNKNOWN");
+}
+
 // What a run says that erased something is in sweep_loop_test: here the loop may come before the call.
 TEST(RetentionService, ASweepWithNothingDueErasesNothing) {
   RunningServer server;

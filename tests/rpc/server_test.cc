@@ -77,7 +77,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
   }
   for (const char* secret : {"somebody", "Ada", "controller"}) EXPECT_FALSE(absl::StrContains(page, secret)) << secret;
   // Labels are of closed sets.
-  const std::set<std::string> labels = {"outcome", "category", "reason", "cause", "days", "le", "quantile"};
+  const std::set<std::string> labels = {"outcome", "category", "reason", "cause", "days", "le", "quantile", "state"};
   for (absl::string_view line : absl::StrSplit(page, '\n')) {
     if (!absl::StartsWith(line, "retention_") || !absl::StrContains(line, '{')) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, absl::ByAnyChar("{},"));

@@ -1,0 +1,182 @@
+#include "server/engine/forecast.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/engine/bucket_counts.h"
+#include "server/engine/errors.h"
+#include "server/engine/event_intake.h"
+#include "server/engine/meeting_view.h"
+#include "server/engine/request_parts.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+// Which buckets are asked for.
+struct Range {
+  DueDay from;
+  DueDay to = DueDay::Open();
+  std::set<int> categories;  // all if empty
+
+  bool Takes(DueDay day, size_t category) const {
+    return day >= from && day <= to && (categories.empty() || categories.contains(static_cast<int>(category)));
+  }
+};
+
+absl::StatusOr<Range> ReadRange(const v1::ListDueDaysRequest& request) {
+  Range range;
+  if (request.has_from()) {
+    auto day = DayOfDate(request.from(), "from");
+    if (!day.ok()) return day.status();
+    range.from = *day;
+  }
+  if (request.has_to()) {
+    auto day = DayOfDate(request.to(), "to");
+    if (!day.ok()) return day.status();
+    range.to = *day;
+  }
+  if (range.to < range.from) return InvalidField("to", "not before `from`");
+  for (int i = 0; i < request.categories_size(); ++i) {
+    if (request.categories(i) <= 0 || request.categories(i) >= static_cast<int>(kCategories)) {
+      return InvalidField(absl::StrCat("categories[", i, "]"), "not a category");
+    }
+    range.categories.insert(request.categories(i));
+  }
+  return range;
+}
+
+// The buckets of `held` that the range takes and that hold anything, in the order of their keys.
+struct Bucket {
+  DueDay day;
+  CategoryNumber category = 0;
+  BucketCount count;
+};
+std::vector<Bucket> BucketsOf(const std::map<DueDay, DayCount>& held, const Range& range) {
+  std::vector<Bucket> buckets;
+  for (const auto& [day, counts] : held) {
+    for (size_t category = 1; category < kCategories; ++category) {
+      if (counts[category].rows == 0 || !range.Takes(day, category)) continue;
+      buckets.push_back({day, static_cast<CategoryNumber>(category), counts[category]});
+    }
+  }
+  return buckets;
+}
+
+void Describe(const Bucket& bucket, const Policy& policy, v1::DueBucket& described) {
+  described.set_category(static_cast<v1::DataCategory>(bucket.category));
+  described.set_rows(bucket.count.rows);
+  described.set_values(bucket.count.values);
+  if (!bucket.day.is_civil()) return;
+  SetDate(bucket.day, *described.mutable_due_day());
+  SetTime(absl::ToUnixMicros(DueInstant(bucket.day, policy.zone())), *described.mutable_due_time());
+}
+
+// The PBXs in scope, sorted as keys are.
+absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& view,
+                                               const v1::ListDueDaysRequest& request, absl::Time now) {
+  const PbxRegistry& registry = engine.registry();
+  if (!request.pbx_id().empty()) {
+    if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
+    const auto pbx = registry.Find(request.pbx_id(), now);
+    if (!pbx.has_value()) return PbxUnknown();
+    return std::vector<PbxId>{*pbx};
+  }
+  if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
+  std::vector<PbxId> pbxs;
+  for (const auto& [pbx_id, pbx] : registry.List("", registry.size(), now)) {
+    const auto record = ReadPbxRecord(view, engine.vault(), pbx);
+    if (absl::IsNotFound(record.status())) continue;  // it ended this very moment
+    if (!record.ok()) return record.status();
+    if (record->has_value() && (*record)->controller_id() == request.controller_id()) pbxs.push_back(pbx);
+  }
+  if (pbxs.empty()) {
+    return ErrorWithReason(absl::StatusCode::kNotFound, "CONTROLLER_UNKNOWN", "no PBX names this controller");
+  }
+  std::sort(pbxs.begin(), pbxs.end());
+  return pbxs;
+}
+
+// Counts the rows of `pbxs` in one bucket, from `from` on (none if that lies behind it), and takes them from what the
+// page may still look at. False if that was too little: then the cursor stands on the next row.
+absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs, const std::string& from,
+                               Bucket& bucket, size_t& budget) {
+  const std::string prefix = FiledPrefix(bucket.day, bucket.category);
+  auto pbx = pbxs.begin();
+  cursor.Seek(std::max(from, FiledPrefix(bucket.day, bucket.category, *pbx)));
+  while (cursor.Valid() && cursor.key().substr(0, prefix.size()) == prefix) {
+    const auto key = FiledKey::Decode(cursor.key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    pbx = std::lower_bound(pbx, pbxs.end(), key->pbx);
+    if (pbx == pbxs.end()) return true;
+    if (budget == 0) return false;
+    --budget;
+    if (*pbx == key->pbx) {
+      ++bucket.count.rows;
+      bucket.count.values += Vault::ValueCount(cursor.value());
+      cursor.Next();
+    } else {
+      cursor.Seek(FiledPrefix(bucket.day, bucket.category, *pbx));
+    }
+  }
+  if (!cursor.status().ok()) return cursor.status();
+  return true;
+}
+
+absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1::ListDueDaysRequest& request,
+                                                        const Range& range, absl::Time now, size_t budget) {
+  auto position = PositionOf(request.page_token());
+  if (!position.ok()) return position.status();
+  if (!position->empty() && position->size() != FiledKey::kBytes) {
+    return InvalidField("page_token", "not a token of this server");
+  }
+  const auto view = engine.store().Snapshot();
+  const auto pbxs = PbxsInScope(engine, *view, request, now);
+  if (!pbxs.ok()) return pbxs.status();
+  // Rows of days that have ended may still lie there: the counts of the same state know which days are held.
+  BucketCounts held;
+  if (absl::Status status = held.Load(*view); !status.ok()) return status;
+  v1::ListDueDaysResponse response;
+  const auto cursor = view->Scan(Family::kFiled, "", "");
+  for (Bucket& bucket : BucketsOf(held.Read(), range)) {
+    bucket.count = {};
+    const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget);
+    if (!whole.ok()) return whole.status();
+    if (bucket.count.rows > 0) Describe(bucket, engine.policy(), *response.add_buckets());
+    if (*whole) continue;
+    response.set_next_page_token(TokenOf(cursor->key()));
+    break;
+  }
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListDueDaysResponse> Forecast(Engine& engine, const v1::ListDueDaysRequest& request, absl::Time now,
+                                                 size_t page_rows) {
+  const auto range = ReadRange(request);
+  if (!range.ok()) return range.status();
+  if (!request.pbx_id().empty() && !request.controller_id().empty()) {
+    return InvalidField("controller_id", "not together with `pbx_id`");
+  }
+  if (!request.pbx_id().empty() || !request.controller_id().empty()) {
+    return ForecastInScope(engine, request, *range, now, page_rows);
+  }
+  if (!request.page_token().empty()) return InvalidField("page_token", "only with `pbx_id` or `controller_id`");
+  v1::ListDueDaysResponse response;
+  for (const Bucket& bucket : BucketsOf(engine.counts().Read(), *range)) {
+    Describe(bucket, engine.policy(), *response.add_buckets());
+  }
+  if (range->categories.empty() || range->categories.contains(kServerLog)) {
+    for (v1::LogExtension& extension : engine.logs().InForce(now))
+      *response.add_log_extensions() = std::move(extension);
+  }
+  return response;
+}
+
+}  // namespace retention

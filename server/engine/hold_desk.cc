@@ -1,0 +1,304 @@
+#include "server/engine/hold_desk.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
+#include "server/engine/errors.h"
+#include "server/engine/hold_intake.h"
+#include "server/engine/meeting_book.h"
+#include "server/engine/meeting_view.h"
+#include "server/engine/object_rows.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::LedgerEntry;
+
+constexpr std::string_view kReleased = "RELEASED";
+constexpr std::string_view kEnded = "ENDED";
+
+std::string BasisWord(v1::HoldBasis basis) {
+  const std::string name = v1::HoldBasis_Name(basis);
+  return std::string(absl::StripPrefix(name, "HOLD_BASIS_"));
+}
+
+absl::Status Unknown(std::string_view reason, std::string_view message) {
+  return ErrorWithReason(absl::StatusCode::kNotFound, reason, message);
+}
+
+}  // namespace
+
+v1::Hold DescribeHold(const Hold& hold) {
+  v1::Hold described = hold.terms;
+  SetTime(absl::ToUnixMicros(hold.created), *described.mutable_create_time());
+  described.set_ledger_id(hold.LedgerId());
+  described.set_pbx_count(static_cast<uint32_t>(hold.pbxs.size()));
+  return described;
+}
+
+absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now) {
+  const DueDay last_due = LastDueDay(now, holdings_.policy().zone());
+  Hold hold{.terms = asked, .created = now};
+  hold.terms.clear_create_time();
+  hold.terms.clear_ledger_id();
+  hold.terms.clear_pbx_count();
+  if (const HoldPtr held = holdings_.holds.Find(asked.hold_id())) {
+    // One that is being released keeps its id until it is done with.
+    if (held->InForce(last_due) && held->terms.SerializeAsString() == hold.terms.SerializeAsString()) {
+      return DescribeHold(*held);
+    }
+    return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
+  }
+  if (absl::Status status = CheckHold(hold.terms, holdings_.policy(), now); !status.ok()) return status;
+  if (holdings_.holds.size() >= HoldBook::kMaxHolds) {
+    return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
+  }
+  if (absl::Status status = Resolve(hold, now); !status.ok()) return status;
+  uint8_t random[sizeof(hold.number)];
+  if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
+  for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
+  const v1::Hold described = DescribeHold(hold);
+  absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), now);
+  if (!status.ok()) return status;
+  return described;
+}
+
+absl::Status HoldDesk::Put(Hold hold, LedgerEntry::Kind kind, std::string_view reason, absl::Time now) {
+  Change change(holdings_, now);
+  if (absl::Status status = HoldBook::PutRow(hold, holdings_.vault, change.batch()); !status.ok()) return status;
+  LedgerEntry entry;
+  entry.set_kind(kind);
+  entry.set_reason(std::string(reason));
+  entry.set_day(hold.End().number());
+  entry.set_hold(hold.number);
+  change.Enter(std::move(entry));
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  holdings_.holds.Put(std::move(hold));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HoldDesk::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
+  const OwnerId meeting = MeetingOwner(holdings_.vault, pbx, meeting_id);
+  auto locator = ReadLocator(holdings_.store, pbx, meeting, LastDueDay(now, holdings_.policy().zone()));
+  if (!locator.ok()) return locator.status();
+  if (locator->has_value()) return true;
+  // Its PDFs outlive its history.
+  return holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, pbx, meeting))->Valid();
+}
+
+absl::Status HoldDesk::Resolve(Hold& hold, absl::Time now) const {
+  const v1::HoldScope& scope = hold.terms.scope();
+  hold.email = absl::AsciiStrToLower(scope.subject().email());
+  if (const std::string& controller = hold.Controller(); !controller.empty()) {
+    auto pbxs = registry_.OfController(controller, holdings_.store, holdings_.vault);
+    if (!pbxs.ok()) return pbxs.status();
+    if (pbxs->empty()) return Unknown("CONTROLLER_UNKNOWN", "no PBX that is held has this controller");
+    hold.pbxs.insert(pbxs->begin(), pbxs->end());
+    return absl::OkStatus();
+  }
+  const auto pbx = registry_.Find(PbxOfScope(scope), now);
+  if (!pbx.has_value()) return PbxUnknown();
+  hold.pbxs.insert(*pbx);
+  hold.owner = OwnerOfScope(holdings_.vault, *pbx, scope);
+  if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
+    const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension->number());
+    auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+    if (!row.ok()) return row.status();
+    // A removed extension leaves a mark without values.
+    if (!row->has_value() || Vault::ValueCount(**row) == 0) {
+      return Unknown("EXTENSION_UNKNOWN", "the PBX has no such extension");
+    }
+    if (!scope.has_subject()) return absl::OkStatus();
+    auto plaintext = holdings_.vault.Open(key, **row);
+    stored::v1::Value value;
+    if (!plaintext.ok()) return plaintext.status();
+    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an extension's row does not parse");
+    hold.email = absl::AsciiStrToLower(value.pbx_extension().email());
+    return absl::OkStatus();
+  }
+  if (scope.has_pbx_id()) return absl::OkStatus();
+  auto held = IsMeetingHeld(
+      *pbx, scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id(), now);
+  if (!held.ok()) return held.status();
+  return *held ? absl::OkStatus() : MeetingUnknown();
+}
+
+absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, absl::Time now) {
+  const HoldPtr held = holdings_.holds.Find(request.hold_id());
+  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy().zone()))) return HoldUnknown();
+  Hold hold = *held;
+  if (request.basis() != v1::HOLD_BASIS_UNSPECIFIED) hold.terms.set_basis(request.basis());
+  if (!request.owner().empty()) hold.terms.set_owner(request.owner());
+  if (!request.reason().empty()) hold.terms.set_reason(request.reason());
+  if (request.has_review_date()) *hold.terms.mutable_review_date() = request.review_date();
+  if (request.has_end_date()) *hold.terms.mutable_end_date() = request.end_date();
+  if (absl::Status s = CheckHoldTerms(hold.terms, request.has_review_date(), holdings_.policy(), now); !s.ok())
+    return s;
+  const v1::Hold described = DescribeHold(hold);
+  // What is replaced goes with the next scrub.
+  holdings_.marks.Note(DueDay(), now);
+  const std::string basis = BasisWord(hold.terms.basis());
+  absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_UPDATED, basis, now);
+  if (!status.ok()) return status;
+  return described;
+}
+
+absl::Status HoldDesk::Release(std::string_view hold_id, absl::Time now) {
+  const HoldPtr held = holdings_.holds.Find(hold_id);
+  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy().zone()))) return HoldUnknown();
+  Hold hold = *held;
+  hold.releasing = true;
+  return Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kReleased, now);
+}
+
+absl::Status HoldDesk::EndOver(absl::Time now) {
+  for (const HoldPtr& over : holdings_.holds.Ended(LastDueDay(now, holdings_.policy().zone()))) {
+    Hold hold = *over;
+    hold.releasing = true;
+    absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kEnded, now);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HoldDesk::Go(Walk& walk, const Prefixes& prefixes, const Visit& visit, Change& change) {
+  size_t rows = 0;
+  size_t bytes = 0;
+  for (const std::string& prefix : prefixes) {
+    if (!walk.from.empty() && PrefixEnd(prefix) <= walk.from) continue;
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+    if (walk.from > prefix) cursor->Seek(walk.from);
+    for (; cursor->Valid(); cursor->Next(), ++rows) {
+      if (rows == kMaxStepRows || bytes >= kMaxStepBytes) {
+        walk.from = std::string(cursor->key());
+        return absl::OkStatus();
+      }
+      const auto key = FiledKey::Decode(cursor->key());
+      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+      bytes += cursor->value().size();
+      absl::Status status = visit(*key, cursor->value(), change);
+      // A damaged row keeps nothing else from ending; it goes with its bucket.
+      if (!status.ok() && !absl::IsDataLoss(status)) return status;
+    }
+    if (absl::Status status = cursor->status(); !status.ok()) return status;
+  }
+  walk.done = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
+  const HoldPtr hold = holdings_.holds.Releasing();
+  if (hold == nullptr) return Step{};
+  if (releasing_ != hold->number) release_walk_ = Walk{};
+  releasing_ = hold->number;
+  Prefixes prefixes;
+  const DayCount kept = holdings_.counts.Of(DueDay::Held());
+  for (size_t category = 1; category < kCategories; ++category) {
+    if (kept[category].rows == 0) continue;
+    for (const PbxId& pbx : hold->pbxs) {
+      prefixes.push_back(FiledPrefix(DueDay::Held(), static_cast<CategoryNumber>(category), pbx));
+    }
+  }
+  Step step;
+  Change change(holdings_, now);
+  const auto let_go = [&step](const FiledKey& key, std::string_view envelope, Change& within) {
+    auto ended = within.LetGo(key, envelope);
+    if (ended.ok()) step.values += *ended;
+    return ended.status();
+  };
+  if (absl::Status status = Go(release_walk_, prefixes, let_go, change); !status.ok()) return status;
+  if (release_walk_.done) {
+    change.batch().Delete(Family::kState, HoldKey(hold->number));
+    holdings_.marks.Note(DueDay(), now);
+  }
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  if (release_walk_.done) {
+    holdings_.holds.Erase(hold->terms.hold_id());
+    release_walk_ = Walk{};
+  }
+  step.more = holdings_.holds.Releasing() != nullptr;
+  return step;
+}
+
+absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
+  Change change(holdings_, now);
+  // PBXs whose objects had no orders, by day.
+  std::map<DueDay, std::set<PbxId>> unordered;
+  auto progress = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix());
+  for (; progress->Valid(); progress->Next()) {
+    const auto day = DecodeDayKey(progress->key());
+    stored::v1::DayProgress stage;
+    if (!day.has_value() ||
+        !stage.ParseFromArray(progress->value().data(), static_cast<int>(progress->value().size()))) {
+      return absl::DataLossError("a row of day progress does not parse");
+    }
+    if (*day > change.last_due()) break;
+    for (const std::string& pbx : stage.unordered_pbxs()) {
+      if (pbx.size() == PbxId::kBytes) unordered[*day].insert(PbxId::From(pbx));
+    }
+  }
+  if (absl::Status status = progress->status(); !status.ok()) return status;
+  const std::set<PbxId> concerned = holdings_.holds.ConcernedPbxs(change.last_due());
+  if (concerned.empty() && unordered.empty()) return false;
+  if (due_version_ != holdings_.holds.version() || due_through_ != change.last_due()) due_walk_ = Walk{};
+  due_version_ = holdings_.holds.version();
+  due_through_ = change.last_due();
+  if (due_walk_.done) return false;
+  Prefixes prefixes;
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day > change.last_due()) break;
+    std::set<PbxId> pbxs = concerned;
+    pbxs.insert(unordered[day].begin(), unordered[day].end());
+    for (size_t category = 1; category < kCategories; ++category) {
+      if (counts[category].rows == 0) continue;
+      for (const PbxId& pbx : pbxs) prefixes.push_back(FiledPrefix(day, static_cast<CategoryNumber>(category), pbx));
+    }
+  }
+  const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
+    const std::string pbx_id = registry_.ExternalId(key.pbx);
+    auto taken = within.TakeOut(key, envelope, pbx_id, kReasonDue);
+    if (!taken.ok()) return taken.status();
+    if (*taken || !IsObject(key.category) || !unordered[key.day].contains(key.pbx)) return absl::OkStatus();
+    return within.EndWithOrder(key, envelope, pbx_id, kReasonDue);
+  };
+  if (absl::Status status = Go(due_walk_, prefixes, take_out, change); !status.ok()) return status;
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  return !due_walk_.done;
+}
+
+absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  if (ending.pbx_id.empty()) return false;
+  if (ending_pbx_ != ending.pbx) ending_walk_ = Walk{};
+  ending_pbx_ = ending.pbx;
+  Prefixes prefixes;
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day == DueDay::Held()) continue;
+    for (size_t number = 1; number < kCategories; ++number) {
+      const auto category = static_cast<CategoryNumber>(number);
+      if (counts[category].rows == 0 || !holdings_.policy().rule(category).ends_with_pbx) continue;
+      prefixes.push_back(FiledPrefix(day, category, ending.pbx));
+    }
+  }
+  const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
+    auto taken = within.TakeOut(key, envelope, ending.pbx_id, ending.reason);
+    if (!taken.ok()) return taken.status();
+    if (*taken || !IsObject(key.category)) return absl::OkStatus();
+    return within.EndWithOrder(key, envelope, ending.pbx_id, ending.reason);
+  };
+  Change change(holdings_, now);
+  if (absl::Status status = Go(ending_walk_, prefixes, take_out, change); !status.ok()) return status;
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  return !ending_walk_.done;
+}
+
+void HoldDesk::Forget() {
+  due_walk_ = Walk{};
+  due_version_ = 0;
+  ending_walk_ = Walk{};
+  ending_pbx_.reset();
+  release_walk_ = Walk{};
+  releasing_ = 0;
+}
+
+}  // namespace retention

@@ -1,0 +1,87 @@
+// The hold desk: holds are placed, changed and released, and what they cover is taken out of what ends.
+#ifndef RETENTION_SERVER_ENGINE_HOLD_DESK_H_
+#define RETENTION_SERVER_ENGINE_HOLD_DESK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/v1/hold_service.pb.h"
+#include "server/engine/change.h"
+#include "server/engine/pbx_registry.h"
+
+namespace retention {
+
+// Not thread-safe: belongs to the committer's thread. Every call is one durable change of its own.
+class HoldDesk {
+ public:
+  // What one step of a walk over rows does at most: how long ingest may wait for it.
+  static constexpr size_t kMaxStepRows = 2000;
+  static constexpr size_t kMaxStepBytes = 4 << 20;
+
+  HoldDesk(Holdings& holdings, const PbxRegistry& registry) : holdings_(holdings), registry_(registry) {}
+
+  // See HoldService. Errors: as there.
+  absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, absl::Time now);
+  absl::StatusOr<v1::Hold> Update(const v1::UpdateHoldRequest& request, absl::Time now);
+  // From now on it is not in force; what it kept ends by LetGo.
+  absl::Status Release(std::string_view hold_id, absl::Time now);
+  // The same for holds whose last day is over.
+  absl::Status EndOver(absl::Time now);
+
+  // A step of what follows a release: what no hold keeps any more ends. Resumable.
+  struct Step {
+    bool more = false;
+    uint64_t values = 0;
+  };
+  absl::StatusOr<Step> LetGo(absl::Time now);
+
+  // A step of taking what is held out of days that are due at `now`, before their keys go; objects that had no orders
+  // when their day closed get them. Returns whether more is to be done. A hold that is placed meanwhile is heeded.
+  absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
+  // The same for a PBX that is ending, before its key goes.
+  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
+
+  // Forgets how far walks have come: nothing they remembered is certain any more.
+  void Forget();
+
+ private:
+  // A walk over rows that is continued by the next step.
+  struct Walk {
+    std::string from;  // the first key that was not visited
+    bool done = false;
+  };
+  // Which rows a walk visits, in the order of their keys: those under these prefixes.
+  using Prefixes = std::vector<std::string>;
+  using Visit = std::function<absl::Status(const FiledKey& key, std::string_view envelope, Change& change)>;
+  absl::Status Go(Walk& walk, const Prefixes& prefixes, const Visit& visit, Change& change);
+
+  absl::Status Resolve(Hold& hold, absl::Time now) const;
+  absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const;
+  absl::Status Put(Hold hold, stored::v1::LedgerEntry::Kind kind, std::string_view reason, absl::Time now);
+
+  Holdings& holdings_;
+  const PbxRegistry& registry_;
+  Walk due_walk_;
+  DueDay due_through_;        // the last day that `due_walk_` covers
+  uint64_t due_version_ = 0;  // of the book, when it began
+  Walk ending_walk_;
+  std::optional<PbxId> ending_pbx_;
+  Walk release_walk_;
+  uint64_t releasing_ = 0;  // the number of the hold that `release_walk_` is for
+};
+
+// The hold as it is shown.
+v1::Hold DescribeHold(const Hold& hold);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_HOLD_DESK_H_

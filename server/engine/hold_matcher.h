@@ -1,0 +1,80 @@
+// The matcher: what holds keep of a row.
+#ifndef RETENTION_SERVER_ENGINE_HOLD_MATCHER_H_
+#define RETENTION_SERVER_ENGINE_HOLD_MATCHER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/engine/bucket_counts.h"
+#include "server/engine/hold_book.h"
+#include "storage/keys.h"
+#include "storage/store.h"
+#include "storage/vault.h"
+
+namespace retention {
+
+// What holds keep of a row.
+struct HeldPart {
+  uint32_t values = 0;  // 0: nothing
+  bool whole = false;
+  std::string row;  // the part, unless it is the whole row
+};
+
+// Whose values are whose is read from the rows that say so: the addresses and names of a meeting's participants, its
+// course, a poll's creation. Where these have ended, and no hold kept them, it can no longer be told.
+//
+// Not thread-safe. Sees one state of the store; make a new one after a commit. REQUIRES: all outlive it.
+class HoldMatcher {
+ public:
+  // The holds that are asked about a PBX's rows.
+  using HoldsOf = std::function<std::vector<HoldPtr>(const PbxId&)>;
+
+  HoldMatcher(const StoreView& view, Vault& vault, const BucketCounts& counts, HoldsOf holds_of)
+      : view_(view), vault_(vault), counts_(counts), holds_of_(std::move(holds_of)) {}
+
+  // `key` tells category, PBX and owner; its day and item do not matter. `row` holds `values` values, as it was before
+  // it was sealed. DATA_LOSS if it, or what says whose it is, does not parse.
+  absl::StatusOr<HeldPart> Match(const FiledKey& key, const std::string& row, uint32_t values);
+
+ private:
+  // Participant ids in one meeting.
+  using Participants = std::set<std::string>;
+  using MeetingName = std::pair<PbxId, OwnerId>;
+
+  absl::StatusOr<bool> HoldsPbxRow(const Hold& hold, const FiledKey& key, const stored::v1::Value& value) const;
+  absl::StatusOr<bool> HoldsPollRow(const Hold& hold, const FiledKey& key, const stored::v1::Value& value);
+  // Whether `hold` covers every value of a meeting.
+  absl::StatusOr<bool> HoldsMeeting(const Hold& hold, const MeetingName& meeting);
+  absl::StatusOr<const Participants*> SubjectIn(const Hold& hold, const MeetingName& meeting);
+  absl::StatusOr<std::string> OrganizerOf(const MeetingName& meeting);
+  absl::StatusOr<std::string> OwnerOfPoll(const MeetingName& poll);
+  // Calls `visit` with the rows of an owner, wherever they are filed, kept ones included.
+  absl::Status VisitRows(CategoryNumber category, const MeetingName& owner,
+                         absl::FunctionRef<bool(const std::string& row)> visit);
+  const std::vector<DueDay>& DaysOf(CategoryNumber category);
+
+  const StoreView& view_;
+  Vault& vault_;
+  const BucketCounts& counts_;
+  const HoldsOf holds_of_;
+  // Answers of before, for rows come in runs.
+  std::map<CategoryNumber, std::vector<DueDay>> days_;
+  std::map<std::pair<uint64_t, MeetingName>, Participants> subjects_;
+  std::map<MeetingName, std::string> organizers_;
+  std::map<MeetingName, std::string> poll_owners_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_HOLD_MATCHER_H_

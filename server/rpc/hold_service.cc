@@ -1,0 +1,97 @@
+#include "retention/v1/hold_service.grpc.pb.h"
+#include "server/engine/hold_intake.h"
+#include "server/engine/hold_reader.h"
+#include "server/engine/sweeper.h"
+#include "server/rpc/services.h"
+#include "server/rpc/unary.h"
+
+namespace retention {
+namespace {
+
+using HoldServiceBase =
+    v1::HoldService::WithRawCallbackMethod_CreateHold<v1::HoldService::WithRawCallbackMethod_GetHold<
+        v1::HoldService::WithRawCallbackMethod_ListHolds<v1::HoldService::WithRawCallbackMethod_UpdateHold<
+            v1::HoldService::WithRawCallbackMethod_ReleaseHold<v1::HoldService::Service>>>>>;
+
+class HoldService final : public HoldServiceBase {
+ public:
+  explicit HoldService(const Backend& backend) : backend_(backend), reader_(backend.engine) {}
+
+  grpc::ServerUnaryReactor* CreateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Answer<v1::CreateHoldRequest>(
+        backend_.workers.commands, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
+          return Run<v1::CreateHoldResponse>(
+              [&](absl::Time now) { return backend_.engine.CreateHold(message.hold(), now); });
+        });
+  }
+
+  grpc::ServerUnaryReactor* GetHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* response) override {
+    return Answer<v1::GetHoldRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return reader_.GetHold(message, backend_.committer.Now()); });
+  }
+
+  grpc::ServerUnaryReactor* ListHolds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override {
+    return Answer<v1::ListHoldsRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return reader_.ListHolds(message, backend_.committer.Now()); });
+  }
+
+  grpc::ServerUnaryReactor* UpdateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Answer<v1::UpdateHoldRequest>(
+        backend_.workers.commands, {context, request, response},
+        [this](const v1::UpdateHoldRequest& message) -> absl::StatusOr<v1::UpdateHoldResponse> {
+          if (absl::Status s = CheckHoldId("hold_id", message.hold_id()); !s.ok()) return s;
+          return Run<v1::UpdateHoldResponse>([&](absl::Time now) { return backend_.engine.UpdateHold(message, now); });
+        });
+  }
+
+  grpc::ServerUnaryReactor* ReleaseHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return Answer<v1::ReleaseHoldRequest>(backend_.workers.commands, {context, request, response},
+                                          [this](const auto& message) { return Release(message); });
+  }
+
+ private:
+  // A command that answers with the hold in force.
+  template <typename Response, typename Command>
+  absl::StatusOr<Response> Run(const Command& command) const {
+    Response response;
+    absl::Status status = backend_.committer.Run([&] {
+      auto hold = command(backend_.committer.Now());
+      if (hold.ok()) *response.mutable_hold() = *std::move(hold);
+      return hold.status();
+    });
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {
+    if (absl::Status s = CheckHoldId("hold_id", request.hold_id()); !s.ok()) return s;
+    Committer& committer = backend_.committer;
+    absl::Status released =
+        committer.Run([&] { return backend_.engine.ReleaseHold(request.hold_id(), committer.Now()); });
+    if (!released.ok()) return released;
+    // Should it fail, or this server end, the next sweep goes on.
+    auto values = LetGo(
+        backend_.engine, [&](std::function<absl::Status()> task) { return committer.Run(std::move(task)); },
+        committer.Now());
+    if (!values.ok()) return values.status();
+    v1::ReleaseHoldResponse response;
+    response.set_values_erased(*values);
+    return response;
+  }
+
+  const Backend& backend_;
+  const HoldReader reader_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewHoldService(const Backend& backend) { return std::make_unique<HoldService>(backend); }
+
+}  // namespace retention
