@@ -293,7 +293,25 @@ absl::Status Change::PutOrders() {
   return absl::OkStatus();
 }
 
+void Change::Rehearse() {
+  Rehearsal& rehearsal = *holdings_.rehearsal;
+  rehearsal.orders += orders_.size();
+  for (size_t category = 0; category < kCategories; ++category) {
+    for (const auto& [reason, counts] : erased_) rehearsal.erased[category] += counts[category];
+    for (const auto& [reason, counts] : held_) rehearsal.held[category] += counts[category];
+  }
+  batch_.Clear();
+  erased_.clear();
+  held_.clear();
+  entries_.clear();
+  orders_.clear();
+}
+
 absl::Status Change::Commit() {
+  if (holdings_.rehearsal != nullptr) {
+    Rehearse();
+    return absl::OkStatus();
+  }
   for (const auto& [reason, counts] : erased_) {
     stored::v1::LedgerEntry entry;
     if (counts == CategoryCounts{}) continue;  // all of it was held

@@ -89,6 +89,13 @@ class PurgeMarks {
   std::set<DueDay> changed_;  // guarded by mutex_
 };
 
+// What an erasure did when it was rehearsed.
+struct Rehearsal {
+  CategoryCounts erased{};
+  CategoryCounts held{};
+  uint64_t orders = 0;
+};
+
 // Everything the committer's thread works on. All of it can be read back from the store.
 struct Holdings {
   Store& store;
@@ -106,6 +113,8 @@ struct Holdings {
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
   // Called when orders were issued and can be read. May be empty.
   std::function<void()> on_orders;
+  // While it is set, changes are tallied here and not committed. Afterwards everything must be loaded anew.
+  Rehearsal* rehearsal = nullptr;
 
   const Policy& policy() const { return policies.in_force(); }
 };
@@ -176,6 +185,7 @@ class Change {
   absl::Status Commit();
 
  private:
+  void Rehearse();
   absl::Status PutOrders();
   // Puts what holds keep of a row that ends into the held bucket; returns how many values that is.
   absl::StatusOr<uint32_t> Keep(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,

@@ -134,15 +134,18 @@ absl::Status Engine::DeleteObject(std::string_view pbx_id, std::string_view meet
 
 absl::Status Engine::DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason,
                                 absl::Time now) {
-  return Run([&]() -> absl::Status {
-    const auto pbx = registry_.Find(pbx_id, now);
-    if (!pbx.has_value()) return PbxUnknown();
-    Change change(holdings_, now);
-    const auto found = desk_.DeletePoll(*pbx, poll_id, reason, change);
-    if (!found.ok()) return found.status();
-    if (!*found) return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
-    return change.Commit();
-  });
+  return Run([&] { return ErasePoll(pbx_id, poll_id, reason, now); });
+}
+
+absl::Status Engine::ErasePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason,
+                               absl::Time now) {
+  const auto pbx = registry_.Find(pbx_id, now);
+  if (!pbx.has_value()) return PbxUnknown();
+  Change change(holdings_, now);
+  const auto found = desk_.DeletePoll(*pbx, poll_id, reason, change);
+  if (!found.ok()) return found.status();
+  if (!*found) return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
+  return change.Commit();
 }
 
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "retention/v1/deletion_service.pb.h"
 #include "server/anonymisation/cube.h"
 #include "server/engine/change.h"
 #include "server/engine/hold_desk.h"
@@ -73,6 +74,8 @@ class Engine {
                             std::string_view object_id, std::string_view reason, absl::Time now);
   // NOT_FOUND with reason PBX_UNKNOWN or POLL_UNKNOWN.
   absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now);
+  // See DeletionService.PreviewErasure.
+  absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request, absl::Time now);
   // See OrderDesk::Confirm.
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
                                                                  absl::Time now);
@@ -162,6 +165,10 @@ class Engine {
   enum class OrderScope { kAllButFiles, kFiles, kAll };
   absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();
+  absl::Status ErasePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now);
+  absl::Status Rehearse(const v1::PreviewErasureRequest& request, absl::Time now, Rehearsal& rehearsal);
+  absl::Status RehearsePbx(const PbxId& pbx, const std::string& pbx_id, absl::Time now, Rehearsal& rehearsal);
+  absl::Status RehearseDays(DueDay last, Rehearsal& rehearsal);
   // Runs a command; after a failure of storage everything is read back from the store before the next one.
   absl::Status Run(absl::FunctionRef<absl::Status()> command);
   // The same for a command that returns something.

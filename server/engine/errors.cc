@@ -33,6 +33,10 @@ absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std
   return status;
 }
 
+absl::Status ControllerUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "CONTROLLER_UNKNOWN", "no PBX that is held has this controller");
+}
+
 absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
 
 absl::Status MeetingUnknown() {

@@ -1,6 +1,7 @@
 #include "server/engine/forecast.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "server/engine/bucket_counts.h"
 #include "server/engine/errors.h"
 #include "server/engine/event_intake.h"
+#include "server/engine/hold_matcher.h"
 #include "server/engine/meeting_view.h"
 #include "server/engine/request_parts.h"
 #include "storage/keys.h"
@@ -56,13 +58,14 @@ struct Bucket {
   DueDay day;
   CategoryNumber category = 0;
   BucketCount count;
+  uint64_t values_held = 0;
 };
 std::vector<Bucket> BucketsOf(const std::map<DueDay, DayCount>& held, const Range& range) {
   std::vector<Bucket> buckets;
   for (const auto& [day, counts] : held) {
     for (size_t category = 1; category < kCategories; ++category) {
       if (counts[category].rows == 0 || !range.Takes(day, category)) continue;
-      buckets.push_back({day, static_cast<CategoryNumber>(category), counts[category]});
+      buckets.push_back({.day = day, .category = static_cast<CategoryNumber>(category), .count = counts[category]});
     }
   }
   return buckets;
@@ -72,6 +75,8 @@ void Describe(const Bucket& bucket, const Policy& policy, v1::DueBucket& describ
   described.set_category(static_cast<v1::DataCategory>(bucket.category));
   described.set_rows(bucket.count.rows);
   described.set_values(bucket.count.values);
+  described.set_values_held(bucket.values_held);
+  described.set_kept(bucket.day == DueDay::Held());
   if (!bucket.day.is_civil()) return;
   SetDate(bucket.day, *described.mutable_due_day());
   SetTime(absl::ToUnixMicros(DueInstant(bucket.day, policy.zone())), *described.mutable_due_time());
@@ -95,17 +100,18 @@ absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& 
     if (!record.ok()) return record.status();
     if (record->has_value() && (*record)->controller_id() == request.controller_id()) pbxs.push_back(pbx);
   }
-  if (pbxs.empty()) {
-    return ErrorWithReason(absl::StatusCode::kNotFound, "CONTROLLER_UNKNOWN", "no PBX names this controller");
-  }
+  if (pbxs.empty()) return ControllerUnknown();
   std::sort(pbxs.begin(), pbxs.end());
   return pbxs;
 }
 
+// How many values of a row holds would keep beyond its end.
+using HeldOf = std::function<absl::StatusOr<uint32_t>(const FiledKey& key, std::string_view envelope)>;
+
 // Counts the rows of `pbxs` in one bucket, from `from` on (none if that lies behind it), and takes them from what the
 // page may still look at. False if that was too little: then the cursor stands on the next row.
 absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs, const std::string& from,
-                               Bucket& bucket, size_t& budget) {
+                               Bucket& bucket, size_t& budget, const HeldOf& held_of) {
   const std::string prefix = FiledPrefix(bucket.day, bucket.category);
   auto pbx = pbxs.begin();
   cursor.Seek(std::max(from, FiledPrefix(bucket.day, bucket.category, *pbx)));
@@ -119,6 +125,11 @@ absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs
     if (*pbx == key->pbx) {
       ++bucket.count.rows;
       bucket.count.values += Vault::ValueCount(cursor.value());
+      if (held_of) {
+        auto held = held_of(*key, cursor.value());
+        if (!held.ok()) return held.status();
+        bucket.values_held += *held;
+      }
       cursor.Next();
     } else {
       cursor.Seek(FiledPrefix(bucket.day, bucket.category, *pbx));
@@ -142,10 +153,27 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1
   BucketCounts held;
   if (absl::Status status = held.Load(*view); !status.ok()) return status;
   v1::ListDueDaysResponse response;
+  const DueDay last_due = LastDueDay(now, engine.policy().zone());
+  HoldMatcher matcher(*view, engine.vault(), held,
+                      [&](const PbxId& pbx) { return engine.holds().Concerning(pbx, last_due); });
+  HeldOf held_of;
+  if (request.with_holds()) {
+    held_of = [&](const FiledKey& key, std::string_view envelope) -> absl::StatusOr<uint32_t> {
+      if (key.day == DueDay::Held()) return Vault::ValueCount(envelope);
+      if (!engine.holds().Concerns(key.pbx, last_due)) return 0;
+      auto plaintext = engine.vault().Open(key, envelope);
+      if (absl::IsNotFound(plaintext.status())) return 0;  // it ended this very moment
+      if (!plaintext.ok()) return plaintext.status();
+      auto part = matcher.Match(key, plaintext->Reveal(), Vault::ValueCount(envelope));
+      if (!part.ok()) return part.status();
+      return part->values;
+    };
+    budget = std::min(budget, kForecastPageRowsOpened);
+  }
   const auto cursor = view->Scan(Family::kFiled, "", "");
   for (Bucket& bucket : BucketsOf(held.Read(), range)) {
     bucket.count = {};
-    const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget);
+    const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget, held_of);
     if (!whole.ok()) return whole.status();
     if (bucket.count.rows > 0) Describe(bucket, engine.policy(), *response.add_buckets());
     if (*whole) continue;
@@ -167,6 +195,7 @@ absl::StatusOr<v1::ListDueDaysResponse> Forecast(Engine& engine, const v1::ListD
   if (!request.pbx_id().empty() || !request.controller_id().empty()) {
     return ForecastInScope(engine, request, *range, now, page_rows);
   }
+  if (request.with_holds()) return InvalidField("with_holds", "only with `pbx_id` or `controller_id`");
   if (!request.page_token().empty()) return InvalidField("page_token", "only with `pbx_id` or `controller_id`");
   v1::ListDueDaysResponse response;
   for (const Bucket& bucket : BucketsOf(engine.counts().Read(), *range)) {

@@ -13,6 +13,8 @@ namespace retention {
 
 // Rows that one page of a forecast with a scope looks at, so that none keeps other readers waiting.
 inline constexpr size_t kForecastPageRows = 200000;
+// The same where rows are opened, to see what holds would keep.
+inline constexpr size_t kForecastPageRowsOpened = 20000;
 
 // See RetentionService.ListDueDays. Without a scope the answer comes from the counts in memory; with one from the rows,
 // without opening any. Thread-safe. INVALID_ARGUMENT naming the field; NOT_FOUND with reason PBX_UNKNOWN or

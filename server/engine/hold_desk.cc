@@ -93,7 +93,7 @@ absl::Status HoldDesk::Resolve(Hold& hold, absl::Time now) const {
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
     auto pbxs = registry_.OfController(controller, holdings_.store, holdings_.vault);
     if (!pbxs.ok()) return pbxs.status();
-    if (pbxs->empty()) return Unknown("CONTROLLER_UNKNOWN", "no PBX that is held has this controller");
+    if (pbxs->empty()) return ControllerUnknown();
     hold.pbxs.insert(pbxs->begin(), pbxs->end());
     return absl::OkStatus();
   }

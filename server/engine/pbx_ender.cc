@@ -80,6 +80,12 @@ absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, C
   return absl::OkStatus();
 }
 
+absl::Status PbxEnder::RehearseOrders(const PbxId& pbx, std::string_view pbx_id, absl::Time now) {
+  Change change(holdings_, now);
+  if (absl::Status status = OrderObjects(pbx, pbx_id, change); !status.ok()) return status;
+  return change.Commit();
+}
+
 absl::Status PbxEnder::DestroyKeyOf(const PbxRegistry::EndingPbx& ending) {
   return ending.pbx_id.empty() ? DestroyKey(ending.pbx) : absl::OkStatus();
 }

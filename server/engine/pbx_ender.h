@@ -39,6 +39,8 @@ class PbxEnder {
   // be deleted (Finish). Where a hold concerns it, its key and the orders wait until what is held has been taken out. A
   // crash in between is found by the registry (Ending). Does nothing if the PBX is not held.
   absl::Status Begin(std::string_view pbx_id, std::string_view reason, absl::Time now);
+  // Tallies the orders of Begin. REQUIRES: a rehearsal, and no hold concerns the PBX.
+  absl::Status RehearseOrders(const PbxId& pbx, std::string_view pbx_id, absl::Time now);
   // Destroys the key of a PBX whose end has begun, where it lives on after a crash and is not needed any more.
   absl::Status DestroyKeyOf(const PbxRegistry::EndingPbx& ending);
   // The rows that are left of a PBX whose end has begun: none can come any more. Thread-safe.

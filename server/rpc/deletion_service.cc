@@ -14,8 +14,8 @@ namespace {
 
 using DeletionServiceBase = v1::DeletionService::WithRawCallbackMethod_DeletePbx<
     v1::DeletionService::WithRawCallbackMethod_DeleteExtension<v1::DeletionService::WithRawCallbackMethod_DeleteMeeting<
-        v1::DeletionService::WithRawCallbackMethod_DeleteObject<
-            v1::DeletionService::WithRawCallbackMethod_DeletePoll<v1::DeletionService::Service>>>>>;
+        v1::DeletionService::WithRawCallbackMethod_DeleteObject<v1::DeletionService::WithRawCallbackMethod_DeletePoll<
+            v1::DeletionService::WithRawCallbackMethod_PreviewErasure<v1::DeletionService::Service>>>>>>;
 
 // The ledger's word: OPERATOR_ and the reason's name.
 absl::StatusOr<std::string> WordOf(v1::DeletionReason reason) {
@@ -49,6 +49,22 @@ class DeletionService final : public DeletionServiceBase {
   grpc::ServerUnaryReactor* DeletePoll(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Delete<v1::DeletePollRequest>({context, request, response});
+  }
+
+  grpc::ServerUnaryReactor* PreviewErasure(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override {
+    return Answer<v1::PreviewErasureRequest>(
+        backend_.workers.commands, {context, request, response},
+        [this](const v1::PreviewErasureRequest& message) -> absl::StatusOr<v1::PreviewErasureResponse> {
+          v1::PreviewErasureResponse preview;
+          absl::Status status = backend_.committer.Run([&] {
+            auto made = backend_.engine.PreviewErasure(message, backend_.committer.Now());
+            if (made.ok()) preview = *std::move(made);
+            return made.status();
+          });
+          if (!status.ok()) return status;
+          return preview;
+        });
   }
 
  private:

@@ -215,10 +215,14 @@ TEST(PolicyChange, OneAtATime) {
   EXPECT_EQ(DetailsOf(Apply(harness.engine(), third, "token", harness.now)).reason, "REFILE_UNDER_WAY");
   const auto extended = harness.engine().ExtendLogRetention(ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-20"), kMonday);
   EXPECT_EQ(DetailsOf(extended.status()).reason, "REFILE_UNDER_WAY");
+  v1::PreviewErasureRequest preview;
+  preview.set_pbx_id("pbx");
+  EXPECT_EQ(DetailsOf(harness.engine().PreviewErasure(preview, kMonday).status()).reason, "REFILE_UNDER_WAY");
   EXPECT_TRUE(DescribePolicy(harness.engine(), {})->has_refile());
   harness.Sweep();
   EXPECT_FALSE(DescribePolicy(harness.engine(), {})->has_refile());
   EXPECT_TRUE(Plan(harness.engine(), third, harness.now).ok());
+  EXPECT_TRUE(harness.engine().PreviewErasure(preview, kMonday).ok());
 }
 
 TEST(PolicyChange, WhatIsDueMustBeSweptFirst) {
