@@ -126,6 +126,14 @@ absl::StatusOr<v1::GetPolicyResponse> Client::GetPolicy(const v1::GetPolicyReque
   return Call<v1::GetPolicyResponse>("/retention.v1.RetentionService/GetPolicy", request);
 }
 
+absl::StatusOr<v1::PlanPolicyResponse> Client::PlanPolicy(const v1::PlanPolicyRequest& request) const {
+  return Call<v1::PlanPolicyResponse>("/retention.v1.RetentionService/PlanPolicy", request);
+}
+
+absl::StatusOr<v1::ApplyPolicyResponse> Client::ApplyPolicy(const v1::ApplyPolicyRequest& request) const {
+  return Call<v1::ApplyPolicyResponse>("/retention.v1.RetentionService/ApplyPolicy", request, /*idempotent=*/false);
+}
+
 absl::StatusOr<v1::ListDueDaysResponse> Client::ListDueDays(const v1::ListDueDaysRequest& request) const {
   return Call<v1::ListDueDaysResponse>("/retention.v1.RetentionService/ListDueDays", request);
 }

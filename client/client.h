@@ -28,8 +28,8 @@ struct ClientOptions {
 };
 
 // Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
-// again while the server is UNAVAILABLE or asks for patience; the one exception, moving the clock *by* something, is
-// tried once.
+// again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something and
+// applying a policy, are tried once.
 class Client {
  public:
   explicit Client(std::shared_ptr<Connection> connection, ClientOptions options = {})
@@ -55,6 +55,8 @@ class Client {
   absl::StatusOr<v1::ExtendLogRetentionResponse> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request) const;
   absl::StatusOr<v1::ListLogExtensionsResponse> ListLogExtensions(const v1::ListLogExtensionsRequest& request) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(const v1::GetPolicyRequest& request) const;
+  absl::StatusOr<v1::PlanPolicyResponse> PlanPolicy(const v1::PlanPolicyRequest& request) const;
+  absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(const v1::ApplyPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;

@@ -50,6 +50,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddOrderCommands(app, session);
   AddPbxCommands(app, session);
   AddDeletionCommands(app, session);
+  AddPolicyCommands(app, session);
   AddRetentionCommands(app, session);
   AddStatisticsCommands(app, session);
   AddOrderExecuteCommand(app, session);

@@ -106,6 +106,7 @@ void AddMeetingCommands(CLI::App& app, CommandSession& session);
 void AddOrderCommands(CLI::App& app, CommandSession& session);
 void AddPbxCommands(CLI::App& app, CommandSession& session);
 void AddDeletionCommands(CLI::App& app, CommandSession& session);
+void AddPolicyCommands(CLI::App& app, CommandSession& session);
 void AddRetentionCommands(CLI::App& app, CommandSession& session);
 void AddStatisticsCommands(CLI::App& app, CommandSession& session);
 void AddOrderExecuteCommand(CLI::App& app, CommandSession& session);

@@ -1,4 +1,4 @@
-// due list, sweep run, policy show, clock show | advance
+// due list, sweep run, clock show | advance
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/command_session.h"
@@ -91,46 +91,6 @@ void Sweep(CommandSession& session) {
   }
 }
 
-std::string ReadablePeriod(const v1::Period& period) {
-  switch (period.length_case()) {
-    case v1::Period::kDays:
-      return absl::StrCat(period.days(), period.days() == 1 ? " day" : " days");
-    case v1::Period::kMonths:
-      return absl::StrCat(period.months(), period.months() == 1 ? " month" : " months");
-    case v1::Period::kImmediately:
-      return "at once";
-    case v1::Period::LENGTH_NOT_SET:
-      return "-";
-  }
-  return "-";
-}
-
-void ShowPolicy(CommandSession& session) {
-  const auto response = session.Expect(session.MakeClient().GetPolicy(v1::GetPolicyRequest()));
-  if (!response) return;
-  const v1::Policy& policy = response->policy();
-  OutputTable table({{"CATEGORY", "category"},
-                     {"FROM", "starting_point"},
-                     {"PERIOD", "period"},
-                     {"THEN", "action"},
-                     {"ANONYMISED FORM", "anonymised_period"},
-                     {"ERASURE ORDER", "erasure_order"},
-                     {"ENDS WITH PBX", "ends_with_pbx"}});
-  for (const auto& rule : policy.rules()) {
-    const std::string from = KebabName(v1::StartingPoint_Name(rule.starting_point()), "STARTING_POINT_");
-    table.AddRow({CategoryName(rule.category()), from == "none" ? "a trigger only" : from,
-                  ReadablePeriod(rule.period()), KebabName(v1::EndAction_Name(rule.action()), "END_ACTION_"),
-                  rule.has_anonymised_period() ? ReadablePeriod(rule.anonymised_period()) : "-",
-                  rule.erasure_order() ? "yes" : "no", rule.ends_with_pbx() ? "yes" : "no"});
-  }
-  if (session.format() == OutputFormat::kTable) {
-    session.out() << "Policy version " << policy.version() << ", civil days of " << policy.time_zone()
-                  << ", an unreported end is presumed after "
-                  << ReadableLength(FromProtoDuration(policy.presumed_end_after())) << "\n\n";
-  }
-  session.Print(policy, table);
-}
-
 OutputTable ClockTable(const google::protobuf::Timestamp& now) {
   OutputTable table({TableColumn{"NOW (UTC)", "now"}});
   table.AddRow(std::vector{TableCell(ReadableTime(now), Rfc3339(now))});
@@ -200,10 +160,6 @@ void AddRetentionCommands(CLI::App& app, CommandSession& session) {
   sweep->require_subcommand(1);
   sweep->add_subcommand("run", "Does everything that is due now, as the server also does by itself")
       ->callback([&session] { Sweep(session); });
-
-  auto* policy = app.add_subcommand("policy", "Which category lives how long");
-  policy->require_subcommand(1);
-  policy->add_subcommand("show", "The policy in force")->callback([&session] { ShowPolicy(session); });
   AddClockCommands(app, session);
 }
 

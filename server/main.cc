@@ -85,7 +85,8 @@ void Declare(CLI::App& app, Flags& flags) {
                  "Directory of the key ring, outside the data directory and outside its backups; made if missing")
       ->type_name("DIR")
       ->required();
-  app.add_option("--policy", options.policy_file, "Policy: what lives how long")
+  app.add_option("--policy", options.policy_file,
+                 "Policy that a new store begins with; another one has its own until a new version is applied")
       ->type_name("FILE")
       ->required()
       ->check(CLI::ExistingFile);

@@ -96,6 +96,12 @@ std::string PrefixEnd(std::string_view prefix) {
 
 std::string FormatKey() { return LetterKey(kFormat); }
 std::string PolicyVersionKey() { return LetterKey(kPolicyVersion); }
+std::string PolicyKey(uint32_t version) {
+  std::string key = PolicyPrefix();
+  AppendNumber(key, version);
+  return key;
+}
+std::string PolicyPrefix() { return LetterKey(kPolicyVersion); }
 std::string PbxEntryKey(const OwnerId& external) { return LetterKey(kPbxEntry).append(external.view()); }
 std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
@@ -144,6 +150,11 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   return MeetingTimer{.instant_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
                       .pbx = PbxId::From(raw.substr(kInstantBytes)),
                       .meeting = OwnerId::From(raw.substr(kInstantBytes + PbxId::kBytes))};
+}
+
+std::optional<uint32_t> DecodePolicyKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint32_t) || raw[0] != kPolicyVersion) return std::nullopt;
+  return ReadNumber<uint32_t>(raw.substr(1));
 }
 
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw) {

@@ -43,7 +43,9 @@ std::string PrefixEnd(std::string_view prefix);
 
 // Rows of family `state`, by their first byte.
 std::string FormatKey();                                           // 'V': on-disk format and key ring identity
-std::string PolicyVersionKey();                                    // 'v': version of the policy last in force
+std::string PolicyVersionKey();                                    // 'v': which policy is in force
+std::string PolicyKey(uint32_t version);                           // 'v' version: a policy that is or was in force
+std::string PolicyPrefix();                                        //
 std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
 std::string PbxEntryPrefix();                                      //
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': where a meeting's values are filed
@@ -74,6 +76,8 @@ struct MeetingTimer {
   OwnerId meeting;
 };
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
+// The version of a PolicyKey; nullopt if malformed, as PolicyVersionKey is.
+std::optional<uint32_t> DecodePolicyKey(std::string_view raw);
 // The sequence of an OrderKey; nullopt if malformed.
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
 // The number of a HoldKey; nullopt if malformed.

@@ -103,7 +103,7 @@ void Change::RemoveMark(const FiledKey& key) {
 
 absl::Status Change::Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values) {
   // What is held outlives its PBX.
-  const PbxKeyUse use = key.day == DueDay::Held() ? PbxKeyUse::kNotNeeded : holdings_.policy.pbx_key(key.category);
+  const PbxKeyUse use = key.day == DueDay::Held() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(key.category);
   auto envelope = holdings_.vault.Seal(key, use, plaintext, values);
   if (!envelope.ok()) return envelope.status();
   batch_.Put(Family::kFiled, key.Encode(), *std::move(envelope));
@@ -268,9 +268,15 @@ absl::Status Change::MoveLate(const FiledKey& from, std::string_view envelope, D
   return absl::OkStatus();
 }
 
+absl::Status Change::Relocate(const FiledKey& from, std::string_view envelope, DueDay to) {
+  absl::Status status = MoveLate(from, envelope, to);
+  if (!absl::IsDataLoss(status) && !absl::IsNotFound(status)) return status;
+  return to < from.day ? Erase(from, Vault::ValueCount(envelope), kReasonDayMovedIntoPast) : absl::OkStatus();
+}
+
 absl::Status Change::Order(CategoryNumber category, std::string_view pbx_id,
                            const stored::v1::StoredObjectRef& object) {
-  if (!holdings_.policy.rule(category).erasure_order || object.object_ref().empty()) return absl::OkStatus();
+  if (!holdings_.policy().rule(category).erasure_order || object.object_ref().empty()) return absl::OkStatus();
   stored::v1::ErasureOrder order;
   order.set_category(static_cast<v1::DataCategory>(category));
   order.set_pbx_id(std::string(pbx_id));
@@ -332,7 +338,7 @@ absl::Status Change::Commit() {
     entries_.push_back(std::move(entry));
   }
   for (stored::v1::LedgerEntry& entry : entries_) {
-    entry.set_policy_version(holdings_.policy.version());
+    if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());
     holdings_.ledger->Append(std::move(entry), now_, batch_);
   }
   if (absl::Status status = PutOrders(); !status.ok()) return status;

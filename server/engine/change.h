@@ -24,6 +24,7 @@
 #include "server/engine/hold_matcher.h"
 #include "server/engine/order_book.h"
 #include "server/engine/policy.h"
+#include "server/engine/policy_shelf.h"
 #include "server/ledger/ledger.h"
 #include "storage/key_ring.h"
 #include "storage/store.h"
@@ -101,7 +102,7 @@ struct Holdings {
   KeyRing& ring;
   Vault& vault;
   RandomSource& random;
-  const Policy& policy;
+  const PolicyShelf& policies;
   BucketCounts counts;
   PurgeMarks marks;
   OrderBook orders;
@@ -114,12 +115,14 @@ struct Holdings {
   std::function<void()> on_orders;
   // While it is set, changes are tallied here and not committed. Afterwards everything must be loaded anew.
   Rehearsal* rehearsal = nullptr;
+
+  const Policy& policy() const { return policies.in_force(); }
 };
 
 class Change {
  public:
   Change(Holdings& holdings, absl::Time now)
-      : holdings_(holdings), now_(now), last_due_(LastDueDay(now, holdings.policy.zone())) {}
+      : holdings_(holdings), now_(now), last_due_(LastDueDay(now, holdings.policy().zone())) {}
 
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
@@ -163,6 +166,9 @@ class Change {
   // The same for a move that was decided before the row's own day came, and was cut short: that day may be due by now.
   // REQUIRES: the day's key is still there.
   absl::Status MoveLate(const FiledKey& from, std::string_view envelope, DueDay to);
+  // The same, but that a row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving:
+  // it ends if it was to move to an earlier day, and else stays and ends with its own.
+  absl::Status Relocate(const FiledKey& from, std::string_view envelope, DueDay to);
   // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
   // sequences when the change is committed, so that they become visible in the order of their sequences.
   absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);

@@ -120,7 +120,8 @@ absl::Status CubeShelf::ForEach(DueDay from, DueDay to, TableId table, Visit vis
     const auto parts = DecodeCubeKey(cursor->key());
     if (!parts.has_value() || parts->table != 0)
       return absl::DataLossError("a key of family statistics does not parse");
-    if (parts->cohort_day >= from && parts->cohort_day <= to) {
+    if (parts->cohort_day >= from && parts->cohort_day <= to &&
+        EraseDayOfCohort(parts->cohort_day, policy_) > last_due_) {
       head.assign(cursor->value());
       const std::string wanted = CubeKey(parts->erase_day, parts->cohort_day, static_cast<uint8_t>(table));
       cursor->Seek(wanted);

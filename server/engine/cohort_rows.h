@@ -30,15 +30,17 @@ void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch);
 // Whether a cohort has been released.
 absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Policy& policy);
 
-// The released cubes that are not due.
+// The released cubes that are not due: neither on the day under which they lie nor under the policy.
 class CubeShelf : public CubeSource {
  public:
-  // REQUIRES: `view` outlives it.
-  CubeShelf(const StoreView& view, DueDay last_due) : view_(view), last_due_(last_due) {}
+  // REQUIRES: `view` and `policy` outlive it.
+  CubeShelf(const StoreView& view, const Policy& policy, DueDay last_due)
+      : view_(view), policy_(policy), last_due_(last_due) {}
   absl::Status ForEach(DueDay from, DueDay to, TableId table, Visit visit) const override;
 
  private:
   const StoreView& view_;
+  const Policy& policy_;
   const DueDay last_due_;
 };
 

@@ -12,10 +12,6 @@ namespace {
 
 using stored::v1::LedgerEntry;
 
-absl::Status Precondition(std::string_view reason, std::string_view message) {
-  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, reason, message);
-}
-
 CategoryCounts ValuesOf(const DayCount& counts) {
   CategoryCounts values{};
   for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
@@ -25,17 +21,18 @@ CategoryCounts ValuesOf(const DayCount& counts) {
 }  // namespace
 
 Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
-    : policy_(std::move(policy)),
+    : policies_(std::move(policy)),
       vault_(ring, random),
-      holdings_{.store = store, .ring = ring, .vault = vault_, .random = random, .policy = policy_},
-      registry_(policy_),
+      holdings_{.store = store, .ring = ring, .vault = vault_, .random = random, .policies = policies_},
+      registry_(policies_),
       book_(store, vault_),
       ender_(holdings_, registry_, book_),
       desk_(holdings_, registry_, ender_),
       order_desk_(holdings_),
       hold_desk_(holdings_, registry_),
       recorder_(holdings_, registry_, book_, desk_),
-      logs_(holdings_) {}
+      logs_(holdings_),
+      policy_refiler_(holdings_, policies_, registry_, book_, recorder_, logs_) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                      absl::Time now) {
@@ -44,64 +41,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring
   return engine;
 }
 
-absl::Status Engine::Establish(absl::Time now) {
-  Store& store = holdings_.store;
-  auto row = store.Get(Family::kState, FormatKey());
-  if (!row.ok()) return row.status();
-  stored::v1::PolicyMark mark;
-  mark.set_version(policy_.version());
-  mark.set_fingerprint(policy_.Fingerprint());
-  const DueDay today(DayOf(now, policy_.zone()));
-  if (!row->has_value()) {
-    // Nothing before today will ever be a cohort.
-    if (absl::Status s = holdings_.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok())
-      return s;
-    if (absl::Status status = Load(); !status.ok()) return status;
-    stored::v1::StoreFormat format;
-    format.set_version(kFormatVersion);
-    format.set_ring_identity(holdings_.ring.identity());
-    format.set_first_cohort_day(today.number());
-    Change change(holdings_, now);
-    change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
-    change.batch().Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
-    LedgerEntry entry;
-    entry.set_kind(LedgerEntry::KIND_CREATED);
-    change.Enter(entry);
-    entry.set_kind(LedgerEntry::KIND_POLICY);
-    change.Enter(entry);
-    return change.Commit();
-  }
-  stored::v1::StoreFormat format;
-  if (!format.ParseFromString(**row))
-    return absl::DataLossError("the row that names the on-disk format does not parse");
-  if (format.version() != kFormatVersion) {
-    return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
-  }
-  if (format.ring_identity() != holdings_.ring.identity()) {
-    return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
-  }
-  auto policy_row = store.Get(Family::kState, PolicyVersionKey());
-  if (!policy_row.ok()) return policy_row.status();
-  stored::v1::PolicyMark held;
-  if (!policy_row->has_value() || !held.ParseFromString(**policy_row)) {
-    return absl::DataLossError("the row that names the policy does not parse");
-  }
-  if (held.fingerprint() != mark.fingerprint()) {
-    return Precondition("POLICY_CHANGED", "values are filed under other rules than the policy file now has");
-  }
-  if (absl::Status status = Load(); !status.ok()) return status;
-  if (held.version() == mark.version()) return absl::OkStatus();
-  Change change(holdings_, now);
-  change.batch().Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
-  LedgerEntry entry;
-  entry.set_kind(LedgerEntry::KIND_POLICY);
-  change.Enter(entry);
-  return change.Commit();
-}
-
 absl::Status Engine::Load() {
   const Store& store = holdings_.store;
   recorder_.Forget();
+  if (absl::Status s = policies_.Load(store); !s.ok()) return s;
+  policy_refiler_.BeginAnew();
   if (absl::Status s = holdings_.counts.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.marks.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
@@ -211,7 +155,9 @@ absl::StatusOr<v1::ConfirmErasureOrdersResponse> Engine::ConfirmOrders(const v1:
 
 absl::StatusOr<v1::LogExtension> Engine::ExtendLogRetention(const v1::ExtendLogRetentionRequest& request,
                                                             absl::Time now) {
-  const auto until = CheckLogExtension(request, policy_, now);
+  // Its lines may not lie where they are looked for.
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
+  const auto until = CheckLogExtension(request, policy(), now);
   if (!until.ok()) return until.status();
   if (absl::Status status = Run([&] { return logs_.Extend(request, *until, now); }); !status.ok()) return status;
   return *logs_.InForce(request.server(), now);
@@ -273,13 +219,13 @@ absl::Status Engine::EndOverPbx(std::string_view pbx_id, absl::Time now) {
     // It may have been renewed, or ended, meanwhile.
     const auto pbx = registry_.Held(pbx_id);
     if (!pbx.has_value()) return absl::OkStatus();
-    const PbxEnd end = EndOf(registry_.StandingOf(*pbx)->life, policy_);
+    const PbxEnd end = EndOf(registry_.StandingOf(*pbx)->life, policy());
     return end.time <= now ? ender_.Begin(pbx_id, ReasonOf(end.cause), now) : absl::OkStatus();
   });
 }
 
 absl::StatusOr<std::vector<RowRun>> Engine::RowsOfEnding(const PbxId& pbx) const {
-  return PbxEnder::RowsOf(pbx, *holdings_.store.Snapshot(), holdings_.counts, policy_);
+  return PbxEnder::RowsOf(pbx, *holdings_.store.Snapshot(), holdings_.counts, policy());
 }
 
 absl::Status Engine::FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
@@ -294,7 +240,7 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
   std::set<PbxId> unordered;
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
-    if (!policy_.rule(category).erasure_order) continue;
+    if (!policy().rule(category).erasure_order) continue;
     if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
     // What cannot be read cannot be ordered, and keeps no day from ending.
     auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
@@ -325,6 +271,7 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
 }
 
 absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   return Run([&]() -> absl::Status {
     if (holdings_.gate.closed(day)) return absl::OkStatus();
     Change change(holdings_, now);
@@ -341,16 +288,18 @@ absl::Status Engine::CloseDay(DueDay day, absl::Time now) {
 }
 
 absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time now) {
+  // The cube may have been drawn from a bucket that the cohort's rows have left, or have not reached.
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   return Run([&]() -> absl::Status {
-    auto released = IsReleased(holdings_.store, cohort, policy_);
+    auto released = IsReleased(holdings_.store, cohort, policy());
     if (!released.ok()) return released.status();
     if (!*released) {
       // Its originals had to go before it could be drawn: erasure does not wait for statistics.
-      const bool lost = BucketOfCohort(cohort, policy_) <= holdings_.ring.destroyed_through();
+      const bool lost = BucketOfCohort(cohort, policy()) <= holdings_.ring.destroyed_through();
       if (cube == nullptr && lost) return holdings_.ring.DestroyCohortsThrough(cohort);
       if (cube == nullptr) return absl::InternalError("a cohort is to be released without a cube");
       Change change(holdings_, now);
-      PutCube(*cube, EraseDayOfCohort(cohort, policy_), change.batch());
+      PutCube(*cube, EraseDayOfCohort(cohort, policy()), change.batch());
       LedgerEntry entry;
       entry.set_kind(LedgerEntry::KIND_COHORT_RELEASED);
       entry.set_day(cohort.number());
@@ -365,6 +314,7 @@ absl::Status Engine::Release(DueDay cohort, const NoisyCube* cube, absl::Time no
 }
 
 absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
     // A hold that was placed a moment ago. Mostly nothing is left to do.
@@ -498,12 +448,12 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || *day <= holdings_.ring.destroyed_through()) {
       continue;
     }
-    oldest = now - DueInstant(*day, policy_.zone());
+    oldest = now - DueInstant(*day, policy().zone());
     break;
   }
   if (!days->status().ok()) return days->status();
-  if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy_.zone())) {
-    oldest = std::max(oldest, now - DueInstant(counts.begin()->first, policy_.zone()));
+  if (!counts.empty() && counts.begin()->first <= LastDueDay(now, policy().zone())) {
+    oldest = std::max(oldest, now - DueInstant(counts.begin()->first, policy().zone()));
   }
   // Files whose end has come. Other timers that wait for the next run hold nothing that is due.
   auto timers = holdings_.store.ScanPrefix(Family::kState, MeetingTimerPrefix());
@@ -519,8 +469,8 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
-  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy_.zone()))) {
-    oldest = std::max(oldest, now - DueInstant(hold->End(), policy_.zone()));
+  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
+    oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
   }
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;

@@ -26,6 +26,8 @@
 #include "server/engine/pbx_desk.h"
 #include "server/engine/pbx_ender.h"
 #include "server/engine/pbx_registry.h"
+#include "server/engine/policy_refiler.h"
+#include "server/engine/policy_shelf.h"
 #include "server/engine/recorder.h"
 
 namespace retention {
@@ -41,10 +43,12 @@ class Engine {
   // Version of the on-disk format (storage/FORMAT.md).
   static constexpr uint32_t kFormatVersion = 1;
 
-  // Opens the engine on a store and its ring; makes both its own if the store is empty. REQUIRES: all outlive it.
+  // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
+  // begins with; any other keeps its own. REQUIRES: all outlive it.
   //
   // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by a newer version), KEY_RING_MISMATCH (not the ring of
-  // this store) or POLICY_CHANGED (values are filed under other rules); DATA_LOSS for corruption.
+  // this store) or POLICY_CHANGED (the store is from before policies were kept, and its values were filed under other
+  // rules); DATA_LOSS for corruption.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                       absl::Time now);
 
@@ -79,6 +83,12 @@ class Engine {
   absl::StatusOr<v1::LogExtension> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request, absl::Time now);
   // See LogBook::Refile.
   absl::StatusOr<bool> RefileLogs(absl::Time now);
+  // Puts a policy into force; durable on return. Call RefilePolicy until it is done. FAILED_PRECONDITION with reason
+  // REFILE_UNDER_WAY, or PLAN_STALE if `planned_from` is not in force any more; UNAVAILABLE with reason SWEEP_FIRST if
+  // something that is due has not ended. REQUIRES: `next` may follow the policy in force (policy_change.h).
+  absl::Status ApplyPolicy(const PolicyVersion& planned_from, const Policy& next, absl::Time now);
+  // See PolicyRefiler::Step.
+  absl::StatusOr<bool> RefilePolicy(absl::Time now);
 
   // See HoldDesk. After a release call LetGo until it is done.
   absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now);
@@ -122,7 +132,10 @@ class Engine {
   Vault& vault() { return vault_; }
   KeyRing& ring() { return holdings_.ring; }
   RandomSource& random() { return holdings_.random; }
-  const Policy& policy() const { return policy_; }
+  // The policy in force. It lives as long as the engine, also when another one has taken its place.
+  const Policy& policy() const { return policies_.in_force(); }
+  const PolicyShelf& policies() const { return policies_; }
+  const PolicyRefiler& policy_refiler() const { return policy_refiler_; }
   const PbxRegistry& registry() const { return registry_; }
   const BucketCounts& counts() const { return holdings_.counts; }
   const PurgeMarks& marks() const { return holdings_.marks; }
@@ -143,6 +156,10 @@ class Engine {
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
+  // Loads a store that was opened before, under its own policy.
+  absl::Status AdoptPolicy(absl::Time now);
+  // Keeps the policy in force, which was given, in the store.
+  absl::Status PutPolicy(absl::Time since, bool enter, absl::Time now);
   // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of
   // kAllButFiles, returns the PBXs whose objects got none because holds concern them.
   enum class OrderScope { kAllButFiles, kFiles, kAll };
@@ -166,7 +183,7 @@ class Engine {
     return outcome;
   }
 
-  const Policy policy_;
+  PolicyShelf policies_;
   Vault vault_;
   Holdings holdings_;
   PbxRegistry registry_;
@@ -177,6 +194,7 @@ class Engine {
   HoldDesk hold_desk_;
   Recorder recorder_;
   LogBook logs_;
+  PolicyRefiler policy_refiler_;
   bool stale_ = false;  // memory may differ from the store
 };
 

@@ -18,6 +18,8 @@ constexpr std::string_view kPreview = "PREVIEW";  // never entered
 
 absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
                                                                   absl::Time now) {
+  // What a new policy has not come to yet would be looked for where it is to be.
+  if (policies_.refiling_since().has_value()) return RefileUnderWay();
   Rehearsal rehearsal;
   absl::Status status = Run([&]() -> absl::Status {
     holdings_.rehearsal = &rehearsal;
@@ -85,7 +87,7 @@ absl::Status Engine::Rehearse(const v1::PreviewErasureRequest& request, absl::Ti
     case v1::PreviewErasureRequest::kDueThrough: {
       auto day = DayOfDate(request.due_through(), "due_through");
       if (!day.ok()) return day.status();
-      if (*day <= LastDueDay(now, policy_.zone())) return InvalidField("due_through", "today or later");
+      if (*day <= LastDueDay(now, policy().zone())) return InvalidField("due_through", "today or later");
       return RehearseDays(*day, rehearsal);
     }
     default:
@@ -95,9 +97,9 @@ absl::Status Engine::Rehearse(const v1::PreviewErasureRequest& request, absl::Ti
 
 absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, absl::Time now, Rehearsal& rehearsal) {
   const Rehearsal before = rehearsal;
-  auto runs = PbxEnder::RowsOf(pbx, holdings_.store, holdings_.counts, policy_);
+  auto runs = PbxEnder::RowsOf(pbx, holdings_.store, holdings_.counts, policy());
   if (!runs.ok()) return runs.status();
-  if (holdings_.holds.Concerns(pbx, LastDueDay(now, policy_.zone()))) {
+  if (holdings_.holds.Concerns(pbx, LastDueDay(now, policy().zone()))) {
     hold_desk_.Forget();
     const PbxRegistry::EndingPbx ending{.pbx = pbx, .reason = std::string(kPreview), .pbx_id = pbx_id};
     for (bool more = true; more;) {
@@ -118,7 +120,7 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
 }
 
 absl::Status Engine::RehearseDays(DueDay last, Rehearsal& rehearsal) {
-  const absl::Time then = DueInstant(last, policy_.zone());
+  const absl::Time then = DueInstant(last, policy().zone());
   hold_desk_.Forget();
   for (bool more = true; more;) {
     auto step = hold_desk_.TakeOutOfDueDays(then);

@@ -43,6 +43,11 @@ absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
 }
 
+absl::Status RefileUnderWay() {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REFILE_UNDER_WAY",
+                         "what is held is still being filed under the policy in force");
+}
+
 absl::Status HoldUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "HOLD_UNKNOWN", "no such hold is in force");
 }

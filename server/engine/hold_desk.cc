@@ -38,7 +38,7 @@ v1::Hold DescribeHold(const Hold& hold) {
 }
 
 absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now) {
-  const DueDay last_due = LastDueDay(now, holdings_.policy.zone());
+  const DueDay last_due = LastDueDay(now, holdings_.policy().zone());
   Hold hold{.terms = asked, .created = now};
   hold.terms.clear_create_time();
   hold.terms.clear_ledger_id();
@@ -50,7 +50,7 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
     }
     return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
   }
-  if (absl::Status status = CheckHold(hold.terms, holdings_.policy, now); !status.ok()) return status;
+  if (absl::Status status = CheckHold(hold.terms, holdings_.policy(), now); !status.ok()) return status;
   if (holdings_.holds.size() >= HoldBook::kMaxHolds) {
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
@@ -80,7 +80,7 @@ absl::Status HoldDesk::Put(Hold hold, LedgerEntry::Kind kind, std::string_view r
 
 absl::StatusOr<bool> HoldDesk::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
   const OwnerId meeting = MeetingOwner(holdings_.vault, pbx, meeting_id);
-  auto locator = ReadLocator(holdings_.store, pbx, meeting, LastDueDay(now, holdings_.policy.zone()));
+  auto locator = ReadLocator(holdings_.store, pbx, meeting, LastDueDay(now, holdings_.policy().zone()));
   if (!locator.ok()) return locator.status();
   if (locator->has_value()) return true;
   // Its PDFs outlive its history.
@@ -126,14 +126,15 @@ absl::Status HoldDesk::Resolve(Hold& hold, absl::Time now) const {
 
 absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, absl::Time now) {
   const HoldPtr held = holdings_.holds.Find(request.hold_id());
-  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy.zone()))) return HoldUnknown();
+  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy().zone()))) return HoldUnknown();
   Hold hold = *held;
   if (request.basis() != v1::HOLD_BASIS_UNSPECIFIED) hold.terms.set_basis(request.basis());
   if (!request.owner().empty()) hold.terms.set_owner(request.owner());
   if (!request.reason().empty()) hold.terms.set_reason(request.reason());
   if (request.has_review_date()) *hold.terms.mutable_review_date() = request.review_date();
   if (request.has_end_date()) *hold.terms.mutable_end_date() = request.end_date();
-  if (absl::Status s = CheckHoldTerms(hold.terms, request.has_review_date(), holdings_.policy, now); !s.ok()) return s;
+  if (absl::Status s = CheckHoldTerms(hold.terms, request.has_review_date(), holdings_.policy(), now); !s.ok())
+    return s;
   const v1::Hold described = DescribeHold(hold);
   // What is replaced goes with the next scrub.
   holdings_.marks.Note(DueDay(), now);
@@ -145,14 +146,14 @@ absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, 
 
 absl::Status HoldDesk::Release(std::string_view hold_id, absl::Time now) {
   const HoldPtr held = holdings_.holds.Find(hold_id);
-  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy.zone()))) return HoldUnknown();
+  if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy().zone()))) return HoldUnknown();
   Hold hold = *held;
   hold.releasing = true;
   return Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kReleased, now);
 }
 
 absl::Status HoldDesk::EndOver(absl::Time now) {
-  for (const HoldPtr& over : holdings_.holds.Ended(LastDueDay(now, holdings_.policy.zone()))) {
+  for (const HoldPtr& over : holdings_.holds.Ended(LastDueDay(now, holdings_.policy().zone()))) {
     Hold hold = *over;
     hold.releasing = true;
     absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kEnded, now);
@@ -275,7 +276,7 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& end
     if (day == DueDay::Held()) continue;
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
-      if (counts[category].rows == 0 || !holdings_.policy.rule(category).ends_with_pbx) continue;
+      if (counts[category].rows == 0 || !holdings_.policy().rule(category).ends_with_pbx) continue;
       prefixes.push_back(FiledPrefix(day, category, ending.pbx));
     }
   }

@@ -96,7 +96,7 @@ absl::Status LogBook::Load() {
 
 absl::Status LogBook::Append(std::span<LogCommand* const> commands, Change& change) {
   const LogTerms terms = Terms();
-  CivilDays days(holdings_.policy.zone());
+  CivilDays days(holdings_.policy().zone());
   std::map<std::pair<int, absl::CivilDay>, LinesOfDay> group;
   std::pair<int, absl::CivilDay> last_key;
   LinesOfDay* last = nullptr;  // lines come in runs of one server and day
@@ -110,7 +110,7 @@ absl::Status LogBook::Append(std::span<LogCommand* const> commands, Change& chan
         const auto [it, inserted] = group.try_emplace(key);
         if (inserted) {
           it->second.due =
-              LogDueDay(key.second, terms[static_cast<size_t>(key.first)], holdings_.policy.rule(kServerLog));
+              LogDueDay(key.second, terms[static_cast<size_t>(key.first)], holdings_.policy().rule(kServerLog));
           it->second.taken = change.Takes(it->second.due);
         }
         last = &it->second;
@@ -214,18 +214,10 @@ absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
   size_t bytes = 0;
   for (size_t rows = 0; walk.Valid() && rows < kMaxStepRows && bytes < kMaxStepBytes; walk.Next(), ++rows) {
     const FiledKey key = walk.key();
-    const DueDay right = RightLogDay(key, terms, holdings_.policy);
+    const DueDay right = RightLogDay(key, terms, holdings_.policy());
     if (right == key.day) continue;
     bytes += walk.value().size();
-    const absl::Status moved = change.MoveLate(key, walk.value(), right);
-    if (absl::IsDataLoss(moved)) {
-      // A damaged row keeps nobody's day from ending; it goes when it would have gone anyway, or at once.
-      if (right >= key.day) continue;
-      absl::Status s = change.Erase(key, Vault::ValueCount(walk.value()), kReasonDayMovedIntoPast);
-      if (!s.ok()) return s;
-    } else if (!moved.ok()) {
-      return moved;
-    }
+    if (absl::Status s = change.Relocate(key, walk.value(), right); !s.ok()) return s;
   }
   if (!walk.Valid() && !walk.status().ok()) return walk.status();
   std::optional<FiledKey> next;
@@ -245,7 +237,7 @@ absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
 }
 
 bool LogBook::HasEnded(absl::Time now) const {
-  const DueDay last = LastDueDay(now, holdings_.policy.zone());
+  const DueDay last = LastDueDay(now, holdings_.policy().zone());
   std::lock_guard lock(mutex_);
   return std::any_of(extensions_.begin(), extensions_.end(),
                      [&](const auto& e) { return e.has_value() && e->until <= last && !e->refiling; });
@@ -274,7 +266,7 @@ LogTerms LogBook::Terms() const {
     const auto& extension = extensions_[server];
     if (!extension.has_value()) continue;
     terms[server] =
-        LogTerm{.until = extension->until, .ended = LastDueDay(extension->created, holdings_.policy.zone())};
+        LogTerm{.until = extension->until, .ended = LastDueDay(extension->created, holdings_.policy().zone())};
   }
   return terms;
 }
@@ -282,7 +274,7 @@ LogTerms LogBook::Terms() const {
 std::optional<v1::LogExtension> LogBook::InForce(int server, absl::Time now) const {
   std::lock_guard lock(mutex_);
   const auto& extension = extensions_[static_cast<size_t>(server)];
-  if (!extension.has_value() || extension->until <= LastDueDay(now, holdings_.policy.zone())) return std::nullopt;
+  if (!extension.has_value() || extension->until <= LastDueDay(now, holdings_.policy().zone())) return std::nullopt;
   v1::LogExtension described;
   described.set_server(static_cast<v1::LogServer>(server));
   described.set_reason(extension->reason);

@@ -24,18 +24,22 @@ void SetTime(int64_t time_us, google::protobuf::Timestamp& time) {
   time.set_nanos(static_cast<int32_t>(time_us - seconds * 1000000) * 1000);
 }
 
-absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault, const Policy& policy,
-                                                             const PbxId& pbx, const OwnerId& meeting, absl::Time now) {
+absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault,
+                                                             const PolicyVersion& version, const PbxId& pbx,
+                                                             const OwnerId& meeting, absl::Time now) {
+  const Policy& policy = version.policy;
   auto locator = ReadLocator(view, pbx, meeting, LastDueDay(now, policy.zone()));
   if (!locator.ok()) return locator.status();
   if (!locator->has_value()) return std::nullopt;
-  MeetingView read(view, vault, policy, pbx, meeting, now);
+  MeetingView read(view, vault, version, pbx, meeting, now);
   read.locator_ = **locator;
   auto course = ReadCourse(view, vault, read.locator_.days[kHistory], pbx, meeting);
   if (absl::IsNotFound(course.status())) return std::nullopt;  // its day ended this very moment
   if (!course.ok()) return course.status();
   read.course_ = *std::move(course);
   read.facts_ = read.course_.Fold(now);
+  read.filing_ = FileMeeting(read.facts_, policy, now);
+  if (now >= DueInstant(read.filing_.days[kHistory], policy.zone())) return std::nullopt;
   // Nobody stays in a meeting beyond its presumed end.
   const absl::Time end = EndOf(read.facts_, policy);
   if (read.facts_.present_count > 0 && end <= now) {
@@ -50,7 +54,8 @@ bool MeetingView::Lives(CategoryNumber category) const {
   const DueDay day = locator_.days[category];
   if (day == DueDay() || facts_.deleted) return false;
   if (category == kFileShare && absl::ToUnixMicros(now_) >= locator_.files_end_us) return false;
-  return now_ < DueInstant(day, policy_->zone());
+  if (category == kFileShare && now_ >= filing_.files_end) return false;
+  return now_ < DueInstant(std::min(day, filing_.days[category]), policy_->zone());
 }
 
 absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Visit visit) const {
@@ -160,12 +165,17 @@ absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
   std::vector<DueDay> days;
   for (const CourseEvent& event : course_.events()) {
     if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
-    const DueDay day = FileCreation(kRecording, absl::FromUnixMicros(event.time_us), *policy_);
-    if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
+    for (const Policy* policy : {policy_, &version_->before()}) {
+      const DueDay day = FileCreation(kRecording, absl::FromUnixMicros(event.time_us), *policy);
+      if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
+    }
   }
   for (const DueDay day : days) {
-    absl::Status status = ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false,
-                                     [&](const auto& value) { AddObject(value, *meeting.add_recordings()); });
+    absl::Status status =
+        ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const stored::v1::Value& value) {
+          const DueDay right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
+          if (now_ < DueInstant(right, policy_->zone())) AddObject(value, *meeting.add_recordings());
+        });
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -13,8 +13,9 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "server/engine/course.h"
+#include "server/engine/filing.h"
 #include "server/engine/meeting_book.h"
-#include "server/engine/policy.h"
+#include "server/engine/policy_shelf.h"
 #include "storage/store.h"
 #include "storage/vault.h"
 
@@ -23,15 +24,18 @@ namespace retention {
 // REQUIRES: view, vault and policy outlive it.
 class MeetingView {
  public:
-  // nullopt if the meeting is not held at `now`: never recorded, deleted, or its history due.
-  static absl::StatusOr<std::optional<MeetingView>> Read(const StoreView& view, Vault& vault, const Policy& policy,
-                                                         const PbxId& pbx, const OwnerId& meeting, absl::Time now);
+  // nullopt if the meeting is not held at `now`: never recorded, deleted, or its history due. REQUIRES: `version` was
+  // in force when `view` was taken, or came into force later.
+  static absl::StatusOr<std::optional<MeetingView>> Read(const StoreView& view, Vault& vault,
+                                                         const PolicyVersion& version, const PbxId& pbx,
+                                                         const OwnerId& meeting, absl::Time now);
 
   const MeetingFacts& facts() const { return facts_; }
   const Course& course() const { return course_; }
   const std::string& meeting_id() const { return course_.Text(facts_.meeting_id); }
   bool deleted() const { return facts_.deleted; }
-  // False once the category's values of this meeting are due.
+  // False once the category's values of this meeting are due: under the day that they are filed under, or under the one
+  // that they will be filed under, if a new policy has not come to them yet.
   bool Lives(CategoryNumber category) const;
 
   // Calls `visit` with every living value of a category that is filed by meeting, in no order.
@@ -44,9 +48,15 @@ class MeetingView {
   absl::StatusOr<v1::Meeting> Describe(bool with_content) const;
 
  private:
-  MeetingView(const StoreView& view, Vault& vault, const Policy& policy, const PbxId& pbx, const OwnerId& meeting,
-              absl::Time now)
-      : view_(&view), vault_(&vault), policy_(&policy), pbx_(pbx), meeting_(meeting), now_(now) {}
+  MeetingView(const StoreView& view, Vault& vault, const PolicyVersion& version, const PbxId& pbx,
+              const OwnerId& meeting, absl::Time now)
+      : view_(&view),
+        vault_(&vault),
+        version_(&version),
+        policy_(&version.policy),
+        pbx_(pbx),
+        meeting_(meeting),
+        now_(now) {}
 
   absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
   // The scheduling extension's number; empty once the extension is gone.
@@ -57,6 +67,7 @@ class MeetingView {
 
   const StoreView* view_;
   Vault* vault_;
+  const PolicyVersion* version_;
   const Policy* policy_;
   PbxId pbx_;
   OwnerId meeting_;
@@ -64,6 +75,7 @@ class MeetingView {
   MeetingLocator locator_;
   Course course_;
   MeetingFacts facts_;
+  Filing filing_;
 };
 
 // Microseconds since the Unix epoch as a Timestamp.

@@ -93,7 +93,7 @@ absl::StatusOr<CategorySet> OrderDesk::CheckCategories(const google::protobuf::R
   for (int i = 0; i < categories.size(); ++i) {
     const int category = categories[i];
     if (category <= 0 || category >= static_cast<int>(kCategories) ||
-        !holdings_.policy.rule(static_cast<CategoryNumber>(category)).erasure_order) {
+        !holdings_.policy().rule(static_cast<CategoryNumber>(category)).erasure_order) {
       return InvalidField(absl::StrCat("categories[", i, "]"), "not a category with erasure orders");
     }
     set.set(static_cast<size_t>(category));

@@ -20,7 +20,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   std::optional<PbxId> pbx = registry_.Find(pbx_id, now);
   if (const auto held = registry_.Held(pbx_id); held.has_value() && !pbx.has_value()) {
     // It has come to its end and comes back before the sweep: a new one all the same.
-    const PbxEnd end = EndOf(registry_.StandingOf(*held)->life, holdings_.policy);
+    const PbxEnd end = EndOf(registry_.StandingOf(*held)->life, holdings_.policy());
     if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
   }
   Change change(holdings_, now);
@@ -338,7 +338,7 @@ absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time aske
   for (const Probe& probe : probes) {
     auto standing = registry_.StandingOf(probe.pbx);
     if (!standing.has_value() || standing->named > asked) continue;
-    if (EndOf(standing->life, holdings_.policy).time <= now) continue;  // nothing brings it back
+    if (EndOf(standing->life, holdings_.policy()).time <= now) continue;  // nothing brings it back
     CountProbe(probe.resolved, change.today().civil(), standing->life);
     PutLife(probe.pbx, standing->life, change);
     changed.emplace_back(probe.pbx, *std::move(standing));

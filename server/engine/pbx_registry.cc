@@ -4,7 +4,7 @@
 
 #include "absl/strings/string_view.h"
 #include "retention/stored/v1/stored.pb.h"
-#include "server/engine/policy.h"
+#include "server/engine/policy_shelf.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -72,7 +72,7 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
       return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
     }
-    entry.end = EndOf(entry.standing.life, policy_);
+    entry.end = EndOf(entry.standing.life, policies_.in_force());
     known.emplace((*record)->pbx_id(), std::move(entry));
   }
   std::unique_lock lock(mutex_);
@@ -171,7 +171,7 @@ std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(abs
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
   for (const auto& [id, entry] : known_) {
     if (entry.end.time <= now) continue;  // too late for a warning
-    for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policy_, now)) {
+    for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policies_.in_force(), now)) {
       ++warned[{warning.cause(), warning.warning_days()}];
     }
   }
@@ -188,10 +188,26 @@ size_t PbxRegistry::size() const {
   return known_.size();
 }
 
+PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  MovedEnds moved;
+  for (const auto& [id, entry] : known_) {
+    const absl::Time end = EndOf(entry.standing.life, policy).time;
+    if (entry.end.time <= now || end == entry.end.time) continue;
+    ++(end <= now ? moved.gone : end < entry.end.time ? moved.earlier : moved.later);
+  }
+  return moved;
+}
+
+void PbxRegistry::ReckonEnds() {
+  std::unique_lock lock(mutex_);
+  for (auto& [id, entry] : known_) entry.end = EndOf(entry.standing.life, policies_.in_force());
+}
+
 void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
   std::unique_lock lock(mutex_);
   Entry entry{.pbx = pbx, .standing = std::move(standing)};
-  entry.end = EndOf(entry.standing.life, policy_);
+  entry.end = EndOf(entry.standing.life, policies_.in_force());
   const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
   index_.insert_or_assign(it->first, it);
   names_.insert_or_assign(pbx, it);
@@ -201,7 +217,7 @@ void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
   std::unique_lock lock(mutex_);
   Entry& entry = names_.at(pbx)->second;
   entry.standing = std::move(standing);
-  entry.end = EndOf(entry.standing.life, policy_);
+  entry.end = EndOf(entry.standing.life, policies_.in_force());
 }
 
 void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason, bool held) {

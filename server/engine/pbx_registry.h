@@ -17,7 +17,7 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/engine/pbx_life.h"
-#include "server/engine/policy.h"
+#include "server/engine/policy_shelf.h"
 #include "storage/ids.h"
 #include "storage/store.h"
 #include "storage/vault.h"
@@ -46,8 +46,8 @@ std::string LicenceName(const Vault& vault, std::string_view licence_key);
 // Thread-safe; changed by the committer's thread only.
 class PbxRegistry {
  public:
-  // REQUIRES: `policy` outlives it.
-  explicit PbxRegistry(const Policy& policy) : policy_(policy) {}
+  // REQUIRES: `policies` outlives it.
+  explicit PbxRegistry(const PolicyShelf& policies) : policies_(policies) {}
 
   // Reads the registry. DATA_LOSS if a row does not parse or open.
   absl::Status Load(const StoreView& store, Vault& vault);
@@ -84,7 +84,16 @@ class PbxRegistry {
   };
   std::vector<EndingPbx> Ending() const;
   size_t size() const;
+  // PBXs whose end another policy would move, by what would become of it.
+  struct MovedEnds {
+    uint64_t gone = 0;  // at `now`
+    uint64_t earlier = 0;
+    uint64_t later = 0;
+  };
+  MovedEnds EndsUnder(const Policy& policy, absl::Time now) const;
 
+  // Another policy is in force.
+  void ReckonEnds();
   void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
@@ -100,7 +109,7 @@ class PbxRegistry {
   };
   using Known = std::map<std::string, Entry, std::less<>>;
 
-  const Policy& policy_;
+  const PolicyShelf& policies_;
   mutable std::shared_mutex mutex_;
   Known known_;                                                    // by external id; guarded by mutex_
   absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_

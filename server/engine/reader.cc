@@ -34,7 +34,7 @@ absl::StatusOr<v1::GetMeetingResponse> Reader::GetMeeting(const v1::GetMeetingRe
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
                                    MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
@@ -70,7 +70,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
       response.set_next_page_token(TokenOf(name->meeting.view()));
       break;
     }
-    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx, name->meeting, now);
+    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx, name->meeting, now);
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value() || (*meeting)->deleted()) continue;
     const MeetingView& seen = **meeting;
@@ -93,7 +93,7 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
                                    MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
@@ -146,7 +146,7 @@ absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policy(), *pbx,
+  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
                                    MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value()) {
@@ -270,8 +270,9 @@ absl::StatusOr<v1::ListDueDaysResponse> Reader::ListDueDays(const v1::ListDueDay
 absl::StatusOr<v1::QueryStatisticsResponse> Reader::QueryStatistics(const v1::QueryStatisticsRequest& request,
                                                                     absl::Time now) const {
   const auto view = engine_.store().Snapshot();
-  const CubeShelf shelf(*view, LastDueDay(now, engine_.policy().zone()));
-  return AnswerQuery(request, shelf, engine_.policy().statistics());
+  const Policy& policy = engine_.policy();
+  const CubeShelf shelf(*view, policy, LastDueDay(now, policy.zone()));
+  return AnswerQuery(request, shelf, policy.statistics());
 }
 
 }  // namespace retention

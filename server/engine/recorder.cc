@@ -135,6 +135,7 @@ absl::StatusOr<Recorder::Touched*> Recorder::Touch(const PbxId& pbx, const v1::E
 
 absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change) {
   const v1::Event& event = (*command.events)[index];
+  if (absl::Status status = RefileFirst(pbx, event.meeting_id(), change); !status.ok()) return status;
   auto touched = Touch(pbx, event, change.last_due());
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
@@ -155,7 +156,7 @@ absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const
   } else if (event.payload_case() == v1::Event::kChatMessageSent && !meeting.course.Fold(change.now()).protocolled) {
     command.Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
                    "the meeting was not announced as protocolled");
-  } else if (BelongsToCourseProper(kind) && !change.Holds(CollectedDueDay(event, holdings_.policy))) {
+  } else if (BelongsToCourseProper(kind) && !change.Holds(CollectedDueDay(event, holdings_.policy()))) {
     // Its own day is over: it must not drag the whole meeting there.
     command.result.set_accepted(command.result.accepted() + 1);
     command.result.set_values_past_due(command.result.values_past_due() + ValuesIn(event));
@@ -205,8 +206,8 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const MeetingTimer> timers, ab
     read += meeting.course.size();
     if (meeting.locator.timer_us != timer.instant_us) continue;
     const MeetingLocator before = meeting.locator;
-    const Filing filing = FileMeeting(meeting.course.Fold(now), holdings_.policy, now);
-    absl::Status status = Refile(meeting, registry_.ExternalId(timer.pbx), filing, change);
+    const Filing filing = FileMeeting(meeting.course.Fold(now), holdings_.policy(), now);
+    absl::Status status = Refile(meeting, registry_.ExternalId(timer.pbx), filing, now, change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay() && meeting.locator.days[kFileShare] == DueDay()) ++files_ended;
     FileLocator(meeting, before, filing, change);
@@ -228,7 +229,7 @@ absl::StatusOr<bool> Recorder::ReviewForgotten(const MeetingTimer& timer, Meetin
   }
   meeting.locator.days[kFileShare] =
       located ? (*locator)->days[kFileShare]
-              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy);
+              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
   const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
   const bool held = holdings_.store.ScanPrefix(Family::kFiled, prefix)->Valid();
   absl::Status status = EndFiles(meeting, registry_.ExternalId(timer.pbx), kReasonMeetingEnded, change);

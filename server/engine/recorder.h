@@ -46,6 +46,12 @@ class Recorder {
   // `now`.
   absl::StatusOr<size_t> Review(std::span<const MeetingTimer> timers, absl::Time now);
 
+  // Files a meeting as a new policy says that was applied at `applied`: see PolicyRefiler. Nothing is lost because its
+  // old day has come since. A course that cannot be read keeps nobody from it. REQUIRES: no day that was not due by
+  // `applied` has ended.
+  absl::Status RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
+                             absl::Time applied, Change& change);
+
   // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN. Returns what was erased.
   absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
                                                std::string_view reason, absl::Time now);
@@ -83,14 +89,22 @@ class Recorder {
   // The deletion of a meeting whose history is over: its PDFs have lived until now.
   absl::Status DeleteForgotten(RecordCommand& command, int index, Meeting& meeting, Change& change);
   absl::Status TakePollEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change);
+  // What a new policy has not refiled yet must be where the new one puts it, before anything else moves it.
+  absl::Status RefileFirst(const PbxId& pbx, std::string_view meeting_id, Change& change);
   absl::StatusOr<Touched*> Touch(const PbxId& pbx, const v1::Event& event, DueDay last_due);
   void AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command);
   void AddValues(Touched& touched, const v1::Event& event, RecordCommand& command);
 
   // Files what the group brought for one meeting, and moves what is filed elsewhere.
   absl::Status Finish(Touched& touched, Change& change);
-  // Ends files whose time has come and moves what is filed under another day than `filing` says.
-  absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change);
+  // Ends files whose time has come and moves what is filed under another day than `filing` says. What was due at
+  // `decided` ends.
+  absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                      Change& change);
+  // The parts of that.
+  absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                              Change& change);
+  absl::Status MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change);
   absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
   // any.

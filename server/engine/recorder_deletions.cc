@@ -28,6 +28,7 @@ absl::StatusOr<CategoryCounts> Recorder::DeleteMeeting(std::string_view pbx_id, 
   event.mutable_meeting_deleted();
   RecordCommand command;
   Change change(holdings_, now);
+  if (absl::Status status = RefileFirst(*pbx, meeting_id, change); !status.ok()) return status;
   auto touched = Touch(*pbx, event, change.last_due());
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
@@ -53,6 +54,7 @@ absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view me
   const auto pbx = registry_.Find(pbx_id, now);
   if (!pbx.has_value()) return PbxUnknown();
   Change change(holdings_, now);
+  if (absl::Status status = RefileFirst(*pbx, meeting_id, change); !status.ok()) return status;
   auto meeting = book_.Find(*pbx, meeting_id, change.last_due());
   if (!meeting.ok()) return meeting.status();
   auto erased = EraseObjects(**meeting, std::string(pbx_id), category, object_id, reason, change);

@@ -27,12 +27,12 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   }
   const MeetingLocator before = meeting.locator;
   const MeetingFacts facts = meeting.course.Fold(change.now());
-  const Filing filing = FileMeeting(facts, holdings_.policy, change.now());
+  const Filing filing = FileMeeting(facts, holdings_.policy(), change.now());
   if (facts.deleted) {
     if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change); !status.ok())
       return status;
   }
-  if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change); !status.ok()) return status;
+  if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change.now(), change); !status.ok()) return status;
   const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
                                            [](const CourseEvent& event) { return event.plan.organizer != 0; });
   if (!facts.deleted && meeting.stored && names_organizer) {
@@ -45,28 +45,43 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   return absl::OkStatus();
 }
 
-absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, Change& change) {
+absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                              Change& change) {
+  absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
+  return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
+}
+
+absl::Status Recorder::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
+                                      absl::Time decided, Change& change) {
   // Files that have ended stay so, whatever becomes of the meeting now.
   const int64_t held_end_us = meeting.locator.files_end_us;
-  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(change.now());
-  if (ended || filing.files_end <= change.now()) {
-    if (absl::Status status = EndFiles(meeting, pbx_id, kReasonMeetingEnded, change); !status.ok()) return status;
-  } else if (!change.Holds(filing.days[kFileShare])) {
-    // Not by moving: the portal must be told.
-    if (absl::Status s = EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change); !s.ok()) return s;
-  }
+  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
+  if (ended || filing.files_end <= change.now()) return EndFiles(meeting, pbx_id, kReasonMeetingEnded, change);
+  // Not by moving: the portal must be told.
+  if (!change.Holds(filing.days[kFileShare])) return EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change);
+  return absl::OkStatus();
+}
+
+absl::Status Recorder::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
+  const DueDay last_due = LastDueDay(decided, holdings_.policy().zone());
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];
     const DueDay target = filing.days[category];
     if (held == DueDay() || held == target) continue;
+    if (held <= holdings_.ring.destroyed_through()) {
+      held = DueDay();  // its rows are ended and counted, and wait to be dropped
+      continue;
+    }
     auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, category, meeting.pbx, meeting.id));
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      if (absl::Status status = change.Move(*key, cursor->value(), target); !status.ok()) return status;
+      absl::Status status = held <= last_due ? change.Move(*key, cursor->value(), target)
+                                             : change.Relocate(*key, cursor->value(), target);
+      if (!status.ok()) return status;
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
-    const bool gone = !change.Holds(target) || held <= change.last_due();
+    const bool gone = !change.Holds(target) || held <= last_due;
     held = gone ? DueDay() : target;
   }
   return absl::OkStatus();
@@ -146,7 +161,7 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
         ended |= *removed;
         pending.value.set_meeting_id(touched.meeting_id);
       } else if (pending.category == kRecording) {
-        day = FileCreation(kRecording, absl::FromUnixMicros(pending.value.time_us()), holdings_.policy);
+        day = FileCreation(kRecording, absl::FromUnixMicros(pending.value.time_us()), holdings_.policy());
       } else {
         ended |= filing.files_end <= change.now();
         if (!ended) {
@@ -190,7 +205,7 @@ absl::Status Recorder::FileCourse(Touched& touched, const MeetingFacts& facts, D
     }
     return absl::OkStatus();
   }
-  const DueDay cohort(CollectionDay(facts, holdings_.policy));
+  const DueDay cohort(CollectionDay(facts, holdings_.policy()));
   const bool countable = cohort > holdings_.ring.cohorts_destroyed_through();
   std::optional<SecretKey> cohort_key;
   for (size_t i = 0; i < touched.fresh.size(); ++i) {

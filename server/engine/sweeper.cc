@@ -99,11 +99,17 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const bool urgent = options_.on_urgent && (pbxs_over || KeysAreDue(now));
   if (urgent) options_.on_urgent(true);
   const absl::Status recovered = run_([&] { return engine_.Recover(); });
+  absl::Status filed = recovered;
   if (recovered.ok()) {
     // One that cannot be ended keeps no other from it.
     for (const auto& [pbx_id, end] : engine_.registry().Over(now)) {
       keep(run_([&, id = pbx_id] { return engine_.EndOverPbx(id, now); }));
     }
+    // Until all lies where the policy puts it, nothing can be judged by where it lies.
+    filed = RefilePolicy(now);
+    keep(filed);
+  }
+  if (filed.ok()) {
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(LastDueDay(now, engine_.policy().zone()), engine_.policy().zone());
     keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
@@ -122,10 +128,12 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(FinishEnding(engine_, run_, ending, now).status());
   }
   keep(EndHolds(now));
-  keep(ReviewMeetings(now, now, outcome));
-  keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+  if (filed.ok()) {
+    keep(ReviewMeetings(now, now, outcome));
+    keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+  }
   keep(DropEndedDays(now));
-  keep(DropLocators(now));
+  if (filed.ok()) keep(DropLocators(now));
   keep(DropEndedLogExtensions(now));
   keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
@@ -165,6 +173,14 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
     }
   }
   return damaged;
+}
+
+absl::Status Sweeper::RefilePolicy(absl::Time now) {
+  while (engine_.policies().refiling_since().has_value()) {
+    absl::Status status = run_([&] { return engine_.RefilePolicy(now).status(); });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Sweeper::RefileLogs(absl::Time now) {

@@ -63,6 +63,8 @@ class Sweeper {
  private:
   // Those whose timer had come by `through`.
   absl::Status ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome);
+  // What a new policy keeps must leave a day before it ends.
+  absl::Status RefilePolicy(absl::Time now);
   // Rows of log lines that an extension keeps must leave a day before it ends.
   absl::Status RefileLogs(absl::Time now);
   absl::Status DropEndedLogExtensions(absl::Time now);

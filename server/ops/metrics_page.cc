@@ -59,6 +59,10 @@ class GaugeSource : public prometheus::Collectable {
                "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none, NaN "
                "if the store cannot be read.",
                now.oldest_order.has_value() ? absl::ToDoubleSeconds(*now.oldest_order) : std::nan("")),
+        Family("retention_policy_refiling", "1 while what is held is being filed under a new policy, 0 otherwise.",
+               now.refiling ? 1 : 0),
+        Family("retention_policy_refile_examined", "Meetings and rows that the refile under way has looked at.",
+               static_cast<double>(now.refile_examined)),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",

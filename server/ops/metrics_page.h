@@ -27,6 +27,8 @@ struct Gauges {
   std::optional<absl::Duration> oldest_overdue;  // none if the store cannot tell
   absl::Duration purge_pending;                  // age of the oldest deleted value whose bytes may still be in a file
   uint64_t orders_unconfirmed = 0;
+  bool refiling = false;  // under a new policy
+  uint64_t refile_examined = 0;
   std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
   uint64_t holds_in_force = 0;
   uint64_t holds_review_due = 0;

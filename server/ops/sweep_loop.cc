@@ -27,6 +27,16 @@ SweepLoop::~SweepLoop() { Stop(); }
 
 absl::StatusOr<SweepOutcome> SweepLoop::RunOnce(bool scrub_now) {
   std::lock_guard lock(run_mutex_);
+  return RunLocked(scrub_now);
+}
+
+void SweepLoop::RunOnceThen(absl::FunctionRef<void()> act) {
+  std::lock_guard lock(run_mutex_);
+  RunLocked(/*scrub_now=*/false).status().IgnoreError();  // it has been reported
+  act();
+}
+
+absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
   if (absl::Status status = Recover(); !status.ok()) {
     Report(status);
     return status;

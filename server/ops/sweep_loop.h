@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -39,6 +40,8 @@ class SweepLoop {
   // Does everything that is due now, after a run that may be under way. If the store had stopped taking writes, asks it
   // first to take them again.
   absl::StatusOr<SweepOutcome> RunOnce(bool scrub_now);
+  // The same, and then `act`, before another run begins: what changes the rules by which a run judges.
+  void RunOnceThen(absl::FunctionRef<void()> act);
 
   // From now on runs by itself.
   void Start();
@@ -48,6 +51,7 @@ class SweepLoop {
   void Stop();
 
  private:
+  absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now);  // REQUIRES: run_mutex_ held
   absl::Status Recover();
   void Report(const absl::Status& status);
 

@@ -1,4 +1,5 @@
 #include "retention/v1/retention_service.grpc.pb.h"
+#include "server/engine/policy_change.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -7,7 +8,8 @@ namespace {
 
 using RetentionServiceBase =
     v1::RetentionService::WithRawCallbackMethod_GetPolicy<v1::RetentionService::WithRawCallbackMethod_ListDueDays<
-        v1::RetentionService::WithRawCallbackMethod_Sweep<v1::RetentionService::Service>>>;
+        v1::RetentionService::WithRawCallbackMethod_Sweep<v1::RetentionService::WithRawCallbackMethod_PlanPolicy<
+            v1::RetentionService::WithRawCallbackMethod_ApplyPolicy<v1::RetentionService::Service>>>>>;
 
 v1::SweepResponse Describe(const SweepOutcome& outcome) {
   CategoryCounts erased{};
@@ -33,12 +35,37 @@ class RetentionService final : public RetentionServiceBase {
 
   grpc::ServerUnaryReactor* GetPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
-    return Answer<v1::GetPolicyRequest>(backend_.workers.reads, {context, request, response},
-                                        [this](const auto&) -> absl::StatusOr<v1::GetPolicyResponse> {
-                                          v1::GetPolicyResponse answer;
-                                          *answer.mutable_policy() = backend_.engine.policy().proto();
-                                          return answer;
-                                        });
+    return Answer<v1::GetPolicyRequest>(
+        backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return DescribePolicy(backend_.engine, message); });
+  }
+
+  // A plan looks at all that is held: it waits with the sweeps, not before reads.
+  grpc::ServerUnaryReactor* PlanPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Answer<v1::PlanPolicyRequest>(
+        backend_.workers.sweeps, {context, request, response}, [this](const auto& message) {
+          return retention::PlanPolicy(backend_.engine, message, backend_.committer.Now());
+        });
+  }
+
+  grpc::ServerUnaryReactor* ApplyPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override {
+    return Answer<v1::ApplyPolicyRequest>(
+        backend_.workers.sweeps, {context, request, response},
+        [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
+          const auto planned = CheckPlan(backend_.engine, message, backend_.committer.Now());
+          if (!planned.ok()) return planned.status();
+          const auto run = [this](std::function<absl::Status()> task) {
+            return backend_.committer.Run(std::move(task));
+          };
+          absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
+          // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
+          backend_.sweep_loop.RunOnceThen(
+              [&] { applied = ApplyPlanned(backend_.engine, run, *planned, backend_.committer.Now()); });
+          backend_.sweep_loop.Wake();
+          return applied;
+        });
   }
 
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

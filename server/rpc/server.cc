@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/engine/errors.h"
 #include "server/engine/hold_reader.h"
+#include "server/engine/policy_change.h"
 #include "server/ops/log.h"
 #include "server/rpc/order_watch.h"
 #include "storage/keys.h"
@@ -102,6 +104,11 @@ absl::Status Server::OpenEngine() {
   auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now());
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
+  const auto differing = DifferingFields(engine_->policy().proto(), policy_.proto());
+  if (!differing.empty()) {
+    Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
+        {{"fields", absl::StrJoin(differing, ", ")}});
+  }
   engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
     metrics_.CountErased(category, reason, values);
   });
@@ -158,8 +165,8 @@ absl::Status Server::StartProbing() {
     for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
     return committer_->Run([&] { return engine_->CountProbes(probes, now, committer_->Now()); });
   };
-  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = policy_.zone()}), std::move(callbacks),
-                                        clock_, metrics_, DnsLoop::Options{});
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->policy().zone()}),
+                                        std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
   return absl::OkStatus();
 }
 
@@ -215,10 +222,13 @@ Gauges Server::ReadGauges() const {
   }
   for (const v1::PbxEndCause cause :
        {v1::PBX_END_CAUSE_LICENCE_EXPIRED, v1::PBX_END_CAUSE_NO_CONTACT, v1::PBX_END_CAUSE_FQDN_UNRESOLVED}) {
-    for (const uint32_t days : policy_.pbx_end().warning_days) {
+    for (const uint32_t days : engine_->policy().pbx_end().warning_days) {
       gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
     }
   }
+  gauges.refiling = engine_->policies().refiling_since().has_value();
+  const PolicyRefiler::Progress refile = engine_->policy_refiler().progress();
+  gauges.refile_examined = refile.meetings + refile.rows;
   gauges.queue_events = committer_->queued_events();
   gauges.live_rows = engine_->counts().TotalRows();
   gauges.store_bytes = store_->LiveBytes();

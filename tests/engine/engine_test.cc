@@ -31,13 +31,6 @@ TEST(Engine, RefusesAnotherKeyRing) {
   EXPECT_EQ(DetailsOf(engine.status()).reason, "KEY_RING_MISMATCH");
 }
 
-TEST(Engine, RefusesRulesThatValuesWereNotFiledUnder) {
-  Harness harness(kMonday);
-  const Policy stricter = DefaultPolicy([](v1::Policy& p) { p.mutable_rules(0)->mutable_period()->set_days(3); });
-  EXPECT_EQ(DetailsOf(harness.Reopen(stricter)).reason, "POLICY_CHANGED");
-  EXPECT_TRUE(harness.Reopen(DefaultPolicy([](v1::Policy& p) { p.set_version(2); })).ok());
-}
-
 TEST(Engine, AllIsReadBackAfterARestart) {
   Harness harness(kMonday);
   harness.SyncPbx();

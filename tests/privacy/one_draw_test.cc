@@ -154,7 +154,7 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   const auto cubes = Cubes(harness.store());
   rows[static_cast<size_t>(Family::kStatistics)].insert(cubes.begin(), cubes.end());
   const MapStore bare(rows);
-  const CubeShelf shelf(bare, LastDueDay(harness.now, harness.engine().policy().zone()));
+  const CubeShelf shelf(bare, harness.engine().policy(), LastDueDay(harness.now, harness.engine().policy().zone()));
   const auto bare_answer = AnswerQuery(request, shelf, harness.engine().policy().statistics());
   ASSERT_TRUE(bare_answer.ok()) << bare_answer.status();
   EXPECT_EQ(bare_answer->SerializeAsString(), answer->SerializeAsString());

@@ -25,6 +25,9 @@ TEST(Keys, StateKeys_GoldenBytes) {
   const std::string owner_hex = "202122232425262728292a2b2c2d2e2f";
   EXPECT_EQ(FormatKey(), "V");
   EXPECT_EQ(PolicyVersionKey(), "v");
+  EXPECT_EQ(Hex(PolicyKey(0x01020304)), "7601020304");
+  EXPECT_EQ(DecodePolicyKey(PolicyKey(0x01020304)), 0x01020304u);
+  EXPECT_EQ(DecodePolicyKey(PolicyVersionKey()), std::nullopt);
   EXPECT_EQ(Hex(PbxEntryKey(owner)), "50" + owner_hex);
   EXPECT_EQ(Hex(LocatorKey(pbx, owner)), "4d" + pbx_hex + owner_hex);
   EXPECT_EQ(Hex(DayCountsKey(kDay)), "4e00005028");
