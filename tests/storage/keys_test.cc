@@ -42,6 +42,10 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodePbxLifeKey(PbxLifeKey(pbx)), pbx);
   EXPECT_EQ(DecodePbxLifeKey(OrderKey(1) + "x"), std::nullopt);
   EXPECT_EQ(Hex(LogExtensionKey(3)), "4703");
+  EXPECT_EQ(Hex(HoldKey(0x0102030405060708)), "480102030405060708");
+  EXPECT_EQ(DecodeHoldKey(HoldKey(7)), 7u);
+  EXPECT_EQ(DecodeHoldKey(OrderKey(7)), std::nullopt);
+  EXPECT_EQ(DecodeHoldKey(HoldKey(7) + "x"), std::nullopt);
 }
 
 TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {
