@@ -1,8 +1,10 @@
 // Holds: what they cover survives whatever would end it, unseen, and goes when the last of them goes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "server/ledger/ledger.h"
 #include "tests/engine/harness.h"
 #include "tests/engine/held.h"
@@ -151,15 +153,17 @@ TEST_F(Holds, OneThatIsPlacedAfterTheDayHasClosedIsHeeded) {
 }
 
 TEST_F(Holds, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
+  harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p3", "Carol")});
   harness_.now = kDue;
   ASSERT_TRUE(engine().CloseDay(LastDueDay(kDue, DefaultPolicy().zone()), kDue).ok());
   Place(MeetingHold("case-0", harness_.now, "m"));
   EXPECT_FALSE(engine().TakeOutOfDueDays(kDue).value());
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
   Place(PbxHold("case-1", harness_.now));
   ASSERT_TRUE(engine().EndDays(kDue).ok());
-  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
   harness_.Sweep();
-  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
 }
 
 TEST_F(Holds, OneThatIsReleasedBetweenCloseAndEndLeavesTheOrderToTheEnd) {
@@ -313,6 +317,32 @@ TEST_F(Holds, OfADisplayNameOnlyThatMeetingIsMeant) {
   harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p7", "Bob", "other@example.org")});
   SweepAt(kDue);
   EXPECT_EQ(Held(kParticipantEmail), Texts{"bob@example.org"});
+}
+
+TEST_F(Holds, ManyRowsAreTakenOutAndLetGoStepByStep) {
+  constexpr int kMeetings = 2 * static_cast<int>(HoldDesk::kMaxStepRows) + 10;
+  for (int first = 0; first < kMeetings; first += 400) {
+    std::vector<v1::Event> events;
+    for (int i = first; i < std::min(first + 400, kMeetings); ++i) {
+      const std::string meeting = absl::StrCat("many-", i);
+      events.push_back(Started(meeting, "s", harness_.now));
+      events.push_back(Joined(meeting, "j", harness_.now, "p", absl::StrCat("Person ", i)));
+    }
+    harness_.Record(events);
+  }
+  Place(PbxHold("case-1", harness_.now));
+  harness_.now = kDue;
+  int steps = 1;
+  while (engine().TakeOutOfDueDays(kDue).value()) ++steps;
+  EXPECT_GE(steps, 3);
+  harness_.Sweep();
+  EXPECT_EQ(Held(kParticipantName).size(), static_cast<size_t>(kMeetings) + 2);
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  EXPECT_TRUE(engine().LetGo(harness_.now)->more);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.Sweep();
+  EXPECT_TRUE(Held(kParticipantName).empty());
+  EXPECT_EQ(engine().holds().size(), 0u);
 }
 
 TEST_F(Holds, AStatisticsCohortIsDrawnAllTheSame) {
