@@ -174,6 +174,7 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, std::string_view enve
   if (absl::Status s = holdings_.random.Fill(target.item.bytes.data(), target.item.bytes.size()); !s.ok()) return s;
   if (absl::Status s = File(target, Personal(held.SerializeAsString()), part->values); !s.ok()) return s;
   held_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
+  held_in_all_ += part->values;
   return part->values;
 }
 
@@ -209,9 +210,16 @@ absl::Status Change::EndWithOrder(const FiledKey& key, std::string_view envelope
 absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view envelope) {
   const uint32_t values = Vault::ValueCount(envelope);
   auto plaintext = holdings_.vault.Open(key, envelope);
-  if (!plaintext.ok()) return plaintext.status();
   stored::v1::HeldRow held;
-  if (!held.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row that is held does not parse");
+  const bool damaged =
+      absl::IsDataLoss(plaintext.status()) || (plaintext.ok() && !held.ParseFromString(plaintext->Reveal()));
+  if (damaged && !Concerned(key.pbx)) {
+    // Nobody would come by it again.
+    EndRow(key, values, 0, kReasonHoldReleased);
+    return values;
+  }
+  if (damaged) return 0;
+  if (!plaintext.ok()) return plaintext.status();
   auto part = Matcher().Match(key, held.row(), values);
   if (!part.ok()) return part.status();
   if (part->values == values) return 0;

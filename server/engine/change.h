@@ -181,6 +181,8 @@ class Change {
   Batch& batch() { return batch_; }
   // What this change has ended so far, committed or not; what is held is not counted.
   const CategoryCounts& erased() const { return erased_in_all_; }
+  // How many values that would have ended it has kept so far, committed or not.
+  uint64_t held() const { return held_in_all_; }
   bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty(); }
 
   // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
@@ -205,6 +207,7 @@ class Change {
   std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
   std::map<std::string, CategoryCounts, std::less<>> held_;    // by the reason for which they would have ended
   CategoryCounts erased_in_all_{};
+  uint64_t held_in_all_ = 0;
   std::optional<HoldMatcher> matcher_;  // of the store as it was at the last commit
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<Personal> orders_;  // serialised

@@ -229,7 +229,10 @@ absl::StatusOr<std::vector<RowRun>> Engine::RowsOfEnding(const PbxId& pbx) const
 }
 
 absl::Status Engine::FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
-  return Run([&] { return ender_.Finish(pbx, runs, now); });
+  return Run([&] {
+    hold_desk_.ForgetEnding(pbx);
+    return ender_.Finish(pbx, runs, now);
+  });
 }
 
 absl::StatusOr<size_t> Engine::ReviewMeetings(std::span<const MeetingTimer> timers, absl::Time now) {
@@ -249,7 +252,8 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
       if (!key.has_value()) continue;
       const std::string pbx_id = registry_.ExternalId(key->pbx);
       if (pbx_id.empty()) continue;  // it is ending, and its orders are out
-      if (scope == OrderScope::kAllButFiles && change.Concerned(key->pbx)) {
+      const bool ending = !registry_.StandingOf(key->pbx).has_value();
+      if (scope == OrderScope::kAllButFiles && (ending || change.Concerned(key->pbx))) {
         unordered.insert(key->pbx);
         continue;
       }

@@ -77,7 +77,8 @@ absl::Status Engine::Rehearse(const v1::PreviewErasureRequest& request, absl::Ti
       if (absl::Status s = CheckIdentifier("object.meeting_id", object.meeting_id()); !s.ok()) return s;
       if (absl::Status s = CheckIdentifier("object.object_id", object.object_id()); !s.ok()) return s;
       const auto category = static_cast<CategoryNumber>(object.category());
-      if (!IsObject(category)) return InvalidField("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
+      if (!v1::DataCategory_IsValid(object.category()) || !IsObject(category))
+        return InvalidField("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
       return recorder_.DeleteObject(object.pbx_id(), object.meeting_id(), category, object.object_id(), kPreview, now);
     }
     case v1::PreviewErasureRequest::kPoll:

@@ -71,7 +71,8 @@ ErrorDetails DetailsOf(const absl::Status& status) {
 }
 
 bool IsRefusal(const absl::Status& status) {
-  const bool may_be = absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
+  const bool may_be = absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status) ||
+                      absl::IsResourceExhausted(status) || absl::IsFailedPrecondition(status);
   return may_be && !DetailsOf(status).reason.empty();
 }
 

@@ -39,9 +39,9 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 // The details of `status`, as far as it carries any.
 ErrorDetails DetailsOf(const absl::Status& status);
 
-// Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND, INVALID_ARGUMENT or
-// ALREADY_EXISTS with a reason. One without comes from deep inside (a key that is gone, say), and memory may be ahead
-// of the store.
+// Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND, INVALID_ARGUMENT,
+// ALREADY_EXISTS, RESOURCE_EXHAUSTED or FAILED_PRECONDITION with a reason. One without comes from deep inside (a key
+// that is gone, say), and memory may be ahead of the store.
 bool IsRefusal(const absl::Status& status);
 
 }  // namespace retention

@@ -88,17 +88,25 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
   if (!cursor->status().ok()) return cursor->status();
   std::lock_guard lock(mutex_);
   holds_ = std::move(holds);
-  Index();
+  by_pbx_.clear();
+  any_.store(false);
+  for (const auto& [id, hold] : holds_) Index(hold);
+  version_.fetch_add(1);
   return absl::OkStatus();
 }
 
-void HoldBook::Index() {
-  by_pbx_.clear();
-  for (const auto& [id, hold] : holds_) {
-    for (const PbxId& pbx : hold->pbxs) by_pbx_[pbx].push_back(hold);
+void HoldBook::Index(const HoldPtr& hold) {
+  for (const PbxId& pbx : hold->pbxs) by_pbx_[pbx].push_back(hold);
+  any_.store(true);
+}
+
+void HoldBook::Unindex(const Hold& hold) {
+  for (const PbxId& pbx : hold.pbxs) {
+    const auto found = by_pbx_.find(pbx);
+    if (found == by_pbx_.end()) continue;
+    std::erase_if(found->second, [&hold](const HoldPtr& indexed) { return indexed->number == hold.number; });
+    if (found->second.empty()) by_pbx_.erase(found);
   }
-  any_.store(!holds_.empty());
-  version_.fetch_add(1);
 }
 
 absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
@@ -117,16 +125,22 @@ absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
 
 void HoldBook::Put(Hold hold) {
   std::lock_guard lock(mutex_);
-  std::string id = hold.terms.hold_id();
-  holds_.insert_or_assign(std::move(id), std::make_shared<const Hold>(std::move(hold)));
-  Index();
+  const auto put = std::make_shared<const Hold>(std::move(hold));
+  HoldPtr& held = holds_[put->terms.hold_id()];
+  const bool wider = held == nullptr || held->pbxs.size() < put->pbxs.size();
+  if (held != nullptr) Unindex(*held);
+  held = put;
+  Index(put);
+  if (wider) version_.fetch_add(1);
 }
 
 void HoldBook::Erase(std::string_view hold_id) {
   std::lock_guard lock(mutex_);
   const auto found = holds_.find(hold_id);
-  if (found != holds_.end()) holds_.erase(found);
-  Index();
+  if (found == holds_.end()) return;
+  Unindex(*found->second);
+  holds_.erase(found);
+  any_.store(!holds_.empty());
 }
 
 HoldPtr HoldBook::Find(std::string_view hold_id) const {

@@ -71,7 +71,7 @@ class HoldBook {
   HoldPtr Releasing() const;
   // Holds whose last day is over and that were not released yet.
   std::vector<HoldPtr> Ended(DueDay last_due) const;
-  // Goes up whenever a hold is put: what was found not to be held may be by now.
+  // Goes up whenever more is covered: what was found not to be held may be by now.
   uint64_t version() const { return version_.load(); }
 
   // Puts a hold into the book, and over the one with its id; `Row` puts its row into a batch.
@@ -80,7 +80,9 @@ class HoldBook {
   static absl::Status PutRow(const Hold& hold, Vault& vault, Batch& batch);
 
  private:
-  void Index();  // REQUIRES: mutex_ is held
+  // REQUIRES: mutex_ is held
+  void Index(const HoldPtr& hold);
+  void Unindex(const Hold& hold);
 
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;

@@ -167,10 +167,15 @@ absl::Status HoldDesk::Go(Walk& walk, const Prefixes& prefixes, const Visit& vis
   size_t bytes = 0;
   for (const std::string& prefix : prefixes) {
     if (!walk.from.empty() && PrefixEnd(prefix) <= walk.from) continue;
+    // Where there is nothing costs a look, too.
+    if (rows++ >= kMaxStepRows) {
+      walk.from = std::max(walk.from, prefix);
+      return absl::OkStatus();
+    }
     auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
     if (walk.from > prefix) cursor->Seek(walk.from);
     for (; cursor->Valid(); cursor->Next(), ++rows) {
-      if (rows == kMaxStepRows || bytes >= kMaxStepBytes) {
+      if (rows > kMaxStepRows || bytes >= kMaxStepBytes) {
         walk.from = std::string(cursor->key());
         return absl::OkStatus();
       }
@@ -269,8 +274,7 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
 
 absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
   if (ending.pbx_id.empty()) return false;
-  if (ending_pbx_ != ending.pbx) ending_walk_ = Walk{};
-  ending_pbx_ = ending.pbx;
+  Walk& walk = ending_walks_[ending.pbx];
   Prefixes prefixes;
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day == DueDay::Held()) continue;
@@ -287,16 +291,15 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& end
     return within.EndWithOrder(key, envelope, ending.pbx_id, ending.reason);
   };
   Change change(holdings_, now);
-  if (absl::Status status = Go(ending_walk_, prefixes, take_out, change); !status.ok()) return status;
+  if (absl::Status status = Go(walk, prefixes, take_out, change); !status.ok()) return status;
   if (absl::Status status = change.Commit(); !status.ok()) return status;
-  return !ending_walk_.done;
+  return !walk.done;
 }
 
 void HoldDesk::Forget() {
   due_walk_ = Walk{};
   due_version_ = 0;
-  ending_walk_ = Walk{};
-  ending_pbx_.reset();
+  ending_walks_.clear();
   release_walk_ = Walk{};
   releasing_ = 0;
 }

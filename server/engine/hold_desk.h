@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -52,6 +52,8 @@ class HoldDesk {
 
   // Forgets how far walks have come: nothing they remembered is certain any more.
   void Forget();
+  // Forgets a walk that will not go on, because its PBX has ended.
+  void ForgetEnding(const PbxId& pbx) { ending_walks_.erase(pbx); }
 
  private:
   // A walk over rows that is continued by the next step.
@@ -73,8 +75,7 @@ class HoldDesk {
   Walk due_walk_;
   DueDay due_through_;        // the last day that `due_walk_` covers
   uint64_t due_version_ = 0;  // of the book, when it began
-  Walk ending_walk_;
-  std::optional<PbxId> ending_pbx_;
+  std::map<PbxId, Walk> ending_walks_;
   Walk release_walk_;
   uint64_t releasing_ = 0;  // the number of the hold that `release_walk_` is for
 };

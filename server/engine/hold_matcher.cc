@@ -86,6 +86,14 @@ absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::stri
     if (!held.ok()) return held.status();
     if (*held) return all;
   }
+  if (key.category == kPdfShare) {
+    // It names who scheduled its meeting, and outlives the history that does.
+    Value value;
+    if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
+    for (const HoldPtr& hold : holds) {
+      if (hold->terms.scope().has_extension() && value.extension() == hold->owner.view()) return all;
+    }
+  }
   if (IsObject(key.category)) return nothing;
   Participants participants;
   for (const HoldPtr& hold : holds) {
@@ -156,11 +164,10 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::SubjectIn(const Ho
   const auto collect = [&](CategoryNumber category, const auto& is_theirs) {
     return VisitRows(category, meeting, [&](const std::string& row) {
       stored::v1::ValueChunk chunk;
-      if (!chunk.ParseFromString(row)) return false;
+      if (!chunk.ParseFromString(row)) return;
       for (const Value& value : chunk.values()) {
         if (is_theirs(value.text()) && !value.participant_id().empty()) participants.insert(value.participant_id());
       }
-      return true;
     });
   };
   if (subject.has_display_name()) {
@@ -182,7 +189,7 @@ absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting)
   Course course;
   absl::Status status = VisitRows(kHistory, meeting, [&](const std::string& row) {
     CourseChunk chunk;
-    return chunk.ParseFromString(row) && course.AddChunk(chunk, DueDay());
+    if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay());
   });
   if (!status.ok()) return status;
   const std::string organizer = course.Text(course.Fold(absl::UnixEpoch()).organizer);
@@ -196,9 +203,7 @@ absl::StatusOr<std::string> HoldMatcher::OwnerOfPoll(const MeetingName& poll) {
   std::string extension;
   absl::Status status = VisitRows(kPoll, poll, [&](const std::string& row) {
     Value value;
-    if (!value.ParseFromString(row)) return false;
-    if (value.has_poll()) extension = value.extension();
-    return true;
+    if (value.ParseFromString(row) && value.has_poll()) extension = value.extension();
   });
   if (!status.ok()) return status;
   BoundMemory(poll_owners_);
@@ -217,7 +222,7 @@ const std::vector<DueDay>& HoldMatcher::DaysOf(CategoryNumber category) {
 }
 
 absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& owner,
-                                    absl::FunctionRef<bool(const std::string& row)> visit) {
+                                    absl::FunctionRef<void(const std::string& row)> visit) {
   std::vector<DueDay> days;
   const auto locator_row = view_.Get(Family::kState, LocatorKey(owner.first, owner.second));
   if (!locator_row.ok()) return locator_row.status();
@@ -235,15 +240,12 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
       auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) continue;  // it ended
+      // It ended, or is damaged: then it says nothing, and what others say is heard all the same.
+      if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) continue;
       if (!plaintext.ok()) return plaintext.status();
       stored::v1::HeldRow held;
-      if (day == DueDay::Held() && !held.ParseFromString(plaintext->Reveal())) {
-        return absl::DataLossError("a row that is held does not parse");
-      }
-      if (!visit(day == DueDay::Held() ? held.row() : plaintext->Reveal())) {
-        return absl::DataLossError("a row does not parse");
-      }
+      if (day == DueDay::Held() && !held.ParseFromString(plaintext->Reveal())) continue;
+      visit(day == DueDay::Held() ? held.row() : plaintext->Reveal());
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
   }

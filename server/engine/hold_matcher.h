@@ -61,7 +61,7 @@ class HoldMatcher {
   absl::StatusOr<std::string> OwnerOfPoll(const MeetingName& poll);
   // Calls `visit` with the rows of an owner, wherever they are filed, kept ones included.
   absl::Status VisitRows(CategoryNumber category, const MeetingName& owner,
-                         absl::FunctionRef<bool(const std::string& row)> visit);
+                         absl::FunctionRef<void(const std::string& row)> visit);
   const std::vector<DueDay>& DaysOf(CategoryNumber category);
 
   const StoreView& view_;

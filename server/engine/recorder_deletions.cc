@@ -45,7 +45,7 @@ absl::StatusOr<CategoryCounts> Recorder::DeleteMeeting(std::string_view pbx_id, 
   const bool known = meeting.known;
   if (absl::Status status = CommitGroup(change); !status.ok()) return status;
   const CategoryCounts erased = change.erased();
-  if (!known && erased == CategoryCounts{}) return MeetingUnknown();
+  if (!known && erased == CategoryCounts{} && change.held() == 0) return MeetingUnknown();
   return erased;
 }
 

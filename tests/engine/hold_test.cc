@@ -345,6 +345,56 @@ TEST_F(Holds, ManyRowsAreTakenOutAndLetGoStepByStep) {
   EXPECT_EQ(engine().holds().size(), 0u);
 }
 
+TEST_F(Holds, ADamagedProofCostsOnlyWhatItAloneProved) {
+  Place(ExtensionHold("case-1", harness_.now, "101"));
+  Place(MeetingHold("case-2", harness_.now, "m"));
+  auto cursor = harness_.store().ScanPrefix(Family::kFiled, "");
+  Batch damage;
+  for (; cursor->Valid(); cursor->Next()) {
+    if (FiledKey::Decode(cursor->key())->category != kHistory) continue;
+    std::string envelope(cursor->value());
+    envelope.back() = static_cast<char>(envelope.back() ^ 1);
+    damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+  }
+  cursor.reset();
+  ASSERT_TRUE(harness_.store().Commit(damage).ok());
+  harness_.now = kDue;
+  Sweeper sweeper(engine(), Directly(), {});
+  EXPECT_EQ(sweeper.RunOnce(kDue, true).status().code(), absl::StatusCode::kDataLoss) << "of the cohort";
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+}
+
+TEST_F(Holds, AKeptRowThatIsDamagedGoesWithTheLastHold) {
+  Place(PbxHold("case-1", harness_.now));
+  SweepAt(kDue);
+  auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName));
+  Batch damage;
+  std::string envelope(cursor->value());
+  envelope.back() = static_cast<char>(envelope.back() ^ 1);
+  damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+  cursor.reset();
+  ASSERT_TRUE(harness_.store().Commit(damage).ok());
+  Release("case-1");
+  EXPECT_EQ(HeldValues(engine(), kParticipantName), 0u);
+  EXPECT_FALSE(harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName))->Valid());
+}
+
+TEST_F(Holds, OnAnExtensionKeepsItsPdfsThoughTheirMeetingIsForgotten) {
+  harness_.Record({Pdf("m", "7", harness_.now, "s3://pdf")});
+  SweepAt(At("2026-05-03T00:00:00+02:00"));
+  Place(ExtensionHold("case-1", harness_.now, "100"));
+  ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
+  EXPECT_EQ(Held(kPdfShare), Texts{"s3://pdf"});
+}
+
+TEST_F(Holds, ADeletionOfWhatIsHeldIsNoDeletionOfTheUnknown) {
+  harness_.Record({Pdf("m", "7", harness_.now, "s3://pdf")});
+  SweepAt(At("2026-05-03T00:00:00+02:00"));
+  Place(PbxHold("case-1", harness_.now));
+  EXPECT_TRUE(engine().DeleteMeeting("pbx", "m", "OPERATOR_UNLAWFUL", harness_.now).ok());
+  EXPECT_EQ(Held(kPdfShare), Texts{"s3://pdf"});
+}
+
 TEST_F(Holds, AStatisticsCohortIsDrawnAllTheSame) {
   Place(PbxHold("case-1", harness_.now));
   SweepAt(At("2026-05-03T00:00:00+02:00"));
