@@ -53,6 +53,7 @@ Walk WalkRows(Engine& engine, absl::Time now) {
     count.values += values;
     const bool due = key->day.is_civil() && now >= DueAfter(key->day.civil());
     const bool outlives_pbx = key->category == kHistory || key->category == kServerLog;
+    if (key->day == DueDay::Held()) continue;  // comparison_holds.cc
     if (values == 0 || due || (hidden.contains(key->pbx) && !outlives_pbx)) continue;
     const absl::CivilDay day = key->day.is_civil() ? key->day.civil() : Model::NoDay();
     walk.live[{day, static_cast<v1::DataCategory>(key->category)}] += values;
