@@ -54,7 +54,9 @@ void Months::Place(v1::Hold hold, absl::CivilDay end) {
     EXPECT_TRUE(refusal.empty() || refusal == "MEETING_UNKNOWN") << outcome;
   }
   EXPECT_EQ(DetailsOf(outcome).reason, refusal) << outcome;
-  outcome.ok() ? model_.holds().Done(hold.hold_id()) : model_.holds().Refused(hold.hold_id());
+  if (!outcome.ok()) return model_.holds().Refused(hold.hold_id());
+  model_.holds().Done(hold.hold_id());
+  model_.holds().FindInDays(hold.hold_id(), LastEndedDay(machine_.engine()));
 }
 
 void Months::PlaceAnyHold() {

@@ -180,7 +180,10 @@ void Months::SweepAmongOthers() {
   last_ = "sweep among" + story;
   filed_.reset();
   erased_min_.clear();
-  if (status.ok()) return model_.NoteSwept();
+  if (status.ok()) {
+    model_.holds().NoteDaysEnded();
+    return model_.NoteSwept();
+  }
   ++failures_;
   EXPECT_TRUE(absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) << "not typed: " << status;
   Sweep();

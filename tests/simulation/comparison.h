@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "server/engine/engine.h"
 #include "tests/simulation/log_model.h"
@@ -22,6 +23,9 @@ void CompareMeetings(Engine& engine, const PbxModel& pbx, const std::string& pbx
 void ComparePbxs(Engine& engine, const Model& model, absl::Time now);
 void CompareLogs(Engine& engine, const LogModel& logs, absl::Time now);
 void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, absl::Time now);
+
+// The last day that has its entry in the ledger; its key may not have been destroyed yet.
+absl::CivilDay LastEndedDay(Engine& engine);
 
 // What is kept beyond its end is what holds cover, no more and no less, and the portal was not told to erase it.
 // `pbxs`: all that there ever were.

@@ -64,6 +64,12 @@ Walk WalkRows(Engine& engine, absl::Time now) {
 
 }  // namespace
 
+absl::CivilDay LastEndedDay(Engine& engine) {
+  DueDay last = engine.ring().destroyed_through();
+  for (const DueDay day : EnteredDays(engine)) last = std::max(last, day);
+  return last == DueDay() ? absl::CivilDay::min() : last.civil();
+}
+
 void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, absl::Time now) {
   const Walk walk = WalkRows(engine, now);
   const std::map<DueDay, DayCount> counted = engine.counts().Read();

@@ -73,13 +73,39 @@ void HoldModel::Done(const std::string& hold_id) {
   hold.end = hold.latest = absl::CivilDay(end.year(), end.month(), end.day());
 }
 
-void HoldModel::NoteEnd(Place place, bool certain, bool later) {
+void HoldModel::NoteEnd(Place place, bool certain, When when) {
   const Cover cover = Covers(place.pbx, place.meeting_id);
-  if (cover == Cover::kNo && !later) return;
+  if (cover == Cover::kNo && when == When::kNow) return;
   const bool sure = certain && cover == Cover::kYes;
-  const Ended::State state = later ? Ended::State::kDue : sure ? Ended::State::kKept : Ended::State::kUnsure;
+  const Ended::State state = when != When::kNow ? Ended::State::kDue
+                             : sure             ? Ended::State::kKept
+                                                : Ended::State::kUnsure;
   if (state == Ended::State::kKept) ++kept_;
-  ended_.push_back({.place = std::move(place), .state = state, .always_covered = sure});
+  // Files end before their day does.
+  const bool in_its_day = certain && when == When::kByDay && place.category != v1::DATA_CATEGORY_FILE_SHARE;
+  ended_.push_back({.place = std::move(place), .state = state, .always_covered = sure, .in_its_day = in_its_day});
+}
+
+void HoldModel::NoteTouched(PbxNumber pbx, const std::string& meeting_id) {
+  for (Ended& ended : ended_) {
+    if (ended.place.pbx == pbx && ended.place.meeting_id == meeting_id) ended.in_its_day = false;
+  }
+}
+
+void HoldModel::FindInDays(const std::string& hold_id, absl::CivilDay last_ended) {
+  for (Ended& ended : ended_) {
+    if (ended.state != Ended::State::kDue || !ended.in_its_day || ended.place.due <= last_ended) continue;
+    if (CoversOne(holds_.at(hold_id), ended.place.pbx, ended.place.meeting_id) != Cover::kYes) continue;
+    ended.always_covered = true;
+  }
+}
+
+void HoldModel::NoteDaysEnded() {
+  for (Ended& ended : ended_) {
+    if (ended.state != Ended::State::kDue || !ended.in_its_day || !ended.always_covered) continue;
+    ended.state = Ended::State::kKept;
+    ++kept_;
+  }
 }
 
 void HoldModel::Review() {

@@ -48,8 +48,15 @@ class HoldModel {
   void Done(const std::string& hold_id);
   void Refused(const std::string& hold_id) { holds_.erase(hold_id); }
 
-  // A value ends. `certain`: it was there. `later`: in the next sweep at the latest; else now.
-  void NoteEnd(Place place, bool certain, bool later);
+  // A value ends. `certain`: it was there. Unless it ends now, it is there until a sweep.
+  enum class When { kNow, kWithItsPbx, kByDay };
+  void NoteEnd(Place place, bool certain, When when);
+  // Something was done to a meeting: what of it has come to its day may have ended before the sweep.
+  void NoteTouched(PbxNumber pbx, const std::string& meeting_id);
+  // A hold came while only days up to `last_ended` had ended: it finds what came to a later day.
+  void FindInDays(const std::string& hold_id, absl::CivilDay last_ended);
+  // All days that are over have ended, whatever came between.
+  void NoteDaysEnded();
   // What ended, and what released holds had kept, is done with: a sweep that nothing came between.
   void NoteSwept();
   // What released holds had kept is done with.
@@ -89,6 +96,7 @@ class HoldModel {
     Place place;
     enum class State { kDue, kKept, kUnsure } state;
     bool always_covered = false;  // since it ended
+    bool in_its_day = false;      // that is where a hold finds it, if the day has not ended
   };
   bool InForce(const Terms& hold) const;
   Cover CoversOne(const Terms& hold, PbxNumber pbx, const std::string& meeting_id) const;

@@ -66,7 +66,10 @@ void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
                   .meeting_id = value.meeting_id,
                   .due = value.due,
                   .text = value.text},
-                 /*certain=*/value.held == Held::kYes && !value.fresh, /*later=*/by_time_ || pbx_ends_now_);
+                 /*certain=*/value.held == Held::kYes && !value.fresh,
+                 pbx_ends_now_ ? HoldModel::When::kWithItsPbx
+                 : by_time_    ? HoldModel::When::kByDay
+                               : HoldModel::When::kNow);
   value.held = Held::kNo;
   if (!IsObject(value.category)) return;
   gone_objects_.insert({value.category, pbx_id, value.text});
@@ -135,6 +138,7 @@ void Model::SettleAll(std::set<std::pair<std::string, std::string>>& touched, ab
   for (const auto& [pbx_id, meeting_id] : touched) {
     PbxModel& pbx = pbxs_.at(pbx_id);
     MeetingModel& meeting = pbx.meetings.at(meeting_id);
+    holds_.NoteTouched(pbx.number, meeting_id);
     Settle(pbx_id, meeting, now, prediction);
     if (!meeting.stored && meeting.values.empty()) pbx.meetings.erase(meeting_id);
   }
