@@ -41,7 +41,9 @@ void Months::Place(v1::Hold hold, absl::CivilDay end) {
 
   std::string refusal;
   if (scope.has_controller_id() || scope.subject().has_email()) {
-    refusal = living.empty() ? "CONTROLLER_UNKNOWN" : "";
+    // What has come to its end may be the controller's yet.
+    if (living.empty()) refusal = DetailsOf(outcome).reason;
+    EXPECT_TRUE(refusal.empty() || refusal == "CONTROLLER_UNKNOWN") << outcome;
   } else if (!known) {
     refusal = "PBX_UNKNOWN";
   } else if (scope.has_extension()) {

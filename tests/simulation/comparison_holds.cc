@@ -42,7 +42,7 @@ Kept ReadKept(Engine& engine, const Model& model, const PbxNumbers& pbxs) {
     if (!key.has_value()) continue;
     const auto pbx = pbxs.find(key->pbx);
     EXPECT_TRUE(pbx != pbxs.end() && model.holds().Concerns(pbx->second))
-        << "a value of category " << key->category << " is kept of a PBX that no hold concerns";
+        << "a value of category " << int{key->category} << " is kept of a PBX that no hold concerns";
     auto plaintext = engine.vault().Open(*key, cursor->value());
     stored::v1::HeldRow row;
     EXPECT_TRUE(plaintext.ok() && row.ParseFromString(plaintext->Reveal())) << "a row that is kept does not open";

@@ -7,13 +7,20 @@
 
 namespace retention::simulation {
 
+namespace {
+
+bool OfController(const v1::HoldScope& scope) { return scope.has_controller_id() || scope.subject().has_email(); }
+
+}  // namespace
+
 bool HoldModel::InForce(const Terms& hold) const {
   return !hold.in_doubt && !hold.released && now_ < DueAfter(hold.end);
 }
 
 HoldModel::Cover HoldModel::CoversOne(const Terms& hold, PbxNumber pbx, const std::string& meeting_id) const {
-  if (!hold.pbxs.contains(pbx)) return Cover::kNo;
   const v1::HoldScope& scope = hold.asked.scope();
+  // A PBX that has come to its end is its controller's until a sweep, or no more.
+  if (!hold.pbxs.contains(pbx)) return OfController(scope) ? Cover::kUnsure : Cover::kNo;
   if (scope.has_meeting() && scope.meeting().meeting_id() != meeting_id) return Cover::kNo;
   // Whose values are whose hangs on what was told of it; that it may be kept is all that is said.
   if (scope.has_extension() || scope.has_subject()) return Cover::kUnsure;
@@ -33,15 +40,14 @@ void HoldModel::AdvanceTo(absl::Time now) {
 
 void HoldModel::NotePbx(PbxNumber pbx) {
   for (auto& [id, hold] : holds_) {
-    const v1::HoldScope& scope = hold.asked.scope();
-    if (scope.has_controller_id() || scope.subject().has_email()) hold.pbxs.insert(pbx);
+    if (OfController(hold.asked.scope())) hold.pbxs.insert(pbx);
   }
 }
 
 void HoldModel::BeginPlacing(const v1::Hold& hold, std::optional<PbxNumber> pbx, const std::set<PbxNumber>& living) {
   Terms terms{.asked = hold, .placed = now_};
   if (pbx.has_value()) terms.pbxs.insert(*pbx);
-  if (hold.scope().has_controller_id() || hold.scope().subject().has_email()) terms.pbxs = living;
+  if (OfController(hold.scope())) terms.pbxs = living;
   const google::type::Date& end = hold.end_date();
   terms.end = terms.latest = absl::CivilDay(end.year(), end.month(), end.day());
   holds_.emplace(hold.hold_id(), std::move(terms));
@@ -147,7 +153,9 @@ std::vector<std::string> HoldModel::InForce() const {
 }
 
 bool HoldModel::Concerns(PbxNumber pbx) const {
-  return std::any_of(holds_.begin(), holds_.end(), [&](const auto& each) { return each.second.pbxs.contains(pbx); });
+  return std::any_of(holds_.begin(), holds_.end(), [&](const auto& each) {
+    return OfController(each.second.asked.scope()) || each.second.pbxs.contains(pbx);
+  });
 }
 
 void HoldModel::NoteLetGo() {
