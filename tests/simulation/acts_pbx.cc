@@ -45,6 +45,15 @@ void Months::BeginEndOf(const std::string& pbx_id, const std::string& reason) {
   const bool ended = model_.EndPbx(pbx_id, reason);
   EXPECT_TRUE(!first || pbx.ok() == ended) << pbx.status();
   if (!pbx.ok()) return;
+  // What is held is taken out before.
+  for (const PbxRegistry::EndingPbx& ending : machine_.engine().registry().Ending()) {
+    if (ending.pbx != *pbx) continue;
+    Execute(false, [&] {
+      for (absl::StatusOr<bool> more = true;;) {
+        if (more = machine_.engine().TakeOutOfEnding(ending, now_); !more.ok() || !*more) return more.status();
+      }
+    });
+  }
   auto runs = machine_.engine().RowsOfEnding(*pbx);
   EXPECT_TRUE(runs.ok()) << runs.status();
   if (runs.ok()) begun_ends_.emplace_back(*pbx, *std::move(runs));
@@ -152,7 +161,11 @@ void Months::OnTheBrink(const std::string& pbx_id) {
   const std::string key =
       pbx == model_.pbxs().end() ? workload_.AnyLicence() : pbx->second.data.profile().license_key();
   Workload::Target target;
-  switch (dice_.Below(10)) {
+  switch (dice_.Below(12)) {
+    case 10:
+      return HoldPbx(pbx_id);
+    case 11:
+      return dice_.Chance(50) ? ReleaseAnyHold() : SweepAmongOthers();
     case 0:
       return ReportLicence(key, now_ + absl::Hours(24 * dice_.Between(1, 40)), true, true);
     case 1:

@@ -73,6 +73,7 @@ void Months::Record(const std::vector<v1::Event>& batch) {
   });
   const Prediction expected = model_.Record(batch, now_);
   CompareResult(batch, result, expected, first);
+  NamePbxs();
 }
 
 void Months::SyncAny() {
@@ -95,6 +96,7 @@ void Months::Sync(const std::string& pbx_id) {
   });
   const bool created = !model_.pbxs().contains(pbx_id);
   const std::optional<uint32_t> removed = model_.SyncPbx(pbx_id, synced, absl::ToUnixMicros(now_), now_);
+  NamePbxs();
   if (!outcome.ok()) return;
   EXPECT_EQ(outcome->stale, !removed.has_value());
   if (!first) return;
@@ -134,6 +136,8 @@ void Months::Sweep() {
   std::set<absl::CivilDay> ending;
   for (const auto& [day, counts] : machine_.engine().counts().Read()) {
     if (!day.is_civil() || now_ < DueAfter(day.civil())) continue;
+    // Of some all may be kept.
+    if (!model_.holds().InForce().empty()) continue;
     // The rest may move to a later day, or end with its meeting or its PBX, in the sweep itself.
     if (counts[kHistory].rows > 0) ending.insert(day.civil());
   }
@@ -150,10 +154,10 @@ void Months::Sweep() {
 // What others ask for comes between the commands of a sweep.
 void Months::SweepAmongOthers() {
   static const std::vector<void (Months::*)()>& others = *new std::vector<void (Months::*)()>{
-      &Months::RecordBatch,      &Months::SyncAny, &Months::RemoveAnyExtension, &Months::EndAnyPbx,
-      &Months::ReportAnyLicence, &Months::Probe,   &Months::DeleteAnyMeeting,   &Months::DeleteAnyObject,
-      &Months::DeleteAnyPoll,    &Months::Confirm, &Months::AppendLogs,         &Months::ExtendLogs,
-      &Months::FinishLate};
+      &Months::RecordBatch,      &Months::SyncAny,      &Months::RemoveAnyExtension, &Months::EndAnyPbx,
+      &Months::ReportAnyLicence, &Months::Probe,        &Months::DeleteAnyMeeting,   &Months::DeleteAnyObject,
+      &Months::DeleteAnyPoll,    &Months::Confirm,      &Months::AppendLogs,         &Months::ExtendLogs,
+      &Months::FinishLate,       &Months::PlaceAnyHold, &Months::ChangeAnyHold,      &Months::ReleaseAnyHold};
   ++sweeps_;
   machine_.CallOffCrash();
   if (machine_.crashed()) Restart();  // by a write in the background
@@ -176,7 +180,10 @@ void Months::SweepAmongOthers() {
   last_ = "sweep among" + story;
   filed_.reset();
   erased_min_.clear();
-  if (status.ok()) return model_.NoteSwept();
+  if (status.ok()) {
+    model_.holds().NoteDaysEnded();
+    return model_.NoteSwept();
+  }
   ++failures_;
   EXPECT_TRUE(absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) << "not typed: " << status;
   Sweep();

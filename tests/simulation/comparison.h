@@ -2,8 +2,10 @@
 #ifndef RETENTION_TESTS_SIMULATION_COMPARISON_H_
 #define RETENTION_TESTS_SIMULATION_COMPARISON_H_
 
+#include <map>
 #include <string>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "server/engine/engine.h"
 #include "tests/simulation/log_model.h"
@@ -21,6 +23,14 @@ void CompareMeetings(Engine& engine, const PbxModel& pbx, const std::string& pbx
 void ComparePbxs(Engine& engine, const Model& model, absl::Time now);
 void CompareLogs(Engine& engine, const LogModel& logs, absl::Time now);
 void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, absl::Time now);
+
+// The last day that has its entry in the ledger; its key may not have been destroyed yet.
+absl::CivilDay LastEndedDay(Engine& engine);
+
+// What is kept beyond its end is what holds cover, no more and no less, and the portal was not told to erase it.
+// `pbxs`: all that there ever were.
+using PbxNumbers = std::map<PbxId, PbxNumber>;
+void CompareHolds(Engine& engine, const Model& model, const PbxNumbers& pbxs, const Portal& portal);
 
 // What holds after a sweep at `now`: nothing due is left in the store, no end is left half done, and every object that
 // is gone was ordered erased.

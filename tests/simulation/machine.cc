@@ -106,6 +106,12 @@ absl::Status Machine::Append(const std::vector<v1::LogLine>& lines, absl::Time n
   return status;
 }
 
+absl::Status Machine::LetGo(absl::Time now) {
+  return retention::LetGo(
+             *engine_, [](std::function<absl::Status()> task) { return task(); }, now)
+      .status();
+}
+
 absl::Status Machine::EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now) {
   return retention::EndPbx(
              *engine_, [](std::function<absl::Status()> task) { return task(); }, pbx_id, reason, now)

@@ -45,6 +45,7 @@ class Machine {
   // `between` is called after every command of the sweeper: what comes between two of them.
   absl::StatusOr<SweepOutcome> Sweep(absl::Time now, bool scrub, const std::function<void()>& between = nullptr);
   absl::Status Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response);
+  absl::Status LetGo(absl::Time now);
   absl::Status EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
 
   Engine& engine() { return *engine_; }

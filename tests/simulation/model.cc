@@ -60,6 +60,16 @@ bool Model::Visible(const MeetingModel& meeting, absl::Time now) {
 
 void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
   if (value.held == Held::kNo) return;
+  holds_.NoteEnd({.category = value.category,
+                  .pbx_id = pbx_id,
+                  .pbx = value.pbx,
+                  .meeting_id = value.meeting_id,
+                  .due = value.due,
+                  .text = value.text},
+                 /*certain=*/value.held == Held::kYes && !value.fresh,
+                 pbx_ends_now_ ? HoldModel::When::kWithItsPbx
+                 : by_time_    ? HoldModel::When::kByDay
+                               : HoldModel::When::kNow);
   value.held = Held::kNo;
   if (!IsObject(value.category)) return;
   gone_objects_.insert({value.category, pbx_id, value.text});
@@ -91,6 +101,7 @@ void Model::Lose(MeetingModel& meeting) {
 }
 
 void Model::AdvanceTo(absl::Time now) {
+  holds_.AdvanceTo(now);
   by_time_ = true;
   for (auto& [pbx_id, pbx] : pbxs_) {
     for (auto& [id, meeting] : pbx.meetings) {
@@ -127,6 +138,7 @@ void Model::SettleAll(std::set<std::pair<std::string, std::string>>& touched, ab
   for (const auto& [pbx_id, meeting_id] : touched) {
     PbxModel& pbx = pbxs_.at(pbx_id);
     MeetingModel& meeting = pbx.meetings.at(meeting_id);
+    holds_.NoteTouched(pbx.number, meeting_id);
     Settle(pbx_id, meeting, now, prediction);
     if (!meeting.stored && meeting.values.empty()) pbx.meetings.erase(meeting_id);
   }
@@ -222,7 +234,12 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
 void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
   const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
     if (text.empty()) return;
-    meeting.values.push_back({.category = category, .time_us = Us(event.time()), .owner = owner, .text = text});
+    meeting.values.push_back({.category = category,
+                              .time_us = Us(event.time()),
+                              .owner = owner,
+                              .text = text,
+                              .pbx = pbxs_.at(event.pbx_id()).number,
+                              .meeting_id = event.meeting_id()});
     if (IsObject(category)) ++planted_[{category, event.pbx_id(), text}];
   };
   if (event.has_meeting_scheduled()) {

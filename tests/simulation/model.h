@@ -20,6 +20,7 @@
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
+#include "tests/simulation/hold_model.h"
 
 namespace retention::simulation {
 
@@ -35,6 +36,8 @@ struct PlantedValue {
   std::string owner;  // participant, or identifier of the object
   std::string text;   // unlike any other value's
   std::vector<std::string> numbers;
+  PbxNumber pbx = 0;
+  std::string meeting_id;
   absl::CivilDay due;  // last day; not for files and PDFs
   Held held = Held::kYes;
   bool fresh = true;        // planted by the batch that is being recorded
@@ -123,6 +126,7 @@ std::vector<LifeEnd> EndsOf(const LifeModel& life);
 absl::Time OwnEndOf(const LifeModel& life);
 
 struct PbxModel {
+  PbxNumber number = 0;
   LifeModel life;
   v1::PbxSynced data;
   int64_t synced_us = 0;
@@ -201,6 +205,8 @@ class Model {
   uint64_t planted(const PlantedObject& object) const;
 
   const std::map<std::string, PbxModel>& pbxs() const { return pbxs_; }
+  HoldModel& holds() { return holds_; }
+  const HoldModel& holds() const { return holds_; }
   // Whether the engine must answer for this meeting.
   static bool Visible(const MeetingModel& meeting, absl::Time now);
   Buckets ExpectedValues() const;
@@ -240,7 +246,10 @@ class Model {
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;
   std::set<PlantedObject> ended_objects_;
-  bool by_time_ = false;  // what ends now ends by itself
+  bool by_time_ = false;       // what ends now ends by itself
+  bool pbx_ends_now_ = false;  // what ends now ends with its PBX
+  HoldModel holds_;
+  PbxNumber last_pbx_ = 0;
   std::map<PlantedObject, uint64_t> planted_;
   // PBXs that came to their end by themselves, and whose end no sweep has begun; with the ledger's word for it.
   std::map<std::string, std::set<std::string>> over_;

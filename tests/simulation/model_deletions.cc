@@ -9,6 +9,7 @@ Ruling Model::DeleteMeeting(const std::string& pbx_id, const std::string& meetin
   const auto pbx = pbxs_.find(pbx_id);
   if (pbx == pbxs_.end()) return {.refusal = "PBX_UNKNOWN"};
   const auto found = pbx->second.meetings.find(meeting_id);
+  holds_.NoteTouched(pbx->second.number, meeting_id);
   if (found == pbx->second.meetings.end()) return {.refusal = "MEETING_UNKNOWN"};
   MeetingModel& meeting = found->second;
   const MeetingState state = meeting.At(now);
@@ -47,6 +48,7 @@ Ruling Model::DeleteObject(const std::string& pbx_id, const std::string& meeting
   const auto pbx = pbxs_.find(pbx_id);
   if (pbx == pbxs_.end()) return {.refusal = "PBX_UNKNOWN"};
   const auto found = pbx->second.meetings.find(meeting_id);
+  holds_.NoteTouched(pbx->second.number, meeting_id);
   if (found == pbx->second.meetings.end()) return {.refusal = "MEETING_UNKNOWN"};
   bool unsure = false;
   for (PlantedValue& value : found->second.values) {

@@ -106,6 +106,7 @@ std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxS
     over_.erase(over);
   }
   PbxModel& pbx = pbxs_[pbx_id];
+  if (pbx.number == 0) holds_.NotePbx(pbx.number = ++last_pbx_);
   // Whoever sends something that is old is there all the same.
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (time_us < pbx.synced_us) return std::nullopt;
@@ -146,11 +147,13 @@ std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::s
 }
 
 void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {
+  pbx_ends_now_ = true;
   for (auto& [id, meeting] : pbx->second.meetings) {
     for (PlantedValue& value : meeting.values) EndValue(pbx->first, value);
     if (meeting.stored) orphaned_[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), true);
   }
   pbxs_.erase(pbx);
+  pbx_ends_now_ = false;
 }
 
 bool Model::EndPbx(const std::string& pbx_id, const std::string& reason) {

@@ -57,6 +57,9 @@ const std::vector<Months::Act>& Months::Acts() {
       {25, &Months::ExtendLogs},
       {15, &Months::RefileLogs},
       {20, &Months::Hail},
+      {45, &Months::PlaceAnyHold},
+      {10, &Months::ChangeAnyHold},
+      {15, &Months::ReleaseAnyHold},
   };
   return acts;
 }
@@ -94,7 +97,8 @@ void Months::Go(uint64_t steps) {
   std::cout << "seed " << seed_ << " reached " << absl::FormatTime(now_, Berlin()) << ": " << events_ << " events, "
             << sweeps_ << " sweeps, " << restarts_ << " restarts, " << failures_ << " failed commands, "
             << witness_.cohorts() << " cohorts, " << witness_.pbxs_ended() << " ends of PBXs, " << portal_.orders()
-            << " orders, " << logs_.extended() << " log extensions" << std::endl;
+            << " orders, " << logs_.extended() << " log extensions, " << model_.holds().placed() << " holds, "
+            << model_.holds().kept() << " values kept" << std::endl;
 }
 
 void Months::Step() {
@@ -118,6 +122,7 @@ void Months::Judge() {
   Compare();
   Account account = Account::Of(machine_.engine());
   account.ExpectFollows(account_, filed_);
+  account.ExpectKeptBalances();
   for (const auto& [reason, erased] : erased_min_) {
     for (const auto& [category, least] : erased) {
       EXPECT_GE(account.by_reason[reason][category], account_.by_reason[reason][category] + least)
@@ -131,7 +136,16 @@ void Months::Judge() {
   portal_.Watch(machine_.engine(), now_);
 }
 
-void Months::Compare() { CompareWithModel(machine_.engine(), model_, logs_, portal_, now_); }
+void Months::Compare() {
+  CompareWithModel(machine_.engine(), model_, logs_, portal_, now_);
+  CompareHolds(machine_.engine(), model_, pbxs_, portal_);
+}
+
+void Months::NamePbxs() {
+  for (const auto& [pbx_id, pbx] : model_.pbxs()) {
+    if (const auto held = machine_.engine().registry().Held(pbx_id)) pbxs_[*held] = pbx.number;
+  }
+}
 
 void Months::MoveTo(absl::Time time) {
   now_ = std::max(now_, time);
@@ -142,7 +156,9 @@ void Months::MoveTo(absl::Time time) {
 
 absl::Status Months::TrySweep(bool scrub) {
   const absl::Status status = machine_.Sweep(now_, scrub).status();
-  if (status.ok()) model_.NoteSwept();
+  if (!status.ok()) return status;
+  model_.NoteSwept();
+  model_.holds().NoteSwept();
   return status;
 }
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "tests/simulation/comparison.h"
 #include "tests/simulation/log_model.h"
 #include "tests/simulation/machine.h"
 #include "tests/simulation/model.h"
@@ -64,6 +65,10 @@ class Months {
   void DeleteAnyMeeting();
   void DeleteAnyObject();
   void DeleteAnyPoll();
+  // Holds (acts_hold.cc).
+  void PlaceAnyHold();
+  void ChangeAnyHold();
+  void ReleaseAnyHold();
   // The portal and its servers (acts_portal.cc).
   void Confirm();
   void AppendLogs();
@@ -85,6 +90,11 @@ class Months {
   void Delete(const Workload::Target& target);
   void JudgeDeletion(const Ruling& expected, bool first, const absl::Status& outcome) const;
   std::string AnyOperatorReason();
+  void Place(v1::Hold hold, absl::CivilDay end);
+  void HoldPbx(const std::string& pbx_id);
+  void LetGoOfAll();
+  // Learns how the engine calls the PBXs that there are.
+  void NamePbxs();
   void BeginEndOf(const std::string& pbx_id, const std::string& reason);
   void FinishLate();
   void FollowLines();
@@ -116,7 +126,9 @@ class Months {
   std::deque<std::function<void()>> agenda_;  // steps that follow without being drawn
   // Ends that somebody has begun, with the rows that there were then.
   std::deque<std::pair<PbxId, std::vector<RowRun>>> begun_ends_;
-  bool sweeping_ = false;           // no crash: the sweeper must live on
+  bool sweeping_ = false;  // no crash: the sweeper must live on
+  PbxNumbers pbxs_;
+  uint64_t holds_ = 0;
   std::vector<PbxId> former_pbxs_;  // may be probed yet
   std::string last_;
   uint64_t step_ = 0;

@@ -105,31 +105,49 @@ Account Account::Of(Engine& engine) {
   Account account;
   for (const auto& [day, counts] : engine.counts().Read()) {
     for (size_t i = 1; i < kCategories; ++i) {
-      if (counts[i].values > 0) account.held[static_cast<v1::DataCategory>(i)] += counts[i].values;
+      if (counts[i].values == 0) continue;
+      account.held[static_cast<v1::DataCategory>(i)] += counts[i].values;
+      if (day == DueDay::Held()) account.kept[static_cast<v1::DataCategory>(i)] = counts[i].values;
     }
   }
   const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
     const bool purged = entry.kind() == stored::v1::LedgerEntry::KIND_PURGED;
-    if (!purged && entry.kind() != stored::v1::LedgerEntry::KIND_DAY_ENDED) return;
+    const bool kept = entry.kind() == stored::v1::LedgerEntry::KIND_HELD;
+    if (!purged && !kept && entry.kind() != stored::v1::LedgerEntry::KIND_DAY_ENDED) return;
     for (const auto& count : entry.counts()) {
-      account.ended[count.category()] += count.values();
-      if (purged) account.by_reason[entry.reason()][count.category()] += count.values();
+      if (kept) account.taken_in[count.category()] += count.values();
+      if (purged && entry.reason() == kReasonHoldReleased) account.let_go[count.category()] += count.values();
+      if (!kept) account.ended[count.category()] += count.values();
+      if (purged || kept) account.by_reason[entry.reason()][count.category()] += count.values();
     }
   });
   EXPECT_TRUE(verified.ok()) << verified;
   return account;
 }
 
-void Account::ExpectFollows(const Account& before, const std::optional<Totals>& filed) const {
-  const auto of = [](const Totals& totals, v1::DataCategory category) {
-    const auto found = totals.find(category);
-    return found == totals.end() ? uint64_t{0} : found->second;
-  };
+namespace {
+
+uint64_t ValuesOf(const Totals& totals, v1::DataCategory category) {
+  const auto found = totals.find(category);
+  return found == totals.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+void Account::ExpectKeptBalances() const {
   for (int i = 1; i < v1::DataCategory_ARRAYSIZE; ++i) {
     const auto category = static_cast<v1::DataCategory>(i);
-    const uint64_t known = of(before.held, category) + of(before.ended, category);
-    const uint64_t accounted = of(held, category) + of(ended, category);
-    const uint64_t added = filed.has_value() ? of(*filed, category) : 0;
+    EXPECT_EQ(ValuesOf(taken_in, category), ValuesOf(let_go, category) + ValuesOf(kept, category))
+        << v1::DataCategory_Name(category) << " that is kept";
+  }
+}
+
+void Account::ExpectFollows(const Account& before, const std::optional<Totals>& filed) const {
+  for (int i = 1; i < v1::DataCategory_ARRAYSIZE; ++i) {
+    const auto category = static_cast<v1::DataCategory>(i);
+    const uint64_t known = ValuesOf(before.held, category) + ValuesOf(before.ended, category);
+    const uint64_t accounted = ValuesOf(held, category) + ValuesOf(ended, category);
+    const uint64_t added = filed.has_value() ? ValuesOf(*filed, category) : 0;
     EXPECT_GE(accounted, known + added) << v1::DataCategory_Name(category) << " ended without an entry in the ledger";
     if (filed.has_value()) {
       EXPECT_LE(accounted, known + added) << v1::DataCategory_Name(category) << " was entered as ended, and is held";

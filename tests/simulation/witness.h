@@ -53,10 +53,15 @@ struct Account {
   // Adds a gtest failure unless all that was held in `before`, and what was filed since, is held or has ended by the
   // ledger. What was filed may be unknown: nothing may have ended without an entry all the same.
   void ExpectFollows(const Account& before, const std::optional<Totals>& filed) const;
+  // What the ledger says was kept and not let go is what is kept.
+  void ExpectKeptBalances() const;
 
   Totals held;
   Totals ended;                             // purged, or with their day
-  std::map<std::string, Totals> by_reason;  // of what was purged
+  std::map<std::string, Totals> by_reason;  // of what was purged, or kept instead
+  Totals kept;                              // in the bucket of what is kept
+  Totals taken_in;                          // into it, by the ledger
+  Totals let_go;                            // out of it
 };
 
 }  // namespace retention::simulation

@@ -45,6 +45,8 @@ class Workload {
   Target AnyMeeting();
   Target AnyObject();
   Target AnyPoll();
+  // Of a participant, mostly of one that is held.
+  std::string AnyEmail();
 
   std::vector<v1::LogLine> NextLines(absl::Time now);
   v1::LogServer AnyServer() { return static_cast<v1::LogServer>(1 + dice_.Below(kLogServerKinds)); }

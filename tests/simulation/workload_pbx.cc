@@ -116,6 +116,18 @@ Workload::Target Workload::AnyMeeting() {
   return dice_.Pick(targets);
 }
 
+std::string Workload::AnyEmail() {
+  std::vector<std::string> emails = {"nobody@example.org"};
+  for (const auto& [pbx_id, pbx] : model_.pbxs()) {
+    for (const auto& [id, meeting] : pbx.meetings) {
+      for (const PlantedValue& value : meeting.values) {
+        if (value.category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) emails.push_back(value.text);
+      }
+    }
+  }
+  return dice_.Pick(emails);
+}
+
 Workload::Target Workload::AnyObject() {
   std::vector<Target> targets;
   Target target = AnyMeeting();
