@@ -47,7 +47,7 @@ absl::Status Engine::Rehearse(const v1::PreviewErasureRequest& request, absl::Ti
   switch (request.scope_case()) {
     case v1::PreviewErasureRequest::kControllerId: {
       if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
-      auto pbxs = registry_.OfController(request.controller_id(), holdings_.store, vault_);
+      auto pbxs = registry_.OfController(request.controller_id(), holdings_.store, vault_, now);
       if (!pbxs.ok()) return pbxs.status();
       if (pbxs->empty()) return ControllerUnknown();
       for (const PbxId& pbx : *pbxs) {

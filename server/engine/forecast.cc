@@ -93,15 +93,10 @@ absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& 
     return std::vector<PbxId>{*pbx};
   }
   if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
-  std::vector<PbxId> pbxs;
-  for (const auto& [pbx_id, pbx] : registry.List("", registry.size(), now)) {
-    const auto record = ReadPbxRecord(view, engine.vault(), pbx);
-    if (absl::IsNotFound(record.status())) continue;  // it ended this very moment
-    if (!record.ok()) return record.status();
-    if (record->has_value() && (*record)->controller_id() == request.controller_id()) pbxs.push_back(pbx);
-  }
-  if (pbxs.empty()) return ControllerUnknown();
-  std::sort(pbxs.begin(), pbxs.end());
+  auto pbxs = registry.OfController(request.controller_id(), view, engine.vault(), now);
+  if (!pbxs.ok()) return pbxs.status();
+  if (pbxs->empty()) return ControllerUnknown();
+  std::sort(pbxs->begin(), pbxs->end());
   return pbxs;
 }
 

@@ -91,7 +91,7 @@ absl::Status HoldDesk::Resolve(Hold& hold, absl::Time now) const {
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = absl::AsciiStrToLower(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
-    auto pbxs = registry_.OfController(controller, holdings_.store, holdings_.vault);
+    auto pbxs = registry_.OfController(controller, holdings_.store, holdings_.vault, now);
     if (!pbxs.ok()) return pbxs.status();
     if (pbxs->empty()) return ControllerUnknown();
     hold.pbxs.insert(pbxs->begin(), pbxs->end());

@@ -127,10 +127,11 @@ bool PbxRegistry::HasContacted(const PbxId& pbx, DueDay day) const {
 }
 
 absl::StatusOr<std::vector<PbxId>> PbxRegistry::OfController(std::string_view controller_id, const StoreView& store,
-                                                             Vault& vault) const {
+                                                             Vault& vault, absl::Time now) const {
   std::vector<PbxId> pbxs;
-  for (const auto& [pbx_id, pbx] : List("", size(), absl::InfinitePast())) {
+  for (const auto& [pbx_id, pbx] : List("", size(), now)) {
     const auto record = ReadPbxRecord(store, vault, pbx);
+    if (absl::IsNotFound(record.status())) continue;  // it ended this very moment
     if (!record.ok()) return record.status();
     if (record->has_value() && (*record)->controller_id() == controller_id) pbxs.push_back(pbx);
   }

@@ -64,10 +64,9 @@ class PbxRegistry {
   std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
   // Whether it is known to have been in contact on `day` or later.
   bool HasContacted(const PbxId& pbx, DueDay day) const;
-  // The PBXs that are held and whose record names this controller. Reads every record. NOT_FOUND without a reason if
-  // one ended meanwhile.
-  absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store,
-                                                  Vault& vault) const;
+  // The PBXs that have not come to their end and whose record names this controller. Reads every record.
+  absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store, Vault& vault,
+                                                  absl::Time now) const;
   // External ids of the PBXs with a licence (LicenceName).
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.

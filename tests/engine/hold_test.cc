@@ -307,6 +307,18 @@ TEST_F(Holds, OneOnAControllerCoversItsPbxsAsTheyCome) {
   EXPECT_TRUE(Held(kPbxSync).contains("later"));
 }
 
+TEST_F(Holds, AControllerWhosePbxsHaveAllComeToTheirEndIsUnknown) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("short-lived");
+  synced.mutable_profile()->set_license_key("licence");
+  ASSERT_TRUE(engine().SyncPbx("brief", synced, harness_.now).ok());
+  ASSERT_TRUE(engine().ReportLicence("licence", harness_.now + kInstant, true, true, harness_.now).ok());
+  v1::Hold hold = NewHold("case-1", harness_.now);
+  hold.mutable_scope()->set_controller_id("short-lived");
+  harness_.now += kInstant;
+  EXPECT_EQ(DetailsOf(engine().CreateHold(hold, harness_.now).status()).reason, "CONTROLLER_UNKNOWN");
+}
+
 TEST_F(Holds, OfADisplayNameOnlyThatMeetingIsMeant) {
   v1::Hold hold = NewHold("case-1", harness_.now);
   v1::HoldDisplayName& name = *hold.mutable_scope()->mutable_subject()->mutable_display_name();
