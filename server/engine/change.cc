@@ -223,9 +223,9 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
   auto part = Matcher().Match(key, held.row(), values);
   if (!part.ok()) return part.status();
   if (part->values == values) return 0;
-  holdings_.marks.Note(key.day, now_);
-  CountErased(key.category, values - part->values, kReasonHoldReleased);
   if (part->values > 0) {
+    holdings_.marks.Note(key.day, now_);
+    CountErased(key.category, values - part->values, kReasonHoldReleased);
     held.set_row(part->row);
     holdings_.counts.Remove(key.day, key.category, 0, values - part->values);
     if (absl::Status s = Rewrite(key, Personal(held.SerializeAsString()), part->values); !s.ok()) return s;
@@ -236,8 +236,7 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
     if (!object.ParseFromString(held.row())) return absl::DataLossError("an object's row does not parse");
     if (absl::Status s = Order(key.category, held.pbx_id(), object.object()); !s.ok()) return s;
   }
-  batch_.Delete(Family::kFiled, key.Encode());
-  holdings_.counts.Remove(key.day, key.category, 1, values);
+  EndRow(key, values, 0, kReasonHoldReleased);
   return values;
 }
 

@@ -38,17 +38,24 @@ absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay las
   return days;
 }
 
+// Runs commands that each do a step, until one says that there is no more to do.
+absl::Status RunSteps(const CommandRunner& run, const std::function<absl::StatusOr<bool>()>& step) {
+  for (bool more = true; more;) {
+    absl::Status status = run([&] {
+      const auto done = step();
+      more = done.ok() && *done;
+      return done.status();
+    });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 // Deletes what is left of a PBX whose end has begun; returns the values that there were.
 absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxRegistry::EndingPbx& ending,
                                       absl::Time now) {
-  for (bool more = true; more;) {
-    absl::Status taken_out = run([&] {
-      auto step = engine.TakeOutOfEnding(ending, now);
-      more = step.ok() && *step;
-      return step.status();
-    });
-    if (!taken_out.ok()) return taken_out;
-  }
+  const absl::Status taken_out = RunSteps(run, [&] { return engine.TakeOutOfEnding(ending, now); });
+  if (!taken_out.ok()) return taken_out;
   const PbxId& pbx = ending.pbx;
   const auto runs = engine.RowsOfEnding(pbx);
   if (!runs.ok()) return runs.status();
@@ -193,15 +200,7 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
 
 absl::Status Sweeper::TakeOutHeld(absl::Time now) {
   if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
-  for (bool more = true; more;) {
-    absl::Status status = run_([&] {
-      auto step = engine_.TakeOutOfDueDays(now);
-      more = step.ok() && *step;
-      return step.status();
-    });
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  return RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
 }
 
 absl::Status Sweeper::EndHolds(absl::Time now) {
