@@ -11,7 +11,6 @@
 namespace retention::simulation {
 namespace {
 
-constexpr int kVainDaysMax = 31;
 constexpr size_t kFormerPbxsMax = 20;
 
 }  // namespace
@@ -136,8 +135,8 @@ void Months::VainDays() {
   const std::string pbx_id = workload_.AnyPbx();
   const auto pbx = model_.pbxs().find(pbx_id);
   if (pbx == model_.pbxs().end()) return;
-  const int64_t days =
-      dice_.Chance(60) ? kVainDaysMax - pbx->second.life.vain - dice_.Between(0, 2) : dice_.Between(1, 12);
+  const int64_t days = dice_.Chance(60) ? model_.policy().vain_days() + 1 - pbx->second.life.vain - dice_.Between(0, 2)
+                                        : dice_.Between(1, 12);
   for (int64_t day = 0; day < days && !::testing::Test::HasFailure(); ++day) {
     MoveTo(DueAfter(DayAt(now_)) + absl::Minutes(dice_.Between(0, 1430)));
     if (dice_.Chance(5)) continue;  // our own outage
@@ -147,7 +146,7 @@ void Months::VainDays() {
   last_ = "vain days of " + pbx_id;
   const auto left = model_.pbxs().find(pbx_id);
   if (left == model_.pbxs().end()) return;
-  const absl::Time end = OwnEndOf(left->second.life);
+  const absl::Time end = OwnEndOf(left->second.life, model_.policy());
   if (end > now_ + absl::Hours(48)) return;
   agenda_.push_back([this, end] { MoveTo(end - absl::Microseconds(1)); });
   agenda_.push_back([this, pbx_id] { OnTheBrink(pbx_id); });
@@ -213,7 +212,7 @@ void Months::Silence() {
   const auto pbx = model_.pbxs().find(quiet);
   workload_.KeepQuiet("");
   if (pbx == model_.pbxs().end()) return workload_.KeepQuiet(workload_.AnyPbx());
-  const absl::Time end = OwnEndOf(pbx->second.life);
+  const absl::Time end = OwnEndOf(pbx->second.life, model_.policy());
   agenda_.push_back([this, end] { MoveTo(end - absl::Microseconds(1)); });
   agenda_.push_back([this, quiet] { OnTheBrink(quiet); });
   agenda_.push_back([this, end] { MoveTo(end); });

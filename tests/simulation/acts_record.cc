@@ -61,11 +61,13 @@ void Months::Record(const std::vector<v1::Event>& batch) {
   Trace(Describe(batch));
   events_ += batch.size();
   v1::RecordResult result;
-  // Commands on PBXs, and the deletion of a poll, split a batch into several durable writes.
-  const bool one_write = std::none_of(batch.begin(), batch.end(), [](const v1::Event& event) {
-    return event.has_pbx_synced() || event.has_extension_synced() || event.has_extension_removed() ||
-           event.has_poll_deleted() || event.has_meeting_deleted();
-  });
+  // Commands on PBXs, the deletion of a poll, and meetings that are refiled first split a batch into several durable
+  // writes.
+  const bool one_write =
+      !model_.refiled_from().has_value() && std::none_of(batch.begin(), batch.end(), [](const v1::Event& event) {
+        return event.has_pbx_synced() || event.has_extension_synced() || event.has_extension_removed() ||
+               event.has_poll_deleted() || event.has_meeting_deleted();
+      });
   const bool first = Execute(one_write, [&] {
     absl::Status status;
     result = machine_.Record(batch, now_, status);
@@ -136,8 +138,8 @@ void Months::Sweep() {
   std::set<absl::CivilDay> ending;
   for (const auto& [day, counts] : machine_.engine().counts().Read()) {
     if (!day.is_civil() || now_ < DueAfter(day.civil())) continue;
-    // Of some all may be kept.
-    if (!model_.holds().InForce().empty()) continue;
+    // Of some all may be kept, or refiled.
+    if (!model_.holds().InForce().empty() || model_.refiled_from().has_value()) continue;
     // The rest may move to a later day, or end with its meeting or its PBX, in the sweep itself.
     if (counts[kHistory].rows > 0) ending.insert(day.civil());
   }
@@ -145,10 +147,10 @@ void Months::Sweep() {
   Execute(false, [&] { return TrySweep(scrub); });
   portal_.Look(machine_.engine(), now_);
   CheckSwept(machine_.engine(), model_, portal_, now_);
-  witness_.Look(machine_.engine(), now_);
+  witness_.Look(machine_.engine(), cohorts_, model_.refiled_from().has_value(), now_);
   witness_.ExpectKeysGone(machine_.engine().ring());
   witness_.ExpectEnded(ending);
-  witness_.ExpectReleased(first_day_, now_);
+  witness_.ExpectReleased(cohorts_);
 }
 
 // What others ask for comes between the commands of a sweep.
@@ -166,9 +168,11 @@ void Months::SweepAmongOthers() {
   std::string story;
   int left = 4;
   sweeping_ = true;
+  model_.holds().NoteRefileBegun();
   const absl::Status status = machine_
                                   .Sweep(now_, dice_.Chance(50),
                                          [&] {
+                                           NoticeRefile();
                                            if (left == 0 || ::testing::Test::HasFailure() || !dice_.Chance(30)) return;
                                            --left;
                                            (this->*dice_.Pick(others))();
@@ -181,6 +185,8 @@ void Months::SweepAmongOthers() {
   filed_.reset();
   erased_min_.clear();
   if (status.ok()) {
+    NoticeRefile();
+    cohorts_.NoteSwept(now_);
     model_.holds().NoteDaysEnded();
     return model_.NoteSwept();
   }

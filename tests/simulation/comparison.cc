@@ -30,7 +30,7 @@ void CompareOrders(const Model& model, const Portal& portal, absl::Time now) {
 
 void CompareWithModel(Engine& engine, const Model& model, const LogModel& logs, Portal& portal, absl::Time now) {
   ComparePbxs(engine, model, now);
-  for (const auto& [pbx_id, pbx] : model.pbxs()) CompareMeetings(engine, pbx, pbx_id, now);
+  for (const auto& [pbx_id, pbx] : model.pbxs()) CompareMeetings(engine, model, pbx_id, now);
   CompareLogs(engine, logs, now);
   CompareCounts(engine, model, logs, now);
   portal.Look(engine, now);
@@ -49,6 +49,7 @@ void CheckSwept(Engine& engine, const Model& model, const Portal& portal, absl::
   EXPECT_TRUE(engine.registry().Ending().empty()) << "an end that was begun is not finished";
   EXPECT_TRUE(engine.holds().Releasing() == nullptr && engine.holds().Ended(last).empty())
       << "a hold that went is held";
+  EXPECT_FALSE(engine.policies().refiling_since().has_value()) << "a refile that was begun is not finished";
   EXPECT_FALSE(engine.logs().refiling()) << "lines of extended logs are not where they belong";
   EXPECT_FALSE(engine.logs().HasEnded(now)) << "an extension that is over is held";
   for (const PlantedObject& object : model.gone_objects()) {

@@ -7,7 +7,9 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "retention/v1/retention_service.pb.h"
 #include "server/engine/engine.h"
+#include "tests/simulation/cohort_model.h"
 #include "tests/simulation/log_model.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/portal.h"
@@ -19,13 +21,17 @@ namespace retention::simulation {
 void CompareWithModel(Engine& engine, const Model& model, const LogModel& logs, Portal& portal, absl::Time now);
 
 // Parts of it.
-void CompareMeetings(Engine& engine, const PbxModel& pbx, const std::string& pbx_id, absl::Time now);
+void CompareMeetings(Engine& engine, const Model& model, const std::string& pbx_id, absl::Time now);
 void ComparePbxs(Engine& engine, const Model& model, absl::Time now);
 void CompareLogs(Engine& engine, const LogModel& logs, absl::Time now);
 void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, absl::Time now);
 
 // The last day that has its entry in the ledger; its key may not have been destroyed yet.
 absl::CivilDay LastEndedDay(Engine& engine);
+
+// A plan that is made right after a sweep says what will become of what is held, and what is lost with it.
+void ComparePlan(const v1::PlanPolicyResponse& plan, const PolicyModel& next, const Model& model, const LogModel& logs,
+                 const CohortModel& cohorts, absl::Time now);
 
 // What is kept beyond its end is what holds cover, no more and no less, and the portal was not told to erase it.
 // `pbxs`: all that there ever were.

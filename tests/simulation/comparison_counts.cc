@@ -85,10 +85,12 @@ void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, abs
     EXPECT_TRUE(counted.contains(day)) << "rows on uncounted day " << day.number();
 
   // The engine files every value under the day that the rules give it. Files whose end has come wait for the sweep, and
-  // so may lines that an extension moves.
+  // so may lines that an extension moves, and all of a category that a new policy moves.
+  const std::optional<PolicyModel>& before = model.refiled_from();
   const auto comparable = [&](const Model::Bucket& bucket) {
     const bool due = bucket.first != Model::NoDay() && now >= DueAfter(bucket.first);
-    const bool moving = bucket.second == v1::DATA_CATEGORY_SERVER_LOG && engine.logs().refiling();
+    const bool moving = (bucket.second == v1::DATA_CATEGORY_SERVER_LOG && engine.logs().refiling()) ||
+                        (before.has_value() && before->Differs(model.policy(), bucket.second));
     return !due && !moving && bucket.second != v1::DATA_CATEGORY_FILE_SHARE && !model.fuzzy().contains(bucket);
   };
   Model::Buckets expected = model.ExpectedValues();

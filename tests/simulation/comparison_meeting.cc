@@ -23,6 +23,12 @@ struct Expected {
   Texts may;
 };
 
+// A meeting with what readers must be shown of it: what is held, but that a refile that is under way may hide it.
+MeetingModel AsShown(MeetingModel meeting, const Model& model, absl::Time now) {
+  for (PlantedValue& value : meeting.values) value.held = model.Shown(value, now);
+  return meeting;
+}
+
 Expected ExpectedOf(const MeetingModel& meeting, v1::DataCategory category, const std::string* owner = nullptr) {
   Expected expected;
   for (const PlantedValue& value : meeting.values) {
@@ -76,11 +82,12 @@ std::optional<int64_t> TimeOf(bool present, const google::protobuf::Timestamp& t
 // Judges one meeting.
 class MeetingCheck {
  public:
-  MeetingCheck(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id, const std::string& meeting_id,
-               absl::Time now)
+  MeetingCheck(const Reader& reader, const Model& model, const PbxModel& pbx, const std::string& pbx_id,
+               const std::string& meeting_id, absl::Time now)
       : reader_(reader),
         pbx_(pbx),
-        meeting_(pbx.meetings.at(meeting_id)),
+        meeting_(AsShown(pbx.meetings.at(meeting_id), model, now)),
+        may_be_hidden_(model.MayBeHidden(meeting_, now)),
         pbx_id_(pbx_id),
         meeting_id_(meeting_id),
         now_(now) {}
@@ -95,7 +102,7 @@ class MeetingCheck {
       EXPECT_EQ(DetailsOf(found.status()).reason, "MEETING_UNKNOWN") << found.status();
       return CheckReportIsGone();
     }
-    if (meeting_.lost && !found.ok()) return;
+    if ((meeting_.lost || may_be_hidden_) && !found.ok()) return;
     if (!found.ok()) {
       ADD_FAILURE() << "the meeting is missing: " << found.status();
       return;
@@ -246,13 +253,15 @@ class MeetingCheck {
 
   const Reader& reader_;
   const PbxModel& pbx_;
-  const MeetingModel& meeting_;
+  const MeetingModel meeting_;
+  const bool may_be_hidden_;
   const std::string& pbx_id_;
   const std::string& meeting_id_;
   const absl::Time now_;
 };
 
-void CompareMeetingLists(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id, absl::Time now) {
+void CompareMeetingLists(const Reader& reader, const Model& model, const PbxModel& pbx, const std::string& pbx_id,
+                         absl::Time now) {
   Texts listed;
   v1::ListMeetingsRequest request;
   request.set_pbx_id(pbx_id);
@@ -267,7 +276,7 @@ void CompareMeetingLists(const Reader& reader, const PbxModel& pbx, const std::s
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   for (const auto& [id, meeting] : pbx.meetings) {
-    if (meeting.lost) continue;
+    if (meeting.lost || (!listed.contains(id) && model.MayBeHidden(meeting, now))) continue;
     EXPECT_EQ(listed.contains(id), Model::Visible(meeting, now)) << pbx_id << "/" << id << " in the list";
   }
   for (const std::string& id : listed) EXPECT_TRUE(pbx.meetings.contains(id)) << id << " must not be listed";
@@ -275,10 +284,12 @@ void CompareMeetingLists(const Reader& reader, const PbxModel& pbx, const std::s
 
 }  // namespace
 
-void CompareMeetings(Engine& engine, const PbxModel& pbx, const std::string& pbx_id, absl::Time now) {
+void CompareMeetings(Engine& engine, const Model& model, const std::string& pbx_id, absl::Time now) {
   const Reader reader(engine);
-  CompareMeetingLists(reader, pbx, pbx_id, now);
-  for (const auto& [meeting_id, meeting] : pbx.meetings) MeetingCheck(reader, pbx, pbx_id, meeting_id, now).Run();
+  const PbxModel& pbx = model.pbxs().at(pbx_id);
+  CompareMeetingLists(reader, model, pbx, pbx_id, now);
+  for (const auto& [meeting_id, meeting] : pbx.meetings)
+    MeetingCheck(reader, model, pbx, pbx_id, meeting_id, now).Run();
 }
 
 }  // namespace retention::simulation

@@ -11,15 +11,13 @@
 namespace retention::simulation {
 namespace {
 
-constexpr uint32_t kWarningDays[] = {3, 14};
-
 // Cause, instant and the warning that applies.
 using Warning = std::tuple<v1::PbxEndCause, int64_t, uint32_t>;
 
-std::set<Warning> WarningsDue(const LifeModel& life, absl::Time now) {
+std::set<Warning> WarningsDue(const LifeModel& life, const PolicyModel& policy, absl::Time now) {
   std::set<Warning> warnings;
-  for (const LifeEnd& end : EndsOf(life)) {
-    for (const uint32_t days : kWarningDays) {
+  for (const LifeEnd& end : EndsOf(life, policy)) {
+    for (const uint32_t days : policy.warning_days()) {
       if (DayAt(end.time) - DayAt(now) > static_cast<int64_t>(days)) continue;
       warnings.insert({end.cause, absl::ToUnixSeconds(end.time), days});
       break;
@@ -33,7 +31,7 @@ std::optional<absl::CivilDay> DayOfField(bool present, const google::type::Date&
   return absl::CivilDay(date.year(), date.month(), date.day());
 }
 
-void CompareLife(const v1::Pbx& found, const LifeModel& life, absl::Time now) {
+void CompareLife(const v1::Pbx& found, const LifeModel& life, const PolicyModel& policy, absl::Time now) {
   const auto& until = found.licence_valid_until();
   std::optional<int64_t> until_us;
   if (found.has_licence_valid_until()) until_us = until.seconds() * 1000000 + until.nanos() / 1000;
@@ -45,10 +43,11 @@ void CompareLife(const v1::Pbx& found, const LifeModel& life, absl::Time now) {
   for (const v1::PbxWarning& warning : found.warnings()) {
     warnings.insert({warning.cause(), warning.end_time().seconds(), warning.warning_days()});
   }
-  EXPECT_EQ(warnings, WarningsDue(life, now));
+  EXPECT_EQ(warnings, WarningsDue(life, policy, now));
 }
 
-void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id, absl::Time now) {
+void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pbx_id, const PolicyModel& policy,
+                absl::Time now) {
   SCOPED_TRACE(pbx_id);
   v1::GetPbxRequest request;
   request.set_pbx_id(pbx_id);
@@ -58,7 +57,7 @@ void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pb
     return;
   }
   EXPECT_EQ(found->pbx().profile().SerializeAsString(), pbx.data.profile().SerializeAsString());
-  CompareLife(found->pbx(), pbx.life, now);
+  CompareLife(found->pbx(), pbx.life, policy, now);
   std::set<std::string> extensions;
   for (const v1::Extension& extension : found->pbx().extensions()) {
     const auto it = pbx.extensions.find(extension.number());
@@ -86,15 +85,15 @@ void ComparePbxs(Engine& engine, const Model& model, absl::Time now) {
       EXPECT_TRUE(listed.insert(pbx.pbx_id()).second) << pbx.pbx_id() << " is listed twice";
       const auto expected = model.pbxs().find(pbx.pbx_id());
       EXPECT_TRUE(expected != model.pbxs().end()) << pbx.pbx_id() << " must be gone";
-      if (expected != model.pbxs().end()) CompareLife(pbx, expected->second.life, now);
+      if (expected != model.pbxs().end()) CompareLife(pbx, expected->second.life, model.policy(), now);
     }
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
   for (const auto& [pbx_id, pbx] : model.pbxs()) {
     EXPECT_TRUE(listed.contains(pbx_id)) << pbx_id << " is missing";
-    ComparePbx(reader, pbx, pbx_id, now);
-    for (const auto& [cause, instant, days] : WarningsDue(pbx.life, now)) ++warned[{cause, days}];
+    ComparePbx(reader, pbx, pbx_id, model.policy(), now);
+    for (const auto& [cause, instant, days] : WarningsDue(pbx.life, model.policy(), now)) ++warned[{cause, days}];
   }
   EXPECT_EQ(engine.registry().Warned(now), warned) << "PBXs that are warned of";
 }

@@ -1,6 +1,7 @@
 #include "tests/simulation/hold_model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/model.h"
@@ -88,8 +89,28 @@ void HoldModel::NoteEnd(Place place, bool certain, When when) {
                                                 : Ended::State::kUnsure;
   if (state == Ended::State::kKept) ++kept_;
   // Files end before their day does.
-  const bool in_its_day = certain && when == When::kByDay && place.category != v1::DATA_CATEGORY_FILE_SHARE;
-  ended_.push_back({.place = std::move(place), .state = state, .always_covered = sure, .in_its_day = in_its_day});
+  const bool by_policy = when == When::kByPolicy;
+  const bool in_its_day =
+      certain && (when == When::kByDay || by_policy) && place.category != v1::DATA_CATEGORY_FILE_SHARE;
+  ended_.push_back({.place = std::move(place),
+                    .state = state,
+                    .always_covered = sure,
+                    .in_its_day = in_its_day,
+                    .by_policy = by_policy});
+}
+
+void HoldModel::NoteRefileBegun() {
+  for (Ended& ended : ended_) {
+    if (ended.by_policy) ended.in_its_day = false;
+  }
+}
+
+void HoldModel::NoteRefiled() {
+  for (Ended& ended : ended_) {
+    if (!std::exchange(ended.by_policy, false) || ended.state != Ended::State::kDue) continue;
+    ended.state = ended.always_covered ? Ended::State::kKept : Ended::State::kUnsure;
+    if (ended.always_covered) ++kept_;
+  }
 }
 
 void HoldModel::NoteTouched(PbxNumber pbx, const std::string& meeting_id) {

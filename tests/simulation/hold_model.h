@@ -48,13 +48,16 @@ class HoldModel {
   void Done(const std::string& hold_id);
   void Refused(const std::string& hold_id) { holds_.erase(hold_id); }
 
-  // A value ends. `certain`: it was there. Unless it ends now, it is there until a sweep.
-  enum class When { kNow, kWithItsPbx, kByDay };
+  // A value ends. `certain`: it was there. Unless it ends now, it is there until a sweep, or a refile.
+  enum class When { kNow, kWithItsPbx, kByDay, kByPolicy };
   void NoteEnd(Place place, bool certain, When when);
   // Something was done to a meeting: what of it has come to its day may have ended before the sweep.
   void NoteTouched(PbxNumber pbx, const std::string& meeting_id);
   // A hold came while only days up to `last_ended` had ended: it finds what came to a later day.
   void FindInDays(const std::string& hold_id, absl::CivilDay last_ended);
+  // A refile may have come to some of what a policy has ended; it has come to all of it.
+  void NoteRefileBegun();
+  void NoteRefiled();
   // All days that are over have ended, whatever came between.
   void NoteDaysEnded();
   // What ended, and what released holds had kept, is done with: a sweep that nothing came between.
@@ -97,6 +100,7 @@ class HoldModel {
     enum class State { kDue, kKept, kUnsure } state;
     bool always_covered = false;  // since it ended
     bool in_its_day = false;      // that is where a hold finds it, if the day has not ended
+    bool by_policy = false;       // there it waits for a refile
   };
   bool InForce(const Terms& hold) const;
   Cover CoversOne(const Terms& hold, PbxNumber pbx, const std::string& meeting_id) const;

@@ -29,6 +29,8 @@ struct ExtensionModel {
 
 class LogModel {
  public:
+  explicit LogModel(PolicyModel policy) : policy_(std::move(policy)) {}
+
   // Time passes: lines that are due are gone, extensions that are over are not in force.
   void AdvanceTo(absl::Time now);
 
@@ -42,6 +44,10 @@ class LogModel {
   // Whether such an extension may be made; if so, it is.
   bool Extend(v1::LogServer server, absl::CivilDay until, const std::string& reason, absl::Time now);
 
+  void ApplyPolicy(const PolicyModel& next, absl::Time now);
+  // As Model::MovesUnder.
+  Model::Moves MovesUnder(const PolicyModel& next, absl::Time now) const;
+
   const std::vector<LineModel>& lines() const { return lines_; }
   const std::map<int, ExtensionModel>& extensions() const { return extensions_; }
   uint64_t extended() const { return extended_; }
@@ -49,8 +55,9 @@ class LogModel {
   std::map<absl::CivilDay, Model::Range> ExpectedValues() const;
 
  private:
-  absl::CivilDay DueDayOf(const v1::LogLine& line) const;
+  absl::CivilDay DueDayOf(const v1::LogLine& line, const PolicyModel& policy) const;
 
+  PolicyModel policy_;
   std::vector<LineModel> lines_;
   std::map<int, ExtensionModel> extensions_;  // by server
   uint64_t extended_ = 0;

@@ -38,12 +38,12 @@ absl::Time MeetingState::End() const {
   if (end_us.has_value()) return absl::FromUnixMicros(*end_us);
   if (!first_course_us.has_value()) return absl::FromUnixMicros(plan_us->second);
   const int64_t begun = start_us.value_or(*first_course_us);
-  return absl::FromUnixMicros(plan_us.has_value() ? std::max(plan_us->second, begun) : begun) + absl::Hours(24);
+  return absl::FromUnixMicros(plan_us.has_value() ? std::max(plan_us->second, begun) : begun) + presumed_end_after;
 }
 
 std::optional<absl::CivilDay> MeetingState::LikelyEndDay() const {
   if (end_us.has_value() || !first_course_us.has_value()) return std::nullopt;
-  return DayAt(End() - absl::Hours(24));
+  return DayAt(End() - presumed_end_after);
 }
 
 absl::CivilDay MeetingState::CollectionDay() const {
@@ -57,6 +57,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
             [](const v1::Event* a, const v1::Event* b) { return Us(a->time()) < Us(b->time()); });
 
   MeetingState state;
+  state.presumed_end_after = presumed_end_after;
   std::optional<int64_t> reported_end_us;
   std::string scheduler;
   std::string starter;
@@ -65,6 +66,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
     state.deleted |= event->has_meeting_deleted();
     if (event->has_meeting_scheduled()) {
       state.plan_us = PlanOf(event->meeting_scheduled());
+      if (!state.scheduled_us.has_value()) state.scheduled_us = time_us;
       state.protocolled = event->meeting_scheduled().protocolled();
       if (!event->meeting_scheduled().organizer_extension().empty()) {
         scheduler = event->meeting_scheduled().organizer_extension();

@@ -14,30 +14,6 @@ int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 10
 // Categories that are erased together with a deleted meeting.
 bool EndsWithMeeting(Category category) { return category != v1::DATA_CATEGORY_RECORDING; }
 
-// Categories whose period of days runs from the end of the meeting.
-bool RunsFromEnd(Category category) {
-  return category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL || category == v1::DATA_CATEGORY_PARTICIPANT_IP ||
-         category == v1::DATA_CATEGORY_CHAT_PROTOCOL;
-}
-
-// The last day of a value, by the table of the rules.
-absl::CivilDay LastDayOf(const PlantedValue& value, const MeetingState& state) {
-  switch (value.category) {
-    case v1::DATA_CATEGORY_RECORDING:
-      return DayAtUs(value.time_us) + 7;
-    case v1::DATA_CATEGORY_PARTICIPANT_EMAIL:
-    case v1::DATA_CATEGORY_PARTICIPANT_IP:
-    case v1::DATA_CATEGORY_CHAT_PROTOCOL:
-      return DayAt(state.End()) + 7;
-    case v1::DATA_CATEGORY_FILE_SHARE:
-      return DayAt(state.End());
-    case v1::DATA_CATEGORY_PDF_SHARE:
-      return Model::NoDay();
-    default:
-      return state.PlannedDate() + 7;
-  }
-}
-
 bool OfPbx(const v1::Event& event) {
   return event.has_pbx_synced() || event.has_extension_synced() || event.has_extension_removed();
 }
@@ -58,33 +34,15 @@ bool Model::Visible(const MeetingModel& meeting, absl::Time now) {
   return meeting.stored && !meeting.lost && !meeting.At(now).deleted;
 }
 
-void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
-  if (value.held == Held::kNo) return;
-  holds_.NoteEnd({.category = value.category,
-                  .pbx_id = pbx_id,
-                  .pbx = value.pbx,
-                  .meeting_id = value.meeting_id,
-                  .due = value.due,
-                  .text = value.text},
-                 /*certain=*/value.held == Held::kYes && !value.fresh,
-                 pbx_ends_now_ ? HoldModel::When::kWithItsPbx
-                 : by_time_    ? HoldModel::When::kByDay
-                               : HoldModel::When::kNow);
-  value.held = Held::kNo;
-  if (!IsObject(value.category)) return;
-  gone_objects_.insert({value.category, pbx_id, value.text});
-  if (!by_time_) ended_objects_.insert({value.category, pbx_id, value.text});
-}
-
 void Model::Over(MeetingModel& meeting) {
   // It ran for two months, and nobody is left to file its values anew: they end by the day of the end that was likely.
-  const auto likely = meeting.At(absl::InfinitePast()).LikelyEndDay();
+  const MeetingState state = meeting.At(absl::InfinitePast());
   for (PlantedValue& value : meeting.values) {
-    if (!likely.has_value() || !RunsFromEnd(value.category) || *likely + 7 == value.due) continue;
-    if (value.held == Held::kNo) continue;
+    const auto likely = LikelyDayOf(value, state, policy_);
+    if (!likely.has_value() || value.held == Held::kNo) continue;
     value.held = Held::kUnsure;
     fuzzy_.insert({value.due, value.category});
-    fuzzy_.insert({*likely + 7, value.category});
+    fuzzy_.insert({*likely, value.category});
   }
   meeting.events.clear();
   meeting.stored = false;
@@ -110,9 +68,9 @@ void Model::AdvanceTo(absl::Time now) {
         const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
         if (over || now >= DueAfter(value.due)) EndValue(pbx_id, value);
         // Nobody reviewed the meeting for a week: the value may have ended by the day of its likely end.
-        if (!meeting.stored || value.held != Held::kYes || !RunsFromEnd(value.category)) continue;
-        const auto likely = meeting.At(now).LikelyEndDay();
-        if (likely.has_value() && now >= DueAfter(*likely + 7) - kLeadWindow) value.held = Held::kUnsure;
+        if (!meeting.stored || value.held != Held::kYes || !policy_.RunsFromEnd(value.category)) continue;
+        const auto likely = LikelyDayOf(value, meeting.At(now), policy_);
+        if (likely.has_value() && now >= DueAfter(*likely) - kLeadWindow) value.held = Held::kUnsure;
       }
       if (meeting.stored && now >= DueAfter(meeting.history_due)) Over(meeting);
     }
@@ -213,7 +171,7 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
   const bool of_course = event.has_meeting_started() || event.has_meeting_ended() || event.has_participant_joined() ||
                          event.has_participant_left() || event.has_participant_reconnected() ||
                          event.has_media_quality_sampled();
-  if (of_course && now >= DueAfter(MonthsAfter(DayAtUs(Us(event.time())), 2))) {
+  if (of_course && now >= DueAfter(policy_.LastDay(v1::DATA_CATEGORY_HISTORY, DayAtUs(Us(event.time()))))) {
     // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
     MeetingModel scratch;
     Plant(scratch, event);
@@ -222,62 +180,13 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
     prediction.past_due_max += static_cast<uint32_t>(1 + scratch.values.size());
     return std::nullopt;
   }
-  MeetingModel& meeting = pbx.meetings[event.meeting_id()];
+  MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
   meeting.events.emplace(event.event_id(), event);
   Plant(meeting, event);
   NotePast(meeting, now);
   touched = true;
   ++prediction.accepted;
   return std::nullopt;
-}
-
-void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
-  const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
-    if (text.empty()) return;
-    meeting.values.push_back({.category = category,
-                              .time_us = Us(event.time()),
-                              .owner = owner,
-                              .text = text,
-                              .pbx = pbxs_.at(event.pbx_id()).number,
-                              .meeting_id = event.meeting_id()});
-    if (IsObject(category)) ++planted_[{category, event.pbx_id(), text}];
-  };
-  if (event.has_meeting_scheduled()) {
-    plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_scheduled().name());
-    plant(v1::DATA_CATEGORY_MEETING_COMMENT, "", event.meeting_scheduled().comment());
-    for (const v1::Invitee& invitee : event.meeting_scheduled().invitees()) {
-      plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-      plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
-    }
-  } else if (event.has_meeting_started()) {
-    plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_started().name());
-  } else if (event.has_participant_invited()) {
-    const v1::Invitee& invitee = event.participant_invited().invitee();
-    plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-    plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
-  } else if (event.has_participant_joined()) {
-    const v1::ParticipantJoined& joined = event.participant_joined();
-    plant(v1::DATA_CATEGORY_PARTICIPANT_NAME, joined.participant_id(), joined.name());
-    plant(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, joined.participant_id(), joined.email());
-    plant(v1::DATA_CATEGORY_PARTICIPANT_IP, joined.participant_id(), joined.ip());
-  } else if (event.has_participant_reconnected()) {
-    plant(v1::DATA_CATEGORY_PARTICIPANT_IP, event.participant_reconnected().participant_id(),
-          event.participant_reconnected().ip());
-  } else if (event.has_recording_created()) {
-    plant(v1::DATA_CATEGORY_RECORDING, event.recording_created().recording_id(),
-          event.recording_created().object_ref());
-  } else if (event.has_file_shared()) {
-    plant(v1::DATA_CATEGORY_FILE_SHARE, event.file_shared().file_id(), event.file_shared().object_ref());
-  } else if (event.has_pdf_shared()) {
-    plant(v1::DATA_CATEGORY_PDF_SHARE, event.pdf_shared().pdf_id(), event.pdf_shared().object_ref());
-  } else if (event.has_chat_message_sent()) {
-    plant(v1::DATA_CATEGORY_CHAT_PROTOCOL, event.chat_message_sent().participant_id(),
-          event.chat_message_sent().text());
-  } else if (event.has_dial_in_assigned()) {
-    plant(v1::DATA_CATEGORY_DIAL_IN, "", event.dial_in_assigned().conference_number());
-    const auto& numbers = event.dial_in_assigned().dial_in_numbers();
-    meeting.values.back().numbers.assign(numbers.begin(), numbers.end());
-  }
 }
 
 // Events of one batch count as one moment, but nothing forbids to take them one by one: a value that would have ended
@@ -287,7 +196,7 @@ void Model::NotePast(MeetingModel& meeting, absl::Time now) {
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
     const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.End();
-    const bool past = over || now >= DueAfter(LastDayOf(value, state));
+    const bool past = over || now >= DueAfter(LastDayOf(value, state, policy_));
     value.was_past |= past || (state.deleted && value.fresh && EndsWithMeeting(value.category));
     value.always_past &= past;
   }
@@ -295,15 +204,20 @@ void Model::NotePast(MeetingModel& meeting, absl::Time now) {
 
 void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time now, Prediction& prediction) {
   const MeetingState state = meeting.At(now);
-  const absl::CivilDay history_due = MonthsAfter(state.CollectionDay(), 2);
+  const absl::CivilDay history_due = policy_.LastDay(v1::DATA_CATEGORY_HISTORY, state.CollectionDay());
   const auto prune = [&] { std::erase_if(meeting.values, [](const auto& value) { return value.held == Held::kNo; }); };
   if (now >= DueAfter(history_due) && !meeting.stored) {
     // All of it is long over: nothing is kept, and the meeting stays unknown.
     prediction.past_due_max += static_cast<uint32_t>(meeting.events.size() + meeting.values.size());
     for (PlantedValue& value : meeting.values) {
       if (!value.fresh) continue;
-      value.held = value.category == v1::DATA_CATEGORY_PDF_SHARE ? Held::kUnsure : Held::kNo;
-      fuzzy_.insert({value.due = NoDay(), value.category});
+      // What lives longer than its meeting's history may lie there, and nobody comes by it.
+      value.due = LastDayOf(value, state, policy_);
+      const auto likely = LikelyDayOf(value, state, policy_);
+      value.held = value.due != NoDay() && now >= DueAfter(value.due) ? Held::kNo : Held::kUnsure;
+      value.fresh = false;
+      fuzzy_.insert({value.due, value.category});
+      fuzzy_.insert({likely.value_or(value.due), value.category});
     }
     meeting.events.clear();
     return prune();
@@ -325,7 +239,7 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo) continue;
     const absl::CivilDay before = value.due;
-    const absl::CivilDay due = LastDayOf(value, state);
+    const absl::CivilDay due = LastDayOf(value, state, policy_);
     const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
     const bool past = over || (due != NoDay() && now >= DueAfter(due));
     const bool deleted = state.deleted && EndsWithMeeting(value.category);
@@ -363,7 +277,10 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
 }
 
 Model::Buckets Model::ExpectedValues() const {
-  Buckets buckets = orphaned_;
+  Buckets buckets;
+  for (const Orphan& orphan : orphans_) {
+    buckets[{orphan.due, v1::DATA_CATEGORY_HISTORY}].Add(orphan.events, orphan.sure);
+  }
   for (const auto& [pbx_id, pbx] : pbxs_) {
     buckets[{NoDay(), v1::DATA_CATEGORY_PBX_SYNC}].Add(1 + pbx.extensions.size(), true);
     for (const auto& [id, poll] : pbx.polls) {
@@ -373,12 +290,12 @@ Model::Buckets Model::ExpectedValues() const {
       if (meeting.stored) {
         buckets[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), !meeting.lost);
       }
-      const auto likely = meeting.stored ? meeting.At(absl::InfinitePast()).LikelyEndDay() : std::nullopt;
+      const MeetingState state = meeting.stored ? meeting.At(absl::InfinitePast()) : MeetingState();
       for (const PlantedValue& value : meeting.values) {
         if (value.held == Held::kNo) continue;
-        const bool early = likely.has_value() && RunsFromEnd(value.category) && *likely + 7 != value.due;
-        buckets[{value.due, value.category}].Add(1, value.held == Held::kYes && !early);
-        if (early) buckets[{*likely + 7, value.category}].Add(1, false);
+        const auto likely = LikelyDayOf(value, state, policy_);
+        buckets[{value.due, value.category}].Add(1, value.held == Held::kYes && !likely.has_value());
+        if (likely.has_value()) buckets[{*likely, value.category}].Add(1, false);
       }
     }
   }

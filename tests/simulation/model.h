@@ -21,6 +21,7 @@
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "tests/simulation/hold_model.h"
+#include "tests/simulation/policy_model.h"
 
 namespace retention::simulation {
 
@@ -43,6 +44,8 @@ struct PlantedValue {
   bool fresh = true;        // planted by the batch that is being recorded
   bool always_past = true;  // it never had a future within this batch
   bool was_past = false;    // at some point within this batch it had no future
+  // A policy keeps it longer than the one before: until it is refiled readers go by the earlier day.
+  absl::Time hidden_from = absl::InfiniteFuture();
 };
 
 // Categories of objects that the portal stores.
@@ -68,7 +71,9 @@ struct ParticipantState {
 
 // What follows from a meeting's events at one instant.
 struct MeetingState {
+  absl::Duration presumed_end_after;
   std::optional<std::pair<int64_t, int64_t>> plan_us;
+  std::optional<int64_t> scheduled_us;  // when it was first
   std::optional<int64_t> first_course_us;
   std::optional<int64_t> start_us;
   std::optional<int64_t> end_us;
@@ -88,13 +93,15 @@ struct MeetingState {
 };
 
 struct MeetingModel {
+  absl::Duration presumed_end_after;
   std::map<std::string, v1::Event> events;  // by event id
   std::vector<PlantedValue> values;
   absl::CivilDay history_due;
   absl::Time files_end = absl::InfiniteFuture();
-  std::string organizer;  // survives the history, for its PDFs
-  bool stored = false;    // its history is held
-  bool lost = false;      // its history came to its day in a way that leaves the rest open
+  std::string organizer;                            // survives the history, for its PDFs
+  bool stored = false;                              // its history is held
+  bool lost = false;                                // its history came to its day in a way that leaves the rest open
+  absl::Time hidden_from = absl::InfiniteFuture();  // as PlantedValue's
 
   MeetingState At(absl::Time now) const;
 };
@@ -121,9 +128,9 @@ struct LifeEnd {
   absl::Time time;
   bool certain = true;  // else it takes more vain look-ups
 };
-std::vector<LifeEnd> EndsOf(const LifeModel& life);
+std::vector<LifeEnd> EndsOf(const LifeModel& life, const PolicyModel& policy);
 // The earliest that is certain.
-absl::Time OwnEndOf(const LifeModel& life);
+absl::Time OwnEndOf(const LifeModel& life, const PolicyModel& policy);
 
 struct PbxModel {
   PbxNumber number = 0;
@@ -173,6 +180,8 @@ class Model {
   using Buckets = std::map<Bucket, Range>;
   static absl::CivilDay NoDay() { return absl::CivilDay::max(); }
 
+  explicit Model(PolicyModel policy) : policy_(std::move(policy)) {}
+
   // Time passes: what is due is gone.
   void AdvanceTo(absl::Time now);
 
@@ -196,6 +205,30 @@ class Model {
                       const std::string& object_id, absl::Time now);
   Ruling DeletePoll(const std::string& pbx_id, const std::string& poll_id);
 
+  // Another policy comes into force: what is over by it is over at once, and nothing that is over comes back. What is
+  // held is refiled meanwhile. REQUIRES: the last one was refiled.
+  void ApplyPolicy(const PolicyModel& next, absl::Time now);
+  void NoteRefiled();
+  const PolicyModel& policy() const { return policy_; }
+  // The policy before it, while what was held then may lie where that one put it.
+  const std::optional<PolicyModel>& refiled_from() const { return refiled_from_; }
+  // What a policy would do to the values of a category, if it came into force right after a sweep at `now`.
+  struct Moves {
+    Range gone;
+    Range earlier;
+    Range later;
+  };
+  std::map<v1::DataCategory, Moves> MovesUnder(const PolicyModel& next, absl::Time now) const;
+  // PBXs that would end at once, earlier, or later.
+  struct MovedEnds {
+    uint64_t gone = 0;
+    uint64_t earlier = 0;
+    uint64_t later = 0;
+  };
+  MovedEnds EndsUnder(const PolicyModel& next, absl::Time now) const;
+  // What the last change of policy ended, of which everybody is sure. Files excepted, which end with their meeting.
+  const std::map<v1::DataCategory, uint64_t>& ended_by_policy() const { return ended_by_policy_; }
+
   // A sweep has begun the ends of all PBXs that had come to them.
   void NoteSwept();
   // By the ledger's word: how many PBXs have ended. Where a PBX came to several ends at one instant, under any of them.
@@ -209,6 +242,9 @@ class Model {
   const HoldModel& holds() const { return holds_; }
   // Whether the engine must answer for this meeting.
   static bool Visible(const MeetingModel& meeting, absl::Time now);
+  // Whether readers must be shown what is held, as far as the refile of a policy does not hide it.
+  Held Shown(const PlantedValue& value, absl::Time now) const;
+  bool MayBeHidden(const MeetingModel& meeting, absl::Time now) const;
   Buckets ExpectedValues() const;
   // Buckets whose content the rules leave open.
   const std::set<Bucket>& fuzzy() const { return fuzzy_; }
@@ -228,6 +264,15 @@ class Model {
                                          bool& touched);
   std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
                                       Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
+  MeetingModel& MeetingOf(PbxModel& pbx, const std::string& meeting_id);
+  static absl::CivilDay LastDayOf(const PlantedValue& value, const MeetingState& state, const PolicyModel& policy);
+  // The day under which a value of a running meeting lies until the day of its likely end is over, if that is another.
+  static std::optional<absl::CivilDay> LikelyDayOf(const PlantedValue& value, const MeetingState& state,
+                                                   const PolicyModel& policy);
+  void ApplyToHistory(MeetingModel& meeting, const MeetingState& state, absl::Time now);
+  void ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting, const MeetingState& was,
+                    const MeetingState& is, const PolicyModel& before, PlantedValue& value, absl::Time now);
+  void ApplyToOrphans(const PolicyModel& before, absl::Time now);
   void Plant(MeetingModel& meeting, const v1::Event& event);
   void NotePast(MeetingModel& meeting, absl::Time now);
   void Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time now, Prediction& prediction);
@@ -241,13 +286,25 @@ class Model {
   void EndPbxData(std::map<std::string, PbxModel>::iterator pbx);
   void EnterEnd(const std::set<std::string>& reasons);
 
+  // HISTORY of a meeting whose PBX has ended.
+  struct Orphan {
+    absl::CivilDay collected;
+    absl::CivilDay due;
+    uint64_t events;
+    bool sure;
+  };
+
+  PolicyModel policy_;
+  std::optional<PolicyModel> refiled_from_;
+  std::map<v1::DataCategory, uint64_t> ended_by_policy_;
   std::map<std::string, PbxModel> pbxs_;
-  Buckets orphaned_;  // HISTORY of PBXs that ended
+  std::vector<Orphan> orphans_;
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;
   std::set<PlantedObject> ended_objects_;
-  bool by_time_ = false;       // what ends now ends by itself
-  bool pbx_ends_now_ = false;  // what ends now ends with its PBX
+  bool by_time_ = false;          // what ends now ends by itself
+  bool policy_ends_now_ = false;  // what ends now ends by a change of policy
+  bool pbx_ends_now_ = false;     // what ends now ends with its PBX
   HoldModel holds_;
   PbxNumber last_pbx_ = 0;
   std::map<PlantedObject, uint64_t> planted_;

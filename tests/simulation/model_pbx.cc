@@ -7,9 +7,6 @@
 namespace retention::simulation {
 namespace {
 
-constexpr int kSilentDays = 60;
-constexpr int kVainDays = 30;
-
 std::string WordOf(v1::PbxEndCause cause) {
   switch (cause) {
     case v1::PBX_END_CAUSE_LICENCE_EXPIRED:
@@ -23,21 +20,21 @@ std::string WordOf(v1::PbxEndCause cause) {
 
 }  // namespace
 
-std::vector<LifeEnd> EndsOf(const LifeModel& life) {
-  std::vector<LifeEnd> ends = {{v1::PBX_END_CAUSE_NO_CONTACT, DueAfter(life.contact + kSilentDays)}};
+std::vector<LifeEnd> EndsOf(const LifeModel& life, const PolicyModel& policy) {
+  std::vector<LifeEnd> ends = {{v1::PBX_END_CAUSE_NO_CONTACT, DueAfter(policy.LastSilentDay(life.contact))}};
   if (life.licence_until_us.has_value()) {
     ends.push_back({v1::PBX_END_CAUSE_LICENCE_EXPIRED, absl::FromUnixMicros(*life.licence_until_us)});
   }
   if (life.vain > 0) {
-    const int left = std::max(0, kVainDays - life.vain);
+    const int left = std::max(0, policy.vain_days() - life.vain);
     ends.push_back({v1::PBX_END_CAUSE_FQDN_UNRESOLVED, DueAfter(*life.probed + left), left == 0});
   }
   return ends;
 }
 
-absl::Time OwnEndOf(const LifeModel& life) {
+absl::Time OwnEndOf(const LifeModel& life, const PolicyModel& policy) {
   absl::Time first = absl::InfiniteFuture();
-  for (const LifeEnd& end : EndsOf(life)) {
+  for (const LifeEnd& end : EndsOf(life, policy)) {
     if (end.certain) first = std::min(first, end.time);
   }
   return first;
@@ -45,12 +42,12 @@ absl::Time OwnEndOf(const LifeModel& life) {
 
 void Model::EndOverPbxs(absl::Time now) {
   for (auto pbx = pbxs_.begin(); pbx != pbxs_.end();) {
-    const absl::Time end = OwnEndOf(pbx->second.life);
+    const absl::Time end = OwnEndOf(pbx->second.life, policy_);
     if (now < end) {
       ++pbx;
       continue;
     }
-    for (const LifeEnd& cause : EndsOf(pbx->second.life)) {
+    for (const LifeEnd& cause : EndsOf(pbx->second.life, policy_)) {
       if (cause.certain && cause.time == end) over_[pbx->first].insert(WordOf(cause.cause));
     }
     EndPbxData(pbx++);
@@ -150,7 +147,11 @@ void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {
   pbx_ends_now_ = true;
   for (auto& [id, meeting] : pbx->second.meetings) {
     for (PlantedValue& value : meeting.values) EndValue(pbx->first, value);
-    if (meeting.stored) orphaned_[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), true);
+    if (!meeting.stored) continue;
+    orphans_.push_back({.collected = meeting.At(absl::InfinitePast()).CollectionDay(),
+                        .due = meeting.history_due,
+                        .events = meeting.events.size(),
+                        .sure = !meeting.lost});
   }
   pbxs_.erase(pbx);
   pbx_ends_now_ = false;

@@ -60,6 +60,11 @@ const std::vector<Months::Act>& Months::Acts() {
       {45, &Months::PlaceAnyHold},
       {10, &Months::ChangeAnyHold},
       {15, &Months::ReleaseAnyHold},
+      {30, &Months::ChangeAnyPolicy},
+      {10, &Months::RefileSome},
+      {15, &Months::RescheduleToAndFro},
+      {8, &Months::RenewAnyLicence},
+      {8, &Months::RemoveExtensionOfTheDying},
   };
   return acts;
 }
@@ -70,9 +75,11 @@ Months::Months(uint64_t seed)
       dice_(seed),
       directory_(FreshDirectory()),
       machine_(directory_, DefaultPolicy(), seed),
+      model_(PolicyModel(DefaultPolicy().proto())),
+      logs_(model_.policy()),
       workload_(dice_, model_),
       now_(StartOf(seed)),
-      first_day_(DayAt(now_)) {}
+      cohorts_(model_.policy(), DayAt(now_)) {}
 
 Months::~Months() {
   machine_.Stop();
@@ -98,7 +105,7 @@ void Months::Go(uint64_t steps) {
             << sweeps_ << " sweeps, " << restarts_ << " restarts, " << failures_ << " failed commands, "
             << witness_.cohorts() << " cohorts, " << witness_.pbxs_ended() << " ends of PBXs, " << portal_.orders()
             << " orders, " << logs_.extended() << " log extensions, " << model_.holds().placed() << " holds, "
-            << model_.holds().kept() << " values kept" << std::endl;
+            << model_.holds().kept() << " values kept, " << policies_ << " changes of policy" << std::endl;
 }
 
 void Months::Step() {
@@ -119,6 +126,7 @@ void Months::Step() {
 }
 
 void Months::Judge() {
+  NoticeRefile();
   Compare();
   Account account = Account::Of(machine_.engine());
   account.ExpectFollows(account_, filed_);
@@ -131,7 +139,7 @@ void Months::Judge() {
   }
   account_ = std::move(account);
   if (step_ % 5 != 0) return;
-  witness_.Look(machine_.engine(), now_);
+  witness_.Look(machine_.engine(), cohorts_, model_.refiled_from().has_value(), now_);
   witness_.ExpectActs(model_, portal_, logs_.extended());
   portal_.Watch(machine_.engine(), now_);
 }
@@ -155,8 +163,11 @@ void Months::MoveTo(absl::Time time) {
 }
 
 absl::Status Months::TrySweep(bool scrub) {
+  model_.holds().NoteRefileBegun();
   const absl::Status status = machine_.Sweep(now_, scrub).status();
   if (!status.ok()) return status;
+  NoticeRefile();
+  cohorts_.NoteSwept(now_);
   model_.NoteSwept();
   model_.holds().NoteSwept();
   return status;
@@ -168,6 +179,7 @@ void Months::Restart() {
   const bool power = dice_.Chance(60);
   const absl::Status status = machine_.Restart(now_, power, dice_.Pick(std::vector<uint64_t>{0, 7, 1000, 1 << 20}));
   EXPECT_TRUE(status.ok()) << status;
+  if (status.ok()) NoticePolicy();
 }
 
 bool Months::Execute(bool one_write, const std::function<absl::Status()>& command, int fault_percent) {

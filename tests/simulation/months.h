@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "tests/simulation/cohort_model.h"
 #include "tests/simulation/comparison.h"
 #include "tests/simulation/log_model.h"
 #include "tests/simulation/machine.h"
@@ -61,6 +62,13 @@ class Months {
   void LicenceRunsOut();
   void Silence();
   void Hail();
+  // What turns at the last moment (acts_turn.cc).
+  void RescheduleToAndFro();
+  void RenewAnyLicence();
+  void RemoveExtensionOfTheDying();
+  // Changes of policy (acts_policy.cc).
+  void ChangeAnyPolicy();
+  void RefileSome();
   // Deletions by operators (acts_deletion.cc).
   void DeleteAnyMeeting();
   void DeleteAnyObject();
@@ -93,6 +101,16 @@ class Months {
   void Place(v1::Hold hold, absl::CivilDay end);
   void HoldPbx(const std::string& pbx_id);
   void LetGoOfAll();
+  void ChangePolicy(v1::Policy next);
+  void ApplyPolicy(const v1::Policy& next, const std::string& token);
+  void TryPolicyWhileRefiling(const v1::Policy& next);
+  void Refile(uint64_t steps);
+  // Steps that come before a refile, or within it.
+  void ComeBetween();
+  // The policy that was asked for is in force, though nobody said so.
+  void NoticePolicy();
+  // The refile of the last one is done.
+  void NoticeRefile();
   // Learns how the engine calls the PBXs that there are.
   void NamePbxs();
   void BeginEndOf(const std::string& pbx_id, const std::string& reason);
@@ -118,8 +136,9 @@ class Months {
   Portal portal_;
   Workload workload_;
   absl::Time now_;
-  const absl::CivilDay first_day_;
+  CohortModel cohorts_;
   Witness witness_;
+  std::optional<PolicyModel> asked_policy_;   // perhaps it is in force
   Account account_;                           // as the last step left it
   std::optional<Totals> filed_;               // by this step; nullopt if that is not known exactly
   std::map<std::string, Totals> erased_min_;  // by this step, by the ledger's word
@@ -129,6 +148,7 @@ class Months {
   bool sweeping_ = false;  // no crash: the sweeper must live on
   PbxNumbers pbxs_;
   uint64_t holds_ = 0;
+  uint64_t policies_ = 0;
   std::vector<PbxId> former_pbxs_;  // may be probed yet
   std::string last_;
   uint64_t step_ = 0;

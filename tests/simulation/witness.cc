@@ -5,13 +5,15 @@
 #include <algorithm>
 
 #include "retention/stored/v1/stored.pb.h"
+#include "server/engine/reader.h"
+#include "server/engine/request_parts.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/simulation/calendar.h"
 
 namespace retention::simulation {
 
-void Witness::Look(Engine& engine, absl::Time now) {
+void Witness::Look(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
   std::vector<std::string> seen;
   days_ended_.clear();
   released_.clear();
@@ -19,8 +21,14 @@ void Witness::Look(Engine& engine, absl::Time now) {
   ended_pbxs_.clear();
   confirmed_.clear();
   logs_extended_ = 0;
+  uint32_t policy = 0;
   const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
     seen.push_back(entry.hash());
+    if (entry.kind() == stored::v1::LedgerEntry::KIND_POLICY) {
+      EXPECT_GT(entry.policy_version(), policy) << "a policy came into force twice";
+      policy = entry.policy_version();
+    }
+    EXPECT_TRUE(policy == 0 || entry.policy_version() == policy) << "an entry names policy " << entry.policy_version();
     const absl::CivilDay day = absl::CivilDay(1970, 1, 1) + static_cast<int64_t>(entry.day());
     if (entry.kind() == stored::v1::LedgerEntry::KIND_DAY_ENDED) ++days_ended_[day];
     if (entry.kind() == stored::v1::LedgerEntry::KIND_COHORT_RELEASED) ++released_[day];
@@ -42,20 +50,45 @@ void Witness::Look(Engine& engine, absl::Time now) {
   for (const auto& [day, times] : released_) EXPECT_EQ(times, 1) << absl::FormatCivilTime(day) << " was drawn again";
   for (const auto& [day, times] : days_ended_) EXPECT_EQ(times, 1) << absl::FormatCivilTime(day) << " ended again";
 
-  std::map<std::string, std::string> cubes;
+  EXPECT_EQ(policy, engine.policy().version()) << "the policy in force has no entry";
+  LookAtCubes(engine, cohorts, refiling, now);
+}
+
+void Witness::LookAtCubes(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
+  std::map<CubeTable, std::string> cubes;
   auto cursor = engine.store().Scan(Family::kStatistics, "", "");
-  for (; cursor->Valid(); cursor->Next()) cubes.emplace(cursor->key(), cursor->value());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto parts = DecodeCubeKey(cursor->key());
+    const absl::CivilDay cohort = parts->cohort_day.civil();
+    EXPECT_TRUE(cubes.emplace(CubeTable(cohort, parts->table), cursor->value()).second) << "a cube is held twice";
+    if (refiling) continue;
+    EXPECT_EQ(parts->erase_day.civil(), cohorts.CubeDay(cohort)) << "cube of " << absl::FormatCivilTime(cohort);
+  }
   EXPECT_TRUE(cursor->status().ok()) << cursor->status();
   for (const auto& [key, cells] : cubes_) {
-    const auto parts = DecodeCubeKey(key);
     const auto it = cubes.find(key);
     if (it != cubes.end()) {
       EXPECT_EQ(it->second, cells) << "a cube changed";
     } else {
-      EXPECT_TRUE(parts->erase_day.is_civil() && now >= DueAfter(parts->erase_day.civil())) << "a cube is missing";
+      EXPECT_GE(now, DueAfter(cohorts.CubeDay(key.first))) << "a cube is missing";
     }
   }
   cubes_ = std::move(cubes);
+  if (released_.empty()) return;
+
+  v1::QueryStatisticsRequest request;
+  request.set_metric(v1::METRIC_PARTICIPATIONS);
+  SetDate(DueDay(released_.begin()->first), *request.mutable_from());
+  SetDate(DueDay(released_.rbegin()->first), *request.mutable_to());
+  const auto answer = Reader(engine).QueryStatistics(request, now);
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  const auto living = std::count_if(released_.begin(), released_.end(), [&](const auto& released) {
+    return now < DueAfter(cohorts.CubeDay(released.first));
+  });
+  EXPECT_LE(answer->cohorts_covered(), living) << "cubes are shown beyond their day";
+  if (!refiling) {
+    EXPECT_EQ(answer->cohorts_covered(), living) << "cubes are missing";
+  }
 }
 
 void Witness::ExpectActs(const Model& model, const Portal& portal, uint64_t logs_extended) const {
@@ -95,10 +128,14 @@ void Witness::ExpectEnded(const std::set<absl::CivilDay>& days) const {
   }
 }
 
-void Witness::ExpectReleased(absl::CivilDay first, absl::Time now) const {
-  for (absl::CivilDay day = first; absl::FromCivil(day + 1, Berlin()) + absl::Hours(48) <= now; ++day) {
+void Witness::ExpectReleased(const CohortModel& cohorts) const {
+  size_t released = 0;
+  for (const absl::CivilDay day : cohorts.Drawn()) {
     EXPECT_TRUE(released_.contains(day)) << absl::FormatCivilTime(day) << " was not released";
+    ++released;
   }
+  for (const auto& [day, times] : released_) released -= cohorts.MayBeLost(day) ? 0 : 1;
+  EXPECT_EQ(released, 0u) << "cohorts were released before their time";
 }
 
 Account Account::Of(Engine& engine) {

@@ -12,6 +12,7 @@
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "server/engine/engine.h"
+#include "tests/simulation/cohort_model.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/portal.h"
 
@@ -22,22 +23,27 @@ using Totals = std::map<v1::DataCategory, uint64_t>;
 
 class Witness {
  public:
-  // The ledger only grows and its chain holds (I7); a cube never changes, nor goes before its day (I6).
-  void Look(Engine& engine, absl::Time now);
+  // The ledger only grows, its chain holds (I7), and every entry names the policy that it was made under; a cube never
+  // changes, nor goes before its day (I6), nor is shown beyond it. `refiling`: a new policy has not come to all of
+  // them.
+  void Look(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
   // The ledger tells as many ends of PBXs as there were, and why; as many confirmations; and every extension of logs.
   void ExpectActs(const Model& model, const Portal& portal, uint64_t logs_extended) const;
   // No PBX that ended by the ledger has a key.
   void ExpectKeysGone(const KeyRing& ring) const;
   // Every day in `days` has ended by the ledger, once.
   void ExpectEnded(const std::set<absl::CivilDay>& days) const;
-  // Every cohort from `first` whose time has come at `now` was drawn.
-  void ExpectReleased(absl::CivilDay first, absl::Time now) const;
+  // Every cohort that must have been drawn was, and none that may not be.
+  void ExpectReleased(const CohortModel& cohorts) const;
   size_t cohorts() const { return released_.size(); }
   size_t pbxs_ended() const;
 
  private:
   std::vector<std::string> ledger_;  // hashes
-  std::map<std::string, std::string> cubes_;
+  void LookAtCubes(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
+
+  using CubeTable = std::pair<absl::CivilDay, uint8_t>;
+  std::map<CubeTable, std::string> cubes_;
   std::map<absl::CivilDay, int> days_ended_;
   std::map<absl::CivilDay, int> released_;
   std::map<std::string, uint64_t> pbx_ends_;  // by reason

@@ -20,7 +20,7 @@ namespace retention::simulation {
 class Workload {
  public:
   // REQUIRES: both outlive it.
-  Workload(Dice& dice, const Model& model) : dice_(dice), model_(model) {}
+  Workload(Dice& dice, const Model& model) : dice_(dice), model_(model), first_policy_(model.policy().text()) {}
 
   std::vector<v1::Event> NextBatch(absl::Time now);
   // One event of a PBX: each is contact, whatever becomes of it.
@@ -45,6 +45,11 @@ class Workload {
   Target AnyMeeting();
   Target AnyObject();
   Target AnyPoll();
+  bool IsLiving(const Target& target, absl::Time now) const;
+  // Another date for a meeting.
+  v1::Event Rescheduled(const Target& target, absl::Time to, absl::Time now);
+  // What may follow the policy in force.
+  v1::Policy NextPolicy();
   // Of a participant, mostly of one that is held.
   std::string AnyEmail();
 
@@ -85,6 +90,7 @@ class Workload {
   v1::Event PbxEvent(absl::Time now);
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
+  void ChangeRule(v1::Policy& policy);
   void DropFinishedMeetings();
   bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
   // Whether the oracle can say what the event must do.
@@ -97,6 +103,7 @@ class Workload {
 
   Dice& dice_;
   const Model& model_;
+  const v1::Policy first_policy_;
   uint64_t canaries_ = 0;
   uint64_t events_ = 0;
   std::set<int64_t> used_times_;

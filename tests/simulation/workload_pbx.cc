@@ -178,7 +178,7 @@ absl::CivilDay Workload::NextUntil(absl::Time now) {
 absl::Time Workload::AnyEnd(absl::Time now) {
   std::vector<absl::Time> ends;
   for (const auto& [pbx_id, pbx] : model_.pbxs()) {
-    ends.push_back(OwnEndOf(pbx.life));
+    ends.push_back(OwnEndOf(pbx.life, model_.policy()));
     for (const auto& [id, meeting] : pbx.meetings) {
       if (meeting.stored) ends.push_back(meeting.files_end);
     }
