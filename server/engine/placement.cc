@@ -129,9 +129,12 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key
 
 absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) const {
   if (IsEnding(key)) return std::nullopt;
-  const auto locator = ReadLocator(view_, key.pbx, key.owner, ended_);
-  if (!locator.ok() && !IsUnreadable(locator.status())) return locator.status();
-  if (locator.ok() && locator->has_value() && (*locator)->days[key.category] == key.day) return std::nullopt;
+  const auto row = view_.Get(Family::kState, LocatorKey(key.pbx, key.owner));
+  if (!row.ok()) return row.status();
+  const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
+  const bool leads =
+      locator.has_value() && (locator->days[kHistory] > ended_ || locator->refiled_for == after_.version());
+  if (leads && locator->days[key.category] == key.day) return std::nullopt;
   if (key.category == kHistory) {
     const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
     const MeetingFacts facts = course.ok() ? course->Fold(now_) : MeetingFacts();

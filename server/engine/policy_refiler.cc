@@ -11,6 +11,7 @@ namespace retention {
 
 void PolicyRefiler::BeginAnew() {
   meetings_step_ = rows_step_ = cubes_step_ = WalkStep{};
+  rows_step_.position = policies_.refiled_to();
   meetings_ = 0;
   rows_ = 0;
 }
@@ -27,6 +28,7 @@ absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
     status = MoveMeetings(placement, *applied, change);
   } else if (rows_step_.position.has_value()) {
     status = MoveRows(placement, change);
+    policies_.PutRefiledTo(rows_step_.position.value_or(FiledPrefix(DueDay::Held())), change.batch());
   } else {
     status = MoveCubes(placement, change);
   }

@@ -1,8 +1,9 @@
 // The refiler: what was held when a policy came into force goes under the days that it gives, step by step.
 //
 // Every step is one batch, and finds out anew what lies elsewhere: a crash between two of them loses nothing, the pass
-// begins anew. No day ends before the last step, so nothing is lost because its old day comes meanwhile; what had been
-// due before the policy was applied is gone already.
+// begins anew; only the walk over rows goes on where it was, since the day of a row of which nobody knows the meeting
+// any more is reckoned from where it lies. No day ends before the last step, so nothing is lost because its old day
+// comes meanwhile; what had been due before the policy was applied is gone already.
 #ifndef RETENTION_SERVER_ENGINE_POLICY_REFILER_H_
 #define RETENTION_SERVER_ENGINE_POLICY_REFILER_H_
 
@@ -36,7 +37,7 @@ class PolicyRefiler {
 
   // One step; true if there is more to do. Does nothing if all is filed.
   absl::StatusOr<bool> Step(absl::Time now);
-  // The next step is the first of a pass.
+  // The next step is the first of a pass. What of it must not be done twice is taken from the shelf.
   void BeginAnew();
 
   // What the pass under way has looked at. Thread-safe.

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,10 +52,14 @@ class PolicyShelf {
   static void Put(const Policy& policy, absl::Time since, bool refiling, Batch& batch);
   // Those rows are durable.
   void Enact(Policy policy, absl::Time since, bool refiling);
+  // The row that says how far the walk over rows has come, a position of it.
+  void PutRefiledTo(std::string position, Batch& batch) const;
+  // What it said when it was loaded; empty: the walk is at its beginning. REQUIRES: called by the committer's thread.
+  const std::string& refiled_to() const { return refiled_to_; }
   // The row that says that everything is filed under the policy in force.
   void PutRefiled(Batch& batch) const;
   // That row is durable.
-  void FinishRefiling() { refiling_since_us_.store(0, std::memory_order_release); }
+  void FinishRefiling();
 
  private:
   const PolicyVersion* Keep(Policy policy, absl::Time since, const PolicyVersion* predecessor);
@@ -61,6 +67,7 @@ class PolicyShelf {
   std::vector<std::unique_ptr<const PolicyVersion>> kept_;
   std::atomic<const PolicyVersion*> current_;
   std::atomic<int64_t> refiling_since_us_{0};
+  std::string refiled_to_;  // the committer's thread alone
 };
 
 }  // namespace retention
