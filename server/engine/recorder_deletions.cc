@@ -27,8 +27,10 @@ absl::StatusOr<CategoryCounts> Recorder::DeleteMeeting(std::string_view pbx_id, 
   event.mutable_time()->set_seconds(absl::ToUnixSeconds(now));
   event.mutable_meeting_deleted();
   RecordCommand command;
+  // What it ends was over before, and is not what is deleted.
+  Change refile(holdings_, now);
+  if (absl::Status status = RefileFirst(*pbx, meeting_id, refile); !status.ok()) return status;
   Change change(holdings_, now);
-  if (absl::Status status = RefileFirst(*pbx, meeting_id, change); !status.ok()) return status;
   auto touched = Touch(*pbx, event, change.last_due());
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
@@ -89,8 +91,11 @@ absl::Status Recorder::EraseDeleted(Meeting& meeting, const std::string& pbx_id,
 absl::StatusOr<uint64_t> Recorder::EraseObjects(Meeting& meeting, const std::string& pbx_id, CategoryNumber category,
                                                 std::string_view object_id, std::string_view reason, Change& change) {
   uint64_t erased = 0;
+  // Until it is refiled, what is kept longer now lies under days that may be over.
+  const DueDay ended =
+      LastDueDay(holdings_.policies.refiling_since().value_or(change.now()), holdings_.policy().zone());
   for (const auto& [day, counts] : holdings_.counts.Read()) {
-    if (counts[category].rows == 0 || day == DueDay::Held() || (day.is_civil() && day <= change.last_due())) continue;
+    if (counts[category].rows == 0 || day == DueDay::Held() || (day.is_civil() && day <= ended)) continue;
     const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
     const auto erase = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) -> absl::Status {
       if (!object_id.empty() && value.object().object_id() != object_id) return absl::OkStatus();

@@ -66,6 +66,7 @@ absl::Status Recorder::TakePollEvent(RecordCommand& command, int index, const Pb
     value.set_extension(std::string(owner.owner.view()));
     *value.mutable_poll() = event.poll_created();
     if (!event.meeting_id().empty()) {
+      if (absl::Status status = RefileFirst(pbx, event.meeting_id(), change); !status.ok()) return status;
       auto touched = Touch(pbx, event, change.last_due());
       if (!touched.ok()) return touched.status();
       Meeting& meeting = *(*touched)->meeting;

@@ -142,7 +142,8 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   keep(DropEndedDays(now));
   if (filed.ok()) keep(DropLocators(now));
   keep(DropEndedLogExtensions(now));
-  keep(EndCubes(now));
+  // A cube, too, may be kept longer than where it lies says.
+  if (filed.ok()) keep(EndCubes(now));
   keep(Scrub(now, scrub_now, outcome));
   if (!first.ok()) return first;
   return outcome;
