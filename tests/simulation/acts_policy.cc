@@ -13,6 +13,17 @@ constexpr int kStepsMax = 3;
 
 absl::Status RunHere(std::function<absl::Status()> task) { return task(); }
 
+// What changes, in words.
+std::string Describe(const v1::Policy& next, const PolicyModel& before) {
+  std::string text = std::to_string(next.version());
+  const PolicyModel after(next);
+  for (const v1::DeletionRule& rule : next.rules()) {
+    if (after.Differs(before, rule.category())) text += " { " + rule.ShortDebugString() + " }";
+  }
+  return text + " presumed_end_after { " + next.presumed_end_after().ShortDebugString() + " } pbx_end { " +
+         next.pbx_end().ShortDebugString() + " }";
+}
+
 absl::StatusOr<v1::PlanPolicyResponse> PlanOf(Engine& engine, const v1::Policy& policy, absl::Time now) {
   v1::PlanPolicyRequest request;
   *request.mutable_policy() = policy;
@@ -81,7 +92,7 @@ void Months::TryPolicyWhileRefiling(const v1::Policy& next) {
 
 void Months::ChangePolicy(v1::Policy next) {
   Sweep();
-  last_ = "plan policy " + next.ShortDebugString();
+  last_ = "plan policy " + Describe(next, model_.policy());
   if (::testing::Test::HasFailure()) return;
   const auto plan = PlanOf(machine_.engine(), next, now_);
   ASSERT_TRUE(plan.ok()) << plan.status();
@@ -99,7 +110,7 @@ void Months::ApplyPolicy(const v1::Policy& next, const std::string& token) {
   if (next.version() <= before.version() || model_.refiled_from().has_value()) return;
   // As the server does it: what is due must be gone.
   Sweep();
-  last_ = "apply policy " + next.ShortDebugString();
+  last_ = "apply policy " + Describe(next, model_.policy());
   if (::testing::Test::HasFailure()) return;
   const auto plan = PlanOf(machine_.engine(), next, now_);
   ASSERT_TRUE(plan.ok()) << plan.status();

@@ -66,7 +66,12 @@ void Model::AdvanceTo(absl::Time now) {
       for (PlantedValue& value : meeting.values) {
         if (value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
         const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
-        if (over || now >= DueAfter(value.due)) EndValue(pbx_id, value);
+        if (over || now >= DueAfter(value.due)) {
+          EndValue(pbx_id, value);
+          // The review of its meeting may come before the end of its day.
+          const bool reviewed = meeting.stored && LikelyDayOf(value, meeting.At(now), policy_).has_value();
+          if (reviewed) holds_.NoteTouched(pbx.number, id);
+        }
         // Nobody reviewed the meeting for a week: the value may have ended by the day of its likely end.
         if (!meeting.stored || value.held != Held::kYes || !policy_.RunsFromEnd(value.category)) continue;
         const auto likely = LikelyDayOf(value, meeting.At(now), policy_);
