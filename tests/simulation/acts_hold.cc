@@ -7,13 +7,6 @@
 #include "tests/simulation/months.h"
 
 namespace retention::simulation {
-namespace {
-
-// Where everything is held nothing ends.
-constexpr size_t kHoldsMax = 4;
-
-}  // namespace
-
 void Months::Place(v1::Hold hold, absl::CivilDay end) {
   hold.set_hold_id("case-" + std::to_string(++holds_));
   hold.set_basis(v1::HOLD_BASIS_LEGAL_CLAIMS);

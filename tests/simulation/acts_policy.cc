@@ -77,8 +77,9 @@ void Months::ComeBetween() {
 
 void Months::ChangeAnyPolicy() {
   // One at a time.
-  if (model_.refiled_from().has_value()) return TryPolicyWhileRefiling(workload_.NextPolicy());
-  ChangePolicy(workload_.NextPolicy());
+  if (model_.refiled_from().has_value()) return TryPolicyWhileRefiling(workload_.NextPolicy(now_));
+  if (dice_.Chance(30) && model_.holds().InForce().size() < kHoldsMax) HoldPbx(workload_.AnyPbx());
+  ChangePolicy(workload_.NextPolicy(now_));
 }
 
 void Months::TryPolicyWhileRefiling(const v1::Policy& next) {
@@ -136,7 +137,7 @@ void Months::ApplyPolicy(const v1::Policy& next, const std::string& token) {
     EXPECT_EQ(DetailsOf(outcome).reason, "PLAN_STALE") << outcome;
     return asked_policy_.reset();
   }
-  if (dice_.Chance(50)) {
+  if (dice_.Chance(35)) {
     Refile(UINT64_MAX);
     // PBXs that end by it may end before.
     const bool ends_pbxs = next.pbx_end().SerializeAsString() != before.pbx_end().SerializeAsString();

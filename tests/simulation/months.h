@@ -45,6 +45,8 @@ class Months {
   // How often the machine fails under a command.
   static constexpr int kFaults = 20;
   static constexpr int kManyFaults = 55;
+  // Where everything is held nothing ends.
+  static constexpr size_t kHoldsMax = 4;
 
   // Acts of the platform (acts_record.cc).
   void RecordBatch();

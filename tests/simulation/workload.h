@@ -49,7 +49,7 @@ class Workload {
   // Another date for a meeting.
   v1::Event Rescheduled(const Target& target, absl::Time to, absl::Time now);
   // What may follow the policy in force.
-  v1::Policy NextPolicy();
+  v1::Policy NextPolicy(absl::Time now);
   // Of a participant, mostly of one that is held.
   std::string AnyEmail();
 
@@ -91,6 +91,7 @@ class Workload {
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
   void ChangeRule(v1::Policy& policy);
+  void ShortenToNow(v1::Policy& policy, absl::Time now);
   void DropFinishedMeetings();
   bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
   // Whether the oracle can say what the event must do.

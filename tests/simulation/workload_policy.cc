@@ -1,4 +1,7 @@
 // The workload's changes of policy, and of plans.
+#include <algorithm>
+#include <cstdlib>
+
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/workload.h"
 
@@ -71,10 +74,31 @@ void Workload::ChangeRule(v1::Policy& policy) {
   }
 }
 
-v1::Policy Workload::NextPolicy() {
+// So that something that is held ends now, or about now.
+void Workload::ShortenToNow(v1::Policy& policy, absl::Time now) {
+  std::vector<std::pair<v1::DataCategory, absl::CivilDay>> dues;
+  for (const auto& [pbx_id, pbx] : model_.pbxs()) {
+    for (const auto& [id, meeting] : pbx.meetings) {
+      for (const PlantedValue& value : meeting.values) {
+        const bool of_days = std::find(std::begin(kOfDays), std::end(kOfDays), value.category) != std::end(kOfDays);
+        if (of_days && value.held == Held::kYes) dues.emplace_back(value.category, value.due);
+      }
+    }
+  }
+  if (dues.empty()) return ChangeRule(policy);
+  const auto& [category, due] = dice_.Pick(dues);
+  v1::Policy in_force = model_.policy().text();
+  const v1::Period held = RuleOf(in_force, category).period();
+  const int64_t days = held.days() - (due - DayAt(now)) + dice_.Between(-2, 1);
+  if (held.has_days() && days >= 0) RuleOf(policy, category).mutable_period()->set_days(static_cast<uint32_t>(days));
+}
+
+v1::Policy Workload::NextPolicy(absl::Time now) {
   v1::Policy policy = dice_.Chance(20) ? first_policy_ : model_.policy().text();
   policy.set_version(model_.policy().version() + 1 + static_cast<uint32_t>(dice_.Chance(10)));
-  for (uint64_t left = 1 + dice_.Below(4); left > 0; --left) ChangeRule(policy);
+  for (uint64_t left = 1 + dice_.Below(4); left > 0; --left) {
+    dice_.Chance(50) ? ShortenToNow(policy, now) : ChangeRule(policy);
+  }
   return policy;
 }
 
