@@ -144,6 +144,12 @@ void Months::ApplyPolicy(const v1::Policy& next, const std::string& token) {
     if (!ends_pbxs) erased_min_[std::string(kReasonDayMovedIntoPast)] = model_.ended_by_policy();
   }
   ComeBetween();
+  // Over the day on which something was to end.
+  const absl::Time hidden = model_.FirstHidden();
+  if (hidden != absl::InfiniteFuture() && dice_.Chance(50)) {
+    agenda_.push_back([this, hidden] { MoveTo(hidden + absl::Minutes(dice_.Between(0, 2000))); });
+    ComeBetween();
+  }
   if (dice_.Chance(25)) agenda_.push_back([this] { MoveTo(DueAfter(DayAt(now_))); });
   if (dice_.Chance(25)) ComeBetween();
   if (dice_.Chance(20)) agenda_.push_back([this] { SweepAmongOthers(); });

@@ -245,6 +245,8 @@ class Model {
   // Whether readers must be shown what is held, as far as the refile of a policy does not hide it.
   Held Shown(const PlantedValue& value, absl::Time now) const;
   bool MayBeHidden(const MeetingModel& meeting, absl::Time now) const;
+  // When a refile that is under way begins to hide something; infinite future if it does not.
+  absl::Time FirstHidden() const;
   Buckets ExpectedValues() const;
   // Buckets whose content the rules leave open.
   const std::set<Bucket>& fuzzy() const { return fuzzy_; }

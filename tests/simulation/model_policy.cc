@@ -23,6 +23,20 @@ bool Model::MayBeHidden(const MeetingModel& meeting, absl::Time now) const {
   return refiled_from_.has_value() && now >= meeting.hidden_from;
 }
 
+absl::Time Model::FirstHidden() const {
+  absl::Time first = absl::InfiniteFuture();
+  if (!refiled_from_.has_value()) return first;
+  for (const auto& [pbx_id, pbx] : pbxs_) {
+    for (const auto& [id, meeting] : pbx.meetings) {
+      if (meeting.stored) first = std::min(first, meeting.hidden_from);
+      for (const PlantedValue& value : meeting.values) {
+        if (value.held == Held::kYes) first = std::min(first, value.hidden_from);
+      }
+    }
+  }
+  return first;
+}
+
 void Model::ApplyPolicy(const PolicyModel& next, absl::Time now) {
   AdvanceTo(now);
   const PolicyModel before = std::exchange(policy_, next);
