@@ -163,7 +163,7 @@ void Months::ApplyPolicy(const v1::Policy& next, const std::string& token) {
 
 void Months::Refile(uint64_t steps) {
   last_ += ", refile";
-  model_.holds().NoteRefileBegun();
+  model_.NoteRefileBegun();
   Execute(
       false,
       [&] {

@@ -168,7 +168,7 @@ void Months::SweepAmongOthers() {
   std::string story;
   int left = 4;
   sweeping_ = true;
-  model_.holds().NoteRefileBegun();
+  model_.NoteRefileBegun();
   const absl::Status status = machine_
                                   .Sweep(now_, dice_.Chance(50),
                                          [&] {

@@ -100,9 +100,7 @@ void HoldModel::NoteEnd(Place place, bool certain, When when) {
 }
 
 void HoldModel::NoteRefileBegun() {
-  for (Ended& ended : ended_) {
-    if (ended.by_policy) ended.in_its_day = false;
-  }
+  for (Ended& ended : ended_) ended.in_its_day = false;
 }
 
 void HoldModel::NoteRefiled() {

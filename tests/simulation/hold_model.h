@@ -55,7 +55,7 @@ class HoldModel {
   void NoteTouched(PbxNumber pbx, const std::string& meeting_id);
   // A hold came while only days up to `last_ended` had ended: it finds what came to a later day.
   void FindInDays(const std::string& hold_id, absl::CivilDay last_ended);
-  // A refile may have come to some of what a policy has ended; it has come to all of it.
+  // A refile may have come to some of what has ended, by its policy or since; it has come to all that its policy ended.
   void NoteRefileBegun();
   void NoteRefiled();
   // All days that are over have ended, whatever came between.

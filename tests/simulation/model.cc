@@ -147,6 +147,8 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
     ++(stale ? prediction.duplicates : prediction.accepted);
     return std::nullopt;
   }
+  // Whatever is said of it, it is refiled first.
+  if (refiled_from_.has_value()) holds_.NoteTouched(pbx.number, event.meeting_id());
   if (OfPoll(event)) return TakePollEvent(event.pbx_id(), pbx, event, now, prediction, touched);
   bool touches = false;
   const auto reason = TakeMeetingEvent(pbx, event, now, prediction, touches);

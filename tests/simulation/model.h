@@ -208,6 +208,8 @@ class Model {
   // Another policy comes into force: what is over by it is over at once, and nothing that is over comes back. What is
   // held is refiled meanwhile. REQUIRES: the last one was refiled.
   void ApplyPolicy(const PolicyModel& next, absl::Time now);
+  // A step of the refile, if one is under way, may have been done; all of it has been.
+  void NoteRefileBegun();
   void NoteRefiled();
   const PolicyModel& policy() const { return policy_; }
   // The policy before it, while what was held then may lie where that one put it.

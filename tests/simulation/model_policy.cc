@@ -63,6 +63,10 @@ void Model::ApplyPolicy(const PolicyModel& next, absl::Time now) {
   by_time_ = false;
 }
 
+void Model::NoteRefileBegun() {
+  if (refiled_from_.has_value()) holds_.NoteRefileBegun();
+}
+
 void Model::NoteRefiled() {
   refiled_from_.reset();
   holds_.NoteRefiled();

@@ -163,7 +163,7 @@ void Months::MoveTo(absl::Time time) {
 }
 
 absl::Status Months::TrySweep(bool scrub) {
-  model_.holds().NoteRefileBegun();
+  model_.NoteRefileBegun();
   const absl::Status status = machine_.Sweep(now_, scrub).status();
   if (!status.ok()) return status;
   NoticeRefile();
