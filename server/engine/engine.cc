@@ -191,8 +191,8 @@ absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
   return RunFor<bool>([&] { return hold_desk_.TakeOutOfDueDays(now); });
 }
 
-absl::StatusOr<bool> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
-  return RunFor<bool>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
+absl::StatusOr<HoldDesk::Step> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  return RunFor<HoldDesk::Step>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
 }
 
 absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
@@ -208,7 +208,7 @@ absl::Status Engine::Recover() {
     holdings_.gate.EndThrough(last);
     // The same for PBXs; where a crash came between the mark of their end and this.
     for (const PbxRegistry::EndingPbx& ending : registry_.Ending()) {
-      if (absl::Status s = ender_.DestroyKeyOf(ending); !s.ok()) return s;
+      if (absl::Status s = ender_.NarrowKeyOf(ending); !s.ok()) return s;
     }
     return absl::OkStatus();
   });
@@ -251,9 +251,8 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) continue;
       const std::string pbx_id = registry_.ExternalId(key->pbx);
-      if (pbx_id.empty()) continue;  // it is ending, and its orders are out
-      const bool ending = !registry_.StandingOf(key->pbx).has_value();
-      if (scope == OrderScope::kAllButFiles && (ending || change.Concerned(key->pbx))) {
+      if (pbx_id.empty()) continue;  // it has ended, and its orders are out
+      if (scope == OrderScope::kAllButFiles && (!registry_.Lives(key->pbx) || change.Concerned(key->pbx))) {
         unordered.insert(key->pbx);
         continue;
       }

@@ -41,7 +41,7 @@ struct EndingDay {
 class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
-  static constexpr uint32_t kFormatVersion = 1;
+  static constexpr uint32_t kFormatVersion = 2;
 
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. REQUIRES: all outlive it.
@@ -99,7 +99,7 @@ class Engine {
   // Commands of the sweeper.
   absl::Status EndHolds(absl::Time now);
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
-  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
+  absl::StatusOr<HoldDesk::Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
   // Begins the end of a PBX that has come to it by itself: licence, contact, name.

@@ -272,8 +272,7 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
   return !due_walk_.done;
 }
 
-absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
-  if (ending.pbx_id.empty()) return false;
+absl::StatusOr<HoldDesk::Step> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
   Walk& walk = ending_walks_[ending.pbx];
   Prefixes prefixes;
   for (const auto& [day, counts] : holdings_.counts.Read()) {
@@ -281,19 +280,24 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& end
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
       if (counts[category].rows == 0 || !holdings_.policy().rule(category).ends_with_pbx) continue;
+      if (!ending.held && !IsObject(category)) continue;  // its key is gone
       prefixes.push_back(FiledPrefix(day, category, ending.pbx));
     }
   }
   const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
-    auto taken = within.TakeOut(key, envelope, ending.pbx_id, ending.reason);
-    if (!taken.ok()) return taken.status();
-    if (*taken || !IsObject(key.category)) return absl::OkStatus();
+    if (ending.held) {
+      auto taken = within.TakeOut(key, envelope, ending.pbx_id, ending.reason);
+      if (!taken.ok()) return taken.status();
+      if (*taken || !IsObject(key.category)) return absl::OkStatus();
+    }
     return within.EndWithOrder(key, envelope, ending.pbx_id, ending.reason);
   };
   Change change(holdings_, now);
   if (absl::Status status = Go(walk, prefixes, take_out, change); !status.ok()) return status;
   if (absl::Status status = change.Commit(); !status.ok()) return status;
-  return !walk.done;
+  Step step{.more = !walk.done};
+  for (const uint64_t values : change.erased()) step.values += values;
+  return step;
 }
 
 void HoldDesk::Forget() {

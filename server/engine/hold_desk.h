@@ -47,8 +47,9 @@ class HoldDesk {
   // A step of taking what is held out of days that are due at `now`, before their keys go; objects that had no orders
   // when their day closed get them. Returns whether more is to be done. A hold that is placed meanwhile is heeded.
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
-  // The same for a PBX that is ending, before its key goes.
-  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
+  // A step of what precedes the last of a PBX that is ending: its objects get their orders and end, and what is held is
+  // taken out. `values`: those that ended.
+  absl::StatusOr<Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
 
   // Forgets how far walks have come: nothing they remembered is certain any more.
   void Forget();

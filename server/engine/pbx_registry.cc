@@ -53,11 +53,9 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     }
     const PbxId pbx = PbxId::From(row.pbx());
     if (row.ending()) {
-      ending.push_back({.pbx = pbx, .reason = row.end_reason(), .pbx_id = {}});
-      if (row.sealed_pbx_id().empty()) continue;
       auto external = vault.OpenState(cursor->key(), row.sealed_pbx_id());
       if (!external.ok()) return external.status();
-      ending.back().pbx_id = external->Reveal();
+      ending.push_back({.pbx = pbx, .reason = row.end_reason(), .pbx_id = external->Reveal(), .held = row.held()});
       continue;
     }
     const auto record = ReadPbxRecord(store, vault, pbx);
@@ -101,6 +99,11 @@ std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
   const auto ending =
       std::find_if(ending_.begin(), ending_.end(), [&pbx](const EndingPbx& candidate) { return candidate.pbx == pbx; });
   return ending == ending_.end() ? std::string() : ending->pbx_id;
+}
+
+bool PbxRegistry::Lives(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  return names_.contains(pbx);
 }
 
 std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
@@ -225,7 +228,7 @@ void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason, bool h
   std::unique_lock lock(mutex_);
   const auto it = known_.find(pbx_id);
   if (it == known_.end()) return;
-  ending_.push_back({.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = held ? it->first : std::string()});
+  ending_.push_back({.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = it->first, .held = held});
   names_.erase(it->second.pbx);
   index_.erase(it->first);
   known_.erase(it);

@@ -56,12 +56,14 @@ class PbxRegistry {
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
   // The same, also if it has come to its end and is still held.
   std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
-  // The external id; empty if it is not held. Known as well of one that ends while a hold concerns it.
+  // The external id; empty if it is not held. Known as well of one that is ending.
   std::string ExternalId(const PbxId& pbx) const;
   // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
   std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit, absl::Time now) const;
   // What is known of a PBX that is held.
   std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
+  // Whether its end has not begun.
+  bool Lives(const PbxId& pbx) const;
   // Whether it is known to have been in contact on `day` or later.
   bool HasContacted(const PbxId& pbx, DueDay day) const;
   // The PBXs that have not come to their end and whose record names this controller. Reads every record.
@@ -79,7 +81,8 @@ class PbxRegistry {
   struct EndingPbx {
     PbxId pbx;
     std::string reason;
-    std::string pbx_id;  // the external id, if what is held is to be taken out before its key goes; else empty
+    std::string pbx_id;  // the external id
+    bool held = false;   // what is held is to be taken out before its key goes
   };
   std::vector<EndingPbx> Ending() const;
   size_t size() const;

@@ -51,16 +51,21 @@ absl::Status RunSteps(const CommandRunner& run, const std::function<absl::Status
   return absl::OkStatus();
 }
 
-// Deletes what is left of a PBX whose end has begun; returns the values that there were.
+// Ends what is left of a PBX whose end has begun; returns the values that there were.
 absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxRegistry::EndingPbx& ending,
                                       absl::Time now) {
-  const absl::Status taken_out = RunSteps(run, [&] { return engine.TakeOutOfEnding(ending, now); });
+  uint64_t values = 0;
+  const absl::Status taken_out = RunSteps(run, [&]() -> absl::StatusOr<bool> {
+    auto step = engine.TakeOutOfEnding(ending, now);
+    if (!step.ok()) return step.status();
+    values += step->values;
+    return step->more;
+  });
   if (!taken_out.ok()) return taken_out;
   const PbxId& pbx = ending.pbx;
   const auto runs = engine.RowsOfEnding(pbx);
   if (!runs.ok()) return runs.status();
   if (absl::Status s = run([&] { return engine.FinishEnding(pbx, *runs, now); }); !s.ok()) return s;
-  uint64_t values = 0;
   for (const RowRun& some : *runs) values += some.values;
   return values;
 }
@@ -199,7 +204,7 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
 }
 
 absl::Status Sweeper::TakeOutHeld(absl::Time now) {
-  if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
+  if (!KeysAreDue(now)) return absl::OkStatus();
   return RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
 }
 
