@@ -475,6 +475,7 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
     oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
   }
+  for (const auto& ending : registry_.Ending()) oldest = std::max(oldest, now - ending.begun);
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }

@@ -1,7 +1,5 @@
 #include "server/engine/pbx_ender.h"
 
-#include <algorithm>
-
 #include "server/engine/crash_point.h"
 
 namespace retention {
@@ -33,6 +31,7 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   entry.set_sealed_pbx_id(*std::move(sealed));
   const bool held = change.Concerned(*pbx);
   entry.set_held(held);
+  entry.set_end_begun_us(absl::ToUnixMicros(now));
   change.batch().Delete(Family::kState, PbxEntryKeyOf(holdings_.vault, external));
   change.batch().Delete(Family::kState, PbxLifeKey(*pbx));
   change.batch().Put(Family::kState, ending_key, entry.SerializeAsString());
@@ -47,7 +46,7 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   change.Enter(std::move(ledger_entry));
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   CrashPoint("pbx.before_key");
-  registry_.Erase(external, reason, held);
+  registry_.BeginEnding({.pbx = *pbx, .reason = std::string(reason), .pbx_id = external, .held = held, .begun = now});
   book_.ForgetPbx(*pbx);
   return held ? absl::OkStatus() : NarrowKey(*pbx);
 }
@@ -89,17 +88,15 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
 }
 
 absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
-  const auto ending = registry_.Ending();
-  const auto found =
-      std::find_if(ending.begin(), ending.end(), [&pbx](const auto& candidate) { return candidate.pbx == pbx; });
-  if (found == ending.end()) return absl::OkStatus();
+  const auto ending = registry_.FindEnding(pbx);
+  if (!ending.has_value()) return absl::OkStatus();
   if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
   Change change(holdings_, now);
   for (const RowRun& run : runs) {
     // A day that ended since took its rows along, and has its entry, even if its key could not be destroyed yet.
     if (holdings_.counts.Of(run.day)[run.category].rows < run.rows) continue;
     change.EraseRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
-                    found->reason);
+                    ending->reason);
   }
   change.batch().Delete(Family::kState, EndingKeyOf(holdings_.vault, pbx));
   holdings_.marks.Note(DueDay(), now);

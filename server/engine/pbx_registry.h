@@ -77,14 +77,16 @@ class PbxRegistry {
   std::vector<std::pair<PbxId, DueDay>> Named() const;
   // How many PBXs are warned of, by cause and number of days.
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
-  // PBXs whose end was begun and is to be finished, each with its reason.
+  // PBXs whose end was begun and is to be finished.
   struct EndingPbx {
     PbxId pbx;
     std::string reason;
     std::string pbx_id;  // the external id
     bool held = false;   // what is held is to be taken out before its key goes
+    absl::Time begun;
   };
   std::vector<EndingPbx> Ending() const;
+  std::optional<EndingPbx> FindEnding(const PbxId& pbx) const;
   size_t size() const;
   // PBXs whose end another policy would move, by what would become of it.
   struct MovedEnds {
@@ -99,8 +101,8 @@ class PbxRegistry {
   void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
-  // Its end has begun. `held`: see EndingPbx.
-  void Erase(std::string_view pbx_id, std::string_view reason, bool held);
+  // Its end has begun. REQUIRES: it is held.
+  void BeginEnding(EndingPbx ending);
   void FinishEnding(const PbxId& pbx);
 
  private:
@@ -116,7 +118,7 @@ class PbxRegistry {
   Known known_;                                                    // by external id; guarded by mutex_
   absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_
   absl::flat_hash_map<PbxId, Known::iterator> names_;              // guarded by mutex_
-  std::vector<EndingPbx> ending_;                                  // guarded by mutex_
+  std::map<PbxId, EndingPbx> ending_;                              // guarded by mutex_
 };
 
 }  // namespace retention

@@ -80,10 +80,8 @@ absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::s
     return pbx.status();
   });
   if (!begun.ok()) return begun;
-  for (const PbxRegistry::EndingPbx& ending : engine.registry().Ending()) {
-    if (ending.pbx == *pbx) return FinishEnding(engine, run, ending, now);
-  }
-  return 0;  // a sweep has finished it meanwhile
+  const auto ending = engine.registry().FindEnding(*pbx);
+  return ending.has_value() ? FinishEnding(engine, run, *ending, now) : 0;  // a sweep has finished it meanwhile
 }
 
 absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now) {

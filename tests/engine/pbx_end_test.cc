@@ -127,7 +127,10 @@ TEST_F(PbxEndTest, ItsKeyGoesFirstThenItsObjectsAreOrderedInSteps) {
   EXPECT_TRUE(step->more);
   EXPECT_EQ(HeldOrders(engine).size(), step->values);
   ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.now += absl::Seconds(5);
+  EXPECT_EQ(harness_.engine().OldestOverdue(harness_.now).value(), absl::Seconds(5));
   harness_.Sweep();
+  EXPECT_EQ(harness_.engine().OldestOverdue(harness_.now).value(), absl::ZeroDuration());
   std::set<std::string> references;
   for (const v1::ErasureOrder& order : HeldOrders(harness_.engine())) references.insert(order.object_ref());
   EXPECT_EQ(references.size(), kObjects);
