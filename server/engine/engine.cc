@@ -45,7 +45,6 @@ absl::Status Engine::Load() {
   const Store& store = holdings_.store;
   recorder_.Forget();
   if (absl::Status s = policies_.Load(store); !s.ok()) return s;
-  policy_refiler_.BeginAnew();
   if (absl::Status s = holdings_.counts.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.marks.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
@@ -53,7 +52,6 @@ absl::Status Engine::Load() {
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
   if (absl::Status s = logs_.Load(); !s.ok()) return s;
   if (absl::Status s = holdings_.holds.Load(store, vault_); !s.ok()) return s;
-  hold_desk_.Forget();
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);

@@ -101,10 +101,10 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
   auto runs = PbxEnder::RowsOf(pbx, holdings_.store, holdings_.counts, policy());
   if (!runs.ok()) return runs.status();
   if (holdings_.holds.Concerns(pbx, LastDueDay(now, policy().zone()))) {
-    hold_desk_.Forget();
+    HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
     const PbxRegistry::EndingPbx ending{.pbx = pbx, .reason = std::string(kPreview), .pbx_id = pbx_id};
     for (bool more = true; more;) {
-      auto step = hold_desk_.TakeOutOfEnding(ending, now);
+      auto step = rehearsing.TakeOutOfEnding(ending, now);
       if (!step.ok()) return step.status();
       more = *step;
     }
@@ -122,9 +122,9 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
 
 absl::Status Engine::RehearseDays(DueDay last, Rehearsal& rehearsal) {
   const absl::Time then = DueInstant(last, policy().zone());
-  hold_desk_.Forget();
+  HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
   for (bool more = true; more;) {
-    auto step = hold_desk_.TakeOutOfDueDays(then);
+    auto step = rehearsing.TakeOutOfDueDays(then);
     if (!step.ok()) return step.status();
     more = *step;
   }

@@ -87,11 +87,16 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
   }
   if (!cursor->status().ok()) return cursor->status();
   std::lock_guard lock(mutex_);
+  const auto same = [](const auto& a, const auto& b) {
+    return a.second->number == b.second->number && a.second->releasing == b.second->releasing &&
+           a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString() &&
+           a.second->pbxs == b.second->pbxs;
+  };
+  if (!std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) version_.fetch_add(1);
   holds_ = std::move(holds);
   by_pbx_.clear();
   any_.store(false);
   for (const auto& [id, hold] : holds_) Index(hold);
-  version_.fetch_add(1);
   return absl::OkStatus();
 }
 

@@ -71,7 +71,8 @@ class HoldBook {
   HoldPtr Releasing() const;
   // Holds whose last day is over and that were not released yet.
   std::vector<HoldPtr> Ended(DueDay last_due) const;
-  // Goes up whenever more is covered: what was found not to be held may be by now.
+  // Goes up whenever more is covered: what was found not to be held may be by now. Loading what is held already covers
+  // no more.
   uint64_t version() const { return version_.load(); }
 
   // Puts a hold into the book, and over the one with its id; `Row` puts its row into a batch.

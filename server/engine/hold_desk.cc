@@ -162,34 +162,34 @@ absl::Status HoldDesk::EndOver(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status HoldDesk::Go(Walk& walk, const Prefixes& prefixes, const Visit& visit, Change& change) {
+absl::StatusOr<HoldDesk::Walk> HoldDesk::Go(Walk walk, const Route& route, const Visit& visit, Change& change) const {
   size_t rows = 0;
   size_t bytes = 0;
-  for (const std::string& prefix : prefixes) {
-    if (!walk.from.empty() && PrefixEnd(prefix) <= walk.from) continue;
-    // Where there is nothing costs a look, too.
-    if (rows++ >= kMaxStepRows) {
-      walk.from = std::max(walk.from, prefix);
-      return absl::OkStatus();
-    }
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
-    if (walk.from > prefix) cursor->Seek(walk.from);
-    for (; cursor->Valid(); cursor->Next(), ++rows) {
-      if (rows > kMaxStepRows || bytes >= kMaxStepBytes) {
-        walk.from = std::string(cursor->key());
-        return absl::OkStatus();
+  for (const auto& [day, category] : route.buckets) {
+    const auto prefix_of = [day = day, category = category](const PbxId& pbx) {
+      return FiledPrefix(day, category, pbx);
+    };
+    const auto visited = [&](const PbxId& pbx) { return PrefixEnd(prefix_of(pbx)) <= walk.from; };
+    for (auto pbx = std::partition_point(route.pbxs.begin(), route.pbxs.end(), visited); pbx != route.pbxs.end();
+         ++pbx) {
+      const std::string prefix = prefix_of(*pbx);
+      // Where there is nothing costs a look, too.
+      if (rows++ >= kMaxStepRows) return Walk{.from = std::max(walk.from, prefix)};
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+      if (walk.from > prefix) cursor->Seek(walk.from);
+      for (; cursor->Valid(); cursor->Next(), ++rows) {
+        if (rows > kMaxStepRows || bytes >= kMaxStepBytes) return Walk{.from = std::string(cursor->key())};
+        const auto key = FiledKey::Decode(cursor->key());
+        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+        bytes += cursor->value().size();
+        absl::Status status = visit(*key, cursor->value(), change);
+        // A damaged row keeps nothing else from ending; it goes with its bucket.
+        if (!status.ok() && !absl::IsDataLoss(status)) return status;
       }
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      bytes += cursor->value().size();
-      absl::Status status = visit(*key, cursor->value(), change);
-      // A damaged row keeps nothing else from ending; it goes with its bucket.
-      if (!status.ok() && !absl::IsDataLoss(status)) return status;
+      if (absl::Status status = cursor->status(); !status.ok()) return status;
     }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
   }
-  walk.done = true;
-  return absl::OkStatus();
+  return Walk{.done = true};
 }
 
 absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
@@ -197,13 +197,11 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
   if (hold == nullptr) return Step{};
   if (releasing_ != hold->number) release_walk_ = Walk{};
   releasing_ = hold->number;
-  Prefixes prefixes;
+  const std::vector<PbxId> pbxs(hold->pbxs.begin(), hold->pbxs.end());
+  Route route{.pbxs = pbxs};
   const DayCount kept = holdings_.counts.Of(DueDay::Held());
   for (size_t category = 1; category < kCategories; ++category) {
-    if (kept[category].rows == 0) continue;
-    for (const PbxId& pbx : hold->pbxs) {
-      prefixes.push_back(FiledPrefix(DueDay::Held(), static_cast<CategoryNumber>(category), pbx));
-    }
+    if (kept[category].rows > 0) route.buckets.emplace_back(DueDay::Held(), static_cast<CategoryNumber>(category));
   }
   Step step;
   Change change(holdings_, now);
@@ -212,23 +210,20 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
     if (ended.ok()) step.values += *ended;
     return ended.status();
   };
-  if (absl::Status status = Go(release_walk_, prefixes, let_go, change); !status.ok()) return status;
-  if (release_walk_.done) {
+  auto walk = Go(release_walk_, route, let_go, change);
+  if (!walk.ok()) return walk.status();
+  if (walk->done) {
     change.batch().Delete(Family::kState, HoldKey(hold->number));
     holdings_.marks.Note(DueDay(), now);
   }
   if (absl::Status status = change.Commit(); !status.ok()) return status;
-  if (release_walk_.done) {
-    holdings_.holds.Erase(hold->terms.hold_id());
-    release_walk_ = Walk{};
-  }
+  if (walk->done) holdings_.holds.Erase(hold->terms.hold_id());
+  release_walk_ = *std::move(walk);
   step.more = holdings_.holds.Releasing() != nullptr;
   return step;
 }
 
-absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
-  Change change(holdings_, now);
-  // PBXs whose objects had no orders, by day.
+absl::StatusOr<HoldDesk::DueWalk*> HoldDesk::FindDueWalk(DueDay last_due) {
   std::map<DueDay, std::set<PbxId>> unordered;
   auto progress = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix());
   for (; progress->Valid(); progress->Next()) {
@@ -238,50 +233,65 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
         !stage.ParseFromArray(progress->value().data(), static_cast<int>(progress->value().size()))) {
       return absl::DataLossError("a row of day progress does not parse");
     }
-    if (*day > change.last_due()) break;
+    if (*day > last_due) break;
     for (const std::string& pbx : stage.unordered_pbxs()) {
       if (pbx.size() == PbxId::kBytes) unordered[*day].insert(PbxId::From(pbx));
     }
   }
   if (absl::Status status = progress->status(); !status.ok()) return status;
-  const std::set<PbxId> concerned = holdings_.holds.ConcernedPbxs(change.last_due());
-  if (concerned.empty() && unordered.empty()) return false;
-  if (due_version_ != holdings_.holds.version() || due_through_ != change.last_due()) due_walk_ = Walk{};
-  due_version_ = holdings_.holds.version();
-  due_through_ = change.last_due();
-  if (due_walk_.done) return false;
-  Prefixes prefixes;
+  const uint64_t version = holdings_.holds.version();
+  if (due_.version == version && due_.through == last_due && due_.unordered == unordered) return &due_;
+  std::set<PbxId> pbxs = holdings_.holds.ConcernedPbxs(last_due);
+  for (const auto& [day, of_day] : unordered) pbxs.insert(of_day.begin(), of_day.end());
+  due_ = DueWalk{.version = version,
+                 .through = last_due,
+                 .unordered = std::move(unordered),
+                 .pbxs = {pbxs.begin(), pbxs.end()},
+                 .walk = {.done = pbxs.empty()}};
+  return &due_;
+}
+
+absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
+  Change change(holdings_, now);
+  const auto due = FindDueWalk(change.last_due());
+  if (!due.ok()) return due.status();
+  DueWalk& found = **due;
+  if (found.walk.done) return false;
+  Route route{.pbxs = found.pbxs};
   for (const auto& [day, counts] : holdings_.counts.Read()) {
-    if (day > change.last_due()) break;
-    std::set<PbxId> pbxs = concerned;
-    pbxs.insert(unordered[day].begin(), unordered[day].end());
+    if (day > found.through) break;
     for (size_t category = 1; category < kCategories; ++category) {
-      if (counts[category].rows == 0) continue;
-      for (const PbxId& pbx : pbxs) prefixes.push_back(FiledPrefix(day, static_cast<CategoryNumber>(category), pbx));
+      if (counts[category].rows > 0) route.buckets.emplace_back(day, static_cast<CategoryNumber>(category));
     }
   }
   const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
     const std::string pbx_id = registry_.ExternalId(key.pbx);
     auto taken = within.TakeOut(key, envelope, pbx_id, kReasonDue);
     if (!taken.ok()) return taken.status();
-    if (*taken || !IsObject(key.category) || !unordered[key.day].contains(key.pbx)) return absl::OkStatus();
+    const auto unordered = found.unordered.find(key.day);
+    if (*taken || !IsObject(key.category) || unordered == found.unordered.end() ||
+        !unordered->second.contains(key.pbx)) {
+      return absl::OkStatus();
+    }
     return within.EndWithOrder(key, envelope, pbx_id, kReasonDue);
   };
-  if (absl::Status status = Go(due_walk_, prefixes, take_out, change); !status.ok()) return status;
+  auto walk = Go(found.walk, route, take_out, change);
+  if (!walk.ok()) return walk.status();
   if (absl::Status status = change.Commit(); !status.ok()) return status;
-  return !due_walk_.done;
+  found.walk = *std::move(walk);
+  return !found.walk.done;
 }
 
 absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
   if (ending.pbx_id.empty()) return false;
   Walk& walk = ending_walks_[ending.pbx];
-  Prefixes prefixes;
+  Route route{.pbxs = std::span(&ending.pbx, 1)};
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day == DueDay::Held()) continue;
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
       if (counts[category].rows == 0 || !holdings_.policy().rule(category).ends_with_pbx) continue;
-      prefixes.push_back(FiledPrefix(day, category, ending.pbx));
+      route.buckets.emplace_back(day, category);
     }
   }
   const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
@@ -291,17 +301,11 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& end
     return within.EndWithOrder(key, envelope, ending.pbx_id, ending.reason);
   };
   Change change(holdings_, now);
-  if (absl::Status status = Go(walk, prefixes, take_out, change); !status.ok()) return status;
+  auto gone = Go(walk, route, take_out, change);
+  if (!gone.ok()) return gone.status();
   if (absl::Status status = change.Commit(); !status.ok()) return status;
+  walk = *std::move(gone);
   return !walk.done;
-}
-
-void HoldDesk::Forget() {
-  due_walk_ = Walk{};
-  due_version_ = 0;
-  ending_walks_.clear();
-  release_walk_ = Walk{};
-  releasing_ = 0;
 }
 
 }  // namespace retention
