@@ -169,11 +169,11 @@ absl::Status LogBook::PutExtension(int server, const LogExtension& extension, Ch
 }
 
 absl::Status LogBook::Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now) {
-  // The last one must have been carried out: which rows had ended by now would be anybody's guess otherwise. Seldom
-  // more than a step is left, and mostly none.
-  while (refiling()) {
-    if (auto more = Refile(now); !more.ok()) return more.status();
-  }
+  // The last one must have been carried out: which rows had ended by now would be anybody's guess otherwise. Mostly
+  // nothing is left of it, and never more than one step is done here.
+  const auto more = Refile(now);
+  if (!more.ok()) return more.status();
+  if (*more) return RefileUnderWay();
   Change change(holdings_, now);
   const LogExtension extension{.reason = request.reason(),
                                .until = until,

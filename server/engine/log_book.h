@@ -51,7 +51,8 @@ class LogBook {
   absl::Status Append(std::span<LogCommand* const> commands, Change& change);
 
   // Makes an extension, in place of the server's last one; durable on return. Rows that are held go to their new days
-  // by Refile. `request` has passed CheckLogExtension.
+  // by Refile. FAILED_PRECONDITION with reason REFILE_UNDER_WAY while more than a step of the last one is left to do.
+  // `request` has passed CheckLogExtension.
   absl::Status Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now);
   // One step of that; true if there is more to do. A crash between two steps loses nothing: the pass begins anew. After
   // a failure it goes on: what is filed behind its position is filed under the extension. A row whose new day is over
