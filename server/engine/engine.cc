@@ -181,8 +181,8 @@ absl::StatusOr<HoldDesk::Step> Engine::LetGo(absl::Time now) {
   return RunFor<HoldDesk::Step>([&] { return hold_desk_.LetGo(now); });
 }
 
-absl::Status Engine::EndHolds(absl::Time now) {
-  return Run([&] { return hold_desk_.EndOver(now); });
+absl::StatusOr<bool> Engine::EndHolds(absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.EndOver(now); });
 }
 
 absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
@@ -471,8 +471,10 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
-  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
-    oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
+  // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
+  for (const HoldPtr& hold : holdings_.holds.List("")) {
+    const absl::Time over = hold->released.value_or(DueInstant(hold->End(), policy().zone()));
+    if (over < now) oldest = std::max(oldest, now - over);
   }
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;

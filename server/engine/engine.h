@@ -97,7 +97,7 @@ class Engine {
   absl::StatusOr<HoldDesk::Step> LetGo(absl::Time now);
 
   // Commands of the sweeper.
-  absl::Status EndHolds(absl::Time now);
+  absl::StatusOr<bool> EndHolds(absl::Time now);
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
   absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.

@@ -73,8 +73,8 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
     Hold hold{.number = *number,
               .terms = stored.hold(),
               .created = absl::FromUnixMicros(stored.created_us()),
-              .email = stored.email(),
-              .releasing = stored.releasing()};
+              .email = stored.email()};
+    if (stored.released_us() != 0) hold.released = absl::FromUnixMicros(stored.released_us());
     for (const std::string& pbx : stored.pbxs()) {
       if (pbx.size() != PbxId::kBytes) return absl::DataLossError("a hold does not parse");
       hold.pbxs.insert(PbxId::From(pbx));
@@ -88,7 +88,7 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
   if (!cursor->status().ok()) return cursor->status();
   std::lock_guard lock(mutex_);
   const auto same = [](const auto& a, const auto& b) {
-    return a.second->number == b.second->number && a.second->releasing == b.second->releasing &&
+    return a.second->number == b.second->number && a.second->released == b.second->released &&
            a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString() &&
            a.second->pbxs == b.second->pbxs;
   };
@@ -120,7 +120,7 @@ absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
   stored.set_created_us(absl::ToUnixMicros(hold.created));
   for (const PbxId& pbx : hold.pbxs) stored.add_pbxs(std::string(pbx.view()));
   stored.set_email(hold.email);
-  stored.set_releasing(hold.releasing);
+  if (hold.released.has_value()) stored.set_released_us(absl::ToUnixMicros(*hold.released));
   const std::string key = HoldKey(hold.number);
   auto envelope = vault.SealState(key, Personal(stored.SerializeAsString()));
   if (!envelope.ok()) return envelope.status();
@@ -201,7 +201,7 @@ std::vector<HoldPtr> HoldBook::OfController(std::string_view controller_id, DueD
 HoldPtr HoldBook::Releasing() const {
   std::lock_guard lock(mutex_);
   for (const auto& [id, hold] : holds_) {
-    if (hold->releasing) return hold;
+    if (hold->released.has_value()) return hold;
   }
   return nullptr;
 }
@@ -211,7 +211,7 @@ std::vector<HoldPtr> HoldBook::Ended(DueDay last_due) const {
   if (!any_.load()) return ended;
   std::lock_guard lock(mutex_);
   for (const auto& [id, hold] : holds_) {
-    if (!hold->releasing && hold->End() <= last_due) ended.push_back(hold);
+    if (!hold->released.has_value() && hold->End() <= last_due) ended.push_back(hold);
   }
   return ended;
 }

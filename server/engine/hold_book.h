@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -30,14 +31,15 @@ struct Hold {
   v1::Hold terms;       // without output-only fields
   absl::Time created;
   std::set<PbxId> pbxs;
-  std::string email;       // lower case; of a subject, also of one that was named by an extension
-  OwnerId owner;           // of the meeting or extension in the scope
-  bool releasing = false;  // no longer in force; what it kept is being erased
+  std::string email;  // lower case; of a subject, also of one that was named by an extension
+  OwnerId owner;      // of the meeting or extension in the scope
+  // Since when it is not in force any more; what it kept is being erased.
+  std::optional<absl::Time> released;
 
   // The last day on which it is in force.
   DueDay End() const;
   DueDay Review() const;
-  bool InForce(DueDay last_due) const { return !releasing && End() > last_due; }
+  bool InForce(DueDay last_due) const { return !released.has_value() && End() > last_due; }
   // The controller whose PBXs it covers as they come; empty if its PBXs are fixed.
   const std::string& Controller() const;
   // For the ledger.

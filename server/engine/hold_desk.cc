@@ -39,7 +39,7 @@ v1::Hold DescribeHold(const Hold& hold) {
 
 absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now) {
   const DueDay last_due = LastDueDay(now, holdings_.policy().zone());
-  Hold hold{.terms = asked, .created = now};
+  Hold hold{.terms = asked, .created = absl::FromUnixMicros(absl::ToUnixMicros(now))};
   hold.terms.clear_create_time();
   hold.terms.clear_ledger_id();
   hold.terms.clear_pbx_count();
@@ -64,15 +64,19 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
   return described;
 }
 
-absl::Status HoldDesk::Put(Hold hold, LedgerEntry::Kind kind, std::string_view reason, absl::Time now) {
-  Change change(holdings_, now);
-  if (absl::Status status = HoldBook::PutRow(hold, holdings_.vault, change.batch()); !status.ok()) return status;
+absl::Status HoldDesk::Enter(const Hold& hold, LedgerEntry::Kind kind, std::string_view reason, Change& change) {
   LedgerEntry entry;
   entry.set_kind(kind);
   entry.set_reason(std::string(reason));
   entry.set_day(hold.End().number());
   entry.set_hold(hold.number);
   change.Enter(std::move(entry));
+  return HoldBook::PutRow(hold, holdings_.vault, change.batch());
+}
+
+absl::Status HoldDesk::Put(Hold hold, LedgerEntry::Kind kind, std::string_view reason, absl::Time now) {
+  Change change(holdings_, now);
+  if (absl::Status status = Enter(hold, kind, reason, change); !status.ok()) return status;
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   holdings_.holds.Put(std::move(hold));
   return absl::OkStatus();
@@ -148,18 +152,23 @@ absl::Status HoldDesk::Release(std::string_view hold_id, absl::Time now) {
   const HoldPtr held = holdings_.holds.Find(hold_id);
   if (held == nullptr || !held->InForce(LastDueDay(now, holdings_.policy().zone()))) return HoldUnknown();
   Hold hold = *held;
-  hold.releasing = true;
+  hold.released = absl::FromUnixMicros(absl::ToUnixMicros(now));
   return Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kReleased, now);
 }
 
-absl::Status HoldDesk::EndOver(absl::Time now) {
-  for (const HoldPtr& over : holdings_.holds.Ended(LastDueDay(now, holdings_.policy().zone()))) {
-    Hold hold = *over;
-    hold.releasing = true;
-    absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_RELEASED, kEnded, now);
+absl::StatusOr<bool> HoldDesk::EndOver(absl::Time now) {
+  Change change(holdings_, now);
+  const std::vector<HoldPtr> over = holdings_.holds.Ended(change.last_due());
+  std::vector<Hold> ended;
+  for (size_t i = 0; i < std::min(over.size(), kMaxStepHolds); ++i) {
+    ended.push_back(*over[i]);
+    ended.back().released = DueInstant(ended.back().End(), holdings_.policy().zone());
+    absl::Status status = Enter(ended.back(), LedgerEntry::KIND_HOLD_RELEASED, kEnded, change);
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  for (Hold& hold : ended) holdings_.holds.Put(std::move(hold));
+  return over.size() > kMaxStepHolds;
 }
 
 absl::StatusOr<HoldDesk::Walk> HoldDesk::Go(Walk walk, const Route& route, const Visit& visit, Change& change) const {

@@ -28,6 +28,7 @@ class HoldDesk {
   // What one step of a walk over rows does at most: how long ingest may wait for it.
   static constexpr size_t kMaxStepRows = 2000;
   static constexpr size_t kMaxStepBytes = 4 << 20;
+  static constexpr size_t kMaxStepHolds = 200;
 
   HoldDesk(Holdings& holdings, const PbxRegistry& registry) : holdings_(holdings), registry_(registry) {}
 
@@ -36,8 +37,8 @@ class HoldDesk {
   absl::StatusOr<v1::Hold> Update(const v1::UpdateHoldRequest& request, absl::Time now);
   // From now on it is not in force; what it kept ends by LetGo.
   absl::Status Release(std::string_view hold_id, absl::Time now);
-  // The same for holds whose last day is over.
-  absl::Status EndOver(absl::Time now);
+  // The same for up to kMaxStepHolds holds whose last day is over; true if there are more.
+  absl::StatusOr<bool> EndOver(absl::Time now);
 
   // A step of what follows a release: what no hold keeps any more ends. Resumable.
   struct Step {
@@ -85,6 +86,8 @@ class HoldDesk {
 
   absl::Status Resolve(Hold& hold, absl::Time now) const;
   absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const;
+  // Puts the row and the entry of a hold into `change`.
+  absl::Status Enter(const Hold& hold, stored::v1::LedgerEntry::Kind kind, std::string_view reason, Change& change);
   absl::Status Put(Hold hold, stored::v1::LedgerEntry::Kind kind, std::string_view reason, absl::Time now);
 
   Holdings& holdings_;

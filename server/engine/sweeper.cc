@@ -205,7 +205,7 @@ absl::Status Sweeper::TakeOutHeld(absl::Time now) {
 
 absl::Status Sweeper::EndHolds(absl::Time now) {
   if (!engine_.holds().Ended(LastDueDay(now, engine_.policy().zone())).empty()) {
-    if (absl::Status s = run_([&] { return engine_.EndHolds(now); }); !s.ok()) return s;
+    if (absl::Status s = RunSteps(run_, [&] { return engine_.EndHolds(now); }); !s.ok()) return s;
   }
   return LetGo(engine_, run_, now).status();
 }

@@ -43,6 +43,38 @@ TEST_F(HoldDeskTest, EndsByItselfAtTheEndOfItsLastDay) {
   EXPECT_EQ(harness_.Orders(), 1u);
 }
 
+TEST_F(HoldDeskTest, ManyHoldsEndStepByStep) {
+  constexpr size_t kHolds = HoldDesk::kMaxStepHolds + 10;
+  for (size_t i = 0; i < kHolds; ++i) {
+    v1::Hold hold = MeetingHold(absl::StrCat("case-", i), harness_.now, "m");
+    SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
+    SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_end_date());
+    Place(hold);
+  }
+  harness_.now = At("2026-03-21T00:00:00+01:00");
+  const DueDay last_due(absl::CivilDay(2026, 3, 20));
+  EXPECT_TRUE(engine().EndHolds(harness_.now).value());
+  EXPECT_EQ(engine().holds().Ended(last_due).size(), 10u);
+  EXPECT_FALSE(engine().EndHolds(harness_.now).value());
+  EXPECT_TRUE(engine().holds().Ended(last_due).empty());
+  harness_.Sweep();
+  EXPECT_EQ(engine().holds().size(), 0u);
+}
+
+TEST_F(HoldDeskTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
+  Place(PbxHold("case-1", harness_.now));
+  SweepAt(kDue);
+  harness_.now += absl::Hours(1);
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    EXPECT_EQ(engine().OldestOverdue(harness_.now).value(), absl::ZeroDuration());
+    EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(7)).value(), absl::Seconds(7));
+    ASSERT_TRUE(harness_.Reopen().ok());
+  }
+  harness_.Sweep();
+  EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(7)).value(), absl::ZeroDuration());
+}
+
 TEST_F(HoldDeskTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
   constexpr int kMeetings = 2 * static_cast<int>(HoldDesk::kMaxStepRows) + 10;
   for (int first = 0; first < kMeetings; first += 400) {
