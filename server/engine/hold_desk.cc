@@ -29,13 +29,15 @@ absl::Status Unknown(std::string_view reason, std::string_view message) {
 
 }  // namespace
 
-v1::Hold DescribeHold(const Hold& hold) {
+v1::Hold DescribeHold(const Hold& hold, const HoldBook& book) {
   v1::Hold described = hold.terms;
   SetTime(absl::ToUnixMicros(hold.created), *described.mutable_create_time());
   described.set_ledger_id(hold.LedgerId());
-  described.set_pbx_count(static_cast<uint32_t>(hold.pbxs.size()));
+  described.set_pbx_count(static_cast<uint32_t>(book.CountPbxsOf(hold)));
   return described;
 }
+
+v1::Hold HoldDesk::Describe(const Hold& hold) const { return DescribeHold(hold, holdings_.holds); }
 
 absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now) {
   const DueDay last_due = LastDueDay(now, holdings_.policy().zone());
@@ -46,7 +48,7 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
   if (const HoldPtr held = holdings_.holds.Find(asked.hold_id())) {
     // One that is being released keeps its id until it is done with.
     if (held->InForce(last_due) && held->terms.SerializeAsString() == hold.terms.SerializeAsString()) {
-      return DescribeHold(*held);
+      return Describe(*held);
     }
     return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
   }
@@ -54,14 +56,24 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
   if (holdings_.holds.size() >= HoldBook::kMaxHolds) {
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
-  if (absl::Status status = Resolve(hold, now); !status.ok()) return status;
+  std::vector<PbxId> pbxs;
+  if (absl::Status status = Resolve(hold, pbxs, now); !status.ok()) return status;
   uint8_t random[sizeof(hold.number)];
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
-  const v1::Hold described = DescribeHold(hold);
-  absl::Status status = Put(std::move(hold), LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), now);
+  Change change(holdings_, now);
+  HoldCover cover;
+  const std::string controller = hold.Controller();
+  if (!controller.empty()) {
+    cover = holdings_.holds.CoverOf(controller, pbxs, holdings_.vault, change.batch());
+    hold.generation = cover.generation;
+  }
+  absl::Status status = Enter(hold, LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), change);
+  if (status.ok()) status = change.Commit();
   if (!status.ok()) return status;
-  return described;
+  if (!controller.empty()) holdings_.holds.PutCover(controller, std::move(cover));
+  holdings_.holds.Put(hold);
+  return Describe(hold);
 }
 
 absl::Status HoldDesk::Enter(const Hold& hold, LedgerEntry::Kind kind, std::string_view reason, Change& change) {
@@ -91,19 +103,18 @@ absl::StatusOr<bool> HoldDesk::IsMeetingHeld(const PbxId& pbx, std::string_view 
   return holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPdfShare, pbx, meeting))->Valid();
 }
 
-absl::Status HoldDesk::Resolve(Hold& hold, absl::Time now) const {
+absl::Status HoldDesk::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = absl::AsciiStrToLower(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
-    auto pbxs = registry_.OfController(controller, holdings_.store, holdings_.vault, now);
-    if (!pbxs.ok()) return pbxs.status();
-    if (pbxs->empty()) return ControllerUnknown();
-    hold.pbxs.insert(pbxs->begin(), pbxs->end());
-    return absl::OkStatus();
+    auto found = registry_.OfController(controller, holdings_.store, holdings_.vault, now);
+    if (!found.ok()) return found.status();
+    pbxs = *std::move(found);
+    return pbxs.empty() ? ControllerUnknown() : absl::OkStatus();
   }
   const auto pbx = registry_.Find(PbxOfScope(scope), now);
   if (!pbx.has_value()) return PbxUnknown();
-  hold.pbxs.insert(*pbx);
+  hold.pbx = pbx;
   hold.owner = OwnerOfScope(holdings_.vault, *pbx, scope);
   if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
     const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension->number());
@@ -139,7 +150,7 @@ absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, 
   if (request.has_end_date()) *hold.terms.mutable_end_date() = request.end_date();
   if (absl::Status s = CheckHoldTerms(hold.terms, request.has_review_date(), holdings_.policy(), now); !s.ok())
     return s;
-  const v1::Hold described = DescribeHold(hold);
+  const v1::Hold described = Describe(hold);
   // What is replaced goes with the next scrub.
   holdings_.marks.Note(DueDay(), now);
   const std::string basis = BasisWord(hold.terms.basis());
@@ -206,7 +217,7 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
   if (hold == nullptr) return Step{};
   if (releasing_ != hold->number) release_walk_ = Walk{};
   releasing_ = hold->number;
-  const std::vector<PbxId> pbxs(hold->pbxs.begin(), hold->pbxs.end());
+  const std::vector<PbxId> pbxs = holdings_.holds.PbxsOf(*hold);
   Route route{.pbxs = pbxs};
   const DayCount kept = holdings_.counts.Of(DueDay::Held());
   for (size_t category = 1; category < kCategories; ++category) {
@@ -222,11 +233,11 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
   auto walk = Go(release_walk_, route, let_go, change);
   if (!walk.ok()) return walk.status();
   if (walk->done) {
-    change.batch().Delete(Family::kState, HoldKey(hold->number));
+    holdings_.holds.DeleteRow(*hold, holdings_.vault, change.batch());
     holdings_.marks.Note(DueDay(), now);
   }
   if (absl::Status status = change.Commit(); !status.ok()) return status;
-  if (walk->done) holdings_.holds.Erase(hold->terms.hold_id());
+  if (walk->done) holdings_.holds.Erase(*hold);
   release_walk_ = *std::move(walk);
   step.more = holdings_.holds.Releasing() != nullptr;
   return step;

@@ -84,7 +84,9 @@ class HoldDesk {
   // The walk that is to go on, or begins.
   absl::StatusOr<DueWalk*> FindDueWalk(DueDay last_due);
 
-  absl::Status Resolve(Hold& hold, absl::Time now) const;
+  v1::Hold Describe(const Hold& hold) const;
+  // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now.
+  absl::Status Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const;
   absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const;
   // Puts the row and the entry of a hold into `change`.
   absl::Status Enter(const Hold& hold, stored::v1::LedgerEntry::Kind kind, std::string_view reason, Change& change);
@@ -100,7 +102,7 @@ class HoldDesk {
 };
 
 // The hold as it is shown.
-v1::Hold DescribeHold(const Hold& hold);
+v1::Hold DescribeHold(const Hold& hold, const HoldBook& book);
 
 }  // namespace retention
 

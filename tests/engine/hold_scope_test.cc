@@ -81,12 +81,13 @@ TEST_F(HoldScopes, OneOnAControllerCoversItsPbxsAsTheyCome) {
   hold.mutable_scope()->set_controller_id("controller");
   Place(hold);
   harness_.SyncPbx("later");
-  EXPECT_EQ(engine().holds().Find("case-1")->pbxs.size(), 2u);
+  EXPECT_EQ(engine().holds().CountPbxsOf(*engine().holds().Find("case-1")), 2u);
   v1::PbxSynced elsewhere;
   elsewhere.set_controller_id("somebody else");
   ASSERT_TRUE(engine().SyncPbx("later", elsewhere, harness_.now + absl::Minutes(1)).ok());
   ASSERT_TRUE(harness_.Reopen().ok());
-  EXPECT_EQ(engine().holds().Find("case-1")->pbxs.size(), 2u) << "a change of controller does not uncover it";
+  EXPECT_EQ(engine().holds().CountPbxsOf(*engine().holds().Find("case-1")), 2u)
+      << "a change of controller does not uncover it";
   ASSERT_TRUE(harness_.EndPbx("later").ok());
   EXPECT_TRUE(Held(kPbxSync).contains("later"));
 }
