@@ -320,10 +320,11 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
     // A hold that was placed a moment ago. Mostly nothing is left to do.
-    for (bool more = true; more;) {
-      auto taken = hold_desk_.TakeOutOfDueDays(now);
-      if (!taken.ok()) return taken.status();
-      more = *taken;
+    auto more = hold_desk_.TakeOutOfDueDays(now);
+    if (!more.ok()) return more.status();
+    if (*more) {
+      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kHeldFirst,
+                             "what is held is still being taken out");
     }
     Change change(holdings_, now);
     const DueDay last = change.last_due();

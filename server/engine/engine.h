@@ -38,6 +38,8 @@ struct EndingDay {
   CategoryCounts values{};
 };
 
+inline constexpr std::string_view kHeldFirst = "HELD_FIRST";
+
 class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
@@ -113,6 +115,7 @@ class Engine {
   // but the latter if the cohort was released before.
   absl::Status Release(DueDay cohort, const NoisyCube* cube, absl::Time now);
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
+  // FAILED_PRECONDITION with reason HELD_FIRST while TakeOutOfDueDays has more than a step to do.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
   absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, absl::Time now);

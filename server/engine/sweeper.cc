@@ -9,6 +9,7 @@
 
 #include "server/engine/cohort_rows.h"
 #include "server/engine/crash_point.h"
+#include "server/engine/errors.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -124,7 +125,6 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    keep(TakeOutHeld(now));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
     if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
@@ -199,7 +199,7 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
 }
 
 absl::Status Sweeper::TakeOutHeld(absl::Time now) {
-  if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
+  if (engine_.holds().size() == 0) return absl::OkStatus();
   return RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
 }
 
@@ -262,12 +262,17 @@ bool Sweeper::KeysAreDue(absl::Time now) const {
 
 absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now)) return absl::OkStatus();
-  absl::Status status = run_([&] {
-    auto ended = engine_.EndDays(now);
-    if (!ended.ok()) return ended.status();
-    outcome.days = *std::move(ended);
-    return absl::OkStatus();
-  });
+  absl::Status status;
+  do {
+    if (status = TakeOutHeld(now); !status.ok()) return status;
+    status = run_([&] {
+      auto ended = engine_.EndDays(now);
+      if (!ended.ok()) return ended.status();
+      outcome.days = *std::move(ended);
+      return absl::OkStatus();
+    });
+    // A hold that came in between is taken out in steps, too.
+  } while (DetailsOf(status).reason == kHeldFirst);
   if (!status.ok()) return status;
   if (options_.on_unreadable) {
     for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, engine_.policy().zone()));

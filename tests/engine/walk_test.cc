@@ -175,6 +175,18 @@ TEST_F(Walks, AReleaseIsCarriedOutThoughCommandsFailAndPreviewsAreMade) {
   EXPECT_EQ(HeldValues(engine(), kParticipantName), static_cast<uint64_t>(kMeetings) + 2) << "others keep it";
 }
 
+TEST_F(Walks, AHoldThatComesInTheVeryMomentBeforeADaysEndIsTakenOutInStepsToo) {
+  harness_.now = kDue;
+  Place(MeetingHold("case-0", harness_.now, "m"));
+  while (engine().TakeOutOfDueDays(kDue).value()) {
+  }
+  Place(PbxHold("case-1", harness_.now));
+  EXPECT_EQ(DetailsOf(engine().EndDays(kDue).status()).reason, "HELD_FIRST") << "one step of many";
+  ASSERT_TRUE(Sweeper(engine(), Directly(), {}).RunOnce(kDue, /*scrub_now=*/false).ok());
+  EXPECT_EQ(HeldValues(engine(), kParticipantName), static_cast<uint64_t>(kMeetings) + 2);
+  EXPECT_EQ(NamesOn(engine(), 2026, 3, 9), 0u);
+}
+
 TEST_F(Walks, ObjectsOfADayThatClosesBehindTheWalkGetTheirOrders) {
   Place(MeetingHold("case-1", harness_.now, "many-1"));
   harness_.now = kDue;
@@ -182,6 +194,8 @@ TEST_F(Walks, ObjectsOfADayThatClosesBehindTheWalkGetTheirOrders) {
   }
   EXPECT_EQ(harness_.Orders(), 0u);
   ASSERT_TRUE(engine().CloseDay(DueDay(absl::CivilDay(2026, 3, 9)), kDue).ok());
+  while (engine().TakeOutOfDueDays(kDue).value()) {
+  }
   ASSERT_TRUE(engine().EndDays(kDue).ok());
   EXPECT_EQ(harness_.Orders(), 1u) << "a hold concerns its PBX, and keeps it not";
 }
