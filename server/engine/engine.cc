@@ -45,7 +45,6 @@ absl::Status Engine::Load() {
   const Store& store = holdings_.store;
   recorder_.Forget();
   if (absl::Status s = policies_.Load(store); !s.ok()) return s;
-  policy_refiler_.BeginAnew();
   if (absl::Status s = holdings_.counts.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.marks.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
@@ -53,7 +52,6 @@ absl::Status Engine::Load() {
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
   if (absl::Status s = logs_.Load(); !s.ok()) return s;
   if (absl::Status s = holdings_.holds.Load(store, vault_); !s.ok()) return s;
-  hold_desk_.Forget();
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -183,8 +181,8 @@ absl::StatusOr<HoldDesk::Step> Engine::LetGo(absl::Time now) {
   return RunFor<HoldDesk::Step>([&] { return hold_desk_.LetGo(now); });
 }
 
-absl::Status Engine::EndHolds(absl::Time now) {
-  return Run([&] { return hold_desk_.EndOver(now); });
+absl::StatusOr<bool> Engine::EndHolds(absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.EndOver(now); });
 }
 
 absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
@@ -321,10 +319,11 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
     // A hold that was placed a moment ago. Mostly nothing is left to do.
-    for (bool more = true; more;) {
-      auto taken = hold_desk_.TakeOutOfDueDays(now);
-      if (!taken.ok()) return taken.status();
-      more = *taken;
+    auto more = hold_desk_.TakeOutOfDueDays(now);
+    if (!more.ok()) return more.status();
+    if (*more) {
+      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kHeldFirst,
+                             "what is held is still being taken out");
     }
     Change change(holdings_, now);
     const DueDay last = change.last_due();
@@ -472,8 +471,10 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
-  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
-    oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
+  // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
+  for (const HoldPtr& hold : holdings_.holds.List("")) {
+    const absl::Time over = hold->released.value_or(DueInstant(hold->End(), policy().zone()));
+    if (over < now) oldest = std::max(oldest, now - over);
   }
   for (const auto& ending : registry_.Ending()) oldest = std::max(oldest, now - ending.begun);
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);

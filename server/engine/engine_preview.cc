@@ -104,9 +104,9 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
                                       .reason = std::string(kPreview),
                                       .pbx_id = pbx_id,
                                       .held = holdings_.holds.Concerns(pbx, LastDueDay(now, policy().zone()))};
-  hold_desk_.Forget();
+  HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
   for (bool more = true; more;) {
-    auto step = hold_desk_.TakeOutOfEnding(ending, now);
+    auto step = rehearsing.TakeOutOfEnding(ending, now);
     if (!step.ok()) return step.status();
     more = step->more;
   }
@@ -121,9 +121,9 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
 
 absl::Status Engine::RehearseDays(DueDay last, Rehearsal& rehearsal) {
   const absl::Time then = DueInstant(last, policy().zone());
-  hold_desk_.Forget();
+  HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
   for (bool more = true; more;) {
-    auto step = hold_desk_.TakeOutOfDueDays(then);
+    auto step = rehearsing.TakeOutOfDueDays(then);
     if (!step.ok()) return step.status();
     more = *step;
   }

@@ -9,6 +9,7 @@
 
 #include "server/engine/cohort_rows.h"
 #include "server/engine/crash_point.h"
+#include "server/engine/errors.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -127,7 +128,6 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    keep(TakeOutHeld(now));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
     if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
@@ -201,14 +201,9 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Sweeper::TakeOutHeld(absl::Time now) {
-  if (!KeysAreDue(now)) return absl::OkStatus();
-  return RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
-}
-
 absl::Status Sweeper::EndHolds(absl::Time now) {
   if (!engine_.holds().Ended(LastDueDay(now, engine_.policy().zone())).empty()) {
-    if (absl::Status s = run_([&] { return engine_.EndHolds(now); }); !s.ok()) return s;
+    if (absl::Status s = RunSteps(run_, [&] { return engine_.EndHolds(now); }); !s.ok()) return s;
   }
   return LetGo(engine_, run_, now).status();
 }
@@ -265,12 +260,19 @@ bool Sweeper::KeysAreDue(absl::Time now) const {
 
 absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now)) return absl::OkStatus();
-  absl::Status status = run_([&] {
-    auto ended = engine_.EndDays(now);
-    if (!ended.ok()) return ended.status();
-    outcome.days = *std::move(ended);
-    return absl::OkStatus();
-  });
+  const auto end_days = [&] {
+    return run_([&] {
+      auto ended = engine_.EndDays(now);
+      if (!ended.ok()) return ended.status();
+      outcome.days = *std::move(ended);
+      return absl::OkStatus();
+    });
+  };
+  absl::Status status = end_days();
+  for (; DetailsOf(status).reason == kHeldFirst; status = end_days()) {
+    const absl::Status taken_out = RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
+    if (!taken_out.ok()) return taken_out;
+  }
   if (!status.ok()) return status;
   if (options_.on_unreadable) {
     for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, engine_.policy().zone()));
