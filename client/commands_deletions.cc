@@ -145,18 +145,9 @@ struct Scope {
   std::string due_through;
 };
 
+// Which options go together was checked by the command line.
 v1::PreviewErasureRequest PreviewOf(const Scope& scope) {
-  const auto require = [](bool fits, const char* what) {
-    if (!fits) throw CLI::ValidationError("scope", what);
-  };
-  const auto given = [](const std::string& text) { return text.empty() ? 0 : 1; };
   v1::PreviewErasureRequest request;
-  require(given(scope.controller) + given(scope.pbx) + given(scope.due_through) == 1,
-          "one of --controller, --pbx and --due-through is required");
-  require(given(scope.meeting) + given(scope.extension) + given(scope.poll) <= given(scope.pbx),
-          "with --pbx one of --meeting, --extension and --poll");
-  require(given(scope.object) == given(scope.category) && given(scope.object) <= given(scope.meeting),
-          "--object goes with --meeting and --category");
   if (!scope.controller.empty()) {
     request.set_controller_id(scope.controller);
   } else if (!scope.due_through.empty()) {
@@ -189,15 +180,18 @@ void AddPreview(CLI::App& app, CommandSession& session) {
       Noun(app, "erasures", "What an erasure would do")
           ->add_subcommand("preview", "Says what an erasure would erase and holds would keep; erases nothing");
   auto scope = std::make_shared<Scope>();
-  preview->add_option("--controller", scope->controller, "Every PBX of a controller");
-  preview->add_option("--pbx", scope->pbx, "A PBX");
-  preview->add_option("--meeting", scope->meeting, "With --pbx: a meeting");
-  preview->add_option("--extension", scope->extension, "With --pbx: an extension");
-  preview->add_option("--poll", scope->poll, "With --pbx: a poll");
-  preview->add_option("--object", scope->object, "With --meeting: a recording, PDF or file");
-  preview->add_option("--category", scope->category, "With --object: which it is")
-      ->check(CLI::IsMember(std::vector<std::string>{"recording", "pdf-share", "file-share"}));
-  preview->add_option("--due-through", scope->due_through, "What falls due until the end of this day");
+  auto* whole = preview->add_option_group("Scope")->require_option(1);
+  whole->add_option("--controller", scope->controller, "Every PBX of a controller");
+  auto* pbx = whole->add_option("--pbx", scope->pbx, "A PBX");
+  whole->add_option("--due-through", scope->due_through, "What falls due until the end of this day");
+  auto* meeting = preview->add_option("--meeting", scope->meeting, "A meeting")->needs(pbx);
+  auto* extension = preview->add_option("--extension", scope->extension, "An extension")->needs(pbx)->excludes(meeting);
+  preview->add_option("--poll", scope->poll, "A poll")->needs(pbx)->excludes(meeting)->excludes(extension);
+  auto* object = preview->add_option("--object", scope->object, "A recording, PDF or file")->needs(meeting);
+  auto* category = preview->add_option("--category", scope->category, "Which of these the object is")
+                       ->check(CLI::IsMember(std::vector<std::string>{"recording", "pdf-share", "file-share"}))
+                       ->needs(object);
+  object->needs(category);
   preview->footer("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");
   preview->callback([scope, &session] { Preview(session, PreviewOf(*scope)); });
 }

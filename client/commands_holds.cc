@@ -88,41 +88,30 @@ struct HoldArguments {
   std::string end;
 };
 
-// The scope that the options name, or a usage error.
+// The scope that the options name; which go together was checked by the command line.
 v1::HoldScope ScopeOf(const HoldArguments& arguments) {
-  const auto require = [](bool fits, const char* what) {
-    if (!fits) throw CLI::ValidationError("scope", what);
-  };
   v1::HoldScope scope;
   const auto set_extension = [&](v1::HoldExtension& extension) {
     extension.set_pbx_id(arguments.pbx);
     extension.set_number(arguments.extension);
   };
   if (!arguments.email.empty()) {
-    require(!arguments.controller.empty() && arguments.pbx.empty(), "--email goes with --controller");
     scope.mutable_subject()->set_email(arguments.email);
     scope.mutable_subject()->set_controller_id(arguments.controller);
   } else if (!arguments.controller.empty()) {
-    require(arguments.pbx.empty(), "--controller or --pbx");
     scope.set_controller_id(arguments.controller);
+  } else if (!arguments.name.empty()) {
+    v1::HoldDisplayName& name = *scope.mutable_subject()->mutable_display_name();
+    name.set_pbx_id(arguments.pbx);
+    name.set_meeting_id(arguments.meeting);
+    name.set_name(arguments.name);
+  } else if (!arguments.meeting.empty()) {
+    scope.mutable_meeting()->set_pbx_id(arguments.pbx);
+    scope.mutable_meeting()->set_meeting_id(arguments.meeting);
+  } else if (!arguments.extension.empty()) {
+    set_extension(arguments.user ? *scope.mutable_subject()->mutable_extension() : *scope.mutable_extension());
   } else {
-    require(!arguments.pbx.empty(), "--controller or --pbx is required");
-    require(arguments.meeting.empty() || arguments.extension.empty(), "--meeting or --extension");
-    require(arguments.name.empty() || !arguments.meeting.empty(), "--name goes with --meeting");
-    require(!arguments.user || !arguments.extension.empty(), "--user goes with --extension");
-    if (!arguments.name.empty()) {
-      v1::HoldDisplayName& name = *scope.mutable_subject()->mutable_display_name();
-      name.set_pbx_id(arguments.pbx);
-      name.set_meeting_id(arguments.meeting);
-      name.set_name(arguments.name);
-    } else if (!arguments.meeting.empty()) {
-      scope.mutable_meeting()->set_pbx_id(arguments.pbx);
-      scope.mutable_meeting()->set_meeting_id(arguments.meeting);
-    } else if (!arguments.extension.empty()) {
-      set_extension(arguments.user ? *scope.mutable_subject()->mutable_extension() : *scope.mutable_extension());
-    } else {
-      scope.set_pbx_id(arguments.pbx);
-    }
+    scope.set_pbx_id(arguments.pbx);
   }
   return scope;
 }
@@ -217,13 +206,15 @@ void AddHoldCommands(CLI::App& app, CommandSession& session) {
 
   auto* create = holds->add_subcommand("create", "Places a hold");
   add_terms(create, true);
-  create->add_option("--controller", arguments->controller, "All PBXs of a controller");
-  create->add_option("--pbx", arguments->pbx, "A PBX");
-  create->add_option("--meeting", arguments->meeting, "With --pbx: one meeting");
-  create->add_option("--extension", arguments->extension, "With --pbx: one extension");
-  create->add_flag("--user", arguments->user, "With --extension: the person who uses it");
-  create->add_option("--email", arguments->email, "With --controller: the person with this address");
-  create->add_option("--name", arguments->name, "With --meeting: the person with this display name");
+  auto* whose = create->add_option_group("Scope")->require_option(1);
+  auto* controller = whose->add_option("--controller", arguments->controller, "All PBXs of a controller");
+  auto* pbx = whose->add_option("--pbx", arguments->pbx, "A PBX");
+  auto* meeting = create->add_option("--meeting", arguments->meeting, "One meeting")->needs(pbx);
+  auto* extension =
+      create->add_option("--extension", arguments->extension, "One extension")->needs(pbx)->excludes(meeting);
+  create->add_flag("--user", arguments->user, "The person who uses the extension")->needs(extension);
+  create->add_option("--email", arguments->email, "The person with this address")->needs(controller);
+  create->add_option("--name", arguments->name, "The person with this display name")->needs(meeting);
   create->footer(
       "What it covers outlives its day, a deletion and the end of its PBX, unseen, until the hold is released or "
       "ends.\n"

@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,19 +15,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/directory_lock.h"
+#include "storage/ring_file.h"
 #include "storage/secret_file.h"
 
 namespace retention {
 namespace {
 
 // Do not change: see FORMAT.md.
-constexpr std::string_view kMagic = "RETNRING";
-constexpr uint32_t kVersion = 1;
-constexpr uint8_t kDaysKind = 'D';
-constexpr uint8_t kPbxsKind = 'P';
-constexpr size_t kHeaderBytes = 8 + 4 + 1 + 1;
-constexpr size_t kChecksumBytes = 32;
 constexpr size_t kIdentityBytes = 16;
+constexpr std::string_view kOrdersLabel = "retention.v1 orders";
 constexpr char kDaysName[] = "days";
 constexpr std::string_view kNewSuffix = ".new";
 constexpr std::string_view kOldSuffix = ".old";
@@ -37,103 +34,15 @@ std::string PbxsName(size_t shard) {
   return name;
 }
 
-std::array<uint8_t, kChecksumBytes> Checksum(std::string_view bytes) {
-  std::array<uint8_t, kChecksumBytes> sum{};
-  EVP_Digest(bytes.data(), bytes.size(), sum.data(), nullptr, EVP_sha256(), nullptr);
-  return sum;
-}
-
-void AppendNumber(std::string& out, uint32_t number) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>((number >> shift) & 0xFF));
-}
-
-void AppendKey(std::string& out, const SecretKey& key) {
-  out.append(reinterpret_cast<const char*>(key.data()), SecretKey::kBytes);
-}
-
-void AppendKeys(std::string& out, const std::map<DueDay, SecretKey>& keys) {
-  AppendNumber(out, static_cast<uint32_t>(keys.size()));
-  for (const auto& [day, key] : keys) {
-    AppendNumber(out, day.number());
-    AppendKey(out, key);
-  }
-}
-
-// Takes fields off the front. After a field that is not there, ok() is false and all further fields are zero.
-class FieldReader {
- public:
-  explicit FieldReader(std::string_view body) : rest_(body) {}
-  bool ok() const { return ok_; }
-  bool AtEnd() const { return ok_ && rest_.empty(); }
-  std::string_view Take(size_t size) {
-    if (rest_.size() < size) {
-      ok_ = false;
-      return {};
-    }
-    const std::string_view field = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return field;
-  }
-  uint32_t TakeNumber() {
-    uint32_t number = 0;
-    for (const char byte : Take(4)) number = number << 8 | static_cast<uint8_t>(byte);
-    return number;
-  }
-  SecretKey TakeKey() {
-    std::array<uint8_t, SecretKey::kBytes> bytes{};
-    const std::string_view field = Take(SecretKey::kBytes);
-    field.copy(reinterpret_cast<char*>(bytes.data()), field.size());
-    SecretKey key(bytes);
-    OPENSSL_cleanse(bytes.data(), bytes.size());
-    return key;
-  }
-  void TakeKeys(std::map<DueDay, SecretKey>& keys) {
-    for (uint32_t left = TakeNumber(); left > 0 && ok_; --left) {
-      const DueDay day = DueDay::FromNumber(TakeNumber());
-      keys.insert_or_assign(day, TakeKey());
-    }
-  }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
-absl::Status Damaged(std::string_view file, std::string_view what) {
-  return absl::DataLossError(absl::StrCat("key ring: file ", std::string(file), " ", std::string(what)));
-}
-
-void AppendHeader(std::string& out, uint8_t kind, size_t shard) {
-  out.append(kMagic);
-  AppendNumber(out, kVersion);
-  out.push_back(static_cast<char>(kind));
-  out.push_back(static_cast<char>(shard));
-}
-
-void AppendChecksum(std::string& out) {
-  const auto sum = Checksum(out);
-  out.append(reinterpret_cast<const char*>(sum.data()), sum.size());
-}
-
-// What is between header and checksum, or why it cannot be trusted.
-absl::StatusOr<std::string_view> CheckedBody(std::string_view name, std::string_view file, uint8_t kind, size_t shard) {
-  if (file.size() < kHeaderBytes + kChecksumBytes || file.substr(0, kMagic.size()) != kMagic) {
-    return Damaged(name, "is not a key ring file");
-  }
-  const std::string_view covered = file.substr(0, file.size() - kChecksumBytes);
-  const auto sum = Checksum(covered);
-  if (CRYPTO_memcmp(sum.data(), file.data() + covered.size(), sum.size()) != 0) {
-    return Damaged(name, "fails its checksum");
-  }
-  FieldReader header(covered.substr(kMagic.size(), kHeaderBytes - kMagic.size()));
-  if (header.TakeNumber() != kVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("key ring: file ", std::string(name), " is of an unknown version"));
-  }
-  if (static_cast<uint8_t>(header.Take(1)[0]) != kind || static_cast<uint8_t>(header.Take(1)[0]) != shard) {
-    return Damaged(name, "is under another file's name");
-  }
-  return covered.substr(kHeaderBytes);
+// One way: HMAC-SHA256 under the key.
+std::optional<SecretKey> OrderKeyOf(const SecretKey& pbx_key) {
+  std::array<uint8_t, SecretKey::kBytes> bytes{};
+  const bool ok =
+      HMAC(EVP_sha256(), pbx_key.data(), SecretKey::kBytes, reinterpret_cast<const uint8_t*>(kOrdersLabel.data()),
+           kOrdersLabel.size(), bytes.data(), nullptr) != nullptr;
+  const SecretKey key(bytes);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  return ok ? std::optional(key) : std::nullopt;
 }
 
 bool EndsWith(std::string_view text, std::string_view suffix) {
@@ -209,26 +118,28 @@ absl::Status KeyRing::Load() {
     const absl::StatusOr<SecretBytes> pbxs = ReadSecretFile(directory_fd_, PbxsName(shard));
     if (!pbxs.ok()) {
       if (!absl::IsNotFound(pbxs.status())) return pbxs.status();
-      if (days.ok()) return Damaged(PbxsName(shard), "is missing");
+      if (days.ok()) return DamagedRingFile(PbxsName(shard), "is missing");
       continue;
     }
     if (absl::Status status = LoadPbxs(shard, pbxs->view()); !status.ok()) return status;
     // Without `days`, empty files are a creation that did not get to its end; keys are a ring that lost its head.
-    if (!days.ok() && !pbxs_[shard].empty()) return Damaged(kDaysName, "is missing");
+    if (!days.ok() && !pbxs_[shard].empty()) return DamagedRingFile(kDaysName, "is missing");
   }
   if (!days.ok()) return absl::NotFoundError("key ring: there is none");
   for (size_t shard = 0; shard < kPbxShards; ++shard) {
-    for (const auto& [pbx, key] : pbxs_[shard]) {
-      if (pbx.bytes[0] % kPbxShards != shard) return Damaged(PbxsName(shard), "holds another file's entry");
+    for (const auto* keys : {&pbxs_[shard].keys, &pbxs_[shard].order_keys}) {
+      for (const auto& [pbx, key] : *keys) {
+        if (pbx.bytes[0] % kPbxShards != shard) return DamagedRingFile(PbxsName(shard), "holds another file's entry");
+      }
     }
   }
   return absl::OkStatus();
 }
 
 absl::Status KeyRing::LoadDays(std::string_view file) {
-  const absl::StatusOr<std::string_view> body = CheckedBody(kDaysName, file, kDaysKind, 0);
-  if (!body.ok()) return body.status();
-  FieldReader fields(*body);
+  absl::StatusOr<RingFileReader> opened = RingFileReader::Open(kDaysName, file, RingFileKind::kDays, 0);
+  if (!opened.ok()) return opened.status();
+  RingFileReader& fields = *opened;
   const std::string_view identity = fields.Take(kIdentityBytes);
   identity.copy(reinterpret_cast<char*>(days_.identity.data()), identity.size());
   days_.hash_key = fields.TakeKey();
@@ -237,62 +148,53 @@ absl::Status KeyRing::LoadDays(std::string_view file) {
   days_.cohorts_destroyed_through = DueDay::FromNumber(fields.TakeNumber());
   fields.TakeKeys(days_.days);
   fields.TakeKeys(days_.cohorts);
-  return fields.AtEnd() ? absl::OkStatus() : Damaged(kDaysName, "is malformed");
+  return fields.AtEnd() ? absl::OkStatus() : DamagedRingFile(kDaysName, "is malformed");
 }
 
 absl::Status KeyRing::LoadPbxs(size_t shard, std::string_view file) {
   const std::string name = PbxsName(shard);
-  const absl::StatusOr<std::string_view> body = CheckedBody(name, file, kPbxsKind, shard);
-  if (!body.ok()) return body.status();
-  FieldReader fields(*body);
+  absl::StatusOr<RingFileReader> opened = RingFileReader::Open(name, file, RingFileKind::kPbxs, shard);
+  if (!opened.ok()) return opened.status();
+  RingFileReader& fields = *opened;
   const std::string_view identity = fields.Take(kIdentityBytes);
   const std::string_view expected(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
   PbxFile pbxs;
-  for (uint32_t left = fields.TakeNumber(); left > 0 && fields.ok(); --left) {
-    const std::string_view id = fields.Take(PbxId::kBytes);
-    if (!fields.ok()) break;
-    pbxs.insert_or_assign(PbxId::From(id), fields.TakeKey());
-  }
-  if (!fields.AtEnd()) return Damaged(name, "is malformed");
+  fields.TakeKeys(pbxs.keys);
+  fields.TakeKeys(pbxs.order_keys);
+  if (!fields.AtEnd()) return DamagedRingFile(name, "is malformed");
   // A creation that did not get to its end leaves files of an identity that never came to be.
-  if (identity != expected && !pbxs.empty()) return Damaged(name, "belongs to another ring");
+  if (identity != expected && !pbxs.empty()) return DamagedRingFile(name, "belongs to another ring");
   pbxs_[shard] = std::move(pbxs);
   return absl::OkStatus();
 }
 
 absl::Status KeyRing::WriteDays(DayFile next) {
-  constexpr size_t kEntryBytes = 4 + SecretKey::kBytes;
-  SecretBytes body(kHeaderBytes + kIdentityBytes + 2 * SecretKey::kBytes + 4 * 4 +
-                   (next.days.size() + next.cohorts.size()) * kEntryBytes + kChecksumBytes);
-  std::string& out = body.bytes();
-  AppendHeader(out, kDaysKind, 0);
-  out.append(reinterpret_cast<const char*>(next.identity.data()), next.identity.size());
-  AppendKey(out, next.hash_key);
-  AppendKey(out, next.open_key);
-  AppendNumber(out, next.destroyed_through.number());
-  AppendNumber(out, next.cohorts_destroyed_through.number());
-  AppendKeys(out, next.days);
-  AppendKeys(out, next.cohorts);
-  AppendChecksum(out);
+  constexpr size_t kEntryBytes = RingFileWriter::kNumberBytes + SecretKey::kBytes;
+  RingFileWriter out(RingFileKind::kDays, 0,
+                     kIdentityBytes + 2 * SecretKey::kBytes + 4 * RingFileWriter::kNumberBytes +
+                         (next.days.size() + next.cohorts.size()) * kEntryBytes);
+  out.Put({reinterpret_cast<const char*>(next.identity.data()), next.identity.size()});
+  out.PutKey(next.hash_key);
+  out.PutKey(next.open_key);
+  out.PutNumber(next.destroyed_through.number());
+  out.PutNumber(next.cohorts_destroyed_through.number());
+  out.PutKeys(next.days);
+  out.PutKeys(next.cohorts);
   bool replaced = false;
-  const absl::Status status = Rewrite(kDaysName, body.view(), replaced);
+  const absl::Status status = Rewrite(kDaysName, out.Finish().view(), replaced);
   if (replaced) days_ = std::move(next);
   return status;
 }
 
 SecretBytes KeyRing::EncodePbxs(size_t shard, const PbxFile& next) const {
   constexpr size_t kEntryBytes = PbxId::kBytes + SecretKey::kBytes;
-  SecretBytes body(kHeaderBytes + kIdentityBytes + 4 + next.size() * kEntryBytes + kChecksumBytes);
-  std::string& out = body.bytes();
-  AppendHeader(out, kPbxsKind, shard);
-  out.append(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
-  AppendNumber(out, static_cast<uint32_t>(next.size()));
-  for (const auto& [pbx, key] : next) {
-    out.append(pbx.view());
-    AppendKey(out, key);
-  }
-  AppendChecksum(out);
-  return body;
+  RingFileWriter out(
+      RingFileKind::kPbxs, shard,
+      kIdentityBytes + 2 * RingFileWriter::kNumberBytes + (next.keys.size() + next.order_keys.size()) * kEntryBytes);
+  out.Put({reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size()});
+  out.PutKeys(next.keys);
+  out.PutKeys(next.order_keys);
+  return out.Finish();
 }
 
 absl::Status KeyRing::WritePbxs(size_t shard, PbxFile next) {
@@ -415,28 +317,50 @@ absl::StatusOr<SecretKey> KeyRing::MintPbx(const PbxId& pbx) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (absl::Status status = Finish(); !status.ok()) return status;
   const size_t shard = pbx.bytes[0] % kPbxShards;
-  if (const auto found = pbxs_[shard].find(pbx); found != pbxs_[shard].end()) return found->second;
+  const PbxFile& held = pbxs_[shard];
+  if (const auto found = held.keys.find(pbx); found != held.keys.end()) return found->second;
+  if (held.order_keys.contains(pbx)) return absl::FailedPreconditionError("key ring: the PBX's key was narrowed");
   absl::StatusOr<SecretKey> key = DrawKey();
   if (!key.ok()) return key;
-  PbxFile next = pbxs_[shard];
-  next.emplace(pbx, *key);
+  PbxFile next = held;
+  next.keys.emplace(pbx, *key);
   if (absl::Status status = WritePbxs(shard, std::move(next)); !status.ok()) return status;
   return key;
 }
 
 std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const PbxFile& pbxs = pbxs_[pbx.bytes[0] % kPbxShards];
-  const auto found = pbxs.find(pbx);
-  return found == pbxs.end() ? std::nullopt : std::optional(found->second);
+  const PbxFile& held = pbxs_[pbx.bytes[0] % kPbxShards];
+  const auto found = held.keys.find(pbx);
+  return found == held.keys.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<SecretKey> KeyRing::FindPbxOrders(const PbxId& pbx) const {
+  if (const auto key = FindPbx(pbx)) return OrderKeyOf(*key);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const PbxFile& held = pbxs_[pbx.bytes[0] % kPbxShards];
+  const auto found = held.order_keys.find(pbx);
+  return found == held.order_keys.end() ? std::nullopt : std::optional(found->second);
+}
+
+absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const size_t shard = pbx.bytes[0] % kPbxShards;
+  const auto found = pbxs_[shard].keys.find(pbx);
+  if (found == pbxs_[shard].keys.end()) return Finish();
+  const auto order_key = OrderKeyOf(found->second);
+  if (!order_key) return absl::InternalError("key ring: OpenSSL failed");
+  PbxFile next = pbxs_[shard];
+  next.keys.erase(pbx);
+  next.order_keys.emplace(pbx, *order_key);
+  return WritePbxs(shard, std::move(next));
 }
 
 absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const size_t shard = pbx.bytes[0] % kPbxShards;
-  if (!pbxs_[shard].contains(pbx)) return Finish();
   PbxFile next = pbxs_[shard];
-  next.erase(pbx);
+  if (next.keys.erase(pbx) + next.order_keys.erase(pbx) == 0) return Finish();
   return WritePbxs(shard, std::move(next));
 }
 

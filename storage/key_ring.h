@@ -89,9 +89,14 @@ class KeyRing {
   // The last day destroyed; DueDay() if none was.
   DueDay destroyed_through() const;
 
-  // The same for PBXs. MintPbx returns the key if there is one already.
+  // The same for PBXs. MintPbx returns the key if there is one already; FAILED_PRECONDITION if it was narrowed.
   absl::StatusOr<SecretKey> MintPbx(const PbxId& pbx);
   std::optional<SecretKey> FindPbx(const PbxId& pbx) const;
+  // What the PBX's key yields for values that its end still needs: its order key, from which the key cannot be found.
+  std::optional<SecretKey> FindPbxOrders(const PbxId& pbx) const;
+  // After OK, of the PBX's key nothing but its order key exists on this machine. Does nothing without a key.
+  absl::Status NarrowPbx(const PbxId& pbx);
+  // Destroys both.
   absl::Status DestroyPbx(const PbxId& pbx);
 
   // The same for cohorts, named by their first civil day: the key under which people are hashed until the release.
@@ -112,7 +117,11 @@ class KeyRing {
     std::map<DueDay, SecretKey> days;
     std::map<DueDay, SecretKey> cohorts;
   };
-  using PbxFile = std::map<PbxId, SecretKey>;
+  struct PbxFile {
+    std::map<PbxId, SecretKey> keys;
+    std::map<PbxId, SecretKey> order_keys;  // of PBXs whose key was narrowed
+    bool empty() const { return keys.empty() && order_keys.empty(); }
+  };
 
   // Each writes `next` and, from the moment it has replaced the old file, takes it as the ring's state, even if a later
   // step fails.

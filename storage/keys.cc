@@ -17,6 +17,7 @@ constexpr char kOrderCounter = 'o';
 constexpr char kPbxLife = 'L';
 constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
+constexpr char kHoldCover = 'C';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -142,6 +143,20 @@ std::string HoldKey(uint64_t number) {
 }
 
 std::string HoldPrefix() { return LetterKey(kHold); }
+
+std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx) {
+  return HoldCoverPrefix(controller).append(pbx.view());
+}
+
+std::string HoldCoverPrefix() { return LetterKey(kHoldCover); }
+
+std::string HoldCoverPrefix(const OwnerId& controller) { return LetterKey(kHoldCover).append(controller.view()); }
+
+std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw) {
+  if (raw.size() != 1 + OwnerId::kBytes + PbxId::kBytes || raw[0] != kHoldCover) return std::nullopt;
+  return HoldCoverName{.controller = OwnerId::From(raw.substr(1, OwnerId::kBytes)),
+                       .pbx = PbxId::From(raw.substr(1 + OwnerId::kBytes))};
+}
 
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {
   constexpr size_t kInstantBytes = sizeof(uint64_t);

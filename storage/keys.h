@@ -68,6 +68,9 @@ std::string LogExtensionKey(uint8_t server);  // 'G': logs are kept longer
 std::string LogExtensionPrefix();             //
 std::string HoldKey(uint64_t number);         // 'H': holds, by random numbers
 std::string HoldPrefix();                     //
+std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx);  // 'C': what holds of a controller cover
+std::string HoldCoverPrefix();                                          //
+std::string HoldCoverPrefix(const OwnerId& controller);                 //
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {
@@ -82,6 +85,12 @@ std::optional<uint32_t> DecodePolicyKey(std::string_view raw);
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
 // The number of a HoldKey; nullopt if malformed.
 std::optional<uint64_t> DecodeHoldKey(std::string_view raw);
+// The parts of a HoldCoverKey; nullopt if malformed.
+struct HoldCoverName {
+  OwnerId controller;
+  PbxId pbx;
+};
+std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw);
 // The PBX of a PbxLifeKey; nullopt if malformed.
 std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
 // The parts of a LocatorKey; nullopt if malformed.

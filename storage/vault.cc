@@ -21,7 +21,6 @@ namespace {
 
 // Do not change: see FORMAT.md.
 constexpr uint8_t kVersion = 1;
-constexpr uint8_t kPbxKeyFlag = 1;
 constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 constexpr size_t kVarintBytesMax = 5;
@@ -48,15 +47,15 @@ absl::Status CryptoFailure() { return absl::InternalError("vault: OpenSSL failed
 
 // What an envelope says in the clear.
 struct Header {
-  uint8_t flags = 0;
+  PbxKeyUse use = PbxKeyUse::kNotNeeded;
   uint32_t values = 0;
   size_t bytes = 0;  // its own length
 };
 
-size_t WriteHeader(uint8_t flags, uint32_t values, char* out) {
+size_t WriteHeader(PbxKeyUse use, uint32_t values, char* out) {
   size_t size = 0;
   out[size++] = static_cast<char>(kVersion);
-  out[size++] = static_cast<char>(flags);
+  out[size++] = static_cast<char>(use);
   for (; values >= 0x80; values >>= 7) out[size++] = static_cast<char>((values & 0x7F) | 0x80);
   out[size++] = static_cast<char>(values);
   return size;
@@ -66,8 +65,8 @@ std::optional<Header> ReadHeader(std::string_view envelope) {
   if (envelope.size() < 3 + kNonceBytes + kTagBytes || static_cast<uint8_t>(envelope[0]) != kVersion) {
     return std::nullopt;
   }
-  Header header{.flags = static_cast<uint8_t>(envelope[1])};
-  if ((header.flags & ~kPbxKeyFlag) != 0) return std::nullopt;
+  Header header{.use = static_cast<PbxKeyUse>(envelope[1])};
+  if (header.use > PbxKeyUse::kForOrders) return std::nullopt;
   uint64_t values = 0;
   size_t at = 2;
   for (int shift = 0;; shift += 7, ++at) {
@@ -294,11 +293,11 @@ absl::StatusOr<SecretKey> Expand(std::initializer_list<const SecretKey*> inputs,
 
 // Envelope of `plaintext`; `context` must be a cipher context of AES-256-GCM.
 absl::StatusOr<std::string> SealUnder(EVP_CIPHER_CTX* context, const SecretKey& key, const uint8_t* nonce,
-                                      uint8_t flags, uint32_t values, std::string_view row_key,
+                                      PbxKeyUse use, uint32_t values, std::string_view row_key,
                                       const std::string& plaintext) {
   if (context == nullptr) return CryptoFailure();
   char header[kHeaderBytesMax];
-  const size_t header_bytes = WriteHeader(flags, values, header);
+  const size_t header_bytes = WriteHeader(use, values, header);
   std::string envelope;
   envelope.resize(header_bytes + kNonceBytes + plaintext.size() + kTagBytes);
   char* at = envelope.data();
@@ -353,7 +352,7 @@ Vault::Vault(KeyRing& ring, RandomSource& random)
 Vault::~Vault() = default;
 
 absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint) {
-  const Derived name{.day = day, .pbx = use == PbxKeyUse::kNeeded ? pbx : PbxId(), .use = use};
+  const Derived name{.day = day, .pbx = use == PbxKeyUse::kNotNeeded ? PbxId() : pbx, .use = use};
   if (std::optional<SecretKey> cached = cache_->Find(name)) return *std::move(cached);
   const uint64_t generation = cache_->generation();
   const auto missing = [mint](const char* what) {
@@ -362,8 +361,8 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
 
   // The PBX first: a day's key is not minted for a row that cannot be sealed.
   std::optional<SecretKey> pbx_key;
-  if (use == PbxKeyUse::kNeeded) {
-    pbx_key = ring_.FindPbx(pbx);
+  if (use != PbxKeyUse::kNotNeeded) {
+    pbx_key = use == PbxKeyUse::kNeeded ? ring_.FindPbx(pbx) : ring_.FindPbxOrders(pbx);
     if (!pbx_key) return missing("vault: the PBX has no key");
   }
   std::optional<SecretKey> day_key;
@@ -392,15 +391,13 @@ absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, cons
   if (!derived.ok()) return derived.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = cache_->DrawNonce(random_, nonce); !status.ok()) return status;
-  const uint8_t flags = use == PbxKeyUse::kNeeded ? kPbxKeyFlag : 0;
-  return SealUnder(cache_->Borrow().get(), *derived, nonce, flags, values, key.Encode(), plaintext.Reveal());
+  return SealUnder(cache_->Borrow().get(), *derived, nonce, use, values, key.Encode(), plaintext.Reveal());
 }
 
 absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope) {
   const std::optional<Header> header = ReadHeader(envelope);
   if (!header) return Malformed();
-  const PbxKeyUse use = (header->flags & kPbxKeyFlag) != 0 ? PbxKeyUse::kNeeded : PbxKeyUse::kNotNeeded;
-  const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, use, /*mint=*/false);
+  const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
   if (!derived.ok()) return derived.status();
   return OpenUnder(cache_->Borrow().get(), *derived, *header, key.Encode(), envelope);
 }
@@ -411,12 +408,13 @@ absl::StatusOr<std::string> Vault::SealState(std::string_view row_key, const Per
   if (!derived.ok()) return derived.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = cache_->DrawNonce(random_, nonce); !status.ok()) return status;
-  return SealUnder(cache_->Borrow().get(), *derived, nonce, /*flags=*/0, /*values=*/0, row_key, plaintext.Reveal());
+  return SealUnder(cache_->Borrow().get(), *derived, nonce, PbxKeyUse::kNotNeeded, /*values=*/0, row_key,
+                   plaintext.Reveal());
 }
 
 absl::StatusOr<Personal> Vault::OpenState(std::string_view row_key, std::string_view envelope) {
   const std::optional<Header> header = ReadHeader(envelope);
-  if (!header || header->flags != 0) return Malformed();
+  if (!header || header->use != PbxKeyUse::kNotNeeded) return Malformed();
   const SecretKey open_key = ring_.OpenKey();
   const absl::StatusOr<SecretKey> derived = Expand({&open_key}, kStateLabel);
   if (!derived.ok()) return derived.status();
@@ -447,7 +445,7 @@ void Vault::ForgetDaysThrough(DueDay last) {
 }
 
 void Vault::ForgetPbx(const PbxId& pbx) {
-  cache_->Forget([&pbx](const Derived& derived) { return derived.use == PbxKeyUse::kNeeded && derived.pbx == pbx; });
+  cache_->Forget([&pbx](const Derived& derived) { return derived.use != PbxKeyUse::kNotNeeded && derived.pbx == pbx; });
 }
 
 }  // namespace retention

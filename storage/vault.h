@@ -1,10 +1,13 @@
 // The vault: seals every personal value under two keys, its day's and its PBX's.
 //
+// What the end of a PBX still has to read, for the orders that it issues, is sealed under the order key, which the ring
+// derives from the PBX's key and keeps until the orders are out.
+//
 // AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a
 // value can neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is
 // unreadable.
 //
-// Envelope: version(1) = 1 | flags(1; bit 0: PBX key used) | values(varint) | nonce(12) | ciphertext | tag(16).
+// Envelope: version(1) = 1 | flags(1; PbxKeyUse) | values(varint) | nonce(12) | ciphertext | tag(16).
 #ifndef RETENTION_STORAGE_VAULT_H_
 #define RETENTION_STORAGE_VAULT_H_
 
@@ -34,8 +37,8 @@ class RandomSource {
 // The operating system's, by way of OpenSSL.
 RandomSource& SystemRandom();
 
-// Whether a PBX's end must make the value unreadable.
-enum class PbxKeyUse : uint8_t { kNotNeeded = 0, kNeeded = 1 };
+// Which key of its PBX a value is sealed under: none, its own, or its order key.
+enum class PbxKeyUse : uint8_t { kNotNeeded = 0, kNeeded = 1, kForOrders = 2 };
 
 // Thread-safe.
 class Vault {

@@ -45,7 +45,6 @@ absl::Status Engine::Load() {
   const Store& store = holdings_.store;
   recorder_.Forget();
   if (absl::Status s = policies_.Load(store); !s.ok()) return s;
-  policy_refiler_.BeginAnew();
   if (absl::Status s = holdings_.counts.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.marks.Load(store); !s.ok()) return s;
   if (absl::Status s = holdings_.orders.Load(store); !s.ok()) return s;
@@ -53,7 +52,6 @@ absl::Status Engine::Load() {
   if (absl::Status s = registry_.Load(store, vault_); !s.ok()) return s;
   if (absl::Status s = logs_.Load(); !s.ok()) return s;
   if (absl::Status s = holdings_.holds.Load(store, vault_); !s.ok()) return s;
-  hold_desk_.Forget();
   auto ledger = Ledger::Open(store);
   if (!ledger.ok()) return ledger.status();
   holdings_.ledger = *std::move(ledger);
@@ -183,16 +181,16 @@ absl::StatusOr<HoldDesk::Step> Engine::LetGo(absl::Time now) {
   return RunFor<HoldDesk::Step>([&] { return hold_desk_.LetGo(now); });
 }
 
-absl::Status Engine::EndHolds(absl::Time now) {
-  return Run([&] { return hold_desk_.EndOver(now); });
+absl::StatusOr<bool> Engine::EndHolds(absl::Time now) {
+  return RunFor<bool>([&] { return hold_desk_.EndOver(now); });
 }
 
 absl::StatusOr<bool> Engine::TakeOutOfDueDays(absl::Time now) {
   return RunFor<bool>([&] { return hold_desk_.TakeOutOfDueDays(now); });
 }
 
-absl::StatusOr<bool> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
-  return RunFor<bool>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
+absl::StatusOr<HoldDesk::Step> Engine::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  return RunFor<HoldDesk::Step>([&] { return hold_desk_.TakeOutOfEnding(ending, now); });
 }
 
 absl::Status Engine::DropEndedLogExtensions(absl::Time now) {
@@ -208,7 +206,7 @@ absl::Status Engine::Recover() {
     holdings_.gate.EndThrough(last);
     // The same for PBXs; where a crash came between the mark of their end and this.
     for (const PbxRegistry::EndingPbx& ending : registry_.Ending()) {
-      if (absl::Status s = ender_.DestroyKeyOf(ending); !s.ok()) return s;
+      if (absl::Status s = ender_.NarrowKeyOf(ending); !s.ok()) return s;
     }
     return absl::OkStatus();
   });
@@ -251,9 +249,8 @@ absl::StatusOr<std::set<PbxId>> Engine::IssueOrders(DueDay day, OrderScope scope
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) continue;
       const std::string pbx_id = registry_.ExternalId(key->pbx);
-      if (pbx_id.empty()) continue;  // it is ending, and its orders are out
-      const bool ending = !registry_.StandingOf(key->pbx).has_value();
-      if (scope == OrderScope::kAllButFiles && (ending || change.Concerned(key->pbx))) {
+      if (pbx_id.empty()) continue;  // it has ended, and its orders are out
+      if (scope == OrderScope::kAllButFiles && (!registry_.Lives(key->pbx) || change.Concerned(key->pbx))) {
         unordered.insert(key->pbx);
         continue;
       }
@@ -322,10 +319,11 @@ absl::StatusOr<std::vector<EndingDay>> Engine::EndDays(absl::Time now) {
   std::vector<EndingDay> ending;
   absl::Status status = Run([&]() -> absl::Status {
     // A hold that was placed a moment ago. Mostly nothing is left to do.
-    for (bool more = true; more;) {
-      auto taken = hold_desk_.TakeOutOfDueDays(now);
-      if (!taken.ok()) return taken.status();
-      more = *taken;
+    auto more = hold_desk_.TakeOutOfDueDays(now);
+    if (!more.ok()) return more.status();
+    if (*more) {
+      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kHeldFirst,
+                             "what is held is still being taken out");
     }
     Change change(holdings_, now);
     const DueDay last = change.last_due();
@@ -473,9 +471,12 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     break;
   }
   if (!timers->status().ok()) return timers->status();
-  for (const HoldPtr& hold : holdings_.holds.Ended(LastDueDay(now, policy().zone()))) {
-    oldest = std::max(oldest, now - DueInstant(hold->End(), policy().zone()));
+  // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
+  for (const HoldPtr& hold : holdings_.holds.List("")) {
+    const absl::Time over = hold->released.value_or(DueInstant(hold->End(), policy().zone()));
+    if (over < now) oldest = std::max(oldest, now - over);
   }
+  for (const auto& ending : registry_.Ending()) oldest = std::max(oldest, now - ending.begun);
   if (const auto over = registry_.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }

@@ -38,10 +38,12 @@ struct EndingDay {
   CategoryCounts values{};
 };
 
+inline constexpr std::string_view kHeldFirst = "HELD_FIRST";
+
 class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
-  static constexpr uint32_t kFormatVersion = 1;
+  static constexpr uint32_t kFormatVersion = 2;
 
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. REQUIRES: all outlive it.
@@ -97,9 +99,9 @@ class Engine {
   absl::StatusOr<HoldDesk::Step> LetGo(absl::Time now);
 
   // Commands of the sweeper.
-  absl::Status EndHolds(absl::Time now);
+  absl::StatusOr<bool> EndHolds(absl::Time now);
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now);
-  absl::StatusOr<bool> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
+  absl::StatusOr<HoldDesk::Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now);
   // Takes up writing, and the destruction of keys, again after a failure. Does nothing if there was none.
   absl::Status Recover();
   // Begins the end of a PBX that has come to it by itself: licence, contact, name.
@@ -113,6 +115,7 @@ class Engine {
   // but the latter if the cohort was released before.
   absl::Status Release(DueDay cohort, const NoisyCube* cube, absl::Time now);
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on.
+  // FAILED_PRECONDITION with reason HELD_FIRST while TakeOutOfDueDays has more than a step to do.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
   absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, absl::Time now);

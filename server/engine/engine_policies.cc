@@ -107,7 +107,6 @@ absl::Status Engine::ApplyPolicy(const PolicyVersion& planned_from, const Policy
     change.Enter(std::move(entry));
     if (absl::Status status = change.Commit(); !status.ok()) return status;
     policies_.Enact(next, since, /*refiling=*/true);
-    policy_refiler_.BeginAnew();
     registry_.ReckonEnds();
     return absl::OkStatus();
   });

@@ -100,16 +100,15 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
   const Rehearsal before = rehearsal;
   auto runs = PbxEnder::RowsOf(pbx, holdings_.store, holdings_.counts, policy());
   if (!runs.ok()) return runs.status();
-  if (holdings_.holds.Concerns(pbx, LastDueDay(now, policy().zone()))) {
-    hold_desk_.Forget();
-    const PbxRegistry::EndingPbx ending{.pbx = pbx, .reason = std::string(kPreview), .pbx_id = pbx_id};
-    for (bool more = true; more;) {
-      auto step = hold_desk_.TakeOutOfEnding(ending, now);
-      if (!step.ok()) return step.status();
-      more = *step;
-    }
-  } else if (absl::Status status = ender_.RehearseOrders(pbx, pbx_id, now); !status.ok()) {
-    return status;
+  const PbxRegistry::EndingPbx ending{.pbx = pbx,
+                                      .reason = std::string(kPreview),
+                                      .pbx_id = pbx_id,
+                                      .held = holdings_.holds.Concerns(pbx, LastDueDay(now, policy().zone()))};
+  HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
+  for (bool more = true; more;) {
+    auto step = rehearsing.TakeOutOfEnding(ending, now);
+    if (!step.ok()) return step.status();
+    more = step->more;
   }
   // What was not held back goes with the rows of the PBX.
   rehearsal.erased = before.erased;
@@ -122,9 +121,9 @@ absl::Status Engine::RehearsePbx(const PbxId& pbx, const std::string& pbx_id, ab
 
 absl::Status Engine::RehearseDays(DueDay last, Rehearsal& rehearsal) {
   const absl::Time then = DueInstant(last, policy().zone());
-  hold_desk_.Forget();
+  HoldDesk rehearsing(holdings_, registry_);  // the walks of the other one are not rehearsed
   for (bool more = true; more;) {
-    auto step = hold_desk_.TakeOutOfDueDays(then);
+    auto step = rehearsing.TakeOutOfDueDays(then);
     if (!step.ok()) return step.status();
     more = *step;
   }

@@ -45,7 +45,7 @@ absl::Status MeetingUnknown() {
 
 absl::Status RefileUnderWay() {
   return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REFILE_UNDER_WAY",
-                         "what is held is still being filed under the policy in force");
+                         "what is held is still being filed under what is in force");
 }
 
 absl::Status HoldUnknown() {

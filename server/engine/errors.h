@@ -29,7 +29,8 @@ absl::Status ControllerUnknown();
 absl::Status PbxUnknown();
 absl::Status HoldUnknown();
 absl::Status MeetingUnknown();
-// FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy in force.
+// FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy, or the
+// extension of logs, in force.
 absl::Status RefileUnderWay();
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);

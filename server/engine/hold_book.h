@@ -8,15 +8,14 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/time/time.h"
-#include "retention/v1/hold_service.pb.h"
+#include "server/engine/hold.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/store.h"
@@ -24,32 +23,20 @@
 
 namespace retention {
 
-// A hold as it was asked for, with what follows from it. Immutable once it is in the book.
-struct Hold {
-  uint64_t number = 0;  // random; how keys and the ledger name it
-  v1::Hold terms;       // without output-only fields
-  absl::Time created;
-  std::set<PbxId> pbxs;
-  std::string email;       // lower case; of a subject, also of one that was named by an extension
-  OwnerId owner;           // of the meeting or extension in the scope
-  bool releasing = false;  // no longer in force; what it kept is being erased
+// The PBXs of a controller of which there are holds. All its holds share them: what each of them covers follows from
+// its generation.
+struct HoldCover {
+  std::set<PbxId> present;
+  std::map<PbxId, HoldGeneration> left;  // those that it had, with the generation in which they had left
+  HoldGeneration generation = 0;         // of the next hold
 
-  // The last day on which it is in force.
-  DueDay End() const;
-  DueDay Review() const;
-  bool InForce(DueDay last_due) const { return !releasing && End() > last_due; }
-  // The controller whose PBXs it covers as they come; empty if its PBXs are fixed.
-  const std::string& Controller() const;
-  // For the ledger.
-  std::string LedgerId() const;
+  friend bool operator==(const HoldCover&, const HoldCover&) = default;
 };
-using HoldPtr = std::shared_ptr<const Hold>;
 
-// Changed by the committer's thread only; reading is thread-safe.
+// Changed by the committer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
 class HoldBook {
  public:
-  // Holds at a time, released ones included until they are done with. Every hold that concerns a PBX is asked about
-  // every value of it that ends.
+  // Holds at a time, released ones included until they are done with.
   static constexpr size_t kMaxHolds = 10000;
 
   // Replaces what is held with what `store` says. DATA_LOSS if a row does not parse or open.
@@ -60,43 +47,63 @@ class HoldBook {
   // All after `after`, by their ids.
   std::vector<HoldPtr> List(std::string_view after) const;
   size_t size() const;
-  // Those in force on the day after `last_due` that concern values of a PBX. Costs nothing where there are no holds.
-  std::vector<HoldPtr> Concerning(const PbxId& pbx, DueDay last_due) const;
+  // What holds in force on the day after `last_due` cover of a PBX. Costs nothing where there are no holds.
+  HoldConcerns Concerning(const PbxId& pbx, DueDay last_due) const;
   bool Concerns(const PbxId& pbx, DueDay last_due) const { return !Concerning(pbx, last_due).empty(); }
   // The PBXs that holds in force concern.
   std::set<PbxId> ConcernedPbxs(DueDay last_due) const;
-  // Of a controller, those in force that cover its PBXs as they come.
-  std::vector<HoldPtr> OfController(std::string_view controller_id, DueDay last_due) const;
+  // The PBXs that a hold covers, in their order, and how many there are.
+  std::vector<PbxId> PbxsOf(const Hold& hold) const;
+  size_t CountPbxsOf(const Hold& hold) const;
   // One that was released and is not done with; null if there is none.
   HoldPtr Releasing() const;
   // Holds whose last day is over and that were not released yet.
   std::vector<HoldPtr> Ended(DueDay last_due) const;
-  // Goes up whenever more is covered: what was found not to be held may be by now.
+  // Goes up whenever more is covered: what was found not to be held may be by now. Loading what is held already covers
+  // no more.
   uint64_t version() const { return version_.load(); }
+
+  // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
+  HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
+                    Batch& batch) const;
+  // Those rows are durable.
+  void PutCover(const std::string& controller_id, HoldCover cover);
+  // A controller has another PBX: its holds cover it from now on. To be loaded anew if `batch` is not committed.
+  void Join(const std::string& controller_id, const PbxId& pbx, DueDay last_due, const Vault& vault, Batch& batch);
 
   // Puts a hold into the book, and over the one with its id; `Row` puts its row into a batch.
   void Put(Hold hold);
-  void Erase(std::string_view hold_id);
   static absl::Status PutRow(const Hold& hold, Vault& vault, Batch& batch);
+  // Takes a hold out of the book; `DeleteRow` its row, with the PBXs of its controller if it is the last of it.
+  void Erase(const Hold& hold);
+  void DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) const;
 
  private:
+  // The holds of one PBX or of one controller.
+  struct Group {
+    std::map<uint64_t, HoldPtr> holds;  // by number
+    // What those in force cover, as it was asked for last; null if that is not known any more.
+    mutable std::shared_ptr<const HoldClaims> claims;
+    mutable DueDay claims_of;
+  };
   // REQUIRES: mutex_ is held
+  Group& GroupOf(const Hold& hold);
+  void IndexCover(const std::string& controller_id, HoldCover cover);
+  void UnindexCover(const std::string& controller_id);
   void Index(const HoldPtr& hold);
   void Unindex(const Hold& hold);
+  std::shared_ptr<const HoldClaims> ClaimsOf(const Group& group, DueDay last_due) const;
 
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;
   mutable std::mutex mutex_;
-  std::map<std::string, HoldPtr, std::less<>> holds_;        // by id; guarded by mutex_
-  absl::flat_hash_map<PbxId, std::vector<HoldPtr>> by_pbx_;  // guarded by mutex_
+  std::map<std::string, HoldPtr, std::less<>> holds_;  // by id; guarded by mutex_
+  absl::flat_hash_map<PbxId, Group> by_pbx_;           // guarded by mutex_
+  std::map<std::string, Group> by_controller_;         // guarded by mutex_
+  std::map<std::string, HoldCover> covers_;            // by controller; guarded by mutex_
+  // The controllers whose covers name a PBX; guarded by mutex_
+  absl::flat_hash_map<PbxId, std::set<std::string>> controllers_of_;
 };
-
-// The id of the PBX that a scope names; empty for scopes of a controller.
-const std::string& PbxOfScope(const v1::HoldScope& scope);
-// The owner id of the meeting or extension that a scope names; zero for others.
-OwnerId OwnerOfScope(const Vault& vault, const PbxId& pbx, const v1::HoldScope& scope);
-// The meeting's or the extension's part of a scope; null if it has none.
-const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope);
 
 }  // namespace retention
 

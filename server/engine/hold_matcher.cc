@@ -1,6 +1,7 @@
 #include "server/engine/hold_matcher.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "server/engine/course.h"
@@ -21,7 +22,29 @@ void BoundMemory(Memory& memory) {
   if (memory.size() >= kMaxRemembered) memory.clear();
 }
 
-bool NamesExtension(const Hold& hold) { return ExtensionOfScope(hold.terms.scope()) != nullptr; }
+// Whether the claims of any hold are what `is` looks for.
+template <typename Claim>
+bool AnyOf(const HoldConcerns& concerns, const Claim& is) {
+  return std::any_of(concerns.begin(), concerns.end(), is);
+}
+
+bool CoversExtension(const HoldConcern& concern, const OwnerId& extension) {
+  return concern.claims->extensions.contains(extension) || concern.claims->persons.contains(extension);
+}
+
+bool CoversPbxRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {
+  if (!value.has_pbx_extension()) return false;
+  const std::string email = absl::AsciiStrToLower(value.pbx_extension().email());
+  return AnyOf(concerns, [&](const HoldConcern& concern) {
+    return CoversExtension(concern, key.owner) || concern.CoversEmail(email);
+  });
+}
+
+// The extension that a row names; nullopt if it names none.
+std::optional<OwnerId> NamedExtension(std::string_view name) {
+  if (name.size() != OwnerId::kBytes) return std::nullopt;
+  return OwnerId::From(name);
+}
 
 bool IsOfMeeting(CategoryNumber category) { return category != kPbxSync && category != kPoll; }
 
@@ -64,44 +87,33 @@ absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   const HeldPart nothing;
   const HeldPart all{.values = values, .whole = true};
   if (values == 0) return nothing;
-  const std::vector<HoldPtr> holds = holds_of_(key.pbx);
-  if (holds.empty()) return nothing;
-  for (const HoldPtr& hold : holds) {
-    const v1::HoldScope& scope = hold->terms.scope();
-    if (scope.has_controller_id() || scope.has_pbx_id()) return all;
-  }
+  const HoldConcerns concerns = concerns_of_(key.pbx);
+  if (concerns.empty()) return nothing;
+  if (AnyOf(concerns, [](const HoldConcern& concern) { return concern.CoversAll(); })) return all;
   if (!IsOfMeeting(key.category)) {
     Value value;
     if (!value.ParseFromString(row)) return absl::DataLossError("a row of a PBX or poll does not parse");
-    for (const HoldPtr& hold : holds) {
-      auto held = key.category == kPoll ? HoldsPollRow(*hold, key, value) : HoldsPbxRow(*hold, key, value);
-      if (!held.ok()) return held.status();
-      if (*held) return all;
-    }
-    return nothing;
+    if (key.category == kPbxSync) return CoversPbxRow(concerns, key, value) ? all : nothing;
+    auto covered = CoversPollRow(concerns, key, value);
+    if (!covered.ok()) return covered.status();
+    return *covered ? all : nothing;
   }
   const MeetingName meeting(key.pbx, key.owner);
-  for (const HoldPtr& hold : holds) {
-    auto held = HoldsMeeting(*hold, meeting);
-    if (!held.ok()) return held.status();
-    if (*held) return all;
-  }
+  auto covered = CoversMeeting(concerns, meeting);
+  if (!covered.ok()) return covered.status();
+  if (*covered) return all;
   if (key.category == kPdfShare) {
     // It names who scheduled its meeting, and outlives the history that does.
     Value value;
     if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
-    for (const HoldPtr& hold : holds) {
-      if (hold->terms.scope().has_extension() && value.extension() == hold->owner.view()) return all;
-    }
+    const auto extension = NamedExtension(value.extension());
+    const auto is_theirs = [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*extension); };
+    if (extension.has_value() && AnyOf(concerns, is_theirs)) return all;
   }
   if (IsObject(key.category)) return nothing;
-  Participants participants;
-  for (const HoldPtr& hold : holds) {
-    if (!hold->terms.scope().has_subject()) continue;
-    auto subject = SubjectIn(*hold, meeting);
-    if (!subject.ok()) return subject.status();
-    participants.insert((*subject)->begin(), (*subject)->end());
-  }
+  auto persons = PersonsIn(concerns, meeting);
+  if (!persons.ok()) return persons.status();
+  const Participants& participants = **persons;
   if (participants.empty()) return nothing;
   HeldPart held;
   if (key.category == kHistory) {
@@ -123,65 +135,65 @@ absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   return held;
 }
 
-absl::StatusOr<bool> HoldMatcher::HoldsPbxRow(const Hold& hold, const FiledKey& key, const Value& value) const {
-  if (!value.has_pbx_extension()) return false;
-  if (NamesExtension(hold) && key.owner == hold.owner) return true;
-  return hold.terms.scope().has_subject() && !hold.email.empty() &&
-         absl::AsciiStrToLower(value.pbx_extension().email()) == hold.email;
-}
-
-absl::StatusOr<bool> HoldMatcher::HoldsPollRow(const Hold& hold, const FiledKey& key, const Value& value) {
-  if (NamesExtension(hold)) {
-    auto extension = OwnerOfPoll({key.pbx, key.owner});
-    if (!extension.ok()) return extension.status();
-    if (*extension == hold.owner.view()) return true;
+absl::StatusOr<bool> HoldMatcher::CoversPollRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {
+  const bool by_extension = AnyOf(concerns, [](const HoldConcern& concern) {
+    return !concern.claims->extensions.empty() || !concern.claims->persons.empty();
+  });
+  if (by_extension) {
+    auto name = OwnerOfPoll({key.pbx, key.owner});
+    if (!name.ok()) return name.status();
+    const auto extension = NamedExtension(*name);
+    const auto is_theirs = [&](const HoldConcern& concern) { return CoversExtension(concern, *extension); };
+    if (extension.has_value() && AnyOf(concerns, is_theirs)) return true;
   }
   if (value.meeting_id().empty()) return false;
   const MeetingName meeting(key.pbx, MeetingOwner(vault_, key.pbx, value.meeting_id()));
-  auto held = HoldsMeeting(hold, meeting);
-  if (!held.ok() || *held) return held;
-  if (!hold.terms.scope().has_subject() || !value.has_answer()) return false;
-  auto subject = SubjectIn(hold, meeting);
-  if (!subject.ok()) return subject.status();
-  return (*subject)->contains(value.answer().participant_id());
+  auto covered = CoversMeeting(concerns, meeting);
+  if (!covered.ok() || *covered || !value.has_answer()) return covered;
+  auto persons = PersonsIn(concerns, meeting);
+  if (!persons.ok()) return persons.status();
+  return (*persons)->contains(value.answer().participant_id());
 }
 
-absl::StatusOr<bool> HoldMatcher::HoldsMeeting(const Hold& hold, const MeetingName& meeting) {
-  const v1::HoldScope& scope = hold.terms.scope();
-  if (scope.has_meeting()) return meeting.second == hold.owner;
-  if (!scope.has_extension()) return false;
-  auto organizer = OrganizerOf(meeting);
-  if (!organizer.ok()) return organizer.status();
-  return *organizer == hold.owner.view();
+absl::StatusOr<bool> HoldMatcher::CoversMeeting(const HoldConcerns& concerns, const MeetingName& meeting) {
+  const auto names_it = [&](const HoldConcern& concern) { return concern.claims->meetings.contains(meeting.second); };
+  if (AnyOf(concerns, names_it)) return true;
+  const auto names_extensions = [](const HoldConcern& concern) { return !concern.claims->extensions.empty(); };
+  if (!AnyOf(concerns, names_extensions)) return false;
+  auto name = OrganizerOf(meeting);
+  if (!name.ok()) return name.status();
+  const auto organizer = NamedExtension(*name);
+  return organizer.has_value() &&
+         AnyOf(concerns, [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*organizer); });
 }
 
-absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::SubjectIn(const Hold& hold, const MeetingName& meeting) {
-  const auto remembered = subjects_.find({hold.number, meeting});
-  if (remembered != subjects_.end()) return &remembered->second;
-  const v1::HoldSubject& subject = hold.terms.scope().subject();
+absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const HoldConcerns& concerns,
+                                                                        const MeetingName& meeting) {
+  const auto remembered = persons_.find(meeting);
+  if (remembered != persons_.end()) return &remembered->second;
   Participants participants;
-  absl::Status status;
   const auto collect = [&](CategoryNumber category, const auto& is_theirs) {
     return VisitRows(category, meeting, [&](const std::string& row) {
       stored::v1::ValueChunk chunk;
       if (!chunk.ParseFromString(row)) return;
       for (const Value& value : chunk.values()) {
-        if (is_theirs(value.text()) && !value.participant_id().empty()) participants.insert(value.participant_id());
+        if (!value.participant_id().empty() && is_theirs(value.text())) participants.insert(value.participant_id());
       }
     });
   };
-  if (subject.has_display_name()) {
-    if (meeting.second == hold.owner) {
-      status =
-          collect(kParticipantName, [&](const std::string& name) { return name == subject.display_name().name(); });
+  for (const HoldConcern& concern : concerns) {
+    if (const auto names = concern.claims->names.find(meeting.second); names != concern.claims->names.end()) {
+      const auto is_named = [&](const std::string& name) { return names->second.contains(name); };
+      if (absl::Status status = collect(kParticipantName, is_named); !status.ok()) return status;
     }
-  } else if (!hold.email.empty()) {
-    status = collect(kParticipantEmail,
-                     [&](const std::string& email) { return absl::AsciiStrToLower(email) == hold.email; });
+    if (concern.claims->emails.empty()) continue;
+    const auto is_addressed = [&](const std::string& email) {
+      return concern.CoversEmail(absl::AsciiStrToLower(email));
+    };
+    if (absl::Status status = collect(kParticipantEmail, is_addressed); !status.ok()) return status;
   }
-  if (!status.ok()) return status;
-  BoundMemory(subjects_);
-  return &subjects_.insert_or_assign({hold.number, meeting}, std::move(participants)).first->second;
+  BoundMemory(persons_);
+  return &persons_.insert_or_assign(meeting, std::move(participants)).first->second;
 }
 
 absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting) {

@@ -37,11 +37,11 @@ struct HeldPart {
 // Not thread-safe. Sees one state of the store; make a new one after a commit. REQUIRES: all outlive it.
 class HoldMatcher {
  public:
-  // The holds that are asked about a PBX's rows.
-  using HoldsOf = std::function<std::vector<HoldPtr>(const PbxId&)>;
+  // What holds cover of a PBX.
+  using ConcernsOf = std::function<HoldConcerns(const PbxId&)>;
 
-  HoldMatcher(const StoreView& view, Vault& vault, const BucketCounts& counts, HoldsOf holds_of)
-      : view_(view), vault_(vault), counts_(counts), holds_of_(std::move(holds_of)) {}
+  HoldMatcher(const StoreView& view, Vault& vault, const BucketCounts& counts, ConcernsOf concerns_of)
+      : view_(view), vault_(vault), counts_(counts), concerns_of_(std::move(concerns_of)) {}
 
   // `key` tells category, PBX and owner; its day and item do not matter. `row` holds `values` values, as it was before
   // it was sealed. DATA_LOSS if it, or what says whose it is, does not parse.
@@ -52,11 +52,11 @@ class HoldMatcher {
   using Participants = std::set<std::string>;
   using MeetingName = std::pair<PbxId, OwnerId>;
 
-  absl::StatusOr<bool> HoldsPbxRow(const Hold& hold, const FiledKey& key, const stored::v1::Value& value) const;
-  absl::StatusOr<bool> HoldsPollRow(const Hold& hold, const FiledKey& key, const stored::v1::Value& value);
-  // Whether `hold` covers every value of a meeting.
-  absl::StatusOr<bool> HoldsMeeting(const Hold& hold, const MeetingName& meeting);
-  absl::StatusOr<const Participants*> SubjectIn(const Hold& hold, const MeetingName& meeting);
+  absl::StatusOr<bool> CoversPollRow(const HoldConcerns& concerns, const FiledKey& key, const stored::v1::Value& value);
+  // Whether every value of a meeting is covered.
+  absl::StatusOr<bool> CoversMeeting(const HoldConcerns& concerns, const MeetingName& meeting);
+  // Whose values in a meeting are covered.
+  absl::StatusOr<const Participants*> PersonsIn(const HoldConcerns& concerns, const MeetingName& meeting);
   absl::StatusOr<std::string> OrganizerOf(const MeetingName& meeting);
   absl::StatusOr<std::string> OwnerOfPoll(const MeetingName& poll);
   // Calls `visit` with the rows of an owner, wherever they are filed, kept ones included.
@@ -67,10 +67,10 @@ class HoldMatcher {
   const StoreView& view_;
   Vault& vault_;
   const BucketCounts& counts_;
-  const HoldsOf holds_of_;
+  const ConcernsOf concerns_of_;
   // Answers of before, for rows come in runs.
   std::map<CategoryNumber, std::vector<DueDay>> days_;
-  std::map<std::pair<uint64_t, MeetingName>, Participants> subjects_;
+  std::map<MeetingName, Participants> persons_;
   std::map<MeetingName, std::string> organizers_;
   std::map<MeetingName, std::string> poll_owners_;
 };

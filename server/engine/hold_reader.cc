@@ -14,15 +14,18 @@ absl::StatusOr<v1::GetHoldResponse> HoldReader::GetHold(const v1::GetHoldRequest
   const HoldPtr hold = engine_.holds().Find(request.hold_id());
   if (hold == nullptr || !hold->InForce(LastDueDay(now, engine_.policy().zone()))) return HoldUnknown();
   v1::GetHoldResponse response;
-  *response.mutable_hold() = DescribeHold(*hold);
+  *response.mutable_hold() = DescribeHold(*hold, engine_.holds());
   const auto view = engine_.store().Snapshot();
+  const auto claims = std::make_shared<HoldClaims>();
+  claims->Add(*hold);
   HoldMatcher matcher(*view, engine_.vault(), engine_.counts(),
-                      [&hold](const PbxId&) { return std::vector<HoldPtr>{hold}; });
+                      [&claims](const PbxId&) { return HoldConcerns{{.claims = claims}}; });
+  const std::vector<PbxId> pbxs = engine_.holds().PbxsOf(*hold);
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
     v1::HeldCount count;
     count.set_category(static_cast<v1::DataCategory>(category));
-    for (const PbxId& pbx : hold->pbxs) {
+    for (const PbxId& pbx : pbxs) {
       auto cursor = view->ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), category, pbx));
       for (; cursor->Valid(); cursor->Next()) {
         const auto key = FiledKey::Decode(cursor->key());
@@ -57,7 +60,7 @@ absl::StatusOr<v1::ListHoldsResponse> HoldReader::ListHolds(const v1::ListHoldsR
       response.set_next_page_token(TokenOf(response.holds(*page_size - 1).hold_id()));
       break;
     }
-    *response.add_holds() = DescribeHold(*hold);
+    *response.add_holds() = DescribeHold(*hold, engine_.holds());
   }
   return response;
 }

@@ -88,7 +88,6 @@ absl::Status LogBook::Load() {
   next_sequence_ = 0;
   for (const uint8_t byte : random) next_sequence_ = next_sequence_ << 8 | byte;
   next_sequence_ >>= 1;  // room to count on
-  refile_from_.reset();
   std::lock_guard lock(mutex_);
   extensions_ = std::move(extensions);
   return absl::OkStatus();
@@ -170,13 +169,16 @@ absl::Status LogBook::PutExtension(int server, const LogExtension& extension, Ch
 }
 
 absl::Status LogBook::Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now) {
-  // The last one must have been carried out: which rows had ended by now would be anybody's guess otherwise. Seldom
-  // more than a step is left, and mostly none.
-  while (refiling()) {
-    if (auto more = Refile(now); !more.ok()) return more.status();
-  }
+  // The last one must have been carried out: which rows had ended by now would be anybody's guess otherwise. Mostly
+  // nothing is left of it, and never more than one step is done here.
+  const auto more = Refile(now);
+  if (!more.ok()) return more.status();
+  if (*more) return RefileUnderWay();
   Change change(holdings_, now);
-  const LogExtension extension{.reason = request.reason(), .until = until, .created = now, .refiling = true};
+  const LogExtension extension{.reason = request.reason(),
+                               .until = until,
+                               .created = absl::FromUnixMicros(absl::ToUnixMicros(now)),
+                               .refiling = true};
   if (absl::Status s = PutExtension(request.server(), extension, change); !s.ok()) return s;
   auto& held = extensions_[static_cast<size_t>(request.server())];
   // The reason that is replaced goes with the next scrub.
@@ -207,6 +209,11 @@ bool LogBook::refiling() const { return RefilingServer() != 0; }
 absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
   const int server = RefilingServer();
   if (server == 0) return false;
+  auto& held = extensions_[static_cast<size_t>(server)];
+  if (const std::pair of(server, held->created); refile_of_ != of) {
+    refile_of_ = of;
+    refile_from_.reset();
+  }
   const LogTerms terms = Terms();
   Change change(holdings_, now);
   const FiledKey first = LogRowKey(holdings_.ring.destroyed_through().Next(), 0, 0, 0);
@@ -222,7 +229,6 @@ absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
   if (!walk.Valid() && !walk.status().ok()) return walk.status();
   std::optional<FiledKey> next;
   if (walk.Valid()) next = walk.key();
-  auto& held = extensions_[static_cast<size_t>(server)];
   LogExtension done = *held;
   done.refiling = next.has_value();
   if (!next.has_value()) {

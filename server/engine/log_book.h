@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,10 +51,12 @@ class LogBook {
   absl::Status Append(std::span<LogCommand* const> commands, Change& change);
 
   // Makes an extension, in place of the server's last one; durable on return. Rows that are held go to their new days
-  // by Refile. `request` has passed CheckLogExtension.
+  // by Refile. FAILED_PRECONDITION with reason REFILE_UNDER_WAY while more than a step of the last one is left to do.
+  // `request` has passed CheckLogExtension.
   absl::Status Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now);
-  // One step of that; true if there is more to do. A crash between two steps loses nothing: the pass begins anew. A row
-  // whose new day is over ends at once.
+  // One step of that; true if there is more to do. A crash between two steps loses nothing: the pass begins anew. After
+  // a failure it goes on: what is filed behind its position is filed under the extension. A row whose new day is over
+  // ends at once.
   absl::StatusOr<bool> Refile(absl::Time now);
   // Takes away the extensions that have ended, with their reasons.
   absl::Status DropEnded(absl::Time now);
@@ -76,7 +79,9 @@ class LogBook {
 
   Holdings& holdings_;
   uint64_t next_sequence_ = 0;
-  std::optional<FiledKey> refile_from_;  // where the pass under way goes on
+  // Where the pass under way goes on, and which extension, as committed, it carries out.
+  std::optional<FiledKey> refile_from_;
+  std::pair<int, absl::Time> refile_of_;
 
   mutable std::mutex mutex_;
   Extensions extensions_;  // guarded by mutex_

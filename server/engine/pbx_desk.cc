@@ -73,7 +73,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     standing.life.clear_unresolved_days();
   }
   if (outcome.created || former_controller != synced.controller_id()) {
-    if (absl::Status s = CoverByHolds(*pbx, synced.controller_id(), change); !s.ok()) return s;
+    holdings_.holds.Join(synced.controller_id(), *pbx, change.last_due(), holdings_.vault, change.batch());
   }
   standing.licence = licence;
   standing.has_fqdn = !synced.profile().fqdn().empty();
@@ -125,16 +125,6 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     registry_.Update(*pbx, std::move(standing));
   }
   return outcome;
-}
-
-absl::Status PbxDesk::CoverByHolds(const PbxId& pbx, const std::string& controller_id, Change& change) {
-  for (const HoldPtr& hold : holdings_.holds.OfController(controller_id, change.last_due())) {
-    Hold wider = *hold;
-    if (!wider.pbxs.insert(pbx).second) continue;
-    if (absl::Status status = HoldBook::PutRow(wider, holdings_.vault, change.batch()); !status.ok()) return status;
-    holdings_.holds.Put(std::move(wider));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<stored::v1::PbxRecord> PbxDesk::ReadRecord(const PbxId& pbx) const {

@@ -79,8 +79,6 @@ class PbxDesk {
   absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
   absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
-  // Holds on a controller cover its PBXs as they come.
-  absl::Status CoverByHolds(const PbxId& pbx, const std::string& controller_id, Change& change);
   void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
   absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
                             const v1::Extension& extension, int64_t time_us, Change& change);

@@ -1,9 +1,6 @@
 #include "server/engine/pbx_ender.h"
 
-#include <algorithm>
-
 #include "server/engine/crash_point.h"
-#include "server/engine/object_rows.h"
 
 namespace retention {
 namespace {
@@ -29,12 +26,12 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   entry.set_ending(true);
   entry.set_end_reason(std::string(reason));
   const std::string ending_key = EndingKeyOf(holdings_.vault, *pbx);
+  auto sealed = holdings_.vault.SealState(ending_key, Personal(external));
+  if (!sealed.ok()) return sealed.status();
+  entry.set_sealed_pbx_id(*std::move(sealed));
   const bool held = change.Concerned(*pbx);
-  if (held) {
-    auto sealed = holdings_.vault.SealState(ending_key, Personal(external));
-    if (!sealed.ok()) return sealed.status();
-    entry.set_sealed_pbx_id(*std::move(sealed));
-  }
+  entry.set_held(held);
+  entry.set_end_begun_us(absl::ToUnixMicros(now));
   change.batch().Delete(Family::kState, PbxEntryKeyOf(holdings_.vault, external));
   change.batch().Delete(Family::kState, PbxLifeKey(*pbx));
   change.batch().Put(Family::kState, ending_key, entry.SerializeAsString());
@@ -47,16 +44,17 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, a
   ledger_entry.set_reason(std::string(reason));
   ledger_entry.set_pbx(std::string(pbx->view()));
   change.Enter(std::move(ledger_entry));
-  // Orders need the objects' references, which nobody can read once the key is gone. Where holds concern them, they
-  // wait with the key for what is held to be taken out.
-  if (!held) {
-    if (absl::Status status = OrderObjects(*pbx, external, change); !status.ok()) return status;
-  }
   if (absl::Status status = change.Commit(); !status.ok()) return status;
   CrashPoint("pbx.before_key");
-  registry_.Erase(external, reason, held);
+  registry_.BeginEnding({.pbx = *pbx, .reason = std::string(reason), .pbx_id = external, .held = held, .begun = now});
   book_.ForgetPbx(*pbx);
-  return held ? absl::OkStatus() : DestroyKey(*pbx);
+  return held ? absl::OkStatus() : NarrowKey(*pbx);
+}
+
+absl::Status PbxEnder::NarrowKey(const PbxId& pbx) {
+  if (absl::Status status = holdings_.ring.NarrowPbx(pbx); !status.ok()) return status;
+  holdings_.vault.ForgetPbx(pbx);
+  return absl::OkStatus();
 }
 
 absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
@@ -65,29 +63,8 @@ absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
   return absl::OkStatus();
 }
 
-absl::Status PbxEnder::OrderObjects(const PbxId& pbx, std::string_view pbx_id, Change& change) {
-  for (const auto& [day, counts] : holdings_.counts.Read()) {
-    for (const CategoryNumber category : {kRecording, kPdfShare, kFileShare}) {
-      if (counts[category].rows == 0 || day == DueDay::Held()) continue;
-      const auto order = [&, category = category](const FiledKey&, const stored::v1::Value& value, uint32_t) {
-        return change.Order(category, pbx_id, value.object());
-      };
-      absl::Status status = VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(day, category, pbx), order);
-      // What cannot be read cannot be ordered, and keeps nobody's key.
-      if (!status.ok() && !absl::IsDataLoss(status)) return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PbxEnder::RehearseOrders(const PbxId& pbx, std::string_view pbx_id, absl::Time now) {
-  Change change(holdings_, now);
-  if (absl::Status status = OrderObjects(pbx, pbx_id, change); !status.ok()) return status;
-  return change.Commit();
-}
-
-absl::Status PbxEnder::DestroyKeyOf(const PbxRegistry::EndingPbx& ending) {
-  return ending.pbx_id.empty() ? DestroyKey(ending.pbx) : absl::OkStatus();
+absl::Status PbxEnder::NarrowKeyOf(const PbxRegistry::EndingPbx& ending) {
+  return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
 }
 
 absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const StoreView& view,
@@ -111,18 +88,15 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
 }
 
 absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
-  const auto ending = registry_.Ending();
-  const auto found =
-      std::find_if(ending.begin(), ending.end(), [&pbx](const auto& candidate) { return candidate.pbx == pbx; });
-  if (found == ending.end()) return absl::OkStatus();
-  // After a crash it may live.
+  const auto ending = registry_.FindEnding(pbx);
+  if (!ending.has_value()) return absl::OkStatus();
   if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
   Change change(holdings_, now);
   for (const RowRun& run : runs) {
     // A day that ended since took its rows along, and has its entry, even if its key could not be destroyed yet.
     if (holdings_.counts.Of(run.day)[run.category].rows < run.rows) continue;
     change.EraseRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
-                    found->reason);
+                    ending->reason);
   }
   change.batch().Delete(Family::kState, EndingKeyOf(holdings_.vault, pbx));
   holdings_.marks.Note(DueDay(), now);

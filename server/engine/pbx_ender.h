@@ -1,6 +1,7 @@
-// The end of a PBX: its key first, then its rows.
+// The end of a PBX: its key first, then orders for its objects, then its rows.
 //
-// HISTORY and SERVER_LOG stay until their days; they are not sealed under the PBX's key.
+// HISTORY and SERVER_LOG stay until their days; they are not sealed under the PBX's key. Objects, which are mere
+// references of the portal, stay readable for their orders alone: the order key goes when those are out.
 #ifndef RETENTION_SERVER_ENGINE_PBX_ENDER_H_
 #define RETENTION_SERVER_ENGINE_PBX_ENDER_H_
 
@@ -35,22 +36,22 @@ class PbxEnder {
   PbxEnder(Holdings& holdings, PbxRegistry& registry, MeetingBook& book)
       : holdings_(holdings), registry_(registry), book_(book) {}
 
-  // After OK the PBX is unknown, its key exists nowhere, and orders for its objects are issued; its rows are still to
-  // be deleted (Finish). Where a hold concerns it, its key and the orders wait until what is held has been taken out. A
-  // crash in between is found by the registry (Ending). Does nothing if the PBX is not held.
+  // After OK the PBX is unknown, and of its key only the order key is left, which its objects are sealed under. They
+  // are still to be ordered (HoldDesk::TakeOutOfEnding), and its rows to be deleted (Finish). Where a hold concerns it,
+  // its key waits until what is held has been taken out. A crash in between is found by the registry (Ending). Does
+  // nothing if the PBX is not held.
   absl::Status Begin(std::string_view pbx_id, std::string_view reason, absl::Time now);
-  // Tallies the orders of Begin. REQUIRES: a rehearsal, and no hold concerns the PBX.
-  absl::Status RehearseOrders(const PbxId& pbx, std::string_view pbx_id, absl::Time now);
-  // Destroys the key of a PBX whose end has begun, where it lives on after a crash and is not needed any more.
-  absl::Status DestroyKeyOf(const PbxRegistry::EndingPbx& ending);
+  // Narrows the key of a PBX whose end has begun, where it lives on after a crash and no hold needs it.
+  absl::Status NarrowKeyOf(const PbxRegistry::EndingPbx& ending);
   // The rows that are left of a PBX whose end has begun: none can come any more. Thread-safe.
   static absl::StatusOr<std::vector<RowRun>> RowsOf(const PbxId& pbx, const StoreView& view, const BucketCounts& counts,
                                                     const Policy& policy);
-  // Deletes these rows, and what else is left of the PBX, at once. Does nothing if that was done.
+  // Destroys what is left of its keys, and deletes these rows and what else is left of the PBX, at once. Does nothing
+  // if that was done.
   absl::Status Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
 
  private:
-  absl::Status OrderObjects(const PbxId& pbx, std::string_view pbx_id, Change& change);
+  absl::Status NarrowKey(const PbxId& pbx);
   absl::Status DestroyKey(const PbxId& pbx);
 
   Holdings& holdings_;

@@ -43,7 +43,7 @@ std::string LicenceName(const Vault& vault, std::string_view licence_key) {
 
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
   Known known;
-  std::vector<EndingPbx> ending;
+  std::map<PbxId, EndingPbx> ending;
   auto cursor = store.ScanPrefix(Family::kState, PbxEntryPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     stored::v1::PbxEntry row;
@@ -53,11 +53,13 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     }
     const PbxId pbx = PbxId::From(row.pbx());
     if (row.ending()) {
-      ending.push_back({.pbx = pbx, .reason = row.end_reason(), .pbx_id = {}});
-      if (row.sealed_pbx_id().empty()) continue;
       auto external = vault.OpenState(cursor->key(), row.sealed_pbx_id());
       if (!external.ok()) return external.status();
-      ending.back().pbx_id = external->Reveal();
+      ending.emplace(pbx, EndingPbx{.pbx = pbx,
+                                    .reason = row.end_reason(),
+                                    .pbx_id = external->Reveal(),
+                                    .held = row.held(),
+                                    .begun = absl::FromUnixMicros(row.end_begun_us())});
       continue;
     }
     const auto record = ReadPbxRecord(store, vault, pbx);
@@ -98,9 +100,13 @@ std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
   std::shared_lock lock(mutex_);
   const auto found = names_.find(pbx);
   if (found != names_.end()) return found->second->first;
-  const auto ending =
-      std::find_if(ending_.begin(), ending_.end(), [&pbx](const EndingPbx& candidate) { return candidate.pbx == pbx; });
-  return ending == ending_.end() ? std::string() : ending->pbx_id;
+  const auto ending = ending_.find(pbx);
+  return ending == ending_.end() ? std::string() : ending->second.pbx_id;
+}
+
+bool PbxRegistry::Lives(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  return names_.contains(pbx);
 }
 
 std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
@@ -181,7 +187,15 @@ std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(abs
 
 std::vector<PbxRegistry::EndingPbx> PbxRegistry::Ending() const {
   std::shared_lock lock(mutex_);
-  return ending_;
+  std::vector<EndingPbx> all;
+  for (const auto& [pbx, ending] : ending_) all.push_back(ending);
+  return all;
+}
+
+std::optional<PbxRegistry::EndingPbx> PbxRegistry::FindEnding(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  const auto found = ending_.find(pbx);
+  return found == ending_.end() ? std::nullopt : std::optional(found->second);
 }
 
 size_t PbxRegistry::size() const {
@@ -221,19 +235,19 @@ void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
   entry.end = EndOf(entry.standing.life, policies_.in_force());
 }
 
-void PbxRegistry::Erase(std::string_view pbx_id, std::string_view reason, bool held) {
+void PbxRegistry::BeginEnding(EndingPbx ending) {
   std::unique_lock lock(mutex_);
-  const auto it = known_.find(pbx_id);
+  const auto it = known_.find(ending.pbx_id);
   if (it == known_.end()) return;
-  ending_.push_back({.pbx = it->second.pbx, .reason = std::string(reason), .pbx_id = held ? it->first : std::string()});
-  names_.erase(it->second.pbx);
+  names_.erase(ending.pbx);
   index_.erase(it->first);
   known_.erase(it);
+  ending_.insert_or_assign(ending.pbx, std::move(ending));
 }
 
 void PbxRegistry::FinishEnding(const PbxId& pbx) {
   std::unique_lock lock(mutex_);
-  std::erase_if(ending_, [&pbx](const EndingPbx& ending) { return ending.pbx == pbx; });
+  ending_.erase(pbx);
 }
 
 }  // namespace retention

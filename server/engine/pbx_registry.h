@@ -56,12 +56,14 @@ class PbxRegistry {
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
   // The same, also if it has come to its end and is still held.
   std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
-  // The external id; empty if it is not held. Known as well of one that ends while a hold concerns it.
+  // The external id; empty if it is not held. Known as well of one that is ending.
   std::string ExternalId(const PbxId& pbx) const;
   // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
   std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit, absl::Time now) const;
   // What is known of a PBX that is held.
   std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
+  // Whether its end has not begun.
+  bool Lives(const PbxId& pbx) const;
   // Whether it is known to have been in contact on `day` or later.
   bool HasContacted(const PbxId& pbx, DueDay day) const;
   // The PBXs that have not come to their end and whose record names this controller. Reads every record.
@@ -75,13 +77,16 @@ class PbxRegistry {
   std::vector<std::pair<PbxId, DueDay>> Named() const;
   // How many PBXs are warned of, by cause and number of days.
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
-  // PBXs whose end was begun and is to be finished, each with its reason.
+  // PBXs whose end was begun and is to be finished.
   struct EndingPbx {
     PbxId pbx;
     std::string reason;
-    std::string pbx_id;  // the external id, if what is held is to be taken out before its key goes; else empty
+    std::string pbx_id;  // the external id
+    bool held = false;   // what is held is to be taken out before its key goes
+    absl::Time begun;
   };
   std::vector<EndingPbx> Ending() const;
+  std::optional<EndingPbx> FindEnding(const PbxId& pbx) const;
   size_t size() const;
   // PBXs whose end another policy would move, by what would become of it.
   struct MovedEnds {
@@ -96,8 +101,8 @@ class PbxRegistry {
   void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
-  // Its end has begun. `held`: see EndingPbx.
-  void Erase(std::string_view pbx_id, std::string_view reason, bool held);
+  // Its end has begun. REQUIRES: it is held.
+  void BeginEnding(EndingPbx ending);
   void FinishEnding(const PbxId& pbx);
 
  private:
@@ -113,7 +118,7 @@ class PbxRegistry {
   Known known_;                                                    // by external id; guarded by mutex_
   absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_
   absl::flat_hash_map<PbxId, Known::iterator> names_;              // guarded by mutex_
-  std::vector<EndingPbx> ending_;                                  // guarded by mutex_
+  std::map<PbxId, EndingPbx> ending_;                              // guarded by mutex_
 };
 
 }  // namespace retention

@@ -106,7 +106,7 @@ absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const 
 }
 
 bool Placement::IsEnding(const FiledKey& key) const {
-  return after_.rule(key.category).ends_with_pbx && !registry_.StandingOf(key.pbx).has_value();
+  return after_.rule(key.category).ends_with_pbx && !registry_.Lives(key.pbx);
 }
 
 absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key, std::string_view envelope) const {

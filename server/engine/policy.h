@@ -70,9 +70,10 @@ class Policy {
   const v1::StatisticsPolicy& statistics() const { return proto_.statistics(); }
   const v1::Policy& proto() const { return proto_; }
 
-  // Whether values of `category` are sealed under their PBX's key as well.
+  // Which key of their PBX values of `category` are sealed under as well.
   PbxKeyUse pbx_key(CategoryNumber category) const {
-    return rules_[category].ends_with_pbx ? PbxKeyUse::kNeeded : PbxKeyUse::kNotNeeded;
+    if (!rules_[category].ends_with_pbx) return PbxKeyUse::kNotNeeded;
+    return rules_[category].erasure_order ? PbxKeyUse::kForOrders : PbxKeyUse::kNeeded;
   }
   // SHA-256 of all that decides due days and keys: two policies with one fingerprint file every value alike.
   std::string Fingerprint() const;

@@ -2,19 +2,13 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "server/engine/cohort_rows.h"
 #include "storage/keys.h"
 #include "storage/personal.h"
 
 namespace retention {
-
-void PolicyRefiler::BeginAnew() {
-  meetings_step_ = rows_step_ = cubes_step_ = WalkStep{};
-  rows_step_.position = policies_.refiled_to();
-  meetings_ = 0;
-  rows_ = 0;
-}
 
 absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
   const auto applied = policies_.refiling_since();
@@ -23,17 +17,13 @@ absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
   const Placement placement(holdings_.store, holdings_.vault, registry_, logs_.Terms(), policies_.current(), ended,
                             now);
   Change change(holdings_, now);
-  absl::Status status;
-  if (meetings_step_.position.has_value()) {
-    status = MoveMeetings(placement, *applied, change);
-  } else if (rows_step_.position.has_value()) {
-    status = MoveRows(placement, change);
-    policies_.PutRefiledTo(rows_step_.position.value_or(FiledPrefix(DueDay::Held())), change.batch());
-  } else {
-    status = MoveCubes(placement, change);
+  Pass pass = pass_;
+  if (pass.version != &policies_.current()) {
+    pass = Pass{.version = &policies_.current()};
+    pass.rows.position = policies_.refiled_to();
   }
-  if (!status.ok()) return status;
-  const bool more = cubes_step_.position.has_value();
+  if (absl::Status s = Go(pass, placement, *applied, change); !s.ok()) return s;
+  const bool more = pass.cubes.position.has_value();
   if (!more) {
     if (placement.moves_history()) {
       if (absl::Status s = GiveUpCohorts(change.last_due()); !s.ok()) return s;
@@ -41,32 +31,45 @@ absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
     policies_.PutRefiled(change.batch());
   }
   if (absl::Status s = change.Commit(); !s.ok()) return s;
-  meetings_ = meetings_step_.examined;
-  rows_ = rows_step_.examined;
-  if (!more) {
-    policies_.FinishRefiling();
-    BeginAnew();
-  }
+  Keep(more ? std::move(pass) : Pass());
+  if (!more) policies_.FinishRefiling();
   return more;
 }
 
-absl::Status PolicyRefiler::MoveMeetings(const Placement& placement, absl::Time applied, Change& change) {
-  meetings_step_.budget = kStepBudget;
+void PolicyRefiler::Keep(Pass pass) {
+  pass_ = std::move(pass);
+  meetings_ = pass_.meetings.examined;
+  rows_ = pass_.rows.examined;
+}
+
+absl::Status PolicyRefiler::Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change) {
+  if (pass.meetings.position.has_value()) return MoveMeetings(pass.meetings, placement, applied, change);
+  if (pass.rows.position.has_value()) {
+    absl::Status status = MoveRows(pass.rows, placement, change);
+    policies_.PutRefiledTo(pass.rows.position.value_or(FiledPrefix(DueDay::Held())), change.batch());
+    return status;
+  }
+  return MoveCubes(pass.cubes, placement, change);
+}
+
+absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const Placement& placement, absl::Time applied,
+                                         Change& change) {
+  step.budget = kStepBudget;
   const auto move = [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
     return recorder_.RefileMeeting(name, locator, filing, applied, change);
   };
-  absl::Status status = placement.VisitMeetings(meetings_step_, move);
+  absl::Status status = placement.VisitMeetings(step, move);
   book_.Trim(kStepBudget);
   return status;
 }
 
-absl::Status PolicyRefiler::MoveRows(const Placement& placement, Change& change) {
-  rows_step_.budget = kStepBudget;
+absl::Status PolicyRefiler::MoveRows(WalkStep& step, const Placement& placement, Change& change) {
+  step.budget = kStepBudget;
   const auto move = [&](const FiledKey& key, std::string_view envelope, DueDay right) {
-    rows_step_.budget -= std::min(rows_step_.budget, envelope.size() >> 10);
+    step.budget -= std::min(step.budget, envelope.size() >> 10);
     return MoveRow(key, envelope, right, change);
   };
-  return placement.VisitRows(rows_step_, move);
+  return placement.VisitRows(step, move);
 }
 
 absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change) {
@@ -92,8 +95,8 @@ absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {
   return std::find(unordered.begin(), unordered.end(), key.pbx.view()) == unordered.end();
 }
 
-absl::Status PolicyRefiler::MoveCubes(const Placement& placement, Change& change) {
-  cubes_step_.budget = kStepBudget;
+absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const Placement& placement, Change& change) {
+  step.budget = kStepBudget;
   const auto move = [&](DueDay erase_day, DueDay cohort, DueDay right) {
     // To a day that is over, too: the cube is dropped with the others of that day.
     auto cursor = holdings_.store.ScanPrefix(Family::kStatistics, CubePrefix(erase_day, cohort));
@@ -102,11 +105,11 @@ absl::Status PolicyRefiler::MoveCubes(const Placement& placement, Change& change
       if (!parts.has_value()) return absl::DataLossError("a key of family statistics does not parse");
       change.batch().Put(Family::kStatistics, CubeKey(right, cohort, parts->table), std::string(cursor->value()));
       change.batch().Delete(Family::kStatistics, std::string(cursor->key()));
-      cubes_step_.budget -= std::min(cubes_step_.budget, cursor->value().size() >> 10);
+      step.budget -= std::min(step.budget, cursor->value().size() >> 10);
     }
     return cursor->status();
   };
-  return placement.VisitCubes(cubes_step_, move);
+  return placement.VisitCubes(step, move);
 }
 
 absl::Status PolicyRefiler::GiveUpCohorts(DueDay last_due) {

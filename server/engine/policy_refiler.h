@@ -1,9 +1,10 @@
 // The refiler: what was held when a policy came into force goes under the days that it gives, step by step.
 //
 // Every step is one batch, and finds out anew what lies elsewhere: a crash between two of them loses nothing, the pass
-// begins anew; only the walk over rows goes on where it was, since the day of a row of which nobody knows the meeting
-// any more is reckoned from where it lies. No day ends before the last step, so nothing is lost because its old day
-// comes meanwhile; what had been due before the policy was applied is gone already.
+// begins anew. Only the walk over rows goes on where it was: the new day of a row of which nobody knows the meeting any
+// more is reckoned from its old one. A failure does not make the pass begin anew: what lies behind its position was
+// moved by batches that were committed, and what is filed since is filed under the policy in force. No day ends before
+// the last step, so nothing is lost because its old day comes meanwhile; what had been due before is gone already.
 #ifndef RETENTION_SERVER_ENGINE_POLICY_REFILER_H_
 #define RETENTION_SERVER_ENGINE_POLICY_REFILER_H_
 
@@ -37,8 +38,6 @@ class PolicyRefiler {
 
   // One step; true if there is more to do. Does nothing if all is filed.
   absl::StatusOr<bool> Step(absl::Time now);
-  // The next step is the first of a pass. What of it must not be done twice is taken from the shelf.
-  void BeginAnew();
 
   // What the pass under way has looked at. Thread-safe.
   struct Progress {
@@ -48,12 +47,22 @@ class PolicyRefiler {
   Progress progress() const { return {meetings_.load(), rows_.load()}; }
 
  private:
-  absl::Status MoveMeetings(const Placement& placement, absl::Time applied, Change& change);
-  absl::Status MoveRows(const Placement& placement, Change& change);
+  // Where the parts of a pass go on, in this order.
+  struct Pass {
+    const PolicyVersion* version = nullptr;  // that it files under
+    WalkStep meetings{};
+    WalkStep rows{};
+    WalkStep cubes{};
+  };
+  absl::Status Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change);
+  absl::Status MoveMeetings(WalkStep& step, const Placement& placement, absl::Time applied, Change& change);
+  absl::Status MoveRows(WalkStep& step, const Placement& placement, Change& change);
   absl::Status MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change);
   // Whether the portal has its order already, because its day is closed.
   absl::StatusOr<bool> IsOrdered(const FiledKey& key) const;
-  absl::Status MoveCubes(const Placement& placement, Change& change);
+  absl::Status MoveCubes(WalkStep& step, const Placement& placement, Change& change);
+  // The steps of `pass` so far are durable.
+  void Keep(Pass pass);
   // Cohorts whose originals went before they were counted are none any more.
   absl::Status GiveUpCohorts(DueDay last_due);
 
@@ -63,10 +72,7 @@ class PolicyRefiler {
   MeetingBook& book_;
   Recorder& recorder_;
   const LogBook& logs_;
-  // Where the parts of the pass go on, in this order.
-  WalkStep meetings_step_{};
-  WalkStep rows_step_{};
-  WalkStep cubes_step_{};
+  Pass pass_;  // as committed
   std::atomic<uint64_t> meetings_{0};
   std::atomic<uint64_t> rows_{0};
 };

@@ -9,6 +9,7 @@
 
 #include "server/engine/cohort_rows.h"
 #include "server/engine/crash_point.h"
+#include "server/engine/errors.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -51,16 +52,21 @@ absl::Status RunSteps(const CommandRunner& run, const std::function<absl::Status
   return absl::OkStatus();
 }
 
-// Deletes what is left of a PBX whose end has begun; returns the values that there were.
+// Ends what is left of a PBX whose end has begun; returns the values that there were.
 absl::StatusOr<uint64_t> FinishEnding(Engine& engine, const CommandRunner& run, const PbxRegistry::EndingPbx& ending,
                                       absl::Time now) {
-  const absl::Status taken_out = RunSteps(run, [&] { return engine.TakeOutOfEnding(ending, now); });
+  uint64_t values = 0;
+  const absl::Status taken_out = RunSteps(run, [&]() -> absl::StatusOr<bool> {
+    auto step = engine.TakeOutOfEnding(ending, now);
+    if (!step.ok()) return step.status();
+    values += step->values;
+    return step->more;
+  });
   if (!taken_out.ok()) return taken_out;
   const PbxId& pbx = ending.pbx;
   const auto runs = engine.RowsOfEnding(pbx);
   if (!runs.ok()) return runs.status();
   if (absl::Status s = run([&] { return engine.FinishEnding(pbx, *runs, now); }); !s.ok()) return s;
-  uint64_t values = 0;
   for (const RowRun& some : *runs) values += some.values;
   return values;
 }
@@ -75,10 +81,8 @@ absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::s
     return pbx.status();
   });
   if (!begun.ok()) return begun;
-  for (const PbxRegistry::EndingPbx& ending : engine.registry().Ending()) {
-    if (ending.pbx == *pbx) return FinishEnding(engine, run, ending, now);
-  }
-  return 0;  // a sweep has finished it meanwhile
+  const auto ending = engine.registry().FindEnding(*pbx);
+  return ending.has_value() ? FinishEnding(engine, run, *ending, now) : 0;  // a sweep has finished it meanwhile
 }
 
 absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now) {
@@ -124,7 +128,6 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     keep(refiled);
     keep(CloseDays(now));
     keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
-    keep(TakeOutHeld(now));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
     if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
@@ -199,14 +202,9 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status Sweeper::TakeOutHeld(absl::Time now) {
-  if (engine_.holds().size() == 0 || !KeysAreDue(now)) return absl::OkStatus();
-  return RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
-}
-
 absl::Status Sweeper::EndHolds(absl::Time now) {
   if (!engine_.holds().Ended(LastDueDay(now, engine_.policy().zone())).empty()) {
-    if (absl::Status s = run_([&] { return engine_.EndHolds(now); }); !s.ok()) return s;
+    if (absl::Status s = RunSteps(run_, [&] { return engine_.EndHolds(now); }); !s.ok()) return s;
   }
   return LetGo(engine_, run_, now).status();
 }
@@ -263,12 +261,19 @@ bool Sweeper::KeysAreDue(absl::Time now) const {
 
 absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now)) return absl::OkStatus();
-  absl::Status status = run_([&] {
-    auto ended = engine_.EndDays(now);
-    if (!ended.ok()) return ended.status();
-    outcome.days = *std::move(ended);
-    return absl::OkStatus();
-  });
+  const auto end_days = [&] {
+    return run_([&] {
+      auto ended = engine_.EndDays(now);
+      if (!ended.ok()) return ended.status();
+      outcome.days = *std::move(ended);
+      return absl::OkStatus();
+    });
+  };
+  absl::Status status = end_days();
+  for (; DetailsOf(status).reason == kHeldFirst; status = end_days()) {
+    const absl::Status taken_out = RunSteps(run_, [&] { return engine_.TakeOutOfDueDays(now); });
+    if (!taken_out.ok()) return taken_out;
+  }
   if (!status.ok()) return status;
   if (options_.on_unreadable) {
     for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, engine_.policy().zone()));

@@ -49,6 +49,8 @@ TEST_F(HoldCommandsTest, WrongScopesAreUsageErrors) {
        std::vector<std::vector<std::string>>{{},
                                              {"--email", "a@b.c"},
                                              {"--controller", "c", "--pbx", "p"},
+                                             {"--controller", "c", "--meeting", "m"},
+                                             {"--controller", "c", "--extension", "100"},
                                              {"--pbx", "p", "--name", "Bob"},
                                              {"--pbx", "p", "--user"},
                                              {"--pbx", "p", "--meeting", "m", "--extension", "100"}}) {

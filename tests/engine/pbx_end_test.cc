@@ -1,6 +1,11 @@
 // What a PBX comes to by itself, and what happens around that instant. Each was found by the simulation.
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 #include "tests/engine/harness.h"
 #include "tests/engine/orders.h"
 
@@ -89,6 +94,79 @@ TEST_F(PbxEndTest, FilesThatAreOverdueAtItsEndDoNotKeepOtherMeetingsFromTheirRev
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "presumed ended a day later";
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
   EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
+}
+
+TEST_F(PbxEndTest, ItsKeyGoesFirstThenItsObjectsAreOrderedInSteps) {
+  constexpr size_t kObjects = HoldDesk::kMaxStepRows + 10;
+  harness_.Record({Started("m", "s", kMonday), Joined("m", "j", kMonday, "p", "Ada", "ada@example.org")});
+  for (size_t i = 0; i < kObjects;) {
+    std::vector<v1::Event> events;
+    for (; i < kObjects && events.size() < 1000; ++i) {
+      events.push_back(Recording("m", absl::StrCat("r", i), kMonday, absl::StrCat("store/", i)));
+    }
+    harness_.Record(std::move(events));
+  }
+  Engine& engine = harness_.engine();
+  const auto opens = [&](CategoryNumber category) {
+    for (const auto& [day, counts] : engine.counts().Read()) {
+      auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+      if (cursor->Valid()) return engine.vault().Open(*FiledKey::Decode(cursor->key()), cursor->value()).ok();
+    }
+    return false;
+  };
+  ASSERT_TRUE(opens(kParticipantEmail));
+  const auto pbx = engine.BeginEnd("pbx", kReasonPbxDeregistered, kMonday);
+  ASSERT_TRUE(pbx.ok()) << pbx.status();
+  EXPECT_FALSE(harness_.ring().FindPbx(*pbx).has_value());
+  EXPECT_FALSE(opens(kParticipantEmail));
+  EXPECT_TRUE(opens(kRecording)) << "for its order";
+  EXPECT_TRUE(HeldOrders(engine).empty());
+  const PbxRegistry::EndingPbx ending = engine.registry().Ending().at(0);
+  const auto step = engine.TakeOutOfEnding(ending, kMonday);
+  ASSERT_TRUE(step.ok()) << step.status();
+  EXPECT_TRUE(step->more);
+  EXPECT_EQ(HeldOrders(engine).size(), step->values);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.now += absl::Seconds(5);
+  EXPECT_EQ(harness_.engine().OldestOverdue(harness_.now).value(), absl::Seconds(5));
+  harness_.Sweep();
+  EXPECT_EQ(harness_.engine().OldestOverdue(harness_.now).value(), absl::ZeroDuration());
+  std::set<std::string> references;
+  for (const v1::ErasureOrder& order : HeldOrders(harness_.engine())) references.insert(order.object_ref());
+  EXPECT_EQ(references.size(), kObjects);
+  EXPECT_EQ(HeldOrders(harness_.engine()).size(), kObjects);
+  EXPECT_FALSE(harness_.ring().FindPbxOrders(*pbx).has_value());
+  EXPECT_TRUE(harness_.engine().registry().Ending().empty());
+}
+
+// The orders of a PBX that is ending come from a day's end or from its own, whichever is first, and from one alone.
+TEST_F(PbxEndTest, ADayThatEndsMeanwhileOrdersNothingTwice) {
+  enum class First { kDay, kClosedDay, kPbxInClosedDay };
+  size_t orders = 0;
+  for (const First first : {First::kDay, First::kClosedDay, First::kPbxInClosedDay}) {
+    const std::string id = absl::StrCat("pbx-", static_cast<int>(first));
+    Sync(id);
+    std::vector<v1::Event> events = {Started("m", "s", harness_.now), Recording("m", "r", harness_.now, "store/" + id),
+                                     File("m", "f", harness_.now, "store/file/" + id)};
+    for (v1::Event& event : events) event.set_pbx_id(id);
+    ASSERT_EQ(harness_.Record(events).accepted(), events.size());
+    const std::string day = harness_.DueDayOf(kRecording);
+    harness_.now = At(day + "T23:30:00+01:00");
+    ASSERT_TRUE(harness_.engine().BeginEnd(id, kReasonPbxDeregistered, harness_.now).ok());
+    absl::CivilDay civil;
+    ASSERT_TRUE(absl::ParseCivilTime(day, &civil));
+    if (first != First::kDay) ASSERT_TRUE(harness_.engine().CloseDay(DueDay(civil), harness_.now).ok());
+    EXPECT_EQ(HeldOrders(harness_.engine()).size(), orders) << id;
+    if (first == First::kPbxInClosedDay) harness_.Sweep();
+    harness_.now += absl::Minutes(30);
+    ASSERT_TRUE(harness_.engine().EndDays(harness_.now).ok());
+    orders += 2;
+    EXPECT_EQ(HeldOrders(harness_.engine()).size(), orders) << id;
+    harness_.Sweep();
+    EXPECT_EQ(HeldOrders(harness_.engine()).size(), orders) << id;
+    EXPECT_TRUE(harness_.engine().registry().Ending().empty());
+    EXPECT_EQ(harness_.Values(kRecording), 0u);
+  }
 }
 
 TEST_F(PbxEndTest, APollThatWasDeletedCannotBeDeletedAgain) {

@@ -233,6 +233,7 @@ TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   };
   const Needle day_key = needle("day key", harness_.ring().FindDay(day));
   const Needle pbx_key = needle("PBX key", harness_.ring().FindPbx(pbx));
+  const Needle order_key = needle("order key", harness_.ring().FindPbxOrders(pbx));
   const Needle cohort_key = needle("cohort key", harness_.ring().FindCohort(cohort));
   for (const Needle& key : {day_key, pbx_key, cohort_key}) {
     EXPECT_EQ(FindBytes(Ring(), {key}).size(), 1u) << key.name;
@@ -246,7 +247,7 @@ TEST_F(ErasureOnDisk, DestroyedKeysAreInNoFileOfTheRing) {
   harness_.Sweep();
   EXPECT_TRUE(FindBytes(Ring(), {day_key}).empty());
   ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
-  EXPECT_TRUE(FindBytes(Ring(), {pbx_key}).empty());
+  EXPECT_TRUE(FindBytes(Ring(), {pbx_key, order_key}).empty());
 }
 
 // A copy of the data directory, opened with a copy of a key ring: what a thief of a backup has once he gets at the

@@ -48,8 +48,8 @@ void Months::BeginEndOf(const std::string& pbx_id, const std::string& reason) {
   for (const PbxRegistry::EndingPbx& ending : machine_.engine().registry().Ending()) {
     if (ending.pbx != *pbx) continue;
     Execute(false, [&] {
-      for (absl::StatusOr<bool> more = true;;) {
-        if (more = machine_.engine().TakeOutOfEnding(ending, now_); !more.ok() || !*more) return more.status();
+      for (absl::StatusOr<HoldDesk::Step> more = HoldDesk::Step{};;) {
+        if (more = machine_.engine().TakeOutOfEnding(ending, now_); !more.ok() || !more->more) return more.status();
       }
     });
   }

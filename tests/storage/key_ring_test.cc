@@ -63,7 +63,7 @@ TEST(KeyRing, Files_GoldenBytes) {
   const std::string days = ReadBytes(directory / "ring/days");
   EXPECT_EQ(Hex(days.substr(0, days.size() - 32)),
             "5245544e52494e47"
-            "00000001"
+            "00000002"
             "44"
             "00" +
                 identity +
@@ -81,13 +81,26 @@ TEST(KeyRing, Files_GoldenBytes) {
   const std::string pbxs = ReadBytes(directory / "ring/pbx-01");
   EXPECT_EQ(Hex(pbxs.substr(0, pbxs.size() - 32)),
             "5245544e52494e47"
-            "00000001"
+            "00000002"
             "50"
             "01" +
                 identity +
                 "00000001"
                 "4142434445464748"
-                "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
+                "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+                "00000000");
+  ASSERT_TRUE((*ring)->NarrowPbx(kPbx).ok());
+  const std::string narrowed = ReadBytes(directory / "ring/pbx-01");
+  EXPECT_EQ(Hex(narrowed.substr(0, narrowed.size() - 32)),
+            "5245544e52494e47"
+            "00000002"
+            "50"
+            "01" +
+                identity +
+                "00000000"
+                "00000001"
+                "4142434445464748"
+                "4eeaf0e0084383e7fcae9bc5ce95e3f9b0f0b05276641f25d2f56eef90ddb6ad");
 }
 
 TEST(KeyRing, IsForItsOwnerOnly) {
@@ -167,6 +180,30 @@ TEST(KeyRing, OnlyCivilDaysHaveKeysAndEnds) {
     EXPECT_EQ(ring->DestroyDaysThrough(day).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(ring->DestroyCohortsThrough(day).code(), absl::StatusCode::kInvalidArgument);
   }
+}
+
+TEST(KeyRing, ANarrowedPbxKeepsItsOrderKeyAlone) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  ASSERT_TRUE(ring->NarrowPbx(kPbx).ok()) << "there is none yet";
+  EXPECT_FALSE(ring->FindPbxOrders(kPbx).has_value());
+  const std::string pbx = BytesOf(*ring->MintPbx(kPbx));
+  const std::string orders = BytesOf(*ring->FindPbxOrders(kPbx));
+  EXPECT_NE(orders, pbx);
+  ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
+  ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_FALSE(ring->FindPbx(kPbx).has_value());
+    EXPECT_EQ(BytesOf(*ring->FindPbxOrders(kPbx)), orders);
+    EXPECT_EQ(ring->MintPbx(kPbx).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(FilesHolding(directory.path(), pbx), std::vector<std::string>());
+    EXPECT_EQ(FilesHolding(directory.path(), orders).size(), 1u);
+    ring.reset();
+    ring = MustOpen(directory / "ring");
+  }
+  ASSERT_TRUE(ring->DestroyPbx(kPbx).ok());
+  EXPECT_FALSE(ring->FindPbxOrders(kPbx).has_value());
+  EXPECT_EQ(FilesHolding(directory.path(), orders), std::vector<std::string>());
 }
 
 // The old file's bytes must be overwritten, not only unlinked: a second name shows what became of them.
@@ -262,7 +299,7 @@ TEST_F(DamagedKeyRing, AnyTruncation_IsDataLoss) {
 }
 
 TEST_F(DamagedKeyRing, UnknownVersion_IsFailedPrecondition) {
-  Rewrite(path_ + "/days", 11, 2, true);
+  Rewrite(path_ + "/days", 11, 3, true);
   EXPECT_EQ(OpenCode(), absl::StatusCode::kFailedPrecondition);
 }
 

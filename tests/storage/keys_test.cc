@@ -46,6 +46,11 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeHoldKey(HoldKey(7)), 7u);
   EXPECT_EQ(DecodeHoldKey(OrderKey(7)), std::nullopt);
   EXPECT_EQ(DecodeHoldKey(HoldKey(7) + "x"), std::nullopt);
+  EXPECT_EQ(Hex(HoldCoverKey(owner, pbx)), "43" + owner_hex + pbx_hex);
+  EXPECT_EQ(Hex(HoldCoverPrefix(owner)), "43" + owner_hex);
+  EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->controller, owner);
+  EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->pbx, pbx);
+  EXPECT_FALSE(DecodeHoldCoverKey(HoldCoverKey(owner, pbx) + "x").has_value());
 }
 
 TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {

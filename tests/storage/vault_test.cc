@@ -52,6 +52,8 @@ TEST_F(VaultTest, Envelope_GoldenBytes) {
             "01010118191a1b1c1d1e1f202122233c14ba69c68ad5e07f5085c43521b1332eb33a0529ff200c361dbb62e1cec4af");
   EXPECT_EQ(Hex(*vault_->SealState("O12345678", Personal(kName))),
             "0100002425262728292a2b2c2d2e2fe18f91b5de4288a525aa59dd5bf7d3272a7a5e2ccea0d0aad58a217d023d030a");
+  EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kForOrders, 1)),
+            "010201303132333435363738393a3b7904c0d0a3e9bf305d9c07f0eab140474b8dba58100cf1ae6991394ee8951b68");
 }
 
 TEST_F(VaultTest, Hash_GoldenBytes) {
@@ -74,7 +76,7 @@ TEST_F(VaultTest, Hash_SeparatesItsParts) {
 
 TEST_F(VaultTest, OpensWhatItSealed) {
   for (const DueDay day : {kDay, DueDay::Open(), DueDay::Held()}) {
-    for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+    for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded, PbxKeyUse::kForOrders}) {
       for (const uint32_t values : {0u, 1u, 127u, 128u, UINT32_MAX}) {
         const std::string envelope = Seal(SomeKey(day), use, values);
         EXPECT_EQ(envelope.find(kName), std::string::npos);
@@ -93,7 +95,7 @@ TEST_F(VaultTest, OpensWhatItSealed) {
 }
 
 TEST_F(VaultTest, EveryFlippedBitIsNoticed) {
-  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded, PbxKeyUse::kForOrders}) {
     const std::string envelope = Seal(SomeKey(kDay), use);
     for (size_t bit = 0; bit < envelope.size() * 8; ++bit) {
       std::string tampered = envelope;
@@ -110,7 +112,7 @@ TEST_F(VaultTest, EveryFlippedBitIsNoticed) {
 TEST_F(VaultTest, AnEnvelopeOpensOnlyInItsOwnRow) {
   ASSERT_TRUE(ring_->ForDay(kDay.Next()).ok());
   ASSERT_TRUE(ring_->MintPbx(IdOf<PbxId>(0x11)).ok());
-  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded}) {
+  for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded, PbxKeyUse::kForOrders}) {
     const FiledKey key = SomeKey(kDay);
     const std::string envelope = Seal(key, use);
     FiledKey moved = key;
@@ -169,6 +171,19 @@ TEST_F(VaultTest, ADestroyedPbxIsUnreadable_ButForRowsThatOutliveIt) {
   EXPECT_EQ(OpenCode(SomeKey(kDay), by_day), absl::StatusCode::kOk);
   EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(VaultTest, ANarrowedPbxIsUnreadable_ButForWhatItsOrdersNeed) {
+  const std::string by_pbx = Seal(SomeKey(kDay), PbxKeyUse::kNeeded);
+  const std::string for_orders = Seal(SomeKey(kDay), PbxKeyUse::kForOrders);
+  ASSERT_TRUE(ring_->NarrowPbx(IdOf<PbxId>(0x10)).ok());
+  vault_->ForgetPbx(IdOf<PbxId>(0x10));
+  EXPECT_EQ(OpenCode(SomeKey(kDay), by_pbx), absl::StatusCode::kNotFound);
+  EXPECT_EQ(OpenCode(SomeKey(kDay), for_orders), absl::StatusCode::kOk);
+  EXPECT_EQ(OpenCode(SomeKey(kDay), Seal(SomeKey(kDay), PbxKeyUse::kForOrders)), absl::StatusCode::kOk);
+  ASSERT_TRUE(ring_->DestroyPbx(IdOf<PbxId>(0x10)).ok());
+  vault_->ForgetPbx(IdOf<PbxId>(0x10));
+  EXPECT_EQ(OpenCode(SomeKey(kDay), for_orders), absl::StatusCode::kNotFound);
 }
 
 TEST_F(VaultTest, APbxMintedAnewDoesNotOpenTheOldOnesRows) {
