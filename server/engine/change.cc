@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/engine/day_progress.h"
 #include "server/engine/object_rows.h"
 #include "storage/keys.h"
 
@@ -10,13 +11,10 @@ namespace retention {
 absl::Status DayGate::Load(const StoreView& store, const KeyRing& ring) {
   closed_.clear();
   ended_through_ = ring.destroyed_through();
-  auto cursor = store.ScanPrefix(Family::kState, DayProgressPrefix());
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto day = DecodeDayKey(cursor->key());
-    if (!day.has_value()) return absl::DataLossError("a row of day progress does not parse");
-    closed_.insert(*day);
-  }
-  return cursor->status();
+  const auto days = ReadDayProgress(store, DueDay::Open());
+  if (!days.ok()) return days.status();
+  for (const auto& [day, progress] : *days) closed_.insert(day);
+  return absl::OkStatus();
 }
 
 void DayGate::EndThrough(DueDay last) {

@@ -322,10 +322,11 @@ size_t HoldBook::CountPbxsOf(const Hold& hold) const {
 
 HoldPtr HoldBook::Releasing() const {
   std::lock_guard lock(mutex_);
+  HoldPtr first;
   for (const auto& [id, hold] : holds_) {
-    if (hold->released.has_value()) return hold;
+    if (hold->released.has_value() && (first == nullptr || hold->released < first->released)) first = hold;
   }
-  return nullptr;
+  return first;
 }
 
 std::vector<HoldPtr> HoldBook::Ended(DueDay last_due) const {

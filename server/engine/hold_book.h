@@ -55,7 +55,7 @@ class HoldBook {
   // The PBXs that a hold covers, in their order, and how many there are.
   std::vector<PbxId> PbxsOf(const Hold& hold) const;
   size_t CountPbxsOf(const Hold& hold) const;
-  // One that was released and is not done with; null if there is none.
+  // Of those that were released and are not done with, the first; null if there is none.
   HoldPtr Releasing() const;
   // Holds whose last day is over and that were not released yet.
   std::vector<HoldPtr> Ended(DueDay last_due) const;

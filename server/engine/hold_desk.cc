@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "server/engine/day_progress.h"
 #include "server/engine/errors.h"
 #include "server/engine/hold_intake.h"
 #include "server/engine/meeting_book.h"
@@ -244,21 +245,14 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::LetGo(absl::Time now) {
 }
 
 absl::StatusOr<HoldDesk::DueWalk*> HoldDesk::FindDueWalk(DueDay last_due) {
+  const auto progress = ReadDayProgress(holdings_.store, last_due);
+  if (!progress.ok()) return progress.status();
   std::map<DueDay, std::set<PbxId>> unordered;
-  auto progress = holdings_.store.ScanPrefix(Family::kState, DayProgressPrefix());
-  for (; progress->Valid(); progress->Next()) {
-    const auto day = DecodeDayKey(progress->key());
-    stored::v1::DayProgress stage;
-    if (!day.has_value() ||
-        !stage.ParseFromArray(progress->value().data(), static_cast<int>(progress->value().size()))) {
-      return absl::DataLossError("a row of day progress does not parse");
-    }
-    if (*day > last_due) break;
-    for (const std::string& pbx : stage.unordered_pbxs()) {
-      if (pbx.size() == PbxId::kBytes) unordered[*day].insert(PbxId::From(pbx));
+  for (const auto& [day, of_day] : *progress) {
+    for (const std::string& pbx : of_day.unordered_pbxs()) {
+      if (pbx.size() == PbxId::kBytes) unordered[day].insert(PbxId::From(pbx));
     }
   }
-  if (absl::Status status = progress->status(); !status.ok()) return status;
   const uint64_t version = holdings_.holds.version();
   if (due_.version == version && due_.through == last_due && due_.unordered == unordered) return &due_;
   std::set<PbxId> pbxs = holdings_.holds.ConcernedPbxs(last_due);

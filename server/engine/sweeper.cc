@@ -9,6 +9,7 @@
 
 #include "server/engine/cohort_rows.h"
 #include "server/engine/crash_point.h"
+#include "server/engine/day_progress.h"
 #include "server/engine/errors.h"
 #include "storage/keys.h"
 
@@ -23,19 +24,12 @@ constexpr size_t kTimersPerCommand = 500;
 // Days whose end was begun and is not finished, in their order. One that is closed only is none: what is to leave it
 // may not have left.
 absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay last) {
+  const auto progress = ReadDayProgress(view, last);
+  if (!progress.ok()) return progress.status();
   std::vector<DueDay> days;
-  auto cursor = view.ScanPrefix(Family::kState, DayProgressPrefix());
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto day = DecodeDayKey(cursor->key());
-    if (!day.has_value()) return absl::DataLossError("a row of day progress does not parse");
-    if (*day > last) break;
-    stored::v1::DayProgress progress;
-    if (!progress.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
-      return absl::DataLossError("a row of day progress does not parse");
-    }
-    if (progress.stage() == stored::v1::DayProgress::STAGE_ENDING) days.push_back(*day);
+  for (const auto& [day, of_day] : *progress) {
+    if (of_day.stage() == stored::v1::DayProgress::STAGE_ENDING) days.push_back(day);
   }
-  if (!cursor->status().ok()) return cursor->status();
   return days;
 }
 
