@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "server/engine/errors.h"
 #include "tests/simulation/calendar.h"
@@ -18,6 +19,10 @@ std::string Describe(const std::vector<v1::Event>& batch) {
   return text;
 }
 
+bool IsOfPoll(const v1::Event& event) {
+  return event.has_poll_created() || event.has_poll_answered() || event.has_poll_deleted();
+}
+
 // A batch that was sent again may find its events recorded; what it is refused then, for polls, follows from that.
 void CompareResult(const std::vector<v1::Event>& batch, const v1::RecordResult& result, const Prediction& expected,
                    bool first) {
@@ -29,8 +34,7 @@ void CompareResult(const std::vector<v1::Event>& batch, const v1::RecordResult& 
   uint32_t either = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     const int index = static_cast<int>(i);
-    const bool poll = batch[i].has_poll_created() || batch[i].has_poll_answered() || batch[i].has_poll_deleted();
-    if (!first && poll) continue;
+    if (!first && IsOfPoll(batch[i])) continue;
     const auto found = rejections.find(index);
     const auto wanted = expected.rejections.find(index);
     if (wanted != expected.rejections.end() && wanted->second == v1::REJECTION_REASON_UNSPECIFIED) {
@@ -75,7 +79,20 @@ void Months::Record(const std::vector<v1::Event>& batch) {
   });
   const Prediction expected = model_.Record(batch, now_);
   CompareResult(batch, result, expected, first);
+  if (!first) RecordLate(batch, result, expected);
   NamePbxs();
+}
+
+// A poll whose extension comes behind it in its batch is refused, but taken if the batch has to be sent again.
+void Months::RecordLate(const std::vector<v1::Event>& batch, const v1::RecordResult& result,
+                        const Prediction& expected) {
+  std::set<size_t> refused;
+  for (const v1::Rejection& rejection : result.rejections()) refused.insert(rejection.index());
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (!IsOfPoll(batch[i]) || refused.contains(i) || !expected.rejections.contains(static_cast<int>(i))) continue;
+    if (expected.rejections.at(static_cast<int>(i)) == v1::REJECTION_REASON_UNSPECIFIED) continue;
+    EXPECT_TRUE(model_.Record({batch[i]}, now_).rejections.empty()) << batch[i].ShortDebugString();
+  }
 }
 
 void Months::SyncAny() {

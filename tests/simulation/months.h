@@ -90,6 +90,7 @@ class Months {
   void Judge();
   void MoveTo(absl::Time time);
   void Record(const std::vector<v1::Event>& batch);
+  void RecordLate(const std::vector<v1::Event>& batch, const v1::RecordResult& result, const Prediction& expected);
   void Sync(const std::string& pbx_id);
   void RemoveExtension(const std::string& pbx_id, const std::string& number);
   void EndPbx(const std::string& pbx_id, const std::string& reason);
