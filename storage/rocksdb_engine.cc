@@ -65,6 +65,11 @@ class RocksEngine::Listener : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
     failure_->Set(StatusFromRocksDb(*error));
   }
+  // After a full disk RocksDB would recover by itself: in its own time it would flush the families one after the other,
+  // and a crash in between would find the failed batch, which is in the log, in some of them alone.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error, bool* recovers) override {
+    *recovers = false;
+  }
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     compacted_.insert(job.input_files.begin(), job.input_files.end());

@@ -74,7 +74,8 @@ rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options) {
   database.avoid_flush_during_shutdown = true;
   database.bytes_per_sync = 1 << 20;
 
-  // Only Resume heals: the engine above reloads its state then, and must not be overtaken.
+  // Only Resume heals: the engine above reloads its state then, and must not be overtaken. (Of a full disk RocksDB asks
+  // the listener instead.)
   database.max_bgerror_resume_count = 0;
 
   database.skip_stats_update_on_db_open = true;
