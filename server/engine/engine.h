@@ -164,7 +164,7 @@ class Engine {
   // Keeps the policy in force, which was given, in the store.
   absl::Status PutPolicy(absl::Time since, bool enter, absl::Time now);
   // Orders for the objects that end with `day`. Files have an end of their own, earlier than their day's. Of
-  // kAllButFiles, returns the PBXs whose objects got none because holds concern them.
+  // kAllButFiles, returns the PBXs whose objects got none because holds concern them or they are ending.
   enum class OrderScope { kAllButFiles, kFiles, kAll };
   absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change);
   absl::Status Load();

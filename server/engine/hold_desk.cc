@@ -298,6 +298,7 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
 
 absl::StatusOr<HoldDesk::Step> HoldDesk::TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
   Walk& walk = ending_walks_[ending.pbx];
+  if (walk.done) return Step{};
   Route route{.pbxs = std::span(&ending.pbx, 1)};
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day == DueDay::Held()) continue;

@@ -191,8 +191,8 @@ absl::StatusOr<size_t> Recorder::Review(std::span<const MeetingTimer> timers, ab
   size_t read = 0;
   for (const MeetingTimer& timer : timers) {
     change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
-    // Its PBX is ending: the orders for its files are out, and its rows are about to go.
-    if (registry_.ExternalId(timer.pbx).empty()) continue;
+    // Its PBX is ending, and its files end with it.
+    if (!registry_.Lives(timer.pbx)) continue;
     auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
     if (!found.ok()) return found.status();
     Meeting& meeting = **found;
