@@ -32,15 +32,6 @@ class CountingStore final : public MapStore {
   uint64_t reads() const { return reads_; }
 
  private:
-  static Rows RowsOf(const StoreView& view) {
-    Rows rows;
-    for (size_t family = 0; family < kFamilies; ++family) {
-      for (auto cursor = view.Scan(static_cast<Family>(family), "", ""); cursor->Valid(); cursor->Next()) {
-        rows[family].emplace(cursor->key(), cursor->value());
-      }
-    }
-    return rows;
-  }
   mutable uint64_t reads_ = 0;
 };
 
