@@ -63,17 +63,16 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
   Change change(holdings_, now);
-  HoldCover cover;
+  std::optional<HoldCover> cover;
   const std::string controller = hold.Controller();
   if (!controller.empty()) {
     cover = holdings_.holds.CoverOf(controller, pbxs, holdings_.vault, change.batch());
-    hold.generation = cover.generation;
+    hold.generation = cover->generation;
   }
   absl::Status status = Enter(hold, LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), change);
   if (status.ok()) status = change.Commit();
   if (!status.ok()) return status;
-  if (!controller.empty()) holdings_.holds.PutCover(controller, std::move(cover));
-  holdings_.holds.Put(hold);
+  holdings_.holds.Put(hold, std::move(cover));
   return Describe(hold);
 }
 
