@@ -1,7 +1,6 @@
 #include "server/engine/hold_book.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -172,11 +171,6 @@ HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const Pb
   return cover;
 }
 
-void HoldBook::PutCover(const std::string& controller_id, HoldCover cover) {
-  std::lock_guard lock(mutex_);
-  IndexCover(controller_id, std::move(cover));
-}
-
 void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, DueDay last_due, const Vault& vault,
                     Batch& batch) {
   if (!any_.load() || controller_id.empty()) return;
@@ -210,14 +204,16 @@ void HoldBook::DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) con
   batch.Delete(Family::kState, HoldKey(hold.number));
   if (hold.pbx.has_value()) return;
   std::lock_guard lock(mutex_);
-  if (by_controller_.at(hold.Controller()).holds.size() > 1) return;
+  const auto group = by_controller_.find(hold.Controller());
+  if (group != by_controller_.end() && group->second.holds.size() > 1) return;
   const std::string cover = HoldCoverPrefix(ControllerKey(vault, hold.Controller()));
   batch.DeleteRange(Family::kState, cover, PrefixEnd(cover));
 }
 
-void HoldBook::Put(Hold hold) {
-  std::lock_guard lock(mutex_);
+void HoldBook::Put(Hold hold, std::optional<HoldCover> cover) {
   const auto put = std::make_shared<const Hold>(std::move(hold));
+  std::lock_guard lock(mutex_);
+  if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
   HoldPtr& held = holds_[put->terms.hold_id()];
   if (held == nullptr) version_.fetch_add(1);
   held = put;
@@ -226,8 +222,10 @@ void HoldBook::Put(Hold hold) {
 
 void HoldBook::Erase(const Hold& hold) {
   std::lock_guard lock(mutex_);
-  const HoldPtr kept = holds_.at(hold.terms.hold_id());  // for `hold` may be in the book
-  holds_.erase(kept->terms.hold_id());
+  const auto found = holds_.find(hold.terms.hold_id());
+  if (found == holds_.end()) return;
+  const HoldPtr kept = found->second;  // for `hold` may be in the book
+  holds_.erase(found);
   Unindex(*kept);
   any_.store(!holds_.empty());
 }
@@ -274,9 +272,11 @@ HoldConcerns HoldBook::Concerning(const PbxId& pbx, DueDay last_due) const {
   const auto controllers = controllers_of_.find(pbx);
   if (controllers == controllers_of_.end()) return concerns;
   for (const std::string& controller : controllers->second) {
-    const auto& left = covers_.at(controller).left;
-    const auto found = left.find(pbx);
-    add(by_controller_.at(controller), found == left.end() ? kNotLeft : found->second);
+    const auto group = by_controller_.find(controller);
+    const auto cover = covers_.find(controller);
+    if (group == by_controller_.end() || cover == covers_.end()) continue;
+    const auto found = cover->second.left.find(pbx);
+    add(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
   }
   return concerns;
 }
@@ -289,9 +289,10 @@ std::set<PbxId> HoldBook::ConcernedPbxs(DueDay last_due) const {
   }
   for (const auto& [controller, group] : by_controller_) {
     const HoldGeneration first = ClaimsOf(group, last_due)->first;
-    const HoldCover& cover = covers_.at(controller);
-    if (first != kNotLeft) concerned.insert(cover.present.begin(), cover.present.end());
-    for (const auto& [pbx, left] : cover.left) {
+    const auto cover = covers_.find(controller);
+    if (cover == covers_.end()) continue;
+    if (first != kNotLeft) concerned.insert(cover->second.present.begin(), cover->second.present.end());
+    for (const auto& [pbx, left] : cover->second.left) {
       if (first < left) concerned.insert(pbx);
     }
   }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -66,13 +67,12 @@ class HoldBook {
   // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
   HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
                     Batch& batch) const;
-  // Those rows are durable.
-  void PutCover(const std::string& controller_id, HoldCover cover);
   // A controller has another PBX: its holds cover it from now on. To be loaded anew if `batch` is not committed.
   void Join(const std::string& controller_id, const PbxId& pbx, DueDay last_due, const Vault& vault, Batch& batch);
 
-  // Puts a hold into the book, and over the one with its id; `Row` puts its row into a batch.
-  void Put(Hold hold);
+  // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a
+  // controller; `PutRow` puts its row into a batch.
+  void Put(Hold hold, std::optional<HoldCover> cover = std::nullopt);
   static absl::Status PutRow(const Hold& hold, Vault& vault, Batch& batch);
   // Takes a hold out of the book; `DeleteRow` its row, with the PBXs of its controller if it is the last of it.
   void Erase(const Hold& hold);

@@ -63,17 +63,16 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, absl::Time now)
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
   Change change(holdings_, now);
-  HoldCover cover;
+  std::optional<HoldCover> cover;
   const std::string controller = hold.Controller();
   if (!controller.empty()) {
     cover = holdings_.holds.CoverOf(controller, pbxs, holdings_.vault, change.batch());
-    hold.generation = cover.generation;
+    hold.generation = cover->generation;
   }
   absl::Status status = Enter(hold, LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), change);
   if (status.ok()) status = change.Commit();
   if (!status.ok()) return status;
-  if (!controller.empty()) holdings_.holds.PutCover(controller, std::move(cover));
-  holdings_.holds.Put(hold);
+  holdings_.holds.Put(hold, std::move(cover));
   return Describe(hold);
 }
 
@@ -204,7 +203,7 @@ absl::StatusOr<HoldDesk::Walk> HoldDesk::Go(Walk walk, const Route& route, const
         if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
         bytes += cursor->value().size();
         absl::Status status = visit(*key, cursor->value(), change);
-        // A damaged row keeps nothing else from ending; it goes with its bucket.
+        // A row that is damaged itself keeps nothing else from ending; it goes with its bucket.
         if (!status.ok() && !absl::IsDataLoss(status)) return status;
       }
       if (absl::Status status = cursor->status(); !status.ok()) return status;
@@ -281,9 +280,10 @@ absl::StatusOr<bool> HoldDesk::TakeOutOfDueDays(absl::Time now) {
   const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
     const std::string pbx_id = registry_.ExternalId(key.pbx);
     auto taken = within.TakeOut(key, envelope, pbx_id, kReasonDue);
-    if (!taken.ok()) return taken.status();
+    // An object of which nothing can be told still gets its order, if it can be read.
+    if (!taken.ok() && !absl::IsDataLoss(taken.status())) return taken.status();
     const auto unordered = found.unordered.find(key.day);
-    if (*taken || !IsObject(key.category) || unordered == found.unordered.end() ||
+    if (taken.value_or(false) || !IsObject(key.category) || unordered == found.unordered.end() ||
         !unordered->second.contains(key.pbx)) {
       return absl::OkStatus();
     }
@@ -312,8 +312,8 @@ absl::StatusOr<HoldDesk::Step> HoldDesk::TakeOutOfEnding(const PbxRegistry::Endi
   const auto take_out = [&](const FiledKey& key, std::string_view envelope, Change& within) -> absl::Status {
     if (ending.held) {
       auto taken = within.TakeOut(key, envelope, ending.pbx_id, ending.reason);
-      if (!taken.ok()) return taken.status();
-      if (*taken || !IsObject(key.category)) return absl::OkStatus();
+      if (!taken.ok() && !absl::IsDataLoss(taken.status())) return taken.status();
+      if (taken.value_or(false) || !IsObject(key.category)) return absl::OkStatus();
     }
     return within.EndWithOrder(key, envelope, ending.pbx_id, ending.reason);
   };

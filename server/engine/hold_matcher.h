@@ -44,7 +44,8 @@ class HoldMatcher {
       : view_(view), vault_(vault), counts_(counts), concerns_of_(std::move(concerns_of)) {}
 
   // `key` tells category, PBX and owner; its day and item do not matter. `row` holds `values` values, as it was before
-  // it was sealed. DATA_LOSS if it, or what says whose it is, does not parse.
+  // it was sealed. DATA_LOSS if it does not parse; UNAVAILABLE if the store fails to read what says whose it is, be
+  // that corruption of a file: then it must wait.
   absl::StatusOr<HeldPart> Match(const FiledKey& key, const std::string& row, uint32_t values);
 
  private:

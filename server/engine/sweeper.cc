@@ -169,8 +169,8 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
     const auto some =
         std::span<const MeetingTimer>(due).subspan(begin, std::min(kTimersPerCommand, due.size() - begin));
     absl::Status status = review(some);
-    if (absl::IsDataLoss(status)) {
-      // A damaged meeting keeps no other from its review.
+    // A damaged meeting, or one of which nobody can tell whether it is held, keeps no other from its review.
+    if (absl::IsDataLoss(status) || (absl::IsUnavailable(status) && engine_.store().Health().ok())) {
       for (size_t i = 0; i < some.size(); ++i) review(some.subspan(i, 1)).IgnoreError();
       damaged = status;
     } else if (!status.ok()) {

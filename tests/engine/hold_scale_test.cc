@@ -1,11 +1,14 @@
 // Many holds: what they cost, in reads and in what is kept of them.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -32,15 +35,6 @@ class CountingStore final : public MapStore {
   uint64_t reads() const { return reads_; }
 
  private:
-  static Rows RowsOf(const StoreView& view) {
-    Rows rows;
-    for (size_t family = 0; family < kFamilies; ++family) {
-      for (auto cursor = view.Scan(static_cast<Family>(family), "", ""); cursor->Valid(); cursor->Next()) {
-        rows[family].emplace(cursor->key(), cursor->value());
-      }
-    }
-    return rows;
-  }
   mutable uint64_t reads_ = 0;
 };
 
@@ -145,6 +139,28 @@ TEST_F(HoldScale, APbxThatComesBackToItsControllerIsCoveredByAllItsHolds) {
     EXPECT_EQ(engine().holds().CountPbxsOf(*engine().holds().Find("late")), 2u);
     ASSERT_TRUE(harness_.Reopen().ok());
   }
+}
+
+TEST_F(HoldScale, OneOfAControllerComesAndGoesWhileOthersAsk) {
+  const PbxId pbx = *engine().registry().Held("pbx");
+  const DueDay last_due(absl::CivilDay(2026, 3, 1));
+  Place(PbxHold("another", harness_.now));
+  std::atomic<bool> over = false;
+  std::atomic<bool> threw = false;
+  std::thread reader([&] {
+    try {
+      while (!over) engine().holds().Concerns(pbx, last_due);
+    } catch (const std::exception&) {
+      threw = true;
+    }
+  });
+  for (int i = 0; i < 2000 && !threw; ++i) {
+    EXPECT_TRUE(engine().CreateHold(ControllerHold("case", harness_.now), harness_.now).ok());
+    Release("case");
+  }
+  over = true;
+  reader.join();
+  EXPECT_FALSE(threw);
 }
 
 }  // namespace

@@ -150,6 +150,16 @@ void MapStore::FailWrites(absl::Status failure) {
   failure_ = std::move(failure);
 }
 
+MapStore::Rows MapStore::RowsOf(const StoreView& view) {
+  Rows rows;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    for (auto cursor = view.Scan(static_cast<Family>(family), "", ""); cursor->Valid(); cursor->Next()) {
+      rows[family].emplace(cursor->key(), cursor->value());
+    }
+  }
+  return rows;
+}
+
 MapStore::Rows MapStore::rows() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return *rows_;

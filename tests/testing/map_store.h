@@ -41,6 +41,8 @@ class MapStore : public Store {
 
   // From now on every change fails with `failure` and changes nothing, until Resume.
   void FailWrites(absl::Status failure);
+  // All rows of a view.
+  static Rows RowsOf(const StoreView& view);
   // A copy of all rows.
   Rows rows() const;
 
