@@ -18,6 +18,7 @@ constexpr char kPbxLife = 'L';
 constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
+constexpr char kRefiledMark = 'R';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -151,6 +152,11 @@ std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx) {
 std::string HoldCoverPrefix() { return LetterKey(kHoldCover); }
 
 std::string HoldCoverPrefix(const OwnerId& controller) { return LetterKey(kHoldCover).append(controller.view()); }
+
+std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting) {
+  return RefiledMarkPrefix().append(FiledPrefix(day, category, pbx, meeting));
+}
+std::string RefiledMarkPrefix() { return LetterKey(kRefiledMark); }
 
 std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw) {
   if (raw.size() != 1 + OwnerId::kBytes + PbxId::kBytes || raw[0] != kHoldCover) return std::nullopt;

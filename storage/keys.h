@@ -71,6 +71,9 @@ std::string HoldPrefix();                     //
 std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx);  // 'C': what holds of a controller cover
 std::string HoldCoverPrefix();                                          //
 std::string HoldCoverPrefix(const OwnerId& controller);                 //
+// 'R' FiledPrefix: while a policy is refiled, what lies there is where that one puts it
+std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting);
+std::string RefiledMarkPrefix();
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {

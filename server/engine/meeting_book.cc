@@ -14,7 +14,6 @@ std::string MeetingLocator::Serialize() const {
   for (const DueDay day : days) proto.add_due_days(day.number());
   proto.set_files_end_us(files_end_us);
   proto.set_timer_us(timer_us);
-  proto.set_refiled_for(refiled_for);
   return proto.SerializeAsString();
 }
 
@@ -28,7 +27,6 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   for (int i = 0; i < proto.due_days_size(); ++i) locator.days[i] = DueDay::FromNumber(proto.due_days(i));
   locator.files_end_us = proto.files_end_us();
   locator.timer_us = proto.timer_us();
-  locator.refiled_for = proto.refiled_for();
   return locator;
 }
 

@@ -27,8 +27,6 @@ struct MeetingLocator {
   std::array<DueDay, kCategories> days{};
   int64_t files_end_us = 0;  // when its files end; 0 if it has none
   int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
-  // The policy for which it was refiled when its history ended; 0 for any other.
-  uint32_t refiled_for = 0;
 
   friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
   std::string Serialize() const;

@@ -132,9 +132,11 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) co
   const auto row = view_.Get(Family::kState, LocatorKey(key.pbx, key.owner));
   if (!row.ok()) return row.status();
   const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
-  const bool leads =
-      locator.has_value() && (locator->days[kHistory] > ended_ || locator->refiled_for == after_.version());
+  const bool leads = locator.has_value() && locator->days[kHistory] > ended_;
   if (leads && locator->days[key.category] == key.day) return std::nullopt;
+  const auto mark = view_.Get(Family::kState, RefiledMarkKey(key.day, key.category, key.pbx, key.owner));
+  if (!mark.ok()) return mark.status();
+  if (mark->has_value()) return std::nullopt;
   if (key.category == kHistory) {
     const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
     const MeetingFacts facts = course.ok() ? course->Fold(now_) : MeetingFacts();

@@ -78,7 +78,8 @@ class Placement {
   Filing FilingWithoutFacts(const MeetingLocator& locator) const;
   // nullopt: it is to stay.
   absl::StatusOr<std::optional<DueDay>> OfRecording(const FiledKey& key, std::string_view envelope) const;
-  // Of a row that belongs to a meeting; nullopt if the meeting's locator leads to it, or its PBX is ending.
+  // Of a row that belongs to a meeting; nullopt if the meeting's locator leads to it, if it was marked as refiled, or
+  // if its PBX is ending.
   absl::StatusOr<std::optional<DueDay>> OfStray(const FiledKey& key) const;
   bool IsEnding(const FiledKey& key) const;
 

@@ -20,7 +20,8 @@ absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
   Pass pass = pass_;
   if (pass.version != &policies_.current()) {
     pass = Pass{.version = &policies_.current()};
-    pass.rows.position = policies_.refiled_to();
+    pass.meetings.position = policies_.refiled_to().meetings;
+    pass.rows.position = policies_.refiled_to().rows;
   }
   if (absl::Status s = Go(pass, placement, *applied, change); !s.ok()) return s;
   const bool more = pass.cubes.position.has_value();
@@ -43,13 +44,15 @@ void PolicyRefiler::Keep(Pass pass) {
 }
 
 absl::Status PolicyRefiler::Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change) {
-  if (pass.meetings.position.has_value()) return MoveMeetings(pass.meetings, placement, applied, change);
-  if (pass.rows.position.has_value()) {
-    absl::Status status = MoveRows(pass.rows, placement, change);
-    policies_.PutRefiledTo(pass.rows.position.value_or(FiledPrefix(DueDay::Held())), change.batch());
-    return status;
+  if (!pass.meetings.position.has_value() && !pass.rows.position.has_value()) {
+    return MoveCubes(pass.cubes, placement, change);
   }
-  return MoveCubes(pass.cubes, placement, change);
+  absl::Status status = pass.meetings.position.has_value() ? MoveMeetings(pass.meetings, placement, applied, change)
+                                                           : MoveRows(pass.rows, placement, change);
+  policies_.PutRefiledTo({.meetings = pass.meetings.position.value_or(PrefixEnd(LocatorPrefix())),
+                          .rows = pass.rows.position.value_or(FiledPrefix(DueDay::Held()))},
+                         change.batch());
+  return status;
 }
 
 absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const Placement& placement, absl::Time applied,

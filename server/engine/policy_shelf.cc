@@ -63,7 +63,7 @@ absl::Status PolicyShelf::Load(const StoreView& store) {
   // A store from before policies were kept: the first one is its own.
   if (!stored->has_value()) return absl::OkStatus();
   refiling_since_us_.store(mark.refiling_since_us(), std::memory_order_release);
-  refiled_to_ = mark.rows_refiled_to();
+  refiled_to_ = {.meetings = mark.meetings_refiled_to(), .rows = mark.rows_refiled_to()};
   const absl::Time since = absl::FromUnixMicros((*stored)->in_force_since_us());
   if (since == current().since && in_force().proto().SerializeAsString() == (*stored)->policy().SerializeAsString()) {
     return absl::OkStatus();
@@ -97,23 +97,24 @@ void PolicyShelf::Put(const Policy& policy, absl::Time since, bool refiling, Bat
 void PolicyShelf::Enact(Policy policy, absl::Time since, bool refiling) {
   // Before the policy itself: whoever sees it in force sees that rows may lie elsewhere.
   refiling_since_us_.store(refiling ? absl::ToUnixMicros(since) : 0, std::memory_order_release);
-  refiled_to_.clear();
+  refiled_to_ = {};
   const PolicyVersion* predecessor = refiling ? &current() : nullptr;
   current_.store(Keep(std::move(policy), since, predecessor), std::memory_order_release);
 }
 
-void PolicyShelf::PutRefiledTo(std::string position, Batch& batch) const {
+void PolicyShelf::PutRefiledTo(RefiledTo positions, Batch& batch) const {
   stored::v1::PolicyMark mark;
   mark.set_version(in_force().version());
   mark.set_fingerprint(in_force().Fingerprint());
   mark.set_refiling_since_us(refiling_since_us_.load(std::memory_order_acquire));
-  mark.set_rows_refiled_to(std::move(position));
+  mark.set_meetings_refiled_to(std::move(positions.meetings));
+  mark.set_rows_refiled_to(std::move(positions.rows));
   batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
 }
 
 void PolicyShelf::FinishRefiling() {
   refiling_since_us_.store(0, std::memory_order_release);
-  refiled_to_.clear();
+  refiled_to_ = {};
 }
 
 void PolicyShelf::PutRefiled(Batch& batch) const {
@@ -121,6 +122,7 @@ void PolicyShelf::PutRefiled(Batch& batch) const {
   mark.set_version(in_force().version());
   mark.set_fingerprint(in_force().Fingerprint());
   batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
+  batch.DeleteRange(Family::kState, RefiledMarkPrefix(), PrefixEnd(RefiledMarkPrefix()));
 }
 
 }  // namespace retention

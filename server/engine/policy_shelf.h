@@ -52,11 +52,16 @@ class PolicyShelf {
   static void Put(const Policy& policy, absl::Time since, bool refiling, Batch& batch);
   // Those rows are durable.
   void Enact(Policy policy, absl::Time since, bool refiling);
-  // The row that says how far the walk over rows has come, a position of it.
-  void PutRefiledTo(std::string position, Batch& batch) const;
-  // What it said when it was loaded; empty: the walk is at its beginning. REQUIRES: called by the committer's thread.
-  const std::string& refiled_to() const { return refiled_to_; }
-  // The row that says that everything is filed under the policy in force.
+  // How far the walks of a refile have come, as keys; empty: at the beginning.
+  struct RefiledTo {
+    std::string meetings;
+    std::string rows;
+  };
+  // The row that says it.
+  void PutRefiledTo(RefiledTo positions, Batch& batch) const;
+  // What it said when it was loaded. REQUIRES: called by the committer's thread.
+  const RefiledTo& refiled_to() const { return refiled_to_; }
+  // The row that says that everything is filed under the policy in force; what was marked meanwhile is marked no more.
   void PutRefiled(Batch& batch) const;
   // That row is durable.
   void FinishRefiling();
@@ -67,7 +72,7 @@ class PolicyShelf {
   std::vector<std::unique_ptr<const PolicyVersion>> kept_;
   std::atomic<const PolicyVersion*> current_;
   std::atomic<int64_t> refiling_since_us_{0};
-  std::string refiled_to_;  // the committer's thread alone
+  RefiledTo refiled_to_;  // the committer's thread alone
 };
 
 }  // namespace retention

@@ -122,6 +122,8 @@ class Recorder {
   absl::Status FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended, Change& change);
   absl::Status FileCourse(Touched& touched, const MeetingFacts& facts, DueDay day, Change& change);
   void FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
+  // Marks where a meeting lies that no locator leads to. REQUIRES: it was refiled.
+  static void MarkRefiled(const Meeting& meeting, Batch& batch);
 
   absl::Status CommitGroup(Change& change);
 

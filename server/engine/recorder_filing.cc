@@ -252,10 +252,12 @@ void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, const
   if (meeting.stored && before == after) return;
   if (over) {
     // Its history is over: what it still holds ends on its own day, and the meeting is no longer known. While a policy
-    // is refiled, that it was is: nothing of it must be moved again. The locator goes with those whose day is over.
+    // is refiled, its locator goes with those whose day is over, and nothing of it must be moved again, though nothing
+    // may lead there: it may never have had a locator, or be taken up anew.
     const std::string key = LocatorKey(meeting.pbx, meeting.id);
-    if (meeting.stored && holdings_.policies.refiling_since().has_value()) {
-      after.refiled_for = holdings_.policy().version();
+    const bool refiling = holdings_.policies.refiling_since().has_value();
+    if (refiling) MarkRefiled(meeting, change.batch());
+    if (meeting.stored && refiling) {
       change.batch().Put(Family::kState, key, after.Serialize());
     } else if (meeting.stored) {
       change.batch().Delete(Family::kState, key);

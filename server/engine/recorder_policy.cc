@@ -24,6 +24,14 @@ absl::Status Recorder::RefileMeeting(const LocatorName& name, const MeetingLocat
   return status;
 }
 
+void Recorder::MarkRefiled(const Meeting& meeting, Batch& batch) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay day = meeting.locator.days[category];
+    if (day == DueDay()) continue;
+    batch.Put(Family::kState, RefiledMarkKey(day, category, meeting.pbx, meeting.id), "");
+  }
+}
+
 absl::Status Recorder::RefileFirst(const PbxId& pbx, std::string_view meeting_id, Change& change) {
   const auto applied = holdings_.policies.refiling_since();
   if (!applied.has_value()) return absl::OkStatus();

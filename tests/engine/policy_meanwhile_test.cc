@@ -1,5 +1,10 @@
 // What comes between the application of a policy and the last step of its refile.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
 
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
@@ -7,6 +12,8 @@
 
 namespace retention {
 namespace {
+
+using ::testing::ElementsAre;
 
 const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 // The evening of the day on which seven days are over, and what comes after it.
@@ -37,6 +44,21 @@ uint64_t Cubes(Harness& harness) {
     heads += DecodeCubeKey(cursor->key())->table == 0 ? 1 : 0;
   }
   return heads;
+}
+
+// The days under which names of participants lie, in their order.
+std::vector<std::string> NameDays(Harness& harness) {
+  std::set<std::string> days;
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
+       cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (key->category == kParticipantName) days.insert(absl::FormatCivilTime(key->day.civil()));
+  }
+  return {days.begin(), days.end()};
+}
+
+bool AnyMarkOfARefile(Harness& harness) {
+  return harness.store().ScanPrefix(Family::kState, RefiledMarkPrefix())->Valid();
 }
 
 TEST(PolicyMeanwhile, APollLosesNothingOfTheMeetingThatItIsAskedIn) {
@@ -130,6 +152,65 @@ TEST(PolicyMeanwhile, WhatOutlivedItsMeetingMovesOnce_HoweverOftenTheRefileIsCut
   }
   harness.Sweep();
   EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-03-08");
+}
+
+TEST(PolicyMeanwhile, WhatIsLeftOfAMeetingThatItEndsMovesOnce_ThoughTheMeetingIsTakenUpAnew) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  RecordMeeting(harness, kMonday);
+  harness.now = At("2026-03-05T10:00:00+01:00");
+  PlanAndApply(harness, Days({{kHistory, 2}, {kParticipantName, 5}}));
+  ASSERT_TRUE(*harness.engine().RefilePolicy(harness.now));
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07"));
+  EXPECT_EQ(harness.Record({Joined("m", "j2", harness.now, "q", "Bob")}).accepted(), 1u);
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07", "2026-03-10"));
+  ASSERT_TRUE(harness.Reopen().ok());
+  harness.Sweep();
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07", "2026-03-10"));
+  EXPECT_FALSE(AnyMarkOfARefile(harness));
+  PlanAndApply(harness, Days({{kParticipantName, 4}}));
+  harness.Sweep();
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-06", "2026-03-09")) << "but by the next policy";
+}
+
+TEST(PolicyMeanwhile, WhatIsFiledMeanwhileDoesNotMove_ThoughTheDayOfItsHistoryIsClosed) {
+  Harness harness(kMonday, PatientPolicy([](v1::Policy& p) {
+                    RuleOf(p, kHistory).mutable_period()->set_days(3);
+                    RuleOf(p, kHistory).mutable_anonymised_period()->set_days(30);
+                  }),
+                  {.lead_window = absl::Hours(6)});
+  harness.SyncPbx();
+  RecordMeeting(harness, kMonday, "other");
+  harness.now = At("2026-03-05T20:00:00+01:00");
+  PlanAndApply(harness, Days({{kParticipantName, 5}}));
+  EXPECT_EQ(harness.Record({Joined("m", "j", kMonday, "q", "Bob")}).values_past_due(), 1u) << "its history";
+  harness.Sweep();
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07"));
+  EXPECT_FALSE(AnyMarkOfARefile(harness));
+}
+
+TEST(PolicyMeanwhile, AMeetingWhoseHistoryIsDamagedMovesOnce_HoweverOftenTheRefileIsCutShort) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  RecordMeeting(harness, kMonday);
+  harness.now = At("2026-03-03T10:00:00+01:00");
+  PlanAndApply(harness, Days({{kParticipantName, 5}}));
+  Batch batch;
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", ""); cursor->Valid(); cursor->Next()) {
+    if (FiledKey::Decode(cursor->key())->category != kHistory) continue;
+    std::string damaged(cursor->value());
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    batch.Put(Family::kFiled, std::string(cursor->key()), damaged);
+  }
+  ASSERT_TRUE(harness.store().Commit(batch).ok());
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    ASSERT_TRUE(harness.Reopen().ok());
+    ASSERT_TRUE(*harness.engine().RefilePolicy(harness.now));
+    EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07"));
+  }
+  while (*harness.engine().RefilePolicy(harness.now)) {
+  }
+  EXPECT_THAT(NameDays(harness), ElementsAre("2026-03-07"));
 }
 
 TEST(PolicyMeanwhile, ACubeThatIsKeptLongerOutlivesARefileThatFails) {
