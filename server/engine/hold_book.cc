@@ -171,8 +171,8 @@ HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const Pb
   return cover;
 }
 
-void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, DueDay last_due, const Vault& vault,
-                    Batch& batch) {
+void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due,
+                    const Vault& vault, Batch& batch) {
   if (!any_.load() || controller_id.empty()) return;
   std::lock_guard lock(mutex_);
   const auto group = by_controller_.find(controller_id);
@@ -182,7 +182,8 @@ void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, DueDay l
   cover.left.erase(pbx);
   controllers_of_[pbx].insert(controller_id);
   PutCoverRow(ControllerKey(vault, controller_id), pbx, kNotLeft, batch);
-  version_.fetch_add(1);
+  // Nothing of a new one is due: a walk over due days need not begin anew for it.
+  if (!created) version_.fetch_add(1);
 }
 
 absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {

@@ -67,8 +67,10 @@ class HoldBook {
   // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
   HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
                     Batch& batch) const;
-  // A controller has another PBX: its holds cover it from now on. To be loaded anew if `batch` is not committed.
-  void Join(const std::string& controller_id, const PbxId& pbx, DueDay last_due, const Vault& vault, Batch& batch);
+  // A controller has another PBX, `created` or another's: its holds cover it from now on. To be loaded anew if `batch`
+  // is not committed.
+  void Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due, const Vault& vault,
+            Batch& batch);
 
   // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a
   // controller; `PutRow` puts its row into a batch.

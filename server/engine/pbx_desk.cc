@@ -73,7 +73,8 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     standing.life.clear_unresolved_days();
   }
   if (outcome.created || former_controller != synced.controller_id()) {
-    holdings_.holds.Join(synced.controller_id(), *pbx, change.last_due(), holdings_.vault, change.batch());
+    holdings_.holds.Join(synced.controller_id(), *pbx, outcome.created, change.last_due(), holdings_.vault,
+                         change.batch());
   }
   standing.licence = licence;
   standing.has_fqdn = !synced.profile().fqdn().empty();

@@ -142,6 +142,18 @@ TEST_F(Walks, WhatIsHeldLeavesItsDayThoughCommandsFailAndPreviewsAreMade) {
   EXPECT_EQ(HeldValues(engine(), kParticipantName), 2u);
 }
 
+TEST_F(Walks, WhatIsHeldLeavesItsDayThoughItsControllerGetsPbxAfterPbx) {
+  v1::Hold hold = PbxHold("case-1", harness_.now);
+  hold.mutable_scope()->mutable_subject()->set_controller_id("controller");
+  hold.mutable_scope()->mutable_subject()->set_email("alice@example.org");
+  Place(hold);
+  harness_.now = kDue;
+  int pbxs = 0;
+  Finish([&] { return engine().TakeOutOfDueDays(kDue); }, [&] { harness_.SyncPbx(absl::StrCat("new-", ++pbxs)); });
+  EXPECT_GT(pbxs, 1);
+  EXPECT_EQ(HeldValues(engine(), kParticipantEmail), 1u);
+}
+
 TEST_F(Walks, AStepThatTakesOutAndFailsIsTakenAgain) {
   Place(PbxHold("case-1", harness_.now));
   FlakyStore store(RowsOf(harness_.store()));
