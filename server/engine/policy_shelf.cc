@@ -8,6 +8,14 @@
 namespace retention {
 namespace {
 
+// The row that names the version in force, without anything to refile.
+stored::v1::PolicyMark MarkOf(const Policy& policy) {
+  stored::v1::PolicyMark mark;
+  mark.set_version(policy.version());
+  mark.set_fingerprint(policy.Fingerprint());
+  return mark;
+}
+
 absl::Status DoesNotParse() { return absl::DataLossError("a stored policy does not parse"); }
 
 // The latest version before `version` that the store keeps.
@@ -87,9 +95,7 @@ void PolicyShelf::Put(const Policy& policy, absl::Time since, bool refiling, Bat
   *stored.mutable_policy() = policy.proto();
   stored.set_in_force_since_us(absl::ToUnixMicros(since));
   batch.Put(Family::kState, PolicyKey(policy.version()), stored.SerializeAsString());
-  stored::v1::PolicyMark mark;
-  mark.set_version(policy.version());
-  mark.set_fingerprint(policy.Fingerprint());
+  stored::v1::PolicyMark mark = MarkOf(policy);
   if (refiling) mark.set_refiling_since_us(absl::ToUnixMicros(since));
   batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
 }
@@ -103,9 +109,7 @@ void PolicyShelf::Enact(Policy policy, absl::Time since, bool refiling) {
 }
 
 void PolicyShelf::PutRefiledTo(RefiledTo positions, Batch& batch) const {
-  stored::v1::PolicyMark mark;
-  mark.set_version(in_force().version());
-  mark.set_fingerprint(in_force().Fingerprint());
+  stored::v1::PolicyMark mark = MarkOf(in_force());
   mark.set_refiling_since_us(refiling_since_us_.load(std::memory_order_acquire));
   mark.set_meetings_refiled_to(std::move(positions.meetings));
   mark.set_rows_refiled_to(std::move(positions.rows));
@@ -118,10 +122,7 @@ void PolicyShelf::FinishRefiling() {
 }
 
 void PolicyShelf::PutRefiled(Batch& batch) const {
-  stored::v1::PolicyMark mark;
-  mark.set_version(in_force().version());
-  mark.set_fingerprint(in_force().Fingerprint());
-  batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
+  batch.Put(Family::kState, PolicyVersionKey(), MarkOf(in_force()).SerializeAsString());
   batch.DeleteRange(Family::kState, RefiledMarkPrefix(), PrefixEnd(RefiledMarkPrefix()));
 }
 

@@ -38,6 +38,14 @@ inline std::function<void(v1::Policy&)> Days(std::vector<std::pair<CategoryNumbe
   };
 }
 
+// An edit that sets the periods of HISTORY, before and after its anonymisation.
+inline std::function<void(v1::Policy&)> HistoryDays(uint32_t days, uint32_t anonymised_days) {
+  return [=](v1::Policy& policy) {
+    RuleOf(policy, kHistory).mutable_period()->set_days(days);
+    RuleOf(policy, kHistory).mutable_anonymised_period()->set_days(anonymised_days);
+  };
+}
+
 inline absl::StatusOr<v1::PlanPolicyResponse> Plan(Engine& engine, const v1::Policy& policy, absl::Time now) {
   v1::PlanPolicyRequest request;
   *request.mutable_policy() = policy;

@@ -134,10 +134,7 @@ TEST(PolicyMeanwhile, WhatIsLeftOfAMeetingThatItEndsMovesOnce) {
 }
 
 TEST(PolicyMeanwhile, WhatOutlivedItsMeetingMovesOnce_HoweverOftenTheRefileIsCutShort) {
-  Harness harness(kMonday, PatientPolicy([](v1::Policy& p) {
-                    RuleOf(p, kHistory).mutable_period()->set_days(2);
-                    RuleOf(p, kHistory).mutable_anonymised_period()->set_days(30);
-                  }));
+  Harness harness(kMonday, PatientPolicy(HistoryDays(2, 30)));
   harness.SyncPbx();
   RecordMeeting(harness, kMonday);
   harness.now = At("2026-03-05T10:00:00+01:00");
@@ -174,11 +171,7 @@ TEST(PolicyMeanwhile, WhatIsLeftOfAMeetingThatItEndsMovesOnce_ThoughTheMeetingIs
 }
 
 TEST(PolicyMeanwhile, WhatIsFiledMeanwhileDoesNotMove_ThoughTheDayOfItsHistoryIsClosed) {
-  Harness harness(kMonday, PatientPolicy([](v1::Policy& p) {
-                    RuleOf(p, kHistory).mutable_period()->set_days(3);
-                    RuleOf(p, kHistory).mutable_anonymised_period()->set_days(30);
-                  }),
-                  {.lead_window = absl::Hours(6)});
+  Harness harness(kMonday, PatientPolicy(HistoryDays(3, 30)), {.lead_window = absl::Hours(6)});
   harness.SyncPbx();
   RecordMeeting(harness, kMonday, "other");
   harness.now = At("2026-03-05T20:00:00+01:00");
@@ -214,10 +207,7 @@ TEST(PolicyMeanwhile, AMeetingWhoseHistoryIsDamagedMovesOnce_HoweverOftenTheRefi
 }
 
 TEST(PolicyMeanwhile, ACubeThatIsKeptLongerOutlivesARefileThatFails) {
-  Harness harness(kMonday, PatientPolicy([](v1::Policy& p) {
-                    RuleOf(p, kHistory).mutable_period()->set_days(10);
-                    RuleOf(p, kHistory).mutable_anonymised_period()->set_days(20);
-                  }));
+  Harness harness(kMonday, PatientPolicy(HistoryDays(10, 20)));
   harness.now = At("2026-03-22T22:00:00+01:00");
   harness.Sweep();
   const uint64_t cubes = Cubes(harness);

@@ -293,10 +293,7 @@ TEST(PolicyRefile, ARecordingWhoseNewDayIsClosedEndsWithItsOrder_AsOneThatComesT
 }
 
 TEST(PolicyRefile, WhatOutlivedItsMeetingsHistoryMovesToo) {
-  Harness harness(kMonday, PatientPolicy([](v1::Policy& p) {
-                    RuleOf(p, kHistory).mutable_period()->set_days(2);
-                    RuleOf(p, kHistory).mutable_anonymised_period()->set_days(30);
-                  }));
+  Harness harness(kMonday, PatientPolicy(HistoryDays(2, 30)));
   harness.SyncPbx();
   RecordMeeting(harness, kMonday);
   harness.now = At("2026-03-05T10:00:00+01:00");
