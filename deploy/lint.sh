@@ -49,9 +49,9 @@ protocol() { install_buf && buf lint proto; }
 # What a mistake in would cost most: keys, sealing, erasure, noise. The rest is for the preset `tidy`.
 tidy() {
   local tidied=(
-    storage/key_ring.cc storage/keys.cc storage/secret_file.cc storage/vault.cc
+    storage/keys.cc storage/secrets/key_ring.cc storage/secrets/secret_file.cc storage/secrets/vault.cc
     server/anonymisation/cohort.cc server/anonymisation/sampler.cc
-    server/engine/change.cc server/engine/filing.cc server/engine/periods.cc server/engine/sweeper.cc
+    server/days/sweeper.cc server/law/filing.cc server/law/periods.cc server/rows/change.cc
     server/ledger/ledger.cc
   )
   cmake --preset dev >build/lint/configure.log || return 1

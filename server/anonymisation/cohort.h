@@ -23,7 +23,7 @@
 #include "server/anonymisation/siphash.h"
 #include "server/anonymisation/tables.h"
 #include "storage/due_day.h"
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 namespace retention {
 

@@ -5,7 +5,7 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/anonymisation/cube_codec.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 namespace retention {
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 

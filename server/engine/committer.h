@@ -19,10 +19,10 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
 #include "server/engine/engine.h"
-#include "server/engine/event_intake.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
+#include "server/recording/event_intake.h"
 
 namespace retention {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "server/engine/day_progress.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
+#include "server/rows/day_progress.h"
 #include "storage/keys.h"
 
 namespace retention {

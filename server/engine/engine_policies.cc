@@ -1,6 +1,6 @@
 // The policies of an engine: how it begins with one, keeps it, and takes up another.
+#include "server/base/errors.h"
 #include "server/engine/engine.h"
-#include "server/engine/errors.h"
 #include "storage/keys.h"
 
 namespace retention {

@@ -2,11 +2,11 @@
 #include <string>
 #include <vector>
 
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
 #include "server/engine/engine.h"
-#include "server/engine/errors.h"
-#include "server/engine/event_intake.h"
-#include "server/engine/object_rows.h"
-#include "server/engine/request_parts.h"
+#include "server/recording/event_intake.h"
+#include "server/rows/object_rows.h"
 #include "storage/keys.h"
 
 namespace retention {

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/bucket_counts.h"
-#include "server/engine/errors.h"
-#include "server/engine/event_intake.h"
-#include "server/engine/hold_matcher.h"
-#include "server/engine/meeting_view.h"
-#include "server/engine/request_parts.h"
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
+#include "server/holds/hold_matcher.h"
+#include "server/meetings/meeting_view.h"
+#include "server/recording/event_intake.h"
+#include "server/rows/bucket_counts.h"
 #include "storage/keys.h"
 
 namespace retention {

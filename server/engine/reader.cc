@@ -5,12 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
-#include "server/engine/cohort_rows.h"
-#include "server/engine/errors.h"
-#include "server/engine/event_intake.h"
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
+#include "server/days/cohort_rows.h"
 #include "server/engine/forecast.h"
-#include "server/engine/meeting_view.h"
-#include "server/engine/request_parts.h"
+#include "server/meetings/meeting_view.h"
+#include "server/recording/event_intake.h"
 #include "storage/keys.h"
 
 namespace retention {

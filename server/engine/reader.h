@@ -16,7 +16,7 @@
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 #include "server/engine/engine.h"
-#include "storage/personal.h"
+#include "storage/secrets/personal.h"
 
 namespace retention {
 

@@ -10,12 +10,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
 #include "server/ops/dns_prober.h"
 #include "server/ops/dns_schedule.h"
 #include "server/ops/metrics.h"
 #include "server/ops/repeater.h"
-#include "storage/personal.h"
+#include "storage/secrets/personal.h"
 
 namespace retention {
 

@@ -14,7 +14,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/ops/dns_answer.h"
 
 namespace retention {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "retention/v1/category.pb.h"
-#include "server/engine/policy.h"
+#include "server/law/policy.h"
 
 namespace retention {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "absl/time/time.h"
 #include "retention/v1/event_service.pb.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
 #include "storage/keys.h"
 
 namespace prometheus {

@@ -10,10 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
+#include "server/days/sweeper.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
-#include "server/engine/sweeper.h"
 #include "server/ops/metrics.h"
 #include "server/ops/repeater.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
 
 namespace retention {
 namespace {

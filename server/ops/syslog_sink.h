@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "server/engine/committer.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
 #include "server/ops/metrics.h"
 
 namespace retention {

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/engine/reader.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
 
 namespace retention {

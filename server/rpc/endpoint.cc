@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"

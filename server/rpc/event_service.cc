@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire.h"
 

@@ -1,7 +1,7 @@
 #include "retention/v1/hold_service.grpc.pb.h"
-#include "server/engine/hold_intake.h"
-#include "server/engine/hold_reader.h"
-#include "server/engine/sweeper.h"
+#include "server/days/sweeper.h"
+#include "server/holds/hold_intake.h"
+#include "server/holds/hold_reader.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 

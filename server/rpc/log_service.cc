@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "retention/v1/log_service.grpc.pb.h"
-#include "server/engine/log_reader.h"
+#include "server/logs/log_reader.h"
 #include "server/rpc/batch_stream.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "retention/v1/erasure_order_service.pb.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire.h"
 

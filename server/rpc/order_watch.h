@@ -15,9 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/clock.h"
-#include "server/engine/order_delivery.h"
-#include "server/engine/order_desk.h"
+#include "server/base/clock.h"
+#include "server/orders/order_delivery.h"
+#include "server/orders/order_desk.h"
 
 namespace retention {
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "server/engine/event_intake.h"
-#include "server/engine/sweeper.h"
+#include "server/days/sweeper.h"
+#include "server/recording/event_intake.h"
 #include "server/rpc/backend.h"
 
 namespace retention {

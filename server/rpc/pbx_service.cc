@@ -1,7 +1,7 @@
 #include <string>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
-#include "server/engine/event_intake.h"
+#include "server/recording/event_intake.h"
 #include "server/rpc/pbx_commands.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"

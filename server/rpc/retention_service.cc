@@ -1,5 +1,5 @@
 #include "retention/v1/retention_service.grpc.pb.h"
-#include "server/engine/policy_change.h"
+#include "server/policies/policy_change.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 namespace {

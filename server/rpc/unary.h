@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire.h"
 #include "server/rpc/worker_pool.h"

@@ -3,7 +3,7 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/slice.h>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 namespace {

@@ -8,7 +8,7 @@
 #include "fake_cubes.h"
 #include "server/anonymisation/calendar.h"
 #include "server/anonymisation/sampler.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "test_cohort.h"
 
 namespace retention {

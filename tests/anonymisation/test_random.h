@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 namespace retention {
 

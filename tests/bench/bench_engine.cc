@@ -15,8 +15,8 @@
 #include <thread>
 #include <utility>
 
-#include "server/engine/sweeper.h"
-#include "storage/rocksdb_store.h"
+#include "server/days/sweeper.h"
+#include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention {
 namespace {

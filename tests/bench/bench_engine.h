@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/engine/engine.h"
-#include "server/engine/policy.h"
-#include "storage/key_ring.h"
+#include "server/law/policy.h"
+#include "storage/secrets/key_ring.h"
 #include "storage/store.h"
 #include "tests/bench/meeting_feed.h"
 

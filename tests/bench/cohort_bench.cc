@@ -1,6 +1,6 @@
 // cohort_rows: from sealed rows in the store to a noisy cube.
 #include "absl/strings/str_cat.h"
-#include "server/engine/cohort_rows.h"
+#include "server/days/cohort_rows.h"
 #include "tests/bench/bench_engine.h"
 
 namespace retention {

@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
+#include "server/days/sweeper.h"
 #include "server/engine/committer.h"
-#include "server/engine/sweeper.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
 

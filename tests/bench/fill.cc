@@ -1,6 +1,6 @@
 // A data directory as a server leaves it after two months: what rss and start are measured on.
 #include "absl/strings/str_cat.h"
-#include "server/engine/periods.h"
+#include "server/law/periods.h"
 #include "tests/bench/bench_engine.h"
 
 namespace retention {

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
 

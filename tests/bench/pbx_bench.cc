@@ -1,9 +1,9 @@
 // pbx_unreadable, pbx_gone: the end of one PBX among four of its size, by the way that the server takes, with nothing
 // else going on; gone is when the last of its bytes is scrubbed from the files that it shared with the others.
 #include "absl/strings/str_cat.h"
-#include "server/engine/clock.h"
+#include "server/base/clock.h"
+#include "server/days/sweeper.h"
 #include "server/engine/committer.h"
-#include "server/engine/sweeper.h"
 #include "tests/bench/bench_engine.h"
 
 namespace retention {

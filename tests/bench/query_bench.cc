@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/cohort.h"
-#include "server/engine/cohort_rows.h"
+#include "server/days/cohort_rows.h"
 #include "server/engine/reader.h"
 #include "tests/bench/bench_engine.h"
 

@@ -14,9 +14,9 @@
 #include "client/status_details.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/ledger/ledger.h"
-#include "storage/key_ring.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/secrets/key_ring.h"
 #include "tests/crash/server_process.h"
 
 namespace retention::crash {

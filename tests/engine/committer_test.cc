@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/engine/harness.h"
 
 namespace retention {

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
 

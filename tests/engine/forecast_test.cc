@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "tests/engine/harness.h"
-#include "tests/engine/log_fixture.h"
+#include "tests/logs/log_fixture.h"
 
 namespace retention {
 namespace {

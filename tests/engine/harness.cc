@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/meeting_view.h"
+#include "server/meetings/meeting_view.h"
 #include "storage/keys.h"
 
 namespace retention {

@@ -12,11 +12,11 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/base/errors.h"
+#include "server/days/sweeper.h"
 #include "server/engine/engine.h"
-#include "server/engine/errors.h"
 #include "server/engine/reader.h"
-#include "server/engine/sweeper.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention {
 

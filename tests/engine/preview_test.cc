@@ -6,7 +6,7 @@
 
 #include "server/engine/forecast.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/held.h"
+#include "tests/holds/held.h"
 
 namespace retention {
 namespace {

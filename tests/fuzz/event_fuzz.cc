@@ -1,7 +1,7 @@
 // Whatever bytes a caller sends as an event: the check never crashes, is deterministic, and never repeats a value.
 #include <cstdlib>
 
-#include "server/engine/event_intake.h"
+#include "server/recording/event_intake.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   retention::v1::Event event;

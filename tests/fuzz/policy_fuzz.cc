@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "server/engine/errors.h"
-#include "server/engine/policy.h"
+#include "server/base/errors.h"
+#include "server/law/policy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto policy = retention::Policy::FromText({reinterpret_cast<const char*>(bytes), size});

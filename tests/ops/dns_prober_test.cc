@@ -11,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/ops/dns_servers.h"
 
 namespace retention {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
 
 namespace retention {
 namespace {

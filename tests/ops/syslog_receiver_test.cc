@@ -21,7 +21,7 @@
 #include "server/ops/syslog_sink.h"
 #include "server/ops/syslog_socket.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/log_fixture.h"
+#include "tests/logs/log_fixture.h"
 
 namespace retention {
 namespace {

@@ -1,6 +1,6 @@
 #include "tests/privacy/canaries.h"
 
-#include "server/engine/meeting_view.h"
+#include "server/meetings/meeting_view.h"
 
 namespace retention::privacy {
 namespace {

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/pbx_registry.h"
+#include "server/rows/pbx_registry.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/orders.h"
+#include "tests/orders/orders.h"
 #include "tests/privacy/canaries.h"
 #include "tests/privacy/disk_search.h"
 

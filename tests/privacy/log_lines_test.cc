@@ -10,9 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/log_fixture.h"
+#include "tests/logs/log_fixture.h"
 #include "tests/privacy/disk_search.h"
 #include "tests/testing/fault_file_system.h"
 

@@ -24,8 +24,8 @@
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
-#include "storage/vault.h"
+#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/secrets/vault.h"
 #include "tests/engine/harness.h"
 
 namespace retention::privacy {

@@ -13,10 +13,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
-#include "server/engine/cohort_rows.h"
+#include "server/days/cohort_rows.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
 #include "tests/privacy/disk_search.h"
 #include "tests/testing/map_store.h"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "retention/v1/clock_service.pb.h"
-#include "server/engine/meeting_view.h"
+#include "server/meetings/meeting_view.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
 

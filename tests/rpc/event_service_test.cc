@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/event_intake.h"
-#include "server/engine/meeting_view.h"
+#include "server/meetings/meeting_view.h"
+#include "server/recording/event_intake.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
 

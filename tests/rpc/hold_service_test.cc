@@ -3,7 +3,7 @@
 #include "retention/v1/hold_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/held.h"
+#include "tests/holds/held.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {

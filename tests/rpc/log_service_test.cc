@@ -5,10 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "retention/v1/log_service.pb.h"
-#include "server/engine/log_intake.h"
+#include "server/logs/log_intake.h"
 #include "server/rpc/batch_stream.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/log_fixture.h"
+#include "tests/logs/log_fixture.h"
 #include "tests/rpc/held_committer.h"
 #include "tests/rpc/running_server.h"
 

@@ -7,7 +7,7 @@
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "server/rpc/order_watch.h"
-#include "tests/engine/orders.h"
+#include "tests/orders/orders.h"
 #include "tests/rpc/running_server.h"
 #include "tests/testing/fault_file_system.h"
 

@@ -10,7 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
-#include "tests/engine/policy_fixture.h"
+#include "tests/policies/policy_fixture.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {

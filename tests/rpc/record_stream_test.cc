@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/engine/committer.h"
-#include "server/engine/event_intake.h"
+#include "server/recording/event_intake.h"
 #include "server/rpc/batch_stream.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/held_committer.h"

@@ -7,7 +7,7 @@
 
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
-#include "server/engine/meeting_view.h"
+#include "server/meetings/meeting_view.h"
 #include "tests/engine/harness.h"
 
 namespace retention {

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "retention/v1/event_service.pb.h"
-#include "server/rpc/server.h"
+#include "server/app/server.h"
 #include "tests/rpc/caller.h"
 
 namespace retention {

@@ -1,5 +1,5 @@
 // The server as a whole: what it says of itself, and when it does not start.
-#include "server/rpc/server.h"
+#include "server/app/server.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -15,9 +15,9 @@
 #include "absl/strings/str_split.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/orders.h"
+#include "tests/orders/orders.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "google/rpc/error_details.pb.h"
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 
 namespace retention {
 namespace {

@@ -1,7 +1,7 @@
 // Deletions by operators.
 #include <gtest/gtest.h>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/simulation/months.h"
 
 namespace retention::simulation {

@@ -1,8 +1,8 @@
 // Holds: placed, changed and released, and what comes right before and after.
 #include <gtest/gtest.h>
 
-#include "server/engine/errors.h"
-#include "server/engine/request_parts.h"
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/months.h"
 

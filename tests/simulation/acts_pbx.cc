@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/months.h"
 

@@ -1,8 +1,8 @@
 // Changes of policy: planned, applied, taken back, and whatever comes before the last row is refiled.
 #include <gtest/gtest.h>
 
-#include "server/engine/errors.h"
-#include "server/engine/policy_change.h"
+#include "server/base/errors.h"
+#include "server/policies/policy_change.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/months.h"
 

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <set>
 
-#include "server/engine/errors.h"
-#include "server/engine/request_parts.h"
-#include "tests/engine/log_fixture.h"
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
+#include "tests/logs/log_fixture.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/months.h"
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
 #include "tests/simulation/months.h"

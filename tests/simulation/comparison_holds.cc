@@ -5,7 +5,7 @@
 #include <set>
 
 #include "retention/stored/v1/stored.pb.h"
-#include "server/engine/object_rows.h"
+#include "server/rows/object_rows.h"
 #include "storage/keys.h"
 #include "tests/simulation/comparison.h"
 

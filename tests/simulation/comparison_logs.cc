@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "server/engine/log_reader.h"
-#include "tests/engine/log_fixture.h"
+#include "server/logs/log_reader.h"
+#include "tests/logs/log_fixture.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/engine/reader.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"

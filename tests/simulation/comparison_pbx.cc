@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "server/engine/errors.h"
+#include "server/base/errors.h"
 #include "server/engine/reader.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"

@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/ledger/ledger.h"
 #include "tests/engine/harness.h"
-#include "tests/engine/held.h"
-#include "tests/engine/orders.h"
+#include "tests/holds/held.h"
+#include "tests/orders/orders.h"
 #include "tests/testing/dying_store.h"
 
 namespace retention::simulation {

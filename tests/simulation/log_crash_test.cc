@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "tests/engine/harness.h"
-#include "tests/engine/log_fixture.h"
+#include "tests/logs/log_fixture.h"
 #include "tests/simulation/machine.h"
 
 namespace retention::simulation {

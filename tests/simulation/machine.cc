@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention::simulation {
 

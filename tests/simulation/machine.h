@@ -10,9 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/days/sweeper.h"
 #include "server/engine/engine.h"
 #include "server/engine/reader.h"
-#include "server/engine/sweeper.h"
 #include "tests/simulation/random.h"
 #include "tests/testing/fault_file_system.h"
 

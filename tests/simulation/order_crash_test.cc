@@ -7,7 +7,7 @@
 
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
-#include "tests/engine/orders.h"
+#include "tests/orders/orders.h"
 #include "tests/simulation/machine.h"
 
 namespace retention::simulation {

@@ -7,12 +7,12 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/log_reader.h"
 #include "server/ledger/ledger.h"
+#include "server/logs/log_reader.h"
 #include "storage/keys.h"
-#include "tests/engine/log_fixture.h"
-#include "tests/engine/orders.h"
-#include "tests/engine/policy_fixture.h"
+#include "tests/logs/log_fixture.h"
+#include "tests/orders/orders.h"
+#include "tests/policies/policy_fixture.h"
 #include "tests/simulation/machine.h"
 
 namespace retention::simulation {

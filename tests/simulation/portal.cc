@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/engine/order_delivery.h"
+#include "server/orders/order_delivery.h"
 
 namespace retention::simulation {
 namespace {

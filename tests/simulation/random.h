@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 namespace retention::simulation {
 

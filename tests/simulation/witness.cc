@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "retention/stored/v1/stored.pb.h"
+#include "server/base/request_parts.h"
 #include "server/engine/reader.h"
-#include "server/engine/request_parts.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/simulation/calendar.h"

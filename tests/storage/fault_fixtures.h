@@ -8,7 +8,7 @@
 #include <string>
 
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fault_file_system.h"
 #include "tests/testing/map_store.h"

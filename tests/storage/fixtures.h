@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "storage/keys.h"
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 namespace retention {
 

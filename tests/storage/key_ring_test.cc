@@ -1,4 +1,4 @@
-#include "storage/key_ring.h"
+#include "storage/secrets/key_ring.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>

@@ -1,5 +1,5 @@
 // What the store on RocksDB must do to its files.
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/map_store.h"
 

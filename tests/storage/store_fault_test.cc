@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "storage/keys.h"
-#include "storage/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fault_fixtures.h"
 
 namespace retention {

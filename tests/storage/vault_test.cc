@@ -1,4 +1,4 @@
-#include "storage/vault.h"
+#include "storage/secrets/vault.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>

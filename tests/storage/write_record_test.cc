@@ -1,4 +1,4 @@
-#include "storage/write_record.h"
+#include "storage/rocksdb/write_record.h"
 
 #include <gtest/gtest.h>
 

@@ -10,25 +10,27 @@ failed=0
 
 sound_tree() {
   find "$root" -mindepth 1 -delete
-  mkdir -p "$root"/{storage,client,proto/retention/v1,tests/engine} "$root"/server/{anonymisation,engine,ops,rpc}
-  printf 'add_library(a store.cc)\n' >"$root/storage/CMakeLists.txt"
-  printf '#include "storage/store.h"\n#include <rocksdb/db.h>\n' >"$root/storage/store.cc"
+  mkdir -p "$root"/{storage/rocksdb,client,proto/retention/v1,tests/engine} "$root"/server/{anonymisation,app,base,engine,ops,rpc}
+  printf 'add_library(a store.cc rocksdb/rocksdb_store.cc)\n' >"$root/storage/CMakeLists.txt"
+  printf '#include "storage/store.h"\n' >"$root/storage/store.cc"
+  printf '#include "storage/store.h"\n#include <rocksdb/db.h>\n' >"$root/storage/rocksdb/rocksdb_store.cc"
   printf '#include "retention/stored/v1/stored.pb.h"\n' >"$root/storage/store.h"
   printf 'add_library(b sampler.cc)\n' >"$root/server/anonymisation/CMakeLists.txt"
-  printf '#include "server/engine/errors.h"\n#include "storage/store.h"\n' >"$root/server/anonymisation/sampler.cc"
+  printf '#include "server/base/errors.h"\n#include "storage/store.h"\n' >"$root/server/anonymisation/sampler.cc"
   printf 'add_library(c engine.cc)\n' >"$root/server/engine/CMakeLists.txt"
   printf '#include "server/engine/engine.h"\n' >"$root/server/engine/engine.cc"
   printf '#include "storage/store.h"\n' >"$root/server/engine/engine.h"
-  printf '#include "absl/status/status.h"\n' >"$root/server/engine/errors.h"
-  printf 'add_executable(d main.cc rpc/service.cc)\n' >"$root/server/CMakeLists.txt"
-  printf '#include <grpcpp/grpcpp.h>\n#include "server/engine/engine.h"\n' >"$root/server/main.cc"
+  printf '#include "absl/status/status.h"\n' >"$root/server/base/errors.h"
+  printf 'add_executable(d app/main.cc rpc/service.cc)\n' >"$root/server/CMakeLists.txt"
+  printf '#include <grpcpp/grpcpp.h>\n#include "server/engine/engine.h"\n' >"$root/server/app/main.cc"
   printf '#include "retention/v1/event_service.grpc.pb.h"\n' >"$root/server/rpc/service.cc"
   printf '#include "server/ops/metrics.h"\n' >>"$root/server/rpc/service.cc"
   printf '#include "server/engine/engine.h"\n' >"$root/server/ops/metrics.h"
   printf 'add_library(e client.cc)\n' >"$root/client/CMakeLists.txt"
   printf '#include "retention/v1/event.pb.h"\n' >"$root/client/client.cc"
   printf 'foreach(subject engine_test)\nendforeach()\n' >"$root/tests/engine/CMakeLists.txt"
-  printf '#include "server/engine/engine.h"\n' >"$root/tests/engine/engine_test.cc"
+  printf '#include "server/engine/engine.h"\n#include "tests/engine/harness.h"\n' >"$root/tests/engine/engine_test.cc"
+  printf '#include "server/engine/engine.h"\n' >"$root/tests/engine/harness.h"
   printf 'import "retention/v1/policy.proto";\n' >"$root/proto/retention/v1/event.proto"
 }
 
@@ -50,19 +52,22 @@ expect() {
 sound_tree
 bash "$check" "$root" || failed=1
 
-expect include_direction storage/store.cc '#include "server/engine/engine.h"'
-expect include_direction storage/store.cc '#include "server/engine/errors.h"'
+expect include_direction storage/store.cc '#include "server/engine/other.h"'
+expect include_direction storage/store.cc '#include "server/base/errors.h"'
 expect include_direction server/anonymisation/sampler.cc '#include "server/engine/engine.h"'
-expect include_direction server/engine/engine.cc '#include "server/rpc/service.h"'
-expect include_direction server/ops/metrics.h '#include "server/rpc/service.h"'
-expect include_direction server/rpc/service.cc '#include "server/main.h"'
+expect include_direction server/engine/engine.cc '#include "server/rpc/other.h"'
+expect include_direction server/ops/metrics.h '#include "server/rpc/other.h"'
+expect include_direction server/rpc/service.cc '#include "server/app/main.h"'
 expect include_direction client/client.cc '#include "storage/store.h"'
 expect include_direction client/client.cc '#include "retention/stored/v1/stored.pb.h"'
 expect include_direction server/engine/engine.cc '#include <rocksdb/db.h>'
-expect include_direction server/engine/engine.cc '#include "storage/rocksdb_engine.h"'
+expect include_direction server/engine/engine.cc '#include "storage/rocksdb/rocksdb_engine.h"'
 expect include_direction tests/engine/engine_test.cc '#include <rocksdb/db.h>'
 expect include_direction server/engine/engine.cc '#include <grpcpp/grpcpp.h>'
 expect include_direction tests/engine/engine_test.cc '#include "retention/v1/event_service.grpc.pb.h"'
+expect include_direction server/app/main.cc '#include <rocksdb/db.h>'
+expect include_direction server/main.cc '#include "storage/store.h"'
+expect include_circles tests/engine/harness.h '#include "tests/engine/engine_test.h"'
 expect proto_direction proto/retention/v1/event.proto 'import "retention/stored/v1/stored.proto";'
 expect dead_files server/engine/forgotten.cc 'int x;'
 expect dead_files server/engine/forgotten.h 'int x;'

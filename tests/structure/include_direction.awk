@@ -1,29 +1,45 @@
-# Reads `file:line:#include ...` and prints what points the wrong way:
+# Reads `file:line:#include ...` and prints what points the wrong way. A folder may include itself and those that stand
+# before it in its order:
 #
-#   proto <- storage <- server/{anonymisation,ledger} <- server/engine <- server/ops <- server/rpc <- server/main.cc
-#   client -> proto only
-#
-# server/engine/errors.h stands below all of server/.
+#   proto < storage < storage/secrets < storage/rocksdb
+#   the rooms of server/ in the order of `rooms` below, over storage/ and storage/secrets/
+#   client/ over the API alone, its folders in the order of `client_rooms`
 BEGIN {
-  may["errors"] = " errors "
-  may["storage"] = " storage proto stored "
-  may["anonymisation"] = " anonymisation errors storage proto stored "
-  may["ledger"] = " ledger errors storage proto stored "
-  may["engine"] = " engine anonymisation ledger errors storage proto stored "
-  may["ops"] = " ops" may["engine"]
-  may["rpc"] = " rpc" may["ops"]
-  may["main"] = " main" may["rpc"]
-  may["client"] = " client proto "
+  rooms = "base ledger law anonymisation rows meetings logs orders holds pbxs recording policies days engine ops rpc app"
+  client_rooms = "simulation importers objects commands"
+  May("proto", "proto")
+  May("stored", "proto stored")
+  May("storage", "proto stored storage")
+  May("storage/secrets", "proto stored storage storage/secrets")
+  May("storage/rocksdb", "proto stored storage storage/rocksdb")
+  below = "proto stored storage storage/secrets"
+  count = split(rooms, room, " ")
+  for (i = 1; i <= count; ++i) {
+    below = below " server/" room[i]
+    May("server/" room[i], below)
+  }
+  # Only the composition root knows which store it is.
+  May("server/app", below " storage/rocksdb")
+  # Pure: they know no store's rows.
+  May("server/law", "proto stored storage storage/secrets server/base server/law")
+  May("server/anonymisation", "proto stored storage server/base server/anonymisation")
+  below = "proto client"
+  May("client", below)
+  count = split(client_rooms, room, " ")
+  for (i = 1; i <= count; ++i) {
+    below = below " client/" room[i]
+    May("client/" room[i], below)
+  }
 }
 
-function LayerOf(path) {
-  if (path ~ /^server\/engine\/errors\./) return "errors"
-  if (path ~ /^server\/(anonymisation|ledger|engine|ops|rpc)\//) { split(path, part, "/"); return part[2] }
-  if (path ~ /^server\//) return "main"
-  if (path ~ /^(storage|client|tests)\//) { split(path, part, "/"); return part[1] }
+function May(from, to) { may[from] = " " to " " }
+
+function LayerOf(path, parts) {
   if (path ~ /^retention\/stored\//) return "stored"
   if (path ~ /^(retention|google)\/.*\.pb\.h$/) return "proto"
-  return ""
+  if (path !~ /^(storage|server|client)\//) return ""
+  sub(/\/[^\/]*$/, "", path)
+  return path
 }
 
 {
@@ -39,16 +55,16 @@ function LayerOf(path) {
 
   from = LayerOf(file)
   to = LayerOf(target)
+  if (from != "" && !(from in may)) print place " " from " has no place in the order of folders"
   if (from in may && to != "" && index(may[from], " " to " ") == 0) {
     print place " " target " (" from " does not include " to ")"
   }
-  of_rocksdb = target ~ /^rocksdb\// || (target ~ /^storage\/rocksdb_/ && target != "storage/rocksdb_store.h")
-  if (of_rocksdb && file !~ /^(storage|tests\/storage|tests\/testing)\//) {
-    print place " " target " (RocksDB stays in storage/)"
+  if (target ~ /^rocksdb\// && file !~ /^(storage\/rocksdb|tests\/storage|tests\/testing)\//) {
+    print place " " target " (RocksDB stays in storage/rocksdb/)"
   }
   if (target ~ /^grpc/ || target ~ /\.grpc\.pb\.h$/) {
-    if (file !~ /^(server\/rpc|client|tests\/(rpc|client|bench|crash|privacy))\// && file != "server/main.cc") {
-      print place " " target " (gRPC stays in server/rpc, server/main.cc and client/)"
+    if (file !~ /^(server\/rpc|server\/app|client|tests\/(rpc|client|bench|crash|privacy))\//) {
+      print place " " target " (gRPC stays in server/rpc/, server/app/ and client/)"
     }
   }
 }

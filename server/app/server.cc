@@ -1,0 +1,273 @@
+#include "server/app/server.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/base/errors.h"
+#include "server/holds/hold_reader.h"
+#include "server/ops/log.h"
+#include "server/policies/policy_change.h"
+#include "server/rpc/order_watch.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (!file || !(text << file.rdbuf())) return absl::InvalidArgumentError("the policy file cannot be read");
+  return Policy::FromText(text.str());
+}
+
+absl::Status Explain(const char* part, const absl::Status& status) {
+  absl::Status explained(status.code(), absl::StrCat(part, ": ", status.message()));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
+  return explained;
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const ServerOptions& options) {
+  std::error_code error;
+  fs::path data = fs::weakly_canonical(fs::absolute(options.data_directory, error), error);
+  if (error) return absl::InvalidArgumentError("the data directory is not a path");
+  const fs::path ring = fs::weakly_canonical(fs::absolute(options.key_ring_directory, error), error);
+  if (error) return absl::InvalidArgumentError("the key ring's directory is not a path");
+  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
+  if (!data.has_filename()) data = data.parent_path();
+  const auto [end, unused] = std::mismatch(data.begin(), data.end(), ring.begin(), ring.end());
+  if (end != data.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
+}
+
+Server::Server(ServerOptions options, Policy policy)
+    : options_(std::move(options)),
+      policy_(std::move(policy)),
+      simulated_clock_(options_.simulated_start.has_value()
+                           ? std::optional<SimulatedClock>(std::in_place, *options_.simulated_start)
+                           : std::nullopt),
+      clock_(simulated_clock_.has_value() ? static_cast<Clock&>(*simulated_clock_) : system_clock_) {}
+
+Server::~Server() {
+  Shutdown(absl::ZeroDuration());
+  // What is left goes in the reverse order of its making; the committer finishes its queue.
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckSyslogOptions(options.syslog); !status.ok()) return status;
+  // First, so that a mistake in it leaves nothing behind.
+  auto policy = ReadPolicy(options.policy_file);
+  if (!policy.ok()) return Explain("policy", policy.status());
+  std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
+  for (const auto step :
+       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
+    if (absl::Status status = (server.get()->*step)(); !status.ok()) return status;
+  }
+  return server;
+}
+
+absl::Status Server::OpenStorage() {
+  auto store = OpenRocksDbStore(options_.data_directory, options_.store);
+  if (!store.ok()) return Explain("data directory", store.status());
+  store_ = *std::move(store);
+  auto format = store_->Get(Family::kState, FormatKey());
+  if (!format.ok()) return Explain("data directory", format.status());
+  auto ring = KeyRing::Open(options_.key_ring_directory, {});
+  // A ring that has seen a day end belongs to a store: its volume is not mounted, say. To begin anew under it would
+  // destroy the keys of the cohorts that wait there.
+  if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay()) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "STORE_MISSING",
+                           "the key ring belongs to a store, but the data directory holds none");
+  }
+  if (absl::IsNotFound(ring.status())) {
+    if (format->has_value()) {
+      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
+                             "the data directory holds a store, but there is no key ring: nothing could be read");
+    }
+    ring = KeyRing::Create(options_.key_ring_directory, {});
+  }
+  if (!ring.ok()) return Explain("key ring", ring.status());
+  ring_ = *std::move(ring);
+  return absl::OkStatus();
+}
+
+absl::Status Server::OpenEngine() {
+  auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now());
+  if (!engine.ok()) return engine.status();
+  engine_ = *std::move(engine);
+  const auto differing = DifferingFields(engine_->policy().proto(), policy_.proto());
+  if (!differing.empty()) {
+    Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
+        {{"fields", absl::StrJoin(differing, ", ")}});
+  }
+  engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
+    metrics_.CountErased(category, reason, values);
+  });
+  order_courier_ = std::make_unique<OrderCourier>(engine_->orders(), clock_);
+  engine_->set_on_orders([this] { order_courier_->Wake(); });
+  reader_ = std::make_unique<Reader>(*engine_);
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartCommitter() {
+  Committer::Options committer;
+  committer.on_group = [this](size_t events, const absl::Status&, absl::Duration took) {
+    metrics_.ObserveGroup(events, took);
+    UpdateHealth();
+  };
+  committer_ = std::make_unique<Committer>(*engine_, clock_, std::move(committer));
+  sweep_loop_ = std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
+                                            SweepLoop::Options{.lead_window = options_.lead_window,
+                                                               .purge_bound = options_.purge_bound,
+                                                               .interval = options_.sweep_interval,
+                                                               .on_run = [this](const absl::Status& status) {
+                                                                 {
+                                                                   std::lock_guard lock(health_mutex_);
+                                                                   sweeps_ = status;
+                                                                 }
+                                                                 UpdateHealth();
+                                                               }});
+  // Catches up on what fell due while no server ran.
+  return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
+}
+
+absl::Status Server::StartProbing() {
+  if (!options_.dns.has_value()) return absl::OkStatus();
+  auto prober = DnsProber::Create(*options_.dns);
+  if (!prober.ok()) return Explain("DNS", prober.status());
+  dns_prober_ = *std::move(prober);
+  DnsLoopCallbacks callbacks;
+  callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
+    std::vector<ProbeSubject> subjects;
+    for (const auto& [pbx, day] : engine_->registry().Named()) subjects.push_back({pbx, day.civil()});
+    return subjects;
+  };
+  callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
+    std::vector<ProbeName> names;
+    for (const PbxId& pbx : pbxs) {
+      auto fqdn = reader_->FqdnOf(pbx);
+      if (!fqdn.ok()) return fqdn.status();
+      if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
+    }
+    return names;
+  };
+  callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
+    std::vector<Probe> probes;
+    for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
+    return committer_->Run([&] { return engine_->CountProbes(probes, now, committer_->Now()); });
+  };
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->policy().zone()}),
+                                        std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Serve() {
+  workers_ = std::make_unique<Workers>();
+  if (!options_.metrics_address.empty()) {
+    auto page = MetricsPage::Open(options_.metrics_address, metrics_, [this] { return ReadGauges(); });
+    if (!page.ok()) return page.status();
+    metrics_page_ = *std::move(page);
+  }
+  auto endpoint = Endpoint::Listen(options_.listen_address,
+                                   Backend{.engine = *engine_,
+                                           .reader = *reader_,
+                                           .committer = *committer_,
+                                           .sweep_loop = *sweep_loop_,
+                                           .order_courier = *order_courier_,
+                                           .metrics = metrics_,
+                                           .workers = *workers_,
+                                           .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
+                                           .dns_loop = dns_loop_.get()});
+  if (!endpoint.ok()) return endpoint.status();
+  {
+    std::lock_guard lock(health_mutex_);
+    endpoint_ = *std::move(endpoint);
+    reachable_ = true;
+  }
+  const SyslogOptions& syslog = options_.syslog;
+  if (!syslog.udp.empty() || !syslog.tcp.empty() || !syslog.tls.empty()) {
+    auto receiver = SyslogReceiver::Open(syslog, *committer_, metrics_);
+    if (!receiver.ok()) return Explain("syslog", receiver.status());
+    syslog_ = *std::move(receiver);
+  }
+  sweep_loop_->Start();
+  if (dns_loop_ != nullptr) dns_loop_->Start();
+  return absl::OkStatus();
+}
+
+Gauges Server::ReadGauges() const {
+  const absl::Time now = clock_.Now();
+  Gauges gauges;
+  auto warned = engine_->registry().Warned(now);
+  if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  const HoldReader::Tally holds = HoldReader(*engine_).Count(now);
+  gauges.holds_in_force = holds.in_force;
+  gauges.holds_review_due = holds.review_due;
+  gauges.held_values = holds.values_kept;
+  gauges.orders_unconfirmed = engine_->orders().unconfirmed();
+  if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
+    gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
+  }
+  for (const auto& [day, mark] : engine_->marks().Read()) {
+    gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
+  }
+  for (const v1::PbxEndCause cause :
+       {v1::PBX_END_CAUSE_LICENCE_EXPIRED, v1::PBX_END_CAUSE_NO_CONTACT, v1::PBX_END_CAUSE_FQDN_UNRESOLVED}) {
+    for (const uint32_t days : engine_->policy().pbx_end().warning_days) {
+      gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
+    }
+  }
+  gauges.refiling = engine_->policies().refiling_since().has_value();
+  const PolicyRefiler::Progress refile = engine_->policy_refiler().progress();
+  gauges.refile_examined = refile.meetings + refile.rows;
+  gauges.queue_events = committer_->queued_events();
+  gauges.live_rows = engine_->counts().TotalRows();
+  gauges.store_bytes = store_->LiveBytes();
+  gauges.serving = committer_->health().ok() && store_->Health().ok();
+  return gauges;
+}
+
+// Asked by the committer's thread and the sweeps'. What is said last is what was true last: it is looked up under the
+// mutex.
+void Server::UpdateHealth() {
+  std::lock_guard lock(health_mutex_);
+  if (!reachable_ || shut_down_) return;
+  absl::Status health = committer_->health();
+  if (health.ok()) health = store_->Health();
+  if (health.ok()) health = sweeps_;
+  if (health.ok() == serving_) return;
+  serving_ = health.ok();
+  if (serving_) {
+    Log(Severity::kInfo, "writes and sweeps succeed again");
+  } else {
+    Log(Severity::kError, "writes or sweeps fail", {{"status", DescribeStatus(health)}});
+  }
+  endpoint_->SetServing(serving_);
+}
+
+void Server::Shutdown(absl::Duration grace) {
+  {
+    std::lock_guard lock(health_mutex_);
+    if (shut_down_) return;
+    shut_down_ = true;
+  }
+  syslog_.reset();
+  // Calls under way need committer and workers to end.
+  if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
+  if (dns_loop_ != nullptr) dns_loop_->Stop();
+  if (sweep_loop_ != nullptr) sweep_loop_->Stop();
+  metrics_page_.reset();
+  // Commands of streams that broke off may still be queued, and refer to what goes before the committer.
+  if (committer_ != nullptr) committer_->Run([] { return absl::OkStatus(); }).IgnoreError();
+}
+
+}  // namespace retention

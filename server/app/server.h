@@ -1,0 +1,117 @@
+// The server as a whole: storage, engine, committer, sweeps, metrics and the endpoint, opened and closed in order.
+#ifndef RETENTION_SERVER_APP_SERVER_H_
+#define RETENTION_SERVER_APP_SERVER_H_
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/engine/committer.h"
+#include "server/engine/engine.h"
+#include "server/engine/reader.h"
+#include "server/law/policy.h"
+#include "server/ops/dns_loop.h"
+#include "server/ops/dns_prober.h"
+#include "server/ops/metrics.h"
+#include "server/ops/metrics_page.h"
+#include "server/ops/sweep_loop.h"
+#include "server/ops/syslog_receiver.h"
+#include "server/rpc/endpoint.h"
+#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/secrets/key_ring.h"
+#include "storage/store.h"
+
+namespace retention {
+
+class OrderCourier;
+
+struct ServerOptions {
+  std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
+  std::string metrics_address;                     // empty: no metrics page; port 0: any free one
+  std::string data_directory;
+  std::string key_ring_directory;             // outside the data directory
+  std::string policy_file;                    // retention.v1.Policy in text format
+  std::optional<absl::Time> simulated_start;  // a clock that stands still until moved; else the machine's
+  absl::Duration lead_window = absl::Hours(1);
+  absl::Duration purge_bound = absl::Hours(1);
+  absl::Duration sweep_interval = absl::Milliseconds(500);
+  SyslogOptions syslog;
+  RocksDbOptions store;
+  // How names of PBXs are looked up; none: not at all, and no PBX ends because of its name.
+  std::optional<DnsProber::Options> dns;
+};
+
+// INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever.
+absl::Status CheckOptions(const ServerOptions& options);
+
+// A server that serves. Thread-safe.
+class Server {
+ public:
+  // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
+  // it nor a store exists.
+  //
+  // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
+  // KEY_RING_MISSING, KEY_RING_MISMATCH, POLICY_CHANGED or FORMAT_UNKNOWN; DATA_LOSS for corruption; UNAVAILABLE if an
+  // address is taken.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
+  // Shuts down without grace.
+  ~Server();
+
+  const std::string& address() const { return endpoint_->address(); }
+  // 0 without a metrics page.
+  int metrics_port() const { return metrics_page_ == nullptr ? 0 : metrics_page_->port(); }
+
+  // Null if nothing is received.
+  const SyslogReceiver* syslog() const { return syslog_.get(); }
+
+  // For tests, which hold its thread up.
+  Committer& committer() { return *committer_; }
+
+  // Takes no more calls, answers those under way (cancels them after `grace`), ends the sweep loop. Does
+  // nothing the second time.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  Server(ServerOptions options, Policy policy);
+  absl::Status OpenStorage();
+  absl::Status OpenEngine();
+  absl::Status StartCommitter();
+  absl::Status Serve();
+  absl::Status StartProbing();
+  Gauges ReadGauges() const;
+  void UpdateHealth();
+
+  const ServerOptions options_;
+  const Policy policy_;
+  SystemClock system_clock_;
+  std::optional<SimulatedClock> simulated_clock_;
+  Clock& clock_;
+  Metrics metrics_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<KeyRing> ring_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<OrderCourier> order_courier_;
+  std::unique_ptr<Committer> committer_;
+  std::unique_ptr<SweepLoop> sweep_loop_;
+  std::unique_ptr<DnsProber> dns_prober_;
+  std::unique_ptr<DnsLoop> dns_loop_;
+  std::unique_ptr<Workers> workers_;
+  std::unique_ptr<MetricsPage> metrics_page_;
+  std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<SyslogReceiver> syslog_;
+
+  std::mutex health_mutex_;
+  bool shut_down_ = false;  // guarded by health_mutex_
+  bool reachable_ = false;  // guarded by health_mutex_; endpoint_ is there to be told
+  absl::Status sweeps_;     // guarded by health_mutex_; what became of the last sweep
+  bool serving_ = true;     // guarded by health_mutex_; what health says
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_APP_SERVER_H_

@@ -1,0 +1,79 @@
+#include "server/base/errors.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+constexpr char kReasonUrl[] = "retention/reason";
+constexpr char kFieldUrl[] = "retention/field";
+constexpr char kRetryUrl[] = "retention/retry_delay_ms";
+
+absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
+
+std::string Payload(const absl::Status& status, const char* url) {
+  const auto payload = status.GetPayload(url);
+  return payload.has_value() ? std::string(*payload) : std::string();
+}
+
+}  // namespace
+
+absl::Status InvalidField(std::string_view field, std::string_view description) {
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat(Absl(field), ": ", Absl(description)));
+  status.SetPayload(kReasonUrl, absl::Cord("INVALID_FIELD"));
+  status.SetPayload(kFieldUrl, absl::Cord(Absl(field)));
+  return status;
+}
+
+absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message) {
+  absl::Status status(code, Absl(message));
+  status.SetPayload(kReasonUrl, absl::Cord(Absl(reason)));
+  return status;
+}
+
+absl::Status ControllerUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "CONTROLLER_UNKNOWN", "no PBX that is held has this controller");
+}
+
+absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
+
+absl::Status MeetingUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");
+}
+
+absl::Status RefileUnderWay() {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REFILE_UNDER_WAY",
+                         "what is held is still being filed under what is in force");
+}
+
+absl::Status HoldUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "HOLD_UNKNOWN", "no such hold is in force");
+}
+
+absl::Status QueueFull(absl::Duration delay) {
+  return WithRetryDelay(
+      ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),
+      delay);
+}
+
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
+  status.SetPayload(kRetryUrl, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(delay))));
+  return status;
+}
+
+ErrorDetails DetailsOf(const absl::Status& status) {
+  ErrorDetails details{.reason = Payload(status, kReasonUrl), .field = Payload(status, kFieldUrl)};
+  int64_t delay_ms = 0;
+  if (absl::SimpleAtoi(Payload(status, kRetryUrl), &delay_ms)) details.retry_delay = absl::Milliseconds(delay_ms);
+  return details;
+}
+
+bool IsRefusal(const absl::Status& status) {
+  const bool may_be = absl::IsNotFound(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status) ||
+                      absl::IsResourceExhausted(status) || absl::IsFailedPrecondition(status);
+  return may_be && !DetailsOf(status).reason.empty();
+}
+
+}  // namespace retention

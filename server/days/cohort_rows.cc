@@ -1,0 +1,136 @@
+#include "server/days/cohort_rows.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "server/anonymisation/cohort.h"
+#include "server/anonymisation/cube_codec.h"
+#include "server/anonymisation/tables.h"
+#include "server/law/course.h"
+#include "server/law/filing.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+// How long after its last day a cohort stays open for late events (release EARLY).
+constexpr absl::Duration kSettling = absl::Hours(48);
+
+// Turns a finished course into participations.
+class MeetingTally {
+ public:
+  MeetingTally(const Policy& policy, DueDay cohort, CohortBuilder& builder)
+      : policy_(policy), cohort_(cohort), lists_(policy.statistics()), builder_(builder) {}
+
+  void Add(std::string_view meeting, const Course& course) {
+    MeetingFacts facts = course.Fold(absl::UnixEpoch());
+    if (!facts.first_course_us.has_value() || DueDay(CollectionDay(facts, policy_)) != cohort_) return;
+    if (facts.present_count > 0) facts = course.Fold(EndOf(facts, policy_));
+    builder_.BeginMeeting(meeting);
+    for (const ParticipantFacts& participant : facts.participants) {
+      if (!participant.person.has_value()) continue;
+      const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
+      builder_.Add(
+          {.person = *participant.person,
+           .hour = static_cast<uint8_t>(absl::ToCivilHour(joined, policy_.zone()).hour()),
+           .region = lists_.RegionIndex(course.Text(participant.site)),
+           .client = lists_.ClientIndex(course.Text(participant.client)),
+           .duration_seconds = static_cast<uint32_t>(std::clamp<int64_t>(participant.total_us / 1000000, 0, INT32_MAX)),
+           .meeting_size = static_cast<uint32_t>(facts.participants.size()),
+           .reconnections = participant.reconnections});
+    }
+  }
+
+ private:
+  const Policy& policy_;
+  const DueDay cohort_;
+  const PublicLists lists_;
+  CohortBuilder& builder_;
+};
+
+}  // namespace
+
+DueDay BucketOfCohort(DueDay cohort, const Policy& policy) {
+  return DueDay(LastDayOf(cohort.civil(), policy.rule(kHistory).period));
+}
+
+DueDay EraseDayOfCohort(DueDay cohort, const Policy& policy) {
+  const CivilPeriod period = policy.rule(kHistory).anonymised_period;
+  return period.unit == CivilPeriod::Unit::kNone ? DueDay::Open() : DueDay(LastDayOf(cohort.civil(), period));
+}
+
+absl::Time ReleaseTimeOf(DueDay cohort, absl::Duration lead, const Policy& policy) {
+  const absl::Time at_due_day = DueInstant(BucketOfCohort(cohort, policy), policy.zone()) - lead;
+  if (policy.statistics().release() == v1::RELEASE_TIME_AT_DUE_DAY) return at_due_day;
+  return std::min(at_due_day, FirstInstantOf(cohort.civil() + 1, policy.zone()) + kSettling);
+}
+
+absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+                                      RandomSource& random) {
+  auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
+  if (!builder.ok()) return builder.status();
+  MeetingTally tally(policy, cohort, *builder);
+  // Rows of one meeting lie together; its name is what its rows have in common.
+  constexpr size_t kMeetingBegin = 5;
+  constexpr size_t kMeetingBytes = PbxId::kBytes + OwnerId::kBytes;
+  std::string meeting;
+  std::optional<Course> course;
+  stored::v1::CourseChunk chunk;
+  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(BucketOfCohort(cohort, policy), kHistory));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    const std::string_view name = cursor->key().substr(kMeetingBegin, kMeetingBytes);
+    if (name != meeting) {
+      if (course.has_value()) tally.Add(meeting, *course);
+      meeting = name;
+      course.emplace();
+    }
+    auto plaintext = vault.Open(*key, cursor->value());
+    if (!plaintext.ok()) return plaintext.status();
+    if (!chunk.ParseFromString(plaintext->Reveal()) || !course->AddChunk(chunk, cohort)) {
+      return absl::DataLossError("a HISTORY row does not parse");
+    }
+  }
+  if (absl::Status status = cursor->status(); !status.ok()) return status;
+  if (course.has_value()) tally.Add(meeting, *course);
+  return std::move(*builder).Finish(random);
+}
+
+void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch) {
+  EncodedCube encoded = EncodeCube(cube);
+  const DueDay cohort = cube.description().first_day;
+  batch.Put(Family::kStatistics, CubeKey(erase_day, cohort, 0), std::move(encoded.head));
+  for (auto& [table, bytes] : encoded.tables) {
+    batch.Put(Family::kStatistics, CubeKey(erase_day, cohort, static_cast<uint8_t>(table)), std::move(bytes));
+  }
+}
+
+absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Policy& policy) {
+  auto head = view.Get(Family::kStatistics, CubeKey(EraseDayOfCohort(cohort, policy), cohort, 0));
+  if (!head.ok()) return head.status();
+  return head->has_value();
+}
+
+absl::Status CubeShelf::ForEach(DueDay from, DueDay to, TableId table, Visit visit) const {
+  auto cursor = view_.Scan(Family::kStatistics, CubeKey(last_due_.Next(), DueDay(), 0), "");
+  std::string head;
+  while (cursor->Valid()) {
+    const auto parts = DecodeCubeKey(cursor->key());
+    if (!parts.has_value() || parts->table != 0)
+      return absl::DataLossError("a key of family statistics does not parse");
+    if (parts->cohort_day >= from && parts->cohort_day <= to &&
+        EraseDayOfCohort(parts->cohort_day, policy_) > last_due_) {
+      head.assign(cursor->value());
+      const std::string wanted = CubeKey(parts->erase_day, parts->cohort_day, static_cast<uint8_t>(table));
+      cursor->Seek(wanted);
+      if (!cursor->Valid() || cursor->key() != wanted) return absl::DataLossError("a cube lacks a table");
+      if (absl::Status status = visit(head, cursor->value()); !status.ok()) return status;
+    }
+    cursor->Seek(PrefixEnd(CubePrefix(parts->erase_day, parts->cohort_day)));
+  }
+  return cursor->status();
+}
+
+}  // namespace retention

@@ -1,0 +1,93 @@
+// The sweeper: makes gone what is due, in the order that the promise needs.
+//
+// One run does all there is to do at one moment: finishes what a crash cut short, reviews meetings whose timer has
+// come, closes days in their lead window, releases cohorts, destroys the keys of due days, drops their files, and
+// scrubs what was purged. Every step is idempotent; a run that was cut short is finished by the next. A server that was
+// down catches up here before it serves.
+#ifndef RETENTION_SERVER_DAYS_SWEEPER_H_
+#define RETENTION_SERVER_DAYS_SWEEPER_H_
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+
+namespace retention {
+
+// Runs a command of the engine on the committer's thread and returns its status.
+using CommandRunner = std::function<absl::Status(std::function<absl::Status()>)>;
+
+// Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not
+// wait. Returns the values that were erased. NOT_FOUND with reason PBX_UNKNOWN.
+absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now);
+
+// Ends what released holds kept and no other hold keeps. Returns the values that were erased.
+absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now);
+
+// What one run did.
+struct SweepOutcome {
+  std::vector<EndingDay> days;
+  uint32_t cohorts_released = 0;
+  uint32_t meetings_presumed_ended = 0;
+  bool scrubbed = false;
+};
+
+// Not thread-safe: one run at a time.
+class Sweeper {
+ public:
+  struct Options {
+    // How long before its due instant a day closes: time to settle its files, issue orders and release its cohorts.
+    absl::Duration lead_window = absl::Hours(1);
+    // The bytes of purged values are gone after at most this long.
+    absl::Duration purge_bound = absl::Hours(1);
+    // Called with true before the commands that the destruction of a due day's keys waits for, with false after it:
+    // what else the committer does should wait.
+    std::function<void(bool)> on_urgent;
+    // Called when the keys of due days have been destroyed and when their files are gone, with the days' due instant.
+    std::function<void(absl::Time due)> on_unreadable;
+    std::function<void(absl::Time due)> on_gone;
+  };
+  using Runner = CommandRunner;
+
+  Sweeper(Engine& engine, Runner runner, Options options)
+      : engine_(engine), run_(std::move(runner)), options_(std::move(options)) {}
+
+  // `scrub_now`: scrub what was purged at once instead of within the bound.
+  absl::StatusOr<SweepOutcome> RunOnce(absl::Time now, bool scrub_now);
+
+ private:
+  // Those whose timer had come by `through`.
+  absl::Status ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome);
+  // What a new policy keeps must leave a day before it ends.
+  absl::Status RefilePolicy(absl::Time now);
+  // Rows of log lines that an extension keeps must leave a day before it ends.
+  absl::Status RefileLogs(absl::Time now);
+  absl::Status DropEndedLogExtensions(absl::Time now);
+  // Ends holds whose last day is over, with what they kept.
+  absl::Status EndHolds(absl::Time now);
+  absl::Status CloseDays(absl::Time now);
+  // kDue: only those whose originals go now.
+  enum class Cohorts { kDue, kAll };
+  absl::Status ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome);
+  bool KeysAreDue(absl::Time now) const;
+  absl::Status DestroyDueKeys(absl::Time now, SweepOutcome& outcome);
+  absl::Status DropEndedDays(absl::Time now);
+  // Locators of meetings whose history has ended say nothing any more.
+  absl::Status DropLocators(absl::Time now);
+  absl::Status EndCubes(absl::Time now);
+  absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);
+
+  Engine& engine_;
+  const Runner run_;
+  const Options options_;
+  DueDay locators_dropped_through_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_DAYS_SWEEPER_H_

@@ -1,0 +1,344 @@
+#include "server/holds/hold_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+OwnerId ControllerKey(const Vault& vault, std::string_view controller_id) {
+  return OwnerId{vault.Hash("controller", "", controller_id)};
+}
+
+void PutCoverRow(const OwnerId& controller, const PbxId& pbx, HoldGeneration left, Batch& batch) {
+  stored::v1::HoldCoverEntry entry;
+  entry.set_left_generation(left == kNotLeft ? 0 : left);
+  batch.Put(Family::kState, HoldCoverKey(controller, pbx), entry.SerializeAsString());
+}
+
+absl::StatusOr<std::map<OwnerId, HoldCover>> ReadCovers(const StoreView& store) {
+  std::map<OwnerId, HoldCover> covers;
+  auto cursor = store.ScanPrefix(Family::kState, HoldCoverPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = DecodeHoldCoverKey(cursor->key());
+    stored::v1::HoldCoverEntry entry;
+    if (!key.has_value() || !entry.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+      return absl::DataLossError("what holds of a controller cover does not parse");
+    }
+    HoldCover& cover = covers[key->controller];
+    if (entry.left_generation() == 0) {
+      cover.present.insert(key->pbx);
+    } else {
+      cover.left.emplace(key->pbx, entry.left_generation());
+      cover.generation = std::max(cover.generation, entry.left_generation());
+    }
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return covers;
+}
+
+absl::StatusOr<Hold> ReadHold(std::string_view key, std::string_view value, Vault& vault) {
+  const auto number = DecodeHoldKey(key);
+  if (!number.has_value()) return absl::DataLossError("a hold's key does not parse");
+  auto plaintext = vault.OpenState(key, value);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::StoredHold stored;
+  if (!stored.ParseFromString(plaintext->Reveal()) || (!stored.pbx().empty() && stored.pbx().size() != PbxId::kBytes)) {
+    return absl::DataLossError("a hold does not parse");
+  }
+  Hold hold{.number = *number,
+            .terms = stored.hold(),
+            .created = absl::FromUnixMicros(stored.created_us()),
+            .generation = stored.generation(),
+            .email = stored.email()};
+  if (stored.released_us() != 0) hold.released = absl::FromUnixMicros(stored.released_us());
+  if (!stored.pbx().empty()) {
+    hold.pbx = PbxId::From(stored.pbx());
+    hold.owner = OwnerOfScope(vault, *hold.pbx, hold.terms.scope());
+  }
+  return hold;
+}
+
+}  // namespace
+
+absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
+  std::map<std::string, HoldPtr, std::less<>> holds;
+  auto cursor = store.ScanPrefix(Family::kState, HoldPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    auto hold = ReadHold(cursor->key(), cursor->value(), vault);
+    if (!hold.ok()) return hold.status();
+    std::string id = hold->terms.hold_id();
+    holds.emplace(std::move(id), std::make_shared<const Hold>(*std::move(hold)));
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  auto stored = ReadCovers(store);
+  if (!stored.ok()) return stored.status();
+  std::map<std::string, HoldCover> covers;
+  for (const auto& [id, hold] : holds) {
+    if (hold->Controller().empty()) continue;
+    const auto [it, inserted] = covers.try_emplace(hold->Controller());
+    if (inserted) it->second = std::move((*stored)[ControllerKey(vault, hold->Controller())]);
+    it->second.generation = std::max(it->second.generation, hold->generation);
+  }
+  const auto same = [](const auto& a, const auto& b) {
+    return a.second->number == b.second->number && a.second->released == b.second->released &&
+           a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString();
+  };
+  std::lock_guard lock(mutex_);
+  if (covers != covers_ || !std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) {
+    version_.fetch_add(1);
+  }
+  holds_ = std::move(holds);
+  by_pbx_.clear();
+  by_controller_.clear();
+  covers_.clear();
+  controllers_of_.clear();
+  any_.store(false);
+  for (auto& [controller, cover] : covers) IndexCover(controller, std::move(cover));
+  for (const auto& [id, hold] : holds_) Index(hold);
+  return absl::OkStatus();
+}
+
+HoldBook::Group& HoldBook::GroupOf(const Hold& hold) {
+  return hold.pbx.has_value() ? by_pbx_[*hold.pbx] : by_controller_[hold.Controller()];
+}
+
+void HoldBook::Index(const HoldPtr& hold) {
+  Group& group = GroupOf(*hold);
+  group.holds[hold->number] = hold;
+  group.claims.reset();
+  any_.store(true);
+}
+
+void HoldBook::Unindex(const Hold& hold) {
+  Group& group = GroupOf(hold);
+  group.holds.erase(hold.number);
+  group.claims.reset();
+  if (!group.holds.empty()) return;
+  if (hold.pbx.has_value()) {
+    by_pbx_.erase(*hold.pbx);
+  } else {
+    by_controller_.erase(hold.Controller());
+    UnindexCover(hold.Controller());
+  }
+}
+
+void HoldBook::IndexCover(const std::string& controller_id, HoldCover cover) {
+  for (const PbxId& pbx : cover.present) controllers_of_[pbx].insert(controller_id);
+  for (const auto& [pbx, left] : cover.left) controllers_of_[pbx].insert(controller_id);
+  covers_[controller_id] = std::move(cover);
+}
+
+void HoldBook::UnindexCover(const std::string& controller_id) {
+  const auto forget = [&](const PbxId& pbx) {
+    const auto found = controllers_of_.find(pbx);
+    if (found == controllers_of_.end()) return;
+    found->second.erase(controller_id);
+    if (found->second.empty()) controllers_of_.erase(found);
+  };
+  const auto found = covers_.find(controller_id);
+  if (found == covers_.end()) return;
+  for (const PbxId& pbx : found->second.present) forget(pbx);
+  for (const auto& [pbx, left] : found->second.left) forget(pbx);
+  covers_.erase(found);
+}
+
+HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
+                            Batch& batch) const {
+  HoldCover cover;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto found = covers_.find(controller_id); found != covers_.end()) cover = found->second;
+  }
+  const OwnerId controller = ControllerKey(vault, controller_id);
+  const std::set<PbxId> now(pbxs.begin(), pbxs.end());
+  const HoldGeneration next = cover.generation + 1;
+  for (const PbxId& pbx : cover.present) {
+    if (now.contains(pbx)) continue;
+    cover.left[pbx] = cover.generation = next;
+    PutCoverRow(controller, pbx, next, batch);
+  }
+  for (const PbxId& pbx : now) {
+    if (cover.present.contains(pbx)) continue;
+    cover.left.erase(pbx);
+    PutCoverRow(controller, pbx, kNotLeft, batch);
+  }
+  cover.present = now;
+  return cover;
+}
+
+void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due,
+                    const Vault& vault, Batch& batch) {
+  if (!any_.load() || controller_id.empty()) return;
+  std::lock_guard lock(mutex_);
+  const auto group = by_controller_.find(controller_id);
+  if (group == by_controller_.end() || ClaimsOf(group->second, last_due)->first == kNotLeft) return;
+  HoldCover& cover = covers_[controller_id];
+  if (!cover.present.insert(pbx).second) return;
+  cover.left.erase(pbx);
+  controllers_of_[pbx].insert(controller_id);
+  PutCoverRow(ControllerKey(vault, controller_id), pbx, kNotLeft, batch);
+  // Nothing of a new one is due: a walk over due days need not begin anew for it.
+  if (!created) version_.fetch_add(1);
+}
+
+absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
+  stored::v1::StoredHold stored;
+  *stored.mutable_hold() = hold.terms;
+  stored.set_created_us(absl::ToUnixMicros(hold.created));
+  if (hold.pbx.has_value()) stored.set_pbx(std::string(hold.pbx->view()));
+  stored.set_generation(hold.generation);
+  stored.set_email(hold.email);
+  if (hold.released.has_value()) stored.set_released_us(absl::ToUnixMicros(*hold.released));
+  const std::string key = HoldKey(hold.number);
+  auto envelope = vault.SealState(key, Personal(stored.SerializeAsString()));
+  if (!envelope.ok()) return envelope.status();
+  batch.Put(Family::kState, key, *std::move(envelope));
+  return absl::OkStatus();
+}
+
+void HoldBook::DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) const {
+  batch.Delete(Family::kState, HoldKey(hold.number));
+  if (hold.pbx.has_value()) return;
+  std::lock_guard lock(mutex_);
+  const auto group = by_controller_.find(hold.Controller());
+  if (group != by_controller_.end() && group->second.holds.size() > 1) return;
+  const std::string cover = HoldCoverPrefix(ControllerKey(vault, hold.Controller()));
+  batch.DeleteRange(Family::kState, cover, PrefixEnd(cover));
+}
+
+void HoldBook::Put(Hold hold, std::optional<HoldCover> cover) {
+  const auto put = std::make_shared<const Hold>(std::move(hold));
+  std::lock_guard lock(mutex_);
+  if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
+  HoldPtr& held = holds_[put->terms.hold_id()];
+  if (held == nullptr) version_.fetch_add(1);
+  held = put;
+  Index(put);
+}
+
+void HoldBook::Erase(const Hold& hold) {
+  std::lock_guard lock(mutex_);
+  const auto found = holds_.find(hold.terms.hold_id());
+  if (found == holds_.end()) return;
+  const HoldPtr kept = found->second;  // for `hold` may be in the book
+  holds_.erase(found);
+  Unindex(*kept);
+  any_.store(!holds_.empty());
+}
+
+HoldPtr HoldBook::Find(std::string_view hold_id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = holds_.find(hold_id);
+  return found == holds_.end() ? nullptr : found->second;
+}
+
+std::vector<HoldPtr> HoldBook::List(std::string_view after) const {
+  std::vector<HoldPtr> list;
+  std::lock_guard lock(mutex_);
+  for (auto it = holds_.upper_bound(after); it != holds_.end(); ++it) list.push_back(it->second);
+  return list;
+}
+
+size_t HoldBook::size() const {
+  std::lock_guard lock(mutex_);
+  return holds_.size();
+}
+
+std::shared_ptr<const HoldClaims> HoldBook::ClaimsOf(const Group& group, DueDay last_due) const {
+  if (group.claims == nullptr || group.claims_of != last_due) {
+    auto claims = std::make_shared<HoldClaims>();
+    for (const auto& [number, hold] : group.holds) {
+      if (hold->InForce(last_due)) claims->Add(*hold);
+    }
+    group.claims = std::move(claims);
+    group.claims_of = last_due;
+  }
+  return group.claims;
+}
+
+HoldConcerns HoldBook::Concerning(const PbxId& pbx, DueDay last_due) const {
+  HoldConcerns concerns;
+  if (!any_.load()) return concerns;
+  std::lock_guard lock(mutex_);
+  const auto add = [&](const Group& group, HoldGeneration left) {
+    HoldConcern concern{.claims = ClaimsOf(group, last_due), .left = left};
+    if (concern.claims->first < left) concerns.push_back(std::move(concern));
+  };
+  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end()) add(own->second, kNotLeft);
+  const auto controllers = controllers_of_.find(pbx);
+  if (controllers == controllers_of_.end()) return concerns;
+  for (const std::string& controller : controllers->second) {
+    const auto group = by_controller_.find(controller);
+    const auto cover = covers_.find(controller);
+    if (group == by_controller_.end() || cover == covers_.end()) continue;
+    const auto found = cover->second.left.find(pbx);
+    add(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
+  }
+  return concerns;
+}
+
+std::set<PbxId> HoldBook::ConcernedPbxs(DueDay last_due) const {
+  std::set<PbxId> concerned;
+  std::lock_guard lock(mutex_);
+  for (const auto& [pbx, group] : by_pbx_) {
+    if (ClaimsOf(group, last_due)->first != kNotLeft) concerned.insert(pbx);
+  }
+  for (const auto& [controller, group] : by_controller_) {
+    const HoldGeneration first = ClaimsOf(group, last_due)->first;
+    const auto cover = covers_.find(controller);
+    if (cover == covers_.end()) continue;
+    if (first != kNotLeft) concerned.insert(cover->second.present.begin(), cover->second.present.end());
+    for (const auto& [pbx, left] : cover->second.left) {
+      if (first < left) concerned.insert(pbx);
+    }
+  }
+  return concerned;
+}
+
+std::vector<PbxId> HoldBook::PbxsOf(const Hold& hold) const {
+  if (hold.pbx.has_value()) return {*hold.pbx};
+  std::lock_guard lock(mutex_);
+  const auto found = covers_.find(hold.Controller());
+  if (found == covers_.end()) return {};
+  std::set<PbxId> pbxs = found->second.present;
+  for (const auto& [pbx, left] : found->second.left) {
+    if (hold.generation < left) pbxs.insert(pbx);
+  }
+  return {pbxs.begin(), pbxs.end()};
+}
+
+size_t HoldBook::CountPbxsOf(const Hold& hold) const {
+  if (hold.pbx.has_value()) return 1;
+  std::lock_guard lock(mutex_);
+  const auto found = covers_.find(hold.Controller());
+  if (found == covers_.end()) return 0;
+  const auto covered = [&hold](const auto& entry) { return hold.generation < entry.second; };
+  return found->second.present.size() +
+         static_cast<size_t>(std::count_if(found->second.left.begin(), found->second.left.end(), covered));
+}
+
+HoldPtr HoldBook::Releasing() const {
+  std::lock_guard lock(mutex_);
+  HoldPtr first;
+  for (const auto& [id, hold] : holds_) {
+    if (hold->released.has_value() && (first == nullptr || hold->released < first->released)) first = hold;
+  }
+  return first;
+}
+
+std::vector<HoldPtr> HoldBook::Ended(DueDay last_due) const {
+  std::vector<HoldPtr> ended;
+  if (!any_.load()) return ended;
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, hold] : holds_) {
+    if (!hold->released.has_value() && hold->End() <= last_due) ended.push_back(hold);
+  }
+  return ended;
+}
+
+}  // namespace retention

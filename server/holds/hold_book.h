@@ -1,0 +1,112 @@
+// The hold book: which holds there are, and which PBXs they concern.
+#ifndef RETENTION_SERVER_HOLDS_HOLD_BOOK_H_
+#define RETENTION_SERVER_HOLDS_HOLD_BOOK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "server/holds/hold.h"
+#include "storage/due_day.h"
+#include "storage/ids.h"
+#include "storage/secrets/vault.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// The PBXs of a controller of which there are holds. All its holds share them: what each of them covers follows from
+// its generation.
+struct HoldCover {
+  std::set<PbxId> present;
+  std::map<PbxId, HoldGeneration> left;  // those that it had, with the generation in which they had left
+  HoldGeneration generation = 0;         // of the next hold
+
+  friend bool operator==(const HoldCover&, const HoldCover&) = default;
+};
+
+// Changed by the committer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
+class HoldBook {
+ public:
+  // Holds at a time, released ones included until they are done with.
+  static constexpr size_t kMaxHolds = 10000;
+
+  // Replaces what is held with what `store` says. DATA_LOSS if a row does not parse or open.
+  absl::Status Load(const StoreView& store, Vault& vault);
+
+  // The hold with this id; null if there is none.
+  HoldPtr Find(std::string_view hold_id) const;
+  // All after `after`, by their ids.
+  std::vector<HoldPtr> List(std::string_view after) const;
+  size_t size() const;
+  // What holds in force on the day after `last_due` cover of a PBX. Costs nothing where there are no holds.
+  HoldConcerns Concerning(const PbxId& pbx, DueDay last_due) const;
+  bool Concerns(const PbxId& pbx, DueDay last_due) const { return !Concerning(pbx, last_due).empty(); }
+  // The PBXs that holds in force concern.
+  std::set<PbxId> ConcernedPbxs(DueDay last_due) const;
+  // The PBXs that a hold covers, in their order, and how many there are.
+  std::vector<PbxId> PbxsOf(const Hold& hold) const;
+  size_t CountPbxsOf(const Hold& hold) const;
+  // Of those that were released and are not done with, the first; null if there is none.
+  HoldPtr Releasing() const;
+  // Holds whose last day is over and that were not released yet.
+  std::vector<HoldPtr> Ended(DueDay last_due) const;
+  // Goes up whenever more is covered: what was found not to be held may be by now. Loading what is held already covers
+  // no more.
+  uint64_t version() const { return version_.load(); }
+
+  // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
+  HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
+                    Batch& batch) const;
+  // A controller has another PBX, `created` or another's: its holds cover it from now on. To be loaded anew if `batch`
+  // is not committed.
+  void Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due, const Vault& vault,
+            Batch& batch);
+
+  // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a
+  // controller; `PutRow` puts its row into a batch.
+  void Put(Hold hold, std::optional<HoldCover> cover = std::nullopt);
+  static absl::Status PutRow(const Hold& hold, Vault& vault, Batch& batch);
+  // Takes a hold out of the book; `DeleteRow` its row, with the PBXs of its controller if it is the last of it.
+  void Erase(const Hold& hold);
+  void DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) const;
+
+ private:
+  // The holds of one PBX or of one controller.
+  struct Group {
+    std::map<uint64_t, HoldPtr> holds;  // by number
+    // What those in force cover, as it was asked for last; null if that is not known any more.
+    mutable std::shared_ptr<const HoldClaims> claims;
+    mutable DueDay claims_of;
+  };
+  // REQUIRES: mutex_ is held
+  Group& GroupOf(const Hold& hold);
+  void IndexCover(const std::string& controller_id, HoldCover cover);
+  void UnindexCover(const std::string& controller_id);
+  void Index(const HoldPtr& hold);
+  void Unindex(const Hold& hold);
+  std::shared_ptr<const HoldClaims> ClaimsOf(const Group& group, DueDay last_due) const;
+
+  std::atomic<bool> any_ = false;
+  std::atomic<uint64_t> version_ = 0;
+  mutable std::mutex mutex_;
+  std::map<std::string, HoldPtr, std::less<>> holds_;  // by id; guarded by mutex_
+  absl::flat_hash_map<PbxId, Group> by_pbx_;           // guarded by mutex_
+  std::map<std::string, Group> by_controller_;         // guarded by mutex_
+  std::map<std::string, HoldCover> covers_;            // by controller; guarded by mutex_
+  // The controllers whose covers name a PBX; guarded by mutex_
+  absl::flat_hash_map<PbxId, std::set<std::string>> controllers_of_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_HOLDS_HOLD_BOOK_H_

@@ -1,0 +1,271 @@
+#include "server/holds/hold_matcher.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "server/law/course.h"
+#include "server/meetings/meeting_book.h"
+#include "server/rows/object_rows.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::CourseChunk;
+using stored::v1::Value;
+
+// Answers that are remembered of each kind.
+constexpr size_t kMaxRemembered = 4096;
+
+// A row that is damaged is lost. This is not: whoever asked has to come again, for the row that was asked about may be
+// held.
+absl::Status CannotTell() { return absl::UnavailableError("what says whose a value is cannot be read now"); }
+
+template <typename Memory>
+void BoundMemory(Memory& memory) {
+  if (memory.size() >= kMaxRemembered) memory.clear();
+}
+
+// Whether the claims of any hold are what `is` looks for.
+template <typename Claim>
+bool AnyOf(const HoldConcerns& concerns, const Claim& is) {
+  return std::any_of(concerns.begin(), concerns.end(), is);
+}
+
+bool CoversExtension(const HoldConcern& concern, const OwnerId& extension) {
+  return concern.claims->extensions.contains(extension) || concern.claims->persons.contains(extension);
+}
+
+bool CoversPbxRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {
+  if (!value.has_pbx_extension()) return false;
+  const std::string email = absl::AsciiStrToLower(value.pbx_extension().email());
+  return AnyOf(concerns, [&](const HoldConcern& concern) {
+    return CoversExtension(concern, key.owner) || concern.CoversEmail(email);
+  });
+}
+
+// The extension that a row names; nullopt if it names none.
+std::optional<OwnerId> NamedExtension(std::string_view name) {
+  if (name.size() != OwnerId::kBytes) return std::nullopt;
+  return OwnerId::From(name);
+}
+
+bool IsOfMeeting(CategoryNumber category) { return category != kPbxSync && category != kPoll; }
+
+// The entries of a chunk that are the participants' or nobody's; none at all if none is theirs. Words and persons that
+// only others' entries need are left out.
+CourseChunk PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& participants) {
+  CourseChunk part;
+  std::map<uint32_t, uint32_t> words;
+  const auto word = [&](uint32_t number) -> uint32_t {
+    if (number == 0 || number > static_cast<uint32_t>(chunk.words_size())) return 0;
+    const auto [it, inserted] = words.try_emplace(number, static_cast<uint32_t>(part.words_size()) + 1);
+    if (inserted) part.add_words(chunk.words(static_cast<int>(number) - 1));
+    return it->second;
+  };
+  bool theirs = false;
+  for (const stored::v1::CourseEntry& entry : chunk.entries()) {
+    const uint32_t participant = entry.participant();
+    if (participant != 0) {
+      if (participant > static_cast<uint32_t>(chunk.words_size())) continue;
+      if (!participants.contains(chunk.words(static_cast<int>(participant) - 1))) continue;
+      theirs = true;
+    }
+    stored::v1::CourseEntry& kept = *part.add_entries();
+    kept = entry;
+    kept.clear_person();
+    kept.set_participant(word(participant));
+    kept.set_client(word(entry.client()));
+    kept.set_site(word(entry.site()));
+    if (entry.has_plan()) {
+      kept.mutable_plan()->set_organizer(word(entry.plan().organizer()));
+      kept.mutable_plan()->set_meeting_id(word(entry.plan().meeting_id()));
+    }
+  }
+  return theirs ? part : CourseChunk();
+}
+
+}  // namespace
+
+absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::string& row, uint32_t values) {
+  const HeldPart nothing;
+  const HeldPart all{.values = values, .whole = true};
+  if (values == 0) return nothing;
+  const HoldConcerns concerns = concerns_of_(key.pbx);
+  if (concerns.empty()) return nothing;
+  if (AnyOf(concerns, [](const HoldConcern& concern) { return concern.CoversAll(); })) return all;
+  if (!IsOfMeeting(key.category)) {
+    Value value;
+    if (!value.ParseFromString(row)) return absl::DataLossError("a row of a PBX or poll does not parse");
+    if (key.category == kPbxSync) return CoversPbxRow(concerns, key, value) ? all : nothing;
+    auto covered = CoversPollRow(concerns, key, value);
+    if (!covered.ok()) return covered.status();
+    return *covered ? all : nothing;
+  }
+  const MeetingName meeting(key.pbx, key.owner);
+  auto covered = CoversMeeting(concerns, meeting);
+  if (!covered.ok()) return covered.status();
+  if (*covered) return all;
+  if (key.category == kPdfShare) {
+    // It names who scheduled its meeting, and outlives the history that does.
+    Value value;
+    if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
+    const auto extension = NamedExtension(value.extension());
+    const auto is_theirs = [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*extension); };
+    if (extension.has_value() && AnyOf(concerns, is_theirs)) return all;
+  }
+  if (IsObject(key.category)) return nothing;
+  auto persons = PersonsIn(concerns, meeting);
+  if (!persons.ok()) return persons.status();
+  const Participants& participants = **persons;
+  if (participants.empty()) return nothing;
+  HeldPart held;
+  if (key.category == kHistory) {
+    CourseChunk chunk;
+    if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting's course does not parse");
+    const CourseChunk part = PartOfCourse(chunk, participants);
+    held.values = static_cast<uint32_t>(part.entries_size());
+    held.row = part.SerializeAsString();
+  } else {
+    stored::v1::ValueChunk chunk;
+    stored::v1::ValueChunk part;
+    if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting does not parse");
+    for (const Value& value : chunk.values()) {
+      if (!value.participant_id().empty() && participants.contains(value.participant_id())) *part.add_values() = value;
+    }
+    held.values = static_cast<uint32_t>(part.values_size());
+    held.row = part.SerializeAsString();
+  }
+  return held;
+}
+
+absl::StatusOr<bool> HoldMatcher::CoversPollRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {
+  const bool by_extension = AnyOf(concerns, [](const HoldConcern& concern) {
+    return !concern.claims->extensions.empty() || !concern.claims->persons.empty();
+  });
+  if (by_extension) {
+    auto name = OwnerOfPoll({key.pbx, key.owner});
+    if (!name.ok()) return name.status();
+    const auto extension = NamedExtension(*name);
+    const auto is_theirs = [&](const HoldConcern& concern) { return CoversExtension(concern, *extension); };
+    if (extension.has_value() && AnyOf(concerns, is_theirs)) return true;
+  }
+  if (value.meeting_id().empty()) return false;
+  const MeetingName meeting(key.pbx, MeetingOwner(vault_, key.pbx, value.meeting_id()));
+  auto covered = CoversMeeting(concerns, meeting);
+  if (!covered.ok() || *covered || !value.has_answer()) return covered;
+  auto persons = PersonsIn(concerns, meeting);
+  if (!persons.ok()) return persons.status();
+  return (*persons)->contains(value.answer().participant_id());
+}
+
+absl::StatusOr<bool> HoldMatcher::CoversMeeting(const HoldConcerns& concerns, const MeetingName& meeting) {
+  const auto names_it = [&](const HoldConcern& concern) { return concern.claims->meetings.contains(meeting.second); };
+  if (AnyOf(concerns, names_it)) return true;
+  const auto names_extensions = [](const HoldConcern& concern) { return !concern.claims->extensions.empty(); };
+  if (!AnyOf(concerns, names_extensions)) return false;
+  auto name = OrganizerOf(meeting);
+  if (!name.ok()) return name.status();
+  const auto organizer = NamedExtension(*name);
+  return organizer.has_value() &&
+         AnyOf(concerns, [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*organizer); });
+}
+
+absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const HoldConcerns& concerns,
+                                                                        const MeetingName& meeting) {
+  const auto remembered = persons_.find(meeting);
+  if (remembered != persons_.end()) return &remembered->second;
+  Participants participants;
+  const auto collect = [&](CategoryNumber category, const auto& is_theirs) {
+    return VisitRows(category, meeting, [&](const std::string& row) {
+      stored::v1::ValueChunk chunk;
+      if (!chunk.ParseFromString(row)) return;
+      for (const Value& value : chunk.values()) {
+        if (!value.participant_id().empty() && is_theirs(value.text())) participants.insert(value.participant_id());
+      }
+    });
+  };
+  for (const HoldConcern& concern : concerns) {
+    if (const auto names = concern.claims->names.find(meeting.second); names != concern.claims->names.end()) {
+      const auto is_named = [&](const std::string& name) { return names->second.contains(name); };
+      if (absl::Status status = collect(kParticipantName, is_named); !status.ok()) return status;
+    }
+    if (concern.claims->emails.empty()) continue;
+    const auto is_addressed = [&](const std::string& email) {
+      return concern.CoversEmail(absl::AsciiStrToLower(email));
+    };
+    if (absl::Status status = collect(kParticipantEmail, is_addressed); !status.ok()) return status;
+  }
+  BoundMemory(persons_);
+  return &persons_.insert_or_assign(meeting, std::move(participants)).first->second;
+}
+
+absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting) {
+  if (const auto it = organizers_.find(meeting); it != organizers_.end()) return it->second;
+  Course course;
+  absl::Status status = VisitRows(kHistory, meeting, [&](const std::string& row) {
+    CourseChunk chunk;
+    if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay());
+  });
+  if (!status.ok()) return status;
+  const std::string organizer = course.Text(course.Fold(absl::UnixEpoch()).organizer);
+  BoundMemory(organizers_);
+  organizers_[meeting] = organizer;
+  return organizer;
+}
+
+absl::StatusOr<std::string> HoldMatcher::OwnerOfPoll(const MeetingName& poll) {
+  if (const auto it = poll_owners_.find(poll); it != poll_owners_.end()) return it->second;
+  std::string extension;
+  absl::Status status = VisitRows(kPoll, poll, [&](const std::string& row) {
+    Value value;
+    if (value.ParseFromString(row) && value.has_poll()) extension = value.extension();
+  });
+  if (!status.ok()) return status;
+  BoundMemory(poll_owners_);
+  poll_owners_[poll] = extension;
+  return extension;
+}
+
+const std::vector<DueDay>& HoldMatcher::DaysOf(CategoryNumber category) {
+  const auto [it, inserted] = days_.try_emplace(category);
+  if (inserted) {
+    for (const auto& [day, counts] : counts_.Read()) {
+      if (day != DueDay::Held() && counts[category].rows > 0) it->second.push_back(day);
+    }
+  }
+  return it->second;
+}
+
+absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& owner,
+                                    absl::FunctionRef<void(const std::string& row)> visit) {
+  std::vector<DueDay> days;
+  const auto locator_row = view_.Get(Family::kState, LocatorKey(owner.first, owner.second));
+  if (!locator_row.ok()) return CannotTell();
+  const auto locator = locator_row->has_value() ? MeetingLocator::Parse(**locator_row) : std::nullopt;
+  if (locator.has_value() && locator->days[category] != DueDay()) {
+    days.push_back(locator->days[category]);
+  } else {
+    days = DaysOf(category);
+  }
+  days.push_back(DueDay::Held());
+  for (const DueDay day : days) {
+    auto cursor = view_.ScanPrefix(Family::kFiled, FiledPrefix(day, category, owner.first, owner.second));
+    for (; cursor->Valid(); cursor->Next()) {
+      if (Vault::ValueCount(cursor->value()) == 0) continue;
+      const auto key = FiledKey::Decode(cursor->key());
+      if (!key.has_value()) continue;
+      auto plaintext = vault_.Open(*key, cursor->value());
+      // It ended, or is damaged: then it says nothing, and what others say is heard all the same.
+      if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) continue;
+      if (!plaintext.ok()) return plaintext.status();
+      stored::v1::HeldRow held;
+      if (day == DueDay::Held() && !held.ParseFromString(plaintext->Reveal())) continue;
+      visit(day == DueDay::Held() ? held.row() : plaintext->Reveal());
+    }
+    if (!cursor->status().ok()) return CannotTell();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

@@ -1,0 +1,265 @@
+#include "server/law/policy.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/text_format.h"
+#include "server/base/errors.h"
+
+namespace retention {
+namespace {
+
+constexpr uint32_t kMaxDays = 3660;
+constexpr uint32_t kMaxMonths = 120;
+constexpr int kMaxPublicList = 15;
+constexpr size_t kMaxPublicName = 32;
+constexpr size_t kMaxWarnings = 5;
+constexpr uint32_t kMaxWarningDays = 60;
+constexpr absl::Duration kMinPresumedEnd = absl::Hours(1);
+constexpr absl::Duration kMaxPresumedEnd = absl::Hours(7 * 24);
+
+absl::StatusOr<CivilPeriod> ParsePeriod(const v1::Period& period, const std::string& field) {
+  switch (period.length_case()) {
+    case v1::Period::kDays:
+      if (period.days() > kMaxDays) return InvalidField(absl::StrCat(field, ".days"), "at most 3,660");
+      return CivilPeriod{CivilPeriod::Unit::kDays, period.days()};
+    case v1::Period::kMonths:
+      if (period.months() < 1 || period.months() > kMaxMonths) {
+        return InvalidField(absl::StrCat(field, ".months"), "1 to 120");
+      }
+      return CivilPeriod{CivilPeriod::Unit::kMonths, period.months()};
+    case v1::Period::kImmediately:
+      if (!period.immediately()) return InvalidField(absl::StrCat(field, ".immediately"), "must be true if present");
+      return CivilPeriod{CivilPeriod::Unit::kImmediately, 0};
+    case v1::Period::LENGTH_NOT_SET:
+      break;
+  }
+  return InvalidField(field, "one of days, months, immediately is required");
+}
+
+// The starting points that the engine can find for a category.
+std::vector<v1::StartingPoint> StartingPointsOf(int category) {
+  switch (category) {
+    case v1::DATA_CATEGORY_RECORDING:
+      return {v1::STARTING_POINT_CREATION};
+    case v1::DATA_CATEGORY_PDF_SHARE:
+    case v1::DATA_CATEGORY_POLL:
+    case v1::DATA_CATEGORY_PBX_SYNC:
+    case v1::DATA_CATEGORY_STATISTICS:
+      return {v1::STARTING_POINT_NONE};
+    case v1::DATA_CATEGORY_FILE_SHARE:
+    case v1::DATA_CATEGORY_MEETING_REPORT:
+      return {v1::STARTING_POINT_MEETING_END};
+    case v1::DATA_CATEGORY_HISTORY:
+      return {v1::STARTING_POINT_COLLECTION};
+    case v1::DATA_CATEGORY_SERVER_LOG:
+      return {v1::STARTING_POINT_LOG_DAY};
+    default:
+      return {v1::STARTING_POINT_MEETING_PLANNED_DATE, v1::STARTING_POINT_MEETING_SCHEDULED_ON,
+              v1::STARTING_POINT_MEETING_END};
+  }
+}
+
+absl::Status CheckAction(const v1::DeletionRule& rule, const std::string& field) {
+  const bool anonymised =
+      rule.category() == v1::DATA_CATEGORY_HISTORY || rule.category() == v1::DATA_CATEGORY_MEETING_REPORT;
+  const v1::EndAction expected = anonymised                                        ? v1::END_ACTION_ANONYMISE
+                                 : rule.category() == v1::DATA_CATEGORY_STATISTICS ? v1::END_ACTION_KEEP
+                                                                                   : v1::END_ACTION_ERASE;
+  if (rule.action() == expected) return absl::OkStatus();
+  return InvalidField(absl::StrCat(field, ".action"), absl::StrCat("must be ", v1::EndAction_Name(expected)));
+}
+
+absl::StatusOr<DeletionRule> ParseRule(const v1::DeletionRule& rule, const std::string& field) {
+  DeletionRule parsed{.starting_point = rule.starting_point(),
+                      .action = rule.action(),
+                      .erasure_order = rule.erasure_order(),
+                      .ends_with_pbx = rule.ends_with_pbx()};
+  bool fits = false;
+  std::string allowed;
+  for (const v1::StartingPoint point : StartingPointsOf(rule.category())) {
+    fits |= point == rule.starting_point();
+    absl::StrAppend(&allowed, allowed.empty() ? "" : ", ", v1::StartingPoint_Name(point));
+  }
+  if (!fits) return InvalidField(absl::StrCat(field, ".starting_point"), absl::StrCat("must be one of ", allowed));
+  if (absl::Status status = CheckAction(rule, field); !status.ok()) return status;
+  if ((rule.starting_point() == v1::STARTING_POINT_NONE) == rule.has_period()) {
+    return InvalidField(absl::StrCat(field, ".period"), "required exactly where there is a starting point");
+  }
+  if (rule.has_period()) {
+    auto period = ParsePeriod(rule.period(), absl::StrCat(field, ".period"));
+    if (!period.ok()) return period.status();
+    const bool immediate = period->unit == CivilPeriod::Unit::kImmediately;
+    if (immediate != (rule.category() == v1::DATA_CATEGORY_FILE_SHARE)) {
+      return InvalidField(absl::StrCat(field, ".period"), "FILE_SHARE, and nothing else, ends immediately");
+    }
+    parsed.period = *period;
+  }
+  if (rule.has_anonymised_period()) {
+    if (rule.action() != v1::END_ACTION_ANONYMISE) {
+      return InvalidField(absl::StrCat(field, ".anonymised_period"), "only where the action is END_ACTION_ANONYMISE");
+    }
+    auto period = ParsePeriod(rule.anonymised_period(), absl::StrCat(field, ".anonymised_period"));
+    if (!period.ok()) return period.status();
+    const absl::CivilDay probe(2026, 1, 1);
+    if (LastDayOf(probe, *period) <= LastDayOf(probe, parsed.period)) {
+      return InvalidField(absl::StrCat(field, ".anonymised_period"), "must be longer than the period");
+    }
+    parsed.anonymised_period = *period;
+  }
+  if (rule.has_extended_period()) {
+    if (rule.category() != v1::DATA_CATEGORY_SERVER_LOG) {
+      return InvalidField(absl::StrCat(field, ".extended_period"), "only for SERVER_LOG");
+    }
+    auto period = ParsePeriod(rule.extended_period(), absl::StrCat(field, ".extended_period"));
+    if (!period.ok()) return period.status();
+    const absl::CivilDay probe(2026, 2, 1);  // the shortest month
+    if (LastDayOf(probe, *period) <= LastDayOf(probe, parsed.period)) {
+      return InvalidField(absl::StrCat(field, ".extended_period"), "must be longer than the period");
+    }
+    parsed.extended_period = *period;
+  }
+  const bool outlives = rule.category() == v1::DATA_CATEGORY_HISTORY ||
+                        rule.category() == v1::DATA_CATEGORY_SERVER_LOG ||
+                        rule.category() == v1::DATA_CATEGORY_STATISTICS;
+  if (outlives == rule.ends_with_pbx()) {
+    return InvalidField(absl::StrCat(field, ".ends_with_pbx"),
+                        "false for HISTORY, SERVER_LOG and STATISTICS, true for every other category");
+  }
+  return parsed;
+}
+
+absl::StatusOr<CivilPeriod> ParseAbsence(const v1::Period& period, const std::string& field) {
+  auto parsed = ParsePeriod(period, field);
+  if (parsed.ok() && (parsed->unit == CivilPeriod::Unit::kImmediately || parsed->count == 0)) {
+    return InvalidField(field, "at least one day");
+  }
+  return parsed;
+}
+
+absl::StatusOr<PbxEndRules> ParsePbxEnd(const v1::PbxEndRules& proto) {
+  PbxEndRules rules;
+  auto no_contact = ParseAbsence(proto.no_contact(), "pbx_end.no_contact");
+  if (!no_contact.ok()) return no_contact.status();
+  auto unresolved = ParseAbsence(proto.fqdn_unresolved(), "pbx_end.fqdn_unresolved");
+  if (!unresolved.ok()) return unresolved.status();
+  if (unresolved->unit != CivilPeriod::Unit::kDays) return InvalidField("pbx_end.fqdn_unresolved", "in days");
+  rules.no_contact = *no_contact;
+  rules.fqdn_unresolved = *unresolved;
+  rules.warning_days.assign(proto.warning_days().begin(), proto.warning_days().end());
+  if (rules.warning_days.empty() || rules.warning_days.size() > kMaxWarnings) {
+    return InvalidField("pbx_end.warning_days", "1 to 5 numbers");
+  }
+  std::sort(rules.warning_days.begin(), rules.warning_days.end(), std::greater<>());
+  if (std::adjacent_find(rules.warning_days.begin(), rules.warning_days.end()) != rules.warning_days.end()) {
+    return InvalidField("pbx_end.warning_days", "each number once");
+  }
+  if (rules.warning_days.front() > kMaxWarningDays || rules.warning_days.back() == 0) {
+    return InvalidField("pbx_end.warning_days", "1 to 60 days");
+  }
+  return rules;
+}
+
+absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {
+  if (names.size() > kMaxPublicList) return InvalidField(field, "at most 15 names");
+  std::set<std::string> seen = {"other"};
+  for (int i = 0; i < names.size(); ++i) {
+    const std::string at = absl::StrCat(field, "[", i, "]");
+    if (names[i].empty() || names[i].size() > kMaxPublicName) return InvalidField(at, "1 to 32 characters");
+    for (const char c : names[i]) {
+      if (!absl::ascii_islower(c) && !absl::ascii_isdigit(c) && c != '-')
+        return InvalidField(at, "only a-z, 0-9 and -");
+    }
+    if (!seen.insert(names[i]).second) return InvalidField(at, "each name once; \"other\" is reserved");
+  }
+  return absl::OkStatus();
+}
+
+// Collects the first error of the text parser as "line:column: what".
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (text.empty()) text = absl::StrCat(line + 1, ":", column + 1, ": ", message);
+  }
+  std::string text;
+};
+
+}  // namespace
+
+absl::StatusOr<Policy> Policy::FromText(std::string_view text) {
+  v1::Policy proto;
+  FirstError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  if (!parser.ParseFromString(std::string(text), &proto)) {
+    return InvalidField("policy", error.text.empty() ? "not a policy in protobuf text format" : error.text);
+  }
+  return FromProto(proto);
+}
+
+absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
+  Policy policy;
+  policy.proto_ = proto;
+  if (proto.version() == 0) return InvalidField("version", "1 or more");
+  if (proto.time_zone().empty() || !absl::LoadTimeZone(proto.time_zone(), &policy.zone_)) {
+    return InvalidField("time_zone", "not an IANA time zone known to this machine");
+  }
+  policy.presumed_end_after_ = absl::Seconds(proto.presumed_end_after().seconds());
+  if (policy.presumed_end_after_ < kMinPresumedEnd || policy.presumed_end_after_ > kMaxPresumedEnd ||
+      proto.presumed_end_after().nanos() != 0) {
+    return InvalidField("presumed_end_after", "whole seconds, 1 hour to 7 days");
+  }
+  std::array<bool, kCategories> seen{};
+  for (int i = 0; i < proto.rules_size(); ++i) {
+    const v1::DeletionRule& rule = proto.rules(i);
+    const std::string field = absl::StrCat("rules[", i, "]");
+    if (rule.category() <= 0 || rule.category() >= static_cast<int>(kCategories)) {
+      return InvalidField(absl::StrCat(field, ".category"), "not a category");
+    }
+    const std::string named = absl::StrCat(field, " (", v1::DataCategory_Name(rule.category()), ")");
+    if (seen[rule.category()]) return InvalidField(absl::StrCat(named, ".category"), "has a rule already");
+    seen[rule.category()] = true;
+    auto parsed = ParseRule(rule, named);
+    if (!parsed.ok()) return parsed.status();
+    policy.rules_[rule.category()] = *parsed;
+  }
+  for (size_t category = 1; category < kCategories; ++category) {
+    if (!seen[category]) {
+      return InvalidField("rules",
+                          absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
+    }
+  }
+  auto pbx_end = ParsePbxEnd(proto.pbx_end());
+  if (!pbx_end.ok()) return pbx_end.status();
+  policy.pbx_end_ = *std::move(pbx_end);
+  const v1::StatisticsPolicy& statistics = proto.statistics();
+  if (statistics.release() != v1::RELEASE_TIME_EARLY && statistics.release() != v1::RELEASE_TIME_AT_DUE_DAY) {
+    return InvalidField("statistics.release", "must be RELEASE_TIME_EARLY or RELEASE_TIME_AT_DUE_DAY");
+  }
+  if (absl::Status s = CheckPublicList(statistics.media_sites(), "statistics.media_sites"); !s.ok()) return s;
+  if (absl::Status s = CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"); !s.ok()) return s;
+  return policy;
+}
+
+std::string Policy::Fingerprint() const {
+  std::string text = absl::StrCat(proto_.time_zone(), "|", absl::ToInt64Seconds(presumed_end_after_));
+  for (size_t category = 1; category < kCategories; ++category) {
+    const DeletionRule& rule = rules_[category];
+    absl::StrAppend(&text, "|", category, ",", rule.starting_point, ",", static_cast<int>(rule.period.unit), ",",
+                    rule.period.count, ",", rule.ends_with_pbx, ",", rule.erasure_order, ",",
+                    static_cast<int>(rule.anonymised_period.unit), ",", rule.anonymised_period.count, ",",
+                    static_cast<int>(rule.extended_period.unit), ",", rule.extended_period.count);
+  }
+  std::string hash(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));
+  return hash;
+}
+
+}  // namespace retention

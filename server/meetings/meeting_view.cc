@@ -1,0 +1,211 @@
+#include "server/meetings/meeting_view.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "server/law/filing.h"
+#include "server/pbxs/pbx_desk.h"
+
+namespace retention {
+namespace {
+
+void AddObject(const stored::v1::Value& value, v1::StoredObject& object) {
+  object.set_object_id(value.object().object_id());
+  object.set_object_ref(value.object().object_ref());
+  object.set_display_name(value.object().display_name());
+  SetTime(value.time_us(), *object.mutable_create_time());
+}
+
+}  // namespace
+
+void SetTime(int64_t time_us, google::protobuf::Timestamp& time) {
+  const int64_t seconds = time_us >= 0 ? time_us / 1000000 : (time_us - 999999) / 1000000;
+  time.set_seconds(seconds);
+  time.set_nanos(static_cast<int32_t>(time_us - seconds * 1000000) * 1000);
+}
+
+absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault,
+                                                             const PolicyVersion& version, const PbxId& pbx,
+                                                             const OwnerId& meeting, absl::Time now) {
+  const Policy& policy = version.policy;
+  auto locator = ReadLocator(view, pbx, meeting, LastDueDay(now, policy.zone()));
+  if (!locator.ok()) return locator.status();
+  if (!locator->has_value()) return std::nullopt;
+  MeetingView read(view, vault, version, pbx, meeting, now);
+  read.locator_ = **locator;
+  auto course = ReadCourse(view, vault, read.locator_.days[kHistory], pbx, meeting);
+  if (absl::IsNotFound(course.status())) return std::nullopt;  // its day ended this very moment
+  if (!course.ok()) return course.status();
+  read.course_ = *std::move(course);
+  read.facts_ = read.course_.Fold(now);
+  read.filing_ = FileMeeting(read.facts_, policy, now);
+  if (now >= DueInstant(read.filing_.days[kHistory], policy.zone())) return std::nullopt;
+  // Nobody stays in a meeting beyond its presumed end.
+  const absl::Time end = EndOf(read.facts_, policy);
+  if (read.facts_.present_count > 0 && end <= now) {
+    read.facts_ = read.course_.Fold(end);
+    read.facts_.present_count = 0;
+    for (ParticipantFacts& participant : read.facts_.participants) participant.present = false;
+  }
+  return read;
+}
+
+bool MeetingView::Lives(CategoryNumber category) const {
+  const DueDay day = locator_.days[category];
+  if (day == DueDay() || facts_.deleted) return false;
+  if (category == kFileShare && absl::ToUnixMicros(now_) >= locator_.files_end_us) return false;
+  if (category == kFileShare && now_ >= filing_.files_end) return false;
+  return now_ < DueInstant(std::min(day, filing_.days[category]), policy_->zone());
+}
+
+absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Visit visit) const {
+  auto cursor = view_->ScanPrefix(Family::kFiled, prefix);
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    if (key->day.is_civil() && now_ >= DueInstant(key->day, policy_->zone())) continue;
+    auto plaintext = vault_->Open(*key, cursor->value());
+    if (absl::IsNotFound(plaintext.status())) continue;  // a key was destroyed this very moment
+    if (!plaintext.ok()) return plaintext.status();
+    stored::v1::ValueChunk chunk;
+    const bool parsed =
+        chunked ? chunk.ParseFromString(plaintext->Reveal()) : chunk.add_values()->ParseFromString(plaintext->Reveal());
+    if (!parsed) return absl::DataLossError("a row of a meeting does not parse");
+    for (const stored::v1::Value& value : chunk.values()) visit(value);
+  }
+  return cursor->status();
+}
+
+absl::Status MeetingView::ForEachValue(CategoryNumber category, Visit visit) const {
+  if (!Lives(category)) return absl::OkStatus();
+  return ForEachRow(FiledPrefix(locator_.days[category], category, pbx_, meeting_), category != kFileShare, visit);
+}
+
+absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) const {
+  std::string text;
+  int64_t latest_us = INT64_MIN;
+  absl::Status status = ForEachValue(category, [&](const stored::v1::Value& value) {
+    if (value.time_us() < latest_us) return;
+    latest_us = value.time_us();
+    text = value.text();
+  });
+  if (!status.ok()) return status;
+  return text;
+}
+
+absl::StatusOr<std::string> MeetingView::Organizer() const {
+  const std::string& name = course_.Text(facts_.organizer);
+  if (name.size() != OwnerId::kBytes) return std::string();
+  const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
+  std::string number;
+  absl::Status status = ForEachRow(FiledPrefix(key.day, kPbxSync, pbx_, key.owner), false,
+                                   [&](const stored::v1::Value& value) { number = value.pbx_extension().number(); });
+  if (!status.ok()) return status;
+  return number;
+}
+
+absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
+  v1::Meeting meeting;
+  meeting.set_meeting_id(meeting_id());
+  auto name = LatestText(kMeetingName);
+  if (!name.ok()) return name.status();
+  meeting.set_name(*name);
+  auto comment = LatestText(kMeetingComment);
+  if (!comment.ok()) return comment.status();
+  meeting.set_comment(*comment);
+  if (facts_.plan.has_value()) {
+    SetTime(facts_.plan->start_us, *meeting.mutable_planned_start());
+    SetTime(facts_.plan->end_us, *meeting.mutable_planned_end());
+  }
+  if (facts_.start_us.has_value()) SetTime(*facts_.start_us, *meeting.mutable_start_time());
+  if (facts_.end_us.has_value()) SetTime(*facts_.end_us, *meeting.mutable_end_time());
+  auto organizer = Organizer();
+  if (!organizer.ok()) return organizer.status();
+  meeting.set_organizer_extension(*organizer);
+  meeting.set_protocolled(facts_.protocolled);
+  meeting.set_present_count(facts_.present_count);
+  if (with_content) {
+    if (absl::Status status = AddContent(meeting); !status.ok()) return status;
+  }
+  return meeting;
+}
+
+absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
+  if (absl::Status status = AddRecordings(meeting); !status.ok()) return status;
+  absl::Status status =
+      ForEachValue(kFileShare, [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_files()); });
+  if (!status.ok()) return status;
+  status = ForEachRow(FiledPrefix(DueDay::Open(), kPdfShare, pbx_, meeting_), false,
+                      [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_pdfs()); });
+  if (!status.ok()) return status;
+  if (status = AddPolls(meeting); !status.ok()) return status;
+  int64_t latest_us = INT64_MIN;
+  status = ForEachValue(kDialIn, [&](const stored::v1::Value& value) {
+    if (value.time_us() < latest_us) return;
+    latest_us = value.time_us();
+    meeting.set_conference_number(value.dial_in().conference_number());
+    *meeting.mutable_dial_in_numbers() = value.dial_in().dial_in_numbers();
+  });
+  if (!status.ok()) return status;
+  std::vector<stored::v1::Value> lines;
+  status = ForEachValue(kChatProtocol, [&](const stored::v1::Value& value) { lines.push_back(value); });
+  if (!status.ok()) return status;
+  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.time_us() < b.time_us(); });
+  for (const stored::v1::Value& value : lines) {
+    v1::ChatLine& line = *meeting.add_chat();
+    SetTime(value.time_us(), *line.mutable_time());
+    line.set_participant_id(value.participant_id());
+    line.set_text(value.text());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
+  // Recordings lie under the days that follow from their creation, which the course names.
+  std::vector<DueDay> days;
+  for (const CourseEvent& event : course_.events()) {
+    if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
+    for (const Policy* policy : {policy_, &version_->before()}) {
+      const DueDay day = FileCreation(kRecording, absl::FromUnixMicros(event.time_us), *policy);
+      if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
+    }
+  }
+  for (const DueDay day : days) {
+    absl::Status status =
+        ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const stored::v1::Value& value) {
+          const DueDay right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
+          if (now_ < DueInstant(right, policy_->zone())) AddObject(value, *meeting.add_recordings());
+        });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeetingView::AddPolls(v1::Meeting& meeting) const {
+  for (const CourseEvent& event : course_.events()) {
+    if (event.kind != stored::v1::CourseEntry::KIND_NOTED || event.participant == 0) continue;
+    const FiledKey key = PollKey(*vault_, pbx_, course_.Text(event.participant), ItemId{});
+    v1::MeetingPoll poll;
+    std::vector<v1::PollAnswered> answers;
+    absl::Status status = ForEachRow(FiledPrefix(key.day, kPoll, pbx_, key.owner), false, [&](const auto& value) {
+      if (value.has_answer()) answers.push_back(value.answer());
+      if (!value.has_poll()) return;
+      poll.set_poll_id(value.poll().poll_id());
+      poll.set_question(value.poll().question());
+      *poll.mutable_options() = value.poll().options();
+    });
+    if (!status.ok()) return status;
+    if (poll.poll_id().empty()) continue;  // deleted
+    poll.mutable_answer_counts()->Resize(poll.options_size(), 0);
+    for (const v1::PollAnswered& answer : answers) {
+      for (const uint32_t option : answer.option_indexes()) {
+        if (option >= static_cast<uint32_t>(poll.options_size())) continue;
+        poll.set_answer_counts(static_cast<int>(option), poll.answer_counts(static_cast<int>(option)) + 1);
+      }
+    }
+    *meeting.add_polls() = std::move(poll);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

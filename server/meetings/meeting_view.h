@@ -1,0 +1,86 @@
+// One meeting as it can be seen at one instant.
+#ifndef RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
+#define RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "server/law/course.h"
+#include "server/law/filing.h"
+#include "server/meetings/meeting_book.h"
+#include "server/rows/policy_shelf.h"
+#include "storage/secrets/vault.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// REQUIRES: view, vault and policy outlive it.
+class MeetingView {
+ public:
+  // nullopt if the meeting is not held at `now`: never recorded, deleted, or its history due. REQUIRES: `version` was
+  // in force when `view` was taken, or came into force later.
+  static absl::StatusOr<std::optional<MeetingView>> Read(const StoreView& view, Vault& vault,
+                                                         const PolicyVersion& version, const PbxId& pbx,
+                                                         const OwnerId& meeting, absl::Time now);
+
+  const MeetingFacts& facts() const { return facts_; }
+  const Course& course() const { return course_; }
+  const std::string& meeting_id() const { return course_.Text(facts_.meeting_id); }
+  bool deleted() const { return facts_.deleted; }
+  // False once the category's values of this meeting are due: under the day that they are filed under, or under the one
+  // that they will be filed under, if a new policy has not come to them yet.
+  bool Lives(CategoryNumber category) const;
+
+  // Calls `visit` with every living value of a category that is filed by meeting, in no order.
+  using Visit = absl::FunctionRef<void(const stored::v1::Value&)>;
+  absl::Status ForEachValue(CategoryNumber category, Visit visit) const;
+  // The latest text of a category of which the meeting has one; empty if it is gone.
+  absl::StatusOr<std::string> LatestText(CategoryNumber category) const;
+
+  // The meeting's own data; `with_content` adds objects, polls, dial-in data and chat.
+  absl::StatusOr<v1::Meeting> Describe(bool with_content) const;
+
+ private:
+  MeetingView(const StoreView& view, Vault& vault, const PolicyVersion& version, const PbxId& pbx,
+              const OwnerId& meeting, absl::Time now)
+      : view_(&view),
+        vault_(&vault),
+        version_(&version),
+        policy_(&version.policy),
+        pbx_(pbx),
+        meeting_(meeting),
+        now_(now) {}
+
+  absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
+  // The scheduling extension's number; empty once the extension is gone.
+  absl::StatusOr<std::string> Organizer() const;
+  absl::Status AddRecordings(v1::Meeting& meeting) const;
+  absl::Status AddPolls(v1::Meeting& meeting) const;
+  absl::Status AddContent(v1::Meeting& meeting) const;
+
+  const StoreView* view_;
+  Vault* vault_;
+  const PolicyVersion* version_;
+  const Policy* policy_;
+  PbxId pbx_;
+  OwnerId meeting_;
+  absl::Time now_;
+  MeetingLocator locator_;
+  Course course_;
+  MeetingFacts facts_;
+  Filing filing_;
+};
+
+// Microseconds since the Unix epoch as a Timestamp.
+void SetTime(int64_t time_us, google::protobuf::Timestamp& time);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_

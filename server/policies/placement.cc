@@ -1,0 +1,234 @@
+#include "server/policies/placement.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "retention/stored/v1/stored.pb.h"
+#include "server/days/cohort_rows.h"
+#include "storage/secrets/personal.h"
+
+namespace retention {
+namespace {
+
+bool SamePeriod(CivilPeriod a, CivilPeriod b) { return a.unit == b.unit && a.count == b.count; }
+
+// Takes `cost` off the budget; false once it is used up.
+bool Spend(WalkStep& step, size_t cost) {
+  step.budget -= std::min(step.budget, cost);
+  return step.budget > 0;
+}
+
+}  // namespace
+
+DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after) {
+  if (before.starting_point != after.starting_point) return DueDay();
+  if (SamePeriod(before.period, after.period)) return held;
+  // No month has more than 31 days.
+  absl::CivilDay start = held.civil() - static_cast<int64_t>(before.period.count) * 31 - 1;
+  while (DueDay(LastDayOf(start, before.period)) < held) ++start;
+  return std::min(held, DueDay(LastDayOf(start, after.period)));
+}
+
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay held = locator.days[category];
+    if (held != DueDay() && held > ended && held != filing.days[category]) return true;
+  }
+  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
+}
+
+Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
+                     const PolicyVersion& version, DueDay ended, absl::Time now)
+    : view_(view),
+      vault_(vault),
+      registry_(registry),
+      terms_(std::move(terms)),
+      before_(version.before()),
+      after_(version.policy),
+      ended_(ended),
+      now_(now) {
+  const bool ends_presumed = before_.presumed_end_after() != after_.presumed_end_after();
+  for (size_t number = 1; number < kCategories; ++number) {
+    const DeletionRule& was = before_.rule(static_cast<CategoryNumber>(number));
+    const DeletionRule& is = after_.rule(static_cast<CategoryNumber>(number));
+    affected_[number] = was.starting_point != is.starting_point || !SamePeriod(was.period, is.period) ||
+                        !SamePeriod(was.extended_period, is.extended_period) ||
+                        (ends_presumed && is.starting_point == v1::STARTING_POINT_MEETING_END);
+  }
+  for (const CategoryNumber category : kFiledByMeeting) meetings_affected_ |= affected_[category];
+}
+
+Filing Placement::FilingWithoutFacts(const MeetingLocator& locator) const {
+  Filing filing;
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay held = locator.days[category];
+    filing.days[category] = held > ended_ ? DayWithoutFacts(held, before_.rule(category), after_.rule(category)) : held;
+  }
+  filing.files_end = locator.files_end_us == 0 ? absl::InfiniteFuture() : absl::FromUnixMicros(locator.files_end_us);
+  filing.review = absl::InfiniteFuture();
+  return filing;
+}
+
+absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const MeetingLocator& locator,
+                                           size_t& events) const {
+  const auto course = ReadCourse(view_, vault_, locator.days[kHistory], name.pbx, name.meeting);
+  if (IsUnreadable(course.status())) return FilingWithoutFacts(locator);
+  if (!course.ok()) return course.status();
+  events += course->size();
+  const MeetingFacts facts = course->Fold(now_);
+  return facts.known ? FileMeeting(facts, after_, now_) : FilingWithoutFacts(locator);
+}
+
+absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
+  if (!meetings_affected_) step.position.reset();
+  if (!step.position.has_value()) return absl::OkStatus();
+  auto cursor = view_.ScanPrefix(Family::kState, LocatorPrefix());
+  if (!step.position->empty()) cursor->Seek(*step.position);
+  for (; cursor->Valid(); cursor->Next()) {
+    step.position = std::string(cursor->key());
+    if (step.budget == 0) return absl::OkStatus();
+    const auto name = DecodeLocatorKey(cursor->key());
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    ++step.examined;
+    size_t events = 1;
+    // What a damaged locator led to is found by its rows.
+    if (name.has_value() && locator.has_value() && locator->days[kHistory] > ended_) {
+      const auto filing = FilingOf(*name, *locator, events);
+      if (!filing.ok()) return filing.status();
+      if (Misfiled(*locator, *filing, ended_)) {
+        if (absl::Status status = visit(*name, *locator, *filing); !status.ok()) return status;
+      }
+    }
+    Spend(step, events);
+  }
+  if (cursor->status().ok()) step.position.reset();
+  return cursor->status();
+}
+
+bool Placement::IsEnding(const FiledKey& key) const {
+  return after_.rule(key.category).ends_with_pbx && !registry_.Lives(key.pbx);
+}
+
+absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key, std::string_view envelope) const {
+  if (IsEnding(key)) return std::nullopt;
+  DueDay right = DayWithoutFacts(key.day, before_.rule(kRecording), after_.rule(kRecording));
+  const auto plaintext = vault_.Open(key, envelope);
+  if (absl::IsNotFound(plaintext.status())) return std::nullopt;  // its PBX ended this very moment
+  stored::v1::Value value;
+  if (plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
+    right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), after_);
+  }
+  if (right == key.day) return right;
+  // Once a day is closed the portal has its orders: what lies there cannot be kept any longer, and it takes no more.
+  const bool longer = right > key.day;
+  auto closed = view_.Get(Family::kState, DayProgressKey(longer ? key.day : right));
+  if (!closed.ok()) return closed.status();
+  if (!closed->has_value()) return right;
+  return longer ? std::nullopt : std::optional<DueDay>(DueDay());
+}
+
+absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) const {
+  if (IsEnding(key)) return std::nullopt;
+  const auto row = view_.Get(Family::kState, LocatorKey(key.pbx, key.owner));
+  if (!row.ok()) return row.status();
+  const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
+  const bool leads = locator.has_value() && locator->days[kHistory] > ended_;
+  if (leads && locator->days[key.category] == key.day) return std::nullopt;
+  const auto mark = view_.Get(Family::kState, RefiledMarkKey(key.day, key.category, key.pbx, key.owner));
+  if (!mark.ok()) return mark.status();
+  if (mark->has_value()) return std::nullopt;
+  if (key.category == kHistory) {
+    const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
+    const MeetingFacts facts = course.ok() ? course->Fold(now_) : MeetingFacts();
+    if (facts.known) return DueDay(LastDayOf(CollectionDay(facts, after_), after_.rule(kHistory).period));
+  }
+  return DayWithoutFacts(key.day, before_.rule(key.category), after_.rule(key.category));
+}
+
+absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
+  // Files end by their timers, whether or not their meeting is known.
+  const auto concerned = [this](size_t category) { return affected_[category] && category != kFileShare; };
+  size_t categories = 0;
+  for (size_t category = 1; category < kCategories; ++category) categories += concerned(category) ? 1 : 0;
+  if (categories == 0) step.position.reset();
+  if (!step.position.has_value()) return absl::OkStatus();
+  const std::string begin = step.position->empty() ? FiledPrefix(ended_.Next()) : *step.position;
+  auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Held()));
+  while (cursor->Valid()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) {
+      cursor->Next();
+      continue;
+    }
+    if (key->category >= kCategories || !concerned(key->category)) {
+      size_t next = key->category + size_t{1};
+      while (next < kCategories && !concerned(next)) ++next;
+      cursor->Seek(next < kCategories ? FiledPrefix(key->day, static_cast<CategoryNumber>(next))
+                                      : FiledPrefix(key->day.Next()));
+      continue;
+    }
+    step.position = std::string(cursor->key());
+    if (step.budget == 0) return absl::OkStatus();
+    ++step.examined;
+    Spend(step, 1);
+    if (key->category == kRecording || key->category == kServerLog) {
+      std::optional<DueDay> right;
+      if (key->category == kServerLog) {
+        right = RightLogDay(*key, terms_, after_);
+      } else {
+        auto of_recording = OfRecording(*key, cursor->value());
+        if (!of_recording.ok()) return of_recording.status();
+        right = *of_recording;
+      }
+      if (right.has_value() && *right != key->day) {
+        if (absl::Status status = visit(*key, cursor->value(), *right); !status.ok()) return status;
+      }
+      cursor->Next();
+      continue;
+    }
+    const std::string meeting = FiledPrefix(key->day, key->category, key->pbx, key->owner);
+    const auto right = OfStray(*key);
+    if (!right.ok()) return right.status();
+    if (!right->has_value() || **right == key->day) {
+      cursor->Seek(PrefixEnd(meeting));
+      continue;
+    }
+    for (; cursor->Valid() && cursor->key().substr(0, meeting.size()) == meeting; cursor->Next()) {
+      const auto row = FiledKey::Decode(cursor->key());
+      Spend(step, 1);
+      if (!row.has_value()) continue;
+      if (absl::Status status = visit(*row, cursor->value(), **right); !status.ok()) return status;
+    }
+  }
+  if (cursor->status().ok()) step.position.reset();
+  return cursor->status();
+}
+
+absl::Status Placement::VisitCubes(WalkStep& step, CubeVisit visit) const {
+  if (SamePeriod(before_.rule(kHistory).anonymised_period, after_.rule(kHistory).anonymised_period)) {
+    step.position.reset();
+  }
+  if (!step.position.has_value()) return absl::OkStatus();
+  const std::string begin = step.position->empty() ? CubeKey(ended_.Next(), DueDay(), 0) : *step.position;
+  auto cursor = view_.Scan(Family::kStatistics, begin, "");
+  while (cursor->Valid()) {
+    step.position = std::string(cursor->key());
+    if (step.budget == 0) return absl::OkStatus();
+    const auto parts = DecodeCubeKey(cursor->key());
+    if (!parts.has_value()) {
+      cursor->Next();
+      continue;
+    }
+    ++step.examined;
+    Spend(step, 1);
+    const DueDay right = EraseDayOfCohort(parts->cohort_day, after_);
+    if (right != parts->erase_day) {
+      if (absl::Status status = visit(parts->erase_day, parts->cohort_day, right); !status.ok()) return status;
+    }
+    cursor->Seek(PrefixEnd(CubePrefix(parts->erase_day, parts->cohort_day)));
+  }
+  if (cursor->status().ok()) step.position.reset();
+  return cursor->status();
+}
+
+}  // namespace retention

@@ -1,0 +1,402 @@
+#include "server/recording/event_intake.h"
+
+#include <arpa/inet.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+
+namespace retention {
+namespace {
+
+constexpr int64_t kFirstSecond = 946684800;  // 2000-01-01T00:00:00Z
+
+// Collects the first violation of an event.
+class Check {
+ public:
+  bool failed() const { return rejection_.has_value(); }
+  std::optional<v1::Rejection> Take() { return std::move(rejection_); }
+
+  void Fail(std::string_view field, std::string_view description,
+            v1::RejectionReason reason = v1::REJECTION_REASON_INVALID_FIELD) {
+    if (failed()) return;
+    rejection_.emplace();
+    rejection_->set_reason(reason);
+    rejection_->set_field(std::string(field));
+    rejection_->set_description(std::string(description));
+  }
+  void Identifier(std::string_view field, std::string_view value) {
+    if (value.empty()) return Fail(field, "required");
+    OptionalIdentifier(field, value);
+  }
+  void OptionalIdentifier(std::string_view field, std::string_view value) {
+    if (value.size() > kMaxIdentifierBytes) return Fail(field, "at most 128 bytes");
+    if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
+      Fail(field, "only printable ASCII without spaces");
+    }
+  }
+  void Length(std::string_view field, std::string_view value, size_t max) {
+    if (value.size() > max) Fail(field, absl::StrCat("at most ", max, " bytes"));
+  }
+  void Required(std::string_view field, std::string_view value, size_t max) {
+    if (value.empty()) return Fail(field, "required");
+    Length(field, value, max);
+  }
+  void Email(std::string_view field, std::string_view value);
+  void Ip(std::string_view field, std::string_view value);
+  void Fqdn(std::string_view field, std::string_view value);
+  void Number(std::string_view field, std::string_view value);
+  void Word(std::string_view field, std::string_view value) {
+    Length(field, value, kMaxWordBytes);
+    if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
+      Fail(field, "only printable ASCII without spaces");
+    }
+  }
+
+ private:
+  std::optional<v1::Rejection> rejection_;
+};
+
+// local@domain with a dot-free or dotted domain of LDH labels: a mistake finder, not an RFC 5322 parser.
+void Check::Email(std::string_view field, std::string_view value) {
+  if (value.empty()) return;
+  Length(field, value, kMaxEmailBytes);
+  const size_t at = value.rfind('@');
+  const bool parts = at != std::string_view::npos && at > 0 && at + 1 < value.size() && at <= 64;
+  const bool printable =
+      std::none_of(value.begin(), value.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
+  if (!parts || !printable || value.substr(0, at).find('@') != std::string_view::npos) {
+    return Fail(field, "not an e-mail address (RFC 5321 Mailbox)");
+  }
+  const std::string_view domain = value.substr(at + 1);
+  if (domain.front() == '.' || domain.back() == '.' || domain.front() == '-' ||
+      domain.find("..") != std::string_view::npos) {
+    Fail(field, "not an e-mail address (RFC 5321 Mailbox)");
+  }
+}
+
+void Check::Ip(std::string_view field, std::string_view value) {
+  if (value.empty()) return;
+  // inet_pton would read no further than a NUL.
+  if (value.size() >= INET6_ADDRSTRLEN || value.find('\0') != std::string_view::npos) {
+    return Fail(field, "not an IPv4 or IPv6 address");
+  }
+  const std::string text(value);
+  uint8_t address[16];
+  if (inet_pton(AF_INET, text.c_str(), address) != 1 && inet_pton(AF_INET6, text.c_str(), address) != 1) {
+    Fail(field, "not an IPv4 or IPv6 address");
+  }
+}
+
+void Check::Fqdn(std::string_view field, std::string_view value) {
+  if (value.empty()) return;
+  if (value.size() > kMaxFqdnBytes) return Fail(field, "at most 253 bytes");
+  size_t label = 0;
+  char previous = '.';
+  for (const char c : value) {
+    if (c == '.') {
+      if (label == 0 || previous == '-') return Fail(field, "not a host name (RFC 1123)");
+      label = 0;
+    } else {
+      if (!absl::ascii_isalnum(c) && c != '-') return Fail(field, "not a host name (RFC 1123)");
+      if ((c == '-' && label == 0) || ++label > 63) return Fail(field, "not a host name (RFC 1123)");
+    }
+    previous = c;
+  }
+  if (label == 0 || previous == '-') Fail(field, "not a host name (RFC 1123)");
+}
+
+void Check::Number(std::string_view field, std::string_view value) {
+  if (value.empty()) return Fail(field, "required");
+  if (value.size() > kMaxExtensionBytes) return Fail(field, "at most 16 characters");
+  if (!std::all_of(value.begin(), value.end(),
+                   [](char c) { return absl::ascii_isdigit(c) || c == '*' || c == '#' || c == '+'; })) {
+    Fail(field, "only 0-9, *, # and +");
+  }
+}
+
+void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& check) {
+  check.Identifier(absl::StrCat(field, ".participant_id"), invitee.participant_id());
+  check.Length(absl::StrCat(field, ".name"), invitee.name(), kMaxNameBytes);
+  check.Email(absl::StrCat(field, ".email"), invitee.email());
+}
+
+template <typename Plan>
+void CheckPlan(const Plan& plan, const v1::Event& event, const std::string& field, Check& check) {
+  const std::string start = absl::StrCat(field, ".planned_start");
+  if (!plan.has_planned_start()) return check.Fail(start, "required");
+  if (!IsEventTime(plan.planned_start())) return check.Fail(start, "not a time since 2000-01-01");
+  if (plan.planned_start().seconds() - event.time().seconds() > absl::ToInt64Seconds(kMaxPlannedAhead)) {
+    return check.Fail(start, "at most 10 years from the event");
+  }
+  const auto& length = plan.planned_duration();
+  const int64_t longest = absl::ToInt64Seconds(kMaxPlannedDuration);
+  const bool proper = length.seconds() >= 0 && length.nanos() >= 0 && length.nanos() < 1000000000;
+  if (!proper || length.seconds() > longest || (length.seconds() == longest && length.nanos() > 0)) {
+    check.Fail(absl::StrCat(field, ".planned_duration"), "0 to 7 days");
+  }
+}
+
+void CheckExtension(const v1::Extension& extension, const std::string& field, Check& check) {
+  check.Number(absl::StrCat(field, ".number"), extension.number());
+  check.Email(absl::StrCat(field, ".email"), extension.email());
+  check.Length(absl::StrCat(field, ".vanity_url_name"), extension.vanity_url_name(), kMaxIdentifierBytes);
+  check.Length(absl::StrCat(field, ".first_name"), extension.first_name(), kMaxIdentifierBytes);
+  check.Length(absl::StrCat(field, ".last_name"), extension.last_name(), kMaxIdentifierBytes);
+}
+
+void CheckSynced(const v1::PbxSynced& synced, const std::string& prefix, Check& check) {
+  check.Identifier(absl::StrCat(prefix, "controller_id"), synced.controller_id());
+  const std::string profile = absl::StrCat(prefix, "profile");
+  check.Ip(absl::StrCat(profile, ".ip"), synced.profile().ip());
+  check.Fqdn(absl::StrCat(profile, ".fqdn"), synced.profile().fqdn());
+  check.Fqdn(absl::StrCat(profile, ".webmeeting_fqdn"), synced.profile().webmeeting_fqdn());
+  check.Length(absl::StrCat(profile, ".license_key"), synced.profile().license_key(), kMaxIdentifierBytes);
+  if (synced.extensions_size() > kMaxExtensions) {
+    return check.Fail(absl::StrCat(prefix, "extensions"), "at most 10,000");
+  }
+  std::set<std::string_view> numbers;
+  for (int i = 0; i < synced.extensions_size(); ++i) {
+    const std::string field = absl::StrCat(prefix, "extensions[", i, "]");
+    CheckExtension(synced.extensions(i), field, check);
+    if (!numbers.insert(synced.extensions(i).number()).second) {
+      check.Fail(absl::StrCat(field, ".number"), "each number once");
+    }
+  }
+}
+
+void CheckScheduled(const v1::Event& event, Check& check) {
+  const v1::MeetingScheduled& scheduled = event.meeting_scheduled();
+  check.Length("meeting_scheduled.name", scheduled.name(), kMaxMeetingNameBytes);
+  check.Length("meeting_scheduled.comment", scheduled.comment(), kMaxCommentBytes);
+  CheckPlan(scheduled, event, "meeting_scheduled", check);
+  if (!scheduled.organizer_extension().empty()) {
+    check.Number("meeting_scheduled.organizer_extension", scheduled.organizer_extension());
+  }
+  if (scheduled.invitees_size() > kMaxInvitees) return check.Fail("meeting_scheduled.invitees", "at most 1,000");
+  for (int i = 0; i < scheduled.invitees_size() && !check.failed(); ++i) {
+    CheckInvitee(scheduled.invitees(i), absl::StrCat("meeting_scheduled.invitees[", i, "]"), check);
+  }
+}
+
+void CheckJoined(const v1::ParticipantJoined& joined, Check& check) {
+  check.Identifier("participant_joined.participant_id", joined.participant_id());
+  check.Length("participant_joined.name", joined.name(), kMaxNameBytes);
+  check.Email("participant_joined.email", joined.email());
+  check.Ip("participant_joined.ip", joined.ip());
+  check.Word("participant_joined.client_kind", joined.client_kind());
+  check.Word("participant_joined.media_site", joined.media_site());
+  if (!joined.extension().empty()) check.Number("participant_joined.extension", joined.extension());
+}
+
+void CheckPoll(const v1::PollCreated& poll, Check& check) {
+  check.Identifier("poll_created.poll_id", poll.poll_id());
+  check.Number("poll_created.owner_extension", poll.owner_extension());
+  check.Length("poll_created.question", poll.question(), kMaxQuestionBytes);
+  if (poll.options_size() > kMaxPollOptions) return check.Fail("poll_created.options", "at most 50");
+  for (int i = 0; i < poll.options_size(); ++i) {
+    check.Length(absl::StrCat("poll_created.options[", i, "]"), poll.options(i), kMaxMeetingNameBytes);
+  }
+}
+
+void CheckAnswer(const v1::PollAnswered& answer, Check& check) {
+  check.Identifier("poll_answered.poll_id", answer.poll_id());
+  check.Identifier("poll_answered.participant_id", answer.participant_id());
+  if (answer.option_indexes_size() > kMaxPollOptions) return check.Fail("poll_answered.option_indexes", "at most 50");
+  std::set<uint32_t> seen;
+  for (int i = 0; i < answer.option_indexes_size(); ++i) {
+    const uint32_t index = answer.option_indexes(i);
+    if (index >= static_cast<uint32_t>(kMaxPollOptions) || !seen.insert(index).second) {
+      return check.Fail(absl::StrCat("poll_answered.option_indexes[", i, "]"), "0 to 49, each once");
+    }
+  }
+}
+
+void CheckPayload(const v1::Event& event, Check& check) {
+  switch (event.payload_case()) {
+    case v1::Event::kPbxSynced:
+      return CheckSynced(event.pbx_synced(), "pbx_synced.", check);
+    case v1::Event::kExtensionSynced:
+      return CheckExtension(event.extension_synced().extension(), "extension_synced.extension", check);
+    case v1::Event::kExtensionRemoved:
+      return check.Number("extension_removed.number", event.extension_removed().number());
+    case v1::Event::kMeetingScheduled:
+      return CheckScheduled(event, check);
+    case v1::Event::kMeetingRescheduled:
+      return CheckPlan(event.meeting_rescheduled(), event, "meeting_rescheduled", check);
+    case v1::Event::kMeetingStarted:
+      check.Length("meeting_started.name", event.meeting_started().name(), kMaxMeetingNameBytes);
+      if (!event.meeting_started().organizer_extension().empty()) {
+        check.Number("meeting_started.organizer_extension", event.meeting_started().organizer_extension());
+      }
+      return;
+    case v1::Event::kMeetingEnded:
+    case v1::Event::kMeetingDeleted:
+      return;
+    case v1::Event::kParticipantInvited:
+      return CheckInvitee(event.participant_invited().invitee(), "participant_invited.invitee", check);
+    case v1::Event::kParticipantJoined:
+      return CheckJoined(event.participant_joined(), check);
+    case v1::Event::kParticipantLeft:
+      return check.Identifier("participant_left.participant_id", event.participant_left().participant_id());
+    case v1::Event::kParticipantReconnected: {
+      const auto& reconnected = event.participant_reconnected();
+      check.Identifier("participant_reconnected.participant_id", reconnected.participant_id());
+      check.Ip("participant_reconnected.ip", reconnected.ip());
+      check.Word("participant_reconnected.client_kind", reconnected.client_kind());
+      return check.Word("participant_reconnected.media_site", reconnected.media_site());
+    }
+    case v1::Event::kMediaQualitySampled: {
+      const auto& sample = event.media_quality_sampled();
+      check.Identifier("media_quality_sampled.participant_id", sample.participant_id());
+      if (sample.rtt_ms() > kMaxMillis) check.Fail("media_quality_sampled.rtt_ms", "0 to 60,000");
+      if (sample.loss_ppm() > kMaxPpm) check.Fail("media_quality_sampled.loss_ppm", "0 to 1,000,000");
+      if (sample.jitter_ms() > kMaxMillis) check.Fail("media_quality_sampled.jitter_ms", "0 to 60,000");
+      return;
+    }
+    case v1::Event::kRecordingCreated:
+      check.Identifier("recording_created.recording_id", event.recording_created().recording_id());
+      return check.Required("recording_created.object_ref", event.recording_created().object_ref(), kMaxObjectRefBytes);
+    case v1::Event::kFileShared:
+      check.Identifier("file_shared.file_id", event.file_shared().file_id());
+      return check.Required("file_shared.object_ref", event.file_shared().object_ref(), kMaxObjectRefBytes);
+    case v1::Event::kPdfShared:
+      check.Identifier("pdf_shared.pdf_id", event.pdf_shared().pdf_id());
+      return check.Required("pdf_shared.object_ref", event.pdf_shared().object_ref(), kMaxObjectRefBytes);
+    case v1::Event::kPollCreated:
+      return CheckPoll(event.poll_created(), check);
+    case v1::Event::kPollAnswered:
+      return CheckAnswer(event.poll_answered(), check);
+    case v1::Event::kPollDeleted:
+      return check.Identifier("poll_deleted.poll_id", event.poll_deleted().poll_id());
+    case v1::Event::kChatMessageSent:
+      check.Identifier("chat_message_sent.participant_id", event.chat_message_sent().participant_id());
+      return check.Required("chat_message_sent.text", event.chat_message_sent().text(), kMaxChatBytes);
+    case v1::Event::kDialInAssigned: {
+      const auto& dial_in = event.dial_in_assigned();
+      check.Word("dial_in_assigned.conference_number", dial_in.conference_number());
+      if (dial_in.dial_in_numbers_size() > kMaxDialInNumbers) {
+        return check.Fail("dial_in_assigned.dial_in_numbers", "at most 50");
+      }
+      for (int i = 0; i < dial_in.dial_in_numbers_size(); ++i) {
+        check.Length(absl::StrCat("dial_in_assigned.dial_in_numbers[", i, "]"), dial_in.dial_in_numbers(i),
+                     kMaxWordBytes);
+      }
+      return;
+    }
+    case v1::Event::PAYLOAD_NOT_SET:
+      return check.Fail("payload", "required: the event says nothing that this server knows");
+  }
+}
+
+enum class MeetingField { kRequired, kOptional, kEmpty };
+
+MeetingField MeetingFieldOf(v1::Event::PayloadCase payload) {
+  switch (payload) {
+    case v1::Event::kPbxSynced:
+    case v1::Event::kExtensionSynced:
+    case v1::Event::kExtensionRemoved:
+      return MeetingField::kEmpty;
+    case v1::Event::kPollCreated:
+    case v1::Event::kPollAnswered:
+    case v1::Event::kPollDeleted:
+      return MeetingField::kOptional;
+    default:
+      return MeetingField::kRequired;
+  }
+}
+
+absl::Status StatusOf(Check check) {
+  const auto rejection = check.Take();
+  if (!rejection.has_value()) return absl::OkStatus();
+  return InvalidField(rejection->field(), rejection->description());
+}
+
+}  // namespace
+
+bool IsEventTime(const google::protobuf::Timestamp& time) {
+  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 &&
+         time.nanos() < 1000000000;
+}
+
+std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) {
+  Check check;
+  check.Identifier("event_id", event.event_id());
+  check.Identifier("pbx_id", event.pbx_id());
+  switch (MeetingFieldOf(event.payload_case())) {
+    case MeetingField::kRequired:
+      check.Identifier("meeting_id", event.meeting_id());
+      break;
+    case MeetingField::kOptional:
+      check.OptionalIdentifier("meeting_id", event.meeting_id());
+      break;
+    case MeetingField::kEmpty:
+      if (!event.meeting_id().empty()) check.Fail("meeting_id", "must be empty for events of a PBX");
+      break;
+  }
+  if (!event.has_time()) {
+    check.Fail("time", "required");
+  } else if (!IsEventTime(event.time())) {
+    check.Fail("time", "not a time since 2000-01-01");
+  } else if (MicrosOf(event.time()) > absl::ToUnixMicros(now + kMaxAhead)) {
+    check.Fail("time", "more than 5 minutes ahead of the server's clock", v1::REJECTION_REASON_FROM_FUTURE);
+  }
+  if (!check.failed()) CheckPayload(event, check);
+  return check.Take();
+}
+
+absl::Status CheckIdentifier(std::string_view field, std::string_view value) {
+  Check check;
+  check.Identifier(field, value);
+  return StatusOf(std::move(check));
+}
+
+absl::Status CheckExtensionNumber(std::string_view field, std::string_view value) {
+  Check check;
+  check.Number(field, value);
+  return StatusOf(std::move(check));
+}
+
+absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix) {
+  Check check;
+  CheckSynced(synced, std::string(prefix), check);
+  return StatusOf(std::move(check));
+}
+
+uint64_t FingerprintOf(std::string_view event_id) { return XXH3_64bits(event_id.data(), event_id.size()); }
+
+void RecordCommand::Reject(int index, v1::RejectionReason reason, std::string_view field,
+                           std::string_view description) {
+  v1::Rejection& rejection = *result.add_rejections();
+  rejection.set_index(static_cast<uint32_t>(index));
+  rejection.set_reason(reason);
+  rejection.set_field(std::string(field));
+  rejection.set_description(std::string(description));
+}
+
+absl::Status CheckBatchBytes(size_t bytes) {
+  return bytes <= kMaxBatchBytes ? absl::OkStatus() : InvalidField("events", "at most 4 MiB together");
+}
+
+absl::Status CheckBatchMemory(size_t bytes) {
+  return bytes <= kMaxBatchMemory ? absl::OkStatus()
+                                  : InvalidField("events", "too many parts: over 32 MiB in memory together");
+}
+
+absl::Status RecordCommand::Prepare(absl::Time now) {
+  if (events->empty()) return InvalidField("events", "at least one event");
+  if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
+  fingerprints.reserve(events->size());
+  rejected.reserve(events->size());
+  for (const v1::Event& event : *events) {
+    fingerprints.push_back(FingerprintOf(event.event_id()));
+    rejected.push_back(CheckEvent(event, now));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

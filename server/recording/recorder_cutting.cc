@@ -1,0 +1,183 @@
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/recording/recorder.h"
+
+namespace retention {
+namespace {
+
+using Entry = stored::v1::CourseEntry;
+
+// Who a joining participant is across meetings: e-mail, else extension, else nobody else.
+std::string IdentityOf(const v1::ParticipantJoined& joined, const v1::Event& event) {
+  if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
+  if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
+  return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
+}
+
+}  // namespace
+
+CourseKind KindOf(v1::Event::PayloadCase payload) {
+  switch (payload) {
+    case v1::Event::kMeetingScheduled:
+      return Entry::KIND_SCHEDULED;
+    case v1::Event::kMeetingRescheduled:
+      return Entry::KIND_RESCHEDULED;
+    case v1::Event::kMeetingStarted:
+      return Entry::KIND_STARTED;
+    case v1::Event::kMeetingEnded:
+      return Entry::KIND_ENDED;
+    case v1::Event::kMeetingDeleted:
+      return Entry::KIND_DELETED;
+    case v1::Event::kParticipantJoined:
+      return Entry::KIND_JOINED;
+    case v1::Event::kParticipantLeft:
+      return Entry::KIND_LEFT;
+    case v1::Event::kParticipantReconnected:
+      return Entry::KIND_RECONNECTED;
+    case v1::Event::kMediaQualitySampled:
+      return Entry::KIND_QUALITY;
+    default:
+      return Entry::KIND_NOTED;
+  }
+}
+
+// Whether such an event makes a meeting known that was not.
+void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command) {
+  Course& course = touched.meeting->course;
+  CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
+  std::string identity;
+  const auto extension_word = [&](const std::string& number) {
+    return course.WordFor(ExtensionName(holdings_.vault, touched.meeting->pbx, number));
+  };
+  const auto set_plan = [&](const auto& plan) {
+    entry.plan.start_us = MicrosOf(plan.planned_start());
+    entry.plan.end_us =
+        entry.plan.start_us + plan.planned_duration().seconds() * 1000000 + plan.planned_duration().nanos() / 1000;
+  };
+  switch (event.payload_case()) {
+    case v1::Event::kMeetingScheduled:
+      set_plan(event.meeting_scheduled());
+      entry.plan.organizer = extension_word(event.meeting_scheduled().organizer_extension());
+      entry.plan.protocolled = event.meeting_scheduled().protocolled();
+      break;
+    case v1::Event::kMeetingRescheduled:
+      set_plan(event.meeting_rescheduled());
+      break;
+    case v1::Event::kMeetingStarted:
+      entry.plan.organizer = extension_word(event.meeting_started().organizer_extension());
+      entry.plan.protocolled = event.meeting_started().protocolled();
+      break;
+    case v1::Event::kParticipantJoined: {
+      const v1::ParticipantJoined& joined = event.participant_joined();
+      entry.participant = course.WordFor(joined.participant_id());
+      entry.client = course.WordFor(joined.client_kind());
+      entry.site = course.WordFor(joined.media_site());
+      identity = IdentityOf(joined, event);
+      break;
+    }
+    case v1::Event::kParticipantLeft:
+      entry.participant = course.WordFor(event.participant_left().participant_id());
+      break;
+    case v1::Event::kParticipantReconnected: {
+      const v1::ParticipantReconnected& reconnected = event.participant_reconnected();
+      entry.participant = course.WordFor(reconnected.participant_id());
+      entry.client = course.WordFor(reconnected.client_kind());
+      entry.site = course.WordFor(reconnected.media_site());
+      break;
+    }
+    case v1::Event::kMediaQualitySampled: {
+      const v1::MediaQualitySampled& sample = event.media_quality_sampled();
+      entry.participant = course.WordFor(sample.participant_id());
+      entry.rtt_ms = sample.rtt_ms();
+      entry.loss_ppm = sample.loss_ppm();
+      entry.jitter_ms = sample.jitter_ms();
+      break;
+    }
+    case v1::Event::kPollCreated:
+      entry.participant = course.WordFor(event.poll_created().poll_id());
+      break;
+    default:
+      break;
+  }
+  // The first event of every row names the meeting, so that the portal's id can be given back.
+  if (touched.fresh.empty()) {
+    entry.meeting_id = course.WordFor(touched.meeting_id);
+    touched.first_event_id = event.event_id();
+  }
+  course.Add(entry);
+  touched.fresh.push_back(entry);
+  touched.fresh_commands.push_back(&command);
+  touched.identities.push_back(std::move(identity));
+}
+
+void Recorder::AddValues(Touched& touched, const v1::Event& event, RecordCommand& command) {
+  const auto add = [&](CategoryNumber category, std::string_view participant = {},
+                       std::string_view text = {}) -> stored::v1::Value& {
+    touched.pending.push_back({.category = category, .event = &event, .command = &command});
+    stored::v1::Value& value = touched.pending.back().value;
+    value.set_time_us(MicrosOf(event.time()));
+    value.set_participant_id(std::string(participant));
+    value.set_text(std::string(text));
+    return value;
+  };
+  const auto add_if = [&](CategoryNumber category, std::string_view participant, std::string_view text) {
+    if (!text.empty()) add(category, participant, text);
+  };
+  const auto add_object = [&](CategoryNumber category, std::string_view id, std::string_view ref) {
+    stored::v1::StoredObjectRef& object = *add(category).mutable_object();
+    object.set_object_id(std::string(id));
+    object.set_object_ref(std::string(ref));
+  };
+  switch (event.payload_case()) {
+    case v1::Event::kMeetingScheduled: {
+      const v1::MeetingScheduled& scheduled = event.meeting_scheduled();
+      add_if(kMeetingName, "", scheduled.name());
+      add_if(kMeetingComment, "", scheduled.comment());
+      for (const v1::Invitee& invitee : scheduled.invitees()) {
+        add_if(kParticipantName, invitee.participant_id(), invitee.name());
+        add_if(kParticipantEmail, invitee.participant_id(), invitee.email());
+      }
+      break;
+    }
+    case v1::Event::kMeetingStarted:
+      add_if(kMeetingName, "", event.meeting_started().name());
+      break;
+    case v1::Event::kParticipantInvited: {
+      const v1::Invitee& invitee = event.participant_invited().invitee();
+      add_if(kParticipantName, invitee.participant_id(), invitee.name());
+      add_if(kParticipantEmail, invitee.participant_id(), invitee.email());
+      break;
+    }
+    case v1::Event::kParticipantJoined: {
+      const v1::ParticipantJoined& joined = event.participant_joined();
+      add_if(kParticipantName, joined.participant_id(), joined.name());
+      add_if(kParticipantEmail, joined.participant_id(), joined.email());
+      add_if(kParticipantIp, joined.participant_id(), joined.ip());
+      break;
+    }
+    case v1::Event::kParticipantReconnected:
+      add_if(kParticipantIp, event.participant_reconnected().participant_id(), event.participant_reconnected().ip());
+      break;
+    case v1::Event::kRecordingCreated:
+      add_object(kRecording, event.recording_created().recording_id(), event.recording_created().object_ref());
+      break;
+    case v1::Event::kFileShared:
+      add_object(kFileShare, event.file_shared().file_id(), event.file_shared().object_ref());
+      break;
+    case v1::Event::kPdfShared:
+      add_object(kPdfShare, event.pdf_shared().pdf_id(), event.pdf_shared().object_ref());
+      break;
+    case v1::Event::kChatMessageSent:
+      add(kChatProtocol, event.chat_message_sent().participant_id(), event.chat_message_sent().text());
+      break;
+    case v1::Event::kDialInAssigned:
+      *add(kDialIn).mutable_dial_in() = event.dial_in_assigned();
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace retention

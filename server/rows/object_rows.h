@@ -1,0 +1,32 @@
+// Rows of objects: recordings, PDFs and shared files have one each.
+#ifndef RETENTION_SERVER_ROWS_OBJECT_ROWS_H_
+#define RETENTION_SERVER_ROWS_OBJECT_ROWS_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/law/policy.h"
+#include "storage/keys.h"
+#include "storage/secrets/vault.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// Whether values of `category` are objects in the portal's store.
+constexpr bool IsObject(CategoryNumber category) {
+  return category == kRecording || category == kPdfShare || category == kFileShare;
+}
+
+// Opens the objects' rows under `prefix`, in the order of their keys; ends with the first error, its own or `visit`'s.
+// A row that is damaged is visited as a value without an object: it keeps nothing from ending, and there is nobody to
+// order what it named from.
+absl::Status VisitObjects(
+    const StoreView& store, Vault& vault, std::string_view prefix,
+    absl::FunctionRef<absl::Status(const FiledKey& key, stored::v1::Value& value, uint32_t values)> visit);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ROWS_OBJECT_ROWS_H_

@@ -1,0 +1,253 @@
+#include "server/rows/pbx_registry.h"
+
+#include <algorithm>
+
+#include "absl/strings/string_view.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/rows/policy_shelf.h"
+#include "storage/keys.h"
+
+namespace retention {
+
+FiledKey PbxRecordKey(const PbxId& pbx) { return {.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx}; }
+
+absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
+                                                                   const PbxId& pbx) {
+  const FiledKey key = PbxRecordKey(pbx);
+  auto row = store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  auto plaintext = vault.Open(key, **row);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
+  return std::move(*value.mutable_pbx());
+}
+
+FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number) {
+  return {.day = DueDay::Open(),
+          .category = kPbxSync,
+          .pbx = pbx,
+          .owner = OwnerId{vault.Hash("extension", pbx.view(), number)}};
+}
+
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number) {
+  return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
+}
+
+std::string LicenceName(const Vault& vault, std::string_view licence_key) {
+  if (licence_key.empty()) return {};
+  const auto hash = vault.Hash("licence", "", licence_key);
+  return std::string(hash.begin(), hash.end());
+}
+
+absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
+  Known known;
+  std::map<PbxId, EndingPbx> ending;
+  auto cursor = store.ScanPrefix(Family::kState, PbxEntryPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    stored::v1::PbxEntry row;
+    if (!row.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size())) ||
+        row.pbx().size() != PbxId::kBytes) {
+      return absl::DataLossError("a row of the PBX registry does not parse");
+    }
+    const PbxId pbx = PbxId::From(row.pbx());
+    if (row.ending()) {
+      auto external = vault.OpenState(cursor->key(), row.sealed_pbx_id());
+      if (!external.ok()) return external.status();
+      ending.emplace(pbx, EndingPbx{.pbx = pbx,
+                                    .reason = row.end_reason(),
+                                    .pbx_id = external->Reveal(),
+                                    .held = row.held(),
+                                    .begun = absl::FromUnixMicros(row.end_begun_us())});
+      continue;
+    }
+    const auto record = ReadPbxRecord(store, vault, pbx);
+    if (!record.ok()) return record.status();
+    if (!record->has_value()) return absl::DataLossError("a PBX has no record");
+    const v1::PbxProfile& profile = (*record)->profile();
+    auto life = store.Get(Family::kState, PbxLifeKey(pbx));
+    if (!life.ok()) return life.status();
+    Entry entry{
+        .pbx = pbx,
+        .standing = {.licence = LicenceName(vault, profile.license_key()), .has_fqdn = !profile.fqdn().empty()}};
+    if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
+      return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
+    }
+    entry.end = EndOf(entry.standing.life, policies_.in_force());
+    known.emplace((*record)->pbx_id(), std::move(entry));
+  }
+  std::unique_lock lock(mutex_);
+  index_.clear();
+  names_.clear();
+  known_ = std::move(known);
+  for (auto it = known_.begin(); it != known_.end(); ++it) {
+    index_.emplace(it->first, it);
+    names_.emplace(it->second.pbx, it);
+  }
+  ending_ = std::move(ending);
+  return cursor->status();
+}
+
+std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
+  if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
+  return found->second->second.pbx;
+}
+
+std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  const auto found = names_.find(pbx);
+  if (found != names_.end()) return found->second->first;
+  const auto ending = ending_.find(pbx);
+  return ending == ending_.end() ? std::string() : ending->second.pbx_id;
+}
+
+bool PbxRegistry::Lives(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  return names_.contains(pbx);
+}
+
+std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
+                                                             absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<std::string, PbxId>> page;
+  for (auto it = known_.upper_bound(after); it != known_.end() && page.size() < limit; ++it) {
+    if (it->second.end.time > now) page.emplace_back(it->first, it->second.pbx);
+  }
+  return page;
+}
+
+std::optional<PbxStanding> PbxRegistry::StandingOf(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  const auto found = names_.find(pbx);
+  if (found == names_.end()) return std::nullopt;
+  return found->second->second.standing;
+}
+
+bool PbxRegistry::HasContacted(const PbxId& pbx, DueDay day) const {
+  std::shared_lock lock(mutex_);
+  const auto found = names_.find(pbx);
+  return found != names_.end() && found->second->second.standing.life.contact_day() >= day.number();
+}
+
+absl::StatusOr<std::vector<PbxId>> PbxRegistry::OfController(std::string_view controller_id, const StoreView& store,
+                                                             Vault& vault, absl::Time now) const {
+  std::vector<PbxId> pbxs;
+  for (const auto& [pbx_id, pbx] : List("", size(), now)) {
+    const auto record = ReadPbxRecord(store, vault, pbx);
+    if (absl::IsNotFound(record.status())) continue;  // it ended this very moment
+    if (!record.ok()) return record.status();
+    if (record->has_value() && (*record)->controller_id() == controller_id) pbxs.push_back(pbx);
+  }
+  return pbxs;
+}
+
+std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& [id, entry] : known_) {
+    if (!licence.empty() && entry.standing.licence == licence) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<std::string, PbxEnd>> over;
+  for (const auto& [id, entry] : known_) {
+    if (entry.end.time <= now) over.emplace_back(id, entry.end);
+  }
+  std::sort(over.begin(), over.end(), [](const auto& a, const auto& b) { return a.second.time < b.second.time; });
+  return over;
+}
+
+std::vector<std::pair<PbxId, DueDay>> PbxRegistry::Named() const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::pair<PbxId, DueDay>> named;
+  for (const auto& [id, entry] : known_) {
+    if (!entry.standing.has_fqdn) continue;
+    named.emplace_back(entry.pbx, DueDay::FromNumber(entry.standing.life.probed_day()));
+  }
+  return named;
+}
+
+std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
+  for (const auto& [id, entry] : known_) {
+    if (entry.end.time <= now) continue;  // too late for a warning
+    for (const v1::PbxWarning& warning : WarningsOf(entry.standing.life, policies_.in_force(), now)) {
+      ++warned[{warning.cause(), warning.warning_days()}];
+    }
+  }
+  return warned;
+}
+
+std::vector<PbxRegistry::EndingPbx> PbxRegistry::Ending() const {
+  std::shared_lock lock(mutex_);
+  std::vector<EndingPbx> all;
+  for (const auto& [pbx, ending] : ending_) all.push_back(ending);
+  return all;
+}
+
+std::optional<PbxRegistry::EndingPbx> PbxRegistry::FindEnding(const PbxId& pbx) const {
+  std::shared_lock lock(mutex_);
+  const auto found = ending_.find(pbx);
+  return found == ending_.end() ? std::nullopt : std::optional(found->second);
+}
+
+size_t PbxRegistry::size() const {
+  std::shared_lock lock(mutex_);
+  return known_.size();
+}
+
+PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time now) const {
+  std::shared_lock lock(mutex_);
+  MovedEnds moved;
+  for (const auto& [id, entry] : known_) {
+    const absl::Time end = EndOf(entry.standing.life, policy).time;
+    if (entry.end.time <= now || end == entry.end.time) continue;
+    ++(end <= now ? moved.gone : end < entry.end.time ? moved.earlier : moved.later);
+  }
+  return moved;
+}
+
+void PbxRegistry::ReckonEnds() {
+  std::unique_lock lock(mutex_);
+  for (auto& [id, entry] : known_) entry.end = EndOf(entry.standing.life, policies_.in_force());
+}
+
+void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
+  std::unique_lock lock(mutex_);
+  Entry entry{.pbx = pbx, .standing = std::move(standing)};
+  entry.end = EndOf(entry.standing.life, policies_.in_force());
+  const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
+  index_.insert_or_assign(it->first, it);
+  names_.insert_or_assign(pbx, it);
+}
+
+void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
+  std::unique_lock lock(mutex_);
+  Entry& entry = names_.at(pbx)->second;
+  entry.standing = std::move(standing);
+  entry.end = EndOf(entry.standing.life, policies_.in_force());
+}
+
+void PbxRegistry::BeginEnding(EndingPbx ending) {
+  std::unique_lock lock(mutex_);
+  const auto it = known_.find(ending.pbx_id);
+  if (it == known_.end()) return;
+  names_.erase(ending.pbx);
+  index_.erase(it->first);
+  known_.erase(it);
+  ending_.insert_or_assign(ending.pbx, std::move(ending));
+}
+
+void PbxRegistry::FinishEnding(const PbxId& pbx) {
+  std::unique_lock lock(mutex_);
+  ending_.erase(pbx);
+}
+
+}  // namespace retention

@@ -1,0 +1,126 @@
+// Which PBXs are known, and under which internal id.
+#ifndef RETENTION_SERVER_ROWS_PBX_REGISTRY_H_
+#define RETENTION_SERVER_ROWS_PBX_REGISTRY_H_
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "server/law/pbx_life.h"
+#include "server/rows/policy_shelf.h"
+#include "storage/ids.h"
+#include "storage/secrets/vault.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// Row keys of PBX data: both live in the open bucket of category PBX_SYNC.
+FiledKey PbxRecordKey(const PbxId& pbx);
+FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
+// The record of a PBX; nullopt if there is none. NOT_FOUND if its key is gone: it is ending.
+absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
+                                                                   const PbxId& pbx);
+// How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
+
+// A PBX as its record and its life describe it.
+struct PbxStanding {
+  stored::v1::PbxLife life;
+  std::string licence;  // keyed hash of its licence key; empty if it has none
+  bool has_fqdn = false;
+  absl::Time named = absl::InfinitePast();  // when it got its FQDN; not known after a restart
+};
+// How the registry names a licence key. Empty for an empty key.
+std::string LicenceName(const Vault& vault, std::string_view licence_key);
+
+// Thread-safe; changed by the committer's thread only.
+class PbxRegistry {
+ public:
+  // REQUIRES: `policies` outlives it.
+  explicit PbxRegistry(const PolicyShelf& policies) : policies_(policies) {}
+
+  // Reads the registry. DATA_LOSS if a row does not parse or open.
+  absl::Status Load(const StoreView& store, Vault& vault);
+
+  // The internal id of a PBX that is held and has not come to its end at `now`, swept or not.
+  std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
+  // The same, also if it has come to its end and is still held.
+  std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
+  // The external id; empty if it is not held. Known as well of one that is ending.
+  std::string ExternalId(const PbxId& pbx) const;
+  // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
+  std::vector<std::pair<std::string, PbxId>> List(std::string_view after, size_t limit, absl::Time now) const;
+  // What is known of a PBX that is held.
+  std::optional<PbxStanding> StandingOf(const PbxId& pbx) const;
+  // Whether its end has not begun.
+  bool Lives(const PbxId& pbx) const;
+  // Whether it is known to have been in contact on `day` or later.
+  bool HasContacted(const PbxId& pbx, DueDay day) const;
+  // The PBXs that have not come to their end and whose record names this controller. Reads every record.
+  absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store, Vault& vault,
+                                                  absl::Time now) const;
+  // External ids of the PBXs with a licence (LicenceName).
+  std::vector<std::string> WithLicence(std::string_view licence) const;
+  // External ids of PBXs that have come to their end and are still held, the oldest end first.
+  std::vector<std::pair<std::string, PbxEnd>> Over(absl::Time now) const;
+  // PBXs that have a name to look up, each with the last day on which that was done (DueDay() for never).
+  std::vector<std::pair<PbxId, DueDay>> Named() const;
+  // How many PBXs are warned of, by cause and number of days.
+  std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
+  // PBXs whose end was begun and is to be finished.
+  struct EndingPbx {
+    PbxId pbx;
+    std::string reason;
+    std::string pbx_id;  // the external id
+    bool held = false;   // what is held is to be taken out before its key goes
+    absl::Time begun;
+  };
+  std::vector<EndingPbx> Ending() const;
+  std::optional<EndingPbx> FindEnding(const PbxId& pbx) const;
+  size_t size() const;
+  // PBXs whose end another policy would move, by what would become of it.
+  struct MovedEnds {
+    uint64_t gone = 0;  // at `now`
+    uint64_t earlier = 0;
+    uint64_t later = 0;
+  };
+  MovedEnds EndsUnder(const Policy& policy, absl::Time now) const;
+
+  // Another policy is in force.
+  void ReckonEnds();
+  void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
+  // REQUIRES: it is held.
+  void Update(const PbxId& pbx, PbxStanding standing);
+  // Its end has begun. REQUIRES: it is held.
+  void BeginEnding(EndingPbx ending);
+  void FinishEnding(const PbxId& pbx);
+
+ private:
+  struct Entry {
+    PbxId pbx;
+    PbxStanding standing;
+    PbxEnd end;
+  };
+  using Known = std::map<std::string, Entry, std::less<>>;
+
+  const PolicyShelf& policies_;
+  mutable std::shared_mutex mutex_;
+  Known known_;                                                    // by external id; guarded by mutex_
+  absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_
+  absl::flat_hash_map<PbxId, Known::iterator> names_;              // guarded by mutex_
+  std::map<PbxId, EndingPbx> ending_;                              // guarded by mutex_
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ROWS_PBX_REGISTRY_H_

@@ -1,0 +1,439 @@
+#include "storage/rocksdb/rocksdb_store.h"
+
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "storage/directory_lock.h"
+#include "storage/keys.h"
+#include "storage/rocksdb/rocksdb_engine.h"
+#include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/rocksdb_view.h"
+#include "storage/rocksdb/write_record.h"
+
+namespace retention {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kErasePause = std::chrono::milliseconds(5);
+// What Resume writes to see whether the disk takes writes again.
+constexpr size_t kProbeBytes = 1 << 20;
+constexpr char kProbeName[] = "probe.tmp";
+
+// Beyond every key, as the end of a range deletion that has none: no key is as long.
+const std::string& BeyondAllKeys() {
+  static const std::string key(128, '\xFF');
+  return key;
+}
+
+rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
+
+class RocksDbStore : public Store {
+ public:
+  RocksDbStore(std::string directory, RocksDbOptions options, int lock_fd)
+      : directory_(std::move(directory)), options_(std::move(options)), lock_fd_(lock_fd) {}
+  ~RocksDbStore() override {
+    engine_.reset();
+    ::close(lock_fd_);
+  }
+
+  // To be called once, before anything else.
+  absl::Status Start() {
+    absl::StatusOr<std::shared_ptr<RocksEngine>> engine =
+        RocksEngine::Open(directory_, options_, std::nullopt, failure_);
+    if (!engine.ok()) return engine.status();
+    writes_ = WriteRecord((*engine)->db().GetLatestSequenceNumber());
+    engine_ = *std::move(engine);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
+    const std::shared_ptr<RocksEngine> engine = Engine();
+    if (engine == nullptr) return Closed();
+    return GetRow(*engine, nullptr, family, key);
+  }
+
+  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
+    std::shared_ptr<RocksEngine> engine = Engine();
+    if (engine == nullptr) return FailedScan(Closed());
+    return ScanRows(std::move(engine), nullptr, {family, std::string(begin), std::string(end)});
+  }
+
+  std::unique_ptr<StoreView> Snapshot() const override {
+    std::shared_ptr<RocksEngine> engine = Engine();
+    if (engine == nullptr) return FailedView(Closed());
+    return MakeSnapshot(std::move(engine));
+  }
+
+  absl::Status Commit(const Batch& batch) override;
+  absl::Status SettleDay(DueDay day) override;
+  absl::Status DropDaysThrough(DueDay last) override;
+  absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
+  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
+  absl::Status Resume() override;
+  absl::Status Health() const override { return failure_->Get(); }
+  absl::Status Checkpoint(const std::string& path) override;
+  uint64_t LiveBytes() const override;
+
+ private:
+  std::shared_ptr<RocksEngine> Engine() const {
+    const std::lock_guard<std::mutex> lock(engine_mutex_);
+    return engine_;
+  }
+  absl::Status Closed() const {
+    const absl::Status failure = failure_->Get();
+    return failure.ok() ? absl::UnavailableError("store: closed") : failure;
+  }
+  // The engine, if it may be changed.
+  absl::StatusOr<std::shared_ptr<RocksEngine>> WritableEngine() const {
+    if (absl::Status failure = failure_->Get(); !failure.ok()) return failure;
+    std::shared_ptr<RocksEngine> engine = Engine();
+    if (engine == nullptr) return Closed();
+    return engine;
+  }
+  absl::Status Write(const RocksEngine& engine, rocksdb::WriteBatch& rows, const Batch& batch);
+  absl::Status DeleteRows(const RocksEngine& engine, const KeyRange& range);
+  // Removes all rows of `range`, last written at `written`, with their bytes.
+  absl::Status Erase(const RocksEngine& engine, const KeyRange& range, uint64_t written);
+  absl::Status ProbeDisk() const;
+
+  const std::string directory_;
+  const RocksDbOptions options_;
+  const int lock_fd_;
+  const std::shared_ptr<FailureLatch> failure_ = std::make_shared<FailureLatch>();
+  mutable std::mutex engine_mutex_;
+  std::shared_ptr<RocksEngine> engine_;  // guarded by engine_mutex_; null after a Resume that could not reopen
+  std::mutex maintenance_mutex_;         // held by all that waits for the deletion of files; before write_mutex_
+  std::mutex write_mutex_;
+  WriteRecord writes_;  // guarded by write_mutex_
+};
+
+// The changes by family and key: neighbours in the memtable are then inserted one after the other, while their
+// surroundings are in the processor's cache. Changes of one key keep their order; with a range among them all keep
+// theirs.
+std::vector<const Batch::Change*> InKeyOrder(const Batch& batch) {
+  std::vector<const Batch::Change*> changes;
+  changes.reserve(batch.changes().size());
+  bool ranges = false;
+  for (const Batch::Change& change : batch.changes()) {
+    changes.push_back(&change);
+    ranges |= change.verb == Batch::Verb::kDeleteRange;
+  }
+  if (!ranges) {
+    std::stable_sort(changes.begin(), changes.end(), [](const Batch::Change* a, const Batch::Change* b) {
+      return a->family != b->family ? a->family < b->family : a->key < b->key;
+    });
+  }
+  return changes;
+}
+
+absl::Status RocksDbStore::Commit(const Batch& batch) {
+  size_t bytes = 0;
+  for (const Batch::Change& change : batch.changes()) bytes += change.key.size() + change.value.size() + 12;
+  absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  rocksdb::WriteBatch rows(bytes);
+  for (const Batch::Change* in_order : InKeyOrder(batch)) {
+    const Batch::Change& change = *in_order;
+    rocksdb::ColumnFamilyHandle* family = (*engine)->family(change.family);
+    rocksdb::Status added;
+    switch (change.verb) {
+      case Batch::Verb::kPut:
+        added = rows.Put(family, SliceOf(change.key), SliceOf(change.value));
+        break;
+      case Batch::Verb::kDelete:
+        added = rows.Delete(family, SliceOf(change.key));
+        break;
+      case Batch::Verb::kDeleteRange: {
+        const std::string& end = change.value.empty() ? BeyondAllKeys() : change.value;
+        // RocksDB would take an empty range to its log and only then refuse it.
+        if (change.key < end) added = rows.DeleteRange(family, SliceOf(change.key), SliceOf(end));
+        break;
+      }
+    }
+    if (!added.ok()) return StatusFromRocksDb(added);
+  }
+  if (rows.Count() == 0) return absl::OkStatus();
+  return Write(**engine, rows, batch);
+}
+
+absl::Status RocksDbStore::Write(const RocksEngine& engine, rocksdb::WriteBatch& rows, const Batch& batch) {
+  const std::lock_guard<std::mutex> lock(write_mutex_);
+  // Again, under the lock: nothing may follow a failed write, whose bytes may be in the log.
+  if (absl::Status failure = failure_->Get(); !failure.ok()) return failure;
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  const absl::Status written = StatusFromRocksDb(engine.db().Write(options, &rows));
+  if (!written.ok()) {
+    failure_->Set(written);
+    return written;
+  }
+  writes_.Note(batch, engine.db().GetLatestSequenceNumber());
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::DeleteRows(const RocksEngine& engine, const KeyRange& range) {
+  rocksdb::WriteBatch rows;
+  const std::string& end = range.end.empty() ? BeyondAllKeys() : range.end;
+  const rocksdb::Status added = rows.DeleteRange(engine.family(range.family), SliceOf(range.begin), SliceOf(end));
+  if (!added.ok()) return StatusFromRocksDb(added);
+  Batch batch;
+  batch.DeleteRange(range.family, range.begin, end);
+  return Write(engine, rows, batch);
+}
+
+absl::Status RocksDbStore::SettleDay(DueDay day) {
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  const std::string prefix = FiledPrefix(day);
+  const KeyRange range{Family::kFiled, prefix, PrefixEnd(prefix)};
+  uint64_t written = 0;
+  {
+    const std::lock_guard<std::mutex> lock(write_mutex_);
+    written = writes_.Day(day);
+  }
+  // Also takes the day's rows out of the log, so that dropping it need not flush.
+  const absl::StatusOr<bool> logged = (*engine)->LogReachesBackTo(written);
+  if (!logged.ok()) return logged.status();
+  if (*logged) {
+    if (absl::Status status = (*engine)->FlushAll(); !status.ok()) return status;
+  }
+  const std::vector<RangeFile> files = (*engine)->FilesTouching(range);
+  const bool settled =
+      std::all_of(files.begin(), files.end(), [](const RangeFile& file) { return file.level > 0 && file.inside; });
+  return settled ? absl::OkStatus() : (*engine)->Compact(range, /*force=*/false);
+}
+
+absl::Status RocksDbStore::DropDaysThrough(DueDay last) {
+  if (!last.is_civil()) return absl::InvalidArgumentError("store: not a civil day");
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  uint64_t written = 0;
+  {
+    const std::lock_guard<std::mutex> lock(write_mutex_);
+    written = writes_.DaysThrough(last);
+  }
+  const KeyRange range{Family::kFiled, FiledPrefix(DueDay()), PrefixEnd(FiledPrefix(last))};
+  if (absl::Status status = Erase(**engine, range, written); !status.ok()) return status;
+  const std::lock_guard<std::mutex> lock(write_mutex_);
+  if (writes_.DaysThrough(last) <= written) writes_.ForgetDaysThrough(last);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::DropRange(Family family, std::string_view begin, std::string_view end) {
+  if (!end.empty() && end <= begin) return absl::OkStatus();
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  uint64_t written = 0;
+  {
+    const std::lock_guard<std::mutex> lock(write_mutex_);
+    written = writes_.OfFamily(family);
+  }
+  return Erase(**engine, {family, std::string(begin), std::string(end)}, written);
+}
+
+// Whole files first, since that costs nothing. A tombstone, a flush and a compaction only for what is left: they
+// contend with ingest for seconds.
+absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& range, uint64_t written) {
+  std::vector<RangeFile> seen;
+  const auto look = [&] {
+    std::vector<RangeFile> files = engine.FilesTouching(range);
+    seen.insert(seen.end(), files.begin(), files.end());
+    return files;
+  };
+  // Files that may hold bytes of the range. After a compaction, those that it did not write: its own files hold
+  // neighbours.
+  std::optional<std::set<std::string>> uncompacted;
+  const auto left_of = [&uncompacted](std::vector<RangeFile> files) {
+    if (uncompacted) std::erase_if(files, [&](const RangeFile& file) { return !uncompacted->contains(file.path); });
+    return files;
+  };
+  const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(2 * options_.erasure_wait);
+  for (;;) {
+    if (!look().empty()) {
+      if (absl::Status status = engine.DropFiles(range); !status.ok()) return status;
+    }
+    const std::vector<RangeFile> left = left_of(look());
+    const absl::StatusOr<bool> logged = engine.LogReachesBackTo(written);
+    if (!logged.ok()) return logged.status();
+    const absl::StatusOr<bool> rows = engine.HasRows(range);
+    if (!rows.ok()) return rows.status();
+    if (left.empty() && !*logged && !*rows) break;
+    if (Clock::now() >= deadline) return absl::UnavailableError("store: the erasure is held back");
+
+    // A compaction that runs anyway will give the files back soon.
+    const bool only_busy =
+        !*logged && !left.empty() && std::all_of(left.begin(), left.end(), [](const RangeFile& file) {
+          return file.level > 0 && file.inside && file.being_compacted;
+        });
+    if (only_busy) {
+      std::this_thread::sleep_for(kErasePause);
+      continue;
+    }
+    if (*rows) {
+      if (absl::Status status = DeleteRows(engine, range); !status.ok()) return status;
+    }
+    if (*rows || *logged) {
+      if (absl::Status status = engine.FlushAll(); !status.ok()) return status;
+    }
+    if (absl::Status status = engine.AwaitReaders(written); !status.ok()) return status;
+    const std::vector<RangeFile> before = look();
+    if (before.empty()) continue;
+    uncompacted.emplace();
+    for (const RangeFile& file : before) uncompacted->insert(file.path);
+    if (absl::Status status = engine.Compact(range, /*force=*/true); !status.ok()) return status;
+  }
+  return engine.AwaitDeletion(seen);
+}
+
+absl::Status RocksDbStore::Scrub(const std::vector<DueDay>& days, bool state) {
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  // A row that a reader's snapshot still sees would survive the compaction.
+  if (absl::Status status = (*engine)->AwaitReaders((*engine)->db().GetLatestSequenceNumber()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = (*engine)->FlushAll(); !status.ok()) return status;
+  std::vector<KeyRange> ranges;
+  for (const DueDay day : days) {
+    const std::string prefix = FiledPrefix(day);
+    ranges.push_back({Family::kFiled, prefix, PrefixEnd(prefix)});
+  }
+  if (state) ranges.push_back({Family::kState, "", ""});
+  std::vector<RangeFile> seen;
+  for (const KeyRange& range : ranges) {
+    for (RangeFile& file : (*engine)->FilesTouching(range)) {
+      file.inside = false;  // its live rows go on living: readers may still need it, so it is waited for
+      seen.push_back(std::move(file));
+    }
+    if (absl::Status status = (*engine)->Compact(range, /*force=*/true); !status.ok()) return status;
+  }
+  return (*engine)->AwaitDeletion(seen);
+}
+
+absl::Status RocksDbStore::ProbeDisk() const {
+  const std::shared_ptr<rocksdb::FileSystem> file_system =
+      options_.file_system ? options_.file_system : rocksdb::FileSystem::Default();
+  const std::string path = directory_ + "/" + kProbeName;
+  const rocksdb::IOOptions io;
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  rocksdb::IOStatus status = file_system->NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
+  if (status.ok()) status = file->Append(std::string(kProbeBytes, 'p'), io, nullptr);
+  if (status.ok()) status = file->Fsync(io, nullptr);
+  if (status.ok()) status = file->Close(io, nullptr);
+  file.reset();
+  file_system->DeleteFile(path, io, nullptr).PermitUncheckedError();
+  return StatusFromRocksDb(status);
+}
+
+// Reopens rather than asking RocksDB to recover in place: after a failed write the batch may be in the log, whole and
+// under the sequence numbers that the next batch would get, so it has to be left out of the recovery; and RocksDB does
+// not recover from most failures of the log at all.
+absl::Status RocksDbStore::Resume() {
+  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  if (failure_->Get().ok()) return absl::OkStatus();
+  // While the disk takes nothing, the database stays open for readers.
+  if (absl::Status status = ProbeDisk(); !status.ok()) return status;
+
+  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  std::shared_ptr<RocksEngine> failed;
+  {
+    const std::lock_guard<std::mutex> lock(engine_mutex_);
+    failed = std::move(engine_);
+    engine_ = nullptr;
+  }
+  if (failed != nullptr) {
+    const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(options_.erasure_wait);
+    while (failed.use_count() > 1) {
+      if (Clock::now() >= deadline) {
+        const std::lock_guard<std::mutex> lock(engine_mutex_);
+        engine_ = std::move(failed);
+        return absl::UnavailableError("store: a reader holds back the reopening");
+      }
+      std::this_thread::sleep_for(kErasePause);
+    }
+    failed.reset();
+  }
+  failure_->Clear();  // so that what goes wrong from here on is seen
+  absl::StatusOr<std::shared_ptr<RocksEngine>> engine =
+      RocksEngine::Open(directory_, options_, writes_.latest(), failure_);
+  if (!engine.ok()) {
+    failure_->Set(engine.status());
+    return engine.status();
+  }
+  writes_ = WriteRecord(writes_.latest());
+  const std::lock_guard<std::mutex> lock(engine_mutex_);
+  engine_ = *std::move(engine);
+  return failure_->Get();
+}
+
+absl::Status RocksDbStore::Checkpoint(const std::string& path) {
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return absl::AlreadyExistsError("store: the checkpoint's path exists");
+  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(&(*engine)->db(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  // Flushes first: a copy without a log holds nothing that its files do not show.
+  if (status.ok()) status = checkpoint->CreateCheckpoint(path, /*log_size_for_flush=*/0);
+  return StatusFromRocksDb(status);
+}
+
+uint64_t RocksDbStore::LiveBytes() const {
+  const std::shared_ptr<RocksEngine> engine = Engine();
+  if (engine == nullptr) return 0;
+  uint64_t total = 0;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    for (const std::string& property :
+         {rocksdb::DB::Properties::kLiveSstFilesSize, rocksdb::DB::Properties::kCurSizeAllMemTables}) {
+      uint64_t bytes = 0;
+      if (engine->db().GetIntProperty(engine->family(static_cast<Family>(family)), property, &bytes)) total += bytes;
+    }
+  }
+  return total;
+}
+
+// Table files without the file that says which of them are live: opening would make an empty database over them.
+bool LostItsCurrent(const std::string& directory) {
+  std::error_code error;
+  if (std::filesystem::exists(directory + "/CURRENT", error)) return false;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".sst") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& directory, const RocksDbOptions& options) {
+  std::error_code error;
+  if (std::filesystem::create_directories(directory, error)) {
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  }
+  if (error == std::errc::no_space_on_device) return absl::ResourceExhaustedError("store: cannot create the directory");
+  if (error) return absl::UnavailableError("store: cannot create the directory");
+  const absl::StatusOr<int> lock_fd = LockDirectory(directory);
+  if (!lock_fd.ok()) return lock_fd.status();
+  auto store = std::make_unique<RocksDbStore>(directory, options, *lock_fd);
+  if (LostItsCurrent(directory)) return absl::DataLossError("store: the file CURRENT is missing");
+  if (absl::Status status = store->Start(); !status.ok()) return status;
+  return store;
+}
+
+}  // namespace retention

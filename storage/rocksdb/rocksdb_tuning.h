@@ -1,0 +1,20 @@
+// How the database is set up: families, bounds on memory, log and files, and what erasure asks of RocksDB.
+#ifndef RETENTION_STORAGE_ROCKSDB_ROCKSDB_TUNING_H_
+#define RETENTION_STORAGE_ROCKSDB_ROCKSDB_TUNING_H_
+
+#include <rocksdb/db.h>
+
+#include <vector>
+
+#include "storage/rocksdb/rocksdb_store.h"
+
+namespace retention {
+
+rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options);
+
+// RocksDB's own "default" first, which holds nothing of ours, then ours in the order of their numbers.
+std::vector<rocksdb::ColumnFamilyDescriptor> FamilyDescriptors(const RocksDbOptions& options);
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_ROCKSDB_ROCKSDB_TUNING_H_

@@ -1,0 +1,83 @@
+// The vault: seals every personal value under two keys, its day's and its PBX's.
+//
+// What the end of a PBX still has to read, for the orders that it issues, is sealed under the order key, which the ring
+// derives from the PBX's key and keeps until the orders are out.
+//
+// AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a
+// value can neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is
+// unreadable.
+//
+// Envelope: version(1) = 1 | flags(1; PbxKeyUse) | values(varint) | nonce(12) | ciphertext | tag(16).
+#ifndef RETENTION_STORAGE_SECRETS_VAULT_H_
+#define RETENTION_STORAGE_SECRETS_VAULT_H_
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/keys.h"
+#include "storage/secrets/key_ring.h"
+#include "storage/secrets/personal.h"
+
+namespace retention {
+
+// Source of cryptographic randomness, handed in so that a run can be replayed. Thread-safe.
+class RandomSource {
+ public:
+  virtual ~RandomSource() = default;
+  // Fills `size` bytes, or fails: UNAVAILABLE. Never falls back to weaker randomness.
+  virtual absl::Status Fill(uint8_t* bytes, size_t size) = 0;
+};
+// The operating system's, by way of OpenSSL.
+RandomSource& SystemRandom();
+
+// Which key of its PBX a value is sealed under: none, its own, or its order key.
+enum class PbxKeyUse : uint8_t { kNotNeeded = 0, kNeeded = 1, kForOrders = 2 };
+
+// Thread-safe.
+class Vault {
+ public:
+  // REQUIRES: both outlive the vault.
+  Vault(KeyRing& ring, RandomSource& random);
+  ~Vault();
+
+  // Seals `plaintext`, which holds `values` values, for the row `key`. Mints the day's key if need be (durable on
+  // return). FAILED_PRECONDITION if the day or the PBX was destroyed.
+  absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values);
+  // Opens an envelope. NOT_FOUND if a key it needs has been destroyed; DATA_LOSS if it was tampered with or moved.
+  absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope);
+
+  // Seals outside family `filed`: under the ring's open key alone, bound to `row_key`.
+  absl::StatusOr<std::string> SealState(std::string_view row_key, const Personal& plaintext);
+  absl::StatusOr<Personal> OpenState(std::string_view row_key, std::string_view envelope);
+
+  // How many values an envelope says it holds; 0 if it is malformed. Needs no key.
+  static uint32_t ValueCount(std::string_view envelope);
+
+  // HMAC-SHA256 under the ring's hash key, truncated to 16 bytes: keyed hashes for row keys. `domain` separates uses.
+  std::array<uint8_t, 16> Hash(std::string_view domain, std::string_view pbx, std::string_view text) const;
+  // HMAC-SHA256 under a given key, truncated to 16 bytes.
+  static std::array<uint8_t, 16> HashWith(const SecretKey& key, std::string_view text);
+
+  // Drops derived keys from memory. Call after destroying keys of the ring.
+  void ForgetDaysThrough(DueDay last);
+  void ForgetPbx(const PbxId& pbx);
+
+ private:
+  struct Derived;
+  class Cache;
+  absl::StatusOr<SecretKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
+  KeyRing& ring_;
+  RandomSource& random_;
+  std::unique_ptr<Cache> cache_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_SECRETS_VAULT_H_

@@ -1,0 +1,191 @@
+// The hold desk: what it refuses, enters, and does step by step.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/ledger/ledger.h"
+#include "tests/holds/hold_fixture.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::LedgerEntry;
+using Texts = std::set<std::string>;
+using HoldDeskTest = HoldFixture;
+
+TEST_F(HoldDeskTest, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
+  harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p3", "Carol")});
+  harness_.now = kDue;
+  ASSERT_TRUE(engine().CloseDay(LastDueDay(kDue, DefaultPolicy().zone()), kDue).ok());
+  Place(MeetingHold("case-0", harness_.now, "m"));
+  EXPECT_FALSE(engine().TakeOutOfDueDays(kDue).value());
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+  Place(PbxHold("case-1", harness_.now));
+  ASSERT_TRUE(engine().EndDays(kDue).ok());
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
+  harness_.Sweep();
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
+}
+
+TEST_F(HoldDeskTest, EndsByItselfAtTheEndOfItsLastDay) {
+  v1::Hold hold = PbxHold("case-1", harness_.now);
+  SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_end_date());
+  Place(hold);
+  SweepAt(At("2026-03-20T23:59:59+01:00"));
+  EXPECT_EQ(Held(kParticipantName).size(), 2u);
+  harness_.now = At("2026-03-21T00:00:00+01:00");
+  EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(5)).value(), absl::Seconds(5));
+  harness_.Sweep();
+  EXPECT_TRUE(Held(kParticipantName).empty());
+  EXPECT_EQ(engine().holds().size(), 0u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
+TEST_F(HoldDeskTest, ManyHoldsEndStepByStep) {
+  constexpr size_t kHolds = HoldDesk::kMaxStepHolds + 10;
+  for (size_t i = 0; i < kHolds; ++i) {
+    v1::Hold hold = MeetingHold(absl::StrCat("case-", i), harness_.now, "m");
+    SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
+    SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_end_date());
+    Place(hold);
+  }
+  harness_.now = At("2026-03-21T00:00:00+01:00");
+  const DueDay last_due(absl::CivilDay(2026, 3, 20));
+  EXPECT_TRUE(engine().EndHolds(harness_.now).value());
+  EXPECT_EQ(engine().holds().Ended(last_due).size(), 10u);
+  EXPECT_FALSE(engine().EndHolds(harness_.now).value());
+  EXPECT_TRUE(engine().holds().Ended(last_due).empty());
+  harness_.Sweep();
+  EXPECT_EQ(engine().holds().size(), 0u);
+}
+
+TEST_F(HoldDeskTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
+  Place(PbxHold("case-1", harness_.now));
+  SweepAt(kDue);
+  harness_.now += absl::Hours(1);
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    EXPECT_EQ(engine().OldestOverdue(harness_.now).value(), absl::ZeroDuration());
+    EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(7)).value(), absl::Seconds(7));
+    ASSERT_TRUE(harness_.Reopen().ok());
+  }
+  harness_.Sweep();
+  EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(7)).value(), absl::ZeroDuration());
+}
+
+TEST_F(HoldDeskTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
+  constexpr int kMeetings = 2 * static_cast<int>(HoldDesk::kMaxStepRows) + 10;
+  for (int first = 0; first < kMeetings; first += 400) {
+    std::vector<v1::Event> events;
+    for (int i = first; i < std::min(first + 400, kMeetings); ++i) {
+      const std::string meeting = absl::StrCat("many-", i);
+      events.push_back(Started(meeting, "s", harness_.now));
+      events.push_back(Joined(meeting, "j", harness_.now, "p", absl::StrCat("Person ", i)));
+    }
+    harness_.Record(events);
+  }
+  Place(PbxHold("case-1", harness_.now));
+  harness_.now = kDue;
+  int steps = 1;
+  while (engine().TakeOutOfDueDays(kDue).value()) ++steps;
+  EXPECT_GE(steps, 3);
+  harness_.Sweep();
+  EXPECT_EQ(Held(kParticipantName).size(), static_cast<size_t>(kMeetings) + 2);
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  EXPECT_TRUE(engine().LetGo(harness_.now)->more);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.Sweep();
+  EXPECT_TRUE(Held(kParticipantName).empty());
+  EXPECT_EQ(engine().holds().size(), 0u);
+}
+
+TEST_F(HoldDeskTest, AKeptRowThatIsDamagedGoesWithTheLastHold) {
+  Place(PbxHold("case-1", harness_.now));
+  SweepAt(kDue);
+  auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName));
+  Batch damage;
+  std::string envelope(cursor->value());
+  envelope.back() = static_cast<char>(envelope.back() ^ 1);
+  damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+  cursor.reset();
+  ASSERT_TRUE(harness_.store().Commit(damage).ok());
+  Release("case-1");
+  EXPECT_EQ(HeldValues(engine(), kParticipantName), 0u);
+  EXPECT_FALSE(harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName))->Valid());
+}
+
+TEST_F(HoldDeskTest, TheLedgerNamesThemByNumberAndHoldsNoWordOfThem) {
+  Place(EmailHold("case-1", harness_.now, "alice@example.org"));
+  v1::UpdateHoldRequest request;
+  request.set_hold_id("case-1");
+  request.set_reason("the claim was raised");
+  const auto updated = engine().UpdateHold(request, harness_.now);
+  ASSERT_TRUE(updated.ok()) << updated.status();
+  EXPECT_EQ(updated->reason(), "the claim was raised");
+  EXPECT_EQ(updated->owner(), "legal department");
+  Release("case-1");
+  std::vector<int> kinds;
+  const uint64_t number = std::stoull(updated->ledger_id(), nullptr, 16);
+  ASSERT_TRUE(VerifyLedger(engine().store(), [&](const LedgerEntry& entry) {
+                if (entry.hold() == number) kinds.push_back(entry.kind());
+                for (const char* word : {"alice", "case-1", "claim", "legal department"}) {
+                  EXPECT_EQ(entry.SerializeAsString().find(word), std::string::npos);
+                }
+              }).ok());
+  EXPECT_EQ(kinds, (std::vector<int>{LedgerEntry::KIND_HOLD_PLACED, LedgerEntry::KIND_HOLD_UPDATED,
+                                     LedgerEntry::KIND_HOLD_RELEASED}));
+}
+
+TEST_F(HoldDeskTest, RefusesNamingTheFieldAndChangesNothing) {
+  const auto refusal = [&](const std::function<void(v1::Hold&)>& edit) {
+    v1::Hold hold = EmailHold("case-1", harness_.now, "alice@example.org");
+    edit(hold);
+    const auto placed = engine().CreateHold(hold, harness_.now);
+    EXPECT_EQ(engine().holds().size(), 0u);
+    const ErrorDetails details = DetailsOf(placed.status());
+    return details.field.empty() ? details.reason : details.field;
+  };
+  EXPECT_EQ(refusal([](auto& hold) { hold.set_hold_id("Case 1"); }), "hold.hold_id");
+  EXPECT_EQ(refusal([](auto& hold) { hold.clear_scope(); }), "hold.scope");
+  EXPECT_EQ(refusal([](auto& hold) { hold.mutable_scope()->mutable_subject()->clear_subject(); }),
+            "hold.scope.subject");
+  EXPECT_EQ(refusal([](auto& hold) { hold.mutable_scope()->mutable_subject()->set_email("nobody"); }),
+            "hold.scope.subject.email");
+  EXPECT_EQ(refusal([](auto& hold) { hold.mutable_scope()->mutable_subject()->clear_controller_id(); }),
+            "hold.scope.subject.controller_id");
+  EXPECT_EQ(refusal([](auto& hold) { hold.set_basis(v1::HOLD_BASIS_UNSPECIFIED); }), "hold.basis");
+  EXPECT_EQ(refusal([](auto& hold) { hold.clear_owner(); }), "hold.owner");
+  EXPECT_EQ(refusal([](auto& hold) { hold.set_reason(std::string(1001, 'x')); }), "hold.reason");
+  EXPECT_EQ(refusal([](auto& hold) { hold.clear_end_date(); }), "hold.end_date");
+  EXPECT_EQ(refusal([](auto& hold) { SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *hold.mutable_end_date()); }),
+            "hold.end_date");
+  EXPECT_EQ(refusal([](auto& hold) { SetDate(DueDay(absl::CivilDay(2056, 3, 3)), *hold.mutable_end_date()); }),
+            "hold.end_date");
+  EXPECT_EQ(refusal([](auto& hold) { SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *hold.mutable_review_date()); }),
+            "hold.review_date");
+  EXPECT_EQ(refusal([](auto& hold) { SetDate(DueDay(absl::CivilDay(2030, 3, 1)), *hold.mutable_review_date()); }),
+            "hold.review_date");
+  EXPECT_EQ(refusal([](auto& hold) { hold.mutable_scope()->mutable_subject()->set_controller_id("nobody"); }),
+            "CONTROLLER_UNKNOWN");
+  EXPECT_EQ(refusal([](auto& hold) { hold.mutable_scope()->set_pbx_id("nothing"); }), "PBX_UNKNOWN");
+  EXPECT_EQ(refusal([&](auto& hold) { hold = MeetingHold("case-1", harness_.now, "nothing"); }), "MEETING_UNKNOWN");
+  EXPECT_EQ(refusal([&](auto& hold) { hold = ExtensionHold("case-1", harness_.now, "999"); }), "EXTENSION_UNKNOWN");
+
+  const v1::Hold hold = PbxHold("case-1", harness_.now);
+  Place(hold);
+  Place(hold);  // again: nothing changes
+  EXPECT_EQ(engine().holds().size(), 1u);
+  v1::Hold other = hold;
+  other.set_reason("something else");
+  EXPECT_EQ(DetailsOf(engine().CreateHold(other, harness_.now).status()).reason, "HOLD_EXISTS");
+  v1::UpdateHoldRequest update;
+  update.set_hold_id("case-2");
+  EXPECT_EQ(DetailsOf(engine().UpdateHold(update, harness_.now).status()).reason, "HOLD_UNKNOWN");
+  EXPECT_EQ(DetailsOf(engine().ReleaseHold("case-2", harness_.now)).reason, "HOLD_UNKNOWN");
+  EXPECT_EQ(engine().holds().Find("case-1")->terms.reason(), hold.reason());
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,157 @@
+// What a hold covers, by its scope.
+#include <gtest/gtest.h>
+
+#include "server/ledger/ledger.h"
+#include "tests/holds/hold_fixture.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::LedgerEntry;
+using Texts = std::set<std::string>;
+using HoldScopes = HoldFixture;
+
+TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
+  Place(EmailHold("case-1", harness_.now, "alice@EXAMPLE.org"));
+  SweepAt(kDue);
+  EXPECT_EQ(Held(kParticipantName), Texts{"Alice"});
+  EXPECT_EQ(Held(kParticipantEmail), Texts{"Alice@example.org"});
+  EXPECT_EQ(Held(kParticipantIp), Texts{"192.0.2.1"});
+  EXPECT_TRUE(Held(kRecording).empty()) << "a recording is no single person's";
+  EXPECT_EQ(harness_.Orders(), 1u) << "and its order is issued once, though a hold concerns its PBX";
+  EXPECT_EQ(Entered(LedgerEntry::KIND_PURGED, "DUE")[kParticipantName], 1u) << "Bob's";
+  SweepAt(At("2026-05-03T00:00:00+02:00"));
+  const Texts course = Held(kHistory);
+  EXPECT_TRUE(course.contains("p1"));
+  EXPECT_FALSE(course.contains("p2"));
+  EXPECT_EQ(HeldValues(engine(), kHistory), 4u) << "join, leave, plan and the mark of the recording";
+  EXPECT_EQ(Release("case-1"), 4u + 3u) << "and name, address, IP";
+}
+
+TEST_F(HoldScopes, AHoldOnAnExtensionKeepsItsDataItsPollsAndItsMeetings) {
+  v1::Event poll = NewEvent("m", "poll", harness_.now);
+  poll.mutable_poll_created()->set_poll_id("lunch");
+  poll.mutable_poll_created()->set_question("Where?");
+  poll.mutable_poll_created()->add_options("here");
+  poll.mutable_poll_created()->add_options("there");
+  poll.mutable_poll_created()->set_owner_extension("100");
+  v1::Event answer = NewEvent("m", "answer", harness_.now);
+  answer.mutable_poll_answered()->set_poll_id("lunch");
+  answer.mutable_poll_answered()->set_participant_id("p2");
+  answer.mutable_poll_answered()->add_option_indexes(0);
+  const v1::RecordResult polled = harness_.Record({poll, answer});
+  ASSERT_EQ(polled.accepted(), 2u) << polled.ShortDebugString();
+  harness_.Record(
+      {Planned("n", "8", harness_.now, "101"), Joined("n", "9", harness_.now, "p1", "Carol", "carol@example.org")});
+  Place(ExtensionHold("case-1", harness_.now, "100"));
+  ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
+  EXPECT_EQ(Held(kPbxSync), Texts{"100/"});
+  EXPECT_EQ(Held(kPoll), (Texts{"lunch", "p2"}));
+  SweepAt(kDue);
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"})) << "of the meeting that 100 scheduled";
+  EXPECT_EQ(harness_.Values(kParticipantName), 2u);
+}
+
+TEST_F(HoldScopes, ARemovedExtensionOfADyingPbxStaysHeld) {
+  Place(ExtensionHold("case-1", harness_.now, "100"));
+  ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
+  ASSERT_TRUE(engine().BeginEnd("pbx", kReasonPbxDeregistered, harness_.now).ok());
+  EXPECT_FALSE(engine().RemoveExtension("pbx", "101", kReasonExtensionRemoved, harness_.now).ok());
+  harness_.Sweep();
+  EXPECT_EQ(Held(kPbxSync), Texts{"100/"});
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+}
+
+TEST_F(HoldScopes, WhatAReplacementEndsIsKept) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("controller");
+  v1::Extension& extension = *synced.add_extensions();
+  extension.set_number("100");
+  extension.set_email("old@example.org");
+  ASSERT_TRUE(engine().SyncPbx("pbx", synced, harness_.now).ok());
+  Place(EmailHold("case-1", harness_.now, "old@example.org"));
+  harness_.now += absl::Minutes(1);
+  synced.mutable_extensions(0)->set_email("new@example.org");
+  ASSERT_TRUE(engine().SyncPbx("pbx", synced, harness_.now).ok());
+  EXPECT_EQ(Held(kPbxSync), Texts{"100/old@example.org"});
+}
+
+TEST_F(HoldScopes, OneOnAControllerCoversItsPbxsAsTheyCome) {
+  v1::Hold hold = NewHold("case-1", harness_.now);
+  hold.mutable_scope()->set_controller_id("controller");
+  Place(hold);
+  harness_.SyncPbx("later");
+  EXPECT_EQ(engine().holds().CountPbxsOf(*engine().holds().Find("case-1")), 2u);
+  v1::PbxSynced elsewhere;
+  elsewhere.set_controller_id("somebody else");
+  ASSERT_TRUE(engine().SyncPbx("later", elsewhere, harness_.now + absl::Minutes(1)).ok());
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(engine().holds().CountPbxsOf(*engine().holds().Find("case-1")), 2u)
+      << "a change of controller does not uncover it";
+  ASSERT_TRUE(harness_.EndPbx("later").ok());
+  EXPECT_TRUE(Held(kPbxSync).contains("later"));
+}
+
+TEST_F(HoldScopes, AControllerWhosePbxsHaveAllComeToTheirEndIsUnknown) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("short-lived");
+  synced.mutable_profile()->set_license_key("licence");
+  ASSERT_TRUE(engine().SyncPbx("brief", synced, harness_.now).ok());
+  ASSERT_TRUE(engine().ReportLicence("licence", harness_.now + kInstant, true, true, harness_.now).ok());
+  v1::Hold hold = NewHold("case-1", harness_.now);
+  hold.mutable_scope()->set_controller_id("short-lived");
+  harness_.now += kInstant;
+  EXPECT_EQ(DetailsOf(engine().CreateHold(hold, harness_.now).status()).reason, "CONTROLLER_UNKNOWN");
+}
+
+TEST_F(HoldScopes, OfADisplayNameOnlyThatMeetingIsMeant) {
+  v1::Hold hold = NewHold("case-1", harness_.now);
+  v1::HoldDisplayName& name = *hold.mutable_scope()->mutable_subject()->mutable_display_name();
+  name.set_pbx_id("pbx");
+  name.set_meeting_id("m");
+  name.set_name("Bob");
+  Place(hold);
+  harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p7", "Bob", "other@example.org")});
+  SweepAt(kDue);
+  EXPECT_EQ(Held(kParticipantEmail), Texts{"bob@example.org"});
+}
+
+TEST_F(HoldScopes, ADamagedProofCostsOnlyWhatItAloneProved) {
+  Place(ExtensionHold("case-1", harness_.now, "101"));
+  Place(MeetingHold("case-2", harness_.now, "m"));
+  auto cursor = harness_.store().ScanPrefix(Family::kFiled, "");
+  Batch damage;
+  for (; cursor->Valid(); cursor->Next()) {
+    if (FiledKey::Decode(cursor->key())->category != kHistory) continue;
+    std::string envelope(cursor->value());
+    envelope.back() = static_cast<char>(envelope.back() ^ 1);
+    damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+  }
+  cursor.reset();
+  ASSERT_TRUE(harness_.store().Commit(damage).ok());
+  harness_.now = kDue;
+  Sweeper sweeper(engine(), Directly(), {});
+  EXPECT_EQ(sweeper.RunOnce(kDue, true).status().code(), absl::StatusCode::kDataLoss) << "of the cohort";
+  EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
+}
+
+TEST_F(HoldScopes, OnAnExtensionKeepsItsPdfsThoughTheirMeetingIsForgotten) {
+  harness_.Record({Pdf("m", "7", harness_.now, "s3://pdf")});
+  SweepAt(At("2026-05-03T00:00:00+02:00"));
+  Place(ExtensionHold("case-1", harness_.now, "100"));
+  ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
+  EXPECT_EQ(Held(kPdfShare), Texts{"s3://pdf"});
+}
+
+TEST_F(HoldScopes, NothingIsAskedOfPbxsThatNoHoldConcerns) {
+  harness_.SyncPbx("other");
+  Place(PbxHold("case-1", harness_.now, "other"));
+  EXPECT_TRUE(
+      engine().holds().Concerning(*engine().registry().Held("pbx"), DueDay(absl::CivilDay(2026, 3, 1))).empty());
+  SweepAt(kDue);
+  EXPECT_TRUE(Held(kParticipantName).empty());
+  EXPECT_EQ(harness_.Values(kParticipantName), 0u);
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,71 @@
+#include "server/law/periods.h"
+
+#include <gtest/gtest.h>
+
+namespace retention {
+namespace {
+
+using Unit = CivilPeriod::Unit;
+
+absl::TimeZone Zone(const char* name) {
+  absl::TimeZone zone;
+  EXPECT_TRUE(absl::LoadTimeZone(name, &zone)) << name;
+  return zone;
+}
+
+TEST(Periods, DayOfTheStartingPointDoesNotCount) {
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 3, 2), {Unit::kDays, 7}), absl::CivilDay(2026, 3, 9));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 12, 30), {Unit::kDays, 7}), absl::CivilDay(2027, 1, 6));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 3, 2), {Unit::kImmediately, 0}), absl::CivilDay(2026, 3, 2));
+}
+
+TEST(Periods, MonthEndClampsToLastDay) {
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 12, 31), {Unit::kMonths, 2}), absl::CivilDay(2027, 2, 28));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2027, 12, 31), {Unit::kMonths, 2}), absl::CivilDay(2028, 2, 29));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2027, 12, 29), {Unit::kMonths, 2}), absl::CivilDay(2028, 2, 29));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2028, 2, 29), {Unit::kMonths, 12}), absl::CivilDay(2029, 2, 28));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 8, 31), {Unit::kMonths, 1}), absl::CivilDay(2026, 9, 30));
+  EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 2, 28), {Unit::kMonths, 2}), absl::CivilDay(2026, 4, 28));
+}
+
+TEST(Periods, DaylightSavingDaysHave23And25Hours) {
+  const absl::TimeZone berlin = Zone("Europe/Berlin");
+  const DueDay spring(absl::CivilDay(2026, 3, 29));
+  EXPECT_EQ(DueInstant(spring, berlin) - FirstInstantOf(spring.civil(), berlin), absl::Hours(23));
+  const DueDay autumn(absl::CivilDay(2026, 10, 25));
+  EXPECT_EQ(DueInstant(autumn, berlin) - FirstInstantOf(autumn.civil(), berlin), absl::Hours(25));
+}
+
+TEST(Periods, SkippedMidnightBeginsAtTheTransition) {
+  // In Beirut, 2021-03-28 began at 01:00.
+  const absl::TimeZone beirut = Zone("Asia/Beirut");
+  const absl::Time begin = FirstInstantOf(absl::CivilDay(2021, 3, 28), beirut);
+  EXPECT_EQ(absl::FormatTime("%F %T", begin, beirut), "2021-03-28 01:00:00");
+  EXPECT_EQ(DayOf(begin - absl::Microseconds(1), beirut), absl::CivilDay(2021, 3, 27));
+}
+
+TEST(Periods, RepeatedMidnightBeginsAtTheFirst) {
+  // In Havana, 2026-11-01 has two midnights' hours: 00:00 to 01:00 happens twice.
+  const absl::TimeZone havana = Zone("America/Havana");
+  const absl::Time begin = FirstInstantOf(absl::CivilDay(2026, 11, 1), havana);
+  EXPECT_EQ(DayOf(begin, havana), absl::CivilDay(2026, 11, 1));
+  EXPECT_EQ(DayOf(begin - absl::Microseconds(1), havana), absl::CivilDay(2026, 10, 31));
+}
+
+TEST(Periods, LastDueDayTurnsAtTheFirstInstantOfTheNextDay) {
+  const absl::TimeZone berlin = Zone("Europe/Berlin");
+  const DueDay day(absl::CivilDay(2026, 3, 9));
+  const absl::Time due = DueInstant(day, berlin);
+  EXPECT_EQ(LastDueDay(due, berlin), day);
+  EXPECT_LT(LastDueDay(due - absl::Microseconds(1), berlin), day);
+}
+
+TEST(Periods, ReservedDaysAreNeverDue) {
+  const absl::TimeZone berlin = Zone("Europe/Berlin");
+  EXPECT_EQ(DueInstant(DueDay::Open(), berlin), absl::InfiniteFuture());
+  EXPECT_EQ(DueInstant(DueDay::Held(), berlin), absl::InfiniteFuture());
+  EXPECT_LT(DueDay(absl::CivilDay(9999, 12, 31)), DueDay::Held());
+}
+
+}  // namespace
+}  // namespace retention

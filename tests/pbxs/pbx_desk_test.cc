@@ -1,0 +1,118 @@
+#include "server/pbxs/pbx_desk.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+
+v1::Event Poll(absl::string_view id, absl::string_view poll, absl::string_view owner) {
+  v1::Event event = NewEvent("", id, kMonday);
+  event.mutable_poll_created()->set_poll_id(std::string(poll));
+  event.mutable_poll_created()->set_owner_extension(std::string(owner));
+  event.mutable_poll_created()->set_question("Lunch?");
+  event.mutable_poll_created()->add_options("yes");
+  event.mutable_poll_created()->add_options("no");
+  return event;
+}
+
+v1::Event Answer(absl::string_view id, absl::string_view poll) {
+  v1::Event event = NewEvent("", id, kMonday);
+  event.mutable_poll_answered()->set_poll_id(std::string(poll));
+  event.mutable_poll_answered()->set_participant_id("p");
+  event.mutable_poll_answered()->add_option_indexes(1);
+  return event;
+}
+
+v1::Event PollDeletion(absl::string_view id, absl::string_view poll) {
+  v1::Event event = NewEvent("", id, kMonday);
+  event.mutable_poll_deleted()->set_poll_id(std::string(poll));
+  return event;
+}
+
+class PbxDeskTest : public ::testing::Test {
+ protected:
+  PbxDeskTest() : harness_(kMonday) { harness_.SyncPbx(); }
+  Harness harness_;
+};
+
+TEST_F(PbxDeskTest, SyncReplacesWhatWasHeld) {
+  harness_.SyncPbx("pbx", {"100", "102"});
+  v1::GetPbxRequest request;
+  request.set_pbx_id("pbx");
+  const auto pbx = harness_.reader().GetPbx(request, harness_.now);
+  ASSERT_TRUE(pbx.ok()) << pbx.status();
+  ASSERT_EQ(pbx->pbx().extensions_size(), 2);
+  EXPECT_EQ(pbx->pbx().extensions(1).number(), "102");
+  EXPECT_EQ(pbx->pbx().profile().fqdn(), "pbx.example.org");
+}
+
+TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
+  harness_.Record({Poll("p1", "lunch", "100"), Answer("a1", "lunch"), Poll("p2", "dinner", "101"),
+                   Scheduled("m1", "s", kMonday, kMonday, absl::Hours(1), "100"), Pdf("m1", "d", kMonday, "one"),
+                   Scheduled("m2", "s", kMonday, kMonday, absl::Hours(1), "101"), Pdf("m2", "d", kMonday, "two")});
+  EXPECT_EQ(harness_.Values(kPoll), 3u);
+  const auto outcome = harness_.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, kMonday);
+  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  EXPECT_EQ(outcome->polls, 1u);
+  EXPECT_EQ(outcome->pdfs, 1u);
+  EXPECT_EQ(harness_.Values(kPoll), 1u);
+  EXPECT_EQ(harness_.Get("m1")->pdfs_size(), 0);
+  EXPECT_EQ(harness_.Get("m1")->organizer_extension(), "") << "its number went with it";
+  EXPECT_EQ(harness_.Get("m2")->organizer_extension(), "101");
+  EXPECT_EQ(harness_.Get("m2")->pdfs_size(), 1);
+  EXPECT_EQ(harness_.Orders(), 1u);
+  EXPECT_EQ(harness_.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, kMonday).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(PbxDeskTest, ADeletedPollDoesNotComeBackByADuplicate) {
+  harness_.Record({Poll("p1", "lunch", "100"), Answer("a1", "lunch")});
+  EXPECT_EQ(harness_.Record(Poll("p1", "lunch", "100")).duplicates(), 1u);
+  harness_.Record(PollDeletion("x", "lunch"));
+  EXPECT_EQ(harness_.Values(kPoll), 0u);
+  v1::RecordResult result = harness_.Record(Poll("p1", "lunch", "100"));
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_POLL_UNKNOWN);
+  EXPECT_EQ(harness_.Record(PollDeletion("x", "lunch")).duplicates(), 1u);
+  EXPECT_EQ(harness_.Values(kPoll), 0u);
+}
+
+TEST_F(PbxDeskTest, PollNeedsAnExtensionThatCanEndIt) {
+  v1::RecordResult result = harness_.Record(Poll("p1", "lunch", "999"));
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_EXTENSION_UNKNOWN);
+  result = harness_.Record(Answer("a1", "lunch"));
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_POLL_UNKNOWN);
+}
+
+TEST_F(PbxDeskTest, EndOfAPbxLeavesHistoryOnly) {
+  harness_.SyncPbx("other");
+  harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Joined("m", "j", kMonday, "p", "Ada"),
+                   Recording("m", "r", kMonday, "rec"), Pdf("m", "d", kMonday, "pdf"), File("m", "f", kMonday, "file"),
+                   Poll("p1", "lunch", "100")});
+  const auto erased = harness_.EndPbx("pbx");
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  for (size_t category = 1; category < kCategories; ++category) {
+    const uint64_t left = harness_.Values(static_cast<CategoryNumber>(category));
+    if (category == kHistory) {
+      EXPECT_EQ(left, 5u);
+    } else if (category == kPbxSync) {
+      EXPECT_EQ(left, 3u) << "the other PBX";
+    } else {
+      EXPECT_EQ(left, 0u) << category;
+    }
+  }
+  EXPECT_EQ(harness_.Orders(), 3u);
+  EXPECT_EQ(harness_.Report("m").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(harness_.Record(Joined("m", "j2", kMonday, "p")).rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
+  harness_.SyncPbx();
+  EXPECT_EQ(harness_.Get("m").status().code(), absl::StatusCode::kNotFound) << "a PBX that comes back is another one";
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(harness_.engine().registry().size(), 2u);
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,138 @@
+#include "server/recording/event_intake.h"
+
+#include <gtest/gtest.h>
+
+#include "server/base/errors.h"
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kNow = absl::FromUnixSeconds(1772445600);  // 2026-03-02T10:00:00Z
+
+// The field that an event is rejected for; "accepted" if it is not.
+std::string Rejected(const v1::Event& event) {
+  const auto rejection = CheckEvent(event, kNow);
+  return rejection.has_value() ? rejection->field() : "accepted";
+}
+
+v1::Event Join(const std::function<void(v1::Event&)>& edit) {
+  v1::Event event = Joined("m", "e", kNow, "p", "Ada", "ada@example.org", "192.0.2.1");
+  edit(event);
+  return event;
+}
+
+TEST(EventIntake, AcceptsWhatIsWhole) {
+  EXPECT_EQ(Rejected(Join([](v1::Event&) {})), "accepted");
+}
+
+TEST(EventIntake, NamesTheFieldAtFault) {
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.clear_event_id(); })), "event_id");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.set_event_id("a b"); })), "event_id");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.set_pbx_id(std::string(129, 'x')); })), "pbx_id");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.clear_meeting_id(); })), "meeting_id");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.clear_time(); })), "time");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.mutable_time()->set_nanos(-1); })), "time");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.clear_payload(); })), "payload");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.mutable_participant_joined()->clear_participant_id(); })),
+            "participant_joined.participant_id");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.mutable_participant_joined()->set_name(std::string(257, 'n')); })),
+            "participant_joined.name");
+  EXPECT_EQ(Rejected(Join([](v1::Event& e) { e.mutable_participant_joined()->set_extension("12a"); })),
+            "participant_joined.extension");
+}
+
+TEST(EventIntake, FutureIsFiveMinutesToTheMicrosecond) {
+  EXPECT_EQ(Rejected(Joined("m", "e", kNow + absl::Minutes(5), "p")), "accepted");
+  const auto rejection = CheckEvent(Joined("m", "e", kNow + absl::Minutes(5) + absl::Microseconds(1), "p"), kNow);
+  ASSERT_TRUE(rejection.has_value());
+  EXPECT_EQ(rejection->reason(), v1::REJECTION_REASON_FROM_FUTURE);
+}
+
+TEST(EventIntake, EmailAddresses) {
+  for (const char* good : {"a@b", "ada.lovelace+x@mail.example.org", "\xC3\xA4@example.org"}) {
+    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_email(good); })), "accepted")
+        << good;
+  }
+  for (const char* bad : {"ada", "@example.org", "ada@", "a@b@c", "a b@example.org", "ada@.org", "ada@a..b", "a\n@b"}) {
+    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_email(bad); })),
+              "participant_joined.email")
+        << bad;
+  }
+}
+
+TEST(EventIntake, IpAddresses) {
+  for (const char* good : {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"}) {
+    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_ip(good); })), "accepted") << good;
+  }
+  for (const char* bad : {"192.0.2", "192.0.2.256", "1.2.3.4 ", "localhost", "2001:db8::1%eth0"}) {
+    EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_ip(bad); })),
+              "participant_joined.ip")
+        << bad;
+  }
+}
+
+TEST(EventIntake, NothingHidesBehindANulInAnAddress) {
+  const std::string hidden("192.0.2.1\0anything at all", 24);
+  EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_ip(hidden); })),
+            "participant_joined.ip");
+}
+
+TEST(EventIntake, PlannedLengthIsBoundedToTheNanosecond) {
+  v1::Event event = Scheduled("m", "e", kNow, kNow + absl::Hours(1), absl::Hours(7 * 24));
+  EXPECT_EQ(Rejected(event), "accepted");
+  event.mutable_meeting_scheduled()->mutable_planned_duration()->set_nanos(1);
+  EXPECT_EQ(Rejected(event), "meeting_scheduled.planned_duration");
+}
+
+TEST(EventIntake, HostNames) {
+  const auto rejected = [](const std::string& fqdn) {
+    v1::PbxSynced synced;
+    synced.set_controller_id("c");
+    synced.mutable_profile()->set_fqdn(fqdn);
+    return DetailsOf(CheckPbxSynced(synced, "")).field;
+  };
+  for (const char* good : {"pbx.example.org", "a", "1.example", "x-1.example.org"})
+    EXPECT_EQ(rejected(good), "") << good;
+  const std::string long_label(64, 'a');
+  for (const std::string& bad : {std::string("-a.example"), std::string("a-.example"), std::string("a..b"),
+                                 std::string("a."), std::string("a b"), std::string("\xC3\xA4.de"), long_label}) {
+    EXPECT_EQ(rejected(bad), "profile.fqdn") << bad;
+  }
+}
+
+TEST(EventIntake, PlanNeedsAStartAndABoundedLength) {
+  v1::Event event = Scheduled("m", "e", kNow, kNow + absl::Hours(1), absl::Hours(1));
+  EXPECT_EQ(Rejected(event), "accepted");
+  event.mutable_meeting_scheduled()->mutable_planned_duration()->set_seconds(8 * 86400);
+  EXPECT_EQ(Rejected(event), "meeting_scheduled.planned_duration");
+  event.mutable_meeting_scheduled()->clear_planned_start();
+  EXPECT_EQ(Rejected(event), "meeting_scheduled.planned_start");
+  EXPECT_EQ(Rejected(Scheduled("m", "e", kNow, kNow + absl::Hours(24 * 4000), absl::Hours(1))),
+            "meeting_scheduled.planned_start");
+}
+
+TEST(EventIntake, RejectionsDoNotRepeatTheValue) {
+  const auto rejection =
+      CheckEvent(Join([](v1::Event& e) { e.mutable_participant_joined()->set_email("canary at example"); }), kNow);
+  ASSERT_TRUE(rejection.has_value());
+  EXPECT_EQ(rejection->ShortDebugString().find("canary"), std::string::npos);
+}
+
+TEST(EventIntake, BatchesAreBounded) {
+  google::protobuf::RepeatedPtrField<v1::Event> events;
+  RecordCommand empty;
+  empty.events = &events;
+  EXPECT_EQ(DetailsOf(empty.Prepare(kNow)).field, "events");
+  for (int i = 0; i < kMaxBatchEvents; ++i) *events.Add() = Joined("m", "e", kNow, "p");
+  RecordCommand full;
+  full.events = &events;
+  EXPECT_TRUE(full.Prepare(kNow).ok());
+  events.Add();
+  RecordCommand over;
+  over.events = &events;
+  EXPECT_EQ(DetailsOf(over.Prepare(kNow)).field, "events");
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,188 @@
+#include "server/recording/recorder.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+
+class RecorderTest : public ::testing::Test {
+ protected:
+  RecorderTest() : harness_(kMonday) { harness_.SyncPbx(); }
+  // A meeting on Monday at 11, planned to 12.
+  void Schedule(absl::string_view meeting = "m") {
+    harness_.Record(Scheduled(meeting, "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1)));
+  }
+  Harness harness_;
+};
+
+TEST_F(RecorderTest, EveryValueIsFiledUnderItsDay) {
+  Schedule();
+  EXPECT_EQ(harness_.DueDayOf(kParticipantName), "2026-03-09");
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09");
+  EXPECT_EQ(harness_.DueDayOf(kMeetingName), "2026-03-09");
+  EXPECT_EQ(harness_.DueDayOf(kMeetingComment), "2026-03-09");
+  EXPECT_EQ(harness_.DueDayOf(kHistory), "2026-05-02");
+}
+
+TEST_F(RecorderTest, ADuplicateChangesNothingInAnyPath) {
+  const std::vector<v1::Event> events = {Scheduled("m", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1)),
+                                         Joined("m", "j", kMonday, "p", "Ada", "ada@example.org", "192.0.2.1"),
+                                         Recording("m", "r", kMonday, "bucket/rec"),
+                                         Pdf("m", "d", kMonday, "bucket/pdf")};
+  EXPECT_EQ(harness_.Record(events).accepted(), 4u);
+  const auto before = harness_.engine().counts().TotalRows();
+  v1::RecordResult result = harness_.Record(events);
+  EXPECT_EQ(result.duplicates(), 4u);
+  EXPECT_EQ(result.accepted(), 0u);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  result = harness_.Record(events);
+  EXPECT_EQ(result.duplicates(), 4u) << "read back from HISTORY";
+  std::vector<v1::Event> twice = {Left("m", "l", kMonday, "p"), Left("m", "l", kMonday, "p")};
+  result = harness_.Record(twice);
+  EXPECT_EQ(result.accepted(), 1u);
+  EXPECT_EQ(result.duplicates(), 1u) << "within one batch";
+  EXPECT_EQ(harness_.engine().counts().TotalRows(), before + 1);
+}
+
+TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {
+  Schedule();
+  harness_.Record(Rescheduled("m", "r", kMonday, At("2026-03-12T10:00:00+01:00"), absl::Hours(1)));
+  EXPECT_EQ(harness_.DueDayOf(kParticipantName), "2026-03-19");
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-19") << "the presumed end moved as well";
+  EXPECT_EQ(harness_.DueDayOf(kHistory), "2026-05-12");
+  harness_.Record(Rescheduled("m", "r2", kMonday + absl::Minutes(1), kMonday + absl::Hours(1), absl::Hours(1)));
+  EXPECT_EQ(harness_.DueDayOf(kParticipantName), "2026-03-09") << "and back";
+  EXPECT_EQ(harness_.Get("m")->name(), "Quarterly review");
+}
+
+TEST_F(RecorderTest, LaterPlanThatArrivedFirstStaysInForce) {
+  harness_.Record(Rescheduled("m", "r", kMonday + absl::Minutes(5), At("2026-03-12T10:00:00+01:00"), absl::Hours(1)));
+  Schedule();
+  EXPECT_EQ(harness_.DueDayOf(kParticipantName), "2026-03-19");
+}
+
+TEST_F(RecorderTest, TrueEndReplacesThePresumption) {
+  Schedule();
+  harness_.Record(Joined("m", "j", kMonday + absl::Minutes(1), "p", "Ada", "ada@example.org", "192.0.2.1"));
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09") << "likely to end on its day";
+  harness_.now = At("2026-03-03T00:00:00+01:00");
+  harness_.Sweep();
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "still running: presumed to end on Tuesday";
+  EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-10");
+  harness_.Record(Left("m", "l", kMonday + absl::Hours(1), "p"));
+  EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09");
+  EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-09");
+}
+
+TEST_F(RecorderTest, FilesGoWithTheLastParticipantAndAnOrderIsIssued) {
+  harness_.Record(
+      {Joined("m", "j1", kMonday, "a"), Joined("m", "j2", kMonday, "b"), File("m", "f", kMonday, "bucket/file")});
+  EXPECT_EQ(harness_.Values(kFileShare), 1u);
+  ASSERT_EQ(harness_.Get("m")->files_size(), 1);
+  EXPECT_EQ(harness_.Get("m")->files(0).display_name().size(), 16u) << "a random name";
+  harness_.Record(Left("m", "l1", kMonday, "a"));
+  EXPECT_EQ(harness_.Values(kFileShare), 1u);
+  EXPECT_EQ(harness_.Orders(), 0u);
+  harness_.Record(Left("m", "l2", kMonday, "b"));
+  EXPECT_EQ(harness_.Values(kFileShare), 0u);
+  EXPECT_EQ(harness_.Get("m")->files_size(), 0);
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
+TEST_F(RecorderTest, AFileThatArrivesAfterItsMeetingIsNotStoredButOrderedAway) {
+  harness_.Record({Joined("m", "j", kMonday, "a"), Left("m", "l", kMonday, "a")});
+  const v1::RecordResult result = harness_.Record(File("m", "f", kMonday - absl::Minutes(1), "bucket/file"));
+  EXPECT_EQ(result.accepted(), 1u);
+  EXPECT_EQ(result.values_past_due(), 1u);
+  EXPECT_EQ(harness_.Values(kFileShare), 0u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
+TEST_F(RecorderTest, LateValuesAreCountedAndNotStored) {
+  harness_.now = kMonday + absl::Hours(24 * 10);
+  const v1::RecordResult result = harness_.Record(
+      {Joined("m", "j", kMonday, "a", "Ada", "ada@example.org", "192.0.2.1"), Left("m", "l", kMonday, "a")});
+  EXPECT_EQ(result.accepted(), 2u);
+  EXPECT_EQ(result.values_past_due(), 3u);
+  EXPECT_EQ(harness_.Values(kParticipantName), 0u);
+  EXPECT_EQ(harness_.Values(kHistory), 2u) << "the rest of the event is stored";
+  EXPECT_EQ(harness_.Report("m")->participants(0).name(), "participant 1");
+}
+
+TEST_F(RecorderTest, AnEndReportedLateErasesWhatIsOverdueByIt) {
+  Schedule();
+  harness_.Record(Joined("m", "j", kMonday, "a", "Ada", "ada@example.org"));
+  harness_.now = At("2026-03-03T00:00:00+01:00");
+  harness_.Sweep();
+  harness_.now = At("2026-03-10T01:00:00+01:00");  // presumed end + 7 days is still to come, true end + 7 days is not
+  EXPECT_EQ(harness_.Values(kParticipantEmail), 2u);
+  harness_.Record(Ended("m", "e", kMonday + absl::Hours(1)));
+  EXPECT_EQ(harness_.Values(kParticipantEmail), 0u);
+}
+
+TEST_F(RecorderTest, WhatIsDueIsNeverRevivedByRescheduling) {
+  Schedule();
+  harness_.now = At("2026-03-10T00:00:00+01:00");
+  harness_.Record(Rescheduled("m", "r", harness_.now, At("2026-03-20T10:00:00+01:00"), absl::Hours(1)));
+  EXPECT_EQ(harness_.Get("m")->name(), "");
+  EXPECT_EQ(harness_.Values(kMeetingName), 0u);
+}
+
+TEST_F(RecorderTest, ChatIsTakenInOnlyWhenAnnouncedAsProtocolled) {
+  Schedule("plain");
+  v1::RecordResult result = harness_.Record(Chat("plain", "c", kMonday, "hello"));
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED);
+  v1::Event announced = Scheduled("kept", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1));
+  announced.mutable_meeting_scheduled()->set_protocolled(true);
+  result = harness_.Record({announced, Chat("kept", "c", kMonday, "hello")});
+  EXPECT_EQ(result.accepted(), 2u);
+  EXPECT_EQ(harness_.Get("kept")->chat(0).text(), "hello");
+}
+
+TEST_F(RecorderTest, UnknownPbxAndMeetingAreRejectedByEvent) {
+  v1::Event stranger = Joined("m", "j", kMonday, "p");
+  stranger.set_pbx_id("other");
+  const v1::RecordResult result =
+      harness_.Record({stranger, Pdf("nowhere", "d", kMonday, "ref"), Joined("m", "j", kMonday, "p")});
+  EXPECT_EQ(result.accepted(), 1u);
+  ASSERT_EQ(result.rejections_size(), 2);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
+  EXPECT_EQ(result.rejections(0).index(), 0u);
+  EXPECT_EQ(result.rejections(1).reason(), v1::REJECTION_REASON_MEETING_UNKNOWN);
+  EXPECT_EQ(result.rejections(1).index(), 1u);
+}
+
+TEST_F(RecorderTest, DeletedMeetingLosesAllButRecordingsAndHistory) {
+  Schedule();
+  harness_.Record({Pdf("m", "d", kMonday, "bucket/pdf"), Recording("m", "r", kMonday, "bucket/rec")});
+  harness_.Record(Deleted("m", "x", kMonday));
+  EXPECT_EQ(harness_.Values(kPdfShare), 0u);
+  EXPECT_EQ(harness_.Values(kParticipantName), 0u);
+  EXPECT_EQ(harness_.Values(kMeetingName), 0u);
+  EXPECT_EQ(harness_.Values(kRecording), 1u);
+  EXPECT_EQ(harness_.Orders(), 1u) << "for the PDF";
+  EXPECT_EQ(harness_.Get("m").status().code(), absl::StatusCode::kNotFound);
+  const v1::RecordResult result = harness_.Record(Joined("m", "j", kMonday, "p"));
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_MEETING_DELETED);
+}
+
+TEST_F(RecorderTest, ReportFoldsOverTheWholeMeeting) {
+  harness_.now = kMonday + absl::Hours(1);
+  harness_.Record({Left("m", "l", kMonday + absl::Minutes(50), "p"),
+                   Joined("m", "j", kMonday, "p", "Ada", "ada@example.org", "192.0.2.1"),
+                   Reconnected("m", "r", kMonday + absl::Minutes(20), "p")});
+  const auto report = harness_.Report("m");
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->participants(0).name(), "Ada");
+  EXPECT_EQ(report->participants(0).total_time().seconds(), 50 * 60);
+  EXPECT_EQ(report->participants(0).reconnections(), 1u);
+  EXPECT_TRUE(report->names_held());
+}
+
+}  // namespace
+}  // namespace retention
