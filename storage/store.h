@@ -42,6 +42,8 @@ class Batch {
   void DeleteRange(Family family, std::string begin, std::string end) {
     changes_.push_back({Verb::kDeleteRange, family, std::move(begin), std::move(end)});
   }
+  // Gives the value of a Put that was added without: the change at `position`.
+  void Fill(size_t position, std::string value) { changes_[position].value = std::move(value); }
   const std::vector<Change>& changes() const { return changes_; }
   bool empty() const { return changes_.empty(); }
   void Clear() { changes_.clear(); }

@@ -104,7 +104,7 @@ absl::Status Server::OpenEngine() {
   auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now());
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
-  const auto differing = DifferingFields(engine_->policy().proto(), policy_.proto());
+  const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
   if (!differing.empty()) {
     Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
         {{"fields", absl::StrJoin(differing, ", ")}});
@@ -114,7 +114,8 @@ absl::Status Server::OpenEngine() {
   });
   order_courier_ = std::make_unique<OrderCourier>(engine_->orders(), clock_);
   engine_->set_on_orders([this] { order_courier_->Wake(); });
-  reader_ = std::make_unique<Reader>(*engine_);
+  meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());
+  pbxs_ = std::make_unique<PbxReader>(*store_, engine_->holdings());
   return absl::OkStatus();
 }
 
@@ -148,13 +149,13 @@ absl::Status Server::StartProbing() {
   DnsLoopCallbacks callbacks;
   callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
     std::vector<ProbeSubject> subjects;
-    for (const auto& [pbx, day] : engine_->registry().Named()) subjects.push_back({pbx, day.civil()});
+    for (const auto& [pbx, day] : engine_->holdings().registry.Named()) subjects.push_back({pbx, day.civil()});
     return subjects;
   };
   callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
     std::vector<ProbeName> names;
     for (const PbxId& pbx : pbxs) {
-      auto fqdn = reader_->FqdnOf(pbx);
+      auto fqdn = pbxs_->FqdnOf(pbx);
       if (!fqdn.ok()) return fqdn.status();
       if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
     }
@@ -163,9 +164,11 @@ absl::Status Server::StartProbing() {
   callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
     std::vector<Probe> probes;
     for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
-    return committer_->Run([&] { return engine_->CountProbes(probes, now, committer_->Now()); });
+    return Commands(*committer_, engine_->writer()).Do([&](Change& change) {
+      return engine_->rooms().pbxs.CountProbes(probes, now, change);
+    });
   };
-  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->policy().zone()}),
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->holdings().policy().zone()}),
                                         std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
   return absl::OkStatus();
 }
@@ -179,8 +182,10 @@ absl::Status Server::Serve() {
   }
   auto endpoint = Endpoint::Listen(options_.listen_address,
                                    Backend{.engine = *engine_,
-                                           .reader = *reader_,
+                                           .meetings = *meetings_,
+                                           .pbxs = *pbxs_,
                                            .committer = *committer_,
+                                           .commands = Commands(*committer_, engine_->writer()),
                                            .sweep_loop = *sweep_loop_,
                                            .order_courier = *order_courier_,
                                            .metrics = metrics_,
@@ -207,9 +212,10 @@ absl::Status Server::Serve() {
 Gauges Server::ReadGauges() const {
   const absl::Time now = clock_.Now();
   Gauges gauges;
-  auto warned = engine_->registry().Warned(now);
+  const Holdings& holdings = engine_->holdings();
+  auto warned = holdings.registry.Warned(now);
   if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
-  const HoldReader::Tally holds = HoldReader(*engine_).Count(now);
+  const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;
   gauges.held_values = holds.values_kept;
@@ -217,20 +223,20 @@ Gauges Server::ReadGauges() const {
   if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
     gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
   }
-  for (const auto& [day, mark] : engine_->marks().Read()) {
+  for (const auto& [day, mark] : holdings.marks.Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));
   }
   for (const v1::PbxEndCause cause :
        {v1::PBX_END_CAUSE_LICENCE_EXPIRED, v1::PBX_END_CAUSE_NO_CONTACT, v1::PBX_END_CAUSE_FQDN_UNRESOLVED}) {
-    for (const uint32_t days : engine_->policy().pbx_end().warning_days) {
+    for (const uint32_t days : holdings.policy().pbx_end().warning_days) {
       gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
     }
   }
-  gauges.refiling = engine_->policies().refiling_since().has_value();
-  const PolicyRefiler::Progress refile = engine_->policy_refiler().progress();
+  gauges.refiling = holdings.policies.refiling_since().has_value();
+  const PolicyRefiler::Progress refile = engine_->refiler().progress();
   gauges.refile_examined = refile.meetings + refile.rows;
   gauges.queue_events = committer_->queued_events();
-  gauges.live_rows = engine_->counts().TotalRows();
+  gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
   gauges.serving = committer_->health().ok() && store_->Health().ok();
   return gauges;

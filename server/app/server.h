@@ -12,7 +12,8 @@
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
-#include "server/engine/reader.h"
+#include "server/meetings/meeting_reader.h"
+#include "server/pbxs/pbx_reader.h"
 #include "server/law/policy.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/dns_prober.h"
@@ -94,7 +95,8 @@ class Server {
   std::unique_ptr<Store> store_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Engine> engine_;
-  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<MeetingReader> meetings_;
+  std::unique_ptr<PbxReader> pbxs_;
   std::unique_ptr<OrderCourier> order_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<SweepLoop> sweep_loop_;

@@ -7,15 +7,13 @@
 #include "server/anonymisation/cohort.h"
 #include "server/anonymisation/cube_codec.h"
 #include "server/anonymisation/tables.h"
+#include "server/law/cohort_days.h"
 #include "server/law/course.h"
 #include "server/law/filing.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
-
-// How long after its last day a cohort stays open for late events (release EARLY).
-constexpr absl::Duration kSettling = absl::Hours(48);
 
 // Turns a finished course into participations.
 class MeetingTally {
@@ -50,21 +48,6 @@ class MeetingTally {
 };
 
 }  // namespace
-
-DueDay BucketOfCohort(DueDay cohort, const Policy& policy) {
-  return DueDay(LastDayOf(cohort.civil(), policy.rule(kHistory).period));
-}
-
-DueDay EraseDayOfCohort(DueDay cohort, const Policy& policy) {
-  const CivilPeriod period = policy.rule(kHistory).anonymised_period;
-  return period.unit == CivilPeriod::Unit::kNone ? DueDay::Open() : DueDay(LastDayOf(cohort.civil(), period));
-}
-
-absl::Time ReleaseTimeOf(DueDay cohort, absl::Duration lead, const Policy& policy) {
-  const absl::Time at_due_day = DueInstant(BucketOfCohort(cohort, policy), policy.zone()) - lead;
-  if (policy.statistics().release() == v1::RELEASE_TIME_AT_DUE_DAY) return at_due_day;
-  return std::min(at_due_day, FirstInstantOf(cohort.civil() + 1, policy.zone()) + kSettling);
-}
 
 absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
                                       RandomSource& random) {
@@ -113,7 +96,7 @@ absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Poli
   return head->has_value();
 }
 
-absl::Status CubeShelf::ForEach(DueDay from, DueDay to, TableId table, Visit visit) const {
+absl::Status ReleasedCubes::ForEach(DueDay from, DueDay to, TableId table, Visit visit) const {
   auto cursor = view_.Scan(Family::kStatistics, CubeKey(last_due_.Next(), DueDay(), 0), "");
   std::string head;
   while (cursor->Valid()) {
@@ -131,6 +114,13 @@ absl::Status CubeShelf::ForEach(DueDay from, DueDay to, TableId table, Visit vis
     cursor->Seek(PrefixEnd(CubePrefix(parts->erase_day, parts->cohort_day)));
   }
   return cursor->status();
+}
+
+absl::StatusOr<v1::QueryStatisticsResponse> QueryReleased(const Store& store, const Policy& policy,
+                                                          const v1::QueryStatisticsRequest& request, absl::Time now) {
+  const auto view = store.Snapshot();
+  const ReleasedCubes cubes(*view, policy, LastDueDay(now, policy.zone()));
+  return AnswerQuery(request, cubes, policy.statistics());
 }
 
 }  // namespace retention

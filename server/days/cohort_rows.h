@@ -13,13 +13,6 @@
 
 namespace retention {
 
-// The bucket that holds the originals of a cohort.
-DueDay BucketOfCohort(DueDay cohort, const Policy& policy);
-// The last day on which the cube of a cohort may exist; Open() if the policy keeps it.
-DueDay EraseDayOfCohort(DueDay cohort, const Policy& policy);
-// When a cohort is to be released: as the policy says, and never later than `lead` before its originals are due.
-absl::Time ReleaseTimeOf(DueDay cohort, absl::Duration lead, const Policy& policy);
-
 // Reads the participations of the meetings that began on `cohort` in one pass over its bucket and draws its cube.
 // Memory: as CohortBuilder, and one meeting at a time.
 absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
@@ -31,10 +24,10 @@ void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch);
 absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Policy& policy);
 
 // The released cubes that are not due: neither on the day under which they lie nor under the policy.
-class CubeShelf : public CubeSource {
+class ReleasedCubes : public CubeSource {
  public:
   // REQUIRES: `view` and `policy` outlive it.
-  CubeShelf(const StoreView& view, const Policy& policy, DueDay last_due)
+  ReleasedCubes(const StoreView& view, const Policy& policy, DueDay last_due)
       : view_(view), policy_(policy), last_due_(last_due) {}
   absl::Status ForEach(DueDay from, DueDay to, TableId table, Visit visit) const override;
 
@@ -43,6 +36,10 @@ class CubeShelf : public CubeSource {
   const Policy& policy_;
   const DueDay last_due_;
 };
+
+// See StatisticsService.QueryStatistics: from released cubes alone. Thread-safe.
+absl::StatusOr<v1::QueryStatisticsResponse> QueryReleased(const Store& store, const Policy& policy,
+                                                          const v1::QueryStatisticsRequest& request, absl::Time now);
 
 }  // namespace retention
 

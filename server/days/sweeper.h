@@ -14,20 +14,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/engine.h"
+#include "server/days/day_ender.h"
+#include "server/days/endings.h"
+#include "server/rows/writer.h"
 
 namespace retention {
-
-// Runs a command of the engine on the committer's thread and returns its status.
-using CommandRunner = std::function<absl::Status(std::function<absl::Status()>)>;
-
-// Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not
-// wait. Returns the values that were erased. NOT_FOUND with reason PBX_UNKNOWN.
-absl::StatusOr<uint64_t> EndPbx(Engine& engine, const CommandRunner& run, std::string_view pbx_id,
-                                std::string_view reason, absl::Time now);
-
-// Ends what released holds kept and no other hold keeps. Returns the values that were erased.
-absl::StatusOr<uint64_t> LetGo(Engine& engine, const CommandRunner& run, absl::Time now);
 
 // What one run did.
 struct SweepOutcome {
@@ -52,10 +43,10 @@ class Sweeper {
     std::function<void(absl::Time due)> on_unreadable;
     std::function<void(absl::Time due)> on_gone;
   };
-  using Runner = CommandRunner;
 
-  Sweeper(Engine& engine, Runner runner, Options options)
-      : engine_(engine), run_(std::move(runner)), options_(std::move(options)) {}
+  // REQUIRES: what they refer to outlives it.
+  Sweeper(const Enders& enders, const Commands& commands, Options options)
+      : enders_(enders), holdings_(enders.holdings), commands_(commands), options_(std::move(options)) {}
 
   // `scrub_now`: scrub what was purged at once instead of within the bound.
   absl::StatusOr<SweepOutcome> RunOnce(absl::Time now, bool scrub_now);
@@ -82,8 +73,12 @@ class Sweeper {
   absl::Status EndCubes(absl::Time now);
   absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);
 
-  Engine& engine_;
-  const Runner run_;
+  // Runs commands that each do a step, until one says that there is no more to do.
+  absl::Status RunSteps(absl::Time now, const std::function<absl::StatusOr<bool>(Change&)>& step);
+
+  const Enders enders_;
+  const Holdings& holdings_;
+  const Commands commands_;
   const Options options_;
   DueDay locators_dropped_through_;
 };

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/command_thread.h"
 #include "server/engine/engine.h"
 #include "server/logs/log_intake.h"
 #include "server/recording/event_intake.h"
@@ -27,7 +28,7 @@
 namespace retention {
 
 // Thread-safe.
-class Committer {
+class Committer final : public CommandThread {
  public:
   // Bounds of the queues: beyond them a batch is refused with QUEUE_FULL.
   static constexpr size_t kMaxQueuedEvents = 100000;
@@ -53,15 +54,14 @@ class Committer {
   // REQUIRES: engine and clock outlive it.
   Committer(Engine& engine, const Clock& clock, Options options);
   // Finishes what is queued.
-  ~Committer();
+  ~Committer() override;
 
   // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the
   // committer's thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES:
   // `command` lives until then.
   absl::Status Submit(RecordCommand* command, size_t bytes) { return Queue(events_, command, bytes); }
   absl::Status Submit(LogCommand* command, size_t bytes) { return Queue(lines_, command, bytes); }
-  // Runs `task` on the committer's thread and returns what it returned. REQUIRES: not called on that thread.
-  absl::Status Run(std::function<absl::Status()> task);
+  absl::Status Run(std::function<absl::Status()> task) override;
 
   // From now on (`on`), or no longer, only commands run, and batches wait: several commands that must follow each other
   // at once do not wait for a group between any two of them. Ends by itself after kMaxPrecedence.
@@ -71,7 +71,7 @@ class Committer {
   size_t queued_lines() const;
   // OK unless the last write failed.
   absl::Status health() const;
-  absl::Time Now() const { return clock_.Now(); }
+  absl::Time Now() const override { return clock_.Now(); }
 
  private:
   // Batches of one kind that wait.

@@ -10,10 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/holds/hold_matcher.h"
-#include "server/meetings/meeting_view.h"
-#include "server/recording/event_intake.h"
 #include "server/rows/bucket_counts.h"
 #include "storage/keys.h"
 
@@ -83,9 +81,9 @@ void Describe(const Bucket& bucket, const Policy& policy, v1::DueBucket& describ
 }
 
 // The PBXs in scope, sorted as keys are.
-absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& view,
+absl::StatusOr<std::vector<PbxId>> PbxsInScope(const Holdings& holdings, const StoreView& view,
                                                const v1::ListDueDaysRequest& request, absl::Time now) {
-  const PbxRegistry& registry = engine.registry();
+  const PbxRegistry& registry = holdings.registry;
   if (!request.pbx_id().empty()) {
     if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
     const auto pbx = registry.Find(request.pbx_id(), now);
@@ -93,7 +91,7 @@ absl::StatusOr<std::vector<PbxId>> PbxsInScope(Engine& engine, const StoreView& 
     return std::vector<PbxId>{*pbx};
   }
   if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
-  auto pbxs = registry.OfController(request.controller_id(), view, engine.vault(), now);
+  auto pbxs = registry.OfController(request.controller_id(), view, holdings.vault, now);
   if (!pbxs.ok()) return pbxs.status();
   if (pbxs->empty()) return ControllerUnknown();
   std::sort(pbxs->begin(), pbxs->end());
@@ -134,32 +132,32 @@ absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs
   return true;
 }
 
-absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1::ListDueDaysRequest& request,
+absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, const Holdings& holdings,
+                                                        const HoldBook& holds, const v1::ListDueDaysRequest& request,
                                                         const Range& range, absl::Time now, size_t budget) {
   auto position = PositionOf(request.page_token());
   if (!position.ok()) return position.status();
   if (!position->empty() && position->size() != FiledKey::kBytes) {
     return InvalidField("page_token", "not a token of this server");
   }
-  const auto view = engine.store().Snapshot();
-  const auto pbxs = PbxsInScope(engine, *view, request, now);
+  const auto view = store.Snapshot();
+  const auto pbxs = PbxsInScope(holdings, *view, request, now);
   if (!pbxs.ok()) return pbxs.status();
   // Rows of days that have ended may still lie there: the counts of the same state know which days are held.
   BucketCounts held;
   if (absl::Status status = held.Load(*view); !status.ok()) return status;
   v1::ListDueDaysResponse response;
-  const DueDay last_due = LastDueDay(now, engine.policy().zone());
-  HoldMatcher matcher(*view, engine.vault(), held,
-                      [&](const PbxId& pbx) { return engine.holds().Concerning(pbx, last_due); });
+  const DueDay last_due = LastDueDay(now, holdings.policy().zone());
+  const auto parts = holds.PartsIn(*view, holdings.vault, held, last_due);
   HeldOf held_of;
   if (request.with_holds()) {
     held_of = [&](const FiledKey& key, std::string_view envelope) -> absl::StatusOr<uint32_t> {
       if (key.day == DueDay::Held()) return Vault::ValueCount(envelope);
-      if (!engine.holds().Concerns(key.pbx, last_due)) return 0;
-      auto plaintext = engine.vault().Open(key, envelope);
+      if (!holds.Concerns(key.pbx, last_due)) return 0;
+      auto plaintext = holdings.vault.Open(key, envelope);
       if (absl::IsNotFound(plaintext.status())) return 0;  // it ended this very moment
       if (!plaintext.ok()) return plaintext.status();
-      auto part = matcher.Match(key, plaintext->Reveal(), Vault::ValueCount(envelope));
+      auto part = parts->Match(key, plaintext->Reveal(), Vault::ValueCount(envelope));
       if (!part.ok()) return part.status();
       return part->values;
     };
@@ -170,7 +168,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1
     bucket.count = {};
     const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget, held_of);
     if (!whole.ok()) return whole.status();
-    if (bucket.count.rows > 0) Describe(bucket, engine.policy(), *response.add_buckets());
+    if (bucket.count.rows > 0) Describe(bucket, holdings.policy(), *response.add_buckets());
     if (*whole) continue;
     response.set_next_page_token(TokenOf(cursor->key()));
     break;
@@ -180,24 +178,25 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(Engine& engine, const v1
 
 }  // namespace
 
-absl::StatusOr<v1::ListDueDaysResponse> Forecast(Engine& engine, const v1::ListDueDaysRequest& request, absl::Time now,
-                                                 size_t page_rows) {
+absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdings& holdings, const HoldBook& holds,
+                                                 const LogBook& logs, const v1::ListDueDaysRequest& request,
+                                                 absl::Time now, size_t page_rows) {
   const auto range = ReadRange(request);
   if (!range.ok()) return range.status();
   if (!request.pbx_id().empty() && !request.controller_id().empty()) {
     return InvalidField("controller_id", "not together with `pbx_id`");
   }
   if (!request.pbx_id().empty() || !request.controller_id().empty()) {
-    return ForecastInScope(engine, request, *range, now, page_rows);
+    return ForecastInScope(store, holdings, holds, request, *range, now, page_rows);
   }
   if (request.with_holds()) return InvalidField("with_holds", "only with `pbx_id` or `controller_id`");
   if (!request.page_token().empty()) return InvalidField("page_token", "only with `pbx_id` or `controller_id`");
   v1::ListDueDaysResponse response;
-  for (const Bucket& bucket : BucketsOf(engine.counts().Read(), *range)) {
-    Describe(bucket, engine.policy(), *response.add_buckets());
+  for (const Bucket& bucket : BucketsOf(holdings.counts.Read(), *range)) {
+    Describe(bucket, holdings.policy(), *response.add_buckets());
   }
   if (range->categories.empty() || range->categories.contains(kServerLog)) {
-    for (v1::LogExtension& extension : engine.logs().InForce(now))
+    for (v1::LogExtension& extension : logs.InForce(now))
       *response.add_log_extensions() = std::move(extension);
   }
   return response;

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "server/meetings/meeting_book.h"
-#include "server/rows/pbx_registry.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {

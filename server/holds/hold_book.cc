@@ -5,14 +5,12 @@
 
 #include "absl/status/statusor.h"
 #include "retention/stored/v1/stored.pb.h"
+#include "server/holds/hold_matcher.h"
+#include "server/rows/row_keys.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
-
-OwnerId ControllerKey(const Vault& vault, std::string_view controller_id) {
-  return OwnerId{vault.Hash("controller", "", controller_id)};
-}
 
 void PutCoverRow(const OwnerId& controller, const PbxId& pbx, HoldGeneration left, Batch& batch) {
   stored::v1::HoldCoverEntry entry;
@@ -81,7 +79,7 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
   for (const auto& [id, hold] : holds) {
     if (hold->Controller().empty()) continue;
     const auto [it, inserted] = covers.try_emplace(hold->Controller());
-    if (inserted) it->second = std::move((*stored)[ControllerKey(vault, hold->Controller())]);
+    if (inserted) it->second = std::move((*stored)[ControllerOwner(vault, hold->Controller())]);
     it->second.generation = std::max(it->second.generation, hold->generation);
   }
   const auto same = [](const auto& a, const auto& b) {
@@ -154,7 +152,7 @@ HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const Pb
     std::lock_guard lock(mutex_);
     if (const auto found = covers_.find(controller_id); found != covers_.end()) cover = found->second;
   }
-  const OwnerId controller = ControllerKey(vault, controller_id);
+  const OwnerId controller = ControllerOwner(vault, controller_id);
   const std::set<PbxId> now(pbxs.begin(), pbxs.end());
   const HoldGeneration next = cover.generation + 1;
   for (const PbxId& pbx : cover.present) {
@@ -171,22 +169,28 @@ HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const Pb
   return cover;
 }
 
-void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due,
-                    const Vault& vault, Batch& batch) {
+void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault,
+                    Change& change) {
   if (!any_.load() || controller_id.empty()) return;
-  std::lock_guard lock(mutex_);
-  const auto group = by_controller_.find(controller_id);
-  if (group == by_controller_.end() || ClaimsOf(group->second, last_due)->first == kNotLeft) return;
-  HoldCover& cover = covers_[controller_id];
-  if (!cover.present.insert(pbx).second) return;
-  cover.left.erase(pbx);
-  controllers_of_[pbx].insert(controller_id);
-  PutCoverRow(ControllerKey(vault, controller_id), pbx, kNotLeft, batch);
-  // Nothing of a new one is due: a walk over due days need not begin anew for it.
-  if (!created) version_.fetch_add(1);
+  {
+    std::lock_guard lock(mutex_);
+    const auto group = by_controller_.find(controller_id);
+    if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
+    if (covers_[controller_id].present.contains(pbx)) return;
+  }
+  PutCoverRow(ControllerOwner(vault, controller_id), pbx, kNotLeft, change.batch());
+  change.ThenDo([this, controller_id, pbx, created] {
+    std::lock_guard lock(mutex_);
+    HoldCover& cover = covers_[controller_id];
+    cover.present.insert(pbx);
+    cover.left.erase(pbx);
+    controllers_of_[pbx].insert(controller_id);
+    // Nothing of a new one is due: a walk over due days need not begin anew for it.
+    if (!created) version_.fetch_add(1);
+  });
 }
 
-absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
+void HoldBook::Put(Hold hold, std::optional<HoldCover> cover, Change& change) {
   stored::v1::StoredHold stored;
   *stored.mutable_hold() = hold.terms;
   stored.set_created_us(absl::ToUnixMicros(hold.created));
@@ -194,24 +198,24 @@ absl::Status HoldBook::PutRow(const Hold& hold, Vault& vault, Batch& batch) {
   stored.set_generation(hold.generation);
   stored.set_email(hold.email);
   if (hold.released.has_value()) stored.set_released_us(absl::ToUnixMicros(*hold.released));
-  const std::string key = HoldKey(hold.number);
-  auto envelope = vault.SealState(key, Personal(stored.SerializeAsString()));
-  if (!envelope.ok()) return envelope.status();
-  batch.Put(Family::kState, key, *std::move(envelope));
-  return absl::OkStatus();
+  change.PutSealed(HoldKey(hold.number), Personal(stored.SerializeAsString()));
+  change.ThenDo([this, hold = std::move(hold), cover = std::move(cover)]() mutable {
+    Enlist(std::move(hold), std::move(cover));
+  });
 }
 
-void HoldBook::DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) const {
-  batch.Delete(Family::kState, HoldKey(hold.number));
+void HoldBook::Erase(const Hold& hold, const Vault& vault, Change& change) {
+  change.DeleteState(HoldKey(hold.number));
+  change.ThenDo([this, hold] { Strike(hold); });
   if (hold.pbx.has_value()) return;
   std::lock_guard lock(mutex_);
   const auto group = by_controller_.find(hold.Controller());
   if (group != by_controller_.end() && group->second.holds.size() > 1) return;
-  const std::string cover = HoldCoverPrefix(ControllerKey(vault, hold.Controller()));
-  batch.DeleteRange(Family::kState, cover, PrefixEnd(cover));
+  const std::string cover = HoldCoverPrefix(ControllerOwner(vault, hold.Controller()));
+  change.batch().DeleteRange(Family::kState, cover, PrefixEnd(cover));
 }
 
-void HoldBook::Put(Hold hold, std::optional<HoldCover> cover) {
+void HoldBook::Enlist(Hold hold, std::optional<HoldCover> cover) {
   const auto put = std::make_shared<const Hold>(std::move(hold));
   std::lock_guard lock(mutex_);
   if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
@@ -221,14 +225,19 @@ void HoldBook::Put(Hold hold, std::optional<HoldCover> cover) {
   Index(put);
 }
 
-void HoldBook::Erase(const Hold& hold) {
+void HoldBook::Strike(const Hold& hold) {
   std::lock_guard lock(mutex_);
   const auto found = holds_.find(hold.terms.hold_id());
   if (found == holds_.end()) return;
-  const HoldPtr kept = found->second;  // for `hold` may be in the book
   holds_.erase(found);
-  Unindex(*kept);
+  Unindex(hold);
   any_.store(!holds_.empty());
+}
+
+std::unique_ptr<KeptParts> HoldBook::PartsIn(const StoreView& view, Vault& vault, const BucketCounts& counts,
+                                             DueDay last_due) const {
+  return std::make_unique<HoldMatcher>(view, vault, counts,
+                                       [this, last_due](const PbxId& pbx) { return Concerning(pbx, last_due); });
 }
 
 HoldPtr HoldBook::Find(std::string_view hold_id) const {
@@ -322,10 +331,11 @@ size_t HoldBook::CountPbxsOf(const Hold& hold) const {
          static_cast<size_t>(std::count_if(found->second.left.begin(), found->second.left.end(), covered));
 }
 
-HoldPtr HoldBook::Releasing() const {
+HoldPtr HoldBook::Releasing(uint64_t but) const {
   std::lock_guard lock(mutex_);
   HoldPtr first;
   for (const auto& [id, hold] : holds_) {
+    if (hold->number == but) continue;
     if (hold->released.has_value() && (first == nullptr || hold->released < first->released)) first = hold;
   }
   return first;

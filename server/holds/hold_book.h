@@ -17,6 +17,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/holds/hold.h"
+#include "server/rows/change.h"
+#include "server/rows/keeper.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/secrets/vault.h"
@@ -34,8 +36,8 @@ struct HoldCover {
   friend bool operator==(const HoldCover&, const HoldCover&) = default;
 };
 
-// Changed by the committer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
-class HoldBook {
+// Changed by the writer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
+class HoldBook : public Keeper {
  public:
   // Holds at a time, released ones included until they are done with.
   static constexpr size_t kMaxHolds = 10000;
@@ -50,14 +52,16 @@ class HoldBook {
   size_t size() const;
   // What holds in force on the day after `last_due` cover of a PBX. Costs nothing where there are no holds.
   HoldConcerns Concerning(const PbxId& pbx, DueDay last_due) const;
-  bool Concerns(const PbxId& pbx, DueDay last_due) const { return !Concerning(pbx, last_due).empty(); }
+  bool Concerns(const PbxId& pbx, DueDay last_due) const override { return !Concerning(pbx, last_due).empty(); }
+  std::unique_ptr<KeptParts> PartsIn(const StoreView& view, Vault& vault, const BucketCounts& counts,
+                                     DueDay last_due) const override;
   // The PBXs that holds in force concern.
   std::set<PbxId> ConcernedPbxs(DueDay last_due) const;
   // The PBXs that a hold covers, in their order, and how many there are.
   std::vector<PbxId> PbxsOf(const Hold& hold) const;
   size_t CountPbxsOf(const Hold& hold) const;
-  // Of those that were released and are not done with, the first; null if there is none.
-  HoldPtr Releasing() const;
+  // Of those that were released and are not done with, the first but the one with number `but`; null if there is none.
+  HoldPtr Releasing(uint64_t but = 0) const;
   // Holds whose last day is over and that were not released yet.
   std::vector<HoldPtr> Ended(DueDay last_due) const;
   // Goes up whenever more is covered: what was found not to be held may be by now. Loading what is held already covers
@@ -67,20 +71,18 @@ class HoldBook {
   // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
   HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
                     Batch& batch) const;
-  // A controller has another PBX, `created` or another's: its holds cover it from now on. To be loaded anew if `batch`
-  // is not committed.
-  void Join(const std::string& controller_id, const PbxId& pbx, bool created, DueDay last_due, const Vault& vault,
-            Batch& batch);
+  // A controller has another PBX, `created` or another's: its holds cover it once `change` is made.
+  void Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault, Change& change);
 
   // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a
-  // controller; `PutRow` puts its row into a batch.
-  void Put(Hold hold, std::optional<HoldCover> cover = std::nullopt);
-  static absl::Status PutRow(const Hold& hold, Vault& vault, Batch& batch);
-  // Takes a hold out of the book; `DeleteRow` its row, with the PBXs of its controller if it is the last of it.
-  void Erase(const Hold& hold);
-  void DeleteRow(const Hold& hold, const Vault& vault, Batch& batch) const;
+  // controller.
+  void Put(Hold hold, std::optional<HoldCover> cover, Change& change);
+  // Takes a hold out of the book, with the PBXs of its controller if it is the last of it.
+  void Erase(const Hold& hold, const Vault& vault, Change& change);
 
  private:
+  void Enlist(Hold hold, std::optional<HoldCover> cover);
+  void Strike(const Hold& hold);
   // The holds of one PBX or of one controller.
   struct Group {
     std::map<uint64_t, HoldPtr> holds;  // by number

@@ -6,13 +6,11 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/recording/event_intake.h"
 
 namespace retention {
 namespace {
-
-constexpr size_t kMaxEmailBytes = 320;
 
 absl::Status CheckText(std::string_view field, std::string_view text, size_t max) {
   if (text.empty()) return InvalidField(field, "required");
@@ -34,8 +32,8 @@ absl::Status CheckSubject(const std::string& field, const v1::HoldSubject& subje
   const std::string controller = absl::StrCat(field, ".controller_id");
   if (subject.has_email()) {
     const std::string email = absl::StrCat(field, ".email");
-    if (absl::Status s = CheckText(email, subject.email(), kMaxEmailBytes); !s.ok()) return s;
-    if (subject.email().find('@') == std::string::npos) return InvalidField(email, "not an e-mail address");
+    if (subject.email().empty()) return InvalidField(email, "required");
+    if (const char* why = WhyNoEmail(subject.email())) return InvalidField(email, why);
     return CheckIdentifier(controller, subject.controller_id());
   }
   if (subject.subject_case() == v1::HoldSubject::SUBJECT_NOT_SET) {

@@ -7,6 +7,8 @@
 #include "server/law/course.h"
 #include "server/meetings/meeting_book.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -87,9 +89,9 @@ CourseChunk PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& 
 
 }  // namespace
 
-absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::string& row, uint32_t values) {
-  const HeldPart nothing;
-  const HeldPart all{.values = values, .whole = true};
+absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::string& row, uint32_t values) {
+  const KeptPart nothing;
+  const KeptPart all{.values = values, .whole = true};
   if (values == 0) return nothing;
   const HoldConcerns concerns = concerns_of_(key.pbx);
   if (concerns.empty()) return nothing;
@@ -119,7 +121,7 @@ absl::StatusOr<HeldPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   if (!persons.ok()) return persons.status();
   const Participants& participants = **persons;
   if (participants.empty()) return nothing;
-  HeldPart held;
+  KeptPart held;
   if (key.category == kHistory) {
     CourseChunk chunk;
     if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting's course does not parse");
@@ -257,11 +259,11 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
       if (!key.has_value()) continue;
       auto plaintext = vault_.Open(*key, cursor->value());
       // It ended, or is damaged: then it says nothing, and what others say is heard all the same.
-      if (absl::IsNotFound(plaintext.status()) || absl::IsDataLoss(plaintext.status())) continue;
+      if (IsUnreadable(plaintext.status())) continue;
       if (!plaintext.ok()) return plaintext.status();
-      stored::v1::HeldRow held;
-      if (day == DueDay::Held() && !held.ParseFromString(plaintext->Reveal())) continue;
-      visit(day == DueDay::Held() ? held.row() : plaintext->Reveal());
+      stored::v1::HeldRow kept;
+      if (day == DueDay::Held() && !kept.ParseFromString(plaintext->Reveal())) continue;
+      visit(day == DueDay::Held() ? kept.row() : plaintext->Reveal());
     }
     if (!cursor->status().ok()) return CannotTell();
   }

@@ -16,26 +16,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "retention/stored/v1/stored.pb.h"
-#include "server/holds/hold_book.h"
+#include "server/holds/hold.h"
 #include "server/rows/bucket_counts.h"
+#include "server/rows/keeper.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
 
 namespace retention {
 
-// What holds keep of a row.
-struct HeldPart {
-  uint32_t values = 0;  // 0: nothing
-  bool whole = false;
-  std::string row;  // the part, unless it is the whole row
-};
-
 // Whose values are whose is read from the rows that say so: the addresses and names of a meeting's participants, its
 // course, a poll's creation. Where these have ended, and no hold kept them, it can no longer be told.
 //
 // Not thread-safe. Sees one state of the store; make a new one after a commit. REQUIRES: all outlive it.
-class HoldMatcher {
+class HoldMatcher final : public KeptParts {
  public:
   // What holds cover of a PBX.
   using ConcernsOf = std::function<HoldConcerns(const PbxId&)>;
@@ -43,10 +37,7 @@ class HoldMatcher {
   HoldMatcher(const StoreView& view, Vault& vault, const BucketCounts& counts, ConcernsOf concerns_of)
       : view_(view), vault_(vault), counts_(counts), concerns_of_(std::move(concerns_of)) {}
 
-  // `key` tells category, PBX and owner; its day and item do not matter. `row` holds `values` values, as it was before
-  // it was sealed. DATA_LOSS if it does not parse; UNAVAILABLE if the store fails to read what says whose it is, be
-  // that corruption of a file: then it must wait.
-  absl::StatusOr<HeldPart> Match(const FiledKey& key, const std::string& row, uint32_t values);
+  absl::StatusOr<KeptPart> Match(const FiledKey& key, const std::string& row, uint32_t values) override;
 
  private:
   // Participant ids in one meeting.

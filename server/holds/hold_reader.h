@@ -7,17 +7,21 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/hold_service.pb.h"
-#include "server/engine/engine.h"
+#include "server/holds/hold_book.h"
+#include "server/rows/holdings.h"
+#include "storage/store.h"
 
 namespace retention {
 
-// REQUIRES: the engine outlives it.
+// REQUIRES: all outlive it.
 class HoldReader {
  public:
   static constexpr int kDefaultHoldsPerPage = 100;
   static constexpr int kMaxHoldsPerPage = 1000;
 
-  explicit HoldReader(Engine& engine) : engine_(engine) {}
+  // `store` is what the holdings are of.
+  HoldReader(const Store& store, const Holdings& holdings, const HoldBook& holds)
+      : store_(store), holdings_(holdings), holds_(holds) {}
 
   // See HoldService.
   absl::StatusOr<v1::GetHoldResponse> GetHold(const v1::GetHoldRequest& request, absl::Time now) const;
@@ -32,7 +36,9 @@ class HoldReader {
   Tally Count(absl::Time now) const;
 
  private:
-  Engine& engine_;
+  const Store& store_;
+  const Holdings& holdings_;
+  const HoldBook& holds_;
 };
 
 }  // namespace retention

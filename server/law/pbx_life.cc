@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "server/rows/change.h"
+#include "server/ledger/reasons.h"
 
 namespace retention {
 namespace {

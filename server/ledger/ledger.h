@@ -18,20 +18,21 @@
 
 namespace retention {
 
-// Not thread-safe: belongs to the committer's thread.
+// A value: a copy goes on by itself, which is how a batch that may not be committed is tried. Belongs to the writer's
+// thread.
 class Ledger {
  public:
+  // At its beginning.
+  Ledger() = default;
   // Reads the end of the chain. DATA_LOSS if the last entry does not parse.
   static absl::StatusOr<Ledger> Open(const StoreView& store);
 
-  // Adds `entry` to `batch`, filling in sequence, time and hash. The chain goes on once the batch is committed; if it
-  // is not, the ledger must be opened anew.
+  // Adds `entry` to `batch`, filling in sequence, time and hash.
   void Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch);
 
   uint64_t size() const { return next_ - 1; }
 
  private:
-  Ledger() = default;
   uint64_t next_ = 1;
   std::string head_ = std::string(32, '\0');
 };

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/meetings/meeting_view.h"
-#include "server/recording/event_intake.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -93,7 +93,7 @@ absl::Status LogBook::Load() {
   return absl::OkStatus();
 }
 
-absl::Status LogBook::Append(std::span<LogCommand* const> commands, Change& change) {
+void LogBook::Append(std::span<LogCommand* const> commands, Change& change) {
   const LogTerms terms = Terms();
   CivilDays days(holdings_.policy().zone());
   std::map<std::pair<int, absl::CivilDay>, LinesOfDay> group;
@@ -146,54 +146,50 @@ absl::Status LogBook::Append(std::span<LogCommand* const> commands, Change& chan
         entry.set_text(line->text());
       }
       const FiledKey row = LogRowKey(of_day.due, key.first, of_day.lines[begin].first, next_sequence_++);
-      const Personal plaintext(chunk.SerializeAsString());
-      if (absl::Status s = change.File(row, plaintext, static_cast<uint32_t>(end - begin)); !s.ok()) return s;
+      change.File(row, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(end - begin));
       begin = end;
     }
   }
-  return absl::OkStatus();
 }
 
-absl::Status LogBook::PutExtension(int server, const LogExtension& extension, Change& change) {
+void LogBook::PutExtension(int server, const LogExtension& extension, Change& change) {
   stored::v1::StoredLogExtension stored;
   stored.set_server(static_cast<uint32_t>(server));
   stored.set_reason(extension.reason);
   stored.set_until_day(extension.until.number());
   stored.set_created_us(absl::ToUnixMicros(extension.created));
   stored.set_refiling(extension.refiling);
-  const std::string key = LogExtensionKey(static_cast<uint8_t>(server));
-  auto envelope = holdings_.vault.SealState(key, Personal(stored.SerializeAsString()));
-  if (!envelope.ok()) return envelope.status();
-  change.batch().Put(Family::kState, key, *std::move(envelope));
-  return absl::OkStatus();
+  change.PutSealed(LogExtensionKey(static_cast<uint8_t>(server)), Personal(stored.SerializeAsString()));
+  change.ThenDo([this, server, extension] {
+    std::lock_guard lock(mutex_);
+    extensions_[static_cast<size_t>(server)] = extension;
+  });
 }
 
-absl::Status LogBook::Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now) {
-  // The last one must have been carried out: which rows had ended by now would be anybody's guess otherwise. Mostly
-  // nothing is left of it, and never more than one step is done here.
-  const auto more = Refile(now);
-  if (!more.ok()) return more.status();
-  if (*more) return RefileUnderWay();
-  Change change(holdings_, now);
+absl::StatusOr<v1::LogExtension> LogBook::Extend(const v1::ExtendLogRetentionRequest& request, Change& change) {
+  // Its lines may not lie where they are looked for.
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  const auto until = CheckLogExtension(request, holdings_.policy(), change.now());
+  if (!until.ok()) return until.status();
+  if (refiling()) return RefileUnderWay();
   const LogExtension extension{.reason = request.reason(),
-                               .until = until,
-                               .created = absl::FromUnixMicros(absl::ToUnixMicros(now)),
+                               .until = *until,
+                               .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now())),
                                .refiling = true};
-  if (absl::Status s = PutExtension(request.server(), extension, change); !s.ok()) return s;
-  auto& held = extensions_[static_cast<size_t>(request.server())];
   // The reason that is replaced goes with the next scrub.
-  if (held.has_value()) holdings_.marks.Note(DueDay(), now);
+  if (ExtensionOf(request.server()).has_value()) change.MarkState();
+  PutExtension(request.server(), extension, change);
   stored::v1::LedgerEntry entry;
   entry.set_kind(stored::v1::LedgerEntry::KIND_LOGS_EXTENDED);
-  entry.set_day(until.number());
+  entry.set_day(until->number());
   entry.set_reason(LedgerReason(request.server()));
   change.Enter(std::move(entry));
-  if (absl::Status s = change.Commit(); !s.ok()) return s;
-  {
-    std::lock_guard lock(mutex_);
-    held = extension;
-  }
-  return absl::OkStatus();
+  return Describe(request.server(), extension);
+}
+
+std::optional<LogExtension> LogBook::ExtensionOf(int server) const {
+  std::lock_guard lock(mutex_);
+  return extensions_[static_cast<size_t>(server)];
 }
 
 int LogBook::RefilingServer() const {
@@ -206,63 +202,62 @@ int LogBook::RefilingServer() const {
 
 bool LogBook::refiling() const { return RefilingServer() != 0; }
 
-absl::StatusOr<bool> LogBook::Refile(absl::Time now) {
+absl::StatusOr<bool> LogBook::Refile(Change& change) {
   const int server = RefilingServer();
   if (server == 0) return false;
-  auto& held = extensions_[static_cast<size_t>(server)];
-  if (const std::pair of(server, held->created); refile_of_ != of) {
-    refile_of_ = of;
-    refile_from_.reset();
-  }
-  const LogTerms terms = Terms();
-  Change change(holdings_, now);
+  const LogExtension extension = *ExtensionOf(server);
+  const std::pair of(server, extension.created);
   const FiledKey first = LogRowKey(holdings_.ring.destroyed_through().Next(), 0, 0, 0);
-  LogRowWalk walk(holdings_.store, refile_from_.value_or(first), server);
+  const FiledKey from = refile_of_ == of ? refile_from_.value_or(first) : first;
+  const LogTerms terms = Terms();
+  LogRowWalk walk(holdings_.store, from, server);
+  const StepBounds bounds;
   size_t bytes = 0;
-  for (size_t rows = 0; walk.Valid() && rows < kMaxStepRows && bytes < kMaxStepBytes; walk.Next(), ++rows) {
+  for (size_t rows = 0; walk.Valid() && rows < bounds.rows && bytes < bounds.bytes; walk.Next(), ++rows) {
     const FiledKey key = walk.key();
     const DueDay right = RightLogDay(key, terms, holdings_.policy());
     if (right == key.day) continue;
     bytes += walk.value().size();
-    if (absl::Status s = change.Relocate(key, walk.value(), right); !s.ok()) return s;
+    if (absl::Status s = change.Refile(key, walk.value(), right, Refiling::kLateOrDamaged); !s.ok()) return s;
   }
   if (!walk.Valid() && !walk.status().ok()) return walk.status();
   std::optional<FiledKey> next;
   if (walk.Valid()) next = walk.key();
-  LogExtension done = *held;
-  done.refiling = next.has_value();
   if (!next.has_value()) {
-    if (absl::Status s = PutExtension(server, done, change); !s.ok()) return s;
+    LogExtension done = extension;
+    done.refiling = false;
+    PutExtension(server, done, change);
   }
-  if (absl::Status s = change.Commit(); !s.ok()) return s;
-  refile_from_ = next;
+  change.ThenDo([this, of, next] {
+    refile_of_ = of;
+    refile_from_ = next;
+  });
+  if (next.has_value()) return true;
   std::lock_guard lock(mutex_);
-  held = std::move(done);
-  return std::any_of(extensions_.begin(), extensions_.end(),
-                     [](const auto& e) { return e.has_value() && e->refiling; });
+  for (size_t other = 1; other < kLogServers; ++other) {
+    const auto& its = extensions_[other];
+    if (static_cast<int>(other) != server && its.has_value() && its->refiling) return true;
+  }
+  return false;
 }
 
 bool LogBook::HasEnded(absl::Time now) const {
-  const DueDay last = LastDueDay(now, holdings_.policy().zone());
+  const DueDay last = holdings_.LastDue(now);
   std::lock_guard lock(mutex_);
   return std::any_of(extensions_.begin(), extensions_.end(),
                      [&](const auto& e) { return e.has_value() && e->until <= last && !e->refiling; });
 }
 
-absl::Status LogBook::DropEnded(absl::Time now) {
-  Change change(holdings_, now);
-  Extensions left = extensions_;
-  for (size_t server = 1; server < kLogServers; ++server) {
-    if (!left[server].has_value() || left[server]->until > change.last_due() || left[server]->refiling) continue;
-    change.batch().Delete(Family::kState, LogExtensionKey(static_cast<uint8_t>(server)));
-    holdings_.marks.Note(DueDay(), now);
-    left[server].reset();
+void LogBook::DropEnded(Change& change) {
+  for (int server = 1; server < static_cast<int>(kLogServers); ++server) {
+    const auto extension = ExtensionOf(server);
+    if (!extension.has_value() || extension->until > change.last_due() || extension->refiling) continue;
+    change.DeleteState(LogExtensionKey(static_cast<uint8_t>(server)));
+    change.ThenDo([this, server] {
+      std::lock_guard lock(mutex_);
+      extensions_[static_cast<size_t>(server)].reset();
+    });
   }
-  if (change.empty()) return absl::OkStatus();
-  if (absl::Status s = change.Commit(); !s.ok()) return s;
-  std::lock_guard lock(mutex_);
-  extensions_ = std::move(left);
-  return absl::OkStatus();
 }
 
 LogTerms LogBook::Terms() const {
@@ -271,22 +266,24 @@ LogTerms LogBook::Terms() const {
   for (size_t server = 1; server < kLogServers; ++server) {
     const auto& extension = extensions_[server];
     if (!extension.has_value()) continue;
-    terms[server] =
-        LogTerm{.until = extension->until, .ended = LastDueDay(extension->created, holdings_.policy().zone())};
+    terms[server] = LogTerm{.until = extension->until, .ended = holdings_.LastDue(extension->created)};
   }
   return terms;
 }
 
-std::optional<v1::LogExtension> LogBook::InForce(int server, absl::Time now) const {
-  std::lock_guard lock(mutex_);
-  const auto& extension = extensions_[static_cast<size_t>(server)];
-  if (!extension.has_value() || extension->until <= LastDueDay(now, holdings_.policy().zone())) return std::nullopt;
+v1::LogExtension LogBook::Describe(int server, const LogExtension& extension) const {
   v1::LogExtension described;
   described.set_server(static_cast<v1::LogServer>(server));
-  described.set_reason(extension->reason);
-  SetDate(extension->until, *described.mutable_until());
-  SetTime(absl::ToUnixMicros(extension->created), *described.mutable_create_time());
+  described.set_reason(extension.reason);
+  SetDate(extension.until, *described.mutable_until());
+  SetTime(absl::ToUnixMicros(extension.created), *described.mutable_create_time());
   return described;
+}
+
+std::optional<v1::LogExtension> LogBook::InForce(int server, absl::Time now) const {
+  const auto extension = ExtensionOf(server);
+  if (!extension.has_value() || extension->until <= holdings_.LastDue(now)) return std::nullopt;
+  return Describe(server, *extension);
 }
 
 std::vector<v1::LogExtension> LogBook::InForce(absl::Time now) const {

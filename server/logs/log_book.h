@@ -30,36 +30,33 @@ struct LogExtension {
   bool refiling = false;
 };
 
-// Changed by the committer's thread only; what is const is thread-safe.
+// Commands, which belong to the writer's thread; what is const is thread-safe.
 class LogBook {
  public:
   // Bounds of one row: what is opened for one line, or moved at once.
   static constexpr size_t kMaxRowLines = 2000;
   static constexpr size_t kMaxRowTextBytes = 256u << 10;
-  // Rows looked at and bytes moved in one step of refiling: how long ingest may wait for one.
-  static constexpr size_t kMaxStepRows = 2000;
-  static constexpr size_t kMaxStepBytes = 4u << 20;
 
   // REQUIRES: outlived by the holdings.
-  explicit LogBook(Holdings& holdings) : holdings_(holdings) {}
+  explicit LogBook(const Holdings& holdings) : holdings_(holdings) {}
 
   // Replaces what is in memory with what the store says.
   absl::Status Load();
 
   // Files the lines and fills in the results of the batches, which are true once `change` is committed. A line that is
   // due already is counted and not stored.
-  absl::Status Append(std::span<LogCommand* const> commands, Change& change);
+  void Append(std::span<LogCommand* const> commands, Change& change);
 
-  // Makes an extension, in place of the server's last one; durable on return. Rows that are held go to their new days
-  // by Refile. FAILED_PRECONDITION with reason REFILE_UNDER_WAY while more than a step of the last one is left to do.
-  // `request` has passed CheckLogExtension.
-  absl::Status Extend(const v1::ExtendLogRetentionRequest& request, DueDay until, absl::Time now);
+  // Makes an extension, in place of the server's last one. Rows that are held go to their new days by Refile.
+  // INVALID_ARGUMENT naming the field; FAILED_PRECONDITION with reason REFILE_UNDER_WAY while the last one is still
+  // being carried out: which rows had ended by now would be anybody's guess.
+  absl::StatusOr<v1::LogExtension> Extend(const v1::ExtendLogRetentionRequest& request, Change& change);
   // One step of that; true if there is more to do. A crash between two steps loses nothing: the pass begins anew. After
   // a failure it goes on: what is filed behind its position is filed under the extension. A row whose new day is over
   // ends at once.
-  absl::StatusOr<bool> Refile(absl::Time now);
+  absl::StatusOr<bool> Refile(Change& change);
   // Takes away the extensions that have ended, with their reasons.
-  absl::Status DropEnded(absl::Time now);
+  void DropEnded(Change& change);
 
   // Whether there is anything for Refile to do.
   bool refiling() const;
@@ -73,11 +70,14 @@ class LogBook {
  private:
   using Extensions = std::array<std::optional<LogExtension>, kLogServers>;
 
-  absl::Status PutExtension(int server, const LogExtension& extension, Change& change);
+  // Puts an extension into the store and, once that is durable, in force.
+  void PutExtension(int server, const LogExtension& extension, Change& change);
+  v1::LogExtension Describe(int server, const LogExtension& extension) const;
+  std::optional<LogExtension> ExtensionOf(int server) const;
   // The first server whose rows are to be looked at; 0 if there is none.
   int RefilingServer() const;
 
-  Holdings& holdings_;
+  const Holdings& holdings_;
   uint64_t next_sequence_ = 0;
   // Where the pass under way goes on, and which extension, as committed, it carries out.
   std::optional<FiledKey> refile_from_;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "server/base/errors.h"
-#include "server/recording/event_intake.h"
+#include "server/base/field_checks.h"
 
 namespace retention {
 namespace {

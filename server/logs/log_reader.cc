@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
 #include "server/logs/log_rows.h"
-#include "server/meetings/meeting_view.h"
-#include "server/recording/event_intake.h"
 
 namespace retention {
 namespace {
@@ -92,16 +91,16 @@ absl::StatusOr<v1::ReadLogsResponse> LogReader::ReadLogs(const v1::ReadLogsReque
   if (!filter.ok()) return filter.status();
   auto page_size = PageSize(request.page_size(), kDefaultLinesPerPage, kMaxLinesPerPage);
   if (!page_size.ok()) return page_size.status();
-  Position begin{.row = LogRowKey(engine_.ring().destroyed_through().Next(), 0, 0, 0)};
+  Position begin{.row = LogRowKey(holdings_.ring.destroyed_through().Next(), 0, 0, 0)};
   if (!request.page_token().empty()) {
     auto position = ReadPosition(request.page_token());
     if (!position.ok()) return position.status();
     begin = *position;
   }
-  const Policy& policy = engine_.policy();
+  const Policy& policy = holdings_.policy();
   const DueDay last_due = LastDueDay(now, policy.zone());
-  const auto view = engine_.store().Snapshot();
-  const LogTerms terms = engine_.logs().Terms();
+  const auto view = store_.Snapshot();
+  const LogTerms terms = logs_.Terms();
   v1::ReadLogsResponse page;
   size_t page_bytes = 0;
   int rows = 0;
@@ -114,7 +113,7 @@ absl::StatusOr<v1::ReadLogsResponse> LogReader::ReadLogs(const v1::ReadLogsReque
       break;
     }
     if (RightLogDay(key, terms, policy) <= last_due || IsOutside(key, *filter, policy.zone())) continue;
-    auto plaintext = engine_.vault().Open(key, walk.value());
+    auto plaintext = holdings_.vault.Open(key, walk.value());
     if (absl::IsNotFound(plaintext.status())) continue;  // its day ended this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::LogChunk chunk;

@@ -5,7 +5,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/log_service.pb.h"
-#include "server/engine/engine.h"
+#include "server/logs/log_book.h"
+#include "server/rows/holdings.h"
+#include "storage/store.h"
 
 namespace retention {
 
@@ -20,14 +22,17 @@ class LogReader {
   static constexpr int kMaxRowsScanned = 10000;
   static constexpr int kMaxLinesScanned = 50000;
 
-  // REQUIRES: outlived by the engine.
-  explicit LogReader(Engine& engine) : engine_(engine) {}
+  // REQUIRES: all outlive it; `store` is what the holdings are of.
+  LogReader(const Store& store, const Holdings& holdings, const LogBook& logs)
+      : store_(store), holdings_(holdings), logs_(logs) {}
 
   // INVALID_ARGUMENT naming the field.
   absl::StatusOr<v1::ReadLogsResponse> ReadLogs(const v1::ReadLogsRequest& request, absl::Time now) const;
 
  private:
-  Engine& engine_;
+  const Store& store_;
+  const Holdings& holdings_;
+  const LogBook& logs_;
 };
 
 }  // namespace retention

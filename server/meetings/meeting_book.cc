@@ -1,5 +1,8 @@
 #include "server/meetings/meeting_book.h"
 
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
+
 namespace retention {
 namespace {
 
@@ -30,10 +33,6 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   return locator;
 }
 
-OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
-  return OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)};
-}
-
 absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
                                                           const OwnerId& meeting, DueDay last_due) {
   auto row = view.Get(Family::kState, LocatorKey(pbx, meeting));
@@ -48,19 +47,25 @@ absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view,
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting) {
   Course course;
-  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, kHistory, pbx, meeting));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = vault.Open(*key, cursor->value());
+  const auto add = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    auto plaintext = vault.Open(key, envelope);
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::CourseChunk chunk;
     if (!chunk.ParseFromString(plaintext->Reveal()) || !course.AddChunk(chunk, DueDay())) {
       return absl::DataLossError("a HISTORY row does not parse");
     }
-  }
-  if (absl::Status status = cursor->status(); !status.ok()) return status;
+    return absl::OkStatus();
+  };
+  if (absl::Status s = VisitRows(view, FiledPrefix(day, kHistory, pbx, meeting), add); !s.ok()) return s;
   return course;
+}
+
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay lies = locator.days[category];
+    if (lies != DueDay() && lies > ended && lies != filing.days[category]) return true;
+  }
+  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
 }
 
 absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
@@ -101,6 +106,10 @@ absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, const OwnerId& meet
   used_.push_front(name);
   entry->used = used_.begin();
   return &meetings_.emplace(name, std::move(entry)).first->second->meeting;
+}
+
+void MeetingBook::Edit(const Meeting& meeting, Change& change) {
+  change.Otherwise([this, pbx = meeting.pbx, id = meeting.id] { Forget(pbx, id); });
 }
 
 void MeetingBook::Trim(size_t grown_events) {

@@ -14,7 +14,9 @@
 #include "absl/status/statusor.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/law/course.h"
+#include "server/law/filing.h"
 #include "server/law/policy.h"
+#include "server/rows/change.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -45,9 +47,6 @@ struct Meeting {
   bool deleted = false;
 };
 
-// Owner id of a meeting.
-OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
-
 // The locator of a meeting, if it is held and its history is not due.
 absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
                                                           const OwnerId& meeting, DueDay last_due);
@@ -55,7 +54,12 @@ absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view,
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting);
 
-// Least recently used meetings leave when all courses together exceed the bound. Not thread-safe.
+// Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);
+
+// Least recently used meetings leave when all courses together exceed the bound. Belongs to the writer's thread.
+//
+// Who alters a meeting on behalf of a change asks for it by Edit: if the change is dropped, the meeting is read anew.
 class MeetingBook {
  public:
   // Events held in memory, about 120 bytes each.
@@ -66,6 +70,8 @@ class MeetingBook {
   // The meeting, read from the store if need be; a new, unknown one if it is not held. Valid until Trim or Forget.
   absl::StatusOr<Meeting*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
   absl::StatusOr<Meeting*> Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due);
+  // `meeting`, which was found, is altered by `change`.
+  void Edit(const Meeting& meeting, Change& change);
 
   // Lets the longest unused meetings go, once in a while. `grown_events`: how many events courses gained since the last
   // call.

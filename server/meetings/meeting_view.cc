@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "server/base/field_checks.h"
 #include "server/law/filing.h"
-#include "server/pbxs/pbx_desk.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -17,12 +19,6 @@ void AddObject(const stored::v1::Value& value, v1::StoredObject& object) {
 }
 
 }  // namespace
-
-void SetTime(int64_t time_us, google::protobuf::Timestamp& time) {
-  const int64_t seconds = time_us >= 0 ? time_us / 1000000 : (time_us - 999999) / 1000000;
-  time.set_seconds(seconds);
-  time.set_nanos(static_cast<int32_t>(time_us - seconds * 1000000) * 1000);
-}
 
 absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault,
                                                              const PolicyVersion& version, const PbxId& pbx,
@@ -59,21 +55,18 @@ bool MeetingView::Lives(CategoryNumber category) const {
 }
 
 absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Visit visit) const {
-  auto cursor = view_->ScanPrefix(Family::kFiled, prefix);
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    if (key->day.is_civil() && now_ >= DueInstant(key->day, policy_->zone())) continue;
-    auto plaintext = vault_->Open(*key, cursor->value());
-    if (absl::IsNotFound(plaintext.status())) continue;  // a key was destroyed this very moment
+  return VisitRows(*view_, prefix, [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    if (key.day.is_civil() && now_ >= DueInstant(key.day, policy_->zone())) return absl::OkStatus();
+    auto plaintext = vault_->Open(key, envelope);
+    if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();  // a key was destroyed this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
     const bool parsed =
         chunked ? chunk.ParseFromString(plaintext->Reveal()) : chunk.add_values()->ParseFromString(plaintext->Reveal());
     if (!parsed) return absl::DataLossError("a row of a meeting does not parse");
     for (const stored::v1::Value& value : chunk.values()) visit(value);
-  }
-  return cursor->status();
+    return absl::OkStatus();
+  });
 }
 
 absl::Status MeetingView::ForEachValue(CategoryNumber category, Visit visit) const {

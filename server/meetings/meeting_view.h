@@ -15,7 +15,7 @@
 #include "server/law/course.h"
 #include "server/law/filing.h"
 #include "server/meetings/meeting_book.h"
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
 
@@ -77,9 +77,6 @@ class MeetingView {
   MeetingFacts facts_;
   Filing filing_;
 };
-
-// Microseconds since the Unix epoch as a Timestamp.
-void SetTime(int64_t time_us, google::protobuf::Timestamp& time);
 
 }  // namespace retention
 

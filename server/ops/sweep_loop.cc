@@ -14,7 +14,7 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
       clock_(clock),
       metrics_(metrics),
       options_(std::move(options)),
-      sweeper_(engine, [&committer](std::function<absl::Status()> task) { return committer.Run(std::move(task)); },
+      sweeper_(engine.enders(), Commands(committer, engine.writer()),
                {.lead_window = options_.lead_window,
                 .purge_bound = options_.purge_bound,
                 .on_urgent = [&committer](bool urgent) { committer.GivePrecedence(urgent); },
@@ -49,7 +49,7 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
 
 absl::Status SweepLoop::Recover() {
   if (committer_.health().ok() && engine_.store().Health().ok()) return absl::OkStatus();
-  return committer_.Run([this] { return engine_.store().Resume(); });
+  return committer_.Run([this] { return engine_.writer().Ready(); });
 }
 
 void SweepLoop::Report(const absl::Status& status) {

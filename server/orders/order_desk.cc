@@ -7,9 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/meetings/meeting_view.h"
-#include "server/recording/event_intake.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -58,16 +57,16 @@ absl::StatusOr<uint64_t> OrderDesk::Scan(uint64_t after, uint64_t through,
                                          absl::FunctionRef<bool(v1::ErasureOrder& order)> visit) const {
   // Before the snapshot, so that the snapshot holds all of them.
   through = std::min(through, holdings_.orders.last_issued());
-  const uint64_t first_held = holdings_.orders.first_held();
-  const bool from_the_first = after < first_held;
+  const uint64_t first_left = holdings_.orders.first_left();
+  const bool from_the_first = after < first_left;
   if (after >= through) return std::max(after, through);
-  const uint64_t begin = std::max(after + 1, first_held);
+  const uint64_t begin = std::max(after + 1, first_left);
   if (begin > through) return through;
-  const auto view = holdings_.store.Snapshot();
+  const auto view = store_.Snapshot();
   auto cursor = view->Scan(Family::kState, OrderKey(begin), OrderKey(through + 1));
   if (from_the_first && cursor->status().ok()) {
     const auto first = cursor->Valid() ? DecodeOrderKey(cursor->key()) : through + 1;
-    if (first.has_value()) holdings_.orders.RaiseFirstHeld(*first);
+    if (first.has_value()) holdings_.orders.RaiseFirstLeft(*first);
   }
   uint64_t seen = after;
   for (int scanned = 0; cursor->Valid(); cursor->Next()) {
@@ -156,9 +155,8 @@ absl::Status OrderDesk::CheckConfirm(const v1::ConfirmErasureOrdersRequest& requ
 }
 
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> OrderDesk::Confirm(const v1::ConfirmErasureOrdersRequest& request,
-                                                                    absl::Time now) {
+                                                                    Change& change) const {
   v1::ConfirmErasureOrdersResponse response;
-  Change change(holdings_, now);
   CategoryCounts erased{};
   CategoryCounts not_found{};
   std::set<uint64_t> forgotten;
@@ -192,8 +190,7 @@ absl::StatusOr<v1::ConfirmErasureOrdersResponse> OrderDesk::Confirm(const v1::Co
     change.Enter(std::move(entry));
   }
   CrashPoint("orders.before_confirm");
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  CrashPoint("orders.after_confirm");
+  change.ThenDo([] { CrashPoint("orders.after_confirm"); });
   return response;
 }
 

@@ -20,7 +20,7 @@ namespace retention {
 // Categories by their numbers.
 using CategorySet = std::bitset<kCategories>;
 
-// Thread-safe but for Confirm. Reads straight from the store: nobody waits for the committer.
+// Thread-safe but for Confirm. Reads straight from the store: nobody waits for the writer.
 class OrderDesk {
  public:
   static constexpr int kMaxConfirmations = 1000;
@@ -29,8 +29,8 @@ class OrderDesk {
   // Orders looked at in one go, so that a rare filter neither makes a call long nor holds a snapshot for long.
   static constexpr int kMaxOrdersScanned = 2000;
 
-  // REQUIRES: outlived by the holdings.
-  explicit OrderDesk(Holdings& holdings) : holdings_(holdings) {}
+  // REQUIRES: both outlive it; `store` is what the holdings are of.
+  OrderDesk(const Store& store, const Holdings& holdings) : store_(store), holdings_(holdings) {}
 
   // Shows `visit` the orders that are held with after < id <= through, oldest first, until it returns false or
   // kMaxOrdersScanned were seen. Returns the id up to which all were seen: `through` (or the last that was issued, if
@@ -48,11 +48,10 @@ class OrderDesk {
   // INVALID_ARGUMENT naming the field.
   static absl::Status CheckConfirm(const v1::ConfirmErasureOrdersRequest& request);
 
-  // Forgets the orders that are done and enters them into the ledger, by outcome and category, in one batch; writes
-  // nothing if none is. REQUIRES: CheckConfirm. Not thread-safe: belongs to the committer's thread; after an error the
-  // holdings must be loaded anew.
+  // Forgets the orders that are done and enters them into the ledger, by outcome and category. REQUIRES: CheckConfirm. A
+  // command: belongs to the writer's thread.
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> Confirm(const v1::ConfirmErasureOrdersRequest& request,
-                                                           absl::Time now);
+                                                           Change& change) const;
 
   // Orders that are held.
   uint64_t unconfirmed() const { return holdings_.orders.unconfirmed(); }
@@ -65,7 +64,8 @@ class OrderDesk {
   absl::StatusOr<CategorySet> CheckCategories(const google::protobuf::RepeatedField<int>& categories) const;
   absl::StatusOr<stored::v1::ErasureOrder> Open(std::string_view key, std::string_view envelope) const;
 
-  Holdings& holdings_;
+  const Store& store_;
+  const Holdings& holdings_;
 };
 
 // When an order was issued.

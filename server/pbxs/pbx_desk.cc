@@ -1,29 +1,26 @@
 #include "server/pbxs/pbx_desk.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "server/base/errors.h"
+#include "server/rows/object_rows.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 
-FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item) {
-  return {.day = DueDay::Open(),
-          .category = kPoll,
-          .pbx = pbx,
-          .owner = OwnerId{vault.Hash("poll", pbx.view(), poll_id)},
-          .item = item};
-}
-
 absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
-                                                   absl::Time time, absl::Time now) {
+                                                   absl::Time time, Change& change) {
   SyncOutcome outcome;
-  std::optional<PbxId> pbx = registry_.Find(pbx_id, now);
-  if (const auto held = registry_.Held(pbx_id); held.has_value() && !pbx.has_value()) {
-    // It has come to its end and comes back before the sweep: a new one all the same.
-    const PbxEnd end = EndOf(registry_.StandingOf(*held)->life, holdings_.policy());
-    if (absl::Status status = ender_.Begin(pbx_id, ReasonOf(end.cause), now); !status.ok()) return status;
+  std::optional<PbxId> pbx = holdings_.registry.Find(pbx_id, change.now());
+  if (!pbx.has_value()) {
+    // One that has come to its end and comes back before the sweep is a new one all the same.
+    if (absl::Status status = ender_.BeginOver(pbx_id, change); !status.ok()) return status;
   }
-  Change change(holdings_, now);
   stored::v1::Value record;
   PbxStanding standing;
   outcome.created = !pbx.has_value();
@@ -39,7 +36,7 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_REGISTERED);
     ledger_entry.set_pbx(std::string(pbx->view()));
     change.Enter(std::move(ledger_entry));
-    record.mutable_pbx()->set_created_us(absl::ToUnixMicros(now));
+    record.mutable_pbx()->set_created_us(absl::ToUnixMicros(change.now()));
   } else {
     auto held = ReadRecord(*pbx);
     if (!held.ok()) return held.status();
@@ -47,11 +44,10 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
       outcome.stale = true;
       // It says nothing new, but who says it is there.
       NoteContacts({&*pbx, 1}, change);
-      if (absl::Status status = change.Commit(); !status.ok()) return status;
       return outcome;
     }
     *record.mutable_pbx() = *std::move(held);
-    standing = *registry_.StandingOf(*pbx);
+    standing = *holdings_.registry.StandingOf(*pbx);
   }
   stored::v1::PbxRecord& data = *record.mutable_pbx();
   const int64_t time_us = absl::ToUnixMicros(time);
@@ -67,38 +63,39 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   // What was reported of another licence, or probed of another name, says nothing of the new one.
   if (licence != standing.licence) standing.life.set_licence_until_us(0);
   if (former_fqdn != synced.profile().fqdn()) {
-    standing.named = now;
+    standing.named = change.now();
     standing.life.clear_resolved_day();
     standing.life.clear_probed_day();
     standing.life.clear_unresolved_days();
   }
   if (outcome.created || former_controller != synced.controller_id()) {
-    holdings_.holds.Join(synced.controller_id(), *pbx, outcome.created, change.last_due(), holdings_.vault,
-                         change.batch());
+    holds_.Join(synced.controller_id(), *pbx, outcome.created, holdings_.vault, change);
   }
   standing.licence = licence;
   standing.has_fqdn = !synced.profile().fqdn().empty();
   standing.life.set_contact_day(std::max(standing.life.contact_day(), change.today().number()));
   PutLife(*pbx, standing.life, change);
-  const Personal plaintext(record.SerializeAsString());
+  Personal plaintext(record.SerializeAsString());
   const FiledKey record_key = PbxRecordKey(*pbx);
-  absl::Status status = outcome.created ? change.File(record_key, plaintext, 1)
-                        : same          ? change.Rewrite(record_key, plaintext, 1)
-                                        : change.Replace(record_key, plaintext, 1);
-  if (!status.ok()) return status;
+  absl::Status status;
+  if (outcome.created) {
+    change.File(record_key, std::move(plaintext), 1);
+  } else if (same) {
+    change.Rewrite(record_key, std::move(plaintext), 1);
+  } else if (status = change.Replace(record_key, std::move(plaintext), 1); !status.ok()) {
+    return status;
+  }
 
   // Extensions that are held and not named any more have been removed. What came by itself and is newer stays.
   std::map<OwnerId, HeldExtension> held;
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPbxSync, *pbx));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    if (key->owner == OwnerId{}) continue;
-    auto extension = ParseExtension(*key, cursor->value());
-    if (!extension.ok()) return extension.status();
-    held.emplace(key->owner, *std::move(extension));
-  }
-  if (!cursor->status().ok()) return cursor->status();
+  const auto read = [&](const FiledKey& key, std::string_view envelope) {
+    if (key.owner == OwnerId{}) return absl::OkStatus();  // the record
+    auto extension = ParseExtension(key, envelope);
+    if (extension.ok()) held.emplace(key.owner, *std::move(extension));
+    return extension.status();
+  };
+  status = VisitRows(holdings_.store, FiledPrefix(DueDay::Open(), kPbxSync, *pbx), read);
+  if (!status.ok()) return status;
   for (const v1::Extension& extension : synced.extensions()) {
     const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
     std::optional<HeldExtension> before;
@@ -115,16 +112,17 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
     FiledKey key = record_key;
     key.owner = owner;
     RemovalOutcome removal;
-    if (status = EraseExtension(*pbx, pbx_id, key, time_us, kReasonExtensionRemoved, change, removal); !status.ok())
-      return status;
+    status = EraseExtension(*pbx, pbx_id, key, extension.envelope, time_us, kReasonExtensionRemoved, change, removal);
+    if (!status.ok()) return status;
     ++outcome.extensions_removed;
   }
-  if (status = change.Commit(); !status.ok()) return status;
-  if (outcome.created) {
-    registry_.Insert(pbx_id, *pbx, std::move(standing));
-  } else {
-    registry_.Update(*pbx, std::move(standing));
-  }
+  change.ThenDo([this, id = std::string(pbx_id), pbx = *pbx, created = outcome.created, standing] {
+    if (created) {
+      holdings_.registry.Insert(id, pbx, standing);
+    } else {
+      holdings_.registry.Update(pbx, standing);
+    }
+  });
   return outcome;
 }
 
@@ -140,8 +138,10 @@ absl::StatusOr<PbxDesk::HeldExtension> PbxDesk::ParseExtension(const FiledKey& k
   if (!opened.ok()) return opened.status();
   stored::v1::Value value;
   if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an extension does not parse");
-  return HeldExtension{
-      .removed = !value.has_pbx_extension(), .time_us = value.time_us(), .extension = value.pbx_extension()};
+  return HeldExtension{.removed = !value.has_pbx_extension(),
+                       .envelope = std::string(envelope),
+                       .time_us = value.time_us(),
+                       .extension = value.pbx_extension()};
 }
 
 absl::StatusOr<std::optional<PbxDesk::HeldExtension>> PbxDesk::ReadExtension(const FiledKey& key) const {
@@ -156,18 +156,22 @@ absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<Held
   stored::v1::Value value;
   value.set_time_us(time_us);
   *value.mutable_pbx_extension() = extension;
-  const Personal text(value.SerializeAsString());
+  Personal text(value.SerializeAsString());
   if (held.has_value() && !held->removed) {
-    const bool same = held->extension.SerializeAsString() == extension.SerializeAsString();
-    return same ? change.Rewrite(key, text, 1) : change.Replace(key, text, 1);
+    if (held->extension.SerializeAsString() != extension.SerializeAsString()) {
+      return change.Replace(key, std::move(text), 1);
+    }
+    change.Rewrite(key, std::move(text), 1);
+    return absl::OkStatus();
   }
-  if (held.has_value()) change.RemoveMark(key);
-  return change.File(key, text, 1);
+  if (held.has_value()) change.DropMark(key);
+  change.File(key, std::move(text), 1);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
-                                            absl::Time now) {
-  const auto pbx = registry_.Find(pbx_id, now);
+                                            Change& change) {
+  const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
   auto held = ReadExtension(key);
@@ -176,16 +180,14 @@ absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::E
   if (!record.ok()) return record.status();
   const int64_t time_us = absl::ToUnixMicros(time);
   if (time_us < record->synced_us() || (held->has_value() && time_us < (*held)->time_us)) return false;
-  Change change(holdings_, now);
   if (absl::Status status = PutExtension(key, *held, extension, time_us, change); !status.ok()) return status;
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
   return true;
 }
 
 absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_view pbx_id, std::string_view number,
                                                                  std::optional<absl::Time> time,
-                                                                 std::string_view reason, absl::Time now) {
-  const auto pbx = registry_.Find(pbx_id, now);
+                                                                 std::string_view reason, Change& change) {
+  const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, number);
   auto held = ReadExtension(key);
@@ -199,83 +201,71 @@ absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_vie
   if (!held->has_value() || (*held)->removed || held_newer) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "EXTENSION_UNKNOWN", "the PBX has no such extension");
   }
-  const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(now)));
+  const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(change.now())));
   RemovalOutcome outcome;
-  Change change(holdings_, now);
-  if (absl::Status status = EraseExtension(*pbx, pbx_id, key, time_us, reason, change, outcome); !status.ok())
-    return status;
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
+  absl::Status status = EraseExtension(*pbx, pbx_id, key, (*held)->envelope, time_us, reason, change, outcome);
+  if (!status.ok()) return status;
   return outcome;
 }
 
 absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
-                                     int64_t time_us, std::string_view reason, Change& change,
-                                     RemovalOutcome& outcome) {
-  if (absl::Status s = change.Erase(extension, 1, reason); !s.ok()) return s;
+                                     std::string_view envelope, int64_t time_us, std::string_view reason,
+                                     Change& change, RemovalOutcome& outcome) const {
+  if (absl::Status s = change.Drop(extension, envelope, "", reason); !s.ok()) return s;
   stored::v1::Value mark;
   mark.set_time_us(time_us);
-  if (absl::Status s = change.File(extension, Personal(mark.SerializeAsString()), 0); !s.ok()) return s;
-  const std::string_view name = extension.owner.view();
-  for (const CategoryNumber category : {kPoll, kPdfShare}) {
-    // A poll's rows share their owner; only the row of its creation names the extension.
-    std::map<OwnerId, bool> ends;
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), category, pbx));
-    for (const bool erasing : {false, true}) {
-      for (cursor->Seek(FiledPrefix(DueDay::Open(), category, pbx)); cursor->Valid(); cursor->Next()) {
-        const auto key = FiledKey::Decode(cursor->key());
-        if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-        if (Vault::ValueCount(cursor->value()) == 0) continue;  // mark of a deleted poll
-        if (category == kPoll && erasing && !ends[key->owner]) continue;
-        auto opened = holdings_.vault.Open(*key, cursor->value());
-        stored::v1::Value value;
-        if (!opened.ok()) return opened.status();
-        if (!value.ParseFromString(opened->Reveal()))
-          return absl::DataLossError("a row of an extension does not parse");
-        if (!erasing) {
-          if (value.extension() == name) ends[key->owner] = true;
-          continue;
-        }
-        const uint32_t values = Vault::ValueCount(cursor->value());
-        absl::Status ended;
-        if (category == kPdfShare) {
-          if (value.extension() != name) continue;
-          ended = change.EraseObject(*key, value, values, pbx_id, reason);
-          ++outcome.pdfs;
-        } else {
-          ended = change.Erase(*key, values, reason);
-          outcome.polls += value.has_poll() ? 1 : 0;
-        }
-        if (!ended.ok()) return ended;
-      }
-      if (absl::Status status = cursor->status(); !status.ok()) return status;
-    }
-    if (category != kPoll) continue;
-    // A duplicate of its creation must not bring it back, should the extension return.
-    for (const auto& [owner, ended] : ends) {
-      if (!ended) continue;
-      const FiledKey marker{.day = DueDay::Open(), .category = kPoll, .pbx = pbx, .owner = owner};
-      if (absl::Status status = change.File(marker, Personal(), 0); !status.ok()) return status;
-    }
-  }
+  change.File(extension, Personal(mark.SerializeAsString()), 0);
+  if (absl::Status s = ErasePolls(pbx, extension.owner.view(), reason, change, outcome); !s.ok()) return s;
+  const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
+    if (value.extension() != extension.owner.view()) return absl::OkStatus();
+    ++outcome.pdfs;
+    return change.Drop(key, row, pbx_id, reason);
+  };
+  return VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(DueDay::Open(), kPdfShare, pbx), erase);
+}
+
+absl::Status PbxDesk::ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason, Change& change,
+                                 RemovalOutcome& outcome) const {
+  const std::string prefix = FiledPrefix(DueDay::Open(), kPoll, pbx);
+  // A poll's rows share their owner; only the row of its creation names the extension.
+  std::set<OwnerId> ends;
+  const auto find = [&](const FiledKey& key, std::string_view row) -> absl::Status {
+    if (Vault::ValueCount(row) == 0) return absl::OkStatus();  // mark of a deleted poll
+    auto opened = holdings_.vault.Open(key, row);
+    stored::v1::Value value;
+    if (!opened.ok()) return opened.status();
+    if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("a row of a poll does not parse");
+    if (value.extension() == extension && ends.insert(key.owner).second) ++outcome.polls;
+    return absl::OkStatus();
+  };
+  if (absl::Status s = VisitRows(holdings_.store, prefix, find); !s.ok()) return s;
+  const auto erase = [&](const FiledKey& key, std::string_view row) {
+    const bool theirs = Vault::ValueCount(row) > 0 && ends.contains(key.owner);
+    return theirs ? change.Drop(key, row, "", reason) : absl::OkStatus();
+  };
+  if (absl::Status s = VisitRows(holdings_.store, prefix, erase); !s.ok()) return s;
+  // A duplicate of its creation must not bring it back, should the extension return.
+  for (const OwnerId& owner : ends) change.File(PollMarkKey(pbx, owner), Personal(), 0);
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason,
                                          Change& change) {
-  const FiledKey marker = PollKey(holdings_.vault, pbx, poll_id, ItemId{});
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(marker.day, kPoll, pbx, marker.owner));
-  bool found = false;
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    const uint32_t values = Vault::ValueCount(cursor->value());
-    if (values == 0) return false;  // it was deleted before
-    if (absl::Status s = change.Erase(*key, values, reason); !s.ok()) return s;
-    found = true;
+  const FiledKey mark = PollKey(holdings_.vault, pbx, poll_id, ItemId{});
+  bool deleted_before = false;
+  std::vector<std::pair<FiledKey, std::string>> rows;
+  const auto find = [&](const FiledKey& key, std::string_view row) {
+    deleted_before |= Vault::ValueCount(row) == 0;
+    rows.emplace_back(key, row);
+    return absl::OkStatus();
+  };
+  absl::Status status = VisitRows(holdings_.store, FiledPrefix(mark.day, kPoll, pbx, mark.owner), find);
+  if (!status.ok()) return status;
+  if (rows.empty() || deleted_before) return false;
+  for (const auto& [key, row] : rows) {
+    if (absl::Status s = change.Drop(key, row, "", reason); !s.ok()) return s;
   }
-  if (!cursor->status().ok()) return cursor->status();
-  if (!found) return false;
-  if (absl::Status status = change.File(marker, Personal(), 0); !status.ok()) return status;
+  change.File(mark, Personal(), 0);
   return true;
 }
 
@@ -285,57 +275,51 @@ void PbxDesk::PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change&
 
 void PbxDesk::NoteContacts(std::span<const PbxId> pbxs, Change& change) {
   for (const PbxId& pbx : pbxs) {
-    auto standing = registry_.StandingOf(pbx);
+    auto standing = holdings_.registry.StandingOf(pbx);
     if (!standing.has_value() || standing->life.contact_day() >= change.today().number()) continue;
     standing->life.set_contact_day(change.today().number());
-    PutLife(pbx, standing->life, change);
-    registry_.Update(pbx, *std::move(standing));
+    PutStanding(pbx, *std::move(standing), change);
   }
+}
+
+void PbxDesk::PutStanding(const PbxId& pbx, PbxStanding standing, Change& change) {
+  PutLife(pbx, standing.life, change);
+  change.ThenDo([this, pbx, standing = std::move(standing)] { holdings_.registry.Update(pbx, standing); });
 }
 
 absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view licence_key, absl::Time valid_until,
-                                                               bool registered, bool active, absl::Time now) {
+                                                               bool registered, bool active, Change& change) {
   LicenceOutcome outcome;
-  Change change(holdings_, now);
-  std::vector<std::pair<PbxId, PbxStanding>> living;
-  for (const std::string& pbx_id : registry_.WithLicence(LicenceName(holdings_.vault, licence_key))) {
-    const auto pbx = registry_.Find(pbx_id, now);
+  for (const std::string& pbx_id : holdings_.registry.WithLicence(LicenceName(holdings_.vault, licence_key))) {
+    const auto pbx = holdings_.registry.Find(pbx_id, change.now());
     if (!pbx.has_value()) continue;
-    if (!registered || !active || valid_until <= now) {
+    if (!registered || !active || valid_until <= change.now()) {
       const std::string_view reason = !registered ? kReasonPbxNotRegistered
                                       : !active   ? kReasonPbxInactive
                                                   : kReasonLicenceExpired;
-      if (absl::Status status = ender_.Begin(pbx_id, reason, now); !status.ok()) return status;
+      if (absl::Status status = ender_.Begin(pbx_id, reason, change); !status.ok()) return status;
       ++outcome.ended;
       continue;
     }
-    PbxStanding standing = *registry_.StandingOf(*pbx);
+    PbxStanding standing = *holdings_.registry.StandingOf(*pbx);
     standing.life.set_licence_until_us(absl::ToUnixMicros(valid_until));
-    PutLife(*pbx, standing.life, change);
-    living.emplace_back(*pbx, std::move(standing));
+    PutStanding(*pbx, std::move(standing), change);
+    ++outcome.living;
   }
-  outcome.living = static_cast<uint32_t>(living.size());
   if (outcome.living + outcome.ended == 0) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "LICENCE_UNKNOWN", "no PBX that is held has this licence key");
   }
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  for (auto& [pbx, standing] : living) registry_.Update(pbx, std::move(standing));
   return outcome;
 }
 
-absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
-  Change change(holdings_, now);
-  std::vector<std::pair<PbxId, PbxStanding>> changed;
+absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time asked, Change& change) {
   for (const Probe& probe : probes) {
-    auto standing = registry_.StandingOf(probe.pbx);
+    auto standing = holdings_.registry.StandingOf(probe.pbx);
     if (!standing.has_value() || standing->named > asked) continue;
-    if (EndOf(standing->life, holdings_.policy()).time <= now) continue;  // nothing brings it back
+    if (EndOf(standing->life, holdings_.policy()).time <= change.now()) continue;  // nothing brings it back
     CountProbe(probe.resolved, change.today().civil(), standing->life);
-    PutLife(probe.pbx, standing->life, change);
-    changed.emplace_back(probe.pbx, *std::move(standing));
+    PutStanding(probe.pbx, *std::move(standing), change);
   }
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  for (auto& [pbx, standing] : changed) registry_.Update(pbx, std::move(standing));
   return absl::OkStatus();
 }
 

@@ -10,14 +10,11 @@
 
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
+#include "server/holds/hold_book.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/rows/change.h"
-#include "server/rows/pbx_registry.h"
 
 namespace retention {
-
-// Keys of poll rows: one owner per poll; the row with the all-zero item says "deleted".
-FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
 
 // The outcome of looking up the FQDN of a PBX.
 struct Probe {
@@ -25,12 +22,11 @@ struct Probe {
   bool resolved = false;
 };
 
-// Not thread-safe: belongs to the committer's thread. Every call is one or more durable changes of its own; each is
-// complete or repeatable after a crash. Any error but NOT_FOUND means that the holdings must be loaded anew.
+// Commands. Belongs to the writer's thread.
 class PbxDesk {
  public:
-  PbxDesk(Holdings& holdings, PbxRegistry& registry, PbxEnder& ender)
-      : holdings_(holdings), registry_(registry), ender_(ender) {}
+  // REQUIRES: all outlive it.
+  PbxDesk(Holdings& holdings, HoldBook& holds, PbxEnder& ender) : holdings_(holdings), holds_(holds), ender_(ender) {}
 
   struct SyncOutcome {
     bool created = false;
@@ -39,10 +35,10 @@ class PbxDesk {
   };
   // See PbxService.SyncPbx.
   absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time,
-                                   absl::Time now);
+                                   Change& change);
   // See Event.extension_synced. False if something newer is held: nothing changed. NOT_FOUND with reason PBX_UNKNOWN.
   absl::StatusOr<bool> SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
-                                     absl::Time now);
+                                     Change& change);
 
   struct RemovalOutcome {
     uint32_t polls = 0;
@@ -52,20 +48,20 @@ class PbxDesk {
   // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if something newer is held.
   absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
                                                  std::optional<absl::Time> time, std::string_view reason,
-                                                 absl::Time now);
+                                                 Change& change);
   struct LicenceOutcome {
     uint32_t living = 0;
     uint32_t ended = 0;
   };
   // See PbxService.ReportLicence. NOT_FOUND with reason LICENCE_UNKNOWN.
   absl::StatusOr<LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until, bool registered,
-                                               bool active, absl::Time now);
+                                               bool active, Change& change);
   // What a round of look-ups that began at `asked` told, each of a PBX that may have ended, or been renamed, since.
-  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now);
-  // Notes, without committing, that these PBXs were in contact today.
+  absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, Change& change);
+  // Notes that these PBXs were in contact today.
   void NoteContacts(std::span<const PbxId> pbxs, Change& change);
 
-  // Ends a poll for `reason`; false if it is not held. Adds to `change` without committing.
+  // Ends a poll for `reason`; false if it is not held.
   absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason, Change& change);
 
  private:
@@ -73,20 +69,26 @@ class PbxDesk {
   // extension leaves a mark in its row's place, without values, so that an older event cannot bring it back.
   struct HeldExtension {
     bool removed = false;
+    std::string envelope;
     int64_t time_us = 0;  // when it was last named or removed by itself; the latest full synchronisation may be newer
     v1::Extension extension;
   };
   absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
   absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
-  void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
-  absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
+  static void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
+  static absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
                             const v1::Extension& extension, int64_t time_us, Change& change);
-  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& key, int64_t time_us,
-                              std::string_view reason, Change& change, RemovalOutcome& outcome);
+  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
+                              std::string_view envelope, int64_t time_us, std::string_view reason, Change& change,
+                              RemovalOutcome& outcome) const;
+  // Ends the polls of an extension, which is named as rows name it.
+  absl::Status ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason, Change& change,
+                          RemovalOutcome& outcome) const;
+  void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);
 
   Holdings& holdings_;
-  PbxRegistry& registry_;
+  HoldBook& holds_;
   PbxEnder& ender_;
 };
 

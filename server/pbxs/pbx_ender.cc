@@ -1,54 +1,56 @@
 #include "server/pbxs/pbx_ender.h"
 
+#include <utility>
+
 #include "server/base/crash_point.h"
+#include "server/law/pbx_life.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
-namespace {
 
-std::string EndingKeyOf(const Vault& vault, const PbxId& pbx) {
-  return PbxEntryKey(OwnerId{vault.Hash("ending", pbx.view(), "")});
-}
-
-}  // namespace
-
-std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id) {
-  return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
-}
-
-absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, absl::Time now) {
-  const auto pbx = registry_.Held(pbx_id);
+absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, Change& change) {
+  const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
   const std::string external(pbx_id);
   // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
-  Change change(holdings_, now);
   stored::v1::PbxEntry entry;
   entry.set_pbx(std::string(pbx->view()));
   entry.set_ending(true);
   entry.set_end_reason(std::string(reason));
-  const std::string ending_key = EndingKeyOf(holdings_.vault, *pbx);
+  const std::string ending_key = EndingPbxKeyOf(holdings_.vault, *pbx);
   auto sealed = holdings_.vault.SealState(ending_key, Personal(external));
   if (!sealed.ok()) return sealed.status();
   entry.set_sealed_pbx_id(*std::move(sealed));
   const bool held = change.Concerned(*pbx);
   entry.set_held(held);
-  entry.set_end_begun_us(absl::ToUnixMicros(now));
-  change.batch().Delete(Family::kState, PbxEntryKeyOf(holdings_.vault, external));
-  change.batch().Delete(Family::kState, PbxLifeKey(*pbx));
+  entry.set_end_begun_us(absl::ToUnixMicros(change.now()));
+  change.DeleteState(PbxEntryKeyOf(holdings_.vault, external));
+  change.DeleteState(PbxLifeKey(*pbx));
   change.batch().Put(Family::kState, ending_key, entry.SerializeAsString());
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(*pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
-  holdings_.marks.Note(DueDay(), now);
   stored::v1::LedgerEntry ledger_entry;
   ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
   ledger_entry.set_reason(std::string(reason));
   ledger_entry.set_pbx(std::string(pbx->view()));
   change.Enter(std::move(ledger_entry));
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  CrashPoint("pbx.before_key");
-  registry_.BeginEnding({.pbx = *pbx, .reason = std::string(reason), .pbx_id = external, .held = held, .begun = now});
-  book_.ForgetPbx(*pbx);
-  return held ? absl::OkStatus() : NarrowKey(*pbx);
+  PbxRegistry::EndingPbx ending{
+      .pbx = *pbx, .reason = std::string(reason), .pbx_id = external, .held = held, .begun = change.now()};
+  change.Then([this, ending = std::move(ending)] {
+    CrashPoint("pbx.before_key");
+    holdings_.registry.BeginEnding(ending);
+    book_.ForgetPbx(ending.pbx);
+    return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status PbxEnder::BeginOver(std::string_view pbx_id, Change& change) {
+  const auto pbx = holdings_.registry.Held(pbx_id);
+  if (!pbx.has_value()) return absl::OkStatus();
+  const PbxEnd end = EndOf(holdings_.registry.StandingOf(*pbx)->life, holdings_.policy());
+  return end.time <= change.now() ? Begin(pbx_id, ReasonOf(end.cause), change) : absl::OkStatus();
 }
 
 absl::Status PbxEnder::NarrowKey(const PbxId& pbx) {
@@ -63,8 +65,20 @@ absl::Status PbxEnder::DestroyKey(const PbxId& pbx) {
   return absl::OkStatus();
 }
 
-absl::Status PbxEnder::NarrowKeyOf(const PbxRegistry::EndingPbx& ending) {
-  return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
+absl::Status PbxEnder::NarrowKeys() {
+  for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
+    if (ending.held) continue;
+    if (absl::Status s = NarrowKey(ending.pbx); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HoldKeeping::Step> PbxEnder::TakeOut(const PbxRegistry::EndingPbx& ending, Change& change) {
+  const auto walk = walks_.find(ending.pbx);
+  auto step = keeping_.TakeOutOfEnding(ending, walk == walks_.end() ? WalkPosition() : walk->second, change);
+  if (!step.ok()) return step.status();
+  change.ThenDo([this, pbx = ending.pbx, position = step->position] { walks_[pbx] = position; });
+  return step;
 }
 
 absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const StoreView& view,
@@ -87,21 +101,21 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
   return runs;
 }
 
-absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
-  const auto ending = registry_.FindEnding(pbx);
+absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Change& change) {
+  const auto ending = holdings_.registry.FindEnding(pbx);
   if (!ending.has_value()) return absl::OkStatus();
   if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
-  Change change(holdings_, now);
   for (const RowRun& run : runs) {
     // A day that ended since took its rows along, and has its entry, even if its key could not be destroyed yet.
-    if (holdings_.counts.Of(run.day)[run.category].rows < run.rows) continue;
-    change.EraseRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
-                    ending->reason);
+    if (change.CountOf(run.day, run.category).rows < run.rows) continue;
+    change.DropRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
+                   ending->reason);
   }
-  change.batch().Delete(Family::kState, EndingKeyOf(holdings_.vault, pbx));
-  holdings_.marks.Note(DueDay(), now);
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  registry_.FinishEnding(pbx);
+  change.DeleteState(EndingPbxKeyOf(holdings_.vault, pbx));
+  change.ThenDo([this, pbx] {
+    walks_.erase(pbx);
+    holdings_.registry.FinishEnding(pbx);
+  });
   return absl::OkStatus();
 }
 

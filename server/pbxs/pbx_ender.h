@@ -6,20 +6,18 @@
 #define RETENTION_SERVER_PBXS_PBX_ENDER_H_
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/holds/hold_keeping.h"
 #include "server/meetings/meeting_book.h"
 #include "server/rows/change.h"
-#include "server/rows/pbx_registry.h"
 
 namespace retention {
-
-// Where the registry keeps a PBX that is held.
-std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id);
 
 // Rows of a PBX that lie together.
 struct RowRun {
@@ -29,34 +27,39 @@ struct RowRun {
   uint64_t values = 0;
 };
 
-// Not thread-safe: belongs to the committer's thread, but for RowsOf. Any error but NOT_FOUND means that the holdings
-// must be loaded anew.
+// Commands. Belongs to the writer's thread, but for RowsOf.
 class PbxEnder {
  public:
-  PbxEnder(Holdings& holdings, PbxRegistry& registry, MeetingBook& book)
-      : holdings_(holdings), registry_(registry), book_(book) {}
+  // REQUIRES: all outlive it.
+  PbxEnder(Holdings& holdings, MeetingBook& book, const HoldKeeping& keeping)
+      : holdings_(holdings), book_(book), keeping_(keeping) {}
 
-  // After OK the PBX is unknown, and of its key only the order key is left, which its objects are sealed under. They
-  // are still to be ordered (HoldDesk::TakeOutOfEnding), and its rows to be deleted (Finish). Where a hold concerns it,
+  // Once it is committed the PBX is unknown, and of its key only the order key is left, which its objects are sealed under. They
+  // are still to be ordered (TakeOut), and its rows to be deleted (Finish). Where a hold concerns it,
   // its key waits until what is held has been taken out. A crash in between is found by the registry (Ending). Does
   // nothing if the PBX is not held.
-  absl::Status Begin(std::string_view pbx_id, std::string_view reason, absl::Time now);
-  // Narrows the key of a PBX whose end has begun, where it lives on after a crash and no hold needs it.
-  absl::Status NarrowKeyOf(const PbxRegistry::EndingPbx& ending);
+  absl::Status Begin(std::string_view pbx_id, std::string_view reason, Change& change);
+  // The same for one that has come to its end by itself: licence, contact, name. It may have been renewed meanwhile.
+  absl::Status BeginOver(std::string_view pbx_id, Change& change);
+  // Narrows the keys of PBXs whose end has begun, where they live on after a crash and no hold needs them.
+  absl::Status NarrowKeys();
+  // A step of what comes between: see HoldKeeping::TakeOutOfEnding. Goes on where the last step came to.
+  absl::StatusOr<HoldKeeping::Step> TakeOut(const PbxRegistry::EndingPbx& ending, Change& change);
   // The rows that are left of a PBX whose end has begun: none can come any more. Thread-safe.
   static absl::StatusOr<std::vector<RowRun>> RowsOf(const PbxId& pbx, const StoreView& view, const BucketCounts& counts,
                                                     const Policy& policy);
   // Destroys what is left of its keys, and deletes these rows and what else is left of the PBX, at once. Does nothing
   // if that was done.
-  absl::Status Finish(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now);
+  absl::Status Finish(const PbxId& pbx, std::span<const RowRun> runs, Change& change);
 
  private:
   absl::Status NarrowKey(const PbxId& pbx);
   absl::Status DestroyKey(const PbxId& pbx);
 
   Holdings& holdings_;
-  PbxRegistry& registry_;
   MeetingBook& book_;
+  const HoldKeeping& keeping_;
+  std::map<PbxId, WalkPosition> walks_;  // as committed
 };
 
 }  // namespace retention

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "retention/stored/v1/stored.pb.h"
-#include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
 #include "storage/secrets/personal.h"
 
 namespace retention {
@@ -27,14 +27,6 @@ DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRu
   absl::CivilDay start = held.civil() - static_cast<int64_t>(before.period.count) * 31 - 1;
   while (DueDay(LastDayOf(start, before.period)) < held) ++start;
   return std::min(held, DueDay(LastDayOf(start, after.period)));
-}
-
-bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
-  for (const CategoryNumber category : kFiledByMeeting) {
-    const DueDay held = locator.days[category];
-    if (held != DueDay() && held > ended && held != filing.days[category]) return true;
-  }
-  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
 }
 
 Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
@@ -80,12 +72,12 @@ absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const Meetin
 }
 
 absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
-  if (!meetings_affected_) step.position.reset();
-  if (!step.position.has_value()) return absl::OkStatus();
+  if (!meetings_affected_) step.position = WalkPosition::End();
+  if (!step.position.more) return absl::OkStatus();
   auto cursor = view_.ScanPrefix(Family::kState, LocatorPrefix());
-  if (!step.position->empty()) cursor->Seek(*step.position);
+  if (!step.position.from.empty()) cursor->Seek(step.position.from);
   for (; cursor->Valid(); cursor->Next()) {
-    step.position = std::string(cursor->key());
+    step.position.from = std::string(cursor->key());
     if (step.budget == 0) return absl::OkStatus();
     const auto name = DecodeLocatorKey(cursor->key());
     const auto locator = MeetingLocator::Parse(cursor->value());
@@ -101,7 +93,7 @@ absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const 
     }
     Spend(step, events);
   }
-  if (cursor->status().ok()) step.position.reset();
+  if (cursor->status().ok()) step.position = WalkPosition::End();
   return cursor->status();
 }
 
@@ -150,9 +142,9 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
   const auto concerned = [this](size_t category) { return affected_[category] && category != kFileShare; };
   size_t categories = 0;
   for (size_t category = 1; category < kCategories; ++category) categories += concerned(category) ? 1 : 0;
-  if (categories == 0) step.position.reset();
-  if (!step.position.has_value()) return absl::OkStatus();
-  const std::string begin = step.position->empty() ? FiledPrefix(ended_.Next()) : *step.position;
+  if (categories == 0) step.position = WalkPosition::End();
+  if (!step.position.more) return absl::OkStatus();
+  const std::string begin = step.position.from.empty() ? FiledPrefix(ended_.Next()) : step.position.from;
   auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Held()));
   while (cursor->Valid()) {
     const auto key = FiledKey::Decode(cursor->key());
@@ -167,7 +159,7 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
                                       : FiledPrefix(key->day.Next()));
       continue;
     }
-    step.position = std::string(cursor->key());
+    step.position.from = std::string(cursor->key());
     if (step.budget == 0) return absl::OkStatus();
     ++step.examined;
     Spend(step, 1);
@@ -200,19 +192,19 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
       if (absl::Status status = visit(*row, cursor->value(), **right); !status.ok()) return status;
     }
   }
-  if (cursor->status().ok()) step.position.reset();
+  if (cursor->status().ok()) step.position = WalkPosition::End();
   return cursor->status();
 }
 
 absl::Status Placement::VisitCubes(WalkStep& step, CubeVisit visit) const {
   if (SamePeriod(before_.rule(kHistory).anonymised_period, after_.rule(kHistory).anonymised_period)) {
-    step.position.reset();
+    step.position = WalkPosition::End();
   }
-  if (!step.position.has_value()) return absl::OkStatus();
-  const std::string begin = step.position->empty() ? CubeKey(ended_.Next(), DueDay(), 0) : *step.position;
+  if (!step.position.more) return absl::OkStatus();
+  const std::string begin = step.position.from.empty() ? CubeKey(ended_.Next(), DueDay(), 0) : step.position.from;
   auto cursor = view_.Scan(Family::kStatistics, begin, "");
   while (cursor->Valid()) {
-    step.position = std::string(cursor->key());
+    step.position.from = std::string(cursor->key());
     if (step.budget == 0) return absl::OkStatus();
     const auto parts = DecodeCubeKey(cursor->key());
     if (!parts.has_value()) {
@@ -227,7 +219,7 @@ absl::Status Placement::VisitCubes(WalkStep& step, CubeVisit visit) const {
     }
     cursor->Seek(PrefixEnd(CubePrefix(parts->erase_day, parts->cohort_day)));
   }
-  if (cursor->status().ok()) step.position.reset();
+  if (cursor->status().ok()) step.position = WalkPosition::End();
   return cursor->status();
 }
 

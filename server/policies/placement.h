@@ -21,7 +21,8 @@
 #include "server/logs/log_rows.h"
 #include "server/meetings/meeting_book.h"
 #include "server/rows/pbx_registry.h"
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
+#include "server/rows/row_walk.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
@@ -32,19 +33,11 @@ namespace retention {
 // may have run from, the earliest. Never later than it was; DueDay() if it now runs from something else.
 DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after);
 
-// Whether a row could not be opened, for good: it is damaged, or its key is gone. It keeps nobody from refiling the
-// others: no day ends before all are.
-inline bool IsUnreadable(const absl::Status& status) { return absl::IsDataLoss(status) || absl::IsNotFound(status); }
-
-// Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
-bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);
-
 // How far a walk may go, and has gone.
 struct WalkStep {
-  size_t budget;          // rows and events looked at, and what the visitor takes off; it ends soon after it is used up
+  size_t budget = 0;      // rows and events looked at, and what the visitor takes off; it ends soon after it is used up
   uint64_t examined = 0;  // meetings or rows
-  // Where to go on; empty: at the beginning. nullopt at the end.
-  std::optional<std::string> position = "";
+  WalkPosition position;
 };
 
 // Thread-safe.

@@ -13,8 +13,8 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/base/errors.h"
-#include "server/days/cohort_rows.h"
-#include "server/meetings/meeting_view.h"
+#include "server/law/cohort_days.h"
+#include "server/base/field_checks.h"
 #include "server/policies/placement.h"
 #include "storage/keys.h"
 
@@ -129,54 +129,6 @@ std::string TokenOfPlan(const v1::Policy& current, const v1::Policy& next, const
   return absl::BytesToHexString(hash);
 }
 
-absl::StatusOr<v1::PlanPolicyResponse> Plan(Engine& engine, const PolicyVersion& current, const Policy& next,
-                                            absl::Time now) {
-  v1::PlanPolicyResponse plan;
-  const Policy& before = current.policy;
-  plan.set_current_version(before.version());
-  plan.set_new_version(next.version());
-  for (std::string& field : DifferingFields(before.proto(), next.proto()))
-    *plan.add_changed_fields() = std::move(field);
-  const auto rules = RulesOf(before.proto());
-  for (const auto& [category, rule] : RulesOf(next.proto())) {
-    const v1::DeletionRule* held = rules.at(category);
-    if (!Differ(held, rule)) continue;
-    *plan.add_rules()->mutable_before() = *held;
-    *plan.mutable_rules(plan.rules_size() - 1)->mutable_after() = *rule;
-  }
-  const auto view = engine.store().Snapshot();
-  const DueDay last_due = LastDueDay(now, next.zone());
-  const PolicyVersion successor{.policy = next, .since = now, .predecessor = &current};
-  const Placement placement(*view, engine.vault(), engine.registry(), engine.logs().Terms(), successor, last_due, now);
-  Counter counter(*view, last_due);
-  WalkStep meetings{.budget = SIZE_MAX};
-  absl::Status status = placement.VisitMeetings(
-      meetings, [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
-        return counter.CountMeeting(name, locator, filing, now);
-      });
-  if (!status.ok()) return status;
-  WalkStep rows{.budget = SIZE_MAX};
-  status = placement.VisitRows(rows, [&](const FiledKey& key, std::string_view envelope, DueDay right) {
-    counter.Count(key.category, key.day, right, envelope);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  WalkStep cubes{.budget = SIZE_MAX};
-  status = placement.VisitCubes(cubes, [&](DueDay, DueDay, DueDay right) {
-    if (right <= last_due) plan.set_cubes_gone(plan.cubes_gone() + 1);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  counter.Describe(plan);
-  plan.set_cohorts_lost(CohortsLost(engine.ring().cohorts_destroyed_through(), before, next, last_due));
-  const PbxRegistry::MovedEnds pbxs = engine.registry().EndsUnder(next, now);
-  plan.set_pbxs_gone(pbxs.gone);
-  plan.set_pbxs_earlier(pbxs.earlier);
-  plan.set_pbxs_later(pbxs.later);
-  plan.set_plan_token(TokenOfPlan(before.proto(), next.proto(), plan));
-  return plan;
-}
-
 }  // namespace
 
 std::vector<std::string> DifferingFields(const v1::Policy& a, const v1::Policy& b) {
@@ -233,24 +185,72 @@ absl::StatusOr<Policy> PolicyOf(const Request& request) {
 template absl::StatusOr<Policy> PolicyOf(const v1::PlanPolicyRequest& request);
 template absl::StatusOr<Policy> PolicyOf(const v1::ApplyPolicyRequest& request);
 
-absl::StatusOr<v1::PlanPolicyResponse> PlanPolicy(Engine& engine, const v1::PlanPolicyRequest& request,
-                                                  absl::Time now) {
-  const auto next = PolicyOf(request);
-  if (!next.ok()) return next.status();
-  const PolicyVersion& current = engine.policies().current();
-  if (absl::Status status = CheckSuccessor(current.policy, *next); !status.ok()) return status;
-  if (engine.policies().refiling_since().has_value()) return RefileUnderWay();
-  return Plan(engine, current, *next, now);
+absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersion& current, const Policy& next,
+                                                              absl::Time now) const {
+  v1::PlanPolicyResponse plan;
+  const Policy& before = current.policy;
+  plan.set_current_version(before.version());
+  plan.set_new_version(next.version());
+  for (std::string& field : DifferingFields(before.proto(), next.proto()))
+    *plan.add_changed_fields() = std::move(field);
+  const auto rules = RulesOf(before.proto());
+  for (const auto& [category, rule] : RulesOf(next.proto())) {
+    const v1::DeletionRule* held = rules.at(category);
+    if (!Differ(held, rule)) continue;
+    *plan.add_rules()->mutable_before() = *held;
+    *plan.mutable_rules(plan.rules_size() - 1)->mutable_after() = *rule;
+  }
+  const auto view = store_.Snapshot();
+  const DueDay last_due = LastDueDay(now, next.zone());
+  const PolicyVersion successor{.policy = next, .since = now, .predecessor = &current};
+  const Placement placement(*view, holdings_.vault, holdings_.registry, logs_.Terms(), successor, last_due, now);
+  Counter counter(*view, last_due);
+  WalkStep meetings{.budget = SIZE_MAX};
+  absl::Status status = placement.VisitMeetings(
+      meetings, [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
+        return counter.CountMeeting(name, locator, filing, now);
+      });
+  if (!status.ok()) return status;
+  WalkStep rows{.budget = SIZE_MAX};
+  status = placement.VisitRows(rows, [&](const FiledKey& key, std::string_view envelope, DueDay right) {
+    counter.Count(key.category, key.day, right, envelope);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  WalkStep cubes{.budget = SIZE_MAX};
+  status = placement.VisitCubes(cubes, [&](DueDay, DueDay, DueDay right) {
+    if (right <= last_due) plan.set_cubes_gone(plan.cubes_gone() + 1);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  counter.Describe(plan);
+  plan.set_cohorts_lost(CohortsLost(holdings_.ring.cohorts_destroyed_through(), before, next, last_due));
+  const PbxRegistry::MovedEnds pbxs = holdings_.registry.EndsUnder(next, now);
+  plan.set_pbxs_gone(pbxs.gone);
+  plan.set_pbxs_earlier(pbxs.earlier);
+  plan.set_pbxs_later(pbxs.later);
+  plan.set_plan_token(TokenOfPlan(before.proto(), next.proto(), plan));
+  return plan;
 }
 
-absl::StatusOr<PlannedPolicy> CheckPlan(Engine& engine, const v1::ApplyPolicyRequest& request, absl::Time now) {
+absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::Plan(const v1::PlanPolicyRequest& request,
+                                                           absl::Time now) const {
+  const auto next = PolicyOf(request);
+  if (!next.ok()) return next.status();
+  const PolicyVersion& current = holdings_.policies.current();
+  if (absl::Status status = CheckSuccessor(current.policy, *next); !status.ok()) return status;
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  return PlanFor(current, *next, now);
+}
+
+absl::StatusOr<PlannedPolicy> PolicyPlanner::CheckPlan(const v1::ApplyPolicyRequest& request, absl::Time now) const {
   auto next = PolicyOf(request);
   if (!next.ok()) return next.status();
   if (request.plan_token().empty()) return InvalidField("plan_token", "required");
-  const PolicyVersion& current = engine.policies().current();
+  const PolicyVersion& current = holdings_.policies.current();
   if (absl::Status status = CheckSuccessor(current.policy, *next); !status.ok()) return status;
-  if (engine.policies().refiling_since().has_value()) return RefileUnderWay();
-  const auto plan = Plan(engine, current, *next, now);
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  const auto plan = PlanFor(current, *next, now);
   if (!plan.ok()) return plan.status();
   if (plan->plan_token() != request.plan_token()) {
     return PlanStale("plan_token: not of this policy, or what would be gone at once has changed; plan anew");
@@ -259,34 +259,32 @@ absl::StatusOr<PlannedPolicy> CheckPlan(Engine& engine, const v1::ApplyPolicyReq
       .current = &current, .next = *std::move(next), .last_due = LastDueDay(now, current.policy.zone())};
 }
 
-absl::StatusOr<v1::ApplyPolicyResponse> ApplyPlanned(Engine& engine, const CommandRunner& run,
-                                                     const PlannedPolicy& planned, absl::Time now) {
-  if (LastDueDay(now, planned.next.zone()) != planned.last_due) {
+absl::StatusOr<v1::ApplyPolicyResponse> PolicyPlanner::Apply(const PlannedPolicy& planned, Change& change) {
+  if (LastDueDay(change.now(), planned.next.zone()) != planned.last_due) {
     return PlanStale("plan_token: another day has begun, and more may be gone at once; plan anew");
   }
-  absl::Status applied = run([&] { return engine.ApplyPolicy(*planned.current, planned.next, now); });
-  if (!applied.ok()) return applied;
+  if (absl::Status s = refiler_.Apply(*planned.current, planned.next, change); !s.ok()) return s;
   v1::ApplyPolicyResponse response;
   response.set_version(planned.next.version());
-  SetTime(absl::ToUnixMicros(now), *response.mutable_in_force_since());
+  SetTime(absl::ToUnixMicros(change.now()), *response.mutable_in_force_since());
   return response;
 }
 
-absl::StatusOr<v1::GetPolicyResponse> DescribePolicy(Engine& engine, const v1::GetPolicyRequest& request) {
+absl::StatusOr<v1::GetPolicyResponse> PolicyPlanner::Describe(const v1::GetPolicyRequest& request) const {
   v1::GetPolicyResponse response;
-  const PolicyVersion& current = engine.policies().current();
+  const PolicyVersion& current = holdings_.policies.current();
   absl::Time since = current.since;
   if (request.version() == 0 || request.version() == current.policy.version()) {
     *response.mutable_policy() = current.policy.proto();
-    if (const auto refiling = engine.policies().refiling_since(); refiling.has_value()) {
+    if (const auto refiling = holdings_.policies.refiling_since(); refiling.has_value()) {
       v1::PolicyRefile& refile = *response.mutable_refile();
       SetTime(absl::ToUnixMicros(*refiling), *refile.mutable_since());
-      const PolicyRefiler::Progress progress = engine.policy_refiler().progress();
+      const PolicyRefiler::Progress progress = refiler_.progress();
       refile.set_meetings_examined(progress.meetings);
       refile.set_rows_examined(progress.rows);
     }
   } else {
-    auto stored = PolicyShelf::Read(engine.store(), request.version());
+    auto stored = PolicyVersions::Read(holdings_.store, request.version());
     if (!stored.ok()) return stored.status();
     if (!stored->has_value()) {
       return ErrorWithReason(absl::StatusCode::kNotFound, "POLICY_UNKNOWN", "no policy of this version is kept");

@@ -10,8 +10,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/retention_service.pb.h"
-#include "server/days/sweeper.h"
-#include "server/engine/engine.h"
+#include "server/logs/log_book.h"
+#include "server/policies/policy_refiler.h"
+#include "server/rows/change.h"
 #include "server/law/policy.h"
 
 namespace retention {
@@ -29,26 +30,40 @@ absl::Status CheckSuccessor(const Policy& current, const Policy& next);
 template <typename Request>
 absl::StatusOr<Policy> PolicyOf(const Request& request);
 
-// What `request` would do at `now`. Thread-safe; reads from one snapshot, one meeting at a time. Errors: see
-// RetentionService.PlanPolicy.
-absl::StatusOr<v1::PlanPolicyResponse> PlanPolicy(Engine& engine, const v1::PlanPolicyRequest& request, absl::Time now);
-
 // A policy that was asked for with the token of a plan that fits.
 struct PlannedPolicy {
   const PolicyVersion* current;  // what it was planned from
   Policy next;
   DueDay last_due;  // when the plan was checked
 };
-// Plans anew and compares. Thread-safe. Errors: see RetentionService.ApplyPolicy.
-absl::StatusOr<PlannedPolicy> CheckPlan(Engine& engine, const v1::ApplyPolicyRequest& request, absl::Time now);
-// Applies it, on the same day. `run` as in sweeper.h. Errors as CheckPlan, and UNAVAILABLE with reason SWEEP_FIRST:
-// call it right after a sweep, before another one begins.
-absl::StatusOr<v1::ApplyPolicyResponse> ApplyPlanned(Engine& engine, const CommandRunner& run,
-                                                     const PlannedPolicy& planned, absl::Time now);
 
-// The policy in force, or an earlier one, and how far its refile has come. NOT_FOUND with reason POLICY_UNKNOWN.
-// Thread-safe.
-absl::StatusOr<v1::GetPolicyResponse> DescribePolicy(Engine& engine, const v1::GetPolicyRequest& request);
+// Plans changes of policy and puts them into force. Thread-safe, but for Apply.
+class PolicyPlanner {
+ public:
+  // REQUIRES: all outlive it; `store` is what the holdings are of.
+  PolicyPlanner(const Store& store, const Holdings& holdings, const LogBook& logs, PolicyRefiler& refiler)
+      : store_(store), holdings_(holdings), logs_(logs), refiler_(refiler) {}
+
+  // What `request` would do at `now`. Reads from one snapshot, one meeting at a time. Errors: see
+  // RetentionService.PlanPolicy.
+  absl::StatusOr<v1::PlanPolicyResponse> Plan(const v1::PlanPolicyRequest& request, absl::Time now) const;
+  // Plans anew and compares. Errors: see RetentionService.ApplyPolicy.
+  absl::StatusOr<PlannedPolicy> CheckPlan(const v1::ApplyPolicyRequest& request, absl::Time now) const;
+  // Applies it, on the same day: a command. Errors as CheckPlan, and UNAVAILABLE with reason SWEEP_FIRST: call it right
+  // after a sweep, before another one begins.
+  absl::StatusOr<v1::ApplyPolicyResponse> Apply(const PlannedPolicy& planned, Change& change);
+  // The policy in force, or an earlier one, and how far its refile has come. NOT_FOUND with reason POLICY_UNKNOWN.
+  absl::StatusOr<v1::GetPolicyResponse> Describe(const v1::GetPolicyRequest& request) const;
+
+ private:
+  absl::StatusOr<v1::PlanPolicyResponse> PlanFor(const PolicyVersion& current, const Policy& next,
+                                                 absl::Time now) const;
+
+  const Store& store_;
+  const Holdings& holdings_;
+  const LogBook& logs_;
+  PolicyRefiler& refiler_;
+};
 
 }  // namespace retention
 

@@ -4,36 +4,60 @@
 #include <string>
 #include <utility>
 
-#include "server/days/cohort_rows.h"
+#include "server/base/errors.h"
+#include "server/law/cohort_days.h"
 #include "storage/keys.h"
 #include "storage/secrets/personal.h"
 
 namespace retention {
 
-absl::StatusOr<bool> PolicyRefiler::Step(absl::Time now) {
-  const auto applied = policies_.refiling_since();
+absl::Status PolicyRefiler::Apply(const PolicyVersion& planned_from, const Policy& next, Change& change) {
+  PolicyVersions& policies = holdings_.policies;
+  if (&planned_from != &policies.current()) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PLAN_STALE", "another policy is in force by now");
+  }
+  if (policies.refiling_since().has_value()) return RefileUnderWay();
+  // What is due must be gone, that it cannot be brought back. (Files that have ended say so themselves.)
+  if (holdings_.ring.destroyed_through() < LastDueDay(change.now(), next.zone()) ||
+      !holdings_.registry.Over(change.now()).empty() || logs_.refiling()) {
+    return ErrorWithReason(absl::StatusCode::kUnavailable, "SWEEP_FIRST", "something that is due waits for its end");
+  }
+  const absl::Time since = absl::FromUnixMicros(absl::ToUnixMicros(change.now()));
+  PolicyVersions::Put(next, since, /*refiling=*/true, change.batch());
+  stored::v1::LedgerEntry entry;
+  entry.set_kind(stored::v1::LedgerEntry::KIND_POLICY);
+  entry.set_policy_version(next.version());
+  change.Enter(std::move(entry));
+  change.ThenDo([this, next, since] {
+    holdings_.policies.Enact(next, since, /*refiling=*/true);
+    holdings_.registry.ReckonEnds();
+  });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> PolicyRefiler::Step(Change& change) {
+  const PolicyVersions& policies = holdings_.policies;
+  const auto applied = policies.refiling_since();
   if (!applied.has_value()) return false;
-  const DueDay ended = LastDueDay(*applied, holdings_.policy().zone());
-  const Placement placement(holdings_.store, holdings_.vault, registry_, logs_.Terms(), policies_.current(), ended,
-                            now);
-  Change change(holdings_, now);
+  const DueDay ended = holdings_.LastDue(*applied);
+  const Placement placement(holdings_.store, holdings_.vault, holdings_.registry, logs_.Terms(), policies.current(),
+                            ended, change.now());
   Pass pass = pass_;
-  if (pass.version != &policies_.current()) {
-    pass = Pass{.version = &policies_.current()};
-    pass.meetings.position = policies_.refiled_to().meetings;
-    pass.rows.position = policies_.refiled_to().rows;
+  if (pass.version != &policies.current()) {
+    pass = Pass{.version = &policies.current()};
+    pass.meetings.position.from = policies.refiled_to().meetings;
+    pass.rows.position.from = policies.refiled_to().rows;
   }
   if (absl::Status s = Go(pass, placement, *applied, change); !s.ok()) return s;
-  const bool more = pass.cubes.position.has_value();
+  const bool more = pass.cubes.position.more;
   if (!more) {
     if (placement.moves_history()) {
       if (absl::Status s = GiveUpCohorts(change.last_due()); !s.ok()) return s;
     }
-    policies_.PutRefiled(change.batch());
+    policies.PutRefiled(change.batch());
+    change.ThenDo([this] { holdings_.policies.FinishRefiling(); });
   }
-  if (absl::Status s = change.Commit(); !s.ok()) return s;
-  Keep(more ? std::move(pass) : Pass());
-  if (!more) policies_.FinishRefiling();
+  change.ThenDo([this, pass = more ? std::move(pass) : Pass()]() mutable { Keep(std::move(pass)); });
   return more;
 }
 
@@ -44,14 +68,17 @@ void PolicyRefiler::Keep(Pass pass) {
 }
 
 absl::Status PolicyRefiler::Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change) {
-  if (!pass.meetings.position.has_value() && !pass.rows.position.has_value()) {
+  if (!pass.meetings.position.more && !pass.rows.position.more) {
     return MoveCubes(pass.cubes, placement, change);
   }
-  absl::Status status = pass.meetings.position.has_value() ? MoveMeetings(pass.meetings, placement, applied, change)
-                                                           : MoveRows(pass.rows, placement, change);
-  policies_.PutRefiledTo({.meetings = pass.meetings.position.value_or(PrefixEnd(LocatorPrefix())),
-                          .rows = pass.rows.position.value_or(FiledPrefix(DueDay::Held()))},
-                         change.batch());
+  absl::Status status = pass.meetings.position.more ? MoveMeetings(pass.meetings, placement, applied, change)
+                                                    : MoveRows(pass.rows, placement, change);
+  const auto reached = [](const WalkPosition& position, const std::string& end) {
+    return position.more ? position.from : end;
+  };
+  holdings_.policies.PutRefiledTo({.meetings = reached(pass.meetings.position, PrefixEnd(LocatorPrefix())),
+                                   .rows = reached(pass.rows.position, FiledPrefix(DueDay::Held()))},
+                                  change.batch());
   return status;
 }
 
@@ -59,10 +86,10 @@ absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const Placement& placem
                                          Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
-    return recorder_.RefileMeeting(name, locator, filing, applied, change);
+    return filer_.RefileMeeting(name, locator, filing, applied, change);
   };
   absl::Status status = placement.VisitMeetings(step, move);
-  book_.Trim(kStepBudget);
+  change.ThenDo([this] { book_.Trim(kStepBudget); });
   return status;
 }
 
@@ -76,17 +103,12 @@ absl::Status PolicyRefiler::MoveRows(WalkStep& step, const Placement& placement,
 }
 
 absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change) {
-  if (key.category == kRecording && !change.Holds(right)) {
+  if (key.category == kRecording && !change.TakesMoved(right)) {
     const auto ordered = IsOrdered(key);
     if (!ordered.ok()) return ordered.status();
-    const auto plaintext = holdings_.vault.Open(key, envelope);
-    stored::v1::Value value;
-    if (!*ordered && plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
-      return change.EraseObject(key, value, Vault::ValueCount(envelope), registry_.ExternalId(key.pbx),
-                                kReasonDayMovedIntoPast);
-    }
+    if (!*ordered) return change.Drop(key, envelope, holdings_.registry.ExternalId(key.pbx), kReasonDayMovedIntoPast);
   }
-  return change.Relocate(key, envelope, right);
+  return change.Refile(key, envelope, right, Refiling::kLateOrDamaged);
 }
 
 absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {

@@ -17,14 +17,14 @@
 #include "server/logs/log_book.h"
 #include "server/meetings/meeting_book.h"
 #include "server/policies/placement.h"
-#include "server/recording/recorder.h"
+#include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
 #include "server/rows/pbx_registry.h"
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
 
 namespace retention {
 
-// Belongs to the committer's thread, but for what is const.
+// Commands, which belong to the writer's thread; what is const is thread-safe.
 class PolicyRefiler {
  public:
   // Rows and events looked at in one step, a moved row counting for as many as it has kibibytes: how long ingest may
@@ -32,12 +32,15 @@ class PolicyRefiler {
   static constexpr size_t kStepBudget = 5000;
 
   // REQUIRES: all outlive it.
-  PolicyRefiler(Holdings& holdings, PolicyShelf& policies, const PbxRegistry& registry, MeetingBook& book,
-                Recorder& recorder, const LogBook& logs)
-      : holdings_(holdings), policies_(policies), registry_(registry), book_(book), recorder_(recorder), logs_(logs) {}
+  PolicyRefiler(Holdings& holdings, MeetingBook& book, MeetingFiler& filer, const LogBook& logs)
+      : holdings_(holdings), book_(book), filer_(filer), logs_(logs) {}
 
+  // Puts a policy into force; then call Step until there is no more. FAILED_PRECONDITION with reason REFILE_UNDER_WAY,
+  // or PLAN_STALE if `planned_from` is not in force any more; UNAVAILABLE with reason SWEEP_FIRST if something that is
+  // due has not ended. REQUIRES: `next` may follow the policy in force (policy_change.h).
+  absl::Status Apply(const PolicyVersion& planned_from, const Policy& next, Change& change);
   // One step; true if there is more to do. Does nothing if all is filed.
-  absl::StatusOr<bool> Step(absl::Time now);
+  absl::StatusOr<bool> Step(Change& change);
 
   // What the pass under way has looked at. Thread-safe.
   struct Progress {
@@ -67,10 +70,8 @@ class PolicyRefiler {
   absl::Status GiveUpCohorts(DueDay last_due);
 
   Holdings& holdings_;
-  PolicyShelf& policies_;
-  const PbxRegistry& registry_;
   MeetingBook& book_;
-  Recorder& recorder_;
+  MeetingFiler& filer_;
   const LogBook& logs_;
   Pass pass_;  // as committed
   std::atomic<uint64_t> meetings_{0};

@@ -13,8 +13,6 @@
 namespace retention {
 namespace {
 
-constexpr int64_t kFirstSecond = 946684800;  // 2000-01-01T00:00:00Z
-
 // Collects the first violation of an event.
 class Check {
  public:
@@ -34,10 +32,7 @@ class Check {
     OptionalIdentifier(field, value);
   }
   void OptionalIdentifier(std::string_view field, std::string_view value) {
-    if (value.size() > kMaxIdentifierBytes) return Fail(field, "at most 128 bytes");
-    if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
-      Fail(field, "only printable ASCII without spaces");
-    }
+    FailIf(field, WhyNoIdentifier(value));
   }
   void Length(std::string_view field, std::string_view value, size_t max) {
     if (value.size() > max) Fail(field, absl::StrCat("at most ", max, " bytes"));
@@ -46,10 +41,15 @@ class Check {
     if (value.empty()) return Fail(field, "required");
     Length(field, value, max);
   }
-  void Email(std::string_view field, std::string_view value);
+  void Email(std::string_view field, std::string_view value) {
+    if (!value.empty()) FailIf(field, WhyNoEmail(value));
+  }
   void Ip(std::string_view field, std::string_view value);
   void Fqdn(std::string_view field, std::string_view value);
-  void Number(std::string_view field, std::string_view value);
+  void Number(std::string_view field, std::string_view value) {
+    if (value.empty()) return Fail(field, "required");
+    FailIf(field, WhyNoExtensionNumber(value));
+  }
   void Word(std::string_view field, std::string_view value) {
     Length(field, value, kMaxWordBytes);
     if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
@@ -58,26 +58,11 @@ class Check {
   }
 
  private:
+  void FailIf(std::string_view field, const char* why) {
+    if (why != nullptr) Fail(field, why);
+  }
   std::optional<v1::Rejection> rejection_;
 };
-
-// local@domain with a dot-free or dotted domain of LDH labels: a mistake finder, not an RFC 5322 parser.
-void Check::Email(std::string_view field, std::string_view value) {
-  if (value.empty()) return;
-  Length(field, value, kMaxEmailBytes);
-  const size_t at = value.rfind('@');
-  const bool parts = at != std::string_view::npos && at > 0 && at + 1 < value.size() && at <= 64;
-  const bool printable =
-      std::none_of(value.begin(), value.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
-  if (!parts || !printable || value.substr(0, at).find('@') != std::string_view::npos) {
-    return Fail(field, "not an e-mail address (RFC 5321 Mailbox)");
-  }
-  const std::string_view domain = value.substr(at + 1);
-  if (domain.front() == '.' || domain.back() == '.' || domain.front() == '-' ||
-      domain.find("..") != std::string_view::npos) {
-    Fail(field, "not an e-mail address (RFC 5321 Mailbox)");
-  }
-}
 
 void Check::Ip(std::string_view field, std::string_view value) {
   if (value.empty()) return;
@@ -108,15 +93,6 @@ void Check::Fqdn(std::string_view field, std::string_view value) {
     previous = c;
   }
   if (label == 0 || previous == '-') Fail(field, "not a host name (RFC 1123)");
-}
-
-void Check::Number(std::string_view field, std::string_view value) {
-  if (value.empty()) return Fail(field, "required");
-  if (value.size() > kMaxExtensionBytes) return Fail(field, "at most 16 characters");
-  if (!std::all_of(value.begin(), value.end(),
-                   [](char c) { return absl::ascii_isdigit(c) || c == '*' || c == '#' || c == '+'; })) {
-    Fail(field, "only 0-9, *, # and +");
-  }
 }
 
 void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& check) {
@@ -318,11 +294,6 @@ absl::Status StatusOf(Check check) {
 
 }  // namespace
 
-bool IsEventTime(const google::protobuf::Timestamp& time) {
-  return time.seconds() >= kFirstSecond && time.seconds() < 253402300800 && time.nanos() >= 0 &&
-         time.nanos() < 1000000000;
-}
-
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) {
   Check check;
   check.Identifier("event_id", event.event_id());
@@ -349,18 +320,6 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
   return check.Take();
 }
 
-absl::Status CheckIdentifier(std::string_view field, std::string_view value) {
-  Check check;
-  check.Identifier(field, value);
-  return StatusOf(std::move(check));
-}
-
-absl::Status CheckExtensionNumber(std::string_view field, std::string_view value) {
-  Check check;
-  check.Number(field, value);
-  return StatusOf(std::move(check));
-}
-
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix) {
   Check check;
   CheckSynced(synced, std::string(prefix), check);
@@ -369,13 +328,20 @@ absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix
 
 uint64_t FingerprintOf(std::string_view event_id) { return XXH3_64bits(event_id.data(), event_id.size()); }
 
-void RecordCommand::Reject(int index, v1::RejectionReason reason, std::string_view field,
-                           std::string_view description) {
+void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
+            v1::RecordResult& result) {
   v1::Rejection& rejection = *result.add_rejections();
   rejection.set_index(static_cast<uint32_t>(index));
   rejection.set_reason(reason);
   rejection.set_field(std::string(field));
   rejection.set_description(std::string(description));
+}
+
+void AddResult(v1::RecordResult part, v1::RecordResult& result) {
+  result.set_accepted(result.accepted() + part.accepted());
+  result.set_duplicates(result.duplicates() + part.duplicates());
+  result.set_values_past_due(result.values_past_due() + part.values_past_due());
+  result.mutable_rejections()->MergeFrom(part.rejections());
 }
 
 absl::Status CheckBatchBytes(size_t bytes) {

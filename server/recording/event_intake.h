@@ -13,20 +13,18 @@
 #include "absl/time/time.h"
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"
+#include "server/base/field_checks.h"
 
 namespace retention {
 
 // Limits of one event, each with its rejection. Bytes unless named otherwise.
-inline constexpr size_t kMaxIdentifierBytes = 128;
 inline constexpr size_t kMaxNameBytes = 256;
 inline constexpr size_t kMaxMeetingNameBytes = 512;
 inline constexpr size_t kMaxCommentBytes = 4096;
-inline constexpr size_t kMaxEmailBytes = 254;  // RFC 5321, 4.5.3.1.3
 inline constexpr size_t kMaxFqdnBytes = 253;   // RFC 1035, 2.3.4
 inline constexpr size_t kMaxObjectRefBytes = 1024;
 inline constexpr size_t kMaxChatBytes = 4096;
 inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers
-inline constexpr size_t kMaxExtensionBytes = 16;
 inline constexpr size_t kMaxQuestionBytes = 1024;
 inline constexpr int kMaxPollOptions = 50;
 inline constexpr int kMaxDialInNumbers = 50;
@@ -38,27 +36,15 @@ inline constexpr size_t kMaxBatchBytes = 4u << 20;
 inline constexpr size_t kMaxBatchMemory = 32u << 20;
 inline constexpr uint32_t kMaxMillis = 60000;
 inline constexpr uint32_t kMaxPpm = 1000000;
-// How far an event's time may lie ahead of the server's clock: clocks of a platform differ.
-inline constexpr absl::Duration kMaxAhead = absl::Minutes(5);
 inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting: bounds the memory of its fold.
 inline constexpr size_t kMaxMeetingEvents = 100000;
 
-// Microseconds since the Unix epoch.
-inline int64_t MicrosOf(const google::protobuf::Timestamp& time) {
-  return time.seconds() * 1000000 + time.nanos() / 1000;
-}
-
-// Whether it is well-formed and not before 2000-01-01.
-bool IsEventTime(const google::protobuf::Timestamp& time);
-
 // Why `event` cannot be taken in as it stands, whatever the engine holds. Pure.
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);
 
-// The same checks for what comes outside events; the answer names the field.
-absl::Status CheckIdentifier(std::string_view field, std::string_view value);
-absl::Status CheckExtensionNumber(std::string_view field, std::string_view value);
+// The same checks for what comes outside events; the answer names the field, behind `prefix`.
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix);
 
 // The limits of a batch as a whole: on the wire, and once it is parsed.
@@ -78,13 +64,16 @@ struct RecordCommand {
 
   size_t size() const { return static_cast<size_t>(events->size()); }
 
-  // Adds a rejection of event `index` to the result.
-  void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description);
-
   v1::RecordResult result;
   std::vector<uint64_t> fingerprints;                  // by event
   std::vector<std::optional<v1::Rejection>> rejected;  // by event: failed its check
 };
+
+// Adds a rejection of event `index` to `result`.
+void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
+            v1::RecordResult& result);
+// Adds what became of some events of a batch to what became of the others.
+void AddResult(v1::RecordResult part, v1::RecordResult& result);
 
 // Fingerprint of an event id: compared within one meeting only.
 uint64_t FingerprintOf(std::string_view event_id);

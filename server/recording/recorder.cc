@@ -1,10 +1,12 @@
 #include "server/recording/recorder.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "server/base/errors.h"
-#include "server/pbxs/pbx_desk.h"
+#include "server/recording/event_cutting.h"
+#include "server/recording/poll_intake.h"
+#include "server/recording/touched_meetings.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -27,229 +29,222 @@ uint32_t ValuesIn(const v1::Event& event) {
          !event.participant_reconnected().ip().empty() + !event.meeting_started().name().empty();
 }
 
-}  // namespace
-
-Recorder::Recorder(Holdings& holdings, const PbxRegistry& registry, MeetingBook& book, PbxDesk& pbx_desk)
-    : holdings_(holdings), registry_(registry), book_(book), pbx_desk_(pbx_desk) {}
-
-Recorder::~Recorder() = default;
-
-absl::Status Recorder::Record(std::span<RecordCommand* const> commands, Change& change) {
-  for (RecordCommand* command : commands) {
-    for (int i = 0; i < command->events->size(); ++i) {
-      if (const auto& failed = command->rejected[i]; failed.has_value()) {
-        command->Reject(i, failed->reason(), failed->field(), failed->description());
-        continue;
-      }
-      const auto payload = (*command->events)[i].payload_case();
-      const bool of_pbx = payload == v1::Event::kPbxSynced || payload == v1::Event::kExtensionSynced ||
-                          payload == v1::Event::kExtensionRemoved;
-      if (of_pbx) {
-        // It reads and changes rows at large: what came before it must be in the store.
-        if (absl::Status status = CommitGroup(change); !status.ok()) return status;
-      }
-      if (absl::Status status = Take(*command, i, change); !status.ok()) return status;
-    }
-  }
-  return CommitGroup(change);
+bool IsOfPbx(v1::Event::PayloadCase payload) {
+  return payload == v1::Event::kPbxSynced || payload == v1::Event::kExtensionSynced ||
+         payload == v1::Event::kExtensionRemoved;
 }
 
-absl::Status Recorder::CommitGroup(Change& change) {
-  size_t grown = 0;
-  for (const auto& touched : touched_) {
-    grown += touched->fresh.size();
-    if (absl::Status status = Finish(*touched, change); !status.ok()) return status;
-  }
-  touched_.clear();
-  touched_by_meeting_.clear();
-  group_poll_rows_.clear();
-  pbx_desk_.NoteContacts(contacts_, change);
-  contacts_.clear();
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  book_.Trim(grown);
-  return absl::OkStatus();
+bool ReadsAtLarge(v1::Event::PayloadCase payload) { return IsOfPbx(payload) || payload == v1::Event::kPollDeleted; }
+
+bool IsOfPoll(v1::Event::PayloadCase payload) {
+  return payload == v1::Event::kPollCreated || payload == v1::Event::kPollAnswered ||
+         payload == v1::Event::kPollDeleted;
 }
 
-absl::Status Recorder::Take(RecordCommand& command, int index, Change& change) {
+void CountDuplicate(v1::RecordResult& result) { result.set_duplicates(result.duplicates() + 1); }
+void CountAccepted(v1::RecordResult& result) { result.set_accepted(result.accepted() + 1); }
+
+// The recording of one part.
+class Recording {
+ public:
+  Recording(const Holdings& holdings, MeetingBook& book, PbxDesk& pbxs, MeetingFiler& filer, Change& change)
+      : holdings_(holdings),
+        book_(book),
+        pbxs_(pbxs),
+        filer_(filer),
+        change_(change),
+        meetings_(book, holdings.vault, change),
+        polls_(holdings, pbxs, meetings_, change) {}
+
+  // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
+  absl::Status Take(const RecordCommand& command, int index, v1::RecordResult& result);
+  // Files what was taken in.
+  absl::Status Finish();
+
+ private:
+  absl::Status TakePbxEvent(const v1::Event& event, v1::RecordResult& result);
+  absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
+                                v1::RecordResult& result);
+  // The deletion of a meeting whose history is over: its PDFs have lived until now.
+  absl::Status DeleteForgotten(const v1::Event& event, int index, Meeting& meeting, v1::RecordResult& result);
+  void AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result);
+
+  const Holdings& holdings_;
+  MeetingBook& book_;
+  PbxDesk& pbxs_;
+  MeetingFiler& filer_;
+  Change& change_;
+  TouchedMeetings meetings_;
+  PollIntake polls_;
+  std::vector<PbxId> contacts_;  // in contact by this part, for the first time today
+};
+
+absl::Status Recording::Take(const RecordCommand& command, int index, v1::RecordResult& result) {
   const v1::Event& event = (*command.events)[index];
-  const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
-  if (event.payload_case() == v1::Event::kPbxSynced) {
-    const auto outcome = pbx_desk_.Sync(event.pbx_id(), event.pbx_synced(), time, change.now());
-    if (!outcome.ok()) return outcome.status();
-    outcome->stale ? command.result.set_duplicates(command.result.duplicates() + 1)
-                   : command.result.set_accepted(command.result.accepted() + 1);
+  if (const auto& failed = command.rejected[static_cast<size_t>(index)]; failed.has_value()) {
+    Reject(index, failed->reason(), failed->field(), failed->description(), result);
     return absl::OkStatus();
   }
-  const auto pbx = registry_.Find(event.pbx_id(), change.now());
-  if (!pbx.has_value()) {
-    command.Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held");
+  const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
+  if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
+    Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held", result);
     return absl::OkStatus();
   }
-  if (!registry_.HasContacted(*pbx, change.today()) &&
+  if (IsOfPbx(event.payload_case())) {
+    if (event.payload_case() != v1::Event::kPbxSynced) contacts_.push_back(*pbx);
+    return TakePbxEvent(event, result);
+  }
+  if (!holdings_.registry.HasContacted(*pbx, change_.today()) &&
       std::find(contacts_.begin(), contacts_.end(), *pbx) == contacts_.end()) {
     contacts_.push_back(*pbx);
   }
-  switch (event.payload_case()) {
-    case v1::Event::kExtensionSynced: {
-      const auto fresh =
-          pbx_desk_.SyncExtension(event.pbx_id(), event.extension_synced().extension(), time, change.now());
-      if (!fresh.ok()) return fresh.status();
-      *fresh ? command.result.set_accepted(command.result.accepted() + 1)
-             : command.result.set_duplicates(command.result.duplicates() + 1);
-      return absl::OkStatus();
-    }
-    case v1::Event::kExtensionRemoved: {
-      const auto outcome = pbx_desk_.RemoveExtension(event.pbx_id(), event.extension_removed().number(), time,
-                                                     kReasonExtensionRemoved, change.now());
-      if (outcome.ok()) {
-        command.result.set_accepted(command.result.accepted() + 1);
-      } else if (IsRefusal(outcome.status())) {
-        command.result.set_duplicates(command.result.duplicates() + 1);
-      } else {
-        return outcome.status();
-      }
-      return absl::OkStatus();
-    }
-    case v1::Event::kPollCreated:
-    case v1::Event::kPollAnswered:
-    case v1::Event::kPollDeleted:
-      return TakePollEvent(command, index, *pbx, change);
-    default:
-      return TakeMeetingEvent(command, index, *pbx, change);
-  }
+  const uint64_t fingerprint = command.fingerprints[static_cast<size_t>(index)];
+  if (IsOfPoll(event.payload_case())) return polls_.Take(event, index, fingerprint, *pbx, result);
+  return TakeMeetingEvent(event, index, fingerprint, *pbx, result);
 }
 
-absl::StatusOr<Recorder::Touched*> Recorder::Touch(const PbxId& pbx, const v1::Event& event, DueDay last_due) {
-  auto meeting = book_.Find(pbx, event.meeting_id(), last_due);
-  if (!meeting.ok()) return meeting.status();
-  auto [it, inserted] = touched_by_meeting_.try_emplace(*meeting);
-  if (inserted) {
-    touched_.push_back(std::make_unique<Touched>());
-    it->second = touched_.back().get();
-    it->second->meeting = *meeting;
-    it->second->meeting_id = event.meeting_id();
-    it->second->pbx_id = event.pbx_id();
+absl::Status Recording::TakePbxEvent(const v1::Event& event, v1::RecordResult& result) {
+  const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
+  const std::string& pbx_id = event.pbx_id();
+  bool fresh = true;
+  if (event.has_pbx_synced()) {
+    const auto outcome = pbxs_.Sync(pbx_id, event.pbx_synced(), time, change_);
+    if (!outcome.ok()) return outcome.status();
+    fresh = !outcome->stale;
+  } else if (event.has_extension_synced()) {
+    const auto synced = pbxs_.SyncExtension(pbx_id, event.extension_synced().extension(), time, change_);
+    if (!synced.ok()) return synced.status();
+    fresh = *synced;
+  } else {
+    const auto removed =
+        pbxs_.RemoveExtension(pbx_id, event.extension_removed().number(), time, kReasonExtensionRemoved, change_);
+    if (!removed.ok() && !IsRefusal(removed.status())) return removed.status();
+    fresh = removed.ok();
   }
-  return it->second;
+  fresh ? CountAccepted(result) : CountDuplicate(result);
+  return absl::OkStatus();
 }
 
-absl::Status Recorder::TakeMeetingEvent(RecordCommand& command, int index, const PbxId& pbx, Change& change) {
-  const v1::Event& event = (*command.events)[index];
-  if (absl::Status status = RefileFirst(pbx, event.meeting_id(), change); !status.ok()) return status;
-  auto touched = Touch(pbx, event, change.last_due());
+absl::Status Recording::TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
+                                         v1::RecordResult& result) {
+  auto touched = meetings_.Touch(pbx, event);
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
-  const uint64_t fingerprint = command.fingerprints[index];
   if (meeting.course.Contains(fingerprint)) {
-    command.result.set_duplicates(command.result.duplicates() + 1);
+    CountDuplicate(result);
     return absl::OkStatus();
   }
   const CourseKind kind = KindOf(event.payload_case());
   if (meeting.deleted) {
-    command.Reject(index, v1::REJECTION_REASON_MEETING_DELETED, "meeting_id", "the meeting was deleted");
+    Reject(index, v1::REJECTION_REASON_MEETING_DELETED, "meeting_id", "the meeting was deleted", result);
   } else if (!meeting.known && kind == Entry::KIND_DELETED) {
-    return DeleteForgotten(command, index, meeting, change);
+    return DeleteForgotten(event, index, meeting, result);
   } else if (!meeting.known && !MakesKnown(kind)) {
-    command.Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held");
+    Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
   } else if (meeting.course.size() >= kMaxMeetingEvents) {
-    command.Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting");
-  } else if (event.payload_case() == v1::Event::kChatMessageSent && !meeting.course.Fold(change.now()).protocolled) {
-    command.Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
-                   "the meeting was not announced as protocolled");
-  } else if (BelongsToCourseProper(kind) && !change.Holds(CollectedDueDay(event, holdings_.policy()))) {
+    Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting", result);
+  } else if (event.has_chat_message_sent() && !meeting.course.Fold(change_.now()).protocolled) {
+    Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
+           "the meeting was not announced as protocolled", result);
+  } else if (BelongsToCourseProper(kind) && !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
     // Its own day is over: it must not drag the whole meeting there.
-    command.result.set_accepted(command.result.accepted() + 1);
-    command.result.set_values_past_due(command.result.values_past_due() + ValuesIn(event));
+    CountAccepted(result);
+    result.set_values_past_due(result.values_past_due() + ValuesIn(event));
   } else {
-    AddToCourse(**touched, event, fingerprint, command);
-    AddValues(**touched, event, command);
+    meetings_.AddToCourse(**touched, event, fingerprint, result);
+    AddValues(**touched, event, result);
     meeting.known |= MakesKnown(kind);
     meeting.deleted |= kind == Entry::KIND_DELETED;
-    command.result.set_accepted(command.result.accepted() + 1);
+    CountAccepted(result);
   }
   return absl::OkStatus();
 }
 
-absl::Status Recorder::DeleteForgotten(RecordCommand& command, int index, Meeting& meeting, Change& change) {
-  const std::string pdfs = FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id);
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, pdfs);
-  if (!cursor->Valid()) {
-    if (!cursor->status().ok()) return cursor->status();
-    command.Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held");
-    return absl::OkStatus();
-  }
-  const std::string& pbx_id = (*command.events)[index].pbx_id();
-  if (absl::Status status = EraseDeleted(meeting, pbx_id, kReasonMeetingDeleted, change); !status.ok()) return status;
-  command.result.set_accepted(command.result.accepted() + 1);
-  // What was erased must not be found again by the rest of the group.
-  return CommitGroup(change);
+void Recording::AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result) {
+  CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
+    touched.pending.push_back({.category = category, .value = {}, .event = &event, .result = &result});
+    return touched.pending.back().value;
+  });
 }
 
-absl::StatusOr<size_t> Recorder::Review(std::span<const MeetingTimer> timers, absl::Time now) {
-  Change change(holdings_, now);
-  size_t files_ended = 0;
-  size_t read = 0;
-  for (const MeetingTimer& timer : timers) {
-    change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
-    // Its PBX is ending, and its files end with it.
-    if (!registry_.Lives(timer.pbx)) continue;
-    auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
-    if (!found.ok()) return found.status();
-    Meeting& meeting = **found;
-    if (!meeting.stored) {
-      const auto ended = ReviewForgotten(timer, meeting, change);
-      book_.Forget(timer.pbx, timer.meeting);
-      if (!ended.ok()) return ended.status();
-      if (*ended) ++files_ended;
-      continue;
-    }
-    read += meeting.course.size();
-    if (meeting.locator.timer_us != timer.instant_us) continue;
-    const MeetingLocator before = meeting.locator;
-    const Filing filing = FileMeeting(meeting.course.Fold(now), holdings_.policy(), now);
-    absl::Status status = Refile(meeting, registry_.ExternalId(timer.pbx), filing, now, change);
-    if (!status.ok()) return status;
-    if (before.days[kFileShare] != DueDay() && meeting.locator.days[kFileShare] == DueDay()) ++files_ended;
-    FileLocator(meeting, before, filing, change);
-  }
-  if (absl::Status status = change.Commit(); !status.ok()) return status;
-  book_.Trim(read);
-  return files_ended;
-}
-
-absl::StatusOr<bool> Recorder::ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change) {
-  // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
-  // timer's own day.
-  auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay());
-  if (!locator.ok()) return locator.status();
-  const bool located = locator->has_value() && (*locator)->files_end_us != 0;
-  if (located && (*locator)->files_end_us > absl::ToUnixMicros(change.now())) {
-    change.batch().Put(Family::kState, MeetingTimerKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
-    return false;
-  }
-  meeting.locator.days[kFileShare] =
-      located ? (*locator)->days[kFileShare]
-              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
-  const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
-  const bool held = holdings_.store.ScanPrefix(Family::kFiled, prefix)->Valid();
-  absl::Status status = EndFiles(meeting, registry_.ExternalId(timer.pbx), kReasonMeetingEnded, change);
+absl::Status Recording::DeleteForgotten(const v1::Event& event, int index, Meeting& meeting, v1::RecordResult& result) {
+  const CategoryCounts before = change_.erased();
+  const CategoryCounts kept_before = change_.kept();
+  absl::Status status = filer_.EraseDeleted(meeting, event.pbx_id(), kReasonMeetingDeleted, change_);
   if (!status.ok()) return status;
-  if (located) {
-    MeetingLocator left = **locator;
-    left.days[kFileShare] = DueDay();
-    left.files_end_us = 0;
-    left.timer_us = 0;
-    change.batch().Put(Family::kState, LocatorKey(timer.pbx, timer.meeting), left.Serialize());
+  if (change_.erased() == before && change_.kept() == kept_before) {
+    Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
+  } else {
+    CountAccepted(result);
   }
-  return held;
+  return absl::OkStatus();
 }
 
-void Recorder::Forget() {
-  touched_.clear();
-  touched_by_meeting_.clear();
-  group_poll_rows_.clear();
-  contacts_.clear();
-  book_.ForgetAll();
+absl::Status Recording::Finish() {
+  size_t grown = 0;
+  for (const auto& touched : meetings_.all()) {
+    grown += touched->fresh.size();
+    if (absl::Status status = filer_.File(*touched, change_); !status.ok()) return status;
+  }
+  pbxs_.NoteContacts(contacts_, change_);
+  change_.ThenDo([this_book = &book_, grown] { this_book->Trim(grown); });
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<RecordPart> Recorder::PartsOf(std::span<RecordCommand* const> commands) {
+  std::vector<RecordPart> parts(1);
+  bool alone = false;  // the last part takes no more
+  const auto add = [&](RecordCommand* command, int index) {
+    RecordPart& part = parts.back();
+    if (!part.empty() && part.back().command == command && part.back().end == index) {
+      ++part.back().end;
+    } else {
+      part.push_back({.command = command, .begin = index, .end = index + 1});
+    }
+  };
+  for (RecordCommand* command : commands) {
+    for (int i = 0; i < command->events->size(); ++i) {
+      const bool at_large =
+          !command->rejected[static_cast<size_t>(i)].has_value() && ReadsAtLarge((*command->events)[i].payload_case());
+      if (alone || (at_large && !parts.back().empty())) parts.emplace_back();
+      alone = at_large;
+      add(command, i);
+    }
+  }
+  return parts;
+}
+
+absl::Status Recorder::Record(const RecordPart& part, Change& change) {
+  Recording recording(holdings_, book_, pbxs_, filer_, change);
+  std::vector<v1::RecordResult> results(part.size());
+  for (size_t run = 0; run < part.size(); ++run) {
+    for (int i = part[run].begin; i < part[run].end; ++i) {
+      if (absl::Status s = recording.Take(*part[run].command, i, results[run]); !s.ok()) return s;
+    }
+  }
+  if (absl::Status s = recording.Finish(); !s.ok()) return s;
+  change.ThenDo([part, results = std::move(results)] {
+    for (size_t run = 0; run < part.size(); ++run) AddResult(results[run], part[run].command->result);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Recorder::RefileFirst(std::string_view pbx_id, std::string_view meeting_id, Change& change) {
+  const auto applied = holdings_.policies.refiling_since();
+  const auto pbx = applied.has_value() ? holdings_.registry.Find(pbx_id, change.now()) : std::nullopt;
+  if (!pbx.has_value() || meeting_id.empty()) return absl::OkStatus();
+  const DueDay ended = holdings_.LastDue(*applied);
+  const auto found = book_.Find(*pbx, meeting_id, ended);
+  if (!found.ok()) return found.status();
+  const Meeting& meeting = **found;
+  if (!meeting.stored) return absl::OkStatus();
+  const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
+  if (!Misfiled(meeting.locator, filing, ended)) return absl::OkStatus();
+  const LocatorName name{.pbx = *pbx, .meeting = meeting.id};
+  const MeetingLocator locator = meeting.locator;
+  return filer_.RefileMeeting(name, locator, filing, *applied, change);
 }
 
 }  // namespace retention

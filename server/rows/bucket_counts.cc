@@ -6,6 +6,13 @@
 #include "storage/keys.h"
 
 namespace retention {
+namespace {
+
+bool IsEmpty(const DayCount& counts) {
+  return std::all_of(counts.begin(), counts.end(), [](const BucketCount& count) { return count.rows == 0; });
+}
+
+}  // namespace
 
 absl::Status BucketCounts::Load(const StoreView& store) {
   std::map<DueDay, DayCount> days;
@@ -22,56 +29,55 @@ absl::Status BucketCounts::Load(const StoreView& store) {
   }
   std::lock_guard lock(mutex_);
   days_ = std::move(days);
-  changed_.clear();
   return cursor->status();
 }
 
-void BucketCounts::Add(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values) {
+BucketCounts::Days BucketCounts::After(const CountChanges& changes) const {
+  const auto plus = [](uint64_t count, int64_t difference) {
+    // Never below zero: what was damaged may have been counted wrong.
+    return difference < 0 ? count - std::min(count, static_cast<uint64_t>(-difference))
+                          : count + static_cast<uint64_t>(difference);
+  };
+  Days after;
   std::lock_guard lock(mutex_);
-  BucketCount& count = days_[day][category];
-  count.rows += rows;
-  count.values += values;
-  changed_.insert(day);
+  for (const auto& [bucket, difference] : changes.changes_) {
+    const auto [it, inserted] = after.try_emplace(bucket.first);
+    if (const auto now = days_.find(bucket.first); inserted && now != days_.end()) it->second = now->second;
+    BucketCount& count = it->second[bucket.second];
+    count.rows = plus(count.rows, difference.rows);
+    count.values = plus(count.values, difference.values);
+  }
+  for (const DueDay day : changes.ended_) after[day] = DayCount{};
+  return after;
 }
 
-void BucketCounts::Remove(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values) {
-  std::lock_guard lock(mutex_);
-  BucketCount& count = days_[day][category];
-  count.rows -= std::min(count.rows, rows);
-  count.values -= std::min(count.values, values);
-  changed_.insert(day);
-}
-
-void BucketCounts::EraseDay(DueDay day) {
-  std::lock_guard lock(mutex_);
-  days_.erase(day);
-  changed_.insert(day);
-}
-
-void BucketCounts::Flush(Batch& batch) {
-  std::lock_guard lock(mutex_);
-  for (const DueDay day : changed_) {
-    const auto it = days_.find(day);
-    stored::v1::DayCounts counts;
-    bool empty = true;
-    if (it != days_.end()) {
-      for (const BucketCount& count : it->second) {
-        counts.add_rows(count.rows);
-        counts.add_values(count.values);
-        empty &= count.rows == 0;
-      }
-    }
-    if (empty) {
-      if (it != days_.end()) days_.erase(it);
+void BucketCounts::Put(const Days& after, Batch& batch) {
+  for (const auto& [day, day_count] : after) {
+    if (IsEmpty(day_count)) {
       batch.Delete(Family::kState, DayCountsKey(day));
+      continue;
+    }
+    stored::v1::DayCounts counts;
+    for (const BucketCount& count : day_count) {
+      counts.add_rows(count.rows);
+      counts.add_values(count.values);
+    }
+    batch.Put(Family::kState, DayCountsKey(day), counts.SerializeAsString());
+  }
+}
+
+void BucketCounts::Set(const Days& after) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [day, count] : after) {
+    if (IsEmpty(count)) {
+      days_.erase(day);
     } else {
-      batch.Put(Family::kState, DayCountsKey(day), counts.SerializeAsString());
+      days_[day] = count;
     }
   }
-  changed_.clear();
 }
 
-std::map<DueDay, DayCount> BucketCounts::Read() const {
+BucketCounts::Days BucketCounts::Read() const {
   std::lock_guard lock(mutex_);
   return days_;
 }
@@ -80,6 +86,17 @@ DayCount BucketCounts::Of(DueDay day) const {
   std::lock_guard lock(mutex_);
   const auto it = days_.find(day);
   return it == days_.end() ? DayCount{} : it->second;
+}
+
+BucketCount BucketCounts::Of(DueDay day, CategoryNumber category, const CountChanges& changes) const {
+  BucketCount count = Of(day)[category];
+  if (changes.ended_.contains(day)) return {};
+  const auto it = changes.changes_.find({day, category});
+  if (it == changes.changes_.end()) return count;
+  const int64_t rows = static_cast<int64_t>(count.rows) + it->second.rows;
+  const int64_t values = static_cast<int64_t>(count.values) + it->second.values;
+  return {.rows = static_cast<uint64_t>(std::max<int64_t>(rows, 0)),
+          .values = static_cast<uint64_t>(std::max<int64_t>(values, 0))};
 }
 
 uint64_t BucketCounts::TotalRows() const {

@@ -7,7 +7,9 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "server/law/policy.h"
 #include "storage/due_day.h"
@@ -22,30 +24,61 @@ struct BucketCount {
 };
 using DayCount = std::array<BucketCount, kCategories>;
 
-// Changed by the committer's thread only; Read is thread-safe.
+// What a change does to the counts: differences by bucket.
+class CountChanges {
+ public:
+  void Add(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values) {
+    Difference& difference = changes_[{day, category}];
+    difference.rows += static_cast<int64_t>(rows);
+    difference.values += static_cast<int64_t>(values);
+  }
+  void Remove(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values) {
+    Difference& difference = changes_[{day, category}];
+    difference.rows -= static_cast<int64_t>(rows);
+    difference.values -= static_cast<int64_t>(values);
+  }
+  // What `day` holds from then on counts for nothing: it has ended.
+  void EndDay(DueDay day) { ended_.insert(day); }
+
+  bool empty() const { return changes_.empty() && ended_.empty(); }
+
+ private:
+  friend class BucketCounts;
+  struct Difference {
+    int64_t rows = 0;
+    int64_t values = 0;
+  };
+  absl::flat_hash_map<std::pair<DueDay, CategoryNumber>, Difference> changes_;
+  std::set<DueDay> ended_;
+};
+
+// Changed by the writer's thread only; what is const is thread-safe.
 class BucketCounts {
  public:
-  // Replaces what is held with what `store` says.
+  using Days = std::map<DueDay, DayCount>;
+
+  // Replaces what is counted with what `store` says.
   absl::Status Load(const StoreView& store);
 
-  void Add(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values);
-  void Remove(DueDay day, CategoryNumber category, uint64_t rows, uint64_t values);
-  // Forgets a day that has ended.
-  void EraseDay(DueDay day);
-  // Writes what changed since the last flush into `batch`. If the batch is not committed, Load again.
-  void Flush(Batch& batch);
+  // The days that `changes` touch, as they will be; all zero: nothing is left there.
+  Days After(const CountChanges& changes) const;
+  // The rows that say so.
+  static void Put(const Days& after, Batch& batch);
+  // Those rows are durable.
+  void Set(const Days& after);
 
   // A copy of everything.
-  std::map<DueDay, DayCount> Read() const;
+  Days Read() const;
   // What `day` holds.
   DayCount Of(DueDay day) const;
+  // The same once `changes` are made.
+  BucketCount Of(DueDay day, CategoryNumber category, const CountChanges& changes) const;
   // All rows.
   uint64_t TotalRows() const;
 
  private:
   mutable std::mutex mutex_;
-  std::map<DueDay, DayCount> days_;  // guarded by mutex_
-  std::set<DueDay> changed_;         // guarded by mutex_
+  Days days_;  // guarded by mutex_
 };
 
 }  // namespace retention

@@ -1,219 +1,178 @@
-// A change: rows filed and unfiled together with all that must follow in the same batch.
+// A change: what a command does to the store and to memory, as a value.
 //
 // Whoever ends a value through a Change cannot forget its count, its purge mark, its erasure order or its ledger entry.
+// Nothing of it has happened until it is committed: then all of it has, first durably, then in memory. A change that is
+// dropped, because its command failed or was refused, or because only a preview was asked for, leaves nothing behind. So
+// a command is a function of the holdings that fills a change, and can be run again.
+//
+// Four verbs: file, refile, read, drop.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
 #define RETENTION_SERVER_ROWS_CHANGE_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <mutex>
-#include <optional>
-#include <set>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
-#include "server/holds/hold_book.h"
-#include "server/holds/hold_matcher.h"
-#include "server/law/policy.h"
-#include "server/ledger/ledger.h"
-#include "server/rows/bucket_counts.h"
-#include "server/rows/order_book.h"
-#include "server/rows/policy_shelf.h"
-#include "storage/secrets/key_ring.h"
-#include "storage/secrets/vault.h"
+#include "server/ledger/reasons.h"
+#include "server/rows/holdings.h"
+#include "storage/keys.h"
+#include "storage/secrets/personal.h"
 #include "storage/store.h"
 
 namespace retention {
 
-// Why values ended before their day; the ledger's words.
-inline constexpr std::string_view kReasonMeetingEnded = "MEETING_ENDED";
-inline constexpr std::string_view kReasonMeetingDeleted = "MEETING_DELETED";
-inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST";
-inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
-inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
-inline constexpr std::string_view kReasonReplaced = "REPLACED";
-inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
-// Not before its day.
-inline constexpr std::string_view kReasonDue = "DUE";
-inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
-inline constexpr std::string_view kReasonLicenceExpired = "LICENCE_EXPIRED";
-inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED";
-inline constexpr std::string_view kReasonPbxInactive = "PBX_INACTIVE";
-inline constexpr std::string_view kReasonNoContact = "PBX_NO_CONTACT";
-inline constexpr std::string_view kReasonFqdnUnresolved = "PBX_FQDN_UNRESOLVED";
-
-// Values by category.
-using CategoryCounts = std::array<uint64_t, kCategories>;
-
-// Days that take no more values: closed in their lead window, or ended. Changed by the committer's thread only.
-class DayGate {
- public:
-  absl::Status Load(const StoreView& store, const KeyRing& ring);
-  // Whether a value may still be filed under `day`. `last_due`: LastDueDay(now).
-  bool Takes(DueDay day, DueDay last_due) const {
-    return !day.is_civil() || (day > last_due && day > ended_through_ && !closed_.contains(day));
-  }
-  // Whether values that are held already may be moved to `day`: also into a day that takes no new ones any more.
-  bool Holds(DueDay day, DueDay last_due) const { return !day.is_civil() || (day > last_due && day > ended_through_); }
-  bool closed(DueDay day) const { return closed_.contains(day); }
-  void Close(DueDay day) { closed_.insert(day); }
-  void EndThrough(DueDay last);
-
- private:
-  std::set<DueDay> closed_;
-  DueDay ended_through_;
+// What a row that is to move, and cannot, may do.
+enum class Refiling {
+  // Its own day may be over by now, and then it ends.
+  kInTime,
+  // The move was decided before its own day came, and was cut short. REQUIRES: the day's key is still there.
+  kLate,
+  // The same, and a row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving: it
+  // ends if it was to move to an earlier day, and else stays and ends with its own.
+  kLateOrDamaged,
 };
 
-// Days whose files hold bytes of deleted rows until they are scrubbed. DueDay() stands for family `state`.
-class PurgeMarks {
- public:
-  using Marks = std::map<DueDay, stored::v1::PurgeMark>;
-  absl::Status Load(const StoreView& store);
-  void Note(DueDay day, absl::Time now);
-  void Flush(Batch& batch);
-  // Thread-safe copy.
-  Marks Read() const;
-  // Takes away what `scrubbed` counted. A mark that has grown since it was read, at `since`, stays for what came after.
-  void Clear(const Marks& scrubbed, absl::Time since);
-
- private:
-  mutable std::mutex mutex_;
-  Marks marks_;               // guarded by mutex_
-  std::set<DueDay> changed_;  // guarded by mutex_
-};
-
-// What an erasure did when it was rehearsed.
-struct Rehearsal {
-  CategoryCounts erased{};
-  CategoryCounts held{};
-  uint64_t orders = 0;
-};
-
-// Everything the committer's thread works on. All of it can be read back from the store.
-struct Holdings {
-  Store& store;
-  KeyRing& ring;
-  Vault& vault;
-  RandomSource& random;
-  const PolicyShelf& policies;
-  BucketCounts counts;
-  PurgeMarks marks;
-  OrderBook orders;
-  HoldBook holds;
-  DayGate gate;
-  std::optional<Ledger> ledger;
-  // Called with every ended value count, for metrics. May be empty.
-  std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
-  // Called when orders were issued and can be read. May be empty.
-  std::function<void()> on_orders;
-  // While it is set, changes are tallied here and not committed. Afterwards everything must be loaded anew.
-  Rehearsal* rehearsal = nullptr;
-
-  const Policy& policy() const { return policies.in_force(); }
-};
-
+// Belongs to the writer's thread.
 class Change {
  public:
-  Change(Holdings& holdings, absl::Time now)
-      : holdings_(holdings), now_(now), last_due_(LastDueDay(now, holdings.policy().zone())) {}
+  // REQUIRES: `holdings` outlives it, and no other change is committed meanwhile.
+  Change(Holdings& holdings, absl::Time now);
+  // Drops what was not committed.
+  ~Change();
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
 
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
   DueDay today() const { return last_due_.Next(); }
   bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
-  bool Holds(DueDay day) const { return holdings_.gate.Holds(day, last_due_); }
+  bool TakesMoved(DueDay day) const { return holdings_.gate.TakesMoved(day, last_due_); }
+  bool Concerned(const PbxId& pbx) const { return holdings_.Concerned(pbx, last_due_); }
 
-  // Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
-  absl::Status File(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // Files over an existing row with the same number of values, whose old values end but for what is held: their bytes
-  // are marked for scrubbing.
-  absl::Status Replace(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // The same where the values stay and only what describes them changes.
-  absl::Status Rewrite(const FiledKey& key, const Personal& plaintext, uint32_t values);
-  // Takes away a row that holds no values, and so needs no entry.
-  void RemoveMark(const FiledKey& key);
-  // Ends a row for `reason`; its bytes are marked for scrubbing. What holds keep of it goes to the held bucket.
-  absl::Status Erase(const FiledKey& key, uint32_t values, std::string_view reason);
-  // The same for an object, with the order to the portal to delete it, unless it is held.
-  absl::Status EraseObject(const FiledKey& key, const stored::v1::Value& object, uint32_t values,
-                           std::string_view pbx_id, std::string_view reason);
-  // Takes a row out of its bucket if holds keep any of it; what they do not keep of it ends for `reason`. True if they
-  // do. `pbx_id`: for the order to come, if it is an object.
+  // FILE. Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
+  void File(const FiledKey& key, Personal plaintext, uint32_t values);
+  // Files over a row with the same values, of which only what describes them changes.
+  void Rewrite(const FiledKey& key, Personal plaintext, uint32_t values);
+  // Files over a row whose old values, as many, end but for what is kept.
+  absl::Status Replace(const FiledKey& key, Personal plaintext, uint32_t values);
+
+  // REFILE. Moves a row to another day. If that day is already due it is dropped.
+  absl::Status Refile(const FiledKey& from, std::string_view envelope, DueDay to, Refiling how);
+
+  // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the held bucket, and
+  // of an object that none keeps the portal gets its order. An object whose key is gone ended before; one that is
+  // damaged ends without an order, for nobody knows what it named. `pbx_id` is the PBX's external identifier.
+  absl::Status Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id, std::string_view reason);
+  // Only takes a row out of its bucket, if holds keep any of it: what they do not keep ends. True if they do.
   absl::StatusOr<bool> TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
                                std::string_view reason);
-  // Ends an object that no hold keeps, with its order. `envelope`: its row.
-  absl::Status EndWithOrder(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
-                            std::string_view reason);
-  // Ends what no hold keeps any more of a row of the held bucket. Returns the values that ended.
+  // Of a row of the held bucket, ends what no hold keeps any more. Returns the values that ended.
   absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
-  // Whether holds keep any of a row.
-  absl::StatusOr<bool> IsHeld(const FiledKey& key, std::string_view envelope);
-  // Whether a hold concerns values of a PBX.
-  bool Concerned(const PbxId& pbx) const { return holdings_.holds.Concerns(pbx, last_due_); }
-  // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: nothing in them is
-  // held.
-  void EraseRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
-                std::string_view reason);
-  // Moves a row to another day. It is erased instead if that day or its own is already due.
-  absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
-  // The same for a move that was decided before the row's own day came, and was cut short: that day may be due by now.
-  // REQUIRES: the day's key is still there.
-  absl::Status MoveLate(const FiledKey& from, std::string_view envelope, DueDay to);
-  // The same, but that a row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving:
-  // it ends if it was to move to an earlier day, and else stays and ends with its own.
-  absl::Status Relocate(const FiledKey& from, std::string_view envelope, DueDay to);
-  // Tells the portal to delete an object. `pbx_id` is the external identifier, sealed with the order. Orders get their
-  // sequences when the change is committed, so that they become visible in the order of their sequences.
-  absl::Status Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
-  // Forgets an order that was carried out; its bytes are marked for scrubbing. REQUIRES: it is held.
+  // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: none of them is kept.
+  void DropRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
+               std::string_view reason);
+  // Takes away a row that holds no values, and so needs no entry.
+  void DropMark(const FiledKey& key);
+
+  // What `day` holds of a category once this change is made.
+  BucketCount CountOf(DueDay day, CategoryNumber category) const {
+    return holdings_.counts.Of(day, category, count_changes_);
+  }
+  // A day ends as a whole: it is counted no more. Its entry is the caller's.
+  void EndDay(DueDay day) { count_changes_.EndDay(day); }
+  // Tells the portal to delete an object. Orders get their numbers when the change is committed, so that they become
+  // visible in the order of their numbers.
+  void Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // Forgets an order that was carried out. REQUIRES: it is in the store.
   void ForgetOrder(uint64_t sequence);
   // An entry for something other than values ended by this change.
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
-  // For rows of family `state`.
+  // Rows of family `state`; PutSealed: under the open key. DeleteState marks their bytes for scrubbing.
   Batch& batch() { return batch_; }
-  // What this change has ended so far, committed or not; what is held is not counted.
-  const CategoryCounts& erased() const { return erased_in_all_; }
-  // How many values that would have ended it has kept so far, committed or not.
-  uint64_t held() const { return held_in_all_; }
-  bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty(); }
+  void PutSealed(const std::string& key, Personal plaintext);
+  void DeleteState(const std::string& key);
+  void MarkState() { ++mark_changes_.deletions[DueDay()]; }
+  // What a scrub that is done had counted is marked no more.
+  void ClearMarks(PurgeMarks::Marks scrubbed) { mark_changes_.scrubbed.merge(std::move(scrubbed)); }
 
-  // Makes it all durable at once and starts afresh. After an error the holdings must be loaded anew.
-  absl::Status Commit();
+  // What happens in memory, and to the ring, once the change is durable; in this order. An error is the commit's, but
+  // takes nothing back, and keeps the rest from nothing.
+  void Then(std::function<absl::Status()> effect) { effects_.push_back(std::move(effect)); }
+  template <typename Effect>
+  void ThenDo(Effect effect) {
+    Then([effect = std::move(effect)]() mutable {
+      effect();
+      return absl::OkStatus();
+    });
+  }
+  // What must be undone in memory if it never becomes durable: caches that are altered on the way.
+  void Otherwise(std::function<void()> undo) { undos_.push_back(std::move(undo)); }
+
+  // What it ends, keeps and orders.
+  const CategoryCounts& erased() const { return erased_in_all_; }
+  const CategoryCounts& kept() const { return kept_in_all_; }
+  uint64_t orders() const { return orders_.size(); }
+  // Keys of the rows that it ends.
+  const absl::flat_hash_set<std::string>& dropped() const { return dropped_; }
+  bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty() && mark_changes_.empty(); }
 
  private:
-  void Rehearse();
-  absl::Status PutOrders();
-  // Puts what holds keep of a row that ends into the held bucket; returns how many values that is.
-  absl::StatusOr<uint32_t> Keep(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
-                                std::string_view reason);
-  // The same for a row that is in the store.
-  absl::StatusOr<uint32_t> KeepStored(const FiledKey& key, std::string_view pbx_id, std::string_view reason);
-  // Takes a row away of whose values `kept` are held.
+  friend class Writer;
+
+  // A row whose envelope is made when the change is committed: what is dropped mints no key.
+  struct Unsealed {
+    size_t position;  // in batch_
+    FiledKey key;
+    Personal plaintext;
+    uint32_t values;
+  };
+  using ByReason = std::map<std::string, CategoryCounts, std::less<>>;
+
+  // Makes it all durable at once, then happen in memory.
+  absl::Status Commit(Store& store);
+  absl::Status SealRows();
+  absl::Status PutOrders(OrderNumbers::Counter& counter);
+  void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
+  void Report() const;
+
+  // Puts what is kept of an opened row that ends into the held bucket; returns how many values that is.
+  absl::StatusOr<uint32_t> Keep(const FiledKey& key, const Personal& plaintext, uint32_t values,
+                                std::string_view pbx_id, std::string_view reason);
+  // Takes a row away of whose values `kept` are kept.
   void EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason);
-  HoldMatcher& Matcher();
+  void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
+  void Mark(DueDay day) { ++mark_changes_.deletions[day]; }
+  KeptParts& Parts();
 
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
   Batch batch_;
-  std::map<std::string, CategoryCounts, std::less<>> erased_;  // by reason
-  std::map<std::string, CategoryCounts, std::less<>> held_;    // by the reason for which they would have ended
+  std::vector<Unsealed> unsealed_;
+  std::vector<std::pair<size_t, Personal>> unsealed_state_;  // by position in batch_
+  CountChanges count_changes_;
+  PurgeMarks::Changes mark_changes_;
+  ByReason erased_;
+  ByReason kept_;  // by the reason for which they would have ended
   CategoryCounts erased_in_all_{};
-  uint64_t held_in_all_ = 0;
-  std::optional<HoldMatcher> matcher_;  // of the store as it was at the last commit
+  CategoryCounts kept_in_all_{};
+  absl::flat_hash_set<std::string> dropped_;  // keys of rows that it ended
+  std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<Personal> orders_;  // serialised
   uint64_t orders_forgotten_ = 0;
-
-  void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
+  std::vector<std::function<absl::Status()>> effects_;
+  std::vector<std::function<void()>> undos_;
 };
 
 // Sets the non-zero counts of a ledger entry.

@@ -25,7 +25,7 @@ constexpr bool IsObject(CategoryNumber category) {
 // order what it named from.
 absl::Status VisitObjects(
     const StoreView& store, Vault& vault, std::string_view prefix,
-    absl::FunctionRef<absl::Status(const FiledKey& key, stored::v1::Value& value, uint32_t values)> visit);
+    absl::FunctionRef<absl::Status(const FiledKey& key, std::string_view envelope, stored::v1::Value& value)> visit);
 
 }  // namespace retention
 

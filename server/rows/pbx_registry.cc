@@ -4,12 +4,11 @@
 
 #include "absl/strings/string_view.h"
 #include "retention/stored/v1/stored.pb.h"
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
+#include "server/rows/row_keys.h"
 #include "storage/keys.h"
 
 namespace retention {
-
-FiledKey PbxRecordKey(const PbxId& pbx) { return {.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx}; }
 
 absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
                                                                    const PbxId& pbx) {
@@ -22,23 +21,6 @@ absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreVi
   stored::v1::Value value;
   if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX record does not parse");
   return std::move(*value.mutable_pbx());
-}
-
-FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number) {
-  return {.day = DueDay::Open(),
-          .category = kPbxSync,
-          .pbx = pbx,
-          .owner = OwnerId{vault.Hash("extension", pbx.view(), number)}};
-}
-
-std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number) {
-  return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
-}
-
-std::string LicenceName(const Vault& vault, std::string_view licence_key) {
-  if (licence_key.empty()) return {};
-  const auto hash = vault.Hash("licence", "", licence_key);
-  return std::string(hash.begin(), hash.end());
 }
 
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {

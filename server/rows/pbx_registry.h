@@ -17,21 +17,16 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/law/pbx_life.h"
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
 #include "storage/ids.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
 
 namespace retention {
 
-// Row keys of PBX data: both live in the open bucket of category PBX_SYNC.
-FiledKey PbxRecordKey(const PbxId& pbx);
-FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
 // The record of a PBX; nullopt if there is none. NOT_FOUND if its key is gone: it is ending.
 absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
                                                                    const PbxId& pbx);
-// How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
-std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
 
 // A PBX as its record and its life describe it.
 struct PbxStanding {
@@ -40,14 +35,12 @@ struct PbxStanding {
   bool has_fqdn = false;
   absl::Time named = absl::InfinitePast();  // when it got its FQDN; not known after a restart
 };
-// How the registry names a licence key. Empty for an empty key.
-std::string LicenceName(const Vault& vault, std::string_view licence_key);
 
 // Thread-safe; changed by the committer's thread only.
 class PbxRegistry {
  public:
   // REQUIRES: `policies` outlives it.
-  explicit PbxRegistry(const PolicyShelf& policies) : policies_(policies) {}
+  explicit PbxRegistry(const PolicyVersions& policies) : policies_(policies) {}
 
   // Reads the registry. DATA_LOSS if a row does not parse or open.
   absl::Status Load(const StoreView& store, Vault& vault);
@@ -113,7 +106,7 @@ class PbxRegistry {
   };
   using Known = std::map<std::string, Entry, std::less<>>;
 
-  const PolicyShelf& policies_;
+  const PolicyVersions& policies_;
   mutable std::shared_mutex mutex_;
   Known known_;                                                    // by external id; guarded by mutex_
   absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_

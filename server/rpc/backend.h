@@ -7,10 +7,12 @@
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
-#include "server/engine/reader.h"
+#include "server/meetings/meeting_reader.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/metrics.h"
 #include "server/ops/sweep_loop.h"
+#include "server/pbxs/pbx_reader.h"
+#include "server/rows/writer.h"
 #include "server/rpc/worker_pool.h"
 
 namespace retention {
@@ -26,8 +28,10 @@ struct Workers {
 
 struct Backend {
   Engine& engine;
-  const Reader& reader;
+  const MeetingReader& meetings;
+  const PbxReader& pbxs;
   Committer& committer;
+  Commands commands;  // on the committer's thread
   SweepLoop& sweep_loop;
   OrderCourier& order_courier;
   Metrics& metrics;

@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "retention/v1/deletion_service.grpc.pb.h"
-#include "server/recording/event_intake.h"
+#include "server/base/field_checks.h"
 #include "server/rows/object_rows.h"
 #include "server/rpc/pbx_commands.h"
 #include "server/rpc/services.h"
@@ -55,16 +55,7 @@ class DeletionService final : public DeletionServiceBase {
                                            grpc::ByteBuffer* response) override {
     return Answer<v1::PreviewErasureRequest>(
         backend_.workers.commands, {context, request, response},
-        [this](const v1::PreviewErasureRequest& message) -> absl::StatusOr<v1::PreviewErasureResponse> {
-          v1::PreviewErasureResponse preview;
-          absl::Status status = backend_.committer.Run([&] {
-            auto made = backend_.engine.PreviewErasure(message, backend_.committer.Now());
-            if (made.ok()) preview = *std::move(made);
-            return made.status();
-          });
-          if (!status.ok()) return status;
-          return preview;
-        });
+        [this](const auto& message) { return backend_.engine.PreviewErasure(message, backend_.commands.Now()); });
   }
 
  private:
@@ -92,20 +83,15 @@ class DeletionService final : public DeletionServiceBase {
   absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,
                                                     std::string_view reason) const {
     if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
+    const auto erased = EraseMeeting(backend_.engine.rooms().recorder, backend_.commands, request.pbx_id(),
+                                     request.meeting_id(), reason);
+    if (!erased.ok()) return erased.status();
     v1::DeleteMeetingResponse response;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto erased =
-          backend_.engine.DeleteMeeting(request.pbx_id(), request.meeting_id(), reason, backend_.committer.Now());
-      if (!erased.ok()) return erased.status();
-      for (size_t category = 1; category < kCategories; ++category) {
-        if ((*erased)[category] == 0) continue;
-        v1::ErasedCount& count = *response.add_erased();
-        count.set_category(static_cast<v1::DataCategory>(category));
-        count.set_values((*erased)[category]);
-      }
-      return absl::OkStatus();
+    ForEachCount(*erased, [&](v1::DataCategory category, uint64_t values) {
+      v1::ErasedCount& count = *response.add_erased();
+      count.set_category(category);
+      count.set_values(values);
     });
-    if (!status.ok()) return status;
     return response;
   }
 
@@ -117,18 +103,17 @@ class DeletionService final : public DeletionServiceBase {
     if (category < 0 || category >= static_cast<int>(kCategories) || !IsObject(static_cast<CategoryNumber>(category))) {
       return InvalidField("category", "RECORDING, PDF_SHARE or FILE_SHARE");
     }
-    absl::Status status = backend_.committer.Run([&] {
-      return backend_.engine.DeleteObject(request.pbx_id(), request.meeting_id(), static_cast<CategoryNumber>(category),
-                                          request.object_id(), reason, backend_.committer.Now());
-    });
+    absl::Status status =
+        EraseObject(backend_.engine.rooms().recorder, backend_.commands, request.pbx_id(), request.meeting_id(),
+                    static_cast<CategoryNumber>(category), request.object_id(), reason);
     if (!status.ok()) return status;
     return v1::DeleteObjectResponse();
   }
 
   absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason) const {
     if (absl::Status s = CheckIdentifier("poll_id", request.poll_id()); !s.ok()) return s;
-    absl::Status status = backend_.committer.Run([&] {
-      return backend_.engine.DeletePoll(request.pbx_id(), request.poll_id(), reason, backend_.committer.Now());
+    absl::Status status = backend_.commands.Do([&](Change& change) {
+      return backend_.engine.rooms().recorder.DeletePoll(request.pbx_id(), request.poll_id(), reason, change);
     });
     if (!status.ok()) return status;
     return v1::DeletePollResponse();

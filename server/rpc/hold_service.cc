@@ -1,5 +1,5 @@
 #include "retention/v1/hold_service.grpc.pb.h"
-#include "server/days/sweeper.h"
+#include "server/days/endings.h"
 #include "server/holds/hold_intake.h"
 #include "server/holds/hold_reader.h"
 #include "server/rpc/services.h"
@@ -15,14 +15,15 @@ using HoldServiceBase =
 
 class HoldService final : public HoldServiceBase {
  public:
-  explicit HoldService(const Backend& backend) : backend_(backend), reader_(backend.engine) {}
+  explicit HoldService(const Backend& backend)
+      : backend_(backend), reader_(backend.engine.store(), backend.engine.holdings(), backend.engine.holds()) {}
 
   grpc::ServerUnaryReactor* CreateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::CreateHoldRequest>(
         backend_.workers.commands, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
           return Run<v1::CreateHoldResponse>(
-              [&](absl::Time now) { return backend_.engine.CreateHold(message.hold(), now); });
+              [&](Change& change) { return backend_.engine.rooms().hold_desk.Create(message.hold(), change); });
         });
   }
 
@@ -46,7 +47,8 @@ class HoldService final : public HoldServiceBase {
         backend_.workers.commands, {context, request, response},
         [this](const v1::UpdateHoldRequest& message) -> absl::StatusOr<v1::UpdateHoldResponse> {
           if (absl::Status s = CheckHoldId("hold_id", message.hold_id()); !s.ok()) return s;
-          return Run<v1::UpdateHoldResponse>([&](absl::Time now) { return backend_.engine.UpdateHold(message, now); });
+          return Run<v1::UpdateHoldResponse>(
+              [&](Change& change) { return backend_.engine.rooms().hold_desk.Update(message, change); });
         });
   }
 
@@ -60,26 +62,20 @@ class HoldService final : public HoldServiceBase {
   // A command that answers with the hold in force.
   template <typename Response, typename Command>
   absl::StatusOr<Response> Run(const Command& command) const {
+    auto hold = backend_.commands.Do(command);
+    if (!hold.ok()) return hold.status();
     Response response;
-    absl::Status status = backend_.committer.Run([&] {
-      auto hold = command(backend_.committer.Now());
-      if (hold.ok()) *response.mutable_hold() = *std::move(hold);
-      return hold.status();
-    });
-    if (!status.ok()) return status;
+    *response.mutable_hold() = *std::move(hold);
     return response;
   }
 
   absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {
     if (absl::Status s = CheckHoldId("hold_id", request.hold_id()); !s.ok()) return s;
-    Committer& committer = backend_.committer;
-    absl::Status released =
-        committer.Run([&] { return backend_.engine.ReleaseHold(request.hold_id(), committer.Now()); });
+    absl::Status released = backend_.commands.Do(
+        [&](Change& change) { return backend_.engine.rooms().hold_desk.Release(request.hold_id(), change); });
     if (!released.ok()) return released;
     // Should it fail, or this server end, the next sweep goes on.
-    auto values = LetGo(
-        backend_.engine, [&](std::function<absl::Status()> task) { return committer.Run(std::move(task)); },
-        committer.Now());
+    auto values = LetGo(backend_.engine.enders(), backend_.commands, backend_.commands.Now());
     if (!values.ok()) return values.status();
     v1::ReleaseHoldResponse response;
     response.set_values_erased(*values);

@@ -40,7 +40,9 @@ using LogServiceBase = v1::LogService::WithRawCallbackMethod_AppendLogs<
 class LogService final : public LogServiceBase {
  public:
   LogService(const Backend& backend, StreamRoster& streams)
-      : backend_(backend), streams_(streams), reader_(backend.engine) {}
+      : backend_(backend),
+        streams_(streams),
+        reader_(backend.engine.store(), backend.engine.holdings(), backend.engine.logs()) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AppendLogs(
       grpc::CallbackServerContext* /*context*/) override {
@@ -75,27 +77,23 @@ class LogService final : public LogServiceBase {
 
  private:
   absl::StatusOr<v1::ExtendLogRetentionResponse> Extend(const v1::ExtendLogRetentionRequest& request) {
-    Committer& committer = backend_.committer;
-    v1::ExtendLogRetentionResponse response;
     // An extension begins where the one before it has been carried out: step by step here, not in one command.
     if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
-    absl::Status status = committer.Run([&] {
-      auto extension = backend_.engine.ExtendLogRetention(request, committer.Now());
-      if (extension.ok()) *response.mutable_extension() = *std::move(extension);
-      return extension.status();
-    });
-    if (!status.ok()) return status;
+    auto extension = backend_.commands.Do(
+        [&](Change& change) { return backend_.engine.rooms().logs.Extend(request, change); });
+    if (!extension.ok()) return extension.status();
     // It is in force from now on, and what is held follows; batches are recorded between the steps. Should one fail, or
     // this server end, the next sweep goes on.
     if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
+    v1::ExtendLogRetentionResponse response;
+    *response.mutable_extension() = *std::move(extension);
     return response;
   }
 
   absl::Status RefileLogs() {
-    Committer& committer = backend_.committer;
     while (backend_.engine.logs().refiling()) {
-      absl::Status status = committer.Run([&] { return backend_.engine.RefileLogs(committer.Now()).status(); });
-      if (!status.ok()) return status;
+      const auto step = backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Refile(change); });
+      if (!step.ok()) return step.status();
     }
     return absl::OkStatus();
   }

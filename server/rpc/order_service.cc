@@ -35,14 +35,7 @@ class ErasureOrderService final : public ErasureOrderServiceBase {
  private:
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> Confirm(const v1::ConfirmErasureOrdersRequest& request) const {
     if (absl::Status status = OrderDesk::CheckConfirm(request); !status.ok()) return status;
-    v1::ConfirmErasureOrdersResponse response;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto confirmed = backend_.engine.ConfirmOrders(request, backend_.committer.Now());
-      if (confirmed.ok()) response = *confirmed;
-      return confirmed.status();
-    });
-    if (!status.ok()) return status;
-    return response;
+    return backend_.commands.Do([&](Change& change) { return backend_.engine.orders().Confirm(request, change); });
   }
 
   const Backend& backend_;

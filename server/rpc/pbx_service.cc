@@ -29,7 +29,7 @@ class PbxService final : public PbxServiceBase {
   grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
     return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response}, [this](const auto& message) {
-      return backend_.reader.GetPbx(message, backend_.committer.Now());
+      return backend_.pbxs.GetPbx(message, backend_.committer.Now());
     });
   }
 
@@ -37,7 +37,7 @@ class PbxService final : public PbxServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ListPbxsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.reader.ListPbxs(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.committer.Now()); });
   }
 
   grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -66,20 +66,17 @@ class PbxService final : public PbxServiceBase {
     synced.mutable_profile()->Swap(request.mutable_profile());
     synced.mutable_extensions()->Swap(request.mutable_extensions());
     if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
-    PbxDesk::SyncOutcome outcome;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto done = backend_.engine.SyncPbx(request.pbx_id(), synced, backend_.committer.Now());
-      if (done.ok()) outcome = *done;
-      return done.status();
+    const auto outcome = backend_.commands.Do([&](Change& change) {
+      return backend_.engine.rooms().pbxs.Sync(request.pbx_id(), synced, change.now(), change);
     });
-    if (!status.ok()) return status;
-    if (outcome.stale) {
+    if (!outcome.ok()) return outcome.status();
+    if (outcome->stale) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PBX_SYNC_STALE",
                              "an event has synchronised the PBX at a later time than now; nothing was changed");
     }
     v1::SyncPbxResponse response;
-    response.set_created(outcome.created);
-    response.set_extensions_removed(outcome.extensions_removed);
+    response.set_created(outcome->created);
+    response.set_extensions_removed(outcome->extensions_removed);
     return response;
   }
 
@@ -103,16 +100,14 @@ class PbxService final : public PbxServiceBase {
     if (until.seconds() < 0 || until.seconds() > kMaxSeconds || until.nanos() < 0 || until.nanos() > 999'999'999) {
       return InvalidField("valid_until", "an instant of the years 1970 to 9999");
     }
-    v1::ReportLicenceResponse response;
-    absl::Status status = backend_.committer.Run([&]() -> absl::Status {
-      auto done = backend_.engine.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
-                                                request.registered(), request.active(), backend_.committer.Now());
-      if (!done.ok()) return done.status();
-      response.set_pbxs(done->living);
-      response.set_pbxs_ended(done->ended);
-      return absl::OkStatus();
+    const auto done = backend_.commands.Do([&](Change& change) {
+      return backend_.engine.rooms().pbxs.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
+                                                        request.registered(), request.active(), change);
     });
-    if (!status.ok()) return status;
+    if (!done.ok()) return done.status();
+    v1::ReportLicenceResponse response;
+    response.set_pbxs(done->living);
+    response.set_pbxs_ended(done->ended);
     backend_.sweep_loop.Wake();  // deletes the rows of those that ended
     return response;
   }

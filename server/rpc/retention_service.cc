@@ -1,4 +1,5 @@
 #include "retention/v1/retention_service.grpc.pb.h"
+#include "server/engine/forecast.h"
 #include "server/policies/policy_change.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
@@ -37,7 +38,7 @@ class RetentionService final : public RetentionServiceBase {
                                       grpc::ByteBuffer* response) override {
     return Answer<v1::GetPolicyRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return DescribePolicy(backend_.engine, message); });
+        [this](const auto& message) { return backend_.engine.planner().Describe(message); });
   }
 
   // A plan looks at all that is held: it waits with the sweeps, not before reads.
@@ -45,7 +46,7 @@ class RetentionService final : public RetentionServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::PlanPolicyRequest>(
         backend_.workers.sweeps, {context, request, response}, [this](const auto& message) {
-          return retention::PlanPolicy(backend_.engine, message, backend_.committer.Now());
+          return backend_.engine.planner().Plan(message, backend_.commands.Now());
         });
   }
 
@@ -54,15 +55,14 @@ class RetentionService final : public RetentionServiceBase {
     return Answer<v1::ApplyPolicyRequest>(
         backend_.workers.sweeps, {context, request, response},
         [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
-          const auto planned = CheckPlan(backend_.engine, message, backend_.committer.Now());
+          const auto planned = backend_.engine.planner().CheckPlan(message, backend_.commands.Now());
           if (!planned.ok()) return planned.status();
-          const auto run = [this](std::function<absl::Status()> task) {
-            return backend_.committer.Run(std::move(task));
-          };
           absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
           // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
-          backend_.sweep_loop.RunOnceThen(
-              [&] { applied = ApplyPlanned(backend_.engine, run, *planned, backend_.committer.Now()); });
+          backend_.sweep_loop.RunOnceThen([&] {
+            applied = backend_.commands.Do(
+                [&](Change& change) { return backend_.engine.planner().Apply(*planned, change); });
+          });
           backend_.sweep_loop.Wake();
           return applied;
         });
@@ -72,7 +72,11 @@ class RetentionService final : public RetentionServiceBase {
                                         grpc::ByteBuffer* response) override {
     return Answer<v1::ListDueDaysRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.reader.ListDueDays(message, backend_.committer.Now()); });
+        [this](const auto& message) {
+          const Engine& engine = backend_.engine;
+          return Forecast(engine.store(), engine.holdings(), engine.holds(), engine.logs(), message,
+                          backend_.commands.Now());
+        });
   }
 
   grpc::ServerUnaryReactor* Sweep(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -1,5 +1,6 @@
 #include "retention/v1/statistics_service.grpc.pb.h"
 #include "server/anonymisation/tables.h"
+#include "server/days/cohort_rows.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -17,7 +18,7 @@ class StatisticsService final : public StatisticsServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::ListTablesRequest>(backend_.workers.reads, {context, request, response},
                                          [this](const auto&) -> absl::StatusOr<v1::ListTablesResponse> {
-                                           return DescribeTables(backend_.engine.policy().statistics());
+                                           return DescribeTables(backend_.engine.holdings().policy().statistics());
                                          });
   }
 
@@ -25,7 +26,10 @@ class StatisticsService final : public StatisticsServiceBase {
                                             grpc::ByteBuffer* response) override {
     return Answer<v1::QueryStatisticsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.reader.QueryStatistics(message, backend_.committer.Now()); });
+        [this](const auto& message) {
+          const Engine& engine = backend_.engine;
+          return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.commands.Now());
+        });
   }
 
  private:

@@ -15,7 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include "server/days/sweeper.h"
+#include "tests/engine/test_engine.h"
 #include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention {
@@ -72,7 +72,7 @@ BenchEngine::BenchEngine(const std::string& data_directory, const std::string& r
       std::filesystem::exists(ring_directory) ? KeyRing::Open(ring_directory, {}) : KeyRing::Create(ring_directory, {}),
       "key ring");
   store_ = OrDie(OpenRocksDbStore(data_directory, {}), "store");
-  engine_ = OrDie(Engine::Open(*store_, *ring_, SystemRandom(), std::move(policy), now), "engine");
+  engine_ = OrDie(TestEngine::Open(*store_, *ring_, SystemRandom(), std::move(policy), now), "engine");
 }
 
 void BenchEngine::SyncPbxs(const MeetingFeed& feed, absl::Time now) {
@@ -131,7 +131,7 @@ uint64_t BenchEngine::Load(MeetingFeed& feed, int group_events, absl::Time now, 
 }
 
 void BenchEngine::Sweep(absl::Time now) {
-  Sweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, {});
+  TestSweeper sweeper(*engine_, [](std::function<absl::Status()> task) { return task(); }, {});
   OrDie(sweeper.RunOnce(now, true).status(), "sweep");
 }
 

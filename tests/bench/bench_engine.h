@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 #include "server/law/policy.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/store.h"
@@ -63,7 +63,7 @@ class BenchEngine {
   BenchEngine(const std::string& data_directory, const std::string& ring_directory, const std::string& policy_file,
               absl::Time now);
 
-  Engine& engine() { return *engine_; }
+  TestEngine& engine() { return *engine_; }
   Store& store() { return *store_; }
   const absl::TimeZone& zone() const { return engine_->policy().zone(); }
 
@@ -77,7 +77,7 @@ class BenchEngine {
  private:
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Store> store_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<TestEngine> engine_;
 };
 
 struct BenchOptions {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
-#include "server/days/sweeper.h"
+#include "tests/engine/test_engine.h"
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
@@ -77,7 +77,7 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
   BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, created);
   MeetingFeed load(LoadOf(kDay, zone));
   bench.SyncPbxs(load, At(absl::CivilSecond(kDay) + 12 * 3600, zone));
-  Engine& engine = bench.engine();
+  TestEngine& engine = bench.engine();
   const auto rows_of_day = [&] {
     uint64_t held = 0;
     for (const BucketCount& count : engine.counts().Of(day)) held += count.rows;
@@ -107,7 +107,7 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
     until_unreadable = commands;
   };
   hooks.on_gone = [&](absl::Time) { gone = since_due->Seconds(); };
-  Sweeper sweeper(
+  TestSweeper sweeper(
       engine, [&](std::function<absl::Status()> task) { return commands.Run(committer, std::move(task)); }, hooks);
 
   FeedOptions live;

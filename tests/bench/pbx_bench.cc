@@ -2,7 +2,7 @@
 // else going on; gone is when the last of its bytes is scrubbed from the files that it shared with the others.
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
-#include "server/days/sweeper.h"
+#include "tests/engine/test_engine.h"
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
 
@@ -26,7 +26,7 @@ void BenchPbx(const BenchOptions& options) {
   for (int day = 1; day <= 5; ++day) feed.starts.push_back({now - absl::Hours(24 * day), 1});
   MeetingFeed load(feed);
   bench.SyncPbxs(load, now);
-  Engine& engine = bench.engine();
+  TestEngine& engine = bench.engine();
   const std::string pbx_id = load.Pbxs().front().pbx_id();
   // HISTORY, about two fifths of the rows, outlives its PBX.
   bench.Load(load, kLoadGroupEvents, now, [&] {
@@ -50,7 +50,7 @@ void BenchPbx(const BenchOptions& options) {
         }),
         "BeginEnd");
   const double unreadable_ms = ending.Seconds() * 1e3;
-  Sweeper sweeper(engine, run, {});
+  TestSweeper sweeper(engine, run, {});
   OrDie(sweeper.RunOnce(now, /*scrub_now=*/true).status(), "sweep");
   Remark(absl::StrCat("pbx: of ", engine.counts().TotalRows() + rows, " rows in ", bench.store().LiveBytes() >> 20,
                       " MiB"));

@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/cohort.h"
 #include "server/days/cohort_rows.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "tests/bench/bench_engine.h"
 
 namespace retention {

@@ -1,4 +1,4 @@
-#include "server/days/sweeper.h"
+#include "tests/engine/test_engine.h"
 
 #include <gtest/gtest.h>
 

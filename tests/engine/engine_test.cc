@@ -1,4 +1,4 @@
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 TEST(Engine, RefusesAnUnknownFormat) {
   Harness harness(kMonday);
   stored::v1::StoreFormat format;
-  format.set_version(Engine::kFormatVersion + 1);
+  format.set_version(TestEngine::kFormatVersion + 1);
   format.set_ring_identity(harness.ring().identity());
   Batch batch;
   batch.Put(Family::kState, FormatKey(), format.SerializeAsString());
@@ -27,7 +27,7 @@ TEST(Engine, RefusesAnUnknownFormat) {
 TEST(Engine, RefusesAnotherKeyRing) {
   Harness harness(kMonday);
   Harness other(kMonday);
-  auto engine = Engine::Open(harness.store(), other.ring(), SystemRandom(), DefaultPolicy(), kMonday);
+  auto engine = TestEngine::Open(harness.store(), other.ring(), SystemRandom(), DefaultPolicy(), kMonday);
   EXPECT_EQ(DetailsOf(engine.status()).reason, "KEY_RING_MISMATCH");
 }
 

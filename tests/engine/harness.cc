@@ -182,7 +182,7 @@ absl::Status Harness::Reopen() {
   auto opened_store = OpenRocksDbStore((directory_ / "data").string(), options);
   if (!opened_store.ok()) return opened_store.status();
   store_ = *std::move(opened_store);
-  auto opened = Engine::Open(*store_, *ring_, SystemRandom(), policy_, now);
+  auto opened = TestEngine::Open(*store_, *ring_, SystemRandom(), policy_, now);
   if (!opened.ok()) return opened.status();
   engine_ = *std::move(opened);
   return absl::OkStatus();
@@ -210,7 +210,7 @@ void Harness::SyncPbx(absl::string_view pbx_id, std::vector<std::string> extensi
 }
 
 SweepOutcome Harness::Sweep(bool scrub) {
-  Sweeper sweeper(
+  TestSweeper sweeper(
       *engine_, [](std::function<absl::Status()> task) { return task(); }, sweeper_options_);
   auto outcome = sweeper.RunOnce(now, scrub);
   EXPECT_TRUE(outcome.ok()) << outcome.status();

@@ -13,9 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/base/errors.h"
-#include "server/days/sweeper.h"
-#include "server/engine/engine.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention {
@@ -51,7 +49,7 @@ class Harness {
   explicit Harness(absl::Time start, Policy policy = PatientPolicy(), Sweeper::Options sweeper = {});
   ~Harness();
 
-  // Closes everything and opens it again, as after a restart. Returns the status of Engine::Open.
+  // Closes everything and opens it again, as after a restart. Returns the status of TestEngine::Open.
   absl::Status Reopen();
   absl::Status Reopen(Policy policy);
 
@@ -72,7 +70,7 @@ class Harness {
   // Erasure orders that were issued.
   size_t Orders();
 
-  Engine& engine() { return *engine_; }
+  TestEngine& engine() { return *engine_; }
   Reader reader() { return Reader(*engine_); }
   Store& store() { return *store_; }
   KeyRing& ring() { return *ring_; }
@@ -86,7 +84,7 @@ class Harness {
   Sweeper::Options sweeper_options_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Store> store_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<TestEngine> engine_;
 };
 
 }  // namespace retention

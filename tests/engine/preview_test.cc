@@ -41,7 +41,7 @@ class Previews : public ::testing::TestWithParam<bool> {
     }
   }
 
-  Engine& engine() { return harness_.engine(); }
+  TestEngine& engine() { return harness_.engine(); }
 
   // What is held in and outside of the held bucket, by category.
   std::map<int, std::pair<uint64_t, uint64_t>> Counts() {

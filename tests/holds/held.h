@@ -7,7 +7,7 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/base/request_parts.h"
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 #include "server/rows/object_rows.h"
 
 namespace retention {
@@ -49,7 +49,7 @@ inline v1::Hold EmailHold(const std::string& id, absl::Time now, const std::stri
 }
 
 // The texts, object references and numbers that are held of a category.
-inline std::set<std::string> HeldTexts(Engine& engine, CategoryNumber category) {
+inline std::set<std::string> HeldTexts(TestEngine& engine, CategoryNumber category) {
   std::set<std::string> texts;
   auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), category));
   for (; cursor->Valid(); cursor->Next()) {
@@ -82,7 +82,7 @@ inline std::set<std::string> HeldTexts(Engine& engine, CategoryNumber category) 
   return texts;
 }
 
-inline uint64_t HeldValues(const Engine& engine, CategoryNumber category) {
+inline uint64_t HeldValues(const TestEngine& engine, CategoryNumber category) {
   return engine.counts().Of(DueDay::Held())[category].values;
 }
 

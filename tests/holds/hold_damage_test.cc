@@ -50,8 +50,8 @@ using Damage = DamagedStore::Damage;
 class HoldDamage : public HoldFixture {
  protected:
   HoldDamage() { Place(ExtensionHold("case", harness_.now, "100")); }
-  std::unique_ptr<Engine> Open(DamagedStore& store) {
-    auto engine = Engine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
+  std::unique_ptr<TestEngine> Open(DamagedStore& store) {
+    auto engine = TestEngine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
     EXPECT_TRUE(engine.ok()) << engine.status();
     return *std::move(engine);
   }

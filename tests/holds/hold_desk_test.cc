@@ -76,7 +76,7 @@ TEST_F(HoldDeskTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
 }
 
 TEST_F(HoldDeskTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
-  constexpr int kMeetings = 2 * static_cast<int>(HoldDesk::kMaxStepRows) + 10;
+  constexpr int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int first = 0; first < kMeetings; first += 400) {
     std::vector<v1::Event> events;
     for (int i = first; i < std::min(first + 400, kMeetings); ++i) {

@@ -68,7 +68,7 @@ class HoldFixture : public ::testing::Test {
     return values;
   }
   std::set<std::string> Held(CategoryNumber category) { return HeldTexts(engine(), category); }
-  Engine& engine() { return harness_.engine(); }
+  TestEngine& engine() { return harness_.engine(); }
 
   Harness harness_;
 };

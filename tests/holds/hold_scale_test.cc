@@ -61,7 +61,7 @@ TEST_F(HoldScale, HundredsOfPersonsOnAPbxAreAskedForWithTheReadsOfOne) {
   }
   const auto reads = [&] {
     CountingStore store(harness_.store());
-    auto engine = Engine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
+    auto engine = TestEngine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
     EXPECT_TRUE(engine.ok()) << engine.status();
     const uint64_t before = store.reads();
     EXPECT_FALSE((*engine)->TakeOutOfDueDays(kDue).value());

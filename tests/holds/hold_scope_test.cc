@@ -130,7 +130,7 @@ TEST_F(HoldScopes, ADamagedProofCostsOnlyWhatItAloneProved) {
   cursor.reset();
   ASSERT_TRUE(harness_.store().Commit(damage).ok());
   harness_.now = kDue;
-  Sweeper sweeper(engine(), Directly(), {});
+  TestSweeper sweeper(engine(), Directly(), {});
   EXPECT_EQ(sweeper.RunOnce(kDue, true).status().code(), absl::StatusCode::kDataLoss) << "of the cohort";
   EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
 }

@@ -372,7 +372,7 @@ TEST(LogReader, APageIsBoundedInBytes) {
   Append(harness.engine(), lines, harness.now);
   v1::ReadLogsRequest request;
   request.set_page_size(10000);
-  const auto page = LogReader(harness.engine()).ReadLogs(request, harness.now);
+  const auto page = LogReaderOf(harness.engine()).ReadLogs(request, harness.now);
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->lines_size(), 256);
   EXPECT_FALSE(page->next_page_token().empty());
@@ -384,7 +384,7 @@ TEST(LogReader, RefusesWhatItCannotReadNamingTheField) {
   const auto field = [&](const std::function<void(v1::ReadLogsRequest&)>& edit) {
     v1::ReadLogsRequest request;
     edit(request);
-    return DetailsOf(LogReader(harness.engine()).ReadLogs(request, harness.now).status()).field;
+    return DetailsOf(LogReaderOf(harness.engine()).ReadLogs(request, harness.now).status()).field;
   };
   EXPECT_EQ(field([](auto& r) { r.set_server(static_cast<v1::LogServer>(9)); }), "server");
   EXPECT_EQ(field([](auto& r) { r.set_min_severity(static_cast<v1::LogSeverity>(9)); }), "min_severity");

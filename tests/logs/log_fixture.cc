@@ -17,7 +17,7 @@ v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
   return line;
 }
 
-v1::AppendLogsResponse Append(Engine& engine, const std::vector<v1::LogLine>& lines, absl::Time now) {
+v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now) {
   const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
   LogCommand command;
   command.lines = &batch;
@@ -40,10 +40,10 @@ v1::ExtendLogRetentionRequest ExtensionUntil(v1::LogServer server, const std::st
   return request;
 }
 
-std::vector<v1::LogLine> ReadAll(Engine& engine, absl::Time now, v1::ReadLogsRequest request) {
+std::vector<v1::LogLine> ReadAll(TestEngine& engine, absl::Time now, v1::ReadLogsRequest request) {
   std::vector<v1::LogLine> lines;
   do {
-    auto page = LogReader(engine).ReadLogs(request, now);
+    auto page = LogReaderOf(engine).ReadLogs(request, now);
     EXPECT_TRUE(page.ok()) << page.status();
     if (!page.ok()) break;
     lines.insert(lines.end(), page->lines().begin(), page->lines().end());
@@ -52,13 +52,13 @@ std::vector<v1::LogLine> ReadAll(Engine& engine, absl::Time now, v1::ReadLogsReq
   return lines;
 }
 
-std::vector<std::string> ReadTexts(Engine& engine, absl::Time now, v1::ReadLogsRequest request) {
+std::vector<std::string> ReadTexts(TestEngine& engine, absl::Time now, v1::ReadLogsRequest request) {
   std::vector<std::string> texts;
   for (const v1::LogLine& line : ReadAll(engine, now, std::move(request))) texts.push_back(line.text());
   return texts;
 }
 
-absl::Status Extend(Engine& engine, const v1::ExtendLogRetentionRequest& request, absl::Time now) {
+absl::Status Extend(TestEngine& engine, const v1::ExtendLogRetentionRequest& request, absl::Time now) {
   const auto extended = engine.ExtendLogRetention(request, now);
   if (!extended.ok()) return extended.status();
   for (;;) {

@@ -7,22 +7,22 @@
 
 #include "absl/time/time.h"
 #include "retention/v1/log_service.pb.h"
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 
 v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
                  v1::LogSeverity severity = v1::LOG_SEVERITY_INFORMATIONAL);
 // Takes the lines in as one group; fails the test if it cannot.
-v1::AppendLogsResponse Append(Engine& engine, const std::vector<v1::LogLine>& lines, absl::Time now);
+v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now);
 // `until`: "2026-03-20".
 v1::ExtendLogRetentionRequest ExtensionUntil(v1::LogServer server, const std::string& until,
                                              const std::string& reason = "ticket 17");
 // All that is shown, over as many pages as it takes.
-std::vector<v1::LogLine> ReadAll(Engine& engine, absl::Time now, v1::ReadLogsRequest request = {});
-std::vector<std::string> ReadTexts(Engine& engine, absl::Time now, v1::ReadLogsRequest request = {});
+std::vector<v1::LogLine> ReadAll(TestEngine& engine, absl::Time now, v1::ReadLogsRequest request = {});
+std::vector<std::string> ReadTexts(TestEngine& engine, absl::Time now, v1::ReadLogsRequest request = {});
 // Extends, and carries it out to the end.
-absl::Status Extend(Engine& engine, const v1::ExtendLogRetentionRequest& request, absl::Time now);
+absl::Status Extend(TestEngine& engine, const v1::ExtendLogRetentionRequest& request, absl::Time now);
 
 }  // namespace retention
 

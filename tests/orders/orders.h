@@ -34,7 +34,7 @@ inline v1::ConfirmErasureOrdersRequest Confirmations(
 }
 
 // The orders that are held, oldest first.
-inline std::vector<v1::ErasureOrder> HeldOrders(const Engine& engine) {
+inline std::vector<v1::ErasureOrder> HeldOrders(const TestEngine& engine) {
   std::vector<v1::ErasureOrder> held;
   uint64_t after = 0;
   while (after < engine.orders().last_issued()) {
@@ -49,7 +49,7 @@ inline std::vector<v1::ErasureOrder> HeldOrders(const Engine& engine) {
   return held;
 }
 
-inline std::vector<uint64_t> HeldIds(const Engine& engine) {
+inline std::vector<uint64_t> HeldIds(const TestEngine& engine) {
   std::vector<uint64_t> ids;
   for (const auto& order : HeldOrders(engine)) ids.push_back(order.order_id());
   return ids;

@@ -97,7 +97,7 @@ TEST_F(PbxEndTest, FilesThatAreOverdueAtItsEndDoNotKeepOtherMeetingsFromTheirRev
 }
 
 TEST_F(PbxEndTest, ItsKeyGoesFirstThenItsObjectsAreOrderedInSteps) {
-  constexpr size_t kObjects = HoldDesk::kMaxStepRows + 10;
+  constexpr size_t kObjects = StepBounds().rows + 10;
   harness_.Record({Started("m", "s", kMonday), Joined("m", "j", kMonday, "p", "Ada", "ada@example.org")});
   for (size_t i = 0; i < kObjects;) {
     std::vector<v1::Event> events;
@@ -106,7 +106,7 @@ TEST_F(PbxEndTest, ItsKeyGoesFirstThenItsObjectsAreOrderedInSteps) {
     }
     harness_.Record(std::move(events));
   }
-  Engine& engine = harness_.engine();
+  TestEngine& engine = harness_.engine();
   const auto opens = [&](CategoryNumber category) {
     for (const auto& [day, counts] : engine.counts().Read()) {
       auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(day, category));

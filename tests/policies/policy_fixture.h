@@ -16,7 +16,7 @@ namespace retention {
 inline absl::Status RunHere(std::function<absl::Status()> task) { return task(); }
 
 // The policy in force with the next version and `edit` applied.
-inline v1::Policy NextPolicy(Engine& engine, const std::function<void(v1::Policy&)>& edit) {
+inline v1::Policy NextPolicy(TestEngine& engine, const std::function<void(v1::Policy&)>& edit) {
   v1::Policy proto = engine.policy().proto();
   proto.set_version(proto.version() + 1);
   edit(proto);
@@ -46,13 +46,13 @@ inline std::function<void(v1::Policy&)> HistoryDays(uint32_t days, uint32_t anon
   };
 }
 
-inline absl::StatusOr<v1::PlanPolicyResponse> Plan(Engine& engine, const v1::Policy& policy, absl::Time now) {
+inline absl::StatusOr<v1::PlanPolicyResponse> Plan(TestEngine& engine, const v1::Policy& policy, absl::Time now) {
   v1::PlanPolicyRequest request;
   *request.mutable_policy() = policy;
   return PlanPolicy(engine, request, now);
 }
 
-inline absl::Status Apply(Engine& engine, const v1::Policy& policy, const std::string& token, absl::Time now) {
+inline absl::Status Apply(TestEngine& engine, const v1::Policy& policy, const std::string& token, absl::Time now) {
   v1::ApplyPolicyRequest request;
   *request.mutable_policy() = policy;
   request.set_plan_token(token);

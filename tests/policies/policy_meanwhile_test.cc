@@ -220,7 +220,7 @@ TEST(PolicyMeanwhile, ACubeThatIsKeptLongerOutlivesARefileThatFails) {
     const bool refile = harness.engine().policies().refiling_since().has_value() && refiles++ == 1;
     return refile ? absl::UnavailableError("disk failed") : task();
   };
-  EXPECT_FALSE(Sweeper(harness.engine(), run, {}).RunOnce(harness.now, /*scrub_now=*/false).ok());
+  EXPECT_FALSE(TestSweeper(harness.engine(), run, {}).RunOnce(harness.now, /*scrub_now=*/false).ok());
   EXPECT_EQ(Cubes(harness), cubes);
   harness.Sweep();
   EXPECT_GE(Cubes(harness), cubes);

@@ -398,7 +398,7 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   ASSERT_TRUE(harness.Reopen().ok());
   harness.now = kFriday;
   // The sweep says that a cohort cannot be read, and does all the rest.
-  EXPECT_FALSE(Sweeper(harness.engine(), RunHere, {}).RunOnce(harness.now, /*scrub_now=*/false).ok());
+  EXPECT_FALSE(TestSweeper(harness.engine(), RunHere, {}).RunOnce(harness.now, /*scrub_now=*/false).ok());
   const v1::Policy next = NextPolicy(
       harness.engine(), Days({{kParticipantName, 5}, {kParticipantEmail, 3}, {kRecording, 3}, {kParticipantIp, 20}}));
   const auto plan = Plan(harness.engine(), next, harness.now);

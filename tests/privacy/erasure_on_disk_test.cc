@@ -292,8 +292,8 @@ class OldCopy {
   }
 
   // The whole engine on it.
-  absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(absl::Time now) {
-    return Engine::Open(*store_, *ring_, SystemRandom(), DefaultPolicy(), now);
+  absl::StatusOr<std::unique_ptr<TestEngine>> OpenEngine(absl::Time now) {
+    return TestEngine::Open(*store_, *ring_, SystemRandom(), DefaultPolicy(), now);
   }
 
  private:

@@ -139,13 +139,13 @@ class Trial {
     auto store = OpenRocksDbStore((directory_ / "data").string(), options);
     if (!store.ok()) return store.status();
     store_ = *std::move(store);
-    auto opened = Engine::Open(*store_, *ring_, SystemRandom(), policy_, now);
+    auto opened = TestEngine::Open(*store_, *ring_, SystemRandom(), policy_, now);
     if (opened.ok()) engine = *std::move(opened);
     return opened.status();
   }
 
   FaultFileSystem disk;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<TestEngine> engine;
 
  private:
   const Policy policy_ = DefaultPolicy();
@@ -154,8 +154,8 @@ class Trial {
   std::unique_ptr<Store> store_;
 };
 
-absl::Status SweepOnce(Engine& engine, absl::Time now) {
-  Sweeper sweeper(engine, [](std::function<absl::Status()> task) { return task(); }, {});
+absl::Status SweepOnce(TestEngine& engine, absl::Time now) {
+  TestSweeper sweeper(engine, [](std::function<absl::Status()> task) { return task(); }, {});
   return sweeper.RunOnce(now, /*scrub_now=*/true).status();
 }
 

@@ -154,7 +154,7 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   const auto cubes = Cubes(harness.store());
   rows[static_cast<size_t>(Family::kStatistics)].insert(cubes.begin(), cubes.end());
   const MapStore bare(rows);
-  const CubeShelf shelf(bare, harness.engine().policy(), LastDueDay(harness.now, harness.engine().policy().zone()));
+  const ReleasedCubes shelf(bare, harness.engine().policy(), LastDueDay(harness.now, harness.engine().policy().zone()));
   const auto bare_answer = AnswerQuery(request, shelf, harness.engine().policy().statistics());
   ASSERT_TRUE(bare_answer.ok()) << bare_answer.status();
   EXPECT_EQ(bare_answer->SerializeAsString(), answer->SerializeAsString());
@@ -195,16 +195,16 @@ struct Machine {
     EXPECT_TRUE(opened_store.ok()) << opened_store.status();
     ring = *std::move(opened_ring);
     store = *std::move(opened_store);
-    auto opened = Engine::Open(*store, *ring, SystemRandom(), DefaultPolicy(), now);
+    auto opened = TestEngine::Open(*store, *ring, SystemRandom(), DefaultPolicy(), now);
     EXPECT_TRUE(opened.ok()) << opened.status();
     engine = *std::move(opened);
   }
   absl::Status Sweep(absl::Time now) {
-    return Sweeper(*engine, [](std::function<absl::Status()> task) { return task(); }, {}).RunOnce(now, true).status();
+    return TestSweeper(*engine, [](std::function<absl::Status()> task) { return task(); }, {}).RunOnce(now, true).status();
   }
   std::unique_ptr<KeyRing> ring;
   std::unique_ptr<Store> store;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<TestEngine> engine;
 };
 
 // Not a test by itself: the child of those below.

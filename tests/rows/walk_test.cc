@@ -17,7 +17,7 @@
 namespace retention {
 namespace {
 
-constexpr int kMeetings = 2 * static_cast<int>(HoldDesk::kMaxStepRows) + 10;
+constexpr int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
 // More than any of these walks needs.
 constexpr int kManySteps = 50;
 
@@ -106,7 +106,7 @@ class Walks : public HoldFixture {
     Finish(failing, [] {});
     EXPECT_GE(failures, 2);
   }
-  size_t NamesOn(Engine& engine, int year, int month, int day) {
+  size_t NamesOn(TestEngine& engine, int year, int month, int day) {
     return engine.counts().Of(DueDay(absl::CivilDay(year, month, day)))[kParticipantName].values;
   }
 };
@@ -123,7 +123,7 @@ TEST_F(Walks, ARefileGoesOnThoughCommandsFailInBetween) {
 TEST_F(Walks, AStepOfARefileThatFailsIsTakenAgain) {
   PlanAndApply(harness_, Days({{kParticipantName, 5}}));
   FlakyStore store(RowsOf(harness_.store()));
-  auto engine = Engine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
+  auto engine = TestEngine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
   ASSERT_TRUE(engine.ok()) << engine.status();
   FinishFailing([&] { return (*engine)->RefilePolicy(harness_.now); });
   EXPECT_EQ(NamesOn(**engine, 2026, 3, 7), static_cast<size_t>(kMeetings) + 2);
@@ -157,7 +157,7 @@ TEST_F(Walks, WhatIsHeldLeavesItsDayThoughItsControllerGetsPbxAfterPbx) {
 TEST_F(Walks, AStepThatTakesOutAndFailsIsTakenAgain) {
   Place(PbxHold("case-1", harness_.now));
   FlakyStore store(RowsOf(harness_.store()));
-  auto engine = Engine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
+  auto engine = TestEngine::Open(store, harness_.ring(), SystemRandom(), PatientPolicy(), harness_.now);
   ASSERT_TRUE(engine.ok()) << engine.status();
   FinishFailing([&] { return (*engine)->TakeOutOfDueDays(kDue); });
   EXPECT_EQ(HeldValues(**engine, kParticipantName), static_cast<uint64_t>(kMeetings) + 2);
@@ -194,7 +194,7 @@ TEST_F(Walks, AHoldThatComesInTheVeryMomentBeforeADaysEndIsTakenOutInStepsToo) {
   }
   Place(PbxHold("case-1", harness_.now));
   EXPECT_EQ(DetailsOf(engine().EndDays(kDue).status()).reason, "HELD_FIRST") << "one step of many";
-  ASSERT_TRUE(Sweeper(engine(), Directly(), {}).RunOnce(kDue, /*scrub_now=*/false).ok());
+  ASSERT_TRUE(TestSweeper(engine(), Directly(), {}).RunOnce(kDue, /*scrub_now=*/false).ok());
   EXPECT_EQ(HeldValues(engine(), kParticipantName), static_cast<uint64_t>(kMeetings) + 2);
   EXPECT_EQ(NamesOn(engine(), 2026, 3, 9), 0u);
 }
@@ -215,7 +215,7 @@ TEST_F(Walks, ObjectsOfADayThatClosesBehindTheWalkGetTheirOrders) {
 TEST_F(Walks, AnExtensionOfLogsIsCarriedOutThoughCommandsFailInBetween) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
   Damage("damaged");
-  constexpr int kRows = 2 * static_cast<int>(LogBook::kMaxStepRows) + 10;
+  constexpr int kRows = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int i = 0; i < kRows; ++i) Append(engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "line")}, harness_.now);
   ASSERT_TRUE(engine().ExtendLogRetention(ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-28"), harness_.now).ok());
   Finish([&] { return engine().RefileLogs(harness_.now); }, [&] { FailSomething(); });

@@ -48,7 +48,7 @@ void Months::BeginEndOf(const std::string& pbx_id, const std::string& reason) {
   for (const PbxRegistry::EndingPbx& ending : machine_.engine().registry().Ending()) {
     if (ending.pbx != *pbx) continue;
     Execute(false, [&] {
-      for (absl::StatusOr<HoldDesk::Step> more = HoldDesk::Step{};;) {
+      for (absl::StatusOr<TestEngine::Step> more = TestEngine::Step{};;) {
         if (more = machine_.engine().TakeOutOfEnding(ending, now_); !more.ok() || !more->more) return more.status();
       }
     });

@@ -24,7 +24,7 @@ std::string Describe(const v1::Policy& next, const PolicyModel& before) {
          next.pbx_end().ShortDebugString() + " }";
 }
 
-absl::StatusOr<v1::PlanPolicyResponse> PlanOf(Engine& engine, const v1::Policy& policy, absl::Time now) {
+absl::StatusOr<v1::PlanPolicyResponse> PlanOf(TestEngine& engine, const v1::Policy& policy, absl::Time now) {
   v1::PlanPolicyRequest request;
   *request.mutable_policy() = policy;
   return PlanPolicy(engine, request, now);

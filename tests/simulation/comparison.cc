@@ -28,7 +28,7 @@ void CompareOrders(const Model& model, const Portal& portal, absl::Time now) {
 
 }  // namespace
 
-void CompareWithModel(Engine& engine, const Model& model, const LogModel& logs, Portal& portal, absl::Time now) {
+void CompareWithModel(TestEngine& engine, const Model& model, const LogModel& logs, Portal& portal, absl::Time now) {
   ComparePbxs(engine, model, now);
   for (const auto& [pbx_id, pbx] : model.pbxs()) CompareMeetings(engine, model, pbx_id, now);
   CompareLogs(engine, logs, now);
@@ -37,7 +37,7 @@ void CompareWithModel(Engine& engine, const Model& model, const LogModel& logs, 
   CompareOrders(model, portal, now);
 }
 
-void CheckSwept(Engine& engine, const Model& model, const Portal& portal, absl::Time now) {
+void CheckSwept(TestEngine& engine, const Model& model, const Portal& portal, absl::Time now) {
   const DueDay last(DayAt(now) - 1);
   EXPECT_GE(engine.ring().destroyed_through(), last) << "keys of due days are held";
   const auto view = engine.store().Snapshot();

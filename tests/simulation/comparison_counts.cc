@@ -13,7 +13,7 @@ namespace retention::simulation {
 namespace {
 
 // PBXs of which nothing can be read any more, though rows are left: their end has come, or was begun.
-std::set<PbxId> HiddenPbxs(Engine& engine, absl::Time now) {
+std::set<PbxId> HiddenPbxs(TestEngine& engine, absl::Time now) {
   std::set<PbxId> hidden;
   for (const auto& ending : engine.registry().Ending()) hidden.insert(ending.pbx);
   for (const auto& [pbx_id, end] : engine.registry().Over(now)) hidden.insert(*engine.registry().Held(pbx_id));
@@ -21,7 +21,7 @@ std::set<PbxId> HiddenPbxs(Engine& engine, absl::Time now) {
 }
 
 // Days that have their entry, and whose key may not have been destroyed yet.
-std::set<DueDay> EnteredDays(Engine& engine) {
+std::set<DueDay> EnteredDays(TestEngine& engine) {
   std::set<DueDay> entered;
   auto cursor = engine.store().ScanPrefix(Family::kState, DayProgressPrefix());
   for (; cursor->Valid(); cursor->Next()) {
@@ -37,7 +37,7 @@ struct Walk {
   std::map<Model::Bucket, uint64_t> live;  // values that can be read
 };
 
-Walk WalkRows(Engine& engine, absl::Time now) {
+Walk WalkRows(TestEngine& engine, absl::Time now) {
   Walk walk;
   const std::set<PbxId> hidden = HiddenPbxs(engine, now);
   const std::set<DueDay> entered = EnteredDays(engine);
@@ -64,13 +64,13 @@ Walk WalkRows(Engine& engine, absl::Time now) {
 
 }  // namespace
 
-absl::CivilDay LastEndedDay(Engine& engine) {
+absl::CivilDay LastEndedDay(TestEngine& engine) {
   DueDay last = engine.ring().destroyed_through();
   for (const DueDay day : EnteredDays(engine)) last = std::max(last, day);
   return last == DueDay() ? absl::CivilDay::min() : last.civil();
 }
 
-void CompareCounts(Engine& engine, const Model& model, const LogModel& logs, absl::Time now) {
+void CompareCounts(TestEngine& engine, const Model& model, const LogModel& logs, absl::Time now) {
   const Walk walk = WalkRows(engine, now);
   const std::map<DueDay, DayCount> counted = engine.counts().Read();
   for (const auto& [day, counts] : counted) {

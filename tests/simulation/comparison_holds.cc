@@ -33,7 +33,7 @@ std::vector<std::string> TextsOf(CategoryNumber category, const std::string& row
   return texts;
 }
 
-Kept ReadKept(Engine& engine, const Model& model, const PbxNumbers& pbxs) {
+Kept ReadKept(TestEngine& engine, const Model& model, const PbxNumbers& pbxs) {
   Kept kept;
   auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held()));
   for (; cursor->Valid(); cursor->Next()) {
@@ -57,7 +57,7 @@ Kept ReadKept(Engine& engine, const Model& model, const PbxNumbers& pbxs) {
 
 }  // namespace
 
-void CompareHolds(Engine& engine, const Model& model, const PbxNumbers& pbxs, const Portal& portal) {
+void CompareHolds(TestEngine& engine, const Model& model, const PbxNumbers& pbxs, const Portal& portal) {
   const Kept kept = ReadKept(engine, model, pbxs);
   HoldModel::Texts expected = model.holds().Expected();
   // What may have ended already.

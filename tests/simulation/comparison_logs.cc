@@ -31,7 +31,7 @@ bool Takes(const v1::ReadLogsRequest& filter, const v1::LogLine& line) {
          (!filter.has_to() || line.time().seconds() < filter.to().seconds());
 }
 
-void CompareLines(Engine& engine, const LogModel& logs, const v1::ReadLogsRequest& filter, absl::Time now) {
+void CompareLines(TestEngine& engine, const LogModel& logs, const v1::ReadLogsRequest& filter, absl::Time now) {
   std::map<std::string, v1::LogLine> found;
   for (v1::LogLine& line : ReadAll(engine, now, filter)) {
     const std::string text = line.text();
@@ -53,7 +53,7 @@ void CompareLines(Engine& engine, const LogModel& logs, const v1::ReadLogsReques
 
 }  // namespace
 
-void CompareLogs(Engine& engine, const LogModel& logs, absl::Time now) {
+void CompareLogs(TestEngine& engine, const LogModel& logs, absl::Time now) {
   CompareLines(engine, logs, {}, now);
   v1::ReadLogsRequest filter = FilterFor(now);
   if (filter.has_to() && filter.has_from() && filter.to().seconds() < filter.from().seconds()) filter.clear_to();

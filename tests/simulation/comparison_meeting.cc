@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "server/base/errors.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
 
@@ -284,7 +284,7 @@ void CompareMeetingLists(const Reader& reader, const Model& model, const PbxMode
 
 }  // namespace
 
-void CompareMeetings(Engine& engine, const Model& model, const std::string& pbx_id, absl::Time now) {
+void CompareMeetings(TestEngine& engine, const Model& model, const std::string& pbx_id, absl::Time now) {
   const Reader reader(engine);
   const PbxModel& pbx = model.pbxs().at(pbx_id);
   CompareMeetingLists(reader, model, pbx, pbx_id, now);

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "server/base/errors.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
 
@@ -73,7 +73,7 @@ void ComparePbx(const Reader& reader, const PbxModel& pbx, const std::string& pb
 
 }  // namespace
 
-void ComparePbxs(Engine& engine, const Model& model, absl::Time now) {
+void ComparePbxs(TestEngine& engine, const Model& model, absl::Time now) {
   const Reader reader(engine);
   std::set<std::string> listed;
   v1::ListPbxsRequest request;

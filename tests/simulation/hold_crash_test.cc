@@ -70,7 +70,7 @@ class HoldRun {
   }
 
   void CheckEnd() {
-    Engine& engine = *engine_;
+    TestEngine& engine = *engine_;
     EXPECT_EQ(HeldTexts(engine, kParticipantName), Texts{"Alice"});
     EXPECT_EQ(HeldTexts(engine, kParticipantEmail), Texts{"alice@example.org"});
     EXPECT_EQ(HeldValues(engine, kParticipantName), 1u) << "once";
@@ -98,7 +98,7 @@ class HoldRun {
 
  private:
   bool Act(int stage) {
-    Engine& engine = *engine_;
+    TestEngine& engine = *engine_;
     const auto refused = [](const absl::Status& status) { return status.ok() || IsRefusal(status); };
     switch (stage) {
       case 0:
@@ -131,7 +131,7 @@ class HoldRun {
     auto opened = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
     ASSERT_TRUE(opened.ok()) << opened.status();
     ring_ = *std::move(opened);
-    auto engine = Engine::Open(*store_, *ring_, SystemRandom(), DefaultPolicy(), now_);
+    auto engine = TestEngine::Open(*store_, *ring_, SystemRandom(), DefaultPolicy(), now_);
     ASSERT_TRUE(engine.ok()) << engine.status();
     engine_ = *std::move(engine);
   }
@@ -143,13 +143,13 @@ class HoldRun {
     RecordCommand* const commands[] = {&command};
     ASSERT_TRUE(engine_->Record(commands, kMonday).ok());
   }
-  bool Sweep() { return Sweeper(*engine_, Directly(), {}).RunOnce(now_, /*scrub_now=*/true).ok(); }
+  bool Sweep() { return TestSweeper(*engine_, Directly(), {}).RunOnce(now_, /*scrub_now=*/true).ok(); }
 
   std::filesystem::path directory_;
   uint64_t ring_steps_left_ = UINT64_MAX;
   std::unique_ptr<DyingStore> store_;
   std::unique_ptr<KeyRing> ring_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<TestEngine> engine_;
   int stage_ = 0;
   absl::Time now_ = kMonday + absl::Hours(2);
 };

@@ -24,7 +24,7 @@ absl::Status Machine::Start(absl::Time now) {
                        {.block_cache_bytes = 8 << 20, .memtable_bytes = 8 << 20, .file_system = disk_.file_system()});
   if (!opened_store.ok()) return opened_store.status();
   store_ = *std::move(opened_store);
-  auto opened = Engine::Open(*store_, *ring_, random_, policy_, now);
+  auto opened = TestEngine::Open(*store_, *ring_, random_, policy_, now);
   if (!opened.ok()) return opened.status();
   engine_ = *std::move(opened);
   return absl::OkStatus();
@@ -91,7 +91,7 @@ absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const st
     if (between) between();
     return status;
   };
-  Sweeper sweeper(*engine_, run, {});
+  TestSweeper sweeper(*engine_, run, {});
   return sweeper.RunOnce(now, scrub);
 }
 

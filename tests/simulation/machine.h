@@ -10,9 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "server/days/sweeper.h"
-#include "server/engine/engine.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/random.h"
 #include "tests/testing/fault_file_system.h"
 
@@ -48,7 +46,7 @@ class Machine {
   absl::Status LetGo(absl::Time now);
   absl::Status EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
 
-  Engine& engine() { return *engine_; }
+  TestEngine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }
   const std::filesystem::path& directory() const { return directory_; }
 
@@ -67,7 +65,7 @@ class Machine {
   absl::Status ring_failure_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Store> store_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<TestEngine> engine_;
 };
 
 }  // namespace retention::simulation

@@ -150,7 +150,7 @@ TEST(EntriesOfAnEnd, AreMadeOnceThoughADayEndsBetweenLookUpAndDeletion) {
     machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording")}, kMonday, status);
     ASSERT_TRUE(status.ok()) << status;
     const absl::Time due = At("2026-03-10T00:00:00+01:00");
-    Engine& engine = machine.engine();
+    TestEngine& engine = machine.engine();
     const auto pbx = engine.BeginEnd("pbx", kReasonPbxDeregistered, due);
     ASSERT_TRUE(pbx.ok()) << pbx.status();
     const auto runs = engine.RowsOfEnding(*pbx);

@@ -69,7 +69,7 @@ class PolicyRun {
   }
 
   void CheckAfterRestart() {
-    Engine& engine = machine_.engine();
+    TestEngine& engine = machine_.engine();
     const bool applied = engine.policy().version() == 2;
     EXPECT_TRUE(applied || !acknowledged_) << "an answer is a promise";
     CheckShown(applied);

@@ -12,7 +12,7 @@ constexpr uint64_t kNeverIssued = 100000;
 
 PlantedObject ObjectOf(const v1::ErasureOrder& order) { return {order.category(), order.pbx_id(), order.object_ref()}; }
 
-std::vector<v1::ErasureOrder> ListAll(Engine& engine, absl::Time now) {
+std::vector<v1::ErasureOrder> ListAll(TestEngine& engine, absl::Time now) {
   std::vector<v1::ErasureOrder> orders;
   v1::ListErasureOrdersRequest request;
   request.set_page_size(17);
@@ -30,7 +30,7 @@ std::vector<v1::ErasureOrder> ListAll(Engine& engine, absl::Time now) {
 
 }  // namespace
 
-void Portal::Look(Engine& engine, absl::Time now) {
+void Portal::Look(TestEngine& engine, absl::Time now) {
   const std::vector<v1::ErasureOrder> listed = ListAll(engine, now);
   std::set<uint64_t> held;
   uint64_t before = 0;
@@ -59,7 +59,7 @@ void Portal::Look(Engine& engine, absl::Time now) {
   last_issued_ = engine.orders().last_issued();
 }
 
-void Portal::Watch(Engine& engine, absl::Time now) const {
+void Portal::Watch(TestEngine& engine, absl::Time now) const {
   CategorySet all;
   all.set();
   OrderDelivery delivery(engine.orders(), 0, all);

@@ -11,7 +11,7 @@
 
 #include "absl/time/time.h"
 #include "retention/v1/erasure_order_service.pb.h"
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/random.h"
 
@@ -21,9 +21,9 @@ class Portal {
  public:
   // Takes in what is held, and adds a gtest failure for an order that was lost, changed, came back, or has a number
   // that was given before (I8).
-  void Look(Engine& engine, absl::Time now);
+  void Look(TestEngine& engine, absl::Time now);
   // A stream that is opened now delivers exactly what is held.
-  void Watch(Engine& engine, absl::Time now) const;
+  void Watch(TestEngine& engine, absl::Time now) const;
 
   // Confirmations: of orders that are held, some twice, of some that failed, and of some that never were or are no
   // more.

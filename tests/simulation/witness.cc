@@ -6,14 +6,14 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/base/request_parts.h"
-#include "server/engine/reader.h"
+#include "tests/engine/test_engine.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/simulation/calendar.h"
 
 namespace retention::simulation {
 
-void Witness::Look(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
+void Witness::Look(TestEngine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
   std::vector<std::string> seen;
   days_ended_.clear();
   released_.clear();
@@ -54,7 +54,7 @@ void Witness::Look(Engine& engine, const CohortModel& cohorts, bool refiling, ab
   LookAtCubes(engine, cohorts, refiling, now);
 }
 
-void Witness::LookAtCubes(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
+void Witness::LookAtCubes(TestEngine& engine, const CohortModel& cohorts, bool refiling, absl::Time now) {
   std::map<CubeTable, std::string> cubes;
   auto cursor = engine.store().Scan(Family::kStatistics, "", "");
   for (; cursor->Valid(); cursor->Next()) {
@@ -138,7 +138,7 @@ void Witness::ExpectReleased(const CohortModel& cohorts) const {
   EXPECT_EQ(released, 0u) << "cohorts were released before their time";
 }
 
-Account Account::Of(Engine& engine) {
+Account Account::Of(TestEngine& engine) {
   Account account;
   for (const auto& [day, counts] : engine.counts().Read()) {
     for (size_t i = 1; i < kCategories; ++i) {

@@ -11,7 +11,7 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "server/engine/engine.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/cohort_model.h"
 #include "tests/simulation/model.h"
 #include "tests/simulation/portal.h"
@@ -26,7 +26,7 @@ class Witness {
   // The ledger only grows, its chain holds (I7), and every entry names the policy that it was made under; a cube never
   // changes, nor goes before its day (I6), nor is shown beyond it. `refiling`: a new policy has not come to all of
   // them.
-  void Look(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
+  void Look(TestEngine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
   // The ledger tells as many ends of PBXs as there were, and why; as many confirmations; and every extension of logs.
   void ExpectActs(const Model& model, const Portal& portal, uint64_t logs_extended) const;
   // No PBX that ended by the ledger has a key.
@@ -40,7 +40,7 @@ class Witness {
 
  private:
   std::vector<std::string> ledger_;  // hashes
-  void LookAtCubes(Engine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
+  void LookAtCubes(TestEngine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
 
   using CubeTable = std::pair<absl::CivilDay, uint8_t>;
   std::map<CubeTable, std::string> cubes_;
@@ -55,7 +55,7 @@ class Witness {
 // The values that are held by an engine's counts, and those that have ended by its ledger: what an act takes from the
 // one it must add to the other.
 struct Account {
-  static Account Of(Engine& engine);
+  static Account Of(TestEngine& engine);
   // Adds a gtest failure unless all that was held in `before`, and what was filed since, is held or has ended by the
   // ledger. What was filed may be unknown: nothing may have ended without an entry all the same.
   void ExpectFollows(const Account& before, const std::optional<Totals>& filed) const;

@@ -1,4 +1,4 @@
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
 
 #include <string>
 #include <utility>
@@ -37,21 +37,21 @@ absl::StatusOr<std::optional<stored::v1::StoredPolicy>> ReadPredecessor(const St
 
 }  // namespace
 
-PolicyShelf::PolicyShelf(Policy first) : current_(Keep(std::move(first), absl::UnixEpoch(), nullptr)) {}
+PolicyVersions::PolicyVersions(Policy first) : current_(Keep(std::move(first), absl::UnixEpoch(), nullptr)) {}
 
-const PolicyVersion* PolicyShelf::Keep(Policy policy, absl::Time since, const PolicyVersion* predecessor) {
+const PolicyVersion* PolicyVersions::Keep(Policy policy, absl::Time since, const PolicyVersion* predecessor) {
   kept_.push_back(std::make_unique<PolicyVersion>(
       PolicyVersion{.policy = std::move(policy), .since = since, .predecessor = predecessor}));
   return kept_.back().get();
 }
 
-std::optional<absl::Time> PolicyShelf::refiling_since() const {
+std::optional<absl::Time> PolicyVersions::refiling_since() const {
   const int64_t since_us = refiling_since_us_.load(std::memory_order_acquire);
   if (since_us == 0) return std::nullopt;
   return absl::FromUnixMicros(since_us);
 }
 
-absl::StatusOr<std::optional<stored::v1::StoredPolicy>> PolicyShelf::Read(const StoreView& store, uint32_t version) {
+absl::StatusOr<std::optional<stored::v1::StoredPolicy>> PolicyVersions::Read(const StoreView& store, uint32_t version) {
   auto row = store.Get(Family::kState, PolicyKey(version));
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;
@@ -60,7 +60,7 @@ absl::StatusOr<std::optional<stored::v1::StoredPolicy>> PolicyShelf::Read(const 
   return stored;
 }
 
-absl::Status PolicyShelf::Load(const StoreView& store) {
+absl::Status PolicyVersions::Load(const StoreView& store) {
   auto row = store.Get(Family::kState, PolicyVersionKey());
   if (!row.ok()) return row.status();
   if (!row->has_value()) return absl::OkStatus();  // a new store
@@ -90,7 +90,7 @@ absl::Status PolicyShelf::Load(const StoreView& store) {
   return absl::OkStatus();
 }
 
-void PolicyShelf::Put(const Policy& policy, absl::Time since, bool refiling, Batch& batch) {
+void PolicyVersions::Put(const Policy& policy, absl::Time since, bool refiling, Batch& batch) {
   stored::v1::StoredPolicy stored;
   *stored.mutable_policy() = policy.proto();
   stored.set_in_force_since_us(absl::ToUnixMicros(since));
@@ -100,7 +100,7 @@ void PolicyShelf::Put(const Policy& policy, absl::Time since, bool refiling, Bat
   batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
 }
 
-void PolicyShelf::Enact(Policy policy, absl::Time since, bool refiling) {
+void PolicyVersions::Enact(Policy policy, absl::Time since, bool refiling) {
   // Before the policy itself: whoever sees it in force sees that rows may lie elsewhere.
   refiling_since_us_.store(refiling ? absl::ToUnixMicros(since) : 0, std::memory_order_release);
   refiled_to_ = {};
@@ -108,7 +108,7 @@ void PolicyShelf::Enact(Policy policy, absl::Time since, bool refiling) {
   current_.store(Keep(std::move(policy), since, predecessor), std::memory_order_release);
 }
 
-void PolicyShelf::PutRefiledTo(RefiledTo positions, Batch& batch) const {
+void PolicyVersions::PutRefiledTo(RefiledTo positions, Batch& batch) const {
   stored::v1::PolicyMark mark = MarkOf(in_force());
   mark.set_refiling_since_us(refiling_since_us_.load(std::memory_order_acquire));
   mark.set_meetings_refiled_to(std::move(positions.meetings));
@@ -116,12 +116,12 @@ void PolicyShelf::PutRefiledTo(RefiledTo positions, Batch& batch) const {
   batch.Put(Family::kState, PolicyVersionKey(), mark.SerializeAsString());
 }
 
-void PolicyShelf::FinishRefiling() {
+void PolicyVersions::FinishRefiling() {
   refiling_since_us_.store(0, std::memory_order_release);
   refiled_to_ = {};
 }
 
-void PolicyShelf::PutRefiled(Batch& batch) const {
+void PolicyVersions::PutRefiled(Batch& batch) const {
   batch.Put(Family::kState, PolicyVersionKey(), MarkOf(in_force()).SerializeAsString());
   batch.DeleteRange(Family::kState, RefiledMarkPrefix(), PrefixEnd(RefiledMarkPrefix()));
 }

@@ -1,10 +1,13 @@
+#include "server/recording/meeting_filer.h"
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "server/recording/recorder.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -17,9 +20,13 @@ absl::StatusOr<std::string> RandomName(RandomSource& random) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
 }
 
+void CountPastDue(uint32_t values, v1::RecordResult& result) {
+  result.set_values_past_due(result.values_past_due() + values);
+}
+
 }  // namespace
 
-absl::Status Recorder::Finish(Touched& touched, Change& change) {
+absl::Status MeetingFiler::File(TouchedMeeting& touched, Change& change) {
   Meeting& meeting = *touched.meeting;
   if (touched.fresh.empty()) {
     if (!meeting.stored) book_.Forget(meeting.pbx, meeting.id);  // nothing was recorded for it
@@ -29,8 +36,8 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   const MeetingFacts facts = meeting.course.Fold(change.now());
   const Filing filing = FileMeeting(facts, holdings_.policy(), change.now());
   if (facts.deleted) {
-    if (absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change); !status.ok())
-      return status;
+    absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change);
+    if (!status.ok()) return status;
   }
   if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change.now(), change); !status.ok()) return status;
   const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
@@ -45,49 +52,7 @@ absl::Status Recorder::Finish(Touched& touched, Change& change) {
   return absl::OkStatus();
 }
 
-absl::Status Recorder::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
-                              Change& change) {
-  absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
-  return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
-}
-
-absl::Status Recorder::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
-                                      absl::Time decided, Change& change) {
-  // Files that have ended stay so, whatever becomes of the meeting now.
-  const int64_t held_end_us = meeting.locator.files_end_us;
-  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
-  if (ended || filing.files_end <= change.now()) return EndFiles(meeting, pbx_id, kReasonMeetingEnded, change);
-  // Not by moving: the portal must be told.
-  if (!change.Holds(filing.days[kFileShare])) return EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change);
-  return absl::OkStatus();
-}
-
-absl::Status Recorder::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
-  const DueDay last_due = LastDueDay(decided, holdings_.policy().zone());
-  for (const CategoryNumber category : kFiledByMeeting) {
-    DueDay& held = meeting.locator.days[category];
-    const DueDay target = filing.days[category];
-    if (held == DueDay() || held == target) continue;
-    if (held <= holdings_.ring.destroyed_through()) {
-      held = DueDay();  // its rows are ended and counted, and wait to be dropped
-      continue;
-    }
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(held, category, meeting.pbx, meeting.id));
-    for (; cursor->Valid(); cursor->Next()) {
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      absl::Status status = held <= last_due ? change.Move(*key, cursor->value(), target)
-                                             : change.Relocate(*key, cursor->value(), target);
-      if (!status.ok()) return status;
-    }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
-    const bool gone = !change.Holds(target) || held <= last_due;
-    held = gone ? DueDay() : target;
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> Recorder::ExtensionRemoved(const PbxId& pbx, const std::string& name) const {
+absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std::string& name) const {
   if (name.size() != OwnerId::kBytes) return false;
   const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx, .owner = OwnerId::From(name)};
   auto row = holdings_.store.Get(Family::kFiled, key.Encode());
@@ -95,57 +60,41 @@ absl::StatusOr<bool> Recorder::ExtensionRemoved(const PbxId& pbx, const std::str
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
 
-absl::Status Recorder::RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change) {
+absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change) {
   const std::string& extension = meeting.course.Text(organizer);
   auto removed = ExtensionRemoved(meeting.pbx, extension);
   if (!removed.ok()) return removed.status();
-  const auto relabel = [&](const FiledKey& key, stored::v1::Value& value, uint32_t values) -> absl::Status {
+  const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
     if (value.extension() == extension || !value.has_object()) return absl::OkStatus();
-    if (*removed) return change.EraseObject(key, value, values, pbx_id, kReasonExtensionRemoved);
+    if (*removed) return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
     value.set_extension(extension);
-    return change.Rewrite(key, Personal(value.SerializeAsString()), 1);
+    change.Rewrite(key, Personal(value.SerializeAsString()), 1);
+    return absl::OkStatus();
   };
   const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id);
   return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
 }
 
-absl::Status Recorder::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change) {
-  DueDay& held = meeting.locator.days[kFileShare];
-  if (held == DueDay()) return absl::OkStatus();
-  if (holdings_.counts.Of(held)[kFileShare].rows == 0) {
-    // Their day has its entry, and they their orders, though its key could not be destroyed yet.
-    held = DueDay();
-    return absl::OkStatus();
-  }
-  const auto end = [&](const FiledKey& key, const stored::v1::Value& value, uint32_t values) {
-    return change.EraseObject(key, value, values, pbx_id, reason);
-  };
-  const std::string prefix = FiledPrefix(held, kFileShare, meeting.pbx, meeting.id);
-  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, end); !s.ok()) return s;
-  held = DueDay();
-  return absl::OkStatus();
-}
-
-absl::Status Recorder::FileObject(const PendingValue& pending, Touched& touched, DueDay day, bool ended,
-                                  Change& change) {
+void MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
+                              Change& change) {
   Meeting& meeting = *touched.meeting;
   if (ended || !change.Takes(day)) {
     // The portal holds the object all the same, and must delete it.
-    pending.command->result.set_values_past_due(pending.command->result.values_past_due() + 1);
-    return change.Order(pending.category, touched.pbx_id, pending.value.object());
+    CountPastDue(1, *pending.result);
+    change.Order(pending.category, touched.pbx_id, pending.value.object());
+    return;
   }
   const FiledKey key{
       .day = day,
       .category = pending.category,
       .pbx = meeting.pbx,
       .owner = meeting.id,
-      .item = ItemId{holdings_.vault.Hash("item", meeting.pbx.view(),
-                                          absl::StrCat(touched.meeting_id, "\n", pending.event->event_id()))}};
+      .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
   if (pending.category == kFileShare) meeting.locator.days[kFileShare] = day;
-  return change.File(key, Personal(pending.value.SerializeAsString()), 1);
+  change.File(key, Personal(pending.value.SerializeAsString()), 1);
 }
 
-absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, const Filing& filing, Change& change) {
+absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change) {
   Meeting& meeting = *touched.meeting;
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
@@ -170,17 +119,16 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
           pending.value.mutable_object()->set_display_name(*name);
         }
       }
-      if (absl::Status status = FileObject(pending, touched, day, ended, change); !status.ok()) return status;
+      FileObject(pending, touched, day, ended, change);
     } else if (dropped || !change.Takes(filing.days[pending.category])) {
-      pending.command->result.set_values_past_due(pending.command->result.values_past_due() + 1);
+      CountPastDue(1, *pending.result);
     } else {
       auto& chunk = chunks[pending.category];
       if (!chunk.has_value()) chunk.emplace();
       *chunk->add_values() = std::move(pending.value);
     }
   }
-  const ItemId item{
-      holdings_.vault.Hash("item", meeting.pbx.view(), absl::StrCat(touched.meeting_id, "\n", touched.first_event_id))};
+  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id);
   for (size_t category = 1; category < kCategories; ++category) {
     if (!chunks[category].has_value()) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
@@ -189,20 +137,16 @@ absl::Status Recorder::FilePending(Touched& touched, const MeetingFacts& facts, 
                        .pbx = meeting.pbx,
                        .owner = meeting.id,
                        .item = item};
-    absl::Status status =
-        change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.values_size()));
-    if (!status.ok()) return status;
+    change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.values_size()));
     meeting.locator.days[category] = key.day;
   }
   return absl::OkStatus();
 }
 
-absl::Status Recorder::FileCourse(Touched& touched, const MeetingFacts& facts, DueDay day, Change& change) {
+absl::Status MeetingFiler::FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change) {
   Meeting& meeting = *touched.meeting;
   if (!change.Takes(day)) {
-    for (RecordCommand* command : touched.fresh_commands) {
-      command->result.set_values_past_due(command->result.values_past_due() + 1);
-    }
+    for (v1::RecordResult* result : touched.fresh_results) CountPastDue(1, *result);
     return absl::OkStatus();
   }
   const DueDay cohort(CollectionDay(facts, holdings_.policy()));
@@ -222,15 +166,13 @@ absl::Status Recorder::FileCourse(Touched& touched, const MeetingFacts& facts, D
                      .category = kHistory,
                      .pbx = meeting.pbx,
                      .owner = meeting.id,
-                     .item = ItemId{holdings_.vault.Hash(
-                         "item", meeting.pbx.view(), absl::StrCat(touched.meeting_id, "\n", touched.first_event_id))}};
-  absl::Status status =
-      change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
-  if (status.ok()) meeting.locator.days[kHistory] = day;
-  return status;
+                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id)};
+  change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
+  meeting.locator.days[kHistory] = day;
+  return absl::OkStatus();
 }
 
-void Recorder::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
+void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
   MeetingLocator& after = meeting.locator;
   absl::Time timer = filing.review;
   after.files_end_us = 0;

@@ -1,20 +1,14 @@
-#include <utility>
+#include "server/recording/event_cutting.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "server/recording/recorder.h"
+#include "server/base/field_checks.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {
 
 using Entry = stored::v1::CourseEntry;
-
-// Who a joining participant is across meetings: e-mail, else extension, else nobody else.
-std::string IdentityOf(const v1::ParticipantJoined& joined, const v1::Event& event) {
-  if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
-  if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
-  return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
-}
 
 }  // namespace
 
@@ -43,13 +37,19 @@ CourseKind KindOf(v1::Event::PayloadCase payload) {
   }
 }
 
-// Whether such an event makes a meeting known that was not.
-void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fingerprint, RecordCommand& command) {
-  Course& course = touched.meeting->course;
+std::string IdentityOf(const v1::Event& event) {
+  if (!event.has_participant_joined()) return {};
+  const v1::ParticipantJoined& joined = event.participant_joined();
+  if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
+  if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
+  return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
+}
+
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, const Vault& vault,
+                          Course& course) {
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
-  std::string identity;
   const auto extension_word = [&](const std::string& number) {
-    return course.WordFor(ExtensionName(holdings_.vault, touched.meeting->pbx, number));
+    return course.WordFor(ExtensionName(vault, pbx, number));
   };
   const auto set_plan = [&](const auto& plan) {
     entry.plan.start_us = MicrosOf(plan.planned_start());
@@ -74,7 +74,6 @@ void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fi
       entry.participant = course.WordFor(joined.participant_id());
       entry.client = course.WordFor(joined.client_kind());
       entry.site = course.WordFor(joined.media_site());
-      identity = IdentityOf(joined, event);
       break;
     }
     case v1::Event::kParticipantLeft:
@@ -101,22 +100,13 @@ void Recorder::AddToCourse(Touched& touched, const v1::Event& event, uint64_t fi
     default:
       break;
   }
-  // The first event of every row names the meeting, so that the portal's id can be given back.
-  if (touched.fresh.empty()) {
-    entry.meeting_id = course.WordFor(touched.meeting_id);
-    touched.first_event_id = event.event_id();
-  }
-  course.Add(entry);
-  touched.fresh.push_back(entry);
-  touched.fresh_commands.push_back(&command);
-  touched.identities.push_back(std::move(identity));
+  return entry;
 }
 
-void Recorder::AddValues(Touched& touched, const v1::Event& event, RecordCommand& command) {
+void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring) {
   const auto add = [&](CategoryNumber category, std::string_view participant = {},
                        std::string_view text = {}) -> stored::v1::Value& {
-    touched.pending.push_back({.category = category, .event = &event, .command = &command});
-    stored::v1::Value& value = touched.pending.back().value;
+    stored::v1::Value& value = bring(category);
     value.set_time_us(MicrosOf(event.time()));
     value.set_participant_id(std::string(participant));
     value.set_text(std::string(text));

@@ -1,6 +1,6 @@
 // The policies that the store keeps: the one in force, and those before it.
-#ifndef RETENTION_SERVER_ROWS_POLICY_SHELF_H_
-#define RETENTION_SERVER_ROWS_POLICY_SHELF_H_
+#ifndef RETENTION_SERVER_ROWS_POLICY_VERSIONS_H_
+#define RETENTION_SERVER_ROWS_POLICY_VERSIONS_H_
 
 #include <atomic>
 #include <cstdint>
@@ -32,10 +32,10 @@ struct PolicyVersion {
 
 // Changed by the committer's thread only; what is const is thread-safe. What it returns lives as long as the shelf, so
 // that a reader is not disturbed by a change.
-class PolicyShelf {
+class PolicyVersions {
  public:
   // `first` is in force until Load finds another one.
-  explicit PolicyShelf(Policy first);
+  explicit PolicyVersions(Policy first);
 
   const PolicyVersion& current() const { return *current_.load(std::memory_order_acquire); }
   const Policy& in_force() const { return current().policy; }
@@ -77,4 +77,4 @@ class PolicyShelf {
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_ROWS_POLICY_SHELF_H_
+#endif  // RETENTION_SERVER_ROWS_POLICY_VERSIONS_H_

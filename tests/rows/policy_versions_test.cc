@@ -1,5 +1,5 @@
 // Which policy a store runs under.
-#include "server/rows/policy_shelf.h"
+#include "server/rows/policy_versions.h"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ void ForgetKeptPolicies(Harness& harness) {
   ASSERT_TRUE(harness.store().Commit(batch).ok());
 }
 
-TEST(PolicyShelf, AStoreKeepsThePolicyThatItBeganWith_WhateverTheFileSays) {
+TEST(PolicyVersions, AStoreKeepsThePolicyThatItBeganWith_WhateverTheFileSays) {
   Harness harness(kMonday);
   const std::string first = harness.engine().policy().proto().SerializeAsString();
   ASSERT_TRUE(harness
@@ -42,13 +42,13 @@ TEST(PolicyShelf, AStoreKeepsThePolicyThatItBeganWith_WhateverTheFileSays) {
   EXPECT_EQ(harness.engine().policies().current().since, kMonday);
 }
 
-TEST(PolicyShelf, AStoreFromBeforePoliciesWereKeptOpensUnderTheSameRulesOnly_AndKeepsThemThen) {
+TEST(PolicyVersions, AStoreFromBeforePoliciesWereKeptOpensUnderTheSameRulesOnly_AndKeepsThemThen) {
   Harness harness(kMonday);
   ForgetKeptPolicies(harness);
   EXPECT_EQ(DetailsOf(harness.Reopen(PatientPolicy(Days({{kRecording, 3}})))).reason, "POLICY_CHANGED");
   ASSERT_TRUE(harness.Reopen(PatientPolicy()).ok());
   EXPECT_EQ(PoliciesInLedger(harness), std::vector<uint32_t>{1});
-  const auto kept = PolicyShelf::Read(harness.store(), 1);
+  const auto kept = PolicyVersions::Read(harness.store(), 1);
   ASSERT_TRUE(kept.ok() && kept->has_value());
   EXPECT_EQ((*kept)->policy().SerializeAsString(), PatientPolicy().proto().SerializeAsString());
   EXPECT_EQ((*kept)->in_force_since_us(), 0) << "nobody knows";
@@ -56,7 +56,7 @@ TEST(PolicyShelf, AStoreFromBeforePoliciesWereKeptOpensUnderTheSameRulesOnly_And
   EXPECT_EQ(harness.engine().policy().rule(kRecording).period.count, 7u);
 }
 
-TEST(PolicyShelf, AStoreFromBeforeTakesAnotherVersionOverTheSameRules) {
+TEST(PolicyVersions, AStoreFromBeforeTakesAnotherVersionOverTheSameRules) {
   Harness harness(kMonday);
   ForgetKeptPolicies(harness);
   harness.now += absl::Hours(1);
@@ -65,7 +65,7 @@ TEST(PolicyShelf, AStoreFromBeforeTakesAnotherVersionOverTheSameRules) {
   EXPECT_EQ(PoliciesInLedger(harness), (std::vector<uint32_t>{1, 2}));
 }
 
-TEST(PolicyShelf, EarlierVersionsStayReadable_AndSurviveRestarts) {
+TEST(PolicyVersions, EarlierVersionsStayReadable_AndSurviveRestarts) {
   Harness harness(kMonday);
   PlanAndApply(harness, Days({{kRecording, 3}}));
   harness.Sweep();

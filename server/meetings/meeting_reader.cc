@@ -1,17 +1,16 @@
-#include "server/engine/reader.h"
+#include "server/meetings/meeting_reader.h"
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/anonymisation/query.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/days/cohort_rows.h"
-#include "server/engine/forecast.h"
 #include "server/meetings/meeting_view.h"
-#include "server/recording/event_intake.h"
-#include "storage/keys.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {
@@ -23,19 +22,19 @@ absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meet
 
 }  // namespace
 
-absl::StatusOr<PbxId> Reader::FindPbx(std::string_view pbx_id, absl::Time now) const {
-  const auto pbx = engine_.registry().Find(pbx_id, now);
+absl::StatusOr<PbxId> MeetingReader::FindPbx(std::string_view pbx_id, absl::Time now) const {
+  const auto pbx = holdings_.registry.Find(pbx_id, now);
   if (!pbx.has_value()) return PbxUnknown();
   return *pbx;
 }
 
-absl::StatusOr<v1::GetMeetingResponse> Reader::GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const {
+absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
-  const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
-                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  const auto view = store_.Snapshot();
+  auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx,
+                                   MeetingOwner(holdings_.vault, *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
   auto described = (*meeting)->Describe(/*with_content=*/true);
@@ -45,7 +44,7 @@ absl::StatusOr<v1::GetMeetingResponse> Reader::GetMeeting(const v1::GetMeetingRe
   return response;
 }
 
-absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeetingsRequest& request,
+absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::ListMeetingsRequest& request,
                                                               absl::Time now) const {
   if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
   auto page_size = PageSize(request.page_size(), kDefaultMeetingsPerPage, kMaxMeetingsPerPage);
@@ -58,8 +57,8 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
   if (!position->empty() && position->size() != OwnerId::kBytes) {
     return InvalidField("page_token", "not a token of this server");
   }
-  const std::string organizer = ExtensionName(engine_.vault(), *pbx, request.organizer_extension());
-  const auto view = engine_.store().Snapshot();
+  const std::string organizer = ExtensionName(holdings_.vault, *pbx, request.organizer_extension());
+  const auto view = store_.Snapshot();
   v1::ListMeetingsResponse response;
   auto cursor = view->ScanPrefix(Family::kState, prefix);
   if (!position->empty()) cursor->Seek(prefix + *position);
@@ -70,7 +69,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
       response.set_next_page_token(TokenOf(name->meeting.view()));
       break;
     }
-    auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx, name->meeting, now);
+    auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx, name->meeting, now);
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value() || (*meeting)->deleted()) continue;
     const MeetingView& seen = **meeting;
@@ -83,7 +82,7 @@ absl::StatusOr<v1::ListMeetingsResponse> Reader::ListMeetings(const v1::ListMeet
   return response;
 }
 
-absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::ListParticipantsRequest& request,
+absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(const v1::ListParticipantsRequest& request,
                                                                       absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto page_size = PageSize(request.page_size(), kDefaultParticipantsPerPage, kMaxParticipantsPerPage);
@@ -92,9 +91,9 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
   if (!position.ok()) return position.status();
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
-  const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
-                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  const auto view = store_.Snapshot();
+  auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx,
+                                   MeetingOwner(holdings_.vault, *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
   const MeetingView& seen = **meeting;
@@ -140,14 +139,14 @@ absl::StatusOr<v1::ListParticipantsResponse> Reader::ListParticipants(const v1::
   return response;
 }
 
-absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::GetMeetingReportRequest& request,
+absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(const v1::GetMeetingReportRequest& request,
                                                                       absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
-  const auto view = engine_.store().Snapshot();
-  auto meeting = MeetingView::Read(*view, engine_.vault(), engine_.policies().current(), *pbx,
-                                   MeetingOwner(engine_.vault(), *pbx, request.meeting_id()), now);
+  const auto view = store_.Snapshot();
+  auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx,
+                                   MeetingOwner(holdings_.vault, *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value()) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "ANONYMISED",
@@ -182,97 +181,6 @@ absl::StatusOr<v1::GetMeetingReportResponse> Reader::GetMeetingReport(const v1::
     participant.set_reconnections(facts.reconnections);
   }
   return response;
-}
-
-absl::StatusOr<v1::Pbx> Reader::ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions,
-                                        absl::Time now) const {
-  v1::Pbx described;
-  bool found = false;
-  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPbxSync, pbx));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = engine_.vault().Open(*key, cursor->value());
-    if (absl::IsNotFound(plaintext.status())) break;  // it ended this very moment
-    if (!plaintext.ok()) return plaintext.status();
-    stored::v1::Value value;
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a PBX row does not parse");
-    if (value.has_pbx()) {
-      found = true;
-      described.set_pbx_id(value.pbx().pbx_id());
-      described.set_controller_id(value.pbx().controller_id());
-      *described.mutable_profile() = value.pbx().profile();
-      SetTime(value.pbx().created_us(), *described.mutable_create_time());
-      SetTime(value.pbx().synced_us(), *described.mutable_sync_time());
-      if (!with_extensions) break;
-    } else if (value.has_pbx_extension()) {
-      *described.add_extensions() = value.pbx_extension();
-    }
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  if (!found) return PbxUnknown();
-  std::sort(described.mutable_extensions()->begin(), described.mutable_extensions()->end(),
-            [](const auto& a, const auto& b) { return a.number() < b.number(); });
-  const auto standing = engine_.registry().StandingOf(pbx);
-  if (!standing.has_value()) return PbxUnknown();
-  const stored::v1::PbxLife& life = standing->life;
-  if (life.licence_until_us() != 0) SetTime(life.licence_until_us(), *described.mutable_licence_valid_until());
-  SetDate(DueDay::FromNumber(life.contact_day()), *described.mutable_contact_day());
-  if (life.resolved_day() != 0) SetDate(DueDay::FromNumber(life.resolved_day()), *described.mutable_resolved_day());
-  described.set_unresolved_days(life.unresolved_days());
-  for (v1::PbxWarning& warning : WarningsOf(life, engine_.policy(), now))
-    *described.add_warnings() = std::move(warning);
-  return described;
-}
-
-absl::StatusOr<v1::GetPbxResponse> Reader::GetPbx(const v1::GetPbxRequest& request, absl::Time now) const {
-  if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
-  auto pbx = FindPbx(request.pbx_id(), now);
-  if (!pbx.ok()) return pbx.status();
-  const auto view = engine_.store().Snapshot();
-  auto described = ReadPbx(*view, *pbx, /*with_extensions=*/true, now);
-  if (!described.ok()) return described.status();
-  v1::GetPbxResponse response;
-  *response.mutable_pbx() = *std::move(described);
-  return response;
-}
-
-absl::StatusOr<Personal> Reader::FqdnOf(const PbxId& pbx) const {
-  const auto record = ReadPbxRecord(*engine_.store().Snapshot(), engine_.vault(), pbx);
-  if (absl::IsNotFound(record.status())) return Personal();
-  if (!record.ok()) return record.status();
-  return record->has_value() ? Personal((*record)->profile().fqdn()) : Personal();
-}
-
-absl::StatusOr<v1::ListPbxsResponse> Reader::ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const {
-  auto page_size = PageSize(request.page_size(), kDefaultPbxsPerPage, kMaxPbxsPerPage);
-  if (!page_size.ok()) return page_size.status();
-  auto position = PositionOf(request.page_token());
-  if (!position.ok()) return position.status();
-  const auto view = engine_.store().Snapshot();
-  const auto page = engine_.registry().List(*position, static_cast<size_t>(*page_size), now);
-  v1::ListPbxsResponse response;
-  for (const auto& [pbx_id, pbx] : page) {
-    auto described = ReadPbx(*view, pbx, /*with_extensions=*/false, now);
-    if (absl::IsNotFound(described.status())) continue;  // it ended this very moment
-    if (!described.ok()) return described.status();
-    *response.add_pbxs() = *std::move(described);
-  }
-  if (page.size() == static_cast<size_t>(*page_size)) response.set_next_page_token(TokenOf(page.back().first));
-  return response;
-}
-
-absl::StatusOr<v1::ListDueDaysResponse> Reader::ListDueDays(const v1::ListDueDaysRequest& request,
-                                                            absl::Time now) const {
-  return Forecast(engine_, request, now);
-}
-
-absl::StatusOr<v1::QueryStatisticsResponse> Reader::QueryStatistics(const v1::QueryStatisticsRequest& request,
-                                                                    absl::Time now) const {
-  const auto view = engine_.store().Snapshot();
-  const Policy& policy = engine_.policy();
-  const CubeShelf shelf(*view, policy, LastDueDay(now, policy.zone()));
-  return AnswerQuery(request, shelf, policy.statistics());
 }
 
 }  // namespace retention

@@ -1,13 +1,11 @@
-#include "server/rows/order_book.h"
-
-#include <algorithm>
+#include "server/rows/order_numbers.h"
 
 #include "retention/stored/v1/stored.pb.h"
 #include "storage/keys.h"
 
 namespace retention {
 
-absl::Status OrderBook::Load(const StoreView& store) {
+absl::Status OrderNumbers::Load(const StoreView& store) {
   auto row = store.Get(Family::kState, OrderCounterKey());
   if (!row.ok()) return row.status();
   stored::v1::OrderCounter counter;
@@ -24,29 +22,25 @@ absl::Status OrderBook::Load(const StoreView& store) {
     }
     if (absl::Status status = cursor->status(); !status.ok()) return status;
   }
-  next_ = std::max(next_, counter.last_issued() + 1);
-  held_ = counter.unconfirmed();
-  last_issued_ = counter.last_issued();
-  unconfirmed_ = held_;
+  Set({.last_issued = counter.last_issued(), .unconfirmed = counter.unconfirmed()});
   return absl::OkStatus();
 }
 
-void OrderBook::Flush(uint64_t issued, uint64_t forgotten, Batch& batch) {
-  held_ = held_ + issued - forgotten;
-  stored::v1::OrderCounter counter;
-  counter.set_last_issued(next_ - 1);
-  counter.set_unconfirmed(held_);
-  batch.Put(Family::kState, OrderCounterKey(), counter.SerializeAsString());
+void OrderNumbers::Put(const Counter& counter, Batch& batch) {
+  stored::v1::OrderCounter row;
+  row.set_last_issued(counter.last_issued);
+  row.set_unconfirmed(counter.unconfirmed);
+  batch.Put(Family::kState, OrderCounterKey(), row.SerializeAsString());
 }
 
-void OrderBook::Publish() {
-  last_issued_ = next_ - 1;
-  unconfirmed_ = held_;
+void OrderNumbers::Set(const Counter& counter) {
+  last_issued_ = counter.last_issued;
+  unconfirmed_ = counter.unconfirmed;
 }
 
-void OrderBook::RaiseFirstHeld(uint64_t sequence) const {
-  uint64_t known = first_held_.load();
-  while (known < sequence && !first_held_.compare_exchange_weak(known, sequence)) {
+void OrderNumbers::RaiseFirstLeft(uint64_t sequence) const {
+  uint64_t known = first_left_.load();
+  while (known < sequence && !first_left_.compare_exchange_weak(known, sequence)) {
   }
 }
 

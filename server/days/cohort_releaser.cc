@@ -1,0 +1,48 @@
+#include "server/days/cohort_releaser.h"
+
+#include <utility>
+
+#include "server/base/crash_point.h"
+#include "server/base/errors.h"
+#include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
+
+namespace retention {
+
+using stored::v1::LedgerEntry;
+
+absl::Status CohortReleaser::Release(DueDay cohort, const NoisyCube* cube, Change& change) {
+  // The cube may have been drawn from a bucket that the cohort's rows have left, or have not reached.
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  auto released = IsReleased(holdings_.store, cohort, holdings_.policy());
+  if (!released.ok()) return released.status();
+  // Its originals had to go before it could be drawn: erasure does not wait for statistics.
+  const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
+  if (!*released && cube == nullptr && !lost) return absl::InternalError("a cohort is to be released without a cube");
+  if (!*released && cube != nullptr) {
+    PutCube(*cube, EraseDayOfCohort(cohort, holdings_.policy()), change.batch());
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_COHORT_RELEASED);
+    entry.set_day(cohort.number());
+    entry.set_schema_version(cube->description().schema_version);
+    change.Enter(std::move(entry));
+    CrashPoint("release.before_commit");
+  }
+  change.Then([this, cohort] {
+    CrashPoint("release.before_key");
+    return holdings_.ring.DestroyCohortsThrough(cohort);
+  });
+  return absl::OkStatus();
+}
+
+void CohortReleaser::EndCubes(DueDay last, uint64_t cohorts, Change& change) {
+  LedgerEntry entry;
+  entry.set_kind(LedgerEntry::KIND_CUBES_ERASED);
+  entry.set_day(last.number());
+  stored::v1::CategoryCount& count = *entry.add_counts();
+  count.set_category(v1::DATA_CATEGORY_STATISTICS);
+  count.set_values(cohorts);
+  change.Enter(std::move(entry));
+}
+
+}  // namespace retention

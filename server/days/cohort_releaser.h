@@ -1,0 +1,31 @@
+// Cohorts are released: their cubes are kept, their keys destroyed.
+#ifndef RETENTION_SERVER_DAYS_COHORT_RELEASER_H_
+#define RETENTION_SERVER_DAYS_COHORT_RELEASER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "server/anonymisation/cube.h"
+#include "server/rows/change.h"
+
+namespace retention {
+
+// Commands. Belongs to the writer's thread.
+class CohortReleaser {
+ public:
+  // REQUIRES: `holdings` outlive it.
+  explicit CohortReleaser(Holdings& holdings) : holdings_(holdings) {}
+
+  // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
+  // but the latter if the cohort was released before.
+  absl::Status Release(DueDay cohort, const NoisyCube* cube, Change& change);
+  // Enters the end of cubes that are due.
+  void EndCubes(DueDay last, uint64_t cohorts, Change& change);
+
+ private:
+  Holdings& holdings_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_DAYS_COHORT_RELEASER_H_

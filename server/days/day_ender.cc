@@ -1,0 +1,168 @@
+#include "server/days/day_ender.h"
+
+#include <string>
+#include <utility>
+
+#include "server/base/crash_point.h"
+#include "server/base/errors.h"
+#include "server/rows/row_walk.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+using stored::v1::LedgerEntry;
+
+CategoryCounts ValuesOf(const DayCount& counts) {
+  CategoryCounts values{};
+  for (size_t i = 0; i < kCategories; ++i) values[i] = counts[i].values;
+  return values;
+}
+
+}  // namespace
+
+absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope scope, Change& change,
+                                                       const Keys& gone) const {
+  std::set<PbxId> unordered;
+  for (size_t number = 1; number < kCategories; ++number) {
+    const auto category = static_cast<CategoryNumber>(number);
+    if (!holdings_.policy().rule(category).erasure_order) continue;
+    if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
+    // What cannot be read cannot be ordered, and keeps no day from ending.
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+    for (; cursor->Valid(); cursor->Next()) {
+      const auto key = FiledKey::Decode(cursor->key());
+      if (!key.has_value() || gone.contains(absl::string_view(cursor->key().data(), cursor->key().size()))) continue;
+      const std::string pbx_id = holdings_.registry.ExternalId(key->pbx);
+      if (pbx_id.empty()) continue;  // it has ended, and its orders are out
+      if (scope == OrderScope::kAllButFiles && (!holdings_.registry.Lives(key->pbx) || change.Concerned(key->pbx))) {
+        unordered.insert(key->pbx);
+        continue;
+      }
+      auto plaintext = holdings_.vault.Open(*key, cursor->value());
+      if (IsUnreadable(plaintext.status())) continue;
+      if (!plaintext.ok()) return plaintext.status();
+      stored::v1::Value value;
+      if (!value.ParseFromString(plaintext->Reveal())) continue;
+      change.Order(category, pbx_id, value.object());
+    }
+    if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;
+  }
+  return unordered;
+}
+
+absl::Status DayEnder::Recover() {
+  // A destruction that failed after the new file was in place has left the old one to be overwritten.
+  const DueDay last = holdings_.ring.destroyed_through();
+  return DestroyKeys(last);
+}
+
+absl::Status DayEnder::DestroyKeys(DueDay last) {
+  if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
+  holdings_.vault.ForgetDaysThrough(last);
+  holdings_.gate.EndThrough(last);
+  return absl::OkStatus();
+}
+
+absl::Status DayEnder::Close(DueDay day, Change& change) {
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  if (holdings_.gate.closed(day)) return absl::OkStatus();
+  stored::v1::DayProgress progress;
+  progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
+  const auto unordered = IssueOrders(day, OrderScope::kAllButFiles, change);
+  if (!unordered.ok()) return unordered.status();
+  for (const PbxId& pbx : *unordered) progress.add_unordered_pbxs(std::string(pbx.view()));
+  change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
+  change.ThenDo([this, day] { holdings_.gate.Close(day); });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> DayEnder::TakeOut(Change& change) {
+  auto walk = keeping_.TakeOutOfDueDays(walk_, change);
+  if (!walk.ok()) return walk.status();
+  const bool more = walk->position.more;
+  change.ThenDo([this, walk = *std::move(walk)]() mutable { walk_ = std::move(walk); });
+  return more;
+}
+
+absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  const DueDay last = change.last_due();
+  // A hold may have been placed a moment ago.
+  const auto left = keeping_.IsTakenOut(walk_, last);
+  if (!left.ok()) return left.status();
+  if (!*left) return Ended{.held_first = true, .days = {}};
+  Ended ended;
+  stored::v1::DayProgress progress;
+  progress.set_stage(stored::v1::DayProgress::STAGE_ENDING);
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day > last) break;
+    // What reached the day in the very moment before its end has had no orders yet.
+    if (auto issued = IssueOrders(day, Unordered(day), change); !issued.ok()) return issued.status();
+    ended.days.push_back({day, ValuesOf(counts)});
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
+    entry.set_day(day.number());
+    SetCounts(ended.days.back().values, entry);
+    change.Enter(std::move(entry));
+    change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
+    change.EndDay(day);
+  }
+  if (!ended.days.empty()) CrashPoint("sweep.before_ledger");
+  change.Then([this, last, days = ended.days] {
+    if (!days.empty()) CrashPoint("sweep.before_keys");
+    if (absl::Status s = DestroyKeys(last); !s.ok()) return s;
+    meetings_.ForgetDue(last);
+    for (const EndingDay& day : days) {
+      for (size_t category = 1; category < kCategories && holdings_.on_erased; ++category) {
+        if (day.values[category] == 0) continue;
+        holdings_.on_erased(static_cast<CategoryNumber>(category), kReasonDue, day.values[category]);
+      }
+    }
+    if (!days.empty()) CrashPoint("sweep.before_drop");
+    return absl::OkStatus();
+  });
+  return ended;
+}
+
+void DayEnder::Finish(std::span<const DueDay> days, Change& change) {
+  PurgeMarks::Marks gone;
+  for (const auto& [day, mark] : holdings_.marks.Read()) {
+    if (day != DueDay() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
+  }
+  change.ClearMarks(std::move(gone));
+  for (const DueDay day : days) {
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_DAY_PHYSICALLY_ERASED);
+    entry.set_day(day.number());
+    change.Enter(std::move(entry));
+    change.batch().Delete(Family::kState, DayProgressKey(day));
+  }
+}
+
+absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change) {
+  bool dropped = false;
+  for (const auto& [pbx, meeting] : meetings) {
+    const std::string key = LocatorKey(pbx, meeting);
+    auto row = holdings_.store.Get(Family::kState, key);
+    if (!row.ok()) return row.status();
+    if (!row->has_value()) continue;
+    // The meeting may have been taken up anew since its old history ended.
+    const auto locator = MeetingLocator::Parse(**row);
+    if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    if (locator->days[kHistory] > last) continue;
+    change.batch().Delete(Family::kState, key);
+    dropped = true;
+    if (locator->timer_us != 0) {
+      change.batch().Delete(Family::kState, MeetingTimerKey(locator->timer_us, pbx, meeting));
+    }
+    // Files that outlive the history still end by their timer, with an order to the portal.
+    if (locator->files_end_us != 0) {
+      change.batch().Put(Family::kState, MeetingTimerKey(locator->files_end_us, pbx, meeting), "");
+    }
+  }
+  if (dropped) change.MarkState();
+  return absl::OkStatus();
+}
+
+}  // namespace retention

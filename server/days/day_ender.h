@@ -1,0 +1,75 @@
+// The end of days: they close, what is held leaves them, their keys go, and their files.
+#ifndef RETENTION_SERVER_DAYS_DAY_ENDER_H_
+#define RETENTION_SERVER_DAYS_DAY_ENDER_H_
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/holds/hold_keeping.h"
+#include "server/meetings/meeting_book.h"
+#include "server/rows/change.h"
+
+namespace retention {
+
+// A day that is ending.
+struct EndingDay {
+  DueDay day;
+  CategoryCounts values{};
+};
+
+// Commands. Belongs to the writer's thread.
+class DayEnder {
+ public:
+  // REQUIRES: all outlive it.
+  DayEnder(Holdings& holdings, HoldKeeping& keeping, MeetingBook& meetings)
+      : holdings_(holdings), keeping_(keeping), meetings_(meetings) {}
+
+  // Takes up destructions that a failure has cut short. Does nothing if there was none.
+  absl::Status Recover();
+  // `day` takes no more values from now on; orders for its objects are issued.
+  absl::Status Close(DueDay day, Change& change);
+  // A step of taking what is held out of the days that are due; true if there is more to do.
+  absl::StatusOr<bool> TakeOut(Change& change);
+  // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on. Nothing
+  // happens while TakeOut has more than a step to do, which `held_first` says.
+  struct Ended {
+    bool held_first = false;
+    std::vector<EndingDay> days;
+  };
+  absl::StatusOr<Ended> End(Change& change);
+  // Enters that no byte of `days` is left.
+  void Finish(std::span<const DueDay> days, Change& change);
+  // Deletes the locators of the given meetings if their history ended with `last` or before.
+  absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change);
+
+  // Orders for the objects that end with `day`, but for the rows in `gone`, which left it. Files have an end of their
+  // own, earlier than their day's. Of kAllButFiles, returns the PBXs whose objects got none because holds concern them
+  // or they are ending.
+  enum class OrderScope { kAllButFiles, kFiles, kAll };
+  using Keys = absl::flat_hash_set<std::string>;
+  absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change,
+                                              const Keys& gone = {}) const;
+  // What of a day's objects has had no orders yet.
+  OrderScope Unordered(DueDay day) const {
+    return holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll;
+  }
+
+ private:
+  absl::Status DestroyKeys(DueDay last);
+
+  Holdings& holdings_;
+  HoldKeeping& keeping_;
+  MeetingBook& meetings_;
+  DueWalk walk_;  // as committed
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_DAYS_DAY_ENDER_H_

@@ -1,0 +1,50 @@
+#include "server/days/endings.h"
+
+#include "server/base/errors.h"
+
+namespace retention {
+
+absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now) {
+  const auto begun = commands.Do(now, [&](Change& change) -> absl::StatusOr<PbxId> {
+    const auto pbx = enders.holdings.registry.Find(pbx_id, now);
+    if (!pbx.has_value()) return PbxUnknown();
+    if (absl::Status s = enders.pbxs.Begin(pbx_id, reason, change); !s.ok()) return s;
+    return *pbx;
+  });
+  if (!begun.ok()) return begun.status();
+  const auto ending = enders.holdings.registry.FindEnding(*begun);
+  return ending.has_value() ? FinishEnding(enders, commands, *ending, now) : 0;  // a sweep has finished it meanwhile
+}
+
+absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& commands,
+                                      const PbxRegistry::EndingPbx& ending, absl::Time now) {
+  uint64_t values = 0;
+  for (bool more = true; more;) {
+    const auto step = commands.Do(now, [&](Change& change) { return enders.pbxs.TakeOut(ending, change); });
+    if (!step.ok()) return step.status();
+    values += step->values;
+    more = step->more();
+  }
+  const auto runs = PbxEnder::RowsOf(ending.pbx, *enders.store.Snapshot(), enders.holdings.counts,
+                                     enders.holdings.policy());
+  if (!runs.ok()) return runs.status();
+  absl::Status finished =
+      commands.Do(now, [&](Change& change) { return enders.pbxs.Finish(ending.pbx, *runs, change); });
+  if (!finished.ok()) return finished;
+  for (const RowRun& some : *runs) values += some.values;
+  return values;
+}
+
+absl::StatusOr<uint64_t> LetGo(const Enders& enders, const Commands& commands, absl::Time now) {
+  uint64_t values = 0;
+  for (bool more = enders.holds.Releasing() != nullptr; more;) {
+    const auto step = commands.Do(now, [&](Change& change) { return enders.keeping.LetGo(change); });
+    if (!step.ok()) return step.status();
+    values += step->values;
+    more = step->more();
+  }
+  return values;
+}
+
+}  // namespace retention

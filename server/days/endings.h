@@ -1,0 +1,51 @@
+// Ends that take many steps, each a command of its own, so that nobody waits for the whole.
+#ifndef RETENTION_SERVER_DAYS_ENDINGS_H_
+#define RETENTION_SERVER_DAYS_ENDINGS_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/days/cohort_releaser.h"
+#include "server/days/day_ender.h"
+#include "server/holds/hold_desk.h"
+#include "server/holds/hold_keeping.h"
+#include "server/logs/log_book.h"
+#include "server/pbxs/pbx_ender.h"
+#include "server/policies/policy_refiler.h"
+#include "server/recording/meeting_filer.h"
+#include "server/rows/writer.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// All that ends anything.
+struct Enders {
+  Store& store;  // its files are dropped and scrubbed beside the writer
+  const Holdings& holdings;
+  const HoldBook& holds;
+  HoldDesk& hold_desk;
+  HoldKeeping& keeping;
+  PbxEnder& pbxs;
+  MeetingFiler& meetings;
+  LogBook& logs;
+  PolicyRefiler& refiler;
+  DayEnder& days;
+  CohortReleaser& cohorts;
+};
+
+// Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not
+// wait. Returns the values that were erased. NOT_FOUND with reason PBX_UNKNOWN.
+absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now);
+// The same for one whose end has begun: what is left of it.
+absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& commands,
+                                      const PbxRegistry::EndingPbx& ending, absl::Time now);
+
+// Ends what released holds kept and no other hold keeps. Returns the values that were erased.
+absl::StatusOr<uint64_t> LetGo(const Enders& enders, const Commands& commands, absl::Time now);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_DAYS_ENDINGS_H_

@@ -1,0 +1,186 @@
+#include "server/engine/preview.h"
+
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "server/base/errors.h"
+#include "server/base/field_checks.h"
+#include "server/base/request_parts.h"
+#include "server/rows/object_rows.h"
+
+namespace retention {
+namespace {
+
+constexpr std::string_view kPreview = "PREVIEW";  // never entered
+
+}  // namespace
+
+Preview::Preview(Rooms& rooms, absl::Time now) : rooms_(rooms), holdings_(rooms.holdings), now_(now) {}
+
+absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
+  Change change(holdings_, now_);
+  if (absl::Status s = command(change); !s.ok()) return s;
+  Add(change);
+  return absl::OkStatus();
+}
+
+void Preview::Add(const Change& change) {
+  orders_ += change.orders();
+  for (size_t category = 0; category < kCategories; ++category) {
+    erased_[category] += change.erased()[category];
+    kept_[category] += change.kept()[category];
+  }
+}
+
+absl::Status Preview::CountStep() {
+  if (++steps_ <= kMaxSteps) return absl::OkStatus();
+  return ErrorWithReason(absl::StatusCode::kResourceExhausted, "PREVIEW_TOO_LARGE",
+                         "more rows than a preview looks at; ask for a part of it");
+}
+
+v1::PreviewErasureResponse Preview::Response() const {
+  v1::PreviewErasureResponse response;
+  response.set_orders(orders_);
+  for (size_t category = 1; category < kCategories; ++category) {
+    if (erased_[category] == 0 && kept_[category] == 0) continue;
+    v1::ErasurePreview& preview = *response.add_categories();
+    preview.set_category(static_cast<v1::DataCategory>(category));
+    preview.set_values_erased(erased_[category]);
+    preview.set_values_held(kept_[category]);
+  }
+  return response;
+}
+
+absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
+  switch (request.scope_case()) {
+    case v1::PreviewErasureRequest::kControllerId: {
+      if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
+      auto pbxs = holdings_.registry.OfController(request.controller_id(), holdings_.store, holdings_.vault, now_);
+      if (!pbxs.ok()) return pbxs.status();
+      if (pbxs->empty()) return ControllerUnknown();
+      for (const PbxId& pbx : *pbxs) {
+        if (absl::Status s = OfPbx(pbx, holdings_.registry.ExternalId(pbx)); !s.ok()) return s;
+      }
+      return absl::OkStatus();
+    }
+    case v1::PreviewErasureRequest::kPbxId: {
+      if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
+      const auto pbx = holdings_.registry.Find(request.pbx_id(), now_);
+      return pbx.has_value() ? OfPbx(*pbx, request.pbx_id()) : PbxUnknown();
+    }
+    case v1::PreviewErasureRequest::kExtension:
+      if (absl::Status s = CheckIdentifier("extension.pbx_id", request.extension().pbx_id()); !s.ok()) return s;
+      if (absl::Status s = CheckExtensionNumber("extension.number", request.extension().number()); !s.ok()) return s;
+      return Try([&](Change& change) {
+        const v1::DeleteExtensionRequest& extension = request.extension();
+        return rooms_.pbxs.RemoveExtension(extension.pbx_id(), extension.number(), std::nullopt, kPreview, change)
+            .status();
+      });
+    case v1::PreviewErasureRequest::kMeeting:
+      if (absl::Status s = CheckIdentifier("meeting.pbx_id", request.meeting().pbx_id()); !s.ok()) return s;
+      if (absl::Status s = CheckIdentifier("meeting.meeting_id", request.meeting().meeting_id()); !s.ok()) return s;
+      return Try([&](Change& change) {
+        const v1::DeleteMeetingRequest& meeting = request.meeting();
+        return rooms_.recorder.DeleteMeeting(meeting.pbx_id(), meeting.meeting_id(), kPreview, change);
+      });
+    case v1::PreviewErasureRequest::kObject: {
+      const v1::DeleteObjectRequest& object = request.object();
+      if (absl::Status s = CheckIdentifier("object.pbx_id", object.pbx_id()); !s.ok()) return s;
+      if (absl::Status s = CheckIdentifier("object.meeting_id", object.meeting_id()); !s.ok()) return s;
+      if (absl::Status s = CheckIdentifier("object.object_id", object.object_id()); !s.ok()) return s;
+      const auto category = static_cast<CategoryNumber>(object.category());
+      if (!v1::DataCategory_IsValid(object.category()) || !IsObject(category))
+        return InvalidField("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
+      return Try([&](Change& change) {
+        return rooms_.recorder.DeleteObject(object.pbx_id(), object.meeting_id(), category, object.object_id(),
+                                            kPreview, change);
+      });
+    }
+    case v1::PreviewErasureRequest::kPoll:
+      if (absl::Status s = CheckIdentifier("poll.pbx_id", request.poll().pbx_id()); !s.ok()) return s;
+      if (absl::Status s = CheckIdentifier("poll.poll_id", request.poll().poll_id()); !s.ok()) return s;
+      return Try([&](Change& change) {
+        return rooms_.recorder.DeletePoll(request.poll().pbx_id(), request.poll().poll_id(), kPreview, change);
+      });
+    case v1::PreviewErasureRequest::kDueThrough: {
+      auto day = DayOfDate(request.due_through(), "due_through");
+      if (!day.ok()) return day.status();
+      if (*day <= holdings_.LastDue(now_)) return InvalidField("due_through", "today or later");
+      return OfDays(*day);
+    }
+    default:
+      return InvalidField("scope", "required");
+  }
+}
+
+absl::Status Preview::OfPbx(const PbxId& pbx, const std::string& pbx_id) {
+  const CategoryCounts erased_before = erased_;
+  const CategoryCounts kept_before = kept_;
+  auto runs = PbxEnder::RowsOf(pbx, holdings_.store, holdings_.counts, holdings_.policy());
+  if (!runs.ok()) return runs.status();
+  const PbxRegistry::EndingPbx ending{.pbx = pbx,
+                                      .reason = std::string(kPreview),
+                                      .pbx_id = pbx_id,
+                                      .held = holdings_.Concerned(pbx, holdings_.LastDue(now_)),
+                                      .begun = now_};
+  for (WalkPosition position; position.more;) {
+    if (absl::Status s = CountStep(); !s.ok()) return s;
+    Change change(holdings_, now_);
+    auto step = rooms_.keeping.TakeOutOfEnding(ending, position, change);
+    if (!step.ok()) return step.status();
+    position = std::move(step->position);
+    Add(change);
+  }
+  // What was not held back goes with the rows of the PBX.
+  erased_ = erased_before;
+  for (const RowRun& run : *runs) erased_[run.category] += run.values;
+  for (size_t category = 0; category < kCategories; ++category) {
+    erased_[category] -= kept_[category] - kept_before[category];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Preview::OfDays(DueDay last) {
+  const absl::Time then = DueInstant(last, holdings_.policy().zone());
+  DayEnder::Keys gone;  // objects alone: their orders are what is asked about
+  for (DueWalk walk{.through = last.Next()}; walk.position.more;) {
+    if (absl::Status s = CountStep(); !s.ok()) return s;
+    Change change(holdings_, then);
+    auto next = rooms_.keeping.TakeOutOfDueDays(walk, change);
+    if (!next.ok()) return next.status();
+    walk = *std::move(next);
+    Add(change);
+    for (const std::string& key : change.dropped()) {
+      if (IsObject(FiledKey::Decode(key)->category)) gone.insert(key);
+    }
+  }
+  erased_ = {};
+  Change change(holdings_, then);
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day > last) break;
+    if (auto issued = rooms_.days.IssueOrders(day, rooms_.days.Unordered(day), change, gone); !issued.ok()) {
+      return issued.status();
+    }
+    for (size_t category = 1; category < kCategories; ++category) erased_[category] += counts[category].values;
+  }
+  orders_ += change.orders();
+  for (size_t category = 0; category < kCategories; ++category) erased_[category] -= kept_[category];
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
+                                                                  absl::Time now) const {
+  std::lock_guard lock(previewing_);
+  const Holdings& held = rooms_.holdings;
+  const auto snapshot = store_.Snapshot();
+  Rooms rooms(*snapshot, held.ring, vault_, held.random, held.policy());
+  if (absl::Status s = rooms.Load(); !s.ok()) return s;
+  // What a new policy has not come to yet would be looked for where it is to be.
+  if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
+  Preview preview(rooms, now);
+  if (absl::Status s = preview.Of(request); !s.ok()) return s;
+  return preview.Response();
+}
+
+}  // namespace retention

@@ -1,0 +1,49 @@
+// Previews: the code that erases, with nothing committed.
+#ifndef RETENTION_SERVER_ENGINE_PREVIEW_H_
+#define RETENTION_SERVER_ENGINE_PREVIEW_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "server/engine/engine.h"
+#include "server/engine/rooms.h"
+
+namespace retention {
+
+// One preview. Bounded in memory by a step of a walk, and in time by kMaxSteps.
+class Preview {
+ public:
+  // Steps of at most 2,000 rows each: five million rows.
+  static constexpr size_t kMaxSteps = 2500;
+
+  // `rooms`: over a snapshot. REQUIRES: they outlive it.
+  Preview(Rooms& rooms, absl::Time now);
+
+  // Does what is asked about, and drops the change. Errors: see DeletionService.PreviewErasure.
+  absl::Status Of(const v1::PreviewErasureRequest& request);
+  v1::PreviewErasureResponse Response() const;
+
+ private:
+  absl::Status Try(absl::FunctionRef<absl::Status(Change&)> command);
+  absl::Status OfPbx(const PbxId& pbx, const std::string& pbx_id);
+  absl::Status OfDays(DueDay last);
+  void Add(const Change& change);
+  absl::Status CountStep();
+
+  Rooms& rooms_;
+  Holdings& holdings_;
+  const absl::Time now_;
+  size_t steps_ = 0;
+  CategoryCounts erased_{};
+  CategoryCounts kept_{};
+  uint64_t orders_ = 0;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_PREVIEW_H_

@@ -1,0 +1,64 @@
+// The rooms: every part that knows a sentence of the notice, over one state of what is held.
+#ifndef RETENTION_SERVER_ENGINE_ROOMS_H_
+#define RETENTION_SERVER_ENGINE_ROOMS_H_
+
+#include "absl/status/status.h"
+#include "server/days/cohort_releaser.h"
+#include "server/days/day_ender.h"
+#include "server/holds/hold_book.h"
+#include "server/holds/hold_desk.h"
+#include "server/holds/hold_keeping.h"
+#include "server/logs/log_book.h"
+#include "server/meetings/meeting_book.h"
+#include "server/pbxs/pbx_desk.h"
+#include "server/pbxs/pbx_ender.h"
+#include "server/policies/policy_refiler.h"
+#include "server/recording/recorder.h"
+#include "server/rows/holdings.h"
+
+namespace retention {
+
+// Over the store they are what the engine works with; over a snapshot, whose changes nobody commits, a preview.
+struct Rooms {
+  // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
+  Rooms(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
+      : holdings(view, ring, vault, random, std::move(first)),
+        meetings(view, vault),
+        hold_desk(holdings, holds),
+        keeping(holdings, holds),
+        pbx_ender(holdings, meetings, keeping),
+        pbxs(holdings, holds, pbx_ender),
+        recorder(holdings, meetings, pbxs),
+        logs(holdings),
+        refiler(holdings, meetings, recorder.filer(), logs),
+        days(holdings, keeping, meetings),
+        cohorts(holdings) {
+    holdings.keeper = &holds;
+  }
+  Rooms(const Rooms&) = delete;
+  Rooms& operator=(const Rooms&) = delete;
+
+  // Takes up what the store says. DATA_LOSS if a row does not parse or open.
+  absl::Status Load() {
+    if (absl::Status s = holdings.Load(); !s.ok()) return s;
+    if (absl::Status s = logs.Load(); !s.ok()) return s;
+    return holds.Load(holdings.store, holdings.vault);
+  }
+
+  Holdings holdings;
+  HoldBook holds;
+  MeetingBook meetings;
+  HoldDesk hold_desk;
+  HoldKeeping keeping;
+  PbxEnder pbx_ender;
+  PbxDesk pbxs;
+  Recorder recorder;
+  LogBook logs;
+  PolicyRefiler refiler;
+  DayEnder days;
+  CohortReleaser cohorts;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ENGINE_ROOMS_H_

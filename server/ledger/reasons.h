@@ -1,0 +1,27 @@
+// Why values ended before their day, or with it: the ledger's words.
+#ifndef RETENTION_SERVER_LEDGER_REASONS_H_
+#define RETENTION_SERVER_LEDGER_REASONS_H_
+
+#include <string_view>
+
+namespace retention {
+
+inline constexpr std::string_view kReasonMeetingEnded = "MEETING_ENDED";
+inline constexpr std::string_view kReasonMeetingDeleted = "MEETING_DELETED";
+inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST";
+inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
+inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
+inline constexpr std::string_view kReasonReplaced = "REPLACED";
+inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
+// Not before its day.
+inline constexpr std::string_view kReasonDue = "DUE";
+inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";
+inline constexpr std::string_view kReasonLicenceExpired = "LICENCE_EXPIRED";
+inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED";
+inline constexpr std::string_view kReasonPbxInactive = "PBX_INACTIVE";
+inline constexpr std::string_view kReasonNoContact = "PBX_NO_CONTACT";
+inline constexpr std::string_view kReasonFqdnUnresolved = "PBX_FQDN_UNRESOLVED";
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LEDGER_REASONS_H_

@@ -1,0 +1,46 @@
+// What an organiser's page may see of meetings. Nothing that is due at `now` is ever in an answer, swept or not.
+#ifndef RETENTION_SERVER_MEETINGS_MEETING_READER_H_
+#define RETENTION_SERVER_MEETINGS_MEETING_READER_H_
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "server/rows/holdings.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// Thread-safe; every call sees one consistent state. Reads straight from the store: it does not wait for the writer.
+//
+// Errors: NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN or ANONYMISED; INVALID_ARGUMENT naming the field.
+class MeetingReader {
+ public:
+  static constexpr int kMaxMeetingsPerPage = 200;
+  static constexpr int kDefaultMeetingsPerPage = 50;
+  static constexpr int kMaxParticipantsPerPage = 1000;
+  static constexpr int kDefaultParticipantsPerPage = 100;
+  // Meetings looked at for one page, so that a rare filter does not make a call long.
+  static constexpr int kMaxMeetingsScanned = 2000;
+
+  // REQUIRES: both outlive it; `store` is what the holdings are of.
+  MeetingReader(const Store& store, const Holdings& holdings) : store_(store), holdings_(holdings) {}
+
+  absl::StatusOr<v1::GetMeetingResponse> GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const;
+  absl::StatusOr<v1::ListMeetingsResponse> ListMeetings(const v1::ListMeetingsRequest& request, absl::Time now) const;
+  absl::StatusOr<v1::ListParticipantsResponse> ListParticipants(const v1::ListParticipantsRequest& request,
+                                                                absl::Time now) const;
+  absl::StatusOr<v1::GetMeetingReportResponse> GetMeetingReport(const v1::GetMeetingReportRequest& request,
+                                                                absl::Time now) const;
+
+ private:
+  absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;
+
+  const Store& store_;
+  const Holdings& holdings_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_MEETINGS_MEETING_READER_H_

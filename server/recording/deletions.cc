@@ -1,0 +1,95 @@
+// Deletions before the due day, by operators: of meetings, single objects and polls.
+#include "absl/strings/escaping.h"
+#include "server/base/errors.h"
+#include "server/recording/recorder.h"
+#include "server/recording/touched_meetings.h"
+
+namespace retention {
+namespace {
+
+constexpr size_t kRandomIdBytes = 16;
+
+}  // namespace
+
+absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id, std::string_view reason,
+                                     Change& change) {
+  const auto pbx = holdings_.registry.Find(pbx_id, change.now());
+  if (!pbx.has_value()) return PbxUnknown();
+  uint8_t id[kRandomIdBytes];
+  if (absl::Status status = holdings_.random.Fill(id, sizeof(id)); !status.ok()) return status;
+  v1::Event event;
+  event.set_event_id(absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(id), sizeof(id))));
+  event.set_pbx_id(std::string(pbx_id));
+  event.set_meeting_id(std::string(meeting_id));
+  event.mutable_time()->set_seconds(absl::ToUnixSeconds(change.now()));
+  event.mutable_meeting_deleted();
+  v1::RecordResult result;
+  TouchedMeetings meetings(book_, holdings_.vault, change);
+  auto touched = meetings.Touch(*pbx, event);
+  if (!touched.ok()) return touched.status();
+  Meeting& meeting = *(*touched)->meeting;
+  auto recordings = filer_.EraseObjects(meeting, event.pbx_id(), kRecording, "", reason, change);
+  if (!recordings.ok()) return recordings.status();
+  const bool known = meeting.known;
+  if (known && !meeting.deleted) {
+    meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), result);
+    meeting.deleted = true;
+    (*touched)->deletion_reason = std::string(reason);
+  } else if (absl::Status status = filer_.EraseDeleted(meeting, event.pbx_id(), reason, change); !status.ok()) {
+    // What is left of a meeting that was deleted before, or whose history is over.
+    return status;
+  }
+  if (absl::Status status = filer_.File(**touched, change); !status.ok()) return status;
+  const CategoryCounts none{};
+  return !known && change.erased() == none && change.kept() == none ? MeetingUnknown() : absl::OkStatus();
+}
+
+absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
+                                    std::string_view object_id, std::string_view reason, Change& change) {
+  const auto pbx = holdings_.registry.Find(pbx_id, change.now());
+  if (!pbx.has_value()) return PbxUnknown();
+  auto meeting = book_.Find(*pbx, meeting_id, change.last_due());
+  if (!meeting.ok()) return meeting.status();
+  auto erased = filer_.EraseObjects(**meeting, std::string(pbx_id), category, object_id, reason, change);
+  const bool known = (*meeting)->known;
+  if (!(*meeting)->stored) book_.Forget(*pbx, (*meeting)->id);
+  if (!erased.ok()) return erased.status();
+  if (*erased == 0 && !known) return MeetingUnknown();
+  if (*erased > 0) return absl::OkStatus();
+  return ErrorWithReason(absl::StatusCode::kNotFound, "OBJECT_UNKNOWN", "the meeting has no such object");
+}
+
+absl::Status Recorder::DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason,
+                                  Change& change) {
+  const auto pbx = holdings_.registry.Find(pbx_id, change.now());
+  if (!pbx.has_value()) return PbxUnknown();
+  const auto found = pbxs_.DeletePoll(*pbx, poll_id, reason, change);
+  if (!found.ok()) return found.status();
+  if (*found) return absl::OkStatus();
+  return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
+}
+
+absl::StatusOr<CategoryCounts> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
+                                            std::string_view meeting_id, std::string_view reason) {
+  // What it ends was over before, and is not what is deleted.
+  absl::Status refiled =
+      commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+  if (!refiled.ok()) return refiled;
+  return commands.Do([&](Change& change) -> absl::StatusOr<CategoryCounts> {
+    if (absl::Status s = recorder.DeleteMeeting(pbx_id, meeting_id, reason, change); !s.ok()) return s;
+    return change.erased();
+  });
+}
+
+absl::Status EraseObject(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
+                         std::string_view meeting_id, CategoryNumber category, std::string_view object_id,
+                         std::string_view reason) {
+  absl::Status refiled =
+      commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+  if (!refiled.ok()) return refiled;
+  return commands.Do([&](Change& change) {
+    return recorder.DeleteObject(pbx_id, meeting_id, category, object_id, reason, change);
+  });
+}
+
+}  // namespace retention

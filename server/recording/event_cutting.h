@@ -1,0 +1,33 @@
+// An event is cut into what its meeting's course keeps of it, and values with days of their own. Pure.
+#ifndef RETENTION_SERVER_RECORDING_EVENT_CUTTING_H_
+#define RETENTION_SERVER_RECORDING_EVENT_CUTTING_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "retention/v1/event.pb.h"
+#include "server/law/course.h"
+#include "storage/ids.h"
+#include "storage/keys.h"
+#include "storage/secrets/vault.h"
+
+namespace retention {
+
+// What an event is in its meeting's course.
+CourseKind KindOf(v1::Event::PayloadCase payload);
+
+// Who joins, across meetings: e-mail, else extension, else nobody else; empty if nobody joins.
+std::string IdentityOf(const v1::Event& event);
+
+// What the course keeps; words are added to `course`.
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, const Vault& vault,
+                          Course& course);
+
+// Fills in the values that `event` brings, each in what `bring` makes for it.
+void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_RECORDING_EVENT_CUTTING_H_

@@ -1,0 +1,134 @@
+// Rows of meetings that are filed elsewhere than they belong: after an event, a timer, another policy.
+#include <algorithm>
+#include <utility>
+
+#include "server/recording/meeting_filer.h"
+#include "server/rows/object_rows.h"
+#include "server/rows/row_walk.h"
+
+namespace retention {
+
+absl::Status MeetingFiler::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                              Change& change) {
+  absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
+  return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
+}
+
+absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
+                                      absl::Time decided, Change& change) {
+  // Files that have ended stay so, whatever becomes of the meeting now.
+  const int64_t held_end_us = meeting.locator.files_end_us;
+  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
+  if (ended || filing.files_end <= change.now()) return EndFiles(meeting, pbx_id, kReasonMeetingEnded, change);
+  // Not by moving: the portal must be told.
+  if (!change.TakesMoved(filing.days[kFileShare])) return EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change);
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
+  const DueDay last_due = LastDueDay(decided, holdings_.policy().zone());
+  for (const CategoryNumber category : kFiledByMeeting) {
+    DueDay& held = meeting.locator.days[category];
+    const DueDay target = filing.days[category];
+    if (held == DueDay() || held == target) continue;
+    if (held <= holdings_.ring.destroyed_through()) {
+      held = DueDay();  // its rows are ended and counted, and wait to be dropped
+      continue;
+    }
+    const Refiling how = held <= last_due ? Refiling::kInTime : Refiling::kLateOrDamaged;
+    const auto move = [&](const FiledKey& key, std::string_view row) { return change.Refile(key, row, target, how); };
+    absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), move);
+    if (!status.ok()) return status;
+    const bool gone = !change.TakesMoved(target) || held <= last_due;
+    held = gone ? DueDay() : target;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers, Change& change) {
+  size_t files_ended = 0;
+  size_t read = 0;
+  for (const MeetingTimer& timer : timers) {
+    change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
+    // Its PBX is ending, and its files end with it.
+    if (!holdings_.registry.Lives(timer.pbx)) continue;
+    auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
+    if (!found.ok()) return found.status();
+    Meeting& meeting = **found;
+    if (!meeting.stored) {
+      const auto ended = ReviewForgotten(timer, meeting, change);
+      book_.Forget(timer.pbx, timer.meeting);
+      if (!ended.ok()) return ended.status();
+      if (*ended) ++files_ended;
+      continue;
+    }
+    read += meeting.course.size();
+    if (meeting.locator.timer_us != timer.instant_us) continue;
+    book_.Edit(meeting, change);
+    const MeetingLocator before = meeting.locator;
+    const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
+    absl::Status status = Refile(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
+    if (!status.ok()) return status;
+    if (before.days[kFileShare] != DueDay() && meeting.locator.days[kFileShare] == DueDay()) ++files_ended;
+    FileLocator(meeting, before, filing, change);
+  }
+  change.ThenDo([this, read] { book_.Trim(read); });
+  return files_ended;
+}
+
+absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change) {
+  // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
+  // timer's own day.
+  auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay());
+  if (!locator.ok()) return locator.status();
+  const bool located = locator->has_value() && (*locator)->files_end_us != 0;
+  if (located && (*locator)->files_end_us > absl::ToUnixMicros(change.now())) {
+    change.batch().Put(Family::kState, MeetingTimerKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
+    return false;
+  }
+  meeting.locator.days[kFileShare] =
+      located ? (*locator)->days[kFileShare]
+              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
+  const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
+  const auto held = HasRows(holdings_.store, prefix);
+  if (!held.ok()) return held.status();
+  absl::Status status = EndFiles(meeting, holdings_.registry.ExternalId(timer.pbx), kReasonMeetingEnded, change);
+  if (!status.ok()) return status;
+  if (located) {
+    MeetingLocator left = **locator;
+    left.days[kFileShare] = DueDay();
+    left.files_end_us = 0;
+    left.timer_us = 0;
+    change.batch().Put(Family::kState, LocatorKey(timer.pbx, timer.meeting), left.Serialize());
+  }
+  return held;
+}
+
+absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
+                                     absl::Time applied, Change& change) {
+  auto found = book_.Find(name.pbx, name.meeting, holdings_.LastDue(applied));
+  if (!found.ok() && !IsUnreadable(found.status())) return found.status();
+  Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
+  Meeting& meeting = found.ok() ? **found : unreadable;
+  if (found.ok()) book_.Edit(meeting, change);
+  const MeetingLocator before = meeting.locator;
+  const absl::Status files = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), filing, applied, change);
+  if (IsUnreadable(files)) {
+    meeting.locator.days[kFileShare] = DueDay();  // a file that cannot be read ends with its day
+  } else if (!files.ok()) {
+    return files;
+  }
+  absl::Status status = MoveMisfiled(meeting, filing, applied, change);
+  if (status.ok()) FileLocator(meeting, before, filing, change);
+  return status;
+}
+
+void MeetingFiler::MarkRefiled(const Meeting& meeting, Batch& batch) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay day = meeting.locator.days[category];
+    if (day == DueDay()) continue;
+    batch.Put(Family::kState, RefiledMarkKey(day, category, meeting.pbx, meeting.id), "");
+  }
+}
+
+}  // namespace retention

@@ -1,0 +1,20 @@
+#include "server/rows/holdings.h"
+
+#include <utility>
+
+namespace retention {
+
+absl::Status Holdings::Load() {
+  if (absl::Status s = policies.Load(store); !s.ok()) return s;
+  if (absl::Status s = counts.Load(store); !s.ok()) return s;
+  if (absl::Status s = marks.Load(store); !s.ok()) return s;
+  if (absl::Status s = orders.Load(store); !s.ok()) return s;
+  if (absl::Status s = gate.Load(store, ring); !s.ok()) return s;
+  if (absl::Status s = registry.Load(store, vault); !s.ok()) return s;
+  auto opened = Ledger::Open(store);
+  if (!opened.ok()) return opened.status();
+  ledger = *std::move(opened);
+  return absl::OkStatus();
+}
+
+}  // namespace retention

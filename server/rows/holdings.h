@@ -1,0 +1,72 @@
+// Everything that is held, as the store says it: what commands read and changes are made to.
+#ifndef RETENTION_SERVER_ROWS_HOLDINGS_H_
+#define RETENTION_SERVER_ROWS_HOLDINGS_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "server/law/policy.h"
+#include "server/ledger/ledger.h"
+#include "server/rows/bucket_counts.h"
+#include "server/rows/day_gate.h"
+#include "server/rows/keeper.h"
+#include "server/rows/order_numbers.h"
+#include "server/rows/pbx_registry.h"
+#include "server/rows/policy_versions.h"
+#include "server/rows/purge_marks.h"
+#include "storage/secrets/key_ring.h"
+#include "storage/secrets/vault.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// Values by category.
+using CategoryCounts = std::array<uint64_t, kCategories>;
+
+// All of it can be read back from the store. Memory follows what is durable: only a change that was committed alters it
+// (change.h). What is marked thread-safe in its own header may be read by any thread; the rest belongs to the writer's.
+struct Holdings {
+  // The store, or a snapshot of it for what is to change nothing.
+  const StoreView& store;
+  KeyRing& ring;
+  Vault& vault;
+  RandomSource& random;
+  PolicyVersions policies;
+  BucketCounts counts;
+  PurgeMarks marks;
+  OrderNumbers orders;
+  PbxRegistry registry;
+  DayGate gate;
+  Ledger ledger;
+  const Keeper* keeper = nullptr;
+  // Called with every ended value count, for metrics. May be empty.
+  std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
+  // Called when orders were issued and can be read. May be empty.
+  std::function<void()> on_orders;
+
+  // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
+  Holdings(const StoreView& view, KeyRing& key_ring, Vault& key_vault, RandomSource& randomness, Policy first)
+      : store(view),
+        ring(key_ring),
+        vault(key_vault),
+        random(randomness),
+        policies(std::move(first)),
+        registry(policies) {}
+
+  // Takes up what the store says. DATA_LOSS if a row does not parse or open.
+  absl::Status Load();
+
+  const Policy& policy() const { return policies.in_force(); }
+  DueDay LastDue(absl::Time now) const { return LastDueDay(now, policy().zone()); }
+  // Whether a hold concerns values of a PBX.
+  bool Concerned(const PbxId& pbx, DueDay last_due) const {
+    return keeper != nullptr && keeper->Concerns(pbx, last_due);
+  }
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ROWS_HOLDINGS_H_

@@ -1,0 +1,68 @@
+#include "server/rows/row_keys.h"
+
+#include "absl/strings/string_view.h"
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+FiledKey PbxRecordKey(const PbxId& pbx) { return {.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx}; }
+
+FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number) {
+  return {.day = DueDay::Open(),
+          .category = kPbxSync,
+          .pbx = pbx,
+          .owner = OwnerId{vault.Hash("extension", pbx.view(), number)}};
+}
+
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number) {
+  return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
+}
+
+std::string LicenceName(const Vault& vault, std::string_view licence_key) {
+  if (licence_key.empty()) return {};
+  const auto hash = vault.Hash("licence", "", licence_key);
+  return std::string(hash.begin(), hash.end());
+}
+
+std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id) {
+  return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
+}
+
+std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx) {
+  return PbxEntryKey(OwnerId{vault.Hash("ending", pbx.view(), "")});
+}
+
+OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
+  return OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)};
+}
+
+ItemId EventItem(const Vault& vault, const PbxId& pbx, std::string_view event_id) {
+  return ItemId{vault.Hash("item", pbx.view(), event_id)};
+}
+
+ItemId MeetingItem(const Vault& vault, const PbxId& pbx, std::string_view meeting_id, std::string_view event_id) {
+  return EventItem(vault, pbx, absl::StrCat(View(meeting_id), "\n", View(event_id)));
+}
+
+FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item) {
+  return {.day = DueDay::Open(),
+          .category = kPoll,
+          .pbx = pbx,
+          .owner = OwnerId{vault.Hash("poll", pbx.view(), poll_id)},
+          .item = item};
+}
+
+FiledKey PollMarkKey(const PbxId& pbx, const OwnerId& poll) {
+  return {.day = DueDay::Open(), .category = kPoll, .pbx = pbx, .owner = poll};
+}
+
+OwnerId ControllerOwner(const Vault& vault, std::string_view controller_id) {
+  return OwnerId{vault.Hash("controller", "", controller_id)};
+}
+
+}  // namespace retention

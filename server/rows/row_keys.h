@@ -1,0 +1,43 @@
+// Which row is whose: every key of a row that is named by an identifier of the portal.
+//
+// Owners are keyed hashes within their PBX, so that no identifier is part of a key (storage/keys.h).
+#ifndef RETENTION_SERVER_ROWS_ROW_KEYS_H_
+#define RETENTION_SERVER_ROWS_ROW_KEYS_H_
+
+#include <string>
+#include <string_view>
+
+#include "server/law/policy.h"
+#include "storage/ids.h"
+#include "storage/keys.h"
+#include "storage/secrets/vault.h"
+
+namespace retention {
+
+// The record of a PBX, and of an extension of it: both in the open bucket of category PBX_SYNC.
+FiledKey PbxRecordKey(const PbxId& pbx);
+FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
+// How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
+std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
+// How the registry names a licence key. Empty for an empty key.
+std::string LicenceName(const Vault& vault, std::string_view licence_key);
+// Where the registry keeps a PBX that is held, and one whose end has begun.
+std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id);
+std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx);
+
+// Owner id of a meeting.
+OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
+// Item id of the rows that an event wrote first; of one of a meeting.
+ItemId EventItem(const Vault& vault, const PbxId& pbx, std::string_view event_id);
+ItemId MeetingItem(const Vault& vault, const PbxId& pbx, std::string_view meeting_id, std::string_view event_id);
+
+// A row of a poll: one owner per poll; the row with the all-zero item says "deleted".
+FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
+FiledKey PollMarkKey(const PbxId& pbx, const OwnerId& poll);
+
+// How rows of holds name a controller.
+OwnerId ControllerOwner(const Vault& vault, std::string_view controller_id);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_ROWS_ROW_KEYS_H_

@@ -1,0 +1,58 @@
+#include "server/rows/row_walk.h"
+
+#include <algorithm>
+
+namespace retention {
+namespace {
+
+absl::Status VisitRow(const RowCursor& cursor, RowVisit visit) {
+  const auto key = FiledKey::Decode(cursor.key());
+  if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+  return visit(*key, cursor.value());
+}
+
+}  // namespace
+
+absl::Status VisitRows(const StoreView& view, const std::string& prefix, RowVisit visit) {
+  auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+  for (; cursor->Valid(); cursor->Next()) {
+    if (absl::Status status = VisitRow(*cursor, visit); !status.ok()) return status;
+  }
+  return cursor->status();
+}
+
+absl::StatusOr<bool> HasRows(const StoreView& view, const std::string& prefix) {
+  const auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+  if (!cursor->Valid() && !cursor->status().ok()) return cursor->status();
+  return cursor->Valid();
+}
+
+absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition& position, const RowRoute& route,
+                                      const StepBounds& bounds, RowVisit visit) {
+  size_t rows = 0;
+  size_t bytes = 0;
+  for (const auto& [day, category] : route.buckets) {
+    const auto prefix_of = [day = day, category = category](const PbxId& pbx) {
+      return FiledPrefix(day, category, pbx);
+    };
+    const auto visited = [&](const PbxId& pbx) { return PrefixEnd(prefix_of(pbx)) <= position.from; };
+    for (auto pbx = std::partition_point(route.pbxs.begin(), route.pbxs.end(), visited); pbx != route.pbxs.end();
+         ++pbx) {
+      const std::string prefix = prefix_of(*pbx);
+      // Where there is nothing costs a look, too.
+      if (rows++ >= bounds.rows) return WalkPosition{.from = std::max(position.from, prefix)};
+      auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+      if (position.from > prefix) cursor->Seek(position.from);
+      for (; cursor->Valid(); cursor->Next(), ++rows) {
+        if (rows > bounds.rows || bytes >= bounds.bytes) return WalkPosition{.from = std::string(cursor->key())};
+        bytes += cursor->value().size();
+        absl::Status status = VisitRow(*cursor, visit);
+        if (!status.ok() && !absl::IsDataLoss(status)) return status;
+      }
+      if (absl::Status status = cursor->status(); !status.ok()) return status;
+    }
+  }
+  return WalkPosition::End();
+}
+
+}  // namespace retention
