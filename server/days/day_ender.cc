@@ -114,10 +114,10 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
     if (absl::Status s = DestroyKeys(last); !s.ok()) return s;
     meetings_.ForgetDue(last);
     for (const EndingDay& day : days) {
-      for (size_t category = 1; category < kCategories && holdings_.on_erased; ++category) {
-        if (day.values[category] == 0) continue;
-        holdings_.on_erased(static_cast<CategoryNumber>(category), kReasonDue, day.values[category]);
-      }
+      if (!holdings_.on_erased) break;
+      ForEachCount(day.values, [&](v1::DataCategory category, uint64_t values) {
+        holdings_.on_erased(static_cast<CategoryNumber>(category), kReasonDue, values);
+      });
     }
     if (!days.empty()) CrashPoint("sweep.before_drop");
     return absl::OkStatus();

@@ -89,19 +89,18 @@ void Change::Report() const {
   if (!orders_.empty() && holdings_.on_orders) holdings_.on_orders();
   if (!holdings_.on_erased) return;
   for (const auto& [reason, counts] : erased_) {
-    for (size_t category = 1; category < kCategories; ++category) {
-      if (counts[category] > 0) holdings_.on_erased(static_cast<CategoryNumber>(category), reason, counts[category]);
-    }
+    ForEachCount(counts, [&, of = std::string_view(reason)](v1::DataCategory category, uint64_t values) {
+      holdings_.on_erased(static_cast<CategoryNumber>(category), of, values);
+    });
   }
 }
 
 void SetCounts(const CategoryCounts& counts, LedgerEntry& entry) {
-  for (size_t category = 1; category < kCategories; ++category) {
-    if (counts[category] == 0) continue;
+  ForEachCount(counts, [&](v1::DataCategory category, uint64_t values) {
     stored::v1::CategoryCount& count = *entry.add_counts();
-    count.set_category(static_cast<v1::DataCategory>(category));
-    count.set_values(counts[category]);
-  }
+    count.set_category(category);
+    count.set_values(values);
+  });
 }
 
 }  // namespace retention

@@ -2,12 +2,12 @@
 #ifndef RETENTION_SERVER_ROWS_HOLDINGS_H_
 #define RETENTION_SERVER_ROWS_HOLDINGS_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "server/law/category_counts.h"
 #include "server/law/policy.h"
 #include "server/ledger/ledger.h"
 #include "server/rows/bucket_counts.h"
@@ -22,9 +22,6 @@
 #include "storage/store.h"
 
 namespace retention {
-
-// Values by category.
-using CategoryCounts = std::array<uint64_t, kCategories>;
 
 // All of it can be read back from the store. Memory follows what is durable: only a change that was committed alters it
 // (change.h). What is marked thread-safe in its own header may be read by any thread; the rest belongs to the writer's.

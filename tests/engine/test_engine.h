@@ -42,6 +42,11 @@ class RunnersThread final : public CommandThread {
 };
 
 class TestEngine {
+  template <typename Command>
+  auto Do(absl::Time now, const Command& command) {
+    return engine_->writer().Do(now, command);
+  }
+
  public:
   static constexpr uint32_t kFormatVersion = Engine::kFormatVersion;
   // What the end of days waits for, as tests ask for it.
@@ -188,10 +193,6 @@ class TestEngine {
   }
 
  private:
-  template <typename Command>
-  auto Do(absl::Time now, const Command& command) {
-    return engine_->writer().Do(now, command);
-  }
   Rooms& rooms() { return engine_->rooms(); }
   Commands At(absl::Time now) {
     thread_.now = now;
