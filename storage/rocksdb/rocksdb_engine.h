@@ -18,7 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_options.h"
 #include "storage/store.h"
 
 namespace retention {
