@@ -51,8 +51,6 @@ bool EndsWith(std::string_view text, std::string_view suffix) {
 
 }  // namespace
 
-SecretKey::~SecretKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
-
 KeyRing::KeyRing(std::string directory, Options options)
     : directory_(std::move(directory)), options_(std::move(options)) {}
 

@@ -20,29 +20,14 @@
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/secrets/secret_file.h"
+#include "storage/secrets/secret_key.h"
 
 namespace retention {
-
-// 256 secret bits that wipe themselves. Does not stream.
-class SecretKey {
- public:
-  static constexpr size_t kBytes = 32;
-  SecretKey() = default;
-  explicit SecretKey(const std::array<uint8_t, kBytes>& bytes) : bytes_(bytes) {}
-  SecretKey(const SecretKey&) = default;
-  SecretKey& operator=(const SecretKey&) = default;
-  ~SecretKey();
-  const uint8_t* data() const { return bytes_.data(); }
-
- private:
-  std::array<uint8_t, kBytes> bytes_{};
-};
 
 // Thread-safe.
 //
