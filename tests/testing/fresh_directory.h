@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -17,7 +18,10 @@ class FreshDirectory {
  public:
   explicit FreshDirectory(const std::filesystem::path& parent = ::testing::TempDir()) {
     std::string pattern = (parent / "retention-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      std::perror(pattern.c_str());
+      std::abort();
+    }
     path_ = pattern;
   }
   FreshDirectory(const FreshDirectory&) = delete;
