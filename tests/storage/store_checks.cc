@@ -185,6 +185,27 @@ AssertionResult DropRangeLeavesNoByte(StoreBackend& backend, Family family) {
   return step.Result();
 }
 
+AssertionResult DropsLeaveNoByteOfDeletedRows(StoreBackend& backend) {
+  Steps step;
+  const auto store = backend.Open();
+  const std::string filed = SomeKey(kDay).Encode();
+  Batch deletion;
+  deletion.Delete(Family::kFiled, filed);
+  deletion.Delete(Family::kLedger, "b");
+  step("commit", store->Commit(Putting(Family::kFiled, filed, "erased: of a day")));
+  step("commit", store->Commit(deletion));
+  step.Expect(backend.Holds("erased: of a day"), kNeverWas);
+
+  step("drop", store->DropDaysThrough(kDay));
+  step.Expect(!backend.Holds("erased: of a day"), "left after the drop of a day");
+  step("commit", store->Commit(Putting(Family::kLedger, "b", "erased: of a range")));
+  step("commit", store->Commit(deletion));
+  step.Expect(backend.Holds("erased: of a range"), kNeverWas);
+  step("drop", store->DropRange(Family::kLedger, "b", "c"));
+  step.Expect(!backend.Holds("erased: of a range"), "left after the drop of a range");
+  return step.Result();
+}
+
 AssertionResult ScrubLeavesNoByteOfFiled(StoreBackend& backend, bool settled) {
   Steps step;
   auto store = backend.Open();

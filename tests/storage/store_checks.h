@@ -24,6 +24,8 @@ namespace retention {
 // No byte is left of what was erased, and all of what was not. `settled`: the day was settled before.
 ::testing::AssertionResult DropDaysThroughLeavesNoByte(StoreBackend& backend, bool settled);
 ::testing::AssertionResult DropRangeLeavesNoByte(StoreBackend& backend, Family family);
+// The same where no row is left to drop, but the bytes of deleted ones are.
+::testing::AssertionResult DropsLeaveNoByteOfDeletedRows(StoreBackend& backend);
 // No byte is left of what was deleted or replaced.
 ::testing::AssertionResult ScrubLeavesNoByteOfFiled(StoreBackend& backend, bool settled);
 ::testing::AssertionResult ScrubLeavesNoByteOfState(StoreBackend& backend);

@@ -78,6 +78,13 @@ class IdleDrop : public StoreOver {
   }
 };
 
+// Drops days, but no ranges.
+class IdleRangeDrop : public StoreOver {
+ public:
+  using StoreOver::StoreOver;
+  absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override { return Health(); }
+};
+
 // Drops nothing at all.
 class NoDrop : public StoreOver {
  public:
@@ -186,6 +193,7 @@ TEST_P(StoreChecks, AForwardingStorePassesThemAll) {
   }
   EXPECT_EQ(Complaint<StoreOver>(DropDaysThroughLeavesNoByte, true), "");
   EXPECT_EQ(Complaint<StoreOver>(DropRangeLeavesNoByte, Family::kLedger), "");
+  EXPECT_EQ(Complaint<StoreOver>(DropsLeaveNoByteOfDeletedRows), "");
   EXPECT_EQ(Complaint<StoreOver>(ScrubLeavesNoByteOfFiled, true), "");
   EXPECT_EQ(Complaint<StoreOver>(ScrubLeavesNoByteOfState), "");
 }
@@ -213,6 +221,11 @@ TEST_P(StoreChecks, FindOutAStoreWhoseDropsLeaveBytes) {
     EXPECT_EQ(Complaint<IdleDrop>(DropRangeLeavesNoByte, family), "left after the drop: erased: a row");
     EXPECT_EQ(Complaint<NoDrop>(DropRangeLeavesNoByte, family), "left after the drop: erased: a row");
   }
+}
+
+TEST_P(StoreChecks, FindOutAStoreWhoseDropsLookForRowsOnly) {
+  EXPECT_EQ(Complaint<IdleDrop>(DropsLeaveNoByteOfDeletedRows), "left after the drop of a day");
+  EXPECT_EQ(Complaint<IdleRangeDrop>(DropsLeaveNoByteOfDeletedRows), "left after the drop of a range");
 }
 
 TEST_P(StoreChecks, FindOutAStoreWhoseScrubDoesNothing) {

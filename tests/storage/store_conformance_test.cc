@@ -310,6 +310,8 @@ TEST_P(StoreAfterwards, DropRange_LeavesNoByte) {
   }
 }
 
+TEST_P(StoreAfterwards, DropsOfDeletedRows_LeaveNoByte) { EXPECT_TRUE(DropsLeaveNoByteOfDeletedRows(*backend_)); }
+
 TEST_P(StoreAfterwards, ScrubOfDays_LeavesNoByte) {
   EXPECT_TRUE(ScrubLeavesNoByteOfFiled(*backend_, /*settled=*/false));
 }
