@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks style: clang-format of every source, buf lint of proto/, shellcheck of every script, clang-tidy of what matters
-# most. Changes nothing. Exits 1 if anything is to be corrected; the last line says what.
+# Checks style: clang-format of every source, buf lint of proto/, shellcheck of every script, clang's thread-safety
+# analysis of all that holds a lock, clang-tidy of what matters most. Changes nothing. Exits 1 if anything is to be corrected; the last line says what.
 #
 #   deploy/lint.sh          all
 #   deploy/lint.sh fast     without clang-tidy
@@ -46,24 +46,43 @@ buf() {
 
 protocol() { install_buf && buf lint proto; }
 
+# Commands of compilation, and generated headers.
+configure() {
+  if [[ ! -f build/dev/compile_commands.json ]]; then cmake --preset dev >build/lint/configure.log || return 1; fi
+  cmake --build --preset dev --target retention_proto >build/lint/build.log
+}
+
+# What a lock guards is private to a class, whose functions are in the folder of its header: no source that only uses
+# the class needs to be looked at.
+locks() {
+  local header locked
+  configure || return 1
+  mapfile -t locked < <(
+    grep -lF '#include "storage/mutex.h"' "${sources[@]}" | while IFS= read -r header; do
+      if [[ $header == *.cc ]]; then echo "$header"; else grep -lF "\"$header\"" "$(dirname "$header")"/*.cc; fi
+    done | sort -u
+  )
+  printf '%s\n' "${locked[@]}" | xargs -P "$(nproc)" -n 4 clang-check-14 -p build/dev --extra-arg=-Wno-everything \
+    --extra-arg=-Wthread-safety{,-beta} --extra-arg=-Werror=thread-safety{,-beta}
+}
+
 # What a mistake in would cost most: keys, sealing, erasure, noise. The rest is for the preset `tidy`.
 tidy() {
   local tidied=(
-    storage/keys.cc storage/secrets/key_ring.cc storage/secrets/secret_file.cc storage/secrets/vault.cc
+    storage/keys.cc storage/secrets/cipher_pool.cc storage/secrets/derived_keys.cc storage/secrets/envelope.cc
+    storage/secrets/key_ring.cc storage/secrets/secret_file.cc storage/secrets/vault.cc
     server/anonymisation/cohort.cc server/anonymisation/sampler.cc
     server/days/sweeper.cc server/law/filing.cc server/law/periods.cc server/rows/change.cc
     server/ledger/ledger.cc
   )
-  cmake --preset dev >build/lint/configure.log || return 1
-  # Generated headers.
-  cmake --build --preset dev --target retention_proto >build/lint/build.log || return 1
+  configure || return 1
   printf '%s\n' "${tidied[@]}" |
     timeout "$TIDY_SECONDS_MAX" xargs -P "$(nproc)" -n 1 \
       clang-tidy-14 -p build/dev --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
 }
 
 mkdir -p build/lint
-for check in format shell protocol tidy; do
+for check in format shell protocol locks tidy; do
   if [[ ${1:-all} == fast && $check == tidy ]]; then continue; fi
   begun=$SECONDS
   if "$check"; then

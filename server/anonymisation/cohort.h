@@ -23,7 +23,7 @@
 #include "server/anonymisation/siphash.h"
 #include "server/anonymisation/tables.h"
 #include "storage/due_day.h"
-#include "storage/secrets/vault.h"
+#include "storage/random_source.h"
 
 namespace retention {
 

@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/secrets/vault.h"
+#include "storage/random_source.h"
 
 namespace retention {
 

@@ -12,8 +12,8 @@
 #include "absl/time/time.h"
 #include "retention/v1/policy.pb.h"
 #include "server/law/periods.h"
+#include "storage/key_use.h"
 #include "storage/keys.h"
-#include "storage/secrets/vault.h"
 
 namespace retention {
 

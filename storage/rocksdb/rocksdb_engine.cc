@@ -43,17 +43,17 @@ rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()
 }  // namespace
 
 absl::Status FailureLatch::Get() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return failure_;
 }
 
 void FailureLatch::Set(const absl::Status& failure) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (failure_.ok()) failure_ = failure;
 }
 
 void FailureLatch::Clear() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   failure_ = absl::OkStatus();
 }
 
@@ -71,25 +71,25 @@ class RocksEngine::Listener : public rocksdb::EventListener {
     *recovers = false;
   }
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& job) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     compacted_.insert(job.input_files.begin(), job.input_files.end());
   }
   void OnTableFileDeleted(const rocksdb::TableFileDeletionInfo& info) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     compacted_.erase(info.file_path);
   }
 
   // Inputs of finished compactions that are neither deleted nor (moved as they are) among `live`.
   std::vector<std::string> Obsolete(const std::vector<std::string>& live) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const std::string& path : live) compacted_.erase(path);
     return {compacted_.begin(), compacted_.end()};
   }
 
  private:
   const std::shared_ptr<FailureLatch> failure_;
-  std::mutex mutex_;
-  std::unordered_set<std::string> compacted_;  // guarded by mutex_
+  Mutex mutex_;
+  std::unordered_set<std::string> compacted_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Leaves out of recovery what was logged but not acknowledged.

@@ -10,15 +10,16 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/mutex.h"
+#include "storage/rocksdb/rocksdb_options.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -31,8 +32,8 @@ class FailureLatch {
   void Clear();
 
  private:
-  mutable std::mutex mutex_;
-  absl::Status failure_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
 // [begin, end) of a family; an empty `end` means: to the last key.

@@ -7,15 +7,16 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "storage/directory_lock.h"
 #include "storage/keys.h"
+#include "storage/mutex.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_view.h"
@@ -53,7 +54,9 @@ class RocksDbStore : public Store {
     absl::StatusOr<std::shared_ptr<RocksEngine>> engine =
         RocksEngine::Open(directory_, options_, std::nullopt, failure_);
     if (!engine.ok()) return engine.status();
+    const MutexLock write_lock(write_mutex_);
     writes_ = WriteRecord((*engine)->db().GetLatestSequenceNumber());
+    const MutexLock lock(engine_mutex_);
     engine_ = *std::move(engine);
     return absl::OkStatus();
   }
@@ -88,7 +91,7 @@ class RocksDbStore : public Store {
 
  private:
   std::shared_ptr<RocksEngine> Engine() const {
-    const std::lock_guard<std::mutex> lock(engine_mutex_);
+    const MutexLock lock(engine_mutex_);
     return engine_;
   }
   absl::Status Closed() const {
@@ -112,11 +115,13 @@ class RocksDbStore : public Store {
   const RocksDbOptions options_;
   const int lock_fd_;
   const std::shared_ptr<FailureLatch> failure_ = std::make_shared<FailureLatch>();
-  mutable std::mutex engine_mutex_;
-  std::shared_ptr<RocksEngine> engine_;  // guarded by engine_mutex_; null after a Resume that could not reopen
-  std::mutex maintenance_mutex_;         // held by all that waits for the deletion of files; before write_mutex_
-  std::mutex write_mutex_;
-  WriteRecord writes_;  // guarded by write_mutex_
+  mutable Mutex engine_mutex_;
+  // Null after a Resume that could not reopen.
+  std::shared_ptr<RocksEngine> engine_ ABSL_GUARDED_BY(engine_mutex_);
+  Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(engine_mutex_);
+  WriteRecord writes_ ABSL_GUARDED_BY(write_mutex_);
+  // Held by all that waits for the deletion of files.
+  Mutex maintenance_mutex_ ABSL_ACQUIRED_BEFORE(write_mutex_);
 };
 
 // The changes by family and key: neighbours in the memtable are then inserted one after the other, while their
@@ -169,7 +174,7 @@ absl::Status RocksDbStore::Commit(const Batch& batch) {
 }
 
 absl::Status RocksDbStore::Write(const RocksEngine& engine, rocksdb::WriteBatch& rows, const Batch& batch) {
-  const std::lock_guard<std::mutex> lock(write_mutex_);
+  const MutexLock lock(write_mutex_);
   // Again, under the lock: nothing may follow a failed write, whose bytes may be in the log.
   if (absl::Status failure = failure_->Get(); !failure.ok()) return failure;
   rocksdb::WriteOptions options;
@@ -200,7 +205,7 @@ absl::Status RocksDbStore::SettleDay(DueDay day) {
   const KeyRange range{Family::kFiled, prefix, PrefixEnd(prefix)};
   uint64_t written = 0;
   {
-    const std::lock_guard<std::mutex> lock(write_mutex_);
+    const MutexLock lock(write_mutex_);
     written = writes_.Day(day);
   }
   // Also takes the day's rows out of the log, so that dropping it need not flush.
@@ -219,15 +224,15 @@ absl::Status RocksDbStore::DropDaysThrough(DueDay last) {
   if (!last.is_civil()) return absl::InvalidArgumentError("store: not a civil day");
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
-  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  const MutexLock maintenance(maintenance_mutex_);
   uint64_t written = 0;
   {
-    const std::lock_guard<std::mutex> lock(write_mutex_);
+    const MutexLock lock(write_mutex_);
     written = writes_.DaysThrough(last);
   }
   const KeyRange range{Family::kFiled, FiledPrefix(DueDay()), PrefixEnd(FiledPrefix(last))};
   if (absl::Status status = Erase(**engine, range, written); !status.ok()) return status;
-  const std::lock_guard<std::mutex> lock(write_mutex_);
+  const MutexLock lock(write_mutex_);
   if (writes_.DaysThrough(last) <= written) writes_.ForgetDaysThrough(last);
   return absl::OkStatus();
 }
@@ -236,10 +241,10 @@ absl::Status RocksDbStore::DropRange(Family family, std::string_view begin, std:
   if (!end.empty() && end <= begin) return absl::OkStatus();
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
-  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  const MutexLock maintenance(maintenance_mutex_);
   uint64_t written = 0;
   {
-    const std::lock_guard<std::mutex> lock(write_mutex_);
+    const MutexLock lock(write_mutex_);
     written = writes_.OfFamily(family);
   }
   return Erase(**engine, {family, std::string(begin), std::string(end)}, written);
@@ -302,7 +307,7 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
 absl::Status RocksDbStore::Scrub(const std::vector<DueDay>& days, bool state) {
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
-  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  const MutexLock maintenance(maintenance_mutex_);
   // A row that a reader's snapshot still sees would survive the compaction.
   if (absl::Status status = (*engine)->AwaitReaders((*engine)->db().GetLatestSequenceNumber()); !status.ok()) {
     return status;
@@ -344,15 +349,15 @@ absl::Status RocksDbStore::ProbeDisk() const {
 // under the sequence numbers that the next batch would get, so it has to be left out of the recovery; and RocksDB does
 // not recover from most failures of the log at all.
 absl::Status RocksDbStore::Resume() {
-  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  const MutexLock maintenance(maintenance_mutex_);
   if (failure_->Get().ok()) return absl::OkStatus();
   // While the disk takes nothing, the database stays open for readers.
   if (absl::Status status = ProbeDisk(); !status.ok()) return status;
 
-  const std::lock_guard<std::mutex> write_lock(write_mutex_);
+  const MutexLock write_lock(write_mutex_);
   std::shared_ptr<RocksEngine> failed;
   {
-    const std::lock_guard<std::mutex> lock(engine_mutex_);
+    const MutexLock lock(engine_mutex_);
     failed = std::move(engine_);
     engine_ = nullptr;
   }
@@ -360,7 +365,7 @@ absl::Status RocksDbStore::Resume() {
     const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(options_.erasure_wait);
     while (failed.use_count() > 1) {
       if (Clock::now() >= deadline) {
-        const std::lock_guard<std::mutex> lock(engine_mutex_);
+        const MutexLock lock(engine_mutex_);
         engine_ = std::move(failed);
         return absl::UnavailableError("store: a reader holds back the reopening");
       }
@@ -376,7 +381,7 @@ absl::Status RocksDbStore::Resume() {
     return engine.status();
   }
   writes_ = WriteRecord(writes_.latest());
-  const std::lock_guard<std::mutex> lock(engine_mutex_);
+  const MutexLock lock(engine_mutex_);
   engine_ = *std::move(engine);
   return failure_->Get();
 }
@@ -386,7 +391,7 @@ absl::Status RocksDbStore::Checkpoint(const std::string& path) {
   if (!engine.ok()) return engine.status();
   std::error_code error;
   if (std::filesystem::exists(path, error)) return absl::AlreadyExistsError("store: the checkpoint's path exists");
-  const std::lock_guard<std::mutex> maintenance(maintenance_mutex_);
+  const MutexLock maintenance(maintenance_mutex_);
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(&(*engine)->db(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "storage/rocksdb/rocksdb_store.h"
+#include "storage/rocksdb/rocksdb_options.h"
 
 namespace retention {
 

@@ -51,8 +51,6 @@ bool EndsWith(std::string_view text, std::string_view suffix) {
 
 }  // namespace
 
-SecretKey::~SecretKey() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
-
 KeyRing::KeyRing(std::string directory, Options options)
     : directory_(std::move(directory)), options_(std::move(options)) {}
 
@@ -67,7 +65,7 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
   if (::chmod(directory.c_str(), 0700) != 0) return StatusFromErrno(errno, "chmod");
 
   std::unique_ptr<KeyRing> ring(new KeyRing(directory, std::move(options)));
-  const std::lock_guard<std::mutex> lock(ring->mutex_);
+  const MutexLock lock(ring->mutex_);
   if (absl::Status status = ring->Lock(); !status.ok()) return status;
   if (absl::Status status = ring->WipeStaleFiles(); !status.ok()) return status;
   const absl::Status found = ring->Load();
@@ -94,7 +92,7 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
 
 absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& directory, Options options) {
   std::unique_ptr<KeyRing> ring(new KeyRing(directory, std::move(options)));
-  const std::lock_guard<std::mutex> lock(ring->mutex_);
+  const MutexLock lock(ring->mutex_);
   if (absl::Status status = ring->Lock(); !status.ok()) return status;
   if (absl::Status status = ring->WipeStaleFiles(); !status.ok()) return status;
   if (absl::Status status = ring->Load(); !status.ok()) return status;
@@ -263,22 +261,22 @@ absl::StatusOr<SecretKey> KeyRing::DrawKey() const {
 absl::Status KeyRing::Reach(Step step) const { return options_.on_step ? options_.on_step(step) : absl::OkStatus(); }
 
 std::string KeyRing::identity() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::string(reinterpret_cast<const char*>(days_.identity.data()), days_.identity.size());
 }
 
 SecretKey KeyRing::HashKey() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return days_.hash_key;
 }
 
 SecretKey KeyRing::OpenKey() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return days_.open_key;
 }
 
 absl::StatusOr<SecretKey> KeyRing::ForDay(DueDay day) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   if (day <= days_.destroyed_through) return absl::FailedPreconditionError("key ring: the day was destroyed");
   // A key that is not yet durable must not be used.
@@ -293,13 +291,13 @@ absl::StatusOr<SecretKey> KeyRing::ForDay(DueDay day) {
 }
 
 std::optional<SecretKey> KeyRing::FindDay(DueDay day) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = days_.days.find(day);
   return found == days_.days.end() ? std::nullopt : std::optional(found->second);
 }
 
 absl::Status KeyRing::DestroyDaysThrough(DueDay last) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!last.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   if (last <= days_.destroyed_through) return Finish();
   DayFile next = days_;
@@ -309,12 +307,12 @@ absl::Status KeyRing::DestroyDaysThrough(DueDay last) {
 }
 
 DueDay KeyRing::destroyed_through() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return days_.destroyed_through;
 }
 
 absl::StatusOr<SecretKey> KeyRing::MintPbx(const PbxId& pbx) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (absl::Status status = Finish(); !status.ok()) return status;
   const size_t shard = pbx.bytes[0] % kPbxShards;
   const PbxFile& held = pbxs_[shard];
@@ -329,7 +327,7 @@ absl::StatusOr<SecretKey> KeyRing::MintPbx(const PbxId& pbx) {
 }
 
 std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const PbxFile& held = pbxs_[pbx.bytes[0] % kPbxShards];
   const auto found = held.keys.find(pbx);
   return found == held.keys.end() ? std::nullopt : std::optional(found->second);
@@ -337,14 +335,14 @@ std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const {
 
 std::optional<SecretKey> KeyRing::FindPbxOrders(const PbxId& pbx) const {
   if (const auto key = FindPbx(pbx)) return OrderKeyOf(*key);
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const PbxFile& held = pbxs_[pbx.bytes[0] % kPbxShards];
   const auto found = held.order_keys.find(pbx);
   return found == held.order_keys.end() ? std::nullopt : std::optional(found->second);
 }
 
 absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const size_t shard = pbx.bytes[0] % kPbxShards;
   const auto found = pbxs_[shard].keys.find(pbx);
   if (found == pbxs_[shard].keys.end()) return Finish();
@@ -357,7 +355,7 @@ absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
 }
 
 absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const size_t shard = pbx.bytes[0] % kPbxShards;
   PbxFile next = pbxs_[shard];
   if (next.keys.erase(pbx) + next.order_keys.erase(pbx) == 0) return Finish();
@@ -365,7 +363,7 @@ absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
 }
 
 absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay first_day) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!first_day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   if (first_day <= days_.cohorts_destroyed_through) {
     return absl::FailedPreconditionError("key ring: the cohort was destroyed");
@@ -381,13 +379,13 @@ absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay first_day) {
 }
 
 std::optional<SecretKey> KeyRing::FindCohort(DueDay first_day) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = days_.cohorts.find(first_day);
   return found == days_.cohorts.end() ? std::nullopt : std::optional(found->second);
 }
 
 absl::Status KeyRing::DestroyCohortsThrough(DueDay last) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!last.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   if (last <= days_.cohorts_destroyed_through) return Finish();
   DayFile next = days_;
@@ -397,7 +395,7 @@ absl::Status KeyRing::DestroyCohortsThrough(DueDay last) {
 }
 
 DueDay KeyRing::cohorts_destroyed_through() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return days_.cohorts_destroyed_through;
 }
 

@@ -16,33 +16,19 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/mutex.h"
 #include "storage/secrets/secret_file.h"
+#include "storage/secrets/secret_key.h"
 
 namespace retention {
-
-// 256 secret bits that wipe themselves. Does not stream.
-class SecretKey {
- public:
-  static constexpr size_t kBytes = 32;
-  SecretKey() = default;
-  explicit SecretKey(const std::array<uint8_t, kBytes>& bytes) : bytes_(bytes) {}
-  SecretKey(const SecretKey&) = default;
-  SecretKey& operator=(const SecretKey&) = default;
-  ~SecretKey();
-  const uint8_t* data() const { return bytes_.data(); }
-
- private:
-  std::array<uint8_t, kBytes> bytes_{};
-};
 
 // Thread-safe.
 //
@@ -125,17 +111,18 @@ class KeyRing {
 
   // Each writes `next` and, from the moment it has replaced the old file, takes it as the ring's state, even if a later
   // step fails.
-  absl::Status WriteDays(DayFile next);
-  absl::Status WritePbxs(size_t shard, PbxFile next);
-  SecretBytes EncodePbxs(size_t shard, const PbxFile& pbxs) const;
-  absl::Status Rewrite(const std::string& name, std::string_view body, bool& replaced);
+  absl::Status WriteDays(DayFile next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WritePbxs(size_t shard, PbxFile next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SecretBytes EncodePbxs(size_t shard, const PbxFile& pbxs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Rewrite(const std::string& name, std::string_view body, bool& replaced)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Wipes what an unfinished rewrite left behind.
-  absl::Status Finish();
-  absl::Status WipeStaleFiles();
-  absl::Status Lock();
-  absl::Status Load();
-  absl::Status LoadDays(std::string_view body);
-  absl::Status LoadPbxs(size_t shard, std::string_view body);
+  absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WipeStaleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Lock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status LoadDays(std::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status LoadPbxs(size_t shard, std::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Draw(uint8_t* bytes, size_t size) const;
   absl::StatusOr<SecretKey> DrawKey() const;
   absl::Status Reach(Step step) const;
@@ -143,11 +130,11 @@ class KeyRing {
   const std::string directory_;
   const Options options_;
   int directory_fd_ = -1;  // holds the lock
-  mutable std::mutex mutex_;
-  bool unfinished_ = false;  // guarded by mutex_
-  DayFile days_;             // guarded by mutex_
   static constexpr size_t kPbxShards = 64;
-  std::array<PbxFile, kPbxShards> pbxs_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  bool unfinished_ ABSL_GUARDED_BY(mutex_) = false;
+  DayFile days_ ABSL_GUARDED_BY(mutex_);
+  std::array<PbxFile, kPbxShards> pbxs_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -12,8 +12,8 @@
 #include "absl/status/statusor.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
-#include "storage/secrets/key_ring.h"
 #include "storage/secrets/secret_file.h"
+#include "storage/secrets/secret_key.h"
 
 namespace retention {
 

@@ -6,46 +6,31 @@
 // AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a
 // value can neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is
 // unreadable.
-//
-// Envelope: version(1) = 1 | flags(1; PbxKeyUse) | values(varint) | nonce(12) | ciphertext | tag(16).
 #ifndef RETENTION_STORAGE_SECRETS_VAULT_H_
 #define RETENTION_STORAGE_SECRETS_VAULT_H_
 
 #include <array>
 #include <cstdint>
-#include <list>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/key_use.h"
 #include "storage/keys.h"
+#include "storage/random_source.h"
+#include "storage/secrets/cipher_pool.h"
+#include "storage/secrets/derived_keys.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/personal.h"
 
 namespace retention {
-
-// Source of cryptographic randomness, handed in so that a run can be replayed. Thread-safe.
-class RandomSource {
- public:
-  virtual ~RandomSource() = default;
-  // Fills `size` bytes, or fails: UNAVAILABLE. Never falls back to weaker randomness.
-  virtual absl::Status Fill(uint8_t* bytes, size_t size) = 0;
-};
-// The operating system's, by way of OpenSSL.
-RandomSource& SystemRandom();
-
-// Which key of its PBX a value is sealed under: none, its own, or its order key.
-enum class PbxKeyUse : uint8_t { kNotNeeded = 0, kNeeded = 1, kForOrders = 2 };
 
 // Thread-safe.
 class Vault {
  public:
   // REQUIRES: both outlive the vault.
   Vault(KeyRing& ring, RandomSource& random);
-  ~Vault();
 
   // Seals `plaintext`, which holds `values` values, for the row `key`. Mints the day's key if need be (durable on
   // return). FAILED_PRECONDITION if the day or the PBX was destroyed.
@@ -70,12 +55,14 @@ class Vault {
   void ForgetPbx(const PbxId& pbx);
 
  private:
-  struct Derived;
-  class Cache;
   absl::StatusOr<SecretKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
+  absl::StatusOr<SecretKey> DeriveForState() const;
+
   KeyRing& ring_;
   RandomSource& random_;
-  std::unique_ptr<Cache> cache_;
+  const SecretKey hash_key_;  // never changes, and must not wait for the ring's disk
+  DerivedKeys derived_;
+  CipherPool ciphers_;
 };
 
 }  // namespace retention

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "storage/secrets/vault.h"
+#include "storage/random_source.h"
 
 namespace retention {
 

@@ -54,15 +54,6 @@ double Percentile(std::vector<double> samples, double fraction) {
   return samples[rank];
 }
 
-FreshDirectory::FreshDirectory(const std::string& parent) : path_(parent + "/bench-XXXXXX") {
-  if (mkdtemp(path_.data()) == nullptr) OrDie(absl::UnavailableError("mkdtemp"), parent.c_str());
-}
-
-FreshDirectory::~FreshDirectory() {
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-}
-
 BenchEngine::BenchEngine(const std::string& data_directory, const std::string& ring_directory,
                          const std::string& policy_file, absl::Time now) {
   std::stringstream text;

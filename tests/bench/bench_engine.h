@@ -44,19 +44,6 @@ class Stopwatch {
 // The value below which `fraction` of `samples` lie. REQUIRES: not empty.
 double Percentile(std::vector<double> samples, double fraction);
 
-// A new directory for one bench, removed at the end.
-class FreshDirectory {
- public:
-  explicit FreshDirectory(const std::string& parent);
-  ~FreshDirectory();
-  FreshDirectory(const FreshDirectory&) = delete;
-  FreshDirectory& operator=(const FreshDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // An engine with the options that the server has by default.
 class BenchEngine {
  public:

@@ -2,6 +2,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/days/cohort_rows.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -13,7 +14,7 @@ double RowsPerSecond(const BenchOptions& options, int open_meetings, uint64_t en
   absl::LoadTimeZone("Europe/Berlin", &zone);
   const absl::CivilDay day(2026, 4, 15);
   const absl::Time created = absl::FromCivil(absl::CivilSecond(day) - 3600, zone);
-  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, created);
+  BenchEngine bench(directory / "data", directory / "ring", options.policy_file, created);
   FeedOptions feed_options;
   feed_options.starts = {{absl::FromCivil(absl::CivilSecond(day) + 7 * 3600, zone), 1}};
   feed_options.open_meetings = open_meetings;

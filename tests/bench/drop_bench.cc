@@ -9,6 +9,7 @@
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -74,7 +75,7 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
   }();
   const DueDay day(kDay);
   const absl::Time created = At(absl::CivilSecond(2026, 4, 14, 12), zone);
-  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, created);
+  BenchEngine bench(directory / "data", directory / "ring", options.policy_file, created);
   MeetingFeed load(LoadOf(kDay, zone));
   bench.SyncPbxs(load, At(absl::CivilSecond(kDay) + 12 * 3600, zone));
   TestEngine& engine = bench.engine();

@@ -9,6 +9,7 @@
 #include "server/base/clock.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -23,7 +24,7 @@ double ThreadSeconds() {
 void Measure(const BenchOptions& options, int open_meetings, const std::string& shape) {
   const FreshDirectory directory(options.directory);
   const SystemClock clock;
-  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, clock.Now());
+  BenchEngine bench(directory / "data", directory / "ring", options.policy_file, clock.Now());
   FeedOptions feed;
   feed.starts = {{clock.Now() - absl::Hours(2), 1}};
   feed.interval = absl::Milliseconds(1);

@@ -5,6 +5,7 @@
 #include "tests/engine/test_engine.h"
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -20,7 +21,7 @@ void BenchPbx(const BenchOptions& options) {
   absl::TimeZone zone;
   absl::LoadTimeZone("Europe/Berlin", &zone);
   const absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 6, 15, 12), zone);
-  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, now);
+  BenchEngine bench(directory / "data", directory / "ring", options.policy_file, now);
   FeedOptions feed;
   feed.pbxs = kPbxs;
   for (int day = 1; day <= 5; ++day) feed.starts.push_back({now - absl::Hours(24 * day), 1});

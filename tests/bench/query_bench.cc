@@ -6,6 +6,7 @@
 #include "server/days/cohort_rows.h"
 #include "tests/engine/test_engine.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -95,7 +96,7 @@ void BenchQuery(const BenchOptions& options) {
   absl::LoadTimeZone("Europe/Berlin", &zone);
   const absl::CivilDay first(2025, 3, 1);
   const absl::Time now = absl::FromCivil(absl::CivilSecond(first + kCohorts), zone);
-  BenchEngine bench(directory.path() + "/data", directory.path() + "/ring", options.policy_file, now);
+  BenchEngine bench(directory / "data", directory / "ring", options.policy_file, now);
   ReleaseCohorts(bench, first);
   const Reader reader(bench.engine());
   std::vector<double> milliseconds;

@@ -29,13 +29,6 @@ ClientOptions Impatient() {
 
 }  // namespace
 
-Machine::Machine() {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "crash-XXXXXX").string();
-  directory_ = mkdtemp(pattern.data());
-}
-
-Machine::~Machine() { std::filesystem::remove_all(directory_); }
-
 ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point) {
   std::vector<std::string> arguments = {RETENTION_SERVER,
                                         "--listen=127.0.0.1:0",

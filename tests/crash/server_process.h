@@ -10,19 +10,18 @@
 
 #include "absl/time/time.h"
 #include "client/client.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::crash {
 
 // A data directory and a key ring that outlive the processes that serve them.
 class Machine {
  public:
-  Machine();
-  ~Machine();
   std::filesystem::path data() const { return directory_ / "data"; }
   std::filesystem::path ring() const { return directory_ / "ring"; }
 
  private:
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
 };
 
 class ServerProcess {

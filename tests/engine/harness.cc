@@ -150,18 +150,11 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
 
 Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper)
     : now(start), policy_(std::move(policy)), sweeper_options_(std::move(sweeper)) {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "engine-XXXXXX").string();
-  directory_ = mkdtemp(pattern.data());
   const absl::Status status = Reopen();
   EXPECT_TRUE(status.ok()) << status;
 }
 
-Harness::~Harness() {
-  engine_.reset();
-  store_.reset();
-  ring_.reset();
-  std::filesystem::remove_all(directory_);
-}
+Harness::~Harness() = default;
 
 absl::Status Harness::Reopen(Policy policy) {
   policy_ = std::move(policy);

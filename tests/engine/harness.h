@@ -15,6 +15,7 @@
 #include "server/base/errors.h"
 #include "tests/engine/test_engine.h"
 #include "storage/rocksdb/rocksdb_store.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 
@@ -74,12 +75,12 @@ class Harness {
   Reader reader() { return Reader(*engine_); }
   Store& store() { return *store_; }
   KeyRing& ring() { return *ring_; }
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
   absl::Time now;
 
  private:
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
   Policy policy_;
   Sweeper::Options sweeper_options_;
   std::unique_ptr<KeyRing> ring_;

@@ -128,11 +128,9 @@ void ScriptedDnsServer::Serve() {
 void ScriptedDnsServer::AwaitQuestion() { questions_.wait(0); }
 
 Dnsmasq::Dnsmasq(const std::string& configuration) {
-  directory_ = (std::filesystem::path(::testing::TempDir()) / "dnsmasq-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(directory_.data()), nullptr);
-  std::ofstream(directory_ + "/conf") << "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nlisten-address=127.0.0.1\n"
-                                      << "local=/example/\nhost-record=ready.example,192.0.2.1\n"
-                                      << configuration;
+  std::ofstream(directory_ / "conf") << "no-resolv\nno-hosts\nno-poll\nbind-interfaces\nlisten-address=127.0.0.1\n"
+                                     << "local=/example/\nhost-record=ready.example,192.0.2.1\n"
+                                     << configuration;
   for (int i = 0; i < kPortsTried && pid_ < 0; ++i) {
     if (!Start() || AwaitAnswer()) continue;
     ::kill(pid_, SIGKILL);
@@ -147,7 +145,6 @@ Dnsmasq::~Dnsmasq() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  std::filesystem::remove_all(directory_);
 }
 
 bool Dnsmasq::Start() {
@@ -159,11 +156,11 @@ bool Dnsmasq::Start() {
   ::close(tcp);
   std::vector<std::string> arguments = {"dnsmasq",
                                         "--keep-in-foreground",
-                                        "--conf-file=" + directory_ + "/conf",
+                                        "--conf-file=" + (directory_ / "conf").string(),
                                         "--port=" + std::to_string(port_),
                                         "--pid-file=",
                                         "--user=",
-                                        "--log-facility=" + directory_ + "/log"};
+                                        "--log-facility=" + (directory_ / "log").string()};
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);

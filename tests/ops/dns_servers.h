@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/testing/fresh_directory.h"
+
 namespace retention {
 
 // What a query asks for; its name is lower case, without the dot at its end.
@@ -65,7 +67,7 @@ class Dnsmasq {
   bool Start();
   bool AwaitAnswer();
 
-  std::string directory_;
+  FreshDirectory directory_;
   int port_ = 0;
   pid_t pid_ = -1;
 };

@@ -15,6 +15,7 @@
 #include "tests/logs/log_fixture.h"
 #include "tests/privacy/disk_search.h"
 #include "tests/testing/fault_file_system.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::privacy {
 namespace {
@@ -116,14 +117,7 @@ TEST_F(LogLinesOnDisk, AShortenedExtensionLeavesNoBytesInLaterDays) {
 // An engine on a disk that crashes.
 class Trial {
  public:
-  Trial() {
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "logs-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~Trial() {
-    Close();
-    std::filesystem::remove_all(directory_);
-  }
+  ~Trial() { Close(); }
   void Close() {
     engine.reset();
     store_.reset();
@@ -149,7 +143,7 @@ class Trial {
 
  private:
   const Policy policy_ = DefaultPolicy();
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Store> store_;
 };

@@ -19,6 +19,7 @@
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
 #include "tests/privacy/disk_search.h"
+#include "tests/testing/fresh_directory.h"
 #include "tests/testing/map_store.h"
 
 extern char** environ;
@@ -218,20 +219,17 @@ TEST(OneDrawChild, SweepsUntilItIsKilled) {
 class OneDrawCrash : public ::testing::TestWithParam<const char*> {
  protected:
   OneDrawCrash() {
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "one-draw-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
     Harness harness(kMonday);
     RecordCohort(harness);
     CopyDirectory(harness.directory() / "data", directory_ / "data");
     CopyDirectory(harness.directory() / "ring", directory_ / "ring");
   }
-  ~OneDrawCrash() override { std::filesystem::remove_all(directory_); }
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
 };
 
 TEST_P(OneDrawCrash, KilledInTheRelease_ThereIsOneDrawThatAnybodyEverSees) {
-  ASSERT_EQ(RunChild("OneDrawChild.SweepsUntilItIsKilled", directory_, GetParam()), SIGKILL);
-  Machine machine(directory_, kRelease);
+  ASSERT_EQ(RunChild("OneDrawChild.SweepsUntilItIsKilled", directory_.path(), GetParam()), SIGKILL);
+  Machine machine(directory_.path(), kRelease);
   const auto seen = Cubes(*machine.store);
   const bool committed = std::string(GetParam()) == "release.before_key";
   EXPECT_EQ(!seen.empty(), committed);

@@ -13,16 +13,11 @@
 namespace retention {
 
 RunningServer::RunningServer(const Edit& edit) {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "rpc-XXXXXX").string();
-  directory_ = mkdtemp(pattern.data());
   const absl::Status status = Restart(edit);
   EXPECT_TRUE(status.ok()) << status;
 }
 
-RunningServer::~RunningServer() {
-  Stop();
-  std::filesystem::remove_all(directory_);
-}
+RunningServer::~RunningServer() { Stop(); }
 
 void RunningServer::Stop() {
   caller_.reset();

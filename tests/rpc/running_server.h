@@ -13,6 +13,7 @@
 #include "retention/v1/event_service.pb.h"
 #include "server/app/server.h"
 #include "tests/rpc/caller.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 
@@ -44,10 +45,10 @@ class RunningServer {
 
   Server& server() { return *server_; }
   Caller& caller() { return *caller_; }
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::filesystem::path& directory() const { return directory_.path(); }
 
  private:
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Caller> caller_;
 };

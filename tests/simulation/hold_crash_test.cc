@@ -12,6 +12,7 @@
 #include "tests/holds/held.h"
 #include "tests/orders/orders.h"
 #include "tests/testing/dying_store.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 namespace {
@@ -29,8 +30,6 @@ CommandRunner Directly() {
 class HoldRun {
  public:
   HoldRun() {
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "holds-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
     store_ = std::make_unique<DyingStore>();
     Open();
     v1::PbxSynced synced;
@@ -42,11 +41,6 @@ class HoldRun {
             Ended("m", "5", kMonday), Started("n", "6", kMonday),
             Joined("n", "7", kMonday, "p3", "Carol", "carol@example.org"), Recording("n", "8", kMonday, "rec-n"),
             Pdf("n", "9", kMonday, "pdf-n"), Ended("n", "10", kMonday)});
-  }
-  ~HoldRun() {
-    engine_.reset();
-    ring_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void DieAtChange(uint64_t nth) { store_->DieAt(nth); }
@@ -145,7 +139,7 @@ class HoldRun {
   }
   bool Sweep() { return TestSweeper(*engine_, Directly(), {}).RunOnce(now_, /*scrub_now=*/true).ok(); }
 
-  std::filesystem::path directory_;
+  FreshDirectory directory_;
   uint64_t ring_steps_left_ = UINT64_MAX;
   std::unique_ptr<DyingStore> store_;
   std::unique_ptr<KeyRing> ring_;

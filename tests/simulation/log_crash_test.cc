@@ -7,6 +7,7 @@
 #include "tests/engine/harness.h"
 #include "tests/logs/log_fixture.h"
 #include "tests/simulation/machine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 namespace {
@@ -21,26 +22,22 @@ class ExtendedLines : public ::testing::TestWithParam<Failure> {};
 TEST_P(ExtendedLines, OutliveASweepThatFailsAtAnyStep) {
   for (uint64_t nth = 1; nth <= 12; ++nth) {
     SCOPED_TRACE(absl::StrCat("step ", nth));
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "lines-XXXXXX").string();
-    const std::filesystem::path directory = mkdtemp(pattern.data());
-    {
-      Machine machine(directory, DefaultPolicy(), 7);
-      ASSERT_TRUE(machine.Start(kMonday).ok());
-      Append(machine.engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "one"), Line(v1::LOG_SERVER_PORTAL, kMonday, "two")},
-             kMonday);
-      const auto request = ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-20");
-      ASSERT_TRUE(machine.engine().ExtendLogRetention(request, kDue - absl::Microseconds(1)).ok());
-      if (GetParam() == Failure::kWrite) {
-        machine.FailFromWrite(nth, FaultFileSystem::Fault::kIoError);
-      } else {
-        machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
-      }
-      (void)machine.Sweep(kDue, false).status();
-      machine.Heal();
-      ASSERT_TRUE(machine.Sweep(kDue, false).ok());
-      EXPECT_EQ(ReadTexts(machine.engine(), kDue), std::vector<std::string>{"one"});
+    const FreshDirectory directory;
+    Machine machine(directory.path(), DefaultPolicy(), 7);
+    ASSERT_TRUE(machine.Start(kMonday).ok());
+    Append(machine.engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "one"), Line(v1::LOG_SERVER_PORTAL, kMonday, "two")},
+           kMonday);
+    const auto request = ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-20");
+    ASSERT_TRUE(machine.engine().ExtendLogRetention(request, kDue - absl::Microseconds(1)).ok());
+    if (GetParam() == Failure::kWrite) {
+      machine.FailFromWrite(nth, FaultFileSystem::Fault::kIoError);
+    } else {
+      machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
     }
-    std::filesystem::remove_all(directory);
+    (void)machine.Sweep(kDue, false).status();
+    machine.Heal();
+    ASSERT_TRUE(machine.Sweep(kDue, false).ok());
+    EXPECT_EQ(ReadTexts(machine.engine(), kDue), std::vector<std::string>{"one"});
   }
 }
 

@@ -21,11 +21,6 @@ absl::Time StartOf(uint64_t seed) {
   return absl::FromCivil(kStarts[seed % std::size(kStarts)], Berlin());
 }
 
-std::filesystem::path FreshDirectory() {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "simulation-XXXXXX").string();
-  return mkdtemp(pattern.data());
-}
-
 }  // namespace
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
@@ -73,18 +68,14 @@ Months::Months(uint64_t seed)
     : seed_(seed),
       tracing_(FromEnvironment("RETENTION_TRACE", 0) != 0),
       dice_(seed),
-      directory_(FreshDirectory()),
-      machine_(directory_, DefaultPolicy(), seed),
+      machine_(directory_.path(), DefaultPolicy(), seed),
       model_(PolicyModel(DefaultPolicy().proto())),
       logs_(model_.policy()),
       workload_(dice_, model_),
       now_(StartOf(seed)),
       cohorts_(model_.policy(), DayAt(now_)) {}
 
-Months::~Months() {
-  machine_.Stop();
-  std::filesystem::remove_all(directory_);
-}
+Months::~Months() { machine_.Stop(); }
 
 void Months::Go(uint64_t steps) {
   std::cout << "seed " << seed_ << ", " << steps << " steps" << std::endl;

@@ -22,6 +22,7 @@
 #include "tests/simulation/portal.h"
 #include "tests/simulation/witness.h"
 #include "tests/simulation/workload.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 
@@ -132,7 +133,7 @@ class Months {
   const uint64_t seed_;
   const bool tracing_;
   Dice dice_;
-  const std::filesystem::path directory_;
+  const FreshDirectory directory_;
   Machine machine_;
   Model model_;
   LogModel logs_;

@@ -9,6 +9,7 @@
 #include "storage/keys.h"
 #include "tests/orders/orders.h"
 #include "tests/simulation/machine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 namespace {
@@ -95,18 +96,13 @@ TEST_P(OrderCrash, AtEveryWriteNoOrderIsLostNoneComesBackAndNoNumberIsGivenTwice
   uint64_t crashes = 0;
   for (uint64_t nth = 1;; ++nth) {
     SCOPED_TRACE(absl::StrCat("write ", nth));
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
-    const std::filesystem::path directory = mkdtemp(pattern.data());
-    bool crashed = false;
-    {
-      OrderRun run(directory);
-      run.machine().CrashAtWrite(nth);
-      run.Work();
-      crashed = run.machine().crashed();
-      ASSERT_TRUE(run.machine().Restart(kMonday, /*power=*/GetParam(), /*torn_bytes=*/nth % 3 * 5).ok());
-      run.CheckAfterRestart();
-    }
-    std::filesystem::remove_all(directory);
+    const FreshDirectory directory;
+    OrderRun run(directory.path());
+    run.machine().CrashAtWrite(nth);
+    run.Work();
+    const bool crashed = run.machine().crashed();
+    ASSERT_TRUE(run.machine().Restart(kMonday, /*power=*/GetParam(), /*torn_bytes=*/nth % 3 * 5).ok());
+    run.CheckAfterRestart();
     if (!crashed || HasFailure()) break;
     ++crashes;
   }
@@ -115,84 +111,72 @@ TEST_P(OrderCrash, AtEveryWriteNoOrderIsLostNoneComesBackAndNoNumberIsGivenTwice
 
 // The portal was told twice, and the second time of no PBX.
 TEST(OrdersOfAnEnd, ThatWasCutShortBeforeItsKeyWasDestroyedAreIssuedOnce) {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
-  const std::filesystem::path directory = mkdtemp(pattern.data());
-  {
-    OrderRun run(directory);
-    Machine& machine = run.machine();
-    absl::Status status;
-    machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording"),
-                    File("m", "f", kMonday, "store/file")},
-                   kMonday, status);
-    ASSERT_TRUE(status.ok()) << status;
-    machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
-    EXPECT_FALSE(machine.EndPbx("pbx", std::string(kReasonPbxDeregistered), kMonday).ok());
-    machine.Heal();
-    ASSERT_EQ(machine.engine().registry().Ending().size(), 1u);
-    const absl::Time last_hour = At("2026-03-09T23:30:00+01:00");  // the recording's day is closed
-    ASSERT_TRUE(machine.Sweep(last_hour, false).ok());
-    const std::vector<v1::ErasureOrder> orders = HeldOrders(machine.engine());
-    EXPECT_EQ(orders.size(), 2u);
-    for (const v1::ErasureOrder& order : orders) EXPECT_EQ(order.pbx_id(), "pbx") << order.object_ref();
-  }
-  std::filesystem::remove_all(directory);
+  const FreshDirectory directory;
+  OrderRun run(directory.path());
+  Machine& machine = run.machine();
+  absl::Status status;
+  machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording"),
+                  File("m", "f", kMonday, "store/file")},
+                 kMonday, status);
+  ASSERT_TRUE(status.ok()) << status;
+  machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
+  EXPECT_FALSE(machine.EndPbx("pbx", std::string(kReasonPbxDeregistered), kMonday).ok());
+  machine.Heal();
+  ASSERT_EQ(machine.engine().registry().Ending().size(), 1u);
+  const absl::Time last_hour = At("2026-03-09T23:30:00+01:00");  // the recording's day is closed
+  ASSERT_TRUE(machine.Sweep(last_hour, false).ok());
+  const std::vector<v1::ErasureOrder> orders = HeldOrders(machine.engine());
+  EXPECT_EQ(orders.size(), 2u);
+  for (const v1::ErasureOrder& order : orders) EXPECT_EQ(order.pbx_id(), "pbx") << order.object_ref();
 }
 
 // Whoever ends a PBX looks its rows up first. By the time they are deleted, a day may have ended by the ledger whose
 // key could not be destroyed: its values have their entry.
 TEST(EntriesOfAnEnd, AreMadeOnceThoughADayEndsBetweenLookUpAndDeletion) {
-  std::string pattern = (std::filesystem::path(::testing::TempDir()) / "entries-XXXXXX").string();
-  const std::filesystem::path directory = mkdtemp(pattern.data());
-  {
-    OrderRun run(directory);
-    Machine& machine = run.machine();
-    absl::Status status;
-    machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording")}, kMonday, status);
-    ASSERT_TRUE(status.ok()) << status;
-    const absl::Time due = At("2026-03-10T00:00:00+01:00");
-    TestEngine& engine = machine.engine();
-    const auto pbx = engine.BeginEnd("pbx", kReasonPbxDeregistered, due);
-    ASSERT_TRUE(pbx.ok()) << pbx.status();
-    const auto runs = engine.RowsOfEnding(*pbx);
-    ASSERT_TRUE(runs.ok()) << runs.status();
-    machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
-    EXPECT_FALSE(engine.EndDays(due).ok());
-    machine.Heal();
-    ASSERT_TRUE(engine.FinishEnding(*pbx, *runs, due).ok());
-    ASSERT_TRUE(machine.Sweep(due, true).ok());
-    uint64_t recordings = 0;
-    ASSERT_TRUE(VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
-                  for (const auto& count : entry.counts()) {
-                    if (count.category() == v1::DATA_CATEGORY_RECORDING) recordings += count.values();
-                  }
-                }).ok());
-    EXPECT_EQ(recordings, 1u);
-  }
-  std::filesystem::remove_all(directory);
+  const FreshDirectory directory;
+  OrderRun run(directory.path());
+  Machine& machine = run.machine();
+  absl::Status status;
+  machine.Record({Started("m", "s", kMonday), Recording("m", "r", kMonday, "store/recording")}, kMonday, status);
+  ASSERT_TRUE(status.ok()) << status;
+  const absl::Time due = At("2026-03-10T00:00:00+01:00");
+  TestEngine& engine = machine.engine();
+  const auto pbx = engine.BeginEnd("pbx", kReasonPbxDeregistered, due);
+  ASSERT_TRUE(pbx.ok()) << pbx.status();
+  const auto runs = engine.RowsOfEnding(*pbx);
+  ASSERT_TRUE(runs.ok()) << runs.status();
+  machine.FailFromRingStep(1, absl::UnavailableError("disk failed"));
+  EXPECT_FALSE(engine.EndDays(due).ok());
+  machine.Heal();
+  ASSERT_TRUE(engine.FinishEnding(*pbx, *runs, due).ok());
+  ASSERT_TRUE(machine.Sweep(due, true).ok());
+  uint64_t recordings = 0;
+  ASSERT_TRUE(VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
+                for (const auto& count : entry.counts()) {
+                  if (count.category() == v1::DATA_CATEGORY_RECORDING) recordings += count.values();
+                }
+              }).ok());
+  EXPECT_EQ(recordings, 1u);
 }
 
 // A day may have its entry, and its files their orders, before its key can be destroyed.
 TEST(OrdersOfADay, WhoseKeyCouldNotBeDestroyedAreIssuedOnce) {
   for (uint64_t nth = 1; nth <= 12; ++nth) {
     SCOPED_TRACE(absl::StrCat("ring step ", nth));
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "orders-XXXXXX").string();
-    const std::filesystem::path directory = mkdtemp(pattern.data());
-    {
-      OrderRun run(directory);
-      Machine& machine = run.machine();
-      absl::Status status;
-      machine.Record({Started("m", "s", kMonday), File("m", "f", kMonday, "store/file"),
-                      Joined("n", "j", kMonday, "p", "", "ada@example.org")},
-                     kMonday, status);
-      ASSERT_TRUE(status.ok()) << status;
-      const absl::Time wednesday = kMonday + absl::Hours(50);
-      machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
-      (void)machine.Sweep(wednesday, false).status();
-      machine.Heal();
-      ASSERT_TRUE(machine.Sweep(wednesday, false).ok());
-      EXPECT_EQ(HeldOrders(machine.engine()).size(), 1u);
-    }
-    std::filesystem::remove_all(directory);
+    const FreshDirectory directory;
+    OrderRun run(directory.path());
+    Machine& machine = run.machine();
+    absl::Status status;
+    machine.Record({Started("m", "s", kMonday), File("m", "f", kMonday, "store/file"),
+                    Joined("n", "j", kMonday, "p", "", "ada@example.org")},
+                   kMonday, status);
+    ASSERT_TRUE(status.ok()) << status;
+    const absl::Time wednesday = kMonday + absl::Hours(50);
+    machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
+    (void)machine.Sweep(wednesday, false).status();
+    machine.Heal();
+    ASSERT_TRUE(machine.Sweep(wednesday, false).ok());
+    EXPECT_EQ(HeldOrders(machine.engine()).size(), 1u);
   }
 }
 
@@ -201,30 +185,26 @@ TEST(EntriesOfADay, WhoseKeyCouldNotBeDestroyedAreMadeOnce) {
   const absl::Time now = At("2026-03-10T12:00:00+01:00");
   for (uint64_t nth = 1; nth <= 12; ++nth) {
     SCOPED_TRACE(absl::StrCat("ring step ", nth));
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "entries-XXXXXX").string();
-    const std::filesystem::path directory = mkdtemp(pattern.data());
-    {
-      OrderRun run(directory);
-      Machine& machine = run.machine();
-      absl::Status status;
-      machine.Record({Joined("m", "j", kMonday, "p", "", "ada@example.org")}, kMonday, status);
-      ASSERT_TRUE(status.ok()) << status;
-      // Its review needs a new day's key, and fails for all that are reviewed with it.
-      machine.Record({Joined("n", "j", later, "p", "", "bob@example.org")}, later, status);
-      ASSERT_TRUE(status.ok()) << status;
-      machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
-      (void)machine.Sweep(now, false).status();
-      machine.Heal();
-      ASSERT_TRUE(machine.Sweep(now, false).ok());
-      uint64_t ended = 0;
-      ASSERT_TRUE(VerifyLedger(machine.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
-                    for (const auto& count : entry.counts()) {
-                      if (count.category() == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) ended += count.values();
-                    }
-                  }).ok());
-      EXPECT_EQ(ended, 1u);
-    }
-    std::filesystem::remove_all(directory);
+    const FreshDirectory directory;
+    OrderRun run(directory.path());
+    Machine& machine = run.machine();
+    absl::Status status;
+    machine.Record({Joined("m", "j", kMonday, "p", "", "ada@example.org")}, kMonday, status);
+    ASSERT_TRUE(status.ok()) << status;
+    // Its review needs a new day's key, and fails for all that are reviewed with it.
+    machine.Record({Joined("n", "j", later, "p", "", "bob@example.org")}, later, status);
+    ASSERT_TRUE(status.ok()) << status;
+    machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
+    (void)machine.Sweep(now, false).status();
+    machine.Heal();
+    ASSERT_TRUE(machine.Sweep(now, false).ok());
+    uint64_t ended = 0;
+    ASSERT_TRUE(VerifyLedger(machine.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+                  for (const auto& count : entry.counts()) {
+                    if (count.category() == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) ended += count.values();
+                  }
+                }).ok());
+    EXPECT_EQ(ended, 1u);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "tests/orders/orders.h"
 #include "tests/policies/policy_fixture.h"
 #include "tests/simulation/machine.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 namespace {
@@ -186,20 +187,15 @@ TEST_P(PolicyCrash, AtEveryWriteNothingIsLostTwiceOrPastItsDay) {
   uint64_t crashes = 0;
   for (uint64_t nth = 1;; ++nth) {
     SCOPED_TRACE(absl::StrCat("write ", nth));
-    std::string pattern = (std::filesystem::path(::testing::TempDir()) / "policies-XXXXXX").string();
-    const std::filesystem::path directory = mkdtemp(pattern.data());
-    bool crashed = false;
-    {
-      PolicyRun run(directory);
-      GetParam() == End::kRingStep ? run.machine().CrashAtRingStep(nth) : run.machine().CrashAtWrite(nth);
-      run.Change();
-      crashed = run.machine().crashed();
-      const absl::Status restarted =
-          run.machine().Restart(kFriday, GetParam() == End::kPowerLoss, /*torn_bytes=*/nth % 3 * 5);
-      ASSERT_TRUE(restarted.ok()) << restarted;
-      run.CheckAfterRestart();
-    }
-    std::filesystem::remove_all(directory);
+    const FreshDirectory directory;
+    PolicyRun run(directory.path());
+    GetParam() == End::kRingStep ? run.machine().CrashAtRingStep(nth) : run.machine().CrashAtWrite(nth);
+    run.Change();
+    const bool crashed = run.machine().crashed();
+    const absl::Status restarted =
+        run.machine().Restart(kFriday, GetParam() == End::kPowerLoss, /*torn_bytes=*/nth % 3 * 5);
+    ASSERT_TRUE(restarted.ok()) << restarted;
+    run.CheckAfterRestart();
     if (!crashed || HasFailure()) break;
     ++crashes;
   }

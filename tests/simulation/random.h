@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "storage/secrets/vault.h"
+#include "storage/random_source.h"
 
 namespace retention::simulation {
 

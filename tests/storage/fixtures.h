@@ -1,11 +1,8 @@
-// What the tests of this folder share: fresh directories, their bytes, and randomness that repeats.
+// What the tests of this folder share: bytes of files, randomness that repeats, and keys of rows.
 #ifndef RETENTION_TESTS_STORAGE_FIXTURES_H_
 #define RETENTION_TESTS_STORAGE_FIXTURES_H_
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,29 +12,9 @@
 
 #include "absl/status/status.h"
 #include "storage/keys.h"
-#include "storage/secrets/vault.h"
+#include "storage/random_source.h"
 
 namespace retention {
-
-// A fresh directory that goes with its test.
-class FreshDirectory {
- public:
-  FreshDirectory() {
-    path_ = ::testing::TempDir() + "/retention.XXXXXX";
-    if (::mkdtemp(path_.data()) == nullptr) std::abort();
-  }
-  FreshDirectory(const FreshDirectory&) = delete;
-  FreshDirectory& operator=(const FreshDirectory&) = delete;
-  ~FreshDirectory() {
-    std::error_code error;
-    std::filesystem::remove_all(path_, error);
-  }
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline std::string ReadBytes(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tests/storage/fixtures.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {

@@ -13,6 +13,7 @@
 
 #include "storage/keys.h"
 #include "tests/storage/fixtures.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {

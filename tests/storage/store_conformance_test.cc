@@ -1,7 +1,6 @@
-// What every store must do. A new backend joins by one line at the end.
+// What every store must do. A new backend joins by its place in kBackends.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -9,8 +8,9 @@
 #include <vector>
 
 #include "storage/keys.h"
-#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fixtures.h"
+#include "tests/storage/store_backend.h"
+#include "tests/storage/store_checks.h"
 #include "tests/testing/map_store.h"
 
 namespace retention {
@@ -18,15 +18,8 @@ namespace {
 
 const DueDay kDay(absl::CivilDay(2026, 3, 8));
 
-struct Backend {
-  const char* name;
-  std::function<std::unique_ptr<Store>(const std::string& directory)> open;
-};
-
-class StoreConformance : public ::testing::TestWithParam<Backend> {
+class StoreConformance : public ::testing::TestWithParam<MakeStoreBackend> {
  protected:
-  StoreConformance() : store_(GetParam().open(directory_ / "store")) {}
-
   void Put(Family family, const std::string& key, const std::string& value) {
     Batch batch;
     batch.Put(family, key, value);
@@ -44,8 +37,8 @@ class StoreConformance : public ::testing::TestWithParam<Backend> {
   std::string All(Family family = Family::kState) const { return Walk(*store_, family, "", ""); }
   std::optional<std::string> Get(Family family, std::string_view key) const { return *store_->Get(family, key); }
 
-  FreshDirectory directory_;
-  std::unique_ptr<Store> store_;
+  const std::unique_ptr<StoreBackend> backend_ = GetParam()();
+  const std::unique_ptr<Store> store_ = backend_->Open();
 };
 
 TEST_P(StoreConformance, BeginsEmptyAndHealthy) {
@@ -279,12 +272,62 @@ TEST_P(StoreConformance, ReadersSeeWholeBatchesOnly) {
   writer.join();
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Backends, StoreConformance,
-    ::testing::Values(Backend{"Map", [](const std::string&) { return std::make_unique<MapStore>(); }},
-                      Backend{"RocksDb",
-                              [](const std::string& directory) { return *OpenRocksDbStore(directory, {}); }}),
-    [](const auto& info) { return std::string(info.param.name); });
+class StoreAfterwards : public ::testing::TestWithParam<MakeStoreBackend> {
+ protected:
+  const std::unique_ptr<StoreBackend> backend_ = GetParam()();
+};
+
+TEST_P(StoreAfterwards, WhatWasCommittedIsThereAfterAReopening) { EXPECT_TRUE(KeepsWhatWasCommitted(*backend_)); }
+
+TEST_P(StoreAfterwards, NothingOfAFailedBatchIsSeen_BeforeItsWrite) {
+  EXPECT_TRUE(ShowsNothingOfAFailedBatch(*backend_, StoreBackend::Fault::kBeforeWrite));
+}
+
+TEST_P(StoreAfterwards, NothingOfAFailedBatchIsSeen_AfterItsWrite) {
+  EXPECT_TRUE(ShowsNothingOfAFailedBatch(*backend_, StoreBackend::Fault::kAfterWrite));
+}
+
+TEST_P(StoreAfterwards, AFailedBatchIsFoundWholeOrNotAtAll_BeforeItsWrite) {
+  EXPECT_TRUE(FindsAFailedBatchWholeOrNotAtAll(*backend_, StoreBackend::Fault::kBeforeWrite));
+}
+
+TEST_P(StoreAfterwards, AFailedBatchIsFoundWholeOrNotAtAll_AfterItsWrite) {
+  EXPECT_TRUE(FindsAFailedBatchWholeOrNotAtAll(*backend_, StoreBackend::Fault::kAfterWrite));
+}
+
+TEST_P(StoreAfterwards, DropDaysThrough_LeavesNoByte) {
+  EXPECT_TRUE(DropDaysThroughLeavesNoByte(*backend_, /*settled=*/false));
+}
+
+TEST_P(StoreAfterwards, DropDaysThroughOfSettledDays_LeavesNoByte) {
+  EXPECT_TRUE(DropDaysThroughLeavesNoByte(*backend_, /*settled=*/true));
+}
+
+TEST_P(StoreAfterwards, DropRange_LeavesNoByte) {
+  for (const Family family : {Family::kState, Family::kStatistics, Family::kLedger}) {
+    const std::unique_ptr<StoreBackend> backend = GetParam()();
+    EXPECT_TRUE(DropRangeLeavesNoByte(*backend, family));
+  }
+}
+
+TEST_P(StoreAfterwards, DropsOfDeletedRows_LeaveNoByte) { EXPECT_TRUE(DropsLeaveNoByteOfDeletedRows(*backend_)); }
+
+TEST_P(StoreAfterwards, ScrubOfDays_LeavesNoByte) {
+  EXPECT_TRUE(ScrubLeavesNoByteOfFiled(*backend_, /*settled=*/false));
+}
+
+TEST_P(StoreAfterwards, ScrubOfSettledDays_LeavesNoByte) {
+  EXPECT_TRUE(ScrubLeavesNoByteOfFiled(*backend_, /*settled=*/true));
+}
+
+TEST_P(StoreAfterwards, ScrubOfState_LeavesNoByte) { EXPECT_TRUE(ScrubLeavesNoByteOfState(*backend_)); }
+
+constexpr auto kBackends = {MakeMapBackend, MakeRocksDbBackend};
+std::string NameOf(const ::testing::TestParamInfo<MakeStoreBackend>& info) {
+  return info.param == MakeMapBackend ? "Map" : "RocksDb";
+}
+INSTANTIATE_TEST_SUITE_P(Backends, StoreConformance, ::testing::ValuesIn(kBackends), NameOf);
+INSTANTIATE_TEST_SUITE_P(Backends, StoreAfterwards, ::testing::ValuesIn(kBackends), NameOf);
 
 }  // namespace
 }  // namespace retention

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/storage/fault_fixtures.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {

@@ -9,6 +9,7 @@
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fault_fixtures.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {

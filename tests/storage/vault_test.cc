@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/storage/fixtures.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {

@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "storage/mutex.h"
 
 namespace retention {
 namespace {
@@ -46,19 +48,19 @@ std::string Normal(const std::string& path) {
 class FaultFileSystem::Disk {
  public:
   uint64_t writes() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     return writes_;
   }
   bool crashed() const {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     return crashed_;
   }
   void CrashAt(uint64_t nth) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     crash_at_ = writes_ + nth;
   }
   void FailWrites(Fault fault, uint64_t count, Operation operation) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     fault_ = fault;
     faults_left_ = count;
     fault_operation_ = operation;
@@ -66,17 +68,17 @@ class FaultFileSystem::Disk {
   }
   void FailAfter(uint64_t nth, Fault fault) {
     FailWrites(fault, UINT64_MAX, Operation::kAny);
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     faults_from_ = writes_ + nth;
   }
   void Heal() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     faults_left_ = 0;
   }
 
   // To be asked before every change. After a failure the change must not be made (an append: only half of it).
   IOStatus Admit(Operation operation) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     ++writes_;
     if (crash_at_ && writes_ >= *crash_at_) crashed_ = true;
     if (crashed_) return IOStatus::IOError("crashed");
@@ -89,27 +91,27 @@ class FaultFileSystem::Disk {
   }
 
   void Created(const std::string& path) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     synced_bytes_[Normal(path)] = 0;
     unsynced_names_.push_back({.to = Normal(path)});
   }
   void Synced(const std::string& path, uint64_t bytes) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     synced_bytes_[Normal(path)] = bytes;
   }
   void Truncated(const std::string& path, uint64_t bytes) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto file = synced_bytes_.find(Normal(path));
     if (file != synced_bytes_.end()) file->second = std::min(file->second, bytes);
   }
   void Removed(const std::string& path) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     synced_bytes_.erase(Normal(path));
     std::erase_if(unsynced_names_, [&](const NameChange& change) { return change.to == Normal(path); });
   }
   // `replaced`: the bytes that had the name `to` before.
   void Renamed(const std::string& from, const std::string& to, std::optional<std::string> replaced) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto file = synced_bytes_.find(Normal(from));
     if (file != synced_bytes_.end()) {
       synced_bytes_[Normal(to)] = file->second;
@@ -118,12 +120,12 @@ class FaultFileSystem::Disk {
     unsynced_names_.push_back({.from = Normal(from), .to = Normal(to), .replaced = std::move(replaced)});
   }
   void DirectorySynced(const std::string& path) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     std::erase_if(unsynced_names_, [&](const NameChange& change) { return ParentOf(change.to) == Normal(path); });
   }
 
   absl::Status LosePower(uint64_t torn_bytes) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     std::error_code error;
     for (const auto& [path, synced] : synced_bytes_) {
       const uintmax_t size = fs::file_size(path, error);
@@ -143,7 +145,7 @@ class FaultFileSystem::Disk {
     return absl::OkStatus();
   }
   void Restart() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(mutex_);
     crashed_ = false;
     crash_at_.reset();
     faults_left_ = 0;
@@ -157,16 +159,16 @@ class FaultFileSystem::Disk {
     std::string to;
     std::optional<std::string> replaced;
   };
-  mutable std::mutex mutex_;
-  uint64_t writes_ = 0;
-  std::optional<uint64_t> crash_at_;
-  bool crashed_ = false;
-  Fault fault_ = Fault::kIoError;
-  uint64_t faults_left_ = 0;
-  uint64_t faults_from_ = 0;
-  Operation fault_operation_ = Operation::kAny;
-  std::map<std::string, uint64_t> synced_bytes_;  // of files opened for writing
-  std::vector<NameChange> unsynced_names_;        // in order
+  mutable Mutex mutex_;
+  uint64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> crash_at_ ABSL_GUARDED_BY(mutex_);
+  bool crashed_ ABSL_GUARDED_BY(mutex_) = false;
+  Fault fault_ ABSL_GUARDED_BY(mutex_) = Fault::kIoError;
+  uint64_t faults_left_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t faults_from_ ABSL_GUARDED_BY(mutex_) = 0;
+  Operation fault_operation_ ABSL_GUARDED_BY(mutex_) = Operation::kAny;
+  std::map<std::string, uint64_t> synced_bytes_ ABSL_GUARDED_BY(mutex_);  // of files opened for writing
+  std::vector<NameChange> unsynced_names_ ABSL_GUARDED_BY(mutex_);        // in order
 };
 
 class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {

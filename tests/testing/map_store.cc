@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-using Map = std::map<std::string, std::string, std::less<>>;
-
 class MapCursor : public RowCursor {
  public:
   MapCursor(std::shared_ptr<const MapStore::Rows> rows, Family family, std::string_view begin, std::string_view end)
@@ -24,23 +22,19 @@ class MapCursor : public RowCursor {
 
  private:
   const std::shared_ptr<const MapStore::Rows> rows_;
-  const Map& map_;
+  const MapDisk::Map& map_;
   const std::string begin_;
   const std::string end_;
-  Map::const_iterator at_;
+  MapDisk::Map::const_iterator at_;
 };
-
-std::optional<std::string> Find(const MapStore::Rows& rows, Family family, std::string_view key) {
-  const Map& map = rows[static_cast<size_t>(family)];
-  const auto found = map.find(key);
-  return found == map.end() ? std::nullopt : std::optional(found->second);
-}
 
 class MapSnapshot : public StoreView {
  public:
   explicit MapSnapshot(std::shared_ptr<const MapStore::Rows> rows) : rows_(std::move(rows)) {}
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
-    return Find(*rows_, family, key);
+    const MapDisk::Map& map = (*rows_)[static_cast<size_t>(family)];
+    const auto found = map.find(key);
+    return found == map.end() ? std::nullopt : std::optional(found->second);
   }
   std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
     return std::make_unique<MapCursor>(rows_, family, begin, end);
@@ -50,62 +44,40 @@ class MapSnapshot : public StoreView {
   const std::shared_ptr<const MapStore::Rows> rows_;
 };
 
-void EraseRange(Map& map, std::string_view begin, std::string_view end) {
-  if (!end.empty() && end <= begin) return;
-  map.erase(map.lower_bound(begin), end.empty() ? map.end() : map.lower_bound(end));
-}
-
 }  // namespace
 
-MapStore::MapStore() : rows_(std::make_shared<Rows>()) {}
+MapStore::MapStore() : MapStore(std::make_shared<MapDisk>()) {}
 
-MapStore::MapStore(Rows rows) : rows_(std::make_shared<Rows>(std::move(rows))) {}
+MapStore::MapStore(Rows rows) : MapStore(std::make_shared<MapDisk>(std::move(rows))) {}
 
-MapStore::Rows& MapStore::MutableRows() {
-  if (shared_) rows_ = std::make_shared<Rows>(*rows_);
-  shared_ = false;
-  return *rows_;
+MapStore::MapStore(std::shared_ptr<MapDisk> disk) : disk_(std::move(disk)) { disk_->Recover(); }
+
+absl::Status MapStore::Keep(absl::Status written) {
+  const MutexLock lock(mutex_);
+  if (failure_.ok()) failure_ = written;
+  return written;
 }
 
 absl::StatusOr<std::optional<std::string>> MapStore::Get(Family family, std::string_view key) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return Find(*rows_, family, key);
+  return disk_->Get(family, key);
 }
 
 std::unique_ptr<RowCursor> MapStore::Scan(Family family, std::string_view begin, std::string_view end) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  shared_ = true;
-  return std::make_unique<MapCursor>(rows_, family, begin, end);
+  return std::make_unique<MapCursor>(disk_->View(), family, begin, end);
 }
+
+std::unique_ptr<StoreView> MapStore::Snapshot() const { return std::make_unique<MapSnapshot>(disk_->View()); }
 
 absl::Status MapStore::Commit(const Batch& batch) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!failure_.ok()) return failure_;
-  Rows& rows = MutableRows();
-  for (const Batch::Change& change : batch.changes()) {
-    Map& map = rows[static_cast<size_t>(change.family)];
-    switch (change.verb) {
-      case Batch::Verb::kPut:
-        map[change.key] = change.value;
-        break;
-      case Batch::Verb::kDelete:
-        map.erase(change.key);
-        break;
-      case Batch::Verb::kDeleteRange:
-        EraseRange(map, change.key, change.value);
-        break;
-    }
-  }
-  return absl::OkStatus();
+  if (absl::Status failure = Health(); !failure.ok()) return failure;
+  if (batch.empty()) return absl::OkStatus();
+  return Keep(disk_->Write(batch));
 }
 
-std::unique_ptr<StoreView> MapStore::Snapshot() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  shared_ = true;
-  return std::make_unique<MapSnapshot>(rows_);
+absl::Status MapStore::SettleDay(DueDay day) {
+  if (absl::Status failure = Health(); !failure.ok()) return failure;
+  return Keep(disk_->Probe());
 }
-
-absl::Status MapStore::SettleDay(DueDay day) { return Health(); }
 
 absl::Status MapStore::DropDaysThrough(DueDay last) {
   if (!last.is_civil()) return absl::InvalidArgumentError("store: not a civil day");
@@ -113,41 +85,36 @@ absl::Status MapStore::DropDaysThrough(DueDay last) {
 }
 
 absl::Status MapStore::DropRange(Family family, std::string_view begin, std::string_view end) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (!failure_.ok()) return failure_;
-  EraseRange(MutableRows()[static_cast<size_t>(family)], begin, end);
-  return absl::OkStatus();
+  if (absl::Status failure = Health(); !failure.ok()) return failure;
+  return Keep(disk_->Erase({family, std::string(begin), std::string(end)}));
 }
 
-absl::Status MapStore::Scrub(const std::vector<DueDay>& days, bool state) { return Health(); }
+absl::Status MapStore::Scrub(const std::vector<DueDay>& days, bool state) {
+  if (absl::Status failure = Health(); !failure.ok()) return failure;
+  for (const DueDay day : days) {
+    const std::string prefix = FiledPrefix(day);
+    absl::Status status = Keep(disk_->Scrub({Family::kFiled, prefix, PrefixEnd(prefix)}));
+    if (!status.ok()) return status;
+  }
+  return state ? Keep(disk_->Scrub({Family::kState, "", ""})) : absl::OkStatus();
+}
 
 absl::Status MapStore::Resume() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  if (Health().ok()) return absl::OkStatus();
+  if (absl::Status status = disk_->Probe(); !status.ok()) return status;
+  disk_->LeaveOutFailed();
+  const MutexLock lock(mutex_);
   failure_ = absl::OkStatus();
   return absl::OkStatus();
 }
 
 absl::Status MapStore::Health() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const MutexLock lock(mutex_);
   return failure_;
 }
 
 absl::Status MapStore::Checkpoint(const std::string& path) {
   return absl::UnimplementedError("store: it has no files");
-}
-
-uint64_t MapStore::LiveBytes() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  uint64_t bytes = 0;
-  for (const Map& map : *rows_) {
-    for (const auto& [key, value] : map) bytes += key.size() + value.size();
-  }
-  return bytes;
-}
-
-void MapStore::FailWrites(absl::Status failure) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  failure_ = std::move(failure);
 }
 
 MapStore::Rows MapStore::RowsOf(const StoreView& view) {
@@ -158,11 +125,6 @@ MapStore::Rows MapStore::RowsOf(const StoreView& view) {
     }
   }
   return rows;
-}
-
-MapStore::Rows MapStore::rows() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return *rows_;
 }
 
 }  // namespace retention

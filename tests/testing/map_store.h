@@ -2,27 +2,30 @@
 #ifndef RETENTION_TESTS_TESTING_MAP_STORE_H_
 #define RETENTION_TESTS_TESTING_MAP_STORE_H_
 
-#include <array>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "storage/mutex.h"
 #include "storage/store.h"
+#include "tests/testing/map_disk.h"
 
 namespace retention {
 
-// Thread-safe. Views share the rows until the next change copies them.
+// Thread-safe. Keeps the contract of Store, but for Checkpoint, and that no view holds back an erasure.
 class MapStore : public Store {
  public:
-  using Rows = std::array<std::map<std::string, std::string, std::less<>>, kFamilies>;
+  using Rows = MapDisk::Rows;
 
+  // On a disk of its own, which is empty.
   MapStore();
-  // A store that begins with these rows, as after a restart.
+  // On a disk of its own with these rows and no bytes of former ones.
   explicit MapStore(Rows rows);
+  // Opens what `disk` holds. REQUIRES: no other store has it open.
+  explicit MapStore(std::shared_ptr<MapDisk> disk);
 
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override;
   std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override;
@@ -32,28 +35,26 @@ class MapStore : public Store {
   absl::Status DropDaysThrough(DueDay last) override;
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
   absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
-  // Takes back FailWrites.
   absl::Status Resume() override;
   absl::Status Health() const override;
   // UNIMPLEMENTED: there are no files.
   absl::Status Checkpoint(const std::string& path) override;
-  uint64_t LiveBytes() const override;
+  uint64_t LiveBytes() const override { return disk_->bytes(); }
 
-  // From now on every change fails with `failure` and changes nothing, until Resume.
-  void FailWrites(absl::Status failure);
+  // For faults, and to open it again after this store.
+  MapDisk& disk() { return *disk_; }
   // All rows of a view.
   static Rows RowsOf(const StoreView& view);
   // A copy of all rows.
-  Rows rows() const;
+  Rows rows() const { return *disk_->View(); }
 
  private:
-  // The rows, shared with no view. REQUIRES: mutex_ held.
-  Rows& MutableRows();
+  // OK, or why no change may follow: the first that failed since the last Resume.
+  absl::Status Keep(absl::Status written);
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<Rows> rows_;   // guarded by mutex_
-  mutable bool shared_ = false;  // guarded by mutex_; whether a view may hold rows_
-  absl::Status failure_;         // guarded by mutex_
+  const std::shared_ptr<MapDisk> disk_;
+  mutable Mutex mutex_;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -1,0 +1,30 @@
+// What the store on RocksDB can be told.
+#ifndef RETENTION_STORAGE_ROCKSDB_ROCKSDB_OPTIONS_H_
+#define RETENTION_STORAGE_ROCKSDB_ROCKSDB_OPTIONS_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/time/time.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace retention {
+
+// Effects on memory are stated with each.
+struct RocksDbOptions {
+  // Data blocks, indexes and filters; the bulk of the process's memory. Bytes.
+  uint64_t block_cache_bytes = 256ull << 20;
+  // All memtables together. Bytes.
+  uint64_t memtable_bytes = 192ull << 20;
+  // How long an erasure waits for readers, and for obsolete files to be deleted, before it says UNAVAILABLE.
+  absl::Duration erasure_wait = absl::Seconds(30);
+  // For tests: all I/O goes through it. Default: the operating system.
+  std::shared_ptr<rocksdb::FileSystem> file_system;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_ROCKSDB_ROCKSDB_OPTIONS_H_

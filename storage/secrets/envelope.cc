@@ -1,0 +1,102 @@
+#include "storage/secrets/envelope.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace retention {
+namespace {
+
+// Do not change: see FORMAT.md.
+constexpr uint8_t kVersion = 1;
+constexpr size_t kTagBytes = 16;
+constexpr size_t kVarintBytesMax = 5;
+constexpr size_t kHeaderBytesMax = 2 + kVarintBytesMax;
+
+size_t WriteHeader(PbxKeyUse use, uint32_t values, char* out) {
+  size_t size = 0;
+  out[size++] = static_cast<char>(kVersion);
+  out[size++] = static_cast<char>(use);
+  for (; values >= 0x80; values >>= 7) out[size++] = static_cast<char>((values & 0x7F) | 0x80);
+  out[size++] = static_cast<char>(values);
+  return size;
+}
+
+const uint8_t* Bytes(std::string_view text) { return reinterpret_cast<const uint8_t*>(text.data()); }
+
+}  // namespace
+
+absl::Status CryptoFailure() { return absl::InternalError("vault: OpenSSL failed"); }
+
+std::optional<EnvelopeHeader> ReadEnvelopeHeader(std::string_view envelope) {
+  if (envelope.size() < 3 + kNonceBytes + kTagBytes || static_cast<uint8_t>(envelope[0]) != kVersion) {
+    return std::nullopt;
+  }
+  EnvelopeHeader header{.use = static_cast<PbxKeyUse>(envelope[1])};
+  if (header.use > PbxKeyUse::kForOrders) return std::nullopt;
+  uint64_t values = 0;
+  size_t at = 2;
+  for (int shift = 0;; shift += 7, ++at) {
+    if (at == kHeaderBytesMax) return std::nullopt;
+    const uint8_t byte = static_cast<uint8_t>(envelope[at]);
+    values |= static_cast<uint64_t>(byte & 0x7F) << shift;
+    if ((byte & 0x80) == 0) break;
+  }
+  if (values > UINT32_MAX) return std::nullopt;
+  header.values = static_cast<uint32_t>(values);
+  header.bytes = at + 1;
+  if (envelope.size() < header.bytes + kNonceBytes + kTagBytes) return std::nullopt;
+  return header;
+}
+
+absl::StatusOr<std::string> SealUnder(EVP_CIPHER_CTX* context, const SecretKey& key, const uint8_t* nonce,
+                                      PbxKeyUse use, uint32_t values, std::string_view row_key,
+                                      const std::string& plaintext) {
+  if (context == nullptr) return CryptoFailure();
+  char header[kHeaderBytesMax];
+  const size_t header_bytes = WriteHeader(use, values, header);
+  std::string envelope;
+  envelope.resize(header_bytes + kNonceBytes + plaintext.size() + kTagBytes);
+  char* at = envelope.data();
+  std::memcpy(at, header, header_bytes);
+  std::memcpy(at + header_bytes, nonce, kNonceBytes);
+  uint8_t* sealed = reinterpret_cast<uint8_t*>(at) + header_bytes + kNonceBytes;
+  uint8_t* tag = sealed + plaintext.size();
+  int size = 0;
+  const bool ok = EVP_CipherInit_ex2(context, nullptr, key.data(), nonce, 1, nullptr) == 1 &&
+                  EVP_CipherUpdate(context, nullptr, &size, reinterpret_cast<uint8_t*>(header),
+                                   static_cast<int>(header_bytes)) == 1 &&
+                  EVP_CipherUpdate(context, nullptr, &size, Bytes(row_key), static_cast<int>(row_key.size())) == 1 &&
+                  EVP_CipherUpdate(context, sealed, &size, Bytes(plaintext), static_cast<int>(plaintext.size())) == 1 &&
+                  EVP_CipherFinal_ex(context, tag, &size) == 1 &&
+                  EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagBytes, tag) == 1;
+  if (!ok) return CryptoFailure();
+  return envelope;
+}
+
+absl::StatusOr<Personal> OpenUnder(EVP_CIPHER_CTX* context, const SecretKey& key, const EnvelopeHeader& header,
+                                   std::string_view row_key, std::string_view envelope) {
+  if (context == nullptr) return CryptoFailure();
+  const uint8_t* nonce = Bytes(envelope) + header.bytes;
+  const uint8_t* sealed = nonce + kNonceBytes;
+  const size_t sealed_bytes = envelope.size() - header.bytes - kNonceBytes - kTagBytes;
+  std::array<uint8_t, kTagBytes> tag{};
+  std::memcpy(tag.data(), sealed + sealed_bytes, kTagBytes);
+  std::string plaintext(sealed_bytes, '\0');
+  int size = 0;
+  const bool ok = EVP_CipherInit_ex2(context, nullptr, key.data(), nonce, 0, nullptr) == 1 &&
+                  EVP_CipherUpdate(context, nullptr, &size, Bytes(envelope), static_cast<int>(header.bytes)) == 1 &&
+                  EVP_CipherUpdate(context, nullptr, &size, Bytes(row_key), static_cast<int>(row_key.size())) == 1 &&
+                  EVP_CipherUpdate(context, reinterpret_cast<uint8_t*>(plaintext.data()), &size, sealed,
+                                   static_cast<int>(sealed_bytes)) == 1 &&
+                  EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()) == 1;
+  Personal opened(std::move(plaintext));  // wiped if it is not authentic
+  uint8_t rest[kTagBytes];
+  if (!ok) return CryptoFailure();
+  if (EVP_CipherFinal_ex(context, rest, &size) != 1) {
+    return absl::DataLossError("vault: an envelope is not authentic for its row");
+  }
+  return opened;
+}
+
+}  // namespace retention
