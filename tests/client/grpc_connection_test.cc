@@ -8,7 +8,7 @@
 
 #include "client/client.h"
 #include "client/event_stream.h"
-#include "client/simulated_platform.h"
+#include "client/simulation/simulated_platform.h"
 #include "client/status_details.h"
 #include "google/rpc/error_details.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"

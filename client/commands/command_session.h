@@ -1,0 +1,117 @@
+// What every command of retentionctl shares: where it reads and writes, how it reaches the server, what it returns.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <functional>
+#include <istream>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/client.h"
+#include "client/event_stream.h"
+#include "client/commands/output_table.h"
+
+namespace retention {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// What the process hands in, and tests replace.
+struct CommandEnvironment {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool err_is_terminal = false;  // Progress is shown only then.
+  std::function<std::shared_ptr<Connection>(const std::string& address)> connect = ConnectTo;
+  RetryPolicy retry;
+  // Commands that run until they are stopped listen to SIGINT and SIGTERM, and try for ever to reach the server.
+  bool handles_signals = false;
+};
+
+enum class OutputFormat { kTable, kJson, kCsv };
+
+// One run of retentionctl. Commands call Fail or Reject instead of returning a status.
+class CommandSession {
+ public:
+  explicit CommandSession(const CommandEnvironment& environment) : environment_(environment) {}
+
+  // The global options; bound to the command line.
+  std::string server = "127.0.0.1:50051";
+  std::string format_name = "table";
+  std::string timeout_text;  // Empty: the default of the command.
+
+  std::istream& in() { return environment_.in; }
+  std::ostream& out() { return environment_.out; }
+  std::ostream& err() { return environment_.err; }
+  OutputFormat format() const;
+
+  // Connected at the first use. `timeout_default` counts unless --timeout was given.
+  Client MakeClient(std::optional<absl::Duration> timeout_default = std::nullopt);
+
+  const RetryPolicy& retry() const { return environment_.retry; }
+  // For streams: retries as for calls.
+  EventStreamOptions StreamOptions() const;
+
+  bool handles_signals() const { return environment_.handles_signals; }
+
+  // The result of a call, or nothing after saying on stderr what failed.
+  template <typename Response>
+  std::optional<Response> Expect(absl::StatusOr<Response> response) {
+    if (response.ok()) return *std::move(response);
+    Fail(response.status());
+    return std::nullopt;
+  }
+
+  // Opens `file`, or standard input for "-". Null after saying that it cannot be read.
+  std::istream* OpenInput(const std::string& file, std::ifstream& opened);
+
+  void Fail(const absl::Status& status);
+  void Fail(const std::string& message);
+  int exit_code() const { return exit_code_; }
+
+  // Prints `message` as JSON, or `table` aligned or as CSV.
+  void Print(const google::protobuf::Message& message, const OutputTable& table);
+  void PrintJson(const google::protobuf::Message& message);
+
+  // Shows `text` on a terminal, over what was shown before; an empty text clears it.
+  void Progress(const std::string& text);
+
+ private:
+  const CommandEnvironment& environment_;
+  std::shared_ptr<Connection> connection_;
+  int exit_code_ = kExitOk;
+};
+
+// The value of a parsed option, or a usage error (exit code 2) that names the option.
+template <typename T>
+T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
+  if (!value.ok()) throw CLI::ValidationError(option, std::string(value.status().message()));
+  return *std::move(value);
+}
+
+// Each adds its nouns to the command line. The session must outlive the parse.
+void AddEventCommands(CLI::App& app, CommandSession& session);
+void AddSimulateCommand(CLI::App& events, CommandSession& session);
+void AddHoldCommands(CLI::App& app, CommandSession& session);
+void AddLogCommands(CLI::App& app, CommandSession& session);
+void AddMeetingCommands(CLI::App& app, CommandSession& session);
+void AddOrderCommands(CLI::App& app, CommandSession& session);
+void AddPbxCommands(CLI::App& app, CommandSession& session);
+void AddDeletionCommands(CLI::App& app, CommandSession& session);
+void AddPolicyCommands(CLI::App& app, CommandSession& session);
+void AddRetentionCommands(CLI::App& app, CommandSession& session);
+void AddStatisticsCommands(CLI::App& app, CommandSession& session);
+void AddOrderExecuteCommand(CLI::App& app, CommandSession& session);
+
+// All of retentionctl. Returns the exit code: 0 done, 1 failed, 2 wrong usage.
+int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);
+
+}  // namespace retention

@@ -1,0 +1,226 @@
+// What an operator deletes before its day: pbxs | extensions | meetings | recordings | pdfs | files | polls delete
+#include <functional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/commands/command_session.h"
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+constexpr char kPrefix[] = "DELETION_REASON_";
+
+std::vector<std::string> ReasonNames() {
+  std::vector<std::string> names;
+  for (int i = 1; i <= v1::DeletionReason_MAX; ++i) {
+    names.push_back(KebabName(v1::DeletionReason_Name(static_cast<v1::DeletionReason>(i)), kPrefix));
+  }
+  return names;
+}
+
+// The command line of a deletion: what it names, in order, and why.
+struct Arguments {
+  std::vector<std::string> names;
+  std::string reason_name;
+
+  v1::DeletionReason reason() const {
+    v1::DeletionReason reason = v1::DELETION_REASON_UNSPECIFIED;
+    v1::DeletionReason_Parse(EnumName(reason_name, kPrefix), &reason);
+    return reason;
+  }
+};
+
+// The noun, made if no other command has it.
+CLI::App* Noun(CLI::App& app, const char* name, const char* description) {
+  const auto known = app.get_subcommands([name](CLI::App* command) { return command->get_name() == name; });
+  if (!known.empty()) return known.front();
+  CLI::App* noun = app.add_subcommand(name, description);
+  noun->require_subcommand(1);
+  return noun;
+}
+
+void AddDelete(CLI::App* noun, const char* description, const std::vector<const char*>& names,
+               const std::function<void(const Arguments&)>& execute) {
+  auto* command = noun->add_subcommand("delete", description);
+  auto arguments = std::make_shared<Arguments>();
+  arguments->names.resize(names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    command->add_option(names[i], arguments->names[i], absl::StrCat("Identifier: ", names[i]))->required();
+  }
+  command->add_option("--reason", arguments->reason_name, "Why; it is entered into the ledger")
+      ->required()
+      ->check(CLI::IsMember(ReasonNames()));
+  command->footer("This cannot be undone.");
+  command->callback([arguments, execute] { execute(*arguments); });
+}
+
+void PrintDeleted(CommandSession& session, const google::protobuf::Message& response, uint64_t values) {
+  OutputTable table({{"VALUES ERASED", "values_erased", true}});
+  table.AddRow({TableCell(ReadableCount(static_cast<int64_t>(values)), absl::StrCat(values))});
+  session.Print(response, table);
+}
+
+void DeletePbx(CommandSession& session, const Arguments& arguments) {
+  v1::DeletePbxRequest request;
+  request.set_pbx_id(arguments.names[0]);
+  request.set_reason(arguments.reason());
+  if (const auto response = session.Expect(session.MakeClient().DeletePbx(request))) {
+    PrintDeleted(session, *response, response->values_erased());
+  }
+}
+
+void DeleteExtension(CommandSession& session, const Arguments& arguments) {
+  v1::DeleteExtensionRequest request;
+  request.set_pbx_id(arguments.names[0]);
+  request.set_number(arguments.names[1]);
+  request.set_reason(arguments.reason());
+  const auto response = session.Expect(session.MakeClient().DeleteExtension(request));
+  if (!response) return;
+  OutputTable table({{"POLLS ERASED", "polls_erased", true}, {"PDFS ERASED", "pdfs_erased", true}});
+  table.AddRow({absl::StrCat(response->polls_erased()), absl::StrCat(response->pdfs_erased())});
+  session.Print(*response, table);
+}
+
+void DeleteMeeting(CommandSession& session, const Arguments& arguments) {
+  v1::DeleteMeetingRequest request;
+  request.set_pbx_id(arguments.names[0]);
+  request.set_meeting_id(arguments.names[1]);
+  request.set_reason(arguments.reason());
+  const auto response = session.Expect(session.MakeClient().DeleteMeeting(request));
+  if (!response) return;
+  OutputTable table({{"CATEGORY", "category"}, {"VALUES ERASED", "values_erased", true}});
+  for (const v1::ErasedCount& erased : response->erased()) {
+    table.AddRow(
+        {KebabName(v1::DataCategory_Name(erased.category()), "DATA_CATEGORY_"), absl::StrCat(erased.values())});
+  }
+  session.Print(*response, table);
+}
+
+void DeleteObject(CommandSession& session, v1::DataCategory category, const Arguments& arguments) {
+  v1::DeleteObjectRequest request;
+  request.set_pbx_id(arguments.names[0]);
+  request.set_meeting_id(arguments.names[1]);
+  request.set_category(category);
+  request.set_object_id(arguments.names[2]);
+  request.set_reason(arguments.reason());
+  if (const auto response = session.Expect(session.MakeClient().DeleteObject(request))) {
+    PrintDeleted(session, *response, 1);
+  }
+}
+
+void DeletePoll(CommandSession& session, const Arguments& arguments) {
+  v1::DeletePollRequest request;
+  request.set_pbx_id(arguments.names[0]);
+  request.set_poll_id(arguments.names[1]);
+  request.set_reason(arguments.reason());
+  if (const auto response = session.Expect(session.MakeClient().DeletePoll(request))) {
+    PrintDeleted(session, *response, 1);
+  }
+}
+
+void Preview(CommandSession& session, const v1::PreviewErasureRequest& request) {
+  const auto response = session.Expect(session.MakeClient().PreviewErasure(request));
+  if (!response) return;
+  OutputTable table(
+      {{"CATEGORY", "category"}, {"WOULD BE ERASED", "values_erased", true}, {"HELD", "values_held", true}});
+  for (const v1::ErasurePreview& preview : response->categories()) {
+    table.AddRow({KebabName(v1::DataCategory_Name(preview.category()), "DATA_CATEGORY_"),
+                  absl::StrCat(preview.values_erased()), absl::StrCat(preview.values_held())});
+  }
+  session.Print(*response, table);
+  if (session.format() == OutputFormat::kTable) session.out() << "Erasure orders: " << response->orders() << "\n";
+}
+
+// What a preview is asked for.
+struct Scope {
+  std::string controller;
+  std::string pbx;
+  std::string meeting;
+  std::string extension;
+  std::string poll;
+  std::string object;
+  std::string category;
+  std::string due_through;
+};
+
+// Which options go together was checked by the command line.
+v1::PreviewErasureRequest PreviewOf(const Scope& scope) {
+  v1::PreviewErasureRequest request;
+  if (!scope.controller.empty()) {
+    request.set_controller_id(scope.controller);
+  } else if (!scope.due_through.empty()) {
+    *request.mutable_due_through() = ValueOrUsageError(ParseDate(scope.due_through), "--due-through");
+  } else if (!scope.object.empty()) {
+    v1::DeleteObjectRequest& object = *request.mutable_object();
+    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
+    v1::DataCategory_Parse(EnumName(scope.category, "DATA_CATEGORY_"), &category);
+    object.set_pbx_id(scope.pbx);
+    object.set_meeting_id(scope.meeting);
+    object.set_category(category);
+    object.set_object_id(scope.object);
+  } else if (!scope.meeting.empty()) {
+    request.mutable_meeting()->set_pbx_id(scope.pbx);
+    request.mutable_meeting()->set_meeting_id(scope.meeting);
+  } else if (!scope.extension.empty()) {
+    request.mutable_extension()->set_pbx_id(scope.pbx);
+    request.mutable_extension()->set_number(scope.extension);
+  } else if (!scope.poll.empty()) {
+    request.mutable_poll()->set_pbx_id(scope.pbx);
+    request.mutable_poll()->set_poll_id(scope.poll);
+  } else {
+    request.set_pbx_id(scope.pbx);
+  }
+  return request;
+}
+
+void AddPreview(CLI::App& app, CommandSession& session) {
+  auto* preview =
+      Noun(app, "erasures", "What an erasure would do")
+          ->add_subcommand("preview", "Says what an erasure would erase and holds would keep; erases nothing");
+  auto scope = std::make_shared<Scope>();
+  auto* whole = preview->add_option_group("Scope")->require_option(1);
+  whole->add_option("--controller", scope->controller, "Every PBX of a controller");
+  auto* pbx = whole->add_option("--pbx", scope->pbx, "A PBX");
+  whole->add_option("--due-through", scope->due_through, "What falls due until the end of this day");
+  auto* meeting = preview->add_option("--meeting", scope->meeting, "A meeting")->needs(pbx);
+  auto* extension = preview->add_option("--extension", scope->extension, "An extension")->needs(pbx)->excludes(meeting);
+  preview->add_option("--poll", scope->poll, "A poll")->needs(pbx)->excludes(meeting)->excludes(extension);
+  auto* object = preview->add_option("--object", scope->object, "A recording, PDF or file")->needs(meeting);
+  auto* category = preview->add_option("--category", scope->category, "Which of these the object is")
+                       ->check(CLI::IsMember(std::vector<std::string>{"recording", "pdf-share", "file-share"}))
+                       ->needs(object);
+  object->needs(category);
+  preview->footer("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");
+  preview->callback([scope, &session] { Preview(session, PreviewOf(*scope)); });
+}
+
+}  // namespace
+
+void AddDeletionCommands(CLI::App& app, CommandSession& session) {
+  AddDelete(Noun(app, "pbxs", ""), "Ends a PBX with everything that ends with it", {"PBX"},
+            [&session](const Arguments& arguments) { DeletePbx(session, arguments); });
+  AddDelete(Noun(app, "extensions", "Extensions of PBXs"), "Ends an extension, its polls and its meetings' PDFs",
+            {"PBX", "EXTENSION"}, [&session](const Arguments& arguments) { DeleteExtension(session, arguments); });
+  AddDelete(Noun(app, "meetings", ""), "Ends a meeting: everything but its history", {"PBX", "MEETING"},
+            [&session](const Arguments& arguments) { DeleteMeeting(session, arguments); });
+  struct Object {
+    const char* noun;
+    const char* description;
+    v1::DataCategory category;
+  };
+  for (const Object& object : {Object{"recordings", "Recordings of meetings", v1::DATA_CATEGORY_RECORDING},
+                               Object{"pdfs", "PDFs shared in meetings", v1::DATA_CATEGORY_PDF_SHARE},
+                               Object{"files", "Files shared in meetings", v1::DATA_CATEGORY_FILE_SHARE}}) {
+    AddDelete(Noun(app, object.noun, object.description), "Ends one, with an erasure order to the portal",
+              {"PBX", "MEETING", "OBJECT"}, [&session, category = object.category](const Arguments& arguments) {
+                DeleteObject(session, category, arguments);
+              });
+  }
+  AddDelete(Noun(app, "polls", "Polls"), "Ends a poll with its answers", {"PBX", "POLL"},
+            [&session](const Arguments& arguments) { DeletePoll(session, arguments); });
+  AddPreview(app, session);
+}
+
+}  // namespace retention

@@ -1,0 +1,246 @@
+// holds create | list | show | update | release
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/command_session.h"
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+constexpr char kBasisPrefix[] = "HOLD_BASIS_";
+constexpr int kHoldsPerPage = 1000;
+
+std::string BasisName(v1::HoldBasis basis) { return KebabName(v1::HoldBasis_Name(basis), kBasisPrefix); }
+
+std::vector<std::string> BasisNames() {
+  std::vector<std::string> names;
+  for (int i = 1; i <= v1::HoldBasis_MAX; ++i) names.push_back(BasisName(static_cast<v1::HoldBasis>(i)));
+  return names;
+}
+
+v1::HoldBasis ParseBasis(const std::string& name) {
+  v1::HoldBasis basis = v1::HOLD_BASIS_UNSPECIFIED;
+  v1::HoldBasis_Parse(EnumName(name, kBasisPrefix), &basis);
+  return basis;
+}
+
+std::string ScopeText(const v1::HoldScope& scope) {
+  const auto extension = [](const v1::HoldExtension& named) {
+    return absl::StrCat("extension ", named.number(), " of PBX ", named.pbx_id());
+  };
+  const v1::HoldSubject& subject = scope.subject();
+  switch (scope.scope_case()) {
+    case v1::HoldScope::kControllerId:
+      return absl::StrCat("controller ", scope.controller_id());
+    case v1::HoldScope::kPbxId:
+      return absl::StrCat("PBX ", scope.pbx_id());
+    case v1::HoldScope::kMeeting:
+      return absl::StrCat("meeting ", scope.meeting().meeting_id(), " of PBX ", scope.meeting().pbx_id());
+    case v1::HoldScope::kExtension:
+      return extension(scope.extension());
+    case v1::HoldScope::kSubject:
+      if (subject.has_email()) return absl::StrCat(subject.email(), " at controller ", subject.controller_id());
+      if (subject.has_extension()) return absl::StrCat("user of ", extension(subject.extension()));
+      return absl::StrCat("\"", subject.display_name().name(), "\" in meeting ", subject.display_name().meeting_id(),
+                          " of PBX ", subject.display_name().pbx_id());
+    default:
+      return "";
+  }
+}
+
+OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::Hold>& holds) {
+  OutputTable table({{"HOLD", "hold_id"},
+                     {"COVERS", "scope"},
+                     {"BASIS", "basis"},
+                     {"OWNER", "owner"},
+                     {"REVIEW", "review_date"},
+                     {"LAST DAY", "end_date"},
+                     {"REASON", "reason"},
+                     {"IN THE LEDGER", "ledger_id"}});
+  for (const auto& hold : holds) {
+    table.AddRow({hold.hold_id(), ScopeText(hold.scope()), BasisName(hold.basis()), hold.owner(),
+                  ReadableDate(hold.review_date()), ReadableDate(hold.end_date()), hold.reason(), hold.ledger_id()});
+  }
+  return table;
+}
+
+OutputTable TableOf(const v1::Hold& hold) {
+  google::protobuf::RepeatedPtrField<v1::Hold> one;
+  *one.Add() = hold;
+  return TableOf(one);
+}
+
+// What a command line says about a hold.
+struct HoldArguments {
+  std::string id;
+  std::string controller;
+  std::string pbx;
+  std::string meeting;
+  std::string extension;
+  std::string email;
+  std::string name;
+  bool user = false;
+  std::string basis;
+  std::string owner;
+  std::string reason;
+  std::string review;
+  std::string end;
+};
+
+// The scope that the options name; which go together was checked by the command line.
+v1::HoldScope ScopeOf(const HoldArguments& arguments) {
+  v1::HoldScope scope;
+  const auto set_extension = [&](v1::HoldExtension& extension) {
+    extension.set_pbx_id(arguments.pbx);
+    extension.set_number(arguments.extension);
+  };
+  if (!arguments.email.empty()) {
+    scope.mutable_subject()->set_email(arguments.email);
+    scope.mutable_subject()->set_controller_id(arguments.controller);
+  } else if (!arguments.controller.empty()) {
+    scope.set_controller_id(arguments.controller);
+  } else if (!arguments.name.empty()) {
+    v1::HoldDisplayName& name = *scope.mutable_subject()->mutable_display_name();
+    name.set_pbx_id(arguments.pbx);
+    name.set_meeting_id(arguments.meeting);
+    name.set_name(arguments.name);
+  } else if (!arguments.meeting.empty()) {
+    scope.mutable_meeting()->set_pbx_id(arguments.pbx);
+    scope.mutable_meeting()->set_meeting_id(arguments.meeting);
+  } else if (!arguments.extension.empty()) {
+    set_extension(arguments.user ? *scope.mutable_subject()->mutable_extension() : *scope.mutable_extension());
+  } else {
+    scope.set_pbx_id(arguments.pbx);
+  }
+  return scope;
+}
+
+void Create(CommandSession& session, const HoldArguments& arguments) {
+  v1::CreateHoldRequest request;
+  v1::Hold& hold = *request.mutable_hold();
+  hold.set_hold_id(arguments.id);
+  *hold.mutable_scope() = ScopeOf(arguments);
+  hold.set_basis(ParseBasis(arguments.basis));
+  hold.set_owner(arguments.owner);
+  hold.set_reason(arguments.reason);
+  *hold.mutable_review_date() = ValueOrUsageError(ParseDate(arguments.review), "--review");
+  *hold.mutable_end_date() = ValueOrUsageError(ParseDate(arguments.end), "--end");
+  const auto response = session.Expect(session.MakeClient().CreateHold(request));
+  if (response) session.Print(*response, TableOf(response->hold()));
+}
+
+void List(CommandSession& session, bool review_due) {
+  const Client client = session.MakeClient();
+  v1::ListHoldsRequest request;
+  request.set_review_due(review_due);
+  request.set_page_size(kHoldsPerPage);
+  v1::ListHoldsResponse all;
+  do {
+    auto page = session.Expect(client.ListHolds(request));
+    if (!page) return;
+    request.set_page_token(page->next_page_token());
+    all.MergeFrom(*page);
+  } while (!request.page_token().empty());
+  all.clear_next_page_token();
+  session.Print(all, TableOf(all.holds()));
+}
+
+void Show(CommandSession& session, const std::string& id) {
+  v1::GetHoldRequest request;
+  request.set_hold_id(id);
+  const auto response = session.Expect(session.MakeClient().GetHold(request));
+  if (!response) return;
+  if (session.format() == OutputFormat::kTable) TableOf(response->hold()).PrintAligned(session.out());
+  if (session.format() == OutputFormat::kTable) session.out() << "\nKept beyond its end:\n";
+  OutputTable kept({{"CATEGORY", "category"}, {"ROWS", "rows", true}, {"VALUES", "values", true}});
+  for (const v1::HeldCount& count : response->kept()) {
+    kept.AddRow({KebabName(v1::DataCategory_Name(count.category()), "DATA_CATEGORY_"), absl::StrCat(count.rows()),
+                 absl::StrCat(count.values())});
+  }
+  session.Print(*response, kept);
+}
+
+void Update(CommandSession& session, const HoldArguments& arguments) {
+  v1::UpdateHoldRequest request;
+  request.set_hold_id(arguments.id);
+  if (!arguments.basis.empty()) request.set_basis(ParseBasis(arguments.basis));
+  request.set_owner(arguments.owner);
+  request.set_reason(arguments.reason);
+  if (!arguments.review.empty()) {
+    *request.mutable_review_date() = ValueOrUsageError(ParseDate(arguments.review), "--review");
+  }
+  if (!arguments.end.empty()) *request.mutable_end_date() = ValueOrUsageError(ParseDate(arguments.end), "--end");
+  const auto response = session.Expect(session.MakeClient().UpdateHold(request));
+  if (response) session.Print(*response, TableOf(response->hold()));
+}
+
+void Release(CommandSession& session, const std::string& id) {
+  v1::ReleaseHoldRequest request;
+  request.set_hold_id(id);
+  const auto response = session.Expect(session.MakeClient().ReleaseHold(request));
+  if (!response) return;
+  OutputTable table({{"VALUES ERASED", "values_erased", true}});
+  table.AddRow({TableCell(ReadableCount(static_cast<int64_t>(response->values_erased())),
+                          absl::StrCat(response->values_erased()))});
+  session.Print(*response, table);
+}
+
+}  // namespace
+
+void AddHoldCommands(CLI::App& app, CommandSession& session) {
+  auto* holds = app.add_subcommand("holds", "Holds: justified, time-limited stops of deletion");
+  holds->require_subcommand(1);
+  auto arguments = std::make_shared<HoldArguments>();
+  const auto add_terms = [&](CLI::App* command, bool required) {
+    command->add_option("HOLD", arguments->id, "Its identifier: a-z, 0-9 and -")->required();
+    command->add_option("--basis", arguments->basis, "What entitles to it")
+        ->check(CLI::IsMember(BasisNames()))
+        ->required(required);
+    command->add_option("--owner", arguments->owner, "Who answers for it")->required(required);
+    command->add_option("--reason", arguments->reason, "Why")->required(required);
+    command->add_option("--review", arguments->review, "The day on which to look at it again")->required(required);
+    command->add_option("--end", arguments->end, "The last day on which it is in force; at most 30 years ahead")
+        ->required(required);
+  };
+
+  auto* create = holds->add_subcommand("create", "Places a hold");
+  add_terms(create, true);
+  auto* whose = create->add_option_group("Scope")->require_option(1);
+  auto* controller = whose->add_option("--controller", arguments->controller, "All PBXs of a controller");
+  auto* pbx = whose->add_option("--pbx", arguments->pbx, "A PBX");
+  auto* meeting = create->add_option("--meeting", arguments->meeting, "One meeting")->needs(pbx);
+  auto* extension =
+      create->add_option("--extension", arguments->extension, "One extension")->needs(pbx)->excludes(meeting);
+  create->add_flag("--user", arguments->user, "The person who uses the extension")->needs(extension);
+  create->add_option("--email", arguments->email, "The person with this address")->needs(controller);
+  create->add_option("--name", arguments->name, "The person with this display name")->needs(meeting);
+  create->footer(
+      "What it covers outlives its day, a deletion and the end of its PBX, unseen, until the hold is released or "
+      "ends.\n"
+      "\n"
+      "Example:\n"
+      "  retentionctl holds create case-2026-17 --pbx pbx-1 --meeting m-42 --basis legal-claims --owner \"Legal\"\n"
+      "      --reason \"claim announced\" --review 2026-06-30 --end 2026-12-31");
+  create->callback([=, &session] { Create(session, *arguments); });
+
+  auto* list = holds->add_subcommand("list", "The holds in force");
+  auto review_due = std::make_shared<bool>(false);
+  list->add_flag("--review-due", *review_due, "Only those that somebody must look at");
+  list->callback([=, &session] { List(session, *review_due); });
+
+  auto* show = holds->add_subcommand("show", "A hold, and what it keeps beyond its end");
+  show->add_option("HOLD", arguments->id, "Its identifier")->required();
+  show->callback([=, &session] { Show(session, arguments->id); });
+
+  auto* update = holds->add_subcommand("update", "Changes a hold's justification or dates");
+  add_terms(update, false);
+  update->callback([=, &session] { Update(session, *arguments); });
+
+  auto* release = holds->add_subcommand("release", "Ends a hold; what only it kept is erased");
+  release->add_option("HOLD", arguments->id, "Its identifier")->required();
+  release->footer("This cannot be undone.");
+  release->callback([=, &session] { Release(session, arguments->id); });
+}
+
+}  // namespace retention

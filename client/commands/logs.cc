@@ -1,0 +1,240 @@
+// logs append | read | extend | extensions
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/commands/command_session.h"
+#include "client/commands/event_json.h"
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+constexpr int kBatchLines = 1000;
+constexpr size_t kBatchBytes = 1 << 20;
+constexpr uint64_t kFaultsShown = 20;
+// A line of text of 8,192 bytes, written in JSON with every character escaped.
+constexpr size_t kJsonBytesMax = 64 << 10;
+constexpr int kDefaultLimit = 1000;
+
+std::string ServerName(v1::LogServer server) { return KebabName(v1::LogServer_Name(server), "LOG_SERVER_"); }
+std::string SeverityName(v1::LogSeverity severity) {
+  return KebabName(v1::LogSeverity_Name(severity), "LOG_SEVERITY_");
+}
+
+v1::LogServer ParseServer(const std::string& name, const std::string& option) {
+  v1::LogServer server = v1::LOG_SERVER_UNSPECIFIED;
+  if (v1::LogServer_Parse(EnumName(name, "LOG_SERVER_"), &server) && server != 0) return server;
+  throw CLI::ValidationError(option, "not one of mcu, portal, file-share, converter");
+}
+
+v1::LogSeverity ParseSeverity(const std::string& name) {
+  v1::LogSeverity severity = v1::LOG_SEVERITY_UNSPECIFIED;
+  if (v1::LogSeverity_Parse(EnumName(name, "LOG_SEVERITY_"), &severity) && severity != 0) return severity;
+  std::vector<std::string> names;
+  for (int i = 1; i <= v1::LogSeverity_MAX; ++i) names.push_back(SeverityName(static_cast<v1::LogSeverity>(i)));
+  throw CLI::ValidationError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+}
+
+// Sends batches one after another, each once the last one was answered.
+class LogUpload {
+ public:
+  LogUpload(CommandSession& session, std::string name)
+      : session_(session), name_(std::move(name)), connection_(session.MakeClient().connection()) {}
+
+  // Takes a line of the file; false once nothing more can be sent.
+  bool Add(v1::LogLine line, uint64_t number) {
+    bytes_ += line.text().size();
+    *batch_.add_lines() = std::move(line);
+    numbers_.push_back(number);
+    return batch_.lines_size() < kBatchLines && bytes_ < kBatchBytes ? true : Send();
+  }
+
+  void Malformed(uint64_t number, const EventLineFault& fault) {
+    Fault(absl::StrCat(name_, ":", number, ":", fault.field, fault.field.empty() ? "" : ":", " ", fault.description));
+  }
+
+  void Finish() {
+    if (batch_.lines_size() > 0) Send();
+    if (faults_ > kFaultsShown) session_.Fail(absl::StrCat("... and ", faults_ - kFaultsShown, " more such lines"));
+    OutputTable table({{"HELD", "accepted", true}, {"PAST THEIR DAY", "past_due", true}, {"REFUSED", "refused", true}});
+    table.AddRow({absl::StrCat(total_.accepted()), absl::StrCat(total_.past_due()), absl::StrCat(refused_)});
+    session_.Print(total_, table);
+  }
+
+ private:
+  void Fault(const std::string& message) {
+    if (++faults_ <= kFaultsShown) session_.Fail(message);
+  }
+
+  bool Send() {
+    Backoff backoff(session_.retry());
+    v1::AppendLogsResponse answer;
+    batch_.set_batch_id(batch_.batch_id() + 1);
+    for (;;) {
+      if (call_ == nullptr) call_ = connection_->AppendLogs();
+      call_->Write(batch_);  // if it fails, so does the read
+      if (call_->Read(&answer)) break;
+      const absl::Status status = call_->Finish();
+      call_.reset();
+      const auto delay = IsRetryable(status) ? backoff.NextDelay(status) : std::nullopt;
+      if (!delay.has_value()) {
+        session_.Fail(status.ok() ? absl::UnavailableError("the server ended the stream") : status);
+        batch_.clear_lines();
+        return false;
+      }
+      session_.retry().sleep(*delay);
+    }
+    total_.set_accepted(total_.accepted() + answer.accepted());
+    total_.set_past_due(total_.past_due() + answer.past_due());
+    refused_ += static_cast<uint64_t>(answer.rejections_size());
+    for (const auto& rejection : answer.rejections()) {
+      const std::string line =
+          rejection.index() < numbers_.size() ? absl::StrCat(numbers_[rejection.index()]) : std::string("?");
+      Fault(absl::StrCat(name_, ":", line, ":", rejection.field(), ": ", rejection.description()));
+    }
+    batch_.clear_lines();
+    numbers_.clear();
+    bytes_ = 0;
+    return true;
+  }
+
+  CommandSession& session_;
+  const std::string name_;
+  const std::shared_ptr<Connection> connection_;
+  std::unique_ptr<AppendLogsCall> call_;
+  v1::AppendLogsRequest batch_;
+  std::vector<uint64_t> numbers_;  // in the file, of the lines of the batch
+  size_t bytes_ = 0;
+  v1::AppendLogsResponse total_;
+  uint64_t refused_ = 0;
+  uint64_t faults_ = 0;
+};
+
+void Append(CommandSession& session, const std::string& file) {
+  std::ifstream opened;
+  std::istream* input = session.OpenInput(file, opened);
+  if (input == nullptr) return;
+  LogUpload upload(session, file == "-" ? "standard input" : file);
+  std::string text;
+  for (uint64_t number = 1; std::getline(*input, text); ++number) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    v1::LogLine line;
+    const EventLineFault fault =
+        text.size() > kJsonBytesMax ? EventLineFault{"", "longer than 64 KiB"} : ParseLogLine(text, &line);
+    if (!fault.description.empty()) {
+      upload.Malformed(number, fault);
+    } else if (!upload.Add(std::move(line), number)) {
+      break;
+    }
+  }
+  upload.Finish();
+}
+
+struct ReadCommand {
+  std::string server;
+  std::string min_severity;
+  std::string from;
+  std::string to;
+  int limit = kDefaultLimit;
+};
+
+void Read(CommandSession& session, const ReadCommand& command) {
+  v1::ReadLogsRequest request;
+  if (!command.server.empty()) request.set_server(ParseServer(command.server, "--of"));
+  if (!command.min_severity.empty()) request.set_min_severity(ParseSeverity(command.min_severity));
+  if (!command.from.empty()) {
+    *request.mutable_from() = ToTimestamp(ValueOrUsageError(ParseTime(command.from), "--from"));
+  }
+  if (!command.to.empty()) *request.mutable_to() = ToTimestamp(ValueOrUsageError(ParseTime(command.to), "--to"));
+  const Client client = session.MakeClient();
+  v1::ReadLogsResponse all;
+  do {
+    request.set_page_size(command.limit == 0 ? 0 : std::min(kDefaultLimit, command.limit - all.lines_size()));
+    auto page = session.Expect(client.ReadLogs(request));
+    if (!page) return;
+    request.set_page_token(page->next_page_token());
+    all.MergeFrom(*page);
+  } while (!request.page_token().empty() && (command.limit == 0 || all.lines_size() < command.limit));
+  all.clear_next_page_token();
+  OutputTable table({{"TIME (UTC)", "time"}, {"SERVER", "server"}, {"SEVERITY", "severity"}, {"TEXT", "text"}});
+  for (const auto& line : all.lines()) {
+    table.AddRow({TableCell(ReadableTime(line.time()), Rfc3339(line.time())), ServerName(line.server()),
+                  SeverityName(line.severity()), line.text()});
+  }
+  session.Print(all, table);
+}
+
+OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::LogExtension>& extensions) {
+  OutputTable table(
+      {{"SERVER", "server"}, {"LAST DAY", "until"}, {"SINCE (UTC)", "create_time"}, {"REASON", "reason"}});
+  for (const auto& extension : extensions) {
+    table.AddRow({ServerName(extension.server()), ReadableDate(extension.until()),
+                  TableCell(ReadableTime(extension.create_time()), Rfc3339(extension.create_time())),
+                  extension.reason()});
+  }
+  return table;
+}
+
+void Extend(CommandSession& session, const v1::ExtendLogRetentionRequest& request) {
+  const auto response = session.Expect(session.MakeClient().ExtendLogRetention(request));
+  if (!response) return;
+  google::protobuf::RepeatedPtrField<v1::LogExtension> one;
+  *one.Add() = response->extension();
+  session.Print(*response, TableOf(one));
+}
+
+void ListExtensions(CommandSession& session) {
+  const auto response = session.Expect(session.MakeClient().ListLogExtensions(v1::ListLogExtensionsRequest()));
+  if (response) session.Print(*response, TableOf(response->extensions()));
+}
+
+}  // namespace
+
+void AddLogCommands(CLI::App& app, CommandSession& session) {
+  auto* logs = app.add_subcommand("logs", "Log lines of the platform's servers");
+  logs->require_subcommand(1);
+
+  auto* append = logs->add_subcommand("append", "Sends log lines from a file of proto JSON, one line a line");
+  auto file = std::make_shared<std::string>();
+  append->add_option("FILE", *file, "Lines of retention.v1.LogLine as JSON; - is standard input")->required();
+  append->footer(
+      "Lines have no identity: sending twice holds them twice.\n"
+      "\n"
+      "Example of a line:\n"
+      "  {\"server\": \"LOG_SERVER_MCU\", \"severity\": \"LOG_SEVERITY_ERROR\", \"time\": \"2026-03-31T09:00:00Z\", "
+      "\"text\": \"...\"}");
+  append->callback([=, &session] { Append(session, *file); });
+
+  auto* read = logs->add_subcommand("read", "Lines that are held, by the day until which they are, then by server");
+  auto command = std::make_shared<ReadCommand>();
+  read->add_option("--of", command->server, "Only of one kind of server: mcu, portal, file-share or converter");
+  read->add_option("--min-severity", command->min_severity, "Only so grave or graver: error, warning, ...");
+  read->add_option("--from", command->from, "Only at this time or later");
+  read->add_option("--to", command->to, "Only before this time");
+  read->add_option("--limit", command->limit, "At most so many; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  read->callback([=, &session] { Read(session, *command); });
+
+  auto* extend = logs->add_subcommand("extend", "Keeps the lines of one kind of server longer, for debugging");
+  auto server = std::make_shared<std::string>();
+  auto until = std::make_shared<std::string>();
+  auto reason = std::make_shared<std::string>();
+  extend->add_option("SERVER", *server, "mcu, portal, file-share or converter")->required();
+  extend->add_option("UNTIL", *until, "The last day on which it is in force; at most a month from today")->required();
+  extend->add_option("--reason", *reason, "Why")->required();
+  extend->footer("Replaces the server's last extension. No line is kept beyond a month from its day.");
+  extend->callback([=, &session] {
+    v1::ExtendLogRetentionRequest request;
+    request.set_server(ParseServer(*server, "SERVER"));
+    *request.mutable_until() = ValueOrUsageError(ParseDate(*until), "UNTIL");
+    request.set_reason(*reason);
+    Extend(session, request);
+  });
+
+  logs->add_subcommand("extensions", "The extensions in force")->callback([&session] { ListExtensions(session); });
+}
+
+}  // namespace retention

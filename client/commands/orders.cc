@@ -1,0 +1,222 @@
+// orders list | watch | confirm
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands/command_session.h"
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+constexpr int kOrdersPerPage = 1000;
+constexpr int kConfirmationsPerCall = 1000;
+
+std::string CategoryName(v1::DataCategory category) {
+  return KebabName(v1::DataCategory_Name(category), "DATA_CATEGORY_");
+}
+
+// Categories whose objects the portal stores.
+std::vector<std::string> OrderCategories() {
+  std::vector<std::string> names;
+  for (const auto category : {v1::DATA_CATEGORY_RECORDING, v1::DATA_CATEGORY_PDF_SHARE, v1::DATA_CATEGORY_FILE_SHARE}) {
+    names.push_back(CategoryName(category));
+  }
+  return names;
+}
+
+template <typename Request>
+void AddCategories(const std::vector<std::string>& names, Request& request) {
+  for (const auto& name : names) {
+    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
+    v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category);
+    request.add_categories(category);
+  }
+}
+
+OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& orders) {
+  OutputTable table({{"ORDER", "order_id", true},
+                     {"ISSUED (UTC)", "issue_time"},
+                     {"CATEGORY", "category"},
+                     {"PBX", "pbx_id"},
+                     {"OBJECT", "object_id"},
+                     {"WHERE", "object_ref"}});
+  for (const auto& order : orders) {
+    table.AddRow({absl::StrCat(order.order_id()),
+                  TableCell(ReadableTime(order.issue_time()), Rfc3339(order.issue_time())),
+                  CategoryName(order.category()), order.pbx_id(), order.object_id(), order.object_ref()});
+  }
+  return table;
+}
+
+void List(CommandSession& session, v1::ListErasureOrdersRequest request, int limit) {
+  const Client client = session.MakeClient();
+  v1::ListErasureOrdersResponse all;
+  do {
+    const int wanted = limit == 0 ? kOrdersPerPage : std::min(kOrdersPerPage, limit - all.orders_size());
+    request.set_page_size(wanted);
+    auto page = session.Expect(client.ListErasureOrders(request));
+    if (!page) return;
+    request.set_page_token(page->next_page_token());
+    all.MergeFrom(*page);
+  } while (!request.page_token().empty() && (limit == 0 || all.orders_size() < limit));
+  all.clear_next_page_token();
+  session.Print(all, TableOf(all.orders()));
+}
+
+// Prints orders as they come: JSON one object a line, otherwise the heading once.
+class OrderPrinter {
+ public:
+  explicit OrderPrinter(CommandSession& session) : session_(session) {}
+
+  void Print(const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& orders) {
+    if (session_.format() == OutputFormat::kJson) {
+      google::protobuf::util::JsonPrintOptions options;
+      options.preserve_proto_field_names = true;
+      for (const auto& order : orders) {
+        std::string json;
+        if (!google::protobuf::util::MessageToJsonString(order, &json, options).ok()) {
+          return session_.Fail("an order cannot be written as JSON");
+        }
+        session_.out() << json << "\n";
+      }
+    } else {
+      std::ostringstream text;
+      const OutputTable table = TableOf(orders);
+      session_.format() == OutputFormat::kCsv ? table.PrintCsv(text) : table.PrintAligned(text);
+      std::string lines = text.str();
+      if (!first_) lines.erase(0, lines.find('\n') + 1);
+      session_.out() << lines;
+    }
+    first_ = false;
+    session_.out().flush();
+  }
+
+ private:
+  CommandSession& session_;
+  bool first_ = true;
+};
+
+void Watch(CommandSession& session, const v1::WatchErasureOrdersRequest& request, int count) {
+  OrderPrinter printer(session);
+  int seen = 0;
+  const absl::Status status =
+      session.MakeClient().WatchErasureOrders(request, [&](const v1::WatchErasureOrdersResponse& message) {
+        google::protobuf::RepeatedPtrField<v1::ErasureOrder> orders = message.orders();
+        if (count != 0 && orders.size() > count - seen)
+          orders.DeleteSubrange(count - seen, orders.size() - count + seen);
+        seen += orders.size();
+        printer.Print(orders);
+        // Whoever read the output may have left.
+        return session.out().good() && session.exit_code() == kExitOk && (count == 0 || seen < count);
+      });
+  if (!status.ok()) session.Fail(status);
+}
+
+void Confirm(CommandSession& session, const std::vector<uint64_t>& ids, const std::string& outcome_name) {
+  v1::ErasureOutcome outcome = v1::ERASURE_OUTCOME_UNSPECIFIED;
+  v1::ErasureOutcome_Parse(EnumName(outcome_name, "ERASURE_OUTCOME_"), &outcome);
+  const Client client = session.MakeClient();
+  v1::ConfirmErasureOrdersResponse all;
+  for (size_t begin = 0; begin < ids.size(); begin += kConfirmationsPerCall) {
+    v1::ConfirmErasureOrdersRequest request;
+    for (size_t i = begin; i < std::min(ids.size(), begin + kConfirmationsPerCall); ++i) {
+      auto* confirmation = request.add_confirmations();
+      confirmation->set_order_id(ids[i]);
+      confirmation->set_outcome(outcome);
+    }
+    const auto response = session.Expect(client.ConfirmErasureOrders(request));
+    if (!response) return;
+    all.set_done(all.done() + response->done());
+    all.set_failed(all.failed() + response->failed());
+    all.set_unknown(all.unknown() + response->unknown());
+  }
+  OutputTable table({{"DONE", "done", true}, {"FAILED", "failed", true}, {"UNKNOWN", "unknown", true}});
+  table.AddRow({absl::StrCat(all.done()), absl::StrCat(all.failed()), absl::StrCat(all.unknown())});
+  session.Print(all, table);
+}
+
+std::shared_ptr<std::vector<std::string>> AddCategoryOption(CLI::App* command) {
+  auto categories = std::make_shared<std::vector<std::string>>();
+  command->add_option("--category", *categories, "Only these categories, as recording,file-share")
+      ->delimiter(',')
+      ->check(CLI::IsMember(OrderCategories()));
+  return categories;
+}
+
+void AddListCommand(CLI::App* orders, CommandSession& session) {
+  auto* list = orders->add_subcommand("list", "The orders that are not confirmed, oldest first");
+  auto age = std::make_shared<std::string>();
+  auto pbx = std::make_shared<std::string>();
+  auto limit = std::make_shared<int>(1000);
+  list->add_option("--min-age", *age, "Only orders that were issued so long ago, as 1h");
+  list->add_option("--pbx", *pbx, "Only orders for objects of this PBX, which may have ended");
+  auto categories = AddCategoryOption(list);
+  list->add_option("--limit", *limit, "At most so many orders; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  list->footer("Example:\n  retentionctl orders list --min-age 1d --category recording");
+  list->callback([=, &session] {
+    v1::ListErasureOrdersRequest request;
+    if (!age->empty()) *request.mutable_min_age() = ToProtoDuration(ValueOrUsageError(ParseLength(*age), "--min-age"));
+    request.set_pbx_id(*pbx);
+    AddCategories(*categories, request);
+    List(session, request, *limit);
+  });
+}
+
+void AddWatchCommand(CLI::App* orders, CommandSession& session) {
+  auto* watch = orders->add_subcommand("watch", "Shows unconfirmed orders, and new ones as they are issued");
+  auto after = std::make_shared<uint64_t>(0);
+  auto count = std::make_shared<int>(0);
+  watch->add_option("--after", *after, "Only orders after this one, and older ones that nobody confirmed for a day");
+  auto categories = AddCategoryOption(watch);
+  watch->add_option("--count", *count, "Ends after so many orders; 0: never")->check(CLI::NonNegativeNumber);
+  watch->footer(
+      "An order that is not confirmed is shown again: after 1 minute, 5 minutes, 30 minutes, and then every hour.\n"
+      "As JSON, every order is a line of its own.\n"
+      "\n"
+      "Example:\n"
+      "  retentionctl -o json orders watch --category recording");
+  watch->callback([=, &session] {
+    v1::WatchErasureOrdersRequest request;
+    request.set_after_order_id(*after);
+    AddCategories(*categories, request);
+    Watch(session, request, *count);
+  });
+}
+
+void AddConfirmCommand(CLI::App* orders, CommandSession& session) {
+  auto* confirm = orders->add_subcommand("confirm", "Says what became of orders");
+  auto ids = std::make_shared<std::vector<uint64_t>>();
+  auto outcome = std::make_shared<std::string>();
+  confirm->add_option("ORDER", *ids, "Numbers of the orders")->required()->check([](const std::string& id) {
+    return id.find_first_not_of('0') == std::string::npos ? std::string("orders are numbered from 1 on")
+                                                          : std::string();
+  });
+  confirm
+      ->add_option("--outcome", *outcome,
+                   "erased: the object was deleted; not-found: there was none; failed: the order stays")
+      ->required()
+      ->check(CLI::IsMember({"erased", "not-found", "failed"}));
+  confirm->footer(
+      "An order that is done is forgotten. One that is not known (any more) is counted, not refused.\n"
+      "\n"
+      "Example:\n"
+      "  retentionctl orders confirm 17 18 --outcome erased");
+  confirm->callback([=, &session] { Confirm(session, *ids, *outcome); });
+}
+
+}  // namespace
+
+void AddOrderCommands(CLI::App& app, CommandSession& session) {
+  auto* orders = app.add_subcommand("orders", "Erasure orders: objects that the portal is to delete");
+  orders->require_subcommand(1);
+  AddListCommand(orders, session);
+  AddWatchCommand(orders, session);
+  AddConfirmCommand(orders, session);
+}
+
+}  // namespace retention
