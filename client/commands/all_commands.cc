@@ -1,5 +1,8 @@
+#include "client/commands/all_commands.h"
+
 #include <string>
 
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
 
@@ -21,47 +24,47 @@ constexpr char kFooter[] =
     "  retentionctl -o csv statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
     "Every command explains itself: retentionctl events import --help";
 
-void AddGlobalOptions(CLI::App& app, CommandSession& session) {
-  app.add_option("--server", session.server, "Server as host:port")->envname("RETENTION_SERVER")->capture_default_str();
-  app.add_option("-o,--output-format", session.format_name,
+void AddGlobalOptions(Command root, CommandSession& session) {
+  root.AddOption("--server", session.server, "Server as host:port").FromEnvironment("RETENTION_SERVER").ShowDefault();
+  root.AddOption("-o,--output-format", session.format_name,
                  "table: for people; json: the answer as it is; csv: plain units, for programs")
-      ->check(CLI::IsMember({"table", "json", "csv"}))
-      ->capture_default_str();
-  app.add_option(
-         "--timeout", session.timeout_text,
-         "Longest wait for each attempt of a call (default 10s, for sweep run 10m); an unavailable server is tried "
-         "6 times")
-      ->check([](const std::string& text) { return std::string(ParseLength(text).status().message()); });
+      .OneOf({"table", "json", "csv"})
+      .ShowDefault();
+  root.AddOption(
+          "--timeout", session.timeout_text,
+          "Longest wait for each attempt of a call (default 10s, for sweep run 10m); an unavailable server is tried "
+          "6 times")
+      .Check([](const std::string& text) { return std::string(ParseLength(text).status().message()); });
 }
 
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment) {
   CommandSession session(environment);
-  CLI::App app(kDescription, "retentionctl");
-  app.footer(kFooter);
-  app.require_subcommand(1);
-  app.fallthrough();  // Global options may stand behind the command too.
-  AddGlobalOptions(app, session);
-  AddEventCommands(app, session);
-  AddHoldCommands(app, session);
-  AddLogCommands(app, session);
-  AddMeetingCommands(app, session);
-  AddOrderCommands(app, session);
-  AddPbxCommands(app, session);
-  AddDeletionCommands(app, session);
-  AddPolicyCommands(app, session);
-  AddRetentionCommands(app, session);
-  AddStatisticsCommands(app, session);
-  AddOrderExecuteCommand(app, session);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    environment.out << app.help();
-    return kExitOk;
-  } catch (const CLI::ParseError& error) {
-    environment.err << "retentionctl: " << error.what() << "\nTry --help behind any command.\n";
-    return kExitUsage;
+  CommandLine line("retentionctl", kDescription);
+  const Command root = line.root().SetFooter(kFooter);
+  AddGlobalOptions(root, session);
+  AddEventCommands(root, session);
+  AddHoldCommands(root, session);
+  AddLogCommands(root, session);
+  AddMeetingCommands(root, session);
+  AddOrderCommands(root, session);
+  AddPbxCommands(root, session);
+  AddDeletionCommands(root, session);
+  AddPolicyCommands(root, session);
+  AddRetentionCommands(root, session);
+  AddStatisticsCommands(root, session);
+  AddOrderExecuteCommand(root, session);
+  std::string text;
+  switch (line.Run(argc, argv, text)) {
+    case CommandLine::Outcome::kHelp:
+      environment.out << text;
+      return kExitOk;
+    case CommandLine::Outcome::kWrongUsage:
+      environment.err << "retentionctl: " << text << "\nTry --help behind any command.\n";
+      return kExitUsage;
+    case CommandLine::Outcome::kDone:
+      break;
   }
   if (!environment.out.flush()) {
     environment.err << "retentionctl: the output cannot be written\n";

@@ -1,8 +1,13 @@
 #include "client/commands/command_session.h"
 
+#include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <fstream>
+#include <iostream>
+
 #include "absl/strings/str_cat.h"
+#include "client/commands/command_line.h"
 #include "client/human_units.h"
 #include "client/status_details.h"
 
@@ -18,12 +23,6 @@ Client CommandSession::MakeClient(std::optional<absl::Duration> timeout_default)
   const absl::Duration timeout = timeout_text.empty() ? timeout_default.value_or(absl::Seconds(10))
                                                       : ValueOrUsageError(ParseLength(timeout_text), "--timeout");
   return Client(connection_, ClientOptions{timeout, environment_.retry});
-}
-
-EventStreamOptions CommandSession::StreamOptions() const {
-  EventStreamOptions options;
-  options.retry = environment_.retry;
-  return options;
 }
 
 std::istream* CommandSession::OpenInput(const std::string& file, std::ifstream& opened) {

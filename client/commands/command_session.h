@@ -1,21 +1,16 @@
 // What every command of retentionctl shares: where it reads and writes, how it reaches the server, what it returns.
 #pragma once
 
-#include <google/protobuf/message.h>
-
-#include <CLI/CLI.hpp>
-#include <fstream>
 #include <functional>
-#include <istream>
+#include <iosfwd>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/client.h"
-#include "client/event_stream.h"
 #include "client/commands/output_table.h"
 
 namespace retention {
@@ -57,9 +52,6 @@ class CommandSession {
   Client MakeClient(std::optional<absl::Duration> timeout_default = std::nullopt);
 
   const RetryPolicy& retry() const { return environment_.retry; }
-  // For streams: retries as for calls.
-  EventStreamOptions StreamOptions() const;
-
   bool handles_signals() const { return environment_.handles_signals; }
 
   // The result of a call, or nothing after saying on stderr what failed.
@@ -89,29 +81,5 @@ class CommandSession {
   std::shared_ptr<Connection> connection_;
   int exit_code_ = kExitOk;
 };
-
-// The value of a parsed option, or a usage error (exit code 2) that names the option.
-template <typename T>
-T ValueOrUsageError(absl::StatusOr<T> value, const std::string& option) {
-  if (!value.ok()) throw CLI::ValidationError(option, std::string(value.status().message()));
-  return *std::move(value);
-}
-
-// Each adds its nouns to the command line. The session must outlive the parse.
-void AddEventCommands(CLI::App& app, CommandSession& session);
-void AddSimulateCommand(CLI::App& events, CommandSession& session);
-void AddHoldCommands(CLI::App& app, CommandSession& session);
-void AddLogCommands(CLI::App& app, CommandSession& session);
-void AddMeetingCommands(CLI::App& app, CommandSession& session);
-void AddOrderCommands(CLI::App& app, CommandSession& session);
-void AddPbxCommands(CLI::App& app, CommandSession& session);
-void AddDeletionCommands(CLI::App& app, CommandSession& session);
-void AddPolicyCommands(CLI::App& app, CommandSession& session);
-void AddRetentionCommands(CLI::App& app, CommandSession& session);
-void AddStatisticsCommands(CLI::App& app, CommandSession& session);
-void AddOrderExecuteCommand(CLI::App& app, CommandSession& session);
-
-// All of retentionctl. Returns the exit code: 0 done, 1 failed, 2 wrong usage.
-int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);
 
 }  // namespace retention

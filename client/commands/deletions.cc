@@ -4,8 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 
 namespace retention {
 namespace {
@@ -32,28 +37,19 @@ struct Arguments {
   }
 };
 
-// The noun, made if no other command has it.
-CLI::App* Noun(CLI::App& app, const char* name, const char* description) {
-  const auto known = app.get_subcommands([name](CLI::App* command) { return command->get_name() == name; });
-  if (!known.empty()) return known.front();
-  CLI::App* noun = app.add_subcommand(name, description);
-  noun->require_subcommand(1);
-  return noun;
-}
-
-void AddDelete(CLI::App* noun, const char* description, const std::vector<const char*>& names,
+void AddDelete(Command noun, const char* description, const std::vector<const char*>& names,
                const std::function<void(const Arguments&)>& execute) {
-  auto* command = noun->add_subcommand("delete", description);
+  const Command command = noun.AddVerb("delete", description);
   auto arguments = std::make_shared<Arguments>();
   arguments->names.resize(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
-    command->add_option(names[i], arguments->names[i], absl::StrCat("Identifier: ", names[i]))->required();
+    command.AddOption(names[i], arguments->names[i], absl::StrCat("Identifier: ", names[i])).Required();
   }
-  command->add_option("--reason", arguments->reason_name, "Why; it is entered into the ledger")
-      ->required()
-      ->check(CLI::IsMember(ReasonNames()));
-  command->footer("This cannot be undone.");
-  command->callback([arguments, execute] { execute(*arguments); });
+  command.AddOption("--reason", arguments->reason_name, "Why; it is entered into the ledger")
+      .Required()
+      .OneOf(ReasonNames());
+  command.SetFooter("This cannot be undone.");
+  command.SetAction([arguments, execute] { execute(*arguments); });
 }
 
 void PrintDeleted(CommandSession& session, const google::protobuf::Message& response, uint64_t values) {
@@ -175,35 +171,36 @@ v1::PreviewErasureRequest PreviewOf(const Scope& scope) {
   return request;
 }
 
-void AddPreview(CLI::App& app, CommandSession& session) {
-  auto* preview =
-      Noun(app, "erasures", "What an erasure would do")
-          ->add_subcommand("preview", "Says what an erasure would erase and holds would keep; erases nothing");
+void AddPreview(Command root, CommandSession& session) {
+  const Command preview =
+      root.AddNoun("erasures", "What an erasure would do")
+          .AddVerb("preview", "Says what an erasure would erase and holds would keep; erases nothing");
   auto scope = std::make_shared<Scope>();
-  auto* whole = preview->add_option_group("Scope")->require_option(1);
-  whole->add_option("--controller", scope->controller, "Every PBX of a controller");
-  auto* pbx = whole->add_option("--pbx", scope->pbx, "A PBX");
-  whole->add_option("--due-through", scope->due_through, "What falls due until the end of this day");
-  auto* meeting = preview->add_option("--meeting", scope->meeting, "A meeting")->needs(pbx);
-  auto* extension = preview->add_option("--extension", scope->extension, "An extension")->needs(pbx)->excludes(meeting);
-  preview->add_option("--poll", scope->poll, "A poll")->needs(pbx)->excludes(meeting)->excludes(extension);
-  auto* object = preview->add_option("--object", scope->object, "A recording, PDF or file")->needs(meeting);
-  auto* category = preview->add_option("--category", scope->category, "Which of these the object is")
-                       ->check(CLI::IsMember(std::vector<std::string>{"recording", "pdf-share", "file-share"}))
-                       ->needs(object);
-  object->needs(category);
-  preview->footer("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");
-  preview->callback([scope, &session] { Preview(session, PreviewOf(*scope)); });
+  const OptionGroup whole = preview.AddChoice("Scope");
+  whole.AddOption("--controller", scope->controller, "Every PBX of a controller");
+  const Option pbx = whole.AddOption("--pbx", scope->pbx, "A PBX");
+  whole.AddOption("--due-through", scope->due_through, "What falls due until the end of this day");
+  const Option meeting = preview.AddOption("--meeting", scope->meeting, "A meeting").Needs(pbx);
+  const Option extension =
+      preview.AddOption("--extension", scope->extension, "An extension").Needs(pbx).Excludes(meeting);
+  preview.AddOption("--poll", scope->poll, "A poll").Needs(pbx).Excludes(meeting).Excludes(extension);
+  const Option object = preview.AddOption("--object", scope->object, "A recording, PDF or file").Needs(meeting);
+  const Option category = preview.AddOption("--category", scope->category, "Which of these the object is")
+                              .OneOf({"recording", "pdf-share", "file-share"})
+                              .Needs(object);
+  object.Needs(category);
+  preview.SetFooter("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");
+  preview.SetAction([scope, &session] { Preview(session, PreviewOf(*scope)); });
 }
 
 }  // namespace
 
-void AddDeletionCommands(CLI::App& app, CommandSession& session) {
-  AddDelete(Noun(app, "pbxs", ""), "Ends a PBX with everything that ends with it", {"PBX"},
+void AddDeletionCommands(Command root, CommandSession& session) {
+  AddDelete(root.AddNoun("pbxs", ""), "Ends a PBX with everything that ends with it", {"PBX"},
             [&session](const Arguments& arguments) { DeletePbx(session, arguments); });
-  AddDelete(Noun(app, "extensions", "Extensions of PBXs"), "Ends an extension, its polls and its meetings' PDFs",
+  AddDelete(root.AddNoun("extensions", "Extensions of PBXs"), "Ends an extension, its polls and its meetings' PDFs",
             {"PBX", "EXTENSION"}, [&session](const Arguments& arguments) { DeleteExtension(session, arguments); });
-  AddDelete(Noun(app, "meetings", ""), "Ends a meeting: everything but its history", {"PBX", "MEETING"},
+  AddDelete(root.AddNoun("meetings", ""), "Ends a meeting: everything but its history", {"PBX", "MEETING"},
             [&session](const Arguments& arguments) { DeleteMeeting(session, arguments); });
   struct Object {
     const char* noun;
@@ -213,14 +210,14 @@ void AddDeletionCommands(CLI::App& app, CommandSession& session) {
   for (const Object& object : {Object{"recordings", "Recordings of meetings", v1::DATA_CATEGORY_RECORDING},
                                Object{"pdfs", "PDFs shared in meetings", v1::DATA_CATEGORY_PDF_SHARE},
                                Object{"files", "Files shared in meetings", v1::DATA_CATEGORY_FILE_SHARE}}) {
-    AddDelete(Noun(app, object.noun, object.description), "Ends one, with an erasure order to the portal",
+    AddDelete(root.AddNoun(object.noun, object.description), "Ends one, with an erasure order to the portal",
               {"PBX", "MEETING", "OBJECT"}, [&session, category = object.category](const Arguments& arguments) {
                 DeleteObject(session, category, arguments);
               });
   }
-  AddDelete(Noun(app, "polls", "Polls"), "Ends a poll with its answers", {"PBX", "POLL"},
+  AddDelete(root.AddNoun("polls", "Polls"), "Ends a poll with its answers", {"PBX", "POLL"},
             [&session](const Arguments& arguments) { DeletePoll(session, arguments); });
-  AddPreview(app, session);
+  AddPreview(root, session);
 }
 
 }  // namespace retention

@@ -13,12 +13,19 @@ namespace {
 
 constexpr uint64_t kProgressEvery = 5000;
 
+// Retries are those of calls.
+EventStreamOptions StreamOptions(const CommandSession& session) {
+  EventStreamOptions options;
+  options.retry = session.retry();
+  return options;
+}
+
 }  // namespace
 
 EventUpload::EventUpload(CommandSession& session, std::function<std::string(uint64_t)> place)
     : session_(session),
       place_(std::move(place)),
-      stream_(session.MakeClient().connection(), session.StreamOptions(),
+      stream_(session.MakeClient().connection(), StreamOptions(session),
               [this](const BatchAnswer& answer) { TakeAnswer(answer); }) {}
 
 absl::Status EventUpload::Add(v1::Event event) {

@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "client/commands/command_session.h"
 #include "client/event_stream.h"
+#include "retention/v1/event.pb.h"
+#include "retention/v1/event_service.pb.h"
 
 namespace retention {
 

@@ -3,12 +3,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/commands/event_json.h"
 #include "client/commands/event_upload.h"
 #include "client/human_units.h"
 #include "client/importers/meeting_import.h"
 #include "client/status_details.h"
+#include "retention/v1/event.pb.h"
+#include "retention/v1/pbx_service.pb.h"
 
 namespace retention {
 namespace {
@@ -134,48 +138,45 @@ void Import(CommandSession& session, ImportCommand command) {
   SayWhatWasLeftOut(session, *imported);
 }
 
-void AddImportCommand(CLI::App& events, CommandSession& session) {
-  auto* import = events.add_subcommand("import", "Sends meetings that another platform recorded");
+void AddImportCommand(Command events, CommandSession& session) {
+  const Command import = events.AddVerb("import", "Sends meetings that another platform recorded");
   auto command = std::make_shared<ImportCommand>();
-  import->add_option("FILE", command->file, "The recording; - is standard input")->required();
-  import->add_option("--format", command->format, "bigbluebutton-webhooks: JSON lines; bigbluebutton-xml: events.xml")
-      ->check(CLI::IsMember({"bigbluebutton-webhooks", "bigbluebutton-xml"}))
-      ->required();
-  import->add_option("--pbx", command->options.pbx_id, "PBX that the meeting is put under")->capture_default_str();
-  import->add_option("--meeting", command->options.meeting_id,
-                     "Identifier of the meeting, instead of the recorded one");
-  import->add_option("--owner-extension", command->options.owner_extension,
-                     "Extension that organises the meeting and owns its polls; without one, polls are left out");
-  import->add_flag("--sync-pbx", command->sync_pbx,
-                   "First make the PBX and the owner's extension known, if they are not");
-  import->add_option("--controller", command->controller, "Controller of a PBX that --sync-pbx makes known")
-      ->capture_default_str();
-  import->add_flag("--protocolled", command->options.protocolled,
-                   "Import as announced as protocolled; only then public chat is taken over");
-  import->add_option("--shift-to", command->shift_to, "Moves the meeting in time: its first event happens then");
-  import->add_flag("--dry-run", command->dry_run,
-                   "Send nothing, show the events; with -o json as lines for events send");
-  import->footer(
+  import.AddOption("FILE", command->file, "The recording; - is standard input").Required();
+  import.AddOption("--format", command->format, "bigbluebutton-webhooks: JSON lines; bigbluebutton-xml: events.xml")
+      .OneOf({"bigbluebutton-webhooks", "bigbluebutton-xml"})
+      .Required();
+  import.AddOption("--pbx", command->options.pbx_id, "PBX that the meeting is put under").ShowDefault();
+  import.AddOption("--meeting", command->options.meeting_id, "Identifier of the meeting, instead of the recorded one");
+  import.AddOption("--owner-extension", command->options.owner_extension,
+                   "Extension that organises the meeting and owns its polls; without one, polls are left out");
+  import.AddFlag("--sync-pbx", command->sync_pbx,
+                 "First make the PBX and the owner's extension known, if they are not");
+  import.AddOption("--controller", command->controller, "Controller of a PBX that --sync-pbx makes known")
+      .ShowDefault();
+  import.AddFlag("--protocolled", command->options.protocolled,
+                 "Import as announced as protocolled; only then public chat is taken over");
+  import.AddOption("--shift-to", command->shift_to, "Moves the meeting in time: its first event happens then");
+  import.AddFlag("--dry-run", command->dry_run, "Send nothing, show the events; with -o json as lines for events send");
+  import.SetFooter(
       "Audio, video, file names and private chat are never taken over. Importing twice changes nothing.\n"
       "\n"
       "Examples:\n"
       "  retentionctl events import --format bigbluebutton-webhooks --sync-pbx --owner-extension 1001 webhooks.ndjson\n"
       "  retentionctl -o json events import --format bigbluebutton-xml --shift-to 2026-03-31T09:00:00Z --dry-run "
       "events.xml");
-  import->callback([=, &session] { Import(session, *command);
+  import.SetAction([=, &session] { Import(session, *command);
 });
 }  // namespace
 
 }  // namespace retention
 
-void AddEventCommands(CLI::App& app, CommandSession& session) {
-  auto* events = app.add_subcommand("events", "What happened on the platform");
-  events->require_subcommand(1);
-  auto* send = events->add_subcommand("send", "Sends events from a file of proto JSON, one event a line");
+void AddEventCommands(Command root, CommandSession& session) {
+  const Command events = root.AddNoun("events", "What happened on the platform");
+  const Command send = events.AddVerb("send", "Sends events from a file of proto JSON, one event a line");
   auto file = std::make_shared<std::string>();
-  send->add_option("FILE", *file, "Lines of retention.v1.Event as JSON, each at most 4 MiB; - is standard input")
-      ->required();
-  send->footer(
+  send.AddOption("FILE", *file, "Lines of retention.v1.Event as JSON, each at most 4 MiB; - is standard input")
+      .Required();
+  send.SetFooter(
       "A line that is not an event is named as file:line:field and left out; the rest is sent, and the exit code is "
       "1.\n"
       "Sending twice changes nothing: an event is known by its event_id.\n"
@@ -183,9 +184,9 @@ void AddEventCommands(CLI::App& app, CommandSession& session) {
       "Example of a line:\n"
       "  {\"event_id\": \"e1\", \"pbx_id\": \"pbx-1\", \"meeting_id\": \"m1\", \"time\": \"2026-03-31T09:00:00Z\", "
       "\"meeting_started\": {}}");
-  send->callback([=, &session] { Send(session, *file); });
-  AddImportCommand(*events, session);
-  AddSimulateCommand(*events, session);
+  send.SetAction([=, &session] { Send(session, *file); });
+  AddImportCommand(events, session);
+  AddSimulateCommand(events, session);
 }
 
 }  // namespace retention

@@ -2,8 +2,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/hold_service.pb.h"
 
 namespace retention {
 namespace {
@@ -188,59 +192,56 @@ void Release(CommandSession& session, const std::string& id) {
 
 }  // namespace
 
-void AddHoldCommands(CLI::App& app, CommandSession& session) {
-  auto* holds = app.add_subcommand("holds", "Holds: justified, time-limited stops of deletion");
-  holds->require_subcommand(1);
+void AddHoldCommands(Command root, CommandSession& session) {
+  const Command holds = root.AddNoun("holds", "Holds: justified, time-limited stops of deletion");
   auto arguments = std::make_shared<HoldArguments>();
-  const auto add_terms = [&](CLI::App* command, bool required) {
-    command->add_option("HOLD", arguments->id, "Its identifier: a-z, 0-9 and -")->required();
-    command->add_option("--basis", arguments->basis, "What entitles to it")
-        ->check(CLI::IsMember(BasisNames()))
-        ->required(required);
-    command->add_option("--owner", arguments->owner, "Who answers for it")->required(required);
-    command->add_option("--reason", arguments->reason, "Why")->required(required);
-    command->add_option("--review", arguments->review, "The day on which to look at it again")->required(required);
-    command->add_option("--end", arguments->end, "The last day on which it is in force; at most 30 years ahead")
-        ->required(required);
+  const auto add_terms = [&](Command command, bool required) {
+    command.AddOption("HOLD", arguments->id, "Its identifier: a-z, 0-9 and -").Required();
+    command.AddOption("--basis", arguments->basis, "What entitles to it").OneOf(BasisNames()).Required(required);
+    command.AddOption("--owner", arguments->owner, "Who answers for it").Required(required);
+    command.AddOption("--reason", arguments->reason, "Why").Required(required);
+    command.AddOption("--review", arguments->review, "The day on which to look at it again").Required(required);
+    command.AddOption("--end", arguments->end, "The last day on which it is in force; at most 30 years ahead")
+        .Required(required);
   };
 
-  auto* create = holds->add_subcommand("create", "Places a hold");
+  const Command create = holds.AddVerb("create", "Places a hold");
   add_terms(create, true);
-  auto* whose = create->add_option_group("Scope")->require_option(1);
-  auto* controller = whose->add_option("--controller", arguments->controller, "All PBXs of a controller");
-  auto* pbx = whose->add_option("--pbx", arguments->pbx, "A PBX");
-  auto* meeting = create->add_option("--meeting", arguments->meeting, "One meeting")->needs(pbx);
-  auto* extension =
-      create->add_option("--extension", arguments->extension, "One extension")->needs(pbx)->excludes(meeting);
-  create->add_flag("--user", arguments->user, "The person who uses the extension")->needs(extension);
-  create->add_option("--email", arguments->email, "The person with this address")->needs(controller);
-  create->add_option("--name", arguments->name, "The person with this display name")->needs(meeting);
-  create->footer(
+  const OptionGroup whose = create.AddChoice("Scope");
+  const Option controller = whose.AddOption("--controller", arguments->controller, "All PBXs of a controller");
+  const Option pbx = whose.AddOption("--pbx", arguments->pbx, "A PBX");
+  const Option meeting = create.AddOption("--meeting", arguments->meeting, "One meeting").Needs(pbx);
+  const Option extension =
+      create.AddOption("--extension", arguments->extension, "One extension").Needs(pbx).Excludes(meeting);
+  create.AddFlag("--user", arguments->user, "The person who uses the extension").Needs(extension);
+  create.AddOption("--email", arguments->email, "The person with this address").Needs(controller);
+  create.AddOption("--name", arguments->name, "The person with this display name").Needs(meeting);
+  create.SetFooter(
       "What it covers outlives its day, a deletion and the end of its PBX, unseen, until the hold is released or "
       "ends.\n"
       "\n"
       "Example:\n"
       "  retentionctl holds create case-2026-17 --pbx pbx-1 --meeting m-42 --basis legal-claims --owner \"Legal\"\n"
       "      --reason \"claim announced\" --review 2026-06-30 --end 2026-12-31");
-  create->callback([=, &session] { Create(session, *arguments); });
+  create.SetAction([=, &session] { Create(session, *arguments); });
 
-  auto* list = holds->add_subcommand("list", "The holds in force");
+  const Command list = holds.AddVerb("list", "The holds in force");
   auto review_due = std::make_shared<bool>(false);
-  list->add_flag("--review-due", *review_due, "Only those that somebody must look at");
-  list->callback([=, &session] { List(session, *review_due); });
+  list.AddFlag("--review-due", *review_due, "Only those that somebody must look at");
+  list.SetAction([=, &session] { List(session, *review_due); });
 
-  auto* show = holds->add_subcommand("show", "A hold, and what it keeps beyond its end");
-  show->add_option("HOLD", arguments->id, "Its identifier")->required();
-  show->callback([=, &session] { Show(session, arguments->id); });
+  const Command show = holds.AddVerb("show", "A hold, and what it keeps beyond its end");
+  show.AddOption("HOLD", arguments->id, "Its identifier").Required();
+  show.SetAction([=, &session] { Show(session, arguments->id); });
 
-  auto* update = holds->add_subcommand("update", "Changes a hold's justification or dates");
+  const Command update = holds.AddVerb("update", "Changes a hold's justification or dates");
   add_terms(update, false);
-  update->callback([=, &session] { Update(session, *arguments); });
+  update.SetAction([=, &session] { Update(session, *arguments); });
 
-  auto* release = holds->add_subcommand("release", "Ends a hold; what only it kept is erased");
-  release->add_option("HOLD", arguments->id, "Its identifier")->required();
-  release->footer("This cannot be undone.");
-  release->callback([=, &session] { Release(session, arguments->id); });
+  const Command release = holds.AddVerb("release", "Ends a hold; what only it kept is erased");
+  release.AddOption("HOLD", arguments->id, "Its identifier").Required();
+  release.SetFooter("This cannot be undone.");
+  release.SetAction([=, &session] { Release(session, arguments->id); });
 }
 
 }  // namespace retention

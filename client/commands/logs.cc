@@ -4,9 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/commands/event_json.h"
 #include "client/human_units.h"
+#include "retention/v1/log_service.pb.h"
 
 namespace retention {
 namespace {
@@ -26,7 +29,7 @@ std::string SeverityName(v1::LogSeverity severity) {
 v1::LogServer ParseServer(const std::string& name, const std::string& option) {
   v1::LogServer server = v1::LOG_SERVER_UNSPECIFIED;
   if (v1::LogServer_Parse(EnumName(name, "LOG_SERVER_"), &server) && server != 0) return server;
-  throw CLI::ValidationError(option, "not one of mcu, portal, file-share, converter");
+  throw UsageError(option, "not one of mcu, portal, file-share, converter");
 }
 
 v1::LogSeverity ParseSeverity(const std::string& name) {
@@ -34,7 +37,7 @@ v1::LogSeverity ParseSeverity(const std::string& name) {
   if (v1::LogSeverity_Parse(EnumName(name, "LOG_SEVERITY_"), &severity) && severity != 0) return severity;
   std::vector<std::string> names;
   for (int i = 1; i <= v1::LogSeverity_MAX; ++i) names.push_back(SeverityName(static_cast<v1::LogSeverity>(i)));
-  throw CLI::ValidationError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+  throw UsageError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
 }
 
 // Sends batches one after another, each once the last one was answered.
@@ -192,41 +195,38 @@ void ListExtensions(CommandSession& session) {
 
 }  // namespace
 
-void AddLogCommands(CLI::App& app, CommandSession& session) {
-  auto* logs = app.add_subcommand("logs", "Log lines of the platform's servers");
-  logs->require_subcommand(1);
+void AddLogCommands(Command root, CommandSession& session) {
+  const Command logs = root.AddNoun("logs", "Log lines of the platform's servers");
 
-  auto* append = logs->add_subcommand("append", "Sends log lines from a file of proto JSON, one line a line");
+  const Command append = logs.AddVerb("append", "Sends log lines from a file of proto JSON, one line a line");
   auto file = std::make_shared<std::string>();
-  append->add_option("FILE", *file, "Lines of retention.v1.LogLine as JSON; - is standard input")->required();
-  append->footer(
+  append.AddOption("FILE", *file, "Lines of retention.v1.LogLine as JSON; - is standard input").Required();
+  append.SetFooter(
       "Lines have no identity: sending twice holds them twice.\n"
       "\n"
       "Example of a line:\n"
       "  {\"server\": \"LOG_SERVER_MCU\", \"severity\": \"LOG_SEVERITY_ERROR\", \"time\": \"2026-03-31T09:00:00Z\", "
       "\"text\": \"...\"}");
-  append->callback([=, &session] { Append(session, *file); });
+  append.SetAction([=, &session] { Append(session, *file); });
 
-  auto* read = logs->add_subcommand("read", "Lines that are held, by the day until which they are, then by server");
+  const Command read = logs.AddVerb("read", "Lines that are held, by the day until which they are, then by server");
   auto command = std::make_shared<ReadCommand>();
-  read->add_option("--of", command->server, "Only of one kind of server: mcu, portal, file-share or converter");
-  read->add_option("--min-severity", command->min_severity, "Only so grave or graver: error, warning, ...");
-  read->add_option("--from", command->from, "Only at this time or later");
-  read->add_option("--to", command->to, "Only before this time");
-  read->add_option("--limit", command->limit, "At most so many; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  read->callback([=, &session] { Read(session, *command); });
+  read.AddOption("--of", command->server, "Only of one kind of server: mcu, portal, file-share or converter");
+  read.AddOption("--min-severity", command->min_severity, "Only so grave or graver: error, warning, ...");
+  read.AddOption("--from", command->from, "Only at this time or later");
+  read.AddOption("--to", command->to, "Only before this time");
+  read.AddOption("--limit", command->limit, "At most so many; 0: all").NonNegative().ShowDefault();
+  read.SetAction([=, &session] { Read(session, *command); });
 
-  auto* extend = logs->add_subcommand("extend", "Keeps the lines of one kind of server longer, for debugging");
+  const Command extend = logs.AddVerb("extend", "Keeps the lines of one kind of server longer, for debugging");
   auto server = std::make_shared<std::string>();
   auto until = std::make_shared<std::string>();
   auto reason = std::make_shared<std::string>();
-  extend->add_option("SERVER", *server, "mcu, portal, file-share or converter")->required();
-  extend->add_option("UNTIL", *until, "The last day on which it is in force; at most a month from today")->required();
-  extend->add_option("--reason", *reason, "Why")->required();
-  extend->footer("Replaces the server's last extension. No line is kept beyond a month from its day.");
-  extend->callback([=, &session] {
+  extend.AddOption("SERVER", *server, "mcu, portal, file-share or converter").Required();
+  extend.AddOption("UNTIL", *until, "The last day on which it is in force; at most a month from today").Required();
+  extend.AddOption("--reason", *reason, "Why").Required();
+  extend.SetFooter("Replaces the server's last extension. No line is kept beyond a month from its day.");
+  extend.SetAction([=, &session] {
     v1::ExtendLogRetentionRequest request;
     request.set_server(ParseServer(*server, "SERVER"));
     *request.mutable_until() = ValueOrUsageError(ParseDate(*until), "UNTIL");
@@ -234,7 +234,7 @@ void AddLogCommands(CLI::App& app, CommandSession& session) {
     Extend(session, request);
   });
 
-  logs->add_subcommand("extensions", "The extensions in force")->callback([&session] { ListExtensions(session); });
+  logs.AddVerb("extensions", "The extensions in force").SetAction([&session] { ListExtensions(session); });
 }
 
 }  // namespace retention

@@ -1,8 +1,11 @@
 // meetings get | list | participants | report
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/meeting_service.pb.h"
 
 namespace retention {
 namespace {
@@ -138,15 +141,15 @@ void Report(CommandSession& session, const v1::GetMeetingReportRequest& request)
 
 // A command about one meeting: `PBX MEETING`.
 template <typename Request>
-CLI::App* AddMeetingCommand(CLI::App* meetings, const std::string& verb, const std::string& description,
-                            CommandSession& session, void (*run)(CommandSession&, Request)) {
-  auto* command = meetings->add_subcommand(verb, description);
+Command AddMeetingCommand(Command meetings, const std::string& verb, const std::string& description,
+                          CommandSession& session, void (*run)(CommandSession&, Request)) {
+  const Command command = meetings.AddVerb(verb, description);
   auto request = std::make_shared<Request>();
   auto pbx = std::make_shared<std::string>();
   auto meeting = std::make_shared<std::string>();
-  command->add_option("PBX", *pbx, "Identifier of the PBX")->required();
-  command->add_option("MEETING", *meeting, "Identifier of the meeting")->required();
-  command->callback([=, &session] {
+  command.AddOption("PBX", *pbx, "Identifier of the PBX").Required();
+  command.AddOption("MEETING", *meeting, "Identifier of the meeting").Required();
+  command.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_meeting_id(*meeting);
     run(session, *request);
@@ -156,33 +159,30 @@ CLI::App* AddMeetingCommand(CLI::App* meetings, const std::string& verb, const s
 
 }  // namespace
 
-void AddMeetingCommands(CLI::App& app, CommandSession& session) {
-  auto* meetings = app.add_subcommand("meetings", "What is held about meetings; what is due is never shown");
-  meetings->require_subcommand(1);
+void AddMeetingCommands(Command root, CommandSession& session) {
+  const Command meetings = root.AddNoun("meetings", "What is held about meetings; what is due is never shown");
   AddMeetingCommand<v1::GetMeetingRequest>(
       meetings, "get", "One meeting with its recordings, files, PDFs, polls and protocolled chat", session,
       [](CommandSession& s, v1::GetMeetingRequest request) { Get(s, request); })
-      ->footer("Example:\n  retentionctl meetings get pbx-1 meeting-12");
+      .SetFooter("Example:\n  retentionctl meetings get pbx-1 meeting-12");
   AddMeetingCommand<v1::ListParticipantsRequest>(meetings, "participants", "Invitees and participants of a meeting",
                                                  session, Participants)
-      ->footer("Example:\n  retentionctl -o csv meetings participants pbx-1 meeting-12");
+      .SetFooter("Example:\n  retentionctl -o csv meetings participants pbx-1 meeting-12");
   AddMeetingCommand<v1::GetMeetingReportRequest>(
       meetings, "report", "Time and reconnections of each participant; for two months from the meeting's first day",
       session, [](CommandSession& s, v1::GetMeetingReportRequest request) { Report(s, request); })
-      ->footer("Example:\n  retentionctl meetings report pbx-1 meeting-12");
+      .SetFooter("Example:\n  retentionctl meetings report pbx-1 meeting-12");
 
-  auto* list = meetings->add_subcommand("list", "The meetings of a PBX");
+  const Command list = meetings.AddVerb("list", "The meetings of a PBX");
   auto request = std::make_shared<v1::ListMeetingsRequest>();
   auto pbx = std::make_shared<std::string>();
   auto extension = std::make_shared<std::string>();
   auto limit = std::make_shared<int>(0);
-  list->add_option("PBX", *pbx, "Identifier of the PBX")->required();
-  list->add_option("--extension", *extension, "Only meetings that this extension scheduled");
-  list->add_option("--limit", *limit, "At most so many meetings; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  list->footer("Example:\n  retentionctl meetings list pbx-1 --extension 1001 --limit 20");
-  list->callback([=, &session] {
+  list.AddOption("PBX", *pbx, "Identifier of the PBX").Required();
+  list.AddOption("--extension", *extension, "Only meetings that this extension scheduled");
+  list.AddOption("--limit", *limit, "At most so many meetings; 0: all").NonNegative().ShowDefault();
+  list.SetFooter("Example:\n  retentionctl meetings list pbx-1 --extension 1001 --limit 20");
+  list.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_organizer_extension(*extension);
     request->set_page_size(200);

@@ -6,13 +6,17 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
 #include "client/objects/local_store.h"
 #include "client/objects/order_executor.h"
 #include "client/objects/s3_store.h"
-#include "client/status_details.h"
 #include "client/objects/stop_signals.h"
+#include "client/status_details.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 
 namespace retention {
 namespace {
@@ -143,11 +147,11 @@ void ExecuteOnce(CommandSession& session, OrderExecutor& executor) {
 void Execute(CommandSession& session, const ExecuteCommand& command) {
   auto store = OpenStore(command);
   if (absl::IsInvalidArgument(store.status())) {
-    throw CLI::ValidationError("--store", std::string(store.status().message()));
+    throw UsageError("--store", std::string(store.status().message()));
   }
   if (!store.ok()) return session.Fail(store.status());
   OrderExecutorOptions options = ExecutorOptions(session, command);
-  options.retry = session.StreamOptions().retry;
+  options.retry = session.retry();
   if (!command.once) {
     // A server that is away comes back; who started this expects it to go on.
     options.retry.attempts_max =
@@ -196,31 +200,24 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
 
 }  // namespace
 
-void AddOrderExecuteCommand(CLI::App& app, CommandSession& session) {
-  const auto named = app.get_subcommands([](const CLI::App* command) { return command->get_name() == "orders"; });
-  auto* orders = named.empty() ? app.add_subcommand("orders", "Erasure orders: objects that the portal is to delete")
-                               : named.front();
-  orders->require_subcommand(1);
-  auto* execute = orders->add_subcommand("execute", "Carries orders out: deletes recordings, PDFs and shared files");
+void AddOrderExecuteCommand(Command root, CommandSession& session) {
+  const Command orders = root.AddNoun("orders", "Erasure orders: objects that the portal is to delete");
+  const Command execute = orders.AddVerb("execute", "Carries orders out: deletes recordings, PDFs and shared files");
   auto command = std::make_shared<ExecuteCommand>();
-  execute->add_option("--store", command->store, "Where the objects lie: dir:/path or s3://bucket[/prefix]")
-      ->required();
-  execute->add_option("--s3-endpoint", command->endpoint, "https://host[:port] of the store (default: that of AWS)");
-  execute->add_option("--s3-region", command->region, "Region of the bucket")
-      ->envname("AWS_REGION")
-      ->capture_default_str();
-  execute->add_option("--s3-ca-file", command->ca_file, "Certificate authorities of the endpoint (PEM)")
-      ->check(CLI::ExistingFile);
-  execute->add_option("--category", command->categories, "Only these, as recording,pdf-share,file-share")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"recording", "pdf-share", "file-share"}));
-  execute->add_option("--concurrency", command->concurrency, "Objects that are being deleted at a time")
-      ->check(CLI::Range(1, OrderExecutor::kConcurrentMax))
-      ->capture_default_str();
-  execute->add_flag("--once", command->once, "Carry out what is there and end");
-  execute->add_flag("--verbose", command->verbose, "Say for each order what became of it; this names objects");
-  execute->footer(kFooter);
-  execute->callback([command, &session] { Execute(session, *command); });
+  execute.AddOption("--store", command->store, "Where the objects lie: dir:/path or s3://bucket[/prefix]").Required();
+  execute.AddOption("--s3-endpoint", command->endpoint, "https://host[:port] of the store (default: that of AWS)");
+  execute.AddOption("--s3-region", command->region, "Region of the bucket").FromEnvironment("AWS_REGION").ShowDefault();
+  execute.AddOption("--s3-ca-file", command->ca_file, "Certificate authorities of the endpoint (PEM)").ExistingFile();
+  execute.AddOption("--category", command->categories, "Only these, as recording,pdf-share,file-share")
+      .SeparatedBy(',')
+      .OneOf({"recording", "pdf-share", "file-share"});
+  execute.AddOption("--concurrency", command->concurrency, "Objects that are being deleted at a time")
+      .Between(1, OrderExecutor::kConcurrentMax)
+      .ShowDefault();
+  execute.AddFlag("--once", command->once, "Carry out what is there and end");
+  execute.AddFlag("--verbose", command->verbose, "Say for each order what became of it; this names objects");
+  execute.SetFooter(kFooter);
+  execute.SetAction([command, &session] { Execute(session, *command); });
 }
 
 }  // namespace retention

@@ -5,8 +5,12 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 
 namespace retention {
 namespace {
@@ -138,27 +142,25 @@ void Confirm(CommandSession& session, const std::vector<uint64_t>& ids, const st
   session.Print(all, table);
 }
 
-std::shared_ptr<std::vector<std::string>> AddCategoryOption(CLI::App* command) {
+std::shared_ptr<std::vector<std::string>> AddCategoryOption(Command command) {
   auto categories = std::make_shared<std::vector<std::string>>();
-  command->add_option("--category", *categories, "Only these categories, as recording,file-share")
-      ->delimiter(',')
-      ->check(CLI::IsMember(OrderCategories()));
+  command.AddOption("--category", *categories, "Only these categories, as recording,file-share")
+      .SeparatedBy(',')
+      .OneOf(OrderCategories());
   return categories;
 }
 
-void AddListCommand(CLI::App* orders, CommandSession& session) {
-  auto* list = orders->add_subcommand("list", "The orders that are not confirmed, oldest first");
+void AddListCommand(Command orders, CommandSession& session) {
+  const Command list = orders.AddVerb("list", "The orders that are not confirmed, oldest first");
   auto age = std::make_shared<std::string>();
   auto pbx = std::make_shared<std::string>();
   auto limit = std::make_shared<int>(1000);
-  list->add_option("--min-age", *age, "Only orders that were issued so long ago, as 1h");
-  list->add_option("--pbx", *pbx, "Only orders for objects of this PBX, which may have ended");
+  list.AddOption("--min-age", *age, "Only orders that were issued so long ago, as 1h");
+  list.AddOption("--pbx", *pbx, "Only orders for objects of this PBX, which may have ended");
   auto categories = AddCategoryOption(list);
-  list->add_option("--limit", *limit, "At most so many orders; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  list->footer("Example:\n  retentionctl orders list --min-age 1d --category recording");
-  list->callback([=, &session] {
+  list.AddOption("--limit", *limit, "At most so many orders; 0: all").NonNegative().ShowDefault();
+  list.SetFooter("Example:\n  retentionctl orders list --min-age 1d --category recording");
+  list.SetAction([=, &session] {
     v1::ListErasureOrdersRequest request;
     if (!age->empty()) *request.mutable_min_age() = ToProtoDuration(ValueOrUsageError(ParseLength(*age), "--min-age"));
     request.set_pbx_id(*pbx);
@@ -167,20 +169,20 @@ void AddListCommand(CLI::App* orders, CommandSession& session) {
   });
 }
 
-void AddWatchCommand(CLI::App* orders, CommandSession& session) {
-  auto* watch = orders->add_subcommand("watch", "Shows unconfirmed orders, and new ones as they are issued");
+void AddWatchCommand(Command orders, CommandSession& session) {
+  const Command watch = orders.AddVerb("watch", "Shows unconfirmed orders, and new ones as they are issued");
   auto after = std::make_shared<uint64_t>(0);
   auto count = std::make_shared<int>(0);
-  watch->add_option("--after", *after, "Only orders after this one, and older ones that nobody confirmed for a day");
+  watch.AddOption("--after", *after, "Only orders after this one, and older ones that nobody confirmed for a day");
   auto categories = AddCategoryOption(watch);
-  watch->add_option("--count", *count, "Ends after so many orders; 0: never")->check(CLI::NonNegativeNumber);
-  watch->footer(
+  watch.AddOption("--count", *count, "Ends after so many orders; 0: never").NonNegative();
+  watch.SetFooter(
       "An order that is not confirmed is shown again: after 1 minute, 5 minutes, 30 minutes, and then every hour.\n"
       "As JSON, every order is a line of its own.\n"
       "\n"
       "Example:\n"
       "  retentionctl -o json orders watch --category recording");
-  watch->callback([=, &session] {
+  watch.SetAction([=, &session] {
     v1::WatchErasureOrdersRequest request;
     request.set_after_order_id(*after);
     AddCategories(*categories, request);
@@ -188,32 +190,31 @@ void AddWatchCommand(CLI::App* orders, CommandSession& session) {
   });
 }
 
-void AddConfirmCommand(CLI::App* orders, CommandSession& session) {
-  auto* confirm = orders->add_subcommand("confirm", "Says what became of orders");
+void AddConfirmCommand(Command orders, CommandSession& session) {
+  const Command confirm = orders.AddVerb("confirm", "Says what became of orders");
   auto ids = std::make_shared<std::vector<uint64_t>>();
   auto outcome = std::make_shared<std::string>();
-  confirm->add_option("ORDER", *ids, "Numbers of the orders")->required()->check([](const std::string& id) {
+  confirm.AddOption("ORDER", *ids, "Numbers of the orders").Required().Check([](const std::string& id) {
     return id.find_first_not_of('0') == std::string::npos ? std::string("orders are numbered from 1 on")
                                                           : std::string();
   });
   confirm
-      ->add_option("--outcome", *outcome,
-                   "erased: the object was deleted; not-found: there was none; failed: the order stays")
-      ->required()
-      ->check(CLI::IsMember({"erased", "not-found", "failed"}));
-  confirm->footer(
+      .AddOption("--outcome", *outcome,
+                 "erased: the object was deleted; not-found: there was none; failed: the order stays")
+      .Required()
+      .OneOf({"erased", "not-found", "failed"});
+  confirm.SetFooter(
       "An order that is done is forgotten. One that is not known (any more) is counted, not refused.\n"
       "\n"
       "Example:\n"
       "  retentionctl orders confirm 17 18 --outcome erased");
-  confirm->callback([=, &session] { Confirm(session, *ids, *outcome); });
+  confirm.SetAction([=, &session] { Confirm(session, *ids, *outcome); });
 }
 
 }  // namespace
 
-void AddOrderCommands(CLI::App& app, CommandSession& session) {
-  auto* orders = app.add_subcommand("orders", "Erasure orders: objects that the portal is to delete");
-  orders->require_subcommand(1);
+void AddOrderCommands(Command root, CommandSession& session) {
+  const Command orders = root.AddNoun("orders", "Erasure orders: objects that the portal is to delete");
   AddListCommand(orders, session);
   AddWatchCommand(orders, session);
   AddConfirmCommand(orders, session);

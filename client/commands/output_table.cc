@@ -1,6 +1,7 @@
 #include "client/commands/output_table.h"
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 namespace retention {

@@ -1,8 +1,9 @@
 // A table of results, printed for people (aligned columns, human units) or as CSV for programs (plain units).
 #pragma once
 
-#include <ostream>
+#include <iosfwd>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace retention {

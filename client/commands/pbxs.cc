@@ -5,8 +5,11 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/pbx_service.pb.h"
 
 namespace retention {
 namespace {
@@ -142,18 +145,17 @@ void ReportLicence(CommandSession& session, const v1::ReportLicenceRequest& requ
 
 }  // namespace
 
-void AddPbxCommands(CLI::App& app, CommandSession& session) {
-  auto* pbxs = app.add_subcommand("pbxs", "PBXs (tenants) and their extensions");
-  pbxs->require_subcommand(1);
-  auto text = [](CLI::App* command, const char* name, const char* description) {
+void AddPbxCommands(Command root, CommandSession& session) {
+  const Command pbxs = root.AddNoun("pbxs", "PBXs (tenants) and their extensions");
+  auto text = [](Command command, const char* name, const char* description) {
     auto value = std::make_shared<std::string>();
-    command->add_option(name, *value, description)->required();
+    command.AddOption(name, *value, description).Required();
     return value;
   };
 
-  auto* sync = pbxs->add_subcommand("sync", "Takes in the data of a PBX; replaces what is held");
+  const Command sync = pbxs.AddVerb("sync", "Takes in the data of a PBX; replaces what is held");
   auto file = text(sync, "FILE", "SyncPbxRequest as JSON; - is standard input");
-  sync->footer(
+  sync.SetFooter(
       "An extension that is missing in FILE has been removed: its polls end, and the PDFs of meetings it scheduled.\n"
       "At most 10,000 extensions.\n"
       "\n"
@@ -161,35 +163,35 @@ void AddPbxCommands(CLI::App& app, CommandSession& session) {
       "  {\"pbx_id\": \"pbx-1\", \"controller_id\": \"controller-1\",\n"
       "   \"profile\": {\"ip\": \"198.51.100.7\", \"fqdn\": \"pbx.nordlicht.example\"},\n"
       "   \"extensions\": [{\"number\": \"1001\", \"first_name\": \"Emma\", \"last_name\": \"Falkenstein\"}]}");
-  sync->callback([=, &session] { Sync(session, *file); });
+  sync.SetAction([=, &session] { Sync(session, *file); });
 
-  auto* get = pbxs->add_subcommand("get", "One PBX with its extensions");
+  const Command get = pbxs.AddVerb("get", "One PBX with its extensions");
   auto get_pbx = text(get, "PBX", "Identifier of the PBX");
-  get->callback([=, &session] { Get(session, *get_pbx); });
+  get.SetAction([=, &session] { Get(session, *get_pbx); });
 
-  pbxs->add_subcommand("list", "All PBXs that are held")->callback([&session] { List(session); });
+  pbxs.AddVerb("list", "All PBXs that are held").SetAction([&session] { List(session); });
 
-  auto* remove = pbxs->add_subcommand("remove-extension", "Removes an extension with what ends with it");
+  const Command remove = pbxs.AddVerb("remove-extension", "Removes an extension with what ends with it");
   auto remove_pbx = text(remove, "PBX", "Identifier of the PBX");
   auto number = text(remove, "EXTENSION", "Number of the extension");
-  remove->callback([=, &session] { RemoveExtension(session, *remove_pbx, *number); });
+  remove.SetAction([=, &session] { RemoveExtension(session, *remove_pbx, *number); });
 
-  auto* deregister =
-      pbxs->add_subcommand("deregister", "Ends a PBX: everything that ends with it is unreadable at once");
+  const Command deregister =
+      pbxs.AddVerb("deregister", "Ends a PBX: everything that ends with it is unreadable at once");
   auto deregister_pbx = text(deregister, "PBX", "Identifier of the PBX");
-  deregister->footer("This cannot be undone. History and server logs stay until their days.");
-  deregister->callback([=, &session] { Deregister(session, *deregister_pbx); });
+  deregister.SetFooter("This cannot be undone. History and server logs stay until their days.");
+  deregister.SetAction([=, &session] { Deregister(session, *deregister_pbx); });
 
-  auto* licence = pbxs->add_subcommand("report-licence", "Says what the ERP knows of a licence");
+  const Command licence = pbxs.AddVerb("report-licence", "Says what the ERP knows of a licence");
   auto key = text(licence, "KEY", "The licence key, as synchronised");
   auto until = std::make_shared<std::string>();
-  licence->add_option("--valid-until", *until, "When it runs out")->required();
+  licence.AddOption("--valid-until", *until, "When it runs out").Required();
   auto not_registered = std::make_shared<bool>();
-  licence->add_flag("--not-registered", *not_registered, "The ERP does not have the PBX registered: it ends at once");
+  licence.AddFlag("--not-registered", *not_registered, "The ERP does not have the PBX registered: it ends at once");
   auto inactive = std::make_shared<bool>();
-  licence->add_flag("--inactive", *inactive, "The ERP does not have the PBX active: it ends at once");
-  licence->footer("A PBX whose licence runs out ends at that instant by itself. This cannot be undone.");
-  licence->callback([=, &session] {
+  licence.AddFlag("--inactive", *inactive, "The ERP does not have the PBX active: it ends at once");
+  licence.SetFooter("A PBX whose licence runs out ends at that instant by itself. This cannot be undone.");
+  licence.SetAction([=, &session] {
     v1::ReportLicenceRequest request;
     request.set_licence_key(*key);
     *request.mutable_valid_until() = ToTimestamp(ValueOrUsageError(ParseTime(*until), "--valid-until"));

@@ -1,9 +1,15 @@
 // policy show | plan | apply
+#include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/policy.pb.h"
+#include "retention/v1/retention_service.pb.h"
 
 namespace retention {
 namespace {
@@ -160,26 +166,25 @@ void ApplyPolicy(CommandSession& session, const std::string& file, const std::st
 
 }  // namespace
 
-void AddPolicyCommands(CLI::App& app, CommandSession& session) {
-  auto* policy = app.add_subcommand("policy", "Which category lives how long");
-  policy->require_subcommand(1);
-  auto* show = policy->add_subcommand("show", "The policy in force, and how far what was held is filed under it");
+void AddPolicyCommands(Command root, CommandSession& session) {
+  const Command policy = root.AddNoun("policy", "Which category lives how long");
+  const Command show = policy.AddVerb("show", "The policy in force, and how far what was held is filed under it");
   auto version = std::make_shared<uint32_t>(0);
-  show->add_option("--version", *version, "An earlier version");
-  show->callback([=, &session] { ShowPolicy(session, *version); });
+  show.AddOption("--version", *version, "An earlier version");
+  show.SetAction([=, &session] { ShowPolicy(session, *version); });
 
   auto file = std::make_shared<std::string>();
-  auto* plan = policy->add_subcommand("plan", "What a new version would do to what is held; changes nothing");
-  plan->add_option("FILE", *file, "The policy, in protobuf text format; `-` for standard input")->required();
-  plan->footer("Example:\n  retentionctl policy plan policy-2.txtpb");
-  plan->callback([=, &session] { PlanPolicy(session, *file); });
+  const Command plan = policy.AddVerb("plan", "What a new version would do to what is held; changes nothing");
+  plan.AddOption("FILE", *file, "The policy, in protobuf text format; `-` for standard input").Required();
+  plan.SetFooter("Example:\n  retentionctl policy plan policy-2.txtpb");
+  plan.SetAction([=, &session] { PlanPolicy(session, *file); });
 
-  auto* apply = policy->add_subcommand("apply", "Puts a planned version into force");
+  const Command apply = policy.AddVerb("apply", "Puts a planned version into force");
   auto token = std::make_shared<std::string>();
-  apply->add_option("FILE", *file, "The policy that was planned")->required();
-  apply->add_option("--plan-token", *token, "As `policy plan` gave it")->required();
-  apply->footer("Example:\n  retentionctl policy apply policy-2.txtpb --plan-token 6f1d...");
-  apply->callback([=, &session] { ApplyPolicy(session, *file, *token); });
+  apply.AddOption("FILE", *file, "The policy that was planned").Required();
+  apply.AddOption("--plan-token", *token, "As `policy plan` gave it").Required();
+  apply.SetFooter("Example:\n  retentionctl policy apply policy-2.txtpb --plan-token 6f1d...");
+  apply.SetAction([=, &session] { ApplyPolicy(session, *file, *token); });
 }
 
 }  // namespace retention

@@ -1,8 +1,14 @@
 // due list, sweep run, clock show | advance
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/log_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 
 namespace retention {
 namespace {
@@ -20,7 +26,7 @@ v1::DataCategory ParseCategory(const std::string& name) {
   if (v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category) && category != 0) return category;
   std::vector<std::string> names;
   for (int i = 1; i <= v1::DataCategory_MAX; ++i) names.push_back(CategoryName(static_cast<v1::DataCategory>(i)));
-  throw CLI::ValidationError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+  throw UsageError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
 }
 
 // All pages as one: the last bucket of a page may go on as the first of the next.
@@ -97,22 +103,20 @@ OutputTable ClockTable(const google::protobuf::Timestamp& now) {
   return table;
 }
 
-void AddClockCommands(CLI::App& app, CommandSession& session) {
-  auto* clock = app.add_subcommand("clock", "The server's clock, if it is a simulated one");
-  clock->require_subcommand(1);
-  clock->add_subcommand("show", "The time it is for the engine")->callback([&session] {
+void AddClockCommands(Command root, CommandSession& session) {
+  const Command clock = root.AddNoun("clock", "The server's clock, if it is a simulated one");
+  clock.AddVerb("show", "The time it is for the engine").SetAction([&session] {
     const auto response = session.Expect(session.MakeClient().GetClock(v1::GetClockRequest()));
     if (response) session.Print(*response, ClockTable(response->now()));
   });
-  auto* advance = clock->add_subcommand("advance", "Moves the time forward, at most 10 years; never back");
+  const Command advance = clock.AddVerb("advance", "Moves the time forward, at most 10 years; never back");
   auto by = std::make_shared<std::string>();
   auto to = std::make_shared<std::string>();
-  auto* target = advance->add_option_group("target", "Exactly one");
-  target->add_option("--by", *by, "How far, as 1d or 36h");
-  target->add_option("--to", *to, "The new time, as 2026-03-31T09:00:00Z");
-  target->require_option(1);
-  advance->footer("Example:\n  retentionctl clock advance --by 1d");
-  advance->callback([=, &session] {
+  const OptionGroup target = advance.AddChoice("target", "Exactly one");
+  target.AddOption("--by", *by, "How far, as 1d or 36h");
+  target.AddOption("--to", *to, "The new time, as 2026-03-31T09:00:00Z");
+  advance.SetFooter("Example:\n  retentionctl clock advance --by 1d");
+  advance.SetAction([=, &session] {
     v1::AdvanceClockRequest request;
     if (!by->empty()) {
       *request.mutable_by() = ToProtoDuration(ValueOrUsageError(ParseLength(*by), "--by"));
@@ -126,26 +130,25 @@ void AddClockCommands(CLI::App& app, CommandSession& session) {
 
 }  // namespace
 
-void AddRetentionCommands(CLI::App& app, CommandSession& session) {
-  auto* due = app.add_subcommand("due", "What falls due when");
-  due->require_subcommand(1);
-  auto* list = due->add_subcommand("list", "Everything that is held, by its last day and category");
+void AddRetentionCommands(Command root, CommandSession& session) {
+  const Command due = root.AddNoun("due", "What falls due when");
+  const Command list = due.AddVerb("list", "Everything that is held, by its last day and category");
   auto from = std::make_shared<std::string>();
   auto to = std::make_shared<std::string>();
   auto categories = std::make_shared<std::vector<std::string>>();
-  list->add_option("--from", *from, "Only what is due on this day or later");
-  list->add_option("--to", *to, "Only what is due on this day or earlier");
+  list.AddOption("--from", *from, "Only what is due on this day or later");
+  list.AddOption("--to", *to, "Only what is due on this day or earlier");
   auto pbx = std::make_shared<std::string>();
   auto controller = std::make_shared<std::string>();
-  auto* of_pbx = list->add_option("--pbx", *pbx, "Only what belongs to this PBX");
-  list->add_option("--controller", *controller, "Only what belongs to PBXs of this controller")->excludes(of_pbx);
+  const Option of_pbx = list.AddOption("--pbx", *pbx, "Only what belongs to this PBX");
+  list.AddOption("--controller", *controller, "Only what belongs to PBXs of this controller").Excludes(of_pbx);
   auto holds = std::make_shared<bool>(false);
-  list->add_flag("--holds", *holds, "With --pbx or --controller: also how much of it holds would keep");
-  list->add_option("--category", *categories, "Only these categories, as participant-name,recording")->delimiter(',');
-  list->footer(
+  list.AddFlag("--holds", *holds, "With --pbx or --controller: also how much of it holds would keep");
+  list.AddOption("--category", *categories, "Only these categories, as participant-name,recording").SeparatedBy(',');
+  list.SetFooter(
       "Example:\n  retentionctl due list --to 2026-03-31 --category participant-ip,participant-email\n"
       "  retentionctl due list --pbx pbx-17");
-  list->callback([=, &session] {
+  list.SetAction([=, &session] {
     v1::ListDueDaysRequest request;
     if (!from->empty()) *request.mutable_from() = ValueOrUsageError(ParseDate(*from), "--from");
     if (!to->empty()) *request.mutable_to() = ValueOrUsageError(ParseDate(*to), "--to");
@@ -156,11 +159,11 @@ void AddRetentionCommands(CLI::App& app, CommandSession& session) {
     ListDueDays(session, request);
   });
 
-  auto* sweep = app.add_subcommand("sweep", "The execution of what is due");
-  sweep->require_subcommand(1);
-  sweep->add_subcommand("run", "Does everything that is due now, as the server also does by itself")
-      ->callback([&session] { Sweep(session); });
-  AddClockCommands(app, session);
+  const Command sweep = root.AddNoun("sweep", "The execution of what is due");
+  sweep.AddVerb("run", "Does everything that is due now, as the server also does by itself").SetAction([&session] {
+    Sweep(session);
+  });
+  AddClockCommands(root, session);
 }
 
 }  // namespace retention

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "client/commands/all_commands.h"
 #include "client/commands/command_session.h"
 
 int main(int argc, char** argv) {

@@ -5,12 +5,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/commands/event_json.h"
 #include "client/commands/event_upload.h"
 #include "client/human_units.h"
 #include "client/simulation/identities.h"
 #include "client/simulation/simulated_platform.h"
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/event.pb.h"
 
 namespace retention {
 namespace {
@@ -93,7 +97,7 @@ void Simulate(CommandSession& session, const SimulateCommand& command) {
   PlatformOptions options = command.platform;
   const google::type::Date start = ValueOrUsageError(ParseDate(command.start), "--start");
   options.start = absl::CivilDay(start.year(), start.month(), start.day());
-  if (options.people < options.pbxs) throw CLI::ValidationError("--people", "must be at least one for each PBX");
+  if (options.people < options.pbxs) throw UsageError("--people", "must be at least one for each PBX");
   SimulatedPlatform platform(options);
   Identities identities;
   std::ofstream output;
@@ -112,41 +116,38 @@ void Simulate(CommandSession& session, const SimulateCommand& command) {
 
 }  // namespace
 
-void AddSimulateCommand(CLI::App& events, CommandSession& session) {
-  auto* simulate =
-      events.add_subcommand("simulate", "Sends the events of a made-up platform, or writes them to a file");
+void AddSimulateCommand(Command events, CommandSession& session) {
+  const Command simulate =
+      events.AddVerb("simulate", "Sends the events of a made-up platform, or writes them to a file");
   auto command = std::make_shared<SimulateCommand>();
   auto& platform = command->platform;
-  simulate->add_option("--seed", platform.seed, "The same seed and options give the same events")
-      ->capture_default_str();
-  simulate->add_option("--start", command->start, "First day, as 2026-01-05")->required();
-  simulate->add_option("--days", platform.days, "Days, 1 to 3,660")->check(CLI::Range(1, 3660))->capture_default_str();
-  simulate->add_option("--pbxs", platform.pbxs, "PBXs, 1 to 10,000")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  simulate->add_option("--people", platform.people, "People with an extension, 1 to 1,000,000, over all PBXs")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+  simulate.AddOption("--seed", platform.seed, "The same seed and options give the same events").ShowDefault();
+  simulate.AddOption("--start", command->start, "First day, as 2026-01-05").Required();
+  simulate.AddOption("--days", platform.days, "Days, 1 to 3,660").Between(1, 3660).ShowDefault();
+  simulate.AddOption("--pbxs", platform.pbxs, "PBXs, 1 to 10,000").Between(1, 10'000).ShowDefault();
+  simulate.AddOption("--people", platform.people, "People with an extension, 1 to 1,000,000, over all PBXs")
+      .Between(1, 1'000'000)
+      .ShowDefault();
   simulate
-      ->add_option("--meetings-per-day", platform.meetings_per_day,
-                   "Meetings on a working day, 1 to 1,000,000, over all PBXs; a twentieth of it at weekends")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  auto* output = simulate->add_option("--output", command->output, "Write lines for events send; needs no server");
-  simulate->add_option("--identities", command->identities,
-                       "Write every personal string of 7 bytes or more that went in: CATEGORY<tab>value, one a line");
+      .AddOption("--meetings-per-day", platform.meetings_per_day,
+                 "Meetings on a working day, 1 to 1,000,000, over all PBXs; a twentieth of it at weekends")
+      .Between(1, 1'000'000)
+      .ShowDefault();
+  const Option output = simulate.AddOption("--output", command->output, "Write lines for events send; needs no server");
+  simulate.AddOption("--identities", command->identities,
+                     "Write every personal string of 7 bytes or more that went in: CATEGORY<tab>value, one a line");
   simulate
-      ->add_flag("--advance-clock", command->advance_clock,
-                 "Move the server's simulated clock to the end of each day before the day's events are sent")
-      ->excludes(output);
-  simulate->footer(
+      .AddFlag("--advance-clock", command->advance_clock,
+               "Move the server's simulated clock to the end of each day before the day's events are sent")
+      .Excludes(output);
+  simulate.SetFooter(
       "Events may lie at most 5 minutes ahead of the server's clock; --advance-clock takes care of that.\n"
       "All names, addresses and numbers are made up.\n"
       "\n"
       "Examples:\n"
       "  retentionctl events simulate --start 2026-01-05 --days 60 --advance-clock --identities names.tsv\n"
       "  retentionctl events simulate --start 2026-01-05 --days 7 --seed 42 --output week.jsonl");
-  simulate->callback([=, &session] { Simulate(session, *command); });
+  simulate.SetAction([=, &session] { Simulate(session, *command); });
 }
 
 }  // namespace retention

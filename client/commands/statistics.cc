@@ -1,12 +1,18 @@
 // statistics tables | query
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/statistics_service.pb.h"
 
 namespace retention {
 namespace {
@@ -25,25 +31,25 @@ std::string DimensionName(v1::Dimension dimension) { return KebabName(v1::Dimens
 v1::Dimension ParseDimension(const std::string& name, const std::string& option) {
   v1::Dimension dimension = v1::DIMENSION_UNSPECIFIED;
   if (v1::Dimension_Parse(EnumName(name, "DIMENSION_"), &dimension) && dimension != 0) return dimension;
-  throw CLI::ValidationError(option,
-                             "no such dimension; one of hour, region, client, duration, meeting-size, reconnections, "
-                             "meetings-per-person, and to group by: day, week, month");
+  throw UsageError(option,
+                   "no such dimension; one of hour, region, client, duration, meeting-size, reconnections, "
+                   "meetings-per-person, and to group by: day, week, month");
 }
 
 v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
   v1::QueryStatisticsRequest request;
   v1::Metric metric = v1::METRIC_UNSPECIFIED;
   if (!v1::Metric_Parse(EnumName(options.metric, "METRIC_"), &metric) || metric == 0) {
-    throw CLI::ValidationError("--metric",
-                               "no such metric; one of people-days, participations, share, duration-mean, "
-                               "duration-percentile, total-time, reconnections-mean");
+    throw UsageError("--metric",
+                     "no such metric; one of people-days, participations, share, duration-mean, "
+                     "duration-percentile, total-time, reconnections-mean");
   }
   request.set_metric(metric);
   for (const auto& name : options.group_by) request.add_group_by(ParseDimension(name, "--group-by"));
   for (const auto& text : options.filters) {
     const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
     if (parts.size() != 2 || parts[1].empty()) {
-      throw CLI::ValidationError("--filter", "write dimension=value,value");
+      throw UsageError("--filter", "write dimension=value,value");
     }
     auto* filter = request.add_filters();
     filter->set_dimension(ParseDimension(parts[0], "--filter"));
@@ -52,7 +58,7 @@ v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
   *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
   *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
   if ((metric == v1::METRIC_DURATION_PERCENTILE) != (options.percentile != 0)) {
-    throw CLI::ValidationError("--percentile", "goes with --metric duration-percentile, and only with it");
+    throw UsageError("--percentile", "goes with --metric duration-percentile, and only with it");
   }
   request.set_percentile(options.percentile);
   return request;
@@ -138,44 +144,43 @@ void Tables(CommandSession& session) {
 
 }  // namespace
 
-void AddStatisticsCommands(CLI::App& app, CommandSession& session) {
-  auto* statistics = app.add_subcommand("statistics", "Anonymous statistics");
-  statistics->require_subcommand(1);
-  statistics->add_subcommand("tables", "The tables that every cohort has, with their guarantees")->callback([&session] {
+void AddStatisticsCommands(Command root, CommandSession& session) {
+  const Command statistics = root.AddNoun("statistics", "Anonymous statistics");
+  statistics.AddVerb("tables", "The tables that every cohort has, with their guarantees").SetAction([&session] {
     Tables(session);
   });
 
-  auto* query = statistics->add_subcommand("query", "One statistic, with interval and noise");
+  const Command query = statistics.AddVerb("query", "One statistic, with interval and noise");
   auto options = std::make_shared<QueryOptions>();
   query
-      ->add_option(
+      .AddOption(
           "--metric", options->metric,
           "people-days, participations, share, duration-mean, duration-percentile, total-time, reconnections-mean")
-      ->required();
+      .Required();
   query
-      ->add_option("--group-by", options->group_by,
-                   "At most one of day, week, month and at most two of hour, region, client, duration, meeting-size, "
-                   "reconnections, meetings-per-person; as week,region")
-      ->delimiter(',');
-  query->add_option("--filter", options->filters, "dimension=value,value; may be given once per dimension")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  query->add_option("--from", options->from, "First day")->required();
-  query->add_option("--to", options->to, "Last day, at most 10 years later")->required();
-  query->add_option("--percentile", options->percentile, "Above 0 and below 100; for duration-percentile")
-      ->check([](const std::string& text) {
-        double value;
-        const bool fits = CLI::detail::lexical_cast(text, value) && value > 0 && value < 100;
+      .AddOption("--group-by", options->group_by,
+                 "At most one of day, week, month and at most two of hour, region, client, duration, meeting-size, "
+                 "reconnections, meetings-per-person; as week,region")
+      .SeparatedBy(',');
+  query.AddOption("--filter", options->filters, "dimension=value,value; may be given once per dimension")
+      .OnceForEachValue();
+  query.AddOption("--from", options->from, "First day").Required();
+  query.AddOption("--to", options->to, "Last day, at most 10 years later").Required();
+  query.AddOption("--percentile", options->percentile, "Above 0 and below 100; for duration-percentile")
+      .Check([](const std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool fits = end == text.c_str() + text.size() && value > 0 && value < 100;
         return fits ? std::string() : std::string("must be above 0 and below 100");
       });
-  query->footer(
+  query.SetFooter(
       "The interval holds the true figure in 95 of 100 cases. `suppressed` means: too few people.\n"
       "\n"
       "Examples:\n"
       "  retentionctl statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
       "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter region=fra,ams \\\n"
       "      --from 2026-01-01 --to 2026-03-31");
-  query->callback([=, &session] { Query(session, *options); });
+  query.SetAction([=, &session] { Query(session, *options); });
 }
 
 }  // namespace retention

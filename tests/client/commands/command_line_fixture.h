@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/commands/all_commands.h"
 #include "client/commands/command_session.h"
 #include "tests/client/fake_connection.h"
 

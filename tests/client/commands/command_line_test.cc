@@ -7,6 +7,15 @@
 
 #include "client/commands/command_session.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/event_service.pb.h"
+#include "retention/v1/log_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/pbx_service.pb.h"
+#include "retention/v1/policy.pb.h"
+#include "retention/v1/retention_service.pb.h"
+#include "retention/v1/statistics_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {

@@ -1,4 +1,7 @@
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {

@@ -3,7 +3,9 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
 #include "client/commands/command_session.h"
+#include "retention/v1/log_service.pb.h"
 #include "tests/client/fake_connection.h"
 
 namespace retention {

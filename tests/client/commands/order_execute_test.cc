@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/all_commands.h"
 #include "client/commands/command_session.h"
+#include "retention/v1/category.pb.h"
 #include "retention/v1/erasure_order_service.grpc.pb.h"
 #include "tests/client/fake_connection.h"
 

@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {

@@ -1,5 +1,8 @@
 // policy show | plan | apply
 #include "client/human_units.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/policy.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {
