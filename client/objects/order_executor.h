@@ -15,6 +15,8 @@
 
 #include "client/client.h"
 #include "client/objects/object_store.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 
 namespace retention {
 

@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/human_units.h"
 #include "client/simulation/simulated_platform.h"
+#include "retention/v1/event.pb.h"
 
 namespace retention {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "client/commands/event_json.h"
 #include "client/human_units.h"
+#include "retention/v1/event.pb.h"
 
 namespace retention {
 namespace {

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "retention/v1/erasure_order_service.pb.h"
+
 namespace retention {
 namespace {
 

@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "retention/v1/category.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "tests/client/fake_connection.h"
 
 namespace retention {

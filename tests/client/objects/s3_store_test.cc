@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "retention/v1/erasure_order_service.pb.h"
 #include "tests/client/objects/fake_http_server.h"
 
 namespace retention {

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/objects/s3_store.h"
+#include "retention/v1/erasure_order_service.pb.h"
 
 namespace retention {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "client/human_units.h"
 #include "client/simulation/identities.h"
+#include "retention/v1/event.pb.h"
 
 namespace retention {
 namespace {
