@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -60,6 +62,27 @@ class CommandSession {
     if (response.ok()) return *std::move(response);
     Fail(response.status());
     return std::nullopt;
+  }
+
+  // All pages of a list as one answer, or nothing after saying on stderr what failed. `more` is asked before each page
+  // whether it is wanted after what there is, and may set the size of it.
+  template <typename Request, typename Response>
+  std::optional<Response> ExpectPages(
+      absl::StatusOr<Response> (Client::*list)(const Request&) const, Request request,
+      const std::type_identity_t<std::function<bool(Request&, const Response&)>>& more = [](Request&, const Response&) {
+        return true;
+      }) {
+    const Client client = MakeClient();
+    Response all;
+    while (more(request, all)) {
+      const auto page = Expect((client.*list)(request));
+      if (!page) return std::nullopt;
+      all.MergeFrom(*page);
+      request.set_page_token(page->next_page_token());
+      if (request.page_token().empty()) break;
+    }
+    all.clear_next_page_token();
+    return all;
   }
 
   // Opens `file`, or standard input for "-". Null after saying that it cannot be read.

@@ -7,6 +7,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/deletion_service.pb.h"
@@ -15,26 +17,12 @@
 namespace retention {
 namespace {
 
-constexpr char kPrefix[] = "DELETION_REASON_";
-
-std::vector<std::string> ReasonNames() {
-  std::vector<std::string> names;
-  for (int i = 1; i <= v1::DeletionReason_MAX; ++i) {
-    names.push_back(KebabName(v1::DeletionReason_Name(static_cast<v1::DeletionReason>(i)), kPrefix));
-  }
-  return names;
-}
-
 // The command line of a deletion: what it names, in order, and why.
 struct Arguments {
   std::vector<std::string> names;
   std::string reason_name;
 
-  v1::DeletionReason reason() const {
-    v1::DeletionReason reason = v1::DELETION_REASON_UNSPECIFIED;
-    v1::DeletionReason_Parse(EnumName(reason_name, kPrefix), &reason);
-    return reason;
-  }
+  v1::DeletionReason reason() const { return ValueNamed<v1::DeletionReason>(reason_name); }
 };
 
 void AddDelete(Command noun, const char* description, const std::vector<const char*>& names,
@@ -47,14 +35,14 @@ void AddDelete(Command noun, const char* description, const std::vector<const ch
   }
   command.AddOption("--reason", arguments->reason_name, "Why; it is entered into the ledger")
       .Required()
-      .OneOf(ReasonNames());
+      .OneOf(KebabNames<v1::DeletionReason>());
   command.SetFooter("This cannot be undone.");
   command.SetAction([arguments, execute] { execute(*arguments); });
 }
 
 void PrintDeleted(CommandSession& session, const google::protobuf::Message& response, uint64_t values) {
   OutputTable table({{"VALUES ERASED", "values_erased", true}});
-  table.AddRow({TableCell(ReadableCount(static_cast<int64_t>(values)), absl::StrCat(values))});
+  table.AddRow({CountCell(values)});
   session.Print(response, table);
 }
 
@@ -88,8 +76,7 @@ void DeleteMeeting(CommandSession& session, const Arguments& arguments) {
   if (!response) return;
   OutputTable table({{"CATEGORY", "category"}, {"VALUES ERASED", "values_erased", true}});
   for (const v1::ErasedCount& erased : response->erased()) {
-    table.AddRow(
-        {KebabName(v1::DataCategory_Name(erased.category()), "DATA_CATEGORY_"), absl::StrCat(erased.values())});
+    table.AddRow({KebabName(erased.category()), absl::StrCat(erased.values())});
   }
   session.Print(*response, table);
 }
@@ -122,8 +109,8 @@ void Preview(CommandSession& session, const v1::PreviewErasureRequest& request) 
   OutputTable table(
       {{"CATEGORY", "category"}, {"WOULD BE ERASED", "values_erased", true}, {"HELD", "values_held", true}});
   for (const v1::ErasurePreview& preview : response->categories()) {
-    table.AddRow({KebabName(v1::DataCategory_Name(preview.category()), "DATA_CATEGORY_"),
-                  absl::StrCat(preview.values_erased()), absl::StrCat(preview.values_held())});
+    table.AddRow(
+        {KebabName(preview.category()), absl::StrCat(preview.values_erased()), absl::StrCat(preview.values_held())});
   }
   session.Print(*response, table);
   if (session.format() == OutputFormat::kTable) session.out() << "Erasure orders: " << response->orders() << "\n";
@@ -150,11 +137,9 @@ v1::PreviewErasureRequest PreviewOf(const Scope& scope) {
     *request.mutable_due_through() = ValueOrUsageError(ParseDate(scope.due_through), "--due-through");
   } else if (!scope.object.empty()) {
     v1::DeleteObjectRequest& object = *request.mutable_object();
-    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
-    v1::DataCategory_Parse(EnumName(scope.category, "DATA_CATEGORY_"), &category);
     object.set_pbx_id(scope.pbx);
     object.set_meeting_id(scope.meeting);
-    object.set_category(category);
+    object.set_category(ValueNamed<v1::DataCategory>(scope.category));
     object.set_object_id(scope.object);
   } else if (!scope.meeting.empty()) {
     request.mutable_meeting()->set_pbx_id(scope.pbx);
@@ -186,7 +171,7 @@ void AddPreview(Command root, CommandSession& session) {
   preview.AddOption("--poll", scope->poll, "A poll").Needs(pbx).Excludes(meeting).Excludes(extension);
   const Option object = preview.AddOption("--object", scope->object, "A recording, PDF or file").Needs(meeting);
   const Option category = preview.AddOption("--category", scope->category, "Which of these the object is")
-                              .OneOf({"recording", "pdf-share", "file-share"})
+                              .OneOf(ObjectCategoryNames())
                               .Needs(object);
   object.Needs(category);
   preview.SetFooter("Example:\n  retentionctl erasures preview --pbx pbx-17 --extension 100");

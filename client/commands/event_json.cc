@@ -43,6 +43,10 @@ EventLineFault Explain(const std::string& message) {
 
 }  // namespace
 
+std::string DescribeFault(const std::string& file, uint64_t line, const EventLineFault& fault) {
+  return absl::StrCat(file, ":", line, ":", fault.field, fault.field.empty() ? "" : ":", " ", fault.description);
+}
+
 EventLineFault ParseEventLine(const std::string& line, v1::Event* event) {
   const auto status = google::protobuf::util::JsonStringToMessage(line, event);
   if (!status.ok()) return Explain(std::string(status.message()));

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "client/status_details.h"
 
@@ -62,7 +64,7 @@ void EventUpload::TakeAnswer(const BatchAnswer& answer) {
     ++rejections_[rejection.reason()];
     if (shown_.size() >= kRejectionsShown) continue;
     const std::string field = rejection.field().empty() ? "" : absl::StrCat(rejection.field(), ": ");
-    const std::string reason = KebabName(v1::RejectionReason_Name(rejection.reason()), "REJECTION_REASON_");
+    const std::string reason = KebabName(rejection.reason());
     shown_.push_back(absl::StrCat(place_(answer.first_event + rejection.index()), ": ", field, rejection.description(),
                                   " (", reason, ")"));
   }
@@ -74,15 +76,14 @@ void EventUpload::PrintTotals(const EventStream::Totals& totals, uint64_t malfor
   const auto add = [&](const std::string& name, const std::string& csv_name, uint64_t count, bool always) {
     (*json.mutable_fields())[csv_name].set_number_value(static_cast<double>(count));
     if (count == 0 && !always) return;
-    table.AddRow(
-        {TableCell(name, csv_name), TableCell(ReadableCount(static_cast<int64_t>(count)), absl::StrCat(count))});
+    table.AddRow({TableCell(name, csv_name), CountCell(count)});
   };
   add("sent", "sent", totals.answered(), true);
   add("accepted", "accepted", totals.accepted, true);
   add("duplicates", "duplicates", totals.duplicates, false);
   add("rejected", "rejected", totals.rejected, false);
   for (const auto& [reason, count] : rejections_) {
-    const std::string name = KebabName(v1::RejectionReason_Name(reason), "REJECTION_REASON_");
+    const std::string name = KebabName(reason);
     add(absl::StrCat("  ", name), absl::StrCat("rejected_", name), count, false);
   }
   add("not an event", "malformed", malformed, false);

@@ -8,6 +8,7 @@
 #include "client/commands/command_session.h"
 #include "client/commands/event_json.h"
 #include "client/commands/event_upload.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "client/importers/meeting_import.h"
 #include "client/status_details.h"
@@ -41,8 +42,7 @@ void Send(CommandSession& session, const std::string& file) {
         text.size() > kLineBytesMax ? EventLineFault{"", "longer than 4 MiB"} : ParseEventLine(text, &event);
     if (!fault.description.empty()) {
       if (++malformed > kMalformedShown) continue;
-      session.Fail(
-          absl::StrCat(name, ":", line, ":", fault.field, fault.field.empty() ? "" : ":", " ", fault.description));
+      session.Fail(DescribeFault(name, line, fault));
       continue;
     }
     {
@@ -98,7 +98,7 @@ void PrintEvents(CommandSession& session, const ImportedEvents& imported) {
   for (const auto& event : imported.events) {
     const auto* payload =
         event.GetReflection()->GetOneofFieldDescriptor(event, v1::Event::descriptor()->FindOneofByName("payload"));
-    table.AddRow({TableCell(ReadableTime(event.time()), Rfc3339(event.time())), event.meeting_id(), payload->name()});
+    table.AddRow({TimeCell(event.time()), event.meeting_id(), payload->name()});
   }
   session.Print(v1::Event(), table);
 }

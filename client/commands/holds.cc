@@ -5,6 +5,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/hold_service.pb.h"
@@ -12,22 +14,7 @@
 namespace retention {
 namespace {
 
-constexpr char kBasisPrefix[] = "HOLD_BASIS_";
 constexpr int kHoldsPerPage = 1000;
-
-std::string BasisName(v1::HoldBasis basis) { return KebabName(v1::HoldBasis_Name(basis), kBasisPrefix); }
-
-std::vector<std::string> BasisNames() {
-  std::vector<std::string> names;
-  for (int i = 1; i <= v1::HoldBasis_MAX; ++i) names.push_back(BasisName(static_cast<v1::HoldBasis>(i)));
-  return names;
-}
-
-v1::HoldBasis ParseBasis(const std::string& name) {
-  v1::HoldBasis basis = v1::HOLD_BASIS_UNSPECIFIED;
-  v1::HoldBasis_Parse(EnumName(name, kBasisPrefix), &basis);
-  return basis;
-}
 
 std::string ScopeText(const v1::HoldScope& scope) {
   const auto extension = [](const v1::HoldExtension& named) {
@@ -63,7 +50,7 @@ OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::Hold>& holds) {
                      {"REASON", "reason"},
                      {"IN THE LEDGER", "ledger_id"}});
   for (const auto& hold : holds) {
-    table.AddRow({hold.hold_id(), ScopeText(hold.scope()), BasisName(hold.basis()), hold.owner(),
+    table.AddRow({hold.hold_id(), ScopeText(hold.scope()), KebabName(hold.basis()), hold.owner(),
                   ReadableDate(hold.review_date()), ReadableDate(hold.end_date()), hold.reason(), hold.ledger_id()});
   }
   return table;
@@ -125,7 +112,7 @@ void Create(CommandSession& session, const HoldArguments& arguments) {
   v1::Hold& hold = *request.mutable_hold();
   hold.set_hold_id(arguments.id);
   *hold.mutable_scope() = ScopeOf(arguments);
-  hold.set_basis(ParseBasis(arguments.basis));
+  hold.set_basis(ValueNamed<v1::HoldBasis>(arguments.basis));
   hold.set_owner(arguments.owner);
   hold.set_reason(arguments.reason);
   *hold.mutable_review_date() = ValueOrUsageError(ParseDate(arguments.review), "--review");
@@ -135,19 +122,12 @@ void Create(CommandSession& session, const HoldArguments& arguments) {
 }
 
 void List(CommandSession& session, bool review_due) {
-  const Client client = session.MakeClient();
   v1::ListHoldsRequest request;
   request.set_review_due(review_due);
   request.set_page_size(kHoldsPerPage);
-  v1::ListHoldsResponse all;
-  do {
-    auto page = session.Expect(client.ListHolds(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty());
-  all.clear_next_page_token();
-  session.Print(all, TableOf(all.holds()));
+  const auto all = session.ExpectPages(&Client::ListHolds, request);
+  if (!all) return;
+  session.Print(*all, TableOf(all->holds()));
 }
 
 void Show(CommandSession& session, const std::string& id) {
@@ -159,8 +139,7 @@ void Show(CommandSession& session, const std::string& id) {
   if (session.format() == OutputFormat::kTable) session.out() << "\nKept beyond its end:\n";
   OutputTable kept({{"CATEGORY", "category"}, {"ROWS", "rows", true}, {"VALUES", "values", true}});
   for (const v1::HeldCount& count : response->kept()) {
-    kept.AddRow({KebabName(v1::DataCategory_Name(count.category()), "DATA_CATEGORY_"), absl::StrCat(count.rows()),
-                 absl::StrCat(count.values())});
+    kept.AddRow({KebabName(count.category()), absl::StrCat(count.rows()), absl::StrCat(count.values())});
   }
   session.Print(*response, kept);
 }
@@ -168,7 +147,7 @@ void Show(CommandSession& session, const std::string& id) {
 void Update(CommandSession& session, const HoldArguments& arguments) {
   v1::UpdateHoldRequest request;
   request.set_hold_id(arguments.id);
-  if (!arguments.basis.empty()) request.set_basis(ParseBasis(arguments.basis));
+  if (!arguments.basis.empty()) request.set_basis(ValueNamed<v1::HoldBasis>(arguments.basis));
   request.set_owner(arguments.owner);
   request.set_reason(arguments.reason);
   if (!arguments.review.empty()) {
@@ -185,8 +164,7 @@ void Release(CommandSession& session, const std::string& id) {
   const auto response = session.Expect(session.MakeClient().ReleaseHold(request));
   if (!response) return;
   OutputTable table({{"VALUES ERASED", "values_erased", true}});
-  table.AddRow({TableCell(ReadableCount(static_cast<int64_t>(response->values_erased())),
-                          absl::StrCat(response->values_erased()))});
+  table.AddRow({CountCell(response->values_erased())});
   session.Print(*response, table);
 }
 
@@ -197,7 +175,9 @@ void AddHoldCommands(Command root, CommandSession& session) {
   auto arguments = std::make_shared<HoldArguments>();
   const auto add_terms = [&](Command command, bool required) {
     command.AddOption("HOLD", arguments->id, "Its identifier: a-z, 0-9 and -").Required();
-    command.AddOption("--basis", arguments->basis, "What entitles to it").OneOf(BasisNames()).Required(required);
+    command.AddOption("--basis", arguments->basis, "What entitles to it")
+        .OneOf(KebabNames<v1::HoldBasis>())
+        .Required(required);
     command.AddOption("--owner", arguments->owner, "Who answers for it").Required(required);
     command.AddOption("--reason", arguments->reason, "Why").Required(required);
     command.AddOption("--review", arguments->review, "The day on which to look at it again").Required(required);

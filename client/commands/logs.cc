@@ -1,4 +1,5 @@
 // logs append | read | extend | extensions
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
@@ -7,7 +8,9 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
 #include "client/commands/event_json.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/log_service.pb.h"
 
@@ -21,23 +24,16 @@ constexpr uint64_t kFaultsShown = 20;
 constexpr size_t kJsonBytesMax = 64 << 10;
 constexpr int kDefaultLimit = 1000;
 
-std::string ServerName(v1::LogServer server) { return KebabName(v1::LogServer_Name(server), "LOG_SERVER_"); }
-std::string SeverityName(v1::LogSeverity severity) {
-  return KebabName(v1::LogSeverity_Name(severity), "LOG_SEVERITY_");
-}
-
 v1::LogServer ParseServer(const std::string& name, const std::string& option) {
-  v1::LogServer server = v1::LOG_SERVER_UNSPECIFIED;
-  if (v1::LogServer_Parse(EnumName(name, "LOG_SERVER_"), &server) && server != 0) return server;
+  const auto server = ValueNamed<v1::LogServer>(name);
+  if (server != 0) return server;
   throw UsageError(option, "not one of mcu, portal, file-share, converter");
 }
 
 v1::LogSeverity ParseSeverity(const std::string& name) {
-  v1::LogSeverity severity = v1::LOG_SEVERITY_UNSPECIFIED;
-  if (v1::LogSeverity_Parse(EnumName(name, "LOG_SEVERITY_"), &severity) && severity != 0) return severity;
-  std::vector<std::string> names;
-  for (int i = 1; i <= v1::LogSeverity_MAX; ++i) names.push_back(SeverityName(static_cast<v1::LogSeverity>(i)));
-  throw UsageError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+  const auto severity = ValueNamed<v1::LogSeverity>(name);
+  if (severity != 0) return severity;
+  throw UsageError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(KebabNames<v1::LogSeverity>(), ", ")));
 }
 
 // Sends batches one after another, each once the last one was answered.
@@ -54,9 +50,7 @@ class LogUpload {
     return batch_.lines_size() < kBatchLines && bytes_ < kBatchBytes ? true : Send();
   }
 
-  void Malformed(uint64_t number, const EventLineFault& fault) {
-    Fault(absl::StrCat(name_, ":", number, ":", fault.field, fault.field.empty() ? "" : ":", " ", fault.description));
-  }
+  void Malformed(uint64_t number, const EventLineFault& fault) { Fault(DescribeFault(name_, number, fault)); }
 
   void Finish() {
     if (batch_.lines_size() > 0) Send();
@@ -151,30 +145,24 @@ void Read(CommandSession& session, const ReadCommand& command) {
     *request.mutable_from() = ToTimestamp(ValueOrUsageError(ParseTime(command.from), "--from"));
   }
   if (!command.to.empty()) *request.mutable_to() = ToTimestamp(ValueOrUsageError(ParseTime(command.to), "--to"));
-  const Client client = session.MakeClient();
-  v1::ReadLogsResponse all;
-  do {
-    request.set_page_size(command.limit == 0 ? 0 : std::min(kDefaultLimit, command.limit - all.lines_size()));
-    auto page = session.Expect(client.ReadLogs(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty() && (command.limit == 0 || all.lines_size() < command.limit));
-  all.clear_next_page_token();
+  const auto all = session.ExpectPages(
+      &Client::ReadLogs, std::move(request), [limit = command.limit](auto& next, const auto& so_far) {
+        next.set_page_size(limit == 0 ? 0 : std::min(kDefaultLimit, limit - so_far.lines_size()));
+        return limit == 0 || so_far.lines_size() < limit;
+      });
+  if (!all) return;
   OutputTable table({{"TIME (UTC)", "time"}, {"SERVER", "server"}, {"SEVERITY", "severity"}, {"TEXT", "text"}});
-  for (const auto& line : all.lines()) {
-    table.AddRow({TableCell(ReadableTime(line.time()), Rfc3339(line.time())), ServerName(line.server()),
-                  SeverityName(line.severity()), line.text()});
+  for (const auto& line : all->lines()) {
+    table.AddRow({TimeCell(line.time()), KebabName(line.server()), KebabName(line.severity()), line.text()});
   }
-  session.Print(all, table);
+  session.Print(*all, table);
 }
 
 OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::LogExtension>& extensions) {
   OutputTable table(
       {{"SERVER", "server"}, {"LAST DAY", "until"}, {"SINCE (UTC)", "create_time"}, {"REASON", "reason"}});
   for (const auto& extension : extensions) {
-    table.AddRow({ServerName(extension.server()), ReadableDate(extension.until()),
-                  TableCell(ReadableTime(extension.create_time()), Rfc3339(extension.create_time())),
+    table.AddRow({KebabName(extension.server()), ReadableDate(extension.until()), TimeCell(extension.create_time()),
                   extension.reason()});
   }
   return table;

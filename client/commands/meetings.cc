@@ -4,6 +4,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/meeting_service.pb.h"
 
@@ -12,12 +13,9 @@ namespace {
 
 constexpr char kGone[] = "-";  // For people: not there, or no longer.
 
-std::string OrGone(const std::string& text) { return text.empty() ? kGone : text; }
-
-TableCell TimeCell(bool has_time, const google::protobuf::Timestamp& time) {
-  return has_time ? TableCell(ReadableTime(time), Rfc3339(time)) : TableCell(kGone, "");
+TableCell TimeOrGone(bool has_time, const google::protobuf::Timestamp& time) {
+  return has_time ? TimeCell(time) : TableCell(kGone, "");
 }
-TableCell TextCell(const std::string& text) { return {OrGone(text), text}; }
 
 // A meeting as lines of "field  value": a single thing reads better downwards.
 OutputTable MeetingTable(const v1::Meeting& meeting) {
@@ -25,10 +23,10 @@ OutputTable MeetingTable(const v1::Meeting& meeting) {
   table.AddRow({"meeting", meeting.meeting_id()});
   table.AddRow({"name", TextCell(meeting.name())});
   table.AddRow({"comment", TextCell(meeting.comment())});
-  table.AddRow({"planned start", TimeCell(meeting.has_planned_start(), meeting.planned_start())});
-  table.AddRow({"planned end", TimeCell(meeting.has_planned_end(), meeting.planned_end())});
-  table.AddRow({"start", TimeCell(meeting.has_start_time(), meeting.start_time())});
-  table.AddRow({"end", TimeCell(meeting.has_end_time(), meeting.end_time())});
+  table.AddRow({"planned start", TimeOrGone(meeting.has_planned_start(), meeting.planned_start())});
+  table.AddRow({"planned end", TimeOrGone(meeting.has_planned_end(), meeting.planned_end())});
+  table.AddRow({"start", TimeOrGone(meeting.has_start_time(), meeting.start_time())});
+  table.AddRow({"end", TimeOrGone(meeting.has_end_time(), meeting.end_time())});
   table.AddRow({"scheduled by extension", TextCell(meeting.organizer_extension())});
   table.AddRow({"protocolled", meeting.protocolled() ? "yes" : "no"});
   table.AddRow({"present now", absl::StrCat(meeting.present_count())});
@@ -59,18 +57,13 @@ void Get(CommandSession& session, const v1::GetMeetingRequest& request) {
 }
 
 void List(CommandSession& session, v1::ListMeetingsRequest request, int limit) {
-  const Client client = session.MakeClient();
-  v1::ListMeetingsResponse all;
-  do {
-    auto page = session.Expect(client.ListMeetings(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty() && (limit == 0 || all.meetings_size() < limit));
-  if (limit > 0 && all.meetings_size() > limit) {
-    all.mutable_meetings()->DeleteSubrange(limit, all.meetings_size() - limit);
+  auto all = session.ExpectPages(&Client::ListMeetings, request, [limit](const auto&, const auto& so_far) {
+    return limit == 0 || so_far.meetings_size() < limit;
+  });
+  if (!all) return;
+  if (limit > 0 && all->meetings_size() > limit) {
+    all->mutable_meetings()->DeleteSubrange(limit, all->meetings_size() - limit);
   }
-  all.clear_next_page_token();
   OutputTable table({{"MEETING", "meeting_id"},
                      {"NAME", "name"},
                      {"PLANNED (UTC)", "planned_start"},
@@ -78,39 +71,34 @@ void List(CommandSession& session, v1::ListMeetingsRequest request, int limit) {
                      {"END (UTC)", "end_time"},
                      {"BY", "organizer_extension"},
                      {"PRESENT", "present_count", true}});
-  for (const auto& meeting : all.meetings()) {
-    table.AddRow(
-        {meeting.meeting_id(), TextCell(meeting.name()), TimeCell(meeting.has_planned_start(), meeting.planned_start()),
-         TimeCell(meeting.has_start_time(), meeting.start_time()), TimeCell(meeting.has_end_time(), meeting.end_time()),
-         TextCell(meeting.organizer_extension()), absl::StrCat(meeting.present_count())});
+  for (const auto& meeting : all->meetings()) {
+    table.AddRow({meeting.meeting_id(), TextCell(meeting.name()),
+                  TimeOrGone(meeting.has_planned_start(), meeting.planned_start()),
+                  TimeOrGone(meeting.has_start_time(), meeting.start_time()),
+                  TimeOrGone(meeting.has_end_time(), meeting.end_time()), TextCell(meeting.organizer_extension()),
+                  absl::StrCat(meeting.present_count())});
   }
-  session.Print(all, table);
+  session.Print(*all, table);
 }
 
 void Participants(CommandSession& session, v1::ListParticipantsRequest request) {
   const Client client = session.MakeClient();
   request.set_page_size(1000);
-  v1::ListParticipantsResponse all;
-  do {
-    auto page = session.Expect(client.ListParticipants(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty());
-  all.clear_next_page_token();
+  const auto all = session.ExpectPages(&Client::ListParticipants, request);
+  if (!all) return;
   OutputTable table({{"PARTICIPANT", "participant_id"},
                      {"NAME", "name"},
                      {"E-MAIL", "email"},
                      {"IP", "ips"},
                      {"FIRST JOIN (UTC)", "first_join_time"},
                      {"PRESENT", "present"}});
-  for (const auto& participant : all.participants()) {
+  for (const auto& participant : all->participants()) {
     table.AddRow({participant.participant_id(), TextCell(participant.name()), TextCell(participant.email()),
                   TextCell(absl::StrJoin(participant.ips(), " ")),
-                  TimeCell(participant.has_first_join_time(), participant.first_join_time()),
+                  TimeOrGone(participant.has_first_join_time(), participant.first_join_time()),
                   TableCell(participant.present() ? "yes" : "no", participant.present() ? "true" : "false")});
   }
-  session.Print(all, table);
+  session.Print(*all, table);
 }
 
 void Report(CommandSession& session, const v1::GetMeetingReportRequest& request) {
@@ -128,8 +116,8 @@ void Report(CommandSession& session, const v1::GetMeetingReportRequest& request)
   if (session.format() == OutputFormat::kTable) {
     OutputTable heading({{"MEETING", ""}, {"NAME", ""}, {"START (UTC)", ""}, {"END (UTC)", ""}});
     heading.AddRow({report.meeting_id(), TextCell(report.meeting_name()),
-                    TimeCell(report.has_start_time(), report.start_time()),
-                    TimeCell(report.has_end_time(), report.end_time())});
+                    TimeOrGone(report.has_start_time(), report.start_time()),
+                    TimeOrGone(report.has_end_time(), report.end_time())});
     heading.PrintAligned(session.out());
     session.out() << "\n";
   }

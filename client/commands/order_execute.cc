@@ -9,6 +9,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
 #include "client/human_units.h"
 #include "client/objects/local_store.h"
 #include "client/objects/order_executor.h"
@@ -84,10 +85,9 @@ std::string Printable(std::string text) {
 }
 
 std::string DescribeOrder(const v1::ErasureOrder& order, const Erasure& erasure) {
-  std::string text = absl::StrCat("order ", order.order_id(), " ",
-                                  KebabName(v1::DataCategory_Name(order.category()), "DATA_CATEGORY_"), " of ",
-                                  order.pbx_id(), ": ", order.object_id(), " at ", order.object_ref(), ": ",
-                                  KebabName(v1::ErasureOutcome_Name(erasure.outcome), "ERASURE_OUTCOME_"));
+  std::string text =
+      absl::StrCat("order ", order.order_id(), " ", KebabName(order.category()), " of ", order.pbx_id(), ": ",
+                   order.object_id(), " at ", order.object_ref(), ": ", KebabName(erasure.outcome));
   if (!erasure.why.empty()) absl::StrAppend(&text, " (", erasure.why, ")");
   return Printable(std::move(text));
 }
@@ -123,9 +123,7 @@ OrderExecutorOptions ExecutorOptions(CommandSession& session, const ExecuteComma
   OrderExecutorOptions options;
   options.concurrent_max = command.concurrency;
   for (const auto& name : command.categories) {
-    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
-    v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category);
-    options.categories.push_back(category);
+    options.categories.push_back(ValueNamed<v1::DataCategory>(name));
   }
   if (command.verbose) {
     options.on_order = [&session](const v1::ErasureOrder& order, const Erasure& erasure) {
@@ -210,7 +208,7 @@ void AddOrderExecuteCommand(Command root, CommandSession& session) {
   execute.AddOption("--s3-ca-file", command->ca_file, "Certificate authorities of the endpoint (PEM)").ExistingFile();
   execute.AddOption("--category", command->categories, "Only these, as recording,pdf-share,file-share")
       .SeparatedBy(',')
-      .OneOf({"recording", "pdf-share", "file-share"});
+      .OneOf(ObjectCategoryNames());
   execute.AddOption("--concurrency", command->concurrency, "Objects that are being deleted at a time")
       .Between(1, OrderExecutor::kConcurrentMax)
       .ShowDefault();

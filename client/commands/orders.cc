@@ -8,6 +8,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
@@ -18,25 +20,10 @@ namespace {
 constexpr int kOrdersPerPage = 1000;
 constexpr int kConfirmationsPerCall = 1000;
 
-std::string CategoryName(v1::DataCategory category) {
-  return KebabName(v1::DataCategory_Name(category), "DATA_CATEGORY_");
-}
-
-// Categories whose objects the portal stores.
-std::vector<std::string> OrderCategories() {
-  std::vector<std::string> names;
-  for (const auto category : {v1::DATA_CATEGORY_RECORDING, v1::DATA_CATEGORY_PDF_SHARE, v1::DATA_CATEGORY_FILE_SHARE}) {
-    names.push_back(CategoryName(category));
-  }
-  return names;
-}
-
 template <typename Request>
 void AddCategories(const std::vector<std::string>& names, Request& request) {
   for (const auto& name : names) {
-    v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
-    v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category);
-    request.add_categories(category);
+    request.add_categories(ValueNamed<v1::DataCategory>(name));
   }
 }
 
@@ -48,26 +35,20 @@ OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& 
                      {"OBJECT", "object_id"},
                      {"WHERE", "object_ref"}});
   for (const auto& order : orders) {
-    table.AddRow({absl::StrCat(order.order_id()),
-                  TableCell(ReadableTime(order.issue_time()), Rfc3339(order.issue_time())),
-                  CategoryName(order.category()), order.pbx_id(), order.object_id(), order.object_ref()});
+    table.AddRow({absl::StrCat(order.order_id()), TimeCell(order.issue_time()), KebabName(order.category()),
+                  order.pbx_id(), order.object_id(), order.object_ref()});
   }
   return table;
 }
 
 void List(CommandSession& session, v1::ListErasureOrdersRequest request, int limit) {
-  const Client client = session.MakeClient();
-  v1::ListErasureOrdersResponse all;
-  do {
-    const int wanted = limit == 0 ? kOrdersPerPage : std::min(kOrdersPerPage, limit - all.orders_size());
-    request.set_page_size(wanted);
-    auto page = session.Expect(client.ListErasureOrders(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty() && (limit == 0 || all.orders_size() < limit));
-  all.clear_next_page_token();
-  session.Print(all, TableOf(all.orders()));
+  const auto all =
+      session.ExpectPages(&Client::ListErasureOrders, std::move(request), [limit](auto& next, const auto& so_far) {
+        next.set_page_size(limit == 0 ? kOrdersPerPage : std::min(kOrdersPerPage, limit - so_far.orders_size()));
+        return limit == 0 || so_far.orders_size() < limit;
+      });
+  if (!all) return;
+  session.Print(*all, TableOf(all->orders()));
 }
 
 // Prints orders as they come: JSON one object a line, otherwise the heading once.
@@ -120,8 +101,7 @@ void Watch(CommandSession& session, const v1::WatchErasureOrdersRequest& request
 }
 
 void Confirm(CommandSession& session, const std::vector<uint64_t>& ids, const std::string& outcome_name) {
-  v1::ErasureOutcome outcome = v1::ERASURE_OUTCOME_UNSPECIFIED;
-  v1::ErasureOutcome_Parse(EnumName(outcome_name, "ERASURE_OUTCOME_"), &outcome);
+  const auto outcome = ValueNamed<v1::ErasureOutcome>(outcome_name);
   const Client client = session.MakeClient();
   v1::ConfirmErasureOrdersResponse all;
   for (size_t begin = 0; begin < ids.size(); begin += kConfirmationsPerCall) {
@@ -146,7 +126,7 @@ std::shared_ptr<std::vector<std::string>> AddCategoryOption(Command command) {
   auto categories = std::make_shared<std::vector<std::string>>();
   command.AddOption("--category", *categories, "Only these categories, as recording,file-share")
       .SeparatedBy(',')
-      .OneOf(OrderCategories());
+      .OneOf(ObjectCategoryNames());
   return categories;
 }
 

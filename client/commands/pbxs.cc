@@ -8,6 +8,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/pbx_service.pb.h"
 
@@ -15,7 +16,6 @@ namespace retention {
 namespace {
 
 std::string OrNone(const std::string& text) { return text.empty() ? "-" : text; }
-TableCell TextCell(const std::string& text) { return {OrNone(text), text}; }
 
 std::string WarningText(const v1::PbxWarning& warning) {
   const std::string cause = warning.cause() == v1::PBX_END_CAUSE_LICENCE_EXPIRED   ? "licence expires"
@@ -26,12 +26,9 @@ std::string WarningText(const v1::PbxWarning& warning) {
 
 void Sync(CommandSession& session, const std::string& file) {
   std::ifstream opened;
-  if (file != "-") {
-    opened.open(file);
-    if (!opened) return session.Fail(absl::StrCat(file, ": cannot be read"));
-  }
-  std::istream& input = file == "-" ? session.in() : opened;
-  const std::string json{std::istreambuf_iterator<char>(input), {}};
+  std::istream* input = session.OpenInput(file, opened);
+  if (input == nullptr) return;
+  const std::string json{std::istreambuf_iterator<char>(*input), {}};
   v1::SyncPbxRequest request;
   if (!google::protobuf::util::JsonStringToMessage(json, &request).ok()) {
     return session.Fail(absl::StrCat(file, ": not a SyncPbxRequest in JSON; see pbxs sync --help"));
@@ -84,30 +81,22 @@ void Get(CommandSession& session, const std::string& pbx_id) {
 }
 
 void List(CommandSession& session) {
-  const Client client = session.MakeClient();
   v1::ListPbxsRequest request;
   request.set_page_size(1000);
-  v1::ListPbxsResponse all;
-  do {
-    auto page = session.Expect(client.ListPbxs(request));
-    if (!page) return;
-    request.set_page_token(page->next_page_token());
-    all.MergeFrom(*page);
-  } while (!request.page_token().empty());
-  all.clear_next_page_token();
+  const auto all = session.ExpectPages(&Client::ListPbxs, request);
+  if (!all) return;
   OutputTable table({{"PBX", "pbx_id"},
                      {"CONTROLLER", "controller_id"},
                      {"FQDN", "fqdn"},
                      {"KNOWN SINCE (UTC)", "create_time"},
                      {"LAST SYNC (UTC)", "sync_time"},
                      {"ENDS SOON (UTC)", "warning"}});
-  for (const auto& pbx : all.pbxs()) {
-    table.AddRow({pbx.pbx_id(), pbx.controller_id(), TextCell(pbx.profile().fqdn()),
-                  TableCell(ReadableTime(pbx.create_time()), Rfc3339(pbx.create_time())),
-                  TableCell(ReadableTime(pbx.sync_time()), Rfc3339(pbx.sync_time())),
+  for (const auto& pbx : all->pbxs()) {
+    table.AddRow({pbx.pbx_id(), pbx.controller_id(), TextCell(pbx.profile().fqdn()), TimeCell(pbx.create_time()),
+                  TimeCell(pbx.sync_time()),
                   TextCell(pbx.warnings_size() > 0 ? WarningText(pbx.warnings(0)) : std::string())});
   }
-  session.Print(all, table);
+  session.Print(*all, table);
 }
 
 void RemoveExtension(CommandSession& session, const std::string& pbx_id, const std::string& number) {
@@ -129,9 +118,8 @@ void Deregister(CommandSession& session, const std::string& pbx_id) {
   request.set_pbx_id(pbx_id);
   const auto response = session.Expect(session.MakeClient().DeregisterPbx(request));
   if (!response) return;
-  const auto values = static_cast<int64_t>(response->values_erased());
   OutputTable table({{"PBX", "pbx_id"}, {"VALUES ERASED", "values_erased", true}});
-  table.AddRow({pbx_id, TableCell(ReadableCount(values), absl::StrCat(values))});
+  table.AddRow({pbx_id, CountCell(response->values_erased())});
   session.Print(*response, table);
 }
 

@@ -6,6 +6,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/policy.pb.h"
@@ -17,12 +19,8 @@ namespace {
 // A plan looks at all that is held, and so does an application again.
 constexpr absl::Duration kPlanTimeout = absl::Minutes(10);
 
-std::string CategoryName(v1::DataCategory category) {
-  return KebabName(v1::DataCategory_Name(category), "DATA_CATEGORY_");
-}
-
 std::string StartingPointName(v1::StartingPoint point) {
-  const std::string name = KebabName(v1::StartingPoint_Name(point), "STARTING_POINT_");
+  const std::string name = KebabName(point);
   return name == "none" ? "a trigger only" : name;
 }
 
@@ -54,8 +52,8 @@ void ShowPolicy(CommandSession& session, uint32_t version) {
                      {"ERASURE ORDER", "erasure_order"},
                      {"ENDS WITH PBX", "ends_with_pbx"}});
   for (const auto& rule : policy.rules()) {
-    table.AddRow({CategoryName(rule.category()), StartingPointName(rule.starting_point()),
-                  ReadablePeriod(rule.period()), KebabName(v1::EndAction_Name(rule.action()), "END_ACTION_"),
+    table.AddRow({KebabName(rule.category()), StartingPointName(rule.starting_point()), ReadablePeriod(rule.period()),
+                  KebabName(rule.action()),
                   rule.has_anonymised_period() ? ReadablePeriod(rule.anonymised_period()) : "-",
                   rule.erasure_order() ? "yes" : "no", rule.ends_with_pbx() ? "yes" : "no"});
   }
@@ -105,7 +103,7 @@ void PrintPlanInWords(CommandSession& session, const v1::PlanPolicyResponse& pla
     if (field != "version" && field.rfind("rules", 0) != 0) out << "  changes " << field << "\n";
   }
   for (const auto& rule : plan.rules()) {
-    out << "  " << CategoryName(rule.after().category()) << ": " << DescribeRule(rule.before()) << " -> "
+    out << "  " << KebabName(rule.after().category()) << ": " << DescribeRule(rule.before()) << " -> "
         << DescribeRule(rule.after()) << "\n";
   }
   const auto count = [&out](uint64_t number, const char* what) {
@@ -134,13 +132,10 @@ void PlanPolicy(CommandSession& session, const std::string& file) {
                      {"", "earlier_rows"},
                      {"", "later_rows"},
                      {"", "plan_token"}});
-  const auto cell = [](uint64_t number) {
-    return TableCell(ReadableCount(static_cast<int64_t>(number)), absl::StrCat(number));
-  };
   for (const auto& moves : plan->moves()) {
-    table.AddRow({CategoryName(moves.category()), cell(moves.gone().values()), cell(moves.earlier().values()),
-                  cell(moves.later().values()), cell(moves.gone().rows()), cell(moves.earlier().rows()),
-                  cell(moves.later().rows()), plan->plan_token()});
+    table.AddRow({KebabName(moves.category()), CountCell(moves.gone().values()), CountCell(moves.earlier().values()),
+                  CountCell(moves.later().values()), CountCell(moves.gone().rows()), CountCell(moves.earlier().rows()),
+                  CountCell(moves.later().rows()), plan->plan_token()});
   }
   const bool in_words = session.format() == OutputFormat::kTable;
   if (in_words) PrintPlanInWords(session, *plan);
@@ -159,8 +154,7 @@ void ApplyPolicy(CommandSession& session, const std::string& file, const std::st
   session.Progress("");
   if (!response) return;
   OutputTable table({{"VERSION", "version", true}, {"IN FORCE SINCE (UTC)", "in_force_since"}});
-  table.AddRow({absl::StrCat(response->version()),
-                TableCell(ReadableTime(response->in_force_since()), Rfc3339(response->in_force_since()))});
+  table.AddRow({absl::StrCat(response->version()), TimeCell(response->in_force_since())});
   session.Print(*response, table);
 }
 

@@ -4,6 +4,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/clock_service.pb.h"
@@ -15,18 +17,10 @@ namespace {
 
 constexpr absl::Duration kSweepTimeout = absl::Minutes(10);
 
-std::string CategoryName(v1::DataCategory category) {
-  return KebabName(v1::DataCategory_Name(category), "DATA_CATEGORY_");
-}
-
-TableCell CountCell(uint64_t count) { return {ReadableCount(static_cast<int64_t>(count)), absl::StrCat(count)}; }
-
 v1::DataCategory ParseCategory(const std::string& name) {
-  v1::DataCategory category = v1::DATA_CATEGORY_UNSPECIFIED;
-  if (v1::DataCategory_Parse(EnumName(name, "DATA_CATEGORY_"), &category) && category != 0) return category;
-  std::vector<std::string> names;
-  for (int i = 1; i <= v1::DataCategory_MAX; ++i) names.push_back(CategoryName(static_cast<v1::DataCategory>(i)));
-  throw UsageError("--category", absl::StrCat("not one of ", absl::StrJoin(names, ", ")));
+  const auto category = ValueNamed<v1::DataCategory>(name);
+  if (category != 0) return category;
+  throw UsageError("--category", absl::StrCat("not one of ", absl::StrJoin(KebabNames<v1::DataCategory>(), ", ")));
 }
 
 // All pages as one: the last bucket of a page may go on as the first of the next.
@@ -65,18 +59,17 @@ void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
   for (const auto& bucket : all.buckets()) {
     const bool dated = bucket.has_due_day();
     const TableCell undated = bucket.kept() ? TableCell("with its hold", "held") : TableCell("on a trigger", "");
-    std::vector<TableCell> row{
-        dated ? TableCell(ReadableDate(bucket.due_day())) : undated,
-        dated ? TableCell(ReadableTime(bucket.due_time()), Rfc3339(bucket.due_time())) : TableCell("-", ""),
-        CategoryName(bucket.category()), CountCell(bucket.rows()), CountCell(bucket.values())};
+    std::vector<TableCell> row{dated ? TableCell(ReadableDate(bucket.due_day())) : undated,
+                               dated ? TimeCell(bucket.due_time()) : TableCell("-", ""), KebabName(bucket.category()),
+                               CountCell(bucket.rows()), CountCell(bucket.values())};
     if (request.with_holds()) row.push_back(CountCell(bucket.values_held()));
     table.AddRow(std::move(row));
   }
   session.Print(all, table);
   if (session.format() != OutputFormat::kTable) return;
   for (const v1::LogExtension& extension : all.log_extensions()) {
-    session.out() << "Logs of " << KebabName(v1::LogServer_Name(extension.server()), "LOG_SERVER_")
-                  << " are kept longer, until " << ReadableDate(extension.until()) << "\n";
+    session.out() << "Logs of " << KebabName(extension.server()) << " are kept longer, until "
+                  << ReadableDate(extension.until()) << "\n";
   }
 }
 
@@ -87,7 +80,7 @@ void Sweep(CommandSession& session) {
   if (!response) return;
   OutputTable table({{"CATEGORY", "category"}, {"VALUES ERASED", "values", true}});
   for (const auto& erased : response->erased()) {
-    table.AddRow({CategoryName(erased.category()), CountCell(erased.values())});
+    table.AddRow({KebabName(erased.category()), CountCell(erased.values())});
   }
   if (session.format() != OutputFormat::kTable || !table.empty()) session.Print(*response, table);
   if (session.format() == OutputFormat::kTable) {
@@ -99,7 +92,7 @@ void Sweep(CommandSession& session) {
 
 OutputTable ClockTable(const google::protobuf::Timestamp& now) {
   OutputTable table({TableColumn{"NOW (UTC)", "now"}});
-  table.AddRow(std::vector{TableCell(ReadableTime(now), Rfc3339(now))});
+  table.AddRow(std::vector{TimeCell(now)});
   return table;
 }
 

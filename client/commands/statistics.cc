@@ -11,6 +11,8 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/statistics_service.pb.h"
 
@@ -26,11 +28,9 @@ struct QueryOptions {
   double percentile = 0;
 };
 
-std::string DimensionName(v1::Dimension dimension) { return KebabName(v1::Dimension_Name(dimension), "DIMENSION_"); }
-
 v1::Dimension ParseDimension(const std::string& name, const std::string& option) {
-  v1::Dimension dimension = v1::DIMENSION_UNSPECIFIED;
-  if (v1::Dimension_Parse(EnumName(name, "DIMENSION_"), &dimension) && dimension != 0) return dimension;
+  const auto dimension = ValueNamed<v1::Dimension>(name);
+  if (dimension != 0) return dimension;
   throw UsageError(option,
                    "no such dimension; one of hour, region, client, duration, meeting-size, reconnections, "
                    "meetings-per-person, and to group by: day, week, month");
@@ -38,8 +38,8 @@ v1::Dimension ParseDimension(const std::string& name, const std::string& option)
 
 v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
   v1::QueryStatisticsRequest request;
-  v1::Metric metric = v1::METRIC_UNSPECIFIED;
-  if (!v1::Metric_Parse(EnumName(options.metric, "METRIC_"), &metric) || metric == 0) {
+  const auto metric = ValueNamed<v1::Metric>(options.metric);
+  if (metric == 0) {
     throw UsageError("--metric",
                      "no such metric; one of people-days, participations, share, duration-mean, "
                      "duration-percentile, total-time, reconnections-mean");
@@ -73,7 +73,7 @@ std::string ReadableFigure(double value, const std::string& unit) {
 OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::QueryStatisticsResponse& response) {
   std::vector<TableColumn> columns;
   for (const int dimension : request.group_by()) {
-    std::string name = DimensionName(static_cast<v1::Dimension>(dimension));
+    std::string name = KebabName(static_cast<v1::Dimension>(dimension));
     std::string heading = name;
     std::transform(heading.begin(), heading.end(), heading.begin(), [](unsigned char c) { return std::toupper(c); });
     columns.push_back({heading, name});
@@ -129,9 +129,9 @@ void Tables(CommandSession& session) {
   OutputTable table({{"TABLE", "name"}, {"SPLIT BY", "dimensions"}, {"CELLS", "cell_count", true}});
   for (const auto& entry : response->tables()) {
     std::vector<std::string> names;
-    for (const auto& domain : entry.dimensions()) names.push_back(DimensionName(domain.dimension()));
+    for (const auto& domain : entry.dimensions()) names.push_back(KebabName(domain.dimension()));
     table.AddRow({entry.name(), TableCell(absl::StrJoin(names, " x "), absl::StrJoin(names, " ")),
-                  TableCell(ReadableCount(entry.cell_count()), absl::StrCat(entry.cell_count()))});
+                  CountCell(entry.cell_count())});
   }
   session.Print(*response, table);
   if (session.format() != OutputFormat::kTable) return;
