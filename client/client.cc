@@ -1,20 +1,38 @@
 #include "client/client.h"
 
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/erasure_order_service.pb.h"
+#include "retention/v1/event_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
+#include "retention/v1/log_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/pbx_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
+#include "retention/v1/statistics_service.pb.h"
+
 namespace retention {
 
-template <typename Response>
-absl::StatusOr<Response> Client::Call(const char* method, const google::protobuf::Message& request,
-                                      bool idempotent) const {
+absl::Status Client::CallInto(const char* method, const google::protobuf::Message& request,
+                              google::protobuf::Message* response, bool idempotent) const {
   Backoff backoff(options_.retry);
   while (true) {
-    Response response;
-    const absl::Status status = connection_->Call(method, request, &response, options_.timeout);
-    if (status.ok()) return response;
-    if (!idempotent || !IsRetryable(status)) return status;
+    response->Clear();
+    const absl::Status status = connection_->Call(method, request, response, options_.timeout);
+    if (status.ok() || !idempotent || !IsRetryable(status)) return status;
     const auto delay = backoff.NextDelay(status);
     if (!delay.has_value()) return status;
     options_.retry.sleep(*delay);
   }
+}
+
+template <typename Response>
+absl::StatusOr<Response> Client::Call(const char* method, const google::protobuf::Message& request,
+                                      bool idempotent) const {
+  Response response;
+  const absl::Status status = CallInto(method, request, &response, idempotent);
+  if (!status.ok()) return status;
+  return response;
 }
 
 absl::StatusOr<v1::BatchRecordEventsResponse> Client::BatchRecordEvents(

@@ -8,17 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "client/connection.h"
+#include "client/messages.h"
 #include "client/retry.h"
-#include "retention/v1/clock_service.pb.h"
-#include "retention/v1/deletion_service.pb.h"
-#include "retention/v1/erasure_order_service.pb.h"
-#include "retention/v1/event_service.pb.h"
-#include "retention/v1/hold_service.pb.h"
-#include "retention/v1/log_service.pb.h"
-#include "retention/v1/meeting_service.pb.h"
-#include "retention/v1/pbx_service.pb.h"
-#include "retention/v1/retention_service.pb.h"
-#include "retention/v1/statistics_service.pb.h"
 
 namespace retention {
 
@@ -29,7 +20,7 @@ struct ClientOptions {
 
 // Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
 // again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something and
-// applying a policy, are tried once.
+// applying a policy, are tried once. Callers include the header of the service that they call.
 class Client {
  public:
   explicit Client(std::shared_ptr<Connection> connection, ClientOptions options = {})
@@ -88,6 +79,8 @@ class Client {
   template <typename Response>
   absl::StatusOr<Response> Call(const char* method, const google::protobuf::Message& request,
                                 bool idempotent = true) const;
+  absl::Status CallInto(const char* method, const google::protobuf::Message& request,
+                        google::protobuf::Message* response, bool idempotent) const;
 
   std::shared_ptr<Connection> connection_;
   ClientOptions options_;

@@ -6,10 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "google/protobuf/message.h"
-#include "retention/v1/erasure_order_service.pb.h"
-#include "retention/v1/event_service.pb.h"
-#include "retention/v1/log_service.pb.h"
+#include "client/messages.h"
 
 namespace retention {
 

@@ -17,6 +17,8 @@
 #include "absl/status/status.h"
 #include "client/connection.h"
 #include "client/retry.h"
+#include "retention/v1/event.pb.h"
+#include "retention/v1/event_service.pb.h"
 
 namespace retention {
 

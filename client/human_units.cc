@@ -6,8 +6,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/clock.h"
 
@@ -122,14 +120,6 @@ std::string ReadableNumber(double value, int decimals) {
   const double rounded = std::round(value * scale) / scale + 0.0;  // + 0.0: no negative zero.
   if (decimals == 0 && std::abs(rounded) < 9e15) return ReadableCount(static_cast<int64_t>(rounded));
   return absl::StrFormat("%.*f", decimals, rounded);
-}
-
-std::string KebabName(const std::string& enum_name, const std::string& prefix) {
-  return absl::AsciiStrToLower(absl::StrReplaceAll(absl::StripPrefix(enum_name, prefix), {{"_", "-"}}));
-}
-
-std::string EnumName(const std::string& kebab_name, const std::string& prefix) {
-  return absl::StrCat(prefix, absl::AsciiStrToUpper(absl::StrReplaceAll(kebab_name, {{"-", "_"}})));
 }
 
 }  // namespace retention

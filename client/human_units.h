@@ -39,9 +39,4 @@ std::string ReadableCount(int64_t count);
 // `value` with `decimals` decimals; without the sign of a zero.
 std::string ReadableNumber(double value, int decimals);
 
-// Lower case with dashes from an enum's name: ("METRIC_PEOPLE_DAYS", "METRIC_") -> "people-days".
-std::string KebabName(const std::string& enum_name, const std::string& prefix);
-// And back: ("people-days", "METRIC_") -> "METRIC_PEOPLE_DAYS".
-std::string EnumName(const std::string& kebab_name, const std::string& prefix);
-
 }  // namespace retention

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "client/simulated_platform.h"
+#include "client/simulation/simulated_platform.h"
 
 namespace retention {
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/event_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "tests/client/fake_connection.h"
 
 namespace retention {

@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "retention/v1/event.pb.h"
+#include "retention/v1/event_service.pb.h"
 #include "tests/client/fake_connection.h"
 
 namespace retention {

@@ -8,9 +8,11 @@
 
 #include "client/client.h"
 #include "client/event_stream.h"
-#include "client/simulated_platform.h"
+#include "client/simulation/simulated_platform.h"
 #include "client/status_details.h"
 #include "google/rpc/error_details.pb.h"
+#include "retention/v1/clock_service.pb.h"
+#include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"
 #include "retention/v1/meeting_service.grpc.pb.h"
 

@@ -12,6 +12,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "retention/v1/erasure_order_service.pb.h"
+#include "retention/v1/event.pb.h"
+#include "retention/v1/event_service.pb.h"
 #include "tests/crash/server_process.h"
 
 namespace retention::crash {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "retention/v1/pbx_service.pb.h"
 
 extern char** environ;
 

@@ -1,0 +1,27 @@
+// All of retentionctl.
+#pragma once
+
+namespace retention {
+
+class Command;
+class CommandSession;
+struct CommandEnvironment;
+
+// Returns the exit code: 0 done, 1 failed, 2 wrong usage.
+int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);
+
+// Each adds its nouns. The session must outlive the run.
+void AddDeletionCommands(Command root, CommandSession& session);
+void AddEventCommands(Command root, CommandSession& session);
+void AddHoldCommands(Command root, CommandSession& session);
+void AddLogCommands(Command root, CommandSession& session);
+void AddMeetingCommands(Command root, CommandSession& session);
+void AddOrderCommands(Command root, CommandSession& session);
+void AddOrderExecuteCommand(Command root, CommandSession& session);
+void AddPbxCommands(Command root, CommandSession& session);
+void AddPolicyCommands(Command root, CommandSession& session);
+void AddRetentionCommands(Command root, CommandSession& session);
+void AddSimulateCommand(Command events, CommandSession& session);
+void AddStatisticsCommands(Command root, CommandSession& session);
+
+}  // namespace retention

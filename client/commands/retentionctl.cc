@@ -1,0 +1,14 @@
+// The command line client. Everything it does is in all_commands.cc and the files it names.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "client/commands/all_commands.h"
+#include "client/commands/command_session.h"
+
+int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  retention::CommandEnvironment environment{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+  environment.handles_signals = true;
+  return retention::RunCommandLine(argc, argv, environment);
+}

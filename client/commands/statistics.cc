@@ -1,0 +1,186 @@
+// statistics tables | query
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/commands/all_commands.h"
+#include "client/commands/command_line.h"
+#include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/table_cells.h"
+#include "client/human_units.h"
+#include "retention/v1/statistics_service.pb.h"
+
+namespace retention {
+namespace {
+
+struct QueryOptions {
+  std::string metric;
+  std::vector<std::string> group_by;
+  std::vector<std::string> filters;
+  std::string from;
+  std::string to;
+  double percentile = 0;
+};
+
+v1::Dimension ParseDimension(const std::string& name, const std::string& option) {
+  const auto dimension = ValueNamed<v1::Dimension>(name);
+  if (dimension != 0) return dimension;
+  throw UsageError(option,
+                   "no such dimension; one of hour, region, client, duration, meeting-size, reconnections, "
+                   "meetings-per-person, and to group by: day, week, month");
+}
+
+v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
+  v1::QueryStatisticsRequest request;
+  const auto metric = ValueNamed<v1::Metric>(options.metric);
+  if (metric == 0) {
+    throw UsageError("--metric",
+                     "no such metric; one of people-days, participations, share, duration-mean, "
+                     "duration-percentile, total-time, reconnections-mean");
+  }
+  request.set_metric(metric);
+  for (const auto& name : options.group_by) request.add_group_by(ParseDimension(name, "--group-by"));
+  for (const auto& text : options.filters) {
+    const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+    if (parts.size() != 2 || parts[1].empty()) {
+      throw UsageError("--filter", "write dimension=value,value");
+    }
+    auto* filter = request.add_filters();
+    filter->set_dimension(ParseDimension(parts[0], "--filter"));
+    for (const auto value : absl::StrSplit(parts[1], ',')) filter->add_values(std::string(value));
+  }
+  *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
+  *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
+  if ((metric == v1::METRIC_DURATION_PERCENTILE) != (options.percentile != 0)) {
+    throw UsageError("--percentile", "goes with --metric duration-percentile, and only with it");
+  }
+  request.set_percentile(options.percentile);
+  return request;
+}
+
+std::string ReadableFigure(double value, const std::string& unit) {
+  if (unit == "seconds") return ReadableLength(absl::Seconds(value));
+  if (unit == "share") return absl::StrCat(ReadableNumber(value * 100, 1), " %");
+  return ReadableNumber(value, unit == "reconnections" ? 2 : 0);
+}
+
+OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::QueryStatisticsResponse& response) {
+  std::vector<TableColumn> columns;
+  for (const int dimension : request.group_by()) {
+    std::string name = KebabName(static_cast<v1::Dimension>(dimension));
+    std::string heading = name;
+    std::transform(heading.begin(), heading.end(), heading.begin(), [](unsigned char c) { return std::toupper(c); });
+    columns.push_back({heading, name});
+  }
+  for (const auto& [heading, csv_name] :
+       {std::pair("ESTIMATE", "estimate"), std::pair("95 % INTERVAL", "interval_low"), std::pair("", "interval_high"),
+        std::pair("NOISE", "noise_stddev"), std::pair("BIAS UP TO", "bias_bound")}) {
+    columns.push_back({heading, csv_name, true});
+  }
+  // For people one column holds the whole interval, for programs its ends have one each.
+  const size_t group_columns = request.group_by_size();
+  OutputTable table(columns);
+  for (const auto& row : response.rows()) {
+    std::vector<TableCell> cells;
+    for (size_t i = 0; i < group_columns; ++i) {
+      cells.emplace_back(static_cast<int>(i) < row.group_size() ? row.group(static_cast<int>(i)) : "");
+    }
+    const auto figure = [&](double value) { return ReadableFigure(value, response.unit()); };
+    const auto plain = [](double value) { return absl::StrFormat("%.6g", value); };
+    if (row.suppressed()) {
+      cells.emplace_back("suppressed", "");
+      for (int i = 0; i < 4; ++i) cells.emplace_back("", "");
+    } else {
+      cells.emplace_back(figure(row.estimate()), plain(row.estimate()));
+      cells.emplace_back(absl::StrCat("[", figure(row.interval_low()), ", ", figure(row.interval_high()), "]"),
+                         plain(row.interval_low()));
+      cells.emplace_back("", plain(row.interval_high()));
+      cells.emplace_back(absl::StrCat("+-", figure(row.noise_stddev())), plain(row.noise_stddev()));
+      cells.emplace_back(figure(row.bias_bound()), plain(row.bias_bound()));
+    }
+    table.AddRow(std::move(cells));
+  }
+  return table;
+}
+
+void Query(CommandSession& session, const QueryOptions& options) {
+  const v1::QueryStatisticsRequest request = MakeRequest(options);
+  const auto response = session.Expect(session.MakeClient().QueryStatistics(request));
+  if (!response) return;
+  session.Print(*response, QueryTable(request, *response));
+  if (session.format() != OutputFormat::kTable) return;
+  session.out() << "\nUnit: " << response->unit() << ". Table: " << response->table()
+                << ". Cohorts released: " << response->cohorts_covered() << " of " << response->cohorts_in_range()
+                << ".\n";
+  const bool suppressed =
+      std::any_of(response->rows().begin(), response->rows().end(), [](const auto& row) { return row.suppressed(); });
+  if (suppressed) session.out() << "suppressed: too few people to tell from the noise.\n";
+}
+
+void Tables(CommandSession& session) {
+  const auto response = session.Expect(session.MakeClient().ListTables(v1::ListTablesRequest()));
+  if (!response) return;
+  OutputTable table({{"TABLE", "name"}, {"SPLIT BY", "dimensions"}, {"CELLS", "cell_count", true}});
+  for (const auto& entry : response->tables()) {
+    std::vector<std::string> names;
+    for (const auto& domain : entry.dimensions()) names.push_back(KebabName(domain.dimension()));
+    table.AddRow({entry.name(), TableCell(absl::StrJoin(names, " x "), absl::StrJoin(names, " ")),
+                  CountCell(entry.cell_count())});
+  }
+  session.Print(*response, table);
+  if (session.format() != OutputFormat::kTable) return;
+  session.out() << absl::StrFormat(
+      "\nSchema version %d. Per person and cohort: rho %g (zero-concentrated differential privacy), at most %d cells.\n"
+      "Noise variance %g in every cell; fewer than %d people count as none; a single cell is shown from %g on.\n",
+      response->schema_version(), response->rho_per_cohort(), response->contribution_bound(),
+      response->noise_variance(), response->floor(), response->single_cell_threshold());
+}
+
+}  // namespace
+
+void AddStatisticsCommands(Command root, CommandSession& session) {
+  const Command statistics = root.AddNoun("statistics", "Anonymous statistics");
+  statistics.AddVerb("tables", "The tables that every cohort has, with their guarantees").SetAction([&session] {
+    Tables(session);
+  });
+
+  const Command query = statistics.AddVerb("query", "One statistic, with interval and noise");
+  auto options = std::make_shared<QueryOptions>();
+  query
+      .AddOption(
+          "--metric", options->metric,
+          "people-days, participations, share, duration-mean, duration-percentile, total-time, reconnections-mean")
+      .Required();
+  query
+      .AddOption("--group-by", options->group_by,
+                 "At most one of day, week, month and at most two of hour, region, client, duration, meeting-size, "
+                 "reconnections, meetings-per-person; as week,region")
+      .SeparatedBy(',');
+  query.AddOption("--filter", options->filters, "dimension=value,value; may be given once per dimension")
+      .OnceForEachValue();
+  query.AddOption("--from", options->from, "First day").Required();
+  query.AddOption("--to", options->to, "Last day, at most 10 years later").Required();
+  query.AddOption("--percentile", options->percentile, "Above 0 and below 100; for duration-percentile")
+      .Check([](const std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool fits = end == text.c_str() + text.size() && value > 0 && value < 100;
+        return fits ? std::string() : std::string("must be above 0 and below 100");
+      });
+  query.SetFooter(
+      "The interval holds the true figure in 95 of 100 cases. `suppressed` means: too few people.\n"
+      "\n"
+      "Examples:\n"
+      "  retentionctl statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
+      "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter region=fra,ams \\\n"
+      "      --from 2026-01-01 --to 2026-03-31");
+  query.SetAction([=, &session] { Query(session, *options); });
+}
+
+}  // namespace retention

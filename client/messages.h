@@ -1,0 +1,90 @@
+// The names of all requests and answers, for headers that pass them on without looking in. Whoever makes or reads one
+// includes the header of its service.
+#pragma once
+
+namespace google::protobuf {
+class Message;
+}  // namespace google::protobuf
+
+namespace retention::v1 {
+
+class AdvanceClockRequest;
+class AdvanceClockResponse;
+class AppendLogsRequest;
+class AppendLogsResponse;
+class ApplyPolicyRequest;
+class ApplyPolicyResponse;
+class BatchRecordEventsRequest;
+class BatchRecordEventsResponse;
+class ConfirmErasureOrdersRequest;
+class ConfirmErasureOrdersResponse;
+class CreateHoldRequest;
+class CreateHoldResponse;
+class DeleteExtensionRequest;
+class DeleteExtensionResponse;
+class DeleteMeetingRequest;
+class DeleteMeetingResponse;
+class DeleteObjectRequest;
+class DeleteObjectResponse;
+class DeletePbxRequest;
+class DeletePbxResponse;
+class DeletePollRequest;
+class DeletePollResponse;
+class DeregisterPbxRequest;
+class DeregisterPbxResponse;
+class ExtendLogRetentionRequest;
+class ExtendLogRetentionResponse;
+class GetClockRequest;
+class GetClockResponse;
+class GetHoldRequest;
+class GetHoldResponse;
+class GetMeetingReportRequest;
+class GetMeetingReportResponse;
+class GetMeetingRequest;
+class GetMeetingResponse;
+class GetPbxRequest;
+class GetPbxResponse;
+class GetPolicyRequest;
+class GetPolicyResponse;
+class ListDueDaysRequest;
+class ListDueDaysResponse;
+class ListErasureOrdersRequest;
+class ListErasureOrdersResponse;
+class ListHoldsRequest;
+class ListHoldsResponse;
+class ListLogExtensionsRequest;
+class ListLogExtensionsResponse;
+class ListMeetingsRequest;
+class ListMeetingsResponse;
+class ListParticipantsRequest;
+class ListParticipantsResponse;
+class ListPbxsRequest;
+class ListPbxsResponse;
+class ListTablesRequest;
+class ListTablesResponse;
+class PlanPolicyRequest;
+class PlanPolicyResponse;
+class PreviewErasureRequest;
+class PreviewErasureResponse;
+class QueryStatisticsRequest;
+class QueryStatisticsResponse;
+class ReadLogsRequest;
+class ReadLogsResponse;
+class RecordEventsRequest;
+class RecordEventsResponse;
+class ReleaseHoldRequest;
+class ReleaseHoldResponse;
+class RemoveExtensionRequest;
+class RemoveExtensionResponse;
+class ReportLicenceRequest;
+class ReportLicenceResponse;
+class SweepRequest;
+class SweepResponse;
+class SyncPbxRequest;
+class SyncPbxResponse;
+class UpdateHoldRequest;
+class UpdateHoldResponse;
+class WatchErasureOrdersRequest;
+class WatchErasureOrdersResponse;
+
+}  // namespace retention::v1

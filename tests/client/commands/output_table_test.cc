@@ -1,0 +1,83 @@
+#include "client/commands/output_table.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "client/human_units.h"
+
+namespace retention {
+namespace {
+
+OutputTable Sample() {
+  OutputTable table({{"NAME", "name"}, {"TIME", "time_seconds", true}, {"", "only_csv"}, {"ONLY PEOPLE", ""}});
+  table.AddRow({"Jörg", TableCell("1 h 03 min", "3780"), "x", "y"});
+  table.AddRow({"A \"quoted\", name", TableCell("5 s", "5"), "x", ""});
+  return table;
+}
+
+TEST(OutputTable, PrintAligned_Golden) {
+  std::ostringstream out;
+  Sample().PrintAligned(out);
+  EXPECT_EQ(out.str(),
+            "NAME                    TIME  ONLY PEOPLE\n"
+            "Jörg              1 h 03 min  y\n"
+            "A \"quoted\", name         5 s\n");
+}
+
+TEST(OutputTable, PrintCsv_Golden) {
+  std::ostringstream out;
+  Sample().PrintCsv(out);
+  EXPECT_EQ(out.str(), "name,time_seconds,only_csv\nJörg,3780,x\n\"A \"\"quoted\"\", name\",5,x\n");
+}
+
+TEST(OutputTable, PrintAligned_ControlCharactersCannotSteerTheTerminal) {
+  OutputTable table({{"A", "a"}, {"B", "b"}});
+  table.AddRow({"x\033[2Jy\n", "\xc2\x9b"});
+  std::ostringstream out;
+  table.PrintAligned(out);
+  EXPECT_EQ(out.str(), "A        B\nx?[2Jy?  ?\n");
+}
+
+TEST(HumanUnits, ParseLength_KnowsUnitsAndRejectsTheRest) {
+  EXPECT_EQ(*ParseLength("90s"), absl::Seconds(90));
+  EXPECT_EQ(*ParseLength("1d12h"), absl::Hours(36));
+  EXPECT_EQ(*ParseLength("2w"), absl::Hours(14 * 24));
+  EXPECT_EQ(*ParseLength("0s"), absl::ZeroDuration());
+  for (const char* bad : {"", "5", "d", "-1d", "1x", "1.5h", "99999999999s", "1d "})
+    EXPECT_FALSE(ParseLength(bad).ok()) << bad;
+}
+
+TEST(HumanUnits, ParseTime_TakesRfc3339AndDays) {
+  EXPECT_EQ(Rfc3339(ToTimestamp(*ParseTime("2026-03-31T09:00:00+02:00"))), "2026-03-31T07:00:00Z");
+  EXPECT_EQ(Rfc3339(ToTimestamp(*ParseTime("2026-03-31"))), "2026-03-31T00:00:00Z");
+  for (const char* bad : {"", "yesterday", "2026-02-30", "2026-03-31T09:00:00"})
+    EXPECT_FALSE(ParseTime(bad).ok()) << bad;
+  EXPECT_FALSE(ParseDate("2026-02-30").ok());
+  EXPECT_EQ(ReadableDate(*ParseDate("2024-02-29")), "2024-02-29");
+}
+
+TEST(HumanUnits, TimestampsBeforeTheEpochKeepPositiveNanos) {
+  const auto timestamp = ToTimestamp(absl::FromUnixMillis(-1));
+  EXPECT_EQ(timestamp.seconds(), -1);
+  EXPECT_EQ(timestamp.nanos(), 999'000'000);
+  EXPECT_EQ(FromTimestamp(timestamp), absl::FromUnixMillis(-1));
+}
+
+TEST(HumanUnits, FiguresReadWell) {
+  EXPECT_EQ(ReadableLength(absl::Seconds(45)), "45 s");
+  EXPECT_EQ(ReadableLength(absl::Seconds(725)), "12 min 05 s");
+  EXPECT_EQ(ReadableLength(absl::Minutes(63)), "1 h 03 min");
+  EXPECT_EQ(ReadableLength(absl::Hours(76)), "3 d 04 h");
+  EXPECT_EQ(ReadableLength(absl::Milliseconds(59'600)), "1 min 00 s");
+  EXPECT_EQ(ReadableLength(absl::Seconds(-45)), "-45 s");
+  EXPECT_EQ(ReadableCount(0), "0");
+  EXPECT_EQ(ReadableCount(999), "999");
+  EXPECT_EQ(ReadableCount(-1000), "-1,000");
+  EXPECT_EQ(ReadableCount(1234567), "1,234,567");
+  EXPECT_EQ(ReadableNumber(-0.001, 2), "0.00");
+  EXPECT_EQ(ReadableNumber(1234.6, 0), "1,235");
+}
+
+}  // namespace
+}  // namespace retention
