@@ -1,6 +1,10 @@
 #include "tests/testing/fault_file_system.h"
 
+#include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table_properties.h>
 
 #include <filesystem>
 #include <fstream>
@@ -40,6 +44,17 @@ std::string Normal(const std::string& path) {
   std::string normal = fs::path(path).lexically_normal().string();
   if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
   return normal;
+}
+
+// Whether `bytes` are a whole table without a row or a deletion.
+bool IsEmptyTable(const Slice& bytes) {
+  static constexpr char kName[] = "/table.sst";
+  const std::unique_ptr<rocksdb::Env> memory(rocksdb::NewMemEnv(rocksdb::Env::Default()));
+  if (!rocksdb::WriteStringToFile(memory.get(), bytes, kName).ok()) return false;
+  rocksdb::Options options;
+  options.env = memory.get();
+  rocksdb::SstFileReader table(options);
+  return table.Open(kName).ok() && table.GetTableProperties()->num_entries == 0;
 }
 
 }  // namespace
@@ -177,7 +192,10 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
   class File;
   class Directory;
 
-  Watched() : FileSystemWrapper(rocksdb::FileSystem::Default()), disk_(std::make_shared<Disk>()) {}
+  explicit Watched(EmptyTables empty_tables)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()),
+        disk_(std::make_shared<Disk>()),
+        spares_empty_tables_(empty_tables == EmptyTables::kSpared) {}
   Disk& disk() const { return *disk_; }
   const char* Name() const override { return "FaultFileSystem"; }
 
@@ -223,14 +241,21 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
 
  private:
   const std::shared_ptr<Disk> disk_;
+  const bool spares_empty_tables_;
 };
 
 class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(std::string path, std::shared_ptr<Disk> disk, std::unique_ptr<rocksdb::FSWritableFile> file)
-      : FSWritableFileOwnerWrapper(std::move(file)), path_(std::move(path)), disk_(std::move(disk)) {}
+  File(std::string path, std::shared_ptr<Disk> disk, bool spared_if_empty_table,
+       std::unique_ptr<rocksdb::FSWritableFile> file)
+      : FSWritableFileOwnerWrapper(std::move(file)),
+        path_(std::move(path)),
+        disk_(std::move(disk)),
+        spared_if_empty_table_(spared_if_empty_table) {}
 
   IOStatus Append(const Slice& bytes, const IOOptions& options, IODebugContext* debug) override {
+    spared_ = spared_if_empty_table_ && size_ == 0 && IsEmptyTable(bytes);
+    if (spared_) return target()->Append(bytes, options, debug);
     if (IOStatus admitted = disk_->Admit(Operation::kAppend); !admitted.ok()) {
       target()->Append(Slice(bytes.data(), bytes.size() / 2), options, debug).PermitUncheckedError();
       return admitted;
@@ -250,6 +275,7 @@ class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrappe
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override { return Fsync(options, debug); }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    if (spared_) return target()->Flush(options, debug);
     if (IOStatus admitted = disk_->Admit(Operation::kSync); !admitted.ok()) return admitted;
     const IOStatus flushed = target()->Flush(options, debug);
     if (!flushed.ok()) return flushed;
@@ -260,6 +286,8 @@ class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrappe
  private:
   const std::string path_;
   const std::shared_ptr<Disk> disk_;
+  const bool spared_if_empty_table_;
+  bool spared_ = false;
   uint64_t size_ = 0;
 };
 
@@ -289,7 +317,8 @@ IOStatus FaultFileSystem::Watched::NewWritableFile(const std::string& path, cons
   const IOStatus created = target()->NewWritableFile(path, options, &file, debug);
   if (!created.ok()) return created;
   disk_->Created(path);
-  *result = std::make_unique<File>(path, disk_, std::move(file));
+  const bool spared_if_empty_table = spares_empty_tables_ && fs::path(path).extension() == ".sst";
+  *result = std::make_unique<File>(path, disk_, spared_if_empty_table, std::move(file));
   return created;
 }
 
@@ -301,7 +330,7 @@ IOStatus FaultFileSystem::Watched::NewDirectory(const std::string& path, const I
   return opened;
 }
 
-FaultFileSystem::FaultFileSystem() : watched_(std::make_shared<Watched>()) {}
+FaultFileSystem::FaultFileSystem(EmptyTables empty_tables) : watched_(std::make_shared<Watched>(empty_tables)) {}
 FaultFileSystem::~FaultFileSystem() = default;
 std::shared_ptr<rocksdb::FileSystem> FaultFileSystem::file_system() const { return watched_; }
 uint64_t FaultFileSystem::writes() const { return watched_->disk().writes(); }

@@ -2,6 +2,9 @@
 //
 // It knows what a power loss would leave: the bytes of a file up to its last fsync, and the names of a directory as of
 // its last fsync. Info logs are not watched.
+//
+// The bytes of a table that holds nothing are neither counted nor hit, unless asked for: RocksDB throws it away as soon
+// as it is written, but Debian's ends the process if it cannot be (tests/storage/rocksdb_assertion_test.cc).
 #ifndef RETENTION_TESTS_TESTING_FAULT_FILE_SYSTEM_H_
 #define RETENTION_TESTS_TESTING_FAULT_FILE_SYSTEM_H_
 
@@ -22,8 +25,9 @@ class FaultFileSystem {
   enum class Fault : uint8_t { kDiskFull, kIoError };
   // Which changes of a file or a directory count and can be hit.
   enum class Operation : uint8_t { kAny, kAppend, kSync };
+  enum class EmptyTables : uint8_t { kSpared, kHit };
 
-  FaultFileSystem();
+  explicit FaultFileSystem(EmptyTables empty_tables = EmptyTables::kSpared);
   FaultFileSystem(const FaultFileSystem&) = delete;
   FaultFileSystem& operator=(const FaultFileSystem&) = delete;
   ~FaultFileSystem();
