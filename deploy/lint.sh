@@ -46,10 +46,11 @@ buf() {
 
 protocol() { install_buf && buf lint proto; }
 
-# Commands of compilation, and generated headers.
+# Commands of compilation, in build/lint, and generated headers. Headers that g++ compiled ahead are none for clang.
 configure() {
   if [[ ! -f build/dev/compile_commands.json ]]; then cmake --preset dev >build/lint/configure.log || return 1; fi
-  cmake --build --preset dev --target retention_proto >build/lint/build.log
+  cmake --build --preset dev --target retention_proto >build/lint/build.log || return 1
+  sed -E 's/ -Winvalid-pch( -include [^ ]+)?//' build/dev/compile_commands.json >build/lint/compile_commands.json
 }
 
 # What a lock guards is private to a class, whose functions are in the folder of its header: no source that only uses
@@ -62,7 +63,7 @@ locks() {
       if [[ $header == *.cc ]]; then echo "$header"; else grep -lF "\"$header\"" "$(dirname "$header")"/*.cc; fi
     done | sort -u
   )
-  printf '%s\n' "${locked[@]}" | xargs -P "$(nproc)" -n 4 clang-check-14 -p build/dev --extra-arg=-Wno-everything \
+  printf '%s\n' "${locked[@]}" | xargs -P "$(nproc)" -n 4 clang-check-14 -p build/lint --extra-arg=-Wno-everything \
     --extra-arg=-Wthread-safety{,-beta} --extra-arg=-Werror=thread-safety{,-beta}
 }
 
@@ -78,7 +79,7 @@ tidy() {
   configure || return 1
   printf '%s\n' "${tidied[@]}" |
     timeout "$TIDY_SECONDS_MAX" xargs -P "$(nproc)" -n 1 \
-      clang-tidy-14 -p build/dev --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
+      clang-tidy-14 -p build/lint --quiet --warnings-as-errors='*' 2>build/lint/tidy.log
 }
 
 mkdir -p build/lint
