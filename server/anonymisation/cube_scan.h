@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/anonymisation/estimator.h"
-#include "server/anonymisation/query.h"
+#include "server/anonymisation/cube_source.h"
 #include "server/anonymisation/query_plan.h"
 #include "server/anonymisation/tables.h"
 

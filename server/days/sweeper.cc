@@ -244,29 +244,29 @@ absl::Status Sweeper::DropEndedDays(absl::Time now) {
 absl::Status Sweeper::DropLocators(absl::Time now) {
   const DueDay last = holdings_.LastDue(now);
   if (last <= locators_dropped_through_) return absl::OkStatus();
-  std::vector<LocatorName> meetings;
-  const auto flush = [&] {
-    absl::Status status =
+  for (std::string from = LocatorPrefix(); !from.empty();) {
+    std::vector<LocatorName> meetings;
+    if (absl::Status s = FindEndedLocators(last, from, meetings); !s.ok()) return s;
+    if (meetings.empty()) break;
+    absl::Status dropped =
         commands_.Do(now, [&](Change& change) { return enders_.days.DropLocators(meetings, last, change); });
-    meetings.clear();
-    return status;
-  };
-  auto cursor = enders_.store.ScanPrefix(Family::kState, LocatorPrefix());
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto name = DecodeLocatorKey(cursor->key());
-    const auto locator = MeetingLocator::Parse(cursor->value());
-    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    if (locator->days[kHistory] > last) continue;
-    meetings.push_back(*name);
-    if (meetings.size() < kLocatorsPerCommand) continue;
-    if (absl::Status status = flush(); !status.ok()) return status;
-  }
-  if (absl::Status status = cursor->status(); !status.ok()) return status;
-  if (!meetings.empty()) {
-    if (absl::Status status = flush(); !status.ok()) return status;
+    if (!dropped.ok()) return dropped;
   }
   locators_dropped_through_ = last;
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::FindEndedLocators(DueDay last, std::string& from, std::vector<LocatorName>& meetings) const {
+  // No cursor is held while a command runs: should that have to take up writing again, it waits for all readers.
+  auto cursor = enders_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
+  for (; cursor->Valid() && meetings.size() < kLocatorsPerCommand; cursor->Next()) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    if (locator->days[kHistory] <= last) meetings.push_back(*name);
+  }
+  from = cursor->Valid() ? std::string(cursor->key()) : std::string();
+  return cursor->status();
 }
 
 absl::Status Sweeper::EndCubes(absl::Time now) {

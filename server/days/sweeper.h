@@ -8,6 +8,7 @@
 #define RETENTION_SERVER_DAYS_SWEEPER_H_
 
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -70,6 +71,8 @@ class Sweeper {
   absl::Status DropEndedDays(absl::Time now);
   // Locators of meetings whose history has ended say nothing any more.
   absl::Status DropLocators(absl::Time now);
+  // Those from `from` on, as many as one command takes; `from` becomes where to go on, empty at the end.
+  absl::Status FindEndedLocators(DueDay last, std::string& from, std::vector<LocatorName>& meetings) const;
   absl::Status EndCubes(absl::Time now);
   absl::Status Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcome);
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/load_options.h"
+
 namespace retention {
 
 // Ends the process with `message`.
@@ -34,18 +36,6 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& target);
 
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message);
 void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);
-
-struct LoadOptions {
-  std::string target;
-  double seconds = 10;
-  int streams = 4;
-  int callers = 64;
-  // Batches per second over all streams; 0: as many as are answered.
-  double batches_per_second = 0;
-  int open_meetings = 1;  // per stream
-  int first_stream = 0;   // of the feeds: two runs against one server must not share any
-  double reports_per_second = 200;
-};
 
 // Makes the PBXs of the feeds known.
 void SyncPbxs(const LoadOptions& options);

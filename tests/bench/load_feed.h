@@ -2,7 +2,8 @@
 #ifndef RETENTION_TESTS_BENCH_LOAD_FEED_H_
 #define RETENTION_TESTS_BENCH_LOAD_FEED_H_
 
-#include "tests/bench/load_connection.h"
+#include "absl/time/clock.h"
+#include "tests/bench/load_options.h"
 #include "tests/bench/meeting_feed.h"
 
 namespace retention {

@@ -1,5 +1,7 @@
 #include "tests/engine/harness.h"
 
+#include "storage/rocksdb/rocksdb_store.h"
+
 #include <fstream>
 #include <sstream>
 
@@ -148,8 +150,8 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
   return event;
 }
 
-Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper)
-    : now(start), policy_(std::move(policy)), sweeper_options_(std::move(sweeper)) {
+Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper, Backend backend)
+    : now(start), backend_(backend), policy_(std::move(policy)), sweeper_options_(std::move(sweeper)) {
   const absl::Status status = Reopen();
   EXPECT_TRUE(status.ok()) << status;
 }
@@ -169,12 +171,16 @@ absl::Status Harness::Reopen() {
   auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, {}) : KeyRing::Create(ring, {});
   if (!opened_ring.ok()) return opened_ring.status();
   ring_ = *std::move(opened_ring);
-  RocksDbOptions options;
-  options.block_cache_bytes = 8 << 20;
-  options.memtable_bytes = 8 << 20;
-  auto opened_store = OpenRocksDbStore((directory_ / "data").string(), options);
-  if (!opened_store.ok()) return opened_store.status();
-  store_ = *std::move(opened_store);
+  if (backend_ == Backend::kMap) {
+    store_ = std::make_unique<MapStore>(disk_);
+  } else {
+    RocksDbOptions options;
+    options.block_cache_bytes = 8 << 20;
+    options.memtable_bytes = 8 << 20;
+    auto opened_store = OpenRocksDbStore((directory_ / "data").string(), options);
+    if (!opened_store.ok()) return opened_store.status();
+    store_ = *std::move(opened_store);
+  }
   auto opened = TestEngine::Open(*store_, *ring_, SystemRandom(), policy_, now);
   if (!opened.ok()) return opened.status();
   engine_ = *std::move(opened);

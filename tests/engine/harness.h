@@ -1,4 +1,4 @@
-// An engine on RocksDB in a fresh directory, with the default policy, a clock that is a variable and no threads.
+// An engine in a fresh directory, on a map or on RocksDB, with the default policy, a clock that is a variable and no threads.
 #ifndef RETENTION_TESTS_ENGINE_HARNESS_H_
 #define RETENTION_TESTS_ENGINE_HARNESS_H_
 
@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "tests/engine/test_engine.h"
-#include "storage/rocksdb/rocksdb_store.h"
+#include "tests/testing/map_store.h"
 #include "tests/testing/fresh_directory.h"
 
 namespace retention {
@@ -47,7 +47,12 @@ Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit = nullptr);
 
 class Harness {
  public:
-  explicit Harness(absl::Time start, Policy policy = PatientPolicy(), Sweeper::Options sweeper = {});
+  // What it keeps its rows in: what looks at files needs kRocksDb.
+  enum class Backend { kMap, kRocksDb };
+
+  explicit Harness(absl::Time start, Policy policy = PatientPolicy(), Sweeper::Options sweeper = {},
+                   Backend backend = Backend::kMap);
+  Harness(absl::Time start, Backend backend) : Harness(start, PatientPolicy(), {}, backend) {}
   ~Harness();
 
   // Closes everything and opens it again, as after a restart. Returns the status of TestEngine::Open.
@@ -81,6 +86,8 @@ class Harness {
 
  private:
   FreshDirectory directory_;
+  const Backend backend_;
+  const std::shared_ptr<MapDisk> disk_ = std::make_shared<MapDisk>();
   Policy policy_;
   Sweeper::Options sweeper_options_;
   std::unique_ptr<KeyRing> ring_;

@@ -61,6 +61,7 @@ class TestEngine {
   TestEngine(Store& store, std::unique_ptr<Engine> engine) : store_(store), engine_(std::move(engine)) {}
 
   Engine& engine() { return *engine_; }
+  operator Engine&() { return *engine_; }  // NOLINT(google-explicit-constructor): it is one
   Store& store() { return store_; }
   const Holdings& holdings() const { return engine_->holdings(); }
   const PbxRegistry& registry() const { return holdings().registry; }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "server/law/cohort_days.h"
 #include "server/base/request_parts.h"
 #include "server/days/cohort_rows.h"
 #include "storage/keys.h"

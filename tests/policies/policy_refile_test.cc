@@ -1,6 +1,7 @@
 // What becomes of what is held when another policy comes into force.
 #include <gtest/gtest.h>
 
+#include "server/rows/row_keys.h"
 #include "server/ledger/ledger.h"
 #include "server/policies/policy_refiler.h"
 #include "storage/keys.h"

@@ -30,7 +30,7 @@ const absl::Time kHistoryDue = At("2026-05-03T00:00:00+02:00");
 
 class ErasureOnDisk : public ::testing::Test {
  protected:
-  ErasureOnDisk() : harness_(kMonday) {}
+  ErasureOnDisk() : harness_(kMonday, Harness::Backend::kRocksDb) {}
 
   std::filesystem::path Data() const { return harness_.directory() / "data"; }
   std::filesystem::path Ring() const { return harness_.directory() / "ring"; }

@@ -57,7 +57,7 @@ class LogLinesOnDisk : public ::testing::Test {
   }
   Texts Shown() { return ReadTexts(harness_.engine(), harness_.now); }
 
-  Harness harness_{kMonday};
+  Harness harness_{kMonday, Harness::Backend::kRocksDb};
 };
 
 TEST_F(LogLinesOnDisk, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay_AndThenInNoFile) {

@@ -66,7 +66,7 @@ void RecordCohort(Harness& harness) {
 }
 
 TEST(OneDraw, TheCubeStaysAsItIs_OverSweepsAndRestarts) {
-  Harness harness(kMonday);
+  Harness harness(kMonday, Harness::Backend::kRocksDb);
   RecordCohort(harness);
   harness.now = kRelease - absl::Microseconds(1);
   harness.Sweep();
@@ -83,7 +83,7 @@ TEST(OneDraw, TheCubeStaysAsItIs_OverSweepsAndRestarts) {
 }
 
 TEST(OneDraw, LateEventsDoNotReopenACohort) {
-  Harness harness(kMonday);
+  Harness harness(kMonday, Harness::Backend::kRocksDb);
   RecordCohort(harness);
   harness.now = kRelease;
   harness.Sweep();
@@ -126,7 +126,7 @@ TEST(OneDraw, ReleaseAtTheDueDayDrawsOnce_BeforeTheOriginalsGo) {
 }
 
 TEST(OneDraw, AServerThatWasDownDrawsBeforeItDestroys) {
-  Harness harness(kMonday);
+  Harness harness(kMonday, Harness::Backend::kRocksDb);
   RecordCohort(harness);
   harness.now = At("2026-07-01T12:00:00+02:00");
   ASSERT_TRUE(harness.Reopen().ok());
@@ -136,7 +136,7 @@ TEST(OneDraw, AServerThatWasDownDrawsBeforeItDestroys) {
 }
 
 TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
-  Harness harness(kMonday);
+  Harness harness(kMonday, Harness::Backend::kRocksDb);
   RecordCohort(harness);
   harness.now = kRelease;
   harness.Sweep();
@@ -219,7 +219,7 @@ TEST(OneDrawChild, SweepsUntilItIsKilled) {
 class OneDrawCrash : public ::testing::TestWithParam<const char*> {
  protected:
   OneDrawCrash() {
-    Harness harness(kMonday);
+    Harness harness(kMonday, Harness::Backend::kRocksDb);
     RecordCohort(harness);
     CopyDirectory(harness.directory() / "data", directory_ / "data");
     CopyDirectory(harness.directory() / "ring", directory_ / "ring");

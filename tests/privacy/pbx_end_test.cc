@@ -17,7 +17,7 @@ constexpr const char* kLicence = "CANARY-LICENCE-77";
 
 class PbxEnds : public ::testing::Test {
  protected:
-  PbxEnds() : harness_(kMonday, DefaultPolicy()) {
+  PbxEnds() : harness_(kMonday, DefaultPolicy(), {}, Harness::Backend::kRocksDb) {
     v1::PbxSynced synced;
     synced.set_controller_id("controller");
     synced.mutable_profile()->set_fqdn("canary-pbx.example.org");

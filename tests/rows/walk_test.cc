@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/rows/row_keys.h"
 #include "absl/strings/str_cat.h"
 #include "tests/holds/hold_fixture.h"
 #include "tests/logs/log_fixture.h"

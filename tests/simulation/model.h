@@ -21,11 +21,10 @@
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "tests/simulation/hold_model.h"
+#include "tests/simulation/model_words.h"
 #include "tests/simulation/policy_model.h"
 
 namespace retention::simulation {
-
-inline constexpr absl::Duration kLeadWindow = absl::Hours(1);
 
 // Whether something is there.
 enum class Held { kYes, kUnsure, kNo };
@@ -47,12 +46,6 @@ struct PlantedValue {
   // A policy keeps it longer than the one before: until it is refiled readers go by the earlier day.
   absl::Time hidden_from = absl::InfiniteFuture();
 };
-
-// Categories of objects that the portal stores.
-inline bool IsObject(v1::DataCategory category) {
-  return category == v1::DATA_CATEGORY_RECORDING || category == v1::DATA_CATEGORY_FILE_SHARE ||
-         category == v1::DATA_CATEGORY_PDF_SHARE;
-}
 
 // Something that was stored in the portal and is referred to here.
 struct PlantedObject {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "tests/simulation/calendar.h"
-#include "tests/simulation/model.h"
+#include "tests/simulation/model_words.h"
 
 namespace retention::simulation {
 namespace {
