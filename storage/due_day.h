@@ -12,13 +12,15 @@ namespace retention {
 // A civil day, or the reserved place of values that have none. Ordered in time; Open() is after every day.
 class DueDay {
  public:
-  constexpr DueDay() = default;  // 1970-01-01: "no day" in stored arrays
+  constexpr DueDay() = default;
   explicit DueDay(absl::CivilDay day) : number_(static_cast<uint32_t>(day - absl::CivilDay(1970, 1, 1))) {}
   static constexpr DueDay FromNumber(uint32_t number) { return DueDay(number); }
+  // No day: in places where there may be none. (1970-01-01, before every day of a value.)
+  static constexpr DueDay None() { return DueDay(); }
   // Where values live that have no period, until an explicit trigger ends them.
   static constexpr DueDay Open() { return DueDay(0xFFFFFFFFu); }
   // Where values live that have ended but for a hold.
-  static constexpr DueDay Held() { return DueDay(0xFFFFFFFEu); }
+  static constexpr DueDay Kept() { return DueDay(0xFFFFFFFEu); }
 
   // Days since 1970-01-01, or the reserved number.
   constexpr uint32_t number() const { return number_; }

@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/anonymisation/estimator.h"
 #include "server/anonymisation/cube_source.h"
+#include "server/anonymisation/estimator.h"
 #include "server/anonymisation/query_plan.h"
 #include "server/anonymisation/tables.h"
 

@@ -84,7 +84,7 @@ absl::Status Server::OpenStorage() {
   auto ring = KeyRing::Open(options_.key_ring_directory, {});
   // A ring that has seen a day end belongs to a store: its volume is not mounted, say. To begin anew under it would
   // destroy the keys of the cohorts that wait there.
-  if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay()) {
+  if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay::None()) {
     return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "STORE_MISSING",
                            "the key ring belongs to a store, but the data directory holds none");
   }
@@ -132,7 +132,7 @@ absl::Status Server::StartCommitter() {
                                                                .interval = options_.sweep_interval,
                                                                .on_run = [this](const absl::Status& status) {
                                                                  {
-                                                                   std::lock_guard lock(health_mutex_);
+                                                                   MutexLock lock(health_mutex_);
                                                                    sweeps_ = status;
                                                                  }
                                                                  UpdateHealth();
@@ -194,7 +194,7 @@ absl::Status Server::Serve() {
                                            .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
-    std::lock_guard lock(health_mutex_);
+    MutexLock lock(health_mutex_);
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
@@ -245,7 +245,7 @@ Gauges Server::ReadGauges() const {
 // Asked by the committer's thread and the sweeps'. What is said last is what was true last: it is looked up under the
 // mutex.
 void Server::UpdateHealth() {
-  std::lock_guard lock(health_mutex_);
+  MutexLock lock(health_mutex_);
   if (!reachable_ || shut_down_) return;
   absl::Status health = committer_->health();
   if (health.ok()) health = store_->Health();
@@ -262,7 +262,7 @@ void Server::UpdateHealth() {
 
 void Server::Shutdown(absl::Duration grace) {
   {
-    std::lock_guard lock(health_mutex_);
+    MutexLock lock(health_mutex_);
     if (shut_down_) return;
     shut_down_ = true;
   }

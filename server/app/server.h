@@ -3,7 +3,6 @@
 #define RETENTION_SERVER_APP_SERVER_H_
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -12,16 +11,17 @@
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
-#include "server/meetings/meeting_reader.h"
-#include "server/pbxs/pbx_reader.h"
 #include "server/law/policy.h"
+#include "server/meetings/meeting_reader.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/dns_prober.h"
 #include "server/ops/metrics.h"
 #include "server/ops/metrics_page.h"
 #include "server/ops/sweep_loop.h"
 #include "server/ops/syslog_receiver.h"
+#include "server/pbxs/pbx_reader.h"
 #include "server/rpc/endpoint.h"
+#include "storage/mutex.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/store.h"
@@ -107,11 +107,11 @@ class Server {
   std::unique_ptr<Endpoint> endpoint_;
   std::unique_ptr<SyslogReceiver> syslog_;
 
-  std::mutex health_mutex_;
-  bool shut_down_ = false;  // guarded by health_mutex_
-  bool reachable_ = false;  // guarded by health_mutex_; endpoint_ is there to be told
-  absl::Status sweeps_;     // guarded by health_mutex_; what became of the last sweep
-  bool serving_ = true;     // guarded by health_mutex_; what health says
+  Mutex health_mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(health_mutex_) = false;
+  bool reachable_ ABSL_GUARDED_BY(health_mutex_) = false;  // endpoint_ is there to be told
+  absl::Status sweeps_ ABSL_GUARDED_BY(health_mutex_);     // what became of the last sweep
+  bool serving_ ABSL_GUARDED_BY(health_mutex_) = true;     // what health says
 };
 
 }  // namespace retention

@@ -2,10 +2,9 @@
 #ifndef RETENTION_SERVER_BASE_CLOCK_H_
 #define RETENTION_SERVER_BASE_CLOCK_H_
 
-#include <mutex>
-
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -35,7 +34,7 @@ class SimulatedClock : public Clock {
   absl::Status AdvanceTo(absl::Time to);
 
  private:
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   absl::Time now_;
 };
 

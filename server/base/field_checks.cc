@@ -8,9 +8,9 @@
 namespace retention {
 namespace {
 
-constexpr int64_t kFirstSecond = 946684800;     // 2000-01-01T00:00:00Z
-constexpr int64_t kEndSecond = 253402300800;    // 10000-01-01T00:00:00Z
-constexpr size_t kMaxLocalPartBytes = 64;       // RFC 5321, 4.5.3.1.1
+constexpr int64_t kFirstSecond = 946684800;   // 2000-01-01T00:00:00Z
+constexpr int64_t kEndSecond = 253402300800;  // 10000-01-01T00:00:00Z
+constexpr size_t kMaxLocalPartBytes = 64;     // RFC 5321, 4.5.3.1.1
 
 absl::Status CheckField(std::string_view field, std::string_view value, const char* (*why_not)(std::string_view)) {
   if (value.empty()) return InvalidField(field, "required");
@@ -40,8 +40,7 @@ const char* WhyNoIdentifier(std::string_view value) {
 const char* WhyNoEmail(std::string_view value) {
   if (value.size() > kMaxEmailBytes) return "at most 254 bytes";
   const size_t at = value.rfind('@');
-  const bool parts =
-      at != std::string_view::npos && at > 0 && at + 1 < value.size() && at <= kMaxLocalPartBytes;
+  const bool parts = at != std::string_view::npos && at > 0 && at + 1 < value.size() && at <= kMaxLocalPartBytes;
   const bool printable =
       std::none_of(value.begin(), value.end(), [](char c) { return (c >= 0 && c <= ' ') || c == 0x7f; });
   constexpr const char* kNone = "not an e-mail address (RFC 5321 Mailbox)";

@@ -22,7 +22,7 @@ CategoryCounts ValuesOf(const DayCount& counts) {
 }  // namespace
 
 absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope scope, Change& change,
-                                                       const Keys& gone) const {
+                                                      const Keys& gone) const {
   std::set<PbxId> unordered;
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
@@ -128,7 +128,7 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
 void DayEnder::Finish(std::span<const DueDay> days, Change& change) {
   PurgeMarks::Marks gone;
   for (const auto& [day, mark] : holdings_.marks.Read()) {
-    if (day != DueDay() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
+    if (day != DueDay::None() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
   }
   change.ClearMarks(std::move(gone));
   for (const DueDay day : days) {

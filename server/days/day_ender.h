@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/holds/hold_keeping.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -28,7 +28,7 @@ struct EndingDay {
 class DayEnder {
  public:
   // REQUIRES: all outlive it.
-  DayEnder(Holdings& holdings, HoldKeeping& keeping, MeetingBook& meetings)
+  DayEnder(Holdings& holdings, HoldKeeping& keeping, MeetingCache& meetings)
       : holdings_(holdings), keeping_(keeping), meetings_(meetings) {}
 
   // Takes up destructions that a failure has cut short. Does nothing if there was none.
@@ -57,16 +57,14 @@ class DayEnder {
   absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change,
                                               const Keys& gone = {}) const;
   // What of a day's objects has had no orders yet.
-  OrderScope Unordered(DueDay day) const {
-    return holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll;
-  }
+  OrderScope Unordered(DueDay day) const { return holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll; }
 
  private:
   absl::Status DestroyKeys(DueDay last);
 
   Holdings& holdings_;
   HoldKeeping& keeping_;
-  MeetingBook& meetings_;
+  MeetingCache& meetings_;
   DueWalk walk_;  // as committed
 };
 

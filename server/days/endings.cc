@@ -26,8 +26,8 @@ absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& comm
     values += step->values;
     more = step->more();
   }
-  const auto runs = PbxEnder::RowsOf(ending.pbx, *enders.store.Snapshot(), enders.holdings.counts,
-                                     enders.holdings.policy());
+  const auto runs =
+      PbxEnder::RowsOf(ending.pbx, *enders.store.Snapshot(), enders.holdings.counts, enders.holdings.policy());
   if (!runs.ok()) return runs.status();
   absl::Status finished =
       commands.Do(now, [&](Change& change) { return enders.pbxs.Finish(ending.pbx, *runs, change); });

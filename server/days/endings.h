@@ -9,9 +9,9 @@
 #include "absl/time/time.h"
 #include "server/days/cohort_releaser.h"
 #include "server/days/day_ender.h"
-#include "server/holds/hold_desk.h"
+#include "server/holds/hold_commands.h"
 #include "server/holds/hold_keeping.h"
-#include "server/logs/log_book.h"
+#include "server/logs/log_retention.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/policies/policy_refiler.h"
 #include "server/recording/meeting_filer.h"
@@ -24,12 +24,12 @@ namespace retention {
 struct Enders {
   Store& store;  // its files are dropped and scrubbed beside the writer
   const Holdings& holdings;
-  const HoldBook& holds;
-  HoldDesk& hold_desk;
+  const HoldRegister& holds;
+  HoldCommands& hold_commands;
   HoldKeeping& keeping;
   PbxEnder& pbxs;
   MeetingFiler& meetings;
-  LogBook& logs;
+  LogRetention& logs;
   PolicyRefiler& refiler;
   DayEnder& days;
   CohortReleaser& cohorts;

@@ -144,7 +144,7 @@ absl::Status Sweeper::RefileLogs(absl::Time now) {
 
 absl::Status Sweeper::EndHolds(absl::Time now) {
   if (!enders_.holds.Ended(holdings_.LastDue(now)).empty()) {
-    absl::Status s = RunSteps(now, [&](Change& change) { return enders_.hold_desk.EndOver(change); });
+    absl::Status s = RunSteps(now, [&](Change& change) { return enders_.hold_commands.EndOver(change); });
     if (!s.ok()) return s;
   }
   return LetGo(enders_, commands_, now).status();
@@ -207,9 +207,7 @@ bool Sweeper::KeysAreDue(absl::Time now) const {
 
 absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now)) return absl::OkStatus();
-  const auto end_days = [&] {
-    return commands_.Do(now, [&](Change& change) { return enders_.days.End(change); });
-  };
+  const auto end_days = [&] { return commands_.Do(now, [&](Change& change) { return enders_.days.End(change); }); };
   auto ended = end_days();
   for (; ended.ok() && ended->held_first; ended = end_days()) {
     absl::Status taken_out = RunSteps(now, [&](Change& change) { return enders_.days.TakeOut(change); });
@@ -272,7 +270,7 @@ absl::Status Sweeper::FindEndedLocators(DueDay last, std::string& from, std::vec
 absl::Status Sweeper::EndCubes(absl::Time now) {
   const DueDay last = holdings_.LastDue(now);
   std::set<DueDay> cohorts;
-  const std::string end = CubeKey(last.Next(), DueDay(), 0);
+  const std::string end = CubeKey(last.Next(), DueDay::None(), 0);
   auto cursor = enders_.store.Scan(Family::kStatistics, "", end);
   for (; cursor->Valid(); cursor->Next()) {
     const auto parts = DecodeCubeKey(cursor->key());
@@ -298,7 +296,7 @@ absl::Status Sweeper::Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcom
   bool state = false;
   for (const auto& [day, mark] : marks) {
     oldest_us = std::min(oldest_us, mark.first_us());
-    if (day == DueDay()) {
+    if (day == DueDay::None()) {
       state = true;
     } else {
       days.push_back(day);

@@ -37,7 +37,7 @@ Enders Engine::enders() {
   return {.store = store_,
           .holdings = rooms_.holdings,
           .holds = rooms_.holds,
-          .hold_desk = rooms_.hold_desk,
+          .hold_commands = rooms_.hold_commands,
           .keeping = rooms_.keeping,
           .pbxs = rooms_.pbx_ender,
           .meetings = rooms_.recorder.filer(),
@@ -156,8 +156,7 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   const auto days = ReadDayProgress(store_, DueDay::Open());
   if (!days.ok()) return days.status();
   for (const auto& [day, progress] : *days) {
-    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || day <= holdings.ring.destroyed_through())
-      continue;
+    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || day <= holdings.ring.destroyed_through()) continue;
     oldest = now - DueInstant(day, holdings.policy().zone());
     break;
   }
@@ -184,7 +183,8 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     if (over < now) oldest = std::max(oldest, now - over);
   }
   for (const auto& ending : holdings.registry.Ending()) oldest = std::max(oldest, now - ending.begun);
-  if (const auto over = holdings.registry.Over(now); !over.empty()) oldest = std::max(oldest, now - over.front().second.time);
+  if (const auto over = holdings.registry.Over(now); !over.empty())
+    oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
 }
 

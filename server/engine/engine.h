@@ -7,7 +7,6 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -17,9 +16,10 @@
 #include "retention/v1/deletion_service.pb.h"
 #include "server/days/endings.h"
 #include "server/engine/rooms.h"
-#include "server/orders/order_desk.h"
+#include "server/orders/erasure_orders.h"
 #include "server/policies/policy_change.h"
 #include "server/rows/writer.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -52,10 +52,10 @@ class Engine {
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
   const Store& store() const { return store_; }
   const Holdings& holdings() const { return rooms_.holdings; }
-  const HoldBook& holds() const { return rooms_.holds; }
-  const LogBook& logs() const { return rooms_.logs; }
+  const HoldRegister& holds() const { return rooms_.holds; }
+  const LogRetention& logs() const { return rooms_.logs; }
   const PolicyRefiler& refiler() const { return rooms_.refiler; }
-  const OrderDesk& orders() const { return orders_; }
+  const ErasureOrders& orders() const { return orders_; }
   PolicyPlanner& planner() { return planner_; }
   // Those whose commands are the caller's to run.
   Rooms& rooms() { return rooms_; }
@@ -81,9 +81,9 @@ class Engine {
   mutable Vault vault_;
   Rooms rooms_;
   Writer writer_;
-  OrderDesk orders_;
+  ErasureOrders orders_;
   PolicyPlanner planner_;
-  mutable std::mutex previewing_;
+  mutable Mutex previewing_;
 };
 
 }  // namespace retention

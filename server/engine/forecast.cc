@@ -74,7 +74,7 @@ void Describe(const Bucket& bucket, const Policy& policy, v1::DueBucket& describ
   described.set_rows(bucket.count.rows);
   described.set_values(bucket.count.values);
   described.set_values_held(bucket.values_held);
-  described.set_kept(bucket.day == DueDay::Held());
+  described.set_kept(bucket.day == DueDay::Kept());
   if (!bucket.day.is_civil()) return;
   SetDate(bucket.day, *described.mutable_due_day());
   SetTime(absl::ToUnixMicros(DueInstant(bucket.day, policy.zone())), *described.mutable_due_time());
@@ -133,8 +133,9 @@ absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs
 }
 
 absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, const Holdings& holdings,
-                                                        const HoldBook& holds, const v1::ListDueDaysRequest& request,
-                                                        const Range& range, absl::Time now, size_t budget) {
+                                                        const HoldRegister& holds,
+                                                        const v1::ListDueDaysRequest& request, const Range& range,
+                                                        absl::Time now, size_t budget) {
   auto position = PositionOf(request.page_token());
   if (!position.ok()) return position.status();
   if (!position->empty() && position->size() != FiledKey::kBytes) {
@@ -152,7 +153,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
   HeldOf held_of;
   if (request.with_holds()) {
     held_of = [&](const FiledKey& key, std::string_view envelope) -> absl::StatusOr<uint32_t> {
-      if (key.day == DueDay::Held()) return Vault::ValueCount(envelope);
+      if (key.day == DueDay::Kept()) return Vault::ValueCount(envelope);
       if (!holds.Concerns(key.pbx, last_due)) return 0;
       auto plaintext = holdings.vault.Open(key, envelope);
       if (absl::IsNotFound(plaintext.status())) return 0;  // it ended this very moment
@@ -178,9 +179,10 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
 
 }  // namespace
 
-absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdings& holdings, const HoldBook& holds,
-                                                 const LogBook& logs, const v1::ListDueDaysRequest& request,
-                                                 absl::Time now, size_t page_rows) {
+absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdings& holdings,
+                                                 const HoldRegister& holds, const LogRetention& logs,
+                                                 const v1::ListDueDaysRequest& request, absl::Time now,
+                                                 size_t page_rows) {
   const auto range = ReadRange(request);
   if (!range.ok()) return range.status();
   if (!request.pbx_id().empty() && !request.controller_id().empty()) {
@@ -196,8 +198,7 @@ absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdi
     Describe(bucket, holdings.policy(), *response.add_buckets());
   }
   if (range->categories.empty() || range->categories.contains(kServerLog)) {
-    for (v1::LogExtension& extension : logs.InForce(now))
-      *response.add_log_extensions() = std::move(extension);
+    for (v1::LogExtension& extension : logs.InForce(now)) *response.add_log_extensions() = std::move(extension);
   }
   return response;
 }

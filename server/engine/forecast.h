@@ -7,8 +7,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/retention_service.pb.h"
-#include "server/holds/hold_book.h"
-#include "server/logs/log_book.h"
+#include "server/holds/hold_register.h"
+#include "server/logs/log_retention.h"
 #include "server/rows/holdings.h"
 #include "storage/store.h"
 
@@ -22,9 +22,10 @@ inline constexpr size_t kForecastPageRowsOpened = 20000;
 // See RetentionService.ListDueDays. Without a scope the answer comes from the counts in memory; with one from the rows,
 // without opening any. Thread-safe. INVALID_ARGUMENT naming the field; NOT_FOUND with reason PBX_UNKNOWN or
 // CONTROLLER_UNKNOWN.
-absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdings& holdings, const HoldBook& holds,
-                                                 const LogBook& logs, const v1::ListDueDaysRequest& request,
-                                                 absl::Time now, size_t page_rows = kForecastPageRows);
+absl::StatusOr<v1::ListDueDaysResponse> Forecast(const Store& store, const Holdings& holdings,
+                                                 const HoldRegister& holds, const LogRetention& logs,
+                                                 const v1::ListDueDaysRequest& request, absl::Time now,
+                                                 size_t page_rows = kForecastPageRows);
 
 }  // namespace retention
 

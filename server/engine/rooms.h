@@ -5,12 +5,12 @@
 #include "absl/status/status.h"
 #include "server/days/cohort_releaser.h"
 #include "server/days/day_ender.h"
-#include "server/holds/hold_book.h"
-#include "server/holds/hold_desk.h"
+#include "server/holds/hold_commands.h"
 #include "server/holds/hold_keeping.h"
-#include "server/logs/log_book.h"
-#include "server/meetings/meeting_book.h"
-#include "server/pbxs/pbx_desk.h"
+#include "server/holds/hold_register.h"
+#include "server/logs/log_retention.h"
+#include "server/meetings/meeting_cache.h"
+#include "server/pbxs/pbx_commands.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/policies/policy_refiler.h"
 #include "server/recording/recorder.h"
@@ -24,7 +24,7 @@ struct Rooms {
   Rooms(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
       : holdings(view, ring, vault, random, std::move(first)),
         meetings(view, vault),
-        hold_desk(holdings, holds),
+        hold_commands(holdings, holds),
         keeping(holdings, holds),
         pbx_ender(holdings, meetings, keeping),
         pbxs(holdings, holds, pbx_ender),
@@ -46,14 +46,14 @@ struct Rooms {
   }
 
   Holdings holdings;
-  HoldBook holds;
-  MeetingBook meetings;
-  HoldDesk hold_desk;
+  HoldRegister holds;
+  MeetingCache meetings;
+  HoldCommands hold_commands;
   HoldKeeping keeping;
   PbxEnder pbx_ender;
-  PbxDesk pbxs;
+  PbxCommands pbxs;
   Recorder recorder;
-  LogBook logs;
+  LogRetention logs;
   PolicyRefiler refiler;
   DayEnder days;
   CohortReleaser cohorts;

@@ -63,7 +63,7 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::TakeOutOfEnding(const PbxRegistry
   if (!position.more) return Step{.position = position};
   RowRoute route{.pbxs = std::span(&ending.pbx, 1)};
   for (const auto& [day, counts] : holdings_.counts.Read()) {
-    if (day == DueDay::Held()) continue;
+    if (day == DueDay::Kept()) continue;
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
       if (counts[category].rows == 0 || !holdings_.policy().rule(category).ends_with_pbx) continue;
@@ -87,9 +87,9 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
   if (hold == nullptr) return Step{.position = WalkPosition::End()};
   const std::vector<PbxId> pbxs = book_.PbxsOf(*hold);
   RowRoute route{.pbxs = pbxs};
-  const DayCount kept = holdings_.counts.Of(DueDay::Held());
+  const DayCount kept = holdings_.counts.Of(DueDay::Kept());
   for (size_t category = 1; category < kCategories; ++category) {
-    if (kept[category].rows > 0) route.buckets.emplace_back(DueDay::Held(), static_cast<CategoryNumber>(category));
+    if (kept[category].rows > 0) route.buckets.emplace_back(DueDay::Kept(), static_cast<CategoryNumber>(category));
   }
   Step step;
   const auto let_go = [&](const FiledKey& key, std::string_view envelope) {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/holds/hold_book.h"
+#include "server/holds/hold_register.h"
 #include "server/rows/change.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
 
-// A walk over rows of days that are due. Nothing is filed under them any more, so what lies behind it has been looked at
-// unless holds cover more by now, another day is due, or objects have been left without orders: then it begins anew.
+// A walk over rows of days that are due. Nothing is filed under them any more, so what lies behind it has been looked
+// at unless holds cover more by now, another day is due, or objects have been left without orders: then it begins anew.
 struct DueWalk {
   uint64_t version = 0;  // of the book
   DueDay through;
@@ -31,7 +31,7 @@ struct DueWalk {
 class HoldKeeping {
  public:
   // REQUIRES: both outlive it.
-  HoldKeeping(const Holdings& holdings, HoldBook& book) : holdings_(holdings), book_(book) {}
+  HoldKeeping(const Holdings& holdings, HoldRegister& book) : holdings_(holdings), book_(book) {}
 
   struct Step {
     WalkPosition position;
@@ -58,7 +58,7 @@ class HoldKeeping {
   absl::StatusOr<DueWalk> Current(const DueWalk& walk, DueDay last_due) const;
 
   const Holdings& holdings_;
-  HoldBook& book_;
+  HoldRegister& book_;
   // What holds in force keep behind this one's walk, goes with those.
   WalkPosition release_walk_;
   uint64_t releasing_ = 0;  // the number of the hold that `release_walk_` is for

@@ -5,7 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "server/law/course.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -207,7 +207,7 @@ absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting)
   Course course;
   absl::Status status = VisitRows(kHistory, meeting, [&](const std::string& row) {
     CourseChunk chunk;
-    if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay());
+    if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay::None());
   });
   if (!status.ok()) return status;
   const std::string organizer = course.Text(course.Fold(absl::UnixEpoch()).organizer);
@@ -233,7 +233,7 @@ const std::vector<DueDay>& HoldMatcher::DaysOf(CategoryNumber category) {
   const auto [it, inserted] = days_.try_emplace(category);
   if (inserted) {
     for (const auto& [day, counts] : counts_.Read()) {
-      if (day != DueDay::Held() && counts[category].rows > 0) it->second.push_back(day);
+      if (day != DueDay::Kept() && counts[category].rows > 0) it->second.push_back(day);
     }
   }
   return it->second;
@@ -245,12 +245,12 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
   const auto locator_row = view_.Get(Family::kState, LocatorKey(owner.first, owner.second));
   if (!locator_row.ok()) return CannotTell();
   const auto locator = locator_row->has_value() ? MeetingLocator::Parse(**locator_row) : std::nullopt;
-  if (locator.has_value() && locator->days[category] != DueDay()) {
+  if (locator.has_value() && locator->days[category] != DueDay::None()) {
     days.push_back(locator->days[category]);
   } else {
     days = DaysOf(category);
   }
-  days.push_back(DueDay::Held());
+  days.push_back(DueDay::Kept());
   for (const DueDay day : days) {
     auto cursor = view_.ScanPrefix(Family::kFiled, FiledPrefix(day, category, owner.first, owner.second));
     for (; cursor->Valid(); cursor->Next()) {
@@ -261,9 +261,9 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
       // It ended, or is damaged: then it says nothing, and what others say is heard all the same.
       if (IsUnreadable(plaintext.status())) continue;
       if (!plaintext.ok()) return plaintext.status();
-      stored::v1::HeldRow kept;
-      if (day == DueDay::Held() && !kept.ParseFromString(plaintext->Reveal())) continue;
-      visit(day == DueDay::Held() ? kept.row() : plaintext->Reveal());
+      stored::v1::KeptRow kept;
+      if (day == DueDay::Kept() && !kept.ParseFromString(plaintext->Reveal())) continue;
+      visit(day == DueDay::Kept() ? kept.row() : plaintext->Reveal());
     }
     if (!cursor->status().ok()) return CannotTell();
   }

@@ -4,8 +4,8 @@
 
 #include "server/base/errors.h"
 #include "server/base/request_parts.h"
+#include "server/holds/hold_commands.h"
 #include "server/holds/hold_intake.h"
-#include "server/holds/hold_desk.h"
 #include "server/holds/hold_matcher.h"
 #include "server/rows/row_walk.h"
 
@@ -31,7 +31,7 @@ absl::StatusOr<v1::GetHoldResponse> HoldReader::GetHold(const v1::GetHoldRequest
       const auto tally = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
         auto plaintext = holdings_.vault.Open(key, envelope);
         if (!plaintext.ok()) return plaintext.status();
-        stored::v1::HeldRow kept;
+        stored::v1::KeptRow kept;
         if (!kept.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row that is held does not parse");
         auto part = matcher.Match(key, kept.row(), Vault::ValueCount(envelope));
         if (!part.ok() || part->values == 0) return part.status();
@@ -39,7 +39,7 @@ absl::StatusOr<v1::GetHoldResponse> HoldReader::GetHold(const v1::GetHoldRequest
         count.set_values(count.values() + part->values);
         return absl::OkStatus();
       };
-      absl::Status status = VisitRows(*view, FiledPrefix(DueDay::Held(), category, pbx), tally);
+      absl::Status status = VisitRows(*view, FiledPrefix(DueDay::Kept(), category, pbx), tally);
       if (!status.ok()) return status;
     }
     if (count.rows() > 0) *response.add_kept() = std::move(count);
@@ -73,7 +73,7 @@ HoldReader::Tally HoldReader::Count(absl::Time now) const {
     ++tally.in_force;
     if (hold->Review() <= last_due.Next()) ++tally.review_due;
   }
-  for (const BucketCount& count : holdings_.counts.Of(DueDay::Held())) tally.values_kept += count.values;
+  for (const BucketCount& count : holdings_.counts.Of(DueDay::Kept())) tally.values_kept += count.values;
   return tally;
 }
 

@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/hold_service.pb.h"
-#include "server/holds/hold_book.h"
+#include "server/holds/hold_register.h"
 #include "server/rows/holdings.h"
 #include "storage/store.h"
 
@@ -20,7 +20,7 @@ class HoldReader {
   static constexpr int kMaxHoldsPerPage = 1000;
 
   // `store` is what the holdings are of.
-  HoldReader(const Store& store, const Holdings& holdings, const HoldBook& holds)
+  HoldReader(const Store& store, const Holdings& holdings, const HoldRegister& holds)
       : store_(store), holdings_(holdings), holds_(holds) {}
 
   // See HoldService.
@@ -38,7 +38,7 @@ class HoldReader {
  private:
   const Store& store_;
   const Holdings& holdings_;
-  const HoldBook& holds_;
+  const HoldRegister& holds_;
 };
 
 }  // namespace retention

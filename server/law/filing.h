@@ -12,7 +12,7 @@
 
 namespace retention {
 
-// Due days of a meeting's categories, indexed by category number; DueDay() for categories that are not filed by
+// Due days of a meeting's categories, indexed by category number; DueDay::None() for categories that are not filed by
 // meeting.
 struct Filing {
   std::array<DueDay, kCategories> days{};

@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/log_service.pb.h"
-#include "server/logs/log_book.h"
+#include "server/logs/log_retention.h"
 #include "server/rows/holdings.h"
 #include "storage/store.h"
 
@@ -23,7 +23,7 @@ class LogReader {
   static constexpr int kMaxLinesScanned = 50000;
 
   // REQUIRES: all outlive it; `store` is what the holdings are of.
-  LogReader(const Store& store, const Holdings& holdings, const LogBook& logs)
+  LogReader(const Store& store, const Holdings& holdings, const LogRetention& logs)
       : store_(store), holdings_(holdings), logs_(logs) {}
 
   // INVALID_ARGUMENT naming the field.
@@ -32,7 +32,7 @@ class LogReader {
  private:
   const Store& store_;
   const Holdings& holdings_;
-  const LogBook& logs_;
+  const LogRetention& logs_;
 };
 
 }  // namespace retention

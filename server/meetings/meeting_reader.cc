@@ -28,7 +28,8 @@ absl::StatusOr<PbxId> MeetingReader::FindPbx(std::string_view pbx_id, absl::Time
   return *pbx;
 }
 
-absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMeetingRequest& request, absl::Time now) const {
+absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMeetingRequest& request,
+                                                                 absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
@@ -45,7 +46,7 @@ absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMe
 }
 
 absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::ListMeetingsRequest& request,
-                                                              absl::Time now) const {
+                                                                     absl::Time now) const {
   if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
   auto page_size = PageSize(request.page_size(), kDefaultMeetingsPerPage, kMaxMeetingsPerPage);
   if (!page_size.ok()) return page_size.status();
@@ -83,7 +84,7 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
 }
 
 absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(const v1::ListParticipantsRequest& request,
-                                                                      absl::Time now) const {
+                                                                             absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto page_size = PageSize(request.page_size(), kDefaultParticipantsPerPage, kMaxParticipantsPerPage);
   if (!page_size.ok()) return page_size.status();
@@ -140,7 +141,7 @@ absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(con
 }
 
 absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(const v1::GetMeetingReportRequest& request,
-                                                                      absl::Time now) const {
+                                                                             absl::Time now) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();

@@ -48,7 +48,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& vi
 
 bool MeetingView::Lives(CategoryNumber category) const {
   const DueDay day = locator_.days[category];
-  if (day == DueDay() || facts_.deleted) return false;
+  if (day == DueDay::None() || facts_.deleted) return false;
   if (category == kFileShare && absl::ToUnixMicros(now_) >= locator_.files_end_us) return false;
   if (category == kFileShare && now_ >= filing_.files_end) return false;
   return now_ < DueInstant(std::min(day, filing_.days[category]), policy_->zone());

@@ -14,7 +14,7 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "server/law/course.h"
 #include "server/law/filing.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/policy_versions.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"

@@ -3,7 +3,6 @@
 #define RETENTION_SERVER_OPS_SWEEP_LOOP_H_
 
 #include <functional>
-#include <mutex>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -16,6 +15,7 @@
 #include "server/engine/engine.h"
 #include "server/ops/metrics.h"
 #include "server/ops/repeater.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -61,9 +61,9 @@ class SweepLoop {
   Metrics& metrics_;
   const Options options_;
 
-  std::mutex run_mutex_;      // held during a run
-  Sweeper sweeper_;           // guarded by run_mutex_
-  std::string last_failure_;  // guarded by run_mutex_; empty while runs succeed
+  Mutex run_mutex_;  // held during a run
+  Sweeper sweeper_ ABSL_GUARDED_BY(run_mutex_);
+  std::string last_failure_ ABSL_GUARDED_BY(run_mutex_);  // empty while runs succeed
 
   Repeater repeater_;  // last: its thread uses the rest
 };

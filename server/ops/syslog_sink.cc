@@ -25,7 +25,7 @@ SyslogSink::SyslogSink(Committer& committer, Metrics& metrics, std::function<voi
 
 SyslogSink::~SyslogSink() {
   if (!flying_) return;
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   landed_.wait(lock, [this] { return outcome_.has_value(); });
 }
 
@@ -44,7 +44,7 @@ void SyslogSink::Take(std::string_view raw) {
 }
 
 bool SyslogSink::Land() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (!flying_ || !outcome_.has_value()) return flying_;
   flying_ = false;
   if (outcome_->ok()) {
@@ -65,7 +65,7 @@ void SyslogSink::Send() {
   command_.lines = &sent_;
   outcome_.reset();
   command_.done = [this](const absl::Status& status) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     outcome_ = status;
     landed_.notify_one();
     wake_();  // under the mutex: this may end once the outcome is known
@@ -91,7 +91,7 @@ void SyslogSink::Finish() {
     if (!flying_) Send();
     if (!flying_) break;
     {
-      std::unique_lock lock(mutex_);
+      MutexLock lock(mutex_);
       landed_.wait(lock, [this] { return outcome_.has_value(); });
     }
     Land();

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -14,6 +13,7 @@
 #include "server/engine/committer.h"
 #include "server/logs/log_intake.h"
 #include "server/ops/metrics.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -57,9 +57,9 @@ class SyslogSink {
   bool flying_ = false;
   std::chrono::steady_clock::time_point try_again_;  // not before
 
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable landed_;
-  std::optional<absl::Status> outcome_;  // guarded by mutex_; of the batch on its way
+  std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mutex_);  // of the batch on its way
 };
 
 }  // namespace retention

@@ -10,7 +10,7 @@ constexpr int kInstantsPerDelay = 64;
 
 }  // namespace
 
-OrderTrack::OrderTrack(const OrderDesk& desk, const Scope& scope)
+OrderTrack::OrderTrack(const ErasureOrders& desk, const Scope& scope)
     : desk_(desk),
       scope_(scope),
       new_after_(scope.after),
@@ -106,7 +106,7 @@ size_t OrderTrack::remembered() const {
   return instants;
 }
 
-OrderDelivery::OrderDelivery(const OrderDesk& desk, uint64_t after_order_id, const CategorySet& categories)
+OrderDelivery::OrderDelivery(const ErasureOrders& desk, uint64_t after_order_id, const CategorySet& categories)
     : known_(desk, {.after = 0, .through = after_order_id, .age = kKnownOrderPatience, .categories = categories}),
       fresh_(desk,
              {.after = after_order_id, .through = UINT64_MAX, .age = absl::ZeroDuration(), .categories = categories}) {}

@@ -87,7 +87,7 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
   for (const auto& [day, held] : counts.Read()) {
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
-      if (held[category].rows == 0 || day == DueDay::Held() || !policy.rule(category).ends_with_pbx) continue;
+      if (held[category].rows == 0 || day == DueDay::Kept() || !policy.rule(category).ends_with_pbx) continue;
       RowRun run{.day = day, .category = category};
       auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
       for (; cursor->Valid(); cursor->Next()) {

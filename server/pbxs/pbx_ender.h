@@ -14,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/holds/hold_keeping.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -31,13 +31,13 @@ struct RowRun {
 class PbxEnder {
  public:
   // REQUIRES: all outlive it.
-  PbxEnder(Holdings& holdings, MeetingBook& book, const HoldKeeping& keeping)
+  PbxEnder(Holdings& holdings, MeetingCache& book, const HoldKeeping& keeping)
       : holdings_(holdings), book_(book), keeping_(keeping) {}
 
-  // Once it is committed the PBX is unknown, and of its key only the order key is left, which its objects are sealed under. They
-  // are still to be ordered (TakeOut), and its rows to be deleted (Finish). Where a hold concerns it,
-  // its key waits until what is held has been taken out. A crash in between is found by the registry (Ending). Does
-  // nothing if the PBX is not held.
+  // Once it is committed the PBX is unknown, and of its key only the order key is left, which its objects are sealed
+  // under. They are still to be ordered (TakeOut), and its rows to be deleted (Finish). Where a hold concerns it, its
+  // key waits until what is held has been taken out. A crash in between is found by the registry (Ending). Does nothing
+  // if the PBX is not held.
   absl::Status Begin(std::string_view pbx_id, std::string_view reason, Change& change);
   // The same for one that has come to its end by itself: licence, contact, name. It may have been renewed meanwhile.
   absl::Status BeginOver(std::string_view pbx_id, Change& change);
@@ -57,7 +57,7 @@ class PbxEnder {
   absl::Status DestroyKey(const PbxId& pbx);
 
   Holdings& holdings_;
-  MeetingBook& book_;
+  MeetingCache& book_;
   const HoldKeeping& keeping_;
   std::map<PbxId, WalkPosition> walks_;  // as committed
 };

@@ -14,7 +14,7 @@
 namespace retention {
 
 absl::StatusOr<v1::Pbx> PbxReader::ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions,
-                                        absl::Time now) const {
+                                           absl::Time now) const {
   v1::Pbx described;
   bool found = false;
   const auto describe = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {

@@ -13,9 +13,9 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/base/errors.h"
-#include "server/law/cohort_days.h"
 #include "server/base/field_checks.h"
-#include "server/policies/placement.h"
+#include "server/law/cohort_days.h"
+#include "server/policies/misfiled_rows.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -73,7 +73,7 @@ class Counter {
     for (const CategoryNumber category : kFiledByMeeting) {
       const DueDay held = locator.days[category];
       const bool ends = category == kFileShare && filing.files_end <= now;
-      const DueDay to = ends ? DueDay() : filing.days[category];
+      const DueDay to = ends ? DueDay::None() : filing.days[category];
       if (held <= last_due_ || held == to) continue;
       auto cursor = view_.ScanPrefix(Family::kFiled, FiledPrefix(held, category, name.pbx, name.meeting));
       for (; cursor->Valid(); cursor->Next()) Count(category, held, to, cursor->value());
@@ -203,7 +203,7 @@ absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersio
   const auto view = store_.Snapshot();
   const DueDay last_due = LastDueDay(now, next.zone());
   const PolicyVersion successor{.policy = next, .since = now, .predecessor = &current};
-  const Placement placement(*view, holdings_.vault, holdings_.registry, logs_.Terms(), successor, last_due, now);
+  const MisfiledRows placement(*view, holdings_.vault, holdings_.registry, logs_.Terms(), successor, last_due, now);
   Counter counter(*view, last_due);
   WalkStep meetings{.budget = SIZE_MAX};
   absl::Status status = placement.VisitMeetings(
@@ -233,8 +233,7 @@ absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersio
   return plan;
 }
 
-absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::Plan(const v1::PlanPolicyRequest& request,
-                                                           absl::Time now) const {
+absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::Plan(const v1::PlanPolicyRequest& request, absl::Time now) const {
   const auto next = PolicyOf(request);
   if (!next.ok()) return next.status();
   const PolicyVersion& current = holdings_.policies.current();

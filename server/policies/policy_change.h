@@ -10,10 +10,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/retention_service.pb.h"
-#include "server/logs/log_book.h"
+#include "server/law/policy.h"
+#include "server/logs/log_retention.h"
 #include "server/policies/policy_refiler.h"
 #include "server/rows/change.h"
-#include "server/law/policy.h"
 
 namespace retention {
 
@@ -41,7 +41,7 @@ struct PlannedPolicy {
 class PolicyPlanner {
  public:
   // REQUIRES: all outlive it; `store` is what the holdings are of.
-  PolicyPlanner(const Store& store, const Holdings& holdings, const LogBook& logs, PolicyRefiler& refiler)
+  PolicyPlanner(const Store& store, const Holdings& holdings, const LogRetention& logs, PolicyRefiler& refiler)
       : store_(store), holdings_(holdings), logs_(logs), refiler_(refiler) {}
 
   // What `request` would do at `now`. Reads from one snapshot, one meeting at a time. Errors: see
@@ -61,7 +61,7 @@ class PolicyPlanner {
 
   const Store& store_;
   const Holdings& holdings_;
-  const LogBook& logs_;
+  const LogRetention& logs_;
   PolicyRefiler& refiler_;
 };
 

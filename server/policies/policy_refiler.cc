@@ -40,8 +40,8 @@ absl::StatusOr<bool> PolicyRefiler::Step(Change& change) {
   const auto applied = policies.refiling_since();
   if (!applied.has_value()) return false;
   const DueDay ended = holdings_.LastDue(*applied);
-  const Placement placement(holdings_.store, holdings_.vault, holdings_.registry, logs_.Terms(), policies.current(),
-                            ended, change.now());
+  const MisfiledRows placement(holdings_.store, holdings_.vault, holdings_.registry, logs_.Terms(), policies.current(),
+                               ended, change.now());
   Pass pass = pass_;
   if (pass.version != &policies.current()) {
     pass = Pass{.version = &policies.current()};
@@ -67,7 +67,7 @@ void PolicyRefiler::Keep(Pass pass) {
   rows_ = pass_.rows.examined;
 }
 
-absl::Status PolicyRefiler::Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change) {
+absl::Status PolicyRefiler::Go(Pass& pass, const MisfiledRows& placement, absl::Time applied, Change& change) {
   if (!pass.meetings.position.more && !pass.rows.position.more) {
     return MoveCubes(pass.cubes, placement, change);
   }
@@ -77,12 +77,12 @@ absl::Status PolicyRefiler::Go(Pass& pass, const Placement& placement, absl::Tim
     return position.more ? position.from : end;
   };
   holdings_.policies.PutRefiledTo({.meetings = reached(pass.meetings.position, PrefixEnd(LocatorPrefix())),
-                                   .rows = reached(pass.rows.position, FiledPrefix(DueDay::Held()))},
+                                   .rows = reached(pass.rows.position, FiledPrefix(DueDay::Kept()))},
                                   change.batch());
   return status;
 }
 
-absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const Placement& placement, absl::Time applied,
+absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const MisfiledRows& placement, absl::Time applied,
                                          Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
@@ -93,7 +93,7 @@ absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const Placement& placem
   return status;
 }
 
-absl::Status PolicyRefiler::MoveRows(WalkStep& step, const Placement& placement, Change& change) {
+absl::Status PolicyRefiler::MoveRows(WalkStep& step, const MisfiledRows& placement, Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](const FiledKey& key, std::string_view envelope, DueDay right) {
     step.budget -= std::min(step.budget, envelope.size() >> 10);
@@ -120,7 +120,7 @@ absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {
   return std::find(unordered.begin(), unordered.end(), key.pbx.view()) == unordered.end();
 }
 
-absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const Placement& placement, Change& change) {
+absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& placement, Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](DueDay erase_day, DueDay cohort, DueDay right) {
     // To a day that is over, too: the cube is dropped with the others of that day.

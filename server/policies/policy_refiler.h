@@ -14,9 +14,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/logs/log_book.h"
-#include "server/meetings/meeting_book.h"
-#include "server/policies/placement.h"
+#include "server/logs/log_retention.h"
+#include "server/meetings/meeting_cache.h"
+#include "server/policies/misfiled_rows.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
 #include "server/rows/pbx_registry.h"
@@ -32,7 +32,7 @@ class PolicyRefiler {
   static constexpr size_t kStepBudget = 5000;
 
   // REQUIRES: all outlive it.
-  PolicyRefiler(Holdings& holdings, MeetingBook& book, MeetingFiler& filer, const LogBook& logs)
+  PolicyRefiler(Holdings& holdings, MeetingCache& book, MeetingFiler& filer, const LogRetention& logs)
       : holdings_(holdings), book_(book), filer_(filer), logs_(logs) {}
 
   // Puts a policy into force; then call Step until there is no more. FAILED_PRECONDITION with reason REFILE_UNDER_WAY,
@@ -57,22 +57,22 @@ class PolicyRefiler {
     WalkStep rows{};
     WalkStep cubes{};
   };
-  absl::Status Go(Pass& pass, const Placement& placement, absl::Time applied, Change& change);
-  absl::Status MoveMeetings(WalkStep& step, const Placement& placement, absl::Time applied, Change& change);
-  absl::Status MoveRows(WalkStep& step, const Placement& placement, Change& change);
+  absl::Status Go(Pass& pass, const MisfiledRows& placement, absl::Time applied, Change& change);
+  absl::Status MoveMeetings(WalkStep& step, const MisfiledRows& placement, absl::Time applied, Change& change);
+  absl::Status MoveRows(WalkStep& step, const MisfiledRows& placement, Change& change);
   absl::Status MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change);
   // Whether the portal has its order already, because its day is closed.
   absl::StatusOr<bool> IsOrdered(const FiledKey& key) const;
-  absl::Status MoveCubes(WalkStep& step, const Placement& placement, Change& change);
+  absl::Status MoveCubes(WalkStep& step, const MisfiledRows& placement, Change& change);
   // The steps of `pass` so far are durable.
   void Keep(Pass pass);
   // Cohorts whose originals went before they were counted are none any more.
   absl::Status GiveUpCohorts(DueDay last_due);
 
   Holdings& holdings_;
-  MeetingBook& book_;
+  MeetingCache& book_;
   MeetingFiler& filer_;
-  const LogBook& logs_;
+  const LogRetention& logs_;
   Pass pass_;  // as committed
   std::atomic<uint64_t> meetings_{0};
   std::atomic<uint64_t> rows_{0};

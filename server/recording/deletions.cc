@@ -72,8 +72,7 @@ absl::Status Recorder::DeletePoll(std::string_view pbx_id, std::string_view poll
 absl::StatusOr<CategoryCounts> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
                                             std::string_view meeting_id, std::string_view reason) {
   // What it ends was over before, and is not what is deleted.
-  absl::Status refiled =
-      commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+  absl::Status refiled = commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
   if (!refiled.ok()) return refiled;
   return commands.Do([&](Change& change) -> absl::StatusOr<CategoryCounts> {
     if (absl::Status s = recorder.DeleteMeeting(pbx_id, meeting_id, reason, change); !s.ok()) return s;
@@ -84,12 +83,10 @@ absl::StatusOr<CategoryCounts> EraseMeeting(Recorder& recorder, const Commands& 
 absl::Status EraseObject(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
                          std::string_view meeting_id, CategoryNumber category, std::string_view object_id,
                          std::string_view reason) {
-  absl::Status refiled =
-      commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+  absl::Status refiled = commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
   if (!refiled.ok()) return refiled;
-  return commands.Do([&](Change& change) {
-    return recorder.DeleteObject(pbx_id, meeting_id, category, object_id, reason, change);
-  });
+  return commands.Do(
+      [&](Change& change) { return recorder.DeleteObject(pbx_id, meeting_id, category, object_id, reason, change); });
 }
 
 }  // namespace retention

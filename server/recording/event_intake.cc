@@ -31,9 +31,7 @@ class Check {
     if (value.empty()) return Fail(field, "required");
     OptionalIdentifier(field, value);
   }
-  void OptionalIdentifier(std::string_view field, std::string_view value) {
-    FailIf(field, WhyNoIdentifier(value));
-  }
+  void OptionalIdentifier(std::string_view field, std::string_view value) { FailIf(field, WhyNoIdentifier(value)); }
   void Length(std::string_view field, std::string_view value, size_t max) {
     if (value.size() > max) Fail(field, absl::StrCat("at most ", max, " bytes"));
   }

@@ -21,7 +21,7 @@ namespace retention {
 inline constexpr size_t kMaxNameBytes = 256;
 inline constexpr size_t kMaxMeetingNameBytes = 512;
 inline constexpr size_t kMaxCommentBytes = 4096;
-inline constexpr size_t kMaxFqdnBytes = 253;   // RFC 1035, 2.3.4
+inline constexpr size_t kMaxFqdnBytes = 253;  // RFC 1035, 2.3.4
 inline constexpr size_t kMaxObjectRefBytes = 1024;
 inline constexpr size_t kMaxChatBytes = 4096;
 inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers

@@ -60,7 +60,8 @@ absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std:
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
 
-absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change) {
+absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer,
+                                       Change& change) {
   const std::string& extension = meeting.course.Text(organizer);
   auto removed = ExtensionRemoved(meeting.pbx, extension);
   if (!removed.ok()) return removed.status();
@@ -84,17 +85,17 @@ void MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touch
     change.Order(pending.category, touched.pbx_id, pending.value.object());
     return;
   }
-  const FiledKey key{
-      .day = day,
-      .category = pending.category,
-      .pbx = meeting.pbx,
-      .owner = meeting.id,
-      .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
+  const FiledKey key{.day = day,
+                     .category = pending.category,
+                     .pbx = meeting.pbx,
+                     .owner = meeting.id,
+                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
   if (pending.category == kFileShare) meeting.locator.days[kFileShare] = day;
   change.File(key, Personal(pending.value.SerializeAsString()), 1);
 }
 
-absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change) {
+absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing,
+                                       Change& change) {
   Meeting& meeting = *touched.meeting;
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
@@ -176,11 +177,11 @@ void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
   MeetingLocator& after = meeting.locator;
   absl::Time timer = filing.review;
   after.files_end_us = 0;
-  if (after.days[kFileShare] != DueDay()) {
+  if (after.days[kFileShare] != DueDay::None()) {
     after.files_end_us = absl::ToUnixMicros(filing.files_end);
     timer = std::min(timer, filing.files_end);
   }
-  const bool over = after.days[kHistory] == DueDay();
+  const bool over = after.days[kHistory] == DueDay::None();
   if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;
   after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
   if (before.timer_us != after.timer_us) {

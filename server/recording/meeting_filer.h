@@ -15,7 +15,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "server/law/filing.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -46,7 +46,7 @@ struct TouchedMeeting {
 class MeetingFiler {
  public:
   // REQUIRES: both outlive it.
-  MeetingFiler(const Holdings& holdings, MeetingBook& book) : holdings_(holdings), book_(book) {}
+  MeetingFiler(const Holdings& holdings, MeetingCache& book) : holdings_(holdings), book_(book) {}
 
   // Files what is brought for one meeting, and moves what is filed elsewhere. REQUIRES: the book knows that `change`
   // edits it.
@@ -93,7 +93,7 @@ class MeetingFiler {
   static void MarkRefiled(const Meeting& meeting, Batch& batch);
 
   const Holdings& holdings_;
-  MeetingBook& book_;
+  MeetingCache& book_;
 };
 
 }  // namespace retention

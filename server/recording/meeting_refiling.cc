@@ -9,13 +9,13 @@
 namespace retention {
 
 absl::Status MeetingFiler::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
-                              Change& change) {
+                                  Change& change) {
   absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
   return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
 }
 
 absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
-                                      absl::Time decided, Change& change) {
+                                          absl::Time decided, Change& change) {
   // Files that have ended stay so, whatever becomes of the meeting now.
   const int64_t held_end_us = meeting.locator.files_end_us;
   const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
@@ -30,9 +30,9 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];
     const DueDay target = filing.days[category];
-    if (held == DueDay() || held == target) continue;
+    if (held == DueDay::None() || held == target) continue;
     if (held <= holdings_.ring.destroyed_through()) {
-      held = DueDay();  // its rows are ended and counted, and wait to be dropped
+      held = DueDay::None();  // its rows are ended and counted, and wait to be dropped
       continue;
     }
     const Refiling how = held <= last_due ? Refiling::kInTime : Refiling::kLateOrDamaged;
@@ -40,7 +40,7 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
     absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), move);
     if (!status.ok()) return status;
     const bool gone = !change.TakesMoved(target) || held <= last_due;
-    held = gone ? DueDay() : target;
+    held = gone ? DueDay::None() : target;
   }
   return absl::OkStatus();
 }
@@ -69,7 +69,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
     absl::Status status = Refile(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
     if (!status.ok()) return status;
-    if (before.days[kFileShare] != DueDay() && meeting.locator.days[kFileShare] == DueDay()) ++files_ended;
+    if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
     FileLocator(meeting, before, filing, change);
   }
   change.ThenDo([this, read] { book_.Trim(read); });
@@ -79,7 +79,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
 absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change) {
   // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
   // timer's own day.
-  auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay());
+  auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay::None());
   if (!locator.ok()) return locator.status();
   const bool located = locator->has_value() && (*locator)->files_end_us != 0;
   if (located && (*locator)->files_end_us > absl::ToUnixMicros(change.now())) {
@@ -96,7 +96,7 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
   if (!status.ok()) return status;
   if (located) {
     MeetingLocator left = **locator;
-    left.days[kFileShare] = DueDay();
+    left.days[kFileShare] = DueDay::None();
     left.files_end_us = 0;
     left.timer_us = 0;
     change.batch().Put(Family::kState, LocatorKey(timer.pbx, timer.meeting), left.Serialize());
@@ -105,7 +105,7 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
 }
 
 absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
-                                     absl::Time applied, Change& change) {
+                                         absl::Time applied, Change& change) {
   auto found = book_.Find(name.pbx, name.meeting, holdings_.LastDue(applied));
   if (!found.ok() && !IsUnreadable(found.status())) return found.status();
   Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
@@ -114,7 +114,7 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingL
   const MeetingLocator before = meeting.locator;
   const absl::Status files = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), filing, applied, change);
   if (IsUnreadable(files)) {
-    meeting.locator.days[kFileShare] = DueDay();  // a file that cannot be read ends with its day
+    meeting.locator.days[kFileShare] = DueDay::None();  // a file that cannot be read ends with its day
   } else if (!files.ok()) {
     return files;
   }
@@ -126,7 +126,7 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingL
 void MeetingFiler::MarkRefiled(const Meeting& meeting, Batch& batch) {
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay day = meeting.locator.days[category];
-    if (day == DueDay()) continue;
+    if (day == DueDay::None()) continue;
     batch.Put(Family::kState, RefiledMarkKey(day, category, meeting.pbx, meeting.id), "");
   }
 }

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "retention/v1/event_service.pb.h"
-#include "server/pbxs/pbx_desk.h"
+#include "server/pbxs/pbx_commands.h"
 #include "server/recording/touched_meetings.h"
 #include "server/rows/change.h"
 
@@ -20,7 +20,7 @@ namespace retention {
 class PollIntake {
  public:
   // REQUIRES: all outlive it.
-  PollIntake(const Holdings& holdings, PbxDesk& pbxs, TouchedMeetings& meetings, Change& change)
+  PollIntake(const Holdings& holdings, PbxCommands& pbxs, TouchedMeetings& meetings, Change& change)
       : holdings_(holdings), pbxs_(pbxs), meetings_(meetings), change_(change) {}
 
   // Takes in event `index` of a batch and says in `result` what became of it.
@@ -35,7 +35,7 @@ class PollIntake {
   void File(const FiledKey& row, const stored::v1::Value& value, v1::RecordResult& result);
 
   const Holdings& holdings_;
-  PbxDesk& pbxs_;
+  PbxCommands& pbxs_;
   TouchedMeetings& meetings_;
   Change& change_;
   absl::flat_hash_set<std::string> rows_;  // that the change files

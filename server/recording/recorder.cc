@@ -47,7 +47,7 @@ void CountAccepted(v1::RecordResult& result) { result.set_accepted(result.accept
 // The recording of one part.
 class Recording {
  public:
-  Recording(const Holdings& holdings, MeetingBook& book, PbxDesk& pbxs, MeetingFiler& filer, Change& change)
+  Recording(const Holdings& holdings, MeetingCache& book, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
       : holdings_(holdings),
         book_(book),
         pbxs_(pbxs),
@@ -70,8 +70,8 @@ class Recording {
   void AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result);
 
   const Holdings& holdings_;
-  MeetingBook& book_;
-  PbxDesk& pbxs_;
+  MeetingCache& book_;
+  PbxCommands& pbxs_;
   MeetingFiler& filer_;
   Change& change_;
   TouchedMeetings meetings_;

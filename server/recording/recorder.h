@@ -13,8 +13,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/meetings/meeting_book.h"
-#include "server/pbxs/pbx_desk.h"
+#include "server/meetings/meeting_cache.h"
+#include "server/pbxs/pbx_commands.h"
 #include "server/recording/event_intake.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
@@ -35,7 +35,7 @@ using RecordPart = std::vector<EventRun>;
 class Recorder {
  public:
   // REQUIRES: all outlive it.
-  Recorder(const Holdings& holdings, MeetingBook& book, PbxDesk& pbxs)
+  Recorder(const Holdings& holdings, MeetingCache& book, PbxCommands& pbxs)
       : holdings_(holdings), book_(book), pbxs_(pbxs), filer_(holdings, book) {}
 
   // The parts of a group, at least one, in their order.
@@ -47,8 +47,8 @@ class Recorder {
   // a change of its own, before theirs. Does nothing in ordinary times.
   absl::Status RefileFirst(std::string_view pbx_id, std::string_view meeting_id, Change& change);
 
-  // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN. RefileFirst comes first, as
-  // before DeleteObject: see EraseMeeting and EraseObject below.
+  // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN. RefileFirst comes first,
+  // as before DeleteObject: see EraseMeeting and EraseObject below.
   absl::Status DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id, std::string_view reason,
                              Change& change);
   // See DeletionService.DeleteObject; NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN or OBJECT_UNKNOWN.
@@ -61,8 +61,8 @@ class Recorder {
 
  private:
   const Holdings& holdings_;
-  MeetingBook& book_;
-  PbxDesk& pbxs_;
+  MeetingCache& book_;
+  PbxCommands& pbxs_;
   MeetingFiler filer_;
 };
 

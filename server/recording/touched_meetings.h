@@ -11,7 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
 
@@ -20,7 +20,7 @@ namespace retention {
 // Lives as long as its change.
 class TouchedMeetings {
  public:
-  TouchedMeetings(MeetingBook& book, const Vault& vault, Change& change)
+  TouchedMeetings(MeetingCache& book, const Vault& vault, Change& change)
       : book_(book), vault_(vault), change_(change) {}
 
   // The meeting that an event names; a new, unknown one if it is not held. Valid as long as this.
@@ -31,7 +31,7 @@ class TouchedMeetings {
   std::span<const std::unique_ptr<TouchedMeeting>> all() const { return all_; }
 
  private:
-  MeetingBook& book_;
+  MeetingCache& book_;
   const Vault& vault_;
   Change& change_;
   std::vector<std::unique_ptr<TouchedMeeting>> all_;

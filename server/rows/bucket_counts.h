@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "absl/status/status.h"
 #include "server/law/policy.h"
 #include "storage/due_day.h"
+#include "storage/mutex.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -77,8 +77,8 @@ class BucketCounts {
   uint64_t TotalRows() const;
 
  private:
-  mutable std::mutex mutex_;
-  Days days_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Days days_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -19,7 +19,8 @@ void Change::File(const FiledKey& key, Personal plaintext, uint32_t values) {
 }
 
 void Change::Rewrite(const FiledKey& key, Personal plaintext, uint32_t values) {
-  unsealed_.push_back({.position = batch_.changes().size(), .key = key, .plaintext = std::move(plaintext), .values = values});
+  unsealed_.push_back(
+      {.position = batch_.changes().size(), .key = key, .plaintext = std::move(plaintext), .values = values});
   batch_.Put(Family::kFiled, key.Encode(), {});
 }
 
@@ -77,7 +78,8 @@ absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::s
       if (!part.ok()) return part.status();
       kept = *part;
       stored::v1::Value value;
-      if (object && kept == 0 && value.ParseFromString(plaintext->Reveal())) Order(key.category, pbx_id, value.object());
+      if (object && kept == 0 && value.ParseFromString(plaintext->Reveal()))
+        Order(key.category, pbx_id, value.object());
     }
   }
   EndRow(key, values, kept, reason);
@@ -107,14 +109,14 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Personal& plain
   if (absl::IsDataLoss(part.status())) return 0;
   if (!part.ok()) return part.status();
   if (part->values == 0) return 0;
-  stored::v1::HeldRow row;
+  stored::v1::KeptRow row;
   row.set_due_day(key.day.number());
   row.set_ended_us(absl::ToUnixMicros(now_));
   row.set_reason(std::string(reason));
   if (IsObject(key.category)) row.set_pbx_id(std::string(pbx_id));
   row.set_row(part->whole ? plaintext.Reveal() : part->row);
   FiledKey target = key;
-  target.day = DueDay::Held();
+  target.day = DueDay::Kept();
   if (absl::Status s = holdings_.random.Fill(target.item.bytes.data(), target.item.bytes.size()); !s.ok()) return s;
   File(target, Personal(row.SerializeAsString()), part->values);
   kept_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
@@ -125,7 +127,7 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Personal& plain
 absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view envelope) {
   const uint32_t values = Vault::ValueCount(envelope);
   auto plaintext = holdings_.vault.Open(key, envelope);
-  stored::v1::HeldRow row;
+  stored::v1::KeptRow row;
   const bool damaged =
       absl::IsDataLoss(plaintext.status()) || (plaintext.ok() && !row.ParseFromString(plaintext->Reveal()));
   if (damaged && !Concerned(key.pbx)) {

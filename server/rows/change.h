@@ -2,8 +2,8 @@
 //
 // Whoever ends a value through a Change cannot forget its count, its purge mark, its erasure order or its ledger entry.
 // Nothing of it has happened until it is committed: then all of it has, first durably, then in memory. A change that is
-// dropped, because its command failed or was refused, or because only a preview was asked for, leaves nothing behind. So
-// a command is a function of the holdings that fills a change, and can be run again.
+// dropped, because its command failed or was refused, or because only a preview was asked for, leaves nothing behind.
+// So a command is a function of the holdings that fills a change, and can be run again.
 //
 // Four verbs: file, refile, read, drop.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
@@ -101,7 +101,7 @@ class Change {
   Batch& batch() { return batch_; }
   void PutSealed(const std::string& key, Personal plaintext);
   void DeleteState(const std::string& key);
-  void MarkState() { ++mark_changes_.deletions[DueDay()]; }
+  void MarkState() { ++mark_changes_.deletions[DueDay::None()]; }
   // What a scrub that is done had counted is marked no more.
   void ClearMarks(PurgeMarks::Marks scrubbed) { mark_changes_.scrubbed.merge(std::move(scrubbed)); }
 

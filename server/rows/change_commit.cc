@@ -14,7 +14,7 @@ absl::Status Change::SealRows() {
   for (const Unsealed& row : unsealed_) {
     // What is held outlives its PBX.
     const PbxKeyUse use =
-        row.key.day == DueDay::Held() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(row.key.category);
+        row.key.day == DueDay::Kept() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(row.key.category);
     auto envelope = holdings_.vault.Seal(row.key, use, row.plaintext, row.values);
     if (!envelope.ok()) return envelope.status();
     batch_.Fill(row.position, *std::move(envelope));

@@ -4,8 +4,6 @@
 
 #include "server/rows/row_walk.h"
 
-#include <string>
-
 namespace retention {
 
 absl::Status VisitObjects(

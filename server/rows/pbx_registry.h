@@ -3,9 +3,7 @@
 #define RETENTION_SERVER_ROWS_PBX_REGISTRY_H_
 
 #include <map>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +17,7 @@
 #include "server/law/pbx_life.h"
 #include "server/rows/policy_versions.h"
 #include "storage/ids.h"
+#include "storage/mutex.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
 
@@ -66,7 +65,7 @@ class PbxRegistry {
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.
   std::vector<std::pair<std::string, PbxEnd>> Over(absl::Time now) const;
-  // PBXs that have a name to look up, each with the last day on which that was done (DueDay() for never).
+  // PBXs that have a name to look up, each with the last day on which that was done (DueDay::None() for never).
   std::vector<std::pair<PbxId, DueDay>> Named() const;
   // How many PBXs are warned of, by cause and number of days.
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> Warned(absl::Time now) const;
@@ -107,11 +106,11 @@ class PbxRegistry {
   using Known = std::map<std::string, Entry, std::less<>>;
 
   const PolicyVersions& policies_;
-  mutable std::shared_mutex mutex_;
-  Known known_;                                                    // by external id; guarded by mutex_
-  absl::flat_hash_map<absl::string_view, Known::iterator> index_;  // the same, for the hot path; guarded by mutex_
-  absl::flat_hash_map<PbxId, Known::iterator> names_;              // guarded by mutex_
-  std::map<PbxId, EndingPbx> ending_;                              // guarded by mutex_
+  mutable SharedMutex mutex_;
+  Known known_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<absl::string_view, Known::iterator> index_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PbxId, Known::iterator> names_ ABSL_GUARDED_BY(mutex_);
+  std::map<PbxId, EndingPbx> ending_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -23,7 +23,7 @@ absl::Status PurgeMarks::Load(const StoreView& store) {
 }
 
 PurgeMarks::Marks PurgeMarks::Read() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return marks_;
 }
 
@@ -61,7 +61,7 @@ void PurgeMarks::Put(const Marks& after, const Changes& changes, Batch& batch) {
 }
 
 void PurgeMarks::Set(Marks after) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   marks_ = std::move(after);
 }
 

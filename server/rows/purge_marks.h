@@ -4,18 +4,18 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "storage/due_day.h"
+#include "storage/mutex.h"
 #include "storage/store.h"
 
 namespace retention {
 
-// Days whose files hold bytes of deleted rows until they are scrubbed. DueDay() stands for family `state`. Changed by
-// the writer's thread only; Read is thread-safe.
+// Days whose files hold bytes of deleted rows until they are scrubbed. DueDay::None() stands for family `state`.
+// Changed by the writer's thread only; Read is thread-safe.
 class PurgeMarks {
  public:
   using Marks = std::map<DueDay, stored::v1::PurgeMark>;
@@ -38,8 +38,8 @@ class PurgeMarks {
   void Set(Marks after);
 
  private:
-  mutable std::mutex mutex_;
-  Marks marks_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Marks marks_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -1,7 +1,7 @@
 #include "server/rows/row_keys.h"
 
-#include "absl/strings/string_view.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace retention {
 namespace {

@@ -5,7 +5,7 @@
 #include "retention/v1/deletion_service.grpc.pb.h"
 #include "server/base/field_checks.h"
 #include "server/rows/object_rows.h"
-#include "server/rpc/pbx_commands.h"
+#include "server/rpc/pbx_calls.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 

@@ -23,7 +23,7 @@ class HoldService final : public HoldServiceBase {
     return Answer<v1::CreateHoldRequest>(
         backend_.workers.commands, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
           return Run<v1::CreateHoldResponse>(
-              [&](Change& change) { return backend_.engine.rooms().hold_desk.Create(message.hold(), change); });
+              [&](Change& change) { return backend_.engine.rooms().hold_commands.Create(message.hold(), change); });
         });
   }
 
@@ -48,7 +48,7 @@ class HoldService final : public HoldServiceBase {
         [this](const v1::UpdateHoldRequest& message) -> absl::StatusOr<v1::UpdateHoldResponse> {
           if (absl::Status s = CheckHoldId("hold_id", message.hold_id()); !s.ok()) return s;
           return Run<v1::UpdateHoldResponse>(
-              [&](Change& change) { return backend_.engine.rooms().hold_desk.Update(message, change); });
+              [&](Change& change) { return backend_.engine.rooms().hold_commands.Update(message, change); });
         });
   }
 
@@ -72,7 +72,7 @@ class HoldService final : public HoldServiceBase {
   absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {
     if (absl::Status s = CheckHoldId("hold_id", request.hold_id()); !s.ok()) return s;
     absl::Status released = backend_.commands.Do(
-        [&](Change& change) { return backend_.engine.rooms().hold_desk.Release(request.hold_id(), change); });
+        [&](Change& change) { return backend_.engine.rooms().hold_commands.Release(request.hold_id(), change); });
     if (!released.ok()) return released;
     // Should it fail, or this server end, the next sweep goes on.
     auto values = LetGo(backend_.engine.enders(), backend_.commands, backend_.commands.Now());

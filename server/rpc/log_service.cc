@@ -79,8 +79,8 @@ class LogService final : public LogServiceBase {
   absl::StatusOr<v1::ExtendLogRetentionResponse> Extend(const v1::ExtendLogRetentionRequest& request) {
     // An extension begins where the one before it has been carried out: step by step here, not in one command.
     if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
-    auto extension = backend_.commands.Do(
-        [&](Change& change) { return backend_.engine.rooms().logs.Extend(request, change); });
+    auto extension =
+        backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Extend(request, change); });
     if (!extension.ok()) return extension.status();
     // It is in force from now on, and what is held follows; batches are recorded between the steps. Should one fail, or
     // this server end, the next sweep goes on.
@@ -92,7 +92,8 @@ class LogService final : public LogServiceBase {
 
   absl::Status RefileLogs() {
     while (backend_.engine.logs().refiling()) {
-      const auto step = backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Refile(change); });
+      const auto step =
+          backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Refile(change); });
       if (!step.ok()) return step.status();
     }
     return absl::OkStatus();

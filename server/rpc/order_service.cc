@@ -34,7 +34,7 @@ class ErasureOrderService final : public ErasureOrderServiceBase {
 
  private:
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> Confirm(const v1::ConfirmErasureOrdersRequest& request) const {
-    if (absl::Status status = OrderDesk::CheckConfirm(request); !status.ok()) return status;
+    if (absl::Status status = ErasureOrders::CheckConfirm(request); !status.ok()) return status;
     return backend_.commands.Do([&](Change& change) { return backend_.engine.orders().Confirm(request, change); });
   }
 

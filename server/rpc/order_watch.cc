@@ -24,7 +24,7 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
-OrderCourier::OrderCourier(const OrderDesk& desk, const Clock& clock)
+OrderCourier::OrderCourier(const ErasureOrders& desk, const Clock& clock)
     : desk_(desk), clock_(clock), thread_([this] { Loop(); }) {}
 
 OrderCourier::~OrderCourier() {

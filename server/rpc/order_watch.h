@@ -16,8 +16,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/orders/erasure_orders.h"
 #include "server/orders/order_delivery.h"
-#include "server/orders/order_desk.h"
 
 namespace retention {
 
@@ -35,7 +35,7 @@ class OrderCourier {
   static constexpr absl::Duration kLookInterval = absl::Minutes(1);
 
   // Starts the thread. REQUIRES: both outlive it.
-  OrderCourier(const OrderDesk& desk, const Clock& clock);
+  OrderCourier(const ErasureOrders& desk, const Clock& clock);
   // REQUIRES: gRPC is done with all watches.
   ~OrderCourier();
 
@@ -53,7 +53,7 @@ class OrderCourier {
   absl::Status Add(const std::shared_ptr<OrderWatch>& watch);
   void Loop();
 
-  const OrderDesk& desk_;
+  const ErasureOrders& desk_;
   const Clock& clock_;
   std::mutex mutex_;
   std::condition_variable changed_;

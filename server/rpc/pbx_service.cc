@@ -2,7 +2,7 @@
 
 #include "retention/v1/pbx_service.grpc.pb.h"
 #include "server/recording/event_intake.h"
-#include "server/rpc/pbx_commands.h"
+#include "server/rpc/pbx_calls.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 

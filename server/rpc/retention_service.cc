@@ -45,9 +45,8 @@ class RetentionService final : public RetentionServiceBase {
   grpc::ServerUnaryReactor* PlanPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::PlanPolicyRequest>(
-        backend_.workers.sweeps, {context, request, response}, [this](const auto& message) {
-          return backend_.engine.planner().Plan(message, backend_.commands.Now());
-        });
+        backend_.workers.sweeps, {context, request, response},
+        [this](const auto& message) { return backend_.engine.planner().Plan(message, backend_.commands.Now()); });
   }
 
   grpc::ServerUnaryReactor* ApplyPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -60,8 +59,8 @@ class RetentionService final : public RetentionServiceBase {
           absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
           // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
           backend_.sweep_loop.RunOnceThen([&] {
-            applied = backend_.commands.Do(
-                [&](Change& change) { return backend_.engine.planner().Apply(*planned, change); });
+            applied =
+                backend_.commands.Do([&](Change& change) { return backend_.engine.planner().Apply(*planned, change); });
           });
           backend_.sweep_loop.Wake();
           return applied;
@@ -70,13 +69,12 @@ class RetentionService final : public RetentionServiceBase {
 
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
-    return Answer<v1::ListDueDaysRequest>(
-        backend_.workers.reads, {context, request, response},
-        [this](const auto& message) {
-          const Engine& engine = backend_.engine;
-          return Forecast(engine.store(), engine.holdings(), engine.holds(), engine.logs(), message,
-                          backend_.commands.Now());
-        });
+    return Answer<v1::ListDueDaysRequest>(backend_.workers.reads, {context, request, response},
+                                          [this](const auto& message) {
+                                            const Engine& engine = backend_.engine;
+                                            return Forecast(engine.store(), engine.holdings(), engine.holds(),
+                                                            engine.logs(), message, backend_.commands.Now());
+                                          });
   }
 
   grpc::ServerUnaryReactor* Sweep(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

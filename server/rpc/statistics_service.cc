@@ -25,8 +25,7 @@ class StatisticsService final : public StatisticsServiceBase {
   grpc::ServerUnaryReactor* QueryStatistics(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override {
     return Answer<v1::QueryStatisticsRequest>(
-        backend_.workers.reads, {context, request, response},
-        [this](const auto& message) {
+        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
           const Engine& engine = backend_.engine;
           return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.commands.Now());
         });

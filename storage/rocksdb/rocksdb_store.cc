@@ -230,7 +230,7 @@ absl::Status RocksDbStore::DropDaysThrough(DueDay last) {
     const MutexLock lock(write_mutex_);
     written = writes_.DaysThrough(last);
   }
-  const KeyRange range{Family::kFiled, FiledPrefix(DueDay()), PrefixEnd(FiledPrefix(last))};
+  const KeyRange range{Family::kFiled, FiledPrefix(DueDay::None()), PrefixEnd(FiledPrefix(last))};
   if (absl::Status status = Erase(**engine, range, written); !status.ok()) return status;
   const MutexLock lock(write_mutex_);
   if (writes_.DaysThrough(last) <= written) writes_.ForgetDaysThrough(last);

@@ -72,7 +72,7 @@ class KeyRing {
   // After OK, the keys of all days up to and including `last` exist nowhere on this machine. Destroying twice is OK.
   // REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
   absl::Status DestroyDaysThrough(DueDay last);
-  // The last day destroyed; DueDay() if none was.
+  // The last day destroyed; DueDay::None() if none was.
   DueDay destroyed_through() const;
 
   // The same for PBXs. MintPbx returns the key if there is one already; FAILED_PRECONDITION if it was narrowed.

@@ -15,8 +15,8 @@
 #include <thread>
 #include <utility>
 
-#include "tests/engine/test_engine.h"
 #include "storage/rocksdb/rocksdb_store.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 namespace {

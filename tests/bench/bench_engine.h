@@ -12,11 +12,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "tests/engine/test_engine.h"
 #include "server/law/policy.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/store.h"
 #include "tests/bench/meeting_feed.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 

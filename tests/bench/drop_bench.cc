@@ -5,10 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
-#include "tests/engine/test_engine.h"
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
+#include "tests/engine/test_engine.h"
 #include "tests/testing/fresh_directory.h"
 
 namespace retention {

@@ -2,9 +2,9 @@
 // else going on; gone is when the last of its bytes is scrubbed from the files that it shared with the others.
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
-#include "tests/engine/test_engine.h"
 #include "server/engine/committer.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/engine/test_engine.h"
 #include "tests/testing/fresh_directory.h"
 
 namespace retention {

@@ -1,5 +1,3 @@
-#include "tests/engine/test_engine.h"
-
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
@@ -7,6 +5,7 @@
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 namespace {

@@ -1,5 +1,3 @@
-#include "tests/engine/test_engine.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,6 +5,7 @@
 #include "server/base/errors.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 namespace {

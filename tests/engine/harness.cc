@@ -1,13 +1,12 @@
 #include "tests/engine/harness.h"
 
-#include "storage/rocksdb/rocksdb_store.h"
-
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "server/meetings/meeting_view.h"
 #include "storage/keys.h"
+#include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention {
 namespace {

@@ -1,4 +1,5 @@
-// An engine in a fresh directory, on a map or on RocksDB, with the default policy, a clock that is a variable and no threads.
+// An engine in a fresh directory, on a map or on RocksDB, with the default policy, a clock that is a variable and no
+// threads.
 #ifndef RETENTION_TESTS_ENGINE_HARNESS_H_
 #define RETENTION_TESTS_ENGINE_HARNESS_H_
 
@@ -14,8 +15,8 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "tests/engine/test_engine.h"
-#include "tests/testing/map_store.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/map_store.h"
 
 namespace retention {
 

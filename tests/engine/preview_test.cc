@@ -48,7 +48,7 @@ class Previews : public ::testing::TestWithParam<bool> {
     std::map<int, std::pair<uint64_t, uint64_t>> counts;
     for (const auto& [day, count] : engine().counts().Read()) {
       for (size_t category = 1; category < kCategories; ++category) {
-        (day == DueDay::Held() ? counts[category].second : counts[category].first) += count[category].values;
+        (day == DueDay::Kept() ? counts[category].second : counts[category].first) += count[category].values;
       }
     }
     return counts;

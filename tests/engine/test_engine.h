@@ -71,9 +71,9 @@ class TestEngine {
   const Policy& policy() const { return holdings().policy(); }
   Vault& vault() const { return holdings().vault; }
   KeyRing& ring() const { return holdings().ring; }
-  const OrderDesk& orders() const { return engine_->orders(); }
-  const LogBook& logs() const { return engine_->logs(); }
-  const HoldBook& holds() const { return engine_->holds(); }
+  const ErasureOrders& orders() const { return engine_->orders(); }
+  const LogRetention& logs() const { return engine_->logs(); }
+  const HoldRegister& holds() const { return engine_->holds(); }
   const PolicyRefiler& policy_refiler() const { return engine_->refiler(); }
   void set_on_orders(std::function<void()> hook) { engine_->set_on_orders(std::move(hook)); }
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
@@ -91,11 +91,12 @@ class TestEngine {
   }
 
   // One command each.
-  absl::StatusOr<PbxDesk::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now) {
+  absl::StatusOr<PbxCommands::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                   absl::Time now) {
     return Do(now, [&](Change& change) { return rooms().pbxs.Sync(pbx_id, synced, now, change); });
   }
-  absl::StatusOr<PbxDesk::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                          std::string_view reason, absl::Time now) {
+  absl::StatusOr<PbxCommands::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
+                                                              std::string_view reason, absl::Time now) {
     return Do(now, [&](Change& change) {
       return rooms().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
     });
@@ -108,8 +109,8 @@ class TestEngine {
       return *pbx;
     });
   }
-  absl::StatusOr<PbxDesk::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
-                                                        bool registered, bool active, absl::Time now) {
+  absl::StatusOr<PbxCommands::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
+                                                            bool registered, bool active, absl::Time now) {
     return Do(now, [&](Change& change) {
       return rooms().pbxs.ReportLicence(licence_key, valid_until, registered, active, change);
     });
@@ -146,13 +147,13 @@ class TestEngine {
     return Do(now, [&](Change& change) { return rooms().refiler.Step(change); });
   }
   absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_desk.Create(hold, change); });
+    return Do(now, [&](Change& change) { return rooms().hold_commands.Create(hold, change); });
   }
   absl::StatusOr<v1::Hold> UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_desk.Update(request, change); });
+    return Do(now, [&](Change& change) { return rooms().hold_commands.Update(request, change); });
   }
   absl::Status ReleaseHold(std::string_view hold_id, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_desk.Release(hold_id, change); });
+    return Do(now, [&](Change& change) { return rooms().hold_commands.Release(hold_id, change); });
   }
   struct Step {
     bool more = false;
@@ -162,7 +163,7 @@ class TestEngine {
     return StepOf(Do(now, [&](Change& change) { return rooms().keeping.LetGo(change); }));
   }
   absl::StatusOr<bool> EndHolds(absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_desk.EndOver(change); });
+    return Do(now, [&](Change& change) { return rooms().hold_commands.EndOver(change); });
   }
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now) {
     return Do(now, [&](Change& change) { return rooms().days.TakeOut(change); });
@@ -255,9 +256,8 @@ inline absl::StatusOr<v1::GetPolicyResponse> DescribePolicy(TestEngine& engine, 
   return engine.engine().planner().Describe(request);
 }
 
-inline absl::StatusOr<v1::ListDueDaysResponse> Forecast(const TestEngine& engine,
-                                                        const v1::ListDueDaysRequest& request, absl::Time now,
-                                                        size_t page_rows = kForecastPageRows) {
+inline absl::StatusOr<v1::ListDueDaysResponse> Forecast(const TestEngine& engine, const v1::ListDueDaysRequest& request,
+                                                        absl::Time now, size_t page_rows = kForecastPageRows) {
   const Engine& of = const_cast<TestEngine&>(engine).engine();
   return Forecast(of.store(), of.holdings(), of.holds(), of.logs(), request, now, page_rows);
 }

@@ -7,8 +7,8 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/base/request_parts.h"
-#include "tests/engine/test_engine.h"
 #include "server/rows/object_rows.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention {
 
@@ -51,10 +51,10 @@ inline v1::Hold EmailHold(const std::string& id, absl::Time now, const std::stri
 // The texts, object references and numbers that are held of a category.
 inline std::set<std::string> HeldTexts(TestEngine& engine, CategoryNumber category) {
   std::set<std::string> texts;
-  auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), category));
+  auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Kept(), category));
   for (; cursor->Valid(); cursor->Next()) {
     auto plaintext = engine.vault().Open(*FiledKey::Decode(cursor->key()), cursor->value());
-    stored::v1::HeldRow held;
+    stored::v1::KeptRow held;
     if (!plaintext.ok() || !held.ParseFromString(plaintext->Reveal())) {
       texts.insert("a row that does not open");
       continue;
@@ -83,7 +83,7 @@ inline std::set<std::string> HeldTexts(TestEngine& engine, CategoryNumber catego
 }
 
 inline uint64_t HeldValues(const TestEngine& engine, CategoryNumber category) {
-  return engine.counts().Of(DueDay::Held())[category].values;
+  return engine.counts().Of(DueDay::Kept())[category].values;
 }
 
 }  // namespace retention

@@ -34,7 +34,7 @@ class DamagedStore final : public MapStore {
     return MapStore::Get(family, key);
   }
   std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    const size_t category = FiledPrefix(DueDay(), kHistory).size() - 1;
+    const size_t category = FiledPrefix(DueDay::None(), kHistory).size() - 1;
     if (damage == Damage::kCourses && family == Family::kFiled && begin.size() > category &&
         begin[category] == static_cast<char>(kHistory)) {
       return std::make_unique<UnreadableCursor>();

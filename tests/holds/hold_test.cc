@@ -121,7 +121,7 @@ TEST_F(Holds, APbxThatEndsUnderAHoldOnAllOfItIsKeptWholeWithoutItsKey) {
   EXPECT_FALSE(Held(kHistory).empty());
   Release("case-1");
   EXPECT_EQ(harness_.Orders(), 1u);
-  EXPECT_TRUE(engine().counts().Of(DueDay::Held())[kHistory].rows == 0);
+  EXPECT_TRUE(engine().counts().Of(DueDay::Kept())[kHistory].rows == 0);
 }
 
 TEST_F(Holds, FilesThatEndWithTheirMeetingAreKept) {

@@ -152,7 +152,7 @@ TEST(Course, MalformedChunkIsRefused) {
   stored::v1::CourseChunk chunk;
   chunk.add_entries()->set_participant(7);  // no such word
   Course course;
-  EXPECT_FALSE(course.AddChunk(chunk, DueDay()));
+  EXPECT_FALSE(course.AddChunk(chunk, DueDay::None()));
 }
 
 }  // namespace

@@ -63,8 +63,8 @@ TEST(Periods, LastDueDayTurnsAtTheFirstInstantOfTheNextDay) {
 TEST(Periods, ReservedDaysAreNeverDue) {
   const absl::TimeZone berlin = Zone("Europe/Berlin");
   EXPECT_EQ(DueInstant(DueDay::Open(), berlin), absl::InfiniteFuture());
-  EXPECT_EQ(DueInstant(DueDay::Held(), berlin), absl::InfiniteFuture());
-  EXPECT_LT(DueDay(absl::CivilDay(9999, 12, 31)), DueDay::Held());
+  EXPECT_EQ(DueInstant(DueDay::Kept(), berlin), absl::InfiniteFuture());
+  EXPECT_LT(DueDay(absl::CivilDay(9999, 12, 31)), DueDay::Kept());
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "server/law/cohort_days.h"
 #include "server/base/request_parts.h"
 #include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
 #include "storage/keys.h"
 #include "tests/policies/policy_fixture.h"
 

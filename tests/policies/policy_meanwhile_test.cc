@@ -49,7 +49,7 @@ uint64_t Cubes(Harness& harness) {
 // The days under which names of participants lie, in their order.
 std::vector<std::string> NameDays(Harness& harness) {
   std::set<std::string> days;
-  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Kept())); cursor->Valid();
        cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (key->category == kParticipantName) days.insert(absl::FormatCivilTime(key->day.civil()));

@@ -1,9 +1,9 @@
 // What becomes of what is held when another policy comes into force.
 #include <gtest/gtest.h>
 
-#include "server/rows/row_keys.h"
 #include "server/ledger/ledger.h"
 #include "server/policies/policy_refiler.h"
+#include "server/rows/row_keys.h"
 #include "storage/keys.h"
 #include "tests/logs/log_fixture.h"
 #include "tests/policies/policy_fixture.h"
@@ -323,7 +323,7 @@ TEST(DayWithoutFacts, IsNeverLater_AndStrictInDoubt) {
       << "it may have run from the 28th of December on";
   DeletionRule other = rule(Unit::kDays, 7);
   other.starting_point = v1::STARTING_POINT_MEETING_PLANNED_DATE;
-  EXPECT_EQ(DayWithoutFacts(day(3, 9), rule(Unit::kDays, 7), other), DueDay()) << "nobody can tell: at once";
+  EXPECT_EQ(DayWithoutFacts(day(3, 9), rule(Unit::kDays, 7), other), DueDay::None()) << "nobody can tell: at once";
 }
 
 TEST(PolicyRefile, StepsAreBounded_AndReadersSeeEverythingBetweenThem) {
@@ -358,7 +358,7 @@ TEST(PolicyRefile, ADamagedFileKeepsNothingFromMoving) {
   harness.SyncPbx();
   harness.Record({Joined("m", "j", kMonday, "p", "Ada"), File("m", "f", kMonday, "ref")});
   Batch batch;
-  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Kept())); cursor->Valid();
        cursor->Next()) {
     if (FiledKey::Decode(cursor->key())->category == kFileShare) {
       batch.Put(Family::kFiled, std::string(cursor->key()), std::string(cursor->value()) + "x");
@@ -386,7 +386,7 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   const PbxId pbx = *harness.engine().registry().Held("pbx");
   const OwnerId owner = MeetingOwner(harness.engine().vault(), pbx, "n");
   Batch batch;
-  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Held())); cursor->Valid();
+  for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Kept())); cursor->Valid();
        cursor->Next()) {
     if (FiledKey::Decode(cursor->key())->owner != owner) continue;
     std::string damaged(cursor->value());

@@ -201,7 +201,9 @@ struct Machine {
     engine = *std::move(opened);
   }
   absl::Status Sweep(absl::Time now) {
-    return TestSweeper(*engine, [](std::function<absl::Status()> task) { return task(); }, {}).RunOnce(now, true).status();
+    return TestSweeper(*engine, [](std::function<absl::Status()> task) { return task(); }, {})
+        .RunOnce(now, true)
+        .status();
   }
   std::unique_ptr<KeyRing> ring;
   std::unique_ptr<Store> store;

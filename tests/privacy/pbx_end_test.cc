@@ -42,7 +42,7 @@ class PbxEnds : public ::testing::Test {
     request.set_pbx_id("pbx");
     return harness_.reader().GetPbx(request, harness_.now).ok();
   }
-  absl::StatusOr<PbxDesk::LicenceOutcome> Licence(absl::Time until, bool registered = true, bool active = true) {
+  absl::StatusOr<PbxCommands::LicenceOutcome> Licence(absl::Time until, bool registered = true, bool active = true) {
     return harness_.engine().ReportLicence(kLicence, until, registered, active, harness_.now);
   }
   // Alive to the last microsecond before `end`; from `end` on no call shows it, before any sweep; and after the sweep

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "server/rows/row_keys.h"
 #include "absl/strings/str_cat.h"
+#include "server/rows/row_keys.h"
 #include "tests/holds/hold_fixture.h"
 #include "tests/logs/log_fixture.h"
 #include "tests/policies/policy_fixture.h"

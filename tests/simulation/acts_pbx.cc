@@ -76,7 +76,7 @@ void Months::ReportLicence(const std::string& key, absl::Time valid_until, bool 
   last_ = "licence " + key + " until " + absl::FormatTime(absl::RFC3339_full, valid_until, Berlin()) +
           (registered ? "" : " not registered") + (active ? "" : " not active");
 
-  absl::StatusOr<PbxDesk::LicenceOutcome> outcome;
+  absl::StatusOr<PbxCommands::LicenceOutcome> outcome;
   const bool first = Execute(false, [&] {
     outcome = machine_.engine().ReportLicence(key, valid_until, registered, active, now_);
     return DetailsOf(outcome.status()).reason == "LICENCE_UNKNOWN" ? absl::OkStatus() : outcome.status();

@@ -106,7 +106,7 @@ void Months::Sync(const std::string& pbx_id) {
   last_ = "sync " + pbx_id;
   filed_.reset();
   const v1::PbxSynced synced = workload_.NextSync(pbx_id);
-  absl::StatusOr<PbxDesk::SyncOutcome> outcome;
+  absl::StatusOr<PbxCommands::SyncOutcome> outcome;
   // The end of a former one is a write of its own.
   const bool one_write = !machine_.engine().registry().Held(pbx_id).has_value() || model_.pbxs().contains(pbx_id);
   const bool first = Execute(one_write, [&] {
@@ -129,7 +129,7 @@ void Months::RemoveExtension(const std::string& pbx_id, const std::string& numbe
   last_ = "remove extension " + pbx_id + " " + number;
   const std::string reason = dice_.Chance(50) ? AnyOperatorReason() : std::string(kReasonExtensionRemoved);
 
-  absl::StatusOr<PbxDesk::RemovalOutcome> outcome;
+  absl::StatusOr<PbxCommands::RemovalOutcome> outcome;
   const bool first = Execute(true, [&] {
     outcome = machine_.engine().RemoveExtension(pbx_id, number, reason, now_);
     return absl::IsNotFound(outcome.status()) ? absl::OkStatus() : outcome.status();

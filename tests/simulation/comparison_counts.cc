@@ -53,7 +53,7 @@ Walk WalkRows(TestEngine& engine, absl::Time now) {
     count.values += values;
     const bool due = key->day.is_civil() && now >= DueAfter(key->day.civil());
     const bool outlives_pbx = key->category == kHistory || key->category == kServerLog;
-    if (key->day == DueDay::Held()) continue;  // comparison_holds.cc
+    if (key->day == DueDay::Kept()) continue;  // comparison_holds.cc
     if (values == 0 || due || (hidden.contains(key->pbx) && !outlives_pbx)) continue;
     const absl::CivilDay day = key->day.is_civil() ? key->day.civil() : Model::NoDay();
     walk.live[{day, static_cast<v1::DataCategory>(key->category)}] += values;
@@ -67,7 +67,7 @@ Walk WalkRows(TestEngine& engine, absl::Time now) {
 absl::CivilDay LastEndedDay(TestEngine& engine) {
   DueDay last = engine.ring().destroyed_through();
   for (const DueDay day : EnteredDays(engine)) last = std::max(last, day);
-  return last == DueDay() ? absl::CivilDay::min() : last.civil();
+  return last == DueDay::None() ? absl::CivilDay::min() : last.civil();
 }
 
 void CompareCounts(TestEngine& engine, const Model& model, const LogModel& logs, absl::Time now) {

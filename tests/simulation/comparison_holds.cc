@@ -35,7 +35,7 @@ std::vector<std::string> TextsOf(CategoryNumber category, const std::string& row
 
 Kept ReadKept(TestEngine& engine, const Model& model, const PbxNumbers& pbxs) {
   Kept kept;
-  auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held()));
+  auto cursor = engine.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Kept()));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     EXPECT_TRUE(key.has_value());
@@ -44,7 +44,7 @@ Kept ReadKept(TestEngine& engine, const Model& model, const PbxNumbers& pbxs) {
     EXPECT_TRUE(pbx != pbxs.end() && model.holds().Concerns(pbx->second))
         << "a value of category " << int{key->category} << " is kept of a PBX that no hold concerns";
     auto plaintext = engine.vault().Open(*key, cursor->value());
-    stored::v1::HeldRow row;
+    stored::v1::KeptRow row;
     EXPECT_TRUE(plaintext.ok() && row.ParseFromString(plaintext->Reveal())) << "a row that is kept does not open";
     if (!plaintext.ok() || !HasTexts(key->category)) continue;
     for (const std::string& text : TextsOf(key->category, row.row())) {

@@ -119,7 +119,7 @@ class HoldRun {
     KeyRing::Options options;
     options.on_step = [this](KeyRing::Step) {
       if (ring_steps_left_ != UINT64_MAX && --ring_steps_left_ == 0) store_->DieAt(1);
-      if (ring_steps_left_ == 0) store_->SettleDay(DueDay()).IgnoreError();
+      if (ring_steps_left_ == 0) store_->SettleDay(DueDay::None()).IgnoreError();
       return dead() ? absl::UnavailableError("the machine is dead") : absl::OkStatus();
     };
     auto opened = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);

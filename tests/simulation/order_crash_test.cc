@@ -57,7 +57,7 @@ class OrderRun {
     });
     EXPECT_TRUE(verified.ok()) << verified;
     EXPECT_EQ(entered, confirmed_.size() + in_doubt_.size() - in_doubt_held) << "no end without its entry";
-    EXPECT_EQ(machine_.engine().marks().Read().contains(DueDay()), entered > 0);
+    EXPECT_EQ(machine_.engine().marks().Read().contains(DueDay::None()), entered > 0);
     // A new order must not look like one that somebody may still confirm.
     const uint64_t last = machine_.engine().orders().last_issued();
     ASSERT_TRUE(Issue(99));

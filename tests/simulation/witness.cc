@@ -6,9 +6,9 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/base/request_parts.h"
-#include "tests/engine/test_engine.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
+#include "tests/engine/test_engine.h"
 #include "tests/simulation/calendar.h"
 
 namespace retention::simulation {
@@ -144,7 +144,7 @@ Account Account::Of(TestEngine& engine) {
     for (size_t i = 1; i < kCategories; ++i) {
       if (counts[i].values == 0) continue;
       account.held[static_cast<v1::DataCategory>(i)] += counts[i].values;
-      if (day == DueDay::Held()) account.kept[static_cast<v1::DataCategory>(i)] = counts[i].values;
+      if (day == DueDay::Kept()) account.kept[static_cast<v1::DataCategory>(i)] = counts[i].values;
     }
   }
   const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {

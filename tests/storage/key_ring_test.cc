@@ -176,7 +176,7 @@ TEST(KeyRing, DestroyedKeysAreGoneForGood) {
 TEST(KeyRing, OnlyCivilDaysHaveKeysAndEnds) {
   const FreshDirectory directory;
   const auto ring = MustCreate(directory / "ring");
-  for (const DueDay day : {DueDay::Open(), DueDay::Held()}) {
+  for (const DueDay day : {DueDay::Open(), DueDay::Kept()}) {
     EXPECT_EQ(ring->ForDay(day).status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(ring->DestroyDaysThrough(day).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(ring->DestroyCohortsThrough(day).code(), absl::StatusCode::kInvalidArgument);
@@ -339,7 +339,7 @@ TEST_P(KeyRingSteps, CrashInDestruction_LeavesTheOldRingOrTheNew) {
   EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), kept);
   const bool renamed = GetParam() >= KeyRing::Step::kBeforeOverwrite;
   EXPECT_EQ(ring->FindDay(kDay).has_value(), !renamed);
-  EXPECT_EQ(ring->destroyed_through(), renamed ? kDay : DueDay());
+  EXPECT_EQ(ring->destroyed_through(), renamed ? kDay : DueDay::None());
   // Either way no other file holds the key, and trying again ends it.
   EXPECT_EQ(FilesHolding(path_, day), renamed ? std::vector<std::string>() : std::vector<std::string>{"days"});
   EXPECT_TRUE(ring->DestroyDaysThrough(kDay).ok());

@@ -60,7 +60,7 @@ TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {
 }
 
 TEST(Keys, FiledKey_DecodesWhatItEncodes) {
-  for (const DueDay day : {DueDay(), kDay, DueDay::Held(), DueDay::Open()}) {
+  for (const DueDay day : {DueDay::None(), kDay, DueDay::Kept(), DueDay::Open()}) {
     const FiledKey key = SomeKey(day);
     EXPECT_EQ(FiledKey::Decode(key.Encode()), key);
   }
@@ -104,8 +104,8 @@ TEST(Keys, Decode_FindsTheParts) {
 
 TEST(Keys, NumbersSortAsTheyCount) {
   EXPECT_LT(FiledPrefix(DueDay::FromNumber(255)), FiledPrefix(DueDay::FromNumber(256)));
-  EXPECT_LT(FiledPrefix(kDay), FiledPrefix(DueDay::Held()));
-  EXPECT_LT(FiledPrefix(DueDay::Held()), FiledPrefix(DueDay::Open()));
+  EXPECT_LT(FiledPrefix(kDay), FiledPrefix(DueDay::Kept()));
+  EXPECT_LT(FiledPrefix(DueDay::Kept()), FiledPrefix(DueDay::Open()));
   EXPECT_LT(LedgerKey(255), LedgerKey(256));
   EXPECT_LT(MeetingTimerKey(-1, {}, {}), MeetingTimerKey(0, {}, {}));
 }

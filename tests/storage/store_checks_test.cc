@@ -69,7 +69,7 @@ class IdleDrop : public StoreOver {
  public:
   using StoreOver::StoreOver;
   absl::Status DropDaysThrough(DueDay last) override {
-    return DropRange(Family::kFiled, FiledPrefix(DueDay()), PrefixEnd(FiledPrefix(last)));
+    return DropRange(Family::kFiled, FiledPrefix(DueDay::None()), PrefixEnd(FiledPrefix(last)));
   }
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override {
     Batch batch;

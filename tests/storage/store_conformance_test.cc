@@ -163,7 +163,7 @@ TEST_P(StoreConformance, AScanDoesNotSeeWhatComesAfter) {
 
 TEST_P(StoreConformance, DropDaysThrough_EndsTheDaysAndNoOther) {
   const DueDay first(absl::CivilDay(1970, 1, 1));
-  for (const DueDay day : {first, kDay, kDay.Next(), DueDay::Held(), DueDay::Open()}) {
+  for (const DueDay day : {first, kDay, kDay.Next(), DueDay::Kept(), DueDay::Open()}) {
     Put(Family::kFiled, SomeKey(day).Encode(), "1");
   }
   Put(Family::kState, "a", "1");
@@ -172,7 +172,7 @@ TEST_P(StoreConformance, DropDaysThrough_EndsTheDaysAndNoOther) {
     ASSERT_TRUE(store_->DropDaysThrough(kDay).ok());
     EXPECT_EQ(Walk(*store_, Family::kFiled, "", FiledPrefix(kDay.Next())), "");
     EXPECT_EQ(Get(Family::kFiled, SomeKey(kDay.Next()).Encode()), "1");
-    EXPECT_EQ(Get(Family::kFiled, SomeKey(DueDay::Held()).Encode()), "1");
+    EXPECT_EQ(Get(Family::kFiled, SomeKey(DueDay::Kept()).Encode()), "1");
     EXPECT_EQ(Get(Family::kFiled, SomeKey(DueDay::Open()).Encode()), "1");
     EXPECT_EQ(Get(Family::kState, "a"), "1");
   }
@@ -184,10 +184,10 @@ TEST_P(StoreConformance, DropDaysThrough_EndsTheDaysAndNoOther) {
 }
 
 TEST_P(StoreConformance, DropDaysThrough_RefusesWhatIsNoDay) {
-  Put(Family::kFiled, SomeKey(DueDay::Held()).Encode(), "1");
+  Put(Family::kFiled, SomeKey(DueDay::Kept()).Encode(), "1");
   EXPECT_EQ(store_->DropDaysThrough(DueDay::Open()).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(store_->DropDaysThrough(DueDay::Held()).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Get(Family::kFiled, SomeKey(DueDay::Held()).Encode()), "1");
+  EXPECT_EQ(store_->DropDaysThrough(DueDay::Kept()).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Get(Family::kFiled, SomeKey(DueDay::Kept()).Encode()), "1");
 }
 
 TEST_P(StoreConformance, DropRange_EndsTheRangeAndNoOther) {

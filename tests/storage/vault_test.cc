@@ -76,7 +76,7 @@ TEST_F(VaultTest, Hash_SeparatesItsParts) {
 }
 
 TEST_F(VaultTest, OpensWhatItSealed) {
-  for (const DueDay day : {kDay, DueDay::Open(), DueDay::Held()}) {
+  for (const DueDay day : {kDay, DueDay::Open(), DueDay::Kept()}) {
     for (const PbxKeyUse use : {PbxKeyUse::kNeeded, PbxKeyUse::kNotNeeded, PbxKeyUse::kForOrders}) {
       for (const uint32_t values : {0u, 1u, 127u, 128u, UINT32_MAX}) {
         const std::string envelope = Seal(SomeKey(day), use, values);

@@ -81,7 +81,7 @@ absl::Status MapStore::SettleDay(DueDay day) {
 
 absl::Status MapStore::DropDaysThrough(DueDay last) {
   if (!last.is_civil()) return absl::InvalidArgumentError("store: not a civil day");
-  return DropRange(Family::kFiled, FiledPrefix(DueDay()), PrefixEnd(FiledPrefix(last)));
+  return DropRange(Family::kFiled, FiledPrefix(DueDay::None()), PrefixEnd(FiledPrefix(last)));
 }
 
 absl::Status MapStore::DropRange(Family family, std::string_view begin, std::string_view end) {

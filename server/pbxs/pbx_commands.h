@@ -1,6 +1,6 @@
 // The PBX desk: PBXs and extensions come, change and go, with what hangs on them.
-#ifndef RETENTION_SERVER_PBXS_PBX_DESK_H_
-#define RETENTION_SERVER_PBXS_PBX_DESK_H_
+#ifndef RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
+#define RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
-#include "server/holds/hold_book.h"
+#include "server/holds/hold_register.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/rows/change.h"
 
@@ -23,10 +23,11 @@ struct Probe {
 };
 
 // Commands. Belongs to the writer's thread.
-class PbxDesk {
+class PbxCommands {
  public:
   // REQUIRES: all outlive it.
-  PbxDesk(Holdings& holdings, HoldBook& holds, PbxEnder& ender) : holdings_(holdings), holds_(holds), ender_(ender) {}
+  PbxCommands(Holdings& holdings, HoldRegister& holds, PbxEnder& ender)
+      : holdings_(holdings), holds_(holds), ender_(ender) {}
 
   struct SyncOutcome {
     bool created = false;
@@ -78,7 +79,7 @@ class PbxDesk {
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
   static void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
   static absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
-                            const v1::Extension& extension, int64_t time_us, Change& change);
+                                   const v1::Extension& extension, int64_t time_us, Change& change);
   absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
                               std::string_view envelope, int64_t time_us, std::string_view reason, Change& change,
                               RemovalOutcome& outcome) const;
@@ -88,10 +89,10 @@ class PbxDesk {
   void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);
 
   Holdings& holdings_;
-  HoldBook& holds_;
+  HoldRegister& holds_;
   PbxEnder& ender_;
 };
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_PBXS_PBX_DESK_H_
+#endif  // RETENTION_SERVER_PBXS_PBX_COMMANDS_H_

@@ -1,6 +1,6 @@
 // Holds are placed, changed and released. What they keep is taken out of what ends in hold_keeping.h.
-#ifndef RETENTION_SERVER_HOLDS_HOLD_DESK_H_
-#define RETENTION_SERVER_HOLDS_HOLD_DESK_H_
+#ifndef RETENTION_SERVER_HOLDS_HOLD_COMMANDS_H_
+#define RETENTION_SERVER_HOLDS_HOLD_COMMANDS_H_
 
 #include <cstddef>
 #include <optional>
@@ -11,19 +11,19 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/hold_service.pb.h"
-#include "server/holds/hold_book.h"
+#include "server/holds/hold_register.h"
 #include "server/rows/change.h"
 
 namespace retention {
 
 // Commands. Belongs to the writer's thread.
-class HoldDesk {
+class HoldCommands {
  public:
   // Holds ended in one step.
   static constexpr size_t kMaxStepHolds = 200;
 
   // REQUIRES: both outlive it.
-  HoldDesk(const Holdings& holdings, HoldBook& book) : holdings_(holdings), book_(book) {}
+  HoldCommands(const Holdings& holdings, HoldRegister& book) : holdings_(holdings), book_(book) {}
 
   // See HoldService. Errors: as there.
   absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, Change& change) const;
@@ -42,12 +42,12 @@ class HoldDesk {
            Change& change) const;
 
   const Holdings& holdings_;
-  HoldBook& book_;
+  HoldRegister& book_;
 };
 
 // The hold as it is shown.
-v1::Hold DescribeHold(const Hold& hold, const HoldBook& book);
+v1::Hold DescribeHold(const Hold& hold, const HoldRegister& book);
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_HOLDS_HOLD_DESK_H_
+#endif  // RETENTION_SERVER_HOLDS_HOLD_COMMANDS_H_

@@ -12,9 +12,9 @@ namespace {
 
 using stored::v1::LedgerEntry;
 using Texts = std::set<std::string>;
-using HoldDeskTest = HoldFixture;
+using HoldCommandsTest = HoldFixture;
 
-TEST_F(HoldDeskTest, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
+TEST_F(HoldCommandsTest, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
   harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p3", "Carol")});
   harness_.now = kDue;
   ASSERT_TRUE(engine().CloseDay(LastDueDay(kDue, DefaultPolicy().zone()), kDue).ok());
@@ -28,7 +28,7 @@ TEST_F(HoldDeskTest, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
   EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
 }
 
-TEST_F(HoldDeskTest, EndsByItselfAtTheEndOfItsLastDay) {
+TEST_F(HoldCommandsTest, EndsByItselfAtTheEndOfItsLastDay) {
   v1::Hold hold = PbxHold("case-1", harness_.now);
   SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
   SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_end_date());
@@ -43,8 +43,8 @@ TEST_F(HoldDeskTest, EndsByItselfAtTheEndOfItsLastDay) {
   EXPECT_EQ(harness_.Orders(), 1u);
 }
 
-TEST_F(HoldDeskTest, ManyHoldsEndStepByStep) {
-  constexpr size_t kHolds = HoldDesk::kMaxStepHolds + 10;
+TEST_F(HoldCommandsTest, ManyHoldsEndStepByStep) {
+  constexpr size_t kHolds = HoldCommands::kMaxStepHolds + 10;
   for (size_t i = 0; i < kHolds; ++i) {
     v1::Hold hold = MeetingHold(absl::StrCat("case-", i), harness_.now, "m");
     SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
@@ -61,7 +61,7 @@ TEST_F(HoldDeskTest, ManyHoldsEndStepByStep) {
   EXPECT_EQ(engine().holds().size(), 0u);
 }
 
-TEST_F(HoldDeskTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
+TEST_F(HoldCommandsTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
   Place(PbxHold("case-1", harness_.now));
   SweepAt(kDue);
   harness_.now += absl::Hours(1);
@@ -75,7 +75,7 @@ TEST_F(HoldDeskTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
   EXPECT_EQ(engine().OldestOverdue(harness_.now + absl::Seconds(7)).value(), absl::ZeroDuration());
 }
 
-TEST_F(HoldDeskTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
+TEST_F(HoldCommandsTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
   constexpr int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int first = 0; first < kMeetings; first += 400) {
     std::vector<v1::Event> events;
@@ -101,10 +101,10 @@ TEST_F(HoldDeskTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
   EXPECT_EQ(engine().holds().size(), 0u);
 }
 
-TEST_F(HoldDeskTest, AKeptRowThatIsDamagedGoesWithTheLastHold) {
+TEST_F(HoldCommandsTest, AKeptRowThatIsDamagedGoesWithTheLastHold) {
   Place(PbxHold("case-1", harness_.now));
   SweepAt(kDue);
-  auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName));
+  auto cursor = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Kept(), kParticipantName));
   Batch damage;
   std::string envelope(cursor->value());
   envelope.back() = static_cast<char>(envelope.back() ^ 1);
@@ -113,10 +113,10 @@ TEST_F(HoldDeskTest, AKeptRowThatIsDamagedGoesWithTheLastHold) {
   ASSERT_TRUE(harness_.store().Commit(damage).ok());
   Release("case-1");
   EXPECT_EQ(HeldValues(engine(), kParticipantName), 0u);
-  EXPECT_FALSE(harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Held(), kParticipantName))->Valid());
+  EXPECT_FALSE(harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Kept(), kParticipantName))->Valid());
 }
 
-TEST_F(HoldDeskTest, TheLedgerNamesThemByNumberAndHoldsNoWordOfThem) {
+TEST_F(HoldCommandsTest, TheLedgerNamesThemByNumberAndHoldsNoWordOfThem) {
   Place(EmailHold("case-1", harness_.now, "alice@example.org"));
   v1::UpdateHoldRequest request;
   request.set_hold_id("case-1");
@@ -138,7 +138,7 @@ TEST_F(HoldDeskTest, TheLedgerNamesThemByNumberAndHoldsNoWordOfThem) {
                                      LedgerEntry::KIND_HOLD_RELEASED}));
 }
 
-TEST_F(HoldDeskTest, RefusesNamingTheFieldAndChangesNothing) {
+TEST_F(HoldCommandsTest, RefusesNamingTheFieldAndChangesNothing) {
   const auto refusal = [&](const std::function<void(v1::Hold&)>& edit) {
     v1::Hold hold = EmailHold("case-1", harness_.now, "alice@example.org");
     edit(hold);

@@ -1,4 +1,4 @@
-#include "server/pbxs/pbx_desk.h"
+#include "server/pbxs/pbx_commands.h"
 
 #include <algorithm>
 #include <map>
@@ -13,8 +13,8 @@
 
 namespace retention {
 
-absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
-                                                   absl::Time time, Change& change) {
+absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                           absl::Time time, Change& change) {
   SyncOutcome outcome;
   std::optional<PbxId> pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) {
@@ -126,14 +126,15 @@ absl::StatusOr<PbxDesk::SyncOutcome> PbxDesk::Sync(std::string_view pbx_id, cons
   return outcome;
 }
 
-absl::StatusOr<stored::v1::PbxRecord> PbxDesk::ReadRecord(const PbxId& pbx) const {
+absl::StatusOr<stored::v1::PbxRecord> PbxCommands::ReadRecord(const PbxId& pbx) const {
   auto record = ReadPbxRecord(holdings_.store, holdings_.vault, pbx);
   if (!record.ok()) return record.status();
   if (!record->has_value()) return absl::DataLossError("a PBX has no record");
   return **std::move(record);
 }
 
-absl::StatusOr<PbxDesk::HeldExtension> PbxDesk::ParseExtension(const FiledKey& key, std::string_view envelope) const {
+absl::StatusOr<PbxCommands::HeldExtension> PbxCommands::ParseExtension(const FiledKey& key,
+                                                                       std::string_view envelope) const {
   auto opened = holdings_.vault.Open(key, envelope);
   if (!opened.ok()) return opened.status();
   stored::v1::Value value;
@@ -144,15 +145,15 @@ absl::StatusOr<PbxDesk::HeldExtension> PbxDesk::ParseExtension(const FiledKey& k
                        .extension = value.pbx_extension()};
 }
 
-absl::StatusOr<std::optional<PbxDesk::HeldExtension>> PbxDesk::ReadExtension(const FiledKey& key) const {
+absl::StatusOr<std::optional<PbxCommands::HeldExtension>> PbxCommands::ReadExtension(const FiledKey& key) const {
   auto row = holdings_.store.Get(Family::kFiled, key.Encode());
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;
   return ParseExtension(key, **row);
 }
 
-absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
-                                   const v1::Extension& extension, int64_t time_us, Change& change) {
+absl::Status PbxCommands::PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
+                                       const v1::Extension& extension, int64_t time_us, Change& change) {
   stored::v1::Value value;
   value.set_time_us(time_us);
   *value.mutable_pbx_extension() = extension;
@@ -169,8 +170,8 @@ absl::Status PbxDesk::PutExtension(const FiledKey& key, const std::optional<Held
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
-                                            Change& change) {
+absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v1::Extension& extension,
+                                                absl::Time time, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
@@ -184,9 +185,10 @@ absl::StatusOr<bool> PbxDesk::SyncExtension(std::string_view pbx_id, const v1::E
   return true;
 }
 
-absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_view pbx_id, std::string_view number,
-                                                                 std::optional<absl::Time> time,
-                                                                 std::string_view reason, Change& change) {
+absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::string_view pbx_id,
+                                                                         std::string_view number,
+                                                                         std::optional<absl::Time> time,
+                                                                         std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
   const FiledKey key = ExtensionKey(holdings_.vault, *pbx, number);
@@ -208,9 +210,9 @@ absl::StatusOr<PbxDesk::RemovalOutcome> PbxDesk::RemoveExtension(std::string_vie
   return outcome;
 }
 
-absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
-                                     std::string_view envelope, int64_t time_us, std::string_view reason,
-                                     Change& change, RemovalOutcome& outcome) const {
+absl::Status PbxCommands::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
+                                         std::string_view envelope, int64_t time_us, std::string_view reason,
+                                         Change& change, RemovalOutcome& outcome) const {
   if (absl::Status s = change.Drop(extension, envelope, "", reason); !s.ok()) return s;
   stored::v1::Value mark;
   mark.set_time_us(time_us);
@@ -224,8 +226,8 @@ absl::Status PbxDesk::EraseExtension(const PbxId& pbx, std::string_view pbx_id, 
   return VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(DueDay::Open(), kPdfShare, pbx), erase);
 }
 
-absl::Status PbxDesk::ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason, Change& change,
-                                 RemovalOutcome& outcome) const {
+absl::Status PbxCommands::ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason,
+                                     Change& change, RemovalOutcome& outcome) const {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPoll, pbx);
   // A poll's rows share their owner; only the row of its creation names the extension.
   std::set<OwnerId> ends;
@@ -249,8 +251,8 @@ absl::Status PbxDesk::ErasePolls(const PbxId& pbx, std::string_view extension, s
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason,
-                                         Change& change) {
+absl::StatusOr<bool> PbxCommands::DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason,
+                                             Change& change) {
   const FiledKey mark = PollKey(holdings_.vault, pbx, poll_id, ItemId{});
   bool deleted_before = false;
   std::vector<std::pair<FiledKey, std::string>> rows;
@@ -269,11 +271,11 @@ absl::StatusOr<bool> PbxDesk::DeletePoll(const PbxId& pbx, std::string_view poll
   return true;
 }
 
-void PbxDesk::PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change) {
+void PbxCommands::PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change) {
   change.batch().Put(Family::kState, PbxLifeKey(pbx), life.SerializeAsString());
 }
 
-void PbxDesk::NoteContacts(std::span<const PbxId> pbxs, Change& change) {
+void PbxCommands::NoteContacts(std::span<const PbxId> pbxs, Change& change) {
   for (const PbxId& pbx : pbxs) {
     auto standing = holdings_.registry.StandingOf(pbx);
     if (!standing.has_value() || standing->life.contact_day() >= change.today().number()) continue;
@@ -282,13 +284,14 @@ void PbxDesk::NoteContacts(std::span<const PbxId> pbxs, Change& change) {
   }
 }
 
-void PbxDesk::PutStanding(const PbxId& pbx, PbxStanding standing, Change& change) {
+void PbxCommands::PutStanding(const PbxId& pbx, PbxStanding standing, Change& change) {
   PutLife(pbx, standing.life, change);
   change.ThenDo([this, pbx, standing = std::move(standing)] { holdings_.registry.Update(pbx, standing); });
 }
 
-absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view licence_key, absl::Time valid_until,
-                                                               bool registered, bool active, Change& change) {
+absl::StatusOr<PbxCommands::LicenceOutcome> PbxCommands::ReportLicence(std::string_view licence_key,
+                                                                       absl::Time valid_until, bool registered,
+                                                                       bool active, Change& change) {
   LicenceOutcome outcome;
   for (const std::string& pbx_id : holdings_.registry.WithLicence(LicenceName(holdings_.vault, licence_key))) {
     const auto pbx = holdings_.registry.Find(pbx_id, change.now());
@@ -312,7 +315,7 @@ absl::StatusOr<PbxDesk::LicenceOutcome> PbxDesk::ReportLicence(std::string_view 
   return outcome;
 }
 
-absl::Status PbxDesk::CountProbes(std::span<const Probe> probes, absl::Time asked, Change& change) {
+absl::Status PbxCommands::CountProbes(std::span<const Probe> probes, absl::Time asked, Change& change) {
   for (const Probe& probe : probes) {
     auto standing = holdings_.registry.StandingOf(probe.pbx);
     if (!standing.has_value() || standing->named > asked) continue;

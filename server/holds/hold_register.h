@@ -1,12 +1,11 @@
 // The hold book: which holds there are, and which PBXs they concern.
-#ifndef RETENTION_SERVER_HOLDS_HOLD_BOOK_H_
-#define RETENTION_SERVER_HOLDS_HOLD_BOOK_H_
+#ifndef RETENTION_SERVER_HOLDS_HOLD_REGISTER_H_
+#define RETENTION_SERVER_HOLDS_HOLD_REGISTER_H_
 
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -21,6 +20,7 @@
 #include "server/rows/keeper.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/mutex.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
 
@@ -37,7 +37,7 @@ struct HoldCover {
 };
 
 // Changed by the writer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
-class HoldBook : public Keeper {
+class HoldRegister : public Keeper {
  public:
   // Holds at a time, released ones included until they are done with.
   static constexpr size_t kMaxHolds = 10000;
@@ -90,25 +90,25 @@ class HoldBook : public Keeper {
     mutable std::shared_ptr<const HoldClaims> claims;
     mutable DueDay claims_of;
   };
-  // REQUIRES: mutex_ is held
-  Group& GroupOf(const Hold& hold);
-  void IndexCover(const std::string& controller_id, HoldCover cover);
-  void UnindexCover(const std::string& controller_id);
-  void Index(const HoldPtr& hold);
-  void Unindex(const Hold& hold);
-  std::shared_ptr<const HoldClaims> ClaimsOf(const Group& group, DueDay last_due) const;
+  Group& GroupOf(const Hold& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void IndexCover(const std::string& controller_id, HoldCover cover) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UnindexCover(const std::string& controller_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Index(const HoldPtr& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Unindex(const Hold& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<const HoldClaims> ClaimsOf(const Group& group, DueDay last_due) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;
-  mutable std::mutex mutex_;
-  std::map<std::string, HoldPtr, std::less<>> holds_;  // by id; guarded by mutex_
-  absl::flat_hash_map<PbxId, Group> by_pbx_;           // guarded by mutex_
-  std::map<std::string, Group> by_controller_;         // guarded by mutex_
-  std::map<std::string, HoldCover> covers_;            // by controller; guarded by mutex_
-  // The controllers whose covers name a PBX; guarded by mutex_
-  absl::flat_hash_map<PbxId, std::set<std::string>> controllers_of_;
+  mutable Mutex mutex_;
+  std::map<std::string, HoldPtr, std::less<>> holds_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PbxId, Group> by_pbx_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Group> by_controller_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, HoldCover> covers_ ABSL_GUARDED_BY(mutex_);
+  // The controllers whose covers name a PBX.
+  absl::flat_hash_map<PbxId, std::set<std::string>> controllers_of_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_HOLDS_HOLD_BOOK_H_
+#endif  // RETENTION_SERVER_HOLDS_HOLD_REGISTER_H_

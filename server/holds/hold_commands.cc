@@ -1,4 +1,4 @@
-#include "server/holds/hold_desk.h"
+#include "server/holds/hold_commands.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/holds/hold_intake.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -30,7 +30,7 @@ absl::Status Unknown(std::string_view reason, std::string_view message) {
 
 }  // namespace
 
-v1::Hold DescribeHold(const Hold& hold, const HoldBook& book) {
+v1::Hold DescribeHold(const Hold& hold, const HoldRegister& book) {
   v1::Hold described = hold.terms;
   SetTime(absl::ToUnixMicros(hold.created), *described.mutable_create_time());
   described.set_ledger_id(hold.LedgerId());
@@ -38,7 +38,7 @@ v1::Hold DescribeHold(const Hold& hold, const HoldBook& book) {
   return described;
 }
 
-absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, Change& change) const {
+absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& change) const {
   Hold hold{.terms = asked, .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now()))};
   hold.terms.clear_create_time();
   hold.terms.clear_ledger_id();
@@ -51,7 +51,7 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, Change& change)
     return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
   }
   if (absl::Status status = CheckHold(hold.terms, holdings_.policy(), change.now()); !status.ok()) return status;
-  if (book_.size() >= HoldBook::kMaxHolds) {
+  if (book_.size() >= HoldRegister::kMaxHolds) {
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
   std::vector<PbxId> pbxs;
@@ -70,8 +70,8 @@ absl::StatusOr<v1::Hold> HoldDesk::Create(const v1::Hold& asked, Change& change)
   return described;
 }
 
-void HoldDesk::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::Kind kind, std::string_view reason,
-                   Change& change) const {
+void HoldCommands::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::Kind kind, std::string_view reason,
+                       Change& change) const {
   LedgerEntry entry;
   entry.set_kind(kind);
   entry.set_reason(std::string(reason));
@@ -81,7 +81,7 @@ void HoldDesk::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::Kind 
   book_.Put(std::move(hold), std::move(cover), change);
 }
 
-absl::StatusOr<bool> HoldDesk::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
+absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
   const OwnerId meeting = MeetingOwner(holdings_.vault, pbx, meeting_id);
   auto locator = ReadLocator(holdings_.store, pbx, meeting, holdings_.LastDue(now));
   if (!locator.ok()) return locator.status();
@@ -90,7 +90,7 @@ absl::StatusOr<bool> HoldDesk::IsMeetingHeld(const PbxId& pbx, std::string_view 
   return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, meeting));
 }
 
-absl::Status HoldDesk::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
+absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = absl::AsciiStrToLower(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
@@ -126,7 +126,7 @@ absl::Status HoldDesk::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time 
   return *held ? absl::OkStatus() : MeetingUnknown();
 }
 
-absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, Change& change) const {
+absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& request, Change& change) const {
   const HoldPtr held = book_.Find(request.hold_id());
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
@@ -147,7 +147,7 @@ absl::StatusOr<v1::Hold> HoldDesk::Update(const v1::UpdateHoldRequest& request, 
   return described;
 }
 
-absl::Status HoldDesk::Release(std::string_view hold_id, Change& change) const {
+absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) const {
   const HoldPtr held = book_.Find(hold_id);
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
@@ -156,7 +156,7 @@ absl::Status HoldDesk::Release(std::string_view hold_id, Change& change) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HoldDesk::EndOver(Change& change) const {
+absl::StatusOr<bool> HoldCommands::EndOver(Change& change) const {
   const std::vector<HoldPtr> over = book_.Ended(change.last_due());
   for (size_t i = 0; i < std::min(over.size(), kMaxStepHolds); ++i) {
     Hold ended = *over[i];

@@ -1,6 +1,6 @@
 // Meetings as the committer knows them: cached courses, read back from their HISTORY rows when they are not.
-#ifndef RETENTION_SERVER_MEETINGS_MEETING_BOOK_H_
-#define RETENTION_SERVER_MEETINGS_MEETING_BOOK_H_
+#ifndef RETENTION_SERVER_MEETINGS_MEETING_CACHE_H_
+#define RETENTION_SERVER_MEETINGS_MEETING_CACHE_H_
 
 #include <array>
 #include <list>
@@ -24,7 +24,7 @@
 
 namespace retention {
 
-// Where a meeting's values are filed now; DueDay() where there are none.
+// Where a meeting's values are filed now; DueDay::None() where there are none.
 struct MeetingLocator {
   std::array<DueDay, kCategories> days{};
   int64_t files_end_us = 0;  // when its files end; 0 if it has none
@@ -60,12 +60,12 @@ bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended)
 // Least recently used meetings leave when all courses together exceed the bound. Belongs to the writer's thread.
 //
 // Who alters a meeting on behalf of a change asks for it by Edit: if the change is dropped, the meeting is read anew.
-class MeetingBook {
+class MeetingCache {
  public:
   // Events held in memory, about 120 bytes each.
   static constexpr size_t kMaxCachedEvents = 400000;
 
-  MeetingBook(const StoreView& store, Vault& vault) : store_(store), vault_(vault) {}
+  MeetingCache(const StoreView& store, Vault& vault) : store_(store), vault_(vault) {}
 
   // The meeting, read from the store if need be; a new, unknown one if it is not held. Valid until Trim or Forget.
   absl::StatusOr<Meeting*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
@@ -99,4 +99,4 @@ class MeetingBook {
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_MEETINGS_MEETING_BOOK_H_
+#endif  // RETENTION_SERVER_MEETINGS_MEETING_CACHE_H_

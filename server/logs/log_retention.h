@@ -1,10 +1,9 @@
 // The log book: lines of the platform's servers, filed under their day, and kept longer while an extension says so.
-#ifndef RETENTION_SERVER_LOGS_LOG_BOOK_H_
-#define RETENTION_SERVER_LOGS_LOG_BOOK_H_
+#ifndef RETENTION_SERVER_LOGS_LOG_RETENTION_H_
+#define RETENTION_SERVER_LOGS_LOG_RETENTION_H_
 
 #include <array>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +17,7 @@
 #include "server/logs/log_intake.h"
 #include "server/logs/log_rows.h"
 #include "server/rows/change.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -31,14 +31,14 @@ struct LogExtension {
 };
 
 // Commands, which belong to the writer's thread; what is const is thread-safe.
-class LogBook {
+class LogRetention {
  public:
   // Bounds of one row: what is opened for one line, or moved at once.
   static constexpr size_t kMaxRowLines = 2000;
   static constexpr size_t kMaxRowTextBytes = 256u << 10;
 
   // REQUIRES: outlived by the holdings.
-  explicit LogBook(const Holdings& holdings) : holdings_(holdings) {}
+  explicit LogRetention(const Holdings& holdings) : holdings_(holdings) {}
 
   // Replaces what is in memory with what the store says.
   absl::Status Load();
@@ -83,8 +83,8 @@ class LogBook {
   std::optional<FiledKey> refile_from_;
   std::pair<int, absl::Time> refile_of_;
 
-  mutable std::mutex mutex_;
-  Extensions extensions_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Extensions extensions_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The last day of the extension that is asked for. INVALID_ARGUMENT naming the field.
@@ -93,4 +93,4 @@ absl::StatusOr<DueDay> CheckLogExtension(const v1::ExtendLogRetentionRequest& re
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_LOGS_LOG_BOOK_H_
+#endif  // RETENTION_SERVER_LOGS_LOG_RETENTION_H_

@@ -1,4 +1,4 @@
-#include "server/orders/order_desk.h"
+#include "server/orders/erasure_orders.h"
 
 #include <algorithm>
 #include <set>
@@ -45,7 +45,7 @@ absl::Time IssueTimeOf(const v1::ErasureOrder& order) {
   return absl::FromUnixSeconds(order.issue_time().seconds()) + absl::Nanoseconds(order.issue_time().nanos());
 }
 
-absl::StatusOr<stored::v1::ErasureOrder> OrderDesk::Open(std::string_view key, std::string_view envelope) const {
+absl::StatusOr<stored::v1::ErasureOrder> ErasureOrders::Open(std::string_view key, std::string_view envelope) const {
   auto plaintext = holdings_.vault.OpenState(key, envelope);
   if (!plaintext.ok()) return plaintext.status();
   stored::v1::ErasureOrder held;
@@ -53,8 +53,8 @@ absl::StatusOr<stored::v1::ErasureOrder> OrderDesk::Open(std::string_view key, s
   return held;
 }
 
-absl::StatusOr<uint64_t> OrderDesk::Scan(uint64_t after, uint64_t through,
-                                         absl::FunctionRef<bool(v1::ErasureOrder& order)> visit) const {
+absl::StatusOr<uint64_t> ErasureOrders::Scan(uint64_t after, uint64_t through,
+                                             absl::FunctionRef<bool(v1::ErasureOrder& order)> visit) const {
   // Before the snapshot, so that the snapshot holds all of them.
   through = std::min(through, holdings_.orders.last_issued());
   const uint64_t first_left = holdings_.orders.first_left();
@@ -86,7 +86,8 @@ absl::StatusOr<uint64_t> OrderDesk::Scan(uint64_t after, uint64_t through,
   return through;
 }
 
-absl::StatusOr<CategorySet> OrderDesk::CheckCategories(const google::protobuf::RepeatedField<int>& categories) const {
+absl::StatusOr<CategorySet> ErasureOrders::CheckCategories(
+    const google::protobuf::RepeatedField<int>& categories) const {
   CategorySet set;
   if (categories.empty()) set.set();
   for (int i = 0; i < categories.size(); ++i) {
@@ -100,8 +101,8 @@ absl::StatusOr<CategorySet> OrderDesk::CheckCategories(const google::protobuf::R
   return set;
 }
 
-absl::StatusOr<v1::ListErasureOrdersResponse> OrderDesk::List(const v1::ListErasureOrdersRequest& request,
-                                                              absl::Time now) const {
+absl::StatusOr<v1::ListErasureOrdersResponse> ErasureOrders::List(const v1::ListErasureOrdersRequest& request,
+                                                                  absl::Time now) const {
   const google::protobuf::Duration& age = request.min_age();
   if (age.seconds() < 0 || age.seconds() > kDurationSecondsMax || age.nanos() < 0 || age.nanos() > kNanosMax) {
     return InvalidField("min_age", "0 or more");
@@ -132,7 +133,7 @@ absl::StatusOr<v1::ListErasureOrdersResponse> OrderDesk::List(const v1::ListEras
   return response;
 }
 
-absl::StatusOr<CategorySet> OrderDesk::CheckWatch(const v1::WatchErasureOrdersRequest& request) const {
+absl::StatusOr<CategorySet> ErasureOrders::CheckWatch(const v1::WatchErasureOrdersRequest& request) const {
   // A caller that knows orders of another store would wait a day for those of this one.
   if (request.after_order_id() > last_issued()) {
     return InvalidField("after_order_id", "no such order was ever issued");
@@ -140,7 +141,7 @@ absl::StatusOr<CategorySet> OrderDesk::CheckWatch(const v1::WatchErasureOrdersRe
   return CheckCategories(request.categories());
 }
 
-absl::Status OrderDesk::CheckConfirm(const v1::ConfirmErasureOrdersRequest& request) {
+absl::Status ErasureOrders::CheckConfirm(const v1::ConfirmErasureOrdersRequest& request) {
   if (request.confirmations().empty() || request.confirmations_size() > kMaxConfirmations) {
     return InvalidField("confirmations", "1 to 1,000 confirmations");
   }
@@ -154,8 +155,8 @@ absl::Status OrderDesk::CheckConfirm(const v1::ConfirmErasureOrdersRequest& requ
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::ConfirmErasureOrdersResponse> OrderDesk::Confirm(const v1::ConfirmErasureOrdersRequest& request,
-                                                                    Change& change) const {
+absl::StatusOr<v1::ConfirmErasureOrdersResponse> ErasureOrders::Confirm(const v1::ConfirmErasureOrdersRequest& request,
+                                                                        Change& change) const {
   v1::ConfirmErasureOrdersResponse response;
   CategoryCounts erased{};
   CategoryCounts not_found{};
@@ -194,7 +195,7 @@ absl::StatusOr<v1::ConfirmErasureOrdersResponse> OrderDesk::Confirm(const v1::Co
   return response;
 }
 
-absl::StatusOr<std::optional<absl::Time>> OrderDesk::OldestIssue() const {
+absl::StatusOr<std::optional<absl::Time>> ErasureOrders::OldestIssue() const {
   std::optional<absl::Time> oldest;
   auto seen = Scan(0, UINT64_MAX, [&](v1::ErasureOrder& order) {
     if (oldest.has_value()) return false;

@@ -1,4 +1,4 @@
-#include "server/orders/order_desk.h"
+#include "server/orders/erasure_orders.h"
 
 #include <gtest/gtest.h>
 
@@ -20,9 +20,9 @@ constexpr auto kErased = v1::ERASURE_OUTCOME_ERASED;
 constexpr auto kNotFound = v1::ERASURE_OUTCOME_NOT_FOUND;
 constexpr auto kFailed = v1::ERASURE_OUTCOME_FAILED;
 
-class OrderDeskTest : public ::testing::Test {
+class ErasureOrdersTest : public ::testing::Test {
  protected:
-  OrderDeskTest() : harness_(kMonday) { harness_.SyncPbx(); }
+  ErasureOrdersTest() : harness_(kMonday) { harness_.SyncPbx(); }
 
   v1::ConfirmErasureOrdersResponse Confirm(const std::vector<std::pair<uint64_t, v1::ErasureOutcome>>& outcomes) {
     const auto response = harness_.engine().ConfirmOrders(Confirmations(outcomes), harness_.now);
@@ -45,7 +45,7 @@ class OrderDeskTest : public ::testing::Test {
   Harness harness_;
 };
 
-TEST_F(OrderDeskTest, AnOrderSaysWhatToDelete) {
+TEST_F(ErasureOrdersTest, AnOrderSaysWhatToDelete) {
   harness_.Record(LateFiles("m", kMonday, 1));
   const auto orders = HeldOrders(harness_.engine());
   ASSERT_EQ(orders.size(), 1u);
@@ -57,7 +57,7 @@ TEST_F(OrderDeskTest, AnOrderSaysWhatToDelete) {
   EXPECT_EQ(IssueTimeOf(orders[0]), kMonday);
 }
 
-TEST_F(OrderDeskTest, OrdersOfAPbxThatEndedCanBeRead) {
+TEST_F(ErasureOrdersTest, OrdersOfAPbxThatEndedCanBeRead) {
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Recording("m", "r", kMonday, "rec"),
                    Pdf("m", "d", kMonday, "pdf"), File("m", "f", kMonday, "file")});
   EXPECT_TRUE(Ids().empty());
@@ -71,7 +71,7 @@ TEST_F(OrderDeskTest, OrdersOfAPbxThatEndedCanBeRead) {
   EXPECT_EQ(refs, (std::map<int, std::string>{{kRecording, "rec"}, {kPdfShare, "pdf"}, {kFileShare, "file"}}));
 }
 
-TEST_F(OrderDeskTest, WhatIsDoneIsForgottenWithItsLedgerEntryAndItsBytes) {
+TEST_F(ErasureOrdersTest, WhatIsDoneIsForgottenWithItsLedgerEntryAndItsBytes) {
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Pdf("m", "d", kMonday, "pdf")});
   harness_.Record(Deleted("m", "x", kMonday));
   harness_.Record(LateFiles("n", kMonday, 4));
@@ -94,19 +94,19 @@ TEST_F(OrderDeskTest, WhatIsDoneIsForgottenWithItsLedgerEntryAndItsBytes) {
   EXPECT_EQ(entries[1].reason(), "NOT_FOUND");
   ASSERT_EQ(entries[1].counts_size(), 1);
   EXPECT_EQ(entries[1].counts(0).values(), 1u);
-  EXPECT_TRUE(harness_.engine().marks().Read().contains(DueDay())) << "its bytes are still in a file";
+  EXPECT_TRUE(harness_.engine().marks().Read().contains(DueDay::None())) << "its bytes are still in a file";
 }
 
-TEST_F(OrderDeskTest, ConfirmedTwiceOrNeverIssuedIsCountedAndNothingIsWritten) {
+TEST_F(ErasureOrdersTest, ConfirmedTwiceOrNeverIssuedIsCountedAndNothingIsWritten) {
   harness_.Record(LateFiles("m", kMonday, 2));
   EXPECT_EQ(Confirm({{1, kErased}}).done(), 1u);
   const size_t entries = Entries().size();
-  const auto marks = harness_.engine().marks().Read().at(DueDay()).deletions();
+  const auto marks = harness_.engine().marks().Read().at(DueDay::None()).deletions();
   const auto again = Confirm({{1, kErased}, {99, kNotFound}, {UINT64_MAX, kFailed}});
   EXPECT_EQ(again.done(), 0u);
   EXPECT_EQ(again.unknown(), 3u);
   EXPECT_EQ(Entries().size(), entries);
-  EXPECT_EQ(harness_.engine().marks().Read().at(DueDay()).deletions(), marks);
+  EXPECT_EQ(harness_.engine().marks().Read().at(DueDay::None()).deletions(), marks);
   const auto twice = Confirm({{2, kFailed}, {2, kErased}, {2, kErased}, {2, kFailed}});
   EXPECT_EQ(twice.failed(), 1u);
   EXPECT_EQ(twice.done(), 1u);
@@ -114,14 +114,14 @@ TEST_F(OrderDeskTest, ConfirmedTwiceOrNeverIssuedIsCountedAndNothingIsWritten) {
   EXPECT_EQ(harness_.engine().orders().unconfirmed(), 0u);
 }
 
-TEST_F(OrderDeskTest, AFailedOrderStays) {
+TEST_F(ErasureOrdersTest, AFailedOrderStays) {
   harness_.Record(LateFiles("m", kMonday, 1));
   EXPECT_EQ(Confirm({{1, kFailed}}).failed(), 1u);
   EXPECT_EQ(Ids(), std::vector<uint64_t>{1});
   EXPECT_TRUE(Entries().empty());
 }
 
-TEST_F(OrderDeskTest, ANumberIsNeverGivenAgainEvenIfNoOrderIsLeftAfterARestart) {
+TEST_F(ErasureOrdersTest, ANumberIsNeverGivenAgainEvenIfNoOrderIsLeftAfterARestart) {
   harness_.Record(LateFiles("m", kMonday, 3));
   EXPECT_EQ(Confirm({{1, kErased}, {2, kErased}, {3, kErased}}).done(), 3u);
   EXPECT_EQ(harness_.Orders(), 0u);
@@ -136,7 +136,7 @@ TEST_F(OrderDeskTest, ANumberIsNeverGivenAgainEvenIfNoOrderIsLeftAfterARestart) 
   EXPECT_EQ(harness_.engine().orders().last_issued(), 4u);
 }
 
-TEST_F(OrderDeskTest, AStoreFromBeforeTheCounterIsCounted) {
+TEST_F(ErasureOrdersTest, AStoreFromBeforeTheCounterIsCounted) {
   harness_.Record(LateFiles("m", kMonday, 3));
   Batch batch;
   batch.Delete(Family::kState, OrderCounterKey());
@@ -147,7 +147,7 @@ TEST_F(OrderDeskTest, AStoreFromBeforeTheCounterIsCounted) {
   EXPECT_EQ(Ids(), (std::vector<uint64_t>{1, 2, 3, 4}));
 }
 
-TEST_F(OrderDeskTest, ListsByPagesOldestFirst) {
+TEST_F(ErasureOrdersTest, ListsByPagesOldestFirst) {
   harness_.Record(LateFiles("m", kMonday, 7));
   Confirm({{1, kErased}, {4, kErased}});
   v1::ListErasureOrdersRequest request;
@@ -166,8 +166,8 @@ TEST_F(OrderDeskTest, ListsByPagesOldestFirst) {
   EXPECT_EQ(pages, 3);
 }
 
-TEST_F(OrderDeskTest, ARareFilterGivesShortPagesAndMissesNothing) {
-  constexpr int kOrders = OrderDesk::kMaxOrdersScanned + 200;
+TEST_F(ErasureOrdersTest, ARareFilterGivesShortPagesAndMissesNothing) {
+  constexpr int kOrders = ErasureOrders::kMaxOrdersScanned + 200;
   harness_.SyncPbx("other");
   for (int from = 0; from < kOrders; from += 500) harness_.Record(LateFiles("m", kMonday, 500, from));
   auto late = LateFiles("n", kMonday, 1);
@@ -186,7 +186,7 @@ TEST_F(OrderDeskTest, ARareFilterGivesShortPagesAndMissesNothing) {
   EXPECT_EQ(second->next_page_token(), "");
 }
 
-TEST_F(OrderDeskTest, ListFiltersByAgeCategoryAndPbx) {
+TEST_F(ErasureOrdersTest, ListFiltersByAgeCategoryAndPbx) {
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Pdf("m", "d", kMonday, "pdf")});
   harness_.Record(Deleted("m", "x", kMonday));
   harness_.now += absl::Hours(1);
@@ -205,7 +205,7 @@ TEST_F(OrderDeskTest, ListFiltersByAgeCategoryAndPbx) {
   EXPECT_EQ(List(request)->orders_size(), 0);
 }
 
-TEST_F(OrderDeskTest, EveryFlawNamesItsField) {
+TEST_F(ErasureOrdersTest, EveryFlawNamesItsField) {
   const auto field = [](const absl::Status& status) { return DetailsOf(status).field; };
   v1::ListErasureOrdersRequest list;
   list.mutable_min_age()->set_seconds(-1);
@@ -230,16 +230,16 @@ TEST_F(OrderDeskTest, EveryFlawNamesItsField) {
     EXPECT_EQ(field(List(list).status()), "page_token");
   }
   v1::ConfirmErasureOrdersRequest confirm;
-  EXPECT_EQ(field(OrderDesk::CheckConfirm(confirm)), "confirmations");
+  EXPECT_EQ(field(ErasureOrders::CheckConfirm(confirm)), "confirmations");
   confirm = Confirmations({{1, kErased}, {0, kErased}});
-  EXPECT_EQ(field(OrderDesk::CheckConfirm(confirm)), "confirmations[1].order_id");
+  EXPECT_EQ(field(ErasureOrders::CheckConfirm(confirm)), "confirmations[1].order_id");
   confirm = Confirmations({{1, v1::ERASURE_OUTCOME_UNSPECIFIED}});
-  EXPECT_EQ(field(OrderDesk::CheckConfirm(confirm)), "confirmations[0].outcome");
+  EXPECT_EQ(field(ErasureOrders::CheckConfirm(confirm)), "confirmations[0].outcome");
   confirm = Confirmations({{1, static_cast<v1::ErasureOutcome>(9)}});
-  EXPECT_EQ(field(OrderDesk::CheckConfirm(confirm)), "confirmations[0].outcome");
+  EXPECT_EQ(field(ErasureOrders::CheckConfirm(confirm)), "confirmations[0].outcome");
   confirm.Clear();
-  for (int i = 0; i <= OrderDesk::kMaxConfirmations; ++i) confirm.add_confirmations();
-  EXPECT_EQ(field(OrderDesk::CheckConfirm(confirm)), "confirmations");
+  for (int i = 0; i <= ErasureOrders::kMaxConfirmations; ++i) confirm.add_confirmations();
+  EXPECT_EQ(field(ErasureOrders::CheckConfirm(confirm)), "confirmations");
   v1::WatchErasureOrdersRequest watch;
   watch.set_after_order_id(1);
   EXPECT_EQ(field(harness_.engine().orders().CheckWatch(watch).status()), "after_order_id");
@@ -248,8 +248,8 @@ TEST_F(OrderDeskTest, EveryFlawNamesItsField) {
   EXPECT_EQ(field(harness_.engine().orders().CheckWatch(watch).status()), "categories[0]");
 }
 
-TEST_F(OrderDeskTest, TheOldestIssueIsThatOfTheOldestLeft) {
-  const OrderDesk& desk = harness_.engine().orders();
+TEST_F(ErasureOrdersTest, TheOldestIssueIsThatOfTheOldestLeft) {
+  const ErasureOrders& desk = harness_.engine().orders();
   EXPECT_EQ(*desk.OldestIssue(), std::nullopt);
   harness_.Record(LateFiles("m", kMonday, 1));
   harness_.now += absl::Minutes(5);
@@ -263,7 +263,7 @@ TEST_F(OrderDeskTest, TheOldestIssueIsThatOfTheOldestLeft) {
   EXPECT_EQ(*desk.OldestIssue(), harness_.now) << "the walk begins where orders can be, not behind";
 }
 
-TEST_F(OrderDeskTest, WhoeverIsToldOfOrdersFindsThem) {
+TEST_F(ErasureOrdersTest, WhoeverIsToldOfOrdersFindsThem) {
   std::vector<uint64_t> last;
   harness_.engine().set_on_orders([&] { last.push_back(HeldIds(harness_.engine()).back()); });
   harness_.Record(LateFiles("m", kMonday, 2));
@@ -272,7 +272,7 @@ TEST_F(OrderDeskTest, WhoeverIsToldOfOrdersFindsThem) {
   EXPECT_EQ(last, (std::vector<uint64_t>{2, 3}));
 }
 
-TEST_F(OrderDeskTest, AReaderBesideTheCommitterMissesNoOrder) {
+TEST_F(ErasureOrdersTest, AReaderBesideTheCommitterMissesNoOrder) {
   constexpr int kRounds = 300;
   constexpr int kOrdersPerRound = 3;
   std::mutex mutex;
@@ -298,7 +298,7 @@ TEST_F(OrderDeskTest, AReaderBesideTheCommitterMissesNoOrder) {
     std::vector<std::pair<uint64_t, v1::ErasureOutcome>> outcomes;
     {
       std::lock_guard lock(mutex);
-      for (; confirmed < seen.size() && outcomes.size() < OrderDesk::kMaxConfirmations; ++confirmed) {
+      for (; confirmed < seen.size() && outcomes.size() < ErasureOrders::kMaxConfirmations; ++confirmed) {
         outcomes.emplace_back(seen[confirmed], kErased);
       }
     }

@@ -1,9 +1,9 @@
-// Placement: what lies elsewhere than a policy says, and where it belongs.
+// MisfiledRows: what lies elsewhere than a policy says, and where it belongs.
 //
 // The one planner of a change of policy. Its preview counts what it finds, and the refile moves what it finds, so that
 // the one says what the other does.
-#ifndef RETENTION_SERVER_POLICIES_PLACEMENT_H_
-#define RETENTION_SERVER_POLICIES_PLACEMENT_H_
+#ifndef RETENTION_SERVER_POLICIES_MISFILED_ROWS_H_
+#define RETENTION_SERVER_POLICIES_MISFILED_ROWS_H_
 
 #include <array>
 #include <cstddef>
@@ -19,7 +19,7 @@
 #include "server/law/filing.h"
 #include "server/law/policy.h"
 #include "server/logs/log_rows.h"
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/pbx_registry.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/row_walk.h"
@@ -30,7 +30,7 @@
 namespace retention {
 
 // The day of a value of which nobody can say any more from when its period ran, as its day tells: of the days that it
-// may have run from, the earliest. Never later than it was; DueDay() if it now runs from something else.
+// may have run from, the earliest. Never later than it was; DueDay::None() if it now runs from something else.
 DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after);
 
 // How far a walk may go, and has gone.
@@ -41,12 +41,12 @@ struct WalkStep {
 };
 
 // Thread-safe.
-class Placement {
+class MisfiledRows {
  public:
   // Of what lies where `version.before()` put it, under `version.policy`. What was due through `ended` has ended, and
   // is left alone. REQUIRES: all references outlive it.
-  Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
-            const PolicyVersion& version, DueDay ended, absl::Time now);
+  MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
+               const PolicyVersion& version, DueDay ended, absl::Time now);
 
   // Calls `visit` with every meeting of which something lies elsewhere. Where the course of one cannot be read, its
   // days tell where it belongs.
@@ -90,4 +90,4 @@ class Placement {
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_POLICIES_PLACEMENT_H_
+#endif  // RETENTION_SERVER_POLICIES_MISFILED_ROWS_H_

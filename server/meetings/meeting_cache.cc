@@ -1,4 +1,4 @@
-#include "server/meetings/meeting_book.h"
+#include "server/meetings/meeting_cache.h"
 
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -51,7 +51,7 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
     auto plaintext = vault.Open(key, envelope);
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::CourseChunk chunk;
-    if (!chunk.ParseFromString(plaintext->Reveal()) || !course.AddChunk(chunk, DueDay())) {
+    if (!chunk.ParseFromString(plaintext->Reveal()) || !course.AddChunk(chunk, DueDay::None())) {
       return absl::DataLossError("a HISTORY row does not parse");
     }
     return absl::OkStatus();
@@ -63,19 +63,19 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
 bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay lies = locator.days[category];
-    if (lies != DueDay() && lies > ended && lies != filing.days[category]) return true;
+    if (lies != DueDay::None() && lies > ended && lies != filing.days[category]) return true;
   }
   return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
 }
 
-absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
+absl::StatusOr<Meeting*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
   if (recent_.size() > kMaxRecentIds) recent_.clear();
   const auto [it, inserted] = recent_.try_emplace(std::make_pair(pbx, std::string(meeting_id)));
   if (inserted) it->second = MeetingOwner(vault_, pbx, meeting_id);
   return Find(pbx, it->second, last_due);
 }
 
-absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due) {
+absl::StatusOr<Meeting*> MeetingCache::Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due) {
   const Name name(pbx, meeting);
   const auto it = meetings_.find(name);
   if (it != meetings_.end()) {
@@ -108,11 +108,11 @@ absl::StatusOr<Meeting*> MeetingBook::Find(const PbxId& pbx, const OwnerId& meet
   return &meetings_.emplace(name, std::move(entry)).first->second->meeting;
 }
 
-void MeetingBook::Edit(const Meeting& meeting, Change& change) {
+void MeetingCache::Edit(const Meeting& meeting, Change& change) {
   change.Otherwise([this, pbx = meeting.pbx, id = meeting.id] { Forget(pbx, id); });
 }
 
-void MeetingBook::Trim(size_t grown_events) {
+void MeetingCache::Trim(size_t grown_events) {
   grown_ += grown_events;
   if (grown_ < kMaxCachedEvents / 16) return;
   grown_ = 0;
@@ -127,14 +127,14 @@ void MeetingBook::Trim(size_t grown_events) {
   }
 }
 
-void MeetingBook::Forget(const PbxId& pbx, const OwnerId& meeting) {
+void MeetingCache::Forget(const PbxId& pbx, const OwnerId& meeting) {
   const auto it = meetings_.find(Name(pbx, meeting));
   if (it == meetings_.end()) return;
   used_.erase(it->second->used);
   meetings_.erase(it);
 }
 
-void MeetingBook::ForgetPbx(const PbxId& pbx) {
+void MeetingCache::ForgetPbx(const PbxId& pbx) {
   for (auto it = used_.begin(); it != used_.end();) {
     if (it->first == pbx) {
       meetings_.erase(*it);
@@ -146,7 +146,7 @@ void MeetingBook::ForgetPbx(const PbxId& pbx) {
   recent_.clear();
 }
 
-void MeetingBook::ForgetDue(DueDay last_due) {
+void MeetingCache::ForgetDue(DueDay last_due) {
   for (auto it = used_.begin(); it != used_.end();) {
     if (meetings_.at(*it)->meeting.locator.days[kHistory] <= last_due) {
       meetings_.erase(*it);
@@ -157,7 +157,7 @@ void MeetingBook::ForgetDue(DueDay last_due) {
   }
 }
 
-void MeetingBook::ForgetAll() {
+void MeetingCache::ForgetAll() {
   meetings_.clear();
   used_.clear();
   recent_.clear();

@@ -1,6 +1,6 @@
 // The order desk: what the portal is told to delete, until it says that it did (section 9).
-#ifndef RETENTION_SERVER_ORDERS_ORDER_DESK_H_
-#define RETENTION_SERVER_ORDERS_ORDER_DESK_H_
+#ifndef RETENTION_SERVER_ORDERS_ERASURE_ORDERS_H_
+#define RETENTION_SERVER_ORDERS_ERASURE_ORDERS_H_
 
 #include <bitset>
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace retention {
 using CategorySet = std::bitset<kCategories>;
 
 // Thread-safe but for Confirm. Reads straight from the store: nobody waits for the writer.
-class OrderDesk {
+class ErasureOrders {
  public:
   static constexpr int kMaxConfirmations = 1000;
   static constexpr int kMaxOrdersPerPage = 1000;
@@ -30,7 +30,7 @@ class OrderDesk {
   static constexpr int kMaxOrdersScanned = 2000;
 
   // REQUIRES: both outlive it; `store` is what the holdings are of.
-  OrderDesk(const Store& store, const Holdings& holdings) : store_(store), holdings_(holdings) {}
+  ErasureOrders(const Store& store, const Holdings& holdings) : store_(store), holdings_(holdings) {}
 
   // Shows `visit` the orders that are held with after < id <= through, oldest first, until it returns false or
   // kMaxOrdersScanned were seen. Returns the id up to which all were seen: `through` (or the last that was issued, if
@@ -48,8 +48,8 @@ class OrderDesk {
   // INVALID_ARGUMENT naming the field.
   static absl::Status CheckConfirm(const v1::ConfirmErasureOrdersRequest& request);
 
-  // Forgets the orders that are done and enters them into the ledger, by outcome and category. REQUIRES: CheckConfirm. A
-  // command: belongs to the writer's thread.
+  // Forgets the orders that are done and enters them into the ledger, by outcome and category. REQUIRES: CheckConfirm.
+  // A command: belongs to the writer's thread.
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> Confirm(const v1::ConfirmErasureOrdersRequest& request,
                                                            Change& change) const;
 
@@ -73,4 +73,4 @@ absl::Time IssueTimeOf(const v1::ErasureOrder& order);
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_ORDERS_ORDER_DESK_H_
+#endif  // RETENTION_SERVER_ORDERS_ERASURE_ORDERS_H_

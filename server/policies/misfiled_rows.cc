@@ -1,4 +1,4 @@
-#include "server/policies/placement.h"
+#include "server/policies/misfiled_rows.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,7 +21,7 @@ bool Spend(WalkStep& step, size_t cost) {
 }  // namespace
 
 DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRule& after) {
-  if (before.starting_point != after.starting_point) return DueDay();
+  if (before.starting_point != after.starting_point) return DueDay::None();
   if (SamePeriod(before.period, after.period)) return held;
   // No month has more than 31 days.
   absl::CivilDay start = held.civil() - static_cast<int64_t>(before.period.count) * 31 - 1;
@@ -29,8 +29,8 @@ DueDay DayWithoutFacts(DueDay held, const DeletionRule& before, const DeletionRu
   return std::min(held, DueDay(LastDayOf(start, after.period)));
 }
 
-Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
-                     const PolicyVersion& version, DueDay ended, absl::Time now)
+MisfiledRows::MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
+                           const PolicyVersion& version, DueDay ended, absl::Time now)
     : view_(view),
       vault_(vault),
       registry_(registry),
@@ -50,7 +50,7 @@ Placement::Placement(const StoreView& view, Vault& vault, const PbxRegistry& reg
   for (const CategoryNumber category : kFiledByMeeting) meetings_affected_ |= affected_[category];
 }
 
-Filing Placement::FilingWithoutFacts(const MeetingLocator& locator) const {
+Filing MisfiledRows::FilingWithoutFacts(const MeetingLocator& locator) const {
   Filing filing;
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay held = locator.days[category];
@@ -61,8 +61,8 @@ Filing Placement::FilingWithoutFacts(const MeetingLocator& locator) const {
   return filing;
 }
 
-absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const MeetingLocator& locator,
-                                           size_t& events) const {
+absl::StatusOr<Filing> MisfiledRows::FilingOf(const LocatorName& name, const MeetingLocator& locator,
+                                              size_t& events) const {
   const auto course = ReadCourse(view_, vault_, locator.days[kHistory], name.pbx, name.meeting);
   if (IsUnreadable(course.status())) return FilingWithoutFacts(locator);
   if (!course.ok()) return course.status();
@@ -71,7 +71,7 @@ absl::StatusOr<Filing> Placement::FilingOf(const LocatorName& name, const Meetin
   return facts.known ? FileMeeting(facts, after_, now_) : FilingWithoutFacts(locator);
 }
 
-absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
+absl::Status MisfiledRows::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
   if (!meetings_affected_) step.position = WalkPosition::End();
   if (!step.position.more) return absl::OkStatus();
   auto cursor = view_.ScanPrefix(Family::kState, LocatorPrefix());
@@ -97,11 +97,11 @@ absl::Status Placement::VisitMeetings(WalkStep& step, MeetingVisit visit) const 
   return cursor->status();
 }
 
-bool Placement::IsEnding(const FiledKey& key) const {
+bool MisfiledRows::IsEnding(const FiledKey& key) const {
   return after_.rule(key.category).ends_with_pbx && !registry_.Lives(key.pbx);
 }
 
-absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key, std::string_view envelope) const {
+absl::StatusOr<std::optional<DueDay>> MisfiledRows::OfRecording(const FiledKey& key, std::string_view envelope) const {
   if (IsEnding(key)) return std::nullopt;
   DueDay right = DayWithoutFacts(key.day, before_.rule(kRecording), after_.rule(kRecording));
   const auto plaintext = vault_.Open(key, envelope);
@@ -116,10 +116,10 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfRecording(const FiledKey& key
   auto closed = view_.Get(Family::kState, DayProgressKey(longer ? key.day : right));
   if (!closed.ok()) return closed.status();
   if (!closed->has_value()) return right;
-  return longer ? std::nullopt : std::optional<DueDay>(DueDay());
+  return longer ? std::nullopt : std::optional<DueDay>(DueDay::None());
 }
 
-absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) const {
+absl::StatusOr<std::optional<DueDay>> MisfiledRows::OfStray(const FiledKey& key) const {
   if (IsEnding(key)) return std::nullopt;
   const auto row = view_.Get(Family::kState, LocatorKey(key.pbx, key.owner));
   if (!row.ok()) return row.status();
@@ -137,7 +137,7 @@ absl::StatusOr<std::optional<DueDay>> Placement::OfStray(const FiledKey& key) co
   return DayWithoutFacts(key.day, before_.rule(key.category), after_.rule(key.category));
 }
 
-absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
+absl::Status MisfiledRows::VisitRows(WalkStep& step, RowVisit visit) const {
   // Files end by their timers, whether or not their meeting is known.
   const auto concerned = [this](size_t category) { return affected_[category] && category != kFileShare; };
   size_t categories = 0;
@@ -145,7 +145,7 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
   if (categories == 0) step.position = WalkPosition::End();
   if (!step.position.more) return absl::OkStatus();
   const std::string begin = step.position.from.empty() ? FiledPrefix(ended_.Next()) : step.position.from;
-  auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Held()));
+  auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Kept()));
   while (cursor->Valid()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) {
@@ -196,12 +196,12 @@ absl::Status Placement::VisitRows(WalkStep& step, RowVisit visit) const {
   return cursor->status();
 }
 
-absl::Status Placement::VisitCubes(WalkStep& step, CubeVisit visit) const {
+absl::Status MisfiledRows::VisitCubes(WalkStep& step, CubeVisit visit) const {
   if (SamePeriod(before_.rule(kHistory).anonymised_period, after_.rule(kHistory).anonymised_period)) {
     step.position = WalkPosition::End();
   }
   if (!step.position.more) return absl::OkStatus();
-  const std::string begin = step.position.from.empty() ? CubeKey(ended_.Next(), DueDay(), 0) : step.position.from;
+  const std::string begin = step.position.from.empty() ? CubeKey(ended_.Next(), DueDay::None(), 0) : step.position.from;
   auto cursor = view_.Scan(Family::kStatistics, begin, "");
   while (cursor->Valid()) {
     step.position.from = std::string(cursor->key());

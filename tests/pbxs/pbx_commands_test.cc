@@ -1,4 +1,4 @@
-#include "server/pbxs/pbx_desk.h"
+#include "server/pbxs/pbx_commands.h"
 
 #include <gtest/gtest.h>
 
@@ -33,13 +33,13 @@ v1::Event PollDeletion(absl::string_view id, absl::string_view poll) {
   return event;
 }
 
-class PbxDeskTest : public ::testing::Test {
+class PbxCommandsTest : public ::testing::Test {
  protected:
-  PbxDeskTest() : harness_(kMonday) { harness_.SyncPbx(); }
+  PbxCommandsTest() : harness_(kMonday) { harness_.SyncPbx(); }
   Harness harness_;
 };
 
-TEST_F(PbxDeskTest, SyncReplacesWhatWasHeld) {
+TEST_F(PbxCommandsTest, SyncReplacesWhatWasHeld) {
   harness_.SyncPbx("pbx", {"100", "102"});
   v1::GetPbxRequest request;
   request.set_pbx_id("pbx");
@@ -50,7 +50,7 @@ TEST_F(PbxDeskTest, SyncReplacesWhatWasHeld) {
   EXPECT_EQ(pbx->pbx().profile().fqdn(), "pbx.example.org");
 }
 
-TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
+TEST_F(PbxCommandsTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
   harness_.Record({Poll("p1", "lunch", "100"), Answer("a1", "lunch"), Poll("p2", "dinner", "101"),
                    Scheduled("m1", "s", kMonday, kMonday, absl::Hours(1), "100"), Pdf("m1", "d", kMonday, "one"),
                    Scheduled("m2", "s", kMonday, kMonday, absl::Hours(1), "101"), Pdf("m2", "d", kMonday, "two")});
@@ -69,7 +69,7 @@ TEST_F(PbxDeskTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(PbxDeskTest, ADeletedPollDoesNotComeBackByADuplicate) {
+TEST_F(PbxCommandsTest, ADeletedPollDoesNotComeBackByADuplicate) {
   harness_.Record({Poll("p1", "lunch", "100"), Answer("a1", "lunch")});
   EXPECT_EQ(harness_.Record(Poll("p1", "lunch", "100")).duplicates(), 1u);
   harness_.Record(PollDeletion("x", "lunch"));
@@ -81,14 +81,14 @@ TEST_F(PbxDeskTest, ADeletedPollDoesNotComeBackByADuplicate) {
   EXPECT_EQ(harness_.Values(kPoll), 0u);
 }
 
-TEST_F(PbxDeskTest, PollNeedsAnExtensionThatCanEndIt) {
+TEST_F(PbxCommandsTest, PollNeedsAnExtensionThatCanEndIt) {
   v1::RecordResult result = harness_.Record(Poll("p1", "lunch", "999"));
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_EXTENSION_UNKNOWN);
   result = harness_.Record(Answer("a1", "lunch"));
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_POLL_UNKNOWN);
 }
 
-TEST_F(PbxDeskTest, EndOfAPbxLeavesHistoryOnly) {
+TEST_F(PbxCommandsTest, EndOfAPbxLeavesHistoryOnly) {
   harness_.SyncPbx("other");
   harness_.Record({Scheduled("m", "s", kMonday, kMonday, absl::Hours(1)), Joined("m", "j", kMonday, "p", "Ada"),
                    Recording("m", "r", kMonday, "rec"), Pdf("m", "d", kMonday, "pdf"), File("m", "f", kMonday, "file"),

@@ -1,4 +1,4 @@
-#include "server/logs/log_book.h"
+#include "server/logs/log_retention.h"
 
 #include <algorithm>
 #include <map>
@@ -66,7 +66,7 @@ absl::StatusOr<DueDay> CheckLogExtension(const v1::ExtendLogRetentionRequest& re
   return until;
 }
 
-absl::Status LogBook::Load() {
+absl::Status LogRetention::Load() {
   Extensions extensions;
   auto cursor = holdings_.store.ScanPrefix(Family::kState, LogExtensionPrefix());
   for (; cursor->Valid(); cursor->Next()) {
@@ -88,12 +88,12 @@ absl::Status LogBook::Load() {
   next_sequence_ = 0;
   for (const uint8_t byte : random) next_sequence_ = next_sequence_ << 8 | byte;
   next_sequence_ >>= 1;  // room to count on
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   extensions_ = std::move(extensions);
   return absl::OkStatus();
 }
 
-void LogBook::Append(std::span<LogCommand* const> commands, Change& change) {
+void LogRetention::Append(std::span<LogCommand* const> commands, Change& change) {
   const LogTerms terms = Terms();
   CivilDays days(holdings_.policy().zone());
   std::map<std::pair<int, absl::CivilDay>, LinesOfDay> group;
@@ -152,7 +152,7 @@ void LogBook::Append(std::span<LogCommand* const> commands, Change& change) {
   }
 }
 
-void LogBook::PutExtension(int server, const LogExtension& extension, Change& change) {
+void LogRetention::PutExtension(int server, const LogExtension& extension, Change& change) {
   stored::v1::StoredLogExtension stored;
   stored.set_server(static_cast<uint32_t>(server));
   stored.set_reason(extension.reason);
@@ -161,12 +161,12 @@ void LogBook::PutExtension(int server, const LogExtension& extension, Change& ch
   stored.set_refiling(extension.refiling);
   change.PutSealed(LogExtensionKey(static_cast<uint8_t>(server)), Personal(stored.SerializeAsString()));
   change.ThenDo([this, server, extension] {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     extensions_[static_cast<size_t>(server)] = extension;
   });
 }
 
-absl::StatusOr<v1::LogExtension> LogBook::Extend(const v1::ExtendLogRetentionRequest& request, Change& change) {
+absl::StatusOr<v1::LogExtension> LogRetention::Extend(const v1::ExtendLogRetentionRequest& request, Change& change) {
   // Its lines may not lie where they are looked for.
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   const auto until = CheckLogExtension(request, holdings_.policy(), change.now());
@@ -187,22 +187,22 @@ absl::StatusOr<v1::LogExtension> LogBook::Extend(const v1::ExtendLogRetentionReq
   return Describe(request.server(), extension);
 }
 
-std::optional<LogExtension> LogBook::ExtensionOf(int server) const {
-  std::lock_guard lock(mutex_);
+std::optional<LogExtension> LogRetention::ExtensionOf(int server) const {
+  MutexLock lock(mutex_);
   return extensions_[static_cast<size_t>(server)];
 }
 
-int LogBook::RefilingServer() const {
-  std::lock_guard lock(mutex_);
+int LogRetention::RefilingServer() const {
+  MutexLock lock(mutex_);
   for (size_t server = 1; server < kLogServers; ++server) {
     if (extensions_[server].has_value() && extensions_[server]->refiling) return static_cast<int>(server);
   }
   return 0;
 }
 
-bool LogBook::refiling() const { return RefilingServer() != 0; }
+bool LogRetention::refiling() const { return RefilingServer() != 0; }
 
-absl::StatusOr<bool> LogBook::Refile(Change& change) {
+absl::StatusOr<bool> LogRetention::Refile(Change& change) {
   const int server = RefilingServer();
   if (server == 0) return false;
   const LogExtension extension = *ExtensionOf(server);
@@ -233,7 +233,7 @@ absl::StatusOr<bool> LogBook::Refile(Change& change) {
     refile_from_ = next;
   });
   if (next.has_value()) return true;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (size_t other = 1; other < kLogServers; ++other) {
     const auto& its = extensions_[other];
     if (static_cast<int>(other) != server && its.has_value() && its->refiling) return true;
@@ -241,28 +241,28 @@ absl::StatusOr<bool> LogBook::Refile(Change& change) {
   return false;
 }
 
-bool LogBook::HasEnded(absl::Time now) const {
+bool LogRetention::HasEnded(absl::Time now) const {
   const DueDay last = holdings_.LastDue(now);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return std::any_of(extensions_.begin(), extensions_.end(),
                      [&](const auto& e) { return e.has_value() && e->until <= last && !e->refiling; });
 }
 
-void LogBook::DropEnded(Change& change) {
+void LogRetention::DropEnded(Change& change) {
   for (int server = 1; server < static_cast<int>(kLogServers); ++server) {
     const auto extension = ExtensionOf(server);
     if (!extension.has_value() || extension->until > change.last_due() || extension->refiling) continue;
     change.DeleteState(LogExtensionKey(static_cast<uint8_t>(server)));
     change.ThenDo([this, server] {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       extensions_[static_cast<size_t>(server)].reset();
     });
   }
 }
 
-LogTerms LogBook::Terms() const {
+LogTerms LogRetention::Terms() const {
   LogTerms terms;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (size_t server = 1; server < kLogServers; ++server) {
     const auto& extension = extensions_[server];
     if (!extension.has_value()) continue;
@@ -271,7 +271,7 @@ LogTerms LogBook::Terms() const {
   return terms;
 }
 
-v1::LogExtension LogBook::Describe(int server, const LogExtension& extension) const {
+v1::LogExtension LogRetention::Describe(int server, const LogExtension& extension) const {
   v1::LogExtension described;
   described.set_server(static_cast<v1::LogServer>(server));
   described.set_reason(extension.reason);
@@ -280,13 +280,13 @@ v1::LogExtension LogBook::Describe(int server, const LogExtension& extension) co
   return described;
 }
 
-std::optional<v1::LogExtension> LogBook::InForce(int server, absl::Time now) const {
+std::optional<v1::LogExtension> LogRetention::InForce(int server, absl::Time now) const {
   const auto extension = ExtensionOf(server);
   if (!extension.has_value() || extension->until <= holdings_.LastDue(now)) return std::nullopt;
   return Describe(server, *extension);
 }
 
-std::vector<v1::LogExtension> LogBook::InForce(absl::Time now) const {
+std::vector<v1::LogExtension> LogRetention::InForce(absl::Time now) const {
   std::vector<v1::LogExtension> all;
   for (int server = 1; server < static_cast<int>(kLogServers); ++server) {
     if (auto described = InForce(server, now)) all.push_back(*std::move(described));

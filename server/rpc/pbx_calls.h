@@ -1,6 +1,6 @@
 // Commands on PBXs that two services offer, each with its own answer and its own reason for the ledger.
-#ifndef RETENTION_SERVER_RPC_PBX_COMMANDS_H_
-#define RETENTION_SERVER_RPC_PBX_COMMANDS_H_
+#ifndef RETENTION_SERVER_RPC_PBX_CALLS_H_
+#define RETENTION_SERVER_RPC_PBX_CALLS_H_
 
 #include <optional>
 #include <string>
@@ -41,4 +41,4 @@ absl::StatusOr<Response> RemoveExtensionFor(const Backend& backend, const std::s
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_RPC_PBX_COMMANDS_H_
+#endif  // RETENTION_SERVER_RPC_PBX_CALLS_H_

@@ -1,4 +1,4 @@
-#include "server/holds/hold_book.h"
+#include "server/holds/hold_register.h"
 
 #include <algorithm>
 #include <utility>
@@ -63,7 +63,7 @@ absl::StatusOr<Hold> ReadHold(std::string_view key, std::string_view value, Vaul
 
 }  // namespace
 
-absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
+absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
   std::map<std::string, HoldPtr, std::less<>> holds;
   auto cursor = store.ScanPrefix(Family::kState, HoldPrefix());
   for (; cursor->Valid(); cursor->Next()) {
@@ -86,7 +86,7 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
     return a.second->number == b.second->number && a.second->released == b.second->released &&
            a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString();
   };
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (covers != covers_ || !std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) {
     version_.fetch_add(1);
   }
@@ -101,18 +101,18 @@ absl::Status HoldBook::Load(const StoreView& store, Vault& vault) {
   return absl::OkStatus();
 }
 
-HoldBook::Group& HoldBook::GroupOf(const Hold& hold) {
+HoldRegister::Group& HoldRegister::GroupOf(const Hold& hold) {
   return hold.pbx.has_value() ? by_pbx_[*hold.pbx] : by_controller_[hold.Controller()];
 }
 
-void HoldBook::Index(const HoldPtr& hold) {
+void HoldRegister::Index(const HoldPtr& hold) {
   Group& group = GroupOf(*hold);
   group.holds[hold->number] = hold;
   group.claims.reset();
   any_.store(true);
 }
 
-void HoldBook::Unindex(const Hold& hold) {
+void HoldRegister::Unindex(const Hold& hold) {
   Group& group = GroupOf(hold);
   group.holds.erase(hold.number);
   group.claims.reset();
@@ -125,13 +125,13 @@ void HoldBook::Unindex(const Hold& hold) {
   }
 }
 
-void HoldBook::IndexCover(const std::string& controller_id, HoldCover cover) {
+void HoldRegister::IndexCover(const std::string& controller_id, HoldCover cover) {
   for (const PbxId& pbx : cover.present) controllers_of_[pbx].insert(controller_id);
   for (const auto& [pbx, left] : cover.left) controllers_of_[pbx].insert(controller_id);
   covers_[controller_id] = std::move(cover);
 }
 
-void HoldBook::UnindexCover(const std::string& controller_id) {
+void HoldRegister::UnindexCover(const std::string& controller_id) {
   const auto forget = [&](const PbxId& pbx) {
     const auto found = controllers_of_.find(pbx);
     if (found == controllers_of_.end()) return;
@@ -145,11 +145,11 @@ void HoldBook::UnindexCover(const std::string& controller_id) {
   covers_.erase(found);
 }
 
-HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
-                            Batch& batch) const {
+HoldCover HoldRegister::CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
+                                Batch& batch) const {
   HoldCover cover;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (const auto found = covers_.find(controller_id); found != covers_.end()) cover = found->second;
   }
   const OwnerId controller = ControllerOwner(vault, controller_id);
@@ -169,18 +169,18 @@ HoldCover HoldBook::CoverOf(const std::string& controller_id, std::span<const Pb
   return cover;
 }
 
-void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault,
-                    Change& change) {
+void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault,
+                        Change& change) {
   if (!any_.load() || controller_id.empty()) return;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     const auto group = by_controller_.find(controller_id);
     if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
     if (covers_[controller_id].present.contains(pbx)) return;
   }
   PutCoverRow(ControllerOwner(vault, controller_id), pbx, kNotLeft, change.batch());
   change.ThenDo([this, controller_id, pbx, created] {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     HoldCover& cover = covers_[controller_id];
     cover.present.insert(pbx);
     cover.left.erase(pbx);
@@ -190,7 +190,7 @@ void HoldBook::Join(const std::string& controller_id, const PbxId& pbx, bool cre
   });
 }
 
-void HoldBook::Put(Hold hold, std::optional<HoldCover> cover, Change& change) {
+void HoldRegister::Put(Hold hold, std::optional<HoldCover> cover, Change& change) {
   stored::v1::StoredHold stored;
   *stored.mutable_hold() = hold.terms;
   stored.set_created_us(absl::ToUnixMicros(hold.created));
@@ -204,20 +204,20 @@ void HoldBook::Put(Hold hold, std::optional<HoldCover> cover, Change& change) {
   });
 }
 
-void HoldBook::Erase(const Hold& hold, const Vault& vault, Change& change) {
+void HoldRegister::Erase(const Hold& hold, const Vault& vault, Change& change) {
   change.DeleteState(HoldKey(hold.number));
   change.ThenDo([this, hold] { Strike(hold); });
   if (hold.pbx.has_value()) return;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const auto group = by_controller_.find(hold.Controller());
   if (group != by_controller_.end() && group->second.holds.size() > 1) return;
   const std::string cover = HoldCoverPrefix(ControllerOwner(vault, hold.Controller()));
   change.batch().DeleteRange(Family::kState, cover, PrefixEnd(cover));
 }
 
-void HoldBook::Enlist(Hold hold, std::optional<HoldCover> cover) {
+void HoldRegister::Enlist(Hold hold, std::optional<HoldCover> cover) {
   const auto put = std::make_shared<const Hold>(std::move(hold));
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
   HoldPtr& held = holds_[put->terms.hold_id()];
   if (held == nullptr) version_.fetch_add(1);
@@ -225,8 +225,8 @@ void HoldBook::Enlist(Hold hold, std::optional<HoldCover> cover) {
   Index(put);
 }
 
-void HoldBook::Strike(const Hold& hold) {
-  std::lock_guard lock(mutex_);
+void HoldRegister::Strike(const Hold& hold) {
+  MutexLock lock(mutex_);
   const auto found = holds_.find(hold.terms.hold_id());
   if (found == holds_.end()) return;
   holds_.erase(found);
@@ -234,31 +234,31 @@ void HoldBook::Strike(const Hold& hold) {
   any_.store(!holds_.empty());
 }
 
-std::unique_ptr<KeptParts> HoldBook::PartsIn(const StoreView& view, Vault& vault, const BucketCounts& counts,
-                                             DueDay last_due) const {
+std::unique_ptr<KeptParts> HoldRegister::PartsIn(const StoreView& view, Vault& vault, const BucketCounts& counts,
+                                                 DueDay last_due) const {
   return std::make_unique<HoldMatcher>(view, vault, counts,
                                        [this, last_due](const PbxId& pbx) { return Concerning(pbx, last_due); });
 }
 
-HoldPtr HoldBook::Find(std::string_view hold_id) const {
-  std::lock_guard lock(mutex_);
+HoldPtr HoldRegister::Find(std::string_view hold_id) const {
+  MutexLock lock(mutex_);
   const auto found = holds_.find(hold_id);
   return found == holds_.end() ? nullptr : found->second;
 }
 
-std::vector<HoldPtr> HoldBook::List(std::string_view after) const {
+std::vector<HoldPtr> HoldRegister::List(std::string_view after) const {
   std::vector<HoldPtr> list;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (auto it = holds_.upper_bound(after); it != holds_.end(); ++it) list.push_back(it->second);
   return list;
 }
 
-size_t HoldBook::size() const {
-  std::lock_guard lock(mutex_);
+size_t HoldRegister::size() const {
+  MutexLock lock(mutex_);
   return holds_.size();
 }
 
-std::shared_ptr<const HoldClaims> HoldBook::ClaimsOf(const Group& group, DueDay last_due) const {
+std::shared_ptr<const HoldClaims> HoldRegister::ClaimsOf(const Group& group, DueDay last_due) const {
   if (group.claims == nullptr || group.claims_of != last_due) {
     auto claims = std::make_shared<HoldClaims>();
     for (const auto& [number, hold] : group.holds) {
@@ -270,10 +270,10 @@ std::shared_ptr<const HoldClaims> HoldBook::ClaimsOf(const Group& group, DueDay 
   return group.claims;
 }
 
-HoldConcerns HoldBook::Concerning(const PbxId& pbx, DueDay last_due) const {
+HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
   HoldConcerns concerns;
   if (!any_.load()) return concerns;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const auto add = [&](const Group& group, HoldGeneration left) {
     HoldConcern concern{.claims = ClaimsOf(group, last_due), .left = left};
     if (concern.claims->first < left) concerns.push_back(std::move(concern));
@@ -291,9 +291,9 @@ HoldConcerns HoldBook::Concerning(const PbxId& pbx, DueDay last_due) const {
   return concerns;
 }
 
-std::set<PbxId> HoldBook::ConcernedPbxs(DueDay last_due) const {
+std::set<PbxId> HoldRegister::ConcernedPbxs(DueDay last_due) const {
   std::set<PbxId> concerned;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (const auto& [pbx, group] : by_pbx_) {
     if (ClaimsOf(group, last_due)->first != kNotLeft) concerned.insert(pbx);
   }
@@ -309,9 +309,9 @@ std::set<PbxId> HoldBook::ConcernedPbxs(DueDay last_due) const {
   return concerned;
 }
 
-std::vector<PbxId> HoldBook::PbxsOf(const Hold& hold) const {
+std::vector<PbxId> HoldRegister::PbxsOf(const Hold& hold) const {
   if (hold.pbx.has_value()) return {*hold.pbx};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return {};
   std::set<PbxId> pbxs = found->second.present;
@@ -321,9 +321,9 @@ std::vector<PbxId> HoldBook::PbxsOf(const Hold& hold) const {
   return {pbxs.begin(), pbxs.end()};
 }
 
-size_t HoldBook::CountPbxsOf(const Hold& hold) const {
+size_t HoldRegister::CountPbxsOf(const Hold& hold) const {
   if (hold.pbx.has_value()) return 1;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return 0;
   const auto covered = [&hold](const auto& entry) { return hold.generation < entry.second; };
@@ -331,8 +331,8 @@ size_t HoldBook::CountPbxsOf(const Hold& hold) const {
          static_cast<size_t>(std::count_if(found->second.left.begin(), found->second.left.end(), covered));
 }
 
-HoldPtr HoldBook::Releasing(uint64_t but) const {
-  std::lock_guard lock(mutex_);
+HoldPtr HoldRegister::Releasing(uint64_t but) const {
+  MutexLock lock(mutex_);
   HoldPtr first;
   for (const auto& [id, hold] : holds_) {
     if (hold->number == but) continue;
@@ -341,10 +341,10 @@ HoldPtr HoldBook::Releasing(uint64_t but) const {
   return first;
 }
 
-std::vector<HoldPtr> HoldBook::Ended(DueDay last_due) const {
+std::vector<HoldPtr> HoldRegister::Ended(DueDay last_due) const {
   std::vector<HoldPtr> ended;
   if (!any_.load()) return ended;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (const auto& [id, hold] : holds_) {
     if (!hold->released.has_value() && hold->End() <= last_due) ended.push_back(hold);
   }

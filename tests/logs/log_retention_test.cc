@@ -1,4 +1,4 @@
-#include "server/logs/log_book.h"
+#include "server/logs/log_retention.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ std::string DueOf(const std::string& day, const std::string& until = "") {
   absl::CivilDay last;
   EXPECT_TRUE(absl::ParseCivilTime(day, &from));
   std::optional<LogTerm> term;
-  if (absl::ParseCivilTime(until, &last)) term = LogTerm{.until = DueDay(last), .ended = DueDay()};
+  if (absl::ParseCivilTime(until, &last)) term = LogTerm{.until = DueDay(last), .ended = DueDay::None()};
   return absl::FormatCivilTime(LogDueDay(from, term, DefaultPolicy().rule(kServerLog)).civil());
 }
 
@@ -66,7 +66,7 @@ TEST(LogRowKey, GoldenBytes) {
   EXPECT_EQ(FirstTimeOf(key), 0x0102030405060708);
 }
 
-TEST(LogBook, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay) {
+TEST(LogRetention, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay) {
   Harness harness(kMonday);
   EXPECT_EQ(Append(harness.engine(), {Line(kMcu, kMonday, "a")}, harness.now).accepted(), 1u);
   EXPECT_EQ(harness.DueDayOf(kServerLog), "2026-03-09");
@@ -82,7 +82,7 @@ TEST(LogBook, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay) {
   EXPECT_EQ(harness.Values(kServerLog), 0u);
 }
 
-TEST(LogBook, DaysAreThoseOfThePolicysZone) {
+TEST(LogRetention, DaysAreThoseOfThePolicysZone) {
   // The clocks go forward on 29 March 2026.
   Harness harness(At("2026-03-29T12:00:00+02:00"));
   Append(harness.engine(),
@@ -96,7 +96,7 @@ TEST(LogBook, DaysAreThoseOfThePolicysZone) {
   EXPECT_EQ(ReadTexts(harness.engine(), sat_due + absl::Hours(24)), Texts{});
 }
 
-TEST(LogBook, LateLinesAreFiledUnderTheirOwnDay_AndDueOnesAreCountedOnly) {
+TEST(LogRetention, LateLinesAreFiledUnderTheirOwnDay_AndDueOnesAreCountedOnly) {
   Harness harness(At("2026-03-10T12:00:00+01:00"));
   const auto result =
       Append(harness.engine(),
@@ -109,7 +109,7 @@ TEST(LogBook, LateLinesAreFiledUnderTheirOwnDay_AndDueOnesAreCountedOnly) {
   EXPECT_EQ(harness.Values(kServerLog), 2u);
 }
 
-TEST(LogBook, ADayThatIsClosedTakesNoMoreLines) {
+TEST(LogRetention, ADayThatIsClosedTakesNoMoreLines) {
   Harness harness(kMonday);
   Append(harness.engine(), {Line(kMcu, kMonday, "a")}, harness.now);
   harness.now = At("2026-03-09T23:30:00+01:00");
@@ -118,7 +118,7 @@ TEST(LogBook, ADayThatIsClosedTakesNoMoreLines) {
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), Texts{"a"});
 }
 
-TEST(LogBook, FlawedLinesAreRejectedByThemselvesNamingTheField) {
+TEST(LogRetention, FlawedLinesAreRejectedByThemselvesNamingTheField) {
   Harness harness(kMonday);
   v1::LogLine no_time = Line(kMcu, kMonday, "a");
   no_time.clear_time();
@@ -142,7 +142,7 @@ TEST(LogBook, FlawedLinesAreRejectedByThemselvesNamingTheField) {
   EXPECT_EQ(harness.Values(kServerLog), 2u);
 }
 
-TEST(LogBook, ARestartReusesNoRowKey) {
+TEST(LogRetention, ARestartReusesNoRowKey) {
   Harness harness(kMonday);
   for (int i = 0; i < 5; ++i) {
     Append(harness.engine(), {Line(kMcu, kMonday, "same")}, harness.now);
@@ -151,7 +151,7 @@ TEST(LogBook, ARestartReusesNoRowKey) {
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now).size(), 5u);
 }
 
-TEST(LogBook, RowsAreBoundedAndInTheOrderOfTime) {
+TEST(LogRetention, RowsAreBoundedAndInTheOrderOfTime) {
   Harness harness(kMonday);
   std::vector<v1::LogLine> lines;
   for (int i = 0; i < 5000; ++i) {
@@ -167,8 +167,8 @@ TEST(LogBook, RowsAreBoundedAndInTheOrderOfTime) {
   auto cursor = harness.store().Scan(Family::kFiled, "", "");
   size_t rows = 0;
   for (; cursor->Valid(); cursor->Next(), ++rows) {
-    EXPECT_LE(Vault::ValueCount(cursor->value()), LogBook::kMaxRowLines);
-    EXPECT_LE(cursor->value().size(), LogBook::kMaxRowTextBytes * 2);
+    EXPECT_LE(Vault::ValueCount(cursor->value()), LogRetention::kMaxRowLines);
+    EXPECT_LE(cursor->value().size(), LogRetention::kMaxRowTextBytes * 2);
   }
   EXPECT_EQ(rows, 4u) << "one megabyte of text in rows of a quarter";
 }
