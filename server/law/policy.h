@@ -1,4 +1,4 @@
-// The policy: rules.md of the project as data, checked when it is loaded.
+// The policy: the deletion rules as data (deploy/policy.txtpb), checked when they are loaded.
 #ifndef RETENTION_SERVER_LAW_POLICY_H_
 #define RETENTION_SERVER_LAW_POLICY_H_
 

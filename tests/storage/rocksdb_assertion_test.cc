@@ -4,7 +4,7 @@
 // that it then drops. RocksDB throws the empty file away, but writes and syncs it first. If that fails, the file counts
 // as an output without keys, and CompactionJob::Install, which describes failed compactions too, takes the user key out
 // of its smallest one. No code of ours is used here; when one of these tests fails, RocksDB has changed, and the
-// exception in ARCHITECTURE.md may go.
+// exception in docs/exceptions.md may go.
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
