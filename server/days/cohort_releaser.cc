@@ -11,20 +11,21 @@ namespace retention {
 
 using stored::v1::LedgerEntry;
 
-absl::Status CohortReleaser::Release(DueDay cohort, const NoisyCube* cube, Change& change) {
+absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted, Change& change) {
   // The cube may have been drawn from a bucket that the cohort's rows have left, or have not reached.
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   auto released = IsReleased(holdings_.store, cohort, holdings_.policy());
   if (!released.ok()) return released.status();
   // Its originals had to go before it could be drawn: erasure does not wait for statistics.
   const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
-  if (!*released && cube == nullptr && !lost) return absl::InternalError("a cohort is to be released without a cube");
-  if (!*released && cube != nullptr) {
-    PutCube(*cube, EraseDayOfCohort(cohort, holdings_.policy()), change.batch());
+  if (!*released && counted == nullptr && !lost) return absl::InternalError("a cohort is to be released without a cube");
+  if (!*released && counted != nullptr) {
+    PutCube(counted->cube, EraseDayOfCohort(cohort, holdings_.policy()), change.batch());
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_COHORT_RELEASED);
     entry.set_day(cohort.number());
-    entry.set_schema_version(cube->description().schema_version);
+    entry.set_schema_version(counted->cube.description().schema_version);
+    entry.set_rows_damaged(counted->rows_damaged);
     change.Enter(std::move(entry));
     CrashPoint("release.before_commit");
   }

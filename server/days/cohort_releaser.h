@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
-#include "server/anonymisation/cube.h"
+#include "server/days/cohort_rows.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -18,7 +18,7 @@ class CohortReleaser {
 
   // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
   // but the latter if the cohort was released before.
-  absl::Status Release(DueDay cohort, const NoisyCube* cube, Change& change);
+  absl::Status Release(DueDay cohort, const CountedCohort* counted, Change& change);
   // Enters the end of cubes that are due.
   void EndCubes(DueDay last, uint64_t cohorts, Change& change);
 

@@ -49,7 +49,7 @@ class MeetingTally {
 
 }  // namespace
 
-absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
                                       RandomSource& random) {
   auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
   if (!builder.ok()) return builder.status();
@@ -60,6 +60,7 @@ absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const
   std::string meeting;
   std::optional<Course> course;
   stored::v1::CourseChunk chunk;
+  uint64_t rows_damaged = 0;
   auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(BucketOfCohort(cohort, policy), kHistory));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
@@ -71,14 +72,16 @@ absl::StatusOr<NoisyCube> BuildCohort(const StoreView& view, Vault& vault, const
       course.emplace();
     }
     auto plaintext = vault.Open(*key, cursor->value());
-    if (!plaintext.ok()) return plaintext.status();
-    if (!chunk.ParseFromString(plaintext->Reveal()) || !course->AddChunk(chunk, cohort)) {
-      return absl::DataLossError("a HISTORY row does not parse");
-    }
+    if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
+    const bool whole =
+        plaintext.ok() && chunk.ParseFromString(plaintext->Reveal()) && course->AddChunk(chunk, cohort);
+    if (!whole) ++rows_damaged;
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
   if (course.has_value()) tally.Add(meeting, *course);
-  return std::move(*builder).Finish(random);
+  auto cube = std::move(*builder).Finish(random);
+  if (!cube.ok()) return cube.status();
+  return CountedCohort{.cube = *std::move(cube), .rows_damaged = rows_damaged};
 }
 
 void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch) {

@@ -184,18 +184,21 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     const auto view = enders_.store.Snapshot();
     auto released = IsReleased(*view, cohort, holdings_.policy());
     if (!released.ok()) return released.status();
-    std::optional<NoisyCube> cube;
+    std::optional<CountedCohort> counted;
     // Erasure does not wait for statistics: after a failure the originals may be gone.
     const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
     if (!*released && !lost) {
       auto built = BuildCohort(*view, holdings_.vault, holdings_.policy(), cohort, holdings_.random);
       if (!built.ok()) return built.status();
-      cube = *std::move(built);
-      ++outcome.cohorts_released;
+      counted = *std::move(built);
     }
-    const NoisyCube* drawn = cube.has_value() ? &*cube : nullptr;
-    absl::Status s = commands_.Do(now, [&](Change& change) { return enders_.cohorts.Release(cohort, drawn, change); });
+    absl::Status s = commands_.Do(now, [&](Change& change) {
+      return enders_.cohorts.Release(cohort, counted.has_value() ? &*counted : nullptr, change);
+    });
     if (!s.ok()) return s;
+    if (!counted.has_value()) continue;
+    ++outcome.cohorts_released;
+    outcome.cohort_rows_damaged += counted->rows_damaged;
   }
 }
 

@@ -69,6 +69,8 @@ struct Metrics::Families {
       Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
+  prometheus::Counter& cohort_rows_damaged = Counter(
+      "retention_cohort_rows_damaged_total", "Rows that were damaged, and so are not counted in released cohorts.");
   prometheus::Family<prometheus::Counter>& dns_probes =
       prometheus::BuildCounter()
           .Name("retention_dns_probes_total")
@@ -143,7 +145,10 @@ void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(ab
 
 void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
 
-void Metrics::CountCohorts(uint32_t released) { families_->cohorts.Increment(released); }
+void Metrics::CountCohorts(uint32_t released, uint64_t rows_damaged) {
+  families_->cohorts.Increment(released);
+  families_->cohort_rows_damaged.Increment(static_cast<double>(rows_damaged));
+}
 
 void Metrics::CountDnsProbes(std::string_view outcome, uint64_t probes) {
   families_->dns_probes.Add({{"outcome", std::string(outcome)}}).Increment(static_cast<double>(probes));

@@ -40,7 +40,8 @@ class Metrics {
   void ObserveUnreadable(absl::Duration after_due);
   void ObserveGone(absl::Duration after_due);
   void CountSweepFailure();
-  void CountCohorts(uint32_t released);
+  // Cohorts released by one run, and rows that were damaged and so are not counted in them.
+  void CountCohorts(uint32_t released, uint64_t rows_damaged);
   // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).
   void CountDnsProbes(std::string_view outcome, uint64_t probes);
   // A round of probes was our own outage.

@@ -42,7 +42,7 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
     return status;
   }
   absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(clock_.Now(), scrub_now);
-  if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released);
+  if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
   Report(outcome.status());
   return outcome;
 }

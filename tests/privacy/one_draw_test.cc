@@ -105,6 +105,34 @@ TEST(OneDraw, LateEventsDoNotReopenACohort) {
   EXPECT_EQ(harness.ring().ForCohort(kCohort).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// One damaged row once kept a whole day from ever being counted.
+TEST(OneDraw, ADamagedRowCostsItself_AndTheReleaseSaysSo) {
+  Harness harness(kMonday);
+  RecordCohort(harness);
+  Batch damage;
+  {
+    const std::string bucket = FiledPrefix(BucketOfCohort(kCohort, harness.engine().policy()), kHistory);
+    auto cursor = harness.store().ScanPrefix(Family::kFiled, bucket);
+    for (int row = 0; row < 2; ++row, cursor->Next()) {
+      ASSERT_TRUE(cursor->Valid());
+      std::string envelope(cursor->value());
+      envelope.back() = static_cast<char>(envelope.back() ^ 1);
+      damage.Put(Family::kFiled, std::string(cursor->key()), std::move(envelope));
+    }
+  }
+  ASSERT_TRUE(harness.store().Commit(damage).ok());
+  harness.now = kRelease;
+  const SweepOutcome outcome = harness.Sweep();
+  EXPECT_EQ(outcome.cohorts_released, 1u);
+  EXPECT_EQ(outcome.cohort_rows_damaged, 2u);
+  EXPECT_FALSE(Cubes(harness.store()).empty());
+  uint64_t entered = 0;
+  EXPECT_TRUE(VerifyLedger(harness.store(), [&](const stored::v1::LedgerEntry& entry) {
+                if (entry.kind() == stored::v1::LedgerEntry::KIND_COHORT_RELEASED) entered += entry.rows_damaged();
+              }).ok());
+  EXPECT_EQ(entered, 2u);
+}
+
 TEST(OneDraw, ReleaseAtTheDueDayDrawsOnce_BeforeTheOriginalsGo) {
   Harness harness(kMonday, PatientPolicy([](v1::Policy& policy) {
                     policy.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY);
