@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
+#include "server/engine/engine.h"
 #include "server/rows/object_rows.h"
 
 namespace retention {

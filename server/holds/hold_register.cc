@@ -132,7 +132,7 @@ void HoldRegister::IndexCover(const std::string& controller_id, HoldCover cover)
 }
 
 void HoldRegister::UnindexCover(const std::string& controller_id) {
-  const auto forget = [&](const PbxId& pbx) {
+  const auto forget = [&](const PbxId& pbx) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto found = controllers_of_.find(pbx);
     if (found == controllers_of_.end()) return;
     found->second.erase(controller_id);
@@ -274,7 +274,7 @@ HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
   HoldConcerns concerns;
   if (!any_.load()) return concerns;
   MutexLock lock(mutex_);
-  const auto add = [&](const Group& group, HoldGeneration left) {
+  const auto add = [&](const Group& group, HoldGeneration left) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     HoldConcern concern{.claims = ClaimsOf(group, last_due), .left = left};
     if (concern.claims->first < left) concerns.push_back(std::move(concern));
   };
