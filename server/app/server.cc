@@ -132,7 +132,7 @@ absl::Status Server::StartCommitter() {
                                                                .interval = options_.sweep_interval,
                                                                .on_run = [this](const absl::Status& status) {
                                                                  {
-                                                                   MutexLock lock(health_mutex_);
+                                                                   const MutexLock lock(health_mutex_);
                                                                    sweeps_ = status;
                                                                  }
                                                                  UpdateHealth();
@@ -194,7 +194,7 @@ absl::Status Server::Serve() {
                                            .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
-    MutexLock lock(health_mutex_);
+    const MutexLock lock(health_mutex_);
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
@@ -245,7 +245,7 @@ Gauges Server::ReadGauges() const {
 // Asked by the committer's thread and the sweeps'. What is said last is what was true last: it is looked up under the
 // mutex.
 void Server::UpdateHealth() {
-  MutexLock lock(health_mutex_);
+  const MutexLock lock(health_mutex_);
   if (!reachable_ || shut_down_) return;
   absl::Status health = committer_->health();
   if (health.ok()) health = store_->Health();
@@ -262,7 +262,7 @@ void Server::UpdateHealth() {
 
 void Server::Shutdown(absl::Duration grace) {
   {
-    MutexLock lock(health_mutex_);
+    const MutexLock lock(health_mutex_);
     if (shut_down_) return;
     shut_down_ = true;
   }

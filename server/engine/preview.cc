@@ -172,7 +172,7 @@ absl::Status Preview::OfDays(DueDay last) {
 
 absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
                                                                   absl::Time now) const {
-  MutexLock lock(previewing_);
+  const MutexLock lock(previewing_);
   const Holdings& held = rooms_.holdings;
   const auto snapshot = store_.Snapshot();
   Rooms rooms(*snapshot, held.ring, vault_, held.random, held.policy());

@@ -48,7 +48,7 @@ void SyslogSink::AwaitOutcome() {
 }
 
 bool SyslogSink::Land() {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!flying_ || !outcome_.has_value()) return flying_;
   flying_ = false;
   if (outcome_->ok()) {
@@ -72,7 +72,7 @@ void SyslogSink::Send() {
     outcome_.reset();
   }
   command_.done = [this](const absl::Status& status) {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     outcome_ = status;
     landed_.NotifyOne();
     wake_();  // under the mutex: this may end once the outcome is known
