@@ -58,7 +58,9 @@ Server::Server(ServerOptions options, Policy policy)
 
 Server::~Server() {
   Shutdown(absl::ZeroDuration());
-  // What is left goes in the reverse order of its making; the committer finishes its queue.
+  // It finishes its queue. Batches of streams that broke off may be left in there, and refer to the endpoint.
+  committer_.reset();
+  // What is left goes in the reverse order of its making.
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
@@ -272,8 +274,6 @@ void Server::Shutdown(absl::Duration grace) {
   if (dns_loop_ != nullptr) dns_loop_->Stop();
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();
-  // Commands of streams that broke off may still be queued, and refer to what goes before the committer.
-  if (committer_ != nullptr) committer_->Run([] { return absl::OkStatus(); }).IgnoreError();
 }
 
 }  // namespace retention
