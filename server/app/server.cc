@@ -58,7 +58,9 @@ Server::Server(ServerOptions options, Policy policy)
 
 Server::~Server() {
   Shutdown(absl::ZeroDuration());
-  // What is left goes in the reverse order of its making; the committer finishes its queue.
+  // It finishes its queue. Batches of streams that broke off may be left in there, and refer to the endpoint.
+  committer_.reset();
+  // What is left goes in the reverse order of its making.
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
@@ -132,7 +134,7 @@ absl::Status Server::StartCommitter() {
                                                                .interval = options_.sweep_interval,
                                                                .on_run = [this](const absl::Status& status) {
                                                                  {
-                                                                   MutexLock lock(health_mutex_);
+                                                                   const MutexLock lock(health_mutex_);
                                                                    sweeps_ = status;
                                                                  }
                                                                  UpdateHealth();
@@ -194,7 +196,7 @@ absl::Status Server::Serve() {
                                            .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
-    MutexLock lock(health_mutex_);
+    const MutexLock lock(health_mutex_);
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
@@ -245,7 +247,7 @@ Gauges Server::ReadGauges() const {
 // Asked by the committer's thread and the sweeps'. What is said last is what was true last: it is looked up under the
 // mutex.
 void Server::UpdateHealth() {
-  MutexLock lock(health_mutex_);
+  const MutexLock lock(health_mutex_);
   if (!reachable_ || shut_down_) return;
   absl::Status health = committer_->health();
   if (health.ok()) health = store_->Health();
@@ -262,7 +264,7 @@ void Server::UpdateHealth() {
 
 void Server::Shutdown(absl::Duration grace) {
   {
-    MutexLock lock(health_mutex_);
+    const MutexLock lock(health_mutex_);
     if (shut_down_) return;
     shut_down_ = true;
   }
@@ -272,8 +274,6 @@ void Server::Shutdown(absl::Duration grace) {
   if (dns_loop_ != nullptr) dns_loop_->Stop();
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();
-  // Commands of streams that broke off may still be queued, and refer to what goes before the committer.
-  if (committer_ != nullptr) committer_->Run([] { return absl::OkStatus(); }).IgnoreError();
 }
 
 }  // namespace retention

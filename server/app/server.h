@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
@@ -84,7 +85,7 @@ class Server {
   absl::Status Serve();
   absl::Status StartProbing();
   Gauges ReadGauges() const;
-  void UpdateHealth();
+  void UpdateHealth() ABSL_LOCKS_EXCLUDED(health_mutex_);
 
   const ServerOptions options_;
   const Policy policy_;

@@ -8,12 +8,12 @@ namespace retention {
 absl::Time SystemClock::Now() const { return absl::FromUnixMicros(absl::GetCurrentTimeNanos() / 1000); }
 
 absl::Time SimulatedClock::Now() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return now_;
 }
 
 absl::Status SimulatedClock::AdvanceTo(absl::Time to) {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (to < now_) return InvalidField("target", "the clock does not go back");
   if (to - now_ > kMaxAdvance) return InvalidField("target", "at most 3,660 days ahead at a time");
   now_ = absl::FromUnixMicros(absl::ToUnixMicros(to));

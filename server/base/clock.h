@@ -2,6 +2,7 @@
 #ifndef RETENTION_SERVER_BASE_CLOCK_H_
 #define RETENTION_SERVER_BASE_CLOCK_H_
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "storage/mutex.h"
@@ -35,7 +36,7 @@ class SimulatedClock : public Clock {
 
  private:
   mutable Mutex mutex_;
-  absl::Time now_;
+  absl::Time now_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

@@ -14,10 +14,10 @@ Committer::Committer(Engine& engine, const Clock& clock, Options options)
 
 Committer::~Committer() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
   thread_.join();
 }
 
@@ -45,56 +45,56 @@ std::vector<Command*> Committer::BatchQueue<Command>::Take() {
 }
 
 template <typename Command>
-absl::Status Committer::Queue(BatchQueue<Command>& queue, Command* command, size_t bytes) {
+absl::Status Committer::Queue(Command* command, size_t bytes) {
   {
-    std::lock_guard lock(mutex_);
-    if (!queue.Push(command, bytes)) return QueueFull(kRetryDelay);
+    const MutexLock lock(mutex_);
+    if (!QueueOf(command).Push(command, bytes)) return QueueFull(kRetryDelay);
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
   return absl::OkStatus();
 }
-template absl::Status Committer::Queue(BatchQueue<RecordCommand>& queue, RecordCommand* command, size_t bytes);
-template absl::Status Committer::Queue(BatchQueue<LogCommand>& queue, LogCommand* command, size_t bytes);
+template absl::Status Committer::Queue(RecordCommand* command, size_t bytes);
+template absl::Status Committer::Queue(LogCommand* command, size_t bytes);
 
 absl::Status Committer::Run(std::function<absl::Status()> task) {
   std::promise<absl::Status> promise;
   auto future = promise.get_future();
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tasks_.push_back(std::function<void()>([&] {
       absl::Status status = task();
       {
-        std::lock_guard health_lock(mutex_);
+        const MutexLock health_lock(mutex_);
         if (!IsRefusal(status)) health_ = status;
       }
       promise.set_value(std::move(status));
     }));
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
   return future.get();
 }
 
 void Committer::GivePrecedence(bool on) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     commands_only_until_ = on ? now + absl::ToChronoMicroseconds(kMaxPrecedence) : now;
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 size_t Committer::queued_events() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return events_.size;
 }
 
 size_t Committer::queued_lines() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return lines_.size;
 }
 
 absl::Status Committer::health() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return health_;
 }
 
@@ -107,12 +107,12 @@ void Committer::Loop() {
     std::function<void()> task;
     Group group;
     {
-      std::unique_lock lock(mutex_);
+      const MutexLock lock(mutex_);
       while (!stopping_ && tasks_.empty() && !MayRecord()) {
         if (queues_empty()) {
-          wake_.wait(lock);
+          wake_.Wait(mutex_);
         } else {
-          wake_.wait_until(lock, commands_only_until_);
+          wake_.WaitFor(mutex_, absl::FromChrono(commands_only_until_ - std::chrono::steady_clock::now()));
         }
       }
       if (queues_empty() && tasks_.empty()) return;
@@ -136,7 +136,7 @@ void Committer::RecordGroup(const Group& group) {
   const absl::Status status = engine_.Record(group.events, group.lines, clock_.Now());
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     health_ = status;
   }
   if (options_.on_group) {

@@ -9,14 +9,13 @@
 #define RETENTION_SERVER_ENGINE_COMMITTER_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
@@ -24,6 +23,7 @@
 #include "server/engine/engine.h"
 #include "server/logs/log_intake.h"
 #include "server/recording/event_intake.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -59,8 +59,8 @@ class Committer final : public CommandThread {
   // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the
   // committer's thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES:
   // `command` lives until then.
-  absl::Status Submit(RecordCommand* command, size_t bytes) { return Queue(events_, command, bytes); }
-  absl::Status Submit(LogCommand* command, size_t bytes) { return Queue(lines_, command, bytes); }
+  absl::Status Submit(RecordCommand* command, size_t bytes) { return Queue(command, bytes); }
+  absl::Status Submit(LogCommand* command, size_t bytes) { return Queue(command, bytes); }
   absl::Status Run(std::function<absl::Status()> task) override;
 
   // From now on (`on`), or no longer, only commands run, and batches wait: several commands that must follow each other
@@ -99,24 +99,28 @@ class Committer final : public CommandThread {
     bool empty() const { return events.empty() && lines.empty(); }
   };
   template <typename Command>
-  absl::Status Queue(BatchQueue<Command>& queue, Command* command, size_t bytes);
+  absl::Status Queue(Command* command, size_t bytes);
+  BatchQueue<RecordCommand>& QueueOf(const RecordCommand*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
+  BatchQueue<LogCommand>& QueueOf(const LogCommand*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return lines_; }
   void Loop();
-  bool queues_empty() const { return events_.batches.empty() && lines_.batches.empty(); }
-  bool MayRecord() const;
+  bool queues_empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return events_.batches.empty() && lines_.batches.empty();
+  }
+  bool MayRecord() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RecordGroup(const Group& group);
 
   Engine& engine_;
   const Clock& clock_;
   const Options options_;
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;                                               // guarded by mutex_
-  BatchQueue<RecordCommand> events_{kMaxQueuedEvents, kMaxQueuedBytes, kMaxGroupEvents};  // guarded by mutex_
-  BatchQueue<LogCommand> lines_{kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};    // guarded by mutex_
-  absl::Status health_;                                                                   // guarded by mutex_
-  bool stopping_ = false;                                                                 // guarded by mutex_
-  int commands_in_a_row_ = 0;                                                             // the thread's own
-  std::chrono::steady_clock::time_point commands_only_until_;                             // guarded by mutex_
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  BatchQueue<RecordCommand> events_ ABSL_GUARDED_BY(mutex_){kMaxQueuedEvents, kMaxQueuedBytes, kMaxGroupEvents};
+  BatchQueue<LogCommand> lines_ ABSL_GUARDED_BY(mutex_){kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::chrono::steady_clock::time_point commands_only_until_ ABSL_GUARDED_BY(mutex_);
+  int commands_in_a_row_ = 0;  // the thread's own
   std::thread thread_;
 };
 

@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
+#include "server/engine/engine.h"
 #include "server/rows/object_rows.h"
 
 namespace retention {
@@ -171,7 +172,7 @@ absl::Status Preview::OfDays(DueDay last) {
 
 absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
                                                                   absl::Time now) const {
-  MutexLock lock(previewing_);
+  const MutexLock lock(previewing_);
   const Holdings& held = rooms_.holdings;
   const auto snapshot = store_.Snapshot();
   Rooms rooms(*snapshot, held.ring, vault_, held.random, held.policy());

@@ -86,7 +86,7 @@ absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
     return a.second->number == b.second->number && a.second->released == b.second->released &&
            a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString();
   };
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (covers != covers_ || !std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) {
     version_.fetch_add(1);
   }
@@ -132,7 +132,7 @@ void HoldRegister::IndexCover(const std::string& controller_id, HoldCover cover)
 }
 
 void HoldRegister::UnindexCover(const std::string& controller_id) {
-  const auto forget = [&](const PbxId& pbx) {
+  const auto forget = [&](const PbxId& pbx) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto found = controllers_of_.find(pbx);
     if (found == controllers_of_.end()) return;
     found->second.erase(controller_id);
@@ -149,7 +149,7 @@ HoldCover HoldRegister::CoverOf(const std::string& controller_id, std::span<cons
                                 Batch& batch) const {
   HoldCover cover;
   {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto found = covers_.find(controller_id); found != covers_.end()) cover = found->second;
   }
   const OwnerId controller = ControllerOwner(vault, controller_id);
@@ -173,14 +173,14 @@ void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool
                         Change& change) {
   if (!any_.load() || controller_id.empty()) return;
   {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto group = by_controller_.find(controller_id);
     if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
     if (covers_[controller_id].present.contains(pbx)) return;
   }
   PutCoverRow(ControllerOwner(vault, controller_id), pbx, kNotLeft, change.batch());
   change.ThenDo([this, controller_id, pbx, created] {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     HoldCover& cover = covers_[controller_id];
     cover.present.insert(pbx);
     cover.left.erase(pbx);
@@ -208,7 +208,7 @@ void HoldRegister::Erase(const Hold& hold, const Vault& vault, Change& change) {
   change.DeleteState(HoldKey(hold.number));
   change.ThenDo([this, hold] { Strike(hold); });
   if (hold.pbx.has_value()) return;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto group = by_controller_.find(hold.Controller());
   if (group != by_controller_.end() && group->second.holds.size() > 1) return;
   const std::string cover = HoldCoverPrefix(ControllerOwner(vault, hold.Controller()));
@@ -217,7 +217,7 @@ void HoldRegister::Erase(const Hold& hold, const Vault& vault, Change& change) {
 
 void HoldRegister::Enlist(Hold hold, std::optional<HoldCover> cover) {
   const auto put = std::make_shared<const Hold>(std::move(hold));
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
   HoldPtr& held = holds_[put->terms.hold_id()];
   if (held == nullptr) version_.fetch_add(1);
@@ -226,7 +226,7 @@ void HoldRegister::Enlist(Hold hold, std::optional<HoldCover> cover) {
 }
 
 void HoldRegister::Strike(const Hold& hold) {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = holds_.find(hold.terms.hold_id());
   if (found == holds_.end()) return;
   holds_.erase(found);
@@ -241,20 +241,20 @@ std::unique_ptr<KeptParts> HoldRegister::PartsIn(const StoreView& view, Vault& v
 }
 
 HoldPtr HoldRegister::Find(std::string_view hold_id) const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = holds_.find(hold_id);
   return found == holds_.end() ? nullptr : found->second;
 }
 
 std::vector<HoldPtr> HoldRegister::List(std::string_view after) const {
   std::vector<HoldPtr> list;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto it = holds_.upper_bound(after); it != holds_.end(); ++it) list.push_back(it->second);
   return list;
 }
 
 size_t HoldRegister::size() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return holds_.size();
 }
 
@@ -273,8 +273,8 @@ std::shared_ptr<const HoldClaims> HoldRegister::ClaimsOf(const Group& group, Due
 HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
   HoldConcerns concerns;
   if (!any_.load()) return concerns;
-  MutexLock lock(mutex_);
-  const auto add = [&](const Group& group, HoldGeneration left) {
+  const MutexLock lock(mutex_);
+  const auto add = [&](const Group& group, HoldGeneration left) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     HoldConcern concern{.claims = ClaimsOf(group, last_due), .left = left};
     if (concern.claims->first < left) concerns.push_back(std::move(concern));
   };
@@ -293,7 +293,7 @@ HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
 
 std::set<PbxId> HoldRegister::ConcernedPbxs(DueDay last_due) const {
   std::set<PbxId> concerned;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [pbx, group] : by_pbx_) {
     if (ClaimsOf(group, last_due)->first != kNotLeft) concerned.insert(pbx);
   }
@@ -311,7 +311,7 @@ std::set<PbxId> HoldRegister::ConcernedPbxs(DueDay last_due) const {
 
 std::vector<PbxId> HoldRegister::PbxsOf(const Hold& hold) const {
   if (hold.pbx.has_value()) return {*hold.pbx};
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return {};
   std::set<PbxId> pbxs = found->second.present;
@@ -323,7 +323,7 @@ std::vector<PbxId> HoldRegister::PbxsOf(const Hold& hold) const {
 
 size_t HoldRegister::CountPbxsOf(const Hold& hold) const {
   if (hold.pbx.has_value()) return 1;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return 0;
   const auto covered = [&hold](const auto& entry) { return hold.generation < entry.second; };
@@ -332,7 +332,7 @@ size_t HoldRegister::CountPbxsOf(const Hold& hold) const {
 }
 
 HoldPtr HoldRegister::Releasing(uint64_t but) const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   HoldPtr first;
   for (const auto& [id, hold] : holds_) {
     if (hold->number == but) continue;
@@ -344,7 +344,7 @@ HoldPtr HoldRegister::Releasing(uint64_t but) const {
 std::vector<HoldPtr> HoldRegister::Ended(DueDay last_due) const {
   std::vector<HoldPtr> ended;
   if (!any_.load()) return ended;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [id, hold] : holds_) {
     if (!hold->released.has_value() && hold->End() <= last_due) ended.push_back(hold);
   }

@@ -88,7 +88,7 @@ absl::Status LogRetention::Load() {
   next_sequence_ = 0;
   for (const uint8_t byte : random) next_sequence_ = next_sequence_ << 8 | byte;
   next_sequence_ >>= 1;  // room to count on
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   extensions_ = std::move(extensions);
   return absl::OkStatus();
 }
@@ -161,7 +161,7 @@ void LogRetention::PutExtension(int server, const LogExtension& extension, Chang
   stored.set_refiling(extension.refiling);
   change.PutSealed(LogExtensionKey(static_cast<uint8_t>(server)), Personal(stored.SerializeAsString()));
   change.ThenDo([this, server, extension] {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     extensions_[static_cast<size_t>(server)] = extension;
   });
 }
@@ -188,12 +188,12 @@ absl::StatusOr<v1::LogExtension> LogRetention::Extend(const v1::ExtendLogRetenti
 }
 
 std::optional<LogExtension> LogRetention::ExtensionOf(int server) const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return extensions_[static_cast<size_t>(server)];
 }
 
 int LogRetention::RefilingServer() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (size_t server = 1; server < kLogServers; ++server) {
     if (extensions_[server].has_value() && extensions_[server]->refiling) return static_cast<int>(server);
   }
@@ -233,7 +233,7 @@ absl::StatusOr<bool> LogRetention::Refile(Change& change) {
     refile_from_ = next;
   });
   if (next.has_value()) return true;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (size_t other = 1; other < kLogServers; ++other) {
     const auto& its = extensions_[other];
     if (static_cast<int>(other) != server && its.has_value() && its->refiling) return true;
@@ -243,7 +243,7 @@ absl::StatusOr<bool> LogRetention::Refile(Change& change) {
 
 bool LogRetention::HasEnded(absl::Time now) const {
   const DueDay last = holdings_.LastDue(now);
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::any_of(extensions_.begin(), extensions_.end(),
                      [&](const auto& e) { return e.has_value() && e->until <= last && !e->refiling; });
 }
@@ -254,7 +254,7 @@ void LogRetention::DropEnded(Change& change) {
     if (!extension.has_value() || extension->until > change.last_due() || extension->refiling) continue;
     change.DeleteState(LogExtensionKey(static_cast<uint8_t>(server)));
     change.ThenDo([this, server] {
-      MutexLock lock(mutex_);
+      const MutexLock lock(mutex_);
       extensions_[static_cast<size_t>(server)].reset();
     });
   }
@@ -262,7 +262,7 @@ void LogRetention::DropEnded(Change& change) {
 
 LogTerms LogRetention::Terms() const {
   LogTerms terms;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (size_t server = 1; server < kLogServers; ++server) {
     const auto& extension = extensions_[server];
     if (!extension.has_value()) continue;

@@ -23,7 +23,7 @@ DnsLoop::DnsLoop(DnsProber& prober, DnsSchedule schedule, DnsLoopCallbacks callb
 DnsLoop::~DnsLoop() { Stop(); }
 
 absl::StatusOr<DnsRound> DnsLoop::RunOnce(absl::Time now) {
-  std::lock_guard lock(run_mutex_);
+  const MutexLock lock(run_mutex_);
   const absl::StatusOr<DnsRound> round = HoldRound(now);
   LogChange(round);
   if (options_.on_round) options_.on_round(round);

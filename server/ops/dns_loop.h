@@ -3,10 +3,10 @@
 #define RETENTION_SERVER_OPS_DNS_LOOP_H_
 
 #include <functional>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -15,6 +15,7 @@
 #include "server/ops/dns_schedule.h"
 #include "server/ops/metrics.h"
 #include "server/ops/repeater.h"
+#include "storage/mutex.h"
 #include "storage/secrets/personal.h"
 
 namespace retention {
@@ -77,9 +78,9 @@ class DnsLoop {
   void Stop();
 
  private:
-  absl::StatusOr<DnsRound> HoldRound(absl::Time now);
+  absl::StatusOr<DnsRound> HoldRound(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void Count(const RoundOutcome& outcome);
-  void LogChange(const absl::StatusOr<DnsRound>& round);
+  void LogChange(const absl::StatusOr<DnsRound>& round) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
   DnsProber& prober_;
   const DnsSchedule schedule_;
@@ -88,9 +89,9 @@ class DnsLoop {
   Metrics& metrics_;
   const Options options_;
 
-  std::mutex run_mutex_;                          // held during a round
-  absl::Time not_before_ = absl::InfinitePast();  // guarded by run_mutex_
-  std::string last_trouble_;                      // guarded by run_mutex_; empty while rounds count
+  Mutex run_mutex_;  // held during a round
+  absl::Time not_before_ ABSL_GUARDED_BY(run_mutex_) = absl::InfinitePast();
+  std::string last_trouble_ ABSL_GUARDED_BY(run_mutex_);  // empty while rounds count
 
   Repeater repeater_;  // last: its thread uses the rest
 };

@@ -22,26 +22,27 @@ void Repeater::Start() {
 
 void Repeater::Wake() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     wanted_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 void Repeater::Stop() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
   if (thread_.joinable()) thread_.join();
 }
 
 void Repeater::Loop() {
   for (;;) {
     {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, absl::ToChronoMilliseconds(interval_), [this] { return wanted_ || stopping_; });
+      const MutexLock lock(mutex_);
+      changed_.AwaitFor(mutex_, interval_,
+                        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return wanted_ || stopping_; });
       if (stopping_) return;
       wanted_ = false;
     }

@@ -2,12 +2,12 @@
 #ifndef RETENTION_SERVER_OPS_REPEATER_H_
 #define RETENTION_SERVER_OPS_REPEATER_H_
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -31,10 +31,10 @@ class Repeater {
 
   const absl::Duration interval_;
   const std::function<void()> run_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool wanted_ = false;    // guarded by mutex_
-  bool stopping_ = false;  // guarded by mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -26,12 +26,12 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
 SweepLoop::~SweepLoop() { Stop(); }
 
 absl::StatusOr<SweepOutcome> SweepLoop::RunOnce(bool scrub_now) {
-  MutexLock lock(run_mutex_);
+  const MutexLock lock(run_mutex_);
   return RunLocked(scrub_now);
 }
 
 void SweepLoop::RunOnceThen(absl::FunctionRef<void()> act) {
-  MutexLock lock(run_mutex_);
+  const MutexLock lock(run_mutex_);
   RunLocked(/*scrub_now=*/false).status().IgnoreError();  // it has been reported
   act();
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -51,9 +52,9 @@ class SweepLoop {
   void Stop();
 
  private:
-  absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now);  // REQUIRES: run_mutex_ held
-  absl::Status Recover();
-  void Report(const absl::Status& status);
+  absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  absl::Status Recover() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void Report(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
   Engine& engine_;
   Committer& committer_;

@@ -25,8 +25,8 @@ SyslogSink::SyslogSink(Committer& committer, Metrics& metrics, std::function<voi
 
 SyslogSink::~SyslogSink() {
   if (!flying_) return;
-  MutexLock lock(mutex_);
-  landed_.wait(lock, [this] { return outcome_.has_value(); });
+  const MutexLock lock(mutex_);
+  AwaitOutcome();
 }
 
 void SyslogSink::Take(std::string_view raw) {
@@ -43,8 +43,12 @@ void SyslogSink::Take(std::string_view raw) {
   bytes_ += line.text().size();
 }
 
+void SyslogSink::AwaitOutcome() {
+  landed_.Await(mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return outcome_.has_value(); });
+}
+
 bool SyslogSink::Land() {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!flying_ || !outcome_.has_value()) return flying_;
   flying_ = false;
   if (outcome_->ok()) {
@@ -63,11 +67,14 @@ void SyslogSink::Send() {
   }
   command_ = LogCommand{};
   command_.lines = &sent_;
-  outcome_.reset();
+  {
+    const MutexLock lock(mutex_);
+    outcome_.reset();
+  }
   command_.done = [this](const absl::Status& status) {
-    MutexLock lock(mutex_);
+    const MutexLock lock(mutex_);
     outcome_ = status;
-    landed_.notify_one();
+    landed_.NotifyOne();
     wake_();  // under the mutex: this may end once the outcome is known
   };
   absl::Status status = command_.Prepare(committer_.Now());
@@ -91,8 +98,8 @@ void SyslogSink::Finish() {
     if (!flying_) Send();
     if (!flying_) break;
     {
-      MutexLock lock(mutex_);
-      landed_.wait(lock, [this] { return outcome_.has_value(); });
+      const MutexLock lock(mutex_);
+      AwaitOutcome();
     }
     Land();
   }

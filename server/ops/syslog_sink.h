@@ -3,12 +3,12 @@
 #define RETENTION_SERVER_OPS_SYSLOG_SINK_H_
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <optional>
 #include <string_view>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "server/engine/committer.h"
 #include "server/logs/log_intake.h"
@@ -44,6 +44,7 @@ class SyslogSink {
   void Send();
   // Takes note of a batch that has come back; whether one is still on its way.
   bool Land();
+  void AwaitOutcome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Drop(const google::protobuf::RepeatedPtrField<v1::LogLine>& lines);
 
   Committer& committer_;
@@ -58,7 +59,7 @@ class SyslogSink {
   std::chrono::steady_clock::time_point try_again_;  // not before
 
   Mutex mutex_;
-  std::condition_variable landed_;
+  CondVar landed_;
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mutex_);  // of the batch on its way
 };
 

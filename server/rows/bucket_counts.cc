@@ -27,7 +27,7 @@ absl::Status BucketCounts::Load(const StoreView& store) {
     for (int i = 0; i < std::min<int>(counts.rows_size(), kCategories); ++i) count[i].rows = counts.rows(i);
     for (int i = 0; i < std::min<int>(counts.values_size(), kCategories); ++i) count[i].values = counts.values(i);
   }
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   days_ = std::move(days);
   return cursor->status();
 }
@@ -39,7 +39,7 @@ BucketCounts::Days BucketCounts::After(const CountChanges& changes) const {
                           : count + static_cast<uint64_t>(difference);
   };
   Days after;
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [bucket, difference] : changes.changes_) {
     const auto [it, inserted] = after.try_emplace(bucket.first);
     if (const auto now = days_.find(bucket.first); inserted && now != days_.end()) it->second = now->second;
@@ -67,7 +67,7 @@ void BucketCounts::Put(const Days& after, Batch& batch) {
 }
 
 void BucketCounts::Set(const Days& after) {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& [day, count] : after) {
     if (IsEmpty(count)) {
       days_.erase(day);
@@ -78,12 +78,12 @@ void BucketCounts::Set(const Days& after) {
 }
 
 BucketCounts::Days BucketCounts::Read() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return days_;
 }
 
 DayCount BucketCounts::Of(DueDay day) const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto it = days_.find(day);
   return it == days_.end() ? DayCount{} : it->second;
 }
@@ -100,7 +100,7 @@ BucketCount BucketCounts::Of(DueDay day, CategoryNumber category, const CountCha
 }
 
 uint64_t BucketCounts::TotalRows() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   uint64_t total = 0;
   for (const auto& [day, counts] : days_) {
     for (const BucketCount& count : counts) total += count.rows;

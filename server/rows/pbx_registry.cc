@@ -59,7 +59,7 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     entry.end = EndOf(entry.standing.life, policies_.in_force());
     known.emplace((*record)->pbx_id(), std::move(entry));
   }
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   index_.clear();
   names_.clear();
   known_ = std::move(known);
@@ -72,14 +72,14 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
 }
 
 std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
   if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
   return found->second->second.pbx;
 }
 
 std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = names_.find(pbx);
   if (found != names_.end()) return found->second->first;
   const auto ending = ending_.find(pbx);
@@ -87,13 +87,13 @@ std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
 }
 
 bool PbxRegistry::Lives(const PbxId& pbx) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return names_.contains(pbx);
 }
 
 std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view after, size_t limit,
                                                              absl::Time now) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<std::pair<std::string, PbxId>> page;
   for (auto it = known_.upper_bound(after); it != known_.end() && page.size() < limit; ++it) {
     if (it->second.end.time > now) page.emplace_back(it->first, it->second.pbx);
@@ -102,14 +102,14 @@ std::vector<std::pair<std::string, PbxId>> PbxRegistry::List(std::string_view af
 }
 
 std::optional<PbxStanding> PbxRegistry::StandingOf(const PbxId& pbx) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = names_.find(pbx);
   if (found == names_.end()) return std::nullopt;
   return found->second->second.standing;
 }
 
 bool PbxRegistry::HasContacted(const PbxId& pbx, DueDay day) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = names_.find(pbx);
   return found != names_.end() && found->second->second.standing.life.contact_day() >= day.number();
 }
@@ -127,7 +127,7 @@ absl::StatusOr<std::vector<PbxId>> PbxRegistry::OfController(std::string_view co
 }
 
 std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<std::string> ids;
   for (const auto& [id, entry] : known_) {
     if (!licence.empty() && entry.standing.licence == licence) ids.push_back(id);
@@ -136,7 +136,7 @@ std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) cons
 }
 
 std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<std::pair<std::string, PbxEnd>> over;
   for (const auto& [id, entry] : known_) {
     if (entry.end.time <= now) over.emplace_back(id, entry.end);
@@ -146,7 +146,7 @@ std::vector<std::pair<std::string, PbxEnd>> PbxRegistry::Over(absl::Time now) co
 }
 
 std::vector<std::pair<PbxId, DueDay>> PbxRegistry::Named() const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<std::pair<PbxId, DueDay>> named;
   for (const auto& [id, entry] : known_) {
     if (!entry.standing.has_fqdn) continue;
@@ -156,7 +156,7 @@ std::vector<std::pair<PbxId, DueDay>> PbxRegistry::Named() const {
 }
 
 std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(absl::Time now) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> warned;
   for (const auto& [id, entry] : known_) {
     if (entry.end.time <= now) continue;  // too late for a warning
@@ -168,25 +168,25 @@ std::map<std::pair<v1::PbxEndCause, uint32_t>, uint64_t> PbxRegistry::Warned(abs
 }
 
 std::vector<PbxRegistry::EndingPbx> PbxRegistry::Ending() const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   std::vector<EndingPbx> all;
   for (const auto& [pbx, ending] : ending_) all.push_back(ending);
   return all;
 }
 
 std::optional<PbxRegistry::EndingPbx> PbxRegistry::FindEnding(const PbxId& pbx) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = ending_.find(pbx);
   return found == ending_.end() ? std::nullopt : std::optional(found->second);
 }
 
 size_t PbxRegistry::size() const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   return known_.size();
 }
 
 PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time now) const {
-  ReaderLock lock(mutex_);
+  const ReaderLock lock(mutex_);
   MovedEnds moved;
   for (const auto& [id, entry] : known_) {
     const absl::Time end = EndOf(entry.standing.life, policy).time;
@@ -197,12 +197,12 @@ PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time n
 }
 
 void PbxRegistry::ReckonEnds() {
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   for (auto& [id, entry] : known_) entry.end = EndOf(entry.standing.life, policies_.in_force());
 }
 
 void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   Entry entry{.pbx = pbx, .standing = std::move(standing)};
   entry.end = EndOf(entry.standing.life, policies_.in_force());
   const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
@@ -211,14 +211,14 @@ void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding 
 }
 
 void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   Entry& entry = names_.at(pbx)->second;
   entry.standing = std::move(standing);
   entry.end = EndOf(entry.standing.life, policies_.in_force());
 }
 
 void PbxRegistry::BeginEnding(EndingPbx ending) {
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   const auto it = known_.find(ending.pbx_id);
   if (it == known_.end()) return;
   names_.erase(ending.pbx);
@@ -228,7 +228,7 @@ void PbxRegistry::BeginEnding(EndingPbx ending) {
 }
 
 void PbxRegistry::FinishEnding(const PbxId& pbx) {
-  WriterLock lock(mutex_);
+  const WriterLock lock(mutex_);
   ending_.erase(pbx);
 }
 

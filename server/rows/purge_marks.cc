@@ -23,7 +23,7 @@ absl::Status PurgeMarks::Load(const StoreView& store) {
 }
 
 PurgeMarks::Marks PurgeMarks::Read() const {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   return marks_;
 }
 
@@ -61,7 +61,7 @@ void PurgeMarks::Put(const Marks& after, const Changes& changes, Batch& batch) {
 }
 
 void PurgeMarks::Set(Marks after) {
-  MutexLock lock(mutex_);
+  const MutexLock lock(mutex_);
   marks_ = std::move(after);
 }
 

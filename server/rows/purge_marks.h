@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"

@@ -17,7 +17,7 @@ absl::Status EndOfStream(const absl::Status& failure) {
 }  // namespace
 
 absl::Status StreamRoster::Add(const std::shared_ptr<BatchStream>& stream) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (draining_) {
     return ErrorWithReason(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
   }
@@ -34,7 +34,7 @@ absl::Status StreamRoster::Add(const std::shared_ptr<BatchStream>& stream) {
 void StreamRoster::Drain() {
   std::vector<std::weak_ptr<BatchStream>> streams;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     draining_ = true;
     streams.swap(streams_);
   }
@@ -53,22 +53,30 @@ BatchStream* BatchStream::Open(NewBatch new_batch, StreamRoster& roster) {
   const std::shared_ptr<BatchStream> stream(new BatchStream(std::move(new_batch)));
   stream->self_ = stream;
   const absl::Status refusal = roster.Add(stream);
-  std::unique_lock lock(stream->mutex_);
-  if (refusal.ok()) {
-    stream->ReadOn();
-  } else {
-    stream->no_more_ = true;
-    stream->end_ = refusal;
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(stream->mutex_);
+    if (refusal.ok()) {
+      stream->ReadOn();
+    } else {
+      stream->no_more_ = true;
+      stream->end_ = refusal;
+    }
+    end = stream->Proceed();
   }
-  stream->Proceed(std::move(lock));
+  stream->Conclude(end);
   return stream.get();
 }
 
 void BatchStream::EndWith(const absl::Status& status) {
-  std::unique_lock lock(mutex_);
-  if (!no_more_) end_ = status;
-  no_more_ = true;
-  Proceed(std::move(lock));
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    if (!no_more_) end_ = status;
+    no_more_ = true;
+    end = Proceed();
+  }
+  Conclude(end);
 }
 
 void BatchStream::OnReadDone(bool ok) {
@@ -79,17 +87,22 @@ void BatchStream::OnReadDone(bool ok) {
     taken = batch->TakeIn(received_);
   }
   received_.Clear();
-  std::unique_lock lock(mutex_);
-  reading_ = false;
-  if (no_more_ || finished_) return Proceed(std::move(lock));  // it comes again on another stream
-  if (!ok || !taken.ok()) {
-    no_more_ = true;
-    if (ok) end_ = taken;
-    return Proceed(std::move(lock));
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    reading_ = false;
+    if (no_more_ || finished_) {
+      // It comes again on another stream.
+    } else if (!ok || !taken.ok()) {
+      no_more_ = true;
+      if (ok) end_ = taken;
+    } else {
+      Enqueue(std::move(batch));
+      ReadOn();
+    }
+    end = Proceed();
   }
-  Enqueue(std::move(batch));
-  ReadOn();
-  Proceed(std::move(lock));
+  Conclude(end);
 }
 
 void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
@@ -107,11 +120,15 @@ void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
 void BatchStream::Complete(StreamedBatch& batch, const absl::Status& status) {
   grpc::ByteBuffer answer;
   if (status.ok()) answer = batch.Answer();
-  std::unique_lock lock(mutex_);
-  batch.answer_.Swap(&answer);
-  batch.failure_ = EndOfStream(status);
-  batch.answered_ = true;
-  Proceed(std::move(lock));
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    batch.answer_.Swap(&answer);
+    batch.failure_ = EndOfStream(status);
+    batch.answered_ = true;
+    end = Proceed();
+  }
+  Conclude(end);
 }
 
 void BatchStream::ReadOn() {
@@ -121,44 +138,56 @@ void BatchStream::ReadOn() {
   StartRead(&received_);
 }
 
-void BatchStream::Proceed(std::unique_lock<std::mutex> lock) {
-  if (finished_ || writing_) return;
+std::optional<absl::Status> BatchStream::Proceed() {
+  if (finished_ || writing_) return std::nullopt;
   absl::Status end;
   if (broken_) {
     end = absl::CancelledError("the caller has left");
   } else if (!unanswered_.empty()) {
     const StreamedBatch& next = *unanswered_.front();
-    if (!next.answered_) return;
+    if (!next.answered_) return std::nullopt;
     if (next.failure_.ok()) {
       writing_ = true;
-      return StartWrite(&next.answer_);
+      StartWrite(&next.answer_);
+      return std::nullopt;
     }
     end = next.failure_;
   } else if (no_more_) {
     end = end_;
   } else {
-    return;
+    return std::nullopt;
   }
   finished_ = true;
-  lock.unlock();
-  Finish(ToGrpcStatus(end));
+  return end;
+}
+
+void BatchStream::Conclude(const std::optional<absl::Status>& end) {
+  if (end.has_value()) Finish(ToGrpcStatus(*end));
 }
 
 void BatchStream::OnWriteDone(bool ok) {
   std::unique_ptr<StreamedBatch> answered;  // dies after the mutex was given back, and not on the committer's thread
-  std::unique_lock lock(mutex_);
-  answered = std::move(unanswered_.front());
-  unanswered_.pop_front();
-  writing_ = false;
-  if (!ok) broken_ = true;
-  ReadOn();
-  Proceed(std::move(lock));
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    answered = std::move(unanswered_.front());
+    unanswered_.pop_front();
+    writing_ = false;
+    if (!ok) broken_ = true;
+    ReadOn();
+    end = Proceed();
+  }
+  Conclude(end);
 }
 
 void BatchStream::OnCancel() {
-  std::unique_lock lock(mutex_);
-  broken_ = true;
-  Proceed(std::move(lock));
+  std::optional<absl::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    broken_ = true;
+    end = Proceed();
+  }
+  Conclude(end);
 }
 
 void BatchStream::OnDone() {

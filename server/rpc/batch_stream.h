@@ -10,13 +10,15 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/rpc/backend.h"
 #include "server/rpc/wire.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -37,9 +39,10 @@ class StreamRoster {
   void Drain();
 
  private:
-  std::mutex mutex_;
-  bool draining_ = false;                            // guarded by mutex_
-  std::vector<std::weak_ptr<BatchStream>> streams_;  // guarded by mutex_; may name streams that have ended
+  Mutex mutex_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  // May name streams that have ended.
+  std::vector<std::weak_ptr<BatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
 };
 
 // One batch of a stream, from its bytes to its answer.
@@ -58,7 +61,7 @@ class StreamedBatch {
 
  private:
   friend class BatchStream;
-  // Guarded by the stream's mutex from Submit on.
+  // Under the stream's mutex from Submit on, which cannot be said of it here: a batch does not know its stream.
   bool answered_ = false;
   absl::Status failure_;  // if not OK, ends the stream in place of the answer
   grpc::ByteBuffer answer_;
@@ -112,26 +115,29 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   explicit BatchStream(NewBatch new_batch);
 
   // Hands it to the committer; the stream ends if there is no room for it.
-  void Enqueue(std::unique_ptr<StreamedBatch> batch);
+  void Enqueue(std::unique_ptr<StreamedBatch> batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On the committer's thread.
   void Complete(StreamedBatch& batch, const absl::Status& status);
-  void ReadOn();
-  // Starts what can be started now. May be the last thing that happens to the stream before OnDone.
-  void Proceed(std::unique_lock<std::mutex> lock);
+  void ReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts what can be started now. Returns how the stream ends, once its time has come: the caller then lets go of the
+  // mutex, and hands it to Conclude.
+  std::optional<absl::Status> Proceed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // May be the last thing that happens to the stream before OnDone.
+  void Conclude(const std::optional<absl::Status>& end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const NewBatch new_batch_;
   std::shared_ptr<BatchStream> self_;  // gRPC's share; set before the first read, dropped in OnDone
 
   grpc::ByteBuffer received_;  // belongs to the one read under way, then to its reaction
 
-  std::mutex mutex_;
-  std::deque<std::unique_ptr<StreamedBatch>> unanswered_;  // guarded by mutex_; the first may be being written
-  bool reading_ = false;                                   // guarded by mutex_
-  bool writing_ = false;                                   // guarded by mutex_
-  bool no_more_ = false;                                   // guarded by mutex_; nothing further is taken in
-  bool broken_ = false;                                    // guarded by mutex_; nobody hears the answers any more
-  bool finished_ = false;                                  // guarded by mutex_; Finish was, or is about to be, called
-  absl::Status end_;  // guarded by mutex_; how the stream ends after the last answer
+  Mutex mutex_;
+  std::deque<std::unique_ptr<StreamedBatch>> unanswered_ ABSL_GUARDED_BY(mutex_);  // the first may be being written
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool no_more_ ABSL_GUARDED_BY(mutex_) = false;   // nothing further is taken in
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nobody hears the answers any more
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was, or is about to be, called
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);       // how the stream ends after the last answer
 };
 
 }  // namespace retention

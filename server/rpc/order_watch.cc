@@ -29,10 +29,10 @@ OrderCourier::OrderCourier(const ErasureOrders& desk, const Clock& clock)
 
 OrderCourier::~OrderCourier() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
   thread_.join();
 }
 
@@ -50,7 +50,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderCourier::Watch(const grpc::Byte
 
 absl::Status OrderCourier::Add(const std::shared_ptr<OrderWatch>& watch) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (draining_) return ShuttingDown();
     std::erase_if(watches_, [](const auto& open) { return open.expired(); });
     if (watches_.size() >= kMaxWatchers) {
@@ -66,16 +66,16 @@ absl::Status OrderCourier::Add(const std::shared_ptr<OrderWatch>& watch) {
 
 void OrderCourier::Wake() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     wanted_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
 }
 
 void OrderCourier::Drain() {
   std::vector<std::weak_ptr<OrderWatch>> watches;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     draining_ = true;
     watches.swap(watches_);
   }
@@ -90,8 +90,8 @@ void OrderCourier::Loop() {
     std::vector<std::weak_ptr<OrderWatch>> watches;
     {
       const absl::Duration wait = std::clamp(next - clock_.Now(), absl::ZeroDuration(), kLookInterval);
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, absl::ToChronoMicroseconds(wait), [this] { return wanted_ || stopping_; });
+      const MutexLock lock(mutex_);
+      changed_.AwaitFor(mutex_, wait, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return wanted_ || stopping_; });
       if (stopping_) return;
       // Before anything is read: who wakes the courier from now on wants another look.
       wanted_ = false;
@@ -114,7 +114,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderWatch::HandOver(const std::shar
 
 absl::Time OrderWatch::Carry(absl::Time now) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // The caller's taking, or leaving, wakes the courier.
     if (writing_ || over_) return absl::InfiniteFuture();
   }
@@ -127,7 +127,7 @@ absl::Time OrderWatch::Carry(absl::Time now) {
   v1::WatchErasureOrdersResponse response;
   for (v1::ErasureOrder& order : next->orders) *response.add_orders() = std::move(order);
   grpc::ByteBuffer message = SerializeMessage(response);
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (over_) return absl::InfiniteFuture();
   message_.Swap(&message);
   writing_ = true;
@@ -137,31 +137,35 @@ absl::Time OrderWatch::Carry(absl::Time now) {
 }
 
 void OrderWatch::EndWith(const absl::Status& status) {
-  std::unique_lock lock(mutex_);
-  if (!over_) end_ = status;
-  over_ = true;
-  Proceed(std::move(lock));
+  std::optional<grpc::Status> end;
+  {
+    const MutexLock lock(mutex_);
+    if (!over_) end_ = status;
+    over_ = true;
+    end = TakeEnd();
+  }
+  if (end.has_value()) Finish(*end);
 }
 
-void OrderWatch::Proceed(std::unique_lock<std::mutex> lock) {
-  if (!over_ || writing_ || finished_) return;
+std::optional<grpc::Status> OrderWatch::TakeEnd() {
+  if (!over_ || writing_ || finished_) return std::nullopt;
   finished_ = true;
-  const grpc::Status end = ToGrpcStatus(end_);
-  lock.unlock();
-  Finish(end);
+  return ToGrpcStatus(end_);
 }
 
 void OrderWatch::OnWriteDone(bool ok) {
+  std::optional<grpc::Status> end;
   {
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     writing_ = false;
     message_.Clear();
     if (!ok && !over_) {
       over_ = true;
       end_ = absl::CancelledError("the caller has left");
     }
-    Proceed(std::move(lock));
+    end = TakeEnd();
   }
+  if (end.has_value()) Finish(*end);
   courier_.Wake();
 }
 

@@ -5,19 +5,20 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/orders/erasure_orders.h"
 #include "server/orders/order_delivery.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -55,12 +56,13 @@ class OrderCourier {
 
   const ErasureOrders& desk_;
   const Clock& clock_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool wanted_ = false;                             // guarded by mutex_
-  bool draining_ = false;                           // guarded by mutex_
-  bool stopping_ = false;                           // guarded by mutex_
-  std::vector<std::weak_ptr<OrderWatch>> watches_;  // guarded by mutex_; may name watches that have ended
+  Mutex mutex_;
+  CondVar changed_;
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // May name watches that have ended.
+  std::vector<std::weak_ptr<OrderWatch>> watches_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
@@ -84,19 +86,19 @@ class OrderWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   void OnDone() override;
 
  private:
-  // Ends the stream if its time has come.
-  void Proceed(std::unique_lock<std::mutex> lock);
+  // How the stream ends, once its time has come: the caller then lets go of the mutex and calls Finish.
+  std::optional<grpc::Status> TakeEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   OrderCourier& courier_;
   std::shared_ptr<OrderWatch> self_;  // gRPC's share; set before the first reaction, dropped in OnDone
   OrderDelivery delivery_;            // the courier's thread alone
 
-  std::mutex mutex_;
-  grpc::ByteBuffer message_;  // guarded by mutex_; belongs to gRPC while it is being written
-  bool writing_ = false;      // guarded by mutex_
-  bool over_ = false;         // guarded by mutex_; nothing further is sent
-  bool finished_ = false;     // guarded by mutex_; Finish was, or is about to be, called
-  absl::Status end_;          // guarded by mutex_; how the stream ends
+  Mutex mutex_;
+  grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // belongs to gRPC while it is being written
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;      // nothing further is sent
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was, or is about to be, called
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);       // how the stream ends
 };
 
 }  // namespace retention

@@ -2,13 +2,14 @@
 #ifndef RETENTION_SERVER_RPC_WORKER_POOL_H_
 #define RETENTION_SERVER_RPC_WORKER_POOL_H_
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "storage/mutex.h"
 
 namespace retention {
 
@@ -27,10 +28,10 @@ class WorkerPool {
   void Loop();
 
   const size_t queued_max_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> queue_;  // guarded by mutex_
-  bool stopping_ = false;                    // guarded by mutex_
+  Mutex mutex_;
+  CondVar wake_;
+  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };
 
