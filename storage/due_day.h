@@ -9,7 +9,7 @@
 
 namespace retention {
 
-// A civil day, or the reserved place of values that have none. Ordered in time; Open() is after every day.
+// A civil day, or the reserved place of values that have none. Ordered in time; Kept() and Open() are after every day.
 class DueDay {
  public:
   constexpr DueDay() = default;

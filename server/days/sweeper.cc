@@ -181,7 +181,8 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     const DueDay cohort = holdings_.ring.cohorts_destroyed_through().Next();
     if (ReleaseTimeOf(cohort, options_.lead_window, holdings_.policy()) > now) return absl::OkStatus();
     if (which == Cohorts::kDue && BucketOfCohort(cohort, holdings_.policy()) > last_due) return absl::OkStatus();
-    const auto view = enders_.store.Snapshot();
+    // No view is held while a command runs: should that have to take up writing again, it waits for all readers.
+    auto view = enders_.store.Snapshot();
     auto released = IsReleased(*view, cohort, holdings_.policy());
     if (!released.ok()) return released.status();
     std::optional<CountedCohort> counted;
@@ -192,6 +193,7 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
       if (!built.ok()) return built.status();
       counted = *std::move(built);
     }
+    view.reset();
     absl::Status s = commands_.Do(now, [&](Change& change) {
       return enders_.cohorts.Release(cohort, counted.has_value() ? &*counted : nullptr, change);
     });
@@ -281,13 +283,13 @@ absl::Status Sweeper::EndCubes(absl::Time now) {
     cohorts.insert(parts->cohort_day);
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
+  cursor.reset();
   if (cohorts.empty()) return absl::OkStatus();
   absl::Status entered = commands_.Do(now, [&](Change& change) {
     enders_.cohorts.EndCubes(last, cohorts.size(), change);
     return absl::OkStatus();
   });
   if (!entered.ok()) return entered;
-  cursor.reset();
   return enders_.store.DropRange(Family::kStatistics, "", end);
 }
 

@@ -126,12 +126,10 @@ absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<Lo
                             absl::Time now) {
   Recorder& recorder = rooms_.recorder;
   if (rooms_.holdings.policies.refiling_since().has_value()) {
-    for (const RecordCommand* command : events) {
-      for (const v1::Event& event : *command->events) {
-        absl::Status refiled = writer_.Do(
-            now, [&](Change& change) { return recorder.RefileFirst(event.pbx_id(), event.meeting_id(), change); });
-        if (!refiled.ok()) return refiled;
-      }
+    for (const auto& [pbx_id, meeting_id] : Recorder::MeetingsOf(events)) {
+      absl::Status refiled =
+          writer_.Do(now, [&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+      if (!refiled.ok()) return refiled;
     }
   }
   std::span<LogCommand* const> left = lines;

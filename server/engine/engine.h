@@ -5,6 +5,7 @@
 #ifndef RETENTION_SERVER_ENGINE_ENGINE_H_
 #define RETENTION_SERVER_ENGINE_ENGINE_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -27,6 +28,8 @@ class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
   static constexpr uint32_t kFormatVersion = 2;
+  // What a caller is told to wait while another preview is made.
+  static constexpr absl::Duration kPreviewRetryDelay = absl::Seconds(1);
 
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. REQUIRES: all outlive it.
@@ -44,7 +47,8 @@ class Engine {
   Writer& writer() { return writer_; }
 
   // Thread-safe.
-  // See DeletionService.PreviewErasure. One at a time; works on a snapshot, beside the writer.
+  // See DeletionService.PreviewErasure. Works on a snapshot, beside the writer; one at a time, another is refused with
+  // QUEUE_FULL.
   absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request,
                                                             absl::Time now) const;
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
@@ -83,7 +87,7 @@ class Engine {
   Writer writer_;
   ErasureOrders orders_;
   PolicyPlanner planner_;
-  mutable Mutex previewing_;
+  mutable std::atomic<bool> previewing_ = false;
 };
 
 }  // namespace retention

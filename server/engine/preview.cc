@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/functional/function_ref.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
@@ -17,7 +18,8 @@ constexpr std::string_view kPreview = "PREVIEW";  // never entered
 
 }  // namespace
 
-Preview::Preview(Rooms& rooms, absl::Time now) : rooms_(rooms), holdings_(rooms.holdings), now_(now) {}
+Preview::Preview(const Store& store, Rooms& rooms, absl::Time now)
+    : store_(store), rooms_(rooms), holdings_(rooms.holdings), now_(now) {}
 
 absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
   Change change(holdings_, now_);
@@ -35,6 +37,8 @@ void Preview::Add(const Change& change) {
 }
 
 absl::Status Preview::CountStep() {
+  // What is seen holds back the reopening of a store that has failed.
+  if (absl::Status s = store_.Health(); !s.ok()) return absl::UnavailableError("the store has failed meanwhile");
   if (++steps_ <= kMaxSteps) return absl::OkStatus();
   return ErrorWithReason(absl::StatusCode::kResourceExhausted, "PREVIEW_TOO_LARGE",
                          "more rows than a preview looks at; ask for a part of it");
@@ -145,7 +149,7 @@ absl::Status Preview::OfPbx(const PbxId& pbx, const std::string& pbx_id) {
 absl::Status Preview::OfDays(DueDay last) {
   const absl::Time then = DueInstant(last, holdings_.policy().zone());
   DayEnder::Keys gone;  // objects alone: their orders are what is asked about
-  for (DueWalk walk{.through = last.Next()}; walk.position.more;) {
+  for (DueWalk walk; walk.position.more;) {
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, then);
     auto next = rooms_.keeping.TakeOutOfDueDays(walk, change);
@@ -157,29 +161,35 @@ absl::Status Preview::OfDays(DueDay last) {
     }
   }
   erased_ = {};
-  Change change(holdings_, then);
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day > last) break;
+    if (absl::Status s = CountStep(); !s.ok()) return s;
+    Change change(holdings_, then);  // of one day: its orders are counted and forgotten
     if (auto issued = rooms_.days.IssueOrders(day, rooms_.days.Unordered(day), change, gone); !issued.ok()) {
       return issued.status();
     }
+    orders_ += change.orders();
     for (size_t category = 1; category < kCategories; ++category) erased_[category] += counts[category].values;
   }
-  orders_ += change.orders();
   for (size_t category = 0; category < kCategories; ++category) erased_[category] -= kept_[category];
   return absl::OkStatus();
 }
 
 absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
                                                                   absl::Time now) const {
-  const MutexLock lock(previewing_);
-  const Holdings& held = rooms_.holdings;
+  // Those that wait would keep other calls from their workers.
+  if (previewing_.exchange(true)) return QueueFull(kPreviewRetryDelay);
+  const absl::Cleanup done = [this] { previewing_.store(false); };
+  const Holdings& live = rooms_.holdings;
   const auto snapshot = store_.Snapshot();
-  Rooms rooms(*snapshot, held.ring, vault_, held.random, held.policy());
-  if (absl::Status s = rooms.Load(); !s.ok()) return s;
+  Rooms rooms(*snapshot, live.ring, vault_, live.random, live.policy());
+  if (absl::Status s = rooms.Load(); !s.ok()) {
+    // A PBX that ends this very moment has lost its key, though the snapshot still has it.
+    return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
+  }
   // What a new policy has not come to yet would be looked for where it is to be.
   if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
-  Preview preview(rooms, now);
+  Preview preview(store_, rooms, now);
   if (absl::Status s = preview.Of(request); !s.ok()) return s;
   return preview.Response();
 }

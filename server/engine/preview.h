@@ -15,14 +15,14 @@
 
 namespace retention {
 
-// One preview. Bounded in memory by a step of a walk, and in time by kMaxSteps.
+// One preview. Bounded in memory by a step of a walk, or the objects of a day, and in time by kMaxSteps.
 class Preview {
  public:
   // Steps of at most 2,000 rows each: five million rows.
   static constexpr size_t kMaxSteps = 2500;
 
-  // `rooms`: over a snapshot. REQUIRES: they outlive it.
-  Preview(Rooms& rooms, absl::Time now);
+  // `rooms`: over a snapshot of `store`. REQUIRES: both outlive it.
+  Preview(const Store& store, Rooms& rooms, absl::Time now);
 
   // Does what is asked about, and drops the change. Errors: see DeletionService.PreviewErasure.
   absl::Status Of(const v1::PreviewErasureRequest& request);
@@ -35,6 +35,7 @@ class Preview {
   void Add(const Change& change);
   absl::Status CountStep();
 
+  const Store& store_;
   Rooms& rooms_;
   Holdings& holdings_;
   const absl::Time now_;

@@ -172,21 +172,22 @@ HoldCover HoldRegister::CoverOf(const std::string& controller_id, std::span<cons
 void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault,
                         Change& change) {
   if (!any_.load() || controller_id.empty()) return;
-  {
-    const MutexLock lock(mutex_);
-    const auto group = by_controller_.find(controller_id);
-    if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
-    if (covers_[controller_id].present.contains(pbx)) return;
-  }
+  MutexLock lock(mutex_);
+  const auto group = by_controller_.find(controller_id);
+  if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
+  HoldCover& cover = covers_[controller_id];
+  if (cover.present.contains(pbx)) return;
   PutCoverRow(ControllerOwner(vault, controller_id), pbx, kNotLeft, change.batch());
-  change.ThenDo([this, controller_id, pbx, created] {
-    const MutexLock lock(mutex_);
-    HoldCover& cover = covers_[controller_id];
-    cover.present.insert(pbx);
-    cover.left.erase(pbx);
-    controllers_of_[pbx].insert(controller_id);
-    // Nothing of a new one is due: a walk over due days need not begin anew for it.
-    if (!created) version_.fetch_add(1);
+  const HoldCover before = cover;
+  cover.present.insert(pbx);
+  cover.left.erase(pbx);
+  controllers_of_[pbx].insert(controller_id);
+  // Nothing of a new one is due: a walk over due days need not begin anew for it.
+  if (!created) version_.fetch_add(1);
+  change.Otherwise([this, controller_id, before] {
+    MutexLock undo(mutex_);
+    UnindexCover(controller_id);
+    IndexCover(controller_id, before);
   });
 }
 

@@ -72,7 +72,8 @@ class HoldRegister : public Keeper {
   // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
   HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
                     Batch& batch) const;
-  // A controller has another PBX, `created` or another's: its holds cover it once `change` is made.
+  // A controller has another PBX, `created` or another's: its holds cover it from now on, so
+  // that they keep what `change` ends of it; not if that is dropped.
   void Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault, Change& change);
 
   // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a

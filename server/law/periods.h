@@ -33,7 +33,7 @@ absl::CivilDay LastDayOf(absl::CivilDay start, CivilPeriod period);
 absl::CivilDay DayOf(absl::Time time, const absl::TimeZone& zone);
 // The first instant of a civil day, also where midnight is skipped or happens twice.
 absl::Time FirstInstantOf(absl::CivilDay day, const absl::TimeZone& zone);
-// The first instant at which what is filed under `day` is due; infinite future for Open() and Held().
+// The first instant at which what is filed under `day` is due; infinite future for Open() and Kept().
 absl::Time DueInstant(DueDay day, const absl::TimeZone& zone);
 // The latest day that is due at `now`.
 DueDay LastDueDay(absl::Time now, const absl::TimeZone& zone);

@@ -41,7 +41,7 @@ struct Meeting {
   PbxId pbx;
   OwnerId id;
   Course course;
-  MeetingLocator locator;  // as committed
+  MeetingLocator locator;  // as the change that edits it leaves it
   bool stored = false;     // there is a locator row
   bool known = false;      // scheduled or begun
   bool deleted = false;

@@ -102,6 +102,7 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
 }
 
 absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Change& change) {
+  change.ThenDo([this, pbx] { walks_.erase(pbx); });
   const auto ending = holdings_.registry.FindEnding(pbx);
   if (!ending.has_value()) return absl::OkStatus();
   if (absl::Status status = DestroyKey(pbx); !status.ok()) return status;
@@ -112,10 +113,7 @@ absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Ch
                    ending->reason);
   }
   change.DeleteState(EndingPbxKeyOf(holdings_.vault, pbx));
-  change.ThenDo([this, pbx] {
-    walks_.erase(pbx);
-    holdings_.registry.FinishEnding(pbx);
-  });
+  change.ThenDo([this, pbx] { holdings_.registry.FinishEnding(pbx); });
   return absl::OkStatus();
 }
 

@@ -216,6 +216,19 @@ std::vector<RecordPart> Recorder::PartsOf(std::span<RecordCommand* const> comman
   return parts;
 }
 
+std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<RecordCommand* const> commands) {
+  std::set<std::pair<std::string, std::string>> meetings;
+  for (const RecordCommand* command : commands) {
+    for (int i = 0; i < command->events->size(); ++i) {
+      const v1::Event& event = (*command->events)[i];
+      const bool looked_at = !IsOfPoll(event.payload_case()) || event.has_poll_created();
+      if (command->rejected[static_cast<size_t>(i)].has_value() || event.meeting_id().empty() || !looked_at) continue;
+      meetings.emplace(event.pbx_id(), event.meeting_id());
+    }
+  }
+  return meetings;
+}
+
 absl::Status Recorder::Record(const RecordPart& part, Change& change) {
   Recording recording(holdings_, book_, pbxs_, filer_, change);
   std::vector<v1::RecordResult> results(part.size());

@@ -7,8 +7,11 @@
 #ifndef RETENTION_SERVER_RECORDING_RECORDER_H_
 #define RETENTION_SERVER_RECORDING_RECORDER_H_
 
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,6 +43,8 @@ class Recorder {
 
   // The parts of a group, at least one, in their order.
   static std::vector<RecordPart> PartsOf(std::span<RecordCommand* const> commands);
+  // The meetings, by PBX and identifier, that events of a group are about and that passed their checks.
+  static std::set<std::pair<std::string, std::string>> MeetingsOf(std::span<RecordCommand* const> commands);
   // Records the events of a part; what became of them is added to the results of their batches once it is durable. An
   // error means that none of it is recorded.
   absl::Status Record(const RecordPart& part, Change& change);

@@ -180,8 +180,8 @@ class TestEngine {
   absl::Status CloseDay(DueDay day, absl::Time now) {
     return Do(now, [&](Change& change) { return rooms().days.Close(day, change); });
   }
-  absl::Status Release(DueDay cohort, const NoisyCube* cube, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().cohorts.Release(cohort, cube, change); });
+  absl::Status Release(DueDay cohort, const CountedCohort* counted, absl::Time now) {
+    return Do(now, [&](Change& change) { return rooms().cohorts.Release(cohort, counted, change); });
   }
   // With a step of TakeOutOfDueDays before it; FAILED_PRECONDITION with reason kHeldFirst if that was not enough.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now) {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
 #include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
