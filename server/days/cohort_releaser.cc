@@ -18,7 +18,8 @@ absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted
   if (!released.ok()) return released.status();
   // Its originals had to go before it could be drawn: erasure does not wait for statistics.
   const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
-  if (!*released && counted == nullptr && !lost) return absl::InternalError("a cohort is to be released without a cube");
+  if (!*released && counted == nullptr && !lost)
+    return absl::InternalError("a cohort is to be released without a cube");
   if (!*released && counted != nullptr) {
     PutCube(counted->cube, EraseDayOfCohort(cohort, holdings_.policy()), change.batch());
     LedgerEntry entry;

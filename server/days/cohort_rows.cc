@@ -50,7 +50,7 @@ class MeetingTally {
 }  // namespace
 
 absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
-                                      RandomSource& random) {
+                                          RandomSource& random) {
   auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
   if (!builder.ok()) return builder.status();
   MeetingTally tally(policy, cohort, *builder);
@@ -73,8 +73,7 @@ absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, c
     }
     auto plaintext = vault.Open(*key, cursor->value());
     if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
-    const bool whole =
-        plaintext.ok() && chunk.ParseFromString(plaintext->Reveal()) && course->AddChunk(chunk, cohort);
+    const bool whole = plaintext.ok() && chunk.ParseFromString(plaintext->Reveal()) && course->AddChunk(chunk, cohort);
     if (!whole) ++rows_damaged;
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;

@@ -20,7 +20,7 @@ struct CountedCohort {
   uint64_t rows_damaged = 0;
 };
 absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
-                                      RandomSource& random);
+                                          RandomSource& random);
 
 // The rows of a released cube.
 void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch);

@@ -1,6 +1,7 @@
 // cohort_rows: from sealed rows in the store to a noisy cube.
 #include "absl/strings/str_cat.h"
 #include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/testing/fresh_directory.h"
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/rows/row_keys.h"
 #include "server/rows/pbx_registry.h"
+#include "server/rows/row_keys.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
