@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/cohort.h"
 #include "server/days/cohort_rows.h"
+#include "server/law/cohort_days.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/engine/test_engine.h"
 #include "tests/testing/fresh_directory.h"
