@@ -126,9 +126,9 @@ absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<Lo
                             absl::Time now) {
   Recorder& recorder = rooms_.recorder;
   if (rooms_.holdings.policies.refiling_since().has_value()) {
-    for (const auto& [pbx_id, meeting_id] : Recorder::MeetingsOf(events)) {
-      absl::Status refiled =
-          writer_.Do(now, [&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
+    for (const auto& meeting : Recorder::MeetingsOf(events)) {
+      absl::Status refiled = writer_.Do(
+          now, [&](Change& change) { return recorder.RefileFirst(meeting.first, meeting.second, change); });
       if (!refiled.ok()) return refiled;
     }
   }
