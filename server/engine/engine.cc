@@ -127,8 +127,8 @@ absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<Lo
   Recorder& recorder = rooms_.recorder;
   if (rooms_.holdings.policies.refiling_since().has_value()) {
     for (const auto& meeting : Recorder::MeetingsOf(events)) {
-      absl::Status refiled = writer_.Do(
-          now, [&](Change& change) { return recorder.RefileFirst(meeting.first, meeting.second, change); });
+      absl::Status refiled =
+          writer_.Do(now, [&](Change& change) { return recorder.RefileFirst(meeting.first, meeting.second, change); });
       if (!refiled.ok()) return refiled;
     }
   }
