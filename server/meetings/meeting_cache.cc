@@ -157,10 +157,4 @@ void MeetingCache::ForgetDue(DueDay last_due) {
   }
 }
 
-void MeetingCache::ForgetAll() {
-  meetings_.clear();
-  used_.clear();
-  recent_.clear();
-}
-
 }  // namespace retention

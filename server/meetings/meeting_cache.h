@@ -80,7 +80,6 @@ class MeetingCache {
   void ForgetPbx(const PbxId& pbx);
   // Forgets meetings whose history is due.
   void ForgetDue(DueDay last_due);
-  void ForgetAll();
 
  private:
   using Name = std::pair<PbxId, OwnerId>;

@@ -69,6 +69,12 @@ struct RecordCommand {
   std::vector<std::optional<v1::Rejection>> rejected;  // by event: failed its check
 };
 
+// Add to `result` an event that was recorded now, or before, and values that were due when they came.
+inline void CountAccepted(v1::RecordResult& result) { result.set_accepted(result.accepted() + 1); }
+inline void CountDuplicate(v1::RecordResult& result) { result.set_duplicates(result.duplicates() + 1); }
+inline void CountPastDue(uint32_t values, v1::RecordResult& result) {
+  result.set_values_past_due(result.values_past_due() + values);
+}
 // Adds a rejection of event `index` to `result`.
 void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
             v1::RecordResult& result);

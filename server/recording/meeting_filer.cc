@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "server/recording/event_intake.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -18,10 +19,6 @@ absl::StatusOr<std::string> RandomName(RandomSource& random) {
   uint8_t bytes[kRandomNameBytes];
   if (absl::Status status = random.Fill(bytes, sizeof(bytes)); !status.ok()) return status;
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
-}
-
-void CountPastDue(uint32_t values, v1::RecordResult& result) {
-  result.set_values_past_due(result.values_past_due() + values);
 }
 
 }  // namespace

@@ -19,9 +19,6 @@ const std::string& PollIdOf(const v1::Event& event) {
   }
 }
 
-void CountDuplicate(v1::RecordResult& result) { result.set_duplicates(result.duplicates() + 1); }
-void CountAccepted(v1::RecordResult& result) { result.set_accepted(result.accepted() + 1); }
-
 stored::v1::Value ValueOf(const v1::Event& event) {
   stored::v1::Value value;
   value.set_time_us(MicrosOf(event.time()));

@@ -41,9 +41,6 @@ bool IsOfPoll(v1::Event::PayloadCase payload) {
          payload == v1::Event::kPollDeleted;
 }
 
-void CountDuplicate(v1::RecordResult& result) { result.set_duplicates(result.duplicates() + 1); }
-void CountAccepted(v1::RecordResult& result) { result.set_accepted(result.accepted() + 1); }
-
 // The recording of one part.
 class Recording {
  public:
@@ -149,7 +146,7 @@ absl::Status Recording::TakeMeetingEvent(const v1::Event& event, int index, uint
   } else if (BelongsToCourseProper(kind) && !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
     // Its own day is over: it must not drag the whole meeting there.
     CountAccepted(result);
-    result.set_values_past_due(result.values_past_due() + ValuesIn(event));
+    CountPastDue(ValuesIn(event), result);
   } else {
     meetings_.AddToCourse(**touched, event, fingerprint, result);
     AddValues(**touched, event, result);

@@ -34,9 +34,8 @@ namespace retention {
 enum class Refiling {
   // Its own day may be over by now, and then it ends.
   kInTime,
-  // The move was decided before its own day came, and was cut short. REQUIRES: the day's key is still there.
-  kLate,
-  // The same, and a row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving: it
+  // The move was decided before its own day came, and was cut short. A row that nobody can read, because it is damaged
+  // or its key is gone, keeps nothing from moving: it
   // ends if it was to move to an earlier day, and else stays and ends with its own.
   kLateOrDamaged,
 };
