@@ -16,8 +16,8 @@
 #include <memory>
 #include <string>
 
-#include "tests/storage/fixtures.h"
 #include "tests/testing/fault_file_system.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
