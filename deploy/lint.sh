@@ -46,11 +46,13 @@ buf() {
 
 protocol() { install_buf && buf lint proto; }
 
-# Commands of compilation, in build/lint, and generated headers. Headers that g++ compiled ahead are none for clang.
+# Commands of compilation, one a source, in build/lint, and generated headers, in build/dev.
 configure() {
-  if [[ ! -f build/dev/compile_commands.json ]]; then cmake --preset dev >build/lint/configure.log || return 1; fi
+  if [[ ! -f build/dev/build.ninja ]]; then cmake --preset dev >build/lint/configure.log || return 1; fi
   cmake --build --preset dev --target retention_proto >build/lint/build.log || return 1
-  sed -E 's/ -Winvalid-pch( -include [^ ]+)?//' build/dev/compile_commands.json >build/lint/compile_commands.json
+  cmake --preset dev -B build/lint/commands -DCMAKE_UNITY_BUILD=OFF >build/lint/configure.log || return 1
+  sed 's#build/lint/commands/proto#build/dev/proto#g' build/lint/commands/compile_commands.json \
+    >build/lint/compile_commands.json
 }
 
 # What a lock guards is private to a class, whose functions are in the folder of its header: no source that only uses

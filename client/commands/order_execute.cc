@@ -25,7 +25,7 @@ namespace {
 constexpr char kDirectoryScheme[] = "dir:";
 constexpr char kBucketScheme[] = "s3://";
 
-constexpr char kFooter[] =
+constexpr char kExecuteFooter[] =
     "Deletes the objects that orders name, confirms what became of them, and waits for more until SIGINT or SIGTERM.\n"
     "An object that is not there counts as done: make sure that the store is the right one.\n"
     "\n"
@@ -74,14 +74,6 @@ absl::StatusOr<std::unique_ptr<ObjectStore>> OpenStore(const ExecuteCommand& com
   if (!credentials.ok()) return credentials.status();
   options.credentials = *std::move(credentials);
   return OpenS3Store(std::move(options));
-}
-
-// Without what could steer a terminal.
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') c = '?';
-  }
-  return text;
 }
 
 std::string DescribeOrder(const v1::ErasureOrder& order, const Erasure& erasure) {
@@ -214,7 +206,7 @@ void AddOrderExecuteCommand(Command root, CommandSession& session) {
       .ShowDefault();
   execute.AddFlag("--once", command->once, "Carry out what is there and end");
   execute.AddFlag("--verbose", command->verbose, "Say for each order what became of it; this names objects");
-  execute.SetFooter(kFooter);
+  execute.SetFooter(kExecuteFooter);
   execute.SetAction([command, &session] { Execute(session, *command); });
 }
 

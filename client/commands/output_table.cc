@@ -7,16 +7,6 @@
 namespace retention {
 namespace {
 
-std::string Printable(std::string text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) text[i] = '?';
-    // C1 control characters are U+0080 to U+009F: C2 80 to C2 9F in UTF-8.
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text.replace(i, 2, "?");
-  }
-  return text;
-}
-
 // Characters, not bytes: everything but UTF-8 continuation bytes.
 size_t Width(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
@@ -33,6 +23,16 @@ std::string CsvField(const std::string& text) {
 }
 
 }  // namespace
+
+std::string Printable(std::string text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) text[i] = '?';
+    // C1 control characters are U+0080 to U+009F: C2 80 to C2 9F in UTF-8.
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text.replace(i, 2, "?");
+  }
+  return text;
+}
 
 void OutputTable::PrintAligned(std::ostream& out) const {
   std::vector<std::vector<std::string>> lines(1);

@@ -8,6 +8,9 @@
 
 namespace retention {
 
+// `text` without control characters, which could steer a terminal.
+std::string Printable(std::string text);
+
 struct TableColumn {
   std::string heading;   // For people; empty: a column for programs only.
   std::string csv_name;  // For programs, with its unit: `total_time_seconds`; empty: a column for people only.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/anonymisation/cube_codec.h"
 #include "server/base/errors.h"
@@ -11,10 +12,6 @@ namespace retention {
 namespace {
 
 constexpr int64_t kLeftOut = -1;
-
-bool Holds(const std::vector<std::string>& values, const std::string& value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
 
 // The values of `axis` under the lists of now, then those that only older cubes know, then "other".
 std::vector<std::string> AllValues(Axis axis, const PublicLists& now, const std::vector<CubeScan::Layout>& layouts) {
@@ -25,7 +22,7 @@ std::vector<std::string> AllValues(Axis axis, const PublicLists& now, const std:
   for (const CubeScan::Layout& layout : layouts) {
     const std::vector<std::string> then = AxisValues(axis, layout.lists);
     for (size_t i = 0; i + 1 < then.size(); ++i) {
-      if (!Holds(values, then[i])) values.push_back(then[i]);
+      if (!absl::c_linear_search(values, then[i])) values.push_back(then[i]);
     }
   }
   values.push_back(std::move(other));
@@ -49,7 +46,7 @@ absl::Status CheckValues(const v1::QueryStatisticsRequest& request, v1::Dimensio
   for (int i = 0; i < request.filters_size(); ++i) {
     if (request.filters(i).dimension() != dimension) continue;
     for (int j = 0; j < request.filters(i).values_size(); ++j) {
-      if (!Holds(values, request.filters(i).values(j))) {
+      if (!absl::c_linear_search(values, request.filters(i).values(j))) {
         return InvalidField(FilterValueField(i, j), "not in the domain of the dimension");
       }
     }

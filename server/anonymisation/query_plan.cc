@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "server/base/errors.h"
@@ -47,10 +48,6 @@ v1::Dimension MeasureOf(v1::Metric metric) {
     default:
       return v1::DIMENSION_UNSPECIFIED;
   }
-}
-
-bool Holds(const std::vector<std::string>& values, const std::string& value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 absl::Status CheckRange(const v1::QueryStatisticsRequest& request, QueryPlan& plan) {
@@ -122,13 +119,13 @@ absl::Status CheckFixedValues(const v1::DimensionFilter& filter, int index, cons
   if (divisions.empty()) return absl::OkStatus();
   for (int j = 0; j < filter.values_size(); ++j) {
     if (std::none_of(divisions.begin(), divisions.end(),
-                     [&](const auto& values) { return Holds(values, filter.values(j)); })) {
+                     [&](const auto& values) { return absl::c_linear_search(values, filter.values(j)); })) {
       return InvalidField(FilterValueField(index, j), "not in the domain of the dimension");
     }
   }
   const bool one_division = std::any_of(divisions.begin(), divisions.end(), [&](const auto& values) {
     return std::all_of(filter.values().begin(), filter.values().end(),
-                       [&](const std::string& value) { return Holds(values, value); });
+                       [&](const std::string& value) { return absl::c_linear_search(values, value); });
   });
   if (!one_division) {
     return InvalidField(absl::StrCat(FilterField(index), ".values"), "values of two divisions cannot be mixed");
@@ -165,7 +162,8 @@ std::optional<Axis> FindAxis(const TableSpec& table, v1::Dimension dimension, co
     if (DimensionOf(axis) != dimension) continue;
     if (dimension != v1::DIMENSION_DURATION) return axis;
     for (const v1::DimensionFilter& filter : request.filters()) {
-      if (filter.dimension() == dimension && !Holds(AxisValues(axis, lists), filter.values(0))) return std::nullopt;
+      if (filter.dimension() == dimension && !absl::c_linear_search(AxisValues(axis, lists), filter.values(0)))
+        return std::nullopt;
     }
     return axis;
   }

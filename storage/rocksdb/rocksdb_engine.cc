@@ -38,8 +38,6 @@ absl::Status Await(Clock::duration wait, const char* what, Predicate done) {
   }
 }
 
-rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
-
 }  // namespace
 
 absl::Status FailureLatch::Get() const {

@@ -1,12 +1,17 @@
-// The one place where RocksDB's errors become ours.
+// The one place where RocksDB's errors become ours, and our bytes its own.
 #ifndef RETENTION_STORAGE_ROCKSDB_ROCKSDB_STATUS_H_
 #define RETENTION_STORAGE_ROCKSDB_ROCKSDB_STATUS_H_
 
+#include <rocksdb/slice.h>
 #include <rocksdb/status.h>
+
+#include <string_view>
 
 #include "absl/status/status.h"
 
 namespace retention {
+
+inline rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
 
 // Disk full: RESOURCE_EXHAUSTED. Corruption: DATA_LOSS. I/O error, busy, shutting down: UNAVAILABLE. Bad call:
 // INVALID_ARGUMENT.

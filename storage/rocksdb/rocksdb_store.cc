@@ -38,8 +38,6 @@ const std::string& BeyondAllKeys() {
   return key;
 }
 
-rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
-
 class RocksDbStore : public Store {
  public:
   RocksDbStore(std::string directory, RocksDbOptions options, int lock_fd)

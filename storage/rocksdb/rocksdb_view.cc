@@ -8,7 +8,6 @@ namespace retention {
 namespace {
 
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
 
 class RocksCursor : public RowCursor {
  public:

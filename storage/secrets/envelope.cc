@@ -8,14 +8,14 @@ namespace retention {
 namespace {
 
 // Do not change: see FORMAT.md.
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kEnvelopeVersion = 1;
 constexpr size_t kTagBytes = 16;
 constexpr size_t kVarintBytesMax = 5;
 constexpr size_t kHeaderBytesMax = 2 + kVarintBytesMax;
 
 size_t WriteHeader(PbxKeyUse use, uint32_t values, char* out) {
   size_t size = 0;
-  out[size++] = static_cast<char>(kVersion);
+  out[size++] = static_cast<char>(kEnvelopeVersion);
   out[size++] = static_cast<char>(use);
   for (; values >= 0x80; values >>= 7) out[size++] = static_cast<char>((values & 0x7F) | 0x80);
   out[size++] = static_cast<char>(values);
@@ -29,7 +29,7 @@ const uint8_t* Bytes(std::string_view text) { return reinterpret_cast<const uint
 absl::Status CryptoFailure() { return absl::InternalError("vault: OpenSSL failed"); }
 
 std::optional<EnvelopeHeader> ReadEnvelopeHeader(std::string_view envelope) {
-  if (envelope.size() < 3 + kNonceBytes + kTagBytes || static_cast<uint8_t>(envelope[0]) != kVersion) {
+  if (envelope.size() < 3 + kNonceBytes + kTagBytes || static_cast<uint8_t>(envelope[0]) != kEnvelopeVersion) {
     return std::nullopt;
   }
   EnvelopeHeader header{.use = static_cast<PbxKeyUse>(envelope[1])};

@@ -12,7 +12,7 @@ namespace {
 
 // Do not change: see FORMAT.md.
 constexpr std::string_view kMagic = "RETNRING";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kRingVersion = 2;
 constexpr size_t kHeaderBytes = 8 + RingFileWriter::kNumberBytes + 1 + 1;
 constexpr size_t kChecksumBytes = 32;
 
@@ -31,7 +31,7 @@ absl::Status DamagedRingFile(std::string_view name, std::string_view what) {
 RingFileWriter::RingFileWriter(RingFileKind kind, size_t shard, size_t bytes)
     : file_(kHeaderBytes + bytes + kChecksumBytes) {
   Put(kMagic);
-  PutNumber(kVersion);
+  PutNumber(kRingVersion);
   file_.bytes().push_back(static_cast<char>(kind));
   file_.bytes().push_back(static_cast<char>(shard));
 }
@@ -77,7 +77,7 @@ absl::StatusOr<RingFileReader> RingFileReader::Open(std::string_view name, std::
     return DamagedRingFile(name, "fails its checksum");
   }
   RingFileReader reader(covered.substr(kMagic.size()));
-  if (reader.TakeNumber() != kVersion) {
+  if (reader.TakeNumber() != kRingVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("key ring: file ", std::string(name), " is of an unknown version"));
   }

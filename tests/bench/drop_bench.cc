@@ -15,7 +15,7 @@ namespace retention {
 namespace {
 
 const absl::CivilDay kDay(2026, 6, 15);
-constexpr int kLoadGroupEvents = 500;  // about 1,000 rows
+constexpr int kDayGroupEvents = 500;  // about 1,000 rows
 // Ingest goes on for so long before the day is due.
 constexpr auto kIngestBefore = std::chrono::seconds(2);
 
@@ -85,7 +85,7 @@ DropTimes Drop(const BenchOptions& options, uint64_t rows) {
     return held;
   };
   const Stopwatch loading;
-  const uint64_t events = bench.Load(load, kLoadGroupEvents, At(absl::CivilSecond(kDay) + 12 * 3600, zone),
+  const uint64_t events = bench.Load(load, kDayGroupEvents, At(absl::CivilSecond(kDay) + 12 * 3600, zone),
                                      [&] { return rows_of_day() >= rows; });
   Remark(absl::StrCat("drop: ", rows_of_day(), " of ", engine.counts().TotalRows(), " rows in the day, ",
                       bench.store().LiveBytes() >> 20, " MiB, ", events, " events loaded in ", loading.Seconds(),

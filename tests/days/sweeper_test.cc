@@ -10,8 +10,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 std::string CubeBytes(Store& store) {
   std::string bytes;
   for (auto cursor = store.Scan(Family::kStatistics, "", ""); cursor->Valid(); cursor->Next()) {

@@ -13,8 +13,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 struct Batch1 {
   google::protobuf::RepeatedPtrField<v1::Event> events;
   RecordCommand command;

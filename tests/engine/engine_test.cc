@@ -10,8 +10,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 TEST(Engine, RefusesAnUnknownFormat) {
   Harness harness(kMonday);
   stored::v1::StoreFormat format;

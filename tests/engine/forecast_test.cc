@@ -12,7 +12,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kValuesDue = At("2026-03-10T00:00:00+01:00");
 
 // Rows and values, by due day (0 for none) and category.

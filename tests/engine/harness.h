@@ -24,6 +24,12 @@ namespace retention {
 Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit = {});
 // "2026-03-02T10:00:00+01:00"; the offset is part of the text.
 absl::Time At(absl::string_view rfc3339);
+// The step of the clock: the engine's instants are microseconds.
+inline constexpr absl::Duration kTick = absl::Microseconds(1);
+// The Monday on which most tests begin.
+inline const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+// Seven days after it, the day by which most of its values go.
+inline const DueDay kNextMonday(absl::CivilDay(2026, 3, 9));
 
 // Events, by what matters in tests. Times are set by Harness::Record where they are missing.
 v1::Event NewEvent(absl::string_view meeting, absl::string_view id, absl::Time time);

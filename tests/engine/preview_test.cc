@@ -11,7 +11,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
 
 // By category: values that went, and values that holds kept.

@@ -14,7 +14,6 @@
 
 namespace retention {
 
-inline const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 // What was said on Monday is due here.
 inline const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
 inline constexpr absl::Duration kInstant = absl::Microseconds(1);

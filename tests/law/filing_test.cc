@@ -7,7 +7,7 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At("2026-03-01T00:00:00+01:00");
+const absl::Time kSunday = At("2026-03-01T00:00:00+01:00");
 
 int64_t Us(absl::string_view time) { return absl::ToUnixMicros(At(time)); }
 
@@ -22,7 +22,7 @@ std::string Day(DueDay day) { return absl::FormatCivilTime(day.civil()); }
 
 TEST(Filing, PlannedMeetingIsPresumedToEndAsPlanned) {
   const Policy policy = DefaultPolicy();
-  const Filing filing = FileMeeting(Planned("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kNow);
+  const Filing filing = FileMeeting(Planned("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kSunday);
   EXPECT_EQ(Day(filing.days[kParticipantName]), "2026-03-09");  // planned date + 7
   EXPECT_EQ(Day(filing.days[kMeetingComment]), "2026-03-09");
   EXPECT_EQ(Day(filing.days[kParticipantEmail]), "2026-03-10");  // presumed end + 7
@@ -34,15 +34,15 @@ TEST(Filing, QuickMeetingHasItsStartDayAsPlannedDate) {
   MeetingFacts facts;
   facts.known = true;
   facts.start_us = facts.first_course_us = Us("2026-03-02T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kParticipantName]), "2026-03-09");
+  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kParticipantName]), "2026-03-09");
 }
 
 TEST(Filing, StartOnALaterDayMovesThePlannedDate) {
   MeetingFacts facts = Planned("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
   facts.start_us = facts.first_course_us = Us("2026-03-04T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kMeetingName]), "2026-03-11");
+  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-11");
   facts.start_us = facts.first_course_us = Us("2026-03-01T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kNow).days[kMeetingName]), "2026-03-09")
+  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-09")
       << "an earlier start does not";
 }
 
@@ -76,7 +76,7 @@ TEST(Filing, ReportAndHistoryOfAMeetingOverMidnightGoTogether) {
   facts.known = true;
   facts.start_us = facts.first_course_us = Us("2026-12-31T23:50:00+01:00");
   facts.end_us = Us("2027-01-01T00:40:00+01:00");
-  const Filing filing = FileMeeting(facts, DefaultPolicy(), kNow);
+  const Filing filing = FileMeeting(facts, DefaultPolicy(), kSunday);
   EXPECT_EQ(Day(filing.days[kHistory]), "2027-02-28");
   EXPECT_EQ(Day(filing.days[kParticipantName]), "2027-01-07");
   EXPECT_EQ(Day(filing.days[kParticipantEmail]), "2027-01-08");
@@ -87,7 +87,7 @@ TEST(Filing, NamesMayRunFromTheDayOfScheduling) {
       [](v1::Policy& p) { p.mutable_rules(2)->set_starting_point(v1::STARTING_POINT_MEETING_SCHEDULED_ON); });
   MeetingFacts facts = Planned("2026-03-20T10:00:00+01:00", "2026-03-20T11:00:00+01:00");
   facts.scheduled_on_us = Us("2026-03-02T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, policy, kNow).days[kParticipantName]), "2026-03-09");
+  EXPECT_EQ(Day(FileMeeting(facts, policy, kSunday).days[kParticipantName]), "2026-03-09");
 }
 
 TEST(Filing, DayIsTheCivilDayOfThePolicysZone) {

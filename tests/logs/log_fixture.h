@@ -11,6 +11,8 @@
 
 namespace retention {
 
+inline constexpr v1::LogServer kMcu = v1::LOG_SERVER_MCU;
+
 v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
                  v1::LogSeverity severity = v1::LOG_SEVERITY_INFORMATIONAL);
 // Takes the lines in as one group; fails the test if it cannot.

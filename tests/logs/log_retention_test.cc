@@ -14,10 +14,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-constexpr auto kMcu = v1::LOG_SERVER_MCU;
 constexpr auto kPortal = v1::LOG_SERVER_PORTAL;
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-const absl::Duration kMoment = absl::Microseconds(1);
 
 std::string DueOf(const std::string& day, const std::string& until = "") {
   absl::CivilDay from;
@@ -72,13 +69,13 @@ TEST(LogRetention, ALineIsReadUntilTheLastMicrosecondOfItsSeventhDay) {
   EXPECT_EQ(harness.DueDayOf(kServerLog), "2026-03-09");
   EXPECT_EQ(harness.Values(kServerLog), 1u);
   const absl::Time due = At("2026-03-10T00:00:00+01:00");
-  harness.now = due - kMoment;
+  harness.now = due - kTick;
   harness.Sweep();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), Texts{"a"});
   harness.now = due;
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), Texts{}) << "due, not yet swept";
   harness.Sweep();
-  EXPECT_EQ(ReadTexts(harness.engine(), due - kMoment), Texts{}) << "gone, whatever the clock says";
+  EXPECT_EQ(ReadTexts(harness.engine(), due - kTick), Texts{}) << "gone, whatever the clock says";
   EXPECT_EQ(harness.Values(kServerLog), 0u);
 }
 
@@ -90,9 +87,9 @@ TEST(LogRetention, DaysAreThoseOfThePolicysZone) {
           Line(kMcu, At("2026-03-29T03:00:00+02:00"), "summer")},
          harness.now);
   const absl::Time sat_due = At("2026-04-05T00:00:00+02:00");
-  EXPECT_EQ(ReadTexts(harness.engine(), sat_due - kMoment), (Texts{"sat", "sun", "summer"}));
+  EXPECT_EQ(ReadTexts(harness.engine(), sat_due - kTick), (Texts{"sat", "sun", "summer"}));
   EXPECT_EQ(ReadTexts(harness.engine(), sat_due), (Texts{"sun", "summer"}));
-  EXPECT_EQ(ReadTexts(harness.engine(), sat_due + absl::Hours(24) - kMoment), (Texts{"sun", "summer"}));
+  EXPECT_EQ(ReadTexts(harness.engine(), sat_due + absl::Hours(24) - kTick), (Texts{"sun", "summer"}));
   EXPECT_EQ(ReadTexts(harness.engine(), sat_due + absl::Hours(24)), Texts{});
 }
 
@@ -128,7 +125,7 @@ TEST(LogRetention, FlawedLinesAreRejectedByThemselvesNamingTheField) {
       Append(harness.engine(),
              {Line(v1::LOG_SERVER_UNSPECIFIED, kMonday, "a"), Line(static_cast<v1::LogServer>(77), kMonday, "a"),
               Line(kMcu, kMonday, "a", v1::LOG_SEVERITY_UNSPECIFIED), no_time, old,
-              Line(kMcu, kMonday + absl::Minutes(5) + kMoment, "a"), Line(kMcu, kMonday, ""),
+              Line(kMcu, kMonday + absl::Minutes(5) + kTick, "a"), Line(kMcu, kMonday, ""),
               Line(kMcu, kMonday, std::string(8193, 'x')), Line(kMcu, kMonday, std::string(8192, 'x')),
               Line(kMcu, kMonday + absl::Minutes(5), "from the future")},
              harness.now);
@@ -183,10 +180,10 @@ TEST(LogExtensions, KeepLinesThatAreHeldAndThoseThatCome) {
   harness.Sweep();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), (Texts{"held", "late", "new"})) << "of the other server: gone";
   EXPECT_EQ(harness.engine().logs().InForce(harness.now).size(), 1u);
-  harness.now = At("2026-03-21T00:00:00+01:00") - kMoment;
+  harness.now = At("2026-03-21T00:00:00+01:00") - kTick;
   harness.Sweep();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), (Texts{"held", "late", "new"}));
-  harness.now += kMoment;
+  harness.now += kTick;
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), Texts{});
   harness.Sweep();
   EXPECT_EQ(harness.Values(kServerLog), 0u);
@@ -392,7 +389,7 @@ TEST(LogReader, RefusesWhatItCannotReadNamingTheField) {
   EXPECT_EQ(field([](auto& r) { r.mutable_to()->set_seconds(-5); }), "to");
   EXPECT_EQ(field([](auto& r) {
               *r.mutable_from() = Line(kMcu, kMonday, "").time();
-              *r.mutable_to() = Line(kMcu, kMonday - kMoment, "").time();
+              *r.mutable_to() = Line(kMcu, kMonday - kTick, "").time();
             }),
             "to");
   EXPECT_EQ(field([](auto& r) { r.set_page_size(10001); }), "page_size");

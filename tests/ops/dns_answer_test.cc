@@ -10,8 +10,6 @@ namespace {
 
 using Kind = DnsAnswer::Kind;
 
-const std::string kAddress4("\xC0\x00\x02\x01", 4);
-
 DnsQuestion Question(const std::string& name) { return {DnsQuery(name, ns_t_a), name, ns_t_a}; }
 
 TEST(DnsAnswer, EveryPrefixAndEveryFlippedByteIsReadWithinItsBounds) {

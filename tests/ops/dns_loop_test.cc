@@ -16,7 +16,7 @@ namespace retention {
 namespace {
 
 const absl::Time kNow = absl::FromCivil(absl::CivilMinute(2026, 3, 2, 23, 59), absl::UTCTimeZone());
-constexpr absl::Duration kDay = absl::Hours(24);
+constexpr absl::Duration kOneDay = absl::Hours(24);
 
 PbxId Id(uint64_t number) { return PbxId::From({reinterpret_cast<const char*>(&number), sizeof(number)}); }
 
@@ -123,7 +123,7 @@ TEST_F(DnsLoopTest, ARoundReportsWhatResolvedAndProbesNobodyTwiceADay) {
   const int asked = server_.questions();
   EXPECT_EQ(loop_.RunOnce(kNow)->probed, 0u);
   EXPECT_EQ(server_.questions(), asked);
-  EXPECT_EQ(loop_.RunOnce(kNow + kDay)->probed, 2u);
+  EXPECT_EQ(loop_.RunOnce(kNow + kOneDay)->probed, 2u);
 }
 
 TEST_F(DnsLoopTest, AnOutageIsReportedToNobodyAndTriedAgainAfterAPause) {
@@ -145,7 +145,7 @@ TEST_F(DnsLoopTest, CountsProbesByOutcomeAndOutagesAndNamesNobody) {
   pbxs_[Id(2)].fqdn = "gone.example";
   ASSERT_TRUE(loop_.RunOnce(kNow).ok());
   down_ = true;
-  ASSERT_TRUE(loop_.RunOnce(kNow + kDay)->outage);
+  ASSERT_TRUE(loop_.RunOnce(kNow + kOneDay)->outage);
   const auto counters = Counters();
   EXPECT_EQ(counters.at("retention_dns_probes_total/RESOLVED"), 1);
   EXPECT_EQ(counters.at("retention_dns_probes_total/NO_SUCH_NAME"), 1);
@@ -177,7 +177,7 @@ TEST_F(DnsLoopTest, WhatTheEngineRefusesIsTriedAgainWithTheNextRound) {
 TEST_F(DnsLoopTest, AWakeHoldsARoundAtTheTimeOfTheClock) {
   pbxs_[Id(1)].fqdn = "up.example";
   loop_.Start();
-  ASSERT_TRUE(clock_.AdvanceTo(kNow + kDay).ok());
+  ASSERT_TRUE(clock_.AdvanceTo(kNow + kOneDay).ok());
   loop_.Wake();
   AwaitRounds(1);
   loop_.Stop();

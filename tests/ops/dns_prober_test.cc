@@ -21,7 +21,6 @@ constexpr int kNoError = 0;
 constexpr int kServFail = 2;
 constexpr int kNxDomain = 3;
 constexpr int kRefused = 5;
-const std::string kAddress4("\xC0\x00\x02\x01", 4);
 // How long silence is listened to. Only servers that do answer are asked with the long one.
 constexpr absl::Duration kImpatient = absl::Milliseconds(60);
 constexpr absl::Duration kPatient = absl::Seconds(20);
@@ -36,13 +35,13 @@ std::unique_ptr<DnsProber> Prober(const std::string& resolver, absl::Duration ti
   return Prober({.resolvers = {resolver}, .timeout = timeout, .tries = 1});
 }
 
-RoundOutcome Probe(DnsProber& prober, const std::vector<std::string>& names) {
+RoundOutcome ProbeNames(DnsProber& prober, const std::vector<std::string>& names) {
   auto outcome = prober.Probe(names);
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return outcome.ok() ? *std::move(outcome) : RoundOutcome{.results = std::vector<ProbeResult>(names.size())};
 }
 
-ProbeCause CauseOf(DnsProber& prober, const std::string& name) { return Probe(prober, {name}).results[0].cause; }
+ProbeCause CauseOf(DnsProber& prober, const std::string& name) { return ProbeNames(prober, {name}).results[0].cause; }
 
 // Answers A questions for names that begin with "up", and NXDOMAIN for the rest.
 std::optional<std::string> UpOrGone(const DnsQuestion& question) {
@@ -73,7 +72,7 @@ TEST(DnsProber, ARealServersAnswersAreUnderstood) {
   };
   std::vector<std::string> names;
   for (const auto& [name, cause] : expected) names.push_back(name);
-  const RoundOutcome round = Probe(*prober, names);
+  const RoundOutcome round = ProbeNames(*prober, names);
   for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(round.results[i].cause, expected.at(names[i])) << names[i];
   EXPECT_FALSE(round.outage);
 }
@@ -189,7 +188,7 @@ TEST(DnsProber, TheGraverCauseCounts) {
 
 TEST(DnsProberOutage, OneNameThatResolvesIsEnoughForTheRoundToCount) {
   const ScriptedDnsServer server(UpOrGone);
-  const RoundOutcome round = Probe(*Prober(server.address()), {"gone1.example", "up.example", "gone2.example"});
+  const RoundOutcome round = ProbeNames(*Prober(server.address()), {"gone1.example", "up.example", "gone2.example"});
   EXPECT_FALSE(round.outage);
   EXPECT_FALSE(round.results[0].resolved());
   EXPECT_TRUE(round.results[1].resolved());
@@ -198,16 +197,16 @@ TEST(DnsProberOutage, OneNameThatResolvesIsEnoughForTheRoundToCount) {
 
 TEST(DnsProberOutage, AllThatFailAreOurOwnOutageWhateverTheCause) {
   const ScriptedDnsServer gone(Always(kNxDomain));
-  EXPECT_TRUE(Probe(*Prober(gone.address()), {"a.example", "b.example"}).outage);
-  EXPECT_TRUE(Probe(*Prober(gone.address()), {"only.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*Prober(gone.address()), {"a.example", "b.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*Prober(gone.address()), {"only.example"}).outage);
   const ScriptedDnsServer silent(Silence);
-  EXPECT_TRUE(Probe(*Prober(silent.address(), kImpatient), {"a.example", "b.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*Prober(silent.address(), kImpatient), {"a.example", "b.example"}).outage);
 }
 
 TEST(DnsProberOutage, ARoundThatAskedNobodyIsNone) {
   const ScriptedDnsServer server(Always(kServFail));
-  EXPECT_FALSE(Probe(*Prober(server.address()), {}).outage);
-  const RoundOutcome bad = Probe(*Prober(server.address()), {"not a name"});
+  EXPECT_FALSE(ProbeNames(*Prober(server.address()), {}).outage);
+  const RoundOutcome bad = ProbeNames(*Prober(server.address()), {"not a name"});
   EXPECT_FALSE(bad.outage);
   EXPECT_FALSE(bad.results[0].resolved());
   EXPECT_EQ(server.questions(), 0);
@@ -215,14 +214,14 @@ TEST(DnsProberOutage, ARoundThatAskedNobodyIsNone) {
 
 TEST(DnsProberOutage, ABadNameDoesNotSpeakForTheNetwork) {
   const ScriptedDnsServer server(Always(kServFail));
-  EXPECT_TRUE(Probe(*Prober(server.address()), {"not a name", "pbx.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*Prober(server.address()), {"not a name", "pbx.example"}).outage);
 }
 
 TEST(DnsProberOutage, WithControlNamesTheOnlyPbxCanBeDead) {
   const ScriptedDnsServer server(UpOrGone);
   const auto prober =
       Prober({.resolvers = {server.address()}, .timeout = kPatient, .control_names = {"gone.example", "up.example"}});
-  const RoundOutcome round = Probe(*prober, {"only.example"});
+  const RoundOutcome round = ProbeNames(*prober, {"only.example"});
   EXPECT_FALSE(round.outage);
   ASSERT_EQ(round.results.size(), 1u);
   EXPECT_EQ(round.results[0].cause, ProbeCause::kNoSuchName);
@@ -231,7 +230,7 @@ TEST(DnsProberOutage, WithControlNamesTheOnlyPbxCanBeDead) {
 TEST(DnsProberOutage, WithControlNamesThatFailNothingIsConcluded) {
   const ScriptedDnsServer server(UpOrGone);
   const auto prober = Prober({.resolvers = {server.address()}, .timeout = kPatient, .control_names = {"gone.example"}});
-  EXPECT_TRUE(Probe(*prober, {"up.example", "gone.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*prober, {"up.example", "gone.example"}).outage);
 }
 
 TEST(DnsProberOutage, OneThatBeginsWithinTheRoundCountsForNobody) {
@@ -242,7 +241,7 @@ TEST(DnsProberOutage, OneThatBeginsWithinTheRoundCountsForNobody) {
   });
   const auto prober =
       Prober({.resolvers = {server.address()}, .timeout = kPatient, .control_names = {"up-control.example"}});
-  EXPECT_TRUE(Probe(*prober, {"pbx.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*prober, {"pbx.example"}).outage);
 }
 
 TEST(DnsProber, LookupsUnderWayAreBounded) {
@@ -255,7 +254,7 @@ TEST(DnsProber, LookupsUnderWayAreBounded) {
   });
   const auto prober = Prober(
       {.resolvers = {silent.address()}, .ask_aaaa = false, .timeout = kImpatient, .tries = 1, .concurrent_max = 5});
-  EXPECT_TRUE(Probe(*prober, {"a1", "a2", "a3", "a4", "a5", "b1", "b2", "b3", "b4", "b5"}).outage);
+  EXPECT_TRUE(ProbeNames(*prober, {"a1", "a2", "a3", "a4", "a5", "b1", "b2", "b3", "b4", "b5"}).outage);
   std::lock_guard lock(mutex);
   // The second five were asked for when the first had timed out, not before.
   EXPECT_EQ(asked, "aaaaabbbbb");
@@ -266,7 +265,7 @@ TEST(DnsProber, ManyNamesGetEachTheirOwnAnswer) {
   const auto prober = Prober(server.address());
   std::vector<std::string> names;
   for (int i = 0; i < 5000; ++i) names.push_back(absl::StrCat(i % 3 == 0 ? "gone" : "up", i, ".example"));
-  const RoundOutcome round = Probe(*prober, names);
+  const RoundOutcome round = ProbeNames(*prober, names);
   for (size_t i = 0; i < names.size(); ++i) ASSERT_EQ(round.results[i].resolved(), i % 3 != 0) << i;
 }
 
@@ -280,7 +279,7 @@ TEST(DnsProber, ARoundDoesNotSpinWhileItWaits) {
   const auto prober =
       Prober({.resolvers = {silent.address()}, .ask_aaaa = false, .timeout = absl::Milliseconds(300), .tries = 1});
   const absl::Duration before = cpu();
-  EXPECT_TRUE(Probe(*prober, {"pbx.example"}).outage);
+  EXPECT_TRUE(ProbeNames(*prober, {"pbx.example"}).outage);
   EXPECT_LT(cpu() - before, absl::Milliseconds(100));
 }
 

@@ -41,13 +41,13 @@ std::vector<size_t> ProbeThrough(absl::CivilDay day, const DnsSchedule& schedule
   return rounds;
 }
 
-const absl::CivilDay kDay(2026, 3, 2);
+const absl::CivilDay kFirstDay(2026, 3, 2);
 
 TEST(DnsSchedule, EachPbxIsProbedOnceADayAndTheLoadIsEven) {
   const DnsSchedule schedule({.zone = Berlin()});
-  auto subjects = Subjects(100'000, kDay - 1);
+  auto subjects = Subjects(100'000, kFirstDay - 1);
   std::map<size_t, int> probes;
-  const auto rounds = ProbeThrough(kDay, schedule, subjects, &probes);
+  const auto rounds = ProbeThrough(kFirstDay, schedule, subjects, &probes);
   EXPECT_EQ(probes.size(), 100'000u);
   for (const auto& [index, count] : probes) ASSERT_EQ(count, 1);
   EXPECT_EQ(rounds.size(), 139u);
@@ -75,41 +75,41 @@ TEST(DnsSchedule, DaylightSavingDaysProbeEachOnceToo) {
 TEST(DnsSchedule, ASmallInstallationIsProbedInOneRound) {
   const DnsSchedule schedule({.zone = Berlin()});
   for (const uint64_t size : {1, 5, 20, 39}) {
-    auto subjects = Subjects(size, kDay - 1);
-    EXPECT_EQ(ProbeThrough(kDay, schedule, subjects), std::vector<size_t>{size});
+    auto subjects = Subjects(size, kFirstDay - 1);
+    EXPECT_EQ(ProbeThrough(kFirstDay, schedule, subjects), std::vector<size_t>{size});
   }
 }
 
 TEST(DnsSchedule, NoRoundIsTooSmallToSayAnything) {
   const DnsSchedule schedule({.zone = Berlin()});
   for (uint64_t size = 40; size < 2'000; size += 61) {
-    auto subjects = Subjects(size, kDay - 1);
-    for (const size_t round : ProbeThrough(kDay, schedule, subjects)) EXPECT_GE(round, 20u) << size;
+    auto subjects = Subjects(size, kFirstDay - 1);
+    for (const size_t round : ProbeThrough(kFirstDay, schedule, subjects)) EXPECT_GE(round, 20u) << size;
   }
 }
 
 TEST(DnsSchedule, AfterDowntimeRoundsAreBoundedAndTheLongestNotProbedComeFirst) {
   const DnsSchedule schedule({.zone = Berlin(), .round_min = 20, .round_max = 100});
-  auto subjects = Subjects(1'010, kDay - 5);
-  for (size_t i = 500; i < 550; ++i) subjects[i].last_probed = kDay - 9;
-  const auto first = schedule.Due(Midnight(kDay), subjects);
+  auto subjects = Subjects(1'010, kFirstDay - 5);
+  for (size_t i = 500; i < 550; ++i) subjects[i].last_probed = kFirstDay - 9;
+  const auto first = schedule.Due(Midnight(kFirstDay), subjects);
   ASSERT_EQ(first.size(), 100u);
   for (size_t i = 0; i < 50; ++i) EXPECT_TRUE(first[i] >= 500 && first[i] < 550) << i;
-  const auto rounds = ProbeThrough(kDay, schedule, subjects);
+  const auto rounds = ProbeThrough(kFirstDay, schedule, subjects);
   // Ten after another, the last of which takes what would have been too few for an eleventh.
   EXPECT_EQ(rounds, (std::vector<size_t>{100, 100, 100, 100, 100, 100, 100, 100, 100, 110}));
 }
 
 TEST(DnsSchedule, OneThatIsNewIsDueAtOnce) {
   const DnsSchedule schedule({.zone = Berlin()});
-  auto subjects = Subjects(100, kDay);
+  auto subjects = Subjects(100, kFirstDay);
   subjects[7].last_probed = absl::CivilDay(1970, 1, 1);
-  EXPECT_EQ(schedule.Due(Midnight(kDay), subjects), std::vector<size_t>{7});
+  EXPECT_EQ(schedule.Due(Midnight(kFirstDay), subjects), std::vector<size_t>{7});
 }
 
 TEST(DnsSchedule, AClockThatWentBackProbesNobodyTwice) {
   const DnsSchedule schedule({.zone = Berlin()});
-  EXPECT_TRUE(schedule.Due(Midnight(kDay), Subjects(100, kDay + 1)).empty());
+  EXPECT_TRUE(schedule.Due(Midnight(kFirstDay), Subjects(100, kFirstDay + 1)).empty());
 }
 
 }  // namespace

@@ -15,6 +15,9 @@
 
 namespace retention {
 
+// 192.0.2.1, as a record carries it.
+inline const std::string kAddress4("\xC0\x00\x02\x01", 4);
+
 // What a query asks for; its name is lower case, without the dot at its end.
 struct DnsQuestion {
   std::string query;  // as it came

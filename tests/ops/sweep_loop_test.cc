@@ -11,8 +11,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kStart = At("2026-03-02T10:00:00+01:00");
-
 // Collects what runs report, and waits for it.
 class Runs {
  public:
@@ -39,10 +37,10 @@ class Runs {
 };
 
 TEST(SweepLoop, AWakeMakesWhatIsDueGo) {
-  Harness harness(kStart);
+  Harness harness(kMonday);
   harness.SyncPbx();
-  harness.Record(Joined("meeting", "e1", kStart, "p1", "Ada Example"));
-  SimulatedClock clock(kStart);
+  harness.Record(Joined("meeting", "e1", kMonday, "p1", "Ada Example"));
+  SimulatedClock clock(kMonday);
   Metrics metrics;
   Runs runs;
   Committer committer(harness.engine(), clock, {});
@@ -57,8 +55,8 @@ TEST(SweepLoop, AWakeMakesWhatIsDueGo) {
 }
 
 TEST(SweepLoop, RunsByItselfEveryInterval) {
-  Harness harness(kStart);
-  SimulatedClock clock(kStart);
+  Harness harness(kMonday);
+  SimulatedClock clock(kMonday);
   Metrics metrics;
   Runs runs;
   Committer committer(harness.engine(), clock, {});
@@ -69,9 +67,9 @@ TEST(SweepLoop, RunsByItselfEveryInterval) {
 }
 
 TEST(SweepLoop, SaysWhatARunErased) {
-  Harness harness(kStart);
+  Harness harness(kMonday);
   harness.SyncPbx();
-  harness.Record(Joined("meeting", "e1", kStart, "p1", "Ada Example"));
+  harness.Record(Joined("meeting", "e1", kMonday, "p1", "Ada Example"));
   SimulatedClock clock(At("2026-03-10T00:00:00+01:00"));
   Metrics metrics;
   Committer committer(harness.engine(), clock, {});

@@ -28,8 +28,6 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 std::string Message(const std::string& app, const std::string& text) {
   return absl::StrCat("<14>1 2026-03-02T10:00:00+01:00 host.example ", app, " 7 id - ", text);
 }

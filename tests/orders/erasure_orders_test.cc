@@ -15,8 +15,6 @@ namespace {
 
 using stored::v1::LedgerEntry;
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-constexpr auto kErased = v1::ERASURE_OUTCOME_ERASED;
 constexpr auto kNotFound = v1::ERASURE_OUTCOME_NOT_FOUND;
 constexpr auto kFailed = v1::ERASURE_OUTCOME_FAILED;
 

@@ -11,8 +11,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-constexpr auto kErased = v1::ERASURE_OUTCOME_ERASED;
 using Ids = std::vector<uint64_t>;
 
 class OrderDeliveryTest : public ::testing::Test {

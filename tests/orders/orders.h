@@ -13,6 +13,8 @@
 
 namespace retention {
 
+inline constexpr v1::ErasureOutcome kErased = v1::ERASURE_OUTCOME_ERASED;
+
 // Files shared in a meeting that has ended: each is an order at once. Two calls for one meeting must differ in `from`.
 inline std::vector<v1::Event> LateFiles(const std::string& meeting, absl::Time time, int count, int from = 0) {
   std::vector<v1::Event> events = {Started(meeting, "started", time), Ended(meeting, "ended", time)};

@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 v1::Event Poll(absl::string_view id, absl::string_view poll, absl::string_view owner) {
   v1::Event event = NewEvent("", id, kMonday);
   event.mutable_poll_created()->set_poll_id(std::string(poll));

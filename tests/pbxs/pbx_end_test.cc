@@ -12,7 +12,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 constexpr uint32_t kVainDays = 30;
 
 v1::PbxSynced Synced(absl::string_view licence) {

@@ -12,8 +12,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 // A meeting of Monday with values of most kinds.
 void RecordMonday(Harness& harness) {
   harness.SyncPbx();

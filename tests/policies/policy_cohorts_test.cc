@@ -12,8 +12,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 uint64_t CubesHeld(Harness& harness, const std::string& prefix = "") {
   uint64_t heads = 0;
   for (auto cursor = harness.store().ScanPrefix(Family::kStatistics, prefix); cursor->Valid(); cursor->Next()) {

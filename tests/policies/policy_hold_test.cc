@@ -12,8 +12,6 @@ namespace {
 
 using Held = std::set<std::string>;
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 TEST(PolicyHolds, WhatAShorterPeriodEndsIsKept_AndGoesWithTheRelease) {
   Harness harness(kMonday);
   harness.SyncPbx();

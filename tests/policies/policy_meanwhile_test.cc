@@ -15,7 +15,6 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 // The evening of the day on which seven days are over, and what comes after it.
 const absl::Time kEvening = At("2026-03-09T22:00:00+01:00");
 const absl::Time kPastMidnight = At("2026-03-10T00:00:01+01:00");

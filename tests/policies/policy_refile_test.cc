@@ -13,10 +13,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-constexpr auto kMcu = v1::LOG_SERVER_MCU;
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kFriday = At("2026-03-06T10:00:00+01:00");
-const absl::Duration kMoment = absl::Microseconds(1);
 
 Texts NamesIn(Harness& harness, absl::string_view meeting = "m") {
   Texts names;
@@ -81,7 +78,7 @@ TEST(PolicyRefile, AShortenedPeriodEndsWithItsOwnInstant) {
   EXPECT_TRUE(harness.engine().marks().Read().contains(DueDay(absl::CivilDay(2026, 3, 9)))) << "bytes of the old day";
   const absl::Time due = At("2026-03-06T00:00:00+01:00");
   for (const bool swept : {false, true}) {
-    harness.now = due - kMoment;
+    harness.now = due - kTick;
     if (swept) harness.Sweep();
     EXPECT_EQ(NamesIn(harness), Texts{"Ada"});
     EXPECT_EQ(RecordingsIn(harness), 1);
@@ -108,7 +105,7 @@ TEST(PolicyRefile, ALengthenedPeriodEndsWithItsOwnInstant_SoonerForWhatIsFiledNo
   harness.Sweep();
   EXPECT_EQ(RecordingsIn(harness), 1) << "and where the new one puts it";
   const absl::Time due = At("2026-03-12T00:00:00+01:00");
-  harness.now = due - kMoment;
+  harness.now = due - kTick;
   harness.Sweep();
   EXPECT_EQ(NamesIn(harness), Texts{"Ada"});
   EXPECT_EQ(RecordingsIn(harness), 1);
@@ -218,9 +215,9 @@ TEST(PolicyRefile, AnExtensionOfLogsStaysInForce_WithinTheNewLongestPeriod) {
     RuleOf(p, kServerLog).mutable_extended_period()->set_days(14);
   });
   harness.Sweep();
-  harness.now = At("2026-03-06T00:00:00+01:00") - kMoment;
+  harness.now = At("2026-03-06T00:00:00+01:00") - kTick;
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), (Texts{"other", "kept"}));
-  harness.now += kMoment;
+  harness.now += kTick;
   harness.Sweep();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now), Texts{"kept"});
   EXPECT_EQ(harness.DueDayOf(kServerLog), "2026-03-16") << "14 days, not until the 28th";
@@ -233,11 +230,11 @@ TEST(PolicyRefile, ALaterPresumedEndMovesTimersAndFiles) {
   harness.Record({Joined("over", "j", kMonday - absl::Hours(24), "p"), File("over", "f", kMonday, "over-ref")});
   EXPECT_EQ(harness.Orders(), 1u) << "it is presumed to have ended";
   PlanAndApply(harness, [](v1::Policy& p) { p.mutable_presumed_end_after()->set_seconds(48 * 3600); });
-  harness.now = kMonday + absl::Hours(48) - kMoment;
+  harness.now = kMonday + absl::Hours(48) - kTick;
   harness.Sweep();
   EXPECT_EQ(harness.Get("m")->files_size(), 1);
   EXPECT_EQ(harness.Orders(), 1u);
-  harness.now += kMoment;
+  harness.now += kTick;
   EXPECT_EQ(harness.Get("m")->files_size(), 0);
   harness.Sweep();
   EXPECT_EQ(harness.Values(kFileShare), 0u);

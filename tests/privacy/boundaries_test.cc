@@ -13,8 +13,6 @@
 namespace retention::privacy {
 namespace {
 
-constexpr absl::Duration kTick = absl::Microseconds(1);
-
 // Whether a category of the canary meeting can be read.
 bool Readable(Harness& harness, CategoryNumber category) {
   const Reader reader = harness.reader();

@@ -7,7 +7,7 @@ namespace {
 
 constexpr char kExtension[] = "9081726354";
 constexpr char kParticipant[] = "canaryparticipantidentifier";
-constexpr char kPoll[] = "canarypollidentifier";
+constexpr char kPollId[] = "canarypollidentifier";
 
 v1::PbxSynced CanarySync() {
   v1::PbxSynced synced;
@@ -32,7 +32,7 @@ std::vector<std::string> AllCanaries() {
           kCanaryMeeting,
           kExtension,
           kParticipant,
-          kPoll,
+          kPollId,
           "canarycontroller",
           "203.113.97.211",
           "canarypbxfqdn",
@@ -109,12 +109,12 @@ void Plant(Harness& harness, absl::Time start) {
   pdf.set_pdf_id("canarypdfidentifier");
   pdf.set_object_ref("canarypdfref");
   auto& poll = *add("poll", 9).mutable_poll_created();
-  poll.set_poll_id(kPoll);
+  poll.set_poll_id(kPollId);
   poll.set_owner_extension(kExtension);
   poll.set_question("Canary Poll Question");
   poll.add_options("Canary Poll Option");
   auto& answer = *add("answer", 10).mutable_poll_answered();
-  answer.set_poll_id(kPoll);
+  answer.set_poll_id(kPollId);
   answer.set_participant_id(kParticipant);
   answer.add_option_indexes(0);
   auto& chat = *add("chat", 11).mutable_chat_message_sent();

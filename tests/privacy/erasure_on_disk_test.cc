@@ -24,7 +24,6 @@
 namespace retention::privacy {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 // First instants at which the planted values are due.
 const absl::Time kValuesDue = At("2026-03-10T00:00:00+01:00");
 const absl::Time kHistoryDue = At("2026-05-03T00:00:00+02:00");

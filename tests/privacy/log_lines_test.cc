@@ -25,7 +25,6 @@ using Texts = std::vector<std::string>;
 constexpr auto kMcu = v1::LOG_SERVER_MCU;
 constexpr char kCanary[] = "erika.musterfrau.canary@example.org logged in from 192.0.2.77";
 constexpr char kReason[] = "complaint of erika.musterfrau.reason@example.org";
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
 const absl::Duration kMoment = absl::Microseconds(1);
 

@@ -17,8 +17,6 @@
 namespace retention::privacy {
 namespace {
 
-constexpr absl::Duration kTick = absl::Microseconds(1);
-
 bool HoldsAny(const std::string& text, const std::vector<std::string>& parts) {
   return std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return absl::StrContains(text, part); });
 }

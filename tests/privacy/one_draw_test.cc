@@ -29,7 +29,6 @@ namespace retention::privacy {
 namespace {
 
 constexpr char kChildDirectory[] = "RETENTION_TEST_DIRECTORY";
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const DueDay kCohort(absl::CivilDay(2026, 3, 2));
 // 48 hours after the cohort's day has closed.
 const absl::Time kRelease = At("2026-03-05T00:00:00+01:00");

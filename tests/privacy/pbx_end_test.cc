@@ -11,8 +11,6 @@
 namespace retention::privacy {
 namespace {
 
-constexpr absl::Duration kTick = absl::Microseconds(1);
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 constexpr const char* kLicence = "CANARY-LICENCE-77";
 
 class PbxEnds : public ::testing::Test {

@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 class RecorderTest : public ::testing::Test {
  protected:
   RecorderTest() : harness_(kMonday) { harness_.SyncPbx(); }

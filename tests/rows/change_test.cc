@@ -16,8 +16,7 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At("2026-03-02T10:00:00+01:00");
-const DueDay kDay(absl::CivilDay(2026, 3, 9));
+const DueDay kNextMonday(absl::CivilDay(2026, 3, 9));
 
 class ChangeTest : public ::testing::Test {
  protected:
@@ -31,18 +30,18 @@ class ChangeTest : public ::testing::Test {
   }
 
   static FiledKey Key(uint8_t item, CategoryNumber category = kServerLog) {
-    FiledKey key{.day = kDay, .category = category};
+    FiledKey key{.day = kNextMonday, .category = category};
     key.item.bytes[0] = item;
     return key;
   }
   absl::Status FileOne(uint8_t item, uint32_t values = 3) {
-    return writer_.Do(kNow, [&](Change& change) {
+    return writer_.Do(kMonday, [&](Change& change) {
       change.File(Key(item), Personal("text"), values);
       return absl::OkStatus();
     });
   }
   std::string Row(const FiledKey& key) { return store_.Get(Family::kFiled, key.Encode())->value_or(""); }
-  uint64_t Values() const { return holdings_.counts.Of(kDay)[kServerLog].values; }
+  uint64_t Values() const { return holdings_.counts.Of(kNextMonday)[kServerLog].values; }
   // All that memory holds that a change can alter.
   std::string Memory() const {
     std::string text = absl::StrCat(holdings_.ledger.size(), "|", holdings_.orders.last_issued(), "|",
@@ -80,7 +79,7 @@ TEST_F(ChangeTest, HappensInTheStoreAndInMemory) {
   EXPECT_EQ(Vault::ValueCount(Row(Key(1))), 3u);
   EXPECT_EQ(Values(), 3u);
   std::vector<std::string> log;
-  ASSERT_TRUE(writer_.Do(kNow, [&](Change& change) { return Everything(change, log); }).ok());
+  ASSERT_TRUE(writer_.Do(kMonday, [&](Change& change) { return Everything(change, log); }).ok());
   EXPECT_EQ(log, std::vector<std::string>{"then"});
   EXPECT_EQ(Values(), 2u);
   EXPECT_EQ(holdings_.orders.last_issued(), 1u);
@@ -97,10 +96,10 @@ TEST_F(ChangeTest, OneThatIsDroppedLeavesNothing) {
   const MapDisk::Rows rows = *disk_->View();
   std::vector<std::string> log;
   {
-    Change change(holdings_, kNow);
+    Change change(holdings_, kMonday);
     ASSERT_TRUE(Everything(change, log).ok());
     EXPECT_EQ(change.erased()[kServerLog], 3u) << "it says what it would do";
-    EXPECT_EQ(change.CountOf(kDay, kServerLog).values, 2u);
+    EXPECT_EQ(change.CountOf(kNextMonday, kServerLog).values, 2u);
     EXPECT_EQ(change.orders(), 1u);
   }
   EXPECT_EQ(log, std::vector<std::string>{"otherwise"});
@@ -112,7 +111,7 @@ TEST_F(ChangeTest, OneWhoseCommandIsRefusedLeavesNothing) {
   ASSERT_TRUE(FileOne(1).ok());
   const std::string memory = Memory();
   std::vector<std::string> log;
-  const absl::Status status = writer_.Do(kNow, [&](Change& change) {
+  const absl::Status status = writer_.Do(kMonday, [&](Change& change) {
     EXPECT_TRUE(Everything(change, log).ok());
     return PbxUnknown();
   });
@@ -128,11 +127,11 @@ TEST_F(ChangeTest, OneThatCannotBeWrittenLeavesNothing_AndCanBeRunAgain) {
     std::vector<std::string> log;
     const auto command = [&](Change& change) { return Everything(change, log); };
     disk_->FailWrites(absl::ResourceExhaustedError("full"), 1, failed);
-    EXPECT_FALSE(writer_.Do(kNow, command).ok());
+    EXPECT_FALSE(writer_.Do(kMonday, command).ok());
     EXPECT_EQ(log, std::vector<std::string>{"otherwise"});
     EXPECT_EQ(Memory(), memory);
     disk_->Heal();
-    EXPECT_TRUE(writer_.Do(kNow, command).ok()) << "it takes up writing again";
+    EXPECT_TRUE(writer_.Do(kMonday, command).ok()) << "it takes up writing again";
     EXPECT_EQ(log, (std::vector<std::string>{"otherwise", "then"}));
     const std::string after = Memory();
     ASSERT_TRUE(holdings_.Load().ok());
@@ -142,7 +141,7 @@ TEST_F(ChangeTest, OneThatCannotBeWrittenLeavesNothing_AndCanBeRunAgain) {
 
 TEST_F(ChangeTest, AnEffectThatFailsTakesNothingBack) {
   std::vector<std::string> log;
-  const absl::Status status = writer_.Do(kNow, [&](Change& change) {
+  const absl::Status status = writer_.Do(kMonday, [&](Change& change) {
     change.File(Key(1), Personal("text"), 1);
     change.Then([] { return absl::UnavailableError("ring"); });
     change.ThenDo([&log] { log.emplace_back("after it"); });
@@ -159,7 +158,7 @@ TEST_F(ChangeTest, ARowEndsOnceInAChange) {
   ASSERT_TRUE(FileOne(1).ok());
   ASSERT_TRUE(FileOne(2).ok());
   ASSERT_TRUE(writer_
-                  .Do(kNow,
+                  .Do(kMonday,
                       [&](Change& change) {
                         EXPECT_TRUE(change.Drop(Key(1), Row(Key(1)), "", kReasonReplaced).ok());
                         EXPECT_TRUE(change.Drop(Key(1), Row(Key(1)), "", kReasonReplaced).ok());
@@ -172,12 +171,12 @@ TEST_F(ChangeTest, ARowEndsOnceInAChange) {
 
 TEST_F(ChangeTest, OneThatIsDroppedMintsNoKey) {
   {
-    Change change(holdings_, kNow);
+    Change change(holdings_, kMonday);
     change.File(Key(1), Personal("text"), 1);
   }
-  EXPECT_FALSE(ring_->FindDay(kDay).has_value());
+  EXPECT_FALSE(ring_->FindDay(kNextMonday).has_value());
   ASSERT_TRUE(FileOne(1).ok());
-  EXPECT_TRUE(ring_->FindDay(kDay).has_value());
+  EXPECT_TRUE(ring_->FindDay(kNextMonday).has_value());
 }
 
 }  // namespace

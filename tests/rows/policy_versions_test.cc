@@ -10,8 +10,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-
 std::vector<uint32_t> PoliciesInLedger(Harness& harness) {
   std::vector<uint32_t> versions;
   const absl::Status verified = VerifyLedger(harness.store(), [&](const stored::v1::LedgerEntry& entry) {

@@ -8,47 +8,46 @@
 namespace retention {
 namespace {
 
-constexpr char kGet[] = "/retention.v1.ClockService/GetClock";
-constexpr char kAdvance[] = "/retention.v1.ClockService/AdvanceClock";
-const absl::Time kNow = At(RunningServer::kStart);
+constexpr char kGetClock[] = "/retention.v1.ClockService/GetClock";
+constexpr char kAdvanceClock[] = "/retention.v1.ClockService/AdvanceClock";
 
 TEST(ClockService, StandsStillUntilItIsMoved) {
   RunningServer server;
   v1::GetClockResponse response;
   for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(server.Call(kGet, v1::GetClockRequest(), &response).ok());
-    EXPECT_EQ(response.now().seconds(), absl::ToUnixSeconds(kNow));
+    ASSERT_TRUE(server.Call(kGetClock, v1::GetClockRequest(), &response).ok());
+    EXPECT_EQ(response.now().seconds(), absl::ToUnixSeconds(kMonday));
   }
   v1::AdvanceClockRequest request;
   request.mutable_by()->set_seconds(3600);
   request.mutable_by()->set_nanos(1000);
   v1::AdvanceClockResponse advanced;
-  ASSERT_TRUE(server.Call(kAdvance, request, &advanced).ok());
-  EXPECT_EQ(advanced.now().seconds(), absl::ToUnixSeconds(kNow) + 3600);
+  ASSERT_TRUE(server.Call(kAdvanceClock, request, &advanced).ok());
+  EXPECT_EQ(advanced.now().seconds(), absl::ToUnixSeconds(kMonday) + 3600);
   EXPECT_EQ(advanced.now().nanos(), 1000);
-  SetTime(absl::ToUnixMicros(kNow + absl::Hours(2)), *request.mutable_to());
-  ASSERT_TRUE(server.Call(kAdvance, request, &advanced).ok());
-  EXPECT_EQ(advanced.now().seconds(), absl::ToUnixSeconds(kNow) + 7200);
+  SetTime(absl::ToUnixMicros(kMonday + absl::Hours(2)), *request.mutable_to());
+  ASSERT_TRUE(server.Call(kAdvanceClock, request, &advanced).ok());
+  EXPECT_EQ(advanced.now().seconds(), absl::ToUnixSeconds(kMonday) + 7200);
 }
 
 TEST(ClockService, DoesNotGoBackNorTooFarAhead) {
   RunningServer server;
   v1::AdvanceClockRequest request;
-  EXPECT_EQ(server.Call(kAdvance, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
-  SetTime(absl::ToUnixMicros(kNow) - 1, *request.mutable_to());
-  EXPECT_EQ(server.Call(kAdvance, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
+  EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
+  SetTime(absl::ToUnixMicros(kMonday) - 1, *request.mutable_to());
+  EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
   request.mutable_by()->set_seconds(-1);
-  EXPECT_EQ(server.Call(kAdvance, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD by");
+  EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD by");
   request.mutable_by()->set_seconds(absl::ToInt64Seconds(SimulatedClock::kMaxAdvance) + 1);
-  EXPECT_EQ(server.Call(kAdvance, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
+  EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD target");
   request.mutable_by()->set_seconds(INT64_MAX);
-  EXPECT_EQ(server.Call(kAdvance, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD by");
+  EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD by");
 }
 
 TEST(ClockService, IsUnknownToAServerOnTheMachinesClock) {
   RunningServer server([](ServerOptions& options) { options.simulated_start.reset(); });
-  EXPECT_EQ(server.Call(kGet, v1::GetClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
-  EXPECT_EQ(server.Call(kAdvance, v1::AdvanceClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
+  EXPECT_EQ(server.Call(kGetClock, v1::GetClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
+  EXPECT_EQ(server.Call(kAdvanceClock, v1::AdvanceClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
   EXPECT_EQ(server.Health("retention.v1.ClockService"), 0);
   EXPECT_EQ(server.Health("retention.v1.EventService"), 1);
 }

@@ -13,13 +13,12 @@ namespace retention {
 namespace {
 
 constexpr char kBatch[] = "/retention.v1.EventService/BatchRecordEvents";
-const absl::Time kNow = At(RunningServer::kStart);
 
 TEST(BatchRecordEvents, AcceptsOnceAndCountsTheRestAsDuplicates) {
   RunningServer server;
   server.SyncPbx();
-  const auto joined = Joined("meeting", "e1", kNow, "p1", "Ada");
-  const auto left = Left("meeting", "e2", kNow, "p1");
+  const auto joined = Joined("meeting", "e1", kMonday, "p1", "Ada");
+  const auto left = Left("meeting", "e2", kMonday, "p1");
   v1::RecordResult result = server.Batch({joined, left, joined});
   EXPECT_EQ(result.accepted(), 2u);
   EXPECT_EQ(result.duplicates(), 1u);
@@ -31,7 +30,7 @@ TEST(BatchRecordEvents, AcceptsOnceAndCountsTheRestAsDuplicates) {
 
 TEST(BatchRecordEvents, NamesThePbxThatIsUnknownAndTheMeetingThatIs) {
   RunningServer server;
-  const auto shared = Pdf("nowhere", "e1", kNow, "ref");
+  const auto shared = Pdf("nowhere", "e1", kMonday, "ref");
   v1::RecordResult result = server.Batch({shared});
   ASSERT_EQ(result.rejections_size(), 1);
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
@@ -57,7 +56,7 @@ TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValu
       {"time", invalid, [](auto& e) { e.clear_time(); }},
       {"time", invalid, [](auto& e) { e.mutable_time()->set_nanos(-1); }},
       {"time", v1::REJECTION_REASON_FROM_FUTURE,
-       [](auto& e) { SetTime(absl::ToUnixMicros(kNow + kMaxAhead) + 1, *e.mutable_time()); }},
+       [](auto& e) { SetTime(absl::ToUnixMicros(kMonday + kMaxAhead) + 1, *e.mutable_time()); }},
       {"payload", invalid, [](auto& e) { e.clear_payload(); }},
       {"participant_joined.participant_id", invalid,
        [](auto& e) { e.mutable_participant_joined()->clear_participant_id(); }},
@@ -81,10 +80,10 @@ TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValu
   server.SyncPbx();
   std::vector<v1::Event> events;
   for (const Flaw& flaw : flaws) {
-    events.push_back(Joined("meeting", absl::StrCat("flawed", events.size()), kNow, "p1"));
+    events.push_back(Joined("meeting", absl::StrCat("flawed", events.size()), kMonday, "p1"));
     flaw.plant(events.back());
   }
-  events.push_back(Joined("meeting", "sound", kNow, "p1"));
+  events.push_back(Joined("meeting", "sound", kMonday, "p1"));
   const v1::RecordResult result = server.Batch(events);
   EXPECT_EQ(result.accepted(), 1u);
   ASSERT_EQ(result.rejections_size(), static_cast<int>(std::size(flaws)));
@@ -101,7 +100,7 @@ TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValu
 TEST(BatchRecordEvents, TheLastMomentThatIsNotTheFutureIsTaken) {
   RunningServer server;
   server.SyncPbx();
-  EXPECT_EQ(server.Batch({Joined("meeting", "e1", kNow + kMaxAhead, "p1")}).accepted(), 1u);
+  EXPECT_EQ(server.Batch({Joined("meeting", "e1", kMonday + kMaxAhead, "p1")}).accepted(), 1u);
 }
 
 TEST(BatchRecordEvents, ABatchOverALimitIsRefusedWhole) {
@@ -112,14 +111,14 @@ TEST(BatchRecordEvents, ABatchOverALimitIsRefusedWhole) {
   EXPECT_EQ(end.Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
   EXPECT_EQ(end.domain, "retention.v1");
   for (int i = 0; i <= kMaxBatchEvents; ++i) {
-    *request.add_events() = Joined("meeting", absl::StrCat("e", i), kNow, "p1");
+    *request.add_events() = Joined("meeting", absl::StrCat("e", i), kMonday, "p1");
   }
   EXPECT_EQ(server.Call(kBatch, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
   request.mutable_events()->RemoveLast();
   EXPECT_TRUE(server.Call(kBatch, request).ok());
 
   v1::BatchRecordEventsRequest large;
-  *large.add_events() = Joined("meeting", "large", kNow, "p1", std::string(kMaxBatchBytes, 'n'));
+  *large.add_events() = Joined("meeting", "large", kMonday, "p1", std::string(kMaxBatchBytes, 'n'));
   EXPECT_EQ(server.Call(kBatch, large).Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
 }
 

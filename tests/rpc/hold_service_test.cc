@@ -9,33 +9,33 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At(RunningServer::kStart);
 const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
-const std::string kService = "/retention.v1.HoldService/";
+const std::string kHoldService = "/retention.v1.HoldService/";
 
 class HoldServiceTest : public ::testing::Test {
  protected:
   HoldServiceTest() {
     server_.SyncPbx();
-    server_.Batch({Scheduled("m", "1", kNow, kNow, absl::Hours(1)),
-                   Joined("m", "2", kNow, "p", "Alice", "alice@example.org", "192.0.2.1"), Ended("m", "3", kNow)});
+    server_.Batch({Scheduled("m", "1", kMonday, kMonday, absl::Hours(1)),
+                   Joined("m", "2", kMonday, "p", "Alice", "alice@example.org", "192.0.2.1"),
+                   Ended("m", "3", kMonday)});
   }
 
   CallEnd Create(const v1::Hold& hold, v1::CreateHoldResponse* response = nullptr) {
     v1::CreateHoldRequest request;
     *request.mutable_hold() = hold;
-    return server_.Call(kService + "CreateHold", request, response);
+    return server_.Call(kHoldService + "CreateHold", request, response);
   }
   CallEnd Release(const std::string& id, v1::ReleaseHoldResponse* response = nullptr) {
     v1::ReleaseHoldRequest request;
     request.set_hold_id(id);
-    return server_.Call(kService + "ReleaseHold", request, response);
+    return server_.Call(kHoldService + "ReleaseHold", request, response);
   }
   v1::GetHoldResponse Get(const std::string& id) {
     v1::GetHoldRequest request;
     request.set_hold_id(id);
     v1::GetHoldResponse response;
-    EXPECT_TRUE(server_.Call(kService + "GetHold", request, &response).ok());
+    EXPECT_TRUE(server_.Call(kHoldService + "GetHold", request, &response).ok());
     return response;
   }
   v1::ListHoldsResponse List(bool review_due, int page_size = 0, const std::string& token = "") {
@@ -44,7 +44,7 @@ class HoldServiceTest : public ::testing::Test {
     request.set_page_size(page_size);
     request.set_page_token(token);
     v1::ListHoldsResponse response;
-    EXPECT_TRUE(server_.Call(kService + "ListHolds", request, &response).ok());
+    EXPECT_TRUE(server_.Call(kHoldService + "ListHolds", request, &response).ok());
     return response;
   }
 
@@ -53,7 +53,7 @@ class HoldServiceTest : public ::testing::Test {
 
 TEST_F(HoldServiceTest, KeepsShowsAndLetsGo) {
   v1::CreateHoldResponse created;
-  ASSERT_TRUE(Create(EmailHold("case-1", kNow, "alice@example.org"), &created).ok());
+  ASSERT_TRUE(Create(EmailHold("case-1", kMonday, "alice@example.org"), &created).ok());
   EXPECT_EQ(created.hold().ledger_id().size(), 16u);
   EXPECT_EQ(created.hold().pbx_count(), 1u);
   EXPECT_EQ(Get("case-1").kept_size(), 0);
@@ -70,10 +70,10 @@ TEST_F(HoldServiceTest, KeepsShowsAndLetsGo) {
 }
 
 TEST_F(HoldServiceTest, IsListedByPageAndWhenItsReviewIsDue) {
-  v1::Hold soon = PbxHold("case-1", kNow);
+  v1::Hold soon = PbxHold("case-1", kMonday);
   SetDate(DueDay(absl::CivilDay(2026, 3, 12)), *soon.mutable_review_date());
   ASSERT_TRUE(Create(soon).ok());
-  ASSERT_TRUE(Create(PbxHold("case-2", kNow)).ok());
+  ASSERT_TRUE(Create(PbxHold("case-2", kMonday)).ok());
   const v1::ListHoldsResponse first = List(false, 1);
   ASSERT_EQ(first.holds_size(), 1);
   EXPECT_EQ(first.holds(0).hold_id(), "case-1");
@@ -87,17 +87,17 @@ TEST_F(HoldServiceTest, IsListedByPageAndWhenItsReviewIsDue) {
 
 TEST_F(HoldServiceTest, RefusesNamingTheField) {
   EXPECT_EQ(Create({}).field, "hold.hold_id");
-  v1::Hold hold = PbxHold("case-1", kNow);
+  v1::Hold hold = PbxHold("case-1", kMonday);
   hold.clear_owner();
   EXPECT_EQ(Create(hold).field, "hold.owner");
-  EXPECT_EQ(Create(PbxHold("case-1", kNow, "nothing")).Summary(), "NOT_FOUND PBX_UNKNOWN");
-  ASSERT_TRUE(Create(PbxHold("case-1", kNow)).ok());
-  EXPECT_EQ(Create(MeetingHold("case-1", kNow, "m")).Summary(), "ALREADY_EXISTS HOLD_EXISTS");
+  EXPECT_EQ(Create(PbxHold("case-1", kMonday, "nothing")).Summary(), "NOT_FOUND PBX_UNKNOWN");
+  ASSERT_TRUE(Create(PbxHold("case-1", kMonday)).ok());
+  EXPECT_EQ(Create(MeetingHold("case-1", kMonday, "m")).Summary(), "ALREADY_EXISTS HOLD_EXISTS");
   EXPECT_EQ(Release("Case 1").field, "hold_id");
   v1::UpdateHoldRequest update;
   update.set_hold_id("case-1");
   SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *update.mutable_end_date());
-  EXPECT_EQ(server_.Call(kService + "UpdateHold", update).field, "hold.end_date");
+  EXPECT_EQ(server_.Call(kHoldService + "UpdateHold", update).field, "hold.end_date");
   EXPECT_EQ(List(false).holds_size(), 1);
 }
 

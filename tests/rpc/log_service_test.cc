@@ -15,13 +15,10 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At(RunningServer::kStart);
-constexpr auto kMcu = v1::LOG_SERVER_MCU;
-
 v1::AppendLogsRequest BatchOf(uint64_t id, int lines, const std::string& text = "line") {
   v1::AppendLogsRequest request;
   request.set_batch_id(id);
-  for (int i = 0; i < lines; ++i) *request.add_lines() = Line(kMcu, kNow, text);
+  for (int i = 0; i < lines; ++i) *request.add_lines() = Line(kMcu, kMonday, text);
   return request;
 }
 
@@ -109,7 +106,7 @@ TEST(AppendLogs, AFullQueueEndsTheStreamWithRetryInfo_AndTakesEventsAllTheSame) 
   auto events = server.Record();
   v1::RecordEventsRequest batch;
   batch.set_batch_id(1);
-  *batch.add_events() = Started("meeting", "e", kNow);
+  *batch.add_events() = Started("meeting", "e", kMonday);
   ASSERT_TRUE(events->Write(batch));
   AwaitTrue([&] { return committer.queued_events() == 1; });
   held.Release();
@@ -143,7 +140,7 @@ TEST(LogService, AnExtensionIsInForceListedAndEndsByItself) {
   ASSERT_TRUE(ExtendRetention(server, ExtensionUntil(kMcu, "2026-03-20", "why"), &extended).ok());
   EXPECT_EQ(extended.extension().reason(), "why");
   EXPECT_EQ(extended.extension().until().day(), 20);
-  EXPECT_EQ(extended.extension().create_time().seconds(), absl::ToUnixSeconds(kNow));
+  EXPECT_EQ(extended.extension().create_time().seconds(), absl::ToUnixSeconds(kMonday));
   v1::ListLogExtensionsResponse listed;
   const std::string list = "/retention.v1.LogService/ListLogExtensions";
   ASSERT_TRUE(server.Call(list, v1::ListLogExtensionsRequest(), &listed).ok());

@@ -9,8 +9,7 @@
 namespace retention {
 namespace {
 
-constexpr char kService[] = "/retention.v1.MeetingService/";
-const absl::Time kNow = At(RunningServer::kStart);
+constexpr char kMeetingService[] = "/retention.v1.MeetingService/";
 
 template <typename Request>
 Request AboutMeeting(const std::string& meeting, const std::string& pbx = "pbx") {
@@ -24,16 +23,16 @@ class MeetingServiceTest : public ::testing::Test {
  protected:
   MeetingServiceTest() {
     server_.SyncPbx();
-    const absl::Time end = kNow + absl::Minutes(30);
+    const absl::Time end = kMonday + absl::Minutes(30);
     server_.AdvanceTo(end);
-    server_.Batch({Scheduled("meeting", "e1", kNow, kNow, absl::Minutes(30)), Started("meeting", "e2", kNow),
-                   Joined("meeting", "e3", kNow, "p1", "Ada Example", "ada@example.org", "192.0.2.1"),
-                   Reconnected("meeting", "e4", kNow + absl::Minutes(1), "p1"),
-                   Left("meeting", "e5", kNow + absl::Minutes(10), "p1"), Ended("meeting", "e6", end)});
+    server_.Batch({Scheduled("meeting", "e1", kMonday, kMonday, absl::Minutes(30)), Started("meeting", "e2", kMonday),
+                   Joined("meeting", "e3", kMonday, "p1", "Ada Example", "ada@example.org", "192.0.2.1"),
+                   Reconnected("meeting", "e4", kMonday + absl::Minutes(1), "p1"),
+                   Left("meeting", "e5", kMonday + absl::Minutes(10), "p1"), Ended("meeting", "e6", end)});
   }
   CallEnd Report(v1::MeetingReport& report, const std::string& meeting = "meeting") {
     v1::GetMeetingReportResponse response;
-    const CallEnd end = server_.Call(std::string(kService) + "GetMeetingReport",
+    const CallEnd end = server_.Call(std::string(kMeetingService) + "GetMeetingReport",
                                      AboutMeeting<v1::GetMeetingReportRequest>(meeting), &response);
     report = response.report();
     return end;
@@ -78,7 +77,8 @@ TEST_F(MeetingServiceTest, AfterTwoMonthsTheReportIsAnonymised) {
 TEST_F(MeetingServiceTest, MeetingsAndParticipantsAreListed) {
   v1::GetMeetingResponse meeting;
   ASSERT_TRUE(
-      server_.Call(std::string(kService) + "GetMeeting", AboutMeeting<v1::GetMeetingRequest>("meeting"), &meeting)
+      server_
+          .Call(std::string(kMeetingService) + "GetMeeting", AboutMeeting<v1::GetMeetingRequest>("meeting"), &meeting)
           .ok());
   EXPECT_EQ(meeting.meeting().name(), "Quarterly review");
   EXPECT_EQ(meeting.meeting().organizer_extension(), "100");
@@ -86,18 +86,18 @@ TEST_F(MeetingServiceTest, MeetingsAndParticipantsAreListed) {
   v1::ListMeetingsRequest list;
   list.set_pbx_id("pbx");
   v1::ListMeetingsResponse meetings;
-  ASSERT_TRUE(server_.Call(std::string(kService) + "ListMeetings", list, &meetings).ok());
+  ASSERT_TRUE(server_.Call(std::string(kMeetingService) + "ListMeetings", list, &meetings).ok());
   ASSERT_EQ(meetings.meetings_size(), 1);
   EXPECT_EQ(meetings.meetings(0).meeting_id(), "meeting");
 
   auto request = AboutMeeting<v1::ListParticipantsRequest>("meeting");
   request.set_page_size(1);
   v1::ListParticipantsResponse page;
-  ASSERT_TRUE(server_.Call(std::string(kService) + "ListParticipants", request, &page).ok());
+  ASSERT_TRUE(server_.Call(std::string(kMeetingService) + "ListParticipants", request, &page).ok());
   ASSERT_EQ(page.participants_size(), 1);
   EXPECT_EQ(page.participants(0).participant_id(), "guest");
   request.set_page_token(page.next_page_token());
-  ASSERT_TRUE(server_.Call(std::string(kService) + "ListParticipants", request, &page).ok());
+  ASSERT_TRUE(server_.Call(std::string(kMeetingService) + "ListParticipants", request, &page).ok());
   ASSERT_EQ(page.participants_size(), 1);
   EXPECT_EQ(page.participants(0).email(), "ada@example.org");
   EXPECT_EQ(page.participants(0).ips(0), "192.0.2.1");
@@ -108,22 +108,22 @@ TEST_F(MeetingServiceTest, ErrorsSayWhatIsNotHeldAndWhichFieldIsWrong) {
   v1::MeetingReport report;
   EXPECT_EQ(Report(report, "another").Summary(), "NOT_FOUND ANONYMISED");
   EXPECT_EQ(Report(report, "").Summary(), "INVALID_ARGUMENT INVALID_FIELD meeting_id");
-  const std::string get = std::string(kService) + "GetMeeting";
+  const std::string get = std::string(kMeetingService) + "GetMeeting";
   EXPECT_EQ(server_.Call(get, AboutMeeting<v1::GetMeetingRequest>("another")).Summary(), "NOT_FOUND MEETING_UNKNOWN");
   EXPECT_EQ(server_.Call(get, AboutMeeting<v1::GetMeetingRequest>("meeting", "another")).Summary(),
             "NOT_FOUND PBX_UNKNOWN");
   auto request = AboutMeeting<v1::ListParticipantsRequest>("meeting");
   request.set_page_size(1001);
-  EXPECT_EQ(server_.Call(std::string(kService) + "ListParticipants", request).Summary(),
+  EXPECT_EQ(server_.Call(std::string(kMeetingService) + "ListParticipants", request).Summary(),
             "INVALID_ARGUMENT INVALID_FIELD page_size");
   request.set_page_size(0);
   request.set_page_token("!");
-  EXPECT_EQ(server_.Call(std::string(kService) + "ListParticipants", request).Summary(),
+  EXPECT_EQ(server_.Call(std::string(kMeetingService) + "ListParticipants", request).Summary(),
             "INVALID_ARGUMENT INVALID_FIELD page_token");
 }
 
 TEST_F(MeetingServiceTest, WhatIsNotAMessageGetsATypedError) {
-  EXPECT_EQ(server_.caller().CallBytes(std::string(kService) + "GetMeeting", "\x0a\x01\xff", nullptr).Summary(),
+  EXPECT_EQ(server_.caller().CallBytes(std::string(kMeetingService) + "GetMeeting", "\x0a\x01\xff", nullptr).Summary(),
             "INVALID_ARGUMENT MALFORMED_MESSAGE");
 }
 

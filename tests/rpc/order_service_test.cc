@@ -16,10 +16,8 @@ namespace {
 
 constexpr char kWatch[] = "/retention.v1.ErasureOrderService/WatchErasureOrders";
 constexpr char kConfirm[] = "/retention.v1.ErasureOrderService/ConfirmErasureOrders";
-constexpr char kList[] = "/retention.v1.ErasureOrderService/ListErasureOrders";
-constexpr auto kErased = v1::ERASURE_OUTCOME_ERASED;
+constexpr char kListOrders[] = "/retention.v1.ErasureOrderService/ListErasureOrders";
 constexpr auto kFailed = v1::ERASURE_OUTCOME_FAILED;
-const absl::Time kNow = At(RunningServer::kStart);
 using Ids = std::vector<uint64_t>;
 
 std::unique_ptr<CallerStream> Watch(RunningServer& server, const v1::WatchErasureOrdersRequest& request = {}) {
@@ -39,7 +37,7 @@ Ids NextMessage(CallerStream& stream) {
 }
 
 void Issue(RunningServer& server, int count, int from = 0, const std::string& meeting = "m") {
-  const auto result = server.Batch(LateFiles(meeting, kNow, count, from));
+  const auto result = server.Batch(LateFiles(meeting, kMonday, count, from));
   ASSERT_EQ(result.rejections_size(), 0);
 }
 
@@ -60,12 +58,12 @@ TEST(ErasureOrderService, ListsWhatIsUnconfirmedAndForgetsWhatIsDone) {
   EXPECT_EQ(confirmed.failed(), 1u);
   EXPECT_EQ(confirmed.unknown(), 1u);
   v1::ListErasureOrdersResponse list;
-  ASSERT_TRUE(server.Call(kList, v1::ListErasureOrdersRequest(), &list).ok());
+  ASSERT_TRUE(server.Call(kListOrders, v1::ListErasureOrdersRequest(), &list).ok());
   ASSERT_EQ(list.orders_size(), 2);
   EXPECT_EQ(list.orders(0).order_id(), 2u);
   EXPECT_EQ(list.orders(0).pbx_id(), "pbx");
   EXPECT_EQ(list.orders(0).object_ref(), "store/m/1");
-  EXPECT_EQ(list.orders(0).issue_time().seconds(), absl::ToUnixSeconds(kNow));
+  EXPECT_EQ(list.orders(0).issue_time().seconds(), absl::ToUnixSeconds(kMonday));
   EXPECT_EQ(server.Health("retention.v1.ErasureOrderService"), 1);
 }
 
@@ -74,7 +72,7 @@ TEST(ErasureOrderService, EveryFlawNamesItsField) {
   const std::string invalid = "INVALID_ARGUMENT INVALID_FIELD ";
   v1::ListErasureOrdersRequest list;
   list.set_page_size(1001);
-  EXPECT_EQ(server.Call(kList, list).Summary(), invalid + "page_size");
+  EXPECT_EQ(server.Call(kListOrders, list).Summary(), invalid + "page_size");
   EXPECT_EQ(server.Call(kConfirm, v1::ConfirmErasureOrdersRequest()).Summary(), invalid + "confirmations");
   EXPECT_EQ(server.Call(kConfirm, Confirmations({{1, v1::ERASURE_OUTCOME_UNSPECIFIED}})).Summary(),
             invalid + "confirmations[0].outcome");
@@ -110,10 +108,10 @@ TEST(WatchErasureOrders, OrdersIssuedByASweepAndByTheEndOfAPbxArriveToo) {
   RunningServer server;
   server.SyncPbx();
   auto watch = Watch(server);
-  server.Batch({Started("m", "s", kNow), File("m", "f", kNow, "ref")});
-  server.AdvanceTo(kNow + absl::Hours(25));
+  server.Batch({Started("m", "s", kMonday), File("m", "f", kMonday, "ref")});
+  server.AdvanceTo(kMonday + absl::Hours(25));
   EXPECT_EQ(NextMessage(*watch), Ids{1}) << "its meeting is presumed ended";
-  const absl::Time later = kNow + absl::Hours(25);
+  const absl::Time later = kMonday + absl::Hours(25);
   ASSERT_EQ(server.Batch({Started("n", "s", later), Recording("n", "r", later, "rec")}).accepted(), 2u);
   v1::DeregisterPbxRequest deregister;
   deregister.set_pbx_id("pbx");
@@ -128,18 +126,18 @@ TEST(WatchErasureOrders, UnconfirmedOrdersComeAgainOnTheServersClockAndConfirmed
   auto watch = Watch(server);
   EXPECT_EQ(NextMessage(*watch), (Ids{1, 2, 3}));
   Confirm(server, {{2, kErased}});
-  server.AdvanceTo(kNow + absl::Minutes(1));
+  server.AdvanceTo(kMonday + absl::Minutes(1));
   EXPECT_EQ(NextMessage(*watch), (Ids{1, 3}));
   Confirm(server, {{1, kErased}, {3, kFailed}});
-  server.AdvanceTo(kNow + absl::Minutes(6));
+  server.AdvanceTo(kMonday + absl::Minutes(6));
   EXPECT_EQ(NextMessage(*watch), Ids{3}) << "it failed";
-  server.AdvanceTo(kNow + absl::Minutes(35));
+  server.AdvanceTo(kMonday + absl::Minutes(35));
   // Nothing is due: the next that comes is new.
   Issue(server, 1, 3);
   EXPECT_EQ(NextMessage(*watch), Ids{4});
   Confirm(server, {{4, kErased}});
   for (const int minute : {36, 96, 156}) {
-    server.AdvanceTo(kNow + absl::Minutes(minute));
+    server.AdvanceTo(kMonday + absl::Minutes(minute));
     EXPECT_EQ(NextMessage(*watch), Ids{3});
   }
 }
@@ -189,7 +187,7 @@ TEST(WatchErasureOrders, ShutdownEndsAllWatchesAndDoesNotWaitForACallerThatDoesN
   // More than fits into what gRPC buffers for a caller.
   const std::string padding(900, 'r');
   for (int from = 0; from < 2000; from += 500) {
-    auto events = LateFiles("m", kNow, 500, from);
+    auto events = LateFiles("m", kMonday, 500, from);
     for (auto& event : events) {
       if (event.has_file_shared()) event.mutable_file_shared()->set_object_ref(padding);
     }
@@ -219,7 +217,7 @@ TEST(WatchErasureOrders, OrdersThatADiskRefusedArriveOnceTheyAreIssued) {
   EXPECT_EQ(NextMessage(*watch), Ids{1});
   disk.FailWrites(FaultFileSystem::Fault::kIoError);
   v1::BatchRecordEventsRequest request;
-  for (const auto& event : LateFiles("n", kNow, 2)) *request.add_events() = event;
+  for (const auto& event : LateFiles("n", kMonday, 2)) *request.add_events() = event;
   EXPECT_FALSE(server.Call("/retention.v1.EventService/BatchRecordEvents", request).ok());
   EXPECT_FALSE(server.Call(kConfirm, Confirmations({{1, kErased}})).ok());
   disk.Heal();
@@ -229,7 +227,7 @@ TEST(WatchErasureOrders, OrdersThatADiskRefusedArriveOnceTheyAreIssued) {
   ASSERT_EQ(ids.size(), 2u);
   EXPECT_GT(ids[0], 1u);
   v1::ListErasureOrdersResponse list;
-  ASSERT_TRUE(server.Call(kList, v1::ListErasureOrdersRequest(), &list).ok());
+  ASSERT_TRUE(server.Call(kListOrders, v1::ListErasureOrdersRequest(), &list).ok());
   EXPECT_EQ(list.orders_size(), 3) << "what was not confirmed is still there";
 }
 

@@ -10,8 +10,8 @@ namespace retention {
 namespace {
 
 constexpr char kSync[] = "/retention.v1.PbxService/SyncPbx";
-constexpr char kGet[] = "/retention.v1.PbxService/GetPbx";
-constexpr char kList[] = "/retention.v1.PbxService/ListPbxs";
+constexpr char kGetPbx[] = "/retention.v1.PbxService/GetPbx";
+constexpr char kListPbxs[] = "/retention.v1.PbxService/ListPbxs";
 constexpr char kRemove[] = "/retention.v1.PbxService/RemoveExtension";
 constexpr char kDeregister[] = "/retention.v1.PbxService/DeregisterPbx";
 
@@ -39,11 +39,11 @@ TEST(PbxService, APbxIsSynchronisedReadAndListed) {
   v1::GetPbxRequest get;
   get.set_pbx_id("pbx");
   v1::GetPbxResponse got;
-  ASSERT_TRUE(server.Call(kGet, get, &got).ok());
+  ASSERT_TRUE(server.Call(kGetPbx, get, &got).ok());
   EXPECT_EQ(got.pbx().profile().fqdn(), "pbx.example.org");
   ASSERT_EQ(got.pbx().extensions_size(), 1);
   v1::ListPbxsResponse list;
-  ASSERT_TRUE(server.Call(kList, v1::ListPbxsRequest(), &list).ok());
+  ASSERT_TRUE(server.Call(kListPbxs, v1::ListPbxsRequest(), &list).ok());
   EXPECT_EQ(list.pbxs_size(), 1);
 }
 
@@ -69,7 +69,7 @@ TEST(PbxService, EveryFlawNamesItsField) {
   request.mutable_extensions(1)->set_number("100");
   EXPECT_EQ(server.Call(kSync, request).Summary(), invalid + "extensions[1].number");
   v1::ListPbxsResponse list;
-  ASSERT_TRUE(server.Call(kList, v1::ListPbxsRequest(), &list).ok());
+  ASSERT_TRUE(server.Call(kListPbxs, v1::ListPbxsRequest(), &list).ok());
   EXPECT_EQ(list.pbxs_size(), 0);
 }
 
@@ -108,18 +108,18 @@ TEST(PbxService, ExtensionsAreRemovedAndPbxsEnd) {
   EXPECT_EQ(server.Call(kDeregister, deregister).Summary(), "NOT_FOUND PBX_UNKNOWN");
   v1::GetPbxRequest get;
   get.set_pbx_id("pbx");
-  EXPECT_EQ(server.Call(kGet, get).Summary(), "NOT_FOUND PBX_UNKNOWN");
+  EXPECT_EQ(server.Call(kGetPbx, get).Summary(), "NOT_FOUND PBX_UNKNOWN");
   // A refusal is the caller's affair, not the storage's.
   EXPECT_EQ(server.Health(""), 1);
 }
 
 TEST(PbxService, ASynchronisationOlderThanOneThatAnEventBroughtIsRefused) {
   RunningServer server;
-  v1::Event event = NewEvent("", "sync", At(RunningServer::kStart) + absl::Minutes(1));
+  v1::Event event = NewEvent("", "sync", kMonday + absl::Minutes(1));
   event.mutable_pbx_synced()->set_controller_id("controller");
   ASSERT_EQ(server.Batch({event}).accepted(), 1u);
   EXPECT_EQ(server.Call(kSync, Pbx()).Summary(), "FAILED_PRECONDITION PBX_SYNC_STALE");
-  server.AdvanceTo(At(RunningServer::kStart) + absl::Minutes(1));
+  server.AdvanceTo(kMonday + absl::Minutes(1));
   EXPECT_TRUE(server.Call(kSync, Pbx()).ok());
 }
 

@@ -16,12 +16,11 @@
 namespace retention {
 namespace {
 
-constexpr char kGet[] = "/retention.v1.RetentionService/GetPolicy";
+constexpr char kGetPolicy[] = "/retention.v1.RetentionService/GetPolicy";
 constexpr char kPlan[] = "/retention.v1.RetentionService/PlanPolicy";
 constexpr char kApply[] = "/retention.v1.RetentionService/ApplyPolicy";
-constexpr char kSweep[] = "/retention.v1.RetentionService/Sweep";
+constexpr char kSweepNow[] = "/retention.v1.RetentionService/Sweep";
 constexpr char kParticipants[] = "/retention.v1.MeetingService/ListParticipants";
-const absl::Time kNow = At(RunningServer::kStart);
 
 v1::Policy Edited(uint32_t version, const std::function<void(v1::Policy&)>& edit = {}) {
   v1::Policy policy = DefaultPolicy().proto();
@@ -50,8 +49,9 @@ int NamesShown(RunningServer& server) {
 TEST(PolicyService, PlansAppliesAndShowsAChange) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example", "ada@example.org"), Ended("meeting", "e2", kNow)});
-  server.AdvanceTo(kNow + absl::Hours(24 * 4));
+  server.Batch(
+      {Joined("meeting", "e1", kMonday, "p1", "Ada Example", "ada@example.org"), Ended("meeting", "e2", kMonday)});
+  server.AdvanceTo(kMonday + absl::Hours(24 * 4));
   v1::PlanPolicyRequest request;
   request.set_policy_text(TextOf(Edited(2, Days({{kParticipantName, 3}, {kParticipantEmail, 10}}))));
   v1::PlanPolicyResponse plan;
@@ -68,18 +68,18 @@ TEST(PolicyService, PlansAppliesAndShowsAChange) {
   ASSERT_TRUE(end.ok()) << end;
   EXPECT_EQ(NamesShown(server), 0) << "from the answer on";
   EXPECT_EQ(applied.version(), 2u);
-  ASSERT_TRUE(server.Call(kSweep, v1::SweepRequest()).ok());
+  ASSERT_TRUE(server.Call(kSweepNow, v1::SweepRequest()).ok());
   v1::GetPolicyResponse shown;
-  ASSERT_TRUE(server.Call(kGet, v1::GetPolicyRequest(), &shown).ok());
+  ASSERT_TRUE(server.Call(kGetPolicy, v1::GetPolicyRequest(), &shown).ok());
   EXPECT_EQ(shown.policy().version(), 2u);
-  EXPECT_EQ(shown.in_force_since().seconds(), absl::ToUnixSeconds(kNow + absl::Hours(24 * 4)));
+  EXPECT_EQ(shown.in_force_since().seconds(), absl::ToUnixSeconds(kMonday + absl::Hours(24 * 4)));
   EXPECT_FALSE(shown.has_refile());
   v1::GetPolicyRequest first;
   first.set_version(1);
-  ASSERT_TRUE(server.Call(kGet, first, &shown).ok());
+  ASSERT_TRUE(server.Call(kGetPolicy, first, &shown).ok());
   EXPECT_EQ(shown.policy().SerializeAsString(), DefaultPolicy().proto().SerializeAsString());
   first.set_version(7);
-  EXPECT_EQ(server.Call(kGet, first).Summary(), "NOT_FOUND POLICY_UNKNOWN");
+  EXPECT_EQ(server.Call(kGetPolicy, first).Summary(), "NOT_FOUND POLICY_UNKNOWN");
 }
 
 TEST(PolicyService, RefusalsAreTyped_AndChangeNothing) {
@@ -101,7 +101,7 @@ TEST(PolicyService, RefusalsAreTyped_AndChangeNothing) {
   apply.set_plan_token("0000");
   EXPECT_EQ(server.Call(kApply, apply).Summary(), "FAILED_PRECONDITION PLAN_STALE");
   v1::GetPolicyResponse shown;
-  ASSERT_TRUE(server.Call(kGet, v1::GetPolicyRequest(), &shown).ok());
+  ASSERT_TRUE(server.Call(kGetPolicy, v1::GetPolicyRequest(), &shown).ok());
   EXPECT_EQ(shown.policy().version(), 1u);
 }
 
@@ -115,7 +115,7 @@ TEST(PolicyService, ARestartRunsUnderThePolicyOfTheStore_AndWarnsOfAnotherFile) 
   ASSERT_TRUE(restarted.ok()) << restarted;
   EXPECT_NE(log.find("version, rules (RECORDING)"), std::string::npos) << log;
   v1::GetPolicyResponse shown;
-  ASSERT_TRUE(server.Call(kGet, v1::GetPolicyRequest(), &shown).ok());
+  ASSERT_TRUE(server.Call(kGetPolicy, v1::GetPolicyRequest(), &shown).ok());
   EXPECT_EQ(shown.policy().version(), 1u);
   ::testing::internal::CaptureStderr();
   ASSERT_TRUE(server.Restart().ok());
@@ -127,8 +127,8 @@ TEST(PolicyService, ARestartRunsUnderThePolicyOfTheStore_AndWarnsOfAnotherFile) 
 TEST(PolicyService, ReadsGoOnWhilePoliciesChange) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example"), Ended("meeting", "e2", kNow)});
-  server.AdvanceTo(kNow + absl::Hours(24 * 4));
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example"), Ended("meeting", "e2", kMonday)});
+  server.AdvanceTo(kMonday + absl::Hours(24 * 4));
   std::atomic<bool> gone{false};
   std::atomic<bool> stop{false};
   std::atomic<int> reads{0};
@@ -164,7 +164,7 @@ TEST(PolicyService, ReadsGoOnWhilePoliciesChange) {
     if (version >= 5) gone = true;
     const int seen = reads;
     AwaitTrue([&] { return reads > seen + 2; });
-    ASSERT_TRUE(server.Call(kSweep, v1::SweepRequest()).ok());
+    ASSERT_TRUE(server.Call(kSweepNow, v1::SweepRequest()).ok());
   }
   stop = true;
   reader.join();

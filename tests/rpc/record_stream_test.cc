@@ -17,8 +17,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At(RunningServer::kStart);
-
 v1::RecordEventsRequest BatchOf(uint64_t id, const std::vector<v1::Event>& events) {
   v1::RecordEventsRequest request;
   request.set_batch_id(id);
@@ -29,7 +27,7 @@ v1::RecordEventsRequest BatchOf(uint64_t id, const std::vector<v1::Event>& event
 // A batch of `size` events of its own.
 v1::RecordEventsRequest FreshBatch(uint64_t id, int size = 1, const std::string& meeting = "meeting") {
   std::vector<v1::Event> events;
-  for (int i = 0; i < size; ++i) events.push_back(Joined(meeting, absl::StrCat("e", id, "-", i), kNow, "p1"));
+  for (int i = 0; i < size; ++i) events.push_back(Joined(meeting, absl::StrCat("e", id, "-", i), kMonday, "p1"));
   return BatchOf(id, events);
 }
 
@@ -56,8 +54,8 @@ TEST(RecordEvents, BatchesAreAnsweredInOrderUnderTheirIds) {
 TEST(RecordEvents, WhatASingleCallRecordedIsADuplicateOnTheStreamAndTheOtherWayRound) {
   RunningServer server;
   server.SyncPbx();
-  const auto first = Joined("meeting", "e1", kNow, "p1");
-  const auto second = Joined("meeting", "e2", kNow, "p2");
+  const auto first = Joined("meeting", "e1", kMonday, "p1");
+  const auto second = Joined("meeting", "e2", kMonday, "p2");
   server.Batch({first});
   auto stream = server.Record();
   ASSERT_TRUE(stream->Write(BatchOf(1, {first, second})));
@@ -73,7 +71,7 @@ TEST(RecordEvents, AFlawedEventIsRejectedByItself) {
   server.SyncPbx();
   auto stream = server.Record();
   ASSERT_TRUE(stream->Write(BatchOf(
-      1, {Joined("meeting", "e1", kNow, "p1", "", "", "not an address"), Joined("meeting", "e2", kNow, "p1")})));
+      1, {Joined("meeting", "e1", kMonday, "p1", "", "", "not an address"), Joined("meeting", "e2", kMonday, "p1")})));
   v1::RecordEventsResponse response;
   ASSERT_TRUE(stream->Read(response));
   EXPECT_EQ(response.result().accepted(), 1u);
@@ -86,7 +84,7 @@ TEST(RecordEvents, ABatchOverALimitEndsTheStreamAfterTheAnswersBeforeIt) {
   server.SyncPbx();
   const std::string too_many = FreshBatch(3, kMaxBatchEvents + 1).SerializeAsString();
   const std::string too_large =
-      BatchOf(3, {Joined("meeting", "e", kNow, "p1", std::string(kMaxBatchBytes, 'n'))}).SerializeAsString();
+      BatchOf(3, {Joined("meeting", "e", kMonday, "p1", std::string(kMaxBatchBytes, 'n'))}).SerializeAsString();
   uint64_t meeting = 0;
   for (const std::string& last : {too_many, too_large, BatchOf(3, {}).SerializeAsString(), std::string("\xff")}) {
     HeldCommitter held(server.server().committer());
@@ -143,7 +141,7 @@ TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
   AwaitTrue([&] { return committer.queued_events() == Committer::kMaxQueuedEvents; });
 
   v1::BatchRecordEventsRequest request;
-  *request.add_events() = Joined("other", "e1", kNow, "p1");
+  *request.add_events() = Joined("other", "e1", kMonday, "p1");
   const CallEnd end = server.Call("/retention.v1.EventService/BatchRecordEvents", request);
   EXPECT_EQ(end.Summary(), "RESOURCE_EXHAUSTED QUEUE_FULL");
   EXPECT_EQ(end.retry_delay, Committer::kRetryDelay);
@@ -170,7 +168,7 @@ TEST(RecordEvents, ABatchOfManySmallPartsIsMeasuredByTheMemoryItTakes) {
   v1::RecordEventsRequest request;
   request.set_batch_id(1);
   v1::Event& event = *request.add_events();
-  event = Joined("m1", "e1", kNow, "p1");
+  event = Joined("m1", "e1", kMonday, "p1");
   for (int i = 0; i < 1'500'000; ++i) event.mutable_meeting_scheduled()->add_invitees();
   ASSERT_LT(request.ByteSizeLong(), kMaxBatchBytes);
   auto stream = server.Record();
@@ -220,7 +218,7 @@ TEST(RecordEvents, ManyCallersThatComeAndBreakOffAtAnyMomentDoNoHarm) {
     });
   }
   for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(server.Batch({Joined("after", "e1", kNow, "p1")}).accepted(), 1u);
+  EXPECT_EQ(server.Batch({Joined("after", "e1", kMonday, "p1")}).accepted(), 1u);
 }
 
 TEST(RecordEvents, MoreStreamsThanTheLimitAreRefused) {

@@ -12,7 +12,6 @@ namespace {
 constexpr char kPolicy[] = "/retention.v1.RetentionService/GetPolicy";
 constexpr char kListDueDays[] = "/retention.v1.RetentionService/ListDueDays";
 constexpr char kSweep[] = "/retention.v1.RetentionService/Sweep";
-const absl::Time kNow = At(RunningServer::kStart);
 
 TEST(RetentionService, ThePolicyInForceIsTheFile) {
   RunningServer server;
@@ -24,7 +23,7 @@ TEST(RetentionService, ThePolicyInForceIsTheFile) {
 TEST(RetentionService, DueDaysSayWhatFallsDueWhen) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   v1::ListDueDaysRequest request;
   request.add_categories(v1::DATA_CATEGORY_PARTICIPANT_NAME);
   v1::ListDueDaysResponse response;
@@ -45,7 +44,7 @@ TEST(RetentionService, DueDaysOfAPbxAndOfAController) {
   RunningServer server;
   server.SyncPbx();
   server.SyncPbx("other");
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   v1::ListDueDaysRequest request;
   request.add_categories(v1::DATA_CATEGORY_PARTICIPANT_NAME);
   request.add_categories(v1::DATA_CATEGORY_PBX_SYNC);
@@ -77,7 +76,7 @@ TEST(RetentionService, DueDaysOfAPbxAndOfAController) {
 TEST(RetentionService, ASweepWithNothingDueErasesNothing) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({File("meeting", "e2", kNow, "ref"), Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({File("meeting", "e2", kMonday, "ref"), Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   v1::SweepResponse response;
   ASSERT_TRUE(server.Call(kSweep, v1::SweepRequest(), &response).ok());
   EXPECT_EQ(response.SerializeAsString(), "");
@@ -86,7 +85,7 @@ TEST(RetentionService, ASweepWithNothingDueErasesNothing) {
 TEST(RetentionService, WhatIsDueGoesByItselfWhenTheClockMoves) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   server.AdvanceTo(At("2026-03-10T00:00:00+01:00"));
   v1::ListDueDaysRequest request;
   request.add_categories(v1::DATA_CATEGORY_PARTICIPANT_NAME);

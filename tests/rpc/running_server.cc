@@ -31,7 +31,7 @@ absl::Status RunningServer::Restart(const Edit& edit) {
   options.data_directory = (directory_ / "data").string();
   options.key_ring_directory = (directory_ / "ring").string();
   options.policy_file = RETENTION_POLICY_FILE;
-  options.simulated_start = At(kStart);
+  options.simulated_start = kMonday;
   options.sweep_interval = absl::Hours(24);  // only when the clock moves
   options.store.block_cache_bytes = 8 << 20;
   options.store.memtable_bytes = 8 << 20;

@@ -20,7 +20,6 @@ namespace retention {
 class RunningServer {
  public:
   using Edit = std::function<void(ServerOptions&)>;
-  static constexpr char kStart[] = "2026-03-02T10:00:00+01:00";
 
   explicit RunningServer(const Edit& edit = {});
   ~RunningServer();

@@ -23,8 +23,6 @@
 namespace retention {
 namespace {
 
-const absl::Time kNow = At(RunningServer::kStart);
-
 std::string HttpGet(int port, const std::string& path) {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -44,7 +42,7 @@ std::string HttpGet(int port, const std::string& path) {
 TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
   RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
   server.SyncPbx("pbx-of-somebody");
-  v1::Event joined = Joined("meeting-of-somebody", "e1", kNow, "p-of-somebody", "Ada Example");
+  v1::Event joined = Joined("meeting-of-somebody", "e1", kMonday, "p-of-somebody", "Ada Example");
   joined.set_pbx_id("pbx-of-somebody");
   v1::Event flawed = joined;
   flawed.clear_time();
@@ -97,8 +95,8 @@ TEST(Server, TheMetricsPageSaysHowManyErasureOrdersWaitAndHowLong) {
   };
   page_has("0", "0");
   server.SyncPbx();
-  server.Batch(LateFiles("m", kNow, 3));
-  server.AdvanceTo(kNow + absl::Seconds(90));
+  server.Batch(LateFiles("m", kMonday, 3));
+  server.AdvanceTo(kMonday + absl::Seconds(90));
   page_has("3", "90");
   const CallEnd end = server.Call(
       "/retention.v1.ErasureOrderService/ConfirmErasureOrders",
@@ -111,7 +109,7 @@ TEST(Server, TheMetricsPageSaysHowManyErasureOrdersWaitAndHowLong) {
 TEST(Server, DueToUnreadableIsMeasuredFromTheDueInstant) {
   RunningServer server([](ServerOptions& options) { options.metrics_address = "127.0.0.1:0"; });
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   server.AdvanceTo(At("2026-03-10T00:00:02+01:00"));
   AwaitTrue([&] {
     const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
@@ -145,7 +143,7 @@ TEST(Server, MethodsThatNobodyKnowsGetATypedError) {
 TEST(Server, WhatWasAcknowledgedIsThereAfterARestart) {
   RunningServer server;
   server.SyncPbx();
-  const auto joined = Joined("meeting", "e1", kNow, "p1");
+  const auto joined = Joined("meeting", "e1", kMonday, "p1");
   server.Batch({joined});
   ASSERT_TRUE(server.Restart().ok());
   EXPECT_EQ(server.Batch({joined}).duplicates(), 1u);
@@ -154,7 +152,7 @@ TEST(Server, WhatWasAcknowledgedIsThereAfterARestart) {
 TEST(Server, WhatFellDueMeanwhileIsGoneBeforeTheFirstCall) {
   RunningServer server;
   server.SyncPbx();
-  server.Batch({Joined("meeting", "e1", kNow, "p1", "Ada Example")});
+  server.Batch({Joined("meeting", "e1", kMonday, "p1", "Ada Example")});
   ASSERT_TRUE(
       server.Restart([](ServerOptions& options) { options.simulated_start = At("2026-06-01T00:00:00+02:00"); }).ok());
   v1::ListDueDaysResponse response;

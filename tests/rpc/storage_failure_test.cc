@@ -12,11 +12,10 @@ namespace retention {
 namespace {
 
 constexpr char kBatch[] = "/retention.v1.EventService/BatchRecordEvents";
-const absl::Time kNow = At(RunningServer::kStart);
 
 v1::BatchRecordEventsRequest OneEvent(const std::string& id) {
   v1::BatchRecordEventsRequest request;
-  *request.add_events() = Joined("meeting", id, kNow, "p1");
+  *request.add_events() = Joined("meeting", id, kMonday, "p1");
   return request;
 }
 
@@ -24,7 +23,7 @@ class StorageFailureTest : public ::testing::TestWithParam<FaultFileSystem::Faul
  protected:
   StorageFailureTest() {
     server_.SyncPbx();
-    server_.Batch({Joined("meeting", "before", kNow, "p1")});
+    server_.Batch({Joined("meeting", "before", kMonday, "p1")});
   }
   std::string Reason() const {
     return GetParam() == FaultFileSystem::Fault::kDiskFull ? "DISK_FULL" : "STORAGE_UNAVAILABLE";
@@ -49,22 +48,22 @@ TEST_P(StorageFailureTest, HealthSaysSoUntilTheDiskIsSoundAgainAndNothingAcknowl
 
   disk_.Heal();
   AwaitTrue([this] { return server_.Health("") == 1 && server_.Health("retention.v1.EventService") == 1; });
-  v1::RecordResult result = server_.Batch({Joined("meeting", "before", kNow, "p1")});
+  v1::RecordResult result = server_.Batch({Joined("meeting", "before", kMonday, "p1")});
   EXPECT_EQ(result.duplicates(), 1u);
-  result = server_.Batch({Joined("meeting", "during", kNow, "p1")});
+  result = server_.Batch({Joined("meeting", "during", kMonday, "p1")});
   EXPECT_EQ(result.accepted() + result.duplicates(), 1u);
-  EXPECT_EQ(server_.Batch({Joined("meeting", "during", kNow, "p1")}).duplicates(), 1u);
+  EXPECT_EQ(server_.Batch({Joined("meeting", "during", kMonday, "p1")}).duplicates(), 1u);
 }
 
 TEST_P(StorageFailureTest, AStreamEndsSoThatItsCallerSendsAgain) {
   auto stream = server_.Record();
   v1::RecordEventsRequest request;
-  *request.add_events() = Joined("meeting", "sound", kNow, "p1");
+  *request.add_events() = Joined("meeting", "sound", kMonday, "p1");
   v1::RecordEventsResponse response;
   ASSERT_TRUE(stream->Write(request));
   ASSERT_TRUE(stream->Read(response));
   disk_.FailWrites(GetParam());
-  *request.mutable_events(0) = Joined("meeting", "failed", kNow, "p1");
+  *request.mutable_events(0) = Joined("meeting", "failed", kMonday, "p1");
   ASSERT_TRUE(stream->Write(request));
   EXPECT_FALSE(stream->Read(response));
   EXPECT_EQ(stream->Finish().Summary(), "UNAVAILABLE " + Reason());

@@ -8,14 +8,12 @@
 #include "tests/engine/test_engine.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
+#include "tests/simulation/instants.h"
 
 namespace retention::simulation {
 namespace {
 
 using Texts = std::set<std::string>;
-
-int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1000000 + time.nanos() / 1000; }
-int64_t Us(const google::protobuf::Duration& length) { return length.seconds() * 1000000 + length.nanos() / 1000; }
 
 // What of a category must be there, and what may be.
 struct Expected {

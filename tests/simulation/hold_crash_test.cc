@@ -20,7 +20,6 @@ namespace {
 using stored::v1::LedgerEntry;
 using Texts = std::set<std::string>;
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
 
 CommandRunner Directly() {

@@ -12,8 +12,7 @@
 namespace retention::simulation {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
-const absl::Time kDue = At("2026-03-10T00:00:00+01:00");
+const absl::Time kLinesDue = At("2026-03-10T00:00:00+01:00");
 
 enum class Failure { kWrite, kRingStep };
 
@@ -28,16 +27,16 @@ TEST_P(ExtendedLines, OutliveASweepThatFailsAtAnyStep) {
     Append(machine.engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "one"), Line(v1::LOG_SERVER_PORTAL, kMonday, "two")},
            kMonday);
     const auto request = ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-20");
-    ASSERT_TRUE(machine.engine().ExtendLogRetention(request, kDue - absl::Microseconds(1)).ok());
+    ASSERT_TRUE(machine.engine().ExtendLogRetention(request, kLinesDue - absl::Microseconds(1)).ok());
     if (GetParam() == Failure::kWrite) {
       machine.FailFromWrite(nth, FaultFileSystem::Fault::kIoError);
     } else {
       machine.FailFromRingStep(nth, absl::UnavailableError("disk failed"));
     }
-    (void)machine.Sweep(kDue, false).status();
+    (void)machine.Sweep(kLinesDue, false).status();
     machine.Heal();
-    ASSERT_TRUE(machine.Sweep(kDue, false).ok());
-    EXPECT_EQ(ReadTexts(machine.engine(), kDue), std::vector<std::string>{"one"});
+    ASSERT_TRUE(machine.Sweep(kLinesDue, false).ok());
+    EXPECT_EQ(ReadTexts(machine.engine(), kLinesDue), std::vector<std::string>{"one"});
   }
 }
 

@@ -1,12 +1,11 @@
 #include <algorithm>
 
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
 
 namespace retention::simulation {
 namespace {
-
-int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1000000 + time.nanos() / 1000; }
 
 template <typename Plan>
 std::pair<int64_t, int64_t> PlanOf(const Plan& plan) {

@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 
 namespace retention::simulation {
 namespace {
 
 using Category = v1::DataCategory;
-
-int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1000000 + time.nanos() / 1000; }
 
 // Categories that are erased together with a deleted meeting.
 bool EndsWithMeeting(Category category) { return category != v1::DATA_CATEGORY_RECORDING; }

@@ -1,13 +1,12 @@
 // The oracle's values: what an event plants, under which day it belongs, how it ends.
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
 
 namespace retention::simulation {
 namespace {
 
 using Category = v1::DataCategory;
-
-int64_t Us(const google::protobuf::Timestamp& time) { return time.seconds() * 1000000 + time.nanos() / 1000; }
 
 }  // namespace
 

@@ -14,7 +14,6 @@
 namespace retention::simulation {
 namespace {
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 constexpr int kOrdersPerStep = 3;
 
 // What a portal and an observer know for certain, and what is in doubt because the machine died over it.

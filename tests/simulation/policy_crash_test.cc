@@ -21,7 +21,6 @@ namespace {
 
 enum class End { kProcessDies, kPowerLoss, kRingStep };
 
-const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
 const absl::Time kFriday = At("2026-03-06T10:00:00+01:00");
 constexpr int kMeetings = 4;
 // More events than one step of the refile looks at.

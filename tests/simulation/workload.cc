@@ -4,17 +4,9 @@
 #include <utility>
 
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 
 namespace retention::simulation {
-namespace {
-
-void SetTime(int64_t time_us, google::protobuf::Timestamp& time) {
-  time.set_seconds(time_us / 1000000);
-  time.set_nanos(static_cast<int32_t>(time_us % 1000000) * 1000);
-}
-
-}  // namespace
-
 std::string Workload::CanaryIp() {
   const uint64_t number = ++canaries_;
   return "10." + std::to_string(number >> 16 & 255) + "." + std::to_string(number >> 8 & 255) + "." +
@@ -46,7 +38,7 @@ v1::Event Workload::NewEvent(const std::string& pbx_id, const std::string& meeti
   event.set_event_id("event-" + std::to_string(++events_));
   event.set_pbx_id(pbx_id);
   event.set_meeting_id(meeting_id);
-  SetTime(EventTime(now), *event.mutable_time());
+  Assign(EventTime(now), *event.mutable_time());
   return event;
 }
 
@@ -68,7 +60,7 @@ void Workload::SetPlan(google::protobuf::Timestamp& start, google::protobuf::Dur
     default:
       planned += absl::Hours(dice_.Between(1, 200));
   }
-  SetTime(absl::ToUnixMicros(planned), start);
+  Assign(absl::ToUnixMicros(planned), start);
   length.set_seconds(60 * dice_.Between(0, dice_.Chance(20) ? 2000 : 120));
 }
 

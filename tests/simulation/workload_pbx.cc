@@ -2,18 +2,10 @@
 #include <algorithm>
 
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/workload.h"
 
 namespace retention::simulation {
-namespace {
-
-void SetTime(int64_t time_us, google::protobuf::Timestamp& time) {
-  time.set_seconds(time_us / 1000000);
-  time.set_nanos(static_cast<int32_t>(time_us % 1000000) * 1000);
-}
-
-}  // namespace
-
 std::string Workload::AnyPbx() {
   for (;;) {
     std::string pbx_id = "pbx-" + std::to_string(dice_.Below(kPbxs));
@@ -73,7 +65,7 @@ v1::Event Workload::SignOfLife(const std::string& pbx_id, absl::Time now) {
     case 0:
       *event.mutable_pbx_synced() = NextSync(pbx_id);
       // Mostly older than what is held.
-      if (dice_.Chance(70)) SetTime(EventTime(now - absl::Hours(24 * 5)), *event.mutable_time());
+      if (dice_.Chance(70)) Assign(EventTime(now - absl::Hours(24 * 5)), *event.mutable_time());
       break;
     case 1:
       *event.mutable_extension_synced()->mutable_extension() = NextExtension(AnyExtension());
@@ -162,7 +154,7 @@ std::vector<v1::LogLine> Workload::NextLines(absl::Time now) {
     absl::Time time = now - absl::Microseconds(dice_.Between(0, 90'000'000));
     if (dice_.Chance(25)) time -= absl::Hours(dice_.Between(0, dice_.Chance(50) ? 9 * 24 : 33 * 24));
     if (dice_.Chance(5)) time = now + absl::Seconds(dice_.Between(0, 299));
-    SetTime(absl::ToUnixMicros(time), *line.mutable_time());
+    Assign(absl::ToUnixMicros(time), *line.mutable_time());
     if (!dice_.Chance(2)) line.set_text(Canary("line"));
   }
   return lines;

@@ -7,18 +7,18 @@
 namespace retention {
 namespace {
 
-const DerivedKeys::Name kName{
+const DerivedKeys::Name kDerived{
     .day = DueDay(absl::CivilDay(2026, 3, 8)), .pbx = IdOf<PbxId>(0x10), .use = PbxKeyUse::kNeeded};
 
 TEST(DerivedKeys, KeepsUntilItForgets) {
   DerivedKeys keys;
-  EXPECT_FALSE(keys.Find(kName).has_value());
-  keys.Keep(kName, SecretKey(), keys.generation());
-  EXPECT_TRUE(keys.Find(kName).has_value());
-  keys.Forget([](const DerivedKeys::Name& name) { return name.day > kName.day; });
-  EXPECT_TRUE(keys.Find(kName).has_value());
-  keys.Forget([](const DerivedKeys::Name& name) { return name.pbx == kName.pbx; });
-  EXPECT_FALSE(keys.Find(kName).has_value());
+  EXPECT_FALSE(keys.Find(kDerived).has_value());
+  keys.Keep(kDerived, SecretKey(), keys.generation());
+  EXPECT_TRUE(keys.Find(kDerived).has_value());
+  keys.Forget([](const DerivedKeys::Name& name) { return name.day > kDerived.day; });
+  EXPECT_TRUE(keys.Find(kDerived).has_value());
+  keys.Forget([](const DerivedKeys::Name& name) { return name.pbx == kDerived.pbx; });
+  EXPECT_FALSE(keys.Find(kDerived).has_value());
 }
 
 // Else a key that was read from the ring just before its destruction would come back just after.
@@ -26,8 +26,8 @@ TEST(DerivedKeys, AKeyThatWasLookedUpBeforeAForget_IsNotKept) {
   DerivedKeys keys;
   const uint64_t before = keys.generation();
   keys.Forget([](const DerivedKeys::Name&) { return false; });
-  keys.Keep(kName, SecretKey(), before);
-  EXPECT_FALSE(keys.Find(kName).has_value());
+  keys.Keep(kDerived, SecretKey(), before);
+  EXPECT_FALSE(keys.Find(kDerived).has_value());
 }
 
 }  // namespace

@@ -15,8 +15,6 @@
 
 namespace retention {
 
-inline const DueDay kDay(absl::CivilDay(2026, 3, 8));
-
 // What is left of the disk after a crash.
 enum class Aftermath { kKill, kPowerLoss, kTornPowerLoss };
 

@@ -68,6 +68,8 @@ Id IdOf(uint8_t first) {
   return id;
 }
 
+inline const DueDay kDay(absl::CivilDay(2026, 3, 8));  // number 20520 = 0x5028
+
 inline FiledKey SomeKey(DueDay day, uint8_t item = 0x60) {
   return {
       .day = day, .category = 3, .pbx = IdOf<PbxId>(0x10), .owner = IdOf<OwnerId>(0x20), .item = IdOf<ItemId>(item)};

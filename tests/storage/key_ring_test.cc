@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
 const PbxId kPbx = IdOf<PbxId>(0x41);  // shard 1
 
 std::string BytesOf(const SecretKey& key) { return {reinterpret_cast<const char*>(key.data()), SecretKey::kBytes}; }

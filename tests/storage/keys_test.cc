@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));  // number 20520 = 0x5028
-
 TEST(Keys, FiledKey_GoldenBytes) {
   EXPECT_EQ(Hex(SomeKey(kDay).Encode()),
             "00005028"

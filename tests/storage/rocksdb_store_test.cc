@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
 constexpr char kCanary[] = "canary.Erika.Mustermann@example.org";
 using Files = std::vector<std::string>;
 

@@ -15,7 +15,6 @@ using ::testing::AssertionFailure;
 using ::testing::AssertionResult;
 using ::testing::AssertionSuccess;
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
 constexpr char kKept[] = "what stays";
 constexpr char kNeverWas[] = "the check shows nothing: what is to be erased was never there: ";
 

@@ -16,8 +16,6 @@
 namespace retention {
 namespace {
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
-
 class StoreConformance : public ::testing::TestWithParam<MakeStoreBackend> {
  protected:
   void Put(Family family, const std::string& key, const std::string& value) {

@@ -14,7 +14,7 @@
 namespace retention {
 namespace {
 
-using Fault = FaultFileSystem::Fault;
+using DiskFault = FaultFileSystem::Fault;
 using Operation = FaultFileSystem::Operation;
 
 class StoreFault : public ::testing::Test {
@@ -30,7 +30,7 @@ class StoreFault : public ::testing::Test {
 };
 
 struct FaultCase {
-  Fault fault;
+  DiskFault fault;
   Operation operation;
   absl::StatusCode code;
 };
@@ -108,22 +108,22 @@ TEST_P(StoreWriteFault, FailedMaintenanceLosesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, StoreWriteFault,
-    ::testing::Values(FaultCase{Fault::kDiskFull, Operation::kAppend, absl::StatusCode::kResourceExhausted},
-                      FaultCase{Fault::kDiskFull, Operation::kSync, absl::StatusCode::kResourceExhausted},
-                      FaultCase{Fault::kIoError, Operation::kAppend, absl::StatusCode::kUnavailable},
-                      FaultCase{Fault::kIoError, Operation::kSync, absl::StatusCode::kUnavailable}));
+    ::testing::Values(FaultCase{DiskFault::kDiskFull, Operation::kAppend, absl::StatusCode::kResourceExhausted},
+                      FaultCase{DiskFault::kDiskFull, Operation::kSync, absl::StatusCode::kResourceExhausted},
+                      FaultCase{DiskFault::kIoError, Operation::kAppend, absl::StatusCode::kUnavailable},
+                      FaultCase{DiskFault::kIoError, Operation::kSync, absl::StatusCode::kUnavailable}));
 
 // A reopening that fails halfway leaves a closed store, which a later Resume opens.
 TEST_F(StoreFault, ResumeCanFailAtEveryWrite_AndLosesNothing) {
   auto store = MustOpen();
   ASSERT_TRUE(store->Commit(NumberedBatch(1)).ok());
   const MapStore::Rows before = RowsOf(*store);
-  disk_.FailWrites(Fault::kIoError, 1, Operation::kSync);
+  disk_.FailWrites(DiskFault::kIoError, 1, Operation::kSync);
   ASSERT_FALSE(store->Commit(NumberedBatch(2)).ok());
   bool failed = true;
   for (uint64_t nth = 1; failed; ++nth) {
     ASSERT_LT(nth, 500u);
-    disk_.FailAfter(nth, Fault::kIoError);
+    disk_.FailAfter(nth, DiskFault::kIoError);
     failed = !store->Resume().ok();
     disk_.Heal();
   }
@@ -170,7 +170,7 @@ TEST_P(StoreWriteFault, AFailedBatchIsFoundWholeOrNotAtAllThoughResumeIsCutShort
 TEST_F(StoreFault, AReaderHoldsBackResumeOnlyUntilItLetsGo) {
   auto store = MustOpen();
   ASSERT_TRUE(store->Commit(NumberedBatch(1)).ok());
-  disk_.FailWrites(Fault::kIoError, 1);
+  disk_.FailWrites(DiskFault::kIoError, 1);
   ASSERT_FALSE(store->Commit(NumberedBatch(2)).ok());
   auto snapshot = store->Snapshot();
   EXPECT_EQ(snapshot->Get(Family::kLedger, LedgerKey(1))->value(), "entry");

@@ -17,7 +17,6 @@
 namespace retention {
 namespace {
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
 constexpr char kName[] = "Erika Mustermann";
 
 class VaultTest : public ::testing::Test {

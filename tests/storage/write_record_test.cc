@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-const DueDay kDay(absl::CivilDay(2026, 3, 8));
-
 TEST(WriteRecord, BeforeARestartEveryDayMayHaveBeenWritten) {
   const WriteRecord record(17);
   EXPECT_EQ(record.Day(kDay), 17u);

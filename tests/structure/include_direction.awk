@@ -38,7 +38,6 @@ function LayerOf(path, parts) {
   if (path ~ /^retention\/stored\//) return "stored"
   if (path ~ /^(retention|google)\/.*\.pb\.h$/) return "proto"
   if (path !~ /^(storage|server|client)\//) return ""
-  if (path ~ /\/precompiled\.(h|cc)$/) return ""  # compiled ahead, for nobody to rely on
   sub(/\/[^\/]*$/, "", path)
   return path
 }
