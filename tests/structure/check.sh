@@ -57,32 +57,34 @@ proto_direction() {
 
 # Every source is named in a CMakeLists.txt of its folder or above, by its name or its stem; every header is included.
 dead_files() {
-  local file directory stem
-  for file in $(sources); do
-    stem=$(basename "$file")
-    if [[ $file == *.h ]]; then
-      grep -qE "[\"/]${stem//./\\.}\"" <<<"$includes" || echo "$file: nobody includes it"
-      continue
-    fi
-    stem=${stem%.cc}
-    directory=$(dirname "$file")
-    while :; do
-      if [[ -f $directory/CMakeLists.txt ]] && grep -qw "$stem" "$directory/CMakeLists.txt"; then break; fi
-      if [[ $directory == . ]]; then
-        echo "$file: no CMakeLists.txt names it"
-        break
-      fi
-      directory=$(dirname "$directory")
-    done
-  done
+  {
+    each_include | sed -nE 's/.*[<"]([^<"]*\/)?([^<"\/]*\.h)[>"].*/included \2/p'
+    grep -HoE '[A-Za-z0-9_.]+' $(files . CMakeLists.txt) /dev/null | sed -E 's|^(\./)?||; s|/?CMakeLists.txt:| |; s|^|named |'
+    sources | sed 's/^/source /'
+  } | awk '
+    $1 == "included" { included[$2] = 1 }
+    $1 == "named" { if (NF == 2) { $3 = $2; $2 = "" } sub(/\.cc$/, "", $3); named[$2, $3] = 1 }
+    $1 == "source" {
+      directory = stem = $2
+      if (!sub(/\/[^\/]*$/, "", directory)) directory = ""
+      sub(/.*\//, "", stem)
+      if (stem ~ /\.h$/) {
+        if (!(stem in included)) print $2 ": nobody includes it"
+        next
+      }
+      sub(/\.cc$/, "", stem)
+      while (!((directory, stem) in named)) {
+        if (directory == "") { print $2 ": no CMakeLists.txt names it"; break }
+        if (!sub(/\/[^\/]*$/, "", directory)) directory = ""
+      }
+    }'
 }
 
 file_length() {
-  local file lines
-  for file in $(files . .cc .h .sh .proto .awk); do
-    lines=$(wc -l <"$file")
-    if ((lines > LINES_MAX)); then echo "$file: $lines lines, at most $LINES_MAX"; fi
-  done
+  awk -v max="$LINES_MAX" '
+    FNR == 1 && NR > 1 && lines > max { print file ": " lines " lines, at most " max }
+    { file = FILENAME; lines = FNR }
+    END { if (lines > max) print file ": " lines " lines, at most " max }' $(files . .cc .h .sh .proto .awk)
 }
 
 # What is unfinished goes into the tracker, not into the tree.
@@ -103,7 +105,6 @@ sleeping_tests() {
     /dev/null || true
 }
 
-includes=$(each_include)
 for rule in include_direction include_circles proto_direction dead_files file_length unfinished machine_paths package_hosts \
   sleeping_tests; do
   report "$rule" < <("$rule")
