@@ -188,11 +188,6 @@ std::optional<uint64_t> DecodeHoldKey(std::string_view raw) {
   return ReadNumber<uint64_t>(raw.substr(1));
 }
 
-std::optional<PbxId> DecodePbxLifeKey(std::string_view raw) {
-  if (raw.size() != 1 + PbxId::kBytes || raw[0] != kPbxLife) return std::nullopt;
-  return PbxId::From(raw.substr(1));
-}
-
 std::optional<LocatorName> DecodeLocatorKey(std::string_view raw) {
   if (raw.size() != 1 + PbxId::kBytes + OwnerId::kBytes || raw[0] != kLocator) return std::nullopt;
   return LocatorName{.pbx = PbxId::From(raw.substr(1)), .meeting = OwnerId::From(raw.substr(1 + PbxId::kBytes))};

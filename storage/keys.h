@@ -94,8 +94,6 @@ struct HoldCoverName {
   PbxId pbx;
 };
 std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw);
-// The PBX of a PbxLifeKey; nullopt if malformed.
-std::optional<PbxId> DecodePbxLifeKey(std::string_view raw);
 // The parts of a LocatorKey; nullopt if malformed.
 struct LocatorName {
   PbxId pbx;

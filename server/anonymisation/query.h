@@ -1,4 +1,4 @@
-// Answers: arithmetic on stored noisy cells and public constants, and nothing else (guarantee G5). Nothing in this file
+// Answers: arithmetic on stored noisy cells and public constants, and nothing else. Nothing in this file
 // can reach an original, and asking twice, or in another way, draws nothing anew.
 #ifndef RETENTION_SERVER_ANONYMISATION_QUERY_H_
 #define RETENTION_SERVER_ANONYMISATION_QUERY_H_

@@ -57,7 +57,7 @@ class Server {
   // it nor a store exists.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
-  // KEY_RING_MISSING, KEY_RING_MISMATCH, POLICY_CHANGED or FORMAT_UNKNOWN; DATA_LOSS for corruption; UNAVAILABLE if an
+  // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN; DATA_LOSS for corruption; UNAVAILABLE if an
   // address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   // Shuts down without grace.

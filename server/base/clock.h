@@ -1,4 +1,4 @@
-// What time it is for the engine. Only the committer, the sweeper and the readers' entry points ask.
+// What time it is for the engine, which is told: the committer, the loops and the services ask.
 #ifndef RETENTION_SERVER_BASE_CLOCK_H_
 #define RETENTION_SERVER_BASE_CLOCK_H_
 

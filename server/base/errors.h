@@ -42,7 +42,7 @@ ErrorDetails DetailsOf(const absl::Status& status);
 
 // Whether a command failed because of what it asked for, and changed nothing: NOT_FOUND, INVALID_ARGUMENT,
 // ALREADY_EXISTS, RESOURCE_EXHAUSTED or FAILED_PRECONDITION with a reason. One without comes from deep inside (a key
-// that is gone, say), and memory may be ahead of the store.
+// that is gone, say), and is a fault.
 bool IsRefusal(const absl::Status& status);
 
 }  // namespace retention

@@ -5,6 +5,7 @@
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 
 namespace retention {

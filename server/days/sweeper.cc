@@ -9,6 +9,7 @@
 
 #include "server/base/crash_point.h"
 #include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "server/rows/day_progress.h"
 #include "storage/keys.h"

@@ -60,7 +60,7 @@ absl::Status Engine::Establish(absl::Time now) {
   if (format.ring_identity() != rooms_.holdings.ring.identity()) {
     return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
   }
-  return AdoptPolicy(now);
+  return rooms_.Load();
 }
 
 absl::Status Engine::Create(DueDay today, absl::Time now) {
@@ -85,41 +85,6 @@ absl::Status Engine::Create(DueDay today, absl::Time now) {
   });
   if (!created.ok()) return created;
   return holdings.policies.Load(store_);
-}
-
-absl::Status Engine::AdoptPolicy(absl::Time now) {
-  auto row = store_.Get(Family::kState, PolicyVersionKey());
-  if (!row.ok()) return row.status();
-  stored::v1::PolicyMark mark;
-  if (!row->has_value() || !mark.ParseFromString(**row)) {
-    return absl::DataLossError("the row that names the policy does not parse");
-  }
-  const auto kept = PolicyVersions::Read(store_, mark.version());
-  if (!kept.ok()) return kept.status();
-  if (kept->has_value()) return rooms_.Load();
-  // A store from before policies were kept: all that it says is what its values were filed under.
-  if (mark.fingerprint() != rooms_.holdings.policy().Fingerprint()) {
-    return Precondition("POLICY_CHANGED",
-                        "values are filed under other rules than the policy file has, and the store is from before "
-                        "policies were kept: start it once with the policy that it had");
-  }
-  if (absl::Status status = rooms_.Load(); !status.ok()) return status;
-  const bool same_version = mark.version() == rooms_.holdings.policy().version();
-  return PutPolicy(same_version ? absl::UnixEpoch() : now, /*enter=*/!same_version, now);
-}
-
-absl::Status Engine::PutPolicy(absl::Time since, bool enter, absl::Time now) {
-  absl::Status put = writer_.Do(now, [&](Change& change) {
-    PolicyVersions::Put(rooms_.holdings.policy(), since, /*refiling=*/false, change.batch());
-    if (enter) {
-      LedgerEntry entry;
-      entry.set_kind(LedgerEntry::KIND_POLICY);
-      change.Enter(entry);
-    }
-    return absl::OkStatus();
-  });
-  if (!put.ok()) return put;
-  return rooms_.holdings.policies.Load(store_);
 }
 
 absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines,

@@ -34,9 +34,8 @@ class Engine {
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. REQUIRES: all outlive it.
   //
-  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by a newer version), KEY_RING_MISMATCH (not the ring of
-  // this store) or POLICY_CHANGED (the store is from before policies were kept, and its values were filed under other
-  // rules); DATA_LOSS for corruption.
+  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by another version) or KEY_RING_MISMATCH (not the ring
+  // of this store); DATA_LOSS for corruption.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                       absl::Time now);
 
@@ -76,10 +75,6 @@ class Engine {
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
   absl::Status Create(DueDay today, absl::Time now);
-  // Loads a store that was opened before, under its own policy.
-  absl::Status AdoptPolicy(absl::Time now);
-  // Keeps the policy in force, which was given, in the store.
-  absl::Status PutPolicy(absl::Time since, bool enter, absl::Time now);
 
   Store& store_;
   mutable Vault vault_;

@@ -27,12 +27,12 @@ namespace retention {
 using HoldGeneration = uint64_t;
 inline constexpr HoldGeneration kNotLeft = std::numeric_limits<HoldGeneration>::max();
 
-// A hold as it was asked for, with what follows from it. Immutable once it is in the book.
+// A hold as it was asked for, with what follows from it. Immutable once it is in the holds.
 struct Hold {
   uint64_t number = 0;  // random; how keys and the ledger name it
   v1::Hold terms;       // without output-only fields
   absl::Time created;
-  std::optional<PbxId> pbx;       // that the scope names; the book knows those of a controller
+  std::optional<PbxId> pbx;       // that the scope names; the register knows those of a controller
   HoldGeneration generation = 0;  // of a controller's
   std::string email;              // lower case; of a subject, also of one that was named by an extension
   OwnerId owner;                  // of the meeting or extension in the scope

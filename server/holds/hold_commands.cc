@@ -30,11 +30,11 @@ absl::Status Unknown(std::string_view reason, std::string_view message) {
 
 }  // namespace
 
-v1::Hold DescribeHold(const Hold& hold, const HoldRegister& book) {
+v1::Hold DescribeHold(const Hold& hold, const HoldRegister& holds) {
   v1::Hold described = hold.terms;
   SetTime(absl::ToUnixMicros(hold.created), *described.mutable_create_time());
   described.set_ledger_id(hold.LedgerId());
-  described.set_pbx_count(static_cast<uint32_t>(book.CountPbxsOf(hold)));
+  described.set_pbx_count(static_cast<uint32_t>(holds.CountPbxsOf(hold)));
   return described;
 }
 
@@ -43,15 +43,15 @@ absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& cha
   hold.terms.clear_create_time();
   hold.terms.clear_ledger_id();
   hold.terms.clear_pbx_count();
-  if (const HoldPtr held = book_.Find(asked.hold_id())) {
+  if (const HoldPtr held = register_.Find(asked.hold_id())) {
     // One that is being released keeps its id until it is done with.
     if (held->InForce(change.last_due()) && held->terms.SerializeAsString() == hold.terms.SerializeAsString()) {
-      return DescribeHold(*held, book_);
+      return DescribeHold(*held, register_);
     }
     return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
   }
   if (absl::Status status = CheckHold(hold.terms, holdings_.policy(), change.now()); !status.ok()) return status;
-  if (book_.size() >= HoldRegister::kMaxHolds) {
+  if (register_.size() >= HoldRegister::kMaxHolds) {
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
   std::vector<PbxId> pbxs;
@@ -59,10 +59,10 @@ absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& cha
   uint8_t random[sizeof(hold.number)];
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
-  v1::Hold described = DescribeHold(hold, book_);
+  v1::Hold described = DescribeHold(hold, register_);
   std::optional<HoldCover> cover;
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
-    cover = book_.CoverOf(controller, pbxs, holdings_.vault, change.batch());
+    cover = register_.CoverOf(controller, pbxs, holdings_.vault, change.batch());
     hold.generation = cover->generation;
     described.set_pbx_count(static_cast<uint32_t>(pbxs.size()));
   }
@@ -78,7 +78,7 @@ void HoldCommands::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::K
   entry.set_day(hold.End().number());
   entry.set_hold(hold.number);
   change.Enter(std::move(entry));
-  book_.Put(std::move(hold), std::move(cover), change);
+  register_.Put(std::move(hold), std::move(cover), change);
 }
 
 absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
@@ -127,7 +127,7 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
 }
 
 absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& request, Change& change) const {
-  const HoldPtr held = book_.Find(request.hold_id());
+  const HoldPtr held = register_.Find(request.hold_id());
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
   if (request.basis() != v1::HOLD_BASIS_UNSPECIFIED) hold.terms.set_basis(request.basis());
@@ -139,7 +139,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& reque
       !s.ok()) {
     return s;
   }
-  v1::Hold described = DescribeHold(hold, book_);
+  v1::Hold described = DescribeHold(hold, register_);
   // What is replaced goes with the next scrub.
   change.MarkState();
   const std::string basis = BasisWord(hold.terms.basis());
@@ -148,7 +148,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& reque
 }
 
 absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) const {
-  const HoldPtr held = book_.Find(hold_id);
+  const HoldPtr held = register_.Find(hold_id);
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
   hold.released = absl::FromUnixMicros(absl::ToUnixMicros(change.now()));
@@ -157,7 +157,7 @@ absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) con
 }
 
 absl::StatusOr<bool> HoldCommands::EndOver(Change& change) const {
-  const std::vector<HoldPtr> over = book_.Ended(change.last_due());
+  const std::vector<HoldPtr> over = register_.Ended(change.last_due());
   for (size_t i = 0; i < std::min(over.size(), kMaxStepHolds); ++i) {
     Hold ended = *over[i];
     ended.released = DueInstant(ended.End(), holdings_.policy().zone());

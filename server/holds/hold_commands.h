@@ -23,7 +23,7 @@ class HoldCommands {
   static constexpr size_t kMaxStepHolds = 200;
 
   // REQUIRES: both outlive it.
-  HoldCommands(const Holdings& holdings, HoldRegister& book) : holdings_(holdings), book_(book) {}
+  HoldCommands(const Holdings& holdings, HoldRegister& holds) : holdings_(holdings), register_(holds) {}
 
   // See HoldService. Errors: as there.
   absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, Change& change) const;
@@ -37,16 +37,16 @@ class HoldCommands {
   // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now.
   absl::Status Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const;
   absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const;
-  // Puts a hold into the book, with its entry.
+  // Puts a hold into the register, with its entry.
   void Put(Hold hold, std::optional<HoldCover> cover, stored::v1::LedgerEntry::Kind kind, std::string_view reason,
            Change& change) const;
 
   const Holdings& holdings_;
-  HoldRegister& book_;
+  HoldRegister& register_;
 };
 
 // The hold as it is shown.
-v1::Hold DescribeHold(const Hold& hold, const HoldRegister& book);
+v1::Hold DescribeHold(const Hold& hold, const HoldRegister& holds);
 
 }  // namespace retention
 

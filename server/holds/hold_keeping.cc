@@ -17,9 +17,9 @@ absl::StatusOr<DueWalk> HoldKeeping::Current(const DueWalk& walk, DueDay last_du
       if (pbx.size() == PbxId::kBytes) unordered[day].insert(PbxId::From(pbx));
     }
   }
-  const uint64_t version = book_.version();
+  const uint64_t version = register_.version();
   if (walk.version == version && walk.through == last_due && walk.unordered == unordered) return walk;
-  std::set<PbxId> pbxs = book_.ConcernedPbxs(last_due);
+  std::set<PbxId> pbxs = register_.ConcernedPbxs(last_due);
   for (const auto& [day, of_day] : unordered) pbxs.insert(of_day.begin(), of_day.end());
   return DueWalk{.version = version,
                  .through = last_due,
@@ -83,9 +83,9 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::TakeOutOfEnding(const PbxRegistry
 }
 
 absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
-  const HoldPtr hold = book_.Releasing();
+  const HoldPtr hold = register_.Releasing();
   if (hold == nullptr) return Step{.position = WalkPosition::End()};
-  const std::vector<PbxId> pbxs = book_.PbxsOf(*hold);
+  const std::vector<PbxId> pbxs = register_.PbxsOf(*hold);
   RowRoute route{.pbxs = pbxs};
   const DayCount kept = holdings_.counts.Of(DueDay::Kept());
   for (size_t category = 1; category < kCategories; ++category) {
@@ -100,8 +100,8 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
   const WalkPosition from = releasing_ == hold->number ? release_walk_ : WalkPosition();
   auto position = WalkRows(holdings_.store, from, route, StepBounds(), let_go);
   if (!position.ok()) return position.status();
-  if (!position->more) book_.Erase(*hold, holdings_.vault, change);
-  step.position.more = position->more || book_.Releasing(hold->number) != nullptr;
+  if (!position->more) register_.Erase(*hold, holdings_.vault, change);
+  step.position.more = position->more || register_.Releasing(hold->number) != nullptr;
   change.ThenDo([this, number = hold->number, at = *std::move(position)] {
     releasing_ = number;
     release_walk_ = at;

@@ -17,7 +17,7 @@ namespace retention {
 // A walk over rows of days that are due. Nothing is filed under them any more, so what lies behind it has been looked
 // at unless holds cover more by now, another day is due, or objects have been left without orders: then it begins anew.
 struct DueWalk {
-  uint64_t version = 0;  // of the book
+  uint64_t version = 0;  // of the register
   DueDay through;
   std::map<DueDay, std::set<PbxId>> unordered;  // PBXs whose objects got no orders when their day closed
   std::vector<PbxId> pbxs;                      // that it visits
@@ -31,7 +31,7 @@ struct DueWalk {
 class HoldKeeping {
  public:
   // REQUIRES: both outlive it.
-  HoldKeeping(const Holdings& holdings, HoldRegister& book) : holdings_(holdings), book_(book) {}
+  HoldKeeping(const Holdings& holdings, HoldRegister& holds) : holdings_(holdings), register_(holds) {}
 
   struct Step {
     WalkPosition position;
@@ -58,7 +58,7 @@ class HoldKeeping {
   absl::StatusOr<DueWalk> Current(const DueWalk& walk, DueDay last_due) const;
 
   const Holdings& holdings_;
-  HoldRegister& book_;
+  HoldRegister& register_;
   // What holds in force keep behind this one's walk, goes with those.
   WalkPosition release_walk_;
   uint64_t releasing_ = 0;  // the number of the hold that `release_walk_` is for

@@ -1,4 +1,4 @@
-// The hold book: which holds there are, and which PBXs they concern.
+// The register of holds: which holds there are, and which PBXs they concern.
 #ifndef RETENTION_SERVER_HOLDS_HOLD_REGISTER_H_
 #define RETENTION_SERVER_HOLDS_HOLD_REGISTER_H_
 
@@ -76,10 +76,10 @@ class HoldRegister : public Keeper {
   // that they keep what `change` ends of it; not if that is dropped.
   void Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault, Change& change);
 
-  // Puts a hold into the book, and over the one with its id, together with what `CoverOf` said of a new one of a
+  // Puts a hold into the register, and over the one with its id, together with what `CoverOf` said of a new one of a
   // controller.
   void Put(Hold hold, std::optional<HoldCover> cover, Change& change);
-  // Takes a hold out of the book, with the PBXs of its controller if it is the last of it.
+  // Takes a hold out of the register, with the PBXs of its controller if it is the last of it.
   void Erase(const Hold& hold, const Vault& vault, Change& change);
 
  private:

@@ -24,6 +24,8 @@ struct CivilPeriod {
   };
   Unit unit = Unit::kNone;
   uint32_t count = 0;
+
+  friend bool operator==(const CivilPeriod&, const CivilPeriod&) = default;
 };
 
 // The last civil day of a period that starts on `start`. REQUIRES: period.unit != kNone.

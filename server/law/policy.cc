@@ -1,7 +1,5 @@
 #include "server/law/policy.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -236,6 +234,10 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
                           absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
     }
   }
+  if (policy.rules_[kMeetingReport].period != policy.rules_[kHistory].period) {
+    return InvalidField("rules",
+                        "MEETING_REPORT is a view over HISTORY and filed with it: their periods must be alike");
+  }
   auto pbx_end = ParsePbxEnd(proto.pbx_end());
   if (!pbx_end.ok()) return pbx_end.status();
   policy.pbx_end_ = *std::move(pbx_end);
@@ -246,20 +248,6 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   if (absl::Status s = CheckPublicList(statistics.media_sites(), "statistics.media_sites"); !s.ok()) return s;
   if (absl::Status s = CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"); !s.ok()) return s;
   return policy;
-}
-
-std::string Policy::Fingerprint() const {
-  std::string text = absl::StrCat(proto_.time_zone(), "|", absl::ToInt64Seconds(presumed_end_after_));
-  for (size_t category = 1; category < kCategories; ++category) {
-    const DeletionRule& rule = rules_[category];
-    absl::StrAppend(&text, "|", category, ",", rule.starting_point, ",", static_cast<int>(rule.period.unit), ",",
-                    rule.period.count, ",", rule.ends_with_pbx, ",", rule.erasure_order, ",",
-                    static_cast<int>(rule.anonymised_period.unit), ",", rule.anonymised_period.count, ",",
-                    static_cast<int>(rule.extended_period.unit), ",", rule.extended_period.count);
-  }
-  std::string hash(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));
-  return hash;
 }
 
 }  // namespace retention

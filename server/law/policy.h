@@ -75,8 +75,6 @@ class Policy {
     if (!rules_[category].ends_with_pbx) return PbxKeyUse::kNotNeeded;
     return rules_[category].erasure_order ? PbxKeyUse::kForOrders : PbxKeyUse::kNeeded;
   }
-  // SHA-256 of all that decides due days and keys: two policies with one fingerprint file every value alike.
-  std::string Fingerprint() const;
 
  private:
   Policy() = default;

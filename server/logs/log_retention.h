@@ -1,4 +1,4 @@
-// The log book: lines of the platform's servers, filed under their day, and kept longer while an extension says so.
+// Lines of the platform's servers, filed under their day, and kept longer while an extension says so.
 #ifndef RETENTION_SERVER_LOGS_LOG_RETENTION_H_
 #define RETENTION_SERVER_LOGS_LOG_RETENTION_H_
 

@@ -1,4 +1,4 @@
-// The order desk: what the portal is told to delete, until it says that it did (section 9).
+// Erasure orders: what the portal is told to delete, until it says that it did (section 9).
 #ifndef RETENTION_SERVER_ORDERS_ERASURE_ORDERS_H_
 #define RETENTION_SERVER_ORDERS_ERASURE_ORDERS_H_
 

@@ -10,8 +10,8 @@ constexpr int kInstantsPerDelay = 64;
 
 }  // namespace
 
-OrderTrack::OrderTrack(const ErasureOrders& desk, const Scope& scope)
-    : desk_(desk),
+OrderTrack::OrderTrack(const ErasureOrders& orders, const Scope& scope)
+    : orders_(orders),
       scope_(scope),
       new_after_(scope.after),
       too_young_until_(absl::InfinitePast()),
@@ -32,7 +32,7 @@ void OrderTrack::NoteSent(size_t stage, uint64_t through, absl::Time now) {
 
 absl::StatusOr<uint64_t> OrderTrack::Send(uint64_t after, uint64_t through, size_t limit,
                                           std::vector<v1::ErasureOrder>& orders) {
-  return desk_.Scan(after, through, [&](v1::ErasureOrder& order) {
+  return orders_.Scan(after, through, [&](v1::ErasureOrder& order) {
     if (orders.size() == limit) return false;
     if (scope_.categories.test(static_cast<size_t>(order.category()))) orders.push_back(std::move(order));
     return true;
@@ -40,9 +40,9 @@ absl::StatusOr<uint64_t> OrderTrack::Send(uint64_t after, uint64_t through, size
 }
 
 absl::StatusOr<bool> OrderTrack::SendNew(absl::Time now, size_t limit, std::vector<v1::ErasureOrder>& orders) {
-  if (now < too_young_until_ || new_after_ >= std::min(scope_.through, desk_.last_issued())) return false;
+  if (now < too_young_until_ || new_after_ >= std::min(scope_.through, orders_.last_issued())) return false;
   too_young_until_ = absl::InfinitePast();
-  auto seen = desk_.Scan(new_after_, scope_.through, [&](v1::ErasureOrder& order) {
+  auto seen = orders_.Scan(new_after_, scope_.through, [&](v1::ErasureOrder& order) {
     if (orders.size() == limit) return false;
     if (now - IssueTimeOf(order) < scope_.age) {
       too_young_until_ = IssueTimeOf(order) + scope_.age;
@@ -106,9 +106,9 @@ size_t OrderTrack::remembered() const {
   return instants;
 }
 
-OrderDelivery::OrderDelivery(const ErasureOrders& desk, uint64_t after_order_id, const CategorySet& categories)
-    : known_(desk, {.after = 0, .through = after_order_id, .age = kKnownOrderPatience, .categories = categories}),
-      fresh_(desk,
+OrderDelivery::OrderDelivery(const ErasureOrders& orders, uint64_t after_order_id, const CategorySet& categories)
+    : known_(orders, {.after = 0, .through = after_order_id, .age = kKnownOrderPatience, .categories = categories}),
+      fresh_(orders,
              {.after = after_order_id, .through = UINT64_MAX, .age = absl::ZeroDuration(), .categories = categories}) {}
 
 absl::StatusOr<OrderDelivery::Message> OrderDelivery::Next(absl::Time now) {

@@ -33,7 +33,7 @@ class OrderTrack {
   // them, and so may come again that much late; twice as many are room enough for that.
   static constexpr size_t kMaxSent = 128;
 
-  OrderTrack(const ErasureOrders& desk, const Scope& scope);
+  OrderTrack(const ErasureOrders& orders, const Scope& scope);
 
   // Adds at most `limit` orders to `orders` that were never sent, or, SendAgain, that were, and takes them for sent at
   // `now`. False if there was nothing to look at; true, even if nothing was added, means: ask again.
@@ -59,7 +59,7 @@ class OrderTrack {
   // Sends what is held in (after, through], up to `limit`, and returns how far it came.
   absl::StatusOr<uint64_t> Send(uint64_t after, uint64_t through, size_t limit, std::vector<v1::ErasureOrder>& orders);
 
-  const ErasureOrders& desk_;
+  const ErasureOrders& orders_;
   const Scope scope_;
   uint64_t new_after_;                           // everything up to it was sent, or need not be
   absl::Time too_young_until_;                   // the next order is
@@ -84,8 +84,8 @@ class OrderDelivery {
   // An order that the caller says to know comes all the same if it is unconfirmed so long after its issue.
   static constexpr absl::Duration kKnownOrderPatience = absl::Hours(24);
 
-  // Orders after `after_order_id`; those up to it after kKnownOrderPatience. REQUIRES: `desk` outlives it.
-  OrderDelivery(const ErasureOrders& desk, uint64_t after_order_id, const CategorySet& categories);
+  // Orders after `after_order_id`; those up to it after kKnownOrderPatience. REQUIRES: `orders` outlives it.
+  OrderDelivery(const ErasureOrders& orders, uint64_t after_order_id, const CategorySet& categories);
 
   struct Message {
     std::vector<v1::ErasureOrder> orders;  // to be sent at once; taken for sent

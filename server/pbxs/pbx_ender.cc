@@ -40,7 +40,7 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
   change.Then([this, ending = std::move(ending)] {
     CrashPoint("pbx.before_key");
     holdings_.registry.BeginEnding(ending);
-    book_.ForgetPbx(ending.pbx);
+    cache_.ForgetPbx(ending.pbx);
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
   });
   return absl::OkStatus();

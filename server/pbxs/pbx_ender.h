@@ -31,8 +31,8 @@ struct RowRun {
 class PbxEnder {
  public:
   // REQUIRES: all outlive it.
-  PbxEnder(Holdings& holdings, MeetingCache& book, const HoldKeeping& keeping)
-      : holdings_(holdings), book_(book), keeping_(keeping) {}
+  PbxEnder(Holdings& holdings, MeetingCache& cache, const HoldKeeping& keeping)
+      : holdings_(holdings), cache_(cache), keeping_(keeping) {}
 
   // Once it is committed the PBX is unknown, and of its key only the order key is left, which its objects are sealed
   // under. They are still to be ordered (TakeOut), and its rows to be deleted (Finish). Where a hold concerns it, its
@@ -57,7 +57,7 @@ class PbxEnder {
   absl::Status DestroyKey(const PbxId& pbx);
 
   Holdings& holdings_;
-  MeetingCache& book_;
+  MeetingCache& cache_;
   const HoldKeeping& keeping_;
   std::map<PbxId, WalkPosition> walks_;  // as committed
 };

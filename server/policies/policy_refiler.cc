@@ -89,7 +89,7 @@ absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const MisfiledRows& pla
     return filer_.RefileMeeting(name, locator, filing, applied, change);
   };
   absl::Status status = placement.VisitMeetings(step, move);
-  change.ThenDo([this] { book_.Trim(kStepBudget); });
+  change.ThenDo([this] { cache_.Trim(kStepBudget); });
   return status;
 }
 

@@ -32,8 +32,8 @@ class PolicyRefiler {
   static constexpr size_t kStepBudget = 5000;
 
   // REQUIRES: all outlive it.
-  PolicyRefiler(Holdings& holdings, MeetingCache& book, MeetingFiler& filer, const LogRetention& logs)
-      : holdings_(holdings), book_(book), filer_(filer), logs_(logs) {}
+  PolicyRefiler(Holdings& holdings, MeetingCache& cache, MeetingFiler& filer, const LogRetention& logs)
+      : holdings_(holdings), cache_(cache), filer_(filer), logs_(logs) {}
 
   // Puts a policy into force; then call Step until there is no more. FAILED_PRECONDITION with reason REFILE_UNDER_WAY,
   // or PLAN_STALE if `planned_from` is not in force any more; UNAVAILABLE with reason SWEEP_FIRST if something that is
@@ -70,7 +70,7 @@ class PolicyRefiler {
   absl::Status GiveUpCohorts(DueDay last_due);
 
   Holdings& holdings_;
-  MeetingCache& book_;
+  MeetingCache& cache_;
   MeetingFiler& filer_;
   const LogRetention& logs_;
   Pass pass_;  // as committed

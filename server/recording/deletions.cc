@@ -24,7 +24,7 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   event.mutable_time()->set_seconds(absl::ToUnixSeconds(change.now()));
   event.mutable_meeting_deleted();
   v1::RecordResult result;
-  TouchedMeetings meetings(book_, holdings_.vault, change);
+  TouchedMeetings meetings(cache_, holdings_.vault, change);
   auto touched = meetings.Touch(*pbx, event);
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
@@ -48,11 +48,11 @@ absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view me
                                     std::string_view object_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  auto meeting = book_.Find(*pbx, meeting_id, change.last_due());
+  auto meeting = cache_.Find(*pbx, meeting_id, change.last_due());
   if (!meeting.ok()) return meeting.status();
   auto erased = filer_.EraseObjects(**meeting, std::string(pbx_id), category, object_id, reason, change);
   const bool known = (*meeting)->known;
-  if (!(*meeting)->stored) book_.Forget(*pbx, (*meeting)->id);
+  if (!(*meeting)->stored) cache_.Forget(*pbx, (*meeting)->id);
   if (!erased.ok()) return erased.status();
   if (*erased == 0 && !known) return MeetingUnknown();
   if (*erased > 0) return absl::OkStatus();

@@ -26,7 +26,7 @@ absl::StatusOr<std::string> RandomName(RandomSource& random) {
 absl::Status MeetingFiler::File(TouchedMeeting& touched, Change& change) {
   Meeting& meeting = *touched.meeting;
   if (touched.fresh.empty()) {
-    if (!meeting.stored) book_.Forget(meeting.pbx, meeting.id);  // nothing was recorded for it
+    if (!meeting.stored) cache_.Forget(meeting.pbx, meeting.id);  // nothing was recorded for it
     return absl::OkStatus();
   }
   const MeetingLocator before = meeting.locator;
@@ -202,7 +202,7 @@ void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
     } else if (meeting.stored) {
       change.batch().Delete(Family::kState, key);
     }
-    book_.Forget(meeting.pbx, meeting.id);
+    cache_.Forget(meeting.pbx, meeting.id);
     return;
   }
   change.batch().Put(Family::kState, LocatorKey(meeting.pbx, meeting.id), after.Serialize());

@@ -46,9 +46,9 @@ struct TouchedMeeting {
 class MeetingFiler {
  public:
   // REQUIRES: both outlive it.
-  MeetingFiler(const Holdings& holdings, MeetingCache& book) : holdings_(holdings), book_(book) {}
+  MeetingFiler(const Holdings& holdings, MeetingCache& cache) : holdings_(holdings), cache_(cache) {}
 
-  // Files what is brought for one meeting, and moves what is filed elsewhere. REQUIRES: the book knows that `change`
+  // Files what is brought for one meeting, and moves what is filed elsewhere. REQUIRES: the cache knows that `change`
   // edits it.
   absl::Status File(TouchedMeeting& touched, Change& change);
 
@@ -93,7 +93,7 @@ class MeetingFiler {
   static void MarkRefiled(const Meeting& meeting, Batch& batch);
 
   const Holdings& holdings_;
-  MeetingCache& book_;
+  MeetingCache& cache_;
 };
 
 }  // namespace retention

@@ -52,19 +52,19 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
     // Its PBX is ending, and its files end with it.
     if (!holdings_.registry.Lives(timer.pbx)) continue;
-    auto found = book_.Find(timer.pbx, timer.meeting, change.last_due());
+    auto found = cache_.Find(timer.pbx, timer.meeting, change.last_due());
     if (!found.ok()) return found.status();
     Meeting& meeting = **found;
     if (!meeting.stored) {
       const auto ended = ReviewForgotten(timer, meeting, change);
-      book_.Forget(timer.pbx, timer.meeting);
+      cache_.Forget(timer.pbx, timer.meeting);
       if (!ended.ok()) return ended.status();
       if (*ended) ++files_ended;
       continue;
     }
     read += meeting.course.size();
     if (meeting.locator.timer_us != timer.instant_us) continue;
-    book_.Edit(meeting, change);
+    cache_.Edit(meeting, change);
     const MeetingLocator before = meeting.locator;
     const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
     absl::Status status = Refile(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
@@ -72,7 +72,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
     FileLocator(meeting, before, filing, change);
   }
-  change.ThenDo([this, read] { book_.Trim(read); });
+  change.ThenDo([this, read] { cache_.Trim(read); });
   return files_ended;
 }
 
@@ -106,11 +106,11 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
 
 absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
                                          absl::Time applied, Change& change) {
-  auto found = book_.Find(name.pbx, name.meeting, holdings_.LastDue(applied));
+  auto found = cache_.Find(name.pbx, name.meeting, holdings_.LastDue(applied));
   if (!found.ok() && !IsUnreadable(found.status())) return found.status();
   Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
   Meeting& meeting = found.ok() ? **found : unreadable;
-  if (found.ok()) book_.Edit(meeting, change);
+  if (found.ok()) cache_.Edit(meeting, change);
   const MeetingLocator before = meeting.locator;
   const absl::Status files = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), filing, applied, change);
   if (IsUnreadable(files)) {

@@ -44,13 +44,13 @@ bool IsOfPoll(v1::Event::PayloadCase payload) {
 // The recording of one part.
 class Recording {
  public:
-  Recording(const Holdings& holdings, MeetingCache& book, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
+  Recording(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
       : holdings_(holdings),
-        book_(book),
+        cache_(cache),
         pbxs_(pbxs),
         filer_(filer),
         change_(change),
-        meetings_(book, holdings.vault, change),
+        meetings_(cache, holdings.vault, change),
         polls_(holdings, pbxs, meetings_, change) {}
 
   // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
@@ -67,7 +67,7 @@ class Recording {
   void AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result);
 
   const Holdings& holdings_;
-  MeetingCache& book_;
+  MeetingCache& cache_;
   PbxCommands& pbxs_;
   MeetingFiler& filer_;
   Change& change_;
@@ -184,7 +184,7 @@ absl::Status Recording::Finish() {
     if (absl::Status status = filer_.File(*touched, change_); !status.ok()) return status;
   }
   pbxs_.NoteContacts(contacts_, change_);
-  change_.ThenDo([this_book = &book_, grown] { this_book->Trim(grown); });
+  change_.ThenDo([this_book = &cache_, grown] { this_book->Trim(grown); });
   return absl::OkStatus();
 }
 
@@ -227,7 +227,7 @@ std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<Rec
 }
 
 absl::Status Recorder::Record(const RecordPart& part, Change& change) {
-  Recording recording(holdings_, book_, pbxs_, filer_, change);
+  Recording recording(holdings_, cache_, pbxs_, filer_, change);
   std::vector<v1::RecordResult> results(part.size());
   for (size_t run = 0; run < part.size(); ++run) {
     for (int i = part[run].begin; i < part[run].end; ++i) {
@@ -246,7 +246,7 @@ absl::Status Recorder::RefileFirst(std::string_view pbx_id, std::string_view mee
   const auto pbx = applied.has_value() ? holdings_.registry.Find(pbx_id, change.now()) : std::nullopt;
   if (!pbx.has_value() || meeting_id.empty()) return absl::OkStatus();
   const DueDay ended = holdings_.LastDue(*applied);
-  const auto found = book_.Find(*pbx, meeting_id, ended);
+  const auto found = cache_.Find(*pbx, meeting_id, ended);
   if (!found.ok()) return found.status();
   const Meeting& meeting = **found;
   if (!meeting.stored) return absl::OkStatus();

@@ -38,8 +38,8 @@ using RecordPart = std::vector<EventRun>;
 class Recorder {
  public:
   // REQUIRES: all outlive it.
-  Recorder(const Holdings& holdings, MeetingCache& book, PbxCommands& pbxs)
-      : holdings_(holdings), book_(book), pbxs_(pbxs), filer_(holdings, book) {}
+  Recorder(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs)
+      : holdings_(holdings), cache_(cache), pbxs_(pbxs), filer_(holdings, cache) {}
 
   // The parts of a group, at least one, in their order.
   static std::vector<RecordPart> PartsOf(std::span<RecordCommand* const> commands);
@@ -66,7 +66,7 @@ class Recorder {
 
  private:
   const Holdings& holdings_;
-  MeetingCache& book_;
+  MeetingCache& cache_;
   PbxCommands& pbxs_;
   MeetingFiler filer_;
 };

@@ -5,7 +5,7 @@
 namespace retention {
 
 absl::StatusOr<TouchedMeeting*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
-  auto meeting = book_.Find(pbx, event.meeting_id(), change_.last_due());
+  auto meeting = cache_.Find(pbx, event.meeting_id(), change_.last_due());
   if (!meeting.ok()) return meeting.status();
   auto [it, inserted] = by_meeting_.try_emplace(*meeting);
   if (inserted) {
@@ -14,7 +14,7 @@ absl::StatusOr<TouchedMeeting*> TouchedMeetings::Touch(const PbxId& pbx, const v
     it->second->meeting = *meeting;
     it->second->meeting_id = event.meeting_id();
     it->second->pbx_id = event.pbx_id();
-    book_.Edit(**meeting, change_);
+    cache_.Edit(**meeting, change_);
   }
   return it->second;
 }

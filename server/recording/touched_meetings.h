@@ -20,8 +20,8 @@ namespace retention {
 // Lives as long as its change.
 class TouchedMeetings {
  public:
-  TouchedMeetings(MeetingCache& book, const Vault& vault, Change& change)
-      : book_(book), vault_(vault), change_(change) {}
+  TouchedMeetings(MeetingCache& cache, const Vault& vault, Change& change)
+      : cache_(cache), vault_(vault), change_(change) {}
 
   // The meeting that an event names; a new, unknown one if it is not held. Valid as long as this.
   absl::StatusOr<TouchedMeeting*> Touch(const PbxId& pbx, const v1::Event& event);
@@ -31,7 +31,7 @@ class TouchedMeetings {
   std::span<const std::unique_ptr<TouchedMeeting>> all() const { return all_; }
 
  private:
-  MeetingCache& book_;
+  MeetingCache& cache_;
   const Vault& vault_;
   Change& change_;
   std::vector<std::unique_ptr<TouchedMeeting>> all_;

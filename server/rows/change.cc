@@ -224,7 +224,7 @@ void Change::DeleteState(const std::string& key) {
 
 absl::Status Change::SealRows() {
   for (const Unsealed& row : unsealed_) {
-    // What is held outlives its PBX.
+    // What is kept outlives its PBX.
     const PbxKeyUse use =
         row.key.day == DueDay::Kept() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(row.key.category);
     auto envelope = holdings_.vault.Seal(row.key, use, row.plaintext, row.values);

@@ -5,7 +5,7 @@
 // dropped, because its command failed or was refused, or because only a preview was asked for, leaves nothing behind.
 // So a command is a function of the holdings that fills a change, and can be run again.
 //
-// Four verbs: file, refile, read, drop.
+// Three verbs: file, refile, drop.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
 #define RETENTION_SERVER_ROWS_CHANGE_H_
 
@@ -35,8 +35,8 @@ enum class Refiling {
   // Its own day may be over by now, and then it ends.
   kInTime,
   // The move was decided before its own day came, and was cut short. A row that nobody can read, because it is damaged
-  // or its key is gone, keeps nothing from moving: it
-  // ends if it was to move to an earlier day, and else stays and ends with its own.
+  // or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else stays and ends
+  // with its own.
   kLateOrDamaged,
 };
 
@@ -67,14 +67,14 @@ class Change {
   // REFILE. Moves a row to another day. If that day is already due it is dropped.
   absl::Status Refile(const FiledKey& from, std::string_view envelope, DueDay to, Refiling how);
 
-  // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the held bucket, and
-  // of an object that none keeps the portal gets its order. An object whose key is gone ended before; one that is
-  // damaged ends without an order, for nobody knows what it named. `pbx_id` is the PBX's external identifier.
+  // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
+  // rows, and of an object that none keeps the portal gets its order. An object whose key is gone ended before; one
+  // that is damaged ends without an order, for nobody knows what it named. `pbx_id` is the PBX's external identifier.
   absl::Status Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id, std::string_view reason);
   // Only takes a row out of its bucket, if holds keep any of it: what they do not keep ends. True if they do.
   absl::StatusOr<bool> TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
                                std::string_view reason);
-  // Of a row of the held bucket, ends what no hold keeps any more. Returns the values that ended.
+  // Of a kept row, ends what no hold keeps any more. Returns the values that ended.
   absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
   // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: none of them is kept.
   void DropRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
@@ -144,7 +144,7 @@ class Change {
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
   void Report() const;
 
-  // Puts what is kept of an opened row that ends into the held bucket; returns how many values that is.
+  // Puts what is kept of an opened row that ends into the bucket of kept rows; returns how many values that is.
   absl::StatusOr<uint32_t> Keep(const FiledKey& key, const Personal& plaintext, uint32_t values,
                                 std::string_view pbx_id, std::string_view reason);
   // Takes a row away of whose values `kept` are kept.

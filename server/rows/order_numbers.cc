@@ -9,18 +9,8 @@ absl::Status OrderNumbers::Load(const StoreView& store) {
   auto row = store.Get(Family::kState, OrderCounterKey());
   if (!row.ok()) return row.status();
   stored::v1::OrderCounter counter;
-  if (row->has_value()) {
-    if (!counter.ParseFromString(**row)) return absl::DataLossError("the counter of erasure orders does not parse");
-  } else {
-    // Written before orders could be confirmed: all that were ever issued are there.
-    auto cursor = store.ScanPrefix(Family::kState, OrderPrefix());
-    for (; cursor->Valid(); cursor->Next()) {
-      const auto sequence = DecodeOrderKey(cursor->key());
-      if (!sequence.has_value()) return absl::DataLossError("an erasure order's key does not parse");
-      counter.set_last_issued(*sequence);
-      counter.set_unconfirmed(counter.unconfirmed() + 1);
-    }
-    if (absl::Status status = cursor->status(); !status.ok()) return status;
+  if (row->has_value() && !counter.ParseFromString(**row)) {
+    return absl::DataLossError("the counter of erasure orders does not parse");
   }
   Set({.last_issued = counter.last_issued(), .unconfirmed = counter.unconfirmed()});
   return absl::OkStatus();

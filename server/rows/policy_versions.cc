@@ -12,7 +12,6 @@ namespace {
 stored::v1::PolicyMark MarkOf(const Policy& policy) {
   stored::v1::PolicyMark mark;
   mark.set_version(policy.version());
-  mark.set_fingerprint(policy.Fingerprint());
   return mark;
 }
 
@@ -68,8 +67,7 @@ absl::Status PolicyVersions::Load(const StoreView& store) {
   if (!mark.ParseFromString(**row)) return absl::DataLossError("the row that names the policy does not parse");
   auto stored = Read(store, mark.version());
   if (!stored.ok()) return stored.status();
-  // A store from before policies were kept: the first one is its own.
-  if (!stored->has_value()) return absl::OkStatus();
+  if (!stored->has_value()) return absl::DataLossError("the policy in force is not among those that are kept");
   refiling_since_us_.store(mark.refiling_since_us(), std::memory_order_release);
   refiled_to_ = {.meetings = mark.meetings_refiled_to(), .rows = mark.rows_refiled_to()};
   const absl::Time since = absl::FromUnixMicros((*stored)->in_force_since_us());

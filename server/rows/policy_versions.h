@@ -30,7 +30,7 @@ struct PolicyVersion {
   const Policy& before() const { return predecessor != nullptr ? predecessor->policy : policy; }
 };
 
-// Changed by the committer's thread only; what is const is thread-safe. What it returns lives as long as the shelf, so
+// Changed by the committer's thread only; what is const is thread-safe. What it returns lives as long as these, so
 // that a reader is not disturbed by a change.
 class PolicyVersions {
  public:

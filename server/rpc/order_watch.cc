@@ -24,8 +24,8 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
-OrderCourier::OrderCourier(const ErasureOrders& desk, const Clock& clock)
-    : desk_(desk), clock_(clock), thread_([this] { Loop(); }) {}
+OrderCourier::OrderCourier(const ErasureOrders& orders, const Clock& clock)
+    : orders_(orders), clock_(clock), thread_([this] { Loop(); }) {}
 
 OrderCourier::~OrderCourier() {
   {
@@ -39,9 +39,9 @@ OrderCourier::~OrderCourier() {
 grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderCourier::Watch(const grpc::ByteBuffer& request) {
   v1::WatchErasureOrdersRequest asked;
   if (absl::Status status = ParseMessage(request, asked); !status.ok()) return new Refusal(status);
-  const auto categories = desk_.CheckWatch(asked);
+  const auto categories = orders_.CheckWatch(asked);
   if (!categories.ok()) return new Refusal(categories.status());
-  const auto watch = std::make_shared<OrderWatch>(*this, OrderDelivery(desk_, asked.after_order_id(), *categories));
+  const auto watch = std::make_shared<OrderWatch>(*this, OrderDelivery(orders_, asked.after_order_id(), *categories));
   // Before the courier knows it: what it sends and what Drain ends are reactions of a stream that gRPC holds.
   auto* const stream = OrderWatch::HandOver(watch);
   if (absl::Status status = Add(watch); !status.ok()) watch->EndWith(status);

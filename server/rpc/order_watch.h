@@ -36,7 +36,7 @@ class OrderCourier {
   static constexpr absl::Duration kLookInterval = absl::Minutes(1);
 
   // Starts the thread. REQUIRES: both outlive it.
-  OrderCourier(const ErasureOrders& desk, const Clock& clock);
+  OrderCourier(const ErasureOrders& orders, const Clock& clock);
   // REQUIRES: gRPC is done with all watches.
   ~OrderCourier();
 
@@ -54,7 +54,7 @@ class OrderCourier {
   absl::Status Add(const std::shared_ptr<OrderWatch>& watch);
   void Loop();
 
-  const ErasureOrders& desk_;
+  const ErasureOrders& orders_;
   const Clock& clock_;
   Mutex mutex_;
   CondVar changed_;

@@ -1,6 +1,6 @@
 #include "retention/v1/statistics_service.grpc.pb.h"
 #include "server/anonymisation/tables.h"
-#include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 

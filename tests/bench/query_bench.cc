@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/cohort.h"
-#include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/engine/test_engine.h"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/days/sweeper.h"
 #include "server/engine/engine.h"
 #include "server/engine/forecast.h"

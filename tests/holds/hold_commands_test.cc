@@ -1,4 +1,4 @@
-// The hold desk: what it refuses, enters, and does step by step.
+// The hold orders: what it refuses, enters, and does step by step.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -134,17 +134,6 @@ TEST_F(ErasureOrdersTest, ANumberIsNeverGivenAgainEvenIfNoOrderIsLeftAfterAResta
   EXPECT_EQ(harness_.engine().orders().last_issued(), 4u);
 }
 
-TEST_F(ErasureOrdersTest, AStoreFromBeforeTheCounterIsCounted) {
-  harness_.Record(LateFiles("m", kMonday, 3));
-  Batch batch;
-  batch.Delete(Family::kState, OrderCounterKey());
-  ASSERT_TRUE(harness_.store().Commit(batch).ok());
-  ASSERT_TRUE(harness_.Reopen().ok());
-  EXPECT_EQ(harness_.engine().orders().unconfirmed(), 3u);
-  harness_.Record(LateFiles("m", kMonday, 1, 3));
-  EXPECT_EQ(Ids(), (std::vector<uint64_t>{1, 2, 3, 4}));
-}
-
 TEST_F(ErasureOrdersTest, ListsByPagesOldestFirst) {
   harness_.Record(LateFiles("m", kMonday, 7));
   Confirm({{1, kErased}, {4, kErased}});
@@ -247,18 +236,18 @@ TEST_F(ErasureOrdersTest, EveryFlawNamesItsField) {
 }
 
 TEST_F(ErasureOrdersTest, TheOldestIssueIsThatOfTheOldestLeft) {
-  const ErasureOrders& desk = harness_.engine().orders();
-  EXPECT_EQ(*desk.OldestIssue(), std::nullopt);
+  const ErasureOrders& orders = harness_.engine().orders();
+  EXPECT_EQ(*orders.OldestIssue(), std::nullopt);
   harness_.Record(LateFiles("m", kMonday, 1));
   harness_.now += absl::Minutes(5);
   harness_.Record(LateFiles("m", harness_.now, 1, 1));
-  EXPECT_EQ(*desk.OldestIssue(), kMonday);
+  EXPECT_EQ(*orders.OldestIssue(), kMonday);
   Confirm({{1, kErased}});
-  EXPECT_EQ(*desk.OldestIssue(), kMonday + absl::Minutes(5));
+  EXPECT_EQ(*orders.OldestIssue(), kMonday + absl::Minutes(5));
   Confirm({{2, kErased}});
-  EXPECT_EQ(*desk.OldestIssue(), std::nullopt);
+  EXPECT_EQ(*orders.OldestIssue(), std::nullopt);
   harness_.Record(LateFiles("m", harness_.now, 1, 2));
-  EXPECT_EQ(*desk.OldestIssue(), harness_.now) << "the walk begins where orders can be, not behind";
+  EXPECT_EQ(*orders.OldestIssue(), harness_.now) << "the walk begins where orders can be, not behind";
 }
 
 TEST_F(ErasureOrdersTest, WhoeverIsToldOfOrdersFindsThem) {

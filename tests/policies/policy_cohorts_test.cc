@@ -4,7 +4,7 @@
 #include <string>
 
 #include "server/base/request_parts.h"
-#include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "storage/keys.h"
 #include "tests/policies/policy_fixture.h"

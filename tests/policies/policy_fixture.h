@@ -31,17 +31,20 @@ inline v1::DeletionRule& RuleOf(v1::Policy& policy, CategoryNumber category) {
   return *policy.add_rules();
 }
 
-// An edit that sets periods in days.
+// An edit that sets periods in days; that of HISTORY for the reports too, which are views over it.
 inline std::function<void(v1::Policy&)> Days(std::vector<std::pair<CategoryNumber, uint32_t>> periods) {
   return [periods = std::move(periods)](v1::Policy& policy) {
-    for (const auto& [category, days] : periods) RuleOf(policy, category).mutable_period()->set_days(days);
+    for (const auto& [category, days] : periods) {
+      RuleOf(policy, category).mutable_period()->set_days(days);
+      if (category == kHistory) RuleOf(policy, kMeetingReport).mutable_period()->set_days(days);
+    }
   };
 }
 
 // An edit that sets the periods of HISTORY, before and after its anonymisation.
 inline std::function<void(v1::Policy&)> HistoryDays(uint32_t days, uint32_t anonymised_days) {
   return [=](v1::Policy& policy) {
-    RuleOf(policy, kHistory).mutable_period()->set_days(days);
+    Days({{kHistory, days}})(policy);
     RuleOf(policy, kHistory).mutable_anonymised_period()->set_days(anonymised_days);
   };
 }

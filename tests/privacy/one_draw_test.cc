@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
-#include "server/days/cohort_rows.h"
+#include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"

@@ -264,5 +264,26 @@ TEST(RecordEvents, AServerThatShutsDownAnswersWhatItTookInAndSendsTheRestElsewhe
   shutdown.join();
 }
 
+TEST(RecordEvents, BatchesOfAStreamThatBrokeOffAreWrittenBeforeTheServerIsGone) {
+  RunningServer server;
+  server.SyncPbx();
+  HeldCommitter held(server.server().committer());
+  auto stream = server.Record();
+  for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(stream->Write(FreshBatch(id)));
+  AwaitTrue([&] { return server.server().committer().queued_events() == 3; });
+  stream->Cancel();
+  EXPECT_FALSE(stream->Finish().ok());
+  // The stream is gone, and its batches are still to be answered.
+  std::thread stop([&] { server.Stop(); });
+  held.Release();
+  stop.join();
+  ASSERT_TRUE(server.Restart().ok());
+  v1::BatchRecordEventsRequest again;
+  for (uint64_t id = 1; id <= 3; ++id) *again.add_events() = FreshBatch(id).events(0);
+  v1::BatchRecordEventsResponse response;
+  ASSERT_TRUE(server.Call("/retention.v1.EventService/BatchRecordEvents", again, &response).ok());
+  EXPECT_EQ(response.result().duplicates(), 3u);
+}
+
 }  // namespace
 }  // namespace retention

@@ -46,6 +46,7 @@ void Workload::ChangeRule(v1::Policy& policy) {
         rule.mutable_period()->set_months(days(1, 3));
         rule.mutable_anonymised_period()->set_months(rule.period().months() + days(1, 9));
       }
+      *RuleOf(policy, v1::DATA_CATEGORY_MEETING_REPORT).mutable_period() = rule.period();
       return;
     }
     case 2:

@@ -10,7 +10,7 @@ failed=0
 
 sound_tree() {
   find "$root" -mindepth 1 -delete
-  mkdir -p "$root"/{storage/rocksdb,client,proto/retention/v1,tests/engine} "$root"/server/{anonymisation,app,base,engine,ops,rpc}
+  mkdir -p "$root"/{storage/rocksdb,client,proto/retention/v1,tests/engine} "$root"/server/{anonymisation,app,base,days,engine,ops,rpc}
   printf 'add_library(a store.cc rocksdb/rocksdb_store.cc)\n' >"$root/storage/CMakeLists.txt"
   printf '#include "storage/store.h"\n' >"$root/storage/store.cc"
   printf '#include "storage/store.h"\n#include <rocksdb/db.h>\n' >"$root/storage/rocksdb/rocksdb_store.cc"
@@ -26,6 +26,9 @@ sound_tree() {
   printf '#include "retention/v1/event_service.grpc.pb.h"\n' >"$root/server/rpc/service.cc"
   printf '#include "server/ops/metrics.h"\n' >>"$root/server/rpc/service.cc"
   printf '#include "server/engine/engine.h"\n' >"$root/server/ops/metrics.h"
+  printf 'add_library(f released_cubes.cc)\n' >"$root/server/days/CMakeLists.txt"
+  printf '#include "server/days/released_cubes.h"\n' >"$root/server/days/released_cubes.cc"
+  printf '#include "storage/store.h"\n' >"$root/server/days/released_cubes.h"
   printf 'add_library(e client.cc)\n' >"$root/client/CMakeLists.txt"
   printf '#include "retention/v1/event.pb.h"\n' >"$root/client/client.cc"
   printf 'foreach(subject engine_test)\nendforeach()\n' >"$root/tests/engine/CMakeLists.txt"
@@ -56,6 +59,8 @@ expect include_direction storage/store.cc '#include "server/engine/other.h"'
 expect include_direction storage/store.cc '#include "server/base/errors.h"'
 expect include_direction server/anonymisation/sampler.cc '#include "server/engine/engine.h"'
 expect include_direction server/engine/engine.cc '#include "server/rpc/other.h"'
+expect include_direction server/days/released_cubes.cc '#include "storage/secrets/vault.h"'
+expect include_direction server/days/released_cubes.h '#include "server/meetings/meeting_view.h"'
 expect include_direction server/ops/metrics.h '#include "server/rpc/other.h"'
 expect include_direction server/rpc/service.cc '#include "server/app/main.h"'
 expect include_direction client/client.cc '#include "storage/store.h"'

@@ -59,6 +59,11 @@ function LayerOf(path, parts) {
   if (from in may && to != "" && index(may[from], " " to " ") == 0) {
     print place " " target " (" from " does not include " to ")"
   }
+  # The way from a question to its answer (I9): cubes and public lists, and nothing that could open or show a row.
+  if (file ~ /^server\/days\/released_cubes\./ && target ~ /^(storage\/secrets|server)\// &&
+      target !~ /^server\/(anonymisation|base|law\/(cohort_days|policy)\.h|days\/released_cubes)/) {
+    print place " " target " (answers come from released cubes alone)"
+  }
   if (target ~ /^rocksdb\// && file !~ /^(storage\/rocksdb|tests\/storage|tests\/testing)\//) {
     print place " " target " (RocksDB stays in storage/rocksdb/)"
   }
