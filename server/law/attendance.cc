@@ -1,0 +1,77 @@
+#include "server/law/attendance.h"
+
+#include <algorithm>
+
+namespace retention {
+
+void Attendance::CloseAt(Participant& participant, int64_t time_us) {
+  if (!participant.since_us.has_value()) return;
+  participant.intervals.emplace_back(*participant.since_us, std::max(*participant.since_us, time_us));
+  participant.since_us.reset();
+  participant.left_us.reset();
+}
+
+void Attendance::Step(const RoomEvent& event) {
+  last_us_ = std::max(last_us_, event.time_us);
+  switch (event.kind) {
+    case RoomEventKind::kJoined:
+    case RoomEventKind::kReconnected: {
+      open_.Open(event);
+      Participant& participant = participants_[event.participant];
+      if (participant.joins++ == 0) participant.first_join_us = event.time_us;
+      if (!participant.since_us.has_value()) participant.since_us = event.time_us;
+      return;
+    }
+    case RoomEventKind::kLeft: {
+      if (!open_.CanClose(event)) return;
+      open_.Close(event);
+      Participant& participant = participants_[event.participant];
+      participant.left_us = event.time_us;
+      if (!open_.IsPresent(event.participant)) CloseAt(participant, event.time_us);
+      return;
+    }
+    case RoomEventKind::kEnded:
+      open_.CloseAll();
+      for (auto& [id, participant] : participants_) CloseAt(participant, participant.left_us.value_or(event.time_us));
+      return;
+    default:
+      return;
+  }
+}
+
+std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const {
+  std::map<uint64_t, PersonAttendance> lines;
+  std::map<uint64_t, std::vector<Interval>> intervals;
+  for (const auto& [id, participant] : participants_) {
+    const uint64_t person = person_of(id);
+    const auto [found, is_new] = lines.try_emplace(person);
+    PersonAttendance& line = found->second;
+    if (is_new || participant.first_join_us < line.first_join_us) line.first_join_us = participant.first_join_us;
+    line.person = person;
+    line.reconnections += participant.joins;
+    std::vector<Interval>& all = intervals[person];
+    all.insert(all.end(), participant.intervals.begin(), participant.intervals.end());
+    if (participant.since_us.has_value()) {
+      line.presumed = true;
+      all.emplace_back(*participant.since_us, participant.left_us.value_or(last_us_));
+    }
+  }
+  std::vector<PersonAttendance> sorted;
+  for (auto& [person, line] : lines) {
+    --line.reconnections;
+    std::vector<Interval>& all = intervals[person];
+    std::sort(all.begin(), all.end());
+    int64_t covered_us = all.front().first;
+    for (const auto& [from_us, to_us] : all) {
+      line.total_us += std::max<int64_t>(0, to_us - std::max(from_us, covered_us));
+      covered_us = std::max(covered_us, to_us);
+    }
+    sorted.push_back(line);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const PersonAttendance& a, const PersonAttendance& b) {
+    return a.first_join_us < b.first_join_us;
+  });
+  return sorted;
+}
+
+}  // namespace retention

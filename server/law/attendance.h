@@ -1,0 +1,56 @@
+// How long people were in a sitting, and how often they came back.
+//
+// A pure fold over the sitting's events, in the order of the walk (occurrences.h). What it says never depends on when
+// it is asked.
+#ifndef RETENTION_SERVER_LAW_ATTENDANCE_H_
+#define RETENTION_SERVER_LAW_ATTENDANCE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "server/law/open_connections.h"
+#include "server/law/room_event.h"
+
+namespace retention {
+
+// One line of a report.
+struct PersonAttendance {
+  uint64_t person = 0;
+  int64_t first_join_us = 0;
+  int64_t total_us = 0;        // the union of all connections
+  uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
+  bool presumed = false;       // nobody said when they left
+};
+
+class Attendance {
+ public:
+  // Takes the next event of the sitting: those that its walk said count.
+  void Step(const RoomEvent& event);
+
+  // The lines, in order of the first join. `person_of` tells which participants are one person.
+  std::vector<PersonAttendance> Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const;
+
+ private:
+  using Interval = std::pair<int64_t, int64_t>;
+  struct Participant {
+    std::vector<Interval> intervals;
+    std::optional<int64_t> since_us;  // while there
+    std::optional<int64_t> left_us;   // a leave since, by which not all connections closed
+    int64_t first_join_us = 0;
+    uint32_t joins = 0;
+  };
+
+  static void CloseAt(Participant& participant, int64_t time_us);
+
+  OpenConnections open_;
+  std::map<uint64_t, Participant> participants_;
+  int64_t last_us_ = 0;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LAW_ATTENDANCE_H_

@@ -1,0 +1,255 @@
+#include "server/law/occurrences.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace retention {
+namespace {
+
+int64_t Us(absl::Duration length) { return absl::ToInt64Microseconds(length); }
+
+bool MayBe(uint64_t name, uint64_t asked) { return asked == 0 || name == 0 || name == asked; }
+
+}  // namespace
+
+bool RoomWalk::InWindow(const RoomPlan& plan, int64_t time_us) const {
+  return time_us >= plan.start_us - Us(rules_.early_within) && time_us <= plan.end_us + Us(rules_.late_within);
+}
+
+int64_t RoomWalk::LimitOf(const Sitting& sitting) const {
+  int64_t from_us = sitting.start_us;
+  if (sitting.plan.has_value()) {
+    // A plan that is moved on and on does not lengthen a sitting on and on.
+    from_us = std::clamp(plans_[*sitting.plan].start_us, from_us, from_us + Us(rules_.early_within));
+  }
+  return from_us + Us(rules_.longest_sitting);
+}
+
+bool RoomWalk::IsAbsent(const Sitting& sitting, int64_t time_us) const {
+  if (sitting.name != 0) return false;
+  if (sitting.emptied_us.has_value()) return time_us > *sitting.emptied_us + Us(rules_.reopen_within);
+  return time_us > sitting.last_us + Us(rules_.presumed_end_after) + Us(rules_.reopen_within);
+}
+
+bool RoomWalk::IsOver(const Sitting& sitting, int64_t time_us) const {
+  return time_us > LimitOf(sitting) || IsAbsent(sitting, time_us);
+}
+
+bool RoomWalk::IsLongPast(const Sitting& sitting, int64_t time_us) const {
+  return time_us > sitting.start_us + Us(rules_.early_within) + Us(rules_.longest_sitting);
+}
+
+void RoomWalk::Sign(Sitting& sitting, int64_t time_us) {
+  sitting.last_us = std::max(sitting.last_us, time_us);
+  if (!sitting.plan.has_value()) return;
+  RoomPlan& plan = plans_[*sitting.plan];
+  if (time_us >= plan.start_us) plan.took_place = true;
+}
+
+void RoomWalk::Join(size_t sitting, size_t plan) {
+  sittings_[sitting].plan = plan;
+  sittings_of_[plan].push_back(sitting);
+  Sign(sittings_[sitting], sittings_[sitting].last_us);
+}
+
+std::optional<size_t> RoomWalk::PlanNamed(uint64_t name) const {
+  const auto found = plan_named_.find(name);
+  return found == plan_named_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<size_t> RoomWalk::LatestRunning(uint64_t name, int64_t time_us) const {
+  for (size_t i = sittings_.size(); i-- > first_sitting_;) {
+    if (IsLongPast(sittings_[i], time_us)) break;
+    if (!IsOver(sittings_[i], time_us) && MayBe(sittings_[i].name, name)) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) {
+  std::erase_if(waiting_,
+                [&](size_t i) { return plans_[i].took_place || time_us > plans_[i].end_us + Us(rules_.late_within); });
+  std::optional<size_t> nearest;
+  const auto rank = [&](size_t i) {
+    return std::make_tuple(std::abs(plans_[i].start_us - time_us), plans_[i].start_us, i);
+  };
+  for (const size_t i : waiting_) {
+    if (i == except || !InWindow(plans_[i], time_us) || !MayBe(plans_[i].name, name)) continue;
+    if (!nearest.has_value() || rank(i) < rank(*nearest)) nearest = i;
+  }
+  return nearest;
+}
+
+std::optional<size_t> RoomWalk::PlanOfNewSitting(const RoomEvent& event) {
+  const auto runs = [&](std::optional<size_t> plan) {
+    return plan.has_value() && plans_[*plan].took_place && InWindow(plans_[*plan], event.time_us) &&
+           event.time_us < plans_[*plan].end_us;
+  };
+  if (event.sitting != 0) {
+    // The plan for that name before all others.
+    const auto own = PlanNamed(event.sitting);
+    const bool waits = own.has_value() && !plans_[*own].took_place && InWindow(plans_[*own], event.time_us);
+    if (waits || runs(own)) return own;
+  }
+  if (const auto waiting = WaitingPlan(event.sitting, event.time_us, std::nullopt)) return waiting;
+  const auto plan = PlanNamed(0);
+  return runs(plan) ? plan : std::nullopt;
+}
+
+CutPlace RoomWalk::Step(const RoomEvent& event) {
+  switch (event.kind) {
+    case RoomEventKind::kScheduled:
+    case RoomEventKind::kRescheduled:
+      return Plan(event);
+    case RoomEventKind::kStarted:
+    case RoomEventKind::kJoined:
+    case RoomEventKind::kReconnected:
+      return Enter(event);
+    case RoomEventKind::kQuality:
+    case RoomEventKind::kLeft:
+    case RoomEventKind::kEnded:
+      return Speak(event);
+    case RoomEventKind::kPlanned:
+      return PlaceOfPlanned(event);
+    case RoomEventKind::kShared:
+    case RoomEventKind::kJoinFailed:
+      return PlaceOfShared(event);
+    case RoomEventKind::kDeleted:
+      Delete();
+      return {};
+  }
+  return {};
+}
+
+CutPlace RoomWalk::Plan(const RoomEvent& event) {
+  auto index = PlanNamed(event.sitting);
+  const auto is_change = [&](const RoomPlan& plan) {
+    return (!plan.took_place && event.time_us <= plan.end_us + Us(rules_.late_within)) ||
+           std::abs(event.planned_start_us - plan.start_us) < Us(rules_.early_within);
+  };
+  if (!index.has_value() || !is_change(plans_[*index])) {
+    index = plans_.size();
+    plans_.emplace_back().name = event.sitting;
+    sittings_of_.emplace_back();
+    plan_named_[event.sitting] = *index;
+  }
+  RoomPlan& plan = plans_[*index];
+  plan.start_us = event.planned_start_us;
+  plan.end_us = event.planned_end_us;
+  if (!plan.took_place && std::find(waiting_.begin(), waiting_.end(), *index) == waiting_.end()) {
+    waiting_.push_back(*index);
+  }
+  if (!plan.took_place) {
+    std::erase_if(sittings_of_[*index], [&](size_t i) {
+      if (InWindow(plan, sittings_[i].start_us)) return false;
+      sittings_[i].plan.reset();
+      return true;
+    });
+  }
+  const auto running = LatestRunning(event.sitting, event.time_us);
+  if (running.has_value() && !sittings_[*running].plan.has_value() && InWindow(plan, sittings_[*running].start_us)) {
+    Join(*running, *index);
+  }
+  return {.of = CutPlace::Of::kPlan, .index = *index};
+}
+
+size_t RoomWalk::Begin(const RoomEvent& event) {
+  const size_t index = sittings_.size();
+  std::optional<size_t> former;
+  if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
+    former = named->second;
+  } else if (index > first_sitting_ && MayBe(sittings_.back().name, event.sitting)) {
+    former = index - 1;
+  }
+  const auto plan = PlanOfNewSitting(event);
+  Sitting& sitting = sittings_.emplace_back();
+  sitting.start_us = sitting.last_us = event.time_us;
+  sitting.name = event.sitting;
+  open_.emplace_back();
+  if (event.sitting != 0) sitting_named_[event.sitting] = index;
+  if (plan.has_value()) Join(index, *plan);
+  // Whoever is there when a sitting has lasted as long as it may, is there in the next.
+  if (former.has_value() && !sittings_[*former].emptied_us.has_value() &&
+      !IsAbsent(sittings_[*former], event.time_us) && event.time_us > LimitOf(sittings_[*former])) {
+    open_[index] = std::exchange(open_[*former], {});
+  }
+  return index;
+}
+
+CutPlace RoomWalk::Enter(const RoomEvent& event) {
+  const int64_t now_us = event.time_us;
+  std::optional<size_t> index;
+  bool by_name = false;
+  if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
+    index = named->second;
+    by_name = true;
+  } else {
+    index = LatestRunning(event.sitting, now_us);
+  }
+  bool begins = !index.has_value() || IsOver(sittings_[*index], now_us);
+  if (!begins && !by_name && now_us > sittings_[*index].last_us + Us(rules_.reopen_within)) {
+    begins =
+        event.kind == RoomEventKind::kStarted || WaitingPlan(event.sitting, now_us, sittings_[*index].plan).has_value();
+  }
+  if (begins) index = Begin(event);
+  Sitting& sitting = sittings_[*index];
+  if (sitting.name == 0 && event.sitting != 0) {
+    sitting.name = event.sitting;
+    sitting_named_[event.sitting] = *index;
+    const auto plan = PlanNamed(event.sitting);
+    if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) Join(*index, *plan);
+  }
+  if (event.kind != RoomEventKind::kStarted) open_[*index].Open(event);
+  sitting.emptied_us.reset();
+  Sign(sitting, now_us);
+  return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
+}
+
+bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
+  if (event.kind == RoomEventKind::kEnded) return !sittings_[sitting].emptied_us.has_value();
+  return event.kind == RoomEventKind::kQuality ? open_[sitting].IsPresent(event.participant)
+                                               : open_[sitting].CanClose(event);
+}
+
+CutPlace RoomWalk::Speak(const RoomEvent& event) {
+  for (size_t i = sittings_.size(); i-- > first_sitting_;) {
+    Sitting& sitting = sittings_[i];
+    if (IsLongPast(sitting, event.time_us)) break;
+    if (event.time_us > LimitOf(sitting) || !MayBe(sitting.name, event.sitting) || !Knows(i, event)) {
+      continue;
+    }
+    if (event.kind == RoomEventKind::kEnded) open_[i].CloseAll();
+    if (event.kind == RoomEventKind::kLeft) open_[i].Close(event);
+    if (event.kind != RoomEventKind::kQuality && open_[i].empty()) sitting.emptied_us = event.time_us;
+    Sign(sitting, event.time_us);
+    return {.of = CutPlace::Of::kSitting, .index = i, .counts = true};
+  }
+  return PlaceOfShared(event);
+}
+
+CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) const {
+  const auto plan = PlanNamed(event.sitting);
+  if (plan.has_value() && !plans_[*plan].took_place) return {.of = CutPlace::Of::kPlan, .index = *plan};
+  const auto running = LatestRunning(event.sitting, event.time_us);
+  if (running.has_value()) return {.of = CutPlace::Of::kSitting, .index = *running};
+  return {};
+}
+
+CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) {
+  if (const auto plan = WaitingPlan(event.sitting, event.time_us, std::nullopt)) {
+    return {.of = CutPlace::Of::kPlan, .index = *plan};
+  }
+  const auto named = sitting_named_.find(event.sitting);
+  if (named != sitting_named_.end()) return {.of = CutPlace::Of::kSitting, .index = named->second};
+  if (sittings_.size() == first_sitting_) return {};
+  return {.of = CutPlace::Of::kSitting, .index = sittings_.size() - 1};
+}
+
+void RoomWalk::Delete() {
+  first_sitting_ = sittings_.size();
+  waiting_.clear();
+  plan_named_.clear();
+  sitting_named_.clear();
+}
+
+}  // namespace retention

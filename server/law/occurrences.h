@@ -1,0 +1,121 @@
+// The cut of a room's events into occurrences (Termine): which plan and which sitting each of them belongs to.
+//
+// A room is what a meeting id names, for years; an occurrence is a plan with the sittings that belong to it, or a
+// sitting without a plan. The cut is one walk over the room's events in order of time, kind and event id, and what it
+// decides at an event depends only on what stands before it. So order of arrival, batches and duplicates change
+// nothing, events that come in order are cut one by one, and a late event changes the cut from its own instant on.
+//
+// Pure: knows no store, no civil day and no period. A time zone moves due days, never the cut.
+#ifndef RETENTION_SERVER_LAW_OCCURRENCES_H_
+#define RETENTION_SERVER_LAW_OCCURRENCES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/law/open_connections.h"
+#include "server/law/room_event.h"
+
+namespace retention {
+
+// How a room's life is cut.
+struct CutRules {
+  // Who comes back within this time after the sitting became empty, or was last heard of, goes on with it.
+  absl::Duration reopen_within = absl::Hours(1);
+  // So long before its planned start a sitting can belong to a plan.
+  absl::Duration early_within = absl::Hours(12);
+  // So long after its planned end it still can.
+  absl::Duration late_within = absl::Hours(24);
+  // After this time without a sign of life a sitting is presumed to have ended.
+  absl::Duration presumed_end_after = absl::Hours(24);
+  // No sitting is longer, and no plan.
+  absl::Duration longest_sitting = absl::Hours(7 * 24);
+};
+
+// A stay of people in a room.
+struct Sitting {
+  int64_t start_us = 0;
+  int64_t last_us = 0;  // last sign of life
+  std::optional<int64_t> emptied_us;
+  uint64_t name = 0;
+  std::optional<size_t> plan;
+};
+
+// A planned start and end. Of one room.
+struct RoomPlan {
+  int64_t start_us = 0;
+  int64_t end_us = 0;
+  bool took_place = false;
+  uint64_t name = 0;  // of the sitting that it is for
+};
+
+// What an event belongs to: a plan, a sitting, or nothing but its own day.
+struct CutPlace {
+  enum class Of : uint8_t { kDay, kPlan, kSitting };
+  Of of = Of::kDay;
+  size_t index = 0;  // into plans() or sittings()
+  // Of events of presence: it changed who is there. One that speaks of what is not open is history, and nothing more.
+  bool counts = false;
+
+  friend bool operator==(const CutPlace&, const CutPlace&) = default;
+};
+
+// One walk over a room. A value: a copy is where a late event can start from. Takes constant time an event, but for the
+// sittings of a plan that is moved. Indices of plans and sittings stay.
+class RoomWalk {
+ public:
+  explicit RoomWalk(const CutRules& rules) : rules_(rules) {}
+
+  // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
+  // anew, and what it had is over for good.
+  CutPlace Step(const RoomEvent& event);
+
+  const std::vector<RoomPlan>& plans() const { return plans_; }
+  const std::vector<Sitting>& sittings() const { return sittings_; }
+
+ private:
+  bool InWindow(const RoomPlan& plan, int64_t time_us) const;
+  int64_t LimitOf(const Sitting& sitting) const;
+  bool IsAbsent(const Sitting& sitting, int64_t time_us) const;
+  bool IsOver(const Sitting& sitting, int64_t time_us) const;
+  // No sitting that began before its start can take part in what happens at `time_us`.
+  bool IsLongPast(const Sitting& sitting, int64_t time_us) const;
+  void Sign(Sitting& sitting, int64_t time_us);
+  void Join(size_t sitting, size_t plan);
+
+  CutPlace Plan(const RoomEvent& event);
+  CutPlace Enter(const RoomEvent& event);
+  CutPlace Speak(const RoomEvent& event);
+  CutPlace PlaceOfPlanned(const RoomEvent& event) const;
+  CutPlace PlaceOfShared(const RoomEvent& event);
+  void Delete();
+
+  std::optional<size_t> PlanNamed(uint64_t name) const;
+  // The latest begun that is not over; without one of another name than `name`, unless that is 0.
+  std::optional<size_t> LatestRunning(uint64_t name, int64_t time_us) const;
+  // Of the plans that have not taken place, and have `time_us` in their window, the one with the nearest start, but
+  // `except`; none of another name than `name`, unless that is 0.
+  std::optional<size_t> WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except);
+  std::optional<size_t> PlanOfNewSitting(const RoomEvent& event);
+  size_t Begin(const RoomEvent& event);
+  // Whether what a left, ended or quality event speaks of is open.
+  bool Knows(size_t sitting, const RoomEvent& event) const;
+
+  CutRules rules_;
+  std::vector<RoomPlan> plans_;
+  std::vector<Sitting> sittings_;
+  std::vector<OpenConnections> open_;             // by sitting
+  std::vector<std::vector<size_t>> sittings_of_;  // by plan
+  std::vector<size_t> waiting_;                   // plans that have not taken place
+  // The latest by name, since the last deletion.
+  std::map<uint64_t, size_t> plan_named_;
+  std::map<uint64_t, size_t> sitting_named_;
+  size_t first_sitting_ = 0;  // after the last deletion
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LAW_OCCURRENCES_H_

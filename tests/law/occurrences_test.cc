@@ -1,0 +1,377 @@
+#include "server/law/occurrences.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+using Kind = RoomEventKind;
+using Of = CutPlace::Of;
+
+constexpr int64_t kMinute = 60 * 1000000;
+constexpr int64_t kHour = 60 * kMinute;
+constexpr int64_t kDay = 24 * kHour;
+
+// Of short names, that a failure can show them; 0 for none.
+uint64_t Fingerprint(const std::string& name) {
+  uint64_t number = 0;
+  for (const char c : name) number = number << 8 | static_cast<uint8_t>(c);
+  return number;
+}
+
+std::string NameOf(uint64_t fingerprint) {
+  std::string name;
+  for (; fingerprint != 0; fingerprint >>= 8) name.insert(name.begin(), static_cast<char>(fingerprint & 0xff));
+  return name;
+}
+
+// Events of one room; those that are not told otherwise have no name and no connection.
+class RoomScript {
+ public:
+  RoomScript& Do(int64_t time_us, Kind kind, const std::string& participant = "") {
+    RoomEvent& event = events_.emplace_back();
+    event.id = events_.size();
+    event.time_us = time_us;
+    event.kind = kind;
+    event.participant = Fingerprint(participant);
+    return *this;
+  }
+  RoomScript& Plan(int64_t time_us, int64_t start_us, int64_t length_us = kHour, Kind kind = Kind::kScheduled) {
+    Do(time_us, kind);
+    events_.back().planned_start_us = start_us;
+    events_.back().planned_end_us = start_us + length_us;
+    return *this;
+  }
+  RoomScript& Named(const std::string& sitting) {
+    events_.back().sitting = Fingerprint(sitting);
+    return *this;
+  }
+  RoomScript& Through(const std::string& connection) {
+    events_.back().connection = Fingerprint(connection);
+    return *this;
+  }
+
+  const std::vector<RoomEvent>& events() const { return events_; }
+
+ private:
+  std::vector<RoomEvent> events_;
+};
+
+struct RoomCut {
+  RoomWalk walk{CutRules()};
+  std::vector<CutPlace> places;  // in the order of the walk
+};
+
+RoomCut Cut(std::vector<RoomEvent> events) {
+  std::sort(events.begin(), events.end());
+  RoomCut cut;
+  for (const RoomEvent& event : events) cut.places.push_back(cut.walk.Step(event));
+  return cut;
+}
+RoomCut Cut(const RoomScript& script) { return Cut(script.events()); }
+
+// "9:00-9:40 plan 0; 10:50- " for people who read a failure.
+std::string Describe(const RoomWalk& walk) {
+  const auto hours = [](int64_t time_us) { return absl::StrCat(time_us / kHour, ":", time_us % kHour / kMinute); };
+  std::string text;
+  for (const Sitting& sitting : walk.sittings()) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", hours(sitting.start_us), "-",
+                    sitting.emptied_us.has_value() ? hours(*sitting.emptied_us) : "");
+    if (sitting.plan.has_value()) absl::StrAppend(&text, " of ", *sitting.plan);
+    if (sitting.name != 0) absl::StrAppend(&text, " named ", NameOf(sitting.name));
+  }
+  return text;
+}
+
+TEST(Occurrences, EveryWeekOfAStandingRoomIsOneOfItsOwn) {
+  RoomScript room;
+  for (int week = 0; week < 3; ++week) {
+    const int64_t nine = week * 7 * kDay + 9 * kHour;
+    room.Plan(nine - kDay, nine).Do(nine, Kind::kJoined, "a").Do(nine + 40 * kMinute, Kind::kLeft, "a");
+  }
+  EXPECT_EQ(Describe(Cut(room).walk), "9:0-9:40 of 0; 177:0-177:40 of 1; 345:0-345:40 of 2");
+}
+
+TEST(Occurrences, ARoomTestWeeksBeforeIsNoPartOfTheMeeting) {
+  RoomScript room;
+  room.Plan(0, 21 * kDay).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a");
+  room.Do(21 * kDay + kMinute, Kind::kJoined, "a");
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(Describe(cut.walk), "1:0-2:0; 504:1- of 0");
+  EXPECT_TRUE(cut.walk.plans()[0].took_place);
+}
+
+TEST(Occurrences, WhoComesBackWithinTheHourGoesOn) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a")
+      .Do(kHour, Kind::kLeft, "a")
+      .Do(2 * kHour, Kind::kJoined, "a")
+      .Do(3 * kHour, Kind::kLeft, "a");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0-3:0");
+  RoomScript later;
+  later.Do(0, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a").Do(2 * kHour + 1, Kind::kJoined, "a");
+  EXPECT_EQ(Describe(Cut(later).walk), "0:0-1:0; 2:0-");
+}
+
+TEST(Occurrences, ASittingBelongsToAPlanFromTwelveHoursBeforeToADayAfter) {
+  const int64_t noon = 12 * kHour;
+  const auto plan_of = [&](int64_t joined_us) {
+    RoomScript room;
+    room.Plan(-3 * kDay, noon).Do(joined_us, Kind::kJoined, "a");
+    return Cut(room).walk.sittings()[0].plan.has_value();
+  };
+  EXPECT_FALSE(plan_of(-1));
+  EXPECT_TRUE(plan_of(0));
+  EXPECT_TRUE(plan_of(noon + kHour + kDay));
+  EXPECT_FALSE(plan_of(noon + kHour + kDay + 1));
+}
+
+TEST(Occurrences, APlanThatTookPlaceIsNotMovedByTheNextOne) {
+  RoomScript room;
+  room.Plan(0, kDay).Do(kDay, Kind::kJoined, "a").Do(kDay + kHour, Kind::kLeft, "a");
+  room.Plan(kDay + 2 * kHour, 8 * kDay, kHour, Kind::kRescheduled);
+  const RoomCut cut = Cut(room);
+  ASSERT_EQ(cut.walk.plans().size(), 2u);
+  EXPECT_EQ(cut.walk.plans()[0].start_us, kDay);
+  EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kDay);
+  // But a correction of the hour is one of the same.
+  RoomScript corrected;
+  corrected.Plan(0, kDay).Do(kDay, Kind::kJoined, "a").Plan(kDay + kMinute, kDay + 12 * kHour - 1);
+  EXPECT_EQ(Cut(corrected).walk.plans().size(), 1u);
+}
+
+TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
+  RoomScript room;
+  room.Plan(0, 10 * kHour).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a").Plan(3 * kHour, 5 * kDay);
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(Describe(cut.walk), "1:0-2:0");
+  EXPECT_FALSE(cut.walk.plans()[0].took_place);
+}
+
+TEST(Occurrences, APlanMadeWhilePeopleSitThereIsTheirs) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Plan(kMinute, 5 * kMinute).Do(kHour, Kind::kLeft, "a");
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(Describe(cut.walk), "0:0-1:0 of 0");
+  EXPECT_TRUE(cut.walk.plans()[0].took_place);
+}
+
+TEST(Occurrences, AfterALostLeaveTheNextDayIsAnotherSitting) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Do(25 * kHour, Kind::kJoined, "b").Do(51 * kHour, Kind::kJoined, "c");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0-; 51:0-");
+  // A start says so before that, but not among people who are there.
+  RoomScript started;
+  started.Do(0, Kind::kJoined, "a").Do(30 * kMinute, Kind::kStarted).Do(3 * kHour, Kind::kStarted);
+  EXPECT_EQ(Describe(Cut(started).walk), "0:0-; 3:0-");
+}
+
+TEST(Occurrences, NoSittingIsLongerThanAWeek_AndWhoIsThereIsThereInTheNext) {
+  RoomScript room;
+  for (int day = 0; day <= 8; ++day) room.Do(day * kDay, Kind::kJoined, absl::StrCat("p", day));
+  room.Do(8 * kDay + kHour, Kind::kLeft, "p0");
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(Describe(cut.walk), "0:0-; 192:0-");
+  EXPECT_EQ(cut.places.back(), (CutPlace{.of = Of::kSitting, .index = 1, .counts = true}));
+}
+
+TEST(Occurrences, APlanMovedOnAndOnDoesNotLengthenASitting) {
+  RoomScript room;
+  room.Plan(0, kHour).Do(kHour, Kind::kJoined, "a");
+  for (int i = 1; i < 40; ++i)
+    room.Plan(2 * kHour + i, kHour + i * 11 * kHour).Do(kHour + i * 11 * kHour, Kind::kJoined, "b");
+  const RoomCut cut = Cut(room);
+  for (const Sitting& sitting : cut.walk.sittings()) {
+    EXPECT_LE(sitting.last_us - sitting.start_us, 7 * kDay + 12 * kHour);
+  }
+}
+
+TEST(Occurrences, AnAbsenceOfNoLengthIsNone) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a").Do(kHour, Kind::kJoined, "a");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0-");
+  // Under one connection's name too.
+  RoomScript named;
+  named.Do(0, Kind::kJoined, "a").Through("c").Do(kHour, Kind::kJoined, "a").Through("c");
+  named.Do(kHour, Kind::kLeft, "a").Through("c");
+  EXPECT_EQ(Describe(Cut(named).walk), "0:0-");
+  named.Do(2 * kHour, Kind::kLeft, "a").Through("c");
+  EXPECT_EQ(Describe(Cut(named).walk), "0:0-2:0");
+}
+
+TEST(Occurrences, TheRoomIsEmptyWhenTheLastConnectionCloses) {
+  RoomScript counted;
+  counted.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a");
+  EXPECT_EQ(Describe(Cut(counted).walk), "0:0-") << "a second device is still there";
+  counted.Do(2 * kHour, Kind::kLeft, "a").Do(2 * kHour + 1, Kind::kLeft, "a");
+  EXPECT_EQ(Describe(Cut(counted).walk), "0:0-2:0") << "never below none";
+
+  RoomScript reconnected;
+  reconnected.Do(0, Kind::kJoined, "a").Do(1, Kind::kReconnected, "a").Do(kHour, Kind::kLeft, "a");
+  EXPECT_EQ(Describe(Cut(reconnected).walk), "0:0-1:0") << "who is there does not come a second time";
+
+  RoomScript named;
+  named.Do(0, Kind::kJoined, "a").Through("browser").Do(1, Kind::kJoined, "a").Through("phone");
+  named.Do(2, Kind::kJoined, "a").Through("phone").Do(kHour, Kind::kLeft, "a").Through("phone");
+  EXPECT_EQ(Describe(Cut(named).walk), "0:0-");
+  named.Do(2 * kHour, Kind::kLeft, "a").Through("browser");
+  EXPECT_EQ(Describe(Cut(named).walk), "0:0-2:0");
+
+  RoomScript ended;
+  ended.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "b").Do(kHour, Kind::kEnded);
+  EXPECT_EQ(Describe(Cut(ended).walk), "0:0-1:0");
+}
+
+TEST(Occurrences, WhatSpeaksOfNothingOpenIsHistoryAndNothingMore) {
+  RoomScript room;
+  room.Do(0, Kind::kLeft, "a").Do(1, Kind::kQuality, "a").Do(2, Kind::kEnded).Do(3, Kind::kJoinFailed, "a");
+  const RoomCut cut = Cut(room);
+  EXPECT_TRUE(cut.walk.sittings().empty());
+  for (const CutPlace& place : cut.places) EXPECT_EQ(place, CutPlace()) << "its own day";
+  // One that was overlooked is found in the sitting in which it was open.
+  RoomScript late;
+  late.Do(0, Kind::kJoined, "a").Do(30 * kHour, Kind::kJoined, "b").Do(31 * kHour, Kind::kLeft, "a");
+  EXPECT_EQ(Cut(late).places.back(), (CutPlace{.of = Of::kSitting, .index = 0, .counts = true}));
+}
+
+TEST(Occurrences, TwoNamesAreNeverOneSitting_HoweverClose) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Named("x").Do(1, Kind::kJoined, "a").Named("y").Do(2, Kind::kLeft, "a").Named("x");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0-0:0 named x; 0:0- named y");
+}
+
+TEST(Occurrences, ANameThatComesUpLateNamesTheSittingThatIsThere) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Do(kMinute, Kind::kJoined, "b").Named("x");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x");
+  EXPECT_EQ(Cut(room).places.back().index, 0u);
+}
+
+TEST(Occurrences, ANamedSittingIsNotCutByAbsence_ButByTheLimit) {
+  RoomScript room;
+  room.Do(0, Kind::kJoined, "a").Named("x").Do(kHour, Kind::kLeft, "a").Named("x");
+  room.Do(3 * kDay, Kind::kJoined, "a").Named("x");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x");
+  room.Do(8 * kDay, Kind::kJoined, "a").Named("x");
+  EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x; 192:0- named x");
+}
+
+TEST(Occurrences, APlanForANameIsOneBesideTheRoomsOwn) {
+  RoomScript room;
+  room.Plan(0, 10 * kHour).Plan(1, 12 * kHour).Named("x").Do(9 * kHour, Kind::kJoined, "a").Named("x");
+  room.Do(9 * kHour + 1, Kind::kJoined, "b").Named("y");
+  const RoomCut cut = Cut(room);
+  ASSERT_EQ(cut.walk.plans().size(), 2u);
+  EXPECT_EQ(Describe(cut.walk), "9:0- of 1 named x; 9:0- of 0 named y");
+}
+
+TEST(Occurrences, OfSeveralPlansASittingTakesTheNearestStart) {
+  RoomScript room;
+  room.Plan(0, 8 * kHour).Named("x").Plan(1, 11 * kHour).Named("y").Do(10 * kHour, Kind::kJoined, "a");
+  EXPECT_EQ(Describe(Cut(room).walk), "10:0- of 1");
+}
+
+TEST(Occurrences, ADeletionEndsAllBeforeIt_AndTheIdentifierCanBeUsedAgain) {
+  RoomScript room;
+  room.Plan(0, kHour).Do(kHour, Kind::kJoined, "a").Do(kHour + 1, Kind::kDeleted).Do(kHour + 2, Kind::kLeft, "a");
+  room.Do(kHour + 3, Kind::kJoined, "a");
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(cut.places[3], CutPlace()) << "of what is gone";
+  EXPECT_EQ(Describe(cut.walk), "1:0- of 0; 1:0-");
+}
+
+TEST(Occurrences, InvitationsGoToThePlan_ThenToTheSitting_ThenToTheirDay) {
+  RoomScript room;
+  room.Do(0, Kind::kPlanned).Plan(1, kHour).Do(2, Kind::kPlanned).Do(kHour, Kind::kJoined, "a");
+  room.Do(kHour + 1, Kind::kPlanned).Do(kHour + 2, Kind::kLeft, "a").Do(5 * kHour, Kind::kPlanned);
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(cut.places[0].of, Of::kDay);
+  EXPECT_EQ(cut.places[2].of, Of::kPlan);
+  EXPECT_EQ(cut.places[4].of, Of::kSitting);
+  EXPECT_EQ(cut.places[6].of, Of::kDay);
+}
+
+TEST(Occurrences, FilesGoToThePlanThatIsToCome_ThenToTheLatestSitting_ThenToTheirDay) {
+  RoomScript room;
+  room.Do(0, Kind::kShared).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a").Do(9 * kHour, Kind::kShared);
+  room.Plan(10 * kHour, 20 * kHour).Do(11 * kHour, Kind::kShared);
+  const RoomCut cut = Cut(room);
+  EXPECT_EQ(cut.places[0].of, Of::kDay);
+  EXPECT_EQ(cut.places[3].of, Of::kSitting);
+  EXPECT_EQ(cut.places[5].of, Of::kPlan);
+}
+
+// Whatever happens in a room: random events, some of one instant, some with names.
+std::vector<RoomEvent> AnyRoom(std::mt19937& random) {
+  const auto below = [&](int64_t bound) { return static_cast<int64_t>(random() % static_cast<uint64_t>(bound)); };
+  RoomScript room;
+  const int64_t span = kHour << below(11);
+  for (int64_t left = 1 + below(60); left > 0; --left) {
+    const auto kind = static_cast<Kind>(below(static_cast<int64_t>(Kind::kDeleted) + (below(20) == 0 ? 1 : 0)));
+    const int64_t time = below(span) / kMinute * kMinute;
+    if (kind == Kind::kScheduled || kind == Kind::kRescheduled) {
+      room.Plan(time, time + below(4 * kDay) - kDay, kMinute + below(2 * kDay), kind);
+    } else {
+      room.Do(time, kind, absl::StrCat("p", below(4)));
+    }
+    if (below(5) == 0) room.Named(absl::StrCat("s", below(3)));
+    if (below(4) == 0) room.Through(absl::StrCat("c", below(3)));
+  }
+  return room.events();
+}
+
+TEST(Occurrences, WhateverHappens_NothingIsLongerThanItMayBeAndEveryEventHasItsPlace) {
+  std::mt19937 random(20260302);
+  const CutRules rules;
+  for (int round = 0; round < 10000; ++round) {
+    std::vector<RoomEvent> events = AnyRoom(random);
+    std::sort(events.begin(), events.end());
+    RoomWalk walk{rules};
+    for (const RoomEvent& event : events) {
+      const CutPlace place = walk.Step(event);
+      if (place.of == Of::kPlan) {
+        ASSERT_LT(place.index, walk.plans().size());
+      }
+      if (place.of != Of::kSitting) continue;
+      ASSERT_LT(place.index, walk.sittings().size());
+      const Sitting& sitting = walk.sittings()[place.index];
+      ASSERT_LE(sitting.start_us, event.time_us);
+      if (!place.counts) continue;
+      ASSERT_GE(sitting.last_us, event.time_us);
+      ASSERT_TRUE(event.sitting == 0 || sitting.name == event.sitting || sitting.name == 0);
+    }
+    for (const Sitting& sitting : walk.sittings()) {
+      const int64_t most = absl::ToInt64Microseconds(rules.longest_sitting + rules.early_within);
+      ASSERT_LE(sitting.last_us, sitting.start_us + most);
+      ASSERT_LE(sitting.emptied_us.value_or(sitting.last_us), sitting.last_us);
+      if (!sitting.plan.has_value()) continue;
+      ASSERT_LT(*sitting.plan, walk.plans().size());
+    }
+  }
+}
+
+TEST(Occurrences, AWalkThatIsTakenUpFromACopyGoesOnAlike) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<RoomEvent> events = AnyRoom(random);
+    std::sort(events.begin(), events.end());
+    const RoomCut whole = Cut(events);
+    RoomWalk walk{CutRules()};
+    const size_t middle = random() % (events.size() + 1);
+    for (size_t i = 0; i < middle; ++i) walk.Step(events[i]);
+    RoomWalk taken_up = walk;
+    for (size_t i = middle; i < events.size(); ++i) ASSERT_EQ(taken_up.Step(events[i]), whole.places[i]);
+    ASSERT_EQ(Describe(taken_up), Describe(whole.walk));
+  }
+}
+
+}  // namespace
+}  // namespace retention
