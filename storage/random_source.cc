@@ -2,6 +2,8 @@
 
 #include <openssl/rand.h>
 
+#include "absl/strings/escaping.h"
+
 namespace retention {
 namespace {
 
@@ -14,6 +16,12 @@ class SystemRandomSource : public RandomSource {
 };
 
 }  // namespace
+
+absl::StatusOr<std::string> RandomHex(RandomSource& random, size_t bytes) {
+  std::string raw(bytes, '\0');
+  if (absl::Status s = random.Fill(reinterpret_cast<uint8_t*>(raw.data()), raw.size()); !s.ok()) return s;
+  return absl::BytesToHexString(raw);
+}
 
 RandomSource& SystemRandom() {
   static SystemRandomSource source;

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace retention {
 
@@ -16,6 +18,9 @@ class RandomSource {
   // Fills `size` bytes, or fails: UNAVAILABLE. Never falls back to weaker randomness.
   virtual absl::Status Fill(uint8_t* bytes, size_t size) = 0;
 };
+
+// `bytes` random bytes, in hexadecimal.
+absl::StatusOr<std::string> RandomHex(RandomSource& random, size_t bytes);
 
 // The operating system's, by way of OpenSSL.
 RandomSource& SystemRandom();

@@ -46,7 +46,6 @@ class Batch {
   void Fill(size_t position, std::string value) { changes_[position].value = std::move(value); }
   const std::vector<Change>& changes() const { return changes_; }
   bool empty() const { return changes_.empty(); }
-  void Clear() { changes_.clear(); }
 
  private:
   std::vector<Change> changes_;
@@ -92,8 +91,8 @@ class Store : public StoreView {
   // A consistent view of this moment. Cheap; holds back the erasure of what it sees, so keep it for one call only.
   virtual std::unique_ptr<StoreView> Snapshot() const = 0;
 
-  // Moves every row of `day` into files of its own, so that DropDay need not rewrite anything. Call it when the day
-  // takes no more rows, before it is due.
+  // Moves every row of `day` into files of its own, so that DropDaysThrough need not rewrite anything. Call it when the
+  // day takes no more rows, before it is due.
   virtual absl::Status SettleDay(DueDay day) = 0;
 
   // Removes all rows of all of family `filed`'s days up to and including `last`, from memory, log and files. After OK

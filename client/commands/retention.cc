@@ -86,7 +86,7 @@ void Sweep(CommandSession& session) {
   if (session.format() == OutputFormat::kTable) {
     session.out() << "Days destroyed: " << response->days_destroyed()
                   << ", cohorts released: " << response->cohorts_released()
-                  << ", meetings presumed ended: " << response->meetings_presumed_ended() << "\n";
+                  << ", meetings whose files ended: " << response->meetings_files_ended() << "\n";
   }
 }
 

@@ -103,13 +103,6 @@ PublicLists::PublicLists(const Names& media_sites, const Names& client_kinds)
 uint8_t PublicLists::RegionIndex(std::string_view media_site) const { return IndexOrOther(regions_, media_site); }
 uint8_t PublicLists::ClientIndex(std::string_view client_kind) const { return IndexOrOther(clients_, client_kind); }
 
-const TableSpec* FindTable(const Profile& profile, TableId id) {
-  for (const TableSpec& table : profile.tables) {
-    if (table.id == id) return &table;
-  }
-  return nullptr;
-}
-
 size_t AxisSize(Axis axis, const PublicLists& lists) {
   switch (axis) {
     case Axis::kHour:

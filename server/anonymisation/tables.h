@@ -130,8 +130,6 @@ class PublicLists {
 // The longest lists that a policy may hold; longer ones are cut, so that an index always fits.
 inline constexpr size_t kMaxListedNames = 15;
 
-// The table of `profile` with that id; null if it has none.
-const TableSpec* FindTable(const Profile& profile, TableId id);
 size_t AxisSize(Axis axis, const PublicLists& lists);
 size_t CellCount(const TableSpec& table, const PublicLists& lists);
 // Names of the axis's values, in cell order.

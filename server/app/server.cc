@@ -238,6 +238,7 @@ Gauges Server::ReadGauges() const {
   const PolicyRefiler::Progress refile = engine_->refiler().progress();
   gauges.refile_examined = refile.meetings + refile.rows;
   gauges.queue_events = committer_->queued_events();
+  gauges.queue_lines = committer_->queued_lines();
   gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
   gauges.serving = committer_->health().ok() && store_->Health().ok();

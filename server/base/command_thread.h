@@ -39,17 +39,6 @@ class CommandThread {
   }
 };
 
-// Runs everything where it is called. For tests and for programs with one thread.
-class CallersThread final : public CommandThread {
- public:
-  explicit CallersThread(std::function<absl::Time()> now) : now_(std::move(now)) {}
-  absl::Status Run(std::function<absl::Status()> task) override { return task(); }
-  absl::Time Now() const override { return now_(); }
-
- private:
-  const std::function<absl::Time()> now_;
-};
-
 }  // namespace retention
 
 #endif  // RETENTION_SERVER_BASE_COMMAND_THREAD_H_

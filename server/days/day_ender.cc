@@ -128,7 +128,8 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
 void DayEnder::Finish(std::span<const DueDay> days, Change& change) {
   PurgeMarks::Marks gone;
   for (const auto& [day, mark] : holdings_.marks.Read()) {
-    if (day != DueDay::None() && day <= holdings_.ring.destroyed_through()) gone.emplace(day, mark);
+    // A later day's range was not dropped, though its key may have gone meanwhile: it is scrubbed.
+    if (day != DueDay::None() && !days.empty() && day <= days.back()) gone.emplace(day, mark);
   }
   change.ClearMarks(std::move(gone));
   for (const DueDay day : days) {

@@ -49,7 +49,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   SweepOutcome outcome;
   // One part that fails (a row that does not parse, say) must not keep the others from erasing what is due.
   absl::Status first;
-  const auto keep = [&first](absl::Status status) {
+  const auto note = [&first](absl::Status status) {
     if (first.ok()) first = std::move(status);
   };
   const bool pbxs_over = !holdings_.registry.Over(now).empty();
@@ -63,40 +63,40 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (recovered.ok()) {
     // One that cannot be ended keeps no other from it.
     for (const auto& [pbx_id, end] : holdings_.registry.Over(now)) {
-      keep(commands_.Do(now, [&, id = pbx_id](Change& change) { return enders_.pbxs.BeginOver(id, change); }));
+      note(commands_.Do(now, [&, id = pbx_id](Change& change) { return enders_.pbxs.BeginOver(id, change); }));
     }
     // Until all lies where the policy puts it, nothing can be judged by where it lies.
     filed = RefilePolicy(now);
-    keep(filed);
+    note(filed);
   }
   if (filed.ok()) {
     // A timer of today does not concern a day that is over.
     const absl::Time today = DueInstant(holdings_.LastDue(now), holdings_.policy().zone());
-    keep(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
+    note(ReviewMeetings(today - absl::Microseconds(1), now, outcome));
     const absl::Status refiled = RefileLogs(now);
-    keep(refiled);
-    keep(CloseDays(now));
-    keep(ReleaseCohorts(now, Cohorts::kDue, outcome));
+    note(refiled);
+    note(CloseDays(now));
+    note(ReleaseCohorts(now, Cohorts::kDue, outcome));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
-    if (refiled.ok() || absl::IsDataLoss(refiled)) keep(DestroyDueKeys(now, outcome));
+    if (refiled.ok() || absl::IsDataLoss(refiled)) note(DestroyDueKeys(now, outcome));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
   for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
-    keep(FinishEnding(enders_, commands_, ending, now).status());
+    note(FinishEnding(enders_, commands_, ending, now).status());
   }
-  keep(EndHolds(now));
+  note(EndHolds(now));
   if (filed.ok()) {
-    keep(ReviewMeetings(now, now, outcome));
-    keep(ReleaseCohorts(now, Cohorts::kAll, outcome));
+    note(ReviewMeetings(now, now, outcome));
+    note(ReleaseCohorts(now, Cohorts::kAll, outcome));
   }
-  keep(DropEndedDays(now));
-  if (filed.ok()) keep(DropLocators(now));
-  keep(DropEndedLogExtensions(now));
+  note(DropEndedDays(now));
+  if (filed.ok()) note(DropLocators(now));
+  note(DropEndedLogExtensions(now));
   // A cube, too, may be kept longer than where it lies says.
-  if (filed.ok()) keep(EndCubes(now));
-  keep(Scrub(now, scrub_now, outcome));
+  if (filed.ok()) note(EndCubes(now));
+  note(Scrub(now, scrub_now, outcome));
   if (!first.ok()) return first;
   return outcome;
 }
@@ -114,7 +114,7 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
   cursor.reset();
   const auto review = [&](std::span<const MeetingTimer> some) {
     const auto ended = commands_.Do(now, [&](Change& change) { return enders_.meetings.Review(some, change); });
-    if (ended.ok()) outcome.meetings_presumed_ended += static_cast<uint32_t>(*ended);
+    if (ended.ok()) outcome.meetings_files_ended += static_cast<uint32_t>(*ended);
     return ended.status();
   };
   absl::Status damaged;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "server/base/errors.h"
+#include "server/engine/preview.h"
 #include "server/rows/day_progress.h"
 #include "storage/keys.h"
 
@@ -72,7 +74,6 @@ absl::Status Engine::Create(DueDay today, absl::Time now) {
     stored::v1::StoreFormat format;
     format.set_version(kFormatVersion);
     format.set_ring_identity(holdings.ring.identity());
-    format.set_first_cohort_day(today.number());
     change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
     const absl::Time since = absl::FromUnixMicros(absl::ToUnixMicros(now));
     PolicyVersions::Put(holdings.policy(), since, /*refiling=*/false, change.batch());
@@ -149,6 +150,25 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   if (const auto over = holdings.registry.Over(now); !over.empty())
     oldest = std::max(oldest, now - over.front().second.time);
   return oldest;
+}
+
+absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
+                                                                  absl::Time now) const {
+  // Those that wait would keep other calls from their workers.
+  if (previewing_.exchange(true)) return QueueFull(kPreviewRetryDelay);
+  const absl::Cleanup done = [this] { previewing_.store(false); };
+  const Holdings& live = rooms_.holdings;
+  const auto snapshot = store_.Snapshot();
+  Rooms rooms(*snapshot, live.ring, vault_, live.random, live.policy());
+  if (absl::Status s = rooms.Load(); !s.ok()) {
+    // A PBX that ends this very moment has lost its key, though the snapshot still has it.
+    return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
+  }
+  // What a new policy has not come to yet would be looked for where it is to be.
+  if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
+  Preview preview(store_, rooms, now);
+  if (absl::Status s = preview.Of(request); !s.ok()) return s;
+  return preview.Response();
 }
 
 }  // namespace retention

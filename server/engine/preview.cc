@@ -3,12 +3,10 @@
 #include <memory>
 #include <string>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/functional/function_ref.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/engine/engine.h"
 #include "server/rows/object_rows.h"
 
 namespace retention {
@@ -173,25 +171,6 @@ absl::Status Preview::OfDays(DueDay last) {
   }
   for (size_t category = 0; category < kCategories; ++category) erased_[category] -= kept_[category];
   return absl::OkStatus();
-}
-
-absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
-                                                                  absl::Time now) const {
-  // Those that wait would keep other calls from their workers.
-  if (previewing_.exchange(true)) return QueueFull(kPreviewRetryDelay);
-  const absl::Cleanup done = [this] { previewing_.store(false); };
-  const Holdings& live = rooms_.holdings;
-  const auto snapshot = store_.Snapshot();
-  Rooms rooms(*snapshot, live.ring, vault_, live.random, live.policy());
-  if (absl::Status s = rooms.Load(); !s.ok()) {
-    // A PBX that ends this very moment has lost its key, though the snapshot still has it.
-    return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
-  }
-  // What a new policy has not come to yet would be looked for where it is to be.
-  if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
-  Preview preview(store_, rooms, now);
-  if (absl::Status s = preview.Of(request); !s.ok()) return s;
-  return preview.Response();
 }
 
 }  // namespace retention

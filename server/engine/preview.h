@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
-#include "server/engine/engine.h"
 #include "server/engine/rooms.h"
 
 namespace retention {

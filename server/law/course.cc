@@ -39,9 +39,9 @@ bool Before(const CourseEvent& a, const CourseEvent& b) {
 }
 
 // Who is in the meeting, while the events pass by in order of time.
-class Attendance {
+class CourseAttendance {
  public:
-  Attendance(MeetingFacts& facts, size_t words) : facts_(facts), index_(words + 1, -1) {}
+  CourseAttendance(MeetingFacts& facts, size_t words) : facts_(facts), index_(words + 1, -1) {}
 
   void Join(const CourseEvent& event) {
     ParticipantFacts& participant = Find(event);
@@ -223,7 +223,7 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
 
 MeetingFacts Course::Fold(absl::Time now) const {
   MeetingFacts facts;
-  Attendance attendance(facts, words_.size());
+  CourseAttendance attendance(facts, words_.size());
   std::optional<int64_t> explicit_end_us;
   for (const CourseEvent& event : events_) {
     if (event.meeting_id != 0) facts.meeting_id = event.meeting_id;

@@ -5,9 +5,6 @@
 namespace retention {
 namespace {
 
-// The end of a running meeting, were it to end as nearly all do.
-absl::Time LikelyEndOf(const MeetingFacts& facts, const Policy& policy);
-
 absl::CivilDay StartingDay(const DeletionRule& rule, const MeetingFacts& facts, absl::Time likely_end,
                            const Policy& policy) {
   switch (rule.starting_point) {
@@ -36,6 +33,7 @@ absl::Time PlannedEndOf(const MeetingFacts& facts) {
 
 bool IsRunning(const MeetingFacts& facts) { return facts.first_course_us.has_value() && !facts.end_us.has_value(); }
 
+// The end of a running meeting, were it to end as nearly all do.
 absl::Time LikelyEndOf(const MeetingFacts& facts, const Policy& policy) {
   return IsRunning(facts) ? std::max(PlannedEndOf(facts), StartOf(facts)) : EndOf(facts, policy);
 }

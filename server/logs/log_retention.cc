@@ -218,7 +218,7 @@ absl::StatusOr<bool> LogRetention::Refile(Change& change) {
     const DueDay right = RightLogDay(key, terms, holdings_.policy());
     if (right == key.day) continue;
     bytes += walk.value().size();
-    if (absl::Status s = change.Refile(key, walk.value(), right, Refiling::kLateOrDamaged); !s.ok()) return s;
+    if (absl::Status s = change.Refile(key, walk.value(), right); !s.ok()) return s;
   }
   if (!walk.Valid() && !walk.status().ok()) return walk.status();
   std::optional<FiledKey> next;

@@ -37,7 +37,7 @@ absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMe
   auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx,
                                    MeetingOwner(holdings_.vault, *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
-  if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
+  if (!meeting->has_value()) return MeetingUnknown();
   auto described = (*meeting)->Describe(/*with_content=*/true);
   if (!described.ok()) return described.status();
   v1::GetMeetingResponse response;
@@ -72,7 +72,7 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
     }
     auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx, name->meeting, now);
     if (!meeting.ok()) return meeting.status();
-    if (!meeting->has_value() || (*meeting)->deleted()) continue;
+    if (!meeting->has_value()) continue;
     const MeetingView& seen = **meeting;
     if (!organizer.empty() && seen.course().Text(seen.facts().organizer) != organizer) continue;
     auto described = seen.Describe(/*with_content=*/false);
@@ -96,7 +96,7 @@ absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(con
   auto meeting = MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx,
                                    MeetingOwner(holdings_.vault, *pbx, request.meeting_id()), now);
   if (!meeting.ok()) return meeting.status();
-  if (!meeting->has_value() || (*meeting)->deleted()) return MeetingUnknown();
+  if (!meeting->has_value()) return MeetingUnknown();
   const MeetingView& seen = **meeting;
 
   std::map<std::string, v1::Participant> participants;
@@ -151,10 +151,9 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value()) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "ANONYMISED",
-                           "no report is held: it was anonymised, or there never was one");
+                           "no report is held: it was anonymised or deleted, or there never was one");
   }
   const MeetingView& seen = **meeting;
-  if (seen.deleted()) return MeetingUnknown();
 
   std::map<std::string, std::pair<int64_t, std::string>> names;
   absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {

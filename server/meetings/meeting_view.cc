@@ -34,6 +34,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& vi
   if (!course.ok()) return course.status();
   read.course_ = *std::move(course);
   read.facts_ = read.course_.Fold(now);
+  if (read.facts_.deleted) return std::nullopt;
   read.filing_ = FileMeeting(read.facts_, policy, now);
   if (now >= DueInstant(read.filing_.days[kHistory], policy.zone())) return std::nullopt;
   // Nobody stays in a meeting beyond its presumed end.
@@ -48,7 +49,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& vi
 
 bool MeetingView::Lives(CategoryNumber category) const {
   const DueDay day = locator_.days[category];
-  if (day == DueDay::None() || facts_.deleted) return false;
+  if (day == DueDay::None()) return false;
   if (category == kFileShare && absl::ToUnixMicros(now_) >= locator_.files_end_us) return false;
   if (category == kFileShare && now_ >= filing_.files_end) return false;
   return now_ < DueInstant(std::min(day, filing_.days[category]), policy_->zone());

@@ -33,7 +33,6 @@ class MeetingView {
   const MeetingFacts& facts() const { return facts_; }
   const Course& course() const { return course_; }
   const std::string& meeting_id() const { return course_.Text(facts_.meeting_id); }
-  bool deleted() const { return facts_.deleted; }
   // False once the category's values of this meeting are due: under the day that they are filed under, or under the one
   // that they will be filed under, if a new policy has not come to them yet.
   bool Lives(CategoryNumber category) const;

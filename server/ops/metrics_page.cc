@@ -64,6 +64,7 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_policy_refile_examined", "Meetings and rows that the refile under way has looked at.",
                static_cast<double>(now.refile_examined)),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
+        Family("retention_queue_lines", "Log lines that wait for the committer.", static_cast<double>(now.queue_lines)),
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",
                static_cast<double>(now.store_bytes)),

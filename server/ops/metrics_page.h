@@ -34,6 +34,7 @@ struct Gauges {
   uint64_t holds_review_due = 0;
   uint64_t held_values = 0;  // beyond their end
   uint64_t queue_events = 0;
+  uint64_t queue_lines = 0;
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;
   bool serving = false;

@@ -1,5 +1,4 @@
 // Deletions before the due day, by operators: of meetings, single objects and polls.
-#include "absl/strings/escaping.h"
 #include "server/base/errors.h"
 #include "server/recording/recorder.h"
 #include "server/recording/touched_meetings.h"
@@ -15,10 +14,10 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
                                      Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  uint8_t id[kRandomIdBytes];
-  if (absl::Status status = holdings_.random.Fill(id, sizeof(id)); !status.ok()) return status;
+  auto id = RandomHex(holdings_.random, kRandomIdBytes);
+  if (!id.ok()) return id.status();
   v1::Event event;
-  event.set_event_id(absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(id), sizeof(id))));
+  event.set_event_id(*std::move(id));
   event.set_pbx_id(std::string(pbx_id));
   event.set_meeting_id(std::string(meeting_id));
   event.mutable_time()->set_seconds(absl::ToUnixSeconds(change.now()));

@@ -40,6 +40,8 @@ inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting: bounds the memory of its fold.
 inline constexpr size_t kMaxMeetingEvents = 100000;
+// So many more, of those that end something or bring an object that must end.
+inline constexpr size_t kMaxEndingEvents = 10000;
 
 // Why `event` cannot be taken in as it stands, whatever the engine holds. Pure.
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
+#include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
@@ -14,12 +14,6 @@ namespace retention {
 namespace {
 
 constexpr size_t kRandomNameBytes = 8;
-
-absl::StatusOr<std::string> RandomName(RandomSource& random) {
-  uint8_t bytes[kRandomNameBytes];
-  if (absl::Status status = random.Fill(bytes, sizeof(bytes)); !status.ok()) return status;
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof(bytes)));
-}
 
 }  // namespace
 
@@ -73,22 +67,32 @@ absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string
   return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
 }
 
-void MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
-                              Change& change) {
+absl::StatusOr<bool> MeetingFiler::IsHeld(const FiledKey& key) const {
+  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  return row->has_value();
+}
+
+absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
+                                      Change& change) {
   Meeting& meeting = *touched.meeting;
   if (ended || !change.Takes(day)) {
     // The portal holds the object all the same, and must delete it.
     CountPastDue(1, *pending.result);
     change.Order(pending.category, touched.pbx_id, pending.value.object());
-    return;
+    return absl::OkStatus();
   }
   const FiledKey key{.day = day,
                      .category = pending.category,
                      .pbx = meeting.pbx,
                      .owner = meeting.id,
                      .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
+  const auto held = IsHeld(key);
+  if (!held.ok()) return held.status();
+  if (*held) return absl::OkStatus();
   if (pending.category == kFileShare) meeting.locator.days[kFileShare] = day;
   change.File(key, Personal(pending.value.SerializeAsString()), 1);
+  return absl::OkStatus();
 }
 
 absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing,
@@ -112,12 +116,12 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
       } else {
         ended |= filing.files_end <= change.now();
         if (!ended) {
-          auto name = RandomName(holdings_.random);
+          auto name = RandomHex(holdings_.random, kRandomNameBytes);
           if (!name.ok()) return name.status();
           pending.value.mutable_object()->set_display_name(*name);
         }
       }
-      FileObject(pending, touched, day, ended, change);
+      if (absl::Status s = FileObject(pending, touched, day, ended, change); !s.ok()) return s;
     } else if (dropped || !change.Takes(filing.days[pending.category])) {
       CountPastDue(1, *pending.result);
     } else {
@@ -127,6 +131,7 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
     }
   }
   const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id);
+  const bool remembered = change.Takes(filing.days[kHistory]);
   for (size_t category = 1; category < kCategories; ++category) {
     if (!chunks[category].has_value()) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
@@ -135,6 +140,11 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
                        .pbx = meeting.pbx,
                        .owner = meeting.id,
                        .item = item};
+    if (!remembered) {
+      const auto held = IsHeld(key);
+      if (!held.ok()) return held.status();
+      if (*held) continue;
+    }
     change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.values_size()));
     meeting.locator.days[category] = key.day;
   }
@@ -151,13 +161,15 @@ absl::Status MeetingFiler::FileCourse(TouchedMeeting& touched, const MeetingFact
   const bool countable = cohort > holdings_.ring.cohorts_destroyed_through();
   std::optional<SecretKey> cohort_key;
   for (size_t i = 0; i < touched.fresh.size(); ++i) {
-    if (!countable || touched.identities[i].empty()) continue;
+    if (!countable) break;
+    const std::string identity = IdentityOf(*touched.fresh_events[i]);
+    if (identity.empty()) continue;
     if (!cohort_key.has_value()) {
       auto key = holdings_.ring.ForCohort(cohort);
       if (!key.ok()) return key.status();
       cohort_key = *key;
     }
-    touched.fresh[i].person = Vault::HashWith(*cohort_key, touched.identities[i]);
+    touched.fresh[i].person = Vault::HashWith(*cohort_key, identity);
   }
   const stored::v1::CourseChunk chunk = meeting.course.ChunkOf(touched.fresh, cohort);
   const FiledKey key{.day = day,

@@ -35,10 +35,12 @@ struct TouchedMeeting {
   std::string pbx_id;
   std::vector<CourseEvent> fresh;
   std::vector<v1::RecordResult*> fresh_results;  // by fresh event
-  std::vector<std::string> identities;           // by fresh event: who joined, for the cohort; empty otherwise
+  std::vector<const v1::Event*> fresh_events;    // by fresh event, as it came
   std::string first_event_id;
   std::string deletion_reason{kReasonMeetingDeleted};  // if the change deletes it
   std::vector<PendingValue> pending;
+  // Whether chat is protocolled, as far as its course says so far; nothing while nobody asked since its plan changed.
+  std::optional<bool> protocolled;
 };
 
 // Belongs to the writer's thread. Its parts: meeting_filer.cc files what is new, meeting_refiling.cc moves what lies
@@ -86,7 +88,9 @@ class MeetingFiler {
   // Whether the extension that rows name so was there and has been removed.
   absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
   absl::Status FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
-  void FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, Change& change);
+  absl::Status FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, Change& change);
+  // Whether a row of this key is there. Where the course is no longer kept, it does not tell that an event came before.
+  absl::StatusOr<bool> IsHeld(const FiledKey& key) const;
   absl::Status FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change);
   void FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
   // Marks where a meeting lies that no locator leads to. REQUIRES: it was refiled.

@@ -35,12 +35,13 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
       held = DueDay::None();  // its rows are ended and counted, and wait to be dropped
       continue;
     }
-    const Refiling how = held <= last_due ? Refiling::kInTime : Refiling::kLateOrDamaged;
-    const auto move = [&](const FiledKey& key, std::string_view row) { return change.Refile(key, row, target, how); };
+    const bool over = held <= last_due;
+    const auto move = [&](const FiledKey& key, std::string_view row) {
+      return over ? change.Drop(key, row, "", kReasonDayMovedIntoPast) : change.Refile(key, row, target);
+    };
     absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), move);
     if (!status.ok()) return status;
-    const bool gone = !change.TakesMoved(target) || held <= last_due;
-    held = gone ? DueDay::None() : target;
+    held = over || !change.TakesMoved(target) ? DueDay::None() : target;
   }
   return absl::OkStatus();
 }

@@ -110,7 +110,10 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
       Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
       return absl::OkStatus();
     }
-    if (!meeting.course.Contains(fingerprint)) meetings_.AddToCourse(**touched, event, fingerprint, result);
+    // A poll has no end with its meeting: it is held even if the course says no more of it.
+    if (!meeting.course.Contains(fingerprint) && !TouchedMeetings::IsFull(meeting.course, event)) {
+      meetings_.AddToCourse(**touched, event, fingerprint, result);
+    }
   }
   stored::v1::Value value = ValueOf(event);
   value.set_extension(std::string(owner.owner.view()));

@@ -41,10 +41,10 @@ bool IsOfPoll(v1::Event::PayloadCase payload) {
          payload == v1::Event::kPollDeleted;
 }
 
-// The recording of one part.
-class Recording {
+// Takes one part in.
+class PartIntake {
  public:
-  Recording(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
+  PartIntake(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
       : holdings_(holdings),
         cache_(cache),
         pbxs_(pbxs),
@@ -76,7 +76,7 @@ class Recording {
   std::vector<PbxId> contacts_;  // in contact by this part, for the first time today
 };
 
-absl::Status Recording::Take(const RecordCommand& command, int index, v1::RecordResult& result) {
+absl::Status PartIntake::Take(const RecordCommand& command, int index, v1::RecordResult& result) {
   const v1::Event& event = (*command.events)[index];
   if (const auto& failed = command.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
@@ -100,7 +100,7 @@ absl::Status Recording::Take(const RecordCommand& command, int index, v1::Record
   return TakeMeetingEvent(event, index, fingerprint, *pbx, result);
 }
 
-absl::Status Recording::TakePbxEvent(const v1::Event& event, v1::RecordResult& result) {
+absl::Status PartIntake::TakePbxEvent(const v1::Event& event, v1::RecordResult& result) {
   const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
   const std::string& pbx_id = event.pbx_id();
   bool fresh = true;
@@ -122,8 +122,8 @@ absl::Status Recording::TakePbxEvent(const v1::Event& event, v1::RecordResult& r
   return absl::OkStatus();
 }
 
-absl::Status Recording::TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
-                                         v1::RecordResult& result) {
+absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
+                                          v1::RecordResult& result) {
   auto touched = meetings_.Touch(pbx, event);
   if (!touched.ok()) return touched.status();
   Meeting& meeting = *(*touched)->meeting;
@@ -138,9 +138,9 @@ absl::Status Recording::TakeMeetingEvent(const v1::Event& event, int index, uint
     return DeleteForgotten(event, index, meeting, result);
   } else if (!meeting.known && !MakesKnown(kind)) {
     Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
-  } else if (meeting.course.size() >= kMaxMeetingEvents) {
+  } else if (TouchedMeetings::IsFull(meeting.course, event)) {
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting", result);
-  } else if (event.has_chat_message_sent() && !meeting.course.Fold(change_.now()).protocolled) {
+  } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
   } else if (BelongsToCourseProper(kind) && !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
@@ -157,14 +157,15 @@ absl::Status Recording::TakeMeetingEvent(const v1::Event& event, int index, uint
   return absl::OkStatus();
 }
 
-void Recording::AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result) {
+void PartIntake::AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result) {
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
     touched.pending.push_back({.category = category, .value = {}, .event = &event, .result = &result});
     return touched.pending.back().value;
   });
 }
 
-absl::Status Recording::DeleteForgotten(const v1::Event& event, int index, Meeting& meeting, v1::RecordResult& result) {
+absl::Status PartIntake::DeleteForgotten(const v1::Event& event, int index, Meeting& meeting,
+                                         v1::RecordResult& result) {
   const CategoryCounts before = change_.erased();
   const CategoryCounts kept_before = change_.kept();
   absl::Status status = filer_.EraseDeleted(meeting, event.pbx_id(), kReasonMeetingDeleted, change_);
@@ -177,14 +178,14 @@ absl::Status Recording::DeleteForgotten(const v1::Event& event, int index, Meeti
   return absl::OkStatus();
 }
 
-absl::Status Recording::Finish() {
+absl::Status PartIntake::Finish() {
   size_t grown = 0;
   for (const auto& touched : meetings_.all()) {
     grown += touched->fresh.size();
     if (absl::Status status = filer_.File(*touched, change_); !status.ok()) return status;
   }
   pbxs_.NoteContacts(contacts_, change_);
-  change_.ThenDo([this_book = &cache_, grown] { this_book->Trim(grown); });
+  change_.ThenDo([cache = &cache_, grown] { cache->Trim(grown); });
   return absl::OkStatus();
 }
 
@@ -227,14 +228,14 @@ std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<Rec
 }
 
 absl::Status Recorder::Record(const RecordPart& part, Change& change) {
-  Recording recording(holdings_, cache_, pbxs_, filer_, change);
+  PartIntake intake(holdings_, cache_, pbxs_, filer_, change);
   std::vector<v1::RecordResult> results(part.size());
   for (size_t run = 0; run < part.size(); ++run) {
     for (int i = part[run].begin; i < part[run].end; ++i) {
-      if (absl::Status s = recording.Take(*part[run].command, i, results[run]); !s.ok()) return s;
+      if (absl::Status s = intake.Take(*part[run].command, i, results[run]); !s.ok()) return s;
     }
   }
-  if (absl::Status s = recording.Finish(); !s.ok()) return s;
+  if (absl::Status s = intake.Finish(); !s.ok()) return s;
   change.ThenDo([part, results = std::move(results)] {
     for (size_t run = 0; run < part.size(); ++run) AddResult(results[run], part[run].command->result);
   });

@@ -1,6 +1,7 @@
 #include "server/recording/touched_meetings.h"
 
 #include "server/recording/event_cutting.h"
+#include "server/recording/event_intake.h"
 
 namespace retention {
 
@@ -31,7 +32,31 @@ void TouchedMeetings::AddToCourse(TouchedMeeting& touched, const v1::Event& even
   course.Add(entry);
   touched.fresh.push_back(entry);
   touched.fresh_results.push_back(&result);
-  touched.identities.push_back(IdentityOf(event));
+  touched.fresh_events.push_back(&event);
+  if (entry.kind == stored::v1::CourseEntry::KIND_SCHEDULED || entry.kind == stored::v1::CourseEntry::KIND_STARTED) {
+    touched.protocolled.reset();
+  }
+}
+
+bool TouchedMeetings::IsFull(const Course& course, const v1::Event& event) {
+  switch (event.payload_case()) {
+    case v1::Event::kParticipantLeft:
+    case v1::Event::kMeetingEnded:
+    case v1::Event::kMeetingDeleted:
+    case v1::Event::kRecordingCreated:
+    case v1::Event::kPdfShared:
+    case v1::Event::kFileShared:
+      return course.size() >= kMaxMeetingEvents + kMaxEndingEvents;
+    default:
+      return course.size() >= kMaxMeetingEvents;
+  }
+}
+
+bool TouchedMeetings::IsProtocolled(TouchedMeeting& touched) const {
+  if (!touched.protocolled.has_value()) {
+    touched.protocolled = touched.meeting->course.Fold(change_.now()).protocolled;
+  }
+  return *touched.protocolled;
 }
 
 }  // namespace retention

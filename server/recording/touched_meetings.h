@@ -28,6 +28,11 @@ class TouchedMeetings {
   // Adds an event to the course of its meeting. `result` is its batch's.
   void AddToCourse(TouchedMeeting& touched, const v1::Event& event, uint64_t fingerprint, v1::RecordResult& result);
 
+  // Whether a meeting takes no more events of this kind.
+  static bool IsFull(const Course& course, const v1::Event& event);
+  // Whether chat is to be kept, as far as is known by now.
+  bool IsProtocolled(TouchedMeeting& touched) const;
+
   std::span<const std::unique_ptr<TouchedMeeting>> all() const { return all_; }
 
  private:

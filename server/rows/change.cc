@@ -46,12 +46,11 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
   return absl::OkStatus();
 }
 
-absl::Status Change::Refile(const FiledKey& from, std::string_view envelope, DueDay to, Refiling how) {
+absl::Status Change::Refile(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
-  const bool over = how == Refiling::kInTime && from.day.is_civil() && from.day <= last_due_;
-  if (over || !TakesMoved(to)) return Drop(from, envelope, "", kReasonDayMovedIntoPast);
+  if (!TakesMoved(to)) return Drop(from, envelope, "", kReasonDayMovedIntoPast);
   auto plaintext = holdings_.vault.Open(from, envelope);
-  if (how == Refiling::kLateOrDamaged && IsUnreadable(plaintext.status())) {
+  if (IsUnreadable(plaintext.status())) {
     return to < from.day ? Drop(from, envelope, "", kReasonDayMovedIntoPast) : absl::OkStatus();
   }
   if (!plaintext.ok()) return plaintext.status();

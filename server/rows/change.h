@@ -3,6 +3,8 @@
 // Whoever ends a value through a Change cannot forget its count, its purge mark, its erasure order or its ledger entry.
 // Nothing of it has happened until it is committed: then all of it has, first durably, then in memory. A change that is
 // dropped, because its command failed or was refused, or because only a preview was asked for, leaves nothing behind.
+// (Keys of the ring are not of it: one that was minted for it opens nothing, and that of a PBX whose end goes on goes
+// before its rows.)
 // So a command is a function of the holdings that fills a change, and can be run again.
 //
 // Three verbs: file, refile, drop.
@@ -30,16 +32,6 @@
 
 namespace retention {
 
-// What a row that is to move, and cannot, may do.
-enum class Refiling {
-  // Its own day may be over by now, and then it ends.
-  kInTime,
-  // The move was decided before its own day came, and was cut short. A row that nobody can read, because it is damaged
-  // or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else stays and ends
-  // with its own.
-  kLateOrDamaged,
-};
-
 // Belongs to the writer's thread.
 class Change {
  public:
@@ -64,8 +56,10 @@ class Change {
   // Files over a row whose old values, as many, end but for what is kept.
   absl::Status Replace(const FiledKey& key, Personal plaintext, uint32_t values);
 
-  // REFILE. Moves a row to another day. If that day is already due it is dropped.
-  absl::Status Refile(const FiledKey& from, std::string_view envelope, DueDay to, Refiling how);
+  // REFILE. Moves a row to another day. If that day is already due it is dropped. A row that nobody can read, because
+  // it is damaged or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else
+  // stays and ends with its own. REQUIRES: whether its own day may be over was asked before.
+  absl::Status Refile(const FiledKey& from, std::string_view envelope, DueDay to);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
   // rows, and of an object that none keeps the portal gets its order. An object whose key is gone ended before; one

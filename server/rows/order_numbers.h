@@ -20,7 +20,7 @@ class OrderNumbers {
     uint64_t unconfirmed = 0;
   };
 
-  // Takes up what `store` says. A store without a counter is counted, once.
+  // Takes up what `store` says.
   absl::Status Load(const StoreView& store);
 
   Counter counter() const { return {last_issued_.load(), unconfirmed_.load()}; }

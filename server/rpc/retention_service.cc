@@ -20,7 +20,7 @@ v1::SweepResponse Describe(const SweepOutcome& outcome) {
   v1::SweepResponse response;
   response.set_days_destroyed(static_cast<uint32_t>(outcome.days.size()));
   response.set_cohorts_released(outcome.cohorts_released);
-  response.set_meetings_presumed_ended(outcome.meetings_presumed_ended);
+  response.set_meetings_files_ended(outcome.meetings_files_ended);
   for (size_t category = 1; category < kCategories; ++category) {
     if (erased[category] == 0) continue;
     v1::ErasedCount& count = *response.add_erased();

@@ -5,9 +5,9 @@
 // that no copy of any value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write
 // file systems and flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
 //
-// Files in the ring's directory: `days` (master, day and cohort keys), `pbx-00` to `pbx-3f` (PBX keys by the id's first
-// byte modulo 64). Each: magic, version, entries, SHA-256; written to a temporary file, fsynced, renamed, directory
-// fsynced.
+// Files in the ring's directory: `days` (hash key, open key, keys of days and cohorts), `pbx-00` to `pbx-3f` (PBX keys
+// by the id's first byte modulo 64). Each: magic, version, entries, SHA-256; written to a temporary file, fsynced,
+// renamed, directory fsynced.
 #ifndef RETENTION_STORAGE_SECRETS_KEY_RING_H_
 #define RETENTION_STORAGE_SECRETS_KEY_RING_H_
 

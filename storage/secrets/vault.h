@@ -1,4 +1,5 @@
-// The vault: seals every personal value under two keys, its day's and its PBX's.
+// The vault: seals personal values, those that end with their PBX under two keys, its own and their day's, all others
+// under their day's alone.
 //
 // What the end of a PBX still has to read, for the orders that it issues, is sealed under the order key, which the ring
 // derives from the PBX's key and keeps until the orders are out.

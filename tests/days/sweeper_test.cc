@@ -82,13 +82,13 @@ TEST_F(SweeperTest, PresumedEndEndsTheFiles) {
   harness_.Record({Joined("m", "j", kMonday, "p"), File("m", "f", kMonday, "bucket/file")});
   harness_.now = kMonday + absl::Hours(24) - absl::Microseconds(1);
   EXPECT_EQ(harness_.Get("m")->files_size(), 1);
-  EXPECT_EQ(harness_.Sweep().meetings_presumed_ended, 0u);
+  EXPECT_EQ(harness_.Sweep().meetings_files_ended, 0u);
   harness_.now += absl::Microseconds(1);
   EXPECT_EQ(harness_.Get("m")->files_size(), 0) << "invisible before the sweep";
-  EXPECT_EQ(harness_.Sweep().meetings_presumed_ended, 1u);
+  EXPECT_EQ(harness_.Sweep().meetings_files_ended, 1u);
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
   EXPECT_EQ(harness_.Orders(), 1u);
-  EXPECT_EQ(harness_.Sweep().meetings_presumed_ended, 0u);
+  EXPECT_EQ(harness_.Sweep().meetings_files_ended, 0u);
 }
 
 TEST_F(SweeperTest, RecordingsAreOrderedAwayOnTheirDay) {
@@ -97,6 +97,23 @@ TEST_F(SweeperTest, RecordingsAreOrderedAwayOnTheirDay) {
   harness_.Sweep();
   EXPECT_EQ(harness_.Values(kRecording), 0u);
   EXPECT_EQ(harness_.Orders(), 1u);
+}
+
+TEST_F(SweeperTest, ADayThatWasPurgedEmptyKeepsItsMarkUntilItsBytesAreScrubbed) {
+  harness_.Record({Started("m", "s", kMonday), Recording("m", "monday", kMonday, "bucket/1"),
+                   Recording("m", "tuesday", kMonday + absl::Hours(24), "bucket/2")});
+  harness_.now = At("2026-03-10T23:30:00+01:00");
+  ASSERT_TRUE(harness_.engine()
+                  .DeleteObject("pbx", "m", kRecording, "recording-tuesday", "OPERATOR_OPERATIONAL", harness_.now)
+                  .ok());
+  // No sweep ran since Monday: both days end in one.
+  harness_.now = At("2026-03-11T00:10:00+01:00");
+  harness_.Sweep(/*scrub=*/false);
+  EXPECT_EQ(harness_.Values(kRecording), 0u);
+  const DueDay tuesday(absl::CivilDay(2026, 3, 10));
+  EXPECT_TRUE(harness_.engine().marks().Read().contains(tuesday)) << "nothing of it was dropped";
+  harness_.Sweep(/*scrub=*/true);
+  EXPECT_FALSE(harness_.engine().marks().Read().contains(tuesday));
 }
 
 TEST_F(SweeperTest, EveryCohortIsDrawnOnce) {

@@ -14,7 +14,7 @@ namespace {
 using Kind = RoomEventKind;
 
 // Minutes since the sitting began.
-RoomEvent At(int64_t minute, Kind kind, uint64_t participant = 0, uint64_t connection = 0) {
+RoomEvent Minute(int64_t minute, Kind kind, uint64_t participant = 0, uint64_t connection = 0) {
   RoomEvent event;
   event.time_us = minute * 60'000'000;
   event.kind = kind;
@@ -36,50 +36,54 @@ std::string Report(const std::vector<RoomEvent>& events) {
 }
 
 TEST(Attendance, CountsFromJoinToLeave) {
-  EXPECT_EQ(Report({At(0, Kind::kJoined, 1), At(5, Kind::kJoined, 2), At(30, Kind::kLeft, 2), At(40, Kind::kLeft, 1)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1), Minute(5, Kind::kJoined, 2), Minute(30, Kind::kLeft, 2),
+                    Minute(40, Kind::kLeft, 1)}),
             "1: 40 min +0; 2: 25 min +0");
 }
 
 TEST(Attendance, TwoDevicesCountOnce) {
-  EXPECT_EQ(Report({At(0, Kind::kJoined, 1), At(10, Kind::kJoined, 1), At(20, Kind::kLeft, 1), At(30, Kind::kLeft, 1)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1), Minute(10, Kind::kJoined, 1), Minute(20, Kind::kLeft, 1),
+                    Minute(30, Kind::kLeft, 1)}),
             "1: 30 min +1");
-  EXPECT_EQ(Report({At(0, Kind::kJoined, 1, 7), At(10, Kind::kJoined, 1, 8), At(20, Kind::kLeft, 1, 7),
-                    At(30, Kind::kLeft, 1, 8)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1, 7), Minute(10, Kind::kJoined, 1, 8), Minute(20, Kind::kLeft, 1, 7),
+                    Minute(30, Kind::kLeft, 1, 8)}),
             "1: 30 min +1");
 }
 
 TEST(Attendance, AnAbsenceIsNotCounted_AndComingBackIs) {
-  EXPECT_EQ(
-      Report({At(0, Kind::kJoined, 1), At(10, Kind::kLeft, 1), At(20, Kind::kReconnected, 1), At(30, Kind::kLeft, 1)}),
-      "1: 20 min +1");
-  EXPECT_EQ(Report({At(0, Kind::kJoined, 1), At(10, Kind::kJoined, 1), At(10, Kind::kLeft, 1), At(40, Kind::kLeft, 1)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1), Minute(10, Kind::kLeft, 1), Minute(20, Kind::kReconnected, 1),
+                    Minute(30, Kind::kLeft, 1)}),
+            "1: 20 min +1");
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1), Minute(10, Kind::kJoined, 1), Minute(10, Kind::kLeft, 1),
+                    Minute(40, Kind::kLeft, 1)}),
             "1: 40 min +1")
       << "one of no length is none";
 }
 
 TEST(Attendance, WhoNeverLeftIsCountedToTheLastSignOfLife) {
-  EXPECT_EQ(
-      Report({At(0, Kind::kJoined, 1), At(5, Kind::kJoined, 2), At(55, Kind::kQuality, 1), At(50, Kind::kLeft, 2)}),
-      "1: 55 min +0 presumed; 2: 45 min +0");
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 1), Minute(5, Kind::kJoined, 2), Minute(55, Kind::kQuality, 1),
+                    Minute(50, Kind::kLeft, 2)}),
+            "1: 55 min +0 presumed; 2: 45 min +0");
 }
 
 TEST(Attendance, WhoLeftWithAConnectionStillCountedOpenIsCountedToTheirLastLeave) {
-  const std::vector<RoomEvent> open = {At(0, Kind::kJoined, 1), At(1, Kind::kJoined, 1), At(2, Kind::kJoined, 2),
-                                       At(30, Kind::kLeft, 1)};
+  const std::vector<RoomEvent> open = {Minute(0, Kind::kJoined, 1), Minute(1, Kind::kJoined, 1),
+                                       Minute(2, Kind::kJoined, 2), Minute(30, Kind::kLeft, 1)};
   EXPECT_EQ(Report(open), "1: 30 min +1 presumed; 2: 28 min +0 presumed");
   std::vector<RoomEvent> ended = open;
-  ended.push_back(At(60, Kind::kEnded));
+  ended.push_back(Minute(60, Kind::kEnded));
   EXPECT_EQ(Report(ended), "1: 30 min +1; 2: 58 min +0");
 }
 
 TEST(Attendance, ParticipantsOfOnePersonAreOneLine) {
-  EXPECT_EQ(Report({At(0, Kind::kJoined, 31), At(10, Kind::kJoined, 32), At(20, Kind::kLeft, 31),
-                    At(30, Kind::kLeft, 32), At(40, Kind::kJoined, 31), At(50, Kind::kLeft, 31)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kJoined, 31), Minute(10, Kind::kJoined, 32), Minute(20, Kind::kLeft, 31),
+                    Minute(30, Kind::kLeft, 32), Minute(40, Kind::kJoined, 31), Minute(50, Kind::kLeft, 31)}),
             "3: 40 min +2");
 }
 
 TEST(Attendance, ALeaveOfSomebodyWhoIsNotThereChangesNothing) {
-  EXPECT_EQ(Report({At(0, Kind::kLeft, 1), At(1, Kind::kJoined, 2), At(2, Kind::kLeft, 2), At(9, Kind::kLeft, 2)}),
+  EXPECT_EQ(Report({Minute(0, Kind::kLeft, 1), Minute(1, Kind::kJoined, 2), Minute(2, Kind::kLeft, 2),
+                    Minute(9, Kind::kLeft, 2)}),
             "2: 1 min +0");
 }
 

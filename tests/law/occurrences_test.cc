@@ -16,9 +16,9 @@ namespace {
 using Kind = RoomEventKind;
 using Of = CutPlace::Of;
 
-constexpr int64_t kMinute = 60 * 1000000;
-constexpr int64_t kHour = 60 * kMinute;
-constexpr int64_t kDay = 24 * kHour;
+constexpr int64_t kOneMinute = 60 * 1000000;
+constexpr int64_t kOneHour = 60 * kOneMinute;
+constexpr int64_t kOneDay = 24 * kOneHour;
 
 // Of short names, that a failure can show them; 0 for none.
 uint64_t Fingerprint(const std::string& name) {
@@ -44,7 +44,7 @@ class RoomScript {
     event.participant = Fingerprint(participant);
     return *this;
   }
-  RoomScript& Plan(int64_t time_us, int64_t start_us, int64_t length_us = kHour, Kind kind = Kind::kScheduled) {
+  RoomScript& Plan(int64_t time_us, int64_t start_us, int64_t length_us = kOneHour, Kind kind = Kind::kScheduled) {
     Do(time_us, kind);
     events_.back().planned_start_us = start_us;
     events_.back().planned_end_us = start_us + length_us;
@@ -80,7 +80,9 @@ RoomCut Cut(const RoomScript& script) { return Cut(script.events()); }
 
 // "9:00-9:40 plan 0; 10:50- " for people who read a failure.
 std::string Describe(const RoomWalk& walk) {
-  const auto hours = [](int64_t time_us) { return absl::StrCat(time_us / kHour, ":", time_us % kHour / kMinute); };
+  const auto hours = [](int64_t time_us) {
+    return absl::StrCat(time_us / kOneHour, ":", time_us % kOneHour / kOneMinute);
+  };
   std::string text;
   for (const Sitting& sitting : walk.sittings()) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", hours(sitting.start_us), "-",
@@ -94,16 +96,16 @@ std::string Describe(const RoomWalk& walk) {
 TEST(Occurrences, EveryWeekOfAStandingRoomIsOneOfItsOwn) {
   RoomScript room;
   for (int week = 0; week < 3; ++week) {
-    const int64_t nine = week * 7 * kDay + 9 * kHour;
-    room.Plan(nine - kDay, nine).Do(nine, Kind::kJoined, "a").Do(nine + 40 * kMinute, Kind::kLeft, "a");
+    const int64_t nine = week * 7 * kOneDay + 9 * kOneHour;
+    room.Plan(nine - kOneDay, nine).Do(nine, Kind::kJoined, "a").Do(nine + 40 * kOneMinute, Kind::kLeft, "a");
   }
   EXPECT_EQ(Describe(Cut(room).walk), "9:0-9:40 of 0; 177:0-177:40 of 1; 345:0-345:40 of 2");
 }
 
 TEST(Occurrences, ARoomTestWeeksBeforeIsNoPartOfTheMeeting) {
   RoomScript room;
-  room.Plan(0, 21 * kDay).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a");
-  room.Do(21 * kDay + kMinute, Kind::kJoined, "a");
+  room.Plan(0, 21 * kOneDay).Do(kOneHour, Kind::kJoined, "a").Do(2 * kOneHour, Kind::kLeft, "a");
+  room.Do(21 * kOneDay + kOneMinute, Kind::kJoined, "a");
   const RoomCut cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "1:0-2:0; 504:1- of 0");
   EXPECT_TRUE(cut.walk.plans()[0].took_place);
@@ -112,45 +114,48 @@ TEST(Occurrences, ARoomTestWeeksBeforeIsNoPartOfTheMeeting) {
 TEST(Occurrences, WhoComesBackWithinTheHourGoesOn) {
   RoomScript room;
   room.Do(0, Kind::kJoined, "a")
-      .Do(kHour, Kind::kLeft, "a")
-      .Do(2 * kHour, Kind::kJoined, "a")
-      .Do(3 * kHour, Kind::kLeft, "a");
+      .Do(kOneHour, Kind::kLeft, "a")
+      .Do(2 * kOneHour, Kind::kJoined, "a")
+      .Do(3 * kOneHour, Kind::kLeft, "a");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0-3:0");
   RoomScript later;
-  later.Do(0, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a").Do(2 * kHour + 1, Kind::kJoined, "a");
+  later.Do(0, Kind::kJoined, "a").Do(kOneHour, Kind::kLeft, "a").Do(2 * kOneHour + 1, Kind::kJoined, "a");
   EXPECT_EQ(Describe(Cut(later).walk), "0:0-1:0; 2:0-");
 }
 
 TEST(Occurrences, ASittingBelongsToAPlanFromTwelveHoursBeforeToADayAfter) {
-  const int64_t noon = 12 * kHour;
+  const int64_t noon = 12 * kOneHour;
   const auto plan_of = [&](int64_t joined_us) {
     RoomScript room;
-    room.Plan(-3 * kDay, noon).Do(joined_us, Kind::kJoined, "a");
+    room.Plan(-3 * kOneDay, noon).Do(joined_us, Kind::kJoined, "a");
     return Cut(room).walk.sittings()[0].plan.has_value();
   };
   EXPECT_FALSE(plan_of(-1));
   EXPECT_TRUE(plan_of(0));
-  EXPECT_TRUE(plan_of(noon + kHour + kDay));
-  EXPECT_FALSE(plan_of(noon + kHour + kDay + 1));
+  EXPECT_TRUE(plan_of(noon + kOneHour + kOneDay));
+  EXPECT_FALSE(plan_of(noon + kOneHour + kOneDay + 1));
 }
 
 TEST(Occurrences, APlanThatTookPlaceIsNotMovedByTheNextOne) {
   RoomScript room;
-  room.Plan(0, kDay).Do(kDay, Kind::kJoined, "a").Do(kDay + kHour, Kind::kLeft, "a");
-  room.Plan(kDay + 2 * kHour, 8 * kDay, kHour, Kind::kRescheduled);
+  room.Plan(0, kOneDay).Do(kOneDay, Kind::kJoined, "a").Do(kOneDay + kOneHour, Kind::kLeft, "a");
+  room.Plan(kOneDay + 2 * kOneHour, 8 * kOneDay, kOneHour, Kind::kRescheduled);
   const RoomCut cut = Cut(room);
   ASSERT_EQ(cut.walk.plans().size(), 2u);
-  EXPECT_EQ(cut.walk.plans()[0].start_us, kDay);
-  EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kDay);
+  EXPECT_EQ(cut.walk.plans()[0].start_us, kOneDay);
+  EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kOneDay);
   // But a correction of the hour is one of the same.
   RoomScript corrected;
-  corrected.Plan(0, kDay).Do(kDay, Kind::kJoined, "a").Plan(kDay + kMinute, kDay + 12 * kHour - 1);
+  corrected.Plan(0, kOneDay).Do(kOneDay, Kind::kJoined, "a").Plan(kOneDay + kOneMinute, kOneDay + 12 * kOneHour - 1);
   EXPECT_EQ(Cut(corrected).walk.plans().size(), 1u);
 }
 
 TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
   RoomScript room;
-  room.Plan(0, 10 * kHour).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a").Plan(3 * kHour, 5 * kDay);
+  room.Plan(0, 10 * kOneHour)
+      .Do(kOneHour, Kind::kJoined, "a")
+      .Do(2 * kOneHour, Kind::kLeft, "a")
+      .Plan(3 * kOneHour, 5 * kOneDay);
   const RoomCut cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "1:0-2:0");
   EXPECT_FALSE(cut.walk.plans()[0].took_place);
@@ -158,7 +163,7 @@ TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
 
 TEST(Occurrences, APlanMadeWhilePeopleSitThereIsTheirs) {
   RoomScript room;
-  room.Do(0, Kind::kJoined, "a").Plan(kMinute, 5 * kMinute).Do(kHour, Kind::kLeft, "a");
+  room.Do(0, Kind::kJoined, "a").Plan(kOneMinute, 5 * kOneMinute).Do(kOneHour, Kind::kLeft, "a");
   const RoomCut cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "0:0-1:0 of 0");
   EXPECT_TRUE(cut.walk.plans()[0].took_place);
@@ -166,18 +171,18 @@ TEST(Occurrences, APlanMadeWhilePeopleSitThereIsTheirs) {
 
 TEST(Occurrences, AfterALostLeaveTheNextDayIsAnotherSitting) {
   RoomScript room;
-  room.Do(0, Kind::kJoined, "a").Do(25 * kHour, Kind::kJoined, "b").Do(51 * kHour, Kind::kJoined, "c");
+  room.Do(0, Kind::kJoined, "a").Do(25 * kOneHour, Kind::kJoined, "b").Do(51 * kOneHour, Kind::kJoined, "c");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0-; 51:0-");
   // A start says so before that, but not among people who are there.
   RoomScript started;
-  started.Do(0, Kind::kJoined, "a").Do(30 * kMinute, Kind::kStarted).Do(3 * kHour, Kind::kStarted);
+  started.Do(0, Kind::kJoined, "a").Do(30 * kOneMinute, Kind::kStarted).Do(3 * kOneHour, Kind::kStarted);
   EXPECT_EQ(Describe(Cut(started).walk), "0:0-; 3:0-");
 }
 
 TEST(Occurrences, NoSittingIsLongerThanAWeek_AndWhoIsThereIsThereInTheNext) {
   RoomScript room;
-  for (int day = 0; day <= 8; ++day) room.Do(day * kDay, Kind::kJoined, absl::StrCat("p", day));
-  room.Do(8 * kDay + kHour, Kind::kLeft, "p0");
+  for (int day = 0; day <= 8; ++day) room.Do(day * kOneDay, Kind::kJoined, absl::StrCat("p", day));
+  room.Do(8 * kOneDay + kOneHour, Kind::kLeft, "p0");
   const RoomCut cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "0:0-; 192:0-");
   EXPECT_EQ(cut.places.back(), (CutPlace{.of = Of::kSitting, .index = 1, .counts = true}));
@@ -185,48 +190,48 @@ TEST(Occurrences, NoSittingIsLongerThanAWeek_AndWhoIsThereIsThereInTheNext) {
 
 TEST(Occurrences, APlanMovedOnAndOnDoesNotLengthenASitting) {
   RoomScript room;
-  room.Plan(0, kHour).Do(kHour, Kind::kJoined, "a");
+  room.Plan(0, kOneHour).Do(kOneHour, Kind::kJoined, "a");
   for (int i = 1; i < 40; ++i)
-    room.Plan(2 * kHour + i, kHour + i * 11 * kHour).Do(kHour + i * 11 * kHour, Kind::kJoined, "b");
+    room.Plan(2 * kOneHour + i, kOneHour + i * 11 * kOneHour).Do(kOneHour + i * 11 * kOneHour, Kind::kJoined, "b");
   const RoomCut cut = Cut(room);
   for (const Sitting& sitting : cut.walk.sittings()) {
-    EXPECT_LE(sitting.last_us - sitting.start_us, 7 * kDay + 12 * kHour);
+    EXPECT_LE(sitting.last_us - sitting.start_us, 7 * kOneDay + 12 * kOneHour);
   }
 }
 
 TEST(Occurrences, AnAbsenceOfNoLengthIsNone) {
   RoomScript room;
-  room.Do(0, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a").Do(kHour, Kind::kJoined, "a");
+  room.Do(0, Kind::kJoined, "a").Do(kOneHour, Kind::kLeft, "a").Do(kOneHour, Kind::kJoined, "a");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0-");
   // Under one connection's name too.
   RoomScript named;
-  named.Do(0, Kind::kJoined, "a").Through("c").Do(kHour, Kind::kJoined, "a").Through("c");
-  named.Do(kHour, Kind::kLeft, "a").Through("c");
+  named.Do(0, Kind::kJoined, "a").Through("c").Do(kOneHour, Kind::kJoined, "a").Through("c");
+  named.Do(kOneHour, Kind::kLeft, "a").Through("c");
   EXPECT_EQ(Describe(Cut(named).walk), "0:0-");
-  named.Do(2 * kHour, Kind::kLeft, "a").Through("c");
+  named.Do(2 * kOneHour, Kind::kLeft, "a").Through("c");
   EXPECT_EQ(Describe(Cut(named).walk), "0:0-2:0");
 }
 
 TEST(Occurrences, TheRoomIsEmptyWhenTheLastConnectionCloses) {
   RoomScript counted;
-  counted.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "a").Do(kHour, Kind::kLeft, "a");
+  counted.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "a").Do(kOneHour, Kind::kLeft, "a");
   EXPECT_EQ(Describe(Cut(counted).walk), "0:0-") << "a second device is still there";
-  counted.Do(2 * kHour, Kind::kLeft, "a").Do(2 * kHour + 1, Kind::kLeft, "a");
+  counted.Do(2 * kOneHour, Kind::kLeft, "a").Do(2 * kOneHour + 1, Kind::kLeft, "a");
   EXPECT_EQ(Describe(Cut(counted).walk), "0:0-2:0") << "never below none";
 
   RoomScript reconnected;
-  reconnected.Do(0, Kind::kJoined, "a").Do(1, Kind::kReconnected, "a").Do(kHour, Kind::kLeft, "a");
+  reconnected.Do(0, Kind::kJoined, "a").Do(1, Kind::kReconnected, "a").Do(kOneHour, Kind::kLeft, "a");
   EXPECT_EQ(Describe(Cut(reconnected).walk), "0:0-1:0") << "who is there does not come a second time";
 
   RoomScript named;
   named.Do(0, Kind::kJoined, "a").Through("browser").Do(1, Kind::kJoined, "a").Through("phone");
-  named.Do(2, Kind::kJoined, "a").Through("phone").Do(kHour, Kind::kLeft, "a").Through("phone");
+  named.Do(2, Kind::kJoined, "a").Through("phone").Do(kOneHour, Kind::kLeft, "a").Through("phone");
   EXPECT_EQ(Describe(Cut(named).walk), "0:0-");
-  named.Do(2 * kHour, Kind::kLeft, "a").Through("browser");
+  named.Do(2 * kOneHour, Kind::kLeft, "a").Through("browser");
   EXPECT_EQ(Describe(Cut(named).walk), "0:0-2:0");
 
   RoomScript ended;
-  ended.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "b").Do(kHour, Kind::kEnded);
+  ended.Do(0, Kind::kJoined, "a").Do(1, Kind::kJoined, "b").Do(kOneHour, Kind::kEnded);
   EXPECT_EQ(Describe(Cut(ended).walk), "0:0-1:0");
 }
 
@@ -238,7 +243,7 @@ TEST(Occurrences, WhatSpeaksOfNothingOpenIsHistoryAndNothingMore) {
   for (const CutPlace& place : cut.places) EXPECT_EQ(place, CutPlace()) << "its own day";
   // One that was overlooked is found in the sitting in which it was open.
   RoomScript late;
-  late.Do(0, Kind::kJoined, "a").Do(30 * kHour, Kind::kJoined, "b").Do(31 * kHour, Kind::kLeft, "a");
+  late.Do(0, Kind::kJoined, "a").Do(30 * kOneHour, Kind::kJoined, "b").Do(31 * kOneHour, Kind::kLeft, "a");
   EXPECT_EQ(Cut(late).places.back(), (CutPlace{.of = Of::kSitting, .index = 0, .counts = true}));
 }
 
@@ -250,24 +255,24 @@ TEST(Occurrences, TwoNamesAreNeverOneSitting_HoweverClose) {
 
 TEST(Occurrences, ANameThatComesUpLateNamesTheSittingThatIsThere) {
   RoomScript room;
-  room.Do(0, Kind::kJoined, "a").Do(kMinute, Kind::kJoined, "b").Named("x");
+  room.Do(0, Kind::kJoined, "a").Do(kOneMinute, Kind::kJoined, "b").Named("x");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x");
   EXPECT_EQ(Cut(room).places.back().index, 0u);
 }
 
 TEST(Occurrences, ANamedSittingIsNotCutByAbsence_ButByTheLimit) {
   RoomScript room;
-  room.Do(0, Kind::kJoined, "a").Named("x").Do(kHour, Kind::kLeft, "a").Named("x");
-  room.Do(3 * kDay, Kind::kJoined, "a").Named("x");
+  room.Do(0, Kind::kJoined, "a").Named("x").Do(kOneHour, Kind::kLeft, "a").Named("x");
+  room.Do(3 * kOneDay, Kind::kJoined, "a").Named("x");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x");
-  room.Do(8 * kDay, Kind::kJoined, "a").Named("x");
+  room.Do(8 * kOneDay, Kind::kJoined, "a").Named("x");
   EXPECT_EQ(Describe(Cut(room).walk), "0:0- named x; 192:0- named x");
 }
 
 TEST(Occurrences, APlanForANameIsOneBesideTheRoomsOwn) {
   RoomScript room;
-  room.Plan(0, 10 * kHour).Plan(1, 12 * kHour).Named("x").Do(9 * kHour, Kind::kJoined, "a").Named("x");
-  room.Do(9 * kHour + 1, Kind::kJoined, "b").Named("y");
+  room.Plan(0, 10 * kOneHour).Plan(1, 12 * kOneHour).Named("x").Do(9 * kOneHour, Kind::kJoined, "a").Named("x");
+  room.Do(9 * kOneHour + 1, Kind::kJoined, "b").Named("y");
   const RoomCut cut = Cut(room);
   ASSERT_EQ(cut.walk.plans().size(), 2u);
   EXPECT_EQ(Describe(cut.walk), "9:0- of 1 named x; 9:0- of 0 named y");
@@ -275,14 +280,17 @@ TEST(Occurrences, APlanForANameIsOneBesideTheRoomsOwn) {
 
 TEST(Occurrences, OfSeveralPlansASittingTakesTheNearestStart) {
   RoomScript room;
-  room.Plan(0, 8 * kHour).Named("x").Plan(1, 11 * kHour).Named("y").Do(10 * kHour, Kind::kJoined, "a");
+  room.Plan(0, 8 * kOneHour).Named("x").Plan(1, 11 * kOneHour).Named("y").Do(10 * kOneHour, Kind::kJoined, "a");
   EXPECT_EQ(Describe(Cut(room).walk), "10:0- of 1");
 }
 
 TEST(Occurrences, ADeletionEndsAllBeforeIt_AndTheIdentifierCanBeUsedAgain) {
   RoomScript room;
-  room.Plan(0, kHour).Do(kHour, Kind::kJoined, "a").Do(kHour + 1, Kind::kDeleted).Do(kHour + 2, Kind::kLeft, "a");
-  room.Do(kHour + 3, Kind::kJoined, "a");
+  room.Plan(0, kOneHour)
+      .Do(kOneHour, Kind::kJoined, "a")
+      .Do(kOneHour + 1, Kind::kDeleted)
+      .Do(kOneHour + 2, Kind::kLeft, "a");
+  room.Do(kOneHour + 3, Kind::kJoined, "a");
   const RoomCut cut = Cut(room);
   EXPECT_EQ(cut.places[3], CutPlace()) << "of what is gone";
   EXPECT_EQ(Describe(cut.walk), "1:0- of 0; 1:0-");
@@ -290,8 +298,8 @@ TEST(Occurrences, ADeletionEndsAllBeforeIt_AndTheIdentifierCanBeUsedAgain) {
 
 TEST(Occurrences, InvitationsGoToThePlan_ThenToTheSitting_ThenToTheirDay) {
   RoomScript room;
-  room.Do(0, Kind::kPlanned).Plan(1, kHour).Do(2, Kind::kPlanned).Do(kHour, Kind::kJoined, "a");
-  room.Do(kHour + 1, Kind::kPlanned).Do(kHour + 2, Kind::kLeft, "a").Do(5 * kHour, Kind::kPlanned);
+  room.Do(0, Kind::kPlanned).Plan(1, kOneHour).Do(2, Kind::kPlanned).Do(kOneHour, Kind::kJoined, "a");
+  room.Do(kOneHour + 1, Kind::kPlanned).Do(kOneHour + 2, Kind::kLeft, "a").Do(5 * kOneHour, Kind::kPlanned);
   const RoomCut cut = Cut(room);
   EXPECT_EQ(cut.places[0].of, Of::kDay);
   EXPECT_EQ(cut.places[2].of, Of::kPlan);
@@ -301,8 +309,11 @@ TEST(Occurrences, InvitationsGoToThePlan_ThenToTheSitting_ThenToTheirDay) {
 
 TEST(Occurrences, FilesGoToThePlanThatIsToCome_ThenToTheLatestSitting_ThenToTheirDay) {
   RoomScript room;
-  room.Do(0, Kind::kShared).Do(kHour, Kind::kJoined, "a").Do(2 * kHour, Kind::kLeft, "a").Do(9 * kHour, Kind::kShared);
-  room.Plan(10 * kHour, 20 * kHour).Do(11 * kHour, Kind::kShared);
+  room.Do(0, Kind::kShared)
+      .Do(kOneHour, Kind::kJoined, "a")
+      .Do(2 * kOneHour, Kind::kLeft, "a")
+      .Do(9 * kOneHour, Kind::kShared);
+  room.Plan(10 * kOneHour, 20 * kOneHour).Do(11 * kOneHour, Kind::kShared);
   const RoomCut cut = Cut(room);
   EXPECT_EQ(cut.places[0].of, Of::kDay);
   EXPECT_EQ(cut.places[3].of, Of::kSitting);
@@ -313,12 +324,12 @@ TEST(Occurrences, FilesGoToThePlanThatIsToCome_ThenToTheLatestSitting_ThenToThei
 std::vector<RoomEvent> AnyRoom(std::mt19937& random) {
   const auto below = [&](int64_t bound) { return static_cast<int64_t>(random() % static_cast<uint64_t>(bound)); };
   RoomScript room;
-  const int64_t span = kHour << below(11);
+  const int64_t span = kOneHour << below(11);
   for (int64_t left = 1 + below(60); left > 0; --left) {
     const auto kind = static_cast<Kind>(below(static_cast<int64_t>(Kind::kDeleted) + (below(20) == 0 ? 1 : 0)));
-    const int64_t time = below(span) / kMinute * kMinute;
+    const int64_t time = below(span) / kOneMinute * kOneMinute;
     if (kind == Kind::kScheduled || kind == Kind::kRescheduled) {
-      room.Plan(time, time + below(4 * kDay) - kDay, kMinute + below(2 * kDay), kind);
+      room.Plan(time, time + below(4 * kOneDay) - kOneDay, kOneMinute + below(2 * kOneDay), kind);
     } else {
       room.Do(time, kind, absl::StrCat("p", below(4)));
     }

@@ -89,7 +89,7 @@ TEST_F(PbxEndTest, FilesThatAreOverdueAtItsEndDoNotKeepOtherMeetingsFromTheirRev
   LicenceUntil("pbx", kMonday + absl::Hours(47));
   // Nobody swept for two days: the file's end and the end of its PBX have come, and their meeting is to be reviewed.
   harness_.now = kMonday + absl::Hours(48);
-  EXPECT_EQ(harness_.Sweep().meetings_presumed_ended, 0u) << "its files end with it";
+  EXPECT_EQ(harness_.Sweep().meetings_files_ended, 0u) << "its files end with it";
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "presumed ended a day later";
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
   EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);

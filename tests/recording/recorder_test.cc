@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+#include "server/recording/event_intake.h"
 #include "tests/engine/harness.h"
 
 namespace retention {
@@ -44,6 +46,38 @@ TEST_F(RecorderTest, ADuplicateChangesNothingInAnyPath) {
   EXPECT_EQ(result.accepted(), 1u);
   EXPECT_EQ(result.duplicates(), 1u) << "within one batch";
   EXPECT_EQ(harness_.engine().counts().TotalRows(), before + 1);
+}
+
+TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
+  // Planned and begun so long ago that its history is over; the PDF lives on.
+  const absl::Time long_ago = At("2025-11-03T10:00:00+01:00");
+  const std::vector<v1::Event> events = {Scheduled("m", "s", long_ago, long_ago, absl::Hours(1)),
+                                         Started("m", "b", long_ago), Pdf("m", "d", kMonday, "bucket/pdf")};
+  harness_.Record(events);
+  EXPECT_EQ(harness_.Values(kPdfShare), 1u);
+  harness_.Record(events);
+  EXPECT_EQ(harness_.Values(kPdfShare), 1u);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.Record(events);
+  EXPECT_EQ(harness_.Values(kPdfShare), 1u);
+}
+
+TEST_F(RecorderTest, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
+  harness_.Record({Started("m", "s", kMonday), Joined("m", "j", kMonday, "p")});
+  std::vector<v1::Event> batch;
+  for (size_t i = 2; i < kMaxMeetingEvents; ++i) {
+    batch.push_back(Reconnected("m", absl::StrCat(i), kMonday + absl::Seconds(1), "p"));
+    if (batch.size() < kMaxBatchEvents && i + 1 < kMaxMeetingEvents) continue;
+    ASSERT_EQ(harness_.Record(batch).accepted(), batch.size());
+    batch.clear();
+  }
+  v1::RecordResult result = harness_.Record(Reconnected("m", "one more", kMonday, "p"));
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_MEETING_FULL);
+  result = harness_.Record({Recording("m", "r", kMonday, "bucket/rec"), Ended("m", "e", kMonday + absl::Seconds(2)),
+                            Deleted("m", "d", kMonday + absl::Seconds(3))});
+  EXPECT_EQ(result.accepted(), 3u);
+  EXPECT_FALSE(harness_.Get("m").ok());
 }
 
 TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {

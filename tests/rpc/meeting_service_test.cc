@@ -104,6 +104,14 @@ TEST_F(MeetingServiceTest, MeetingsAndParticipantsAreListed) {
   EXPECT_EQ(page.next_page_token(), "");
 }
 
+TEST_F(MeetingServiceTest, NothingSaysThatADeletedMeetingEverWas) {
+  server_.Batch({Deleted("meeting", "deleted", kMonday)});
+  v1::MeetingReport report;
+  EXPECT_EQ(Report(report).Summary(), Report(report, "another").Summary());
+  const std::string get = std::string(kMeetingService) + "GetMeeting";
+  EXPECT_EQ(server_.Call(get, AboutMeeting<v1::GetMeetingRequest>("meeting")).Summary(), "NOT_FOUND MEETING_UNKNOWN");
+}
+
 TEST_F(MeetingServiceTest, ErrorsSayWhatIsNotHeldAndWhichFieldIsWrong) {
   v1::MeetingReport report;
   EXPECT_EQ(Report(report, "another").Summary(), "NOT_FOUND ANONYMISED");

@@ -57,6 +57,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_due_to_unreadable_seconds_count 0\n",
            "retention_due_to_gone_seconds_count 0\n",
            "retention_queue_events 0\n",
+           "retention_queue_lines 0\n",
            "retention_commit_seconds_count 1\n",
            "retention_group_events_sum 3\n",
            "retention_values_past_due_total 0\n",
