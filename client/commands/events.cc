@@ -1,4 +1,5 @@
 // events send | import; events simulate is in simulate.cc
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
@@ -111,6 +112,17 @@ void SayWhatWasLeftOut(CommandSession& session, const ImportedEvents& imported) 
   table.PrintAligned(session.out());
 }
 
+void NameLinesLeftOut(CommandSession& session, const std::string& file, const ImportedEvents& imported) {
+  const std::string name = file == "-" ? "standard input" : file;
+  uint64_t lines = 0;
+  for (const LeftOutLine& line : imported.left_out) {
+    if (++lines > kMalformedShown) continue;
+    session.Fail(
+        absl::StrCat(DescribeFault(name, static_cast<uint64_t>(line.line), {line.field, line.reason}), "; left out"));
+  }
+  if (lines > kMalformedShown) session.Fail(absl::StrCat("... and ", lines - kMalformedShown, " more such lines"));
+}
+
 void Import(CommandSession& session, ImportCommand command) {
   if (!command.shift_to.empty()) {
     command.options.shift_to = ValueOrUsageError(ParseTime(command.shift_to), "--shift-to");
@@ -118,14 +130,17 @@ void Import(CommandSession& session, ImportCommand command) {
   std::ifstream opened;
   std::istream* input = session.OpenInput(command.file, opened);
   if (input == nullptr) return;
-  auto imported = command.format == "bigbluebutton-xml" ? ImportBigBlueButtonXml(*input, command.options)
-                                                        : ImportBigBlueButtonWebhooks(*input, command.options);
+  const auto& formats = ImportFormats();
+  const auto format =
+      std::find_if(formats.begin(), formats.end(), [&](const ImportFormat& one) { return one.name == command.format; });
+  auto imported = format->import(*input, command.options);
   if (!imported.ok()) {
     return session.Fail(absl::StrCat(command.file, ":", imported.status().message()));
   }
   if (command.dry_run) {
     PrintEvents(session, *imported);
-    return SayWhatWasLeftOut(session, *imported);
+    SayWhatWasLeftOut(session, *imported);
+    return NameLinesLeftOut(session, command.file, *imported);
   }
   if (command.sync_pbx) {
     if (const absl::Status status = EnsurePbx(session.MakeClient(), command); !status.ok()) return session.Fail(status);
@@ -136,15 +151,20 @@ void Import(CommandSession& session, ImportCommand command) {
   }
   upload.Finish();
   SayWhatWasLeftOut(session, *imported);
+  NameLinesLeftOut(session, command.file, *imported);
 }
 
 void AddImportCommand(Command events, CommandSession& session) {
   const Command import = events.AddVerb("import", "Sends meetings that another platform recorded");
   auto command = std::make_shared<ImportCommand>();
   import.AddOption("FILE", command->file, "The recording; - is standard input").Required();
-  import.AddOption("--format", command->format, "bigbluebutton-webhooks: JSON lines; bigbluebutton-xml: events.xml")
-      .OneOf({"bigbluebutton-webhooks", "bigbluebutton-xml"})
-      .Required();
+  std::vector<std::string> formats;
+  std::string described = "What the file is.";
+  for (const ImportFormat& format : ImportFormats()) {
+    formats.push_back(format.name);
+    absl::StrAppend(&described, " ", format.name, ": ", format.description, ".");
+  }
+  import.AddOption("--format", command->format, described).OneOf(formats).Required();
   import.AddOption("--pbx", command->options.pbx_id, "PBX that the meeting is put under").ShowDefault();
   import.AddOption("--meeting", command->options.meeting_id, "Identifier of the meeting, instead of the recorded one");
   import.AddOption("--owner-extension", command->options.owner_extension,
@@ -158,7 +178,9 @@ void AddImportCommand(Command events, CommandSession& session) {
   import.AddOption("--shift-to", command->shift_to, "Moves the meeting in time: its first event happens then");
   import.AddFlag("--dry-run", command->dry_run, "Send nothing, show the events; with -o json as lines for events send");
   import.SetFooter(
-      "Audio, video, file names and private chat are never taken over. Importing twice changes nothing.\n"
+      "Audio, video, file names and private chat are never taken over. Importing twice changes nothing, nor do\n"
+      "parts of a log that overlap. A line that cannot be taken is named as file:line:field and left out; the rest is\n"
+      "sent, and the exit code is 1.\n"
       "\n"
       "Examples:\n"
       "  retentionctl events import --format bigbluebutton-webhooks --sync-pbx --owner-extension 1001 webhooks.ndjson\n"

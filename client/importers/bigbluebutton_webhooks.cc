@@ -1,119 +1,123 @@
-// BigBlueButton's webhooks: one JSON object a line, {"data": {"id": "user-joined", "attributes": ..., "event": {"ts":
-// ...}}}.
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
-
+// BigBlueButton's webhooks: {"data": {"id": "user-joined", "attributes": ..., "event": {"ts": ...}}}.
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "client/importers/meeting_import.h"
+#include "client/importers/imported_meeting.h"
+#include "client/importers/json_lines.h"
 
 namespace retention {
 namespace {
 
-using google::protobuf::Struct;
-using google::protobuf::Value;
+constexpr char kPublicChat[] = "MAIN-PUBLIC-GROUP-CHAT";
+constexpr char kBigBlueButtonMeetingId[] = "data.attributes.meeting.internal-meeting-id";
 
-// A member of a JSON object; members that are missing, or of another kind, read as empty.
-const Value& Member(const Struct& object, const std::string& name) {
-  static const Value kNone;
-  const auto found = object.fields().find(name);
-  return found == object.fields().end() ? kNone : found->second;
+// A session has the internal id; the external one names the person behind it.
+RecordedSession SessionAt(const JsonEvent& event) {
+  return {.id = event.Text("data.attributes.user.internal-user-id"),
+          .person = event.Text("data.attributes.user.external-user-id"),
+          .name = event.Text("data.attributes.user.name")};
 }
-const Struct& Object(const Struct& object, const std::string& name) { return Member(object, name).struct_value(); }
-std::string Text(const Struct& object, const std::string& name) { return Member(object, name).string_value(); }
 
-std::string UserId(const Struct& user) { return Text(user, "internal-user-id"); }
-
-std::vector<std::string> PollOptions(const Struct& poll) {
+std::vector<std::string> PollOptions(const JsonEvent& event) {
   std::vector<std::string> options;
-  for (const auto& answer : Member(poll, "answers").list_value().values()) {
-    options.push_back(Text(answer.struct_value(), "key"));
+  for (const auto& answer : event.At("data.attributes.poll.answers").list_value().values()) {
+    options.push_back(MemberOf(answer.struct_value(), "key").string_value());
   }
   return options;
 }
 
-std::vector<uint32_t> AnswerIndexes(const Struct& poll) {
+std::vector<uint32_t> AnswerIndexes(const JsonEvent& event) {
   std::vector<uint32_t> indexes;
-  for (const auto& id : Member(poll, "answerIds").list_value().values()) {
+  for (const auto& id : event.At("data.attributes.poll.answerIds").list_value().values()) {
     const auto index = static_cast<uint32_t>(std::max(0.0, std::min(id.number_value(), 1e6)));
     if (std::find(indexes.begin(), indexes.end(), index) == indexes.end()) indexes.push_back(index);
   }
   return indexes;
 }
 
-void Create(absl::Time time, const Struct& recorded, ImportedMeeting& meeting) {
+void TakeCreation(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
   // `duration` is in minutes; 0 means unlimited.
-  const double minutes = std::clamp(Member(recorded, "duration").number_value(), 0.0, 7.0 * 24 * 60);
-  meeting.Begin(time, Text(recorded, "name"), absl::Minutes(static_cast<int>(minutes)));
-  meeting.DialIn(time, Text(recorded, "voice-conf"), Text(recorded, "dial-number"));
+  const double minutes = std::clamp(event.At("data.attributes.meeting.duration").number_value(), 0.0, 7.0 * 24 * 60);
+  meeting.Plan(time, event.Text("data.attributes.meeting.name"), time, absl::Minutes(static_cast<int>(minutes)));
+  meeting.Start(time, "");
+  meeting.DialIn(time, event.Identifier("data.attributes.meeting.voice-conf"),
+                 event.Identifier("data.attributes.meeting.dial-number"));
 }
 
-void Chat(absl::Time time, const Struct& attributes, ImportedMeeting& meeting) {
-  if (Text(attributes, "chat-id") != "MAIN-PUBLIC-GROUP-CHAT") return meeting.LeaveOut("private chat");
-  const Struct& message = Object(attributes, "chat-message");
-  meeting.PublicChat(time, UserId(Object(message, "sender")), Text(message, "message"));
+void TakeChat(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
+  if (event.Text("data.attributes.chat-id") != kPublicChat) return meeting.LeaveOut("private chat");
+  meeting.PublicChat(time, event.Text("data.attributes.chat-message.sender.internal-user-id"),
+                     event.Identifier("data.attributes.chat-message.id"),
+                     event.Text("data.attributes.chat-message.message"));
 }
 
-void Take(const std::string& kind, absl::Time time, const Struct& attributes, ImportedMeeting& meeting) {
-  const Struct& user = Object(attributes, "user");
-  const Struct& poll = Object(attributes, "poll");
+// What an event of this kind cannot do without.
+std::vector<std::string> RequiredFields(const std::string& kind) {
+  constexpr char kUser[] = "data.attributes.user.internal-user-id";
+  constexpr char kPoll[] = "data.attributes.poll.id";
+  if (kind == "user-joined" || kind == "user-left") return {kUser};
+  if (kind == "poll-started") return {kPoll};
+  if (kind == "poll-responded") return {kUser, kPoll};
+  if (kind == "chat-group-message-sent") return {"data.attributes.chat-message.sender.internal-user-id"};
+  return {};
+}
+
+std::optional<LeftOutLine> FaultOf(const JsonEvent& event) {
+  if (event.Text(kBigBlueButtonMeetingId).empty()) return event.Fault(kBigBlueButtonMeetingId, "missing");
+  for (const std::string& field : RequiredFields(event.Kind("data.id"))) {
+    if (event.Text(field).empty()) return event.Fault(field, "missing");
+  }
+  return std::nullopt;
+}
+
+void TakeCallback(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
+  const std::string kind = event.Kind("data.id");
+  const RecordedSession session = SessionAt(event);
+  const std::string poll = event.Text("data.attributes.poll.id");
+  meeting.Recognise(session);
   if (kind == "meeting-created") {
-    Create(time, Object(attributes, "meeting"), meeting);
+    TakeCreation(event, time, meeting);
   } else if (kind == "meeting-ended") {
     meeting.End(time);
   } else if (kind == "user-joined") {
-    meeting.Join(time, UserId(user), Text(user, "name"));
+    meeting.Join(time, session);
   } else if (kind == "user-left") {
-    meeting.Leave(time, UserId(user));
+    meeting.Leave(time, session);
   } else if (kind == "meeting-recording-started") {
-    meeting.Recording(time, true);
+    meeting.SwitchRecording(time, true);
   } else if (kind == "meeting-recording-stopped") {
-    meeting.Recording(time, false);
+    meeting.SwitchRecording(time, false);
   } else if (kind == "poll-started") {
-    meeting.CreatePoll(time, Text(poll, "id"), Text(poll, "question"), PollOptions(poll));
+    meeting.CreatePoll(time, poll, event.Text("data.attributes.poll.question"), PollOptions(event));
   } else if (kind == "poll-responded") {
-    meeting.AnswerPoll(time, Text(poll, "id"), UserId(user), AnswerIndexes(poll));
+    meeting.AnswerPoll(time, poll, session.id, AnswerIndexes(event));
   } else if (kind == "chat-group-message-sent") {
-    Chat(time, attributes, meeting);
+    TakeChat(event, time, meeting);
   } else {
     meeting.LeaveOut(kind.empty() ? "event without a kind" : kind);
   }
 }
 
-absl::Status FaultAt(int line, const char* what) { return absl::InvalidArgumentError(absl::StrCat(line, ":", what)); }
-
 }  // namespace
 
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonWebhooks(std::istream& input, const ImportOptions& options) {
-  std::map<std::string, ImportedMeeting> meetings;
-  std::string text;
-  for (int line = 1; std::getline(input, text); ++line) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    Struct object;
-    if (!google::protobuf::util::JsonStringToMessage(text, &object).ok()) return FaultAt(line, " not a JSON object");
-    const Struct& data = Object(object, "data");
-    const Struct& attributes = Object(data, "attributes");
-    const double milliseconds = Member(Object(data, "event"), "ts").number_value();
-    const std::string id = Text(Object(attributes, "meeting"), "internal-meeting-id");
-    if (milliseconds <= 0 || milliseconds > 4e12) return FaultAt(line, "data.event.ts: not epoch milliseconds");
-    if (id.empty()) return FaultAt(line, "data.attributes.meeting.internal-meeting-id: missing");
-    const auto [meeting, is_new] = meetings.try_emplace(id, options, id);
-    if (is_new && meetings.size() > 1 && !options.meeting_id.empty()) {
-      return FaultAt(line, " a second meeting, which cannot have the given meeting identifier as well");
+  ImportedMeetings meetings(options);
+  std::vector<LeftOutLine> left_out;
+  for (const JsonEvent& event : ReadJsonLines(input, &left_out)) {
+    const auto time = event.Millis("data.event.ts");
+    if (!time.ok()) {
+      left_out.push_back(event.Fault("data.event.ts", std::string(time.status().message())));
+    } else if (auto fault = FaultOf(event); fault.has_value()) {
+      left_out.push_back(*fault);
+    } else if (auto* meeting = meetings.Find(event.Text(kBigBlueButtonMeetingId)); meeting != nullptr) {
+      TakeCallback(event, *time, *meeting);
+    } else {
+      left_out.push_back(event.Fault(kBigBlueButtonMeetingId, kSecondMeeting));
     }
-    const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(milliseconds));
-    Take(Text(data, "id"), time, attributes, meeting->second);
   }
-  ImportedEvents all;
-  for (auto& [id, meeting] : meetings) {
-    ImportedEvents one = meeting.Take();
-    std::move(one.events.begin(), one.events.end(), std::back_inserter(all.events));
-    for (const auto& [kind, count] : one.not_imported) all.not_imported[kind] += count;
-  }
-  ArrangeInTime(options, &all);
-  return all;
+  return meetings.Take(std::move(left_out));
 }
 
 }  // namespace retention

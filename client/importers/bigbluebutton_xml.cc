@@ -1,17 +1,20 @@
 // BigBlueButton's events.xml. Known traps: `timestamp` is the media server's uptime in some versions and epoch
 // milliseconds in others; both `userId` and `userid` occur; the voice bridge's ParticipantJoinedEvent and
-// ParticipantLeftEvent are not the meeting's ParticipantJoinEvent and ParticipantLeftEvent; the end can be missing.
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
-
+// ParticipantLeftEvent are not the meeting's ParticipantJoinEvent and ParticipantLeftEvent; the end can be missing, and
+// in 2011 so was the meeting.
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "client/importers/meeting_import.h"
+#include "client/importers/bigbluebutton_polls.h"
+#include "client/importers/imported_meeting.h"
+#include "client/importers/imported_text.h"
 
 namespace retention {
 namespace {
@@ -20,11 +23,6 @@ namespace {
 constexpr int64_t kEpochMillisMin = 1'000'000'000'000;
 
 std::string ChildText(const pugi::xml_node& event, const char* name) { return event.child_value(name); }
-
-std::string UserId(const pugi::xml_node& event) {
-  const std::string id = ChildText(event, "userId");
-  return id.empty() ? ChildText(event, "userid") : id;
-}
 
 // Milliseconds of a text; 0 if it is not a number.
 int64_t Milliseconds(const std::string& text) {
@@ -64,102 +62,152 @@ class RecordedTime {
   std::optional<int64_t> offset_;
 };
 
-std::vector<std::string> PollOptions(const pugi::xml_node& event) {
-  std::vector<std::string> options;
-  google::protobuf::ListValue answers;
-  if (google::protobuf::util::JsonStringToMessage(ChildText(event, "answers"), &answers).ok()) {
-    for (const auto& answer : answers.values()) {
-      const auto& fields = answer.struct_value().fields();
-      const auto key = fields.find("key");
-      options.push_back(key == fields.end() ? "" : key->second.string_value());
+// On which lines of a text its bytes are.
+class LineNumbers {
+ public:
+  explicit LineNumbers(const std::string& text) {
+    for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) ends_.push_back(at);
+  }
+
+  int Of(ptrdiff_t offset) const {
+    const auto byte = static_cast<size_t>(std::max<ptrdiff_t>(offset, 0));
+    return static_cast<int>(std::lower_bound(ends_.begin(), ends_.end(), byte) - ends_.begin()) + 1;
+  }
+
+ private:
+  std::vector<size_t> ends_;
+};
+
+// Imports the events of one recording.
+class BigBlueButtonRecording {
+ public:
+  BigBlueButtonRecording(const pugi::xml_node& recording, const std::string& id, ImportedMeeting& meeting)
+      : recording_(recording), times_(recording, id), polls_(recording), meeting_(meeting) {}
+
+  // `is_whole`: nothing of it is missing, so that its last event is its end.
+  void Import(const LineNumbers& lines, bool is_whole, std::vector<LeftOutLine>* left_out) {
+    std::optional<absl::Time> first, last;
+    for (const auto& event : recording_.children("event")) {
+      const auto time = times_.Of(event);
+      const std::string lacking = time.has_value() ? Lacking(event) : "timestamp";
+      if (!lacking.empty()) {
+        left_out->push_back(
+            {lines.Of(event.offset_debug()), lacking, time.has_value() ? "missing" : "no time can be made out"});
+        continue;
+      }
+      first = std::min(first.value_or(*time), *time);
+      last = std::max(last.value_or(*time), *time);
+      Take(event, *time);
+    }
+    if (!first.has_value()) return;
+    meeting_.Plan(*first, Name(), *first, absl::ZeroDuration());
+    meeting_.Start(*first, "");
+    if (is_whole && !meeting_.ended()) meeting_.End(*last);
+  }
+
+ private:
+  std::string Name() const {
+    const std::string name = recording_.child("metadata").attribute("meetingName").value();
+    return name.empty() ? recording_.child("meeting").attribute("name").value() : name;
+  }
+
+  static std::string Kind(const pugi::xml_node& event) { return KindWord(event.attribute("eventname").value()); }
+
+  static bool IsVoice(const pugi::xml_node& event) { return std::string(event.attribute("module").value()) == "VOICE"; }
+
+  static RecordedSession Session(const pugi::xml_node& event) {
+    const std::string id = ChildText(event, "userId");
+    return {.id = id.empty() ? ChildText(event, "userid") : id,
+            .person = ChildText(event, "externalUserId"),
+            .name = ChildText(event, "name")};
+  }
+
+  // What an event of its kind cannot do without, and does; empty if nothing.
+  static std::string Lacking(const pugi::xml_node& event) {
+    const std::string kind = Kind(event);
+    if (IsVoice(event)) return "";
+    const bool is_answer = kind == "UserRespondedToPollRecordEvent";
+    if (kind == "ParticipantJoinEvent" || kind == "ParticipantLeftEvent" || is_answer) {
+      if (Session(event).id.empty()) return "userId";
+    }
+    if ((kind == "PollStartedRecordEvent" || is_answer) && ChildText(event, "pollId").empty()) return "pollId";
+    return "";
+  }
+
+  void Take(const pugi::xml_node& event, absl::Time time) {
+    const std::string kind = Kind(event);
+    if (IsVoice(event)) {
+      meeting_.LeaveOut(absl::StrCat("voice: ", kind));
+    } else if (kind == "ParticipantJoinEvent") {
+      meeting_.Join(time, Session(event));
+    } else if (kind == "ParticipantLeftEvent") {
+      meeting_.Leave(time, Session(event));
+    } else if (kind == "RecordStatusEvent") {
+      meeting_.SwitchRecording(time, ChildText(event, "status") == "true");
+    } else if (kind == "SharePresentationEvent" && ChildText(event, "share") == "true") {
+      meeting_.SharePdf(time, ChildText(event, "presentationName"));
+    } else if (kind == "PollStartedRecordEvent") {
+      const std::string poll = ChildText(event, "pollId");
+      meeting_.CreatePoll(time, poll, ChildText(event, "question"), polls_.OptionsOf(poll));
+    } else if (kind == "UserRespondedToPollRecordEvent") {
+      TakeAnswer(event, time);
+    } else if (kind == "PublicChatEvent") {
+      TakeChat(event, time);
+    } else if (kind == "EndAndKickAllEvent") {
+      meeting_.End(time);
+    } else {
+      meeting_.LeaveOut(kind.empty() ? "event without a kind" : kind);
     }
   }
-  return options;
-}
 
-// A free-text poll starts without options; what was answered is known once it is published.
-std::vector<std::string> OptionsOfPoll(const pugi::xml_node& recording, const pugi::xml_node& started) {
-  std::vector<std::string> options = PollOptions(started);
-  if (!options.empty()) return options;
-  for (const auto& event : recording.children("event")) {
-    if (std::string(event.attribute("eventname").value()) == "PollPublishedRecordEvent" &&
-        ChildText(event, "pollId") == ChildText(started, "pollId")) {
-      return PollOptions(event);
-    }
+  void TakeAnswer(const pugi::xml_node& event, absl::Time time) {
+    const auto answer = polls_.AnswerOf(event);
+    if (!answer.has_value()) return meeting_.LeaveOut("answer outside the options of its poll");
+    meeting_.AnswerPoll(time, ChildText(event, "pollId"), Session(event).id, {*answer});
   }
-  return options;
-}
 
-void Chat(absl::Time time, const pugi::xml_node& event, ImportedMeeting& meeting) {
-  const std::string chat = ChildText(event, "chatId");
-  if (!chat.empty() && chat != "MAIN-PUBLIC-GROUP-CHAT") return meeting.LeaveOut("private chat");
-  // The message is CDATA between white space.
-  std::string text;
-  for (const auto& part : event.child("message").children()) text += part.value();
-  const std::string sender = ChildText(event, "senderId");
-  meeting.PublicChat(time, sender.empty() ? UserId(event) : sender, std::string(absl::StripAsciiWhitespace(text)));
-}
-
-void Take(const pugi::xml_node& recording, const pugi::xml_node& event, absl::Time time, ImportedMeeting& meeting) {
-  const std::string kind = event.attribute("eventname").value();
-  const std::string module = event.attribute("module").value();
-  if (module == "VOICE") {
-    meeting.LeaveOut(absl::StrCat("voice: ", kind));
-  } else if (kind == "ParticipantJoinEvent") {
-    meeting.Join(time, UserId(event), ChildText(event, "name"));
-  } else if (kind == "ParticipantLeftEvent") {
-    meeting.Leave(time, UserId(event));
-  } else if (kind == "RecordStatusEvent") {
-    meeting.Recording(time, ChildText(event, "status") == "true");
-  } else if (kind == "SharePresentationEvent" && ChildText(event, "share") == "true") {
-    meeting.SharePdf(time, ChildText(event, "presentationName"));
-  } else if (kind == "PollStartedRecordEvent") {
-    meeting.CreatePoll(time, ChildText(event, "pollId"), ChildText(event, "question"), OptionsOfPoll(recording, event));
-  } else if (kind == "UserRespondedToPollRecordEvent") {
-    const auto index = static_cast<uint32_t>(Milliseconds(ChildText(event, "answerId")));
-    meeting.AnswerPoll(time, ChildText(event, "pollId"), UserId(event), {index});
-  } else if (kind == "PublicChatEvent") {
-    Chat(time, event, meeting);
-  } else if (kind == "EndAndKickAllEvent") {
-    meeting.End(time);
-  } else {
-    meeting.LeaveOut(kind);
+  void TakeChat(const pugi::xml_node& event, absl::Time time) {
+    const std::string chat = ChildText(event, "chatId");
+    if (!chat.empty() && chat != "MAIN-PUBLIC-GROUP-CHAT") return meeting_.LeaveOut("private chat");
+    // The message is CDATA between white space.
+    std::string text;
+    for (const auto& part : event.child("message").children()) text += part.value();
+    const std::string sender = ChildText(event, "senderId");
+    meeting_.PublicChat(time, sender.empty() ? Session(event).id : sender, ChildText(event, "id"),
+                        std::string(absl::StripAsciiWhitespace(text)));
   }
-}
 
-std::string MeetingName(const pugi::xml_node& recording) {
-  const std::string name = recording.child("metadata").attribute("meetingName").value();
-  return name.empty() ? recording.child("meeting").attribute("name").value() : name;
-}
+  const pugi::xml_node recording_;
+  const RecordedTime times_;
+  const BigBlueButtonPolls polls_;
+  ImportedMeeting& meeting_;
+};
 
 }  // namespace
 
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonXml(std::istream& input, const ImportOptions& options) {
+  const std::string text{std::istreambuf_iterator<char>(input), {}};
+  const LineNumbers lines(text);
   pugi::xml_document document;
-  if (const auto parsed = document.load(input); !parsed) {
-    return absl::InvalidArgumentError(absl::StrCat("not XML at byte ", parsed.offset, ": ", parsed.description()));
+  const auto parsed = document.load_buffer(text.data(), text.size());
+  pugi::xml_node recording = document.child("recording");
+  std::vector<LeftOutLine> left_out;
+  if (!parsed) {
+    const std::string reason = absl::StrCat("not XML: ", parsed.description());
+    const int line = lines.Of(parsed.offset);
+    // What was read before may be taken, but for the last event, which may be half of one.
+    if (!recording.child("event")) return absl::InvalidArgumentError(absl::StrCat(line, ": ", reason));
+    recording.remove_child(recording.last_child());
+    left_out.push_back({line, "", absl::StrCat(reason, "; this and what follows is left out")});
   }
-  const pugi::xml_node recording = document.child("recording");
   const std::string id = recording.attribute("meeting_id").value();
-  if (id.empty()) return absl::InvalidArgumentError("recording.meeting_id: missing; not the events of a recording");
-  const RecordedTime recorded_time(recording, id);
-  ImportedMeeting meeting(options, id);
-  absl::Time last = absl::InfinitePast();
-  int number = 0;
-  for (const auto& event : recording.children("event")) {
-    ++number;
-    const auto time = recorded_time.Of(event);
-    if (!time.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat("event ", number, ": timestamp: no time can be made out"));
-    }
-    if (number == 1) meeting.Begin(*time, MeetingName(recording), absl::ZeroDuration());
-    Take(recording, event, *time, meeting);
-    last = std::max(last, *time);
+  if (!recording || (id.empty() && options.meeting_id.empty())) {
+    return absl::InvalidArgumentError("recording.meeting_id: missing; give one with --meeting if it is a recording");
   }
-  if (number > 0 && !meeting.ended()) meeting.End(last);
-  ImportedEvents imported = meeting.Take();
-  ArrangeInTime(options, &imported);
-  return imported;
+  ImportedMeetings meetings(options);
+  ImportedMeeting* meeting = meetings.Find(id);
+  BigBlueButtonRecording(recording, id, *meeting).Import(lines, static_cast<bool>(parsed), &left_out);
+  return meetings.Take(std::move(left_out));
 }
 
 }  // namespace retention

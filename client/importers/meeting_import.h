@@ -1,7 +1,7 @@
 // Meetings recorded by other platforms, as events of this one.
 //
 // Never taken over: audio, video, file names, private chat, and public chat of a meeting that is not imported as
-// protocolled.
+// protocolled. What maps to what is said in docs/importers.md.
 #pragma once
 
 #include <istream>
@@ -24,57 +24,38 @@ struct ImportOptions {
   std::optional<absl::Time> shift_to;  // Moves everything in time so that the first event lands here.
 };
 
+// A line that should have been taken and could not be. It holds nothing of what stood there.
+struct LeftOutLine {
+  int line = 0;       // Counted from 1.
+  std::string field;  // Path of the field at fault; empty if it is the line as a whole.
+  std::string reason;
+};
+
 struct ImportedEvents {
   std::vector<v1::Event> events;            // In the order of their times.
-  std::map<std::string, int> not_imported;  // What was left out: kind -> how often.
+  std::map<std::string, int> not_imported;  // What is never taken over, or has no place here: kind -> how often.
+  std::vector<LeftOutLine> left_out;        // In the order of lines.
 };
 
-// What BigBlueButton's webhooks post, one JSON object a line; any number of meetings. INVALID_ARGUMENT naming the line.
+// An importer of one format. It takes what it can and names the lines that it cannot take; INVALID_ARGUMENT if the
+// input is something else altogether.
+//
+// Ids of events follow from what is recorded and when, never from the place in the file: a file that is imported twice,
+// or two cuts of one log that overlap, give the same ids.
+struct ImportFormat {
+  std::string name;
+  std::string description;
+  absl::StatusOr<ImportedEvents> (*import)(std::istream& input, const ImportOptions& options);
+};
+
+// Every format there is.
+const std::vector<ImportFormat>& ImportFormats();
+
+// What BigBlueButton's webhooks post, as lines of JSON; any number of meetings.
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonWebhooks(std::istream& input, const ImportOptions& options);
 
-// BigBlueButton's events.xml of one recording, old or new. INVALID_ARGUMENT if it is not XML, or no time can be made
-// out. A recording is written once its meeting is over, so the last event counts as its end if none is recorded.
+// BigBlueButton's events.xml of one recording, old or new. A recording is written once its meeting is over, so the last
+// event counts as its end if none is recorded. INVALID_ARGUMENT if it is not XML, or says no meeting and none is given.
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonXml(std::istream& input, const ImportOptions& options);
-
-// Builds the events of an import; what both formats have in common.
-class ImportedMeeting {
- public:
-  ImportedMeeting(const ImportOptions& options, const std::string& recorded_id);
-
-  void Begin(absl::Time time, const std::string& name, absl::Duration planned);
-  void DialIn(absl::Time time, const std::string& conference_number, const std::string& dial_in_number);
-  void Join(absl::Time time, const std::string& user_id, const std::string& name);
-  void Leave(absl::Time time, const std::string& user_id);
-  // A recording comes into being when it is started; its stop says nothing more.
-  void Recording(absl::Time time, bool started);
-  void SharePdf(absl::Time time, const std::string& presentation_id);
-  void CreatePoll(absl::Time time, const std::string& poll_id, const std::string& question,
-                  const std::vector<std::string>& options);
-  void AnswerPoll(absl::Time time, const std::string& poll_id, const std::string& user_id,
-                  const std::vector<uint32_t>& option_indexes);
-  void PublicChat(absl::Time time, const std::string& user_id, const std::string& text);
-  void End(absl::Time time);
-  void LeaveOut(const std::string& kind) { ++imported_.not_imported[kind]; }
-
-  bool ended() const { return ended_; }
-  ImportedEvents Take() { return std::move(imported_); }
-
- private:
-  v1::Event& Append(absl::Time time);
-
-  const ImportOptions& options_;
-  const std::string meeting_id_;
-  ImportedEvents imported_;
-  std::map<std::string, size_t> poll_options_;  // Poll -> number of its options.
-  bool ended_ = false;
-  bool recording_ = false;
-};
-
-// Puts events in the order of their times and carries out `options.shift_to`.
-void ArrangeInTime(const ImportOptions& options, ImportedEvents* imported);
-
-// `id` where it is a valid identifier (1 to 128 bytes of printable ASCII without spaces), else a stable stand-in for
-// it.
-std::string ValidIdentifier(const std::string& id);
 
 }  // namespace retention

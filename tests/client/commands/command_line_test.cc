@@ -36,7 +36,7 @@ TEST_F(CommandLineTest, WrongUsageExitsWith2AndSaysWhatIsWrong) {
       {"-o", "yaml", "pbxs", "list"},
       {"--timeout", "soon", "pbxs", "list"},
       {"events", "send"},
-      {"events", "import", "--format", "zoom", "x"},
+      {"events", "import", "--format", "carrier-pigeon", "x"},
       {"events", "import", "--format", "bigbluebutton-xml", "--shift-to", "soon", "x"},
       {"events", "simulate"},
       {"events", "simulate", "--start", "someday"},
@@ -376,6 +376,14 @@ TEST_F(CommandLineTest, EventsImport_SyncPbxKeepsWhatIsHeldAndAddsTheOwner) {
   EXPECT_EQ(synced.extensions(1).number(), "1001");
   EXPECT_EQ(connection_->events.size(), 10);
   EXPECT_NE(out_.str().find("NOT IMPORTED"), std::string::npos);
+}
+
+TEST_F(CommandLineTest, EventsImport_LineLeftOutIsNamedTheRestIsSentAndTheExitCodeIs1) {
+  const std::string fixture = RETENTION_CLIENT_FIXTURES "webhooks_nameless_meeting.ndjson";
+  EXPECT_EQ(Run({"events", "import", "--format", "bigbluebutton-webhooks", "--owner-extension", "1001", fixture}),
+            kExitFailed);
+  EXPECT_EQ(connection_->events.size(), 10);
+  EXPECT_NE(err_.str().find(fixture + ":4:data.attributes.meeting.internal-meeting-id: missing"), std::string::npos);
 }
 
 TEST_F(CommandLineTest, EventsImport_DryRunLinesCanBeSent) {

@@ -1,0 +1,27 @@
+// What other platforms call things, made to fit the protocol.
+#pragma once
+
+#include <string>
+
+namespace retention {
+
+// At most the first `bytes_max` bytes of `recorded`, as UTF-8 without half a character at the end; `?` stands for bytes
+// that are not UTF-8, which the protocol could not carry.
+std::string ShortenedText(const std::string& recorded, size_t bytes_max);
+
+// `id` where it is a valid identifier (1 to 128 bytes of printable ASCII without spaces), else a stable stand-in for
+// it.
+std::string ValidIdentifier(const std::string& id);
+
+// The same for a person. Some platforms call people by their e-mail address, which must not outlive its own period as
+// an identifier: then it is a stand-in, too.
+std::string PersonIdentifier(const std::string& id);
+
+// `text` as it is compared with answers that other people typed: without case and surplus space.
+std::string ComparedText(const std::string& text);
+
+// `text` where it is a word that can name a kind of event, else empty: kinds are shown, and what is no word may be
+// anything.
+std::string KindWord(const std::string& text);
+
+}  // namespace retention

@@ -1,0 +1,72 @@
+#include "client/importers/imported_meeting.h"
+
+#include <gtest/gtest.h>
+
+#include "client/importers/imported_text.h"
+#include "tests/client/importers/imported_files.h"
+
+namespace retention {
+namespace {
+
+TEST(ImportedMeeting, Join_TextThatIsNotUtf8OrTooLongIsMadeToFit) {
+  const ImportOptions options;
+  ImportedMeeting meeting(options, "m");
+  meeting.Join(absl::UnixEpoch(), {.id = "u1", .name = "a\xff\xc3 b"});
+  meeting.Join(absl::UnixEpoch(), {.id = "u2", .name = std::string(255, 'x') + "ä"});
+  const ImportedEvents imported = meeting.Take();
+  EXPECT_EQ(imported.events[0].participant_joined().name(), "a?? b");
+  EXPECT_EQ(imported.events[1].participant_joined().name(), std::string(255, 'x'));
+}
+
+TEST(ImportedMeeting, Join_AddressThatTheServerWouldRefuseIsLeftAway) {
+  const ImportOptions options;
+  ImportedMeeting meeting(options, "m");
+  meeting.Join(absl::UnixEpoch(), {.id = "u1", .email = "jana@example.org"});
+  meeting.Join(absl::UnixEpoch() + absl::Seconds(1), {.id = "u2", .email = "jana at example.org"});
+  const ImportedEvents imported = meeting.Take();
+  EXPECT_EQ(imported.events[0].participant_joined().email(), "jana@example.org");
+  EXPECT_EQ(imported.events[1].participant_joined().email(), "");
+}
+
+TEST(ImportedMeeting, SwitchRecording_EveryStartAfterAStopIsARecording) {
+  const ImportOptions options;
+  ImportedMeeting meeting(options, "m");
+  for (const auto& [second, on] : {std::pair(0, true), {1, true}, {2, false}, {3, true}}) {
+    meeting.SwitchRecording(absl::FromUnixSeconds(second), on);
+  }
+  EXPECT_EQ(Payloads(meeting.Take()), "recording_created@0 recording_created@3000 ");
+}
+
+TEST(ImportedText, ValidIdentifier_KeepsWhatIsValidAndReplacesTheRestStably) {
+  EXPECT_EQ(ValidIdentifier("pres-1/1/1"), "pres-1/1/1");
+  EXPECT_EQ(ValidIdentifier("Anna B").substr(0, 3), "id-");
+  EXPECT_EQ(ValidIdentifier("Anna B"), ValidIdentifier("Anna B"));
+  EXPECT_NE(ValidIdentifier("Anna B"), ValidIdentifier("Anna C"));
+  EXPECT_EQ(ValidIdentifier(std::string(129, 'x')).size(), 19);
+  EXPECT_EQ(ValidIdentifier("").size(), 19);
+}
+
+TEST(EventJson, ParseEventLine_NamesTheFieldAndNeverTheValue) {
+  const auto fault = [](const std::string& line) {
+    v1::Event event;
+    const EventLineFault result = ParseEventLine(line, &event);
+    EXPECT_EQ(result.description.find("Jana"), std::string::npos);
+    return result.field + "|" + result.description;
+  };
+  EXPECT_EQ(fault(R"({"meeting_ended":{}})"), "|");
+  EXPECT_EQ(fault(R"({"participant_joined":"Jana"})"), "participant_joined|wrong kind of value");
+  EXPECT_EQ(fault(R"({"media_quality_sampled":{"rtt_ms":"Jana"}})"),
+            "media_quality_sampled.rtt_ms|wrong kind of value");
+  EXPECT_EQ(fault(R"({"meeting_scheduled":{"invitees":[{"mail":"Jana"}]}})"),
+            "meeting_scheduled.invitees[0].mail|no such field");
+  EXPECT_EQ(fault(R"({"nonsense":"Jana"})"), "nonsense|no such field");
+  EXPECT_EQ(fault(R"({"time":"Jana"})"), "time|not a time; write 2026-03-31T09:00:00Z");
+  EXPECT_EQ(fault(R"({"event_id" "Jana"})"), "|not valid JSON: Expected : between key:value pair.");
+  EXPECT_EQ(fault("[1]"), "|not a JSON object");
+  EXPECT_EQ(fault(R"({"event_id":"e1"})"), "payload|missing: nothing happened");
+  EXPECT_EQ(fault(R"({"meeting_started":{},"meeting_ended":{}})"),
+            "payload|more than one thing happened; an event holds one");
+}
+
+}  // namespace
+}  // namespace retention
