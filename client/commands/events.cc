@@ -159,12 +159,12 @@ void AddImportCommand(Command events, CommandSession& session) {
   auto command = std::make_shared<ImportCommand>();
   import.AddOption("FILE", command->file, "The recording; - is standard input").Required();
   std::vector<std::string> formats;
-  std::string described = "What the file is.";
+  std::string listed = "Formats:\n";
   for (const ImportFormat& format : ImportFormats()) {
     formats.push_back(format.name);
-    absl::StrAppend(&described, " ", format.name, ": ", format.description, ".");
+    absl::StrAppend(&listed, "  ", format.name, ": ", format.description, "\n");
   }
-  import.AddOption("--format", command->format, described).OneOf(formats).Required();
+  import.AddOption("--format", command->format, "What the file is; see below").OneOf(formats).Required();
   import.AddOption("--pbx", command->options.pbx_id, "PBX that the meeting is put under").ShowDefault();
   import.AddOption("--meeting", command->options.meeting_id, "Identifier of the meeting, instead of the recorded one");
   import.AddOption("--owner-extension", command->options.owner_extension,
@@ -177,15 +177,17 @@ void AddImportCommand(Command events, CommandSession& session) {
                  "Import as announced as protocolled; only then public chat is taken over");
   import.AddOption("--shift-to", command->shift_to, "Moves the meeting in time: its first event happens then");
   import.AddFlag("--dry-run", command->dry_run, "Send nothing, show the events; with -o json as lines for events send");
-  import.SetFooter(
+  import.SetFooter(absl::StrCat(
+      listed,
+      "\n"
       "Audio, video, file names and private chat are never taken over. Importing twice changes nothing, nor do\n"
       "parts of a log that overlap. A line that cannot be taken is named as file:line:field and left out; the rest is\n"
-      "sent, and the exit code is 1.\n"
+      "sent, and the exit code is 1. What maps to what, and what is left out: docs/importers.md.\n"
       "\n"
       "Examples:\n"
       "  retentionctl events import --format bigbluebutton-webhooks --sync-pbx --owner-extension 1001 webhooks.ndjson\n"
       "  retentionctl -o json events import --format bigbluebutton-xml --shift-to 2026-03-31T09:00:00Z --dry-run "
-      "events.xml");
+      "events.xml"));
   import.SetAction([=, &session] { Import(session, *command);
 });
 }  // namespace

@@ -16,13 +16,14 @@ namespace {
 using google::protobuf::Struct;
 using google::protobuf::Value;
 
-// 2096; what lies beyond is no time of a meeting, and may be another unit.
-constexpr double kEpochSecondsMax = 4e9;
+// 2000 to 2096; what lies beyond is no time of a meeting, and may be another unit, or stand for "not yet known".
+constexpr int64_t kEpochSecondsMin = 946684800;
+constexpr int64_t kEpochSecondsMax = 4000000000;
 
 absl::StatusOr<absl::Time> EpochTime(const Value& value, double per_second, const char* reason) {
   const double seconds = value.number_value() / per_second;
   // Negated, so that what is not a number fails, too.
-  if (!(seconds > 0 && seconds <= kEpochSecondsMax)) return absl::InvalidArgumentError(reason);
+  if (!(seconds >= kEpochSecondsMin && seconds <= kEpochSecondsMax)) return absl::InvalidArgumentError(reason);
   return absl::FromUnixMillis(static_cast<int64_t>(std::llround(seconds * 1000)));
 }
 
@@ -63,7 +64,8 @@ absl::StatusOr<absl::Time> JsonEvent::Seconds(std::string_view path) const {
 absl::StatusOr<absl::Time> JsonEvent::Rfc3339Time(std::string_view path) const {
   absl::Time time;
   std::string error;
-  if (!absl::ParseTime(absl::RFC3339_full, Text(path), &time, &error)) {
+  const bool is_time = absl::ParseTime(absl::RFC3339_full, Text(path), &time, &error);
+  if (!is_time || time < absl::FromUnixSeconds(kEpochSecondsMin) || time > absl::FromUnixSeconds(kEpochSecondsMax)) {
     return absl::InvalidArgumentError("not a time as 2026-03-31T09:00:00Z");
   }
   return time;

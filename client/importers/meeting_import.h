@@ -58,4 +58,13 @@ absl::StatusOr<ImportedEvents> ImportBigBlueButtonWebhooks(std::istream& input, 
 // event counts as its end if none is recorded. INVALID_ARGUMENT if it is not XML, or says no meeting and none is given.
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonXml(std::istream& input, const ImportOptions& options);
 
+// What Jitsi's prosody plug-in event_sync posts, as lines of JSON.
+absl::StatusOr<ImportedEvents> ImportJitsiEvents(std::istream& input, const ImportOptions& options);
+
+// What Webex's webhooks post for meetings, meetingParticipants and recordings, as lines of JSON.
+absl::StatusOr<ImportedEvents> ImportWebexWebhooks(std::istream& input, const ImportOptions& options);
+
+// What Zoom's webhooks post, as lines of JSON.
+absl::StatusOr<ImportedEvents> ImportZoomWebhooks(std::istream& input, const ImportOptions& options);
+
 }  // namespace retention
