@@ -23,7 +23,7 @@ std::string User(const std::string& session, const std::string& person) {
 
 TEST(BigBlueButtonWebhooks, Import_MapsTheCourseOfAMeeting) {
   const ImportedEvents imported = ImportCallbacks("webhooks.ndjson");
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@0 meeting_started@0 dial_in_assigned@0 participant_joined@1000 participant_joined@2500 "
             "recording_created@5000 poll_created@8000 poll_answered@9000 participant_left@11000 meeting_ended@12000 ");
   const v1::MeetingScheduled& scheduled = imported.events[0].meeting_scheduled();
@@ -116,7 +116,7 @@ TEST(BigBlueButtonWebhooks, Import_AnswerWhosePollIsInAnotherPartOfTheLogIsTaken
 
 TEST(BigBlueButtonWebhooks, Import_CallbackThatIsPostedAgainCountsOnce) {
   const ImportedEvents imported = ImportCallbacks("webhooks_posted_again.ndjson");
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@0 meeting_started@0 dial_in_assigned@0 participant_joined@1000 poll_created@20000 "
             "poll_answered@30000 meeting_ended@60000 ");
   const std::string join = Callback("user-joined", 1, User("w_1", "41"));
@@ -140,6 +140,7 @@ TEST(BigBlueButtonWebhooks, Import_LogFromTheMiddleIsAnnouncedAsProtocolledForIt
   ImportOptions options = WithOwner();
   options.protocolled = true;
   const ImportedEvents imported = ImportCallbacks("webhooks_from_the_middle.ndjson", options);
+  ASSERT_FALSE(imported.events.empty());
   ASSERT_TRUE(imported.events[0].has_meeting_started());
   EXPECT_TRUE(imported.events[0].meeting_started().protocolled());
   EXPECT_EQ(Rfc3339(imported.events[0].time()), "2026-03-02T09:00:02Z");
@@ -217,7 +218,7 @@ TEST(BigBlueButtonWebhooks, Import_SecondMeetingCannotHaveTheGivenIdentifier) {
   other.replace(other.find("m-1"), 3, "m-2");
   const ImportedEvents imported = ImportText(Callback("meeting-ended", 0, "") + other, kBigBlueButtonWebhooks, options);
   EXPECT_EQ(imported.events.size(), 1);
-  EXPECT_EQ(
+  ASSERT_EQ(
       LinesLeftOut(imported),
       "2:data.attributes.meeting.internal-meeting-id: a second meeting, which cannot have the given identifier as "
       "well; ");

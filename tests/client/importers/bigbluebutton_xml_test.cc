@@ -15,7 +15,7 @@ TEST(BigBlueButtonXml, Import_UtcTimesAndNeverVoiceOrFileNames) {
   ImportOptions options = WithOwner();
   options.protocolled = true;
   const ImportedEvents imported = ImportRecording("events_utc.xml", options);
-  EXPECT_EQ(
+  ASSERT_EQ(
       Payloads(imported),
       "meeting_scheduled@1000 meeting_started@1000 participant_joined@1000 pdf_shared@2100 recording_created@2200 "
       "poll_created@2400 poll_answered@2500 chat_message_sent@2700 meeting_ended@3000 ");
@@ -34,7 +34,7 @@ TEST(BigBlueButtonXml, Import_UtcTimesAndNeverVoiceOrFileNames) {
 
 TEST(BigBlueButtonXml, Import_UptimeStampsStartAtTheCreationInTheMeetingId) {
   const ImportedEvents imported = ImportRecording("events_uptime.xml");
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@61829 meeting_started@61829 participant_joined@61829 participant_left@71829 "
             "meeting_ended@73829 ");
   EXPECT_EQ(imported.events[3].participant_left().participant_id(), "w_dora");
@@ -54,7 +54,7 @@ TEST(BigBlueButtonXml, Import_RecordingWithoutMeetingTakesTheGivenIdentifier) {
   ImportOptions options = WithOwner();
   options.meeting_id = "old-1";
   const ImportedEvents imported = ImportRecording("events_2011.xml", options);
-  EXPECT_EQ(Attendance({imported}), "1 120 0; ");
+  ASSERT_EQ(Attendance({imported}), "1 120 0; ");
   EXPECT_EQ(imported.events[0].meeting_id(), "old-1");
   EXPECT_TRUE(imported.left_out.empty());
 }

@@ -15,7 +15,7 @@ std::string OccupantJoined(int second, const std::string& more = "") {
 
 TEST(JitsiEvents, Import_MapsTheMeetingsOfARoomApart) {
   const ImportedEvents imported = ImportFixture("jitsi.ndjson", kJitsi, WithOwner());
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_started@0 participant_joined@1000 participant_joined@5000 participant_left@30000 "
             "participant_reconnected@40000 meeting_ended@60000 "
             "meeting_started@0 participant_joined@0 participant_left@10000 meeting_ended@10000 ");

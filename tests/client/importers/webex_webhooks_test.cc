@@ -15,7 +15,7 @@ std::string WebexCallback(const std::string& resource, const std::string& event,
 
 TEST(WebexWebhooks, Import_MapsTheCourseOfAMeeting) {
   const ImportedEvents imported = ImportFixture("webex.ndjson", kWebex, WithOwner());
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@0 meeting_rescheduled@0 meeting_started@1000 participant_joined@2000 "
             "participant_joined@10500 participant_left@30000 participant_reconnected@40000 meeting_ended@60000 "
             "recording_created@20000 meeting_deleted@0 ");

@@ -13,7 +13,7 @@ std::string ZoomCallback(const std::string& event, const std::string& object, co
 
 TEST(ZoomWebhooks, Import_MapsTheCourseOfAMeeting) {
   const ImportedEvents imported = ImportFixture("zoom.ndjson", kZoom, WithOwner());
-  EXPECT_EQ(Payloads(imported),
+  ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@0 meeting_rescheduled@0 meeting_started@0 participant_joined@2000 "
             "participant_joined@10000 participant_left@30000 participant_reconnected@40000 meeting_ended@60000 "
             "recording_created@90000 meeting_deleted@21000 ");
