@@ -19,6 +19,7 @@ using google::protobuf::Value;
 // 2000 to 2096; what lies beyond is no time of a meeting, and may be another unit, or stand for "not yet known".
 constexpr int64_t kEpochSecondsMin = 946684800;
 constexpr int64_t kEpochSecondsMax = 4000000000;
+constexpr char kByteOrderMark[] = "\xef\xbb\xbf";
 
 absl::StatusOr<absl::Time> EpochTime(const Value& value, double per_second, const char* reason) {
   const double seconds = value.number_value() / per_second;
@@ -79,6 +80,8 @@ std::vector<JsonEvent> ReadJsonLines(std::istream& input, std::vector<LeftOutLin
   std::vector<JsonEvent> events;
   std::string text;
   for (int line = 1; std::getline(input, text); ++line) {
+    // Some editors and exports begin a file so.
+    if (line == 1 && text.starts_with(kByteOrderMark)) text.erase(0, sizeof(kByteOrderMark) - 1);
     const size_t first = text.find_first_not_of(" \t\r");
     if (first == std::string::npos) continue;
     google::protobuf::ListValue list;

@@ -130,6 +130,12 @@ TEST(BigBlueButtonWebhooks, Import_LineOfAnArrayIsTaken) {
   EXPECT_EQ(Attendance({imported}), "w_ilse 1799 0; w_jan 3598 0; w_kim 1700 0; ");
 }
 
+TEST(BigBlueButtonWebhooks, Import_ByteOrderMarkIsNoPartOfTheFirstLine) {
+  const std::string join = Callback("user-joined", 1, User("w_1", "41"));
+  EXPECT_EQ(Payloads(ImportText("\xef\xbb\xbf" + join, kBigBlueButtonWebhooks, WithOwner())),
+            "participant_joined@1000 ");
+}
+
 TEST(BigBlueButtonWebhooks, Import_EventWithoutMeetingIsNamedAndTheRestTaken) {
   const ImportedEvents imported = ImportCallbacks("webhooks_nameless_meeting.ndjson");
   EXPECT_EQ(imported.events.size(), 10);

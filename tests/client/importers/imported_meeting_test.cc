@@ -46,6 +46,17 @@ TEST(ImportedText, ValidIdentifier_KeepsWhatIsValidAndReplacesTheRestStably) {
   EXPECT_EQ(ValidIdentifier("").size(), 19);
 }
 
+TEST(ImportedText, PersonIdentifier_MailAddressesAreHashedWithoutCase) {
+  EXPECT_EQ(PersonIdentifier("4711"), "4711");
+  EXPECT_EQ(PersonIdentifier("Jana@example.org"), PersonIdentifier("jana@example.org"));
+  EXPECT_EQ(PersonIdentifier("jana@example.org").find("jana"), std::string::npos);
+}
+
+TEST(ImportedText, ComparedText_CaseAndSurplusSpaceDoNotCount) {
+  EXPECT_EQ(ComparedText(" Überall  HIN "), ComparedText("überall hin"));
+  EXPECT_NE(ComparedText("hin"), ComparedText("her"));
+}
+
 TEST(EventJson, ParseEventLine_NamesTheFieldAndNeverTheValue) {
   const auto fault = [](const std::string& line) {
     v1::Event event;
