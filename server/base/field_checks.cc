@@ -31,10 +31,15 @@ bool IsEventTime(const google::protobuf::Timestamp& time) {
          time.nanos() < 1000000000;
 }
 
-const char* WhyNoIdentifier(std::string_view value) {
+const char* WhyNoPartyIdentifier(std::string_view value) {
   if (value.size() > kMaxIdentifierBytes) return "at most 128 bytes";
   const bool printable = std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; });
   return printable ? nullptr : "only printable ASCII without spaces";
+}
+
+const char* WhyNoIdentifier(std::string_view value) {
+  if (const char* why = WhyNoPartyIdentifier(value)) return why;
+  return value.find('@') == std::string_view::npos ? nullptr : "no '@': an identifier may not be an e-mail address";
 }
 
 const char* WhyNoEmail(std::string_view value) {
@@ -61,6 +66,10 @@ const char* WhyNoExtensionNumber(std::string_view value) {
 
 absl::Status CheckIdentifier(std::string_view field, std::string_view value) {
   return CheckField(field, value, WhyNoIdentifier);
+}
+
+absl::Status CheckPartyIdentifier(std::string_view field, std::string_view value) {
+  return CheckField(field, value, WhyNoPartyIdentifier);
 }
 
 absl::Status CheckExtensionNumber(std::string_view field, std::string_view value) {

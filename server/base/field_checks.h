@@ -30,13 +30,19 @@ void SetTime(int64_t time_us, google::protobuf::Timestamp& time);
 bool IsEventTime(const google::protobuf::Timestamp& time);
 
 // What is wrong with a value that is not empty; null if nothing is.
+//
+// An identifier that the portal chooses for a thing. It can be held longer than any address may be, so it is none: it
+// has no '@'.
 const char* WhyNoIdentifier(std::string_view value);
+// The identifier of a participant or controller, which may be an address.
+const char* WhyNoPartyIdentifier(std::string_view value);
 // RFC 5321 Mailbox, local@domain: finds mistakes, is no parser. The longest is kMaxEmailBytes.
 const char* WhyNoEmail(std::string_view value);
 const char* WhyNoExtensionNumber(std::string_view value);
 
 // INVALID_ARGUMENT naming `field` if it is empty or no identifier, or extension number.
 absl::Status CheckIdentifier(std::string_view field, std::string_view value);
+absl::Status CheckPartyIdentifier(std::string_view field, std::string_view value);
 absl::Status CheckExtensionNumber(std::string_view field, std::string_view value);
 
 }  // namespace retention

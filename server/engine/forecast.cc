@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<PbxId>> PbxsInScope(const Holdings& holdings, const S
     if (!pbx.has_value()) return PbxUnknown();
     return std::vector<PbxId>{*pbx};
   }
-  if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
+  if (absl::Status s = CheckPartyIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
   auto pbxs = registry.OfController(request.controller_id(), view, holdings.vault, now);
   if (!pbxs.ok()) return pbxs.status();
   if (pbxs->empty()) return ControllerUnknown();

@@ -58,7 +58,7 @@ v1::PreviewErasureResponse Preview::Response() const {
 absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
   switch (request.scope_case()) {
     case v1::PreviewErasureRequest::kControllerId: {
-      if (absl::Status s = CheckIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
+      if (absl::Status s = CheckPartyIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
       auto pbxs = holdings_.registry.OfController(request.controller_id(), holdings_.store, holdings_.vault, now_);
       if (!pbxs.ok()) return pbxs.status();
       if (pbxs->empty()) return ControllerUnknown();

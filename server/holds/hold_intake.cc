@@ -34,7 +34,7 @@ absl::Status CheckSubject(const std::string& field, const v1::HoldSubject& subje
     const std::string email = absl::StrCat(field, ".email");
     if (subject.email().empty()) return InvalidField(email, "required");
     if (const char* why = WhyNoEmail(subject.email())) return InvalidField(email, why);
-    return CheckIdentifier(controller, subject.controller_id());
+    return CheckPartyIdentifier(controller, subject.controller_id());
   }
   if (subject.subject_case() == v1::HoldSubject::SUBJECT_NOT_SET) {
     return InvalidField(field, "required: email, extension or display_name");
@@ -51,7 +51,7 @@ absl::Status CheckScope(const v1::HoldScope& scope) {
   const std::string field = "hold.scope";
   switch (scope.scope_case()) {
     case v1::HoldScope::kControllerId:
-      return CheckIdentifier(absl::StrCat(field, ".controller_id"), scope.controller_id());
+      return CheckPartyIdentifier(absl::StrCat(field, ".controller_id"), scope.controller_id());
     case v1::HoldScope::kPbxId:
       return CheckIdentifier(absl::StrCat(field, ".pbx_id"), scope.pbx_id());
     case v1::HoldScope::kMeeting:

@@ -31,6 +31,10 @@ class Check {
     if (value.empty()) return Fail(field, "required");
     OptionalIdentifier(field, value);
   }
+  void PartyIdentifier(std::string_view field, std::string_view value) {
+    if (value.empty()) return Fail(field, "required");
+    FailIf(field, WhyNoPartyIdentifier(value));
+  }
   void OptionalIdentifier(std::string_view field, std::string_view value) { FailIf(field, WhyNoIdentifier(value)); }
   void Length(std::string_view field, std::string_view value, size_t max) {
     if (value.size() > max) Fail(field, absl::StrCat("at most ", max, " bytes"));
@@ -94,7 +98,7 @@ void Check::Fqdn(std::string_view field, std::string_view value) {
 }
 
 void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& check) {
-  check.Identifier(absl::StrCat(field, ".participant_id"), invitee.participant_id());
+  check.PartyIdentifier(absl::StrCat(field, ".participant_id"), invitee.participant_id());
   check.Length(absl::StrCat(field, ".name"), invitee.name(), kMaxNameBytes);
   check.Email(absl::StrCat(field, ".email"), invitee.email());
 }
@@ -124,7 +128,7 @@ void CheckExtension(const v1::Extension& extension, const std::string& field, Ch
 }
 
 void CheckSynced(const v1::PbxSynced& synced, const std::string& prefix, Check& check) {
-  check.Identifier(absl::StrCat(prefix, "controller_id"), synced.controller_id());
+  check.PartyIdentifier(absl::StrCat(prefix, "controller_id"), synced.controller_id());
   const std::string profile = absl::StrCat(prefix, "profile");
   check.Ip(absl::StrCat(profile, ".ip"), synced.profile().ip());
   check.Fqdn(absl::StrCat(profile, ".fqdn"), synced.profile().fqdn());
@@ -158,7 +162,7 @@ void CheckScheduled(const v1::Event& event, Check& check) {
 }
 
 void CheckJoined(const v1::ParticipantJoined& joined, Check& check) {
-  check.Identifier("participant_joined.participant_id", joined.participant_id());
+  check.PartyIdentifier("participant_joined.participant_id", joined.participant_id());
   check.Length("participant_joined.name", joined.name(), kMaxNameBytes);
   check.Email("participant_joined.email", joined.email());
   check.Ip("participant_joined.ip", joined.ip());
@@ -179,7 +183,7 @@ void CheckPoll(const v1::PollCreated& poll, Check& check) {
 
 void CheckAnswer(const v1::PollAnswered& answer, Check& check) {
   check.Identifier("poll_answered.poll_id", answer.poll_id());
-  check.Identifier("poll_answered.participant_id", answer.participant_id());
+  check.PartyIdentifier("poll_answered.participant_id", answer.participant_id());
   if (answer.option_indexes_size() > kMaxPollOptions) return check.Fail("poll_answered.option_indexes", "at most 50");
   std::set<uint32_t> seen;
   for (int i = 0; i < answer.option_indexes_size(); ++i) {
@@ -216,17 +220,17 @@ void CheckPayload(const v1::Event& event, Check& check) {
     case v1::Event::kParticipantJoined:
       return CheckJoined(event.participant_joined(), check);
     case v1::Event::kParticipantLeft:
-      return check.Identifier("participant_left.participant_id", event.participant_left().participant_id());
+      return check.PartyIdentifier("participant_left.participant_id", event.participant_left().participant_id());
     case v1::Event::kParticipantReconnected: {
       const auto& reconnected = event.participant_reconnected();
-      check.Identifier("participant_reconnected.participant_id", reconnected.participant_id());
+      check.PartyIdentifier("participant_reconnected.participant_id", reconnected.participant_id());
       check.Ip("participant_reconnected.ip", reconnected.ip());
       check.Word("participant_reconnected.client_kind", reconnected.client_kind());
       return check.Word("participant_reconnected.media_site", reconnected.media_site());
     }
     case v1::Event::kMediaQualitySampled: {
       const auto& sample = event.media_quality_sampled();
-      check.Identifier("media_quality_sampled.participant_id", sample.participant_id());
+      check.PartyIdentifier("media_quality_sampled.participant_id", sample.participant_id());
       if (sample.rtt_ms() > kMaxMillis) check.Fail("media_quality_sampled.rtt_ms", "0 to 60,000");
       if (sample.loss_ppm() > kMaxPpm) check.Fail("media_quality_sampled.loss_ppm", "0 to 1,000,000");
       if (sample.jitter_ms() > kMaxMillis) check.Fail("media_quality_sampled.jitter_ms", "0 to 60,000");
@@ -248,7 +252,7 @@ void CheckPayload(const v1::Event& event, Check& check) {
     case v1::Event::kPollDeleted:
       return check.Identifier("poll_deleted.poll_id", event.poll_deleted().poll_id());
     case v1::Event::kChatMessageSent:
-      check.Identifier("chat_message_sent.participant_id", event.chat_message_sent().participant_id());
+      check.PartyIdentifier("chat_message_sent.participant_id", event.chat_message_sent().participant_id());
       return check.Required("chat_message_sent.text", event.chat_message_sent().text(), kMaxChatBytes);
     case v1::Event::kDialInAssigned: {
       const auto& dial_in = event.dial_in_assigned();

@@ -42,6 +42,68 @@ TEST(EventIntake, NamesTheFieldAtFault) {
             "participant_joined.extension");
 }
 
+TEST(EventIntake, NoIdentifierThatThePortalChoosesForAThingIsAnAddress) {
+  const std::string address = "ada@example.org";
+  v1::Event poll = NewEvent("m", "e", kNow);
+  poll.mutable_poll_created()->set_poll_id(address);
+  poll.mutable_poll_created()->set_owner_extension("100");
+  v1::Event answer = NewEvent("m", "e", kNow);
+  answer.mutable_poll_answered()->set_poll_id(address);
+  v1::Event deletion = NewEvent("m", "e", kNow);
+  deletion.mutable_poll_deleted()->set_poll_id(address);
+  v1::Event elsewhere = poll;
+  elsewhere.mutable_poll_created()->set_poll_id("lunch");
+  elsewhere.set_meeting_id(address);
+  v1::Event recording = Recording("m", "e", kNow, "ref");
+  recording.mutable_recording_created()->set_recording_id(address);
+  v1::Event file = File("m", "e", kNow, "ref");
+  file.mutable_file_shared()->set_file_id(address);
+  v1::Event pdf = Pdf("m", "e", kNow, "ref");
+  pdf.mutable_pdf_shared()->set_pdf_id(address);
+  const std::pair<v1::Event, const char*> events[] = {
+      {Join([&](v1::Event& e) { e.set_event_id(address); }), "event_id"},
+      {Join([&](v1::Event& e) { e.set_pbx_id(address); }), "pbx_id"},
+      {Join([&](v1::Event& e) { e.set_meeting_id(address); }), "meeting_id"},
+      {elsewhere, "meeting_id"},
+      {recording, "recording_created.recording_id"},
+      {file, "file_shared.file_id"},
+      {pdf, "pdf_shared.pdf_id"},
+      {poll, "poll_created.poll_id"},
+      {answer, "poll_answered.poll_id"},
+      {deletion, "poll_deleted.poll_id"},
+  };
+  for (const auto& [event, field] : events) {
+    const auto rejection = CheckEvent(event, kNow);
+    ASSERT_TRUE(rejection.has_value()) << field;
+    EXPECT_EQ(rejection->field(), field);
+    EXPECT_EQ(rejection->description().find("ada"), std::string::npos) << field;
+  }
+}
+
+TEST(EventIntake, AParticipantOrControllerMayBeNamedByAnAddress) {
+  const std::string address = "ada@example.org";
+  v1::Event answer = NewEvent("m", "e", kNow);
+  answer.mutable_poll_answered()->set_poll_id("lunch");
+  answer.mutable_poll_answered()->set_participant_id(address);
+  v1::Event chat = NewEvent("m", "e", kNow);
+  chat.mutable_chat_message_sent()->set_participant_id(address);
+  chat.mutable_chat_message_sent()->set_text("hello");
+  v1::Event invited = NewEvent("m", "e", kNow);
+  invited.mutable_participant_invited()->mutable_invitee()->set_participant_id(address);
+  v1::Event left = NewEvent("m", "e", kNow);
+  left.mutable_participant_left()->set_participant_id(address);
+  v1::Event reconnected = NewEvent("m", "e", kNow);
+  reconnected.mutable_participant_reconnected()->set_participant_id(address);
+  v1::Event sample = NewEvent("m", "e", kNow);
+  sample.mutable_media_quality_sampled()->set_participant_id(address);
+  v1::Event synced = NewEvent("", "e", kNow);
+  synced.mutable_pbx_synced()->set_controller_id(address);
+  for (const v1::Event& event :
+       {Joined("m", "e", kNow, address), answer, chat, invited, left, reconnected, sample, synced}) {
+    EXPECT_EQ(Rejected(event), "accepted") << event.payload_case();
+  }
+}
+
 TEST(EventIntake, FutureIsFiveMinutesToTheMicrosecond) {
   EXPECT_EQ(Rejected(Joined("m", "e", kNow + absl::Minutes(5), "p")), "accepted");
   const auto rejection = CheckEvent(Joined("m", "e", kNow + absl::Minutes(5) + absl::Microseconds(1), "p"), kNow);

@@ -78,6 +78,13 @@ TEST(DeletionService, EveryFlawNamesItsField) {
   EXPECT_EQ(server.Call(kDeletionService + "DeleteObject", object).Summary(), kInvalid + "category");
   object.set_category(v1::DATA_CATEGORY_HISTORY);
   EXPECT_EQ(server.Call(kDeletionService + "DeleteObject", object).Summary(), kInvalid + "category");
+  object.set_object_id("ada@example.org");
+  EXPECT_EQ(server.Call(kDeletionService + "DeleteObject", object).Summary(), kInvalid + "object_id");
+  EXPECT_EQ(server.Call(kDeletionService + "DeleteMeeting", Named<v1::DeleteMeetingRequest>("a@b")).Summary(),
+            kInvalid + "meeting_id");
+  auto poll = Named<v1::DeletePollRequest>();
+  poll.set_poll_id("ada@example.org");
+  EXPECT_EQ(server.Call(kDeletionService + "DeletePoll", poll).Summary(), kInvalid + "poll_id");
   auto extension = Named<v1::DeleteExtensionRequest>();
   EXPECT_EQ(server.Call(kDeletionService + "DeleteExtension", extension).Summary(), kInvalid + "number");
 }
