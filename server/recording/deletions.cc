@@ -29,8 +29,8 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   Meeting& meeting = *(*touched)->meeting;
   auto recordings = filer_.EraseObjects(meeting, event.pbx_id(), kRecording, "", reason, change);
   if (!recordings.ok()) return recordings.status();
-  const bool known = meeting.known;
-  if (known && !meeting.deleted) {
+  const bool lives = meeting.known && !meeting.deleted;
+  if (lives) {
     meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), result);
     meeting.deleted = true;
     (*touched)->deletion_reason = std::string(reason);
@@ -40,7 +40,7 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   }
   if (absl::Status status = filer_.File(**touched, change); !status.ok()) return status;
   const CategoryCounts none{};
-  return !known && change.erased() == none && change.kept() == none ? MeetingUnknown() : absl::OkStatus();
+  return !lives && change.erased() == none && change.kept() == none ? MeetingUnknown() : absl::OkStatus();
 }
 
 absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,

@@ -52,8 +52,9 @@ class Recorder {
   // a change of its own, before theirs. Does nothing in ordinary times.
   absl::Status RefileFirst(std::string_view pbx_id, std::string_view meeting_id, Change& change);
 
-  // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN. RefileFirst comes first,
-  // as before DeleteObject: see EraseMeeting and EraseObject below.
+  // See DeletionService.DeleteMeeting; NOT_FOUND with reason PBX_UNKNOWN or MEETING_UNKNOWN, also of a meeting that was
+  // deleted before and of which nothing else is left. RefileFirst comes first, as before DeleteObject: see EraseMeeting
+  // and EraseObject below.
   absl::Status DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id, std::string_view reason,
                              Change& change);
   // See DeletionService.DeleteObject; NOT_FOUND with reason PBX_UNKNOWN, MEETING_UNKNOWN or OBJECT_UNKNOWN.

@@ -25,7 +25,7 @@ Ruling Model::DeleteMeeting(const std::string& pbx_id, const std::string& meetin
     // An object that may not be there was ordered erased when it came.
     EndValue(pbx_id, value);
   }
-  if (!state.known && ruling.erased_min.empty()) {
+  if (!lives && ruling.erased_min.empty()) {
     ruling.refusal = "MEETING_UNKNOWN";
     ruling.either = unsure;
   }
