@@ -171,10 +171,11 @@ for ((day = 0; day < 84; ++day)); do
   end_week "$date"
   case $date in
     2026-02-15)
-      say "The school's PBX reports again, as every PBX does; one that nobody hears of for 60 days would end:"
+      say "The school's PBX reports again, as every PBX does; one that nobody hears of for 60 days would end." \
+        "Its only extension is gone, and takes its poll along. That it is meant to has to be confirmed:"
       ctl -o json pbxs get "${SCHOOL[0]}" >"$work/school.json"
       sed -nE '/"(pbx_id|controller_id)"/p' "$work/school.json" | sed '1s/^/{/; $s/,$/}/' >"$work/sync.json"
-      run pbxs sync "$work/sync.json"
+      run pbxs sync --confirm-removals "$work/sync.json"
       say
       week_heading
       ;;

@@ -1,10 +1,14 @@
 // pbxs sync | get | list | remove-extension | deregister | report-licence
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
@@ -24,7 +28,26 @@ std::string WarningText(const v1::PbxWarning& warning) {
   return absl::StrCat(cause, ", ", ReadableTime(warning.end_time()));
 }
 
-void Sync(CommandSession& session, const std::string& file) {
+struct SyncCommand {
+  std::string file;
+  bool dry_run = false;
+  bool confirm_removals = false;
+};
+
+// A line has room for so many; CSV and JSON have all that the server names.
+constexpr size_t kNumbersShown = 10;
+
+TableCell NumbersCell(const v1::SyncPbxResponse& response) {
+  std::vector<std::string> numbers(response.removed_numbers().begin(), response.removed_numbers().end());
+  const std::string all = absl::StrJoin(numbers, " ");
+  numbers.resize(std::min(numbers.size(), kNumbersShown));
+  const size_t more = response.extensions_removed() - numbers.size();
+  const std::string shown = absl::StrJoin(numbers, ", ");
+  return TableCell(more > 0 ? absl::StrCat(shown, " and ", more, " more") : OrNone(shown), all);
+}
+
+void Sync(CommandSession& session, const SyncCommand& command) {
+  const std::string& file = command.file;
   std::ifstream opened;
   std::istream* input = session.OpenInput(file, opened);
   if (input == nullptr) return;
@@ -33,15 +56,26 @@ void Sync(CommandSession& session, const std::string& file) {
   if (!google::protobuf::util::JsonStringToMessage(json, &request).ok()) {
     return session.Fail(absl::StrCat(file, ": not a SyncPbxRequest in JSON; see pbxs sync --help"));
   }
+  if (command.dry_run) request.set_validate_only(true);
+  if (command.confirm_removals) request.set_confirm_removals(true);
   const auto response = session.Expect(session.MakeClient().SyncPbx(request));
   if (!response) return;
+  const std::string result = response->created() ? "new" : "updated";
   OutputTable table({{"PBX", "pbx_id"},
                      {"RESULT", "created"},
                      {"EXTENSIONS", "extensions", true},
-                     {"REMOVED", "extensions_removed", true}});
+                     {"REMOVED", "extensions_removed", true},
+                     {"NUMBERS", "removed_numbers"},
+                     {"POLLS ERASED", "polls_erased", true},
+                     {"PDFS ERASED", "pdfs_erased", true},
+                     {"TO BE CONFIRMED", "removals_need_confirmation"}});
+  const bool confirm = response->removals_need_confirmation();
   table.AddRow({request.pbx_id(),
-                TableCell(response->created() ? "new" : "updated", response->created() ? "true" : "false"),
-                absl::StrCat(request.extensions_size()), absl::StrCat(response->extensions_removed())});
+                TableCell(request.validate_only() ? absl::StrCat("would be ", result) : result,
+                          response->created() ? "true" : "false"),
+                absl::StrCat(request.extensions_size()), absl::StrCat(response->extensions_removed()),
+                NumbersCell(*response), absl::StrCat(response->polls_erased()), absl::StrCat(response->pdfs_erased()),
+                TableCell(confirm ? "yes" : "no", confirm ? "true" : "false")});
   session.Print(*response, table);
 }
 
@@ -142,16 +176,21 @@ void AddPbxCommands(Command root, CommandSession& session) {
   };
 
   const Command sync = pbxs.AddVerb("sync", "Takes in the data of a PBX; replaces what is held");
-  auto file = text(sync, "FILE", "SyncPbxRequest as JSON; - is standard input");
+  auto to_sync = std::make_shared<SyncCommand>();
+  sync.AddOption("FILE", to_sync->file, "SyncPbxRequest as JSON; - is standard input").Required();
+  sync.AddFlag("--dry-run", to_sync->dry_run, "Change nothing, say what would be removed");
+  sync.AddFlag("--confirm-removals", to_sync->confirm_removals,
+               "Remove what is missing in FILE even if that is more than half of the extensions that are held");
   sync.SetFooter(
       "An extension that is missing in FILE has been removed: its polls end, and the PDFs of meetings it scheduled.\n"
-      "At most 10,000 extensions.\n"
+      "At most 10,000 extensions. If more than half of those that are held are missing, FILE is refused unless\n"
+      "--confirm-removals is given; --dry-run says whether it is needed.\n"
       "\n"
       "Example of FILE:\n"
       "  {\"pbx_id\": \"pbx-1\", \"controller_id\": \"controller-1\",\n"
       "   \"profile\": {\"ip\": \"198.51.100.7\", \"fqdn\": \"pbx.nordlicht.example\"},\n"
       "   \"extensions\": [{\"number\": \"1001\", \"first_name\": \"Emma\", \"last_name\": \"Falkenstein\"}]}");
-  sync.SetAction([=, &session] { Sync(session, *file); });
+  sync.SetAction([=, &session] { Sync(session, *to_sync); });
 
   const Command get = pbxs.AddVerb("get", "One PBX with its extensions");
   auto get_pbx = text(get, "PBX", "Identifier of the PBX");

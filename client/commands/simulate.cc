@@ -63,7 +63,9 @@ void WriteDays(CommandSession& session, SimulatedPlatform& platform, Identities&
 
 absl::Status SyncPbxs(const Client& client, const SimulatedPlatform& platform) {
   for (const auto& pbx : platform.pbxs()) {
-    if (const auto synced = client.SyncPbx(pbx.sync); !synced.ok()) return synced.status();
+    v1::SyncPbxRequest request = pbx.sync;
+    request.set_confirm_removals(true);  // of people whom a larger simulation left behind
+    if (const auto synced = client.SyncPbx(request); !synced.ok()) return synced.status();
   }
   return absl::OkStatus();
 }

@@ -48,6 +48,13 @@ absl::Status RefileUnderWay() {
                          "what is held is still being filed under what is in force");
 }
 
+absl::Status RemovalsUnconfirmed() {
+  absl::Status status = ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REMOVALS_UNCONFIRMED",
+                                        "confirm_removals: required to remove more than half of the extensions held");
+  status.SetPayload(kFieldUrl, absl::Cord("confirm_removals"));
+  return status;
+}
+
 absl::Status HoldUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "HOLD_UNKNOWN", "no such hold is in force");
 }

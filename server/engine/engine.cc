@@ -152,8 +152,7 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   return oldest;
 }
 
-absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
-                                                                  absl::Time now) const {
+absl::Status Engine::OnSnapshot(absl::FunctionRef<absl::Status(Rooms&)> look) const {
   // Those that wait would keep other calls from their workers.
   if (previewing_.exchange(true)) return QueueFull(kPreviewRetryDelay);
   const absl::Cleanup done = [this] { previewing_.store(false); };
@@ -164,11 +163,37 @@ absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::Prev
     // A PBX that ends this very moment has lost its key, though the snapshot still has it.
     return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
   }
-  // What a new policy has not come to yet would be looked for where it is to be.
-  if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
-  Preview preview(store_, rooms, now);
-  if (absl::Status s = preview.Of(request); !s.ok()) return s;
-  return preview.Response();
+  return look(rooms);
+}
+
+absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
+                                                                  absl::Time now) const {
+  v1::PreviewErasureResponse response;
+  absl::Status status = OnSnapshot([&](Rooms& rooms) {
+    // What a new policy has not come to yet would be looked for where it is to be.
+    if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
+    Preview preview(store_, rooms, now);
+    if (absl::Status s = preview.Of(request); !s.ok()) return s;
+    response = preview.Response();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<PbxCommands::SyncOutcome> Engine::PreviewSync(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                             absl::Time now) const {
+  PbxCommands::SyncOutcome outcome;
+  absl::Status status = OnSnapshot([&](Rooms& rooms) {
+    Change change(rooms.holdings, now);
+    auto would = rooms.pbxs.Sync(pbx_id, synced, now, SyncMode::kValidate, change);
+    if (would.ok()) outcome = *std::move(would);
+    // Its key may have gone after the snapshot was taken.
+    return absl::IsNotFound(would.status()) ? absl::UnavailableError("the PBX has just ended; ask again")
+                                            : would.status();
+  });
+  if (!status.ok()) return status;
+  return outcome;
 }
 
 }  // namespace retention

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -50,6 +51,10 @@ class Engine {
   // QUEUE_FULL.
   absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request,
                                                             absl::Time now) const;
+  // What a synchronisation would do now: see PbxService.SyncPbx, `validate_only`. Works, and is refused, like
+  // PreviewErasure. What it reads is bounded by the PBX: its extensions, and one walk over its polls and PDFs.
+  absl::StatusOr<PbxCommands::SyncOutcome> PreviewSync(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                       absl::Time now) const;
   // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
@@ -74,6 +79,9 @@ class Engine {
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
+  // Rooms over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the writer's
+  // thread waits for none of it, and nothing that the rooms hold in memory is the writer's.
+  absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Rooms&)> look) const;
   absl::Status Create(DueDay today, absl::Time now);
 
   Store& store_;

@@ -14,43 +14,100 @@
 namespace retention {
 
 absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
-                                                           absl::Time time, Change& change) {
+                                                           absl::Time time, SyncMode mode, Change& change) {
   SyncOutcome outcome;
+  const int64_t time_us = absl::ToUnixMicros(time);
   std::optional<PbxId> pbx = holdings_.registry.Find(pbx_id, change.now());
-  if (!pbx.has_value()) {
-    // One that has come to its end and comes back before the sweep is a new one all the same.
-    if (absl::Status status = ender_.BeginOver(pbx_id, change); !status.ok()) return status;
-  }
-  stored::v1::Value record;
-  PbxStanding standing;
+  std::optional<stored::v1::PbxRecord> record;
+  std::map<OwnerId, HeldExtension> held;
   outcome.created = !pbx.has_value();
   if (outcome.created) {
+    // Nothing of it is held, so nothing is removed; but its key would be in the ring, change or no change.
+    if (mode == SyncMode::kValidate) return outcome;
+    // One that has come to its end and comes back before the sweep is a new one all the same.
+    if (absl::Status status = ender_.BeginOver(pbx_id, change); !status.ok()) return status;
     uint8_t bytes[PbxId::kBytes];
     if (absl::Status status = holdings_.random.Fill(bytes, sizeof(bytes)); !status.ok()) return status;
     pbx = PbxId::From({reinterpret_cast<const char*>(bytes), sizeof(bytes)});
     if (auto key = holdings_.ring.MintPbx(*pbx); !key.ok()) return key.status();
-    stored::v1::PbxEntry entry;
-    entry.set_pbx(std::string(pbx->view()));
-    change.batch().Put(Family::kState, PbxEntryKeyOf(holdings_.vault, pbx_id), entry.SerializeAsString());
-    stored::v1::LedgerEntry ledger_entry;
-    ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_REGISTERED);
-    ledger_entry.set_pbx(std::string(pbx->view()));
-    change.Enter(std::move(ledger_entry));
-    record.mutable_pbx()->set_created_us(absl::ToUnixMicros(change.now()));
   } else {
-    auto held = ReadRecord(*pbx);
-    if (!held.ok()) return held.status();
-    if (absl::ToUnixMicros(time) < held->synced_us()) {
+    auto read = ReadRecord(*pbx);
+    if (!read.ok()) return read.status();
+    record = *std::move(read);
+    if (time_us < record->synced_us()) {
       outcome.stale = true;
       // It says nothing new, but who says it is there.
       NoteContacts({&*pbx, 1}, change);
       return outcome;
     }
+    auto extensions = ReadExtensions(*pbx);
+    if (!extensions.ok()) return extensions.status();
+    held = *std::move(extensions);
+  }
+
+  // Extensions that are held and not named any more have been removed. What came by itself and is newer stays.
+  std::set<OwnerId> named;
+  for (const v1::Extension& extension : synced.extensions()) {
+    named.insert(ExtensionKey(holdings_.vault, *pbx, extension.number()).owner);
+  }
+  uint64_t living = 0;
+  std::vector<EndingExtension> ending;
+  for (const auto& [owner, extension] : held) {
+    if (extension.removed) continue;
+    ++living;
+    if (named.contains(owner) || extension.time_us > time_us) continue;
+    FiledKey key = PbxRecordKey(*pbx);
+    key.owner = owner;
+    ending.push_back({.key = key, .envelope = extension.envelope, .time_us = time_us});
+    outcome.removed.push_back(extension.extension.number());
+  }
+  outcome.needs_confirmation = ending.size() * 100 > living * kMaxUnconfirmedPercent;
+  if (outcome.needs_confirmation && mode == SyncMode::kGuarded) {
+    // A list that is wrong comes from one that is there.
+    NoteContacts({&*pbx, 1}, change);
+    return outcome;
+  }
+  std::sort(outcome.removed.begin(), outcome.removed.end());
+
+  absl::Status status = PutPbx(pbx_id, *pbx, std::move(record), synced, time_us, change);
+  if (!status.ok()) return status;
+  for (const v1::Extension& extension : synced.extensions()) {
+    const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
+    std::optional<HeldExtension> before;
+    if (const auto it = held.find(key.owner); it != held.end()) {
+      before = std::move(it->second);
+      if (before->time_us > time_us) continue;
+      if (!before->removed && before->extension.SerializeAsString() == extension.SerializeAsString()) continue;
+    }
+    if (status = PutExtension(key, before, extension, time_us, change); !status.ok()) return status;
+  }
+  RemovalOutcome removal;
+  status = EraseExtensions(*pbx, pbx_id, ending, kReasonExtensionRemoved, change, removal);
+  if (!status.ok()) return status;
+  outcome.polls = removal.polls;
+  outcome.pdfs = removal.pdfs;
+  return outcome;
+}
+
+absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std::optional<stored::v1::PbxRecord> held,
+                                 const v1::PbxSynced& synced, int64_t time_us, Change& change) {
+  stored::v1::Value record;
+  PbxStanding standing;
+  const bool created = !held.has_value();
+  if (created) {
+    stored::v1::PbxEntry entry;
+    entry.set_pbx(std::string(pbx.view()));
+    change.batch().Put(Family::kState, PbxEntryKeyOf(holdings_.vault, pbx_id), entry.SerializeAsString());
+    stored::v1::LedgerEntry ledger_entry;
+    ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_REGISTERED);
+    ledger_entry.set_pbx(std::string(pbx.view()));
+    change.Enter(std::move(ledger_entry));
+    record.mutable_pbx()->set_created_us(absl::ToUnixMicros(change.now()));
+  } else {
     *record.mutable_pbx() = *std::move(held);
-    standing = *holdings_.registry.StandingOf(*pbx);
+    standing = *holdings_.registry.StandingOf(pbx);
   }
   stored::v1::PbxRecord& data = *record.mutable_pbx();
-  const int64_t time_us = absl::ToUnixMicros(time);
   const std::string former_fqdn = data.profile().fqdn();
   const std::string former_controller = data.controller_id();
   const bool same = data.controller_id() == synced.controller_id() &&
@@ -68,25 +125,33 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
     standing.life.clear_probed_day();
     standing.life.clear_unresolved_days();
   }
-  if (outcome.created || former_controller != synced.controller_id()) {
-    holds_.Join(synced.controller_id(), *pbx, outcome.created, holdings_.vault, change);
+  if (created || former_controller != synced.controller_id()) {
+    holds_.Join(synced.controller_id(), pbx, created, holdings_.vault, change);
   }
   standing.licence = licence;
   standing.has_fqdn = !synced.profile().fqdn().empty();
   standing.life.set_contact_day(std::max(standing.life.contact_day(), change.today().number()));
-  PutLife(*pbx, standing.life, change);
+  PutLife(pbx, standing.life, change);
   Personal plaintext(record.SerializeAsString());
-  const FiledKey record_key = PbxRecordKey(*pbx);
-  absl::Status status;
-  if (outcome.created) {
+  const FiledKey record_key = PbxRecordKey(pbx);
+  if (created) {
     change.File(record_key, std::move(plaintext), 1);
   } else if (same) {
     change.Rewrite(record_key, std::move(plaintext), 1);
-  } else if (status = change.Replace(record_key, std::move(plaintext), 1); !status.ok()) {
-    return status;
+  } else if (absl::Status s = change.Replace(record_key, std::move(plaintext), 1); !s.ok()) {
+    return s;
   }
+  change.ThenDo([this, id = std::string(pbx_id), pbx, created, standing] {
+    if (created) {
+      holdings_.registry.Insert(id, pbx, standing);
+    } else {
+      holdings_.registry.Update(pbx, standing);
+    }
+  });
+  return absl::OkStatus();
+}
 
-  // Extensions that are held and not named any more have been removed. What came by itself and is newer stays.
+absl::StatusOr<std::map<OwnerId, PbxCommands::HeldExtension>> PbxCommands::ReadExtensions(const PbxId& pbx) const {
   std::map<OwnerId, HeldExtension> held;
   const auto read = [&](const FiledKey& key, std::string_view envelope) {
     if (key.owner == OwnerId{}) return absl::OkStatus();  // the record
@@ -94,36 +159,9 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
     if (extension.ok()) held.emplace(key.owner, *std::move(extension));
     return extension.status();
   };
-  status = VisitRows(holdings_.store, FiledPrefix(DueDay::Open(), kPbxSync, *pbx), read);
+  absl::Status status = VisitRows(holdings_.store, FiledPrefix(DueDay::Open(), kPbxSync, pbx), read);
   if (!status.ok()) return status;
-  for (const v1::Extension& extension : synced.extensions()) {
-    const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
-    std::optional<HeldExtension> before;
-    if (const auto it = held.find(key.owner); it != held.end()) {
-      before = std::move(it->second);
-      held.erase(it);
-      if (before->time_us > time_us) continue;
-      if (!before->removed && before->extension.SerializeAsString() == extension.SerializeAsString()) continue;
-    }
-    if (status = PutExtension(key, before, extension, time_us, change); !status.ok()) return status;
-  }
-  for (const auto& [owner, extension] : held) {
-    if (extension.removed || extension.time_us > time_us) continue;
-    FiledKey key = record_key;
-    key.owner = owner;
-    RemovalOutcome removal;
-    status = EraseExtension(*pbx, pbx_id, key, extension.envelope, time_us, kReasonExtensionRemoved, change, removal);
-    if (!status.ok()) return status;
-    ++outcome.extensions_removed;
-  }
-  change.ThenDo([this, id = std::string(pbx_id), pbx = *pbx, created = outcome.created, standing] {
-    if (created) {
-      holdings_.registry.Insert(id, pbx, standing);
-    } else {
-      holdings_.registry.Update(pbx, standing);
-    }
-  });
-  return outcome;
+  return held;
 }
 
 absl::StatusOr<stored::v1::PbxRecord> PbxCommands::ReadRecord(const PbxId& pbx) const {
@@ -205,29 +243,35 @@ absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::st
   }
   const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(change.now())));
   RemovalOutcome outcome;
-  absl::Status status = EraseExtension(*pbx, pbx_id, key, (*held)->envelope, time_us, reason, change, outcome);
+  const EndingExtension ending{.key = key, .envelope = std::move((*held)->envelope), .time_us = time_us};
+  absl::Status status = EraseExtensions(*pbx, pbx_id, {&ending, 1}, reason, change, outcome);
   if (!status.ok()) return status;
   return outcome;
 }
 
-absl::Status PbxCommands::EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
-                                         std::string_view envelope, int64_t time_us, std::string_view reason,
-                                         Change& change, RemovalOutcome& outcome) const {
-  if (absl::Status s = change.Drop(extension, envelope, "", reason); !s.ok()) return s;
-  stored::v1::Value mark;
-  mark.set_time_us(time_us);
-  change.File(extension, Personal(mark.SerializeAsString()), 0);
-  if (absl::Status s = ErasePolls(pbx, extension.owner.view(), reason, change, outcome); !s.ok()) return s;
+absl::Status PbxCommands::EraseExtensions(const PbxId& pbx, std::string_view pbx_id,
+                                          std::span<const EndingExtension> ending, std::string_view reason,
+                                          Change& change, RemovalOutcome& outcome) const {
+  if (ending.empty()) return absl::OkStatus();
+  Names names;
+  for (const EndingExtension& extension : ending) {
+    if (absl::Status s = change.Drop(extension.key, extension.envelope, "", reason); !s.ok()) return s;
+    stored::v1::Value mark;
+    mark.set_time_us(extension.time_us);
+    change.File(extension.key, Personal(mark.SerializeAsString()), 0);
+    names.emplace(extension.key.owner.view());
+  }
+  if (absl::Status s = ErasePolls(pbx, names, reason, change, outcome); !s.ok()) return s;
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-    if (value.extension() != extension.owner.view()) return absl::OkStatus();
+    if (!names.contains(value.extension())) return absl::OkStatus();
     ++outcome.pdfs;
     return change.Drop(key, row, pbx_id, reason);
   };
   return VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(DueDay::Open(), kPdfShare, pbx), erase);
 }
 
-absl::Status PbxCommands::ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason,
-                                     Change& change, RemovalOutcome& outcome) const {
+absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& extensions, std::string_view reason, Change& change,
+                                     RemovalOutcome& outcome) const {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPoll, pbx);
   // A poll's rows share their owner; only the row of its creation names the extension.
   std::set<OwnerId> ends;
@@ -237,7 +281,7 @@ absl::Status PbxCommands::ErasePolls(const PbxId& pbx, std::string_view extensio
     stored::v1::Value value;
     if (!opened.ok()) return opened.status();
     if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("a row of a poll does not parse");
-    if (value.extension() == extension && ends.insert(key.owner).second) ++outcome.polls;
+    if (extensions.contains(value.extension()) && ends.insert(key.owner).second) ++outcome.polls;
     return absl::OkStatus();
   };
   if (absl::Status s = VisitRows(holdings_.store, prefix, find); !s.ok()) return s;

@@ -3,10 +3,13 @@
 #define RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
@@ -15,6 +18,17 @@
 #include "server/rows/change.h"
 
 namespace retention {
+
+// How many of the extensions that are held, in per cent, a synchronisation may remove without being told that this is
+// meant. A list that was cut short looks the same as one that shrank, and what ends with an extension is not got back.
+inline constexpr uint64_t kMaxUnconfirmedPercent = 50;
+
+// What becomes of a synchronisation that removes more.
+enum class SyncMode {
+  kAsTold,    // it is done: an event tells what has happened, and a caller may have confirmed it
+  kGuarded,   // it is not
+  kValidate,  // nothing is done, and no key made: the change is for being dropped
+};
 
 // The outcome of looking up the FQDN of a PBX.
 struct Probe {
@@ -31,11 +45,14 @@ class PbxCommands {
 
   struct SyncOutcome {
     bool created = false;
-    bool stale = false;  // older than what is held: nothing changed
-    uint32_t extensions_removed = 0;
+    bool stale = false;                // older than what is held: nothing changed
+    bool needs_confirmation = false;   // removes more than kMaxUnconfirmedPercent; if kGuarded, nothing changed
+    std::vector<std::string> removed;  // numbers, in the order of their characters
+    uint32_t polls = 0;
+    uint32_t pdfs = 0;
   };
   // See PbxService.SyncPbx.
-  absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time,
+  absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time, SyncMode mode,
                                    Change& change);
   // See Event.extension_synced. False if something newer is held: nothing changed. NOT_FOUND with reason PBX_UNKNOWN.
   absl::StatusOr<bool> SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
@@ -76,15 +93,25 @@ class PbxCommands {
   };
   absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
   absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
+  absl::StatusOr<std::map<OwnerId, HeldExtension>> ReadExtensions(const PbxId& pbx) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
   static void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
   static absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
                                    const v1::Extension& extension, int64_t time_us, Change& change);
-  absl::Status EraseExtension(const PbxId& pbx, std::string_view pbx_id, const FiledKey& extension,
-                              std::string_view envelope, int64_t time_us, std::string_view reason, Change& change,
-                              RemovalOutcome& outcome) const;
-  // Ends the polls of an extension, which is named as rows name it.
-  absl::Status ErasePolls(const PbxId& pbx, std::string_view extension, std::string_view reason, Change& change,
+  // Makes the PBX known, or replaces what is held of it, but for its extensions.
+  absl::Status PutPbx(std::string_view pbx_id, const PbxId& pbx, std::optional<stored::v1::PbxRecord> held,
+                      const v1::PbxSynced& synced, int64_t time_us, Change& change);
+  struct EndingExtension {
+    FiledKey key;
+    std::string envelope;
+    int64_t time_us = 0;
+  };
+  // Names of extensions, as rows have them.
+  using Names = std::set<std::string, std::less<>>;
+  // Ends extensions with what hangs on them, in one walk however many they are.
+  absl::Status EraseExtensions(const PbxId& pbx, std::string_view pbx_id, std::span<const EndingExtension> ending,
+                               std::string_view reason, Change& change, RemovalOutcome& outcome) const;
+  absl::Status ErasePolls(const PbxId& pbx, const Names& extensions, std::string_view reason, Change& change,
                           RemovalOutcome& outcome) const;
   void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);
 

@@ -105,7 +105,7 @@ absl::Status PartIntake::TakePbxEvent(const v1::Event& event, v1::RecordResult& 
   const std::string& pbx_id = event.pbx_id();
   bool fresh = true;
   if (event.has_pbx_synced()) {
-    const auto outcome = pbxs_.Sync(pbx_id, event.pbx_synced(), time, change_);
+    const auto outcome = pbxs_.Sync(pbx_id, event.pbx_synced(), time, SyncMode::kAsTold, change_);
     if (!outcome.ok()) return outcome.status();
     fresh = !outcome->stale;
   } else if (event.has_extension_synced()) {

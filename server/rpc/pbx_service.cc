@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
@@ -9,6 +10,7 @@
 namespace retention {
 namespace {
 
+constexpr size_t kMaxRemovedNumbers = 1000;    // in an answer: more than that is for a look at the whole list
 constexpr int64_t kMaxSeconds = 253402300799;  // 9999-12-31T23:59:59Z, as Timestamp has it
 
 using PbxServiceBase = v1::PbxService::WithRawCallbackMethod_SyncPbx<
@@ -66,17 +68,28 @@ class PbxService final : public PbxServiceBase {
     synced.mutable_profile()->Swap(request.mutable_profile());
     synced.mutable_extensions()->Swap(request.mutable_extensions());
     if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
-    const auto outcome = backend_.commands.Do([&](Change& change) {
-      return backend_.engine.rooms().pbxs.Sync(request.pbx_id(), synced, change.now(), change);
-    });
+    const SyncMode mode = request.confirm_removals() ? SyncMode::kAsTold : SyncMode::kGuarded;
+    const auto outcome =
+        request.validate_only()
+            ? backend_.engine.PreviewSync(request.pbx_id(), synced, backend_.commands.Now())
+            : backend_.commands.Do([&](Change& change) {
+                return backend_.engine.rooms().pbxs.Sync(request.pbx_id(), synced, change.now(), mode, change);
+              });
     if (!outcome.ok()) return outcome.status();
     if (outcome->stale) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PBX_SYNC_STALE",
                              "an event has synchronised the PBX at a later time than now; nothing was changed");
     }
+    const bool refused = outcome->needs_confirmation && !request.confirm_removals() && !request.validate_only();
+    if (refused) return RemovalsUnconfirmed();
     v1::SyncPbxResponse response;
     response.set_created(outcome->created);
-    response.set_extensions_removed(outcome->extensions_removed);
+    response.set_extensions_removed(static_cast<uint32_t>(outcome->removed.size()));
+    const size_t named = std::min(outcome->removed.size(), kMaxRemovedNumbers);
+    response.mutable_removed_numbers()->Assign(outcome->removed.begin(), outcome->removed.begin() + named);
+    response.set_polls_erased(outcome->polls);
+    response.set_pdfs_erased(outcome->pdfs);
+    response.set_removals_need_confirmation(outcome->needs_confirmation);
     return response;
   }
 

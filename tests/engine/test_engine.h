@@ -90,11 +90,15 @@ class TestEngine {
                                                             absl::Time now) const {
     return engine_->PreviewErasure(request, now);
   }
+  absl::StatusOr<PbxCommands::SyncOutcome> PreviewSync(std::string_view pbx_id, const v1::PbxSynced& synced,
+                                                       absl::Time now) const {
+    return engine_->PreviewSync(pbx_id, synced, now);
+  }
 
   // One command each.
-  absl::StatusOr<PbxCommands::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced,
-                                                   absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().pbxs.Sync(pbx_id, synced, now, change); });
+  absl::StatusOr<PbxCommands::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now,
+                                                   SyncMode mode = SyncMode::kAsTold) {
+    return Do(now, [&](Change& change) { return rooms().pbxs.Sync(pbx_id, synced, now, mode, change); });
   }
   absl::StatusOr<PbxCommands::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
                                                               std::string_view reason, absl::Time now) {

@@ -103,7 +103,7 @@ TEST_F(HoldScopes, OneOnAControllerKeepsWhatTheVerySyncEndsThatBringsItsPbx) {
   synced.add_extensions()->set_number("100");
   const auto outcome = engine().SyncPbx("pbx", synced, harness_.now + absl::Minutes(1));
   ASSERT_TRUE(outcome.ok()) << outcome.status();
-  EXPECT_EQ(outcome->extensions_removed, 1u);
+  EXPECT_EQ(outcome->removed.size(), 1u);
   EXPECT_TRUE(Held(kPbxSync).contains("101/")) << "the extension that is not named any more";
 }
 

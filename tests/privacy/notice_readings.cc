@@ -143,7 +143,7 @@ std::vector<Row> Readings() {
                      "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-late-person' }") +
                Event("2026-03-05T00:20:00+01:00", "meeting_id: 'canary-meeting' meeting_ended {}") +
                Steps{{"2026-03-20T10:00:00+01:00", "PbxService/SyncPbx",
-                      "pbx_id: 'canary-pbx' controller_id: 'canary-controller'"}},
+                      "pbx_id: 'canary-pbx' controller_id: 'canary-controller' extensions { number: '77017' }"}},
        .gone = {"canary-late-person", "total_time { seconds: 900 }", "total_time { seconds: 2700 }"},
        .at = "2026-05-05T00:00:00+02:00",
        .held = {"canary-late-person", "canary-person"},

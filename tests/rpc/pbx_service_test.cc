@@ -53,6 +53,12 @@ TEST(PbxService, EveryFlawNamesItsField) {
   v1::SyncPbxRequest request = Pbx();
   request.set_pbx_id("with space");
   EXPECT_EQ(server.Call(kSync, request).Summary(), invalid + "pbx_id");
+  request.set_pbx_id("pbx@example.org");
+  EXPECT_EQ(server.Call(kSync, request).Summary(), invalid + "pbx_id");
+  request = Pbx();
+  request.set_validate_only(true);
+  request.mutable_extensions(1)->set_number("one");
+  EXPECT_EQ(server.Call(kSync, request).Summary(), invalid + "extensions[1].number");
   request = Pbx();
   request.clear_controller_id();
   EXPECT_EQ(server.Call(kSync, request).Summary(), invalid + "controller_id");
@@ -113,12 +119,77 @@ TEST(PbxService, ExtensionsAreRemovedAndPbxsEnd) {
   EXPECT_EQ(server.Health(""), 1);
 }
 
+TEST(PbxService, ManyRemovalsAreConfirmedOrRefused) {
+  RunningServer server;
+  ASSERT_TRUE(server.Call(kSync, Pbx()).ok());
+  v1::SyncPbxRequest none = Pbx();
+  none.clear_extensions();
+  const std::string refusal = "FAILED_PRECONDITION REMOVALS_UNCONFIRMED confirm_removals";
+  EXPECT_EQ(server.Call(kSync, none).Summary(), refusal);
+  v1::GetPbxRequest get;
+  get.set_pbx_id("pbx");
+  v1::GetPbxResponse got;
+  ASSERT_TRUE(server.Call(kGetPbx, get, &got).ok());
+  EXPECT_EQ(got.pbx().extensions_size(), 2);
+
+  none.set_validate_only(true);
+  v1::SyncPbxResponse would;
+  ASSERT_TRUE(server.Call(kSync, none, &would).ok());
+  EXPECT_TRUE(would.removals_need_confirmation());
+  EXPECT_EQ(would.extensions_removed(), 2u);
+  none.set_confirm_removals(true);
+  ASSERT_TRUE(server.Call(kSync, none, &would).ok()) << "confirmed or not, it is only tried";
+  ASSERT_TRUE(server.Call(kGetPbx, get, &got).ok());
+  EXPECT_EQ(got.pbx().extensions_size(), 2);
+
+  none.clear_validate_only();
+  v1::SyncPbxResponse done;
+  ASSERT_TRUE(server.Call(kSync, none, &done).ok());
+  EXPECT_EQ(done.SerializeAsString(), would.SerializeAsString());
+  ASSERT_EQ(done.removed_numbers_size(), 2);
+  EXPECT_EQ(done.removed_numbers(0), "100");
+  EXPECT_EQ(done.removed_numbers(1), "101");
+  EXPECT_EQ(server.Health(""), 1);
+}
+
+TEST(PbxService, TheNumbersOfAnAnswerAreBounded) {
+  RunningServer server;
+  v1::SyncPbxRequest request = Pbx();
+  request.clear_extensions();
+  for (int i = 0; i < 1500; ++i) request.add_extensions()->set_number(std::to_string(10000 + i));
+  ASSERT_TRUE(server.Call(kSync, request).ok());
+  request.clear_extensions();
+  request.set_confirm_removals(true);
+  v1::SyncPbxResponse done;
+  ASSERT_TRUE(server.Call(kSync, request, &done).ok());
+  EXPECT_EQ(done.extensions_removed(), 1500u);
+  ASSERT_EQ(done.removed_numbers_size(), 1000);
+  EXPECT_EQ(done.removed_numbers(0), "10000");
+  EXPECT_EQ(done.removed_numbers(999), "10999");
+}
+
+TEST(PbxService, ATrialMakesNothingKnown) {
+  RunningServer server;
+  v1::SyncPbxRequest request = Pbx();
+  request.set_validate_only(true);
+  v1::SyncPbxResponse would;
+  ASSERT_TRUE(server.Call(kSync, request, &would).ok());
+  EXPECT_TRUE(would.created());
+  EXPECT_EQ(would.extensions_removed(), 0u);
+  v1::GetPbxRequest get;
+  get.set_pbx_id("pbx");
+  EXPECT_EQ(server.Call(kGetPbx, get).Summary(), "NOT_FOUND PBX_UNKNOWN");
+}
+
 TEST(PbxService, ASynchronisationOlderThanOneThatAnEventBroughtIsRefused) {
   RunningServer server;
   v1::Event event = NewEvent("", "sync", kMonday + absl::Minutes(1));
   event.mutable_pbx_synced()->set_controller_id("controller");
   ASSERT_EQ(server.Batch({event}).accepted(), 1u);
   EXPECT_EQ(server.Call(kSync, Pbx()).Summary(), "FAILED_PRECONDITION PBX_SYNC_STALE");
+  v1::SyncPbxRequest trial = Pbx();
+  trial.set_validate_only(true);
+  EXPECT_EQ(server.Call(kSync, trial).Summary(), "FAILED_PRECONDITION PBX_SYNC_STALE");
   server.AdvanceTo(kMonday + absl::Minutes(1));
   EXPECT_TRUE(server.Call(kSync, Pbx()).ok());
 }

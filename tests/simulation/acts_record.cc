@@ -120,7 +120,7 @@ void Months::Sync(const std::string& pbx_id) {
   EXPECT_EQ(outcome->stale, !removed.has_value());
   if (!first) return;
   EXPECT_EQ(outcome->created, created);
-  EXPECT_EQ(outcome->extensions_removed, removed.value_or(0));
+  EXPECT_EQ(outcome->removed.size(), removed.value_or(0));
 }
 
 void Months::RemoveAnyExtension() { RemoveExtension(workload_.AnyPbx(), workload_.AnyExtension()); }
