@@ -100,9 +100,10 @@ TEST_F(SweeperTest, RecordingsAreOrderedAwayOnTheirDay) {
 }
 
 TEST_F(SweeperTest, ADayThatWasPurgedEmptyKeepsItsMarkUntilItsBytesAreScrubbed) {
-  harness_.Record({Started("m", "s", kMonday), Recording("m", "monday", kMonday, "bucket/1"),
-                   Recording("m", "tuesday", kMonday + absl::Hours(24), "bucket/2")});
-  harness_.now = At("2026-03-10T23:30:00+01:00");
+  harness_.Record({Started("m", "s", kMonday), Recording("m", "monday", kMonday, "bucket/1")});
+  harness_.now += absl::Hours(24);
+  harness_.Record(Recording("m", "tuesday", harness_.now, "bucket/2"));
+  harness_.now = At("2026-03-10T23:50:00+01:00");
   ASSERT_TRUE(harness_.engine()
                   .DeleteObject("pbx", "m", kRecording, "recording-tuesday", "OPERATOR_OPERATIONAL", harness_.now)
                   .ok());

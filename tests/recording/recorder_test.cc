@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "absl/strings/str_cat.h"
 #include "server/recording/event_intake.h"
+#include "server/recording/touched_meetings.h"
 #include "tests/engine/harness.h"
 
 namespace retention {
@@ -62,22 +62,24 @@ TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
   EXPECT_EQ(harness_.Values(kPdfShare), 1u);
 }
 
-TEST_F(RecorderTest, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
-  harness_.Record({Started("m", "s", kMonday), Joined("m", "j", kMonday, "p")});
-  std::vector<v1::Event> batch;
-  for (size_t i = 2; i < kMaxMeetingEvents; ++i) {
-    batch.push_back(Reconnected("m", absl::StrCat(i), kMonday + absl::Seconds(1), "p"));
-    if (batch.size() < kMaxBatchEvents && i + 1 < kMaxMeetingEvents) continue;
-    ASSERT_EQ(harness_.Record(batch).accepted(), batch.size());
-    batch.clear();
-  }
-  v1::RecordResult result = harness_.Record(Reconnected("m", "one more", kMonday, "p"));
-  ASSERT_EQ(result.rejections_size(), 1);
-  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_MEETING_FULL);
-  result = harness_.Record({Recording("m", "r", kMonday, "bucket/rec"), Ended("m", "e", kMonday + absl::Seconds(2)),
-                            Deleted("m", "d", kMonday + absl::Seconds(3))});
-  EXPECT_EQ(result.accepted(), 3u);
-  EXPECT_FALSE(harness_.Get("m").ok());
+TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
+  Course course;
+  const auto grow_to = [&](size_t size) {
+    while (course.size() < size) {
+      course.Add({.event = course.size() + 1, .time_us = 1, .kind = stored::v1::CourseEntry::KIND_QUALITY});
+    }
+  };
+  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(course, event); };
+  grow_to(kMaxMeetingEvents - 1);
+  EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
+  grow_to(kMaxMeetingEvents);
+  EXPECT_TRUE(full(Reconnected("m", "e", kMonday, "p")));
+  const std::vector<v1::Event> ending = {Left("m", "e", kMonday, "p"),       Ended("m", "e", kMonday),
+                                         Deleted("m", "e", kMonday),         File("m", "e", kMonday, "bucket/file"),
+                                         Pdf("m", "e", kMonday, "bucket/p"), Recording("m", "e", kMonday, "bucket/r")};
+  for (const v1::Event& event : ending) EXPECT_FALSE(full(event)) << event.payload_case();
+  grow_to(kMaxMeetingEvents + kMaxEndingEvents);
+  for (const v1::Event& event : ending) EXPECT_TRUE(full(event)) << event.payload_case();
 }
 
 TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {
