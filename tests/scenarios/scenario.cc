@@ -1,0 +1,124 @@
+#include "tests/scenarios/scenario.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "retention/v1/event_service.pb.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+constexpr char kAnswerMark[] = "----\n";
+constexpr size_t kMaxLine = 200;  // longer answers take several
+
+std::unique_ptr<google::protobuf::Message> MessageOf(const google::protobuf::Descriptor* type) {
+  return std::unique_ptr<google::protobuf::Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+}
+
+std::string JsonOf(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "?\n";
+  if (json.size() > kMaxLine) {
+    json.clear();
+    options.add_whitespace = true;
+    if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "?\n";
+  }
+  if (!absl::EndsWith(json, "\n")) json += "\n";
+  return json;
+}
+
+class ScenarioRun {
+ public:
+  // The answer to a step; none to one that has none.
+  std::optional<std::string> Do(const std::string& step) {
+    absl::string_view rest = step;
+    if (absl::ConsumePrefix(&rest, "at ")) return MoveTo(absl::StripAsciiWhitespace(rest));
+    if (server_ == nullptr) return "?\n";
+    if (absl::ConsumePrefix(&rest, "record\n")) return Record(rest);
+    if (absl::ConsumePrefix(&rest, "call ")) return Call(rest);
+    return "?\n";
+  }
+
+ private:
+  std::optional<std::string> MoveTo(absl::string_view text) {
+    absl::Time time;
+    std::string error;
+    if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return "?\n";
+    if (server_ != nullptr) {
+      server_->AdvanceTo(time);
+      return std::nullopt;
+    }
+    server_ = std::make_unique<RunningServer>([&](ServerOptions& options) { options.simulated_start = time; });
+    server_->SyncPbx();
+    return std::nullopt;
+  }
+
+  std::string Record(absl::string_view lines) {
+    v1::BatchRecordEventsRequest request;
+    for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipEmpty())) {
+      v1::Event& event = *request.add_events();
+      event.set_pbx_id("pbx");
+      v1::Event given;
+      if (!google::protobuf::util::JsonStringToMessage(std::string(line), &given).ok()) return "?\n";
+      event.MergeFrom(given);
+    }
+    v1::BatchRecordEventsResponse response;
+    const CallEnd end = server_->Call("/retention.v1.EventService/BatchRecordEvents", request, &response);
+    return end.ok() ? JsonOf(response.result()) : absl::StrCat(end.Summary(), "\n");
+  }
+
+  std::string Call(absl::string_view text) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
+    const std::string name(absl::StripAsciiWhitespace(parts.first));
+    const std::vector<std::string> path = absl::StrSplit(name, '/');
+    if (path.size() != 2) return "?\n";
+    const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+        absl::StrCat("retention.v1.", path[0], ".", path[1]));
+    if (method == nullptr || method->client_streaming() || method->server_streaming()) return "?\n";
+    const auto request = MessageOf(method->input_type());
+    const std::string json = parts.second.empty() ? "{}" : parts.second;
+    if (!google::protobuf::util::JsonStringToMessage(json, request.get()).ok()) return "?\n";
+    const auto response = MessageOf(method->output_type());
+    const CallEnd end = server_->Call(absl::StrCat("/retention.v1.", name), *request, response.get());
+    return end.ok() ? JsonOf(*response) : absl::StrCat(end.Summary(), "\n");
+  }
+
+  std::unique_ptr<RunningServer> server_;
+};
+
+}  // namespace
+
+std::string RunScenario(const std::string& text) {
+  ScenarioRun run;
+  std::vector<std::string> told;
+  for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, "\n\n"))) {
+    std::string block = part;
+    if (!absl::EndsWith(block, "\n")) block += "\n";
+    const std::string step = block.substr(0, block.find(kAnswerMark));
+    if (absl::StartsWith(step, "#")) {
+      told.push_back(step);
+      continue;
+    }
+    const auto answer = run.Do(step);
+    told.push_back(answer.has_value() ? absl::StrCat(step, kAnswerMark, *answer) : step);
+  }
+  std::string all;
+  for (const std::string& block : told) absl::StrAppend(&all, all.empty() ? "" : "\n", block);
+  return all;
+}
+
+}  // namespace retention
