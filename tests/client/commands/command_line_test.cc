@@ -318,7 +318,7 @@ TEST_F(CommandLineTest, PolicyAndClockAndSweep_Golden) {
   EXPECT_EQ(Run({"sweep", "run"}), kExitOk);
   EXPECT_EQ(out_.str(),
             "CATEGORY   VALUES ERASED\nrecording          1,500\n"
-            "Days destroyed: 2, cohorts released: 0, meetings presumed ended: 0\n");
+            "Days destroyed: 2, cohorts released: 0, meetings whose files ended: 0\n");
 }
 
 TEST_F(CommandLineTest, EventsSend_NamesBadLinesAndSendsTheRest) {
