@@ -74,7 +74,7 @@ absl::StatusOr<bool> MeetingFiler::IsHeld(const FiledKey& key) const {
 }
 
 absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
-                                      Change& change) {
+                                      bool remembered, Change& change) {
   Meeting& meeting = *touched.meeting;
   if (ended || !change.Takes(day)) {
     // The portal holds the object all the same, and must delete it.
@@ -87,9 +87,11 @@ absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeetin
                      .pbx = meeting.pbx,
                      .owner = meeting.id,
                      .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
-  const auto held = IsHeld(key);
-  if (!held.ok()) return held.status();
-  if (*held) return absl::OkStatus();
+  if (!remembered) {
+    const auto held = IsHeld(key);
+    if (!held.ok()) return held.status();
+    if (*held) return absl::OkStatus();
+  }
   if (pending.category == kFileShare) meeting.locator.days[kFileShare] = day;
   change.File(key, Personal(pending.value.SerializeAsString()), 1);
   return absl::OkStatus();
@@ -98,6 +100,8 @@ absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeetin
 absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing,
                                        Change& change) {
   Meeting& meeting = *touched.meeting;
+  // Whether the course will tell that these events came before.
+  const bool remembered = change.Takes(filing.days[kHistory]);
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
     const bool dropped = facts.deleted && pending.category != kRecording;
@@ -121,7 +125,7 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
           pending.value.mutable_object()->set_display_name(*name);
         }
       }
-      if (absl::Status s = FileObject(pending, touched, day, ended, change); !s.ok()) return s;
+      if (absl::Status s = FileObject(pending, touched, day, ended, remembered, change); !s.ok()) return s;
     } else if (dropped || !change.Takes(filing.days[pending.category])) {
       CountPastDue(1, *pending.result);
     } else {
@@ -131,7 +135,6 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
     }
   }
   const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id);
-  const bool remembered = change.Takes(filing.days[kHistory]);
   for (size_t category = 1; category < kCategories; ++category) {
     if (!chunks[category].has_value()) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];

@@ -88,7 +88,8 @@ class MeetingFiler {
   // Whether the extension that rows name so was there and has been removed.
   absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
   absl::Status FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
-  absl::Status FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, Change& change);
+  absl::Status FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, bool remembered,
+                          Change& change);
   // Whether a row of this key is there. Where the course is no longer kept, it does not tell that an event came before.
   absl::StatusOr<bool> IsHeld(const FiledKey& key) const;
   absl::Status FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change);
