@@ -56,12 +56,12 @@ std::string ShortenedText(const std::string& recorded, size_t bytes_max) {
 
 std::string ValidIdentifier(const std::string& id) {
   const bool valid = !id.empty() && id.size() <= kIdentifierBytesMax &&
-                     std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~'; });
+                     std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c <= '~' && c != '@'; });
   return valid ? id : StandIn(id);
 }
 
 std::string PersonIdentifier(const std::string& id) {
-  return id.find('@') == std::string::npos ? ValidIdentifier(id) : StandIn(absl::AsciiStrToLower(id));
+  return ValidIdentifier(id.find('@') == std::string::npos ? id : absl::AsciiStrToLower(id));
 }
 
 std::string KindWord(const std::string& text) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "client/importers/imported_meeting.h"
 #include "client/importers/json_lines.h"
 
@@ -42,7 +43,9 @@ class JitsiLog {
   // A breakout room is a room of its own, under the name of the room that it belongs to.
   static std::string Room(const JsonEvent& event) {
     const std::string breakout = event.Text("breakout_room_id");
-    return breakout.empty() ? event.Text("room_jid") : absl::StrCat(event.Text("room_jid"), "/", breakout);
+    // A room's address is none of a person, but identifiers have no '@'.
+    const std::string room = absl::StrReplaceAll(event.Text("room_jid"), {{"@", "/"}});
+    return breakout.empty() ? room : absl::StrCat(room, "/", breakout);
   }
 
   // Seconds in the versions there are; a clock of milliseconds is told by its size.

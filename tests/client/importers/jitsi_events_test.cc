@@ -19,8 +19,8 @@ TEST(JitsiEvents, Import_MapsTheMeetingsOfARoomApart) {
             "meeting_started@0 participant_joined@1000 participant_joined@5000 participant_left@30000 "
             "participant_reconnected@40000 meeting_ended@60000 "
             "meeting_started@0 participant_joined@0 participant_left@10000 meeting_ended@10000 ");
-  EXPECT_EQ(imported.events[0].meeting_id(), "hafen@conference.meet.example.org-1772442000");
-  EXPECT_EQ(imported.events[6].meeting_id(), "hafen@conference.meet.example.org-1772528400");
+  EXPECT_EQ(imported.events[0].meeting_id(), "hafen/conference.meet.example.org-1772442000");
+  EXPECT_EQ(imported.events[6].meeting_id(), "hafen/conference.meet.example.org-1772528400");
   EXPECT_EQ(imported.events[0].meeting_started().name(), "hafen");
   EXPECT_EQ(imported.events[1].participant_joined().participant_id(), kIlse);
   EXPECT_EQ(imported.events[1].participant_joined().name(), "Ilse Tauwerk");
@@ -46,8 +46,8 @@ TEST(JitsiEvents, Import_BreakoutRoomIsAMeetingOfItsOwn) {
   const ImportedEvents imported = ImportText(log, kJitsi, {});
   ASSERT_EQ(Payloads(imported),
             "meeting_started@0 participant_joined@5000 meeting_started@10000 participant_joined@20000 ");
-  EXPECT_EQ(imported.events[1].meeting_id(), "r@c-1772442000");
-  EXPECT_EQ(imported.events[3].meeting_id(), "r@c/b-1772442010");
+  EXPECT_EQ(imported.events[1].meeting_id(), "r/c-1772442000");
+  EXPECT_EQ(imported.events[3].meeting_id(), "r/c/b-1772442010");
 }
 
 TEST(JitsiEvents, Import_OccupantsOfAnUnknownRoomNeedAGivenMeeting) {
