@@ -27,7 +27,7 @@ namespace retention {
 using HoldGeneration = uint64_t;
 inline constexpr HoldGeneration kNotLeft = std::numeric_limits<HoldGeneration>::max();
 
-// A hold as it was asked for, with what follows from it. Immutable once it is in the holds.
+// A hold as it was asked for, with what follows from it. Immutable once it is in the register.
 struct Hold {
   uint64_t number = 0;  // random; how keys and the ledger name it
   v1::Hold terms;       // without output-only fields

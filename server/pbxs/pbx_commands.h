@@ -1,4 +1,4 @@
-// The PBX orders: PBXs and extensions come, change and go, with what hangs on them.
+// PBXs and extensions come, change and go, with what hangs on them.
 #ifndef RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
 #define RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
 
