@@ -1,8 +1,6 @@
 #include "tests/privacy/notice_world.h"
 
 #include <arpa/nameser.h>
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +25,7 @@
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/vault.h"
 #include "tests/engine/harness.h"
+#include "tests/rpc/api_methods.h"
 
 namespace retention::privacy {
 namespace {
@@ -76,23 +75,16 @@ void Parse(const std::string& text, Message& message) {
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(WithTimes(text), &message)) << text;
 }
 
-// "PbxService/GetPbx" as its descriptor.
-const google::protobuf::MethodDescriptor* MethodOf(std::string call) {
-  call[call.find('/')] = '.';
-  const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName("retention.v1." + call);
+const google::protobuf::MethodDescriptor* KnownMethod(const std::string& call) {
+  const auto* method = MethodOf(call);
   EXPECT_NE(method, nullptr) << call;
   return method;
 }
 
-std::unique_ptr<google::protobuf::Message> NewMessage(const google::protobuf::Descriptor* type) {
-  return std::unique_ptr<google::protobuf::Message>(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
-}
-
 NoticeWorld::Answer Call(RunningServer& server, const char* call, const google::protobuf::Message& request) {
-  const auto* method = MethodOf(call);
+  const auto* method = KnownMethod(call);
   const auto response = NewMessage(method->output_type());
-  const std::string path = absl::StrCat("/retention.v1.", call);
+  const std::string path = PathOf(call);
   CallEnd end;
   if (method->client_streaming()) {
     const auto stream = server.caller().Open(path);
@@ -166,7 +158,7 @@ void NoticeWorld::Do(const Steps& steps) {
 }
 
 NoticeWorld::Answer NoticeWorld::Do(const Step& step) {
-  const auto request = NewMessage(MethodOf(step.call)->input_type());
+  const auto request = NewMessage(KnownMethod(step.call)->input_type());
   if (step.call != std::string_view(kEvent)) {
     Parse(step.request, *request);
     return Call(server_, step.call, *request);
@@ -194,7 +186,7 @@ void NoticeWorld::Sweep() {
 std::string NoticeWorld::Read() {
   std::string shown;
   for (const auto& [call, text] : kReads) {
-    const auto request = NewMessage(MethodOf(call)->input_type());
+    const auto request = NewMessage(KnownMethod(call)->input_type());
     Parse(text, *request);
     absl::StrAppend(&shown, call, ": ", Call(server_, call, *request).text, "\n");
   }

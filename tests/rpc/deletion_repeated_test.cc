@@ -3,7 +3,6 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "retention/v1/pbx_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
+#include "tests/rpc/api_methods.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -89,17 +89,14 @@ class DeletedTwice : public ::testing::TestWithParam<Deletion> {
 
 TEST_P(DeletedTwice, IsNotFound) {
   const Deletion& deletion = GetParam();
-  const std::string method = absl::StrCat("retention.v1.", deletion.call);
-  const auto* descriptor = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      std::string(method).replace(method.find('/'), 1, "."));
-  ASSERT_NE(descriptor, nullptr);
-  const std::unique_ptr<google::protobuf::Message> request(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor->input_type())->New());
+  const auto* method = MethodOf(deletion.call);
+  ASSERT_NE(method, nullptr);
+  const auto request = NewMessage(method->input_type());
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(deletion.request, request.get()));
-  const CallEnd first = server_.Call("/" + method, *request);
+  const CallEnd first = server_.Call(PathOf(deletion.call), *request);
   EXPECT_TRUE(first.ok()) << first;
   for (int again = 0; again < 2; ++again) {
-    EXPECT_EQ(server_.Call("/" + method, *request).Summary(), absl::StrCat("NOT_FOUND ", deletion.reason));
+    EXPECT_EQ(server_.Call(PathOf(deletion.call), *request).Summary(), absl::StrCat("NOT_FOUND ", deletion.reason));
   }
 }
 

@@ -1,7 +1,5 @@
 #include "tests/scenarios/scenario.h"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <memory>
@@ -14,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "retention/v1/event_service.pb.h"
+#include "tests/rpc/api_methods.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -21,11 +20,6 @@ namespace {
 
 constexpr char kAnswerMark[] = "----\n";
 constexpr size_t kMaxLine = 200;  // longer answers take several
-
-std::unique_ptr<google::protobuf::Message> MessageOf(const google::protobuf::Descriptor* type) {
-  return std::unique_ptr<google::protobuf::Message>(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
-}
 
 std::string JsonOf(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
@@ -84,16 +78,13 @@ class ScenarioRun {
   std::string Call(absl::string_view text) {
     const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
-    const std::vector<std::string> path = absl::StrSplit(name, '/');
-    if (path.size() != 2) return "?\n";
-    const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-        absl::StrCat("retention.v1.", path[0], ".", path[1]));
+    const auto* method = MethodOf(name);
     if (method == nullptr || method->client_streaming() || method->server_streaming()) return "?\n";
-    const auto request = MessageOf(method->input_type());
+    const auto request = NewMessage(method->input_type());
     const std::string json = parts.second.empty() ? "{}" : parts.second;
     if (!google::protobuf::util::JsonStringToMessage(json, request.get()).ok()) return "?\n";
-    const auto response = MessageOf(method->output_type());
-    const CallEnd end = server_->Call(absl::StrCat("/retention.v1.", name), *request, response.get());
+    const auto response = NewMessage(method->output_type());
+    const CallEnd end = server_->Call(PathOf(name), *request, response.get());
     return end.ok() ? JsonOf(*response) : absl::StrCat(end.Summary(), "\n");
   }
 
