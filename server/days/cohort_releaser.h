@@ -16,8 +16,8 @@ class CohortReleaser {
   // REQUIRES: `holdings` outlive it.
   explicit CohortReleaser(Holdings& holdings) : holdings_(holdings) {}
 
-  // Puts a cube, its ledger entry and its "released" mark in one batch, then destroys the cohort's key. Does nothing
-  // but the latter if the cohort was released before.
+  // Puts a cube, which says that its cohort is released, and its ledger entry in one batch, then destroys the cohort's
+  // key. Does nothing but the latter if the cohort was released before.
   absl::Status Release(DueDay cohort, const CountedCohort* counted, Change& change);
   // Enters the end of cubes that are due.
   void EndCubes(DueDay last, uint64_t cohorts, Change& change);

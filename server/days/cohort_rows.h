@@ -11,12 +11,12 @@
 
 namespace retention {
 
-// Reads the participations of the meetings that began on `cohort` in one pass over its bucket and draws its cube.
-// Memory: as CohortBuilder, and one meeting at a time. A row that is damaged costs itself: the rest is counted.
 struct CountedCohort {
   NoisyCube cube;
-  uint64_t rows_damaged = 0;
+  uint64_t rows_damaged = 0;  // left out
 };
+// Reads the participations of the meetings that began on `cohort` in one pass over its bucket and draws its cube.
+// Memory: as CohortBuilder, and one meeting at a time. A row that is damaged costs itself: the rest is counted.
 absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
                                           RandomSource& random);
 

@@ -1,4 +1,4 @@
-// The end of days: they close, what is held leaves them, their keys go, and their files.
+// The end of days: they close, what holds keep leaves them, their keys go, and their files.
 #ifndef RETENTION_SERVER_DAYS_DAY_ENDER_H_
 #define RETENTION_SERVER_DAYS_DAY_ENDER_H_
 
@@ -35,7 +35,7 @@ class DayEnder {
   absl::Status Recover();
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status Close(DueDay day, Change& change);
-  // A step of taking what is held out of the days that are due; true if there is more to do.
+  // A step of taking what holds keep out of the days that are due; true if there is more to do.
   absl::StatusOr<bool> TakeOut(Change& change);
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on. Nothing
   // happens while TakeOut has more than a step to do, which `held_first` says.

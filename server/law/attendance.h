@@ -1,7 +1,7 @@
 // How long people were in a sitting, and how often they came back.
 //
 // A pure fold over the sitting's events, in the order of the walk (occurrences.h). What it says never depends on when
-// it is asked.
+// it is asked. Reports are still made by course.h, one meeting id at a time (docs/decisions.md, 19).
 #ifndef RETENTION_SERVER_LAW_ATTENDANCE_H_
 #define RETENTION_SERVER_LAW_ATTENDANCE_H_
 

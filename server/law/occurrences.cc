@@ -136,10 +136,8 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
   RoomPlan& plan = plans_[*index];
   plan.start_us = event.planned_start_us;
   plan.end_us = event.planned_end_us;
-  if (!plan.took_place && std::find(waiting_.begin(), waiting_.end(), *index) == waiting_.end()) {
-    waiting_.push_back(*index);
-  }
   if (!plan.took_place) {
+    if (std::find(waiting_.begin(), waiting_.end(), *index) == waiting_.end()) waiting_.push_back(*index);
     std::erase_if(sittings_of_[*index], [&](size_t i) {
       if (InWindow(plan, sittings_[i].start_us)) return false;
       sittings_[i].plan.reset();

@@ -5,6 +5,8 @@
 // decides at an event depends only on what stands before it. So order of arrival, batches and duplicates change
 // nothing, events that come in order are cut one by one, and a late event changes the cut from its own instant on.
 //
+// Nothing files by it yet (docs/decisions.md, 19).
+//
 // Pure: knows no store, no civil day and no period. A time zone moves due days, never the cut.
 #ifndef RETENTION_SERVER_LAW_OCCURRENCES_H_
 #define RETENTION_SERVER_LAW_OCCURRENCES_H_

@@ -31,7 +31,7 @@ std::string_view ReasonOf(v1::PbxEndCause cause);
 // The ends that are near enough to be warned of, each with the last warning that applies.
 std::vector<v1::PbxWarning> WarningsOf(const stored::v1::PbxLife& life, const Policy& policy, absl::Time now);
 
-// Counts what a look-up on the day of `now` told. A second one on the same day changes nothing.
+// Counts what a look-up told `today`. A second one on the same day changes nothing.
 void CountProbe(bool resolved, absl::CivilDay today, stored::v1::PbxLife& life);
 
 }  // namespace retention

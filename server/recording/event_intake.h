@@ -1,4 +1,4 @@
-// Events as the engine takes them in: checked, fingerprinted, and cut into a course event and values.
+// Events as the engine takes them in: checked and fingerprinted. event_cutting.h cuts them.
 #ifndef RETENTION_SERVER_RECORDING_EVENT_INTAKE_H_
 #define RETENTION_SERVER_RECORDING_EVENT_INTAKE_H_
 
