@@ -9,8 +9,8 @@ namespace retention {
 // that are not UTF-8, which the protocol could not carry.
 std::string ShortenedText(const std::string& recorded, size_t bytes_max);
 
-// `id` where it is a valid identifier (1 to 128 bytes of printable ASCII without spaces and without '@': an address must
-// not outlive its own period as an identifier), else a stable stand-in for it.
+// `id` where it is a valid identifier (1 to 128 bytes of printable ASCII without spaces and without '@': an address
+// must not outlive its own period as an identifier), else a stable stand-in for it.
 std::string ValidIdentifier(const std::string& id);
 
 // The same for a person, whom some platforms call by their e-mail address: however that is spelled.
