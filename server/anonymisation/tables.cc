@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/base/field_checks.h"
 
 namespace retention {
 namespace {
@@ -79,7 +80,7 @@ std::vector<std::string> RangeNames(std::span<const uint32_t> starts) {
 std::vector<std::string> WithOther(const PublicLists::Names& names) {
   std::vector<std::string> values;
   for (const std::string& name : names) {
-    if (values.size() == kMaxListedNames) break;
+    if (values.size() == kMaxPublicNames) break;
     if (name != kOther && std::find(values.begin(), values.end(), name) == values.end()) values.push_back(name);
   }
   values.emplace_back(kOther);

@@ -105,7 +105,8 @@ static_assert(kParticipationTables.size() <= kLargeProfile.contribution_bound);
 // The profile that cubes of `schema_version` were drawn under; null if this build does not know it.
 const Profile* ProfileOfSchema(uint32_t schema_version);
 
-// The public lists that a cohort is, or was, drawn under. Values that are in no list count as "other".
+// The public lists that a cohort is, or was, drawn under. Values that are in no list count as "other". Lists longer
+// than kMaxPublicNames are cut, so that an index always fits.
 class PublicLists {
  public:
   using Names = google::protobuf::RepeatedPtrField<std::string>;
@@ -126,9 +127,6 @@ class PublicLists {
   std::vector<std::string> regions_;
   std::vector<std::string> clients_;
 };
-
-// The longest lists that a policy may hold; longer ones are cut, so that an index always fits.
-inline constexpr size_t kMaxListedNames = 15;
 
 size_t AxisSize(Axis axis, const PublicLists& lists);
 size_t CellCount(const TableSpec& table, const PublicLists& lists);

@@ -17,6 +17,8 @@ namespace retention {
 inline constexpr size_t kMaxIdentifierBytes = 128;
 inline constexpr size_t kMaxEmailBytes = 254;  // RFC 5321, 4.5.3.1.3
 inline constexpr size_t kMaxExtensionBytes = 16;
+// Names in a public list of a policy: cells of statistics for each.
+inline constexpr size_t kMaxPublicNames = 15;
 // How far the time of an event or of a log line may lie ahead of the server's clock: clocks of a platform differ.
 inline constexpr absl::Duration kMaxAhead = absl::Minutes(5);
 

@@ -10,13 +10,13 @@
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 
 namespace retention {
 namespace {
 
 constexpr uint32_t kMaxDays = 3660;
 constexpr uint32_t kMaxMonths = 120;
-constexpr int kMaxPublicList = 15;
 constexpr size_t kMaxPublicName = 32;
 constexpr size_t kMaxWarnings = 5;
 constexpr uint32_t kMaxWarningDays = 60;
@@ -53,9 +53,11 @@ std::vector<v1::StartingPoint> StartingPointsOf(int category) {
     case v1::DATA_CATEGORY_STATISTICS:
       return {v1::STARTING_POINT_NONE};
     case v1::DATA_CATEGORY_FILE_SHARE:
-    case v1::DATA_CATEGORY_MEETING_REPORT:
       return {v1::STARTING_POINT_MEETING_END};
     case v1::DATA_CATEGORY_HISTORY:
+    // A view over HISTORY and filed with it, under the day of the meeting's first event. That is never later than the
+    // meeting's end, so the report ends never later than the notice's "2 Monate" after it.
+    case v1::DATA_CATEGORY_MEETING_REPORT:
       return {v1::STARTING_POINT_COLLECTION};
     case v1::DATA_CATEGORY_SERVER_LOG:
       return {v1::STARTING_POINT_LOG_DAY};
@@ -166,7 +168,9 @@ absl::StatusOr<PbxEndRules> ParsePbxEnd(const v1::PbxEndRules& proto) {
 }
 
 absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {
-  if (names.size() > kMaxPublicList) return InvalidField(field, "at most 15 names");
+  if (static_cast<size_t>(names.size()) > kMaxPublicNames) {
+    return InvalidField(field, absl::StrCat("at most ", kMaxPublicNames, " names"));
+  }
   std::set<std::string> seen = {"other"};
   for (int i = 0; i < names.size(); ++i) {
     const std::string at = absl::StrCat(field, "[", i, "]");
@@ -234,9 +238,13 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
                           absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
     }
   }
-  if (policy.rules_[kMeetingReport].period != policy.rules_[kHistory].period) {
-    return InvalidField("rules",
-                        "MEETING_REPORT is a view over HISTORY and filed with it: their periods must be alike");
+  const DeletionRule& report = policy.rules_[kMeetingReport];
+  const DeletionRule& history = policy.rules_[kHistory];
+  if (report.starting_point != history.starting_point || report.period != history.period) {
+    return InvalidField(
+        "rules",
+        "MEETING_REPORT is a view over HISTORY and filed with it: their starting points and periods must "
+        "be alike");
   }
   auto pbx_end = ParsePbxEnd(proto.pbx_end());
   if (!pbx_end.ok()) return pbx_end.status();

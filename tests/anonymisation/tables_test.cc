@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "server/base/field_checks.h"
 #include "test_cohort.h"
 
 namespace retention {
@@ -89,7 +90,7 @@ TEST(PublicLists, RepeatedReservedAndTooManyNamesDoNoHarm) {
   for (int i = 0; i < 40; ++i) policy.add_client_kinds("kind" + std::to_string(i));
   const PublicLists lists(policy);
   EXPECT_EQ(lists.regions(), (std::vector<std::string>{"a", "b", "other"}));
-  EXPECT_EQ(lists.clients().size(), kMaxListedNames + 1);
+  EXPECT_EQ(lists.clients().size(), kMaxPublicNames + 1);
 }
 
 TEST(DescribeTables, NamesDomainsAndConstants) {

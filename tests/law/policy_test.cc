@@ -64,6 +64,8 @@ TEST(Policy, NamesTheFieldAtFault) {
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(13)->mutable_anonymised_period()->set_days(3); }),
             "rules[13] (DATA_CATEGORY_HISTORY).anonymised_period");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(9)->mutable_period()->set_days(14); }), "rules");
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(9)->set_starting_point(v1::STARTING_POINT_MEETING_END); }),
+            "rules[9] (DATA_CATEGORY_MEETING_REPORT).starting_point");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->clear_release(); }), "statistics.release");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->add_media_sites("fra"); }),
             "statistics.media_sites[7]");
