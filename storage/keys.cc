@@ -63,9 +63,9 @@ std::optional<FiledKey> FiledKey::Decode(std::string_view raw) {
   FiledKey key;
   key.day = DueDay::FromNumber(ReadNumber<uint32_t>(raw));
   key.category = static_cast<CategoryNumber>(raw[4]);
-  key.pbx = PbxId::From(raw.substr(5));
-  key.owner = OwnerId::From(raw.substr(5 + PbxId::kBytes));
-  key.item = ItemId::From(raw.substr(5 + PbxId::kBytes + OwnerId::kBytes));
+  key.pbx = PbxId::From(raw.substr(kPbxBegin));
+  key.owner = OwnerId::From(raw.substr(kPbxBegin + PbxId::kBytes));
+  key.item = ItemId::From(raw.substr(kPbxBegin + PbxId::kBytes + OwnerId::kBytes));
   return key;
 }
 

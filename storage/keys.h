@@ -25,7 +25,9 @@ struct FiledKey {
   OwnerId owner;
   ItemId item;
 
-  static constexpr size_t kBytes = 4 + 1 + PbxId::kBytes + OwnerId::kBytes + ItemId::kBytes;
+  // Where `pbx` begins, and `owner` behind it.
+  static constexpr size_t kPbxBegin = 4 + 1;
+  static constexpr size_t kBytes = kPbxBegin + PbxId::kBytes + OwnerId::kBytes + ItemId::kBytes;
   std::string Encode() const;
   // nullopt if `raw` is not exactly one key.
   static std::optional<FiledKey> Decode(std::string_view raw);

@@ -167,7 +167,7 @@ absl::Status Server::StartProbing() {
     std::vector<Probe> probes;
     for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
     return Commands(*committer_, engine_->writer()).Do([&](Change& change) {
-      return engine_->rooms().pbxs.CountProbes(probes, now, change);
+      return engine_->domains().pbxs.CountProbes(probes, now, change);
     });
   };
   dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->holdings().policy().zone()}),

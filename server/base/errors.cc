@@ -48,9 +48,10 @@ absl::Status RefileUnderWay() {
                          "what is held is still being filed under what is in force");
 }
 
-absl::Status RemovalsUnconfirmed() {
-  absl::Status status = ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REMOVALS_UNCONFIRMED",
-                                        "confirm_removals: required to remove more than half of the extensions held");
+absl::Status RemovalsUnconfirmed(uint64_t percent) {
+  absl::Status status = ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, "REMOVALS_UNCONFIRMED",
+      absl::StrCat("confirm_removals: required to remove more than ", percent, " % of the extensions held"));
   status.SetPayload(kFieldUrl, absl::Cord("confirm_removals"));
   return status;
 }

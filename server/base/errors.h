@@ -32,8 +32,9 @@ absl::Status MeetingUnknown();
 // FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy, or the
 // extension of logs, in force.
 absl::Status RefileUnderWay();
-// FAILED_PRECONDITION with reason REMOVALS_UNCONFIRMED, about the field `confirm_removals`.
-absl::Status RemovalsUnconfirmed();
+// FAILED_PRECONDITION with reason REMOVALS_UNCONFIRMED, about the field `confirm_removals`: more than `percent` per
+// cent.
+absl::Status RemovalsUnconfirmed(uint64_t percent);
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);
 // `status`, with a RetryInfo that tells the caller to wait so long.

@@ -22,7 +22,7 @@ class MeetingTally {
   void Add(std::string_view meeting, const Course& course) {
     MeetingFacts facts = course.Fold(absl::UnixEpoch());
     if (!facts.first_course_us.has_value() || DueDay(CollectionDay(facts, policy_)) != cohort_) return;
-    if (facts.present_count > 0) facts = course.Fold(EndOf(facts, policy_));
+    if (facts.present_count > 0) facts = course.Fold(MeetingEndOf(facts, policy_));
     builder_.BeginMeeting(meeting);
     for (const ParticipantFacts& participant : facts.participants) {
       if (!participant.person.has_value()) continue;
@@ -53,7 +53,6 @@ absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, c
   if (!builder.ok()) return builder.status();
   MeetingTally tally(policy, cohort, *builder);
   // Rows of one meeting lie together; its name is what its rows have in common.
-  constexpr size_t kMeetingBegin = 5;
   constexpr size_t kMeetingBytes = PbxId::kBytes + OwnerId::kBytes;
   std::string meeting;
   std::optional<Course> course;
@@ -63,7 +62,7 @@ absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, c
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    const std::string_view name = cursor->key().substr(kMeetingBegin, kMeetingBytes);
+    const std::string_view name = cursor->key().substr(FiledKey::kPbxBegin, kMeetingBytes);
     if (name != meeting) {
       if (course.has_value()) tally.Add(meeting, *course);
       meeting = name;

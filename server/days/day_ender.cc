@@ -91,7 +91,7 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   // A hold may have been placed a moment ago.
   const auto left = keeping_.IsTakenOut(walk_, last);
   if (!left.ok()) return left.status();
-  if (!*left) return Ended{.held_first = true, .days = {}};
+  if (!*left) return Ended{.kept_first = true, .days = {}};
   Ended ended;
   stored::v1::DayProgress progress;
   progress.set_stage(stored::v1::DayProgress::STAGE_ENDING);
@@ -125,7 +125,7 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   return ended;
 }
 
-void DayEnder::Finish(std::span<const DueDay> days, Change& change) {
+void DayEnder::EnterErased(std::span<const DueDay> days, Change& change) {
   PurgeMarks::Marks gone;
   for (const auto& [day, mark] : holdings_.marks.Read()) {
     // A later day's range was not dropped, though its key may have gone meanwhile: it is scrubbed.

@@ -38,14 +38,14 @@ class DayEnder {
   // A step of taking what holds keep out of the days that are due; true if there is more to do.
   absl::StatusOr<bool> TakeOut(Change& change);
   // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on. Nothing
-  // happens while TakeOut has more than a step to do, which `held_first` says.
+  // happens while TakeOut has more than a step to do, which `kept_first` says.
   struct Ended {
-    bool held_first = false;
+    bool kept_first = false;
     std::vector<EndingDay> days;
   };
   absl::StatusOr<Ended> End(Change& change);
   // Enters that no byte of `days` is left.
-  void Finish(std::span<const DueDay> days, Change& change);
+  void EnterErased(std::span<const DueDay> days, Change& change);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
   absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change);
 

@@ -24,7 +24,7 @@ constexpr size_t kTimersPerCommand = 500;
 
 // Days whose end was begun and is not finished, in their order. One that is closed only is none: what is to leave it
 // may not have left.
-absl::StatusOr<std::vector<DueDay>> EndingDays(const StoreView& view, DueDay last) {
+absl::StatusOr<std::vector<DueDay>> DaysToDrop(const StoreView& view, DueDay last) {
   const auto progress = ReadDayProgress(view, last);
   if (!progress.ok()) return progress.status();
   std::vector<DueDay> days;
@@ -140,7 +140,7 @@ absl::Status Sweeper::RefilePolicy(absl::Time now) {
 
 absl::Status Sweeper::RefileLogs(absl::Time now) {
   if (!enders_.logs.refiling()) return absl::OkStatus();
-  return RunSteps(now, [&](Change& change) { return enders_.logs.Refile(change); });
+  return RunSteps(now, [&](Change& change) { return enders_.logs.RefileStep(change); });
 }
 
 absl::Status Sweeper::EndHolds(absl::Time now) {
@@ -215,7 +215,7 @@ absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now)) return absl::OkStatus();
   const auto end_days = [&] { return commands_.Do(now, [&](Change& change) { return enders_.days.End(change); }); };
   auto ended = end_days();
-  for (; ended.ok() && ended->held_first; ended = end_days()) {
+  for (; ended.ok() && ended->kept_first; ended = end_days()) {
     absl::Status taken_out = RunSteps(now, [&](Change& change) { return enders_.days.TakeOut(change); });
     if (!taken_out.ok()) return taken_out;
   }
@@ -229,13 +229,13 @@ absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
 
 absl::Status Sweeper::DropEndedDays(absl::Time now) {
   const DueDay last = holdings_.LastDue(now);
-  auto ending = EndingDays(enders_.store, last);
+  auto ending = DaysToDrop(enders_.store, last);
   if (!ending.ok()) return ending.status();
   if (ending->empty()) return absl::OkStatus();
   if (absl::Status s = enders_.store.DropDaysThrough(ending->back()); !s.ok()) return s;
   CrashPoint("sweep.after_drop");
   absl::Status finished = commands_.Do(now, [&](Change& change) {
-    enders_.days.Finish(*ending, change);
+    enders_.days.EnterErased(*ending, change);
     return absl::OkStatus();
   });
   if (!finished.ok()) return finished;

@@ -21,40 +21,40 @@ Committer::~Committer() {
   thread_.join();
 }
 
-template <typename Command>
-bool Committer::BatchQueue<Command>::Push(Command* command, size_t command_bytes) {
-  if (size + command->size() > max_size || bytes + command_bytes > max_bytes) return false;
-  size += command->size();
-  bytes += command_bytes;
-  batches.push_back(Entry{command, command_bytes});
+template <typename Waiting>
+bool Committer::BatchQueue<Waiting>::Push(Waiting* batch, size_t batch_bytes) {
+  if (size + batch->size() > max_size || bytes + batch_bytes > max_bytes) return false;
+  size += batch->size();
+  bytes += batch_bytes;
+  batches.push_back(Entry{batch, batch_bytes});
   return true;
 }
 
-template <typename Command>
-std::vector<Command*> Committer::BatchQueue<Command>::Take() {
-  std::vector<Command*> group;
+template <typename Waiting>
+std::vector<Waiting*> Committer::BatchQueue<Waiting>::Take() {
+  std::vector<Waiting*> group;
   for (size_t taken = 0; !batches.empty() && taken < max_group;) {
     const Entry entry = batches.front();
     batches.pop_front();
-    taken += entry.command->size();
-    size -= entry.command->size();
+    taken += entry.batch->size();
+    size -= entry.batch->size();
     bytes -= entry.bytes;
-    group.push_back(entry.command);
+    group.push_back(entry.batch);
   }
   return group;
 }
 
-template <typename Command>
-absl::Status Committer::Queue(Command* command, size_t bytes) {
+template <typename Waiting>
+absl::Status Committer::Queue(Waiting* batch, size_t bytes) {
   {
     const MutexLock lock(mutex_);
-    if (!QueueOf(command).Push(command, bytes)) return QueueFull(kRetryDelay);
+    if (!QueueOf(batch).Push(batch, bytes)) return QueueFull(kRetryDelay);
   }
   wake_.NotifyOne();
   return absl::OkStatus();
 }
-template absl::Status Committer::Queue(RecordCommand* command, size_t bytes);
-template absl::Status Committer::Queue(LogCommand* command, size_t bytes);
+template absl::Status Committer::Queue(EventBatch* batch, size_t bytes);
+template absl::Status Committer::Queue(LineBatch* batch, size_t bytes);
 
 absl::Status Committer::Run(std::function<absl::Status()> task) {
   std::promise<absl::Status> promise;
@@ -78,7 +78,7 @@ void Committer::GivePrecedence(bool on) {
   {
     const MutexLock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
-    commands_only_until_ = on ? now + absl::ToChronoMicroseconds(kMaxPrecedence) : now;
+    tasks_only_until_ = on ? now + absl::ToChronoMicroseconds(kMaxPrecedence) : now;
   }
   wake_.NotifyOne();
 }
@@ -99,7 +99,7 @@ absl::Status Committer::health() const {
 }
 
 bool Committer::MayRecord() const {
-  return !queues_empty() && (stopping_ || std::chrono::steady_clock::now() >= commands_only_until_);
+  return !queues_empty() && (stopping_ || std::chrono::steady_clock::now() >= tasks_only_until_);
 }
 
 void Committer::Loop() {
@@ -112,16 +112,16 @@ void Committer::Loop() {
         if (queues_empty()) {
           wake_.Wait(mutex_);
         } else {
-          wake_.WaitFor(mutex_, absl::FromChrono(commands_only_until_ - std::chrono::steady_clock::now()));
+          wake_.WaitFor(mutex_, absl::FromChrono(tasks_only_until_ - std::chrono::steady_clock::now()));
         }
       }
       if (queues_empty() && tasks_.empty()) return;
-      if (!tasks_.empty() && (commands_in_a_row_ < kMaxCommandsInARow || !MayRecord())) {
+      if (!tasks_.empty() && (tasks_in_a_row_ < kMaxTasksInARow || !MayRecord())) {
         task = std::move(tasks_.front());
         tasks_.pop_front();
-        ++commands_in_a_row_;
+        ++tasks_in_a_row_;
       } else {
-        commands_in_a_row_ = 0;
+        tasks_in_a_row_ = 0;
         group.events = events_.Take();
         group.lines = lines_.Take();
       }
@@ -141,14 +141,14 @@ void Committer::RecordGroup(const Group& group) {
   }
   if (options_.on_group) {
     size_t size = 0;
-    for (const RecordCommand* command : group.events) size += command->size();
-    for (const LogCommand* command : group.lines) size += command->size();
+    for (const EventBatch* batch : group.events) size += batch->size();
+    for (const LineBatch* batch : group.lines) size += batch->size();
     options_.on_group(size, status, took);
   }
-  const auto answer = [&status](const auto& commands) {
-    for (auto* command : commands) {
-      // The command may die in `done`.
-      const auto done = std::move(command->done);
+  const auto answer = [&status](const auto& batches) {
+    for (auto* batch : batches) {
+      // The batch may die in `done`.
+      const auto done = std::move(batch->done);
       done(status);
     }
   };

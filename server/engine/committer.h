@@ -3,8 +3,8 @@
 // Whatever is queued when it looks becomes one group, one durable write, and then all of its batches are answered.
 // Batches of events and of log lines wait in queues of their own, and a group takes some of both: neither keeps the
 // other waiting for more than one group.
-// Everything else that changes what is held runs on the same thread, between groups, and goes first:
-// the end of a day does not wait for a full queue.
+// Everything else that changes what is held runs on the same thread as a task, between groups, and goes first: the end
+// of a day does not wait for a full queue.
 #ifndef RETENTION_SERVER_ENGINE_COMMITTER_H_
 #define RETENTION_SERVER_ENGINE_COMMITTER_H_
 
@@ -35,12 +35,13 @@ class Committer final : public CommandThread {
   static constexpr size_t kMaxQueuedBytes = 128u << 20;
   static constexpr size_t kMaxQueuedLines = 100000;
   static constexpr size_t kMaxQueuedLineBytes = 64u << 20;
-  // Events and lines per group: how long a batch may have to wait for its neighbours. A line costs a tenth of an event.
+  // Events and lines at which a group is full, with the batch that fills it: how long a batch may have to wait for its
+  // neighbours. A line costs a tenth of an event.
   static constexpr size_t kMaxGroupEvents = 4000;
   static constexpr size_t kMaxGroupLines = 10000;
-  // Commands in a row while batches wait.
-  static constexpr int kMaxCommandsInARow = 8;
-  // How long commands may keep batches waiting in a row.
+  // Tasks (commands but those that record batches) in a row while batches wait.
+  static constexpr int kMaxTasksInARow = 8;
+  // How long tasks may keep batches waiting in a row.
   static constexpr absl::Duration kMaxPrecedence = absl::Milliseconds(500);
   // What a caller is told to wait when the queue is full.
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
@@ -56,15 +57,15 @@ class Committer final : public CommandThread {
   // Finishes what is queued.
   ~Committer() override;
 
-  // Queues a prepared batch of `bytes` bytes; `command->done` is called once it is durable or has failed, on the
+  // Queues a prepared batch of `bytes` bytes; `batch->done` is called once it is durable or has failed, on the
   // committer's thread. RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room: `done` will not be called. REQUIRES:
-  // `command` lives until then.
-  absl::Status Submit(RecordCommand* command, size_t bytes) { return Queue(command, bytes); }
-  absl::Status Submit(LogCommand* command, size_t bytes) { return Queue(command, bytes); }
+  // `batch` lives until then.
+  absl::Status Submit(EventBatch* batch, size_t bytes) { return Queue(batch, bytes); }
+  absl::Status Submit(LineBatch* batch, size_t bytes) { return Queue(batch, bytes); }
   absl::Status Run(std::function<absl::Status()> task) override;
 
-  // From now on (`on`), or no longer, only commands run, and batches wait: several commands that must follow each other
-  // at once do not wait for a group between any two of them. Ends by itself after kMaxPrecedence.
+  // From now on (`on`), or no longer, only tasks run, and batches wait: several that must follow each other at once do
+  // not wait for a group between any two of them. Ends by itself after kMaxPrecedence.
   void GivePrecedence(bool on);
 
   size_t queued_events() const;
@@ -75,13 +76,13 @@ class Committer final : public CommandThread {
 
  private:
   // Batches of one kind that wait.
-  template <typename Command>
+  template <typename Waiting>
   struct BatchQueue {
     const size_t max_size;
     const size_t max_bytes;
     const size_t max_group;
     struct Entry {
-      Command* command;
+      Waiting* batch;
       size_t bytes;
     };
     std::deque<Entry> batches;
@@ -89,19 +90,19 @@ class Committer final : public CommandThread {
     size_t bytes = 0;
 
     // False if there is no room.
-    bool Push(Command* command, size_t command_bytes);
+    bool Push(Waiting* batch, size_t batch_bytes);
     // Takes what makes a group.
-    std::vector<Command*> Take();
+    std::vector<Waiting*> Take();
   };
   struct Group {
-    std::vector<RecordCommand*> events;
-    std::vector<LogCommand*> lines;
+    std::vector<EventBatch*> events;
+    std::vector<LineBatch*> lines;
     bool empty() const { return events.empty() && lines.empty(); }
   };
-  template <typename Command>
-  absl::Status Queue(Command* command, size_t bytes);
-  BatchQueue<RecordCommand>& QueueOf(const RecordCommand*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
-  BatchQueue<LogCommand>& QueueOf(const LogCommand*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return lines_; }
+  template <typename Waiting>
+  absl::Status Queue(Waiting* batch, size_t bytes);
+  BatchQueue<EventBatch>& QueueOf(const EventBatch*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return events_; }
+  BatchQueue<LineBatch>& QueueOf(const LineBatch*) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return lines_; }
   void Loop();
   bool queues_empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return events_.batches.empty() && lines_.batches.empty();
@@ -115,12 +116,12 @@ class Committer final : public CommandThread {
   mutable Mutex mutex_;
   CondVar wake_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
-  BatchQueue<RecordCommand> events_ ABSL_GUARDED_BY(mutex_){kMaxQueuedEvents, kMaxQueuedBytes, kMaxGroupEvents};
-  BatchQueue<LogCommand> lines_ ABSL_GUARDED_BY(mutex_){kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};
+  BatchQueue<EventBatch> events_ ABSL_GUARDED_BY(mutex_){kMaxQueuedEvents, kMaxQueuedBytes, kMaxGroupEvents};
+  BatchQueue<LineBatch> lines_ ABSL_GUARDED_BY(mutex_){kMaxQueuedLines, kMaxQueuedLineBytes, kMaxGroupLines};
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::chrono::steady_clock::time_point commands_only_until_ ABSL_GUARDED_BY(mutex_);
-  int commands_in_a_row_ = 0;  // the thread's own
+  std::chrono::steady_clock::time_point tasks_only_until_ ABSL_GUARDED_BY(mutex_);
+  int tasks_in_a_row_ = 0;  // the thread's own
   std::thread thread_;
 };
 

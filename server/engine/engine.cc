@@ -23,10 +23,10 @@ absl::Status Precondition(std::string_view reason, std::string_view message) {
 Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
     : store_(store),
       vault_(ring, random),
-      rooms_(store, ring, vault_, random, std::move(policy)),
-      writer_(store, rooms_.holdings),
-      orders_(store, rooms_.holdings),
-      planner_(store, rooms_.holdings, rooms_.logs, rooms_.refiler) {}
+      domains_(store, ring, vault_, random, std::move(policy)),
+      writer_(store, domains_.holdings),
+      orders_(store, domains_.holdings),
+      planner_(store, domains_.holdings, domains_.logs, domains_.refiler) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
                                                      absl::Time now) {
@@ -37,39 +37,39 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring
 
 Enders Engine::enders() {
   return {.store = store_,
-          .holdings = rooms_.holdings,
-          .holds = rooms_.holds,
-          .hold_commands = rooms_.hold_commands,
-          .keeping = rooms_.keeping,
-          .pbxs = rooms_.pbx_ender,
-          .meetings = rooms_.recorder.filer(),
-          .logs = rooms_.logs,
-          .refiler = rooms_.refiler,
-          .days = rooms_.days,
-          .cohorts = rooms_.cohorts};
+          .holdings = domains_.holdings,
+          .holds = domains_.holds,
+          .hold_commands = domains_.hold_commands,
+          .keeping = domains_.keeping,
+          .pbxs = domains_.pbx_ender,
+          .meetings = domains_.recorder.filer(),
+          .logs = domains_.logs,
+          .refiler = domains_.refiler,
+          .days = domains_.days,
+          .cohorts = domains_.cohorts};
 }
 
 absl::Status Engine::Establish(absl::Time now) {
   auto row = store_.Get(Family::kState, FormatKey());
   if (!row.ok()) return row.status();
-  if (!row->has_value()) return Create(DueDay(DayOf(now, rooms_.holdings.policy().zone())), now);
+  if (!row->has_value()) return Create(DueDay(DayOf(now, domains_.holdings.policy().zone())), now);
   stored::v1::StoreFormat format;
   if (!format.ParseFromString(**row))
     return absl::DataLossError("the row that names the on-disk format does not parse");
   if (format.version() != kFormatVersion) {
     return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
   }
-  if (format.ring_identity() != rooms_.holdings.ring.identity()) {
+  if (format.ring_identity() != domains_.holdings.ring.identity()) {
     return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
   }
-  return rooms_.Load();
+  return domains_.Load();
 }
 
 absl::Status Engine::Create(DueDay today, absl::Time now) {
-  Holdings& holdings = rooms_.holdings;
+  Holdings& holdings = domains_.holdings;
   // Nothing before today will ever be a cohort.
   if (absl::Status s = holdings.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok()) return s;
-  if (absl::Status s = rooms_.Load(); !s.ok()) return s;
+  if (absl::Status s = domains_.Load(); !s.ok()) return s;
   absl::Status created = writer_.Do(now, [&](Change& change) {
     stored::v1::StoreFormat format;
     format.set_version(kFormatVersion);
@@ -88,20 +88,19 @@ absl::Status Engine::Create(DueDay today, absl::Time now) {
   return holdings.policies.Load(store_);
 }
 
-absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines,
-                            absl::Time now) {
-  Recorder& recorder = rooms_.recorder;
-  if (rooms_.holdings.policies.refiling_since().has_value()) {
+absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now) {
+  Recorder& recorder = domains_.recorder;
+  if (domains_.holdings.policies.refiling_since().has_value()) {
     for (const auto& meeting : Recorder::MeetingsOf(events)) {
       absl::Status refiled =
           writer_.Do(now, [&](Change& change) { return recorder.RefileFirst(meeting.first, meeting.second, change); });
       if (!refiled.ok()) return refiled;
     }
   }
-  std::span<LogCommand* const> left = lines;
+  std::span<LineBatch* const> left = lines;
   for (const RecordPart& part : Recorder::PartsOf(events)) {
     absl::Status recorded = writer_.Do(now, [&](Change& change) {
-      rooms_.logs.Append(left, change);
+      domains_.logs.Append(left, change);
       return recorder.Record(part, change);
     });
     // A refusal from deep inside is a broken invariant here, never an answer to a batch.
@@ -113,7 +112,7 @@ absl::Status Engine::Record(std::span<RecordCommand* const> events, std::span<Lo
 }
 
 absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
-  const Holdings& holdings = rooms_.holdings;
+  const Holdings& holdings = domains_.holdings;
   const auto counts = holdings.counts.Read();
   absl::Duration oldest = absl::ZeroDuration();
   // Days that the ledger has ended and whose keys are still there.
@@ -142,7 +141,7 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   }
   if (!timers->status().ok()) return timers->status();
   // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
-  for (const HoldPtr& hold : rooms_.holds.List("")) {
+  for (const HoldPtr& hold : domains_.holds.List("")) {
     const absl::Time over = hold->released.value_or(DueInstant(hold->End(), holdings.policy().zone()));
     if (over < now) oldest = std::max(oldest, now - over);
   }
@@ -152,27 +151,27 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   return oldest;
 }
 
-absl::Status Engine::OnSnapshot(absl::FunctionRef<absl::Status(Rooms&)> look) const {
+absl::Status Engine::OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const {
   // Those that wait would keep other calls from their workers.
   if (previewing_.exchange(true)) return QueueFull(kPreviewRetryDelay);
   const absl::Cleanup done = [this] { previewing_.store(false); };
-  const Holdings& live = rooms_.holdings;
+  const Holdings& live = domains_.holdings;
   const auto snapshot = store_.Snapshot();
-  Rooms rooms(*snapshot, live.ring, vault_, live.random, live.policy());
-  if (absl::Status s = rooms.Load(); !s.ok()) {
+  Domains domains(*snapshot, live.ring, vault_, live.random, live.policy());
+  if (absl::Status s = domains.Load(); !s.ok()) {
     // A PBX that ends this very moment has lost its key, though the snapshot still has it.
     return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
   }
-  return look(rooms);
+  return look(domains);
 }
 
 absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::PreviewErasureRequest& request,
                                                                   absl::Time now) const {
   v1::PreviewErasureResponse response;
-  absl::Status status = OnSnapshot([&](Rooms& rooms) {
+  absl::Status status = OnSnapshot([&](Domains& domains) {
     // What a new policy has not come to yet would be looked for where it is to be.
-    if (rooms.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
-    Preview preview(store_, rooms, now);
+    if (domains.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
+    Preview preview(store_, domains, now);
     if (absl::Status s = preview.Of(request); !s.ok()) return s;
     response = preview.Response();
     return absl::OkStatus();
@@ -184,9 +183,9 @@ absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::Prev
 absl::StatusOr<PbxCommands::SyncOutcome> Engine::PreviewSync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                              absl::Time now) const {
   PbxCommands::SyncOutcome outcome;
-  absl::Status status = OnSnapshot([&](Rooms& rooms) {
-    Change change(rooms.holdings, now);
-    auto would = rooms.pbxs.Sync(pbx_id, synced, now, SyncMode::kValidate, change);
+  absl::Status status = OnSnapshot([&](Domains& domains) {
+    Change change(domains.holdings, now);
+    auto would = domains.pbxs.Sync(pbx_id, synced, now, SyncMode::kValidate, change);
     if (would.ok()) outcome = *std::move(would);
     // Its key may have gone after the snapshot was taken.
     return absl::IsNotFound(would.status()) ? absl::UnavailableError("the PBX has just ended; ask again")

@@ -1,4 +1,4 @@
-// The engine: the rooms over a store, and the writer that makes their changes happen.
+// The engine: the domains over a store, and the writer that makes their changes happen.
 //
 // A deterministic function of its store, its key ring, the randomness and the time handed in: it asks no clock and
 // starts no thread. Commands run on one thread (the committer's); what is marked thread-safe may be called by any.
@@ -17,7 +17,7 @@
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "server/days/endings.h"
-#include "server/engine/rooms.h"
+#include "server/engine/domains.h"
 #include "server/orders/erasure_orders.h"
 #include "server/policies/policy_change.h"
 #include "server/rows/writer.h"
@@ -42,8 +42,8 @@ class Engine {
 
   // Records a group of batches, mostly by one durable change; lines become durable with the first part of the events.
   // An error means that nothing is recorded for certain: the batches can be sent again.
-  absl::Status Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines, absl::Time now);
-  // Runs any other command: see Writer::Do.
+  absl::Status Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now);
+  // Runs any command but these: see Writer::Do.
   Writer& writer() { return writer_; }
 
   // Thread-safe.
@@ -59,34 +59,34 @@ class Engine {
   // nobody can tell.
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
   const Store& store() const { return store_; }
-  const Holdings& holdings() const { return rooms_.holdings; }
-  const HoldRegister& holds() const { return rooms_.holds; }
-  const LogRetention& logs() const { return rooms_.logs; }
-  const PolicyRefiler& refiler() const { return rooms_.refiler; }
+  const Holdings& holdings() const { return domains_.holdings; }
+  const HoldRegister& holds() const { return domains_.holds; }
+  const LogRetention& logs() const { return domains_.logs; }
+  const PolicyRefiler& refiler() const { return domains_.refiler; }
   const ErasureOrders& orders() const { return orders_; }
   PolicyPlanner& planner() { return planner_; }
   // Those whose commands are the caller's to run.
-  Rooms& rooms() { return rooms_; }
+  Domains& domains() { return domains_; }
   Enders enders();
 
   // REQUIRES: set before the first command.
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
-    rooms_.holdings.on_erased = std::move(hook);
+    domains_.holdings.on_erased = std::move(hook);
   }
   // Called on the committer's thread whenever orders were issued. REQUIRES: set before the first command.
-  void set_on_orders(std::function<void()> hook) { rooms_.holdings.on_orders = std::move(hook); }
+  void set_on_orders(std::function<void()> hook) { domains_.holdings.on_orders = std::move(hook); }
 
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
-  // Rooms over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the writer's
-  // thread waits for none of it, and nothing that the rooms hold in memory is the writer's.
-  absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Rooms&)> look) const;
+  // Domains over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the
+  // writer's thread waits for none of it, and nothing that the domains hold in memory is the writer's.
+  absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const;
   absl::Status Create(DueDay today, absl::Time now);
 
   Store& store_;
   mutable Vault vault_;
-  Rooms rooms_;
+  Domains domains_;
   Writer writer_;
   ErasureOrders orders_;
   PolicyPlanner planner_;

@@ -16,8 +16,8 @@ constexpr std::string_view kPreview = "PREVIEW";  // never entered
 
 }  // namespace
 
-Preview::Preview(const Store& store, Rooms& rooms, absl::Time now)
-    : store_(store), rooms_(rooms), holdings_(rooms.holdings), now_(now) {}
+Preview::Preview(const Store& store, Domains& domains, absl::Time now)
+    : store_(store), domains_(domains), holdings_(domains.holdings), now_(now) {}
 
 absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
   Change change(holdings_, now_);
@@ -77,7 +77,7 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
       if (absl::Status s = CheckExtensionNumber("extension.number", request.extension().number()); !s.ok()) return s;
       return Try([&](Change& change) {
         const v1::DeleteExtensionRequest& extension = request.extension();
-        return rooms_.pbxs.RemoveExtension(extension.pbx_id(), extension.number(), std::nullopt, kPreview, change)
+        return domains_.pbxs.RemoveExtension(extension.pbx_id(), extension.number(), std::nullopt, kPreview, change)
             .status();
       });
     case v1::PreviewErasureRequest::kMeeting:
@@ -85,7 +85,7 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
       if (absl::Status s = CheckIdentifier("meeting.meeting_id", request.meeting().meeting_id()); !s.ok()) return s;
       return Try([&](Change& change) {
         const v1::DeleteMeetingRequest& meeting = request.meeting();
-        return rooms_.recorder.DeleteMeeting(meeting.pbx_id(), meeting.meeting_id(), kPreview, change);
+        return domains_.recorder.DeleteMeeting(meeting.pbx_id(), meeting.meeting_id(), kPreview, change);
       });
     case v1::PreviewErasureRequest::kObject: {
       const v1::DeleteObjectRequest& object = request.object();
@@ -96,15 +96,15 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
       if (!v1::DataCategory_IsValid(object.category()) || !IsObject(category))
         return InvalidField("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
       return Try([&](Change& change) {
-        return rooms_.recorder.DeleteObject(object.pbx_id(), object.meeting_id(), category, object.object_id(),
-                                            kPreview, change);
+        return domains_.recorder.DeleteObject(object.pbx_id(), object.meeting_id(), category, object.object_id(),
+                                              kPreview, change);
       });
     }
     case v1::PreviewErasureRequest::kPoll:
       if (absl::Status s = CheckIdentifier("poll.pbx_id", request.poll().pbx_id()); !s.ok()) return s;
       if (absl::Status s = CheckIdentifier("poll.poll_id", request.poll().poll_id()); !s.ok()) return s;
       return Try([&](Change& change) {
-        return rooms_.recorder.DeletePoll(request.poll().pbx_id(), request.poll().poll_id(), kPreview, change);
+        return domains_.recorder.DeletePoll(request.poll().pbx_id(), request.poll().poll_id(), kPreview, change);
       });
     case v1::PreviewErasureRequest::kDueThrough: {
       auto day = DayOfDate(request.due_through(), "due_through");
@@ -130,7 +130,7 @@ absl::Status Preview::OfPbx(const PbxId& pbx, const std::string& pbx_id) {
   for (WalkPosition position; position.more;) {
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, now_);
-    auto step = rooms_.keeping.TakeOutOfEnding(ending, position, change);
+    auto step = domains_.keeping.TakeOutOfEnding(ending, position, change);
     if (!step.ok()) return step.status();
     position = std::move(step->position);
     Add(change);
@@ -150,7 +150,7 @@ absl::Status Preview::OfDays(DueDay last) {
   for (DueWalk walk; walk.position.more;) {
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, then);
-    auto next = rooms_.keeping.TakeOutOfDueDays(walk, change);
+    auto next = domains_.keeping.TakeOutOfDueDays(walk, change);
     if (!next.ok()) return next.status();
     walk = *std::move(next);
     Add(change);
@@ -163,7 +163,7 @@ absl::Status Preview::OfDays(DueDay last) {
     if (day > last) break;
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, then);  // of one day: its orders are counted and forgotten
-    if (auto issued = rooms_.days.IssueOrders(day, rooms_.days.Unordered(day), change, gone); !issued.ok()) {
+    if (auto issued = domains_.days.IssueOrders(day, domains_.days.Unordered(day), change, gone); !issued.ok()) {
       return issued.status();
     }
     orders_ += change.orders();

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
-#include "server/engine/rooms.h"
+#include "server/engine/domains.h"
 
 namespace retention {
 
@@ -20,8 +20,8 @@ class Preview {
   // Steps of at most 2,000 rows each: five million rows.
   static constexpr size_t kMaxSteps = 2500;
 
-  // `rooms`: over a snapshot of `store`. REQUIRES: both outlive it.
-  Preview(const Store& store, Rooms& rooms, absl::Time now);
+  // `domains`: over a snapshot of `store`. REQUIRES: both outlive it.
+  Preview(const Store& store, Domains& domains, absl::Time now);
 
   // Does what is asked about, and drops the change. Errors: see DeletionService.PreviewErasure.
   absl::Status Of(const v1::PreviewErasureRequest& request);
@@ -35,7 +35,7 @@ class Preview {
   absl::Status CountStep();
 
   const Store& store_;
-  Rooms& rooms_;
+  Domains& domains_;
   Holdings& holdings_;
   const absl::Time now_;
   size_t steps_ = 0;

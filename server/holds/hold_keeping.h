@@ -40,13 +40,13 @@ class HoldKeeping {
     bool more() const { return position.more; }
   };
 
-  // A step of taking what is held out of days that are due at `change.now()`, before their keys go; objects that had no
-  // orders when their day closed get them. A hold that is placed meanwhile is heeded.
+  // A step of taking what holds keep out of days that are due at `change.now()`, before their keys go; objects that had
+  // no orders when their day closed get them. A hold that is placed meanwhile is heeded.
   absl::StatusOr<DueWalk> TakeOutOfDueDays(const DueWalk& walk, Change& change) const;
   // Whether nothing is left for it to do.
   absl::StatusOr<bool> IsTakenOut(const DueWalk& walk, DueDay last_due) const;
-  // A step of what precedes the last of a PBX that is ending: its objects get their orders and end, and what is held is
-  // taken out.
+  // A step of what precedes the last of a PBX that is ending: its objects get their orders and end, and what they keep
+  // is taken out.
   absl::StatusOr<Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, const WalkPosition& position,
                                        Change& change) const;
   // A step of what follows the release of holds: what no hold keeps any more ends. Keeps its position itself. `more`:

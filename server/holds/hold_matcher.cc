@@ -121,13 +121,13 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   if (!persons.ok()) return persons.status();
   const Participants& participants = **persons;
   if (participants.empty()) return nothing;
-  KeptPart held;
+  KeptPart kept;
   if (key.category == kHistory) {
     CourseChunk chunk;
     if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting's course does not parse");
     const CourseChunk part = PartOfCourse(chunk, participants);
-    held.values = static_cast<uint32_t>(part.entries_size());
-    held.row = part.SerializeAsString();
+    kept.values = static_cast<uint32_t>(part.entries_size());
+    kept.row = part.SerializeAsString();
   } else {
     stored::v1::ValueChunk chunk;
     stored::v1::ValueChunk part;
@@ -135,10 +135,10 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
     for (const Value& value : chunk.values()) {
       if (!value.participant_id().empty() && participants.contains(value.participant_id())) *part.add_values() = value;
     }
-    held.values = static_cast<uint32_t>(part.values_size());
-    held.row = part.SerializeAsString();
+    kept.values = static_cast<uint32_t>(part.values_size());
+    kept.row = part.SerializeAsString();
   }
-  return held;
+  return kept;
 }
 
 absl::StatusOr<bool> HoldMatcher::CoversPollRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {

@@ -14,7 +14,7 @@ absl::CivilDay StartingDay(const DeletionRule& rule, const MeetingFacts& facts, 
       }
       return PlannedDate(facts, policy);
     case v1::STARTING_POINT_MEETING_END:
-      return DayOf(rule.period.count == 0 ? EndOf(facts, policy) : likely_end, policy.zone());
+      return DayOf(rule.period.count == 0 ? MeetingEndOf(facts, policy) : likely_end, policy.zone());
     case v1::STARTING_POINT_COLLECTION:
       return CollectionDay(facts, policy);
     default:
@@ -35,7 +35,7 @@ bool IsRunning(const MeetingFacts& facts) { return facts.first_course_us.has_val
 
 // The end of a running meeting, were it to end as nearly all do.
 absl::Time LikelyEndOf(const MeetingFacts& facts, const Policy& policy) {
-  return IsRunning(facts) ? std::max(PlannedEndOf(facts), StartOf(facts)) : EndOf(facts, policy);
+  return IsRunning(facts) ? std::max(PlannedEndOf(facts), StartOf(facts)) : MeetingEndOf(facts, policy);
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ absl::CivilDay PlannedDate(const MeetingFacts& facts, const Policy& policy) {
   return facts.start_us.has_value() ? std::max(planned, DayOf(StartOf(facts), policy.zone())) : planned;
 }
 
-absl::Time EndOf(const MeetingFacts& facts, const Policy& policy) {
+absl::Time MeetingEndOf(const MeetingFacts& facts, const Policy& policy) {
   if (facts.end_us.has_value()) return absl::FromUnixMicros(*facts.end_us);
   if (!facts.first_course_us.has_value()) return PlannedEndOf(facts);
   return std::max(PlannedEndOf(facts), StartOf(facts)) + policy.presumed_end_after();
@@ -66,14 +66,14 @@ Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time n
     if (now < day_over) {
       filing.review = day_over;
     } else {
-      likely_end = EndOf(facts, policy);
+      likely_end = MeetingEndOf(facts, policy);
     }
   }
   for (const CategoryNumber category : kFiledByMeeting) {
     const DeletionRule& rule = policy.rule(category);
     filing.days[category] = DueDay(LastDayOf(StartingDay(rule, facts, likely_end, policy), rule.period));
   }
-  filing.files_end = EndOf(facts, policy);
+  filing.files_end = MeetingEndOf(facts, policy);
   return filing;
 }
 

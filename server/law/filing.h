@@ -31,7 +31,7 @@ inline constexpr std::array<CategoryNumber, 9> kFiledByMeeting = {kParticipantNa
 absl::CivilDay PlannedDate(const MeetingFacts& facts, const Policy& policy);
 // The end, presumed while it is not known: the planned end before the start; after it, the policy's
 // `presumed_end_after` from the later of planned end and start. REQUIRES: facts.known.
-absl::Time EndOf(const MeetingFacts& facts, const Policy& policy);
+absl::Time MeetingEndOf(const MeetingFacts& facts, const Policy& policy);
 // The day that HISTORY and the report run from: the day of the course's first event, presumed to be the planned date.
 // It also is the first day of the meeting's daily cohort. REQUIRES: facts.known.
 absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy);

@@ -26,7 +26,7 @@ std::array<PbxEnd, 3> EndsOf(const stored::v1::PbxLife& life, const Policy& poli
 
 }  // namespace
 
-PbxEnd EndOf(const stored::v1::PbxLife& life, const Policy& policy) {
+PbxEnd PbxEndOf(const stored::v1::PbxLife& life, const Policy& policy) {
   PbxEnd first;
   for (const PbxEnd& end : EndsOf(life, policy)) {
     const bool likely_only = end.cause == v1::PBX_END_CAUSE_FQDN_UNRESOLVED &&

@@ -23,7 +23,7 @@ struct PbxEnd {
 // The end that is certain if nothing changes and nothing is heard any more. A name that stops resolving is not certain
 // to end its PBX before it has been looked up in vain on as many days as the policy says: days on which the prober
 // could not look are nobody's fault.
-PbxEnd EndOf(const stored::v1::PbxLife& life, const Policy& policy);
+PbxEnd PbxEndOf(const stored::v1::PbxLife& life, const Policy& policy);
 
 // The ledger's word for a cause.
 std::string_view ReasonOf(v1::PbxEndCause cause);

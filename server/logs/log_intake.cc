@@ -44,7 +44,7 @@ absl::Status CheckLogBatchMemory(size_t bytes) {
                                      : InvalidField("lines", "too many parts: over 32 MiB in memory together");
 }
 
-absl::Status LogCommand::Prepare(absl::Time now) {
+absl::Status LineBatch::Prepare(absl::Time now) {
   if (lines->empty()) return InvalidField("lines", "at least one line");
   if (lines->size() > kMaxLogBatchLines) return InvalidField("lines", "at most 10,000 lines");
   rejected.assign(size(), false);

@@ -40,8 +40,8 @@ struct LogTally {
 };
 
 // A batch on its way through the committer.
-struct LogCommand {
-  // The lines. REQUIRES: outlives the command's completion.
+struct LineBatch {
+  // The lines. REQUIRES: outlives the call of `done`.
   const google::protobuf::RepeatedPtrField<v1::LogLine>* lines = nullptr;
   // Called once, on the committer's thread: OK with `result`, or why nothing of the batch is held for certain.
   std::function<void(absl::Status)> done;

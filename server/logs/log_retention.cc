@@ -93,16 +93,16 @@ absl::Status LogRetention::Load() {
   return absl::OkStatus();
 }
 
-void LogRetention::Append(std::span<LogCommand* const> commands, Change& change) {
+void LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
   const LogTerms terms = Terms();
   CivilDays days(holdings_.policy().zone());
   std::map<std::pair<int, absl::CivilDay>, LinesOfDay> group;
   std::pair<int, absl::CivilDay> last_key;
   LinesOfDay* last = nullptr;  // lines come in runs of one server and day
-  for (LogCommand* command : commands) {
-    for (int i = 0; i < command->lines->size(); ++i) {
-      if (command->rejected[static_cast<size_t>(i)]) continue;
-      const v1::LogLine& line = (*command->lines)[i];
+  for (LineBatch* batch : batches) {
+    for (int i = 0; i < batch->lines->size(); ++i) {
+      if (batch->rejected[static_cast<size_t>(i)]) continue;
+      const v1::LogLine& line = (*batch->lines)[i];
       const int64_t time_us = MicrosOf(line.time());
       const std::pair<int, absl::CivilDay> key(line.server(), days.Of(time_us));
       if (last == nullptr || key != last_key) {
@@ -115,18 +115,18 @@ void LogRetention::Append(std::span<LogCommand* const> commands, Change& change)
         last = &it->second;
         last_key = key;
       }
-      LogTally& tally = command->tallies[static_cast<size_t>(key.first)];
+      LogTally& tally = batch->tallies[static_cast<size_t>(key.first)];
       ++(last->taken ? tally.accepted : tally.past_due);
       if (last->taken) last->lines.emplace_back(time_us, &line);
     }
     uint32_t accepted = 0;
     uint32_t past_due = 0;
-    for (const LogTally& tally : command->tallies) {
+    for (const LogTally& tally : batch->tallies) {
       accepted += tally.accepted;
       past_due += tally.past_due;
     }
-    command->result.set_accepted(accepted);
-    command->result.set_past_due(past_due);
+    batch->result.set_accepted(accepted);
+    batch->result.set_past_due(past_due);
   }
   stored::v1::LogChunk chunk;
   for (auto& [key, of_day] : group) {
@@ -202,7 +202,7 @@ int LogRetention::RefilingServer() const {
 
 bool LogRetention::refiling() const { return RefilingServer() != 0; }
 
-absl::StatusOr<bool> LogRetention::Refile(Change& change) {
+absl::StatusOr<bool> LogRetention::RefileStep(Change& change) {
   const int server = RefilingServer();
   if (server == 0) return false;
   const LogExtension extension = *ExtensionOf(server);
@@ -218,7 +218,7 @@ absl::StatusOr<bool> LogRetention::Refile(Change& change) {
     const DueDay right = RightLogDay(key, terms, holdings_.policy());
     if (right == key.day) continue;
     bytes += walk.value().size();
-    if (absl::Status s = change.Refile(key, walk.value(), right); !s.ok()) return s;
+    if (absl::Status s = change.Move(key, walk.value(), right); !s.ok()) return s;
   }
   if (!walk.Valid() && !walk.status().ok()) return walk.status();
   std::optional<FiledKey> next;

@@ -46,20 +46,20 @@ class LogRetention {
 
   // Files the lines and fills in the results of the batches, which are true once `change` is committed. A line that is
   // due already is counted and not stored.
-  void Append(std::span<LogCommand* const> commands, Change& change);
+  void Append(std::span<LineBatch* const> batches, Change& change);
 
-  // Makes an extension, in place of the server's last one. Rows that are held go to their new days by Refile.
+  // Makes an extension, in place of the server's last one. Rows that are held go to their new days by RefileStep.
   // INVALID_ARGUMENT naming the field; FAILED_PRECONDITION with reason REFILE_UNDER_WAY while the last one is still
   // being carried out: which rows had ended by now would be anybody's guess.
   absl::StatusOr<v1::LogExtension> Extend(const v1::ExtendLogRetentionRequest& request, Change& change);
   // One step of that; true if there is more to do. A crash between two steps loses nothing: the pass begins anew. After
   // a failure it goes on: what is filed behind its position is filed under the extension. A row whose new day is over
   // ends at once.
-  absl::StatusOr<bool> Refile(Change& change);
+  absl::StatusOr<bool> RefileStep(Change& change);
   // Takes away the extensions that have ended, with their reasons.
   void DropEnded(Change& change);
 
-  // Whether there is anything for Refile to do.
+  // Whether there is anything for RefileStep to do.
   bool refiling() const;
   // Whether there is anything for DropEnded to do.
   bool HasEnded(absl::Time now) const;

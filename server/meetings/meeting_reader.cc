@@ -100,20 +100,14 @@ absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(con
   const MeetingView& seen = **meeting;
 
   std::map<std::string, v1::Participant> participants;
-  std::map<std::string, int64_t> named_us;
-  std::map<std::string, int64_t> mailed_us;
-  const auto later = [](std::map<std::string, int64_t>& times, const stored::v1::Value& value) {
-    const auto [it, inserted] = times.try_emplace(value.participant_id(), value.time_us());
-    if (!inserted && value.time_us() < it->second) return false;
-    it->second = value.time_us();
-    return true;
-  };
+  std::map<std::string, LatestValue> names;
+  std::map<std::string, LatestValue> addresses;
   absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
-    if (later(named_us, value)) participants[value.participant_id()].set_name(value.text());
+    if (names[value.participant_id()].Is(value)) participants[value.participant_id()].set_name(value.text());
   });
   if (!status.ok()) return status;
   status = seen.ForEachValue(kParticipantEmail, [&](const stored::v1::Value& value) {
-    if (later(mailed_us, value)) participants[value.participant_id()].set_email(value.text());
+    if (addresses[value.participant_id()].Is(value)) participants[value.participant_id()].set_email(value.text());
   });
   if (!status.ok()) return status;
   status = seen.ForEachValue(kParticipantIp, [&](const stored::v1::Value& value) {
@@ -155,10 +149,10 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
   }
   const MeetingView& seen = **meeting;
 
-  std::map<std::string, std::pair<int64_t, std::string>> names;
+  std::map<std::string, std::pair<LatestValue, std::string>> names;
   absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
-    auto& name = names[value.participant_id()];
-    if (name.second.empty() || value.time_us() >= name.first) name = {value.time_us(), value.text()};
+    auto& [latest, name] = names[value.participant_id()];
+    if (latest.Is(value)) name = value.text();
   });
   if (!status.ok()) return status;
   auto meeting_name = seen.LatestText(kMeetingName);

@@ -38,7 +38,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& vi
   read.filing_ = FileMeeting(read.facts_, policy, now);
   if (now >= DueInstant(read.filing_.days[kHistory], policy.zone())) return std::nullopt;
   // Nobody stays in a meeting beyond its presumed end.
-  const absl::Time end = EndOf(read.facts_, policy);
+  const absl::Time end = MeetingEndOf(read.facts_, policy);
   if (read.facts_.present_count > 0 && end <= now) {
     read.facts_ = read.course_.Fold(end);
     read.facts_.present_count = 0;
@@ -77,11 +77,9 @@ absl::Status MeetingView::ForEachValue(CategoryNumber category, Visit visit) con
 
 absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) const {
   std::string text;
-  int64_t latest_us = INT64_MIN;
+  LatestValue latest;
   absl::Status status = ForEachValue(category, [&](const stored::v1::Value& value) {
-    if (value.time_us() < latest_us) return;
-    latest_us = value.time_us();
-    text = value.text();
+    if (latest.Is(value)) text = value.text();
   });
   if (!status.ok()) return status;
   return text;
@@ -133,10 +131,9 @@ absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
                       [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_pdfs()); });
   if (!status.ok()) return status;
   if (status = AddPolls(meeting); !status.ok()) return status;
-  int64_t latest_us = INT64_MIN;
+  LatestValue latest;
   status = ForEachValue(kDialIn, [&](const stored::v1::Value& value) {
-    if (value.time_us() < latest_us) return;
-    latest_us = value.time_us();
+    if (!latest.Is(value)) return;
     meeting.set_conference_number(value.dial_in().conference_number());
     *meeting.mutable_dial_in_numbers() = value.dial_in().dial_in_numbers();
   });

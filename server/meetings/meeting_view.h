@@ -2,6 +2,7 @@
 #ifndef RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
 #define RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -20,6 +21,20 @@
 #include "storage/store.h"
 
 namespace retention {
+
+// Which of the values that something was given counts: the latest; of those of one instant, the last that is shown.
+class LatestValue {
+ public:
+  // Whether `value` counts, of those that were shown so far.
+  bool Is(const stored::v1::Value& value) {
+    if (value.time_us() < time_us_) return false;
+    time_us_ = value.time_us();
+    return true;
+  }
+
+ private:
+  int64_t time_us_ = INT64_MIN;
+};
 
 // REQUIRES: view, vault and policy outlive it.
 class MeetingView {

@@ -112,14 +112,14 @@ void Metrics::CountLogLines(int server, std::string_view outcome, uint64_t lines
       .Increment(static_cast<double>(lines));
 }
 
-void Metrics::CountLogBatch(const LogCommand& command) {
+void Metrics::CountLogBatch(const LineBatch& batch) {
   for (size_t server = 1; server < kLogServers; ++server) {
-    CountLogLines(static_cast<int>(server), "accepted", command.tallies[server].accepted);
-    CountLogLines(static_cast<int>(server), "past_due", command.tallies[server].past_due);
+    CountLogLines(static_cast<int>(server), "accepted", batch.tallies[server].accepted);
+    CountLogLines(static_cast<int>(server), "past_due", batch.tallies[server].past_due);
   }
   std::array<uint64_t, kLogServers> rejected{};
-  for (const v1::LogRejection& rejection : command.result.rejections()) {
-    const int server = (*command.lines)[static_cast<int>(rejection.index())].server();
+  for (const v1::LogRejection& rejection : batch.result.rejections()) {
+    const int server = (*batch.lines)[static_cast<int>(rejection.index())].server();
     ++rejected[IsLogServer(server) ? static_cast<size_t>(server) : 0];
   }
   for (size_t server = 0; server < kLogServers; ++server) {

@@ -31,7 +31,7 @@ class Metrics {
   // `lines` log lines of a server (0: of none that is known) were accepted, past_due, rejected, cut or dropped.
   void CountLogLines(int server, std::string_view outcome, uint64_t lines);
   // Those of a batch that is durable.
-  void CountLogBatch(const LogCommand& command);
+  void CountLogBatch(const LineBatch& batch);
   // The committer wrote a group, successfully or not.
   void ObserveGroup(size_t events, absl::Duration took);
   // `values` values ended for `reason`.

@@ -52,7 +52,7 @@ bool SyslogSink::Land() {
   if (!flying_ || !outcome_.has_value()) return flying_;
   flying_ = false;
   if (outcome_->ok()) {
-    metrics_.CountLogBatch(command_);
+    metrics_.CountLogBatch(batch_);
     sent_.Clear();
   } else {
     try_again_ = Steady::now() + absl::ToChronoMicroseconds(Committer::kRetryDelay);
@@ -65,20 +65,20 @@ void SyslogSink::Send() {
     sent_.Swap(&lines_);
     bytes_ = 0;
   }
-  command_ = LogCommand{};
-  command_.lines = &sent_;
+  batch_ = LineBatch{};
+  batch_.lines = &sent_;
   {
     const MutexLock lock(mutex_);
     outcome_.reset();
   }
-  command_.done = [this](const absl::Status& status) {
+  batch_.done = [this](const absl::Status& status) {
     const MutexLock lock(mutex_);
     outcome_ = status;
     landed_.NotifyOne();
     wake_();  // under the mutex: this may end once the outcome is known
   };
-  absl::Status status = command_.Prepare(committer_.Now());
-  if (status.ok()) status = committer_.Submit(&command_, sent_.SpaceUsedExcludingSelfLong());
+  absl::Status status = batch_.Prepare(committer_.Now());
+  if (status.ok()) status = committer_.Submit(&batch_, sent_.SpaceUsedExcludingSelfLong());
   flying_ = status.ok();
   if (!flying_) try_again_ = Steady::now() + absl::ToChronoMicroseconds(Committer::kRetryDelay);
 }

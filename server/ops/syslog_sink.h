@@ -54,7 +54,7 @@ class SyslogSink {
   google::protobuf::RepeatedPtrField<v1::LogLine> lines_;
   size_t bytes_ = 0;
   google::protobuf::RepeatedPtrField<v1::LogLine> sent_;  // the batch on its way, or to be sent again
-  LogCommand command_;
+  LineBatch batch_;
   bool flying_ = false;
   std::chrono::steady_clock::time_point try_again_;  // not before
 

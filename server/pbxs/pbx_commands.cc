@@ -363,7 +363,7 @@ absl::Status PbxCommands::CountProbes(std::span<const Probe> probes, absl::Time 
   for (const Probe& probe : probes) {
     auto standing = holdings_.registry.StandingOf(probe.pbx);
     if (!standing.has_value() || standing->named > asked) continue;
-    if (EndOf(standing->life, holdings_.policy()).time <= change.now()) continue;  // nothing brings it back
+    if (PbxEndOf(standing->life, holdings_.policy()).time <= change.now()) continue;  // nothing brings it back
     CountProbe(probe.resolved, change.today().civil(), standing->life);
     PutStanding(probe.pbx, *std::move(standing), change);
   }

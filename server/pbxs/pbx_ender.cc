@@ -49,7 +49,7 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
 absl::Status PbxEnder::BeginOver(std::string_view pbx_id, Change& change) {
   const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
-  const PbxEnd end = EndOf(holdings_.registry.StandingOf(*pbx)->life, holdings_.policy());
+  const PbxEnd end = PbxEndOf(holdings_.registry.StandingOf(*pbx)->life, holdings_.policy());
   return end.time <= change.now() ? Begin(pbx_id, ReasonOf(end.cause), change) : absl::OkStatus();
 }
 

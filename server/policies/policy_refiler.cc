@@ -108,7 +108,7 @@ absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelo
     if (!ordered.ok()) return ordered.status();
     if (!*ordered) return change.Drop(key, envelope, holdings_.registry.ExternalId(key.pbx), kReasonDayMovedIntoPast);
   }
-  return change.Refile(key, envelope, right);
+  return change.Move(key, envelope, right);
 }
 
 absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {

@@ -355,7 +355,7 @@ absl::Status CheckBatchMemory(size_t bytes) {
                                   : InvalidField("events", "too many parts: over 32 MiB in memory together");
 }
 
-absl::Status RecordCommand::Prepare(absl::Time now) {
+absl::Status EventBatch::Prepare(absl::Time now) {
   if (events->empty()) return InvalidField("events", "at least one event");
   if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
   fingerprints.reserve(events->size());

@@ -54,8 +54,8 @@ absl::Status CheckBatchBytes(size_t bytes);
 absl::Status CheckBatchMemory(size_t bytes);
 
 // A batch on its way through the committer.
-struct RecordCommand {
-  // The events. REQUIRES: outlives the command's completion.
+struct EventBatch {
+  // The events. REQUIRES: outlives the call of `done`.
   const google::protobuf::RepeatedPtrField<v1::Event>* events = nullptr;
   // Called once, on the committer's thread: OK with `result`, or why nothing of the batch was recorded for certain.
   std::function<void(absl::Status)> done;

@@ -30,7 +30,8 @@ absl::Status MeetingFiler::File(TouchedMeeting& touched, Change& change) {
     absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change);
     if (!status.ok()) return status;
   }
-  if (absl::Status status = Refile(meeting, touched.pbx_id, filing, change.now(), change); !status.ok()) return status;
+  if (absl::Status status = FollowFiling(meeting, touched.pbx_id, filing, change.now(), change); !status.ok())
+    return status;
   const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
                                            [](const CourseEvent& event) { return event.plan.organizer != 0; });
   if (!facts.deleted && meeting.stored && names_organizer) {
@@ -67,12 +68,6 @@ absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string
   return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
 }
 
-absl::StatusOr<bool> MeetingFiler::IsHeld(const FiledKey& key) const {
-  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-  if (!row.ok()) return row.status();
-  return row->has_value();
-}
-
 absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
                                       bool remembered, Change& change) {
   Meeting& meeting = *touched.meeting;
@@ -88,7 +83,7 @@ absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeetin
                      .owner = meeting.id,
                      .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
   if (!remembered) {
-    const auto held = IsHeld(key);
+    const auto held = HasRow(holdings_.store, key);
     if (!held.ok()) return held.status();
     if (*held) return absl::OkStatus();
   }
@@ -100,7 +95,7 @@ absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeetin
 absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing,
                                        Change& change) {
   Meeting& meeting = *touched.meeting;
-  // Whether the course will tell that these events came before.
+  // Whether the course will tell that these events came before; where it is no longer kept, their rows do.
   const bool remembered = change.Takes(filing.days[kHistory]);
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
   for (PendingValue& pending : touched.pending) {
@@ -144,12 +139,28 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
                        .owner = meeting.id,
                        .item = item};
     if (!remembered) {
-      const auto held = IsHeld(key);
+      const auto held = HasRow(holdings_.store, key);
       if (!held.ok()) return held.status();
       if (*held) continue;
     }
     change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.values_size()));
     meeting.locator.days[category] = key.day;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::AddTokens(TouchedMeeting& touched, DueDay cohort) const {
+  if (cohort <= holdings_.ring.cohorts_destroyed_through()) return absl::OkStatus();  // it counts nobody any more
+  std::optional<SecretKey> cohort_key;
+  for (size_t i = 0; i < touched.fresh.size(); ++i) {
+    const std::string identity = IdentityOf(*touched.fresh_events[i]);
+    if (identity.empty()) continue;
+    if (!cohort_key.has_value()) {
+      auto key = holdings_.ring.ForCohort(cohort);
+      if (!key.ok()) return key.status();
+      cohort_key = *key;
+    }
+    touched.fresh[i].person = Vault::HashWith(*cohort_key, identity);
   }
   return absl::OkStatus();
 }
@@ -161,19 +172,7 @@ absl::Status MeetingFiler::FileCourse(TouchedMeeting& touched, const MeetingFact
     return absl::OkStatus();
   }
   const DueDay cohort(CollectionDay(facts, holdings_.policy()));
-  const bool countable = cohort > holdings_.ring.cohorts_destroyed_through();
-  std::optional<SecretKey> cohort_key;
-  for (size_t i = 0; i < touched.fresh.size(); ++i) {
-    if (!countable) break;
-    const std::string identity = IdentityOf(*touched.fresh_events[i]);
-    if (identity.empty()) continue;
-    if (!cohort_key.has_value()) {
-      auto key = holdings_.ring.ForCohort(cohort);
-      if (!key.ok()) return key.status();
-      cohort_key = *key;
-    }
-    touched.fresh[i].person = Vault::HashWith(*cohort_key, identity);
-  }
+  if (absl::Status status = AddTokens(touched, cohort); !status.ok()) return status;
   const stored::v1::CourseChunk chunk = meeting.course.ChunkOf(touched.fresh, cohort);
   const FiledKey key{.day = day,
                      .category = kHistory,

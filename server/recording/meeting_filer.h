@@ -73,8 +73,8 @@ class MeetingFiler {
  private:
   // Ends files whose time has come and moves what is filed under another day than `filing` says. What was due at
   // `decided` ends.
-  absl::Status Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
-                      Change& change);
+  absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+                            Change& change);
   // The parts of that.
   absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
                               Change& change);
@@ -90,8 +90,8 @@ class MeetingFiler {
   absl::Status FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
   absl::Status FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, bool remembered,
                           Change& change);
-  // Whether a row of this key is there. Where the course is no longer kept, it does not tell that an event came before.
-  absl::StatusOr<bool> IsHeld(const FiledKey& key) const;
+  // Adds the tokens of who joins, unless the cohort was released.
+  absl::Status AddTokens(TouchedMeeting& touched, DueDay cohort) const;
   absl::Status FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change);
   void FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
   // Marks where a meeting lies that no locator leads to. REQUIRES: it was refiled.

@@ -8,8 +8,8 @@
 
 namespace retention {
 
-absl::Status MeetingFiler::Refile(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
-                                  Change& change) {
+absl::Status MeetingFiler::FollowFiling(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
+                                        absl::Time decided, Change& change) {
   absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
   return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
 }
@@ -37,7 +37,7 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
     }
     const bool over = held <= last_due;
     const auto move = [&](const FiledKey& key, std::string_view row) {
-      return over ? change.Drop(key, row, "", kReasonDayMovedIntoPast) : change.Refile(key, row, target);
+      return over ? change.Drop(key, row, "", kReasonDayMovedIntoPast) : change.Move(key, row, target);
     };
     absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), move);
     if (!status.ok()) return status;
@@ -68,7 +68,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     cache_.Edit(meeting, change);
     const MeetingLocator before = meeting.locator;
     const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
-    absl::Status status = Refile(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
+    absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
     FileLocator(meeting, before, filing, change);

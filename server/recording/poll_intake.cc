@@ -29,11 +29,8 @@ stored::v1::Value ValueOf(const v1::Event& event) {
 }  // namespace
 
 absl::StatusOr<bool> PollIntake::IsHeld(const FiledKey& key) const {
-  const std::string encoded = key.Encode();
-  if (rows_.contains(encoded)) return true;
-  auto row = holdings_.store.Get(Family::kFiled, encoded);
-  if (!row.ok()) return row.status();
-  return row->has_value();
+  if (rows_.contains(key.Encode())) return true;
+  return HasRow(holdings_.store, key);
 }
 
 absl::StatusOr<bool> PollIntake::HasCreation(const FiledKey& row) const {

@@ -24,9 +24,13 @@ DueDay CollectedDueDay(const v1::Event& event, const Policy& policy) {
 
 // The course entry and the values that `event` would have brought.
 uint32_t ValuesIn(const v1::Event& event) {
-  const v1::ParticipantJoined& joined = event.participant_joined();
-  return 1u + !joined.name().empty() + !joined.email().empty() + !joined.ip().empty() +
-         !event.participant_reconnected().ip().empty() + !event.meeting_started().name().empty();
+  uint32_t values = 1;
+  stored::v1::Value cut;
+  CutValues(event, [&](CategoryNumber) -> stored::v1::Value& {
+    ++values;
+    return cut;
+  });
+  return values;
 }
 
 bool IsOfPbx(v1::Event::PayloadCase payload) {
@@ -54,9 +58,9 @@ class PartIntake {
         polls_(holdings, pbxs, meetings_, change) {}
 
   // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
-  absl::Status Take(const RecordCommand& command, int index, v1::RecordResult& result);
+  absl::Status Take(const EventBatch& batch, int index, v1::RecordResult& result);
   // Files what was taken in.
-  absl::Status Finish();
+  absl::Status FileTouched();
 
  private:
   absl::Status TakePbxEvent(const v1::Event& event, v1::RecordResult& result);
@@ -76,9 +80,9 @@ class PartIntake {
   std::vector<PbxId> contacts_;  // in contact by this part, for the first time today
 };
 
-absl::Status PartIntake::Take(const RecordCommand& command, int index, v1::RecordResult& result) {
-  const v1::Event& event = (*command.events)[index];
-  if (const auto& failed = command.rejected[static_cast<size_t>(index)]; failed.has_value()) {
+absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResult& result) {
+  const v1::Event& event = (*batch.events)[index];
+  if (const auto& failed = batch.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
     return absl::OkStatus();
   }
@@ -95,7 +99,7 @@ absl::Status PartIntake::Take(const RecordCommand& command, int index, v1::Recor
       std::find(contacts_.begin(), contacts_.end(), *pbx) == contacts_.end()) {
     contacts_.push_back(*pbx);
   }
-  const uint64_t fingerprint = command.fingerprints[static_cast<size_t>(index)];
+  const uint64_t fingerprint = batch.fingerprints[static_cast<size_t>(index)];
   if (IsOfPoll(event.payload_case())) return polls_.Take(event, index, fingerprint, *pbx, result);
   return TakeMeetingEvent(event, index, fingerprint, *pbx, result);
 }
@@ -178,7 +182,7 @@ absl::Status PartIntake::DeleteForgotten(const v1::Event& event, int index, Meet
   return absl::OkStatus();
 }
 
-absl::Status PartIntake::Finish() {
+absl::Status PartIntake::FileTouched() {
   size_t grown = 0;
   for (const auto& touched : meetings_.all()) {
     grown += touched->fresh.size();
@@ -191,36 +195,36 @@ absl::Status PartIntake::Finish() {
 
 }  // namespace
 
-std::vector<RecordPart> Recorder::PartsOf(std::span<RecordCommand* const> commands) {
+std::vector<RecordPart> Recorder::PartsOf(std::span<EventBatch* const> batches) {
   std::vector<RecordPart> parts(1);
   bool alone = false;  // the last part takes no more
-  const auto add = [&](RecordCommand* command, int index) {
+  const auto add = [&](EventBatch* batch, int index) {
     RecordPart& part = parts.back();
-    if (!part.empty() && part.back().command == command && part.back().end == index) {
+    if (!part.empty() && part.back().batch == batch && part.back().end == index) {
       ++part.back().end;
     } else {
-      part.push_back({.command = command, .begin = index, .end = index + 1});
+      part.push_back({.batch = batch, .begin = index, .end = index + 1});
     }
   };
-  for (RecordCommand* command : commands) {
-    for (int i = 0; i < command->events->size(); ++i) {
+  for (EventBatch* batch : batches) {
+    for (int i = 0; i < batch->events->size(); ++i) {
       const bool at_large =
-          !command->rejected[static_cast<size_t>(i)].has_value() && ReadsAtLarge((*command->events)[i].payload_case());
+          !batch->rejected[static_cast<size_t>(i)].has_value() && ReadsAtLarge((*batch->events)[i].payload_case());
       if (alone || (at_large && !parts.back().empty())) parts.emplace_back();
       alone = at_large;
-      add(command, i);
+      add(batch, i);
     }
   }
   return parts;
 }
 
-std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<RecordCommand* const> commands) {
+std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<EventBatch* const> batches) {
   std::set<std::pair<std::string, std::string>> meetings;
-  for (const RecordCommand* command : commands) {
-    for (int i = 0; i < command->events->size(); ++i) {
-      const v1::Event& event = (*command->events)[i];
+  for (const EventBatch* batch : batches) {
+    for (int i = 0; i < batch->events->size(); ++i) {
+      const v1::Event& event = (*batch->events)[i];
       const bool looked_at = !IsOfPoll(event.payload_case()) || event.has_poll_created();
-      if (command->rejected[static_cast<size_t>(i)].has_value() || event.meeting_id().empty() || !looked_at) continue;
+      if (batch->rejected[static_cast<size_t>(i)].has_value() || event.meeting_id().empty() || !looked_at) continue;
       meetings.emplace(event.pbx_id(), event.meeting_id());
     }
   }
@@ -232,12 +236,12 @@ absl::Status Recorder::Record(const RecordPart& part, Change& change) {
   std::vector<v1::RecordResult> results(part.size());
   for (size_t run = 0; run < part.size(); ++run) {
     for (int i = part[run].begin; i < part[run].end; ++i) {
-      if (absl::Status s = intake.Take(*part[run].command, i, results[run]); !s.ok()) return s;
+      if (absl::Status s = intake.Take(*part[run].batch, i, results[run]); !s.ok()) return s;
     }
   }
-  if (absl::Status s = intake.Finish(); !s.ok()) return s;
+  if (absl::Status s = intake.FileTouched(); !s.ok()) return s;
   change.ThenDo([part, results = std::move(results)] {
-    for (size_t run = 0; run < part.size(); ++run) AddResult(results[run], part[run].command->result);
+    for (size_t run = 0; run < part.size(); ++run) AddResult(results[run], part[run].batch->result);
   });
   return absl::OkStatus();
 }

@@ -27,7 +27,7 @@ namespace retention {
 
 // Events of one batch that follow each other.
 struct EventRun {
-  RecordCommand* command;
+  EventBatch* batch;
   int begin;
   int end;
 };
@@ -42,9 +42,9 @@ class Recorder {
       : holdings_(holdings), cache_(cache), pbxs_(pbxs), filer_(holdings, cache) {}
 
   // The parts of a group, at least one, in their order.
-  static std::vector<RecordPart> PartsOf(std::span<RecordCommand* const> commands);
+  static std::vector<RecordPart> PartsOf(std::span<EventBatch* const> batches);
   // The meetings, by PBX and identifier, that events of a group are about and that passed their checks.
-  static std::set<std::pair<std::string, std::string>> MeetingsOf(std::span<RecordCommand* const> commands);
+  static std::set<std::pair<std::string, std::string>> MeetingsOf(std::span<EventBatch* const> batches);
   // Records the events of a part; what became of them is added to the results of their batches once it is durable. An
   // error means that none of it is recorded.
   absl::Status Record(const RecordPart& part, Change& change);

@@ -46,7 +46,7 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
   return absl::OkStatus();
 }
 
-absl::Status Change::Refile(const FiledKey& from, std::string_view envelope, DueDay to) {
+absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
   const uint32_t values = Vault::ValueCount(envelope);
   if (!TakesMoved(to)) return Drop(from, envelope, "", kReasonDayMovedIntoPast);
   auto plaintext = holdings_.vault.Open(from, envelope);
@@ -264,7 +264,7 @@ void Change::EnterCounts(LedgerEntry::Kind kind, const ByReason& by_reason) {
 
 absl::Status Change::Commit(Store& store) {
   EnterCounts(LedgerEntry::KIND_PURGED, erased_);
-  EnterCounts(LedgerEntry::KIND_HELD, kept_);
+  EnterCounts(LedgerEntry::KIND_KEPT, kept_);
   Ledger ledger = holdings_.ledger;
   for (LedgerEntry& entry : entries_) {
     if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());

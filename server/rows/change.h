@@ -56,10 +56,10 @@ class Change {
   // Files over a row whose old values, as many, end but for what is kept.
   absl::Status Replace(const FiledKey& key, Personal plaintext, uint32_t values);
 
-  // REFILE. Moves a row to another day. If that day is already due it is dropped. A row that nobody can read, because
+  // MOVE. Moves a row to another day. If that day is already due it is dropped. A row that nobody can read, because
   // it is damaged or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else
   // stays and ends with its own. REQUIRES: whether its own day may be over was asked before.
-  absl::Status Refile(const FiledKey& from, std::string_view envelope, DueDay to);
+  absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
   // rows, and of an object that none keeps the portal gets its order. An object whose key is gone ended before; one

@@ -56,7 +56,7 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
       return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
     }
-    entry.end = EndOf(entry.standing.life, policies_.in_force());
+    entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
     known.emplace((*record)->pbx_id(), std::move(entry));
   }
   const WriterLock lock(mutex_);
@@ -189,7 +189,7 @@ PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time n
   const ReaderLock lock(mutex_);
   MovedEnds moved;
   for (const auto& [id, entry] : known_) {
-    const absl::Time end = EndOf(entry.standing.life, policy).time;
+    const absl::Time end = PbxEndOf(entry.standing.life, policy).time;
     if (entry.end.time <= now || end == entry.end.time) continue;
     ++(end <= now ? moved.gone : end < entry.end.time ? moved.earlier : moved.later);
   }
@@ -198,13 +198,13 @@ PbxRegistry::MovedEnds PbxRegistry::EndsUnder(const Policy& policy, absl::Time n
 
 void PbxRegistry::ReckonEnds() {
   const WriterLock lock(mutex_);
-  for (auto& [id, entry] : known_) entry.end = EndOf(entry.standing.life, policies_.in_force());
+  for (auto& [id, entry] : known_) entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
 }
 
 void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
   const WriterLock lock(mutex_);
   Entry entry{.pbx = pbx, .standing = std::move(standing)};
-  entry.end = EndOf(entry.standing.life, policies_.in_force());
+  entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
   const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
   index_.insert_or_assign(it->first, it);
   names_.insert_or_assign(pbx, it);
@@ -214,7 +214,7 @@ void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
   const WriterLock lock(mutex_);
   Entry& entry = names_.at(pbx)->second;
   entry.standing = std::move(standing);
-  entry.end = EndOf(entry.standing.life, policies_.in_force());
+  entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
 }
 
 void PbxRegistry::BeginEnding(EndingPbx ending) {

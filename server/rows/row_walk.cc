@@ -27,6 +27,12 @@ absl::StatusOr<bool> HasRows(const StoreView& view, const std::string& prefix) {
   return cursor->Valid();
 }
 
+absl::StatusOr<bool> HasRow(const StoreView& view, const FiledKey& key) {
+  const auto row = view.Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  return row->has_value();
+}
+
 absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition& position, const RowRoute& route,
                                       const StepBounds& bounds, RowVisit visit) {
   size_t rows = 0;

@@ -27,8 +27,9 @@ using RowVisit = absl::FunctionRef<absl::Status(const FiledKey& key, std::string
 // Shows `visit` the rows whose keys begin with `prefix`, in their order; ends with the first error, its own or
 // `visit`'s. DATA_LOSS if a key does not parse.
 absl::Status VisitRows(const StoreView& view, const std::string& prefix, RowVisit visit);
-// Whether there is any.
+// Whether there is any; whether the one of this key is there.
 absl::StatusOr<bool> HasRows(const StoreView& view, const std::string& prefix);
+absl::StatusOr<bool> HasRow(const StoreView& view, const FiledKey& key);
 
 // Which rows a walk visits, in the order of their keys: in each of these buckets those of each of these PBXs. Both are
 // sorted.

@@ -54,7 +54,6 @@ class Commands {
   auto Do(const Command& command) const -> decltype(command(std::declval<Change&>())) {
     return thread_.Call([&] { return writer_.Do(thread_.Now(), command); });
   }
-  absl::Time Now() const { return thread_.Now(); }
   CommandThread& thread() const { return thread_; }
 
  private:

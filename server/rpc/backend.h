@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
@@ -38,6 +39,9 @@ struct Backend {
   Workers& workers;
   SimulatedClock* simulated_clock;  // null on the machine's clock
   DnsLoop* dns_loop;                // null if nothing is looked up
+
+  // When a call is answered: by the clock that commands are stamped with.
+  absl::Time Now() const { return committer.Now(); }
 };
 
 }  // namespace retention

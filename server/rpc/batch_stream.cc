@@ -191,7 +191,7 @@ void BatchStream::OnCancel() {
 }
 
 void BatchStream::OnDone() {
-  // Commands under way keep the rest.
+  // Batches under way keep the rest.
   self_.reset();
 }
 

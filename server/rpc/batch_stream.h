@@ -67,30 +67,30 @@ class StreamedBatch {
   grpc::ByteBuffer answer_;
 };
 
-// One whose commands wait in the committer's queue.
-template <typename Request, typename Command>
+// One that waits in the committer's queue.
+template <typename Request, typename Queued>
 class CommittedBatch : public StreamedBatch {
  protected:
   explicit CommittedBatch(const Backend& backend) : backend_(backend) {}
 
   absl::Status Submit(std::function<void(absl::Status)> done) final {
-    command_.done = std::move(done);
-    const absl::Status refusal = backend_.committer.Submit(&command_, memory_);
-    if (!refusal.ok()) command_.done = nullptr;
+    queued_.done = std::move(done);
+    const absl::Status refusal = backend_.committer.Submit(&queued_, memory_);
+    if (!refusal.ok()) queued_.done = nullptr;
     return refusal;
   }
 
   const Backend& backend_;
   google::protobuf::Arena arena_{StreamArena()};
   Request* const request_ = google::protobuf::Arena::CreateMessage<Request>(&arena_);
-  Command command_;
+  Queued queued_;
   size_t memory_ = 0;  // what it takes in the queue; set by TakeIn
 };
 
 // Batches come in while others wait to be durable, and are answered in the order in which they came.
 //
-// gRPC's threads and the committer's call in concurrently. The stream lives until gRPC is done with it and no command
-// refers to it any more: a caller that breaks off leaves commands behind that still run.
+// gRPC's threads and the committer's call in concurrently. The stream lives until gRPC is done with it and no batch
+// refers to it any more: a caller that breaks off leaves batches behind that are still recorded.
 class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                           public std::enable_shared_from_this<BatchStream> {
  public:

@@ -55,7 +55,7 @@ class DeletionService final : public DeletionServiceBase {
                                            grpc::ByteBuffer* response) override {
     return Answer<v1::PreviewErasureRequest>(
         backend_.workers.commands, {context, request, response},
-        [this](const auto& message) { return backend_.engine.PreviewErasure(message, backend_.commands.Now()); });
+        [this](const auto& message) { return backend_.engine.PreviewErasure(message, backend_.Now()); });
   }
 
  private:
@@ -83,7 +83,7 @@ class DeletionService final : public DeletionServiceBase {
   absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,
                                                     std::string_view reason) const {
     if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
-    const auto erased = EraseMeeting(backend_.engine.rooms().recorder, backend_.commands, request.pbx_id(),
+    const auto erased = EraseMeeting(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(),
                                      request.meeting_id(), reason);
     if (!erased.ok()) return erased.status();
     v1::DeleteMeetingResponse response;
@@ -104,7 +104,7 @@ class DeletionService final : public DeletionServiceBase {
       return InvalidField("category", "RECORDING, PDF_SHARE or FILE_SHARE");
     }
     absl::Status status =
-        EraseObject(backend_.engine.rooms().recorder, backend_.commands, request.pbx_id(), request.meeting_id(),
+        EraseObject(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(), request.meeting_id(),
                     static_cast<CategoryNumber>(category), request.object_id(), reason);
     if (!status.ok()) return status;
     return v1::DeleteObjectResponse();
@@ -113,7 +113,7 @@ class DeletionService final : public DeletionServiceBase {
   absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason) const {
     if (absl::Status s = CheckIdentifier("poll_id", request.poll_id()); !s.ok()) return s;
     absl::Status status = backend_.commands.Do([&](Change& change) {
-      return backend_.engine.rooms().recorder.DeletePoll(request.pbx_id(), request.poll_id(), reason, change);
+      return backend_.engine.domains().recorder.DeletePoll(request.pbx_id(), request.poll_id(), reason, change);
     });
     if (!status.ok()) return status;
     return v1::DeletePollResponse();

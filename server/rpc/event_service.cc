@@ -14,7 +14,7 @@ namespace retention {
 namespace {
 
 // One batch of RecordEvents.
-class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, RecordCommand> {
+class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, EventBatch> {
  public:
   explicit RecordBatch(const Backend& backend) : CommittedBatch(backend) {}
 
@@ -24,15 +24,15 @@ class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, RecordC
     if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
     memory_ = arena_.SpaceAllocated();
     if (absl::Status status = CheckBatchMemory(memory_); !status.ok()) return status;
-    command_.events = &request_->events();
-    return command_.Prepare(backend_.committer.Now());
+    queued_.events = &request_->events();
+    return queued_.Prepare(backend_.Now());
   }
 
   grpc::ByteBuffer Answer() override {
-    backend_.metrics.CountBatch(command_.result);
+    backend_.metrics.CountBatch(queued_.result);
     v1::RecordEventsResponse response;
     response.set_batch_id(request_->batch_id());
-    response.mutable_result()->Swap(&command_.result);
+    response.mutable_result()->Swap(&queued_.result);
     return SerializeMessage(response);
   }
 };
@@ -57,17 +57,17 @@ class BatchCall {
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
     const size_t memory = arena_.SpaceAllocated();
     if (absl::Status status = CheckBatchMemory(memory); !status.ok()) return status;
-    command_.events = &request->events();
-    if (absl::Status status = command_.Prepare(backend_.committer.Now()); !status.ok()) return status;
-    command_.done = [this](const absl::Status& status) { Reply(status); };
-    return backend_.committer.Submit(&command_, memory);
+    queued_.events = &request->events();
+    if (absl::Status status = queued_.Prepare(backend_.Now()); !status.ok()) return status;
+    queued_.done = [this](const absl::Status& status) { Reply(status); };
+    return backend_.committer.Submit(&queued_, memory);
   }
 
   void Reply(const absl::Status& status) {
     if (status.ok()) {
-      backend_.metrics.CountBatch(command_.result);
+      backend_.metrics.CountBatch(queued_.result);
       auto* response = google::protobuf::Arena::CreateMessage<v1::BatchRecordEventsResponse>(&arena_);
-      response->mutable_result()->Swap(&command_.result);
+      response->mutable_result()->Swap(&queued_.result);
       *response_ = SerializeMessage(*response);
     }
     End(status);
@@ -86,7 +86,7 @@ class BatchCall {
   grpc::ByteBuffer* const response_;
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, sizeof(first_block_)};
-  RecordCommand command_;
+  EventBatch queued_;
 };
 
 }  // namespace

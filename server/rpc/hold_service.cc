@@ -23,22 +23,21 @@ class HoldService final : public HoldServiceBase {
     return Answer<v1::CreateHoldRequest>(
         backend_.workers.commands, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
           return Run<v1::CreateHoldResponse>(
-              [&](Change& change) { return backend_.engine.rooms().hold_commands.Create(message.hold(), change); });
+              [&](Change& change) { return backend_.engine.domains().hold_commands.Create(message.hold(), change); });
         });
   }
 
   grpc::ServerUnaryReactor* GetHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override {
-    return Answer<v1::GetHoldRequest>(
-        backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return reader_.GetHold(message, backend_.committer.Now()); });
+    return Answer<v1::GetHoldRequest>(backend_.workers.reads, {context, request, response},
+                                      [this](const auto& message) { return reader_.GetHold(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ListHolds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
     return Answer<v1::ListHoldsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return reader_.ListHolds(message, backend_.committer.Now()); });
+        [this](const auto& message) { return reader_.ListHolds(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* UpdateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -48,7 +47,7 @@ class HoldService final : public HoldServiceBase {
         [this](const v1::UpdateHoldRequest& message) -> absl::StatusOr<v1::UpdateHoldResponse> {
           if (absl::Status s = CheckHoldId("hold_id", message.hold_id()); !s.ok()) return s;
           return Run<v1::UpdateHoldResponse>(
-              [&](Change& change) { return backend_.engine.rooms().hold_commands.Update(message, change); });
+              [&](Change& change) { return backend_.engine.domains().hold_commands.Update(message, change); });
         });
   }
 
@@ -72,10 +71,10 @@ class HoldService final : public HoldServiceBase {
   absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {
     if (absl::Status s = CheckHoldId("hold_id", request.hold_id()); !s.ok()) return s;
     absl::Status released = backend_.commands.Do(
-        [&](Change& change) { return backend_.engine.rooms().hold_commands.Release(request.hold_id(), change); });
+        [&](Change& change) { return backend_.engine.domains().hold_commands.Release(request.hold_id(), change); });
     if (!released.ok()) return released;
     // Should it fail, or this server end, the next sweep goes on.
-    auto values = LetGo(backend_.engine.enders(), backend_.commands, backend_.commands.Now());
+    auto values = LetGo(backend_.engine.enders(), backend_.commands, backend_.Now());
     if (!values.ok()) return values.status();
     v1::ReleaseHoldResponse response;
     response.set_values_erased(*values);

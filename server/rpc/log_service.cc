@@ -11,7 +11,7 @@ namespace retention {
 namespace {
 
 // One batch of AppendLogs.
-class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LogCommand> {
+class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LineBatch> {
  public:
   explicit LogBatch(const Backend& backend) : CommittedBatch(backend) {}
 
@@ -22,14 +22,14 @@ class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LogCommand> 
     // Texts lie beside the arena.
     memory_ = arena_.SpaceAllocated() + received.Length();
     if (absl::Status status = CheckLogBatchMemory(memory_); !status.ok()) return status;
-    command_.lines = &request_->lines();
-    return command_.Prepare(backend_.committer.Now());
+    queued_.lines = &request_->lines();
+    return queued_.Prepare(backend_.Now());
   }
 
   grpc::ByteBuffer Answer() override {
-    backend_.metrics.CountLogBatch(command_);
-    command_.result.set_batch_id(request_->batch_id());
-    return SerializeMessage(command_.result);
+    backend_.metrics.CountLogBatch(queued_);
+    queued_.result.set_batch_id(request_->batch_id());
+    return SerializeMessage(queued_.result);
   }
 };
 
@@ -53,7 +53,7 @@ class LogService final : public LogServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ReadLogsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return reader_.ReadLogs(message, backend_.committer.Now()); });
+        [this](const auto& message) { return reader_.ReadLogs(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ExtendLogRetention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -68,7 +68,7 @@ class LogService final : public LogServiceBase {
         backend_.workers.reads, {context, request, response},
         [this](const auto& /*message*/) -> absl::StatusOr<v1::ListLogExtensionsResponse> {
           v1::ListLogExtensionsResponse all;
-          for (auto& extension : backend_.engine.logs().InForce(backend_.committer.Now())) {
+          for (auto& extension : backend_.engine.logs().InForce(backend_.Now())) {
             *all.add_extensions() = std::move(extension);
           }
           return all;
@@ -80,7 +80,7 @@ class LogService final : public LogServiceBase {
     // An extension begins where the one before it has been carried out: step by step here, not in one command.
     if (absl::Status refiled = RefileLogs(); !refiled.ok()) return refiled;
     auto extension =
-        backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Extend(request, change); });
+        backend_.commands.Do([&](Change& change) { return backend_.engine.domains().logs.Extend(request, change); });
     if (!extension.ok()) return extension.status();
     // It is in force from now on, and what is held follows; batches are recorded between the steps. Should one fail, or
     // this server end, the next sweep goes on.
@@ -93,7 +93,7 @@ class LogService final : public LogServiceBase {
   absl::Status RefileLogs() {
     while (backend_.engine.logs().refiling()) {
       const auto step =
-          backend_.commands.Do([&](Change& change) { return backend_.engine.rooms().logs.Refile(change); });
+          backend_.commands.Do([&](Change& change) { return backend_.engine.domains().logs.RefileStep(change); });
       if (!step.ok()) return step.status();
     }
     return absl::OkStatus();

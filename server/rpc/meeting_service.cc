@@ -17,28 +17,28 @@ class MeetingService final : public MeetingServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ListMeetings(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
     return Answer<v1::ListMeetingsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.ListMeetings(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.meetings.ListMeetings(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ListParticipants(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::ListParticipantsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* GetMeetingReport(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingReportRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.Now()); });
   }
 
  private:

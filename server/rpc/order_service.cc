@@ -29,7 +29,7 @@ class ErasureOrderService final : public ErasureOrderServiceBase {
                                               grpc::ByteBuffer* response) override {
     return Answer<v1::ListErasureOrdersRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.engine.orders().List(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.engine.orders().List(message, backend_.Now()); });
   }
 
  private:

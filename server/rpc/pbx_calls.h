@@ -17,7 +17,7 @@ namespace retention {
 // Ends a PBX to the last row. REQUIRES: pbx_id was checked.
 template <typename Response>
 absl::StatusOr<Response> EndPbxFor(const Backend& backend, const std::string& pbx_id, std::string_view reason) {
-  auto erased = EndPbx(backend.engine.enders(), backend.commands, pbx_id, reason, backend.commands.Now());
+  auto erased = EndPbx(backend.engine.enders(), backend.commands, pbx_id, reason, backend.Now());
   if (!erased.ok()) return erased.status();
   Response response;
   response.set_values_erased(*erased);
@@ -30,7 +30,7 @@ absl::StatusOr<Response> RemoveExtensionFor(const Backend& backend, const std::s
                                             const std::string& number, std::string_view reason) {
   if (absl::Status status = CheckExtensionNumber("number", number); !status.ok()) return status;
   const auto done = backend.commands.Do([&](Change& change) {
-    return backend.engine.rooms().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
+    return backend.engine.domains().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
   });
   if (!done.ok()) return done.status();
   Response response;

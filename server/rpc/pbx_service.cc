@@ -31,7 +31,7 @@ class PbxService final : public PbxServiceBase {
   grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
     return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response}, [this](const auto& message) {
-      return backend_.pbxs.GetPbx(message, backend_.committer.Now());
+      return backend_.pbxs.GetPbx(message, backend_.Now());
     });
   }
 
@@ -39,7 +39,7 @@ class PbxService final : public PbxServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ListPbxsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.committer.Now()); });
+        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -69,19 +69,18 @@ class PbxService final : public PbxServiceBase {
     synced.mutable_extensions()->Swap(request.mutable_extensions());
     if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
     const SyncMode mode = request.confirm_removals() ? SyncMode::kAsTold : SyncMode::kGuarded;
-    const auto outcome =
-        request.validate_only()
-            ? backend_.engine.PreviewSync(request.pbx_id(), synced, backend_.commands.Now())
-            : backend_.commands.Do([&](Change& change) {
-                return backend_.engine.rooms().pbxs.Sync(request.pbx_id(), synced, change.now(), mode, change);
-              });
+    const auto outcome = request.validate_only() ? backend_.engine.PreviewSync(request.pbx_id(), synced, backend_.Now())
+                                                 : backend_.commands.Do([&](Change& change) {
+                                                     return backend_.engine.domains().pbxs.Sync(
+                                                         request.pbx_id(), synced, change.now(), mode, change);
+                                                   });
     if (!outcome.ok()) return outcome.status();
     if (outcome->stale) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "PBX_SYNC_STALE",
                              "an event has synchronised the PBX at a later time than now; nothing was changed");
     }
     const bool refused = outcome->needs_confirmation && !request.confirm_removals() && !request.validate_only();
-    if (refused) return RemovalsUnconfirmed();
+    if (refused) return RemovalsUnconfirmed(kMaxUnconfirmedPercent);
     v1::SyncPbxResponse response;
     response.set_created(outcome->created);
     response.set_extensions_removed(static_cast<uint32_t>(outcome->removed.size()));
@@ -114,8 +113,8 @@ class PbxService final : public PbxServiceBase {
       return InvalidField("valid_until", "an instant of the years 1970 to 9999");
     }
     const auto done = backend_.commands.Do([&](Change& change) {
-      return backend_.engine.rooms().pbxs.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
-                                                        request.registered(), request.active(), change);
+      return backend_.engine.domains().pbxs.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
+                                                          request.registered(), request.active(), change);
     });
     if (!done.ok()) return done.status();
     v1::ReportLicenceResponse response;

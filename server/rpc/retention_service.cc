@@ -46,7 +46,7 @@ class RetentionService final : public RetentionServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::PlanPolicyRequest>(
         backend_.workers.sweeps, {context, request, response},
-        [this](const auto& message) { return backend_.engine.planner().Plan(message, backend_.commands.Now()); });
+        [this](const auto& message) { return backend_.engine.planner().Plan(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ApplyPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -54,7 +54,7 @@ class RetentionService final : public RetentionServiceBase {
     return Answer<v1::ApplyPolicyRequest>(
         backend_.workers.sweeps, {context, request, response},
         [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
-          const auto planned = backend_.engine.planner().CheckPlan(message, backend_.commands.Now());
+          const auto planned = backend_.engine.planner().CheckPlan(message, backend_.Now());
           if (!planned.ok()) return planned.status();
           absl::StatusOr<v1::ApplyPolicyResponse> applied = absl::UnknownError("nothing was applied");
           // That a part of the run fails is no reason: whether what is due is gone is judged by the command.
@@ -69,12 +69,11 @@ class RetentionService final : public RetentionServiceBase {
 
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
-    return Answer<v1::ListDueDaysRequest>(backend_.workers.reads, {context, request, response},
-                                          [this](const auto& message) {
-                                            const Engine& engine = backend_.engine;
-                                            return Forecast(engine.store(), engine.holdings(), engine.holds(),
-                                                            engine.logs(), message, backend_.commands.Now());
-                                          });
+    return Answer<v1::ListDueDaysRequest>(
+        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+          const Engine& engine = backend_.engine;
+          return Forecast(engine.store(), engine.holdings(), engine.holds(), engine.logs(), message, backend_.Now());
+        });
   }
 
   grpc::ServerUnaryReactor* Sweep(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

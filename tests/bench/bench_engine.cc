@@ -27,7 +27,7 @@ constexpr size_t kLoadAhead = 8;
 // A batch that owns its events.
 struct OwnedBatch {
   google::protobuf::RepeatedPtrField<v1::Event> events;
-  RecordCommand command;
+  EventBatch queued;
 };
 
 }  // namespace
@@ -85,8 +85,8 @@ uint64_t BenchEngine::Load(MeetingFeed& feed, int group_events, absl::Time now, 
     for (;;) {
       auto batch = std::make_unique<OwnedBatch>();
       feed.Append(group_events, &batch->events);
-      batch->command.events = &batch->events;
-      OrDie(batch->command.Prepare(now), "Prepare");
+      batch->queued.events = &batch->events;
+      OrDie(batch->queued.Prepare(now), "Prepare");
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return stop || ready.size() < kLoadAhead; });
       if (stop) return;
@@ -104,10 +104,10 @@ uint64_t BenchEngine::Load(MeetingFeed& feed, int group_events, absl::Time now, 
       ready.pop_front();
       changed.notify_all();
     }
-    RecordCommand* const commands[] = {&batch->command};
-    OrDie(engine_->Record(commands, now), "Record");
-    if (batch->command.result.rejections_size() > 0) {
-      std::cerr << batch->command.result.rejections(0).ShortDebugString() << std::endl;
+    EventBatch* const group[] = {&batch->queued};
+    OrDie(engine_->Record(group, now), "Record");
+    if (batch->queued.result.rejections_size() > 0) {
+      std::cerr << batch->queued.result.rejections(0).ShortDebugString() << std::endl;
       OrDie(absl::InternalError("an event was rejected"), "Load");
     }
     events += static_cast<uint64_t>(batch->events.size());

@@ -16,15 +16,15 @@ void CommitterLoad::Loop() {
   while (!stop_) {
     auto* flight = new Flight;
     feed_.Append(kBatchEvents, &flight->events);
-    flight->command.events = &flight->events;
-    OrDie(flight->command.Prepare(committer_.Now()), "Prepare");
-    flight->command.done = [this, flight](const absl::Status& status) { Land(flight, status); };
+    flight->queued.events = &flight->events;
+    OrDie(flight->queued.Prepare(committer_.Now()), "Prepare");
+    flight->queued.done = [this, flight](const absl::Status& status) { Land(flight, status); };
     {
       std::unique_lock lock(mutex_);
       landed_.wait(lock, [this] { return in_flight_ < kBatchesInFlight; });
       ++in_flight_;
     }
-    OrDie(committer_.Submit(&flight->command, flight->events.SpaceUsedExcludingSelfLong()), "Submit");
+    OrDie(committer_.Submit(&flight->queued, flight->events.SpaceUsedExcludingSelfLong()), "Submit");
   }
   std::unique_lock lock(mutex_);
   landed_.wait(lock, [this] { return in_flight_ == 0; });
@@ -32,8 +32,8 @@ void CommitterLoad::Loop() {
 
 void CommitterLoad::Land(Flight* flight, const absl::Status& status) {
   OrDie(status, "Record");
-  if (flight->command.result.rejections_size() > 0) OrDie(absl::InternalError("an event was rejected"), "Record");
-  events_ += flight->command.result.accepted();
+  if (flight->queued.result.rejections_size() > 0) OrDie(absl::InternalError("an event was rejected"), "Record");
+  events_ += flight->queued.result.accepted();
   delete flight;
   const std::lock_guard lock(mutex_);
   --in_flight_;

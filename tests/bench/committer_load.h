@@ -31,7 +31,7 @@ class CommitterLoad {
  private:
   struct Flight {
     google::protobuf::RepeatedPtrField<v1::Event> events;
-    RecordCommand command;
+    EventBatch queued;
   };
   void Loop();
   void Land(Flight* flight, const absl::Status& status);

@@ -15,14 +15,14 @@ namespace {
 
 struct Batch1 {
   google::protobuf::RepeatedPtrField<v1::Event> events;
-  RecordCommand command;
+  EventBatch queued;
   std::promise<absl::Status> done;
 
   explicit Batch1(const v1::Event& event) {
     *events.Add() = event;
-    command.events = &events;
-    command.done = [this](absl::Status status) { done.set_value(status); };
-    EXPECT_TRUE(command.Prepare(kMonday).ok());
+    queued.events = &events;
+    queued.done = [this](absl::Status status) { done.set_value(status); };
+    EXPECT_TRUE(queued.Prepare(kMonday).ok());
   }
 };
 
@@ -40,9 +40,9 @@ TEST(Committer, ManyCallersAreAnsweredEachWithTheirOwn) {
       for (int i = 0; i < 20; ++i) {
         Batch1 batch(Joined("m", absl::StrCat(caller, "-", i), kMonday, absl::StrCat("p", caller)));
         auto done = batch.done.get_future();
-        ASSERT_TRUE(committer.Submit(&batch.command, 100).ok());
+        ASSERT_TRUE(committer.Submit(&batch.queued, 100).ok());
         ASSERT_TRUE(done.get().ok());
-        accepted += static_cast<int>(batch.command.result.accepted());
+        accepted += static_cast<int>(batch.queued.result.accepted());
       }
     });
   }
@@ -72,8 +72,8 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   Batch1 large(Joined("m", "a", kMonday, "p"));
   Batch1 refused(Joined("m", "b", kMonday, "p"));
   auto done = large.done.get_future();
-  ASSERT_TRUE(committer.Submit(&large.command, Committer::kMaxQueuedBytes).ok());
-  const absl::Status status = committer.Submit(&refused.command, 1);
+  ASSERT_TRUE(committer.Submit(&large.queued, Committer::kMaxQueuedBytes).ok());
+  const absl::Status status = committer.Submit(&refused.queued, 1);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(DetailsOf(status).reason, "QUEUE_FULL");
   EXPECT_EQ(DetailsOf(status).retry_delay, Committer::kRetryDelay);
@@ -94,11 +94,11 @@ TEST(Committer, BatchesGoOnWhileCommandsKeepComing) {
   std::atomic<int> gave_up = 0;
   std::vector<std::thread> callers;
   Batch1 batch(Joined("m", "a", kMonday, "p"));
-  batch.command.done = [&](const absl::Status&) { done = true; };
+  batch.queued.done = [&](const absl::Status&) { done = true; };
   for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&, i] {
       for (int n = 0; n < kMostCommands && !done; ++n) {
-        if (i == 0 && n == 10) ASSERT_TRUE(committer.Submit(&batch.command, 1).ok());
+        if (i == 0 && n == 10) ASSERT_TRUE(committer.Submit(&batch.queued, 1).ok());
         committer.Run([] { return absl::OkStatus(); }).IgnoreError();
       }
       if (!done) ++gave_up;
@@ -117,7 +117,7 @@ TEST(Committer, FinishesWhatIsQueuedBeforeItEnds) {
     Committer committer(harness.engine(), clock, {});
     for (int i = 0; i < 50; ++i) {
       batches.push_back(std::make_unique<Batch1>(Joined("m", absl::StrCat(i), kMonday, "p")));
-      ASSERT_TRUE(committer.Submit(&batches.back()->command, 1).ok());
+      ASSERT_TRUE(committer.Submit(&batches.back()->queued, 1).ok());
     }
   }
   for (auto& batch : batches) EXPECT_TRUE(batch->done.get_future().get().ok());

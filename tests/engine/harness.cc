@@ -188,14 +188,14 @@ absl::Status Harness::Reopen() {
 
 v1::RecordResult Harness::Record(std::vector<v1::Event> events) {
   google::protobuf::RepeatedPtrField<v1::Event> batch(events.begin(), events.end());
-  RecordCommand command;
-  command.events = &batch;
-  absl::Status status = command.Prepare(now);
+  EventBatch queued;
+  queued.events = &batch;
+  absl::Status status = queued.Prepare(now);
   EXPECT_TRUE(status.ok()) << status;
-  RecordCommand* const commands[] = {&command};
-  status = engine_->Record(commands, now);
+  EventBatch* const group[] = {&queued};
+  status = engine_->Record(group, now);
   EXPECT_TRUE(status.ok()) << status;
-  return command.result;
+  return queued.result;
 }
 
 void Harness::SyncPbx(absl::string_view pbx_id, std::vector<std::string> extensions) {

@@ -51,7 +51,7 @@ class TestEngine {
  public:
   static constexpr uint32_t kFormatVersion = Engine::kFormatVersion;
   // What the end of days waits for, as tests ask for it.
-  static constexpr std::string_view kHeldFirst = "HELD_FIRST";
+  static constexpr std::string_view kKeptFirst = "KEPT_FIRST";
 
   static absl::StatusOr<std::unique_ptr<TestEngine>> Open(Store& store, KeyRing& ring, RandomSource& random,
                                                           Policy policy, absl::Time now) {
@@ -82,10 +82,10 @@ class TestEngine {
   }
   absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const { return engine_->OldestOverdue(now); }
 
-  absl::Status Record(std::span<RecordCommand* const> events, std::span<LogCommand* const> lines, absl::Time now) {
+  absl::Status Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now) {
     return engine_->Record(events, lines, now);
   }
-  absl::Status Record(std::span<RecordCommand* const> events, absl::Time now) { return Record(events, {}, now); }
+  absl::Status Record(std::span<EventBatch* const> events, absl::Time now) { return Record(events, {}, now); }
   absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request,
                                                             absl::Time now) const {
     return engine_->PreviewErasure(request, now);
@@ -98,41 +98,41 @@ class TestEngine {
   // One command each.
   absl::StatusOr<PbxCommands::SyncOutcome> SyncPbx(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time now,
                                                    SyncMode mode = SyncMode::kAsTold) {
-    return Do(now, [&](Change& change) { return rooms().pbxs.Sync(pbx_id, synced, now, mode, change); });
+    return Do(now, [&](Change& change) { return domains().pbxs.Sync(pbx_id, synced, now, mode, change); });
   }
   absl::StatusOr<PbxCommands::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
                                                               std::string_view reason, absl::Time now) {
     return Do(now, [&](Change& change) {
-      return rooms().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
+      return domains().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
     });
   }
   absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now) {
     return Do(now, [&](Change& change) -> absl::StatusOr<PbxId> {
       const auto pbx = registry().Find(pbx_id, now);
       if (!pbx.has_value()) return PbxUnknown();
-      if (absl::Status s = rooms().pbx_ender.Begin(pbx_id, reason, change); !s.ok()) return s;
+      if (absl::Status s = domains().pbx_ender.Begin(pbx_id, reason, change); !s.ok()) return s;
       return *pbx;
     });
   }
   absl::StatusOr<PbxCommands::LicenceOutcome> ReportLicence(std::string_view licence_key, absl::Time valid_until,
                                                             bool registered, bool active, absl::Time now) {
     return Do(now, [&](Change& change) {
-      return rooms().pbxs.ReportLicence(licence_key, valid_until, registered, active, change);
+      return domains().pbxs.ReportLicence(licence_key, valid_until, registered, active, change);
     });
   }
   absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().pbxs.CountProbes(probes, asked, change); });
+    return Do(now, [&](Change& change) { return domains().pbxs.CountProbes(probes, asked, change); });
   }
   absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
                                                std::string_view reason, absl::Time now) {
-    return EraseMeeting(rooms().recorder, At(now), pbx_id, meeting_id, reason);
+    return EraseMeeting(domains().recorder, At(now), pbx_id, meeting_id, reason);
   }
   absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,
                             std::string_view object_id, std::string_view reason, absl::Time now) {
-    return EraseObject(rooms().recorder, At(now), pbx_id, meeting_id, category, object_id, reason);
+    return EraseObject(domains().recorder, At(now), pbx_id, meeting_id, category, object_id, reason);
   }
   absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().recorder.DeletePoll(pbx_id, poll_id, reason, change); });
+    return Do(now, [&](Change& change) { return domains().recorder.DeletePoll(pbx_id, poll_id, reason, change); });
   }
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
                                                                  absl::Time now) {
@@ -143,64 +143,64 @@ class TestEngine {
     if (!policies().refiling_since().has_value()) {
       if (const auto more = RefileLogs(now); !more.ok()) return more.status();
     }
-    return Do(now, [&](Change& change) { return rooms().logs.Extend(request, change); });
+    return Do(now, [&](Change& change) { return domains().logs.Extend(request, change); });
   }
   absl::StatusOr<bool> RefileLogs(absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().logs.Refile(change); });
+    return Do(now, [&](Change& change) { return domains().logs.RefileStep(change); });
   }
   absl::StatusOr<bool> RefilePolicy(absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().refiler.Step(change); });
+    return Do(now, [&](Change& change) { return domains().refiler.Step(change); });
   }
   absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_commands.Create(hold, change); });
+    return Do(now, [&](Change& change) { return domains().hold_commands.Create(hold, change); });
   }
   absl::StatusOr<v1::Hold> UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_commands.Update(request, change); });
+    return Do(now, [&](Change& change) { return domains().hold_commands.Update(request, change); });
   }
   absl::Status ReleaseHold(std::string_view hold_id, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_commands.Release(hold_id, change); });
+    return Do(now, [&](Change& change) { return domains().hold_commands.Release(hold_id, change); });
   }
   struct Step {
     bool more = false;
     uint64_t values = 0;
   };
   absl::StatusOr<Step> LetGo(absl::Time now) {
-    return StepOf(Do(now, [&](Change& change) { return rooms().keeping.LetGo(change); }));
+    return StepOf(Do(now, [&](Change& change) { return domains().keeping.LetGo(change); }));
   }
   absl::StatusOr<bool> EndHolds(absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().hold_commands.EndOver(change); });
+    return Do(now, [&](Change& change) { return domains().hold_commands.EndOver(change); });
   }
   absl::StatusOr<bool> TakeOutOfDueDays(absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().days.TakeOut(change); });
+    return Do(now, [&](Change& change) { return domains().days.TakeOut(change); });
   }
   absl::StatusOr<Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, absl::Time now) {
-    return StepOf(Do(now, [&](Change& change) { return rooms().pbx_ender.TakeOut(ending, change); }));
+    return StepOf(Do(now, [&](Change& change) { return domains().pbx_ender.TakeOut(ending, change); }));
   }
   absl::StatusOr<std::vector<RowRun>> RowsOfEnding(const PbxId& pbx) const {
     return PbxEnder::RowsOf(pbx, *store_.Snapshot(), counts(), policy());
   }
   absl::Status FinishEnding(const PbxId& pbx, std::span<const RowRun> runs, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().pbx_ender.Finish(pbx, runs, change); });
+    return Do(now, [&](Change& change) { return domains().pbx_ender.Finish(pbx, runs, change); });
   }
   absl::Status CloseDay(DueDay day, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().days.Close(day, change); });
+    return Do(now, [&](Change& change) { return domains().days.Close(day, change); });
   }
   absl::Status Release(DueDay cohort, const CountedCohort* counted, absl::Time now) {
-    return Do(now, [&](Change& change) { return rooms().cohorts.Release(cohort, counted, change); });
+    return Do(now, [&](Change& change) { return domains().cohorts.Release(cohort, counted, change); });
   }
-  // With a step of TakeOutOfDueDays before it; FAILED_PRECONDITION with reason kHeldFirst if that was not enough.
+  // With a step of TakeOutOfDueDays before it; FAILED_PRECONDITION with reason kKeptFirst if that was not enough.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now) {
     if (policies().refiling_since().has_value()) return RefileUnderWay();
     const auto more = TakeOutOfDueDays(now);
     if (!more.ok()) return more.status();
-    auto ended = Do(now, [&](Change& change) { return rooms().days.End(change); });
+    auto ended = Do(now, [&](Change& change) { return domains().days.End(change); });
     if (!ended.ok()) return ended.status();
-    if (ended->held_first) return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kHeldFirst, "held first");
+    if (ended->kept_first) return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kKeptFirst, "kept first");
     return std::move(ended->days);
   }
 
  private:
-  Rooms& rooms() { return engine_->rooms(); }
+  Domains& domains() { return engine_->domains(); }
   Commands At(absl::Time now) {
     thread_.now = now;
     return Commands(thread_, engine_->writer());

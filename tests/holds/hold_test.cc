@@ -24,7 +24,7 @@ TEST_F(Holds, WhatIsHeldSurvivesItsDayUnseenAndGoesWithTheHold) {
   EXPECT_EQ(Held(kParticipantIp), (Texts{"192.0.2.1", "192.0.2.2"}));
   EXPECT_EQ(Held(kRecording), Texts{"s3://rec"});
   EXPECT_EQ(harness_.Orders(), 0u) << "the portal is not told to delete what is held";
-  EXPECT_EQ(Entered(LedgerEntry::KIND_HELD, "DUE")[kParticipantName], 2u);
+  EXPECT_EQ(Entered(LedgerEntry::KIND_KEPT, "DUE")[kParticipantName], 2u);
   EXPECT_EQ(engine().OldestOverdue(harness_.now).value(), absl::ZeroDuration());
 
   ASSERT_TRUE(harness_.Reopen().ok());
@@ -147,7 +147,7 @@ TEST_F(Holds, AStatisticsCohortIsDrawnAllTheSame) {
   Place(PbxHold("case-1", harness_.now));
   SweepAt(At("2026-05-03T00:00:00+02:00"));
   EXPECT_FALSE(Held(kHistory).empty());
-  EXPECT_EQ(Entered(LedgerEntry::KIND_HELD, "DUE")[kHistory], HeldValues(engine(), kHistory));
+  EXPECT_EQ(Entered(LedgerEntry::KIND_KEPT, "DUE")[kHistory], HeldValues(engine(), kHistory));
   EXPECT_FALSE(harness_.Report("m").ok());
 }
 

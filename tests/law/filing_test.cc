@@ -50,11 +50,11 @@ TEST(Filing, RunningMeetingIsPresumedToEnd24HoursAfterTheLaterOfPlannedEndAndSta
   const Policy policy = DefaultPolicy();
   MeetingFacts facts = Planned("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
   facts.start_us = facts.first_course_us = Us("2026-03-02T10:05:00+01:00");
-  EXPECT_EQ(EndOf(facts, policy), At("2026-03-03T11:00:00+01:00"));
+  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T11:00:00+01:00"));
   facts.start_us = Us("2026-03-02T15:00:00+01:00");
-  EXPECT_EQ(EndOf(facts, policy), At("2026-03-03T15:00:00+01:00"));
+  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T15:00:00+01:00"));
   facts.end_us = Us("2026-03-02T16:00:00+01:00");
-  EXPECT_EQ(EndOf(facts, policy), At("2026-03-02T16:00:00+01:00")) << "the true end replaces the presumption";
+  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-02T16:00:00+01:00")) << "the true end replaces the presumption";
 }
 
 TEST(Filing, RunningMeetingIsFiledByItsLikelyDayUntilThatDayIsOver) {

@@ -21,7 +21,7 @@ Life LastContact(int year, int month, int day) {
 }
 
 TEST(PbxLife, SilenceEndsWithTheSixtiethDayAlsoOverTheChangeOfClocks) {
-  const PbxEnd end = EndOf(LastContact(2026, 3, 1), DefaultPolicy());
+  const PbxEnd end = PbxEndOf(LastContact(2026, 3, 1), DefaultPolicy());
   EXPECT_EQ(end.time, At("2026-05-01T00:00:00+02:00"));  // 30 April is the 60th day after 1 March
   EXPECT_EQ(end.cause, v1::PBX_END_CAUSE_NO_CONTACT);
 }
@@ -30,10 +30,10 @@ TEST(PbxLife, ALicenceEndsAtItsInstantIfThatComesFirst) {
   Life life = LastContact(2026, 3, 1);
   const absl::Time until = At("2026-04-10T13:37:00Z");
   life.set_licence_until_us(absl::ToUnixMicros(until));
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).time, until);
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_LICENCE_EXPIRED);
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).time, until);
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_LICENCE_EXPIRED);
   life.set_licence_until_us(absl::ToUnixMicros(At("2027-01-01T00:00:00Z")));
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT);
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT);
 }
 
 TEST(PbxLife, ANameEndsItsPbxWithTheThirtiethDayOfVainLookUps) {
@@ -41,10 +41,10 @@ TEST(PbxLife, ANameEndsItsPbxWithTheThirtiethDayOfVainLookUps) {
   absl::CivilDay day(2026, 3, 1);
   CountProbe(true, day, life);
   for (int i = 1; i <= 29; ++i) CountProbe(false, day + i, life);
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT) << "29 days are not 30";
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT) << "29 days are not 30";
   CountProbe(false, day + 30, life);
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).time, At("2026-04-01T00:00:00+02:00"));
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_FQDN_UNRESOLVED);
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).time, At("2026-04-01T00:00:00+02:00"));
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_FQDN_UNRESOLVED);
   CountProbe(true, day + 31, life);
   EXPECT_EQ(life.unresolved_days(), 0u);
 }
@@ -55,7 +55,7 @@ TEST(PbxLife, DaysWithoutALookUpCountForNobody) {
   for (int i = 0; i < 20; ++i) CountProbe(false, day + i, life);
   for (int i = 30; i < 39; ++i) CountProbe(false, day + i, life);
   EXPECT_EQ(life.unresolved_days(), 29u);
-  EXPECT_EQ(EndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT);
+  EXPECT_EQ(PbxEndOf(life, DefaultPolicy()).cause, v1::PBX_END_CAUSE_NO_CONTACT);
 }
 
 TEST(PbxLife, ASecondLookUpOnOneDayChangesNothing) {

@@ -19,14 +19,14 @@ v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
 
 v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now) {
   const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
-  LogCommand command;
-  command.lines = &batch;
-  absl::Status status = command.Prepare(now);
+  LineBatch queued;
+  queued.lines = &batch;
+  absl::Status status = queued.Prepare(now);
   EXPECT_TRUE(status.ok()) << status;
-  LogCommand* const commands[] = {&command};
-  status = engine.Record({}, commands, now);
+  LineBatch* const group[] = {&queued};
+  status = engine.Record({}, group, now);
   EXPECT_TRUE(status.ok()) << status;
-  return command.result;
+  return queued.result;
 }
 
 v1::ExtendLogRetentionRequest ExtensionUntil(v1::LogServer server, const std::string& until,

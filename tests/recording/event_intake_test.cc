@@ -183,15 +183,15 @@ TEST(EventIntake, RejectionsDoNotRepeatTheValue) {
 
 TEST(EventIntake, BatchesAreBounded) {
   google::protobuf::RepeatedPtrField<v1::Event> events;
-  RecordCommand empty;
+  EventBatch empty;
   empty.events = &events;
   EXPECT_EQ(DetailsOf(empty.Prepare(kNow)).field, "events");
   for (int i = 0; i < kMaxBatchEvents; ++i) *events.Add() = Joined("m", "e", kNow, "p");
-  RecordCommand full;
+  EventBatch full;
   full.events = &events;
   EXPECT_TRUE(full.Prepare(kNow).ok());
   events.Add();
-  RecordCommand over;
+  EventBatch over;
   over.events = &events;
   EXPECT_EQ(DetailsOf(over.Prepare(kNow)).field, "events");
 }

@@ -194,7 +194,7 @@ TEST_F(Walks, AHoldThatComesInTheVeryMomentBeforeADaysEndIsTakenOutInStepsToo) {
   while (engine().TakeOutOfDueDays(kDue).value()) {
   }
   Place(PbxHold("case-1", harness_.now));
-  EXPECT_EQ(DetailsOf(engine().EndDays(kDue).status()).reason, "HELD_FIRST") << "one step of many";
+  EXPECT_EQ(DetailsOf(engine().EndDays(kDue).status()).reason, "KEPT_FIRST") << "one step of many";
   ASSERT_TRUE(TestSweeper(engine(), Directly(), {}).RunOnce(kDue, /*scrub_now=*/false).ok());
   EXPECT_EQ(HeldValues(engine(), kParticipantName), static_cast<uint64_t>(kMeetings) + 2);
   EXPECT_EQ(NamesOn(engine(), 2026, 3, 9), 0u);

@@ -83,7 +83,7 @@ class HoldRun {
     const auto ends = [&](CategoryNumber category) {
       return entered[{LedgerEntry::KIND_PURGED, category}] + entered[{LedgerEntry::KIND_DAY_ENDED, category}];
     };
-    EXPECT_EQ((entered[{LedgerEntry::KIND_HELD, kParticipantName}]), 2u) << "Alice's and Carol's";
+    EXPECT_EQ((entered[{LedgerEntry::KIND_KEPT, kParticipantName}]), 2u) << "Alice's and Carol's";
     EXPECT_EQ(ends(kParticipantName), 2u) << "Bob's and Carol's";
     EXPECT_EQ(ends(kRecording), 2u);
     EXPECT_EQ(ends(kPdfShare), 1u);
@@ -130,11 +130,11 @@ class HoldRun {
   }
   void Record(const std::vector<v1::Event>& events) {
     const google::protobuf::RepeatedPtrField<v1::Event> batch(events.begin(), events.end());
-    RecordCommand command;
-    command.events = &batch;
-    ASSERT_TRUE(command.Prepare(kMonday).ok());
-    RecordCommand* const commands[] = {&command};
-    ASSERT_TRUE(engine_->Record(commands, kMonday).ok());
+    EventBatch queued;
+    queued.events = &batch;
+    ASSERT_TRUE(queued.Prepare(kMonday).ok());
+    EventBatch* const group[] = {&queued};
+    ASSERT_TRUE(engine_->Record(group, kMonday).ok());
   }
   bool Sweep() { return TestSweeper(*engine_, Directly(), {}).RunOnce(now_, /*scrub_now=*/true).ok(); }
 

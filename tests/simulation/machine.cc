@@ -76,13 +76,13 @@ absl::Status Machine::OnRingStep() {
 
 v1::RecordResult Machine::Record(const std::vector<v1::Event>& events, absl::Time now, absl::Status& status) {
   const google::protobuf::RepeatedPtrField<v1::Event> batch(events.begin(), events.end());
-  RecordCommand command;
-  command.events = &batch;
-  status = command.Prepare(now);
+  EventBatch queued;
+  queued.events = &batch;
+  status = queued.Prepare(now);
   if (!status.ok()) return {};
-  RecordCommand* const commands[] = {&command};
-  status = engine_->Record(commands, now);
-  return command.result;
+  EventBatch* const group[] = {&queued};
+  status = engine_->Record(group, now);
+  return queued.result;
 }
 
 absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const std::function<void()>& between) {
@@ -97,12 +97,12 @@ absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const st
 
 absl::Status Machine::Append(const std::vector<v1::LogLine>& lines, absl::Time now, v1::AppendLogsResponse& response) {
   const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
-  LogCommand command;
-  command.lines = &batch;
-  if (absl::Status status = command.Prepare(now); !status.ok()) return status;
-  LogCommand* const commands[] = {&command};
-  const absl::Status status = engine_->Record({}, commands, now);
-  response = command.result;
+  LineBatch queued;
+  queued.lines = &batch;
+  if (absl::Status status = queued.Prepare(now); !status.ok()) return status;
+  LineBatch* const group[] = {&queued};
+  const absl::Status status = engine_->Record({}, group, now);
+  response = queued.result;
   return status;
 }
 

@@ -149,7 +149,7 @@ Account Account::Of(TestEngine& engine) {
   }
   const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
     const bool purged = entry.kind() == stored::v1::LedgerEntry::KIND_PURGED;
-    const bool kept = entry.kind() == stored::v1::LedgerEntry::KIND_HELD;
+    const bool kept = entry.kind() == stored::v1::LedgerEntry::KIND_KEPT;
     if (!purged && !kept && entry.kind() != stored::v1::LedgerEntry::KIND_DAY_ENDED) return;
     for (const auto& count : entry.counts()) {
       if (kept) account.taken_in[count.category()] += count.values();

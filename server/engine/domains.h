@@ -1,6 +1,6 @@
-// The rooms: every part that knows a sentence of the notice, over one state of what is held.
-#ifndef RETENTION_SERVER_ENGINE_ROOMS_H_
-#define RETENTION_SERVER_ENGINE_ROOMS_H_
+// The domains: every part that knows a sentence of the notice, over one state of what is held.
+#ifndef RETENTION_SERVER_ENGINE_DOMAINS_H_
+#define RETENTION_SERVER_ENGINE_DOMAINS_H_
 
 #include "absl/status/status.h"
 #include "server/days/cohort_releaser.h"
@@ -19,9 +19,9 @@
 namespace retention {
 
 // Over the store they are what the engine works with; over a snapshot, whose changes nobody commits, a preview.
-struct Rooms {
+struct Domains {
   // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
-  Rooms(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
+  Domains(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
       : holdings(view, ring, vault, random, std::move(first)),
         meetings(view, vault),
         hold_commands(holdings, holds),
@@ -35,8 +35,8 @@ struct Rooms {
         cohorts(holdings) {
     holdings.keeper = &holds;
   }
-  Rooms(const Rooms&) = delete;
-  Rooms& operator=(const Rooms&) = delete;
+  Domains(const Domains&) = delete;
+  Domains& operator=(const Domains&) = delete;
 
   // Takes up what the store says. DATA_LOSS if a row does not parse or open.
   absl::Status Load() {
@@ -61,4 +61,4 @@ struct Rooms {
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_ENGINE_ROOMS_H_
+#endif  // RETENTION_SERVER_ENGINE_DOMAINS_H_
