@@ -2,21 +2,21 @@
 # before it in its order:
 #
 #   proto < storage < storage/secrets < storage/rocksdb
-#   the rooms of server/ in the order of `rooms` below, over storage/ and storage/secrets/
-#   client/ over the API alone, its folders in the order of `client_rooms`
+#   the folders of server/ in the order of `server_folders` below, over storage/ and storage/secrets/
+#   client/ over the API alone, its folders in the order of `client_folders`
 BEGIN {
-  rooms = "base ledger law anonymisation rows meetings logs orders holds pbxs recording policies days engine ops rpc app"
-  client_rooms = "simulation importers objects commands"
+  server_folders = "base ledger law anonymisation rows meetings logs orders holds pbxs recording policies days engine ops rpc app"
+  client_folders = "simulation importers objects commands"
   May("proto", "proto")
   May("stored", "proto stored")
   May("storage", "proto stored storage")
   May("storage/secrets", "proto stored storage storage/secrets")
   May("storage/rocksdb", "proto stored storage storage/rocksdb")
   below = "proto stored storage storage/secrets"
-  count = split(rooms, room, " ")
+  count = split(server_folders, folder, " ")
   for (i = 1; i <= count; ++i) {
-    below = below " server/" room[i]
-    May("server/" room[i], below)
+    below = below " server/" folder[i]
+    May("server/" folder[i], below)
   }
   # Only the composition root knows which store it is.
   May("server/app", below " storage/rocksdb")
@@ -25,10 +25,10 @@ BEGIN {
   May("server/anonymisation", "proto stored storage server/base server/anonymisation")
   below = "proto client"
   May("client", below)
-  count = split(client_rooms, room, " ")
+  count = split(client_folders, folder, " ")
   for (i = 1; i <= count; ++i) {
-    below = below " client/" room[i]
-    May("client/" room[i], below)
+    below = below " client/" folder[i]
+    May("client/" folder[i], below)
   }
 }
 
