@@ -14,6 +14,7 @@
 namespace retention {
 namespace {
 
+// The limits of the API (event.proto).
 constexpr size_t kNameBytesMax = 256;
 constexpr size_t kEmailBytesMax = 254;
 constexpr size_t kEmailLocalPartBytesMax = 64;

@@ -77,7 +77,7 @@ Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time n
   return filing;
 }
 
-DueDay FileCreation(CategoryNumber category, absl::Time created, const Policy& policy) {
+DueDay CreationDueDay(CategoryNumber category, absl::Time created, const Policy& policy) {
   return DueDay(LastDayOf(DayOf(created, policy.zone()), policy.rule(category).period));
 }
 

@@ -45,7 +45,7 @@ absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy);
 // filed by the presumed end.)
 Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time now);
 // The due day of an object that runs from its own creation.
-DueDay FileCreation(CategoryNumber category, absl::Time created, const Policy& policy);
+DueDay CreationDueDay(CategoryNumber category, absl::Time created, const Policy& policy);
 
 }  // namespace retention
 

@@ -157,14 +157,14 @@ absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
   for (const CourseEvent& event : course_.events()) {
     if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
     for (const Policy* policy : {policy_, &version_->before()}) {
-      const DueDay day = FileCreation(kRecording, absl::FromUnixMicros(event.time_us), *policy);
+      const DueDay day = CreationDueDay(kRecording, absl::FromUnixMicros(event.time_us), *policy);
       if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
     }
   }
   for (const DueDay day : days) {
     absl::Status status =
         ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const stored::v1::Value& value) {
-          const DueDay right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
+          const DueDay right = CreationDueDay(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
           if (now_ < DueInstant(right, policy_->zone())) AddObject(value, *meeting.add_recordings());
         });
     if (!status.ok()) return status;

@@ -108,7 +108,7 @@ absl::StatusOr<std::optional<DueDay>> MisfiledRows::OfRecording(const FiledKey& 
   if (absl::IsNotFound(plaintext.status())) return std::nullopt;  // its PBX ended this very moment
   stored::v1::Value value;
   if (plaintext.ok() && value.ParseFromString(plaintext->Reveal())) {
-    right = FileCreation(kRecording, absl::FromUnixMicros(value.time_us()), after_);
+    right = CreationDueDay(kRecording, absl::FromUnixMicros(value.time_us()), after_);
   }
   if (right == key.day) return right;
   // Once a day is closed the portal has its orders: what lies there cannot be kept any longer, and it takes no more.

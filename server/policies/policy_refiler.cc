@@ -40,18 +40,18 @@ absl::StatusOr<bool> PolicyRefiler::Step(Change& change) {
   const auto applied = policies.refiling_since();
   if (!applied.has_value()) return false;
   const DueDay ended = holdings_.LastDue(*applied);
-  const MisfiledRows placement(holdings_.store, holdings_.vault, holdings_.registry, logs_.Terms(), policies.current(),
-                               ended, change.now());
+  const MisfiledRows misfiled(holdings_.store, holdings_.vault, holdings_.registry, logs_.Terms(), policies.current(),
+                              ended, change.now());
   Pass pass = pass_;
   if (pass.version != &policies.current()) {
     pass = Pass{.version = &policies.current()};
     pass.meetings.position.from = policies.refiled_to().meetings;
     pass.rows.position.from = policies.refiled_to().rows;
   }
-  if (absl::Status s = Go(pass, placement, *applied, change); !s.ok()) return s;
+  if (absl::Status s = Go(pass, misfiled, *applied, change); !s.ok()) return s;
   const bool more = pass.cubes.position.more;
   if (!more) {
-    if (placement.moves_history()) {
+    if (misfiled.moves_history()) {
       if (absl::Status s = GiveUpCohorts(change.last_due()); !s.ok()) return s;
     }
     policies.PutRefiled(change.batch());
@@ -67,12 +67,12 @@ void PolicyRefiler::Keep(Pass pass) {
   rows_ = pass_.rows.examined;
 }
 
-absl::Status PolicyRefiler::Go(Pass& pass, const MisfiledRows& placement, absl::Time applied, Change& change) {
+absl::Status PolicyRefiler::Go(Pass& pass, const MisfiledRows& misfiled, absl::Time applied, Change& change) {
   if (!pass.meetings.position.more && !pass.rows.position.more) {
-    return MoveCubes(pass.cubes, placement, change);
+    return MoveCubes(pass.cubes, misfiled, change);
   }
-  absl::Status status = pass.meetings.position.more ? MoveMeetings(pass.meetings, placement, applied, change)
-                                                    : MoveRows(pass.rows, placement, change);
+  absl::Status status = pass.meetings.position.more ? MoveMeetings(pass.meetings, misfiled, applied, change)
+                                                    : MoveRows(pass.rows, misfiled, change);
   const auto reached = [](const WalkPosition& position, const std::string& end) {
     return position.more ? position.from : end;
   };
@@ -82,24 +82,24 @@ absl::Status PolicyRefiler::Go(Pass& pass, const MisfiledRows& placement, absl::
   return status;
 }
 
-absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const MisfiledRows& placement, absl::Time applied,
+absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const MisfiledRows& misfiled, absl::Time applied,
                                          Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
     return filer_.RefileMeeting(name, locator, filing, applied, change);
   };
-  absl::Status status = placement.VisitMeetings(step, move);
+  absl::Status status = misfiled.VisitMeetings(step, move);
   change.ThenDo([this] { cache_.Trim(kStepBudget); });
   return status;
 }
 
-absl::Status PolicyRefiler::MoveRows(WalkStep& step, const MisfiledRows& placement, Change& change) {
+absl::Status PolicyRefiler::MoveRows(WalkStep& step, const MisfiledRows& misfiled, Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](const FiledKey& key, std::string_view envelope, DueDay right) {
     step.budget -= std::min(step.budget, envelope.size() >> 10);
     return MoveRow(key, envelope, right, change);
   };
-  return placement.VisitRows(step, move);
+  return misfiled.VisitRows(step, move);
 }
 
 absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change) {
@@ -120,7 +120,7 @@ absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {
   return std::find(unordered.begin(), unordered.end(), key.pbx.view()) == unordered.end();
 }
 
-absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& placement, Change& change) {
+absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& misfiled, Change& change) {
   step.budget = kStepBudget;
   const auto move = [&](DueDay erase_day, DueDay cohort, DueDay right) {
     // To a day that is over, too: the cube is dropped with the others of that day.
@@ -134,7 +134,7 @@ absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& placem
     }
     return cursor->status();
   };
-  return placement.VisitCubes(step, move);
+  return misfiled.VisitCubes(step, move);
 }
 
 absl::Status PolicyRefiler::GiveUpCohorts(DueDay last_due) {

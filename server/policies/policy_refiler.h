@@ -57,13 +57,13 @@ class PolicyRefiler {
     WalkStep rows{};
     WalkStep cubes{};
   };
-  absl::Status Go(Pass& pass, const MisfiledRows& placement, absl::Time applied, Change& change);
-  absl::Status MoveMeetings(WalkStep& step, const MisfiledRows& placement, absl::Time applied, Change& change);
-  absl::Status MoveRows(WalkStep& step, const MisfiledRows& placement, Change& change);
+  absl::Status Go(Pass& pass, const MisfiledRows& misfiled, absl::Time applied, Change& change);
+  absl::Status MoveMeetings(WalkStep& step, const MisfiledRows& misfiled, absl::Time applied, Change& change);
+  absl::Status MoveRows(WalkStep& step, const MisfiledRows& misfiled, Change& change);
   absl::Status MoveRow(const FiledKey& key, std::string_view envelope, DueDay right, Change& change);
   // Whether the portal has its order already, because its day is closed.
   absl::StatusOr<bool> IsOrdered(const FiledKey& key) const;
-  absl::Status MoveCubes(WalkStep& step, const MisfiledRows& placement, Change& change);
+  absl::Status MoveCubes(WalkStep& step, const MisfiledRows& misfiled, Change& change);
   // The steps of `pass` so far are durable.
   void Keep(Pass pass);
   // Cohorts whose originals went before they were counted are none any more.

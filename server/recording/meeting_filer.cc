@@ -111,7 +111,7 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
         ended |= *removed;
         pending.value.set_meeting_id(touched.meeting_id);
       } else if (pending.category == kRecording) {
-        day = FileCreation(kRecording, absl::FromUnixMicros(pending.value.time_us()), holdings_.policy());
+        day = CreationDueDay(kRecording, absl::FromUnixMicros(pending.value.time_us()), holdings_.policy());
       } else {
         ended |= filing.files_end <= change.now();
         if (!ended) {

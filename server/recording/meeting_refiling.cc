@@ -89,7 +89,7 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
   }
   meeting.locator.days[kFileShare] =
       located ? (*locator)->days[kFileShare]
-              : FileCreation(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
+              : CreationDueDay(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
   const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
   const auto held = HasRows(holdings_.store, prefix);
   if (!held.ok()) return held.status();

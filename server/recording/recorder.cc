@@ -18,8 +18,7 @@ bool MakesKnown(CourseKind kind) { return kind != Entry::KIND_NOTED && kind != E
 
 // When history that was collected with `event` is due.
 DueDay CollectedDueDay(const v1::Event& event, const Policy& policy) {
-  const absl::CivilDay day = DayOf(absl::FromUnixMicros(MicrosOf(event.time())), policy.zone());
-  return DueDay(LastDayOf(day, policy.rule(kHistory).period));
+  return CreationDueDay(kHistory, absl::FromUnixMicros(MicrosOf(event.time())), policy);
 }
 
 // The course entry and the values that `event` would have brought.

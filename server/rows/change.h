@@ -7,7 +7,7 @@
 // before its rows.)
 // So a command is a function of the holdings that fills a change, and can be run again.
 //
-// Three verbs: file, refile, drop.
+// Three verbs: file, move, drop.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
 #define RETENTION_SERVER_ROWS_CHANGE_H_
 

@@ -54,7 +54,9 @@ TEST_F(SweeperTest, ReportBecomesStatisticsAfterTwoMonths) {
   EXPECT_EQ(DetailsOf(harness_.Report("m").status()).reason, "ANONYMISED");
   EXPECT_EQ(harness_.engine().counts().Read().size(), 1u) << "only PBX data is left";
   const auto pbx = harness_.engine().registry().Held("pbx");
-  EXPECT_FALSE(harness_.store().ScanPrefix(Family::kState, LocatorPrefix(*pbx))->Valid());
+  const auto locators = harness_.store().ScanPrefix(Family::kState, LocatorPrefix(*pbx));
+  EXPECT_FALSE(locators->Valid());
+  EXPECT_TRUE(locators->status().ok());
 }
 
 TEST_F(SweeperTest, CatchesUpAfterAYearAway) {

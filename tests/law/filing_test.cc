@@ -92,7 +92,7 @@ TEST(Filing, NamesMayRunFromTheDayOfScheduling) {
 
 TEST(Filing, DayIsTheCivilDayOfThePolicysZone) {
   // 23:30 UTC is the next day in Berlin.
-  EXPECT_EQ(Day(FileCreation(kRecording, At("2026-03-02T23:30:00Z"), DefaultPolicy())), "2026-03-10");
+  EXPECT_EQ(Day(CreationDueDay(kRecording, At("2026-03-02T23:30:00Z"), DefaultPolicy())), "2026-03-10");
 }
 
 }  // namespace

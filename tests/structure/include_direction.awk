@@ -1,7 +1,7 @@
 # Reads `file:line:#include ...` and prints what points the wrong way. A folder may include itself and those that stand
 # before it in its order:
 #
-#   proto < storage < storage/secrets < storage/rocksdb
+#   proto < storage < storage/secrets, and storage < storage/rocksdb
 #   the folders of server/ in the order of `server_folders` below, over storage/ and storage/secrets/
 #   client/ over the API alone, its folders in the order of `client_folders`
 BEGIN {
