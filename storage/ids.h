@@ -34,7 +34,10 @@ struct OpaqueId {
 
 // A PBX: 8 random bytes, drawn when it is first synchronised. A PBX that comes back is another one.
 using PbxId = OpaqueId<struct PbxTag, 8>;
-// A meeting, or an extension, or a poll: a keyed hash of its external identifier within its PBX.
+// A meeting room: a keyed hash of its meeting id within its PBX.
+using RoomId = OpaqueId<struct RoomTag, 8>;
+// What rows are of. An extension, a poll: a keyed hash of its external identifier within its PBX. An occurrence of a
+// room: the room, and the occurrence within it (OccurrenceOwner in keys.h).
 using OwnerId = OpaqueId<struct OwnerTag, 16>;
 // A row of an owner: a keyed hash of the (first) event that wrote it.
 using ItemId = OpaqueId<struct ItemTag, 16>;

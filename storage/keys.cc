@@ -89,6 +89,20 @@ std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, c
   return FiledPrefix(day, category, pbx).append(owner.view());
 }
 
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, const RoomId& room) {
+  return FiledPrefix(day, category, pbx).append(room.view());
+}
+
+OwnerId OccurrenceOwner(const RoomId& room, uint64_t occurrence) {
+  std::string raw(room.view());
+  AppendNumber(raw, occurrence);
+  return OwnerId::From(raw);
+}
+
+RoomId RoomOf(const OwnerId& owner) { return RoomId::From(owner.view()); }
+
+uint64_t OccurrenceOf(const OwnerId& owner) { return ReadNumber<uint64_t>(owner.view().substr(RoomId::kBytes)); }
+
 std::string PrefixEnd(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty() && static_cast<uint8_t>(end.back()) == 0xFF) end.pop_back();
@@ -109,6 +123,7 @@ std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
 std::string LocatorPrefix() { return LetterKey(kLocator); }
 std::string LocatorPrefix(const PbxId& pbx) { return LetterKey(kLocator).append(pbx.view()); }
+std::string LocatorPrefix(const PbxId& pbx, const RoomId& room) { return LocatorPrefix(pbx).append(room.view()); }
 std::string DayCountsKey(DueDay day) { return DayKey(kDayCounts, day); }
 std::string DayCountsPrefix() { return LetterKey(kDayCounts); }
 std::string DayProgressKey(DueDay day) { return DayKey(kDayProgress, day); }

@@ -40,6 +40,14 @@ std::string FiledPrefix(DueDay day, CategoryNumber category);
 std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx);
 std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& owner);
 
+std::string FiledPrefix(DueDay day, CategoryNumber category, const PbxId& pbx, const RoomId& room);
+
+// The owner of rows of an occurrence of a room: room(8) | occurrence(8, big-endian). Occurrence 0 is the room itself,
+// whatever takes place in it.
+OwnerId OccurrenceOwner(const RoomId& room, uint64_t occurrence);
+RoomId RoomOf(const OwnerId& owner);
+uint64_t OccurrenceOf(const OwnerId& owner);
+
 // The first key after every key with this prefix; empty if there is none.
 std::string PrefixEnd(std::string_view prefix);
 
@@ -50,9 +58,10 @@ std::string PolicyKey(uint32_t version);                           // 'v' versio
 std::string PolicyPrefix();                                        //
 std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
 std::string PbxEntryPrefix();                                      //
-std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': where a meeting's values are filed
+std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': an occurrence, and where its values are filed
 std::string LocatorPrefix();                                       //
 std::string LocatorPrefix(const PbxId& pbx);                       //
+std::string LocatorPrefix(const PbxId& pbx, const RoomId& room);   //
 std::string DayCountsKey(DueDay day);                              // 'N': rows and values of a day
 std::string DayCountsPrefix();                                     //
 std::string DayProgressKey(DueDay day);                            // 'D': how far a day's end has come

@@ -21,12 +21,14 @@ TableCell TimeOrGone(bool has_time, const google::protobuf::Timestamp& time) {
 OutputTable MeetingTable(const v1::Meeting& meeting) {
   OutputTable table({{"FIELD", "field"}, {"VALUE", "value"}});
   table.AddRow({"meeting", meeting.meeting_id()});
+  table.AddRow({"occurrence", TextCell(meeting.occurrence())});
   table.AddRow({"name", TextCell(meeting.name())});
   table.AddRow({"comment", TextCell(meeting.comment())});
   table.AddRow({"planned start", TimeOrGone(meeting.has_planned_start(), meeting.planned_start())});
   table.AddRow({"planned end", TimeOrGone(meeting.has_planned_end(), meeting.planned_end())});
   table.AddRow({"start", TimeOrGone(meeting.has_start_time(), meeting.start_time())});
-  table.AddRow({"end", TimeOrGone(meeting.has_end_time(), meeting.end_time())});
+  table.AddRow({"end", meeting.end_presumed() ? TableCell("not known", "")
+                                              : TimeOrGone(meeting.has_end_time(), meeting.end_time())});
   table.AddRow({"scheduled by extension", TextCell(meeting.organizer_extension())});
   table.AddRow({"protocolled", meeting.protocolled() ? "yes" : "no"});
   table.AddRow({"present now", absl::StrCat(meeting.present_count())});
@@ -65,6 +67,7 @@ void List(CommandSession& session, v1::ListMeetingsRequest request, int limit) {
     all->mutable_meetings()->DeleteSubrange(limit, all->meetings_size() - limit);
   }
   OutputTable table({{"MEETING", "meeting_id"},
+                     {"OCCURRENCE", "occurrence"},
                      {"NAME", "name"},
                      {"PLANNED (UTC)", "planned_start"},
                      {"START (UTC)", "start_time"},
@@ -72,7 +75,7 @@ void List(CommandSession& session, v1::ListMeetingsRequest request, int limit) {
                      {"BY", "organizer_extension"},
                      {"PRESENT", "present_count", true}});
   for (const auto& meeting : all->meetings()) {
-    table.AddRow({meeting.meeting_id(), TextCell(meeting.name()),
+    table.AddRow({meeting.meeting_id(), TextCell(meeting.occurrence()), TextCell(meeting.name()),
                   TimeOrGone(meeting.has_planned_start(), meeting.planned_start()),
                   TimeOrGone(meeting.has_start_time(), meeting.start_time()),
                   TimeOrGone(meeting.has_end_time(), meeting.end_time()), TextCell(meeting.organizer_extension()),
@@ -107,11 +110,13 @@ void Report(CommandSession& session, const v1::GetMeetingReportRequest& request)
   const v1::MeetingReport& report = response->report();
   OutputTable table({{"PARTICIPANT", "name"},
                      {"TIME IN MEETING", "total_time_seconds", true},
-                     {"RECONNECTIONS", "reconnections", true}});
+                     {"RECONNECTIONS", "reconnections", true},
+                     {"LEFT", "presumed"}});
   for (const auto& participant : report.participants()) {
     const absl::Duration total = FromProtoDuration(participant.total_time());
     table.AddRow({participant.name(), TableCell(ReadableLength(total), absl::StrCat(absl::ToDoubleSeconds(total))),
-                  absl::StrCat(participant.reconnections())});
+                  absl::StrCat(participant.reconnections()),
+                  participant.presumed() ? TableCell("presumed", "true") : TableCell("reported", "false")});
   }
   if (session.format() == OutputFormat::kTable) {
     OutputTable heading({{"MEETING", ""}, {"NAME", ""}, {"START (UTC)", ""}, {"END (UTC)", ""}});
@@ -137,9 +142,14 @@ Command AddMeetingCommand(Command meetings, const std::string& verb, const std::
   auto meeting = std::make_shared<std::string>();
   command.AddOption("PBX", *pbx, "Identifier of the PBX").Required();
   command.AddOption("MEETING", *meeting, "Identifier of the meeting").Required();
+  auto occurrence = std::make_shared<std::string>();
+  command.AddOption(
+      "--occurrence", *occurrence,
+      "Which occurrence, as 'meetings list' shows it; without, the running, else the next, else the last");
   command.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_meeting_id(*meeting);
+    request->set_occurrence(*occurrence);
     run(session, *request);
   });
   return command;
@@ -161,18 +171,21 @@ void AddMeetingCommands(Command root, CommandSession& session) {
       session, [](CommandSession& s, v1::GetMeetingReportRequest request) { Report(s, request); })
       .SetFooter("Example:\n  retentionctl meetings report pbx-1 meeting-12");
 
-  const Command list = meetings.AddVerb("list", "The meetings of a PBX");
+  const Command list = meetings.AddVerb("list", "The meetings of a PBX, occurrence by occurrence");
   auto request = std::make_shared<v1::ListMeetingsRequest>();
   auto pbx = std::make_shared<std::string>();
   auto extension = std::make_shared<std::string>();
   auto limit = std::make_shared<int>(0);
   list.AddOption("PBX", *pbx, "Identifier of the PBX").Required();
   list.AddOption("--extension", *extension, "Only meetings that this extension scheduled");
+  auto meeting = std::make_shared<std::string>();
+  list.AddOption("--meeting", *meeting, "Only occurrences of this meeting id");
   list.AddOption("--limit", *limit, "At most so many meetings; 0: all").NonNegative().ShowDefault();
   list.SetFooter("Example:\n  retentionctl meetings list pbx-1 --extension 1001 --limit 20");
   list.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_organizer_extension(*extension);
+    request->set_meeting_id(*meeting);
     request->set_page_size(200);
     List(session, *request, *limit);
   });

@@ -7,7 +7,7 @@
 #include "server/anonymisation/cohort.h"
 #include "server/law/cohort_days.h"
 #include "server/law/course.h"
-#include "server/law/filing.h"
+#include "server/law/presence.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -20,11 +20,10 @@ class MeetingTally {
       : policy_(policy), cohort_(cohort), lists_(policy.statistics()), builder_(builder) {}
 
   void Add(std::string_view meeting, const Course& course) {
-    MeetingFacts facts = course.Fold(absl::UnixEpoch());
-    if (!facts.first_course_us.has_value() || DueDay(CollectionDay(facts, policy_)) != cohort_) return;
-    if (facts.present_count > 0) facts = course.Fold(MeetingEndOf(facts, policy_));
+    if (course.size() == 0 || DueDay(CollectionDay(FactsOf(course), policy_)) != cohort_) return;
     builder_.BeginMeeting(meeting);
-    for (const ParticipantFacts& participant : facts.participants) {
+    const std::vector<Presence> all = FoldPresence(course, PresenceOf::kParticipants);
+    for (const Presence& participant : all) {
       if (!participant.person.has_value()) continue;
       const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
       builder_.Add(
@@ -33,7 +32,7 @@ class MeetingTally {
            .region = lists_.RegionIndex(course.Text(participant.site)),
            .client = lists_.ClientIndex(course.Text(participant.client)),
            .duration_seconds = static_cast<uint32_t>(std::clamp<int64_t>(participant.total_us / 1000000, 0, INT32_MAX)),
-           .meeting_size = static_cast<uint32_t>(facts.participants.size()),
+           .meeting_size = static_cast<uint32_t>(all.size()),
            .reconnections = participant.reconnections});
     }
   }

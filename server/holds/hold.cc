@@ -40,9 +40,9 @@ OwnerId OwnerOfScope(const Vault& vault, const PbxId& pbx, const v1::HoldScope& 
   if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
     return ExtensionKey(vault, pbx, extension->number()).owner;
   }
-  if (scope.has_meeting()) return MeetingOwner(vault, pbx, scope.meeting().meeting_id());
+  if (scope.has_meeting()) return RoomOwner(RoomNamed(vault, pbx, scope.meeting().meeting_id()));
   if (scope.has_subject() && scope.subject().has_display_name()) {
-    return MeetingOwner(vault, pbx, scope.subject().display_name().meeting_id());
+    return RoomOwner(RoomNamed(vault, pbx, scope.subject().display_name().meeting_id()));
   }
   return {};
 }

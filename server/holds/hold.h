@@ -65,10 +65,10 @@ struct HoldClaims {
   HoldGeneration first = kNotLeft;                            // the earliest of any of them; kNotLeft: there are none
   HoldGeneration all = kNotLeft;                              // the earliest of those that cover everything
   absl::flat_hash_map<std::string, HoldGeneration> emails;    // persons by address: the earliest that names it
-  absl::flat_hash_set<OwnerId> meetings;                      // all of them
+  absl::flat_hash_set<OwnerId> meetings;                      // rooms: all of them
   absl::flat_hash_set<OwnerId> extensions;                    // with their polls, and all that they scheduled
   absl::flat_hash_set<OwnerId> persons;                       // by extension: with its polls
-  absl::flat_hash_map<OwnerId, std::set<std::string>> names;  // persons by meeting and name
+  absl::flat_hash_map<OwnerId, std::set<std::string>> names;  // persons by room and name
 };
 
 // The claims that concern a PBX, and the generation in which it left their controller.

@@ -7,7 +7,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/holds/hold_intake.h"
-#include "server/meetings/meeting_cache.h"
+#include "server/meetings/locator.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -82,12 +82,17 @@ void HoldCommands::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::K
 }
 
 absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
-  const OwnerId meeting = MeetingOwner(holdings_.vault, pbx, meeting_id);
-  auto locator = ReadLocator(holdings_.store, pbx, meeting, holdings_.LastDue(now));
-  if (!locator.ok()) return locator.status();
-  if (locator->has_value()) return true;
+  const RoomId room = RoomNamed(holdings_.vault, pbx, meeting_id);
+  const DueDay last_due = holdings_.LastDue(now);
+  auto cursor = holdings_.store.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    if (locator->days[kHistory] > last_due) return true;
+  }
+  if (!cursor->status().ok()) return cursor->status();
   // Its PDFs outlive its history.
-  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, meeting));
+  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
 }
 
 absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {

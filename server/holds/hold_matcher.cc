@@ -4,8 +4,9 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "server/law/course.h"
-#include "server/meetings/meeting_cache.h"
+#include "server/meetings/locator.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -79,12 +80,24 @@ CourseChunk PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& 
     kept.set_participant(word(participant));
     kept.set_client(word(entry.client()));
     kept.set_site(word(entry.site()));
+    for (uint32_t& same : *kept.mutable_same()) same = word(same);
     if (entry.has_plan()) {
       kept.mutable_plan()->set_organizer(word(entry.plan().organizer()));
       kept.mutable_plan()->set_meeting_id(word(entry.plan().meeting_id()));
     }
   }
   return theirs ? part : CourseChunk();
+}
+
+// Who scheduled it, or else started it.
+std::string OrganizerIn(const Course& course) {
+  Word scheduled = 0;
+  Word started = 0;
+  for (const CourseEvent& event : course.events()) {
+    if (event.plan.organizer == 0) continue;
+    (event.kind == stored::v1::CourseEntry::KIND_SCHEDULED ? scheduled : started) = event.plan.organizer;
+  }
+  return course.Text(scheduled != 0 ? scheduled : started);
 }
 
 }  // namespace
@@ -125,7 +138,9 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   if (key.category == kHistory) {
     CourseChunk chunk;
     if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting's course does not parse");
-    const CourseChunk part = PartOfCourse(chunk, participants);
+    std::set<std::string> names;
+    for (const std::string& id : participants) names.insert(ParticipantName(vault_, key.pbx, RoomOf(key.owner), id));
+    const CourseChunk part = PartOfCourse(chunk, names);
     kept.values = static_cast<uint32_t>(part.entries_size());
     kept.row = part.SerializeAsString();
   } else {
@@ -153,16 +168,20 @@ absl::StatusOr<bool> HoldMatcher::CoversPollRow(const HoldConcerns& concerns, co
     if (extension.has_value() && AnyOf(concerns, is_theirs)) return true;
   }
   if (value.meeting_id().empty()) return false;
-  const MeetingName meeting(key.pbx, MeetingOwner(vault_, key.pbx, value.meeting_id()));
+  const MeetingName meeting(key.pbx, RoomOwner(RoomNamed(vault_, key.pbx, value.meeting_id())));
   auto covered = CoversMeeting(concerns, meeting);
   if (!covered.ok() || *covered || !value.has_answer()) return covered;
   auto persons = PersonsIn(concerns, meeting);
   if (!persons.ok()) return persons.status();
-  return (*persons)->contains(value.answer().participant_id());
+  return std::any_of((*persons)->begin(), (*persons)->end(), [&](const std::string& id) {
+    const std::string name = ParticipantName(vault_, key.pbx, RoomOf(meeting.second), id);
+    return value.answer().participant_id() == absl::BytesToHexString(name);
+  });
 }
 
 absl::StatusOr<bool> HoldMatcher::CoversMeeting(const HoldConcerns& concerns, const MeetingName& meeting) {
-  const auto names_it = [&](const HoldConcern& concern) { return concern.claims->meetings.contains(meeting.second); };
+  const OwnerId room = RoomOwner(RoomOf(meeting.second));
+  const auto names_it = [&](const HoldConcern& concern) { return concern.claims->meetings.contains(room); };
   if (AnyOf(concerns, names_it)) return true;
   const auto names_extensions = [](const HoldConcern& concern) { return !concern.claims->extensions.empty(); };
   if (!AnyOf(concerns, names_extensions)) return false;
@@ -188,7 +207,8 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const Ho
     });
   };
   for (const HoldConcern& concern : concerns) {
-    if (const auto names = concern.claims->names.find(meeting.second); names != concern.claims->names.end()) {
+    if (const auto names = concern.claims->names.find(RoomOwner(RoomOf(meeting.second)));
+        names != concern.claims->names.end()) {
       const auto is_named = [&](const std::string& name) { return names->second.contains(name); };
       if (absl::Status status = collect(kParticipantName, is_named); !status.ok()) return status;
     }
@@ -210,7 +230,7 @@ absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting)
     if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay::None());
   });
   if (!status.ok()) return status;
-  const std::string organizer = course.Text(course.Fold(absl::UnixEpoch()).organizer);
+  const std::string organizer = OrganizerIn(course);
   BoundMemory(organizers_);
   organizers_[meeting] = organizer;
   return organizer;
@@ -242,6 +262,11 @@ const std::vector<DueDay>& HoldMatcher::DaysOf(CategoryNumber category) {
 absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& owner,
                                     absl::FunctionRef<void(const std::string& row)> visit) {
   std::vector<DueDay> days;
+  // Of a room: of all that takes place in it.
+  const auto prefix_under = [&](DueDay day) {
+    return OccurrenceOf(owner.second) == 0 ? FiledPrefix(day, category, owner.first, RoomOf(owner.second))
+                                           : FiledPrefix(day, category, owner.first, owner.second);
+  };
   const auto locator_row = view_.Get(Family::kState, LocatorKey(owner.first, owner.second));
   if (!locator_row.ok()) return CannotTell();
   const auto locator = locator_row->has_value() ? MeetingLocator::Parse(**locator_row) : std::nullopt;
@@ -252,7 +277,7 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
   }
   days.push_back(DueDay::Kept());
   for (const DueDay day : days) {
-    auto cursor = view_.ScanPrefix(Family::kFiled, FiledPrefix(day, category, owner.first, owner.second));
+    auto cursor = view_.ScanPrefix(Family::kFiled, prefix_under(day));
     for (; cursor->Valid(); cursor->Next()) {
       if (Vault::ValueCount(cursor->value()) == 0) continue;
       const auto key = FiledKey::Decode(cursor->key());

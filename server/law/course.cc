@@ -1,5 +1,7 @@
 #include "server/law/course.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <tuple>
 
@@ -8,123 +10,47 @@ namespace {
 
 using Entry = stored::v1::CourseEntry;
 
-// What comes first among events of one instant: plans before presence, coming before going, ends last.
-int RankOf(CourseKind kind) {
+RoomEventKind RoomKindOf(CourseKind kind) {
   switch (kind) {
     case Entry::KIND_SCHEDULED:
-      return 0;
+      return RoomEventKind::kScheduled;
     case Entry::KIND_RESCHEDULED:
-      return 1;
+      return RoomEventKind::kRescheduled;
     case Entry::KIND_STARTED:
-      return 2;
+      return RoomEventKind::kStarted;
     case Entry::KIND_JOINED:
-      return 3;
+      return RoomEventKind::kJoined;
     case Entry::KIND_RECONNECTED:
-      return 4;
+      return RoomEventKind::kReconnected;
     case Entry::KIND_QUALITY:
-      return 5;
+      return RoomEventKind::kQuality;
     case Entry::KIND_LEFT:
-      return 6;
+      return RoomEventKind::kLeft;
     case Entry::KIND_ENDED:
-      return 7;
+      return RoomEventKind::kEnded;
+    case Entry::KIND_PLANNED:
+      return RoomEventKind::kPlanned;
+    case Entry::KIND_UNINVITED:
+      return RoomEventKind::kUninvited;
+    case Entry::KIND_JOIN_FAILED:
+      return RoomEventKind::kJoinFailed;
     case Entry::KIND_DELETED:
-      return 8;
+      return RoomEventKind::kDeleted;
     default:
-      return 9;
+      return RoomEventKind::kShared;
   }
 }
 
 bool Before(const CourseEvent& a, const CourseEvent& b) {
-  return std::make_tuple(a.time_us, RankOf(a.kind), a.event) < std::make_tuple(b.time_us, RankOf(b.kind), b.event);
-}
-
-// Who is in the meeting, while the events pass by in order of time.
-class CourseAttendance {
- public:
-  CourseAttendance(MeetingFacts& facts, size_t words) : facts_(facts), index_(words + 1, -1) {}
-
-  void Join(const CourseEvent& event) {
-    ParticipantFacts& participant = Find(event);
-    if (!participant.person.has_value()) participant.person = event.person;
-    if (participant.present) return;
-    participant.present = true;
-    participant.last_join_us = event.time_us;
-    participant.total_us -= event.time_us;
-    ++facts_.present_count;
-    ever_present_ = true;
-  }
-  void Reconnect(const CourseEvent& event) {
-    ++Find(event).reconnections;
-    Join(event);
-  }
-  void Leave(const CourseEvent& event) {
-    if (event.participant >= index_.size() || index_[event.participant] < 0) return;
-    ParticipantFacts& participant = facts_.participants[index_[event.participant]];
-    if (!participant.present) return;
-    participant.present = false;
-    participant.total_us += event.time_us;
-    if (--facts_.present_count == 0) emptied_us_ = event.time_us;
-  }
-  // The earlier of this and the moment the last present participant left.
-  int64_t End(int64_t time_us) {
-    const int64_t end_us = facts_.present_count == 0 && ever_present_ ? emptied_us_ : time_us;
-    CloseAll(time_us);
-    for (ParticipantFacts& participant : facts_.participants) participant.present = false;
-    facts_.present_count = 0;
-    return end_us;
-  }
-  // Counts open connections up to `time_us` without ending them.
-  void CloseAll(int64_t time_us) {
-    for (ParticipantFacts& participant : facts_.participants) {
-      if (participant.present) participant.total_us += std::max(time_us, participant.last_join_us);
-    }
-  }
-  std::optional<int64_t> Emptied() const {
-    if (!ever_present_ || facts_.present_count > 0) return std::nullopt;
-    return emptied_us_;
-  }
-
- private:
-  ParticipantFacts& Find(const CourseEvent& event) {
-    int32_t& index = index_[event.participant];
-    if (index < 0) {
-      index = static_cast<int32_t>(facts_.participants.size());
-      facts_.participants.push_back({.participant = event.participant,
-                                     .first_join_us = event.time_us,
-                                     .client = event.client,
-                                     .site = event.site,
-                                     .person = event.person});
-    }
-    return facts_.participants[index];
-  }
-
-  MeetingFacts& facts_;
-  std::vector<int32_t> index_;
-  bool ever_present_ = false;
-  int64_t emptied_us_ = 0;
-};
-
-void NotePlan(const CourseEvent& event, MeetingFacts& facts) {
-  if (event.kind == Entry::KIND_STARTED) {
-    // Who starts a meeting that somebody else has scheduled does not take it over.
-    if (!facts.organizer_scheduled && event.plan.organizer != 0) facts.organizer = event.plan.organizer;
-    facts.protocolled |= event.plan.protocolled;
-    return;
-  }
-  facts.plan = event.plan;
-  if (event.kind == Entry::KIND_SCHEDULED) {
-    if (event.plan.organizer != 0) {
-      facts.organizer = event.plan.organizer;
-      facts.organizer_scheduled = true;
-    }
-    facts.protocolled = event.plan.protocolled;
-    if (!facts.scheduled_on_us.has_value()) facts.scheduled_on_us = event.time_us;
-  }
+  return std::make_tuple(a.time_us, RoomKindOf(a.kind), a.event) <
+         std::make_tuple(b.time_us, RoomKindOf(b.kind), b.event);
 }
 
 }  // namespace
 
-bool BelongsToCourseProper(CourseKind kind) {
+uint64_t ParticipantFingerprint(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+
+bool IsOfPresence(CourseKind kind) {
   return kind == Entry::KIND_STARTED || kind == Entry::KIND_JOINED || kind == Entry::KIND_LEFT ||
          kind == Entry::KIND_RECONNECTED || kind == Entry::KIND_QUALITY || kind == Entry::KIND_ENDED;
 }
@@ -172,10 +98,19 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
                       .rtt_ms = entry.rtt_ms(),
                       .loss_ppm = entry.loss_ppm(),
                       .jitter_ms = entry.jitter_ms(),
+                      .cause = entry.cause(),
+                      .connection = entry.connection(),
+                      .sitting = entry.sitting(),
                       .plan = {.start_us = plan.start_us(),
                                .end_us = plan.end_us(),
                                .organizer = words[plan.organizer()],
-                               .protocolled = plan.protocolled()}};
+                               .protocolled = plan.protocolled()},
+                      .same = {},
+                      .person = {}};
+    for (const uint32_t word : entry.same()) {
+      if (word >= limit) return false;
+      event.same.push_back(words[word]);
+    }
     if (same_cohort && entry.person().size() == sizeof(PersonToken)) {
       event.person.emplace();
       std::copy(entry.person().begin(), entry.person().end(), event.person->begin());
@@ -205,6 +140,10 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     entry.set_rtt_ms(event.rtt_ms);
     entry.set_loss_ppm(event.loss_ppm);
     entry.set_jitter_ms(event.jitter_ms);
+    entry.set_cause(event.cause);
+    entry.set_connection(event.connection);
+    entry.set_sitting(event.sitting);
+    for (const Word same : event.same) entry.add_same(word(same));
     if (event.meeting_id != 0 || event.plan.start_us != 0 || event.plan.organizer != 0 || event.plan.protocolled) {
       auto& plan = *entry.mutable_plan();
       plan.set_start_us(event.plan.start_us);
@@ -221,54 +160,16 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
   return chunk;
 }
 
-MeetingFacts Course::Fold(absl::Time now) const {
-  MeetingFacts facts;
-  CourseAttendance attendance(facts, words_.size());
-  std::optional<int64_t> explicit_end_us;
-  for (const CourseEvent& event : events_) {
-    if (event.meeting_id != 0) facts.meeting_id = event.meeting_id;
-    if (BelongsToCourseProper(event.kind)) {
-      facts.known = true;
-      if (!facts.first_course_us.has_value()) facts.first_course_us = event.time_us;
-    }
-    const bool over = explicit_end_us.has_value();
-    switch (event.kind) {
-      case Entry::KIND_SCHEDULED:
-      case Entry::KIND_RESCHEDULED:
-        facts.known = true;
-        NotePlan(event, facts);
-        break;
-      case Entry::KIND_STARTED:
-        NotePlan(event, facts);
-        if (!facts.start_us.has_value()) facts.start_us = event.time_us;
-        break;
-      case Entry::KIND_JOINED:
-      case Entry::KIND_RECONNECTED:
-        if (over) break;
-        if (!facts.start_us.has_value()) facts.start_us = event.time_us;
-        event.kind == Entry::KIND_JOINED ? attendance.Join(event) : attendance.Reconnect(event);
-        break;
-      case Entry::KIND_LEFT:
-        if (!over) attendance.Leave(event);
-        break;
-      case Entry::KIND_ENDED:
-        if (!over) {
-          explicit_end_us = event.time_us;
-          facts.end_us = attendance.End(event.time_us);
-        }
-        break;
-      case Entry::KIND_DELETED:
-        facts.deleted = true;
-        break;
-      default:
-        break;
-    }
-  }
-  if (!explicit_end_us.has_value()) {
-    facts.end_us = attendance.Emptied();
-    attendance.CloseAll(absl::ToUnixMicros(now));
-  }
-  return facts;
+RoomEvent Course::RoomEventOf(const CourseEvent& event) const {
+  return {.id = event.event,
+          .time_us = event.time_us,
+          .kind = RoomKindOf(event.kind),
+          .protocolled = event.plan.protocolled,
+          .participant = ParticipantFingerprint(Text(event.participant)),
+          .connection = event.connection,
+          .sitting = event.sitting,
+          .planned_start_us = event.plan.start_us,
+          .planned_end_us = event.plan.end_us};
 }
 
 }  // namespace retention

@@ -1,7 +1,7 @@
-// The course of a meeting: the set of its events, and the facts that follow from them.
+// The course of a meeting: the set of its events, as HISTORY rows hold them.
 //
-// Everything the engine knows about a meeting is a fold over this set in order of time. So duplicates, disorder and
-// late arrival change nothing, and a state lost in a crash is read back from the HISTORY rows.
+// Everything the engine knows about a meeting is a fold over this set in order of time (room_cut.h, presence.h). So
+// duplicates, disorder and late arrival change nothing, and a state lost in a crash is read back from the rows.
 #ifndef RETENTION_SERVER_LAW_COURSE_H_
 #define RETENTION_SERVER_LAW_COURSE_H_
 
@@ -14,8 +14,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/time/time.h"
-#include "retention/stored/v1/stored.pb.h"
+#include "retention/stored/v1/course.pb.h"
+#include "server/law/room_event.h"
 #include "storage/due_day.h"
 
 namespace retention {
@@ -26,9 +26,9 @@ using Word = uint32_t;
 // A keyed hash of a person, under their cohort's key.
 using PersonToken = std::array<uint8_t, 16>;
 
-// A meeting's plan.
+// A plan, as an event says.
 struct MeetingPlan {
-  int64_t start_us = 0;  // 0: not planned (quick meeting)
+  int64_t start_us = 0;  // 0: none
   int64_t end_us = 0;
   Word organizer = 0;
   bool protocolled = false;
@@ -46,42 +46,19 @@ struct CourseEvent {
   uint32_t rtt_ms = 0;
   uint32_t loss_ppm = 0;
   uint32_t jitter_ms = 0;
+  uint32_t cause = 0;
+  uint64_t connection = 0;
+  uint64_t sitting = 0;
   MeetingPlan plan;
+  std::vector<Word> same;  // what tells that participants are one person
   std::optional<PersonToken> person;
 };
 
-// What follows from a course for one participant.
-struct ParticipantFacts {
-  Word participant = 0;
-  int64_t first_join_us = 0;
-  int64_t last_join_us = 0;
-  int64_t total_us = 0;  // as far as known; a connection that is still open counts to the meeting's end or `now`
-  uint32_t reconnections = 0;
-  bool present = false;
-  Word client = 0;  // of the first join
-  Word site = 0;
-  std::optional<PersonToken> person;
-};
+// Of a participant, by the name that history gives them: RoomEvent.participant.
+uint64_t ParticipantFingerprint(std::string_view name);
 
-// What follows from a course.
-struct MeetingFacts {
-  bool known = false;  // has a plan or has begun
-  bool deleted = false;
-  std::optional<MeetingPlan> plan;         // the latest; also a quick meeting's organiser and protocol announcement
-  std::optional<int64_t> scheduled_on_us;  // first time it was scheduled
-  std::optional<int64_t> first_course_us;  // first event of the course proper: what "collection" starts with
-  std::optional<int64_t> start_us;
-  std::optional<int64_t> end_us;  // known end: reported, or the last present participant left
-  Word meeting_id = 0;
-  Word organizer = 0;  // who scheduled it; who started it, if nobody is known to have scheduled it
-  bool organizer_scheduled = false;
-  bool protocolled = false;
-  uint32_t present_count = 0;
-  std::vector<ParticipantFacts> participants;  // in order of first join
-};
-
-// Whether an event belongs to the course proper, and not to its plan: what "collection" means.
-bool BelongsToCourseProper(CourseKind kind);
+// Whether an event is of presence, and not of a plan: what "collection" means.
+bool IsOfPresence(CourseKind kind);
 
 // Not thread-safe.
 class Course {
@@ -105,8 +82,8 @@ class Course {
   // The row that stores `events`. Persons are marked as hashed for `cohort_day`.
   stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day) const;
 
-  // The facts. An open connection counts to the known end, else to `now`.
-  MeetingFacts Fold(absl::Time now) const;
+  // What the cut looks at of one of its events. Without the organiser.
+  RoomEvent RoomEventOf(const CourseEvent& event) const;
 
  private:
   std::vector<std::string> words_;

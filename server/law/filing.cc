@@ -2,16 +2,18 @@
 
 #include <algorithm>
 
+#include "server/law/occurrences.h"
+
 namespace retention {
 namespace {
 
-absl::CivilDay StartingDay(const DeletionRule& rule, const MeetingFacts& facts, absl::Time likely_end,
+absl::Time At(int64_t time_us) { return absl::FromUnixMicros(time_us); }
+
+absl::CivilDay StartingDay(const DeletionRule& rule, const OccurrenceFacts& facts, absl::Time likely_end,
                            const Policy& policy) {
   switch (rule.starting_point) {
     case v1::STARTING_POINT_MEETING_SCHEDULED_ON:
-      if (facts.scheduled_on_us.has_value()) {
-        return DayOf(absl::FromUnixMicros(*facts.scheduled_on_us), policy.zone());
-      }
+      if (facts.scheduled_on_us.has_value()) return DayOf(At(*facts.scheduled_on_us), policy.zone());
       return PlannedDate(facts, policy);
     case v1::STARTING_POINT_MEETING_END:
       return DayOf(rule.period.count == 0 ? MeetingEndOf(facts, policy) : likely_end, policy.zone());
@@ -22,46 +24,73 @@ absl::CivilDay StartingDay(const DeletionRule& rule, const MeetingFacts& facts, 
   }
 }
 
-// When a meeting that has begun did begin.
-absl::Time StartOf(const MeetingFacts& facts) {
-  return absl::FromUnixMicros(facts.start_us.value_or(facts.first_course_us.value_or(0)));
+absl::Time EndOfSitting(const SittingFacts& sitting, const OccurrenceFacts& facts, const Policy& policy) {
+  if (sitting.emptied_us.has_value()) return At(*sitting.emptied_us);
+  const int64_t from_us = facts.plan.has_value() ? std::max(facts.plan->end_us, sitting.last_us) : sitting.last_us;
+  return std::min(At(from_us) + policy.presumed_end_after(), std::max(At(sitting.limit_us), At(sitting.last_us)));
 }
-
-absl::Time PlannedEndOf(const MeetingFacts& facts) {
-  return facts.plan.has_value() ? absl::FromUnixMicros(facts.plan->end_us) : absl::InfinitePast();
-}
-
-bool IsRunning(const MeetingFacts& facts) { return facts.first_course_us.has_value() && !facts.end_us.has_value(); }
 
 // The end of a running meeting, were it to end as nearly all do.
-absl::Time LikelyEndOf(const MeetingFacts& facts, const Policy& policy) {
-  return IsRunning(facts) ? std::max(PlannedEndOf(facts), StartOf(facts)) : MeetingEndOf(facts, policy);
+absl::Time LikelyEndOf(const OccurrenceFacts& facts, const Policy& policy) {
+  if (!IsOpen(facts)) return MeetingEndOf(facts, policy);
+  const absl::Time start = At(facts.sittings.front().start_us);
+  return facts.plan.has_value() ? std::max(At(facts.plan->end_us), start) : start;
+}
+
+absl::Time FilesEndOf(const OccurrenceFacts& facts, const Policy& policy) {
+  const CutRules rules;
+  if (facts.TookPlace())
+    return MeetingEndOf(facts, policy) + (IsOpen(facts) ? absl::ZeroDuration() : rules.refresh_within);
+  // People come late, and that all of them have left needs that some were there.
+  if (facts.plan.has_value()) return At(facts.plan->end_us) + rules.late_within;
+  return At(facts.first_us) + policy.presumed_end_after();
+}
+
+absl::Time FilesGoneOf(const OccurrenceFacts& facts, const Policy& policy) {
+  absl::Time gone = absl::InfinitePast();
+  for (size_t i = 0; i < facts.sittings.size(); ++i) {
+    const SittingFacts& sitting = facts.sittings[i];
+    if (sitting.gone_us != 0) gone = std::max(gone, At(sitting.gone_us));
+    if (i + 1 == facts.sittings.size()) break;
+    const absl::Time end = EndOfSitting(sitting, facts, policy);
+    if (end + CutRules().refresh_within <= At(facts.sittings[i + 1].start_us)) gone = std::max(gone, end);
+  }
+  // Who tries the room before the planned start ends nothing by leaving it.
+  if (facts.plan.has_value() && gone < At(facts.plan->start_us)) return absl::InfinitePast();
+  return gone;
 }
 
 }  // namespace
 
-absl::CivilDay PlannedDate(const MeetingFacts& facts, const Policy& policy) {
-  if (!facts.plan.has_value()) return DayOf(StartOf(facts), policy.zone());
-  const absl::CivilDay planned = DayOf(absl::FromUnixMicros(facts.plan->start_us), policy.zone());
-  return facts.start_us.has_value() ? std::max(planned, DayOf(StartOf(facts), policy.zone())) : planned;
+absl::CivilDay PlannedDate(const OccurrenceFacts& facts, const Policy& policy) {
+  const auto day_of = [&](int64_t time_us) { return DayOf(At(time_us), policy.zone()); };
+  if (!facts.plan.has_value()) return day_of(facts.sittings.empty() ? facts.first_us : facts.sittings.front().start_us);
+  const absl::CivilDay planned = day_of(facts.plan->start_us);
+  return facts.sittings.empty() ? planned : std::max(planned, day_of(facts.sittings.front().start_us));
 }
 
-absl::Time MeetingEndOf(const MeetingFacts& facts, const Policy& policy) {
-  if (facts.end_us.has_value()) return absl::FromUnixMicros(*facts.end_us);
-  if (!facts.first_course_us.has_value()) return PlannedEndOf(facts);
-  return std::max(PlannedEndOf(facts), StartOf(facts)) + policy.presumed_end_after();
+bool IsOpen(const OccurrenceFacts& facts) {
+  return facts.TookPlace() && std::any_of(facts.sittings.begin(), facts.sittings.end(),
+                                          [](const SittingFacts& sitting) { return !sitting.emptied_us.has_value(); });
 }
 
-absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy) {
-  if (facts.first_course_us.has_value()) return DayOf(absl::FromUnixMicros(*facts.first_course_us), policy.zone());
+absl::Time MeetingEndOf(const OccurrenceFacts& facts, const Policy& policy) {
+  if (!facts.TookPlace()) return At(facts.plan.has_value() ? facts.plan->end_us : facts.first_us);
+  absl::Time end = facts.plan.has_value() ? At(facts.plan->start_us) : absl::InfinitePast();
+  for (const SittingFacts& sitting : facts.sittings) end = std::max(end, EndOfSitting(sitting, facts, policy));
+  return end;
+}
+
+absl::CivilDay CollectionDay(const OccurrenceFacts& facts, const Policy& policy) {
+  if (facts.TookPlace()) return DayOf(At(facts.sittings.front().start_us), policy.zone());
   return PlannedDate(facts, policy);
 }
 
-Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time now) {
+Filing FileMeeting(const OccurrenceFacts& facts, const Policy& policy, absl::Time now) {
   Filing filing;
   filing.review = absl::InfiniteFuture();
   absl::Time likely_end = LikelyEndOf(facts, policy);
-  if (IsRunning(facts)) {
+  if (IsOpen(facts)) {
     const absl::Time day_over = FirstInstantOf(DayOf(likely_end, policy.zone()) + 1, policy.zone());
     if (now < day_over) {
       filing.review = day_over;
@@ -73,7 +102,10 @@ Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time n
     const DeletionRule& rule = policy.rule(category);
     filing.days[category] = DueDay(LastDayOf(StartingDay(rule, facts, likely_end, policy), rule.period));
   }
-  filing.files_end = MeetingEndOf(facts, policy);
+  filing.files_end = FilesEndOf(facts, policy);
+  // They end at an instant: no day before that may take them.
+  filing.days[kFileShare] = DueDay(DayOf(filing.files_end, policy.zone()));
+  filing.files_gone = FilesGoneOf(facts, policy);
   return filing;
 }
 

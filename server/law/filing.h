@@ -1,49 +1,95 @@
-// Filing: under which day every value of a meeting must be gone.
+// Filing: under which day every value of an occurrence must be gone.
 #ifndef RETENTION_SERVER_LAW_FILING_H_
 #define RETENTION_SERVER_LAW_FILING_H_
 
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
-#include "server/law/course.h"
 #include "server/law/policy.h"
 #include "storage/due_day.h"
 
 namespace retention {
 
-// Due days of a meeting's categories, indexed by category number; DueDay::None() for categories that are not filed by
-// meeting.
+// A plan with a date.
+struct PlanFacts {
+  int64_t start_us = 0;
+  int64_t end_us = 0;
+  bool took_place = false;  // somebody was there, from the planned start on
+
+  friend bool operator==(const PlanFacts&, const PlanFacts&) = default;
+};
+
+// A stay of people in the room.
+struct SittingFacts {
+  int64_t start_us = 0;
+  int64_t last_us = 0;                // last sign of life
+  std::optional<int64_t> emptied_us;  // nothing while somebody is there
+  int64_t limit_us = 0;               // it lasts no longer
+  int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on; 0: never
+
+  friend bool operator==(const SittingFacts&, const SittingFacts&) = default;
+};
+
+// What an occurrence is, as the cut of its room says (occurrences.h).
+struct OccurrenceFacts {
+  int64_t first_us = 0;  // its first event
+  int64_t last_us = 0;   // its last
+  std::optional<PlanFacts> plan;
+  std::optional<int64_t> scheduled_on_us;  // when it was first scheduled
+  std::vector<SittingFacts> sittings;      // in order of their begin
+  bool deleted = false;
+  uint32_t present = 0;  // participants who are there
+  bool protocolled = false;
+  std::string organizer;  // keyed hash of the extension that scheduled it, or else started it
+
+  bool TookPlace() const { return plan.has_value() ? plan->took_place : !sittings.empty(); }
+  // Whether anybody ever meant to meet, or did.
+  bool IsMeeting() const { return plan.has_value() || !sittings.empty(); }
+
+  friend bool operator==(const OccurrenceFacts&, const OccurrenceFacts&) = default;
+};
+
+// Due days of an occurrence's categories, indexed by category number; DueDay::None() for categories that are not filed
+// by occurrence.
 struct Filing {
   std::array<DueDay, kCategories> days{};
-  // The instant at which shared files end: the end of the meeting, presumed until it is known.
+  // The instant at which shared files end.
   absl::Time files_end;
-  // When the meeting must be filed anew if nothing more is heard of it; infinite future if it need not.
+  // What was shared until then has ended before; infinite past if nothing has.
+  absl::Time files_gone;
+  // When it must be filed anew if nothing more is heard of it; infinite future if it need not.
   absl::Time review;
 };
 
-// Categories whose due day follows from the facts of their meeting, and so moves with them.
+// Categories whose due day follows from the facts of their occurrence, and so moves with them.
 inline constexpr std::array<CategoryNumber, 9> kFiledByMeeting = {kParticipantName, kParticipantEmail, kMeetingName,
                                                                   kMeetingComment,  kParticipantIp,    kFileShare,
                                                                   kDialIn,          kChatProtocol,     kHistory};
 
-// The planned date, with the readings for quick meetings and for a start on a later day. REQUIRES: facts.known.
-absl::CivilDay PlannedDate(const MeetingFacts& facts, const Policy& policy);
-// The end, presumed while it is not known: the planned end before the start; after it, the policy's
-// `presumed_end_after` from the later of planned end and start. REQUIRES: facts.known.
-absl::Time MeetingEndOf(const MeetingFacts& facts, const Policy& policy);
-// The day that HISTORY and the report run from: the day of the course's first event, presumed to be the planned date.
-// It also is the first day of the meeting's daily cohort. REQUIRES: facts.known.
-absl::CivilDay CollectionDay(const MeetingFacts& facts, const Policy& policy);
+// The planned date, with the readings for meetings without a plan and for a start on a later day.
+absl::CivilDay PlannedDate(const OccurrenceFacts& facts, const Policy& policy);
+// The end. Not known: the planned end of what has not taken place; else the policy's `presumed_end_after` from the
+// later of planned end and last sign of life, but never after the limit of a sitting.
+absl::Time MeetingEndOf(const OccurrenceFacts& facts, const Policy& policy);
+// Whether somebody is there of whom nobody said that they left, as far as the course tells.
+bool IsOpen(const OccurrenceFacts& facts);
+// The day that HISTORY and the report run from: the day of the first sign of life, of what has not taken place the
+// planned date. It also is the first day of the daily cohort.
+absl::CivilDay CollectionDay(const OccurrenceFacts& facts, const Policy& policy);
 
-// Where the values of a meeting belong at `now`. REQUIRES: facts.known.
+// Where the values of an occurrence belong at `now`.
 //
 // Nearly every meeting ends on the day on which it was to end. So until that day is over, a running meeting is filed as
 // if it ended then: its values need not move when it starts, and again when it ends. Filing.review is the first instant
 // of the next day, when a meeting that is still running is filed under its presumed end. Nothing is destroyed early:
 // the values' due day, 1 or more days after the day they are filed by, has not come by then. (A period of 0 days is
 // filed by the presumed end.)
-Filing FileMeeting(const MeetingFacts& facts, const Policy& policy, absl::Time now);
+Filing FileMeeting(const OccurrenceFacts& facts, const Policy& policy, absl::Time now);
 // The due day of an object that runs from its own creation.
 DueDay CreationDueDay(CategoryNumber category, absl::Time created, const Policy& policy);
 

@@ -9,12 +9,41 @@ namespace {
 
 int64_t Us(absl::Duration length) { return absl::ToInt64Microseconds(length); }
 
+constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
+// Days are told apart by the deletions before them: no time has so many days.
+constexpr size_t kDaysOfDeletion = size_t{1} << 32;
+
 bool MayBe(uint64_t name, uint64_t asked) { return asked == 0 || name == 0 || name == asked; }
 
 }  // namespace
 
+CutGroup RoomWalk::GroupOf(const CutPlace& place) const {
+  if (place.of == CutPlace::Of::kSitting && sittings_[place.index].plan.has_value()) {
+    return {.of = CutPlace::Of::kPlan, .index = *sittings_[place.index].plan};
+  }
+  return {.of = place.of, .index = place.index};
+}
+
+bool RoomWalk::IsDeleted(const CutGroup& group) const {
+  switch (group.of) {
+    case CutPlace::Of::kPlan:
+      return group.index < first_plan_;
+    case CutPlace::Of::kSitting:
+      return group.index < first_sitting_;
+    case CutPlace::Of::kDay:
+      return group.index / kDaysOfDeletion < deletions_;
+  }
+  return false;
+}
+
+CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
+  const auto day = static_cast<size_t>(event.time_us / kDayUs);
+  return {.of = CutPlace::Of::kDay, .index = deletions_ * kDaysOfDeletion + day};
+}
+
 bool RoomWalk::InWindow(const RoomPlan& plan, int64_t time_us) const {
-  return time_us >= plan.start_us - Us(rules_.early_within) && time_us <= plan.end_us + Us(rules_.late_within);
+  return plan.dated && time_us >= plan.start_us - Us(rules_.early_within) &&
+         time_us <= plan.end_us + Us(rules_.late_within);
 }
 
 int64_t RoomWalk::LimitOf(const Sitting& sitting) const {
@@ -44,7 +73,7 @@ void RoomWalk::Sign(Sitting& sitting, int64_t time_us) {
   sitting.last_us = std::max(sitting.last_us, time_us);
   if (!sitting.plan.has_value()) return;
   RoomPlan& plan = plans_[*sitting.plan];
-  if (time_us >= plan.start_us) plan.took_place = true;
+  if (plan.dated && time_us >= plan.start_us) plan.took_place = true;
 }
 
 void RoomWalk::Join(size_t sitting, size_t plan) {
@@ -66,21 +95,19 @@ std::optional<size_t> RoomWalk::LatestRunning(uint64_t name, int64_t time_us) co
   return std::nullopt;
 }
 
-std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) {
-  std::erase_if(waiting_,
-                [&](size_t i) { return plans_[i].took_place || time_us > plans_[i].end_us + Us(rules_.late_within); });
+std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) const {
   std::optional<size_t> nearest;
   const auto rank = [&](size_t i) {
     return std::make_tuple(std::abs(plans_[i].start_us - time_us), plans_[i].start_us, i);
   };
   for (const size_t i : waiting_) {
-    if (i == except || !InWindow(plans_[i], time_us) || !MayBe(plans_[i].name, name)) continue;
+    if (i == except || plans_[i].took_place || !InWindow(plans_[i], time_us) || !MayBe(plans_[i].name, name)) continue;
     if (!nearest.has_value() || rank(i) < rank(*nearest)) nearest = i;
   }
   return nearest;
 }
 
-std::optional<size_t> RoomWalk::PlanOfNewSitting(const RoomEvent& event) {
+std::optional<size_t> RoomWalk::PlanOfNewSitting(const RoomEvent& event) const {
   const auto runs = [&](std::optional<size_t> plan) {
     return plan.has_value() && plans_[*plan].took_place && InWindow(plans_[*plan], event.time_us) &&
            event.time_us < plans_[*plan].end_us;
@@ -110,30 +137,42 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
     case RoomEventKind::kEnded:
       return Speak(event);
     case RoomEventKind::kPlanned:
+    case RoomEventKind::kUninvited:
       return PlaceOfPlanned(event);
     case RoomEventKind::kShared:
     case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
     case RoomEventKind::kDeleted:
       Delete();
-      return {};
+      return PlaceOfDay(event);
   }
-  return {};
+  return PlaceOfDay(event);
+}
+
+size_t RoomWalk::AddPlan(const RoomEvent& event) {
+  const size_t index = plans_.size();
+  RoomPlan& plan = plans_.emplace_back();
+  plan.first_us = event.time_us;
+  plan.name = event.sitting;
+  sittings_of_.emplace_back();
+  plan_named_[event.sitting] = index;
+  return index;
 }
 
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
   auto index = PlanNamed(event.sitting);
   const auto is_change = [&](const RoomPlan& plan) {
+    if (!plan.dated) return event.time_us <= plan.first_us + Us(rules_.late_within);
     return (!plan.took_place && event.time_us <= plan.end_us + Us(rules_.late_within)) ||
            std::abs(event.planned_start_us - plan.start_us) < Us(rules_.early_within);
   };
   if (!index.has_value() || !is_change(plans_[*index])) {
-    index = plans_.size();
-    plans_.emplace_back().name = event.sitting;
-    sittings_of_.emplace_back();
-    plan_named_[event.sitting] = *index;
+    const auto former = index;
+    index = AddPlan(event);
+    if (event.kind == RoomEventKind::kRescheduled) plans_[*index].follows = former;
   }
   RoomPlan& plan = plans_[*index];
+  plan.dated = true;
   plan.start_us = event.planned_start_us;
   plan.end_us = event.planned_end_us;
   if (!plan.took_place) {
@@ -141,12 +180,14 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
     std::erase_if(sittings_of_[*index], [&](size_t i) {
       if (InWindow(plan, sittings_[i].start_us)) return false;
       sittings_[i].plan.reset();
+      ++regroupings_;
       return true;
     });
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
   if (running.has_value() && !sittings_[*running].plan.has_value() && InWindow(plan, sittings_[*running].start_us)) {
     Join(*running, *index);
+    ++regroupings_;
   }
   return {.of = CutPlace::Of::kPlan, .index = *index};
 }
@@ -176,6 +217,8 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
 
 CutPlace RoomWalk::Enter(const RoomEvent& event) {
   const int64_t now_us = event.time_us;
+  std::erase_if(waiting_,
+                [&](size_t i) { return plans_[i].took_place || now_us > plans_[i].end_us + Us(rules_.late_within); });
   std::optional<size_t> index;
   bool by_name = false;
   if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
@@ -195,9 +238,15 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     sitting.name = event.sitting;
     sitting_named_[event.sitting] = *index;
     const auto plan = PlanNamed(event.sitting);
-    if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) Join(*index, *plan);
+    if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) {
+      Join(*index, *plan);
+      ++regroupings_;
+    }
   }
   if (event.kind != RoomEventKind::kStarted) open_[*index].Open(event);
+  if (sitting.emptied_us.has_value() && now_us - *sitting.emptied_us >= Us(rules_.refresh_within)) {
+    sitting.gone_us = *sitting.emptied_us;
+  }
   sitting.emptied_us.reset();
   Sign(sitting, now_us);
   return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
@@ -225,26 +274,33 @@ CutPlace RoomWalk::Speak(const RoomEvent& event) {
   return PlaceOfShared(event);
 }
 
-CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) const {
+CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
   const auto plan = PlanNamed(event.sitting);
-  if (plan.has_value() && !plans_[*plan].took_place) return {.of = CutPlace::Of::kPlan, .index = *plan};
+  if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) {
+    return {.of = CutPlace::Of::kPlan, .index = *plan};
+  }
   const auto running = LatestRunning(event.sitting, event.time_us);
   if (running.has_value()) return {.of = CutPlace::Of::kSitting, .index = *running};
-  return {};
+  const bool goes_on =
+      plan.has_value() && !plans_[*plan].dated && event.time_us <= plans_[*plan].first_us + Us(rules_.late_within);
+  return {.of = CutPlace::Of::kPlan, .index = goes_on ? *plan : AddPlan(event)};
 }
 
-CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) {
+CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   if (const auto plan = WaitingPlan(event.sitting, event.time_us, std::nullopt)) {
     return {.of = CutPlace::Of::kPlan, .index = *plan};
   }
   const auto named = sitting_named_.find(event.sitting);
   if (named != sitting_named_.end()) return {.of = CutPlace::Of::kSitting, .index = named->second};
-  if (sittings_.size() == first_sitting_) return {};
+  if (sittings_.size() == first_sitting_) return PlaceOfDay(event);
   return {.of = CutPlace::Of::kSitting, .index = sittings_.size() - 1};
 }
 
 void RoomWalk::Delete() {
   first_sitting_ = sittings_.size();
+  first_plan_ = plans_.size();
+  ++deletions_;
+  ++regroupings_;
   waiting_.clear();
   plan_named_.clear();
   sitting_named_.clear();

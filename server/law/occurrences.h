@@ -5,8 +5,6 @@
 // decides at an event depends only on what stands before it. So order of arrival, batches and duplicates change
 // nothing, events that come in order are cut one by one, and a late event changes the cut from its own instant on.
 //
-// Nothing files by it yet (docs/decisions.md, 19).
-//
 // Pure: knows no store, no civil day and no period. A time zone moves due days, never the cut.
 #ifndef RETENTION_SERVER_LAW_OCCURRENCES_H_
 #define RETENTION_SERVER_LAW_OCCURRENCES_H_
@@ -35,6 +33,8 @@ struct CutRules {
   absl::Duration presumed_end_after = absl::Hours(24);
   // No sitting is longer, and no plan.
   absl::Duration longest_sitting = absl::Hours(7 * 24);
+  // Who comes back within this time was not away: a page that is refreshed ends nothing.
+  absl::Duration refresh_within = absl::Seconds(30);
 };
 
 // A stay of people in a room.
@@ -42,27 +42,40 @@ struct Sitting {
   int64_t start_us = 0;
   int64_t last_us = 0;  // last sign of life
   std::optional<int64_t> emptied_us;
+  int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on
   uint64_t name = 0;
   std::optional<size_t> plan;
 };
 
-// A planned start and end. Of one room.
+// A planned start and end. Of one room. Invitations that come before any date make a plan without one.
 struct RoomPlan {
+  int64_t first_us = 0;  // when something of it was first said
+  bool dated = false;
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;
-  uint64_t name = 0;  // of the sitting that it is for
+  uint64_t name = 0;              // of the sitting that it is for
+  std::optional<size_t> follows;  // the plan that was planned anew, to be this one: what was said of it holds on
 };
 
 // What an event belongs to: a plan, a sitting, or nothing but its own day.
 struct CutPlace {
   enum class Of : uint8_t { kDay, kPlan, kSitting };
   Of of = Of::kDay;
-  size_t index = 0;  // into plans() or sittings()
+  size_t index = 0;  // into plans() or sittings(); else the days since 1970-01-01 (UTC)
   // Of events of presence: it changed who is there. One that speaks of what is not open is history, and nothing more.
   bool counts = false;
 
   friend bool operator==(const CutPlace&, const CutPlace&) = default;
+};
+
+// What is one occurrence: what is at one plan, with its sittings; at one sitting without a plan; at one day. Days
+// before and after a deletion are different ones.
+struct CutGroup {
+  CutPlace::Of of = CutPlace::Of::kDay;
+  size_t index = 0;
+
+  friend auto operator<=>(const CutGroup&, const CutGroup&) = default;
 };
 
 // One walk over a room. A value: a copy is where a late event can start from. Takes constant time an event, but for the
@@ -74,13 +87,23 @@ class RoomWalk {
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
   // anew, and what it had is over for good.
   CutPlace Step(const RoomEvent& event);
+  // Where chat or a file of the instant after the last event would belong.
+  CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   const std::vector<RoomPlan>& plans() const { return plans_; }
   const std::vector<Sitting>& sittings() const { return sittings_; }
+  const std::vector<size_t>& SittingsOf(size_t plan) const { return sittings_of_[plan]; }
+  CutGroup GroupOf(const CutPlace& place) const;
+  // Whether it was over when the room was last deleted.
+  bool IsDeleted(const CutGroup& group) const;
+  // A sitting ends by then, whatever happens.
+  int64_t LimitOf(const Sitting& sitting) const;
+  size_t PresentIn(size_t sitting) const { return open_[sitting].size(); }
+  // How often something that was cut before came to belong elsewhere, or was deleted.
+  size_t regroupings() const { return regroupings_; }
 
  private:
   bool InWindow(const RoomPlan& plan, int64_t time_us) const;
-  int64_t LimitOf(const Sitting& sitting) const;
   bool IsAbsent(const Sitting& sitting, int64_t time_us) const;
   bool IsOver(const Sitting& sitting, int64_t time_us) const;
   // No sitting that began before its start can take part in what happens at `time_us`.
@@ -91,8 +114,9 @@ class RoomWalk {
   CutPlace Plan(const RoomEvent& event);
   CutPlace Enter(const RoomEvent& event);
   CutPlace Speak(const RoomEvent& event);
-  CutPlace PlaceOfPlanned(const RoomEvent& event) const;
-  CutPlace PlaceOfShared(const RoomEvent& event);
+  CutPlace PlaceOfPlanned(const RoomEvent& event);
+  CutPlace PlaceOfDay(const RoomEvent& event) const;
+  size_t AddPlan(const RoomEvent& event);
   void Delete();
 
   std::optional<size_t> PlanNamed(uint64_t name) const;
@@ -100,8 +124,8 @@ class RoomWalk {
   std::optional<size_t> LatestRunning(uint64_t name, int64_t time_us) const;
   // Of the plans that have not taken place, and have `time_us` in their window, the one with the nearest start, but
   // `except`; none of another name than `name`, unless that is 0.
-  std::optional<size_t> WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except);
-  std::optional<size_t> PlanOfNewSitting(const RoomEvent& event);
+  std::optional<size_t> WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) const;
+  std::optional<size_t> PlanOfNewSitting(const RoomEvent& event) const;
   size_t Begin(const RoomEvent& event);
   // Whether what a left, ended or quality event speaks of is open.
   bool Knows(size_t sitting, const RoomEvent& event) const;
@@ -115,7 +139,11 @@ class RoomWalk {
   // The latest by name, since the last deletion.
   std::map<uint64_t, size_t> plan_named_;
   std::map<uint64_t, size_t> sitting_named_;
-  size_t first_sitting_ = 0;  // after the last deletion
+  // After the last deletion.
+  size_t first_sitting_ = 0;
+  size_t first_plan_ = 0;
+  size_t deletions_ = 0;
+  size_t regroupings_ = 0;
 };
 
 }  // namespace retention

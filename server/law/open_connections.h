@@ -17,6 +17,8 @@ namespace retention {
 class OpenConnections {
  public:
   bool empty() const { return present_.empty(); }
+  // Participants who are there.
+  size_t size() const { return present_.size(); }
   bool IsPresent(uint64_t participant) const { return present_.contains(participant); }
 
   // Of a joined or reconnected event.

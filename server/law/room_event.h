@@ -18,6 +18,7 @@ enum class RoomEventKind : uint8_t {
   kLeft,
   kEnded,
   kPlanned,     // what belongs to a plan: invitations, dial-in
+  kUninvited,   // an invitation was withdrawn
   kShared,      // what is said or shown in a sitting: chat, files
   kJoinFailed,  // no sign of life
   kDeleted,
@@ -28,6 +29,8 @@ struct RoomEvent {
   uint64_t id = 0;  // tells events apart
   int64_t time_us = 0;
   RoomEventKind kind = RoomEventKind::kShared;
+  bool protocolled = false;  // of scheduled and started: announced as protocolled
+  uint32_t organizer = 0;    // of scheduled and started: by which extension; the caller's number, 0 for none
   // Fingerprints of the portal's identifiers.
   uint64_t participant = 0;
   uint64_t connection = 0;  // 0: the participant's connections are counted

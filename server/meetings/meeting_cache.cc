@@ -1,5 +1,8 @@
 #include "server/meetings/meeting_cache.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -7,41 +10,95 @@ namespace retention {
 namespace {
 
 constexpr size_t kMaxRecentIds = 20000;
-// What a meeting costs besides its events, in events.
+// Participants of a room whose keyed hashes are remembered.
+constexpr size_t kMaxNames = 2000;
+// What a room costs besides its events, in events.
+constexpr size_t kRoomOverhead = 8;
 constexpr size_t kMeetingOverhead = 4;
+
+// How long an occurrence spans: of what runs on for all that is known, so long after its last sign of life, or as long
+// as it may.
+int64_t SpanEndOf(const OccurrenceFacts& facts, std::optional<absl::Duration> after_last_sign) {
+  int64_t end_us = facts.last_us;
+  for (const SittingFacts& sitting : facts.sittings) {
+    if (sitting.emptied_us.has_value()) continue;
+    int64_t until_us = sitting.limit_us;
+    if (after_last_sign.has_value()) {
+      until_us = std::min(until_us, sitting.last_us + absl::ToInt64Microseconds(*after_last_sign));
+    }
+    end_us = std::max(end_us, until_us);
+  }
+  return end_us;
+}
 
 }  // namespace
 
-std::string MeetingLocator::Serialize() const {
-  stored::v1::Locator proto;
-  for (const DueDay day : days) proto.add_due_days(day.number());
-  proto.set_files_end_us(files_end_us);
-  proto.set_timer_us(timer_us);
-  return proto.SerializeAsString();
-}
-
-std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
-  stored::v1::Locator proto;
-  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      proto.due_days_size() > static_cast<int>(kCategories)) {
-    return std::nullopt;
+std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
+  std::vector<const Meeting*> all;
+  for (const auto& [number, meeting] : meetings) {
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    if (meeting.fixed && facts.first_us <= time_us && time_us <= SpanEndOf(facts, std::nullopt))
+      all.push_back(&meeting);
   }
-  MeetingLocator locator;
-  for (int i = 0; i < proto.due_days_size(); ++i) locator.days[i] = DueDay::FromNumber(proto.due_days(i));
-  locator.files_end_us = proto.files_end_us();
-  locator.timer_us = proto.timer_us();
-  return locator;
+  return all;
 }
 
-absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
-                                                          const OwnerId& meeting, DueDay last_due) {
-  auto row = view.Get(Family::kState, LocatorKey(pbx, meeting));
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return std::nullopt;
-  auto locator = MeetingLocator::Parse(**row);
-  if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-  if (locator->days[kHistory] <= last_due) return std::nullopt;
-  return locator;
+const Meeting* Room::FixedAt(const RoomEvent& event) const {
+  if (event.kind == RoomEventKind::kDeleted) return nullptr;
+  const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
+  const int64_t early_us = absl::ToInt64Microseconds(CutRules().early_within);
+  // What is said of somebody who is there belongs to where they are, however long nothing was heard.
+  const bool speaks = event.kind == RoomEventKind::kQuality || event.kind == RoomEventKind::kLeft ||
+                      event.kind == RoomEventKind::kEnded;
+  for (const Meeting* meeting : AllFixedAt(event.time_us)) {
+    if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, CutRules().presumed_end_after)) continue;
+    // A plan for another time is another occurrence, whenever it is made.
+    const auto& plan = meeting->locator.facts.plan;
+    if (!plans || (plan.has_value() && std::abs(event.planned_start_us - plan->start_us) < early_us)) return meeting;
+  }
+  return nullptr;
+}
+
+const std::string& Room::NameOf(const Vault& vault, const std::string& participant_id) const {
+  if (names_.size() >= kMaxNames) names_.clear();
+  const auto [it, inserted] = names_.try_emplace(participant_id);
+  if (inserted) it->second = ParticipantName(vault, pbx, id, participant_id);
+  return it->second;
+}
+
+uint32_t Room::OrganizerNumber(std::string_view name) {
+  if (name.empty()) return 0;
+  auto it = std::find(organizers.begin(), organizers.end(), name);
+  if (it == organizers.end()) it = organizers.emplace(organizers.end(), name);
+  return static_cast<uint32_t>(it - organizers.begin()) + 1;
+}
+
+const RoomCut* Room::CutWith(uint64_t occurrence) const {
+  const auto own = fixed.find(occurrence);
+  // What lies within the span of one that is fixed is its own, even where it would be cut otherwise.
+  if (own != fixed.end()) return own->second.occurrences().size() == 1 ? &own->second : nullptr;
+  return cut.Has(occurrence) ? &cut : nullptr;
+}
+
+OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
+  const auto meeting = meetings.find(occurrence);
+  const RoomCut* knows = CutWith(occurrence);
+  if (knows == nullptr) return meeting == meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts;
+  uint32_t organizer = 0;
+  OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
+  if (organizer != 0) facts.organizer = organizers[organizer - 1];
+  // A room is deleted by an event that is none of one that is fixed.
+  facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;
+  return facts;
+}
+
+Meeting& Room::MeetingOf(uint64_t occurrence) {
+  const auto [it, inserted] = meetings.try_emplace(occurrence);
+  if (inserted) {
+    it->second.pbx = pbx;
+    it->second.id = OccurrenceOwner(id, occurrence);
+  }
+  return it->second;
 }
 
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
@@ -60,56 +117,103 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
   return course;
 }
 
-bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
-  for (const CategoryNumber category : kFiledByMeeting) {
-    const DueDay lies = locator.days[category];
-    if (lies != DueDay::None() && lies > ended && lies != filing.days[category]) return true;
-  }
-  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
-}
-
-absl::StatusOr<Meeting*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
+absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
   if (recent_.size() > kMaxRecentIds) recent_.clear();
   const auto [it, inserted] = recent_.try_emplace(std::make_pair(pbx, std::string(meeting_id)));
-  if (inserted) it->second = MeetingOwner(vault_, pbx, meeting_id);
+  if (inserted) it->second = RoomNamed(vault_, pbx, meeting_id);
   return Find(pbx, it->second, last_due);
 }
 
-absl::StatusOr<Meeting*> MeetingCache::Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due) {
-  const Name name(pbx, meeting);
-  const auto it = meetings_.find(name);
-  if (it != meetings_.end()) {
-    const Meeting& cached = it->second->meeting;
-    if (!cached.stored || cached.locator.days[kHistory] > last_due) {
+absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, DueDay last_due) {
+  const Name name(pbx, room);
+  const auto it = rooms_.find(name);
+  if (it != rooms_.end()) {
+    Room& cached = it->second->room;
+    const bool changed =
+        cached.read_at != last_due &&
+        std::any_of(cached.meetings.begin(), cached.meetings.end(), [&](const auto& meeting) {
+          const MeetingLocator& locator = meeting.second.locator;
+          return locator.days[kHistory] <= last_due || IsFixed(locator, last_due) != meeting.second.fixed;
+        });
+    if (!changed) {
+      cached.read_at = last_due;
       used_.splice(used_.begin(), used_, it->second->used);
-      return &it->second->meeting;
+      return &cached;
     }
-    Forget(pbx, meeting);  // its history is due: whoever speaks of it now speaks of a new meeting
+    Forget(pbx, room);
   }
   auto entry = std::make_unique<Entry>();
-  entry->meeting.pbx = pbx;
-  entry->meeting.id = meeting;
-  auto locator = ReadLocator(store_, pbx, meeting, last_due);
-  if (!locator.ok()) return locator.status();
-  if (locator->has_value()) {
-    auto course = ReadCourse(store_, vault_, (*locator)->days[kHistory], pbx, meeting);
-    if (!course.ok()) return course.status();
-    Meeting& read = entry->meeting;
-    read.course = *std::move(course);
-    read.locator = **locator;
-    read.stored = true;
-    const MeetingFacts facts = read.course.Fold(absl::UnixEpoch());
-    read.known = facts.known;
-    read.deleted = facts.deleted;
-  }
-  grown_ += entry->meeting.course.size() + kMeetingOverhead;
+  entry->room.pbx = pbx;
+  entry->room.id = room;
+  entry->room.read_at = last_due;
+  entry->room.cut = RoomCut([this, pbx, room](const RoomEvent& event) {
+    return OccurrenceNumber(vault_, pbx, room, event.time_us, event.id);
+  });
+  if (absl::Status s = Read(entry->room, last_due); !s.ok()) return s;
+  grown_ += SizeOf(*entry);
   used_.push_front(name);
   entry->used = used_.begin();
-  return &meetings_.emplace(name, std::move(entry)).first->second->meeting;
+  return &rooms_.emplace(name, std::move(entry)).first->second->room;
 }
 
-void MeetingCache::Edit(const Meeting& meeting, Change& change) {
-  change.Otherwise([this, pbx = meeting.pbx, id = meeting.id] { Forget(pbx, id); });
+absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
+  auto cursor = store_.ScanPrefix(Family::kState, LocatorPrefix(room.pbx, room.id));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    // Its history is due: whoever speaks of it now speaks of another.
+    if (locator->days[kHistory] <= last_due) continue;
+    const uint64_t number = OccurrenceOf(name->meeting);
+    Meeting& meeting = room.MeetingOf(number);
+    meeting.locator = *std::move(locator);
+    meeting.stored = true;
+    meeting.fixed = IsFixed(meeting.locator, last_due);
+    room.cut.Take(number);
+    if (meeting.fixed) continue;
+    if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  room.cut.Settle();
+  return absl::OkStatus();
+}
+
+Room* MeetingCache::Peek(const PbxId& pbx, const RoomId& room) {
+  const auto it = rooms_.find(Name(pbx, room));
+  return it == rooms_.end() ? nullptr : &it->second->room;
+}
+
+void MeetingCache::Edit(const Room& room, Change& change) {
+  change.Otherwise([this, pbx = room.pbx, id = room.id] { Forget(pbx, id); });
+}
+
+absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed) {
+  const uint64_t number = OccurrenceOf(fixed.id);
+  const auto known = room.fixed.find(number);
+  if (known != room.fixed.end()) return &known->second;
+  RoomCut cut;
+  if (absl::Status s = ReadEvents(room, fixed, cut); !s.ok()) return s;
+  cut.Settle();
+  grown_ += cut.size();
+  return &room.fixed.emplace(number, std::move(cut)).first->second;
+}
+
+absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut) {
+  auto course = ReadCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id);
+  if (!course.ok()) return course.status();
+  for (const CourseEvent& event : course->events()) {
+    if (cut.Contains(event.event)) continue;
+    RoomEvent of_room = course->RoomEventOf(event);
+    of_room.organizer = room.OrganizerNumber(course->Text(event.plan.organizer));
+    cut.Add(of_room, OccurrenceOf(meeting.id));
+  }
+  return absl::OkStatus();
+}
+
+size_t MeetingCache::SizeOf(const Entry& entry) {
+  size_t size = entry.room.cut.size() + kRoomOverhead + entry.room.meetings.size() * kMeetingOverhead;
+  for (const auto& [number, cut] : entry.room.fixed) size += cut.size();
+  return size;
 }
 
 void MeetingCache::Trim(size_t grown_events) {
@@ -118,26 +222,24 @@ void MeetingCache::Trim(size_t grown_events) {
   grown_ = 0;
   size_t total = 0;
   auto it = used_.begin();
-  for (; it != used_.end() && total < kMaxCachedEvents; ++it) {
-    total += meetings_.at(*it)->meeting.course.size() + kMeetingOverhead;
-  }
+  for (; it != used_.end() && total < kMaxCachedEvents; ++it) total += SizeOf(*rooms_.at(*it));
   while (it != used_.end()) {
-    meetings_.erase(*it);
+    rooms_.erase(*it);
     it = used_.erase(it);
   }
 }
 
-void MeetingCache::Forget(const PbxId& pbx, const OwnerId& meeting) {
-  const auto it = meetings_.find(Name(pbx, meeting));
-  if (it == meetings_.end()) return;
+void MeetingCache::Forget(const PbxId& pbx, const RoomId& room) {
+  const auto it = rooms_.find(Name(pbx, room));
+  if (it == rooms_.end()) return;
   used_.erase(it->second->used);
-  meetings_.erase(it);
+  rooms_.erase(it);
 }
 
 void MeetingCache::ForgetPbx(const PbxId& pbx) {
   for (auto it = used_.begin(); it != used_.end();) {
     if (it->first == pbx) {
-      meetings_.erase(*it);
+      rooms_.erase(*it);
       it = used_.erase(it);
     } else {
       ++it;
@@ -148,8 +250,12 @@ void MeetingCache::ForgetPbx(const PbxId& pbx) {
 
 void MeetingCache::ForgetDue(DueDay last_due) {
   for (auto it = used_.begin(); it != used_.end();) {
-    if (meetings_.at(*it)->meeting.locator.days[kHistory] <= last_due) {
-      meetings_.erase(*it);
+    const auto& meetings = rooms_.at(*it)->room.meetings;
+    const bool due = std::any_of(meetings.begin(), meetings.end(), [&](const auto& meeting) {
+      return meeting.second.locator.days[kHistory] <= last_due;
+    });
+    if (due) {
+      rooms_.erase(*it);
       it = used_.erase(it);
     } else {
       ++it;

@@ -1,9 +1,11 @@
-// Meetings as the committer knows them: cached courses, read back from their HISTORY rows when they are not.
+// Rooms as the committer knows them: the cut of their events cached, read back from their HISTORY rows when it is not.
 #ifndef RETENTION_SERVER_MEETINGS_MEETING_CACHE_H_
 #define RETENTION_SERVER_MEETINGS_MEETING_CACHE_H_
 
 #include <array>
+#include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,10 +14,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "retention/stored/v1/stored.pb.h"
 #include "server/law/course.h"
 #include "server/law/filing.h"
 #include "server/law/policy.h"
+#include "server/law/room_cut.h"
+#include "server/meetings/locator.h"
 #include "server/rows/change.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
@@ -24,76 +27,92 @@
 
 namespace retention {
 
-// Where a meeting's values are filed now; DueDay::None() where there are none.
-struct MeetingLocator {
-  std::array<DueDay, kCategories> days{};
-  int64_t files_end_us = 0;  // when its files end; 0 if it has none
-  int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
-
-  friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
-  std::string Serialize() const;
-  // nullopt if malformed.
-  static std::optional<MeetingLocator> Parse(std::string_view bytes);
-};
-
-// One meeting.
+// One occurrence of a room.
 struct Meeting {
   PbxId pbx;
   OwnerId id;
-  Course course;
   MeetingLocator locator;  // as the change that edits it leaves it
   bool stored = false;     // there is a locator row
-  bool known = false;      // scheduled or begun
-  bool deleted = false;
+  // Something of it has been due: what comes within its span is its own, and nothing else joins it or splits it.
+  bool fixed = false;
 };
 
-// The locator of a meeting, if it is held and its history is not due.
-absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
-                                                          const OwnerId& meeting, DueDay last_due);
+// A meeting room, with the occurrences of it that are held.
+struct Room {
+  PbxId pbx;
+  RoomId id;
+  RoomCut cut;                           // of what is not fixed
+  std::map<uint64_t, Meeting> meetings;  // by number of the occurrence
+  std::map<uint64_t, RoomCut> fixed;     // of each occurrence that is, once somebody asked
+  std::vector<std::string> organizers;   // what RoomEvent.organizer counts, from 1
+  DueDay read_at = DueDay::None();       // the last day that was due when it was read
+
+  // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr
+  // if it belongs to none.
+  std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
+  const Meeting* FixedAt(const RoomEvent& event) const;
+  uint32_t OrganizerNumber(std::string_view name);
+  // ParticipantName, remembered.
+  const std::string& NameOf(const Vault& vault, const std::string& participant_id) const;
+  // What is known of an occurrence now; what its locator says if its events say nothing else.
+  OccurrenceFacts FactsOf(uint64_t occurrence) const;
+  // The cut that knows the events of an occurrence; nullptr if none does.
+  const RoomCut* CutWith(uint64_t occurrence) const;
+  // The occurrence, a new one if need be.
+  Meeting& MeetingOf(uint64_t occurrence);
+
+ private:
+  mutable absl::flat_hash_map<std::string, std::string> names_;
+};
+
 // The course of a meeting, from its HISTORY rows under `day`. NOT_FOUND if a key is gone: the day ended meanwhile.
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting);
 
-// Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
-bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);
-
-// Least recently used meetings leave when all courses together exceed the bound. Belongs to the writer's thread.
+// Least recently used rooms leave when all together exceed the bound. Belongs to the writer's thread.
 //
-// Who alters a meeting on behalf of a change asks for it by Edit: if the change is dropped, the meeting is read anew.
+// Who alters a room on behalf of a change asks for it by Edit: if the change is dropped, the room is read anew.
 class MeetingCache {
  public:
-  // Events held in memory, about 120 bytes each.
+  // Events held in memory, about 130 bytes each.
   static constexpr size_t kMaxCachedEvents = 400000;
 
   MeetingCache(const StoreView& store, Vault& vault) : store_(store), vault_(vault) {}
 
-  // The meeting, read from the store if need be; a new, unknown one if it is not held. Valid until Trim or Forget.
-  absl::StatusOr<Meeting*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
-  absl::StatusOr<Meeting*> Find(const PbxId& pbx, const OwnerId& meeting, DueDay last_due);
-  // `meeting`, which was found, is altered by `change`.
-  void Edit(const Meeting& meeting, Change& change);
+  // The room, read from the store if need be; empty if nothing of it is held. Valid until Trim or Forget.
+  absl::StatusOr<Room*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
+  absl::StatusOr<Room*> Find(const PbxId& pbx, const RoomId& room, DueDay last_due);
+  // The room, if it is in memory.
+  Room* Peek(const PbxId& pbx, const RoomId& room);
+  // `room` is altered by `change`.
+  void Edit(const Room& room, Change& change);
+  // The events of an occurrence that is fixed, cut by themselves.
+  absl::StatusOr<RoomCut*> CutOf(Room& room, const Meeting& fixed);
 
-  // Lets the longest unused meetings go, once in a while. `grown_events`: how many events courses gained since the last
-  // call.
+  // Lets the longest unused rooms go, once in a while. `grown_events`: how many events they gained since the last call.
   void Trim(size_t grown_events);
-  void Forget(const PbxId& pbx, const OwnerId& meeting);
+  void Forget(const PbxId& pbx, const RoomId& room);
   void ForgetPbx(const PbxId& pbx);
-  // Forgets meetings whose history is due.
+  // Forgets rooms of which anything is due.
   void ForgetDue(DueDay last_due);
 
  private:
-  using Name = std::pair<PbxId, OwnerId>;
+  using Name = std::pair<PbxId, RoomId>;
   struct Entry {
-    Meeting meeting;
+    Room room;
     std::list<Name>::iterator used;
   };
+  absl::Status Read(Room& room, DueDay last_due);
+  absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut);
+  static size_t SizeOf(const Entry& entry);
+
   const StoreView& store_;
   Vault& vault_;
-  absl::flat_hash_map<Name, std::unique_ptr<Entry>> meetings_;
+  absl::flat_hash_map<Name, std::unique_ptr<Entry>> rooms_;
   std::list<Name> used_;  // most recent first
-  size_t grown_ = 0;      // events added since the courses were last counted
-  // External ids of recent meetings, to spare the keyed hash.
-  absl::flat_hash_map<std::pair<PbxId, std::string>, OwnerId> recent_;
+  size_t grown_ = 0;      // events added since the rooms were last counted
+  // Rooms of recent meeting ids, to spare the keyed hash.
+  absl::flat_hash_map<std::pair<PbxId, std::string>, RoomId> recent_;
 };
 
 }  // namespace retention

@@ -2,11 +2,14 @@
 #ifndef RETENTION_SERVER_MEETINGS_MEETING_READER_H_
 #define RETENTION_SERVER_MEETINGS_MEETING_READER_H_
 
+#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/meeting_service.pb.h"
+#include "server/meetings/meeting_view.h"
 #include "server/rows/holdings.h"
 #include "storage/store.h"
 
@@ -35,6 +38,18 @@ class MeetingReader {
                                                                 absl::Time now) const;
 
  private:
+  // What one call looks at.
+  struct Scene {
+    std::unique_ptr<StoreView> view;
+    PbxId pbx;
+    absl::Time now;
+  };
+  // The occurrence that a request names; without, the running one, else the next (if asked for), else the last.
+  template <typename Request>
+  absl::StatusOr<std::optional<MeetingView>> FindMeeting(const Request& request, bool next_counts, absl::Time now,
+                                                         Scene& scene) const;
+  absl::StatusOr<std::optional<MeetingView>> ChooseMeeting(const Scene& scene, const RoomId& room,
+                                                           bool next_counts) const;
   absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;
 
   const Store& store_;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
 #include "server/law/filing.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -23,28 +25,66 @@ void AddObject(const stored::v1::Value& value, v1::StoredObject& object) {
 absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault,
                                                              const PolicyVersion& version, const PbxId& pbx,
                                                              const OwnerId& meeting, absl::Time now) {
-  const Policy& policy = version.policy;
-  auto locator = ReadLocator(view, pbx, meeting, LastDueDay(now, policy.zone()));
+  auto locator = ReadLocator(view, pbx, meeting, LastDueDay(now, version.policy.zone()));
   if (!locator.ok()) return locator.status();
   if (!locator->has_value()) return std::nullopt;
+  return Of(view, vault, version, pbx, meeting, **std::move(locator), now);
+}
+
+std::optional<MeetingView> MeetingView::Of(const StoreView& view, Vault& vault, const PolicyVersion& version,
+                                           const PbxId& pbx, const OwnerId& meeting, MeetingLocator locator,
+                                           absl::Time now) {
+  const Policy& policy = version.policy;
+  if (locator.facts.deleted || now >= DueInstant(locator.days[kHistory], policy.zone())) return std::nullopt;
   MeetingView read(view, vault, version, pbx, meeting, now);
-  read.locator_ = **locator;
-  auto course = ReadCourse(view, vault, read.locator_.days[kHistory], pbx, meeting);
-  if (absl::IsNotFound(course.status())) return std::nullopt;  // its day ended this very moment
-  if (!course.ok()) return course.status();
-  read.course_ = *std::move(course);
-  read.facts_ = read.course_.Fold(now);
-  if (read.facts_.deleted) return std::nullopt;
-  read.filing_ = FileMeeting(read.facts_, policy, now);
+  read.locator_ = std::move(locator);
+  read.filing_ = FileMeeting(read.locator_.facts, policy, now);
   if (now >= DueInstant(read.filing_.days[kHistory], policy.zone())) return std::nullopt;
-  // Nobody stays in a meeting beyond its presumed end.
-  const absl::Time end = MeetingEndOf(read.facts_, policy);
-  if (read.facts_.present_count > 0 && end <= now) {
-    read.facts_ = read.course_.Fold(end);
-    read.facts_.present_count = 0;
-    for (ParticipantFacts& participant : read.facts_.participants) participant.present = false;
-  }
   return read;
+}
+
+std::string MeetingView::Occurrence() const {
+  return absl::StrCat(absl::Hex(OccurrenceOf(meeting_), absl::kZeroPad16));
+}
+
+absl::Time MeetingView::End() const { return MeetingEndOf(facts(), *policy_); }
+
+bool MeetingView::ShowsAnything() const {
+  return facts().IsMeeting() ||
+         std::any_of(kFiledByMeeting.begin(), kFiledByMeeting.end(),
+                     [&](CategoryNumber category) { return category != kHistory && Lives(category); });
+}
+
+// Nobody stays in a meeting beyond its presumed end.
+bool MeetingView::IsRunning() const { return facts().present > 0 && now_ < End(); }
+
+std::string MeetingView::NameOf(std::string_view participant_id) const {
+  return ParticipantName(*vault_, pbx_, RoomOf(meeting_), participant_id);
+}
+
+absl::StatusOr<Course> MeetingView::ReadHistory() const {
+  return ReadCourse(*view_, *vault_, locator_.days[kHistory], pbx_, meeting_);
+}
+
+absl::StatusOr<std::string> MeetingView::MeetingId() const {
+  // Every row of history names it.
+  auto cursor = view_->ScanPrefix(Family::kFiled, FiledPrefix(locator_.days[kHistory], kHistory, pbx_, meeting_));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+    auto plaintext = vault_->Open(*key, cursor->value());
+    if (IsUnreadable(plaintext.status())) continue;
+    if (!plaintext.ok()) return plaintext.status();
+    stored::v1::CourseChunk chunk;
+    if (!chunk.ParseFromString(plaintext->Reveal())) continue;
+    for (const stored::v1::CourseEntry& entry : chunk.entries()) {
+      const uint32_t word = entry.plan().meeting_id();
+      if (word != 0 && word <= static_cast<uint32_t>(chunk.words_size()))
+        return chunk.words(static_cast<int>(word) - 1);
+    }
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return std::string();
 }
 
 bool MeetingView::Lives(CategoryNumber category) const {
@@ -86,7 +126,7 @@ absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) con
 }
 
 absl::StatusOr<std::string> MeetingView::Organizer() const {
-  const std::string& name = course_.Text(facts_.organizer);
+  const std::string& name = facts().organizer;
   if (name.size() != OwnerId::kBytes) return std::string();
   const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
   std::string number;
@@ -98,24 +138,31 @@ absl::StatusOr<std::string> MeetingView::Organizer() const {
 
 absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
   v1::Meeting meeting;
-  meeting.set_meeting_id(meeting_id());
+  auto id = MeetingId();
+  if (!id.ok()) return id.status();
+  meeting.set_meeting_id(*id);
+  meeting.set_occurrence(Occurrence());
   auto name = LatestText(kMeetingName);
   if (!name.ok()) return name.status();
   meeting.set_name(*name);
   auto comment = LatestText(kMeetingComment);
   if (!comment.ok()) return comment.status();
   meeting.set_comment(*comment);
-  if (facts_.plan.has_value()) {
-    SetTime(facts_.plan->start_us, *meeting.mutable_planned_start());
-    SetTime(facts_.plan->end_us, *meeting.mutable_planned_end());
+  const OccurrenceFacts& is = facts();
+  if (is.plan.has_value()) {
+    SetTime(is.plan->start_us, *meeting.mutable_planned_start());
+    SetTime(is.plan->end_us, *meeting.mutable_planned_end());
   }
-  if (facts_.start_us.has_value()) SetTime(*facts_.start_us, *meeting.mutable_start_time());
-  if (facts_.end_us.has_value()) SetTime(*facts_.end_us, *meeting.mutable_end_time());
+  if (!is.sittings.empty()) SetTime(is.sittings.front().start_us, *meeting.mutable_start_time());
+  if (is.TookPlace()) {
+    meeting.set_end_presumed(IsOpen(is));
+    if (!IsOpen(is)) SetTime(absl::ToUnixMicros(End()), *meeting.mutable_end_time());
+  }
   auto organizer = Organizer();
   if (!organizer.ok()) return organizer.status();
   meeting.set_organizer_extension(*organizer);
-  meeting.set_protocolled(facts_.protocolled);
-  meeting.set_present_count(facts_.present_count);
+  meeting.set_protocolled(is.protocolled);
+  meeting.set_present_count(IsRunning() ? is.present : 0);
   if (with_content) {
     if (absl::Status status = AddContent(meeting); !status.ok()) return status;
   }
@@ -123,14 +170,18 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
 }
 
 absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
-  if (absl::Status status = AddRecordings(meeting); !status.ok()) return status;
+  auto course = ReadHistory();
+  if (absl::IsNotFound(course.status())) return absl::OkStatus();  // its day ended this very moment
+  if (!course.ok()) return course.status();
+  if (absl::Status status = AddRecordings(*course, meeting); !status.ok()) return status;
   absl::Status status =
       ForEachValue(kFileShare, [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_files()); });
   if (!status.ok()) return status;
-  status = ForEachRow(FiledPrefix(DueDay::Open(), kPdfShare, pbx_, meeting_), false,
+  // PDFs are the room's, whatever took place in it.
+  status = ForEachRow(FiledPrefix(DueDay::Open(), kPdfShare, pbx_, RoomOf(meeting_)), false,
                       [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_pdfs()); });
   if (!status.ok()) return status;
-  if (status = AddPolls(meeting); !status.ok()) return status;
+  if (status = AddPolls(*course, meeting); !status.ok()) return status;
   LatestValue latest;
   status = ForEachValue(kDialIn, [&](const stored::v1::Value& value) {
     if (!latest.Is(value)) return;
@@ -151,10 +202,10 @@ absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
   return absl::OkStatus();
 }
 
-absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
+absl::Status MeetingView::AddRecordings(const Course& course, v1::Meeting& meeting) const {
   // Recordings lie under the days that follow from their creation, which the course names.
   std::vector<DueDay> days;
-  for (const CourseEvent& event : course_.events()) {
+  for (const CourseEvent& event : course.events()) {
     if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
     for (const Policy* policy : {policy_, &version_->before()}) {
       const DueDay day = CreationDueDay(kRecording, absl::FromUnixMicros(event.time_us), *policy);
@@ -172,10 +223,10 @@ absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
   return absl::OkStatus();
 }
 
-absl::Status MeetingView::AddPolls(v1::Meeting& meeting) const {
-  for (const CourseEvent& event : course_.events()) {
+absl::Status MeetingView::AddPolls(const Course& course, v1::Meeting& meeting) const {
+  for (const CourseEvent& event : course.events()) {
     if (event.kind != stored::v1::CourseEntry::KIND_NOTED || event.participant == 0) continue;
-    const FiledKey key = PollKey(*vault_, pbx_, course_.Text(event.participant), ItemId{});
+    const FiledKey key = PollKey(*vault_, pbx_, course.Text(event.participant), ItemId{});
     v1::MeetingPoll poll;
     std::vector<v1::PollAnswered> answers;
     absl::Status status = ForEachRow(FiledPrefix(key.day, kPoll, pbx_, key.owner), false, [&](const auto& value) {

@@ -1,4 +1,4 @@
-// One meeting as it can be seen at one instant.
+// One occurrence of a meeting as it can be seen at one instant.
 #ifndef RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
 #define RETENTION_SERVER_MEETINGS_MEETING_VIEW_H_
 
@@ -15,7 +15,7 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "server/law/course.h"
 #include "server/law/filing.h"
-#include "server/meetings/meeting_cache.h"
+#include "server/meetings/locator.h"
 #include "server/rows/policy_versions.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
@@ -44,10 +44,24 @@ class MeetingView {
   static absl::StatusOr<std::optional<MeetingView>> Read(const StoreView& view, Vault& vault,
                                                          const PolicyVersion& version, const PbxId& pbx,
                                                          const OwnerId& meeting, absl::Time now);
+  // The same, of a locator that was read already.
+  static std::optional<MeetingView> Of(const StoreView& view, Vault& vault, const PolicyVersion& version,
+                                       const PbxId& pbx, const OwnerId& meeting, MeetingLocator locator,
+                                       absl::Time now);
 
-  const MeetingFacts& facts() const { return facts_; }
-  const Course& course() const { return course_; }
-  const std::string& meeting_id() const { return course_.Text(facts_.meeting_id); }
+  const OccurrenceFacts& facts() const { return locator_.facts; }
+  // Which occurrence of its room it is.
+  std::string Occurrence() const;
+  // The end, presumed while it is not known.
+  absl::Time End() const;
+  // Whether somebody is there, as far as is known.
+  bool IsRunning() const;
+  // Whether there is more to it than history: a plan, people, or values that live.
+  bool ShowsAnything() const;
+  // Reads all of its history.
+  absl::StatusOr<Course> ReadHistory() const;
+  // The meeting id, as the portal gave it; empty if a damaged row hides it.
+  absl::StatusOr<std::string> MeetingId() const;
   // False once the category's values of this meeting are due: under the day that they are filed under, or under the one
   // that they will be filed under, if a new policy has not come to them yet.
   bool Lives(CategoryNumber category) const;
@@ -60,6 +74,8 @@ class MeetingView {
 
   // The meeting's own data; `with_content` adds objects, polls, dial-in data and chat.
   absl::StatusOr<v1::Meeting> Describe(bool with_content) const;
+  // How history names a participant.
+  std::string NameOf(std::string_view participant_id) const;
 
  private:
   MeetingView(const StoreView& view, Vault& vault, const PolicyVersion& version, const PbxId& pbx,
@@ -75,8 +91,8 @@ class MeetingView {
   absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
   // The scheduling extension's number; empty once the extension is gone.
   absl::StatusOr<std::string> Organizer() const;
-  absl::Status AddRecordings(v1::Meeting& meeting) const;
-  absl::Status AddPolls(v1::Meeting& meeting) const;
+  absl::Status AddRecordings(const Course& course, v1::Meeting& meeting) const;
+  absl::Status AddPolls(const Course& course, v1::Meeting& meeting) const;
   absl::Status AddContent(v1::Meeting& meeting) const;
 
   const StoreView* view_;
@@ -87,8 +103,6 @@ class MeetingView {
   OwnerId meeting_;
   absl::Time now_;
   MeetingLocator locator_;
-  Course course_;
-  MeetingFacts facts_;
   Filing filing_;
 };
 

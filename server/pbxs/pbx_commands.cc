@@ -6,12 +6,21 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "server/base/errors.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
+
+// An extension is a person at a number: whose name and address are both others is somebody else, to whom nothing of the
+// former goes.
+bool PbxCommands::IsPassedOn(const HeldExtension& before, const v1::Extension& after) {
+  const v1::Extension& was = before.extension;
+  return !before.removed && absl::AsciiStrToLower(was.email()) != absl::AsciiStrToLower(after.email()) &&
+         (was.first_name() != after.first_name() || was.last_name() != after.last_name()) && !was.email().empty();
+}
 
 absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                            absl::Time time, SyncMode mode, Change& change) {
@@ -71,6 +80,7 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
 
   absl::Status status = PutPbx(pbx_id, *pbx, std::move(record), synced, time_us, change);
   if (!status.ok()) return status;
+  Names passed_on;
   for (const v1::Extension& extension : synced.extensions()) {
     const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
     std::optional<HeldExtension> before;
@@ -79,9 +89,12 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
       if (before->time_us > time_us) continue;
       if (!before->removed && before->extension.SerializeAsString() == extension.SerializeAsString()) continue;
     }
+    if (before.has_value() && IsPassedOn(*before, extension)) passed_on.emplace(key.owner.view());
     if (status = PutExtension(key, before, extension, time_us, change); !status.ok()) return status;
   }
   RemovalOutcome removal;
+  status = EraseOwned(*pbx, pbx_id, passed_on, kReasonExtensionRemoved, change, removal);
+  if (!status.ok()) return status;
   status = EraseExtensions(*pbx, pbx_id, ending, kReasonExtensionRemoved, change, removal);
   if (!status.ok()) return status;
   outcome.polls = removal.polls;
@@ -219,7 +232,13 @@ absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v
   if (!record.ok()) return record.status();
   const int64_t time_us = absl::ToUnixMicros(time);
   if (time_us < record->synced_us() || (held->has_value() && time_us < (*held)->time_us)) return false;
+  const bool passed_on = held->has_value() && IsPassedOn(**held, extension);
   if (absl::Status status = PutExtension(key, *held, extension, time_us, change); !status.ok()) return status;
+  if (!passed_on) return true;
+  RemovalOutcome outcome;
+  absl::Status status =
+      EraseOwned(*pbx, std::string(pbx_id), {std::string(key.owner.view())}, kReasonExtensionRemoved, change, outcome);
+  if (!status.ok()) return status;
   return true;
 }
 
@@ -238,6 +257,14 @@ absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::st
     if (!record.ok()) return record.status();
     held_newer = absl::ToUnixMicros(*time) < std::max((*held)->time_us, record->synced_us());
   }
+  if (!held->has_value() && time.has_value()) {
+    // An event of what never came, or comes yet: the mark meets it.
+    RemovalOutcome outcome;
+    const EndingExtension ending{.key = key, .envelope = {}, .time_us = absl::ToUnixMicros(*time)};
+    absl::Status status = EraseExtensions(*pbx, pbx_id, {&ending, 1}, reason, change, outcome);
+    if (!status.ok()) return status;
+    return outcome;
+  }
   if (!held->has_value() || (*held)->removed || held_newer) {
     return ErrorWithReason(absl::StatusCode::kNotFound, "EXTENSION_UNKNOWN", "the PBX has no such extension");
   }
@@ -255,12 +282,20 @@ absl::Status PbxCommands::EraseExtensions(const PbxId& pbx, std::string_view pbx
   if (ending.empty()) return absl::OkStatus();
   Names names;
   for (const EndingExtension& extension : ending) {
-    if (absl::Status s = change.Drop(extension.key, extension.envelope, "", reason); !s.ok()) return s;
+    if (!extension.envelope.empty()) {
+      if (absl::Status s = change.Drop(extension.key, extension.envelope, "", reason); !s.ok()) return s;
+    }
     stored::v1::Value mark;
     mark.set_time_us(extension.time_us);
     change.File(extension.key, Personal(mark.SerializeAsString()), 0);
     names.emplace(extension.key.owner.view());
   }
+  return EraseOwned(pbx, pbx_id, names, reason, change, outcome);
+}
+
+absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& names,
+                                     std::string_view reason, Change& change, RemovalOutcome& outcome) const {
+  if (names.empty()) return absl::OkStatus();
   if (absl::Status s = ErasePolls(pbx, names, reason, change, outcome); !s.ok()) return s;
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
     if (!names.contains(value.extension())) return absl::OkStatus();

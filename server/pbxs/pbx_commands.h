@@ -111,6 +111,10 @@ class PbxCommands {
   // Ends extensions with what hangs on them, in one walk however many they are.
   absl::Status EraseExtensions(const PbxId& pbx, std::string_view pbx_id, std::span<const EndingExtension> ending,
                                std::string_view reason, Change& change, RemovalOutcome& outcome) const;
+  // Ends the polls and PDFs of extensions.
+  absl::Status EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& extensions, std::string_view reason,
+                          Change& change, RemovalOutcome& outcome) const;
+  static bool IsPassedOn(const HeldExtension& before, const v1::Extension& after);
   absl::Status ErasePolls(const PbxId& pbx, const Names& extensions, std::string_view reason, Change& change,
                           RemovalOutcome& outcome) const;
   void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);

@@ -5,6 +5,8 @@
 
 #include "retention/stored/v1/stored.pb.h"
 #include "server/law/cohort_days.h"
+#include "server/law/presence.h"
+#include "server/meetings/meeting_cache.h"
 #include "storage/secrets/personal.h"
 
 namespace retention {
@@ -50,27 +52,6 @@ MisfiledRows::MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistr
   for (const CategoryNumber category : kFiledByMeeting) meetings_affected_ |= affected_[category];
 }
 
-Filing MisfiledRows::FilingWithoutFacts(const MeetingLocator& locator) const {
-  Filing filing;
-  for (const CategoryNumber category : kFiledByMeeting) {
-    const DueDay held = locator.days[category];
-    filing.days[category] = held > ended_ ? DayWithoutFacts(held, before_.rule(category), after_.rule(category)) : held;
-  }
-  filing.files_end = locator.files_end_us == 0 ? absl::InfiniteFuture() : absl::FromUnixMicros(locator.files_end_us);
-  filing.review = absl::InfiniteFuture();
-  return filing;
-}
-
-absl::StatusOr<Filing> MisfiledRows::FilingOf(const LocatorName& name, const MeetingLocator& locator,
-                                              size_t& events) const {
-  const auto course = ReadCourse(view_, vault_, locator.days[kHistory], name.pbx, name.meeting);
-  if (IsUnreadable(course.status())) return FilingWithoutFacts(locator);
-  if (!course.ok()) return course.status();
-  events += course->size();
-  const MeetingFacts facts = course->Fold(now_);
-  return facts.known ? FileMeeting(facts, after_, now_) : FilingWithoutFacts(locator);
-}
-
 absl::Status MisfiledRows::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
   if (!meetings_affected_) step.position = WalkPosition::End();
   if (!step.position.more) return absl::OkStatus();
@@ -82,16 +63,14 @@ absl::Status MisfiledRows::VisitMeetings(WalkStep& step, MeetingVisit visit) con
     const auto name = DecodeLocatorKey(cursor->key());
     const auto locator = MeetingLocator::Parse(cursor->value());
     ++step.examined;
-    size_t events = 1;
     // What a damaged locator led to is found by its rows.
     if (name.has_value() && locator.has_value() && locator->days[kHistory] > ended_) {
-      const auto filing = FilingOf(*name, *locator, events);
-      if (!filing.ok()) return filing.status();
-      if (Misfiled(*locator, *filing, ended_)) {
-        if (absl::Status status = visit(*name, *locator, *filing); !status.ok()) return status;
+      const Filing filing = FileMeeting(locator->facts, after_, now_);
+      if (Misfiled(*locator, filing, ended_)) {
+        if (absl::Status status = visit(*name, *locator, filing); !status.ok()) return status;
       }
     }
-    Spend(step, events);
+    Spend(step, 1);
   }
   if (cursor->status().ok()) step.position = WalkPosition::End();
   return cursor->status();
@@ -131,8 +110,9 @@ absl::StatusOr<std::optional<DueDay>> MisfiledRows::OfStray(const FiledKey& key)
   if (mark->has_value()) return std::nullopt;
   if (key.category == kHistory) {
     const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
-    const MeetingFacts facts = course.ok() ? course->Fold(now_) : MeetingFacts();
-    if (facts.known) return DueDay(LastDayOf(CollectionDay(facts, after_), after_.rule(kHistory).period));
+    if (course.ok() && course->size() > 0) {
+      return DueDay(LastDayOf(CollectionDay(FactsOf(*course), after_), after_.rule(kHistory).period));
+    }
   }
   return DayWithoutFacts(key.day, before_.rule(key.category), after_.rule(key.category));
 }

@@ -19,7 +19,7 @@
 #include "server/law/filing.h"
 #include "server/law/policy.h"
 #include "server/logs/log_rows.h"
-#include "server/meetings/meeting_cache.h"
+#include "server/meetings/locator.h"
 #include "server/rows/pbx_registry.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/row_walk.h"
@@ -48,8 +48,7 @@ class MisfiledRows {
   MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistry& registry, LogTerms terms,
                const PolicyVersion& version, DueDay ended, absl::Time now);
 
-  // Calls `visit` with every meeting of which something lies elsewhere. Where the course of one cannot be read, its
-  // days tell where it belongs.
+  // Calls `visit` with every meeting of which something lies elsewhere.
   using MeetingVisit =
       absl::FunctionRef<absl::Status(const LocatorName& name, const MeetingLocator& locator, const Filing& filing)>;
   absl::Status VisitMeetings(WalkStep& step, MeetingVisit visit) const;
@@ -67,8 +66,6 @@ class MisfiledRows {
   bool moves_history() const { return affected_[kHistory]; }
 
  private:
-  absl::StatusOr<Filing> FilingOf(const LocatorName& name, const MeetingLocator& locator, size_t& events) const;
-  Filing FilingWithoutFacts(const MeetingLocator& locator) const;
   // nullopt: it is to stay.
   absl::StatusOr<std::optional<DueDay>> OfRecording(const FiledKey& key, std::string_view envelope) const;
   // Of a row that belongs to a meeting; nullopt if the meeting's locator leads to it, if it was marked as refiled, or

@@ -85,8 +85,8 @@ absl::Status PolicyRefiler::Go(Pass& pass, const MisfiledRows& misfiled, absl::T
 absl::Status PolicyRefiler::MoveMeetings(WalkStep& step, const MisfiledRows& misfiled, absl::Time applied,
                                          Change& change) {
   step.budget = kStepBudget;
-  const auto move = [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
-    return filer_.RefileMeeting(name, locator, filing, applied, change);
+  const auto move = [&](const LocatorName& name, const MeetingLocator&, const Filing& filing) {
+    return filer_.RefileMeeting(name, filing, applied, change);
   };
   absl::Status status = misfiled.VisitMeetings(step, move);
   change.ThenDo([this] { cache_.Trim(kStepBudget); });

@@ -1,5 +1,9 @@
 // Deletions before the due day, by operators: of meetings, single objects and polls.
+#include <algorithm>
+
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
+#include "server/recording/event_intake.h"
 #include "server/recording/recorder.h"
 #include "server/recording/touched_meetings.h"
 
@@ -20,23 +24,25 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   event.set_event_id(*std::move(id));
   event.set_pbx_id(std::string(pbx_id));
   event.set_meeting_id(std::string(meeting_id));
-  event.mutable_time()->set_seconds(absl::ToUnixSeconds(change.now()));
   event.mutable_meeting_deleted();
   v1::RecordResult result;
   TouchedMeetings meetings(cache_, holdings_.vault, change);
   auto touched = meetings.Touch(*pbx, event);
   if (!touched.ok()) return touched.status();
-  Meeting& meeting = *(*touched)->meeting;
-  auto recordings = filer_.EraseObjects(meeting, event.pbx_id(), kRecording, "", reason, change);
+  Room& room = *(*touched)->room;
+  // All that was reported by now lies before it, though the portal's clock may be ahead of this one.
+  SetTime(std::max(absl::ToUnixMicros(change.now()), room.cut.last_us()), *event.mutable_time());
+  auto recordings = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kRecording, {}, reason, change);
   if (!recordings.ok()) return recordings.status();
-  const bool lives = meeting.known && !meeting.deleted;
+  const bool lives = std::any_of(room.meetings.begin(), room.meetings.end(),
+                                 [](const auto& meeting) { return !meeting.second.locator.facts.deleted; });
   if (lives) {
     meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), result);
-    meeting.deleted = true;
     (*touched)->deletion_reason = std::string(reason);
-  } else if (absl::Status status = filer_.EraseDeleted(meeting, event.pbx_id(), reason, change); !status.ok()) {
-    // What is left of a meeting that was deleted before, or whose history is over.
-    return status;
+  } else {
+    // What is left of a room that was deleted before, or whose history is over.
+    auto pdfs = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kPdfShare, {}, reason, change);
+    if (!pdfs.ok()) return pdfs.status();
   }
   if (absl::Status status = filer_.File(**touched, change); !status.ok()) return status;
   const CategoryCounts none{};
@@ -47,11 +53,12 @@ absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view me
                                     std::string_view object_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  auto meeting = cache_.Find(*pbx, meeting_id, change.last_due());
-  if (!meeting.ok()) return meeting.status();
-  auto erased = filer_.EraseObjects(**meeting, std::string(pbx_id), category, object_id, reason, change);
-  const bool known = (*meeting)->known;
-  if (!(*meeting)->stored) cache_.Forget(*pbx, (*meeting)->id);
+  auto room = cache_.Find(*pbx, meeting_id, change.last_due());
+  if (!room.ok()) return room.status();
+  auto erased =
+      filer_.EraseObjects(*pbx, (*room)->id, std::string(pbx_id), category, {.id = object_id}, reason, change);
+  const bool known = std::any_of((*room)->meetings.begin(), (*room)->meetings.end(),
+                                 [](const auto& meeting) { return meeting.second.locator.facts.IsMeeting(); });
   if (!erased.ok()) return erased.status();
   if (*erased == 0 && !known) return MeetingUnknown();
   if (*erased > 0) return absl::OkStatus();

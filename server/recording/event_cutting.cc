@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
+#include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
 
 namespace retention {
@@ -32,24 +33,47 @@ CourseKind KindOf(v1::Event::PayloadCase payload) {
       return Entry::KIND_RECONNECTED;
     case v1::Event::kMediaQualitySampled:
       return Entry::KIND_QUALITY;
+    case v1::Event::kParticipantInvited:
+    case v1::Event::kDialInAssigned:
+      return Entry::KIND_PLANNED;
+    case v1::Event::kParticipantUninvited:
+      return Entry::KIND_UNINVITED;
+    case v1::Event::kJoinFailed:
+      return Entry::KIND_JOIN_FAILED;
     default:
       return Entry::KIND_NOTED;
   }
 }
 
+RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint) {
+  const uint64_t sitting = event.occurrence_id().empty() ? 0 : FingerprintOf(event.occurrence_id());
+  CourseEvent bare{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
+  bare.sitting = sitting;
+  if (event.has_meeting_scheduled()) bare.plan.start_us = MicrosOf(event.meeting_scheduled().planned_start());
+  if (event.has_meeting_rescheduled()) bare.plan.start_us = MicrosOf(event.meeting_rescheduled().planned_start());
+  return Course().RoomEventOf(bare);
+}
+
 std::string IdentityOf(const v1::Event& event) {
   if (!event.has_participant_joined()) return {};
   const v1::ParticipantJoined& joined = event.participant_joined();
+  if (!event.user_id().empty()) return absl::StrCat("u\n", event.pbx_id(), "\n", event.user_id());
   if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
   if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
   return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
 }
 
-CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, const Vault& vault,
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
                           Course& course) {
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
+  if (!event.connection_id().empty()) entry.connection = FingerprintOf(event.connection_id());
+  if (!event.occurrence_id().empty()) entry.sitting = FingerprintOf(event.occurrence_id());
   const auto extension_word = [&](const std::string& number) {
-    return course.WordFor(ExtensionName(vault, pbx, number));
+    return course.WordFor(ExtensionName(vault, room.pbx, number));
+  };
+  const auto participant_word = [&](const std::string& id) { return course.WordFor(room.NameOf(vault, id)); };
+  const auto add_same = [&](std::string_view kind, std::string_view text) {
+    if (!text.empty()) entry.same.push_back(course.WordFor(PersonMark(vault, room.pbx, room.id, kind, text)));
   };
   const auto set_plan = [&](const auto& plan) {
     entry.plan.start_us = MicrosOf(plan.planned_start());
@@ -71,24 +95,37 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Pb
       break;
     case v1::Event::kParticipantJoined: {
       const v1::ParticipantJoined& joined = event.participant_joined();
-      entry.participant = course.WordFor(joined.participant_id());
+      entry.participant = participant_word(joined.participant_id());
       entry.client = course.WordFor(joined.client_kind());
       entry.site = course.WordFor(joined.media_site());
+      add_same("user", event.user_id());
+      add_same("address", absl::AsciiStrToLower(joined.email()));
+      add_same("extension", joined.extension());
       break;
     }
     case v1::Event::kParticipantLeft:
-      entry.participant = course.WordFor(event.participant_left().participant_id());
+      entry.participant = participant_word(event.participant_left().participant_id());
       break;
     case v1::Event::kParticipantReconnected: {
       const v1::ParticipantReconnected& reconnected = event.participant_reconnected();
-      entry.participant = course.WordFor(reconnected.participant_id());
+      entry.participant = participant_word(reconnected.participant_id());
       entry.client = course.WordFor(reconnected.client_kind());
       entry.site = course.WordFor(reconnected.media_site());
+      add_same("user", event.user_id());
       break;
     }
+    case v1::Event::kJoinFailed:
+      entry.participant = participant_word(event.join_failed().participant_id());
+      entry.client = course.WordFor(event.join_failed().client_kind());
+      entry.site = course.WordFor(event.join_failed().media_site());
+      entry.cause = static_cast<uint32_t>(event.join_failed().cause());
+      break;
+    case v1::Event::kParticipantUninvited:
+      entry.participant = participant_word(event.participant_uninvited().participant_id());
+      break;
     case v1::Event::kMediaQualitySampled: {
       const v1::MediaQualitySampled& sample = event.media_quality_sampled();
-      entry.participant = course.WordFor(sample.participant_id());
+      entry.participant = participant_word(sample.participant_id());
       entry.rtt_ms = sample.rtt_ms();
       entry.loss_ppm = sample.loss_ppm();
       entry.jitter_ms = sample.jitter_ms();
@@ -104,9 +141,12 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Pb
 }
 
 void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring) {
+  auto source = stored::v1::Value::SOURCE_UNSPECIFIED;
   const auto add = [&](CategoryNumber category, std::string_view participant = {},
                        std::string_view text = {}) -> stored::v1::Value& {
     stored::v1::Value& value = bring(category);
+    value.set_event(FingerprintOf(event.event_id()));
+    value.set_source(source);
     value.set_time_us(MicrosOf(event.time()));
     value.set_participant_id(std::string(participant));
     value.set_text(std::string(text));
@@ -123,6 +163,7 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
   switch (event.payload_case()) {
     case v1::Event::kMeetingScheduled: {
       const v1::MeetingScheduled& scheduled = event.meeting_scheduled();
+      source = stored::v1::Value::SOURCE_PLAN;
       add_if(kMeetingName, "", scheduled.name());
       add_if(kMeetingComment, "", scheduled.comment());
       for (const v1::Invitee& invitee : scheduled.invitees()) {
@@ -136,6 +177,7 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
       break;
     case v1::Event::kParticipantInvited: {
       const v1::Invitee& invitee = event.participant_invited().invitee();
+      source = stored::v1::Value::SOURCE_INVITATION;
       add_if(kParticipantName, invitee.participant_id(), invitee.name());
       add_if(kParticipantEmail, invitee.participant_id(), invitee.email());
       break;
@@ -143,7 +185,10 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
     case v1::Event::kParticipantJoined: {
       const v1::ParticipantJoined& joined = event.participant_joined();
       add_if(kParticipantName, joined.participant_id(), joined.name());
-      add_if(kParticipantEmail, joined.participant_id(), joined.email());
+      // The identifier lives with the address, or else with an empty one: history knows only its hash.
+      if (!joined.email().empty() || joined.name().empty()) {
+        add(kParticipantEmail, joined.participant_id(), joined.email());
+      }
       add_if(kParticipantIp, joined.participant_id(), joined.ip());
       break;
     }

@@ -9,6 +9,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "retention/v1/event.pb.h"
 #include "server/law/course.h"
+#include "server/meetings/meeting_cache.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -22,8 +23,10 @@ CourseKind KindOf(v1::Event::PayloadCase payload);
 std::string IdentityOf(const v1::Event& event);
 
 // What the course keeps; words are added to `course`.
-CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, const Vault& vault,
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
                           Course& course);
+// What the cut looks at of an event, but for who it is about.
+RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint);
 
 // Fills in the values that `event` brings, each in what `bring` makes for it.
 void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring);

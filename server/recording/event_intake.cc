@@ -1,7 +1,6 @@
 #include "server/recording/event_intake.h"
 
 #include <arpa/inet.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <set>
@@ -217,6 +216,18 @@ void CheckPayload(const v1::Event& event, Check& check) {
       return;
     case v1::Event::kParticipantInvited:
       return CheckInvitee(event.participant_invited().invitee(), "participant_invited.invitee", check);
+    case v1::Event::kParticipantUninvited:
+      return check.PartyIdentifier("participant_uninvited.participant_id",
+                                   event.participant_uninvited().participant_id());
+    case v1::Event::kJoinFailed: {
+      const auto& failed = event.join_failed();
+      check.PartyIdentifier("join_failed.participant_id", failed.participant_id());
+      check.Word("join_failed.client_kind", failed.client_kind());
+      check.Word("join_failed.media_site", failed.media_site());
+      const bool known =
+          failed.cause() != v1::JOIN_FAILURE_CAUSE_UNSPECIFIED && v1::JoinFailureCause_IsValid(failed.cause());
+      return known ? void() : check.Fail("join_failed.cause", "one of the causes of JoinFailureCause");
+    }
     case v1::Event::kParticipantJoined:
       return CheckJoined(event.participant_joined(), check);
     case v1::Event::kParticipantLeft:
@@ -311,6 +322,10 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
       if (!event.meeting_id().empty()) check.Fail("meeting_id", "must be empty for events of a PBX");
       break;
   }
+  check.OptionalIdentifier("occurrence_id", event.occurrence_id());
+  check.OptionalIdentifier("connection_id", event.connection_id());
+  if (!event.user_id().empty()) check.PartyIdentifier("user_id", event.user_id());
+  if (!event.extension_id().empty()) check.PartyIdentifier("extension_id", event.extension_id());
   if (!event.has_time()) {
     check.Fail("time", "required");
   } else if (!IsEventTime(event.time())) {
@@ -322,49 +337,70 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
   return check.Take();
 }
 
+std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
+  std::vector<v1::Rejection> dropped;
+  const auto look = [&](const std::string& field, std::string* text, const auto& check_it) {
+    Check check;
+    check_it(check, field, *text);
+    auto bad = check.Take();
+    if (!bad.has_value()) return;
+    dropped.push_back(*std::move(bad));
+    text->clear();
+  };
+  const auto at_most = [](size_t bytes) {
+    return
+        [bytes](Check& check, const std::string& field, const std::string& text) { check.Length(field, text, bytes); };
+  };
+  const auto email = [](Check& check, const std::string& field, const std::string& text) { check.Email(field, text); };
+  const auto ip = [](Check& check, const std::string& field, const std::string& text) { check.Ip(field, text); };
+  const auto word = [](Check& check, const std::string& field, const std::string& text) { check.Word(field, text); };
+  const auto look_at_invitee = [&](const std::string& field, v1::Invitee& invitee) {
+    look(absl::StrCat(field, ".name"), invitee.mutable_name(), at_most(kMaxNameBytes));
+    look(absl::StrCat(field, ".email"), invitee.mutable_email(), email);
+  };
+  switch (event.payload_case()) {
+    case v1::Event::kMeetingScheduled: {
+      v1::MeetingScheduled& scheduled = *event.mutable_meeting_scheduled();
+      look("meeting_scheduled.name", scheduled.mutable_name(), at_most(kMaxMeetingNameBytes));
+      look("meeting_scheduled.comment", scheduled.mutable_comment(), at_most(kMaxCommentBytes));
+      if (scheduled.invitees_size() > kMaxInvitees) break;
+      for (int i = 0; i < scheduled.invitees_size(); ++i) {
+        look_at_invitee(absl::StrCat("meeting_scheduled.invitees[", i, "]"), *scheduled.mutable_invitees(i));
+      }
+      break;
+    }
+    case v1::Event::kMeetingStarted:
+      look("meeting_started.name", event.mutable_meeting_started()->mutable_name(), at_most(kMaxMeetingNameBytes));
+      break;
+    case v1::Event::kParticipantInvited:
+      look_at_invitee("participant_invited.invitee", *event.mutable_participant_invited()->mutable_invitee());
+      break;
+    case v1::Event::kParticipantJoined: {
+      v1::ParticipantJoined& joined = *event.mutable_participant_joined();
+      look("participant_joined.name", joined.mutable_name(), at_most(kMaxNameBytes));
+      look("participant_joined.email", joined.mutable_email(), email);
+      look("participant_joined.ip", joined.mutable_ip(), ip);
+      look("participant_joined.client_kind", joined.mutable_client_kind(), word);
+      look("participant_joined.media_site", joined.mutable_media_site(), word);
+      break;
+    }
+    case v1::Event::kParticipantReconnected: {
+      v1::ParticipantReconnected& reconnected = *event.mutable_participant_reconnected();
+      look("participant_reconnected.ip", reconnected.mutable_ip(), ip);
+      look("participant_reconnected.client_kind", reconnected.mutable_client_kind(), word);
+      look("participant_reconnected.media_site", reconnected.mutable_media_site(), word);
+      break;
+    }
+    default:
+      break;
+  }
+  return dropped;
+}
+
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix) {
   Check check;
   CheckSynced(synced, std::string(prefix), check);
   return StatusOf(std::move(check));
-}
-
-uint64_t FingerprintOf(std::string_view event_id) { return XXH3_64bits(event_id.data(), event_id.size()); }
-
-void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
-            v1::RecordResult& result) {
-  v1::Rejection& rejection = *result.add_rejections();
-  rejection.set_index(static_cast<uint32_t>(index));
-  rejection.set_reason(reason);
-  rejection.set_field(std::string(field));
-  rejection.set_description(std::string(description));
-}
-
-void AddResult(v1::RecordResult part, v1::RecordResult& result) {
-  result.set_accepted(result.accepted() + part.accepted());
-  result.set_duplicates(result.duplicates() + part.duplicates());
-  result.set_values_past_due(result.values_past_due() + part.values_past_due());
-  result.mutable_rejections()->MergeFrom(part.rejections());
-}
-
-absl::Status CheckBatchBytes(size_t bytes) {
-  return bytes <= kMaxBatchBytes ? absl::OkStatus() : InvalidField("events", "at most 4 MiB together");
-}
-
-absl::Status CheckBatchMemory(size_t bytes) {
-  return bytes <= kMaxBatchMemory ? absl::OkStatus()
-                                  : InvalidField("events", "too many parts: over 32 MiB in memory together");
-}
-
-absl::Status EventBatch::Prepare(absl::Time now) {
-  if (events->empty()) return InvalidField("events", "at least one event");
-  if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
-  fingerprints.reserve(events->size());
-  rejected.reserve(events->size());
-  for (const v1::Event& event : *events) {
-    fingerprints.push_back(FingerprintOf(event.event_id()));
-    rejected.push_back(CheckEvent(event, now));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace retention

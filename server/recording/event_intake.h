@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,8 +44,13 @@ inline constexpr size_t kMaxMeetingEvents = 100000;
 // So many more, of those that end something or bring an object that must end.
 inline constexpr size_t kMaxEndingEvents = 10000;
 
+// Value rejections that are listed of one batch.
+inline constexpr int kMaxValueRejections = 1000;
+
 // Why `event` cannot be taken in as it stands, whatever the engine holds. Pure.
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);
+// Takes those values out of `event` that are malformed or over a limit and that it can do without; says which. Pure.
+std::vector<v1::Rejection> DropBadValues(v1::Event& event);
 
 // The same checks for what comes outside events; the answer names the field, behind `prefix`.
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix);
@@ -65,10 +71,20 @@ struct EventBatch {
   absl::Status Prepare(absl::Time now);
 
   size_t size() const { return static_cast<size_t>(events->size()); }
+  // An event without its bad values.
+  const v1::Event& EventAt(int index) const {
+    const auto mended = without_bad_values.find(index);
+    return mended == without_bad_values.end() ? (*events)[index] : mended->second.event;
+  }
 
   v1::RecordResult result;
   std::vector<uint64_t> fingerprints;                  // by event
   std::vector<std::optional<v1::Rejection>> rejected;  // by event: failed its check
+  struct Mended {
+    v1::Event event;
+    std::vector<v1::Rejection> bad_values;
+  };
+  std::map<int, Mended> without_bad_values;  // by event, where there were any
 };
 
 // Add to `result` an event that was recorded now, or before, and values that were due when they came.
@@ -80,6 +96,8 @@ inline void CountPastDue(uint32_t values, v1::RecordResult& result) {
 // Adds a rejection of event `index` to `result`.
 void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
             v1::RecordResult& result);
+// Adds the bad values of event `index` to `result`.
+void RejectValues(int index, const std::vector<v1::Rejection>& values, v1::RecordResult& result);
 // Adds what became of some events of a batch to what became of the others.
 void AddResult(v1::RecordResult part, v1::RecordResult& result);
 

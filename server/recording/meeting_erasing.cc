@@ -5,8 +5,8 @@
 
 namespace retention {
 
-absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason,
-                                    Change& change) {
+absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id, absl::Time until,
+                                    std::string_view reason, Change& change) {
   DueDay& held = meeting.locator.days[kFileShare];
   if (held == DueDay::None()) return absl::OkStatus();
   if (change.CountOf(held, kFileShare).rows == 0) {
@@ -14,40 +14,45 @@ absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id,
     held = DueDay::None();
     return absl::OkStatus();
   }
-  const auto end = [&](const FiledKey& key, std::string_view row, const stored::v1::Value&) {
-    return change.Drop(key, row, pbx_id, reason);
+  bool any_left = false;
+  const auto end = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
+    if (absl::FromUnixMicros(value.time_us()) <= until) return change.Drop(key, row, pbx_id, reason);
+    any_left = true;
+    return absl::OkStatus();
   };
   const std::string prefix = FiledPrefix(held, kFileShare, meeting.pbx, meeting.id);
   if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, end); !s.ok()) return s;
-  held = DueDay::None();
+  if (!any_left) held = DueDay::None();
   return absl::OkStatus();
 }
 
 absl::Status MeetingFiler::EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason,
                                         Change& change) {
-  if (absl::Status status = EndFiles(meeting, pbx_id, reason, change); !status.ok()) return status;
+  absl::Status status = EndFiles(meeting, pbx_id, absl::InfiniteFuture(), reason, change);
+  if (!status.ok()) return status;
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];
     if (category == kHistory || held == DueDay::None()) continue;
     const auto erase = [&](const FiledKey& key, std::string_view row) { return change.Drop(key, row, "", reason); };
-    absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), erase);
+    status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), erase);
     if (!status.ok()) return status;
     held = DueDay::None();
   }
-  return EraseObjects(meeting, pbx_id, kPdfShare, "", reason, change).status();
+  return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(Meeting& meeting, const std::string& pbx_id,
-                                                    CategoryNumber category, std::string_view object_id,
+absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const RoomId& room, const std::string& pbx_id,
+                                                    CategoryNumber category, const WhichObjects& which,
                                                     std::string_view reason, Change& change) {
   uint64_t erased = 0;
   // Until it is refiled, what is kept longer now lies under days that may be over.
   const DueDay ended = holdings_.LastDue(holdings_.policies.refiling_since().value_or(change.now()));
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (counts[category].rows == 0 || day == DueDay::Kept() || (day.is_civil() && day <= ended)) continue;
-    const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
+    const std::string prefix = FiledPrefix(day, category, pbx, room);
     const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-      if (!object_id.empty() && value.object().object_id() != object_id) return absl::OkStatus();
+      if (!which.id.empty() && value.object().object_id() != which.id) return absl::OkStatus();
+      if (value.time_us() > which.until_us) return absl::OkStatus();
       erased += Vault::ValueCount(row);
       return change.Drop(key, row, pbx_id, reason);
     };

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/object_rows.h"
@@ -15,33 +16,101 @@ namespace {
 
 constexpr size_t kRandomNameBytes = 8;
 
+bool TakesBack(const FreshEvent& fresh) {
+  return fresh.entry.kind == stored::v1::CourseEntry::KIND_SCHEDULED ||
+         fresh.entry.kind == stored::v1::CourseEntry::KIND_UNINVITED;
+}
+
+bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED; }
+
 }  // namespace
 
-absl::Status MeetingFiler::File(TouchedMeeting& touched, Change& change) {
-  Meeting& meeting = *touched.meeting;
+absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
+  Room& room = *touched.room;
   if (touched.fresh.empty()) {
-    if (!meeting.stored) cache_.Forget(meeting.pbx, meeting.id);  // nothing was recorded for it
+    if (room.meetings.empty()) cache_.Forget(room.pbx, room.id);  // nothing was recorded for it
     return absl::OkStatus();
   }
-  const MeetingLocator before = meeting.locator;
-  const MeetingFacts facts = meeting.course.Fold(change.now());
-  const Filing filing = FileMeeting(facts, holdings_.policy(), change.now());
-  if (facts.deleted) {
-    absl::Status status = EraseDeleted(meeting, touched.pbx_id, touched.deletion_reason, change);
+  const CutChanges changes = room.cut.TakeChanges();
+  auto outcomes = OutcomesOf(touched, changes, change);
+  if (!outcomes.ok()) return outcomes.status();
+  for (const FreshEvent& fresh : touched.fresh) {
+    if (!IsDeletion(fresh)) continue;
+    // PDFs are the room's, whatever took place in it.
+    const auto erased = EraseObjects(room.pbx, room.id, touched.pbx_id, kPdfShare, {.until_us = fresh.entry.time_us},
+                                     touched.deletion_reason, change);
+    if (!erased.ok()) return erased.status();
+  }
+  if (absl::Status s = CopyPlan(touched, *outcomes, change); !s.ok()) return s;
+  const auto is_recut = [&](uint64_t number, const Outcome& outcome) {
+    return changes.left.contains(number) || (outcome.takes_back && outcome.meeting->stored);
+  };
+  for (const auto& [number, outcome] : *outcomes) {
+    if (!is_recut(number, outcome)) continue;
+    if (absl::Status s = Recut(number, changes, touched, *outcomes, change); !s.ok()) return s;
+  }
+  for (auto& [number, outcome] : *outcomes) {
+    if (!outcome.facts.deleted || outcome.before.facts.deleted) continue;
+    absl::Status status = EraseDeleted(*outcome.meeting, touched.pbx_id, touched.deletion_reason, change);
     if (!status.ok()) return status;
   }
-  if (absl::Status status = FollowFiling(meeting, touched.pbx_id, filing, change.now(), change); !status.ok())
-    return status;
-  const bool names_organizer = std::any_of(touched.fresh.begin(), touched.fresh.end(),
-                                           [](const CourseEvent& event) { return event.plan.organizer != 0; });
-  if (!facts.deleted && meeting.stored && names_organizer) {
-    if (absl::Status status = RelabelPdfs(meeting, touched.pbx_id, facts.organizer, change); !status.ok())
-      return status;
+  bool over = false;
+  for (auto& [number, outcome] : *outcomes) {
+    Meeting& meeting = *outcome.meeting;
+    absl::Status status = FileOutcome(touched, outcome, is_recut(number, outcome), change);
+    if (!status.ok()) return status;
+    over |= FileLocator(meeting, outcome.before, outcome.filing, change);
+    if (!meeting.fixed && !room.cut.Has(number)) room.meetings.erase(number);
   }
-  if (absl::Status status = FilePending(touched, facts, filing, change); !status.ok()) return status;
-  if (absl::Status status = FileCourse(touched, facts, filing.days[kHistory], change); !status.ok()) return status;
-  FileLocator(meeting, before, filing, change);
+  // Not among what it knows is what came too late for its history.
+  if (over) cache_.Forget(room.pbx, room.id);
   return absl::OkStatus();
+}
+
+absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& touched, const CutChanges& changes,
+                                                                Change& change) {
+  Room& room = *touched.room;
+  Outcomes outcomes;
+  const auto add = [&](uint64_t number) -> Outcome& {
+    const auto [it, inserted] = outcomes.try_emplace(number);
+    Outcome& outcome = it->second;
+    if (!inserted) return outcome;
+    outcome.meeting = &room.MeetingOf(number);
+    outcome.before = outcome.meeting->locator;
+    outcome.facts = room.FactsOf(number);
+    outcome.filing = FileMeeting(outcome.facts, holdings_.policy(), change.now());
+    return outcome;
+  };
+  for (const uint64_t number : changes.touched) {
+    if (room.cut.Has(number) || room.meetings.contains(number)) add(number);
+  }
+  for (FreshEvent& fresh : touched.fresh) {  // of one that is fixed, all are in its facts by now
+    Outcome& outcome = add(fresh.fixed != 0 ? fresh.fixed : changes.fresh.at(fresh.entry.event));
+    outcome.fresh.push_back(&fresh);
+    outcome.takes_back |= TakesBack(fresh);
+    if (!IsDeletion(fresh)) continue;
+    for (auto& [number, meeting] : room.meetings) {
+      if (meeting.fixed && meeting.locator.facts.last_us <= fresh.entry.time_us) add(number).facts.deleted = true;
+    }
+  }
+  return outcomes;
+}
+
+absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change) {
+  Meeting& meeting = *outcome.meeting;
+  meeting.locator.facts = outcome.facts;
+  if (!recut) {
+    absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.filing, change.now(), change);
+    if (!status.ok()) return status;
+  }
+  for (const CategoryNumber category : outcome.gained) meeting.locator.days[category] = outcome.filing.days[category];
+  const std::string& organizer = outcome.facts.organizer;
+  if (meeting.stored && !outcome.facts.deleted && !meeting.fixed && organizer != outcome.before.facts.organizer) {
+    absl::Status status = RelabelPdfs(*touched.room, OccurrenceOf(meeting.id), touched.pbx_id, organizer, change);
+    if (!status.ok()) return status;
+  }
+  if (absl::Status status = FilePending(touched, outcome, change); !status.ok()) return status;
+  return FileCourse(touched, outcome, change);
 }
 
 absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std::string& name) const {
@@ -52,84 +121,98 @@ absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std:
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
 
-absl::Status MeetingFiler::RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer,
-                                       Change& change) {
-  const std::string& extension = meeting.course.Text(organizer);
-  auto removed = ExtensionRemoved(meeting.pbx, extension);
+absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, const std::string& pbx_id,
+                                       const std::string& organizer, Change& change) {
+  const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
+  const auto any = HasRows(holdings_.store, prefix);
+  if (!any.ok() || !*any) return any.status();
+  auto removed = ExtensionRemoved(room.pbx, organizer);
   if (!removed.ok()) return removed.status();
+  absl::flat_hash_set<uint64_t> of_it;
+  for (const CutEvent& event : room.cut.events()) {
+    if (event.occurrence == occurrence) of_it.insert(event.event.id);
+  }
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
-    if (value.extension() == extension || !value.has_object()) return absl::OkStatus();
+    if (!of_it.contains(value.event()) || value.extension() == organizer || !value.has_object()) {
+      return absl::OkStatus();
+    }
     if (*removed) return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
-    value.set_extension(extension);
+    value.set_extension(organizer);
     change.Rewrite(key, Personal(value.SerializeAsString()), 1);
     return absl::OkStatus();
   };
-  const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, meeting.pbx, meeting.id);
   return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
 }
 
-absl::Status MeetingFiler::FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended,
-                                      bool remembered, Change& change) {
-  Meeting& meeting = *touched.meeting;
-  if (ended || !change.Takes(day)) {
+absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched,
+                                             Outcome& outcome, bool remembered, Change& change) {
+  Meeting& meeting = *outcome.meeting;
+  const Filing& filing = outcome.filing;
+  const absl::Time time = absl::FromUnixMicros(pending.value.time_us());
+  FiledKey key{.day = filing.days[pending.category],
+               .category = pending.category,
+               .pbx = meeting.pbx,
+               .owner = meeting.id,
+               .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, fresh.event->event_id())};
+  bool ended = outcome.facts.deleted && pending.category != kRecording;
+  if (pending.category == kPdfShare) {
+    key.day = DueDay::Open();
+    key.owner = RoomOwner(RoomOf(meeting.id));
+    pending.value.set_extension(outcome.facts.organizer);
+    auto removed = ExtensionRemoved(meeting.pbx, pending.value.extension());
+    if (!removed.ok()) return removed.status();
+    ended |= *removed;
+    pending.value.set_meeting_id(touched.meeting_id);
+  } else if (pending.category == kRecording) {
+    key.day = CreationDueDay(kRecording, time, holdings_.policy());
+  } else {
+    ended |= filing.files_end <= change.now() || time <= filing.files_gone;
+    if (!ended) {
+      auto name = RandomHex(holdings_.random, kRandomNameBytes);
+      if (!name.ok()) return name.status();
+      pending.value.mutable_object()->set_display_name(*name);
+      if (change.Takes(key.day)) meeting.locator.days[kFileShare] = key.day;
+    }
+  }
+  if (ended || !change.Takes(key.day)) {
     // The portal holds the object all the same, and must delete it.
-    CountPastDue(1, *pending.result);
+    CountPastDue(1, *fresh.result);
     change.Order(pending.category, touched.pbx_id, pending.value.object());
     return absl::OkStatus();
   }
-  const FiledKey key{.day = day,
-                     .category = pending.category,
-                     .pbx = meeting.pbx,
-                     .owner = meeting.id,
-                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, pending.event->event_id())};
   if (!remembered) {
     const auto held = HasRow(holdings_.store, key);
     if (!held.ok()) return held.status();
     if (*held) return absl::OkStatus();
   }
-  if (pending.category == kFileShare) meeting.locator.days[kFileShare] = day;
   change.File(key, Personal(pending.value.SerializeAsString()), 1);
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing,
-                                       Change& change) {
-  Meeting& meeting = *touched.meeting;
+absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, Change& change) {
+  Meeting& meeting = *outcome.meeting;
+  const Filing& filing = outcome.filing;
   // Whether the course will tell that these events came before; where it is no longer kept, their rows do.
   const bool remembered = change.Takes(filing.days[kHistory]);
   std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
-  for (PendingValue& pending : touched.pending) {
-    const bool dropped = facts.deleted && pending.category != kRecording;
-    if (IsObject(pending.category)) {
-      DueDay day = filing.days[pending.category];
-      bool ended = dropped;
-      if (pending.category == kPdfShare) {
-        day = DueDay::Open();
-        pending.value.set_extension(meeting.course.Text(facts.organizer));
-        auto removed = ExtensionRemoved(meeting.pbx, pending.value.extension());
-        if (!removed.ok()) return removed.status();
-        ended |= *removed;
-        pending.value.set_meeting_id(touched.meeting_id);
-      } else if (pending.category == kRecording) {
-        day = CreationDueDay(kRecording, absl::FromUnixMicros(pending.value.time_us()), holdings_.policy());
+  for (FreshEvent* fresh : outcome.fresh) {
+    for (PendingValue& pending : fresh->values) {
+      if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), pending.value)) continue;
+      if (IsObject(pending.category)) {
+        absl::Status status = FilePendingObject(*fresh, pending, touched, outcome, remembered, change);
+        if (!status.ok()) return status;
+      } else if (outcome.facts.deleted || !change.Takes(filing.days[pending.category])) {
+        CountPastDue(1, *fresh->result);
       } else {
-        ended |= filing.files_end <= change.now();
-        if (!ended) {
-          auto name = RandomHex(holdings_.random, kRandomNameBytes);
-          if (!name.ok()) return name.status();
-          pending.value.mutable_object()->set_display_name(*name);
-        }
+        auto& chunk = chunks[pending.category];
+        if (!chunk.has_value()) chunk.emplace();
+        *chunk->add_values() = std::move(pending.value);
       }
-      if (absl::Status s = FileObject(pending, touched, day, ended, remembered, change); !s.ok()) return s;
-    } else if (dropped || !change.Takes(filing.days[pending.category])) {
-      CountPastDue(1, *pending.result);
-    } else {
-      auto& chunk = chunks[pending.category];
-      if (!chunk.has_value()) chunk.emplace();
-      *chunk->add_values() = std::move(pending.value);
     }
   }
-  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id);
+  if (outcome.fresh.empty()) return absl::OkStatus();
+  const std::string& first = outcome.fresh.front()->event->event_id();
+  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first);
   for (size_t category = 1; category < kCategories; ++category) {
     if (!chunks[category].has_value()) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
@@ -149,42 +232,54 @@ absl::Status MeetingFiler::FilePending(TouchedMeeting& touched, const MeetingFac
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::AddTokens(TouchedMeeting& touched, DueDay cohort) const {
-  if (cohort <= holdings_.ring.cohorts_destroyed_through()) return absl::OkStatus();  // it counts nobody any more
+absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, Change& change) {
+  if (outcome.fresh.empty()) return absl::OkStatus();
+  Meeting& meeting = *outcome.meeting;
+  const DueDay day = outcome.filing.days[kHistory];
+  if (!change.Takes(day)) {
+    for (const FreshEvent* fresh : outcome.fresh) CountPastDue(1, *fresh->result);
+    return absl::OkStatus();
+  }
+  const DueDay cohort(CollectionDay(outcome.facts, holdings_.policy()));
+  const bool countable = cohort > holdings_.ring.cohorts_destroyed_through();
   std::optional<SecretKey> cohort_key;
-  for (size_t i = 0; i < touched.fresh.size(); ++i) {
-    const std::string identity = IdentityOf(*touched.fresh_events[i]);
+  std::vector<CourseEvent> entries;
+  entries.reserve(outcome.fresh.size());
+  for (const FreshEvent* fresh : outcome.fresh) {
+    CourseEvent& entry = entries.emplace_back(fresh->entry);
+    // The first event of every row names the meeting, so that the portal's id can be given back.
+    if (entries.size() == 1) entry.meeting_id = touched.course.WordFor(touched.meeting_id);
+    const std::string identity = countable ? IdentityOf(*fresh->event) : std::string();
     if (identity.empty()) continue;
     if (!cohort_key.has_value()) {
       auto key = holdings_.ring.ForCohort(cohort);
       if (!key.ok()) return key.status();
       cohort_key = *key;
     }
-    touched.fresh[i].person = Vault::HashWith(*cohort_key, identity);
+    entry.person = Vault::HashWith(*cohort_key, identity);
   }
-  return absl::OkStatus();
-}
-
-absl::Status MeetingFiler::FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change) {
-  Meeting& meeting = *touched.meeting;
-  if (!change.Takes(day)) {
-    for (v1::RecordResult* result : touched.fresh_results) CountPastDue(1, *result);
-    return absl::OkStatus();
-  }
-  const DueDay cohort(CollectionDay(facts, holdings_.policy()));
-  if (absl::Status status = AddTokens(touched, cohort); !status.ok()) return status;
-  const stored::v1::CourseChunk chunk = meeting.course.ChunkOf(touched.fresh, cohort);
+  const stored::v1::CourseChunk chunk = touched.course.ChunkOf(entries, cohort);
+  const std::string& first = outcome.fresh.front()->event->event_id();
   const FiledKey key{.day = day,
                      .category = kHistory,
                      .pbx = meeting.pbx,
                      .owner = meeting.id,
-                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, touched.first_event_id)};
+                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first)};
   change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
   meeting.locator.days[kHistory] = day;
   return absl::OkStatus();
 }
 
-void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
+void MeetingFiler::PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change) {
+  const int64_t timer_us = meeting.locator.timer_us;
+  if (before.timer_us == timer_us) return;
+  if (before.timer_us != 0) {
+    change.batch().Delete(Family::kState, MeetingTimerKey(before.timer_us, meeting.pbx, meeting.id));
+  }
+  if (timer_us != 0) change.batch().Put(Family::kState, MeetingTimerKey(timer_us, meeting.pbx, meeting.id), "");
+}
+
+bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
   MeetingLocator& after = meeting.locator;
   absl::Time timer = filing.review;
   after.files_end_us = 0;
@@ -195,20 +290,13 @@ void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
   const bool over = after.days[kHistory] == DueDay::None();
   if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;
   after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
-  if (before.timer_us != after.timer_us) {
-    if (before.timer_us != 0) {
-      change.batch().Delete(Family::kState, MeetingTimerKey(before.timer_us, meeting.pbx, meeting.id));
-    }
-    if (after.timer_us != 0) {
-      change.batch().Put(Family::kState, MeetingTimerKey(after.timer_us, meeting.pbx, meeting.id), "");
-    }
-  }
-  if (meeting.stored && before == after) return;
+  PutTimer(meeting, before, change);
+  if (meeting.stored && before == after) return false;
+  const std::string key = LocatorKey(meeting.pbx, meeting.id);
   if (over) {
     // Its history is over: what it still holds ends on its own day, and the meeting is no longer known. While a policy
     // is refiled, its locator goes with those whose day is over, and nothing of it must be moved again, though nothing
     // may lead there: it may never have had a locator, or be taken up anew.
-    const std::string key = LocatorKey(meeting.pbx, meeting.id);
     const bool refiling = holdings_.policies.refiling_since().has_value();
     if (refiling) MarkRefiled(meeting, change.batch());
     if (meeting.stored && refiling) {
@@ -216,11 +304,11 @@ void MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
     } else if (meeting.stored) {
       change.batch().Delete(Family::kState, key);
     }
-    cache_.Forget(meeting.pbx, meeting.id);
-    return;
+    return true;
   }
-  change.batch().Put(Family::kState, LocatorKey(meeting.pbx, meeting.id), after.Serialize());
+  change.batch().Put(Family::kState, key, after.Serialize());
   meeting.stored = true;
+  return false;
 }
 
 }  // namespace retention

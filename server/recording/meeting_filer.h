@@ -1,9 +1,13 @@
-// The meeting filer: values of a meeting are filed under the days that follow from its course, and moved and ended with
-// them.
+// The meeting filer: values of an occurrence are filed under the days that follow from its facts, and moved and ended
+// with them; and with the cut of their room.
 #ifndef RETENTION_SERVER_RECORDING_MEETING_FILER_H_
 #define RETENTION_SERVER_RECORDING_MEETING_FILER_H_
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,35 +28,38 @@ namespace retention {
 struct PendingValue {
   CategoryNumber category;
   stored::v1::Value value;
-  const v1::Event* event;
-  v1::RecordResult* result;  // of its batch
 };
 
-// A meeting with what a change brings for it.
-struct TouchedMeeting {
-  Meeting* meeting = nullptr;
+// An event on its way to its room's history.
+struct FreshEvent {
+  CourseEvent entry;
+  const v1::Event* event;    // as it came
+  v1::RecordResult* result;  // of its batch
+  uint64_t fixed;            // the occurrence, if it is one that is fixed; else 0
+  std::vector<PendingValue> values;
+};
+
+// A room with what a change brings for it.
+struct TouchedRoom {
+  Room* room = nullptr;
   std::string meeting_id;
   std::string pbx_id;
-  std::vector<CourseEvent> fresh;
-  std::vector<v1::RecordResult*> fresh_results;  // by fresh event
-  std::vector<const v1::Event*> fresh_events;    // by fresh event, as it came
-  std::string first_event_id;
+  Course course;  // the words of `fresh`
+  std::vector<FreshEvent> fresh;
   std::string deletion_reason{kReasonMeetingDeleted};  // if the change deletes it
-  std::vector<PendingValue> pending;
-  // Whether chat is protocolled, as far as its course says so far; nothing while nobody asked since its plan changed.
-  std::optional<bool> protocolled;
 };
 
 // Belongs to the writer's thread. Its parts: meeting_filer.cc files what is new, meeting_refiling.cc moves what lies
-// elsewhere, meeting_erasing.cc ends values early.
+// elsewhere, meeting_recut.cc what belongs to another occurrence than it lies with, meeting_erasing.cc ends values
+// early.
 class MeetingFiler {
  public:
   // REQUIRES: both outlive it.
   MeetingFiler(const Holdings& holdings, MeetingCache& cache) : holdings_(holdings), cache_(cache) {}
 
-  // Files what is brought for one meeting, and moves what is filed elsewhere. REQUIRES: the cache knows that `change`
+  // Files what is brought for one room, and moves what is filed elsewhere. REQUIRES: the cache knows that `change`
   // edits it.
-  absl::Status File(TouchedMeeting& touched, Change& change);
+  absl::Status File(TouchedRoom& touched, Change& change);
 
   // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
   // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after
@@ -60,17 +67,48 @@ class MeetingFiler {
   absl::StatusOr<size_t> Review(std::span<const MeetingTimer> timers, Change& change);
 
   // Files a meeting as a new policy says that was applied at `applied`. Nothing is lost because its old day has come
-  // since. A course that cannot be read keeps nobody from it. REQUIRES: no day that was not due by `applied` has ended.
-  absl::Status RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
-                             absl::Time applied, Change& change);
+  // since. REQUIRES: no day that was not due by `applied` has ended.
+  absl::Status RefileMeeting(const LocatorName& name, const Filing& filing, absl::Time applied, Change& change);
 
-  // Ends everything of a meeting but its history and its recordings.
+  // Ends everything of an occurrence but its history and its recordings.
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
-  // Ends the meeting's objects of a category, or the one with this id, with an order for each; returns how many.
-  absl::StatusOr<uint64_t> EraseObjects(Meeting& meeting, const std::string& pbx_id, CategoryNumber category,
-                                        std::string_view object_id, std::string_view reason, Change& change);
+  // Ends the room's objects of a category, or the one with this id, or those of up to a time, with an order for each;
+  // returns how many.
+  struct WhichObjects {
+    std::string_view id;  // empty: all
+    int64_t until_us = INT64_MAX;
+  };
+  absl::StatusOr<uint64_t> EraseObjects(const PbxId& pbx, const RoomId& room, const std::string& pbx_id,
+                                        CategoryNumber category, const WhichObjects& which, std::string_view reason,
+                                        Change& change);
 
  private:
+  // What becomes of an occurrence.
+  struct Outcome {
+    Meeting* meeting = nullptr;
+    MeetingLocator before;
+    OccurrenceFacts facts;
+    Filing filing;
+    std::vector<FreshEvent*> fresh;
+    std::set<CategoryNumber> gained;  // of which others' rows come to it
+    bool takes_back = false;          // something new may take back what was said before
+  };
+  using Outcomes = std::map<uint64_t, Outcome>;  // by number of the occurrence
+
+  // What is new, moved or deleted, by occurrence.
+  absl::StatusOr<Outcomes> OutcomesOf(TouchedRoom& touched, const CutChanges& changes, Change& change);
+  absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change);
+  // What was said of a meeting that is planned anew is said of the new plan too.
+  absl::Status CopyPlan(TouchedRoom& touched, Outcomes& outcomes, Change& change);
+
+  // Moves what of the rows of `from` belongs to other occurrences, or to another day, and ends what was taken back.
+  absl::Status Recut(uint64_t from, const CutChanges& changes, const TouchedRoom& touched, Outcomes& outcomes,
+                     Change& change);
+  absl::Status RecutRow(const FiledKey& key, std::string_view envelope, const CutChanges& changes,
+                        const TouchedRoom& touched, Outcomes& outcomes, Change& change);
+  // Whether it was, in the occurrence that it belongs to.
+  bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
+
   // Ends files whose time has come and moves what is filed under another day than `filing` says. What was due at
   // `decided` ends.
   absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
@@ -79,21 +117,27 @@ class MeetingFiler {
   absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
                               Change& change);
   absl::Status MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change);
-  absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  // Those that were shared by then.
+  absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, absl::Time until, std::string_view reason,
+                        Change& change);
+  // The occurrence as the cache knows it, else as it is stored; nullptr if it is not held. `holder` keeps it.
+  absl::StatusOr<Meeting*> FindMeeting(const PbxId& pbx, const OwnerId& id, DueDay last_due, Meeting& holder,
+                                       Change& change);
   // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
   // any.
-  absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change);
+  absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Change& change);
   // Who scheduled a meeting may become known after its PDFs were shared.
-  absl::Status RelabelPdfs(const Meeting& meeting, const std::string& pbx_id, Word organizer, Change& change);
+  absl::Status RelabelPdfs(const Room& room, uint64_t occurrence, const std::string& pbx_id,
+                           const std::string& organizer, Change& change);
   // Whether the extension that rows name so was there and has been removed.
   absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
-  absl::Status FilePending(TouchedMeeting& touched, const MeetingFacts& facts, const Filing& filing, Change& change);
-  absl::Status FileObject(const PendingValue& pending, TouchedMeeting& touched, DueDay day, bool ended, bool remembered,
-                          Change& change);
-  // Adds the tokens of who joins, unless the cohort was released.
-  absl::Status AddTokens(TouchedMeeting& touched, DueDay cohort) const;
-  absl::Status FileCourse(TouchedMeeting& touched, const MeetingFacts& facts, DueDay day, Change& change);
-  void FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
+  absl::Status FilePending(TouchedRoom& touched, Outcome& outcome, Change& change);
+  absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,
+                                 bool remembered, Change& change);
+  absl::Status FileCourse(TouchedRoom& touched, Outcome& outcome, Change& change);
+  // True if its history is over, and it is no longer known.
+  bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
+  void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);
   // Marks where a meeting lies that no locator leads to. REQUIRES: it was refiled.
   static void MarkRefiled(const Meeting& meeting, Batch& batch);
 

@@ -19,10 +19,15 @@ absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& p
   // Files that have ended stay so, whatever becomes of the meeting now.
   const int64_t held_end_us = meeting.locator.files_end_us;
   const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
-  if (ended || filing.files_end <= change.now()) return EndFiles(meeting, pbx_id, kReasonMeetingEnded, change);
+  if (ended || filing.files_end <= change.now()) {
+    return EndFiles(meeting, pbx_id, absl::InfiniteFuture(), kReasonMeetingEnded, change);
+  }
   // Not by moving: the portal must be told.
-  if (!change.TakesMoved(filing.days[kFileShare])) return EndFiles(meeting, pbx_id, kReasonDayMovedIntoPast, change);
-  return absl::OkStatus();
+  if (!change.TakesMoved(filing.days[kFileShare])) {
+    return EndFiles(meeting, pbx_id, absl::InfiniteFuture(), kReasonDayMovedIntoPast, change);
+  }
+  if (filing.files_gone == absl::InfinitePast()) return absl::OkStatus();
+  return EndFiles(meeting, pbx_id, filing.files_gone, kReasonMeetingEnded, change);
 }
 
 absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
@@ -33,6 +38,7 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
     if (held == DueDay::None() || held == target) continue;
     if (held <= holdings_.ring.destroyed_through()) {
       held = DueDay::None();  // its rows are ended and counted, and wait to be dropped
+      meeting.locator.fixed = true;
       continue;
     }
     const bool over = held <= last_due;
@@ -41,43 +47,58 @@ absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, 
     };
     absl::Status status = VisitRows(holdings_.store, FiledPrefix(held, category, meeting.pbx, meeting.id), move);
     if (!status.ok()) return status;
-    held = over || !change.TakesMoved(target) ? DueDay::None() : target;
+    const bool ended = over || !change.TakesMoved(target);
+    meeting.locator.fixed |= ended;
+    held = ended ? DueDay::None() : target;
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<Meeting*> MeetingFiler::FindMeeting(const PbxId& pbx, const OwnerId& id, DueDay last_due,
+                                                   Meeting& holder, Change& change) {
+  if (Room* room = cache_.Peek(pbx, RoomOf(id))) {
+    const auto known = room->meetings.find(OccurrenceOf(id));
+    if (known == room->meetings.end() || !known->second.stored || known->second.locator.days[kHistory] <= last_due) {
+      return nullptr;
+    }
+    cache_.Edit(*room, change);
+    return &known->second;
+  }
+  auto locator = ReadLocator(holdings_.store, pbx, id, last_due);
+  if (!locator.ok()) return locator.status();
+  if (!locator->has_value()) return nullptr;
+  holder = {.pbx = pbx, .id = id, .locator = **locator, .stored = true};
+  return &holder;
+}
+
 absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers, Change& change) {
   size_t files_ended = 0;
-  size_t read = 0;
   for (const MeetingTimer& timer : timers) {
     change.batch().Delete(Family::kState, MeetingTimerKey(timer.instant_us, timer.pbx, timer.meeting));
     // Its PBX is ending, and its files end with it.
     if (!holdings_.registry.Lives(timer.pbx)) continue;
-    auto found = cache_.Find(timer.pbx, timer.meeting, change.last_due());
+    Meeting holder;
+    auto found = FindMeeting(timer.pbx, timer.meeting, change.last_due(), holder, change);
     if (!found.ok()) return found.status();
-    Meeting& meeting = **found;
-    if (!meeting.stored) {
-      const auto ended = ReviewForgotten(timer, meeting, change);
-      cache_.Forget(timer.pbx, timer.meeting);
+    if (*found == nullptr) {
+      const auto ended = ReviewForgotten(timer, change);
       if (!ended.ok()) return ended.status();
       if (*ended) ++files_ended;
       continue;
     }
-    read += meeting.course.size();
+    Meeting& meeting = **found;
     if (meeting.locator.timer_us != timer.instant_us) continue;
-    cache_.Edit(meeting, change);
     const MeetingLocator before = meeting.locator;
-    const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
+    const Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
     absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
-    FileLocator(meeting, before, filing, change);
+    if (FileLocator(meeting, before, filing, change)) cache_.Forget(timer.pbx, RoomOf(timer.meeting));
   }
-  change.ThenDo([this, read] { cache_.Trim(read); });
   return files_ended;
 }
 
-absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Meeting& meeting, Change& change) {
+absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Change& change) {
   // Where its files are is said by its locator, which goes with the day of its history; after that they lie under the
   // timer's own day.
   auto locator = ReadLocator(holdings_.store, timer.pbx, timer.meeting, DueDay::None());
@@ -87,13 +108,15 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
     change.batch().Put(Family::kState, MeetingTimerKey((*locator)->files_end_us, timer.pbx, timer.meeting), "");
     return false;
   }
+  Meeting meeting{.pbx = timer.pbx, .id = timer.meeting};
   meeting.locator.days[kFileShare] =
       located ? (*locator)->days[kFileShare]
               : CreationDueDay(kFileShare, absl::FromUnixMicros(timer.instant_us), holdings_.policy());
   const std::string prefix = FiledPrefix(meeting.locator.days[kFileShare], kFileShare, timer.pbx, timer.meeting);
   const auto held = HasRows(holdings_.store, prefix);
   if (!held.ok()) return held.status();
-  absl::Status status = EndFiles(meeting, holdings_.registry.ExternalId(timer.pbx), kReasonMeetingEnded, change);
+  absl::Status status =
+      EndFiles(meeting, holdings_.registry.ExternalId(timer.pbx), absl::InfiniteFuture(), kReasonMeetingEnded, change);
   if (!status.ok()) return status;
   if (located) {
     MeetingLocator left = **locator;
@@ -105,13 +128,13 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Me
   return held;
 }
 
-absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
-                                         absl::Time applied, Change& change) {
-  auto found = cache_.Find(name.pbx, name.meeting, holdings_.LastDue(applied));
-  if (!found.ok() && !IsUnreadable(found.status())) return found.status();
-  Meeting unreadable{.pbx = name.pbx, .id = name.meeting, .course = {}, .locator = locator, .stored = true};
-  Meeting& meeting = found.ok() ? **found : unreadable;
-  if (found.ok()) cache_.Edit(meeting, change);
+absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& filing, absl::Time applied,
+                                         Change& change) {
+  Meeting holder;
+  auto found = FindMeeting(name.pbx, name.meeting, holdings_.LastDue(applied), holder, change);
+  if (!found.ok()) return found.status();
+  if (*found == nullptr) return absl::OkStatus();
+  Meeting& meeting = **found;
   const MeetingLocator before = meeting.locator;
   const absl::Status files = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), filing, applied, change);
   if (IsUnreadable(files)) {
@@ -119,9 +142,9 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const MeetingL
   } else if (!files.ok()) {
     return files;
   }
-  absl::Status status = MoveMisfiled(meeting, filing, applied, change);
-  if (status.ok()) FileLocator(meeting, before, filing, change);
-  return status;
+  if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
+  if (FileLocator(meeting, before, filing, change)) cache_.Forget(name.pbx, RoomOf(name.meeting));
+  return absl::OkStatus();
 }
 
 void MeetingFiler::MarkRefiled(const Meeting& meeting, Batch& batch) {

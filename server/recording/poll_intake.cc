@@ -1,5 +1,6 @@
 #include "server/recording/poll_intake.h"
 
+#include "absl/strings/escaping.h"
 #include "server/base/field_checks.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
@@ -47,6 +48,67 @@ void PollIntake::File(const FiledKey& row, const stored::v1::Value& value, v1::R
   CountAccepted(result);
 }
 
+absl::StatusOr<std::optional<PollIntake::Given>> PollIntake::GivenIn(const FiledKey& row) const {
+  if (const auto filed = answers_.find(row.Encode()); filed != answers_.end()) return filed->second;
+  auto stored = holdings_.store.Get(Family::kFiled, row.Encode());
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return std::nullopt;
+  auto plaintext = holdings_.vault.Open(row, **stored);
+  if (!plaintext.ok()) return plaintext.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a poll does not parse");
+  return Given(value.time_us(), value.event());
+}
+
+absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
+                                v1::RecordResult& result) {
+  const v1::PollAnswered& answered = event.poll_answered();
+  const RoomId room = RoomNamed(holdings_.vault, pbx, event.meeting_id());
+  const std::string voter = ParticipantName(holdings_.vault, pbx, room, answered.participant_id());
+  const FiledKey row = PollKey(holdings_.vault, pbx, answered.poll_id(), EventItem(holdings_.vault, pbx, voter));
+  const Given now(MicrosOf(event.time()), fingerprint);
+  const auto before = GivenIn(row);
+  if (!before.ok()) return before.status();
+  if (before->has_value() && now <= **before) {
+    CountDuplicate(result);
+    return absl::OkStatus();
+  }
+  stored::v1::Value value = ValueOf(event);
+  value.set_event(fingerprint);
+  *value.mutable_answer() = answered;
+  value.mutable_answer()->set_participant_id(absl::BytesToHexString(voter));
+  const bool filed_now = answers_.contains(row.Encode());
+  if (!before->has_value()) {
+    change_.File(row, Personal(value.SerializeAsString()), 1);
+  } else if (filed_now) {
+    change_.Rewrite(row, Personal(value.SerializeAsString()), 1);
+  } else {
+    absl::Status status = change_.Replace(row, Personal(value.SerializeAsString()), 1);
+    if (!status.ok()) return status;
+  }
+  rows_.insert(row.Encode());
+  answers_[row.Encode()] = now;
+  CountAccepted(result);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> PollIntake::Delete(const PbxId& pbx, const FiledKey& row, std::string_view poll_id) {
+  const auto found = pbxs_.DeletePoll(pbx, poll_id, kReasonPollDeleted, change_);
+  if (!found.ok() || *found) return found;
+  // Its creation may come yet: the mark meets it.
+  change_.File(PollMarkKey(pbx, row.owner), Personal(std::string()), 0);
+  return true;
+}
+
+absl::Status PollIntake::Finish() {
+  finishing_ = true;
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    absl::Status status = Take(*waiting.event, waiting.index, waiting.fingerprint, waiting.pbx, *waiting.result);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                               v1::RecordResult& result) {
   const std::string& poll_id = PollIdOf(event);
@@ -55,30 +117,25 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (!deleted.ok()) return deleted.status();
   const auto duplicate = IsHeld(row);
   if (!duplicate.ok()) return duplicate.status();
-  if (*duplicate || (*deleted && event.payload_case() == v1::Event::kPollDeleted)) {
-    CountDuplicate(result);
+  if (*duplicate || *deleted) {
+    CountDuplicate(result);  // what is deleted is over, whatever comes late of it
     return absl::OkStatus();
   }
-  const auto reject_unknown = [&] {
-    Reject(index, v1::REJECTION_REASON_POLL_UNKNOWN, "poll_id", "no such poll is held", result);
-    return absl::OkStatus();
-  };
-  if (*deleted) return reject_unknown();
   if (event.payload_case() == v1::Event::kPollDeleted) {
-    const auto found = pbxs_.DeletePoll(pbx, poll_id, kReasonPollDeleted, change_);
-    if (!found.ok()) return found.status();
-    if (!*found) return reject_unknown();
+    const auto done = Delete(pbx, row, poll_id);
+    if (!done.ok()) return done.status();
     CountAccepted(result);
     return absl::OkStatus();
   }
-  // The first row of a poll is its creation: no answer is taken in before it.
   const auto exists = HasCreation(row);
   if (!exists.ok()) return exists.status();
   if (event.payload_case() == v1::Event::kPollAnswered) {
-    if (!*exists) return reject_unknown();
-    stored::v1::Value value = ValueOf(event);
-    *value.mutable_answer() = event.poll_answered();
-    File(row, value, result);
+    if (*exists) return Answer(event, fingerprint, pbx, result);
+    if (finishing_) {
+      Reject(index, v1::REJECTION_REASON_POLL_UNKNOWN, "poll_id", "no such poll is held", result);
+    } else {
+      waiting_.push_back({.event = &event, .index = index, .fingerprint = fingerprint, .pbx = pbx, .result = &result});
+    }
     return absl::OkStatus();
   }
   if (*exists) {
@@ -102,13 +159,10 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
   if (!event.meeting_id().empty()) {
     auto touched = meetings_.Touch(row.pbx, event);
     if (!touched.ok()) return touched.status();
-    const Meeting& meeting = *(*touched)->meeting;
-    if (!meeting.known || meeting.deleted) {
-      Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
-      return absl::OkStatus();
-    }
     // A poll has no end with its meeting: it is held even if the course says no more of it.
-    if (!meeting.course.Contains(fingerprint) && !TouchedMeetings::IsFull(meeting.course, event)) {
+    const auto contained = meetings_.Contains(**touched, event, fingerprint);
+    if (!contained.ok()) return contained.status();
+    if (!*contained && !TouchedMeetings::IsFull(*(*touched)->room, event)) {
       meetings_.AddToCourse(**touched, event, fingerprint, result);
     }
   }

@@ -3,9 +3,13 @@
 #define RETENTION_SERVER_RECORDING_POLL_INTAKE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,22 +27,42 @@ class PollIntake {
   PollIntake(const Holdings& holdings, PbxCommands& pbxs, TouchedMeetings& meetings, Change& change)
       : holdings_(holdings), pbxs_(pbxs), meetings_(meetings), change_(change) {}
 
-  // Takes in event `index` of a batch and says in `result` what became of it.
+  // Takes in event `index` of a batch and says in `result` what became of it. An answer to a poll that is not known yet
+  // waits for Finish.
   absl::Status Take(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                     v1::RecordResult& result);
+  // Takes in the answers that came before their poll.
+  absl::Status Finish();
 
  private:
   absl::StatusOr<bool> IsHeld(const FiledKey& key) const;
   absl::StatusOr<bool> HasCreation(const FiledKey& row) const;
+  // Whether the poll was deleted, though it may never have been there.
+  absl::StatusOr<bool> Delete(const PbxId& pbx, const FiledKey& row, std::string_view poll_id);
   absl::Status Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                       v1::RecordResult& result);
+  // An answer, which replaces what the participant answered before.
+  absl::Status Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
+  // When a row's answer was given, and by which event; nothing if there is none.
+  using Given = std::pair<int64_t, uint64_t>;
+  absl::StatusOr<std::optional<Given>> GivenIn(const FiledKey& row) const;
   void File(const FiledKey& row, const stored::v1::Value& value, v1::RecordResult& result);
 
   const Holdings& holdings_;
   PbxCommands& pbxs_;
   TouchedMeetings& meetings_;
   Change& change_;
-  absl::flat_hash_set<std::string> rows_;  // that the change files
+  absl::flat_hash_set<std::string> rows_;            // that the change files
+  absl::flat_hash_map<std::string, Given> answers_;  // that the change files, by row
+  struct Waiting {
+    const v1::Event* event;
+    int index;
+    uint64_t fingerprint;
+    PbxId pbx;
+    v1::RecordResult* result;
+  };
+  std::vector<Waiting> waiting_;
+  bool finishing_ = false;
 };
 
 }  // namespace retention

@@ -1,20 +1,17 @@
 #include "server/recording/recorder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/base/errors.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
 #include "server/recording/touched_meetings.h"
+#include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
-
-using Entry = stored::v1::CourseEntry;
-
-// Whether such an event makes a meeting known that was not.
-bool MakesKnown(CourseKind kind) { return kind != Entry::KIND_NOTED && kind != Entry::KIND_DELETED; }
 
 // When history that was collected with `event` is due.
 DueDay CollectedDueDay(const v1::Event& event, const Policy& policy) {
@@ -65,9 +62,9 @@ class PartIntake {
   absl::Status TakePbxEvent(const v1::Event& event, v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
-  // The deletion of a meeting whose history is over: its PDFs have lived until now.
-  absl::Status DeleteForgotten(const v1::Event& event, int index, Meeting& meeting, v1::RecordResult& result);
-  void AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result);
+  // Of a rejected event, has the portal delete the object.
+  void OrderAway(const v1::Event& event, v1::RecordResult& result);
+  static void AddValues(TouchedRoom& touched, const v1::Event& event);
 
   const Holdings& holdings_;
   MeetingCache& cache_;
@@ -80,14 +77,19 @@ class PartIntake {
 };
 
 absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResult& result) {
-  const v1::Event& event = (*batch.events)[index];
+  const v1::Event& event = batch.EventAt(index);
   if (const auto& failed = batch.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
+    if (failed->reason() != v1::REJECTION_REASON_FROM_FUTURE) OrderAway(event, result);
     return absl::OkStatus();
+  }
+  if (const auto mended = batch.without_bad_values.find(index); mended != batch.without_bad_values.end()) {
+    RejectValues(index, mended->second.bad_values, result);
   }
   const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
   if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
     Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held", result);
+    OrderAway(event, result);
     return absl::OkStatus();
   }
   if (IsOfPbx(event.payload_case())) {
@@ -129,59 +131,53 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
                                           v1::RecordResult& result) {
   auto touched = meetings_.Touch(pbx, event);
   if (!touched.ok()) return touched.status();
-  Meeting& meeting = *(*touched)->meeting;
-  if (meeting.course.Contains(fingerprint)) {
+  const auto contained = meetings_.Contains(**touched, event, fingerprint);
+  if (!contained.ok()) return contained.status();
+  if (*contained) {
     CountDuplicate(result);
-    return absl::OkStatus();
-  }
-  const CourseKind kind = KindOf(event.payload_case());
-  if (meeting.deleted) {
-    Reject(index, v1::REJECTION_REASON_MEETING_DELETED, "meeting_id", "the meeting was deleted", result);
-  } else if (!meeting.known && kind == Entry::KIND_DELETED) {
-    return DeleteForgotten(event, index, meeting, result);
-  } else if (!meeting.known && !MakesKnown(kind)) {
-    Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
-  } else if (TouchedMeetings::IsFull(meeting.course, event)) {
+  } else if (TouchedMeetings::IsFull(*(*touched)->room, event)) {
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting", result);
-  } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched)) {
+    OrderAway(event, result);
+  } else if (event.has_chat_message_sent() && !TouchedMeetings::IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
-  } else if (BelongsToCourseProper(kind) && !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
+  } else if (IsOfPresence(KindOf(event.payload_case())) &&
+             !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
     // Its own day is over: it must not drag the whole meeting there.
     CountAccepted(result);
     CountPastDue(ValuesIn(event), result);
   } else {
     meetings_.AddToCourse(**touched, event, fingerprint, result);
-    AddValues(**touched, event, result);
-    meeting.known |= MakesKnown(kind);
-    meeting.deleted |= kind == Entry::KIND_DELETED;
+    AddValues(**touched, event);
     CountAccepted(result);
   }
   return absl::OkStatus();
 }
 
-void PartIntake::AddValues(TouchedMeeting& touched, const v1::Event& event, v1::RecordResult& result) {
+void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
+  std::vector<PendingValue> values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
-    touched.pending.push_back({.category = category, .value = {}, .event = &event, .result = &result});
-    return touched.pending.back().value;
+    return values.emplace_back(PendingValue{.category = category, .value = {}}).value;
+  });
+  for (const PendingValue& pending : values) {
+    const auto& object = pending.value.object();
+    if (!IsObject(pending.category) || event.pbx_id().empty() || object.object_ref().empty()) continue;
+    if (object.object_ref().size() > kMaxObjectRefBytes || event.pbx_id().size() > kMaxIdentifierBytes) continue;
+    if (object.object_id().size() > kMaxIdentifierBytes) continue;
+    change_.Order(pending.category, event.pbx_id(), object);
+    result.set_objects_ordered_away(result.objects_ordered_away() + 1);
+  }
+}
+
+void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {
+  std::vector<PendingValue>& values = touched.fresh.back().values;
+  CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
+    return values.emplace_back(PendingValue{.category = category, .value = {}}).value;
   });
 }
 
-absl::Status PartIntake::DeleteForgotten(const v1::Event& event, int index, Meeting& meeting,
-                                         v1::RecordResult& result) {
-  const CategoryCounts before = change_.erased();
-  const CategoryCounts kept_before = change_.kept();
-  absl::Status status = filer_.EraseDeleted(meeting, event.pbx_id(), kReasonMeetingDeleted, change_);
-  if (!status.ok()) return status;
-  if (change_.erased() == before && change_.kept() == kept_before) {
-    Reject(index, v1::REJECTION_REASON_MEETING_UNKNOWN, "meeting_id", "no such meeting is held", result);
-  } else {
-    CountAccepted(result);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status PartIntake::FileTouched() {
+  if (absl::Status status = polls_.Finish(); !status.ok()) return status;
   size_t grown = 0;
   for (const auto& touched : meetings_.all()) {
     grown += touched->fresh.size();
@@ -208,7 +204,7 @@ std::vector<RecordPart> Recorder::PartsOf(std::span<EventBatch* const> batches) 
   for (EventBatch* batch : batches) {
     for (int i = 0; i < batch->events->size(); ++i) {
       const bool at_large =
-          !batch->rejected[static_cast<size_t>(i)].has_value() && ReadsAtLarge((*batch->events)[i].payload_case());
+          !batch->rejected[static_cast<size_t>(i)].has_value() && ReadsAtLarge(batch->EventAt(i).payload_case());
       if (alone || (at_large && !parts.back().empty())) parts.emplace_back();
       alone = at_large;
       add(batch, i);
@@ -221,7 +217,7 @@ std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<Eve
   std::set<std::pair<std::string, std::string>> meetings;
   for (const EventBatch* batch : batches) {
     for (int i = 0; i < batch->events->size(); ++i) {
-      const v1::Event& event = (*batch->events)[i];
+      const v1::Event& event = batch->EventAt(i);
       const bool looked_at = !IsOfPoll(event.payload_case()) || event.has_poll_created();
       if (batch->rejected[static_cast<size_t>(i)].has_value() || event.meeting_id().empty() || !looked_at) continue;
       meetings.emplace(event.pbx_id(), event.meeting_id());
@@ -252,13 +248,17 @@ absl::Status Recorder::RefileFirst(std::string_view pbx_id, std::string_view mee
   const DueDay ended = holdings_.LastDue(*applied);
   const auto found = cache_.Find(*pbx, meeting_id, ended);
   if (!found.ok()) return found.status();
-  const Meeting& meeting = **found;
-  if (!meeting.stored) return absl::OkStatus();
-  const Filing filing = FileMeeting(meeting.course.Fold(change.now()), holdings_.policy(), change.now());
-  if (!Misfiled(meeting.locator, filing, ended)) return absl::OkStatus();
-  const LocatorName name{.pbx = *pbx, .meeting = meeting.id};
-  const MeetingLocator locator = meeting.locator;
-  return filer_.RefileMeeting(name, locator, filing, *applied, change);
+  std::vector<std::pair<LocatorName, Filing>> misfiled;
+  for (const auto& [number, meeting] : (*found)->meetings) {
+    if (!meeting.stored) continue;
+    const Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
+    if (!Misfiled(meeting.locator, filing, ended)) continue;
+    misfiled.emplace_back(LocatorName{.pbx = *pbx, .meeting = meeting.id}, filing);
+  }
+  for (const auto& [name, filing] : misfiled) {
+    if (absl::Status s = filer_.RefileMeeting(name, filing, *applied, change); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace retention

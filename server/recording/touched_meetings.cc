@@ -1,44 +1,58 @@
 #include "server/recording/touched_meetings.h"
 
+#include "server/base/field_checks.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 
 namespace retention {
 
-absl::StatusOr<TouchedMeeting*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
-  auto meeting = cache_.Find(pbx, event.meeting_id(), change_.last_due());
-  if (!meeting.ok()) return meeting.status();
-  auto [it, inserted] = by_meeting_.try_emplace(*meeting);
+absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
+  auto room = cache_.Find(pbx, event.meeting_id(), change_.last_due());
+  if (!room.ok()) return room.status();
+  auto [it, inserted] = by_room_.try_emplace(*room);
   if (inserted) {
-    all_.push_back(std::make_unique<TouchedMeeting>());
+    all_.push_back(std::make_unique<TouchedRoom>());
     it->second = all_.back().get();
-    it->second->meeting = *meeting;
+    it->second->room = *room;
     it->second->meeting_id = event.meeting_id();
     it->second->pbx_id = event.pbx_id();
-    cache_.Edit(**meeting, change_);
+    cache_.Edit(**room, change_);
   }
   return it->second;
 }
 
-void TouchedMeetings::AddToCourse(TouchedMeeting& touched, const v1::Event& event, uint64_t fingerprint,
-                                  v1::RecordResult& result) {
-  Course& course = touched.meeting->course;
-  CourseEvent entry = CourseEventOf(event, fingerprint, touched.meeting->pbx, vault_, course);
-  // The first event of every row names the meeting, so that the portal's id can be given back.
-  if (touched.fresh.empty()) {
-    entry.meeting_id = course.WordFor(touched.meeting_id);
-    touched.first_event_id = event.event_id();
+absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
+  if (touched.room->cut.Contains(fingerprint)) return true;
+  for (const Meeting* fixed : touched.room->AllFixedAt(MicrosOf(event.time()))) {
+    auto events = cache_.CutOf(*touched.room, *fixed);
+    if (!events.ok()) return events.status();
+    if ((*events)->Contains(fingerprint)) return true;
   }
-  course.Add(entry);
-  touched.fresh.push_back(entry);
-  touched.fresh_results.push_back(&result);
-  touched.fresh_events.push_back(&event);
-  if (entry.kind == stored::v1::CourseEntry::KIND_SCHEDULED || entry.kind == stored::v1::CourseEntry::KIND_STARTED) {
-    touched.protocolled.reset();
-  }
+  return false;
 }
 
-bool TouchedMeetings::IsFull(const Course& course, const v1::Event& event) {
+void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
+                                  v1::RecordResult& result) {
+  Room& room = *touched.room;
+  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, room, vault_, touched.course),
+                   .event = &event,
+                   .result = &result,
+                   .fixed = 0,
+                   .values = {}};
+  RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
+  of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
+  if (const Meeting* fixed = room.FixedAt(of_room)) {
+    fresh.fixed = OccurrenceOf(fixed->id);
+    RoomCut& own = room.fixed.at(fresh.fixed);  // Contains looked at it
+    own.Add(of_room, fresh.fixed);
+    own.Settle();
+  } else {
+    room.cut.Add(of_room, 0);
+  }
+  touched.fresh.push_back(std::move(fresh));
+}
+
+bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
@@ -46,17 +60,19 @@ bool TouchedMeetings::IsFull(const Course& course, const v1::Event& event) {
     case v1::Event::kRecordingCreated:
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:
-      return course.size() >= kMaxMeetingEvents + kMaxEndingEvents;
+      return room.cut.size() >= kMaxMeetingEvents + kMaxEndingEvents;
     default:
-      return course.size() >= kMaxMeetingEvents;
+      return room.cut.size() >= kMaxMeetingEvents;
   }
 }
 
-bool TouchedMeetings::IsProtocolled(TouchedMeeting& touched) const {
-  if (!touched.protocolled.has_value()) {
-    touched.protocolled = touched.meeting->course.Fold(change_.now()).protocolled;
+bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
+  const RoomEvent of_room = BareRoomEventOf(event, fingerprint);
+  if (const Meeting* fixed = touched.room->FixedAt(of_room)) {
+    return touched.room->fixed.at(OccurrenceOf(fixed->id)).IsProtocolledAt(of_room);  // Contains looked at it
   }
-  return *touched.protocolled;
+  touched.room->cut.Settle();
+  return touched.room->cut.IsProtocolledAt(of_room);
 }
 
 }  // namespace retention

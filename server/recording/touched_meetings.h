@@ -1,4 +1,4 @@
-// The meetings that one change brings something for.
+// The rooms that one change brings something for.
 #ifndef RETENTION_SERVER_RECORDING_TOUCHED_MEETINGS_H_
 #define RETENTION_SERVER_RECORDING_TOUCHED_MEETINGS_H_
 
@@ -23,24 +23,26 @@ class TouchedMeetings {
   TouchedMeetings(MeetingCache& cache, const Vault& vault, Change& change)
       : cache_(cache), vault_(vault), change_(change) {}
 
-  // The meeting that an event names; a new, unknown one if it is not held. Valid as long as this.
-  absl::StatusOr<TouchedMeeting*> Touch(const PbxId& pbx, const v1::Event& event);
-  // Adds an event to the course of its meeting. `result` is its batch's.
-  void AddToCourse(TouchedMeeting& touched, const v1::Event& event, uint64_t fingerprint, v1::RecordResult& result);
+  // The room that an event names. Valid as long as this.
+  absl::StatusOr<TouchedRoom*> Touch(const PbxId& pbx, const v1::Event& event);
+  // Whether an event was recorded before. Looks for the occurrence that it would belong to.
+  absl::StatusOr<bool> Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
+  // Adds an event to the course of its room. `result` is its batch's. REQUIRES: !Contains.
+  void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, v1::RecordResult& result);
 
-  // Whether a meeting takes no more events of this kind.
-  static bool IsFull(const Course& course, const v1::Event& event);
-  // Whether chat is to be kept, as far as is known by now.
-  bool IsProtocolled(TouchedMeeting& touched) const;
+  // Whether a room takes no more events of this kind.
+  static bool IsFull(const Room& room, const v1::Event& event);
+  // Whether chat of the event's time is to be kept, as far as is known by now.
+  static bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
 
-  std::span<const std::unique_ptr<TouchedMeeting>> all() const { return all_; }
+  std::span<const std::unique_ptr<TouchedRoom>> all() const { return all_; }
 
  private:
   MeetingCache& cache_;
   const Vault& vault_;
   Change& change_;
-  std::vector<std::unique_ptr<TouchedMeeting>> all_;
-  absl::flat_hash_map<const Meeting*, TouchedMeeting*> by_meeting_;
+  std::vector<std::unique_ptr<TouchedRoom>> all_;
+  absl::flat_hash_map<const Room*, TouchedRoom*> by_room_;
 };
 
 }  // namespace retention

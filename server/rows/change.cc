@@ -64,6 +64,23 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
   return absl::OkStatus();
 }
 
+absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts) {
+  if (parts.size() == 1 && parts[0].key == from && parts[0].ends_for.empty()) return absl::OkStatus();
+  for (RowPart& part : parts) {
+    if (part.ends_for.empty()) continue;
+    auto kept = Keep(from, part.plaintext, part.values, "", part.ends_for);
+    if (!kept.ok()) return kept.status();
+    CountErased(from.category, part.values - *kept, part.ends_for);
+  }
+  batch_.Delete(Family::kFiled, from.Encode());
+  count_changes_.Remove(from.day, from.category, 1, Vault::ValueCount(envelope));
+  Mark(from.day);
+  for (RowPart& part : parts) {
+    if (part.ends_for.empty()) File(part.key, std::move(part.plaintext), part.values);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
                           std::string_view reason) {
   if (dropped_.contains(key.Encode())) return absl::OkStatus();

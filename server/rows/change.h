@@ -32,6 +32,14 @@
 
 namespace retention {
 
+// A part of a row that is divided.
+struct RowPart {
+  FiledKey key;
+  Personal plaintext;
+  uint32_t values;
+  std::string_view ends_for;  // it ends, for this reason; empty if it is filed under `key`
+};
+
 // Belongs to the writer's thread.
 class Change {
  public:
@@ -60,6 +68,10 @@ class Change {
   // it is damaged or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else
   // stays and ends with its own. REQUIRES: whether its own day may be over was asked before.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
+
+  // Replaces a row by its parts, which hold its values between them. One may go on under its key. REQUIRES: TakesMoved
+  // the day of each that does not end.
+  absl::Status Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
   // rows, and of an object that none keeps the portal gets its order. An object whose key is gone ended before; one

@@ -15,18 +15,6 @@ stored::v1::PolicyMark MarkOf(const Policy& policy) {
   return mark;
 }
 
-// A stored version as it is meant. Earlier ones say that MEETING_REPORT runs from the end of the meeting; it always was
-// filed with HISTORY.
-absl::StatusOr<Policy> Meant(const stored::v1::StoredPolicy& stored) {
-  v1::Policy proto = stored.policy();
-  for (v1::DeletionRule& rule : *proto.mutable_rules()) {
-    const bool earlier =
-        rule.category() == v1::DATA_CATEGORY_MEETING_REPORT && rule.starting_point() == v1::STARTING_POINT_MEETING_END;
-    if (earlier) rule.set_starting_point(v1::STARTING_POINT_COLLECTION);
-  }
-  return Policy::FromProto(proto);
-}
-
 absl::Status DoesNotParse() { return absl::DataLossError("a stored policy does not parse"); }
 
 // The latest version before `version` that the store keeps.
@@ -86,13 +74,13 @@ absl::Status PolicyVersions::Load(const StoreView& store) {
   if (since == current().since && in_force().proto().SerializeAsString() == (*stored)->policy().SerializeAsString()) {
     return absl::OkStatus();
   }
-  auto policy = Meant(**stored);
+  auto policy = Policy::FromProto((*stored)->policy());
   if (!policy.ok()) return policy.status();
   const PolicyVersion* predecessor = nullptr;
   auto before = ReadPredecessor(store, mark.version());
   if (!before.ok()) return before.status();
   if (before->has_value()) {
-    auto parsed = Meant(**before);
+    auto parsed = Policy::FromProto((*before)->policy());
     if (!parsed.ok()) return parsed.status();
     predecessor = Keep(*std::move(parsed), absl::FromUnixMicros((*before)->in_force_since_us()), nullptr);
   }

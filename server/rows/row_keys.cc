@@ -37,9 +37,29 @@ std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx) {
   return PbxEntryKey(OwnerId{vault.Hash("ending", pbx.view(), "")});
 }
 
-OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
-  return OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)};
+RoomId RoomNamed(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
+  return RoomOf(OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)});
 }
+
+std::string ParticipantName(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view participant_id) {
+  return PersonMark(vault, pbx, room, "participant", participant_id);
+}
+
+uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& room, int64_t time_us, uint64_t event) {
+  const std::string mark = PersonMark(vault, pbx, room, "occurrence", absl::StrCat(event));
+  auto number = static_cast<uint64_t>(static_cast<uint32_t>(time_us / 1000000));
+  for (size_t i = 0; i < sizeof(uint32_t); ++i) number = number << 8 | static_cast<uint8_t>(mark[i]);
+  return number;
+}
+
+std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view kind,
+                       std::string_view text) {
+  constexpr size_t kMarkBytes = 8;
+  const auto hash = vault.Hash(kind, absl::StrCat(View(pbx.view()), View(room.view())), text);
+  return std::string(hash.begin(), hash.begin() + kMarkBytes);
+}
+
+OwnerId RoomOwner(const RoomId& room) { return OccurrenceOwner(room, 0); }
 
 ItemId EventItem(const Vault& vault, const PbxId& pbx, std::string_view event_id) {
   return ItemId{vault.Hash("item", pbx.view(), event_id)};

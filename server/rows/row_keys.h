@@ -25,8 +25,17 @@ std::string LicenceName(const Vault& vault, std::string_view licence_key);
 std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id);
 std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx);
 
-// Owner id of a meeting.
-OwnerId MeetingOwner(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
+// The room that a meeting id names, and the owner of what belongs to it whatever takes place in it: its PDFs.
+RoomId RoomNamed(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
+OwnerId RoomOwner(const RoomId& room);
+// The number of an occurrence that an event founds: its second, that those of a room lie in the order in which they
+// were founded, and a keyed hash.
+uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& room, int64_t time_us, uint64_t event);
+// How history names a participant of a room, and whatever tells that participants are one person: the portal's
+// identifiers may be addresses, and end with them.
+std::string ParticipantName(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view participant_id);
+std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view kind,
+                       std::string_view text);
 // Item id of the rows that an event wrote first; of one of a meeting.
 ItemId EventItem(const Vault& vault, const PbxId& pbx, std::string_view event_id);
 ItemId MeetingItem(const Vault& vault, const PbxId& pbx, std::string_view meeting_id, std::string_view event_id);

@@ -31,7 +31,7 @@ bool Issue(const Client& client, const std::string& meeting, int files) {
     event.set_event_id(id);
     event.set_pbx_id("pbx");
     event.set_meeting_id(meeting);
-    event.mutable_time()->set_seconds(absl::ToUnixSeconds(kNow));
+    event.mutable_time()->set_seconds(absl::ToUnixSeconds(kNow) - 60);  // long enough for a file to have ended
     return event;
   };
   add("started").mutable_meeting_started();

@@ -74,7 +74,7 @@ TEST_F(SweeperTest, LeadWindowClosesTheDay) {
   harness_.now = At("2026-03-09T23:30:00+01:00");
   harness_.Sweep();
   const v1::RecordResult result =
-      harness_.Record(Joined("m", "late", kMonday - absl::Minutes(2), "q", "Bob", "bob@example.org", "192.0.2.2"));
+      harness_.Record(Joined("m", "late", kMonday - absl::Seconds(90), "q", "Bob", "bob@example.org", "192.0.2.2"));
   EXPECT_EQ(result.accepted(), 1u);
   EXPECT_EQ(result.values_past_due(), 1u) << "the name; whoever joins again moves the presumed end";
   EXPECT_EQ(harness_.Report("m")->participants(0).name(), "Ada") << "what was there stays to the end";

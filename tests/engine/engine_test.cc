@@ -38,6 +38,8 @@ TEST(Engine, AllIsReadBackAfterARestart) {
   ASSERT_TRUE(harness.Reopen().ok());
   EXPECT_EQ(harness.Get("m")->SerializeAsString(), before->SerializeAsString());
   harness.Record(Left("m", "l", kMonday, "p"));
+  harness.now = kMonday + absl::Seconds(30);
+  harness.Sweep();
   EXPECT_EQ(harness.Values(kFileShare), 0u);
 }
 

@@ -1,7 +1,9 @@
 // What a hold covers, by its scope.
 #include <gtest/gtest.h>
 
+#include "absl/strings/escaping.h"
 #include "server/ledger/ledger.h"
+#include "server/rows/row_keys.h"
 #include "tests/holds/hold_fixture.h"
 
 namespace retention {
@@ -22,8 +24,10 @@ TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   EXPECT_EQ(Entered(LedgerEntry::KIND_PURGED, "DUE")[kParticipantName], 1u) << "Bob's";
   SweepAt(At("2026-05-03T00:00:00+02:00"));
   const Texts course = Held(kHistory);
-  EXPECT_TRUE(course.contains("p1"));
-  EXPECT_FALSE(course.contains("p2"));
+  const PbxId pbx = *engine().registry().Held("pbx");
+  const RoomId room = RoomNamed(engine().vault(), pbx, "m");
+  EXPECT_TRUE(course.contains(ParticipantName(engine().vault(), pbx, room, "p1")));
+  EXPECT_FALSE(course.contains(ParticipantName(engine().vault(), pbx, room, "p2")));
   EXPECT_EQ(HeldValues(engine(), kHistory), 4u) << "join, leave, plan and the mark of the recording";
   EXPECT_EQ(Release("case-1"), 4u + 3u) << "and name, address, IP";
 }
@@ -46,7 +50,10 @@ TEST_F(HoldScopes, AHoldOnAnExtensionKeepsItsDataItsPollsAndItsMeetings) {
   Place(ExtensionHold("case-1", harness_.now, "100"));
   ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
   EXPECT_EQ(Held(kPbxSync), Texts{"100/"});
-  EXPECT_EQ(Held(kPoll), (Texts{"lunch", "p2"}));
+  const PbxId pbx = *engine().registry().Held("pbx");
+  const RoomId room = RoomNamed(engine().vault(), pbx, "m");
+  const std::string voter = absl::BytesToHexString(ParticipantName(engine().vault(), pbx, room, "p2"));
+  EXPECT_EQ(Held(kPoll), (Texts{"lunch", voter}));
   SweepAt(kDue);
   EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"})) << "of the meeting that 100 scheduled";
   EXPECT_EQ(harness_.Values(kParticipantName), 2u);

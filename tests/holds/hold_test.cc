@@ -128,6 +128,7 @@ TEST_F(Holds, FilesThatEndWithTheirMeetingAreKept) {
   harness_.Record({Started("n", "8", harness_.now), File("n", "9", harness_.now, "s3://file")});
   Place(MeetingHold("case-1", harness_.now, "n"));
   harness_.Record(Ended("n", "10", harness_.now));
+  SweepAt(harness_.now + absl::Seconds(30));
   EXPECT_EQ(Held(kFileShare), Texts{"s3://file"});
   EXPECT_EQ(harness_.Get("n")->files_size(), 0);
   EXPECT_EQ(harness_.Orders(), 0u);

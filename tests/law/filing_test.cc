@@ -11,56 +11,101 @@ const absl::Time kSunday = At("2026-03-01T00:00:00+01:00");
 
 int64_t Us(absl::string_view time) { return absl::ToUnixMicros(At(time)); }
 
-MeetingFacts Planned(absl::string_view start, absl::string_view end) {
-  MeetingFacts facts;
-  facts.known = true;
-  facts.plan = MeetingPlan{.start_us = Us(start), .end_us = Us(end)};
+OccurrenceFacts PlannedFacts(absl::string_view start, absl::string_view end) {
+  OccurrenceFacts facts;
+  facts.first_us = facts.last_us = Us("2026-02-20T10:00:00+01:00");
+  facts.plan = PlanFacts{.start_us = Us(start), .end_us = Us(end)};
   return facts;
+}
+
+// Somebody is there from `start` on, and was heard of at `last`; left at `emptied` if that is given.
+void Sit(OccurrenceFacts& facts, absl::string_view start, absl::string_view last, absl::string_view emptied = "") {
+  SittingFacts& sitting = facts.sittings.emplace_back();
+  sitting.start_us = Us(start);
+  sitting.last_us = Us(last);
+  if (!emptied.empty()) sitting.emptied_us = Us(emptied);
+  sitting.limit_us = sitting.start_us + absl::ToInt64Microseconds(absl::Hours(7 * 24));
+  if (facts.plan.has_value()) facts.plan->took_place |= sitting.last_us >= facts.plan->start_us;
 }
 
 std::string Day(DueDay day) { return absl::FormatCivilTime(day.civil()); }
 
 TEST(Filing, PlannedMeetingIsPresumedToEndAsPlanned) {
   const Policy policy = DefaultPolicy();
-  const Filing filing = FileMeeting(Planned("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kSunday);
+  const Filing filing =
+      FileMeeting(PlannedFacts("2026-03-02T23:30:00+01:00", "2026-03-03T00:30:00+01:00"), policy, kSunday);
   EXPECT_EQ(Day(filing.days[kParticipantName]), "2026-03-09");  // planned date + 7
   EXPECT_EQ(Day(filing.days[kMeetingComment]), "2026-03-09");
   EXPECT_EQ(Day(filing.days[kParticipantEmail]), "2026-03-10");  // presumed end + 7
   EXPECT_EQ(Day(filing.days[kHistory]), "2026-05-02");
-  EXPECT_EQ(filing.files_end, At("2026-03-03T00:30:00+01:00"));
+  EXPECT_EQ(filing.files_end, At("2026-03-04T00:30:00+01:00")) << "people come late";
 }
 
 TEST(Filing, QuickMeetingHasItsStartDayAsPlannedDate) {
-  MeetingFacts facts;
-  facts.known = true;
-  facts.start_us = facts.first_course_us = Us("2026-03-02T10:00:00+01:00");
+  OccurrenceFacts facts;
+  Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T10:00:00+01:00");
   EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kParticipantName]), "2026-03-09");
 }
 
+TEST(Filing, WhatNobodyPlannedOrBeganRunsFromItsOwnDay) {
+  OccurrenceFacts facts;
+  facts.first_us = facts.last_us = Us("2026-03-02T10:00:00+01:00");
+  const Filing filing = FileMeeting(facts, DefaultPolicy(), kSunday);
+  EXPECT_EQ(Day(filing.days[kParticipantName]), "2026-03-09");
+  EXPECT_EQ(Day(filing.days[kParticipantEmail]), "2026-03-09");
+  EXPECT_EQ(Day(filing.days[kHistory]), "2026-05-02");
+}
+
 TEST(Filing, StartOnALaterDayMovesThePlannedDate) {
-  MeetingFacts facts = Planned("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
-  facts.start_us = facts.first_course_us = Us("2026-03-04T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-11");
-  facts.start_us = facts.first_course_us = Us("2026-03-01T10:00:00+01:00");
-  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-09")
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  OccurrenceFacts early = facts;
+  Sit(facts, "2026-03-03T10:00:00+01:00", "2026-03-03T10:00:00+01:00");
+  EXPECT_EQ(Day(FileMeeting(facts, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-10");
+  Sit(early, "2026-03-01T23:00:00+01:00", "2026-03-02T10:30:00+01:00");
+  EXPECT_EQ(Day(FileMeeting(early, DefaultPolicy(), kSunday).days[kMeetingName]), "2026-03-09")
       << "an earlier start does not";
 }
 
-TEST(Filing, RunningMeetingIsPresumedToEnd24HoursAfterTheLaterOfPlannedEndAndStart) {
+TEST(Filing, RunningMeetingIsPresumedToEnd24HoursAfterTheLaterOfPlannedEndAndLastSign) {
   const Policy policy = DefaultPolicy();
-  MeetingFacts facts = Planned("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
-  facts.start_us = facts.first_course_us = Us("2026-03-02T10:05:00+01:00");
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  Sit(facts, "2026-03-02T10:05:00+01:00", "2026-03-02T10:05:00+01:00");
   EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T11:00:00+01:00"));
-  facts.start_us = Us("2026-03-02T15:00:00+01:00");
+  facts.sittings[0].last_us = Us("2026-03-02T15:00:00+01:00");
   EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T15:00:00+01:00"));
-  facts.end_us = Us("2026-03-02T16:00:00+01:00");
+  facts.sittings[0].limit_us = Us("2026-03-03T12:00:00+01:00");
+  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T12:00:00+01:00")) << "no sitting is longer";
+  facts.sittings[0].emptied_us = Us("2026-03-02T16:00:00+01:00");
   EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-02T16:00:00+01:00")) << "the true end replaces the presumption";
+}
+
+TEST(Filing, WhoLeavesBeforeThePlannedStartEndsNothing) {
+  const Policy policy = DefaultPolicy();
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  Sit(facts, "2026-03-02T09:00:00+01:00", "2026-03-02T09:10:00+01:00", "2026-03-02T09:10:00+01:00");
+  EXPECT_FALSE(facts.TookPlace());
+  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-02T11:00:00+01:00"));
+  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
+  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_gone, absl::InfinitePast());
+}
+
+TEST(Filing, FilesEndWhenTheRoomIsEmptyForLongerThanARefresh) {
+  const Policy policy = DefaultPolicy();
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T10:40:00+01:00", "2026-03-02T10:40:00+01:00");
+  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-02T10:40:30+01:00"));
+  // They come back: what was shared before does not.
+  facts.sittings[0].gone_us = *facts.sittings[0].emptied_us;
+  facts.sittings[0].emptied_us.reset();
+  facts.sittings[0].last_us = Us("2026-03-02T10:50:00+01:00");
+  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_gone, At("2026-03-02T10:40:00+01:00"));
+  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
 }
 
 TEST(Filing, RunningMeetingIsFiledByItsLikelyDayUntilThatDayIsOver) {
   const Policy policy = DefaultPolicy();
-  MeetingFacts facts = Planned("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
-  facts.start_us = facts.first_course_us = Us("2026-03-02T10:05:00+01:00");
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  Sit(facts, "2026-03-02T10:05:00+01:00", "2026-03-02T10:05:00+01:00");
   const absl::Time midnight = At("2026-03-03T00:00:00+01:00");
   const Filing before = FileMeeting(facts, policy, midnight - absl::Microseconds(1));
   EXPECT_EQ(Day(before.days[kParticipantEmail]), "2026-03-09");
@@ -72,10 +117,8 @@ TEST(Filing, RunningMeetingIsFiledByItsLikelyDayUntilThatDayIsOver) {
 }
 
 TEST(Filing, ReportAndHistoryOfAMeetingOverMidnightGoTogether) {
-  MeetingFacts facts;
-  facts.known = true;
-  facts.start_us = facts.first_course_us = Us("2026-12-31T23:50:00+01:00");
-  facts.end_us = Us("2027-01-01T00:40:00+01:00");
+  OccurrenceFacts facts;
+  Sit(facts, "2026-12-31T23:50:00+01:00", "2027-01-01T00:40:00+01:00", "2027-01-01T00:40:00+01:00");
   const Filing filing = FileMeeting(facts, DefaultPolicy(), kSunday);
   EXPECT_EQ(Day(filing.days[kHistory]), "2027-02-28");
   EXPECT_EQ(Day(filing.days[kParticipantName]), "2027-01-07");
@@ -85,7 +128,7 @@ TEST(Filing, ReportAndHistoryOfAMeetingOverMidnightGoTogether) {
 TEST(Filing, NamesMayRunFromTheDayOfScheduling) {
   const Policy policy = DefaultPolicy(
       [](v1::Policy& p) { p.mutable_rules(2)->set_starting_point(v1::STARTING_POINT_MEETING_SCHEDULED_ON); });
-  MeetingFacts facts = Planned("2026-03-20T10:00:00+01:00", "2026-03-20T11:00:00+01:00");
+  OccurrenceFacts facts = PlannedFacts("2026-03-20T10:00:00+01:00", "2026-03-20T11:00:00+01:00");
   facts.scheduled_on_us = Us("2026-03-02T10:00:00+01:00");
   EXPECT_EQ(Day(FileMeeting(facts, policy, kSunday).days[kParticipantName]), "2026-03-09");
 }

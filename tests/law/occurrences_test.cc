@@ -65,18 +65,18 @@ class RoomScript {
   std::vector<RoomEvent> events_;
 };
 
-struct RoomCut {
+struct WalkedRoom {
   RoomWalk walk{CutRules()};
   std::vector<CutPlace> places;  // in the order of the walk
 };
 
-RoomCut Cut(std::vector<RoomEvent> events) {
+WalkedRoom Cut(std::vector<RoomEvent> events) {
   std::sort(events.begin(), events.end());
-  RoomCut cut;
+  WalkedRoom cut;
   for (const RoomEvent& event : events) cut.places.push_back(cut.walk.Step(event));
   return cut;
 }
-RoomCut Cut(const RoomScript& script) { return Cut(script.events()); }
+WalkedRoom Cut(const RoomScript& script) { return Cut(script.events()); }
 
 // "9:00-9:40 plan 0; 10:50- " for people who read a failure.
 std::string Describe(const RoomWalk& walk) {
@@ -106,7 +106,7 @@ TEST(Occurrences, ARoomTestWeeksBeforeIsNoPartOfTheMeeting) {
   RoomScript room;
   room.Plan(0, 21 * kOneDay).Do(kOneHour, Kind::kJoined, "a").Do(2 * kOneHour, Kind::kLeft, "a");
   room.Do(21 * kOneDay + kOneMinute, Kind::kJoined, "a");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "1:0-2:0; 504:1- of 0");
   EXPECT_TRUE(cut.walk.plans()[0].took_place);
 }
@@ -140,7 +140,7 @@ TEST(Occurrences, APlanThatTookPlaceIsNotMovedByTheNextOne) {
   RoomScript room;
   room.Plan(0, kOneDay).Do(kOneDay, Kind::kJoined, "a").Do(kOneDay + kOneHour, Kind::kLeft, "a");
   room.Plan(kOneDay + 2 * kOneHour, 8 * kOneDay, kOneHour, Kind::kRescheduled);
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   ASSERT_EQ(cut.walk.plans().size(), 2u);
   EXPECT_EQ(cut.walk.plans()[0].start_us, kOneDay);
   EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kOneDay);
@@ -156,7 +156,7 @@ TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
       .Do(kOneHour, Kind::kJoined, "a")
       .Do(2 * kOneHour, Kind::kLeft, "a")
       .Plan(3 * kOneHour, 5 * kOneDay);
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "1:0-2:0");
   EXPECT_FALSE(cut.walk.plans()[0].took_place);
 }
@@ -164,7 +164,7 @@ TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
 TEST(Occurrences, APlanMadeWhilePeopleSitThereIsTheirs) {
   RoomScript room;
   room.Do(0, Kind::kJoined, "a").Plan(kOneMinute, 5 * kOneMinute).Do(kOneHour, Kind::kLeft, "a");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "0:0-1:0 of 0");
   EXPECT_TRUE(cut.walk.plans()[0].took_place);
 }
@@ -183,7 +183,7 @@ TEST(Occurrences, NoSittingIsLongerThanAWeek_AndWhoIsThereIsThereInTheNext) {
   RoomScript room;
   for (int day = 0; day <= 8; ++day) room.Do(day * kOneDay, Kind::kJoined, absl::StrCat("p", day));
   room.Do(8 * kOneDay + kOneHour, Kind::kLeft, "p0");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_EQ(Describe(cut.walk), "0:0-; 192:0-");
   EXPECT_EQ(cut.places.back(), (CutPlace{.of = Of::kSitting, .index = 1, .counts = true}));
 }
@@ -193,7 +193,7 @@ TEST(Occurrences, APlanMovedOnAndOnDoesNotLengthenASitting) {
   room.Plan(0, kOneHour).Do(kOneHour, Kind::kJoined, "a");
   for (int i = 1; i < 40; ++i)
     room.Plan(2 * kOneHour + i, kOneHour + i * 11 * kOneHour).Do(kOneHour + i * 11 * kOneHour, Kind::kJoined, "b");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   for (const Sitting& sitting : cut.walk.sittings()) {
     EXPECT_LE(sitting.last_us - sitting.start_us, 7 * kOneDay + 12 * kOneHour);
   }
@@ -238,7 +238,7 @@ TEST(Occurrences, TheRoomIsEmptyWhenTheLastConnectionCloses) {
 TEST(Occurrences, WhatSpeaksOfNothingOpenIsHistoryAndNothingMore) {
   RoomScript room;
   room.Do(0, Kind::kLeft, "a").Do(1, Kind::kQuality, "a").Do(2, Kind::kEnded).Do(3, Kind::kJoinFailed, "a");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_TRUE(cut.walk.sittings().empty());
   for (const CutPlace& place : cut.places) EXPECT_EQ(place, CutPlace()) << "its own day";
   // One that was overlooked is found in the sitting in which it was open.
@@ -273,7 +273,7 @@ TEST(Occurrences, APlanForANameIsOneBesideTheRoomsOwn) {
   RoomScript room;
   room.Plan(0, 10 * kOneHour).Plan(1, 12 * kOneHour).Named("x").Do(9 * kOneHour, Kind::kJoined, "a").Named("x");
   room.Do(9 * kOneHour + 1, Kind::kJoined, "b").Named("y");
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   ASSERT_EQ(cut.walk.plans().size(), 2u);
   EXPECT_EQ(Describe(cut.walk), "9:0- of 1 named x; 9:0- of 0 named y");
 }
@@ -291,20 +291,24 @@ TEST(Occurrences, ADeletionEndsAllBeforeIt_AndTheIdentifierCanBeUsedAgain) {
       .Do(kOneHour + 1, Kind::kDeleted)
       .Do(kOneHour + 2, Kind::kLeft, "a");
   room.Do(kOneHour + 3, Kind::kJoined, "a");
-  const RoomCut cut = Cut(room);
-  EXPECT_EQ(cut.places[3], CutPlace()) << "of what is gone";
+  const WalkedRoom cut = Cut(room);
+  EXPECT_EQ(cut.places[3].of, Of::kDay) << "of what is gone";
+  EXPECT_TRUE(cut.walk.IsDeleted(cut.walk.GroupOf(cut.places[1])));
+  EXPECT_FALSE(cut.walk.IsDeleted(cut.walk.GroupOf(cut.places[3])));
+  EXPECT_FALSE(cut.walk.IsDeleted(cut.walk.GroupOf(cut.places[4])));
   EXPECT_EQ(Describe(cut.walk), "1:0- of 0; 1:0-");
 }
 
-TEST(Occurrences, InvitationsGoToThePlan_ThenToTheSitting_ThenToTheirDay) {
+TEST(Occurrences, InvitationsGoToThePlan_ThenToTheSitting_ElseToAPlanWithoutADate) {
   RoomScript room;
   room.Do(0, Kind::kPlanned).Plan(1, kOneHour).Do(2, Kind::kPlanned).Do(kOneHour, Kind::kJoined, "a");
   room.Do(kOneHour + 1, Kind::kPlanned).Do(kOneHour + 2, Kind::kLeft, "a").Do(5 * kOneHour, Kind::kPlanned);
-  const RoomCut cut = Cut(room);
-  EXPECT_EQ(cut.places[0].of, Of::kDay);
+  const WalkedRoom cut = Cut(room);
+  EXPECT_EQ(cut.places[0], cut.places[1]) << "a plan has no date until one is set";
   EXPECT_EQ(cut.places[2].of, Of::kPlan);
   EXPECT_EQ(cut.places[4].of, Of::kSitting);
-  EXPECT_EQ(cut.places[6].of, Of::kDay);
+  EXPECT_EQ(cut.places[6].of, Of::kPlan);
+  EXPECT_FALSE(cut.walk.plans()[cut.places[6].index].dated);
 }
 
 TEST(Occurrences, FilesGoToThePlanThatIsToCome_ThenToTheLatestSitting_ThenToTheirDay) {
@@ -314,7 +318,7 @@ TEST(Occurrences, FilesGoToThePlanThatIsToCome_ThenToTheLatestSitting_ThenToThei
       .Do(2 * kOneHour, Kind::kLeft, "a")
       .Do(9 * kOneHour, Kind::kShared);
   room.Plan(10 * kOneHour, 20 * kOneHour).Do(11 * kOneHour, Kind::kShared);
-  const RoomCut cut = Cut(room);
+  const WalkedRoom cut = Cut(room);
   EXPECT_EQ(cut.places[0].of, Of::kDay);
   EXPECT_EQ(cut.places[3].of, Of::kSitting);
   EXPECT_EQ(cut.places[5].of, Of::kPlan);
@@ -374,7 +378,7 @@ TEST(Occurrences, AWalkThatIsTakenUpFromACopyGoesOnAlike) {
   for (int round = 0; round < 1000; ++round) {
     std::vector<RoomEvent> events = AnyRoom(random);
     std::sort(events.begin(), events.end());
-    const RoomCut whole = Cut(events);
+    const WalkedRoom whole = Cut(events);
     RoomWalk walk{CutRules()};
     const size_t middle = random() % (events.size() + 1);
     for (size_t i = 0; i < middle; ++i) walk.Step(events[i]);

@@ -17,9 +17,10 @@ inline constexpr v1::ErasureOutcome kErased = v1::ERASURE_OUTCOME_ERASED;
 
 // Files shared in a meeting that has ended: each is an order at once. Two calls for one meeting must differ in `from`.
 inline std::vector<v1::Event> LateFiles(const std::string& meeting, absl::Time time, int count, int from = 0) {
-  std::vector<v1::Event> events = {Started(meeting, "started", time), Ended(meeting, "ended", time)};
+  const absl::Time ended = time - absl::Minutes(1);
+  std::vector<v1::Event> events = {Started(meeting, "started", ended), Ended(meeting, "ended", ended)};
   for (int i = from; i < from + count; ++i) {
-    events.push_back(File(meeting, absl::StrCat(i), time, absl::StrCat("store/", meeting, "/", i)));
+    events.push_back(File(meeting, absl::StrCat(i), ended, absl::StrCat("store/", meeting, "/", i)));
   }
   return events;
 }

@@ -67,14 +67,34 @@ TEST_F(PbxCommandsTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(PbxCommandsTest, WhoGetsTheNumberOfSomebodyElseGetsNothingOfTheirs) {
+  const auto synced = [](const char* id, absl::Time time, const char* first_name, const char* email) {
+    v1::Event event = NewEvent("", id, time);
+    v1::Extension& extension = *event.mutable_extension_synced()->mutable_extension();
+    extension.set_number("100");
+    extension.set_first_name(first_name);
+    extension.set_email(email);
+    return event;
+  };
+  harness_.Record(synced("s1", kMonday, "Anna", "anna@example.org"));
+  harness_.Record({Scheduled("m", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1)),
+                   Pdf("m", "d", kMonday, "bucket/pdf"), Poll("p1", "lunch", "100")});
+  harness_.Record(synced("s2", kMonday, "Anna", "anna.alt@example.org"));
+  EXPECT_EQ(harness_.Values(kPoll), 1u) << "she has another address";
+  EXPECT_EQ(harness_.Values(kPdfShare), 1u);
+  harness_.Record(synced("s3", kMonday, "Zoe", "zoe@example.org"));
+  EXPECT_EQ(harness_.Values(kPoll), 0u);
+  EXPECT_EQ(harness_.Values(kPdfShare), 0u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
 TEST_F(PbxCommandsTest, ADeletedPollDoesNotComeBackByADuplicate) {
   harness_.Record({Poll("p1", "lunch", "100"), Answer("a1", "lunch")});
   EXPECT_EQ(harness_.Record(Poll("p1", "lunch", "100")).duplicates(), 1u);
   harness_.Record(PollDeletion("x", "lunch"));
   EXPECT_EQ(harness_.Values(kPoll), 0u);
-  v1::RecordResult result = harness_.Record(Poll("p1", "lunch", "100"));
-  ASSERT_EQ(result.rejections_size(), 1);
-  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_POLL_UNKNOWN);
+  EXPECT_EQ(harness_.Record(Poll("p1", "lunch", "100")).duplicates(), 1u);
+  EXPECT_EQ(harness_.Record(Poll("p2", "lunch", "100")).duplicates(), 1u) << "nor by another event";
   EXPECT_EQ(harness_.Record(PollDeletion("x", "lunch")).duplicates(), 1u);
   EXPECT_EQ(harness_.Values(kPoll), 0u);
 }

@@ -180,7 +180,7 @@ TEST(PolicyRefile, AnEventThatComesBeforeItsMeetingIsRefiledLosesNothing) {
                   Rescheduled("m", "x", kMonday + absl::Minutes(2), kMonday + absl::Hours(48), absl::Hours(1))});
   EXPECT_EQ(NamesIn(harness).size(), 2u);
   EXPECT_EQ(harness.Values(kParticipantName), 2u);
-  EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-04-03") << "30 days after the new plan";
+  EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-04-01") << "30 days: no later plan moves what was due";
   EXPECT_EQ(harness.Values(kParticipantIp), 1u) << "its rule is as it was: due, and not yet swept";
   harness.Sweep();
   EXPECT_EQ(NamesIn(harness).size(), 2u);
@@ -381,17 +381,19 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   RecordMeeting(harness, kMonday, "o");
   // One damaged row of every category of one of the meetings, its history too.
   const PbxId pbx = *harness.engine().registry().Held("pbx");
-  const OwnerId owner = MeetingOwner(harness.engine().vault(), pbx, "n");
+  const RoomId room = RoomNamed(harness.engine().vault(), pbx, "n");
   Batch batch;
   for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Kept())); cursor->Valid();
        cursor->Next()) {
-    if (FiledKey::Decode(cursor->key())->owner != owner) continue;
+    if (RoomOf(FiledKey::Decode(cursor->key())->owner) != room) continue;
     std::string damaged(cursor->value());
     damaged.back() = static_cast<char>(damaged.back() ^ 1);
     batch.Put(Family::kFiled, std::string(cursor->key()), damaged);
   }
   // Of another one, what says where all of it lies.
-  batch.Put(Family::kState, LocatorKey(pbx, MeetingOwner(harness.engine().vault(), pbx, "o")), "\xff");
+  const RoomId other = RoomNamed(harness.engine().vault(), pbx, "o");
+  batch.Put(Family::kState, std::string(harness.store().ScanPrefix(Family::kState, LocatorPrefix(pbx, other))->key()),
+            "\xff");
   ASSERT_TRUE(harness.store().Commit(batch).ok());
   ASSERT_TRUE(harness.Reopen().ok());
   harness.now = kFriday;

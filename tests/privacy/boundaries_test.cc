@@ -79,6 +79,10 @@ TEST_P(Boundaries, EveryCategoryIsReadableToTheLastMicrosecondAndNotAfter) {
   for (const CategoryNumber category : kEveryCategory) EXPECT_TRUE(Readable(harness, category)) << int{category};
   harness.now = start + absl::Hours(1);
   End(harness, harness.now);
+  // A page that is refreshed by then would have ended nothing.
+  harness.now += kRefresh - kTick;
+  EXPECT_TRUE(Readable(harness, kFileShare));
+  harness.now += kTick;
   EXPECT_FALSE(Readable(harness, kFileShare));
 
   std::map<CategoryNumber, absl::Time> due;
@@ -184,6 +188,45 @@ TEST(BoundariesOfFiles, SharedFileEndsAtTheInstantOfThePresumedEnd_SweptOrNot) {
   EXPECT_EQ(harness.Orders(), 1u);
 }
 
+TEST(BoundariesOfFiles, OfAPlanThatHasNotTakenPlaceTheyEndADayAfterThePlannedEnd) {
+  Harness harness(At("2026-06-10T09:00:00+02:00"));
+  harness.SyncPbx();
+  const absl::Time start = At("2026-06-10T10:00:00+02:00");
+  harness.Record({Scheduled("m", "s", harness.now, start, absl::Hours(1)), File("m", "f", harness.now, "ref")});
+  for (const absl::Time time :
+       {At("2026-06-10T23:59:59+02:00"), At("2026-06-11T00:00:00+02:00"), At("2026-06-11T11:00:00+02:00") - kTick}) {
+    harness.now = time;
+    EXPECT_EQ(harness.Get("m")->files_size(), 1) << absl::FormatTime(time, absl::UTCTimeZone());
+    harness.Sweep();
+    EXPECT_EQ(harness.Get("m")->files_size(), 1) << absl::FormatTime(time, absl::UTCTimeZone());
+    EXPECT_EQ(harness.Orders(), 0u);
+  }
+  harness.now += kTick;
+  EXPECT_EQ(harness.Get("m")->files_size(), 0);
+  harness.Sweep();
+  EXPECT_EQ(harness.Orders(), 1u);
+}
+
+TEST(BoundariesOfFiles, APageThatIsRefreshedOverMidnightEndsNothing) {
+  const absl::Time midnight = At("2026-06-11T00:00:00+02:00");
+  const absl::Time left = midnight - absl::Seconds(10);
+  Harness harness(midnight - absl::Hours(1));
+  Plant(harness, midnight - absl::Hours(2));
+  harness.now = left;
+  End(harness, left);
+  for (const absl::Time time : {midnight - kTick, midnight, left + kRefresh - kTick}) {
+    harness.now = time;
+    EXPECT_TRUE(Readable(harness, kFileShare)) << absl::FormatTime(time, absl::UTCTimeZone());
+    harness.Sweep();
+    EXPECT_TRUE(Readable(harness, kFileShare)) << absl::FormatTime(time, absl::UTCTimeZone());
+    EXPECT_EQ(harness.Orders(), 0u);
+  }
+  harness.now = left + kRefresh;
+  EXPECT_FALSE(Readable(harness, kFileShare));
+  harness.Sweep();
+  EXPECT_EQ(harness.Orders(), 1u);
+}
+
 class Readings : public ::testing::Test {
  protected:
   Readings() : harness_(At("2026-06-10T10:00:00+02:00")) { harness_.SyncPbx(); }
@@ -223,9 +266,23 @@ TEST_F(Readings, Reading2_AQuickMeetingHasItsStartDayAsPlannedDate) {
 TEST_F(Readings, Reading2_AMeetingThatStartsOnALaterDayThanPlanned) {
   harness_.Record(Scheduled("m", "s", Day(10), Day(10, 9), absl::Hours(1)));
   EXPECT_EQ(harness_.DueDayOf(kMeetingName), "2026-06-17");
-  harness_.now = Day(12);
-  harness_.Record(Started("m", "b", Day(12)));
-  EXPECT_EQ(harness_.DueDayOf(kMeetingName), "2026-06-19");
+  harness_.now = Day(11);  // 24 hours after the planned end
+  harness_.Record(Started("m", "b", Day(11)));
+  for (const CategoryNumber category : {kMeetingName, kMeetingComment, kParticipantName}) {
+    EXPECT_EQ(harness_.DueDayOf(category), "2026-06-18") << int{category};
+  }
+  EXPECT_EQ(harness_.Get("m")->name(), "Quarterly review");
+}
+
+TEST_F(Readings, Reading2_WhatStartsLaterYetIsAnotherOccurrence) {
+  harness_.Record(Scheduled("m", "s", Day(10), Day(10, 9), absl::Hours(1)));
+  harness_.now = Day(11) + kTick;
+  harness_.Record(Started("m", "b", Day(11) + kTick));
+  for (const CategoryNumber category : {kMeetingName, kMeetingComment, kParticipantName}) {
+    EXPECT_EQ(harness_.DueDayOf(category), "2026-06-17") << int{category};
+  }
+  EXPECT_FALSE(harness_.Get("m")->has_planned_start());
+  EXPECT_EQ(harness_.Get("m")->name(), "");
 }
 
 TEST_F(Readings, Reading2_AMeetingThatStartsOnAnEarlierDayKeepsItsPlannedDate) {

@@ -6,7 +6,6 @@ namespace retention::privacy {
 namespace {
 
 constexpr char kExtension[] = "9081726354";
-constexpr char kParticipant[] = "canaryparticipantidentifier";
 constexpr char kPollId[] = "canarypollidentifier";
 
 v1::PbxSynced CanarySync() {
@@ -31,7 +30,7 @@ std::vector<std::string> AllCanaries() {
   return {kCanaryPbx,
           kCanaryMeeting,
           kExtension,
-          kParticipant,
+          kCanaryParticipant,
           kPollId,
           "canarycontroller",
           "203.113.97.211",
@@ -91,13 +90,13 @@ void Plant(Harness& harness, absl::Time start) {
   invitee.set_name("Canary Invitee Name");
   invitee.set_email("canaryinvitee@example.org");
   auto& joined = *add("joined", 0).mutable_participant_joined();
-  joined.set_participant_id(kParticipant);
+  joined.set_participant_id(kCanaryParticipant);
   joined.set_name("Canary Participant Name");
   joined.set_email("canaryparticipant@example.org");
   joined.set_ip("2001:db8:ca7a::4711");
   joined.set_extension(kExtension);
   auto& reconnected = *add("reconnected", 5).mutable_participant_reconnected();
-  reconnected.set_participant_id(kParticipant);
+  reconnected.set_participant_id(kCanaryParticipant);
   reconnected.set_ip("198.51.177.231");
   auto& recording = *add("recording", 6).mutable_recording_created();
   recording.set_recording_id("canaryrecordingidentifier");
@@ -115,10 +114,10 @@ void Plant(Harness& harness, absl::Time start) {
   poll.add_options("Canary Poll Option");
   auto& answer = *add("answer", 10).mutable_poll_answered();
   answer.set_poll_id(kPollId);
-  answer.set_participant_id(kParticipant);
+  answer.set_participant_id(kCanaryParticipant);
   answer.add_option_indexes(0);
   auto& chat = *add("chat", 11).mutable_chat_message_sent();
-  chat.set_participant_id(kParticipant);
+  chat.set_participant_id(kCanaryParticipant);
   chat.set_text("Canary Chat Text");
   auto& dial_in = *add("dial", 12).mutable_dial_in_assigned();
   dial_in.set_conference_number("CANARYCONFERENCE");

@@ -13,6 +13,10 @@ namespace retention::privacy {
 
 inline constexpr char kCanaryPbx[] = "canarypbxidentifier";
 inline constexpr char kCanaryMeeting[] = "canarymeetingidentifier";
+inline constexpr char kCanaryParticipant[] = "canaryparticipantidentifier";
+
+// After all have left, shared files end so much later: a page that is refreshed ends nothing.
+inline constexpr absl::Duration kRefresh = absl::Seconds(30);
 
 // Everything that Plant gives away to the engine: values and identifiers.
 std::vector<std::string> AllCanaries();

@@ -9,8 +9,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/rows/pbx_registry.h"
 #include "server/rows/row_keys.h"
@@ -111,8 +113,15 @@ TEST_F(ErasureOnDisk, ARefusedChatIsNeverWritten) {
 TEST_F(ErasureOnDisk, AConfirmedOrdersSealedBytesAreInNoFileAfterTheScrub) {
   harness_.SyncPbx();
   const std::string where = "store/whereabouts-of-a-file";
-  harness_.Record({Started("m", "s", kMonday), File("m", "f", kMonday, where), Ended("m", "e", kMonday),
-                   File("m", "late", kMonday, where)});
+  harness_.Record({Started("m", "s", kMonday), File("m", "f", kMonday, where), Ended("m", "e", kMonday)});
+  harness_.now = kMonday + kRefresh - kTick;
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Orders(), 0u);
+  harness_.now += kTick;
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Orders(), 1u);
+  harness_.Record(File("m", "late", kMonday, where));
+  EXPECT_EQ(harness_.Orders(), 2u) << "it had ended before it came";
   EXPECT_TRUE(FindBytes(harness_.directory(), PlainAndHex({where, "file-late"})).empty());
   std::vector<Needle> envelopes;
   auto cursor = harness_.store().ScanPrefix(Family::kState, OrderPrefix());
@@ -150,11 +159,18 @@ TEST_F(ErasureOnDisk, ADueDaysSealedBytesAreInNoFileAfterItsEnd) {
 TEST_F(ErasureOnDisk, ASharedFilesSealedBytesAreGoneAfterTheMeetingAndTheScrub) {
   harness_.now = kMonday + absl::Minutes(30);
   Plant(harness_, kMonday);
-  const auto files = Envelopes([](const FiledKey& key) { return key.category == kFileShare; });
-  ExpectOnDisk(files);
+  const auto of_files = [](const FiledKey& key) { return key.category == kFileShare; };
+  const auto while_running = Envelopes(of_files);
+  ExpectOnDisk(while_running);
   End(harness_, harness_.now);
+  const auto after_its_end = Envelopes(of_files);
+  harness_.now += kRefresh - kTick;
   harness_.Sweep();
-  ExpectGone(files);
+  ExpectOnDisk(after_its_end);
+  harness_.now += kTick;
+  harness_.Sweep();
+  ExpectGone(while_running);
+  ExpectGone(after_its_end);
 }
 
 TEST_F(ErasureOnDisk, ADeletedMeetingsSealedBytesAreGoneAfterTheScrub) {
@@ -275,6 +291,7 @@ class OldCopy {
   struct Opened {
     std::set<int> readable;    // categories of rows that open
     std::set<int> unreadable;  // categories of rows that do not
+    std::string text;          // of all that open
   };
   // Tries every row of which `wanted` holds.
   template <typename Wanted>
@@ -286,6 +303,7 @@ class OldCopy {
       if (!key.has_value() || !wanted(*key)) continue;
       const auto plaintext = vault.Open(*key, cursor->value());
       (plaintext.ok() ? opened.readable : opened.unreadable).insert(key->category);
+      if (plaintext.ok()) opened.text += plaintext->Reveal();
       EXPECT_TRUE(plaintext.ok() || absl::IsNotFound(plaintext.status())) << plaintext.status();
     }
     return opened;
@@ -334,11 +352,16 @@ TEST_F(OldCopies, YieldNothingOfADestroyedDay) {
   const DueDay day(absl::CivilDay(2026, 3, 9));
   for (const char* copy : {"at once", "before the day"}) {
     SCOPED_TRACE(copy);
+    std::set<int> held = of_the_day;
+    // Nobody had been away for longer than a page takes to be refreshed.
+    if (copy == std::string_view("at once")) held.insert(kFileShare);
     const auto of_day = [&](const FiledKey& key) { return key.day <= day; };
-    EXPECT_EQ(WithItsRing(copy).TryRows(of_day).readable, of_the_day) << "the copy holds what is looked for";
+    EXPECT_EQ(WithItsRing(copy).TryRows(of_day).readable, held) << "the copy holds what is looked for";
     const OldCopy::Opened today = WithTodaysRing(copy).TryRows(of_day);
     EXPECT_TRUE(today.readable.empty());
-    EXPECT_EQ(today.unreadable, of_the_day);
+    EXPECT_EQ(today.unreadable, held);
+    EXPECT_FALSE(absl::StrContains(WithTodaysRing(copy).TryRows(kEveryRow).text, kCanaryParticipant))
+        << "history and polls know no identifier";
   }
   harness_.now = kHistoryDue;
   harness_.Sweep();
@@ -373,6 +396,7 @@ TEST_F(OldCopies, ReadByTheEngineAtAnyTime_ShowNothingOfADestroyedDay) {
   for (const v1::Participant& participant : GetCanaryParticipants(reader, then)) {
     EXPECT_EQ(participant.name() + participant.email(), "");
     EXPECT_EQ(participant.ips_size(), 0);
+    EXPECT_EQ(participant.participant_id(), "participant 1");
   }
   EXPECT_EQ(GetCanaryReport(reader, then)->participants(0).name(), "participant 1");
 }
@@ -382,12 +406,14 @@ TEST_F(OldCopies, YieldNothingOfAnEndedPbx_ButItsHistory) {
   Keep("before the end");
   const absl::Time then = harness_.now;
   ASSERT_TRUE(harness_.EndPbx(kCanaryPbx).ok());
-  EXPECT_EQ(WithItsRing("before the end").TryRows(kEveryRow).readable.size(), 12u);
+  EXPECT_EQ(WithItsRing("before the end").TryRows(kEveryRow).readable.size(), 13u);
   {
     OldCopy copy = WithTodaysRing("before the end");
     const OldCopy::Opened today = copy.TryRows(kEveryRow);
     EXPECT_EQ(today.readable, (std::set<int>{kHistory}));
-    EXPECT_EQ(today.unreadable.size(), 11u);
+    EXPECT_EQ(today.unreadable.size(), 12u);
+    EXPECT_TRUE(absl::StrContains(today.text, kCanaryMeeting));
+    EXPECT_FALSE(absl::StrContains(today.text, kCanaryParticipant));
     EXPECT_FALSE(copy.OpenEngine(then).ok()) << "a PBX that is registered there has no key";
   }
   harness_.now = kHistoryDue;

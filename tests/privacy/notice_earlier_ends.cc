@@ -25,8 +25,10 @@ const std::vector<std::string> kAllButHistory = {"203.0.113.77",
                                                  "Canary Guest",
                                                  "canary-guest@example.org",
                                                  "CANARY-7700",
+                                                 "canary-guest",
                                                  "Canary Person",
                                                  "canary-person@example.org",
+                                                 "canary-person",
                                                  "198.51.100.177",
                                                  "canary-recording-ref",
                                                  "canary-file-ref",
@@ -55,6 +57,11 @@ Steps QuietPbx() {
   };
 }
 const std::vector<std::string> kQuietData = {
+    "canary-unresolved.example.org", "CANARY-LICENCE", "canary-user@example.org",
+    "Canary Meeting Name",           "Canary Comment", "Canary Guest",
+    "canary-guest@example.org",      "canary-pdf-ref"};
+// The poll was asked long before the meeting, of which it is none.
+const std::vector<std::string> kQuietRows = {
     "canary-unresolved.example.org", "CANARY-LICENCE", "canary-user@example.org",
     "Canary Meeting Name",           "Canary Comment", "Canary Guest",
     "canary-guest@example.org",      "canary-pdf-ref", "Canary Question"};
@@ -103,13 +110,14 @@ std::vector<Row> EarlierEnds() {
        .gone = kAllButHistory,
        .at = "2026-03-05T15:30:00+01:00",
        .remains = {"GetPbx: NOT_FOUND PBX_UNKNOWN", "canary log line"},
-       .stays = {"canary-person", "canary log line"},
+       .stays = {"canary-client", "canary log line"},
        .orders = kObjects},
       {.name = "NoContactForSixtyDays",
        .source = kContact,
        .feed = QuietPbx(),
        .gone = kQuietData,
        .at = "2026-05-02T00:00:00+02:00",
+       .held = kQuietRows,
        .remains = {"GetPbx: NOT_FOUND PBX_UNKNOWN"},
        .orders = {"canary-pdf-ref"}},
       {.name = "FqdnUnresolvedForThirtyDays",
@@ -117,6 +125,7 @@ std::vector<Row> EarlierEnds() {
        .feed = QuietPbx() + DaysUnresolved(30),
        .gone = kQuietData,
        .at = "2026-04-01T00:00:00+02:00",
+       .held = kQuietRows,
        .remains = {"GetPbx: NOT_FOUND PBX_UNKNOWN"},
        .orders = {"canary-pdf-ref"}},
       {.name = "OperatorDeletesThePbx",
@@ -126,7 +135,7 @@ std::vector<Row> EarlierEnds() {
        .at = "2026-03-05T15:30:00+01:00",
        .act = {Delete("DeletionService/DeletePbx", "pbx_id: 'canary-pbx' reason: DELETION_REASON_OPERATIONAL")},
        .remains = {"GetPbx: NOT_FOUND PBX_UNKNOWN", "canary log line"},
-       .stays = {"canary-person", "canary log line"},
+       .stays = {"canary-client", "canary log line"},
        .orders = kObjects},
       Deletion("OperatorDeletesAnExtension",
                Delete("DeletionService/DeleteExtension",
@@ -138,9 +147,9 @@ std::vector<Row> EarlierEnds() {
                Delete("DeletionService/DeleteMeeting",
                       "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting' reason: DELETION_REASON_OPERATIONAL"),
                {"Canary Meeting Name", "Canary Comment", "Canary Guest", "canary-guest@example.org", "CANARY-7700",
-                "Canary Person", "canary-person@example.org", "198.51.100.177", "canary-recording-ref",
-                "canary-file-ref", "canary-pdf-ref", "Canary Chat"},
-               kObjects, {"canary-person", "canary-user@example.org"}),
+                "canary-guest", "Canary Person", "canary-person@example.org", "canary-person", "198.51.100.177",
+                "canary-recording-ref", "canary-file-ref", "canary-pdf-ref", "Canary Chat"},
+               kObjects, {"canary-client", "canary-user@example.org"}),
       Deletion("OperatorDeletesARecording",
                Delete("DeletionService/DeleteObject",
                       "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting' category: DATA_CATEGORY_RECORDING "

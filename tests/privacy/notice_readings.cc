@@ -6,14 +6,16 @@ namespace {
 
 constexpr char kPlannedDate[] = "1. Names: \"7 days after the meeting was planned\" is read as after its planned date.";
 constexpr char kNoPlan[] =
-    "2. A meeting without a plan has its start day as planned date, as has one that starts on a later day. "
-    "Rescheduling moves the planned date, and what hangs on it.";
+    "2. An occurrence without a plan has its start day as planned date, as has one that starts on a later day than "
+    "planned, at most 24 h after the planned end. Rescheduling moves the planned date of what has not taken place, and "
+    "what hangs on it.";
 constexpr char kEndUnknown[] =
     "3. Until the end is known it is presumed to be the planned end; that of a running meeting 24 h after the later of "
-    "planned end and start. The true end replaces the presumption.";
-constexpr char kEnd[] = "4. End is the explicit event, or the moment the last present participant leaves.";
+    "planned end, start and last sign of life. The true end replaces the presumption.";
+constexpr char kEnd[] =
+    "4. End is the explicit event, or the moment the last present participant leaves; not before the planned start.";
 constexpr char kOverMidnight[] =
-    "5. Report and history of one meeting are filed together under the day of the meeting's first event.";
+    "5. Report and history of one occurrence are filed together under the day of its first event of presence.";
 constexpr char kChat[] = "6. Chat of a meeting that is not protocolled is refused and never written.";
 constexpr char kTooLate[] = "7. A value that arrives after its due day is not stored; the rest of its event is.";
 constexpr char kReport[] =
@@ -35,12 +37,13 @@ Steps Planned() {
 }
 
 Steps Running() {
-  return Planned() + Steps{{"2026-03-04T23:35:00+01:00", kEvent,
-                            "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
-                            "  name: 'Canary Person' email: 'canary-person@example.org' }"},
-                           {"2026-03-04T23:50:00+01:00", kEvent,
-                            "meeting_id: 'canary-meeting' file_shared { "
-                            "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"}};
+  return Planned() +
+         Steps{{"2026-03-04T23:35:00+01:00", kEvent,
+                "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
+                "  name: 'Canary Person' email: 'canary-person@example.org' client_kind: 'canary-client' }"},
+               {"2026-03-04T23:50:00+01:00", kEvent,
+                "meeting_id: 'canary-meeting' file_shared { "
+                "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"}};
 }
 
 Steps QuickMeeting() {
@@ -77,11 +80,20 @@ std::vector<Row> Readings() {
        .at = "2026-03-12T00:00:00+01:00"},
       {.name = "R2_OneThatStartsLateHasItsStartDay",
        .source = kNoPlan,
-       .feed = Planned() + Event("2026-03-06T09:00:00+01:00",
+       // The last instant at which it can: 24 hours after the planned end.
+       .feed = Planned() + Event("2026-03-06T00:30:00+01:00",
                                  "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
                                  "  name: 'Canary Person' }"),
        .gone = {"Canary Meeting Name", "Canary Guest", "Canary Person"},
        .at = "2026-03-14T00:00:00+01:00"},
+      {.name = "R2_WhatStartsLaterYetMovesNothing",
+       .source = kNoPlan,
+       .feed = Planned() + Event("2026-03-06T00:31:00+01:00",
+                                 "time: @2026-03-06T00:30:00.000001+01:00 meeting_id: 'canary-meeting' "
+                                 "participant_joined { participant_id: 'canary-person' name: 'Canary Person' }"),
+       .gone = {"Canary Meeting Name", "Canary Guest"},
+       .at = "2026-03-12T00:00:00+01:00",
+       .remains = {"Canary Person", "canary-guest@example.org"}},
       {.name = "R2_ReschedulingToALaterDayMovesWhatHangsOnIt",
        .source = kNoPlan,
        .feed = Planned() + Event("2026-03-03T10:00:00+01:00",
@@ -101,6 +113,15 @@ std::vector<Row> Readings() {
        .feed = Planned(),
        .gone = {"canary-guest@example.org"},
        .at = "2026-03-13T00:00:00+01:00"},
+      {.name = "R3_TheFilesOfOneThatNeverTakesPlaceWaitForWhoIsLate",
+       .source = kEndUnknown,
+       .feed = Planned() + Event("2026-03-04T12:00:00+01:00",
+                                 "meeting_id: 'canary-meeting' file_shared { "
+                                 "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"),
+       .gone = {"canary-file-ref"},
+       .at = "2026-03-06T00:30:00+01:00",
+       .by = EndsBy::kPurge,
+       .orders = {"canary-file-ref"}},
       {.name = "R3_ARunningOneIsPresumedEndedAfterADay",
        .source = kEndUnknown,
        // Each day has its sweep, which sees that the meeting still runs.
@@ -140,13 +161,14 @@ std::vector<Row> Readings() {
        .source = kOverMidnight,
        .feed = Running() +
                Event("2026-03-05T00:05:00+01:00",
-                     "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-late-person' }") +
+                     "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-late-person' "
+                     "  client_kind: 'canary-late-client' }") +
                Event("2026-03-05T00:20:00+01:00", "meeting_id: 'canary-meeting' meeting_ended {}") +
                Steps{{"2026-03-20T10:00:00+01:00", "PbxService/SyncPbx",
                       "pbx_id: 'canary-pbx' controller_id: 'canary-controller' extensions { number: '77017' }"}},
-       .gone = {"canary-late-person", "total_time { seconds: 900 }", "total_time { seconds: 2700 }"},
+       .gone = {"participant_id: \"participant 2\"", "total_time { seconds: 900 }", "total_time { seconds: 2700 }"},
        .at = "2026-05-05T00:00:00+02:00",
-       .held = {"canary-late-person", "canary-person"},
+       .held = {"canary-late-client", "canary-client"},
        .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED"}},
       {.name = "R6_ChatThatIsNotProtocolledIsNeverWritten",
        .source = kChat,
@@ -161,23 +183,26 @@ std::vector<Row> Readings() {
                       "time: @2026-03-05T13:00:00+01:00 meeting_id: 'canary-meeting' participant_joined { "
                       "  participant_id: 'canary-late-person' name: 'Canary Late' email: 'canary-late@example.org' }",
                       "accepted: 1 values_past_due: 1"}},
-       .gone = {"canary-late@example.org"},
+       .gone = {"canary-late@example.org", "canary-late-person"},
        .at = "2026-03-14T00:00:00+01:00",
-       .remains = {"canary-late-person"},
+       .remains = {"participants { participant_id: \"participant 2\" first_join_time { seconds: 1772712000 } }",
+                   "participants { name: \"participant 2\" total_time { seconds: 40800 } }"},
        .never = {"Canary Late"}},
       {.name = "R8_AReportHasNamesAsLongAsTheyLive",
        .source = kReport,
        .feed = EndedMeeting(),
-       .gone = {"participants { name: \"Canary Person\" total_time { seconds: 89100 } reconnections: 1 } names_held"},
+       .gone = {"participants { name: \"Canary Person\" total_time { seconds: 89100 } reconnections: 1 "
+                "participant_ids: \"canary-person\" } names_held"},
        .at = "2026-03-12T00:00:00+01:00",
        .held = {"Canary Person"},
-       .remains = {"participants { name: \"participant 1\" total_time { seconds: 89100 } reconnections: 1 }"}},
+       .remains = {"participants { name: \"participant 1\" total_time { seconds: 89100 } reconnections: 1 "
+                   "participant_ids: \"canary-person\" }"}},
       {.name = "R8_AReportIsAnonymisedAfterTwoMonths",
        .source = kReport,
        .feed = EndedMeeting(),
        .gone = {"participants { name: \"participant 1\" total_time { seconds: 89100 } reconnections: 1 }"},
        .at = "2026-05-05T00:00:00+02:00",
-       .held = {"canary-person"},
+       .held = {"canary-client"},
        .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED", "cohorts_covered: 1"}},
       {.name = "R8_AReportCannotBeAskedForWithItsPbxGone",
        .source = kReport,
@@ -187,7 +212,7 @@ std::vector<Row> Readings() {
        .act = {{"2026-03-10T09:00:00+01:00", "PbxService/DeregisterPbx", "pbx_id: 'canary-pbx'"}},
        .held = {"Canary Person"},
        .remains = {"GetMeetingReport: NOT_FOUND PBX_UNKNOWN"},
-       .stays = {"canary-person"}},
+       .stays = {"canary-client"}},
   };
 }
 

@@ -24,7 +24,7 @@ Steps HiddenOn(const char* time) {
       {time, "MeetingService/GetMeetingReport", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'",
        "start_time { seconds: 1772663700 } end_time { seconds: 1772752800 } participants { name: \"participant 1\""},
       {time, "MeetingService/ListParticipants", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'",
-       "participants { participant_id: \"canary-person\" first_join_time { seconds: 1772663700 } }"}};
+       "participants { participant_id: \"participant 1\" first_join_time { seconds: 1772663700 } }"}};
 }
 
 }  // namespace

@@ -37,17 +37,21 @@ constexpr char kControlName[] = "control.example.org";
 const std::vector<std::string> kCanaries = {
     "canary", "Canary", "CANARY", "203.0.113.77", "198.51.100.177", "2001:db8:ca7a::77", "+49177001770"};
 
+constexpr char kListMeetings[] = "MeetingService/ListMeetings";
+// What is asked for without an occurrence, and then for each that ListMeetings tells of.
+constexpr char kOneMeeting[] = "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'";
+
 // All calls that show personal values, and the statistics of the day on which meetings take place.
 constexpr struct {
   const char* call;
-  const char* request;
+  std::string_view request;
 } kReads[] = {
     {"PbxService/GetPbx", "pbx_id: 'canary-pbx'"},
     {"PbxService/ListPbxs", ""},
-    {"MeetingService/ListMeetings", "pbx_id: 'canary-pbx'"},
-    {"MeetingService/GetMeeting", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'"},
-    {"MeetingService/ListParticipants", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'"},
-    {"MeetingService/GetMeetingReport", "pbx_id: 'canary-pbx' meeting_id: 'canary-meeting'"},
+    {kListMeetings, "pbx_id: 'canary-pbx'"},
+    {"MeetingService/GetMeeting", kOneMeeting},
+    {"MeetingService/ListParticipants", kOneMeeting},
+    {"MeetingService/GetMeetingReport", kOneMeeting},
     {"LogService/ReadLogs", ""},
     {"LogService/ListLogExtensions", ""},
     {"HoldService/ListHolds", ""},
@@ -185,10 +189,27 @@ void NoticeWorld::Sweep() {
 
 std::string NoticeWorld::Read() {
   std::string shown;
-  for (const auto& [call, text] : kReads) {
+  const auto read = [&](const char* call, const std::string& text) {
     const auto request = NewMessage(KnownMethod(call)->input_type());
     Parse(text, *request);
-    absl::StrAppend(&shown, call, ": ", Call(server_, call, *request).text, "\n");
+    std::string answer = Call(server_, call, *request).text;
+    absl::StrAppend(&shown, call, ": ", answer, "\n");
+    return answer;
+  };
+  std::vector<std::string> occurrences;
+  for (const auto& [call, request] : kReads) {
+    const std::string text(request);
+    const std::string answer = read(call, text);
+    if (call == std::string_view(kListMeetings)) {
+      static const std::regex& name = *new std::regex("occurrence: \"([0-9a-f]+)\"");
+      for (std::sregex_iterator it(answer.begin(), answer.end(), name), end; it != end; ++it) {
+        occurrences.push_back((*it)[1].str());
+      }
+    }
+    if (text != kOneMeeting) continue;
+    for (const std::string& occurrence : occurrences) {
+      read(call, absl::StrCat(text, " occurrence: '", occurrence, "'"));
+    }
   }
   return shown;
 }

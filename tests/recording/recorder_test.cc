@@ -63,13 +63,13 @@ TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
 }
 
 TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
-  Course course;
+  Room room;
   const auto grow_to = [&](size_t size) {
-    while (course.size() < size) {
-      course.Add({.event = course.size() + 1, .time_us = 1, .kind = stored::v1::CourseEntry::KIND_QUALITY});
+    while (room.cut.size() < size) {
+      room.cut.Add({.id = room.cut.size() + 1, .time_us = 1, .kind = RoomEventKind::kQuality}, 0);
     }
   };
-  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(course, event); };
+  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(room, event); };
   grow_to(kMaxMeetingEvents - 1);
   EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
   grow_to(kMaxMeetingEvents);
@@ -101,13 +101,14 @@ TEST_F(RecorderTest, LaterPlanThatArrivedFirstStaysInForce) {
 
 TEST_F(RecorderTest, TrueEndReplacesThePresumption) {
   Schedule();
-  harness_.Record(Joined("m", "j", kMonday + absl::Minutes(1), "p", "Ada", "ada@example.org", "192.0.2.1"));
+  harness_.now = kMonday + absl::Minutes(61);
+  harness_.Record(Joined("m", "j", harness_.now, "p", "Ada", "ada@example.org", "192.0.2.1"));
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09") << "likely to end on its day";
   harness_.now = At("2026-03-03T00:00:00+01:00");
   harness_.Sweep();
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-10") << "still running: presumed to end on Tuesday";
   EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-10");
-  harness_.Record(Left("m", "l", kMonday + absl::Hours(1), "p"));
+  harness_.Record(Left("m", "l", kMonday + absl::Hours(2), "p"));
   EXPECT_EQ(harness_.DueDayOf(kParticipantEmail), "2026-03-09");
   EXPECT_EQ(harness_.DueDayOf(kParticipantIp), "2026-03-09");
 }
@@ -122,14 +123,21 @@ TEST_F(RecorderTest, FilesGoWithTheLastParticipantAndAnOrderIsIssued) {
   EXPECT_EQ(harness_.Values(kFileShare), 1u);
   EXPECT_EQ(harness_.Orders(), 0u);
   harness_.Record(Left("m", "l2", kMonday, "b"));
+  harness_.now = kMonday + absl::Seconds(30) - absl::Microseconds(1);
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Values(kFileShare), 1u) << "a page that is refreshed ends nothing";
+  harness_.now = kMonday + absl::Seconds(30);
+  EXPECT_EQ(harness_.Get("m")->files_size(), 0);
+  harness_.Sweep();
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
   EXPECT_EQ(harness_.Get("m")->files_size(), 0);
   EXPECT_EQ(harness_.Orders(), 1u);
 }
 
 TEST_F(RecorderTest, AFileThatArrivesAfterItsMeetingIsNotStoredButOrderedAway) {
-  harness_.Record({Joined("m", "j", kMonday, "a"), Left("m", "l", kMonday, "a")});
-  const v1::RecordResult result = harness_.Record(File("m", "f", kMonday - absl::Minutes(1), "bucket/file"));
+  harness_.Record({Joined("m", "j", kMonday, "a"), Left("m", "l", kMonday + absl::Minutes(1), "a")});
+  harness_.now = kMonday + absl::Minutes(2);
+  const v1::RecordResult result = harness_.Record(File("m", "f", kMonday, "bucket/file"));
   EXPECT_EQ(result.accepted(), 1u);
   EXPECT_EQ(result.values_past_due(), 1u);
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
@@ -149,12 +157,13 @@ TEST_F(RecorderTest, LateValuesAreCountedAndNotStored) {
 
 TEST_F(RecorderTest, AnEndReportedLateErasesWhatIsOverdueByIt) {
   Schedule();
-  harness_.Record(Joined("m", "j", kMonday, "a", "Ada", "ada@example.org"));
+  harness_.now = kMonday + absl::Hours(1);
+  harness_.Record(Joined("m", "j", harness_.now, "a", "Ada", "ada@example.org"));
   harness_.now = At("2026-03-03T00:00:00+01:00");
   harness_.Sweep();
   harness_.now = At("2026-03-10T01:00:00+01:00");  // presumed end + 7 days is still to come, true end + 7 days is not
   EXPECT_EQ(harness_.Values(kParticipantEmail), 2u);
-  harness_.Record(Ended("m", "e", kMonday + absl::Hours(1)));
+  harness_.Record(Ended("m", "e", kMonday + absl::Hours(2)));
   EXPECT_EQ(harness_.Values(kParticipantEmail), 0u);
 }
 
@@ -163,6 +172,7 @@ TEST_F(RecorderTest, WhatIsDueIsNeverRevivedByRescheduling) {
   harness_.now = At("2026-03-10T00:00:00+01:00");
   harness_.Record(Rescheduled("m", "r", harness_.now, At("2026-03-20T10:00:00+01:00"), absl::Hours(1)));
   EXPECT_EQ(harness_.Get("m")->name(), "");
+  harness_.Sweep();
   EXPECT_EQ(harness_.Values(kMeetingName), 0u);
 }
 
@@ -178,17 +188,15 @@ TEST_F(RecorderTest, ChatIsTakenInOnlyWhenAnnouncedAsProtocolled) {
   EXPECT_EQ(harness_.Get("kept")->chat(0).text(), "hello");
 }
 
-TEST_F(RecorderTest, UnknownPbxAndMeetingAreRejectedByEvent) {
+TEST_F(RecorderTest, AnEventOfAnUnknownPbxIsRejectedByItself) {
   v1::Event stranger = Joined("m", "j", kMonday, "p");
   stranger.set_pbx_id("other");
   const v1::RecordResult result =
       harness_.Record({stranger, Pdf("nowhere", "d", kMonday, "ref"), Joined("m", "j", kMonday, "p")});
-  EXPECT_EQ(result.accepted(), 1u);
-  ASSERT_EQ(result.rejections_size(), 2);
+  EXPECT_EQ(result.accepted(), 2u) << "no event is refused because its room is not known yet";
+  ASSERT_EQ(result.rejections_size(), 1);
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
   EXPECT_EQ(result.rejections(0).index(), 0u);
-  EXPECT_EQ(result.rejections(1).reason(), v1::REJECTION_REASON_MEETING_UNKNOWN);
-  EXPECT_EQ(result.rejections(1).index(), 1u);
 }
 
 TEST_F(RecorderTest, DeletedMeetingLosesAllButRecordingsAndHistory) {
@@ -201,8 +209,11 @@ TEST_F(RecorderTest, DeletedMeetingLosesAllButRecordingsAndHistory) {
   EXPECT_EQ(harness_.Values(kRecording), 1u);
   EXPECT_EQ(harness_.Orders(), 1u) << "for the PDF";
   EXPECT_EQ(harness_.Get("m").status().code(), absl::StatusCode::kNotFound);
-  const v1::RecordResult result = harness_.Record(Joined("m", "j", kMonday, "p"));
-  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_MEETING_DELETED);
+  EXPECT_EQ(harness_.Record(Joined("m", "j", kMonday - absl::Minutes(1), "p", "Ada")).values_past_due(), 1u)
+      << "it was before the deletion";
+  EXPECT_EQ(harness_.Get("m").status().code(), absl::StatusCode::kNotFound);
+  harness_.Record(Joined("m", "k", kMonday + absl::Minutes(1), "p", "Ada"));
+  EXPECT_TRUE(harness_.Get("m").ok()) << "the identifier may be used again at once";
 }
 
 TEST_F(RecorderTest, ReportFoldsOverTheWholeMeeting) {

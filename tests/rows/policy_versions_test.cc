@@ -46,22 +46,6 @@ TEST(PolicyVersions, AStoreWithoutItsPolicyDoesNotOpen) {
   EXPECT_TRUE(absl::IsDataLoss(harness.Reopen()));
 }
 
-// Stores that were made before the rule said so.
-TEST(PolicyVersions, TheReportOfAnEarlierStoreRunsFromCollection_AsItAlwaysDid) {
-  Harness harness(kMonday);
-  stored::v1::StoredPolicy stored;
-  *stored.mutable_policy() = harness.engine().policy().proto();
-  stored.set_in_force_since_us(absl::ToUnixMicros(kMonday));
-  for (v1::DeletionRule& rule : *stored.mutable_policy()->mutable_rules()) {
-    if (rule.category() == kMeetingReport) rule.set_starting_point(v1::STARTING_POINT_MEETING_END);
-  }
-  Batch batch;
-  batch.Put(Family::kState, PolicyKey(stored.policy().version()), stored.SerializeAsString());
-  ASSERT_TRUE(harness.store().Commit(batch).ok());
-  ASSERT_TRUE(harness.Reopen().ok());
-  EXPECT_EQ(harness.engine().policy().rule(kMeetingReport).starting_point, v1::STARTING_POINT_COLLECTION);
-}
-
 TEST(PolicyVersions, EarlierVersionsStayReadable_AndSurviveRestarts) {
   Harness harness(kMonday);
   PlanAndApply(harness, Days({{kRecording, 3}}));

@@ -59,16 +59,18 @@ class Walks : public HoldFixture {
   }
 
   // A meeting that nobody can read: what is done to it fails, and everything is read back from the store.
-  void Damage(const std::string& meeting) {
+  void Damage(const std::string& meeting, Family family) {
     const PbxId pbx = *engine().registry().Held("pbx");
-    const OwnerId owner = MeetingOwner(engine().vault(), pbx, meeting);
+    const RoomId room = RoomNamed(engine().vault(), pbx, meeting);
     Batch damage;
-    for (auto cursor = harness_.store().ScanPrefix(Family::kFiled, ""); cursor->Valid(); cursor->Next()) {
+    for (auto cursor = harness_.store().ScanPrefix(family, ""); cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
-      if (key->category != kHistory || key->owner != owner) continue;
-      std::string envelope(cursor->value());
-      envelope.back() = static_cast<char>(envelope.back() ^ 1);
-      damage.Put(Family::kFiled, std::string(cursor->key()), envelope);
+      const bool history = key.has_value() && key->category == kHistory && RoomOf(key->owner) == room;
+      const bool locator = cursor->key().substr(0, LocatorPrefix(pbx, room).size()) == LocatorPrefix(pbx, room);
+      if (family == Family::kFiled ? !history : !locator) continue;
+      std::string row(cursor->value());
+      row.back() = static_cast<char>(row.back() ^ 1);
+      damage.Put(family, std::string(cursor->key()), family == Family::kFiled ? row : "\xff");
     }
     ASSERT_TRUE(harness_.store().Commit(damage).ok());
     ASSERT_TRUE(harness_.Reopen().ok());
@@ -114,7 +116,7 @@ class Walks : public HoldFixture {
 
 TEST_F(Walks, ARefileGoesOnThoughCommandsFailInBetween) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
-  Damage("damaged");
+  Damage("damaged", Family::kFiled);
   PlanAndApply(harness_, Days({{kParticipantName, 5}}));
   Finish([&] { return engine().RefilePolicy(harness_.now); }, [&] { FailSomething(); });
   EXPECT_EQ(NamesOn(engine(), 2026, 3, 7), static_cast<size_t>(kMeetings) + 2);
@@ -132,7 +134,7 @@ TEST_F(Walks, AStepOfARefileThatFailsIsTakenAgain) {
 
 TEST_F(Walks, WhatIsHeldLeavesItsDayThoughCommandsFailAndPreviewsAreMade) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
-  Damage("damaged");
+  Damage("damaged", Family::kState);
   Place(MeetingHold("case-1", harness_.now, "m"));  // the walk leaves what it does not keep where it is
   harness_.now = kDue;
   Finish([&] { return engine().TakeOutOfDueDays(kDue); },
@@ -167,7 +169,7 @@ TEST_F(Walks, AStepThatTakesOutAndFailsIsTakenAgain) {
 
 TEST_F(Walks, AReleaseIsCarriedOutThoughCommandsFailAndPreviewsAreMade) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
-  Damage("damaged");
+  Damage("damaged", Family::kState);
   Place(PbxHold("case-1", harness_.now));
   Place(PbxHold("case-2", harness_.now));
   harness_.now = kDue;
@@ -215,7 +217,7 @@ TEST_F(Walks, ObjectsOfADayThatClosesBehindTheWalkGetTheirOrders) {
 
 TEST_F(Walks, AnExtensionOfLogsIsCarriedOutThoughCommandsFailInBetween) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
-  Damage("damaged");
+  Damage("damaged", Family::kState);
   constexpr int kRows = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int i = 0; i < kRows; ++i) Append(engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "line")}, harness_.now);
   ASSERT_TRUE(engine().ExtendLogRetention(ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-28"), harness_.now).ok());

@@ -70,13 +70,13 @@ TEST(RecordEvents, AFlawedEventIsRejectedByItself) {
   RunningServer server;
   server.SyncPbx();
   auto stream = server.Record();
-  ASSERT_TRUE(stream->Write(BatchOf(
-      1, {Joined("meeting", "e1", kMonday, "p1", "", "", "not an address"), Joined("meeting", "e2", kMonday, "p1")})));
+  ASSERT_TRUE(stream->Write(
+      BatchOf(1, {Joined("meeting", "e1", kMonday, "no identifier"), Joined("meeting", "e2", kMonday, "p1")})));
   v1::RecordEventsResponse response;
   ASSERT_TRUE(stream->Read(response));
   EXPECT_EQ(response.result().accepted(), 1u);
   ASSERT_EQ(response.result().rejections_size(), 1);
-  EXPECT_EQ(response.result().rejections(0).field(), "participant_joined.ip");
+  EXPECT_EQ(response.result().rejections(0).field(), "participant_joined.participant_id");
 }
 
 TEST(RecordEvents, ABatchOverALimitEndsTheStreamAfterTheAnswersBeforeIt) {

@@ -2,12 +2,14 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
@@ -19,6 +21,7 @@ namespace retention {
 namespace {
 
 constexpr char kAnswerMark[] = "----\n";
+constexpr char kDisplayName[] = "\"display_name\"";
 constexpr size_t kMaxLine = 200;  // longer answers take several
 
 std::string JsonOf(const google::protobuf::Message& message) {
@@ -39,6 +42,38 @@ class ScenarioRun {
  public:
   // The answer to a step; none to one that has none.
   std::optional<std::string> Do(const std::string& step) {
+    auto answer = Answer(WithOccurrences(step));
+    if (answer.has_value()) answer = WithLabels(*answer);
+    return answer;
+  }
+
+ private:
+  // Calls `change` with every text that is given under `name`, in order, and puts what it returns in its place.
+  static std::string Replace(std::string text, const std::string& name, const auto& change) {
+    for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+      const size_t begin = text.find('"', at + name.size()) + 1;
+      const size_t length = text.find('"', begin) - begin;
+      text.replace(begin, length, change(text.substr(begin, length)));
+    }
+    return text;
+  }
+  // What is another in every run: occurrences are called "#1", "#2" in the order in which they first come up, and the
+  // random names of files are left out.
+  std::string WithLabels(const std::string& text) {
+    const std::string labelled = Replace(text, "\"occurrence\"", [&](const std::string& name) {
+      auto it = std::find(occurrences_.begin(), occurrences_.end(), name);
+      if (it == occurrences_.end()) it = occurrences_.insert(it, name);
+      return absl::StrCat("#", it - occurrences_.begin() + 1);
+    });
+    return Replace(labelled, "\"display_name\"", [](const std::string&) { return std::string("(random)"); });
+  }
+  std::string WithOccurrences(std::string text) const {
+    for (size_t i = 0; i < occurrences_.size(); ++i) {
+      text = absl::StrReplaceAll(text, {{absl::StrCat("\"#", i + 1, "\""), absl::StrCat("\"", occurrences_[i], "\"")}});
+    }
+    return text;
+  }
+  std::optional<std::string> Answer(const std::string& step) {
     absl::string_view rest = step;
     if (absl::ConsumePrefix(&rest, "at ")) return MoveTo(absl::StripAsciiWhitespace(rest));
     if (server_ == nullptr) return "?\n";
@@ -47,13 +82,14 @@ class ScenarioRun {
     return "?\n";
   }
 
- private:
   std::optional<std::string> MoveTo(absl::string_view text) {
     absl::Time time;
     std::string error;
     if (!absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return "?\n";
     if (server_ != nullptr) {
       server_->AdvanceTo(time);
+      // What is due is swept by then; not some moments later.
+      Call("RetentionService/Sweep {}");
       return std::nullopt;
     }
     server_ = std::make_unique<RunningServer>([&](ServerOptions& options) { options.simulated_start = time; });
@@ -89,6 +125,7 @@ class ScenarioRun {
   }
 
   std::unique_ptr<RunningServer> server_;
+  std::vector<std::string> occurrences_;
 };
 
 }  // namespace

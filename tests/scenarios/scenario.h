@@ -13,9 +13,10 @@
 //   ----
 //   NOT_FOUND MEETING_UNKNOWN
 //
-// Steps are parted by blank lines; an answer is JSON, or how the call failed. `at` moves the clock; the first one is
-// where it starts. `record` sends the lines below it as one batch; they are of PBX `pbx`, which is there, unless they
-// say otherwise. `call` is any call of the API.
+// Steps are parted by blank lines; an answer is JSON, or how the call failed. `at` moves the clock, and sweeps; the
+// first one is where it starts. `record` sends the lines below it as one batch; they are of PBX `pbx`, which is there,
+// unless they say otherwise. `call` is any call of the API. Occurrences are called "#1", "#2" as they come up, the
+// random names of files "(random)".
 #ifndef RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 #define RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 

@@ -19,7 +19,9 @@ void Months::RescheduleToAndFro() {
   const absl::Time fro = now_ + absl::Hours(dice_.Between(-100, 300));
   const absl::Time to = fro + absl::Hours(24) * static_cast<double>(dice_.Between(-12, 25));
   const v1::Event there = workload_.Rescheduled(target, to, now_);
-  if (dice_.Chance(35)) return Record({there, workload_.Rescheduled(target, fro, now_)});
+  if (!workload_.Predictable(there, {}, now_)) return;
+  const v1::Event back = workload_.Rescheduled(target, fro, now_);
+  if (dice_.Chance(35) && workload_.Predictable(back, {there}, now_)) return Record({there, back});
   Record({there});
   switch (dice_.Below(6)) {
     case 0:
@@ -42,7 +44,9 @@ void Months::RescheduleToAndFro() {
   }
   agenda_.push_back([this, target, fro] {
     last_ = "reschedule nothing";
-    if (workload_.IsLiving(target, now_)) Record({workload_.Rescheduled(target, fro, now_)});
+    if (!workload_.IsLiving(target, now_)) return;
+    const v1::Event again = workload_.Rescheduled(target, fro, now_);
+    if (workload_.Predictable(again, {}, now_)) Record({again});
   });
 }
 

@@ -1,5 +1,11 @@
+// The oracle's meeting: what follows from its events.
+//
+// Which of them are one occurrence, and its sittings, is what the cut says: it has an oracle of its own
+// (tests/law/occurrences_test.cc). The workload keeps to meetings that are one occurrence with one sitting.
 #include <algorithm>
 
+#include "server/law/room_cut.h"
+#include "server/recording/event_intake.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
@@ -8,26 +14,75 @@ namespace retention::simulation {
 namespace {
 
 template <typename Plan>
-std::pair<int64_t, int64_t> PlanOf(const Plan& plan) {
-  const int64_t start = Us(plan.planned_start());
-  return {start, start + plan.planned_duration().seconds() * 1000000 + plan.planned_duration().nanos() / 1000};
+void SetPlanOf(const Plan& plan, RoomEvent& event) {
+  event.planned_start_us = Us(plan.planned_start());
+  event.planned_end_us =
+      event.planned_start_us + plan.planned_duration().seconds() * 1000000 + plan.planned_duration().nanos() / 1000;
 }
 
-bool OfTheCourse(const v1::Event& event) {
-  return event.has_meeting_started() || event.has_meeting_ended() || event.has_participant_joined() ||
-         event.has_participant_left() || event.has_participant_reconnected() || event.has_media_quality_sampled();
+RoomEvent RoomEventOf(const v1::Event& event) {
+  RoomEvent of_room{.id = FingerprintOf(event.event_id()), .time_us = Us(event.time())};
+  const auto by = [&](RoomEventKind kind, const std::string& participant) {
+    of_room.kind = kind;
+    of_room.participant = FingerprintOf(participant);
+  };
+  if (event.has_meeting_scheduled()) {
+    of_room.kind = RoomEventKind::kScheduled;
+    of_room.protocolled = event.meeting_scheduled().protocolled();
+    SetPlanOf(event.meeting_scheduled(), of_room);
+  } else if (event.has_meeting_rescheduled()) {
+    of_room.kind = RoomEventKind::kRescheduled;
+    SetPlanOf(event.meeting_rescheduled(), of_room);
+  } else if (event.has_meeting_started()) {
+    of_room.kind = RoomEventKind::kStarted;
+    of_room.protocolled = event.meeting_started().protocolled();
+  } else if (event.has_participant_joined()) {
+    by(RoomEventKind::kJoined, event.participant_joined().participant_id());
+  } else if (event.has_participant_reconnected()) {
+    by(RoomEventKind::kReconnected, event.participant_reconnected().participant_id());
+  } else if (event.has_media_quality_sampled()) {
+    by(RoomEventKind::kQuality, event.media_quality_sampled().participant_id());
+  } else if (event.has_participant_left()) {
+    by(RoomEventKind::kLeft, event.participant_left().participant_id());
+  } else if (event.has_meeting_ended()) {
+    of_room.kind = RoomEventKind::kEnded;
+  } else if (event.has_participant_invited() || event.has_dial_in_assigned()) {
+    of_room.kind = RoomEventKind::kPlanned;
+  } else if (event.has_meeting_deleted()) {
+    of_room.kind = RoomEventKind::kDeleted;
+  }
+  return of_room;
 }
 
-// The stays of one participant.
+RoomCut CutOf(const std::map<std::string, v1::Event>& events) {
+  RoomCut cut;
+  for (const auto& [id, event] : events) cut.Add(RoomEventOf(event), 0);
+  cut.Settle();
+  return cut;
+}
+
+// The one occurrence that is not only a deletion; nothing if there are several or none.
+std::optional<OccurrenceFacts> OneOf(const RoomCut& cut) {
+  std::set<uint64_t> occurrences;
+  for (const CutEvent& event : cut.events()) {
+    if (event.event.kind != RoomEventKind::kDeleted) occurrences.insert(event.occurrence);
+  }
+  if (occurrences.size() != 1) return std::nullopt;
+  uint32_t organizer = 0;
+  return cut.FactsOf(*occurrences.begin(), organizer);
+}
+
+// Who is there, by how many connections, and how long they were.
 struct Stays {
-  std::vector<std::pair<int64_t, int64_t>> closed_us;
-  std::optional<int64_t> open_us;
+  int connections = 0;
+  int64_t since_us = 0;
+  std::optional<int64_t> left_us;  // a leave since then, by which not all connections closed
 };
 
 }  // namespace
 
 absl::CivilDay MeetingState::PlannedDate() const {
-  const absl::CivilDay begun = DayAtUs(start_us.value_or(first_course_us.value_or(0)));
+  const absl::CivilDay begun = DayAtUs(start_us.value_or(0));
   if (!plan_us.has_value()) return begun;
   const absl::CivilDay planned = DayAtUs(plan_us->first);
   return start_us.has_value() && begun > planned ? begun : planned;
@@ -35,18 +90,37 @@ absl::CivilDay MeetingState::PlannedDate() const {
 
 absl::Time MeetingState::End() const {
   if (end_us.has_value()) return absl::FromUnixMicros(*end_us);
-  if (!first_course_us.has_value()) return absl::FromUnixMicros(plan_us->second);
-  const int64_t begun = start_us.value_or(*first_course_us);
-  return absl::FromUnixMicros(plan_us.has_value() ? std::max(plan_us->second, begun) : begun) + presumed_end_after;
+  if (!took_place) return absl::FromUnixMicros(plan_us.has_value() ? plan_us->second : 0);
+  const int64_t from = plan_us.has_value() ? std::max(plan_us->second, last_us) : last_us;
+  return std::min(absl::FromUnixMicros(from) + presumed_end_after, absl::FromUnixMicros(std::max(limit_us, last_us)));
+}
+
+absl::Time MeetingState::FilesEnd() const {
+  if (!took_place) return End() + absl::Hours(24);
+  return end_us.has_value() ? End() + absl::Seconds(30) : End();
 }
 
 std::optional<absl::CivilDay> MeetingState::LikelyEndDay() const {
-  if (end_us.has_value() || !first_course_us.has_value()) return std::nullopt;
-  return DayAt(End() - presumed_end_after);
+  if (end_us.has_value() || !took_place) return std::nullopt;
+  return DayAtUs(plan_us.has_value() ? std::max(plan_us->second, *start_us) : *start_us);
 }
 
-absl::CivilDay MeetingState::CollectionDay() const {
-  return first_course_us.has_value() ? DayAtUs(*first_course_us) : PlannedDate();
+absl::CivilDay MeetingState::CollectionDay() const { return took_place ? DayAtUs(*start_us) : PlannedDate(); }
+
+uint64_t MeetingModel::HistorySize() const {
+  return static_cast<uint64_t>(std::count_if(events.begin(), events.end(),
+                                             [](const auto& event) { return !event.second.has_meeting_deleted(); }));
+}
+
+bool MeetingModel::IsOneWith(const v1::Event& event) const {
+  std::map<std::string, v1::Event> all = events;
+  all.emplace(event.event_id(), event);
+  const auto facts = OneOf(CutOf(all));
+  return facts.has_value() && facts->IsMeeting() && facts->sittings.size() <= 1;
+}
+
+bool MeetingModel::ProtocolledAt(int64_t time_us) const {
+  return CutOf(events).IsProtocolledAt({.time_us = time_us, .kind = RoomEventKind::kShared});
 }
 
 MeetingState MeetingModel::At(absl::Time now) const {
@@ -57,80 +131,81 @@ MeetingState MeetingModel::At(absl::Time now) const {
 
   MeetingState state;
   state.presumed_end_after = presumed_end_after;
-  std::optional<int64_t> reported_end_us;
+  const auto facts = OneOf(CutOf(events));
+  if (!facts.has_value()) return state;
+  state.known = facts->IsMeeting();
+  state.deleted = facts->deleted;
+  state.took_place = facts->TookPlace();
+  state.protocolled = facts->protocolled;
+  state.scheduled_us = facts->scheduled_on_us;
+  if (facts->plan.has_value()) state.plan_us = {facts->plan->start_us, facts->plan->end_us};
+  std::optional<int64_t> emptied_us;
+  if (!facts->sittings.empty()) {
+    const SittingFacts& sitting = facts->sittings.front();
+    state.start_us = sitting.start_us;
+    state.last_us = sitting.last_us;
+    state.limit_us = sitting.limit_us;
+    emptied_us = sitting.emptied_us;
+    if (!state.plan_us.has_value() || sitting.gone_us >= state.plan_us->first) state.gone_us = sitting.gone_us;
+  }
+  if (state.took_place && emptied_us.has_value()) {
+    state.end_us = state.plan_us.has_value() ? std::max(*emptied_us, state.plan_us->first) : *emptied_us;
+  }
+
   std::string scheduler;
   std::string starter;
-  for (const v1::Event* event : in_order) {
-    const int64_t time_us = Us(event->time());
-    state.deleted |= event->has_meeting_deleted();
-    if (event->has_meeting_scheduled()) {
-      state.plan_us = PlanOf(event->meeting_scheduled());
-      if (!state.scheduled_us.has_value()) state.scheduled_us = time_us;
-      state.protocolled = event->meeting_scheduled().protocolled();
-      if (!event->meeting_scheduled().organizer_extension().empty()) {
-        scheduler = event->meeting_scheduled().organizer_extension();
-      }
-    }
-    if (event->has_meeting_rescheduled()) state.plan_us = PlanOf(event->meeting_rescheduled());
-    if (event->has_meeting_started()) {
-      state.protocolled |= event->meeting_started().protocolled();
-      if (!event->meeting_started().organizer_extension().empty()) {
-        starter = event->meeting_started().organizer_extension();
-      }
-    }
-    if (OfTheCourse(*event) && !state.first_course_us.has_value()) state.first_course_us = time_us;
-    if (event->has_meeting_ended() && !reported_end_us.has_value()) reported_end_us = time_us;
-  }
-  state.organizer = scheduler.empty() ? starter : scheduler;
-  state.known = state.plan_us.has_value() || state.first_course_us.has_value();
-
-  // Who was there when: what lies after the reported end does not count.
   std::map<std::string, Stays> stays;
-  std::set<std::string> present;
-  std::optional<int64_t> emptied_us;
+  const auto close = [&](const std::string& who, int64_t until_us) {
+    Stays& stay = stays[who];
+    stay.connections = 0;
+    state.participants[who].total_us += until_us - stay.since_us;
+  };
   for (const v1::Event* event : in_order) {
     const int64_t time_us = Us(event->time());
-    if (event->has_meeting_started() && !state.start_us.has_value()) state.start_us = time_us;
-    if (reported_end_us.has_value() && time_us > *reported_end_us) continue;
-    if (event->has_participant_left()) {
+    if (event->has_meeting_scheduled()) state.plan = event->event_id();
+    if (event->has_meeting_scheduled() && !event->meeting_scheduled().organizer_extension().empty()) {
+      scheduler = event->meeting_scheduled().organizer_extension();
+    }
+    if (event->has_meeting_started() && !event->meeting_started().organizer_extension().empty()) {
+      starter = event->meeting_started().organizer_extension();
+    }
+    const bool too_late = time_us > state.limit_us;
+    if (event->has_meeting_ended() && !too_late) {
+      for (auto& [who, stay] : stays) {
+        if (stay.connections > 0) close(who, stay.left_us.value_or(time_us));
+      }
+    }
+    if (event->has_participant_left() && !too_late) {
       const std::string& who = event->participant_left().participant_id();
-      if (!present.erase(who)) continue;
       Stays& stay = stays[who];
-      stay.closed_us.emplace_back(*stay.open_us, time_us);
-      stay.open_us.reset();
-      if (present.empty()) emptied_us = time_us;
-      continue;
+      if (stay.connections == 0) continue;
+      stay.left_us = time_us;
+      if (--stay.connections == 0) close(who, time_us);
     }
     if (!event->has_participant_joined() && !event->has_participant_reconnected()) continue;
     const std::string& who = event->has_participant_joined() ? event->participant_joined().participant_id()
                                                              : event->participant_reconnected().participant_id();
-    if (!state.start_us.has_value()) state.start_us = time_us;
-    if (!state.participants.contains(who)) {
-      state.participants[who].first_join_us = time_us;
+    const bool is_new = !state.participants.contains(who);
+    ParticipantState& participant = state.participants[who];
+    if (is_new) {
+      participant.first_join_us = time_us;
       state.order.push_back(who);
+    } else {
+      ++participant.reconnections;
     }
-    if (event->has_participant_reconnected()) ++state.participants[who].reconnections;
-    if (present.insert(who).second) stays[who].open_us = time_us;
-  }
-  if (present.empty() && emptied_us.has_value()) {
-    state.end_us = emptied_us;
-  } else {
-    state.end_us = reported_end_us;
-  }
-  // A stay that was never left lasts until the reported end, else until now, and never beyond the presumed end.
-  const bool over = reported_end_us.has_value() || (state.known && state.End() <= now);
-  for (auto& [who, participant] : state.participants) {
-    const Stays& stay = stays[who];
-    for (const auto& [from, to] : stay.closed_us) participant.total_us += to - from;
-    if (!stay.open_us.has_value()) continue;
-    int64_t until_us = absl::ToUnixMicros(now);
-    if (reported_end_us.has_value()) {
-      until_us = *reported_end_us;
-    } else if (over) {
-      until_us = absl::ToUnixMicros(state.End());
+    Stays& stay = stays[who];
+    if (stay.connections == 0) {
+      stay.since_us = time_us;
+      stay.left_us.reset();
     }
-    participant.total_us += std::max<int64_t>(0, until_us - *stay.open_us);
-    participant.present = !over;
+    if (event->has_participant_joined() || stay.connections == 0) ++stay.connections;
+  }
+  state.organizer = scheduler.empty() ? starter : scheduler;
+  // Who never left was there until the last sign of life, and nobody is there beyond the presumed end.
+  for (auto& [who, stay] : stays) {
+    if (stay.connections == 0) continue;
+    state.participants[who].present = now < state.End();
+    close(who, stay.left_us.value_or(state.last_us));
   }
   return state;
 }

@@ -1,6 +1,7 @@
 #include "tests/simulation/model.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/instants.h"
@@ -18,13 +19,6 @@ bool OfPbx(const v1::Event& event) {
 }
 bool OfPoll(const v1::Event& event) {
   return event.has_poll_created() || event.has_poll_answered() || event.has_poll_deleted();
-}
-
-// Whether such an event makes its meeting known.
-bool MakesKnown(const v1::Event& event) {
-  return event.has_meeting_scheduled() || event.has_meeting_rescheduled() || event.has_meeting_started() ||
-         event.has_meeting_ended() || event.has_participant_joined() || event.has_participant_left() ||
-         event.has_participant_reconnected() || event.has_media_quality_sampled();
 }
 
 }  // namespace
@@ -66,6 +60,7 @@ void Model::AdvanceTo(absl::Time now) {
         if (value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
         const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
         if (over || now >= DueAfter(value.due)) {
+          meeting.was_due |= !IsObject(value.category);
           EndValue(pbx_id, value);
           // The review of its meeting may come before the end of its day.
           const bool reviewed = meeting.stored && LikelyDayOf(value, meeting.At(now), policy_).has_value();
@@ -87,11 +82,21 @@ Prediction Model::Record(const std::vector<v1::Event>& batch, absl::Time now) {
   AdvanceTo(now);
   Prediction prediction;
   std::set<std::pair<std::string, std::string>> touched;
+  std::vector<size_t> waiting;  // answers whose poll may come behind them
+  const auto answer = [&] {
+    for (const size_t i : std::exchange(waiting, {})) {
+      if (Take(batch[i], now, prediction, touched).has_value()) continue;
+      prediction.rejections.erase(static_cast<int>(i));
+    }
+  };
   for (size_t i = 0; i < batch.size(); ++i) {
+    if (OfPbx(batch[i]) || batch[i].has_poll_deleted()) answer();
     if (const auto reason = Take(batch[i], now, prediction, touched); reason.has_value()) {
       prediction.rejections.emplace(static_cast<int>(i), *reason);
+      if (*reason == v1::REJECTION_REASON_POLL_UNKNOWN) waiting.push_back(i);
     }
   }
+  answer();
   SettleAll(touched, now, prediction);
   return prediction;
 }
@@ -111,7 +116,10 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
                                          std::set<std::pair<std::string, std::string>>& touched) {
   if (Us(event.time()) > absl::ToUnixMicros(now) + 5 * 60 * 1000000) return v1::REJECTION_REASON_FROM_FUTURE;
   // Malformed events of the workload say so by their id.
-  if (event.event_id().rfind("malformed-", 0) == 0) return v1::REJECTION_REASON_INVALID_FIELD;
+  if (event.event_id().rfind("malformed-", 0) == 0) {
+    OrderAway(event);
+    return v1::REJECTION_REASON_INVALID_FIELD;
+  }
   // What happens to a PBX happens after all that the batch said before.
   if (OfPbx(event)) SettleAll(touched, now, prediction);
   const auto found = pbxs_.find(event.pbx_id());
@@ -121,7 +129,10 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
                                                                              : prediction.duplicates);
     return std::nullopt;
   }
-  if (found == pbxs_.end()) return v1::REJECTION_REASON_PBX_UNKNOWN;
+  if (found == pbxs_.end()) {
+    OrderAway(event);
+    return v1::REJECTION_REASON_PBX_UNKNOWN;
+  }
   PbxModel& pbx = found->second;
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (event.has_extension_synced()) {
@@ -131,14 +142,18 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
     const bool stale = held != pbx.extensions.end()
                            ? time_us < held->second.first
                            : time_us < pbx.synced_us || (removed != pbx.removed.end() && time_us < removed->second);
-    if (!stale) pbx.extensions[extension.number()] = {time_us, extension};
+    if (!stale) {
+      PassOn(event.pbx_id(), pbx, extension);
+      pbx.extensions[extension.number()] = {time_us, extension};
+    }
     ++(stale ? prediction.duplicates : prediction.accepted);
     return std::nullopt;
   }
   if (event.has_extension_removed()) {
     const std::string& number = event.extension_removed().number();
     const auto held = pbx.extensions.find(number);
-    const bool stale = held == pbx.extensions.end() || time_us < held->second.first;
+    const bool before_it_came = held == pbx.extensions.end() && !pbx.removed.contains(number);
+    const bool stale = !before_it_came && (held == pbx.extensions.end() || time_us < held->second.first);
     if (!stale) {
       EndExtension(event.pbx_id(), pbx, number);
       pbx.removed[number] = time_us;
@@ -155,23 +170,28 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   return reason;
 }
 
+// The object of an event that is refused is ordered away: once more if the batch is sent again for want of an answer.
+void Model::OrderAway(const v1::Event& event) {
+  const auto order = [&](Category category, const std::string& ref) {
+    const PlantedObject object{category, event.pbx_id(), ref};
+    planted_[object] += 2;
+    gone_objects_.insert(object);
+    ended_objects_.insert(object);
+  };
+  if (event.has_recording_created()) order(v1::DATA_CATEGORY_RECORDING, event.recording_created().object_ref());
+  if (event.has_file_shared()) order(v1::DATA_CATEGORY_FILE_SHARE, event.file_shared().object_ref());
+  if (event.has_pdf_shared()) order(v1::DATA_CATEGORY_PDF_SHARE, event.pdf_shared().object_ref());
+}
+
 std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Event& event, absl::Time now,
                                                      Prediction& prediction, bool& touched) {
   const auto found = pbx.meetings.find(event.meeting_id());
-  const bool known = found != pbx.meetings.end() && found->second.At(now).known;
   if (found != pbx.meetings.end() && found->second.events.contains(event.event_id())) {
     ++prediction.duplicates;
     return std::nullopt;
   }
-  if (known && found->second.At(now).deleted) return v1::REJECTION_REASON_MEETING_DELETED;
-  if (!known && event.has_meeting_deleted() && found != pbx.meetings.end()) {
-    // Its history is over; its PDFs live until it is deleted.
-    if (EndPdfs(event.pbx_id(), found->second) == 0) return v1::REJECTION_REASON_MEETING_UNKNOWN;
-    ++prediction.accepted;
-    return std::nullopt;
-  }
-  if (!known && !MakesKnown(event)) return v1::REJECTION_REASON_MEETING_UNKNOWN;
-  if (event.has_chat_message_sent() && !found->second.At(now).protocolled) {
+  if (event.has_chat_message_sent() &&
+      (found == pbx.meetings.end() || !found->second.ProtocolledAt(Us(event.time())))) {
     return v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED;
   }
   const bool of_course = event.has_meeting_started() || event.has_meeting_ended() || event.has_participant_joined() ||
@@ -188,6 +208,11 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
   }
   MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
   meeting.events.emplace(event.event_id(), event);
+  if (event.has_meeting_deleted()) {
+    const absl::CivilDay day = DayAtUs(Us(event.time()));
+    orphans_.push_back(
+        {.collected = day, .due = policy_.LastDay(v1::DATA_CATEGORY_HISTORY, day), .events = 1, .sure = true});
+  }
   Plant(meeting, event);
   NotePast(meeting, now);
   touched = true;
@@ -201,7 +226,7 @@ void Model::NotePast(MeetingModel& meeting, absl::Time now) {
   const MeetingState state = meeting.At(now);
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
-    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.End();
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && state.FileIsOver(value.time_us, now);
     const bool past = over || now >= DueAfter(LastDayOf(value, state, policy_));
     value.was_past |= past || (state.deleted && value.fresh && EndsWithMeeting(value.category));
     value.always_past &= past;
@@ -214,7 +239,7 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
   const auto prune = [&] { std::erase_if(meeting.values, [](const auto& value) { return value.held == Held::kNo; }); };
   if (now >= DueAfter(history_due) && !meeting.stored) {
     // All of it is long over: nothing is kept, and the meeting stays unknown.
-    prediction.past_due_max += static_cast<uint32_t>(meeting.events.size() + meeting.values.size());
+    prediction.past_due_max += static_cast<uint32_t>(meeting.HistorySize() + meeting.values.size());
     for (PlantedValue& value : meeting.values) {
       if (!value.fresh) continue;
       // What lives longer than its meeting's history may lie there, and nobody comes by it.
@@ -237,16 +262,22 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
   meeting.history_due = history_due;
   meeting.stored = true;
   meeting.organizer = state.organizer;
-  meeting.files_end = state.End();
+  meeting.files_end = state.FilesEnd();
   const PbxModel& pbx = pbxs_[pbx_id];
   const bool organizer_held = pbx.extensions.contains(state.organizer);
   const bool organizer_removed = pbx.removed.contains(state.organizer) && !organizer_held;
   const bool organizer_returned = pbx.removed.contains(state.organizer) && organizer_held;
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo) continue;
+    if (!value.plan.empty() && value.plan != state.plan) {
+      // The meeting was planned again. What only came after that was never stored.
+      if (value.fresh) value.held = Held::kNo;
+      EndValue(pbx_id, value);
+      continue;
+    }
     const absl::CivilDay before = value.due;
     const absl::CivilDay due = LastDayOf(value, state, policy_);
-    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && state.FileIsOver(value.time_us, now);
     const bool past = over || (due != NoDay() && now >= DueAfter(due));
     const bool deleted = state.deleted && EndsWithMeeting(value.category);
     const bool closing = due != NoDay() && now >= DueAfter(due) - kLeadWindow && (value.fresh || before != due);
@@ -276,7 +307,7 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
     value.was_past = false;
   }
   if (history_unsure || reborn_among_old_values) {
-    prediction.past_due_max += static_cast<uint32_t>(meeting.events.size());
+    prediction.past_due_max += static_cast<uint32_t>(meeting.HistorySize());
     Lose(meeting);
   }
   prune();
@@ -294,7 +325,7 @@ Model::Buckets Model::ExpectedValues() const {
     }
     for (const auto& [id, meeting] : pbx.meetings) {
       if (meeting.stored) {
-        buckets[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.events.size(), !meeting.lost);
+        buckets[{meeting.history_due, v1::DATA_CATEGORY_HISTORY}].Add(meeting.HistorySize(), !meeting.lost);
       }
       const MeetingState state = meeting.stored ? meeting.At(absl::InfinitePast()) : MeetingState();
       for (const PlantedValue& value : meeting.values) {

@@ -36,6 +36,7 @@ struct PlantedValue {
   std::string owner;  // participant, or identifier of the object
   std::string text;   // unlike any other value's
   std::vector<std::string> numbers;
+  std::string plan;  // event id of the plan that says it; empty if none does
   PbxNumber pbx = 0;
   std::string meeting_id;
   absl::CivilDay due;  // last day; not for files and PDFs
@@ -67,18 +68,24 @@ struct MeetingState {
   absl::Duration presumed_end_after;
   std::optional<std::pair<int64_t, int64_t>> plan_us;
   std::optional<int64_t> scheduled_us;  // when it was first
-  std::optional<int64_t> first_course_us;
-  std::optional<int64_t> start_us;
-  std::optional<int64_t> end_us;
+  bool took_place = false;
+  std::optional<int64_t> start_us;  // of its sitting
+  int64_t last_us = 0;              // last sign of life
+  int64_t limit_us = 0;
+  std::optional<int64_t> end_us;  // when all had left, of what took place
+  int64_t gone_us = 0;            // files that were shared until then have ended
   std::string organizer;
+  std::string plan;  // event id of the last that scheduled it: what former ones said is taken back
   bool protocolled = false;
-  bool known = false;
+  bool known = false;  // planned or begun
   bool deleted = false;
   std::vector<std::string> order;  // participants in order of first join
   std::map<std::string, ParticipantState> participants;
 
   absl::CivilDay PlannedDate() const;
   absl::Time End() const;
+  absl::Time FilesEnd() const;
+  bool FileIsOver(int64_t shared_us, absl::Time now) const { return shared_us <= gone_us || now >= FilesEnd(); }
   // The day by which a meeting may be filed while it runs on the day on which it was to end: its presumed end lies
   // later, and the values have not moved there before that day is over.
   std::optional<absl::CivilDay> LikelyEndDay() const;
@@ -93,16 +100,24 @@ struct MeetingModel {
   absl::Time files_end = absl::InfiniteFuture();
   std::string organizer;                            // survives the history, for its PDFs
   bool stored = false;                              // its history is held
+  bool was_due = false;                             // something of it: its cut is final
   bool lost = false;                                // its history came to its day in a way that leaves the rest open
   absl::Time hidden_from = absl::InfiniteFuture();  // as PlantedValue's
 
   MeetingState At(absl::Time now) const;
+  // What chat of this time is judged by.
+  bool ProtocolledAt(int64_t time_us) const;
+  // Its events, but for deletions, each of which is history of its own.
+  uint64_t HistorySize() const;
+  // Whether it stays one occurrence, with one sitting, if this event comes too.
+  bool IsOneWith(const v1::Event& event) const;
 };
 
 struct PollModel {
   v1::PollCreated created;
   std::string meeting_id;
-  std::map<std::string, v1::PollAnswered> answers;  // by event id
+  // By participant: the last counts.
+  std::map<std::string, std::pair<std::pair<int64_t, uint64_t>, v1::PollAnswered>> answers;
   std::string event_id;
 };
 
@@ -135,7 +150,6 @@ struct PbxModel {
   std::map<std::string, MeetingModel> meetings;
   std::map<std::string, PollModel> polls;
   std::set<std::string> ended_polls;
-  std::set<std::string> ended_poll_events;
 };
 
 // What a deletion by an operator must be answered with.
@@ -261,6 +275,9 @@ class Model {
                                          bool& touched);
   std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
                                       Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
+  void OrderAway(const v1::Event& event);
+  // Whoever has the number of somebody else gets nothing of theirs.
+  void PassOn(const std::string& pbx_id, PbxModel& pbx, const v1::Extension& extension);
   MeetingModel& MeetingOf(PbxModel& pbx, const std::string& meeting_id);
   static absl::CivilDay LastDayOf(const PlantedValue& value, const MeetingState& state, const PolicyModel& policy);
   // The day under which a value of a running meeting lies until the day of its likely end is over, if that is another.

@@ -1,5 +1,8 @@
 // The oracle's deletions by operators.
+#include <algorithm>
+
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
 
 namespace retention::simulation {
@@ -32,8 +35,13 @@ Ruling Model::DeleteMeeting(const std::string& pbx_id, const std::string& meetin
   if (!lives) return ruling;
   v1::Event event;
   event.set_event_id("deletion-" + std::to_string(++deletions_));
-  event.mutable_time()->set_seconds(absl::ToUnixSeconds(now));
+  int64_t time_us = absl::ToUnixMicros(now);
+  for (const auto& [id, before] : meeting.events) time_us = std::max(time_us, Us(before.time()));
+  Assign(time_us, *event.mutable_time());
   event.mutable_meeting_deleted();
+  const absl::CivilDay day = DayAtUs(time_us);
+  orphans_.push_back(
+      {.collected = day, .due = policy_.LastDay(v1::DATA_CATEGORY_HISTORY, day), .events = 1, .sure = true});
   meeting.events.emplace(event.event_id(), event);
   Prediction scratch;
   Settle(pbx_id, meeting, now, scratch);

@@ -95,6 +95,16 @@ std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, Pbx
   return ended;
 }
 
+void Model::PassOn(const std::string& pbx_id, PbxModel& pbx, const v1::Extension& extension) {
+  const auto held = pbx.extensions.find(extension.number());
+  if (held == pbx.extensions.end()) return;
+  const v1::Extension& was = held->second.second;
+  const bool another_name = was.first_name() != extension.first_name() || was.last_name() != extension.last_name();
+  if (another_name && !was.email().empty() && was.email() != extension.email()) {
+    EndExtension(pbx_id, pbx, extension.number());
+  }
+}
+
 std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us,
                                        absl::Time now) {
   // One that has come to its end and comes back is a new one.
@@ -122,6 +132,7 @@ std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxS
     if (held != pbx.extensions.end() && held->second.first > time_us) continue;
     const auto removed = pbx.removed.find(extension.number());
     if (removed != pbx.removed.end() && removed->second > time_us) continue;
+    PassOn(pbx_id, pbx, extension);
     pbx.extensions[extension.number()] = {time_us, extension};
   }
   std::vector<std::string> missing;
@@ -150,7 +161,7 @@ void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {
     if (!meeting.stored) continue;
     orphans_.push_back({.collected = meeting.At(absl::InfinitePast()).CollectionDay(),
                         .due = meeting.history_due,
-                        .events = meeting.events.size(),
+                        .events = meeting.HistorySize(),
                         .sure = !meeting.lost});
   }
   pbxs_.erase(pbx);

@@ -54,7 +54,11 @@ void Model::ApplyPolicy(const PolicyModel& next, absl::Time now) {
       const MeetingState was = meeting.At(now);
       meeting.presumed_end_after = next.presumed_end_after();
       const MeetingState is = meeting.At(now);
-      for (PlantedValue& value : meeting.values) ApplyToValue(pbx_id, meeting, was, is, before, value, now);
+      for (PlantedValue& value : meeting.values) {
+        const bool was_held = value.held != Held::kNo;
+        ApplyToValue(pbx_id, meeting, was, is, before, value, now);
+        meeting.was_due |= was_held && value.held == Held::kNo && !IsObject(value.category);
+      }
       if (meeting.stored) ApplyToHistory(meeting, is, now);
     }
   }
@@ -91,13 +95,13 @@ void Model::ApplyToOrphans(const PolicyModel& before, absl::Time now) {
 }
 
 void Model::ApplyToHistory(MeetingModel& meeting, const MeetingState& state, absl::Time now) {
-  meeting.files_end = state.End();
+  meeting.files_end = state.FilesEnd();
   const absl::CivilDay held =
       std::exchange(meeting.history_due, policy_.LastDay(v1::DATA_CATEGORY_HISTORY, state.CollectionDay()));
   if (meeting.lost) fuzzy_.insert({meeting.history_due, v1::DATA_CATEGORY_HISTORY});
   if (meeting.history_due > held) meeting.hidden_from = DueAfter(held);
   if (!IsOver(meeting.history_due, now)) return;
-  if (!meeting.lost) ended_by_policy_[v1::DATA_CATEGORY_HISTORY] += meeting.events.size();
+  if (!meeting.lost) ended_by_policy_[v1::DATA_CATEGORY_HISTORY] += meeting.HistorySize();
   Over(meeting);
 }
 
@@ -120,7 +124,7 @@ void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting,
     }
     fuzzy_.insert({due, category});
   }
-  if (file ? is.End() <= now : IsOver(due, now)) {
+  if (file ? is.FileIsOver(value.time_us, now) : IsOver(due, now)) {
     if (value.held == Held::kYes && !file) ++ended_by_policy_[category];
     return EndValue(pbx_id, value);
   }
@@ -132,7 +136,7 @@ void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting,
   }
   const absl::CivilDay lies = std::min(held, LikelyDayOf(value, was, before).value_or(held));
   if (due > lies) value.hidden_from = DueAfter(lies);
-  if (file && is.End() > meeting.files_end) value.hidden_from = meeting.files_end;
+  if (file && is.FilesEnd() > meeting.files_end) value.hidden_from = meeting.files_end;
   value.due = due;
   const auto likely = LikelyDayOf(value, is, policy_);
   if (value.held == Held::kUnsure && likely.has_value()) fuzzy_.insert({*likely, category});
@@ -168,7 +172,7 @@ std::map<v1::DataCategory, Model::Moves> Model::MovesUnder(const PolicyModel& ne
       const MeetingState is = changed.At(now);
       if (meeting.stored) {
         add(v1::DATA_CATEGORY_HISTORY, meeting.history_due, next.LastDay(v1::DATA_CATEGORY_HISTORY, is.CollectionDay()),
-            meeting.events.size(), !meeting.lost);
+            meeting.HistorySize(), !meeting.lost);
       }
       for (const PlantedValue& value : meeting.values) {
         const bool recording = value.category == v1::DATA_CATEGORY_RECORDING;
@@ -181,7 +185,7 @@ std::map<v1::DataCategory, Model::Moves> Model::MovesUnder(const PolicyModel& ne
           to = next.LastDay(value.category, DayAtUs(value.time_us));
         } else if (meeting.stored) {
           from = day_of(value, was, policy_);
-          to = file && is.End() <= now ? absl::CivilDay::min() : day_of(value, is, next);
+          to = file && is.FileIsOver(value.time_us, now) ? absl::CivilDay::min() : day_of(value, is, next);
         } else {
           const std::set<absl::CivilDay> shifted = policy_.Shifted(value.category, from, next);
           to = shifted.empty() ? absl::CivilDay::min() : std::min(from, *shifted.begin());

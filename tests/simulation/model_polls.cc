@@ -1,3 +1,5 @@
+#include "server/recording/event_intake.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
 
 namespace retention::simulation {
@@ -14,17 +16,26 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
       ++prediction.duplicates;
       return std::nullopt;
     }
-    if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
-    EndPoll(pbx, found);
+    if (found == pbx.polls.end()) {
+      pbx.ended_polls.insert(poll_id);  // before it came
+    } else {
+      EndPoll(pbx, found);
+    }
     ++prediction.accepted;
     return std::nullopt;
   }
-  if (pbx.ended_poll_events.contains(event.event_id())) return v1::REJECTION_REASON_UNSPECIFIED;
-  if (pbx.ended_polls.contains(poll_id)) return v1::REJECTION_REASON_POLL_UNKNOWN;
+  if (pbx.ended_polls.contains(poll_id)) {
+    ++prediction.duplicates;
+    return std::nullopt;
+  }
   if (event.has_poll_answered()) {
     if (found == pbx.polls.end()) return v1::REJECTION_REASON_POLL_UNKNOWN;
-    const bool inserted = found->second.answers.emplace(event.event_id(), event.poll_answered()).second;
-    ++(inserted ? prediction.accepted : prediction.duplicates);
+    const std::pair<int64_t, uint64_t> given(Us(event.time()), FingerprintOf(event.event_id()));
+    const auto [answer, inserted] =
+        found->second.answers.try_emplace(event.poll_answered().participant_id(), given, event.poll_answered());
+    const bool counts = inserted || given > answer->second.first;
+    if (counts) answer->second = {given, event.poll_answered()};
+    ++(counts ? prediction.accepted : prediction.duplicates);
     return std::nullopt;
   }
   if (found != pbx.polls.end()) {
@@ -35,12 +46,9 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
     return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
   }
   if (!event.meeting_id().empty()) {
-    const auto meeting = pbx.meetings.find(event.meeting_id());
-    if (meeting == pbx.meetings.end() || !meeting->second.At(now).known || meeting->second.At(now).deleted) {
-      return v1::REJECTION_REASON_MEETING_UNKNOWN;
-    }
-    meeting->second.events.emplace(event.event_id(), event);
-    NotePast(meeting->second, now);
+    MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
+    meeting.events.emplace(event.event_id(), event);
+    NotePast(meeting, now);
     touched.insert({pbx_id, event.meeting_id()});
   }
   pbx.polls[poll_id] = {
@@ -51,8 +59,6 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
 
 void Model::EndPoll(PbxModel& pbx, std::map<std::string, PollModel>::iterator poll) {
   pbx.ended_polls.insert(poll->first);
-  pbx.ended_poll_events.insert(poll->second.event_id);
-  for (const auto& [event_id, answer] : poll->second.answers) pbx.ended_poll_events.insert(event_id);
   pbx.polls.erase(poll);
 }
 

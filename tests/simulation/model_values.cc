@@ -22,6 +22,7 @@ absl::CivilDay Model::LastDayOf(const PlantedValue& value, const MeetingState& s
     case v1::STARTING_POINT_CREATION:
       return policy.LastDay(value.category, DayAtUs(value.time_us));
     case v1::STARTING_POINT_MEETING_END:
+      if (value.category == v1::DATA_CATEGORY_FILE_SHARE) return DayAt(state.FilesEnd());
       return policy.LastDay(value.category, DayAt(state.End()));
     case v1::STARTING_POINT_MEETING_SCHEDULED_ON:
       if (state.scheduled_us.has_value()) return policy.LastDay(value.category, DayAtUs(*state.scheduled_us));
@@ -65,6 +66,7 @@ void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
                               .time_us = Us(event.time()),
                               .owner = owner,
                               .text = text,
+                              .plan = event.has_meeting_scheduled() ? event.event_id() : "",
                               .pbx = pbxs_.at(event.pbx_id()).number,
                               .meeting_id = event.meeting_id()});
     if (IsObject(category)) ++planted_[{category, event.pbx_id(), text}];

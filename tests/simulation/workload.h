@@ -62,6 +62,9 @@ class Workload {
   // Where the clock goes next.
   absl::Time NextInstant(absl::Time now);
 
+  // Whether the oracle can say what becomes of it, behind the rest of its batch.
+  bool Predictable(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
+
  private:
   static constexpr uint64_t kPbxs = 3;
   static constexpr uint64_t kExtensions = 5;
@@ -93,9 +96,8 @@ class Workload {
   void ChangeRule(v1::Policy& policy);
   void ShortenToNow(v1::Policy& policy, absl::Time now);
   void DropFinishedMeetings();
-  bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
+  bool NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Event>& batch) const;
   // Whether the oracle can say what the event must do.
-  bool Predictable(const v1::Event& event) const;
   // An instant at which something ends.
   absl::Time AnyEnd(absl::Time now);
   std::string CanaryIp();
@@ -112,7 +114,8 @@ class Workload {
   std::vector<std::pair<std::string, std::string>> polls_;  // PBX and poll
   std::deque<SentEvent> sent_;
   std::vector<v1::Event> delayed_;
-  std::map<std::string, v1::PbxProfile> profiles_;  // by PBX
+  std::map<std::string, v1::PbxProfile> profiles_;                      // by PBX
+  std::map<std::string, std::pair<std::string, std::string>> persons_;  // names, by extension
   std::vector<std::string> licences_;
   std::string quiet_;
 };

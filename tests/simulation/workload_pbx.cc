@@ -19,8 +19,13 @@ v1::Extension Workload::NextExtension(const std::string& number) {
   v1::Extension extension;
   extension.set_number(number);
   extension.set_email(CanaryEmail());
-  extension.set_first_name(Canary("first"));
-  extension.set_last_name(Canary("last"));
+  auto& [first_name, last_name] = persons_[number];
+  if (first_name.empty() || dice_.Chance(15)) {
+    first_name = Canary("first");
+    last_name = Canary("last");
+  }
+  extension.set_first_name(first_name);
+  extension.set_last_name(last_name);
   extension.set_vanity_url_name(Canary("vanity"));
   return extension;
 }
@@ -78,12 +83,13 @@ v1::Event Workload::SignOfLife(const std::string& pbx_id, absl::Time now) {
       break;
     case 4:
       event.set_meeting_id("meeting-nobody-knows");
-      event.mutable_participant_invited()->mutable_invitee()->set_participant_id("p1");
+      event.mutable_chat_message_sent()->set_participant_id("p1");
+      event.mutable_chat_message_sent()->set_text("nobody may keep this");
       break;
     default: {
       // What was sent and answered before is contact as well.
       for (const SentEvent& sent : sent_) {
-        if (sent.event.pbx_id() == pbx_id && Predictable(sent.event)) return sent.event;
+        if (sent.event.pbx_id() == pbx_id && Predictable(sent.event, {}, now)) return sent.event;
       }
       event.mutable_poll_answered()->set_poll_id("poll-nobody-knows");
       event.mutable_poll_answered()->set_participant_id("p1");

@@ -1,0 +1,136 @@
+#include "server/law/presence.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/law/attendance.h"
+#include "server/law/occurrences.h"
+#include "server/law/room_cut.h"
+
+namespace retention {
+namespace {
+
+using Entry = stored::v1::CourseEntry;
+
+// Which participants are one person.
+class Persons {
+ public:
+  void Add(Word participant, const std::vector<Word>& same) {
+    Find(participant);
+    for (const Word mark : same) {
+      const auto [it, inserted] = first_with_.try_emplace(mark, participant);
+      if (!inserted) parent_[Find(participant)] = Find(it->second);
+    }
+  }
+  Word Find(Word participant) {
+    Word root = parent_.try_emplace(participant, participant).first->second;
+    while (parent_.at(root) != root) root = parent_.at(root);
+    parent_[participant] = root;
+    return root;
+  }
+
+ private:
+  absl::flat_hash_map<Word, Word> parent_;
+  absl::flat_hash_map<Word, Word> first_with_;
+};
+
+bool Enters(CourseKind kind) { return kind == Entry::KIND_JOINED || kind == Entry::KIND_RECONNECTED; }
+
+// What a participant's first join says, and who is one person.
+class Joins {
+ public:
+  explicit Joins(const Course& course, PresenceOf of) : of_(of) {
+    for (const CourseEvent& event : course.events()) {
+      if (!Enters(event.kind)) continue;
+      const uint64_t fingerprint = course.RoomEventOf(event).participant;
+      const auto [it, inserted] = first_.try_emplace(fingerprint, &event);
+      if (!it->second->person.has_value() && event.person.has_value()) tokens_.try_emplace(fingerprint, *event.person);
+      if (of == PresenceOf::kPersons) persons_.Add(event.participant, event.same);
+    }
+  }
+  uint64_t PersonOf(uint64_t participant) {
+    if (of_ == PresenceOf::kParticipants) return participant;
+    return persons_.Find(first_.at(participant)->participant);
+  }
+  const std::map<uint64_t, const CourseEvent*>& first() const { return first_; }
+  std::optional<PersonToken> TokenOf(uint64_t participant) const {
+    const CourseEvent& first = *first_.at(participant);
+    if (first.person.has_value()) return first.person;
+    const auto later = tokens_.find(participant);
+    return later == tokens_.end() ? std::nullopt : std::optional(later->second);
+  }
+
+ private:
+  PresenceOf of_;
+  std::map<uint64_t, const CourseEvent*> first_;  // by the participant's fingerprint
+  std::map<uint64_t, PersonToken> tokens_;
+  Persons persons_;
+};
+
+}  // namespace
+
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of) {
+  Joins joins(course, of);
+  RoomWalk walk{CutRules()};
+  std::map<size_t, Attendance> attendances;  // by sitting
+  for (const CourseEvent& event : course.events()) {
+    const RoomEvent room_event = course.RoomEventOf(event);
+    const CutPlace place = walk.Step(room_event);
+    if (place.of == CutPlace::Of::kSitting && place.counts) attendances[place.index].Step(room_event);
+  }
+  std::map<uint64_t, Presence> persons;
+  for (const auto& [sitting, attendance] : attendances) {
+    for (const PersonAttendance& line : attendance.Lines([&](uint64_t id) { return joins.PersonOf(id); })) {
+      const auto [it, inserted] = persons.try_emplace(line.person);
+      Presence& person = it->second;
+      if (inserted || line.first_join_us < person.first_join_us) person.first_join_us = line.first_join_us;
+      person.total_us += line.total_us;
+      person.reconnections += line.reconnections + (inserted ? 0 : 1);
+      person.presumed |= line.presumed;
+      person.present |= line.presumed && !walk.sittings()[sitting].emptied_us.has_value();
+    }
+  }
+  std::vector<std::pair<const CourseEvent*, uint64_t>> in_order;
+  for (const auto& [participant, first] : joins.first()) in_order.emplace_back(first, participant);
+  std::sort(in_order.begin(), in_order.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.first->time_us, a.first->event) < std::make_pair(b.first->time_us, b.first->event);
+  });
+  std::vector<uint64_t> order;
+  for (const auto& [first, participant] : in_order) {
+    const uint64_t key = joins.PersonOf(participant);
+    const auto it = persons.find(key);
+    if (it == persons.end()) continue;
+    Presence& person = it->second;
+    if (person.participants.empty()) {
+      person.client = first->client;
+      person.site = first->site;
+      order.push_back(key);
+    }
+    person.participants.push_back(first->participant);
+    if (!person.person.has_value()) person.person = joins.TokenOf(participant);
+  }
+  std::vector<Presence> sorted;
+  sorted.reserve(order.size());
+  for (const uint64_t key : order) sorted.push_back(std::move(persons.at(key)));
+  return sorted;
+}
+
+OccurrenceFacts FactsOf(const Course& course) {
+  RoomCut cut;
+  for (const CourseEvent& event : course.events()) cut.Add(course.RoomEventOf(event), 0);
+  cut.Settle();
+  // By themselves they may fall apart: then the earliest part that is a meeting speaks for all.
+  std::optional<OccurrenceFacts> chosen;
+  for (const uint64_t occurrence : cut.occurrences()) {
+    uint32_t organizer = 0;
+    OccurrenceFacts facts = cut.FactsOf(occurrence, organizer);
+    const auto rank = [](const OccurrenceFacts& of) { return std::make_pair(!of.IsMeeting(), of.first_us); };
+    if (!chosen.has_value() || rank(facts) < rank(*chosen)) chosen = std::move(facts);
+  }
+  return chosen.value_or(OccurrenceFacts());
+}
+
+}  // namespace retention

@@ -1,0 +1,39 @@
+// Who was in an occurrence, how long, and how often they came back: what its report and its cohort are made of.
+//
+// A fold over its own events. What it says never depends on when it is asked.
+#ifndef RETENTION_SERVER_LAW_PRESENCE_H_
+#define RETENTION_SERVER_LAW_PRESENCE_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/law/course.h"
+#include "server/law/filing.h"
+
+namespace retention {
+
+// One person, or one participant.
+struct Presence {
+  std::vector<Word> participants;  // in order of their first join
+  int64_t first_join_us = 0;
+  int64_t total_us = 0;        // the union of all their connections
+  uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
+  bool presumed = false;       // nobody said when they left
+  bool present = false;        // nobody said yet that they left
+  Word client = 0;             // of the first join
+  Word site = 0;
+  std::optional<PersonToken> person;
+};
+
+// By participants, or with those together that are one person: who share a user id or an address, transitively.
+enum class PresenceOf : uint8_t { kParticipants, kPersons };
+
+// In the order of the first join.
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of);
+// What the events of an occurrence say of it by themselves, where nothing else is left of it. REQUIRES: there are any.
+OccurrenceFacts FactsOf(const Course& course);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LAW_PRESENCE_H_

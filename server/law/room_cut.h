@@ -1,0 +1,130 @@
+// The cut of a room, kept up while its events come in, in whatever order: which occurrence each of them lies with.
+//
+// Every occurrence has a number, under which its rows lie. It keeps it as long as any event stays in it, whatever else
+// joins or leaves.
+//
+// Pure. Events in order are cut one by one; one that comes late makes those after it be cut again, and all of the room
+// be looked over once.
+#ifndef RETENTION_SERVER_LAW_ROOM_CUT_H_
+#define RETENTION_SERVER_LAW_ROOM_CUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "server/law/filing.h"
+#include "server/law/occurrences.h"
+#include "server/law/room_event.h"
+
+namespace retention {
+
+// An event with the number of the occurrence that it lies with.
+struct CutEvent {
+  RoomEvent event;
+  CutPlace place;
+  uint64_t occurrence = 0;  // 0: not known yet
+  uint64_t filed = 0;       // the occurrence that its rows lie with; 0: it has none
+};
+
+// What a plan said, or an invitation.
+struct PlannedSaying {
+  uint64_t event = 0;
+  int64_t time_us = 0;
+  bool by_plan = false;      // and not by an invitation
+  uint64_t participant = 0;  // whom it is about; 0 for nobody
+};
+
+// What came of what was added.
+struct CutChanges {
+  std::set<uint64_t> touched;          // occurrences that gained events or lost them
+  std::map<uint64_t, uint64_t> fresh;  // new events, and the occurrence of each
+  std::map<uint64_t, uint64_t> moved;  // events that had rows, and the occurrence that each belongs to now
+  std::set<uint64_t> left;             // occurrences that those belonged to before
+};
+
+class RoomCut {
+ public:
+  // What number an occurrence gets that this event founds, if no other has it.
+  using NumberOf = std::function<uint64_t(const RoomEvent& event)>;
+
+  RoomCut() : RoomCut(nullptr) {}
+  explicit RoomCut(NumberOf number_of) : number_of_(std::move(number_of)), walk_(rules_) {}
+
+  bool Contains(uint64_t id) const { return ids_.contains(id); }
+  // `occurrence`: where it lies; 0 for a new event. REQUIRES: !Contains(event.id).
+  void Add(const RoomEvent& event, uint64_t occurrence);
+  // No occurrence that the cut founds gets this number.
+  void Take(uint64_t occurrence) { taken_.insert(occurrence); }
+  // Cuts what was added.
+  void Settle();
+  // The same; and says once what came of it since the last call. The rows are where it says from now on.
+  CutChanges TakeChanges();
+
+  size_t size() const { return events_.size(); }
+  // In the order of the walk. REQUIRES of this and all that follows: settled.
+  const std::vector<CutEvent>& events() const { return events_; }
+  bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
+  std::vector<uint64_t> occurrences() const;
+  // The caller's number of the extension in `organizer_number`; OccurrenceFacts.organizer stays empty. REQUIRES: Has.
+  OccurrenceFacts FactsOf(uint64_t occurrence, uint32_t& organizer_number) const;
+  // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
+  // the invitation withdrawn.
+  bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
+  // The occurrence whose plan was planned anew to be that of this one; 0 if there is none.
+  uint64_t FollowedBy(uint64_t occurrence) const;
+  // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
+  bool IsProtocolledAt(const RoomEvent& event) const;
+  // How long the room is already cut up to, in the time of events; INT64_MIN when it is empty.
+  int64_t last_us() const { return events_.empty() ? INT64_MIN : events_.back().event.time_us; }
+
+ private:
+  struct Announcement {
+    int64_t time_us;
+    bool protocolled;
+  };
+  // What is known of an occurrence besides its plan and its sittings.
+  struct Group {
+    uint64_t occurrence = 0;
+    int64_t first_us = 0;
+    int64_t last_us = 0;
+    std::optional<int64_t> scheduled_on_us;
+    std::vector<Announcement> announcements;  // where what is announced changes
+    uint32_t organizer = 0;
+    bool organizer_scheduled = false;
+    bool only_deletions = true;
+    uint64_t last_scheduled = 0;               // event
+    std::map<uint64_t, int64_t> uninvited_us;  // by participant
+  };
+
+  void Walk();
+  void Note(const RoomEvent& event, Group& group) const;
+  void SettleInOrder(size_t from);
+  void Regroup();
+  uint64_t NumberFor(const RoomEvent& event);
+
+  CutRules rules_;
+  NumberOf number_of_;
+  RoomWalk walk_;
+  size_t walked_ = 0;  // events_ up to here are
+  // The walk as it was, after so many events; oldest first.
+  std::vector<std::pair<size_t, RoomWalk>> checkpoints_;
+  std::vector<CutEvent> events_;
+  absl::flat_hash_set<uint64_t> ids_;
+  std::set<uint64_t> taken_;
+  std::map<CutGroup, Group> groups_;
+  std::map<uint64_t, CutGroup> group_of_;  // by occurrence
+  size_t regrouped_ = 0;                   // walk_.regroupings() at the last look over all
+  bool look_over_all_ = false;
+  bool any_moved_ = false;  // some rows may lie elsewhere
+  CutChanges changes_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LAW_ROOM_CUT_H_

@@ -1,0 +1,119 @@
+#include "server/meetings/locator.h"
+
+#include <algorithm>
+
+#include "retention/stored/v1/course.pb.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) {
+  proto.set_first_us(facts.first_us);
+  proto.set_last_us(facts.last_us);
+  if (facts.plan.has_value()) {
+    proto.set_planned(true);
+    proto.set_plan_start_us(facts.plan->start_us);
+    proto.set_plan_end_us(facts.plan->end_us);
+    proto.set_took_place(facts.plan->took_place);
+  }
+  proto.set_scheduled_on_us(facts.scheduled_on_us.value_or(0));
+  for (const SittingFacts& sitting : facts.sittings) {
+    stored::v1::SittingFacts& put = *proto.add_sittings();
+    put.set_start_us(sitting.start_us);
+    put.set_last_us(sitting.last_us);
+    if (sitting.emptied_us.has_value()) put.set_emptied_us(*sitting.emptied_us);
+    put.set_limit_us(sitting.limit_us);
+    put.set_gone_us(sitting.gone_us);
+  }
+  proto.set_deleted(facts.deleted);
+  proto.set_present(facts.present);
+  proto.set_protocolled(facts.protocolled);
+  proto.set_organizer(facts.organizer);
+}
+
+OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
+  OccurrenceFacts facts;
+  facts.first_us = proto.first_us();
+  facts.last_us = proto.last_us();
+  if (proto.planned()) {
+    facts.plan =
+        PlanFacts{.start_us = proto.plan_start_us(), .end_us = proto.plan_end_us(), .took_place = proto.took_place()};
+  }
+  if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
+  for (const stored::v1::SittingFacts& sitting : proto.sittings()) {
+    facts.sittings.push_back(
+        {.start_us = sitting.start_us(),
+         .last_us = sitting.last_us(),
+         .emptied_us = sitting.has_emptied_us() ? std::optional(sitting.emptied_us()) : std::nullopt,
+         .limit_us = sitting.limit_us(),
+         .gone_us = sitting.gone_us()});
+  }
+  facts.deleted = proto.deleted();
+  facts.present = proto.present();
+  facts.protocolled = proto.protocolled();
+  facts.organizer = proto.organizer();
+  return facts;
+}
+
+}  // namespace
+
+std::string MeetingLocator::Serialize() const {
+  stored::v1::Locator proto;
+  for (const DueDay day : days) proto.add_due_days(day.number());
+  proto.set_files_end_us(files_end_us);
+  proto.set_timer_us(timer_us);
+  proto.set_fixed(fixed);
+  PutFacts(facts, *proto.mutable_facts());
+  return proto.SerializeAsString();
+}
+
+std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
+  stored::v1::Locator proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      proto.due_days_size() > static_cast<int>(kCategories)) {
+    return std::nullopt;
+  }
+  MeetingLocator locator;
+  for (int i = 0; i < proto.due_days_size(); ++i) locator.days[i] = DueDay::FromNumber(proto.due_days(i));
+  locator.files_end_us = proto.files_end_us();
+  locator.timer_us = proto.timer_us();
+  locator.fixed = proto.fixed();
+  locator.facts = FactsIn(proto.facts());
+  return locator;
+}
+
+bool IsFixed(const MeetingLocator& locator, DueDay last_due) {
+  // What may still take place is open, though its name has gone: a policy may reckon that from the day of planning.
+  const auto& plan = locator.facts.plan;
+  if (plan.has_value() && !plan->took_place) {
+    constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
+    constexpr int64_t kDaysLate = 2;
+    if (plan->end_us / kDayUs + kDaysLate > static_cast<int64_t>(last_due.number())) return false;
+  }
+  return locator.fixed || std::any_of(kFiledByMeeting.begin(), kFiledByMeeting.end(), [&](CategoryNumber category) {
+           const DueDay day = locator.days[category];
+           return category != kFileShare && day != DueDay::None() && day <= last_due;
+         });
+}
+
+absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
+                                                          const OwnerId& meeting, DueDay last_due) {
+  auto row = view.Get(Family::kState, LocatorKey(pbx, meeting));
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  auto locator = MeetingLocator::Parse(**row);
+  if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+  if (locator->days[kHistory] <= last_due) return std::nullopt;
+  return locator;
+}
+
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay lies = locator.days[category];
+    if (lies != DueDay::None() && lies > ended && lies != filing.days[category]) return true;
+  }
+  return locator.files_end_us != 0 && locator.files_end_us != absl::ToUnixMicros(filing.files_end);
+}
+
+}  // namespace retention

@@ -1,0 +1,47 @@
+// An occurrence as family state holds it: what it is, and where its values are filed.
+#ifndef RETENTION_SERVER_MEETINGS_LOCATOR_H_
+#define RETENTION_SERVER_MEETINGS_LOCATOR_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "server/law/filing.h"
+#include "server/law/policy.h"
+#include "storage/due_day.h"
+#include "storage/ids.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// DueDay::None() where nothing is filed.
+struct MeetingLocator {
+  std::array<DueDay, kCategories> days{};
+  int64_t files_end_us = 0;  // when its files end; 0 if it has none
+  int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
+  bool fixed = false;        // something of it was due that is nowhere among `days` any more
+  OccurrenceFacts facts;
+
+  friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
+  std::string Serialize() const;
+  // nullopt if malformed.
+  static std::optional<MeetingLocator> Parse(std::string_view bytes);
+};
+
+// Whether anything that is filed under a day has been due: then the cut of its events is final. (Files end at
+// instants.)
+bool IsFixed(const MeetingLocator& locator, DueDay last_due);
+
+// The locator of an occurrence, if it is held and its history is not due.
+absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
+                                                          const OwnerId& meeting, DueDay last_due);
+
+// Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
+bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_MEETINGS_LOCATOR_H_

@@ -1,0 +1,83 @@
+// A batch of events, and what became of it.
+#include <xxhash.h>
+
+#include "server/base/errors.h"
+#include "server/recording/event_intake.h"
+
+namespace retention {
+namespace {
+
+// Whether what an event needs may be there when it is sent again.
+bool CanComeAgain(v1::RejectionReason reason) {
+  return reason == v1::REJECTION_REASON_PBX_UNKNOWN || reason == v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED ||
+         reason == v1::REJECTION_REASON_EXTENSION_UNKNOWN || reason == v1::REJECTION_REASON_POLL_UNKNOWN ||
+         reason == v1::REJECTION_REASON_FROM_FUTURE;
+}
+
+}  // namespace
+
+uint64_t FingerprintOf(std::string_view event_id) { return XXH3_64bits(event_id.data(), event_id.size()); }
+
+void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
+            v1::RecordResult& result) {
+  v1::Rejection& rejection = *result.add_rejections();
+  rejection.set_index(static_cast<uint32_t>(index));
+  rejection.set_reason(reason);
+  rejection.set_field(std::string(field));
+  rejection.set_description(std::string(description));
+  rejection.set_retryable(CanComeAgain(reason));
+}
+
+void RejectValues(int index, const std::vector<v1::Rejection>& values, v1::RecordResult& result) {
+  result.set_values_rejected(result.values_rejected() + static_cast<uint32_t>(values.size()));
+  for (const v1::Rejection& value : values) {
+    if (result.value_rejections_size() >= kMaxValueRejections) return;
+    v1::Rejection& rejection = *result.add_value_rejections();
+    rejection = value;
+    rejection.set_index(static_cast<uint32_t>(index));
+  }
+}
+
+void AddResult(v1::RecordResult part, v1::RecordResult& result) {
+  result.set_accepted(result.accepted() + part.accepted());
+  result.set_duplicates(result.duplicates() + part.duplicates());
+  result.set_values_past_due(result.values_past_due() + part.values_past_due());
+  result.mutable_rejections()->MergeFrom(part.rejections());
+  result.set_values_rejected(result.values_rejected() + part.values_rejected());
+  for (const v1::Rejection& value : part.value_rejections()) {
+    if (result.value_rejections_size() < kMaxValueRejections) *result.add_value_rejections() = value;
+  }
+  result.set_objects_ordered_away(result.objects_ordered_away() + part.objects_ordered_away());
+}
+
+absl::Status CheckBatchBytes(size_t bytes) {
+  return bytes <= kMaxBatchBytes ? absl::OkStatus() : InvalidField("events", "at most 4 MiB together");
+}
+
+absl::Status CheckBatchMemory(size_t bytes) {
+  return bytes <= kMaxBatchMemory ? absl::OkStatus()
+                                  : InvalidField("events", "too many parts: over 32 MiB in memory together");
+}
+
+absl::Status EventBatch::Prepare(absl::Time now) {
+  if (events->empty()) return InvalidField("events", "at least one event");
+  if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
+  fingerprints.reserve(events->size());
+  rejected.reserve(events->size());
+  for (const v1::Event& event : *events) {
+    fingerprints.push_back(FingerprintOf(event.event_id()));
+    auto rejection = CheckEvent(event, now);
+    if (rejection.has_value()) {
+      Mended mended{.event = event, .bad_values = {}};
+      mended.bad_values = DropBadValues(mended.event);
+      if (!mended.bad_values.empty() && !CheckEvent(mended.event, now).has_value()) {
+        without_bad_values.emplace(static_cast<int>(rejected.size()), std::move(mended));
+        rejection.reset();
+      }
+    }
+    rejected.push_back(std::move(rejection));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

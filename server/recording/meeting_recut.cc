@@ -1,0 +1,216 @@
+// Rows that belong to another occurrence than they lie with: an event came late, and cut its room anew.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/recording/meeting_filer.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
+
+namespace retention {
+namespace {
+
+// What of a row belongs to one occurrence.
+struct Share {
+  std::string plaintext;
+  uint32_t values = 0;
+  uint64_t first_event = 0;
+  int64_t first_us = 0;
+};
+using Shares = std::map<uint64_t, Share>;  // by number of the occurrence
+// No occurrence has this number: what was taken back.
+constexpr uint64_t kTakenBack = 0;
+
+void AddTo(Share& share, uint64_t event, int64_t time_us) {
+  if (share.values++ > 0) return;
+  share.first_event = event;
+  share.first_us = time_us;
+}
+
+absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occurrence_of) {
+  stored::v1::CourseChunk chunk;
+  Course course;
+  if (!chunk.ParseFromString(row)) return absl::DataLossError("a HISTORY row does not parse");
+  const DueDay cohort = DueDay::FromNumber(chunk.cohort_day());
+  if (!course.AddChunk(chunk, cohort)) return absl::DataLossError("a HISTORY row does not parse");
+  Word meeting_id = 0;
+  std::map<uint64_t, std::vector<CourseEvent>> parts;
+  Shares shares;
+  for (const CourseEvent& event : course.events()) {
+    if (event.meeting_id != 0) meeting_id = event.meeting_id;
+    const uint64_t occurrence = occurrence_of(event.event);
+    parts[occurrence].push_back(event);
+    AddTo(shares[occurrence], event.event, event.time_us);
+  }
+  for (auto& [occurrence, events] : parts) {
+    events.front().meeting_id = meeting_id;
+    shares[occurrence].plaintext = course.ChunkOf(events, cohort).SerializeAsString();
+  }
+  return shares;
+}
+
+absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurrence_of, const auto& taken_back) {
+  stored::v1::ValueChunk chunk;
+  if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting does not parse");
+  std::map<uint64_t, stored::v1::ValueChunk> parts;
+  Shares shares;
+  for (const stored::v1::Value& value : chunk.values()) {
+    const uint64_t belongs = occurrence_of(value.event());
+    const uint64_t occurrence = taken_back(belongs, value) ? kTakenBack : belongs;
+    *parts[occurrence].add_values() = value;
+    AddTo(shares[occurrence], value.event(), value.time_us());
+  }
+  for (const auto& [occurrence, part] : parts) shares[occurrence].plaintext = part.SerializeAsString();
+  return shares;
+}
+
+absl::StatusOr<Shares> SharesOfObject(const std::string& row, const auto& occurrence_of) {
+  stored::v1::Value value;
+  if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
+  Shares shares;
+  Share& share = shares[occurrence_of(value.event())];
+  AddTo(share, value.event(), value.time_us());
+  share.plaintext = row;
+  return shares;
+}
+
+}  // namespace
+
+bool MeetingFiler::IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const {
+  if (value.source() == stored::v1::Value::SOURCE_UNSPECIFIED) return false;
+  const RoomCut* cut = room.CutWith(occurrence);
+  if (cut == nullptr) return false;
+  const std::string& id = value.participant_id();
+  const uint64_t participant = id.empty() ? 0 : ParticipantFingerprint(room.NameOf(holdings_.vault, id));
+  return cut->IsTakenBack(occurrence, {.event = value.event(),
+                                       .time_us = value.time_us(),
+                                       .by_plan = value.source() == stored::v1::Value::SOURCE_PLAN,
+                                       .participant = participant});
+}
+
+absl::Status MeetingFiler::CopyPlan(TouchedRoom& touched, Outcomes& outcomes, Change& change) {
+  constexpr CategoryNumber kSaid[] = {kMeetingName, kMeetingComment, kParticipantName, kParticipantEmail, kDialIn};
+  const Room& room = *touched.room;
+  for (auto& [number, outcome] : outcomes) {
+    const auto planned_anew = std::find_if(outcome.fresh.begin(), outcome.fresh.end(), [](const FreshEvent* fresh) {
+      return fresh->entry.kind == stored::v1::CourseEntry::KIND_RESCHEDULED;
+    });
+    const uint64_t former = room.cut.Has(number) ? room.cut.FollowedBy(number) : 0;
+    if (planned_anew == outcome.fresh.end() || former == 0 || outcome.before.facts.plan.has_value()) continue;
+    FreshEvent& fresh = **planned_anew;
+    const auto copy = [&](CategoryNumber category, const stored::v1::Value& value) {
+      const bool said = value.source() != stored::v1::Value::SOURCE_UNSPECIFIED || category == kDialIn;
+      if (!said || IsTakenBack(room, former, value)) return;
+      PendingValue& copied = fresh.values.emplace_back(PendingValue{.category = category, .value = value});
+      copied.value.set_event(fresh.entry.event);
+      copied.value.set_time_us(fresh.entry.time_us);
+    };
+    if (const auto known = outcomes.find(former); known != outcomes.end()) {
+      for (const FreshEvent* of_former : known->second.fresh) {
+        for (const PendingValue& pending : of_former->values) copy(pending.category, pending.value);
+      }
+    }
+    const auto meeting = room.meetings.find(former);
+    if (meeting == room.meetings.end() || !meeting->second.stored) continue;
+    for (const CategoryNumber category : kSaid) {
+      const DueDay day = meeting->second.locator.days[category];
+      if (day == DueDay::None() || day <= change.last_due()) continue;
+      const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+        auto plaintext = holdings_.vault.Open(key, envelope);
+        if (IsUnreadable(plaintext.status())) return absl::OkStatus();
+        if (!plaintext.ok()) return plaintext.status();
+        stored::v1::ValueChunk chunk;
+        if (!chunk.ParseFromString(plaintext->Reveal())) return absl::OkStatus();
+        for (const stored::v1::Value& value : chunk.values()) copy(category, value);
+        return absl::OkStatus();
+      };
+      absl::Status status = VisitRows(holdings_.store, FiledPrefix(day, category, room.pbx, meeting->second.id), visit);
+      if (!status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::Recut(uint64_t from, const CutChanges& changes, const TouchedRoom& touched,
+                                 Outcomes& outcomes, Change& change) {
+  Outcome& outcome = outcomes.at(from);
+  Meeting& meeting = *outcome.meeting;
+  absl::Status status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
+  if (!status.ok()) return status;
+  const auto divide = [&](const FiledKey& key, std::string_view row) {
+    return RecutRow(key, row, changes, touched, outcomes, change);
+  };
+  for (const CategoryNumber category : kFiledByMeeting) {
+    const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
+    if (day == DueDay::None()) continue;
+    status = VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), divide);
+    if (!status.ok()) return status;
+  }
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (counts[kRecording].rows == 0 || !day.is_civil() || day <= change.last_due()) continue;
+    status = VisitRows(holdings_.store, FiledPrefix(day, kRecording, meeting.pbx, meeting.id), divide);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const CutChanges& changes,
+                                    const TouchedRoom& touched, Outcomes& outcomes, Change& change) {
+  const uint64_t from = OccurrenceOf(key.owner);
+  const auto occurrence_of = [&](uint64_t event) {
+    const auto moved = changes.moved.find(event);
+    return moved == changes.moved.end() ? from : moved->second;
+  };
+  const auto taken_back = [&](uint64_t occurrence, const stored::v1::Value& value) {
+    return IsTakenBack(*touched.room, occurrence, value);
+  };
+  if (change.dropped().contains(key.Encode())) return absl::OkStatus();
+  auto plaintext = holdings_.vault.Open(key, envelope);
+  // What nobody can read ends with its own day.
+  if (IsUnreadable(plaintext.status())) return absl::OkStatus();
+  if (!plaintext.ok()) return plaintext.status();
+  const std::string& row = plaintext->Reveal();
+  auto shares = key.category == kHistory ? SharesOfHistory(row, occurrence_of)
+                : key.category == kRecording || key.category == kFileShare
+                    ? SharesOfObject(row, occurrence_of)
+                    : SharesOfValues(row, occurrence_of, taken_back);
+  if (IsUnreadable(shares.status())) return absl::OkStatus();
+  if (!shares.ok()) return shares.status();
+  std::vector<RowPart> parts;
+  for (auto& [number, share] : *shares) {
+    if (number == kTakenBack) {
+      parts.push_back({.key = key,
+                       .plaintext = Personal(std::move(share.plaintext)),
+                       .values = share.values,
+                       .ends_for = kReasonReplaced});
+      continue;
+    }
+    Outcome& outcome = outcomes.at(number);
+    RowPart& part = parts.emplace_back(
+        RowPart{.key = key, .plaintext = Personal(std::move(share.plaintext)), .values = share.values, .ends_for = {}});
+    if (key.category != kRecording) part.key.day = outcome.filing.days[key.category];
+    if (number != from) {
+      part.key.owner = outcome.meeting->id;
+      part.key.item = ItemId{holdings_.vault.Hash("moved", key.item.view(), absl::StrCat(share.first_event))};
+    }
+    if (key.category == kFileShare && (outcome.filing.files_end <= change.now() ||
+                                       absl::FromUnixMicros(share.first_us) <= outcome.filing.files_gone)) {
+      return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
+    }
+    if (outcome.facts.deleted && key.category != kHistory && key.category != kRecording) {
+      if (key.category == kFileShare) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingDeleted);
+      part.ends_for = kReasonMeetingDeleted;
+    } else if (!change.TakesMoved(part.key.day)) {
+      part.ends_for = kReasonDayMovedIntoPast;
+      outcome.meeting->locator.fixed = true;
+    } else if (key.category != kRecording) {
+      outcome.gained.insert(key.category);
+    }
+  }
+  return change.Divide(key, envelope, std::move(parts));
+}
+
+}  // namespace retention

@@ -1,0 +1,154 @@
+#include "server/law/room_cut.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+namespace retention {
+namespace {
+
+using Kind = RoomEventKind;
+
+constexpr int64_t kAMinute = 60'000'000;
+constexpr int64_t kAnHour = 60 * kAMinute;
+
+// What a cut says, but for the numbers, which follow the order of arrival: which events are together, and the facts.
+using Parts = std::map<std::set<uint64_t>, OccurrenceFacts>;
+
+Parts PartsOf(const RoomCut& cut) {
+  std::map<uint64_t, std::set<uint64_t>> events;
+  for (const CutEvent& event : cut.events()) events[event.occurrence].insert(event.event.id);
+  Parts parts;
+  for (const auto& [occurrence, ids] : events) {
+    uint32_t organizer = 0;
+    parts[ids] = cut.FactsOf(occurrence, organizer);
+  }
+  return parts;
+}
+
+// Some weeks of a room in disorder.
+std::vector<RoomEvent> RandomRoom(std::mt19937& random) {
+  const auto below = [&](int64_t limit) { return static_cast<int64_t>(random() % static_cast<uint64_t>(limit)); };
+  std::vector<RoomEvent> events;
+  const int64_t count = 1 + below(40);
+  const int64_t span = kAnHour * (1 + below(24 * 20));
+  for (int64_t i = 1; i <= count; ++i) {
+    RoomEvent& event = events.emplace_back();
+    event.id = static_cast<uint64_t>(i);
+    event.time_us = 1'700'000'000'000'000 + below(span) / kAMinute * kAMinute;
+    event.kind = static_cast<Kind>(below(static_cast<int64_t>(Kind::kDeleted) + (below(8) == 0 ? 1 : 0)));
+    event.participant = 1 + random() % 3;
+    if (below(3) == 0) event.connection = 1 + random() % 2;
+    if (below(6) == 0) event.sitting = 1 + random() % 2;
+    event.protocolled = below(2) == 0;
+    event.planned_start_us = event.time_us + (below(60) - 10) * kAnHour;
+    event.planned_end_us = event.planned_start_us + below(4) * kAnHour;
+  }
+  return events;
+}
+
+// Takes in events in their order, so many at a time, and keeps rows where the cut says.
+class Keeper {
+ public:
+  void Take(const std::vector<RoomEvent>& events, std::mt19937& random) {
+    for (size_t next = 0; next < events.size();) {
+      size_t batch = 1 + random() % 5;
+      for (; batch > 0 && next < events.size(); --batch, ++next) {
+        if (!cut_.Contains(events[next].id)) cut_.Add(events[next], 0);
+        if (random() % 4 == 0) cut_.Settle();
+      }
+      Follow(cut_.TakeChanges());
+    }
+  }
+  // Everything is read back, as after a restart.
+  void Restart(const std::vector<RoomEvent>& events) {
+    cut_ = RoomCut();
+    for (const RoomEvent& event : events) cut_.Add(event, rows_.at(event.id));
+    Follow(cut_.TakeChanges());
+  }
+  const RoomCut& cut() const { return cut_; }
+
+ private:
+  void Follow(const CutChanges& changes) {
+    for (const auto& [id, occurrence] : changes.fresh) {
+      EXPECT_FALSE(rows_.contains(id)) << "it is new only once";
+      rows_[id] = occurrence;
+      EXPECT_TRUE(changes.touched.contains(occurrence));
+    }
+    for (const auto& [id, occurrence] : changes.moved) {
+      EXPECT_TRUE(changes.left.contains(rows_.at(id)));
+      EXPECT_TRUE(changes.touched.contains(rows_.at(id)) && changes.touched.contains(occurrence));
+      EXPECT_NE(rows_.at(id), occurrence);
+      rows_[id] = occurrence;
+    }
+    for (const CutEvent& event : cut_.events()) {
+      EXPECT_EQ(rows_.at(event.event.id), event.occurrence) << "rows lie where the cut says";
+    }
+  }
+
+  RoomCut cut_;
+  std::map<uint64_t, uint64_t> rows_;
+};
+
+TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
+  constexpr int kRooms = 10000;
+  std::mt19937 random(11);
+  for (int round = 0; round < kRooms; ++round) {
+    std::vector<RoomEvent> events = RandomRoom(random);
+    std::vector<RoomEvent> in_order = events;
+    std::sort(in_order.begin(), in_order.end());
+    RoomCut expected;
+    for (const RoomEvent& event : in_order) expected.Add(event, 0);
+    expected.Settle();
+    std::shuffle(events.begin(), events.end(), random);
+    std::vector<RoomEvent> sent = events;
+    for (int i = 0; i < 5; ++i) sent.push_back(events[random() % events.size()]);
+    Keeper keeper;
+    keeper.Take(sent, random);
+    ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round;
+    keeper.Restart(events);
+    ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round << ", read back";
+    if (HasFailure()) return;
+  }
+}
+
+TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
+  std::mt19937 random(3);
+  std::vector<RoomEvent> events;
+  for (uint64_t i = 1; i <= 3000; ++i) {
+    events.push_back({.id = i,
+                      .time_us = 1'700'000'000'000'000 + static_cast<int64_t>(i) * kAMinute,
+                      .kind = i % 2 == 1 ? Kind::kJoined : Kind::kLeft,
+                      .participant = 1 + (i / 2) % 7});
+  }
+  RoomCut expected;
+  for (const RoomEvent& event : events) expected.Add(event, 0);
+  expected.Settle();
+  for (size_t i = 0; i + 20 < events.size(); i += 10) std::swap(events[i], events[i + random() % 20]);
+  Keeper keeper;
+  keeper.Take(events, random);
+  EXPECT_EQ(PartsOf(keeper.cut()), PartsOf(expected));
+}
+
+TEST(RoomCut, ChatIsJudgedByWhatWasAnnouncedAtItsTime) {
+  RoomCut cut;
+  const int64_t begin = 1'700'000'000'000'000;
+  cut.Add({.id = 1, .time_us = begin, .kind = Kind::kStarted}, 0);
+  cut.Add({.id = 2, .time_us = begin + 10 * kAMinute, .kind = Kind::kStarted, .protocolled = true}, 0);
+  cut.Add({.id = 3, .time_us = begin + 20 * kAMinute, .kind = Kind::kJoined, .participant = 1}, 0);
+  cut.Settle();
+  const auto judged_at = [&](int64_t minute) {
+    return cut.IsProtocolledAt({.id = 9, .time_us = begin + minute * kAMinute, .kind = Kind::kShared});
+  };
+  EXPECT_FALSE(judged_at(5));
+  EXPECT_TRUE(judged_at(15));
+  EXPECT_TRUE(judged_at(30));
+  EXPECT_FALSE(judged_at(-5));
+}
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,244 @@
+// A room that is used again and again, as its values show it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/rows/row_keys.h"
+#include "tests/engine/harness.h"
+
+namespace retention {
+namespace {
+
+class Rooms : public ::testing::Test {
+ protected:
+  Rooms() : harness_(kMonday - absl::Hours(24)) { harness_.SyncPbx(); }
+
+  void RecordAt(absl::Time now, std::vector<v1::Event> events) {
+    harness_.now = std::max(harness_.now, now);
+    harness_.Record(std::move(events));
+  }
+  // A meeting of an hour, of whoever comes.
+  std::vector<v1::Event> Hour(absl::Time begin, const std::string& who) {
+    const std::string id = absl::StrCat(++ids_, "-", who);
+    return {Joined("room", id + "j", begin, who, absl::StrCat("Name ", who), absl::StrCat(who, "@example.org")),
+            Left("room", id + "l", begin + absl::Hours(1), who)};
+  }
+  std::vector<v1::Meeting> List() {
+    v1::ListMeetingsRequest request;
+    request.set_pbx_id("pbx");
+    request.set_meeting_id("room");
+    request.set_page_size(200);
+    const auto response = Reader(harness_.engine()).ListMeetings(request, harness_.now);
+    EXPECT_TRUE(response.ok()) << response.status();
+    return {response->meetings().begin(), response->meetings().end()};
+  }
+  std::set<std::string> NamesNow() {
+    std::set<std::string> names;
+    for (const v1::Meeting& meeting : List()) {
+      v1::ListParticipantsRequest request;
+      request.set_pbx_id("pbx");
+      request.set_meeting_id("room");
+      request.set_occurrence(meeting.occurrence());
+      const auto response = Reader(harness_.engine()).ListParticipants(request, harness_.now);
+      EXPECT_TRUE(response.ok()) << response.status();
+      for (const v1::Participant& participant : response->participants()) {
+        if (!participant.name().empty()) names.insert(participant.name());
+      }
+    }
+    return names;
+  }
+
+  Harness harness_;
+  int ids_ = 0;
+};
+
+TEST_F(Rooms, EveryDayOfAStandingRoomEndsByItself) {
+  constexpr int kDays = 365;
+  for (int day = 0; day < kDays; ++day) {
+    const absl::Time begin = kMonday + absl::Hours(24) * day;
+    RecordAt(begin + absl::Hours(1), Hour(begin, absl::StrCat("guest", day)));
+    harness_.Sweep(/*scrub=*/false);
+    EXPECT_LE(NamesNow().size(), 8u);
+    EXPECT_FALSE(NamesNow().contains(absl::StrCat("Name guest", day - 8)));
+    EXPECT_TRUE(NamesNow().contains(absl::StrCat("Name guest", std::max(0, day - 6))));
+  }
+  EXPECT_LE(List().size(), 64u);
+  EXPECT_GE(List().size(), 59u) << "two months of history";
+}
+
+TEST_F(Rooms, ALateEventThatJoinsTwoMeetingsMovesWhatTheySaid) {
+  const absl::Time second = kMonday + absl::Minutes(150);
+  RecordAt(kMonday + absl::Hours(4), Hour(kMonday, "ada"));
+  RecordAt(kMonday + absl::Hours(4), Hour(second, "bo"));
+  ASSERT_EQ(List().size(), 2u);
+  const auto before = harness_.engine().counts().TotalRows();
+  RecordAt(kMonday + absl::Hours(5), {Joined("room", "between", kMonday + absl::Minutes(100), "cy", "Name cy")});
+  ASSERT_EQ(List().size(), 1u) << "she was there between";
+  EXPECT_EQ(harness_.Participants("room").size(), 3u);
+  EXPECT_EQ(harness_.Values(kParticipantName), 3u);
+  EXPECT_EQ(harness_.Values(kParticipantEmail), 2u);
+  EXPECT_EQ(harness_.Values(kHistory), 5u);
+  EXPECT_GE(harness_.engine().counts().TotalRows(), before);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  ASSERT_EQ(List().size(), 1u);
+  EXPECT_EQ(NamesNow(), (std::set<std::string>{"Name ada", "Name bo", "Name cy"}));
+  EXPECT_EQ(harness_.Report("room")->participants_size(), 3);
+}
+
+TEST_F(Rooms, ALatePlanTakesItsMeetingOutOfTheOneBefore) {
+  // Nobody had left for all that was known, and half a day later others came: one meeting, until the plan is known.
+  RecordAt(kMonday + absl::Hours(16),
+           {Joined("room", "j1", kMonday, "ada", "Name ada"), Pdf("room", "d", kMonday, "bucket/pdf"),
+            Joined("room", "j2", kMonday + absl::Hours(14), "bo", "Name bo"),
+            Recording("room", "r", kMonday + absl::Hours(14) + absl::Minutes(1), "bucket/rec")});
+  ASSERT_EQ(List().size(), 1u);
+  RecordAt(kMonday + absl::Hours(16),
+           {Scheduled("room", "s", kMonday + absl::Hours(1), kMonday + absl::Hours(14), absl::Hours(1))});
+  ASSERT_EQ(List().size(), 2u);
+  const auto planned = harness_.Get("room");
+  ASSERT_TRUE(planned.ok());
+  EXPECT_EQ(planned->recordings_size(), 1) << "it was made in the planned one";
+  EXPECT_EQ(harness_.Values(kRecording), 1u);
+  EXPECT_EQ(planned->pdfs_size(), 1) << "PDFs are the room's";
+}
+
+TEST_F(Rooms, WhatComesTwiceChangesNothingWhateverHasEnded) {
+  std::vector<v1::Event> events = {
+      Scheduled("room", "s", kMonday - absl::Hours(2), kMonday, absl::Hours(1)),
+      Rescheduled("room", "r", kMonday - absl::Hours(1), kMonday + absl::Hours(26), absl::Hours(1))};
+  for (const v1::Event& event : Hour(kMonday + absl::Hours(26), "ada")) events.push_back(event);
+  RecordAt(kMonday + absl::Hours(28), events);
+  for (const int days : {2, 9, 30, 61, 70}) {
+    harness_.now = kMonday + absl::Hours(24 * days);
+    harness_.Sweep();
+    const auto rows = harness_.engine().counts().TotalRows();
+    const auto values = harness_.Values(kHistory);
+    const v1::RecordResult again = harness_.Record(events);
+    EXPECT_EQ(again.rejections_size(), 0) << again.ShortDebugString();
+    EXPECT_EQ(harness_.engine().counts().TotalRows(), rows) << "after " << days << " days";
+    EXPECT_EQ(harness_.Values(kHistory), values);
+  }
+}
+
+TEST_F(Rooms, APlanThatIsSentAgainTakesBackWhatItSaidBefore) {
+  v1::Event first = Scheduled("room", "s1", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  first.mutable_meeting_scheduled()->set_comment("confidential");
+  v1::Invitee& invitee = *first.mutable_meeting_scheduled()->add_invitees();
+  invitee.set_participant_id("x");
+  invitee.set_name("Name x");
+  v1::Event second = Scheduled("room", "s2", kMonday - absl::Hours(2), kMonday, absl::Hours(1));
+  second.mutable_meeting_scheduled()->clear_comment();
+  RecordAt(kMonday, {first});
+  EXPECT_TRUE(NamesNow().contains("Name x"));
+  RecordAt(kMonday, {second});
+  EXPECT_FALSE(NamesNow().contains("Name x"));
+  EXPECT_EQ(harness_.Values(kMeetingComment), 0u);
+  EXPECT_EQ(harness_.Values(kMeetingName), 1u);
+  // In the other order it comes to the same.
+  Harness other(kMonday);
+  other.SyncPbx();
+  other.Record(second);
+  other.Record(first);
+  EXPECT_EQ(other.Values(kMeetingComment), 0u);
+  EXPECT_EQ(other.Values(kParticipantName), harness_.Values(kParticipantName));
+}
+
+TEST_F(Rooms, AnInvitationThatIsWithdrawnIsGone) {
+  v1::Event invited = NewEvent("room", "i", kMonday - absl::Hours(2));
+  invited.mutable_participant_invited()->mutable_invitee()->set_participant_id("x");
+  invited.mutable_participant_invited()->mutable_invitee()->set_name("Name x");
+  v1::Event withdrawn = NewEvent("room", "w", kMonday - absl::Hours(1));
+  withdrawn.mutable_participant_uninvited()->set_participant_id("x");
+  RecordAt(kMonday, {Scheduled("room", "s", kMonday - absl::Hours(3), kMonday + absl::Hours(1), absl::Hours(1))});
+  RecordAt(kMonday, {invited});
+  EXPECT_TRUE(NamesNow().contains("Name x"));
+  RecordAt(kMonday, {withdrawn});
+  EXPECT_FALSE(NamesNow().contains("Name x"));
+  EXPECT_EQ(harness_.Record(invited).duplicates(), 1u);
+  RecordAt(kMonday, {Joined("room", "j", kMonday, "x", "Name x")});
+  EXPECT_TRUE(NamesNow().contains("Name x")) << "who comes all the same has come";
+}
+
+TEST_F(Rooms, AFollowUpIsPlannedWithWhatWasSaidOfTheMeeting) {
+  v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  plan.mutable_meeting_scheduled()->set_name("Review");
+  RecordAt(kMonday - absl::Hours(3), {plan});
+  RecordAt(kMonday + absl::Hours(2), Hour(kMonday, "ada"));
+  RecordAt(kMonday + absl::Hours(3),
+           {Rescheduled("room", "r", kMonday + absl::Hours(3), kMonday + absl::Hours(24 * 14), absl::Hours(1))});
+  ASSERT_EQ(List().size(), 2u);
+  EXPECT_EQ(harness_.Get("room")->name(), "Review") << "the next one";
+  EXPECT_EQ(harness_.Values(kMeetingName), 2u);
+  harness_.now = kMonday + absl::Hours(24 * 8);
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Values(kMeetingName), 1u) << "each goes on its own day";
+  EXPECT_FALSE(NamesNow().contains("Name ada"));
+}
+
+TEST_F(Rooms, ADeletedRoomIsUsedAgainAtOnce) {
+  RecordAt(kMonday + absl::Hours(2), Hour(kMonday, "ada"));
+  harness_.Record(Deleted("room", "x", kMonday + absl::Minutes(90)));
+  EXPECT_TRUE(List().empty());
+  RecordAt(kMonday + absl::Hours(4), Hour(kMonday + absl::Hours(2), "bo"));
+  EXPECT_EQ(NamesNow(), std::set<std::string>{"Name bo"});
+  // What was before comes late, and stays away.
+  RecordAt(kMonday + absl::Hours(4), {Joined("room", "late", kMonday + absl::Minutes(30), "cy", "Name cy"),
+                                      File("room", "f", kMonday + absl::Minutes(31), "bucket/file")});
+  EXPECT_EQ(NamesNow(), std::set<std::string>{"Name bo"});
+  EXPECT_EQ(harness_.Orders(), 1u) << "the portal holds the file all the same";
+}
+
+TEST_F(Rooms, ABadValueCostsItselfAndIsNamed) {
+  v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  v1::Invitee& invitee = *plan.mutable_meeting_scheduled()->add_invitees();
+  invitee.set_participant_id("x");
+  invitee.set_name("Name x");
+  invitee.set_email("no address");
+  const std::string path =
+      absl::StrCat("meeting_scheduled.invitees[", plan.meeting_scheduled().invitees_size() - 1, "].email");
+  v1::Event join = Joined("room", "j", kMonday - absl::Hours(2), "p", "Ada", "ada@example.org", "300.1.2.3");
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record({plan, join});
+  EXPECT_EQ(result.accepted(), 2u);
+  EXPECT_EQ(result.rejections_size(), 0);
+  EXPECT_EQ(result.values_rejected(), 2u);
+  ASSERT_EQ(result.value_rejections_size(), 2);
+  EXPECT_EQ(result.value_rejections(0).field(), path);
+  EXPECT_EQ(result.value_rejections(1).index(), 1u);
+  EXPECT_EQ(result.value_rejections(1).field(), "participant_joined.ip");
+  EXPECT_EQ(harness_.Values(kParticipantIp), 0u);
+  EXPECT_TRUE(NamesNow().contains("Name x"));
+}
+
+TEST_F(Rooms, AnObjectOfARefusedEventIsOrderedAway) {
+  v1::Event malformed = Recording("room", "r", kMonday - absl::Hours(2), "bucket/rec");
+  malformed.set_meeting_id("no identifier");
+  v1::Event stranger = File("room", "f", kMonday - absl::Hours(2), "bucket/file");
+  stranger.set_pbx_id("nobody");
+  v1::Event early = Pdf("room", "d", kMonday + absl::Hours(2), "bucket/pdf");
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record({malformed, stranger, early});
+  EXPECT_EQ(result.rejections_size(), 3);
+  EXPECT_EQ(result.objects_ordered_away(), 2u) << "the third only came too early";
+  EXPECT_EQ(harness_.Orders(), 2u);
+}
+
+TEST_F(Rooms, AnAddressAsParticipantIdGoesWithTheAddress) {
+  const std::string address = "ina.kunz@example.org";
+  RecordAt(kMonday + absl::Hours(2), {Joined("room", "j", kMonday, address), Left("room", "l", kMonday, address)});
+  ASSERT_EQ(harness_.Participants("room").size(), 1u);
+  EXPECT_EQ(harness_.Participants("room")[0].participant_id(), address);
+  EXPECT_EQ(harness_.Report("room")->participants(0).participant_ids(0), address);
+  harness_.now = At("2026-03-10T00:00:00+01:00");
+  ASSERT_EQ(harness_.Participants("room").size(), 1u);
+  EXPECT_EQ(harness_.Participants("room")[0].participant_id(), "participant 1");
+  EXPECT_EQ(harness_.Report("room")->participants(0).participant_ids_size(), 0);
+}
+
+}  // namespace
+}  // namespace retention
