@@ -1,4 +1,4 @@
-// A batch of events, and what became of it.
+// What became of a batch of events, and its limits.
 #include <xxhash.h>
 
 #include "server/base/errors.h"
@@ -57,27 +57,6 @@ absl::Status CheckBatchBytes(size_t bytes) {
 absl::Status CheckBatchMemory(size_t bytes) {
   return bytes <= kMaxBatchMemory ? absl::OkStatus()
                                   : InvalidField("events", "too many parts: over 32 MiB in memory together");
-}
-
-absl::Status EventBatch::Prepare(absl::Time now) {
-  if (events->empty()) return InvalidField("events", "at least one event");
-  if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
-  fingerprints.reserve(events->size());
-  rejected.reserve(events->size());
-  for (const v1::Event& event : *events) {
-    fingerprints.push_back(FingerprintOf(event.event_id()));
-    auto rejection = CheckEvent(event, now);
-    if (rejection.has_value()) {
-      Mended mended{.event = event, .bad_values = {}};
-      mended.bad_values = DropBadValues(mended.event);
-      if (!mended.bad_values.empty() && !CheckEvent(mended.event, now).has_value()) {
-        without_bad_values.emplace(static_cast<int>(rejected.size()), std::move(mended));
-        rejection.reset();
-      }
-    }
-    rejected.push_back(std::move(rejection));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace retention

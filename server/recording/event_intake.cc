@@ -403,4 +403,25 @@ absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix
   return StatusOf(std::move(check));
 }
 
+absl::Status EventBatch::Prepare(absl::Time now) {
+  if (events->empty()) return InvalidField("events", "at least one event");
+  if (events->size() > kMaxBatchEvents) return InvalidField("events", "at most 1,000 events");
+  fingerprints.reserve(events->size());
+  rejected.reserve(events->size());
+  for (const v1::Event& event : *events) {
+    fingerprints.push_back(FingerprintOf(event.event_id()));
+    auto rejection = CheckEvent(event, now);
+    if (rejection.has_value()) {
+      Mended mended{.event = event, .bad_values = {}};
+      mended.bad_values = DropBadValues(mended.event);
+      if (!mended.bad_values.empty() && !CheckEvent(mended.event, now).has_value()) {
+        without_bad_values.emplace(static_cast<int>(rejected.size()), std::move(mended));
+        rejection.reset();
+      }
+    }
+    rejected.push_back(std::move(rejection));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace retention
