@@ -15,11 +15,12 @@
 namespace retention {
 
 // An extension is a person at a number: whose name and address are both others is somebody else, to whom nothing of the
-// former goes.
+// former goes. (A list that leaves them out says nothing of who it is.)
 bool PbxCommands::IsPassedOn(const HeldExtension& before, const v1::Extension& after) {
   const v1::Extension& was = before.extension;
   return !before.removed && absl::AsciiStrToLower(was.email()) != absl::AsciiStrToLower(after.email()) &&
-         (was.first_name() != after.first_name() || was.last_name() != after.last_name()) && !was.email().empty();
+         (was.first_name() != after.first_name() || was.last_name() != after.last_name()) && !was.email().empty() &&
+         !after.email().empty();
 }
 
 absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,

@@ -31,7 +31,9 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   if (!touched.ok()) return touched.status();
   Room& room = *(*touched)->room;
   // All that was reported by now lies before it, though the portal's clock may be ahead of this one.
-  SetTime(std::max(absl::ToUnixMicros(change.now()), room.cut.last_us()), *event.mutable_time());
+  int64_t time_us = std::max(absl::ToUnixMicros(change.now()), room.cut.last_us());
+  for (const auto& [number, meeting] : room.meetings) time_us = std::max(time_us, meeting.locator.facts.last_us);
+  SetTime(time_us, *event.mutable_time());
   auto recordings = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kRecording, {}, reason, change);
   if (!recordings.ok()) return recordings.status();
   const bool lives = std::any_of(room.meetings.begin(), room.meetings.end(),

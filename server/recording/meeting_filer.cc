@@ -60,6 +60,8 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     absl::Status status = FileOutcome(touched, outcome, is_recut(number, outcome), change);
     if (!status.ok()) return status;
     over |= FileLocator(meeting, outcome.before, outcome.filing, change);
+    // What became fixed by this is cut no more: the room is read anew.
+    over |= IsFixed(meeting.locator, change.last_due()) != meeting.fixed;
     if (!meeting.fixed && !room.cut.Has(number)) room.meetings.erase(number);
   }
   // Not among what it knows is what came too late for its history.
@@ -81,6 +83,9 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
     outcome.filing = FileMeeting(outcome.facts, holdings_.policy(), change.now());
     return outcome;
   };
+  for (const FreshEvent& fresh : touched.fresh) {
+    if (fresh.fixed != 0) room.fixed.at(fresh.fixed).Settle();
+  }
   for (const uint64_t number : changes.touched) {
     if (room.cut.Has(number) || room.meetings.contains(number)) add(number);
   }
@@ -105,7 +110,8 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, b
   }
   for (const CategoryNumber category : outcome.gained) meeting.locator.days[category] = outcome.filing.days[category];
   const std::string& organizer = outcome.facts.organizer;
-  if (meeting.stored && !outcome.facts.deleted && !meeting.fixed && organizer != outcome.before.facts.organizer) {
+  const bool relabels = (meeting.stored && organizer != outcome.before.facts.organizer) || !outcome.gained.empty();
+  if (relabels && !outcome.facts.deleted && !meeting.fixed) {
     absl::Status status = RelabelPdfs(*touched.room, OccurrenceOf(meeting.id), touched.pbx_id, organizer, change);
     if (!status.ok()) return status;
   }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/recording/meeting_filer.h"
+#include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -146,6 +147,17 @@ absl::Status MeetingFiler::Recut(uint64_t from, const CutChanges& changes, const
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
     if (day == DueDay::None()) continue;
+    if (day <= change.last_due()) {
+      // What was due is not revived elsewhere; its day may have its entry, and wait to be dropped.
+      meeting.locator.fixed = true;
+      if (day <= holdings_.ring.destroyed_through()) continue;
+      const auto end = [&](const FiledKey& key, std::string_view row) {
+        return change.Drop(key, row, IsObject(category) ? touched.pbx_id : "", kReasonDayMovedIntoPast);
+      };
+      status = VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), end);
+      if (!status.ok()) return status;
+      continue;
+    }
     status = VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), divide);
     if (!status.ok()) return status;
   }

@@ -43,9 +43,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
   if (const Meeting* fixed = room.FixedAt(of_room)) {
     fresh.fixed = OccurrenceOf(fixed->id);
-    RoomCut& own = room.fixed.at(fresh.fixed);  // Contains looked at it
-    own.Add(of_room, fresh.fixed);
-    own.Settle();
+    room.fixed.at(fresh.fixed).Add(of_room, fresh.fixed);  // Contains looked at it
   } else {
     room.cut.Add(of_room, 0);
   }
@@ -53,6 +51,8 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
 }
 
 bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
+  const Meeting* fixed = room.FixedAt(BareRoomEventOf(event, 0));
+  const size_t size = fixed == nullptr ? room.cut.size() : room.fixed.at(OccurrenceOf(fixed->id)).size();
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
@@ -60,16 +60,18 @@ bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
     case v1::Event::kRecordingCreated:
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:
-      return room.cut.size() >= kMaxMeetingEvents + kMaxEndingEvents;
+      return size >= kMaxMeetingEvents + kMaxEndingEvents;
     default:
-      return room.cut.size() >= kMaxMeetingEvents;
+      return size >= kMaxMeetingEvents;
   }
 }
 
 bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   const RoomEvent of_room = BareRoomEventOf(event, fingerprint);
   if (const Meeting* fixed = touched.room->FixedAt(of_room)) {
-    return touched.room->fixed.at(OccurrenceOf(fixed->id)).IsProtocolledAt(of_room);  // Contains looked at it
+    RoomCut& own = touched.room->fixed.at(OccurrenceOf(fixed->id));  // Contains looked at it
+    own.Settle();
+    return own.IsProtocolledAt(of_room);
   }
   touched.room->cut.Settle();
   return touched.room->cut.IsProtocolledAt(of_room);

@@ -180,6 +180,20 @@ TEST_F(Rooms, AFollowUpIsPlannedWithWhatWasSaidOfTheMeeting) {
   EXPECT_FALSE(NamesNow().contains("Name ada"));
 }
 
+TEST_F(Rooms, WhatWasDueIsNotRevivedByAPlanThatComesLate) {
+  const absl::Time planned = At("2026-03-02T22:00:00+01:00");
+  v1::Event invited = NewEvent("room", "i", kMonday);
+  invited.mutable_participant_invited()->mutable_invitee()->set_participant_id("x");
+  invited.mutable_participant_invited()->mutable_invitee()->set_name("Name x");
+  RecordAt(kMonday, {Scheduled("room", "s1", kMonday - absl::Hours(1), planned, absl::Hours(1)), invited});
+  // Due, and not yet swept.
+  RecordAt(At("2026-03-10T00:00:05+01:00"),
+           {Scheduled("room", "s2", kMonday - absl::Minutes(10), planned + absl::Hours(10), absl::Hours(1))});
+  EXPECT_FALSE(NamesNow().contains("Name x"));
+  harness_.Sweep();
+  EXPECT_FALSE(NamesNow().contains("Name x"));
+}
+
 TEST_F(Rooms, ADeletedRoomIsUsedAgainAtOnce) {
   RecordAt(kMonday + absl::Hours(2), Hour(kMonday, "ada"));
   harness_.Record(Deleted("room", "x", kMonday + absl::Minutes(90)));
