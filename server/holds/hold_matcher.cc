@@ -118,17 +118,20 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
     return *covered ? all : nothing;
   }
   const MeetingName meeting(key.pbx, key.owner);
-  auto covered = CoversMeeting(concerns, meeting);
-  if (!covered.ok()) return covered.status();
-  if (*covered) return all;
   if (key.category == kPdfShare) {
     // It names who scheduled its meeting, and outlives the history that does.
     Value value;
     if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
     const auto extension = NamedExtension(value.extension());
-    const auto is_theirs = [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*extension); };
-    if (extension.has_value() && AnyOf(concerns, is_theirs)) return all;
+    const bool is_held = AnyOf(concerns, [&](const HoldConcern& concern) {
+      return concern.claims->meetings.contains(key.owner) ||
+             (extension.has_value() && concern.claims->extensions.contains(*extension));
+    });
+    return is_held ? all : nothing;
   }
+  auto covered = CoversMeeting(concerns, meeting);
+  if (!covered.ok()) return covered.status();
+  if (*covered) return all;
   if (IsObject(key.category)) return nothing;
   auto persons = PersonsIn(concerns, meeting);
   if (!persons.ok()) return persons.status();
@@ -185,11 +188,13 @@ absl::StatusOr<bool> HoldMatcher::CoversMeeting(const HoldConcerns& concerns, co
   if (AnyOf(concerns, names_it)) return true;
   const auto names_extensions = [](const HoldConcern& concern) { return !concern.claims->extensions.empty(); };
   if (!AnyOf(concerns, names_extensions)) return false;
-  auto name = OrganizerOf(meeting);
-  if (!name.ok()) return name.status();
-  const auto organizer = NamedExtension(*name);
-  return organizer.has_value() &&
-         AnyOf(concerns, [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*organizer); });
+  auto names = OrganizersOf(meeting);
+  if (!names.ok()) return names.status();
+  return std::any_of(names->begin(), names->end(), [&](const std::string& name) {
+    const auto organizer = NamedExtension(name);
+    return organizer.has_value() &&
+           AnyOf(concerns, [&](const HoldConcern& concern) { return concern.claims->extensions.contains(*organizer); });
+  });
 }
 
 absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const HoldConcerns& concerns,
@@ -222,7 +227,7 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const Ho
   return &persons_.insert_or_assign(meeting, std::move(participants)).first->second;
 }
 
-absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting) {
+absl::StatusOr<std::set<std::string>> HoldMatcher::OrganizersOf(const MeetingName& meeting) {
   if (const auto it = organizers_.find(meeting); it != organizers_.end()) return it->second;
   Course course;
   absl::Status status = VisitRows(kHistory, meeting, [&](const std::string& row) {
@@ -230,10 +235,16 @@ absl::StatusOr<std::string> HoldMatcher::OrganizerOf(const MeetingName& meeting)
     if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay::None());
   });
   if (!status.ok()) return status;
-  const std::string organizer = OrganizerIn(course);
+  std::set<std::string> organizers;
+  if (OccurrenceOf(meeting.second) == 0) {
+    // Of a room: of any of its occurrences.
+    for (const CourseEvent& event : course.events()) organizers.insert(course.Text(event.plan.organizer));
+  } else {
+    organizers.insert(OrganizerIn(course));
+  }
   BoundMemory(organizers_);
-  organizers_[meeting] = organizer;
-  return organizer;
+  organizers_[meeting] = organizers;
+  return organizers;
 }
 
 absl::StatusOr<std::string> HoldMatcher::OwnerOfPoll(const MeetingName& poll) {

@@ -49,7 +49,7 @@ class HoldMatcher final : public KeptParts {
   absl::StatusOr<bool> CoversMeeting(const HoldConcerns& concerns, const MeetingName& meeting);
   // Whose values in a meeting are covered.
   absl::StatusOr<const Participants*> PersonsIn(const HoldConcerns& concerns, const MeetingName& meeting);
-  absl::StatusOr<std::string> OrganizerOf(const MeetingName& meeting);
+  absl::StatusOr<std::set<std::string>> OrganizersOf(const MeetingName& meeting);
   absl::StatusOr<std::string> OwnerOfPoll(const MeetingName& poll);
   // Calls `visit` with the rows of an owner, wherever they are filed, kept ones included.
   absl::Status VisitRows(CategoryNumber category, const MeetingName& owner,
@@ -63,7 +63,7 @@ class HoldMatcher final : public KeptParts {
   // Answers of before, for rows come in runs.
   std::map<CategoryNumber, std::vector<DueDay>> days_;
   std::map<MeetingName, Participants> persons_;
-  std::map<MeetingName, std::string> organizers_;
+  std::map<MeetingName, std::set<std::string>> organizers_;
   std::map<MeetingName, std::string> poll_owners_;
 };
 

@@ -59,6 +59,29 @@ TEST_F(HoldScopes, AHoldOnAnExtensionKeepsItsDataItsPollsAndItsMeetings) {
   EXPECT_EQ(harness_.Values(kParticipantName), 2u);
 }
 
+TEST_F(HoldScopes, AHoldOnAnExtensionKeepsPollsAndPdfsOfItsOwnOccurrencesOnly) {
+  const absl::Time begin = harness_.now;
+  const auto poll = [&](const char* id, absl::Time time) {
+    v1::Event event = NewEvent("room", id, time);
+    event.mutable_poll_created()->set_poll_id(id);
+    event.mutable_poll_created()->set_question("?");
+    event.mutable_poll_created()->add_options("yes");
+    event.mutable_poll_created()->set_owner_extension("101");
+    return event;
+  };
+  harness_.Record({Scheduled("room", "w1", begin, begin, absl::Hours(1), "100"), Started("room", "b1", begin),
+                   Pdf("room", "d1", begin, "s3://first"), poll("first", begin), Ended("room", "e1", begin)});
+  harness_.now = begin + absl::Hours(24 * 2);
+  const absl::Time second = harness_.now;
+  harness_.Record({Scheduled("room", "w2", second, second, absl::Hours(1), "101"), Started("room", "b2", second),
+                   Pdf("room", "d2", second, "s3://second"), Ended("room", "e2", second)});
+  Place(ExtensionHold("case-1", harness_.now, "100"));
+  harness_.Record(Deleted("room", "x", second));
+  EXPECT_EQ(Held(kPdfShare), Texts{"s3://first"}) << "and not that of the week that 101 scheduled";
+  ASSERT_TRUE(engine().DeletePoll("pbx", "first", "OPERATOR_UNLAWFUL", harness_.now).ok());
+  EXPECT_EQ(Held(kPoll), Texts{"first"});
+}
+
 TEST_F(HoldScopes, ARemovedExtensionOfADyingPbxStaysHeld) {
   Place(ExtensionHold("case-1", harness_.now, "100"));
   ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
