@@ -5,6 +5,21 @@
 #include "server/recording/event_intake.h"
 
 namespace retention {
+namespace {
+
+// The fixed occurrence that an event belongs to; nullptr if it belongs to none, as nearly all events do. The
+// cuts of all that it may belong to are there since Contains looked at them.
+const Meeting* FixedOf(const Room& room, const RoomEvent& event) {
+  return room.fixed.empty() ? nullptr : room.FixedAt(event);
+}
+
+// The cut that an event of the room is part of.
+auto& CutOf(auto& room, const RoomEvent& event) {
+  const Meeting* fixed = FixedOf(room, event);
+  return fixed == nullptr ? room.cut : room.fixed.at(OccurrenceOf(fixed->id));
+}
+
+}  // namespace
 
 absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
   auto room = cache_.Find(pbx, event.meeting_id(), change_.last_due());
@@ -41,7 +56,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
                    .values = {}};
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
-  if (const Meeting* fixed = room.FixedAt(of_room)) {
+  if (const Meeting* fixed = FixedOf(room, of_room)) {
     fresh.fixed = OccurrenceOf(fixed->id);
     room.fixed.at(fresh.fixed).Add(of_room, fresh.fixed);  // Contains looked at it
   } else {
@@ -51,8 +66,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
 }
 
 bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
-  const Meeting* fixed = room.FixedAt(BareRoomEventOf(event, 0));
-  const size_t size = fixed == nullptr ? room.cut.size() : room.fixed.at(OccurrenceOf(fixed->id)).size();
+  const size_t size = CutOf(room, BareRoomEventOf(event, 0)).size();
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
@@ -68,13 +82,9 @@ bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
 
 bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   const RoomEvent of_room = BareRoomEventOf(event, fingerprint);
-  if (const Meeting* fixed = touched.room->FixedAt(of_room)) {
-    RoomCut& own = touched.room->fixed.at(OccurrenceOf(fixed->id));  // Contains looked at it
-    own.Settle();
-    return own.IsProtocolledAt(of_room);
-  }
-  touched.room->cut.Settle();
-  return touched.room->cut.IsProtocolledAt(of_room);
+  RoomCut& cut = CutOf(*touched.room, of_room);
+  cut.Settle();
+  return cut.IsProtocolledAt(of_room);
 }
 
 }  // namespace retention
