@@ -36,6 +36,35 @@ bool RoomWalk::IsDeleted(const CutGroup& group) const {
   return false;
 }
 
+size_t RoomWalk::weight() const {
+  size_t weight = plans_.size() + sittings_.size();
+  for (const OpenConnections& open : open_) weight += open.size();
+  return weight;
+}
+
+RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
+  Difference difference;
+  difference.groups = first_sitting_ != other.first_sitting_ || first_plan_ != other.first_plan_ ||
+                      deletions_ != other.deletions_ || sittings_.size() > other.sittings_.size() ||
+                      plans_.size() > other.plans_.size();
+  for (size_t i = 0; i < sittings_.size() && !difference.groups; ++i) {
+    difference.groups = sittings_[i].plan != other.sittings_[i].plan;
+    const bool same = sittings_[i] == other.sittings_[i] && PresentIn(i) == other.PresentIn(i);
+    if (!same) difference.facts.push_back(GroupOf({.of = CutPlace::Of::kSitting, .index = i}));
+  }
+  for (size_t i = 0; i < plans_.size() && !difference.groups; ++i) {
+    if (!(plans_[i] == other.plans_[i])) difference.facts.push_back({.of = CutPlace::Of::kPlan, .index = i});
+  }
+  return difference;
+}
+
+bool operator==(const RoomWalk& a, const RoomWalk& b) {
+  return a.first_sitting_ == b.first_sitting_ && a.first_plan_ == b.first_plan_ && a.deletions_ == b.deletions_ &&
+         a.sittings_ == b.sittings_ && a.plans_ == b.plans_ && a.waiting_ == b.waiting_ &&
+         a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_ &&
+         a.sitting_named_ == b.sitting_named_;
+}
+
 CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
   const auto day = static_cast<size_t>(event.time_us / kDayUs);
   return {.of = CutPlace::Of::kDay, .index = deletions_ * kDaysOfDeletion + day};
@@ -211,6 +240,7 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   if (former.has_value() && !sittings_[*former].emptied_us.has_value() &&
       !IsAbsent(sittings_[*former], event.time_us) && event.time_us > LimitOf(sittings_[*former])) {
     open_[index] = std::exchange(open_[*former], {});
+    ++regroupings_;
   }
   return index;
 }

@@ -45,6 +45,8 @@ struct Sitting {
   int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on
   uint64_t name = 0;
   std::optional<size_t> plan;
+
+  friend bool operator==(const Sitting&, const Sitting&) = default;
 };
 
 // A planned start and end. Of one room. Invitations that come before any date make a plan without one.
@@ -56,6 +58,8 @@ struct RoomPlan {
   bool took_place = false;
   uint64_t name = 0;              // of the sitting that it is for
   std::optional<size_t> follows;  // the plan that was planned anew, to be this one: what was said of it holds on
+
+  friend bool operator==(const RoomPlan&, const RoomPlan&) = default;
 };
 
 // What an event belongs to: a plan, a sitting, or nothing but its own day.
@@ -79,9 +83,15 @@ struct CutGroup {
 };
 
 // One walk over a room. A value: a copy is where a late event can start from. Takes constant time an event, but for the
-// sittings of a plan that is moved. Indices of plans and sittings stay.
+// sittings of a plan that is moved. Indices of plans and sittings stay. Two that are equal go on alike.
 class RoomWalk {
  public:
+  // What another walk over the room came to say otherwise, of what this one has.
+  struct Difference {
+    bool groups = false;          // what is one occurrence
+    std::vector<CutGroup> facts;  // if not: of which occurrences something else is known
+  };
+
   explicit RoomWalk(const CutRules& rules) : rules_(rules) {}
 
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
@@ -98,9 +108,14 @@ class RoomWalk {
   bool IsDeleted(const CutGroup& group) const;
   // A sitting ends by then, whatever happens.
   int64_t LimitOf(const Sitting& sitting) const;
-  size_t PresentIn(size_t sitting) const { return open_[sitting].size(); }
-  // How often something that was cut before came to belong elsewhere, or was deleted.
+  size_t PresentIn(size_t sitting) const { return open_[sitting].participants(); }
+  // How often something that was cut before came to belong elsewhere: events, or who is there; or was deleted.
   size_t regroupings() const { return regroupings_; }
+  // How much a copy holds: plans, sittings, open connections.
+  size_t weight() const;
+  Difference To(const RoomWalk& other) const;
+
+  friend bool operator==(const RoomWalk& a, const RoomWalk& b);
 
  private:
   bool InWindow(const RoomPlan& plan, int64_t time_us) const;

@@ -2,11 +2,17 @@
 
 namespace retention {
 
+OpenConnections::Connections::const_iterator OpenConnections::FirstOf(uint64_t participant) const {
+  const auto first = open_.lower_bound({participant, 0});
+  return first != open_.end() && first->first.first == participant ? first : open_.end();
+}
+
 void OpenConnections::Open(const RoomEvent& event) {
-  Connections& connections = present_[event.participant];
+  const bool is_present = IsPresent(event.participant);
   const bool counted = event.connection == 0;
-  if (counted && event.kind == RoomEventKind::kReconnected && !connections.empty()) return;
-  Connection& connection = connections[event.connection];
+  if (counted && event.kind == RoomEventKind::kReconnected && is_present) return;
+  if (!is_present) ++participants_;
+  Connection& connection = open_[{event.participant, event.connection}];
   if (counted) {
     ++connection.count;
     return;
@@ -16,25 +22,24 @@ void OpenConnections::Open(const RoomEvent& event) {
 }
 
 bool OpenConnections::CanClose(const RoomEvent& event) const {
-  const auto present = present_.find(event.participant);
-  if (present == present_.end()) return false;
-  return event.connection == 0 || present->second.contains(event.connection) || present->second.contains(0);
+  const auto first = FirstOf(event.participant);
+  if (first == open_.end()) return false;
+  // The counted ones are first.
+  return event.connection == 0 || first->first.second == 0 || open_.contains({event.participant, event.connection});
 }
 
 void OpenConnections::Close(const RoomEvent& event) {
-  const auto present = present_.find(event.participant);
-  Connections& connections = present->second;
-  auto closed = connections.find(event.connection);
+  auto closed = open_.find({event.participant, event.connection});
   // Where only some of the events name connections.
-  if (closed == connections.end() && event.connection != 0) closed = connections.find(0);
-  if (closed == connections.end()) closed = connections.begin();
+  if (closed == open_.end()) closed = open_.lower_bound({event.participant, 0});
   Connection& connection = closed->second;
   if (connection.reopened_us == event.time_us) {
     connection.reopened_us.reset();
     return;
   }
-  if (--connection.count == 0) connections.erase(closed);
-  if (connections.empty()) present_.erase(present);
+  if (--connection.count > 0) return;
+  open_.erase(closed);
+  if (!IsPresent(event.participant)) --participants_;
 }
 
 }  // namespace retention

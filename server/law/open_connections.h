@@ -6,9 +6,11 @@
 #ifndef RETENTION_SERVER_LAW_OPEN_CONNECTIONS_H_
 #define RETENTION_SERVER_LAW_OPEN_CONNECTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "server/law/room_event.h"
 
@@ -16,10 +18,12 @@ namespace retention {
 
 class OpenConnections {
  public:
-  bool empty() const { return present_.empty(); }
-  // Participants who are there.
-  size_t size() const { return present_.size(); }
-  bool IsPresent(uint64_t participant) const { return present_.contains(participant); }
+  bool empty() const { return open_.empty(); }
+  // Connections that are there.
+  size_t size() const { return open_.size(); }
+  // Participants who are.
+  size_t participants() const { return participants_; }
+  bool IsPresent(uint64_t participant) const { return FirstOf(participant) != open_.end(); }
 
   // Of a joined or reconnected event.
   void Open(const RoomEvent& event);
@@ -27,18 +31,25 @@ class OpenConnections {
   bool CanClose(const RoomEvent& event) const;
   // REQUIRES: CanClose(event).
   void Close(const RoomEvent& event);
-  void CloseAll() { present_.clear(); }
+  void CloseAll() { *this = {}; }
+
+  friend bool operator==(const OpenConnections&, const OpenConnections&) = default;
 
  private:
   struct Connection {
     uint32_t count = 0;
     // When an open one was opened again: a leave of that instant is of the connection before, which it took over.
     std::optional<int64_t> reopened_us;
-  };
-  // By the platform's name; those without one are counted under 0.
-  using Connections = std::map<uint64_t, Connection>;
 
-  std::map<uint64_t, Connections> present_;  // by participant
+    friend bool operator==(const Connection&, const Connection&) = default;
+  };
+  // By participant and the platform's name; those without one are counted under 0.
+  using Connections = std::map<std::pair<uint64_t, uint64_t>, Connection>;
+
+  Connections::const_iterator FirstOf(uint64_t participant) const;
+
+  Connections open_;
+  size_t participants_ = 0;
 };
 
 }  // namespace retention

@@ -5,9 +5,7 @@
 namespace retention {
 namespace {
 
-// A copy of the walk is kept every so many events, and so many of them: what comes late, comes a little late.
-constexpr size_t kEventsPerCheckpoint = 256;
-constexpr size_t kMaxCheckpoints = 4;
+bool IsBefore(const CutEvent& a, const CutEvent& b) { return a.event < b.event; }
 
 }  // namespace
 
@@ -17,43 +15,78 @@ void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
     taken_.insert(occurrence);
     look_over_all_ = true;
   }
-  const CutEvent added{.event = event, .place = {}, .occurrence = occurrence, .filed = occurrence};
-  if (events_.empty() || events_.back().event < event) {
-    events_.push_back(added);
-    return;
-  }
-  const auto at = std::upper_bound(events_.begin(), events_.end(), added,
-                                   [](const CutEvent& a, const CutEvent& b) { return a.event < b.event; });
-  const auto position = static_cast<size_t>(at - events_.begin());
-  events_.insert(at, added);
-  if (position >= walked_) return;
-  look_over_all_ = true;
-  while (!checkpoints_.empty() && checkpoints_.back().first > position) checkpoints_.pop_back();
-  if (checkpoints_.empty()) {
-    walk_ = RoomWalk(rules_);
-    walked_ = 0;
-  } else {
-    walked_ = checkpoints_.back().first;
-    walk_ = checkpoints_.back().second;
-  }
-}
-
-void RoomCut::Walk() {
-  for (; walked_ < events_.size(); ++walked_) {
-    if (walked_ > 0 && walked_ % kEventsPerCheckpoint == 0 &&
-        (checkpoints_.empty() || checkpoints_.back().first < walked_)) {
-      checkpoints_.emplace_back(walked_, walk_);
-      if (checkpoints_.size() > kMaxCheckpoints) checkpoints_.erase(checkpoints_.begin());
-    }
-    events_[walked_].place = walk_.Step(events_[walked_].event);
-  }
+  added_.push_back({.event = event, .place = {}, .placed = false, .occurrence = occurrence, .filed = occurrence});
 }
 
 void RoomCut::Settle() {
-  const size_t from = walked_;
-  Walk();
-  if (look_over_all_ || walk_.regroupings() != regrouped_) return Regroup();
-  SettleInOrder(from);
+  if (added_.empty()) return;
+  std::sort(added_.begin(), added_.end(), IsBefore);
+  const size_t size = events_.size();
+  const auto from =
+      static_cast<size_t>(std::upper_bound(events_.begin(), events_.end(), added_.front(), IsBefore) - events_.begin());
+  events_.insert(events_.end(), added_.begin(), added_.end());
+  bool moved = false;
+  if (from == size) {
+    const size_t regroupings = walk_.regroupings();
+    for (size_t i = size; i < events_.size(); ++i) {
+      events_[i].place = StepTo(i);
+      events_[i].placed = true;
+    }
+    moved = walk_.regroupings() != regroupings;
+  } else {
+    const auto at = [&](size_t position) { return events_.begin() + static_cast<ptrdiff_t>(position); };
+    std::inplace_merge(at(from), at(size), events_.end(), IsBefore);
+    moved = WalkAgain(from, added_.size());
+  }
+  added_.clear();
+  moved || look_over_all_ ? Regroup() : NumberNew(from);
+}
+
+CutPlace RoomCut::StepTo(size_t position) {
+  const size_t since = position - (checkpoints_.empty() ? 0 : checkpoints_.back().position);
+  if (since > 0 && since % events_per_checkpoint_ == 0 && since >= walk_.weight()) {
+    checkpoints_.push_back({.position = position, .walk = walk_});
+  }
+  return walk_.Step(events_[position].event);
+}
+
+bool RoomCut::WalkAgain(size_t from, size_t added) {
+  RoomWalk before = std::move(walk_);
+  std::vector<Checkpoint> later;  // of that walk, latest first
+  while (!checkpoints_.empty() && checkpoints_.back().position > from) {
+    later.push_back(std::move(checkpoints_.back()));
+    checkpoints_.pop_back();
+  }
+  walk_ = checkpoints_.empty() ? RoomWalk(rules_) : checkpoints_.back().walk;
+  bool moved = false;
+  size_t passed = 0;  // of those that were added
+  for (size_t i = checkpoints_.empty() ? 0 : checkpoints_.back().position; i < events_.size(); ++i) {
+    if (!later.empty() && i - passed == later.back().position && passed == added && walk_ == later.back().walk) {
+      // From here on all is as it was.
+      for (; !later.empty(); later.pop_back()) {
+        later.back().position += added;
+        checkpoints_.push_back(std::move(later.back()));
+      }
+      walk_ = std::move(before);
+      return moved;
+    }
+    while (!later.empty() && i - passed >= later.back().position) later.pop_back();
+    CutEvent& event = events_[i];
+    const CutPlace place = StepTo(i);
+    if (!event.placed) {
+      ++passed;
+    } else if (place != event.place) {
+      moved = true;
+    }
+    event.place = place;
+    event.placed = true;
+  }
+  const RoomWalk::Difference difference = before.To(walk_);
+  for (const CutGroup& group : difference.facts) {
+    const auto known = groups_.find(group);
+    if (known != groups_.end()) changes_.touched.insert(known->second.occurrence);
+  }
+  return moved || difference.groups;
 }
 
 CutChanges RoomCut::TakeChanges() {
@@ -72,28 +105,45 @@ CutChanges RoomCut::TakeChanges() {
   return std::exchange(changes_, {});
 }
 
-void RoomCut::Note(const RoomEvent& event, Group& group) const {
-  if (group.first_us == 0) group.first_us = event.time_us;
-  group.last_us = event.time_us;
-  group.only_deletions &= event.kind == RoomEventKind::kDeleted;
+void RoomCut::Group::Note(const RoomEvent& event) {
+  first_us = std::min(first_us, event.time_us);
+  last_us = std::max(last_us, event.time_us);
+  only_deletions &= event.kind == RoomEventKind::kDeleted;
+  if (event.kind == RoomEventKind::kUninvited) {
+    int64_t& uninvited = uninvited_us.try_emplace(event.participant, event.time_us).first->second;
+    uninvited = std::max(uninvited, event.time_us);
+  }
+  if (event.kind != RoomEventKind::kScheduled && event.kind != RoomEventKind::kStarted) return;
+  const auto at = std::upper_bound(said.begin(), said.end(), event);
+  if (at == said.end()) {
+    said.push_back(event);
+    return Fold(event);
+  }
+  said.insert(at, event);
+  scheduled_on_us.reset();
+  announcements.clear();
+  organizer = 0;
+  organizer_scheduled = false;
+  for (const RoomEvent& saying : said) Fold(saying);
+}
+
+void RoomCut::Group::Fold(const RoomEvent& saying) {
   const auto announce = [&](bool protocolled) {
-    const bool before = !group.announcements.empty() && group.announcements.back().protocolled;
-    if (before != protocolled) group.announcements.push_back({.time_us = event.time_us, .protocolled = protocolled});
+    const bool before = !announcements.empty() && announcements.back().protocolled;
+    if (before != protocolled) announcements.push_back({.time_us = saying.time_us, .protocolled = protocolled});
   };
-  if (event.kind == RoomEventKind::kScheduled) {
-    if (!group.scheduled_on_us.has_value()) group.scheduled_on_us = event.time_us;
-    group.last_scheduled = event.id;
-    announce(event.protocolled);
-    if (event.organizer != 0) {
-      group.organizer = event.organizer;
-      group.organizer_scheduled = true;
+  if (saying.kind == RoomEventKind::kScheduled) {
+    if (!scheduled_on_us.has_value()) scheduled_on_us = saying.time_us;
+    last_scheduled = saying.id;
+    announce(saying.protocolled);
+    if (saying.organizer != 0) {
+      organizer = saying.organizer;
+      organizer_scheduled = true;
     }
-  } else if (event.kind == RoomEventKind::kStarted) {
-    if (event.protocolled) announce(true);
+  } else {
+    if (saying.protocolled) announce(true);
     // Who starts a meeting that somebody else has scheduled does not take it over.
-    if (!group.organizer_scheduled && event.organizer != 0) group.organizer = event.organizer;
-  } else if (event.kind == RoomEventKind::kUninvited) {
-    group.uninvited_us[event.participant] = event.time_us;
+    if (!organizer_scheduled && saying.organizer != 0) organizer = saying.organizer;
   }
 }
 
@@ -118,9 +168,10 @@ uint64_t RoomCut::NumberFor(const RoomEvent& event) {
   return number;
 }
 
-void RoomCut::SettleInOrder(size_t from) {
+void RoomCut::NumberNew(size_t from) {
   for (size_t i = from; i < events_.size(); ++i) {
     CutEvent& event = events_[i];
+    if (event.occurrence != 0) continue;
     const CutGroup key = walk_.GroupOf(event.place);
     Group& group = groups_[key];
     if (group.occurrence == 0) {
@@ -130,14 +181,13 @@ void RoomCut::SettleInOrder(size_t from) {
     event.occurrence = event.filed = group.occurrence;
     changes_.fresh[event.event.id] = group.occurrence;
     changes_.touched.insert(group.occurrence);
-    Note(event.event, group);
+    group.Note(event.event);
   }
 }
 
 void RoomCut::Regroup() {
   look_over_all_ = false;
   any_moved_ = true;
-  regrouped_ = walk_.regroupings();
   groups_.clear();
   std::set<uint64_t> claimed;
   // Each goes on under the number of the first of its events whose number nobody before it goes on under.
@@ -146,7 +196,7 @@ void RoomCut::Regroup() {
     if (group.occurrence == 0 && event.occurrence != 0 && claimed.insert(event.occurrence).second) {
       group.occurrence = event.occurrence;
     }
-    Note(event.event, group);
+    group.Note(event.event);
   }
   group_of_.clear();
   for (CutEvent& event : events_) {
@@ -204,15 +254,14 @@ bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
   if (events_.empty() || events_.back().event < event) {
     key = walk_.GroupOf(walk_.PlaceOfShared(event));
   } else {
-    RoomWalk walk(rules_);
-    size_t from = 0;
-    for (const auto& [position, checkpoint] : checkpoints_) {
-      if (position > 0 && events_[position - 1].event < event) {
-        walk = checkpoint;
-        from = position;
-      }
+    const auto near = std::find_if(checkpoints_.rbegin(), checkpoints_.rend(), [&](const Checkpoint& checkpoint) {
+      return events_[checkpoint.position - 1].event < event;
+    });
+    const bool any = near != checkpoints_.rend();
+    RoomWalk walk = any ? near->walk : RoomWalk(rules_);
+    for (size_t i = any ? near->position : 0; i < events_.size() && events_[i].event < event; ++i) {
+      walk.Step(events_[i].event);
     }
-    for (; from < events_.size() && events_[from].event < event; ++from) walk.Step(events_[from].event);
     const CutPlace place = walk.PlaceOfShared(event);
     // Which occurrence it is in is known by now; its number of then is the same.
     key = place.of == CutPlace::Of::kSitting ? walk_.GroupOf(place) : walk.GroupOf(place);

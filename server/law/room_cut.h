@@ -3,8 +3,9 @@
 // Every occurrence has a number, under which its rows lie. It keeps it as long as any event stays in it, whatever else
 // joins or leaves.
 //
-// Pure. Events in order are cut one by one; one that comes late makes those after it be cut again, and all of the room
-// be looked over once.
+// Pure. Events in order are cut one by one. One that comes late is cut from a copy of the walk a little before it, and
+// those after it until the walk is again where it was: it costs what it is late. Only what moves events from one
+// occurrence to another makes the whole room be looked over.
 #ifndef RETENTION_SERVER_LAW_ROOM_CUT_H_
 #define RETENTION_SERVER_LAW_ROOM_CUT_H_
 
@@ -28,6 +29,7 @@ namespace retention {
 struct CutEvent {
   RoomEvent event;
   CutPlace place;
+  bool placed = false;      // `place` is known
   uint64_t occurrence = 0;  // 0: not known yet
   uint64_t filed = 0;       // the occurrence that its rows lie with; 0: it has none
 };
@@ -52,9 +54,12 @@ class RoomCut {
  public:
   // What number an occurrence gets that this event founds, if no other has it.
   using NumberOf = std::function<uint64_t(const RoomEvent& event)>;
+  // A copy of the walk is kept every so many events at least.
+  static constexpr size_t kEventsPerCheckpoint = 256;
 
   RoomCut() : RoomCut(nullptr) {}
-  explicit RoomCut(NumberOf number_of) : number_of_(std::move(number_of)), walk_(rules_) {}
+  explicit RoomCut(NumberOf number_of, size_t events_per_checkpoint = kEventsPerCheckpoint)
+      : number_of_(std::move(number_of)), events_per_checkpoint_(events_per_checkpoint), walk_(rules_) {}
 
   bool Contains(uint64_t id) const { return ids_.contains(id); }
   // `occurrence`: where it lies; 0 for a new event. REQUIRES: !Contains(event.id).
@@ -66,7 +71,7 @@ class RoomCut {
   // The same; and says once what came of it since the last call. The rows are where it says from now on.
   CutChanges TakeChanges();
 
-  size_t size() const { return events_.size(); }
+  size_t size() const { return events_.size() + added_.size(); }
   // In the order of the walk. REQUIRES of this and all that follows: settled.
   const std::vector<CutEvent>& events() const { return events_; }
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
@@ -91,35 +96,49 @@ class RoomCut {
   // What is known of an occurrence besides its plan and its sittings.
   struct Group {
     uint64_t occurrence = 0;
-    int64_t first_us = 0;
-    int64_t last_us = 0;
+    int64_t first_us = INT64_MAX;
+    int64_t last_us = INT64_MIN;
+    bool only_deletions = true;
+    std::map<uint64_t, int64_t> uninvited_us;  // by participant
+    std::vector<RoomEvent> said;               // scheduled and started, in order; the rest follows from them
     std::optional<int64_t> scheduled_on_us;
     std::vector<Announcement> announcements;  // where what is announced changes
     uint32_t organizer = 0;
     bool organizer_scheduled = false;
-    bool only_deletions = true;
-    uint64_t last_scheduled = 0;               // event
-    std::map<uint64_t, int64_t> uninvited_us;  // by participant
+    uint64_t last_scheduled = 0;  // event
+
+    void Note(const RoomEvent& event);
+
+   private:
+    void Fold(const RoomEvent& saying);
+  };
+  // The walk as it was after so many events.
+  struct Checkpoint {
+    size_t position;
+    RoomWalk walk;
   };
 
-  void Walk();
-  void Note(const RoomEvent& event, Group& group) const;
-  void SettleInOrder(size_t from);
+  // Takes the next step, and keeps a copy of the walk before it when it is time for one.
+  CutPlace StepTo(size_t position);
+  // After `added` events were put in from `from` on, before the end. True if events that were there before belong
+  // elsewhere now.
+  bool WalkAgain(size_t from, size_t added);
+  // Of events from `from` on that are new.
+  void NumberNew(size_t from);
   void Regroup();
   uint64_t NumberFor(const RoomEvent& event);
 
   CutRules rules_;
   NumberOf number_of_;
-  RoomWalk walk_;
-  size_t walked_ = 0;  // events_ up to here are
-  // The walk as it was, after so many events; oldest first.
-  std::vector<std::pair<size_t, RoomWalk>> checkpoints_;
+  size_t events_per_checkpoint_;
+  RoomWalk walk_;                        // over all of events_
+  std::vector<Checkpoint> checkpoints_;  // oldest first; all together hold no more than there are events
   std::vector<CutEvent> events_;
+  std::vector<CutEvent> added_;  // since it was settled
   absl::flat_hash_set<uint64_t> ids_;
   std::set<uint64_t> taken_;
   std::map<CutGroup, Group> groups_;
   std::map<uint64_t, CutGroup> group_of_;  // by occurrence
-  size_t regrouped_ = 0;                   // walk_.regroupings() at the last look over all
   bool look_over_all_ = false;
   bool any_moved_ = false;  // some rows may lie elsewhere
   CutChanges changes_;

@@ -15,6 +15,7 @@ using Kind = RoomEventKind;
 
 constexpr int64_t kAMinute = 60'000'000;
 constexpr int64_t kAnHour = 60 * kAMinute;
+constexpr int64_t kBegin = 1'700'000'000'000'000;
 
 // What a cut says, but for the numbers, which follow the order of arrival: which events are together, and the facts.
 using Parts = std::map<std::set<uint64_t>, OccurrenceFacts>;
@@ -25,7 +26,8 @@ Parts PartsOf(const RoomCut& cut) {
   Parts parts;
   for (const auto& [occurrence, ids] : events) {
     uint32_t organizer = 0;
-    parts[ids] = cut.FactsOf(occurrence, organizer);
+    OccurrenceFacts& facts = parts[ids] = cut.FactsOf(occurrence, organizer);
+    facts.organizer = std::to_string(organizer);
   }
   return parts;
 }
@@ -39,21 +41,37 @@ std::vector<RoomEvent> RandomRoom(std::mt19937& random) {
   for (int64_t i = 1; i <= count; ++i) {
     RoomEvent& event = events.emplace_back();
     event.id = static_cast<uint64_t>(i);
-    event.time_us = 1'700'000'000'000'000 + below(span) / kAMinute * kAMinute;
+    event.time_us = kBegin + below(span) / kAMinute * kAMinute;
     event.kind = static_cast<Kind>(below(static_cast<int64_t>(Kind::kDeleted) + (below(8) == 0 ? 1 : 0)));
     event.participant = 1 + random() % 3;
     if (below(3) == 0) event.connection = 1 + random() % 2;
     if (below(6) == 0) event.sitting = 1 + random() % 2;
     event.protocolled = below(2) == 0;
+    event.organizer = static_cast<uint32_t>(below(3));
     event.planned_start_us = event.time_us + (below(60) - 10) * kAnHour;
     event.planned_end_us = event.planned_start_us + below(4) * kAnHour;
   }
   return events;
 }
 
+using Facts = std::map<uint64_t, OccurrenceFacts>;  // by occurrence
+
+Facts FactsIn(const RoomCut& cut) {
+  Facts facts;
+  for (const uint64_t occurrence : cut.occurrences()) {
+    uint32_t organizer = 0;
+    facts[occurrence] = cut.FactsOf(occurrence, organizer);
+    facts[occurrence].organizer = std::to_string(organizer);
+  }
+  return facts;
+}
+
 // Takes in events in their order, so many at a time, and keeps rows where the cut says.
 class Keeper {
  public:
+  explicit Keeper(size_t events_per_checkpoint)
+      : events_per_checkpoint_(events_per_checkpoint), cut_(nullptr, events_per_checkpoint) {}
+
   void Take(const std::vector<RoomEvent>& events, std::mt19937& random) {
     for (size_t next = 0; next < events.size();) {
       size_t batch = 1 + random() % 5;
@@ -66,7 +84,7 @@ class Keeper {
   }
   // Everything is read back, as after a restart.
   void Restart(const std::vector<RoomEvent>& events) {
-    cut_ = RoomCut();
+    cut_ = RoomCut(nullptr, events_per_checkpoint_);
     for (const RoomEvent& event : events) cut_.Add(event, rows_.at(event.id));
     Follow(cut_.TakeChanges());
   }
@@ -88,10 +106,19 @@ class Keeper {
     for (const CutEvent& event : cut_.events()) {
       EXPECT_EQ(rows_.at(event.event.id), event.occurrence) << "rows lie where the cut says";
     }
+    Facts facts = FactsIn(cut_);
+    for (const auto& [occurrence, known] : facts) {
+      const auto before = facts_.find(occurrence);
+      const bool same = before != facts_.end() && before->second == known;
+      EXPECT_TRUE(same || changes.touched.contains(occurrence)) << "whatever changed is said to have";
+    }
+    facts_ = std::move(facts);
   }
 
+  size_t events_per_checkpoint_;
   RoomCut cut_;
   std::map<uint64_t, uint64_t> rows_;
+  Facts facts_;
 };
 
 TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
@@ -107,7 +134,7 @@ TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
     std::shuffle(events.begin(), events.end(), random);
     std::vector<RoomEvent> sent = events;
     for (int i = 0; i < 5; ++i) sent.push_back(events[random() % events.size()]);
-    Keeper keeper;
+    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20);
     keeper.Take(sent, random);
     ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round;
     keeper.Restart(events);
@@ -121,7 +148,7 @@ TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
   std::vector<RoomEvent> events;
   for (uint64_t i = 1; i <= 3000; ++i) {
     events.push_back({.id = i,
-                      .time_us = 1'700'000'000'000'000 + static_cast<int64_t>(i) * kAMinute,
+                      .time_us = kBegin + static_cast<int64_t>(i) * kAMinute,
                       .kind = i % 2 == 1 ? Kind::kJoined : Kind::kLeft,
                       .participant = 1 + (i / 2) % 7});
   }
@@ -129,7 +156,27 @@ TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
   for (const RoomEvent& event : events) expected.Add(event, 0);
   expected.Settle();
   for (size_t i = 0; i + 20 < events.size(); i += 10) std::swap(events[i], events[i + random() % 20]);
-  Keeper keeper;
+  Keeper keeper(RoomCut::kEventsPerCheckpoint);
+  keeper.Take(events, random);
+  EXPECT_EQ(PartsOf(keeper.cut()), PartsOf(expected));
+}
+
+TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {
+  // A sitting of more than seven days: whoever is there goes on in the next one, an occurrence of its own.
+  std::vector<RoomEvent> events = {{.id = 1, .time_us = kBegin, .kind = Kind::kJoined, .participant = 1}};
+  for (uint64_t hour = 12; hour <= 24 * 7 + 12; hour += 12) {
+    const int64_t time_us = kBegin + static_cast<int64_t>(hour) * kAnHour;
+    events.push_back({.id = 1 + hour, .time_us = time_us, .kind = Kind::kReconnected, .participant = 1});
+  }
+  events.push_back({.id = 500, .time_us = events.back().time_us + kAMinute, .kind = Kind::kLeft, .participant = 1});
+  const RoomEvent late = {.id = 600, .time_us = kBegin + kAMinute, .kind = Kind::kJoined, .participant = 2};
+  events.push_back(late);
+  RoomCut expected;
+  for (const RoomEvent& event : events) expected.Add(event, 0);
+  expected.Settle();
+  ASSERT_EQ(expected.occurrences().size(), 2);
+  std::mt19937 random(1);
+  Keeper keeper(RoomCut::kEventsPerCheckpoint);
   keeper.Take(events, random);
   EXPECT_EQ(PartsOf(keeper.cut()), PartsOf(expected));
 }
