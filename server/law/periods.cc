@@ -1,6 +1,8 @@
 #include "server/law/periods.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 namespace retention {
 
@@ -20,7 +22,27 @@ absl::CivilDay LastDayOf(absl::CivilDay start, CivilPeriod period) {
   return start;
 }
 
-absl::CivilDay DayOf(absl::Time time, const absl::TimeZone& zone) { return absl::ToCivilDay(time, zone); }
+absl::CivilDay DayOf(absl::Time time, const absl::TimeZone& zone) {
+  // What is asked about is of a few days: each is looked up once.
+  struct Known {
+    absl::TimeZone zone;
+    absl::Time begin;
+    absl::Time end;
+    absl::CivilDay day;
+  };
+  constexpr size_t kKnownDays = 64;
+  static thread_local std::array<Known, kKnownDays> all;
+  constexpr int64_t kDaySeconds = int64_t{24} * 60 * 60;
+  Known& known = all[static_cast<uint64_t>(absl::ToUnixSeconds(time) / kDaySeconds) % kKnownDays];
+  if (known.begin <= time && time < known.end && known.zone == zone) return known.day;
+  const absl::CivilDay day = absl::ToCivilDay(time, zone);
+  const auto begin = zone.At(absl::CivilSecond(day));
+  const auto end = zone.At(absl::CivilSecond(day + 1));
+  // Where clocks change at midnight, a day may have two beginnings.
+  const bool plain = begin.kind == absl::TimeZone::TimeInfo::UNIQUE && end.kind == absl::TimeZone::TimeInfo::UNIQUE;
+  if (plain) known = {.zone = zone, .begin = begin.pre, .end = end.pre, .day = day};
+  return day;
+}
 
 absl::Time FirstInstantOf(absl::CivilDay day, const absl::TimeZone& zone) {
   const absl::TimeZone::TimeInfo info = zone.At(absl::CivilSecond(day));

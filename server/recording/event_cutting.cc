@@ -142,14 +142,15 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
 
 void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring) {
   auto source = stored::v1::Value::SOURCE_UNSPECIFIED;
+  const uint64_t fingerprint = FingerprintOf(event.event_id());
   const auto add = [&](CategoryNumber category, std::string_view participant = {},
                        std::string_view text = {}) -> stored::v1::Value& {
     stored::v1::Value& value = bring(category);
-    value.set_event(FingerprintOf(event.event_id()));
+    value.set_event(fingerprint);
     value.set_source(source);
     value.set_time_us(MicrosOf(event.time()));
-    value.set_participant_id(std::string(participant));
-    value.set_text(std::string(text));
+    value.set_participant_id(participant.data(), participant.size());
+    value.set_text(text.data(), text.size());
     return value;
   };
   const auto add_if = [&](CategoryNumber category, std::string_view participant, std::string_view text) {
@@ -157,8 +158,8 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
   };
   const auto add_object = [&](CategoryNumber category, std::string_view id, std::string_view ref) {
     stored::v1::StoredObjectRef& object = *add(category).mutable_object();
-    object.set_object_id(std::string(id));
-    object.set_object_ref(std::string(ref));
+    object.set_object_id(id.data(), id.size());
+    object.set_object_ref(ref.data(), ref.size());
   };
   switch (event.payload_case()) {
     case v1::Event::kMeetingScheduled: {

@@ -115,8 +115,11 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, b
     absl::Status status = RelabelPdfs(*touched.room, OccurrenceOf(meeting.id), touched.pbx_id, organizer, change);
     if (!status.ok()) return status;
   }
-  if (absl::Status status = FilePending(touched, outcome, change); !status.ok()) return status;
-  return FileCourse(touched, outcome, change);
+  if (outcome.fresh.empty()) return absl::OkStatus();
+  const std::string& first = outcome.fresh.front()->event->event_id();
+  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first);
+  if (absl::Status status = FilePending(touched, outcome, item, change); !status.ok()) return status;
+  return FileCourse(touched, outcome, item, change);
 }
 
 absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std::string& name) const {
@@ -153,8 +156,9 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, co
 absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched,
                                              Outcome& outcome, bool remembered, Change& change) {
   Meeting& meeting = *outcome.meeting;
+  stored::v1::Value& value = *pending.value;
   const Filing& filing = outcome.filing;
-  const absl::Time time = absl::FromUnixMicros(pending.value.time_us());
+  const absl::Time time = absl::FromUnixMicros(value.time_us());
   FiledKey key{.day = filing.days[pending.category],
                .category = pending.category,
                .pbx = meeting.pbx,
@@ -164,11 +168,11 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    pending.value.set_extension(outcome.facts.organizer);
-    auto removed = ExtensionRemoved(meeting.pbx, pending.value.extension());
+    value.set_extension(outcome.facts.organizer);
+    auto removed = ExtensionRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;
-    pending.value.set_meeting_id(touched.meeting_id);
+    value.set_meeting_id(touched.meeting_id);
   } else if (pending.category == kRecording) {
     key.day = CreationDueDay(kRecording, time, holdings_.policy());
   } else {
@@ -176,14 +180,14 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
     if (!ended) {
       auto name = RandomHex(holdings_.random, kRandomNameBytes);
       if (!name.ok()) return name.status();
-      pending.value.mutable_object()->set_display_name(*name);
+      value.mutable_object()->set_display_name(*name);
       if (change.Takes(key.day)) meeting.locator.days[kFileShare] = key.day;
     }
   }
   if (ended || !change.Takes(key.day)) {
     // The portal holds the object all the same, and must delete it.
     CountPastDue(1, *fresh.result);
-    change.Order(pending.category, touched.pbx_id, pending.value.object());
+    change.Order(pending.category, touched.pbx_id, value.object());
     return absl::OkStatus();
   }
   if (!remembered) {
@@ -191,36 +195,33 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
     if (!held.ok()) return held.status();
     if (*held) return absl::OkStatus();
   }
-  change.File(key, Personal(pending.value.SerializeAsString()), 1);
+  change.File(key, Personal(value.SerializeAsString()), 1);
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, Change& change) {
+absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change) {
   Meeting& meeting = *outcome.meeting;
   const Filing& filing = outcome.filing;
   // Whether the course will tell that these events came before; where it is no longer kept, their rows do.
   const bool remembered = change.Takes(filing.days[kHistory]);
-  std::array<std::optional<stored::v1::ValueChunk>, kCategories> chunks;
+  std::array<stored::v1::ValueChunk*, kCategories> chunks{};
   for (FreshEvent* fresh : outcome.fresh) {
     for (PendingValue& pending : fresh->values) {
-      if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), pending.value)) continue;
+      if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), *pending.value)) continue;
       if (IsObject(pending.category)) {
         absl::Status status = FilePendingObject(*fresh, pending, touched, outcome, remembered, change);
         if (!status.ok()) return status;
       } else if (outcome.facts.deleted || !change.Takes(filing.days[pending.category])) {
         CountPastDue(1, *fresh->result);
       } else {
-        auto& chunk = chunks[pending.category];
-        if (!chunk.has_value()) chunk.emplace();
-        *chunk->add_values() = std::move(pending.value);
+        auto*& chunk = chunks[pending.category];
+        if (chunk == nullptr) chunk = google::protobuf::Arena::CreateMessage<stored::v1::ValueChunk>(touched.arena);
+        chunk->mutable_values()->AddAllocated(pending.value);
       }
     }
   }
-  if (outcome.fresh.empty()) return absl::OkStatus();
-  const std::string& first = outcome.fresh.front()->event->event_id();
-  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first);
   for (size_t category = 1; category < kCategories; ++category) {
-    if (!chunks[category].has_value()) continue;
+    if (chunks[category] == nullptr) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
     const FiledKey key{.day = filing.days[category],
                        .category = static_cast<CategoryNumber>(category),
@@ -238,8 +239,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, C
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, Change& change) {
-  if (outcome.fresh.empty()) return absl::OkStatus();
+absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change) {
   Meeting& meeting = *outcome.meeting;
   const DueDay day = outcome.filing.days[kHistory];
   if (!change.Takes(day)) {
@@ -265,12 +265,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, Ch
     entry.person = Vault::HashWith(*cohort_key, identity);
   }
   const stored::v1::CourseChunk chunk = touched.course.ChunkOf(entries, cohort);
-  const std::string& first = outcome.fresh.front()->event->event_id();
-  const FiledKey key{.day = day,
-                     .category = kHistory,
-                     .pbx = meeting.pbx,
-                     .owner = meeting.id,
-                     .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first)};
+  const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
   change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
   meeting.locator.days[kHistory] = day;
   return absl::OkStatus();

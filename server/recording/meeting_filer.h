@@ -3,6 +3,8 @@
 #ifndef RETENTION_SERVER_RECORDING_MEETING_FILER_H_
 #define RETENTION_SERVER_RECORDING_MEETING_FILER_H_
 
+#include <google/protobuf/arena.h>
+
 #include <array>
 #include <cstdint>
 #include <map>
@@ -24,10 +26,10 @@
 
 namespace retention {
 
-// A value on its way to its row.
+// A value on its way to its row. It lies on the arena of its room.
 struct PendingValue {
   CategoryNumber category;
-  stored::v1::Value value;
+  stored::v1::Value* value;
 };
 
 // An event on its way to its room's history.
@@ -41,6 +43,10 @@ struct FreshEvent {
 
 // A room with what a change brings for it.
 struct TouchedRoom {
+  // `arena` outlives it: what is on the way to rows lies there.
+  explicit TouchedRoom(google::protobuf::Arena& arena) : arena(&arena) {}
+
+  google::protobuf::Arena* arena;
   Room* room = nullptr;
   std::string meeting_id;
   std::string pbx_id;
@@ -131,10 +137,11 @@ class MeetingFiler {
                            const std::string& organizer, Change& change);
   // Whether the extension that rows name so was there and has been removed.
   absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
-  absl::Status FilePending(TouchedRoom& touched, Outcome& outcome, Change& change);
+  // The rows of what is new get `item`.
+  absl::Status FilePending(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
   absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,
                                  bool remembered, Change& change);
-  absl::Status FileCourse(TouchedRoom& touched, Outcome& outcome, Change& change);
+  absl::Status FileCourse(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
   // True if its history is over, and it is no longer known.
   bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
   void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);

@@ -105,13 +105,15 @@ absl::Status MeetingFiler::CopyPlan(TouchedRoom& touched, Outcomes& outcomes, Ch
     const auto copy = [&](CategoryNumber category, const stored::v1::Value& value) {
       const bool said = value.source() != stored::v1::Value::SOURCE_UNSPECIFIED || category == kDialIn;
       if (!said || IsTakenBack(room, former, value)) return;
-      PendingValue& copied = fresh.values.emplace_back(PendingValue{.category = category, .value = value});
-      copied.value.set_event(fresh.entry.event);
-      copied.value.set_time_us(fresh.entry.time_us);
+      auto* copied = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
+      *copied = value;
+      copied->set_event(fresh.entry.event);
+      copied->set_time_us(fresh.entry.time_us);
+      fresh.values.push_back({.category = category, .value = copied});
     };
     if (const auto known = outcomes.find(former); known != outcomes.end()) {
       for (const FreshEvent* of_former : known->second.fresh) {
-        for (const PendingValue& pending : of_former->values) copy(pending.category, pending.value);
+        for (const PendingValue& pending : of_former->values) copy(pending.category, *pending.value);
       }
     }
     const auto meeting = room.meetings.find(former);

@@ -155,16 +155,16 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
 }
 
 void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
-  std::vector<PendingValue> values;
+  std::vector<std::pair<CategoryNumber, stored::v1::Value>> values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
-    return values.emplace_back(PendingValue{.category = category, .value = {}}).value;
+    return values.emplace_back(category, stored::v1::Value()).second;
   });
-  for (const PendingValue& pending : values) {
-    const auto& object = pending.value.object();
-    if (!IsObject(pending.category) || event.pbx_id().empty() || object.object_ref().empty()) continue;
+  for (const auto& [category, value] : values) {
+    const auto& object = value.object();
+    if (!IsObject(category) || event.pbx_id().empty() || object.object_ref().empty()) continue;
     if (object.object_ref().size() > kMaxObjectRefBytes || event.pbx_id().size() > kMaxIdentifierBytes) continue;
     if (object.object_id().size() > kMaxIdentifierBytes) continue;
-    change_.Order(pending.category, event.pbx_id(), object);
+    change_.Order(category, event.pbx_id(), object);
     result.set_objects_ordered_away(result.objects_ordered_away() + 1);
   }
 }
@@ -172,7 +172,9 @@ void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
 void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {
   std::vector<PendingValue>& values = touched.fresh.back().values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
-    return values.emplace_back(PendingValue{.category = category, .value = {}}).value;
+    auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
+    values.push_back({.category = category, .value = value});
+    return *value;
   });
 }
 

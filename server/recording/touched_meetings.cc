@@ -26,7 +26,7 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
   if (!room.ok()) return room.status();
   auto [it, inserted] = by_room_.try_emplace(*room);
   if (inserted) {
-    all_.push_back(std::make_unique<TouchedRoom>());
+    all_.push_back(std::make_unique<TouchedRoom>(arena_));
     it->second = all_.back().get();
     it->second->room = *room;
     it->second->meeting_id = event.meeting_id();

@@ -2,6 +2,8 @@
 #ifndef RETENTION_SERVER_RECORDING_TOUCHED_MEETINGS_H_
 #define RETENTION_SERVER_RECORDING_TOUCHED_MEETINGS_H_
 
+#include <google/protobuf/arena.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -41,6 +43,7 @@ class TouchedMeetings {
   MeetingCache& cache_;
   const Vault& vault_;
   Change& change_;
+  google::protobuf::Arena arena_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;
   absl::flat_hash_map<const Room*, TouchedRoom*> by_room_;
 };

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <vector>
+
 namespace retention {
 namespace {
 
@@ -50,6 +53,23 @@ TEST(Periods, RepeatedMidnightBeginsAtTheFirst) {
   const absl::Time begin = FirstInstantOf(absl::CivilDay(2026, 11, 1), havana);
   EXPECT_EQ(DayOf(begin, havana), absl::CivilDay(2026, 11, 1));
   EXPECT_EQ(DayOf(begin - absl::Microseconds(1), havana), absl::CivilDay(2026, 10, 31));
+}
+
+TEST(Periods, DaysThatAreRememberedAreThoseOfTheZone) {
+  // Where clocks change at midnight, by half an hour, and where a day was left out.
+  std::vector<absl::TimeZone> zones;
+  for (const char* name : {"Europe/Berlin", "America/Havana", "Asia/Beirut", "Australia/Lord_Howe", "Pacific/Apia"}) {
+    zones.push_back(Zone(name));
+  }
+  const absl::Time begin = absl::FromCivil(absl::CivilDay(2011, 12, 1), absl::UTCTimeZone());
+  std::mt19937 random(5);
+  for (int i = 0; i < 200000; ++i) {
+    // Around a few midnights, mostly.
+    const absl::Time time = begin + absl::Hours(24) * (random() % 400) + absl::Minutes(30) * (random() % 48) -
+                            absl::Microseconds(random() % 2);
+    const absl::TimeZone& zone = zones[random() % zones.size()];
+    ASSERT_EQ(DayOf(time, zone), absl::ToCivilDay(time, zone)) << absl::FormatTime(time, zone) << " " << zone.name();
+  }
 }
 
 TEST(Periods, LastDueDayTurnsAtTheFirstInstantOfTheNextDay) {
