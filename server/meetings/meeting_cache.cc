@@ -10,8 +10,8 @@ namespace retention {
 namespace {
 
 constexpr size_t kMaxRecentIds = 20000;
-// Participants of a room whose keyed hashes are remembered.
-constexpr size_t kMaxNames = 2000;
+// How many events more than they may the rooms hold before they are counted again.
+constexpr size_t kMaxGrownEvents = MeetingCache::kMaxCachedEvents / 4;
 // What a room costs besides its events, in events.
 constexpr size_t kRoomOverhead = 8;
 constexpr size_t kMeetingOverhead = 4;
@@ -59,11 +59,8 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
   return nullptr;
 }
 
-const std::string& Room::NameOf(const Vault& vault, const std::string& participant_id) const {
-  if (names_.size() >= kMaxNames) names_.clear();
-  const auto [it, inserted] = names_.try_emplace(participant_id);
-  if (inserted) it->second = ParticipantName(vault, pbx, id, participant_id);
-  return it->second;
+std::string Room::NameOf(const Vault& vault, std::string_view participant_id) const {
+  return ParticipantName(vault, pbx, id, participant_id);
 }
 
 uint32_t Room::OrganizerNumber(std::string_view name) {
@@ -218,7 +215,7 @@ size_t MeetingCache::SizeOf(const Entry& entry) {
 
 void MeetingCache::Trim(size_t grown_events) {
   grown_ += grown_events;
-  if (grown_ < kMaxCachedEvents / 16) return;
+  if (grown_ < kMaxGrownEvents) return;
   grown_ = 0;
   size_t total = 0;
   auto it = used_.begin();

@@ -52,17 +52,13 @@ struct Room {
   std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
   const Meeting* FixedAt(const RoomEvent& event) const;
   uint32_t OrganizerNumber(std::string_view name);
-  // ParticipantName, remembered.
-  const std::string& NameOf(const Vault& vault, const std::string& participant_id) const;
+  std::string NameOf(const Vault& vault, std::string_view participant_id) const;
   // What is known of an occurrence now; what its locator says if its events say nothing else.
   OccurrenceFacts FactsOf(uint64_t occurrence) const;
   // The cut that knows the events of an occurrence; nullptr if none does.
   const RoomCut* CutWith(uint64_t occurrence) const;
   // The occurrence, a new one if need be.
   Meeting& MeetingOf(uint64_t occurrence);
-
- private:
-  mutable absl::flat_hash_map<std::string, std::string> names_;
 };
 
 // The course of a meeting, from its HISTORY rows under `day`. NOT_FOUND if a key is gone: the day ended meanwhile.

@@ -1,5 +1,7 @@
 #include "server/recording/event_cutting.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
@@ -10,6 +12,15 @@ namespace retention {
 namespace {
 
 using Entry = stored::v1::CourseEntry;
+
+// A keyed hash of what the platform calls something in a room; 0 if it has no name.
+uint64_t NumberOf(std::string_view kind, std::string_view name, const Room& room, const Vault& vault) {
+  if (name.empty()) return 0;
+  const std::string mark = PersonMark(vault, room.pbx, room.id, kind, name);
+  uint64_t number = 0;
+  for (const char byte : mark) number = number << 8 | static_cast<uint8_t>(byte);
+  return std::max<uint64_t>(number, 1);
+}
 
 }  // namespace
 
@@ -45,10 +56,9 @@ CourseKind KindOf(v1::Event::PayloadCase payload) {
   }
 }
 
-RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint) {
-  const uint64_t sitting = event.occurrence_id().empty() ? 0 : FingerprintOf(event.occurrence_id());
+RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault) {
   CourseEvent bare{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
-  bare.sitting = sitting;
+  bare.sitting = NumberOf("occurrence", event.occurrence_id(), room, vault);
   if (event.has_meeting_scheduled()) bare.plan.start_us = MicrosOf(event.meeting_scheduled().planned_start());
   if (event.has_meeting_rescheduled()) bare.plan.start_us = MicrosOf(event.meeting_rescheduled().planned_start());
   return Course().RoomEventOf(bare);
@@ -66,8 +76,8 @@ std::string IdentityOf(const v1::Event& event) {
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
                           Course& course) {
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
-  if (!event.connection_id().empty()) entry.connection = FingerprintOf(event.connection_id());
-  if (!event.occurrence_id().empty()) entry.sitting = FingerprintOf(event.occurrence_id());
+  entry.connection = NumberOf("connection", event.connection_id(), room, vault);
+  entry.sitting = NumberOf("occurrence", event.occurrence_id(), room, vault);
   const auto extension_word = [&](const std::string& number) {
     return course.WordFor(ExtensionName(vault, room.pbx, number));
   };

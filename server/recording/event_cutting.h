@@ -26,7 +26,7 @@ std::string IdentityOf(const v1::Event& event);
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
                           Course& course);
 // What the cut looks at of an event, but for who it is about.
-RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint);
+RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault);
 
 // Fills in the values that `event` brings, each in what `bring` makes for it.
 void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(CategoryNumber category)> bring);

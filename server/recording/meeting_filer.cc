@@ -251,8 +251,8 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
   std::optional<SecretKey> cohort_key;
   std::vector<CourseEvent> entries;
   entries.reserve(outcome.fresh.size());
-  for (const FreshEvent* fresh : outcome.fresh) {
-    CourseEvent& entry = entries.emplace_back(fresh->entry);
+  for (FreshEvent* fresh : outcome.fresh) {
+    CourseEvent& entry = entries.emplace_back(std::move(fresh->entry));
     // The first event of every row names the meeting, so that the portal's id can be given back.
     if (entries.size() == 1) entry.meeting_id = touched.course.WordFor(touched.meeting_id);
     const std::string identity = countable ? IdentityOf(*fresh->event) : std::string();

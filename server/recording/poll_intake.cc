@@ -162,7 +162,7 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
     // A poll has no end with its meeting: it is held even if the course says no more of it.
     const auto contained = meetings_.Contains(**touched, event, fingerprint);
     if (!contained.ok()) return contained.status();
-    if (!*contained && !TouchedMeetings::IsFull(*(*touched)->room, event)) {
+    if (!*contained && !meetings_.IsFull(*(*touched)->room, event)) {
       meetings_.AddToCourse(**touched, event, fingerprint, result);
     }
   }

@@ -1,6 +1,7 @@
 #include "server/recording/recorder.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "server/base/errors.h"
@@ -12,11 +13,6 @@
 
 namespace retention {
 namespace {
-
-// When history that was collected with `event` is due.
-DueDay CollectedDueDay(const v1::Event& event, const Policy& policy) {
-  return CreationDueDay(kHistory, absl::FromUnixMicros(MicrosOf(event.time())), policy);
-}
 
 // The course entry and the values that `event` would have brought.
 uint32_t ValuesIn(const v1::Event& event) {
@@ -62,6 +58,8 @@ class PartIntake {
   absl::Status TakePbxEvent(const v1::Event& event, v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
+  // Whether history that is collected with `event` is not due yet.
+  bool IsCollectedInTime(const v1::Event& event);
   // Of a rejected event, has the portal delete the object.
   void OrderAway(const v1::Event& event, v1::RecordResult& result);
   static void AddValues(TouchedRoom& touched, const v1::Event& event);
@@ -74,6 +72,7 @@ class PartIntake {
   TouchedMeetings meetings_;
   PollIntake polls_;
   std::vector<PbxId> contacts_;  // in contact by this part, for the first time today
+  std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;  // the last day that was asked about
 };
 
 absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResult& result) {
@@ -135,14 +134,13 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   if (!contained.ok()) return contained.status();
   if (*contained) {
     CountDuplicate(result);
-  } else if (TouchedMeetings::IsFull(*(*touched)->room, event)) {
+  } else if (meetings_.IsFull(*(*touched)->room, event)) {
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting", result);
     OrderAway(event, result);
-  } else if (event.has_chat_message_sent() && !TouchedMeetings::IsProtocolled(**touched, event, fingerprint)) {
+  } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
-  } else if (IsOfPresence(KindOf(event.payload_case())) &&
-             !change_.TakesMoved(CollectedDueDay(event, holdings_.policy()))) {
+  } else if (IsOfPresence(KindOf(event.payload_case())) && !IsCollectedInTime(event)) {
     // Its own day is over: it must not drag the whole meeting there.
     CountAccepted(result);
     CountPastDue(ValuesIn(event), result);
@@ -152,6 +150,15 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     CountAccepted(result);
   }
   return absl::OkStatus();
+}
+
+bool PartIntake::IsCollectedInTime(const v1::Event& event) {
+  const absl::CivilDay day = DayOf(absl::FromUnixMicros(MicrosOf(event.time())), holdings_.policy().zone());
+  if (!collected_in_time_.has_value() || collected_in_time_->first != day) {
+    const DueDay due(LastDayOf(day, holdings_.policy().rule(kHistory).period));
+    collected_in_time_.emplace(day, change_.TakesMoved(due));
+  }
+  return collected_in_time_->second;
 }
 
 void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {

@@ -65,8 +65,12 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
   touched.fresh.push_back(std::move(fresh));
 }
 
-bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
-  const size_t size = CutOf(room, BareRoomEventOf(event, 0)).size();
+bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {
+  const bool any_fixed = !room.fixed.empty();
+  return IsFull((any_fixed ? CutOf(room, BareRoomEventOf(event, 0, room, vault_)) : room.cut).size(), event);
+}
+
+bool TouchedMeetings::IsFull(size_t size, const v1::Event& event) {
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
@@ -80,8 +84,8 @@ bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) {
   }
 }
 
-bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
-  const RoomEvent of_room = BareRoomEventOf(event, fingerprint);
+bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const {
+  const RoomEvent of_room = BareRoomEventOf(event, fingerprint, *touched.room, vault_);
   RoomCut& cut = CutOf(*touched.room, of_room);
   cut.Settle();
   return cut.IsProtocolledAt(of_room);

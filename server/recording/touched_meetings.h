@@ -33,9 +33,11 @@ class TouchedMeetings {
   void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, v1::RecordResult& result);
 
   // Whether a room takes no more events of this kind.
-  static bool IsFull(const Room& room, const v1::Event& event);
+  bool IsFull(const Room& room, const v1::Event& event) const;
+  // The same of one that has `size` events.
+  static bool IsFull(size_t size, const v1::Event& event);
   // Whether chat of the event's time is to be kept, as far as is known by now.
-  static bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
+  bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
 
   std::span<const std::unique_ptr<TouchedRoom>> all() const { return all_; }
 

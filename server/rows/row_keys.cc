@@ -54,9 +54,8 @@ uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& ro
 
 std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view kind,
                        std::string_view text) {
-  constexpr size_t kMarkBytes = 8;
-  const auto hash = vault.Hash(kind, absl::StrCat(View(pbx.view()), View(room.view())), text);
-  return std::string(hash.begin(), hash.begin() + kMarkBytes);
+  const auto mark = vault.Mark(kind, absl::StrCat(View(pbx.view()), View(room.view())), text);
+  return std::string(mark.begin(), mark.end());
 }
 
 OwnerId RoomOwner(const RoomId& room) { return OccurrenceOwner(room, 0); }

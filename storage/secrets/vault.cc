@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <sodium/crypto_shorthash_siphash24.h>
 
 #include <array>
 #include <cstdlib>
@@ -18,6 +19,7 @@ namespace {
 // Do not change: see FORMAT.md.
 constexpr std::string_view kFiledLabel = "retention.v1 filed";
 constexpr std::string_view kStateLabel = "retention.v1 state";
+constexpr std::string_view kMarkLabel = "retention.v1 marks";
 
 constexpr size_t kBlockBytes = 64;   // of SHA-256
 constexpr size_t kDigestBytes = 32;  // of SHA-256
@@ -90,11 +92,18 @@ absl::StatusOr<SecretKey> Expand(std::initializer_list<const SecretKey*> inputs,
   return key;
 }
 
+absl::StatusOr<SecretKey> ExpandOne(const SecretKey& key, std::string_view info) { return Expand({&key}, info); }
+
 absl::Status Malformed() { return absl::DataLossError("vault: an envelope is malformed or of an unknown version"); }
 
 }  // namespace
 
-Vault::Vault(KeyRing& ring, RandomSource& random) : ring_(ring), random_(random), hash_key_(ring.HashKey()) {}
+Vault::Vault(KeyRing& ring, RandomSource& random)
+    : ring_(ring),
+      random_(random),
+      hash_key_(ring.HashKey()),
+      mark_key_(ExpandOne(hash_key_, kMarkLabel)),
+      state_key_(ExpandOne(ring.OpenKey(), kStateLabel)) {}
 
 absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint) {
   const DerivedKeys::Name name{.day = day, .pbx = use == PbxKeyUse::kNotNeeded ? PbxId() : pbx, .use = use};
@@ -130,11 +139,6 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
   return derived;
 }
 
-absl::StatusOr<SecretKey> Vault::DeriveForState() const {
-  const SecretKey open_key = ring_.OpenKey();
-  return Expand({&open_key}, kStateLabel);
-}
-
 absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext,
                                         uint32_t values) {
   const CipherPool::Cipher cipher = ciphers_.Borrow();
@@ -155,20 +159,18 @@ absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envel
 }
 
 absl::StatusOr<std::string> Vault::SealState(std::string_view row_key, const Personal& plaintext) {
-  const absl::StatusOr<SecretKey> derived = DeriveForState();
-  if (!derived.ok()) return derived.status();
+  if (!state_key_.ok()) return state_key_.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = ciphers_.DrawNonce(random_, nonce); !status.ok()) return status;
-  return SealUnder(ciphers_.Borrow().get(), *derived, nonce, PbxKeyUse::kNotNeeded, /*values=*/0, row_key,
+  return SealUnder(ciphers_.Borrow().get(), *state_key_, nonce, PbxKeyUse::kNotNeeded, /*values=*/0, row_key,
                    plaintext.Reveal());
 }
 
 absl::StatusOr<Personal> Vault::OpenState(std::string_view row_key, std::string_view envelope) {
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header || header->use != PbxKeyUse::kNotNeeded) return Malformed();
-  const absl::StatusOr<SecretKey> derived = DeriveForState();
-  if (!derived.ok()) return derived.status();
-  return OpenUnder(ciphers_.Borrow().get(), *derived, *header, row_key, envelope);
+  if (!state_key_.ok()) return state_key_.status();
+  return OpenUnder(ciphers_.Borrow().get(), *state_key_, *header, row_key, envelope);
 }
 
 uint32_t Vault::ValueCount(std::string_view envelope) {
@@ -184,6 +186,24 @@ std::array<uint8_t, 16> Vault::Hash(std::string_view domain, std::string_view pb
     lengths[4 + i] = static_cast<char>(pbx.size() >> (24 - 8 * i));
   }
   return Hmac(hash_key_.data(), {std::string_view(lengths.data(), lengths.size()), domain, pbx, text});
+}
+
+std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view scope, std::string_view text) const {
+  // Without the key there is no telling apart; OpenSSL derives it from memory alone.
+  if (!mark_key_.ok()) std::abort();
+  std::string message;
+  message.reserve(2 + domain.size() + scope.size() + text.size());
+  // Lengths first, as above; both are the program's own, and short.
+  message.push_back(static_cast<char>(domain.size()));
+  message.push_back(static_cast<char>(scope.size()));
+  message.append(domain).append(scope).append(text);
+  std::array<uint8_t, 8> mark{};
+  static_assert(crypto_shorthash_siphash24_BYTES == sizeof(mark));
+  static_assert(crypto_shorthash_siphash24_KEYBYTES <= SecretKey::kBytes);
+  crypto_shorthash_siphash24(mark.data(), reinterpret_cast<const uint8_t*>(message.data()), message.size(),
+                             mark_key_->data());
+  OPENSSL_cleanse(message.data(), message.size());
+  return mark;
 }
 
 std::array<uint8_t, 16> Vault::HashWith(const SecretKey& key, std::string_view text) {

@@ -98,7 +98,9 @@ TEST(Committer, BatchesGoOnWhileCommandsKeepComing) {
   for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&, i] {
       for (int n = 0; n < kMostCommands && !done; ++n) {
-        if (i == 0 && n == 10) ASSERT_TRUE(committer.Submit(&batch.queued, 1).ok());
+        if (i == 0 && n == 10) {
+          ASSERT_TRUE(committer.Submit(&batch.queued, 1).ok());
+        }
         committer.Run([] { return absl::OkStatus(); }).IgnoreError();
       }
       if (!done) ++gave_up;

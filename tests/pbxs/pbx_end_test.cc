@@ -154,7 +154,9 @@ TEST_F(PbxEndTest, ADayThatEndsMeanwhileOrdersNothingTwice) {
     ASSERT_TRUE(harness_.engine().BeginEnd(id, kReasonPbxDeregistered, harness_.now).ok());
     absl::CivilDay civil;
     ASSERT_TRUE(absl::ParseCivilTime(day, &civil));
-    if (first != First::kDay) ASSERT_TRUE(harness_.engine().CloseDay(DueDay(civil), harness_.now).ok());
+    if (first != First::kDay) {
+      ASSERT_TRUE(harness_.engine().CloseDay(DueDay(civil), harness_.now).ok());
+    }
     EXPECT_EQ(HeldOrders(harness_.engine()).size(), orders) << id;
     if (first == First::kPbxInClosedDay) harness_.Sweep();
     harness_.now += absl::Minutes(30);
