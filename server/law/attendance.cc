@@ -20,13 +20,14 @@ void Attendance::Step(const RoomEvent& event) {
       Participant& participant = participants_[event.participant];
       if (participant.joins++ == 0) participant.first_join_us = event.time_us;
       if (!participant.since_us.has_value()) participant.since_us = event.time_us;
+      participant.left_us.reset();
       return;
     }
     case RoomEventKind::kLeft: {
       if (!open_.CanClose(event)) return;
       open_.Close(event);
       Participant& participant = participants_[event.participant];
-      participant.left_us = event.time_us;
+      if (open_.IsCounted(event.participant)) participant.left_us = event.time_us;
       if (!open_.IsPresent(event.participant)) CloseAt(participant, event.time_us);
       return;
     }

@@ -99,6 +99,7 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
                       .loss_ppm = entry.loss_ppm(),
                       .jitter_ms = entry.jitter_ms(),
                       .cause = entry.cause(),
+                      .with_recordings = entry.with_recordings(),
                       .connection = entry.connection(),
                       .sitting = entry.sitting(),
                       .plan = {.start_us = plan.start_us(),
@@ -141,6 +142,7 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     entry.set_loss_ppm(event.loss_ppm);
     entry.set_jitter_ms(event.jitter_ms);
     entry.set_cause(event.cause);
+    entry.set_with_recordings(event.with_recordings);
     entry.set_connection(event.connection);
     entry.set_sitting(event.sitting);
     for (const Word same : event.same) entry.add_same(word(same));
@@ -165,6 +167,7 @@ RoomEvent Course::RoomEventOf(const CourseEvent& event) const {
           .time_us = event.time_us,
           .kind = RoomKindOf(event.kind),
           .protocolled = event.plan.protocolled,
+          .with_recordings = event.with_recordings,
           .participant = ParticipantFingerprint(Text(event.participant)),
           .connection = event.connection,
           .sitting = event.sitting,

@@ -47,6 +47,7 @@ struct CourseEvent {
   uint32_t loss_ppm = 0;
   uint32_t jitter_ms = 0;
   uint32_t cause = 0;
+  bool with_recordings = false;
   uint64_t connection = 0;
   uint64_t sitting = 0;
   MeetingPlan plan;

@@ -43,7 +43,8 @@ struct OccurrenceFacts {
   std::optional<int64_t> scheduled_on_us;  // when it was first scheduled
   std::vector<SittingFacts> sittings;      // in order of their begin
   bool deleted = false;
-  uint32_t present = 0;  // participants who are there
+  bool recordings_deleted = false;  // by an operator
+  uint32_t present = 0;             // participants who are there
   bool protocolled = false;
   std::string organizer;  // keyed hash of the extension that scheduled it, or else started it
 

@@ -24,14 +24,14 @@ CutGroup RoomWalk::GroupOf(const CutPlace& place) const {
   return {.of = place.of, .index = place.index};
 }
 
-bool RoomWalk::IsDeleted(const CutGroup& group) const {
+bool RoomWalk::Lies(const CutGroup& group, const Deletion& before) {
   switch (group.of) {
     case CutPlace::Of::kPlan:
-      return group.index < first_plan_;
+      return group.index < before.plans;
     case CutPlace::Of::kSitting:
-      return group.index < first_sitting_;
+      return group.index < before.sittings;
     case CutPlace::Of::kDay:
-      return group.index / kDaysOfDeletion < deletions_;
+      return group.index / kDaysOfDeletion < before.deletions;
   }
   return false;
 }
@@ -44,9 +44,8 @@ size_t RoomWalk::weight() const {
 
 RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
   Difference difference;
-  difference.groups = first_sitting_ != other.first_sitting_ || first_plan_ != other.first_plan_ ||
-                      deletions_ != other.deletions_ || sittings_.size() > other.sittings_.size() ||
-                      plans_.size() > other.plans_.size();
+  difference.groups = !(deleted_ == other.deleted_ && deleted_with_recordings_ == other.deleted_with_recordings_) ||
+                      sittings_.size() > other.sittings_.size() || plans_.size() > other.plans_.size();
   for (size_t i = 0; i < sittings_.size() && !difference.groups; ++i) {
     difference.groups = sittings_[i].plan != other.sittings_[i].plan;
     const bool same = sittings_[i] == other.sittings_[i] && PresentIn(i) == other.PresentIn(i);
@@ -59,7 +58,7 @@ RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
 }
 
 bool operator==(const RoomWalk& a, const RoomWalk& b) {
-  return a.first_sitting_ == b.first_sitting_ && a.first_plan_ == b.first_plan_ && a.deletions_ == b.deletions_ &&
+  return a.deleted_ == b.deleted_ && a.deleted_with_recordings_ == b.deleted_with_recordings_ &&
          a.sittings_ == b.sittings_ && a.plans_ == b.plans_ && a.waiting_ == b.waiting_ &&
          a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_ &&
          a.sitting_named_ == b.sitting_named_;
@@ -67,7 +66,7 @@ bool operator==(const RoomWalk& a, const RoomWalk& b) {
 
 CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
   const auto day = static_cast<size_t>(event.time_us / kDayUs);
-  return {.of = CutPlace::Of::kDay, .index = deletions_ * kDaysOfDeletion + day};
+  return {.of = CutPlace::Of::kDay, .index = deleted_.deletions * kDaysOfDeletion + day};
 }
 
 bool RoomWalk::InWindow(const RoomPlan& plan, int64_t time_us) const {
@@ -117,7 +116,7 @@ std::optional<size_t> RoomWalk::PlanNamed(uint64_t name) const {
 }
 
 std::optional<size_t> RoomWalk::LatestRunning(uint64_t name, int64_t time_us) const {
-  for (size_t i = sittings_.size(); i-- > first_sitting_;) {
+  for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
     if (IsLongPast(sittings_[i], time_us)) break;
     if (!IsOver(sittings_[i], time_us) && MayBe(sittings_[i].name, name)) return i;
   }
@@ -172,7 +171,7 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
     case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
     case RoomEventKind::kDeleted:
-      Delete();
+      Delete(event);
       return PlaceOfDay(event);
   }
   return PlaceOfDay(event);
@@ -183,6 +182,7 @@ size_t RoomWalk::AddPlan(const RoomEvent& event) {
   RoomPlan& plan = plans_.emplace_back();
   plan.first_us = event.time_us;
   plan.name = event.sitting;
+  plan.founder = event.id;
   sittings_of_.emplace_back();
   plan_named_[event.sitting] = index;
   return index;
@@ -226,7 +226,7 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   std::optional<size_t> former;
   if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
     former = named->second;
-  } else if (index > first_sitting_ && MayBe(sittings_.back().name, event.sitting)) {
+  } else if (index > deleted_.sittings && MayBe(sittings_.back().name, event.sitting)) {
     former = index - 1;
   }
   const auto plan = PlanOfNewSitting(event);
@@ -289,7 +289,7 @@ bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
 }
 
 CutPlace RoomWalk::Speak(const RoomEvent& event) {
-  for (size_t i = sittings_.size(); i-- > first_sitting_;) {
+  for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
     Sitting& sitting = sittings_[i];
     if (IsLongPast(sitting, event.time_us)) break;
     if (event.time_us > LimitOf(sitting) || !MayBe(sitting.name, event.sitting) || !Knows(i, event)) {
@@ -322,14 +322,13 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   }
   const auto named = sitting_named_.find(event.sitting);
   if (named != sitting_named_.end()) return {.of = CutPlace::Of::kSitting, .index = named->second};
-  if (sittings_.size() == first_sitting_) return PlaceOfDay(event);
+  if (sittings_.size() == deleted_.sittings) return PlaceOfDay(event);
   return {.of = CutPlace::Of::kSitting, .index = sittings_.size() - 1};
 }
 
-void RoomWalk::Delete() {
-  first_sitting_ = sittings_.size();
-  first_plan_ = plans_.size();
-  ++deletions_;
+void RoomWalk::Delete(const RoomEvent& event) {
+  deleted_ = {.sittings = sittings_.size(), .plans = plans_.size(), .deletions = deleted_.deletions + 1};
+  if (event.with_recordings) deleted_with_recordings_ = deleted_;
   ++regroupings_;
   waiting_.clear();
   plan_named_.clear();

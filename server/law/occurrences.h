@@ -58,6 +58,7 @@ struct RoomPlan {
   bool took_place = false;
   uint64_t name = 0;              // of the sitting that it is for
   std::optional<size_t> follows;  // the plan that was planned anew, to be this one: what was said of it holds on
+  uint64_t founder = 0;           // event
 
   friend bool operator==(const RoomPlan&, const RoomPlan&) = default;
 };
@@ -104,8 +105,9 @@ class RoomWalk {
   const std::vector<Sitting>& sittings() const { return sittings_; }
   const std::vector<size_t>& SittingsOf(size_t plan) const { return sittings_of_[plan]; }
   CutGroup GroupOf(const CutPlace& place) const;
-  // Whether it was over when the room was last deleted.
-  bool IsDeleted(const CutGroup& group) const;
+  // Whether it was over when the room was last deleted; when it was last deleted with its recordings.
+  bool IsDeleted(const CutGroup& group) const { return Lies(group, deleted_); }
+  bool IsDeletedWithRecordings(const CutGroup& group) const { return Lies(group, deleted_with_recordings_); }
   // A sitting ends by then, whatever happens.
   int64_t LimitOf(const Sitting& sitting) const;
   size_t PresentIn(size_t sitting) const { return open_[sitting].participants(); }
@@ -118,6 +120,15 @@ class RoomWalk {
   friend bool operator==(const RoomWalk& a, const RoomWalk& b);
 
  private:
+  // What was there when the room was deleted.
+  struct Deletion {
+    size_t sittings = 0;
+    size_t plans = 0;
+    size_t deletions = 0;  // this one too
+
+    friend bool operator==(const Deletion&, const Deletion&) = default;
+  };
+
   bool InWindow(const RoomPlan& plan, int64_t time_us) const;
   bool IsAbsent(const Sitting& sitting, int64_t time_us) const;
   bool IsOver(const Sitting& sitting, int64_t time_us) const;
@@ -132,7 +143,8 @@ class RoomWalk {
   CutPlace PlaceOfPlanned(const RoomEvent& event);
   CutPlace PlaceOfDay(const RoomEvent& event) const;
   size_t AddPlan(const RoomEvent& event);
-  void Delete();
+  void Delete(const RoomEvent& event);
+  static bool Lies(const CutGroup& group, const Deletion& before);
 
   std::optional<size_t> PlanNamed(uint64_t name) const;
   // The latest begun that is not over; without one of another name than `name`, unless that is 0.
@@ -154,10 +166,8 @@ class RoomWalk {
   // The latest by name, since the last deletion.
   std::map<uint64_t, size_t> plan_named_;
   std::map<uint64_t, size_t> sitting_named_;
-  // After the last deletion.
-  size_t first_sitting_ = 0;
-  size_t first_plan_ = 0;
-  size_t deletions_ = 0;
+  Deletion deleted_;
+  Deletion deleted_with_recordings_;
   size_t regroupings_ = 0;
 };
 

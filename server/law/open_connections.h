@@ -24,6 +24,8 @@ class OpenConnections {
   // Participants who are.
   size_t participants() const { return participants_; }
   bool IsPresent(uint64_t participant) const { return FirstOf(participant) != open_.end(); }
+  // Whether any of a participant's has no name, but is counted: the leave of one that was lost is not missed.
+  bool IsCounted(uint64_t participant) const { return open_.contains({participant, 0}); }
 
   // Of a joined or reconnected event.
   void Open(const RoomEvent& event);

@@ -98,6 +98,10 @@ CutChanges RoomCut::TakeChanges() {
       changes_.moved[event.event.id] = event.occurrence;
       changes_.left.insert(event.filed);
       changes_.touched.insert({event.filed, event.occurrence});
+      const RoomEventKind kind = event.event.kind;
+      if (kind == RoomEventKind::kScheduled || kind == RoomEventKind::kUninvited) {
+        changes_.takes_back.insert(event.occurrence);
+      }
     }
     event.filed = event.occurrence;
   }
@@ -162,6 +166,21 @@ uint64_t RoomCut::FollowedBy(uint64_t occurrence) const {
   return former == groups_.end() ? 0 : former->second.occurrence;
 }
 
+uint64_t RoomCut::FounderOf(uint64_t occurrence) const {
+  const CutGroup& key = group_of_.at(occurrence);
+  return key.of == CutPlace::Of::kPlan ? walk_.plans()[key.index].founder : 0;
+}
+
+std::set<uint64_t> RoomCut::Followed() const {
+  std::set<uint64_t> followed;
+  for (const RoomPlan& plan : walk_.plans()) {
+    if (!plan.follows.has_value()) continue;
+    const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *plan.follows});
+    if (former != groups_.end()) followed.insert(former->second.occurrence);
+  }
+  return followed;
+}
+
 uint64_t RoomCut::NumberFor(const RoomEvent& event) {
   uint64_t number = number_of_ ? number_of_(event) : event.id;
   while (number == 0 || !taken_.insert(number).second) ++number;
@@ -188,6 +207,7 @@ void RoomCut::NumberNew(size_t from) {
 void RoomCut::Regroup() {
   look_over_all_ = false;
   any_moved_ = true;
+  changes_.regrouped = true;
   groups_.clear();
   std::set<uint64_t> claimed;
   // Each goes on under the number of the first of its events whose number nobody before it goes on under.
@@ -224,6 +244,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   facts.last_us = group.last_us;
   facts.scheduled_on_us = group.scheduled_on_us;
   facts.deleted = walk_.IsDeleted(key) || group.only_deletions;
+  facts.recordings_deleted = walk_.IsDeletedWithRecordings(key);
   facts.protocolled = !group.announcements.empty() && group.announcements.back().protocolled;
   organizer_number = group.organizer;
   std::vector<size_t> sittings;

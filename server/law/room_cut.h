@@ -48,6 +48,8 @@ struct CutChanges {
   std::map<uint64_t, uint64_t> fresh;  // new events, and the occurrence of each
   std::map<uint64_t, uint64_t> moved;  // events that had rows, and the occurrence that each belongs to now
   std::set<uint64_t> left;             // occurrences that those belonged to before
+  std::set<uint64_t> takes_back;       // occurrences that gained, of those, what may take back what was said in them
+  bool regrouped = false;              // all of the room was looked over: what follows what may be otherwise
 };
 
 class RoomCut {
@@ -83,6 +85,10 @@ class RoomCut {
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
   // The occurrence whose plan was planned anew to be that of this one; 0 if there is none.
   uint64_t FollowedBy(uint64_t occurrence) const;
+  // The event that founded its plan; 0 if it has none.
+  uint64_t FounderOf(uint64_t occurrence) const;
+  // Those that others follow.
+  std::set<uint64_t> Followed() const;
   // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
   bool IsProtocolledAt(const RoomEvent& event) const;
   // How long the room is already cut up to, in the time of events; INT64_MIN when it is empty.

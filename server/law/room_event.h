@@ -29,8 +29,9 @@ struct RoomEvent {
   uint64_t id = 0;  // tells events apart
   int64_t time_us = 0;
   RoomEventKind kind = RoomEventKind::kShared;
-  bool protocolled = false;  // of scheduled and started: announced as protocolled
-  uint32_t organizer = 0;    // of scheduled and started: by which extension; the caller's number, 0 for none
+  bool protocolled = false;      // of scheduled and started: announced as protocolled
+  bool with_recordings = false;  // of deleted: an operator's, which recordings do not survive
+  uint32_t organizer = 0;        // of scheduled and started: by which extension; the caller's number, 0 for none
   // Fingerprints of the portal's identifiers.
   uint64_t participant = 0;
   uint64_t connection = 0;  // 0: the participant's connections are counted

@@ -27,6 +27,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     put.set_gone_us(sitting.gone_us);
   }
   proto.set_deleted(facts.deleted);
+  proto.set_recordings_deleted(facts.recordings_deleted);
   proto.set_present(facts.present);
   proto.set_protocolled(facts.protocolled);
   proto.set_organizer(facts.organizer);
@@ -50,6 +51,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
          .gone_us = sitting.gone_us()});
   }
   facts.deleted = proto.deleted();
+  facts.recordings_deleted = proto.recordings_deleted();
   facts.present = proto.present();
   facts.protocolled = proto.protocolled();
   facts.organizer = proto.organizer();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -22,18 +23,20 @@
 
 namespace retention {
 
-// Which of the values that something was given counts: the latest; of those of one instant, the last that is shown.
+// Which of the values that something was given counts: the latest; of those of one instant, that of the event that the
+// walk over the room takes last.
 class LatestValue {
  public:
   // Whether `value` counts, of those that were shown so far.
   bool Is(const stored::v1::Value& value) {
-    if (value.time_us() < time_us_) return false;
-    time_us_ = value.time_us();
+    const auto order = std::make_pair(value.time_us(), value.event());
+    if (order < latest_) return false;
+    latest_ = order;
     return true;
   }
 
  private:
-  int64_t time_us_ = INT64_MIN;
+  std::pair<int64_t, uint64_t> latest_ = {INT64_MIN, 0};
 };
 
 // REQUIRES: view, vault and policy outlive it.

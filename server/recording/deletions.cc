@@ -36,11 +36,16 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   SetTime(time_us, *event.mutable_time());
   auto recordings = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kRecording, {}, reason, change);
   if (!recordings.ok()) return recordings.status();
-  const bool lives = std::any_of(room.meetings.begin(), room.meetings.end(),
-                                 [](const auto& meeting) { return !meeting.second.locator.facts.deleted; });
-  if (lives) {
-    meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), result);
+  bool any = false;    // of which anything is held
+  bool lives = false;  // that is a meeting
+  for (const auto& [number, meeting] : room.meetings) {
+    any |= !meeting.locator.facts.deleted;
+    lives |= !meeting.locator.facts.deleted && meeting.locator.facts.IsMeeting();
+  }
+  if (any) {
     (*touched)->deletion_reason = std::string(reason);
+    (*touched)->deletes_recordings = true;
+    meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), result);
   } else {
     // What is left of a room that was deleted before, or whose history is over.
     auto pdfs = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kPdfShare, {}, reason, change);

@@ -21,6 +21,31 @@ bool TakesBack(const FreshEvent& fresh) {
          fresh.entry.kind == stored::v1::CourseEntry::KIND_UNINVITED;
 }
 
+// Who scheduled an occurrence; where nobody is known to have, who scheduled another in its room, the latest.
+std::string OrganizerFor(const OccurrenceFacts& facts, const Room& room) {
+  if (!facts.organizer.empty()) return facts.organizer;
+  const OccurrenceFacts* latest = nullptr;
+  for (const auto& [number, meeting] : room.meetings) {
+    const OccurrenceFacts& other = meeting.locator.facts;
+    if (!other.organizer.empty() && (latest == nullptr || other.first_us > latest->first_us)) latest = &other;
+  }
+  return latest == nullptr ? std::string() : latest->organizer;
+}
+
+// Whether nobody came to an occurrence that is fixed after `time_us`: it cannot be deleted in part.
+bool IsOverBy(int64_t time_us, uint64_t occurrence, const Room& room) {
+  const OccurrenceFacts& facts = room.meetings.at(occurrence).locator.facts;
+  if (facts.first_us > time_us) return false;
+  const auto cut = room.fixed.find(occurrence);
+  if (facts.last_us <= time_us || cut == room.fixed.end()) return facts.last_us <= time_us;
+  const std::vector<CutEvent>& events = cut->second.events();
+  return std::none_of(events.begin(), events.end(), [&](const CutEvent& event) {
+    return event.event.time_us > time_us &&
+           (event.event.kind == RoomEventKind::kStarted || event.event.kind == RoomEventKind::kJoined ||
+            event.event.kind == RoomEventKind::kReconnected);
+  });
+}
+
 bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED; }
 
 }  // namespace
@@ -41,19 +66,24 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
                                      touched.deletion_reason, change);
     if (!erased.ok()) return erased.status();
   }
-  if (absl::Status s = CopyPlan(touched, *outcomes, change); !s.ok()) return s;
+  const auto copies = CopyPlans(touched, changes, *outcomes, change);
+  if (!copies.ok()) return copies.status();
   const auto is_recut = [&](uint64_t number, const Outcome& outcome) {
-    return changes.left.contains(number) || (outcome.takes_back && outcome.meeting->stored);
+    const bool ends_values = outcome.takes_back || changes.takes_back.contains(number);
+    return changes.left.contains(number) || copies->outdated_in.contains(number) ||
+           (ends_values && outcome.meeting->stored);
   };
+  const Recutting recutting{.changes = changes, .copies = *copies, .touched = touched, .outcomes = *outcomes};
   for (const auto& [number, outcome] : *outcomes) {
     if (!is_recut(number, outcome)) continue;
-    if (absl::Status s = Recut(number, changes, touched, *outcomes, change); !s.ok()) return s;
+    if (absl::Status s = Recut(number, recutting, change); !s.ok()) return s;
   }
   for (auto& [number, outcome] : *outcomes) {
     if (!outcome.facts.deleted || outcome.before.facts.deleted) continue;
     absl::Status status = EraseDeleted(*outcome.meeting, touched.pbx_id, touched.deletion_reason, change);
     if (!status.ok()) return status;
   }
+  for (auto& [number, outcome] : *outcomes) outcome.meeting->locator.facts = outcome.facts;
   bool over = false;
   for (auto& [number, outcome] : *outcomes) {
     Meeting& meeting = *outcome.meeting;
@@ -69,20 +99,23 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   return absl::OkStatus();
 }
 
+MeetingFiler::Outcome& MeetingFiler::OutcomeOf(uint64_t occurrence, Room& room, Outcomes& outcomes,
+                                               const Change& change) const {
+  const auto [it, inserted] = outcomes.try_emplace(occurrence);
+  Outcome& outcome = it->second;
+  if (!inserted) return outcome;
+  outcome.meeting = &room.MeetingOf(occurrence);
+  outcome.before = outcome.meeting->locator;
+  outcome.facts = room.FactsOf(occurrence);
+  outcome.filing = FileMeeting(outcome.facts, holdings_.policy(), change.now());
+  return outcome;
+}
+
 absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& touched, const CutChanges& changes,
                                                                 Change& change) {
   Room& room = *touched.room;
   Outcomes outcomes;
-  const auto add = [&](uint64_t number) -> Outcome& {
-    const auto [it, inserted] = outcomes.try_emplace(number);
-    Outcome& outcome = it->second;
-    if (!inserted) return outcome;
-    outcome.meeting = &room.MeetingOf(number);
-    outcome.before = outcome.meeting->locator;
-    outcome.facts = room.FactsOf(number);
-    outcome.filing = FileMeeting(outcome.facts, holdings_.policy(), change.now());
-    return outcome;
-  };
+  const auto add = [&](uint64_t number) -> Outcome& { return OutcomeOf(number, room, outcomes, change); };
   for (const FreshEvent& fresh : touched.fresh) {
     if (fresh.fixed != 0) room.fixed.at(fresh.fixed).Settle();
   }
@@ -95,7 +128,9 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
     outcome.takes_back |= TakesBack(fresh);
     if (!IsDeletion(fresh)) continue;
     for (auto& [number, meeting] : room.meetings) {
-      if (meeting.fixed && meeting.locator.facts.last_us <= fresh.entry.time_us) add(number).facts.deleted = true;
+      if (!meeting.fixed || !IsOverBy(fresh.entry.time_us, number, room)) continue;
+      add(number).facts.deleted = true;
+      add(number).facts.recordings_deleted |= fresh.entry.with_recordings;
     }
   }
   return outcomes;
@@ -103,21 +138,22 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
 
 absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change) {
   Meeting& meeting = *outcome.meeting;
-  meeting.locator.facts = outcome.facts;
   if (!recut) {
     absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.filing, change.now(), change);
     if (!status.ok()) return status;
   }
   for (const CategoryNumber category : outcome.gained) meeting.locator.days[category] = outcome.filing.days[category];
   const std::string& organizer = outcome.facts.organizer;
-  const bool relabels = (meeting.stored && organizer != outcome.before.facts.organizer) || !outcome.gained.empty();
+  const bool relabels = organizer != outcome.before.facts.organizer || !outcome.gained.empty();
   if (relabels && !outcome.facts.deleted && !meeting.fixed) {
     absl::Status status = RelabelPdfs(*touched.room, OccurrenceOf(meeting.id), touched.pbx_id, organizer, change);
     if (!status.ok()) return status;
   }
-  if (outcome.fresh.empty()) return absl::OkStatus();
-  const std::string& first = outcome.fresh.front()->event->event_id();
-  const ItemId item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, first);
+  if (outcome.fresh.empty() && outcome.copied.empty()) return absl::OkStatus();
+  const ItemId item =
+      outcome.fresh.empty()
+          ? CopiesItem(holdings_.vault, meeting.pbx, outcome.copied.front().value->event())
+          : MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, outcome.fresh.front()->event->event_id());
   if (absl::Status status = FilePending(touched, outcome, item, change); !status.ok()) return status;
   return FileCourse(touched, outcome, item, change);
 }
@@ -142,7 +178,8 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, co
     if (event.occurrence == occurrence) of_it.insert(event.event.id);
   }
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
-    if (!of_it.contains(value.event()) || value.extension() == organizer || !value.has_object()) {
+    const bool concerned = of_it.contains(value.event()) || value.extension().empty();
+    if (!concerned || value.extension() == organizer || !value.has_object()) {
       return absl::OkStatus();
     }
     if (*removed) return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
@@ -164,11 +201,11 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
                .pbx = meeting.pbx,
                .owner = meeting.id,
                .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, fresh.event->event_id())};
-  bool ended = outcome.facts.deleted && pending.category != kRecording;
+  bool ended = IsErased(outcome.facts, pending.category);
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    value.set_extension(outcome.facts.organizer);
+    value.set_extension(OrganizerFor(outcome.facts, *touched.room));
     auto removed = ExtensionRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;
@@ -205,21 +242,26 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
   // Whether the course will tell that these events came before; where it is no longer kept, their rows do.
   const bool remembered = change.Takes(filing.days[kHistory]);
   std::array<stored::v1::ValueChunk*, kCategories> chunks{};
+  // True if it goes into a row.
+  const auto file = [&](const PendingValue& pending) {
+    if (outcome.facts.deleted || !change.Takes(filing.days[pending.category])) return false;
+    auto*& chunk = chunks[pending.category];
+    if (chunk == nullptr) chunk = google::protobuf::Arena::CreateMessage<stored::v1::ValueChunk>(touched.arena);
+    chunk->mutable_values()->AddAllocated(pending.value);
+    return true;
+  };
   for (FreshEvent* fresh : outcome.fresh) {
     for (PendingValue& pending : fresh->values) {
       if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), *pending.value)) continue;
       if (IsObject(pending.category)) {
         absl::Status status = FilePendingObject(*fresh, pending, touched, outcome, remembered, change);
         if (!status.ok()) return status;
-      } else if (outcome.facts.deleted || !change.Takes(filing.days[pending.category])) {
+      } else if (!file(pending)) {
         CountPastDue(1, *fresh->result);
-      } else {
-        auto*& chunk = chunks[pending.category];
-        if (chunk == nullptr) chunk = google::protobuf::Arena::CreateMessage<stored::v1::ValueChunk>(touched.arena);
-        chunk->mutable_values()->AddAllocated(pending.value);
       }
     }
   }
+  for (const PendingValue& copied : outcome.copied) file(copied);
   for (size_t category = 1; category < kCategories; ++category) {
     if (chunks[category] == nullptr) continue;
     const stored::v1::ValueChunk& chunk = *chunks[category];
@@ -240,6 +282,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
 }
 
 absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change) {
+  if (outcome.fresh.empty()) return absl::OkStatus();
   Meeting& meeting = *outcome.meeting;
   const DueDay day = outcome.filing.days[kHistory];
   if (!change.Takes(day)) {

@@ -26,6 +26,12 @@
 
 namespace retention {
 
+// Whether values of a category are over with the deletion of their occurrence.
+inline bool IsErased(const OccurrenceFacts& facts, CategoryNumber category) {
+  if (category == kRecording) return facts.recordings_deleted;
+  return facts.deleted && category != kHistory;
+}
+
 // A value on its way to its row. It lies on the arena of its room.
 struct PendingValue {
   CategoryNumber category;
@@ -53,11 +59,12 @@ struct TouchedRoom {
   Course course;  // the words of `fresh`
   std::vector<FreshEvent> fresh;
   std::string deletion_reason{kReasonMeetingDeleted};  // if the change deletes it
+  bool deletes_recordings = false;                     // so far as operators do
 };
 
 // Belongs to the writer's thread. Its parts: meeting_filer.cc files what is new, meeting_refiling.cc moves what lies
-// elsewhere, meeting_recut.cc what belongs to another occurrence than it lies with, meeting_erasing.cc ends values
-// early.
+// elsewhere, meeting_recut.cc what belongs to another occurrence than it lies with, meeting_copying.cc copies
+// what was said of a plan, meeting_erasing.cc ends values early.
 class MeetingFiler {
  public:
   // REQUIRES: both outlive it.
@@ -96,22 +103,37 @@ class MeetingFiler {
     OccurrenceFacts facts;
     Filing filing;
     std::vector<FreshEvent*> fresh;
-    std::set<CategoryNumber> gained;  // of which others' rows come to it
-    bool takes_back = false;          // something new may take back what was said before
+    std::vector<PendingValue> copied;  // of what was said of the plan that its own follows
+    std::set<CategoryNumber> gained;   // of which others' rows come to it
+    bool takes_back = false;           // something new may take back what was said before
   };
   using Outcomes = std::map<uint64_t, Outcome>;  // by number of the occurrence
+
+  // Copies of what was said of a plan that was planned anew, by the event that did so.
+  struct Copies {
+    bool looked_at = false;
+    std::set<uint64_t> standing;     // those that are as they should be
+    std::set<uint64_t> outdated_in;  // occurrences with which others lie
+
+    bool Stand(uint64_t event) const { return !looked_at || standing.contains(event); }
+  };
 
   // What is new, moved or deleted, by occurrence.
   absl::StatusOr<Outcomes> OutcomesOf(TouchedRoom& touched, const CutChanges& changes, Change& change);
   absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change);
-  // What was said of a meeting that is planned anew is said of the new plan too.
-  absl::Status CopyPlan(TouchedRoom& touched, Outcomes& outcomes, Change& change);
+  Outcome& OutcomeOf(uint64_t occurrence, Room& room, Outcomes& outcomes, const Change& change) const;
+  // What was said of a meeting that is planned anew is said of the new plan too: what that is follows from the cut.
+  absl::StatusOr<Copies> CopyPlans(TouchedRoom& touched, const CutChanges& changes, Outcomes& outcomes, Change& change);
 
   // Moves what of the rows of `from` belongs to other occurrences, or to another day, and ends what was taken back.
-  absl::Status Recut(uint64_t from, const CutChanges& changes, const TouchedRoom& touched, Outcomes& outcomes,
-                     Change& change);
-  absl::Status RecutRow(const FiledKey& key, std::string_view envelope, const CutChanges& changes,
-                        const TouchedRoom& touched, Outcomes& outcomes, Change& change);
+  struct Recutting {
+    const CutChanges& changes;
+    const Copies& copies;
+    const TouchedRoom& touched;
+    Outcomes& outcomes;
+  };
+  absl::Status Recut(uint64_t from, const Recutting& recutting, Change& change);
+  absl::Status RecutRow(const FiledKey& key, std::string_view envelope, const Recutting& recutting, Change& change);
   // Whether it was, in the occurrence that it belongs to.
   bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
 

@@ -92,60 +92,13 @@ bool MeetingFiler::IsTakenBack(const Room& room, uint64_t occurrence, const stor
                                        .participant = participant});
 }
 
-absl::Status MeetingFiler::CopyPlan(TouchedRoom& touched, Outcomes& outcomes, Change& change) {
-  constexpr CategoryNumber kSaid[] = {kMeetingName, kMeetingComment, kParticipantName, kParticipantEmail, kDialIn};
-  const Room& room = *touched.room;
-  for (auto& [number, outcome] : outcomes) {
-    const auto planned_anew = std::find_if(outcome.fresh.begin(), outcome.fresh.end(), [](const FreshEvent* fresh) {
-      return fresh->entry.kind == stored::v1::CourseEntry::KIND_RESCHEDULED;
-    });
-    const uint64_t former = room.cut.Has(number) ? room.cut.FollowedBy(number) : 0;
-    if (planned_anew == outcome.fresh.end() || former == 0 || outcome.before.facts.plan.has_value()) continue;
-    FreshEvent& fresh = **planned_anew;
-    const auto copy = [&](CategoryNumber category, const stored::v1::Value& value) {
-      const bool said = value.source() != stored::v1::Value::SOURCE_UNSPECIFIED || category == kDialIn;
-      if (!said || IsTakenBack(room, former, value)) return;
-      auto* copied = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
-      *copied = value;
-      copied->set_event(fresh.entry.event);
-      copied->set_time_us(fresh.entry.time_us);
-      fresh.values.push_back({.category = category, .value = copied});
-    };
-    if (const auto known = outcomes.find(former); known != outcomes.end()) {
-      for (const FreshEvent* of_former : known->second.fresh) {
-        for (const PendingValue& pending : of_former->values) copy(pending.category, *pending.value);
-      }
-    }
-    const auto meeting = room.meetings.find(former);
-    if (meeting == room.meetings.end() || !meeting->second.stored) continue;
-    for (const CategoryNumber category : kSaid) {
-      const DueDay day = meeting->second.locator.days[category];
-      if (day == DueDay::None() || day <= change.last_due()) continue;
-      const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-        auto plaintext = holdings_.vault.Open(key, envelope);
-        if (IsUnreadable(plaintext.status())) return absl::OkStatus();
-        if (!plaintext.ok()) return plaintext.status();
-        stored::v1::ValueChunk chunk;
-        if (!chunk.ParseFromString(plaintext->Reveal())) return absl::OkStatus();
-        for (const stored::v1::Value& value : chunk.values()) copy(category, value);
-        return absl::OkStatus();
-      };
-      absl::Status status = VisitRows(holdings_.store, FiledPrefix(day, category, room.pbx, meeting->second.id), visit);
-      if (!status.ok()) return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status MeetingFiler::Recut(uint64_t from, const CutChanges& changes, const TouchedRoom& touched,
-                                 Outcomes& outcomes, Change& change) {
-  Outcome& outcome = outcomes.at(from);
+absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Change& change) {
+  const TouchedRoom& touched = recutting.touched;
+  Outcome& outcome = recutting.outcomes.at(from);
   Meeting& meeting = *outcome.meeting;
   absl::Status status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
   if (!status.ok()) return status;
-  const auto divide = [&](const FiledKey& key, std::string_view row) {
-    return RecutRow(key, row, changes, touched, outcomes, change);
-  };
+  const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
     if (day == DueDay::None()) continue;
@@ -171,14 +124,16 @@ absl::Status MeetingFiler::Recut(uint64_t from, const CutChanges& changes, const
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const CutChanges& changes,
-                                    const TouchedRoom& touched, Outcomes& outcomes, Change& change) {
+absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const Recutting& recutting,
+                                    Change& change) {
+  const TouchedRoom& touched = recutting.touched;
   const uint64_t from = OccurrenceOf(key.owner);
   const auto occurrence_of = [&](uint64_t event) {
-    const auto moved = changes.moved.find(event);
-    return moved == changes.moved.end() ? from : moved->second;
+    const auto moved = recutting.changes.moved.find(event);
+    return moved == recutting.changes.moved.end() ? from : moved->second;
   };
   const auto taken_back = [&](uint64_t occurrence, const stored::v1::Value& value) {
+    if (value.copied() && !recutting.copies.Stand(value.event())) return true;
     return IsTakenBack(*touched.room, occurrence, value);
   };
   if (change.dropped().contains(key.Encode())) return absl::OkStatus();
@@ -202,7 +157,7 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
                        .ends_for = kReasonReplaced});
       continue;
     }
-    Outcome& outcome = outcomes.at(number);
+    Outcome& outcome = recutting.outcomes.at(number);
     RowPart& part = parts.emplace_back(
         RowPart{.key = key, .plaintext = Personal(std::move(share.plaintext)), .values = share.values, .ends_for = {}});
     if (key.category != kRecording) part.key.day = outcome.filing.days[key.category];
@@ -214,8 +169,8 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
                                        absl::FromUnixMicros(share.first_us) <= outcome.filing.files_gone)) {
       return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
     }
-    if (outcome.facts.deleted && key.category != kHistory && key.category != kRecording) {
-      if (key.category == kFileShare) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingDeleted);
+    if (IsErased(outcome.facts, key.category)) {
+      if (IsObject(key.category)) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingDeleted);
       part.ends_for = kReasonMeetingDeleted;
     } else if (!change.TakesMoved(part.key.day)) {
       part.ends_for = kReasonDayMovedIntoPast;

@@ -54,6 +54,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
                    .result = &result,
                    .fixed = 0,
                    .values = {}};
+  fresh.entry.with_recordings = fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED && touched.deletes_recordings;
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
   if (const Meeting* fixed = FixedOf(room, of_room)) {

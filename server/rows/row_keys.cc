@@ -68,6 +68,10 @@ ItemId MeetingItem(const Vault& vault, const PbxId& pbx, std::string_view meetin
   return EventItem(vault, pbx, absl::StrCat(View(meeting_id), "\n", View(event_id)));
 }
 
+ItemId CopiesItem(const Vault& vault, const PbxId& pbx, uint64_t event) {
+  return ItemId{vault.Hash("copies", pbx.view(), absl::StrCat(event))};
+}
+
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item) {
   return {.day = DueDay::Open(),
           .category = kPoll,

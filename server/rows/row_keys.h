@@ -40,6 +40,9 @@ std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room,
 ItemId EventItem(const Vault& vault, const PbxId& pbx, std::string_view event_id);
 ItemId MeetingItem(const Vault& vault, const PbxId& pbx, std::string_view meeting_id, std::string_view event_id);
 
+// Of the rows that hold what was copied by an event, of whose id this is the fingerprint, when it had come already.
+ItemId CopiesItem(const Vault& vault, const PbxId& pbx, uint64_t event);
+
 // A row of a poll: one owner per poll; the row with the all-zero item says "deleted".
 FiledKey PollKey(const Vault& vault, const PbxId& pbx, std::string_view poll_id, const ItemId& item);
 FiledKey PollMarkKey(const PbxId& pbx, const OwnerId& poll);

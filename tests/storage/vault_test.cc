@@ -61,6 +61,8 @@ TEST_F(VaultTest, Hash_GoldenBytes) {
     return Hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
   };
   EXPECT_EQ(hex(vault_->Hash("meeting", "12345678", "4711")), "9dbac6d064447acac72ac3012567b293");
+  const std::array<uint8_t, 8> mark = vault_->Mark("address", "12345678abcdefgh", "anna");
+  EXPECT_EQ(Hex({reinterpret_cast<const char*>(mark.data()), mark.size()}), "f33f4da8fd376aa8");
   // RFC 4231, test case 1 has a 20-byte key; case 4's 25 bytes are zero-padded as HMAC pads them: same result.
   std::array<uint8_t, 32> key{};
   for (uint8_t i = 0; i < 25; ++i) key[i] = static_cast<uint8_t>(i + 1);

@@ -1,0 +1,162 @@
+// What was said of a meeting that is planned anew is said of the new plan too.
+//
+// What is copied follows from the cut: all that was said of the former plan, and not taken back, by the event that
+// planned it anew. So it is compared whenever an event comes late, and is renewed where it is something else by now.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/recording/meeting_filer.h"
+#include "server/rows/object_rows.h"
+#include "server/rows/row_walk.h"
+
+namespace retention {
+namespace {
+
+constexpr CategoryNumber kSaid[] = {kMeetingName, kMeetingComment, kParticipantName, kParticipantEmail, kDialIn};
+
+bool IsSaid(CategoryNumber category, const stored::v1::Value& value) {
+  return value.source() != stored::v1::Value::SOURCE_UNSPECIFIED || category == kDialIn;
+}
+
+bool IsSaying(stored::v1::CourseEntry::Kind kind) {
+  using Entry = stored::v1::CourseEntry;
+  return kind == Entry::KIND_SCHEDULED || kind == Entry::KIND_RESCHEDULED || kind == Entry::KIND_PLANNED ||
+         kind == Entry::KIND_UNINVITED;
+}
+
+struct Saying {
+  CategoryNumber category;
+  stored::v1::Value value;
+};
+using Sayings = std::vector<Saying>;
+
+bool AreSame(const Sayings& a, const Sayings& b) {
+  const auto texts = [](const Sayings& sayings) {
+    std::vector<std::pair<CategoryNumber, std::string>> texts;
+    for (const Saying& saying : sayings) texts.emplace_back(saying.category, saying.value.SerializeAsString());
+    std::sort(texts.begin(), texts.end());
+    return texts;
+  };
+  return texts(a) == texts(b);
+}
+
+// Whether an event that came with this change deleted what `reschedule` may have been copied from. What is fixed is cut
+// no more: what was copied from it stays.
+bool IsSourceDeleted(const TouchedRoom& touched, const RoomEvent& reschedule) {
+  return std::any_of(touched.fresh.begin(), touched.fresh.end(), [&](const FreshEvent& fresh) {
+    const int64_t deleted_us = fresh.entry.time_us;
+    if (fresh.entry.kind != stored::v1::CourseEntry::KIND_DELETED || deleted_us > reschedule.time_us) return false;
+    const auto& meetings = touched.room->meetings;
+    return std::none_of(meetings.begin(), meetings.end(), [&](const auto& meeting) {
+      const int64_t first_us = meeting.second.locator.facts.first_us;
+      return meeting.second.fixed && first_us > deleted_us && first_us < reschedule.time_us;
+    });
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touched, const CutChanges& changes,
+                                                             Outcomes& outcomes, Change& change) {
+  Copies copies;
+  Room& room = *touched.room;
+  const bool any_said = std::any_of(touched.fresh.begin(), touched.fresh.end(),
+                                    [](const FreshEvent& fresh) { return IsSaying(fresh.entry.kind); });
+  if (!changes.regrouped && !any_said) return copies;
+  std::set<uint64_t> concerned = room.cut.Followed();
+  const bool is_asked = changes.regrouped || std::any_of(outcomes.begin(), outcomes.end(), [&](const auto& outcome) {
+                          const auto& fresh = outcome.second.fresh;
+                          return std::any_of(fresh.begin(), fresh.end(), [&](const FreshEvent* of_it) {
+                            return of_it->entry.kind == stored::v1::CourseEntry::KIND_RESCHEDULED ||
+                                   (IsSaying(of_it->entry.kind) && concerned.contains(outcome.first));
+                          });
+                        });
+  std::vector<CutEvent> reschedules;
+  for (const CutEvent& event : room.cut.events()) {
+    if (!is_asked) break;
+    if (event.event.kind == RoomEventKind::kRescheduled) reschedules.push_back(event);
+  }
+  if (reschedules.empty()) return copies;
+  copies.looked_at = true;
+
+  std::map<uint64_t, Sayings> said;                        // by occurrence
+  std::map<uint64_t, Sayings> copied;                      // by reschedule
+  std::map<uint64_t, std::set<uint64_t>> copies_lie_with;  // occurrences, by reschedule
+  for (const auto& [number, outcome] : outcomes) {
+    concerned.insert(number);
+    for (const FreshEvent* fresh : outcome.fresh) {
+      for (const PendingValue& pending : fresh->values) {
+        if (IsSaid(pending.category, *pending.value)) said[number].push_back({pending.category, *pending.value});
+      }
+    }
+  }
+  for (const CutEvent& event : reschedules) concerned.insert(event.occurrence);
+  for (const uint64_t number : concerned) {
+    const auto known = room.meetings.find(number);
+    if (known == room.meetings.end() || !known->second.stored || known->second.fixed) continue;
+    const Meeting& meeting = known->second;
+    for (const CategoryNumber category : kSaid) {
+      const DueDay day = meeting.locator.days[category];
+      if (day == DueDay::None() || day <= change.last_due()) continue;
+      const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+        auto plaintext = holdings_.vault.Open(key, envelope);
+        if (IsUnreadable(plaintext.status())) return absl::OkStatus();
+        if (!plaintext.ok()) return plaintext.status();
+        stored::v1::ValueChunk chunk;
+        if (!chunk.ParseFromString(plaintext->Reveal())) return absl::OkStatus();
+        for (const stored::v1::Value& value : chunk.values()) {
+          if (!IsSaid(category, value)) continue;
+          if (value.copied()) {
+            copied[value.event()].push_back({category, value});
+            copies_lie_with[value.event()].insert(number);
+            continue;
+          }
+          const auto moved = changes.moved.find(value.event());
+          said[moved == changes.moved.end() ? number : moved->second].push_back({category, value});
+        }
+        return absl::OkStatus();
+      };
+      absl::Status status = VisitRows(holdings_.store, FiledPrefix(day, category, room.pbx, meeting.id), visit);
+      if (!status.ok()) return status;
+    }
+  }
+
+  // In order of time, so that what a plan holds by copying is known before it is copied on.
+  for (const CutEvent& event : reschedules) {
+    const uint64_t number = event.occurrence;
+    const uint64_t id = event.event.id;
+    const bool founds = room.cut.FounderOf(number) == id;
+    const uint64_t former = founds ? room.cut.FollowedBy(number) : 0;
+    Sayings wanted;
+    if (founds && former == 0 && !IsSourceDeleted(touched, event.event)) {
+      wanted = copied[id];
+    } else if (former != 0 && !room.FactsOf(former).deleted) {
+      for (const Saying& saying : said[former]) {
+        if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.value)) continue;
+        Saying copy = saying;
+        copy.value.set_event(id);
+        copy.value.set_time_us(event.event.time_us);
+        copy.value.set_copied(true);
+        if (!IsTakenBack(room, number, copy.value)) wanted.push_back(std::move(copy));
+      }
+    }
+    for (const Saying& saying : wanted) said[number].push_back(saying);
+    if (AreSame(wanted, copied[id])) {
+      copies.standing.insert(id);
+      continue;
+    }
+    copies.outdated_in.insert(copies_lie_with[id].begin(), copies_lie_with[id].end());
+    for (const uint64_t lies_with : copies_lie_with[id]) OutcomeOf(lies_with, room, outcomes, change);
+    for (Saying& saying : wanted) {
+      auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
+      *value = std::move(saying.value);
+      OutcomeOf(number, room, outcomes, change).copied.push_back({.category = saying.category, .value = value});
+    }
+  }
+  return copies;
+}
+
+}  // namespace retention
