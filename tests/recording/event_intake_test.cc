@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "tests/engine/harness.h"
 
@@ -138,6 +145,153 @@ TEST(EventIntake, NothingHidesBehindANulInAnAddress) {
   const std::string hidden("192.0.2.1\0anything at all", 24);
   EXPECT_EQ(Rejected(Join([&](v1::Event& e) { e.mutable_participant_joined()->set_ip(hidden); })),
             "participant_joined.ip");
+}
+
+// A text of an event, and whether one that is too long is left out of its event or has it refused.
+struct BoundedText {
+  const char* field;
+  size_t bytes;
+  bool costs_itself;
+  std::function<std::string*(v1::Event&)> of;
+};
+
+std::vector<BoundedText> BoundedTexts() {
+  return {
+      {"event_id", 128, false, [](v1::Event& e) { return e.mutable_event_id(); }},
+      {"pbx_id", 128, false, [](v1::Event& e) { return e.mutable_pbx_id(); }},
+      {"meeting_id", 128, false, [](v1::Event& e) { return e.mutable_meeting_id(); }},
+      {"occurrence_id", 128, false, [](v1::Event& e) { return e.mutable_occurrence_id(); }},
+      {"connection_id", 128, false, [](v1::Event& e) { return e.mutable_connection_id(); }},
+      {"user_id", 128, false, [](v1::Event& e) { return e.mutable_user_id(); }},
+      {"extension_id", 128, false, [](v1::Event& e) { return e.mutable_extension_id(); }},
+      {"participant_joined.participant_id", 128, false,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_participant_id(); }},
+      {"participant_joined.name", 256, true,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_name(); }},
+      {"participant_joined.email", 254, true,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_email(); }},
+      {"participant_joined.client_kind", 32, true,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_client_kind(); }},
+      {"participant_joined.media_site", 32, true,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_media_site(); }},
+      {"participant_joined.extension", 16, false,
+       [](v1::Event& e) { return e.mutable_participant_joined()->mutable_extension(); }},
+      {"participant_reconnected.client_kind", 32, true,
+       [](v1::Event& e) { return e.mutable_participant_reconnected()->mutable_client_kind(); }},
+      {"participant_reconnected.media_site", 32, true,
+       [](v1::Event& e) { return e.mutable_participant_reconnected()->mutable_media_site(); }},
+      {"meeting_scheduled.name", 512, true, [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_name(); }},
+      {"meeting_scheduled.comment", 4096, true,
+       [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_comment(); }},
+      {"meeting_scheduled.invitees[0].participant_id", 128, false,
+       [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_invitees(0)->mutable_participant_id(); }},
+      {"meeting_scheduled.invitees[0].name", 256, true,
+       [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_invitees(0)->mutable_name(); }},
+      {"meeting_scheduled.invitees[0].email", 254, true,
+       [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_invitees(0)->mutable_email(); }},
+      {"meeting_started.name", 512, true, [](v1::Event& e) { return e.mutable_meeting_started()->mutable_name(); }},
+      {"participant_invited.invitee.name", 256, true,
+       [](v1::Event& e) { return e.mutable_participant_invited()->mutable_invitee()->mutable_name(); }},
+      {"participant_invited.invitee.email", 254, true,
+       [](v1::Event& e) { return e.mutable_participant_invited()->mutable_invitee()->mutable_email(); }},
+      {"recording_created.recording_id", 128, false,
+       [](v1::Event& e) { return e.mutable_recording_created()->mutable_recording_id(); }},
+      {"recording_created.object_ref", 1024, false,
+       [](v1::Event& e) { return e.mutable_recording_created()->mutable_object_ref(); }},
+      {"file_shared.object_ref", 1024, false,
+       [](v1::Event& e) { return e.mutable_file_shared()->mutable_object_ref(); }},
+      {"pdf_shared.object_ref", 1024, false, [](v1::Event& e) { return e.mutable_pdf_shared()->mutable_object_ref(); }},
+      {"poll_created.question", 1024, false, [](v1::Event& e) { return e.mutable_poll_created()->mutable_question(); }},
+      {"poll_created.options[0]", 512, false,
+       [](v1::Event& e) { return e.mutable_poll_created()->mutable_options(0); }},
+      {"chat_message_sent.text", 4096, false,
+       [](v1::Event& e) { return e.mutable_chat_message_sent()->mutable_text(); }},
+      {"dial_in_assigned.conference_number", 32, false,
+       [](v1::Event& e) { return e.mutable_dial_in_assigned()->mutable_conference_number(); }},
+      {"dial_in_assigned.dial_in_numbers[0]", 32, false,
+       [](v1::Event& e) { return e.mutable_dial_in_assigned()->mutable_dial_in_numbers(0); }},
+  };
+}
+
+// An event of the kind that `field` is of, with all that it needs.
+v1::Event WholeEventWith(const std::string& field) {
+  v1::Event event = NewEvent("m", "e", kNow);
+  if (absl::StartsWith(field, "meeting_scheduled")) {
+    event = Scheduled("m", "e", kNow, kNow + absl::Hours(1), absl::Hours(1));
+    event.mutable_meeting_scheduled()->clear_invitees();
+    event.mutable_meeting_scheduled()->add_invitees()->set_participant_id("p");
+  } else if (absl::StartsWith(field, "meeting_started")) {
+    event.mutable_meeting_started();
+  } else if (absl::StartsWith(field, "participant_invited")) {
+    event.mutable_participant_invited()->mutable_invitee()->set_participant_id("p");
+  } else if (absl::StartsWith(field, "participant_reconnected")) {
+    event.mutable_participant_reconnected()->set_participant_id("p");
+  } else if (absl::StartsWith(field, "recording_created")) {
+    event = Recording("m", "e", kNow, "ref");
+  } else if (absl::StartsWith(field, "file_shared")) {
+    event = File("m", "e", kNow, "ref");
+  } else if (absl::StartsWith(field, "pdf_shared")) {
+    event = Pdf("m", "e", kNow, "ref");
+  } else if (absl::StartsWith(field, "poll_created")) {
+    event.mutable_poll_created()->set_poll_id("poll");
+    event.mutable_poll_created()->set_owner_extension("100");
+    event.mutable_poll_created()->add_options("yes");
+  } else if (absl::StartsWith(field, "chat_message_sent")) {
+    event.mutable_chat_message_sent()->set_participant_id("p");
+  } else if (absl::StartsWith(field, "dial_in_assigned")) {
+    event.mutable_dial_in_assigned()->add_dial_in_numbers("1");
+  } else {
+    event = Joined("m", "e", kNow, "p");
+  }
+  return event;
+}
+
+TEST(EventIntake, EveryTextIsTakenAtItsBoundAndNotAByteBeyond) {
+  for (const BoundedText& text : BoundedTexts()) {
+    const std::string field(text.field);
+    for (const size_t beyond : {0, 1}) {
+      google::protobuf::RepeatedPtrField<v1::Event> events;
+      v1::Event& event = *events.Add();
+      event = WholeEventWith(field);
+      *text.of(event) = std::string(text.bytes + beyond, '1');
+      if (absl::EndsWith(field, "email")) text.of(event)->replace(0, 2, "a@");
+      EventBatch batch;
+      batch.events = &events;
+      ASSERT_TRUE(batch.Prepare(kNow).ok()) << field;
+      const bool refused = batch.rejected[0].has_value();
+      EXPECT_EQ(refused, beyond == 1 && !text.costs_itself) << field;
+      EXPECT_EQ(batch.without_bad_values.size(), beyond == 1 && text.costs_itself ? 1u : 0u) << field;
+      if (refused) EXPECT_EQ(batch.rejected[0]->field(), field);
+      for (const auto& [index, mended] : batch.without_bad_values) {
+        ASSERT_EQ(mended.bad_values.size(), 1u) << field;
+        EXPECT_EQ(mended.bad_values[0].field(), field);
+        v1::Event without = mended.event;
+        EXPECT_EQ(*text.of(without), "") << field;
+      }
+    }
+  }
+}
+
+TEST(EventIntake, OneBadAddressOfThreeHundredCostsNoOther) {
+  google::protobuf::RepeatedPtrField<v1::Event> events;
+  v1::Event& event = *events.Add();
+  event = Scheduled("m", "e", kNow, kNow + absl::Hours(1), absl::Hours(1));
+  event.mutable_meeting_scheduled()->clear_invitees();
+  for (int i = 0; i < 300; ++i) {
+    v1::Invitee& invitee = *event.mutable_meeting_scheduled()->add_invitees();
+    invitee.set_participant_id(absl::StrCat("p", i));
+    invitee.set_email(i == 211 ? "ada.example.org" : "ada@example.org");
+  }
+  EventBatch batch;
+  batch.events = &events;
+  ASSERT_TRUE(batch.Prepare(kNow).ok());
+  EXPECT_FALSE(batch.rejected[0].has_value());
+  ASSERT_EQ(batch.without_bad_values.count(0), 1u);
+  const auto& mended = batch.without_bad_values.at(0);
+  ASSERT_EQ(mended.bad_values.size(), 1u);
+  EXPECT_EQ(mended.bad_values[0].field(), "meeting_scheduled.invitees[211].email");
+  const auto& invitees = mended.event.meeting_scheduled().invitees();
+  EXPECT_EQ(std::count_if(invitees.begin(), invitees.end(), [](const auto& one) { return !one.email().empty(); }), 299);
 }
 
 TEST(EventIntake, PlannedLengthIsBoundedToTheNanosecond) {

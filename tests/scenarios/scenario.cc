@@ -21,7 +21,6 @@ namespace retention {
 namespace {
 
 constexpr char kAnswerMark[] = "----\n";
-constexpr char kDisplayName[] = "\"display_name\"";
 constexpr size_t kMaxLine = 200;  // longer answers take several
 
 std::string JsonOf(const google::protobuf::Message& message) {
@@ -58,14 +57,15 @@ class ScenarioRun {
     return text;
   }
   // What is another in every run: occurrences are called "#1", "#2" in the order in which they first come up, and the
-  // random names of files are left out.
+  // random names of files and holds are left out.
   std::string WithLabels(const std::string& text) {
     const std::string labelled = Replace(text, "\"occurrence\"", [&](const std::string& name) {
       auto it = std::find(occurrences_.begin(), occurrences_.end(), name);
       if (it == occurrences_.end()) it = occurrences_.insert(it, name);
       return absl::StrCat("#", it - occurrences_.begin() + 1);
     });
-    return Replace(labelled, "\"display_name\"", [](const std::string&) { return std::string("(random)"); });
+    const auto unnamed = [](const std::string&) { return std::string("(random)"); };
+    return Replace(Replace(labelled, "\"display_name\"", unnamed), "\"ledger_id\"", unnamed);
   }
   std::string WithOccurrences(std::string text) const {
     for (size_t i = 0; i < occurrences_.size(); ++i) {

@@ -16,7 +16,7 @@
 // Steps are parted by blank lines; an answer is JSON, or how the call failed. `at` moves the clock, and sweeps; the
 // first one is where it starts. `record` sends the lines below it as one batch; they are of PBX `pbx`, which is there,
 // unless they say otherwise. `call` is any call of the API. Occurrences are called "#1", "#2" as they come up, the
-// random names of files "(random)".
+// random names of files and holds "(random)".
 #ifndef RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 #define RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 
