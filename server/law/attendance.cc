@@ -27,13 +27,16 @@ void Attendance::Step(const RoomEvent& event) {
       if (!open_.CanClose(event)) return;
       open_.Close(event);
       Participant& participant = participants_[event.participant];
-      if (open_.IsCounted(event.participant)) participant.left_us = event.time_us;
+      participant.left_us = event.time_us;
       if (!open_.IsPresent(event.participant)) CloseAt(participant, event.time_us);
       return;
     }
     case RoomEventKind::kEnded:
+      for (auto& [id, participant] : participants_) {
+        // Of those that are counted the leave may have been lost; one that has a name ends now.
+        CloseAt(participant, open_.IsCounted(id) ? participant.left_us.value_or(event.time_us) : event.time_us);
+      }
       open_.CloseAll();
-      for (auto& [id, participant] : participants_) CloseAt(participant, participant.left_us.value_or(event.time_us));
       return;
     default:
       return;

@@ -39,7 +39,7 @@ class Attendance {
   struct Participant {
     std::vector<Interval> intervals;
     std::optional<int64_t> since_us;  // while there
-    std::optional<int64_t> left_us;   // their last word was a leave, by which not all that are counted closed
+    std::optional<int64_t> left_us;   // their last word was a leave, by which not all connections closed
     int64_t first_join_us = 0;
     uint32_t joins = 0;
   };
