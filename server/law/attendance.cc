@@ -1,8 +1,20 @@
 #include "server/law/attendance.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace retention {
+
+int64_t LengthOfUnion(std::vector<Interval> intervals) {
+  std::sort(intervals.begin(), intervals.end());
+  int64_t total_us = 0;
+  int64_t covered_us = INT64_MIN;
+  for (const auto& [from_us, to_us] : intervals) {
+    total_us += std::max<int64_t>(0, to_us - std::max(from_us, covered_us));
+    covered_us = std::max(covered_us, to_us);
+  }
+  return total_us;
+}
 
 void Attendance::CloseAt(Participant& participant, int64_t time_us) {
   if (!participant.since_us.has_value()) return;
@@ -45,7 +57,6 @@ void Attendance::Step(const RoomEvent& event) {
 
 std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const {
   std::map<uint64_t, PersonAttendance> lines;
-  std::map<uint64_t, std::vector<Interval>> intervals;
   for (const auto& [id, participant] : participants_) {
     const uint64_t person = person_of(id);
     const auto [found, is_new] = lines.try_emplace(person);
@@ -53,7 +64,7 @@ std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint6
     if (is_new || participant.first_join_us < line.first_join_us) line.first_join_us = participant.first_join_us;
     line.person = person;
     line.reconnections += participant.joins;
-    std::vector<Interval>& all = intervals[person];
+    std::vector<Interval>& all = line.connections;
     all.insert(all.end(), participant.intervals.begin(), participant.intervals.end());
     if (participant.since_us.has_value()) {
       line.presumed = true;
@@ -63,14 +74,7 @@ std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint6
   std::vector<PersonAttendance> sorted;
   for (auto& [person, line] : lines) {
     --line.reconnections;
-    std::vector<Interval>& all = intervals[person];
-    std::sort(all.begin(), all.end());
-    int64_t covered_us = all.front().first;
-    for (const auto& [from_us, to_us] : all) {
-      line.total_us += std::max<int64_t>(0, to_us - std::max(from_us, covered_us));
-      covered_us = std::max(covered_us, to_us);
-    }
-    sorted.push_back(line);
+    sorted.push_back(std::move(line));
   }
   std::stable_sort(sorted.begin(), sorted.end(), [](const PersonAttendance& a, const PersonAttendance& b) {
     return a.first_join_us < b.first_join_us;

@@ -1,7 +1,7 @@
 // How long people were in a sitting, and how often they came back.
 //
 // A pure fold over the sitting's events, in the order of the walk (occurrences.h). What it says never depends on when
-// it is asked. Reports are still made by course.h, one meeting id at a time (docs/decisions.md, 19).
+// it is asked.
 #ifndef RETENTION_SERVER_LAW_ATTENDANCE_H_
 #define RETENTION_SERVER_LAW_ATTENDANCE_H_
 
@@ -17,11 +17,15 @@
 
 namespace retention {
 
+// From, to; microseconds since 1970.
+using Interval = std::pair<int64_t, int64_t>;
+int64_t LengthOfUnion(std::vector<Interval> intervals);
+
 // One line of a report.
 struct PersonAttendance {
   uint64_t person = 0;
   int64_t first_join_us = 0;
-  int64_t total_us = 0;        // the union of all connections
+  std::vector<Interval> connections;
   uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
   bool presumed = false;       // nobody said when they left
 };
@@ -35,7 +39,6 @@ class Attendance {
   std::vector<PersonAttendance> Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const;
 
  private:
-  using Interval = std::pair<int64_t, int64_t>;
   struct Participant {
     std::vector<Interval> intervals;
     std::optional<int64_t> since_us;  // while there

@@ -81,17 +81,20 @@ std::vector<Presence> FoldPresence(const Course& course, PresenceOf of) {
     if (place.of == CutPlace::Of::kSitting && place.counts) attendances[place.index].Step(room_event);
   }
   std::map<uint64_t, Presence> persons;
+  std::map<uint64_t, std::vector<Interval>> connections;  // in all sittings: two of them can be at once
   for (const auto& [sitting, attendance] : attendances) {
     for (const PersonAttendance& line : attendance.Lines([&](uint64_t id) { return joins.PersonOf(id); })) {
       const auto [it, inserted] = persons.try_emplace(line.person);
       Presence& person = it->second;
       if (inserted || line.first_join_us < person.first_join_us) person.first_join_us = line.first_join_us;
-      person.total_us += line.total_us;
+      std::vector<Interval>& all = connections[line.person];
+      all.insert(all.end(), line.connections.begin(), line.connections.end());
       person.reconnections += line.reconnections + (inserted ? 0 : 1);
       person.presumed |= line.presumed;
       person.present |= line.presumed && !walk.sittings()[sitting].emptied_us.has_value();
     }
   }
+  for (auto& [id, person] : persons) person.total_us = LengthOfUnion(std::move(connections[id]));
   std::vector<std::pair<const CourseEvent*, uint64_t>> in_order;
   for (const auto& [participant, first] : joins.first()) in_order.emplace_back(first, participant);
   std::sort(in_order.begin(), in_order.end(), [](const auto& a, const auto& b) {

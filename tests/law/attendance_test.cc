@@ -30,7 +30,7 @@ std::string Report(const std::vector<RoomEvent>& events) {
   const auto lines =
       attendance.Lines([](uint64_t participant) { return participant < 10 ? participant : participant / 10; });
   return absl::StrJoin(lines, "; ", [](std::string* out, const PersonAttendance& line) {
-    absl::StrAppend(out, line.person, ": ", line.total_us / 60'000'000, " min +", line.reconnections,
+    absl::StrAppend(out, line.person, ": ", LengthOfUnion(line.connections) / 60'000'000, " min +", line.reconnections,
                     line.presumed ? " presumed" : "");
   });
 }

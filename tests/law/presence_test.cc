@@ -58,6 +58,25 @@ TEST(PresenceFold, ParticipantsWhoShareAMarkAreOnePersonTransitively) {
   EXPECT_EQ(script.Fold(PresenceOf::kParticipants).size(), 4u);
 }
 
+TEST(PresenceFold, WhoIsInTwoSittingsAtOnceIsThereOnce) {
+  Course course;
+  uint64_t next = 0;
+  const auto add = [&](CourseKind kind, int64_t minute, uint64_t sitting) {
+    CourseEvent event{.event = ++next, .time_us = minute * kMinuteUs, .kind = kind};
+    event.participant = course.WordFor("a");
+    event.sitting = sitting;
+    course.Add(event);
+  };
+  add(Entry::KIND_JOINED, 0, 1);
+  add(Entry::KIND_JOINED, 10, 2);
+  add(Entry::KIND_LEFT, 30, 1);
+  add(Entry::KIND_LEFT, 40, 2);
+  const std::vector<Presence> lines = FoldPresence(course, PresenceOf::kPersons);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].total_us, 40 * kMinuteUs);
+  EXPECT_EQ(lines[0].reconnections, 1u);
+}
+
 TEST(PresenceFold, WhoNeverLeftIsThereUntilTheLastSignOfLife) {
   PresenceScript script;
   script.Add(Entry::KIND_JOINED, 0, "a").Add(Entry::KIND_JOINED, 1, "b").Add(Entry::KIND_QUALITY, 55, "b");
