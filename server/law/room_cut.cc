@@ -11,6 +11,7 @@ bool IsBefore(const CutEvent& a, const CutEvent& b) { return a.event < b.event; 
 
 void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
   ids_.insert(event.id);
+  if (event.kind == RoomEventKind::kQuality) ++quality_samples_;
   if (occurrence != 0) {
     taken_.insert(occurrence);
     look_over_all_ = true;

@@ -74,6 +74,8 @@ class RoomCut {
   CutChanges TakeChanges();
 
   size_t size() const { return events_.size() + added_.size(); }
+  // Of those, samples of quality.
+  size_t quality_samples() const { return quality_samples_; }
   // In the order of the walk. REQUIRES of this and all that follows: settled.
   const std::vector<CutEvent>& events() const { return events_; }
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
@@ -141,6 +143,7 @@ class RoomCut {
   std::vector<Checkpoint> checkpoints_;  // oldest first; all together hold no more than there are events
   std::vector<CutEvent> events_;
   std::vector<CutEvent> added_;  // since it was settled
+  size_t quality_samples_ = 0;
   absl::flat_hash_set<uint64_t> ids_;
   std::set<uint64_t> taken_;
   std::map<CutGroup, Group> groups_;

@@ -35,6 +35,7 @@ int64_t SpanEndOf(const OccurrenceFacts& facts, std::optional<absl::Duration> af
 
 std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
   std::vector<const Meeting*> all;
+  if (time_us > fixed_until_us) return all;
   for (const auto& [number, meeting] : meetings) {
     const OccurrenceFacts& facts = meeting.locator.facts;
     if (meeting.fixed && facts.first_us <= time_us && time_us <= SpanEndOf(facts, std::nullopt))
@@ -167,7 +168,10 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
     meeting.stored = true;
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
-    if (meeting.fixed) continue;
+    if (meeting.fixed) {
+      room.fixed_until_us = std::max(room.fixed_until_us, SpanEndOf(meeting.locator.facts, std::nullopt));
+      continue;
+    }
     if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;
   }
   if (!cursor->status().ok()) return cursor->status();

@@ -45,6 +45,7 @@ struct Room {
   std::map<uint64_t, Meeting> meetings;  // by number of the occurrence
   std::map<uint64_t, RoomCut> fixed;     // of each occurrence that is, once somebody asked
   std::vector<std::string> organizers;   // what RoomEvent.organizer counts, from 1
+  int64_t fixed_until_us = INT64_MIN;    // no span of one that is fixed goes on beyond that
   DueDay read_at = DueDay::None();       // the last day that was due when it was read
 
   // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr

@@ -30,8 +30,9 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   auto touched = meetings.Touch(*pbx, event);
   if (!touched.ok()) return touched.status();
   Room& room = *(*touched)->room;
-  // All that was reported by now lies before it, though the portal's clock may be ahead of this one.
-  int64_t time_us = std::max(absl::ToUnixMicros(change.now()), room.cut.last_us());
+  // Within what the portal's clock may differ from this one the order of arrival decides: all that was reported by now
+  // lies before it, and what is reported from now on after it.
+  int64_t time_us = std::max(absl::ToUnixMicros(change.now() - kMaxAhead), room.cut.last_us());
   for (const auto& [number, meeting] : room.meetings) time_us = std::max(time_us, meeting.locator.facts.last_us);
   SetTime(time_us, *event.mutable_time());
   auto recordings = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kRecording, {}, reason, change);

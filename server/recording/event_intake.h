@@ -41,6 +41,8 @@ inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting: bounds the memory of its fold.
 inline constexpr size_t kMaxMeetingEvents = 100000;
+// Of them, samples of quality: they must not keep out who comes and goes.
+inline constexpr size_t kMaxQualitySamples = 60000;
 // So many more, of those that end something or bring an object that must end.
 inline constexpr size_t kMaxEndingEvents = 10000;
 

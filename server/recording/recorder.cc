@@ -135,7 +135,8 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   if (*contained) {
     CountDuplicate(result);
   } else if (meetings_.IsFull(*(*touched)->room, event)) {
-    Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id", "at most 100,000 events per meeting", result);
+    Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
+           "at most 100,000 events per meeting, of which 60,000 samples of quality", result);
     OrderAway(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",

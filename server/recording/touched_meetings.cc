@@ -68,10 +68,11 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
 
 bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {
   const bool any_fixed = !room.fixed.empty();
-  return IsFull((any_fixed ? CutOf(room, BareRoomEventOf(event, 0, room, vault_)) : room.cut).size(), event);
+  const RoomCut& cut = any_fixed ? CutOf(room, BareRoomEventOf(event, 0, room, vault_)) : room.cut;
+  return IsFull(cut.size(), cut.quality_samples(), event);
 }
 
-bool TouchedMeetings::IsFull(size_t size, const v1::Event& event) {
+bool TouchedMeetings::IsFull(size_t size, size_t quality_samples, const v1::Event& event) {
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
@@ -80,6 +81,8 @@ bool TouchedMeetings::IsFull(size_t size, const v1::Event& event) {
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:
       return size >= kMaxMeetingEvents + kMaxEndingEvents;
+    case v1::Event::kMediaQualitySampled:
+      return quality_samples >= kMaxQualitySamples || size >= kMaxMeetingEvents;
     default:
       return size >= kMaxMeetingEvents;
   }

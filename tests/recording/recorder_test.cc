@@ -64,7 +64,7 @@ TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
 
 TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
   size_t size = kMaxMeetingEvents - 1;
-  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(size, event); };
+  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(size, 0, event); };
   EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
   size = kMaxMeetingEvents;
   EXPECT_TRUE(full(Reconnected("m", "e", kMonday, "p")));
@@ -74,6 +74,15 @@ TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
   for (const v1::Event& event : ending) EXPECT_FALSE(full(event)) << event.payload_case();
   size = kMaxMeetingEvents + kMaxEndingEvents;
   for (const v1::Event& event : ending) EXPECT_TRUE(full(event)) << event.payload_case();
+}
+
+TEST(TouchedMeetings, SamplesOfQualityLeaveRoomForWhoComesAndGoes) {
+  v1::Event sample = Left("m", "q", kMonday, "p");
+  sample.mutable_media_quality_sampled()->set_participant_id("p");
+  EXPECT_FALSE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples - 1, sample));
+  EXPECT_TRUE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples, sample));
+  EXPECT_TRUE(TouchedMeetings::IsFull(kMaxMeetingEvents, 0, sample));
+  EXPECT_FALSE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples, Joined("m", "j", kMonday, "p")));
 }
 
 TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {
