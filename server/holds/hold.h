@@ -34,7 +34,7 @@ struct Hold {
   absl::Time created;
   std::optional<PbxId> pbx;       // that the scope names; the register knows those of a controller
   HoldGeneration generation = 0;  // of a controller's
-  std::string email;              // lower case; of a subject, also of one that was named by an extension
+  std::string email;              // normal form; of a subject, also of one that was named by an extension
   OwnerId owner;                  // of the meeting or extension in the scope
   // Since when it is not in force any more; what it kept is being erased.
   std::optional<absl::Time> released;
@@ -77,7 +77,7 @@ struct HoldConcern {
   HoldGeneration left = kNotLeft;
 
   bool CoversAll() const { return claims->all < left; }
-  // `email`: lower case.
+  // `email`: in normal form.
   bool CoversEmail(absl::string_view email) const {
     const auto found = claims->emails.find(email);
     return found != claims->emails.end() && found->second < left;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/normal_address.h"
 #include "server/holds/hold_intake.h"
 #include "server/meetings/locator.h"
 #include "server/rows/row_keys.h"
@@ -97,7 +97,7 @@ absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_v
 
 absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
   const v1::HoldScope& scope = hold.terms.scope();
-  hold.email = absl::AsciiStrToLower(scope.subject().email());
+  hold.email = NormalAddress(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
     auto found = holdings_.registry.OfController(controller, holdings_.store, holdings_.vault, now);
     if (!found.ok()) return found.status();
@@ -121,7 +121,7 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
     stored::v1::Value value;
     if (!plaintext.ok()) return plaintext.status();
     if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an extension's row does not parse");
-    hold.email = absl::AsciiStrToLower(value.pbx_extension().email());
+    hold.email = NormalAddress(value.pbx_extension().email());
     return absl::OkStatus();
   }
   if (scope.has_pbx_id()) return absl::OkStatus();

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "server/base/errors.h"
+#include "server/base/normal_address.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -18,7 +18,7 @@ namespace retention {
 // former goes. (A list that leaves them out says nothing of who it is.)
 bool PbxCommands::IsPassedOn(const HeldExtension& before, const v1::Extension& after) {
   const v1::Extension& was = before.extension;
-  return !before.removed && absl::AsciiStrToLower(was.email()) != absl::AsciiStrToLower(after.email()) &&
+  return !before.removed && NormalAddress(was.email()) != NormalAddress(after.email()) &&
          (was.first_name() != after.first_name() || was.last_name() != after.last_name()) && !was.email().empty() &&
          !after.email().empty();
 }

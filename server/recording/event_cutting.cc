@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
+#include "server/base/normal_address.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
 
@@ -68,7 +68,7 @@ std::string IdentityOf(const v1::Event& event) {
   if (!event.has_participant_joined()) return {};
   const v1::ParticipantJoined& joined = event.participant_joined();
   if (!event.user_id().empty()) return absl::StrCat("u\n", event.pbx_id(), "\n", event.user_id());
-  if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
+  if (!joined.email().empty()) return absl::StrCat("e\n", NormalAddress(joined.email()));
   if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
   return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
 }
@@ -109,7 +109,7 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
       entry.client = course.WordFor(joined.client_kind());
       entry.site = course.WordFor(joined.media_site());
       add_same("user", event.user_id());
-      add_same("address", absl::AsciiStrToLower(joined.email()));
+      add_same("address", NormalAddress(joined.email()));
       add_same("extension", joined.extension());
       break;
     }
