@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/base/normal_address.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
 #include "server/recording/touched_meetings.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
 
@@ -60,6 +62,7 @@ class PartIntake {
                                 v1::RecordResult& result);
   // Whether history that is collected with `event` is not due yet.
   bool IsCollectedInTime(const v1::Event& event);
+  absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx) const;
   // Of a rejected event, has the portal delete the object.
   void OrderAway(const v1::Event& event, v1::RecordResult& result);
   static void AddValues(TouchedRoom& touched, const v1::Event& event);
@@ -117,8 +120,7 @@ absl::Status PartIntake::TakePbxEvent(const v1::Event& event, v1::RecordResult& 
     if (!synced.ok()) return synced.status();
     fresh = *synced;
   } else {
-    const auto removed =
-        pbxs_.RemoveExtension(pbx_id, event.extension_removed().number(), time, kReasonExtensionRemoved, change_);
+    const auto removed = pbxs_.RemoveExtension(pbx_id, ExtensionNameOf(event), time, kReasonExtensionRemoved, change_);
     if (!removed.ok() && !IsRefusal(removed.status())) return removed.status();
     fresh = removed.ok();
   }
@@ -145,7 +147,9 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     CountAccepted(result);
     CountPastDue(ValuesIn(event), result);
   } else {
-    meetings_.AddToCourse(**touched, event, fingerprint, result);
+    const auto named = NamedIn(event, pbx);
+    if (!named.ok()) return named.status();
+    meetings_.AddToCourse(**touched, event, fingerprint, *named, result);
     AddValues(**touched, event);
     CountAccepted(result);
   }
@@ -159,6 +163,18 @@ bool PartIntake::IsCollectedInTime(const v1::Event& event) {
     collected_in_time_.emplace(day, change_.TakesMoved(due));
   }
   return collected_in_time_->second;
+}
+
+absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const PbxId& pbx) const {
+  NamedExtension named;
+  const auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
+  if (!holder.ok()) return holder.status();
+  named.holder = *holder;
+  if (!named.holder.has_value() || !event.has_participant_joined()) return named;
+  const auto extension = ReadExtension(holdings_.store, holdings_.vault, pbx, *named.holder);
+  if (!extension.ok()) return extension.status();
+  if (extension->has_value()) named.address = NormalAddress((*extension)->email());
+  return named;
 }
 
 void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
