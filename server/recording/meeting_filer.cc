@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
@@ -286,7 +287,10 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
   Meeting& meeting = *outcome.meeting;
   const DueDay day = outcome.filing.days[kHistory];
   if (!change.Takes(day)) {
-    for (const FreshEvent* fresh : outcome.fresh) CountPastDue(1, *fresh->result);
+    for (const FreshEvent* fresh : outcome.fresh) {
+      CountPastDue(1, *fresh->result);
+      Remember(MeetingEventMark(holdings_.vault, meeting.pbx, *fresh->event), change);
+    }
     return absl::OkStatus();
   }
   const DueDay cohort(CollectionDay(outcome.facts, holdings_.policy()));

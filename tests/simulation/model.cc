@@ -124,9 +124,16 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   if (OfPbx(event)) SettleAll(touched, now, prediction);
   const auto found = pbxs_.find(event.pbx_id());
   const int64_t time_us = Us(event.time());
-  if (event.has_pbx_synced()) {
+  const bool came_before = OfPbx(event) && CameBefore(came_, event.pbx_id(), event.event_id(), now);
+  const auto note_came = [&](Came& came, const std::string& of) { came[{of, event.event_id()}] = DayAt(now); };
+  if (event.has_pbx_synced() && !came_before) {
+    note_came(came_, event.pbx_id());
     ++(SyncPbx(event.pbx_id(), event.pbx_synced(), time_us, now).has_value() ? prediction.accepted
                                                                              : prediction.duplicates);
+    return std::nullopt;
+  }
+  if (found == pbxs_.end() && event.has_pbx_synced()) {
+    ++prediction.duplicates;  // it does not bring the PBX back
     return std::nullopt;
   }
   if (found == pbxs_.end()) {
@@ -136,7 +143,9 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   PbxModel& pbx = found->second;
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (OfPbx(event)) {
-    ++(TakePbxEvent(pbx, event) ? prediction.accepted : prediction.duplicates);
+    if (!came_before) note_came(came_, event.pbx_id());
+    const bool fresh = !came_before && TakePbxEvent(pbx, event);
+    ++(fresh ? prediction.accepted : prediction.duplicates);
     return std::nullopt;
   }
   // Whatever is said of it, it is refiled first.
@@ -164,7 +173,8 @@ void Model::OrderAway(const v1::Event& event) {
 std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Event& event, absl::Time now,
                                                      Prediction& prediction, bool& touched) {
   const auto found = pbx.meetings.find(event.meeting_id());
-  if (found != pbx.meetings.end() && found->second.events.contains(event.event_id())) {
+  if ((found != pbx.meetings.end() && found->second.events.contains(event.event_id())) ||
+      CameBefore(pbx.came, event.meeting_id(), event.event_id(), now)) {
     ++prediction.duplicates;
     return std::nullopt;
   }
@@ -179,6 +189,7 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
     // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
     MeetingModel scratch;
     Plant(scratch, event);
+    pbx.came[{event.meeting_id(), event.event_id()}] = DayAt(now);
     ++prediction.accepted;
     prediction.past_due_min += static_cast<uint32_t>(1 + scratch.values.size());
     prediction.past_due_max += static_cast<uint32_t>(1 + scratch.values.size());
@@ -232,6 +243,9 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
       value.fresh = false;
       fuzzy_.insert({value.due, value.category});
       fuzzy_.insert({likely.value_or(value.due), value.category});
+    }
+    for (const auto& [event_id, event] : meeting.events) {
+      pbxs_[pbx_id].came[{event.meeting_id(), event_id}] = DayAt(now);
     }
     meeting.events.clear();
     return prune();

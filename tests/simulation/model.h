@@ -143,6 +143,9 @@ std::vector<LifeEnd> EndsOf(const LifeModel& life, const PolicyModel& policy);
 // The earliest that is certain.
 absl::Time OwnEndOf(const LifeModel& life, const PolicyModel& policy);
 
+// Events that nothing that is held tells of, by meeting, or PBX, and id: when they came.
+using Came = std::map<std::pair<std::string, std::string>, absl::CivilDay>;
+
 struct PbxModel {
   PbxNumber number = 0;
   LifeModel life;
@@ -152,6 +155,7 @@ struct PbxModel {
   std::map<std::string, MeetingModel> meetings;
   std::map<std::string, PollModel> polls;
   std::set<std::string> ended_polls;
+  Came came;
 };
 
 // What a deletion by an operator must be answered with.
@@ -278,6 +282,8 @@ class Model {
   std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
                                       Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
   void OrderAway(const v1::Event& event);
+  // Whether an event is known to have come, where nothing that is held tells; and that one has.
+  static bool CameBefore(const Came& came, const std::string& of, const std::string& event_id, absl::Time now);
   MeetingModel& MeetingOf(PbxModel& pbx, const std::string& meeting_id);
   static absl::CivilDay LastDayOf(const PlantedValue& value, const MeetingState& state, const PolicyModel& policy);
   // The day under which a value of a running meeting lies until the day of its likely end is over, if that is another.
@@ -321,6 +327,7 @@ class Model {
   bool by_time_ = false;          // what ends now ends by itself
   bool policy_ends_now_ = false;  // what ends now ends by a change of policy
   bool pbx_ends_now_ = false;     // what ends now ends with its PBX
+  Came came_;                     // events of PBXs
   HoldModel holds_;
   PbxNumber last_pbx_ = 0;
   std::map<PlantedObject, uint64_t> planted_;

@@ -95,10 +95,19 @@ std::pair<uint32_t, uint32_t> Model::EndPerson(const std::string& pbx_id, PbxMod
   return ended;
 }
 
+bool Model::CameBefore(const Came& came, const std::string& of, const std::string& event_id, absl::Time now) {
+  constexpr int64_t kSpanDays = 16;
+  constexpr int64_t kSpansKept = 2;
+  const auto found = came.find({of, event_id});
+  const auto span = [](absl::CivilDay day) { return (day - absl::CivilDay(1970, 1, 1)) / kSpanDays; };
+  return found != came.end() && span(DayAt(now)) - span(found->second) <= kSpansKept;
+}
+
 // Whether it says anything new.
 bool Model::TakePbxEvent(PbxModel& pbx, const v1::Event& event) {
   const int64_t time_us = Us(event.time());
   StaffModel& extensions = pbx.extensions;
+  if (event.has_pbx_synced()) return false;  // it came before
   if (event.has_extension_synced()) {
     std::vector<Person> removed;
     if (time_us < pbx.synced_us) return false;
