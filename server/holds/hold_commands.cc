@@ -105,8 +105,7 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
   if (!pbx.has_value()) return PbxUnknown();
   hold.pbx = pbx;
   if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
-    const auto holder =
-        FindHolder(holdings_.store, holdings_.vault, *pbx, {.number = extension->number()}, absl::ToUnixMicros(now));
+    const auto holder = FindHolder(holdings_.store, holdings_.vault, *pbx, {.number = extension->number()}, kLastSaid);
     if (!holder.ok()) return holder.status();
     if (!holder->has_value()) return ExtensionUnknown();
     const auto held = ReadExtension(holdings_.store, holdings_.vault, *pbx, **holder);

@@ -144,8 +144,7 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
     prefix = LocatorPrefix(*pbx, RoomNamed(holdings_.vault, *pbx, request.meeting_id()));
   }
   const auto view = store_.Snapshot();
-  const auto organizer =
-      FindHolder(*view, holdings_.vault, *pbx, {.number = request.organizer_extension()}, absl::ToUnixMicros(now));
+  const auto organizer = FindHolder(*view, holdings_.vault, *pbx, {.number = request.organizer_extension()}, kLastSaid);
   if (!organizer.ok()) return organizer.status();
   v1::ListMeetingsResponse response;
   auto cursor = view->ScanPrefix(Family::kState, prefix);

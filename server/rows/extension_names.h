@@ -11,6 +11,7 @@
 #define RETENTION_SERVER_ROWS_EXTENSION_NAMES_H_
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,9 @@ namespace retention {
 // Tenures of one name that are remembered, the newest: a row that is rewritten with each change of hands stays small.
 // What names it before the oldest of them is nobody's.
 inline constexpr size_t kMaxTenures = 16;
+
+// The time of whoever asks whose a name is by what was said last, whenever that happened.
+inline constexpr int64_t kLastSaid = std::numeric_limits<int64_t>::max();
 
 // An extension as events and callers name it; either may be empty.
 struct ExtensionName {

@@ -94,6 +94,24 @@ TEST_F(ExtensionsTest, AListThatComesLateTakesNothingBackThatIsNewer) {
   EXPECT_EQ(All(), (Listed{"102 b@x.de", "201 a@x.de"}));
 }
 
+TEST_F(ExtensionsTest, AListThatComesLateDoesNotMoveWhoWasElsewhereLater) {
+  Sync(0, {NewExtension("102", "b@x.de", "Bert")});
+  SyncOne(5, NewExtension("201", "a@x.de", "Anna", "7"));
+  Schedule(6, "m", "201");
+  Sync(3, {NewExtension("101", "a@x.de", "Anna", "7"), NewExtension("102", "b@x.de", "Bert")});
+  EXPECT_EQ(All(), (Listed{"102 b@x.de", "201 a@x.de"}));
+  EXPECT_EQ(ShownUnder("m"), "201");
+}
+
+TEST_F(ExtensionsTest, AnIdThatIsLeftOutIsStillKnown) {
+  Sync(0, {NewExtension("101", "a@x.de", "Anna", "7"), NewExtension("102", "", "")});
+  Sync(1, {NewExtension("201", "a@x.de", "Anna"), NewExtension("102", "", "")});
+  Schedule(2, "m", "", "7");
+  EXPECT_EQ(ShownUnder("m"), "201");
+  SyncOne(3, NewExtension("301", "", "", "7"));
+  EXPECT_EQ(ShownUnder("m"), "301");
+}
+
 TEST_F(ExtensionsTest, IdsGoAroundInOneSynchronisation) {
   Sync(0, {NewExtension("101", "a@x.de", "Anna", "7"), NewExtension("102", "b@x.de", "Bert", "8"),
            NewExtension("103", "c@x.de", "Cleo", "9")});
@@ -124,6 +142,29 @@ TEST_F(ExtensionsTest, AnIdThatIsGivenAnewIsSomebodyNew) {
   EXPECT_EQ(ShownUnder("new"), "201");
   Schedule(1, "late", "", "7");
   EXPECT_EQ(ShownUnder("late"), "") << "it was Anna's then";
+}
+
+TEST_F(ExtensionsTest, WhoIsNotMeantIsNotRemoved) {
+  Sync(0, {NewExtension("101", "a@x.de", "Anna", "7"), NewExtension("102", "", "")});
+  EXPECT_EQ(Remove(1, "101", "8").duplicates(), 1u) << "somebody else is there";
+  EXPECT_EQ(All(), (Listed{"101 a@x.de", "102 "}));
+  EXPECT_EQ(Remove(2, "102", "9").accepted(), 1u) << "nobody said who that is";
+  EXPECT_EQ(Remove(3, "999", "7").accepted(), 1u) << "wherever she is";
+  EXPECT_EQ(All(), Listed{});
+}
+
+// The clock of the portal may be ahead of the server's.
+TEST_F(ExtensionsTest, WhatWasSaidLastCountsForWhoAsks) {
+  Sync(0, {NewExtension("101", "a@x.de", "Anna"), NewExtension("102", "", "")});
+  Schedule(1, "m", "101");
+  v1::Event ahead = NewEvent("", NextId(), harness_.now + absl::Minutes(4));
+  *ahead.mutable_extension_synced()->mutable_extension() = NewExtension("101", "z@x.de", "Zoe");
+  ASSERT_EQ(harness_.Record(ahead).accepted(), 1u);
+  v1::ListMeetingsRequest request;
+  request.set_pbx_id("pbx");
+  request.set_organizer_extension("101");
+  EXPECT_EQ(harness_.reader().ListMeetings(request, harness_.now)->meetings_size(), 0) << "Zoe has none";
+  ASSERT_TRUE(harness_.engine().CreateHold(ExtensionHold("case", harness_.now, "101"), harness_.now).ok());
 }
 
 TEST_F(ExtensionsTest, TenuresAreBounded) {

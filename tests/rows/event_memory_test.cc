@@ -21,9 +21,11 @@ class EventMemoryTest : public ::testing::Test {
     for (auto c = harness_.store().ScanPrefix(Family::kState, "E"); c->Valid(); c->Next()) ++events;
     return events;
   }
-  // Days by which Monday's span is 2 spans old, and 3.
-  static absl::Time Old() { return kMonday + absl::Hours(24 * kEventSpanDays * kEventSpans); }
-  static absl::Time TooOld() { return kMonday + absl::Hours(24 * kEventSpanDays * (kEventSpans + 1)); }
+  // The first day of the span after those for which Monday's is remembered.
+  static absl::Time TooOld() {
+    const uint32_t monday = DueDay(absl::CivilDay(2026, 3, 2)).number();
+    return kMonday + absl::Hours(24 * (kEventSpanDays * (kEventSpans + 1) - monday % kEventSpanDays));
+  }
 
   Harness harness_;
 };
@@ -32,12 +34,10 @@ TEST_F(EventMemoryTest, AnEventIsRememberedForAMonthAndNotForEver) {
   static_assert(kEventSpanDays * kEventSpans >= 31);
   EXPECT_EQ(harness_.Record(Removal(kMonday)).accepted(), 1u);
   EXPECT_EQ(Remembered(), 1u);
-  harness_.now = Old();
+  harness_.now = TooOld() - absl::Hours(24);
   harness_.Sweep();
   EXPECT_EQ(harness_.Record(Removal(harness_.now)).duplicates(), 1u);
   EXPECT_EQ(Remembered(), 1u);
-  harness_.now = TooOld() - absl::Hours(1);  // of the day before
-  harness_.Sweep();
   harness_.now = TooOld();
   harness_.SyncPbx();
   EXPECT_EQ(harness_.Record(Removal(harness_.now)).accepted(), 1u) << "forgotten, swept or not";
