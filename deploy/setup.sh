@@ -11,7 +11,8 @@ readonly ATTEMPTS=3  # Networks fail; a package mirror that fails three times is
 build_packages=(
   ca-certificates ccache cmake curl g++ git ninja-build openssl pkg-config tzdata
   libabsl-dev libbenchmark-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev
-  libjemalloc-dev libprotobuf-dev libpugixml-dev librocksdb-dev libsodium-dev libssl-dev libxxhash-dev prometheus-cpp-dev
+  libicu-dev libjemalloc-dev libprotobuf-dev libpugixml-dev librocksdb-dev libsodium-dev libssl-dev libxxhash-dev
+  prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # prometheus-cpp's CMake package asks for these.
   libcivetweb-dev zlib1g-dev

@@ -19,6 +19,7 @@ constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
 constexpr char kRefiledMark = 'R';
+constexpr char kEventMark = 'E';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -172,6 +173,14 @@ std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx
   return RefiledMarkPrefix().append(FiledPrefix(day, category, pbx, meeting));
 }
 std::string RefiledMarkPrefix() { return LetterKey(kRefiledMark); }
+
+std::string EventMarkKey(uint32_t span, const OwnerId& event) { return EventMarkPrefix(span).append(event.view()); }
+
+std::string EventMarkPrefix(uint32_t span) {
+  std::string prefix = LetterKey(kEventMark);
+  AppendNumber(prefix, span);
+  return prefix;
+}
 
 std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw) {
   if (raw.size() != 1 + OwnerId::kBytes + PbxId::kBytes || raw[0] != kHoldCover) return std::nullopt;

@@ -86,6 +86,8 @@ std::string HoldCoverPrefix(const OwnerId& controller);                 //
 // 'R' FiledPrefix: while a policy is refiled, what lies there is where that one puts it
 std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting);
 std::string RefiledMarkPrefix();
+std::string EventMarkKey(uint32_t span, const OwnerId& event);  // 'E': that an event came in a span of days
+std::string EventMarkPrefix(uint32_t span);                     // all of a span, behind those of the spans before it
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {

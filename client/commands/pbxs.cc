@@ -183,6 +183,7 @@ void AddPbxCommands(Command root, CommandSession& session) {
                "Remove what is missing in FILE even if that is more than half of the extensions that are held");
   sync.SetFooter(
       "An extension that is missing in FILE has been removed: its polls end, and the PDFs of meetings it scheduled.\n"
+      "Who has another number is known by \"extension_id\", else by \"email\", and keeps what is theirs.\n"
       "At most 10,000 extensions. If more than half of those that are held are missing, FILE is refused unless\n"
       "--confirm-removals is given; --dry-run says whether it is needed.\n"
       "\n"

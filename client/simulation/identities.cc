@@ -21,6 +21,7 @@ void Identities::Add(const v1::Extension& extension) {
   Add(v1::DATA_CATEGORY_PBX_SYNC, extension.vanity_url_name());
   Add(v1::DATA_CATEGORY_PBX_SYNC, extension.first_name());
   Add(v1::DATA_CATEGORY_PBX_SYNC, extension.last_name());
+  Add(v1::DATA_CATEGORY_PBX_SYNC, extension.extension_id());
 }
 
 void Identities::Add(const v1::Event& event) {

@@ -38,6 +38,9 @@ absl::Status ControllerUnknown() {
 }
 
 absl::Status PbxUnknown() { return ErrorWithReason(absl::StatusCode::kNotFound, "PBX_UNKNOWN", "no such PBX is held"); }
+absl::Status ExtensionUnknown() {
+  return ErrorWithReason(absl::StatusCode::kNotFound, "EXTENSION_UNKNOWN", "the PBX has no such extension");
+}
 
 absl::Status MeetingUnknown() {
   return ErrorWithReason(absl::StatusCode::kNotFound, "MEETING_UNKNOWN", "no such meeting is held");

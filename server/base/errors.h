@@ -24,9 +24,10 @@ struct ErrorDetails {
 absl::Status InvalidField(std::string_view field, std::string_view description);
 // Any code with a reason, as PBX_UNKNOWN.
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
-// NOT_FOUND with reason CONTROLLER_UNKNOWN, PBX_UNKNOWN, MEETING_UNKNOWN, HOLD_UNKNOWN.
+// NOT_FOUND with reason CONTROLLER_UNKNOWN, PBX_UNKNOWN, EXTENSION_UNKNOWN, MEETING_UNKNOWN, HOLD_UNKNOWN.
 absl::Status ControllerUnknown();
 absl::Status PbxUnknown();
+absl::Status ExtensionUnknown();
 absl::Status HoldUnknown();
 absl::Status MeetingUnknown();
 // FAILED_PRECONDITION with reason REFILE_UNDER_WAY: what is held is still being filed under the policy, or the

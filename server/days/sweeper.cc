@@ -12,6 +12,7 @@
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "server/rows/day_progress.h"
+#include "server/rows/event_memory.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -94,6 +95,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   note(DropEndedDays(now));
   if (filed.ok()) note(DropLocators(now));
   note(DropEndedLogExtensions(now));
+  note(ForgetOldEvents(now));
   // A cube, too, may be kept longer than where it lies says.
   if (filed.ok()) note(EndCubes(now));
   note(Scrub(now, scrub_now, outcome));
@@ -155,6 +157,15 @@ absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {
   if (!enders_.logs.HasEnded(now)) return absl::OkStatus();
   return commands_.Do(now, [&](Change& change) {
     enders_.logs.DropEnded(change);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Sweeper::ForgetOldEvents(absl::Time now) {
+  const auto any = HasEventsToForget(enders_.store, holdings_.LastDue(now).Next());
+  if (!any.ok() || !*any) return any.status();
+  return commands_.Do(now, [](Change& change) {
+    ForgetEvents(change);
     return absl::OkStatus();
   });
 }

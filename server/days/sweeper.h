@@ -64,6 +64,7 @@ class Sweeper {
   // Rows of log lines that an extension keeps must leave a day before it ends.
   absl::Status RefileLogs(absl::Time now);
   absl::Status DropEndedLogExtensions(absl::Time now);
+  absl::Status ForgetOldEvents(absl::Time now);
   // Ends holds whose last day is over, with what they kept.
   absl::Status EndHolds(absl::Time now);
   absl::Status CloseDays(absl::Time now);

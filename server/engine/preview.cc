@@ -77,7 +77,8 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
       if (absl::Status s = CheckExtensionNumber("extension.number", request.extension().number()); !s.ok()) return s;
       return Try([&](Change& change) {
         const v1::DeleteExtensionRequest& extension = request.extension();
-        return domains_.pbxs.RemoveExtension(extension.pbx_id(), extension.number(), std::nullopt, kPreview, change)
+        return domains_.pbxs
+            .RemoveExtension(extension.pbx_id(), {.number = extension.number()}, std::nullopt, kPreview, change)
             .status();
       });
     case v1::PreviewErasureRequest::kMeeting:

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {
@@ -34,17 +33,6 @@ const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope) {
   if (scope.has_extension()) return &scope.extension();
   if (scope.has_subject() && scope.subject().has_extension()) return &scope.subject().extension();
   return nullptr;
-}
-
-OwnerId OwnerOfScope(const Vault& vault, const PbxId& pbx, const v1::HoldScope& scope) {
-  if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
-    return ExtensionKey(vault, pbx, extension->number()).owner;
-  }
-  if (scope.has_meeting()) return RoomOwner(RoomNamed(vault, pbx, scope.meeting().meeting_id()));
-  if (scope.has_subject() && scope.subject().has_display_name()) {
-    return RoomOwner(RoomNamed(vault, pbx, scope.subject().display_name().meeting_id()));
-  }
-  return {};
 }
 
 DueDay Hold::End() const { return DayOfValidDate(terms.end_date()); }

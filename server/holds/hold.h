@@ -34,8 +34,8 @@ struct Hold {
   absl::Time created;
   std::optional<PbxId> pbx;       // that the scope names; the register knows those of a controller
   HoldGeneration generation = 0;  // of a controller's
-  std::string email;              // lower case; of a subject, also of one that was named by an extension
-  OwnerId owner;                  // of the meeting or extension in the scope
+  std::string email;              // normal form; of a subject, also of one that was named by an extension
+  OwnerId owner;                  // the room, or holder of the extension, that the scope named; zero for others
   // Since when it is not in force any more; what it kept is being erased.
   std::optional<absl::Time> released;
 
@@ -52,8 +52,6 @@ using HoldPtr = std::shared_ptr<const Hold>;
 
 // The id of the PBX that a scope names; empty for scopes of a controller.
 const std::string& PbxOfScope(const v1::HoldScope& scope);
-// The owner id of the meeting or extension that a scope names; zero for others.
-OwnerId OwnerOfScope(const Vault& vault, const PbxId& pbx, const v1::HoldScope& scope);
 // The extension's part of a scope; null if it has none.
 const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope);
 
@@ -77,7 +75,7 @@ struct HoldConcern {
   HoldGeneration left = kNotLeft;
 
   bool CoversAll() const { return claims->all < left; }
-  // `email`: lower case.
+  // `email`: in normal form.
   bool CoversEmail(absl::string_view email) const {
     const auto found = claims->emails.find(email);
     return found != claims->emails.end() && found->second < left;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/normal_address.h"
 #include "server/holds/hold_intake.h"
 #include "server/meetings/locator.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -22,10 +23,6 @@ constexpr std::string_view kEnded = "ENDED";
 std::string BasisWord(v1::HoldBasis basis) {
   const std::string name = v1::HoldBasis_Name(basis);
   return std::string(absl::StripPrefix(name, "HOLD_BASIS_"));
-}
-
-absl::Status Unknown(std::string_view reason, std::string_view message) {
-  return ErrorWithReason(absl::StatusCode::kNotFound, reason, message);
 }
 
 }  // namespace
@@ -97,7 +94,7 @@ absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_v
 
 absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
   const v1::HoldScope& scope = hold.terms.scope();
-  hold.email = absl::AsciiStrToLower(scope.subject().email());
+  hold.email = NormalAddress(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
     auto found = holdings_.registry.OfController(controller, holdings_.store, holdings_.vault, now);
     if (!found.ok()) return found.status();
@@ -107,26 +104,22 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
   const auto pbx = holdings_.registry.Find(PbxOfScope(scope), now);
   if (!pbx.has_value()) return PbxUnknown();
   hold.pbx = pbx;
-  hold.owner = OwnerOfScope(holdings_.vault, *pbx, scope);
   if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
-    const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension->number());
-    auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-    if (!row.ok()) return row.status();
-    // A removed extension leaves a mark without values.
-    if (!row->has_value() || Vault::ValueCount(**row) == 0) {
-      return Unknown("EXTENSION_UNKNOWN", "the PBX has no such extension");
-    }
-    if (!scope.has_subject()) return absl::OkStatus();
-    auto plaintext = holdings_.vault.Open(key, **row);
-    stored::v1::Value value;
-    if (!plaintext.ok()) return plaintext.status();
-    if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("an extension's row does not parse");
-    hold.email = absl::AsciiStrToLower(value.pbx_extension().email());
+    const auto holder = FindHolder(holdings_.store, holdings_.vault, *pbx, {.number = extension->number()}, kLastSaid);
+    if (!holder.ok()) return holder.status();
+    if (!holder->has_value()) return ExtensionUnknown();
+    const auto held = ReadExtension(holdings_.store, holdings_.vault, *pbx, **holder);
+    if (!held.ok()) return held.status();
+    if (!held->has_value()) return ExtensionUnknown();
+    hold.owner = **holder;
+    if (scope.has_subject()) hold.email = NormalAddress((*held)->email());
     return absl::OkStatus();
   }
   if (scope.has_pbx_id()) return absl::OkStatus();
-  auto held = IsMeetingHeld(
-      *pbx, scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id(), now);
+  const std::string& meeting_id =
+      scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id();
+  hold.owner = RoomOwner(RoomNamed(holdings_.vault, *pbx, meeting_id));
+  auto held = IsMeetingHeld(*pbx, meeting_id, now);
   if (!held.ok()) return held.status();
   return *held ? absl::OkStatus() : MeetingUnknown();
 }

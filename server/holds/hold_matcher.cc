@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "server/base/normal_address.h"
 #include "server/law/course.h"
 #include "server/meetings/locator.h"
 #include "server/rows/object_rows.h"
@@ -41,7 +41,7 @@ bool CoversExtension(const HoldConcern& concern, const OwnerId& extension) {
 
 bool CoversPbxRow(const HoldConcerns& concerns, const FiledKey& key, const Value& value) {
   if (!value.has_pbx_extension()) return false;
-  const std::string email = absl::AsciiStrToLower(value.pbx_extension().email());
+  const std::string email = NormalAddress(value.pbx_extension().email());
   return AnyOf(concerns, [&](const HoldConcern& concern) {
     return CoversExtension(concern, key.owner) || concern.CoversEmail(email);
   });
@@ -218,9 +218,7 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const Ho
       if (absl::Status status = collect(kParticipantName, is_named); !status.ok()) return status;
     }
     if (concern.claims->emails.empty()) continue;
-    const auto is_addressed = [&](const std::string& email) {
-      return concern.CoversEmail(absl::AsciiStrToLower(email));
-    };
+    const auto is_addressed = [&](const std::string& email) { return concern.CoversEmail(NormalAddress(email)); };
     if (absl::Status status = collect(kParticipantEmail, is_addressed); !status.ok()) return status;
   }
   BoundMemory(persons_);

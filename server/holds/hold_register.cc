@@ -45,7 +45,8 @@ absl::StatusOr<Hold> ReadHold(std::string_view key, std::string_view value, Vaul
   auto plaintext = vault.OpenState(key, value);
   if (!plaintext.ok()) return plaintext.status();
   stored::v1::StoredHold stored;
-  if (!stored.ParseFromString(plaintext->Reveal()) || (!stored.pbx().empty() && stored.pbx().size() != PbxId::kBytes)) {
+  if (!stored.ParseFromString(plaintext->Reveal()) || (!stored.pbx().empty() && stored.pbx().size() != PbxId::kBytes) ||
+      (!stored.owner().empty() && stored.owner().size() != OwnerId::kBytes)) {
     return absl::DataLossError("a hold does not parse");
   }
   Hold hold{.number = *number,
@@ -54,10 +55,8 @@ absl::StatusOr<Hold> ReadHold(std::string_view key, std::string_view value, Vaul
             .generation = stored.generation(),
             .email = stored.email()};
   if (stored.released_us() != 0) hold.released = absl::FromUnixMicros(stored.released_us());
-  if (!stored.pbx().empty()) {
-    hold.pbx = PbxId::From(stored.pbx());
-    hold.owner = OwnerOfScope(vault, *hold.pbx, hold.terms.scope());
-  }
+  if (!stored.pbx().empty()) hold.pbx = PbxId::From(stored.pbx());
+  if (!stored.owner().empty()) hold.owner = OwnerId::From(stored.owner());
   return hold;
 }
 
@@ -196,6 +195,7 @@ void HoldRegister::Put(Hold hold, std::optional<HoldCover> cover, Change& change
   *stored.mutable_hold() = hold.terms;
   stored.set_created_us(absl::ToUnixMicros(hold.created));
   if (hold.pbx.has_value()) stored.set_pbx(std::string(hold.pbx->view()));
+  if (hold.owner != OwnerId{}) stored.set_owner(std::string(hold.owner.view()));
   stored.set_generation(hold.generation);
   stored.set_email(hold.email);
   if (hold.released.has_value()) stored.set_released_us(absl::ToUnixMicros(*hold.released));

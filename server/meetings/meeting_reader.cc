@@ -15,6 +15,7 @@
 #include "server/law/presence.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/meetings/meeting_view.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 
 namespace retention {
@@ -142,8 +143,9 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
     if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
     prefix = LocatorPrefix(*pbx, RoomNamed(holdings_.vault, *pbx, request.meeting_id()));
   }
-  const std::string organizer = ExtensionName(holdings_.vault, *pbx, request.organizer_extension());
   const auto view = store_.Snapshot();
+  const auto organizer = FindHolder(*view, holdings_.vault, *pbx, {.number = request.organizer_extension()}, kLastSaid);
+  if (!organizer.ok()) return organizer.status();
   v1::ListMeetingsResponse response;
   auto cursor = view->ScanPrefix(Family::kState, prefix);
   if (!position->empty()) cursor->Seek(LocatorPrefix(*pbx) + *position);
@@ -160,7 +162,10 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
                                          *std::move(locator), now);
     if (!meeting.has_value() || !meeting->facts().IsMeeting()) continue;
     const MeetingView& seen = *meeting;
-    if (!organizer.empty() && seen.facts().organizer != organizer) continue;
+    if (!request.organizer_extension().empty() &&
+        (!organizer->has_value() || seen.facts().organizer != (*organizer)->view())) {
+      continue;
+    }
     if (!IsWithin(request, seen)) continue;
     auto described = seen.Describe(/*with_content=*/false);
     if (!described.ok()) return described.status();

@@ -7,6 +7,7 @@
 #include "server/base/field_checks.h"
 #include "server/law/filing.h"
 #include "server/meetings/meeting_cache.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -128,12 +129,9 @@ absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) con
 absl::StatusOr<std::string> MeetingView::Organizer() const {
   const std::string& name = facts().organizer;
   if (name.size() != OwnerId::kBytes) return std::string();
-  const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx_, .owner = OwnerId::From(name)};
-  std::string number;
-  absl::Status status = ForEachRow(FiledPrefix(key.day, kPbxSync, pbx_, key.owner), false,
-                                   [&](const stored::v1::Value& value) { number = value.pbx_extension().number(); });
-  if (!status.ok()) return status;
-  return number;
+  const auto extension = ReadExtension(*view_, *vault_, pbx_, OwnerId::From(name));
+  if (!extension.ok()) return extension.status();
+  return extension->has_value() ? (*extension)->number() : std::string();
 }
 
 absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {

@@ -1,27 +1,17 @@
 #include "server/pbxs/pbx_commands.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "server/base/errors.h"
+#include "server/pbxs/extension_matching.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
-
-// An extension is a person at a number: whose name and address are both others is somebody else, to whom nothing of the
-// former goes. (A list that leaves them out says nothing of who it is.)
-bool PbxCommands::IsPassedOn(const HeldExtension& before, const v1::Extension& after) {
-  const v1::Extension& was = before.extension;
-  return !before.removed && absl::AsciiStrToLower(was.email()) != absl::AsciiStrToLower(after.email()) &&
-         (was.first_name() != after.first_name() || was.last_name() != after.last_name()) && !was.email().empty() &&
-         !after.email().empty();
-}
 
 absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                            absl::Time time, SyncMode mode, Change& change) {
@@ -29,7 +19,6 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
   const int64_t time_us = absl::ToUnixMicros(time);
   std::optional<PbxId> pbx = holdings_.registry.Find(pbx_id, change.now());
   std::optional<stored::v1::PbxRecord> record;
-  std::map<OwnerId, HeldExtension> held;
   outcome.created = !pbx.has_value();
   if (outcome.created) {
     // Nothing of it is held, so nothing is removed; but its key would be in the ring, change or no change.
@@ -50,57 +39,77 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
       NoteContacts({&*pbx, 1}, change);
       return outcome;
     }
-    auto extensions = ReadExtensions(*pbx);
-    if (!extensions.ok()) return extensions.status();
-    held = *std::move(extensions);
   }
+  ExtensionBook book(holdings_, *pbx, change);
+  if (absl::Status status = book.ReadAll(); !status.ok()) return status;
 
-  // Extensions that are held and not named any more have been removed. What came by itself and is newer stays.
-  std::set<OwnerId> named;
-  for (const v1::Extension& extension : synced.extensions()) {
-    named.insert(ExtensionKey(holdings_.vault, *pbx, extension.number()).owner);
-  }
-  uint64_t living = 0;
-  std::vector<EndingExtension> ending;
-  for (const auto& [owner, extension] : held) {
-    if (extension.removed) continue;
-    ++living;
-    if (named.contains(owner) || extension.time_us > time_us) continue;
-    FiledKey key = PbxRecordKey(*pbx);
-    key.owner = owner;
-    ending.push_back({.key = key, .envelope = extension.envelope, .time_us = time_us});
-    outcome.removed.push_back(extension.extension.number());
-  }
-  outcome.needs_confirmation = ending.size() * 100 > living * kMaxUnconfirmedPercent;
+  auto plan = PlanOf(book, synced, time_us);
+  if (!plan.ok()) return plan.status();
+  for (const HeldExtension* extension : plan->ending) outcome.removed.push_back(extension->extension.number());
+  std::sort(outcome.removed.begin(), outcome.removed.end());
+  outcome.needs_confirmation = plan->ending.size() * 100 > book.All().size() * kMaxUnconfirmedPercent;
   if (outcome.needs_confirmation && mode == SyncMode::kGuarded) {
     // A list that is wrong comes from one that is there.
     NoteContacts({&*pbx, 1}, change);
     return outcome;
   }
-  std::sort(outcome.removed.begin(), outcome.removed.end());
 
   absl::Status status = PutPbx(pbx_id, *pbx, std::move(record), synced, time_us, change);
   if (!status.ok()) return status;
-  Names passed_on;
-  for (const v1::Extension& extension : synced.extensions()) {
-    const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
-    std::optional<HeldExtension> before;
-    if (const auto it = held.find(key.owner); it != held.end()) {
-      before = std::move(it->second);
-      if (before->time_us > time_us) continue;
-      if (!before->removed && before->extension.SerializeAsString() == extension.SerializeAsString()) continue;
-    }
-    if (before.has_value() && IsPassedOn(*before, extension)) passed_on.emplace(key.owner.view());
-    if (status = PutExtension(key, before, extension, time_us, change); !status.ok()) return status;
-  }
+  const auto ended = book.Rearrange(plan->arrivals, plan->ending, time_us, kReasonExtensionRemoved);
+  if (!ended.ok()) return ended.status();
   RemovalOutcome removal;
-  status = EraseOwned(*pbx, pbx_id, passed_on, kReasonExtensionRemoved, change, removal);
-  if (!status.ok()) return status;
-  status = EraseExtensions(*pbx, pbx_id, ending, kReasonExtensionRemoved, change, removal);
+  status = EraseOwned(*pbx, pbx_id, *ended, kReasonExtensionRemoved, change, removal);
   if (!status.ok()) return status;
   outcome.polls = removal.polls;
   outcome.pdfs = removal.pdfs;
   return outcome;
+}
+
+absl::StatusOr<PbxCommands::SyncPlan> PbxCommands::PlanOf(ExtensionBook& book, const v1::PbxSynced& synced,
+                                                          int64_t time_us) {
+  // What came by itself and is newer stays.
+  std::vector<const HeldExtension*> held = book.All();
+  std::erase_if(held, [&](const HeldExtension* extension) { return extension->time_us > time_us; });
+  std::vector<const v1::Extension*> told;
+  for (const v1::Extension& extension : synced.extensions()) {
+    const auto last_said = book.LastSaidOf(extension.number());
+    if (!last_said.ok()) return last_said.status();
+    const auto with_id = book.WithId(extension.extension_id());
+    if (!with_id.ok()) return with_id.status();
+    const bool was_elsewhere = *with_id != nullptr && (*with_id)->time_us > time_us;
+    if (*last_said <= time_us && !was_elsewhere) told.push_back(&extension);
+  }
+  SyncPlan plan = PlanOf(held, told);
+  std::erase_if(plan.arrivals, [](const ExtensionBook::Arrival& arrival) {
+    return arrival.who != nullptr &&
+           arrival.who->extension.SerializeAsString() == arrival.extension.SerializeAsString();
+  });
+  return plan;
+}
+
+PbxCommands::SyncPlan PbxCommands::PlanOf(std::span<const HeldExtension* const> held,
+                                          std::span<const v1::Extension* const> told) {
+  std::vector<const v1::Extension*> as_held;
+  for (const HeldExtension* extension : held) as_held.push_back(&extension->extension);
+  const auto matches = MatchExtensions(as_held, told);
+  SyncPlan plan;
+  std::vector<bool> stays(held.size());
+  for (size_t i = 0; i < told.size(); ++i) {
+    ExtensionBook::Arrival& arrival = plan.arrivals.emplace_back();
+    arrival.extension = *told[i];
+    if (!matches[i].has_value()) continue;
+    arrival.who = held[*matches[i]];
+    stays[*matches[i]] = true;
+    // What leaves the id out does not say that there is none.
+    if (!told[i]->extension_id().empty()) continue;
+    arrival.extension.set_extension_id(arrival.who->extension.extension_id());
+  }
+  // Who is not among them any more has been removed.
+  for (size_t i = 0; i < held.size(); ++i) {
+    if (!stays[i]) plan.ending.push_back(held[i]);
+  }
+  return plan;
 }
 
 absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std::optional<stored::v1::PbxRecord> held,
@@ -165,19 +174,6 @@ absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std:
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<OwnerId, PbxCommands::HeldExtension>> PbxCommands::ReadExtensions(const PbxId& pbx) const {
-  std::map<OwnerId, HeldExtension> held;
-  const auto read = [&](const FiledKey& key, std::string_view envelope) {
-    if (key.owner == OwnerId{}) return absl::OkStatus();  // the record
-    auto extension = ParseExtension(key, envelope);
-    if (extension.ok()) held.emplace(key.owner, *std::move(extension));
-    return extension.status();
-  };
-  absl::Status status = VisitRows(holdings_.store, FiledPrefix(DueDay::Open(), kPbxSync, pbx), read);
-  if (!status.ok()) return status;
-  return held;
-}
-
 absl::StatusOr<stored::v1::PbxRecord> PbxCommands::ReadRecord(const PbxId& pbx) const {
   auto record = ReadPbxRecord(holdings_.store, holdings_.vault, pbx);
   if (!record.ok()) return record.status();
@@ -185,131 +181,94 @@ absl::StatusOr<stored::v1::PbxRecord> PbxCommands::ReadRecord(const PbxId& pbx) 
   return **std::move(record);
 }
 
-absl::StatusOr<PbxCommands::HeldExtension> PbxCommands::ParseExtension(const FiledKey& key,
-                                                                       std::string_view envelope) const {
-  auto opened = holdings_.vault.Open(key, envelope);
-  if (!opened.ok()) return opened.status();
-  stored::v1::Value value;
-  if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an extension does not parse");
-  return HeldExtension{.removed = !value.has_pbx_extension(),
-                       .envelope = std::string(envelope),
-                       .time_us = value.time_us(),
-                       .extension = value.pbx_extension()};
-}
-
-absl::StatusOr<std::optional<PbxCommands::HeldExtension>> PbxCommands::ReadExtension(const FiledKey& key) const {
-  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return std::nullopt;
-  return ParseExtension(key, **row);
-}
-
-absl::Status PbxCommands::PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
-                                       const v1::Extension& extension, int64_t time_us, Change& change) {
-  stored::v1::Value value;
-  value.set_time_us(time_us);
-  *value.mutable_pbx_extension() = extension;
-  Personal text(value.SerializeAsString());
-  if (held.has_value() && !held->removed) {
-    if (held->extension.SerializeAsString() != extension.SerializeAsString()) {
-      return change.Replace(key, std::move(text), 1);
-    }
-    change.Rewrite(key, std::move(text), 1);
-    return absl::OkStatus();
-  }
-  if (held.has_value()) change.DropMark(key);
-  change.File(key, std::move(text), 1);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v1::Extension& extension,
                                                 absl::Time time, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  const FiledKey key = ExtensionKey(holdings_.vault, *pbx, extension.number());
-  auto held = ReadExtension(key);
-  if (!held.ok()) return held.status();
   auto record = ReadRecord(*pbx);
   if (!record.ok()) return record.status();
+  ExtensionBook book(holdings_, *pbx, change);
   const int64_t time_us = absl::ToUnixMicros(time);
-  if (time_us < record->synced_us() || (held->has_value() && time_us < (*held)->time_us)) return false;
-  const bool passed_on = held->has_value() && IsPassedOn(**held, extension);
-  if (absl::Status status = PutExtension(key, *held, extension, time_us, change); !status.ok()) return status;
-  if (!passed_on) return true;
+  const auto last_said = book.LastSaidOf(extension.number());
+  if (!last_said.ok()) return last_said.status();
+  if (time_us < record->synced_us() || time_us < *last_said) return false;
+  const auto there = book.At(extension.number());
+  if (!there.ok()) return there.status();
+  const auto with_id = book.WithId(extension.extension_id());
+  if (!with_id.ok()) return with_id.status();
+  if (*with_id != nullptr && time_us < (*with_id)->time_us) return false;
+  std::vector<const HeldExtension*> held;
+  if (*there != nullptr) held.push_back(*there);
+  if (*with_id != nullptr && *with_id != *there) held.push_back(*with_id);
+  const v1::Extension* const told = &extension;
+  const SyncPlan plan = PlanOf(held, {&told, 1});
+  const auto ended = book.Rearrange(plan.arrivals, plan.ending, time_us, kReasonExtensionRemoved);
+  if (!ended.ok()) return ended.status();
   RemovalOutcome outcome;
-  absl::Status status =
-      EraseOwned(*pbx, std::string(pbx_id), {std::string(key.owner.view())}, kReasonExtensionRemoved, change, outcome);
+  absl::Status status = EraseOwned(*pbx, std::string(pbx_id), *ended, kReasonExtensionRemoved, change, outcome);
   if (!status.ok()) return status;
   return true;
 }
 
 absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::string_view pbx_id,
-                                                                         std::string_view number,
+                                                                         const ExtensionName& name,
                                                                          std::optional<absl::Time> time,
                                                                          std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  const FiledKey key = ExtensionKey(holdings_.vault, *pbx, number);
-  auto held = ReadExtension(key);
+  ExtensionBook book(holdings_, *pbx, change);
+  auto held = book.WithId(name.id);
   if (!held.ok()) return held.status();
-  bool held_newer = false;
-  if (time.has_value() && held->has_value()) {
-    auto record = ReadRecord(*pbx);
-    if (!record.ok()) return record.status();
-    held_newer = absl::ToUnixMicros(*time) < std::max((*held)->time_us, record->synced_us());
+  if (*held == nullptr) {
+    held = book.At(name.number);
+    if (!held.ok()) return held.status();
+    const bool is_other = *held != nullptr && !name.id.empty() && !(*held)->extension.extension_id().empty();
+    if (is_other) held = nullptr;
   }
-  if (!held->has_value() && time.has_value()) {
-    // An event of what never came, or comes yet: the mark meets it.
-    RemovalOutcome outcome;
-    const EndingExtension ending{.key = key, .envelope = {}, .time_us = absl::ToUnixMicros(*time)};
-    absl::Status status = EraseExtensions(*pbx, pbx_id, {&ending, 1}, reason, change, outcome);
-    if (!status.ok()) return status;
-    return outcome;
-  }
-  if (!held->has_value() || (*held)->removed || held_newer) {
-    return ErrorWithReason(absl::StatusCode::kNotFound, "EXTENSION_UNKNOWN", "the PBX has no such extension");
-  }
-  const int64_t time_us = std::max((*held)->time_us, absl::ToUnixMicros(time.value_or(change.now())));
+  const auto known = book.Knows(name.number);
+  if (!known.ok()) return known.status();
   RemovalOutcome outcome;
-  const EndingExtension ending{.key = key, .envelope = std::move((*held)->envelope), .time_us = time_us};
-  absl::Status status = EraseExtensions(*pbx, pbx_id, {&ending, 1}, reason, change, outcome);
-  if (!status.ok()) return status;
+  absl::StatusOr<Names> ended;
+  if (*held == nullptr && !*known && time.has_value()) {
+    // An event of what never came, or comes yet: the mark meets it.
+    ended = book.RemoveUnknown(name.number, absl::ToUnixMicros(*time));
+  } else {
+    int64_t last_said_us = 0;
+    if (*held != nullptr) {
+      const auto last_said = book.LastSaidOf((*held)->extension.number());
+      if (!last_said.ok()) return last_said.status();
+      last_said_us = *last_said;
+    }
+    if (time.has_value()) {
+      auto record = ReadRecord(*pbx);
+      if (!record.ok()) return record.status();
+      if (absl::ToUnixMicros(*time) < std::max(last_said_us, record->synced_us())) held = nullptr;
+    }
+    if (*held == nullptr) return ExtensionUnknown();
+    const int64_t time_us = std::max(last_said_us, absl::ToUnixMicros(time.value_or(change.now())));
+    ended = book.Rearrange({}, {&*held, 1}, time_us, reason);
+  }
+  if (!ended.ok()) return ended.status();
+  if (absl::Status s = EraseOwned(*pbx, pbx_id, *ended, reason, change, outcome); !s.ok()) return s;
   return outcome;
 }
 
-absl::Status PbxCommands::EraseExtensions(const PbxId& pbx, std::string_view pbx_id,
-                                          std::span<const EndingExtension> ending, std::string_view reason,
-                                          Change& change, RemovalOutcome& outcome) const {
-  if (ending.empty()) return absl::OkStatus();
-  Names names;
-  for (const EndingExtension& extension : ending) {
-    if (!extension.envelope.empty()) {
-      if (absl::Status s = change.Drop(extension.key, extension.envelope, "", reason); !s.ok()) return s;
-    }
-    stored::v1::Value mark;
-    mark.set_time_us(extension.time_us);
-    change.File(extension.key, Personal(mark.SerializeAsString()), 0);
-    names.emplace(extension.key.owner.view());
-  }
-  return EraseOwned(pbx, pbx_id, names, reason, change, outcome);
-}
-
-absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& names,
+absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& holders,
                                      std::string_view reason, Change& change, RemovalOutcome& outcome) const {
-  if (names.empty()) return absl::OkStatus();
-  if (absl::Status s = ErasePolls(pbx, names, reason, change, outcome); !s.ok()) return s;
+  if (holders.empty()) return absl::OkStatus();
+  if (absl::Status s = ErasePolls(pbx, holders, reason, change, outcome); !s.ok()) return s;
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-    if (!names.contains(value.extension())) return absl::OkStatus();
+    if (!holders.contains(value.extension())) return absl::OkStatus();
     ++outcome.pdfs;
     return change.Drop(key, row, pbx_id, reason);
   };
   return VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(DueDay::Open(), kPdfShare, pbx), erase);
 }
 
-absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& extensions, std::string_view reason, Change& change,
+absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& holders, std::string_view reason, Change& change,
                                      RemovalOutcome& outcome) const {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPoll, pbx);
-  // A poll's rows share their owner; only the row of its creation names the extension.
+  // A poll's rows share their owner; only the row of its creation names the holder.
   std::set<OwnerId> ends;
   const auto find = [&](const FiledKey& key, std::string_view row) -> absl::Status {
     if (Vault::ValueCount(row) == 0) return absl::OkStatus();  // mark of a deleted poll
@@ -317,7 +276,7 @@ absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& extensions, 
     stored::v1::Value value;
     if (!opened.ok()) return opened.status();
     if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("a row of a poll does not parse");
-    if (extensions.contains(value.extension()) && ends.insert(key.owner).second) ++outcome.polls;
+    if (holders.contains(value.extension()) && ends.insert(key.owner).second) ++outcome.polls;
     return absl::OkStatus();
   };
   if (absl::Status s = VisitRows(holdings_.store, prefix, find); !s.ok()) return s;

@@ -3,7 +3,6 @@
 #define RETENTION_SERVER_PBXS_PBX_COMMANDS_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -14,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "retention/v1/event.pb.h"
 #include "server/holds/hold_register.h"
+#include "server/pbxs/extension_book.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/rows/change.h"
 
@@ -47,7 +47,7 @@ class PbxCommands {
     bool created = false;
     bool stale = false;                // older than what is held: nothing changed
     bool needs_confirmation = false;   // removes more than kMaxUnconfirmedPercent; if kGuarded, nothing changed
-    std::vector<std::string> removed;  // numbers, in the order of their characters
+    std::vector<std::string> removed;  // former numbers, in the order of their characters
     uint32_t polls = 0;
     uint32_t pdfs = 0;
   };
@@ -64,7 +64,7 @@ class PbxCommands {
   };
   // See PbxService.RemoveExtension and Event.extension_removed, which happened at `time`; without it the extension goes
   // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if something newer is held.
-  absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
+  absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, const ExtensionName& name,
                                                  std::optional<absl::Time> time, std::string_view reason,
                                                  Change& change);
   struct LicenceOutcome {
@@ -83,39 +83,24 @@ class PbxCommands {
   absl::StatusOr<bool> DeletePoll(const PbxId& pbx, std::string_view poll_id, std::string_view reason, Change& change);
 
  private:
-  // What is known of an extension: the latest of all that was said of it, in whatever order it came. A removed
-  // extension leaves a mark in its row's place, without values, so that an older event cannot bring it back.
-  struct HeldExtension {
-    bool removed = false;
-    std::string envelope;
-    int64_t time_us = 0;  // when it was last named or removed by itself; the latest full synchronisation may be newer
-    v1::Extension extension;
-  };
-  absl::StatusOr<std::optional<HeldExtension>> ReadExtension(const FiledKey& key) const;
-  absl::StatusOr<HeldExtension> ParseExtension(const FiledKey& key, std::string_view envelope) const;
-  absl::StatusOr<std::map<OwnerId, HeldExtension>> ReadExtensions(const PbxId& pbx) const;
   absl::StatusOr<stored::v1::PbxRecord> ReadRecord(const PbxId& pbx) const;
   static void PutLife(const PbxId& pbx, const stored::v1::PbxLife& life, Change& change);
-  static absl::Status PutExtension(const FiledKey& key, const std::optional<HeldExtension>& held,
-                                   const v1::Extension& extension, int64_t time_us, Change& change);
   // Makes the PBX known, or replaces what is held of it, but for its extensions.
   absl::Status PutPbx(std::string_view pbx_id, const PbxId& pbx, std::optional<stored::v1::PbxRecord> held,
                       const v1::PbxSynced& synced, int64_t time_us, Change& change);
-  struct EndingExtension {
-    FiledKey key;
-    std::string envelope;
-    int64_t time_us = 0;
+  // What a synchronisation makes of the extensions that are held.
+  struct SyncPlan {
+    std::vector<ExtensionBook::Arrival> arrivals;
+    std::vector<const HeldExtension*> ending;
   };
-  // Names of extensions, as rows have them.
+  static absl::StatusOr<SyncPlan> PlanOf(ExtensionBook& book, const v1::PbxSynced& synced, int64_t time_us);
+  static SyncPlan PlanOf(std::span<const HeldExtension* const> held, std::span<const v1::Extension* const> told);
+  // Holders, as rows name them.
   using Names = std::set<std::string, std::less<>>;
-  // Ends extensions with what hangs on them, in one walk however many they are.
-  absl::Status EraseExtensions(const PbxId& pbx, std::string_view pbx_id, std::span<const EndingExtension> ending,
-                               std::string_view reason, Change& change, RemovalOutcome& outcome) const;
-  // Ends the polls and PDFs of extensions.
-  absl::Status EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& extensions, std::string_view reason,
+  // Ends the polls and PDFs of holders, in one walk however many they are.
+  absl::Status EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& holders, std::string_view reason,
                           Change& change, RemovalOutcome& outcome) const;
-  static bool IsPassedOn(const HeldExtension& before, const v1::Extension& after);
-  absl::Status ErasePolls(const PbxId& pbx, const Names& extensions, std::string_view reason, Change& change,
+  absl::Status ErasePolls(const PbxId& pbx, const Names& holders, std::string_view reason, Change& change,
                           RemovalOutcome& outcome) const;
   void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);
 

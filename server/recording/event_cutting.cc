@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
+#include "server/base/normal_address.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
 
@@ -64,23 +64,39 @@ RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
   return Course().RoomEventOf(bare);
 }
 
-std::string IdentityOf(const v1::Event& event) {
+ExtensionName ExtensionNameOf(const v1::Event& event) {
+  const std::string& id = event.extension_id();
+  switch (event.payload_case()) {
+    case v1::Event::kMeetingScheduled:
+      return {.number = event.meeting_scheduled().organizer_extension(), .id = id};
+    case v1::Event::kMeetingStarted:
+      return {.number = event.meeting_started().organizer_extension(), .id = id};
+    case v1::Event::kParticipantJoined:
+      return {.number = event.participant_joined().extension(), .id = id};
+    case v1::Event::kPollCreated:
+      return {.number = event.poll_created().owner_extension(), .id = id};
+    case v1::Event::kExtensionRemoved:
+      return {.number = event.extension_removed().number(), .id = id};
+    default:
+      return {};
+  }
+}
+
+std::string IdentityOf(const v1::Event& event, const NamedExtension& named) {
   if (!event.has_participant_joined()) return {};
   const v1::ParticipantJoined& joined = event.participant_joined();
   if (!event.user_id().empty()) return absl::StrCat("u\n", event.pbx_id(), "\n", event.user_id());
-  if (!joined.email().empty()) return absl::StrCat("e\n", absl::AsciiStrToLower(joined.email()));
-  if (!joined.extension().empty()) return absl::StrCat("x\n", event.pbx_id(), "\n", joined.extension());
+  if (!joined.email().empty()) return absl::StrCat("e\n", NormalAddress(joined.email()));
+  if (named.holder.has_value()) return absl::StrCat("x\n", event.pbx_id(), "\n", std::string(named.holder->view()));
   return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
 }
 
-CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
-                          Course& course) {
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,
+                          const Vault& vault, Course& course) {
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
   entry.connection = NumberOf("connection", event.connection_id(), room, vault);
   entry.sitting = NumberOf("occurrence", event.occurrence_id(), room, vault);
-  const auto extension_word = [&](const std::string& number) {
-    return course.WordFor(ExtensionName(vault, room.pbx, number));
-  };
+  const std::string holder(named.holder.has_value() ? named.holder->view() : std::string_view());
   const auto participant_word = [&](const std::string& id) { return course.WordFor(room.NameOf(vault, id)); };
   const auto add_same = [&](std::string_view kind, std::string_view text) {
     if (!text.empty()) entry.same.push_back(course.WordFor(PersonMark(vault, room.pbx, room.id, kind, text)));
@@ -93,14 +109,14 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
   switch (event.payload_case()) {
     case v1::Event::kMeetingScheduled:
       set_plan(event.meeting_scheduled());
-      entry.plan.organizer = extension_word(event.meeting_scheduled().organizer_extension());
+      entry.plan.organizer = course.WordFor(holder);
       entry.plan.protocolled = event.meeting_scheduled().protocolled();
       break;
     case v1::Event::kMeetingRescheduled:
       set_plan(event.meeting_rescheduled());
       break;
     case v1::Event::kMeetingStarted:
-      entry.plan.organizer = extension_word(event.meeting_started().organizer_extension());
+      entry.plan.organizer = course.WordFor(holder);
       entry.plan.protocolled = event.meeting_started().protocolled();
       break;
     case v1::Event::kParticipantJoined: {
@@ -109,8 +125,10 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
       entry.client = course.WordFor(joined.client_kind());
       entry.site = course.WordFor(joined.media_site());
       add_same("user", event.user_id());
-      add_same("address", absl::AsciiStrToLower(joined.email()));
-      add_same("extension", joined.extension());
+      const std::string address = NormalAddress(joined.email());
+      add_same("address", address);
+      if (named.address != address) add_same("address", named.address);
+      add_same("extension", holder);
       break;
     }
     case v1::Event::kParticipantLeft:

@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_RECORDING_EVENT_CUTTING_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -10,6 +11,7 @@
 #include "retention/v1/event.pb.h"
 #include "server/law/course.h"
 #include "server/meetings/meeting_cache.h"
+#include "server/rows/extension_names.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -19,12 +21,20 @@ namespace retention {
 // What an event is in its meeting's course.
 CourseKind KindOf(v1::Event::PayloadCase payload);
 
-// Who joins, across meetings: e-mail, else extension, else nobody else; empty if nobody joins.
-std::string IdentityOf(const v1::Event& event);
+// How an event of a meeting or poll, or of a removed extension, names an extension.
+ExtensionName ExtensionNameOf(const v1::Event& event);
+// Who that is, as known when the event is taken in.
+struct NamedExtension {
+  std::optional<OwnerId> holder;
+  std::string address;  // of who joins, in normal form; empty if there is none
+};
+
+// Who joins, across meetings: user, else e-mail, else extension, else nobody else; empty if nobody joins.
+std::string IdentityOf(const v1::Event& event, const NamedExtension& named);
 
 // What the course keeps; words are added to `course`.
-CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault,
-                          Course& course);
+CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,
+                          const Vault& vault, Course& course);
 // What the cut looks at of an event, but for who it is about.
 RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault);
 

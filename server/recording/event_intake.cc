@@ -124,6 +124,8 @@ void CheckExtension(const v1::Extension& extension, const std::string& field, Ch
   check.Length(absl::StrCat(field, ".vanity_url_name"), extension.vanity_url_name(), kMaxIdentifierBytes);
   check.Length(absl::StrCat(field, ".first_name"), extension.first_name(), kMaxIdentifierBytes);
   check.Length(absl::StrCat(field, ".last_name"), extension.last_name(), kMaxIdentifierBytes);
+  if (extension.extension_id().empty()) return;
+  check.PartyIdentifier(absl::StrCat(field, ".extension_id"), extension.extension_id());
 }
 
 void CheckSynced(const v1::PbxSynced& synced, const std::string& prefix, Check& check) {
@@ -137,12 +139,15 @@ void CheckSynced(const v1::PbxSynced& synced, const std::string& prefix, Check& 
     return check.Fail(absl::StrCat(prefix, "extensions"), "at most 10,000");
   }
   std::set<std::string_view> numbers;
+  std::set<std::string_view> ids;
   for (int i = 0; i < synced.extensions_size(); ++i) {
     const std::string field = absl::StrCat(prefix, "extensions[", i, "]");
     CheckExtension(synced.extensions(i), field, check);
     if (!numbers.insert(synced.extensions(i).number()).second) {
       check.Fail(absl::StrCat(field, ".number"), "each number once");
     }
+    const std::string& id = synced.extensions(i).extension_id();
+    if (!id.empty() && !ids.insert(id).second) check.Fail(absl::StrCat(field, ".extension_id"), "each id once");
   }
 }
 
@@ -325,7 +330,10 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
   check.OptionalIdentifier("occurrence_id", event.occurrence_id());
   check.OptionalIdentifier("connection_id", event.connection_id());
   if (!event.user_id().empty()) check.PartyIdentifier("user_id", event.user_id());
-  if (!event.extension_id().empty()) check.PartyIdentifier("extension_id", event.extension_id());
+  if (!event.extension_id().empty()) {
+    check.PartyIdentifier("extension_id", event.extension_id());
+    if (event.has_pbx_synced() || event.has_extension_synced()) check.Fail("extension_id", "extensions have their own");
+  }
   if (!event.has_time()) {
     check.Fail("time", "required");
   } else if (!IsEventTime(event.time())) {

@@ -7,6 +7,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/event_memory.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -158,10 +160,9 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, b
   return FileCourse(touched, outcome, item, change);
 }
 
-absl::StatusOr<bool> MeetingFiler::ExtensionRemoved(const PbxId& pbx, const std::string& name) const {
-  if (name.size() != OwnerId::kBytes) return false;
-  const FiledKey key{.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx, .owner = OwnerId::From(name)};
-  auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const std::string& holder) const {
+  if (holder.size() != OwnerId::kBytes) return false;
+  auto row = holdings_.store.Get(Family::kFiled, HolderKey(pbx, OwnerId::From(holder)).Encode());
   if (!row.ok()) return row.status();
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
@@ -171,7 +172,7 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, co
   const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
   const auto any = HasRows(holdings_.store, prefix);
   if (!any.ok() || !*any) return any.status();
-  auto removed = ExtensionRemoved(room.pbx, organizer);
+  auto removed = IsRemoved(room.pbx, organizer);
   if (!removed.ok()) return removed.status();
   absl::flat_hash_set<uint64_t> of_it;
   for (const CutEvent& event : room.cut.events()) {
@@ -206,7 +207,7 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
     value.set_extension(OrganizerFor(outcome.facts, *touched.room));
-    auto removed = ExtensionRemoved(meeting.pbx, value.extension());
+    auto removed = IsRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;
     value.set_meeting_id(touched.meeting_id);
@@ -286,7 +287,10 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
   Meeting& meeting = *outcome.meeting;
   const DueDay day = outcome.filing.days[kHistory];
   if (!change.Takes(day)) {
-    for (const FreshEvent* fresh : outcome.fresh) CountPastDue(1, *fresh->result);
+    for (const FreshEvent* fresh : outcome.fresh) {
+      CountPastDue(1, *fresh->result);
+      Remember(MeetingEventMark(holdings_.vault, meeting.pbx, *fresh->event), change);
+    }
     return absl::OkStatus();
   }
   const DueDay cohort(CollectionDay(outcome.facts, holdings_.policy()));
@@ -298,7 +302,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     CourseEvent& entry = entries.emplace_back(std::move(fresh->entry));
     // The first event of every row names the meeting, so that the portal's id can be given back.
     if (entries.size() == 1) entry.meeting_id = touched.course.WordFor(touched.meeting_id);
-    const std::string identity = countable ? IdentityOf(*fresh->event) : std::string();
+    const std::string identity = countable ? IdentityOf(*fresh->event, fresh->named) : std::string();
     if (identity.empty()) continue;
     if (!cohort_key.has_value()) {
       auto key = holdings_.ring.ForCohort(cohort);

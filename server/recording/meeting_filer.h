@@ -22,6 +22,7 @@
 #include "retention/v1/event_service.pb.h"
 #include "server/law/filing.h"
 #include "server/meetings/meeting_cache.h"
+#include "server/recording/event_cutting.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -43,7 +44,8 @@ struct FreshEvent {
   CourseEvent entry;
   const v1::Event* event;    // as it came
   v1::RecordResult* result;  // of its batch
-  uint64_t fixed;            // the occurrence, if it is one that is fixed; else 0
+  NamedExtension named;
+  uint64_t fixed;  // the occurrence, if it is one that is fixed; else 0
   std::vector<PendingValue> values;
 };
 
@@ -157,8 +159,8 @@ class MeetingFiler {
   // Who scheduled a meeting may become known after its PDFs were shared.
   absl::Status RelabelPdfs(const Room& room, uint64_t occurrence, const std::string& pbx_id,
                            const std::string& organizer, Change& change);
-  // Whether the extension that rows name so was there and has been removed.
-  absl::StatusOr<bool> ExtensionRemoved(const PbxId& pbx, const std::string& name) const;
+  // Whether the holder of an extension was there and has been removed.
+  absl::StatusOr<bool> IsRemoved(const PbxId& pbx, const std::string& holder) const;
   // The rows of what is new get `item`.
   absl::Status FilePending(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
   absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,

@@ -2,7 +2,9 @@
 
 #include "absl/strings/escaping.h"
 #include "server/base/field_checks.h"
+#include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -146,12 +148,21 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   return Create(event, index, fingerprint, row, result);
 }
 
+absl::StatusOr<std::optional<OwnerId>> PollIntake::OwnerOf(const PbxId& pbx, const v1::Event& event) const {
+  auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
+  if (!holder.ok() || !holder->has_value()) return holder;
+  auto row = holdings_.store.Get(Family::kFiled, HolderKey(pbx, **holder).Encode());
+  if (!row.ok()) return row.status();
+  // A removed one leaves a mark.
+  if (!row->has_value() || Vault::ValueCount(**row) == 0) return std::nullopt;
+  return holder;
+}
+
 absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                                 v1::RecordResult& result) {
-  const FiledKey owner = ExtensionKey(holdings_.vault, row.pbx, event.poll_created().owner_extension());
-  auto extension = holdings_.store.Get(Family::kFiled, owner.Encode());
-  if (!extension.ok()) return extension.status();
-  if (!extension->has_value() || Vault::ValueCount(**extension) == 0) {  // a removed one leaves a mark
+  const auto owner = OwnerOf(row.pbx, event);
+  if (!owner.ok()) return owner.status();
+  if (!owner->has_value()) {
     Reject(index, v1::REJECTION_REASON_EXTENSION_UNKNOWN, "poll_created.owner_extension",
            "the PBX has no such extension", result);
     return absl::OkStatus();
@@ -163,12 +174,13 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
     const auto contained = meetings_.Contains(**touched, event, fingerprint);
     if (!contained.ok()) return contained.status();
     if (!*contained && !meetings_.IsFull(*(*touched)->room, event)) {
-      meetings_.AddToCourse(**touched, event, fingerprint, result);
+      meetings_.AddToCourse(**touched, event, fingerprint, {}, result);
     }
   }
   stored::v1::Value value = ValueOf(event);
-  value.set_extension(std::string(owner.owner.view()));
+  value.set_extension(std::string((*owner)->view()));
   *value.mutable_poll() = event.poll_created();
+  value.mutable_poll()->clear_owner_extension();  // they may have another number tomorrow
   File(row, value, result);
   return absl::OkStatus();
 }

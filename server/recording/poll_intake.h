@@ -39,6 +39,8 @@ class PollIntake {
   absl::StatusOr<bool> HasCreation(const FiledKey& row) const;
   // Whether the poll was deleted, though it may never have been there.
   absl::StatusOr<bool> Delete(const PbxId& pbx, const FiledKey& row, std::string_view poll_id);
+  // Who owns the poll that an event creates; nullopt if they are not held.
+  absl::StatusOr<std::optional<OwnerId>> OwnerOf(const PbxId& pbx, const v1::Event& event) const;
   absl::Status Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                       v1::RecordResult& result);
   // An answer, which replaces what the participant answered before.

@@ -5,14 +5,21 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/base/normal_address.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
 #include "server/recording/touched_meetings.h"
+#include "server/rows/event_memory.h"
+#include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
+
+// An event lies no further from the day under which its occurrence's history is filed: a plan and a sitting of their
+// longest, and who came a day late.
+constexpr absl::Duration kMaxOccurrenceSpan = absl::Hours(24 * (7 + 7 + 2));
 
 // The course entry and the values that `event` would have brought.
 uint32_t ValuesIn(const v1::Event& event) {
@@ -55,11 +62,15 @@ class PartIntake {
   absl::Status FileTouched();
 
  private:
-  absl::Status TakePbxEvent(const v1::Event& event, v1::RecordResult& result);
+  absl::Status TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx, v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
   // Whether history that is collected with `event` is not due yet.
   bool IsCollectedInTime(const v1::Event& event);
+  // Whether history may hold nothing of an event, though it came before.
+  bool MayBeForgotten(const v1::Event& event) const;
+  absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
+  absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx) const;
   // Of a rejected event, has the portal delete the object.
   void OrderAway(const v1::Event& event, v1::RecordResult& result);
   static void AddValues(TouchedRoom& touched, const v1::Event& event);
@@ -71,7 +82,8 @@ class PartIntake {
   Change& change_;
   TouchedMeetings meetings_;
   PollIntake polls_;
-  std::vector<PbxId> contacts_;  // in contact by this part, for the first time today
+  std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
+  std::set<OwnerId> remembered_;  // events that the change remembers
   std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;  // the last day that was asked about
 };
 
@@ -93,7 +105,7 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   }
   if (IsOfPbx(event.payload_case())) {
     if (event.payload_case() != v1::Event::kPbxSynced) contacts_.push_back(*pbx);
-    return TakePbxEvent(event, result);
+    return TakePbxEvent(event, pbx, result);
   }
   if (!holdings_.registry.HasContacted(*pbx, change_.today()) &&
       std::find(contacts_.begin(), contacts_.end(), *pbx) == contacts_.end()) {
@@ -104,7 +116,17 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   return TakeMeetingEvent(event, index, fingerprint, *pbx, result);
 }
 
-absl::Status PartIntake::TakePbxEvent(const v1::Event& event, v1::RecordResult& result) {
+absl::Status PartIntake::TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx,
+                                      v1::RecordResult& result) {
+  const OwnerId mark = PbxEventMark(holdings_.vault, event);
+  const auto came_before = IsRemembered(holdings_.store, mark, change_.today());
+  if (!came_before.ok()) return came_before.status();
+  if (*came_before) {
+    CountDuplicate(result);
+    if (pbx.has_value() && event.has_pbx_synced()) contacts_.push_back(*pbx);
+    return absl::OkStatus();
+  }
+  Remember(mark, change_);
   const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
   const std::string& pbx_id = event.pbx_id();
   bool fresh = true;
@@ -117,8 +139,7 @@ absl::Status PartIntake::TakePbxEvent(const v1::Event& event, v1::RecordResult& 
     if (!synced.ok()) return synced.status();
     fresh = *synced;
   } else {
-    const auto removed =
-        pbxs_.RemoveExtension(pbx_id, event.extension_removed().number(), time, kReasonExtensionRemoved, change_);
+    const auto removed = pbxs_.RemoveExtension(pbx_id, ExtensionNameOf(event), time, kReasonExtensionRemoved, change_);
     if (!removed.ok() && !IsRefusal(removed.status())) return removed.status();
     fresh = removed.ok();
   }
@@ -132,7 +153,13 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   if (!touched.ok()) return touched.status();
   const auto contained = meetings_.Contains(**touched, event, fingerprint);
   if (!contained.ok()) return contained.status();
-  if (*contained) {
+  auto came_before = *contained;
+  if (!came_before && MayBeForgotten(event)) {
+    const auto remembered = IsRememberedNow(MeetingEventMark(holdings_.vault, pbx, event));
+    if (!remembered.ok()) return remembered.status();
+    came_before = *remembered;
+  }
+  if (came_before) {
     CountDuplicate(result);
   } else if (meetings_.IsFull(*(*touched)->room, event)) {
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
@@ -143,10 +170,15 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
            "the meeting was not announced as protocolled", result);
   } else if (IsOfPresence(KindOf(event.payload_case())) && !IsCollectedInTime(event)) {
     // Its own day is over: it must not drag the whole meeting there.
+    const OwnerId mark = MeetingEventMark(holdings_.vault, pbx, event);
+    Remember(mark, change_);
+    remembered_.insert(mark);
     CountAccepted(result);
     CountPastDue(ValuesIn(event), result);
   } else {
-    meetings_.AddToCourse(**touched, event, fingerprint, result);
+    const auto named = NamedIn(event, pbx);
+    if (!named.ok()) return named.status();
+    meetings_.AddToCourse(**touched, event, fingerprint, *named, result);
     AddValues(**touched, event);
     CountAccepted(result);
   }
@@ -160,6 +192,34 @@ bool PartIntake::IsCollectedInTime(const v1::Event& event) {
     collected_in_time_.emplace(day, change_.TakesMoved(due));
   }
   return collected_in_time_->second;
+}
+
+bool PartIntake::MayBeForgotten(const v1::Event& event) const {
+  int64_t first_us = MicrosOf(event.time());
+  if (event.has_meeting_scheduled()) {
+    first_us = std::min(first_us, MicrosOf(event.meeting_scheduled().planned_start()));
+  } else if (event.has_meeting_rescheduled()) {
+    first_us = std::min(first_us, MicrosOf(event.meeting_rescheduled().planned_start()));
+  }
+  const absl::Time first = absl::FromUnixMicros(first_us) - kMaxOccurrenceSpan;
+  return !change_.Takes(CreationDueDay(kHistory, first, holdings_.policy()));
+}
+
+absl::StatusOr<bool> PartIntake::IsRememberedNow(const OwnerId& mark) const {
+  if (remembered_.contains(mark)) return true;
+  return IsRemembered(holdings_.store, mark, change_.today());
+}
+
+absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const PbxId& pbx) const {
+  NamedExtension named;
+  const auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
+  if (!holder.ok()) return holder.status();
+  named.holder = *holder;
+  if (!named.holder.has_value() || !event.has_participant_joined()) return named;
+  const auto extension = ReadExtension(holdings_.store, holdings_.vault, pbx, *named.holder);
+  if (!extension.ok()) return extension.status();
+  if (extension->has_value()) named.address = NormalAddress((*extension)->email());
+  return named;
 }
 
 void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {

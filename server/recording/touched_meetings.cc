@@ -47,11 +47,12 @@ absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::E
 }
 
 void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
-                                  v1::RecordResult& result) {
+                                  const NamedExtension& named, v1::RecordResult& result) {
   Room& room = *touched.room;
-  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, room, vault_, touched.course),
+  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, named, room, vault_, touched.course),
                    .event = &event,
                    .result = &result,
+                   .named = named,
                    .fixed = 0,
                    .values = {}};
   fresh.entry.with_recordings = fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED && touched.deletes_recordings;

@@ -30,7 +30,8 @@ class TouchedMeetings {
   // Whether an event was recorded before. Looks for the occurrence that it would belong to.
   absl::StatusOr<bool> Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
   // Adds an event to the course of its room. `result` is its batch's. REQUIRES: !Contains.
-  void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, v1::RecordResult& result);
+  void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, const NamedExtension& named,
+                   v1::RecordResult& result);
 
   // Whether a room takes no more events of this kind.
   bool IsFull(const Room& room, const v1::Event& event) const;

@@ -12,17 +12,6 @@ absl::string_view View(std::string_view text) { return {text.data(), text.size()
 
 FiledKey PbxRecordKey(const PbxId& pbx) { return {.day = DueDay::Open(), .category = kPbxSync, .pbx = pbx}; }
 
-FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number) {
-  return {.day = DueDay::Open(),
-          .category = kPbxSync,
-          .pbx = pbx,
-          .owner = OwnerId{vault.Hash("extension", pbx.view(), number)}};
-}
-
-std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number) {
-  return number.empty() ? std::string() : std::string(ExtensionKey(vault, pbx, number).owner.view());
-}
-
 std::string LicenceName(const Vault& vault, std::string_view licence_key) {
   if (licence_key.empty()) return {};
   const auto hash = vault.Hash("licence", "", licence_key);

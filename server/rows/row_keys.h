@@ -14,11 +14,8 @@
 
 namespace retention {
 
-// The record of a PBX, and of an extension of it: both in the open bucket of category PBX_SYNC.
+// The record of a PBX, in the open bucket of category PBX_SYNC. Its extensions: extension_names.h.
 FiledKey PbxRecordKey(const PbxId& pbx);
-FiledKey ExtensionKey(const Vault& vault, const PbxId& pbx, std::string_view number);
-// How rows that outlive an extension name it: the owner id of its row. Empty for an empty number.
-std::string ExtensionName(const Vault& vault, const PbxId& pbx, std::string_view number);
 // How the registry names a licence key. Empty for an empty key.
 std::string LicenceName(const Vault& vault, std::string_view licence_key);
 // Where the registry keeps a PBX that is held, and one whose end has begun.

@@ -30,7 +30,7 @@ absl::StatusOr<Response> RemoveExtensionFor(const Backend& backend, const std::s
                                             const std::string& number, std::string_view reason) {
   if (absl::Status status = CheckExtensionNumber("number", number); !status.ok()) return status;
   const auto done = backend.commands.Do([&](Change& change) {
-    return backend.engine.domains().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
+    return backend.engine.domains().pbxs.RemoveExtension(pbx_id, {.number = number}, std::nullopt, reason, change);
   });
   if (!done.ok()) return done.status();
   Response response;

@@ -103,7 +103,7 @@ class TestEngine {
   absl::StatusOr<PbxCommands::RemovalOutcome> RemoveExtension(std::string_view pbx_id, std::string_view number,
                                                               std::string_view reason, absl::Time now) {
     return Do(now, [&](Change& change) {
-      return domains().pbxs.RemoveExtension(pbx_id, number, std::nullopt, reason, change);
+      return domains().pbxs.RemoveExtension(pbx_id, {.number = number}, std::nullopt, reason, change);
     });
   }
   absl::StatusOr<PbxId> BeginEnd(std::string_view pbx_id, std::string_view reason, absl::Time now) {

@@ -21,6 +21,7 @@ v1::PbxSynced CanarySync() {
   extension.set_vanity_url_name("canaryvanity");
   extension.set_first_name("CanaryFirst");
   extension.set_last_name("CanaryLast");
+  extension.set_extension_id("canary-extension-id");
   return synced;
 }
 
@@ -38,6 +39,7 @@ std::vector<std::string> AllCanaries() {
           "canarywebmeetingfqdn",
           "CANARY-LICENSE-KEY",
           "canaryextension@example.org",
+          "canary-extension-id",
           "canaryvanity",
           "CanaryFirst",
           "CanaryLast",

@@ -350,5 +350,27 @@ TEST(EventIntake, BatchesAreBounded) {
   EXPECT_EQ(DetailsOf(over.Prepare(kNow)).field, "events");
 }
 
+TEST(EventIntake, AnIdOfAnExtensionIsSaidInOnePlaceAndOnce) {
+  v1::PbxSynced synced;
+  synced.set_controller_id("c");
+  for (const char* number : {"1", "2"}) {
+    synced.add_extensions()->set_number(number);
+    synced.mutable_extensions(synced.extensions_size() - 1)->set_extension_id("user-7");
+  }
+  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field, "extensions[1].extension_id");
+  synced.mutable_extensions(1)->set_extension_id("user 8");
+  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field, "extensions[1].extension_id");
+  synced.mutable_extensions(1)->set_extension_id("user@8");
+  EXPECT_TRUE(CheckPbxSynced(synced, "").ok()) << "it ends with its extension, as an address does";
+  v1::Event event = NewEvent("", "e", kNow);
+  *event.mutable_pbx_synced() = synced;
+  event.set_extension_id("user-7");
+  EXPECT_EQ(Rejected(event), "extension_id");
+  v1::Event removed = NewEvent("", "e", kNow);
+  removed.mutable_extension_removed()->set_number("1");
+  removed.set_extension_id("user-7");
+  EXPECT_EQ(Rejected(removed), "accepted");
+}
+
 }  // namespace
 }  // namespace retention

@@ -40,7 +40,7 @@ void Months::Place(v1::Hold hold, absl::CivilDay end) {
   } else if (!known) {
     refusal = "PBX_UNKNOWN";
   } else if (scope.has_extension()) {
-    refusal = pbx->second.extensions.contains(scope.extension().number()) ? "" : "EXTENSION_UNKNOWN";
+    refusal = pbx->second.extensions.HeldAt(scope.extension().number()) != 0 ? "" : "EXTENSION_UNKNOWN";
   } else if (scope.has_meeting()) {
     const auto meeting = pbx->second.meetings.find(scope.meeting().meeting_id());
     const bool lives = meeting != pbx->second.meetings.end() && Model::Visible(meeting->second, now_);

@@ -146,7 +146,7 @@ class MeetingCheck {
   void CheckFacts(const v1::Meeting& found) const {
     const MeetingState state = meeting_.At(now_);
     EXPECT_EQ(found.meeting_id(), meeting_id_);
-    EXPECT_EQ(found.organizer_extension(), pbx_.extensions.contains(state.organizer) ? state.organizer : "");
+    EXPECT_EQ(found.organizer_extension(), pbx_.extensions.NumberOf(state.organizer));
     EXPECT_EQ(found.protocolled(), state.protocolled);
     EXPECT_EQ(TimeOf(found.has_start_time(), found.start_time()), state.start_us) << "start";
     EXPECT_EQ(TimeOf(found.has_end_time(), found.end_time()), state.end_us) << "end";

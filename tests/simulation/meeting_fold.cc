@@ -152,8 +152,8 @@ MeetingState MeetingModel::At(absl::Time now) const {
     state.end_us = state.plan_us.has_value() ? std::max(*emptied_us, state.plan_us->first) : *emptied_us;
   }
 
-  std::string scheduler;
-  std::string starter;
+  Person scheduler = 0;
+  Person starter = 0;
   std::map<std::string, Stays> stays;
   const auto close = [&](const std::string& who, int64_t until_us) {
     Stays& stay = stays[who];
@@ -163,11 +163,8 @@ MeetingState MeetingModel::At(absl::Time now) const {
   for (const v1::Event* event : in_order) {
     const int64_t time_us = Us(event->time());
     if (event->has_meeting_scheduled()) state.plan = event->event_id();
-    if (event->has_meeting_scheduled() && !event->meeting_scheduled().organizer_extension().empty()) {
-      scheduler = event->meeting_scheduled().organizer_extension();
-    }
-    if (event->has_meeting_started() && !event->meeting_started().organizer_extension().empty()) {
-      starter = event->meeting_started().organizer_extension();
+    if (const auto by = organizers.find(event->event_id()); by != organizers.end()) {
+      (event->has_meeting_scheduled() ? scheduler : starter) = by->second;
     }
     const bool too_late = time_us > state.limit_us;
     if (event->has_meeting_ended() && !too_late) {
@@ -200,7 +197,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
     }
     if (event->has_participant_joined() || stay.connections == 0) ++stay.connections;
   }
-  state.organizer = scheduler.empty() ? starter : scheduler;
+  state.organizer = scheduler == 0 ? starter : scheduler;
   // Who never left was there until the last sign of life, and nobody is there beyond the presumed end.
   for (auto& [who, stay] : stays) {
     if (stay.connections == 0) continue;

@@ -124,9 +124,16 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   if (OfPbx(event)) SettleAll(touched, now, prediction);
   const auto found = pbxs_.find(event.pbx_id());
   const int64_t time_us = Us(event.time());
-  if (event.has_pbx_synced()) {
+  const bool came_before = OfPbx(event) && CameBefore(came_, event.pbx_id(), event.event_id(), now);
+  const auto note_came = [&](Came& came, const std::string& of) { came[{of, event.event_id()}] = DayAt(now); };
+  if (event.has_pbx_synced() && !came_before) {
+    note_came(came_, event.pbx_id());
     ++(SyncPbx(event.pbx_id(), event.pbx_synced(), time_us, now).has_value() ? prediction.accepted
                                                                              : prediction.duplicates);
+    return std::nullopt;
+  }
+  if (found == pbxs_.end() && event.has_pbx_synced()) {
+    ++prediction.duplicates;  // it does not bring the PBX back
     return std::nullopt;
   }
   if (found == pbxs_.end()) {
@@ -135,30 +142,10 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   }
   PbxModel& pbx = found->second;
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
-  if (event.has_extension_synced()) {
-    const v1::Extension& extension = event.extension_synced().extension();
-    const auto held = pbx.extensions.find(extension.number());
-    const auto removed = pbx.removed.find(extension.number());
-    const bool stale = held != pbx.extensions.end()
-                           ? time_us < held->second.first
-                           : time_us < pbx.synced_us || (removed != pbx.removed.end() && time_us < removed->second);
-    if (!stale) {
-      PassOn(event.pbx_id(), pbx, extension);
-      pbx.extensions[extension.number()] = {time_us, extension};
-    }
-    ++(stale ? prediction.duplicates : prediction.accepted);
-    return std::nullopt;
-  }
-  if (event.has_extension_removed()) {
-    const std::string& number = event.extension_removed().number();
-    const auto held = pbx.extensions.find(number);
-    const bool before_it_came = held == pbx.extensions.end() && !pbx.removed.contains(number);
-    const bool stale = !before_it_came && (held == pbx.extensions.end() || time_us < held->second.first);
-    if (!stale) {
-      EndExtension(event.pbx_id(), pbx, number);
-      pbx.removed[number] = time_us;
-    }
-    ++(stale ? prediction.duplicates : prediction.accepted);
+  if (OfPbx(event)) {
+    if (!came_before) note_came(came_, event.pbx_id());
+    const bool fresh = !came_before && TakePbxEvent(pbx, event);
+    ++(fresh ? prediction.accepted : prediction.duplicates);
     return std::nullopt;
   }
   // Whatever is said of it, it is refiled first.
@@ -186,7 +173,8 @@ void Model::OrderAway(const v1::Event& event) {
 std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Event& event, absl::Time now,
                                                      Prediction& prediction, bool& touched) {
   const auto found = pbx.meetings.find(event.meeting_id());
-  if (found != pbx.meetings.end() && found->second.events.contains(event.event_id())) {
+  if ((found != pbx.meetings.end() && found->second.events.contains(event.event_id())) ||
+      CameBefore(pbx.came, event.meeting_id(), event.event_id(), now)) {
     ++prediction.duplicates;
     return std::nullopt;
   }
@@ -201,6 +189,7 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
     // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
     MeetingModel scratch;
     Plant(scratch, event);
+    pbx.came[{event.meeting_id(), event.event_id()}] = DayAt(now);
     ++prediction.accepted;
     prediction.past_due_min += static_cast<uint32_t>(1 + scratch.values.size());
     prediction.past_due_max += static_cast<uint32_t>(1 + scratch.values.size());
@@ -212,6 +201,11 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
     const absl::CivilDay day = DayAtUs(Us(event.time()));
     orphans_.push_back(
         {.collected = day, .due = policy_.LastDay(v1::DATA_CATEGORY_HISTORY, day), .events = 1, .sure = true});
+  }
+  const std::string& number = event.has_meeting_scheduled() ? event.meeting_scheduled().organizer_extension()
+                                                            : event.meeting_started().organizer_extension();
+  if (const Person person = pbx.extensions.Named(number, event.extension_id(), Us(event.time())); person != 0) {
+    meeting.organizers[event.event_id()] = person;
   }
   Plant(meeting, event);
   NotePast(meeting, now);
@@ -250,6 +244,9 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
       fuzzy_.insert({value.due, value.category});
       fuzzy_.insert({likely.value_or(value.due), value.category});
     }
+    for (const auto& [event_id, event] : meeting.events) {
+      pbxs_[pbx_id].came[{event.meeting_id(), event_id}] = DayAt(now);
+    }
     meeting.events.clear();
     return prune();
   }
@@ -264,9 +261,7 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
   meeting.organizer = state.organizer;
   meeting.files_end = state.FilesEnd();
   const PbxModel& pbx = pbxs_[pbx_id];
-  const bool organizer_held = pbx.extensions.contains(state.organizer);
-  const bool organizer_removed = pbx.removed.contains(state.organizer) && !organizer_held;
-  const bool organizer_returned = pbx.removed.contains(state.organizer) && organizer_held;
+  const bool organizer_removed = pbx.extensions.IsRemoved(state.organizer);
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo) continue;
     if (!value.plan.empty() && value.plan != state.plan) {
@@ -286,11 +281,6 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
       // The extension that scheduled the meeting has gone before.
       if (value.fresh) ++prediction.past_due_max;
       EndValue(pbx_id, value);
-    } else if (value.category == v1::DATA_CATEGORY_PDF_SHARE && value.fresh && organizer_returned) {
-      // It may have come in before or after the extension returned.
-      ++prediction.past_due_max;
-      value.held = Held::kUnsure;
-      fuzzy_.insert({due, value.category});
     } else if (past || deleted) {
       if (value.fresh) {
         ++prediction.past_due_max;
@@ -319,7 +309,7 @@ Model::Buckets Model::ExpectedValues() const {
     buckets[{orphan.due, v1::DATA_CATEGORY_HISTORY}].Add(orphan.events, orphan.sure);
   }
   for (const auto& [pbx_id, pbx] : pbxs_) {
-    buckets[{NoDay(), v1::DATA_CATEGORY_PBX_SYNC}].Add(1 + pbx.extensions.size(), true);
+    buckets[{NoDay(), v1::DATA_CATEGORY_PBX_SYNC}].Add(1 + pbx.extensions.held().size(), true);
     for (const auto& [id, poll] : pbx.polls) {
       buckets[{NoDay(), v1::DATA_CATEGORY_POLL}].Add(1 + poll.answers.size(), true);
     }

@@ -23,6 +23,7 @@
 #include "tests/simulation/hold_model.h"
 #include "tests/simulation/model_words.h"
 #include "tests/simulation/policy_model.h"
+#include "tests/simulation/staff_model.h"
 
 namespace retention::simulation {
 
@@ -74,7 +75,7 @@ struct MeetingState {
   int64_t limit_us = 0;
   std::optional<int64_t> end_us;  // when all had left, of what took place
   int64_t gone_us = 0;            // files that were shared until then have ended
-  std::string organizer;
+  Person organizer = 0;
   std::string plan;  // event id of the last that scheduled it: what former ones said is taken back
   bool protocolled = false;
   bool known = false;  // planned or begun
@@ -98,7 +99,8 @@ struct MeetingModel {
   std::vector<PlantedValue> values;
   absl::CivilDay history_due;
   absl::Time files_end = absl::InfiniteFuture();
-  std::string organizer;                            // survives the history, for its PDFs
+  std::map<std::string, Person> organizers;         // by event id: whom it named, as known when it came
+  Person organizer = 0;                             // survives the history, for its PDFs
   bool stored = false;                              // its history is held
   bool was_due = false;                             // something of it: its cut is final
   bool lost = false;                                // its history came to its day in a way that leaves the rest open
@@ -115,6 +117,7 @@ struct MeetingModel {
 
 struct PollModel {
   v1::PollCreated created;
+  Person owner = 0;
   std::string meeting_id;
   // By participant: the last counts.
   std::map<std::string, std::pair<std::pair<int64_t, uint64_t>, v1::PollAnswered>> answers;
@@ -140,16 +143,19 @@ std::vector<LifeEnd> EndsOf(const LifeModel& life, const PolicyModel& policy);
 // The earliest that is certain.
 absl::Time OwnEndOf(const LifeModel& life, const PolicyModel& policy);
 
+// Events that nothing that is held tells of, by meeting, or PBX, and id: when they came.
+using Came = std::map<std::pair<std::string, std::string>, absl::CivilDay>;
+
 struct PbxModel {
   PbxNumber number = 0;
   LifeModel life;
   v1::PbxSynced data;
   int64_t synced_us = 0;
-  std::map<std::string, std::pair<int64_t, v1::Extension>> extensions;  // by number, with the time they were named
-  std::map<std::string, int64_t> removed;                               // by number, when
+  StaffModel extensions;
   std::map<std::string, MeetingModel> meetings;
   std::map<std::string, PollModel> polls;
   std::set<std::string> ended_polls;
+  Came came;
 };
 
 // What a deletion by an operator must be answered with.
@@ -276,8 +282,8 @@ class Model {
   std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
                                       Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
   void OrderAway(const v1::Event& event);
-  // Whoever has the number of somebody else gets nothing of theirs.
-  void PassOn(const std::string& pbx_id, PbxModel& pbx, const v1::Extension& extension);
+  // Whether an event is known to have come, where nothing that is held tells; and that one has.
+  static bool CameBefore(const Came& came, const std::string& of, const std::string& event_id, absl::Time now);
   MeetingModel& MeetingOf(PbxModel& pbx, const std::string& meeting_id);
   static absl::CivilDay LastDayOf(const PlantedValue& value, const MeetingState& state, const PolicyModel& policy);
   // The day under which a value of a running meeting lies until the day of its likely end is over, if that is another.
@@ -294,7 +300,9 @@ class Model {
   static void EndPoll(PbxModel& pbx, std::map<std::string, PollModel>::iterator poll);
   void EndValue(const std::string& pbx_id, PlantedValue& value);
   uint32_t EndPdfs(const std::string& pbx_id, MeetingModel& meeting);
-  std::pair<uint32_t, uint32_t> EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number);
+  // Ends the polls and PDFs of somebody who was removed.
+  std::pair<uint32_t, uint32_t> EndPerson(const std::string& pbx_id, PbxModel& pbx, Person person);
+  bool TakePbxEvent(PbxModel& pbx, const v1::Event& event);
   void Over(MeetingModel& meeting);
   void EndOverPbxs(absl::Time now);
   void EndPbxData(std::map<std::string, PbxModel>::iterator pbx);
@@ -319,6 +327,7 @@ class Model {
   bool by_time_ = false;          // what ends now ends by itself
   bool policy_ends_now_ = false;  // what ends now ends by a change of policy
   bool pbx_ends_now_ = false;     // what ends now ends with its PBX
+  Came came_;                     // events of PBXs
   HoldModel holds_;
   PbxNumber last_pbx_ = 0;
   std::map<PlantedObject, uint64_t> planted_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
 #include "tests/simulation/model.h"
 
 namespace retention::simulation {
@@ -78,11 +79,10 @@ uint32_t Model::EndPdfs(const std::string& pbx_id, MeetingModel& meeting) {
   return ended;
 }
 
-std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, PbxModel& pbx, const std::string& number) {
+std::pair<uint32_t, uint32_t> Model::EndPerson(const std::string& pbx_id, PbxModel& pbx, Person person) {
   std::pair<uint32_t, uint32_t> ended{0, 0};
-  pbx.extensions.erase(number);
   for (auto poll = pbx.polls.begin(); poll != pbx.polls.end();) {
-    if (poll->second.created.owner_extension() != number) {
+    if (poll->second.owner != person) {
       ++poll;
       continue;
     }
@@ -90,19 +90,48 @@ std::pair<uint32_t, uint32_t> Model::EndExtension(const std::string& pbx_id, Pbx
     ++ended.first;
   }
   for (auto& [id, meeting] : pbx.meetings) {
-    if (meeting.organizer == number) ended.second += EndPdfs(pbx_id, meeting);
+    if (meeting.organizer == person) ended.second += EndPdfs(pbx_id, meeting);
   }
   return ended;
 }
 
-void Model::PassOn(const std::string& pbx_id, PbxModel& pbx, const v1::Extension& extension) {
-  const auto held = pbx.extensions.find(extension.number());
-  if (held == pbx.extensions.end()) return;
-  const v1::Extension& was = held->second.second;
-  const bool another_name = was.first_name() != extension.first_name() || was.last_name() != extension.last_name();
-  if (another_name && !was.email().empty() && was.email() != extension.email()) {
-    EndExtension(pbx_id, pbx, extension.number());
+bool Model::CameBefore(const Came& came, const std::string& of, const std::string& event_id, absl::Time now) {
+  constexpr int64_t kSpanDays = 16;
+  constexpr int64_t kSpansKept = 2;
+  const auto found = came.find({of, event_id});
+  const auto span = [](absl::CivilDay day) { return (day - absl::CivilDay(1970, 1, 1)) / kSpanDays; };
+  return found != came.end() && span(DayAt(now)) - span(found->second) <= kSpansKept;
+}
+
+// Whether it says anything new.
+bool Model::TakePbxEvent(PbxModel& pbx, const v1::Event& event) {
+  const int64_t time_us = Us(event.time());
+  StaffModel& extensions = pbx.extensions;
+  if (event.has_pbx_synced()) return false;  // it came before
+  if (event.has_extension_synced()) {
+    std::vector<Person> removed;
+    if (time_us < pbx.synced_us) return false;
+    if (!extensions.SyncOne(event.extension_synced().extension(), time_us, removed)) return false;
+    for (const Person person : removed) EndPerson(event.pbx_id(), pbx, person);
+    return true;
   }
+  const std::string& number = event.extension_removed().number();
+  Person person = extensions.HeldWith(event.extension_id());
+  if (person == 0) {
+    person = extensions.HeldAt(number);
+    const bool is_other =
+        person != 0 && !event.extension_id().empty() && !extensions.held().at(person).extension.extension_id().empty();
+    if (is_other) return false;
+  }
+  if (person == 0 && extensions.Knows(number)) return false;
+  if (person == 0) {
+    extensions.RemoveUnknown(number, time_us);
+    return true;
+  }
+  if (time_us < std::max(pbx.synced_us, extensions.LastSaidOf(extensions.NumberOf(person)))) return false;
+  extensions.Remove(person, time_us);
+  EndPerson(event.pbx_id(), pbx, person);
+  return true;
 }
 
 std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us,
@@ -125,33 +154,20 @@ std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxS
   }
   pbx.data = synced;
   pbx.synced_us = time_us;
-  std::set<std::string> named;
-  for (const v1::Extension& extension : synced.extensions()) {
-    named.insert(extension.number());
-    const auto held = pbx.extensions.find(extension.number());
-    if (held != pbx.extensions.end() && held->second.first > time_us) continue;
-    const auto removed = pbx.removed.find(extension.number());
-    if (removed != pbx.removed.end() && removed->second > time_us) continue;
-    PassOn(pbx_id, pbx, extension);
-    pbx.extensions[extension.number()] = {time_us, extension};
-  }
-  std::vector<std::string> missing;
-  for (const auto& [number, extension] : pbx.extensions) {
-    if (!named.contains(number) && extension.first <= time_us) missing.push_back(number);
-  }
-  for (const std::string& number : missing) {
-    EndExtension(pbx_id, pbx, number);
-    pbx.removed[number] = time_us;
-  }
-  return static_cast<uint32_t>(missing.size());
+  const std::vector<Person> removed = pbx.extensions.Sync(synced, time_us);
+  for (const Person person : removed) EndPerson(pbx_id, pbx, person);
+  return static_cast<uint32_t>(removed.size());
 }
 
 std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::string& pbx_id,
                                                                     const std::string& number, int64_t time_us) {
   const auto pbx = pbxs_.find(pbx_id);
-  if (pbx == pbxs_.end() || !pbx->second.extensions.contains(number)) return std::nullopt;
-  pbx->second.removed[number] = std::max(time_us, pbx->second.extensions.at(number).first);
-  return EndExtension(pbx_id, pbx->second, number);
+  if (pbx == pbxs_.end()) return std::nullopt;
+  StaffModel& extensions = pbx->second.extensions;
+  const Person person = extensions.HeldAt(number);
+  if (person == 0) return std::nullopt;
+  extensions.Remove(person, std::max(time_us, extensions.LastSaidOf(number)));
+  return EndPerson(pbx_id, pbx->second, person);
 }
 
 void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {

@@ -42,9 +42,9 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
     ++prediction.duplicates;
     return std::nullopt;
   }
-  if (!pbx.extensions.contains(event.poll_created().owner_extension())) {
-    return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
-  }
+  const Person owner =
+      pbx.extensions.Named(event.poll_created().owner_extension(), event.extension_id(), Us(event.time()));
+  if (!pbx.extensions.IsHeld(owner)) return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
   if (!event.meeting_id().empty()) {
     MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
     meeting.events.emplace(event.event_id(), event);
@@ -52,7 +52,7 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
     touched.insert({pbx_id, event.meeting_id()});
   }
   pbx.polls[poll_id] = {
-      .created = event.poll_created(), .meeting_id = event.meeting_id(), .event_id = event.event_id()};
+      .created = event.poll_created(), .owner = owner, .meeting_id = event.meeting_id(), .event_id = event.event_id()};
   ++prediction.accepted;
   return std::nullopt;
 }

@@ -72,6 +72,7 @@ v1::Event Workload::FirstEvent(LiveMeeting& meeting, absl::Time now) {
     scheduled.set_name(Canary("meeting"));
     if (dice_.Chance(60)) scheduled.set_comment(Canary("comment"));
     if (dice_.Chance(80)) scheduled.set_organizer_extension(AnyExtension());
+    NameExtension(scheduled.organizer_extension(), event);
     scheduled.set_protocolled(meeting.protocolled);
     for (int64_t i = dice_.Between(0, 3); i > 0; --i) {
       v1::Invitee& invitee = *scheduled.add_invitees();
@@ -83,6 +84,7 @@ v1::Event Workload::FirstEvent(LiveMeeting& meeting, absl::Time now) {
     auto& started = *event.mutable_meeting_started();
     if (dice_.Chance(50)) started.set_name(Canary("meeting"));
     if (dice_.Chance(50)) started.set_organizer_extension(AnyExtension());
+    NameExtension(started.organizer_extension(), event);
     started.set_protocolled(meeting.protocolled);
   }
   return event;
@@ -155,6 +157,7 @@ v1::Event Workload::PollEvent(absl::Time now) {
     auto& poll = *event.mutable_poll_created();
     poll.set_poll_id(polls_.back().second);
     poll.set_owner_extension(AnyExtension());
+    NameExtension(poll.owner_extension(), event);
     poll.set_question(Canary("question"));
     for (int i = 0; i < 3; ++i) poll.add_options(Canary("option"));
     return event;

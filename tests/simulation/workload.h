@@ -93,6 +93,10 @@ class Workload {
   v1::Event PbxEvent(absl::Time now);
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
+  // Somebody may be somebody else now, or have another number.
+  void ShufflePersons();
+  // Now and then an event names an extension by the platform's id too.
+  void NameExtension(const std::string& number, v1::Event& event);
   void ChangeRule(v1::Policy& policy);
   void ShortenToNow(v1::Policy& policy, absl::Time now);
   void DropFinishedMeetings();
@@ -114,8 +118,8 @@ class Workload {
   std::vector<std::pair<std::string, std::string>> polls_;  // PBX and poll
   std::deque<SentEvent> sent_;
   std::vector<v1::Event> delayed_;
-  std::map<std::string, v1::PbxProfile> profiles_;                      // by PBX
-  std::map<std::string, std::pair<std::string, std::string>> persons_;  // names, by extension
+  std::map<std::string, v1::PbxProfile> profiles_;  // by PBX
+  std::map<std::string, v1::Extension> persons_;    // by the number at which they are
   std::vector<std::string> licences_;
   std::string quiet_;
 };

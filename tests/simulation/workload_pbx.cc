@@ -1,6 +1,7 @@
 // The workload beside meetings: PBXs, deletions by operators, log lines, and where the clock goes.
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/instants.h"
 #include "tests/simulation/workload.h"
@@ -16,18 +17,29 @@ std::string Workload::AnyPbx() {
 std::string Workload::AnyLicence() { return licences_.empty() ? "licence-of-nobody" : dice_.Pick(licences_); }
 
 v1::Extension Workload::NextExtension(const std::string& number) {
-  v1::Extension extension;
-  extension.set_number(number);
-  extension.set_email(CanaryEmail());
-  auto& [first_name, last_name] = persons_[number];
-  if (first_name.empty() || dice_.Chance(15)) {
-    first_name = Canary("first");
-    last_name = Canary("last");
+  v1::Extension& person = persons_[number];
+  const bool is_new = person.first_name().empty() || dice_.Chance(8);
+  if (is_new || dice_.Chance(20)) person.set_email(CanaryEmail());
+  if (is_new || dice_.Chance(10)) {
+    person.set_first_name(Canary("first"));
+    person.set_last_name(Canary("last"));
   }
-  extension.set_first_name(first_name);
-  extension.set_last_name(last_name);
+  if (is_new) person.set_extension_id(dice_.Chance(50) ? Canary("extension") : "");
+  v1::Extension extension = person;
+  extension.set_number(number);
   extension.set_vanity_url_name(Canary("vanity"));
+  if (dice_.Chance(20)) absl::AsciiStrToUpper(extension.mutable_email());
+  if (dice_.Chance(10)) extension.clear_email();
+  if (dice_.Chance(30)) extension.clear_extension_id();
   return extension;
+}
+
+void Workload::ShufflePersons() {
+  while (dice_.Chance(30)) std::swap(persons_[AnyExtension()], persons_[AnyExtension()]);
+}
+
+void Workload::NameExtension(const std::string& number, v1::Event& event) {
+  if (dice_.Chance(25)) event.set_extension_id(persons_[number].extension_id());
 }
 
 v1::PbxSynced Workload::NextSync(const std::string& pbx_id) {
@@ -43,6 +55,7 @@ v1::PbxSynced Workload::NextSync(const std::string& pbx_id) {
     profile.set_license_key(licences_.back());
   }
   *synced.mutable_profile() = profile;
+  ShufflePersons();
   for (uint64_t i = 0; i < kExtensions; ++i) {
     if (dice_.Chance(90)) *synced.add_extensions() = NextExtension(std::to_string(100 + i));
   }
@@ -60,6 +73,7 @@ v1::Event Workload::PbxEvent(absl::Time now) {
       break;
     default:
       event.mutable_extension_removed()->set_number(AnyExtension());
+      NameExtension(event.extension_removed().number(), event);
   }
   return event;
 }

@@ -48,6 +48,7 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->pbx, pbx);
   EXPECT_FALSE(DecodeHoldCoverKey(HoldCoverKey(owner, pbx) + "x").has_value());
   EXPECT_EQ(Hex(RefiledMarkKey(kDay, 3, pbx, owner)), "520000502803" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(EventMarkKey(0x01020304, owner)), "4501020304" + owner_hex);
 }
 
 TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {

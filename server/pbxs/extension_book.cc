@@ -1,0 +1,245 @@
+#include "server/pbxs/extension_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/rows/row_walk.h"
+
+namespace retention {
+
+absl::Status ExtensionBook::ReadAll() {
+  all_.emplace();
+  const auto read = [&](const FiledKey& key, std::string_view envelope) {
+    if (key.owner != OwnerId{}) all_->emplace(key.owner, envelope);  // else the record of the PBX
+    return absl::OkStatus();
+  };
+  absl::Status status = VisitRows(holdings_.store, FiledPrefix(DueDay::Open(), kPbxSync, pbx_), read);
+  if (!status.ok()) return status;
+  for (const auto& [owner, envelope] : *all_) {
+    if (Vault::ValueCount(envelope) == 0) continue;  // tenures, or a mark
+    if (const auto held = Held(owner); !held.ok()) return held.status();
+  }
+  return absl::OkStatus();
+}
+
+std::vector<const HeldExtension*> ExtensionBook::All() const {
+  std::vector<const HeldExtension*> all;
+  all.reserve(held_.size());
+  for (const auto& [holder, held] : held_) all.push_back(&held);
+  return all;
+}
+
+absl::StatusOr<std::optional<std::string>> ExtensionBook::Row(const OwnerId& owner) const {
+  if (!all_.has_value()) return holdings_.store.Get(Family::kFiled, HolderKey(pbx_, owner).Encode());
+  const auto found = all_->find(owner);
+  return found == all_->end() ? std::nullopt : std::make_optional(found->second);
+}
+
+absl::StatusOr<stored::v1::Value> ExtensionBook::Open(const OwnerId& owner, std::string_view envelope) const {
+  auto opened = holdings_.vault.Open(HolderKey(pbx_, owner), envelope);
+  if (!opened.ok()) return opened.status();
+  stored::v1::Value value;
+  if (!value.ParseFromString(opened->Reveal())) return absl::DataLossError("an extension does not parse");
+  return value;
+}
+
+absl::StatusOr<const HeldExtension*> ExtensionBook::Held(const OwnerId& holder) {
+  if (const auto known = held_.find(holder); known != held_.end()) return &known->second;
+  auto row = Row(holder);
+  if (!row.ok()) return row.status();
+  if (!row->has_value() || Vault::ValueCount(**row) == 0) return nullptr;
+  auto value = Open(holder, **row);
+  if (!value.ok()) return value.status();
+  HeldExtension held{.holder = holder,
+                     .envelope = *std::move(*row),
+                     .time_us = value->time_us(),
+                     .extension = std::move(*value->mutable_pbx_extension())};
+  return &held_.emplace(holder, std::move(held)).first->second;
+}
+
+absl::StatusOr<ExtensionBook::Name*> ExtensionBook::NameIn(const FiledKey& key) {
+  if (const auto known = names_.find(key.owner); known != names_.end()) return &known->second;
+  auto row = Row(key.owner);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return nullptr;
+  auto value = Open(key.owner, **row);
+  if (!value.ok()) return value.status();
+  Name name{.tenures = Tenures::Parse(*value), .is_stored = true};
+  if (name.tenures.all.empty()) return absl::DataLossError("tenures of an extension do not parse");
+  return &names_.emplace(key.owner, std::move(name)).first->second;
+}
+
+absl::StatusOr<ExtensionBook::Name*> ExtensionBook::Number(std::string_view number) {
+  const FiledKey key = NumberKey(holdings_.vault, pbx_, number);
+  auto name = NameIn(key);
+  if (!name.ok() || *name != nullptr) return name;
+  Name first{.tenures = FirstTenures(holdings_.vault, pbx_, number), .is_stored = false};
+  return &names_.emplace(key.owner, std::move(first)).first->second;
+}
+
+absl::StatusOr<const HeldExtension*> ExtensionBook::At(std::string_view number) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  return Held(*(*name)->tenures.all.back().holder);
+}
+
+absl::StatusOr<const HeldExtension*> ExtensionBook::WithId(std::string_view id) {
+  if (id.empty()) return nullptr;
+  const auto name = NameIn(ExtensionIdKey(holdings_.vault, pbx_, id));
+  if (!name.ok()) return name.status();
+  if (*name == nullptr) return nullptr;
+  const auto& holder = (*name)->tenures.all.back().holder;
+  return holder.has_value() ? Held(*holder) : nullptr;
+}
+
+absl::StatusOr<int64_t> ExtensionBook::LastSaidOf(std::string_view number) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  const auto held = At(number);
+  if (!held.ok()) return held.status();
+  const int64_t from_us = (*name)->tenures.all.back().from_us;
+  return *held == nullptr ? from_us : std::max(from_us, (*held)->time_us);
+}
+
+absl::StatusOr<bool> ExtensionBook::Knows(std::string_view number) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  if ((*name)->is_stored) return true;
+  const auto held = At(number);
+  if (!held.ok()) return held.status();
+  return *held != nullptr;
+}
+
+absl::Status ExtensionBook::LeaveNumber(const std::string& number, int64_t time_us) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  Tenures& tenures = (*name)->tenures;
+  tenures.Begin(time_us, HolderOfNumber(holdings_.vault, pbx_, number, tenures.holders++));
+  changed_names_.insert(NumberKey(holdings_.vault, pbx_, number).owner);
+  return absl::OkStatus();
+}
+
+absl::Status ExtensionBook::LeaveId(const std::string& id, int64_t time_us) {
+  if (id.empty()) return absl::OkStatus();
+  const FiledKey key = ExtensionIdKey(holdings_.vault, pbx_, id);
+  const auto name = NameIn(key);
+  if (!name.ok()) return name.status();
+  if (*name == nullptr) return absl::DataLossError("the id of an extension has no row");
+  (*name)->tenures.Begin(time_us, std::nullopt);
+  changed_names_.insert(key.owner);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OwnerId> ExtensionBook::ComeTo(const std::string& number, const std::optional<OwnerId>& holder) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  Tenures& tenures = (*name)->tenures;
+  if (!holder.has_value()) return *tenures.all.back().holder;
+  tenures.all.back().holder = holder;
+  // Who comes back to their own number was never away from it.
+  if (tenures.all.size() > 1 && tenures.all[tenures.all.size() - 2].holder == holder) tenures.all.pop_back();
+  changed_names_.insert(NumberKey(holdings_.vault, pbx_, number).owner);
+  return *holder;
+}
+
+absl::Status ExtensionBook::TakeId(const std::string& id, const OwnerId& holder) {
+  const FiledKey key = ExtensionIdKey(holdings_.vault, pbx_, id);
+  auto name = NameIn(key);
+  if (!name.ok()) return name.status();
+  if (*name == nullptr) {
+    Name first{.tenures = {.all = {{.from_us = 0, .holder = holder}}}, .is_stored = false};
+    *name = &names_.emplace(key.owner, std::move(first)).first->second;
+  } else {
+    (*name)->tenures.all.back().holder = holder;
+  }
+  changed_names_.insert(key.owner);
+  return absl::OkStatus();
+}
+
+absl::Status ExtensionBook::Put(const HeldExtension* former, const OwnerId& holder, const v1::Extension& extension,
+                                int64_t time_us) {
+  stored::v1::Value value;
+  value.set_time_us(time_us);
+  *value.mutable_pbx_extension() = extension;
+  Personal text(value.SerializeAsString());
+  const FiledKey key = HolderKey(pbx_, holder);
+  if (former == nullptr) {
+    change_.File(key, std::move(text), 1);
+  } else if (former->extension.SerializeAsString() == extension.SerializeAsString()) {
+    change_.Rewrite(key, std::move(text), 1);
+  } else {
+    return change_.Replace(key, std::move(text), 1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ExtensionBook::End(const HeldExtension& held, std::string_view reason) {
+  const FiledKey key = HolderKey(pbx_, held.holder);
+  if (absl::Status s = change_.Drop(key, held.envelope, "", reason); !s.ok()) return s;
+  // A mark meets what comes late of theirs.
+  change_.File(key, Personal(std::string()), 0);
+  return absl::OkStatus();
+}
+
+void ExtensionBook::PutNames() {
+  for (const OwnerId& owner : changed_names_) {
+    Name& name = names_.at(owner);
+    Personal text(name.tenures.Serialize());
+    if (name.is_stored) {
+      change_.Rewrite(HolderKey(pbx_, owner), std::move(text), 0);
+    } else {
+      change_.File(HolderKey(pbx_, owner), std::move(text), 0);
+    }
+    name.is_stored = true;
+  }
+  changed_names_.clear();
+}
+
+absl::StatusOr<std::set<std::string, std::less<>>> ExtensionBook::Rearrange(
+    std::span<const Arrival> arrivals, std::span<const HeldExtension* const> ending, int64_t time_us,
+    std::string_view reason) {
+  std::set<std::string, std::less<>> ended;
+  for (const HeldExtension* held : ending) {
+    if (absl::Status s = LeaveNumber(held->extension.number(), time_us); !s.ok()) return s;
+    if (absl::Status s = LeaveId(held->extension.extension_id(), time_us); !s.ok()) return s;
+    if (absl::Status s = End(*held, reason); !s.ok()) return s;
+    ended.emplace(held->holder.view());
+  }
+  const auto moves = [](const Arrival& arrival) {
+    return arrival.who != nullptr && arrival.who->extension.number() != arrival.extension.number();
+  };
+  for (const Arrival& arrival : arrivals) {
+    if (!moves(arrival)) continue;
+    if (absl::Status s = LeaveNumber(arrival.who->extension.number(), time_us); !s.ok()) return s;
+  }
+  for (const Arrival& arrival : arrivals) {
+    const v1::Extension& extension = arrival.extension;
+    std::optional<OwnerId> holder;
+    if (arrival.who != nullptr) holder = arrival.who->holder;
+    if (arrival.who == nullptr || moves(arrival)) {
+      const auto came = ComeTo(extension.number(), holder);
+      if (!came.ok()) return came.status();
+      holder = *came;
+    }
+    const std::string& id = extension.extension_id();
+    if (!id.empty() && (arrival.who == nullptr || arrival.who->extension.extension_id() != id)) {
+      if (absl::Status s = TakeId(id, *holder); !s.ok()) return s;
+    }
+    if (absl::Status s = Put(arrival.who, *holder, extension, time_us); !s.ok()) return s;
+  }
+  PutNames();
+  return ended;
+}
+
+absl::StatusOr<std::set<std::string, std::less<>>> ExtensionBook::RemoveUnknown(std::string_view number,
+                                                                                int64_t time_us) {
+  const auto name = Number(number);
+  if (!name.ok()) return name.status();
+  const OwnerId holder = *(*name)->tenures.all.back().holder;
+  if (absl::Status s = LeaveNumber(std::string(number), time_us); !s.ok()) return s;
+  change_.File(HolderKey(pbx_, holder), Personal(std::string()), 0);
+  PutNames();
+  return std::set<std::string, std::less<>>{std::string(holder.view())};
+}
+
+}  // namespace retention
