@@ -3,7 +3,9 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace retention {
 namespace {
@@ -57,12 +59,23 @@ bool IsOfPresence(CourseKind kind) {
 
 bool Course::Add(const CourseEvent& event) {
   if (!seen_.insert(event.event).second) return false;
-  if (events_.empty() || !Before(event, events_.back())) {
-    events_.push_back(event);
-  } else {
-    events_.insert(std::upper_bound(events_.begin(), events_.end(), event, Before), event);
-  }
+  in_order_ = in_order_ && (events_.empty() || !Before(event, events_.back()));
+  events_.push_back(event);
   return true;
+}
+
+const std::vector<CourseEvent>& Course::events() const {
+  if (in_order_) return events_;
+  // An event is moved once, not at every comparison.
+  std::vector<size_t> order(events_.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [this](size_t a, size_t b) { return Before(events_[a], events_[b]); });
+  std::vector<CourseEvent> sorted;
+  sorted.reserve(events_.size());
+  for (const size_t at : order) sorted.push_back(std::move(events_[at]));
+  events_ = std::move(sorted);
+  in_order_ = true;
+  return events_;
 }
 
 Word Course::WordFor(std::string_view text) {

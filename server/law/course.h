@@ -61,7 +61,7 @@ uint64_t ParticipantFingerprint(std::string_view name);
 // Whether an event is of presence, and not of a plan: what "collection" means.
 bool IsOfPresence(CourseKind kind);
 
-// Not thread-safe.
+// Not thread-safe, not even what is const: the first look at events() puts them in order.
 class Course {
  public:
   // True if an event with this fingerprint is part of the course.
@@ -74,8 +74,8 @@ class Course {
   const std::string& Text(Word word) const;
 
   size_t size() const { return events_.size(); }
-  // In order of time.
-  const std::vector<CourseEvent>& events() const { return events_; }
+  // In order of time. The rows that they come from are in none: they are sorted once, however many there are.
+  const std::vector<CourseEvent>& events() const;
 
   // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort
   // than `cohort_day` gives its events without persons.
@@ -90,7 +90,8 @@ class Course {
   std::vector<std::string> words_;
   absl::flat_hash_map<std::string, Word> word_index_;
   absl::flat_hash_set<uint64_t> seen_;
-  std::vector<CourseEvent> events_;
+  mutable std::vector<CourseEvent> events_;
+  mutable bool in_order_ = true;
 };
 
 }  // namespace retention
