@@ -51,7 +51,7 @@ class Batch {
   std::vector<Change> changes_;
 };
 
-// A forward walk over the keys of [begin, end). Views die with the next move. Not thread-safe.
+// A walk over the keys of [begin, end). Views die with the next move. Not thread-safe.
 class RowCursor {
  public:
   virtual ~RowCursor() = default;
@@ -59,6 +59,10 @@ class RowCursor {
   virtual void Next() = 0;
   // Moves to the first key at or after `key`, which may lie behind or ahead, within [begin, end).
   virtual void Seek(std::string_view key) = 0;
+  // Moves to the last key before `key`; an empty `key` means: to the last. Not Valid if that is before `begin`.
+  virtual void SeekBefore(std::string_view key) = 0;
+  // Moves to the key before. REQUIRES: Valid.
+  virtual void Previous() = 0;
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
   // Not OK if the walk ended early because of an error. Check it when Valid() turns false.

@@ -12,10 +12,15 @@ std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), sli
 class RocksCursor : public RowCursor {
  public:
   RocksCursor(std::shared_ptr<const RocksEngine> engine, const rocksdb::Snapshot* snapshot, const KeyRange& range)
-      : engine_(std::move(engine)), begin_(range.begin), end_(range.end), end_slice_(SliceOf(end_)) {
+      : engine_(std::move(engine)),
+        begin_(range.begin),
+        end_(range.end),
+        begin_slice_(SliceOf(begin_)),
+        end_slice_(SliceOf(end_)) {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    options.iterate_lower_bound = &begin_slice_;
     rows_.reset(engine_->db().NewIterator(options, engine_->family(range.family)));
     rows_->Seek(SliceOf(begin_));
   }
@@ -23,6 +28,13 @@ class RocksCursor : public RowCursor {
   bool Valid() const override { return rows_->Valid(); }
   void Next() override { rows_->Next(); }
   void Seek(std::string_view key) override { rows_->Seek(SliceOf(key < begin_ ? std::string_view(begin_) : key)); }
+  void SeekBefore(std::string_view key) override {
+    if (key.empty() || (!end_.empty() && key >= end_)) return rows_->SeekToLast();
+    // The bound is the iterator's: it goes to the last key at or before.
+    rows_->SeekForPrev(SliceOf(key));
+    if (rows_->Valid() && ViewOf(rows_->key()) == key) rows_->Prev();
+  }
+  void Previous() override { rows_->Prev(); }
   std::string_view key() const override { return ViewOf(rows_->key()); }
   std::string_view value() const override { return ViewOf(rows_->value()); }
   absl::Status status() const override { return StatusFromRocksDb(rows_->status()); }
@@ -31,6 +43,7 @@ class RocksCursor : public RowCursor {
   const std::shared_ptr<const RocksEngine> engine_;
   const std::string begin_;
   const std::string end_;
+  const rocksdb::Slice begin_slice_;
   const rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> rows_;
 };
@@ -41,6 +54,8 @@ class FailedCursor : public RowCursor {
   bool Valid() const override { return false; }
   void Next() override {}
   void Seek(std::string_view key) override {}
+  void SeekBefore(std::string_view key) override {}
+  void Previous() override {}
   std::string_view key() const override { return {}; }
   std::string_view value() const override { return {}; }
   absl::Status status() const override { return status_; }

@@ -16,6 +16,8 @@ class UnreadableCursor final : public RowCursor {
   bool Valid() const override { return false; }
   void Next() override {}
   void Seek(std::string_view) override {}
+  void SeekBefore(std::string_view) override {}
+  void Previous() override {}
   std::string_view key() const override { return {}; }
   std::string_view value() const override { return {}; }
   absl::Status status() const override { return absl::DataLossError("store: a block fails its checksum"); }

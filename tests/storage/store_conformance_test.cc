@@ -136,6 +136,32 @@ TEST_P(StoreConformance, Seek_GoesBothWaysWithinTheRange) {
   EXPECT_EQ(cursor->key(), "c");
 }
 
+TEST_P(StoreConformance, AWalkGoesBackToTheBeginOfItsRange) {
+  for (const char* key : {"a", "b", "c", "d", "e"}) Put(Family::kState, key, "1");
+  auto cursor = store_->Scan(Family::kState, "b", "e");
+  for (const char* end : {"", "e", "f"}) {
+    cursor->SeekBefore(end);
+    ASSERT_TRUE(cursor->Valid()) << end;
+    EXPECT_EQ(cursor->key(), "d") << end;
+  }
+  cursor->SeekBefore("cc");
+  EXPECT_EQ(cursor->key(), "c");
+  cursor->SeekBefore("c");
+  EXPECT_EQ(cursor->key(), "b");
+  cursor->Next();
+  EXPECT_EQ(cursor->key(), "c");
+  cursor->Previous();
+  EXPECT_EQ(cursor->key(), "b");
+  cursor->Previous();
+  EXPECT_FALSE(cursor->Valid());
+  cursor->SeekBefore("b");
+  EXPECT_FALSE(cursor->Valid());
+  auto all = store_->Scan(Family::kState, "", "");
+  all->SeekBefore("");
+  EXPECT_EQ(all->key(), "e");
+  EXPECT_TRUE(cursor->status().ok());
+}
+
 TEST_P(StoreConformance, ASnapshotDoesNotSeeWhatComesAfter) {
   Put(Family::kState, "a", "1");
   Put(Family::kState, "b", "1");

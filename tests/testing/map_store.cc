@@ -1,5 +1,6 @@
 #include "tests/testing/map_store.h"
 
+#include <iterator>
 #include <utility>
 
 #include "storage/keys.h"
@@ -13,9 +14,17 @@ class MapCursor : public RowCursor {
       : rows_(std::move(rows)), map_((*rows_)[static_cast<size_t>(family)]), begin_(begin), end_(end) {
     at_ = map_.lower_bound(begin_);
   }
-  bool Valid() const override { return at_ != map_.end() && (end_.empty() || at_->first < end_); }
+  bool Valid() const override {
+    return at_ != map_.end() && at_->first >= begin_ && (end_.empty() || at_->first < end_);
+  }
   void Next() override { ++at_; }
   void Seek(std::string_view key) override { at_ = map_.lower_bound(key < begin_ ? std::string_view(begin_) : key); }
+  void SeekBefore(std::string_view key) override {
+    const bool last = key.empty() || (!end_.empty() && key >= end_);
+    at_ = !last ? map_.lower_bound(key) : end_.empty() ? map_.end() : map_.lower_bound(end_);
+    Previous();
+  }
+  void Previous() override { at_ = at_ == map_.begin() ? map_.end() : std::prev(at_); }
   std::string_view key() const override { return at_->first; }
   std::string_view value() const override { return at_->second; }
   absl::Status status() const override { return absl::OkStatus(); }
