@@ -83,6 +83,8 @@ void BenchPbx(const BenchOptions& options);
 void BenchCohort(const BenchOptions& options);
 // query_p99.
 void BenchQuery(const BenchOptions& options);
+// report_large, meeting_large, participants_large, list_room and their like.
+void BenchReads(const BenchOptions& options);
 // A directory of `rows` live rows for a server on the system's clock.
 void FillDirectory(const BenchOptions& options, const std::string& data_directory, const std::string& ring_directory,
                    uint64_t rows);

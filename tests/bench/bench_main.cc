@@ -1,4 +1,4 @@
-// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|fill`.
+// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|reads|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
   app.add_subcommand("pbx", "The end of a PBX")->callback([&] { retention::BenchPbx(options); });
   app.add_subcommand("cohort", "Building a cohort")->callback([&] { retention::BenchCohort(options); });
   app.add_subcommand("query", "Statistics queries")->callback([&] { retention::BenchQuery(options); });
+  app.add_subcommand("reads", "What the organiser's page asks for, of what is large")->callback([&] {
+    retention::BenchReads(options);
+  });
   CLI::App* fill = app.add_subcommand("fill", "Fills a data directory for a server");
   fill->add_option("--data-dir", data_directory, "Data directory")->required();
   fill->add_option("--key-ring-dir", ring_directory, "Key ring")->required();
