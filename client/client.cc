@@ -186,13 +186,13 @@ absl::StatusOr<v1::AdvanceClockResponse> Client::AdvanceClock(const v1::AdvanceC
   return Call<v1::AdvanceClockResponse>("/retention.v1.ClockService/AdvanceClock", request, request.has_to());
 }
 
-absl::Status Client::WatchErasureOrders(
-    const v1::WatchErasureOrdersRequest& request,
-    const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const {
+template <typename Message>
+absl::Status Client::Follow(const std::function<std::unique_ptr<WatchCall<Message>>()>& open,
+                            const std::function<bool(const Message&)>& on_message, bool ends) const {
   Backoff backoff(options_.retry);
   while (true) {
-    const auto call = connection_->WatchErasureOrders(request);
-    v1::WatchErasureOrdersResponse message;
+    const auto call = open();
+    Message message;
     while (call->Read(&message)) {
       backoff.Reset();
       if (on_message(message)) continue;
@@ -200,6 +200,7 @@ absl::Status Client::WatchErasureOrders(
       return absl::OkStatus();
     }
     absl::Status status = call->Finish();
+    if (status.ok() && ends) return status;
     // The server has no reason to end it.
     if (status.ok()) status = absl::UnavailableError("the stream has ended");
     if (!IsRetryable(status)) return status;
@@ -207,6 +208,27 @@ absl::Status Client::WatchErasureOrders(
     if (!delay.has_value()) return status;
     options_.retry.sleep(*delay);
   }
+}
+
+absl::Status Client::WatchErasureOrders(
+    const v1::WatchErasureOrdersRequest& request,
+    const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const {
+  return Follow<v1::WatchErasureOrdersResponse>([&] { return connection_->WatchErasureOrders(request); }, on_message,
+                                                /*ends=*/false);
+}
+
+absl::Status Client::WatchReports(const v1::WatchReportsRequest& request,
+                                  const std::function<bool(const v1::WatchReportsResponse&)>& on_message) const {
+  v1::WatchReportsRequest from = request;
+  return Follow<v1::WatchReportsResponse>([&] { return connection_->WatchReports(from); },
+                                          [&](const v1::WatchReportsResponse& message) {
+                                            if (!on_message(message)) return false;
+                                            for (const auto& notice : message.notices()) {
+                                              from.set_after_notice_id(notice.notice_id());
+                                            }
+                                            return true;
+                                          },
+                                          request.once());
 }
 
 }  // namespace retention

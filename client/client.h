@@ -71,6 +71,11 @@ class Client {
   absl::Status WatchErasureOrders(const v1::WatchErasureOrdersRequest& request,
                                   const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const;
 
+  // The same of reports; a stream that breaks is opened anew after the last notice that was handed over. One that is
+  // asked for `once` ends with OK.
+  absl::Status WatchReports(const v1::WatchReportsRequest& request,
+                            const std::function<bool(const v1::WatchReportsResponse&)>& on_message) const;
+
   // For streams that share the connection and the way to retry.
   const std::shared_ptr<Connection>& connection() const { return connection_; }
   const ClientOptions& options() const { return options_; }
@@ -79,6 +84,10 @@ class Client {
   template <typename Response>
   absl::StatusOr<Response> Call(const char* method, const google::protobuf::Message& request,
                                 bool idempotent = true) const;
+  // `open`: the stream, from where the last one broke off. `ends`: whether the server ends it in the end.
+  template <typename Message>
+  absl::Status Follow(const std::function<std::unique_ptr<WatchCall<Message>>()>& open,
+                      const std::function<bool(const Message&)>& on_message, bool ends) const;
   absl::Status CallInto(const char* method, const google::protobuf::Message& request,
                         google::protobuf::Message* response, bool idempotent) const;
 

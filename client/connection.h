@@ -35,14 +35,15 @@ class BatchCall {
 using RecordEventsCall = BatchCall<v1::RecordEventsRequest, v1::RecordEventsResponse>;
 using AppendLogsCall = BatchCall<v1::AppendLogsRequest, v1::AppendLogsResponse>;
 
-// One ErasureOrderService.WatchErasureOrders stream. Cancel may be called from any thread.
-class WatchErasureOrdersCall {
+// One stream of messages to a watcher. Cancel may be called from any thread.
+template <typename Message>
+class WatchCall {
  public:
   // Cancels what has not ended.
-  virtual ~WatchErasureOrdersCall() = default;
+  virtual ~WatchCall() = default;
 
   // Blocks until a message came. False once the stream has ended; then Finish says why.
-  virtual bool Read(v1::WatchErasureOrdersResponse* message) = 0;
+  virtual bool Read(Message* message) = 0;
 
   // REQUIRES: Read returned false. Errors carry their details (status_details.h).
   virtual absl::Status Finish() = 0;
@@ -50,6 +51,8 @@ class WatchErasureOrdersCall {
   // Ends the stream at once; Read returns false soon.
   virtual void Cancel() = 0;
 };
+using WatchErasureOrdersCall = WatchCall<v1::WatchErasureOrdersResponse>;
+using WatchReportsCall = WatchCall<v1::WatchReportsResponse>;
 
 // A way to a server. Thread-safe. Makes no attempt of its own to try again: that is the client's part.
 class Connection {
@@ -64,6 +67,7 @@ class Connection {
   // Open a stream. Never fail: a stream that could not be opened is broken from the start.
   virtual std::unique_ptr<RecordEventsCall> RecordEvents() = 0;
   virtual std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) = 0;
+  virtual std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest& request) = 0;
   virtual std::unique_ptr<AppendLogsCall> AppendLogs() = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "retention/v1/erasure_order_service.grpc.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"
 #include "retention/v1/log_service.grpc.pb.h"
+#include "retention/v1/meeting_service.grpc.pb.h"
 
 namespace retention {
 namespace {
@@ -53,19 +54,21 @@ class GrpcBatchCall final : public BatchCall<Batch, Answer> {
   std::unique_ptr<grpc::ClientReaderWriter<Batch, Answer>> stream_;
 };
 
-class GrpcWatchErasureOrdersCall final : public WatchErasureOrdersCall {
+template <typename Message>
+class GrpcWatchCall final : public WatchCall<Message> {
  public:
-  GrpcWatchErasureOrdersCall(v1::ErasureOrderService::Stub& stub, const v1::WatchErasureOrdersRequest& request)
-      : stream_(stub.WatchErasureOrders(&context_, request)) {}
-  ~GrpcWatchErasureOrdersCall() override { context_.TryCancel(); }
+  // `open`: the stream of a context.
+  template <typename Open>
+  explicit GrpcWatchCall(Open open) : stream_(open(&context_)) {}
+  ~GrpcWatchCall() override { context_.TryCancel(); }
 
-  bool Read(v1::WatchErasureOrdersResponse* message) override { return stream_->Read(message); }
+  bool Read(Message* message) override { return stream_->Read(message); }
   absl::Status Finish() override { return ToStatus(stream_->Finish()); }
   void Cancel() override { context_.TryCancel(); }
 
  private:
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReader<v1::WatchErasureOrdersResponse>> stream_;
+  std::unique_ptr<grpc::ClientReader<Message>> stream_;
 };
 
 class GrpcConnection final : public Connection {
@@ -74,6 +77,7 @@ class GrpcConnection final : public Connection {
       : generic_stub_(channel),
         event_stub_(v1::EventService::NewStub(channel)),
         order_stub_(v1::ErasureOrderService::NewStub(channel)),
+        meeting_stub_(v1::MeetingService::NewStub(channel)),
         log_stub_(v1::LogService::NewStub(channel)) {}
 
   absl::Status Call(const std::string& method, const google::protobuf::Message& request,
@@ -100,13 +104,19 @@ class GrpcConnection final : public Connection {
   }
 
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
-    return std::make_unique<GrpcWatchErasureOrdersCall>(*order_stub_, request);
+    return std::make_unique<GrpcWatchCall<v1::WatchErasureOrdersResponse>>(
+        [&](grpc::ClientContext* context) { return order_stub_->WatchErasureOrders(context, request); });
+  }
+  std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest& request) override {
+    return std::make_unique<GrpcWatchCall<v1::WatchReportsResponse>>(
+        [&](grpc::ClientContext* context) { return meeting_stub_->WatchReports(context, request); });
   }
 
  private:
   grpc::GenericStub generic_stub_;
   std::unique_ptr<v1::EventService::Stub> event_stub_;
   std::unique_ptr<v1::ErasureOrderService::Stub> order_stub_;
+  std::unique_ptr<v1::MeetingService::Stub> meeting_stub_;
   std::unique_ptr<v1::LogService::Stub> log_stub_;
 };
 

@@ -86,5 +86,7 @@ class UpdateHoldRequest;
 class UpdateHoldResponse;
 class WatchErasureOrdersRequest;
 class WatchErasureOrdersResponse;
+class WatchReportsRequest;
+class WatchReportsResponse;
 
 }  // namespace retention::v1

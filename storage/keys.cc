@@ -20,6 +20,9 @@ constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
+constexpr char kReportNotice = 'W';
+constexpr char kReportNoticeCounter = 'w';
+constexpr char kBegin = 'B';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -180,6 +183,44 @@ std::string EventMarkPrefix(uint32_t span) {
   std::string prefix = LetterKey(kEventMark);
   AppendNumber(prefix, span);
   return prefix;
+}
+
+std::string ReportNoticeKey(uint64_t number) {
+  std::string key = ReportNoticePrefix();
+  AppendNumber(key, number);
+  return key;
+}
+
+std::string ReportNoticePrefix() { return LetterKey(kReportNotice); }
+std::string ReportNoticeCounterKey() { return LetterKey(kReportNoticeCounter); }
+
+std::string BeginKey(const PbxId& pbx, const OwnerId& scope, int64_t begin_us, const OwnerId& meeting) {
+  return BeginKey(pbx, scope, begin_us).append(meeting.view());
+}
+
+std::string BeginKey(const PbxId& pbx, const OwnerId& scope, int64_t begin_us) {
+  std::string key = BeginPrefix(pbx, scope);
+  AppendNumber(key, static_cast<uint64_t>(begin_us) ^ kSignBit);
+  return key;
+}
+
+std::string BeginPrefix() { return LetterKey(kBegin); }
+
+std::string BeginPrefix(const PbxId& pbx) { return BeginPrefix().append(pbx.view()); }
+
+std::string BeginPrefix(const PbxId& pbx, const OwnerId& scope) { return BeginPrefix(pbx).append(scope.view()); }
+
+std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kReportNotice) return std::nullopt;
+  return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<BeginName> DecodeBeginKey(std::string_view raw) {
+  constexpr size_t kScopeEnd = 1 + PbxId::kBytes + OwnerId::kBytes;
+  if (raw.size() != kScopeEnd + sizeof(uint64_t) + OwnerId::kBytes || raw[0] != kBegin) return std::nullopt;
+  raw.remove_prefix(kScopeEnd);
+  return BeginName{.begin_us = static_cast<int64_t>(ReadNumber<uint64_t>(raw) ^ kSignBit),
+                   .meeting = OwnerId::From(raw.substr(sizeof(uint64_t)))};
 }
 
 std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw) {

@@ -88,6 +88,24 @@ std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx
 std::string RefiledMarkPrefix();
 std::string EventMarkKey(uint32_t span, const OwnerId& event);  // 'E': that an event came in a span of days
 std::string EventMarkPrefix(uint32_t span);                     // all of a span, behind those of the spans before it
+std::string ReportNoticeKey(uint64_t number);  // 'W': that a report is complete, or its names leave it soon
+std::string ReportNoticePrefix();              //
+std::string ReportNoticeCounterKey();          // 'w': up to which number notices may have had theirs
+// 'B': an occurrence by its begin, among all of a PBX (the zero id) or those of an extension
+std::string BeginKey(const PbxId& pbx, const OwnerId& scope, int64_t begin_us, const OwnerId& meeting);
+std::string BeginKey(const PbxId& pbx, const OwnerId& scope, int64_t begin_us);  // before all of that begin
+std::string BeginPrefix();
+std::string BeginPrefix(const PbxId& pbx);
+std::string BeginPrefix(const PbxId& pbx, const OwnerId& scope);
+
+// The number of a ReportNoticeKey; nullopt if malformed.
+std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw);
+// Begin and occurrence of a BeginKey; nullopt if malformed.
+struct BeginName {
+  int64_t begin_us;
+  OwnerId meeting;
+};
+std::optional<BeginName> DecodeBeginKey(std::string_view raw);
 
 // The parts of a MeetingTimerKey; nullopt if malformed.
 struct MeetingTimer {

@@ -1,9 +1,11 @@
-// meetings get | list | participants | report
+// meetings get | list | participants | report | watch-reports
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/enum_names.h"
+#include "client/commands/growing_output.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/meeting_service.pb.h"
@@ -132,6 +134,58 @@ void Report(CommandSession& session, const v1::GetMeetingReportRequest& request)
   }
 }
 
+OutputTable TableOf(const google::protobuf::RepeatedPtrField<v1::ReportNotice>& notices) {
+  OutputTable table({{"NOTICE", "notice_id", true},
+                     {"REPORT", "kind"},
+                     {"PBX", "pbx_id"},
+                     {"MEETING", "meeting_id"},
+                     {"OCCURRENCE", "occurrence"},
+                     {"END (UTC)", "end_time"},
+                     {"END IS", "end_presumed"},
+                     {"NAMES LEAVE (UTC)", "names_leave_time"}});
+  for (const auto& notice : notices) {
+    table.AddRow({absl::StrCat(notice.notice_id()), KebabName(notice.kind()), notice.pbx_id(), notice.meeting_id(),
+                  notice.occurrence(), TimeOrGone(notice.has_end_time(), notice.end_time()),
+                  notice.end_presumed() ? TableCell("presumed", "true") : TableCell("reported", "false"),
+                  TimeOrGone(notice.has_names_leave_time(), notice.names_leave_time())});
+  }
+  return table;
+}
+
+void WatchReports(CommandSession& session, const v1::WatchReportsRequest& request) {
+  GrowingOutput output(session);
+  const absl::Status status = session.MakeClient().WatchReports(request, [&](const v1::WatchReportsResponse& message) {
+    output.Print(message.notices(), TableOf(message.notices()));
+    // Whoever read the output may have left.
+    return session.out().good() && session.exit_code() == kExitOk;
+  });
+  if (!status.ok()) session.Fail(status);
+}
+
+void AddWatchReportsCommand(Command meetings, CommandSession& session) {
+  const Command watch =
+      meetings.AddVerb("watch-reports", "Shows which reports are complete, or lose their names within 24 hours");
+  auto request = std::make_shared<v1::WatchReportsRequest>();
+  auto after = std::make_shared<uint64_t>(0);
+  auto pbx = std::make_shared<std::string>();
+  auto once = std::make_shared<bool>(false);
+  watch.AddOption("--after", *after, "Only notices after this one");
+  watch.AddOption("--pbx", *pbx, "Only reports of this PBX");
+  watch.AddFlag("--once", *once, "Ends when all that is to be told now has been");
+  watch.SetFooter(
+      "A report that changes is shown again, under another number. Notices are held as long as their report:\n"
+      "who comes back with --after misses none. As JSON, every notice is a line of its own.\n"
+      "\n"
+      "Example:\n"
+      "  retentionctl -o json meetings watch-reports --once --after 1024");
+  watch.SetAction([=, &session] {
+    request->set_after_notice_id(*after);
+    request->set_pbx_id(*pbx);
+    request->set_once(*once);
+    WatchReports(session, *request);
+  });
+}
+
 // A command about one meeting: `PBX MEETING`.
 template <typename Request>
 Command AddMeetingCommand(Command meetings, const std::string& verb, const std::string& description,
@@ -171,7 +225,9 @@ void AddMeetingCommands(Command root, CommandSession& session) {
       session, [](CommandSession& s, v1::GetMeetingReportRequest request) { Report(s, request); })
       .SetFooter("Example:\n  retentionctl meetings report pbx-1 meeting-12");
 
-  const Command list = meetings.AddVerb("list", "The meetings of a PBX, occurrence by occurrence");
+  AddWatchReportsCommand(meetings, session);
+  const Command list =
+      meetings.AddVerb("list", "The meetings of a PBX, occurrence by occurrence, in the order of their begin");
   auto request = std::make_shared<v1::ListMeetingsRequest>();
   auto pbx = std::make_shared<std::string>();
   auto extension = std::make_shared<std::string>();
@@ -180,12 +236,15 @@ void AddMeetingCommands(Command root, CommandSession& session) {
   list.AddOption("--extension", *extension, "Only meetings that this extension scheduled");
   auto meeting = std::make_shared<std::string>();
   list.AddOption("--meeting", *meeting, "Only occurrences of this meeting id");
+  auto newest = std::make_shared<bool>(false);
+  list.AddFlag("--newest-first", *newest, "In descending order of their begin");
   list.AddOption("--limit", *limit, "At most so many meetings; 0: all").NonNegative().ShowDefault();
   list.SetFooter("Example:\n  retentionctl meetings list pbx-1 --extension 1001 --limit 20");
   list.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_organizer_extension(*extension);
     request->set_meeting_id(*meeting);
+    request->set_order_by(*newest ? "begin_time desc" : "begin_time");
     request->set_page_size(200);
     List(session, *request, *limit);
   });

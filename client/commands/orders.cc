@@ -1,14 +1,12 @@
 // orders list | watch | confirm
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
 #include "client/commands/enum_names.h"
+#include "client/commands/growing_output.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
@@ -51,41 +49,8 @@ void List(CommandSession& session, v1::ListErasureOrdersRequest request, int lim
   session.Print(*all, TableOf(all->orders()));
 }
 
-// Prints orders as they come: JSON one object a line, otherwise the heading once.
-class OrderPrinter {
- public:
-  explicit OrderPrinter(CommandSession& session) : session_(session) {}
-
-  void Print(const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& orders) {
-    if (session_.format() == OutputFormat::kJson) {
-      google::protobuf::util::JsonPrintOptions options;
-      options.preserve_proto_field_names = true;
-      for (const auto& order : orders) {
-        std::string json;
-        if (!google::protobuf::util::MessageToJsonString(order, &json, options).ok()) {
-          return session_.Fail("an order cannot be written as JSON");
-        }
-        session_.out() << json << "\n";
-      }
-    } else {
-      std::ostringstream text;
-      const OutputTable table = TableOf(orders);
-      session_.format() == OutputFormat::kCsv ? table.PrintCsv(text) : table.PrintAligned(text);
-      std::string lines = text.str();
-      if (!first_) lines.erase(0, lines.find('\n') + 1);
-      session_.out() << lines;
-    }
-    first_ = false;
-    session_.out().flush();
-  }
-
- private:
-  CommandSession& session_;
-  bool first_ = true;
-};
-
 void Watch(CommandSession& session, const v1::WatchErasureOrdersRequest& request, int count) {
-  OrderPrinter printer(session);
+  GrowingOutput output(session);
   int seen = 0;
   const absl::Status status =
       session.MakeClient().WatchErasureOrders(request, [&](const v1::WatchErasureOrdersResponse& message) {
@@ -93,7 +58,7 @@ void Watch(CommandSession& session, const v1::WatchErasureOrdersRequest& request
         if (count != 0 && orders.size() > count - seen)
           orders.DeleteSubrange(count - seen, orders.size() - count + seen);
         seen += orders.size();
-        printer.Print(orders);
+        output.Print(orders, TableOf(orders));
         // Whoever read the output may have left.
         return session.out().good() && session.exit_code() == kExitOk && (count == 0 || seen < count);
       });

@@ -12,7 +12,7 @@
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
 #include "server/policies/policy_change.h"
-#include "server/rpc/order_watch.h"
+#include "server/rpc/watch_courier.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -114,8 +114,10 @@ absl::Status Server::OpenEngine() {
   engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
     metrics_.CountErased(category, reason, values);
   });
-  order_courier_ = std::make_unique<OrderCourier>(engine_->orders(), clock_);
+  order_courier_ = std::make_unique<WatchCourier>(clock_);
   engine_->set_on_orders([this] { order_courier_->Wake(); });
+  report_courier_ = std::make_unique<WatchCourier>(clock_);
+  engine_->set_on_notices([this] { report_courier_->Wake(); });
   meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());
   pbxs_ = std::make_unique<PbxReader>(*store_, engine_->holdings());
   return absl::OkStatus();
@@ -133,6 +135,7 @@ absl::Status Server::StartCommitter() {
                                                                .purge_bound = options_.purge_bound,
                                                                .interval = options_.sweep_interval,
                                                                .on_run = [this](const absl::Status& status) {
+                                                                 meetings_->ForgetDue(clock_.Now());
                                                                  {
                                                                    const MutexLock lock(health_mutex_);
                                                                    sweeps_ = status;
@@ -190,6 +193,7 @@ absl::Status Server::Serve() {
                                            .commands = Commands(*committer_, engine_->writer()),
                                            .sweep_loop = *sweep_loop_,
                                            .order_courier = *order_courier_,
+                                           .report_courier = *report_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,

@@ -29,7 +29,7 @@
 
 namespace retention {
 
-class OrderCourier;
+class WatchCourier;
 
 struct ServerOptions {
   std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
@@ -98,7 +98,8 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeetingReader> meetings_;
   std::unique_ptr<PbxReader> pbxs_;
-  std::unique_ptr<OrderCourier> order_courier_;
+  std::unique_ptr<WatchCourier> order_courier_;
+  std::unique_ptr<WatchCourier> report_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<SweepLoop> sweep_loop_;
   std::unique_ptr<DnsProber> dns_prober_;

@@ -5,6 +5,8 @@
 
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/meetings/listing.h"
+#include "server/meetings/report_notices.h"
 #include "server/rows/row_walk.h"
 #include "storage/keys.h"
 
@@ -149,10 +151,13 @@ absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDa
     if (!row.ok()) return row.status();
     if (!row->has_value()) continue;
     // The meeting may have been taken up anew since its old history ended.
-    const auto locator = MeetingLocator::Parse(**row);
+    auto locator = MeetingLocator::Parse(**row);
     if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     if (locator->days[kHistory] > last) continue;
     change.batch().Delete(Family::kState, key);
+    FileListing(pbx, meeting, ListingOf(*locator), std::nullopt, change.batch());
+    WithdrawNotice(locator->complete_notice, change.batch());
+    WithdrawNotice(locator->names_notice, change.batch());
     dropped = true;
     if (locator->timer_us != 0) {
       change.batch().Delete(Family::kState, MeetingTimerKey(locator->timer_us, pbx, meeting));

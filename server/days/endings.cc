@@ -1,6 +1,10 @@
 #include "server/days/endings.h"
 
+#include <optional>
+
 #include "server/base/errors.h"
+#include "server/meetings/report_notices.h"
+#include "storage/keys.h"
 
 namespace retention {
 
@@ -17,6 +21,25 @@ absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, 
   return ending.has_value() ? FinishEnding(enders, commands, *ending, now) : 0;  // a sweep has finished it meanwhile
 }
 
+namespace {
+
+// Its place in lists, and what is told of its reports: before its end is finished, as nothing leads there afterwards.
+absl::Status DropListings(const Enders& enders, const Commands& commands, const PbxId& pbx, absl::Time now) {
+  absl::Status dropped = commands.Do(now, [&](Change& change) {
+    change.batch().DeleteRange(Family::kState, BeginPrefix(pbx), PrefixEnd(BeginPrefix(pbx)));
+    return absl::OkStatus();
+  });
+  for (std::optional<uint64_t> after = 0; dropped.ok() && after.has_value();) {
+    const auto step = commands.Do(
+        now, [&](Change& change) { return WithdrawNoticesOf(enders.holdings.store, pbx, *after, change.batch()); });
+    dropped = step.status();
+    if (step.ok()) after = *step;
+  }
+  return dropped;
+}
+
+}  // namespace
+
 absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& commands,
                                       const PbxRegistry::EndingPbx& ending, absl::Time now) {
   uint64_t values = 0;
@@ -26,6 +49,7 @@ absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& comm
     values += step->values;
     more = step->more();
   }
+  if (absl::Status s = DropListings(enders, commands, ending.pbx, now); !s.ok()) return s;
   const auto runs =
       PbxEnder::RowsOf(ending.pbx, *enders.store.Snapshot(), enders.holdings.counts, enders.holdings.policy());
   if (!runs.ok()) return runs.status();

@@ -75,6 +75,8 @@ class Engine {
   }
   // Called on the committer's thread whenever orders were issued. REQUIRES: set before the first command.
   void set_on_orders(std::function<void()> hook) { domains_.holdings.on_orders = std::move(hook); }
+  // The same for notices about reports.
+  void set_on_notices(std::function<void()> hook) { domains_.holdings.on_notices = std::move(hook); }
 
  private:
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);

@@ -66,6 +66,12 @@ std::string MeetingLocator::Serialize() const {
   proto.set_files_end_us(files_end_us);
   proto.set_timer_us(timer_us);
   proto.set_fixed(fixed);
+  proto.set_meeting_id(sealed_id);
+  proto.set_revision(revision);
+  proto.set_events(events);
+  proto.set_complete_notice(complete_notice);
+  proto.set_names_notice(names_notice);
+  proto.set_names_told_us(names_told_us);
   PutFacts(facts, *proto.mutable_facts());
   return proto.SerializeAsString();
 }
@@ -81,8 +87,18 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   locator.files_end_us = proto.files_end_us();
   locator.timer_us = proto.timer_us();
   locator.fixed = proto.fixed();
+  locator.sealed_id = proto.meeting_id();
+  locator.revision = proto.revision();
+  locator.events = proto.events();
+  locator.complete_notice = proto.complete_notice();
+  locator.names_notice = proto.names_notice();
+  locator.names_told_us = proto.names_told_us();
   locator.facts = FactsIn(proto.facts());
   return locator;
+}
+
+FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting) {
+  return {.day = history_day, .category = kHistory, .pbx = pbx, .owner = meeting, .item = ItemId()};
 }
 
 bool IsFixed(const MeetingLocator& locator, DueDay last_due) {

@@ -13,6 +13,7 @@
 #include "server/law/policy.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/keys.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -24,12 +25,21 @@ struct MeetingLocator {
   int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
   bool fixed = false;        // something of it was due that is nowhere among `days` any more
   OccurrenceFacts facts;
+  std::string sealed_id;         // the meeting id, under MeetingIdKey of the history's day
+  uint64_t revision = 0;         // another with every change of its history
+  uint32_t events = 0;           // in its history
+  uint64_t complete_notice = 0;  // that its report is complete; 0 for none
+  uint64_t names_notice = 0;     // that names leave it soon; 0 for none
+  int64_t names_told_us = 0;     // when, as that says
 
   friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
   std::string Serialize() const;
   // nullopt if malformed.
   static std::optional<MeetingLocator> Parse(std::string_view bytes);
 };
+
+// As which row of its history a locator's meeting id is sealed: with it, and with its day's key, it goes.
+FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting);
 
 // Whether anything that is filed under a day has been due: then the cut of its events is final. (Files end at
 // instants.)

@@ -1,8 +1,8 @@
 #include "server/meetings/meeting_reader.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <array>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -12,10 +12,8 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
-#include "server/law/presence.h"
-#include "server/meetings/meeting_cache.h"
+#include "server/meetings/meeting_fold.h"
 #include "server/meetings/meeting_view.h"
-#include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 
 namespace retention {
@@ -38,22 +36,50 @@ absl::StatusOr<uint64_t> OccurrenceNumber(const std::string& text) {
   return number;
 }
 
-absl::Status CheckTimes(const v1::ListMeetingsRequest& request) {
-  if (request.has_ends_after() && !IsEventTime(request.ends_after())) {
-    return InvalidField("ends_after", "not a time since 2000-01-01");
-  }
-  if (request.has_begins_before() && !IsEventTime(request.begins_before())) {
-    return InvalidField("begins_before", "not a time since 2000-01-01");
-  }
-  return absl::OkStatus();
+// A page of participants goes on after a position.
+constexpr size_t kPositionDigits = 16;
+
+std::string TokenOfParticipant(const FoldedParticipant& participant) {
+  const auto [joined, second, third] = participant.Position();
+  return TokenOf(absl::StrCat(absl::Hex(joined, absl::kZeroPad16), absl::Hex(second, absl::kZeroPad16),
+                              absl::Hex(third, absl::kZeroPad16)));
 }
 
-bool IsWithin(const v1::ListMeetingsRequest& request, const MeetingView& meeting) {
-  const OccurrenceFacts& facts = meeting.facts();
-  int64_t begin_us = facts.plan.has_value() ? facts.plan->start_us : facts.first_us;
-  if (!facts.sittings.empty()) begin_us = std::min(begin_us, facts.sittings.front().start_us);
-  if (request.has_begins_before() && begin_us >= MicrosOf(request.begins_before())) return false;
-  return !request.has_ends_after() || absl::ToUnixMicros(meeting.End()) > MicrosOf(request.ends_after());
+absl::StatusOr<std::optional<FoldedParticipant::Place>> ParticipantPosition(const std::string& token) {
+  if (token.empty()) return std::nullopt;
+  const auto text = PositionOf(token);
+  if (!text.ok()) return text.status();
+  std::array<uint64_t, 3> numbers{};
+  bool proper = text->size() == numbers.size() * kPositionDigits;
+  for (size_t i = 0; proper && i < numbers.size(); ++i) {
+    proper = absl::SimpleHexAtoi(text->substr(i * kPositionDigits, kPositionDigits), &numbers[i]);
+  }
+  if (!proper) return InvalidField("page_token", "not a token of this server");
+  return FoldedParticipant::Place(static_cast<int64_t>(numbers[0]), static_cast<int64_t>(numbers[1]), numbers[2]);
+}
+
+// As much of somebody as lives; without an identifier if nothing does and they never came.
+absl::Status DescribeParticipant(const FoldedParticipant& folded, PlacedValues& values, v1::Participant& participant) {
+  const auto naming = values.Naming(folded);
+  if (!naming.ok()) return naming.status();
+  if (*naming != nullptr) {
+    participant.set_participant_id((*naming)->participant_id());
+  } else if (folded.number != 0) {
+    participant.set_participant_id(absl::StrCat("participant ", folded.number));
+  }
+  const auto name = values.Read(folded.name);
+  if (!name.ok()) return name.status();
+  if (*name != nullptr) participant.set_name((*name)->text());
+  const auto email = values.Read(folded.email);
+  if (!email.ok()) return email.status();
+  if (*email != nullptr) participant.set_email((*email)->text());
+  for (const ValuePlace& place : folded.ips) {
+    const auto ip = values.Read(place);
+    if (!ip.ok()) return ip.status();
+    if (*ip != nullptr) participant.add_ips((*ip)->text());
+  }
+  if (folded.number != 0) SetTime(folded.first_join_us, *participant.mutable_first_join_time());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -118,121 +144,85 @@ absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMe
   auto meeting = FindMeeting(request, /*next_counts=*/true, now, scene);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value()) return MeetingUnknown();
-  auto described = (*meeting)->Describe(/*with_content=*/true);
+  auto described = (*meeting)->Describe();
   if (!described.ok()) return described.status();
+  const auto fold = FoldOf(**meeting);
+  if (absl::IsNotFound(fold.status())) return MeetingUnknown();
+  if (!fold.ok()) return fold.status();
+  if (absl::Status s = (*meeting)->AddContent((*fold)->shared_us, (*fold)->polls, *described); !s.ok()) return s;
   v1::GetMeetingResponse response;
   *response.mutable_meeting() = *std::move(described);
   return response;
 }
 
-absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::ListMeetingsRequest& request,
-                                                                     absl::Time now) const {
-  if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
-  auto page_size = PageSize(request.page_size(), kDefaultMeetingsPerPage, kMaxMeetingsPerPage);
-  if (!page_size.ok()) return page_size.status();
-  auto position = PositionOf(request.page_token());
-  if (!position.ok()) return position.status();
-  auto pbx = FindPbx(request.pbx_id(), now);
-  if (!pbx.ok()) return pbx.status();
-  if (absl::Status s = CheckTimes(request); !s.ok()) return s;
-  std::string prefix = LocatorPrefix(*pbx);
-  if (!position->empty() && position->size() != OwnerId::kBytes) {
-    return InvalidField("page_token", "not a token of this server");
-  }
-  if (!request.meeting_id().empty()) {
-    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
-    prefix = LocatorPrefix(*pbx, RoomNamed(holdings_.vault, *pbx, request.meeting_id()));
-  }
-  const auto view = store_.Snapshot();
-  const auto organizer = FindHolder(*view, holdings_.vault, *pbx, {.number = request.organizer_extension()}, kLastSaid);
-  if (!organizer.ok()) return organizer.status();
-  v1::ListMeetingsResponse response;
-  auto cursor = view->ScanPrefix(Family::kState, prefix);
-  if (!position->empty()) cursor->Seek(LocatorPrefix(*pbx) + *position);
-  for (int scanned = 0; cursor->Valid(); cursor->Next(), ++scanned) {
-    const auto name = DecodeLocatorKey(cursor->key());
-    if (!name.has_value()) return absl::DataLossError("a locator's key does not parse");
-    if (response.meetings_size() == *page_size || scanned == kMaxMeetingsScanned) {
-      response.set_next_page_token(TokenOf(name->meeting.view()));
-      break;
-    }
-    auto locator = MeetingLocator::Parse(cursor->value());
-    if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    const auto meeting = MeetingView::Of(*view, holdings_.vault, holdings_.policies.current(), *pbx, name->meeting,
-                                         *std::move(locator), now);
-    if (!meeting.has_value() || !meeting->facts().IsMeeting()) continue;
-    const MeetingView& seen = *meeting;
-    if (!request.organizer_extension().empty() &&
-        (!organizer->has_value() || seen.facts().organizer != (*organizer)->view())) {
-      continue;
-    }
-    if (!IsWithin(request, seen)) continue;
-    auto described = seen.Describe(/*with_content=*/false);
-    if (!described.ok()) return described.status();
-    *response.add_meetings() = *std::move(described);
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  return response;
+absl::StatusOr<std::shared_ptr<const MeetingFold>> MeetingReader::FoldOf(const MeetingView& meeting) const {
+  if (auto known = folds_.Find(meeting)) return known;
+  auto fold = MeetingFold::Of(meeting);
+  if (fold.ok()) folds_.Keep(meeting, *fold);
+  return fold;
+}
+
+template <typename Request>
+std::shared_ptr<const MeetingFold> MeetingReader::PeekFold(const Request& request, bool next_counts, absl::Time now,
+                                                           bool& large, bool& has_chat) const {
+  Scene scene;
+  const auto meeting = FindMeeting(request, next_counts, now, scene);
+  large = meeting.ok() && meeting->has_value() && (*meeting)->events() > kLargeEvents;
+  has_chat = large && (*meeting)->Lives(kChatProtocol);
+  return large ? folds_.Find(**meeting) : nullptr;
+}
+
+bool MeetingReader::TakesLong(const v1::GetMeetingRequest& request, absl::Time now) const {
+  bool large = false;
+  bool has_chat = false;
+  const auto fold = PeekFold(request, /*next_counts=*/true, now, large, has_chat);
+  return large && (fold == nullptr || has_chat);
+}
+
+bool MeetingReader::TakesLong(const v1::ListParticipantsRequest& request, absl::Time now) const {
+  bool large = false;
+  bool has_chat = false;
+  return PeekFold(request, /*next_counts=*/true, now, large, has_chat) == nullptr && large;
+}
+
+bool MeetingReader::TakesLong(const v1::GetMeetingReportRequest& request, absl::Time now) const {
+  bool large = false;
+  bool has_chat = false;
+  const auto fold = PeekFold(request, /*next_counts=*/false, now, large, has_chat);
+  return large && (fold == nullptr || fold->participants.size() > kLargePeople);
 }
 
 absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(const v1::ListParticipantsRequest& request,
                                                                              absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultParticipantsPerPage, kMaxParticipantsPerPage);
   if (!page_size.ok()) return page_size.status();
-  auto position = PositionOf(request.page_token());
-  if (!position.ok()) return position.status();
+  const auto last_seen = ParticipantPosition(request.page_token());
+  if (!last_seen.ok()) return last_seen.status();
   Scene scene;
   auto meeting = FindMeeting(request, /*next_counts=*/true, now, scene);
   if (!meeting.ok()) return meeting.status();
   if (!meeting->has_value()) return MeetingUnknown();
   const MeetingView& seen = **meeting;
+  const auto fold = FoldOf(seen);
+  if (absl::IsNotFound(fold.status())) return MeetingUnknown();
+  if (!fold.ok()) return fold.status();
 
-  std::map<std::string, LatestValue> names;
-  std::map<std::string, LatestValue> emails;
-  std::map<std::string, v1::Participant> participants;
-  std::map<std::string, std::set<std::string>> ips;
-  std::map<std::string, std::string> id_of;  // by the name that history gives
-  const auto add = [&](const std::string& id) -> v1::Participant& {
-    const auto [it, inserted] = participants.try_emplace(id);
-    if (inserted) id_of[seen.NameOf(id)] = id;
-    return it->second;
-  };
-  absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
-    v1::Participant& participant = add(value.participant_id());
-    if (names[value.participant_id()].Is(value)) participant.set_name(value.text());
-  });
-  if (!status.ok()) return status;
-  status = seen.ForEachValue(kParticipantEmail, [&](const stored::v1::Value& value) {
-    v1::Participant& participant = add(value.participant_id());
-    if (!value.text().empty() && emails[value.participant_id()].Is(value)) participant.set_email(value.text());
-  });
-  if (!status.ok()) return status;
-  status = seen.ForEachValue(kParticipantIp, [&](const stored::v1::Value& value) {
-    v1::Participant& participant = add(value.participant_id());
-    if (ips[value.participant_id()].insert(value.text()).second) participant.add_ips(value.text());
-  });
-  if (!status.ok()) return status;
-  auto course = seen.ReadHistory();
-  if (absl::IsNotFound(course.status())) return MeetingUnknown();  // its day ended this very moment
-  if (!course.ok()) return course.status();
-  size_t nameless = 0;
-  for (const Presence& presence : FoldPresence(*course, PresenceOf::kParticipants)) {
-    ++nameless;
-    const auto id = id_of.find(course->Text(presence.participants.front()));
-    v1::Participant& participant =
-        id != id_of.end() ? participants[id->second] : participants[absl::StrCat("participant ", nameless)];
-    SetTime(presence.first_join_us, *participant.mutable_first_join_time());
-    participant.set_present(presence.present && seen.IsRunning());
-  }
+  PlacedValues values(seen, **fold);
   v1::ListParticipantsResponse response;
-  for (auto it = participants.lower_bound(*position); it != participants.end(); ++it) {
-    if (response.participants_size() == *page_size) {
-      response.set_next_page_token(TokenOf(it->first));
-      break;
-    }
-    it->second.set_participant_id(it->first);
-    *response.add_participants() = std::move(it->second);
+  const std::vector<FoldedParticipant>& all = (*fold)->participants;
+  auto it = all.begin();
+  if (last_seen->has_value()) {
+    it = std::upper_bound(all.begin(), all.end(), **last_seen,
+                          [](const auto& position, const auto& of) { return position < of.Position(); });
   }
+  for (; it != all.end() && response.participants_size() < *page_size; ++it) {
+    v1::Participant participant;
+    if (absl::Status s = DescribeParticipant(*it, values, participant); !s.ok()) return s;
+    participant.set_present(it->present && seen.IsRunning());
+    // Who was only invited is forgotten with what was told of them.
+    if (!participant.participant_id().empty()) *response.add_participants() = std::move(participant);
+  }
+  if (it != all.end()) response.set_next_page_token(TokenOfParticipant(*std::prev(it)));
   return response;
 }
 
@@ -248,24 +238,13 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
   if (!meeting->has_value()) return anonymised();
   const MeetingView& seen = **meeting;
 
-  std::map<std::string, LatestValue> latest;
-  std::map<std::string, std::pair<std::string, std::string>> named;  // id and name, by the name that history gives
-  absl::Status status = seen.ForEachValue(kParticipantName, [&](const stored::v1::Value& value) {
-    if (!latest[value.participant_id()].Is(value)) return;
-    named[seen.NameOf(value.participant_id())] = {value.participant_id(), value.text()};
-  });
-  if (!status.ok()) return status;
-  status = seen.ForEachValue(kParticipantEmail, [&](const stored::v1::Value& value) {
-    named.try_emplace(seen.NameOf(value.participant_id()), value.participant_id(), "");
-  });
-  if (!status.ok()) return status;
   auto meeting_name = seen.LatestText(kMeetingName);
   if (!meeting_name.ok()) return meeting_name.status();
   auto meeting_id = seen.MeetingId();
   if (!meeting_id.ok()) return meeting_id.status();
-  auto course = seen.ReadHistory();
-  if (absl::IsNotFound(course.status())) return anonymised();  // its day ended this very moment
-  if (!course.ok()) return course.status();
+  const auto fold = FoldOf(seen);
+  if (absl::IsNotFound(fold.status())) return anonymised();  // its day ended this very moment
+  if (!fold.ok()) return fold.status();
 
   v1::GetMeetingReportResponse response;
   v1::MeetingReport& report = *response.mutable_report();
@@ -276,13 +255,18 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
   const OccurrenceFacts& facts = seen.facts();
   if (!facts.sittings.empty()) SetTime(facts.sittings.front().start_us, *report.mutable_start_time());
   if (facts.TookPlace() && !IsOpen(facts)) SetTime(absl::ToUnixMicros(seen.End()), *report.mutable_end_time());
-  for (const Presence& person : FoldPresence(*course, PresenceOf::kPersons)) {
+  PlacedValues values(seen, **fold);
+  for (const FoldedPerson& person : (*fold)->persons) {
     v1::ParticipantReport& line = *report.add_participants();
-    for (const Word participant : person.participants) {
-      const auto found = named.find(course->Text(participant));
-      if (found == named.end()) continue;
-      line.add_participant_ids(found->second.first);
-      if (line.name().empty()) line.set_name(found->second.second);
+    for (const uint32_t at : person.participants) {
+      const FoldedParticipant& participant = (*fold)->participants[at];
+      const auto naming = values.Naming(participant);
+      if (!naming.ok()) return naming.status();
+      if (*naming == nullptr) continue;
+      line.add_participant_ids((*naming)->participant_id());
+      const auto name = values.Read(participant.name);
+      if (!name.ok()) return name.status();
+      if (line.name().empty() && *name != nullptr) line.set_name((*name)->text());
     }
     if (line.name().empty()) line.set_name(absl::StrCat("participant ", report.participants_size()));
     line.mutable_total_time()->set_seconds(person.total_us / 1000000);

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/meeting_service.pb.h"
+#include "server/meetings/meeting_folds.h"
 #include "server/meetings/meeting_view.h"
 #include "server/rows/holdings.h"
 #include "storage/store.h"
@@ -26,6 +27,10 @@ class MeetingReader {
   static constexpr int kDefaultParticipantsPerPage = 100;
   // Meetings looked at for one page, so that a rare filter does not make a call long.
   static constexpr int kMaxMeetingsScanned = 2000;
+  // Events beyond which a history is large: to fold it takes tens of milliseconds, up to a second.
+  static constexpr uint32_t kLargeEvents = 2000;
+  // People beyond which a report is: each of its lines is opened.
+  static constexpr size_t kLargePeople = 2000;
 
   // REQUIRES: both outlive it; `store` is what the holdings are of.
   MeetingReader(const Store& store, const Holdings& holdings) : store_(store), holdings_(holdings) {}
@@ -36,6 +41,14 @@ class MeetingReader {
                                                                 absl::Time now) const;
   absl::StatusOr<v1::GetMeetingReportResponse> GetMeetingReport(const v1::GetMeetingReportRequest& request,
                                                                 absl::Time now) const;
+
+  // Whether the answer takes so long that others should not wait for it.
+  bool TakesLong(const v1::GetMeetingRequest& request, absl::Time now) const;
+  bool TakesLong(const v1::ListParticipantsRequest& request, absl::Time now) const;
+  bool TakesLong(const v1::GetMeetingReportRequest& request, absl::Time now) const;
+
+  // Lets go of what is kept of histories that are due. Cheap where nothing is.
+  void ForgetDue(absl::Time now) const { folds_.ForgetDue(now); }
 
  private:
   // What one call looks at.
@@ -51,9 +64,16 @@ class MeetingReader {
   absl::StatusOr<std::optional<MeetingView>> ChooseMeeting(const Scene& scene, const RoomId& room,
                                                            bool next_counts) const;
   absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;
+  // NOT_FOUND: its day ended this very moment.
+  absl::StatusOr<std::shared_ptr<const MeetingFold>> FoldOf(const MeetingView& meeting) const;
+  // Of a large meeting, its fold if it is at hand; `large`: whether it is one.
+  template <typename Request>
+  std::shared_ptr<const MeetingFold> PeekFold(const Request& request, bool next_counts, absl::Time now, bool& large,
+                                              bool& has_chat) const;
 
   const Store& store_;
   const Holdings& holdings_;
+  mutable MeetingFolds folds_;
 };
 
 }  // namespace retention

@@ -68,25 +68,28 @@ absl::StatusOr<Course> MeetingView::ReadHistory() const {
 }
 
 absl::StatusOr<std::string> MeetingView::MeetingId() const {
-  // Every row of history names it.
-  auto cursor = view_->ScanPrefix(Family::kFiled, FiledPrefix(locator_.days[kHistory], kHistory, pbx_, meeting_));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = FiledKey::Decode(cursor->key());
-    if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-    auto plaintext = vault_->Open(*key, cursor->value());
-    if (IsUnreadable(plaintext.status())) continue;
-    if (!plaintext.ok()) return plaintext.status();
-    stored::v1::CourseChunk chunk;
-    if (!chunk.ParseFromString(plaintext->Reveal())) continue;
-    for (const stored::v1::CourseEntry& entry : chunk.entries()) {
-      const uint32_t word = entry.plan().meeting_id();
-      if (word != 0 && word <= static_cast<uint32_t>(chunk.words_size()))
-        return chunk.words(static_cast<int>(word) - 1);
-    }
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  return std::string();
+  const FiledKey key = MeetingIdKey(locator_.days[kHistory], pbx_, meeting_);
+  const auto id = vault_->Open(key, locator_.sealed_id);
+  if (IsUnreadable(id.status())) return std::string();
+  if (!id.ok()) return id.status();
+  return id->Reveal();
 }
+
+int64_t MeetingView::BeginMicros() const {
+  return facts().plan.has_value() ? facts().plan->start_us : facts().sittings.front().start_us;
+}
+
+std::optional<absl::Time> MeetingView::NamesLeave() const {
+  if (!Lives(kParticipantName)) return std::nullopt;
+  return DueInstant(std::min(locator_.days[kParticipantName], filing_.days[kParticipantName]), policy_->zone());
+}
+
+bool MeetingView::Stands(stored::v1::ReportNotice::Kind kind, uint64_t number) const {
+  if (kind == stored::v1::ReportNotice::KIND_COMPLETE) return locator_.complete_notice == number;
+  return locator_.names_notice == number && Lives(kParticipantName);
+}
+
+absl::Time MeetingView::HistoryDue() const { return DueInstant(locator_.days[kHistory], policy_->zone()); }
 
 bool MeetingView::Lives(CategoryNumber category) const {
   const DueDay day = locator_.days[category];
@@ -134,7 +137,37 @@ absl::StatusOr<std::string> MeetingView::Organizer() const {
   return extension->has_value() ? (*extension)->number() : std::string();
 }
 
-absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
+absl::Status MeetingView::ForEachChunk(CategoryNumber category, ChunkVisit visit) const {
+  if (!Lives(category)) return absl::OkStatus();
+  const std::string prefix = FiledPrefix(locator_.days[category], category, pbx_, meeting_);
+  return VisitRows(*view_, prefix, [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    auto plaintext = vault_->Open(key, envelope);
+    if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();  // a key was destroyed this very moment
+    if (!plaintext.ok()) return plaintext.status();
+    stored::v1::ValueChunk chunk;
+    if (!chunk.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a meeting does not parse");
+    visit(key.item, chunk);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::optional<stored::v1::ValueChunk>> MeetingView::ReadChunk(CategoryNumber category,
+                                                                             const ItemId& item) const {
+  if (!Lives(category)) return std::nullopt;
+  const FiledKey key{
+      .day = locator_.days[category], .category = category, .pbx = pbx_, .owner = meeting_, .item = item};
+  auto row = view_->Get(Family::kFiled, key.Encode());
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  auto plaintext = vault_->Open(key, **row);
+  if (absl::IsNotFound(plaintext.status())) return std::nullopt;
+  if (!plaintext.ok()) return plaintext.status();
+  std::optional<stored::v1::ValueChunk> chunk(std::in_place);
+  if (!chunk->ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a meeting does not parse");
+  return chunk;
+}
+
+absl::StatusOr<v1::Meeting> MeetingView::Describe() const {
   v1::Meeting meeting;
   auto id = MeetingId();
   if (!id.ok()) return id.status();
@@ -161,17 +194,13 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe(bool with_content) const {
   meeting.set_organizer_extension(*organizer);
   meeting.set_protocolled(is.protocolled);
   meeting.set_present_count(IsRunning() ? is.present : 0);
-  if (with_content) {
-    if (absl::Status status = AddContent(meeting); !status.ok()) return status;
-  }
+  if (is.IsMeeting()) SetTime(BeginMicros(), *meeting.mutable_begin_time());
   return meeting;
 }
 
-absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
-  auto course = ReadHistory();
-  if (absl::IsNotFound(course.status())) return absl::OkStatus();  // its day ended this very moment
-  if (!course.ok()) return course.status();
-  if (absl::Status status = AddRecordings(*course, meeting); !status.ok()) return status;
+absl::Status MeetingView::AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
+                                     v1::Meeting& meeting) const {
+  if (absl::Status status = AddRecordings(shared_us, meeting); !status.ok()) return status;
   absl::Status status =
       ForEachValue(kFileShare, [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_files()); });
   if (!status.ok()) return status;
@@ -179,7 +208,7 @@ absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
   status = ForEachRow(FiledPrefix(DueDay::Open(), kPdfShare, pbx_, RoomOf(meeting_)), false,
                       [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_pdfs()); });
   if (!status.ok()) return status;
-  if (status = AddPolls(*course, meeting); !status.ok()) return status;
+  if (status = AddPolls(polls, meeting); !status.ok()) return status;
   LatestValue latest;
   status = ForEachValue(kDialIn, [&](const stored::v1::Value& value) {
     if (!latest.Is(value)) return;
@@ -200,13 +229,12 @@ absl::Status MeetingView::AddContent(v1::Meeting& meeting) const {
   return absl::OkStatus();
 }
 
-absl::Status MeetingView::AddRecordings(const Course& course, v1::Meeting& meeting) const {
-  // Recordings lie under the days that follow from their creation, which the course names.
+absl::Status MeetingView::AddRecordings(std::span<const int64_t> all_shared_us, v1::Meeting& meeting) const {
+  // Recordings lie under the days that follow from their creation, which the history names.
   std::vector<DueDay> days;
-  for (const CourseEvent& event : course.events()) {
-    if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
+  for (const int64_t shared_us : all_shared_us) {
     for (const Policy* policy : {policy_, &version_->before()}) {
-      const DueDay day = CreationDueDay(kRecording, absl::FromUnixMicros(event.time_us), *policy);
+      const DueDay day = CreationDueDay(kRecording, absl::FromUnixMicros(shared_us), *policy);
       if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
     }
   }
@@ -221,10 +249,9 @@ absl::Status MeetingView::AddRecordings(const Course& course, v1::Meeting& meeti
   return absl::OkStatus();
 }
 
-absl::Status MeetingView::AddPolls(const Course& course, v1::Meeting& meeting) const {
-  for (const CourseEvent& event : course.events()) {
-    if (event.kind != stored::v1::CourseEntry::KIND_NOTED || event.participant == 0) continue;
-    const FiledKey key = PollKey(*vault_, pbx_, course.Text(event.participant), ItemId{});
+absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeting& meeting) const {
+  for (const std::string& poll_id : polls) {
+    const FiledKey key = PollKey(*vault_, pbx_, poll_id, ItemId{});
     v1::MeetingPoll poll;
     std::vector<v1::PollAnswered> answers;
     absl::Status status = ForEachRow(FiledPrefix(key.day, kPoll, pbx_, key.owner), false, [&](const auto& value) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "retention/stored/v1/course.pb.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "server/law/course.h"
@@ -61,9 +63,22 @@ class MeetingView {
   bool IsRunning() const;
   // Whether there is more to it than history: a plan, people, or values that live.
   bool ShowsAnything() const;
-  // Reads all of its history.
+  // What lists are ordered by. REQUIRES: facts().IsMeeting().
+  int64_t BeginMicros() const;
+  // From when on its report has no names; nullopt if it has none.
+  std::optional<absl::Time> NamesLeave() const;
+  // Whether a notice about its report holds.
+  bool Stands(stored::v1::ReportNotice::Kind kind, uint64_t number) const;
+  // Another with every change of its history, of which there are so many events.
+  uint64_t revision() const { return locator_.revision; }
+  uint32_t events() const { return locator_.events; }
+  const PbxId& pbx() const { return pbx_; }
+  const OwnerId& id() const { return meeting_; }
+  // When its history is due.
+  absl::Time HistoryDue() const;
+  // Reads all of its history. NOT_FOUND: its day ended this very moment.
   absl::StatusOr<Course> ReadHistory() const;
-  // The meeting id, as the portal gave it; empty if a damaged row hides it.
+  // The meeting id, as the portal gave it; empty if it cannot be read.
   absl::StatusOr<std::string> MeetingId() const;
   // False once the category's values of this meeting are due: under the day that they are filed under, or under the one
   // that they will be filed under, if a new policy has not come to them yet.
@@ -75,8 +90,19 @@ class MeetingView {
   // The latest text of a category of which the meeting has one; empty if it is gone.
   absl::StatusOr<std::string> LatestText(CategoryNumber category) const;
 
-  // The meeting's own data; `with_content` adds objects, polls, dial-in data and chat.
-  absl::StatusOr<v1::Meeting> Describe(bool with_content) const;
+  // Shows `visit` the rows of a category that is filed by meeting, while it lives; those that nobody can open any more
+  // are left out.
+  using ChunkVisit = absl::FunctionRef<void(const ItemId& item, const stored::v1::ValueChunk& chunk)>;
+  absl::Status ForEachChunk(CategoryNumber category, ChunkVisit visit) const;
+  // One of them; nullopt if it is not there any more.
+  absl::StatusOr<std::optional<stored::v1::ValueChunk>> ReadChunk(CategoryNumber category, const ItemId& item) const;
+
+  // The meeting's own data.
+  absl::StatusOr<v1::Meeting> Describe() const;
+  // Objects, polls, dial-in data and chat. What its history says of them: instants of the civil days on which anything
+  // was shared, and ids of polls.
+  absl::Status AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
+                          v1::Meeting& meeting) const;
   // How history names a participant.
   std::string NameOf(std::string_view participant_id) const;
 
@@ -94,9 +120,8 @@ class MeetingView {
   absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
   // The scheduling extension's number; empty once the extension is gone.
   absl::StatusOr<std::string> Organizer() const;
-  absl::Status AddRecordings(const Course& course, v1::Meeting& meeting) const;
-  absl::Status AddPolls(const Course& course, v1::Meeting& meeting) const;
-  absl::Status AddContent(v1::Meeting& meeting) const;
+  absl::Status AddRecordings(std::span<const int64_t> shared_us, v1::Meeting& meeting) const;
+  absl::Status AddPolls(std::span<const std::string> polls, v1::Meeting& meeting) const;
 
   const StoreView* view_;
   Vault* vault_;

@@ -70,14 +70,12 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   }
   const auto copies = CopyPlans(touched, changes, *outcomes, change);
   if (!copies.ok()) return copies.status();
-  const auto is_recut = [&](uint64_t number, const Outcome& outcome) {
-    const bool ends_values = outcome.takes_back || changes.takes_back.contains(number);
-    return changes.left.contains(number) || copies->outdated_in.contains(number) ||
-           (ends_values && outcome.meeting->stored);
-  };
   const Recutting recutting{.changes = changes, .copies = *copies, .touched = touched, .outcomes = *outcomes};
-  for (const auto& [number, outcome] : *outcomes) {
-    if (!is_recut(number, outcome)) continue;
+  for (auto& [number, outcome] : *outcomes) {
+    const bool ends_values = outcome.takes_back || changes.takes_back.contains(number);
+    outcome.recut = changes.left.contains(number) || copies->outdated_in.contains(number) ||
+                    (ends_values && outcome.meeting->stored);
+    if (!outcome.recut) continue;
     if (absl::Status s = Recut(number, recutting, change); !s.ok()) return s;
   }
   for (auto& [number, outcome] : *outcomes) {
@@ -89,9 +87,9 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   bool over = false;
   for (auto& [number, outcome] : *outcomes) {
     Meeting& meeting = *outcome.meeting;
-    absl::Status status = FileOutcome(touched, outcome, is_recut(number, outcome), change);
-    if (!status.ok()) return status;
-    over |= FileLocator(meeting, outcome.before, outcome.filing, change);
+    if (absl::Status s = FileOutcome(touched, outcome, change); !s.ok()) return s;
+    if (absl::Status s = SealId(meeting, outcome.before, touched.meeting_id); !s.ok()) return s;
+    over |= FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
     // What became fixed by this is cut no more: the room is read anew.
     over |= IsFixed(meeting.locator, change.last_due()) != meeting.fixed;
     if (!meeting.fixed && !room.cut.Has(number)) room.meetings.erase(number);
@@ -138,9 +136,14 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
   return outcomes;
 }
 
-absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change) {
+absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, Change& change) {
   Meeting& meeting = *outcome.meeting;
-  if (!recut) {
+  if (outcome.IsNews()) {
+    // Never one that there was, though the occurrence may have been gone in between.
+    meeting.locator.revision =
+        std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(change.now())));
+  }
+  if (!outcome.recut) {
     absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.filing, change.now(), change);
     if (!status.ok()) return status;
   }
@@ -315,48 +318,8 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
   const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
   change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
   meeting.locator.days[kHistory] = day;
+  meeting.locator.events += static_cast<uint32_t>(chunk.entries_size());
   return absl::OkStatus();
-}
-
-void MeetingFiler::PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change) {
-  const int64_t timer_us = meeting.locator.timer_us;
-  if (before.timer_us == timer_us) return;
-  if (before.timer_us != 0) {
-    change.batch().Delete(Family::kState, MeetingTimerKey(before.timer_us, meeting.pbx, meeting.id));
-  }
-  if (timer_us != 0) change.batch().Put(Family::kState, MeetingTimerKey(timer_us, meeting.pbx, meeting.id), "");
-}
-
-bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change) {
-  MeetingLocator& after = meeting.locator;
-  absl::Time timer = filing.review;
-  after.files_end_us = 0;
-  if (after.days[kFileShare] != DueDay::None()) {
-    after.files_end_us = absl::ToUnixMicros(filing.files_end);
-    timer = std::min(timer, filing.files_end);
-  }
-  const bool over = after.days[kHistory] == DueDay::None();
-  if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;
-  after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
-  PutTimer(meeting, before, change);
-  if (meeting.stored && before == after) return false;
-  const std::string key = LocatorKey(meeting.pbx, meeting.id);
-  if (over) {
-    // Its history is over: what it still holds ends on its own day, and the meeting is no longer known. While a policy
-    // is refiled, its locator goes with those whose day is over, and nothing of it must be moved again, though nothing
-    // may lead there: it may never have had a locator, or be taken up anew.
-    const bool refiling = holdings_.policies.refiling_since().has_value();
-    if (refiling) MarkRefiled(meeting, change.batch());
-    if (meeting.stored && refiling) {
-      change.batch().Put(Family::kState, key, after.Serialize());
-    } else if (meeting.stored) {
-      change.batch().Delete(Family::kState, key);
-    }
-    return true;
-  }
-  change.batch().Put(Family::kState, key, after.Serialize());
-  meeting.stored = true;
-  return false;
 }
 
 }  // namespace retention

@@ -66,7 +66,8 @@ struct TouchedRoom {
 
 // Belongs to the writer's thread. Its parts: meeting_filer.cc files what is new, meeting_refiling.cc moves what lies
 // elsewhere, meeting_recut.cc what belongs to another occurrence than it lies with, meeting_copying.cc copies
-// what was said of a plan, meeting_erasing.cc ends values early.
+// what was said of a plan, meeting_erasing.cc ends values early, meeting_locating.cc says where all of it is, and what
+// of its report is to be told.
 class MeetingFiler {
  public:
   // REQUIRES: both outlive it.
@@ -108,6 +109,11 @@ class MeetingFiler {
     std::vector<PendingValue> copied;  // of what was said of the plan that its own follows
     std::set<CategoryNumber> gained;   // of which others' rows come to it
     bool takes_back = false;           // something new may take back what was said before
+    bool recut = false;                // its rows were divided anew
+    // Whether its history, or what was told of its people, is another now.
+    bool IsNews() const { return recut || !fresh.empty() || !copied.empty() || !gained.empty(); }
+    // Whether its report may say something else than before.
+    bool ChangesReport() const;
   };
   using Outcomes = std::map<uint64_t, Outcome>;  // by number of the occurrence
 
@@ -122,7 +128,7 @@ class MeetingFiler {
 
   // What is new, moved or deleted, by occurrence.
   absl::StatusOr<Outcomes> OutcomesOf(TouchedRoom& touched, const CutChanges& changes, Change& change);
-  absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, bool recut, Change& change);
+  absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, Change& change);
   Outcome& OutcomeOf(uint64_t occurrence, Room& room, Outcomes& outcomes, const Change& change) const;
   // What was said of a meeting that is planned anew is said of the new plan too: what that is follows from the cut.
   absl::StatusOr<Copies> CopyPlans(TouchedRoom& touched, const CutChanges& changes, Outcomes& outcomes, Change& change);
@@ -166,9 +172,15 @@ class MeetingFiler {
   absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,
                                  bool remembered, Change& change);
   absl::Status FileCourse(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
-  // True if its history is over, and it is no longer known.
-  bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, Change& change);
+  // True if its history is over, and it is no longer known. REQUIRES: SealId.
+  bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, bool report_changed,
+                   Change& change);
   void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);
+  // Seals the meeting id for the day that the history lies under now. `meeting_id`: if it is known; else it is opened.
+  absl::Status SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id) const;
+  // Tells, once, that the report is complete, and that its names leave it soon; and withdraws what holds no more.
+  // `changed`: the report says something else than before. Returns when to look again.
+  absl::Time FollowReport(Meeting& meeting, const MeetingLocator& before, bool changed, Change& change) const;
   // Marks where a meeting lies that no locator leads to. REQUIRES: it was refiled.
   static void MarkRefiled(const Meeting& meeting, Batch& batch);
 

@@ -98,6 +98,7 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   Meeting& meeting = *outcome.meeting;
   absl::Status status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
   if (!status.ok()) return status;
+  meeting.locator.events = 0;  // those that stay are counted again
   const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
@@ -177,6 +178,7 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
       outcome.meeting->locator.fixed = true;
     } else if (key.category != kRecording) {
       outcome.gained.insert(key.category);
+      if (key.category == kHistory) outcome.meeting->locator.events += part.values;
     }
   }
   return change.Divide(key, envelope, std::move(parts));

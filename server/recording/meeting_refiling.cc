@@ -93,7 +93,9 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
-    if (FileLocator(meeting, before, filing, change)) cache_.Forget(timer.pbx, RoomOf(timer.meeting));
+    if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
+    if (FileLocator(meeting, before, filing, /*report_changed=*/false, change))
+      cache_.Forget(timer.pbx, RoomOf(timer.meeting));
   }
   return files_ended;
 }
@@ -143,7 +145,9 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
     return files;
   }
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
-  if (FileLocator(meeting, before, filing, change)) cache_.Forget(name.pbx, RoomOf(name.meeting));
+  if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
+  if (FileLocator(meeting, before, filing, /*report_changed=*/false, change))
+    cache_.Forget(name.pbx, RoomOf(name.meeting));
   return absl::OkStatus();
 }
 

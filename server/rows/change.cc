@@ -279,6 +279,11 @@ void Change::EnterCounts(LedgerEntry::Kind kind, const ByReason& by_reason) {
   }
 }
 
+uint64_t Change::NoticeNumber() {
+  if (!notices_.has_value()) notices_ = holdings_.notices.counter();
+  return notices_->Take(batch_);
+}
+
 absl::Status Change::Commit(Store& store) {
   EnterCounts(LedgerEntry::KIND_PURGED, erased_);
   EnterCounts(LedgerEntry::KIND_KEPT, kept_);
@@ -303,6 +308,7 @@ absl::Status Change::Commit(Store& store) {
   undos_.clear();
   holdings_.ledger = std::move(ledger);
   holdings_.orders.Set(counter);
+  if (notices_.has_value()) holdings_.notices.Set(*notices_);
   holdings_.counts.Set(counts);
   if (!mark_changes_.empty()) holdings_.marks.Set(std::move(marks));
   Report();
@@ -315,6 +321,7 @@ absl::Status Change::Commit(Store& store) {
 
 void Change::Report() const {
   if (!orders_.empty() && holdings_.on_orders) holdings_.on_orders();
+  if (notices_.has_value() && holdings_.on_notices) holdings_.on_notices();
   if (!holdings_.on_erased) return;
   for (const auto& [reason, counts] : erased_) {
     ForEachCount(counts, [&, of = std::string_view(reason)](v1::DataCategory category, uint64_t values) {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -99,6 +100,8 @@ class Change {
   void Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
   // Forgets an order that was carried out. REQUIRES: it is in the store.
   void ForgetOrder(uint64_t sequence);
+  // A number for a notice about a report, whose row is the caller's.
+  uint64_t NoticeNumber();
   // An entry for something other than values ended by this change.
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
@@ -176,6 +179,7 @@ class Change {
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<Personal> orders_;  // serialised
   uint64_t orders_forgotten_ = 0;
+  std::optional<NoticeNumbers::Counter> notices_;  // as it is after this, if it gives any
   std::vector<std::function<absl::Status()>> effects_;
   std::vector<std::function<void()>> undos_;
 };

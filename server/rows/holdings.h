@@ -13,6 +13,7 @@
 #include "server/rows/bucket_counts.h"
 #include "server/rows/day_gate.h"
 #include "server/rows/keeper.h"
+#include "server/rows/notice_numbers.h"
 #include "server/rows/order_numbers.h"
 #include "server/rows/pbx_registry.h"
 #include "server/rows/policy_versions.h"
@@ -35,6 +36,7 @@ struct Holdings {
   BucketCounts counts;
   PurgeMarks marks;
   OrderNumbers orders;
+  NoticeNumbers notices;
   PbxRegistry registry;
   DayGate gate;
   Ledger ledger;
@@ -43,6 +45,8 @@ struct Holdings {
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
   // Called when orders were issued and can be read. May be empty.
   std::function<void()> on_orders;
+  // Called when notices about reports were given and can be read. May be empty.
+  std::function<void()> on_notices;
 
   // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
   Holdings(const StoreView& view, KeyRing& key_ring, Vault& key_vault, RandomSource& randomness, Policy first)

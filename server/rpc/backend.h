@@ -18,13 +18,14 @@
 
 namespace retention {
 
-class OrderCourier;
+class WatchCourier;
 
 // Threads for calls, by what they wait for. Calls of one kind cannot keep those of another waiting.
 struct Workers {
-  WorkerPool reads{2, 1024};    // the store
-  WorkerPool commands{4, 256};  // the committer
-  WorkerPool sweeps{1, 16};     // whole sweeps, which take turns anyway
+  WorkerPool long_reads{1, 64};  // the store, of which they read much; outlives `reads`, which hands over to it
+  WorkerPool reads{2, 1024};     // the store
+  WorkerPool commands{4, 256};   // the committer
+  WorkerPool sweeps{1, 16};      // whole sweeps, which take turns anyway
 };
 
 struct Backend {
@@ -34,7 +35,8 @@ struct Backend {
   Committer& committer;
   Commands commands;  // on the committer's thread
   SweepLoop& sweep_loop;
-  OrderCourier& order_courier;
+  WatchCourier& order_courier;
+  WatchCourier& report_courier;
   Metrics& metrics;
   Workers& workers;
   SimulatedClock* simulated_clock;  // null on the machine's clock

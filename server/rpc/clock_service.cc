@@ -1,7 +1,7 @@
 #include "retention/v1/clock_service.grpc.pb.h"
-#include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/watch_courier.h"
 
 namespace retention {
 namespace {
@@ -64,6 +64,7 @@ class ClockService final : public ClockServiceBase {
     if (absl::Status status = clock_.AdvanceTo(to); !status.ok()) return status;
     backend_.sweep_loop.Wake();
     backend_.order_courier.Wake();
+    backend_.report_courier.Wake();
     if (backend_.dns_loop != nullptr) backend_.dns_loop->Wake();
     v1::AdvanceClockResponse response;
     SetNow(clock_, *response.mutable_now());

@@ -13,9 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/rpc/event_service.h"
-#include "server/rpc/order_watch.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/watch_courier.h"
 
 namespace retention {
 namespace {
@@ -125,6 +125,7 @@ void Endpoint::Shutdown(absl::Duration grace) {
   // Their callers send the rest to the next server.
   parts_->streams.Drain();
   parts_->backend.order_courier.Drain();
+  parts_->backend.report_courier.Drain();
   parts_->server->Shutdown(absl::ToChronoTime(absl::Now() + grace));
 }
 

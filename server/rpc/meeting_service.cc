@@ -1,13 +1,37 @@
 #include "retention/v1/meeting_service.grpc.pb.h"
+#include "server/meetings/report_notices.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/watch_courier.h"
 
 namespace retention {
 namespace {
 
 using MeetingServiceBase = v1::MeetingService::WithRawCallbackMethod_GetMeeting<
     v1::MeetingService::WithRawCallbackMethod_ListMeetings<v1::MeetingService::WithRawCallbackMethod_ListParticipants<
-        v1::MeetingService::WithRawCallbackMethod_GetMeetingReport<v1::MeetingService::Service>>>>;
+        v1::MeetingService::WithRawCallbackMethod_GetMeetingReport<
+            v1::MeetingService::WithRawCallbackMethod_WatchReports<v1::MeetingService::Service>>>>>;
+
+// The notices of one watcher.
+class NoticesOnTheirWay final : public WatchDelivery {
+ public:
+  NoticesOnTheirWay(ReportDelivery delivery, bool once) : delivery_(std::move(delivery)), once_(once) {}
+
+  absl::StatusOr<Step> Next(absl::Time now) override {
+    auto next = delivery_.Next(now);
+    if (!next.ok()) return next.status();
+    if (next->notices.empty()) {
+      return Step{.message = {}, .next = next->next, .done = once_ && next->next != absl::InfinitePast()};
+    }
+    v1::WatchReportsResponse response;
+    for (v1::ReportNotice& notice : next->notices) *response.add_notices() = std::move(notice);
+    return Step{.message = SerializeMessage(response)};
+  }
+
+ private:
+  ReportDelivery delivery_;
+  const bool once_;
+};
 
 class MeetingService final : public MeetingServiceBase {
  public:
@@ -16,7 +40,8 @@ class MeetingService final : public MeetingServiceBase {
   grpc::ServerUnaryReactor* GetMeeting(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
         [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.Now()); });
   }
 
@@ -30,18 +55,33 @@ class MeetingService final : public MeetingServiceBase {
   grpc::ServerUnaryReactor* ListParticipants(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::ListParticipantsRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
         [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* GetMeetingReport(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingReportRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
         [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.Now()); });
   }
 
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchReports(grpc::CallbackServerContext* /*context*/,
+                                                           const grpc::ByteBuffer* request) override {
+    return backend_.report_courier.Serve(Watch(*request));
+  }
+
  private:
+  absl::StatusOr<std::unique_ptr<WatchDelivery>> Watch(const grpc::ByteBuffer& request) const {
+    v1::WatchReportsRequest asked;
+    if (absl::Status status = ParseMessage(request, asked); !status.ok()) return status;
+    auto delivery = ReportDelivery::For(backend_.engine.store(), backend_.engine.holdings(), asked, backend_.Now());
+    if (!delivery.ok()) return delivery.status();
+    return std::make_unique<NoticesOnTheirWay>(*std::move(delivery), asked.once());
+  }
+
   const Backend& backend_;
 };
 

@@ -5,6 +5,7 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,8 @@ namespace retention {
 
 // What a caller is told to wait when too many calls wait for a worker.
 inline constexpr absl::Duration kBusyRetryDelay = absl::Milliseconds(100);
+// The same of calls that take long.
+inline constexpr absl::Duration kLongRetryDelay = absl::Seconds(1);
 
 // One call as gRPC hands it over.
 struct UnaryCall {
@@ -26,23 +29,48 @@ struct UnaryCall {
   grpc::ByteBuffer* response;
 };
 
-// Answers `call` with what `handler` makes of the request: absl::StatusOr<Response>(Request&).
-template <typename Request, typename Handler>
-grpc::ServerUnaryReactor* Answer(WorkerPool& workers, const UnaryCall& call, Handler handler) {
+// A request that has waited for a worker; nullopt if the call has ended meanwhile, or by this.
+template <typename Request>
+std::optional<Request> Take(const UnaryCall& call, grpc::ServerUnaryReactor* reactor) {
+  std::optional<Request> request(std::in_place);
+  absl::Status status =
+      call.context->IsCancelled() ? absl::CancelledError("the caller has left") : ParseMessage(*call.request, *request);
+  if (status.ok()) return request;
+  reactor->Finish(ToGrpcStatus(status));
+  return std::nullopt;
+}
+
+// Answers `call` with what `handler` makes of the request: absl::StatusOr<Response>(Request&). One that `takes_long`,
+// which says bool(const Request&) and does not itself, is given to `long_workers`: nobody else waits for it.
+template <typename Request, typename TakesLong, typename Handler>
+grpc::ServerUnaryReactor* Answer(WorkerPool& workers, WorkerPool& long_workers, const UnaryCall& call,
+                                 TakesLong takes_long, Handler handler) {
   grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   // The bytes of request and response live until Finish.
-  const bool queued = workers.Submit([reactor, call, handler = std::move(handler)] {
-    if (call.context->IsCancelled()) return reactor->Finish(ToGrpcStatus(absl::CancelledError("the caller has left")));
-    Request request;
-    if (absl::Status status = ParseMessage(*call.request, request); !status.ok()) {
-      return reactor->Finish(ToGrpcStatus(status));
-    }
+  const auto reply = [reactor, call, handler = std::move(handler)](Request& request) {
     const auto response = handler(request);
     if (response.ok()) *call.response = SerializeMessage(*response);
     reactor->Finish(ToGrpcStatus(response.status()));
+  };
+  const bool queued = workers.Submit([reactor, call, reply, &long_workers, takes_long = std::move(takes_long)] {
+    auto request = Take<Request>(call, reactor);
+    if (!request.has_value()) return;
+    if (!takes_long(*request)) return reply(*request);
+    const bool taken = long_workers.Submit([reactor, call, reply] {
+      auto again = Take<Request>(call, reactor);
+      if (again.has_value()) reply(*again);
+    });
+    if (!taken) reactor->Finish(ToGrpcStatus(QueueFull(kLongRetryDelay)));
   });
   if (!queued) reactor->Finish(ToGrpcStatus(QueueFull(kBusyRetryDelay)));
   return reactor;
+}
+
+// The same for calls of which none does.
+template <typename Request, typename Handler>
+grpc::ServerUnaryReactor* Answer(WorkerPool& workers, const UnaryCall& call, Handler handler) {
+  return Answer<Request>(
+      workers, workers, call, [](const Request&) { return false; }, std::move(handler));
 }
 
 }  // namespace retention

@@ -18,6 +18,7 @@
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/log_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
 
 namespace retention {
 
@@ -98,16 +99,25 @@ inline v1::RecordEventsResponse AcceptAll(const v1::RecordEventsRequest& batch) 
 }
 
 // What one watch yields, and how it ends; without an end it is as one that the caller cancelled.
-struct FakeWatchScript {
-  std::deque<v1::WatchErasureOrdersResponse> messages;
+template <typename Message>
+struct FakeWatchOf {
+  std::deque<Message> messages;
   absl::Status end = absl::CancelledError();
 };
+using FakeWatchScript = FakeWatchOf<v1::WatchErasureOrdersResponse>;
+using FakeReportWatchScript = FakeWatchOf<v1::WatchReportsResponse>;
 
-class FakeWatchErasureOrdersCall final : public WatchErasureOrdersCall {
+template <typename Message>
+class FakeWatchCall final : public WatchCall<Message> {
  public:
-  explicit FakeWatchErasureOrdersCall(FakeWatchScript script) : script_(std::move(script)) {}
+  // Plays the next of `scripts`; after them, a watch yields nothing.
+  explicit FakeWatchCall(std::deque<FakeWatchOf<Message>>& scripts) {
+    if (scripts.empty()) return;
+    script_ = scripts.front();
+    scripts.pop_front();
+  }
 
-  bool Read(v1::WatchErasureOrdersResponse* message) override {
+  bool Read(Message* message) override {
     if (script_.messages.empty()) return false;
     *message = script_.messages.front();
     script_.messages.pop_front();
@@ -117,7 +127,7 @@ class FakeWatchErasureOrdersCall final : public WatchErasureOrdersCall {
   void Cancel() override { script_.messages.clear(); }
 
  private:
-  FakeWatchScript script_;
+  FakeWatchOf<Message> script_;
 };
 
 // What one stream of log lines does: answers a batch, or ends with an error.
@@ -177,12 +187,11 @@ class FakeConnection final : public Connection {
 
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) override {
     watch_requests.push_back(request);
-    FakeWatchScript script;
-    if (!watches.empty()) {
-      script = watches.front();
-      watches.pop_front();
-    }
-    return std::make_unique<FakeWatchErasureOrdersCall>(std::move(script));
+    return std::make_unique<FakeWatchCall<v1::WatchErasureOrdersResponse>>(watches);
+  }
+  std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest& request) override {
+    report_watch_requests.push_back(request);
+    return std::make_unique<FakeWatchCall<v1::WatchReportsResponse>>(report_watches);
   }
 
   std::unique_ptr<AppendLogsCall> AppendLogs() override {
@@ -202,8 +211,10 @@ class FakeConnection final : public Connection {
   std::map<std::string, Handler> handlers;
   std::deque<absl::Status> failures;     // Of the next calls.
   std::deque<FakeStreamScript> streams;  // The next streams; after them, streams accept everything.
-  std::deque<FakeWatchScript> watches;   // The next watches; after them, watches yield nothing.
+  std::deque<FakeWatchScript> watches;   // The next watches.
   std::vector<v1::WatchErasureOrdersRequest> watch_requests;
+  std::deque<FakeReportWatchScript> report_watches;
+  std::vector<v1::WatchReportsRequest> report_watch_requests;
   FakeLogScript log_script;  // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;

@@ -1,9 +1,13 @@
 #include "tests/engine/harness.h"
 
+#include <algorithm>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "server/meetings/listing.h"
 #include "server/meetings/meeting_view.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
@@ -149,13 +153,40 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
   return event;
 }
 
+void ExpectNothingDangles(const Store& store) {
+  Batch listings;
+  std::map<std::string, std::string> expected;
+  std::set<uint64_t> notices;
+  for (auto cursor = store.ScanPrefix(Family::kState, LocatorPrefix()); cursor->Valid(); cursor->Next()) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) return;  // a test has damaged it
+    FileListing(name->pbx, name->meeting, std::nullopt, ListingOf(*locator), listings);
+    notices.insert({locator->complete_notice, locator->names_notice});
+  }
+  notices.erase(0);
+  for (const Batch::Change& row : listings.changes()) expected.emplace(row.key, row.value);
+  std::map<std::string, std::string> listed;
+  for (auto cursor = store.ScanPrefix(Family::kState, BeginPrefix()); cursor->Valid(); cursor->Next()) {
+    listed.emplace(cursor->key(), cursor->value());
+  }
+  EXPECT_EQ(listed, expected) << "lists say what the locators say";
+  std::set<uint64_t> given;
+  for (auto cursor = store.ScanPrefix(Family::kState, ReportNoticePrefix()); cursor->Valid(); cursor->Next()) {
+    given.insert(DecodeReportNoticeKey(cursor->key()).value_or(0));
+  }
+  EXPECT_EQ(given, notices) << "there are the notices that the locators name";
+}
+
 Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper, Backend backend)
     : now(start), backend_(backend), policy_(std::move(policy)), sweeper_options_(std::move(sweeper)) {
   const absl::Status status = Reopen();
   EXPECT_TRUE(status.ok()) << status;
 }
 
-Harness::~Harness() = default;
+Harness::~Harness() {
+  if (store_ != nullptr) ExpectNothingDangles(*store_);
+}
 
 absl::Status Harness::Reopen(Policy policy) {
   policy_ = std::move(policy);
@@ -245,7 +276,10 @@ std::vector<v1::Participant> Harness::Participants(absl::string_view meeting) {
   request.set_meeting_id(std::string(meeting));
   auto response = reader().ListParticipants(request, now);
   if (!response.ok()) return {};
-  return {response->participants().begin(), response->participants().end()};
+  std::vector<v1::Participant> all(response->participants().begin(), response->participants().end());
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.participant_id() < b.participant_id(); });
+  return all;
 }
 
 uint64_t Harness::Values(CategoryNumber category) {

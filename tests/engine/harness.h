@@ -52,6 +52,9 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
 // The same, but that a PBX does not end because nobody hears of it.
 Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit = nullptr);
 
+// Expects that the rows of lists and notices are those that the locators say, and no more.
+void ExpectNothingDangles(const Store& store);
+
 class Harness {
  public:
   // What it keeps its rows in: what looks at files needs kRocksDb.
@@ -75,6 +78,7 @@ class Harness {
 
   absl::StatusOr<v1::MeetingReport> Report(absl::string_view meeting);
   absl::StatusOr<v1::Meeting> Get(absl::string_view meeting);
+  // By identifier.
   std::vector<v1::Participant> Participants(absl::string_view meeting);
   // Values held under the due day of a category; 0 if none.
   uint64_t Values(CategoryNumber category);

@@ -179,5 +179,41 @@ TEST_F(ChangeTest, OneThatIsDroppedMintsNoKey) {
   EXPECT_TRUE(ring_->FindDay(kNextMonday).has_value());
 }
 
+TEST_F(ChangeTest, ANoticesNumberIsGivenOnceAndByAChangeThatIsDroppedNotAtAll) {
+  std::vector<uint64_t> numbers;
+  const auto take = [&](absl::Status end) {
+    return writer_.Do(kMonday, [&](Change& change) {
+      numbers.push_back(change.NoticeNumber());
+      numbers.push_back(change.NoticeNumber());
+      return end;
+    });
+  };
+  EXPECT_TRUE(take(absl::OkStatus()).ok());
+  EXPECT_FALSE(take(absl::InternalError("refused")).ok());
+  EXPECT_EQ(holdings_.notices.last_given(), 2u);
+  EXPECT_TRUE(take(absl::OkStatus()).ok());
+  EXPECT_EQ(numbers, (std::vector<uint64_t>{1, 2, 3, 4, 3, 4}));
+  // After a restart none of those that were set aside comes again.
+  ASSERT_TRUE(holdings_.notices.Load(store_).ok());
+  EXPECT_TRUE(take(absl::OkStatus()).ok());
+  EXPECT_EQ(numbers.back(), NoticeNumbers::kSetAside + 2);
+}
+
+TEST_F(ChangeTest, ANoticesNumberThatWasNotWrittenIsGivenAgain) {
+  disk_->FailWrites(absl::UnavailableError("store: disk failed"), 1);
+  uint64_t number = 0;
+  const auto take = [&] {
+    return writer_.Do(kMonday, [&](Change& change) {
+      number = change.NoticeNumber();
+      return absl::OkStatus();
+    });
+  };
+  EXPECT_FALSE(take().ok());
+  EXPECT_EQ(holdings_.notices.last_given(), 0u);
+  EXPECT_TRUE(take().ok());
+  EXPECT_EQ(number, 1u);
+  EXPECT_EQ(holdings_.notices.last_given(), 1u);
+}
+
 }  // namespace
 }  // namespace retention

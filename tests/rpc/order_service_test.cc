@@ -6,7 +6,7 @@
 
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
-#include "server/rpc/order_watch.h"
+#include "server/rpc/watch_courier.h"
 #include "tests/orders/orders.h"
 #include "tests/rpc/running_server.h"
 #include "tests/testing/fault_file_system.h"
@@ -166,7 +166,7 @@ TEST(WatchErasureOrders, MoreWatchersThanTheLimitAreRefusedAndOneThatLeavesFrees
   server.SyncPbx();
   Issue(server, 1);
   std::vector<std::unique_ptr<CallerStream>> watches;
-  for (size_t i = 0; i < OrderCourier::kMaxWatchers; ++i) {
+  for (size_t i = 0; i < WatchCourier::kMaxWatchers; ++i) {
     watches.push_back(Watch(server));
     ASSERT_EQ(NextMessage(*watches.back()), Ids{1});
   }
@@ -174,7 +174,7 @@ TEST(WatchErasureOrders, MoreWatchersThanTheLimitAreRefusedAndOneThatLeavesFrees
   EXPECT_EQ(NextMessage(*refused), Ids());
   const CallEnd end = refused->Finish();
   EXPECT_EQ(end.Summary(), "RESOURCE_EXHAUSTED TOO_MANY_WATCHERS");
-  EXPECT_EQ(end.retry_delay, OrderCourier::kTooManyWatchersRetryDelay);
+  EXPECT_EQ(end.retry_delay, WatchCourier::kTooManyWatchersRetryDelay);
   watches.pop_back();
   AwaitTrue([&] { return NextMessage(*Watch(server)) == Ids{1}; });
   Issue(server, 1, 1);

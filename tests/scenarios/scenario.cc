@@ -115,13 +115,26 @@ class ScenarioRun {
     const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
     const std::string name(absl::StripAsciiWhitespace(parts.first));
     const auto* method = MethodOf(name);
-    if (method == nullptr || method->client_streaming() || method->server_streaming()) return "?\n";
+    if (method == nullptr || method->client_streaming()) return "?\n";
     const auto request = NewMessage(method->input_type());
     const std::string json = parts.second.empty() ? "{}" : parts.second;
     if (!google::protobuf::util::JsonStringToMessage(json, request.get()).ok()) return "?\n";
     const auto response = NewMessage(method->output_type());
+    if (method->server_streaming()) return Watch(name, *request, *response);
     const CallEnd end = server_->Call(PathOf(name), *request, response.get());
     return end.ok() ? JsonOf(*response) : absl::StrCat(end.Summary(), "\n");
+  }
+
+  // A stream that the server ends, as one answer.
+  std::string Watch(const std::string& name, const google::protobuf::Message& request,
+                    google::protobuf::Message& message) {
+    auto stream = server_->caller().Open(PathOf(name));
+    stream->Write(request);
+    stream->WritesDone();
+    const std::unique_ptr<google::protobuf::Message> all(message.New());
+    while (stream->Read(message)) all->MergeFrom(message);
+    const CallEnd end = stream->Finish();
+    return end.ok() ? JsonOf(*all) : absl::StrCat(end.Summary(), "\n");
   }
 
   std::unique_ptr<RunningServer> server_;

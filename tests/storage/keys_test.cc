@@ -49,6 +49,18 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_FALSE(DecodeHoldCoverKey(HoldCoverKey(owner, pbx) + "x").has_value());
   EXPECT_EQ(Hex(RefiledMarkKey(kDay, 3, pbx, owner)), "520000502803" + pbx_hex + owner_hex);
   EXPECT_EQ(Hex(EventMarkKey(0x01020304, owner)), "4501020304" + owner_hex);
+  EXPECT_EQ(Hex(ReportNoticeKey(0x0102030405060708)), "570102030405060708");
+  EXPECT_EQ(DecodeReportNoticeKey(ReportNoticeKey(7)), 7u);
+  EXPECT_EQ(DecodeReportNoticeKey(OrderKey(7)), std::nullopt);
+  EXPECT_EQ(DecodeReportNoticeKey(ReportNoticeCounterKey()), std::nullopt);
+  EXPECT_EQ(ReportNoticeCounterKey(), "w");
+  const auto scope = IdOf<OwnerId>(0x40);
+  EXPECT_EQ(Hex(BeginKey(pbx, scope, 0x0005f5e100abcdef, owner)),
+            "42" + pbx_hex + "404142434445464748494a4b4c4d4e4f" + "8005f5e100abcdef" + owner_hex);
+  EXPECT_EQ(DecodeBeginKey(BeginKey(pbx, scope, -5, owner))->begin_us, -5);
+  EXPECT_EQ(DecodeBeginKey(BeginKey(pbx, scope, -5, owner))->meeting, owner);
+  EXPECT_FALSE(DecodeBeginKey(BeginKey(pbx, scope, -5)).has_value());
+  EXPECT_TRUE(BeginKey(pbx, scope, 5, owner).starts_with(BeginPrefix(pbx, scope)));
 }
 
 TEST(Keys, CubeAndLedgerKeys_GoldenBytes) {
@@ -105,6 +117,8 @@ TEST(Keys, NumbersSortAsTheyCount) {
   EXPECT_LT(FiledPrefix(DueDay::Kept()), FiledPrefix(DueDay::Open()));
   EXPECT_LT(LedgerKey(255), LedgerKey(256));
   EXPECT_LT(MeetingTimerKey(-1, {}, {}), MeetingTimerKey(0, {}, {}));
+  EXPECT_LT(BeginKey({}, {}, -1, {}), BeginKey({}, {}, 0, {}));
+  EXPECT_LT(ReportNoticeKey(255), ReportNoticeKey(256));
 }
 
 TEST(Keys, FiledPrefixes_AreThoseOfTheKey) {

@@ -72,6 +72,7 @@ class WaitingConnection final : public Connection {
   }
   std::unique_ptr<RecordEventsCall> RecordEvents() override { return nullptr; }
   std::unique_ptr<AppendLogsCall> AppendLogs() override { return nullptr; }
+  std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest&) override { return nullptr; }
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest&) override {
     return std::make_unique<Watch>(batch_);
   }

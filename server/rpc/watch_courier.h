@@ -1,6 +1,6 @@
-// WatchErasureOrders: one stream a watcher, and the courier that serves them all.
-#ifndef RETENTION_SERVER_RPC_ORDER_WATCH_H_
-#define RETENTION_SERVER_RPC_ORDER_WATCH_H_
+// Streams to watchers: one stream a watcher, and a courier that serves all of a kind.
+#ifndef RETENTION_SERVER_RPC_WATCH_COURIER_H_
+#define RETENTION_SERVER_RPC_WATCH_COURIER_H_
 
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
@@ -16,17 +16,29 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
-#include "server/orders/erasure_orders.h"
-#include "server/orders/order_delivery.h"
 #include "storage/mutex.h"
 
 namespace retention {
 
-class OrderWatch;
+class Watch;
 
-// One thread that reads orders for all watchers in turn, a bounded step at a time: a watcher that is slow, or far
-// behind, keeps neither the others nor the committer waiting. Thread-safe.
-class OrderCourier {
+// What one watcher is sent. Belongs to the courier's thread.
+class WatchDelivery {
+ public:
+  virtual ~WatchDelivery() = default;
+
+  struct Step {
+    std::optional<grpc::ByteBuffer> message;   // to be sent at once; taken for sent
+    absl::Time next = absl::InfiniteFuture();  // when there may be more, unless woken before; the past: at once
+    bool done = false;                         // nothing more will be sent
+  };
+  // Takes one bounded step. An error ends the stream.
+  virtual absl::StatusOr<Step> Next(absl::Time now) = 0;
+};
+
+// One thread that reads for all watchers in turn, a bounded step at a time: a watcher that is slow, or far behind,
+// keeps neither the others nor the committer waiting. Thread-safe.
+class WatchCourier {
  public:
   // Watchers at a time: one or two portals, their successors during a deployment, and people who look.
   static constexpr size_t kMaxWatchers = 16;
@@ -35,26 +47,27 @@ class OrderCourier {
   // Real time after which the clock is looked at although nothing was known to fall due: it may have been set.
   static constexpr absl::Duration kLookInterval = absl::Minutes(1);
 
-  // Starts the thread. REQUIRES: both outlive it.
-  OrderCourier(const ErasureOrders& orders, const Clock& clock);
+  // Starts the thread. REQUIRES: the clock outlives it.
+  explicit WatchCourier(const Clock& clock);
   // REQUIRES: gRPC is done with all watches.
-  ~OrderCourier();
+  ~WatchCourier();
 
-  // A stream of what `request` asks for, or one that ends at once with what there is against it: INVALID_ARGUMENT;
-  // RESOURCE_EXHAUSTED with reason TOO_MANY_WATCHERS; UNAVAILABLE with reason SHUTTING_DOWN after Drain.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const grpc::ByteBuffer& request);
+  // A stream of what `delivery` delivers, or one that ends at once: with the error in its place; RESOURCE_EXHAUSTED
+  // with reason TOO_MANY_WATCHERS; UNAVAILABLE with reason SHUTTING_DOWN after Drain. REQUIRES: what the delivery reads
+  // from outlives the courier.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Serve(absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery);
 
-  // There may be something to do: orders were issued, the clock was moved, a watcher has taken what it was sent. Cheap.
+  // There may be something to do: something was issued, the clock was moved, a watcher has taken what it was sent.
+  // Cheap.
   void Wake();
 
   // Ends every watch, and takes no more.
   void Drain();
 
  private:
-  absl::Status Add(const std::shared_ptr<OrderWatch>& watch);
+  absl::Status Add(const std::shared_ptr<Watch>& watch);
   void Loop();
 
-  const ErasureOrders& orders_;
   const Clock& clock_;
   Mutex mutex_;
   CondVar changed_;
@@ -62,17 +75,17 @@ class OrderCourier {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // May name watches that have ended.
-  std::vector<std::weak_ptr<OrderWatch>> watches_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Watch>> watches_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 
 // gRPC's threads and the courier's call in concurrently. The watch lives until gRPC and the courier are done with it.
-class OrderWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+class Watch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  OrderWatch(OrderCourier& courier, OrderDelivery delivery);
+  Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery);
 
   // gRPC's share of the watch.
-  static grpc::ServerWriteReactor<grpc::ByteBuffer>* HandOver(const std::shared_ptr<OrderWatch>& watch);
+  static grpc::ServerWriteReactor<grpc::ByteBuffer>* HandOver(const std::shared_ptr<Watch>& watch);
 
   // Sends what is to be sent at `now`, if the caller has taken what was sent before. Returns when to come again unless
   // woken before. REQUIRES: one thread at a time.
@@ -89,9 +102,9 @@ class OrderWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // How the stream ends, once its time has come: the caller then lets go of the mutex and calls Finish.
   std::optional<grpc::Status> TakeEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  OrderCourier& courier_;
-  std::shared_ptr<OrderWatch> self_;  // gRPC's share; set before the first reaction, dropped in OnDone
-  OrderDelivery delivery_;            // the courier's thread alone
+  WatchCourier& courier_;
+  std::shared_ptr<Watch> self_;  // gRPC's share; set before the first reaction, dropped in OnDone
+  const std::unique_ptr<WatchDelivery> delivery_;
 
   Mutex mutex_;
   grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // belongs to gRPC while it is being written
@@ -103,4 +116,4 @@ class OrderWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_RPC_ORDER_WATCH_H_
+#endif  // RETENTION_SERVER_RPC_WATCH_COURIER_H_

@@ -1,12 +1,10 @@
-#include "server/rpc/order_watch.h"
+#include "server/rpc/watch_courier.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "retention/v1/erasure_order_service.pb.h"
 #include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
-#include "server/rpc/wire.h"
 
 namespace retention {
 namespace {
@@ -24,10 +22,9 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
-OrderCourier::OrderCourier(const ErasureOrders& orders, const Clock& clock)
-    : orders_(orders), clock_(clock), thread_([this] { Loop(); }) {}
+WatchCourier::WatchCourier(const Clock& clock) : clock_(clock), thread_([this] { Loop(); }) {}
 
-OrderCourier::~OrderCourier() {
+WatchCourier::~WatchCourier() {
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
@@ -36,19 +33,17 @@ OrderCourier::~OrderCourier() {
   thread_.join();
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderCourier::Watch(const grpc::ByteBuffer& request) {
-  v1::WatchErasureOrdersRequest asked;
-  if (absl::Status status = ParseMessage(request, asked); !status.ok()) return new Refusal(status);
-  const auto categories = orders_.CheckWatch(asked);
-  if (!categories.ok()) return new Refusal(categories.status());
-  const auto watch = std::make_shared<OrderWatch>(*this, OrderDelivery(orders_, asked.after_order_id(), *categories));
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchCourier::Serve(
+    absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery) {
+  if (!delivery.ok()) return new Refusal(delivery.status());
+  const auto watch = std::make_shared<Watch>(*this, *std::move(delivery));
   // Before the courier knows it: what it sends and what Drain ends are reactions of a stream that gRPC holds.
-  auto* const stream = OrderWatch::HandOver(watch);
+  auto* const stream = Watch::HandOver(watch);
   if (absl::Status status = Add(watch); !status.ok()) watch->EndWith(status);
   return stream;
 }
 
-absl::Status OrderCourier::Add(const std::shared_ptr<OrderWatch>& watch) {
+absl::Status WatchCourier::Add(const std::shared_ptr<Watch>& watch) {
   {
     const MutexLock lock(mutex_);
     if (draining_) return ShuttingDown();
@@ -64,7 +59,7 @@ absl::Status OrderCourier::Add(const std::shared_ptr<OrderWatch>& watch) {
   return absl::OkStatus();
 }
 
-void OrderCourier::Wake() {
+void WatchCourier::Wake() {
   {
     const MutexLock lock(mutex_);
     wanted_ = true;
@@ -72,8 +67,8 @@ void OrderCourier::Wake() {
   changed_.NotifyOne();
 }
 
-void OrderCourier::Drain() {
-  std::vector<std::weak_ptr<OrderWatch>> watches;
+void WatchCourier::Drain() {
+  std::vector<std::weak_ptr<Watch>> watches;
   {
     const MutexLock lock(mutex_);
     draining_ = true;
@@ -84,10 +79,10 @@ void OrderCourier::Drain() {
   }
 }
 
-void OrderCourier::Loop() {
+void WatchCourier::Loop() {
   absl::Time next = absl::InfiniteFuture();
   for (;;) {
-    std::vector<std::weak_ptr<OrderWatch>> watches;
+    std::vector<std::weak_ptr<Watch>> watches;
     {
       const absl::Duration wait = std::clamp(next - clock_.Now(), absl::ZeroDuration(), kLookInterval);
       const MutexLock lock(mutex_);
@@ -104,39 +99,39 @@ void OrderCourier::Loop() {
   }
 }
 
-OrderWatch::OrderWatch(OrderCourier& courier, OrderDelivery delivery)
+Watch::Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery)
     : courier_(courier), delivery_(std::move(delivery)) {}
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* OrderWatch::HandOver(const std::shared_ptr<OrderWatch>& watch) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch::HandOver(const std::shared_ptr<Watch>& watch) {
   watch->self_ = watch;
   return watch.get();
 }
 
-absl::Time OrderWatch::Carry(absl::Time now) {
+absl::Time Watch::Carry(absl::Time now) {
   {
     const MutexLock lock(mutex_);
     // The caller's taking, or leaving, wakes the courier.
     if (writing_ || over_) return absl::InfiniteFuture();
   }
-  auto next = delivery_.Next(now);
-  if (!next.ok()) {
-    EndWith(next.status());
+  auto step = delivery_->Next(now);
+  if (!step.ok()) {
+    EndWith(step.status());
     return absl::InfiniteFuture();
   }
-  if (next->orders.empty()) return next->more ? now : delivery_.NextDue();
-  v1::WatchErasureOrdersResponse response;
-  for (v1::ErasureOrder& order : next->orders) *response.add_orders() = std::move(order);
-  grpc::ByteBuffer message = SerializeMessage(response);
+  if (!step->message.has_value()) {
+    if (step->done) EndWith(absl::OkStatus());
+    return step->done ? absl::InfiniteFuture() : step->next;
+  }
   const MutexLock lock(mutex_);
   if (over_) return absl::InfiniteFuture();
-  message_.Swap(&message);
+  message_.Swap(&*step->message);
   writing_ = true;
   // Under the mutex, so that it happens before a Finish by another thread. Never calls back from within.
   StartWrite(&message_);
   return absl::InfiniteFuture();
 }
 
-void OrderWatch::EndWith(const absl::Status& status) {
+void Watch::EndWith(const absl::Status& status) {
   std::optional<grpc::Status> end;
   {
     const MutexLock lock(mutex_);
@@ -147,13 +142,13 @@ void OrderWatch::EndWith(const absl::Status& status) {
   if (end.has_value()) Finish(*end);
 }
 
-std::optional<grpc::Status> OrderWatch::TakeEnd() {
+std::optional<grpc::Status> Watch::TakeEnd() {
   if (!over_ || writing_ || finished_) return std::nullopt;
   finished_ = true;
   return ToGrpcStatus(end_);
 }
 
-void OrderWatch::OnWriteDone(bool ok) {
+void Watch::OnWriteDone(bool ok) {
   std::optional<grpc::Status> end;
   {
     const MutexLock lock(mutex_);
@@ -169,9 +164,9 @@ void OrderWatch::OnWriteDone(bool ok) {
   courier_.Wake();
 }
 
-void OrderWatch::OnCancel() { EndWith(absl::CancelledError("the caller has left")); }
+void Watch::OnCancel() { EndWith(absl::CancelledError("the caller has left")); }
 
-void OrderWatch::OnDone() {
+void Watch::OnDone() {
   // The courier may hold the rest for a moment.
   self_.reset();
 }

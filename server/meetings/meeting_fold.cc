@@ -1,0 +1,192 @@
+#include "server/meetings/meeting_fold.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <set>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/law/presence.h"
+
+namespace retention {
+namespace {
+
+// No time zone is off by less: what is in one quarter of an hour is in one civil day.
+constexpr int64_t kQuarterUs = int64_t{15} * 60 * 1000000;
+
+// Makes a fold.
+class Folding {
+ public:
+  explicit Folding(const MeetingView& meeting) : meeting_(meeting) {}
+
+  absl::StatusOr<std::shared_ptr<const MeetingFold>> Make() {
+    auto course = meeting_.ReadHistory();
+    if (!course.ok()) return course.status();
+    fold_->revision = meeting_.revision();
+    fold_->due = meeting_.HistoryDue();
+    AddPresence(*course);
+    AddNoted(*course);
+    for (size_t i = 0; i < MeetingFold::kOfPeople.size(); ++i) {
+      fold_->has[i] = meeting_.Lives(MeetingFold::kOfPeople[i]);
+      if (absl::Status s = AddValues(MeetingFold::kOfPeople[i]); !s.ok()) return s;
+    }
+    Sort();
+    return fold_;
+  }
+
+ private:
+  // When the value was told that counts of those of a participant.
+  struct Latest {
+    int64_t name_us = INT64_MIN;
+    int64_t email_us = INT64_MIN;
+    bool has_email = false;
+  };
+
+  uint32_t IndexOf(const std::string& name) {
+    const auto [it, inserted] = index_.try_emplace(name, static_cast<uint32_t>(fold_->participants.size()));
+    if (inserted) {
+      fold_->participants.emplace_back();
+      latest_.emplace_back();
+    }
+    return it->second;
+  }
+
+  void AddPresence(const Course& course) {
+    for (const Presence& presence : FoldPresence(course, PresenceOf::kParticipants)) {
+      FoldedParticipant& participant = fold_->participants[IndexOf(course.Text(presence.participants.front()))];
+      participant.first_join_us = presence.first_join_us;
+      participant.present = presence.present;
+      participant.number = ++came_;
+    }
+    for (const Presence& presence : FoldPresence(course, PresenceOf::kPersons)) {
+      FoldedPerson& person = fold_->persons.emplace_back(FoldedPerson{.participants = {},
+                                                                      .total_us = presence.total_us,
+                                                                      .reconnections = presence.reconnections,
+                                                                      .presumed = presence.presumed});
+      for (const Word participant : presence.participants)
+        person.participants.push_back(IndexOf(course.Text(participant)));
+    }
+  }
+
+  void AddNoted(const Course& course) {
+    std::set<std::string> polls;
+    for (const CourseEvent& event : course.events()) {
+      if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
+      const int64_t quarter_us = event.time_us - event.time_us % kQuarterUs;
+      if (fold_->shared_us.empty() || fold_->shared_us.back() != quarter_us) fold_->shared_us.push_back(quarter_us);
+      const std::string& poll = course.Text(event.participant);
+      if (!poll.empty() && polls.insert(poll).second) fold_->polls.push_back(poll);
+    }
+  }
+
+  absl::Status AddValues(CategoryNumber category) {
+    return meeting_.ForEachChunk(category, [&](const ItemId& item, const stored::v1::ValueChunk& chunk) {
+      const auto row = static_cast<uint32_t>(fold_->rows.size());
+      fold_->rows.emplace_back(category, item);
+      for (int i = 0; i < chunk.values_size(); ++i) {
+        AddValue(category, chunk.values(i), {.row = row, .index = static_cast<uint32_t>(i)});
+      }
+    });
+  }
+
+  void AddValue(CategoryNumber category, const stored::v1::Value& value, const ValuePlace& place) {
+    const auto [name, is_new] = names_.try_emplace(value.participant_id());
+    if (is_new) name->second = meeting_.NameOf(value.participant_id());
+    const uint32_t index = IndexOf(name->second);
+    FoldedParticipant& participant = fold_->participants[index];
+    Latest& latest = latest_[index];
+    if (std::make_pair(value.time_us(), value.event()) < std::make_pair(participant.told_us, participant.told_by)) {
+      participant.told_us = value.time_us();
+      participant.told_by = value.event();
+    }
+    if (category == kParticipantName) {
+      if (value.time_us() < latest.name_us) return;
+      latest.name_us = value.time_us();
+      participant.name = place;
+    } else if (category == kParticipantEmail) {
+      const bool has_text = !value.text().empty();
+      if (latest.has_email && (!has_text || value.time_us() < latest.email_us)) return;
+      latest = {.name_us = latest.name_us, .email_us = value.time_us(), .has_email = has_text};
+      participant.email = place;
+    } else if (ips_.emplace(index, value.text()).second) {
+      participant.ips.push_back(place);
+    }
+  }
+
+  void Sort() {
+    std::vector<FoldedParticipant>& all = fold_->participants;
+    std::vector<uint32_t> order(all.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(),
+              [&](uint32_t a, uint32_t b) { return all[a].Position() < all[b].Position(); });
+    std::vector<FoldedParticipant> sorted;
+    std::vector<uint32_t> place(all.size());
+    for (const uint32_t at : order) {
+      place[at] = static_cast<uint32_t>(sorted.size());
+      sorted.push_back(std::move(all[at]));
+    }
+    all = std::move(sorted);
+    for (FoldedPerson& person : fold_->persons) {
+      for (uint32_t& participant : person.participants) participant = place[participant];
+    }
+  }
+
+  const MeetingView& meeting_;
+  const std::shared_ptr<MeetingFold> fold_ = std::make_shared<MeetingFold>();
+  absl::flat_hash_map<std::string, uint32_t> index_;     // by the name that history gives
+  absl::flat_hash_map<std::string, std::string> names_;  // that name, by the portal's
+  std::vector<Latest> latest_;
+  std::set<std::pair<uint32_t, std::string>> ips_;
+  uint32_t came_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const MeetingFold>> MeetingFold::Of(const MeetingView& meeting) {
+  return Folding(meeting).Make();
+}
+
+bool MeetingFold::Holds(const MeetingView& meeting) const {
+  if (revision != meeting.revision()) return false;
+  for (size_t i = 0; i < kOfPeople.size(); ++i) {
+    // Another policy may have given them more time.
+    if (!has[i] && meeting.Lives(kOfPeople[i])) return false;
+  }
+  return true;
+}
+
+size_t MeetingFold::MemoryBytes() const {
+  size_t bytes = sizeof(MeetingFold) + rows.size() * sizeof(rows.front()) + shared_us.size() * sizeof(int64_t);
+  for (const FoldedParticipant& participant : participants) {
+    bytes += sizeof(FoldedParticipant) + participant.ips.capacity() * sizeof(ValuePlace);
+  }
+  for (const FoldedPerson& person : persons) {
+    bytes += sizeof(FoldedPerson) + person.participants.capacity() * sizeof(uint32_t);
+  }
+  for (const std::string& poll : polls) bytes += sizeof(std::string) + poll.capacity();
+  return bytes;
+}
+
+absl::StatusOr<const stored::v1::Value*> PlacedValues::Read(const ValuePlace& place) {
+  if (place.row == ValuePlace::kNowhere) return nullptr;
+  auto it = rows_.find(place.row);
+  if (it == rows_.end()) {
+    const auto& [category, item] = fold_.rows[place.row];
+    auto chunk = meeting_.ReadChunk(category, item);
+    if (!chunk.ok()) return chunk.status();
+    it = rows_.emplace(place.row, *std::move(chunk)).first;
+  }
+  const auto index = static_cast<int>(place.index);
+  if (!it->second.has_value() || index >= it->second->values_size()) return nullptr;
+  return &it->second->values(index);
+}
+
+absl::StatusOr<const stored::v1::Value*> PlacedValues::Naming(const FoldedParticipant& participant) {
+  for (const ValuePlace& place : {participant.name, participant.email}) {
+    auto value = Read(place);
+    if (!value.ok() || *value != nullptr) return value;
+  }
+  return participant.ips.empty() ? nullptr : Read(participant.ips.front());
+}
+
+}  // namespace retention

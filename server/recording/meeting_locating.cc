@@ -1,0 +1,124 @@
+// Where all of a meeting is: its locator, its timer, its place in lists; and what of its report is to be told.
+#include <algorithm>
+#include <utility>
+
+#include "server/meetings/listing.h"
+#include "server/meetings/report_notices.h"
+#include "server/recording/meeting_filer.h"
+#include "server/rows/row_walk.h"
+
+namespace retention {
+
+bool MeetingFiler::Outcome::ChangesReport() const {
+  using Entry = stored::v1::CourseEntry;
+  if (recut || !gained.empty() || facts.sittings != before.facts.sittings) return true;
+  return std::any_of(fresh.begin(), fresh.end(), [](const FreshEvent* event) {
+    // A sample says something only where it is the last sign of life: then its sitting is another.
+    return IsOfPresence(event->entry.kind) && event->entry.kind != Entry::KIND_QUALITY;
+  });
+}
+
+absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id) const {
+  MeetingLocator& after = meeting.locator;
+  const DueDay day = after.days[kHistory];
+  if (day == before.days[kHistory] && !after.sealed_id.empty()) return absl::OkStatus();
+  const std::string sealed = std::exchange(after.sealed_id, std::string());
+  if (day == DueDay::None()) return absl::OkStatus();
+  Personal id{std::string(meeting_id)};
+  if (meeting_id.empty()) {
+    auto opened = holdings_.vault.Open(MeetingIdKey(before.days[kHistory], meeting.pbx, meeting.id), sealed);
+    if (IsUnreadable(opened.status())) return absl::OkStatus();
+    if (!opened.ok()) return opened.status();
+    id = *std::move(opened);
+  }
+  auto anew = holdings_.vault.Seal(MeetingIdKey(day, meeting.pbx, meeting.id), PbxKeyUse::kNotNeeded, id, /*values=*/0);
+  if (!anew.ok()) return anew.status();
+  after.sealed_id = *std::move(anew);
+  return absl::OkStatus();
+}
+
+absl::Time MeetingFiler::FollowReport(Meeting& meeting, const MeetingLocator& before, bool changed,
+                                      Change& change) const {
+  MeetingLocator& locator = meeting.locator;
+  const Policy& policy = holdings_.policy();
+  const OccurrenceFacts& facts = locator.facts;
+  const bool has_report = facts.TookPlace() && !facts.deleted && locator.days[kHistory] != DueDay::None();
+  absl::Time look = absl::InfiniteFuture();
+
+  const absl::Time end = MeetingEndOf(facts, policy);
+  const bool complete = has_report && (!IsOpen(facts) || end <= change.now());
+  if (complete && (changed || locator.complete_notice == 0)) {
+    WithdrawNotice(locator.complete_notice, change.batch());
+    locator.complete_notice = GiveNotice(meeting.pbx, meeting.id, stored::v1::ReportNotice::KIND_COMPLETE, change);
+  } else if (!complete) {
+    WithdrawNotice(locator.complete_notice, change.batch());
+  }
+  if (has_report && !complete) {
+    look = end;
+    // A timer that comes sooner will do, so that it need not move with every sign of life.
+    const absl::Time timer = absl::FromUnixMicros(before.timer_us);
+    if (change.now() < timer && timer < look) look = timer;
+  }
+
+  const DueDay names = locator.days[kParticipantName];
+  const absl::Time leave = has_report && names != DueDay::None() ? DueInstant(names, policy.zone()) : change.now();
+  if (leave <= change.now()) {
+    WithdrawNotice(locator.names_notice, change.batch());
+    locator.names_told_us = 0;
+  } else if (leave - kNamesLeavingNotice > change.now()) {
+    WithdrawNotice(locator.names_notice, change.batch());
+    locator.names_told_us = 0;
+    look = std::min(look, leave - kNamesLeavingNotice);
+  } else if (locator.names_told_us != absl::ToUnixMicros(leave)) {
+    WithdrawNotice(locator.names_notice, change.batch());
+    locator.names_notice = GiveNotice(meeting.pbx, meeting.id, stored::v1::ReportNotice::KIND_NAMES_LEAVING, change);
+    locator.names_told_us = absl::ToUnixMicros(leave);
+  }
+  return look;
+}
+
+void MeetingFiler::PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change) {
+  const int64_t timer_us = meeting.locator.timer_us;
+  if (before.timer_us == timer_us) return;
+  if (before.timer_us != 0) {
+    change.batch().Delete(Family::kState, MeetingTimerKey(before.timer_us, meeting.pbx, meeting.id));
+  }
+  if (timer_us != 0) change.batch().Put(Family::kState, MeetingTimerKey(timer_us, meeting.pbx, meeting.id), "");
+}
+
+bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing,
+                               bool report_changed, Change& change) {
+  MeetingLocator& after = meeting.locator;
+  absl::Time timer = filing.review;
+  after.files_end_us = 0;
+  if (after.days[kFileShare] != DueDay::None()) {
+    after.files_end_us = absl::ToUnixMicros(filing.files_end);
+    timer = std::min(timer, filing.files_end);
+  }
+  const bool over = after.days[kHistory] == DueDay::None();
+  if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;
+  timer = std::min(timer, FollowReport(meeting, before, report_changed, change));
+  after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
+  PutTimer(meeting, before, change);
+  FileListing(meeting.pbx, meeting.id, ListingOf(before), ListingOf(after), change.batch());
+  if (meeting.stored && before == after) return false;
+  const std::string key = LocatorKey(meeting.pbx, meeting.id);
+  if (over) {
+    // Its history is over: what it still holds ends on its own day, and the meeting is no longer known. While a policy
+    // is refiled, its locator goes with those whose day is over, and nothing of it must be moved again, though nothing
+    // may lead there: it may never have had a locator, or be taken up anew.
+    const bool refiling = holdings_.policies.refiling_since().has_value();
+    if (refiling) MarkRefiled(meeting, change.batch());
+    if (meeting.stored && refiling) {
+      change.batch().Put(Family::kState, key, after.Serialize());
+    } else if (meeting.stored) {
+      change.batch().Delete(Family::kState, key);
+    }
+    return true;
+  }
+  change.batch().Put(Family::kState, key, after.Serialize());
+  meeting.stored = true;
+  return false;
+}
+
+}  // namespace retention
