@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
@@ -102,6 +103,23 @@ TEST_F(MeetingServiceTest, MeetingsAndParticipantsAreListed) {
   ASSERT_EQ(page.participants_size(), 1) << "who was only invited comes last";
   EXPECT_EQ(page.participants(0).participant_id(), "guest");
   EXPECT_EQ(page.next_page_token(), "");
+}
+
+TEST_F(MeetingServiceTest, ALargeMeetingIsAnsweredByTheWorkerForLongCallsAndThenByAll) {
+  for (int batch = 0; batch < 3; ++batch) {
+    std::vector<v1::Event> events;
+    for (int i = 0; i < 900; ++i) {
+      events.push_back(Reconnected("meeting", absl::StrCat("r", batch, "-", i), kMonday + absl::Minutes(2), "p1"));
+    }
+    server_.Batch(events);
+  }
+  for (int i = 0; i < 2; ++i) {
+    v1::MeetingReport report;
+    ASSERT_TRUE(Report(report).ok());
+    ASSERT_EQ(report.participants_size(), 1);
+    EXPECT_EQ(report.participants(0).reconnections(), 2701u);
+    EXPECT_EQ(report.participants(0).name(), "Ada Example");
+  }
 }
 
 TEST_F(MeetingServiceTest, NothingSaysThatADeletedMeetingEverWas) {
