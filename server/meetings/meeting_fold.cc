@@ -26,9 +26,8 @@ class Folding {
     fold_->due = meeting_.HistoryDue();
     AddPresence(*course);
     AddNoted(*course);
-    for (size_t i = 0; i < MeetingFold::kOfPeople.size(); ++i) {
-      fold_->has[i] = meeting_.Lives(MeetingFold::kOfPeople[i]);
-      if (absl::Status s = AddValues(MeetingFold::kOfPeople[i]); !s.ok()) return s;
+    for (const CategoryNumber category : MeetingFold::kOfPeople) {
+      if (absl::Status s = AddValues(category); !s.ok()) return s;
     }
     Sort();
     return fold_;
@@ -146,14 +145,7 @@ absl::StatusOr<std::shared_ptr<const MeetingFold>> MeetingFold::Of(const Meeting
   return Folding(meeting).Make();
 }
 
-bool MeetingFold::Holds(const MeetingView& meeting) const {
-  if (revision != meeting.revision()) return false;
-  for (size_t i = 0; i < kOfPeople.size(); ++i) {
-    // Another policy may have given them more time.
-    if (!has[i] && meeting.Lives(kOfPeople[i])) return false;
-  }
-  return true;
-}
+bool MeetingFold::Holds(const MeetingView& meeting) const { return revision == meeting.revision(); }
 
 size_t MeetingFold::MemoryBytes() const {
   size_t bytes = sizeof(MeetingFold) + rows.size() * sizeof(rows.front()) + shared_us.size() * sizeof(int64_t);

@@ -58,12 +58,11 @@ struct FoldedPerson {
 };
 
 struct MeetingFold {
-  // The categories that values are of, in which it has places if they lived when it was made.
+  // The categories in which it has places: what has ended by the time it is made is never there again.
   static constexpr std::array<CategoryNumber, 3> kOfPeople = {kParticipantName, kParticipantEmail, kParticipantIp};
 
   uint64_t revision = 0;
-  absl::Time due;                            // it is to be forgotten then
-  std::array<bool, kOfPeople.size()> has{};  // whether it has those
+  absl::Time due;  // it is to be forgotten then
   std::vector<std::pair<CategoryNumber, ItemId>> rows;
   std::vector<FoldedParticipant> participants;  // by Position
   std::vector<FoldedPerson> persons;            // in the order of their first join
