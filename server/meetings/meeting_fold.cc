@@ -34,10 +34,10 @@ class Folding {
   }
 
  private:
-  // When the value was told that counts of those of a participant.
+  // Of the values of a participant, those that count.
   struct Latest {
-    int64_t name_us = INT64_MIN;
-    int64_t email_us = INT64_MIN;
+    LatestValue name;
+    LatestValue email;
     bool has_email = false;
   };
 
@@ -99,13 +99,12 @@ class Folding {
       participant.told_by = value.event();
     }
     if (category == kParticipantName) {
-      if (value.time_us() < latest.name_us) return;
-      latest.name_us = value.time_us();
-      participant.name = place;
+      if (latest.name.Is(value)) participant.name = place;
     } else if (category == kParticipantEmail) {
+      // One without a text only says that the identifier was told.
       const bool has_text = !value.text().empty();
-      if (latest.has_email && (!has_text || value.time_us() < latest.email_us)) return;
-      latest = {.name_us = latest.name_us, .email_us = value.time_us(), .has_email = has_text};
+      if (has_text ? !latest.email.Is(value) : latest.has_email) return;
+      latest.has_email = has_text;
       participant.email = place;
     } else if (ips_.emplace(index, value.text()).second) {
       participant.ips.push_back(place);
