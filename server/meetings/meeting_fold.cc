@@ -94,9 +94,13 @@ class Folding {
     const uint32_t index = IndexOf(name->second);
     FoldedParticipant& participant = fold_->participants[index];
     Latest& latest = latest_[index];
-    if (std::make_pair(value.time_us(), value.event()) < std::make_pair(participant.told_us, participant.told_by)) {
+    // The values of an event stand in its order in one row of each category.
+    const uint64_t told_at = uint64_t{category} << 32 | told_[std::make_pair(category, value.event())]++;
+    if (std::make_tuple(value.time_us(), value.event(), told_at) <
+        std::make_tuple(participant.told_us, participant.told_by, participant.told_at)) {
       participant.told_us = value.time_us();
       participant.told_by = value.event();
+      participant.told_at = told_at;
     }
     if (category == kParticipantName) {
       if (latest.name.Is(value)) participant.name = place;
@@ -134,6 +138,7 @@ class Folding {
   absl::flat_hash_map<std::string, uint32_t> index_;     // by the name that history gives
   absl::flat_hash_map<std::string, std::string> names_;  // that name, by the portal's
   std::vector<Latest> latest_;
+  absl::flat_hash_map<std::pair<CategoryNumber, uint64_t>, uint32_t> told_;  // how many values, by their event
   std::set<std::pair<uint32_t, std::string>> ips_;
   uint32_t came_ = 0;
 };

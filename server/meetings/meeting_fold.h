@@ -34,18 +34,19 @@ struct FoldedParticipant {
   static constexpr int64_t kNever = INT64_MAX;
   int64_t first_join_us = kNever;
   uint32_t number = 0;  // in the order of the first join, from 1; 0 of those who never came
-  // Of what still lives, the first that was told of them: when, and by which event.
+  // Of what still lives, the first that was told of them: when, by which event, and where in it.
   int64_t told_us = INT64_MAX;
   uint64_t told_by = 0;
+  uint64_t told_at = 0;
   bool present = false;
   ValuePlace name;
   ValuePlace email;  // its text is empty if only the identifier was told
   std::vector<ValuePlace> ips;
 
   // In which order they are listed, and by what a page goes on: who comes or is told of meanwhile moves nobody else.
-  using Place = std::tuple<int64_t, int64_t, uint64_t>;
+  using Place = std::tuple<int64_t, int64_t, uint64_t, uint64_t>;
   Place Position() const {
-    return number != 0 ? Place(first_join_us, number, 0) : Place(first_join_us, told_us, told_by);
+    return number != 0 ? Place(first_join_us, number, 0, 0) : Place(first_join_us, told_us, told_by, told_at);
   }
 };
 

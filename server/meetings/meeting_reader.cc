@@ -40,22 +40,22 @@ absl::StatusOr<uint64_t> OccurrenceNumber(const std::string& text) {
 constexpr size_t kPositionDigits = 16;
 
 std::string TokenOfParticipant(const FoldedParticipant& participant) {
-  const auto [joined, second, third] = participant.Position();
+  const auto [joined, second, third, fourth] = participant.Position();
   return TokenOf(absl::StrCat(absl::Hex(joined, absl::kZeroPad16), absl::Hex(second, absl::kZeroPad16),
-                              absl::Hex(third, absl::kZeroPad16)));
+                              absl::Hex(third, absl::kZeroPad16), absl::Hex(fourth, absl::kZeroPad16)));
 }
 
 absl::StatusOr<std::optional<FoldedParticipant::Place>> ParticipantPosition(const std::string& token) {
   if (token.empty()) return std::nullopt;
   const auto text = PositionOf(token);
   if (!text.ok()) return text.status();
-  std::array<uint64_t, 3> numbers{};
+  std::array<uint64_t, 4> numbers{};
   bool proper = text->size() == numbers.size() * kPositionDigits;
   for (size_t i = 0; proper && i < numbers.size(); ++i) {
     proper = absl::SimpleHexAtoi(text->substr(i * kPositionDigits, kPositionDigits), &numbers[i]);
   }
   if (!proper) return InvalidField("page_token", "not a token of this server");
-  return FoldedParticipant::Place(static_cast<int64_t>(numbers[0]), static_cast<int64_t>(numbers[1]), numbers[2]);
+  return FoldedParticipant::Place(static_cast<int64_t>(numbers[0]), static_cast<int64_t>(numbers[1]), numbers[2], numbers[3]);
 }
 
 // As much of somebody as lives; without an identifier if nothing does and they never came.

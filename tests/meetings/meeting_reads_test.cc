@@ -318,6 +318,32 @@ TEST_F(MeetingFoldsTest, PagesOfParticipantsAreThoseOfOneListWhoeverComesMeanwhi
   EXPECT_EQ(seen, (MeetingIds{"p", "q", "guest", "guest0", "guest1", "guest2", "guest3", "guest4", "guest5"}));
 }
 
+TEST(MeetingParticipants, WhoAreInvitedByOneEventAreOnOnePageEach) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  v1::Event scheduled = Scheduled("m", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1));
+  MeetingIds invited;
+  for (int i = 0; i < 40; ++i) {
+    v1::Invitee& invitee = *scheduled.mutable_meeting_scheduled()->add_invitees();
+    invitee.set_participant_id(absl::StrCat("guest", i));
+    invitee.set_email(absl::StrCat("guest", i, "@kunde.example"));
+    invited.push_back(invitee.participant_id());
+  }
+  harness.Record(scheduled);
+  v1::ListParticipantsRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id("m");
+  request.set_page_size(7);
+  MeetingIds seen;
+  do {
+    const auto response = harness.reader().ListParticipants(request, harness.now);
+    ASSERT_TRUE(response.ok()) << response.status();
+    for (const v1::Participant& participant : response->participants()) seen.push_back(participant.participant_id());
+    request.set_page_token(response->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(seen, invited) << "in the order of the event";
+}
+
 TEST(MeetingFolds, AreBoundedByTheirBytesAndForgottenWhenTheyAreDue) {
   Harness harness(kMonday + absl::Hours(1));
   harness.SyncPbx();
