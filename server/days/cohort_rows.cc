@@ -13,44 +13,32 @@
 namespace retention {
 namespace {
 
-// Turns a finished course into participations.
-class MeetingTally {
- public:
-  MeetingTally(const Policy& policy, DueDay cohort, CohortBuilder& builder)
-      : policy_(policy), cohort_(cohort), lists_(policy.statistics()), builder_(builder) {}
+using VisitParticipation = absl::FunctionRef<void(std::string_view meeting, const Participation& participation)>;
 
-  void Add(std::string_view meeting, const Course& course) {
-    if (course.size() == 0 || DueDay(CollectionDay(FactsOf(course), policy_)) != cohort_) return;
-    builder_.BeginMeeting(meeting);
-    const std::vector<Presence> all = FoldPresence(course, PresenceOf::kParticipants);
-    for (const Presence& participant : all) {
-      if (!participant.person.has_value()) continue;
-      const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
-      builder_.Add(
+// What a meeting's finished course says.
+void VisitAll(std::string_view meeting, const Course& course, const Policy& policy, const PublicLists& lists,
+              DueDay cohort, VisitParticipation visit) {
+  if (course.size() == 0 || DueDay(CollectionDay(FactsOf(course), policy)) != cohort) return;
+  const std::vector<Presence> all = FoldPresence(course, PresenceOf::kParticipants);
+  for (const Presence& participant : all) {
+    if (!participant.person.has_value()) continue;
+    const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
+    visit(meeting,
           {.person = *participant.person,
-           .hour = static_cast<uint8_t>(absl::ToCivilHour(joined, policy_.zone()).hour()),
-           .region = lists_.RegionIndex(course.Text(participant.site)),
-           .client = lists_.ClientIndex(course.Text(participant.client)),
+           .hour = static_cast<uint8_t>(absl::ToCivilHour(joined, policy.zone()).hour()),
+           .region = lists.RegionIndex(course.Text(participant.site)),
+           .client = lists.ClientIndex(course.Text(participant.client)),
            .duration_seconds = static_cast<uint32_t>(std::clamp<int64_t>(participant.total_us / 1000000, 0, INT32_MAX)),
            .meeting_size = static_cast<uint32_t>(all.size()),
            .reconnections = participant.reconnections});
-    }
   }
-
- private:
-  const Policy& policy_;
-  const DueDay cohort_;
-  const PublicLists lists_;
-  CohortBuilder& builder_;
-};
+}
 
 }  // namespace
 
-absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
-                                          RandomSource& random) {
-  auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
-  if (!builder.ok()) return builder.status();
-  MeetingTally tally(policy, cohort, *builder);
+absl::StatusOr<uint64_t> ReadCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+                                    VisitParticipation visit) {
+  const PublicLists lists(policy.statistics());
   // Rows of one meeting lie together; its name is what its rows have in common.
   constexpr size_t kMeetingBytes = PbxId::kBytes + OwnerId::kBytes;
   std::string meeting;
@@ -63,7 +51,7 @@ absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, c
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
     const std::string_view name = cursor->key().substr(FiledKey::kPbxBegin, kMeetingBytes);
     if (name != meeting) {
-      if (course.has_value()) tally.Add(meeting, *course);
+      if (course.has_value()) VisitAll(meeting, *course, policy, lists, cohort, visit);
       meeting = name;
       course.emplace();
     }
@@ -73,10 +61,24 @@ absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, c
     if (!whole) ++rows_damaged;
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
-  if (course.has_value()) tally.Add(meeting, *course);
+  if (course.has_value()) VisitAll(meeting, *course, policy, lists, cohort, visit);
+  return rows_damaged;
+}
+
+absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+                                          RandomSource& random) {
+  auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
+  if (!builder.ok()) return builder.status();
+  std::string begun;
+  const auto rows_damaged = ReadCohort(view, vault, policy, cohort, [&](std::string_view meeting, const auto& of) {
+    if (meeting != begun) builder->BeginMeeting(meeting);
+    begun = meeting;
+    builder->Add(of);
+  });
+  if (!rows_damaged.ok()) return rows_damaged.status();
   auto cube = std::move(*builder).Finish(random);
   if (!cube.ok()) return cube.status();
-  return CountedCohort{.cube = *std::move(cube), .rows_damaged = rows_damaged};
+  return CountedCohort{.cube = *std::move(cube), .rows_damaged = *rows_damaged};
 }
 
 }  // namespace retention

@@ -2,7 +2,12 @@
 #ifndef RETENTION_SERVER_DAYS_COHORT_ROWS_H_
 #define RETENTION_SERVER_DAYS_COHORT_ROWS_H_
 
+#include <cstdint>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "server/anonymisation/cohort.h"
 #include "server/anonymisation/cube.h"
 #include "server/law/policy.h"
 #include "storage/due_day.h"
@@ -15,8 +20,12 @@ struct CountedCohort {
   NoisyCube cube;
   uint64_t rows_damaged = 0;  // left out
 };
-// Reads the participations of the meetings that began on `cohort` in one pass over its bucket and draws its cube.
-// Memory: as CohortBuilder, and one meeting at a time. A row that is damaged costs itself: the rest is counted.
+// Shows `visit` the participations of the meetings that began on `cohort`, those of a meeting together, in one pass
+// over its bucket. Memory: one meeting at a time. A row that is damaged costs itself; returns how many there are.
+absl::StatusOr<uint64_t> ReadCohort(
+    const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+    absl::FunctionRef<void(std::string_view meeting, const Participation& participation)> visit);
+// Counts those and draws their cube. Memory: as CohortBuilder, and ReadCohort.
 absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
                                           RandomSource& random);
 
