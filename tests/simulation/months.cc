@@ -8,6 +8,7 @@
 #include "tests/engine/harness.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
+#include "tests/simulation/environment.h"
 
 namespace retention::simulation {
 namespace {
@@ -22,11 +23,6 @@ absl::Time StartOf(uint64_t seed) {
 }
 
 }  // namespace
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
 
 const std::vector<Months::Act>& Months::Acts() {
   static const std::vector<Act>& acts = *new std::vector<Act>{

@@ -26,8 +26,6 @@
 
 namespace retention::simulation {
 
-uint64_t FromEnvironment(const char* name, uint64_t otherwise);
-
 class Months {
  public:
   explicit Months(uint64_t seed);

@@ -3,6 +3,7 @@
 // RETENTION_SEED replays a seed, RETENTION_STEPS changes the number of steps, RETENTION_TRACE=1 prints every step.
 #include <gtest/gtest.h>
 
+#include "tests/simulation/environment.h"
 #include "tests/simulation/months.h"
 
 namespace retention::simulation {

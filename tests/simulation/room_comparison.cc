@@ -1,0 +1,387 @@
+#include "tests/simulation/room_comparison.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/recording/event_intake.h"
+#include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
+#include "tests/simulation/room_values.h"
+
+namespace retention::simulation {
+namespace {
+
+std::string Text(absl::CivilDay day) { return absl::FormatCivilTime(day); }
+
+std::string Text(const SeenValue& value) {
+  return absl::StrCat(v1::DataCategory_Name(value.category), " ", value.participant, " ", value.text);
+}
+
+std::string Text(const OccurrenceModel& of) {
+  std::string text;
+  for (const v1::Event& event : of.events) text += event.ShortDebugString() + "\n";
+  return text;
+}
+
+bool IsHistoryDue(const OccurrenceModel& of, const PolicyModel& policy, absl::Time now) {
+  return now >= DueAfter(LastDayOf(v1::DATA_CATEGORY_HISTORY, of, policy, now));
+}
+
+// The occurrence under which the engine has it; empty if it has none of it.
+std::string OccurrenceOf(const OccurrenceModel& of, const SeenRoom& seen) {
+  const auto found = seen.history.find(FingerprintOf(of.events.front().event_id()));
+  return found == seen.history.end() ? "" : found->second.occurrence;
+}
+
+// What a plan was given over from the one before it is not compared but by its day: how much there was then depends on
+// what had come.
+bool IsCopied(const OccurrenceModel& of) { return of.plan.has_value() && of.plan->copied; }
+
+// Whether its sittings are the same if the rest of the room is not looked at: reports and statistics read no more.
+bool IsCutAlikeAlone(const OccurrenceModel& of) {
+  RoomModel alone;
+  for (const v1::Event& event : of.events) alone.Add(event);
+  std::vector<int64_t> starts_us;
+  for (const OccurrenceModel& part : alone.Occurrences()) {
+    for (const SittingModel& sitting : part.sittings) starts_us.push_back(sitting.start_us);
+  }
+  return std::equal(
+      starts_us.begin(), starts_us.end(), of.sittings.begin(), of.sittings.end(),
+      [](int64_t start_us, const SittingModel& sitting) { return start_us == sitting.start_us && !sitting.carried; });
+}
+
+// Whether all of the room happens, and is planned, on one day: every part of it is of that day's cohort.
+bool IsOfOneDay(const RoomModel& room) {
+  std::set<absl::CivilDay> days;
+  for (const auto& [id, event] : room.events()) {
+    days.insert(DayAtUs(Us(event.time())));
+    if (event.has_meeting_scheduled()) days.insert(DayAtUs(Us(event.meeting_scheduled().planned_start())));
+    if (event.has_meeting_rescheduled()) days.insert(DayAtUs(Us(event.meeting_rescheduled().planned_start())));
+  }
+  return days.size() == 1;
+}
+
+class RowsCheck {
+ public:
+  RowsCheck(const RoomModel& model, const SeenRoom& seen, const std::multiset<std::string>& ordered,
+            const PolicyModel& policy, absl::Time now, RoomScope scope)
+      : model_(model), left_(seen), ordered_(ordered), policy_(policy), now_(now), scope_(scope) {}
+
+  void Run() {
+    std::set<std::string> occurrences;
+    for (const OccurrenceModel& of : model_.Occurrences()) {
+      const std::string occurrence = OccurrenceOf(of, left_);
+      if (!IsHistoryDue(of, policy_, now_)) {
+        EXPECT_NE(occurrence, "") << "history is missing of\n" << Text(of);
+        EXPECT_TRUE(occurrences.insert(occurrence).second) << "two are one occurrence: " << occurrence;
+      }
+      CheckHistory(of, occurrence);
+      CheckValues(of, occurrence);
+    }
+    for (const auto& [event, place] : left_.history) ADD_FAILURE() << "history of no event, due " << Text(place.day);
+    for (const auto& [value, place] : left_.values) {
+      std::string brought;
+      for (const auto& [id, event] : model_.events()) {
+        if (FingerprintOf(id) == value.event) brought = event.ShortDebugString();
+      }
+      ADD_FAILURE() << Text(value) << " must not be held, with " << place.occurrence << " until " << Text(place.day)
+                    << ", of " << brought;
+    }
+  }
+
+ private:
+  void CheckHistory(const OccurrenceModel& of, const std::string& occurrence) {
+    const absl::CivilDay due = LastDayOf(v1::DATA_CATEGORY_HISTORY, of, policy_, now_);
+    for (const v1::Event& event : of.events) {
+      const auto found = left_.history.find(FingerprintOf(event.event_id()));
+      EXPECT_EQ(found != left_.history.end(), now_ < DueAfter(due)) << "history of " << event.ShortDebugString();
+      if (found == left_.history.end()) continue;
+      EXPECT_EQ(found->second.occurrence, occurrence)
+          << event.ShortDebugString() << "\nis not with the rest of its occurrence:\n"
+          << Text(of);
+      EXPECT_EQ(Text(found->second.day), Text(due)) << "due day of " << event.ShortDebugString() << "\nof\n"
+                                                    << Text(of);
+      left_.history.erase(found);
+    }
+  }
+
+  void CheckValues(const OccurrenceModel& of, const std::string& occurrence) {
+    for (const RoomValue& value : ValuesOf(of, policy_, now_)) {
+      const bool gone = value.due != absl::CivilDay::max() && now_ >= DueAfter(value.due);
+      const bool deleted = value.what.category == v1::DATA_CATEGORY_PDF_SHARE
+                               ? model_.IsDeletedAfter(value.time_us)
+                               : of.deleted && value.what.category != v1::DATA_CATEGORY_RECORDING;
+      CheckValue(value, !gone && !deleted && !value.ended, of, occurrence);
+    }
+    // What was given over.
+    for (auto it = left_.values.begin(); it != left_.values.end();) {
+      const bool given = IsCopied(of) && std::any_of(of.events.begin(), of.events.end(), [&](const v1::Event& event) {
+                           return event.has_meeting_rescheduled() && FingerprintOf(event.event_id()) == it->first.event;
+                         });
+      if (!given) {
+        ++it;
+        continue;
+      }
+      EXPECT_EQ(it->second.occurrence, occurrence);
+      EXPECT_EQ(Text(it->second.day), Text(LastDayOf(it->first.category, of, policy_, now_))) << Text(it->first);
+      it = left_.values.erase(it);
+    }
+  }
+
+  void CheckValue(const RoomValue& value, bool lives, const OccurrenceModel& of, const std::string& occurrence) {
+    const bool is_object = value.what.category == v1::DATA_CATEGORY_FILE_SHARE ||
+                           value.what.category == v1::DATA_CATEGORY_PDF_SHARE ||
+                           value.what.category == v1::DATA_CATEGORY_RECORDING;
+    const auto found = left_.values.find(value.what);
+    const bool held = found != left_.values.end();
+    if (is_object) {
+      EXPECT_EQ(ordered_.count(value.what.text), held ? 0 : 1) << "orders of " << Text(value.what) << "\n" << Text(of);
+      const bool may_have_ended = value.what.category == v1::DATA_CATEGORY_FILE_SHARE && !scope_.in_order;
+      if (lives && may_have_ended && !held) return;
+    }
+    // docs/exceptions.md: what is shared while nobody is there.
+    if (value.ended && held && of.IsInGap(value.time_us)) {
+      left_.values.erase(found);
+      return;
+    }
+    if (lives && !held && !scope_.in_order && MayHaveBeenTakenBack(value)) return;
+    EXPECT_EQ(held, lives) << Text(value.what) << " due " << Text(value.due) << " of\n" << Text(of);
+    if (!held) return;
+    EXPECT_EQ(Text(found->second.day), Text(value.due)) << Text(value.what) << " of\n" << Text(of);
+    const bool of_room = value.what.category == v1::DATA_CATEGORY_PDF_SHARE;
+    if (!of_room && !occurrence.empty()) {
+      EXPECT_EQ(found->second.occurrence, occurrence) << Text(value.what);
+    }
+    left_.values.erase(found);
+  }
+
+  // Of a plan that was sent again, or an invitation that was withdrawn, by all that was known then, what it said went
+  // at once: nothing brings it back.
+  bool MayHaveBeenTakenBack(const RoomValue& value) const {
+    bool of_plan = false;
+    bool of_invitation = false;
+    for (const auto& [id, event] : model_.events()) {
+      if (FingerprintOf(id) != value.what.event) continue;
+      of_plan = event.has_meeting_scheduled();
+      of_invitation = event.has_participant_invited();
+    }
+    return std::any_of(model_.events().begin(), model_.events().end(), [&](const auto& entry) {
+      const v1::Event& event = entry.second;
+      if (Us(event.time()) < value.time_us || FingerprintOf(entry.first) == value.what.event) return false;
+      const bool withdrawn =
+          event.has_participant_uninvited() && event.participant_uninvited().participant_id() == value.what.participant;
+      return (of_plan && event.has_meeting_scheduled()) || ((of_plan || of_invitation) && withdrawn);
+    });
+  }
+
+  const RoomModel& model_;
+  SeenRoom left_;  // that nothing was said about
+  const std::multiset<std::string>& ordered_;
+  const PolicyModel& policy_;
+  const absl::Time now_;
+  const RoomScope scope_;
+};
+
+// One occurrence, as readers see it.
+class ReadsCheck {
+ public:
+  ReadsCheck(Harness& harness, const std::string& meeting_id, const std::string& occurrence, const OccurrenceModel& of,
+             const SeenRoom& seen)
+      : reader_(harness.reader()), now_(harness.now), meeting_id_(meeting_id), occurrence_(occurrence), of_(of) {
+    std::map<uint64_t, int64_t> time_us;
+    for (const v1::Event& event : of.events) time_us[FingerprintOf(event.event_id())] = Us(event.time());
+    for (const auto& [value, place] : seen.values) {
+      if (place.occurrence != occurrence || place.day == absl::CivilDay::max() || now_ >= DueAfter(place.day)) continue;
+      values_.push_back({.what = value, .due = place.day, .time_us = time_us.at(value.event)});
+    }
+  }
+
+  void Run() const {
+    SCOPED_TRACE(absl::StrCat(meeting_id_, "\n", Text(of_)));
+    const auto found = reader_.GetMeeting(Request<v1::GetMeetingRequest>(), now_);
+    ASSERT_TRUE(found.ok()) << found.status();
+    CheckFacts(found->meeting());
+    CheckParticipants();
+    const auto report = reader_.GetMeetingReport(Request<v1::GetMeetingReportRequest>(), now_);
+    ASSERT_TRUE(report.ok()) << report.status();
+    CheckReport(report->report());
+  }
+
+ private:
+  template <typename T>
+  T Request() const {
+    T request;
+    request.set_pbx_id("pbx");
+    request.set_meeting_id(meeting_id_);
+    request.set_occurrence(occurrence_);
+    return request;
+  }
+
+  // The latest text of a category, nothing where two are of one instant.
+  std::optional<std::string> Latest(v1::DataCategory category, const std::string& participant) const {
+    std::string text;
+    int64_t latest_us = 0;
+    bool tied = false;
+    for (const RoomValue& value : values_) {
+      if (value.what.category != category || value.what.participant != participant || value.what.text.empty()) continue;
+      if (value.time_us < latest_us) continue;
+      tied = value.time_us == latest_us;
+      latest_us = value.time_us;
+      text = value.what.text;
+    }
+    return tied ? std::nullopt : std::optional(text);
+  }
+
+  void CheckFacts(const v1::Meeting& found) const {
+    EXPECT_EQ(found.meeting_id(), meeting_id_);
+    EXPECT_EQ(found.has_planned_start(), of_.plan.has_value());
+    if (of_.plan.has_value()) {
+      EXPECT_EQ(Us(found.planned_start()), of_.plan->start_us);
+      EXPECT_EQ(Us(found.planned_end()), of_.plan->end_us);
+    }
+    EXPECT_EQ(found.has_start_time(), !of_.sittings.empty());
+    if (!of_.sittings.empty()) {
+      EXPECT_EQ(Us(found.start_time()), of_.sittings.front().start_us);
+    }
+    EXPECT_EQ(found.end_presumed(), of_.IsOpen());
+    EXPECT_EQ(found.has_end_time(), of_.TookPlace() && !of_.IsOpen());
+    if (found.has_end_time()) {
+      EXPECT_EQ(Us(found.end_time()), absl::ToUnixMicros(of_.End()));
+    }
+    EXPECT_EQ(found.organizer_extension(), of_.Organizer());
+    EXPECT_EQ(found.protocolled(), of_.ProtocolledAt(INT64_MAX));
+    EXPECT_EQ(found.present_count(), now_ < of_.End() ? of_.Present() : 0);
+    const auto name = Latest(v1::DATA_CATEGORY_MEETING_NAME, "");
+    if (name.has_value()) {
+      EXPECT_EQ(found.name(), *name);
+    }
+    const auto number = Latest(v1::DATA_CATEGORY_DIAL_IN, "");
+    if (number.has_value()) {
+      EXPECT_EQ(found.conference_number(), *number);
+    }
+  }
+
+  void CheckParticipants() const {
+    auto request = Request<v1::ListParticipantsRequest>();
+    request.set_page_size(1000);
+    const auto found = reader_.ListParticipants(request, now_);
+    ASSERT_TRUE(found.ok()) << found.status();
+    std::set<std::string> expected;
+    for (const RoomValue& value : values_) {
+      const bool personal = value.what.category == v1::DATA_CATEGORY_PARTICIPANT_NAME ||
+                            value.what.category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL ||
+                            value.what.category == v1::DATA_CATEGORY_PARTICIPANT_IP;
+      if (personal) expected.insert(value.what.participant);
+    }
+    std::map<std::string, int64_t> first_join_us;
+    for (const PersonModel& person : of_.Report(/*by_persons=*/false)) {
+      first_join_us[*person.participants.begin()] = person.first_join_us;
+    }
+    for (const v1::Participant& participant : found->participants()) {
+      const std::string& id = participant.participant_id();
+      if (!expected.erase(id)) {
+        EXPECT_TRUE(absl::StartsWith(id, "participant ")) << "must not be readable: " << id;
+        continue;
+      }
+      const auto name = Latest(v1::DATA_CATEGORY_PARTICIPANT_NAME, id);
+      if (name.has_value()) {
+        EXPECT_EQ(participant.name(), *name) << "of " << id;
+      }
+      const auto email = Latest(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, id);
+      if (email.has_value()) {
+        EXPECT_EQ(participant.email(), *email) << "of " << id;
+      }
+      EXPECT_EQ(participant.has_first_join_time(), first_join_us.contains(id)) << id;
+      if (participant.has_first_join_time()) {
+        EXPECT_EQ(Us(participant.first_join_time()), first_join_us[id]) << id;
+      }
+    }
+    for (const std::string& id : expected) ADD_FAILURE() << "participant " << id << " is missing";
+  }
+
+  void CheckReport(const v1::MeetingReport& found) const {
+    if (!IsCutAlikeAlone(of_)) return;
+    const std::vector<PersonModel> expected = of_.Report(/*by_persons=*/true);
+    using Line = std::tuple<int64_t, uint32_t, bool>;
+    std::multiset<Line> lines;
+    for (const PersonModel& person : expected) lines.emplace(person.total_us, person.reconnections, person.presumed);
+    std::multiset<Line> found_lines;
+    bool presumed = false;
+    for (const v1::ParticipantReport& line : found.participants()) {
+      found_lines.emplace(Us(line.total_time()), line.reconnections(), line.presumed());
+      presumed |= line.presumed();
+    }
+    EXPECT_EQ(found_lines, lines) << "times, reconnections and presumptions of a report";
+    EXPECT_EQ(found.presumed(), presumed);
+  }
+
+  const Reader reader_;
+  const absl::Time now_;
+  const std::string& meeting_id_;
+  const std::string& occurrence_;
+  const OccurrenceModel& of_;
+  std::vector<RoomValue> values_;  // that its rows hold
+};
+
+}  // namespace
+
+void CompareRoomRows(const RoomModel& model, const SeenRoom& seen, const std::multiset<std::string>& ordered,
+                     const PolicyModel& policy, absl::Time now, RoomScope scope) {
+  RowsCheck(model, seen, ordered, policy, now, scope).Run();
+}
+
+void CompareRoomReads(Harness& harness, const std::string& meeting_id, const RoomModel& model, const SeenRoom& seen,
+                      const PolicyModel& policy) {
+  v1::ListMeetingsRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id(meeting_id);
+  request.set_page_size(200);
+  const auto listed = harness.reader().ListMeetings(request, harness.now);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  std::set<std::string> found;
+  for (const v1::Meeting& meeting : listed->meetings()) found.insert(meeting.occurrence());
+  for (const OccurrenceModel& of : model.Occurrences()) {
+    if (!of.IsMeeting() || of.deleted || IsHistoryDue(of, policy, harness.now)) continue;
+    const std::string occurrence = OccurrenceOf(of, seen);
+    EXPECT_EQ(found.erase(occurrence), 1) << "not listed, or twice:\n" << Text(of);
+    ReadsCheck(harness, meeting_id, occurrence, of, seen).Run();
+  }
+  EXPECT_TRUE(found.empty()) << found.size() << " occurrences too many are listed of " << meeting_id;
+}
+
+void CompareCohorts(const std::map<std::string, RoomModel>& rooms, const std::map<std::string, SeenRoom>& seen,
+                    const CohortsSeen& found, const PolicyModel& policy, absl::Time now, RoomScope scope) {
+  for (const auto& [id, room] : rooms) {
+    for (const OccurrenceModel& of : room.Occurrences()) {
+      if (!IsCutAlikeAlone(of) || IsHistoryDue(of, policy, now)) continue;
+      std::multiset<SeenParticipation> expected;
+      const std::vector<PersonModel> all = of.Report(/*by_persons=*/false);
+      for (const PersonModel& person : all) {
+        const std::string& who = *person.participants.begin();
+        const bool joined = std::any_of(of.events.begin(), of.events.end(), [&](const v1::Event& event) {
+          return event.has_participant_joined() && event.participant_joined().participant_id() == who;
+        });
+        if (!joined) continue;  // who was only reconnected is nobody whom a cohort knows
+        const int hour = absl::ToCivilHour(absl::FromUnixMicros(person.first_join_us), Berlin()).hour();
+        expected.emplace(of.CollectionDay(), hour, static_cast<uint32_t>(person.total_us / 1000000),
+                         static_cast<uint32_t>(all.size()), person.reconnections);
+      }
+      const auto counted = found.find({id, OccurrenceOf(of, seen.at(id))});
+      const std::multiset<SeenParticipation> of_it =
+          counted == found.end() ? std::multiset<SeenParticipation>() : counted->second;
+      // Of a meeting whose first day turned out to be another one, those who were known before are left out.
+      const bool may_lack = !scope.in_order && !IsOfOneDay(room);
+      const bool right =
+          may_lack ? std::includes(expected.begin(), expected.end(), of_it.begin(), of_it.end()) : of_it == expected;
+      if (right) continue;
+      EXPECT_EQ(of_it, expected) << "day, hour, seconds, size, reconnections in the statistics of " << id << "\n"
+                                 << Text(of);
+    }
+  }
+}
+
+}  // namespace retention::simulation

@@ -1,0 +1,62 @@
+// Events of one room, made up: every value in them is unlike any other, but for what makes people the same.
+#ifndef RETENTION_TESTS_SIMULATION_ROOM_EVENTS_H_
+#define RETENTION_TESTS_SIMULATION_ROOM_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "retention/v1/event.pb.h"
+#include "tests/simulation/random.h"
+
+namespace retention::simulation {
+
+class RoomEvents {
+ public:
+  // REQUIRES: `dice` outlives it.
+  RoomEvents(Dice& dice, std::string meeting_id) : dice_(dice), meeting_id_(std::move(meeting_id)) {}
+
+  v1::Event& Scheduled(absl::Time time, absl::Time start, absl::Duration length);
+  v1::Event& Rescheduled(absl::Time time, absl::Time start, absl::Duration length);
+  v1::Event& Started(absl::Time time);
+  v1::Event& Ended(absl::Time time);
+  v1::Event& Deleted(absl::Time time);
+  v1::Event& Joined(absl::Time time, const std::string& who);
+  v1::Event& Left(absl::Time time, const std::string& who);
+  v1::Event& Reconnected(absl::Time time, const std::string& who);
+  v1::Event& Quality(absl::Time time, const std::string& who);
+  v1::Event& JoinFailed(absl::Time time, const std::string& who);
+  v1::Event& Invited(absl::Time time, const std::string& who);
+  v1::Event& Uninvited(absl::Time time, const std::string& who);
+  v1::Event& DialIn(absl::Time time);
+  v1::Event& File(absl::Time time);
+  v1::Event& Pdf(absl::Time time);
+  v1::Event& Recording(absl::Time time);
+  v1::Event& Chat(absl::Time time, const std::string& who);
+
+  // Somebody; their identifier may be an address.
+  std::string Anybody();
+  const std::string& meeting_id() const { return meeting_id_; }
+  // All so far, and none from now on.
+  std::vector<v1::Event> Take() { return std::exchange(events_, {}); }
+
+  // Days of a room in which anything happens at any time, from `begin` on for at most `span`. Times are whole minutes,
+  // so that much falls together.
+  std::vector<v1::Event> Anything(absl::Time begin, absl::Duration span);
+
+ private:
+  v1::Event& New(absl::Time time);
+  void AddAny(absl::Time time);
+  std::string Canary(const char* kind);
+
+  Dice& dice_;
+  const std::string meeting_id_;
+  uint64_t canaries_ = 0;
+  std::vector<v1::Event> events_;
+};
+
+}  // namespace retention::simulation
+
+#endif  // RETENTION_TESTS_SIMULATION_ROOM_EVENTS_H_

@@ -1,0 +1,299 @@
+#include "tests/simulation/room_model.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
+#include "tests/simulation/room_walk.h"
+
+namespace retention::simulation {
+namespace {
+
+using Interval = std::pair<int64_t, int64_t>;
+
+absl::Time At(int64_t time_us) { return absl::FromUnixMicros(time_us); }
+
+int64_t LimitOf(const SittingModel& sitting, const std::optional<PlanModel>& plan) {
+  const int64_t latest_us = sitting.start_us + kEarlyWithinUs;
+  const int64_t from_us = plan.has_value() ? std::max(sitting.start_us, plan->start_us) : sitting.start_us;
+  return std::min(from_us, latest_us) + kLongestSittingUs;
+}
+
+// What one participant did in one sitting.
+struct StayModel {
+  int64_t first_join_us = 0;
+  uint32_t joins = 0;
+  std::optional<int64_t> since_us;
+  std::optional<int64_t> left_us;  // last leave since, by which not all was closed
+  std::vector<Interval> intervals;
+};
+
+void CloseStay(StayModel& stay, int64_t until_us) {
+  if (!stay.since_us.has_value()) return;
+  stay.intervals.emplace_back(*stay.since_us, std::max(*stay.since_us, until_us));
+  stay.since_us.reset();
+  stay.left_us.reset();
+}
+
+// By participant.
+std::map<std::string, StayModel> StaysOf(const SittingModel& sitting) {
+  std::map<std::string, StayModel> stays;
+  OpenModel open;  // of those who joined in it
+  for (const v1::Event& event : sitting.events) {
+    const int64_t t = Us(event.time());
+    if (IsEntry(event)) {
+      Connect(event, open);
+      StayModel& stay = stays[ParticipantOf(event)];
+      if (stay.joins++ == 0) stay.first_join_us = t;
+      if (!stay.since_us.has_value()) stay.since_us = t;
+    } else if (event.has_participant_left() && IsConnected(event, open)) {
+      Disconnect(event, open);
+      StayModel& stay = stays[ParticipantOf(event)];
+      stay.left_us = t;
+      if (!open.contains(ParticipantOf(event))) CloseStay(stay, t);
+    } else if (event.has_meeting_ended()) {
+      open.clear();
+      for (auto& [who, stay] : stays) CloseStay(stay, stay.left_us.value_or(t));
+    }
+  }
+  return stays;
+}
+
+// Participants who share a user id, an address or an extension are one person, transitively: by the first of them.
+std::map<std::string, std::string> PersonsOf(const std::vector<v1::Event>& events, bool by_persons) {
+  std::map<std::string, std::set<std::string>> with;  // participants by what they share
+  std::map<std::string, std::string> person;
+  for (const v1::Event& event : events) {
+    if (!IsEntry(event)) continue;
+    const std::string& who = ParticipantOf(event);
+    person.emplace(who, who);
+    const v1::ParticipantJoined& joined = event.participant_joined();
+    if (!event.user_id().empty()) with["user " + event.user_id()].insert(who);
+    if (!joined.email().empty()) with["address " + absl::AsciiStrToLower(joined.email())].insert(who);
+    if (!joined.extension().empty()) with["extension " + joined.extension()].insert(who);
+  }
+  for (bool changed = by_persons; changed;) {
+    changed = false;
+    for (const auto& [mark, all] : with) {
+      std::string first = person.at(*all.begin());
+      for (const std::string& who : all) first = std::min(first, person.at(who));
+      for (const std::string& who : all) {
+        changed |= person.at(who) != first;
+        person.at(who) = first;
+      }
+    }
+  }
+  return person;
+}
+
+int64_t LengthOfUnion(std::vector<Interval> intervals) {
+  std::sort(intervals.begin(), intervals.end());
+  int64_t total_us = 0;
+  int64_t covered_us = INT64_MIN;
+  for (const auto& [from_us, to_us] : intervals) {
+    total_us += std::max<int64_t>(0, to_us - std::max(from_us, covered_us));
+    covered_us = std::max(covered_us, to_us);
+  }
+  return total_us;
+}
+
+}  // namespace
+
+bool OccurrenceModel::IsOpen() const {
+  return TookPlace() && std::any_of(sittings.begin(), sittings.end(),
+                                    [](const SittingModel& sitting) { return !sitting.emptied_us.has_value(); });
+}
+
+int64_t OccurrenceModel::first_us() const { return Us(events.front().time()); }
+
+absl::Time OccurrenceModel::End() const {
+  if (!TookPlace()) return At(plan.has_value() ? plan->end_us : first_us());
+  int64_t end_us = plan.has_value() ? plan->start_us : INT64_MIN;
+  for (const SittingModel& sitting : sittings) {
+    int64_t over_us = sitting.emptied_us.value_or(0);
+    if (!sitting.emptied_us.has_value()) {
+      over_us = std::max(sitting.last_us, plan.has_value() ? plan->end_us : INT64_MIN) + kPresumedEndAfterUs;
+      over_us = std::min(over_us, std::max(LimitOf(sitting, plan), sitting.last_us));
+    }
+    end_us = std::max(end_us, over_us);
+  }
+  return At(end_us);
+}
+
+absl::Time OccurrenceModel::LikelyEnd() const {
+  if (!IsOpen()) return End();
+  const int64_t start_us = sittings.front().start_us;
+  return At(plan.has_value() ? std::max(plan->end_us, start_us) : start_us);
+}
+
+absl::CivilDay OccurrenceModel::PlannedDate() const {
+  if (!plan.has_value()) return DayAtUs(sittings.empty() ? first_us() : sittings.front().start_us);
+  const absl::CivilDay planned = DayAtUs(plan->start_us);
+  return sittings.empty() ? planned : std::max(planned, DayAtUs(sittings.front().start_us));
+}
+
+absl::CivilDay OccurrenceModel::CollectionDay() const {
+  return TookPlace() ? DayAtUs(sittings.front().start_us) : PlannedDate();
+}
+
+absl::Time OccurrenceModel::FileEnd(int64_t shared_us) const {
+  if (!TookPlace()) return At(plan.has_value() ? plan->end_us + kLateWithinUs : first_us() + kPresumedEndAfterUs);
+  std::vector<Interval> stays;
+  for (const SittingModel& sitting : sittings) {
+    stays.insert(stays.end(), sitting.occupied.begin(), sitting.occupied.end());
+    if (!sitting.emptied_us.has_value()) stays.back().second = absl::ToUnixMicros(End());
+  }
+  std::sort(stays.begin(), stays.end());
+  // The first instant, since people are there of whom all can have left, at which nobody is, and stays so.
+  int64_t empty_us = std::max(shared_us, plan.has_value() ? plan->took_place_us : stays.front().first);
+  for (const auto& [from_us, to_us] : stays) {
+    if (empty_us + kRefreshWithinUs <= from_us) break;
+    empty_us = std::max(empty_us, to_us);
+  }
+  return IsOpen() ? std::min(End(), At(empty_us + kRefreshWithinUs)) : At(empty_us + kRefreshWithinUs);
+}
+
+bool OccurrenceModel::IsInGap(int64_t time_us) const {
+  bool there = false;
+  bool comes_back = false;
+  for (const SittingModel& sitting : sittings) {
+    for (const Interval& stay : sitting.occupied) {
+      there |= stay.first <= time_us && time_us < stay.second;
+      comes_back |= time_us < stay.first;
+    }
+  }
+  return !there && comes_back;
+}
+
+std::string OccurrenceModel::Organizer() const {
+  std::string scheduler;
+  std::string starter;
+  for (const v1::Event& event : events) {
+    const std::string& by = event.has_meeting_scheduled() ? event.meeting_scheduled().organizer_extension()
+                                                          : event.meeting_started().organizer_extension();
+    if (!by.empty()) (event.has_meeting_scheduled() ? scheduler : starter) = by;
+  }
+  return scheduler.empty() ? starter : scheduler;
+}
+
+bool OccurrenceModel::ProtocolledAt(int64_t time_us) const {
+  bool protocolled = false;
+  for (const v1::Event& event : events) {
+    if (Us(event.time()) > time_us) break;
+    if (event.has_meeting_scheduled()) protocolled = event.meeting_scheduled().protocolled();
+    if (event.has_meeting_started()) protocolled |= event.meeting_started().protocolled();
+  }
+  return protocolled;
+}
+
+uint32_t OccurrenceModel::Present() const {
+  size_t present = 0;
+  for (const SittingModel& sitting : sittings) {
+    if (!sitting.emptied_us.has_value()) present += sitting.open.size();
+  }
+  return static_cast<uint32_t>(present);
+}
+
+bool OccurrenceModel::IsTakenBack(const v1::Event& event, const std::string& participant) const {
+  const bool of_plan = event.has_meeting_scheduled();
+  if (!of_plan && !event.has_participant_invited()) return false;
+  std::string last_plan;
+  for (const v1::Event& other : events) {
+    if (other.has_meeting_scheduled()) last_plan = other.event_id();
+    const bool withdrawn = other.has_participant_uninvited() && !participant.empty() &&
+                           other.participant_uninvited().participant_id() == participant;
+    if (withdrawn && Us(other.time()) >= Us(event.time())) return true;
+  }
+  return of_plan && last_plan != event.event_id();
+}
+
+std::vector<PersonModel> OccurrenceModel::Report(bool by_persons) const {
+  std::vector<v1::Event> signs;
+  for (const SittingModel& sitting : sittings) signs.insert(signs.end(), sitting.events.begin(), sitting.events.end());
+  const std::map<std::string, std::string> person_of = PersonsOf(signs, by_persons);
+  std::map<std::string, PersonModel> persons;
+  std::map<std::string, std::vector<Interval>> intervals;
+  for (const SittingModel& sitting : sittings) {
+    for (const auto& [who, stay] : StaysOf(sitting)) {
+      const std::string& name = person_of.at(who);
+      const auto [it, is_new] = persons.try_emplace(name);
+      PersonModel& person = it->second;
+      if (is_new || stay.first_join_us < person.first_join_us) person.first_join_us = stay.first_join_us;
+      person.participants.insert(who);
+      person.reconnections += stay.joins;
+      std::vector<Interval>& all = intervals[name];
+      all.insert(all.end(), stay.intervals.begin(), stay.intervals.end());
+      if (!stay.since_us.has_value()) continue;
+      // Who never left was there until the last sign of life.
+      person.presumed = true;
+      all.emplace_back(*stay.since_us, stay.left_us.value_or(sitting.last_us));
+    }
+  }
+  std::vector<PersonModel> report;
+  for (auto& [name, person] : persons) {
+    --person.reconnections;
+    person.total_us = LengthOfUnion(intervals[name]);
+    report.push_back(person);
+  }
+  std::sort(report.begin(), report.end(),
+            [](const PersonModel& a, const PersonModel& b) { return a.first_join_us < b.first_join_us; });
+  return report;
+}
+
+std::vector<OccurrenceModel> RoomModel::Occurrences() const {
+  std::vector<v1::Event> in_order;
+  for (const auto& [id, event] : events_) in_order.push_back(event);
+  std::sort(in_order.begin(), in_order.end(),
+            [](const v1::Event& a, const v1::Event& b) { return WalkOrder(a) < WalkOrder(b); });
+  RoomSteps steps;
+  std::vector<PlaceModel> places;
+  for (const v1::Event& event : in_order) places.push_back(steps.Step(event));
+  std::map<PlaceModel, OccurrenceModel> groups;
+  for (size_t i = 0; i < in_order.size(); ++i) {
+    PlaceModel place = places[i];
+    if (place.of == PlaceModel::Of::kSitting && steps.sittings()[place.index].plan.has_value()) {
+      place = {.of = PlaceModel::Of::kPlan, .index = *steps.sittings()[place.index].plan, .deletions = 0};
+    }
+    groups[place].events.push_back(in_order[i]);
+  }
+  std::vector<OccurrenceModel> occurrences;
+  for (auto& [place, occurrence] : groups) {
+    switch (place.of) {
+      case PlaceModel::Of::kPlan:
+        occurrence.deleted = steps.plans()[place.index].deleted;
+        if (steps.plans()[place.index].dated) occurrence.plan = steps.plans()[place.index];
+        for (const SittingModel& sitting : steps.sittings()) {
+          if (sitting.plan == place.index) occurrence.sittings.push_back(sitting);
+        }
+        break;
+      case PlaceModel::Of::kSitting:
+        occurrence.deleted = steps.sittings()[place.index].deleted;
+        occurrence.sittings.push_back(steps.sittings()[place.index]);
+        break;
+      case PlaceModel::Of::kDay:
+        occurrence.deleted = place.deletions < steps.deletions() ||
+                             std::all_of(occurrence.events.begin(), occurrence.events.end(),
+                                         [](const v1::Event& event) { return event.has_meeting_deleted(); });
+    }
+    occurrences.push_back(std::move(occurrence));
+  }
+  return occurrences;
+}
+
+void RoomModel::Forget(absl::Time before) {
+  std::erase_if(events_, [&](const auto& entry) {
+    const v1::Event& event = entry.second;
+    return !event.has_pdf_shared() && !event.has_meeting_deleted() && absl::FromUnixMicros(Us(event.time())) < before;
+  });
+}
+
+bool RoomModel::IsDeletedAfter(int64_t time_us) const {
+  return std::any_of(events_.begin(), events_.end(), [&](const auto& event) {
+    return event.second.has_meeting_deleted() && Us(event.second.time()) >= time_us;
+  });
+}
+
+}  // namespace retention::simulation

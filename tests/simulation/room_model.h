@@ -1,0 +1,77 @@
+// The oracle of rooms: which occurrence (Termin) every event of a room belongs to, and what follows for its report.
+//
+// In the plainest form, without a line of server/law: the whole room is walked again for whatever is asked of it.
+#ifndef RETENTION_TESTS_SIMULATION_ROOM_MODEL_H_
+#define RETENTION_TESTS_SIMULATION_ROOM_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "retention/v1/event.pb.h"
+#include "tests/simulation/room_parts.h"
+
+namespace retention::simulation {
+
+// A person's line of a report.
+struct PersonModel {
+  std::set<std::string> participants;
+  int64_t first_join_us = 0;
+  int64_t total_us = 0;
+  uint32_t reconnections = 0;
+  bool presumed = false;
+};
+
+// A plan with its sittings, a sitting without a plan, or a day of what belongs to neither.
+struct OccurrenceModel {
+  std::vector<v1::Event> events;  // in the order of the walk
+  std::optional<PlanModel> plan;  // if it has a date
+  std::vector<SittingModel> sittings;
+  bool deleted = false;
+
+  bool TookPlace() const { return plan.has_value() ? plan->took_place : !sittings.empty(); }
+  bool IsMeeting() const { return plan.has_value() || !sittings.empty(); }
+  bool IsOpen() const;
+  int64_t first_us() const;
+  absl::Time End() const;
+  // The end, were it to end as nearly all do.
+  absl::Time LikelyEnd() const;
+  absl::CivilDay PlannedDate() const;
+  absl::CivilDay CollectionDay() const;
+  // When a file that was shared at `shared_us` ends; `by_itself_us`: because nobody was there any more.
+  absl::Time FileEnd(int64_t shared_us) const;
+  // Whether nobody was there at that time, and people came back.
+  bool IsInGap(int64_t time_us) const;
+  std::string Organizer() const;
+  bool ProtocolledAt(int64_t time_us) const;
+  uint32_t Present() const;
+  // Whether the plan was sent again after `event`, or the invitation withdrawn.
+  bool IsTakenBack(const v1::Event& event, const std::string& participant) const;
+  // By persons, or by participants.
+  std::vector<PersonModel> Report(bool by_persons) const;
+};
+
+class RoomModel {
+ public:
+  // Sets of events, whatever their order; of those with one id the first counts.
+  void Add(const v1::Event& event) { events_.emplace(event.event_id(), event); }
+  bool Contains(const std::string& event_id) const { return events_.contains(event_id); }
+  const std::map<std::string, v1::Event>& events() const { return events_; }
+  // What happened before, but for PDFs, which live on, and deletions, which end them.
+  void Forget(absl::Time before);
+  std::vector<OccurrenceModel> Occurrences() const;
+  // The last deletion at or after `time_us`, if there is any.
+  bool IsDeletedAfter(int64_t time_us) const;
+
+ private:
+  std::map<std::string, v1::Event> events_;  // by event id
+};
+
+}  // namespace retention::simulation
+
+#endif  // RETENTION_TESTS_SIMULATION_ROOM_MODEL_H_

@@ -1,0 +1,324 @@
+#include "tests/simulation/room_walk.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "server/recording/event_intake.h"
+#include "tests/simulation/calendar.h"
+#include "tests/simulation/instants.h"
+
+namespace retention::simulation {
+namespace {
+
+// Names live so long after the planned date.
+constexpr int kNameDays = 7;
+
+// Two names are never one.
+bool Agree(const std::string& a, const std::string& b) { return a.empty() || b.empty() || a == b; }
+
+// The connection that a leave closes; the end if there is none.
+std::vector<ConnectionModel>::iterator Closed(const v1::Event& event, std::vector<ConnectionModel>& open) {
+  const auto with = [&](const std::string& id) {
+    return std::find_if(open.begin(), open.end(), [&](const ConnectionModel& each) { return each.id == id; });
+  };
+  if (const auto named = with(event.connection_id()); named != open.end()) return named;
+  if (const auto counted = with(""); counted != open.end() || !event.connection_id().empty()) return counted;
+  // Nobody says which: any.
+  return std::min_element(open.begin(), open.end(), [](const ConnectionModel& a, const ConnectionModel& b) {
+    return FingerprintOf(a.id) < FingerprintOf(b.id);
+  });
+}
+
+}  // namespace
+
+std::tuple<int64_t, int, uint64_t> WalkOrder(const v1::Event& event) {
+  int kind = 10;
+  if (event.has_meeting_scheduled()) kind = 0;
+  if (event.has_meeting_rescheduled()) kind = 1;
+  if (event.has_meeting_started()) kind = 2;
+  if (event.has_participant_joined()) kind = 3;
+  if (event.has_participant_reconnected()) kind = 4;
+  if (event.has_media_quality_sampled()) kind = 5;
+  if (event.has_participant_left()) kind = 6;
+  if (event.has_meeting_ended()) kind = 7;
+  if (event.has_participant_invited() || event.has_dial_in_assigned()) kind = 8;
+  if (event.has_participant_uninvited()) kind = 9;
+  if (event.has_join_failed()) kind = 11;
+  if (event.has_meeting_deleted()) kind = 12;
+  return {Us(event.time()), kind, FingerprintOf(event.event_id())};
+}
+
+const std::string& ParticipantOf(const v1::Event& event) {
+  if (event.has_participant_joined()) return event.participant_joined().participant_id();
+  if (event.has_participant_reconnected()) return event.participant_reconnected().participant_id();
+  if (event.has_media_quality_sampled()) return event.media_quality_sampled().participant_id();
+  return event.participant_left().participant_id();
+}
+
+bool IsEntry(const v1::Event& event) { return event.has_participant_joined() || event.has_participant_reconnected(); }
+
+void Connect(const v1::Event& event, OpenModel& all) {
+  std::vector<ConnectionModel>& open = all[ParticipantOf(event)];
+  const std::string& id = event.connection_id();
+  if (id.empty()) {
+    if (event.has_participant_joined() || open.empty()) open.push_back({});
+    return;
+  }
+  for (ConnectionModel& connection : open) {
+    if (connection.id != id) continue;
+    connection.reopened_us = Us(event.time());
+    return;
+  }
+  open.push_back({.id = id});
+}
+
+bool IsConnected(const v1::Event& event, OpenModel& all) {
+  const auto found = all.find(ParticipantOf(event));
+  if (found == all.end()) return false;
+  return event.has_media_quality_sampled() || Closed(event, found->second) != found->second.end();
+}
+
+void Disconnect(const v1::Event& event, OpenModel& all) {
+  std::vector<ConnectionModel>& open = all[ParticipantOf(event)];
+  const auto closed = Closed(event, open);
+  // Of one instant joins count before leaves: the connection was lost and is there again.
+  if (closed->reopened_us == Us(event.time())) {
+    closed->reopened_us = 0;
+  } else {
+    open.erase(closed);
+  }
+  if (open.empty()) all.erase(ParticipantOf(event));
+}
+
+bool RoomSteps::InWindow(const PlanModel& plan, int64_t t) const {
+  return plan.dated && plan.start_us - kEarlyWithinUs <= t && t <= plan.end_us + kLateWithinUs;
+}
+
+int64_t RoomSteps::Limit(const SittingModel& sitting) const {
+  int64_t from_us = sitting.start_us;
+  if (sitting.plan.has_value()) from_us = std::max(from_us, plans_[*sitting.plan].start_us);
+  // A plan that is moved on and on does not lengthen a sitting on and on.
+  return std::min(from_us, sitting.start_us + kEarlyWithinUs) + kLongestSittingUs;
+}
+
+bool RoomSteps::IsAbsent(const SittingModel& sitting, int64_t t) const {
+  if (!sitting.name.empty()) return false;
+  if (sitting.emptied_us.has_value()) return t > *sitting.emptied_us + kReopenWithinUs;
+  return t > sitting.last_us + kPresumedEndAfterUs + kReopenWithinUs;
+}
+
+int64_t RoomSteps::NamesDue(const SittingModel& sitting) const {
+  absl::CivilDay planned = DayAtUs(sitting.start_us);
+  if (sitting.plan.has_value()) planned = std::max(planned, DayAtUs(plans_[*sitting.plan].start_us));
+  return absl::ToUnixMicros(DueAfter(planned + kNameDays));
+}
+
+bool RoomSteps::IsOver(const SittingModel& sitting, int64_t t) const {
+  return t > Limit(sitting) || IsAbsent(sitting, t);
+}
+
+void RoomSteps::Sign(SittingModel& sitting, int64_t t, int64_t now) {
+  sitting.last_us = std::max(sitting.last_us, t);
+  if (!sitting.plan.has_value()) return;
+  PlanModel& plan = plans_[*sitting.plan];
+  if (!plan.dated || plan.took_place || t < plan.start_us) return;
+  plan.took_place = true;
+  plan.took_place_us = now;
+}
+
+std::optional<size_t> RoomSteps::PlanOf(const std::string& name) const {
+  for (size_t i = plans_.size(); i-- > 0;) {
+    if (!plans_[i].deleted && plans_[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> RoomSteps::SittingOf(const std::string& name) const {
+  for (size_t i = sittings_.size(); i-- > 0 && !name.empty();) {
+    if (!sittings_[i].deleted && sittings_[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> RoomSteps::Running(const std::string& name, int64_t t) const {
+  for (size_t i = sittings_.size(); i-- > 0;) {
+    if (!sittings_[i].deleted && Agree(sittings_[i].name, name) && !IsOver(sittings_[i], t)) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> RoomSteps::NearestWaiting(const std::string& name, int64_t t,
+                                                std::optional<size_t> except) const {
+  std::optional<size_t> nearest;
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const PlanModel& plan = plans_[i];
+    if (plan.deleted || plan.took_place || i == except || !InWindow(plan, t) || !Agree(plan.name, name)) continue;
+    const auto rank = [&](size_t of) {
+      return std::make_tuple(std::abs(plans_[of].start_us - t), plans_[of].start_us, of);
+    };
+    if (!nearest.has_value() || rank(i) < rank(*nearest)) nearest = i;
+  }
+  return nearest;
+}
+
+std::optional<size_t> RoomSteps::PlanOfNew(const v1::Event& event) const {
+  const int64_t t = Us(event.time());
+  const auto takes = [&](std::optional<size_t> plan) {
+    return plan.has_value() && InWindow(plans_[*plan], t) && (!plans_[*plan].took_place || t < plans_[*plan].end_us);
+  };
+  const auto own = event.occurrence_id().empty() ? std::nullopt : PlanOf(event.occurrence_id());
+  if (takes(own)) return own;
+  if (const auto waiting = NearestWaiting(event.occurrence_id(), t, std::nullopt)) return waiting;
+  const auto plan = PlanOf("");
+  return takes(plan) ? plan : std::nullopt;
+}
+
+PlaceModel RoomSteps::Step(const v1::Event& event) {
+  if (event.has_meeting_scheduled() || event.has_meeting_rescheduled()) return StepPlan(event);
+  if (event.has_meeting_started() || IsEntry(event)) return Enter(event);
+  if (event.has_media_quality_sampled() || event.has_participant_left() || event.has_meeting_ended()) {
+    return Speak(event);
+  }
+  if (event.has_participant_invited() || event.has_participant_uninvited() || event.has_dial_in_assigned()) {
+    return StepInvitation(event);
+  }
+  if (!event.has_meeting_deleted()) return Share(event);
+  Delete();
+  return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(Us(event.time()) / kDayUs), .deletions = deletions_};
+}
+
+PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
+  const int64_t t = Us(event.time());
+  int64_t start_us = Us(event.meeting_scheduled().planned_start());
+  int64_t end_us = start_us + Us(event.meeting_scheduled().planned_duration());
+  if (event.has_meeting_rescheduled()) {
+    start_us = Us(event.meeting_rescheduled().planned_start());
+    end_us = start_us + Us(event.meeting_rescheduled().planned_duration());
+  }
+  const auto is_changed = [&](const PlanModel& plan) {
+    if (!plan.dated) return t <= plan.first_us + kLateWithinUs;
+    return (!plan.took_place && t <= plan.end_us + kLateWithinUs) ||
+           std::abs(start_us - plan.start_us) < kEarlyWithinUs;
+  };
+  auto index = PlanOf(event.occurrence_id());
+  if (!index.has_value() || !is_changed(plans_[*index])) {
+    const bool copied = index.has_value() && event.has_meeting_rescheduled();
+    index = plans_.size();
+    plans_.push_back({.first_us = t, .name = event.occurrence_id(), .copied = copied});
+  }
+  plans_[*index].dated = true;
+  plans_[*index].start_us = start_us;
+  plans_[*index].end_us = end_us;
+  for (SittingModel& sitting : sittings_) {
+    const bool left = sitting.plan == index && !InWindow(plans_[*index], sitting.start_us);
+    if (left && !plans_[*index].took_place) sitting.plan.reset();
+  }
+  const auto running = Running(event.occurrence_id(), t);
+  if (running.has_value() && !sittings_[*running].plan.has_value() &&
+      InWindow(plans_[*index], sittings_[*running].start_us)) {
+    sittings_[*running].plan = index;
+    Sign(sittings_[*running], sittings_[*running].last_us, t);
+  }
+  return {.of = PlaceModel::Of::kPlan, .index = *index, .deletions = 0};
+}
+
+size_t RoomSteps::Begin(const v1::Event& event) {
+  const int64_t t = Us(event.time());
+  // Whoever is there when a sitting has lasted as long as it may, is there in the next.
+  auto former = SittingOf(event.occurrence_id());
+  if (!former.has_value() && !sittings_.empty() && !sittings_.back().deleted &&
+      Agree(sittings_.back().name, event.occurrence_id())) {
+    former = sittings_.size() - 1;
+  }
+  SittingModel sitting{.start_us = t, .last_us = t, .name = event.occurrence_id(), .plan = PlanOfNew(event)};
+  if (former.has_value()) {
+    SittingModel& before = sittings_[*former];
+    if (!before.emptied_us.has_value() && !IsAbsent(before, t) && t > Limit(before)) {
+      sitting.open.swap(before.open);
+      sitting.carried = !sitting.open.empty();
+    }
+  }
+  sittings_.push_back(std::move(sitting));
+  return sittings_.size() - 1;
+}
+
+PlaceModel RoomSteps::Enter(const v1::Event& event) {
+  const int64_t t = Us(event.time());
+  const auto named = SittingOf(event.occurrence_id());
+  auto index = named.has_value() ? named : Running(event.occurrence_id(), t);
+  bool begins = !index.has_value() || IsOver(sittings_[*index], t);
+  if (!begins && !named.has_value() && t > sittings_[*index].last_us + kReopenWithinUs) {
+    begins =
+        event.has_meeting_started() || NearestWaiting(event.occurrence_id(), t, sittings_[*index].plan).has_value();
+  }
+  if (begins) index = Begin(event);
+  SittingModel& sitting = sittings_[*index];
+  if (sitting.name.empty() && !event.occurrence_id().empty()) {
+    sitting.name = event.occurrence_id();
+    const auto plan = PlanOf(event.occurrence_id());
+    if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) {
+      sitting.plan = plan;
+      Sign(sitting, sitting.last_us, t);
+    }
+  }
+  if (IsEntry(event)) Connect(event, sitting.open);
+  if (sitting.emptied_us.has_value() || sitting.occupied.empty()) sitting.occupied.emplace_back(t, t);
+  sitting.emptied_us.reset();
+  Sign(sitting, t, t);
+  sitting.occupied.back().second = t;
+  sitting.events.push_back(event);
+  return {.of = PlaceModel::Of::kSitting, .index = *index, .deletions = 0};
+}
+
+PlaceModel RoomSteps::Speak(const v1::Event& event) {
+  const int64_t t = Us(event.time());
+  for (size_t i = sittings_.size(); i-- > 0;) {
+    SittingModel& sitting = sittings_[i];
+    if (sitting.deleted || t > Limit(sitting) || !Agree(sitting.name, event.occurrence_id())) continue;
+    const bool ended = event.has_meeting_ended();
+    if (ended ? sitting.emptied_us.has_value() : !IsConnected(event, sitting.open)) continue;
+    if (ended) sitting.open.clear();
+    if (event.has_participant_left()) Disconnect(event, sitting.open);
+    if (sitting.open.empty() && !event.has_media_quality_sampled()) sitting.emptied_us = t;
+    Sign(sitting, t, t);
+    sitting.occupied.back().second = t;
+    sitting.events.push_back(event);
+    return {.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
+  }
+  return Share(event);
+}
+
+PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
+  const int64_t t = Us(event.time());
+  const auto plan = PlanOf(event.occurrence_id());
+  const auto at = [&](size_t index) { return PlaceModel{.of = PlaceModel::Of::kPlan, .index = index, .deletions = 0}; };
+  if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) return at(*plan);
+  if (const auto running = Running(event.occurrence_id(), t)) {
+    return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
+  }
+  if (plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + kLateWithinUs) return at(*plan);
+  plans_.push_back({.first_us = t, .name = event.occurrence_id()});
+  return at(plans_.size() - 1);
+}
+
+PlaceModel RoomSteps::Share(const v1::Event& event) const {
+  const int64_t t = Us(event.time());
+  if (const auto plan = NearestWaiting(event.occurrence_id(), t, std::nullopt)) {
+    return {.of = PlaceModel::Of::kPlan, .index = *plan, .deletions = 0};
+  }
+  auto sitting = SittingOf(event.occurrence_id());
+  if (!sitting.has_value() && !sittings_.empty() && !sittings_.back().deleted) sitting = sittings_.size() - 1;
+  // Whose names were due by then is over for good, and takes nothing.
+  if (sitting.has_value() && t < NamesDue(sittings_[*sitting])) {
+    return {.of = PlaceModel::Of::kSitting, .index = *sitting, .deletions = 0};
+  }
+  return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
+}
+
+void RoomSteps::Delete() {
+  for (PlanModel& plan : plans_) plan.deleted = true;
+  for (SittingModel& sitting : sittings_) sitting.deleted = true;
+  ++deletions_;
+}
+
+}  // namespace retention::simulation
