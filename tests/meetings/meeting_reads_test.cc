@@ -322,6 +322,7 @@ TEST(MeetingParticipants, WhoAreInvitedByOneEventAreOnOnePageEach) {
   Harness harness(kMonday);
   harness.SyncPbx();
   v1::Event scheduled = Scheduled("m", "s", kMonday, kMonday + absl::Hours(1), absl::Hours(1));
+  scheduled.mutable_meeting_scheduled()->clear_invitees();
   MeetingIds invited;
   for (int i = 0; i < 40; ++i) {
     v1::Invitee& invitee = *scheduled.mutable_meeting_scheduled()->add_invitees();

@@ -27,7 +27,7 @@ struct StayModel {
   int64_t first_join_us = 0;
   uint32_t joins = 0;
   std::optional<int64_t> since_us;
-  std::optional<int64_t> left_us;  // last leave since, by which not all was closed
+  std::optional<int64_t> left_us;  // their last word was a leave, by which not all was closed
   std::vector<Interval> intervals;
 };
 
@@ -49,14 +49,20 @@ std::map<std::string, StayModel> StaysOf(const SittingModel& sitting) {
       StayModel& stay = stays[ParticipantOf(event)];
       if (stay.joins++ == 0) stay.first_join_us = t;
       if (!stay.since_us.has_value()) stay.since_us = t;
+      stay.left_us.reset();
     } else if (event.has_participant_left() && IsConnected(event, open)) {
       Disconnect(event, open);
       StayModel& stay = stays[ParticipantOf(event)];
       stay.left_us = t;
       if (!open.contains(ParticipantOf(event))) CloseStay(stay, t);
     } else if (event.has_meeting_ended()) {
+      for (auto& [who, stay] : stays) {
+        // The leave of a connection without a name may have been lost.
+        const std::vector<ConnectionModel>& of_them = open[who];
+        const bool lost = std::any_of(of_them.begin(), of_them.end(), [](const auto& one) { return one.id.empty(); });
+        CloseStay(stay, lost ? stay.left_us.value_or(t) : t);
+      }
       open.clear();
-      for (auto& [who, stay] : stays) CloseStay(stay, stay.left_us.value_or(t));
     }
   }
   return stays;
