@@ -182,6 +182,7 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, co
     if (event.occurrence == occurrence) of_it.insert(event.event.id);
   }
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
+    if (change.dropped().contains(key.Encode())) return absl::OkStatus();  // by this very change
     const bool concerned = of_it.contains(value.event()) || value.extension().empty();
     if (!concerned || value.extension() == organizer || !value.has_object()) {
       return absl::OkStatus();
