@@ -47,11 +47,13 @@ bool IsOfPoll(v1::Event::PayloadCase payload) {
 // Takes one part in.
 class PartIntake {
  public:
-  PartIntake(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs, MeetingFiler& filer, Change& change)
+  PartIntake(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs, MeetingFiler& filer,
+             ExtensionCache& extensions, Change& change)
       : holdings_(holdings),
         cache_(cache),
         pbxs_(pbxs),
         filer_(filer),
+        extensions_(extensions),
         change_(change),
         meetings_(cache, holdings.vault, change),
         polls_(holdings, pbxs, meetings_, change) {}
@@ -70,7 +72,7 @@ class PartIntake {
   // Whether history may hold nothing of an event, though it came before.
   bool MayBeForgotten(const v1::Event& event) const;
   absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
-  absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx) const;
+  absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx);
   // Of a rejected event, has the portal delete the object.
   void OrderAway(const v1::Event& event, v1::RecordResult& result);
   static void AddValues(TouchedRoom& touched, const v1::Event& event);
@@ -79,6 +81,7 @@ class PartIntake {
   MeetingCache& cache_;
   PbxCommands& pbxs_;
   MeetingFiler& filer_;
+  ExtensionCache& extensions_;
   Change& change_;
   TouchedMeetings meetings_;
   PollIntake polls_;
@@ -210,15 +213,15 @@ absl::StatusOr<bool> PartIntake::IsRememberedNow(const OwnerId& mark) const {
   return IsRemembered(holdings_.store, mark, change_.today());
 }
 
-absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const PbxId& pbx) const {
+absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const PbxId& pbx) {
   NamedExtension named;
-  const auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
+  const auto holder = extensions_.Find(pbx, ExtensionNameOf(event), MicrosOf(event.time()));
   if (!holder.ok()) return holder.status();
   named.holder = *holder;
   if (!named.holder.has_value() || !event.has_participant_joined()) return named;
-  const auto extension = ReadExtension(holdings_.store, holdings_.vault, pbx, *named.holder);
-  if (!extension.ok()) return extension.status();
-  if (extension->has_value()) named.address = NormalAddress((*extension)->email());
+  auto address = extensions_.AddressOf(pbx, *named.holder);
+  if (!address.ok()) return address.status();
+  named.address = *std::move(address);
   return named;
 }
 
@@ -297,7 +300,7 @@ std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<Eve
 }
 
 absl::Status Recorder::Record(const RecordPart& part, Change& change) {
-  PartIntake intake(holdings_, cache_, pbxs_, filer_, change);
+  PartIntake intake(holdings_, cache_, pbxs_, filer_, extensions_, change);
   std::vector<v1::RecordResult> results(part.size());
   for (size_t run = 0; run < part.size(); ++run) {
     for (int i = part[run].begin; i < part[run].end; ++i) {

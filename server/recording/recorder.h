@@ -21,6 +21,7 @@
 #include "server/recording/event_intake.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
+#include "server/rows/extension_cache.h"
 #include "server/rows/writer.h"
 
 namespace retention {
@@ -39,7 +40,7 @@ class Recorder {
  public:
   // REQUIRES: all outlive it.
   Recorder(const Holdings& holdings, MeetingCache& cache, PbxCommands& pbxs)
-      : holdings_(holdings), cache_(cache), pbxs_(pbxs), filer_(holdings, cache) {}
+      : holdings_(holdings), cache_(cache), pbxs_(pbxs), filer_(holdings, cache), extensions_(holdings) {}
 
   // The parts of a group, at least one, in their order.
   static std::vector<RecordPart> PartsOf(std::span<EventBatch* const> batches);
@@ -70,6 +71,7 @@ class Recorder {
   MeetingCache& cache_;
   PbxCommands& pbxs_;
   MeetingFiler filer_;
+  ExtensionCache extensions_;
 };
 
 // RefileFirst and DeleteMeeting, from any thread. Returns what was erased.

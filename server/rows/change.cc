@@ -24,6 +24,7 @@ void Change::Rewrite(const FiledKey& key, Personal plaintext, uint32_t values) {
   unsealed_.push_back(
       {.position = batch_.changes().size(), .key = key, .plaintext = std::move(plaintext), .values = values});
   batch_.Put(Family::kFiled, key.Encode(), {});
+  Touch(key.category);
 }
 
 absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t values) {
@@ -176,6 +177,7 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
 }
 
 void Change::EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason) {
+  Touch(key.category);
   std::string encoded = key.Encode();
   batch_.Delete(Family::kFiled, encoded);
   dropped_.insert(std::move(encoded));
@@ -188,6 +190,7 @@ void Change::EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::st
 
 void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
                      std::string_view reason) {
+  Touch(category);
   batch_.DeleteRange(Family::kFiled, prefix, PrefixEnd(prefix));
   count_changes_.Remove(day, category, rows, values);
   Mark(day);
@@ -195,6 +198,7 @@ void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber categ
 }
 
 void Change::DropMark(const FiledKey& key) {
+  Touch(key.category);
   batch_.Delete(Family::kFiled, key.Encode());
   count_changes_.Remove(key.day, key.category, 1, 0);
 }
@@ -306,6 +310,7 @@ absl::Status Change::Commit(Store& store) {
     if (absl::Status s = store.Commit(batch_); !s.ok()) return s;
   }
   undos_.clear();
+  if (touches_extensions_) ++holdings_.extension_changes;
   holdings_.ledger = std::move(ledger);
   holdings_.orders.Set(counter);
   if (notices_.has_value()) holdings_.notices.Set(*notices_);

@@ -156,6 +156,7 @@ class Change {
   // Puts what is kept of an opened row that ends into the bucket of kept rows; returns how many values that is.
   absl::StatusOr<uint32_t> Keep(const FiledKey& key, const Personal& plaintext, uint32_t values,
                                 std::string_view pbx_id, std::string_view reason);
+  void Touch(CategoryNumber category) { touches_extensions_ |= category == kPbxSync; }
   // Takes a row away of whose values `kept` are kept.
   void EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason);
   void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
@@ -165,6 +166,7 @@ class Change {
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
+  bool touches_extensions_ = false;
   Batch batch_;
   std::vector<Unsealed> unsealed_;
   std::vector<std::pair<size_t, Personal>> unsealed_state_;  // by position in batch_
