@@ -94,7 +94,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> FamilyDescriptors(const RocksDbOpti
   const uint64_t small = std::min<uint64_t>(16ull << 20, options.memtable_bytes / 8);
   rocksdb::ColumnFamilyOptions filed = FamilyOptions(cache, large, 256ull << 20, 64ull << 20);
   filed.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kDayBytes);
-  const rocksdb::ColumnFamilyOptions state = FamilyOptions(cache, large, 128ull << 20, 32ull << 20);
+  const rocksdb::ColumnFamilyOptions state = FamilyOptions(cache, small, 128ull << 20, 32ull << 20);
   const rocksdb::ColumnFamilyOptions other = FamilyOptions(cache, small, 64ull << 20, 16ull << 20);
   // Do not change the names.
   return {{rocksdb::kDefaultColumnFamilyName, other},
