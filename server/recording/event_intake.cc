@@ -1,100 +1,15 @@
 #include "server/recording/event_intake.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/recording/event_check.h"
 
 namespace retention {
 namespace {
-
-// Collects the first violation of an event.
-class Check {
- public:
-  bool failed() const { return rejection_.has_value(); }
-  std::optional<v1::Rejection> Take() { return std::move(rejection_); }
-
-  void Fail(std::string_view field, std::string_view description,
-            v1::RejectionReason reason = v1::REJECTION_REASON_INVALID_FIELD) {
-    if (failed()) return;
-    rejection_.emplace();
-    rejection_->set_reason(reason);
-    rejection_->set_field(std::string(field));
-    rejection_->set_description(std::string(description));
-  }
-  void Identifier(std::string_view field, std::string_view value) {
-    if (value.empty()) return Fail(field, "required");
-    OptionalIdentifier(field, value);
-  }
-  void PartyIdentifier(std::string_view field, std::string_view value) {
-    if (value.empty()) return Fail(field, "required");
-    FailIf(field, WhyNoPartyIdentifier(value));
-  }
-  void OptionalIdentifier(std::string_view field, std::string_view value) { FailIf(field, WhyNoIdentifier(value)); }
-  void Length(std::string_view field, std::string_view value, size_t max) {
-    if (value.size() > max) Fail(field, absl::StrCat("at most ", max, " bytes"));
-  }
-  void Required(std::string_view field, std::string_view value, size_t max) {
-    if (value.empty()) return Fail(field, "required");
-    Length(field, value, max);
-  }
-  void Email(std::string_view field, std::string_view value) {
-    if (!value.empty()) FailIf(field, WhyNoEmail(value));
-  }
-  void Ip(std::string_view field, std::string_view value);
-  void Fqdn(std::string_view field, std::string_view value);
-  void Number(std::string_view field, std::string_view value) {
-    if (value.empty()) return Fail(field, "required");
-    FailIf(field, WhyNoExtensionNumber(value));
-  }
-  void Word(std::string_view field, std::string_view value) {
-    Length(field, value, kMaxWordBytes);
-    if (!std::all_of(value.begin(), value.end(), [](char c) { return c > ' ' && c < 0x7f; })) {
-      Fail(field, "only printable ASCII without spaces");
-    }
-  }
-
- private:
-  void FailIf(std::string_view field, const char* why) {
-    if (why != nullptr) Fail(field, why);
-  }
-  std::optional<v1::Rejection> rejection_;
-};
-
-void Check::Ip(std::string_view field, std::string_view value) {
-  if (value.empty()) return;
-  // inet_pton would read no further than a NUL.
-  if (value.size() >= INET6_ADDRSTRLEN || value.find('\0') != std::string_view::npos) {
-    return Fail(field, "not an IPv4 or IPv6 address");
-  }
-  const std::string text(value);
-  uint8_t address[16];
-  if (inet_pton(AF_INET, text.c_str(), address) != 1 && inet_pton(AF_INET6, text.c_str(), address) != 1) {
-    Fail(field, "not an IPv4 or IPv6 address");
-  }
-}
-
-void Check::Fqdn(std::string_view field, std::string_view value) {
-  if (value.empty()) return;
-  if (value.size() > kMaxFqdnBytes) return Fail(field, "at most 253 bytes");
-  size_t label = 0;
-  char previous = '.';
-  for (const char c : value) {
-    if (c == '.') {
-      if (label == 0 || previous == '-') return Fail(field, "not a host name (RFC 1123)");
-      label = 0;
-    } else {
-      if (!absl::ascii_isalnum(c) && c != '-') return Fail(field, "not a host name (RFC 1123)");
-      if ((c == '-' && label == 0) || ++label > 63) return Fail(field, "not a host name (RFC 1123)");
-    }
-    previous = c;
-  }
-  if (label == 0 || previous == '-') Fail(field, "not a host name (RFC 1123)");
-}
 
 void CheckInvitee(const v1::Invitee& invitee, const std::string& field, Check& check) {
   check.PartyIdentifier(absl::StrCat(field, ".participant_id"), invitee.participant_id());
@@ -343,66 +258,6 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
   }
   if (!check.failed()) CheckPayload(event, check);
   return check.Take();
-}
-
-std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
-  std::vector<v1::Rejection> dropped;
-  const auto look = [&](const std::string& field, std::string* text, const auto& check_it) {
-    Check check;
-    check_it(check, field, *text);
-    auto bad = check.Take();
-    if (!bad.has_value()) return;
-    dropped.push_back(*std::move(bad));
-    text->clear();
-  };
-  const auto at_most = [](size_t bytes) {
-    return
-        [bytes](Check& check, const std::string& field, const std::string& text) { check.Length(field, text, bytes); };
-  };
-  const auto email = [](Check& check, const std::string& field, const std::string& text) { check.Email(field, text); };
-  const auto ip = [](Check& check, const std::string& field, const std::string& text) { check.Ip(field, text); };
-  const auto word = [](Check& check, const std::string& field, const std::string& text) { check.Word(field, text); };
-  const auto look_at_invitee = [&](const std::string& field, v1::Invitee& invitee) {
-    look(absl::StrCat(field, ".name"), invitee.mutable_name(), at_most(kMaxNameBytes));
-    look(absl::StrCat(field, ".email"), invitee.mutable_email(), email);
-  };
-  switch (event.payload_case()) {
-    case v1::Event::kMeetingScheduled: {
-      v1::MeetingScheduled& scheduled = *event.mutable_meeting_scheduled();
-      look("meeting_scheduled.name", scheduled.mutable_name(), at_most(kMaxMeetingNameBytes));
-      look("meeting_scheduled.comment", scheduled.mutable_comment(), at_most(kMaxCommentBytes));
-      if (scheduled.invitees_size() > kMaxInvitees) break;
-      for (int i = 0; i < scheduled.invitees_size(); ++i) {
-        look_at_invitee(absl::StrCat("meeting_scheduled.invitees[", i, "]"), *scheduled.mutable_invitees(i));
-      }
-      break;
-    }
-    case v1::Event::kMeetingStarted:
-      look("meeting_started.name", event.mutable_meeting_started()->mutable_name(), at_most(kMaxMeetingNameBytes));
-      break;
-    case v1::Event::kParticipantInvited:
-      look_at_invitee("participant_invited.invitee", *event.mutable_participant_invited()->mutable_invitee());
-      break;
-    case v1::Event::kParticipantJoined: {
-      v1::ParticipantJoined& joined = *event.mutable_participant_joined();
-      look("participant_joined.name", joined.mutable_name(), at_most(kMaxNameBytes));
-      look("participant_joined.email", joined.mutable_email(), email);
-      look("participant_joined.ip", joined.mutable_ip(), ip);
-      look("participant_joined.client_kind", joined.mutable_client_kind(), word);
-      look("participant_joined.media_site", joined.mutable_media_site(), word);
-      break;
-    }
-    case v1::Event::kParticipantReconnected: {
-      v1::ParticipantReconnected& reconnected = *event.mutable_participant_reconnected();
-      look("participant_reconnected.ip", reconnected.mutable_ip(), ip);
-      look("participant_reconnected.client_kind", reconnected.mutable_client_kind(), word);
-      look("participant_reconnected.media_site", reconnected.mutable_media_site(), word);
-      break;
-    }
-    default:
-      break;
-  }
-  return dropped;
 }
 
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix) {

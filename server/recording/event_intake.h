@@ -25,7 +25,6 @@ inline constexpr size_t kMaxCommentBytes = 4096;
 inline constexpr size_t kMaxFqdnBytes = 253;  // RFC 1035, 2.3.4
 inline constexpr size_t kMaxObjectRefBytes = 1024;
 inline constexpr size_t kMaxChatBytes = 4096;
-inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers
 inline constexpr size_t kMaxQuestionBytes = 1024;
 inline constexpr int kMaxPollOptions = 50;
 inline constexpr int kMaxDialInNumbers = 50;

@@ -1,0 +1,90 @@
+// A bad value costs itself, not its event.
+#include "absl/strings/str_cat.h"
+#include "server/recording/event_check.h"
+#include "server/recording/event_intake.h"
+
+namespace retention {
+
+std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
+  std::vector<v1::Rejection> dropped;
+  const auto look = [&](const std::string& field, std::string* text, const auto& check_it) {
+    Check check;
+    check_it(check, field, *text);
+    auto bad = check.Take();
+    if (!bad.has_value()) return;
+    dropped.push_back(*std::move(bad));
+    text->clear();
+  };
+  const auto at_most = [](size_t bytes) {
+    return
+        [bytes](Check& check, const std::string& field, const std::string& text) { check.Length(field, text, bytes); };
+  };
+  const auto email = [](Check& check, const std::string& field, const std::string& text) { check.Email(field, text); };
+  const auto fqdn = [](Check& check, const std::string& field, const std::string& text) { check.Fqdn(field, text); };
+  const auto ip = [](Check& check, const std::string& field, const std::string& text) { check.Ip(field, text); };
+  const auto word = [](Check& check, const std::string& field, const std::string& text) { check.Word(field, text); };
+  const auto look_at_invitee = [&](const std::string& field, v1::Invitee& invitee) {
+    look(absl::StrCat(field, ".name"), invitee.mutable_name(), at_most(kMaxNameBytes));
+    look(absl::StrCat(field, ".email"), invitee.mutable_email(), email);
+  };
+  const auto look_at_extension = [&](const std::string& field, v1::Extension& extension) {
+    look(absl::StrCat(field, ".email"), extension.mutable_email(), email);
+    look(absl::StrCat(field, ".vanity_url_name"), extension.mutable_vanity_url_name(), at_most(kMaxIdentifierBytes));
+    look(absl::StrCat(field, ".first_name"), extension.mutable_first_name(), at_most(kMaxIdentifierBytes));
+    look(absl::StrCat(field, ".last_name"), extension.mutable_last_name(), at_most(kMaxIdentifierBytes));
+  };
+  switch (event.payload_case()) {
+    case v1::Event::kPbxSynced: {
+      v1::PbxSynced& synced = *event.mutable_pbx_synced();
+      v1::PbxProfile& profile = *synced.mutable_profile();
+      look("pbx_synced.profile.ip", profile.mutable_ip(), ip);
+      look("pbx_synced.profile.fqdn", profile.mutable_fqdn(), fqdn);
+      look("pbx_synced.profile.webmeeting_fqdn", profile.mutable_webmeeting_fqdn(), fqdn);
+      if (synced.extensions_size() > kMaxExtensions) break;
+      for (int i = 0; i < synced.extensions_size(); ++i) {
+        look_at_extension(absl::StrCat("pbx_synced.extensions[", i, "]"), *synced.mutable_extensions(i));
+      }
+      break;
+    }
+    case v1::Event::kExtensionSynced:
+      look_at_extension("extension_synced.extension", *event.mutable_extension_synced()->mutable_extension());
+      break;
+    case v1::Event::kMeetingScheduled: {
+      v1::MeetingScheduled& scheduled = *event.mutable_meeting_scheduled();
+      look("meeting_scheduled.name", scheduled.mutable_name(), at_most(kMaxMeetingNameBytes));
+      look("meeting_scheduled.comment", scheduled.mutable_comment(), at_most(kMaxCommentBytes));
+      if (scheduled.invitees_size() > kMaxInvitees) break;
+      for (int i = 0; i < scheduled.invitees_size(); ++i) {
+        look_at_invitee(absl::StrCat("meeting_scheduled.invitees[", i, "]"), *scheduled.mutable_invitees(i));
+      }
+      break;
+    }
+    case v1::Event::kMeetingStarted:
+      look("meeting_started.name", event.mutable_meeting_started()->mutable_name(), at_most(kMaxMeetingNameBytes));
+      break;
+    case v1::Event::kParticipantInvited:
+      look_at_invitee("participant_invited.invitee", *event.mutable_participant_invited()->mutable_invitee());
+      break;
+    case v1::Event::kParticipantJoined: {
+      v1::ParticipantJoined& joined = *event.mutable_participant_joined();
+      look("participant_joined.name", joined.mutable_name(), at_most(kMaxNameBytes));
+      look("participant_joined.email", joined.mutable_email(), email);
+      look("participant_joined.ip", joined.mutable_ip(), ip);
+      look("participant_joined.client_kind", joined.mutable_client_kind(), word);
+      look("participant_joined.media_site", joined.mutable_media_site(), word);
+      break;
+    }
+    case v1::Event::kParticipantReconnected: {
+      v1::ParticipantReconnected& reconnected = *event.mutable_participant_reconnected();
+      look("participant_reconnected.ip", reconnected.mutable_ip(), ip);
+      look("participant_reconnected.client_kind", reconnected.mutable_client_kind(), word);
+      look("participant_reconnected.media_site", reconnected.mutable_media_site(), word);
+      break;
+    }
+    default:
+      break;
+  }
+  return dropped;
+}
+
+}  // namespace retention
