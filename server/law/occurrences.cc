@@ -288,20 +288,24 @@ bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
                                                : open_[sitting].CanClose(event);
 }
 
-CutPlace RoomWalk::Speak(const RoomEvent& event) {
+std::optional<size_t> RoomWalk::SittingSpokenOf(const RoomEvent& event) const {
   for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
-    Sitting& sitting = sittings_[i];
+    const Sitting& sitting = sittings_[i];
     if (IsLongPast(sitting, event.time_us)) break;
-    if (event.time_us > LimitOf(sitting) || !MayBe(sitting.name, event.sitting) || !Knows(i, event)) {
-      continue;
-    }
-    if (event.kind == RoomEventKind::kEnded) open_[i].CloseAll();
-    if (event.kind == RoomEventKind::kLeft) open_[i].Close(event);
-    if (event.kind != RoomEventKind::kQuality && open_[i].empty()) sitting.emptied_us = event.time_us;
-    Sign(sitting, event.time_us);
-    return {.of = CutPlace::Of::kSitting, .index = i, .counts = true};
+    if (event.time_us <= LimitOf(sitting) && MayBe(sitting.name, event.sitting) && Knows(i, event)) return i;
   }
-  return PlaceOfShared(event);
+  return std::nullopt;
+}
+
+CutPlace RoomWalk::Speak(const RoomEvent& event) {
+  const auto index = SittingSpokenOf(event);
+  if (!index.has_value()) return PlaceOfShared(event);
+  Sitting& sitting = sittings_[*index];
+  if (event.kind == RoomEventKind::kEnded) open_[*index].CloseAll();
+  if (event.kind == RoomEventKind::kLeft) open_[*index].Close(event);
+  if (event.kind != RoomEventKind::kQuality && open_[*index].empty()) sitting.emptied_us = event.time_us;
+  Sign(sitting, event.time_us);
+  return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
 }
 
 CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {

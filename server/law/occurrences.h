@@ -101,6 +101,9 @@ class RoomWalk {
   // Where chat or a file of the instant after the last event would belong.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
+  // Of left, ended and quality: whether it would count, as the next event.
+  bool Knows(const RoomEvent& event) const { return SittingSpokenOf(event).has_value(); }
+
   const std::vector<RoomPlan>& plans() const { return plans_; }
   const std::vector<Sitting>& sittings() const { return sittings_; }
   const std::vector<size_t>& SittingsOf(size_t plan) const { return sittings_of_[plan]; }
@@ -156,6 +159,8 @@ class RoomWalk {
   size_t Begin(const RoomEvent& event);
   // Whether what a left, ended or quality event speaks of is open.
   bool Knows(size_t sitting, const RoomEvent& event) const;
+  // The latest in which it is.
+  std::optional<size_t> SittingSpokenOf(const RoomEvent& event) const;
 
   CutRules rules_;
   std::vector<RoomPlan> plans_;

@@ -271,19 +271,29 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   return facts;
 }
 
+RoomWalk RoomCut::WalkUpTo(const RoomEvent& event) const {
+  const auto near = std::find_if(checkpoints_.rbegin(), checkpoints_.rend(), [&](const Checkpoint& checkpoint) {
+    return events_[checkpoint.position - 1].event < event;
+  });
+  const bool any = near != checkpoints_.rend();
+  RoomWalk walk = any ? near->walk : RoomWalk(rules_);
+  for (size_t i = any ? near->position : 0; i < events_.size() && events_[i].event < event; ++i) {
+    walk.Step(events_[i].event);
+  }
+  return walk;
+}
+
+bool RoomCut::Knows(const RoomEvent& event) const {
+  const bool is_last = events_.empty() || events_.back().event < event;
+  return is_last ? walk_.Knows(event) : WalkUpTo(event).Knows(event);
+}
+
 bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
   CutGroup key;
   if (events_.empty() || events_.back().event < event) {
     key = walk_.GroupOf(walk_.PlaceOfShared(event));
   } else {
-    const auto near = std::find_if(checkpoints_.rbegin(), checkpoints_.rend(), [&](const Checkpoint& checkpoint) {
-      return events_[checkpoint.position - 1].event < event;
-    });
-    const bool any = near != checkpoints_.rend();
-    RoomWalk walk = any ? near->walk : RoomWalk(rules_);
-    for (size_t i = any ? near->position : 0; i < events_.size() && events_[i].event < event; ++i) {
-      walk.Step(events_[i].event);
-    }
+    const RoomWalk walk = WalkUpTo(event);
     const CutPlace place = walk.PlaceOfShared(event);
     // Which occurrence it is in is known by now; its number of then is the same.
     key = place.of == CutPlace::Of::kSitting ? walk_.GroupOf(place) : walk.GroupOf(place);

@@ -91,6 +91,8 @@ class RoomCut {
   uint64_t FounderOf(uint64_t occurrence) const;
   // Those that others follow.
   std::set<uint64_t> Followed() const;
+  // Of left, ended and quality: whether it speaks of what is open.
+  bool Knows(const RoomEvent& event) const;
   // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
   bool IsProtocolledAt(const RoomEvent& event) const;
   // How long the room is already cut up to, in the time of events; INT64_MIN when it is empty.
@@ -126,6 +128,8 @@ class RoomCut {
     RoomWalk walk;
   };
 
+  // The walk as it is where `event` would be put in. REQUIRES: it is not the last.
+  RoomWalk WalkUpTo(const RoomEvent& event) const;
   // Takes the next step, and keeps a copy of the walk before it when it is time for one.
   CutPlace StepTo(size_t position);
   // After `added` events were put in from `from` on, before the end. True if events that were there before belong

@@ -58,7 +58,15 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
   fresh.entry.with_recordings = fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED && touched.deletes_recordings;
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
-  if (const Meeting* fixed = FixedOf(room, of_room)) {
+  const Meeting* fixed = FixedOf(room, of_room);
+  const bool speaks = of_room.kind == RoomEventKind::kQuality || of_room.kind == RoomEventKind::kLeft ||
+                      of_room.kind == RoomEventKind::kEnded;
+  if (fixed != nullptr && speaks) {
+    // Who is known to be in a later sitting leaves that one.
+    room.cut.Settle();
+    if (room.cut.Knows(of_room)) fixed = nullptr;
+  }
+  if (fixed != nullptr) {
     fresh.fixed = OccurrenceOf(fixed->id);
     room.fixed.at(fresh.fixed).Add(of_room, fresh.fixed);  // Contains looked at it
   } else {
