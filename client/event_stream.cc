@@ -120,6 +120,7 @@ void EventStream::TakeAnswer(const v1::RecordEventsResponse& answer) {
   totals_.duplicates += result.duplicates();
   totals_.rejected += result.rejections_size();
   totals_.values_past_due += result.values_past_due();
+  totals_.values_rejected += result.values_rejected();
   unanswered_.erase(found);
   // Last: who waits looks at the rest first, so what was already counted when they looked would never wake them.
   ++answers_;

@@ -60,14 +60,17 @@ void EventUpload::Finish(uint64_t malformed) {
 
 void EventUpload::TakeAnswer(const BatchAnswer& answer) {
   std::lock_guard lock(mutex_);
+  const auto show = [&](const v1::Rejection& rejection, std::string_view what) {
+    if (shown_.size() >= kRejectionsShown) return;
+    const std::string field = rejection.field().empty() ? "" : absl::StrCat(rejection.field(), ": ");
+    shown_.push_back(absl::StrCat(place_(answer.first_event + rejection.index()), ": ", field, rejection.description(),
+                                  " (", absl::string_view(what.data(), what.size()), ")"));
+  };
   for (const auto& rejection : answer.result.rejections()) {
     ++rejections_[rejection.reason()];
-    if (shown_.size() >= kRejectionsShown) continue;
-    const std::string field = rejection.field().empty() ? "" : absl::StrCat(rejection.field(), ": ");
-    const std::string reason = KebabName(rejection.reason());
-    shown_.push_back(absl::StrCat(place_(answer.first_event + rejection.index()), ": ", field, rejection.description(),
-                                  " (", reason, ")"));
+    show(rejection, KebabName(rejection.reason()));
   }
+  for (const auto& value : answer.result.value_rejections()) show(value, "left out; the rest was taken in");
 }
 
 void EventUpload::PrintTotals(const EventStream::Totals& totals, uint64_t malformed) {
@@ -88,6 +91,7 @@ void EventUpload::PrintTotals(const EventStream::Totals& totals, uint64_t malfor
   }
   add("not an event", "malformed", malformed, false);
   add("unanswered", "unanswered", totals.sent - totals.answered(), false);
+  add("values that were malformed", "values_rejected", totals.values_rejected, false);
   add("values that were past due", "values_past_due", totals.values_past_due, false);
   session_.Print(json, table);
 }

@@ -197,9 +197,10 @@ Command AddMeetingCommand(Command meetings, const std::string& verb, const std::
   command.AddOption("PBX", *pbx, "Identifier of the PBX").Required();
   command.AddOption("MEETING", *meeting, "Identifier of the meeting").Required();
   auto occurrence = std::make_shared<std::string>();
-  command.AddOption(
-      "--occurrence", *occurrence,
-      "Which occurrence, as 'meetings list' shows it; without, the running, else the next, else the last");
+  command.AddOption("--occurrence", *occurrence,
+                    "Which occurrence, as 'meetings list' shows it; without, the running, else the next, else the "
+                    "last; of a report the "
+                    "running, else the last that took place");
   command.SetAction([=, &session] {
     request->set_pbx_id(*pbx);
     request->set_meeting_id(*meeting);

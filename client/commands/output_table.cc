@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <ostream>
+#include <string_view>
 #include <utility>
+
+#include "absl/strings/ascii.h"
 
 namespace retention {
 namespace {
@@ -13,8 +16,12 @@ size_t Width(const std::string& text) {
 }
 
 std::string CsvField(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
+  // A spreadsheet would run a name that looks like a formula.
+  const bool is_formula =
+      !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos &&
+      !std::all_of(text.begin() + 1, text.end(), [](char c) { return absl::ascii_isdigit(c) || c == '.'; });
+  if (!is_formula && text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = is_formula ? "\"'" : "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
     quoted += c;

@@ -13,6 +13,7 @@ void OpenConnections::Open(const RoomEvent& event) {
   if (counted && event.kind == RoomEventKind::kReconnected && is_present) return;
   if (!is_present) ++participants_;
   Connection& connection = open_[{event.participant, event.connection}];
+  if (connection.count == 0) connection.opened_us = event.time_us;
   if (counted) {
     ++connection.count;
     return;
@@ -30,8 +31,15 @@ bool OpenConnections::CanClose(const RoomEvent& event) const {
 
 void OpenConnections::Close(const RoomEvent& event) {
   auto closed = open_.find({event.participant, event.connection});
-  // Where only some of the events name connections.
-  if (closed == open_.end()) closed = open_.lower_bound({event.participant, 0});
+  if (closed == open_.end()) {
+    // Where only some of the events name connections: the one without a name, else the one that is open longest.
+    closed = open_.lower_bound({event.participant, 0});
+    if (closed->first.second != 0) {
+      for (auto it = closed; it != open_.end() && it->first.first == event.participant; ++it) {
+        if (it->second.opened_us < closed->second.opened_us) closed = it;
+      }
+    }
+  }
   Connection& connection = closed->second;
   if (connection.reopened_us == event.time_us) {
     connection.reopened_us.reset();

@@ -40,6 +40,7 @@ class OpenConnections {
  private:
   struct Connection {
     uint32_t count = 0;
+    int64_t opened_us = 0;
     // When an open one was opened again: a leave of that instant is of the connection before, which it took over.
     std::optional<int64_t> reopened_us;
 

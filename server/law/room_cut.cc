@@ -40,7 +40,33 @@ void RoomCut::Settle() {
     moved = WalkAgain(from, added_.size());
   }
   added_.clear();
+  NoteDeletions(from, from < size);
   moved || look_over_all_ ? Regroup() : NumberNew(from);
+}
+
+RoomCut::Load RoomCut::load() const {
+  const size_t samples = quality_samples_ - deleted_samples_;
+  return {.events = size() - deleted_events_ - samples, .quality_samples = samples, .in_memory = size()};
+}
+
+size_t RoomCut::weight_of_copies() const {
+  size_t weight = 0;
+  for (const Checkpoint& checkpoint : checkpoints_) weight += checkpoint.walk.weight();
+  return weight;
+}
+
+void RoomCut::NoteDeletions(size_t from, bool late) {
+  const auto is_deletion = [](const CutEvent& event) { return event.event.kind == RoomEventKind::kDeleted; };
+  if (late && deleted_events_ > 0) from = std::min(from, deleted_events_ - 1);
+  for (size_t i = events_.size(); i-- > from;) {
+    if (!is_deletion(events_[i])) continue;
+    deleted_events_ = i + 1;
+    deleted_samples_ = 0;
+    for (size_t before = 0; before <= i; ++before) {
+      if (events_[before].event.kind == RoomEventKind::kQuality) ++deleted_samples_;
+    }
+    return;
+  }
 }
 
 CutPlace RoomCut::StepTo(size_t position) {
@@ -63,7 +89,11 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
   size_t passed = 0;  // of those that were added
   for (size_t i = checkpoints_.empty() ? 0 : checkpoints_.back().position; i < events_.size(); ++i) {
     if (!later.empty() && i - passed == later.back().position && passed == added && walk_ == later.back().walk) {
-      // From here on all is as it was.
+      // From here on all is as it was. Copies keep their distance: each late event moves those after it.
+      while (!checkpoints_.empty() && later.back().position + added - checkpoints_.back().position <
+                                          std::max(events_per_checkpoint_, walk_.weight())) {
+        checkpoints_.pop_back();
+      }
       for (; !later.empty(); later.pop_back()) {
         later.back().position += added;
         checkpoints_.push_back(std::move(later.back()));
@@ -76,7 +106,7 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
     const CutPlace place = StepTo(i);
     if (!event.placed) {
       ++passed;
-    } else if (place != event.place) {
+    } else if (place.of != event.place.of || place.index != event.place.index) {
       moved = true;
     }
     event.place = place;

@@ -74,8 +74,15 @@ class RoomCut {
   CutChanges TakeChanges();
 
   size_t size() const { return events_.size() + added_.size(); }
-  // Of those, samples of quality.
-  size_t quality_samples() const { return quality_samples_; }
+  // What counts against the bounds of a room. What was deleted makes room, but for memory.
+  struct Load {
+    size_t events = 0;           // since the last deletion, but for samples
+    size_t quality_samples = 0;  // since then
+    size_t in_memory = 0;
+  };
+  Load load() const;
+  // What copies of the walk hold, all together: plans, sittings and connections.
+  size_t weight_of_copies() const;
   // In the order of the walk. REQUIRES of this and all that follows: settled.
   const std::vector<CutEvent>& events() const { return events_; }
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
@@ -135,6 +142,8 @@ class RoomCut {
   // After `added` events were put in from `from` on, before the end. True if events that were there before belong
   // elsewhere now.
   bool WalkAgain(size_t from, size_t added);
+  // Where the last deletion is, of events from `from` on or, if they came late, of all.
+  void NoteDeletions(size_t from, bool late);
   // Of events from `from` on that are new.
   void NumberNew(size_t from);
   void Regroup();
@@ -148,6 +157,9 @@ class RoomCut {
   std::vector<CutEvent> events_;
   std::vector<CutEvent> added_;  // since it was settled
   size_t quality_samples_ = 0;
+  // Up to the last deletion, all and samples.
+  size_t deleted_events_ = 0;
+  size_t deleted_samples_ = 0;
   absl::flat_hash_set<uint64_t> ids_;
   std::set<uint64_t> taken_;
   std::map<CutGroup, Group> groups_;

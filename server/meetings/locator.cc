@@ -109,6 +109,12 @@ bool IsFixed(const MeetingLocator& locator, DueDay last_due) {
     constexpr int64_t kDaysLate = 2;
     if (plan->end_us / kDayUs + kDaysLate > static_cast<int64_t>(last_due.number())) return false;
   }
+  if (locator.facts.deleted) {
+    // Only its history is left: it is cut no more from when names of it would have gone.
+    constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
+    constexpr int64_t kDaysDeleted = 9;
+    if (locator.facts.last_us / kDayUs + kDaysDeleted <= static_cast<int64_t>(last_due.number())) return true;
+  }
   return locator.fixed || std::any_of(kFiledByMeeting.begin(), kFiledByMeeting.end(), [&](CategoryNumber category) {
            const DueDay day = locator.days[category];
            return category != kFileShare && day != DueDay::None() && day <= last_due;

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -55,7 +56,8 @@ absl::StatusOr<std::optional<FoldedParticipant::Place>> ParticipantPosition(cons
     proper = absl::SimpleHexAtoi(text->substr(i * kPositionDigits, kPositionDigits), &numbers[i]);
   }
   if (!proper) return InvalidField("page_token", "not a token of this server");
-  return FoldedParticipant::Place(static_cast<int64_t>(numbers[0]), static_cast<int64_t>(numbers[1]), numbers[2], numbers[3]);
+  return FoldedParticipant::Place(static_cast<int64_t>(numbers[0]), static_cast<int64_t>(numbers[1]), numbers[2],
+                                  numbers[3]);
 }
 
 // As much of somebody as lives; without an identifier if nothing does and they never came.
@@ -109,7 +111,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Sc
                                                                         bool next_counts) const {
   std::optional<MeetingView> chosen;
   // Running ones first, then what is to come, the nearest first, then what is over, the latest first.
-  using Rank = std::pair<int, absl::Duration>;
+  using Rank = std::tuple<int, absl::Duration, absl::Duration>;
   std::optional<Rank> best;
   auto cursor = scene.view->ScanPrefix(Family::kState, LocatorPrefix(scene.pbx, room));
   for (; cursor->Valid(); cursor->Next()) {
@@ -122,13 +124,14 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Sc
     const OccurrenceFacts& facts = meeting->facts();
     if (next_counts ? !meeting->ShowsAnything() : !facts.IsMeeting()) continue;
     const bool to_come = facts.plan.has_value() && !facts.plan->took_place && scene.now <= meeting->End();
-    Rank rank(3, scene.now - absl::FromUnixMicros(facts.last_us));
+    const absl::Duration age = scene.now - absl::FromUnixMicros(facts.first_us);  // decides where all else is alike
+    Rank rank(3, scene.now - absl::FromUnixMicros(facts.last_us), age);
     if (meeting->IsRunning()) {
-      rank = {0, scene.now - absl::FromUnixMicros(facts.sittings.back().start_us)};
+      rank = {0, scene.now - absl::FromUnixMicros(facts.sittings.back().start_us), age};
     } else if (to_come && next_counts) {
-      rank = {1, absl::FromUnixMicros(facts.plan->start_us) - scene.now};
-    } else if (facts.TookPlace()) {
-      rank = {2, scene.now - meeting->End()};
+      rank = {1, absl::FromUnixMicros(facts.plan->start_us) - scene.now, age};
+    } else if (facts.TookPlace() || (next_counts && facts.IsMeeting())) {
+      rank = {2, scene.now - meeting->End(), age};
     }
     if (best.has_value() && *best <= rank) continue;
     best = rank;

@@ -219,7 +219,9 @@ absl::Status MeetingView::AddContent(std::span<const int64_t> shared_us, std::sp
   std::vector<stored::v1::Value> lines;
   status = ForEachValue(kChatProtocol, [&](const stored::v1::Value& value) { lines.push_back(value); });
   if (!status.ok()) return status;
-  std::stable_sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.time_us() < b.time_us(); });
+  std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.time_us(), a.event()) < std::make_pair(b.time_us(), b.event());
+  });
   for (const stored::v1::Value& value : lines) {
     v1::ChatLine& line = *meeting.add_chat();
     SetTime(value.time_us(), *line.mutable_time());

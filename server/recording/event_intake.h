@@ -38,12 +38,14 @@ inline constexpr uint32_t kMaxMillis = 60000;
 inline constexpr uint32_t kMaxPpm = 1000000;
 inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
-// Events of one meeting: bounds the memory of its fold.
+// Events of one meeting id of which nothing was due yet, since its last deletion: bounds the memory of its cut.
 inline constexpr size_t kMaxMeetingEvents = 100000;
-// Of them, samples of quality: they must not keep out who comes and goes.
+// So many more, of those that end something or bring an object that must end: everybody who came can leave.
+inline constexpr size_t kMaxEndingEvents = 100000;
+// Samples of quality, beside: they must not keep out who comes and goes.
 inline constexpr size_t kMaxQualitySamples = 60000;
-// So many more, of those that end something or bring an object that must end.
-inline constexpr size_t kMaxEndingEvents = 10000;
+// All together, with what was deleted. Deletions are always taken in.
+inline constexpr size_t kMaxRoomEvents = 400000;
 
 // Value rejections that are listed of one batch.
 inline constexpr int kMaxValueRejections = 1000;

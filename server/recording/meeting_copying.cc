@@ -33,6 +33,11 @@ struct Saying {
 };
 using Sayings = std::vector<Saying>;
 
+// In the order in which one supersedes another.
+bool IsBefore(const Saying& a, const Saying& b) {
+  return std::make_pair(a.value.time_us(), a.value.event()) < std::make_pair(b.value.time_us(), b.value.event());
+}
+
 bool AreSame(const Sayings& a, const Sayings& b) {
   const auto texts = [](const Sayings& sayings) {
     std::vector<std::pair<CategoryNumber, std::string>> texts;
@@ -41,6 +46,16 @@ bool AreSame(const Sayings& a, const Sayings& b) {
     return texts;
   };
   return texts(a) == texts(b);
+}
+
+// Whether the plan that an event planned anew may be one that is fixed, or of which nothing is held any more: it is not
+// in the cut, and what was copied from it stays.
+bool MayBeFixed(const Room& room, const RoomEvent& reschedule, absl::Time now) {
+  constexpr absl::Duration kHistoryLasts = absl::Hours(24 * 28);  // a month at least, whatever the policy
+  if (now - absl::FromUnixMicros(reschedule.time_us) > kHistoryLasts) return true;
+  return std::any_of(room.meetings.begin(), room.meetings.end(), [&](const auto& meeting) {
+    return meeting.second.fixed && meeting.second.locator.facts.first_us <= reschedule.time_us;
+  });
 }
 
 // Whether an event that came with this change deleted what `reschedule` may have been copied from. What is fixed is cut
@@ -131,12 +146,18 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
     const bool founds = room.cut.FounderOf(number) == id;
     const uint64_t former = founds ? room.cut.FollowedBy(number) : 0;
     Sayings wanted;
-    if (founds && former == 0 && !IsSourceDeleted(touched, event.event)) {
+    if (founds && former == 0 && MayBeFixed(room, event.event, change.now()) &&
+        !IsSourceDeleted(touched, event.event)) {
       wanted = copied[id];
     } else if (former != 0 && !room.FactsOf(former).deleted) {
+      std::map<std::pair<CategoryNumber, std::string>, const Saying*> latest;  // by whom it is said of
       for (const Saying& saying : said[former]) {
         if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.value)) continue;
-        Saying copy = saying;
+        const Saying*& counts = latest[{saying.category, saying.value.participant_id()}];
+        if (counts == nullptr || IsBefore(*counts, saying)) counts = &saying;
+      }
+      for (const auto& [of, saying] : latest) {
+        Saying copy = *saying;
         copy.value.set_event(id);
         copy.value.set_time_us(event.event.time_us);
         copy.value.set_copied(true);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "server/meetings/meeting_view.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/event_memory.h"
@@ -84,6 +85,12 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (!status.ok()) return status;
   }
   for (auto& [number, outcome] : *outcomes) outcome.meeting->locator.facts = outcome.facts;
+  const bool relabels = std::any_of(outcomes->begin(), outcomes->end(), [](const auto& outcome) {
+    return outcome.second.facts.organizer != outcome.second.before.facts.organizer || !outcome.second.gained.empty();
+  });
+  if (relabels) {
+    if (absl::Status s = RelabelPdfs(room, touched.pbx_id, change); !s.ok()) return s;
+  }
   bool over = false;
   for (auto& [number, outcome] : *outcomes) {
     Meeting& meeting = *outcome.meeting;
@@ -148,12 +155,6 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, C
     if (!status.ok()) return status;
   }
   for (const CategoryNumber category : outcome.gained) meeting.locator.days[category] = outcome.filing.days[category];
-  const std::string& organizer = outcome.facts.organizer;
-  const bool relabels = organizer != outcome.before.facts.organizer || !outcome.gained.empty();
-  if (relabels && !outcome.facts.deleted && !meeting.fixed) {
-    absl::Status status = RelabelPdfs(*touched.room, OccurrenceOf(meeting.id), touched.pbx_id, organizer, change);
-    if (!status.ok()) return status;
-  }
   if (outcome.fresh.empty() && outcome.copied.empty()) return absl::OkStatus();
   const ItemId item =
       outcome.fresh.empty()
@@ -170,23 +171,37 @@ absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const std::string
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
 
-absl::Status MeetingFiler::RelabelPdfs(const Room& room, uint64_t occurrence, const std::string& pbx_id,
-                                       const std::string& organizer, Change& change) {
+absl::StatusOr<std::string> MeetingFiler::PdfLabel(const OccurrenceFacts& facts, const Room& room) const {
+  std::string label = OrganizerFor(facts, room);
+  if (!label.empty()) return label;
+  // The history of what was scheduled may be over; the PDFs that were shared before it was, tell.
+  LatestValue latest;
+  const auto visit = [&](const FiledKey&, std::string_view, const stored::v1::Value& value) {
+    if (!value.extension().empty() && latest.Is(value)) label = value.extension();
+    return absl::OkStatus();
+  };
+  const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
+  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, visit); !s.ok()) return s;
+  return label;
+}
+
+absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change) {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
   const auto any = HasRows(holdings_.store, prefix);
   if (!any.ok() || !*any) return any.status();
-  auto removed = IsRemoved(room.pbx, organizer);
-  if (!removed.ok()) return removed.status();
-  absl::flat_hash_set<uint64_t> of_it;
-  for (const CutEvent& event : room.cut.events()) {
-    if (event.occurrence == occurrence) of_it.insert(event.event.id);
-  }
+  absl::flat_hash_map<uint64_t, uint64_t> occurrence_of;
+  for (const CutEvent& event : room.cut.events()) occurrence_of.emplace(event.event.id, event.occurrence);
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
-    if (change.dropped().contains(key.Encode())) return absl::OkStatus();  // by this very change
-    const bool concerned = of_it.contains(value.event()) || value.extension().empty();
-    if (!concerned || value.extension() == organizer || !value.has_object()) {
-      return absl::OkStatus();
-    }
+    if (change.dropped().contains(key.Encode()) || !value.has_object()) return absl::OkStatus();
+    const auto found = occurrence_of.find(value.event());
+    const auto meeting = found == occurrence_of.end() ? room.meetings.end() : room.meetings.find(found->second);
+    // What is cut no more keeps its label.
+    if (meeting == room.meetings.end() && !value.extension().empty()) return absl::OkStatus();
+    const std::string organizer =
+        OrganizerFor(meeting == room.meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts, room);
+    if (organizer.empty() || organizer == value.extension()) return absl::OkStatus();
+    const auto removed = IsRemoved(room.pbx, organizer);
+    if (!removed.ok()) return removed.status();
     if (*removed) return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
     value.set_extension(organizer);
     change.Rewrite(key, Personal(value.SerializeAsString()), 1);
@@ -210,7 +225,9 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    value.set_extension(OrganizerFor(outcome.facts, *touched.room));
+    auto label = PdfLabel(outcome.facts, *touched.room);
+    if (!label.ok()) return label.status();
+    value.set_extension(*std::move(label));
     auto removed = IsRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;

@@ -162,9 +162,10 @@ class MeetingFiler {
   // The timer of a meeting whose history is over: its files end all the same, with their orders. True if there were
   // any.
   absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Change& change);
-  // Who scheduled a meeting may become known after its PDFs were shared.
-  absl::Status RelabelPdfs(const Room& room, uint64_t occurrence, const std::string& pbx_id,
-                           const std::string& organizer, Change& change);
+  // Who scheduled in a room may become known after its PDFs were shared.
+  absl::Status RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change);
+  // Whom a PDF that is shared in an occurrence hangs on; empty if nobody is known.
+  absl::StatusOr<std::string> PdfLabel(const OccurrenceFacts& facts, const Room& room) const;
   // Whether the holder of an extension was there and has been removed.
   absl::StatusOr<bool> IsRemoved(const PbxId& pbx, const std::string& holder) const;
   // The rows of what is new get `item`.

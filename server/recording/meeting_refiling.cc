@@ -94,7 +94,9 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
     if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
-    if (FileLocator(meeting, before, filing, /*report_changed=*/false, change))
+    const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
+    // What became fixed by this is cut no more: the room is read anew.
+    if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)
       cache_.Forget(timer.pbx, RoomOf(timer.meeting));
   }
   return files_ended;
@@ -146,7 +148,9 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
   }
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
   if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
-  if (FileLocator(meeting, before, filing, /*report_changed=*/false, change))
+  const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
+  // What became fixed by this is cut no more: the room is read anew.
+  if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)
     cache_.Forget(name.pbx, RoomOf(name.meeting));
   return absl::OkStatus();
 }

@@ -166,7 +166,8 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     CountDuplicate(result);
   } else if (meetings_.IsFull(*(*touched)->room, event)) {
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
-           "at most 100,000 events per meeting, of which 60,000 samples of quality", result);
+           "at most 100,000 events of a meeting id, 60,000 samples of quality, 100,000 leaves, ends and objects more",
+           result);
     OrderAway(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
@@ -237,6 +238,7 @@ void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
     if (object.object_id().size() > kMaxIdentifierBytes) continue;
     change_.Order(category, event.pbx_id(), object);
     result.set_objects_ordered_away(result.objects_ordered_away() + 1);
+    result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
   }
 }
 

@@ -78,22 +78,23 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
 bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {
   const bool any_fixed = !room.fixed.empty();
   const RoomCut& cut = any_fixed ? CutOf(room, BareRoomEventOf(event, 0, room, vault_)) : room.cut;
-  return IsFull(cut.size(), cut.quality_samples(), event);
+  return IsFull(cut.load(), event);
 }
 
-bool TouchedMeetings::IsFull(size_t size, size_t quality_samples, const v1::Event& event) {
+bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) {
+  if (event.has_meeting_deleted()) return false;
+  if (load.in_memory >= kMaxRoomEvents) return true;
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
-    case v1::Event::kMeetingDeleted:
     case v1::Event::kRecordingCreated:
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:
-      return size >= kMaxMeetingEvents + kMaxEndingEvents;
+      return load.events >= kMaxMeetingEvents + kMaxEndingEvents;
     case v1::Event::kMediaQualitySampled:
-      return quality_samples >= kMaxQualitySamples || size >= kMaxMeetingEvents;
+      return load.quality_samples >= kMaxQualitySamples;
     default:
-      return size >= kMaxMeetingEvents;
+      return load.events >= kMaxMeetingEvents;
   }
 }
 

@@ -35,8 +35,7 @@ class TouchedMeetings {
 
   // Whether a room takes no more events of this kind.
   bool IsFull(const Room& room, const v1::Event& event) const;
-  // The same of one that has `size` events, so many of them samples of quality.
-  static bool IsFull(size_t size, size_t quality_samples, const v1::Event& event);
+  static bool IsFull(const RoomCut::Load& load, const v1::Event& event);
   // Whether chat of the event's time is to be kept, as far as is known by now.
   bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
 

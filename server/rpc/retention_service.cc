@@ -70,7 +70,10 @@ class RetentionService final : public RetentionServiceBase {
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
     return Answer<v1::ListDueDaysRequest>(
-        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        // Within a scope rows are counted.
+        [](const auto& message) { return !message.pbx_id().empty() || !message.controller_id().empty(); },
+        [this](const auto& message) {
           const Engine& engine = backend_.engine;
           return Forecast(engine.store(), engine.holdings(), engine.holds(), engine.logs(), message, backend_.Now());
         });

@@ -161,6 +161,23 @@ TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
   EXPECT_EQ(PartsOf(keeper.cut()), PartsOf(expected));
 }
 
+TEST(RoomCut, CopiesOfTheWalkHoldNoMoreThanThereAreEvents) {
+  RoomCut cut;
+  uint64_t id = 0;
+  const auto add = [&](Kind kind, int64_t time_us, uint64_t participant) {
+    cut.Add({.id = ++id, .time_us = time_us, .kind = kind, .participant = participant}, 0);
+  };
+  for (int64_t i = 0; i < 500; ++i) add(Kind::kJoined, kBegin + i, static_cast<uint64_t>(i));
+  for (int64_t i = 0; i < 3000; ++i) add(Kind::kQuality, kBegin + kAMinute + i * 10, static_cast<uint64_t>(i) % 500);
+  cut.Settle();
+  EXPECT_LE(cut.weight_of_copies(), cut.size());
+  for (int64_t i = 0; i < 2000; ++i) {
+    add(Kind::kQuality, kBegin + kAMinute + 9000 + i % 10, 1);  // before one copy and after another
+    cut.Settle();
+    ASSERT_LE(cut.weight_of_copies(), cut.size()) << i;
+  }
+}
+
 TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {
   // A sitting of more than seven days: whoever is there goes on in the next one, an occurrence of its own.
   std::vector<RoomEvent> events = {{.id = 1, .time_us = kBegin, .kind = Kind::kJoined, .participant = 1}};

@@ -63,26 +63,53 @@ TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
 }
 
 TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
-  size_t size = kMaxMeetingEvents - 1;
-  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(size, 0, event); };
+  RoomCut::Load load{.events = kMaxMeetingEvents - 1, .quality_samples = 0, .in_memory = kMaxMeetingEvents - 1};
+  const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(load, event); };
   EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
-  size = kMaxMeetingEvents;
+  load.events = kMaxMeetingEvents;
   EXPECT_TRUE(full(Reconnected("m", "e", kMonday, "p")));
-  const std::vector<v1::Event> ending = {Left("m", "e", kMonday, "p"),       Ended("m", "e", kMonday),
-                                         Deleted("m", "e", kMonday),         File("m", "e", kMonday, "bucket/file"),
-                                         Pdf("m", "e", kMonday, "bucket/p"), Recording("m", "e", kMonday, "bucket/r")};
+  const std::vector<v1::Event> ending = {Left("m", "e", kMonday, "p"), Ended("m", "e", kMonday),
+                                         File("m", "e", kMonday, "bucket/file"), Pdf("m", "e", kMonday, "bucket/p"),
+                                         Recording("m", "e", kMonday, "bucket/r")};
   for (const v1::Event& event : ending) EXPECT_FALSE(full(event)) << event.payload_case();
-  size = kMaxMeetingEvents + kMaxEndingEvents;
+  load.events = kMaxMeetingEvents + kMaxEndingEvents;
   for (const v1::Event& event : ending) EXPECT_TRUE(full(event)) << event.payload_case();
+  load.in_memory = kMaxRoomEvents;
+  EXPECT_FALSE(full(Deleted("m", "e", kMonday))) << "always";
+  EXPECT_TRUE(TouchedMeetings::IsFull({.in_memory = kMaxRoomEvents}, Joined("m", "j", kMonday, "p")));
 }
 
 TEST(TouchedMeetings, SamplesOfQualityLeaveRoomForWhoComesAndGoes) {
   v1::Event sample = Left("m", "q", kMonday, "p");
   sample.mutable_media_quality_sampled()->set_participant_id("p");
-  EXPECT_FALSE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples - 1, sample));
-  EXPECT_TRUE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples, sample));
-  EXPECT_TRUE(TouchedMeetings::IsFull(kMaxMeetingEvents, 0, sample));
-  EXPECT_FALSE(TouchedMeetings::IsFull(kMaxQualitySamples, kMaxQualitySamples, Joined("m", "j", kMonday, "p")));
+  EXPECT_FALSE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples - 1}, sample));
+  EXPECT_TRUE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples}, sample));
+  EXPECT_FALSE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples}, Joined("m", "j", kMonday, "p")));
+}
+
+TEST(TouchedMeetings, WhatWasDeletedMakesRoom) {
+  RoomCut cut;
+  const auto add = [&](uint64_t id, RoomEventKind kind) {
+    cut.Add({.id = id, .time_us = static_cast<int64_t>(id), .kind = kind, .participant = 1}, 0);
+  };
+  add(10, RoomEventKind::kJoined);
+  add(20, RoomEventKind::kQuality);
+  add(40, RoomEventKind::kDeleted);
+  cut.Settle();
+  EXPECT_EQ(cut.load().events, 0u);
+  EXPECT_EQ(cut.load().quality_samples, 0u);
+  EXPECT_EQ(cut.load().in_memory, 3u);
+  add(50, RoomEventKind::kJoined);
+  add(60, RoomEventKind::kQuality);
+  add(30, RoomEventKind::kQuality);  // late
+  cut.Settle();
+  EXPECT_EQ(cut.load().events, 1u);
+  EXPECT_EQ(cut.load().quality_samples, 1u);
+  add(35, RoomEventKind::kDeleted);
+  add(45, RoomEventKind::kDeleted);
+  cut.Settle();
+  EXPECT_EQ(cut.load().events, 1u);
+  EXPECT_EQ(cut.load().in_memory, 8u);
 }
 
 TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {

@@ -31,12 +31,16 @@ TEST(BatchRecordEvents, AcceptsOnceAndCountsTheRestAsDuplicates) {
 TEST(BatchRecordEvents, NamesThePbxThatIsUnknownAndTakesAnyRoom) {
   RunningServer server;
   const auto shared = Pdf("nowhere", "e1", kMonday, "ref");
-  v1::RecordResult result = server.Batch({shared});
-  ASSERT_EQ(result.rejections_size(), 1);
+  const auto joined = Joined("nowhere", "e2", kMonday, "p1");
+  v1::RecordResult result = server.Batch({shared, joined});
+  ASSERT_EQ(result.rejections_size(), 2);
   EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
-  EXPECT_TRUE(result.rejections(0).retryable());
+  EXPECT_FALSE(result.rejections(0).retryable()) << "its object was ordered erased";
+  EXPECT_EQ(result.objects_ordered_away(), 1u);
+  EXPECT_EQ(result.rejections(1).reason(), v1::REJECTION_REASON_PBX_UNKNOWN);
+  EXPECT_TRUE(result.rejections(1).retryable());
   server.SyncPbx();
-  EXPECT_EQ(server.Batch({shared}).accepted(), 1u);
+  EXPECT_EQ(server.Batch({joined}).accepted(), 1u);
 }
 
 struct Flaw {
@@ -65,11 +69,10 @@ TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValu
       {"extension_id", invalid, [&](auto& e) { e.set_extension_id(value); }},
       {"join_failed.cause", invalid, [](auto& e) { e.mutable_join_failed()->set_participant_id("p1"); }},
       {"participant_uninvited.participant_id", invalid, [](auto& e) { e.mutable_participant_uninvited(); }},
-      {"pbx_synced.profile.fqdn", invalid,
+      {"pbx_synced.controller_id", invalid,
        [&](auto& e) {
          e.clear_meeting_id();
-         e.mutable_pbx_synced()->set_controller_id("controller");
-         e.mutable_pbx_synced()->mutable_profile()->set_fqdn(value);
+         e.mutable_pbx_synced()->set_controller_id(value);
        }},
       {"media_quality_sampled.loss_ppm", invalid,
        [](auto& e) {
