@@ -26,7 +26,10 @@ Texts NamesIn(Harness& harness, absl::string_view meeting = "m") {
 // Of the meeting that took place, whatever was planned since.
 Texts NamesInReport(Harness& harness) {
   Texts names;
-  for (const auto& line : harness.Report("m")->participants()) names.push_back(line.name());
+  const auto report = harness.Report("m");
+  EXPECT_TRUE(report.ok()) << report.status();
+  if (!report.ok()) return names;
+  for (const auto& line : report->participants()) names.push_back(line.name());
   return names;
 }
 
