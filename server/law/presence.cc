@@ -107,6 +107,7 @@ std::vector<Presence> FoldPresence(const Course& course, PresenceOf of) {
     if (it == persons.end()) continue;
     Presence& person = it->second;
     if (person.participants.empty()) {
+      person.first_join = first->event;
       person.client = first->client;
       person.site = first->site;
       order.push_back(key);

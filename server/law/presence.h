@@ -17,6 +17,7 @@ namespace retention {
 struct Presence {
   std::vector<Word> participants;  // in order of their first join
   int64_t first_join_us = 0;
+  uint64_t first_join = 0;     // event
   int64_t total_us = 0;        // the union of all their connections
   uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
   bool presumed = false;       // nobody said when they left

@@ -71,7 +71,7 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
 // Who alters a room on behalf of a change asks for it by Edit: if the change is dropped, the room is read anew.
 class MeetingCache {
  public:
-  // Events held in memory, about 130 bytes each.
+  // Events held in memory, about 250 bytes each with all that helps to cut them.
   static constexpr size_t kMaxCachedEvents = 400000;
 
   MeetingCache(const StoreView& store, Vault& vault) : store_(store), vault_(vault) {}

@@ -54,6 +54,7 @@ class Folding {
     for (const Presence& presence : FoldPresence(course, PresenceOf::kParticipants)) {
       FoldedParticipant& participant = fold_->participants[IndexOf(course.Text(presence.participants.front()))];
       participant.first_join_us = presence.first_join_us;
+      participant.first_join = presence.first_join;
       participant.present = presence.present;
       participant.number = ++came_;
     }

@@ -33,7 +33,8 @@ struct ValuePlace {
 struct FoldedParticipant {
   static constexpr int64_t kNever = INT64_MAX;
   int64_t first_join_us = kNever;
-  uint32_t number = 0;  // in the order of the first join, from 1; 0 of those who never came
+  uint64_t first_join = 0;  // event
+  uint32_t number = 0;      // in the order of the first join, from 1; 0 of those who never came
   // Of what still lives, the first that was told of them: when, by which event, and where in it.
   int64_t told_us = INT64_MAX;
   uint64_t told_by = 0;
@@ -46,7 +47,7 @@ struct FoldedParticipant {
   // In which order they are listed, and by what a page goes on: who comes or is told of meanwhile moves nobody else.
   using Place = std::tuple<int64_t, int64_t, uint64_t, uint64_t>;
   Place Position() const {
-    return number != 0 ? Place(first_join_us, number, 0, 0) : Place(first_join_us, told_us, told_by, told_at);
+    return number != 0 ? Place(first_join_us, 0, first_join, 0) : Place(first_join_us, told_us, told_by, told_at);
   }
 };
 

@@ -49,7 +49,7 @@ class Vault {
   // HMAC-SHA256 under the ring's hash key, truncated to 16 bytes: keyed hashes for row keys. `domain` separates uses.
   std::array<uint8_t, 16> Hash(std::string_view domain, std::string_view pbx, std::string_view text) const;
   // SipHash-2-4 under a key that follows from the ring's hash key: short keyed hashes that tell apart what there is
-  // within one scope, a room for instance, and never leave sealed rows. A tenth of the time of Hash.
+  // within one scope, a room for instance. A tenth of the time of Hash.
   std::array<uint8_t, 8> Mark(std::string_view domain, std::string_view scope, std::string_view text) const;
   // HMAC-SHA256 under a given key, truncated to 16 bytes.
   static std::array<uint8_t, 16> HashWith(const SecretKey& key, std::string_view text);

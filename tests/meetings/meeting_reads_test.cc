@@ -318,6 +318,28 @@ TEST_F(MeetingFoldsTest, PagesOfParticipantsAreThoseOfOneListWhoeverComesMeanwhi
   EXPECT_EQ(seen, (MeetingIds{"p", "q", "guest", "guest0", "guest1", "guest2", "guest3", "guest4", "guest5"}));
 }
 
+TEST(MeetingParticipants, NobodyIsOnTwoPagesThoughSomebodyIsKnownToHaveComeEarlier) {
+  Harness harness(kMonday + absl::Hours(1));
+  harness.SyncPbx();
+  harness.Record({Joined("m", "j1", kMonday + absl::Minutes(1), "p1"),
+                  Joined("m", "j2", kMonday + absl::Minutes(2), "p2"),
+                  Joined("m", "j3", kMonday + absl::Minutes(3), "p3")});
+  v1::ListParticipantsRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id("m");
+  request.set_page_size(1);
+  MeetingIds seen;
+  for (int page = 0;; ++page) {
+    const auto response = harness.reader().ListParticipants(request, harness.now);
+    ASSERT_TRUE(response.ok()) << response.status();
+    for (const v1::Participant& participant : response->participants()) seen.push_back(participant.participant_id());
+    request.set_page_token(response->next_page_token());
+    if (request.page_token().empty()) break;
+    if (page == 0) harness.Record(Joined("m", "j0", kMonday, "p0"));
+  }
+  EXPECT_EQ(seen, (MeetingIds{"p1", "p2", "p3"}));
+}
+
 TEST(MeetingParticipants, WhoAreInvitedByOneEventAreOnOnePageEach) {
   Harness harness(kMonday);
   harness.SyncPbx();
