@@ -193,8 +193,8 @@ MeetingState MeetingModel::At(absl::Time now) const {
     Stays& stay = stays[who];
     if (stay.connections == 0) {
       stay.since_us = time_us;
-      stay.left_us.reset();
     }
+    stay.left_us.reset();
     if (event->has_participant_joined() || stay.connections == 0) ++stay.connections;
   }
   state.organizer = scheduler == 0 ? starter : scheduler;
