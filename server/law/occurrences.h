@@ -56,9 +56,10 @@ struct RoomPlan {
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;
-  uint64_t name = 0;              // of the sitting that it is for
-  std::optional<size_t> follows;  // the plan that was planned anew, to be this one: what was said of it holds on
-  uint64_t founder = 0;           // event
+  uint64_t name = 0;  // of the sitting that it is for
+  // The plan before it. If that was planned anew to be this one, what was said of it holds on.
+  std::optional<size_t> follows;
+  uint64_t planned_anew = 0;  // event that did so, if there was one before it
 
   friend bool operator==(const RoomPlan&, const RoomPlan&) = default;
 };

@@ -190,22 +190,27 @@ bool RoomCut::IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) cons
   return saying.participant != 0 && uninvited != group.uninvited_us.end() && uninvited->second >= saying.time_us;
 }
 
-uint64_t RoomCut::FollowedBy(uint64_t occurrence) const {
+uint64_t RoomCut::PlannedAnewBy(uint64_t occurrence) const {
   const CutGroup& key = group_of_.at(occurrence);
-  if (key.of != CutPlace::Of::kPlan || !walk_.plans()[key.index].follows.has_value()) return 0;
-  const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *walk_.plans()[key.index].follows});
-  return former == groups_.end() ? 0 : former->second.occurrence;
+  return key.of == CutPlace::Of::kPlan ? walk_.plans()[key.index].planned_anew : 0;
 }
 
-uint64_t RoomCut::FounderOf(uint64_t occurrence) const {
-  const CutGroup& key = group_of_.at(occurrence);
-  return key.of == CutPlace::Of::kPlan ? walk_.plans()[key.index].founder : 0;
+std::vector<uint64_t> RoomCut::FollowedBy(uint64_t occurrence) const {
+  std::vector<uint64_t> followed;
+  if (PlannedAnewBy(occurrence) == 0) return followed;
+  const std::vector<RoomPlan>& plans = walk_.plans();
+  for (auto plan = plans[group_of_.at(occurrence).index].follows; plan.has_value(); plan = plans[*plan].follows) {
+    const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *plan});
+    if (former != groups_.end()) followed.push_back(former->second.occurrence);
+    if (plans[*plan].dated) break;
+  }
+  return followed;
 }
 
 std::set<uint64_t> RoomCut::Followed() const {
   std::set<uint64_t> followed;
   for (const RoomPlan& plan : walk_.plans()) {
-    if (!plan.follows.has_value()) continue;
+    if (!plan.follows.has_value()) continue;  // some plan after it may be the one that was planned anew
     const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *plan.follows});
     if (former != groups_.end()) followed.insert(former->second.occurrence);
   }

@@ -92,10 +92,11 @@ class RoomCut {
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
-  // The occurrence whose plan was planned anew to be that of this one; 0 if there is none.
-  uint64_t FollowedBy(uint64_t occurrence) const;
-  // The event that founded its plan; 0 if it has none.
-  uint64_t FounderOf(uint64_t occurrence) const;
+  // The event that planned another plan anew, whichever that is, to be that of this one; 0 if there is none.
+  uint64_t PlannedAnewBy(uint64_t occurrence) const;
+  // The occurrences whose plans were planned anew to be that of this one: the one before, and those before that while
+  // they had no date. Empty if nothing is known of them.
+  std::vector<uint64_t> FollowedBy(uint64_t occurrence) const;
   // Those that others follow.
   std::set<uint64_t> Followed() const;
   // Of left, ended and quality: whether it speaks of what is open.

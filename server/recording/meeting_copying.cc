@@ -85,7 +85,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
   const bool is_asked = changes.regrouped || std::any_of(outcomes.begin(), outcomes.end(), [&](const auto& outcome) {
                           const auto& fresh = outcome.second.fresh;
                           return std::any_of(fresh.begin(), fresh.end(), [&](const FreshEvent* of_it) {
-                            return of_it->entry.kind == stored::v1::CourseEntry::KIND_RESCHEDULED ||
+                            // A plan may turn out to have been there, which another only changed.
+                            return of_it->entry.kind == stored::v1::CourseEntry::KIND_SCHEDULED ||
+                                   of_it->entry.kind == stored::v1::CourseEntry::KIND_RESCHEDULED ||
                                    (IsSaying(of_it->entry.kind) && concerned.contains(outcome.first));
                           });
                         });
@@ -143,18 +145,21 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
   for (const CutEvent& event : reschedules) {
     const uint64_t number = event.occurrence;
     const uint64_t id = event.event.id;
-    const bool founds = room.cut.FounderOf(number) == id;
-    const uint64_t former = founds ? room.cut.FollowedBy(number) : 0;
+    const bool plans_anew = room.cut.PlannedAnewBy(number) == id;
+    const std::vector<uint64_t> followed = plans_anew ? room.cut.FollowedBy(number) : std::vector<uint64_t>();
     Sayings wanted;
-    if (founds && former == 0 && MayBeFixed(room, event.event, change.now()) &&
+    if (plans_anew && followed.empty() && MayBeFixed(room, event.event, change.now()) &&
         !IsSourceDeleted(touched, event.event)) {
       wanted = copied[id];
-    } else if (former != 0 && !room.FactsOf(former).deleted) {
+    } else {
       std::map<std::pair<CategoryNumber, std::string>, const Saying*> latest;  // by whom it is said of
-      for (const Saying& saying : said[former]) {
-        if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.value)) continue;
-        const Saying*& counts = latest[{saying.category, saying.value.participant_id()}];
-        if (counts == nullptr || IsBefore(*counts, saying)) counts = &saying;
+      for (const uint64_t former : followed) {
+        if (room.FactsOf(former).deleted) continue;
+        for (const Saying& saying : said[former]) {
+          if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.value)) continue;
+          const Saying*& counts = latest[{saying.category, saying.value.participant_id()}];
+          if (counts == nullptr || IsBefore(*counts, saying)) counts = &saying;
+        }
       }
       for (const auto& [of, saying] : latest) {
         Saying copy = *saying;

@@ -202,10 +202,11 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
-    const bool copied = index.has_value() && event.has_meeting_rescheduled();
     index = plans_.size();
-    plans_.push_back({.first_us = t, .name = event.occurrence_id(), .copied = copied});
+    plans_.push_back({.first_us = t, .name = event.occurrence_id()});
   }
+  // It is given what was said of the plan before, if there was one.
+  if (!plans_[*index].dated && event.has_meeting_rescheduled()) plans_[*index].copied = true;
   plans_[*index].dated = true;
   plans_[*index].start_us = start_us;
   plans_[*index].end_us = end_us;
