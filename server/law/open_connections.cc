@@ -13,7 +13,7 @@ void OpenConnections::Open(const RoomEvent& event) {
   if (counted && event.kind == RoomEventKind::kReconnected && is_present) return;
   if (!is_present) ++participants_;
   Connection& connection = open_[{event.participant, event.connection}];
-  if (connection.count == 0) connection.opened_us = event.time_us;
+  if (connection.count == 0) connection.opened = {event.time_us, event.kind, event.id};
   if (counted) {
     ++connection.count;
     return;
@@ -36,7 +36,7 @@ void OpenConnections::Close(const RoomEvent& event) {
     closed = open_.lower_bound({event.participant, 0});
     if (closed->first.second != 0) {
       for (auto it = closed; it != open_.end() && it->first.first == event.participant; ++it) {
-        if (it->second.opened_us < closed->second.opened_us) closed = it;
+        if (it->second.opened < closed->second.opened) closed = it;
       }
     }
   }

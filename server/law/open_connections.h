@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "server/law/room_event.h"
@@ -40,7 +41,8 @@ class OpenConnections {
  private:
   struct Connection {
     uint32_t count = 0;
-    int64_t opened_us = 0;
+    // When it was opened, in the order of the walk.
+    std::tuple<int64_t, RoomEventKind, uint64_t> opened;
     // When an open one was opened again: a leave of that instant is of the connection before, which it took over.
     std::optional<int64_t> reopened_us;
 

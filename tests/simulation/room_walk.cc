@@ -23,10 +23,7 @@ std::vector<ConnectionModel>::iterator Closed(const v1::Event& event, std::vecto
   };
   if (const auto named = with(event.connection_id()); named != open.end()) return named;
   if (const auto counted = with(""); counted != open.end() || !event.connection_id().empty()) return counted;
-  // Nobody says which: any.
-  return std::min_element(open.begin(), open.end(), [](const ConnectionModel& a, const ConnectionModel& b) {
-    return FingerprintOf(a.id) < FingerprintOf(b.id);
-  });
+  return open.begin();  // the one that is open longest
 }
 
 }  // namespace
