@@ -60,7 +60,7 @@ class Events {
   int count_ = 0;
 };
 
-// Many people who come, are heard of, and leave.
+// Many people who come, are heard of, lose their connections, and leave.
 void AddLarge(const std::string& meeting, absl::Time begin, int events, int people, Events& all) {
   const absl::Duration step = absl::Hours(3) / events;
   for (int i = 0; i < events; ++i) {
@@ -71,6 +71,10 @@ void AddLarge(const std::string& meeting, absl::Time begin, int events, int peop
       all.Add(meeting, time)
           .mutable_participant_left()
           ->set_participant_id(absl::StrCat("participant-", events - i - 1));
+    } else if (i % 2 == 0) {
+      all.Add(meeting, time)
+          .mutable_participant_reconnected()
+          ->set_participant_id(absl::StrCat("participant-", i % people));
     } else {
       all.Add(meeting, time)
           .mutable_media_quality_sampled()
