@@ -25,6 +25,14 @@ TEST(OutputTable, PrintAligned_Golden) {
             "A \"quoted\", name         5 s\n");
 }
 
+TEST(OutputTable, NoSpreadsheetRunsAName) {
+  OutputTable table({{"NAME", "name"}, {"N", "n"}});
+  for (const char* name : {"=cmd|' /c calc'!A1", "-5", "-x", "@SUM(1)", "Ada"}) table.AddRow({name, "1"});
+  std::ostringstream out;
+  table.PrintCsv(out);
+  EXPECT_EQ(out.str(), "name,n\n\"'=cmd|' /c calc'!A1\",1\n-5,1\n\"'-x\",1\n\"'@SUM(1)\",1\nAda,1\n");
+}
+
 TEST(OutputTable, PrintCsv_Golden) {
   std::ostringstream out;
   Sample().PrintCsv(out);
