@@ -182,6 +182,7 @@ size_t RoomWalk::AddPlan(const RoomEvent& event) {
   RoomPlan& plan = plans_.emplace_back();
   plan.first_us = event.time_us;
   plan.name = event.sitting;
+  plan.follows = PlanNamed(event.sitting);
   sittings_of_.emplace_back();
   plan_named_[event.sitting] = index;
   return index;
@@ -195,9 +196,7 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
            std::abs(event.planned_start_us - plan.start_us) < Us(rules_.early_within);
   };
   if (!index.has_value() || !is_change(plans_[*index])) {
-    const auto former = index;
     index = AddPlan(event);
-    plans_[*index].follows = former;
   }
   RoomPlan& plan = plans_[*index];
   if (event.kind == RoomEventKind::kRescheduled && !plan.dated) plan.planned_anew = event.id;
@@ -317,10 +316,7 @@ CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
   if (running.has_value()) return {.of = CutPlace::Of::kSitting, .index = *running};
   const bool goes_on =
       plan.has_value() && !plans_[*plan].dated && event.time_us <= plans_[*plan].first_us + Us(rules_.late_within);
-  if (goes_on) return {.of = CutPlace::Of::kPlan, .index = *plan};
-  const size_t index = AddPlan(event);
-  plans_[index].follows = plan;
-  return {.of = CutPlace::Of::kPlan, .index = index};
+  return {.of = CutPlace::Of::kPlan, .index = goes_on ? *plan : AddPlan(event)};
 }
 
 CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {

@@ -208,13 +208,12 @@ std::vector<uint64_t> RoomCut::FollowedBy(uint64_t occurrence) const {
 }
 
 std::set<uint64_t> RoomCut::Followed() const {
-  std::set<uint64_t> followed;
-  for (const RoomPlan& plan : walk_.plans()) {
-    if (!plan.follows.has_value()) continue;  // some plan after it may be the one that was planned anew
-    const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *plan.follows});
-    if (former != groups_.end()) followed.insert(former->second.occurrence);
+  std::set<uint64_t> all;
+  for (const auto& [occurrence, group] : group_of_) {
+    const std::vector<uint64_t> followed = FollowedBy(occurrence);
+    all.insert(followed.begin(), followed.end());
   }
-  return followed;
+  return all;
 }
 
 uint64_t RoomCut::NumberFor(const RoomEvent& event) {

@@ -24,6 +24,11 @@ enum class RoomEventKind : uint8_t {
   kDeleted,
 };
 
+// Whether it speaks of somebody who is there, and opens nothing.
+inline bool Speaks(RoomEventKind kind) {
+  return kind == RoomEventKind::kQuality || kind == RoomEventKind::kLeft || kind == RoomEventKind::kEnded;
+}
+
 // Of an event, what the cut looks at.
 struct RoomEvent {
   uint64_t id = 0;  // tells events apart

@@ -102,16 +102,15 @@ FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeti
 }
 
 bool IsFixed(const MeetingLocator& locator, DueDay last_due) {
+  constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
   // What may still take place is open, though its name has gone: a policy may reckon that from the day of planning.
   const auto& plan = locator.facts.plan;
   if (plan.has_value() && !plan->took_place) {
-    constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
     constexpr int64_t kDaysLate = 2;
     if (plan->end_us / kDayUs + kDaysLate > static_cast<int64_t>(last_due.number())) return false;
   }
   if (locator.facts.deleted) {
     // Only its history is left: it is cut no more from when names of it would have gone.
-    constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
     constexpr int64_t kDaysDeleted = 9;
     if (locator.facts.last_us / kDayUs + kDaysDeleted <= static_cast<int64_t>(last_due.number())) return true;
   }

@@ -49,8 +49,7 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
   const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
   const int64_t early_us = absl::ToInt64Microseconds(CutRules().early_within);
   // What is said of somebody who is there belongs to where they are, however long nothing was heard.
-  const bool speaks = event.kind == RoomEventKind::kQuality || event.kind == RoomEventKind::kLeft ||
-                      event.kind == RoomEventKind::kEnded;
+  const bool speaks = Speaks(event.kind);
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
     if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, CutRules().presumed_end_after)) continue;
     // A plan for another time is another occurrence, whenever it is made.

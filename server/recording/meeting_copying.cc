@@ -91,9 +91,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
                                    (IsSaying(of_it->entry.kind) && concerned.contains(outcome.first));
                           });
                         });
+  if (!is_asked) return copies;
   std::vector<CutEvent> reschedules;
   for (const CutEvent& event : room.cut.events()) {
-    if (!is_asked) break;
     if (event.event.kind == RoomEventKind::kRescheduled) reschedules.push_back(event);
   }
   if (reschedules.empty()) return copies;

@@ -59,9 +59,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
   const Meeting* fixed = FixedOf(room, of_room);
-  const bool speaks = of_room.kind == RoomEventKind::kQuality || of_room.kind == RoomEventKind::kLeft ||
-                      of_room.kind == RoomEventKind::kEnded;
-  if (fixed != nullptr && speaks) {
+  if (fixed != nullptr && Speaks(of_room.kind)) {
     // Who is known to be in a later sitting leaves that one.
     room.cut.Settle();
     if (room.cut.Knows(of_room)) fixed = nullptr;
