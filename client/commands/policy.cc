@@ -63,7 +63,12 @@ void ShowPolicy(CommandSession& session, uint32_t version) {
       session.out() << ", in force since " << ReadableTime(response->in_force_since()) << " (UTC)";
     }
     session.out() << ", civil days of " << policy.time_zone() << ", an unreported end is presumed after "
-                  << ReadableLength(FromProtoDuration(policy.presumed_end_after())) << "\n";
+                  << ReadableLength(FromProtoDuration(policy.cut().presumed_end_after())) << "\n"
+                  << "One meeting: back within " << ReadableLength(FromProtoDuration(policy.cut().reopen_within()))
+                  << ", at most " << ReadableLength(FromProtoDuration(policy.cut().early_within())) << " early and "
+                  << ReadableLength(FromProtoDuration(policy.cut().late_within())) << " late, no longer than "
+                  << ReadableLength(FromProtoDuration(policy.cut().longest_sitting())) << "; a refresh takes "
+                  << ReadableLength(FromProtoDuration(policy.cut().refresh_within())) << "\n";
     if (response->has_refile()) {
       session.out() << "What was held is being filed under it: looked at "
                     << ReadableCount(static_cast<int64_t>(response->refile().meetings_examined())) << " meetings and "

@@ -21,6 +21,7 @@ inline constexpr size_t kMaxExtensionBytes = 16;
 inline constexpr size_t kMaxPublicNames = 15;
 // How far the time of an event or of a log line may lie ahead of the server's clock: clocks of a platform differ.
 inline constexpr absl::Duration kMaxAhead = absl::Minutes(5);
+inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 
 // Microseconds since the Unix epoch.
 inline int64_t MicrosOf(const google::protobuf::Timestamp& time) {

@@ -16,10 +16,11 @@ namespace {
 using VisitParticipation = absl::FunctionRef<void(std::string_view meeting, const Participation& participation)>;
 
 // What a meeting's finished course says.
-void VisitAll(std::string_view meeting, const Course& course, const Policy& policy, const PublicLists& lists,
+void VisitAll(std::string_view meeting, const Course& course, const PolicyVersion& version, const PublicLists& lists,
               DueDay cohort, VisitParticipation visit) {
-  if (course.size() == 0 || DueDay(CollectionDay(FactsOf(course), policy)) != cohort) return;
-  const std::vector<Presence> all = FoldPresence(course, PresenceOf::kParticipants);
+  const Policy& policy = version.policy;
+  if (course.size() == 0 || DueDay(CollectionDay(FactsOf(course, version.cuts), policy)) != cohort) return;
+  const std::vector<Presence> all = FoldPresence(course, PresenceOf::kParticipants, version.cuts);
   for (const Presence& participant : all) {
     if (!participant.person.has_value()) continue;
     const absl::Time joined = absl::FromUnixMicros(participant.first_join_us);
@@ -36,22 +37,22 @@ void VisitAll(std::string_view meeting, const Course& course, const Policy& poli
 
 }  // namespace
 
-absl::StatusOr<uint64_t> ReadCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+absl::StatusOr<uint64_t> ReadCohort(const StoreView& view, Vault& vault, const PolicyVersion& version, DueDay cohort,
                                     VisitParticipation visit) {
-  const PublicLists lists(policy.statistics());
+  const PublicLists lists(version.policy.statistics());
   // Rows of one meeting lie together; its name is what its rows have in common.
   constexpr size_t kMeetingBytes = PbxId::kBytes + OwnerId::kBytes;
   std::string meeting;
   std::optional<Course> course;
   stored::v1::CourseChunk chunk;
   uint64_t rows_damaged = 0;
-  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(BucketOfCohort(cohort, policy), kHistory));
+  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(BucketOfCohort(cohort, version.policy), kHistory));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
     const std::string_view name = cursor->key().substr(FiledKey::kPbxBegin, kMeetingBytes);
     if (name != meeting) {
-      if (course.has_value()) VisitAll(meeting, *course, policy, lists, cohort, visit);
+      if (course.has_value()) VisitAll(meeting, *course, version, lists, cohort, visit);
       meeting = name;
       course.emplace();
     }
@@ -61,16 +62,16 @@ absl::StatusOr<uint64_t> ReadCohort(const StoreView& view, Vault& vault, const P
     if (!whole) ++rows_damaged;
   }
   if (absl::Status status = cursor->status(); !status.ok()) return status;
-  if (course.has_value()) VisitAll(meeting, *course, policy, lists, cohort, visit);
+  if (course.has_value()) VisitAll(meeting, *course, version, lists, cohort, visit);
   return rows_damaged;
 }
 
-absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
-                                          RandomSource& random) {
-  auto builder = CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), random);
+absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const PolicyVersion& version,
+                                          DueDay cohort, RandomSource& random) {
+  auto builder = CohortBuilder::Create(cohort, 1, PublicLists(version.policy.statistics()), random);
   if (!builder.ok()) return builder.status();
   std::string begun;
-  const auto rows_damaged = ReadCohort(view, vault, policy, cohort, [&](std::string_view meeting, const auto& of) {
+  const auto rows_damaged = ReadCohort(view, vault, version, cohort, [&](std::string_view meeting, const auto& of) {
     if (meeting != begun) builder->BeginMeeting(meeting);
     begun = meeting;
     builder->Add(of);

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/anonymisation/cohort.h"
 #include "server/anonymisation/cube.h"
-#include "server/law/policy.h"
+#include "server/rows/policy_versions.h"
 #include "storage/due_day.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
@@ -23,11 +23,11 @@ struct CountedCohort {
 // Shows `visit` the participations of the meetings that began on `cohort`, those of a meeting together, in one pass
 // over its bucket. Memory: one meeting at a time. A row that is damaged costs itself; returns how many there are.
 absl::StatusOr<uint64_t> ReadCohort(
-    const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
+    const StoreView& view, Vault& vault, const PolicyVersion& version, DueDay cohort,
     absl::FunctionRef<void(std::string_view meeting, const Participation& participation)> visit);
 // Counts those and draws their cube. Memory: as CohortBuilder, and ReadCohort.
-absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const Policy& policy, DueDay cohort,
-                                          RandomSource& random);
+absl::StatusOr<CountedCohort> BuildCohort(const StoreView& view, Vault& vault, const PolicyVersion& version,
+                                          DueDay cohort, RandomSource& random);
 
 }  // namespace retention
 

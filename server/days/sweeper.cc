@@ -201,7 +201,7 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     // Erasure does not wait for statistics: after a failure the originals may be gone.
     const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
     if (!*released && !lost) {
-      auto built = BuildCohort(*view, holdings_.vault, holdings_.policy(), cohort, holdings_.random);
+      auto built = BuildCohort(*view, holdings_.vault, holdings_.policies.current(), cohort, holdings_.random);
       if (!built.ok()) return built.status();
       counted = *std::move(built);
     }

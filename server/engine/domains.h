@@ -23,7 +23,7 @@ struct Domains {
   // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
   Domains(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
       : holdings(view, ring, vault, random, std::move(first)),
-        meetings(view, vault),
+        meetings(view, vault, holdings.policies),
         hold_commands(holdings, holds),
         keeping(holdings, holds),
         pbx_ender(holdings, meetings, keeping),

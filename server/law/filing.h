@@ -20,6 +20,7 @@ struct PlanFacts {
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;  // somebody was there, from the planned start on
+  int64_t early_us = 0;     // how long: a plan that is sent again, for a start less than that from it, is this one
 
   friend bool operator==(const PlanFacts&, const PlanFacts&) = default;
 };
@@ -31,6 +32,10 @@ struct SittingFacts {
   std::optional<int64_t> emptied_us;  // nothing while somebody is there
   int64_t limit_us = 0;               // it lasts no longer
   int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on; 0: never
+  // By the rules of its begin: how long after the last sign of life it is presumed to have ended, and how long nobody
+  // is away who comes back.
+  int64_t presumed_us = 0;
+  int64_t refresh_us = 0;
 
   friend bool operator==(const SittingFacts&, const SittingFacts&) = default;
 };
@@ -39,6 +44,8 @@ struct SittingFacts {
 struct OccurrenceFacts {
   int64_t first_us = 0;  // its first event
   int64_t last_us = 0;   // its last
+  // If nobody comes, what was shared before ends then: until then people may come to a plan.
+  int64_t waits_until_us = 0;
   std::optional<PlanFacts> plan;
   std::optional<int64_t> scheduled_on_us;  // when it was first scheduled
   std::vector<SittingFacts> sittings;      // in order of their begin
@@ -74,9 +81,9 @@ inline constexpr std::array<CategoryNumber, 9> kFiledByMeeting = {kParticipantNa
 
 // The planned date, with the readings for meetings without a plan and for a start on a later day.
 absl::CivilDay PlannedDate(const OccurrenceFacts& facts, const Policy& policy);
-// The end. Not known: the planned end of what has not taken place; else the policy's `presumed_end_after` from the
-// later of planned end and last sign of life, but never after the limit of a sitting.
-absl::Time MeetingEndOf(const OccurrenceFacts& facts, const Policy& policy);
+// The end. Not known: the planned end of what has not taken place; else the presumed end, so long after the later of
+// planned end and last sign of life as the sitting says, but never after its limit.
+absl::Time MeetingEndOf(const OccurrenceFacts& facts);
 // Whether somebody is there of whom nobody said that they left, as far as the course tells.
 bool IsOpen(const OccurrenceFacts& facts);
 // The day that HISTORY and the report run from: the day of the first sign of life, of what has not taken place the

@@ -70,23 +70,25 @@ CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
 }
 
 bool RoomWalk::InWindow(const RoomPlan& plan, int64_t time_us) const {
-  return plan.dated && time_us >= plan.start_us - Us(rules_.early_within) &&
-         time_us <= plan.end_us + Us(rules_.late_within);
+  return plan.dated && time_us >= plan.start_us - Us(RulesOf(plan).early_within) &&
+         time_us <= plan.end_us + Us(RulesOf(plan).late_within);
 }
 
 int64_t RoomWalk::LimitOf(const Sitting& sitting) const {
+  const CutRules& rules = RulesOf(sitting);
   int64_t from_us = sitting.start_us;
   if (sitting.plan.has_value()) {
     // A plan that is moved on and on does not lengthen a sitting on and on.
-    from_us = std::clamp(plans_[*sitting.plan].start_us, from_us, from_us + Us(rules_.early_within));
+    from_us = std::clamp(plans_[*sitting.plan].start_us, from_us, from_us + Us(rules.early_within));
   }
-  return from_us + Us(rules_.longest_sitting);
+  return from_us + Us(rules.longest_sitting);
 }
 
 bool RoomWalk::IsAbsent(const Sitting& sitting, int64_t time_us) const {
   if (sitting.name != 0) return false;
-  if (sitting.emptied_us.has_value()) return time_us > *sitting.emptied_us + Us(rules_.reopen_within);
-  return time_us > sitting.last_us + Us(rules_.presumed_end_after) + Us(rules_.reopen_within);
+  const CutRules& rules = RulesOf(sitting);
+  if (sitting.emptied_us.has_value()) return time_us > *sitting.emptied_us + Us(rules.reopen_within);
+  return time_us > sitting.last_us + Us(rules.presumed_end_after) + Us(rules.reopen_within);
 }
 
 bool RoomWalk::IsOver(const Sitting& sitting, int64_t time_us) const {
@@ -94,7 +96,7 @@ bool RoomWalk::IsOver(const Sitting& sitting, int64_t time_us) const {
 }
 
 bool RoomWalk::IsLongPast(const Sitting& sitting, int64_t time_us) const {
-  return time_us > sitting.start_us + Us(rules_.early_within) + Us(rules_.longest_sitting);
+  return time_us > sitting.start_us + Us(kMaxEarlyWithin) + Us(kMaxLongestSitting);
 }
 
 void RoomWalk::Sign(Sitting& sitting, int64_t time_us) {
@@ -191,9 +193,10 @@ size_t RoomWalk::AddPlan(const RoomEvent& event) {
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
   auto index = PlanNamed(event.sitting);
   const auto is_change = [&](const RoomPlan& plan) {
-    if (!plan.dated) return event.time_us <= plan.first_us + Us(rules_.late_within);
-    return (!plan.took_place && event.time_us <= plan.end_us + Us(rules_.late_within)) ||
-           std::abs(event.planned_start_us - plan.start_us) < Us(rules_.early_within);
+    const CutRules& rules = RulesOf(plan);
+    if (!plan.dated) return event.time_us <= plan.first_us + Us(rules.late_within);
+    return (!plan.took_place && event.time_us <= plan.end_us + Us(rules.late_within)) ||
+           std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
   };
   if (!index.has_value() || !is_change(plans_[*index])) {
     index = AddPlan(event);
@@ -246,8 +249,9 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
 
 CutPlace RoomWalk::Enter(const RoomEvent& event) {
   const int64_t now_us = event.time_us;
-  std::erase_if(waiting_,
-                [&](size_t i) { return plans_[i].took_place || now_us > plans_[i].end_us + Us(rules_.late_within); });
+  std::erase_if(waiting_, [&](size_t i) {
+    return plans_[i].took_place || now_us > plans_[i].end_us + Us(RulesOf(plans_[i]).late_within);
+  });
   std::optional<size_t> index;
   bool by_name = false;
   if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
@@ -257,7 +261,7 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     index = LatestRunning(event.sitting, now_us);
   }
   bool begins = !index.has_value() || IsOver(sittings_[*index], now_us);
-  if (!begins && !by_name && now_us > sittings_[*index].last_us + Us(rules_.reopen_within)) {
+  if (!begins && !by_name && now_us > sittings_[*index].last_us + Us(RulesOf(sittings_[*index]).reopen_within)) {
     begins =
         event.kind == RoomEventKind::kStarted || WaitingPlan(event.sitting, now_us, sittings_[*index].plan).has_value();
   }
@@ -273,7 +277,7 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     }
   }
   if (event.kind != RoomEventKind::kStarted) open_[*index].Open(event);
-  if (sitting.emptied_us.has_value() && now_us - *sitting.emptied_us >= Us(rules_.refresh_within)) {
+  if (sitting.emptied_us.has_value() && now_us - *sitting.emptied_us >= Us(RulesOf(sitting).refresh_within)) {
     sitting.gone_us = *sitting.emptied_us;
   }
   sitting.emptied_us.reset();
@@ -314,8 +318,8 @@ CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
   if (running.has_value()) return {.of = CutPlace::Of::kSitting, .index = *running};
-  const bool goes_on =
-      plan.has_value() && !plans_[*plan].dated && event.time_us <= plans_[*plan].first_us + Us(rules_.late_within);
+  const bool goes_on = plan.has_value() && !plans_[*plan].dated &&
+                       event.time_us <= plans_[*plan].first_us + Us(RulesOf(plans_[*plan]).late_within);
   return {.of = CutPlace::Of::kPlan, .index = goes_on ? *plan : AddPlan(event)};
 }
 

@@ -5,6 +5,9 @@
 // decides at an event depends only on what stands before it. So order of arrival, batches and duplicates change
 // nothing, events that come in order are cut one by one, and a late event changes the cut from its own instant on.
 //
+// How long people may be away, early or late is law (cut_rules.h): that of the time at which the plan or the sitting
+// began, so that a later policy cuts nothing anew.
+//
 // Pure: knows no store, no civil day and no period. A time zone moves due days, never the cut.
 #ifndef RETENTION_SERVER_LAW_OCCURRENCES_H_
 #define RETENTION_SERVER_LAW_OCCURRENCES_H_
@@ -13,29 +16,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
-#include "absl/time/time.h"
+#include "server/law/cut_rules.h"
 #include "server/law/open_connections.h"
 #include "server/law/room_event.h"
 
 namespace retention {
-
-// How a room's life is cut.
-struct CutRules {
-  // Who comes back within this time after the sitting became empty, or was last heard of, goes on with it.
-  absl::Duration reopen_within = absl::Hours(1);
-  // So long before its planned start a sitting can belong to a plan.
-  absl::Duration early_within = absl::Hours(12);
-  // So long after its planned end it still can.
-  absl::Duration late_within = absl::Hours(24);
-  // After this time without a sign of life a sitting is presumed to have ended.
-  absl::Duration presumed_end_after = absl::Hours(24);
-  // No sitting is longer, and no plan.
-  absl::Duration longest_sitting = absl::Hours(7 * 24);
-  // Who comes back within this time was not away: a page that is refreshed ends nothing.
-  absl::Duration refresh_within = absl::Seconds(30);
-};
 
 // A stay of people in a room.
 struct Sitting {
@@ -94,7 +82,7 @@ class RoomWalk {
     std::vector<CutGroup> facts;  // if not: of which occurrences something else is known
   };
 
-  explicit RoomWalk(const CutRules& rules) : rules_(rules) {}
+  explicit RoomWalk(CutHistory rules) : rules_(std::move(rules)) {}
 
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
   // anew, and what it had is over for good.
@@ -109,6 +97,9 @@ class RoomWalk {
   const std::vector<Sitting>& sittings() const { return sittings_; }
   const std::vector<size_t>& SittingsOf(size_t plan) const { return sittings_of_[plan]; }
   CutGroup GroupOf(const CutPlace& place) const;
+  // By which a plan or a sitting is cut: those that were in force when it was first spoken of, or began.
+  const CutRules& RulesOf(const RoomPlan& plan) const { return rules_.At(plan.first_us); }
+  const CutRules& RulesOf(const Sitting& sitting) const { return rules_.At(sitting.start_us); }
   // Whether it was over when the room was last deleted; when it was last deleted with its recordings.
   bool IsDeleted(const CutGroup& group) const { return Lies(group, deleted_); }
   bool IsDeletedWithRecordings(const CutGroup& group) const { return Lies(group, deleted_with_recordings_); }
@@ -163,7 +154,7 @@ class RoomWalk {
   // The latest in which it is.
   std::optional<size_t> SittingSpokenOf(const RoomEvent& event) const;
 
-  CutRules rules_;
+  CutHistory rules_;
   std::vector<RoomPlan> plans_;
   std::vector<Sitting> sittings_;
   std::vector<OpenConnections> open_;             // by sitting

@@ -20,8 +20,6 @@ constexpr uint32_t kMaxMonths = 120;
 constexpr size_t kMaxPublicName = 32;
 constexpr size_t kMaxWarnings = 5;
 constexpr uint32_t kMaxWarningDays = 60;
-constexpr absl::Duration kMinPresumedEnd = absl::Hours(1);
-constexpr absl::Duration kMaxPresumedEnd = absl::Hours(7 * 24);
 
 absl::StatusOr<CivilPeriod> ParsePeriod(const v1::Period& period, const std::string& field) {
   switch (period.length_case()) {
@@ -213,11 +211,9 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   if (proto.time_zone().empty() || !absl::LoadTimeZone(proto.time_zone(), &policy.zone_)) {
     return InvalidField("time_zone", "not an IANA time zone known to this machine");
   }
-  policy.presumed_end_after_ = absl::Seconds(proto.presumed_end_after().seconds());
-  if (policy.presumed_end_after_ < kMinPresumedEnd || policy.presumed_end_after_ > kMaxPresumedEnd ||
-      proto.presumed_end_after().nanos() != 0) {
-    return InvalidField("presumed_end_after", "whole seconds, 1 hour to 7 days");
-  }
+  auto cut = ParseCutRules(proto.cut());
+  if (!cut.ok()) return cut.status();
+  policy.cut_ = *cut;
   std::array<bool, kCategories> seen{};
   for (int i = 0; i < proto.rules_size(); ++i) {
     const v1::DeletionRule& rule = proto.rules(i);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/policy.pb.h"
+#include "server/law/cut_rules.h"
 #include "server/law/periods.h"
 #include "storage/key_use.h"
 #include "storage/keys.h"
@@ -63,7 +64,7 @@ class Policy {
 
   uint32_t version() const { return proto_.version(); }
   const absl::TimeZone& zone() const { return zone_; }
-  absl::Duration presumed_end_after() const { return presumed_end_after_; }
+  const CutRules& cut() const { return cut_; }
   // REQUIRES: 1 <= category < kCategories.
   const DeletionRule& rule(CategoryNumber category) const { return rules_[category]; }
   const PbxEndRules& pbx_end() const { return pbx_end_; }
@@ -80,7 +81,7 @@ class Policy {
   Policy() = default;
   v1::Policy proto_;
   absl::TimeZone zone_;
-  absl::Duration presumed_end_after_;
+  CutRules cut_;
   std::array<DeletionRule, kCategories> rules_;
   PbxEndRules pbx_end_;
 };

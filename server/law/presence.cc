@@ -71,9 +71,9 @@ class Joins {
 
 }  // namespace
 
-std::vector<Presence> FoldPresence(const Course& course, PresenceOf of) {
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules) {
   Joins joins(course, of);
-  RoomWalk walk{CutRules()};
+  RoomWalk walk(rules);
   std::map<size_t, Attendance> attendances;  // by sitting
   for (const CourseEvent& event : course.events()) {
     const RoomEvent room_event = course.RoomEventOf(event);
@@ -121,8 +121,8 @@ std::vector<Presence> FoldPresence(const Course& course, PresenceOf of) {
   return sorted;
 }
 
-OccurrenceFacts FactsOf(const Course& course) {
-  RoomCut cut;
+OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules) {
+  RoomCut cut(rules);
   for (const CourseEvent& event : course.events()) cut.Add(course.RoomEventOf(event), 0);
   cut.Settle();
   // By themselves they may fall apart: then the earliest part that is a meeting speaks for all.

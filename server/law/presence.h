@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/law/course.h"
+#include "server/law/cut_rules.h"
 #include "server/law/filing.h"
 
 namespace retention {
@@ -31,9 +32,9 @@ struct Presence {
 enum class PresenceOf : uint8_t { kParticipants, kPersons };
 
 // In the order of the first join.
-std::vector<Presence> FoldPresence(const Course& course, PresenceOf of);
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules);
 // What the events of an occurrence say of it by themselves, where nothing else is left of it. REQUIRES: there are any.
-OccurrenceFacts FactsOf(const Course& course);
+OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules);
 
 }  // namespace retention
 

@@ -277,6 +277,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   OccurrenceFacts facts;
   facts.first_us = group.first_us;
   facts.last_us = group.last_us;
+  facts.waits_until_us = group.first_us + absl::ToInt64Microseconds(rules_.At(group.first_us).presumed_end_after);
   facts.scheduled_on_us = group.scheduled_on_us;
   facts.deleted = walk_.IsDeleted(key) || group.only_deletions;
   facts.recordings_deleted = walk_.IsDeletedWithRecordings(key);
@@ -286,7 +287,12 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   if (key.of == CutPlace::Of::kPlan) {
     const RoomPlan& plan = walk_.plans()[key.index];
     if (plan.dated) {
-      facts.plan = PlanFacts{.start_us = plan.start_us, .end_us = plan.end_us, .took_place = plan.took_place};
+      const CutRules& rules = walk_.RulesOf(plan);
+      facts.plan = PlanFacts{.start_us = plan.start_us,
+                             .end_us = plan.end_us,
+                             .took_place = plan.took_place,
+                             .early_us = absl::ToInt64Microseconds(rules.early_within)};
+      facts.waits_until_us = plan.end_us + absl::ToInt64Microseconds(rules.late_within);
     }
     sittings = walk_.SittingsOf(key.index);
     std::sort(sittings.begin(), sittings.end());
@@ -295,11 +301,14 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   }
   for (const size_t index : sittings) {
     const Sitting& sitting = walk_.sittings()[index];
+    const CutRules& rules = walk_.RulesOf(sitting);
     facts.sittings.push_back({.start_us = sitting.start_us,
                               .last_us = sitting.last_us,
                               .emptied_us = sitting.emptied_us,
                               .limit_us = walk_.LimitOf(sitting),
-                              .gone_us = sitting.gone_us});
+                              .gone_us = sitting.gone_us,
+                              .presumed_us = absl::ToInt64Microseconds(rules.presumed_end_after),
+                              .refresh_us = absl::ToInt64Microseconds(rules.refresh_within)});
     if (!sitting.emptied_us.has_value()) facts.present += static_cast<uint32_t>(walk_.PresentIn(index));
   }
   return facts;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "server/law/cut_rules.h"
 #include "server/law/filing.h"
 #include "server/law/occurrences.h"
 #include "server/law/room_event.h"
@@ -59,9 +60,13 @@ class RoomCut {
   // A copy of the walk is kept every so many events at least.
   static constexpr size_t kEventsPerCheckpoint = 256;
 
-  RoomCut() : RoomCut(nullptr) {}
-  explicit RoomCut(NumberOf number_of, size_t events_per_checkpoint = kEventsPerCheckpoint)
-      : number_of_(std::move(number_of)), events_per_checkpoint_(events_per_checkpoint), walk_(rules_) {}
+  explicit RoomCut(CutHistory rules, NumberOf number_of = nullptr, size_t events_per_checkpoint = kEventsPerCheckpoint)
+      : rules_(std::move(rules)),
+        number_of_(std::move(number_of)),
+        events_per_checkpoint_(events_per_checkpoint),
+        walk_(rules_) {}
+
+  const CutHistory& rules() const { return rules_; }
 
   bool Contains(uint64_t id) const { return ids_.contains(id); }
   // `occurrence`: where it lies; 0 for a new event. REQUIRES: !Contains(event.id).
@@ -150,7 +155,7 @@ class RoomCut {
   void Regroup();
   uint64_t NumberFor(const RoomEvent& event);
 
-  CutRules rules_;
+  CutHistory rules_;
   NumberOf number_of_;
   size_t events_per_checkpoint_;
   RoomWalk walk_;                        // over all of events_

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "retention/stored/v1/course.pb.h"
+#include "server/base/field_checks.h"
+#include "server/law/cut_rules.h"
 #include "server/law/filing.h"
-#include "server/law/occurrences.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -21,10 +22,7 @@ int64_t EndIn(const OccurrenceFacts& facts) {
 
 }  // namespace
 
-absl::Duration LongestOccurrence() {
-  const CutRules rules;
-  return rules.longest_sitting + rules.late_within + rules.longest_sitting;
-}
+absl::Duration LongestOccurrence() { return kMaxPlannedDuration + kMaxLateWithin + kMaxLongestSitting; }
 
 std::optional<Listing> ListingOf(const MeetingLocator& locator) {
   const OccurrenceFacts& facts = locator.facts;

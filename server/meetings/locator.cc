@@ -11,11 +11,13 @@ namespace {
 void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) {
   proto.set_first_us(facts.first_us);
   proto.set_last_us(facts.last_us);
+  proto.set_waits_until_us(facts.waits_until_us);
   if (facts.plan.has_value()) {
     proto.set_planned(true);
     proto.set_plan_start_us(facts.plan->start_us);
     proto.set_plan_end_us(facts.plan->end_us);
     proto.set_took_place(facts.plan->took_place);
+    proto.set_plan_early_us(facts.plan->early_us);
   }
   proto.set_scheduled_on_us(facts.scheduled_on_us.value_or(0));
   for (const SittingFacts& sitting : facts.sittings) {
@@ -25,6 +27,8 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     if (sitting.emptied_us.has_value()) put.set_emptied_us(*sitting.emptied_us);
     put.set_limit_us(sitting.limit_us);
     put.set_gone_us(sitting.gone_us);
+    put.set_presumed_us(sitting.presumed_us);
+    put.set_refresh_us(sitting.refresh_us);
   }
   proto.set_deleted(facts.deleted);
   proto.set_recordings_deleted(facts.recordings_deleted);
@@ -37,9 +41,12 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   OccurrenceFacts facts;
   facts.first_us = proto.first_us();
   facts.last_us = proto.last_us();
+  facts.waits_until_us = proto.waits_until_us();
   if (proto.planned()) {
-    facts.plan =
-        PlanFacts{.start_us = proto.plan_start_us(), .end_us = proto.plan_end_us(), .took_place = proto.took_place()};
+    facts.plan = PlanFacts{.start_us = proto.plan_start_us(),
+                           .end_us = proto.plan_end_us(),
+                           .took_place = proto.took_place(),
+                           .early_us = proto.plan_early_us()};
   }
   if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
   for (const stored::v1::SittingFacts& sitting : proto.sittings()) {
@@ -48,7 +55,9 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
          .last_us = sitting.last_us(),
          .emptied_us = sitting.has_emptied_us() ? std::optional(sitting.emptied_us()) : std::nullopt,
          .limit_us = sitting.limit_us(),
-         .gone_us = sitting.gone_us()});
+         .gone_us = sitting.gone_us(),
+         .presumed_us = sitting.presumed_us(),
+         .refresh_us = sitting.refresh_us()});
   }
   facts.deleted = proto.deleted();
   facts.recordings_deleted = proto.recordings_deleted();
@@ -106,8 +115,7 @@ bool IsFixed(const MeetingLocator& locator, DueDay last_due) {
   // What may still take place is open, though its name has gone: a policy may reckon that from the day of planning.
   const auto& plan = locator.facts.plan;
   if (plan.has_value() && !plan->took_place) {
-    constexpr int64_t kDaysLate = 2;
-    if (plan->end_us / kDayUs + kDaysLate > static_cast<int64_t>(last_due.number())) return false;
+    if (locator.facts.waits_until_us / kDayUs + 1 > static_cast<int64_t>(last_due.number())) return false;
   }
   if (locator.facts.deleted) {
     // Only its history is left: it is cut no more from when names of it would have gone.

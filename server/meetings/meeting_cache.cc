@@ -16,17 +16,14 @@ constexpr size_t kMaxGrownEvents = MeetingCache::kMaxCachedEvents / 4;
 constexpr size_t kRoomOverhead = 8;
 constexpr size_t kMeetingOverhead = 4;
 
-// How long an occurrence spans: of what runs on for all that is known, so long after its last sign of life, or as long
-// as it may.
-int64_t SpanEndOf(const OccurrenceFacts& facts, std::optional<absl::Duration> after_last_sign) {
+// How long an occurrence spans: of what runs on for all that is known, as long as it may, or until it is presumed to
+// have ended.
+int64_t SpanEndOf(const OccurrenceFacts& facts, bool presumed) {
   int64_t end_us = facts.last_us;
   for (const SittingFacts& sitting : facts.sittings) {
     if (sitting.emptied_us.has_value()) continue;
-    int64_t until_us = sitting.limit_us;
-    if (after_last_sign.has_value()) {
-      until_us = std::min(until_us, sitting.last_us + absl::ToInt64Microseconds(*after_last_sign));
-    }
-    end_us = std::max(end_us, until_us);
+    const int64_t until_us = presumed ? sitting.last_us + sitting.presumed_us : sitting.limit_us;
+    end_us = std::max(end_us, std::min(until_us, sitting.limit_us));
   }
   return end_us;
 }
@@ -38,7 +35,7 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
   if (time_us > fixed_until_us) return all;
   for (const auto& [number, meeting] : meetings) {
     const OccurrenceFacts& facts = meeting.locator.facts;
-    if (meeting.fixed && facts.first_us <= time_us && time_us <= SpanEndOf(facts, std::nullopt))
+    if (meeting.fixed && facts.first_us <= time_us && time_us <= SpanEndOf(facts, /*presumed=*/false))
       all.push_back(&meeting);
   }
   return all;
@@ -47,14 +44,14 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
 const Meeting* Room::FixedAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return nullptr;
   const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
-  const int64_t early_us = absl::ToInt64Microseconds(CutRules().early_within);
   // What is said of somebody who is there belongs to where they are, however long nothing was heard.
   const bool speaks = Speaks(event.kind);
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
-    if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, CutRules().presumed_end_after)) continue;
+    if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, /*presumed=*/true)) continue;
     // A plan for another time is another occurrence, whenever it is made.
     const auto& plan = meeting->locator.facts.plan;
-    if (!plans || (plan.has_value() && std::abs(event.planned_start_us - plan->start_us) < early_us)) return meeting;
+    if (!plans || (plan.has_value() && std::abs(event.planned_start_us - plan->start_us) < plan->early_us))
+      return meeting;
   }
   return nullptr;
 }
@@ -126,26 +123,25 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
   const auto it = rooms_.find(name);
   if (it != rooms_.end()) {
     Room& cached = it->second->room;
-    const bool changed =
+    const bool is_due =
         cached.read_at != last_due &&
         std::any_of(cached.meetings.begin(), cached.meetings.end(), [&](const auto& meeting) {
           const MeetingLocator& locator = meeting.second.locator;
           return locator.days[kHistory] <= last_due || IsFixed(locator, last_due) != meeting.second.fixed;
         });
-    if (!changed) {
+    // What begins from now on may be cut by other rules than the room knows.
+    if (!is_due && cached.cut.rules() == cuts()) {
       cached.read_at = last_due;
       used_.splice(used_.begin(), used_, it->second->used);
       return &cached;
     }
     Forget(pbx, room);
   }
-  auto entry = std::make_unique<Entry>();
-  entry->room.pbx = pbx;
-  entry->room.id = room;
-  entry->room.read_at = last_due;
-  entry->room.cut = RoomCut([this, pbx, room](const RoomEvent& event) {
+  const auto number_of = [this, pbx, room](const RoomEvent& event) {
     return OccurrenceNumber(vault_, pbx, room, event.time_us, event.id);
-  });
+  };
+  auto entry = std::make_unique<Entry>(
+      Entry{.room = {.pbx = pbx, .id = room, .cut = RoomCut(cuts(), number_of), .read_at = last_due}});
   if (absl::Status s = Read(entry->room, last_due); !s.ok()) return s;
   grown_ += SizeOf(*entry);
   used_.push_front(name);
@@ -168,7 +164,7 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
     if (meeting.fixed) {
-      room.fixed_until_us = std::max(room.fixed_until_us, SpanEndOf(meeting.locator.facts, std::nullopt));
+      room.fixed_until_us = std::max(room.fixed_until_us, SpanEndOf(meeting.locator.facts, /*presumed=*/false));
       continue;
     }
     if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;
@@ -191,7 +187,7 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed) {
   const uint64_t number = OccurrenceOf(fixed.id);
   const auto known = room.fixed.find(number);
   if (known != room.fixed.end()) return &known->second;
-  RoomCut cut;
+  RoomCut cut(room.cut.rules());
   if (absl::Status s = ReadEvents(room, fixed, cut); !s.ok()) return s;
   cut.Settle();
   grown_ += cut.size();

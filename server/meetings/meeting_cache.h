@@ -20,6 +20,7 @@
 #include "server/law/room_cut.h"
 #include "server/meetings/locator.h"
 #include "server/rows/change.h"
+#include "server/rows/policy_versions.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -41,12 +42,12 @@ struct Meeting {
 struct Room {
   PbxId pbx;
   RoomId id;
-  RoomCut cut;                           // of what is not fixed
-  std::map<uint64_t, Meeting> meetings;  // by number of the occurrence
-  std::map<uint64_t, RoomCut> fixed;     // of each occurrence that is, once somebody asked
-  std::vector<std::string> organizers;   // what RoomEvent.organizer counts, from 1
-  int64_t fixed_until_us = INT64_MIN;    // no span of one that is fixed goes on beyond that
-  DueDay read_at = DueDay::None();       // the last day that was due when it was read
+  RoomCut cut;                             // of what is not fixed
+  std::map<uint64_t, Meeting> meetings{};  // by number of the occurrence
+  std::map<uint64_t, RoomCut> fixed{};     // of each occurrence that is, once somebody asked
+  std::vector<std::string> organizers{};   // what RoomEvent.organizer counts, from 1
+  int64_t fixed_until_us = INT64_MIN;      // no span of one that is fixed goes on beyond that
+  DueDay read_at = DueDay::None();         // the last day that was due when it was read
 
   // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr
   // if it belongs to none.
@@ -74,7 +75,9 @@ class MeetingCache {
   // Events held in memory, about 250 bytes each with all that helps to cut them.
   static constexpr size_t kMaxCachedEvents = 400000;
 
-  MeetingCache(const StoreView& store, Vault& vault) : store_(store), vault_(vault) {}
+  // REQUIRES: all outlive it.
+  MeetingCache(const StoreView& store, Vault& vault, const PolicyVersions& policies)
+      : store_(store), vault_(vault), policies_(policies) {}
 
   // The room, read from the store if need be; empty if nothing of it is held. Valid until Trim or Forget.
   absl::StatusOr<Room*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
@@ -97,14 +100,16 @@ class MeetingCache {
   using Name = std::pair<PbxId, RoomId>;
   struct Entry {
     Room room;
-    std::list<Name>::iterator used;
+    std::list<Name>::iterator used{};
   };
+  const CutHistory& cuts() const { return policies_.current().cuts; }
   absl::Status Read(Room& room, DueDay last_due);
   absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut);
   static size_t SizeOf(const Entry& entry);
 
   const StoreView& store_;
   Vault& vault_;
+  const PolicyVersions& policies_;
   absl::flat_hash_map<Name, std::unique_ptr<Entry>> rooms_;
   std::list<Name> used_;  // most recent first
   size_t grown_ = 0;      // events added since the rooms were last counted

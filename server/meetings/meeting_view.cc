@@ -48,7 +48,7 @@ std::string MeetingView::Occurrence() const {
   return absl::StrCat(absl::Hex(OccurrenceOf(meeting_), absl::kZeroPad16));
 }
 
-absl::Time MeetingView::End() const { return MeetingEndOf(facts(), *policy_); }
+absl::Time MeetingView::End() const { return MeetingEndOf(facts()); }
 
 bool MeetingView::ShowsAnything() const {
   return facts().IsMeeting() ||

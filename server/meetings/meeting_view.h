@@ -65,6 +65,8 @@ class MeetingView {
   bool ShowsAnything() const;
   // What lists are ordered by. REQUIRES: facts().IsMeeting().
   int64_t BeginMicros() const;
+  // By which its history is cut.
+  const CutHistory& cuts() const { return version_->cuts; }
   // From when on its report has no names; nullopt if it has none.
   std::optional<absl::Time> NamesLeave() const;
   // Whether a notice about its report holds.

@@ -12,13 +12,15 @@ namespace retention {
 
 using Row = stored::v1::ReportNotice;
 
-uint64_t GiveNotice(const PbxId& pbx, const OwnerId& meeting, Row::Kind kind, Change& change) {
+uint64_t GiveNotice(const PbxId& pbx, const OwnerId& meeting, Row::Kind kind, absl::Duration settles_after,
+                    Change& change) {
   const uint64_t number = change.NoticeNumber();
   Row row;
   row.set_pbx(std::string(pbx.view()));
   row.set_meeting(std::string(meeting.view()));
   row.set_kind(kind);
   row.set_issued_us(absl::ToUnixMicros(change.now()));
+  row.set_settles_us(absl::ToUnixMicros(change.now() + settles_after));
   change.batch().Put(Family::kState, ReportNoticeKey(number), row.SerializeAsString());
   return number;
 }
@@ -72,7 +74,7 @@ absl::StatusOr<ReportDelivery::Message> ReportDelivery::Next(absl::Time now) {
         row.pbx().size() != PbxId::kBytes || row.meeting().size() != OwnerId::kBytes) {
       return absl::DataLossError("a notice about a report does not parse");
     }
-    const absl::Time settled = absl::FromUnixMicros(row.issued_us()) + kNoticeSettles;
+    const absl::Time settled = absl::FromUnixMicros(row.settles_us());
     if (now < settled) {
       message.next = settled;
       return message;

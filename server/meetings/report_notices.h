@@ -15,7 +15,6 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/course.pb.h"
 #include "retention/v1/meeting_service.pb.h"
-#include "server/law/occurrences.h"
 #include "server/meetings/locator.h"
 #include "server/rows/change.h"
 #include "storage/store.h"
@@ -24,11 +23,11 @@ namespace retention {
 
 // How long before they leave it is told that the names of a report do.
 inline constexpr absl::Duration kNamesLeavingNotice = absl::Hours(24);
-// A notice is delivered so long after it was given: who comes back within this time was not away, and has it withdrawn.
-inline constexpr absl::Duration kNoticeSettles = CutRules().refresh_within;
 
-// Writer's side: files a notice, and returns its number; takes the notice of a number away and sets it to 0.
-uint64_t GiveNotice(const PbxId& pbx, const OwnerId& meeting, stored::v1::ReportNotice::Kind kind, Change& change);
+// Writer's side: files a notice, and returns its number; takes the notice of a number away and sets it to 0. It is
+// delivered `settles_after` it was given: who comes back within this time was not away, and has it withdrawn.
+uint64_t GiveNotice(const PbxId& pbx, const OwnerId& meeting, stored::v1::ReportNotice::Kind kind,
+                    absl::Duration settles_after, Change& change);
 void WithdrawNotice(uint64_t& number, Batch& batch);
 
 // Takes away those of a PBX from `after` on, of at most kMaxNoticesScanned that are looked at; returns how far that is,

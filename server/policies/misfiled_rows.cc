@@ -39,15 +39,14 @@ MisfiledRows::MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistr
       terms_(std::move(terms)),
       before_(version.before()),
       after_(version.policy),
+      cuts_(version.cuts),
       ended_(ended),
       now_(now) {
-  const bool ends_presumed = before_.presumed_end_after() != after_.presumed_end_after();
   for (size_t number = 1; number < kCategories; ++number) {
     const DeletionRule& was = before_.rule(static_cast<CategoryNumber>(number));
     const DeletionRule& is = after_.rule(static_cast<CategoryNumber>(number));
     affected_[number] = was.starting_point != is.starting_point || !SamePeriod(was.period, is.period) ||
-                        !SamePeriod(was.extended_period, is.extended_period) ||
-                        (ends_presumed && is.starting_point == v1::STARTING_POINT_MEETING_END);
+                        !SamePeriod(was.extended_period, is.extended_period);
   }
   for (const CategoryNumber category : kFiledByMeeting) meetings_affected_ |= affected_[category];
 }
@@ -111,7 +110,7 @@ absl::StatusOr<std::optional<DueDay>> MisfiledRows::OfStray(const FiledKey& key)
   if (key.category == kHistory) {
     const auto course = ReadCourse(view_, vault_, key.day, key.pbx, key.owner);
     if (course.ok() && course->size() > 0) {
-      return DueDay(LastDayOf(CollectionDay(FactsOf(*course), after_), after_.rule(kHistory).period));
+      return DueDay(LastDayOf(CollectionDay(FactsOf(*course, cuts_), after_), after_.rule(kHistory).period));
     }
   }
   return DayWithoutFacts(key.day, before_.rule(key.category), after_.rule(key.category));

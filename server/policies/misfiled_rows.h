@@ -79,6 +79,7 @@ class MisfiledRows {
   const LogTerms terms_;
   const Policy& before_;
   const Policy& after_;
+  const CutHistory& cuts_;
   const DueDay ended_;
   const absl::Time now_;
   std::array<bool, kCategories> affected_{};  // by the change of policy

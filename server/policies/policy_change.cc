@@ -68,12 +68,10 @@ class Counter {
     ++tally.rows;
     tally.values += Vault::ValueCount(envelope);
   }
-  absl::Status CountMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing,
-                            absl::Time now) {
+  absl::Status CountMeeting(const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
     for (const CategoryNumber category : kFiledByMeeting) {
       const DueDay held = locator.days[category];
-      const bool ends = category == kFileShare && filing.files_end <= now;
-      const DueDay to = ends ? DueDay::None() : filing.days[category];
+      const DueDay to = filing.days[category];
       if (held <= last_due_ || held == to) continue;
       auto cursor = view_.ScanPrefix(Family::kFiled, FiledPrefix(held, category, name.pbx, name.meeting));
       for (; cursor->Valid(); cursor->Next()) Count(category, held, to, cursor->value());
@@ -138,7 +136,7 @@ std::vector<std::string> DifferingFields(const v1::Policy& a, const v1::Policy& 
   };
   compare("version", a.version() == b.version());
   compare("time_zone", a.time_zone() == b.time_zone());
-  compare("presumed_end_after", Canonical(a.presumed_end_after()) == Canonical(b.presumed_end_after()));
+  compare("cut", Canonical(a.cut()) == Canonical(b.cut()));
   const auto rules_a = RulesOf(a);
   const auto rules_b = RulesOf(b);
   for (int category = 1; category < static_cast<int>(kCategories); ++category) {
@@ -202,13 +200,13 @@ absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersio
   }
   const auto view = store_.Snapshot();
   const DueDay last_due = LastDueDay(now, next.zone());
-  const PolicyVersion successor{.policy = next, .since = now, .predecessor = &current};
+  const PolicyVersion successor = PolicyVersion::After(current, next, now);
   const MisfiledRows placement(*view, holdings_.vault, holdings_.registry, logs_.Terms(), successor, last_due, now);
   Counter counter(*view, last_due);
   WalkStep meetings{.budget = SIZE_MAX};
   absl::Status status = placement.VisitMeetings(
       meetings, [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
-        return counter.CountMeeting(name, locator, filing, now);
+        return counter.CountMeeting(name, locator, filing);
       });
   if (!status.ok()) return status;
   WalkStep rows{.budget = SIZE_MAX};

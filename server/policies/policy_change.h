@@ -20,7 +20,7 @@ namespace retention {
 // A policy file of today has 5 KiB.
 inline constexpr size_t kMaxPolicyTextBytes = 64u << 10;
 
-// The fields in which they differ, as `presumed_end_after` and `rules (RECORDING)`.
+// The fields in which they differ, as `cut` and `rules (RECORDING)`.
 std::vector<std::string> DifferingFields(const v1::Policy& a, const v1::Policy& b);
 // INVALID_ARGUMENT naming the field if `next` may not follow `current`: its version is not higher, or it changes what
 // all that is held was cut by (time zone, statistics).

@@ -36,7 +36,6 @@ inline constexpr size_t kMaxBatchBytes = 4u << 20;
 inline constexpr size_t kMaxBatchMemory = 32u << 20;
 inline constexpr uint32_t kMaxMillis = 60000;
 inline constexpr uint32_t kMaxPpm = 1000000;
-inline constexpr absl::Duration kMaxPlannedDuration = absl::Hours(7 * 24);
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting id of which nothing was due yet, since its last deletion: bounds the memory of its cut.
 inline constexpr size_t kMaxMeetingEvents = 100000;

@@ -45,11 +45,15 @@ absl::Time MeetingFiler::FollowReport(Meeting& meeting, const MeetingLocator& be
   const bool has_report = facts.TookPlace() && !facts.deleted && locator.days[kHistory] != DueDay::None();
   absl::Time look = absl::InfiniteFuture();
 
-  const absl::Time end = MeetingEndOf(facts, policy);
+  const absl::Time end = MeetingEndOf(facts);
+  const auto give = [&](stored::v1::ReportNotice::Kind kind) {
+    const auto settles_after = absl::Microseconds(facts.sittings.back().refresh_us);
+    return GiveNotice(meeting.pbx, meeting.id, kind, settles_after, change);
+  };
   const bool complete = has_report && (!IsOpen(facts) || end <= change.now());
   if (complete && (changed || locator.complete_notice == 0)) {
     WithdrawNotice(locator.complete_notice, change.batch());
-    locator.complete_notice = GiveNotice(meeting.pbx, meeting.id, stored::v1::ReportNotice::KIND_COMPLETE, change);
+    locator.complete_notice = give(stored::v1::ReportNotice::KIND_COMPLETE);
   } else if (!complete) {
     WithdrawNotice(locator.complete_notice, change.batch());
   }
@@ -71,7 +75,7 @@ absl::Time MeetingFiler::FollowReport(Meeting& meeting, const MeetingLocator& be
     look = std::min(look, leave - kNamesLeavingNotice);
   } else if (locator.names_told_us != absl::ToUnixMicros(leave)) {
     WithdrawNotice(locator.names_notice, change.batch());
-    locator.names_notice = GiveNotice(meeting.pbx, meeting.id, stored::v1::ReportNotice::KIND_NAMES_LEAVING, change);
+    locator.names_notice = give(stored::v1::ReportNotice::KIND_NAMES_LEAVING);
     locator.names_told_us = absl::ToUnixMicros(leave);
   }
   return look;

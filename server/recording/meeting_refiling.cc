@@ -140,12 +140,7 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
   if (*found == nullptr) return absl::OkStatus();
   Meeting& meeting = **found;
   const MeetingLocator before = meeting.locator;
-  const absl::Status files = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), filing, applied, change);
-  if (IsUnreadable(files)) {
-    meeting.locator.days[kFileShare] = DueDay::None();  // a file that cannot be read ends with its day
-  } else if (!files.ok()) {
-    return files;
-  }
+  // Files end at an instant that no policy moves.
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
   if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
   const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);

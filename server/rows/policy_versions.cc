@@ -17,30 +17,51 @@ stored::v1::PolicyMark MarkOf(const Policy& policy) {
 
 absl::Status DoesNotParse() { return absl::DataLossError("a stored policy does not parse"); }
 
-// The latest version before `version` that the store keeps.
-absl::StatusOr<std::optional<stored::v1::StoredPolicy>> ReadPredecessor(const StoreView& store, uint32_t version) {
-  std::optional<stored::v1::StoredPolicy> latest;
+// A policy that the store keeps, and from when on it is in force.
+struct KeptPolicy {
+  Policy policy;
+  absl::Time since;
+};
+
+// All that it keeps up to `version`, in order. DATA_LOSS if one does not parse, or the last is not there.
+absl::StatusOr<std::vector<KeptPolicy>> ReadThrough(const StoreView& store, uint32_t version) {
+  std::vector<KeptPolicy> kept;
   auto cursor = store.ScanPrefix(Family::kState, PolicyPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     const auto number = DecodePolicyKey(cursor->key());
     if (!number.has_value()) continue;  // PolicyVersionKey
-    if (*number >= version) break;
-    latest.emplace();
-    if (!latest->ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
+    if (*number > version) break;
+    stored::v1::StoredPolicy stored;
+    if (!stored.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
       return DoesNotParse();
     }
+    auto policy = Policy::FromProto(stored.policy());
+    if (!policy.ok()) return policy.status();
+    kept.push_back({.policy = *std::move(policy), .since = absl::FromUnixMicros(stored.in_force_since_us())});
   }
   if (!cursor->status().ok()) return cursor->status();
-  return latest;
+  if (kept.empty() || kept.back().policy.version() != version) {
+    return absl::DataLossError("the policy in force is not among those that are kept");
+  }
+  return kept;
 }
 
 }  // namespace
 
-PolicyVersions::PolicyVersions(Policy first) : current_(Keep(std::move(first), absl::UnixEpoch(), nullptr)) {}
+PolicyVersion PolicyVersion::After(const PolicyVersion& former, Policy policy, absl::Time since) {
+  CutHistory cuts = former.cuts.Then(since, policy.cut());
+  return {.policy = std::move(policy), .since = since, .predecessor = &former, .cuts = std::move(cuts)};
+}
 
-const PolicyVersion* PolicyVersions::Keep(Policy policy, absl::Time since, const PolicyVersion* predecessor) {
-  kept_.push_back(std::make_unique<PolicyVersion>(
-      PolicyVersion{.policy = std::move(policy), .since = since, .predecessor = predecessor}));
+PolicyVersions::PolicyVersions(Policy first) : current_(KeepFirst(std::move(first), absl::UnixEpoch())) {}
+
+const PolicyVersion* PolicyVersions::KeepFirst(Policy policy, absl::Time since) {
+  CutHistory cuts(policy.cut());
+  return Keep({.policy = std::move(policy), .since = since, .cuts = std::move(cuts)});
+}
+
+const PolicyVersion* PolicyVersions::Keep(PolicyVersion version) {
+  kept_.push_back(std::make_unique<const PolicyVersion>(std::move(version)));
   return kept_.back().get();
 }
 
@@ -65,26 +86,20 @@ absl::Status PolicyVersions::Load(const StoreView& store) {
   if (!row->has_value()) return absl::OkStatus();  // a new store
   stored::v1::PolicyMark mark;
   if (!mark.ParseFromString(**row)) return absl::DataLossError("the row that names the policy does not parse");
-  auto stored = Read(store, mark.version());
-  if (!stored.ok()) return stored.status();
-  if (!stored->has_value()) return absl::DataLossError("the policy in force is not among those that are kept");
+  auto kept = ReadThrough(store, mark.version());
+  if (!kept.ok()) return kept.status();
   refiling_since_us_.store(mark.refiling_since_us(), std::memory_order_release);
   refiled_to_ = {.meetings = mark.meetings_refiled_to(), .rows = mark.rows_refiled_to()};
-  const absl::Time since = absl::FromUnixMicros((*stored)->in_force_since_us());
-  if (since == current().since && in_force().proto().SerializeAsString() == (*stored)->policy().SerializeAsString()) {
+  if (kept->back().since == current().since &&
+      kept->back().policy.proto().SerializeAsString() == in_force().proto().SerializeAsString()) {
     return absl::OkStatus();
   }
-  auto policy = Policy::FromProto((*stored)->policy());
-  if (!policy.ok()) return policy.status();
-  const PolicyVersion* predecessor = nullptr;
-  auto before = ReadPredecessor(store, mark.version());
-  if (!before.ok()) return before.status();
-  if (before->has_value()) {
-    auto parsed = Policy::FromProto((*before)->policy());
-    if (!parsed.ok()) return parsed.status();
-    predecessor = Keep(*std::move(parsed), absl::FromUnixMicros((*before)->in_force_since_us()), nullptr);
+  const PolicyVersion* version = nullptr;
+  for (KeptPolicy& each : *kept) {
+    version = version == nullptr ? KeepFirst(std::move(each.policy), each.since)
+                                 : Keep(PolicyVersion::After(*version, std::move(each.policy), each.since));
   }
-  current_.store(Keep(*std::move(policy), since, predecessor), std::memory_order_release);
+  current_.store(version, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -102,8 +117,7 @@ void PolicyVersions::Enact(Policy policy, absl::Time since, bool refiling) {
   // Before the policy itself: whoever sees it in force sees that rows may lie elsewhere.
   refiling_since_us_.store(refiling ? absl::ToUnixMicros(since) : 0, std::memory_order_release);
   refiled_to_ = {};
-  const PolicyVersion* predecessor = refiling ? &current() : nullptr;
-  current_.store(Keep(std::move(policy), since, predecessor), std::memory_order_release);
+  current_.store(Keep(PolicyVersion::After(current(), std::move(policy), since)), std::memory_order_release);
 }
 
 void PolicyVersions::PutRefiledTo(RefiledTo positions, Batch& batch) const {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
+#include "server/law/cut_rules.h"
 #include "server/law/policy.h"
 #include "storage/store.h"
 
@@ -24,6 +25,10 @@ struct PolicyVersion {
   Policy policy;
   absl::Time since;                            // the Unix epoch if nobody knows
   const PolicyVersion* predecessor = nullptr;  // null if none is kept
+  CutHistory cuts;                             // by all policies until this one
+
+  // The one that puts `policy` into force at `since`, after `former`, which must outlive it.
+  static PolicyVersion After(const PolicyVersion& former, Policy policy, absl::Time since);
 
   // What was filed before this policy came into force lies where this one put it, until it is refiled. The same policy
   // if none is kept.
@@ -67,7 +72,8 @@ class PolicyVersions {
   void FinishRefiling();
 
  private:
-  const PolicyVersion* Keep(Policy policy, absl::Time since, const PolicyVersion* predecessor);
+  const PolicyVersion* KeepFirst(Policy policy, absl::Time since);
+  const PolicyVersion* Keep(PolicyVersion version);
 
   std::vector<std::unique_ptr<const PolicyVersion>> kept_;
   std::atomic<const PolicyVersion*> current_;

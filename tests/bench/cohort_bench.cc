@@ -29,7 +29,8 @@ double RowsPerSecond(const BenchOptions& options, int open_meetings, uint64_t en
 
   const auto view = bench.store().Snapshot();
   const Stopwatch building;
-  auto cube = BuildCohort(*view, bench.engine().vault(), bench.engine().policy(), DueDay(day), SystemRandom());
+  auto cube =
+      BuildCohort(*view, bench.engine().vault(), bench.engine().policies().current(), DueDay(day), SystemRandom());
   OrDie(cube.status(), "BuildCohort");
   const double seconds = building.Seconds();
   Remark(absl::StrCat("cohort: ", history().values, " entries in ", history().rows, " rows, built in ", seconds, " s"));

@@ -35,6 +35,11 @@ Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit) {
   return *edited;
 }
 
+const CutHistory& DefaultCuts() {
+  static const CutHistory& cuts = *new CutHistory(DefaultPolicy().cut());
+  return cuts;
+}
+
 Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit) {
   return DefaultPolicy([&](v1::Policy& proto) {
     proto.mutable_pbx_end()->mutable_no_contact()->set_days(3660);

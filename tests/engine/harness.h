@@ -22,12 +22,16 @@ namespace retention {
 
 // The policy of deploy/policy.txtpb, with `edit` applied.
 Policy DefaultPolicy(const std::function<void(v1::Policy&)>& edit = {});
+// As if there had never been another.
+const CutHistory& DefaultCuts();
 // "2026-03-02T10:00:00+01:00"; the offset is part of the text.
 absl::Time At(absl::string_view rfc3339);
 // The step of the clock: the engine's instants are microseconds.
 inline constexpr absl::Duration kTick = absl::Microseconds(1);
 // The Monday on which most tests begin.
 inline const absl::Time kMonday = At("2026-03-02T10:00:00+01:00");
+// Of the default policy: who is back within that was not away.
+inline constexpr absl::Duration kRefreshWithin = absl::Seconds(30);
 // Seven days after it, the day by which most of its values go.
 inline const DueDay kNextMonday(absl::CivilDay(2026, 3, 9));
 

@@ -15,6 +15,7 @@ OccurrenceFacts PlannedFacts(absl::string_view start, absl::string_view end) {
   OccurrenceFacts facts;
   facts.first_us = facts.last_us = Us("2026-02-20T10:00:00+01:00");
   facts.plan = PlanFacts{.start_us = Us(start), .end_us = Us(end)};
+  facts.waits_until_us = facts.plan->end_us + absl::ToInt64Microseconds(absl::Hours(24));
   return facts;
 }
 
@@ -25,6 +26,8 @@ void Sit(OccurrenceFacts& facts, absl::string_view start, absl::string_view last
   sitting.last_us = Us(last);
   if (!emptied.empty()) sitting.emptied_us = Us(emptied);
   sitting.limit_us = sitting.start_us + absl::ToInt64Microseconds(absl::Hours(7 * 24));
+  sitting.presumed_us = absl::ToInt64Microseconds(absl::Hours(24));
+  sitting.refresh_us = absl::ToInt64Microseconds(absl::Seconds(30));
   if (facts.plan.has_value()) facts.plan->took_place |= sitting.last_us >= facts.plan->start_us;
 }
 
@@ -67,16 +70,17 @@ TEST(Filing, StartOnALaterDayMovesThePlannedDate) {
 }
 
 TEST(Filing, RunningMeetingIsPresumedToEnd24HoursAfterTheLaterOfPlannedEndAndLastSign) {
-  const Policy policy = DefaultPolicy();
   OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
   Sit(facts, "2026-03-02T10:05:00+01:00", "2026-03-02T10:05:00+01:00");
-  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T11:00:00+01:00"));
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-03T11:00:00+01:00"));
   facts.sittings[0].last_us = Us("2026-03-02T15:00:00+01:00");
-  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T15:00:00+01:00"));
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-03T15:00:00+01:00"));
   facts.sittings[0].limit_us = Us("2026-03-03T12:00:00+01:00");
-  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-03T12:00:00+01:00")) << "no sitting is longer";
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-03T12:00:00+01:00")) << "no sitting is longer";
+  facts.sittings[0].presumed_us = absl::ToInt64Microseconds(absl::Hours(2));
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-02T17:00:00+01:00")) << "as the rules of its begin say";
   facts.sittings[0].emptied_us = Us("2026-03-02T16:00:00+01:00");
-  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-02T16:00:00+01:00")) << "the true end replaces the presumption";
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-02T16:00:00+01:00")) << "the true end replaces the presumption";
 }
 
 TEST(Filing, WhoLeavesBeforeThePlannedStartEndsNothing) {
@@ -84,7 +88,7 @@ TEST(Filing, WhoLeavesBeforeThePlannedStartEndsNothing) {
   OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");
   Sit(facts, "2026-03-02T09:00:00+01:00", "2026-03-02T09:10:00+01:00", "2026-03-02T09:10:00+01:00");
   EXPECT_FALSE(facts.TookPlace());
-  EXPECT_EQ(MeetingEndOf(facts, policy), At("2026-03-02T11:00:00+01:00"));
+  EXPECT_EQ(MeetingEndOf(facts), At("2026-03-02T11:00:00+01:00"));
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_gone, absl::InfinitePast());
 }

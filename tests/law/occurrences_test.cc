@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/engine/harness.h"
 
 namespace retention {
 namespace {
@@ -66,7 +67,7 @@ class RoomScript {
 };
 
 struct WalkedRoom {
-  RoomWalk walk{CutRules()};
+  RoomWalk walk{DefaultCuts()};
   std::vector<CutPlace> places;  // in the order of the walk
 };
 
@@ -345,11 +346,11 @@ std::vector<RoomEvent> AnyRoom(std::mt19937& random) {
 
 TEST(Occurrences, WhateverHappens_NothingIsLongerThanItMayBeAndEveryEventHasItsPlace) {
   std::mt19937 random(20260302);
-  const CutRules rules;
+  const CutRules rules = DefaultPolicy().cut();
   for (int round = 0; round < 10000; ++round) {
     std::vector<RoomEvent> events = AnyRoom(random);
     std::sort(events.begin(), events.end());
-    RoomWalk walk{rules};
+    RoomWalk walk{DefaultCuts()};
     for (const RoomEvent& event : events) {
       const CutPlace place = walk.Step(event);
       if (place.of == Of::kPlan) {
@@ -379,7 +380,7 @@ TEST(Occurrences, AWalkThatIsTakenUpFromACopyGoesOnAlike) {
     std::vector<RoomEvent> events = AnyRoom(random);
     std::sort(events.begin(), events.end());
     const WalkedRoom whole = Cut(events);
-    RoomWalk walk{CutRules()};
+    RoomWalk walk{DefaultCuts()};
     const size_t middle = random() % (events.size() + 1);
     for (size_t i = 0; i < middle; ++i) walk.Step(events[i]);
     RoomWalk taken_up = walk;

@@ -46,7 +46,8 @@ TEST(Policy, RefusesTwoRulesForACategory) {
 TEST(Policy, NamesTheFieldAtFault) {
   EXPECT_EQ(Refused([](v1::Policy& p) { p.set_version(0); }), "version");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.set_time_zone("Mars/Olympus"); }), "time_zone");
-  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_presumed_end_after()->set_seconds(60); }), "presumed_end_after");
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_cut()->mutable_presumed_end_after()->set_seconds(60); }),
+            "cut.presumed_end_after");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(0)->set_category(static_cast<v1::DataCategory>(99)); }),
             "rules[0].category");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(0)->mutable_period()->set_days(99999); }),

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/engine/harness.h"
+
 namespace retention {
 namespace {
 
@@ -24,7 +26,9 @@ class PresenceScript {
     return *this;
   }
   const Course& course() const { return course_; }
-  std::vector<Presence> Fold(PresenceOf of = PresenceOf::kPersons) const { return FoldPresence(course_, of); }
+  std::vector<Presence> Fold(PresenceOf of = PresenceOf::kPersons) const {
+    return FoldPresence(course_, of, DefaultCuts());
+  }
 
  private:
   uint64_t next_ = 0;
@@ -71,7 +75,7 @@ TEST(PresenceFold, WhoIsInTwoSittingsAtOnceIsThereOnce) {
   add(Entry::KIND_JOINED, 10, 2);
   add(Entry::KIND_LEFT, 30, 1);
   add(Entry::KIND_LEFT, 40, 2);
-  const std::vector<Presence> lines = FoldPresence(course, PresenceOf::kPersons);
+  const std::vector<Presence> lines = FoldPresence(course, PresenceOf::kPersons, DefaultCuts());
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines[0].total_us, 40 * kMinuteUs);
   EXPECT_EQ(lines[0].reconnections, 1u);
@@ -97,9 +101,9 @@ TEST(PresenceFold, WhatIsSaidOfNobodyWhoIsThereCountsNothing) {
 }
 
 TEST(PresenceFold, EventsOfAnOccurrenceSayWhatItWas) {
-  EXPECT_FALSE(FactsOf(PresenceScript().Add(Entry::KIND_LEFT, 3, "a").course()).IsMeeting());
+  EXPECT_FALSE(FactsOf(PresenceScript().Add(Entry::KIND_LEFT, 3, "a").course(), DefaultCuts()).IsMeeting());
   const OccurrenceFacts facts =
-      FactsOf(PresenceScript().Add(Entry::KIND_LEFT, 3, "a").Add(Entry::KIND_JOINED, 4, "a").course());
+      FactsOf(PresenceScript().Add(Entry::KIND_LEFT, 3, "a").Add(Entry::KIND_JOINED, 4, "a").course(), DefaultCuts());
   ASSERT_EQ(facts.sittings.size(), 1u);
   EXPECT_EQ(facts.sittings[0].start_us, 4 * kMinuteUs);
 }

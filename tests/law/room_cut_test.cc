@@ -8,6 +8,8 @@
 #include <set>
 #include <vector>
 
+#include "tests/engine/harness.h"
+
 namespace retention {
 namespace {
 
@@ -69,8 +71,8 @@ Facts FactsIn(const RoomCut& cut) {
 // Takes in events in their order, so many at a time, and keeps rows where the cut says.
 class Keeper {
  public:
-  explicit Keeper(size_t events_per_checkpoint)
-      : events_per_checkpoint_(events_per_checkpoint), cut_(nullptr, events_per_checkpoint) {}
+  explicit Keeper(size_t events_per_checkpoint, const CutHistory& rules = DefaultCuts())
+      : events_per_checkpoint_(events_per_checkpoint), cut_(rules, nullptr, events_per_checkpoint) {}
 
   void Take(const std::vector<RoomEvent>& events, std::mt19937& random) {
     for (size_t next = 0; next < events.size();) {
@@ -83,8 +85,10 @@ class Keeper {
     }
   }
   // Everything is read back, as after a restart.
-  void Restart(const std::vector<RoomEvent>& events) {
-    cut_ = RoomCut(nullptr, events_per_checkpoint_);
+  void Restart(const CutHistory& rules = DefaultCuts()) {
+    std::vector<RoomEvent> events;
+    for (const CutEvent& event : cut_.events()) events.push_back(event.event);
+    cut_ = RoomCut(rules, nullptr, events_per_checkpoint_);
     for (const RoomEvent& event : events) cut_.Add(event, rows_.at(event.id));
     Follow(cut_.TakeChanges());
   }
@@ -128,7 +132,7 @@ TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
     std::vector<RoomEvent> events = RandomRoom(random);
     std::vector<RoomEvent> in_order = events;
     std::sort(in_order.begin(), in_order.end());
-    RoomCut expected;
+    RoomCut expected(DefaultCuts());
     for (const RoomEvent& event : in_order) expected.Add(event, 0);
     expected.Settle();
     std::shuffle(events.begin(), events.end(), random);
@@ -137,10 +141,74 @@ TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
     Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20);
     keeper.Take(sent, random);
     ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round;
-    keeper.Restart(events);
+    keeper.Restart();
     ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round << ", read back";
     if (HasFailure()) return;
   }
+}
+
+// Any that a policy may say.
+CutRules AnyRules(std::mt19937& random) {
+  const auto any = [&](absl::Duration least, absl::Duration most) {
+    const auto steps = static_cast<uint64_t>(absl::ToInt64Minutes(most - least));
+    // Most of them short, so that much is near the line.
+    return least + absl::Minutes(static_cast<int64_t>(random() % (1 + steps / (1 + random() % 20))));
+  };
+  v1::CutRules proto;
+  const auto set = [](absl::Duration length, google::protobuf::Duration& rule) {
+    rule.set_seconds(absl::ToInt64Seconds(length));
+  };
+  const absl::Duration reopen = any(absl::Minutes(1), kMaxReopenWithin);
+  set(reopen, *proto.mutable_reopen_within());
+  set(any(absl::Minutes(1), kMaxEarlyWithin), *proto.mutable_early_within());
+  set(any(absl::Minutes(1), kMaxLateWithin), *proto.mutable_late_within());
+  set(any(absl::Hours(1), kMaxPresumedEndAfter), *proto.mutable_presumed_end_after());
+  set(any(absl::Hours(24), kMaxLongestSitting), *proto.mutable_longest_sitting());
+  set(any(absl::Minutes(1), reopen), *proto.mutable_refresh_within());
+  const auto rules = ParseCutRules(proto);
+  EXPECT_TRUE(rules.ok()) << rules.status();
+  return *rules;
+}
+
+RoomCut CutOfAll(const std::vector<RoomEvent>& events, const CutHistory& rules) {
+  RoomCut cut(rules);
+  for (const RoomEvent& event : events) cut.Add(event, 0);
+  cut.Settle();
+  return cut;
+}
+
+TEST(RoomCut, APolicyThatComesBetweenChangesNoOrderAndNothingThatBegan) {
+  constexpr int kRooms = 5000;
+  std::mt19937 random(17);
+  size_t cut_by_both = 0;
+  for (int round = 0; round < kRooms; ++round) {
+    std::vector<RoomEvent> events = RandomRoom(random);
+    const auto any_time = [&] { return absl::FromUnixMicros(events[random() % events.size()].time_us); };
+    const CutHistory before = CutHistory(AnyRules(random)).Then(any_time() - absl::Hours(30), AnyRules(random));
+    const absl::Time applied = any_time() - (random() % 2 == 0 ? kMaxAhead : absl::ZeroDuration());
+    const CutHistory after = before.Then(applied, AnyRules(random));
+    std::shuffle(events.begin(), events.end(), random);
+    // What was recorded before it was applied lies no later than this.
+    const auto may_be_known = std::stable_partition(events.begin(), events.end(), [&](const RoomEvent& event) {
+      return event.time_us <= absl::ToUnixMicros(applied + kMaxAhead);
+    });
+    const std::vector<RoomEvent> known(events.begin(), may_be_known);
+    ASSERT_EQ(PartsOf(CutOfAll(known, before)), PartsOf(CutOfAll(known, after))) << "room " << round;
+    const size_t told = known.empty() ? 0 : random() % known.size();
+    std::vector<RoomEvent> later(events.begin() + static_cast<std::ptrdiff_t>(told), events.end());
+    std::shuffle(later.begin(), later.end(), random);
+    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20, before);
+    keeper.Take({events.begin(), events.begin() + static_cast<std::ptrdiff_t>(told)}, random);
+    keeper.Restart(after);
+    keeper.Take(later, random);
+    const Parts expected = PartsOf(CutOfAll(events, after));
+    ASSERT_EQ(PartsOf(keeper.cut()), expected) << "room " << round;
+    keeper.Restart(after);
+    ASSERT_EQ(PartsOf(keeper.cut()), expected) << "room " << round << ", read back";
+    if (HasFailure()) return;
+    if (expected != PartsOf(CutOfAll(events, before))) ++cut_by_both;
+  }
+  EXPECT_GT(cut_by_both, kRooms / 20) << "or it tries nothing";
 }
 
 TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
@@ -152,7 +220,7 @@ TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
                       .kind = i % 2 == 1 ? Kind::kJoined : Kind::kLeft,
                       .participant = 1 + (i / 2) % 7});
   }
-  RoomCut expected;
+  RoomCut expected(DefaultCuts());
   for (const RoomEvent& event : events) expected.Add(event, 0);
   expected.Settle();
   for (size_t i = 0; i + 20 < events.size(); i += 10) std::swap(events[i], events[i + random() % 20]);
@@ -162,7 +230,7 @@ TEST(RoomCut, AnEventOfALongRoomThatComesALittleLateIsCutFromThere) {
 }
 
 TEST(RoomCut, CopiesOfTheWalkHoldNoMoreThanThereAreEvents) {
-  RoomCut cut;
+  RoomCut cut(DefaultCuts());
   uint64_t id = 0;
   const auto add = [&](Kind kind, int64_t time_us, uint64_t participant) {
     cut.Add({.id = ++id, .time_us = time_us, .kind = kind, .participant = participant}, 0);
@@ -188,7 +256,7 @@ TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {
   events.push_back({.id = 500, .time_us = events.back().time_us + kAMinute, .kind = Kind::kLeft, .participant = 1});
   const RoomEvent late = {.id = 600, .time_us = kBegin + kAMinute, .kind = Kind::kJoined, .participant = 2};
   events.push_back(late);
-  RoomCut expected;
+  RoomCut expected(DefaultCuts());
   for (const RoomEvent& event : events) expected.Add(event, 0);
   expected.Settle();
   ASSERT_EQ(expected.occurrences().size(), 2);
@@ -199,7 +267,7 @@ TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {
 }
 
 TEST(RoomCut, ChatIsJudgedByWhatWasAnnouncedAtItsTime) {
-  RoomCut cut;
+  RoomCut cut(DefaultCuts());
   const int64_t begin = 1'700'000'000'000'000;
   cut.Add({.id = 1, .time_us = begin, .kind = Kind::kStarted}, 0);
   cut.Add({.id = 2, .time_us = begin + 10 * kAMinute, .kind = Kind::kStarted, .protocolled = true}, 0);

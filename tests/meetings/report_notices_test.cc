@@ -72,9 +72,9 @@ class ReportNotices : public ::testing::Test {
 TEST_F(ReportNotices, ACompleteReportIsToldOnceItHasSettled) {
   Meet(harness_, "m", kMonday);
   const absl::Time given = harness_.now;
-  harness_.now = given + kNoticeSettles - kTick;
+  harness_.now = given + kRefreshWithin - kTick;
   EXPECT_EQ(Told(harness_), Tellings());
-  harness_.now = given + kNoticeSettles;
+  harness_.now = given + kRefreshWithin;
   const auto notices = Notices(harness_);
   ASSERT_EQ(notices.size(), 1u);
   EXPECT_EQ(notices[0].kind(), kComplete);
@@ -159,7 +159,7 @@ TEST_F(ReportNotices, ThatNamesLeaveIsToldADayBeforeAndNoMoreWhenTheyHaveLeft) {
   Meet(harness_, "m", kMonday);
   const absl::Time leave = At("2026-03-10T00:00:00+01:00");
   SweepAt(harness_, leave - kNamesLeavingNotice - kTick);
-  Wait(kTick + kNoticeSettles);
+  Wait(kTick + kRefreshWithin);
   EXPECT_EQ(Told(harness_), Tellings{"m complete"});
   SweepAt(harness_, leave - kNamesLeavingNotice);
   Wait();
@@ -279,10 +279,10 @@ TEST(ReportNoticesAtADayWithoutMidnight, TheDayBeforeIsTwentyFourHoursLongThough
   Meet(harness, "m", At("2026-03-22T10:00:00+01:00"));
   const absl::Time told = At("2026-03-28T23:00:00+01:00");
   SweepAt(harness, told - kTick);
-  harness.now += kNoticeSettles;
+  harness.now += kRefreshWithin;
   EXPECT_EQ(Told(harness), Tellings{"m complete"});
   SweepAt(harness, told);
-  harness.now += kNoticeSettles;
+  harness.now += kRefreshWithin;
   EXPECT_EQ(Told(harness), (Tellings{"m complete", "m leaving"}));
 }
 

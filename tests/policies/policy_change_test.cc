@@ -130,7 +130,8 @@ TEST(PolicyChange, WhatMayNotFollowIsRefusedNamingTheField_AndChangesNothing) {
             "rules[0] (DATA_CATEGORY_RECORDING).ends_with_pbx");
   EXPECT_EQ(field([](v1::Policy& p) { RuleOf(p, kRecording).mutable_period()->set_days(3661); }),
             "rules[0] (DATA_CATEGORY_RECORDING).period.days");
-  EXPECT_EQ(field([](v1::Policy& p) { p.mutable_presumed_end_after()->set_seconds(-1); }), "presumed_end_after");
+  EXPECT_EQ(field([](v1::Policy& p) { p.mutable_cut()->mutable_presumed_end_after()->set_seconds(-1); }),
+            "cut.presumed_end_after");
   v1::PlanPolicyRequest request;
   EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field, "policy");
   request.set_policy_text("version: two");

@@ -233,37 +233,6 @@ TEST(PolicyRefile, AnExtensionOfLogsStaysInForce_WithinTheNewLongestPeriod) {
   EXPECT_EQ(harness.DueDayOf(kServerLog), "2026-03-16") << "14 days, not until the 28th";
 }
 
-TEST(PolicyRefile, ALaterPresumedEndMovesTimersAndFiles) {
-  Harness harness(kMonday);
-  harness.SyncPbx();
-  harness.Record({Joined("m", "j", kMonday, "p", "Ada", "ada@example.org"), File("m", "f", kMonday, "ref")});
-  harness.Record({Joined("over", "j", kMonday - absl::Hours(24), "p"), File("over", "f", kMonday, "over-ref")});
-  EXPECT_EQ(harness.Orders(), 1u) << "it is presumed to have ended";
-  PlanAndApply(harness, [](v1::Policy& p) { p.mutable_presumed_end_after()->set_seconds(48 * 3600); });
-  harness.now = kMonday + absl::Hours(48) - kTick;
-  harness.Sweep();
-  EXPECT_EQ(harness.Get("m")->files_size(), 1);
-  EXPECT_EQ(harness.Orders(), 1u);
-  harness.now += kTick;
-  EXPECT_EQ(harness.Get("m")->files_size(), 0);
-  harness.Sweep();
-  EXPECT_EQ(harness.Values(kFileShare), 0u);
-  EXPECT_EQ(harness.Orders(), 2u);
-}
-
-TEST(PolicyRefile, AnEarlierPresumedEndEndsFilesAtOnce_WithTheirOrders) {
-  Harness harness(kMonday);
-  harness.SyncPbx();
-  harness.Record({Joined("m", "j", kMonday, "p", "Ada"), File("m", "f", kMonday, "ref")});
-  harness.now = kMonday + absl::Hours(3);
-  const auto plan = PlanAndApply(harness, [](v1::Policy& p) { p.mutable_presumed_end_after()->set_seconds(2 * 3600); });
-  EXPECT_EQ(MovesOf(plan, kFileShare), "gone 1/1 earlier 0/0 later 0/0");
-  EXPECT_EQ(harness.Get("m")->files_size(), 0);
-  harness.Sweep();
-  EXPECT_EQ(harness.Values(kFileShare), 0u);
-  EXPECT_EQ(harness.Orders(), 1u);
-}
-
 TEST(PolicyRefile, ARecordingWhoseDayIsClosedGoesWithIt_AndIsOrderedOnce) {
   Harness harness(kMonday);
   harness.SyncPbx();
@@ -374,13 +343,9 @@ TEST(PolicyRefile, ADamagedFileKeepsNothingFromMoving) {
   ASSERT_EQ(batch.changes().size(), 1u);
   ASSERT_TRUE(harness.store().Commit(batch).ok());
   harness.now += absl::Hours(3);
-  PlanAndApply(harness, [](v1::Policy& p) {
-    Days({{kParticipantName, 3}})(p);
-    p.mutable_presumed_end_after()->set_seconds(2 * 3600);
-  });
+  PlanAndApply(harness, Days({{kParticipantName, 3}}));
   harness.Sweep();
   EXPECT_EQ(harness.DueDayOf(kParticipantName), "2026-03-05");
-  EXPECT_EQ(harness.Values(kFileShare), 0u) << "its end has come, whether or not it can be read";
 }
 
 TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {

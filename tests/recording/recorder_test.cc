@@ -88,7 +88,7 @@ TEST(TouchedMeetings, SamplesOfQualityLeaveRoomForWhoComesAndGoes) {
 }
 
 TEST(TouchedMeetings, WhatWasDeletedMakesRoom) {
-  RoomCut cut;
+  RoomCut cut(DefaultCuts());
   const auto add = [&](uint64_t id, RoomEventKind kind) {
     cut.Add({.id = id, .time_us = static_cast<int64_t>(id), .kind = kind, .participant = 1}, 0);
   };

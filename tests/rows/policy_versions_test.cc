@@ -72,16 +72,35 @@ TEST(PolicyVersions, EarlierVersionsStayReadable_AndSurviveRestarts) {
   EXPECT_EQ(PoliciesInLedger(harness), (std::vector<uint32_t>{1, 2, 3}));
 }
 
+TEST(PolicyVersions, AllThatEverCutRoomsIsKnownAfterARestart) {
+  Harness harness(kMonday);
+  const auto reopen = [](int64_t minutes) {
+    return [=](v1::Policy& p) { p.mutable_cut()->mutable_reopen_within()->set_seconds(60 * minutes); };
+  };
+  for (const int64_t minutes : {2, 3, 4}) {
+    PlanAndApply(harness, reopen(minutes));
+    harness.Sweep();
+    harness.now += absl::Hours(1);
+  }
+  const CutHistory before = harness.engine().policies().current().cuts;
+  ASSERT_TRUE(harness.Reopen().ok());
+  EXPECT_EQ(harness.engine().policies().current().cuts, before);
+  const auto at = [&](absl::Time time) { return before.At(absl::ToUnixMicros(time)).reopen_within; };
+  EXPECT_EQ(at(kMonday), absl::Hours(1));
+  EXPECT_EQ(at(kMonday + absl::Minutes(59)), absl::Minutes(2));
+  EXPECT_EQ(at(kMonday + absl::Hours(2)), absl::Minutes(3));
+  EXPECT_EQ(at(kMonday + absl::Hours(9)), absl::Minutes(4));
+}
+
 TEST(DifferingFields, NamesWhatDiffersAndNoValue) {
   const v1::Policy a = DefaultPolicy().proto();
   EXPECT_TRUE(DifferingFields(a, a).empty());
   v1::Policy b = a;
   b.set_version(2);
-  b.mutable_presumed_end_after()->set_seconds(7200);
+  b.mutable_cut()->mutable_presumed_end_after()->set_seconds(7200);
   Days({{kRecording, 3}})(b);
   b.mutable_pbx_end()->mutable_no_contact()->set_days(30);
-  EXPECT_EQ(DifferingFields(a, b),
-            (std::vector<std::string>{"version", "presumed_end_after", "rules (RECORDING)", "pbx_end"}));
+  EXPECT_EQ(DifferingFields(a, b), (std::vector<std::string>{"version", "cut", "rules (RECORDING)", "pbx_end"}));
   std::swap(*b.mutable_rules(0), *b.mutable_rules(1));
   EXPECT_EQ(DifferingFields(a, b).size(), 4u) << "the order of rules says nothing";
 }

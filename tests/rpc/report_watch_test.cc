@@ -54,7 +54,7 @@ class ReportWatch : public ::testing::Test {
  protected:
   ReportWatch() { server_.SyncPbx(); }
   // Time passes, so that what was given has settled.
-  void Settle() { server_.AdvanceTo(now_ += kNoticeSettles); }
+  void Settle() { server_.AdvanceTo(now_ += kRefreshWithin); }
 
   RunningServer server_;
   absl::Time now_ = kMonday;
@@ -182,7 +182,7 @@ TEST(ReportWatchOnAFailingDisk, WhatADiskRefusedIsToldOnceItIsWritten) {
   AwaitTrue([&] { return server.Health("") == 1; });
   Meet(server, "n", kMonday);
   server.Batch({request.events(0), request.events(1)});
-  server.AdvanceTo(kMonday + kNoticeSettles);
+  server.AdvanceTo(kMonday + kRefreshWithin);
   EXPECT_EQ(NextMeetings(*watch), (Meetings{"n", "m"}));
 }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "retention/v1/event_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "tests/rpc/api_methods.h"
 #include "tests/rpc/running_server.h"
 
@@ -79,6 +80,7 @@ class ScenarioRun {
     if (server_ == nullptr) return "?\n";
     if (absl::ConsumePrefix(&rest, "record\n")) return Record(rest);
     if (absl::ConsumePrefix(&rest, "call ")) return Call(rest);
+    if (absl::ConsumePrefix(&rest, "policy\n")) return ChangePolicy(rest);
     return "?\n";
   }
 
@@ -123,6 +125,29 @@ class ScenarioRun {
     if (method->server_streaming()) return Watch(name, *request, *response);
     const CallEnd end = server_->Call(PathOf(name), *request, response.get());
     return end.ok() ? JsonOf(*response) : absl::StrCat(end.Summary(), "\n");
+  }
+
+  std::string ChangePolicy(absl::string_view json) {
+    v1::Policy changes;
+    if (!google::protobuf::util::JsonStringToMessage(std::string(json), &changes).ok()) return "?\n";
+    v1::GetPolicyResponse current;
+    CallEnd end = server_->Call(PathOf("RetentionService/GetPolicy"), v1::GetPolicyRequest(), &current);
+    if (!end.ok()) return absl::StrCat(end.Summary(), "\n");
+    v1::PlanPolicyRequest plan;
+    v1::Policy& next = *plan.mutable_policy() = current.policy();
+    next.MergeFrom(changes);
+    next.set_version(current.policy().version() + 1);
+    v1::PlanPolicyResponse planned;
+    end = server_->Call(PathOf("RetentionService/PlanPolicy"), plan, &planned);
+    if (!end.ok()) return absl::StrCat(end.Summary(), "\n");
+    v1::ApplyPolicyRequest apply;
+    *apply.mutable_policy() = next;
+    apply.set_plan_token(planned.plan_token());
+    v1::ApplyPolicyResponse applied;
+    end = server_->Call(PathOf("RetentionService/ApplyPolicy"), apply, &applied);
+    if (!end.ok()) return absl::StrCat(end.Summary(), "\n");
+    Call("RetentionService/Sweep {}");
+    return JsonOf(applied);
   }
 
   // A stream that the server ends, as one answer.

@@ -15,8 +15,9 @@
 //
 // Steps are parted by blank lines; an answer is JSON, or how the call failed. `at` moves the clock, and sweeps; the
 // first one is where it starts. `record` sends the lines below it as one batch; they are of PBX `pbx`, which is there,
-// unless they say otherwise. `call` is any call of the API. Occurrences are called "#1", "#2" as they come up, the
-// random names of files and holds "(random)".
+// unless they say otherwise. `call` is any call of the API. `policy` puts the next version of the policy into force,
+// with the fields that the line below it gives, and files what is held under it. Occurrences are called "#1", "#2" as
+// they come up, the random names of files and holds "(random)".
 #ifndef RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 #define RETENTION_TESTS_SCENARIOS_SCENARIO_H_
 

@@ -20,8 +20,7 @@ std::string Describe(const v1::Policy& next, const PolicyModel& before) {
   for (const v1::DeletionRule& rule : next.rules()) {
     if (after.Differs(before, rule.category())) text += " { " + rule.ShortDebugString() + " }";
   }
-  return text + " presumed_end_after { " + next.presumed_end_after().ShortDebugString() + " } pbx_end { " +
-         next.pbx_end().ShortDebugString() + " }";
+  return text + " cut { " + next.cut().ShortDebugString() + " } pbx_end { " + next.pbx_end().ShortDebugString() + " }";
 }
 
 absl::StatusOr<v1::PlanPolicyResponse> PlanOf(TestEngine& engine, const v1::Policy& policy, absl::Time now) {
@@ -35,7 +34,7 @@ absl::StatusOr<v1::PlanPolicyResponse> PlanOf(TestEngine& engine, const v1::Poli
 void Months::NoticePolicy() {
   if (!asked_policy_.has_value() || machine_.engine().policy().version() != asked_policy_->version()) return;
   const PolicyModel next = *std::exchange(asked_policy_, std::nullopt);
-  model_.ApplyPolicy(next, now_);
+  model_.ApplyPolicy(next, machine_.engine().policies().current().since, now_);
   logs_.ApplyPolicy(next, now_);
   cohorts_.ApplyPolicy(next, now_);
   ++policies_;

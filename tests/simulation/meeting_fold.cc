@@ -54,8 +54,8 @@ RoomEvent RoomEventOf(const v1::Event& event) {
   return of_room;
 }
 
-RoomCut CutOf(const std::map<std::string, v1::Event>& events) {
-  RoomCut cut;
+RoomCut CutOf(const std::map<std::string, v1::Event>& events, const CutHistory& cuts) {
+  RoomCut cut(cuts);
   for (const auto& [id, event] : events) cut.Add(RoomEventOf(event), 0);
   cut.Settle();
   return cut;
@@ -115,12 +115,12 @@ uint64_t MeetingModel::HistorySize() const {
 bool MeetingModel::IsOneWith(const v1::Event& event) const {
   std::map<std::string, v1::Event> all = events;
   all.emplace(event.event_id(), event);
-  const auto facts = OneOf(CutOf(all));
+  const auto facts = OneOf(CutOf(all, cuts));
   return facts.has_value() && facts->IsMeeting() && facts->sittings.size() <= 1;
 }
 
 bool MeetingModel::ProtocolledAt(int64_t time_us) const {
-  return CutOf(events).IsProtocolledAt({.time_us = time_us, .kind = RoomEventKind::kShared});
+  return CutOf(events, cuts).IsProtocolledAt({.time_us = time_us, .kind = RoomEventKind::kShared});
 }
 
 MeetingState MeetingModel::At(absl::Time now) const {
@@ -130,8 +130,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
             [](const v1::Event* a, const v1::Event* b) { return Us(a->time()) < Us(b->time()); });
 
   MeetingState state;
-  state.presumed_end_after = presumed_end_after;
-  const auto facts = OneOf(CutOf(events));
+  const auto facts = OneOf(CutOf(events, cuts));
   if (!facts.has_value()) return state;
   state.known = facts->IsMeeting();
   state.deleted = facts->deleted;
@@ -144,6 +143,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
     const SittingFacts& sitting = facts->sittings.front();
     state.start_us = sitting.start_us;
     state.last_us = sitting.last_us;
+    state.presumed_end_after = cuts.At(sitting.start_us).presumed_end_after;
     state.limit_us = sitting.limit_us;
     emptied_us = sitting.emptied_us;
     if (!state.plan_us.has_value() || sitting.gone_us >= state.plan_us->first) state.gone_us = sitting.gone_us;

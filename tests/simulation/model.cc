@@ -187,7 +187,7 @@ std::optional<Model::Reason> Model::TakeMeetingEvent(PbxModel& pbx, const v1::Ev
                          event.has_media_quality_sampled();
   if (of_course && now >= DueAfter(policy_.LastDay(v1::DATA_CATEGORY_HISTORY, DayAtUs(Us(event.time()))))) {
     // Collected too long ago to be history: none of it is stored, and the meeting is not dragged there.
-    MeetingModel scratch;
+    MeetingModel scratch = NewMeeting();
     Plant(scratch, event);
     pbx.came[{event.meeting_id(), event.event_id()}] = DayAt(now);
     ++prediction.accepted;

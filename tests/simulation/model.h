@@ -20,6 +20,7 @@
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
+#include "server/law/cut_rules.h"
 #include "tests/simulation/hold_model.h"
 #include "tests/simulation/model_words.h"
 #include "tests/simulation/policy_model.h"
@@ -94,7 +95,7 @@ struct MeetingState {
 };
 
 struct MeetingModel {
-  absl::Duration presumed_end_after;
+  CutHistory cuts;
   std::map<std::string, v1::Event> events;  // by event id
   std::vector<PlantedValue> values;
   absl::CivilDay history_due;
@@ -193,7 +194,7 @@ class Model {
   using Buckets = std::map<Bucket, Range>;
   static absl::CivilDay NoDay() { return absl::CivilDay::max(); }
 
-  explicit Model(PolicyModel policy) : policy_(std::move(policy)) {}
+  explicit Model(PolicyModel policy);
 
   // Time passes: what is due is gone.
   void AdvanceTo(absl::Time now);
@@ -220,11 +221,13 @@ class Model {
 
   // Another policy comes into force: what is over by it is over at once, and nothing that is over comes back. What is
   // held is refiled meanwhile. REQUIRES: the last one was refiled.
-  void ApplyPolicy(const PolicyModel& next, absl::Time now);
+  void ApplyPolicy(const PolicyModel& next, absl::Time since, absl::Time now);
   // A step of the refile, if one is under way, may have been done; all of it has been.
   void NoteRefileBegun();
   void NoteRefiled();
   const PolicyModel& policy() const { return policy_; }
+  // Of which nothing is known.
+  MeetingModel NewMeeting() const { return {.cuts = cuts_}; }
   // The policy before it, while what was held then may lie where that one put it.
   const std::optional<PolicyModel>& refiled_from() const { return refiled_from_; }
   // What a policy would do to the values of a category, if it came into force right after a sweep at `now`.
@@ -290,8 +293,8 @@ class Model {
   static std::optional<absl::CivilDay> LikelyDayOf(const PlantedValue& value, const MeetingState& state,
                                                    const PolicyModel& policy);
   void ApplyToHistory(MeetingModel& meeting, const MeetingState& state, absl::Time now);
-  void ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting, const MeetingState& was,
-                    const MeetingState& is, const PolicyModel& before, PlantedValue& value, absl::Time now);
+  void ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting, const MeetingState& state,
+                    const PolicyModel& before, PlantedValue& value, absl::Time now);
   void ApplyToOrphans(const PolicyModel& before, absl::Time now);
   void Plant(MeetingModel& meeting, const v1::Event& event);
   void NotePast(MeetingModel& meeting, absl::Time now);
@@ -317,6 +320,7 @@ class Model {
   };
 
   PolicyModel policy_;
+  CutHistory cuts_;  // as the meetings have it
   std::optional<PolicyModel> refiled_from_;
   std::map<v1::DataCategory, uint64_t> ended_by_policy_;
   std::map<std::string, PbxModel> pbxs_;

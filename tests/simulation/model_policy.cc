@@ -12,7 +12,11 @@ bool IsOver(absl::CivilDay day, absl::Time now) { return now >= DueAfter(day); }
 // It may be closed: it takes no more recordings, and the portal has the orders for its own.
 bool MayBeClosed(absl::CivilDay day, absl::Time now) { return now >= DueAfter(day) - kLeadWindow; }
 
+CutRules RulesOf(const PolicyModel& policy) { return *ParseCutRules(policy.text().cut()); }
+
 }  // namespace
+
+Model::Model(PolicyModel policy) : policy_(std::move(policy)), cuts_(RulesOf(policy_)) {}
 
 Held Model::Shown(const PlantedValue& value, absl::Time now) const {
   const bool hidden = refiled_from_.has_value() && now >= value.hidden_from;
@@ -37,8 +41,9 @@ absl::Time Model::FirstHidden() const {
   return first;
 }
 
-void Model::ApplyPolicy(const PolicyModel& next, absl::Time now) {
+void Model::ApplyPolicy(const PolicyModel& next, absl::Time since, absl::Time now) {
   AdvanceTo(now);
+  cuts_ = cuts_.Then(since, RulesOf(next));
   const PolicyModel before = std::exchange(policy_, next);
   refiled_from_ = before;
   ended_by_policy_.clear();
@@ -51,15 +56,14 @@ void Model::ApplyPolicy(const PolicyModel& next, absl::Time now) {
   ApplyToOrphans(before, now);
   for (auto& [pbx_id, pbx] : pbxs_) {
     for (auto& [id, meeting] : pbx.meetings) {
-      const MeetingState was = meeting.At(now);
-      meeting.presumed_end_after = next.presumed_end_after();
-      const MeetingState is = meeting.At(now);
+      meeting.cuts = cuts_;
+      const MeetingState state = meeting.At(now);
       for (PlantedValue& value : meeting.values) {
         const bool was_held = value.held != Held::kNo;
-        ApplyToValue(pbx_id, meeting, was, is, before, value, now);
+        ApplyToValue(pbx_id, meeting, state, before, value, now);
         meeting.was_due |= was_held && value.held == Held::kNo && !IsObject(value.category);
       }
-      if (meeting.stored) ApplyToHistory(meeting, is, now);
+      if (meeting.stored) ApplyToHistory(meeting, state, now);
     }
   }
   policy_ends_now_ = false;
@@ -105,16 +109,15 @@ void Model::ApplyToHistory(MeetingModel& meeting, const MeetingState& state, abs
   Over(meeting);
 }
 
-void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting, const MeetingState& was,
-                         const MeetingState& is, const PolicyModel& before, PlantedValue& value, absl::Time now) {
+void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting, const MeetingState& state,
+                         const PolicyModel& before, PlantedValue& value, absl::Time now) {
   const v1::DataCategory category = value.category;
-  const bool file = category == v1::DATA_CATEGORY_FILE_SHARE;
   const bool recording = category == v1::DATA_CATEGORY_RECORDING;
   if (value.held == Held::kNo || category == v1::DATA_CATEGORY_PDF_SHARE) return;
-  if (!policy_.Differs(before, category) || (file && !meeting.stored)) return;
+  if (!policy_.Differs(before, category)) return;  // as ever of files, which end with their meeting
   const absl::CivilDay held = value.due;
   const std::set<absl::CivilDay> shifted = before.Shifted(category, held, policy_);
-  absl::CivilDay due = meeting.stored || recording ? LastDayOf(value, is, policy_)
+  absl::CivilDay due = meeting.stored || recording ? LastDayOf(value, state, policy_)
                        : shifted.empty()           ? absl::CivilDay::min()
                                                    : std::min(held, *shifted.begin());
   if (value.held == Held::kUnsure) {
@@ -124,8 +127,8 @@ void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting,
     }
     fuzzy_.insert({due, category});
   }
-  if (file ? is.FileIsOver(value.time_us, now) : IsOver(due, now)) {
-    if (value.held == Held::kYes && !file) ++ended_by_policy_[category];
+  if (IsOver(due, now)) {
+    if (value.held == Held::kYes) ++ended_by_policy_[category];
     return EndValue(pbx_id, value);
   }
   if (recording && ((due > held && MayBeClosed(held, now)) || (due < held && MayBeClosed(due, now)))) {
@@ -134,11 +137,10 @@ void Model::ApplyToValue(const std::string& pbx_id, const MeetingModel& meeting,
     fuzzy_.insert({held, category});
     fuzzy_.insert({due, category});
   }
-  const absl::CivilDay lies = std::min(held, LikelyDayOf(value, was, before).value_or(held));
+  const absl::CivilDay lies = std::min(held, LikelyDayOf(value, state, before).value_or(held));
   if (due > lies) value.hidden_from = DueAfter(lies);
-  if (file && is.FilesEnd() > meeting.files_end) value.hidden_from = meeting.files_end;
   value.due = due;
-  const auto likely = LikelyDayOf(value, is, policy_);
+  const auto likely = LikelyDayOf(value, state, policy_);
   if (value.held == Held::kUnsure && likely.has_value()) fuzzy_.insert({*likely, category});
 }
 
@@ -166,26 +168,22 @@ std::map<v1::DataCategory, Model::Moves> Model::MovesUnder(const PolicyModel& ne
   }
   for (const auto& [pbx_id, pbx] : pbxs_) {
     for (const auto& [id, meeting] : pbx.meetings) {
-      const MeetingState was = meeting.At(now);
-      MeetingModel changed = meeting;
-      changed.presumed_end_after = next.presumed_end_after();
-      const MeetingState is = changed.At(now);
+      const MeetingState state = meeting.At(now);
       if (meeting.stored) {
-        add(v1::DATA_CATEGORY_HISTORY, meeting.history_due, next.LastDay(v1::DATA_CATEGORY_HISTORY, is.CollectionDay()),
-            meeting.HistorySize(), !meeting.lost);
+        add(v1::DATA_CATEGORY_HISTORY, meeting.history_due,
+            next.LastDay(v1::DATA_CATEGORY_HISTORY, state.CollectionDay()), meeting.HistorySize(), !meeting.lost);
       }
       for (const PlantedValue& value : meeting.values) {
         const bool recording = value.category == v1::DATA_CATEGORY_RECORDING;
-        const bool file = value.category == v1::DATA_CATEGORY_FILE_SHARE;
         if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
-        if (!next.Differs(policy_, value.category) || (file && !meeting.stored)) continue;
+        if (!next.Differs(policy_, value.category)) continue;
         absl::CivilDay from = value.due;
         absl::CivilDay to;
         if (recording) {
           to = next.LastDay(value.category, DayAtUs(value.time_us));
         } else if (meeting.stored) {
-          from = day_of(value, was, policy_);
-          to = file && is.FileIsOver(value.time_us, now) ? absl::CivilDay::min() : day_of(value, is, next);
+          from = day_of(value, state, policy_);
+          to = day_of(value, state, next);
         } else {
           const std::set<absl::CivilDay> shifted = policy_.Shifted(value.category, from, next);
           to = shifted.empty() ? absl::CivilDay::min() : std::min(from, *shifted.begin());

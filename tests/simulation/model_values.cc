@@ -11,8 +11,7 @@ using Category = v1::DataCategory;
 }  // namespace
 
 MeetingModel& Model::MeetingOf(PbxModel& pbx, const std::string& meeting_id) {
-  return pbx.meetings.try_emplace(meeting_id, MeetingModel{.presumed_end_after = policy_.presumed_end_after()})
-      .first->second;
+  return pbx.meetings.try_emplace(meeting_id, NewMeeting()).first->second;
 }
 
 absl::CivilDay Model::LastDayOf(const PlantedValue& value, const MeetingState& state, const PolicyModel& policy) {

@@ -57,9 +57,7 @@ std::set<uint32_t> PolicyModel::warning_days() const {
 
 bool PolicyModel::Differs(const PolicyModel& other, v1::DataCategory category) const {
   const v1::DeletionRule& rule = RuleOf(category);
-  return rule.SerializeAsString() != other.RuleOf(category).SerializeAsString() ||
-         (rule.starting_point() == v1::STARTING_POINT_MEETING_END &&
-          presumed_end_after() != other.presumed_end_after());
+  return rule.SerializeAsString() != other.RuleOf(category).SerializeAsString();
 }
 
 std::set<absl::CivilDay> PolicyModel::Shifted(v1::DataCategory category, absl::CivilDay held,

@@ -19,7 +19,6 @@ class PolicyModel {
 
   const v1::Policy& text() const { return policy_; }
   uint32_t version() const { return policy_.version(); }
-  absl::Duration presumed_end_after() const { return absl::Seconds(policy_.presumed_end_after().seconds()); }
   v1::StartingPoint StartOf(v1::DataCategory category) const { return RuleOf(category).starting_point(); }
   // Whether a period of at least one day runs from the end of the meeting.
   bool RunsFromEnd(v1::DataCategory category) const;
@@ -38,7 +37,7 @@ class PolicyModel {
   // Fewest first.
   std::set<uint32_t> warning_days() const;
 
-  // Whether a category has another rule here than there, or runs from another end.
+  // Whether a category has another rule here than there.
   bool Differs(const PolicyModel& other, v1::DataCategory category) const;
   // Days that a value which lay under `held` by this policy may lie under by `next`, if nobody knows any more from when
   // its period ran: the rules take the first. None if it now runs from something else.

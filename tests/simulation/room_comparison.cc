@@ -43,7 +43,7 @@ bool IsCopied(const OccurrenceModel& of) { return of.plan.has_value() && of.plan
 
 // Whether its sittings are the same if the rest of the room is not looked at: reports and statistics read no more.
 bool IsCutAlikeAlone(const OccurrenceModel& of) {
-  RoomModel alone;
+  RoomModel alone(of.cuts);
   for (const v1::Event& event : of.events) alone.Add(event);
   std::vector<int64_t> starts_us;
   for (const OccurrenceModel& part : alone.Occurrences()) {

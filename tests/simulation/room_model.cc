@@ -17,9 +17,9 @@ using Interval = std::pair<int64_t, int64_t>;
 absl::Time At(int64_t time_us) { return absl::FromUnixMicros(time_us); }
 
 int64_t LimitOf(const SittingModel& sitting, const std::optional<PlanModel>& plan) {
-  const int64_t latest_us = sitting.start_us + kEarlyWithinUs;
+  const int64_t latest_us = sitting.start_us + sitting.cut.early_us;
   const int64_t from_us = plan.has_value() ? std::max(sitting.start_us, plan->start_us) : sitting.start_us;
-  return std::min(from_us, latest_us) + kLongestSittingUs;
+  return std::min(from_us, latest_us) + sitting.cut.longest_us;
 }
 
 // What one participant did in one sitting.
@@ -121,7 +121,7 @@ absl::Time OccurrenceModel::End() const {
   for (const SittingModel& sitting : sittings) {
     int64_t over_us = sitting.emptied_us.value_or(0);
     if (!sitting.emptied_us.has_value()) {
-      over_us = std::max(sitting.last_us, plan.has_value() ? plan->end_us : INT64_MIN) + kPresumedEndAfterUs;
+      over_us = std::max(sitting.last_us, plan.has_value() ? plan->end_us : INT64_MIN) + sitting.cut.presumed_us;
       over_us = std::min(over_us, std::max(LimitOf(sitting, plan), sitting.last_us));
     }
     end_us = std::max(end_us, over_us);
@@ -146,20 +146,24 @@ absl::CivilDay OccurrenceModel::CollectionDay() const {
 }
 
 absl::Time OccurrenceModel::FileEnd(int64_t shared_us) const {
-  if (!TookPlace()) return At(plan.has_value() ? plan->end_us + kLateWithinUs : first_us() + kPresumedEndAfterUs);
-  std::vector<Interval> stays;
+  if (!TookPlace()) {
+    return At(plan.has_value() ? plan->end_us + plan->cut.late_us : first_us() + cuts.At(first_us()).presumed_us);
+  }
+  std::vector<std::pair<Interval, int64_t>> stays;  // and how long nobody is away who comes back
   for (const SittingModel& sitting : sittings) {
-    stays.insert(stays.end(), sitting.occupied.begin(), sitting.occupied.end());
-    if (!sitting.emptied_us.has_value()) stays.back().second = absl::ToUnixMicros(End());
+    for (const Interval& stay : sitting.occupied) stays.emplace_back(stay, sitting.cut.refresh_us);
+    if (!sitting.emptied_us.has_value()) stays.back().first.second = absl::ToUnixMicros(End());
   }
   std::sort(stays.begin(), stays.end());
   // The first instant, since people are there of whom all can have left, at which nobody is, and stays so.
-  int64_t empty_us = std::max(shared_us, plan.has_value() ? plan->took_place_us : stays.front().first);
-  for (const auto& [from_us, to_us] : stays) {
-    if (empty_us + kRefreshWithinUs <= from_us) break;
-    empty_us = std::max(empty_us, to_us);
+  int64_t empty_us = std::max(shared_us, plan.has_value() ? plan->took_place_us : stays.front().first.first);
+  int64_t refresh_us = stays.front().second;
+  for (const auto& [stay, of_stay_us] : stays) {
+    if (empty_us + refresh_us <= stay.first) break;
+    empty_us = std::max(empty_us, stay.second);
+    refresh_us = of_stay_us;
   }
-  return IsOpen() ? std::min(End(), At(empty_us + kRefreshWithinUs)) : At(empty_us + kRefreshWithinUs);
+  return IsOpen() ? std::min(End(), At(empty_us + refresh_us)) : At(empty_us + refresh_us);
 }
 
 bool OccurrenceModel::IsInGap(int64_t time_us) const {
@@ -254,7 +258,7 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
   for (const auto& [id, event] : events_) in_order.push_back(event);
   std::sort(in_order.begin(), in_order.end(),
             [](const v1::Event& a, const v1::Event& b) { return WalkOrder(a) < WalkOrder(b); });
-  RoomSteps steps;
+  RoomSteps steps(cuts_);
   std::vector<PlaceModel> places;
   for (const v1::Event& event : in_order) places.push_back(steps.Step(event));
   std::map<PlaceModel, OccurrenceModel> groups;
@@ -263,6 +267,7 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
     if (place.of == PlaceModel::Of::kSitting && steps.sittings()[place.index].plan.has_value()) {
       place = {.of = PlaceModel::Of::kPlan, .index = *steps.sittings()[place.index].plan, .deletions = 0};
     }
+    groups[place].cuts = cuts_;
     groups[place].events.push_back(in_order[i]);
   }
   std::vector<OccurrenceModel> occurrences;

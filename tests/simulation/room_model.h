@@ -29,6 +29,7 @@ struct PersonModel {
 
 // A plan with its sittings, a sitting without a plan, or a day of what belongs to neither.
 struct OccurrenceModel {
+  CutsModel cuts;
   std::vector<v1::Event> events;  // in the order of the walk
   std::optional<PlanModel> plan;  // if it has a date
   std::vector<SittingModel> sittings;
@@ -58,6 +59,11 @@ struct OccurrenceModel {
 
 class RoomModel {
  public:
+  RoomModel() = default;
+  explicit RoomModel(CutsModel cuts) : cuts_(std::move(cuts)) {}
+
+  void Apply(const v1::CutRules& next, int64_t applied_us) { cuts_.Apply(next, applied_us); }
+  const CutsModel& cuts() const { return cuts_; }
   // Sets of events, whatever their order; of those with one id the first counts.
   void Add(const v1::Event& event) { events_.emplace(event.event_id(), event); }
   bool Contains(const std::string& event_id) const { return events_.contains(event_id); }
@@ -69,6 +75,7 @@ class RoomModel {
   bool IsDeletedAfter(int64_t time_us) const;
 
  private:
+  CutsModel cuts_;
   std::map<std::string, v1::Event> events_;  // by event id
 };
 

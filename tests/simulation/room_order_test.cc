@@ -8,11 +8,14 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/field_checks.h"
+#include "tests/policies/policy_fixture.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/environment.h"
 #include "tests/simulation/instants.h"
 #include "tests/simulation/room_comparison.h"
 #include "tests/simulation/room_events.h"
+#include "tests/simulation/room_policies.h"
 
 namespace retention::simulation {
 namespace {
@@ -24,6 +27,10 @@ constexpr absl::Duration kSpan = absl::Hours(4 * 24);
 // Nothing is planned earlier than ten hours before the events, so that nothing is due by then.
 constexpr absl::Duration kSeenAfter = absl::Hours(5 * 24);
 constexpr size_t kRestarts = 3;
+constexpr uint64_t kSetsPerHistory = 25;
+// All of them within two days and a half: then the first cohort is released, and who comes late is in none.
+constexpr uint64_t kMostPolicies = 3;
+constexpr int64_t kMinutesBetweenPolicies = 20 * 60;
 // From the day before the events to that of the latest plan.
 constexpr int kCohortDays = 8;
 
@@ -40,8 +47,8 @@ void Shuffle(std::vector<v1::Event>& events, Dice& dice) {
   for (size_t i = events.size(); i > 1; --i) std::swap(events[i - 1], events[dice.Below(i)]);
 }
 
-RoomModel ModelOf(const std::vector<v1::Event>& events) {
-  RoomModel model;
+RoomModel ModelOf(const std::vector<v1::Event>& events, const CutsModel& cuts) {
+  RoomModel model(cuts);
   for (const v1::Event& event : events) {
     if (!IsChat(event)) model.Add(event);
   }
@@ -113,31 +120,92 @@ void RecordInDisorder(Harness& harness, const Rooms& rooms, Dice& dice) {
   }
 }
 
+// A policy that comes between.
+struct NextCut {
+  absl::Time at;
+  v1::CutRules rules;
+};
+
+void Apply(Harness& harness, const NextCut& next) {
+  harness.now = next.at;
+  PlanAndApply(harness, [&](v1::Policy& policy) { *policy.mutable_cut() = next.rules; });
+  harness.Sweep();
+}
+
+// What is recorded before each of the policies, and after the last: nothing earlier than clocks allow, some twice. Chat
+// comes last.
+std::vector<Rooms> InTurn(const Rooms& rooms, const std::vector<NextCut>& policies, Dice& dice) {
+  std::vector<Rooms> turns(policies.size() + 1);
+  for (const auto& [id, events] : rooms) {
+    for (const v1::Event& event : events) {
+      size_t turn = policies.size();
+      while (!IsChat(event) && turn > 0 && dice.Chance(70) &&
+             Us(event.time()) <= absl::ToUnixMicros(policies[turn - 1].at + kMaxAhead)) {
+        --turn;
+      }
+      turns[turn][id].push_back(event);
+      if (!IsChat(event) && dice.Chance(10)) turns.back()[id].push_back(event);
+    }
+  }
+  return turns;
+}
+
+void ExpectTheSameInAnyOrder(uint64_t seed, uint64_t sets, size_t policy_changes) {
+  Dice dice(seed);
+  const v1::Policy first = PatientPolicy().proto();
+  const v1::CutRules first_cut = policy_changes == 0 ? first.cut() : AnyCutRules(dice);
+  CutsModel cuts(first_cut);
+  std::vector<NextCut> policies;
+  for (size_t i = 0; i < policy_changes; ++i) {
+    const absl::Time after = policies.empty() ? kMonday : policies.back().at;
+    policies.push_back(
+        {.at = after + absl::Minutes(dice.Between(1, kMinutesBetweenPolicies)), .rules = AnyCutRules(dice)});
+    cuts.Apply(policies.back().rules, absl::ToUnixMicros(policies.back().at));
+  }
+  Rooms rooms;
+  std::map<std::string, RoomModel> models;
+  for (uint64_t i = 0; i < sets; ++i) {
+    RoomEvents events(dice, absl::StrCat("room-", i));
+    rooms[events.meeting_id()] = events.Anything(kMonday, dice.Chance(30) ? kDay : kSpan);
+    models.emplace(events.meeting_id(), ModelOf(rooms[events.meeting_id()], cuts));
+  }
+  SCOPED_TRACE(absl::StrCat("RETENTION_SEED=", seed));
+  const auto policy = PatientPolicy([&](v1::Policy& p) { *p.mutable_cut() = first_cut; });
+  Harness at_once(kMonday, policy);
+  at_once.SyncPbx();
+  for (const NextCut& next : policies) Apply(at_once, next);
+  at_once.now = kMonday + kSeenAfter;
+  RecordAtOnce(at_once, rooms);
+  CompareAll(at_once, models, {.in_order = true});
+  if (::testing::Test::HasFailure()) return;
+  Harness disorder(kMonday, policy);
+  disorder.SyncPbx();
+  const std::vector<Rooms> turns = InTurn(rooms, policies, dice);
+  for (size_t i = 0; i < policies.size(); ++i) {
+    disorder.now = policies[i].at;
+    RecordInDisorder(disorder, turns[i], dice);
+    Apply(disorder, policies[i]);
+  }
+  disorder.now = kMonday + kSeenAfter;
+  RecordInDisorder(disorder, turns.back(), dice);
+  if (!policies.empty()) disorder.Sweep();  // what ran on when it was recorded
+  CompareAll(disorder, models, {.in_order = false});
+}
+
 TEST(RoomOrder, OrderBatchesDuplicatesAndRestartsChangeNothing) {
   const uint64_t sets = FromEnvironment("RETENTION_ROOM_SETS", kDefaultSets);
   const uint64_t first = FromEnvironment("RETENTION_SEED", 1);
-  for (uint64_t begun = 0; begun < sets; begun += kSetsPerEngine) {
-    Dice dice(first + begun);
-    Rooms rooms;
-    std::map<std::string, RoomModel> models;
-    for (uint64_t i = 0; i < std::min(kSetsPerEngine, sets - begun); ++i) {
-      RoomEvents events(dice, absl::StrCat("room-", i));
-      rooms[events.meeting_id()] = events.Anything(kMonday, dice.Chance(30) ? kDay : kSpan);
-      models[events.meeting_id()] = ModelOf(rooms[events.meeting_id()]);
-    }
-    SCOPED_TRACE(absl::StrCat("RETENTION_SEED=", first + begun));
-    Harness at_once(kMonday);
-    at_once.SyncPbx();
-    at_once.now = kMonday + kSeenAfter;
-    RecordAtOnce(at_once, rooms);
-    CompareAll(at_once, models, {.in_order = true});
-    if (HasFailure()) return;
-    Harness disorder(kMonday);
-    disorder.SyncPbx();
-    disorder.now = kMonday + kSeenAfter;
-    RecordInDisorder(disorder, rooms, dice);
-    CompareAll(disorder, models, {.in_order = false});
-    if (HasFailure()) return;
+  for (uint64_t begun = 0; begun < sets && !HasFailure(); begun += kSetsPerEngine) {
+    ExpectTheSameInAnyOrder(first + begun, std::min(kSetsPerEngine, sets - begun), /*policy_changes=*/0);
+  }
+}
+
+TEST(RoomOrder, NorDoPoliciesThatComeBetween) {
+  const uint64_t sets = FromEnvironment("RETENTION_ROOM_SETS", kDefaultSets);
+  const uint64_t first = FromEnvironment("RETENTION_SEED", 1);
+  for (uint64_t begun = 0; begun < sets && !HasFailure(); begun += kSetsPerHistory) {
+    const uint64_t changes = 1 + begun / kSetsPerHistory % kMostPolicies;
+    ExpectTheSameInAnyOrder(first + begun, std::min(kSetsPerHistory, sets - begun), changes);
   }
 }
 

@@ -95,7 +95,8 @@ CohortsSeen LookAtCohorts(Harness& harness, const std::vector<std::string>& meet
       seen[{id->second, HexOf(OccurrenceOf(owner))}].emplace(day, of.hour, of.duration_seconds, of.meeting_size,
                                                              of.reconnections);
     };
-    const auto damaged = ReadCohort(*view, harness.engine().vault(), harness.engine().policy(), DueDay(day), add);
+    const auto damaged =
+        ReadCohort(*view, harness.engine().vault(), harness.engine().policies().current(), DueDay(day), add);
     EXPECT_TRUE(damaged.ok()) << damaged.status();
     if (damaged.ok()) {
       EXPECT_EQ(*damaged, 0u);

@@ -88,20 +88,20 @@ void Disconnect(const v1::Event& event, OpenModel& all) {
 }
 
 bool RoomSteps::InWindow(const PlanModel& plan, int64_t t) const {
-  return plan.dated && plan.start_us - kEarlyWithinUs <= t && t <= plan.end_us + kLateWithinUs;
+  return plan.dated && plan.start_us - plan.cut.early_us <= t && t <= plan.end_us + plan.cut.late_us;
 }
 
 int64_t RoomSteps::Limit(const SittingModel& sitting) const {
   int64_t from_us = sitting.start_us;
   if (sitting.plan.has_value()) from_us = std::max(from_us, plans_[*sitting.plan].start_us);
   // A plan that is moved on and on does not lengthen a sitting on and on.
-  return std::min(from_us, sitting.start_us + kEarlyWithinUs) + kLongestSittingUs;
+  return std::min(from_us, sitting.start_us + sitting.cut.early_us) + sitting.cut.longest_us;
 }
 
 bool RoomSteps::IsAbsent(const SittingModel& sitting, int64_t t) const {
   if (!sitting.name.empty()) return false;
-  if (sitting.emptied_us.has_value()) return t > *sitting.emptied_us + kReopenWithinUs;
-  return t > sitting.last_us + kPresumedEndAfterUs + kReopenWithinUs;
+  if (sitting.emptied_us.has_value()) return t > *sitting.emptied_us + sitting.cut.reopen_us;
+  return t > sitting.last_us + sitting.cut.presumed_us + sitting.cut.reopen_us;
 }
 
 int64_t RoomSteps::NamesDue(const SittingModel& sitting) const {
@@ -193,14 +193,14 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
     end_us = start_us + Us(event.meeting_rescheduled().planned_duration());
   }
   const auto is_changed = [&](const PlanModel& plan) {
-    if (!plan.dated) return t <= plan.first_us + kLateWithinUs;
-    return (!plan.took_place && t <= plan.end_us + kLateWithinUs) ||
-           std::abs(start_us - plan.start_us) < kEarlyWithinUs;
+    if (!plan.dated) return t <= plan.first_us + plan.cut.late_us;
+    return (!plan.took_place && t <= plan.end_us + plan.cut.late_us) ||
+           std::abs(start_us - plan.start_us) < plan.cut.early_us;
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
     index = plans_.size();
-    plans_.push_back({.first_us = t, .name = event.occurrence_id()});
+    plans_.push_back({.cut = cuts_.At(t), .first_us = t, .name = event.occurrence_id()});
   }
   // It is given what was said of the plan before, if there was one.
   if (!plans_[*index].dated && event.has_meeting_rescheduled()) plans_[*index].copied = true;
@@ -228,7 +228,8 @@ size_t RoomSteps::Begin(const v1::Event& event) {
       Agree(sittings_.back().name, event.occurrence_id())) {
     former = sittings_.size() - 1;
   }
-  SittingModel sitting{.start_us = t, .last_us = t, .name = event.occurrence_id(), .plan = PlanOfNew(event)};
+  SittingModel sitting{
+      .cut = cuts_.At(t), .start_us = t, .last_us = t, .name = event.occurrence_id(), .plan = PlanOfNew(event)};
   if (former.has_value()) {
     SittingModel& before = sittings_[*former];
     if (!before.emptied_us.has_value() && !IsAbsent(before, t) && t > Limit(before)) {
@@ -245,7 +246,7 @@ PlaceModel RoomSteps::Enter(const v1::Event& event) {
   const auto named = SittingOf(event.occurrence_id());
   auto index = named.has_value() ? named : Running(event.occurrence_id(), t);
   bool begins = !index.has_value() || IsOver(sittings_[*index], t);
-  if (!begins && !named.has_value() && t > sittings_[*index].last_us + kReopenWithinUs) {
+  if (!begins && !named.has_value() && t > sittings_[*index].last_us + sittings_[*index].cut.reopen_us) {
     begins =
         event.has_meeting_started() || NearestWaiting(event.occurrence_id(), t, sittings_[*index].plan).has_value();
   }
@@ -294,8 +295,9 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
   if (const auto running = Running(event.occurrence_id(), t)) {
     return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
   }
-  if (plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + kLateWithinUs) return at(*plan);
-  plans_.push_back({.first_us = t, .name = event.occurrence_id()});
+  if (plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + plans_[*plan].cut.late_us)
+    return at(*plan);
+  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .name = event.occurrence_id()});
   return at(plans_.size() - 1);
 }
 

@@ -33,6 +33,8 @@ struct PlaceModel {
 
 class RoomSteps {
  public:
+  // REQUIRES: `cuts` outlives it.
+  explicit RoomSteps(const CutsModel& cuts) : cuts_(cuts) {}
   // REQUIRES: in the order of the walk.
   PlaceModel Step(const v1::Event& event);
 
@@ -61,6 +63,7 @@ class RoomSteps {
   std::optional<size_t> PlanOfNew(const v1::Event& event) const;
   size_t Begin(const v1::Event& event);
 
+  const CutsModel& cuts_;
   std::vector<PlanModel> plans_;
   std::vector<SittingModel> sittings_;
   size_t deletions_ = 0;

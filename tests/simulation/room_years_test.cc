@@ -36,7 +36,7 @@ constexpr int kDaysAhead = 30;
 constexpr absl::Duration kForgetAfter = absl::Hours(24 * 100);
 
 // No value is due later than its period after the later of its own event and its planned end, and the longest sitting,
-// and the time after which an end is presumed.
+// and what people may be late, or an end is presumed after.
 void ExpectDueInTime(const RoomModel& model, const SeenRoom& seen, const PolicyModel& policy) {
   std::map<uint64_t, int64_t> from_us;  // by event
   for (const OccurrenceModel& of : model.Occurrences()) {
@@ -47,7 +47,7 @@ void ExpectDueInTime(const RoomModel& model, const SeenRoom& seen, const PolicyM
   }
   const auto expect = [&](v1::DataCategory category, uint64_t event, const SeenPlace& place) {
     if (place.day == absl::CivilDay::max() || !from_us.contains(event)) return;
-    const absl::CivilDay latest = DayAtUs(from_us.at(event) + kLongestSittingUs + kPresumedEndAfterUs);
+    const absl::CivilDay latest = DayAtUs(from_us.at(event) + model.cuts().LongestUs());
     const bool at_once = category == v1::DATA_CATEGORY_FILE_SHARE;
     EXPECT_LE(place.day, at_once ? latest : policy.LastDay(category, latest)) << v1::DataCategory_Name(category);
   };
@@ -68,6 +68,7 @@ class RoomYear {
     const auto tell = [&](RoomUse use, absl::Time begin, int days) {
       RoomEvents events(dice_, absl::StrCat("room-", ids_.size()));
       ids_.push_back(events.meeting_id());
+      models_.emplace(events.meeting_id(), RoomModel(CutsModel(harness_.engine().policy().proto().cut())));
       for (Delivery& each : StoryOf(use, events, begin, days, options, dice_)) all.push_back(std::move(each));
     };
     for (const RoomUse use : uses) {
@@ -100,7 +101,7 @@ class RoomYear {
     std::vector<v1::Event> batch;
     for (; !left_.empty() && left_.front().at <= time; left_.pop_front()) {
       const v1::Event& event = left_.front().event;
-      models_[event.meeting_id()].Add(event);
+      models_.at(event.meeting_id()).Add(event);
       batch.push_back(event);
       if (options_.disorder) continue;
       harness_.now = std::max(harness_.now, left_.front().at);
@@ -127,15 +128,15 @@ class RoomYear {
     const std::multiset<std::string> ordered = OrderedAway(harness_);
     for (const std::string& id : ids_) {
       SCOPED_TRACE(absl::StrCat(id, " on day ", day));
-      ExpectDueInTime(models_[id], seen[id], policy);
+      ExpectDueInTime(models_.at(id), seen[id], policy);
       if (looks_ == Looks::kAtDueDays) {
-        models_[id].Forget(harness_.now - kForgetAfter);
+        models_.at(id).Forget(harness_.now - kForgetAfter);
         if (::testing::Test::HasFailure()) return;
         continue;
       }
-      CompareRoomRows(models_[id], seen[id], ordered, policy, harness_.now, scope);
-      CompareRoomReads(harness_, id, models_[id], seen[id], policy);
-      models_[id].Forget(harness_.now - kForgetAfter);
+      CompareRoomRows(models_.at(id), seen[id], ordered, policy, harness_.now, scope);
+      CompareRoomReads(harness_, id, models_.at(id), seen[id], policy);
+      models_.at(id).Forget(harness_.now - kForgetAfter);
       if (::testing::Test::HasFailure()) return;
     }
     if (looks_ == Looks::kAtDueDays) return;

@@ -201,7 +201,7 @@ bool Workload::Predictable(const v1::Event& event, const std::vector<v1::Event>&
   const bool malformed = event.event_id().rfind("malformed-", 0) == 0;
   if (event.meeting_id().empty() || malformed || pbx == model_.pbxs().end()) return true;
   const auto found = pbx->second.meetings.find(event.meeting_id());
-  MeetingModel meeting = found == pbx->second.meetings.end() ? MeetingModel() : found->second;
+  MeetingModel meeting = found == pbx->second.meetings.end() ? model_.NewMeeting() : found->second;
   if (found != pbx->second.meetings.end() && (!meeting.stored || meeting.lost || meeting.was_due)) return false;
   if (meeting.events.contains(event.event_id())) return true;
   if (meeting.At(now).deleted) return false;
@@ -227,7 +227,6 @@ bool Workload::Predictable(const v1::Event& event, const std::vector<v1::Event>&
     });
   };
   if (found != pbx->second.meetings.end() && !nothing_was_due(found->second.At(now))) return false;
-  meeting.presumed_end_after = model_.policy().presumed_end_after();
   meeting.events.emplace(event.event_id(), event);
   return nothing_was_due(meeting.At(now));
 }
@@ -239,7 +238,7 @@ bool Workload::NeedsItsMeeting(const v1::Event& event, const std::vector<v1::Eve
   const auto pbx = model_.pbxs().find(event.pbx_id());
   if (pbx == model_.pbxs().end()) return false;
   const auto found = pbx->second.meetings.find(event.meeting_id());
-  MeetingModel meeting = found == pbx->second.meetings.end() ? MeetingModel() : found->second;
+  MeetingModel meeting = found == pbx->second.meetings.end() ? model_.NewMeeting() : found->second;
   const bool before = meeting.ProtocolledAt(Us(event.time()));
   for (const v1::Event& other : batch) {
     if (other.pbx_id() == event.pbx_id() && other.meeting_id() == event.meeting_id()) {

@@ -285,7 +285,7 @@ TEST_F(CommandLineTest, PolicyAndClockAndSweep_Golden) {
   v1::GetPolicyResponse policy;
   policy.mutable_policy()->set_version(3);
   policy.mutable_policy()->set_time_zone("Europe/Berlin");
-  policy.mutable_policy()->mutable_presumed_end_after()->set_seconds(86400);
+  policy.mutable_policy()->mutable_cut()->mutable_presumed_end_after()->set_seconds(86400);
   auto* rule = policy.mutable_policy()->add_rules();
   rule->set_category(v1::DATA_CATEGORY_HISTORY);
   rule->set_starting_point(v1::STARTING_POINT_COLLECTION);
@@ -295,7 +295,8 @@ TEST_F(CommandLineTest, PolicyAndClockAndSweep_Golden) {
   connection_->Answer("GetPolicy", policy);
   EXPECT_EQ(Run({"policy", "show"}), kExitOk);
   EXPECT_EQ(out_.str(),
-            "Policy version 3, civil days of Europe/Berlin, an unreported end is presumed after 1 d 00 h\n\n"
+            "Policy version 3, civil days of Europe/Berlin, an unreported end is presumed after 1 d 00 h\n"
+            "One meeting: back within 0 s, at most 0 s early and 0 s late, no longer than 0 s; a refresh takes 0 s\n\n"
             "CATEGORY  FROM        PERIOD    THEN       ANONYMISED FORM  ERASURE ORDER  ENDS WITH PBX\n"
             "history   collection  2 months  anonymise  12 months        no             no\n");
   v1::GetClockResponse clock;

@@ -119,7 +119,13 @@ TEST_F(PolicyCommandsTest, ShowSaysSinceWhenAndHowFarARefileHasCome) {
   v1::GetPolicyResponse policy;
   policy.mutable_policy()->set_version(2);
   policy.mutable_policy()->set_time_zone("Europe/Berlin");
-  policy.mutable_policy()->mutable_presumed_end_after()->set_seconds(86400);
+  v1::CutRules& cut = *policy.mutable_policy()->mutable_cut();
+  cut.mutable_reopen_within()->set_seconds(3600);
+  cut.mutable_early_within()->set_seconds(43200);
+  cut.mutable_late_within()->set_seconds(86400);
+  cut.mutable_presumed_end_after()->set_seconds(86400);
+  cut.mutable_longest_sitting()->set_seconds(604800);
+  cut.mutable_refresh_within()->set_seconds(30);
   *policy.mutable_in_force_since() = ToTimestamp(*ParseTime("2026-03-31T09:00:00Z"));
   policy.mutable_refile()->set_meetings_examined(1500);
   policy.mutable_refile()->set_rows_examined(7);
@@ -129,6 +135,8 @@ TEST_F(PolicyCommandsTest, ShowSaysSinceWhenAndHowFarARefileHasCome) {
       out_.str().substr(0, out_.str().find("\n\n")),
       "Policy version 2, in force since 2026-03-31 09:00:00 (UTC), civil days of Europe/Berlin, an unreported end "
       "is presumed after 1 d 00 h\n"
+      "One meeting: back within 1 h 00 min, at most 12 h 00 min early and 1 d 00 h late, no longer than 7 d 00 h; a "
+      "refresh takes 30 s\n"
       "What was held is being filed under it: looked at 1,500 meetings and 7 other rows");
 }
 
