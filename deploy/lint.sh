@@ -13,7 +13,7 @@ failed=()
 
 deploy/setup.sh lint
 
-mapfile -t sources < <(find client server storage tests \( -name '*.cc' -o -name '*.h' \) -print | sort)
+mapfile -t sources < <(find client server storage tests text \( -name '*.cc' -o -name '*.h' \) -print | sort)
 mapfile -t scripts < <(find .ci deploy tests -type f -print0 | xargs -0 grep -lE '^#!.*\bbash$' | sort)
 
 format() { clang-format-14 --dry-run --Werror "${sources[@]}"; }

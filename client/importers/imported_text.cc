@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {
@@ -61,7 +62,7 @@ std::string ValidIdentifier(const std::string& id) {
 }
 
 std::string PersonIdentifier(const std::string& id) {
-  return ValidIdentifier(id.find('@') == std::string::npos ? id : absl::AsciiStrToLower(id));
+  return ValidIdentifier(id.find('@') == std::string::npos ? id : NormalAddress(id));
 }
 
 std::string KindWord(const std::string& text) {

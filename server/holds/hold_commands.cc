@@ -5,12 +5,12 @@
 #include "absl/strings/strip.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
-#include "server/base/normal_address.h"
 #include "server/holds/hold_intake.h"
 #include "server/meetings/locator.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {

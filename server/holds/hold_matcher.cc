@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "absl/strings/escaping.h"
-#include "server/base/normal_address.h"
 #include "server/law/course.h"
 #include "server/meetings/locator.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "server/base/normal_address.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
-#include "server/base/normal_address.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "server/base/errors.h"
-#include "server/base/normal_address.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
 #include "server/recording/touched_meetings.h"
@@ -13,6 +12,7 @@
 #include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
+#include "text/normal_address.h"
 
 namespace retention {
 namespace {

@@ -1,6 +1,6 @@
 #include "server/rows/extension_cache.h"
 
-#include "server/base/normal_address.h"
+#include "text/normal_address.h"
 
 namespace retention {
 

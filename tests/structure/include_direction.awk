@@ -2,8 +2,8 @@
 # before it in its order:
 #
 #   proto < storage < storage/secrets, and storage < storage/rocksdb
-#   the folders of server/ in the order of `server_folders` below, over storage/ and storage/secrets/
-#   client/ over the API alone, its folders in the order of `client_folders`
+#   the folders of server/ in the order of `server_folders` below, over storage/, storage/secrets/ and text/
+#   client/ over the API and text/ alone, its folders in the order of `client_folders`
 BEGIN {
   server_folders = "base ledger law anonymisation rows meetings logs orders holds pbxs recording policies days engine ops rpc app"
   client_folders = "simulation importers objects commands"
@@ -12,7 +12,8 @@ BEGIN {
   May("storage", "proto stored storage")
   May("storage/secrets", "proto stored storage storage/secrets")
   May("storage/rocksdb", "proto stored storage storage/rocksdb")
-  below = "proto stored storage storage/secrets"
+  May("text", "text")
+  below = "proto stored storage storage/secrets text"
   count = split(server_folders, folder, " ")
   for (i = 1; i <= count; ++i) {
     below = below " server/" folder[i]
@@ -23,7 +24,7 @@ BEGIN {
   # Pure: they know no store's rows.
   May("server/law", "proto stored storage server/base server/ledger server/law")
   May("server/anonymisation", "proto stored storage server/base server/anonymisation")
-  below = "proto client"
+  below = "proto text client"
   May("client", below)
   count = split(client_folders, folder, " ")
   for (i = 1; i <= count; ++i) {
@@ -37,7 +38,7 @@ function May(from, to) { may[from] = " " to " " }
 function LayerOf(path, parts) {
   if (path ~ /^retention\/stored\//) return "stored"
   if (path ~ /^(retention|google)\/.*\.pb\.h$/) return "proto"
-  if (path !~ /^(storage|server|client)\//) return ""
+  if (path !~ /^(storage|text|server|client)\//) return ""
   sub(/\/[^\/]*$/, "", path)
   return path
 }

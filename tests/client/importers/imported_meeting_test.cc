@@ -51,6 +51,9 @@ TEST(ImportedText, PersonIdentifier_MailAddressesAreHashedWithoutCase) {
   EXPECT_EQ(PersonIdentifier("4711"), "4711");
   EXPECT_EQ(PersonIdentifier("Jana@example.org"), PersonIdentifier("jana@example.org"));
   EXPECT_EQ(PersonIdentifier("jana@example.org").find("jana"), std::string::npos);
+  // As the server compares addresses: letters beyond ASCII, and domains as DNS spells them.
+  EXPECT_EQ(PersonIdentifier("JÖRG@Müller.example"), PersonIdentifier("jörg@xn--mller-kva.example"));
+  EXPECT_NE(PersonIdentifier("jörg@example.org"), PersonIdentifier("jorg@example.org"));
 }
 
 TEST(ImportedText, ComparedText_CaseAndSurplusSpaceDoNotCount) {

@@ -1,6 +1,6 @@
 // The one form in which e-mail addresses are compared and hashed.
-#ifndef RETENTION_SERVER_BASE_NORMAL_ADDRESS_H_
-#define RETENTION_SERVER_BASE_NORMAL_ADDRESS_H_
+#ifndef RETENTION_TEXT_NORMAL_ADDRESS_H_
+#define RETENTION_TEXT_NORMAL_ADDRESS_H_
 
 #include <string>
 #include <string_view>
@@ -15,4 +15,4 @@ std::string NormalAddress(std::string_view address);
 
 }  // namespace retention
 
-#endif  // RETENTION_SERVER_BASE_NORMAL_ADDRESS_H_
+#endif  // RETENTION_TEXT_NORMAL_ADDRESS_H_

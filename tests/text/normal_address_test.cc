@@ -1,4 +1,4 @@
-#include "server/base/normal_address.h"
+#include "text/normal_address.h"
 
 #include <gtest/gtest.h>
 
