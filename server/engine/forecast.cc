@@ -136,7 +136,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
                                                         const HoldRegister& holds,
                                                         const v1::ListDueDaysRequest& request, const Range& range,
                                                         absl::Time now, size_t budget) {
-  auto position = PositionOf(request.page_token());
+  auto position = PositionIn(request);
   if (!position.ok()) return position.status();
   if (!position->empty() && position->size() != FiledKey::kBytes) {
     return InvalidField("page_token", "not a token of this server");
@@ -171,7 +171,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
     if (!whole.ok()) return whole.status();
     if (bucket.count.rows > 0) Describe(bucket, holdings.policy(), *response.add_buckets());
     if (*whole) continue;
-    response.set_next_page_token(TokenOf(cursor->key()));
+    response.set_next_page_token(TokenOf(cursor->key(), request));
     break;
   }
   return response;

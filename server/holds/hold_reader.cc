@@ -50,14 +50,14 @@ absl::StatusOr<v1::GetHoldResponse> HoldReader::GetHold(const v1::GetHoldRequest
 absl::StatusOr<v1::ListHoldsResponse> HoldReader::ListHolds(const v1::ListHoldsRequest& request, absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultHoldsPerPage, kMaxHoldsPerPage);
   if (!page_size.ok()) return page_size.status();
-  auto position = PositionOf(request.page_token());
+  auto position = PositionIn(request);
   if (!position.ok()) return position.status();
   const DueDay last_due = holdings_.LastDue(now);
   v1::ListHoldsResponse response;
   for (const HoldPtr& hold : holds_.List(*position)) {
     if (!hold->InForce(last_due) || (request.review_due() && hold->Review() > last_due.Next())) continue;
     if (response.holds_size() == *page_size) {
-      response.set_next_page_token(TokenOf(response.holds(*page_size - 1).hold_id()));
+      response.set_next_page_token(TokenOf(response.holds(*page_size - 1).hold_id(), request));
       break;
     }
     *response.add_holds() = DescribeHold(*hold, holds_);

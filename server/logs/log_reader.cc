@@ -33,14 +33,14 @@ struct Position {
 
 constexpr size_t kLineBytes = 4;
 
-std::string TokenOfPosition(const Position& position) {
+std::string TokenOfPosition(const Position& position, const v1::ReadLogsRequest& request) {
   std::string raw = position.row.Encode();
   for (size_t i = 0; i < kLineBytes; ++i) raw.push_back(static_cast<char>(position.line >> (24 - 8 * i)));
-  return TokenOf(raw);
+  return TokenOf(raw, request);
 }
 
-absl::StatusOr<Position> ReadPosition(const std::string& token) {
-  auto raw = PositionOf(token);
+absl::StatusOr<Position> ReadPosition(const v1::ReadLogsRequest& request) {
+  auto raw = PositionIn(request);
   if (!raw.ok()) return raw.status();
   Position position;
   const auto key =
@@ -93,7 +93,7 @@ absl::StatusOr<v1::ReadLogsResponse> LogReader::ReadLogs(const v1::ReadLogsReque
   if (!page_size.ok()) return page_size.status();
   Position begin{.row = LogRowKey(holdings_.ring.destroyed_through().Next(), 0, 0, 0)};
   if (!request.page_token().empty()) {
-    auto position = ReadPosition(request.page_token());
+    auto position = ReadPosition(request);
     if (!position.ok()) return position.status();
     begin = *position;
   }
@@ -109,7 +109,7 @@ absl::StatusOr<v1::ReadLogsResponse> LogReader::ReadLogs(const v1::ReadLogsReque
   for (; walk.Valid(); walk.Next(), ++rows) {
     const FiledKey& key = walk.key();
     if (rows == kMaxRowsScanned || lines >= kMaxLinesScanned) {
-      page.set_next_page_token(TokenOfPosition({.row = key}));
+      page.set_next_page_token(TokenOfPosition({.row = key}, request));
       break;
     }
     if (RightLogDay(key, terms, policy) <= last_due || IsOutside(key, *filter, policy.zone())) continue;
@@ -123,7 +123,7 @@ absl::StatusOr<v1::ReadLogsResponse> LogReader::ReadLogs(const v1::ReadLogsReque
       if (!filter->Takes(entry)) continue;
       page_bytes += entry.text().size();
       if (page.lines_size() == *page_size || (page_bytes > kMaxPageBytes && page.lines_size() > 0)) {
-        page.set_next_page_token(TokenOfPosition({.row = key, .line = static_cast<uint32_t>(i)}));
+        page.set_next_page_token(TokenOfPosition({.row = key, .line = static_cast<uint32_t>(i)}, request));
         return page;
       }
       v1::LogLine& line = *page.add_lines();

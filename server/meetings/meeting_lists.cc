@@ -43,7 +43,7 @@ absl::StatusOr<Question> QuestionOf(const v1::ListMeetingsRequest& request) {
       PageSize(request.page_size(), MeetingReader::kDefaultMeetingsPerPage, MeetingReader::kMaxMeetingsPerPage);
   if (!page_size.ok()) return page_size.status();
   question.page_size = *page_size;
-  auto position = PositionOf(request.page_token());
+  auto position = PositionIn(request);
   if (!position.ok()) return position.status();
   if (!position->empty() && position->size() != kPositionBytes) {
     return InvalidField("page_token", "not a token of this server");
@@ -219,7 +219,7 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
     if (!described.ok()) return described.status();
     *response.add_meetings() = *std::move(described);
   }
-  response.set_next_page_token(TokenOf(last_seen));
+  response.set_next_page_token(TokenOf(last_seen, request));
   return response;
 }
 

@@ -40,16 +40,18 @@ absl::StatusOr<uint64_t> OccurrenceNumber(const std::string& text) {
 // A page of participants goes on after a position.
 constexpr size_t kPositionDigits = 16;
 
-std::string TokenOfParticipant(const FoldedParticipant& participant) {
+std::string TokenOfParticipant(const FoldedParticipant& participant, const v1::ListParticipantsRequest& request) {
   const auto [joined, second, third, fourth] = participant.Position();
   return TokenOf(absl::StrCat(absl::Hex(joined, absl::kZeroPad16), absl::Hex(second, absl::kZeroPad16),
-                              absl::Hex(third, absl::kZeroPad16), absl::Hex(fourth, absl::kZeroPad16)));
+                              absl::Hex(third, absl::kZeroPad16), absl::Hex(fourth, absl::kZeroPad16)),
+                 request);
 }
 
-absl::StatusOr<std::optional<FoldedParticipant::Place>> ParticipantPosition(const std::string& token) {
-  if (token.empty()) return std::nullopt;
-  const auto text = PositionOf(token);
+absl::StatusOr<std::optional<FoldedParticipant::Place>> ParticipantPosition(
+    const v1::ListParticipantsRequest& request) {
+  const auto text = PositionIn(request);
   if (!text.ok()) return text.status();
+  if (text->empty()) return std::nullopt;
   std::array<uint64_t, 4> numbers{};
   bool proper = text->size() == numbers.size() * kPositionDigits;
   for (size_t i = 0; proper && i < numbers.size(); ++i) {
@@ -199,7 +201,7 @@ absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(con
                                                                              absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultParticipantsPerPage, kMaxParticipantsPerPage);
   if (!page_size.ok()) return page_size.status();
-  const auto last_seen = ParticipantPosition(request.page_token());
+  const auto last_seen = ParticipantPosition(request);
   if (!last_seen.ok()) return last_seen.status();
   Scene scene;
   auto meeting = FindMeeting(request, /*next_counts=*/true, now, scene);
@@ -225,7 +227,7 @@ absl::StatusOr<v1::ListParticipantsResponse> MeetingReader::ListParticipants(con
     // Who was only invited is forgotten with what was told of them.
     if (!participant.participant_id().empty()) *response.add_participants() = std::move(participant);
   }
-  if (it != all.end()) response.set_next_page_token(TokenOfParticipant(*std::prev(it)));
+  if (it != all.end()) response.set_next_page_token(TokenOfParticipant(*std::prev(it), request));
   return response;
 }
 

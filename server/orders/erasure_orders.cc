@@ -19,10 +19,10 @@ constexpr int64_t kDurationSecondsMax = 315576000000;
 constexpr int32_t kNanosMax = 999999999;
 
 // A page token names the last order that was looked at, by its key.
-absl::StatusOr<uint64_t> LastSeen(const std::string& token) {
-  if (token.empty()) return 0;
-  const auto key = PositionOf(token);
+absl::StatusOr<uint64_t> LastSeen(const v1::ListErasureOrdersRequest& request) {
+  const auto key = PositionIn(request);
   if (!key.ok()) return key.status();
+  if (key->empty()) return 0;
   const auto sequence = DecodeOrderKey(*key);
   if (!sequence.has_value()) return InvalidField("page_token", "not a token of this server");
   return *sequence;
@@ -114,7 +114,7 @@ absl::StatusOr<v1::ListErasureOrdersResponse> ErasureOrders::List(const v1::List
   }
   const auto page_size = PageSize(request.page_size(), kDefaultOrdersPerPage, kMaxOrdersPerPage);
   if (!page_size.ok()) return page_size.status();
-  auto position = LastSeen(request.page_token());
+  auto position = LastSeen(request);
   if (!position.ok()) return position.status();
 
   const absl::Time issued_by = now - absl::Seconds(age.seconds()) - absl::Nanoseconds(age.nanos());
@@ -129,7 +129,7 @@ absl::StatusOr<v1::ListErasureOrdersResponse> ErasureOrders::List(const v1::List
     return true;
   });
   if (!seen.ok()) return seen.status();
-  if (*seen < last) response.set_next_page_token(TokenOf(OrderKey(*seen)));
+  if (*seen < last) response.set_next_page_token(TokenOf(OrderKey(*seen), request));
   return response;
 }
 

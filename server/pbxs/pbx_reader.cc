@@ -76,7 +76,7 @@ absl::StatusOr<Personal> PbxReader::FqdnOf(const PbxId& pbx) const {
 absl::StatusOr<v1::ListPbxsResponse> PbxReader::ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const {
   auto page_size = PageSize(request.page_size(), kDefaultPbxsPerPage, kMaxPbxsPerPage);
   if (!page_size.ok()) return page_size.status();
-  auto position = PositionOf(request.page_token());
+  auto position = PositionIn(request);
   if (!position.ok()) return position.status();
   const auto view = store_.Snapshot();
   const auto page = holdings_.registry.List(*position, static_cast<size_t>(*page_size), now);
@@ -87,7 +87,7 @@ absl::StatusOr<v1::ListPbxsResponse> PbxReader::ListPbxs(const v1::ListPbxsReque
     if (!described.ok()) return described.status();
     *response.add_pbxs() = *std::move(described);
   }
-  if (page.size() == static_cast<size_t>(*page_size)) response.set_next_page_token(TokenOf(page.back().first));
+  if (page.size() == static_cast<size_t>(*page_size)) response.set_next_page_token(TokenOf(page.back().first, request));
   return response;
 }
 
