@@ -1,5 +1,6 @@
 #include "client/status_details.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 
@@ -39,7 +40,10 @@ std::string DescribeError(const absl::Status& status) {
   std::string text = absl::StatusCodeToString(status.code());
   if (!details.reason.empty()) absl::StrAppend(&text, " (", details.reason, ")");
   if (!status.message().empty()) absl::StrAppend(&text, ": ", status.message());
-  for (const auto& fault : details.fields) absl::StrAppend(&text, "; ", fault.field, ": ", fault.description);
+  for (const auto& fault : details.fields) {
+    const std::string words = absl::StrCat(fault.field, ": ", fault.description);
+    if (!absl::StrContains(status.message(), words)) absl::StrAppend(&text, "; ", words);  // mostly it says just that
+  }
   return text;
 }
 

@@ -1,9 +1,88 @@
 #include "client/commands/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace retention {
+namespace {
+
+// The noun or verb that was written last; the program itself if there is none.
+const CLI::App& LastCommand(const CLI::App& program) {
+  const CLI::App* command = &program;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  return *command;
+}
+
+std::vector<std::string> CommandsOf(const CLI::App& noun) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : noun.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_name().empty()) names.push_back(command->get_name());  // else a group of options
+  }
+  return names;
+}
+
+// How many letters must be put in, left out or replaced to make one word of the other.
+size_t LettersApart(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+// Of `names` the one that `word` was probably to be; empty if none is near.
+std::string Nearest(const std::string& word, const std::vector<std::string>& names) {
+  constexpr size_t kTypo = 2;
+  std::string nearest;
+  size_t least = std::min(kTypo, word.size() / 2) + 1;
+  for (const std::string& name : names) {
+    if (const size_t apart = LettersApart(word, name); apart < least) {
+      least = apart;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+// What is wrong with a command line that names no command, or names something that is none.
+std::string WrongCommand(const CLI::App& program) {
+  const CLI::App& last = LastCommand(program);
+  const std::vector<std::string> names = CommandsOf(last);
+  const std::vector<std::string> left = program.remaining(true);
+  const std::string after = last.get_parent() == nullptr ? "" : absl::StrCat(" after \"", last.get_name(), "\"");
+  if (left.empty()) return absl::StrCat("a command is required", after, ": ", absl::StrJoin(names, ", "));
+  const std::string& word = left.front();
+  if (word.size() > 1 && word[0] == '-') return absl::StrCat("unknown option \"", word, "\"");
+  if (names.empty()) return absl::StrCat("unexpected argument \"", word, "\"");
+  const std::string nearest = Nearest(word, names);
+  return absl::StrCat("unknown command \"", word, "\"", after,
+                      nearest.empty() ? absl::StrCat("; it takes ", absl::StrJoin(names, ", "))
+                                      : absl::StrCat("; did you mean \"", nearest, "\"?"));
+}
+
+CLI::Validator Number(std::string in_help, double least, double most, std::string what) {
+  const auto check = [least, most, what](const std::string& text) {
+    double value = 0;
+    const bool proper = absl::SimpleAtod(text, &value) && value >= least && value <= most;
+    return proper ? std::string() : absl::StrCat("\"", text, "\" is not ", what);
+  };
+  return CLI::Validator([check](std::string& text) { return check(text); }, std::move(in_help));
+}
+
+}  // namespace
 
 Option Option::Required(bool required) const { return Option(option_->required(required)); }
 
@@ -12,12 +91,23 @@ Option Option::ShowDefault() const { return Option(option_->capture_default_str(
 Option Option::FromEnvironment(const std::string& variable) const { return Option(option_->envname(variable)); }
 
 Option Option::OneOf(const std::vector<std::string>& values) const {
-  return Option(option_->check(CLI::IsMember(values)));
+  CLI::IsMember member(values);
+  const auto check = [values](std::string& text) {
+    const bool known = std::find(values.begin(), values.end(), text) != values.end();
+    return known ? std::string() : absl::StrCat("\"", text, "\" is none of ", absl::StrJoin(values, ", "));
+  };
+  return Option(option_->check(CLI::Validator(check, member.get_description())));
 }
 
-Option Option::Between(int least, int most) const { return Option(option_->check(CLI::Range(least, most))); }
+Option Option::Between(int least, int most) const {
+  return Option(option_->check(Number(CLI::Range(least, most).get_description(), least, most,
+                                      absl::StrCat("a number from ", least, " to ", most))));
+}
 
-Option Option::NonNegative() const { return Option(option_->check(CLI::NonNegativeNumber)); }
+Option Option::NonNegative() const {
+  return Option(option_->check(Number(CLI::NonNegativeNumber.get_description(), 0,
+                                      std::numeric_limits<double>::infinity(), "a number from 0 on")));
+}
 
 Option Option::ExistingFile() const { return Option(option_->check(CLI::ExistingFile)); }
 
@@ -83,6 +173,17 @@ CommandLine::Outcome CommandLine::Run(int argc, const char* const* argv, std::st
   } catch (const CLI::CallForHelp&) {
     text = app_->help();
     return Outcome::kHelp;
+  } catch (const CLI::ExtrasError&) {
+    text = WrongCommand(*app_);
+  } catch (const CLI::RequiredError& error) {
+    const bool of_command = std::string_view(error.what()) == CLI::RequiredError::Subcommand(1).what();
+    text = of_command ? WrongCommand(*app_) : error.what();
+  } catch (const CLI::ArgumentMismatch& error) {
+    // "--limit: 1 required INT missing"
+    const std::string_view what = error.what();
+    const size_t end = what.find(": ");
+    const bool lacks_value = end != std::string_view::npos && what.ends_with(" missing");
+    text = lacks_value ? std::string(what.substr(0, end)) + ": a value is required" : std::string(what);
   } catch (const CLI::ParseError& error) {
     text = error.what();
   } catch (const UsageError& error) {

@@ -87,6 +87,18 @@ TEST(RandomJitter, StaysWithinZeroAndOne) {
   }
 }
 
+TEST(StatusDetails, DescribeError_SaysOnceWhatTheMessageSaysToo) {
+  google::rpc::Status rich;
+  google::rpc::BadRequest bad_request;
+  auto& violation = *bad_request.add_field_violations();
+  violation.set_field("page_size");
+  violation.set_description("0 to 1000");
+  rich.add_details()->PackFrom(bad_request);
+  const absl::Status status =
+      StatusWithDetails(absl::StatusCode::kInvalidArgument, "page_size: 0 to 1000", rich.SerializeAsString());
+  EXPECT_EQ(DescribeError(status), "INVALID_ARGUMENT: page_size: 0 to 1000");
+}
+
 TEST(StatusDetails, DescribeError_NamesReasonAndField) {
   const absl::Status status = RichError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD", {}, "events[3].time");
   EXPECT_EQ(DescribeError(status), "INVALID_ARGUMENT (INVALID_FIELD): it failed; events[3].time: is wrong");
