@@ -62,7 +62,7 @@ absl::Time FilesGoneOf(const OccurrenceFacts& facts) {
 
 absl::CivilDay PlannedDate(const OccurrenceFacts& facts, const Policy& policy) {
   const auto day_of = [&](int64_t time_us) { return DayOf(At(time_us), policy.zone()); };
-  if (!facts.plan.has_value()) return day_of(facts.sittings.empty() ? facts.first_us : facts.sittings.front().start_us);
+  if (!facts.plan.has_value()) return day_of(facts.sittings.empty() ? facts.last_us : facts.sittings.front().start_us);
   const absl::CivilDay planned = day_of(facts.plan->start_us);
   return facts.sittings.empty() ? planned : std::max(planned, day_of(facts.sittings.front().start_us));
 }
@@ -73,7 +73,7 @@ bool IsOpen(const OccurrenceFacts& facts) {
 }
 
 absl::Time MeetingEndOf(const OccurrenceFacts& facts) {
-  if (!facts.TookPlace()) return At(facts.plan.has_value() ? facts.plan->end_us : facts.first_us);
+  if (!facts.TookPlace()) return At(facts.plan.has_value() ? facts.plan->end_us : facts.last_us);
   absl::Time end = facts.plan.has_value() ? At(facts.plan->start_us) : absl::InfinitePast();
   for (const SittingFacts& sitting : facts.sittings) end = std::max(end, EndOfSitting(sitting, facts));
   return end;

@@ -182,7 +182,7 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
 size_t RoomWalk::AddPlan(const RoomEvent& event) {
   const size_t index = plans_.size();
   RoomPlan& plan = plans_.emplace_back();
-  plan.first_us = event.time_us;
+  plan.first_us = plan.said_us = event.time_us;
   plan.name = event.sitting;
   plan.follows = PlanNamed(event.sitting);
   sittings_of_.emplace_back();
@@ -194,7 +194,7 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
   auto index = PlanNamed(event.sitting);
   const auto is_change = [&](const RoomPlan& plan) {
     const CutRules& rules = RulesOf(plan);
-    if (!plan.dated) return event.time_us <= plan.first_us + Us(rules.late_within);
+    if (!plan.dated) return event.time_us <= plan.said_us + Us(rules.longest_sitting);
     return (!plan.took_place && event.time_us <= plan.end_us + Us(rules.late_within)) ||
            std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
   };
@@ -318,9 +318,13 @@ CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
   if (running.has_value()) return {.of = CutPlace::Of::kSitting, .index = *running};
+  // One plan is not said of two meetings, one before and one after people were there.
   const bool goes_on = plan.has_value() && !plans_[*plan].dated &&
-                       event.time_us <= plans_[*plan].first_us + Us(RulesOf(plans_[*plan]).late_within);
-  return {.of = CutPlace::Of::kPlan, .index = goes_on ? *plan : AddPlan(event)};
+                       event.time_us <= plans_[*plan].first_us + Us(RulesOf(plans_[*plan]).longest_sitting) &&
+                       (sittings_.empty() || sittings_.back().start_us < plans_[*plan].first_us);
+  if (!goes_on) return {.of = CutPlace::Of::kPlan, .index = AddPlan(event)};
+  plans_[*plan].said_us = event.time_us;
+  return {.of = CutPlace::Of::kPlan, .index = *plan};
 }
 
 CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {

@@ -37,10 +37,12 @@ struct Sitting {
   friend bool operator==(const Sitting&, const Sitting&) = default;
 };
 
-// A planned start and end. Of one room. Invitations that come before any date make a plan without one.
+// A planned start and end. Of one room. Invitations that come before any date make a plan without one, which waits for
+// its date as long as a plan may last.
 struct RoomPlan {
   int64_t first_us = 0;  // when something of it was first said
   bool dated = false;
+  int64_t said_us = 0;   // when something of it was last said, while it had no date
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;

@@ -114,9 +114,10 @@ bool OccurrenceModel::IsOpen() const {
 }
 
 int64_t OccurrenceModel::first_us() const { return Us(events.front().time()); }
+int64_t OccurrenceModel::last_us() const { return Us(events.back().time()); }
 
 absl::Time OccurrenceModel::End() const {
-  if (!TookPlace()) return At(plan.has_value() ? plan->end_us : first_us());
+  if (!TookPlace()) return At(plan.has_value() ? plan->end_us : last_us());
   int64_t end_us = plan.has_value() ? plan->start_us : INT64_MIN;
   for (const SittingModel& sitting : sittings) {
     int64_t over_us = sitting.emptied_us.value_or(0);
@@ -136,7 +137,7 @@ absl::Time OccurrenceModel::LikelyEnd() const {
 }
 
 absl::CivilDay OccurrenceModel::PlannedDate() const {
-  if (!plan.has_value()) return DayAtUs(sittings.empty() ? first_us() : sittings.front().start_us);
+  if (!plan.has_value()) return DayAtUs(sittings.empty() ? last_us() : sittings.front().start_us);
   const absl::CivilDay planned = DayAtUs(plan->start_us);
   return sittings.empty() ? planned : std::max(planned, DayAtUs(sittings.front().start_us));
 }

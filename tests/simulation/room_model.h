@@ -39,6 +39,7 @@ struct OccurrenceModel {
   bool IsMeeting() const { return plan.has_value() || !sittings.empty(); }
   bool IsOpen() const;
   int64_t first_us() const;
+  int64_t last_us() const;
   absl::Time End() const;
   // The end, were it to end as nearly all do.
   absl::Time LikelyEnd() const;

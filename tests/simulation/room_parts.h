@@ -69,6 +69,7 @@ class CutsModel {
 struct PlanModel {
   CutModel cut;  // of the time at which it was first spoken of
   int64_t first_us = 0;
+  int64_t said_us = 0;  // last, while it had no date
   bool dated = false;
   int64_t start_us = 0;
   int64_t end_us = 0;

@@ -193,14 +193,14 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
     end_us = start_us + Us(event.meeting_rescheduled().planned_duration());
   }
   const auto is_changed = [&](const PlanModel& plan) {
-    if (!plan.dated) return t <= plan.first_us + plan.cut.late_us;
+    if (!plan.dated) return t <= plan.said_us + plan.cut.longest_us;
     return (!plan.took_place && t <= plan.end_us + plan.cut.late_us) ||
            std::abs(start_us - plan.start_us) < plan.cut.early_us;
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
     index = plans_.size();
-    plans_.push_back({.cut = cuts_.At(t), .first_us = t, .name = event.occurrence_id()});
+    plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id()});
   }
   // It is given what was said of the plan before, if there was one.
   if (!plans_[*index].dated && event.has_meeting_rescheduled()) plans_[*index].copied = true;
@@ -295,9 +295,17 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
   if (const auto running = Running(event.occurrence_id(), t)) {
     return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
   }
-  if (plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + plans_[*plan].cut.late_us)
+  // A plan without a date is of one meeting: it ends where people come.
+  const bool waits = plan.has_value() && !plans_[*plan].dated &&
+                     t <= plans_[*plan].first_us + plans_[*plan].cut.longest_us &&
+                     std::none_of(sittings_.begin(), sittings_.end(), [&](const SittingModel& sitting) {
+                       return sitting.start_us >= plans_[*plan].first_us;
+                     });
+  if (waits) {
+    plans_[*plan].said_us = t;
     return at(*plan);
-  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .name = event.occurrence_id()});
+  }
+  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id()});
   return at(plans_.size() - 1);
 }
 
