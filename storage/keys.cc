@@ -23,6 +23,7 @@ constexpr char kEventMark = 'E';
 constexpr char kReportNotice = 'W';
 constexpr char kReportNoticeCounter = 'w';
 constexpr char kBegin = 'B';
+constexpr char kDeletedObject = 'X';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -209,6 +210,12 @@ std::string BeginPrefix() { return LetterKey(kBegin); }
 std::string BeginPrefix(const PbxId& pbx) { return BeginPrefix().append(pbx.view()); }
 
 std::string BeginPrefix(const PbxId& pbx, const OwnerId& scope) { return BeginPrefix(pbx).append(scope.view()); }
+
+std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object) {
+  return DeletedObjectPrefix(pbx).append(object.view());
+}
+
+std::string DeletedObjectPrefix(const PbxId& pbx) { return LetterKey(kDeletedObject).append(pbx.view()); }
 
 std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw) {
   if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kReportNotice) return std::nullopt;

@@ -98,6 +98,9 @@ std::string BeginPrefix();
 std::string BeginPrefix(const PbxId& pbx);
 std::string BeginPrefix(const PbxId& pbx, const OwnerId& scope);
 
+std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);  // 'X': an object that was deleted
+std::string DeletedObjectPrefix(const PbxId& pbx);
+
 // The number of a ReportNoticeKey; nullopt if malformed.
 std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw);
 // Begin and occurrence of a BeginKey; nullopt if malformed.

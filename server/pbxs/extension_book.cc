@@ -92,6 +92,15 @@ absl::StatusOr<const HeldExtension*> ExtensionBook::WithId(std::string_view id) 
   return holder.has_value() ? Held(*holder) : nullptr;
 }
 
+absl::StatusOr<bool> ExtensionBook::IsRemovedSince(std::string_view id, int64_t time_us) {
+  if (id.empty()) return false;
+  const auto name = NameIn(ExtensionIdKey(holdings_.vault, pbx_, id));
+  if (!name.ok()) return name.status();
+  if (*name == nullptr) return false;
+  const Tenure& last = (*name)->tenures.all.back();
+  return !last.holder.has_value() && time_us < last.from_us;
+}
+
 absl::StatusOr<int64_t> ExtensionBook::LastSaidOf(std::string_view number) {
   const auto name = Number(number);
   if (!name.ok()) return name.status();

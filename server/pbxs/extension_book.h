@@ -44,6 +44,8 @@ class ExtensionBook {
   // Who has the number, or the id, now; nullptr if nobody has. Valid until Remove.
   absl::StatusOr<const HeldExtension*> At(std::string_view number);
   absl::StatusOr<const HeldExtension*> WithId(std::string_view id);
+  // Whether who had the id was removed after `time_us`, and nobody has had it since.
+  absl::StatusOr<bool> IsRemovedSince(std::string_view id, int64_t time_us);
   // When the number was last spoken of by itself, or came to be vacant.
   absl::StatusOr<int64_t> LastSaidOf(std::string_view number);
   // Whether anything is known of the number.

@@ -7,6 +7,7 @@
 
 #include "server/base/errors.h"
 #include "server/pbxs/extension_matching.h"
+#include "server/rows/deleted_objects.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -78,7 +79,9 @@ absl::StatusOr<PbxCommands::SyncPlan> PbxCommands::PlanOf(ExtensionBook& book, c
     const auto with_id = book.WithId(extension.extension_id());
     if (!with_id.ok()) return with_id.status();
     const bool was_elsewhere = *with_id != nullptr && (*with_id)->time_us > time_us;
-    if (*last_said <= time_us && !was_elsewhere) told.push_back(&extension);
+    const auto removed = book.IsRemovedSince(extension.extension_id(), time_us);
+    if (!removed.ok()) return removed.status();
+    if (*last_said <= time_us && !was_elsewhere && !*removed) told.push_back(&extension);
   }
   SyncPlan plan = PlanOf(held, told);
   std::erase_if(plan.arrivals, [](const ExtensionBook::Arrival& arrival) {
@@ -197,6 +200,9 @@ absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v
   const auto with_id = book.WithId(extension.extension_id());
   if (!with_id.ok()) return with_id.status();
   if (*with_id != nullptr && time_us < (*with_id)->time_us) return false;
+  const auto removed = book.IsRemovedSince(extension.extension_id(), time_us);
+  if (!removed.ok()) return removed.status();
+  if (*removed) return false;
   std::vector<const HeldExtension*> held;
   if (*there != nullptr) held.push_back(*there);
   if (*with_id != nullptr && *with_id != *there) held.push_back(*with_id);
@@ -257,12 +263,17 @@ absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, 
                                      std::string_view reason, Change& change, RemovalOutcome& outcome) const {
   if (holders.empty()) return absl::OkStatus();
   if (absl::Status s = ErasePolls(pbx, holders, reason, change, outcome); !s.ok()) return s;
+  DeletedObjects deleted(holdings_.vault);
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
     if (!holders.contains(value.extension())) return absl::OkStatus();
     ++outcome.pdfs;
+    deleted.Add(pbx, RoomOf(key.owner), kPdfShare, value.object(), value.time_us());
     return change.Drop(key, row, pbx_id, reason);
   };
-  return VisitObjects(holdings_.store, holdings_.vault, FiledPrefix(DueDay::Open(), kPdfShare, pbx), erase);
+  const std::string pdfs = FiledPrefix(DueDay::Open(), kPdfShare, pbx);
+  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, pdfs, erase); !s.ok()) return s;
+  deleted.Mark(change);
+  return absl::OkStatus();
 }
 
 absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& holders, std::string_view reason, Change& change,

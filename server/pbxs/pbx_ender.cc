@@ -30,6 +30,8 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(*pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
+  const std::string deleted = DeletedObjectPrefix(*pbx);
+  change.batch().DeleteRange(Family::kState, deleted, PrefixEnd(deleted));
   stored::v1::LedgerEntry ledger_entry;
   ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
   ledger_entry.set_reason(std::string(reason));

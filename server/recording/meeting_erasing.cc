@@ -1,5 +1,8 @@
 // Values of meetings that end before their day: files with the meeting, the rest with its deletion.
+#include <algorithm>
+
 #include "server/recording/meeting_filer.h"
+#include "server/rows/deleted_objects.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
 
@@ -45,6 +48,7 @@ absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const Room
                                                     CategoryNumber category, const WhichObjects& which,
                                                     std::string_view reason, Change& change) {
   uint64_t erased = 0;
+  DeletedObjects deleted(holdings_.vault);
   // Until it is refiled, what is kept longer now lies under days that may be over.
   const DueDay ended = holdings_.LastDue(holdings_.policies.refiling_since().value_or(change.now()));
   for (const auto& [day, counts] : holdings_.counts.Read()) {
@@ -54,11 +58,15 @@ absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const Room
       if (!which.id.empty() && value.object().object_id() != which.id) return absl::OkStatus();
       if (value.time_us() > which.until_us) return absl::OkStatus();
       erased += Vault::ValueCount(row);
+      const int64_t now_us = absl::ToUnixMicros(change.now());
+      const int64_t until_us = which.until_us == INT64_MAX ? std::max(now_us, value.time_us()) : which.until_us;
+      deleted.Add(pbx, room, category, value.object(), until_us);
       return change.Drop(key, row, pbx_id, reason);
     };
     absl::Status status = VisitObjects(holdings_.store, holdings_.vault, prefix, erase);
     if (!status.ok()) return status;
   }
+  deleted.Mark(change);
   return erased;
 }
 

@@ -8,6 +8,7 @@
 #include "server/meetings/meeting_view.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/deleted_objects.h"
 #include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
@@ -195,6 +196,7 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
     if (change.dropped().contains(key.Encode()) || !value.has_object()) return absl::OkStatus();
     const auto found = occurrence_of.find(value.event());
     const auto meeting = found == occurrence_of.end() ? room.meetings.end() : room.meetings.find(found->second);
+  DeletedObjects deleted(holdings_.vault);
     // What is cut no more keeps its label.
     if (meeting == room.meetings.end() && !value.extension().empty()) return absl::OkStatus();
     const std::string organizer =
@@ -202,12 +204,17 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
     if (organizer.empty() || organizer == value.extension()) return absl::OkStatus();
     const auto removed = IsRemoved(room.pbx, organizer);
     if (!removed.ok()) return removed.status();
-    if (*removed) return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
+    if (*removed) {
+      deleted.Add(room.pbx, room.id, kPdfShare, value.object(), value.time_us());
+      return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
+    }
     value.set_extension(organizer);
     change.Rewrite(key, Personal(value.SerializeAsString()), 1);
     return absl::OkStatus();
   };
-  return VisitObjects(holdings_.store, holdings_.vault, prefix, relabel);
+  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, relabel); !s.ok()) return s;
+  deleted.Mark(change);
+  return absl::OkStatus();
 }
 
 absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched,
@@ -221,7 +228,15 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
                .pbx = meeting.pbx,
                .owner = meeting.id,
                .item = MeetingItem(holdings_.vault, meeting.pbx, touched.meeting_id, fresh.event->event_id())};
-  bool ended = IsErased(outcome.facts, pending.category);
+  const auto fate = FateOf(holdings_.store, holdings_.vault, meeting.pbx, RoomOf(meeting.id), pending.category,
+                           value.object(), value.time_us());
+  if (!fate.ok()) return fate.status();
+  if (*fate == ObjectFate::kDeleted) {
+    // It has its order, or a hold keeps it until that may be given.
+    CountPastDue(1, *fresh.result);
+    return absl::OkStatus();
+  }
+  bool ended = IsErased(outcome.facts, pending.category) || *fate == ObjectFate::kElsewhere;
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));

@@ -99,6 +99,13 @@ void StaffModel::Remove(Person person, int64_t time_us) {
   removed_.insert(person);
 }
 
+bool StaffModel::WentAfter(const std::string& id, int64_t time_us) const {
+  const auto known = ids_.find(id);
+  if (id.empty() || known == ids_.end() || known->second.empty()) return false;
+  const auto& [since_us, person] = known->second.back();
+  return person == 0 && time_us < since_us;
+}
+
 void StaffModel::RemoveUnknown(const std::string& number, int64_t time_us) {
   removed_.insert(NumberNamed(number).tenures.back().second);
   Leave(number, time_us);
@@ -194,7 +201,8 @@ std::vector<Person> StaffModel::Sync(const v1::PbxSynced& synced, int64_t time_u
   for (const v1::Extension& extension : synced.extensions()) {
     const Person elsewhere = HeldWith(extension.extension_id());
     if (elsewhere != 0 && held_.at(elsewhere).named_us > time_us) continue;
-    if (LastSaidOf(extension.number()) <= time_us) told.push_back(&extension);
+    if (LastSaidOf(extension.number()) > time_us || WentAfter(extension.extension_id(), time_us)) continue;
+    told.push_back(&extension);
   }
   return Take(candidates, told, /*all=*/true, time_us);
 }
@@ -202,7 +210,7 @@ std::vector<Person> StaffModel::Sync(const v1::PbxSynced& synced, int64_t time_u
 bool StaffModel::SyncOne(const v1::Extension& extension, int64_t time_us, std::vector<Person>& removed) {
   const Person there = HeldAt(extension.number());
   const Person with_id = HeldWith(extension.extension_id());
-  if (time_us < LastSaidOf(extension.number())) return false;
+  if (time_us < LastSaidOf(extension.number()) || WentAfter(extension.extension_id(), time_us)) return false;
   if (with_id != 0 && time_us < held_.at(with_id).named_us) return false;
   std::set<Person> candidates = {there, with_id};
   candidates.erase(0);

@@ -53,6 +53,8 @@ class StaffModel {
   using Told = std::vector<const v1::Extension*>;
 
   Number& NumberNamed(const std::string& number);
+  // Whether who had an id was removed after `time_us`, and nobody has it.
+  bool WentAfter(const std::string& id, int64_t time_us) const;
   void Leave(const std::string& number, int64_t time_us);
   std::vector<Person> Match(const std::vector<Person>& candidates, const Told& told) const;
   std::vector<Person> Take(const std::vector<Person>& candidates, const Told& told, bool all, int64_t time_us);

@@ -54,6 +54,8 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeReportNoticeKey(OrderKey(7)), std::nullopt);
   EXPECT_EQ(DecodeReportNoticeKey(ReportNoticeCounterKey()), std::nullopt);
   EXPECT_EQ(ReportNoticeCounterKey(), "w");
+  EXPECT_EQ(Hex(DeletedObjectKey(pbx, owner)), "58" + pbx_hex + owner_hex);
+  EXPECT_TRUE(DeletedObjectKey(pbx, owner).starts_with(DeletedObjectPrefix(pbx)));
   const auto scope = IdOf<OwnerId>(0x40);
   EXPECT_EQ(Hex(BeginKey(pbx, scope, 0x0005f5e100abcdef, owner)),
             "42" + pbx_hex + "404142434445464748494a4b4c4d4e4f" + "8005f5e100abcdef" + owner_hex);
