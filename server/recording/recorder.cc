@@ -72,9 +72,10 @@ class PartIntake {
   // Whether history may hold nothing of an event, though it came before.
   bool MayBeForgotten(const v1::Event& event) const;
   absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
+  void RememberNow(const OwnerId& mark);
   absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx);
-  // Of a rejected event, has the portal delete the object.
-  void OrderAway(const v1::Event& event, v1::RecordResult& result);
+  // Of a rejected event, has the portal delete the object; once, however often the event is sent.
+  absl::Status OrderAway(const v1::Event& event, v1::RecordResult& result);
   static void AddValues(TouchedRoom& touched, const v1::Event& event);
 
   const Holdings& holdings_;
@@ -86,7 +87,7 @@ class PartIntake {
   TouchedMeetings meetings_;
   PollIntake polls_;
   std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
-  std::set<OwnerId> remembered_;  // events that the change remembers
+  std::set<OwnerId> remembered_;  // by the change
   std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;  // the last day that was asked about
 };
 
@@ -94,8 +95,7 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   const v1::Event& event = batch.EventAt(index);
   if (const auto& failed = batch.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
-    if (failed->reason() != v1::REJECTION_REASON_FROM_FUTURE) OrderAway(event, result);
-    return absl::OkStatus();
+    return failed->reason() == v1::REJECTION_REASON_FROM_FUTURE ? absl::OkStatus() : OrderAway(event, result);
   }
   if (const auto mended = batch.without_bad_values.find(index); mended != batch.without_bad_values.end()) {
     RejectValues(index, mended->second.bad_values, result);
@@ -103,8 +103,7 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
   if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
     Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held", result);
-    OrderAway(event, result);
-    return absl::OkStatus();
+    return OrderAway(event, result);
   }
   if (IsOfPbx(event.payload_case())) {
     if (event.payload_case() != v1::Event::kPbxSynced) contacts_.push_back(*pbx);
@@ -168,15 +167,13 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
            "at most 100,000 events of a meeting id, 60,000 samples of quality, 100,000 leaves, ends and objects more",
            result);
-    OrderAway(event, result);
+    return OrderAway(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
   } else if (IsOfPresence(KindOf(event.payload_case())) && !IsCollectedInTime(event)) {
     // Its own day is over: it must not drag the whole meeting there.
-    const OwnerId mark = MeetingEventMark(holdings_.vault, pbx, event);
-    Remember(mark, change_);
-    remembered_.insert(mark);
+    RememberNow(MeetingEventMark(holdings_.vault, pbx, event));
     CountAccepted(result);
     CountPastDue(ValuesIn(event), result);
   } else {
@@ -214,6 +211,11 @@ absl::StatusOr<bool> PartIntake::IsRememberedNow(const OwnerId& mark) const {
   return IsRemembered(holdings_.store, mark, change_.today());
 }
 
+void PartIntake::RememberNow(const OwnerId& mark) {
+  Remember(mark, change_);
+  remembered_.insert(mark);
+}
+
 absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const PbxId& pbx) {
   NamedExtension named;
   const auto holder = extensions_.Find(pbx, ExtensionNameOf(event), MicrosOf(event.time()));
@@ -226,7 +228,7 @@ absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const
   return named;
 }
 
-void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
+absl::Status PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
   std::vector<std::pair<CategoryNumber, stored::v1::Value>> values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
     return values.emplace_back(category, stored::v1::Value()).second;
@@ -236,6 +238,12 @@ void PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
     if (!IsObject(category) || event.pbx_id().empty() || object.object_ref().empty()) continue;
     if (object.object_ref().size() > kMaxObjectRefBytes || event.pbx_id().size() > kMaxIdentifierBytes) continue;
     if (object.object_id().size() > kMaxIdentifierBytes) continue;
+    const OwnerId mark = OrderedMark(holdings_.vault, event, object);
+    const auto ordered = IsRememberedNow(mark);
+    if (!ordered.ok()) return ordered.status();
+    result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
+    if (*ordered) continue;
+    RememberNow(mark);
     change_.Order(category, event.pbx_id(), object);
     result.set_objects_ordered_away(result.objects_ordered_away() + 1);
     result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);

@@ -23,6 +23,11 @@ OwnerId MeetingEventMark(const Vault& vault, const PbxId& pbx, const v1::Event& 
   return OwnerId{vault.Hash("event", pbx.view(), absl::StrCat(event.meeting_id(), "\n", event.event_id()))};
 }
 
+OwnerId OrderedMark(const Vault& vault, const v1::Event& event, const stored::v1::StoredObjectRef& object) {
+  return OwnerId{
+      vault.Hash("ordered", "", absl::StrCat(event.pbx_id(), "\n", event.event_id(), "\n", object.object_ref()))};
+}
+
 absl::StatusOr<bool> IsRemembered(const StoreView& store, const OwnerId& mark, DueDay today) {
   for (uint32_t span = FirstSpan(today); span <= SpanOf(today); ++span) {
     const auto row = store.Get(Family::kState, EventMarkKey(span, mark));

@@ -1,5 +1,5 @@
 // Which events came before, where nothing that is held tells it: those of PBXs and extensions, of which only the latest
-// state is held, and those that were so late that nothing was kept of them.
+// state is held, those that were so late that nothing was kept of them, and refused ones whose object was ordered away.
 //
 // Rows of family `state`, a keyed hash each, in spans of days that are forgotten as a whole; nothing is in memory.
 #ifndef RETENTION_SERVER_ROWS_EVENT_MEMORY_H_
@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "retention/stored/v1/stored.pb.h"
 #include "retention/v1/event.pb.h"
 #include "server/rows/change.h"
 #include "storage/due_day.h"
@@ -29,6 +30,8 @@ inline constexpr uint32_t kEventSpans = 2;
 // has ended; one of a meeting as long as its PBX is the same.
 OwnerId PbxEventMark(const Vault& vault, const v1::Event& event);
 OwnerId MeetingEventMark(const Vault& vault, const PbxId& pbx, const v1::Event& event);
+// That an event was refused, and its object ordered away.
+OwnerId OrderedMark(const Vault& vault, const v1::Event& event, const stored::v1::StoredObjectRef& object);
 
 absl::StatusOr<bool> IsRemembered(const StoreView& store, const OwnerId& mark, DueDay today);
 void Remember(const OwnerId& mark, Change& change);

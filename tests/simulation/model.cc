@@ -117,7 +117,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   if (Us(event.time()) > absl::ToUnixMicros(now) + 5 * 60 * 1000000) return v1::REJECTION_REASON_FROM_FUTURE;
   // Malformed events of the workload say so by their id.
   if (event.event_id().rfind("malformed-", 0) == 0) {
-    OrderAway(event);
+    OrderAway(event, now);
     return v1::REJECTION_REASON_INVALID_FIELD;
   }
   // What happens to a PBX happens after all that the batch said before.
@@ -137,7 +137,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
     return std::nullopt;
   }
   if (found == pbxs_.end()) {
-    OrderAway(event);
+    OrderAway(event, now);
     return v1::REJECTION_REASON_PBX_UNKNOWN;
   }
   PbxModel& pbx = found->second;
@@ -157,11 +157,14 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   return reason;
 }
 
-// The object of an event that is refused is ordered away: once more if the batch is sent again for want of an answer.
-void Model::OrderAway(const v1::Event& event) {
+// The object of an event that is refused is ordered away: once, though the batch is sent again for want of an answer.
+void Model::OrderAway(const v1::Event& event, absl::Time now) {
+  const std::string room = event.pbx_id() + "\n" + event.meeting_id();
+  if (CameBefore(ordered_away_, room, event.event_id(), now)) return;
+  ordered_away_[{room, event.event_id()}] = DayAt(now);
   const auto order = [&](Category category, const std::string& ref) {
     const PlantedObject object{category, event.pbx_id(), ref};
-    planted_[object] += 2;
+    planted_[object] += 1;
     gone_objects_.insert(object);
     ended_objects_.insert(object);
   };

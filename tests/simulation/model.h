@@ -284,7 +284,7 @@ class Model {
                                          bool& touched);
   std::optional<Reason> TakePollEvent(const std::string& pbx_id, PbxModel& pbx, const v1::Event& event, absl::Time now,
                                       Prediction& prediction, std::set<std::pair<std::string, std::string>>& touched);
-  void OrderAway(const v1::Event& event);
+  void OrderAway(const v1::Event& event, absl::Time now);
   // Whether an event is known to have come, where nothing that is held tells; and that one has.
   static bool CameBefore(const Came& came, const std::string& of, const std::string& event_id, absl::Time now);
   MeetingModel& MeetingOf(PbxModel& pbx, const std::string& meeting_id);
@@ -332,6 +332,7 @@ class Model {
   bool policy_ends_now_ = false;  // what ends now ends by a change of policy
   bool pbx_ends_now_ = false;     // what ends now ends with its PBX
   Came came_;                     // events of PBXs
+  Came ordered_away_;             // refused ones, whose object was
   HoldModel holds_;
   PbxNumber last_pbx_ = 0;
   std::map<PlantedObject, uint64_t> planted_;
