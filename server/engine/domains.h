@@ -34,6 +34,7 @@ struct Domains {
         days(holdings, keeping, meetings),
         cohorts(holdings) {
     holdings.keeper = &holds;
+    holdings.on_extensions = [this] { recorder.ForgetExtensions(); };
   }
   Domains(const Domains&) = delete;
   Domains& operator=(const Domains&) = delete;

@@ -43,6 +43,7 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
     CrashPoint("pbx.before_key");
     holdings_.registry.BeginEnding(ending);
     cache_.ForgetPbx(ending.pbx);
+    if (holdings_.on_extensions) holdings_.on_extensions();
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
   });
   return absl::OkStatus();

@@ -38,15 +38,14 @@ absl::StatusOr<bool> PollIntake::IsHeld(const FiledKey& key) const {
 
 absl::StatusOr<bool> PollIntake::HasCreation(const FiledKey& row) const {
   const std::string prefix = FiledPrefix(row.day, kPoll, row.pbx, row.owner);
-  for (const std::string& filed : rows_) {
-    if (filed.compare(0, prefix.size(), prefix) == 0) return true;
-  }
+  if (created_.contains(prefix)) return true;
   return HasRows(holdings_.store, prefix);
 }
 
 void PollIntake::File(const FiledKey& row, const stored::v1::Value& value, v1::RecordResult& result) {
   change_.File(row, Personal(value.SerializeAsString()), 1);
   rows_.insert(row.Encode());
+  created_.insert(FiledPrefix(row.day, kPoll, row.pbx, row.owner));
   CountAccepted(result);
 }
 

@@ -55,6 +55,7 @@ class PollIntake {
   TouchedMeetings& meetings_;
   Change& change_;
   absl::flat_hash_set<std::string> rows_;            // that the change files
+  absl::flat_hash_set<std::string> created_;         // prefixes of the polls that it creates
   absl::flat_hash_map<std::string, Given> answers_;  // that the change files, by row
   struct Waiting {
     const v1::Event* event;

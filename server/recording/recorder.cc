@@ -246,8 +246,8 @@ absl::Status PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& res
     RememberNow(mark);
     change_.Order(category, event.pbx_id(), object);
     result.set_objects_ordered_away(result.objects_ordered_away() + 1);
-    result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
   }
+  return absl::OkStatus();
 }
 
 void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {

@@ -64,7 +64,11 @@ class Recorder {
   // NOT_FOUND with reason PBX_UNKNOWN or POLL_UNKNOWN.
   absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, Change& change);
 
+  // PBXs or extensions have changed.
+  void ForgetExtensions() { extensions_.Forget(); }
+
   MeetingFiler& filer() { return filer_; }
+  const ExtensionCache& extensions() const { return extensions_; }
 
  private:
   const Holdings& holdings_;

@@ -310,7 +310,7 @@ absl::Status Change::Commit(Store& store) {
     if (absl::Status s = store.Commit(batch_); !s.ok()) return s;
   }
   undos_.clear();
-  if (touches_extensions_) ++holdings_.extension_changes;
+  if (touches_extensions_ && holdings_.on_extensions) holdings_.on_extensions();
   holdings_.ledger = std::move(ledger);
   holdings_.orders.Set(counter);
   if (notices_.has_value()) holdings_.notices.Set(*notices_);

@@ -4,19 +4,16 @@
 
 namespace retention {
 
-void ExtensionCache::Refresh() {
-  const bool full = numbers_.size() >= kMaxEntries || addresses_.size() >= kMaxEntries;
-  if (known_at_ == holdings_.extension_changes && !full) return;
+void ExtensionCache::Forget() {
   numbers_.clear();
   addresses_.clear();
-  known_at_ = holdings_.extension_changes;
 }
 
 absl::StatusOr<std::optional<OwnerId>> ExtensionCache::Find(const PbxId& pbx, const ExtensionName& name,
                                                             int64_t time_us) {
   if (!name.id.empty()) return FindHolder(holdings_.store, holdings_.vault, pbx, name, time_us);
   if (name.number.empty()) return std::nullopt;
-  Refresh();
+  if (numbers_.size() >= kMaxEntries) Forget();
   const auto [it, inserted] = numbers_.try_emplace(std::make_pair(pbx, std::string(name.number)));
   if (inserted) {
     auto tenures = ReadTenures(holdings_.store, holdings_.vault, NumberKey(holdings_.vault, pbx, name.number));
@@ -30,7 +27,7 @@ absl::StatusOr<std::optional<OwnerId>> ExtensionCache::Find(const PbxId& pbx, co
 }
 
 absl::StatusOr<std::string> ExtensionCache::AddressOf(const PbxId& pbx, const OwnerId& holder) {
-  Refresh();
+  if (addresses_.size() >= kMaxEntries) Forget();
   const auto [it, inserted] = addresses_.try_emplace(std::make_pair(pbx, holder), std::string());
   if (inserted) {
     const auto extension = ReadExtension(holdings_.store, holdings_.vault, pbx, holder);

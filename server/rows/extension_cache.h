@@ -18,7 +18,7 @@
 
 namespace retention {
 
-// Belongs to the writer's thread. Forgets everything when a change has touched PBXs or extensions, which is seldom.
+// Belongs to the writer's thread.
 class ExtensionCache {
  public:
   // Names, and addresses, that are remembered.
@@ -31,12 +31,13 @@ class ExtensionCache {
   absl::StatusOr<std::optional<OwnerId>> Find(const PbxId& pbx, const ExtensionName& name, int64_t time_us);
   // The address of an extension in normal form; empty if it has none, or is not held.
   absl::StatusOr<std::string> AddressOf(const PbxId& pbx, const OwnerId& holder);
+  // PBXs or extensions have changed, which is seldom: everything is wiped and looked up anew.
+  void Forget();
+
+  size_t addresses() const { return addresses_.size(); }
 
  private:
-  void Refresh();
-
   const Holdings& holdings_;
-  uint64_t known_at_ = 0;  // Holdings.extension_changes
   absl::flat_hash_map<std::pair<PbxId, std::string>, Tenures> numbers_;
   absl::flat_hash_map<std::pair<PbxId, OwnerId>, Personal> addresses_;
 };

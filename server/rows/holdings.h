@@ -41,7 +41,8 @@ struct Holdings {
   DayGate gate;
   Ledger ledger;
   const Keeper* keeper = nullptr;
-  uint64_t extension_changes = 0;  // committed, of PBXs and extensions: what was looked up before may be otherwise
+  // Called when PBXs or extensions have changed, or ended: what was looked up of them before is wiped. May be empty.
+  std::function<void()> on_extensions;
   // Called with every ended value count, for metrics. May be empty.
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
   // Called when orders were issued and can be read. May be empty.

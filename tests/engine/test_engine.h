@@ -199,6 +199,9 @@ class TestEngine {
     return std::move(ended->days);
   }
 
+  // Addresses of extensions that are remembered.
+  size_t AddressesRemembered() { return domains().recorder.extensions().addresses(); }
+
  private:
   Domains& domains() { return engine_->domains(); }
   Commands At(absl::Time now) {
