@@ -15,8 +15,6 @@
 namespace retention {
 namespace {
 
-constexpr CategoryNumber kSaid[] = {kMeetingName, kMeetingComment, kParticipantName, kParticipantEmail, kDialIn};
-
 bool IsSaid(CategoryNumber category, const stored::v1::Value& value) {
   return value.source() != stored::v1::Value::SOURCE_UNSPECIFIED || category == kDialIn;
 }

@@ -75,9 +75,13 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   const Recutting recutting{.changes = changes, .copies = *copies, .touched = touched, .outcomes = *outcomes};
   for (auto& [number, outcome] : *outcomes) {
     const bool ends_values = outcome.takes_back || changes.takes_back.contains(number);
-    outcome.recut = changes.left.contains(number) || copies->outdated_in.contains(number) ||
-                    (ends_values && outcome.meeting->stored);
-    if (!outcome.recut) continue;
+    if (changes.left.contains(number)) {
+      outcome.recut = Outcome::Recut::kAll;
+    } else if (copies->outdated_in.contains(number) || (ends_values && outcome.meeting->stored)) {
+      outcome.recut = Outcome::Recut::kWhatWasSaid;
+    } else {
+      continue;
+    }
     if (absl::Status s = Recut(number, recutting, change); !s.ok()) return s;
   }
   for (auto& [number, outcome] : *outcomes) {
@@ -151,7 +155,7 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, C
     meeting.locator.revision =
         std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(change.now())));
   }
-  if (!outcome.recut) {
+  if (outcome.recut != Outcome::Recut::kAll) {
     absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.filing, change.now(), change);
     if (!status.ok()) return status;
   }
@@ -192,11 +196,11 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
   if (!any.ok() || !*any) return any.status();
   absl::flat_hash_map<uint64_t, uint64_t> occurrence_of;
   for (const CutEvent& event : room.cut.events()) occurrence_of.emplace(event.event.id, event.occurrence);
+  DeletedObjects deleted(holdings_.vault);
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
     if (change.dropped().contains(key.Encode()) || !value.has_object()) return absl::OkStatus();
     const auto found = occurrence_of.find(value.event());
     const auto meeting = found == occurrence_of.end() ? room.meetings.end() : room.meetings.find(found->second);
-  DeletedObjects deleted(holdings_.vault);
     // What is cut no more keeps its label.
     if (meeting == room.meetings.end() && !value.extension().empty()) return absl::OkStatus();
     const std::string organizer =

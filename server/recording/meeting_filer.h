@@ -33,6 +33,9 @@ inline bool IsErased(const OccurrenceFacts& facts, CategoryNumber category) {
   return facts.deleted && category != kHistory;
 }
 
+// Categories of what is said of a plan: copied to the next one, and taken back.
+inline constexpr CategoryNumber kSaid[] = {kMeetingName, kMeetingComment, kParticipantName, kParticipantEmail, kDialIn};
+
 // A value on its way to its row. It lies on the arena of its room.
 struct PendingValue {
   CategoryNumber category;
@@ -109,9 +112,10 @@ class MeetingFiler {
     std::vector<PendingValue> copied;  // of what was said of the plan that its own follows
     std::set<CategoryNumber> gained;   // of which others' rows come to it
     bool takes_back = false;           // something new may take back what was said before
-    bool recut = false;                // its rows were divided anew
+    // Its rows were divided anew: where nothing belongs elsewhere, only those of what may have been taken back.
+    enum class Recut : uint8_t { kNo, kWhatWasSaid, kAll } recut = Recut::kNo;
     // Whether its history, or what was told of its people, is another now.
-    bool IsNews() const { return recut || !fresh.empty() || !copied.empty() || !gained.empty(); }
+    bool IsNews() const { return recut != Recut::kNo || !fresh.empty() || !copied.empty() || !gained.empty(); }
     // Whether its report may say something else than before.
     bool ChangesReport() const;
   };

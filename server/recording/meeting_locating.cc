@@ -11,7 +11,7 @@ namespace retention {
 
 bool MeetingFiler::Outcome::ChangesReport() const {
   using Entry = stored::v1::CourseEntry;
-  if (recut || !gained.empty() || facts.sittings != before.facts.sittings) return true;
+  if (recut != Recut::kNo || !gained.empty() || facts.sittings != before.facts.sittings) return true;
   return std::any_of(fresh.begin(), fresh.end(), [](const FreshEvent* event) {
     // A sample says something only where it is the last sign of life: then its sitting is another.
     return IsOfPresence(event->entry.kind) && event->entry.kind != Entry::KIND_QUALITY;

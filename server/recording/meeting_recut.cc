@@ -1,5 +1,6 @@
 // Rows that belong to another occurrence than they lie with: an event came late, and cut its room anew.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
@@ -96,11 +97,16 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   const TouchedRoom& touched = recutting.touched;
   Outcome& outcome = recutting.outcomes.at(from);
   Meeting& meeting = *outcome.meeting;
-  absl::Status status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
-  if (!status.ok()) return status;
-  meeting.locator.events = 0;  // those that stay are counted again
+  const bool all = outcome.recut == Outcome::Recut::kAll;  // else what is not looked at follows its filing
+  absl::Status status;
+  if (all) {
+    status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
+    if (!status.ok()) return status;
+    meeting.locator.events = 0;  // those that stay are counted again
+  }
   const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
   for (const CategoryNumber category : kFiledByMeeting) {
+    if (!all && std::find(std::begin(kSaid), std::end(kSaid), category) == std::end(kSaid)) continue;
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
     if (day == DueDay::None()) continue;
     if (day <= change.last_due()) {
@@ -117,6 +123,7 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
     status = VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), divide);
     if (!status.ok()) return status;
   }
+  if (!all) return absl::OkStatus();
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (counts[kRecording].rows == 0 || !day.is_civil() || day <= change.last_due()) continue;
     status = VisitRows(holdings_.store, FiledPrefix(day, kRecording, meeting.pbx, meeting.id), divide);
