@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 namespace retention {
@@ -60,8 +61,7 @@ RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
 bool operator==(const RoomWalk& a, const RoomWalk& b) {
   return a.deleted_ == b.deleted_ && a.deleted_with_recordings_ == b.deleted_with_recordings_ &&
          a.sittings_ == b.sittings_ && a.plans_ == b.plans_ && a.waiting_ == b.waiting_ &&
-         a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_ &&
-         a.sitting_named_ == b.sitting_named_;
+         a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_;
 }
 
 CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
@@ -117,12 +117,41 @@ std::optional<size_t> RoomWalk::PlanNamed(uint64_t name) const {
   return found == plan_named_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<size_t> RoomWalk::LatestRunning(uint64_t name, int64_t time_us) const {
-  for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
+std::optional<size_t> RoomWalk::SittingNamed(uint64_t name) const {
+  const auto found = sittings_named_.find(name);
+  return name == 0 || found == sittings_named_.end() ? std::nullopt : std::optional(found->second.back());
+}
+
+std::optional<size_t> RoomWalk::LatestThat(uint64_t name, int64_t time_us,
+                                           absl::FunctionRef<bool(size_t sitting)> is) const {
+  if (name == 0) {
+    for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
+      ++looked_at_;
+      if (IsLongPast(sittings_[i], time_us)) break;
+      if (is(i)) return i;
+    }
+    return std::nullopt;
+  }
+  // However many others there are: those without a name and those of this one.
+  const auto all_named = [&](uint64_t of) -> std::span<const size_t> {
+    const auto found = sittings_named_.find(of);
+    return found == sittings_named_.end() ? std::span<const size_t>() : found->second;
+  };
+  std::span<const size_t> unnamed = all_named(0);
+  std::span<const size_t> named = all_named(name);
+  while (!unnamed.empty() || !named.empty()) {
+    auto& later = named.empty() || (!unnamed.empty() && unnamed.back() > named.back()) ? unnamed : named;
+    const size_t i = later.back();
+    later = later.first(later.size() - 1);
+    ++looked_at_;
     if (IsLongPast(sittings_[i], time_us)) break;
-    if (!IsOver(sittings_[i], time_us) && MayBe(sittings_[i].name, name)) return i;
+    if (is(i)) return i;
   }
   return std::nullopt;
+}
+
+std::optional<size_t> RoomWalk::LatestRunning(uint64_t name, int64_t time_us) const {
+  return LatestThat(name, time_us, [&](size_t i) { return !IsOver(sittings_[i], time_us); });
 }
 
 std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) const {
@@ -225,10 +254,8 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
 
 size_t RoomWalk::Begin(const RoomEvent& event) {
   const size_t index = sittings_.size();
-  std::optional<size_t> former;
-  if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
-    former = named->second;
-  } else if (index > deleted_.sittings && MayBe(sittings_.back().name, event.sitting)) {
+  std::optional<size_t> former = SittingNamed(event.sitting);
+  if (!former.has_value() && index > deleted_.sittings && MayBe(sittings_.back().name, event.sitting)) {
     former = index - 1;
   }
   const auto plan = PlanOfNewSitting(event);
@@ -236,7 +263,7 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   sitting.start_us = sitting.last_us = event.time_us;
   sitting.name = event.sitting;
   open_.emplace_back();
-  if (event.sitting != 0) sitting_named_[event.sitting] = index;
+  sittings_named_[event.sitting].push_back(index);
   if (plan.has_value()) Join(index, *plan);
   // Whoever is there when a sitting has lasted as long as it may, is there in the next.
   if (former.has_value() && !sittings_[*former].emptied_us.has_value() &&
@@ -252,14 +279,9 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
   std::erase_if(waiting_, [&](size_t i) {
     return plans_[i].took_place || now_us > plans_[i].end_us + Us(RulesOf(plans_[i]).late_within);
   });
-  std::optional<size_t> index;
-  bool by_name = false;
-  if (const auto named = sitting_named_.find(event.sitting); named != sitting_named_.end()) {
-    index = named->second;
-    by_name = true;
-  } else {
-    index = LatestRunning(event.sitting, now_us);
-  }
+  std::optional<size_t> index = SittingNamed(event.sitting);
+  const bool by_name = index.has_value();
+  if (!by_name) index = LatestRunning(event.sitting, now_us);
   bool begins = !index.has_value() || IsOver(sittings_[*index], now_us);
   if (!begins && !by_name && now_us > sittings_[*index].last_us + Us(RulesOf(sittings_[*index]).reopen_within)) {
     begins =
@@ -269,7 +291,8 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
   Sitting& sitting = sittings_[*index];
   if (sitting.name == 0 && event.sitting != 0) {
     sitting.name = event.sitting;
-    sitting_named_[event.sitting] = *index;
+    std::erase(sittings_named_[0], *index);
+    sittings_named_[event.sitting].push_back(*index);  // the only one: another would have been taken
     const auto plan = PlanNamed(event.sitting);
     if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) {
       Join(*index, *plan);
@@ -292,12 +315,8 @@ bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
 }
 
 std::optional<size_t> RoomWalk::SittingSpokenOf(const RoomEvent& event) const {
-  for (size_t i = sittings_.size(); i-- > deleted_.sittings;) {
-    const Sitting& sitting = sittings_[i];
-    if (IsLongPast(sitting, event.time_us)) break;
-    if (event.time_us <= LimitOf(sitting) && MayBe(sitting.name, event.sitting) && Knows(i, event)) return i;
-  }
-  return std::nullopt;
+  return LatestThat(event.sitting, event.time_us,
+                    [&](size_t i) { return event.time_us <= LimitOf(sittings_[i]) && Knows(i, event); });
 }
 
 CutPlace RoomWalk::Speak(const RoomEvent& event) {
@@ -331,8 +350,7 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   if (const auto plan = WaitingPlan(event.sitting, event.time_us, std::nullopt)) {
     return {.of = CutPlace::Of::kPlan, .index = *plan};
   }
-  const auto named = sitting_named_.find(event.sitting);
-  if (named != sitting_named_.end()) return {.of = CutPlace::Of::kSitting, .index = named->second};
+  if (const auto named = SittingNamed(event.sitting)) return {.of = CutPlace::Of::kSitting, .index = *named};
   if (sittings_.size() == deleted_.sittings) return PlaceOfDay(event);
   return {.of = CutPlace::Of::kSitting, .index = sittings_.size() - 1};
 }
@@ -343,7 +361,7 @@ void RoomWalk::Delete(const RoomEvent& event) {
   ++regroupings_;
   waiting_.clear();
   plan_named_.clear();
-  sitting_named_.clear();
+  sittings_named_.clear();
 }
 
 }  // namespace retention

@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
 #include "server/law/cut_rules.h"
 #include "server/law/open_connections.h"
 #include "server/law/room_event.h"
@@ -41,8 +43,8 @@ struct Sitting {
 // its date as long as a plan may last.
 struct RoomPlan {
   int64_t first_us = 0;  // when something of it was first said
-  bool dated = false;
   int64_t said_us = 0;   // when something of it was last said, while it had no date
+  bool dated = false;
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;
@@ -110,6 +112,8 @@ class RoomWalk {
   size_t PresentIn(size_t sitting) const { return open_[sitting].participants(); }
   // How often something that was cut before came to belong elsewhere: events, or who is there; or was deleted.
   size_t regroupings() const { return regroupings_; }
+  // How many sittings it has looked at to find those of its events: what tests of cost count.
+  size_t looked_at() const { return looked_at_; }
   // How much a copy holds: plans, sittings, open connections.
   size_t weight() const;
   Difference To(const RoomWalk& other) const;
@@ -144,6 +148,11 @@ class RoomWalk {
   static bool Lies(const CutGroup& group, const Deletion& before);
 
   std::optional<size_t> PlanNamed(uint64_t name) const;
+  // The latest of that name; nullopt for 0.
+  std::optional<size_t> SittingNamed(uint64_t name) const;
+  // The latest begun that can take part in what happens at `time_us` and that `is`; without one of another name than
+  // `name`, unless that is 0.
+  std::optional<size_t> LatestThat(uint64_t name, int64_t time_us, absl::FunctionRef<bool(size_t sitting)> is) const;
   // The latest begun that is not over; without one of another name than `name`, unless that is 0.
   std::optional<size_t> LatestRunning(uint64_t name, int64_t time_us) const;
   // Of the plans that have not taken place, and have `time_us` in their window, the one with the nearest start, but
@@ -162,9 +171,10 @@ class RoomWalk {
   std::vector<OpenConnections> open_;             // by sitting
   std::vector<std::vector<size_t>> sittings_of_;  // by plan
   std::vector<size_t> waiting_;                   // plans that have not taken place
-  // The latest by name, since the last deletion.
+  // By name, since the last deletion: the latest plan; all sittings, in order, without a name under 0.
   std::map<uint64_t, size_t> plan_named_;
-  std::map<uint64_t, size_t> sitting_named_;
+  std::map<uint64_t, std::vector<size_t>> sittings_named_;  // follows from sittings_ and deleted_
+  mutable size_t looked_at_ = 0;
   Deletion deleted_;
   Deletion deleted_with_recordings_;
   size_t regroupings_ = 0;

@@ -374,6 +374,36 @@ TEST(Occurrences, WhateverHappens_NothingIsLongerThanItMayBeAndEveryEventHasItsP
   }
 }
 
+TEST(Occurrences, AJoinThatNamesItsSittingLooksAtAsMany_HoweverManyOthersThereAre) {
+  // A portal that gives every connection a name of its own, each of which is a sitting then.
+  RoomScript script;
+  constexpr int kConnections = 2000;
+  for (int i = 0; i < kConnections; ++i) {
+    const std::string name = absl::StrCat("c", i);
+    script.Do(i * kOneMinute, Kind::kJoined, "p").Named(name);
+    script.Do(i * kOneMinute + 1, Kind::kQuality, "p").Named(name);
+    script.Do(i * kOneMinute + 2, Kind::kLeft, "p").Named(name);
+  }
+  const WalkedRoom cut = Cut(script);
+  ASSERT_EQ(cut.walk.sittings().size(), static_cast<size_t>(kConnections));
+  EXPECT_LE(cut.walk.looked_at(), 3u * kConnections);
+}
+
+TEST(Occurrences, AJoinLooksAtTheSittingsWithoutANameThatItMayBeOf) {
+  RoomScript script;
+  script.Do(0, Kind::kJoined, "p");
+  script.Do(kOneHour, Kind::kJoined, "q").Named("a");      // names it
+  script.Do(2 * kOneHour, Kind::kJoined, "r").Named("b");  // is another
+  script.Do(3 * kOneHour, Kind::kLeft, "p");               // of the first
+  script.Do(4 * kOneHour, Kind::kJoined, "s");             // the latest begun
+  const WalkedRoom cut = Cut(script);
+  ASSERT_EQ(cut.walk.sittings().size(), 2u);
+  EXPECT_EQ(cut.places[1].index, 0u);
+  EXPECT_EQ(cut.places[2].index, 1u);
+  EXPECT_EQ(cut.places[3].index, 0u);
+  EXPECT_EQ(cut.places[4].index, 1u);
+}
+
 TEST(Occurrences, AWalkThatIsTakenUpFromACopyGoesOnAlike) {
   std::mt19937 random(7);
   for (int round = 0; round < 1000; ++round) {
