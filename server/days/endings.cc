@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/meetings/report_notices.h"
 #include "storage/keys.h"
@@ -25,6 +26,7 @@ namespace {
 
 // Its place in lists, and what is told of its reports: before its end is finished, as nothing leads there afterwards.
 absl::Status DropListings(const Enders& enders, const Commands& commands, const PbxId& pbx, absl::Time now) {
+  CrashPoint("pbx.before_listings");
   absl::Status dropped = commands.Do(now, [&](Change& change) {
     change.batch().DeleteRange(Family::kState, BeginPrefix(pbx), PrefixEnd(BeginPrefix(pbx)));
     return absl::OkStatus();

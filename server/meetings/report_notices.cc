@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/meetings/meeting_view.h"
@@ -22,6 +23,8 @@ uint64_t GiveNotice(const PbxId& pbx, const OwnerId& meeting, Row::Kind kind, ab
   row.set_issued_us(absl::ToUnixMicros(change.now()));
   row.set_settles_us(absl::ToUnixMicros(change.now() + settles_after));
   change.batch().Put(Family::kState, ReportNoticeKey(number), row.SerializeAsString());
+  CrashPoint("reports.before_notice");
+  change.ThenDo([] { CrashPoint("reports.after_notice"); });
   return number;
 }
 
