@@ -55,38 +55,20 @@ std::optional<OwnerId> NamedExtension(std::string_view name) {
 
 bool IsOfMeeting(CategoryNumber category) { return category != kPbxSync && category != kPoll; }
 
-// The entries of a chunk that are the participants' or nobody's; none at all if none is theirs. Words and persons that
-// only others' entries need are left out.
-CourseChunk PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& participants) {
-  CourseChunk part;
-  std::map<uint32_t, uint32_t> words;
-  const auto word = [&](uint32_t number) -> uint32_t {
-    if (number == 0 || number > static_cast<uint32_t>(chunk.words_size())) return 0;
-    const auto [it, inserted] = words.try_emplace(number, static_cast<uint32_t>(part.words_size()) + 1);
-    if (inserted) part.add_words(chunk.words(static_cast<int>(number) - 1));
-    return it->second;
-  };
+// The events of a row that are the participants' or nobody's, without persons; none at all if none is theirs. Words
+// that only others' events need are left out. Nothing if the row is malformed.
+std::optional<CourseChunk> PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& participants) {
+  Course course;
+  if (!course.AddChunk(chunk, DueDay::None())) return std::nullopt;
+  std::vector<CourseEvent> kept;
   bool theirs = false;
-  for (const stored::v1::CourseEntry& entry : chunk.entries()) {
-    const uint32_t participant = entry.participant();
-    if (participant != 0) {
-      if (participant > static_cast<uint32_t>(chunk.words_size())) continue;
-      if (!participants.contains(chunk.words(static_cast<int>(participant) - 1))) continue;
-      theirs = true;
-    }
-    stored::v1::CourseEntry& kept = *part.add_entries();
-    kept = entry;
-    kept.clear_person();
-    kept.set_participant(word(participant));
-    kept.set_client(word(entry.client()));
-    kept.set_site(word(entry.site()));
-    for (uint32_t& same : *kept.mutable_same()) same = word(same);
-    if (entry.has_plan()) {
-      kept.mutable_plan()->set_organizer(word(entry.plan().organizer()));
-      kept.mutable_plan()->set_meeting_id(word(entry.plan().meeting_id()));
-    }
-  }
-  return theirs ? part : CourseChunk();
+  course.ForEach([&](const CourseEvent& event) {
+    const bool is_theirs = participants.contains(course.Text(event.participant));
+    if (event.participant != 0 && !is_theirs) return;
+    theirs |= is_theirs;
+    kept.push_back(event);
+  });
+  return theirs ? course.ChunkOf(kept, DueDay::None(), MeetingIdIn(chunk)) : CourseChunk();
 }
 
 // Who scheduled it, or else started it.
@@ -143,9 +125,10 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
     if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting's course does not parse");
     std::set<std::string> names;
     for (const std::string& id : participants) names.insert(ParticipantName(vault_, key.pbx, RoomOf(key.owner), id));
-    const CourseChunk part = PartOfCourse(chunk, names);
-    kept.values = static_cast<uint32_t>(part.entries_size());
-    kept.row = part.SerializeAsString();
+    const auto part = PartOfCourse(chunk, names);
+    if (!part.has_value()) return absl::DataLossError("a row of a meeting's course does not parse");
+    kept.values = EventsIn(*part);
+    kept.row = part->SerializeAsString();
   } else {
     stored::v1::ValueChunk chunk;
     stored::v1::ValueChunk part;

@@ -48,7 +48,67 @@ bool Before(const CourseEvent& a, const CourseEvent& b) {
          std::make_tuple(b.time_us, RoomKindOf(b.kind), b.event);
 }
 
+bool Before(const CourseSample& a, const CourseSample& b) {
+  return std::tie(a.time_us, a.event) < std::tie(b.time_us, b.event);
+}
+
+CourseEvent EventOf(const CourseSample& sample) {
+  CourseEvent event{.event = sample.event, .time_us = sample.time_us, .kind = Entry::KIND_QUALITY};
+  event.participant = sample.participant;
+  event.rtt_ms = sample.rtt_ms;
+  event.loss_ppm = sample.loss_ppm;
+  event.jitter_ms = sample.jitter_ms;
+  event.connection = sample.connection;
+  event.sitting = sample.sitting;
+  return event;
+}
+
+// Writes samples of a row.
+class SampleWriter {
+ public:
+  explicit SampleWriter(stored::v1::CourseSamples& samples) : samples_(samples) {}
+
+  void Add(const CourseEvent& event, uint32_t participant) {
+    samples_.add_event(event.event);
+    samples_.add_time_us(event.time_us - last_us_);
+    last_us_ = event.time_us;
+    samples_.add_participant(participant);
+    samples_.add_rtt_ms(event.rtt_ms);
+    samples_.add_loss_ppm(event.loss_ppm);
+    samples_.add_jitter_ms(event.jitter_ms);
+    samples_.add_connection(NameOf(event.connection));
+    samples_.add_sitting(NameOf(event.sitting));
+  }
+  void Finish() {
+    if (!names_.empty()) return;
+    samples_.clear_connection();
+    samples_.clear_sitting();
+  }
+
+ private:
+  uint32_t NameOf(uint64_t name) {
+    if (name == 0) return 0;
+    const auto [it, is_new] = names_.try_emplace(name, static_cast<uint32_t>(samples_.names_size() + 1));
+    if (is_new) samples_.add_names(name);
+    return it->second;
+  }
+
+  stored::v1::CourseSamples& samples_;
+  int64_t last_us_ = 0;
+  absl::flat_hash_map<uint64_t, uint32_t> names_;
+};
+
 }  // namespace
+
+uint32_t EventsIn(const stored::v1::CourseChunk& chunk) {
+  return static_cast<uint32_t>(chunk.entries_size() + chunk.samples().event_size());
+}
+
+std::string_view MeetingIdIn(const stored::v1::CourseChunk& chunk) {
+  const uint32_t word = chunk.meeting_id();
+  if (word == 0 || word > static_cast<uint32_t>(chunk.words_size())) return {};
+  return chunk.words(static_cast<int>(word) - 1);
+}
 
 uint64_t ParticipantFingerprint(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 
@@ -59,6 +119,19 @@ bool IsOfPresence(CourseKind kind) {
 
 bool Course::Add(const CourseEvent& event) {
   if (!seen_.insert(event.event).second) return false;
+  if (event.kind == Entry::KIND_QUALITY) {
+    const CourseSample sample{.event = event.event,
+                              .time_us = event.time_us,
+                              .connection = event.connection,
+                              .sitting = event.sitting,
+                              .participant = event.participant,
+                              .rtt_ms = event.rtt_ms,
+                              .loss_ppm = event.loss_ppm,
+                              .jitter_ms = event.jitter_ms};
+    samples_in_order_ = samples_in_order_ && (samples_.empty() || !Before(sample, samples_.back()));
+    samples_.push_back(sample);
+    return true;
+  }
   in_order_ = in_order_ && (events_.empty() || !Before(event, events_.back()));
   events_.push_back(event);
   return true;
@@ -76,6 +149,28 @@ const std::vector<CourseEvent>& Course::events() const {
   events_ = std::move(sorted);
   in_order_ = true;
   return events_;
+}
+
+void Course::ForEach(absl::FunctionRef<void(const CourseEvent& event)> visit) const {
+  const std::vector<CourseEvent>& others = events();
+  if (!samples_in_order_) {
+    std::sort(samples_.begin(), samples_.end(),
+              [](const CourseSample& a, const CourseSample& b) { return Before(a, b); });
+    samples_in_order_ = true;
+  }
+  auto sample = samples_.begin();
+  const auto visit_samples = [&](const CourseEvent* until) {
+    for (; sample != samples_.end(); ++sample) {
+      const CourseEvent event = EventOf(*sample);
+      if (until != nullptr && !Before(event, *until)) return;
+      visit(event);
+    }
+  };
+  for (const CourseEvent& event : others) {
+    visit_samples(&event);
+    visit(event);
+  }
+  visit_samples(nullptr);
 }
 
 Word Course::WordFor(std::string_view text) {
@@ -97,8 +192,7 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
   for (const Entry& entry : chunk.entries()) {
     const Word limit = static_cast<Word>(words.size());
     const auto& plan = entry.plan();
-    if (entry.participant() >= limit || entry.client() >= limit || entry.site() >= limit || plan.organizer() >= limit ||
-        plan.meeting_id() >= limit) {
+    if (entry.participant() >= limit || entry.client() >= limit || entry.site() >= limit || plan.organizer() >= limit) {
       return false;
     }
     CourseEvent event{.event = entry.event(),
@@ -107,10 +201,6 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
                       .participant = words[entry.participant()],
                       .client = words[entry.client()],
                       .site = words[entry.site()],
-                      .meeting_id = words[plan.meeting_id()],
-                      .rtt_ms = entry.rtt_ms(),
-                      .loss_ppm = entry.loss_ppm(),
-                      .jitter_ms = entry.jitter_ms(),
                       .cause = entry.cause(),
                       .with_recordings = entry.with_recordings(),
                       .connection = entry.connection(),
@@ -131,10 +221,41 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
     }
     Add(event);
   }
+  return AddSamples(chunk.samples(), words);
+}
+
+bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vector<Word>& words) {
+  const int count = samples.event_size();
+  const auto is_whole = [&](const auto& list) { return list.size() == count; };
+  const bool any_names = samples.names_size() > 0;
+  if (!is_whole(samples.time_us()) || !is_whole(samples.participant()) || !is_whole(samples.rtt_ms()) ||
+      !is_whole(samples.loss_ppm()) || !is_whole(samples.jitter_ms()) ||
+      (any_names && (!is_whole(samples.connection()) || !is_whole(samples.sitting())))) {
+    return false;
+  }
+  int64_t time_us = 0;
+  for (int i = 0; i < count; ++i) {
+    time_us += samples.time_us(i);
+    if (samples.participant(i) >= words.size()) return false;
+    CourseEvent event{.event = samples.event(i), .time_us = time_us, .kind = Entry::KIND_QUALITY};
+    event.participant = words[samples.participant(i)];
+    event.rtt_ms = samples.rtt_ms(i);
+    event.loss_ppm = samples.loss_ppm(i);
+    event.jitter_ms = samples.jitter_ms(i);
+    if (any_names) {
+      const auto names = static_cast<uint32_t>(samples.names_size());
+      if (samples.connection(i) > names || samples.sitting(i) > names) return false;
+      const auto name = [&](uint32_t word) { return word == 0 ? 0 : samples.names(static_cast<int>(word) - 1); };
+      event.connection = name(samples.connection(i));
+      event.sitting = name(samples.sitting(i));
+    }
+    Add(event);
+  }
   return true;
 }
 
-stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day) const {
+stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day,
+                                        std::string_view meeting_id) const {
   stored::v1::CourseChunk chunk;
   absl::flat_hash_map<Word, Word> local;
   const auto word = [&](Word global) -> Word {
@@ -143,7 +264,17 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     if (inserted) chunk.add_words(Text(global));
     return it->second;
   };
+  if (!meeting_id.empty()) {
+    chunk.add_words(meeting_id.data(), meeting_id.size());
+    chunk.set_meeting_id(1);
+  }
+  std::optional<SampleWriter> samples;
   for (const CourseEvent& event : events) {
+    if (event.kind == Entry::KIND_QUALITY) {
+      if (!samples.has_value()) samples.emplace(*chunk.mutable_samples());
+      samples->Add(event, word(event.participant));
+      continue;
+    }
     Entry& entry = *chunk.add_entries();
     entry.set_event(event.event);
     entry.set_time_us(event.time_us);
@@ -151,27 +282,24 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     entry.set_participant(word(event.participant));
     entry.set_client(word(event.client));
     entry.set_site(word(event.site));
-    entry.set_rtt_ms(event.rtt_ms);
-    entry.set_loss_ppm(event.loss_ppm);
-    entry.set_jitter_ms(event.jitter_ms);
     entry.set_cause(event.cause);
     entry.set_with_recordings(event.with_recordings);
     entry.set_connection(event.connection);
     entry.set_sitting(event.sitting);
     for (const Word same : event.same) entry.add_same(word(same));
-    if (event.meeting_id != 0 || event.plan.start_us != 0 || event.plan.organizer != 0 || event.plan.protocolled) {
+    if (event.plan.start_us != 0 || event.plan.organizer != 0 || event.plan.protocolled) {
       auto& plan = *entry.mutable_plan();
       plan.set_start_us(event.plan.start_us);
       plan.set_end_us(event.plan.end_us);
       plan.set_organizer(word(event.plan.organizer));
       plan.set_protocolled(event.plan.protocolled);
-      plan.set_meeting_id(word(event.meeting_id));
     }
     if (event.person.has_value()) {
       entry.set_person(event.person->data(), event.person->size());
       chunk.set_cohort_day(cohort_day.number());
     }
   }
+  if (samples.has_value()) samples->Finish();
   return chunk;
 }
 

@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "retention/stored/v1/course.pb.h"
 #include "server/law/room_event.h"
 #include "storage/due_day.h"
@@ -42,7 +43,6 @@ struct CourseEvent {
   Word participant = 0;
   Word client = 0;
   Word site = 0;
-  Word meeting_id = 0;
   uint32_t rtt_ms = 0;
   uint32_t loss_ppm = 0;
   uint32_t jitter_ms = 0;
@@ -55,13 +55,30 @@ struct CourseEvent {
   std::optional<PersonToken> person;
 };
 
+// A sample of quality, of which a course can have a million.
+struct CourseSample {
+  uint64_t event = 0;
+  int64_t time_us = 0;
+  uint64_t connection = 0;
+  uint64_t sitting = 0;
+  Word participant = 0;
+  uint32_t rtt_ms = 0;
+  uint32_t loss_ppm = 0;
+  uint32_t jitter_ms = 0;
+};
+
+// How many events a row holds.
+uint32_t EventsIn(const stored::v1::CourseChunk& chunk);
+// The id of its meeting, as the portal gave it; empty if the row does not say.
+std::string_view MeetingIdIn(const stored::v1::CourseChunk& chunk);
+
 // Of a participant, by the name that history gives them: RoomEvent.participant.
 uint64_t ParticipantFingerprint(std::string_view name);
 
 // Whether an event is of presence, and not of a plan: what "collection" means.
 bool IsOfPresence(CourseKind kind);
 
-// Not thread-safe, not even what is const: the first look at events() puts them in order.
+// Not thread-safe, not even what is const: the first look at its events puts them in order.
 class Course {
  public:
   // True if an event with this fingerprint is part of the course.
@@ -73,25 +90,33 @@ class Course {
   // The text of a word; empty for 0.
   const std::string& Text(Word word) const;
 
-  size_t size() const { return events_.size(); }
-  // In order of time. The rows that they come from are in none: they are sorted once, however many there are.
+  size_t size() const { return events_.size() + samples_.size(); }
+  // All but samples of quality, in the order of the walk. The rows that they come from are in none: they are sorted
+  // once, however many there are.
   const std::vector<CourseEvent>& events() const;
+  // All, in that order.
+  void ForEach(absl::FunctionRef<void(const CourseEvent& event)> visit) const;
 
   // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort
   // than `cohort_day` gives its events without persons.
   bool AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day);
-  // The row that stores `events`. Persons are marked as hashed for `cohort_day`.
-  stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day) const;
+  // The row that stores `events`, of the meeting with this id. Persons are marked as hashed for `cohort_day`.
+  stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day,
+                                  std::string_view meeting_id) const;
 
   // What the cut looks at of one of its events. Without the organiser.
   RoomEvent RoomEventOf(const CourseEvent& event) const;
 
  private:
+  bool AddSamples(const stored::v1::CourseSamples& samples, const std::vector<Word>& words);
+
   std::vector<std::string> words_;
   absl::flat_hash_map<std::string, Word> word_index_;
   absl::flat_hash_set<uint64_t> seen_;
   mutable std::vector<CourseEvent> events_;
   mutable bool in_order_ = true;
+  mutable std::vector<CourseSample> samples_;
+  mutable bool samples_in_order_ = true;
 };
 
 }  // namespace retention

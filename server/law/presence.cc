@@ -69,20 +69,25 @@ class Joins {
   Persons persons_;
 };
 
-}  // namespace
-
-std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules) {
-  Joins joins(course, of);
-  RoomWalk walk(rules);
-  std::map<size_t, Attendance> attendances;  // by sitting
-  for (const CourseEvent& event : course.events()) {
-    const RoomEvent room_event = course.RoomEventOf(event);
-    const CutPlace place = walk.Step(room_event);
-    if (place.of == CutPlace::Of::kSitting && place.counts) attendances[place.index].Step(room_event);
+// A walk over the events of a course by themselves.
+struct Walked {
+  Walked(const Course& course, const CutHistory& rules) : walk(rules) {
+    course.ForEach([&](const CourseEvent& event) {
+      const RoomEvent room_event = course.RoomEventOf(event);
+      const CutPlace place = walk.Step(room_event);
+      if (place.of == CutPlace::Of::kSitting && place.counts) attendances[place.index].Step(room_event);
+    });
   }
+
+  RoomWalk walk;
+  std::map<size_t, Attendance> attendances;  // by sitting
+};
+
+std::vector<Presence> PresencesIn(const Course& course, const Walked& walked, PresenceOf of) {
+  Joins joins(course, of);
   std::map<uint64_t, Presence> persons;
   std::map<uint64_t, std::vector<Interval>> connections;  // in all sittings: two of them can be at once
-  for (const auto& [sitting, attendance] : attendances) {
+  for (const auto& [sitting, attendance] : walked.attendances) {
     for (const PersonAttendance& line : attendance.Lines([&](uint64_t id) { return joins.PersonOf(id); })) {
       const auto [it, inserted] = persons.try_emplace(line.person);
       Presence& person = it->second;
@@ -91,7 +96,7 @@ std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const Cu
       all.insert(all.end(), line.connections.begin(), line.connections.end());
       person.reconnections += line.reconnections + (inserted ? 0 : 1);
       person.presumed |= line.presumed;
-      person.present |= line.presumed && !walk.sittings()[sitting].emptied_us.has_value();
+      person.present |= line.presumed && !walked.walk.sittings()[sitting].emptied_us.has_value();
     }
   }
   for (auto& [id, person] : persons) person.total_us = LengthOfUnion(std::move(connections[id]));
@@ -121,9 +126,21 @@ std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const Cu
   return sorted;
 }
 
+}  // namespace
+
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules) {
+  return PresencesIn(course, Walked(course, rules), of);
+}
+
+Presences FoldPresence(const Course& course, const CutHistory& rules) {
+  const Walked walked(course, rules);
+  return {.participants = PresencesIn(course, walked, PresenceOf::kParticipants),
+          .persons = PresencesIn(course, walked, PresenceOf::kPersons)};
+}
+
 OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules) {
   RoomCut cut(rules);
-  for (const CourseEvent& event : course.events()) cut.Add(course.RoomEventOf(event), 0);
+  course.ForEach([&](const CourseEvent& event) { cut.Add(course.RoomEventOf(event), 0); });
   cut.Settle();
   // By themselves they may fall apart: then the earliest part that is a meeting speaks for all.
   std::optional<OccurrenceFacts> chosen;

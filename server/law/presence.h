@@ -33,6 +33,12 @@ enum class PresenceOf : uint8_t { kParticipants, kPersons };
 
 // In the order of the first join.
 std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules);
+// Both, by one walk over the course.
+struct Presences {
+  std::vector<Presence> participants;
+  std::vector<Presence> persons;
+};
+Presences FoldPresence(const Course& course, const CutHistory& rules);
 // What the events of an occurrence say of it by themselves, where nothing else is left of it. REQUIRES: there are any.
 OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules);
 

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace retention {
-namespace {
-
-bool IsBefore(const CutEvent& a, const CutEvent& b) { return a.event < b.event; }
-
-}  // namespace
-
 void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
   ids_.insert(event.id);
   if (event.kind == RoomEventKind::kQuality) ++quality_samples_;
@@ -16,37 +10,35 @@ void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
     taken_.insert(occurrence);
     look_over_all_ = true;
   }
-  added_.push_back({.event = event, .place = {}, .placed = false, .occurrence = occurrence, .filed = occurrence});
+  events_.Append(event, occurrence);
 }
 
 void RoomCut::Settle() {
-  if (added_.empty()) return;
-  std::sort(added_.begin(), added_.end(), IsBefore);
-  const size_t size = events_.size();
-  const auto from =
-      static_cast<size_t>(std::upper_bound(events_.begin(), events_.end(), added_.front(), IsBefore) - events_.begin());
-  events_.insert(events_.end(), added_.begin(), added_.end());
+  const size_t before = settled_;
+  if (before == size()) return;
+  const size_t from = events_.SortIn(before);
+  settled_ = size();
   bool moved = false;
-  if (from == size) {
+  if (from == before) {
     const size_t regroupings = walk_.regroupings();
-    for (size_t i = size; i < events_.size(); ++i) {
-      events_[i].place = StepTo(i);
-      events_[i].placed = true;
-    }
+    for (size_t i = from; i < size(); ++i) events_.PlaceAt(i, StepTo(i));
     moved = walk_.regroupings() != regroupings;
   } else {
-    const auto at = [&](size_t position) { return events_.begin() + static_cast<ptrdiff_t>(position); };
-    std::inplace_merge(at(from), at(size), events_.end(), IsBefore);
-    moved = WalkAgain(from, added_.size());
+    moved = WalkAgain(from, size() - before);
   }
-  added_.clear();
-  NoteDeletions(from, from < size);
+  NoteDeletions(from, from < before);
   moved || look_over_all_ ? Regroup() : NumberNew(from);
 }
 
 RoomCut::Load RoomCut::load() const {
-  const size_t samples = quality_samples_ - deleted_samples_;
-  return {.events = size() - deleted_events_ - samples, .quality_samples = samples, .in_memory = size()};
+  const size_t all = size() - quality_samples_;
+  return {.events = all - deleted_events_, .in_memory = all, .quality_samples = quality_samples_};
+}
+
+size_t RoomCut::MemoryBytes() const {
+  // Of an event: its id, and its share of the copies of the walk.
+  constexpr size_t kBytesBeside = 32;
+  return events_.MemoryBytes() + size() * kBytesBeside;
 }
 
 size_t RoomCut::weight_of_copies() const {
@@ -56,25 +48,26 @@ size_t RoomCut::weight_of_copies() const {
 }
 
 void RoomCut::NoteDeletions(size_t from, bool late) {
-  const auto is_deletion = [](const CutEvent& event) { return event.event.kind == RoomEventKind::kDeleted; };
-  if (late && deleted_events_ > 0) from = std::min(from, deleted_events_ - 1);
-  for (size_t i = events_.size(); i-- > from;) {
-    if (!is_deletion(events_[i])) continue;
-    deleted_events_ = i + 1;
-    deleted_samples_ = 0;
+  if (late && deleted_until_ > 0) from = std::min(from, deleted_until_ - 1);
+  for (size_t i = size(); i-- > from;) {
+    if (events_.KindAt(i) != RoomEventKind::kDeleted) continue;
+    deleted_until_ = i + 1;
+    deleted_events_ = 0;
     for (size_t before = 0; before <= i; ++before) {
-      if (events_[before].event.kind == RoomEventKind::kQuality) ++deleted_samples_;
+      if (events_.KindAt(before) != RoomEventKind::kQuality) ++deleted_events_;
     }
     return;
   }
 }
 
+size_t RoomCut::Distance() const { return std::max(events_per_checkpoint_, events_per_copied_ * walk_.weight()); }
+
 CutPlace RoomCut::StepTo(size_t position) {
   const size_t since = position - (checkpoints_.empty() ? 0 : checkpoints_.back().position);
-  if (since > 0 && since % events_per_checkpoint_ == 0 && since >= walk_.weight()) {
+  if (since > 0 && since % events_per_checkpoint_ == 0 && since >= Distance()) {
     checkpoints_.push_back({.position = position, .walk = walk_});
   }
-  return walk_.Step(events_[position].event);
+  return walk_.Step(events_.EventAt(position));
 }
 
 bool RoomCut::WalkAgain(size_t from, size_t added) {
@@ -90,8 +83,7 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
   for (size_t i = checkpoints_.empty() ? 0 : checkpoints_.back().position; i < events_.size(); ++i) {
     if (!later.empty() && i - passed == later.back().position && passed == added && walk_ == later.back().walk) {
       // From here on all is as it was. Copies keep their distance: each late event moves those after it.
-      while (!checkpoints_.empty() && later.back().position + added - checkpoints_.back().position <
-                                          std::max(events_per_checkpoint_, walk_.weight())) {
+      while (!checkpoints_.empty() && later.back().position + added - checkpoints_.back().position < Distance()) {
         checkpoints_.pop_back();
       }
       for (; !later.empty(); later.pop_back()) {
@@ -102,15 +94,13 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
       return moved;
     }
     while (!later.empty() && i - passed >= later.back().position) later.pop_back();
-    CutEvent& event = events_[i];
     const CutPlace place = StepTo(i);
-    if (!event.placed) {
+    if (!events_.IsPlacedAt(i)) {
       ++passed;
-    } else if (place.of != event.place.of || place.index != event.place.index) {
+    } else if (const CutPlace former = events_.PlaceAt(i); place.of != former.of || place.index != former.index) {
       moved = true;
     }
-    event.place = place;
-    event.placed = true;
+    events_.PlaceAt(i, place);
   }
   const RoomWalk::Difference difference = before.To(walk_);
   for (const CutGroup& group : difference.facts) {
@@ -122,19 +112,20 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
 
 CutChanges RoomCut::TakeChanges() {
   Settle();
-  for (CutEvent& event : events_) {
-    if (!any_moved_) break;
-    if (event.filed == event.occurrence) continue;
-    if (!changes_.fresh.contains(event.event.id)) {
-      changes_.moved[event.event.id] = event.occurrence;
-      changes_.left.insert(event.filed);
-      changes_.touched.insert({event.filed, event.occurrence});
-      const RoomEventKind kind = event.event.kind;
+  for (size_t i = 0; any_moved_ && i < size(); ++i) {
+    const uint64_t filed = events_.FiledAt(i);
+    const uint64_t occurrence = events_.OccurrenceAt(i);
+    if (filed == occurrence) continue;
+    if (!changes_.fresh.contains(events_.IdAt(i))) {
+      changes_.moved[events_.IdAt(i)] = occurrence;
+      changes_.left.insert(filed);
+      changes_.touched.insert({filed, occurrence});
+      const RoomEventKind kind = events_.KindAt(i);
       if (kind == RoomEventKind::kScheduled || kind == RoomEventKind::kUninvited) {
-        changes_.takes_back.insert(event.occurrence);
+        changes_.takes_back.insert(occurrence);
       }
     }
-    event.filed = event.occurrence;
+    events_.SetFiled(i, occurrence);
   }
   any_moved_ = false;
   return std::exchange(changes_, {});
@@ -223,19 +214,20 @@ uint64_t RoomCut::NumberFor(const RoomEvent& event) {
 }
 
 void RoomCut::NumberNew(size_t from) {
-  for (size_t i = from; i < events_.size(); ++i) {
-    CutEvent& event = events_[i];
-    if (event.occurrence != 0) continue;
-    const CutGroup key = walk_.GroupOf(event.place);
+  for (size_t i = from; i < size(); ++i) {
+    if (events_.OccurrenceAt(i) != 0) continue;
+    const RoomEvent event = events_.EventAt(i);
+    const CutGroup key = walk_.GroupOf(events_.PlaceAt(i));
     Group& group = groups_[key];
     if (group.occurrence == 0) {
-      group.occurrence = NumberFor(event.event);
+      group.occurrence = NumberFor(event);
       group_of_[group.occurrence] = key;
     }
-    event.occurrence = event.filed = group.occurrence;
-    changes_.fresh[event.event.id] = group.occurrence;
+    events_.SetOccurrence(i, group.occurrence);
+    events_.SetFiled(i, group.occurrence);
+    changes_.fresh[event.id] = group.occurrence;
     changes_.touched.insert(group.occurrence);
-    group.Note(event.event);
+    group.Note(event);
   }
 }
 
@@ -246,22 +238,24 @@ void RoomCut::Regroup() {
   groups_.clear();
   std::set<uint64_t> claimed;
   // Each goes on under the number of the first of its events whose number nobody before it goes on under.
-  for (const CutEvent& event : events_) {
-    Group& group = groups_[walk_.GroupOf(event.place)];
-    if (group.occurrence == 0 && event.occurrence != 0 && claimed.insert(event.occurrence).second) {
-      group.occurrence = event.occurrence;
-    }
-    group.Note(event.event);
+  for (size_t i = 0; i < size(); ++i) {
+    Group& group = groups_[walk_.GroupOf(events_.PlaceAt(i))];
+    const uint64_t occurrence = events_.OccurrenceAt(i);
+    if (group.occurrence == 0 && occurrence != 0 && claimed.insert(occurrence).second) group.occurrence = occurrence;
+    group.Note(events_.EventAt(i));
   }
   group_of_.clear();
-  for (CutEvent& event : events_) {
-    const CutGroup key = walk_.GroupOf(event.place);
+  for (size_t i = 0; i < size(); ++i) {
+    const CutGroup key = walk_.GroupOf(events_.PlaceAt(i));
     Group& group = groups_[key];
-    if (group.occurrence == 0) group.occurrence = NumberFor(event.event);
-    group_of_.try_emplace(group.occurrence, key);
-    event.occurrence = group.occurrence;
-    changes_.touched.insert(group.occurrence);
-    if (event.filed == 0 || changes_.fresh.contains(event.event.id)) changes_.fresh[event.event.id] = group.occurrence;
+    if (group.occurrence == 0) group.occurrence = NumberFor(events_.EventAt(i));
+    if (!group_of_.contains(group.occurrence)) {
+      group_of_[group.occurrence] = key;
+      changes_.touched.insert(group.occurrence);
+    }
+    if (events_.OccurrenceAt(i) != group.occurrence) events_.SetOccurrence(i, group.occurrence);
+    const uint64_t id = events_.IdAt(i);
+    if (events_.FiledAt(i) == 0 || changes_.fresh.contains(id)) changes_.fresh[id] = group.occurrence;
   }
 }
 
@@ -316,24 +310,23 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
 
 RoomWalk RoomCut::WalkUpTo(const RoomEvent& event) const {
   const auto near = std::find_if(checkpoints_.rbegin(), checkpoints_.rend(), [&](const Checkpoint& checkpoint) {
-    return events_[checkpoint.position - 1].event < event;
+    return events_.IsBefore(checkpoint.position - 1, event);
   });
   const bool any = near != checkpoints_.rend();
   RoomWalk walk = any ? near->walk : RoomWalk(rules_);
-  for (size_t i = any ? near->position : 0; i < events_.size() && events_[i].event < event; ++i) {
-    walk.Step(events_[i].event);
+  for (size_t i = any ? near->position : 0; i < size() && events_.IsBefore(i, event); ++i) {
+    walk.Step(events_.EventAt(i));
   }
   return walk;
 }
 
 bool RoomCut::Knows(const RoomEvent& event) const {
-  const bool is_last = events_.empty() || events_.back().event < event;
-  return is_last ? walk_.Knows(event) : WalkUpTo(event).Knows(event);
+  return IsLast(event) ? walk_.Knows(event) : WalkUpTo(event).Knows(event);
 }
 
 bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
   CutGroup key;
-  if (events_.empty() || events_.back().event < event) {
+  if (IsLast(event)) {
     key = walk_.GroupOf(walk_.PlaceOfShared(event));
   } else {
     const RoomWalk walk = WalkUpTo(event);

@@ -19,21 +19,13 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "server/law/cut_events.h"
 #include "server/law/cut_rules.h"
 #include "server/law/filing.h"
 #include "server/law/occurrences.h"
 #include "server/law/room_event.h"
 
 namespace retention {
-
-// An event with the number of the occurrence that it lies with.
-struct CutEvent {
-  RoomEvent event;
-  CutPlace place;
-  bool placed = false;      // `place` is known
-  uint64_t occurrence = 0;  // 0: not known yet
-  uint64_t filed = 0;       // the occurrence that its rows lie with; 0: it has none
-};
 
 // What a plan said, or an invitation.
 struct PlannedSaying {
@@ -57,13 +49,17 @@ class RoomCut {
  public:
   // What number an occurrence gets that this event founds, if no other has it.
   using NumberOf = std::function<uint64_t(const RoomEvent& event)>;
-  // A copy of the walk is kept every so many events at least.
+  // A copy of the walk is kept every so many events at least, and no more often than so many events for each plan,
+  // sitting and connection in it: a copied one takes about as much as three events.
   static constexpr size_t kEventsPerCheckpoint = 256;
+  static constexpr size_t kEventsPerCopied = 8;
 
-  explicit RoomCut(CutHistory rules, NumberOf number_of = nullptr, size_t events_per_checkpoint = kEventsPerCheckpoint)
+  explicit RoomCut(CutHistory rules, NumberOf number_of = nullptr, size_t events_per_checkpoint = kEventsPerCheckpoint,
+                   size_t events_per_copied = kEventsPerCopied)
       : rules_(std::move(rules)),
         number_of_(std::move(number_of)),
         events_per_checkpoint_(events_per_checkpoint),
+        events_per_copied_(events_per_copied),
         walk_(rules_) {}
 
   const CutHistory& rules() const { return rules_; }
@@ -78,18 +74,20 @@ class RoomCut {
   // The same; and says once what came of it since the last call. The rows are where it says from now on.
   CutChanges TakeChanges();
 
-  size_t size() const { return events_.size() + added_.size(); }
-  // What counts against the bounds of a room. What was deleted makes room, but for memory.
+  size_t size() const { return events_.size(); }
+  // What counts against the bounds of a room.
   struct Load {
-    size_t events = 0;           // since the last deletion, but for samples
-    size_t quality_samples = 0;  // since then
-    size_t in_memory = 0;
+    size_t events = 0;     // since the last deletion, but for samples
+    size_t in_memory = 0;  // with what was deleted
+    size_t quality_samples = 0;
   };
   Load load() const;
+  // About what it holds.
+  size_t MemoryBytes() const;
   // What copies of the walk hold, all together: plans, sittings and connections.
   size_t weight_of_copies() const;
   // In the order of the walk. REQUIRES of this and all that follows: settled.
-  const std::vector<CutEvent>& events() const { return events_; }
+  const CutEvents& events() const { return events_; }
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
   std::vector<uint64_t> occurrences() const;
   // The caller's number of the extension in `organizer_number`; OccurrenceFacts.organizer stays empty. REQUIRES: Has.
@@ -109,7 +107,7 @@ class RoomCut {
   // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
   bool IsProtocolledAt(const RoomEvent& event) const;
   // How long the room is already cut up to, in the time of events; INT64_MIN when it is empty.
-  int64_t last_us() const { return events_.empty() ? INT64_MIN : events_.back().event.time_us; }
+  int64_t last_us() const { return events_.empty() ? INT64_MIN : events_.TimeAt(size() - 1); }
 
  private:
   struct Announcement {
@@ -141,8 +139,12 @@ class RoomCut {
     RoomWalk walk;
   };
 
+  // Whether it would be the last.
+  bool IsLast(const RoomEvent& event) const { return events_.empty() || events_.IsBefore(size() - 1, event); }
   // The walk as it is where `event` would be put in. REQUIRES: it is not the last.
   RoomWalk WalkUpTo(const RoomEvent& event) const;
+  // How many events lie between copies of the walk as it is.
+  size_t Distance() const;
   // Takes the next step, and keeps a copy of the walk before it when it is time for one.
   CutPlace StepTo(size_t position);
   // After `added` events were put in from `from` on, before the end. True if events that were there before belong
@@ -158,14 +160,14 @@ class RoomCut {
   CutHistory rules_;
   NumberOf number_of_;
   size_t events_per_checkpoint_;
+  size_t events_per_copied_;
   RoomWalk walk_;                        // over all of events_
   std::vector<Checkpoint> checkpoints_;  // oldest first; all together hold no more than there are events
-  std::vector<CutEvent> events_;
-  std::vector<CutEvent> added_;  // since it was settled
+  CutEvents events_;
+  size_t settled_ = 0;  // so many are in order
   size_t quality_samples_ = 0;
-  // Up to the last deletion, all and samples.
-  size_t deleted_events_ = 0;
-  size_t deleted_samples_ = 0;
+  size_t deleted_until_ = 0;   // after the last deletion
+  size_t deleted_events_ = 0;  // before that, but for samples
   absl::flat_hash_set<uint64_t> ids_;
   std::set<uint64_t> taken_;
   std::map<CutGroup, Group> groups_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "absl/functional/function_ref.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -10,11 +11,13 @@ namespace retention {
 namespace {
 
 constexpr size_t kMaxRecentIds = 20000;
-// How many events more than they may the rooms hold before they are counted again.
-constexpr size_t kMaxGrownEvents = MeetingCache::kMaxCachedEvents / 4;
-// What a room costs besides its events, in events.
-constexpr size_t kRoomOverhead = 8;
-constexpr size_t kMeetingOverhead = 4;
+// How much more than they may the rooms hold before they are counted again.
+constexpr size_t kMaxGrownBytes = MeetingCache::kMaxCachedBytes / 4;
+// What an event takes that says what none before it said: most do, but for samples of quality.
+constexpr size_t kBytesOfNewEvent = 250;
+// What a room costs besides its events.
+constexpr size_t kRoomBytes = 2000;
+constexpr size_t kMeetingBytes = 1000;
 
 // How long an occurrence spans: of what runs on for all that is known, as long as it may, or until it is presumed to
 // have ended.
@@ -26,6 +29,21 @@ int64_t SpanEndOf(const OccurrenceFacts& facts, bool presumed) {
     end_us = std::max(end_us, std::min(until_us, sitting.limit_us));
   }
   return end_us;
+}
+
+// Calls `add` for each row of a meeting's history; DATA_LOSS if one does not parse, or `add` says so.
+absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx, const OwnerId& meeting,
+                         absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add) {
+  stored::v1::CourseChunk chunk;
+  const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    auto plaintext = vault.Open(key, envelope);
+    if (!plaintext.ok()) return plaintext.status();
+    if (!chunk.ParseFromString(plaintext->Reveal()) || !add(chunk)) {
+      return absl::DataLossError("a HISTORY row does not parse");
+    }
+    return absl::OkStatus();
+  };
+  return VisitRows(view, FiledPrefix(day, kHistory, pbx, meeting), visit);
 }
 
 }  // namespace
@@ -98,16 +116,8 @@ Meeting& Room::MeetingOf(uint64_t occurrence) {
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting) {
   Course course;
-  const auto add = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-    auto plaintext = vault.Open(key, envelope);
-    if (!plaintext.ok()) return plaintext.status();
-    stored::v1::CourseChunk chunk;
-    if (!chunk.ParseFromString(plaintext->Reveal()) || !course.AddChunk(chunk, DueDay::None())) {
-      return absl::DataLossError("a HISTORY row does not parse");
-    }
-    return absl::OkStatus();
-  };
-  if (absl::Status s = VisitRows(view, FiledPrefix(day, kHistory, pbx, meeting), add); !s.ok()) return s;
+  const auto add = [&](const stored::v1::CourseChunk& chunk) { return course.AddChunk(chunk, DueDay::None()); };
+  if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, add); !s.ok()) return s;
   return course;
 }
 
@@ -143,7 +153,7 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
   auto entry = std::make_unique<Entry>(
       Entry{.room = {.pbx = pbx, .id = room, .cut = RoomCut(cuts(), number_of), .read_at = last_due}});
   if (absl::Status s = Read(entry->room, last_due); !s.ok()) return s;
-  grown_ += SizeOf(*entry);
+  grown_ += BytesOf(*entry);
   used_.push_front(name);
   entry->used = used_.begin();
   return &rooms_.emplace(name, std::move(entry)).first->second->room;
@@ -190,35 +200,40 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed) {
   RoomCut cut(room.cut.rules());
   if (absl::Status s = ReadEvents(room, fixed, cut); !s.ok()) return s;
   cut.Settle();
-  grown_ += cut.size();
+  grown_ += cut.MemoryBytes();
   return &room.fixed.emplace(number, std::move(cut)).first->second;
 }
 
 absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut) {
-  auto course = ReadCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id);
-  if (!course.ok()) return course.status();
-  for (const CourseEvent& event : course->events()) {
-    if (cut.Contains(event.event)) continue;
-    RoomEvent of_room = course->RoomEventOf(event);
-    of_room.organizer = room.OrganizerNumber(course->Text(event.plan.organizer));
-    cut.Add(of_room, OccurrenceOf(meeting.id));
-  }
-  return absl::OkStatus();
+  const uint64_t occurrence = OccurrenceOf(meeting.id);
+  // Row by row: the cut alone holds them all.
+  const auto add = [&](const stored::v1::CourseChunk& chunk) {
+    Course row;
+    if (!row.AddChunk(chunk, DueDay::None())) return false;
+    row.ForEach([&](const CourseEvent& event) {
+      if (cut.Contains(event.event)) return;
+      RoomEvent of_room = row.RoomEventOf(event);
+      of_room.organizer = room.OrganizerNumber(row.Text(event.plan.organizer));
+      cut.Add(of_room, occurrence);
+    });
+    return true;
+  };
+  return VisitCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id, add);
 }
 
-size_t MeetingCache::SizeOf(const Entry& entry) {
-  size_t size = entry.room.cut.size() + kRoomOverhead + entry.room.meetings.size() * kMeetingOverhead;
-  for (const auto& [number, cut] : entry.room.fixed) size += cut.size();
-  return size;
+size_t MeetingCache::BytesOf(const Entry& entry) {
+  size_t bytes = entry.room.cut.MemoryBytes() + kRoomBytes + entry.room.meetings.size() * kMeetingBytes;
+  for (const auto& [number, cut] : entry.room.fixed) bytes += cut.MemoryBytes();
+  return bytes;
 }
 
 void MeetingCache::Trim(size_t grown_events) {
-  grown_ += grown_events;
-  if (grown_ < kMaxGrownEvents) return;
+  grown_ += grown_events * kBytesOfNewEvent;
+  if (grown_ < kMaxGrownBytes) return;
   grown_ = 0;
   size_t total = 0;
   auto it = used_.begin();
-  for (; it != used_.end() && total < kMaxCachedEvents; ++it) total += SizeOf(*rooms_.at(*it));
+  for (; it != used_.end() && total < kMaxCachedBytes; ++it) total += BytesOf(*rooms_.at(*it));
   while (it != used_.end()) {
     rooms_.erase(*it);
     it = used_.erase(it);

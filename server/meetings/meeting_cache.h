@@ -72,8 +72,8 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
 // Who alters a room on behalf of a change asks for it by Edit: if the change is dropped, the room is read anew.
 class MeetingCache {
  public:
-  // Events held in memory, about 250 bytes each with all that helps to cut them.
-  static constexpr size_t kMaxCachedEvents = 400000;
+  // What the rooms in memory take together, about. One alone may take more.
+  static constexpr size_t kMaxCachedBytes = size_t{256} << 20;
 
   // REQUIRES: all outlive it.
   MeetingCache(const StoreView& store, Vault& vault, const PolicyVersions& policies)
@@ -105,14 +105,14 @@ class MeetingCache {
   const CutHistory& cuts() const { return policies_.current().cuts; }
   absl::Status Read(Room& room, DueDay last_due);
   absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut);
-  static size_t SizeOf(const Entry& entry);
+  static size_t BytesOf(const Entry& entry);
 
   const StoreView& store_;
   Vault& vault_;
   const PolicyVersions& policies_;
   absl::flat_hash_map<Name, std::unique_ptr<Entry>> rooms_;
   std::list<Name> used_;  // most recent first
-  size_t grown_ = 0;      // events added since the rooms were last counted
+  size_t grown_ = 0;      // bytes that came since the rooms were last counted
   // Rooms of recent meeting ids, to spare the keyed hash.
   absl::flat_hash_map<std::pair<PbxId, std::string>, RoomId> recent_;
 };

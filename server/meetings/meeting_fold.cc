@@ -51,14 +51,15 @@ class Folding {
   }
 
   void AddPresence(const Course& course) {
-    for (const Presence& presence : FoldPresence(course, PresenceOf::kParticipants, meeting_.cuts())) {
+    const Presences all = FoldPresence(course, meeting_.cuts());
+    for (const Presence& presence : all.participants) {
       FoldedParticipant& participant = fold_->participants[IndexOf(course.Text(presence.participants.front()))];
       participant.first_join_us = presence.first_join_us;
       participant.first_join = presence.first_join;
       participant.present = presence.present;
       participant.number = ++came_;
     }
-    for (const Presence& presence : FoldPresence(course, PresenceOf::kPersons, meeting_.cuts())) {
+    for (const Presence& presence : all.persons) {
       FoldedPerson& person = fold_->persons.emplace_back(FoldedPerson{.participants = {},
                                                                       .total_us = presence.total_us,
                                                                       .reconnections = presence.reconnections,

@@ -91,8 +91,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
                         });
   if (!is_asked) return copies;
   std::vector<CutEvent> reschedules;
-  for (const CutEvent& event : room.cut.events()) {
-    if (event.event.kind == RoomEventKind::kRescheduled) reschedules.push_back(event);
+  const CutEvents& events = room.cut.events();
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events.KindAt(i) == RoomEventKind::kRescheduled) reschedules.push_back(events[i]);
   }
   if (reschedules.empty()) return copies;
   copies.looked_at = true;

@@ -42,7 +42,7 @@ bool IsOverBy(int64_t time_us, uint64_t occurrence, const Room& room) {
   if (facts.first_us > time_us) return false;
   const auto cut = room.fixed.find(occurrence);
   if (facts.last_us <= time_us || cut == room.fixed.end()) return facts.last_us <= time_us;
-  const std::vector<CutEvent>& events = cut->second.events();
+  const CutEvents& events = cut->second.events();
   return std::none_of(events.begin(), events.end(), [&](const CutEvent& event) {
     return event.event.time_us > time_us &&
            (event.event.kind == RoomEventKind::kStarted || event.event.kind == RoomEventKind::kJoined ||
@@ -195,7 +195,10 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
   const auto any = HasRows(holdings_.store, prefix);
   if (!any.ok() || !*any) return any.status();
   absl::flat_hash_map<uint64_t, uint64_t> occurrence_of;
-  for (const CutEvent& event : room.cut.events()) occurrence_of.emplace(event.event.id, event.occurrence);
+  const CutEvents& events = room.cut.events();
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events.KindAt(i) == RoomEventKind::kShared) occurrence_of.emplace(events.IdAt(i), events.OccurrenceAt(i));
+  }
   DeletedObjects deleted(holdings_.vault);
   const auto relabel = [&](const FiledKey& key, std::string_view row, stored::v1::Value& value) -> absl::Status {
     if (change.dropped().contains(key.Encode()) || !value.has_object()) return absl::OkStatus();
@@ -340,8 +343,6 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
   entries.reserve(outcome.fresh.size());
   for (FreshEvent* fresh : outcome.fresh) {
     CourseEvent& entry = entries.emplace_back(std::move(fresh->entry));
-    // The first event of every row names the meeting, so that the portal's id can be given back.
-    if (entries.size() == 1) entry.meeting_id = touched.course.WordFor(touched.meeting_id);
     const std::string identity = countable ? IdentityOf(*fresh->event, fresh->named) : std::string();
     if (identity.empty()) continue;
     if (!cohort_key.has_value()) {
@@ -351,11 +352,11 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     }
     entry.person = Vault::HashWith(*cohort_key, identity);
   }
-  const stored::v1::CourseChunk chunk = touched.course.ChunkOf(entries, cohort);
+  const stored::v1::CourseChunk chunk = touched.course.ChunkOf(entries, cohort, touched.meeting_id);
   const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
-  change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.entries_size()));
+  change.File(key, Personal(chunk.SerializeAsString()), EventsIn(chunk));
   meeting.locator.days[kHistory] = day;
-  meeting.locator.events += static_cast<uint32_t>(chunk.entries_size());
+  meeting.locator.events += EventsIn(chunk);
   return absl::OkStatus();
 }
 

@@ -38,18 +38,15 @@ absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occur
   if (!chunk.ParseFromString(row)) return absl::DataLossError("a HISTORY row does not parse");
   const DueDay cohort = DueDay::FromNumber(chunk.cohort_day());
   if (!course.AddChunk(chunk, cohort)) return absl::DataLossError("a HISTORY row does not parse");
-  Word meeting_id = 0;
   std::map<uint64_t, std::vector<CourseEvent>> parts;
   Shares shares;
-  for (const CourseEvent& event : course.events()) {
-    if (event.meeting_id != 0) meeting_id = event.meeting_id;
+  course.ForEach([&](const CourseEvent& event) {
     const uint64_t occurrence = occurrence_of(event.event);
     parts[occurrence].push_back(event);
     AddTo(shares[occurrence], event.event, event.time_us);
-  }
-  for (auto& [occurrence, events] : parts) {
-    events.front().meeting_id = meeting_id;
-    shares[occurrence].plaintext = course.ChunkOf(events, cohort).SerializeAsString();
+  });
+  for (const auto& [occurrence, events] : parts) {
+    shares[occurrence].plaintext = course.ChunkOf(events, cohort, MeetingIdIn(chunk)).SerializeAsString();
   }
   return shares;
 }

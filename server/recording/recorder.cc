@@ -164,9 +164,10 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   if (came_before) {
     CountDuplicate(result);
   } else if (meetings_.IsFull(*(*touched)->room, event)) {
-    Reject(index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
-           "at most 100,000 events of a meeting id, 60,000 samples of quality, 100,000 leaves, ends and objects more",
-           result);
+    Reject(
+        index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
+        "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends and objects more",
+        result);
     return OrderAway(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",

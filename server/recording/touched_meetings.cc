@@ -81,6 +81,7 @@ bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {
 
 bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) {
   if (event.has_meeting_deleted()) return false;
+  if (event.has_media_quality_sampled()) return load.quality_samples >= kMaxQualitySamples;
   if (load.in_memory >= kMaxRoomEvents) return true;
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
@@ -89,8 +90,6 @@ bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) 
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:
       return load.events >= kMaxMeetingEvents + kMaxEndingEvents;
-    case v1::Event::kMediaQualitySampled:
-      return load.quality_samples >= kMaxQualitySamples;
     default:
       return load.events >= kMaxMeetingEvents;
   }

@@ -32,6 +32,17 @@ TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   EXPECT_EQ(Release("case-1"), 4u + 3u) << "and name, address, IP";
 }
 
+TEST_F(HoldScopes, OfAPersonTheSamplesOfQualityAreKeptToo) {
+  for (const std::string who : {"p1", "p2", "p1"}) {
+    v1::Event sample = NewEvent("m", "q" + who + std::to_string(harness_.Values(kHistory)), kMonday);
+    sample.mutable_media_quality_sampled()->set_participant_id(who);
+    harness_.Record(sample);
+  }
+  Place(EmailHold("case-1", harness_.now, "alice@example.org"));
+  SweepAt(At("2026-05-03T00:00:00+02:00"));
+  EXPECT_EQ(HeldValues(engine(), kHistory), 4u + 2u) << "hers, of the three";
+}
+
 TEST_F(HoldScopes, AHoldOnAnExtensionKeepsItsDataItsPollsAndItsMeetings) {
   v1::Event poll = NewEvent("m", "poll", harness_.now);
   poll.mutable_poll_created()->set_poll_id("lunch");

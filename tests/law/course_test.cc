@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 namespace retention {
 namespace {
 
@@ -17,7 +21,8 @@ TEST(Course, ChunkGivesBackWhatWentIn) {
   events[1].same = {course.WordFor("mark"), course.WordFor("another")};
   events[1].person = PersonToken{1, 2, 3};
   const DueDay cohort(absl::CivilDay(2026, 3, 2));
-  const stored::v1::CourseChunk chunk = course.ChunkOf(events, cohort);
+  const stored::v1::CourseChunk chunk = course.ChunkOf(events, cohort, "m");
+  EXPECT_EQ(MeetingIdIn(chunk), "m");
   Course same;
   ASSERT_TRUE(same.AddChunk(chunk, cohort));
   ASSERT_EQ(same.size(), 3u);
@@ -44,6 +49,81 @@ TEST(Course, AnEventIsInItOnceAndInOrderOfTime) {
   ASSERT_EQ(course.size(), 3u);
   EXPECT_EQ(course.events()[0].event, 3u);
   EXPECT_EQ(course.events()[1].event, 2u) << "of one instant, who comes before who goes";
+}
+
+std::vector<CourseEvent> Samples(Course& course, uint64_t count, uint64_t people) {
+  constexpr int64_t kBegin = 1'700'000'000'000'000;
+  std::vector<CourseEvent> samples;
+  for (uint64_t i = 0; i < count; ++i) {
+    CourseEvent& sample =
+        samples.emplace_back(CourseEvent{.event = 0x9e3779b97f4a7c15 * (i + 1),
+                                         .time_us = kBegin + static_cast<int64_t>(i * 10'000'000 / people),
+                                         .kind = Entry::KIND_QUALITY});
+    sample.participant = course.WordFor("somebody-" + std::to_string(i % people));
+    sample.rtt_ms = 40 + static_cast<uint32_t>(i % 100);
+    sample.loss_ppm = static_cast<uint32_t>(i % 5000);
+    sample.jitter_ms = static_cast<uint32_t>(i % 20);
+  }
+  return samples;
+}
+
+TEST(Course, SamplesAreGivenBackAmongWhatElseHappened) {
+  Course course;
+  std::vector<CourseEvent> events = Samples(course, 3, 2);
+  events[1].connection = 7;
+  events[2].sitting = 8;
+  const CourseEvent joined{.event = 1, .time_us = events[0].time_us, .kind = Entry::KIND_JOINED};
+  const CourseEvent left{.event = 2, .time_us = events[2].time_us, .kind = Entry::KIND_LEFT};
+  std::vector<CourseEvent> mixed = {left, events[2], events[0], joined, events[1]};
+  Course same;
+  ASSERT_TRUE(same.AddChunk(course.ChunkOf(mixed, DueDay::None(), "m"), DueDay::None()));
+  EXPECT_EQ(same.size(), 5u);
+  EXPECT_EQ(same.events().size(), 2u);
+  EXPECT_FALSE(same.Add(events[1])) << "it is in it";
+  std::vector<CourseEvent> seen;
+  same.ForEach([&](const CourseEvent& event) { seen.push_back(event); });
+  ASSERT_EQ(seen.size(), 5u);
+  EXPECT_EQ(seen[0].event, joined.event) << "of one instant, who comes is before what is measured";
+  EXPECT_EQ(seen[4].event, left.event) << "and who goes after it";
+  for (size_t i = 0; i < events.size(); ++i) {
+    const CourseEvent& sample = seen[i + 1];
+    EXPECT_EQ(sample.event, events[i].event);
+    EXPECT_EQ(sample.time_us, events[i].time_us);
+    EXPECT_EQ(same.Text(sample.participant), course.Text(events[i].participant));
+    EXPECT_EQ(sample.rtt_ms, events[i].rtt_ms);
+    EXPECT_EQ(sample.loss_ppm, events[i].loss_ppm);
+    EXPECT_EQ(sample.jitter_ms, events[i].jitter_ms);
+    EXPECT_EQ(sample.connection, events[i].connection);
+    EXPECT_EQ(sample.sitting, events[i].sitting);
+  }
+}
+
+TEST(Course, ASampleOfManyTakesLittle) {
+  Course course;
+  const std::vector<CourseEvent> samples = Samples(course, 1000, 100);
+  EXPECT_LE(course.ChunkOf(samples, DueDay::None(), "m").ByteSizeLong(), 1000 * 20u);
+}
+
+TEST(Course, SamplesThatAreNotWholeAreRefused) {
+  Course course;
+  std::vector<CourseEvent> samples = Samples(course, 2, 1);
+  samples[0].connection = 7;
+  const stored::v1::CourseChunk whole = course.ChunkOf(samples, DueDay::None(), "m");
+  const auto is_refused = [&](const std::function<void(stored::v1::CourseSamples&)>& spoil) {
+    stored::v1::CourseChunk chunk = whole;
+    spoil(*chunk.mutable_samples());
+    return !Course().AddChunk(chunk, DueDay::None());
+  };
+  EXPECT_FALSE(is_refused([](auto&) {}));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_time_us()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_participant()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.set_participant(1, 77); })) << "no such word";
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_rtt_ms()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_loss_ppm()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_jitter_ms()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_connection()->RemoveLast(); }));
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.set_connection(1, 2); })) << "no such name";
+  EXPECT_TRUE(is_refused([](auto& samples) { samples.set_sitting(1, 2); })) << "no such name";
 }
 
 TEST(Course, MalformedChunkIsRefused) {

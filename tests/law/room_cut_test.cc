@@ -53,6 +53,15 @@ std::vector<RoomEvent> RandomRoom(std::mt19937& random) {
     event.planned_start_us = event.time_us + (below(60) - 10) * kAnHour;
     event.planned_end_us = event.planned_start_us + below(4) * kAnHour;
   }
+  // Somebody who is heard of all the time, in one room of many.
+  for (int64_t i = below(20) == 0 ? 20 + below(80) : 0, begin = below(span); i > 0; --i) {
+    RoomEvent& sample = events.emplace_back();
+    sample.id = events.size();
+    sample.time_us = kBegin + begin + i * (i % 7 == 0 ? kAnHour : kAMinute / 6);
+    sample.kind = Kind::kQuality;
+    sample.participant = 1 + random() % 3;
+    if (below(6) == 0) sample.sitting = 1 + random() % 2;
+  }
   return events;
 }
 
@@ -71,8 +80,11 @@ Facts FactsIn(const RoomCut& cut) {
 // Takes in events in their order, so many at a time, and keeps rows where the cut says.
 class Keeper {
  public:
-  explicit Keeper(size_t events_per_checkpoint, const CutHistory& rules = DefaultCuts())
-      : events_per_checkpoint_(events_per_checkpoint), cut_(rules, nullptr, events_per_checkpoint) {}
+  explicit Keeper(size_t events_per_checkpoint, const CutHistory& rules = DefaultCuts(),
+                  size_t events_per_copied = RoomCut::kEventsPerCopied)
+      : events_per_checkpoint_(events_per_checkpoint),
+        events_per_copied_(events_per_copied),
+        cut_(rules, nullptr, events_per_checkpoint, events_per_copied) {}
 
   void Take(const std::vector<RoomEvent>& events, std::mt19937& random) {
     for (size_t next = 0; next < events.size();) {
@@ -88,7 +100,7 @@ class Keeper {
   void Restart(const CutHistory& rules = DefaultCuts()) {
     std::vector<RoomEvent> events;
     for (const CutEvent& event : cut_.events()) events.push_back(event.event);
-    cut_ = RoomCut(rules, nullptr, events_per_checkpoint_);
+    cut_ = RoomCut(rules, nullptr, events_per_checkpoint_, events_per_copied_);
     for (const RoomEvent& event : events) cut_.Add(event, rows_.at(event.id));
     Follow(cut_.TakeChanges());
   }
@@ -120,6 +132,7 @@ class Keeper {
   }
 
   size_t events_per_checkpoint_;
+  size_t events_per_copied_;
   RoomCut cut_;
   std::map<uint64_t, uint64_t> rows_;
   Facts facts_;
@@ -138,7 +151,7 @@ TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
     std::shuffle(events.begin(), events.end(), random);
     std::vector<RoomEvent> sent = events;
     for (int i = 0; i < 5; ++i) sent.push_back(events[random() % events.size()]);
-    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20);
+    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20, DefaultCuts(), /*events_per_copied=*/1);
     keeper.Take(sent, random);
     ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round;
     keeper.Restart();
@@ -197,7 +210,7 @@ TEST(RoomCut, APolicyThatComesBetweenChangesNoOrderAndNothingThatBegan) {
     const size_t told = known.empty() ? 0 : random() % known.size();
     std::vector<RoomEvent> later(events.begin() + static_cast<std::ptrdiff_t>(told), events.end());
     std::shuffle(later.begin(), later.end(), random);
-    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20, before);
+    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 20, before, /*events_per_copied=*/1);
     keeper.Take({events.begin(), events.begin() + static_cast<std::ptrdiff_t>(told)}, random);
     keeper.Restart(after);
     keeper.Take(later, random);
@@ -238,12 +251,33 @@ TEST(RoomCut, CopiesOfTheWalkHoldNoMoreThanThereAreEvents) {
   for (int64_t i = 0; i < 500; ++i) add(Kind::kJoined, kBegin + i, static_cast<uint64_t>(i));
   for (int64_t i = 0; i < 3000; ++i) add(Kind::kQuality, kBegin + kAMinute + i * 10, static_cast<uint64_t>(i) % 500);
   cut.Settle();
-  EXPECT_LE(cut.weight_of_copies(), cut.size());
+  EXPECT_LE(cut.weight_of_copies() * RoomCut::kEventsPerCopied, cut.size());
   for (int64_t i = 0; i < 2000; ++i) {
     add(Kind::kQuality, kBegin + kAMinute + 9000 + i % 10, 1);  // before one copy and after another
     cut.Settle();
-    ASSERT_LE(cut.weight_of_copies(), cut.size()) << i;
+    ASSERT_LE(cut.weight_of_copies() * RoomCut::kEventsPerCopied, cut.size()) << i;
   }
+}
+
+TEST(RoomCut, ASampleOfManyTakesLittleMemory) {
+  RoomCut cut(DefaultCuts());
+  uint64_t id = 0;
+  constexpr uint64_t kPeople = 500;
+  constexpr uint64_t kSamples = 100'000;
+  for (uint64_t i = 0; i < kPeople; ++i) {
+    cut.Add({.id = ++id, .time_us = kBegin, .kind = Kind::kJoined, .participant = 1 + i}, 0);
+  }
+  cut.Settle();
+  const size_t before = cut.MemoryBytes();
+  for (uint64_t i = 0; i < kSamples; ++i) {
+    const int64_t time_us = kBegin + static_cast<int64_t>(i) * 20'000;
+    cut.Add({.id = ++id, .time_us = time_us, .kind = Kind::kQuality, .participant = 1 + i % kPeople}, 0);
+    if (i % 100 == 0) cut.Settle();
+  }
+  cut.Settle();
+  EXPECT_LE(cut.MemoryBytes() - before, kSamples * 80);
+  EXPECT_EQ(cut.load().quality_samples, kSamples);
+  EXPECT_EQ(cut.load().in_memory, kPeople);
 }
 
 TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {

@@ -63,7 +63,7 @@ TEST_F(RecorderTest, ADuplicateOfWhatItsCourseNeverHeldFilesNothingTwice) {
 }
 
 TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
-  RoomCut::Load load{.events = kMaxMeetingEvents - 1, .quality_samples = 0, .in_memory = kMaxMeetingEvents - 1};
+  RoomCut::Load load{.events = kMaxMeetingEvents - 1, .in_memory = kMaxMeetingEvents - 1};
   const auto full = [&](const v1::Event& event) { return TouchedMeetings::IsFull(load, event); };
   EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
   load.events = kMaxMeetingEvents;
@@ -83,11 +83,12 @@ TEST(TouchedMeetings, SamplesOfQualityLeaveRoomForWhoComesAndGoes) {
   v1::Event sample = Left("m", "q", kMonday, "p");
   sample.mutable_media_quality_sampled()->set_participant_id("p");
   EXPECT_FALSE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples - 1}, sample));
+  EXPECT_FALSE(TouchedMeetings::IsFull({.events = kMaxMeetingEvents, .in_memory = kMaxRoomEvents}, sample));
   EXPECT_TRUE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples}, sample));
   EXPECT_FALSE(TouchedMeetings::IsFull({.quality_samples = kMaxQualitySamples}, Joined("m", "j", kMonday, "p")));
 }
 
-TEST(TouchedMeetings, WhatWasDeletedMakesRoom) {
+TEST(TouchedMeetings, WhatWasDeletedMakesRoomButForSamples) {
   RoomCut cut(DefaultCuts());
   const auto add = [&](uint64_t id, RoomEventKind kind) {
     cut.Add({.id = id, .time_us = static_cast<int64_t>(id), .kind = kind, .participant = 1}, 0);
@@ -97,19 +98,19 @@ TEST(TouchedMeetings, WhatWasDeletedMakesRoom) {
   add(40, RoomEventKind::kDeleted);
   cut.Settle();
   EXPECT_EQ(cut.load().events, 0u);
-  EXPECT_EQ(cut.load().quality_samples, 0u);
-  EXPECT_EQ(cut.load().in_memory, 3u);
+  EXPECT_EQ(cut.load().quality_samples, 1u);
+  EXPECT_EQ(cut.load().in_memory, 2u);
   add(50, RoomEventKind::kJoined);
   add(60, RoomEventKind::kQuality);
   add(30, RoomEventKind::kQuality);  // late
   cut.Settle();
   EXPECT_EQ(cut.load().events, 1u);
-  EXPECT_EQ(cut.load().quality_samples, 1u);
+  EXPECT_EQ(cut.load().quality_samples, 3u);
   add(35, RoomEventKind::kDeleted);
   add(45, RoomEventKind::kDeleted);
   cut.Settle();
   EXPECT_EQ(cut.load().events, 1u);
-  EXPECT_EQ(cut.load().in_memory, 8u);
+  EXPECT_EQ(cut.load().in_memory, 5u);
 }
 
 TEST_F(RecorderTest, ReschedulingMovesThePlannedDateAndWhatHangsOnIt) {

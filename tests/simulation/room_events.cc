@@ -221,9 +221,21 @@ void RoomEvents::AddAny(absl::Time time) {
   if (dice_.Chance(30)) events_.back().set_connection_id(dice_.Chance(50) ? "connection-1" : "connection-2");
 }
 
+void RoomEvents::AddDenseSamples(absl::Time begin) {
+  const std::vector<std::string> people = {Anybody(), Anybody()};
+  const absl::Duration step = absl::Seconds(dice_.Chance(50) ? 10 : 20);
+  absl::Time time = begin;
+  for (int64_t left = dice_.Between(10, 90); left > 0; --left, time += step) {
+    Quality(time, dice_.Pick(people));
+    if (dice_.Chance(5)) events_.back().set_occurrence_id(dice_.Chance(50) ? "sitting-1" : "sitting-2");
+    if (dice_.Chance(5)) time += absl::Minutes(dice_.Between(1, 90));
+  }
+}
+
 std::vector<v1::Event> RoomEvents::Anything(absl::Time begin, absl::Duration span) {
   const int64_t minutes = dice_.Between(30, absl::ToInt64Minutes(span));
   for (int64_t left = dice_.Between(1, 40); left > 0; --left) AddAny(begin + absl::Minutes(dice_.Between(0, minutes)));
+  if (dice_.Chance(15)) AddDenseSamples(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(10)) Deleted(begin + absl::Minutes(dice_.Between(0, minutes)));
   return Take();
 }

@@ -49,6 +49,8 @@ class RoomEvents {
  private:
   v1::Event& New(absl::Time time);
   void AddAny(absl::Time time);
+  // Some people who are heard of every ten or twenty seconds, there or not.
+  void AddDenseSamples(absl::Time begin);
   std::string Canary(const char* kind);
 
   Dice& dice_;

@@ -31,9 +31,11 @@ void AddRow(const FiledKey& key, const std::string& row, SeenRoom& room) {
   if (category == v1::DATA_CATEGORY_HISTORY) {
     stored::v1::CourseChunk chunk;
     EXPECT_TRUE(chunk.ParseFromString(row));
-    for (const auto& entry : chunk.entries()) {
-      EXPECT_TRUE(room.history.emplace(entry.event(), place).second) << "an event is history twice";
-    }
+    const auto add = [&](uint64_t event) {
+      EXPECT_TRUE(room.history.emplace(event, place).second) << "an event is history twice";
+    };
+    for (const auto& entry : chunk.entries()) add(entry.event());
+    for (const uint64_t sample : chunk.samples().event()) add(sample);
     return;
   }
   stored::v1::ValueChunk chunk;
