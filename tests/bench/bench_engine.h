@@ -85,6 +85,8 @@ void BenchCohort(const BenchOptions& options);
 void BenchQuery(const BenchOptions& options);
 // report_large, meeting_large, participants_large, list_room and their like.
 void BenchReads(const BenchOptions& options);
+// webinar_ingest, webinar_report_first and their like.
+void BenchWebinar(const BenchOptions& options);
 // A directory of `rows` live rows for a server on the system's clock.
 void FillDirectory(const BenchOptions& options, const std::string& data_directory, const std::string& ring_directory,
                    uint64_t rows);

@@ -1,4 +1,4 @@
-// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|reads|fill`.
+// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|reads|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -20,6 +20,9 @@ int main(int argc, char** argv) {
   app.add_subcommand("query", "Statistics queries")->callback([&] { retention::BenchQuery(options); });
   app.add_subcommand("reads", "What the organiser's page asks for, of what is large")->callback([&] {
     retention::BenchReads(options);
+  });
+  app.add_subcommand("webinar", "A webinar with a million samples of quality")->callback([&] {
+    retention::BenchWebinar(options);
   });
   CLI::App* fill = app.add_subcommand("fill", "Fills a data directory for a server");
   fill->add_option("--data-dir", data_directory, "Data directory")->required();

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
 #include "tests/bench/bench_engine.h"
+#include "tests/bench/bench_events.h"
 #include "tests/engine/test_engine.h"
 #include "tests/testing/fresh_directory.h"
 
@@ -16,49 +17,10 @@ namespace {
 
 constexpr char kPbx[] = "bench-reads";
 constexpr int kGroupEvents = 1000;
+using Events = BenchEvents;
 constexpr int kLargeEvents = 100'000;
 constexpr int kLargePeople = 1'000;
 constexpr int kOccurrences = 1'000;
-
-// Events of one PBX, on their way.
-class Events {
- public:
-  Events(TestEngine& engine, absl::Time now) : engine_(engine), now_(now) {}
-  ~Events() { Flush(); }
-
-  v1::Event& Add(const std::string& meeting, absl::Time time) {
-    if (events_.size() == kGroupEvents) Flush();
-    v1::Event& event = *events_.Add();
-    event.set_pbx_id(kPbx);
-    event.set_meeting_id(meeting);
-    event.set_event_id(absl::StrCat("event-", ++count_));
-    SetTime(absl::ToUnixMicros(time), *event.mutable_time());
-    return event;
-  }
-  void Join(const std::string& meeting, absl::Time time, int person) {
-    v1::ParticipantJoined& joined = *Add(meeting, time).mutable_participant_joined();
-    joined.set_participant_id(absl::StrCat("participant-", person));
-    joined.set_name(absl::StrCat("Person ", person));
-    joined.set_email(absl::StrCat("person", person, "@example.org"));
-    joined.set_ip("192.0.2.1");
-  }
-  void Flush() {
-    if (events_.empty()) return;
-    EventBatch batch;
-    batch.events = &events_;
-    OrDie(batch.Prepare(now_), "Prepare");
-    EventBatch* const group[] = {&batch};
-    OrDie(engine_.Record(group, now_), "Record");
-    if (batch.result.rejections_size() > 0) OrDie(absl::InternalError("an event was rejected"), "Record");
-    events_.Clear();
-  }
-
- private:
-  TestEngine& engine_;
-  const absl::Time now_;
-  google::protobuf::RepeatedPtrField<v1::Event> events_;
-  int count_ = 0;
-};
 
 // Many people who come, are heard of, lose their connections, and leave.
 void AddLarge(const std::string& meeting, absl::Time begin, int events, int people, Events& all) {
@@ -159,7 +121,7 @@ void BenchReads(const BenchOptions& options) {
   OrDie(bench.engine().SyncPbx(kPbx, synced, now).status(), "SyncPbx");
   {
     const Stopwatch filling;
-    Events all(bench.engine(), now);
+    Events all(bench.engine(), kPbx, now);
     AddLarge("large", now - absl::Hours(5), kLargeEvents / part, kLargePeople / part, all);
     AddReconnections("reconnected", now - absl::Hours(5), kLargeEvents / part - 1000, all);
     AddLarge("many", now - absl::Hours(5), kLargeEvents / part, kLargeEvents / part / 3, all);
