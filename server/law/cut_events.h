@@ -1,7 +1,7 @@
 // The events of a room in the order of the walk, each with where it lies.
 //
-// A webinar's samples of quality are a million, and of a thousand people: what events say alike is held once, and beside
-// it an event takes 40 bytes.
+// A webinar's samples of quality are a million, and of a thousand people: what events say alike is held once, and
+// beside it an event takes 40 bytes.
 #ifndef RETENTION_SERVER_LAW_CUT_EVENTS_H_
 #define RETENTION_SERVER_LAW_CUT_EVENTS_H_
 
