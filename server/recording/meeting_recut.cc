@@ -97,8 +97,12 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   const bool all = outcome.recut == Outcome::Recut::kAll;  // else what is not looked at follows its filing
   absl::Status status;
   if (all) {
-    status = EndFilesInTime(meeting, touched.pbx_id, outcome.filing, change.now(), change);
-    if (!status.ok()) return status;
+    // Files that have ended stay so. Of the others each ends, or lives, with the occurrence that it belongs to now.
+    const int64_t held_end_us = meeting.locator.files_end_us;
+    if (held_end_us != 0 && held_end_us <= absl::ToUnixMicros(change.now())) {
+      status = EndFiles(meeting, touched.pbx_id, absl::InfiniteFuture(), kReasonMeetingEnded, change);
+      if (!status.ok()) return status;
+    }
     meeting.locator.events = 0;  // those that stay are counted again
   }
   const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
@@ -173,6 +177,10 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
     if (key.category == kFileShare && (outcome.filing.files_end <= change.now() ||
                                        absl::FromUnixMicros(share.first_us) <= outcome.filing.files_gone)) {
       return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
+    }
+    // Not by moving: the portal must be told.
+    if (key.category == kFileShare && !change.TakesMoved(part.key.day)) {
+      return change.Drop(key, envelope, touched.pbx_id, kReasonDayMovedIntoPast);
     }
     if (IsErased(outcome.facts, key.category)) {
       if (IsObject(key.category)) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingDeleted);

@@ -209,5 +209,20 @@ TEST(RoomOrder, NorDoPoliciesThatComeBetween) {
   }
 }
 
+// A plan in whose window a file was shared is moved away: the file belongs to those who are there.
+TEST(RoomOrder, APlanThatMovesIntoThePastTakesNoFileOfARunningSittingWithIt) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  harness.Record({Joined("meeting", "join", kMonday, "ada"),
+                  Scheduled("meeting", "plan", kMonday + absl::Minutes(1), kMonday + absl::Hours(20), absl::Hours(1))});
+  harness.now = kMonday + absl::Hours(10);
+  harness.Record(File("meeting", "file", harness.now, "file-ref"));
+  ASSERT_EQ(harness.Values(kFileShare), 1u);
+  harness.Record(
+      Rescheduled("meeting", "back", harness.now - absl::Minutes(1), kMonday - absl::Hours(60), absl::Hours(1)));
+  EXPECT_EQ(harness.Values(kFileShare), 1u);
+  EXPECT_EQ(harness.Orders(), 0u);
+}
+
 }  // namespace
 }  // namespace retention::simulation
