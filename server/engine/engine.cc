@@ -135,8 +135,10 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     auto row = store_.Get(Family::kState, LocatorKey(timer->pbx, timer->meeting));
     if (!row.ok()) return row.status();
     const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
-    if (!locator.has_value() || locator->files_end_us != timer->instant_us) continue;
-    oldest = std::max(oldest, now - absl::FromUnixMicros(timer->instant_us));
+    const absl::Time instant = absl::FromUnixMicros(timer->instant_us);
+    if (!locator.has_value() || locator->files_end_us == 0) continue;
+    if (NextFilesEndOf(locator->facts, instant - absl::Microseconds(1)) != instant) continue;
+    oldest = std::max(oldest, now - instant);
     break;
   }
   if (!timers->status().ok()) return timers->status();

@@ -35,27 +35,34 @@ absl::Time LikelyEndOf(const OccurrenceFacts& facts) {
   return facts.plan.has_value() ? std::max(At(facts.plan->end_us), start) : start;
 }
 
-absl::Time FilesEndOf(const OccurrenceFacts& facts) {
-  // That all of them have left needs that some were there.
-  if (!facts.TookPlace()) return At(facts.waits_until_us);
-  if (IsOpen(facts)) return MeetingEndOf(facts);
-  const auto last = std::max_element(facts.sittings.begin(), facts.sittings.end(),
-                                     [](const auto& a, const auto& b) { return a.emptied_us < b.emptied_us; });
-  return MeetingEndOf(facts) + absl::Microseconds(last->refresh_us);
+// When files end of a sitting that does not go on. REQUIRES: the occurrence took place.
+absl::Time FilesEndOf(const SittingFacts& sitting, const OccurrenceFacts& facts) {
+  if (!sitting.emptied_us.has_value()) return EndOfSitting(sitting, facts);
+  // Who tries the room before its plan takes place ends nothing by leaving it.
+  const int64_t from_us = facts.plan.has_value() ? facts.plan->took_place_us : *sitting.emptied_us;
+  return At(std::max(*sitting.emptied_us, from_us) + sitting.refresh_us);
 }
 
-absl::Time FilesGoneOf(const OccurrenceFacts& facts) {
-  absl::Time gone = absl::InfinitePast();
-  for (size_t i = 0; i < facts.sittings.size(); ++i) {
-    const SittingFacts& sitting = facts.sittings[i];
-    if (sitting.gone_us != 0) gone = std::max(gone, At(sitting.gone_us));
-    if (i + 1 == facts.sittings.size()) break;
-    const absl::Time end = EndOfSitting(sitting, facts);
-    if (end + absl::Microseconds(sitting.refresh_us) <= At(facts.sittings[i + 1].start_us)) gone = std::max(gone, end);
+// REQUIRES: the occurrence took place.
+const SittingFacts& SittingOf(const SharedFile& file, const OccurrenceFacts& facts) {
+  if (facts.plan.has_value() && file.time_us < facts.plan->took_place_us) {
+    return facts.sittings[facts.plan->took_place_in];
   }
-  // Who tries the room before the planned start ends nothing by leaving it.
-  if (facts.plan.has_value() && gone < At(facts.plan->start_us)) return absl::InfinitePast();
-  return gone;
+  const SittingFacts* latest = &facts.sittings.front();
+  const SittingFacts* named = nullptr;
+  for (const SittingFacts& sitting : facts.sittings) {
+    if (sitting.start_us > file.time_us) break;
+    latest = &sitting;
+    if (file.sitting != 0 && sitting.name == file.sitting) named = &sitting;
+  }
+  return named == nullptr ? *latest : *named;
+}
+
+absl::Time LastFilesEndOf(const OccurrenceFacts& facts) {
+  if (!facts.TookPlace()) return At(facts.waits_until_us);
+  absl::Time last = absl::InfinitePast();
+  for (const SittingFacts& sitting : facts.sittings) last = std::max(last, FilesEndOf(sitting, facts));
+  return last;
 }
 
 }  // namespace
@@ -79,6 +86,33 @@ absl::Time MeetingEndOf(const OccurrenceFacts& facts) {
   return end;
 }
 
+absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file) {
+  if (!facts.TookPlace()) return At(facts.waits_until_us);
+  const SittingFacts& sitting = SittingOf(file, facts);
+  const int64_t from_us = facts.plan.has_value() ? facts.plan->took_place_us : file.time_us;
+  const bool gone = sitting.gone_us != 0 && std::max(file.time_us, from_us) <= sitting.gone_us;
+  return gone ? absl::InfinitePast() : FilesEndOf(sitting, facts);
+}
+
+bool MayFilesHaveEnded(const OccurrenceFacts& facts, absl::Time now) {
+  if (!facts.TookPlace()) return At(facts.waits_until_us) <= now;
+  return std::any_of(facts.sittings.begin(), facts.sittings.end(), [&](const SittingFacts& sitting) {
+    return sitting.gone_us != 0 || FilesEndOf(sitting, facts) <= now;
+  });
+}
+
+absl::Time NextFilesEndOf(const OccurrenceFacts& facts, absl::Time time) {
+  absl::Time next = absl::InfiniteFuture();
+  const auto add = [&](absl::Time end) {
+    if (end > time) next = std::min(next, end);
+  };
+  if (!facts.TookPlace()) add(At(facts.waits_until_us));
+  if (facts.TookPlace()) {
+    for (const SittingFacts& sitting : facts.sittings) add(FilesEndOf(sitting, facts));
+  }
+  return next;
+}
+
 absl::CivilDay CollectionDay(const OccurrenceFacts& facts, const Policy& policy) {
   if (facts.TookPlace()) return DayOf(At(facts.sittings.front().start_us), policy.zone());
   return PlannedDate(facts, policy);
@@ -100,10 +134,9 @@ Filing FileMeeting(const OccurrenceFacts& facts, const Policy& policy, absl::Tim
     const DeletionRule& rule = policy.rule(category);
     filing.days[category] = DueDay(LastDayOf(StartingDay(rule, facts, likely_end, policy), rule.period));
   }
-  filing.files_end = FilesEndOf(facts);
+  filing.files_end = LastFilesEndOf(facts);
   // They end at an instant: no day before that may take them.
   filing.days[kFileShare] = DueDay(DayOf(filing.files_end, policy.zone()));
-  filing.files_gone = FilesGoneOf(facts);
   return filing;
 }
 

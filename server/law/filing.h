@@ -19,8 +19,10 @@ namespace retention {
 struct PlanFacts {
   int64_t start_us = 0;
   int64_t end_us = 0;
-  bool took_place = false;  // somebody was there, from the planned start on
-  int64_t early_us = 0;     // how long: a plan that is sent again, for a start less than that from it, is this one
+  bool took_place = false;    // somebody was there, from the planned start on
+  int64_t took_place_us = 0;  // since when; wherever the plan was moved later
+  size_t took_place_in = 0;   // by which of the sittings
+  int64_t early_us = 0;       // how long: a plan that is sent again, for a start less than that from it, is this one
 
   friend bool operator==(const PlanFacts&, const PlanFacts&) = default;
 };
@@ -31,11 +33,12 @@ struct SittingFacts {
   int64_t last_us = 0;                // last sign of life
   std::optional<int64_t> emptied_us;  // nothing while somebody is there
   int64_t limit_us = 0;               // it lasts no longer
-  int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on; 0: never
+  int64_t gone_us = 0;  // it was empty, and went on: what was shared until then has ended; 0: it never was
   // By the rules of its begin: how long after the last sign of life it is presumed to have ended, and how long nobody
   // is away who comes back.
   int64_t presumed_us = 0;
   int64_t refresh_us = 0;
+  uint64_t name = 0;  // as the platform names it, keyed; 0 for none
 
   friend bool operator==(const SittingFacts&, const SittingFacts&) = default;
 };
@@ -66,10 +69,8 @@ struct OccurrenceFacts {
 // by occurrence.
 struct Filing {
   std::array<DueDay, kCategories> days{};
-  // The instant at which shared files end.
+  // The instant at which the last of the shared files end.
   absl::Time files_end;
-  // What was shared until then has ended before; infinite past if nothing has.
-  absl::Time files_gone;
   // When it must be filed anew if nothing more is heard of it; infinite future if it need not.
   absl::Time review;
 };
@@ -84,6 +85,22 @@ absl::CivilDay PlannedDate(const OccurrenceFacts& facts, const Policy& policy);
 // The end. Not known: the planned end of what has not taken place; else the presumed end, so long after the later of
 // planned end and last sign of life as the sitting says, but never after its limit.
 absl::Time MeetingEndOf(const OccurrenceFacts& facts);
+// A file that was shared in an occurrence.
+struct SharedFile {
+  int64_t time_us = 0;
+  uint64_t sitting = 0;  // the name that it came with, keyed; 0 for none
+};
+
+// When a file ends: when its sitting is empty, for longer than a refresh or for good; infinite past if that was so
+// before people came back. Its sitting is that of its name, else the latest begun by then; of what was shared while a
+// plan waited, the one by which that took place. "Dateifreigabe: sofort nach Beendigung eines Meetings (d.h. wenn alle
+// Teilnehmer das Meeting verlassen haben)": that all have left needs that some were there.
+absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file);
+// Whether files of some sitting may have ended by `now`. If not, none has.
+bool MayFilesHaveEnded(const OccurrenceFacts& facts, absl::Time now);
+// The first instant after `time` at which files of some sitting end; infinite future if there is none.
+absl::Time NextFilesEndOf(const OccurrenceFacts& facts, absl::Time time);
+
 // Whether somebody is there of whom nobody said that they left, as far as the course tells.
 bool IsOpen(const OccurrenceFacts& facts);
 // The day that HISTORY and the report run from: the day of the first sign of life, of what has not taken place the

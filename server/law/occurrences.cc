@@ -99,17 +99,21 @@ bool RoomWalk::IsLongPast(const Sitting& sitting, int64_t time_us) const {
   return time_us > sitting.start_us + Us(kMaxEarlyWithin) + Us(kMaxLongestSitting);
 }
 
-void RoomWalk::Sign(Sitting& sitting, int64_t time_us) {
+void RoomWalk::Sign(size_t index, int64_t time_us, int64_t now_us) {
+  Sitting& sitting = sittings_[index];
   sitting.last_us = std::max(sitting.last_us, time_us);
   if (!sitting.plan.has_value()) return;
   RoomPlan& plan = plans_[*sitting.plan];
-  if (plan.dated && time_us >= plan.start_us) plan.took_place = true;
+  if (plan.took_place || !plan.dated || time_us < plan.start_us) return;
+  plan.took_place = true;
+  plan.took_place_us = now_us;
+  plan.took_place_in = index;
 }
 
-void RoomWalk::Join(size_t sitting, size_t plan) {
+void RoomWalk::Join(size_t sitting, size_t plan, int64_t now_us) {
   sittings_[sitting].plan = plan;
   sittings_of_[plan].push_back(sitting);
-  Sign(sittings_[sitting], sittings_[sitting].last_us);
+  Sign(sitting, sittings_[sitting].last_us, now_us);
 }
 
 std::optional<size_t> RoomWalk::PlanNamed(uint64_t name) const {
@@ -246,7 +250,7 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
   if (running.has_value() && !sittings_[*running].plan.has_value() && InWindow(plan, sittings_[*running].start_us)) {
-    Join(*running, *index);
+    Join(*running, *index, event.time_us);
     ++regroupings_;
   }
   return {.of = CutPlace::Of::kPlan, .index = *index};
@@ -264,7 +268,7 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   sitting.name = event.sitting;
   open_.emplace_back();
   sittings_named_[event.sitting].push_back(index);
-  if (plan.has_value()) Join(index, *plan);
+  if (plan.has_value()) Join(index, *plan, event.time_us);
   // Whoever is there when a sitting has lasted as long as it may, is there in the next.
   if (former.has_value() && !sittings_[*former].emptied_us.has_value() &&
       !IsAbsent(sittings_[*former], event.time_us) && event.time_us > LimitOf(sittings_[*former])) {
@@ -295,16 +299,15 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     sittings_named_[event.sitting].push_back(*index);  // the only one: another would have been taken
     const auto plan = PlanNamed(event.sitting);
     if (!sitting.plan.has_value() && plan.has_value() && InWindow(plans_[*plan], sitting.start_us)) {
-      Join(*index, *plan);
+      Join(*index, *plan, now_us);
       ++regroupings_;
     }
   }
   if (event.kind != RoomEventKind::kStarted) open_[*index].Open(event);
-  if (sitting.emptied_us.has_value() && now_us - *sitting.emptied_us >= Us(RulesOf(sitting).refresh_within)) {
-    sitting.gone_us = *sitting.emptied_us;
-  }
+  const int64_t refreshes_from_us = now_us - Us(RulesOf(sitting).refresh_within);
+  if (sitting.emptied_us.has_value() && refreshes_from_us >= *sitting.emptied_us) sitting.gone_us = refreshes_from_us;
   sitting.emptied_us.reset();
-  Sign(sitting, now_us);
+  Sign(*index, now_us, now_us);
   return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
 }
 
@@ -326,7 +329,7 @@ CutPlace RoomWalk::Speak(const RoomEvent& event) {
   if (event.kind == RoomEventKind::kEnded) open_[*index].CloseAll();
   if (event.kind == RoomEventKind::kLeft) open_[*index].Close(event);
   if (event.kind != RoomEventKind::kQuality && open_[*index].empty()) sitting.emptied_us = event.time_us;
-  Sign(sitting, event.time_us);
+  Sign(*index, event.time_us, event.time_us);
   return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
 }
 

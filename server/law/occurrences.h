@@ -32,7 +32,7 @@ struct Sitting {
   int64_t start_us = 0;
   int64_t last_us = 0;  // last sign of life
   std::optional<int64_t> emptied_us;
-  int64_t gone_us = 0;  // the last time that it was empty for longer than a refresh, and went on
+  int64_t gone_us = 0;  // people came back into it: what was shared until then, a refresh before they did, has ended
   uint64_t name = 0;
   std::optional<size_t> plan;
 
@@ -48,7 +48,9 @@ struct RoomPlan {
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;
-  uint64_t name = 0;  // of the sitting that it is for
+  int64_t took_place_us = 0;  // since when
+  size_t took_place_in = 0;   // by which sitting
+  uint64_t name = 0;          // of the sitting that it is for
   // The plan before it. If that was planned anew to be this one, what was said of it holds on.
   std::optional<size_t> follows;
   uint64_t planned_anew = 0;  // event that did so, if there was one before it
@@ -135,8 +137,9 @@ class RoomWalk {
   bool IsOver(const Sitting& sitting, int64_t time_us) const;
   // No sitting that began before its start can take part in what happens at `time_us`.
   bool IsLongPast(const Sitting& sitting, int64_t time_us) const;
-  void Sign(Sitting& sitting, int64_t time_us);
-  void Join(size_t sitting, size_t plan);
+  // `now_us`: when it became known.
+  void Sign(size_t sitting, int64_t time_us, int64_t now_us);
+  void Join(size_t sitting, size_t plan, int64_t now_us);
 
   CutPlace Plan(const RoomEvent& event);
   CutPlace Enter(const RoomEvent& event);

@@ -285,11 +285,16 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
       facts.plan = PlanFacts{.start_us = plan.start_us,
                              .end_us = plan.end_us,
                              .took_place = plan.took_place,
+                             .took_place_us = plan.took_place_us,
                              .early_us = absl::ToInt64Microseconds(rules.early_within)};
       facts.waits_until_us = plan.end_us + absl::ToInt64Microseconds(rules.late_within);
     }
     sittings = walk_.SittingsOf(key.index);
     std::sort(sittings.begin(), sittings.end());
+    if (plan.took_place) {
+      const auto in = std::lower_bound(sittings.begin(), sittings.end(), plan.took_place_in);
+      facts.plan->took_place_in = static_cast<size_t>(in - sittings.begin());
+    }
   } else if (key.of == CutPlace::Of::kSitting) {
     sittings.push_back(key.index);
   }
@@ -302,7 +307,8 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
                               .limit_us = walk_.LimitOf(sitting),
                               .gone_us = sitting.gone_us,
                               .presumed_us = absl::ToInt64Microseconds(rules.presumed_end_after),
-                              .refresh_us = absl::ToInt64Microseconds(rules.refresh_within)});
+                              .refresh_us = absl::ToInt64Microseconds(rules.refresh_within),
+                              .name = sitting.name});
     if (!sitting.emptied_us.has_value()) facts.present += static_cast<uint32_t>(walk_.PresentIn(index));
   }
   return facts;

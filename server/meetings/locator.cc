@@ -17,6 +17,8 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     proto.set_plan_start_us(facts.plan->start_us);
     proto.set_plan_end_us(facts.plan->end_us);
     proto.set_took_place(facts.plan->took_place);
+    proto.set_took_place_us(facts.plan->took_place_us);
+    proto.set_took_place_in(static_cast<uint32_t>(facts.plan->took_place_in));
     proto.set_plan_early_us(facts.plan->early_us);
   }
   proto.set_scheduled_on_us(facts.scheduled_on_us.value_or(0));
@@ -29,6 +31,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     put.set_gone_us(sitting.gone_us);
     put.set_presumed_us(sitting.presumed_us);
     put.set_refresh_us(sitting.refresh_us);
+    put.set_name(sitting.name);
   }
   proto.set_deleted(facts.deleted);
   proto.set_recordings_deleted(facts.recordings_deleted);
@@ -46,6 +49,8 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
     facts.plan = PlanFacts{.start_us = proto.plan_start_us(),
                            .end_us = proto.plan_end_us(),
                            .took_place = proto.took_place(),
+                           .took_place_us = proto.took_place_us(),
+                           .took_place_in = proto.took_place_in(),
                            .early_us = proto.plan_early_us()};
   }
   if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
@@ -57,7 +62,8 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
          .limit_us = sitting.limit_us(),
          .gone_us = sitting.gone_us(),
          .presumed_us = sitting.presumed_us(),
-         .refresh_us = sitting.refresh_us()});
+         .refresh_us = sitting.refresh_us(),
+         .name = sitting.name()});
   }
   facts.deleted = proto.deleted();
   facts.recordings_deleted = proto.recordings_deleted();

@@ -8,6 +8,7 @@
 #include "server/law/filing.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/rows/extension_names.h"
+#include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -116,7 +117,11 @@ absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Vi
 
 absl::Status MeetingView::ForEachValue(CategoryNumber category, Visit visit) const {
   if (!Lives(category)) return absl::OkStatus();
-  return ForEachRow(FiledPrefix(locator_.days[category], category, pbx_, meeting_), category != kFileShare, visit);
+  const std::string prefix = FiledPrefix(locator_.days[category], category, pbx_, meeting_);
+  if (category != kFileShare) return ForEachRow(prefix, /*chunked=*/true, visit);
+  return ForEachRow(prefix, /*chunked=*/false, [&](const stored::v1::Value& value) {
+    if (now_ < FileEndOf(facts(), FileOf(value))) visit(value);
+  });
 }
 
 absl::StatusOr<std::string> MeetingView::LatestText(CategoryNumber category) const {

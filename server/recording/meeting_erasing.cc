@@ -8,8 +8,9 @@
 
 namespace retention {
 
-absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id, absl::Time until,
-                                    std::string_view reason, Change& change) {
+absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id,
+                                    absl::FunctionRef<bool(const SharedFile& file)> end, std::string_view reason,
+                                    Change& change) {
   DueDay& held = meeting.locator.days[kFileShare];
   if (held == DueDay::None()) return absl::OkStatus();
   if (change.CountOf(held, kFileShare).rows == 0) {
@@ -18,20 +19,20 @@ absl::Status MeetingFiler::EndFiles(Meeting& meeting, const std::string& pbx_id,
     return absl::OkStatus();
   }
   bool any_left = false;
-  const auto end = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-    if (absl::FromUnixMicros(value.time_us()) <= until) return change.Drop(key, row, pbx_id, reason);
+  const auto visit = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
+    if (end(FileOf(value))) return change.Drop(key, row, pbx_id, reason);
     any_left = true;
     return absl::OkStatus();
   };
   const std::string prefix = FiledPrefix(held, kFileShare, meeting.pbx, meeting.id);
-  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, end); !s.ok()) return s;
+  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, visit); !s.ok()) return s;
   if (!any_left) held = DueDay::None();
   return absl::OkStatus();
 }
 
 absl::Status MeetingFiler::EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason,
                                         Change& change) {
-  absl::Status status = EndFiles(meeting, pbx_id, absl::InfiniteFuture(), reason, change);
+  absl::Status status = EndFiles(meeting, pbx_id, kAllFiles, reason, change);
   if (!status.ok()) return status;
   for (const CategoryNumber category : kFiledByMeeting) {
     DueDay& held = meeting.locator.days[category];

@@ -156,7 +156,7 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, C
         std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(change.now())));
   }
   if (outcome.recut != Outcome::Recut::kAll) {
-    absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.filing, change.now(), change);
+    absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.before.facts, outcome.filing, change);
     if (!status.ok()) return status;
   }
   for (const CategoryNumber category : outcome.gained) meeting.locator.days[category] = outcome.filing.days[category];
@@ -257,7 +257,8 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   } else if (pending.category == kRecording) {
     key.day = CreationDueDay(kRecording, time, holdings_.policy());
   } else {
-    ended |= filing.files_end <= change.now() || time <= filing.files_gone;
+    value.set_sitting(fresh.entry.sitting);
+    ended |= FileEndOf(outcome.facts, FileOf(value)) <= change.now();
     if (!ended) {
       auto name = RandomHex(holdings_.random, kRandomNameBytes);
       if (!name.ok()) return name.status();

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -149,17 +150,19 @@ class MeetingFiler {
   // Whether it was, in the occurrence that it belongs to.
   bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
 
-  // Ends files whose time has come and moves what is filed under another day than `filing` says. What was due at
-  // `decided` ends.
-  absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
-                            Change& change);
+  // Ends files whose time has come, by what was known `before` or by what is known now, and moves what is filed under
+  // another day than `filing` says.
+  absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
+                            const Filing& filing, Change& change);
   // The parts of that.
-  absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing, absl::Time decided,
+  absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
                               Change& change);
+  // What was due at `decided` ends.
   absl::Status MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change);
-  // Those that were shared by then.
-  absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id, absl::Time until, std::string_view reason,
-                        Change& change);
+  // Those that `end`.
+  static constexpr auto kAllFiles = [](const SharedFile&) { return true; };
+  absl::Status EndFiles(Meeting& meeting, const std::string& pbx_id,
+                        absl::FunctionRef<bool(const SharedFile& file)> end, std::string_view reason, Change& change);
   // The occurrence as the cache knows it, else as it is stored; nullptr if it is not held. `holder` keeps it.
   absl::StatusOr<Meeting*> FindMeeting(const PbxId& pbx, const OwnerId& id, DueDay last_due, Meeting& holder,
                                        Change& change);

@@ -97,7 +97,7 @@ bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
   after.files_end_us = 0;
   if (after.days[kFileShare] != DueDay::None()) {
     after.files_end_us = absl::ToUnixMicros(filing.files_end);
-    timer = std::min(timer, filing.files_end);
+    timer = std::min({timer, filing.files_end, NextFilesEndOf(after.facts, change.now())});
   }
   const bool over = after.days[kHistory] == DueDay::None();
   if (over) timer = after.files_end_us == 0 ? absl::InfiniteFuture() : filing.files_end;

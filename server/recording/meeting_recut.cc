@@ -20,16 +20,14 @@ struct Share {
   std::string plaintext;
   uint32_t values = 0;
   uint64_t first_event = 0;
-  int64_t first_us = 0;
+  SharedFile file;  // of a shared file
 };
 using Shares = std::map<uint64_t, Share>;  // by number of the occurrence
 // No occurrence has this number: what was taken back.
 constexpr uint64_t kTakenBack = 0;
 
-void AddTo(Share& share, uint64_t event, int64_t time_us) {
-  if (share.values++ > 0) return;
-  share.first_event = event;
-  share.first_us = time_us;
+void AddTo(Share& share, uint64_t event) {
+  if (share.values++ == 0) share.first_event = event;
 }
 
 absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occurrence_of) {
@@ -43,7 +41,7 @@ absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occur
   course.ForEach([&](const CourseEvent& event) {
     const uint64_t occurrence = occurrence_of(event.event);
     parts[occurrence].push_back(event);
-    AddTo(shares[occurrence], event.event, event.time_us);
+    AddTo(shares[occurrence], event.event);
   });
   for (const auto& [occurrence, events] : parts) {
     shares[occurrence].plaintext = course.ChunkOf(events, cohort, MeetingIdIn(chunk)).SerializeAsString();
@@ -60,7 +58,7 @@ absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurr
     const uint64_t belongs = occurrence_of(value.event());
     const uint64_t occurrence = taken_back(belongs, value) ? kTakenBack : belongs;
     *parts[occurrence].add_values() = value;
-    AddTo(shares[occurrence], value.event(), value.time_us());
+    AddTo(shares[occurrence], value.event());
   }
   for (const auto& [occurrence, part] : parts) shares[occurrence].plaintext = part.SerializeAsString();
   return shares;
@@ -71,8 +69,9 @@ absl::StatusOr<Shares> SharesOfObject(const std::string& row, const auto& occurr
   if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
   Shares shares;
   Share& share = shares[occurrence_of(value.event())];
-  AddTo(share, value.event(), value.time_us());
+  AddTo(share, value.event());
   share.plaintext = row;
+  share.file = FileOf(value);
   return shares;
 }
 
@@ -98,11 +97,8 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   absl::Status status;
   if (all) {
     // Files that have ended stay so. Of the others each ends, or lives, with the occurrence that it belongs to now.
-    const int64_t held_end_us = meeting.locator.files_end_us;
-    if (held_end_us != 0 && held_end_us <= absl::ToUnixMicros(change.now())) {
-      status = EndFiles(meeting, touched.pbx_id, absl::InfiniteFuture(), kReasonMeetingEnded, change);
-      if (!status.ok()) return status;
-    }
+    status = EndFilesInTime(meeting, touched.pbx_id, outcome.before.facts, change);
+    if (!status.ok()) return status;
     meeting.locator.events = 0;  // those that stay are counted again
   }
   const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
@@ -174,8 +170,7 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
       part.key.owner = outcome.meeting->id;
       part.key.item = ItemId{holdings_.vault.Hash("moved", key.item.view(), absl::StrCat(share.first_event))};
     }
-    if (key.category == kFileShare && (outcome.filing.files_end <= change.now() ||
-                                       absl::FromUnixMicros(share.first_us) <= outcome.filing.files_gone)) {
+    if (key.category == kFileShare && FileEndOf(outcome.facts, share.file) <= change.now()) {
       return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
     }
     // Not by moving: the portal must be told.

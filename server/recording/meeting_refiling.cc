@@ -8,26 +8,26 @@
 
 namespace retention {
 
-absl::Status MeetingFiler::FollowFiling(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
-                                        absl::Time decided, Change& change) {
-  absl::Status status = EndFilesInTime(meeting, pbx_id, filing, decided, change);
-  return status.ok() ? MoveMisfiled(meeting, filing, decided, change) : status;
-}
-
-absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const Filing& filing,
-                                          absl::Time decided, Change& change) {
-  // Files that have ended stay so, whatever becomes of the meeting now.
-  const int64_t held_end_us = meeting.locator.files_end_us;
-  const bool ended = held_end_us != 0 && held_end_us <= absl::ToUnixMicros(decided);
-  if (ended || filing.files_end <= change.now()) {
-    return EndFiles(meeting, pbx_id, absl::InfiniteFuture(), kReasonMeetingEnded, change);
-  }
+absl::Status MeetingFiler::FollowFiling(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
+                                        const Filing& filing, Change& change) {
+  if (absl::Status s = EndFilesInTime(meeting, pbx_id, before, change); !s.ok()) return s;
   // Not by moving: the portal must be told.
   if (!change.TakesMoved(filing.days[kFileShare])) {
-    return EndFiles(meeting, pbx_id, absl::InfiniteFuture(), kReasonDayMovedIntoPast, change);
+    if (absl::Status s = EndFiles(meeting, pbx_id, kAllFiles, kReasonDayMovedIntoPast, change); !s.ok()) return s;
   }
-  if (filing.files_gone == absl::InfinitePast()) return absl::OkStatus();
-  return EndFiles(meeting, pbx_id, filing.files_gone, kReasonMeetingEnded, change);
+  return MoveMisfiled(meeting, filing, change.now(), change);
+}
+
+absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
+                                          Change& change) {
+  const OccurrenceFacts& facts = meeting.locator.facts;
+  const absl::Time now = change.now();
+  if (!MayFilesHaveEnded(before, now) && !MayFilesHaveEnded(facts, now)) return absl::OkStatus();
+  // Files that have ended stay so, whatever becomes of the meeting now.
+  const auto end = [&](const SharedFile& file) {
+    return FileEndOf(before, file) <= now || FileEndOf(facts, file) <= now;
+  };
+  return EndFiles(meeting, pbx_id, end, kReasonMeetingEnded, change);
 }
 
 absl::Status MeetingFiler::MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change) {
@@ -90,7 +90,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     if (meeting.locator.timer_us != timer.instant_us) continue;
     const MeetingLocator before = meeting.locator;
     const Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
-    absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), filing, change.now(), change);
+    absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), before.facts, filing, change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
     if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
@@ -120,7 +120,7 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Ch
   const auto held = HasRows(holdings_.store, prefix);
   if (!held.ok()) return held.status();
   absl::Status status =
-      EndFiles(meeting, holdings_.registry.ExternalId(timer.pbx), absl::InfiniteFuture(), kReasonMeetingEnded, change);
+      EndFiles(meeting, holdings_.registry.ExternalId(timer.pbx), kAllFiles, kReasonMeetingEnded, change);
   if (!status.ok()) return status;
   if (located) {
     MeetingLocator left = **locator;
@@ -140,7 +140,11 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
   if (*found == nullptr) return absl::OkStatus();
   Meeting& meeting = **found;
   const MeetingLocator before = meeting.locator;
-  // Files end at an instant that no policy moves.
+  // Files end at an instant that no policy moves. Its timer is set anew: what it was for must not wait for the next.
+  if (absl::Status s = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), before.facts, change);
+      !s.ok()) {
+    return s;
+  }
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
   if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
   const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);

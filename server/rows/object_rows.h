@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "retention/stored/v1/stored.pb.h"
+#include "server/law/filing.h"
 #include "server/law/policy.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -18,6 +19,11 @@ namespace retention {
 // Whether values of `category` are objects in the portal's store.
 constexpr bool IsObject(CategoryNumber category) {
   return category == kRecording || category == kPdfShare || category == kFileShare;
+}
+
+// REQUIRES: of a shared file.
+inline SharedFile FileOf(const stored::v1::Value& value) {
+  return {.time_us = value.time_us(), .sitting = value.sitting()};
 }
 
 // Opens the objects' rows under `prefix`, in the order of their keys; ends with the first error, its own or `visit`'s.

@@ -28,8 +28,13 @@ void Sit(OccurrenceFacts& facts, absl::string_view start, absl::string_view last
   sitting.limit_us = sitting.start_us + absl::ToInt64Microseconds(absl::Hours(7 * 24));
   sitting.presumed_us = absl::ToInt64Microseconds(absl::Hours(24));
   sitting.refresh_us = absl::ToInt64Microseconds(absl::Seconds(30));
-  if (facts.plan.has_value()) facts.plan->took_place |= sitting.last_us >= facts.plan->start_us;
+  if (!facts.plan.has_value() || facts.plan->took_place || sitting.last_us < facts.plan->start_us) return;
+  facts.plan->took_place = true;
+  facts.plan->took_place_us = std::max(sitting.start_us, facts.plan->start_us);
+  facts.plan->took_place_in = facts.sittings.size() - 1;
 }
+
+SharedFile FileAt(absl::string_view time, uint64_t sitting = 0) { return {.time_us = Us(time), .sitting = sitting}; }
 
 std::string Day(DueDay day) { return absl::FormatCivilTime(day.civil()); }
 
@@ -90,7 +95,6 @@ TEST(Filing, WhoLeavesBeforeThePlannedStartEndsNothing) {
   EXPECT_FALSE(facts.TookPlace());
   EXPECT_EQ(MeetingEndOf(facts), At("2026-03-02T11:00:00+01:00"));
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
-  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_gone, absl::InfinitePast());
 }
 
 TEST(Filing, FilesEndWhenTheRoomIsEmptyForLongerThanARefresh) {
@@ -99,11 +103,36 @@ TEST(Filing, FilesEndWhenTheRoomIsEmptyForLongerThanARefresh) {
   Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T10:40:00+01:00", "2026-03-02T10:40:00+01:00");
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-02T10:40:30+01:00"));
   // They come back: what was shared before does not.
-  facts.sittings[0].gone_us = *facts.sittings[0].emptied_us;
+  facts.sittings[0].gone_us = Us("2026-03-02T10:49:30+01:00");
   facts.sittings[0].emptied_us.reset();
   facts.sittings[0].last_us = Us("2026-03-02T10:50:00+01:00");
-  EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_gone, At("2026-03-02T10:40:00+01:00"));
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00")), absl::InfinitePast());
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:49:00+01:00")), absl::InfinitePast()) << "nobody was there";
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:50:00+01:00")), At("2026-03-03T11:00:00+01:00"));
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
+}
+
+TEST(Filing, AFileEndsWithItsOwnSittingWhoeverIsInAnotherOfTheSamePlan) {
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T12:00:00+01:00");
+  Sit(facts, "2026-03-02T09:00:00+01:00", "2026-03-02T09:10:00+01:00", "2026-03-02T09:10:00+01:00");
+  Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T11:30:00+01:00");
+  Sit(facts, "2026-03-02T10:10:00+01:00", "2026-03-02T11:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  facts.sittings[1].name = 1;
+  facts.sittings[2].name = 2;
+  const absl::Time first_end = At("2026-03-03T12:00:00+01:00");  // presumed
+  const absl::Time second_end = At("2026-03-02T11:00:30+01:00");
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00", 1)), first_end);
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00", 2)), second_end);
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00")), second_end) << "the latest begun";
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:05:00+01:00")), first_end);
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T09:30:00+01:00")), first_end) << "it waited for the plan";
+  EXPECT_EQ(FileMeeting(facts, DefaultPolicy(), kSunday).files_end, first_end);
+  EXPECT_EQ(NextFilesEndOf(facts, kSunday), At("2026-03-02T10:00:30+01:00")) << "nobody came who had tried the room";
+  EXPECT_EQ(NextFilesEndOf(facts, At("2026-03-02T10:30:00+01:00")), second_end);
+  EXPECT_EQ(NextFilesEndOf(facts, second_end), first_end);
+  EXPECT_EQ(NextFilesEndOf(facts, first_end), absl::InfiniteFuture());
+  EXPECT_FALSE(MayFilesHaveEnded(facts, At("2026-03-02T10:00:00+01:00")));
+  EXPECT_TRUE(MayFilesHaveEnded(facts, second_end));
 }
 
 TEST(Filing, RunningMeetingIsFiledByItsLikelyDayUntilThatDayIsOver) {

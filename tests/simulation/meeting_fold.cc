@@ -97,7 +97,8 @@ absl::Time MeetingState::End() const {
 
 absl::Time MeetingState::FilesEnd() const {
   if (!took_place) return End() + absl::Hours(24);
-  return end_us.has_value() ? End() + absl::Seconds(30) : End();
+  if (!emptied_us.has_value()) return End();
+  return absl::FromUnixMicros(std::max(*emptied_us, files_from_us)) + absl::Seconds(30);
 }
 
 std::optional<absl::CivilDay> MeetingState::LikelyEndDay() const {
@@ -137,19 +138,22 @@ MeetingState MeetingModel::At(absl::Time now) const {
   state.took_place = facts->TookPlace();
   state.protocolled = facts->protocolled;
   state.scheduled_us = facts->scheduled_on_us;
-  if (facts->plan.has_value()) state.plan_us = {facts->plan->start_us, facts->plan->end_us};
-  std::optional<int64_t> emptied_us;
+  if (facts->plan.has_value()) {
+    state.plan_us = {facts->plan->start_us, facts->plan->end_us};
+    state.files_from_us = facts->plan->took_place_us;
+  }
   if (!facts->sittings.empty()) {
     const SittingFacts& sitting = facts->sittings.front();
     state.start_us = sitting.start_us;
     state.last_us = sitting.last_us;
     state.presumed_end_after = cuts.At(sitting.start_us).presumed_end_after;
     state.limit_us = sitting.limit_us;
-    emptied_us = sitting.emptied_us;
-    if (!state.plan_us.has_value() || sitting.gone_us >= state.plan_us->first) state.gone_us = sitting.gone_us;
+    state.emptied_us = sitting.emptied_us;
+    state.gone_us = sitting.gone_us;
   }
-  if (state.took_place && emptied_us.has_value()) {
-    state.end_us = state.plan_us.has_value() ? std::max(*emptied_us, state.plan_us->first) : *emptied_us;
+  if (state.took_place && state.emptied_us.has_value()) {
+    const int64_t emptied_us = *state.emptied_us;
+    state.end_us = state.plan_us.has_value() ? std::max(emptied_us, state.plan_us->first) : emptied_us;
   }
 
   Person scheduler = 0;

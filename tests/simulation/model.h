@@ -6,6 +6,7 @@
 #ifndef RETENTION_TESTS_SIMULATION_MODEL_H_
 #define RETENTION_TESTS_SIMULATION_MODEL_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -74,7 +75,9 @@ struct MeetingState {
   std::optional<int64_t> start_us;  // of its sitting
   int64_t last_us = 0;              // last sign of life
   int64_t limit_us = 0;
+  std::optional<int64_t> emptied_us;
   std::optional<int64_t> end_us;  // when all had left, of what took place
+  int64_t files_from_us = 0;      // since when people are there of whom all can have left
   int64_t gone_us = 0;            // files that were shared until then have ended
   Person organizer = 0;
   std::string plan;  // event id of the last that scheduled it: what former ones said is taken back
@@ -87,7 +90,9 @@ struct MeetingState {
   absl::CivilDay PlannedDate() const;
   absl::Time End() const;
   absl::Time FilesEnd() const;
-  bool FileIsOver(int64_t shared_us, absl::Time now) const { return shared_us <= gone_us || now >= FilesEnd(); }
+  bool FileIsOver(int64_t shared_us, absl::Time now) const {
+    return std::max(shared_us, files_from_us) <= gone_us || now >= FilesEnd();
+  }
   // The day by which a meeting may be filed while it runs on the day on which it was to end: its presumed end lies
   // later, and the values have not moved there before that day is over.
   std::optional<absl::CivilDay> LikelyEndDay() const;

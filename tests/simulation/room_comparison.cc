@@ -143,11 +143,6 @@ class RowsCheck {
       const bool may_have_ended = value.what.category == v1::DATA_CATEGORY_FILE_SHARE && !scope_.in_order;
       if (lives && may_have_ended && !held) return;
     }
-    // docs/exceptions.md: what is shared while nobody is there.
-    if (value.ended && held && of.IsInGap(value.time_us)) {
-      left_.values.erase(found);
-      return;
-    }
     if (lives && !held && !scope_.in_order && MayHaveBeenTakenBack(value)) return;
     EXPECT_EQ(held, lives) << Text(value.what) << " due " << Text(value.due) << " of\n" << Text(of);
     if (!held) return;

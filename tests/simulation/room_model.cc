@@ -22,6 +22,12 @@ int64_t LimitOf(const SittingModel& sitting, const std::optional<PlanModel>& pla
   return std::min(from_us, latest_us) + sitting.cut.longest_us;
 }
 
+// Of one that nobody is known to have left.
+int64_t PresumedEndOf(const SittingModel& sitting, const std::optional<PlanModel>& plan) {
+  const int64_t from_us = std::max(sitting.last_us, plan.has_value() ? plan->end_us : INT64_MIN);
+  return std::min(from_us + sitting.cut.presumed_us, std::max(LimitOf(sitting, plan), sitting.last_us));
+}
+
 // What one participant did in one sitting.
 struct StayModel {
   int64_t first_join_us = 0;
@@ -120,12 +126,7 @@ absl::Time OccurrenceModel::End() const {
   if (!TookPlace()) return At(plan.has_value() ? plan->end_us : last_us());
   int64_t end_us = plan.has_value() ? plan->start_us : INT64_MIN;
   for (const SittingModel& sitting : sittings) {
-    int64_t over_us = sitting.emptied_us.value_or(0);
-    if (!sitting.emptied_us.has_value()) {
-      over_us = std::max(sitting.last_us, plan.has_value() ? plan->end_us : INT64_MIN) + sitting.cut.presumed_us;
-      over_us = std::min(over_us, std::max(LimitOf(sitting, plan), sitting.last_us));
-    }
-    end_us = std::max(end_us, over_us);
+    end_us = std::max(end_us, sitting.emptied_us.has_value() ? *sitting.emptied_us : PresumedEndOf(sitting, plan));
   }
   return At(end_us);
 }
@@ -146,37 +147,44 @@ absl::CivilDay OccurrenceModel::CollectionDay() const {
   return TookPlace() ? DayAtUs(sittings.front().start_us) : PlannedDate();
 }
 
-absl::Time OccurrenceModel::FileEnd(int64_t shared_us) const {
+const SittingModel& OccurrenceModel::SittingOfFile(const v1::Event& file) const {
+  const int64_t t = Us(file.time());
+  // It was there for all who would come.
+  if (plan.has_value() && t < plan->took_place_us) return sittings[took_place_by];
+  const auto is_named = [&](const SittingModel& sitting) {
+    return !sitting.name.empty() && sitting.name == file.occurrence_id();
+  };
+  const SittingModel* of = &sittings.front();
+  for (const SittingModel& sitting : sittings) {
+    if (sitting.start_us <= t && (is_named(sitting) || !is_named(*of))) of = &sitting;
+  }
+  return *of;
+}
+
+absl::Time OccurrenceModel::FileEnd(const v1::Event& file) const {
   if (!TookPlace()) {
     return At(plan.has_value() ? plan->end_us + plan->cut.late_us : first_us() + cuts.At(first_us()).presumed_us);
   }
-  std::vector<std::pair<Interval, int64_t>> stays;  // and how long nobody is away who comes back
-  for (const SittingModel& sitting : sittings) {
-    for (const Interval& stay : sitting.occupied) stays.emplace_back(stay, sitting.cut.refresh_us);
-    if (!sitting.emptied_us.has_value()) stays.back().first.second = absl::ToUnixMicros(End());
-  }
-  std::sort(stays.begin(), stays.end());
+  const SittingModel& sitting = SittingOfFile(file);
   // The first instant, since people are there of whom all can have left, at which nobody is, and stays so.
-  int64_t empty_us = std::max(shared_us, plan.has_value() ? plan->took_place_us : stays.front().first.first);
-  int64_t refresh_us = stays.front().second;
-  for (const auto& [stay, of_stay_us] : stays) {
-    if (empty_us + refresh_us <= stay.first) break;
+  int64_t empty_us = std::max({Us(file.time()), sitting.start_us, plan.has_value() ? plan->took_place_us : INT64_MIN});
+  for (const Interval& stay : sitting.occupied) {
+    if (empty_us + sitting.cut.refresh_us <= stay.first) return At(empty_us + sitting.cut.refresh_us);
     empty_us = std::max(empty_us, stay.second);
-    refresh_us = of_stay_us;
   }
-  return IsOpen() ? std::min(End(), At(empty_us + refresh_us)) : At(empty_us + refresh_us);
+  return At(sitting.emptied_us.has_value() ? empty_us + sitting.cut.refresh_us : PresumedEndOf(sitting, plan));
 }
 
-bool OccurrenceModel::IsInGap(int64_t time_us) const {
-  bool there = false;
-  bool comes_back = false;
+absl::Time OccurrenceModel::LastFileEnd() const {
+  if (!TookPlace()) return FileEnd({});
+  int64_t last_us = INT64_MIN;
   for (const SittingModel& sitting : sittings) {
-    for (const Interval& stay : sitting.occupied) {
-      there |= stay.first <= time_us && time_us < stay.second;
-      comes_back |= time_us < stay.first;
-    }
+    const int64_t from_us = plan.has_value() ? plan->took_place_us : sitting.start_us;
+    last_us = std::max(last_us, sitting.emptied_us.has_value()
+                                    ? std::max(*sitting.emptied_us, from_us) + sitting.cut.refresh_us
+                                    : PresumedEndOf(sitting, plan));
   }
-  return !there && comes_back;
+  return At(last_us);
 }
 
 std::string OccurrenceModel::Organizer() const {
@@ -277,8 +285,11 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
       case PlaceModel::Of::kPlan:
         occurrence.deleted = steps.plans()[place.index].deleted;
         if (steps.plans()[place.index].dated) occurrence.plan = steps.plans()[place.index];
-        for (const SittingModel& sitting : steps.sittings()) {
-          if (sitting.plan == place.index) occurrence.sittings.push_back(sitting);
+        for (size_t i = 0; i < steps.sittings().size(); ++i) {
+          const SittingModel& sitting = steps.sittings()[i];
+          if (sitting.plan != place.index) continue;
+          if (steps.plans()[place.index].took_place_by == i) occurrence.took_place_by = occurrence.sittings.size();
+          occurrence.sittings.push_back(sitting);
         }
         break;
       case PlaceModel::Of::kSitting:

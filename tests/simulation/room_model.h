@@ -33,6 +33,7 @@ struct OccurrenceModel {
   std::vector<v1::Event> events;  // in the order of the walk
   std::optional<PlanModel> plan;  // if it has a date
   std::vector<SittingModel> sittings;
+  size_t took_place_by = 0;  // of the sittings
   bool deleted = false;
 
   bool TookPlace() const { return plan.has_value() ? plan->took_place : !sittings.empty(); }
@@ -45,10 +46,11 @@ struct OccurrenceModel {
   absl::Time LikelyEnd() const;
   absl::CivilDay PlannedDate() const;
   absl::CivilDay CollectionDay() const;
-  // When a file that was shared at `shared_us` ends; `by_itself_us`: because nobody was there any more.
-  absl::Time FileEnd(int64_t shared_us) const;
-  // Whether nobody was there at that time, and people came back.
-  bool IsInGap(int64_t time_us) const;
+  // Which of the sittings a file was shared in, or for.
+  const SittingModel& SittingOfFile(const v1::Event& file) const;
+  // When it ends, and the last that there could be.
+  absl::Time FileEnd(const v1::Event& file) const;
+  absl::Time LastFileEnd() const;
   std::string Organizer() const;
   bool ProtocolledAt(int64_t time_us) const;
   uint32_t Present() const;

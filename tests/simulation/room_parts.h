@@ -75,6 +75,7 @@ struct PlanModel {
   int64_t end_us = 0;
   bool took_place = false;
   int64_t took_place_us = 0;  // since when
+  size_t took_place_by = 0;   // sitting
   std::string name;           // of the sitting that it is for
   bool copied = false;        // from the one that it follows
   bool deleted = false;

@@ -35,8 +35,8 @@ std::vector<RoomValue> ValuesOf(const OccurrenceModel& of, const PolicyModel& po
       } else if (category == v1::DATA_CATEGORY_PDF_SHARE) {
         value.due = absl::CivilDay::max();
       } else if (category == v1::DATA_CATEGORY_FILE_SHARE) {
-        value.due = DayAt(of.FileEnd(time_us));
-        value.ended = now >= of.FileEnd(time_us);
+        value.due = DayAt(of.LastFileEnd());
+        value.ended = now >= of.FileEnd(event);
       } else {
         value.due = LastDayOf(category, of, policy, now);
       }

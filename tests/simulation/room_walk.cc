@@ -121,6 +121,7 @@ void RoomSteps::Sign(SittingModel& sitting, int64_t t, int64_t now) {
   if (!plan.dated || plan.took_place || t < plan.start_us) return;
   plan.took_place = true;
   plan.took_place_us = now;
+  plan.took_place_by = static_cast<size_t>(&sitting - sittings_.data());
 }
 
 std::optional<size_t> RoomSteps::PlanOf(const std::string& name) const {
@@ -296,11 +297,10 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
     return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
   }
   // A plan without a date is of one meeting: it ends where people come.
-  const bool waits = plan.has_value() && !plans_[*plan].dated &&
-                     t <= plans_[*plan].first_us + plans_[*plan].cut.longest_us &&
-                     std::none_of(sittings_.begin(), sittings_.end(), [&](const SittingModel& sitting) {
-                       return sitting.start_us >= plans_[*plan].first_us;
-                     });
+  const bool waits =
+      plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + plans_[*plan].cut.longest_us &&
+      std::none_of(sittings_.begin(), sittings_.end(),
+                   [&](const SittingModel& sitting) { return sitting.start_us >= plans_[*plan].first_us; });
   if (waits) {
     plans_[*plan].said_us = t;
     return at(*plan);
