@@ -75,6 +75,8 @@ struct BenchOptions {
 
 // engine_ingest and engine_cost, of whole meetings and interleaved.
 void BenchIngest(const BenchOptions& options);
+// record_cost, logged_bytes_per_event, bytes_per_event, of whole meetings and interleaved.
+void BenchCost(const BenchOptions& options);
 // drop_unreadable, drop_gone, drop_growth.
 void BenchDrop(const BenchOptions& options);
 // pbx_unreadable, pbx_gone.

@@ -1,4 +1,4 @@
-// The benches that need no server process: `retention_bench ingest|drop|pbx|cohort|query|reads|webinar|fill`.
+// The benches that need no server process: `retention_bench ingest|cost|drop|pbx|cohort|query|reads|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -14,6 +14,9 @@ int main(int argc, char** argv) {
   app.add_flag("--quick", options.quick, "A tenth of the rows");
   app.require_subcommand(1);
   app.add_subcommand("ingest", "The committer alone")->callback([&] { retention::BenchIngest(options); });
+  app.add_subcommand("cost", "What an event costs, in processor and bytes")->callback([&] {
+    retention::BenchCost(options);
+  });
   app.add_subcommand("drop", "The end of a due day")->callback([&] { retention::BenchDrop(options); });
   app.add_subcommand("pbx", "The end of a PBX")->callback([&] { retention::BenchPbx(options); });
   app.add_subcommand("cohort", "Building a cohort")->callback([&] { retention::BenchCohort(options); });

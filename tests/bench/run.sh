@@ -2,8 +2,8 @@
 # Measures what is promised about speed and memory: `tests/bench/run.sh [--quick] [PART...]`.
 #
 # Prints `bench NAME VALUE UNIT  # target ...` and, as comments, what explains the figures. A missed target is reported,
-# never an error. --quick: a tenth of the rows, shorter runs, under 5 minutes once built. Parts: ingest, logs, drop, pbx, cohort,
-# query, memory; all if none is named. Server and load generator share the machine. Data lie beside the build, on disk, fsync on;
+# never an error. --quick: a tenth of the rows, shorter runs, under 5 minutes once built. Parts: ingest, cost, logs, drop, pbx,
+# cohort, query, memory; all if none is named. Server and load generator share the machine. Data lie beside the build, on disk, fsync on;
 # BENCH_DIR names another place. BENCH_BIN: binaries built elsewhere, used as they are.
 set -euo pipefail
 
@@ -16,11 +16,11 @@ parts=()
 for argument in "$@"; do
   case $argument in
     --quick) quick=(--quick) seconds=4 live_rows=2000000 ;;
-    ingest | logs | drop | pbx | cohort | query | memory) parts+=("$argument") ;;
-    *) echo "usage: $0 [--quick] [ingest|logs|drop|pbx|cohort|query|memory ...]" >&2; exit 2 ;;
+    ingest | cost | logs | drop | pbx | cohort | query | memory) parts+=("$argument") ;;
+    *) echo "usage: $0 [--quick] [ingest|cost|logs|drop|pbx|cohort|query|memory ...]" >&2; exit 2 ;;
   esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(ingest logs drop pbx cohort query memory)
+[ ${#parts[@]} -gt 0 ] || parts=(ingest cost logs drop pbx cohort query memory)
 
 cd "$root"
 log=$(mktemp)
