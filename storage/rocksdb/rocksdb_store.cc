@@ -17,6 +17,7 @@
 #include "storage/directory_lock.h"
 #include "storage/keys.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/key_order.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_view.h"
@@ -121,25 +122,6 @@ class RocksDbStore : public Store {
   // Held by all that waits for the deletion of files.
   Mutex maintenance_mutex_ ABSL_ACQUIRED_BEFORE(write_mutex_);
 };
-
-// The changes by family and key: neighbours in the memtable are then inserted one after the other, while their
-// surroundings are in the processor's cache. Changes of one key keep their order; with a range among them all keep
-// theirs.
-std::vector<const Batch::Change*> InKeyOrder(const Batch& batch) {
-  std::vector<const Batch::Change*> changes;
-  changes.reserve(batch.changes().size());
-  bool ranges = false;
-  for (const Batch::Change& change : batch.changes()) {
-    changes.push_back(&change);
-    ranges |= change.verb == Batch::Verb::kDeleteRange;
-  }
-  if (!ranges) {
-    std::stable_sort(changes.begin(), changes.end(), [](const Batch::Change* a, const Batch::Change* b) {
-      return a->family != b->family ? a->family < b->family : a->key < b->key;
-    });
-  }
-  return changes;
-}
 
 absl::Status RocksDbStore::Commit(const Batch& batch) {
   size_t bytes = 0;
