@@ -5,8 +5,9 @@
 #include <cstdint>
 
 namespace retention {
+namespace {
 
-absl::CivilDay LastDayOf(absl::CivilDay start, CivilPeriod period) {
+absl::CivilDay Reckon(absl::CivilDay start, CivilPeriod period) {
   switch (period.unit) {
     case CivilPeriod::Unit::kNone:
     case CivilPeriod::Unit::kImmediately:
@@ -20,6 +21,24 @@ absl::CivilDay LastDayOf(absl::CivilDay start, CivilPeriod period) {
     }
   }
   return start;
+}
+
+}  // namespace
+
+absl::CivilDay LastDayOf(absl::CivilDay start, CivilPeriod period) {
+  // What is asked about is of a few days and periods, for every event: each is reckoned once.
+  struct Known {
+    absl::CivilDay start;
+    CivilPeriod period;
+    absl::CivilDay last;
+  };
+  constexpr size_t kKnownDays = 256;
+  static thread_local std::array<Known, kKnownDays> all;
+  Known& known = all[(static_cast<size_t>(start.day() + 32 * start.month()) + 8 * period.count) % kKnownDays];
+  if (known.start != start || known.period != period) {
+    known = {.start = start, .period = period, .last = Reckon(start, period)};
+  }
+  return known.last;
 }
 
 absl::CivilDay DayOf(absl::Time time, const absl::TimeZone& zone) {

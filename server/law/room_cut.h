@@ -95,6 +95,8 @@ class RoomCut {
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
+  // Whether any invitation to it was withdrawn.
+  bool AnyUninvited(uint64_t occurrence) const { return !groups_.at(group_of_.at(occurrence)).uninvited_us.empty(); }
   // The event that planned another plan anew, whichever that is, to be that of this one; 0 if there is none.
   uint64_t PlannedAnewBy(uint64_t occurrence) const;
   // The occurrences whose plans were planned anew to be that of this one: the one before, and those before that while

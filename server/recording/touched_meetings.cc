@@ -22,6 +22,7 @@ auto& CutOf(auto& room, const RoomEvent& event) {
 }  // namespace
 
 absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
+  if (last_ != nullptr && last_->room->pbx == pbx && last_->meeting_id == event.meeting_id()) return last_;
   auto room = cache_.Find(pbx, event.meeting_id(), change_.last_due());
   if (!room.ok()) return room.status();
   auto [it, inserted] = by_room_.try_emplace(*room);
@@ -33,7 +34,8 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
     it->second->pbx_id = event.pbx_id();
     cache_.Edit(**room, change_);
   }
-  return it->second;
+  last_ = it->second;
+  return last_;
 }
 
 absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {

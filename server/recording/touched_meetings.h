@@ -48,6 +48,7 @@ class TouchedMeetings {
   google::protobuf::Arena arena_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;
   absl::flat_hash_map<const Room*, TouchedRoom*> by_room_;
+  TouchedRoom* last_ = nullptr;  // events of a meeting often come together
 };
 
 }  // namespace retention

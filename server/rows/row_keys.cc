@@ -1,5 +1,8 @@
 #include "server/rows/row_keys.h"
 
+#include <algorithm>
+#include <array>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -43,7 +46,9 @@ uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& ro
 
 std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view kind,
                        std::string_view text) {
-  const auto mark = vault.Mark(kind, absl::StrCat(View(pbx.view()), View(room.view())), text);
+  std::array<char, PbxId::kBytes + RoomId::kBytes> scope;
+  std::copy(room.view().begin(), room.view().end(), std::copy(pbx.view().begin(), pbx.view().end(), scope.begin()));
+  const auto mark = vault.Mark(kind, std::string_view(scope.data(), scope.size()), text);
   return std::string(mark.begin(), mark.end());
 }
 

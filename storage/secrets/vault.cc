@@ -6,12 +6,15 @@
 #include <openssl/kdf.h>
 #include <sodium/crypto_shorthash_siphash24.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace retention {
 namespace {
@@ -23,6 +26,7 @@ constexpr std::string_view kMarkLabel = "retention.v1 marks";
 
 constexpr size_t kBlockBytes = 64;   // of SHA-256
 constexpr size_t kDigestBytes = 32;  // of SHA-256
+constexpr size_t kShortBytes = 256;  // nearly all that is marked: no memory is asked for
 
 // OpenSSL's algorithms, looked up once: each look-up costs more than a seal.
 struct Algorithms {
@@ -191,18 +195,19 @@ std::array<uint8_t, 16> Vault::Hash(std::string_view domain, std::string_view pb
 std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view scope, std::string_view text) const {
   // Without the key there is no telling apart; OpenSSL derives it from memory alone.
   if (!mark_key_.ok()) std::abort();
-  std::string message;
-  message.reserve(2 + domain.size() + scope.size() + text.size());
   // Lengths first, as above; both are the program's own, and short.
-  message.push_back(static_cast<char>(domain.size()));
-  message.push_back(static_cast<char>(scope.size()));
-  message.append(domain).append(scope).append(text);
+  const uint8_t lengths[] = {static_cast<uint8_t>(domain.size()), static_cast<uint8_t>(scope.size())};
+  const size_t size = sizeof(lengths) + domain.size() + scope.size() + text.size();
+  std::array<uint8_t, kShortBytes> short_message;
+  std::vector<uint8_t> long_message(size > kShortBytes ? size : 0);
+  uint8_t* const message = size > kShortBytes ? long_message.data() : short_message.data();
+  uint8_t* end = std::copy(std::begin(lengths), std::end(lengths), message);
+  for (const std::string_view part : {domain, scope, text}) end = std::copy(part.begin(), part.end(), end);
   std::array<uint8_t, 8> mark{};
   static_assert(crypto_shorthash_siphash24_BYTES == sizeof(mark));
   static_assert(crypto_shorthash_siphash24_KEYBYTES <= SecretKey::kBytes);
-  crypto_shorthash_siphash24(mark.data(), reinterpret_cast<const uint8_t*>(message.data()), message.size(),
-                             mark_key_->data());
-  OPENSSL_cleanse(message.data(), message.size());
+  crypto_shorthash_siphash24(mark.data(), message, size, mark_key_->data());
+  OPENSSL_cleanse(message, size);
   return mark;
 }
 

@@ -22,6 +22,30 @@ TEST(Periods, DayOfTheStartingPointDoesNotCount) {
   EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 3, 2), {Unit::kImmediately, 0}), absl::CivilDay(2026, 3, 2));
 }
 
+// What was reckoned for one day and period is not taken for another.
+TEST(Periods, WhatIsAskedInBetweenChangesNothing) {
+  std::vector<CivilPeriod> periods = {{Unit::kNone, 0}, {Unit::kImmediately, 0}};
+  for (uint32_t count = 1; count <= 40; ++count) {
+    periods.push_back({Unit::kDays, count});
+    periods.push_back({Unit::kMonths, count});
+  }
+  for (int offset = 0; offset < 800; ++offset) {
+    const absl::CivilDay start = absl::CivilDay(2026, 1, 1) + offset;
+    for (const CivilPeriod& period : periods) {
+      absl::CivilDay last = start;
+      if (period.unit == Unit::kDays) last += static_cast<int64_t>(period.count);
+      if (period.unit == Unit::kMonths) {
+        // The day of the same number, or the last one before it that is in the month.
+        const absl::CivilMonth month = absl::CivilMonth(start) + static_cast<int64_t>(period.count);
+        last = absl::CivilDay(month) + (start.day() - 1);
+        while (absl::CivilMonth(last) != month) --last;
+      }
+      ASSERT_EQ(LastDayOf(start, period), last) << start << " " << period.count;
+      ASSERT_EQ(LastDayOf(start, period), last) << start << " " << period.count;
+    }
+  }
+}
+
 TEST(Periods, MonthEndClampsToLastDay) {
   EXPECT_EQ(LastDayOf(absl::CivilDay(2026, 12, 31), {Unit::kMonths, 2}), absl::CivilDay(2027, 2, 28));
   EXPECT_EQ(LastDayOf(absl::CivilDay(2027, 12, 31), {Unit::kMonths, 2}), absl::CivilDay(2028, 2, 29));
