@@ -9,6 +9,7 @@
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
 #include "text/normal_address.h"
 
 namespace retention {
@@ -132,12 +133,12 @@ absl::StatusOr<KeptPart> HoldMatcher::Match(const FiledKey& key, const std::stri
   } else {
     stored::v1::ValueChunk chunk;
     stored::v1::ValueChunk part;
-    if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting does not parse");
+    if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
     for (const Value& value : chunk.values()) {
       if (!value.participant_id().empty() && participants.contains(value.participant_id())) *part.add_values() = value;
     }
     kept.values = static_cast<uint32_t>(part.values_size());
-    kept.row = part.SerializeAsString();
+    kept.row = PackValues(part);
   }
   return kept;
 }
@@ -188,7 +189,7 @@ absl::StatusOr<const HoldMatcher::Participants*> HoldMatcher::PersonsIn(const Ho
   const auto collect = [&](CategoryNumber category, const auto& is_theirs) {
     return VisitRows(category, meeting, [&](const std::string& row) {
       stored::v1::ValueChunk chunk;
-      if (!chunk.ParseFromString(row)) return;
+      if (!UnpackValues(row, chunk)) return;
       for (const Value& value : chunk.values()) {
         if (!value.participant_id().empty() && is_theirs(value.text())) participants.insert(value.participant_id());
       }

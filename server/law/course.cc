@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "server/base/wrapping.h"
+
 namespace retention {
 namespace {
 
@@ -70,8 +72,7 @@ class SampleWriter {
 
   void Add(const CourseEvent& event, uint32_t participant) {
     samples_.add_event(event.event);
-    samples_.add_time_us(event.time_us - last_us_);
-    last_us_ = event.time_us;
+    samples_.add_time_us(WrappingDifference(event.time_us, std::exchange(last_us_, event.time_us)));
     samples_.add_participant(participant);
     samples_.add_rtt_ms(event.rtt_ms);
     samples_.add_loss_ppm(event.loss_ppm);
@@ -189,14 +190,16 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
   std::vector<Word> words = {0};
   for (const std::string& text : chunk.words()) words.push_back(WordFor(text));
   const bool same_cohort = chunk.cohort_day() == cohort_day.number();
+  int64_t time_us = 0;
   for (const Entry& entry : chunk.entries()) {
     const Word limit = static_cast<Word>(words.size());
     const auto& plan = entry.plan();
     if (entry.participant() >= limit || entry.client() >= limit || entry.site() >= limit || plan.organizer() >= limit) {
       return false;
     }
+    time_us = WrappingSum(time_us, entry.time_us());
     CourseEvent event{.event = entry.event(),
-                      .time_us = entry.time_us(),
+                      .time_us = time_us,
                       .kind = entry.kind(),
                       .participant = words[entry.participant()],
                       .client = words[entry.client()],
@@ -235,7 +238,7 @@ bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vec
   }
   int64_t time_us = 0;
   for (int i = 0; i < count; ++i) {
-    time_us += samples.time_us(i);
+    time_us = WrappingSum(time_us, samples.time_us(i));
     if (samples.participant(i) >= words.size()) return false;
     CourseEvent event{.event = samples.event(i), .time_us = time_us, .kind = Entry::KIND_QUALITY};
     event.participant = words[samples.participant(i)];
@@ -254,9 +257,8 @@ bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vec
   return true;
 }
 
-stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day,
-                                        std::string_view meeting_id) const {
-  stored::v1::CourseChunk chunk;
+void Course::PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events, DueDay cohort_day,
+                     std::string_view meeting_id) const {
   absl::flat_hash_map<Word, Word> local;
   const auto word = [&](Word global) -> Word {
     if (global == 0) return 0;
@@ -269,6 +271,7 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     chunk.set_meeting_id(1);
   }
   std::optional<SampleWriter> samples;
+  int64_t before_us = 0;
   for (const CourseEvent& event : events) {
     if (event.kind == Entry::KIND_QUALITY) {
       if (!samples.has_value()) samples.emplace(*chunk.mutable_samples());
@@ -277,7 +280,7 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     }
     Entry& entry = *chunk.add_entries();
     entry.set_event(event.event);
-    entry.set_time_us(event.time_us);
+    entry.set_time_us(WrappingDifference(event.time_us, std::exchange(before_us, event.time_us)));
     entry.set_kind(event.kind);
     entry.set_participant(word(event.participant));
     entry.set_client(word(event.client));
@@ -300,7 +303,6 @@ stored::v1::CourseChunk Course::ChunkOf(const std::vector<CourseEvent>& events, 
     }
   }
   if (samples.has_value()) samples->Finish();
-  return chunk;
 }
 
 RoomEvent Course::RoomEventOf(const CourseEvent& event) const {

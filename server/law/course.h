@@ -100,9 +100,16 @@ class Course {
   // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort
   // than `cohort_day` gives its events without persons.
   bool AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day);
-  // The row that stores `events`, of the meeting with this id. Persons are marked as hashed for `cohort_day`.
+  // Puts `events`, of the meeting with this id, into a row, which is empty before. Persons are marked as hashed for
+  // `cohort_day`.
+  void PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events, DueDay cohort_day,
+               std::string_view meeting_id) const;
   stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day,
-                                  std::string_view meeting_id) const;
+                                  std::string_view meeting_id) const {
+    stored::v1::CourseChunk chunk;
+    PutInto(chunk, events, cohort_day, meeting_id);
+    return chunk;
+  }
 
   // What the cut looks at of one of its events. Without the organiser.
   RoomEvent RoomEventOf(const CourseEvent& event) const;

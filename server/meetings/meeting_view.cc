@@ -11,6 +11,7 @@
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
 
 namespace retention {
 namespace {
@@ -23,6 +24,10 @@ void AddObject(const stored::v1::Value& value, v1::StoredObject& object) {
 }
 
 }  // namespace
+
+bool IsRunningAt(absl::Time now, const OccurrenceFacts& facts, absl::Time end) {
+  return facts.present > 0 && now < end;
+}
 
 absl::StatusOr<std::optional<MeetingView>> MeetingView::Read(const StoreView& view, Vault& vault,
                                                              const PolicyVersion& version, const PbxId& pbx,
@@ -57,8 +62,7 @@ bool MeetingView::ShowsAnything() const {
                      [&](CategoryNumber category) { return category != kHistory && Lives(category); });
 }
 
-// Nobody stays in a meeting beyond its presumed end.
-bool MeetingView::IsRunning() const { return facts().present > 0 && now_ < End(); }
+bool MeetingView::IsRunning() const { return IsRunningAt(now_, facts(), End()); }
 
 std::string MeetingView::NameOf(std::string_view participant_id) const {
   return ParticipantName(*vault_, pbx_, RoomOf(meeting_), participant_id);
@@ -108,7 +112,7 @@ absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Vi
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
     const bool parsed =
-        chunked ? chunk.ParseFromString(plaintext->Reveal()) : chunk.add_values()->ParseFromString(plaintext->Reveal());
+        chunked ? UnpackValues(plaintext->Reveal(), chunk) : chunk.add_values()->ParseFromString(plaintext->Reveal());
     if (!parsed) return absl::DataLossError("a row of a meeting does not parse");
     for (const stored::v1::Value& value : chunk.values()) visit(value);
     return absl::OkStatus();
@@ -150,7 +154,7 @@ absl::Status MeetingView::ForEachChunk(CategoryNumber category, ChunkVisit visit
     if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();  // a key was destroyed this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
-    if (!chunk.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a meeting does not parse");
+    if (!UnpackValues(plaintext->Reveal(), chunk)) return absl::DataLossError("a row of a meeting does not parse");
     visit(key.item, chunk);
     return absl::OkStatus();
   });
@@ -168,7 +172,7 @@ absl::StatusOr<std::optional<stored::v1::ValueChunk>> MeetingView::ReadChunk(Cat
   if (absl::IsNotFound(plaintext.status())) return std::nullopt;
   if (!plaintext.ok()) return plaintext.status();
   std::optional<stored::v1::ValueChunk> chunk(std::in_place);
-  if (!chunk->ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a meeting does not parse");
+  if (!UnpackValues(plaintext->Reveal(), *chunk)) return absl::DataLossError("a row of a meeting does not parse");
   return chunk;
 }
 

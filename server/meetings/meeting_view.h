@@ -41,6 +41,9 @@ class LatestValue {
   std::pair<int64_t, uint64_t> latest_ = {INT64_MIN, 0};
 };
 
+// Whether somebody is there, as far as is known: nobody stays in a meeting beyond its `end`, which may be presumed.
+bool IsRunningAt(absl::Time now, const OccurrenceFacts& facts, absl::Time end);
+
 // REQUIRES: view, vault and policy outlive it.
 class MeetingView {
  public:

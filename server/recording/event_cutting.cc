@@ -175,7 +175,7 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
                        std::string_view text = {}) -> stored::v1::Value& {
     stored::v1::Value& value = bring(category);
     value.set_event(fingerprint);
-    value.set_source(source);
+    if (source != stored::v1::Value::SOURCE_UNSPECIFIED) value.set_source(source);
     value.set_time_us(MicrosOf(event.time()));
     value.set_participant_id(participant.data(), participant.size());
     value.set_text(text.data(), text.size());

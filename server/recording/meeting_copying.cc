@@ -11,6 +11,7 @@
 #include "server/recording/meeting_filer.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
 
 namespace retention {
 namespace {
@@ -122,7 +123,7 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
         if (IsUnreadable(plaintext.status())) return absl::OkStatus();
         if (!plaintext.ok()) return plaintext.status();
         stored::v1::ValueChunk chunk;
-        if (!chunk.ParseFromString(plaintext->Reveal())) return absl::OkStatus();
+        if (!UnpackValues(plaintext->Reveal(), chunk)) return absl::OkStatus();
         for (const stored::v1::Value& value : chunk.values()) {
           if (!IsSaid(category, value)) continue;
           if (value.copied()) {

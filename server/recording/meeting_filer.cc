@@ -14,6 +14,7 @@
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
 
 namespace retention {
 namespace {
@@ -309,7 +310,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
   for (const PendingValue& copied : outcome.copied) file(copied);
   for (size_t category = 1; category < kCategories; ++category) {
     if (chunks[category] == nullptr) continue;
-    const stored::v1::ValueChunk& chunk = *chunks[category];
+    stored::v1::ValueChunk& chunk = *chunks[category];
     const FiledKey key{.day = filing.days[category],
                        .category = static_cast<CategoryNumber>(category),
                        .pbx = meeting.pbx,
@@ -320,7 +321,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
       if (!held.ok()) return held.status();
       if (*held) continue;
     }
-    change.File(key, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(chunk.values_size()));
+    change.File(key, Personal(PackValues(chunk)), static_cast<uint32_t>(chunk.values_size()));
     meeting.locator.days[category] = key.day;
   }
   return absl::OkStatus();
@@ -353,7 +354,8 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     }
     entry.person = Vault::HashWith(*cohort_key, identity);
   }
-  const stored::v1::CourseChunk chunk = touched.course.ChunkOf(entries, cohort, touched.meeting_id);
+  auto& chunk = *google::protobuf::Arena::CreateMessage<stored::v1::CourseChunk>(touched.arena);
+  touched.course.PutInto(chunk, entries, cohort, touched.meeting_id);
   const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
   change.File(key, Personal(chunk.SerializeAsString()), EventsIn(chunk));
   meeting.locator.days[kHistory] = day;

@@ -11,6 +11,7 @@
 #include "server/rows/object_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
 
 namespace retention {
 namespace {
@@ -51,7 +52,7 @@ absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occur
 
 absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurrence_of, const auto& taken_back) {
   stored::v1::ValueChunk chunk;
-  if (!chunk.ParseFromString(row)) return absl::DataLossError("a row of a meeting does not parse");
+  if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
   std::map<uint64_t, stored::v1::ValueChunk> parts;
   Shares shares;
   for (const stored::v1::Value& value : chunk.values()) {
@@ -60,7 +61,7 @@ absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurr
     *parts[occurrence].add_values() = value;
     AddTo(shares[occurrence], value.event());
   }
-  for (const auto& [occurrence, part] : parts) shares[occurrence].plaintext = part.SerializeAsString();
+  for (auto& [occurrence, part] : parts) shares[occurrence].plaintext = PackValues(part);
   return shares;
 }
 
@@ -82,7 +83,9 @@ bool MeetingFiler::IsTakenBack(const Room& room, uint64_t occurrence, const stor
   const RoomCut* cut = room.CutWith(occurrence);
   if (cut == nullptr) return false;
   const std::string& id = value.participant_id();
-  const uint64_t participant = id.empty() ? 0 : ParticipantFingerprint(room.NameOf(holdings_.vault, id));
+  // Whom it is said of matters only where somebody's invitation was withdrawn.
+  const bool named = !id.empty() && cut->AnyUninvited(occurrence);
+  const uint64_t participant = named ? ParticipantFingerprint(room.NameOf(holdings_.vault, id)) : 0;
   return cut->IsTakenBack(occurrence, {.event = value.event(),
                                        .time_us = value.time_us(),
                                        .by_plan = value.source() == stored::v1::Value::SOURCE_PLAN,

@@ -1,7 +1,10 @@
 // What a hold covers, by its scope.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "absl/strings/escaping.h"
+#include "server/law/course.h"
 #include "server/ledger/ledger.h"
 #include "server/rows/row_keys.h"
 #include "tests/holds/hold_fixture.h"
@@ -13,8 +16,28 @@ using stored::v1::LedgerEntry;
 using Texts = std::set<std::string>;
 using HoldScopes = HoldFixture;
 
+// When the events of all HISTORY happened, by event: of what is kept, or of what lives.
+std::map<uint64_t, int64_t> HistoryTimes(TestEngine& engine, bool kept) {
+  Course course;
+  auto cursor = engine.store().ScanPrefix(Family::kFiled, "");
+  for (; cursor->Valid(); cursor->Next()) {
+    const FiledKey key = *FiledKey::Decode(cursor->key());
+    if (key.category != kHistory || (key.day == DueDay::Kept()) != kept) continue;
+    const auto plaintext = engine.vault().Open(key, cursor->value());
+    stored::v1::KeptRow held;
+    EXPECT_TRUE(plaintext.ok() && (!kept || held.ParseFromString(plaintext->Reveal())));
+    stored::v1::CourseChunk chunk;
+    EXPECT_TRUE(chunk.ParseFromString(kept ? held.row() : plaintext->Reveal()));
+    EXPECT_TRUE(course.AddChunk(chunk, DueDay::None()));
+  }
+  std::map<uint64_t, int64_t> times;
+  course.ForEach([&](const CourseEvent& event) { times[event.event] = event.time_us; });
+  return times;
+}
+
 TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   Place(EmailHold("case-1", harness_.now, "alice@EXAMPLE.org"));
+  const auto times = HistoryTimes(engine(), /*kept=*/false);
   SweepAt(kDue);
   EXPECT_EQ(Held(kParticipantName), Texts{"Alice"});
   EXPECT_EQ(Held(kParticipantEmail), Texts{"Alice@example.org"});
@@ -29,6 +52,7 @@ TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   EXPECT_TRUE(course.contains(ParticipantName(engine().vault(), pbx, room, "p1")));
   EXPECT_FALSE(course.contains(ParticipantName(engine().vault(), pbx, room, "p2")));
   EXPECT_EQ(HeldValues(engine(), kHistory), 4u) << "join, leave, plan and the mark of the recording";
+  for (const auto& [event, time_us] : HistoryTimes(engine(), /*kept=*/true)) EXPECT_EQ(time_us, times.at(event));
   EXPECT_EQ(Release("case-1"), 4u + 3u) << "and name, address, IP";
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -38,6 +39,42 @@ TEST(Course, ChunkGivesBackWhatWentIn) {
   Course other;
   ASSERT_TRUE(other.AddChunk(chunk, cohort.Next()));
   EXPECT_FALSE(other.events()[1].person.has_value()) << "hashed for another cohort";
+}
+
+// When the events of a row happened, in order.
+std::vector<int64_t> TimesIn(const stored::v1::CourseChunk& chunk) {
+  Course course;
+  EXPECT_TRUE(course.AddChunk(chunk, DueDay::None()));
+  std::vector<int64_t> times;
+  course.ForEach([&](const CourseEvent& event) { times.push_back(event.time_us); });
+  return times;
+}
+
+TEST(Course, TimesOfARowAreDifferences) {
+  const std::vector<CourseEvent> events = {{.event = 1, .time_us = 30, .kind = Entry::KIND_JOINED},
+                                           {.event = 4, .time_us = 28, .kind = Entry::KIND_QUALITY},
+                                           {.event = 2, .time_us = 10, .kind = Entry::KIND_STARTED},
+                                           {.event = 5, .time_us = 22, .kind = Entry::KIND_QUALITY},
+                                           {.event = 3, .time_us = 25, .kind = Entry::KIND_LEFT}};
+  const stored::v1::CourseChunk chunk = Course().ChunkOf(events, DueDay::None(), "m");
+  ASSERT_EQ(chunk.entries_size(), 3);
+  EXPECT_EQ(chunk.entries(0).time_us(), 30);
+  EXPECT_EQ(chunk.entries(1).time_us(), -20) << "from the entry before, not from the sample";
+  EXPECT_EQ(chunk.entries(2).time_us(), 15);
+  ASSERT_EQ(chunk.samples().time_us_size(), 2);
+  EXPECT_EQ(chunk.samples().time_us(0), 28);
+  EXPECT_EQ(chunk.samples().time_us(1), -6) << "from the sample before, not from the entry";
+  EXPECT_EQ(TimesIn(chunk), (std::vector<int64_t>{10, 22, 25, 28, 30}));
+}
+
+TEST(Course, AnyTimesComeOutAsTheyWentIn) {
+  const std::vector<int64_t> times = {INT64_MAX, INT64_MIN, 0, INT64_MAX, -1};
+  std::vector<CourseEvent> events;
+  for (const CourseKind kind : {Entry::KIND_JOINED, Entry::KIND_QUALITY}) {
+    for (const int64_t time_us : times) events.push_back({.event = events.size(), .time_us = time_us, .kind = kind});
+  }
+  EXPECT_EQ(TimesIn(Course().ChunkOf(events, DueDay::None(), "m")),
+            (std::vector<int64_t>{INT64_MIN, INT64_MIN, -1, -1, 0, 0, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}));
 }
 
 TEST(Course, AnEventIsInItOnceAndInOrderOfTime) {

@@ -9,6 +9,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/days/cohort_rows.h"
 #include "server/rows/row_keys.h"
+#include "server/rows/value_chunk.h"
 #include "tests/orders/orders.h"
 
 namespace retention::simulation {
@@ -41,7 +42,7 @@ void AddRow(const FiledKey& key, const std::string& row, SeenRoom& room) {
   stored::v1::ValueChunk chunk;
   const bool single = category == v1::DATA_CATEGORY_RECORDING || category == v1::DATA_CATEGORY_FILE_SHARE ||
                       category == v1::DATA_CATEGORY_PDF_SHARE;
-  EXPECT_TRUE(single ? chunk.add_values()->ParseFromString(row) : chunk.ParseFromString(row));
+  EXPECT_TRUE(single ? chunk.add_values()->ParseFromString(row) : UnpackValues(row, chunk));
   for (const auto& value : chunk.values()) {
     EXPECT_TRUE(room.values.emplace(Seen(category, value), place).second)
         << "held twice, of " << place.occurrence << ": " << value.ShortDebugString();
