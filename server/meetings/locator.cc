@@ -1,12 +1,18 @@
 #include "server/meetings/locator.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
+#include <cstddef>
 
 #include "retention/stored/v1/course.pb.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
+
+// A parsed locator of a few sittings.
+constexpr size_t kParsedBytes = 2048;
 
 void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) {
   proto.set_first_us(facts.first_us);
@@ -92,7 +98,11 @@ std::string MeetingLocator::Serialize() const {
 }
 
 std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
-  stored::v1::Locator proto;
+  // Most of what it costs is memory for its parts, and rooms have many.
+  alignas(std::max_align_t) char memory[kParsedBytes];
+  google::protobuf::Arena arena(memory, sizeof(memory));
+  auto& proto = *google::protobuf::Arena::CreateMessage<stored::v1::Locator>(&arena);
+  proto.mutable_due_days()->Reserve(kCategories);
   if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
       proto.due_days_size() > static_cast<int>(kCategories)) {
     return std::nullopt;

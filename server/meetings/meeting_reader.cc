@@ -111,36 +111,43 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindMeeting(const Requ
 
 absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Scene& scene, const RoomId& room,
                                                                         bool next_counts) const {
-  std::optional<MeetingView> chosen;
   // Running ones first, then what is to come, the nearest first, then what is over, the latest first.
   using Rank = std::tuple<int, absl::Duration, absl::Duration>;
-  std::optional<Rank> best;
+  const PolicyVersion& version = holdings_.policies.current();
+  const auto rank_of = [&](const OccurrenceFacts& facts) {
+    const absl::Time end = MeetingEndOf(facts);
+    const absl::Duration age = scene.now - absl::FromUnixMicros(facts.first_us);  // decides where all else is alike
+    if (IsRunningAt(scene.now, facts, end)) {
+      return Rank(0, scene.now - absl::FromUnixMicros(facts.sittings.back().start_us), age);
+    }
+    const bool to_come = facts.plan.has_value() && !facts.plan->took_place && scene.now <= end;
+    if (to_come && next_counts) return Rank(1, absl::FromUnixMicros(facts.plan->start_us) - scene.now, age);
+    if (facts.TookPlace() || (next_counts && facts.IsMeeting())) return Rank(2, scene.now - end, age);
+    return Rank(3, scene.now - absl::FromUnixMicros(facts.last_us), age);
+  };
+  // A room may hold a thousand: only the first of them is looked at closer than its rank needs, and those before it
+  // that show nothing any more.
+  std::vector<std::pair<Rank, OwnerId>> ranked;
   auto cursor = scene.view->ScanPrefix(Family::kState, LocatorPrefix(scene.pbx, room));
   for (; cursor->Valid(); cursor->Next()) {
     const auto name = DecodeLocatorKey(cursor->key());
-    auto locator = MeetingLocator::Parse(cursor->value());
+    const auto locator = MeetingLocator::Parse(cursor->value());
     if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    auto meeting = MeetingView::Of(*scene.view, holdings_.vault, holdings_.policies.current(), scene.pbx, name->meeting,
-                                   *std::move(locator), scene.now);
-    if (!meeting.has_value()) continue;
-    const OccurrenceFacts& facts = meeting->facts();
-    if (next_counts ? !meeting->ShowsAnything() : !facts.IsMeeting()) continue;
-    const bool to_come = facts.plan.has_value() && !facts.plan->took_place && scene.now <= meeting->End();
-    const absl::Duration age = scene.now - absl::FromUnixMicros(facts.first_us);  // decides where all else is alike
-    Rank rank(3, scene.now - absl::FromUnixMicros(facts.last_us), age);
-    if (meeting->IsRunning()) {
-      rank = {0, scene.now - absl::FromUnixMicros(facts.sittings.back().start_us), age};
-    } else if (to_come && next_counts) {
-      rank = {1, absl::FromUnixMicros(facts.plan->start_us) - scene.now, age};
-    } else if (facts.TookPlace() || (next_counts && facts.IsMeeting())) {
-      rank = {2, scene.now - meeting->End(), age};
-    }
-    if (best.has_value() && *best <= rank) continue;
-    best = rank;
-    chosen = std::move(meeting);
+    const OccurrenceFacts& facts = locator->facts;
+    if (facts.deleted || (!next_counts && !facts.IsMeeting())) continue;
+    ranked.emplace_back(rank_of(facts), name->meeting);
   }
   if (!cursor->status().ok()) return cursor->status();
-  return chosen;
+  // The first is on top; of equals the one with the lower number.
+  const auto comes_later = [](const auto& a, const auto& b) { return b < a; };
+  std::make_heap(ranked.begin(), ranked.end(), comes_later);
+  for (; !ranked.empty(); ranked.pop_back()) {
+    std::pop_heap(ranked.begin(), ranked.end(), comes_later);
+    auto meeting = MeetingView::Read(*scene.view, holdings_.vault, version, scene.pbx, ranked.back().second, scene.now);
+    if (!meeting.ok()) return meeting.status();
+    if (meeting->has_value() && (*meeting)->ShowsAnything()) return meeting;
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMeetingRequest& request,
