@@ -20,6 +20,7 @@
 #include "storage/rocksdb/key_order.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_status.h"
+#include "storage/rocksdb/rocksdb_tuning.h"
 #include "storage/rocksdb/rocksdb_view.h"
 #include "storage/rocksdb/write_record.h"
 
@@ -123,6 +124,17 @@ class RocksDbStore : public Store {
   Mutex maintenance_mutex_ ABSL_ACQUIRED_BEFORE(write_mutex_);
 };
 
+// Deletes [begin, end) with `rows`. Where a range may not begin with that key, the key is deleted by itself.
+rocksdb::Status AddRange(rocksdb::ColumnFamilyHandle* family, std::string begin, const std::string& end,
+                         rocksdb::WriteBatch& rows) {
+  if (HasNearbyKeys(begin.size())) {
+    if (rocksdb::Status deleted = rows.Delete(family, SliceOf(begin)); !deleted.ok()) return deleted;
+    begin.push_back('\0');
+    if (begin == end) return rocksdb::Status::OK();
+  }
+  return rows.DeleteRange(family, SliceOf(begin), SliceOf(end));
+}
+
 absl::Status RocksDbStore::Commit(const Batch& batch) {
   size_t bytes = 0;
   for (const Batch::Change& change : batch.changes()) bytes += change.key.size() + change.value.size() + 12;
@@ -143,7 +155,7 @@ absl::Status RocksDbStore::Commit(const Batch& batch) {
       case Batch::Verb::kDeleteRange: {
         const std::string& end = change.value.empty() ? BeyondAllKeys() : change.value;
         // RocksDB would take an empty range to its log and only then refuse it.
-        if (change.key < end) added = rows.DeleteRange(family, SliceOf(change.key), SliceOf(end));
+        if (change.key < end) added = AddRange(family, change.key, end, rows);
         break;
       }
     }
@@ -171,7 +183,7 @@ absl::Status RocksDbStore::Write(const RocksEngine& engine, rocksdb::WriteBatch&
 absl::Status RocksDbStore::DeleteRows(const RocksEngine& engine, const KeyRange& range) {
   rocksdb::WriteBatch rows;
   const std::string& end = range.end.empty() ? BeyondAllKeys() : range.end;
-  const rocksdb::Status added = rows.DeleteRange(engine.family(range.family), SliceOf(range.begin), SliceOf(end));
+  const rocksdb::Status added = AddRange(engine.family(range.family), range.begin, end, rows);
   if (!added.ok()) return StatusFromRocksDb(added);
   Batch batch;
   batch.DeleteRange(range.family, range.begin, end);

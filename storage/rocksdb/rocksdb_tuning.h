@@ -10,6 +10,10 @@
 
 namespace retention {
 
+// Whether RocksDB remembers where in the memtable the last row with such a key went. No range may begin with one: what
+// is remembered would be taken for a place among the ranges.
+bool HasNearbyKeys(size_t key_bytes);
+
 rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options);
 
 // RocksDB's own "default" first, which holds nothing of ours, then ours in the order of their numbers.

@@ -140,6 +140,31 @@ TEST_F(RocksDbStoreTest, DropRange_LeavesNoByte) {
   }
 }
 
+// Where the last row went into the memtable is remembered for the next; a range is no row.
+TEST_F(RocksDbStoreTest, ARangeMayBeginWithTheKeyOfARow) {
+  const auto state_key = [](uint32_t number) { return LocatorKey(PbxId(), OccurrenceOwner(RoomId(), number)); };
+  for (const Family family : {Family::kFiled, Family::kState}) {
+    const auto key = [&](uint32_t number) {
+      return family == Family::kFiled ? RowKey(kDay, number) : state_key(number);
+    };
+    const auto held = [&](uint32_t number) { return (*store_->Get(family, key(number))).has_value(); };
+    for (uint32_t i = 0; i < 20; ++i) Put(family, key(i), "row");
+    for (uint32_t i = 0; i < 18; i += 3) {
+      Batch batch;
+      batch.DeleteRange(family, key(i), key(i + 2));             // two rows
+      batch.DeleteRange(family, key(i + 2), key(i + 2) + '\0');  // one
+      ASSERT_TRUE(store_->Commit(batch).ok());
+      EXPECT_FALSE(held(i) || held(i + 1) || held(i + 2)) << i;
+      EXPECT_TRUE(held(i + 3)) << i;
+      Put(family, key(i + 1), "again");
+    }
+    for (uint32_t i = 0; i < 18; ++i) EXPECT_EQ(held(i), i % 3 == 1) << i;
+    ASSERT_TRUE(store_->DropRange(family, key(18), key(19)).ok());
+    EXPECT_FALSE(held(18));
+    EXPECT_TRUE(held(19));
+  }
+}
+
 TEST_F(RocksDbStoreTest, Scrub_LeavesNoByteOfDeletedRows) {
   for (const DueDay day : {kDay, DueDay::Open()}) {
     Fill(day, 100, "kept");
