@@ -73,7 +73,7 @@ locks() {
 tidy() {
   local tidied=(
     storage/keys.cc storage/secrets/cipher_pool.cc storage/secrets/derived_keys.cc storage/secrets/envelope.cc
-    storage/secrets/key_ring.cc storage/secrets/secret_file.cc storage/secrets/vault.cc
+    storage/secrets/key_ring.cc storage/secrets/key_ring_owners.cc storage/secrets/ring_opening.cc storage/secrets/vault.cc
     server/anonymisation/cohort.cc server/anonymisation/sampler.cc
     server/days/sweeper.cc server/law/filing.cc server/law/periods.cc server/rows/change.cc
     server/ledger/ledger.cc

@@ -20,6 +20,7 @@ constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
+constexpr char kOwnerEnd = 'X';
 constexpr char kReportNotice = 'W';
 constexpr char kReportNoticeCounter = 'w';
 constexpr char kBegin = 'B';
@@ -192,6 +193,13 @@ std::string ReportNoticeKey(uint64_t number) {
   return key;
 }
 
+std::string OwnerEndKey(uint64_t first) {
+  std::string key(1, kOwnerEnd);
+  AppendNumber(key, first);
+  return key;
+}
+
+std::string OwnerEndPrefix() { return LetterKey(kOwnerEnd); }
 std::string ReportNoticePrefix() { return LetterKey(kReportNotice); }
 std::string ReportNoticeCounterKey() { return LetterKey(kReportNoticeCounter); }
 

@@ -56,9 +56,10 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const bool pbxs_over = !holdings_.registry.Over(now).empty();
   const bool urgent = options_.on_urgent && (pbxs_over || KeysAreDue(now));
   if (urgent) options_.on_urgent(true);
-  const absl::Status recovered = commands_.Do(now, [&](Change&) {
-    absl::Status days = enders_.days.Recover();
-    return days.ok() ? enders_.pbxs.NarrowKeys() : days;
+  const absl::Status recovered = commands_.Do(now, [&](Change& change) {
+    if (absl::Status s = enders_.days.Recover(); !s.ok()) return s;
+    if (absl::Status s = change.DestroyRested(); !s.ok()) return s;
+    return enders_.pbxs.NarrowKeys();
   });
   absl::Status filed = recovered;
   if (recovered.ok()) {

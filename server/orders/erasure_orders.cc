@@ -9,6 +9,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/base/request_parts.h"
+#include "server/rows/row_walk.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -74,8 +75,9 @@ absl::StatusOr<uint64_t> ErasureOrders::Scan(uint64_t after, uint64_t through,
     if (!sequence.has_value()) return absl::DataLossError("an erasure order's key does not parse");
     if (scanned++ == kMaxOrdersScanned) return seen;
     auto held = Open(cursor->key(), cursor->value());
-    // A damaged order keeps no other from its delivery. It stays unconfirmed, and so is seen in the metrics.
-    if (!held.ok() && !absl::IsDataLoss(held.status())) return held.status();
+    // A damaged order keeps no other from its delivery. It stays unconfirmed, and so is seen in the metrics. One
+    // without a key was confirmed since the snapshot was taken.
+    if (!held.ok() && !IsUnreadable(held.status())) return held.status();
     if (held.ok()) {
       v1::ErasureOrder order = Describe(*sequence, *held);
       if (!visit(order)) return *sequence - 1;

@@ -18,7 +18,9 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
   entry.set_ending(true);
   entry.set_end_reason(std::string(reason));
   const std::string ending_key = EndingPbxKeyOf(holdings_.vault, *pbx);
-  auto sealed = holdings_.vault.SealState(ending_key, Personal(external));
+  const auto owner = holdings_.ring.NewOwner(DueDay::Open());
+  if (!owner.ok()) return owner.status();
+  auto sealed = holdings_.vault.SealState(ending_key, Personal(external), *owner);
   if (!sealed.ok()) return sealed.status();
   entry.set_sealed_pbx_id(*std::move(sealed));
   const bool held = change.Concerned(*pbx);
@@ -115,7 +117,12 @@ absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Ch
     change.DropRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
                    ending->reason);
   }
-  change.DeleteState(EndingPbxKeyOf(holdings_.vault, pbx));
+  const std::string ending_key = EndingPbxKeyOf(holdings_.vault, pbx);
+  const auto row = holdings_.store.Get(Family::kState, ending_key);
+  if (!row.ok()) return row.status();
+  stored::v1::PbxEntry entry;
+  if (row->has_value() && entry.ParseFromString(**row)) change.EndSealed(entry.sealed_pbx_id());
+  change.DeleteState(ending_key);
   change.ThenDo([this, pbx] { holdings_.registry.FinishEnding(pbx); });
   return absl::OkStatus();
 }

@@ -101,7 +101,7 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   for (auto& [number, outcome] : *outcomes) {
     Meeting& meeting = *outcome.meeting;
     if (absl::Status s = FileOutcome(touched, outcome, change); !s.ok()) return s;
-    if (absl::Status s = SealId(meeting, outcome.before, touched.meeting_id); !s.ok()) return s;
+    if (absl::Status s = SealId(meeting, outcome.before, touched.meeting_id, change); !s.ok()) return s;
     over |= FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
     // What became fixed by this is cut no more: the room is read anew.
     over |= IsFixed(meeting.locator, change.last_due()) != meeting.fixed;

@@ -185,7 +185,8 @@ class MeetingFiler {
                    Change& change);
   void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);
   // Seals the meeting id for the day that the history lies under now. `meeting_id`: if it is known; else it is opened.
-  absl::Status SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id) const;
+  absl::Status SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
+                      Change& change) const;
   // Tells, once, that the report is complete, and that its names leave it soon; and withdraws what holds no more.
   // `changed`: the report says something else than before. Returns when to look again.
   absl::Time FollowReport(Meeting& meeting, const MeetingLocator& before, bool changed, Change& change) const;

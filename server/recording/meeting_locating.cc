@@ -18,11 +18,13 @@ bool MeetingFiler::Outcome::ChangesReport() const {
   });
 }
 
-absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id) const {
+absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
+                                  Change& change) const {
   MeetingLocator& after = meeting.locator;
   const DueDay day = after.days[kHistory];
   if (day == before.days[kHistory] && !after.sealed_id.empty()) return absl::OkStatus();
   const std::string sealed = std::exchange(after.sealed_id, std::string());
+  change.EndResealed(sealed);
   if (day == DueDay::None()) return absl::OkStatus();
   Personal id{std::string(meeting_id)};
   if (meeting_id.empty()) {
@@ -31,7 +33,11 @@ absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before
     if (!opened.ok()) return opened.status();
     id = *std::move(opened);
   }
-  auto anew = holdings_.vault.Seal(MeetingIdKey(day, meeting.pbx, meeting.id), PbxKeyUse::kNotNeeded, id, /*values=*/0);
+  const auto owner = holdings_.ring.NewOwner(day);
+  if (!owner.ok()) return owner.status();
+  // Unlike the history, it ends with its PBX.
+  auto anew =
+      holdings_.vault.Seal(MeetingIdKey(day, meeting.pbx, meeting.id), PbxKeyUse::kNeeded, id, /*values=*/0, *owner);
   if (!anew.ok()) return anew.status();
   after.sealed_id = *std::move(anew);
   return absl::OkStatus();

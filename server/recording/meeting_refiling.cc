@@ -93,7 +93,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), before.facts, filing, change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
-    if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
+    if (absl::Status s = SealId(meeting, before, "", change); !s.ok()) return s;
     const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
     // What became fixed by this is cut no more: the room is read anew.
     if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)
@@ -146,7 +146,7 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
     return s;
   }
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
-  if (absl::Status s = SealId(meeting, before, ""); !s.ok()) return s;
+  if (absl::Status s = SealId(meeting, before, "", change); !s.ok()) return s;
   const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
   // What became fixed by this is cut no more: the room is read anew.
   if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)

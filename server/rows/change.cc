@@ -1,5 +1,6 @@
 #include "server/rows/change.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/rows/object_rows.h"
@@ -16,11 +17,31 @@ Change::~Change() {
 }
 
 void Change::File(const FiledKey& key, Personal plaintext, uint32_t values) {
-  Rewrite(key, std::move(plaintext), values);
+  Seal(key, std::move(plaintext), values);
   count_changes_.Add(key.day, key.category, 1, values);
 }
 
 void Change::Rewrite(const FiledKey& key, Personal plaintext, uint32_t values) {
+  EndStored(Family::kFiled, key.Encode());
+  Seal(key, std::move(plaintext), values);
+}
+
+void Change::EndSealed(std::string_view envelope) {
+  EndResealed(envelope);
+  ended_owners_.erased = true;
+}
+
+void Change::EndResealed(std::string_view envelope) {
+  if (const OwnerNumber owner = Vault::OwnerOf(envelope); owner != 0) ended_owners_.owners.push_back(owner);
+}
+
+absl::Status Change::DestroyRested() {
+  const absl::Status status = holdings_.owner_ends.DestroyRested(holdings_.ring);
+  holdings_.owner_ends.DeleteDone(batch_);
+  return status;
+}
+
+void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values) {
   unsealed_.push_back(
       {.position = batch_.changes().size(), .key = key, .plaintext = std::move(plaintext), .values = values});
   batch_.Put(Family::kFiled, key.Encode(), {});
@@ -59,6 +80,7 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
   target.day = to;
   File(target, *std::move(plaintext), values);
   batch_.Delete(Family::kFiled, from.Encode());
+  EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, values);
   // Bytes left behind in an earlier day end with that day; bytes in a later day must not outlive the new one.
   if (to < from.day) Mark(from.day);
@@ -72,8 +94,10 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
     auto kept = Keep(from, part.plaintext, part.values, "", part.ends_for);
     if (!kept.ok()) return kept.status();
     CountErased(from.category, part.values - *kept, part.ends_for);
+    EndSealed(envelope);
   }
   batch_.Delete(Family::kFiled, from.Encode());
+  EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, Vault::ValueCount(envelope));
   Mark(from.day);
   for (RowPart& part : parts) {
@@ -101,7 +125,7 @@ absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::s
         Order(key.category, pbx_id, value.object());
     }
   }
-  EndRow(key, values, kept, reason);
+  EndRow(key, envelope, values, kept, reason);
   return absl::OkStatus();
 }
 
@@ -116,7 +140,7 @@ absl::StatusOr<bool> Change::TakeOut(const FiledKey& key, std::string_view envel
   auto kept = Keep(key, *plaintext, values, pbx_id, reason);
   if (!kept.ok()) return kept.status();
   if (*kept == 0) return false;
-  EndRow(key, values, *kept, reason);
+  EndRow(key, envelope, values, *kept, reason);
   return true;
 }
 
@@ -151,7 +175,7 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
       absl::IsDataLoss(plaintext.status()) || (plaintext.ok() && !row.ParseFromString(plaintext->Reveal()));
   if (damaged && !Concerned(key.pbx)) {
     // Nobody would come by it again.
-    EndRow(key, values, 0, kReasonHoldReleased);
+    EndRow(key, envelope, values, 0, kReasonHoldReleased);
     return values;
   }
   if (damaged) return 0;
@@ -164,7 +188,8 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
     CountErased(key.category, values - part->values, kReasonHoldReleased);
     row.set_row(part->row);
     count_changes_.Remove(key.day, key.category, 0, values - part->values);
-    Rewrite(key, Personal(row.SerializeAsString()), part->values);
+    EndSealed(envelope);
+    Seal(key, Personal(row.SerializeAsString()), part->values);
     return values - part->values;
   }
   if (IsObject(key.category)) {
@@ -172,12 +197,14 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
     if (!object.ParseFromString(row.row())) return absl::DataLossError("an object's row does not parse");
     Order(key.category, row.pbx_id(), object.object());
   }
-  EndRow(key, values, 0, kReasonHoldReleased);
+  EndRow(key, envelope, values, 0, kReasonHoldReleased);
   return values;
 }
 
-void Change::EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason) {
+void Change::EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept,
+                    std::string_view reason) {
   Touch(key.category);
+  EndSealed(envelope);
   std::string encoded = key.Encode();
   batch_.Delete(Family::kFiled, encoded);
   dropped_.insert(std::move(encoded));
@@ -198,6 +225,7 @@ void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber categ
 }
 
 void Change::DropMark(const FiledKey& key) {
+  EndStored(Family::kFiled, key.Encode());
   Touch(key.category);
   batch_.Delete(Family::kFiled, key.Encode());
   count_changes_.Remove(key.day, key.category, 1, 0);
@@ -231,11 +259,13 @@ void Change::ForgetOrder(uint64_t sequence) {
 }
 
 void Change::PutSealed(const std::string& key, Personal plaintext) {
+  EndStored(Family::kState, key);
   unsealed_state_.emplace_back(batch_.changes().size(), std::move(plaintext));
   batch_.Put(Family::kState, key, {});
 }
 
 void Change::DeleteState(const std::string& key) {
+  EndStored(Family::kState, key);
   batch_.Delete(Family::kState, key);
   MarkState();
 }
@@ -247,12 +277,16 @@ absl::Status Change::SealRows() {
     // What is kept outlives its PBX.
     const PbxKeyUse use =
         row.key.day == DueDay::Kept() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(row.key.category);
-    auto envelope = holdings_.vault.Seal(row.key, use, row.plaintext, row.values);
+    const auto owner = holdings_.ring.NewOwner(row.key.day);
+    if (!owner.ok()) return owner.status();
+    auto envelope = holdings_.vault.Seal(row.key, use, row.plaintext, row.values, *owner);
     if (!envelope.ok()) return envelope.status();
     batch_.Fill(row.position, *std::move(envelope));
   }
   for (const auto& [position, plaintext] : unsealed_state_) {
-    auto envelope = holdings_.vault.SealState(batch_.changes()[position].key, plaintext);
+    const auto owner = holdings_.ring.NewOwner(DueDay::Open());
+    if (!owner.ok()) return owner.status();
+    auto envelope = holdings_.vault.SealState(batch_.changes()[position].key, plaintext, *owner);
     if (!envelope.ok()) return envelope.status();
     batch_.Fill(position, *std::move(envelope));
   }
@@ -262,13 +296,27 @@ absl::Status Change::SealRows() {
 absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
   for (const Personal& order : orders_) {
     const std::string key = OrderKey(++counter.last_issued);
-    auto envelope = holdings_.vault.SealState(key, order);
+    const auto owner = holdings_.ring.NewOwner(DueDay::Open());
+    if (!owner.ok()) return owner.status();
+    auto envelope = holdings_.vault.SealState(key, order, *owner);
     if (!envelope.ok()) return envelope.status();
     batch_.Put(Family::kState, key, *std::move(envelope));
   }
   if (orders_.empty() && orders_forgotten_ == 0) return absl::OkStatus();
   counter.unconfirmed += orders_.size() - orders_forgotten_;
   OrderNumbers::Put(counter, batch_);
+  return absl::OkStatus();
+}
+
+absl::Status Change::TakeStoredEnds() {
+  for (const auto& [family, key] : stored_ends_) {
+    auto row = holdings_.store.Get(family, key);
+    if (!row.ok()) return row.status();
+    if (row->has_value()) EndSealed(**row);
+  }
+  std::vector<OwnerNumber>& owners = ended_owners_.owners;
+  std::sort(owners.begin(), owners.end());
+  owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
   return absl::OkStatus();
 }
 
@@ -306,8 +354,12 @@ absl::Status Change::Commit(Store& store) {
     marks = holdings_.marks.After(mark_changes_, now_);
     PurgeMarks::Put(marks, mark_changes_, batch_);
   }
+  if (absl::Status s = TakeStoredEnds(); !s.ok()) return s;
   if (!batch_.empty()) {
+    OwnerEnds::Put(ended_owners_, batch_);
+    holdings_.owner_ends.DeleteDone(batch_);
     if (absl::Status s = store.Commit(batch_); !s.ok()) return s;
+    holdings_.owner_ends.Committed(std::move(ended_owners_), holdings_.ring);
   }
   undos_.clear();
   if (touches_extensions_ && holdings_.on_extensions) holdings_.on_extensions();

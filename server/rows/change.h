@@ -88,6 +88,11 @@ class Change {
                std::string_view reason);
   // Takes away a row that holds no values, and so needs no entry.
   void DropMark(const FiledKey& key);
+  // What was sealed in an envelope has ended, or is sealed anew and lives on: no older copy is to open it for longer.
+  void EndSealed(std::string_view envelope);
+  void EndResealed(std::string_view envelope);
+  // Destroys the secrets of what was sealed anew before the last call.
+  absl::Status DestroyRested();
 
   // What `day` holds of a category once this change is made.
   BucketCount CountOf(DueDay day, CategoryNumber category) const {
@@ -105,7 +110,8 @@ class Change {
   // An entry for something other than values ended by this change.
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
-  // Rows of family `state`; PutSealed: under the open key. DeleteState marks their bytes for scrubbing.
+  // Rows of family `state`; PutSealed: under the open key. What they replace or delete no older copy opens. DeleteState
+  // marks their bytes for scrubbing.
   Batch& batch() { return batch_; }
   void PutSealed(const std::string& key, Personal plaintext);
   void DeleteState(const std::string& key);
@@ -148,7 +154,11 @@ class Change {
 
   // Makes it all durable at once, then happen in memory.
   absl::Status Commit(Store& store);
+  void Seal(const FiledKey& key, Personal plaintext, uint32_t values);
   absl::Status SealRows();
+  // What is stored under a key now, if it is sealed, ends with this change.
+  void EndStored(Family family, std::string key) { stored_ends_.emplace_back(family, std::move(key)); }
+  absl::Status TakeStoredEnds();
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
   void Report() const;
@@ -158,7 +168,7 @@ class Change {
                                 std::string_view pbx_id, std::string_view reason);
   void Touch(CategoryNumber category) { touches_extensions_ |= category == kPbxSync; }
   // Takes a row away of whose values `kept` are kept.
-  void EndRow(const FiledKey& key, uint32_t values, uint32_t kept, std::string_view reason);
+  void EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept, std::string_view reason);
   void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
   void Mark(DueDay day) { ++mark_changes_.deletions[day]; }
   KeptParts& Parts();
@@ -177,6 +187,8 @@ class Change {
   CategoryCounts erased_in_all_{};
   CategoryCounts kept_in_all_{};
   absl::flat_hash_set<std::string> dropped_;  // keys of rows that it ended
+  std::vector<std::pair<Family, std::string>> stored_ends_;
+  EndedOwners ended_owners_;
   std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<Personal> orders_;  // serialised

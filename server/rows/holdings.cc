@@ -10,6 +10,7 @@ absl::Status Holdings::Load() {
   if (absl::Status s = marks.Load(store); !s.ok()) return s;
   if (absl::Status s = orders.Load(store); !s.ok()) return s;
   if (absl::Status s = notices.Load(store); !s.ok()) return s;
+  if (absl::Status s = owner_ends.Load(store); !s.ok()) return s;
   if (absl::Status s = gate.Load(store, ring); !s.ok()) return s;
   if (absl::Status s = registry.Load(store, vault); !s.ok()) return s;
   auto opened = Ledger::Open(store);

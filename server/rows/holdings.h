@@ -15,6 +15,7 @@
 #include "server/rows/keeper.h"
 #include "server/rows/notice_numbers.h"
 #include "server/rows/order_numbers.h"
+#include "server/rows/owner_ends.h"
 #include "server/rows/pbx_registry.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/purge_marks.h"
@@ -37,6 +38,7 @@ struct Holdings {
   PurgeMarks marks;
   OrderNumbers orders;
   NoticeNumbers notices;
+  OwnerEnds owner_ends;
   PbxRegistry registry;
   DayGate gate;
   Ledger ledger;

@@ -8,17 +8,37 @@ namespace retention {
 namespace {
 
 // Do not change: see FORMAT.md.
-constexpr uint8_t kEnvelopeVersion = 1;
+constexpr uint8_t kEnvelopeVersion = 2;
 constexpr size_t kTagBytes = 16;
-constexpr size_t kVarintBytesMax = 5;
-constexpr size_t kHeaderBytesMax = 2 + kVarintBytesMax;
+constexpr size_t kVarintBytesMax = 10;
+constexpr size_t kHeaderBytesMax = 2 + 2 * kVarintBytesMax;
 
-size_t WriteHeader(PbxKeyUse use, uint32_t values, char* out) {
+size_t WriteVarint(uint64_t number, char* out) {
   size_t size = 0;
-  out[size++] = static_cast<char>(kEnvelopeVersion);
-  out[size++] = static_cast<char>(use);
-  for (; values >= 0x80; values >>= 7) out[size++] = static_cast<char>((values & 0x7F) | 0x80);
-  out[size++] = static_cast<char>(values);
+  for (; number >= 0x80; number >>= 7) out[size++] = static_cast<char>((number & 0x7F) | 0x80);
+  out[size++] = static_cast<char>(number);
+  return size;
+}
+
+// Takes one off the front; nullopt if there is none.
+std::optional<uint64_t> TakeVarint(std::string_view& bytes) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < kVarintBytesMax && i < bytes.size(); ++i) {
+    const uint8_t byte = static_cast<uint8_t>(bytes[i]);
+    number |= static_cast<uint64_t>(byte & 0x7F) << (7 * i);
+    if ((byte & 0x80) != 0) continue;
+    bytes.remove_prefix(i + 1);
+    return number;
+  }
+  return std::nullopt;
+}
+
+size_t WriteHeader(const EnvelopeHeader& header, char* out) {
+  out[0] = static_cast<char>(kEnvelopeVersion);
+  out[1] = static_cast<char>(header.use);
+  size_t size = 2;
+  size += WriteVarint(header.values, out + size);
+  size += WriteVarint(header.owner, out + size);
   return size;
 }
 
@@ -29,32 +49,25 @@ const uint8_t* Bytes(std::string_view text) { return reinterpret_cast<const uint
 absl::Status CryptoFailure() { return absl::InternalError("vault: OpenSSL failed"); }
 
 std::optional<EnvelopeHeader> ReadEnvelopeHeader(std::string_view envelope) {
-  if (envelope.size() < 3 + kNonceBytes + kTagBytes || static_cast<uint8_t>(envelope[0]) != kEnvelopeVersion) {
-    return std::nullopt;
-  }
+  if (envelope.size() < 2 || static_cast<uint8_t>(envelope[0]) != kEnvelopeVersion) return std::nullopt;
   EnvelopeHeader header{.use = static_cast<PbxKeyUse>(envelope[1])};
   if (header.use > PbxKeyUse::kForOrders) return std::nullopt;
-  uint64_t values = 0;
-  size_t at = 2;
-  for (int shift = 0;; shift += 7, ++at) {
-    if (at == kHeaderBytesMax) return std::nullopt;
-    const uint8_t byte = static_cast<uint8_t>(envelope[at]);
-    values |= static_cast<uint64_t>(byte & 0x7F) << shift;
-    if ((byte & 0x80) == 0) break;
-  }
-  if (values > UINT32_MAX) return std::nullopt;
-  header.values = static_cast<uint32_t>(values);
-  header.bytes = at + 1;
-  if (envelope.size() < header.bytes + kNonceBytes + kTagBytes) return std::nullopt;
+  std::string_view rest = envelope.substr(2);
+  const auto values = TakeVarint(rest);
+  const auto owner = values.has_value() ? TakeVarint(rest) : std::nullopt;
+  if (!owner.has_value() || *values > UINT32_MAX || rest.size() < kNonceBytes + kTagBytes) return std::nullopt;
+  header.values = static_cast<uint32_t>(*values);
+  header.owner = *owner;
+  header.bytes = envelope.size() - rest.size();
   return header;
 }
 
 absl::StatusOr<std::string> SealUnder(EVP_CIPHER_CTX* context, const SecretKey& key, const uint8_t* nonce,
-                                      PbxKeyUse use, uint32_t values, std::string_view row_key,
+                                      const EnvelopeHeader& facts, std::string_view row_key,
                                       const std::string& plaintext) {
   if (context == nullptr) return CryptoFailure();
   char header[kHeaderBytesMax];
-  const size_t header_bytes = WriteHeader(use, values, header);
+  const size_t header_bytes = WriteHeader(facts, header);
   std::string envelope;
   envelope.resize(header_bytes + kNonceBytes + plaintext.size() + kTagBytes);
   char* at = envelope.data();

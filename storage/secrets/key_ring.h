@@ -1,53 +1,69 @@
 // The key ring: the secrets whose destruction is the erasure.
 //
-// One random 256-bit key per due day, per PBX and per unreleased cohort, in small files of their own, outside the store
-// and outside its backups. Destroying a key rewrites its file without it and overwrites the old file's bytes; after
-// that no copy of any value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write
-// file systems and flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
+// One random 256-bit key per due day, per PBX, per unreleased cohort and per page of owners' numbers, outside the store
+// and outside its backups. Destroying one overwrites it where it lies, in every replica; after that no copy of any
+// value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write file systems and
+// flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
 //
-// Files in the ring's directory: `days` (hash key, open key, keys of days and cohorts), `pbx-00` to `pbx-3f` (PBX keys
-// by the id's first byte modulo 64). Each: magic, version, entries, SHA-256; written to a temporary file, fsynced,
-// renamed, directory fsynced.
+// An owner is what is erased as a whole before its day: what an occurrence has of a person, a recording, an extension.
+// It has a number, never given twice, and a secret, without which what is sealed under it opens in no copy. Numbers
+// come in pages of 256, whose secrets follow from one seed. The first that is destroyed opens its page: the others'
+// secrets are written out, and the seed is destroyed.
 #ifndef RETENTION_STORAGE_SECRETS_KEY_RING_H_
 #define RETENTION_STORAGE_SECRETS_KEY_RING_H_
 
-#include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/mutex.h"
-#include "storage/secrets/secret_file.h"
+#include "storage/secrets/locked_bytes.h"
+#include "storage/secrets/ring_opening.h"
 #include "storage/secrets/secret_key.h"
 
 namespace retention {
 
-// Thread-safe.
+// Number of an owner; 0: none.
+using OwnerNumber = uint64_t;
+
+// Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
-// Errors: DATA_LOSS if a file is missing or fails its checksum (the server must not start: it would mint new keys over
-// old data), FAILED_PRECONDITION for an unknown file version or a ring that another process has open,
-// RESOURCE_EXHAUSTED if the disk is full (the old ring stays valid), UNAVAILABLE for other I/O errors. A change that
-// failed may be tried again.
+// Errors: DATA_LOSS if what must be there is damaged in all replicas (the server must not start: it would mint new keys
+// over old data); FAILED_PRECONDITION for an unknown version, a ring that was rolled back or that another process has
+// open, and a directory that others have access to or that holds something else; RESOURCE_EXHAUSTED if the disk is
+// full; UNAVAILABLE for other I/O errors. A change that failed may be tried again. It is durable in all replicas but
+// those that stale_replicas() counts.
 class KeyRing {
  public:
-  // Steps of a rewrite, in order: a test can fail or stop at each.
-  enum class Step { kBeforeWrite, kBeforeRename, kBeforeOverwrite, kDone };
   struct Options {
     // Fills `size` bytes with fresh randomness. Default: the operating system's.
     std::function<absl::Status(uint8_t* bytes, size_t size)> random;
-    // Called at every step; a non-OK answer aborts the rewrite there, as a crash would.
-    std::function<absl::Status(Step)> on_step;
+    // Called before each write and sync of a replica: a test can fail or stop there.
+    std::function<absl::Status(size_t replica, RingFile, RingReplica::Io)> on_io;
+    // Where the second replica lies; empty: beside the first.
+    std::string second_directory;
+    // What is known of the ring by others, and about its replicas.
+    RingOpening opening;
+    // How many blocks for opened pages are kept allocated: so many pages can be opened when the disk is full.
+    size_t spare_blocks = 4;
   };
 
-  // Makes a new, empty ring in `directory`. ALREADY_EXISTS if there is one.
+  // Makes a new, empty ring in `directory`, which is made if need be. ALREADY_EXISTS if there is one.
   static absl::StatusOr<std::unique_ptr<KeyRing>> Create(const std::string& directory, Options options);
   // Opens the ring in `directory`. NOT_FOUND if there is none.
   static absl::StatusOr<std::unique_ptr<KeyRing>> Open(const std::string& directory, Options options);
@@ -58,6 +74,21 @@ class KeyRing {
 
   // Random identity, so that a store and its ring can recognise each other.
   std::string identity() const;
+  // Grows with every destruction, and with the loss of a replica.
+  uint64_t generation() const;
+  // Replicas that could not be written, and may hold what was destroyed since.
+  size_t stale_replicas() const;
+  // Tries to overwrite them, and to finish what a failure cut short.
+  absl::Status Mend();
+  // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
+  struct Found {
+    size_t replicas_rebuilt = 0;
+    size_t entries_mended = 0;
+    size_t entries_damaged = 0;
+  };
+  const Found& found() const { return found_; }
+  // False if the limit on locked memory was too low.
+  bool memory_is_locked() const;
 
   // For keyed hashes of identifiers.
   SecretKey HashKey() const;
@@ -69,11 +100,16 @@ class KeyRing {
   absl::StatusOr<SecretKey> ForDay(DueDay day);
   // The key of `day`, if there is one.
   std::optional<SecretKey> FindDay(DueDay day) const;
-  // After OK, the keys of all days up to and including `last` exist nowhere on this machine. Destroying twice is OK.
+  // After OK, the keys of all days up to and including `last` exist nowhere on this machine, nor any owner that was
+  // to live until then. From the instant that the ring's head says so (`generation`) on, a start completes it.
+  // `now` is kept in unentered() if the days had keys. Destroying twice is OK.
   // REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
-  absl::Status DestroyDaysThrough(DueDay last);
+  absl::Status DestroyDaysThrough(DueDay last, absl::Time now = absl::UnixEpoch());
   // The last day destroyed; DueDay::None() if none was.
   DueDay destroyed_through() const;
+  // Destructions that no ledger tells of yet; what to call when it does. Ascending.
+  std::vector<UnenteredDestruction> unentered() const;
+  absl::Status MarkEntered(DueDay through);
 
   // The same for PBXs. MintPbx returns the key if there is one already; FAILED_PRECONDITION if it was narrowed.
   absl::StatusOr<SecretKey> MintPbx(const PbxId& pbx);
@@ -92,49 +128,94 @@ class KeyRing {
   absl::Status DestroyCohortsThrough(DueDay last);
   DueDay cohorts_destroyed_through() const;
 
- private:
-  KeyRing(std::string directory, Options options);
-  struct DayFile {
-    std::array<uint8_t, 16> identity{};
-    SecretKey hash_key;
-    SecretKey open_key;
-    DueDay destroyed_through;
-    DueDay cohorts_destroyed_through;
-    std::map<DueDay, SecretKey> days;
-    std::map<DueDay, SecretKey> cohorts;
+  // A new owner's number. Waits for the disk once in 4,096 times. `until`: nothing that it owns is ever filed under a
+  // later day; with that day's key it goes.
+  absl::StatusOr<OwnerNumber> NewOwner(DueDay until);
+  // Its secret, unless it is gone.
+  struct Owner {
+    SecretKey secret;
+    bool restricted = false;
   };
-  struct PbxFile {
-    std::map<PbxId, SecretKey> keys;
-    std::map<PbxId, SecretKey> order_keys;  // of PBXs whose key was narrowed
-    bool empty() const { return keys.empty() && order_keys.empty(); }
+  absl::StatusOr<std::optional<Owner>> FindOwner(OwnerNumber number) const;
+  // After OK, the secrets of `owners` exist nowhere on this machine. What is gone already is passed over.
+  absl::Status DestroyOwners(std::span<const OwnerNumber> owners);
+  // Whether it is to be shown to those alone who handle rights (GDPR article 18).
+  absl::Status RestrictOwner(OwnerNumber owner, bool restricted);
+
+  // ByteSpan in one replica.
+  uint64_t size() const;
+
+ private:
+  using EntryName = std::pair<RingEntryKind, uint64_t>;
+  struct Page {
+    std::optional<size_t> block;  // opened; else its entry holds the seed
+    DueDay until;
+  };
+  // Of a page whose numbers are being given.
+  struct Giving {
+    uint64_t page = 0;
+    size_t next = 0;
   };
 
-  // Each writes `next` and, from the moment it has replaced the old file, takes it as the ring's state, even if a later
-  // step fails.
-  absl::Status WriteDays(DayFile next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WritePbxs(size_t shard, PbxFile next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  SecretBytes EncodePbxs(size_t shard, const PbxFile& pbxs) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Rewrite(const std::string& name, std::string_view body, bool& replaced)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Wipes what an unfinished rewrite left behind.
-  absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status WipeStaleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Lock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status LoadDays(std::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status LoadPbxs(size_t shard, std::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  explicit KeyRing(Options options) : options_(std::move(options)) {}
+  absl::Status Begin(const std::string& directory);
+  std::vector<std::string> Directories(const std::string& directory) const;
+  absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> OpenReplicas(const std::string& directory) const;
+  void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status LoadBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Draw(uint8_t* bytes, size_t size) const;
   absl::StatusOr<SecretKey> DrawKey() const;
-  absl::Status Reach(Step step) const;
 
-  const std::string directory_;
+  std::optional<SecretKey> Find(RingEntryKind kind, uint64_t name) const;
+  std::optional<Page> PageAt(uint64_t page) const;
+  ConstByteSpan EntryAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Of an entry that is whole, as all that are found by their names are.
+  SecretKey SecretAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Durable on return; finds it if it is there already.
+  absl::StatusOr<SecretKey> Mint(RingEntryKind kind, uint64_t name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Out of memory at once; off the disks by Finish.
+  void Forget(RingEntryKind kind, uint64_t name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void ForgetThrough(DueDay last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Overwrites with zeros what was forgotten, and what a failed write may have left.
+  absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Writes of `keys` or `pages`; a replica that is lost by it will be known for stale.
+  absl::Status Write(RingFile file, std::span<const RingWrite> writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Extend(RingFile file, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  absl::Status MintPages(size_t pages, DueDay until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status OpenPages(std::span<const uint64_t> pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status ReserveBlocks(size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::StatusOr<OwnerSlot> ReadSlot(size_t block, OwnerNumber number) const;
+
   const Options options_;
-  int directory_fd_ = -1;  // holds the lock
-  static constexpr size_t kPbxShards = 64;
+  int lock_fd_ = -1;
+  Found found_;
+
+  // Whoever changes the ring, for as long as it takes; mutex_ is for memory alone.
+  mutable Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable Mutex mutex_;
-  bool unfinished_ ABSL_GUARDED_BY(mutex_) = false;
-  DayFile days_ ABSL_GUARDED_BY(mutex_);
-  std::array<PbxFile, kPbxShards> pbxs_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<RingDisk> disk_;
+  RingHead head_ ABSL_GUARDED_BY(mutex_);
+  LockedBytes entries_ ABSL_GUARDED_BY(mutex_);  // as they lie
+  std::map<EntryName, size_t> slots_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, Page> pages_ ABSL_GUARDED_BY(mutex_);
+  std::map<DueDay, Giving> giving_ ABSL_GUARDED_BY(mutex_);
+  std::map<DueDay, std::deque<uint64_t>> ahead_ ABSL_GUARDED_BY(mutex_);  // minted, and none given
+
+  std::set<size_t> free_slots_ ABSL_GUARDED_BY(write_mutex_);
+  std::set<size_t> free_blocks_ ABSL_GUARDED_BY(write_mutex_);
+  size_t blocks_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t next_page_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  std::set<std::pair<DueDay, uint64_t>> pages_until_ ABSL_GUARDED_BY(write_mutex_);
+  // To be overwritten with zeros.
+  std::set<size_t> dirty_slots_ ABSL_GUARDED_BY(write_mutex_);
+  std::set<size_t> dirty_blocks_ ABSL_GUARDED_BY(write_mutex_);
+  absl::flat_hash_set<OwnerNumber> dirty_owners_ ABSL_GUARDED_BY(write_mutex_);
 };
 
 }  // namespace retention

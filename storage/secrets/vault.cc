@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/secrets/hmac.h"
+
 namespace retention {
 namespace {
 
@@ -24,51 +26,12 @@ constexpr std::string_view kFiledLabel = "retention.v1 filed";
 constexpr std::string_view kStateLabel = "retention.v1 state";
 constexpr std::string_view kMarkLabel = "retention.v1 marks";
 
-constexpr size_t kBlockBytes = 64;   // of SHA-256
-constexpr size_t kDigestBytes = 32;  // of SHA-256
 constexpr size_t kShortBytes = 256;  // nearly all that is marked: no memory is asked for
 
-// OpenSSL's algorithms, looked up once: each look-up costs more than a seal.
-struct Algorithms {
-  EVP_KDF* hkdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
-  EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-};
-
-const Algorithms& Fetched() {
-  static const Algorithms algorithms;
-  return algorithms;
-}
-
-// One digest context per thread; it holds no key between calls, only the last digest.
-EVP_MD_CTX* ThreadDigest() {
-  struct Owner {
-    EVP_MD_CTX* context = EVP_MD_CTX_new();
-    ~Owner() { EVP_MD_CTX_free(context); }
-  };
-  static thread_local const Owner owner;
-  return owner.context;
-}
-
-// HMAC-SHA256 (RFC 2104) of the concatenated parts, truncated. Written out, because EVP_MAC allocates on every call.
-std::array<uint8_t, 16> Hmac(const uint8_t* key, std::initializer_list<std::string_view> parts) {
-  std::array<uint8_t, kBlockBytes> pad{};
-  EVP_MD_CTX* digest = ThreadDigest();
-  std::array<uint8_t, kDigestBytes> out{};
-  for (size_t i = 0; i < kBlockBytes; ++i) pad[i] = (i < SecretKey::kBytes ? key[i] : 0) ^ 0x36;
-  bool ok = EVP_DigestInit_ex2(digest, Fetched().sha256, nullptr) == 1 &&
-            EVP_DigestUpdate(digest, pad.data(), pad.size()) == 1;
-  for (const std::string_view part : parts) ok = ok && EVP_DigestUpdate(digest, part.data(), part.size()) == 1;
-  ok = ok && EVP_DigestFinal_ex(digest, out.data(), nullptr) == 1;
-  for (uint8_t& byte : pad) byte ^= 0x36 ^ 0x5C;
-  ok = ok && EVP_DigestInit_ex2(digest, Fetched().sha256, nullptr) == 1 &&
-       EVP_DigestUpdate(digest, pad.data(), pad.size()) == 1 && EVP_DigestUpdate(digest, out.data(), out.size()) == 1 &&
-       EVP_DigestFinal_ex(digest, out.data(), nullptr) == 1;
-  OPENSSL_cleanse(pad.data(), pad.size());
-  // SHA-256 over memory fails only for want of memory or of the algorithm; a wrong key would be worse than an end.
-  if (!ok) std::abort();
-  std::array<uint8_t, 16> truncated{};
-  std::memcpy(truncated.data(), out.data(), truncated.size());
-  return truncated;
+// OpenSSL's, looked up once: each look-up costs more than a seal.
+EVP_KDF* Hkdf() {
+  static EVP_KDF* const hkdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
+  return hkdf;
 }
 
 // HKDF-SHA256 (RFC 5869), no salt: the input is uniform already.
@@ -86,7 +49,7 @@ absl::StatusOr<SecretKey> Expand(std::initializer_list<const SecretKey*> inputs,
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, input.data(), input_bytes),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, const_cast<char*>(info.data()), info.size()),
       OSSL_PARAM_construct_end()};
-  EVP_KDF_CTX* context = EVP_KDF_CTX_new(Fetched().hkdf);
+  EVP_KDF_CTX* context = EVP_KDF_CTX_new(Hkdf());
   const bool ok = context != nullptr && EVP_KDF_derive(context, output.data(), output.size(), parameters) == 1;
   EVP_KDF_CTX_free(context);  // wipes its copy of the input
   SecretKey key(output);
@@ -94,6 +57,12 @@ absl::StatusOr<SecretKey> Expand(std::initializer_list<const SecretKey*> inputs,
   OPENSSL_cleanse(output.data(), output.size());
   if (!ok) return CryptoFailure();
   return key;
+}
+
+std::array<uint8_t, 16> Truncated(const SecretKey& digest) {
+  std::array<uint8_t, 16> truncated{};
+  std::memcpy(truncated.data(), digest.data(), truncated.size());
+  return truncated;
 }
 
 absl::StatusOr<SecretKey> ExpandOne(const SecretKey& key, std::string_view info) { return Expand({&key}, info); }
@@ -110,7 +79,7 @@ Vault::Vault(KeyRing& ring, RandomSource& random)
       state_key_(ExpandOne(ring.OpenKey(), kStateLabel)) {}
 
 absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint) {
-  const DerivedKeys::Name name{.day = day, .pbx = use == PbxKeyUse::kNotNeeded ? PbxId() : pbx, .use = use};
+  const DerivedKeys::Name name{.day = day, .pbx = pbx, .use = use};
   if (std::optional<SecretKey> derived = derived_.Find(name)) return *std::move(derived);
   const uint64_t generation = derived_.generation();
   const auto missing = [mint](const char* what) {
@@ -143,14 +112,26 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
   return derived;
 }
 
-absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext,
-                                        uint32_t values) {
+absl::StatusOr<SecretKey> Vault::OfOwner(const SecretKey& key, uint64_t owner) const {
+  if (owner == 0) return key;
+  const auto found = ring_.FindOwner(owner);
+  if (!found.ok()) return found.status();
+  if (!found->has_value()) return absl::NotFoundError("vault: the owner has no key");
+  const SecretKey& secret = (*found)->secret;
+  return HmacSha256(key, {std::string_view(reinterpret_cast<const char*>(secret.data()), SecretKey::kBytes)});
+}
+
+absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values,
+                                        uint64_t owner) {
   const CipherPool::Cipher cipher = ciphers_.Borrow();
   const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, use, /*mint=*/true);
   if (!derived.ok()) return derived.status();
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, owner);
+  if (!value_key.ok()) return value_key.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = ciphers_.DrawNonce(random_, nonce); !status.ok()) return status;
-  return SealUnder(cipher.get(), *derived, nonce, use, values, key.Encode(), plaintext.Reveal());
+  return SealUnder(cipher.get(), *value_key, nonce, {.use = use, .values = values, .owner = owner}, key.Encode(),
+                   plaintext.Reveal());
 }
 
 absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope) {
@@ -159,22 +140,33 @@ absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envel
   const CipherPool::Cipher cipher = ciphers_.Borrow();
   const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
   if (!derived.ok()) return derived.status();
-  return OpenUnder(cipher.get(), *derived, *header, key.Encode(), envelope);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner);
+  if (!value_key.ok()) return value_key.status();
+  return OpenUnder(cipher.get(), *value_key, *header, key.Encode(), envelope);
 }
 
-absl::StatusOr<std::string> Vault::SealState(std::string_view row_key, const Personal& plaintext) {
+absl::StatusOr<std::string> Vault::SealState(std::string_view row_key, const Personal& plaintext, uint64_t owner) {
   if (!state_key_.ok()) return state_key_.status();
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, owner);
+  if (!value_key.ok()) return value_key.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = ciphers_.DrawNonce(random_, nonce); !status.ok()) return status;
-  return SealUnder(ciphers_.Borrow().get(), *state_key_, nonce, PbxKeyUse::kNotNeeded, /*values=*/0, row_key,
-                   plaintext.Reveal());
+  return SealUnder(ciphers_.Borrow().get(), *value_key, nonce,
+                   {.use = PbxKeyUse::kNotNeeded, .values = 0, .owner = owner}, row_key, plaintext.Reveal());
 }
 
 absl::StatusOr<Personal> Vault::OpenState(std::string_view row_key, std::string_view envelope) {
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header || header->use != PbxKeyUse::kNotNeeded) return Malformed();
   if (!state_key_.ok()) return state_key_.status();
-  return OpenUnder(ciphers_.Borrow().get(), *state_key_, *header, row_key, envelope);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, header->owner);
+  if (!value_key.ok()) return value_key.status();
+  return OpenUnder(ciphers_.Borrow().get(), *value_key, *header, row_key, envelope);
+}
+
+uint64_t Vault::OwnerOf(std::string_view envelope) {
+  const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
+  return header ? header->owner : 0;
 }
 
 uint32_t Vault::ValueCount(std::string_view envelope) {
@@ -189,7 +181,7 @@ std::array<uint8_t, 16> Vault::Hash(std::string_view domain, std::string_view pb
     lengths[i] = static_cast<char>(domain.size() >> (24 - 8 * i));
     lengths[4 + i] = static_cast<char>(pbx.size() >> (24 - 8 * i));
   }
-  return Hmac(hash_key_.data(), {std::string_view(lengths.data(), lengths.size()), domain, pbx, text});
+  return Truncated(HmacSha256(hash_key_, {std::string_view(lengths.data(), lengths.size()), domain, pbx, text}));
 }
 
 std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view scope, std::string_view text) const {
@@ -212,7 +204,7 @@ std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view sco
 }
 
 std::array<uint8_t, 16> Vault::HashWith(const SecretKey& key, std::string_view text) {
-  return Hmac(key.data(), {text});
+  return Truncated(HmacSha256(key, {text}));
 }
 
 // The keys first: whoever borrows a cipher after that finds none of them.

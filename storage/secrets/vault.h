@@ -1,12 +1,12 @@
-// The vault: seals personal values, those that end with their PBX under two keys, its own and their day's, all others
-// under their day's alone.
+// The vault: seals personal values so that each can be ended in every copy, on its day or before.
 //
-// What the end of a PBX still has to read, for the orders that it issues, is sealed under the order key, which the ring
-// derives from the PBX's key and keeps until the orders are out.
+// A value's key follows from three secrets of the ring: its day's key; for what ends with its PBX, the PBX's key; and
+// its owner's secret. Destroy any of them and every copy is unreadable. What the end of a PBX still has to read, for
+// the orders that it issues, is sealed under the order key, which the ring derives from the PBX's key and keeps until
+// the orders are out.
 //
-// AES-256-GCM under HKDF-SHA256(day key, PBX key); the row key and the envelope's header are associated data, so a
-// value can neither be moved nor relabelled. Nonces are 96 random bits per seal. Destroy either key and every copy is
-// unreadable.
+// AES-256-GCM under HMAC-SHA256(HKDF-SHA256(day key, PBX key), owner's secret); the row key and the envelope's header
+// are associated data, so a value can neither be moved nor relabelled. Nonces are 96 random bits per seal.
 #ifndef RETENTION_STORAGE_SECRETS_VAULT_H_
 #define RETENTION_STORAGE_SECRETS_VAULT_H_
 
@@ -34,17 +34,22 @@ class Vault {
   Vault(KeyRing& ring, RandomSource& random);
 
   // Seals `plaintext`, which holds `values` values, for the row `key`. Mints the day's key if need be (durable on
-  // return). FAILED_PRECONDITION if the day or the PBX was destroyed.
-  absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values);
+  // return). `owner`: with whose number's secret it goes (KeyRing::NewOwner); 0: with nobody's. FAILED_PRECONDITION if
+  // the day or the PBX was destroyed; NOT_FOUND if the owner was.
+  absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values,
+                                   uint64_t owner);
   // Opens an envelope. NOT_FOUND if a key it needs has been destroyed; DATA_LOSS if it was tampered with or moved.
   absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope);
 
   // Seals outside family `filed`: under the ring's open key alone, bound to `row_key`.
-  absl::StatusOr<std::string> SealState(std::string_view row_key, const Personal& plaintext);
+  absl::StatusOr<std::string> SealState(std::string_view row_key, const Personal& plaintext, uint64_t owner);
   absl::StatusOr<Personal> OpenState(std::string_view row_key, std::string_view envelope);
 
   // How many values an envelope says it holds; 0 if it is malformed. Needs no key.
   static uint32_t ValueCount(std::string_view envelope);
+
+  // The number of its owner, which stands in it in the clear; 0 if it has none or is malformed.
+  static uint64_t OwnerOf(std::string_view envelope);
 
   // HMAC-SHA256 under the ring's hash key, truncated to 16 bytes: keyed hashes for row keys. `domain` separates uses.
   std::array<uint8_t, 16> Hash(std::string_view domain, std::string_view pbx, std::string_view text) const;
@@ -60,6 +65,8 @@ class Vault {
 
  private:
   absl::StatusOr<SecretKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
+  // The key of a value under `key`, of an owner.
+  absl::StatusOr<SecretKey> OfOwner(const SecretKey& key, uint64_t owner) const;
 
   KeyRing& ring_;
   RandomSource& random_;

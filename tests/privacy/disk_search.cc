@@ -42,6 +42,14 @@ std::vector<Needle> PlainAndHex(const std::vector<std::string>& texts) {
 void CopyDirectory(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::filesystem::create_directories(to);
   std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  // As cp -a does, and a key ring insists.
+  const auto as_before = [](const std::filesystem::path& before, const std::filesystem::path& copy) {
+    std::filesystem::permissions(copy, std::filesystem::status(before).permissions());
+  };
+  as_before(from, to);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(from)) {
+    as_before(entry.path(), to / std::filesystem::relative(entry.path(), from));
+  }
   std::filesystem::remove(to / "LOCK");
 }
 

@@ -176,7 +176,7 @@ TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
   const absl::Status missing = server.Restart(
       [&](ServerOptions& options) { options.key_ring_directory = (server.directory() / "elsewhere").string(); });
   EXPECT_EQ(DetailsOf(missing).reason, "KEY_RING_MISSING") << missing;
-  EXPECT_FALSE(std::filesystem::exists(server.directory() / "elsewhere" / "days"));
+  EXPECT_FALSE(std::filesystem::exists(server.directory() / "elsewhere"));
 
   RunningServer other;
   other.Stop();
@@ -188,10 +188,9 @@ TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
 TEST(Server, RefusesACorruptKeyRing) {
   RunningServer server;
   server.Stop();
-  {
-    std::fstream days(server.directory() / "ring" / "days", std::ios::in | std::ios::out | std::ios::binary);
-    days.seekp(20);
-    days.put('!');
+  for (const char* replica : {"a", "b"}) {
+    std::ofstream head(server.directory() / "ring" / replica / "head", std::ios::binary | std::ios::trunc);
+    head << "!";
   }
   const absl::Status status = server.Restart();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "storage/keys.h"
 #include "storage/random_source.h"
+#include "storage/secrets/secret_key.h"
 
 namespace retention {
 
@@ -44,6 +45,10 @@ inline std::string Hex(std::string_view bytes) {
     hex.push_back(kDigits[static_cast<uint8_t>(byte) & 15]);
   }
   return hex;
+}
+
+inline std::string BytesOf(const SecretKey& key) {
+  return {reinterpret_cast<const char*>(key.data()), SecretKey::kBytes};
 }
 
 // 0, 1, 2, ...: every draw differs, every run is the same.

@@ -6,116 +6,135 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
 
 namespace retention {
 namespace {
 
 namespace fs = std::filesystem;
 
-const PbxId kPbx = IdOf<PbxId>(0x41);  // shard 1
+const PbxId kPbx = IdOf<PbxId>(0x41);
 
-std::string BytesOf(const SecretKey& key) { return {reinterpret_cast<const char*>(key.data()), SecretKey::kBytes}; }
-
-KeyRing::Options Counting() {
-  auto random = std::make_shared<CountingRandom>();
-  return {.random = [random](uint8_t* bytes, size_t size) { return random->Fill(bytes, size); }};
-}
-
-std::unique_ptr<KeyRing> MustCreate(const std::string& path) {
-  auto ring = KeyRing::Create(path, {});
+std::unique_ptr<KeyRing> MustCreate(const std::string& path, KeyRing::Options options = {}) {
+  auto ring = KeyRing::Create(path, std::move(options));
   EXPECT_TRUE(ring.ok()) << ring.status();
   return *std::move(ring);
 }
 
-std::unique_ptr<KeyRing> MustOpen(const std::string& path) {
-  auto ring = KeyRing::Open(path, {});
+std::unique_ptr<KeyRing> MustOpen(const std::string& path, KeyRing::Options options = {}) {
+  auto ring = KeyRing::Open(path, std::move(options));
   EXPECT_TRUE(ring.ok()) << ring.status();
   return *std::move(ring);
 }
 
-std::string WithChecksum(std::string bytes) {
-  uint8_t sum[32];
-  EVP_Digest(bytes.data(), bytes.size(), sum, nullptr, EVP_sha256(), nullptr);
-  return bytes.append(reinterpret_cast<const char*>(sum), sizeof(sum));
+KeyRing::Options Knowing(uint64_t generation, bool accept_lower_replica = false) {
+  KeyRing::Options options;
+  options.opening = {.known_generation = generation, .accept_lower_replica = accept_lower_replica};
+  return options;
 }
 
-void Rewrite(const std::string& path, size_t offset, char byte, bool fix_checksum) {
+void Flip(const std::string& path, size_t offset) {
   std::string bytes = ReadBytes(path);
-  bytes[offset] = byte;
-  WriteBytes(path, fix_checksum ? WithChecksum(bytes.substr(0, bytes.size() - 32)) : bytes);
+  bytes[offset] = static_cast<char>(bytes[offset] ^ 1);
+  WriteBytes(path, bytes);
+}
+
+std::string OwnerBytes(const KeyRing& ring, OwnerNumber number) {
+  const auto owner = ring.FindOwner(number);
+  EXPECT_TRUE(owner.ok()) << owner.status();
+  return owner.ok() && owner->has_value() ? BytesOf((*owner)->secret) : "";
 }
 
 TEST(KeyRing, Files_GoldenBytes) {
   const FreshDirectory directory;
-  const auto ring = KeyRing::Create(directory / "ring", Counting());
-  ASSERT_TRUE(ring.ok()) << ring.status();
-  ASSERT_TRUE((*ring)->ForDay(kDay).ok());
-  ASSERT_TRUE((*ring)->ForCohort(DueDay::FromNumber(0x01020304)).ok());
-  ASSERT_TRUE((*ring)->MintPbx(kPbx).ok());
-  ASSERT_TRUE((*ring)->DestroyDaysThrough(DueDay::FromNumber(5)).ok());
-  ASSERT_TRUE((*ring)->DestroyCohortsThrough(DueDay::FromNumber(6)).ok());
-  const std::string identity = "000102030405060708090a0b0c0d0e0f";
-  const std::string days = ReadBytes(directory / "ring/days");
-  EXPECT_EQ(Hex(days.substr(0, days.size() - 32)),
+  auto random = std::make_shared<CountingRandom>();
+  KeyRing::Options options;
+  options.random = [random](uint8_t* bytes, size_t size) { return random->Fill(bytes, size); };
+  const auto ring = MustCreate(directory / "ring", std::move(options));
+  ASSERT_TRUE(ring->ForDay(kDay).ok());
+  ASSERT_TRUE(ring->ForCohort(DueDay::FromNumber(0x01020304)).ok());
+  ASSERT_TRUE(ring->MintPbx(kPbx).ok());
+  ASSERT_TRUE(ring->DestroyDaysThrough(DueDay::FromNumber(5)).ok());
+  ASSERT_TRUE(ring->DestroyCohortsThrough(DueDay::FromNumber(6)).ok());
+  // Generation 3 lies in the second place.
+  const std::string head = ReadBytes(directory / "ring/a/head");
+  ASSERT_EQ(head.size(), 8192u);
+  EXPECT_EQ(Hex(head.substr(4096, 120)),
             "5245544e52494e47"
-            "00000002"
-            "44"
-            "00" +
-                identity +
-                "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
-                "303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f"
-                "00000005"
-                "00000006"
-                "00000001"
-                "00005028"
-                "505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f"
-                "00000001"
-                "01020304"
-                "707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f");
-  EXPECT_EQ(days, WithChecksum(days.substr(0, days.size() - 32)));
-  const std::string pbxs = ReadBytes(directory / "ring/pbx-01");
-  EXPECT_EQ(Hex(pbxs.substr(0, pbxs.size() - 32)),
-            "5245544e52494e47"
-            "00000002"
-            "50"
-            "01" +
-                identity +
-                "00000001"
-                "4142434445464748"
-                "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
-                "00000000");
-  ASSERT_TRUE((*ring)->NarrowPbx(kPbx).ok());
-  const std::string narrowed = ReadBytes(directory / "ring/pbx-01");
-  EXPECT_EQ(Hex(narrowed.substr(0, narrowed.size() - 32)),
-            "5245544e52494e47"
-            "00000002"
-            "50"
-            "01" +
-                identity +
-                "00000000"
-                "00000001"
-                "4142434445464748"
-                "4eeaf0e0084383e7fcae9bc5ce95e3f9b0f0b05276641f25d2f56eef90ddb6ad");
+            "00000003"
+            "0000000000000003"
+            "000102030405060708090a0b0c0d0e0f"
+            "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+            "303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f"
+            "0000000000000001"
+            "00000005"
+            "00000006"
+            "00000000");
+  const std::string keys = ReadBytes(directory / "ring/a/keys");
+  EXPECT_EQ(Hex(keys.substr(0, 24)), "5245544e4b455953000102030405060708090a0b0c0d0e0f");
+  EXPECT_EQ(Hex(keys.substr(4096, 48)),
+            "01000000"
+            "00000000"
+            "0000000000005028"
+            "505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f");
+  EXPECT_EQ(Hex(keys.substr(4096 + 128, 48)),
+            "03000000"
+            "00000000"
+            "4142434445464748"
+            "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
+  for (const char* file : {"head", "keys", "pages"}) {
+    EXPECT_EQ(ReadBytes(directory / "ring/a" / file), ReadBytes(directory / "ring/b" / file)) << file;
+  }
+  ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
+  EXPECT_EQ(Hex(DecodeRing(directory / "ring/a").keys.at({'O', 0x4142434445464748})),
+            "4eeaf0e0084383e7fcae9bc5ce95e3f9b0f0b05276641f25d2f56eef90ddb6ad");
 }
 
 TEST(KeyRing, IsForItsOwnerOnly) {
   const FreshDirectory directory;
-  const auto ring = MustCreate(directory / "ring");
-  struct stat info;
-  ASSERT_EQ(::stat((directory / "ring").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  MustCreate(directory / "ring").reset();
   size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(directory / "ring")) {
+  for (const auto& entry : fs::recursive_directory_iterator(directory / "ring")) {
+    struct stat info;
     ASSERT_EQ(::stat(entry.path().c_str(), &info), 0);
-    EXPECT_EQ(info.st_mode & 0777, 0600u);
+    EXPECT_EQ(info.st_mode & 0777, entry.is_directory() ? 0700u : 0600u) << entry.path();
     ++files;
   }
-  EXPECT_EQ(files, 65u);
+  EXPECT_EQ(files, 8u);
+  for (const char* open : {"ring", "ring/b", "ring/a/keys"}) {
+    ASSERT_EQ(::chmod((directory / open).c_str(), 0750), 0);
+    const absl::Status refused = KeyRing::Open(directory / "ring", {}).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << open << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "chmod")) << refused;
+    ASSERT_EQ(::chmod((directory / open).c_str(), 0700), 0);
+  }
+  MustOpen(directory / "ring");
+}
+
+// Opening a ring once wiped whatever ended in .old in a directory that was given by mistake.
+TEST(KeyRing, ADirectoryOfSomethingElse_IsRefusedAndUntouched) {
+  const FreshDirectory directory;
+  const std::string home = directory / "home";
+  fs::create_directory(home);
+  WriteBytes(home + "/thesis.old", "words");
+  for (const auto& status : {KeyRing::Create(home, {}).status(), KeyRing::Open(home, {}).status()}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), "thesis.old")) << status;
+  }
+  KeyRing::Options beside;
+  beside.second_directory = home;
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Create(directory / "ring", std::move(beside)).status()));
+  EXPECT_FALSE(fs::exists(directory / "ring/a/head"));
+  EXPECT_EQ(ReadBytes(home + "/thesis.old"), "words");
+  EXPECT_EQ(std::distance(fs::directory_iterator(home), fs::directory_iterator()), 1);
 }
 
 TEST(KeyRing, KeysSurviveReopening) {
@@ -197,43 +216,13 @@ TEST(KeyRing, ANarrowedPbxKeepsItsOrderKeyAlone) {
     EXPECT_EQ(BytesOf(*ring->FindPbxOrders(kPbx)), orders);
     EXPECT_EQ(ring->MintPbx(kPbx).status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(FilesHolding(directory.path(), pbx), std::vector<std::string>());
-    EXPECT_EQ(FilesHolding(directory.path(), orders).size(), 1u);
+    EXPECT_EQ(FilesHolding(directory.path(), orders).size(), 2u);
     ring.reset();
     ring = MustOpen(directory / "ring");
   }
   ASSERT_TRUE(ring->DestroyPbx(kPbx).ok());
   EXPECT_FALSE(ring->FindPbxOrders(kPbx).has_value());
   EXPECT_EQ(FilesHolding(directory.path(), orders), std::vector<std::string>());
-}
-
-// The old file's bytes must be overwritten, not only unlinked: a second name shows what became of them.
-TEST(KeyRing, DestructionOverwritesTheOldFile) {
-  const FreshDirectory directory;
-  const auto ring = MustCreate(directory / "ring");
-  ASSERT_TRUE(ring->ForDay(kDay).ok());
-  ASSERT_TRUE(ring->MintPbx(kPbx).ok());
-  fs::create_hard_link(directory / "ring/days", directory / "witness-days");
-  fs::create_hard_link(directory / "ring/pbx-01", directory / "witness-pbx");
-  ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
-  ASSERT_TRUE(ring->DestroyPbx(kPbx).ok());
-  for (const char* witness : {"witness-days", "witness-pbx"}) {
-    const std::string bytes = ReadBytes(directory / witness);
-    EXPECT_FALSE(bytes.empty());
-    EXPECT_EQ(bytes, std::string(bytes.size(), '\0'));
-  }
-}
-
-// A crash between the two halves of a replacement leaves the current file under a second name: it must not be
-// overwritten.
-TEST(KeyRing, ASecondNameOfTheCurrentFile_IsRemovedUnharmed) {
-  const FreshDirectory directory;
-  auto ring = MustCreate(directory / "ring");
-  const std::string day = BytesOf(*ring->ForDay(kDay));
-  ring.reset();
-  fs::create_hard_link(directory / "ring/days", directory / "ring/days.old");
-  ring = MustOpen(directory / "ring");
-  EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day);
-  EXPECT_FALSE(fs::exists(directory / "ring/days.old"));
 }
 
 TEST(KeyRing, CreateAndOpen_KnowWhatIsThere) {
@@ -252,164 +241,277 @@ TEST(KeyRing, OneProcessAtATime) {
   EXPECT_TRUE(KeyRing::Open(directory / "ring", {}).ok());
 }
 
-class DamagedKeyRing : public ::testing::Test {
- protected:
-  DamagedKeyRing() {
-    const auto ring = MustCreate(path_);
-    EXPECT_TRUE(ring->ForDay(kDay).ok());
-    EXPECT_TRUE(ring->MintPbx(kPbx).ok());
-  }
-  absl::StatusCode OpenCode() const { return KeyRing::Open(path_, {}).status().code(); }
-  FreshDirectory directory_;
-  const std::string path_ = directory_ / "ring";
-};
-
-TEST_F(DamagedKeyRing, MissingDays_IsDataLoss) {
-  fs::remove(path_ + "/days");
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(KeyRing::Create(path_, {}).status().code(), absl::StatusCode::kDataLoss);
-}
-
-TEST_F(DamagedKeyRing, MissingPbxFile_IsDataLoss) {
-  fs::remove(path_ + "/pbx-3f");
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss);
-}
-
-TEST_F(DamagedKeyRing, AnyFlippedByte_IsDataLoss) {
-  for (const char* name : {"/days", "/pbx-01"}) {
-    const std::string bytes = ReadBytes(path_ + name);
-    for (size_t i = 0; i < bytes.size(); ++i) {
-      Rewrite(path_ + name, i, static_cast<char>(bytes[i] ^ 1), false);
-      EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss) << name << " byte " << i;
-    }
-    WriteBytes(path_ + name, bytes);
-  }
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kOk);
-}
-
-TEST_F(DamagedKeyRing, AnyTruncation_IsDataLoss) {
-  const std::string bytes = ReadBytes(path_ + "/days");
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    WriteBytes(path_ + "/days", bytes.substr(0, size));
-    EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss) << size;
-    const size_t body = size < 32 ? 0 : size - 32;
-    WriteBytes(path_ + "/days", WithChecksum(bytes.substr(0, body)));
-    EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss) << size;
-  }
-}
-
-TEST_F(DamagedKeyRing, UnknownVersion_IsFailedPrecondition) {
-  Rewrite(path_ + "/days", 11, 3, true);
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kFailedPrecondition);
-}
-
-TEST_F(DamagedKeyRing, SwappedFiles_AreDataLoss) {
-  const std::string other = ReadBytes(path_ + "/pbx-02");
-  WriteBytes(path_ + "/pbx-02", ReadBytes(path_ + "/pbx-01"));
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss);
-  WriteBytes(path_ + "/pbx-02", other);
-  const auto stranger = MustCreate(directory_ / "stranger");
-  ASSERT_TRUE(stranger->MintPbx(kPbx).ok());
-  WriteBytes(path_ + "/pbx-01", ReadBytes(directory_ / "stranger/pbx-01"));
-  EXPECT_EQ(OpenCode(), absl::StatusCode::kDataLoss);
-}
-
-// Stops a rewrite at one step, as a crash or an error would.
-class KeyRingSteps : public ::testing::TestWithParam<KeyRing::Step> {
- protected:
-  KeyRing::Options Stopping() {
-    return {.on_step = [this](KeyRing::Step step) {
-      return armed_ && step == GetParam() ? absl::ResourceExhaustedError("stopped") : absl::OkStatus();
-    }};
-  }
-  bool armed_ = false;
-  FreshDirectory directory_;
-  const std::string path_ = directory_ / "ring";
-};
-
-TEST_P(KeyRingSteps, CrashInDestruction_LeavesTheOldRingOrTheNew) {
-  auto ring = *KeyRing::Create(path_, Stopping());
-  const std::string day = BytesOf(*ring->ForDay(kDay));
-  const std::string kept = BytesOf(*ring->ForDay(kDay.Next()));
-  armed_ = true;
-  EXPECT_FALSE(ring->DestroyDaysThrough(kDay).ok());
-  ring.reset();
-  ring = MustOpen(path_);
-  EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), kept);
-  const bool renamed = GetParam() >= KeyRing::Step::kBeforeOverwrite;
-  EXPECT_EQ(ring->FindDay(kDay).has_value(), !renamed);
-  EXPECT_EQ(ring->destroyed_through(), renamed ? kDay : DueDay::None());
-  // Either way no other file holds the key, and trying again ends it.
-  EXPECT_EQ(FilesHolding(path_, day), renamed ? std::vector<std::string>() : std::vector<std::string>{"days"});
-  EXPECT_TRUE(ring->DestroyDaysThrough(kDay).ok());
-  EXPECT_EQ(FilesHolding(path_, day), std::vector<std::string>());
-  EXPECT_EQ(std::distance(fs::directory_iterator(path_), fs::directory_iterator()), 65);
-}
-
-TEST_P(KeyRingSteps, CrashInDestruction_OldBytesAreOverwrittenAtTheNextOpen) {
-  auto ring = *KeyRing::Create(path_, Stopping());
-  const std::string day = BytesOf(*ring->ForDay(kDay));
-  fs::create_hard_link(path_ + "/days", directory_ / "witness");
-  armed_ = true;
-  EXPECT_FALSE(ring->DestroyDaysThrough(kDay).ok());
-  ring.reset();
-  ring = MustOpen(path_);
-  ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
-  EXPECT_EQ(FilesHolding(directory_.path(), day), std::vector<std::string>());
-}
-
-TEST_P(KeyRingSteps, FailedDestruction_SucceedsWhenTriedAgain) {
-  auto ring = *KeyRing::Create(path_, Stopping());
-  const std::string day = BytesOf(*ring->ForDay(kDay));
-  const std::string pbx = BytesOf(*ring->MintPbx(kPbx));
-  armed_ = true;
-  EXPECT_EQ(ring->DestroyDaysThrough(kDay).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ring->DestroyPbx(kPbx).code(), absl::StatusCode::kResourceExhausted);
-  armed_ = false;
-  EXPECT_TRUE(ring->DestroyDaysThrough(kDay).ok());
-  EXPECT_TRUE(ring->DestroyPbx(kPbx).ok());
-  EXPECT_FALSE(ring->FindDay(kDay).has_value());
-  EXPECT_FALSE(ring->FindPbx(kPbx).has_value());
-  EXPECT_EQ(FilesHolding(path_, day), std::vector<std::string>());
-  EXPECT_EQ(FilesHolding(path_, pbx), std::vector<std::string>());
-}
-
-TEST_P(KeyRingSteps, FailedMinting_NeverHandsOutAKeyThatIsNotOnDisk) {
-  auto ring = *KeyRing::Create(path_, Stopping());
-  armed_ = true;
-  EXPECT_FALSE(ring->ForDay(kDay).ok());
-  EXPECT_FALSE(ring->MintPbx(kPbx).ok());
-  armed_ = false;
-  const std::string day = BytesOf(*ring->ForDay(kDay));
-  const std::string pbx = BytesOf(*ring->MintPbx(kPbx));
-  ring.reset();
-  ring = MustOpen(path_);
-  EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day);
-  EXPECT_EQ(BytesOf(*ring->FindPbx(kPbx)), pbx);
-}
-
-TEST_P(KeyRingSteps, CrashInCreation_LeavesARingOrNone) {
-  armed_ = true;
-  EXPECT_FALSE(KeyRing::Create(path_, Stopping()).ok());
-  const bool renamed = GetParam() >= KeyRing::Step::kBeforeOverwrite;
-  EXPECT_EQ(KeyRing::Open(path_, {}).status().code(), renamed ? absl::StatusCode::kOk : absl::StatusCode::kNotFound);
-  EXPECT_EQ(KeyRing::Create(path_, {}).status().code(),
-            renamed ? absl::StatusCode::kAlreadyExists : absl::StatusCode::kOk);
-  EXPECT_TRUE(KeyRing::Open(path_, {}).ok());
-}
-
-INSTANTIATE_TEST_SUITE_P(EveryStep, KeyRingSteps,
-                         ::testing::Values(KeyRing::Step::kBeforeWrite, KeyRing::Step::kBeforeRename,
-                                           KeyRing::Step::kBeforeOverwrite, KeyRing::Step::kDone));
-
-TEST(KeyRing, NoRandomness_MintsNothing) {
+TEST(KeyRing, NumbersOfOwnersAreNeverGivenTwice) {
   const FreshDirectory directory;
-  auto random = std::make_shared<CountingRandom>();
-  const auto ring = *KeyRing::Create(
-      directory / "ring", {.random = [random](uint8_t* bytes, size_t size) { return random->Fill(bytes, size); }});
-  random->Fail(absl::UnavailableError("no randomness"));
-  EXPECT_EQ(ring->ForDay(kDay).status().code(), absl::StatusCode::kUnavailable);
+  std::set<OwnerNumber> given;
+  for (int start = 0; start < 3; ++start) {
+    const auto ring = start == 0 ? MustCreate(directory / "ring") : MustOpen(directory / "ring");
+    for (int i = 0; i < 600; ++i) EXPECT_TRUE(given.insert(*ring->NewOwner(i % 2 == 0 ? kDay : DueDay::Open())).second);
+  }
+  EXPECT_FALSE(given.contains(0));
+}
+
+TEST(KeyRing, OneOwnerGoes_TheOthersOfItsPageStay) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  std::vector<OwnerNumber> owners;
+  std::vector<std::string> secrets;
+  for (size_t i = 0; i < kPageNumbers; ++i) {
+    owners.push_back(*ring->NewOwner(DueDay::Open()));
+    secrets.push_back(OwnerBytes(*ring, owners.back()));
+  }
+  ASSERT_TRUE(ring->DestroyOwners({&owners[7], 1}).ok());
+  ASSERT_TRUE(ring->DestroyOwners({&owners[7], 1}).ok()) << "what is gone is passed over";
+  for (const bool reopened : {false, true}) {
+    if (reopened) {
+      ring.reset();
+      ring = MustOpen(directory / "ring");
+    }
+    for (size_t i = 0; i < owners.size(); ++i) EXPECT_EQ(OwnerBytes(*ring, owners[i]), i == 7 ? "" : secrets[i]) << i;
+  }
+  EXPECT_EQ(FilesHolding(directory.path(), secrets[7]), std::vector<std::string>());
+  EXPECT_EQ(FilesHolding(directory.path(), secrets[8]), (std::vector<std::string>{"pages", "pages"}));
+}
+
+TEST(KeyRing, AnOwnerGoesWithItsDay) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  const OwnerNumber first = *ring->NewOwner(kDay);
+  const OwnerNumber second = *ring->NewOwner(DueDay::Open());
+  const std::string secret = OwnerBytes(*ring, first);
+  // Those that end within a month of each other share pages, and go with the last of their days.
+  const DueDay last = DueDay::FromNumber((kDay.number() / 32 + 1) * 32 - 1);
+  ASSERT_TRUE(ring->DestroyDaysThrough(DueDay::FromNumber(last.number() - 1)).ok());
+  EXPECT_EQ(OwnerBytes(*ring, first), secret);
+  ASSERT_TRUE(ring->DestroyDaysThrough(last).ok());
+  EXPECT_EQ(OwnerBytes(*ring, first), "");
+  EXPECT_NE(OwnerBytes(*ring, second), "");
+}
+
+TEST(KeyRing, RestrictionIsAStateOfAnOwner) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  const OwnerNumber owner = *ring->NewOwner(DueDay::Open());
+  const std::string secret = OwnerBytes(*ring, owner);
+  EXPECT_FALSE((*ring->FindOwner(owner))->restricted);
+  ASSERT_TRUE(ring->RestrictOwner(owner, true).ok());
+  ring.reset();
+  ring = MustOpen(directory / "ring");
+  EXPECT_TRUE((*ring->FindOwner(owner))->restricted);
+  ASSERT_TRUE(ring->RestrictOwner(owner, false).ok());
+  EXPECT_FALSE((*ring->FindOwner(owner))->restricted);
+  EXPECT_EQ(OwnerBytes(*ring, owner), secret);
+}
+
+TEST(KeyRing, DestructionsAreKnownUntilTheyAreEntered) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  ASSERT_TRUE(ring->DestroyDaysThrough(kDay, absl::FromUnixSeconds(7)).ok());
+  EXPECT_EQ(ring->unentered(), std::vector<UnenteredDestruction>()) << "no day of it had a key";
+  ASSERT_TRUE(ring->ForDay(kDay.Next()).ok());
+  const DueDay last = kDay.Next().Next();
+  ASSERT_TRUE(ring->DestroyDaysThrough(last, absl::FromUnixSeconds(8)).ok());
+  const std::vector<UnenteredDestruction> one = {
+      {.from = kDay.Next(), .to = last, .instant_us = 8000000, .generation = ring->generation()}};
+  EXPECT_EQ(ring->unentered(), one);
+  ring.reset();
+  ring = MustOpen(directory / "ring");
+  EXPECT_EQ(ring->unentered(), one);
+  ASSERT_TRUE(ring->MarkEntered(kDay.Next()).ok());
+  EXPECT_EQ(ring->unentered(), one) << "all of it has to be entered";
+  ASSERT_TRUE(ring->MarkEntered(last).ok());
+  EXPECT_EQ(ring->unentered(), std::vector<UnenteredDestruction>());
+  // More ranges than there is room for become one.
+  DueDay day = last;
+  for (size_t i = 0; i < kUnenteredMax + 10; ++i) {
+    day = day.Next();
+    ASSERT_TRUE(ring->ForDay(day).ok());
+    ASSERT_TRUE(ring->DestroyDaysThrough(day).ok());
+  }
+  EXPECT_EQ(ring->unentered().size(), kUnenteredMax);
+  EXPECT_EQ(ring->unentered().back().to, day);
+}
+
+// A full disk: nothing can be allocated, and everything can be destroyed.
+TEST(KeyRing, AFullDiskKeepsNothingFromBeingDestroyed) {
+  const FreshDirectory directory;
+  KeyRing::Options options;
+  options.spare_blocks = 8;
+  auto ring = MustCreate(directory / "ring", std::move(options));
+  const std::string day = BytesOf(*ring->ForDay(kDay));
+  std::vector<OwnerNumber> owners;
+  for (size_t i = 0; i < 8 * kPageNumbers; ++i) owners.push_back(*ring->NewOwner(DueDay::Open()));
+  const auto sizes = [&] {
+    return std::vector<uintmax_t>{fs::file_size(directory / "ring/a/keys"), fs::file_size(directory / "ring/a/pages")};
+  };
+  const auto before = sizes();
+  for (size_t i = 0; i < owners.size(); i += 100) ASSERT_TRUE(ring->DestroyOwners({&owners[i], 1}).ok());
+  ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
+  EXPECT_EQ(sizes(), before);
+  EXPECT_EQ(FilesHolding(directory.path(), day), std::vector<std::string>());
+}
+
+class TwoReplicas : public ::testing::Test {
+ protected:
+  TwoReplicas() : ring_(MustCreate(path_)) {
+    day_ = BytesOf(*ring_->ForDay(kDay));
+    later_ = BytesOf(*ring_->ForDay(kDay.Next()));
+    generation_ = ring_->generation();
+  }
+  void Close() { ring_.reset(); }
+  absl::Status OpenStatus(KeyRing::Options options = {}) { return KeyRing::Open(path_, std::move(options)).status(); }
+
+  FreshDirectory directory_;
+  const std::string path_ = directory_ / "ring";
+  std::unique_ptr<KeyRing> ring_;
+  std::string day_;
+  std::string later_;
+  uint64_t generation_ = 0;
+};
+
+TEST_F(TwoReplicas, ADamagedEntryIsMendedFromTheOther) {
+  Close();
+  for (const char* name : {"/a/keys", "/b/keys"}) {
+    for (size_t offset = 4096; offset < 4096 + 128; ++offset) {
+      Flip(path_ + name, offset);
+      const auto ring = MustOpen(path_);
+      ASSERT_EQ(BytesOf(*ring->FindDay(kDay)), day_) << name << offset;
+      EXPECT_EQ(ring->found().entries_mended, 1u);
+      EXPECT_EQ(ring->found().entries_damaged, 0u);
+    }
+  }
+  EXPECT_EQ(ReadBytes(path_ + "/a/keys"), ReadBytes(path_ + "/b/keys"));
+}
+
+TEST_F(TwoReplicas, AnEntryThatIsDamagedInBothCostsItself) {
+  Close();
+  for (const char* name : {"/a/keys", "/b/keys"}) Flip(path_ + name, 4096 + 20);
+  const auto ring = MustOpen(path_);
+  EXPECT_EQ(ring->found().entries_damaged, 1u);
   EXPECT_FALSE(ring->FindDay(kDay).has_value());
+  EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), later_);
+}
+
+TEST_F(TwoReplicas, ALostOneIsWrittenAnew_IfTheOtherIsKnownToBeTheLast) {
+  Close();
+  fs::remove_all(path_ + "/a");
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus(Knowing(generation_ + 1))));
+  {
+    const auto ring = MustOpen(path_, Knowing(generation_));
+    EXPECT_EQ(ring->found().replicas_rebuilt, 1u);
+    EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day_);
+  }
+  EXPECT_EQ(ReadBytes(path_ + "/a/keys"), ReadBytes(path_ + "/b/keys"));
+  for (const char* file : {"/b/head", "/b/keys", "/b/pages"}) fs::remove(path_ + file);
+  MustOpen(path_, Knowing(0, /*accept_lower_replica=*/true));
+}
+
+// The one that was away when something was destroyed still holds it.
+TEST_F(TwoReplicas, AStaleOneIsOverwritten_NeverRead) {
+  Close();
+  fs::copy(path_ + "/b", directory_ / "stale", fs::copy_options::recursive);
+  ring_ = MustOpen(path_);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  Close();
+  fs::remove_all(path_ + "/b");
+  fs::copy(directory_ / "stale", path_ + "/b", fs::copy_options::recursive);
+  fs::remove_all(directory_ / "stale");
+  ring_ = MustOpen(path_);
+  EXPECT_FALSE(ring_->FindDay(kDay).has_value());
+  EXPECT_EQ(FilesHolding(directory_.path(), day_), std::vector<std::string>());
+}
+
+TEST_F(TwoReplicas, ARingThatWasRolledBackIsRefused) {
+  Close();
+  fs::copy(path_, directory_ / "yesterday", fs::copy_options::recursive);
+  ring_ = MustOpen(path_);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  const uint64_t known = ring_->generation();
+  Close();
+  fs::remove_all(path_);
+  fs::rename(directory_ / "yesterday", path_);
+  const absl::Status refused = OpenStatus(Knowing(known));
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "rolled back")) << refused;
+}
+
+TEST_F(TwoReplicas, OneThatCannotBeWrittenIsCounted_AndMendedLater) {
+  Close();
+  for (const size_t broken : {size_t{0}, size_t{1}}) {
+    bool armed = false;
+    KeyRing::Options options;
+    options.on_io = [&](size_t replica, RingFile, RingReplica::Io) {
+      return armed && replica == broken ? absl::UnavailableError("broken") : absl::OkStatus();
+    };
+    ring_ = MustOpen(path_, std::move(options));
+    const std::string key = BytesOf(*ring_->ForDay(DueDay::FromNumber(40000)));
+    armed = true;
+    const DueDay day = DueDay::FromNumber(30000 + static_cast<uint32_t>(broken));
+    const std::string doomed = [&] {
+      armed = false;
+      const std::string minted = BytesOf(*ring_->ForDay(day));
+      armed = true;
+      return minted;
+    }();
+    ASSERT_TRUE(ring_->DestroyDaysThrough(day).ok());
+    EXPECT_EQ(ring_->stale_replicas(), 1u);
+    EXPECT_EQ(FilesHolding(path_, doomed), std::vector<std::string>{"keys"}) << "of the broken one";
+    armed = false;
+    ASSERT_TRUE(ring_->Mend().ok());
+    EXPECT_EQ(ring_->stale_replicas(), 0u);
+    EXPECT_EQ(FilesHolding(path_, doomed), std::vector<std::string>());
+    EXPECT_EQ(BytesOf(*ring_->FindDay(DueDay::FromNumber(40000))), key);
+    Close();
+  }
+  EXPECT_TRUE(OpenStatus().ok());
+}
+
+TEST_F(TwoReplicas, KeysWithoutAHead_AreDataLoss) {
+  Close();
+  for (const char* name : {"/a/head", "/b/head"}) WriteBytes(path_ + name, std::string(8192, 'x'));
+  EXPECT_TRUE(absl::IsDataLoss(OpenStatus()));
+  EXPECT_TRUE(absl::IsDataLoss(KeyRing::Create(path_, {}).status()));
+}
+
+TEST_F(TwoReplicas, AnUnknownVersionIsRefused) {
+  Close();
+  std::string head = ReadBytes(path_ + "/a/head");
+  std::string place = head.substr(generation_ % 2 * 4096, 4064);
+  place[11] = 4;
+  uint8_t sum[32];
+  EVP_Digest(place.data(), place.size(), sum, nullptr, EVP_sha256(), nullptr);
+  place.append(reinterpret_cast<const char*>(sum), sizeof(sum));
+  head.replace(generation_ % 2 * 4096, 4096, place);
+  WriteBytes(path_ + "/a/head", head);
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus()));
+}
+
+TEST_F(TwoReplicas, OfDifferentRingsAreRefused) {
+  Close();
+  MustCreate(directory_ / "stranger").reset();
+  fs::remove_all(path_ + "/b");
+  fs::copy(directory_ / "stranger/b", path_ + "/b", fs::copy_options::recursive);
+  EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus()));
+}
+
+// Each write and sync that a creation makes, as the last before a crash.
+TEST(KeyRing, ACreationThatCrashesLeavesARingOrNone) {
+  for (int fuse = 0;; ++fuse) {
+    const FreshDirectory directory;
+    int left = fuse;
+    KeyRing::Options options;
+    options.on_io = [&](size_t, RingFile, RingReplica::Io) {
+      return left-- > 0 ? absl::OkStatus() : absl::UnavailableError("crashed");
+    };
+    const bool made = KeyRing::Create(directory / "ring", std::move(options)).ok();
+    const auto opened = KeyRing::Open(directory / "ring", Knowing(0, /*accept_lower_replica=*/true));
+    EXPECT_TRUE(opened.ok() || absl::IsNotFound(opened.status())) << fuse << opened.status();
+    if (!opened.ok()) {
+      EXPECT_TRUE(KeyRing::Create(directory / "ring", {}).ok()) << fuse;
+    }
+    if (made) break;
+  }
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ class VaultTest : public ::testing::Test {
     EXPECT_TRUE(ring_->MintPbx(IdOf<PbxId>(0x10)).ok());
     vault_ = std::make_unique<Vault>(*ring_, random_);
   }
-  std::string Seal(const FiledKey& key, PbxKeyUse use = PbxKeyUse::kNeeded, uint32_t values = 1) {
-    auto envelope = vault_->Seal(key, use, Personal(kName), values);
+  std::string Seal(const FiledKey& key, PbxKeyUse use = PbxKeyUse::kNeeded, uint32_t values = 1, uint64_t owner = 0) {
+    auto envelope = vault_->Seal(key, use, Personal(kName), values, owner);
     EXPECT_TRUE(envelope.ok()) << envelope.status();
     return *envelope;
   }
@@ -45,15 +45,19 @@ class VaultTest : public ::testing::Test {
 
 TEST_F(VaultTest, Envelope_GoldenBytes) {
   EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kNeeded, 300)),
-            "0101ac02000102030405060708090a0b9e7921d8654f3dbba68578784c6ae836b32186e1c7058e3f0ba125f6c1a60b5c");
+            "0201ac0200000102030405060708090a0b9e7921d8654f3dbba68578784c6ae836d082eed9212048c89956936d3453516e");
   EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kNotNeeded, 1)),
-            "0100010c0d0e0f1011121314151617fe7164c871c15623c970b479a453f932cc9544cac2139f99f18efe1bfeb0630d");
+            "020001000c0d0e0f101112131415161729888772140bf9af161eb0e64a0fa7b1c1ec642261236e7028d0774146af25c7");
   EXPECT_EQ(Hex(Seal(SomeKey(DueDay::Open()), PbxKeyUse::kNeeded, 1)),
-            "01010118191a1b1c1d1e1f202122233c14ba69c68ad5e07f5085c43521b1332eb33a0529ff200c361dbb62e1cec4af");
-  EXPECT_EQ(Hex(*vault_->SealState("O12345678", Personal(kName))),
-            "0100002425262728292a2b2c2d2e2fe18f91b5de4288a525aa59dd5bf7d3272a7a5e2ccea0d0aad58a217d023d030a");
+            "0201010018191a1b1c1d1e1f202122233c14ba69c68ad5e07f5085c43521b133201cca98536e15b092a3accc5358f742");
+  EXPECT_EQ(Hex(*vault_->SealState("O12345678", Personal(kName), 0)),
+            "020000002425262728292a2b2c2d2e2fe18f91b5de4288a525aa59dd5bf7d327fe781ebcef39f401b1977956d4cf8376");
   EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kForOrders, 1)),
-            "010201303132333435363738393a3b7904c0d0a3e9bf305d9c07f0eab140474b8dba58100cf1ae6991394ee8951b68");
+            "02020100303132333435363738393a3b7904c0d0a3e9bf305d9c07f0eab140476fefc7d58bebc550e4836dc31ae80b05");
+  const OwnerNumber owner = *ring_->NewOwner(DueDay::Open());
+  EXPECT_EQ(owner, 256u);
+  EXPECT_EQ(Hex(Seal(SomeKey(kDay), PbxKeyUse::kNeeded, 1, owner)),
+            "02010180023c3d3e3f4041424344454647066cdb28561eb821da5e7a3d1a063c2a6df523845baa092f2344c2104950b210");
 }
 
 TEST_F(VaultTest, Hash_GoldenBytes) {
@@ -89,11 +93,12 @@ TEST_F(VaultTest, OpensWhatItSealed) {
       }
     }
   }
-  const std::string empty = *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 0);
+  const std::string empty = *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 0, 0);
   EXPECT_EQ(vault_->Open(SomeKey(kDay), empty)->Reveal(), "");
   const std::string large(1 << 20, 'x');
-  EXPECT_EQ(vault_->Open(SomeKey(kDay), *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(large), 9))->Reveal(),
-            large);
+  EXPECT_EQ(
+      vault_->Open(SomeKey(kDay), *vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(large), 9, 0))->Reveal(),
+      large);
 }
 
 TEST_F(VaultTest, EveryFlippedBitIsNoticed) {
@@ -102,13 +107,37 @@ TEST_F(VaultTest, EveryFlippedBitIsNoticed) {
     for (size_t bit = 0; bit < envelope.size() * 8; ++bit) {
       std::string tampered = envelope;
       tampered[bit / 8] = static_cast<char>(tampered[bit / 8] ^ (1 << (bit % 8)));
-      EXPECT_EQ(OpenCode(SomeKey(kDay), tampered), absl::StatusCode::kDataLoss) << bit;
+      const absl::StatusCode code = OpenCode(SomeKey(kDay), tampered);
+      // With another number it is of an owner that nobody knows.
+      const bool of_number = bit / 8 == 2 || bit / 8 == 3;
+      EXPECT_TRUE(code == absl::StatusCode::kDataLoss || (of_number && code == absl::StatusCode::kNotFound)) << bit;
     }
     for (size_t size = 0; size < envelope.size(); ++size) {
       EXPECT_EQ(OpenCode(SomeKey(kDay), envelope.substr(0, size)), absl::StatusCode::kDataLoss) << size;
     }
     EXPECT_EQ(OpenCode(SomeKey(kDay), envelope + "x"), absl::StatusCode::kDataLoss);
   }
+}
+
+TEST_F(VaultTest, WithoutItsOwnersSecretNothingOpens) {
+  std::vector<OwnerNumber> owners;
+  std::vector<std::string> envelopes;
+  for (int i = 0; i < 3; ++i) {
+    owners.push_back(*ring_->NewOwner(kDay));
+    envelopes.push_back(Seal(SomeKey(kDay), PbxKeyUse::kNeeded, 1, owners.back()));
+    EXPECT_EQ(Vault::OwnerOf(envelopes.back()), owners.back());
+  }
+  const std::string state = *vault_->SealState("O12345678", Personal(kName), owners[1]);
+  ASSERT_TRUE(ring_->DestroyOwners({&owners[1], 1}).ok());
+  for (const size_t i : {0u, 2u}) EXPECT_EQ(OpenCode(SomeKey(kDay), envelopes[i]), absl::StatusCode::kOk);
+  EXPECT_EQ(OpenCode(SomeKey(kDay), envelopes[1]), absl::StatusCode::kNotFound);
+  EXPECT_EQ(vault_->OpenState("O12345678", state).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1, owners[1]).status().code(),
+            absl::StatusCode::kNotFound);
+  // Another owner's number does not open it.
+  std::string other = envelopes[2];
+  other[3] = envelopes[0][3];
+  EXPECT_EQ(OpenCode(SomeKey(kDay), other), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(VaultTest, AnEnvelopeOpensOnlyInItsOwnRow) {
@@ -136,7 +165,7 @@ TEST_F(VaultTest, AnEnvelopeOpensOnlyInItsOwnRow) {
 }
 
 TEST_F(VaultTest, StateEnvelopes_OpenOnlyUnderTheirRowKey) {
-  const std::string envelope = *vault_->SealState("O12345678", Personal(kName));
+  const std::string envelope = *vault_->SealState("O12345678", Personal(kName), 0);
   EXPECT_EQ(vault_->OpenState("O12345678", envelope)->Reveal(), kName);
   EXPECT_EQ(vault_->OpenState("O12345679", envelope).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(vault_->OpenState("O12345678", envelope + "x").status().code(), absl::StatusCode::kDataLoss);
@@ -152,7 +181,7 @@ TEST_F(VaultTest, ADestroyedDayIsUnreadable_EvenFromAnOldCopyOfTheRows) {
   for (int run = 0; run < 2; ++run) {
     EXPECT_EQ(OpenCode(SomeKey(kDay), by_pbx), absl::StatusCode::kNotFound);
     EXPECT_EQ(OpenCode(SomeKey(kDay), by_day), absl::StatusCode::kNotFound);
-    EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+    EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1, 0).status().code(),
               absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(OpenCode(SomeKey(kDay.Next()), later), absl::StatusCode::kOk);
     vault_.reset();
@@ -171,7 +200,7 @@ TEST_F(VaultTest, ADestroyedPbxIsUnreadable_ButForRowsThatOutliveIt) {
   EXPECT_EQ(OpenCode(SomeKey(kDay), by_pbx), absl::StatusCode::kNotFound);
   EXPECT_EQ(OpenCode(SomeKey(DueDay::Open()), open), absl::StatusCode::kNotFound);
   EXPECT_EQ(OpenCode(SomeKey(kDay), by_day), absl::StatusCode::kOk);
-  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1, 0).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
@@ -199,7 +228,7 @@ TEST_F(VaultTest, APbxMintedAnewDoesNotOpenTheOldOnesRows) {
 TEST_F(VaultTest, SealingForAnUnknownPbx_MintsNoDayKey) {
   FiledKey key = SomeKey(kDay);
   key.pbx = IdOf<PbxId>(0x77);
-  EXPECT_EQ(vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+  EXPECT_EQ(vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1, 0).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_FALSE(ring_->FindDay(kDay).has_value());
 }
@@ -209,44 +238,20 @@ TEST_F(VaultTest, NoncesNeverRepeat) {
   std::set<std::string> nonces;
   constexpr int kSeals = 5000;  // many times the block that is drawn at once
   for (int i = 0; i < kSeals; ++i) {
-    nonces.insert(vault.Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 1)->substr(3, 12));
+    nonces.insert(vault.Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(), 1, 0)->substr(4, 12));
   }
   EXPECT_EQ(nonces.size(), static_cast<size_t>(kSeals));
 }
 
 TEST_F(VaultTest, WithoutRandomness_NothingIsSealed) {
   random_.Fail(absl::UnavailableError("no randomness"));
-  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1).status().code(),
+  EXPECT_EQ(vault_->Seal(SomeKey(kDay), PbxKeyUse::kNeeded, Personal(kName), 1, 0).status().code(),
             absl::StatusCode::kUnavailable);
-  EXPECT_EQ(vault_->SealState("O", Personal(kName)).status().code(), absl::StatusCode::kUnavailable);
-}
-
-// Writes `days` day keys into the ring's file, since minting each would cost a rewrite.
-void AddDayKeys(const std::string& path, uint32_t first, uint32_t days) {
-  std::string bytes = ReadBytes(path);
-  constexpr size_t kCountOffset = 14 + 16 + 32 + 32 + 4 + 4;
-  bytes.resize(kCountOffset);
-  const auto append = [&bytes](uint32_t number) {
-    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift));
-  };
-  append(days);
-  for (uint32_t i = 0; i < days; ++i) {
-    append(first + i);
-    bytes.append(32, static_cast<char>(i));
-  }
-  append(0);  // cohorts
-  uint8_t sum[32];
-  EVP_Digest(bytes.data(), bytes.size(), sum, nullptr, EVP_sha256(), nullptr);
-  WriteBytes(path, bytes.append(reinterpret_cast<const char*>(sum), sizeof(sum)));
+  EXPECT_EQ(vault_->SealState("O", Personal(kName), 0).status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(VaultTest, MoreKeysThanTheCacheHolds_AreDerivedAnew) {
   constexpr uint32_t kDays = 17000;
-  vault_.reset();
-  ring_.reset();
-  AddDayKeys(directory_ / "ring/days", 30000, kDays);
-  ring_ = *KeyRing::Open(directory_ / "ring", {});
-  vault_ = std::make_unique<Vault>(*ring_, random_);
   std::vector<std::string> envelopes;
   for (uint32_t i = 0; i < kDays; ++i) envelopes.push_back(Seal(SomeKey(DueDay::FromNumber(30000 + i))));
   for (uint32_t i = 0; i < kDays; ++i) {
@@ -263,7 +268,7 @@ TEST_F(VaultTest, ThreadsSealOpenAndForgetTogether) {
     threads.emplace_back([this, t, &stop] {
       for (int i = 0; i < 2000; ++i) {
         const FiledKey key = SomeKey(kDay, t);
-        const auto envelope = vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1);
+        const auto envelope = vault_->Seal(key, PbxKeyUse::kNeeded, Personal(kName), 1, 0);
         ASSERT_TRUE(envelope.ok());
         EXPECT_EQ(vault_->Open(key, *envelope)->Reveal(), kName);
       }

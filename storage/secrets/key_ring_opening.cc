@@ -1,0 +1,230 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/directory_lock.h"
+#include "storage/secrets/key_ring.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 2> kReplicaNames = {"a", "b"};
+// What may lie in a ring's directory beside its replicas.
+constexpr std::array<std::string_view, 3> kOtherNames = {"witness", "ledger", "lost+found"};
+// Room for the keys of some months' days; grown when it is used up.
+constexpr size_t kFirstEntries = 256;
+
+// A directory that is not a ring's is not touched.
+absl::Status CheckDirectory(const std::string& directory) {
+  struct stat info;
+  if (::stat(directory.c_str(), &info) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : StatusFromErrno(errno, "stat");
+  }
+  if (!S_ISDIR(info.st_mode)) return absl::FailedPreconditionError("key ring: its path is no directory");
+  std::error_code error;
+  fs::directory_iterator entries(directory, error);
+  if (error) return StatusFromErrno(error.value(), "list directory");
+  bool empty = true;
+  for (const auto& entry : entries) {
+    const std::string name = entry.path().filename().string();
+    const bool own = std::find(kReplicaNames.begin(), kReplicaNames.end(), name) != kReplicaNames.end() ||
+                     std::find(kOtherNames.begin(), kOtherNames.end(), name) != kOtherNames.end();
+    if (!own) {
+      return absl::FailedPreconditionError(absl::StrCat("key ring: ", directory, " holds '", name,
+                                                        "', which is none of a key ring's: give it a directory "
+                                                        "of its own"));
+    }
+    empty = false;
+  }
+  // An empty one is made ours; one with a ring in it is as it was left.
+  if (!empty && (info.st_mode & 0077) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("key ring: others have access to ", directory, ": chmod 0700 it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MakeDirectory(const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return StatusFromErrno(error.value(), "create directory");
+  if (::chmod(directory.c_str(), 0700) != 0) return StatusFromErrno(errno, "chmod");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+KeyRing::~KeyRing() {
+  if (lock_fd_ >= 0) ::close(lock_fd_);
+}
+
+std::vector<std::string> KeyRing::Directories(const std::string& directory) const {
+  return {directory, options_.second_directory.empty() ? directory : options_.second_directory};
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> KeyRing::OpenReplicas(const std::string& directory) const {
+  const std::vector<std::string> directories = Directories(directory);
+  std::vector<std::unique_ptr<RingReplica>> replicas;
+  for (size_t i = 0; i < directories.size(); ++i) {
+    RingReplica::OnIo on_io;
+    if (options_.on_io) on_io = [this, i](RingFile file, RingReplica::Io io) { return options_.on_io(i, file, io); };
+    auto replica = RingReplica::Open(absl::StrCat(directories[i], "/", kReplicaNames[i]), std::move(on_io));
+    if (!replica.ok()) return replica.status();
+    replicas.push_back(*std::move(replica));
+  }
+  return replicas;
+}
+
+absl::Status KeyRing::Begin(const std::string& directory) {
+  for (const std::string& used : Directories(directory)) {
+    if (absl::Status s = CheckDirectory(used); !s.ok()) return s;
+  }
+  const absl::StatusOr<int> fd = LockDirectory(directory);
+  if (!fd.ok()) return fd.status();
+  lock_fd_ = *fd;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& directory, Options options) {
+  std::unique_ptr<KeyRing> ring(new KeyRing(std::move(options)));
+  for (const std::string& used : ring->Directories(directory)) {
+    if (absl::Status s = CheckDirectory(used); !s.ok()) return s;
+    if (absl::Status s = MakeDirectory(used); !s.ok()) return s;
+  }
+  if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
+  auto replicas = ring->OpenReplicas(directory);
+  if (!replicas.ok()) return replicas.status();
+  const auto found = OpenRing(*std::move(replicas), {});
+  if (found.ok()) return absl::AlreadyExistsError("key ring: there is one already");
+  if (!absl::IsNotFound(found.status())) return found.status();
+
+  RingHead head;
+  head.generation = 1;
+  head.pages_reserved = 1;  // no number is 0
+  if (absl::Status s = ring->Draw(head.identity.data(), head.identity.size()); !s.ok()) return s;
+  for (SecretKey* key : {&head.hash_key, &head.open_key}) {
+    absl::StatusOr<SecretKey> drawn = ring->DrawKey();
+    if (!drawn.ok()) return drawn.status();
+    *key = *drawn;
+  }
+  replicas = ring->OpenReplicas(directory);
+  if (!replicas.ok()) return replicas.status();
+  auto created = CreateRing(*std::move(replicas), std::move(head), kFirstEntries, ring->options_.spare_blocks);
+  if (!created.ok()) return created.status();
+  const MutexLock writing(ring->write_mutex_);
+  {
+    const MutexLock lock(ring->mutex_);
+    ring->Take(*std::move(created));
+  }
+  if (absl::Status s = ring->Load(); !s.ok()) return s;
+  return ring;
+}
+
+absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& directory, Options options) {
+  std::unique_ptr<KeyRing> ring(new KeyRing(std::move(options)));
+  if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
+  auto replicas = ring->OpenReplicas(directory);
+  if (!replicas.ok()) return replicas.status();
+  auto opened = OpenRing(*std::move(replicas), ring->options_.opening);
+  if (!opened.ok()) return opened.status();
+  const MutexLock writing(ring->write_mutex_);
+  {
+    const MutexLock lock(ring->mutex_);
+    ring->Take(*std::move(opened));
+  }
+  if (absl::Status s = ring->Load(); !s.ok()) return s;
+  return ring;
+}
+
+void KeyRing::Take(OpenedRing ring) {
+  disk_ = std::move(ring.disk);
+  head_ = std::move(ring.head);
+  next_page_ = head_.pages_reserved;
+  found_ = {.replicas_rebuilt = ring.rebuilt, .entries_mended = ring.mended, .entries_damaged = ring.damaged};
+}
+
+absl::Status KeyRing::Load() {
+  size_t sound = 0;
+  while (disk_->stale(sound)) ++sound;
+  auto file = disk_->replica(sound).Read(RingFile::kKeys);
+  if (!file.ok()) return file.status();
+  {
+    const MutexLock lock(mutex_);
+    const size_t slots = (file->size() - kRingFileHeaderBytes) / kEntryBytes;
+    entries_ = LockedBytes(slots * kEntryBytes);
+    std::memcpy(entries_.data(), file->data() + kRingFileHeaderBytes, entries_.size());
+    for (size_t slot = 0; slot < slots; ++slot) {
+      const auto entry = ReadEntry(EntryAt(slot));
+      // What is damaged in all replicas is left as it is: nobody knows what it was.
+      if (!entry.has_value()) continue;
+      if (entry->kind == RingEntryKind::kNone) {
+        free_slots_.insert(slot);
+        continue;
+      }
+      if (!slots_.try_emplace({entry->kind, entry->name}, slot).second) {
+        dirty_slots_.insert(slot);
+        continue;
+      }
+      if (entry->kind != RingEntryKind::kPage) continue;
+      pages_.insert_or_assign(entry->name, Page{.block = std::nullopt, .until = entry->until});
+      pages_until_.emplace(entry->until, entry->name);
+    }
+  }
+  if (absl::Status s = LoadBlocks(); !s.ok()) return s;
+  // What a destruction that was cut short left behind.
+  ForgetThrough(destroyed_through());
+  return Finish();
+}
+
+absl::Status KeyRing::LoadBlocks() {
+  const auto size = [this]() -> absl::StatusOr<uint64_t> {
+    size_t sound = 0;
+    while (disk_->stale(sound)) ++sound;
+    return disk_->replica(sound).Size(RingFile::kPages);
+  }();
+  if (!size.ok()) return size.status();
+  blocks_ = (*size - kRingFileHeaderBytes) / kBlockBytes;
+  LockedBytes block(kBlockBytes);
+  for (size_t i = 0; i < blocks_; ++i) {
+    if (absl::Status s = disk_->ReadAt(RingFile::kPages, kRingFileHeaderBytes + i * kBlockBytes, block.span());
+        !s.ok()) {
+      return s;
+    }
+    if (IsZero(block.span())) {
+      free_blocks_.insert(i);
+      continue;
+    }
+    const auto header = ReadBlockHeader(block.span());
+    const std::optional<Page> page = header.has_value() ? PageAt(header->page) : std::nullopt;
+    // Without a header it is of use to nobody; one that was not finished has a seed still.
+    const bool seeded = page.has_value() && !page->block.has_value();
+    const bool twice = page.has_value() && page->block.has_value();
+    if (!header.has_value() || twice || (seeded && !IsBlockAsFirstWritten(block.span()))) {
+      dirty_blocks_.insert(i);
+      continue;
+    }
+    if (seeded) Forget(RingEntryKind::kPage, header->page);
+    pages_until_.emplace(header->until, header->page);
+    for (size_t slot = 0; slot < kPageNumbers; ++slot) {
+      const OwnerNumber number = header->page * kPageNumbers + slot;
+      const auto owner = ReadOwnerSlot(
+          number, std::as_const(block).span().subspan(kBlockHeaderBytes + slot * kOwnerSlotBytes, kOwnerSlotBytes));
+      if (!owner.has_value()) ++found_.entries_damaged;
+    }
+    const MutexLock lock(mutex_);
+    pages_.insert_or_assign(header->page, Page{.block = i, .until = header->until});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

@@ -1,0 +1,248 @@
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "storage/secrets/key_ring.h"
+
+namespace retention {
+namespace {
+
+// Pages are minted so many at once, and their numbers set aside so many at once.
+constexpr size_t kPagesAtOnce = 16;
+constexpr uint64_t kPagesReserved = 4096;
+// Owners that end within so many days of each other share pages.
+constexpr uint32_t kPageSpanDays = 32;
+// Pages are opened so many at once: 330 KiB of secrets.
+constexpr size_t kOpenedAtOnce = 32;
+
+DueDay SpanOf(DueDay until) {
+  if (!until.is_civil()) return DueDay::Open();
+  return DueDay::FromNumber((until.number() / kPageSpanDays + 1) * kPageSpanDays - 1);
+}
+
+uint64_t PageOf(OwnerNumber number) { return number / kPageNumbers; }
+
+uint64_t BlockAt(size_t block) { return kRingFileHeaderBytes + block * kBlockBytes; }
+
+uint64_t SlotAt(size_t block, OwnerNumber number) {
+  return BlockAt(block) + kBlockHeaderBytes + number % kPageNumbers * kOwnerSlotBytes;
+}
+
+}  // namespace
+
+std::optional<KeyRing::Page> KeyRing::PageAt(uint64_t page) const {
+  const MutexLock lock(mutex_);
+  const auto found = pages_.find(page);
+  return found == pages_.end() ? std::nullopt : std::optional(found->second);
+}
+
+absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
+  RingHead next;
+  {
+    const MutexLock lock(mutex_);
+    next = head_;
+  }
+  if (next_page_ + pages > next.pages_reserved) {
+    next.pages_reserved = next_page_ + pages + kPagesReserved;
+    if (absl::Status s = WriteHead(std::move(next)); !s.ok()) return s;
+  }
+  std::vector<RingEntry> entries;
+  for (size_t i = 0; i < pages; ++i) {
+    absl::StatusOr<SecretKey> seed = DrawKey();
+    if (!seed.ok()) return seed.status();
+    entries.push_back({.kind = RingEntryKind::kPage, .until = until, .name = next_page_ + i, .secret = *seed});
+  }
+  // A number that came to nothing is not tried again.
+  next_page_ += pages;
+  if (absl::Status s = Put(entries); !s.ok()) return s;
+  const MutexLock lock(mutex_);
+  for (const RingEntry& entry : entries) {
+    pages_.insert_or_assign(entry.name, Page{.block = std::nullopt, .until = until});
+    pages_until_.emplace(until, entry.name);
+    ahead_[until].push_back(entry.name);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until) {
+  const DueDay span = SpanOf(until);
+  const auto next = [&]() -> std::optional<OwnerNumber> {
+    const MutexLock lock(mutex_);
+    Giving& giving = giving_[span];
+    if (giving.page == 0 || giving.next == kPageNumbers) {
+      std::deque<uint64_t>& ahead = ahead_[span];
+      if (ahead.empty()) return std::nullopt;
+      giving = {.page = ahead.front(), .next = 0};
+      ahead.pop_front();
+    }
+    return giving.page * kPageNumbers + giving.next++;
+  };
+  if (const auto number = next()) return *number;
+  const MutexLock writing(write_mutex_);
+  if (span <= destroyed_through()) return absl::FailedPreconditionError("key ring: the day was destroyed");
+  // Somebody else may have minted meanwhile.
+  if (const auto number = next()) return *number;
+  if (absl::Status s = MintPages(kPagesAtOnce, span); !s.ok()) return s;
+  if (const auto number = next()) return *number;
+  return absl::InternalError("key ring: no page was minted");
+}
+
+absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) const {
+  LockedBytes bytes(kOwnerSlotBytes);
+  if (absl::Status s = disk_->ReadAt(RingFile::kPages, SlotAt(block, number), bytes.span()); !s.ok()) return s;
+  auto slot = ReadOwnerSlot(number, bytes.span());
+  if (!slot.has_value()) return absl::DataLossError("key ring: an owner's secret is damaged");
+  return *std::move(slot);
+}
+
+absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber number) const {
+  {
+    const MutexLock lock(mutex_);
+    const auto page = pages_.find(PageOf(number));
+    if (page == pages_.end()) return std::nullopt;
+    if (!page->second.block.has_value()) {
+      const auto slot = slots_.find({RingEntryKind::kPage, PageOf(number)});
+      if (slot == slots_.end()) return std::nullopt;
+      return Owner{.secret = OwnerSecretOf(SecretAt(slot->second), number), .restricted = false};
+    }
+  }
+  // Not beside a change of it.
+  const MutexLock writing(write_mutex_);
+  const auto page = PageAt(PageOf(number));
+  if (!page.has_value() || !page->block.has_value() || dirty_owners_.contains(number)) return std::nullopt;
+  const auto slot = ReadSlot(*page->block, number);
+  if (!slot.ok()) return slot.status();
+  if (slot->state == OwnerState::kGone) return std::nullopt;
+  return Owner{.secret = slot->secret, .restricted = slot->state == OwnerState::kRestricted};
+}
+
+absl::Status KeyRing::ReserveBlocks(size_t blocks) {
+  if (free_blocks_.size() >= blocks) return absl::OkStatus();
+  const size_t more = std::max(blocks - free_blocks_.size(), options_.spare_blocks);
+  if (absl::Status s = Extend(RingFile::kPages, BlockAt(blocks_ + more)); !s.ok()) return s;
+  for (size_t i = 0; i < more; ++i) free_blocks_.insert(blocks_++);
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
+  if (pages.empty()) return absl::OkStatus();
+  if (absl::Status s = ReserveBlocks(pages.size()); !s.ok()) return s;
+  LockedBytes bytes(pages.size() * kBlockBytes);
+  std::vector<RingWrite> writes;
+  std::vector<size_t> blocks;
+  auto block = free_blocks_.begin();
+  for (size_t i = 0; i < pages.size(); ++i, ++block) {
+    const ByteSpan place = bytes.span().subspan(i * kBlockBytes, kBlockBytes);
+    const auto seed = Find(RingEntryKind::kPage, pages[i]);
+    if (!seed.has_value()) return absl::DataLossError("key ring: the seed of a page is damaged");
+    for (size_t n = 0; n < kPageNumbers; ++n) {
+      const OwnerNumber number = pages[i] * kPageNumbers + n;
+      const OwnerSlot slot{.state = OwnerState::kLive, .secret = OwnerSecretOf(*seed, number)};
+      WriteOwnerSlot(number, slot, place.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes));
+    }
+    WriteBlockHeader({.page = pages[i], .until = PageAt(pages[i])->until}, place);
+    writes.push_back({BlockAt(*block), place});
+    blocks.push_back(*block);
+  }
+  for (const size_t taken : blocks) free_blocks_.erase(taken);
+  if (absl::Status s = Write(RingFile::kPages, writes); !s.ok()) {
+    dirty_blocks_.insert(blocks.begin(), blocks.end());
+    return s;
+  }
+  for (size_t i = 0; i < pages.size(); ++i) {
+    Forget(RingEntryKind::kPage, pages[i]);
+    const MutexLock lock(mutex_);
+    pages_[pages[i]].block = blocks[i];
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
+  const MutexLock writing(write_mutex_);
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  std::vector<OwnerNumber> ended(owners.begin(), owners.end());
+  std::sort(ended.begin(), ended.end());
+  ended.erase(std::unique(ended.begin(), ended.end()), ended.end());
+  std::vector<uint64_t> closed;
+  for (const OwnerNumber number : ended) {
+    const auto page = PageAt(PageOf(number));
+    if (!page.has_value() || page->block.has_value()) continue;
+    if (closed.empty() || closed.back() != PageOf(number)) closed.push_back(PageOf(number));
+  }
+  for (size_t at = 0; at < closed.size(); at += kOpenedAtOnce) {
+    const auto some = std::span<const uint64_t>(closed).subspan(at, std::min(kOpenedAtOnce, closed.size() - at));
+    if (absl::Status s = OpenPages(some); !s.ok()) return s;
+  }
+  for (const OwnerNumber number : ended) {
+    if (PageAt(PageOf(number)).has_value()) dirty_owners_.insert(number);
+  }
+  return Finish();
+}
+
+absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
+  const MutexLock writing(write_mutex_);
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  const uint64_t name = PageOf(owner);
+  auto page = PageAt(name);
+  if (!page.has_value()) return absl::OkStatus();
+  if (!page->block.has_value()) {
+    if (absl::Status s = OpenPages({&name, 1}); !s.ok()) return s;
+    if (absl::Status s = Finish(); !s.ok()) return s;
+    page = PageAt(name);
+  }
+  auto slot = ReadSlot(*page->block, owner);
+  if (!slot.ok()) return slot.status();
+  if (slot->state == OwnerState::kGone) return absl::OkStatus();
+  slot->state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
+  LockedBytes bytes(kOwnerSlotBytes);
+  WriteOwnerSlot(owner, *slot, bytes.span());
+  const RingWrite write{SlotAt(*page->block, owner), std::as_const(bytes).span()};
+  return Write(RingFile::kPages, {&write, 1});
+}
+
+void KeyRing::ForgetPage(uint64_t page) {
+  const auto found = PageAt(page);
+  if (!found.has_value()) return;
+  pages_until_.erase({found->until, page});
+  if (found->block.has_value()) {
+    dirty_blocks_.insert(*found->block);
+  } else {
+    Forget(RingEntryKind::kPage, page);
+  }
+  const MutexLock lock(mutex_);
+  pages_.erase(page);
+  giving_.erase(found->until);
+  ahead_.erase(found->until);
+}
+
+absl::Status KeyRing::Finish() {
+  if (!dirty_blocks_.empty() || !dirty_owners_.empty()) {
+    static constexpr std::array<uint8_t, kBlockBytes> kZeros{};
+    std::vector<RingWrite> writes;
+    for (const OwnerNumber number : dirty_owners_) {
+      const auto page = PageAt(PageOf(number));
+      if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
+      writes.push_back({SlotAt(*page->block, number), ConstByteSpan(kZeros).first(kOwnerSlotBytes)});
+    }
+    for (const size_t block : dirty_blocks_) writes.push_back({BlockAt(block), kZeros});
+    if (!writes.empty()) {
+      if (absl::Status s = Write(RingFile::kPages, writes); !s.ok()) return s;
+    }
+    free_blocks_.insert(dirty_blocks_.begin(), dirty_blocks_.end());
+    dirty_blocks_.clear();
+    dirty_owners_.clear();
+  }
+  if (!dirty_slots_.empty()) {
+    static constexpr std::array<uint8_t, kEntryBytes> kZeros{};
+    std::vector<RingWrite> writes;
+    for (const size_t slot : dirty_slots_) writes.push_back({kRingFileHeaderBytes + slot * kEntryBytes, kZeros});
+    if (absl::Status s = Write(RingFile::kKeys, writes); !s.ok()) return s;
+    free_slots_.insert(dirty_slots_.begin(), dirty_slots_.end());
+    dirty_slots_.clear();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention

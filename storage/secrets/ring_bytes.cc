@@ -1,0 +1,238 @@
+#include "storage/secrets/ring_bytes.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "storage/secrets/hmac.h"
+
+namespace retention {
+namespace {
+
+// Do not change: see FORMAT.md.
+constexpr std::string_view kHeadMagic = "RETNRING";
+constexpr std::string_view kBlockMagic = "PAGE";
+constexpr std::string_view kOrdersLabel = "retention.v1 orders";
+constexpr std::string_view kOwnerLabel = "retention.v1 owner";
+constexpr size_t kSha256Bytes = 32;
+constexpr size_t kEntryCheckBytes = 16;
+constexpr size_t kEntrySecretAt = 16;
+constexpr size_t kSlotCheckBytes = 3;
+constexpr size_t kBlockCheckBytes = 16;
+constexpr size_t kBlockHashAt = 16;   // of the slots as first written
+constexpr size_t kBlockCheckAt = 48;  // of the header before it
+
+using Digest = std::array<uint8_t, kSha256Bytes>;
+
+Digest Sha256(std::initializer_list<ConstByteSpan> parts) {
+  Digest digest{};
+  EVP_MD_CTX* const context = EVP_MD_CTX_new();
+  bool ok = context != nullptr && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1;
+  for (const ConstByteSpan part : parts) ok = ok && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
+  ok = ok && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
+  EVP_MD_CTX_free(context);
+  if (!ok) std::abort();  // only for want of memory
+  return digest;
+}
+
+template <typename T>
+void PutNumber(T number, uint8_t* out) {
+  for (size_t i = 0; i < sizeof(T); ++i) out[i] = static_cast<uint8_t>(number >> (8 * (sizeof(T) - 1 - i)));
+}
+
+template <typename T>
+T TakeNumber(const uint8_t* in) {
+  T number = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) number = static_cast<T>(number << 8 | in[i]);
+  return number;
+}
+
+SecretKey TakeKey(const uint8_t* in) {
+  std::array<uint8_t, SecretKey::kBytes> bytes{};
+  std::memcpy(bytes.data(), in, bytes.size());
+  SecretKey key(bytes);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+  return key;
+}
+
+bool Equal(ConstByteSpan a, ConstByteSpan b) { return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+
+ConstByteSpan BytesOf(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+
+// Puts fields behind each other, or takes them.
+class Place {
+ public:
+  explicit Place(uint8_t* at) : at_(at) {}
+  uint8_t* Next(size_t size) { return std::exchange(at_, at_ + size); }
+
+ private:
+  uint8_t* at_;
+};
+class ConstPlace {
+ public:
+  explicit ConstPlace(const uint8_t* at) : at_(at) {}
+  const uint8_t* Next(size_t size) { return std::exchange(at_, at_ + size); }
+
+ private:
+  const uint8_t* at_;
+};
+
+Digest SlotCheck(uint64_t number, ConstByteSpan slot) {
+  uint8_t name[8];
+  PutNumber(number, name);
+  return Sha256({ConstByteSpan(name), slot.first(kOwnerSlotBytes - kSlotCheckBytes)});
+}
+
+Digest SlotsHash(ConstByteSpan block) { return Sha256({block.subspan(kBlockHeaderBytes)}); }
+
+}  // namespace
+
+bool IsZero(ConstByteSpan bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
+
+void WriteHead(const RingHead& head, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  Place at(out.data());
+  std::memcpy(at.Next(kHeadMagic.size()), kHeadMagic.data(), kHeadMagic.size());
+  PutNumber(kRingVersion, at.Next(4));
+  PutNumber(head.generation, at.Next(8));
+  std::memcpy(at.Next(head.identity.size()), head.identity.data(), head.identity.size());
+  std::memcpy(at.Next(SecretKey::kBytes), head.hash_key.data(), SecretKey::kBytes);
+  std::memcpy(at.Next(SecretKey::kBytes), head.open_key.data(), SecretKey::kBytes);
+  PutNumber(head.pages_reserved, at.Next(8));
+  PutNumber(head.destroyed_through.number(), at.Next(4));
+  PutNumber(head.cohorts_destroyed_through.number(), at.Next(4));
+  PutNumber(static_cast<uint32_t>(head.unentered.size()), at.Next(4));
+  for (const UnenteredDestruction& range : head.unentered) {
+    PutNumber(range.from.number(), at.Next(4));
+    PutNumber(range.to.number(), at.Next(4));
+    PutNumber(static_cast<uint64_t>(range.instant_us), at.Next(8));
+    PutNumber(range.generation, at.Next(8));
+  }
+  const Digest check = Sha256({out.first(kHeadBytes - kSha256Bytes)});
+  std::memcpy(out.data() + kHeadBytes - kSha256Bytes, check.data(), kSha256Bytes);
+}
+
+std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version) {
+  if (bytes.size() != kHeadBytes) return std::nullopt;
+  if (!Equal(Sha256({bytes.first(kHeadBytes - kSha256Bytes)}), bytes.last(kSha256Bytes))) return std::nullopt;
+  ConstPlace at(bytes.data());
+  if (!Equal(bytes.first(kHeadMagic.size()), BytesOf(kHeadMagic))) return std::nullopt;
+  at.Next(kHeadMagic.size());
+  version = TakeNumber<uint32_t>(at.Next(4));
+  if (version != kRingVersion) return std::nullopt;
+  RingHead head;
+  head.generation = TakeNumber<uint64_t>(at.Next(8));
+  std::memcpy(head.identity.data(), at.Next(head.identity.size()), head.identity.size());
+  head.hash_key = TakeKey(at.Next(SecretKey::kBytes));
+  head.open_key = TakeKey(at.Next(SecretKey::kBytes));
+  head.pages_reserved = TakeNumber<uint64_t>(at.Next(8));
+  head.destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  head.cohorts_destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  const uint32_t ranges = TakeNumber<uint32_t>(at.Next(4));
+  if (ranges > kUnenteredMax) return std::nullopt;
+  for (uint32_t i = 0; i < ranges; ++i) {
+    UnenteredDestruction& range = head.unentered.emplace_back();
+    range.from = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+    range.to = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+    range.instant_us = static_cast<int64_t>(TakeNumber<uint64_t>(at.Next(8)));
+    range.generation = TakeNumber<uint64_t>(at.Next(8));
+  }
+  return head;
+}
+
+void WriteEntry(const RingEntry& entry, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  if (entry.kind == RingEntryKind::kNone) return;
+  Place at(out.data());
+  *at.Next(4) = static_cast<uint8_t>(entry.kind);
+  PutNumber(entry.until.number(), at.Next(4));
+  PutNumber(entry.name, at.Next(8));
+  std::memcpy(at.Next(SecretKey::kBytes), entry.secret.data(), SecretKey::kBytes);
+  const Digest check = Sha256({out.first(kEntryBytes - kEntryCheckBytes)});
+  std::memcpy(at.Next(kEntryCheckBytes), check.data(), kEntryCheckBytes);
+}
+
+std::optional<RingEntry> ReadEntry(ConstByteSpan bytes) {
+  if (IsZero(bytes)) return RingEntry();
+  const Digest check = Sha256({bytes.first(kEntryBytes - kEntryCheckBytes)});
+  if (!Equal(ConstByteSpan(check).first(kEntryCheckBytes), bytes.last(kEntryCheckBytes))) return std::nullopt;
+  ConstPlace at(bytes.data());
+  RingEntry entry;
+  entry.kind = static_cast<RingEntryKind>(*at.Next(4));
+  entry.until = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  entry.name = TakeNumber<uint64_t>(at.Next(8));
+  entry.secret = TakeKey(at.Next(SecretKey::kBytes));
+  return entry;
+}
+
+SecretKey SecretOfEntry(ConstByteSpan bytes) { return TakeKey(bytes.data() + kEntrySecretAt); }
+
+void WriteOwnerSlot(uint64_t number, const OwnerSlot& slot, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  if (slot.state == OwnerState::kGone) return;
+  Place at(out.data());
+  *at.Next(5) = static_cast<uint8_t>(slot.state);
+  std::memcpy(at.Next(SecretKey::kBytes), slot.secret.data(), SecretKey::kBytes);
+  const Digest check = SlotCheck(number, out);
+  std::memcpy(at.Next(kSlotCheckBytes), check.data(), kSlotCheckBytes);
+}
+
+std::optional<OwnerSlot> ReadOwnerSlot(uint64_t number, ConstByteSpan bytes) {
+  if (IsZero(bytes)) return OwnerSlot();
+  const Digest check = SlotCheck(number, bytes);
+  if (!Equal(ConstByteSpan(check).first(kSlotCheckBytes), bytes.last(kSlotCheckBytes))) return std::nullopt;
+  ConstPlace at(bytes.data());
+  OwnerSlot slot;
+  slot.state = static_cast<OwnerState>(*at.Next(5));
+  slot.secret = TakeKey(at.Next(SecretKey::kBytes));
+  return slot;
+}
+
+void WriteBlockHeader(const BlockHeader& header, ByteSpan block) {
+  const ByteSpan out = block.first(kBlockHeaderBytes);
+  std::fill(out.begin(), out.end(), 0);
+  Place at(out.data());
+  std::memcpy(at.Next(kBlockMagic.size()), kBlockMagic.data(), kBlockMagic.size());
+  PutNumber(header.page, at.Next(8));
+  PutNumber(header.until.number(), at.Next(4));
+  const Digest hash = SlotsHash(block);
+  std::memcpy(out.data() + kBlockHashAt, hash.data(), kSha256Bytes);
+  const Digest check = Sha256({out.first(kBlockCheckAt)});
+  std::memcpy(out.data() + kBlockCheckAt, check.data(), kBlockCheckBytes);
+}
+
+std::optional<BlockHeader> ReadBlockHeader(ConstByteSpan block) {
+  const ConstByteSpan bytes = block.first(kBlockHeaderBytes);
+  if (!Equal(bytes.first(kBlockMagic.size()), BytesOf(kBlockMagic))) return std::nullopt;
+  const Digest check = Sha256({bytes.first(kBlockCheckAt)});
+  if (!Equal(ConstByteSpan(check).first(kBlockCheckBytes), bytes.subspan(kBlockCheckAt, kBlockCheckBytes))) {
+    return std::nullopt;
+  }
+  ConstPlace at(bytes.data() + kBlockMagic.size());
+  BlockHeader header;
+  header.page = TakeNumber<uint64_t>(at.Next(8));
+  header.until = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  return header;
+}
+
+bool IsBlockAsFirstWritten(ConstByteSpan block) {
+  return ReadBlockHeader(block).has_value() && Equal(SlotsHash(block), block.subspan(kBlockHashAt, kSha256Bytes));
+}
+
+SecretKey OwnerSecretOf(const SecretKey& seed, uint64_t number) {
+  uint8_t name[8];
+  PutNumber(number, name);
+  return HmacSha256(seed, {kOwnerLabel, std::string_view(reinterpret_cast<const char*>(name), sizeof(name))});
+}
+
+SecretKey OrderKeyOf(const SecretKey& pbx_key) { return HmacSha256(pbx_key, {kOrdersLabel}); }
+
+}  // namespace retention

@@ -1,0 +1,112 @@
+// The bytes of the ring's files: heads, entries, opened pages. See FORMAT.md.
+#ifndef RETENTION_STORAGE_SECRETS_RING_BYTES_H_
+#define RETENTION_STORAGE_SECRETS_RING_BYTES_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "storage/due_day.h"
+#include "storage/secrets/locked_bytes.h"
+#include "storage/secrets/secret_key.h"
+
+namespace retention {
+
+using ByteSpan = std::span<uint8_t>;
+using ConstByteSpan = std::span<const uint8_t>;
+
+// A destruction of days that the store's ledger does not tell of yet.
+struct UnenteredDestruction {
+  DueDay from;
+  DueDay to;
+  int64_t instant_us = 0;  // when; microseconds since 1970
+  uint64_t generation = 0;
+
+  friend bool operator==(const UnenteredDestruction&, const UnenteredDestruction&) = default;
+};
+// Ranges that follow each other merge, so that more are never needed.
+inline constexpr size_t kUnenteredMax = 64;
+
+// What a ring is, but for its keys.
+struct RingHead {
+  uint64_t generation = 0;
+  std::array<uint8_t, 16> identity{};
+  SecretKey hash_key;
+  SecretKey open_key;
+  uint64_t pages_reserved = 0;  // no page from this number on has ever been
+  DueDay destroyed_through;
+  DueDay cohorts_destroyed_through;
+  std::vector<UnenteredDestruction> unentered;
+};
+inline constexpr size_t kHeadBytes = 4096;  // of one of the two places of a head
+// REQUIRES: `out` has kHeadBytes; no more than kUnenteredMax destructions.
+void WriteHead(const RingHead& head, ByteSpan out);
+// nullopt unless it is whole. `version`, if it is there, tells which version it is of; only kRingVersion is read.
+std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version);
+inline constexpr uint32_t kRingVersion = 3;
+
+// A key with a name. Do not change the numbers.
+enum class RingEntryKind : uint8_t {
+  kNone = 0,
+  kDay = 1,        // name: the due day
+  kCohort = 2,     // its first day
+  kPbx = 3,        // the PBX
+  kPbxOrders = 4,  // the PBX
+  kPage = 5,       // of owners' numbers: the seed of its secrets
+};
+struct RingEntry {
+  RingEntryKind kind = RingEntryKind::kNone;
+  DueDay until;  // of pages: none of what they seal is filed under a later day
+  uint64_t name = 0;
+  SecretKey secret;
+};
+inline constexpr size_t kEntryBytes = 64;
+void WriteEntry(const RingEntry& entry, ByteSpan out);
+// nullopt if it is damaged. All zeros are an entry of kind kNone.
+std::optional<RingEntry> ReadEntry(ConstByteSpan bytes);
+
+// REQUIRES: it is whole, and no empty one.
+SecretKey SecretOfEntry(ConstByteSpan bytes);
+
+// A page of owners that was opened: each has its secret in a place of its own, or has been erased.
+inline constexpr size_t kPageNumbers = 256;
+enum class OwnerState : uint8_t {
+  kGone = 0,
+  kLive = 1,
+  kRestricted = 2,  // GDPR article 18: to be shown to nobody but who handles rights
+};
+struct OwnerSlot {
+  OwnerState state = OwnerState::kGone;
+  SecretKey secret;
+};
+inline constexpr size_t kOwnerSlotBytes = 40;
+void WriteOwnerSlot(uint64_t number, const OwnerSlot& slot, ByteSpan out);
+// nullopt if it is damaged. All zeros are an owner that is gone.
+std::optional<OwnerSlot> ReadOwnerSlot(uint64_t number, ConstByteSpan bytes);
+
+inline constexpr size_t kBlockHeaderBytes = 64;
+inline constexpr size_t kBlockBytes = kBlockHeaderBytes + kPageNumbers * kOwnerSlotBytes;
+struct BlockHeader {
+  uint64_t page = 0;
+  DueDay until;
+};
+// Fills the header of a block, whose slots stand in it already as they are first written.
+void WriteBlockHeader(const BlockHeader& header, ByteSpan block);
+// nullopt unless the header is whole.
+std::optional<BlockHeader> ReadBlockHeader(ConstByteSpan block);
+// Whether all slots are as they were first written.
+bool IsBlockAsFirstWritten(ConstByteSpan block);
+
+bool IsZero(ConstByteSpan bytes);
+
+// The secret of an owner that follows from its page's seed.
+SecretKey OwnerSecretOf(const SecretKey& seed, uint64_t number);
+// The key for what the end of a PBX still needs. The PBX's own does not follow from it.
+SecretKey OrderKeyOf(const SecretKey& pbx_key);
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_SECRETS_RING_BYTES_H_

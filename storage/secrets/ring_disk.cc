@@ -1,0 +1,216 @@
+#include "storage/secrets/ring_disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+constexpr mode_t kOthers = 0077;
+constexpr size_t kChunkBytes = 1 << 16;
+
+absl::Status TooOpen(const std::string& path, const char* mode) {
+  return absl::FailedPreconditionError(absl::StrCat("key ring: others have access to ", path, ": chmod ", mode, " it"));
+}
+
+absl::Status WriteFully(int fd, uint64_t offset, ConstByteSpan bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return StatusFromErrno(errno, "write");
+    offset += static_cast<uint64_t>(written);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const char* NameOf(RingFile file) {
+  switch (file) {
+    case RingFile::kHead:
+      return "head";
+    case RingFile::kKeys:
+      return "keys";
+    case RingFile::kPages:
+      return "pages";
+  }
+  return "";
+}
+
+absl::Status StatusFromErrno(int error, std::string_view operation) {
+  const std::string message = absl::StrCat("key ring: ", std::string(operation), ": ", std::strerror(error));
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  if (error == ENOENT) return absl::NotFoundError(message);
+  return absl::UnavailableError(message);
+}
+
+absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io) {
+  std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io)));
+  replica->directory_fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (replica->directory_fd_ < 0) {
+    if (errno == ENOENT) return replica;
+    return StatusFromErrno(errno, absl::StrCat("open ", directory));
+  }
+  struct stat info;
+  if (::fstat(replica->directory_fd_, &info) != 0) return StatusFromErrno(errno, "stat");
+  if ((info.st_mode & kOthers) != 0) return TooOpen(directory, "0700");
+  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
+    const std::string path = absl::StrCat(directory, "/", NameOf(file));
+    int& fd = replica->files_[Index(file)];
+    fd = ::openat(replica->directory_fd_, NameOf(file), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) continue;
+    if (fd < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
+    if (::fstat(fd, &info) != 0) return StatusFromErrno(errno, "stat");
+    if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
+    if ((info.st_mode & kOthers) != 0) return TooOpen(path, "0600");
+  }
+  return replica;
+}
+
+RingReplica::~RingReplica() {
+  for (const int fd : files_) {
+    if (fd >= 0) ::close(fd);
+  }
+  if (directory_fd_ >= 0) ::close(directory_fd_);
+}
+
+absl::StatusOr<uint64_t> RingReplica::Size(RingFile file) const {
+  if (!Has(file)) return uint64_t{0};
+  struct stat info;
+  if (::fstat(files_[Index(file)], &info) != 0) return StatusFromErrno(errno, "stat");
+  return static_cast<uint64_t>(info.st_size);
+}
+
+absl::StatusOr<LockedBytes> RingReplica::Read(RingFile file) const {
+  const auto size = Size(file);
+  if (!size.ok()) return size.status();
+  LockedBytes bytes(*size);
+  if (absl::Status s = ReadAt(file, 0, bytes.span()); !s.ok()) return s;
+  return bytes;
+}
+
+absl::Status RingReplica::ReadAt(RingFile file, uint64_t offset, ByteSpan out) const {
+  if (out.empty()) return absl::OkStatus();
+  if (!Has(file)) return StatusFromErrno(ENOENT, "read");
+  while (!out.empty()) {
+    const ssize_t got = ::pread(files_[Index(file)], out.data(), out.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return StatusFromErrno(errno, "read");
+    if (got == 0) return absl::DataLossError(absl::StrCat("key ring: file ", NameOf(file), " is too short"));
+    offset += static_cast<uint64_t>(got);
+    out = out.subspan(static_cast<size_t>(got));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RingReplica::Sync(RingFile file) {
+  if (on_io_) {
+    if (absl::Status s = on_io_(file, Io::kSync); !s.ok()) return s;
+  }
+  if (::fdatasync(files_[Index(file)]) != 0) return StatusFromErrno(errno, "sync");
+  return absl::OkStatus();
+}
+
+absl::Status RingReplica::Write(RingFile file, std::span<const RingWrite> writes) {
+  if (!Has(file)) return StatusFromErrno(ENOENT, "write");
+  for (const RingWrite& write : writes) {
+    if (on_io_) {
+      if (absl::Status s = on_io_(file, Io::kWrite); !s.ok()) return s;
+    }
+    if (absl::Status s = WriteFully(files_[Index(file)], write.offset, write.bytes); !s.ok()) return s;
+  }
+  return Sync(file);
+}
+
+absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
+  if (directory_fd_ < 0) {
+    if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return StatusFromErrno(errno, "make directory");
+    directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory_fd_ < 0) return StatusFromErrno(errno, "open directory");
+  }
+  int& fd = files_[Index(file)];
+  if (fd < 0) {
+    fd = ::openat(directory_fd_, NameOf(file), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return StatusFromErrno(errno, "create");
+    if (::fsync(directory_fd_) != 0) return StatusFromErrno(errno, "sync directory");
+  }
+  auto end = Size(file);
+  if (!end.ok()) return end.status();
+  static constexpr std::array<uint8_t, kChunkBytes> kZeros{};
+  while (*end < size) {
+    if (on_io_) {
+      if (absl::Status s = on_io_(file, Io::kWrite); !s.ok()) return s;
+    }
+    const ConstByteSpan zeros = ConstByteSpan(kZeros).first(std::min<uint64_t>(kChunkBytes, size - *end));
+    if (absl::Status s = WriteFully(fd, *end, zeros); !s.ok()) return s;
+    *end += zeros.size();
+  }
+  return Sync(file);
+}
+
+size_t RingDisk::stale_replicas() const { return std::count(stale_.begin(), stale_.end(), true); }
+
+absl::Status RingDisk::Write(RingFile file, std::span<const RingWrite> writes) {
+  std::vector<size_t> failed;
+  absl::Status failure;
+  size_t written = 0;
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    if (stale_[i]) continue;
+    const absl::Status status = replicas_[i]->Write(file, writes);
+    if (status.ok()) {
+      ++written;
+    } else {
+      failed.push_back(i);
+      failure.Update(status);
+    }
+  }
+  if (written == 0) return failure;
+  for (const size_t i : failed) stale_[i] = true;
+  return absl::OkStatus();
+}
+
+absl::Status RingDisk::Write(RingFile file, uint64_t offset, ConstByteSpan bytes) {
+  const RingWrite write{offset, bytes};
+  return Write(file, {&write, 1});
+}
+
+absl::Status RingDisk::Extend(RingFile file, uint64_t size) {
+  std::vector<size_t> failed;
+  absl::Status failure;
+  size_t extended = 0;
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    if (stale_[i]) continue;
+    const absl::Status status = replicas_[i]->Extend(file, size);
+    if (absl::IsResourceExhausted(status)) return status;
+    if (status.ok()) {
+      ++extended;
+    } else {
+      failed.push_back(i);
+      failure.Update(status);
+    }
+  }
+  if (extended == 0) return failure;
+  for (const size_t i : failed) stale_[i] = true;
+  return absl::OkStatus();
+}
+
+absl::Status RingDisk::ReadAt(RingFile file, uint64_t offset, ByteSpan out) const {
+  absl::Status failure = absl::UnavailableError("key ring: no replica can be read");
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    if (stale_[i]) continue;
+    failure = replicas_[i]->ReadAt(file, offset, out);
+    if (failure.ok()) return failure;
+  }
+  return failure;
+}
+
+}  // namespace retention

@@ -1,0 +1,325 @@
+#include "storage/secrets/ring_opening.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+// Do not change: see FORMAT.md.
+constexpr std::string_view kKeysMagic = "RETNKEYS";
+constexpr std::string_view kPagesMagic = "RETNPAGE";
+constexpr size_t kCopyBytes = 1 << 20;
+
+uint64_t PlaceOf(const RingHead& head) { return head.generation % 2 * kHeadBytes; }
+
+void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  const std::string_view magic = file == RingFile::kKeys ? kKeysMagic : kPagesMagic;
+  std::memcpy(out.data(), magic.data(), magic.size());
+  std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
+}
+
+// The later of a replica's two heads that are whole.
+struct FoundHead {
+  std::optional<RingHead> head;
+  uint32_t version = 0;  // of one that cannot be read
+};
+absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
+  FoundHead found;
+  auto bytes = replica.Read(RingFile::kHead);
+  if (!bytes.ok()) return bytes.status();
+  for (size_t place = 0; place + kHeadBytes <= bytes->size(); place += kHeadBytes) {
+    uint32_t version = kRingVersion;
+    auto head = ReadHead(std::as_const(*bytes).span().subspan(place, kHeadBytes), version);
+    if (version != kRingVersion) found.version = version;
+    if (head.has_value() && (!found.head.has_value() || head->generation > found.head->generation)) {
+      found.head = *std::move(head);
+    }
+  }
+  return found;
+}
+
+// Whether it holds a key.
+absl::StatusOr<bool> HoldsKeys(const RingReplica& replica) {
+  auto keys = replica.Read(RingFile::kKeys);
+  if (!keys.ok()) return keys.status();
+  if (keys->size() <= kRingFileHeaderBytes) return false;
+  return !IsZero(std::as_const(*keys).span().subspan(kRingFileHeaderBytes));
+}
+
+// A run of bytes that is whole or damaged by itself.
+struct Unit {
+  uint64_t offset = 0;
+  size_t size = 0;
+  std::function<bool(ConstByteSpan)> whole;
+};
+
+std::vector<Unit> UnitsOfKeys(size_t bytes) {
+  std::vector<Unit> units;
+  const auto whole = [](ConstByteSpan unit) { return ReadEntry(unit).has_value(); };
+  for (size_t at = 0; at + kEntryBytes <= bytes; at += kEntryBytes) units.push_back({at, kEntryBytes, whole});
+  return units;
+}
+
+// Of a block whose header, in one of the replicas, says which page it is.
+std::vector<Unit> UnitsOfBlock(std::optional<uint64_t> page) {
+  std::vector<Unit> units;
+  units.push_back(
+      {0, kBlockHeaderBytes, [](ConstByteSpan unit) { return IsZero(unit) || ReadBlockHeader(unit).has_value(); }});
+  for (size_t i = 0; i < kPageNumbers; ++i) {
+    const auto whole = [number = page.value_or(0) * kPageNumbers + i](ConstByteSpan unit) {
+      return ReadOwnerSlot(number, unit).has_value();
+    };
+    units.push_back({kBlockHeaderBytes + i * kOwnerSlotBytes, kOwnerSlotBytes, whole});
+  }
+  return units;
+}
+
+struct Merged {
+  size_t mended = 0;
+  size_t damaged = 0;
+};
+
+// Makes the runs of all alike, in memory: each unit as in the first in which it is whole.
+Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<Unit>& units) {
+  Merged merged;
+  for (const Unit& unit : units) {
+    const auto of = [&](LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
+    const auto alike = [&](LockedBytes& run) {
+      return std::memcmp(of(run).data(), of(runs.front()).data(), unit.size) == 0;
+    };
+    const bool first_is_whole = unit.whole(of(runs.front()));
+    if (first_is_whole && std::all_of(runs.begin(), runs.end(), alike)) continue;
+    const auto best = std::find_if(runs.begin(), runs.end(), [&](LockedBytes& run) { return unit.whole(of(run)); });
+    if (best == runs.end()) {
+      ++merged.damaged;
+      continue;
+    }
+    for (auto run = runs.begin(); run != runs.end(); ++run) {
+      if (run == best) continue;
+      if (!unit.whole(of(*run))) ++merged.mended;
+      std::memcpy(of(*run).data(), of(*best).data(), unit.size);
+    }
+  }
+  return merged;
+}
+
+// Makes `size` bytes at `offset` alike in the replicas `equals`, and durable.
+absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equals, RingFile file, uint64_t offset,
+                                size_t size, const std::function<std::vector<Unit>(std::vector<LockedBytes>&)>& units) {
+  std::vector<LockedBytes> runs;
+  std::vector<LockedBytes> before;
+  for (const size_t i : equals) {
+    LockedBytes& run = runs.emplace_back(size);
+    if (absl::Status s = disk.replica(i).ReadAt(file, offset, run.span()); !s.ok()) return s;
+    std::memcpy(before.emplace_back(size).data(), run.data(), size);
+  }
+  const Merged merged = MergeRuns(runs, units(runs));
+  for (size_t i = 0; i < equals.size(); ++i) {
+    if (std::memcmp(runs[i].data(), before[i].data(), size) == 0) continue;
+    const RingWrite write{offset, std::as_const(runs[i]).span()};
+    if (absl::Status s = disk.replica(equals[i]).Write(file, {&write, 1}); !s.ok()) return s;
+  }
+  return merged;
+}
+
+// One file may have been extended where the other was not.
+absl::StatusOr<uint64_t> MakeAsLong(RingDisk& disk, const std::vector<size_t>& equals, RingFile file) {
+  uint64_t longest = 0;
+  for (const size_t i : equals) {
+    auto size = disk.replica(i).Size(file);
+    if (!size.ok()) return size.status();
+    longest = std::max(longest, *size);
+  }
+  for (const size_t i : equals) {
+    if (absl::Status s = disk.replica(i).Extend(file, longest); !s.ok()) return s;
+  }
+  return longest;
+}
+
+absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing& ring) {
+  const auto count = [&](const absl::StatusOr<Merged>& merged) {
+    if (!merged.ok()) return merged.status();
+    ring.mended += merged->mended;
+    ring.damaged += merged->damaged;
+    return absl::OkStatus();
+  };
+  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
+    const auto size = MakeAsLong(disk, equals, file);
+    if (!size.ok()) return size.status();
+    LockedBytes header(kRingFileHeaderBytes);
+    WriteFileHeader(file, ring.head, header.span());
+    for (const size_t i : equals) {
+      LockedBytes found(kRingFileHeaderBytes);
+      if (absl::Status s = disk.replica(i).ReadAt(file, 0, found.span()); !s.ok()) return s;
+      if (std::memcmp(found.data(), header.data(), kRingFileHeaderBytes) == 0) continue;
+      const RingWrite write{0, std::as_const(header).span()};
+      if (absl::Status s = disk.replica(i).Write(file, {&write, 1}); !s.ok()) return s;
+    }
+    if (file == RingFile::kKeys) {
+      const size_t bytes = *size - kRingFileHeaderBytes;
+      const auto units = [bytes](std::vector<LockedBytes>&) { return UnitsOfKeys(bytes); };
+      absl::Status s = count(MergeRun(disk, equals, file, kRingFileHeaderBytes, bytes, units));
+      if (!s.ok()) return s;
+      continue;
+    }
+    const auto units = [](std::vector<LockedBytes>& runs) {
+      std::optional<uint64_t> page;
+      for (LockedBytes& run : runs) {
+        if (const auto header = ReadBlockHeader(run.span()); header && !page) page = header->page;
+      }
+      return UnitsOfBlock(page);
+    };
+    for (uint64_t at = kRingFileHeaderBytes; at + kBlockBytes <= *size; at += kBlockBytes) {
+      if (absl::Status s = count(MergeRun(disk, equals, file, at, kBlockBytes, units)); !s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
+  LockedBytes bytes(kHeadBytes);
+  WriteHead(head, bytes.span());
+  return disk.Write(RingFile::kHead, PlaceOf(head), std::as_const(bytes).span());
+}
+
+absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> replicas, RingHead head, size_t entries,
+                                      size_t blocks) {
+  OpenedRing ring;
+  ring.disk = std::make_unique<RingDisk>(std::move(replicas));
+  for (size_t i = 0; i < ring.disk->size(); ++i) {
+    RingReplica& replica = ring.disk->replica(i);
+    absl::Status s = replica.Extend(RingFile::kKeys, kRingFileHeaderBytes + entries * kEntryBytes);
+    if (s.ok()) s = replica.Extend(RingFile::kPages, kRingFileHeaderBytes + blocks * kBlockBytes);
+    for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
+      LockedBytes header(kRingFileHeaderBytes);
+      WriteFileHeader(file, head, header.span());
+      const RingWrite write{0, std::as_const(header).span()};
+      if (s.ok()) s = replica.Write(file, {&write, 1});
+    }
+    if (!s.ok()) return s;
+  }
+  // Last, since a ring exists from the moment that it has a head.
+  for (size_t i = 0; i < ring.disk->size(); ++i) {
+    if (absl::Status s = ring.disk->replica(i).Extend(RingFile::kHead, 2 * kHeadBytes); !s.ok()) return s;
+  }
+  if (absl::Status s = WriteHeadTo(*ring.disk, head); !s.ok()) return s;
+  if (ring.disk->stale_replicas() > 0) return absl::UnavailableError("key ring: a replica cannot be written");
+  ring.head = std::move(head);
+  return ring;
+}
+
+absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head) {
+  RingReplica& target = disk.replica(i);
+  // No head of it counts until everything else is there.
+  LockedBytes none(2 * kHeadBytes);
+  if (absl::Status s = target.Extend(RingFile::kHead, none.size()); !s.ok()) return s;
+  const RingWrite wipe{0, std::as_const(none).span()};
+  if (absl::Status s = target.Write(RingFile::kHead, {&wipe, 1}); !s.ok()) return s;
+  LockedBytes copy(kCopyBytes);
+  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
+    uint64_t size = 0;
+    for (size_t other = 0; other < disk.size(); ++other) {
+      if (other == i || disk.stale(other)) continue;
+      const auto found = disk.replica(other).Size(file);
+      if (!found.ok()) return found.status();
+      size = *found;
+    }
+    if (absl::Status s = target.Extend(file, size); !s.ok()) return s;
+    const auto own = target.Size(file);
+    if (!own.ok()) return own.status();
+    for (uint64_t at = 0; at < *own; at += kCopyBytes) {
+      const ByteSpan part = copy.span().first(std::min<uint64_t>(kCopyBytes, *own - at));
+      std::fill(part.begin(), part.end(), 0);  // what it has beyond the others goes
+      if (at < size) {
+        const ByteSpan found = part.first(std::min<uint64_t>(part.size(), size - at));
+        if (absl::Status s = disk.ReadAt(file, at, found); !s.ok()) return s;
+      }
+      const RingWrite write{at, part};
+      if (absl::Status s = target.Write(file, {&write, 1}); !s.ok()) return s;
+    }
+  }
+  LockedBytes bytes(kHeadBytes);
+  WriteHead(head, bytes.span());
+  const RingWrite write{PlaceOf(head), std::as_const(bytes).span()};
+  if (absl::Status s = target.Write(RingFile::kHead, {&write, 1}); !s.ok()) return s;
+  disk.SetStale(i, false);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening) {
+  std::vector<FoundHead> heads;
+  for (const auto& replica : replicas) {
+    auto head = FindHead(*replica);
+    if (!head.ok()) return head.status();
+    heads.push_back(*std::move(head));
+  }
+  std::optional<size_t> leader;
+  uint32_t unknown_version = 0;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    if (heads[i].version != 0) unknown_version = heads[i].version;
+    if (!heads[i].head.has_value()) continue;
+    if (!leader.has_value() || heads[i].head->generation > heads[*leader].head->generation) leader = i;
+  }
+  if (unknown_version != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("key ring: it is of version ", unknown_version, ", not ", kRingVersion));
+  }
+  if (!leader.has_value()) {
+    for (const auto& replica : replicas) {
+      const auto keys = HoldsKeys(*replica);
+      if (!keys.ok()) return keys.status();
+      if (*keys) return absl::DataLossError("key ring: its heads are missing or damaged, but there are keys");
+    }
+    return absl::NotFoundError("key ring: there is none");
+  }
+  OpenedRing ring;
+  ring.head = *heads[*leader].head;
+  if (ring.head.generation < opening.known_generation) {
+    return absl::FailedPreconditionError(absl::StrCat("key ring: it was rolled back: its generation is ",
+                                                      ring.head.generation, ", and ", opening.known_generation,
+                                                      " is known: put the last one back"));
+  }
+  std::vector<size_t> equals;
+  std::vector<size_t> others;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    const bool readable = heads[i].head.has_value();
+    if (readable && heads[i].head->identity != ring.head.identity) {
+      return absl::FailedPreconditionError("key ring: its replicas are of different rings");
+    }
+    // Was it the one that knew of the last destruction? Of what the others know, the leader has everything.
+    if (!readable && opening.known_generation == 0 && !opening.accept_lower_replica) {
+      return absl::FailedPreconditionError(
+          "key ring: a replica is missing or damaged, and nothing tells whether the other is the later: put it back, "
+          "or "
+          "start with --accept-lower-replica");
+    }
+    const bool equal = readable && heads[i].head->generation == ring.head.generation;
+    (equal ? equals : others).push_back(i);
+  }
+  ring.disk = std::make_unique<RingDisk>(std::move(replicas));
+  for (const size_t i : others) ring.disk->SetStale(i, true);
+  if (absl::Status s = Merge(*ring.disk, equals, ring); !s.ok()) return s;
+  for (const size_t i : others) {
+    if (RebuildReplica(*ring.disk, i, ring.head).ok()) ++ring.rebuilt;
+  }
+  // Those that could not be rebuilt must be told apart when they come back.
+  if (ring.disk->stale_replicas() > 0) {
+    ++ring.head.generation;
+    if (absl::Status s = WriteHeadTo(*ring.disk, ring.head); !s.ok()) return s;
+  }
+  return ring;
+}
+
+}  // namespace retention

@@ -1,0 +1,56 @@
+// From replicas as they lie to one ring: which of them is to be believed, and how the others follow it.
+//
+// The one of the highest generation leads. What a change was interrupted in lies differently in replicas of one
+// generation; there each entry is taken from the first in which it is whole. A replica of a lower generation is
+// overwritten, never read; one that cannot be read only where the leader is known to be of the last generation that
+// there was: else what has been destroyed could come back.
+#ifndef RETENTION_STORAGE_SECRETS_RING_OPENING_H_
+#define RETENTION_STORAGE_SECRETS_RING_OPENING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/secrets/ring_bytes.h"
+#include "storage/secrets/ring_disk.h"
+
+namespace retention {
+
+// Before the entries of `keys` and the blocks of `pages`.
+inline constexpr size_t kRingFileHeaderBytes = 4096;
+
+struct RingOpening {
+  // The ring's generation is at least this, as others know: the store, the witness.
+  uint64_t known_generation = 0;
+  // Whoever runs the server says that a replica that cannot be read was of no later generation than the other.
+  bool accept_lower_replica = false;
+};
+
+struct OpenedRing {
+  std::unique_ptr<RingDisk> disk;
+  RingHead head;
+  size_t rebuilt = 0;  // replicas that were overwritten
+  size_t mended = 0;   // entries that were damaged in one of them
+  size_t damaged = 0;  // entries that are damaged in all
+};
+
+// NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
+// version, of different rings, rolled back, or the last cannot be told. DATA_LOSS: there are keys, but no head.
+absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening);
+
+// REQUIRES: there is no ring in them. Entries and blocks: how many there is room for.
+absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> replicas, RingHead head, size_t entries,
+                                      size_t blocks);
+
+// Writes `head`, whose generation is new, to the place of its generation.
+absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);
+// Overwrites the stale replica `i` with what the others hold, its head last, and takes it as one of them again.
+absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head);
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_SECRETS_RING_OPENING_H_

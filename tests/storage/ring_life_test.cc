@@ -1,0 +1,328 @@
+// A ring lives: it mints, destroys, loses replicas, crashes between any two writes. After each step a decoder of its
+// own reads every replica that counts, and must find what lives and nothing else; what was ever destroyed is searched
+// for in all bytes.
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/secrets/key_ring.h"
+#include "tests/storage/fixtures.h"
+#include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
+
+namespace retention {
+namespace {
+
+constexpr uint32_t kFirstDay = 20000;
+
+class RingLife {
+ public:
+  explicit RingLife(uint32_t seed) : random_(seed) {
+    auto ring = KeyRing::Create(path(), Options());
+    EXPECT_TRUE(ring.ok()) << ring.status();
+    ring_ = *std::move(ring);
+  }
+
+  void Step() {
+    switch (random_() % 16) {
+      case 0:
+      case 1:
+        return MintDay();
+      case 2:
+        return MintCohort();
+      case 3:
+        return MintPbx();
+      case 4:
+      case 5:
+      case 6:
+        return NewOwners();
+      case 7:
+      case 8:
+        return DestroyOwners();
+      case 9:
+        return Restrict();
+      case 10:
+        return DestroyDays();
+      case 11:
+        return EndPbx();
+      case 12:
+        return Reopen();
+      case 13:
+        return LoseReplica();
+      case 14:
+        return Crash();
+      default:
+        return MendAll();
+    }
+  }
+
+  // What is on the disks equals what lives.
+  void Check() {
+    size_t sound = 0;
+    for (const char* name : {"a", "b"}) {
+      const DecodedRing replica = DecodeRing(path() + "/" + name);
+      if (!replica.whole || replica.generation != ring_->generation()) continue;
+      ++sound;
+      std::map<std::pair<char, uint64_t>, std::string> found = replica.keys;
+      EXPECT_EQ(found, keys_) << name;
+      for (const auto& [number, secret] : owners_) EXPECT_EQ(replica.OwnerSecret(number), secret) << number;
+      for (const OwnerNumber number : gone_) EXPECT_EQ(replica.OwnerSecret(number), "") << number;
+      std::string bytes;
+      for (const char* file : {"head", "keys", "pages"}) bytes += ReadBytes(path() + "/" + name + "/" + file);
+      for (const std::string& secret : destroyed_) EXPECT_EQ(bytes.find(secret), std::string::npos);
+    }
+    EXPECT_EQ(sound + ring_->stale_replicas(), 2u);
+    for (const auto& [number, secret] : owners_) {
+      const auto owner = ring_->FindOwner(number);
+      ASSERT_TRUE(owner.ok() && owner->has_value()) << number;
+      EXPECT_EQ(BytesOf((*owner)->secret), secret);
+    }
+    for (const OwnerNumber number : gone_) {
+      const auto owner = ring_->FindOwner(number);
+      EXPECT_TRUE(owner.ok() && !owner->has_value()) << number;
+    }
+  }
+
+ private:
+  std::string path() const { return directory_ / "ring"; }
+
+  KeyRing::Options Options() {
+    return {.random =
+                [this](uint8_t* bytes, size_t size) {
+                  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(random_());
+                  if (size == SecretKey::kBytes) drawn_.emplace_back(reinterpret_cast<const char*>(bytes), size);
+                  return absl::OkStatus();
+                },
+            .on_io =
+                [this](size_t replica, RingFile, RingReplica::Io) {
+                  if (lost_ == replica) return absl::UnavailableError("lost");
+                  if (!fuse_.has_value()) return absl::OkStatus();
+                  if (*fuse_ == 0) return absl::UnavailableError("crashed");
+                  --*fuse_;
+                  return absl::OkStatus();
+                },
+            .second_directory = "",
+            .opening = {},
+            .spare_blocks = 1};
+  }
+
+  DueDay SomeDay() {
+    return DueDay::FromNumber(std::max(kFirstDay, through_ + 1) + static_cast<uint32_t>(random_() % 40));
+  }
+  // Whether the change came to its end; if the ring crashed in it, it is opened again, and the change is made again.
+  void Do(const std::function<absl::Status()>& change) {
+    const absl::Status status = change();
+    if (!fuse_.has_value()) {
+      EXPECT_TRUE(status.ok()) << status;
+      return;
+    }
+    const bool crashed = !status.ok();
+    fuse_.reset();
+    if (!crashed) return;
+    Reopen();
+    const absl::Status again = change();
+    EXPECT_TRUE(again.ok()) << again;
+  }
+
+  void MintDay() {
+    const DueDay day = SomeDay();
+    Do([&] {
+      auto key = ring_->ForDay(day);
+      if (key.ok()) keys_[{'D', day.number()}] = BytesOf(*key);
+      return key.status();
+    });
+  }
+  void MintCohort() {
+    const DueDay day = DueDay::FromNumber(cohorts_through_ + 1 + static_cast<uint32_t>(random_() % 20));
+    Do([&] {
+      auto key = ring_->ForCohort(day);
+      if (key.ok()) keys_[{'C', day.number()}] = BytesOf(*key);
+      return key.status();
+    });
+  }
+  static PbxId Pbx(uint64_t name) {
+    PbxId pbx;
+    pbx.bytes[7] = static_cast<uint8_t>(name);
+    return pbx;
+  }
+  void MintPbx() {
+    const uint64_t name = random_() % 8;
+    if (keys_.contains({'O', name})) return;
+    Do([&] {
+      auto key = ring_->MintPbx(Pbx(name));
+      if (key.ok()) keys_[{'P', name}] = BytesOf(*key);
+      return key.status();
+    });
+  }
+  void Drop(std::pair<char, uint64_t> name) {
+    const auto key = keys_.find(name);
+    if (key == keys_.end()) return;
+    destroyed_.insert(key->second);
+    keys_.erase(key);
+  }
+  void EndPbx() {
+    const uint64_t name = random_() % 8;
+    if (random_() % 2 == 0) {
+      if (!keys_.contains({'P', name})) return;
+      const std::string orders = BytesOf(*ring_->FindPbxOrders(Pbx(name)));
+      Do([&] { return ring_->NarrowPbx(Pbx(name)); });
+      Drop({'P', name});
+      keys_[{'O', name}] = orders;
+      return;
+    }
+    Do([&] { return ring_->DestroyPbx(Pbx(name)); });
+    Drop({'P', name});
+    Drop({'O', name});
+  }
+  void NewOwners() {
+    const DueDay until = random_() % 3 == 0 ? DueDay::Open() : SomeDay();
+    for (uint64_t left = random_() % 200; left > 0; --left) {
+      Do([&]() -> absl::Status {
+        const auto number = ring_->NewOwner(until);
+        if (!number.ok()) return number.status();
+        EXPECT_TRUE(given_.insert(*number).second) << "a number was given twice";
+        const auto owner = ring_->FindOwner(*number);
+        if (!owner.ok()) return owner.status();
+        if (!owner->has_value()) return absl::InternalError("a new owner has no secret");
+        owners_[*number] = BytesOf((*owner)->secret);
+        until_[*number] = until;
+        return absl::OkStatus();
+      });
+    }
+  }
+  OwnerNumber SomeOwner() {
+    auto owner = owners_.begin();
+    std::advance(owner, random_() % owners_.size());
+    return owner->first;
+  }
+  void Gone(OwnerNumber number) {
+    const auto owner = owners_.find(number);
+    if (owner == owners_.end()) return;
+    destroyed_.insert(owner->second);
+    // The seed that it followed from, if it did, must be gone too.
+    for (const std::string& drawn : drawn_) {
+      DecodedRing seeded;
+      seeded.seeds[number / 256] = drawn;
+      if (seeded.OwnerSecret(number) == owner->second) destroyed_.insert(drawn);
+    }
+    owners_.erase(owner);
+    gone_.insert(number);
+  }
+  void DestroyOwners() {
+    std::vector<OwnerNumber> some;
+    for (uint64_t left = random_() % 6; left > 0 && !owners_.empty(); --left) some.push_back(SomeOwner());
+    if (!gone_.empty()) some.push_back(*gone_.begin());
+    Do([&] { return ring_->DestroyOwners(some); });
+    for (const OwnerNumber number : some) Gone(number);
+  }
+  void Restrict() {
+    if (owners_.empty()) return;
+    const OwnerNumber number = SomeOwner();
+    Do([&] { return ring_->RestrictOwner(number, random_() % 2 == 0); });
+  }
+  void DestroyDays() {
+    through_ = std::max(kFirstDay, through_) + static_cast<uint32_t>(random_() % 4);
+    const DueDay last = DueDay::FromNumber(through_);
+    Do([&] { return ring_->DestroyDaysThrough(last); });
+    if (random_() % 2 == 0) {
+      cohorts_through_ += 3;
+      Do([&] { return ring_->DestroyCohortsThrough(DueDay::FromNumber(cohorts_through_)); });
+    }
+    const auto all = keys_;
+    for (const auto& [name, key] : all) {
+      if (name.first == 'D' && name.second <= through_) Drop(name);
+      if (name.first == 'C' && name.second <= cohorts_through_) Drop(name);
+    }
+    // With their page: it was to live to a day that has gone.
+    const auto owners = owners_;
+    for (const auto& [number, secret] : owners) {
+      const auto owner = ring_->FindOwner(number);
+      ASSERT_TRUE(owner.ok()) << owner.status();
+      if (owner->has_value()) continue;
+      EXPECT_LE(until_.at(number), last) << number;
+      Gone(number);
+    }
+  }
+  void Reopen() {
+    ring_.reset();
+    // A replica that comes back is of a lower generation, and is overwritten.
+    lost_.reset();
+    auto ring = KeyRing::Open(path(), Options());
+    ASSERT_TRUE(ring.ok()) << ring.status();
+    ring_ = *std::move(ring);
+    EXPECT_EQ(ring_->stale_replicas(), 0u);
+  }
+  void LoseReplica() {
+    if (ring_->stale_replicas() > 0) return;
+    lost_ = random_() % 2;
+    MintDay();
+  }
+  void MendAll() {
+    lost_.reset();
+    EXPECT_TRUE(ring_->Mend().ok());
+    EXPECT_EQ(ring_->stale_replicas(), 0u);
+  }
+  // The next change stops at one of its writes, and all after it.
+  void Crash() {
+    if (lost_.has_value()) return;
+    fuse_ = random_() % 12;
+    switch (random_() % 5) {
+      case 0:
+        DestroyOwners();
+        break;
+      case 1:
+        DestroyDays();
+        break;
+      case 2:
+        EndPbx();
+        break;
+      case 3:
+        Restrict();
+        break;
+      default:
+        MintDay();
+    }
+    fuse_.reset();
+  }
+
+  std::mt19937 random_;
+  FreshDirectory directory_;
+  std::unique_ptr<KeyRing> ring_;
+  std::vector<std::string> drawn_;
+  std::optional<size_t> fuse_;
+  std::optional<size_t> lost_;
+  uint32_t through_ = 0;
+  uint32_t cohorts_through_ = 100;
+  std::map<std::pair<char, uint64_t>, std::string> keys_;
+  std::map<OwnerNumber, std::string> owners_;
+  std::map<OwnerNumber, DueDay> until_;
+  std::set<OwnerNumber> gone_;
+  std::set<OwnerNumber> given_;
+  std::set<std::string> destroyed_;
+};
+
+class RingLives : public ::testing::TestWithParam<uint32_t> {};
+
+TEST_P(RingLives, WhatIsDestroyedIsNowhere_WhatLivesIsEverywhere) {
+  RingLife life(GetParam());
+  for (int step = 0; step < 120 && !::testing::Test::HasFailure(); ++step) {
+    SCOPED_TRACE(absl::StrCat("step ", step));
+    life.Step();
+    life.Check();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RingLives, ::testing::Range(1u, 13u));
+
+}  // namespace
+}  // namespace retention

@@ -1,0 +1,31 @@
+// Reads a replica of a key ring as storage/FORMAT.md says, with nothing of the code that wrote it.
+#ifndef RETENTION_TESTS_TESTING_RING_DECODER_H_
+#define RETENTION_TESTS_TESTING_RING_DECODER_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+namespace retention {
+
+struct DecodedRing {
+  bool whole = false;  // it has a head
+  uint64_t generation = 0;
+  uint32_t destroyed_through = 0;
+  uint32_t cohorts_destroyed_through = 0;
+  std::string open_key;
+  // Keys by kind ('D' day, 'C' cohort, 'P' PBX, 'O' order key of one) and name.
+  std::map<std::pair<char, uint64_t>, std::string> keys;
+  // Secrets of owners whose page was opened; seeds of the other pages.
+  std::map<uint64_t, std::string> owners;
+  std::map<uint64_t, std::string> seeds;
+
+  // The secret of an owner, or nothing.
+  std::string OwnerSecret(uint64_t number) const;
+};
+DecodedRing DecodeRing(const std::string& replica_directory);
+
+}  // namespace retention
+
+#endif  // RETENTION_TESTS_TESTING_RING_DECODER_H_
