@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/report_notices.h"
+#include "server/rows/day_progress.h"
 #include "server/rows/row_walk.h"
 #include "storage/keys.h"
 
@@ -14,6 +15,9 @@ namespace retention {
 namespace {
 
 using stored::v1::LedgerEntry;
+
+// PBXs are read from the register so many at once.
+constexpr size_t kPbxesAtOnce = 1000;
 
 CategoryCounts ValuesOf(const DayCount& counts) {
   CategoryCounts values{};
@@ -66,6 +70,79 @@ absl::Status DayEnder::DestroyKeys(DueDay last) {
   return absl::OkStatus();
 }
 
+std::set<DayEnder::Bucket> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const {
+  const Policy& policy = holdings_.policy();
+  const auto progress = ReadDayProgress(holdings_.store, last);
+  std::set<Bucket> unordered;
+  // Of a bucket that cannot be walked, every PBX that there is.
+  const auto of_all = [&](DueDay day, PbxKeyUse use) {
+    for (const auto& ending : holdings_.registry.Ending()) unordered.insert({day, ending.pbx, use});
+    std::string after;
+    for (auto page = holdings_.registry.List(after, kPbxesAtOnce, now); !page.empty();
+         page = holdings_.registry.List(after, kPbxesAtOnce, now)) {
+      for (const auto& [id, pbx] : page) unordered.insert({day, pbx, use});
+      after = page.back().first;
+    }
+  };
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day > last) break;
+    const bool is_closed = progress.ok() && progress->contains(day);
+    for (size_t number = 1; number < kCategories; ++number) {
+      const auto category = static_cast<CategoryNumber>(number);
+      if (counts[number].rows == 0 || !policy.rule(category).erasure_order) continue;
+      // Orders are out since the day was closed, but for those of files, which have ends of their own, and of PBXs that
+      // something concerned then.
+      std::set<PbxId> left;
+      if (is_closed && category != kFileShare) {
+        for (const std::string& pbx : progress->at(day).unordered_pbxs()) {
+          if (pbx.size() == PbxId::kBytes) left.insert(PbxId::From(pbx));
+        }
+        for (const PbxId& pbx : left) unordered.insert({day, pbx, policy.pbx_key(category)});
+        continue;
+      }
+      const std::string prefix = FiledPrefix(day, category);
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+      while (cursor->Valid()) {
+        const auto key = FiledKey::Decode(cursor->key());
+        if (!key.has_value()) {
+          cursor->Next();
+          continue;
+        }
+        unordered.insert({day, key->pbx, policy.pbx_key(category)});
+        cursor->Seek(PrefixEnd(FiledPrefix(day, category, key->pbx)));
+      }
+      if (!cursor->status().ok()) of_all(day, policy.pbx_key(category));
+    }
+  }
+  return unordered;
+}
+
+absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, const std::set<Bucket>& unordered) {
+  const DueDay last = holdings_.LastDue(now);
+  std::vector<DueDay> days = holdings_.ring.DaysThrough(last);
+  std::set<Bucket> rescued = unordered;
+  for (const PbxId& pbx : keeping_.ConcernedPbxs(last)) {
+    for (const DueDay day : days) {
+      for (const PbxKeyUse use : {PbxKeyUse::kNotNeeded, PbxKeyUse::kNeeded, PbxKeyUse::kForOrders}) {
+        rescued.insert({day, pbx, use});
+      }
+    }
+  }
+  std::vector<RescuedKey> keys;
+  for (const Bucket& bucket : rescued) {
+    auto key = holdings_.vault.Rescue(bucket.day, bucket.pbx, bucket.use);
+    if (!key.ok()) return key.status();
+    if (key->has_value()) keys.push_back(**std::move(key));
+  }
+  if (!days.empty()) CrashPoint("sweep.before_keys");
+  if (absl::Status s = holdings_.ring.DestroyDaysThrough(last, now, keys); !s.ok()) return s;
+  holdings_.vault.ForgetDaysThrough(last);
+  holdings_.gate.EndThrough(last);
+  meetings_.ForgetDue(last);
+  if (!days.empty()) CrashPoint("sweep.after_keys");
+  return days;
+}
+
 absl::Status DayEnder::Close(DueDay day, Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   if (holdings_.gate.closed(day)) return absl::OkStatus();
@@ -112,8 +189,12 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   }
   if (!ended.days.empty()) CrashPoint("sweep.before_ledger");
   change.Then([this, last, days = ended.days] {
-    if (!days.empty()) CrashPoint("sweep.before_keys");
+    if (!days.empty()) CrashPoint("sweep.after_ledger");
     if (absl::Status s = DestroyKeys(last); !s.ok()) return s;
+    if (absl::Status s = holdings_.ring.DropRescues(last); !s.ok()) return s;
+    holdings_.vault.ForgetDaysThrough(last);
+    if (absl::Status s = holdings_.ring.MarkEntered(last); !s.ok()) return s;
+    holdings_.gate.ForgetThrough(last);
     meetings_.ForgetDue(last);
     for (const EndingDay& day : days) {
       if (!holdings_.on_erased) break;

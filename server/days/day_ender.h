@@ -33,12 +33,28 @@ class DayEnder {
 
   // Takes up destructions that a failure has cut short. Does nothing if there was none.
   absl::Status Recover();
+
+  // THE KEYS FIRST: destroys the keys of all days that are due: unreadable from then on. Needs neither the store nor
+  // anything that must be written to it. What holds may keep, and objects that have had no orders yet (`unordered`), stay
+  // readable for what comes after, and are shown to nobody; the rest of the day is not. Returns the days that had keys.
+  struct Bucket {
+    DueDay day;
+    PbxId pbx;
+    PbxKeyUse use = PbxKeyUse::kNotNeeded;
+
+    friend auto operator<=>(const Bucket&, const Bucket&) = default;
+  };
+  absl::StatusOr<std::vector<DueDay>> DestroyDueKeys(absl::Time now, const std::set<Bucket>& unordered);
+  // Thread-safe. Where objects may lie that have had no orders, in days up to `last`. If the store cannot be read:
+  // wherever objects lie at all.
+  std::set<Bucket> UnorderedObjects(DueDay last, absl::Time now) const;
+
   // `day` takes no more values from now on; orders for its objects are issued.
   absl::Status Close(DueDay day, Change& change);
   // A step of taking what holds keep out of the days that are due; true if there is more to do.
   absl::StatusOr<bool> TakeOut(Change& change);
-  // Enters the end of every day that is due into the ledger, then destroys its key: unreadable from then on. Nothing
-  // happens while TakeOut has more than a step to do, which `kept_first` says.
+  // Enters the end of every day that is due into the ledger; what was rescued of it is destroyed then, and its key, if
+  // that was not done first. Nothing happens while TakeOut has more than a step to do, which `kept_first` says.
   struct Ended {
     bool kept_first = false;
     std::vector<EndingDay> days;

@@ -81,7 +81,13 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     note(ReleaseCohorts(now, Cohorts::kDue, outcome));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
-    if (refiled.ok() || absl::IsDataLoss(refiled)) note(DestroyDueKeys(now, outcome));
+    if (refiled.ok() || absl::IsDataLoss(refiled)) {
+      note(DestroyDueKeys(now));
+      note(EndDueDays(now, outcome));
+    }
+  } else if (!recovered.ok() && !holdings_.policies.refiling_since().has_value()) {
+    // The store takes nothing: that keeps no key.
+    note(DestroyDueKeys(now));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
@@ -223,8 +229,20 @@ bool Sweeper::KeysAreDue(absl::Time now) const {
   return holdings_.ring.destroyed_through() < last || (!counts.empty() && counts.begin()->first <= last);
 }
 
-absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
-  if (!KeysAreDue(now)) return absl::OkStatus();
+absl::Status Sweeper::DestroyDueKeys(absl::Time now) {
+  const DueDay last = holdings_.LastDue(now);
+  if (holdings_.ring.destroyed_through() >= last) return absl::OkStatus();
+  const auto unordered = enders_.days.UnorderedObjects(last, now);
+  const auto days = commands_.DoWithoutStore([&] { return enders_.days.DestroyDueKeys(now, unordered); });
+  if (!days.ok()) return days.status();
+  if (options_.on_unreadable) {
+    for (const DueDay day : *days) options_.on_unreadable(DueInstant(day, holdings_.policy().zone()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Sweeper::EndDueDays(absl::Time now, SweepOutcome& outcome) {
+  if (!KeysAreDue(now) && holdings_.ring.unentered().empty()) return absl::OkStatus();
   const auto end_days = [&] { return commands_.Do(now, [&](Change& change) { return enders_.days.End(change); }); };
   auto ended = end_days();
   for (; ended.ok() && ended->kept_first; ended = end_days()) {
@@ -233,9 +251,6 @@ absl::Status Sweeper::DestroyDueKeys(absl::Time now, SweepOutcome& outcome) {
   }
   if (!ended.ok()) return ended.status();
   outcome.days = std::move(ended->days);
-  if (options_.on_unreadable) {
-    for (const EndingDay& day : outcome.days) options_.on_unreadable(DueInstant(day.day, holdings_.policy().zone()));
-  }
   return absl::OkStatus();
 }
 

@@ -72,7 +72,10 @@ class Sweeper {
   enum class Cohorts { kDue, kAll };
   absl::Status ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome);
   bool KeysAreDue(absl::Time now) const;
-  absl::Status DestroyDueKeys(absl::Time now, SweepOutcome& outcome);
+  // The keys of due days, whatever state the store is in.
+  absl::Status DestroyDueKeys(absl::Time now);
+  // What follows from that: what holds keep is taken out, and the ledger told.
+  absl::Status EndDueDays(absl::Time now, SweepOutcome& outcome);
   absl::Status DropEndedDays(absl::Time now);
   // Locators of meetings whose history has ended say nothing any more.
   absl::Status DropLocators(absl::Time now);

@@ -113,19 +113,15 @@ absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineB
 
 absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
   const Holdings& holdings = domains_.holdings;
-  const auto counts = holdings.counts.Read();
   absl::Duration oldest = absl::ZeroDuration();
-  // Days that the ledger has ended and whose keys are still there.
-  const auto days = ReadDayProgress(store_, DueDay::Open());
-  if (!days.ok()) return days.status();
-  for (const auto& [day, progress] : *days) {
-    if (progress.stage() != stored::v1::DayProgress::STAGE_ENDING || day <= holdings.ring.destroyed_through()) continue;
-    oldest = now - DueInstant(day, holdings.policy().zone());
-    break;
-  }
-  if (!counts.empty() && counts.begin()->first <= holdings.LastDue(now)) {
-    oldest = std::max(oldest, now - DueInstant(counts.begin()->first, holdings.policy().zone()));
-  }
+  // What the ring still holds of days that are due: their keys, and what was rescued of them.
+  const DueDay last = holdings.LastDue(now);
+  const auto due = [&](DueDay day) {
+    if (day != DueDay::None()) oldest = std::max(oldest, now - DueInstant(day, holdings.policy().zone()));
+  };
+  const std::vector<DueDay> days = holdings.ring.DaysThrough(last);
+  due(days.empty() ? DueDay::None() : days.front());
+  due(holdings.ring.FirstRescued());
   // Files whose end has come. Other timers that wait for the next run hold nothing that is due.
   auto timers = store_.ScanPrefix(Family::kState, MeetingTimerPrefix());
   for (; timers->Valid(); timers->Next()) {

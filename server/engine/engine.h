@@ -28,7 +28,7 @@ namespace retention {
 class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
-  static constexpr uint32_t kFormatVersion = 4;
+  static constexpr uint32_t kFormatVersion = 5;
   // What a caller is told to wait while another preview is made.
   static constexpr absl::Duration kPreviewRetryDelay = absl::Seconds(1);
 

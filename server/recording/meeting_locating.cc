@@ -122,6 +122,7 @@ bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
     if (meeting.stored && refiling) {
       change.batch().Put(Family::kState, key, after.Serialize());
     } else if (meeting.stored) {
+      change.EndSealed(before.sealed_id);
       change.batch().Delete(Family::kState, key);
     }
     return true;

@@ -15,8 +15,7 @@ absl::Status DayGate::Load(const StoreView& store, const KeyRing& ring) {
   return absl::OkStatus();
 }
 
-void DayGate::EndThrough(DueDay last) {
-  ended_through_ = std::max(ended_through_, last);
+void DayGate::ForgetThrough(DueDay last) {
   closed_.erase(closed_.begin(), closed_.upper_bound(last));
 }
 

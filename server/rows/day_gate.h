@@ -2,6 +2,7 @@
 #ifndef RETENTION_SERVER_ROWS_DAY_GATE_H_
 #define RETENTION_SERVER_ROWS_DAY_GATE_H_
 
+#include <algorithm>
 #include <set>
 
 #include "absl/status/status.h"
@@ -25,7 +26,9 @@ class DayGate {
   }
   bool closed(DueDay day) const { return closed_.contains(day); }
   void Close(DueDay day) { closed_.insert(day); }
-  void EndThrough(DueDay last);
+  // Their keys are gone; whether they were closed is known until Forget.
+  void EndThrough(DueDay last) { ended_through_ = std::max(ended_through_, last); }
+  void ForgetThrough(DueDay last);
 
  private:
   std::set<DueDay> closed_;

@@ -54,6 +54,11 @@ class Commands {
   auto Do(const Command& command) const -> decltype(command(std::declval<Change&>())) {
     return thread_.Call([&] { return writer_.Do(thread_.Now(), command); });
   }
+  // Runs what needs no store, and so no writing, on the writer's thread, whatever state the store is in.
+  template <typename Act>
+  auto DoWithoutStore(const Act& act) const -> decltype(act()) {
+    return thread_.Call(act);
+  }
   CommandThread& thread() const { return thread_; }
 
  private:

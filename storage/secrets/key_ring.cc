@@ -11,10 +11,14 @@
 namespace retention {
 namespace {
 
-uint64_t NameOf(const PbxId& pbx) {
+uint64_t NumberOf(const PbxId& pbx) {
   uint64_t name = 0;
   for (const uint8_t byte : pbx.bytes) name = name << 8 | byte;
   return name;
+}
+
+RingEntryKind RescueKindOf(PbxKeyUse use) {
+  return static_cast<RingEntryKind>(static_cast<uint8_t>(RingEntryKind::kRescueNotNeeded) + static_cast<uint8_t>(use));
 }
 
 }  // namespace
@@ -86,9 +90,14 @@ uint64_t KeyRing::size() const {
 
 ConstByteSpan KeyRing::EntryAt(size_t slot) const { return entries_.span().subspan(slot * kEntryBytes, kEntryBytes); }
 
-std::optional<SecretKey> KeyRing::Find(RingEntryKind kind, uint64_t name) const {
+KeyRing::EntryName KeyRing::NameOf(const RingEntry& entry) {
+  const bool is_rescue = entry.kind >= RingEntryKind::kRescueNotNeeded;
+  return {.kind = entry.kind, .name = entry.name, .day = is_rescue ? entry.until : DueDay::None()};
+}
+
+std::optional<SecretKey> KeyRing::Find(RingEntryKind kind, uint64_t name, DueDay day) const {
   const MutexLock lock(mutex_);
-  const auto found = slots_.find({kind, name});
+  const auto found = slots_.find({kind, name, day});
   if (found == slots_.end()) return std::nullopt;
   return SecretAt(found->second);
 }
@@ -168,7 +177,7 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
   const MutexLock lock(mutex_);
   for (size_t i = 0; i < entries.size(); ++i) {
     std::memcpy(entries_.data() + slots[i] * kEntryBytes, bytes.data() + i * kEntryBytes, kEntryBytes);
-    slots_.insert_or_assign({entries[i].kind, entries[i].name}, slots[i]);
+    slots_.insert_or_assign(NameOf(entries[i]), slots[i]);
   }
   return absl::OkStatus();
 }
@@ -182,9 +191,9 @@ absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
   return key;
 }
 
-void KeyRing::Forget(RingEntryKind kind, uint64_t name) {
+void KeyRing::Forget(const EntryName& name) {
   const MutexLock lock(mutex_);
-  const auto found = slots_.find({kind, name});
+  const auto found = slots_.find(name);
   if (found == slots_.end()) return;
   OPENSSL_cleanse(entries_.data() + found->second * kEntryBytes, kEntryBytes);
   dirty_slots_.insert(found->second);
@@ -197,13 +206,17 @@ void KeyRing::ForgetThrough(DueDay last) {
     const MutexLock lock(mutex_);
     const DueDay cohorts = head_.cohorts_destroyed_through;
     for (const auto& [name, slot] : slots_) {
-      const auto& [kind, day] = name;
-      if (kind == RingEntryKind::kDay && day <= last.number()) ended.push_back(name);
-      if (kind == RingEntryKind::kCohort && day <= cohorts.number()) ended.push_back(name);
+      if (name.kind == RingEntryKind::kDay && name.name <= last.number()) ended.push_back(name);
+      if (name.kind == RingEntryKind::kCohort && name.name <= cohorts.number()) ended.push_back(name);
     }
   }
-  for (const auto& [kind, day] : ended) Forget(kind, day);
-  while (!pages_until_.empty() && pages_until_.begin()->first <= last) ForgetPage(pages_until_.begin()->second);
+  for (const EntryName& name : ended) Forget(name);
+  // What was rescued needs its owners' secrets too.
+  const DueDay rescued = FirstRescued();
+  while (!pages_until_.empty() && pages_until_.begin()->first <= last &&
+         (rescued == DueDay::None() || pages_until_.begin()->first < rescued)) {
+    ForgetPage(pages_until_.begin()->second);
+  }
 }
 
 absl::StatusOr<SecretKey> KeyRing::ForDay(DueDay day) {
@@ -215,7 +228,7 @@ absl::StatusOr<SecretKey> KeyRing::ForDay(DueDay day) {
 
 std::optional<SecretKey> KeyRing::FindDay(DueDay day) const { return Find(RingEntryKind::kDay, day.number()); }
 
-absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now) {
+absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now, std::span<const RescuedKey> rescues) {
   if (!last.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   const MutexLock writing(write_mutex_);
   RingHead next;
@@ -224,11 +237,20 @@ absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now) {
     const MutexLock lock(mutex_);
     next = head_;
     const auto day = slots_.lower_bound({RingEntryKind::kDay, 0});
-    if (day != slots_.end() && day->first.first == RingEntryKind::kDay && day->first.second <= last.number()) {
-      first = DueDay::FromNumber(static_cast<uint32_t>(day->first.second));
+    if (day != slots_.end() && day->first.kind == RingEntryKind::kDay && day->first.name <= last.number()) {
+      first = DueDay::FromNumber(static_cast<uint32_t>(day->first.name));
     }
   }
   if (last <= next.destroyed_through) return Finish();
+  std::vector<RingEntry> rescued;
+  for (const RescuedKey& rescue : rescues) {
+    if (Find(RescueKindOf(rescue.use), NumberOf(rescue.pbx), rescue.day)) continue;
+    rescued.push_back({.kind = RescueKindOf(rescue.use),
+                       .until = rescue.day,
+                       .name = NumberOf(rescue.pbx),
+                       .secret = rescue.key});
+  }
+  if (absl::Status s = rescued.empty() ? absl::OkStatus() : Put(rescued); !s.ok()) return s;
   next.destroyed_through = last;
   if (first.has_value()) {
     // What does not fit is told of together with the last.
@@ -241,6 +263,43 @@ absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now) {
   }
   if (absl::Status s = WriteHead(std::move(next)); !s.ok()) return s;
   ForgetThrough(last);
+  return Finish();
+}
+
+std::vector<DueDay> KeyRing::DaysThrough(DueDay last) const {
+  const MutexLock lock(mutex_);
+  std::vector<DueDay> days;
+  for (auto entry = slots_.lower_bound({RingEntryKind::kDay, 0}); entry != slots_.end(); ++entry) {
+    if (entry->first.kind != RingEntryKind::kDay || entry->first.name > last.number()) break;
+    days.push_back(DueDay::FromNumber(static_cast<uint32_t>(entry->first.name)));
+  }
+  return days;
+}
+
+std::optional<SecretKey> KeyRing::FindRescue(DueDay day, const PbxId& pbx, PbxKeyUse use) const {
+  return Find(RescueKindOf(use), NumberOf(pbx), day);
+}
+
+DueDay KeyRing::FirstRescued() const {
+  const MutexLock lock(mutex_);
+  DueDay first = DueDay::None();
+  for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0}); slot != slots_.end(); ++slot) {
+    if (first == DueDay::None() || slot->first.day < first) first = slot->first.day;
+  }
+  return first;
+}
+
+absl::Status KeyRing::DropRescues(DueDay through) {
+  const MutexLock writing(write_mutex_);
+  std::vector<EntryName> dropped;
+  {
+    const MutexLock lock(mutex_);
+    for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0}); slot != slots_.end(); ++slot) {
+      if (slot->first.day <= through) dropped.push_back(slot->first);
+    }
+  }
+  for (const EntryName& name : dropped) Forget(name);
+  ForgetThrough(destroyed_through());
   return Finish();
 }
 
@@ -268,36 +327,36 @@ absl::Status KeyRing::MarkEntered(DueDay through) {
 
 absl::StatusOr<SecretKey> KeyRing::MintPbx(const PbxId& pbx) {
   const MutexLock writing(write_mutex_);
-  if (Find(RingEntryKind::kPbxOrders, NameOf(pbx))) {
+  if (Find(RingEntryKind::kPbxOrders, NumberOf(pbx))) {
     return absl::FailedPreconditionError("key ring: the PBX's key was narrowed");
   }
-  return Mint(RingEntryKind::kPbx, NameOf(pbx));
+  return Mint(RingEntryKind::kPbx, NumberOf(pbx));
 }
 
-std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const { return Find(RingEntryKind::kPbx, NameOf(pbx)); }
+std::optional<SecretKey> KeyRing::FindPbx(const PbxId& pbx) const { return Find(RingEntryKind::kPbx, NumberOf(pbx)); }
 
 std::optional<SecretKey> KeyRing::FindPbxOrders(const PbxId& pbx) const {
   if (const auto key = FindPbx(pbx)) return OrderKeyOf(*key);
-  return Find(RingEntryKind::kPbxOrders, NameOf(pbx));
+  return Find(RingEntryKind::kPbxOrders, NumberOf(pbx));
 }
 
 absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
   const MutexLock writing(write_mutex_);
-  const auto key = Find(RingEntryKind::kPbx, NameOf(pbx));
+  const auto key = Find(RingEntryKind::kPbx, NumberOf(pbx));
   if (!key.has_value()) return Finish();
-  if (!Find(RingEntryKind::kPbxOrders, NameOf(pbx))) {
+  if (!Find(RingEntryKind::kPbxOrders, NumberOf(pbx))) {
     const RingEntry entry{
-        .kind = RingEntryKind::kPbxOrders, .until = DueDay::None(), .name = NameOf(pbx), .secret = OrderKeyOf(*key)};
+        .kind = RingEntryKind::kPbxOrders, .until = DueDay::None(), .name = NumberOf(pbx), .secret = OrderKeyOf(*key)};
     if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
   }
-  Forget(RingEntryKind::kPbx, NameOf(pbx));
+  Forget({RingEntryKind::kPbx, NumberOf(pbx)});
   return Finish();
 }
 
 absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
   const MutexLock writing(write_mutex_);
-  Forget(RingEntryKind::kPbx, NameOf(pbx));
-  Forget(RingEntryKind::kPbxOrders, NameOf(pbx));
+  Forget({RingEntryKind::kPbx, NumberOf(pbx)});
+  Forget({RingEntryKind::kPbxOrders, NumberOf(pbx)});
   return Finish();
 }
 

@@ -31,6 +31,7 @@
 #include "absl/time/time.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/key_use.h"
 #include "storage/mutex.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/ring_opening.h"
@@ -40,6 +41,15 @@ namespace retention {
 
 // Number of an owner; 0: none.
 using OwnerNumber = uint64_t;
+
+// The key of what a PBX has under a day, which outlives the day's: what is under it is seen by nobody, but can still be
+// taken out for a hold, or ordered away.
+struct RescuedKey {
+  DueDay day;
+  PbxId pbx;
+  PbxKeyUse use = PbxKeyUse::kNotNeeded;
+  SecretKey key;
+};
 
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
@@ -102,9 +112,18 @@ class KeyRing {
   std::optional<SecretKey> FindDay(DueDay day) const;
   // After OK, the keys of all days up to and including `last` exist nowhere on this machine, nor any owner that was
   // to live until then. From the instant that the ring's head says so (`generation`) on, a start completes it.
-  // `now` is kept in unentered() if the days had keys. Destroying twice is OK.
+  // `now` is kept in unentered() if the days had keys. `rescues` stay until DropRescues. Destroying twice is OK.
   // REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
-  absl::Status DestroyDaysThrough(DueDay last, absl::Time now = absl::UnixEpoch());
+  absl::Status DestroyDaysThrough(DueDay last, absl::Time now = absl::UnixEpoch(),
+                                  std::span<const RescuedKey> rescues = {});
+  // The days that have keys, up to and including `last`.
+  std::vector<DueDay> DaysThrough(DueDay last) const;
+  // What was rescued of a day.
+  std::optional<SecretKey> FindRescue(DueDay day, const PbxId& pbx, PbxKeyUse use) const;
+  // The first day of which anything was; None() if nothing is left.
+  DueDay FirstRescued() const;
+  // Destroys what was rescued of the days up to and including `through`.
+  absl::Status DropRescues(DueDay through);
   // The last day destroyed; DueDay::None() if none was.
   DueDay destroyed_through() const;
   // Destructions that no ledger tells of yet; what to call when it does. Ascending.
@@ -146,7 +165,14 @@ class KeyRing {
   uint64_t size() const;
 
  private:
-  using EntryName = std::pair<RingEntryKind, uint64_t>;
+  struct EntryName {
+    RingEntryKind kind = RingEntryKind::kNone;
+    uint64_t name = 0;
+    DueDay day;  // of rescues
+
+    friend auto operator<=>(const EntryName&, const EntryName&) = default;
+  };
+  static EntryName NameOf(const RingEntry& entry);
   struct Page {
     std::optional<size_t> block;  // opened; else its entry holds the seed
     DueDay until;
@@ -167,7 +193,7 @@ class KeyRing {
   absl::Status Draw(uint8_t* bytes, size_t size) const;
   absl::StatusOr<SecretKey> DrawKey() const;
 
-  std::optional<SecretKey> Find(RingEntryKind kind, uint64_t name) const;
+  std::optional<SecretKey> Find(RingEntryKind kind, uint64_t name, DueDay day = DueDay::None()) const;
   std::optional<Page> PageAt(uint64_t page) const;
   ConstByteSpan EntryAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Of an entry that is whole, as all that are found by their names are.
@@ -177,7 +203,7 @@ class KeyRing {
   absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Out of memory at once; off the disks by Finish.
-  void Forget(RingEntryKind kind, uint64_t name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void Forget(const EntryName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetThrough(DueDay last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Overwrites with zeros what was forgotten, and what a failed write may have left.

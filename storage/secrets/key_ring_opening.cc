@@ -171,7 +171,7 @@ absl::Status KeyRing::Load() {
         free_slots_.insert(slot);
         continue;
       }
-      if (!slots_.try_emplace({entry->kind, entry->name}, slot).second) {
+      if (!slots_.try_emplace(NameOf(*entry), slot).second) {
         dirty_slots_.insert(slot);
         continue;
       }
@@ -213,7 +213,7 @@ absl::Status KeyRing::LoadBlocks() {
       dirty_blocks_.insert(i);
       continue;
     }
-    if (seeded) Forget(RingEntryKind::kPage, header->page);
+    if (seeded) Forget({RingEntryKind::kPage, header->page});
     pages_until_.emplace(header->until, header->page);
     for (size_t slot = 0; slot < kPageNumbers; ++slot) {
       const OwnerNumber number = header->page * kPageNumbers + slot;

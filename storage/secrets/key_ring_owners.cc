@@ -152,7 +152,7 @@ absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
     return s;
   }
   for (size_t i = 0; i < pages.size(); ++i) {
-    Forget(RingEntryKind::kPage, pages[i]);
+    Forget({RingEntryKind::kPage, pages[i]});
     const MutexLock lock(mutex_);
     pages_[pages[i]].block = blocks[i];
   }
@@ -209,7 +209,7 @@ void KeyRing::ForgetPage(uint64_t page) {
   if (found->block.has_value()) {
     dirty_blocks_.insert(*found->block);
   } else {
-    Forget(RingEntryKind::kPage, page);
+    Forget({RingEntryKind::kPage, page});
   }
   const MutexLock lock(mutex_);
   pages_.erase(page);

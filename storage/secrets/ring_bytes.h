@@ -56,10 +56,15 @@ enum class RingEntryKind : uint8_t {
   kPbx = 3,        // the PBX
   kPbxOrders = 4,  // the PBX
   kPage = 5,       // of owners' numbers: the seed of its secrets
+  // What is left of a destroyed day, for holds: the key of a PBX's rows that need no key of it, its own, its order key.
+  // Name: the PBX; until: the day.
+  kRescueNotNeeded = 6,
+  kRescueNeeded = 7,
+  kRescueForOrders = 8,
 };
 struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
-  DueDay until;  // of pages: none of what they seal is filed under a later day
+  DueDay until;  // of pages: none of what they seal is filed under a later day; of rescues: the day
   uint64_t name = 0;
   SecretKey secret;
 };

@@ -101,7 +101,12 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
     day_key = *minted;
   } else {
     day_key = ring_.FindDay(day);
-    if (!day_key) return missing("vault: the day has no key");
+    if (!day_key) {
+      std::optional<SecretKey> rescued = ring_.FindRescue(day, pbx, use);
+      if (!rescued) return missing("vault: the day has no key");
+      derived_.Keep(name, *rescued, generation);
+      return *std::move(rescued);
+    }
   }
 
   std::string info(kFiledLabel);
@@ -167,6 +172,13 @@ absl::StatusOr<Personal> Vault::OpenState(std::string_view row_key, std::string_
 uint64_t Vault::OwnerOf(std::string_view envelope) {
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   return header ? header->owner : 0;
+}
+
+absl::StatusOr<std::optional<RescuedKey>> Vault::Rescue(DueDay day, const PbxId& pbx, PbxKeyUse use) {
+  absl::StatusOr<SecretKey> key = Derive(day, pbx, use, /*mint=*/false);
+  if (absl::IsNotFound(key.status())) return std::nullopt;
+  if (!key.ok()) return key.status();
+  return RescuedKey{.day = day, .pbx = pbx, .use = use, .key = *key};
 }
 
 uint32_t Vault::ValueCount(std::string_view envelope) {

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -44,6 +45,9 @@ class Vault {
   // Seals outside family `filed`: under the ring's open key alone, bound to `row_key`.
   absl::StatusOr<std::string> SealState(std::string_view row_key, const Personal& plaintext, uint64_t owner);
   absl::StatusOr<Personal> OpenState(std::string_view row_key, std::string_view envelope);
+
+  // The key of what a PBX has under `day`; nullopt if there is none.
+  absl::StatusOr<std::optional<RescuedKey>> Rescue(DueDay day, const PbxId& pbx, PbxKeyUse use);
 
   // How many values an envelope says it holds; 0 if it is malformed. Needs no key.
   static uint32_t ValueCount(std::string_view envelope);

@@ -15,7 +15,7 @@ absl::Status Machine::Start(absl::Time now) {
   const std::string ring = (directory_ / "ring").string();
   KeyRing::Options options;
   options.random = [this](uint8_t* bytes, size_t size) { return ring_random_.Fill(bytes, size); };
-  options.on_step = [this](KeyRing::Step) { return OnRingStep(); };
+  options.on_io = [this](size_t, RingFile, RingReplica::Io) { return OnRingStep(); };
   auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
   if (!opened_ring.ok()) return opened_ring.status();
   ring_ = *std::move(opened_ring);
