@@ -21,6 +21,7 @@ constexpr char kHoldCover = 'C';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
 constexpr char kOwnerEnd = 'Y';
+constexpr char kRingGeneration = 'K';
 constexpr char kReportNotice = 'W';
 constexpr char kReportNoticeCounter = 'w';
 constexpr char kBegin = 'B';
@@ -192,6 +193,8 @@ std::string ReportNoticeKey(uint64_t number) {
   AppendNumber(key, number);
   return key;
 }
+
+std::string RingGenerationKey() { return LetterKey(kRingGeneration); }
 
 std::string OwnerEndKey(uint64_t first) {
   std::string key(1, kOwnerEnd);

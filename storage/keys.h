@@ -71,6 +71,7 @@ std::string PurgeMarkPrefix();                                     //
 std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx,
                             const OwnerId& meeting);  // 'T': when a meeting is to be looked at again
 std::string MeetingTimerPrefix();                     //
+std::string RingGenerationKey();                      // 'K': the ring's, when the last change was made
 std::string OwnerEndKey(uint64_t first);              // 'Y': owners that have ended; the first of them
 std::string OwnerEndPrefix();                         //
 std::string OrderKey(uint64_t sequence);              // 'O': erasure orders

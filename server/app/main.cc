@@ -85,6 +85,13 @@ void Declare(CLI::App& app, Flags& flags) {
                  "Directory of the key ring, outside the data directory and outside its backups; made if missing")
       ->type_name("DIR")
       ->required();
+  app.add_option("--key-ring-replica-dir", options.second_key_ring_directory,
+                 "Directory of the key ring's second replica, best on another volume; else beside the first")
+      ->type_name("DIR");
+  app.add_flag(
+      "--accept-lower-replica", options.accept_lower_replica,
+      "Go on with one replica of the key ring though the other is missing or damaged, and nothing tells which is "
+      "the later: what was destroyed last may come back");
   app.add_option("--policy", options.policy_file,
                  "Policy that a new store begins with; another one has its own until a new version is applied")
       ->type_name("FILE")

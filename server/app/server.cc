@@ -12,6 +12,7 @@
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
 #include "server/policies/policy_change.h"
+#include "server/rows/ring_generation.h"
 #include "server/rpc/watch_courier.h"
 #include "storage/keys.h"
 
@@ -19,6 +20,9 @@ namespace retention {
 namespace {
 
 namespace fs = std::filesystem;
+
+// So many pages of owners can be opened, for what is erased early, while the ring's disk is full: 10 MiB a replica.
+constexpr size_t kSpareBlocks = 1024;
 
 absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
   std::ifstream file(path);
@@ -39,13 +43,18 @@ absl::Status CheckOptions(const ServerOptions& options) {
   std::error_code error;
   fs::path data = fs::weakly_canonical(fs::absolute(options.data_directory, error), error);
   if (error) return absl::InvalidArgumentError("the data directory is not a path");
-  const fs::path ring = fs::weakly_canonical(fs::absolute(options.key_ring_directory, error), error);
-  if (error) return absl::InvalidArgumentError("the key ring's directory is not a path");
   // A path that does not exist yet keeps the empty component that a trailing slash leaves.
   if (!data.has_filename()) data = data.parent_path();
-  const auto [end, unused] = std::mismatch(data.begin(), data.end(), ring.begin(), ring.end());
-  if (end != data.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
+  for (const std::string& directory : {options.key_ring_directory, options.second_key_ring_directory}) {
+    if (directory.empty()) continue;
+    const fs::path ring = fs::weakly_canonical(fs::absolute(directory, error), error);
+    if (error) return absl::InvalidArgumentError("the key ring's directory is not a path");
+    const auto [end, unused] = std::mismatch(data.begin(), data.end(), ring.begin(), ring.end());
+    if (end == data.end()) {
+      return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
+    }
+  }
+  return absl::OkStatus();
 }
 
 Server::Server(ServerOptions options, Policy policy)
@@ -83,7 +92,13 @@ absl::Status Server::OpenStorage() {
   store_ = *std::move(store);
   auto format = store_->Get(Family::kState, FormatKey());
   if (!format.ok()) return Explain("data directory", format.status());
-  auto ring = KeyRing::Open(options_.key_ring_directory, {});
+  const auto seen = SeenRingGeneration(*store_);
+  if (!seen.ok()) return Explain("data directory", seen.status());
+  KeyRing::Options ring_options;
+  ring_options.second_directory = options_.second_key_ring_directory;
+  ring_options.opening = {.known_generation = *seen, .accept_lower_replica = options_.accept_lower_replica};
+  ring_options.spare_blocks = kSpareBlocks;
+  auto ring = KeyRing::Open(options_.key_ring_directory, ring_options);
   // A ring that has seen a day end belongs to a store: its volume is not mounted, say. To begin anew under it would
   // destroy the keys of the cohorts that wait there.
   if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay::None()) {
@@ -95,10 +110,20 @@ absl::Status Server::OpenStorage() {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
                              "the data directory holds a store, but there is no key ring: nothing could be read");
     }
-    ring = KeyRing::Create(options_.key_ring_directory, {});
+    ring = KeyRing::Create(options_.key_ring_directory, ring_options);
   }
   if (!ring.ok()) return Explain("key ring", ring.status());
   ring_ = *std::move(ring);
+  const KeyRing::Found& found = ring_->found();
+  if (found.replicas_rebuilt + found.entries_mended + found.entries_damaged > 0) {
+    Log(Severity::kWarning, "the key ring was mended",
+        {{"replicas_rewritten", absl::StrCat(found.replicas_rebuilt)},
+         {"entries_mended", absl::StrCat(found.entries_mended)},
+         {"entries_lost", absl::StrCat(found.entries_damaged)}});
+  }
+  if (!ring_->memory_is_locked()) {
+    Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
+  }
   return absl::OkStatus();
 }
 
@@ -220,7 +245,14 @@ Gauges Server::ReadGauges() const {
   Gauges gauges;
   const Holdings& holdings = engine_->holdings();
   auto warned = holdings.registry.Warned(now);
-  if (const auto overdue = engine_->OldestOverdue(now); overdue.ok()) gauges.oldest_overdue = *overdue;
+  const Engine::Overdue overdue = engine_->OldestOverdue(now);
+  gauges.oldest_overdue = overdue.oldest;
+  if (!overdue.unread.ok()) ++gauges.readings_failed;
+  for (const UnenteredDestruction& range : holdings.ring.unentered()) {
+    gauges.erasure_unentered += range.to.number() - range.from.number() + 1;
+  }
+  gauges.owners_overdue = holdings.owner_ends.overdue();
+  gauges.stale_replicas = holdings.ring.stale_replicas();
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;
@@ -228,6 +260,8 @@ Gauges Server::ReadGauges() const {
   gauges.orders_unconfirmed = engine_->orders().unconfirmed();
   if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
     gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();
+  } else {
+    ++gauges.readings_failed;
   }
   for (const auto& [day, mark] : holdings.marks.Read()) {
     gauges.purge_pending = std::max(gauges.purge_pending, now - absl::FromUnixMicros(mark.first_us()));

@@ -36,6 +36,8 @@ struct ServerOptions {
   std::string metrics_address;                     // empty: no metrics page; port 0: any free one
   std::string data_directory;
   std::string key_ring_directory;             // outside the data directory
+  std::string second_key_ring_directory;      // of its second replica; empty: in the same
+  bool accept_lower_replica = false;          // a replica that cannot be read was not the later one
   std::string policy_file;                    // retention.v1.Policy in text format
   std::optional<absl::Time> simulated_start;  // a clock that stands still until moved; else the machine's
   absl::Duration lead_window = absl::Hours(1);

@@ -60,10 +60,6 @@ absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope sco
 absl::Status DayEnder::Recover() {
   // A destruction that failed after the new file was in place has left the old one to be overwritten.
   const DueDay last = holdings_.ring.destroyed_through();
-  return DestroyKeys(last);
-}
-
-absl::Status DayEnder::DestroyKeys(DueDay last) {
   if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
   holdings_.vault.ForgetDaysThrough(last);
   holdings_.gate.EndThrough(last);
@@ -167,6 +163,8 @@ absl::StatusOr<bool> DayEnder::TakeOut(Change& change) {
 absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   const DueDay last = change.last_due();
+  // What has not happened is not entered.
+  if (holdings_.ring.destroyed_through() < last) return absl::FailedPreconditionError("a due day still has its key");
   // A hold may have been placed a moment ago.
   const auto left = keeping_.IsTakenOut(walk_, last);
   if (!left.ok()) return left.status();
@@ -190,7 +188,6 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   if (!ended.days.empty()) CrashPoint("sweep.before_ledger");
   change.Then([this, last, days = ended.days] {
     if (!days.empty()) CrashPoint("sweep.after_ledger");
-    if (absl::Status s = DestroyKeys(last); !s.ok()) return s;
     if (absl::Status s = holdings_.ring.DropRescues(last); !s.ok()) return s;
     holdings_.vault.ForgetDaysThrough(last);
     if (absl::Status s = holdings_.ring.MarkEntered(last); !s.ok()) return s;

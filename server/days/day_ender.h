@@ -35,8 +35,9 @@ class DayEnder {
   absl::Status Recover();
 
   // THE KEYS FIRST: destroys the keys of all days that are due: unreadable from then on. Needs neither the store nor
-  // anything that must be written to it. What holds may keep, and objects that have had no orders yet (`unordered`), stay
-  // readable for what comes after, and are shown to nobody; the rest of the day is not. Returns the days that had keys.
+  // anything that must be written to it. What holds may keep, and objects that have had no orders yet (`unordered`),
+  // stay readable for what comes after, and are shown to nobody; the rest of the day is not. Returns the days that had
+  // keys.
   struct Bucket {
     DueDay day;
     PbxId pbx;
@@ -53,8 +54,8 @@ class DayEnder {
   absl::Status Close(DueDay day, Change& change);
   // A step of taking what holds keep out of the days that are due; true if there is more to do.
   absl::StatusOr<bool> TakeOut(Change& change);
-  // Enters the end of every day that is due into the ledger; what was rescued of it is destroyed then, and its key, if
-  // that was not done first. Nothing happens while TakeOut has more than a step to do, which `kept_first` says.
+  // Enters the end of every day that is due into the ledger; what was rescued of it is destroyed then. Nothing happens
+  // while TakeOut has more than a step to do, which `kept_first` says. FAILED_PRECONDITION if one still has its key.
   struct Ended {
     bool kept_first = false;
     std::vector<EndingDay> days;
@@ -76,8 +77,6 @@ class DayEnder {
   OrderScope Unordered(DueDay day) const { return holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll; }
 
  private:
-  absl::Status DestroyKeys(DueDay last);
-
   Holdings& holdings_;
   HoldKeeping& keeping_;
   MeetingCache& meetings_;

@@ -58,6 +58,8 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (urgent) options_.on_urgent(true);
   const absl::Status recovered = commands_.Do(now, [&](Change& change) {
     if (absl::Status s = enders_.days.Recover(); !s.ok()) return s;
+    // A replica that is out of reach keeps nothing from ending.
+    holdings_.ring.Mend().IgnoreError();
     if (absl::Status s = change.DestroyRested(); !s.ok()) return s;
     return enders_.pbxs.NarrowKeys();
   });
@@ -82,8 +84,10 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
     if (refiled.ok() || absl::IsDataLoss(refiled)) {
-      note(DestroyDueKeys(now));
-      note(EndDueDays(now, outcome));
+      const absl::Status destroyed = DestroyDueKeys(now);
+      note(destroyed);
+      // What has not happened is not entered.
+      if (destroyed.ok()) note(EndDueDays(now, outcome));
     }
   } else if (!recovered.ok() && !holdings_.policies.refiling_since().has_value()) {
     // The store takes nothing: that keeps no key.

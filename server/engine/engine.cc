@@ -111,18 +111,31 @@ absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineB
   return absl::OkStatus();
 }
 
-absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
+Engine::Overdue Engine::OldestOverdue(absl::Time now) const {
   const Holdings& holdings = domains_.holdings;
-  absl::Duration oldest = absl::ZeroDuration();
+  Overdue overdue;
+  const auto since = [&](absl::Time due) { overdue.oldest = std::max(overdue.oldest, now - due); };
   // What the ring still holds of days that are due: their keys, and what was rescued of them.
-  const DueDay last = holdings.LastDue(now);
-  const auto due = [&](DueDay day) {
-    if (day != DueDay::None()) oldest = std::max(oldest, now - DueInstant(day, holdings.policy().zone()));
-  };
-  const std::vector<DueDay> days = holdings.ring.DaysThrough(last);
-  due(days.empty() ? DueDay::None() : days.front());
-  due(holdings.ring.FirstRescued());
-  // Files whose end has come. Other timers that wait for the next run hold nothing that is due.
+  const std::vector<DueDay> days = holdings.ring.DaysThrough(holdings.LastDue(now));
+  if (!days.empty()) since(DueInstant(days.front(), holdings.policy().zone()));
+  if (const DueDay rescued = holdings.ring.FirstRescued(); rescued != DueDay::None()) {
+    since(DueInstant(rescued, holdings.policy().zone()));
+  }
+  // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
+  for (const HoldPtr& hold : domains_.holds.List("")) {
+    const absl::Time over = hold->released.value_or(DueInstant(hold->End(), holdings.policy().zone()));
+    if (over < now) since(over);
+  }
+  for (const auto& ending : holdings.registry.Ending()) since(ending.begun);
+  if (const auto over = holdings.registry.Over(now); !over.empty()) since(over.front().second.time);
+  const auto files = OldestOverdueFile(now);
+  overdue.unread = files.status();
+  if (files.ok()) since(*files);
+  return overdue;
+}
+
+absl::StatusOr<absl::Time> Engine::OldestOverdueFile(absl::Time now) const {
+  // Other timers that wait for the next run hold nothing that is due.
   auto timers = store_.ScanPrefix(Family::kState, MeetingTimerPrefix());
   for (; timers->Valid(); timers->Next()) {
     const auto timer = DecodeMeetingTimerKey(timers->key());
@@ -133,20 +146,10 @@ absl::StatusOr<absl::Duration> Engine::OldestOverdue(absl::Time now) const {
     const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
     const absl::Time instant = absl::FromUnixMicros(timer->instant_us);
     if (!locator.has_value() || locator->files_end_us == 0) continue;
-    if (NextFilesEndOf(locator->facts, instant - absl::Microseconds(1)) != instant) continue;
-    oldest = std::max(oldest, now - instant);
-    break;
+    if (NextFilesEndOf(locator->facts, instant - absl::Microseconds(1)) == instant) return instant;
   }
   if (!timers->status().ok()) return timers->status();
-  // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
-  for (const HoldPtr& hold : domains_.holds.List("")) {
-    const absl::Time over = hold->released.value_or(DueInstant(hold->End(), holdings.policy().zone()));
-    if (over < now) oldest = std::max(oldest, now - over);
-  }
-  for (const auto& ending : holdings.registry.Ending()) oldest = std::max(oldest, now - ending.begun);
-  if (const auto over = holdings.registry.Over(now); !over.empty())
-    oldest = std::max(oldest, now - over.front().second.time);
-  return oldest;
+  return now;
 }
 
 absl::Status Engine::OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const {

@@ -55,9 +55,13 @@ class Engine {
   // PreviewErasure. What it reads is bounded by the PBX: its extensions, and one walk over its polls and PDFs.
   absl::StatusOr<PbxCommands::SyncOutcome> PreviewSync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                        absl::Time now) const;
-  // How long the longest overdue value has been due without being unreadable; zero if none is. An error of the store if
-  // nobody can tell.
-  absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const;
+  // How long the longest overdue value has been due without being unreadable; zero if none is. Of days it is known from
+  // the ring, whatever the store says.
+  struct Overdue {
+    absl::Duration oldest = absl::ZeroDuration();
+    absl::Status unread;  // not OK: shared files could not be looked at
+  };
+  Overdue OldestOverdue(absl::Time now) const;
   const Store& store() const { return store_; }
   const Holdings& holdings() const { return domains_.holdings; }
   const HoldRegister& holds() const { return domains_.holds; }
@@ -79,6 +83,8 @@ class Engine {
   void set_on_notices(std::function<void()> hook) { domains_.holdings.on_notices = std::move(hook); }
 
  private:
+  // When the end of the files came that have waited longest; `now` if none have.
+  absl::StatusOr<absl::Time> OldestOverdueFile(absl::Time now) const;
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now);
   // Domains over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the

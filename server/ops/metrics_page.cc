@@ -4,7 +4,6 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
-#include <cmath>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -42,23 +41,38 @@ class GaugeSource : public prometheus::Collectable {
       metric.label = {{"state", state}};
       metric.gauge.value = static_cast<double>(count);
     }
+    prometheus::MetricFamily oldest_order =
+        Family("retention_erasure_order_oldest_age_seconds",
+               "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none.",
+               absl::ToDoubleSeconds(now.oldest_order.value_or(absl::ZeroDuration())));
+    if (!now.oldest_order.has_value()) oldest_order.metric.clear();
     return {
         std::move(warned),
         std::move(holds),
         Family("retention_held_values", "Values that have ended but for a hold.", static_cast<double>(now.held_values)),
-        Family("retention_oldest_overdue_seconds",
-               "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is, NaN "
-               "if the store cannot be read.",
-               now.oldest_overdue.has_value() ? absl::ToDoubleSeconds(*now.oldest_overdue) : std::nan("")),
+        Family(
+            "retention_oldest_overdue_seconds",
+            "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is. Of days "
+            "as the key ring says.",
+            absl::ToDoubleSeconds(now.oldest_overdue)),
+        Family("retention_erasure_unentered",
+               "Days whose keys are destroyed and of which the ledger does not tell yet.",
+               static_cast<double>(now.erasure_unentered)),
+        Family("retention_owners_overdue",
+               "Values that were deleted, and whose secrets could not be destroyed yet: older copies may open them.",
+               static_cast<double>(now.owners_overdue)),
+        Family("retention_key_ring_stale_replicas",
+               "Replicas of the key ring that cannot be written, and may hold what was destroyed since.",
+               static_cast<double>(now.stale_replicas)),
+        Family("retention_readings_failed",
+               "Readings of this page that the store could not give, and that are missing.",
+               static_cast<double>(now.readings_failed)),
         Family("retention_purge_pending_seconds",
                "Age in seconds of the oldest deleted value whose bytes may still be in a file; 0 if there is none.",
                absl::ToDoubleSeconds(now.purge_pending)),
         Family("retention_erasure_orders_unconfirmed", "Erasure orders that the portal has not confirmed.",
                static_cast<double>(now.orders_unconfirmed)),
-        Family("retention_erasure_order_oldest_age_seconds",
-               "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none, NaN "
-               "if the store cannot be read.",
-               now.oldest_order.has_value() ? absl::ToDoubleSeconds(*now.oldest_order) : std::nan("")),
+        std::move(oldest_order),
         Family("retention_policy_refiling", "1 while what is held is being filed under a new policy, 0 otherwise.",
                now.refiling ? 1 : 0),
         Family("retention_policy_refile_examined", "Meetings and rows that the refile under way has looked at.",

@@ -24,8 +24,12 @@ struct Gauges {
     uint64_t pbxs = 0;
   };
   std::vector<Warned> pbxs_warned;
-  std::optional<absl::Duration> oldest_overdue;  // none if the store cannot tell
-  absl::Duration purge_pending;                  // age of the oldest deleted value whose bytes may still be in a file
+  absl::Duration oldest_overdue;
+  uint64_t erasure_unentered = 0;  // days
+  uint64_t owners_overdue = 0;
+  uint64_t stale_replicas = 0;
+  uint64_t readings_failed = 0;
+  absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file
   uint64_t orders_unconfirmed = 0;
   bool refiling = false;  // under a new policy
   uint64_t refile_examined = 0;

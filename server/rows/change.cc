@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/rows/object_rows.h"
+#include "server/rows/ring_generation.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
@@ -356,9 +357,12 @@ absl::Status Change::Commit(Store& store) {
   }
   if (absl::Status s = TakeStoredEnds(); !s.ok()) return s;
   if (!batch_.empty()) {
+    const uint64_t generation = holdings_.ring.generation();
+    if (generation != holdings_.ring_generation) PutRingGeneration(generation, batch_);
     OwnerEnds::Put(ended_owners_, batch_);
     holdings_.owner_ends.DeleteDone(batch_);
     if (absl::Status s = store.Commit(batch_); !s.ok()) return s;
+    holdings_.ring_generation = generation;
     holdings_.owner_ends.Committed(std::move(ended_owners_), holdings_.ring);
   }
   undos_.clear();

@@ -15,8 +15,6 @@ absl::Status DayGate::Load(const StoreView& store, const KeyRing& ring) {
   return absl::OkStatus();
 }
 
-void DayGate::ForgetThrough(DueDay last) {
-  closed_.erase(closed_.begin(), closed_.upper_bound(last));
-}
+void DayGate::ForgetThrough(DueDay last) { closed_.erase(closed_.begin(), closed_.upper_bound(last)); }
 
 }  // namespace retention

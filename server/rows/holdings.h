@@ -39,6 +39,7 @@ struct Holdings {
   OrderNumbers orders;
   NoticeNumbers notices;
   OwnerEnds owner_ends;
+  uint64_t ring_generation = 0;  // that the store has seen
   PbxRegistry registry;
   DayGate gate;
   Ledger ledger;

@@ -108,18 +108,17 @@ absl::Status KeyRing::Write(RingFile file, std::span<const RingWrite> writes) {
   const size_t stale = disk_->stale_replicas();
   if (absl::Status s = disk_->Write(file, writes); !s.ok()) return s;
   if (disk_->stale_replicas() == stale) return absl::OkStatus();
-  RingHead next;
-  {
-    const MutexLock lock(mutex_);
-    next = head_;
-  }
-  return WriteHead(std::move(next));
+  return Bump();
 }
 
 absl::Status KeyRing::Extend(RingFile file, uint64_t size) {
   const size_t stale = disk_->stale_replicas();
   if (absl::Status s = disk_->Extend(file, size); !s.ok()) return s;
   if (disk_->stale_replicas() == stale) return absl::OkStatus();
+  return Bump();
+}
+
+absl::Status KeyRing::Bump() {
   RingHead next;
   {
     const MutexLock lock(mutex_);
@@ -188,6 +187,7 @@ absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
   if (!key.ok()) return key;
   const RingEntry entry{.kind = kind, .until = DueDay::None(), .name = name, .secret = *key};
   if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
+  if (absl::Status s = Bump(); !s.ok()) return s;
   return key;
 }
 
@@ -245,10 +245,8 @@ absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now, std::span<
   std::vector<RingEntry> rescued;
   for (const RescuedKey& rescue : rescues) {
     if (Find(RescueKindOf(rescue.use), NumberOf(rescue.pbx), rescue.day)) continue;
-    rescued.push_back({.kind = RescueKindOf(rescue.use),
-                       .until = rescue.day,
-                       .name = NumberOf(rescue.pbx),
-                       .secret = rescue.key});
+    rescued.push_back(
+        {.kind = RescueKindOf(rescue.use), .until = rescue.day, .name = NumberOf(rescue.pbx), .secret = rescue.key});
   }
   if (absl::Status s = rescued.empty() ? absl::OkStatus() : Put(rescued); !s.ok()) return s;
   next.destroyed_through = last;
@@ -350,14 +348,17 @@ absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
     if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
   }
   Forget({RingEntryKind::kPbx, NumberOf(pbx)});
-  return Finish();
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  return Bump();
 }
 
 absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
   const MutexLock writing(write_mutex_);
+  if (!Find(RingEntryKind::kPbx, NumberOf(pbx)) && !Find(RingEntryKind::kPbxOrders, NumberOf(pbx))) return Finish();
   Forget({RingEntryKind::kPbx, NumberOf(pbx)});
   Forget({RingEntryKind::kPbxOrders, NumberOf(pbx)});
-  return Finish();
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  return Bump();
 }
 
 absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay first_day) {

@@ -84,7 +84,7 @@ class KeyRing {
 
   // Random identity, so that a store and its ring can recognise each other.
   std::string identity() const;
-  // Grows with every destruction, and with the loss of a replica.
+  // Grows with every key that is made or destroyed, and with the loss of a replica.
   uint64_t generation() const;
   // Replicas that could not be written, and may hold what was destroyed since.
   size_t stale_replicas() const;
@@ -200,6 +200,7 @@ class KeyRing {
   SecretKey SecretAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Durable on return; finds it if it is there already.
   absl::StatusOr<SecretKey> Mint(RingEntryKind kind, uint64_t name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Without a new generation.
   absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Out of memory at once; off the disks by Finish.
@@ -209,6 +210,8 @@ class KeyRing {
   // Overwrites with zeros what was forgotten, and what a failed write may have left.
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // A new generation, and nothing else.
+  absl::Status Bump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Writes of `keys` or `pages`; a replica that is lost by it will be known for stale.
   absl::Status Write(RingFile file, std::span<const RingWrite> writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Extend(RingFile file, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

@@ -57,6 +57,7 @@ absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
   // A number that came to nothing is not tried again.
   next_page_ += pages;
   if (absl::Status s = Put(entries); !s.ok()) return s;
+  if (absl::Status s = Bump(); !s.ok()) return s;
   const MutexLock lock(mutex_);
   for (const RingEntry& entry : entries) {
     pages_.insert_or_assign(entry.name, Page{.block = std::nullopt, .until = until});
@@ -178,7 +179,8 @@ absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
   for (const OwnerNumber number : ended) {
     if (PageAt(PageOf(number)).has_value()) dirty_owners_.insert(number);
   }
-  return Finish();
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  return Bump();
 }
 
 absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {

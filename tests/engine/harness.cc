@@ -203,7 +203,12 @@ absl::Status Harness::Reopen() {
   store_.reset();
   ring_.reset();
   const std::string ring = (directory_ / "ring").string();
-  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, {}) : KeyRing::Create(ring, {});
+  KeyRing::Options options_of_ring;
+  options_of_ring.on_io = [this](size_t replica, RingFile file, RingReplica::Io io) {
+    return on_ring_io ? on_ring_io(replica, file, io) : absl::OkStatus();
+  };
+  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, std::move(options_of_ring))
+                                                   : KeyRing::Create(ring, std::move(options_of_ring));
   if (!opened_ring.ok()) return opened_ring.status();
   ring_ = *std::move(opened_ring);
   if (backend_ == Backend::kMap) {

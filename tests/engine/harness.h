@@ -95,6 +95,10 @@ class Harness {
   Reader reader() { return Reader(*engine_); }
   Store& store() { return *store_; }
   KeyRing& ring() { return *ring_; }
+  // What a map keeps its rows on, for faults.
+  MapDisk& disk() { return *disk_; }
+  // Asked before each write and sync of the ring.
+  std::function<absl::Status(size_t replica, RingFile, RingReplica::Io)> on_ring_io;
   const std::filesystem::path& directory() const { return directory_.path(); }
 
   absl::Time now;

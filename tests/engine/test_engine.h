@@ -80,7 +80,11 @@ class TestEngine {
   void set_on_erased(std::function<void(CategoryNumber, std::string_view, uint64_t)> hook) {
     engine_->set_on_erased(std::move(hook));
   }
-  absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const { return engine_->OldestOverdue(now); }
+  absl::StatusOr<absl::Duration> OldestOverdue(absl::Time now) const {
+    const Engine::Overdue overdue = engine_->OldestOverdue(now);
+    if (!overdue.unread.ok()) return overdue.unread;
+    return overdue.oldest;
+  }
 
   absl::Status Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now) {
     return engine_->Record(events, lines, now);
@@ -191,6 +195,9 @@ class TestEngine {
   // With a step of TakeOutOfDueDays before it; FAILED_PRECONDITION with reason kKeptFirst if that was not enough.
   absl::StatusOr<std::vector<EndingDay>> EndDays(absl::Time now) {
     if (policies().refiling_since().has_value()) return RefileUnderWay();
+    DayEnder& days = domains().days;
+    const auto destroyed = days.DestroyDueKeys(now, days.UnorderedObjects(holdings().LastDue(now), now));
+    if (!destroyed.ok()) return destroyed.status();
     const auto more = TakeOutOfDueDays(now);
     if (!more.ok()) return more.status();
     auto ended = Do(now, [&](Change& change) { return domains().days.End(change); });

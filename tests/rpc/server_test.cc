@@ -53,6 +53,10 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_events_total{outcome=\"duplicate\"} 1\n",
            "retention_events_total{outcome=\"rejected\"} 1\n",
            "retention_oldest_overdue_seconds 0\n",
+           "retention_erasure_unentered 0\n",
+           "retention_owners_overdue 0\n",
+           "retention_key_ring_stale_replicas 0\n",
+           "retention_readings_failed 0\n",
            "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 0\n",
            "retention_due_to_unreadable_seconds_count 0\n",
            "retention_due_to_gone_seconds_count 0\n",
@@ -187,6 +191,7 @@ TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
 
 TEST(Server, RefusesACorruptKeyRing) {
   RunningServer server;
+  server.SyncPbx("pbx");
   server.Stop();
   for (const char* replica : {"a", "b"}) {
     std::ofstream head(server.directory() / "ring" / replica / "head", std::ios::binary | std::ios::trunc);
@@ -194,6 +199,26 @@ TEST(Server, RefusesACorruptKeyRing) {
   }
   const absl::Status status = server.Restart();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+}
+
+TEST(Server, RefusesAKeyRingOfYesterday) {
+  RunningServer server;
+  server.Stop();
+  const std::filesystem::path ring = server.directory() / "ring";
+  const std::filesystem::path yesterday = server.directory() / "yesterday";
+  std::filesystem::copy(ring, yesterday, std::filesystem::copy_options::recursive);
+  ASSERT_TRUE(server.Restart().ok());
+  server.SyncPbx("pbx");
+  server.SyncPbx("another");
+  server.Stop();
+  std::filesystem::remove_all(ring);
+  std::filesystem::rename(yesterday, ring);
+  for (const char* directory : {"", "a", "b"}) {
+    std::filesystem::permissions(ring / directory, std::filesystem::perms::owner_all);
+  }
+  const absl::Status status = server.Restart();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "rolled back")) << status;
 }
 
 TEST(Server, RefusesACorruptPolicyBeforeItTouchesAnything) {

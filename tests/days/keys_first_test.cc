@@ -1,0 +1,170 @@
+// The keys of due days go on time whatever state the store is in, and alone: what holds keep, and objects that the
+// portal must be told of, outlive them.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/keys.h"
+#include "tests/engine/harness.h"
+#include "tests/holds/held.h"
+#include "tests/orders/orders.h"
+
+namespace retention {
+namespace {
+
+const absl::Time kDayOver = At("2026-03-10T00:00:00+01:00");
+
+class KeysFirst : public ::testing::Test {
+ protected:
+  KeysFirst() : harness_(kMonday) {
+    harness_.SyncPbx();
+    harness_.now = kMonday + absl::Minutes(30);
+    Meet("m");
+  }
+  void Meet(const std::string& meeting) {
+    const absl::Time time = harness_.now - absl::Minutes(20);
+    harness_.Record({Joined(meeting, "join", time, "p", "Ada", "ada@example.org", "192.0.2.1"),
+                     Recording(meeting, "rec", time, absl::StrCat("s3://", meeting)),
+                     Left(meeting, "left", harness_.now, "p")});
+  }
+  absl::Status TrySweep() {
+    TestSweeper sweeper(harness_.engine(), [](std::function<absl::Status()> task) { return task(); }, {});
+    return sweeper.RunOnce(harness_.now, true).status();
+  }
+  void FillTheDisk() { harness_.disk().FailWrites(absl::ResourceExhaustedError("the disk is full")); }
+  absl::Duration Overdue() {
+    const auto overdue = harness_.engine().OldestOverdue(harness_.now);
+    EXPECT_TRUE(overdue.ok()) << overdue.status();
+    return overdue.value_or(absl::InfiniteDuration());
+  }
+  int Entries(stored::v1::LedgerEntry::Kind kind) {
+    int entries = 0;
+    auto cursor = harness_.store().Scan(Family::kLedger, "", "");
+    for (; cursor->Valid(); cursor->Next()) {
+      stored::v1::LedgerEntry entry;
+      EXPECT_TRUE(entry.ParseFromString(std::string(cursor->value())));
+      entries += entry.kind() == kind ? 1 : 0;
+    }
+    return entries;
+  }
+
+  Harness harness_;
+};
+
+TEST_F(KeysFirst, AFullDiskKeepsNoKeyAlive) {
+  harness_.now = kDayOver;
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_EQ(harness_.ring().destroyed_through(), kNextMonday);
+  EXPECT_TRUE(harness_.ring().DaysThrough(kNextMonday).empty());
+  EXPECT_EQ(Overdue(), absl::ZeroDuration());
+  EXPECT_EQ(harness_.ring().unentered().size(), 1u);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 0);
+
+  // When it has room again, what follows does.
+  harness_.disk().Heal();
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_PHYSICALLY_ERASED), 1);
+  EXPECT_TRUE(harness_.ring().unentered().empty());
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1) << "entered once";
+}
+
+TEST_F(KeysFirst, AFullDiskStrandsNoObject) {
+  harness_.now = kDayOver;
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok()) << "its day was never closed";
+  harness_.disk().Heal();
+  ASSERT_TRUE(TrySweep().ok());
+  const auto orders = HeldOrders(harness_.engine());
+  ASSERT_EQ(orders.size(), 1u);
+  EXPECT_EQ(orders[0].object_ref(), "s3://m");
+  EXPECT_EQ(harness_.ring().FirstRescued(), DueDay::None());
+}
+
+TEST_F(KeysFirst, WhatAHoldKeepsOutlivesTheKey_AndNothingElseDoes) {
+  harness_.SyncPbx("other");
+  v1::Event elsewhere = Joined("e", "1", harness_.now, "p", "Eve");
+  elsewhere.set_pbx_id("other");
+  harness_.Record(elsewhere);
+  ASSERT_TRUE(harness_.engine().CreateHold(PbxHold("case", harness_.now), harness_.now).ok());
+  harness_.now = kDayOver;
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_TRUE(harness_.ring().DaysThrough(kNextMonday).empty());
+  // Until it is taken out, which the alarm counts as overdue, it is readable, and no call shows it.
+  const auto held = harness_.engine().registry().Held("pbx");
+  const auto other = harness_.engine().registry().Held("other");
+  EXPECT_TRUE(harness_.ring().FindRescue(kNextMonday, *held, PbxKeyUse::kNeeded).has_value());
+  EXPECT_FALSE(harness_.ring().FindRescue(kNextMonday, *other, PbxKeyUse::kNeeded).has_value());
+  EXPECT_EQ(harness_.Report("m")->participants(0).name(), "participant 1");
+  harness_.now += absl::Minutes(7);
+  EXPECT_EQ(Overdue(), absl::Minutes(7));
+
+  harness_.disk().Heal();
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(HeldTexts(harness_.engine(), kParticipantName), std::set<std::string>{"Ada"});
+  EXPECT_EQ(HeldTexts(harness_.engine(), kRecording), std::set<std::string>{"s3://m"});
+  EXPECT_EQ(harness_.ring().FirstRescued(), DueDay::None());
+  EXPECT_EQ(Overdue(), absl::ZeroDuration());
+}
+
+// After years without a server.
+TEST_F(KeysFirst, ThousandsOfOverdueDaysAreOneWriteOfTheHead) {
+  constexpr int kDays = 5000;
+  for (int day = 0; day < kDays; ++day) {
+    ASSERT_TRUE(harness_.ring().ForDay(DueDay::FromNumber(kNextMonday.number() + 1 + day)).ok());
+  }
+  harness_.now = kDayOver + absl::Hours(24) * (kDays + 10);
+  FillTheDisk();
+  int heads = 0;
+  int syncs = 0;
+  harness_.on_ring_io = [&](size_t, RingFile file, RingReplica::Io io) {
+    if (io != RingReplica::Io::kSync) return absl::OkStatus();
+    ++syncs;
+    heads += file == RingFile::kHead ? 1 : 0;
+    return absl::OkStatus();
+  };
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_TRUE(harness_.ring().DaysThrough(DueDay::FromNumber(100000)).empty());
+  EXPECT_EQ(heads, 2) << "one in each replica";
+  EXPECT_LE(syncs, 8) << "and rescues, keys and pages";
+}
+
+TEST_F(KeysFirst, ARingThatCannotBeWrittenRaisesTheAlarm) {
+  harness_.now = kDayOver;
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io) { return absl::UnavailableError("read-only"); };
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 0) << "nothing is entered that has not happened";
+  harness_.now += absl::Minutes(1);
+  EXPECT_EQ(Overdue(), absl::Minutes(1));
+  EXPECT_EQ(harness_.Report("m")->participants(0).name(), "participant 1");
+  harness_.on_ring_io = nullptr;
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(Overdue(), absl::ZeroDuration());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1);
+}
+
+// With one replica out of reach the other is enough; that it is not in every copy yet is said until it is.
+TEST_F(KeysFirst, OneReplicaIsEnough) {
+  for (const size_t lost : {0u, 1u}) {
+    harness_.now += absl::Hours(24) * 40;
+    Meet(absl::StrCat("again-", lost));
+    harness_.now += absl::Hours(24) * 10;
+    harness_.on_ring_io = [&](size_t replica, RingFile, RingReplica::Io) {
+      return replica == lost ? absl::UnavailableError("lost") : absl::OkStatus();
+    };
+    ASSERT_TRUE(TrySweep().ok());
+    EXPECT_EQ(harness_.ring().stale_replicas(), 1u);
+    EXPECT_EQ(Overdue(), absl::ZeroDuration());
+    harness_.on_ring_io = nullptr;
+    ASSERT_TRUE(TrySweep().ok());
+    EXPECT_EQ(harness_.ring().stale_replicas(), 0u) << "the sweep mends it";
+  }
+}
+
+}  // namespace
+}  // namespace retention
