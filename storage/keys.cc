@@ -26,6 +26,7 @@ constexpr char kReportNotice = 'W';
 constexpr char kReportNoticeCounter = 'w';
 constexpr char kBegin = 'B';
 constexpr char kDeletedObject = 'X';
+constexpr char kCohortSpan = 'S';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -180,6 +181,12 @@ std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx
 }
 std::string RefiledMarkPrefix() { return LetterKey(kRefiledMark); }
 
+std::string CohortSpanKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting) {
+  return CohortSpanPrefix(history_day).append(pbx.view()).append(meeting.view());
+}
+std::string CohortSpanPrefix() { return LetterKey(kCohortSpan); }
+std::string CohortSpanPrefix(DueDay history_day) { return CohortSpanPrefix().append(FiledPrefix(history_day)); }
+
 std::string EventMarkKey(uint32_t span, const OwnerId& event) { return EventMarkPrefix(span).append(event.view()); }
 
 std::string EventMarkPrefix(uint32_t span) {
@@ -231,6 +238,13 @@ std::string DeletedObjectPrefix(const PbxId& pbx) { return LetterKey(kDeletedObj
 std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw) {
   if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kReportNotice) return std::nullopt;
   return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<LocatorName> DecodeCohortSpanKey(std::string_view raw) {
+  constexpr size_t kDayEnd = 1 + sizeof(uint32_t);
+  if (raw.size() != kDayEnd + PbxId::kBytes + OwnerId::kBytes || raw[0] != kCohortSpan) return std::nullopt;
+  return LocatorName{.pbx = PbxId::From(raw.substr(kDayEnd, PbxId::kBytes)),
+                     .meeting = OwnerId::From(raw.substr(kDayEnd + PbxId::kBytes))};
 }
 
 std::optional<BeginName> DecodeBeginKey(std::string_view raw) {

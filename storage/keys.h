@@ -89,6 +89,10 @@ std::string HoldCoverPrefix(const OwnerId& controller);                 //
 // 'R' FiledPrefix: while a policy is refiled, what lies there is where that one puts it
 std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting);
 std::string RefiledMarkPrefix();
+// 'S': on which days people came to what lies under a day of histories, if not on that day's own alone
+std::string CohortSpanKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting);
+std::string CohortSpanPrefix();
+std::string CohortSpanPrefix(DueDay history_day);
 std::string EventMarkKey(uint32_t span, const OwnerId& event);  // 'E': that an event came in a span of days
 std::string EventMarkPrefix(uint32_t span);                     // all of a span, behind those of the spans before it
 std::string ReportNoticeKey(uint64_t number);  // 'W': that a report is complete, or its names leave it soon
@@ -138,6 +142,8 @@ struct LocatorName {
   OwnerId meeting;
 };
 std::optional<LocatorName> DecodeLocatorKey(std::string_view raw);
+// The occurrence of a CohortSpanKey; nullopt if malformed.
+std::optional<LocatorName> DecodeCohortSpanKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
 std::optional<DueDay> DecodeDayKey(std::string_view raw);
 

@@ -109,6 +109,16 @@ OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::Quer
   return table;
 }
 
+std::string CoverageLine(const v1::QueryStatisticsResponse& response) {
+  const v1::Coverage& coverage = response.coverage();
+  const std::string of =
+      absl::StrCat("who came late is known of ", coverage.cohorts(), " of ", response.cohorts_covered(), " cohorts");
+  if (coverage.suppressed()) return absl::StrCat("Coverage: not known; ", of, ".");
+  return absl::StrCat("Coverage: ", ReadableFigure(coverage.estimate(), "share"), " [",
+                      ReadableFigure(coverage.interval_low(), "share"), ", ",
+                      ReadableFigure(coverage.interval_high(), "share"), "]; ", of, ".");
+}
+
 void Query(CommandSession& session, const QueryOptions& options) {
   const v1::QueryStatisticsRequest request = MakeRequest(options);
   const auto response = session.Expect(session.MakeClient().QueryStatistics(request));
@@ -118,6 +128,7 @@ void Query(CommandSession& session, const QueryOptions& options) {
   session.out() << "\nUnit: " << response->unit() << ". Table: " << response->table()
                 << ". Cohorts released: " << response->cohorts_covered() << " of " << response->cohorts_in_range()
                 << ".\n";
+  session.out() << CoverageLine(*response) << "\n";
   const bool suppressed =
       std::any_of(response->rows().begin(), response->rows().end(), [](const auto& row) { return row.suppressed(); });
   if (suppressed) session.out() << "suppressed: too few people to tell from the noise.\n";

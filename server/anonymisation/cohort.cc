@@ -25,6 +25,9 @@ constexpr uint32_t kChoiceMask = kOneMeeting - 1;
 
 uint32_t Meetings(uint32_t ticks) { return ticks >> kMeetingsShift; }
 
+// c' = max(0, c - (k - 1)). 1-Lipschitz, so it costs no privacy.
+int64_t Floored(int64_t count, const Profile& profile) { return std::max<int64_t>(0, count - (profile.floor - 1)); }
+
 }  // namespace
 
 RawCube::RawCube(const Profile& profile, const PublicLists& lists) : profile_(&profile) {
@@ -58,7 +61,7 @@ void RawCube::Count(const Ticks& ticks) {
 
 void RawCube::ApplyFloor() {
   for (NoisyTable& table : tables_) {
-    for (int64_t& cell : table.cells) cell = std::max<int64_t>(0, cell - (profile_->floor - 1));
+    for (int64_t& cell : table.cells) cell = Floored(cell, *profile_);
   }
 }
 
@@ -214,6 +217,12 @@ absl::StatusOr<NoisyCube> CohortBuilder::Finish(RandomSource& random) && {
   if (overfull_) return absl::ResourceExhaustedError("the cohort holds more people than can be counted");
   raw.ApplyFloor();
   return std::move(raw).AddNoise(std::move(description_), random);
+}
+
+absl::StatusOr<int64_t> DrawLatePeople(size_t people, RandomSource& random, const Profile& profile) {
+  const absl::StatusOr<int64_t> noise = DiscreteGaussian(profile.noise_variance, random).Draw();
+  if (!noise.ok()) return noise.status();
+  return Floored(static_cast<int64_t>(people), profile) + *noise;
 }
 
 }  // namespace retention

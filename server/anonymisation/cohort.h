@@ -57,7 +57,6 @@ class RawCube {
   };
   // One tick in every table.
   void Count(const Ticks& ticks);
-  // c' = max(0, c - (k - 1)). 1-Lipschitz, so it costs no privacy.
   void ApplyFloor();
   // v = c' + N for every cell.
   absl::StatusOr<NoisyCube> AddNoise(CubeDescription description, RandomSource& random) &&;
@@ -133,6 +132,10 @@ class CohortBuilder {
   std::array<Pending, 16> pending_{};
   size_t pending_count_ = 0;
 };
+
+// The cell of those who came late to a cohort: `people` of them, floored and blurred as any cell. To be drawn once a
+// cohort. Fails as `random` does, and then it must be given up.
+absl::StatusOr<int64_t> DrawLatePeople(size_t people, RandomSource& random, const Profile& profile = kLargeProfile);
 
 }  // namespace retention
 

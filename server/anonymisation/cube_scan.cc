@@ -84,7 +84,8 @@ absl::StatusOr<CubeScan> CubeScan::Read(const CubeSource& source, DueDay from, D
       if (at == scan.layouts_.end()) scan.layouts_.push_back(found);
       last = head;
     }
-    scan.cohorts_.push_back({first_day, layout, scan.bytes_.size(), table_bytes.size()});
+    scan.cohorts_.push_back({first_day, layout, scan.bytes_.size(), table_bytes.size(),
+                             head.has_late_people() ? std::optional(head.late_people()) : std::nullopt});
     scan.bytes_.append(table_bytes);
     return absl::OkStatus();
   };
@@ -171,6 +172,11 @@ absl::StatusOr<Grid> Grid::AddUp(const CubeScan& scan, const TableUse& use, Cale
     for (size_t cell = 0; cell < cells.size(); ++cell) {
       if (target[cell] != kLeftOut) base[target[cell]].Add(cells[cell], profile);
     }
+    if (!cohort.late_people.has_value()) continue;
+    ++grid.lateness_.cohorts;
+    grid.lateness_.late.Add(*cohort.late_people, profile);
+    // Every table has each person once.
+    for (const int64_t cell : cells) grid.lateness_.in_time.Add(cell, profile);
   }
   return grid;
 }

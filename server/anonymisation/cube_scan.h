@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ class CubeScan {
     DueDay first_day;
     uint32_t layout;  // index into layouts()
     size_t offset, size;
+    std::optional<int64_t> late_people;  // the noisy cell, once they are counted
   };
   // What cubes were drawn under.
   struct Layout {
@@ -72,6 +74,13 @@ class Grid {
     return {sums_.data() + (unit * groups_ + group) * buckets_, buckets_};
   }
   CellSum TotalOfAll() const { return Total(sums_); }
+  // Of the cohorts to which those who came late are counted, over all groups and filters.
+  struct Lateness {
+    uint32_t cohorts = 0;
+    CellSum in_time;  // people who were counted
+    CellSum late;
+  };
+  const Lateness& lateness() const { return lateness_; }
 
  private:
   Grid() = default;
@@ -80,6 +89,7 @@ class Grid {
   size_t groups_ = 1;
   size_t buckets_ = 1;
   std::vector<CellSum> sums_;
+  Lateness lateness_;
 };
 
 }  // namespace retention

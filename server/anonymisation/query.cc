@@ -137,6 +137,16 @@ void SetFigure(const Figure& figure, uint32_t cells, v1::StatisticsRow& row) {
   row.set_cells(cells);
 }
 
+void SetCoverage(const Grid::Lateness& lateness, v1::Coverage& coverage) {
+  const Figure share = EstimateShareOfParts(lateness.in_time, lateness.late);
+  coverage.set_cohorts(lateness.cohorts);
+  coverage.set_suppressed(share.suppressed);
+  if (share.suppressed) return;
+  coverage.set_estimate(share.estimate);
+  coverage.set_interval_low(share.low);
+  coverage.set_interval_high(share.high);
+}
+
 // One row per group, nested in the order of group_by.
 void AddRows(const Answer& answer, const QueryPlan& plan, v1::QueryStatisticsResponse& response) {
   const Grid& grid = answer.grid();
@@ -185,6 +195,7 @@ absl::StatusOr<v1::QueryStatisticsResponse> AnswerQuery(const v1::QueryStatistic
   response.set_cohorts_covered(static_cast<uint32_t>(answer->cohorts()));
   response.set_cohorts_in_range(CohortsInRange(profile.period, plan->from, plan->to));
   response.set_unit(UnitOf(request.metric()));
+  SetCoverage(answer->grid().lateness(), *response.mutable_coverage());
   return response;
 }
 

@@ -89,7 +89,11 @@ inline constexpr std::array<TableSpec, 10> kParticipationTables = {{
      2},
 }};
 
-// Daily cohorts of a large platform. C leaves room for the ten ticks that the performance and meetings tables will add,
+// What one person adds to the cell of those who came late: once as who was counted and changed, once as who was not
+// (their tokens have nothing in common). As squared L2.
+inline constexpr uint32_t kLateContribution = 4;
+
+// Daily cohorts of a large platform. C leaves room for the ticks that the performance and meetings tables will add,
 // so that adding them changes neither sigma nor what was promised about the cubes already drawn.
 inline constexpr Profile kLargeProfile = {.schema_version = kSchemaVersion,
                                           .period = CohortPeriod::kDay,
@@ -100,7 +104,7 @@ inline constexpr Profile kLargeProfile = {.schema_version = kSchemaVersion,
                                           .cell_threshold = 70,
                                           .tables = kParticipationTables};
 static_assert(kLargeProfile.noise_variance * 2 * kLargeProfile.rho_ppm == kLargeProfile.contribution_bound * 1'000'000);
-static_assert(kParticipationTables.size() <= kLargeProfile.contribution_bound);
+static_assert(kParticipationTables.size() + kLateContribution <= kLargeProfile.contribution_bound);
 
 // The profile that cubes of `schema_version` were drawn under; null if this build does not know it.
 const Profile* ProfileOfSchema(uint32_t schema_version);

@@ -38,6 +38,11 @@ absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted
   return absl::OkStatus();
 }
 
+absl::Status CohortReleaser::AddLatePeople(DueDay cohort, int64_t late_people, Change& change) {
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  return PutLatePeople(holdings_.store, cohort, holdings_.policy(), late_people, change.batch());
+}
+
 void CohortReleaser::EndCubes(DueDay last, uint64_t cohorts, Change& change) {
   LedgerEntry entry;
   entry.set_kind(LedgerEntry::KIND_CUBES_ERASED);

@@ -19,6 +19,8 @@ class CohortReleaser {
   // Puts a cube, which says that its cohort is released, and its ledger entry in one batch, then destroys the cohort's
   // key. Does nothing but the latter if the cohort was released before.
   absl::Status Release(DueDay cohort, const CountedCohort* counted, Change& change);
+  // Adds to a cube the noisy cell of those who came late, if it lacks it.
+  absl::Status AddLatePeople(DueDay cohort, int64_t late_people, Change& change);
   // Enters the end of cubes that are due.
   void EndCubes(DueDay last, uint64_t cohorts, Change& change);
 

@@ -5,6 +5,7 @@
 
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/meetings/cohort_span.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/report_notices.h"
 #include "server/rows/day_progress.h"
@@ -219,6 +220,7 @@ void DayEnder::EnterErased(std::span<const DueDay> days, Change& change) {
     change.Enter(std::move(entry));
     change.batch().Delete(Family::kState, DayProgressKey(day));
   }
+  if (!days.empty()) DropCohortSpans(days.back(), change.batch());
 }
 
 absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change) {

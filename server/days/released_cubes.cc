@@ -1,8 +1,10 @@
 #include "server/days/released_cubes.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "retention/stored/v1/stored.pb.h"
 #include "server/anonymisation/cube_codec.h"
 #include "server/anonymisation/tables.h"
 #include "server/law/cohort_days.h"
@@ -17,6 +19,38 @@ void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch) {
   for (auto& [table, bytes] : encoded.tables) {
     batch.Put(Family::kStatistics, CubeKey(erase_day, cohort, static_cast<uint8_t>(table)), std::move(bytes));
   }
+}
+
+namespace {
+
+// Of a cohort to which those who came late are not counted yet.
+absl::StatusOr<std::optional<stored::v1::CubeHead>> HeadWithoutLatePeople(const StoreView& view, DueDay cohort,
+                                                                          const Policy& policy) {
+  const auto bytes = view.Get(Family::kStatistics, CubeKey(EraseDayOfCohort(cohort, policy), cohort, 0));
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return std::nullopt;
+  stored::v1::CubeHead head;
+  if (!head.ParseFromString(**bytes)) return absl::DataLossError("malformed head of a cube");
+  if (head.has_late_people()) return std::nullopt;
+  return std::optional(std::move(head));
+}
+
+}  // namespace
+
+absl::StatusOr<bool> LacksLatePeople(const StoreView& view, DueDay cohort, const Policy& policy) {
+  const auto head = HeadWithoutLatePeople(view, cohort, policy);
+  if (!head.ok()) return head.status();
+  return head->has_value();
+}
+
+absl::Status PutLatePeople(const StoreView& view, DueDay cohort, const Policy& policy, int64_t late_people,
+                           Batch& batch) {
+  auto head = HeadWithoutLatePeople(view, cohort, policy);
+  if (!head.ok()) return head.status();
+  if (!head->has_value()) return absl::OkStatus();
+  (*head)->set_late_people(late_people);
+  batch.Put(Family::kStatistics, CubeKey(EraseDayOfCohort(cohort, policy), cohort, 0), (*head)->SerializeAsString());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Policy& policy) {

@@ -17,6 +17,11 @@ namespace retention {
 void PutCube(const NoisyCube& cube, DueDay erase_day, Batch& batch);
 // Whether a cohort has been released.
 absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Policy& policy);
+// Whether it has, and those who came late to it are not counted yet.
+absl::StatusOr<bool> LacksLatePeople(const StoreView& view, DueDay cohort, const Policy& policy);
+// Puts the noisy cell of those who came late into a cube. Does nothing where it is, or where there is no cube.
+absl::Status PutLatePeople(const StoreView& view, DueDay cohort, const Policy& policy, int64_t late_people,
+                           Batch& batch);
 
 // The released cubes that are not due: neither on the day under which they lie nor under the policy.
 class ReleasedCubes : public CubeSource {

@@ -81,6 +81,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     note(refiled);
     note(CloseDays(now));
     note(ReleaseCohorts(now, Cohorts::kDue, outcome));
+    note(CountLate(now));
     // Where nothing can be written no day can be ended either; lines that are to be kept would be lost with it. What
     // cannot be read keeps no day.
     if (refiled.ok() || absl::IsDataLoss(refiled)) {
@@ -203,7 +204,7 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
   for (;;) {
     const DueDay cohort = holdings_.ring.cohorts_destroyed_through().Next();
     if (ReleaseTimeOf(cohort, options_.lead_window, holdings_.policy()) > now) return absl::OkStatus();
-    if (which == Cohorts::kDue && BucketOfCohort(cohort, holdings_.policy()) > last_due) return absl::OkStatus();
+    if (which == Cohorts::kDue && BucketsOfCohort(cohort, holdings_.policy()).first > last_due) return absl::OkStatus();
     // No view is held while a command runs: should that have to take up writing again, it waits for all readers.
     auto view = enders_.store.Snapshot();
     auto released = IsReleased(*view, cohort, holdings_.policy());
@@ -225,6 +226,32 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     ++outcome.cohorts_released;
     outcome.cohort_rows_damaged += counted->rows_damaged;
   }
+}
+
+absl::Status Sweeper::CountLate(absl::Time now) {
+  const DueDay destroyed = holdings_.ring.destroyed_through();
+  const DueDay released = holdings_.ring.cohorts_destroyed_through();
+  // Of the cohorts whose own bucket is there, the first.
+  DueDay cohort = released.Next();
+  for (; cohort > DueDay::None(); cohort = DueDay::FromNumber(cohort.number() - 1)) {
+    if (BucketOfCohort(DueDay::FromNumber(cohort.number() - 1), holdings_.policy()) <= destroyed) break;
+  }
+  for (; cohort <= released; cohort = cohort.Next()) {
+    if (LateTimeOf(cohort, options_.lead_window, holdings_.policy()) > now) return absl::OkStatus();
+    auto view = enders_.store.Snapshot();
+    const auto lacks = LacksLatePeople(*view, cohort, holdings_.policy());
+    if (!lacks.ok()) return lacks.status();
+    if (!*lacks) continue;
+    const auto people = CountLatePeople(*view, holdings_.vault, holdings_.policies.current(), cohort);
+    if (!people.ok()) return people.status();
+    const auto drawn = DrawLatePeople(*people, holdings_.random);
+    if (!drawn.ok()) return drawn.status();
+    view.reset();
+    absl::Status s =
+        commands_.Do(now, [&](Change& change) { return enders_.cohorts.AddLatePeople(cohort, *drawn, change); });
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 bool Sweeper::KeysAreDue(absl::Time now) const {

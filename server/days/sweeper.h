@@ -71,6 +71,8 @@ class Sweeper {
   // kDue: only those whose originals go now.
   enum class Cohorts { kDue, kAll };
   absl::Status ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome);
+  // Adds to cubes those who came late, before their originals go.
+  absl::Status CountLate(absl::Time now);
   bool KeysAreDue(absl::Time now) const;
   // The keys of due days, whatever state the store is in.
   absl::Status DestroyDueKeys(absl::Time now);

@@ -60,7 +60,7 @@ bool IsOfMeeting(CategoryNumber category) { return category != kPbxSync && categ
 // that only others' events need are left out. Nothing if the row is malformed.
 std::optional<CourseChunk> PartOfCourse(const CourseChunk& chunk, const std::set<std::string>& participants) {
   Course course;
-  if (!course.AddChunk(chunk, DueDay::None())) return std::nullopt;
+  if (!course.AddChunk(chunk)) return std::nullopt;
   std::vector<CourseEvent> kept;
   bool theirs = false;
   course.ForEach([&](const CourseEvent& event) {
@@ -69,7 +69,7 @@ std::optional<CourseChunk> PartOfCourse(const CourseChunk& chunk, const std::set
     theirs |= is_theirs;
     kept.push_back(event);
   });
-  return theirs ? course.ChunkOf(kept, DueDay::None(), MeetingIdIn(chunk)) : CourseChunk();
+  return theirs ? course.ChunkOf(kept, MeetingIdIn(chunk)) : CourseChunk();
 }
 
 // Who scheduled it, or else started it.
@@ -214,7 +214,7 @@ absl::StatusOr<std::set<std::string>> HoldMatcher::OrganizersOf(const MeetingNam
   Course course;
   absl::Status status = VisitRows(kHistory, meeting, [&](const std::string& row) {
     CourseChunk chunk;
-    if (chunk.ParseFromString(row)) course.AddChunk(chunk, DueDay::None());
+    if (chunk.ParseFromString(row)) course.AddChunk(chunk);
   });
   if (!status.ok()) return status;
   std::set<std::string> organizers;

@@ -62,6 +62,7 @@ CourseEvent EventOf(const CourseSample& sample) {
   event.jitter_ms = sample.jitter_ms;
   event.connection = sample.connection;
   event.sitting = sample.sitting;
+  event.released_through = sample.released_through;
   return event;
 }
 
@@ -113,6 +114,8 @@ std::string_view MeetingIdIn(const stored::v1::CourseChunk& chunk) {
 
 uint64_t ParticipantFingerprint(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
 
+bool Enters(CourseKind kind) { return kind == Entry::KIND_JOINED || kind == Entry::KIND_RECONNECTED; }
+
 bool IsOfPresence(CourseKind kind) {
   return kind == Entry::KIND_STARTED || kind == Entry::KIND_JOINED || kind == Entry::KIND_LEFT ||
          kind == Entry::KIND_RECONNECTED || kind == Entry::KIND_QUALITY || kind == Entry::KIND_ENDED;
@@ -128,7 +131,8 @@ bool Course::Add(const CourseEvent& event) {
                               .participant = event.participant,
                               .rtt_ms = event.rtt_ms,
                               .loss_ppm = event.loss_ppm,
-                              .jitter_ms = event.jitter_ms};
+                              .jitter_ms = event.jitter_ms,
+                              .released_through = event.released_through};
     samples_in_order_ = samples_in_order_ && (samples_.empty() || !Before(sample, samples_.back()));
     samples_.push_back(sample);
     return true;
@@ -186,10 +190,10 @@ const std::string& Course::Text(Word word) const {
   return word == 0 || word > words_.size() ? none : words_[word - 1];
 }
 
-bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
+bool Course::AddChunk(const stored::v1::CourseChunk& chunk) {
   std::vector<Word> words = {0};
   for (const std::string& text : chunk.words()) words.push_back(WordFor(text));
-  const bool same_cohort = chunk.cohort_day() == cohort_day.number();
+  const DueDay released_through = DueDay::FromNumber(chunk.released_through());
   int64_t time_us = 0;
   for (const Entry& entry : chunk.entries()) {
     const Word limit = static_cast<Word>(words.size());
@@ -213,21 +217,23 @@ bool Course::AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day) {
                                .organizer = words[plan.organizer()],
                                .protocolled = plan.protocolled()},
                       .same = {},
-                      .person = {}};
+                      .person = {},
+                      .released_through = released_through};
     for (const uint32_t word : entry.same()) {
       if (word >= limit) return false;
       event.same.push_back(words[word]);
     }
-    if (same_cohort && entry.person().size() == sizeof(PersonToken)) {
+    if (entry.person().size() == sizeof(PersonToken)) {
       event.person.emplace();
       std::copy(entry.person().begin(), entry.person().end(), event.person->begin());
     }
     Add(event);
   }
-  return AddSamples(chunk.samples(), words);
+  return AddSamples(chunk.samples(), released_through, words);
 }
 
-bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vector<Word>& words) {
+bool Course::AddSamples(const stored::v1::CourseSamples& samples, DueDay released_through,
+                        const std::vector<Word>& words) {
   const int count = samples.event_size();
   const auto is_whole = [&](const auto& list) { return list.size() == count; };
   const bool any_names = samples.names_size() > 0;
@@ -245,6 +251,7 @@ bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vec
     event.rtt_ms = samples.rtt_ms(i);
     event.loss_ppm = samples.loss_ppm(i);
     event.jitter_ms = samples.jitter_ms(i);
+    event.released_through = released_through;
     if (any_names) {
       const auto names = static_cast<uint32_t>(samples.names_size());
       if (samples.connection(i) > names || samples.sitting(i) > names) return false;
@@ -257,7 +264,7 @@ bool Course::AddSamples(const stored::v1::CourseSamples& samples, const std::vec
   return true;
 }
 
-void Course::PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events, DueDay cohort_day,
+void Course::PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events,
                      std::string_view meeting_id) const {
   absl::flat_hash_map<Word, Word> local;
   const auto word = [&](Word global) -> Word {
@@ -270,6 +277,7 @@ void Course::PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEve
     chunk.add_words(meeting_id.data(), meeting_id.size());
     chunk.set_meeting_id(1);
   }
+  if (!events.empty()) chunk.set_released_through(events.front().released_through.number());
   std::optional<SampleWriter> samples;
   int64_t before_us = 0;
   for (const CourseEvent& event : events) {
@@ -297,10 +305,7 @@ void Course::PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEve
       plan.set_organizer(word(event.plan.organizer));
       plan.set_protocolled(event.plan.protocolled);
     }
-    if (event.person.has_value()) {
-      entry.set_person(event.person->data(), event.person->size());
-      chunk.set_cohort_day(cohort_day.number());
-    }
+    if (event.person.has_value()) entry.set_person(event.person->data(), event.person->size());
   }
   if (samples.has_value()) samples->Finish();
 }

@@ -24,7 +24,8 @@ namespace retention {
 using CourseKind = stored::v1::CourseEntry::Kind;
 // A word of the course's dictionary, counted from 1; 0 is "none".
 using Word = uint32_t;
-// A keyed hash of a person, under their cohort's key.
+// A keyed hash of a person, under the key of the cohort of the day on which they joined; of who joined after its
+// release, under the ring's hash key.
 using PersonToken = std::array<uint8_t, 16>;
 
 // A plan, as an event says.
@@ -53,6 +54,8 @@ struct CourseEvent {
   MeetingPlan plan;
   std::vector<Word> same;  // what tells that participants are one person
   std::optional<PersonToken> person;
+  // All cohorts up to that of this day had been released when it was committed.
+  DueDay released_through;
 };
 
 // A sample of quality, of which a course can have a million.
@@ -65,6 +68,7 @@ struct CourseSample {
   uint32_t rtt_ms = 0;
   uint32_t loss_ppm = 0;
   uint32_t jitter_ms = 0;
+  DueDay released_through;
 };
 
 // How many events a row holds.
@@ -75,6 +79,8 @@ std::string_view MeetingIdIn(const stored::v1::CourseChunk& chunk);
 // Of a participant, by the name that history gives them: RoomEvent.participant.
 uint64_t ParticipantFingerprint(std::string_view name);
 
+// Whether it opens a connection.
+bool Enters(CourseKind kind);
 // Whether an event is of presence, and not of a plan: what "collection" means.
 bool IsOfPresence(CourseKind kind);
 
@@ -97,17 +103,15 @@ class Course {
   // All, in that order.
   void ForEach(absl::FunctionRef<void(const CourseEvent& event)> visit) const;
 
-  // Adds the events of a stored row. False if it is malformed. A chunk whose persons were hashed for another cohort
-  // than `cohort_day` gives its events without persons.
-  bool AddChunk(const stored::v1::CourseChunk& chunk, DueDay cohort_day);
-  // Puts `events`, of the meeting with this id, into a row, which is empty before. Persons are marked as hashed for
-  // `cohort_day`.
-  void PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events, DueDay cohort_day,
+  // Adds the events of a stored row. False if it is malformed.
+  bool AddChunk(const stored::v1::CourseChunk& chunk);
+  // Puts `events`, of the meeting with this id, into a row, which is empty before. REQUIRES: they were committed
+  // together.
+  void PutInto(stored::v1::CourseChunk& chunk, const std::vector<CourseEvent>& events,
                std::string_view meeting_id) const;
-  stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, DueDay cohort_day,
-                                  std::string_view meeting_id) const {
+  stored::v1::CourseChunk ChunkOf(const std::vector<CourseEvent>& events, std::string_view meeting_id) const {
     stored::v1::CourseChunk chunk;
-    PutInto(chunk, events, cohort_day, meeting_id);
+    PutInto(chunk, events, meeting_id);
     return chunk;
   }
 
@@ -115,7 +119,7 @@ class Course {
   RoomEvent RoomEventOf(const CourseEvent& event) const;
 
  private:
-  bool AddSamples(const stored::v1::CourseSamples& samples, const std::vector<Word>& words);
+  bool AddSamples(const stored::v1::CourseSamples& samples, DueDay released_through, const std::vector<Word>& words);
 
   std::vector<std::string> words_;
   absl::flat_hash_map<std::string, Word> word_index_;

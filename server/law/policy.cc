@@ -20,6 +20,8 @@ constexpr uint32_t kMaxMonths = 120;
 constexpr size_t kMaxPublicName = 32;
 constexpr size_t kMaxWarnings = 5;
 constexpr uint32_t kMaxWarningDays = 60;
+// More than a portal that was away comes back after.
+constexpr absl::Duration kMaxSettling = absl::Hours(30 * 24);
 
 absl::StatusOr<CivilPeriod> ParsePeriod(const v1::Period& period, const std::string& field) {
   switch (period.length_case()) {
@@ -248,6 +250,11 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   const v1::StatisticsPolicy& statistics = proto.statistics();
   if (statistics.release() != v1::RELEASE_TIME_EARLY && statistics.release() != v1::RELEASE_TIME_AT_DUE_DAY) {
     return InvalidField("statistics.release", "must be RELEASE_TIME_EARLY or RELEASE_TIME_AT_DUE_DAY");
+  }
+  policy.settling_ = absl::Seconds(statistics.settling().seconds());
+  if (!statistics.has_settling() || policy.settling_ < absl::ZeroDuration() || policy.settling_ > kMaxSettling ||
+      statistics.settling().nanos() != 0) {
+    return InvalidField("statistics.settling", "required: whole seconds, 0 to 30 days");
   }
   if (absl::Status s = CheckPublicList(statistics.media_sites(), "statistics.media_sites"); !s.ok()) return s;
   if (absl::Status s = CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"); !s.ok()) return s;

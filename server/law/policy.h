@@ -68,6 +68,8 @@ class Policy {
   // REQUIRES: 1 <= category < kCategories.
   const DeletionRule& rule(CategoryNumber category) const { return rules_[category]; }
   const PbxEndRules& pbx_end() const { return pbx_end_; }
+  // How long after its last day a cohort stays open for what comes late.
+  absl::Duration settling() const { return settling_; }
   const v1::StatisticsPolicy& statistics() const { return proto_.statistics(); }
   const v1::Policy& proto() const { return proto_; }
 
@@ -82,6 +84,7 @@ class Policy {
   v1::Policy proto_;
   absl::TimeZone zone_;
   CutRules cut_;
+  absl::Duration settling_;
   std::array<DeletionRule, kCategories> rules_;
   PbxEndRules pbx_end_;
 };

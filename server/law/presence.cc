@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -36,8 +37,6 @@ class Persons {
   absl::flat_hash_map<Word, Word> first_with_;
 };
 
-bool Enters(CourseKind kind) { return kind == Entry::KIND_JOINED || kind == Entry::KIND_RECONNECTED; }
-
 // What a participant's first join says, and who is one person.
 class Joins {
  public:
@@ -45,8 +44,7 @@ class Joins {
     for (const CourseEvent& event : course.events()) {
       if (!Enters(event.kind)) continue;
       const uint64_t fingerprint = course.RoomEventOf(event).participant;
-      const auto [it, inserted] = first_.try_emplace(fingerprint, &event);
-      if (!it->second->person.has_value() && event.person.has_value()) tokens_.try_emplace(fingerprint, *event.person);
+      first_.try_emplace(fingerprint, &event);
       if (of == PresenceOf::kPersons) persons_.Add(event.participant, event.same);
     }
   }
@@ -55,17 +53,10 @@ class Joins {
     return persons_.Find(first_.at(participant)->participant);
   }
   const std::map<uint64_t, const CourseEvent*>& first() const { return first_; }
-  std::optional<PersonToken> TokenOf(uint64_t participant) const {
-    const CourseEvent& first = *first_.at(participant);
-    if (first.person.has_value()) return first.person;
-    const auto later = tokens_.find(participant);
-    return later == tokens_.end() ? std::nullopt : std::optional(later->second);
-  }
 
  private:
   PresenceOf of_;
   std::map<uint64_t, const CourseEvent*> first_;  // by the participant's fingerprint
-  std::map<uint64_t, PersonToken> tokens_;
   Persons persons_;
 };
 
@@ -113,12 +104,9 @@ std::vector<Presence> PresencesIn(const Course& course, const Walked& walked, Pr
     Presence& person = it->second;
     if (person.participants.empty()) {
       person.first_join = first->event;
-      person.client = first->client;
-      person.site = first->site;
       order.push_back(key);
     }
     person.participants.push_back(first->participant);
-    if (!person.person.has_value()) person.person = joins.TokenOf(participant);
   }
   std::vector<Presence> sorted;
   sorted.reserve(order.size());

@@ -1,11 +1,10 @@
-// Who was in an occurrence, how long, and how often they came back: what its report and its cohort are made of.
+// Who was in an occurrence, how long, and how often they came back: what its report is made of.
 //
 // A fold over its own events. What it says never depends on when it is asked.
 #ifndef RETENTION_SERVER_LAW_PRESENCE_H_
 #define RETENTION_SERVER_LAW_PRESENCE_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "server/law/course.h"
@@ -23,9 +22,6 @@ struct Presence {
   uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
   bool presumed = false;       // nobody said when they left
   bool present = false;        // nobody said yet that they left
-  Word client = 0;             // of the first join
-  Word site = 0;
-  std::optional<PersonToken> person;
 };
 
 // By participants, or with those together that are one person: who share a user id or an address, transitively.

@@ -116,7 +116,7 @@ Meeting& Room::MeetingOf(uint64_t occurrence) {
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting) {
   Course course;
-  const auto add = [&](const stored::v1::CourseChunk& chunk) { return course.AddChunk(chunk, DueDay::None()); };
+  const auto add = [&](const stored::v1::CourseChunk& chunk) { return course.AddChunk(chunk); };
   if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, add); !s.ok()) return s;
   return course;
 }
@@ -209,7 +209,7 @@ absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCu
   // Row by row: the cut alone holds them all.
   const auto add = [&](const stored::v1::CourseChunk& chunk) {
     Course row;
-    if (!row.AddChunk(chunk, DueDay::None())) return false;
+    if (!row.AddChunk(chunk)) return false;
     row.ForEach([&](const CourseEvent& event) {
       if (cut.Contains(event.event)) return;
       RoomEvent of_room = row.RoomEventOf(event);

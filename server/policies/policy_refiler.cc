@@ -6,6 +6,7 @@
 
 #include "server/base/errors.h"
 #include "server/law/cohort_days.h"
+#include "server/meetings/cohort_span.h"
 #include "storage/keys.h"
 #include "storage/secrets/personal.h"
 
@@ -107,6 +108,9 @@ absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelo
     const auto ordered = IsOrdered(key);
     if (!ordered.ok()) return ordered.status();
     if (!*ordered) return change.Drop(key, envelope, holdings_.registry.ExternalId(key.pbx), kReasonDayMovedIntoPast);
+  }
+  if (key.category == kHistory) {
+    if (absl::Status s = MoveCohortSpan(holdings_.store, key, right, change.batch()); !s.ok()) return s;
   }
   return change.Move(key, envelope, right);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 #include "server/meetings/meeting_view.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
@@ -338,24 +339,30 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     }
     return absl::OkStatus();
   }
-  const DueDay cohort(CollectionDay(outcome.facts, holdings_.policy()));
-  const bool countable = cohort > holdings_.ring.cohorts_destroyed_through();
-  std::optional<SecretKey> cohort_key;
+  const DueDay released_through = holdings_.ring.cohorts_destroyed_through();
+  std::optional<std::pair<DueDay, SecretKey>> cohort_key;
   std::vector<CourseEvent> entries;
   entries.reserve(outcome.fresh.size());
   for (FreshEvent* fresh : outcome.fresh) {
     CourseEvent& entry = entries.emplace_back(std::move(fresh->entry));
-    const std::string identity = countable ? IdentityOf(*fresh->event, fresh->named) : std::string();
+    entry.released_through = released_through;
+    const std::string identity = IdentityOf(*fresh->event, fresh->named);
     if (identity.empty()) continue;
-    if (!cohort_key.has_value()) {
+    // The day of the join itself: nobody else's event can make it another.
+    const DueDay cohort(DayOf(absl::FromUnixMicros(entry.time_us), holdings_.policy().zone()));
+    if (cohort <= released_through) {
+      entry.person = holdings_.vault.Hash("late", absl::StrCat(cohort.number()), identity);
+      continue;
+    }
+    if (!cohort_key.has_value() || cohort_key->first != cohort) {
       auto key = holdings_.ring.ForCohort(cohort);
       if (!key.ok()) return key.status();
-      cohort_key = *key;
+      cohort_key.emplace(cohort, *std::move(key));
     }
-    entry.person = Vault::HashWith(*cohort_key, identity);
+    entry.person = Vault::HashWith(cohort_key->second, identity);
   }
   auto& chunk = *google::protobuf::Arena::CreateMessage<stored::v1::CourseChunk>(touched.arena);
-  touched.course.PutInto(chunk, entries, cohort, touched.meeting_id);
+  touched.course.PutInto(chunk, entries, touched.meeting_id);
   const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
   change.File(key, Personal(chunk.SerializeAsString()), EventsIn(chunk));
   meeting.locator.days[kHistory] = day;

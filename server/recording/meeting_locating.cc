@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/meetings/cohort_span.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/report_notices.h"
 #include "server/recording/meeting_filer.h"
@@ -111,6 +112,7 @@ bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
   after.timer_us = timer == absl::InfiniteFuture() ? 0 : absl::ToUnixMicros(timer);
   PutTimer(meeting, before, change);
   FileListing(meeting.pbx, meeting.id, ListingOf(before), ListingOf(after), change.batch());
+  FileCohortSpan(meeting.pbx, meeting.id, before, after, holdings_.policy(), change.batch());
   if (meeting.stored && before == after) return false;
   const std::string key = LocatorKey(meeting.pbx, meeting.id);
   if (over) {

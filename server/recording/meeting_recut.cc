@@ -34,9 +34,9 @@ void AddTo(Share& share, uint64_t event) {
 absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occurrence_of) {
   stored::v1::CourseChunk chunk;
   Course course;
-  if (!chunk.ParseFromString(row)) return absl::DataLossError("a HISTORY row does not parse");
-  const DueDay cohort = DueDay::FromNumber(chunk.cohort_day());
-  if (!course.AddChunk(chunk, cohort)) return absl::DataLossError("a HISTORY row does not parse");
+  if (!chunk.ParseFromString(row) || !course.AddChunk(chunk)) {
+    return absl::DataLossError("a HISTORY row does not parse");
+  }
   std::map<uint64_t, std::vector<CourseEvent>> parts;
   Shares shares;
   course.ForEach([&](const CourseEvent& event) {
@@ -45,7 +45,7 @@ absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occur
     AddTo(shares[occurrence], event.event);
   });
   for (const auto& [occurrence, events] : parts) {
-    shares[occurrence].plaintext = course.ChunkOf(events, cohort, MeetingIdIn(chunk)).SerializeAsString();
+    shares[occurrence].plaintext = course.ChunkOf(events, MeetingIdIn(chunk)).SerializeAsString();
   }
   return shares;
 }

@@ -278,6 +278,25 @@ TEST(Cohort, FailingRandomnessGivesNothing) {
   }
 }
 
+TEST(Cohort, WhoCameLateIsACellLikeAnyOther) {
+  const auto draw = [](size_t people, uint64_t seed) {
+    Tape tape(seed);
+    return *DrawLatePeople(people, tape);
+  };
+  int64_t squares = 0;
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    const int64_t none = draw(0, seed);
+    squares += none * none;
+    ASSERT_EQ(draw(9, seed), none) << "fewer than ten are nobody";
+    ASSERT_EQ(draw(10, seed), none + 1);
+    ASSERT_EQ(draw(500, seed), none + 491);
+  }
+  EXPECT_NEAR(static_cast<double>(squares) / 2000, 500, 80);
+  Tape failing(1);
+  failing.FailAfter(0);
+  EXPECT_FALSE(DrawLatePeople(0, failing).ok());
+}
+
 TEST(Cohort, ManyPeopleAreAllKept) {
   Tape data(9);
   Meetings meetings = {{"m", {}}};

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "server/meetings/cohort_span.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/meeting_view.h"
 #include "storage/keys.h"
@@ -158,8 +159,8 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
   return event;
 }
 
-void ExpectNothingDangles(const Store& store) {
-  Batch listings;
+void ExpectNothingDangles(const Store& store, const Policy& policy) {
+  Batch listings, spans;
   std::map<std::string, std::string> expected;
   std::set<uint64_t> notices;
   for (auto cursor = store.ScanPrefix(Family::kState, LocatorPrefix()); cursor->Valid(); cursor->Next()) {
@@ -167,6 +168,7 @@ void ExpectNothingDangles(const Store& store) {
     const auto locator = MeetingLocator::Parse(cursor->value());
     if (!name.has_value() || !locator.has_value()) return;  // a test has damaged it
     FileListing(name->pbx, name->meeting, std::nullopt, ListingOf(*locator), listings);
+    FileCohortSpan(name->pbx, name->meeting, MeetingLocator(), *locator, policy, spans);
     notices.insert({locator->complete_notice, locator->names_notice});
   }
   notices.erase(0);
@@ -176,6 +178,10 @@ void ExpectNothingDangles(const Store& store) {
     listed.emplace(cursor->key(), cursor->value());
   }
   EXPECT_EQ(listed, expected) << "lists say what the locators say";
+  for (const Batch::Change& row : spans.changes()) {
+    const auto held = store.Get(Family::kState, row.key);
+    EXPECT_TRUE(held.ok() && *held == row.value) << "cohorts find all that may be theirs";
+  }
   std::set<uint64_t> given;
   for (auto cursor = store.ScanPrefix(Family::kState, ReportNoticePrefix()); cursor->Valid(); cursor->Next()) {
     given.insert(DecodeReportNoticeKey(cursor->key()).value_or(0));
@@ -190,7 +196,7 @@ Harness::Harness(absl::Time start, Policy policy, Sweeper::Options sweeper, Back
 }
 
 Harness::~Harness() {
-  if (store_ != nullptr) ExpectNothingDangles(*store_);
+  if (store_ != nullptr) ExpectNothingDangles(*store_, policy_);
 }
 
 absl::Status Harness::Reopen(Policy policy) {

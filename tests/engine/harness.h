@@ -57,7 +57,7 @@ v1::Event Chat(absl::string_view meeting, absl::string_view id, absl::Time time,
 Policy PatientPolicy(const std::function<void(v1::Policy&)>& edit = nullptr);
 
 // Expects that the rows of lists and notices are those that the locators say, and no more.
-void ExpectNothingDangles(const Store& store);
+void ExpectNothingDangles(const Store& store, const Policy& policy);
 
 class Harness {
  public:

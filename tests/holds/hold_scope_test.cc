@@ -28,7 +28,7 @@ std::map<uint64_t, int64_t> HistoryTimes(TestEngine& engine, bool kept) {
     EXPECT_TRUE(plaintext.ok() && (!kept || held.ParseFromString(plaintext->Reveal())));
     stored::v1::CourseChunk chunk;
     EXPECT_TRUE(chunk.ParseFromString(kept ? held.row() : plaintext->Reveal()));
-    EXPECT_TRUE(course.AddChunk(chunk, DueDay::None()));
+    EXPECT_TRUE(course.AddChunk(chunk));
   }
   std::map<uint64_t, int64_t> times;
   course.ForEach([&](const CourseEvent& event) { times[event.event] = event.time_us; });

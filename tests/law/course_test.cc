@@ -21,11 +21,11 @@ TEST(Course, ChunkGivesBackWhatWentIn) {
       {.event = 3, .time_us = 30, .kind = Entry::KIND_JOIN_FAILED, .participant = anna, .cause = 2}};
   events[1].same = {course.WordFor("mark"), course.WordFor("another")};
   events[1].person = PersonToken{1, 2, 3};
-  const DueDay cohort(absl::CivilDay(2026, 3, 2));
-  const stored::v1::CourseChunk chunk = course.ChunkOf(events, cohort, "m");
+  for (CourseEvent& event : events) event.released_through = DueDay(absl::CivilDay(2026, 3, 2));
+  const stored::v1::CourseChunk chunk = course.ChunkOf(events, "m");
   EXPECT_EQ(MeetingIdIn(chunk), "m");
   Course same;
-  ASSERT_TRUE(same.AddChunk(chunk, cohort));
+  ASSERT_TRUE(same.AddChunk(chunk));
   ASSERT_EQ(same.size(), 3u);
   EXPECT_EQ(same.events()[0].plan.end_us, 200);
   const CourseEvent& joined = same.events()[1];
@@ -36,15 +36,13 @@ TEST(Course, ChunkGivesBackWhatWentIn) {
   EXPECT_EQ(same.Text(joined.same[1]), "another");
   EXPECT_EQ(joined.person, events[1].person);
   EXPECT_EQ(same.events()[2].cause, 2u);
-  Course other;
-  ASSERT_TRUE(other.AddChunk(chunk, cohort.Next()));
-  EXPECT_FALSE(other.events()[1].person.has_value()) << "hashed for another cohort";
+  EXPECT_EQ(same.events()[2].released_through, DueDay(absl::CivilDay(2026, 3, 2)));
 }
 
 // When the events of a row happened, in order.
 std::vector<int64_t> TimesIn(const stored::v1::CourseChunk& chunk) {
   Course course;
-  EXPECT_TRUE(course.AddChunk(chunk, DueDay::None()));
+  EXPECT_TRUE(course.AddChunk(chunk));
   std::vector<int64_t> times;
   course.ForEach([&](const CourseEvent& event) { times.push_back(event.time_us); });
   return times;
@@ -56,7 +54,7 @@ TEST(Course, TimesOfARowAreDifferences) {
                                            {.event = 2, .time_us = 10, .kind = Entry::KIND_STARTED},
                                            {.event = 5, .time_us = 22, .kind = Entry::KIND_QUALITY},
                                            {.event = 3, .time_us = 25, .kind = Entry::KIND_LEFT}};
-  const stored::v1::CourseChunk chunk = Course().ChunkOf(events, DueDay::None(), "m");
+  const stored::v1::CourseChunk chunk = Course().ChunkOf(events, "m");
   ASSERT_EQ(chunk.entries_size(), 3);
   EXPECT_EQ(chunk.entries(0).time_us(), 30);
   EXPECT_EQ(chunk.entries(1).time_us(), -20) << "from the entry before, not from the sample";
@@ -73,7 +71,7 @@ TEST(Course, AnyTimesComeOutAsTheyWentIn) {
   for (const CourseKind kind : {Entry::KIND_JOINED, Entry::KIND_QUALITY}) {
     for (const int64_t time_us : times) events.push_back({.event = events.size(), .time_us = time_us, .kind = kind});
   }
-  EXPECT_EQ(TimesIn(Course().ChunkOf(events, DueDay::None(), "m")),
+  EXPECT_EQ(TimesIn(Course().ChunkOf(events, "m")),
             (std::vector<int64_t>{INT64_MIN, INT64_MIN, -1, -1, 0, 0, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}));
 }
 
@@ -113,7 +111,7 @@ TEST(Course, SamplesAreGivenBackAmongWhatElseHappened) {
   const CourseEvent left{.event = 2, .time_us = events[2].time_us, .kind = Entry::KIND_LEFT};
   std::vector<CourseEvent> mixed = {left, events[2], events[0], joined, events[1]};
   Course same;
-  ASSERT_TRUE(same.AddChunk(course.ChunkOf(mixed, DueDay::None(), "m"), DueDay::None()));
+  ASSERT_TRUE(same.AddChunk(course.ChunkOf(mixed, "m")));
   EXPECT_EQ(same.size(), 5u);
   EXPECT_EQ(same.events().size(), 2u);
   EXPECT_FALSE(same.Add(events[1])) << "it is in it";
@@ -138,18 +136,18 @@ TEST(Course, SamplesAreGivenBackAmongWhatElseHappened) {
 TEST(Course, ASampleOfManyTakesLittle) {
   Course course;
   const std::vector<CourseEvent> samples = Samples(course, 1000, 100);
-  EXPECT_LE(course.ChunkOf(samples, DueDay::None(), "m").ByteSizeLong(), 1000 * 20u);
+  EXPECT_LE(course.ChunkOf(samples, "m").ByteSizeLong(), 1000 * 20u);
 }
 
 TEST(Course, SamplesThatAreNotWholeAreRefused) {
   Course course;
   std::vector<CourseEvent> samples = Samples(course, 2, 1);
   samples[0].connection = 7;
-  const stored::v1::CourseChunk whole = course.ChunkOf(samples, DueDay::None(), "m");
+  const stored::v1::CourseChunk whole = course.ChunkOf(samples, "m");
   const auto is_refused = [&](const std::function<void(stored::v1::CourseSamples&)>& spoil) {
     stored::v1::CourseChunk chunk = whole;
     spoil(*chunk.mutable_samples());
-    return !Course().AddChunk(chunk, DueDay::None());
+    return !Course().AddChunk(chunk);
   };
   EXPECT_FALSE(is_refused([](auto&) {}));
   EXPECT_TRUE(is_refused([](auto& samples) { samples.mutable_time_us()->RemoveLast(); }));
@@ -167,10 +165,10 @@ TEST(Course, MalformedChunkIsRefused) {
   stored::v1::CourseChunk chunk;
   chunk.add_entries()->set_participant(7);  // no such word
   Course course;
-  EXPECT_FALSE(course.AddChunk(chunk, DueDay::None()));
+  EXPECT_FALSE(course.AddChunk(chunk));
   stored::v1::CourseChunk another;
   another.add_entries()->add_same(7);
-  EXPECT_FALSE(course.AddChunk(another, DueDay::None()));
+  EXPECT_FALSE(course.AddChunk(another));
 }
 
 }  // namespace

@@ -68,6 +68,13 @@ TEST(Policy, NamesTheFieldAtFault) {
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_rules(9)->set_starting_point(v1::STARTING_POINT_MEETING_END); }),
             "rules[9] (DATA_CATEGORY_MEETING_REPORT).starting_point");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->clear_release(); }), "statistics.release");
+  for (const int64_t seconds : {int64_t{-1}, int64_t{30} * 86400 + 1}) {
+    EXPECT_EQ(Refused([&](v1::Policy& p) { p.mutable_statistics()->mutable_settling()->set_seconds(seconds); }),
+              "statistics.settling");
+  }
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->mutable_settling()->set_nanos(1); }),
+            "statistics.settling");
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->clear_settling(); }), "statistics.settling");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->add_media_sites("fra"); }),
             "statistics.media_sites[7]");
   EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_statistics()->set_client_kinds(2, "Mr. X"); }),

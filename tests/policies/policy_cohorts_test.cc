@@ -4,6 +4,7 @@
 #include <string>
 
 #include "server/base/request_parts.h"
+#include "server/days/cohort_rows.h"
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "storage/keys.h"
@@ -30,6 +31,15 @@ uint64_t PeopleIn(Harness& harness, DueDay cohort) {
   return rows;
 }
 
+size_t Counted(Harness& harness, DueDay cohort) {
+  size_t counted = 0;
+  const auto view = harness.store().Snapshot();
+  const auto read = ReadCohort(*view, harness.engine().vault(), harness.engine().policies().current(), cohort,
+                               [&](std::string_view, const Participation&) { ++counted; });
+  EXPECT_TRUE(read.ok()) << read.status();
+  return counted;
+}
+
 Policy AtDueDay() {
   return PatientPolicy([](v1::Policy& p) { p.mutable_statistics()->set_release(v1::RELEASE_TIME_AT_DUE_DAY); });
 }
@@ -51,13 +61,38 @@ TEST(PolicyCohorts, ACohortIsDrawnOnceFromWhereItsRowsThenLie_ThoseOfAnEndedPbxT
     EXPECT_EQ(PeopleIn(harness, cohort), 3u) << "all of them, and nowhere else";
     EXPECT_EQ(harness.DueDayOf(kHistory), days == 20 ? "2026-03-22" : "2026-06-10");
     EXPECT_EQ(CubesHeld(harness), 0u);
-    harness.now = DueInstant(BucketOfCohort(cohort, harness.engine().policy()), harness.engine().policy().zone()) -
-                  absl::Minutes(30);
+    const Policy& policy = harness.engine().policy();
+    harness.now = ReleaseTimeOf(cohort, absl::Hours(1), policy);
     EXPECT_EQ(harness.Sweep().cohorts_released, 1u);
     EXPECT_EQ(CubesHeld(harness), 1u);
-    harness.now += absl::Hours(1);
+    harness.now = DueInstant(BucketOfCohort(cohort, policy), policy.zone());
     harness.Sweep();
     EXPECT_EQ(harness.Values(kHistory), 0u);
+  }
+}
+
+TEST(PolicyCohorts, WhoCameOnAnotherDayThanTheirMeetingBegan_AreFoundWhereverItsHistoryGoes) {
+  const DueDay next_day(absl::CivilDay(2026, 3, 3));
+  for (const bool ended : {false, true}) {
+    SCOPED_TRACE(ended ? "no locator leads there any more" : "moved with their meeting");
+    Harness harness(kMonday, AtDueDay());
+    harness.SyncPbx();
+    harness.now = At("2026-03-03T01:30:00+01:00");
+    harness.Record({Joined("m", "a", At("2026-03-02T23:00:00+01:00"), "anna"),
+                    Joined("m", "b", At("2026-03-03T00:10:00+01:00"), "ben"),
+                    Ended("m", "e", At("2026-03-03T01:00:00+01:00"))});
+    EXPECT_EQ(Counted(harness, next_day), 1u);
+    if (ended) {
+      ASSERT_TRUE(harness.EndPbx("pbx").ok());
+    }
+    EXPECT_EQ(Counted(harness, next_day), 1u);
+    PlanAndApply(harness, Days({{kHistory, 100}}));
+    harness.Sweep();
+    EXPECT_EQ(Counted(harness, next_day), 1u);
+    harness.now = DueInstant(BucketOfCohort(next_day, harness.engine().policy()), harness.engine().policy().zone());
+    harness.Sweep();
+    EXPECT_EQ(harness.Values(kHistory), 0u);
+    EXPECT_FALSE(harness.store().ScanPrefix(Family::kState, CohortSpanPrefix())->Valid()) << "it goes with its day";
   }
 }
 
@@ -71,9 +106,10 @@ TEST(PolicyCohorts, ACohortWhoseOriginalsGoAtOnceIsNeverDrawn) {
   EXPECT_EQ(plan.cohorts_lost(), 10u) << "2 to 11 March";
   EXPECT_FALSE(harness.Get("m").ok()) << "at once";
   EXPECT_EQ(DetailsOf(harness.Report("m").status()).reason, "ANONYMISED");
-  EXPECT_EQ(harness.Sweep().cohorts_released, 0u);
+  EXPECT_EQ(harness.Sweep().cohorts_released, 8u) << "12 to 19 March, which have settled";
   EXPECT_EQ(harness.Values(kHistory), 0u);
-  EXPECT_EQ(harness.ring().cohorts_destroyed_through(), DueDay(absl::CivilDay(2026, 3, 11)));
+  EXPECT_EQ(CubesHeld(harness), 8u);
+  EXPECT_EQ(harness.ring().cohorts_destroyed_through(), DueDay(absl::CivilDay(2026, 3, 19)));
   harness.now += absl::Hours(24);
   EXPECT_EQ(harness.Sweep().cohorts_released, 1u) << "the next one is drawn as always";
 }
@@ -87,9 +123,10 @@ TEST(PolicyCohorts, NoCohortIsDrawnWhileItsRowsMove_NorFromWhatIsLeftOfIt) {
   // Its new day ends before a row was moved.
   harness.now = At("2026-03-13T10:00:00+01:00");
   ASSERT_TRUE(harness.Reopen().ok());
-  const auto swept = harness.Sweep();
-  EXPECT_EQ(swept.cohorts_released, 0u) << "an empty cube would say that nobody met";
-  EXPECT_EQ(CubesHeld(harness), 0u);
+  harness.Sweep();
+  const DueDay cohort(absl::CivilDay(2026, 3, 2));
+  EXPECT_EQ(CubesHeld(harness, CubePrefix(EraseDayOfCohort(cohort, harness.engine().policy()), cohort)), 0u)
+      << "an empty cube would say that nobody met";
   EXPECT_EQ(harness.Values(kHistory), 0u);
 }
 

@@ -1,5 +1,7 @@
 #include "tests/simulation/cohort_model.h"
 
+#include <algorithm>
+
 #include "tests/simulation/calendar.h"
 
 namespace retention::simulation {
@@ -35,6 +37,12 @@ absl::CivilDay CohortModel::CubeDay(absl::CivilDay cohort) const {
     day = policy.CubeDay(cohort);
   }
   return day;
+}
+
+absl::Time CohortModel::LateTime(absl::CivilDay cohort) const {
+  absl::Time first = absl::InfiniteFuture();
+  for (const auto& [since, policy] : policies_) first = std::min(first, policy.LateTime(cohort));
+  return first;
 }
 
 uint64_t CohortModel::LostBy(const PolicyModel& next, absl::Time now) const {

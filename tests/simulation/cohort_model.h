@@ -30,6 +30,8 @@ class CohortModel {
   bool MayBeLost(absl::CivilDay cohort) const { return lost_.contains(cohort); }
   // The last day of its cube: what is over when a policy comes into force stays so.
   absl::CivilDay CubeDay(absl::CivilDay cohort) const;
+  // The first instant at which those who came late to it may be counted, under any policy that there was.
+  absl::Time LateTime(absl::CivilDay cohort) const;
   // Cohorts that would be lost with `next`, right after a sweep.
   uint64_t LostBy(const PolicyModel& next, absl::Time now) const;
   // Cubes that would be gone.

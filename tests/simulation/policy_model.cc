@@ -11,7 +11,6 @@ namespace {
 
 // A month has no more days; so a period of months is no longer than as many of these.
 constexpr int64_t kLongestMonth = 31;
-constexpr absl::Duration kSettling = absl::Hours(48);
 
 absl::CivilDay After(absl::CivilDay start, const v1::Period& period) {
   if (period.has_months()) return MonthsAfter(start, static_cast<int>(period.months()));
@@ -44,7 +43,11 @@ absl::CivilDay PolicyModel::CubeDay(absl::CivilDay cohort) const {
 }
 
 absl::Time PolicyModel::ReleaseTime(absl::CivilDay cohort) const {
-  return std::min(DueAfter(LastDay(v1::DATA_CATEGORY_HISTORY, cohort)) - kLeadWindow, DueAfter(cohort) + kSettling);
+  return std::min(LateTime(cohort), DueAfter(cohort) + absl::Seconds(policy_.statistics().settling().seconds()));
+}
+
+absl::Time PolicyModel::LateTime(absl::CivilDay cohort) const {
+  return DueAfter(LastDay(v1::DATA_CATEGORY_HISTORY, cohort)) - kLeadWindow;
 }
 
 absl::CivilDay PolicyModel::LastSilentDay(absl::CivilDay contact) const {

@@ -31,6 +31,8 @@ class PolicyModel {
   absl::CivilDay CubeDay(absl::CivilDay cohort) const;
   // The first instant at which a cohort may be drawn.
   absl::Time ReleaseTime(absl::CivilDay cohort) const;
+  // The first instant at which those who came late to it may be counted.
+  absl::Time LateTime(absl::CivilDay cohort) const;
   // The last days on which a PBX is held that is silent since `contact`, and whose name resolved last on `resolved`.
   absl::CivilDay LastSilentDay(absl::CivilDay contact) const;
   int vain_days() const { return static_cast<int>(policy_.pbx_end().fqdn_unresolved().days()); }

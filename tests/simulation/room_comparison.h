@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "tests/engine/harness.h"
 #include "tests/simulation/policy_model.h"
@@ -26,9 +27,10 @@ void CompareRoomRows(const RoomModel& model, const SeenRoom& seen, const std::mu
 void CompareRoomReads(Harness& harness, const std::string& meeting_id, const RoomModel& model, const SeenRoom& seen,
                       const PolicyModel& policy);
 
-// The same for the inputs of statistics.
+// The same for the inputs of statistics. `late`: the events that came after the release of the cohort of their day.
 void CompareCohorts(const std::map<std::string, RoomModel>& rooms, const std::map<std::string, SeenRoom>& seen,
-                    const CohortsSeen& found, const PolicyModel& policy, absl::Time now, RoomScope scope);
+                    const CohortsSeen& found, const PolicyModel& policy, absl::Time now,
+                    const std::set<std::pair<std::string, std::string>>& late);
 
 }  // namespace retention::simulation
 

@@ -79,7 +79,8 @@ void CompareAll(Harness& harness, const std::map<std::string, RoomModel>& models
   }
   CompareCountsWithRows(harness);
   const absl::CivilDay first = DayAt(kMonday) - 1;
-  CompareCohorts(models, seen, LookAtCohorts(harness, ids, first, first + kCohortDays), policy, harness.now, scope);
+  CompareCohorts(models, seen, LookAtCohorts(harness, ids, first, first + kCohortDays), policy, harness.now,
+                 /*late=*/{});
 }
 
 // Every room's events in one batch.

@@ -8,6 +8,7 @@
 #include <deque>
 #include <iterator>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -89,6 +90,7 @@ class RoomYear {
       for (const int hour : {12, 16, 22}) DeliverBy(absl::FromCivil(absl::CivilHour(date) + hour, Berlin()));
       harness_.now = absl::FromCivil(absl::CivilHour(date + 1) + 3, Berlin());
       harness_.Sweep(/*scrub=*/false);
+      swept_ = harness_.now;
       if (day % kDaysBetweenRestarts == kDaysBetweenRestarts - 1) {
         ASSERT_TRUE(harness_.Reopen().ok());
       }
@@ -117,6 +119,13 @@ class RoomYear {
   }
 
   void Record(const std::vector<v1::Event>& batch) {
+    const PolicyModel policy(harness_.engine().policy().proto());
+    for (const v1::Event& event : batch) {
+      // No day before the first is a cohort.
+      const absl::CivilDay day = DayAtUs(Us(event.time()));
+      if (day < DayAt(kMonday) || policy.ReleaseTime(day) <= swept_)
+        late_.emplace(event.meeting_id(), event.event_id());
+    }
     const auto result = harness_.Record(batch);
     EXPECT_EQ(result.rejections_size(), 0) << result.ShortDebugString();
   }
@@ -144,7 +153,7 @@ class RoomYear {
     // What is planned for later has its participations, of who tried the room, there.
     const absl::CivilDay today = DayAt(harness_.now);
     CompareCohorts(models_, seen, LookAtCohorts(harness_, ids_, today - kDaysOfCohorts, today + kDaysAhead), policy,
-                   harness_.now, scope);
+                   harness_.now, late_);
   }
 
   Dice dice_;
@@ -154,6 +163,8 @@ class RoomYear {
   std::deque<Delivery> left_;
   std::vector<std::string> ids_;
   std::map<std::string, RoomModel> models_;
+  absl::Time swept_ = absl::InfinitePast();
+  std::set<std::pair<std::string, std::string>> late_;  // by meeting and event: its cohort had been released
 };
 
 void LiveYears(Looks looks) {

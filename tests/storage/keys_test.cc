@@ -48,6 +48,11 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->pbx, pbx);
   EXPECT_FALSE(DecodeHoldCoverKey(HoldCoverKey(owner, pbx) + "x").has_value());
   EXPECT_EQ(Hex(RefiledMarkKey(kDay, 3, pbx, owner)), "520000502803" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(CohortSpanKey(kDay, pbx, owner)), "5300005028" + pbx_hex + owner_hex);
+  EXPECT_TRUE(CohortSpanKey(kDay, pbx, owner).starts_with(CohortSpanPrefix(kDay)));
+  EXPECT_EQ(DecodeCohortSpanKey(CohortSpanKey(kDay, pbx, owner))->pbx, pbx);
+  EXPECT_EQ(DecodeCohortSpanKey(CohortSpanKey(kDay, pbx, owner))->meeting, owner);
+  EXPECT_FALSE(DecodeCohortSpanKey(CohortSpanPrefix(kDay)).has_value());
   EXPECT_EQ(Hex(EventMarkKey(0x01020304, owner)), "4501020304" + owner_hex);
   EXPECT_EQ(Hex(ReportNoticeKey(0x0102030405060708)), "570102030405060708");
   EXPECT_EQ(DecodeReportNoticeKey(ReportNoticeKey(7)), 7u);

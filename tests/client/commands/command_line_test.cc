@@ -169,6 +169,10 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
   response.set_unit("people-days");
   response.set_cohorts_covered(6);
   response.set_cohorts_in_range(7);
+  response.mutable_coverage()->set_estimate(0.987);
+  response.mutable_coverage()->set_interval_low(0.981);
+  response.mutable_coverage()->set_interval_high(0.993);
+  response.mutable_coverage()->set_cohorts(4);
   auto* shown = response.add_rows();
   shown->add_group("2026-W14");
   shown->add_group("fra");
@@ -201,6 +205,7 @@ TEST_F(CommandLineTest, StatisticsQuery_Golden) {
             "2026-W14  other   suppressed\n"
             "\n"
             "Unit: people-days. Table: duration24. Cohorts released: 6 of 7.\n"
+            "Coverage: 98.7 % [98.1 %, 99.3 %]; who came late is known of 4 of 6 cohorts.\n"
             "suppressed: too few people to tell from the noise.\n");
   EXPECT_EQ(seen.metric(), v1::METRIC_PEOPLE_DAYS);
   EXPECT_EQ(seen.group_by(1), v1::DIMENSION_REGION);
