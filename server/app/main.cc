@@ -10,6 +10,7 @@
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "server/app/process.h"
 #include "server/app/server.h"
 #include "server/ops/log.h"
 
@@ -148,6 +149,7 @@ void Declare(CLI::App& app, Flags& flags) {
 }
 
 int Serve(ServerOptions options) {
+  if (absl::Status status = ForbidDumps(); !status.ok()) Log(Severity::kWarning, std::string(status.message()));
   // Blocked before any thread starts, so that the signals come to this one.
   sigset_t ends;
   sigemptyset(&ends);

@@ -87,6 +87,8 @@ void BenchCohort(const BenchOptions& options);
 void BenchQuery(const BenchOptions& options);
 // report_large, meeting_large, participants_large, list_room and their like.
 void BenchReads(const BenchOptions& options);
+// ring_write, ring_bytes, erase_early.
+void BenchRing(const BenchOptions& options);
 // webinar_ingest, webinar_report_first and their like.
 void BenchWebinar(const BenchOptions& options);
 // A directory of `rows` live rows for a server on the system's clock.

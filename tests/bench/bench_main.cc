@@ -1,4 +1,4 @@
-// The benches that need no server process: `retention_bench ingest|cost|drop|pbx|cohort|query|reads|webinar|fill`.
+// The benches that need no server process: `retention_bench ingest|cost|drop|pbx|cohort|query|reads|ring|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("reads", "What the organiser's page asks for, of what is large")->callback([&] {
     retention::BenchReads(options);
   });
+  app.add_subcommand("ring", "Owners destroyed in the key ring")->callback([&] { retention::BenchRing(options); });
   app.add_subcommand("webinar", "A webinar with a million samples of quality")->callback([&] {
     retention::BenchWebinar(options);
   });

@@ -116,7 +116,7 @@ class HoldRun {
   void Open() {
     const std::string ring = (directory_ / "ring").string();
     KeyRing::Options options;
-    options.on_step = [this](KeyRing::Step) {
+    options.on_io = [this](size_t, RingFile, RingReplica::Io) -> absl::Status {
       if (ring_steps_left_ != UINT64_MAX && --ring_steps_left_ == 0) store_->DieAt(1);
       if (ring_steps_left_ == 0) store_->SettleDay(DueDay::None()).IgnoreError();
       return dead() ? absl::UnavailableError("the machine is dead") : absl::OkStatus();

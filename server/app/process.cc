@@ -1,0 +1,16 @@
+#include "server/app/process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+namespace retention {
+
+absl::Status ForbidDumps() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    return absl::UnavailableError("dumps of the process's memory cannot be forbidden");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention
