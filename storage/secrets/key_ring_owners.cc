@@ -1,6 +1,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -91,9 +92,10 @@ absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until) {
 }
 
 absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) const {
-  LockedBytes bytes(kOwnerSlotBytes);
-  if (absl::Status s = disk_->ReadAt(RingFile::kPages, SlotAt(block, number), bytes.span()); !s.ok()) return s;
-  auto slot = ReadOwnerSlot(number, bytes.span());
+  std::array<uint8_t, kOwnerSlotBytes> bytes{};
+  if (absl::Status s = disk_->ReadAt(RingFile::kPages, SlotAt(block, number), bytes); !s.ok()) return s;
+  auto slot = ReadOwnerSlot(number, bytes);
+  OPENSSL_cleanse(bytes.data(), bytes.size());
   if (!slot.has_value()) return absl::DataLossError("key ring: an owner's secret is damaged");
   return *std::move(slot);
 }
