@@ -369,11 +369,13 @@ v1::QueryStatisticsRequest PeopleOfMonday() {
   return request;
 }
 
+// Without the coverage: who came late is drawn by itself, when no more can come.
 std::string Answer(const Client& client) {
-  const auto response = client.QueryStatistics(PeopleOfMonday());
+  auto response = client.QueryStatistics(PeopleOfMonday());
   EXPECT_TRUE(response.ok()) << response.status();
   if (!response.ok()) return {};
   EXPECT_EQ(response->cohorts_covered(), 1u);
+  response->clear_coverage();
   return response->SerializeAsString();
 }
 
