@@ -115,11 +115,14 @@ absl::Status Server::OpenStorage() {
   if (!ring.ok()) return Explain("key ring", ring.status());
   ring_ = *std::move(ring);
   const KeyRing::Found& found = ring_->found();
-  if (found.replicas_rebuilt + found.entries_mended + found.entries_damaged > 0) {
+  if (found.replicas_rebuilt + found.entries_mended > 0) {
     Log(Severity::kWarning, "the key ring was mended",
         {{"replicas_rewritten", absl::StrCat(found.replicas_rebuilt)},
-         {"entries_mended", absl::StrCat(found.entries_mended)},
-         {"entries_lost", absl::StrCat(found.entries_damaged)}});
+         {"entries_mended", absl::StrCat(found.entries_mended)}});
+  }
+  if (found.entries_damaged > 0) {
+    Log(Severity::kError, "keys were damaged in both replicas of the ring: what they seal is lost",
+        {{"keys", absl::StrCat(found.entries_damaged)}});
   }
   if (!ring_->memory_is_locked()) {
     Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
@@ -253,6 +256,7 @@ Gauges Server::ReadGauges() const {
   }
   gauges.owners_overdue = holdings.owner_ends.overdue();
   gauges.stale_replicas = holdings.ring.stale_replicas();
+  gauges.ring_entries_lost = holdings.ring.found().entries_damaged;
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;

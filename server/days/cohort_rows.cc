@@ -36,7 +36,7 @@ class CourseRead {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
       auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) break;  // it has ended
+      if (absl::IsNotFound(plaintext.status())) continue;  // it has ended, or was erased since the snapshot
       if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
       const std::string_view name = cursor->key().substr(FiledKey::kPbxBegin, kMeetingBytes);
       if (name != meeting_) {

@@ -59,7 +59,7 @@ absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope sco
 }
 
 absl::Status DayEnder::Recover() {
-  // A destruction that failed after the new file was in place has left the old one to be overwritten.
+  // A destruction that failed after the head said so has left keys to be overwritten.
   const DueDay last = holdings_.ring.destroyed_through();
   if (absl::Status s = holdings_.ring.DestroyDaysThrough(last); !s.ok()) return s;
   holdings_.vault.ForgetDaysThrough(last);
@@ -132,10 +132,13 @@ absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, con
     if (key->has_value()) keys.push_back(**std::move(key));
   }
   if (!days.empty()) CrashPoint("sweep.before_keys");
-  if (absl::Status s = holdings_.ring.DestroyDaysThrough(last, now, keys); !s.ok()) return s;
-  holdings_.vault.ForgetDaysThrough(last);
-  holdings_.gate.EndThrough(last);
-  meetings_.ForgetDue(last);
+  const absl::Status destroyed = holdings_.ring.DestroyDaysThrough(last, now, keys);
+  // From the moment that its head says so they are gone for this process, whatever is still to be overwritten.
+  const DueDay through = holdings_.ring.destroyed_through();
+  holdings_.vault.ForgetDaysThrough(through);
+  holdings_.gate.EndThrough(through);
+  meetings_.ForgetDue(through);
+  if (!destroyed.ok()) return destroyed;
   if (!days.empty()) CrashPoint("sweep.after_keys");
   return days;
 }

@@ -56,13 +56,11 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   const bool pbxs_over = !holdings_.registry.Over(now).empty();
   const bool urgent = options_.on_urgent && (pbxs_over || KeysAreDue(now));
   if (urgent) options_.on_urgent(true);
-  const absl::Status recovered = commands_.Do(now, [&](Change& change) {
-    if (absl::Status s = enders_.days.Recover(); !s.ok()) return s;
-    // A replica that is out of reach keeps nothing from ending.
-    holdings_.ring.Mend().IgnoreError();
-    if (absl::Status s = change.DestroyRested(); !s.ok()) return s;
-    return enders_.pbxs.NarrowKeys();
-  });
+  // What a failure cut short in the ring goes on whatever state the store is in. A replica that is out of reach keeps
+  // nothing from ending.
+  holdings_.ring.Mend().IgnoreError();
+  note(commands_.DoWithoutStore([&] { return enders_.days.Recover(); }));
+  const absl::Status recovered = commands_.Do(now, [&](Change&) { return enders_.pbxs.NarrowKeys(); });
   absl::Status filed = recovered;
   if (recovered.ok()) {
     // One that cannot be ended keeps no other from it.
@@ -90,12 +88,13 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
       // What has not happened is not entered.
       if (destroyed.ok()) note(EndDueDays(now, outcome));
     }
-  } else if (!recovered.ok() && !holdings_.policies.refiling_since().has_value()) {
+  } else if (!recovered.ok() && !holdings_.policies.refiling_since().has_value() && !enders_.logs.refiling()) {
     // The store takes nothing: that keeps no key.
     note(DestroyDueKeys(now));
   }
   if (urgent) options_.on_urgent(false);
   if (!recovered.ok()) return recovered;
+  note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
   for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
     note(FinishEnding(enders_, commands_, ending, now).status());
   }

@@ -67,6 +67,8 @@ absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
   auto cursor = store.ScanPrefix(Family::kState, HoldPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     auto hold = ReadHold(cursor->key(), cursor->value(), vault);
+    // In a copy from before it was done with.
+    if (absl::IsNotFound(hold.status())) continue;
     if (!hold.ok()) return hold.status();
     std::string id = hold->terms.hold_id();
     holds.emplace(std::move(id), std::make_shared<const Hold>(*std::move(hold)));

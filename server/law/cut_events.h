@@ -32,11 +32,13 @@ class CutEvents {
   // Gives events by value.
   class Iterator {
    public:
+    // As the standard library names them. NOLINTBEGIN(readability-identifier-naming)
     using iterator_category = std::input_iterator_tag;
     using value_type = CutEvent;
     using difference_type = std::ptrdiff_t;
     using pointer = const CutEvent*;
     using reference = CutEvent;
+    // NOLINTEND(readability-identifier-naming)
 
     Iterator(const CutEvents& events, size_t position) : events_(&events), position_(position) {}
     CutEvent operator*() const { return (*events_)[position_]; }

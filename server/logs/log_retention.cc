@@ -71,6 +71,8 @@ absl::Status LogRetention::Load() {
   auto cursor = holdings_.store.ScanPrefix(Family::kState, LogExtensionPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     auto plaintext = holdings_.vault.OpenState(cursor->key(), cursor->value());
+    // In a copy from before it was over.
+    if (absl::IsNotFound(plaintext.status())) continue;
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::StoredLogExtension stored;
     if (!stored.ParseFromString(plaintext->Reveal()) || !IsLogServer(static_cast<int>(stored.server()))) {

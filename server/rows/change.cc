@@ -23,7 +23,7 @@ void Change::File(const FiledKey& key, Personal plaintext, uint32_t values) {
 }
 
 void Change::Rewrite(const FiledKey& key, Personal plaintext, uint32_t values) {
-  EndStored(Family::kFiled, key.Encode());
+  EndStored(Family::kFiled, key.Encode(), /*erased=*/false);
   Seal(key, std::move(plaintext), values);
 }
 
@@ -65,7 +65,8 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
   }
   Mark(key.day);
   CountErased(key.category, values - kept, kReasonReplaced);
-  Rewrite(key, std::move(plaintext), values);
+  EndStored(Family::kFiled, key.Encode(), /*erased=*/true);
+  Seal(key, std::move(plaintext), values);
   return absl::OkStatus();
 }
 
@@ -226,7 +227,7 @@ void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber categ
 }
 
 void Change::DropMark(const FiledKey& key) {
-  EndStored(Family::kFiled, key.Encode());
+  EndStored(Family::kFiled, key.Encode(), /*erased=*/true);
   Touch(key.category);
   batch_.Delete(Family::kFiled, key.Encode());
   count_changes_.Remove(key.day, key.category, 1, 0);
@@ -260,13 +261,13 @@ void Change::ForgetOrder(uint64_t sequence) {
 }
 
 void Change::PutSealed(const std::string& key, Personal plaintext) {
-  EndStored(Family::kState, key);
+  EndStored(Family::kState, key, /*erased=*/true);
   unsealed_state_.emplace_back(batch_.changes().size(), std::move(plaintext));
   batch_.Put(Family::kState, key, {});
 }
 
 void Change::DeleteState(const std::string& key) {
-  EndStored(Family::kState, key);
+  EndStored(Family::kState, key, /*erased=*/true);
   batch_.Delete(Family::kState, key);
   MarkState();
 }
@@ -310,10 +311,11 @@ absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
 }
 
 absl::Status Change::TakeStoredEnds() {
-  for (const auto& [family, key] : stored_ends_) {
-    auto row = holdings_.store.Get(family, key);
+  for (const StoredEnd& end : stored_ends_) {
+    auto row = holdings_.store.Get(end.family, end.key);
     if (!row.ok()) return row.status();
-    if (row->has_value()) EndSealed(**row);
+    if (!row->has_value()) continue;
+    end.erased ? EndSealed(**row) : EndResealed(**row);
   }
   std::vector<OwnerNumber>& owners = ended_owners_.owners;
   std::sort(owners.begin(), owners.end());

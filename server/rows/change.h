@@ -156,8 +156,15 @@ class Change {
   absl::Status Commit(Store& store);
   void Seal(const FiledKey& key, Personal plaintext, uint32_t values);
   absl::Status SealRows();
-  // What is stored under a key now, if it is sealed, ends with this change.
-  void EndStored(Family family, std::string key) { stored_ends_.emplace_back(family, std::move(key)); }
+  // What is stored under a key now, if it is sealed, ends with this change: it is erased, or sealed anew.
+  struct StoredEnd {
+    Family family;
+    std::string key;
+    bool erased;
+  };
+  void EndStored(Family family, std::string key, bool erased) {
+    stored_ends_.push_back({family, std::move(key), erased});
+  }
   absl::Status TakeStoredEnds();
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
@@ -187,7 +194,7 @@ class Change {
   CategoryCounts erased_in_all_{};
   CategoryCounts kept_in_all_{};
   absl::flat_hash_set<std::string> dropped_;  // keys of rows that it ended
-  std::vector<std::pair<Family, std::string>> stored_ends_;
+  std::vector<StoredEnd> stored_ends_;
   EndedOwners ended_owners_;
   std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;

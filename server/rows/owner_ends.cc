@@ -57,7 +57,6 @@ void OwnerEnds::Committed(EndedOwners ended, KeyRing& ring) {
   const OwnerNumber first = ended.owners.front();
   left_.insert_or_assign(first, Left{.owners = std::move(ended.owners), .is_due = ended.erased});
   if (!ended.erased) return;
-  for (auto& [number, left] : left_) left.is_due = true;
   // A ring that cannot be written is told of by overdue(), and tried again by the sweeper.
   DestroyDue(ring).IgnoreError();
 }

@@ -35,8 +35,8 @@ class OwnerEnds {
   static void Put(const EndedOwners& ended, Batch& batch);
   // Takes the rows away that tell of what is destroyed.
   void DeleteDone(Batch& batch) const;
-  // A batch with these is durable. Destroys what was erased, and all that waits with it; what cannot be destroyed now
-  // waits for the next time.
+  // A batch with these is durable. Destroys them if any was erased; what cannot be destroyed now waits for the next
+  // time.
   void Committed(EndedOwners ended, KeyRing& ring);
   // Destroys what has waited since the call before.
   absl::Status DestroyRested(KeyRing& ring);

@@ -11,6 +11,9 @@
 namespace retention {
 namespace {
 
+// Kept free for what is rescued when the disk is full.
+constexpr size_t kSpareEntries = 64;
+
 uint64_t NumberOf(const PbxId& pbx) {
   uint64_t name = 0;
   for (const uint8_t byte : pbx.bytes) name = name << 8 | byte;
@@ -108,6 +111,7 @@ absl::Status KeyRing::Write(RingFile file, std::span<const RingWrite> writes) {
   const size_t stale = disk_->stale_replicas();
   if (absl::Status s = disk_->Write(file, writes); !s.ok()) return s;
   if (disk_->stale_replicas() == stale) return absl::OkStatus();
+  bump_owed_ = true;
   return Bump();
 }
 
@@ -115,10 +119,12 @@ absl::Status KeyRing::Extend(RingFile file, uint64_t size) {
   const size_t stale = disk_->stale_replicas();
   if (absl::Status s = disk_->Extend(file, size); !s.ok()) return s;
   if (disk_->stale_replicas() == stale) return absl::OkStatus();
+  bump_owed_ = true;
   return Bump();
 }
 
 absl::Status KeyRing::Bump() {
+  bump_owed_ = true;
   RingHead next;
   {
     const MutexLock lock(mutex_);
@@ -135,20 +141,24 @@ absl::Status KeyRing::WriteHead(RingHead next) {
     if (absl::Status s = WriteHeadTo(*disk_, next); !s.ok()) return s;
     // One that is lost by this very write may have got it: once more, so that it is known for stale.
   } while (disk_->stale_replicas() != stale);
+  bump_owed_ = false;
   const MutexLock lock(mutex_);
   head_ = std::move(next);
   return absl::OkStatus();
 }
 
 absl::Status KeyRing::Reserve(size_t entries) {
-  if (free_slots_.size() >= entries) return absl::OkStatus();
+  if (free_slots_.size() >= entries + kSpareEntries) return absl::OkStatus();
   size_t slots = 0;
   {
     const MutexLock lock(mutex_);
     slots = entries_.size() / kEntryBytes;
   }
-  const size_t more = std::max(slots, entries);
-  if (absl::Status s = Extend(RingFile::kKeys, kRingFileHeaderBytes + (slots + more) * kEntryBytes); !s.ok()) return s;
+  const size_t more = std::max(slots, entries + kSpareEntries);
+  if (absl::Status s = Extend(RingFile::kKeys, kRingFileHeaderBytes + (slots + more) * kEntryBytes); !s.ok()) {
+    // Those that were kept for a full disk.
+    return free_slots_.size() >= entries ? absl::OkStatus() : s;
+  }
   const MutexLock lock(mutex_);
   entries_.Resize((slots + more) * kEntryBytes);
   for (size_t slot = slots; slot < slots + more; ++slot) free_slots_.insert(slot);
@@ -182,6 +192,8 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
 }
 
 absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
+  // Not before the generation that it came with is known.
+  if (absl::Status s = Finish(); !s.ok()) return s;
   if (std::optional<SecretKey> found = Find(kind, name)) return *std::move(found);
   absl::StatusOr<SecretKey> key = DrawKey();
   if (!key.ok()) return key;
@@ -299,6 +311,11 @@ absl::Status KeyRing::DropRescues(DueDay through) {
   for (const EntryName& name : dropped) Forget(name);
   ForgetThrough(destroyed_through());
   return Finish();
+}
+
+bool KeyRing::unfinished() const {
+  const MutexLock writing(write_mutex_);
+  return bump_owed_ || !dirty_slots_.empty() || !dirty_blocks_.empty() || !dirty_owners_.empty();
 }
 
 DueDay KeyRing::destroyed_through() const {

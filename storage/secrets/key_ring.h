@@ -53,11 +53,11 @@ struct RescuedKey {
 
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
-// Errors: DATA_LOSS if what must be there is damaged in all replicas (the server must not start: it would mint new keys
-// over old data); FAILED_PRECONDITION for an unknown version, a ring that was rolled back or that another process has
-// open, and a directory that others have access to or that holds something else; RESOURCE_EXHAUSTED if the disk is
-// full; UNAVAILABLE for other I/O errors. A change that failed may be tried again. It is durable in all replicas but
-// those that stale_replicas() counts.
+// Errors: DATA_LOSS if all heads are damaged (the server must not start: it would mint new keys over old data; an entry
+// that is damaged in all replicas costs itself, and is overwritten); FAILED_PRECONDITION for an unknown version, a ring
+// that was rolled back or that another process has open, and a directory that others have access to or that holds
+// something else; RESOURCE_EXHAUSTED if the disk is full; UNAVAILABLE for other I/O errors. A change that failed may be
+// tried again. It is durable in all replicas but those that stale_replicas() counts.
 class KeyRing {
  public:
   struct Options {
@@ -110,10 +110,10 @@ class KeyRing {
   absl::StatusOr<SecretKey> ForDay(DueDay day);
   // The key of `day`, if there is one.
   std::optional<SecretKey> FindDay(DueDay day) const;
-  // After OK, the keys of all days up to and including `last` exist nowhere on this machine, nor any owner that was
-  // to live until then. From the instant that the ring's head says so (`generation`) on, a start completes it.
-  // `now` is kept in unentered() if the days had keys. `rescues` stay until DropRescues. Destroying twice is OK.
-  // REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
+  // After OK, the keys of all days up to and including `last` exist nowhere on this machine; secrets of owners that
+  // were to live until then go within a month. From the instant that the ring's head says so (`generation`) on, a start
+  // completes it. `now` is kept in unentered() if the days had keys. `rescues` stay until DropRescues. Destroying twice
+  // is OK. REQUIRES: last.is_civil(), else INVALID_ARGUMENT.
   absl::Status DestroyDaysThrough(DueDay last, absl::Time now = absl::UnixEpoch(),
                                   std::span<const RescuedKey> rescues = {});
   // The days that have keys, up to and including `last`.
@@ -124,6 +124,8 @@ class KeyRing {
   DueDay FirstRescued() const;
   // Destroys what was rescued of the days up to and including `through`.
   absl::Status DropRescues(DueDay through);
+  // Whether anything that was destroyed still lies on a disk, after a failure. The next change, or Mend, goes on.
+  bool unfinished() const;
   // The last day destroyed; DueDay::None() if none was.
   DueDay destroyed_through() const;
   // Destructions that no ledger tells of yet; what to call when it does. Ascending.
@@ -148,7 +150,7 @@ class KeyRing {
   DueDay cohorts_destroyed_through() const;
 
   // A new owner's number. Waits for the disk once in 4,096 times. `until`: nothing that it owns is ever filed under a
-  // later day; with that day's key it goes.
+  // later day; it goes within 32 days of that.
   absl::StatusOr<OwnerNumber> NewOwner(DueDay until);
   // Its secret, unless it is gone.
   struct Owner {
@@ -242,6 +244,7 @@ class KeyRing {
   uint64_t next_page_ ABSL_GUARDED_BY(write_mutex_) = 0;
   std::set<std::pair<DueDay, uint64_t>> pages_until_ ABSL_GUARDED_BY(write_mutex_);
   // To be overwritten with zeros.
+  bool bump_owed_ ABSL_GUARDED_BY(write_mutex_) = false;  // a generation that could not be written yet
   std::set<size_t> dirty_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> dirty_blocks_ ABSL_GUARDED_BY(write_mutex_);
   absl::flat_hash_set<OwnerNumber> dirty_owners_ ABSL_GUARDED_BY(write_mutex_);

@@ -165,8 +165,11 @@ absl::Status KeyRing::Load() {
     std::memcpy(entries_.data(), file->data() + kRingFileHeaderBytes, entries_.size());
     for (size_t slot = 0; slot < slots; ++slot) {
       const auto entry = ReadEntry(EntryAt(slot));
-      // What is damaged in all replicas is left as it is: nobody knows what it was.
-      if (!entry.has_value()) continue;
+      // What is damaged in all replicas is of no use, and must not outlive what it was of.
+      if (!entry.has_value()) {
+        dirty_slots_.insert(slot);
+        continue;
+      }
       if (entry->kind == RingEntryKind::kNone) {
         free_slots_.insert(slot);
         continue;
@@ -215,12 +218,6 @@ absl::Status KeyRing::LoadBlocks() {
     }
     if (seeded) Forget({RingEntryKind::kPage, header->page});
     pages_until_.emplace(header->until, header->page);
-    for (size_t slot = 0; slot < kPageNumbers; ++slot) {
-      const OwnerNumber number = header->page * kPageNumbers + slot;
-      const auto owner = ReadOwnerSlot(
-          number, std::as_const(block).span().subspan(kBlockHeaderBytes + slot * kOwnerSlotBytes, kOwnerSlotBytes));
-      if (!owner.has_value()) ++found_.entries_damaged;
-    }
     const MutexLock lock(mutex_);
     pages_.insert_or_assign(header->page, Page{.block = i, .until = header->until});
   }

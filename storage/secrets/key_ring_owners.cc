@@ -57,8 +57,12 @@ absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
   }
   // A number that came to nothing is not tried again.
   next_page_ += pages;
-  if (absl::Status s = Put(entries); !s.ok()) return s;
-  if (absl::Status s = Bump(); !s.ok()) return s;
+  absl::Status put = Put(entries);
+  if (put.ok()) put = Bump();
+  if (!put.ok()) {
+    for (const RingEntry& entry : entries) Forget(NameOf(entry));
+    return put;
+  }
   const MutexLock lock(mutex_);
   for (const RingEntry& entry : entries) {
     pages_.insert_or_assign(entry.name, Page{.block = std::nullopt, .until = until});
@@ -122,9 +126,12 @@ absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber num
 }
 
 absl::Status KeyRing::ReserveBlocks(size_t blocks) {
-  if (free_blocks_.size() >= blocks) return absl::OkStatus();
-  const size_t more = std::max(blocks - free_blocks_.size(), options_.spare_blocks);
-  if (absl::Status s = Extend(RingFile::kPages, BlockAt(blocks_ + more)); !s.ok()) return s;
+  if (free_blocks_.size() >= blocks + options_.spare_blocks / 2) return absl::OkStatus();
+  const size_t more = blocks + options_.spare_blocks - free_blocks_.size();
+  if (absl::Status s = Extend(RingFile::kPages, BlockAt(blocks_ + more)); !s.ok()) {
+    // Those that were kept for a full disk.
+    return free_blocks_.size() >= blocks ? absl::OkStatus() : s;
+  }
   for (size_t i = 0; i < more; ++i) free_blocks_.insert(blocks_++);
   return absl::OkStatus();
 }
@@ -155,9 +162,12 @@ absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
     return s;
   }
   for (size_t i = 0; i < pages.size(); ++i) {
+    // The block first: whoever looks in between waits for it, and does not find the owners gone.
+    {
+      const MutexLock lock(mutex_);
+      pages_[pages[i]].block = blocks[i];
+    }
     Forget({RingEntryKind::kPage, pages[i]});
-    const MutexLock lock(mutex_);
-    pages_[pages[i]].block = blocks[i];
   }
   return absl::OkStatus();
 }
@@ -222,6 +232,18 @@ void KeyRing::ForgetPage(uint64_t page) {
 }
 
 absl::Status KeyRing::Finish() {
+  // Keys of days and seeds of pages before what is in blocks; a failure of the one keeps nothing of the other.
+  absl::Status status;
+  if (!dirty_slots_.empty()) {
+    static constexpr std::array<uint8_t, kEntryBytes> kZeros{};
+    std::vector<RingWrite> writes;
+    for (const size_t slot : dirty_slots_) writes.push_back({kRingFileHeaderBytes + slot * kEntryBytes, kZeros});
+    status = Write(RingFile::kKeys, writes);
+    if (status.ok()) {
+      free_slots_.insert(dirty_slots_.begin(), dirty_slots_.end());
+      dirty_slots_.clear();
+    }
+  }
   if (!dirty_blocks_.empty() || !dirty_owners_.empty()) {
     static constexpr std::array<uint8_t, kBlockBytes> kZeros{};
     std::vector<RingWrite> writes;
@@ -231,22 +253,16 @@ absl::Status KeyRing::Finish() {
       writes.push_back({SlotAt(*page->block, number), ConstByteSpan(kZeros).first(kOwnerSlotBytes)});
     }
     for (const size_t block : dirty_blocks_) writes.push_back({BlockAt(block), kZeros});
-    if (!writes.empty()) {
-      if (absl::Status s = Write(RingFile::kPages, writes); !s.ok()) return s;
+    const absl::Status written = writes.empty() ? absl::OkStatus() : Write(RingFile::kPages, writes);
+    status.Update(written);
+    if (written.ok()) {
+      free_blocks_.insert(dirty_blocks_.begin(), dirty_blocks_.end());
+      dirty_blocks_.clear();
+      dirty_owners_.clear();
     }
-    free_blocks_.insert(dirty_blocks_.begin(), dirty_blocks_.end());
-    dirty_blocks_.clear();
-    dirty_owners_.clear();
   }
-  if (!dirty_slots_.empty()) {
-    static constexpr std::array<uint8_t, kEntryBytes> kZeros{};
-    std::vector<RingWrite> writes;
-    for (const size_t slot : dirty_slots_) writes.push_back({kRingFileHeaderBytes + slot * kEntryBytes, kZeros});
-    if (absl::Status s = Write(RingFile::kKeys, writes); !s.ok()) return s;
-    free_slots_.insert(dirty_slots_.begin(), dirty_slots_.end());
-    dirty_slots_.clear();
-  }
-  return absl::OkStatus();
+  if (!status.ok()) return status;
+  return bump_owed_ ? Bump() : absl::OkStatus();
 }
 
 }  // namespace retention

@@ -27,7 +27,7 @@ struct UnenteredDestruction {
 
   friend bool operator==(const UnenteredDestruction&, const UnenteredDestruction&) = default;
 };
-// Ranges that follow each other merge, so that more are never needed.
+// Beyond that the last one grows.
 inline constexpr size_t kUnenteredMax = 64;
 
 // What a ring is, but for its keys.

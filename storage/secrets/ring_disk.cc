@@ -128,6 +128,10 @@ absl::Status RingReplica::Write(RingFile file, std::span<const RingWrite> writes
     }
     if (absl::Status s = WriteFully(files_[Index(file)], write.offset, write.bytes); !s.ok()) return s;
   }
+  // What is written to a file without a name is lost with the process.
+  struct stat info;
+  if (::fstat(files_[Index(file)], &info) != 0) return StatusFromErrno(errno, "stat");
+  if (info.st_nlink == 0) return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " was removed"));
   return Sync(file);
 }
 

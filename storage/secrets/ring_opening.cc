@@ -28,11 +28,22 @@ void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
   std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
 }
 
-// The later of a replica's two heads that are whole.
+// The later of a replica's two heads that are whole. None if its other files are not this ring's.
 struct FoundHead {
   std::optional<RingHead> head;
+  uint64_t bytes = 0;    // of its other files: one that is shorter lacks what was added last
   uint32_t version = 0;  // of one that cannot be read
 };
+
+// Whether a file has the header of this ring.
+bool IsOfRing(const RingReplica& replica, RingFile file, const RingHead& head) {
+  LockedBytes expected(kRingFileHeaderBytes);
+  LockedBytes found(kRingFileHeaderBytes);
+  WriteFileHeader(file, head, expected.span());
+  return replica.ReadAt(file, 0, found.span()).ok() &&
+         std::memcmp(found.data(), expected.data(), kRingFileHeaderBytes) == 0;
+}
+
 absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
   FoundHead found;
   auto bytes = replica.Read(RingFile::kHead);
@@ -44,6 +55,12 @@ absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
     if (head.has_value() && (!found.head.has_value() || head->generation > found.head->generation)) {
       found.head = *std::move(head);
     }
+  }
+  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
+    const auto size = replica.Size(file);
+    if (!size.ok()) return size.status();
+    found.bytes += *size;
+    if (found.head.has_value() && !IsOfRing(replica, file, *found.head)) found.head.reset();
   }
   return found;
 }
@@ -132,20 +149,6 @@ absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equal
   return merged;
 }
 
-// One file may have been extended where the other was not.
-absl::StatusOr<uint64_t> MakeAsLong(RingDisk& disk, const std::vector<size_t>& equals, RingFile file) {
-  uint64_t longest = 0;
-  for (const size_t i : equals) {
-    auto size = disk.replica(i).Size(file);
-    if (!size.ok()) return size.status();
-    longest = std::max(longest, *size);
-  }
-  for (const size_t i : equals) {
-    if (absl::Status s = disk.replica(i).Extend(file, longest); !s.ok()) return s;
-  }
-  return longest;
-}
-
 absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing& ring) {
   const auto count = [&](const absl::StatusOr<Merged>& merged) {
     if (!merged.ok()) return merged.status();
@@ -154,17 +157,8 @@ absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing
     return absl::OkStatus();
   };
   for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
-    const auto size = MakeAsLong(disk, equals, file);
+    const auto size = disk.replica(equals.front()).Size(file);
     if (!size.ok()) return size.status();
-    LockedBytes header(kRingFileHeaderBytes);
-    WriteFileHeader(file, ring.head, header.span());
-    for (const size_t i : equals) {
-      LockedBytes found(kRingFileHeaderBytes);
-      if (absl::Status s = disk.replica(i).ReadAt(file, 0, found.span()); !s.ok()) return s;
-      if (std::memcmp(found.data(), header.data(), kRingFileHeaderBytes) == 0) continue;
-      const RingWrite write{0, std::as_const(header).span()};
-      if (absl::Status s = disk.replica(i).Write(file, {&write, 1}); !s.ok()) return s;
-    }
     if (file == RingFile::kKeys) {
       const size_t bytes = *size - kRingFileHeaderBytes;
       const auto units = [bytes](std::vector<LockedBytes>&) { return UnitsOfKeys(bytes); };
@@ -260,23 +254,27 @@ absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head) {
 
 absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening) {
   std::vector<FoundHead> heads;
+  absl::Status unread;
   for (const auto& replica : replicas) {
     auto head = FindHead(*replica);
-    if (!head.ok()) return head.status();
-    heads.push_back(*std::move(head));
+    // One that cannot be read is as good as none, unless it is the only one.
+    if (!head.ok()) unread = head.status();
+    heads.push_back(head.ok() ? *std::move(head) : FoundHead());
   }
   std::optional<size_t> leader;
   uint32_t unknown_version = 0;
   for (size_t i = 0; i < heads.size(); ++i) {
     if (heads[i].version != 0) unknown_version = heads[i].version;
     if (!heads[i].head.has_value()) continue;
-    if (!leader.has_value() || heads[i].head->generation > heads[*leader].head->generation) leader = i;
+    const auto rank = [&](size_t of) { return std::pair(heads[of].head->generation, heads[of].bytes); };
+    if (!leader.has_value() || rank(i) > rank(*leader)) leader = i;
   }
   if (unknown_version != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("key ring: it is of version ", unknown_version, ", not ", kRingVersion));
   }
   if (!leader.has_value()) {
+    if (!unread.ok()) return unread;
     for (const auto& replica : replicas) {
       const auto keys = HoldsKeys(*replica);
       if (!keys.ok()) return keys.status();
@@ -305,7 +303,8 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
           "or "
           "start with --accept-lower-replica");
     }
-    const bool equal = readable && heads[i].head->generation == ring.head.generation;
+    const bool equal =
+        readable && heads[i].head->generation == ring.head.generation && heads[i].bytes == heads[*leader].bytes;
     (equal ? equals : others).push_back(i);
   }
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));

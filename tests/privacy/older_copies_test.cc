@@ -166,6 +166,19 @@ TEST_F(OlderCopies, WhatIsErasedOnRequest) {
   EXPECT_EQ(lives_, std::set<std::string>());
 }
 
+// A copy from before a hold was done with, and its record with it, starts all the same.
+TEST(OlderCopy, FromBeforeAHoldWasReleasedOpens) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  ASSERT_TRUE(harness.engine().CreateHold(PbxHold("case", harness.now), harness.now).ok());
+  MapStore copy(MapStore::RowsOf(harness.store()));
+  ASSERT_TRUE(harness.engine().ReleaseHold("case", harness.now).ok());
+  harness.Sweep();
+  const auto opened = TestEngine::Open(copy, harness.ring(), SystemRandom(), PatientPolicy(), harness.now);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ((*opened)->holds().size(), 0u);
+}
+
 // A plan that is sent again ends what it replaces; a day that comes earlier is the day in every copy.
 TEST_F(OlderCopies, WhatIsReplacedOrMovesToAnEarlierDay) {
   const absl::Time start = kMonday + absl::Hours(24 * 10);

@@ -56,6 +56,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_erasure_unentered 0\n",
            "retention_owners_overdue 0\n",
            "retention_key_ring_stale_replicas 0\n",
+           "retention_key_ring_entries_lost 0\n",
            "retention_readings_failed 0\n",
            "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 0\n",
            "retention_due_to_unreadable_seconds_count 0\n",

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -333,9 +335,17 @@ TEST(KeyRing, AFullDiskKeepsNothingFromBeingDestroyed) {
     return std::vector<uintmax_t>{fs::file_size(directory / "ring/a/keys"), fs::file_size(directory / "ring/a/pages")};
   };
   const auto before = sizes();
+  // No file may grow any more.
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit as_before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &as_before), 0);
+  rlimit full = as_before;
+  full.rlim_cur = before.back();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
   for (size_t i = 0; i < owners.size(); i += 100) ASSERT_TRUE(ring->DestroyOwners({&owners[i], 1}).ok());
   ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
   EXPECT_EQ(sizes(), before);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &as_before), 0);
   EXPECT_EQ(FilesHolding(directory.path(), day), std::vector<std::string>());
 }
 

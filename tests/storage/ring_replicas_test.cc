@@ -96,6 +96,32 @@ TEST_F(TwoReplicas, ALostOneIsWrittenAnew_IfTheOtherIsKnownToBeTheLast) {
   MustOpenRing(path_, Knowing(0, /*accept_lower_replica=*/true));
 }
 
+// A file that is not there, or too short, once counted as one without keys, and emptied the other.
+TEST_F(TwoReplicas, OneThatLacksAFileOrPartOfItIsWrittenAnew) {
+  const OwnerNumber owner = *ring_->NewOwner(DueDay::Open());
+  generation_ = ring_->generation();
+  Close();
+  for (const char* replica : {"/a", "/b"}) {
+    for (const char* file : {"/keys", "/pages"}) {
+      for (const bool cut : {false, true}) {
+        const std::string name = path_ + replica + file;
+        const std::string whole = ReadBytes(name);
+        std::filesystem::remove(name);
+        if (cut) {
+          WriteBytes(name, whole.substr(0, whole.size() - 200));
+          std::filesystem::permissions(name, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+        }
+        const auto ring = MustOpenRing(path_, Knowing(generation_));
+        EXPECT_EQ(ring->found().replicas_rebuilt, 1u) << name << cut;
+        ASSERT_TRUE(ring->FindDay(kDay).has_value()) << name << cut;
+        EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day_);
+        EXPECT_TRUE((*ring->FindOwner(owner)).has_value());
+        EXPECT_EQ(ReadBytes(name), whole);
+      }
+    }
+  }
+}
+
 // The one that was away when something was destroyed still holds it.
 TEST_F(TwoReplicas, AStaleOneIsOverwritten_NeverRead) {
   Close();
@@ -154,6 +180,14 @@ TEST_F(TwoReplicas, OneThatCannotBeWrittenIsCounted_AndMendedLater) {
     Close();
   }
   EXPECT_TRUE(OpenStatus().ok());
+}
+
+TEST_F(TwoReplicas, OneThatIsRemovedBeneathItIsNoticed) {
+  std::filesystem::remove_all(path_ + "/b");
+  ASSERT_TRUE(ring_->ForDay(DueDay::FromNumber(40000)).ok());
+  EXPECT_EQ(ring_->stale_replicas(), 1u);
+  std::filesystem::remove_all(path_ + "/a");
+  EXPECT_TRUE(absl::IsUnavailable(ring_->ForDay(DueDay::FromNumber(40001)).status()));
 }
 
 TEST_F(TwoReplicas, KeysWithoutAHead_AreDataLoss) {
