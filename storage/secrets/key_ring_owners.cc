@@ -15,8 +15,8 @@ constexpr size_t kPagesAtOnce = 16;
 constexpr uint64_t kPagesReserved = 4096;
 // Owners that end within so many days of each other share pages.
 constexpr uint32_t kPageSpanDays = 32;
-// Pages are opened so many at once: 330 KiB of secrets.
-constexpr size_t kOpenedAtOnce = 32;
+// Pages are opened so many at once: 10 MiB of secrets, and a few syncs.
+constexpr size_t kOpenedAtOnce = 1024;
 
 DueDay SpanOf(DueDay until) {
   if (!until.is_civil()) return DueDay::Open();
@@ -184,6 +184,8 @@ absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
     if (!page.has_value() || page->block.has_value()) continue;
     if (closed.empty() || closed.back() != PageOf(number)) closed.push_back(PageOf(number));
   }
+  // All room at once, if the disk has it; else what was kept for that.
+  ReserveBlocks(closed.size()).IgnoreError();
   for (size_t at = 0; at < closed.size(); at += kOpenedAtOnce) {
     const auto some = std::span<const uint64_t>(closed).subspan(at, std::min(kOpenedAtOnce, closed.size() - at));
     if (absl::Status s = OpenPages(some); !s.ok()) return s;
