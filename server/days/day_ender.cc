@@ -89,16 +89,13 @@ std::set<DayEnder::Bucket> DayEnder::UnorderedObjects(DueDay last, absl::Time no
       if (counts[number].rows == 0 || !policy.rule(category).erasure_order) continue;
       // Orders are out since the day was closed, but for those of files, which have ends of their own, and of PBXs that
       // something concerned then.
-      std::set<PbxId> left;
       if (is_closed && category != kFileShare) {
         for (const std::string& pbx : progress->at(day).unordered_pbxs()) {
-          if (pbx.size() == PbxId::kBytes) left.insert(PbxId::From(pbx));
+          if (pbx.size() == PbxId::kBytes) unordered.insert({day, PbxId::From(pbx), policy.pbx_key(category)});
         }
-        for (const PbxId& pbx : left) unordered.insert({day, pbx, policy.pbx_key(category)});
         continue;
       }
-      const std::string prefix = FiledPrefix(day, category);
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
       while (cursor->Valid()) {
         const auto key = FiledKey::Decode(cursor->key());
         if (!key.has_value()) {
