@@ -35,8 +35,9 @@ class CourseRead {
     for (; cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
-      auto plaintext = vault_.Open(*key, cursor->value());
-      if (absl::IsNotFound(plaintext.status())) continue;  // it has ended, or was erased since the snapshot
+      auto plaintext = vault_.Open(*key, cursor->value(), Opener::kReader);
+      // It has ended, was erased since the snapshot, or is restricted.
+      if (absl::IsNotFound(plaintext.status())) continue;
       if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
       const std::string_view name = cursor->key().substr(FiledKey::kPbxBegin, kMeetingBytes);
       if (name != meeting_) {

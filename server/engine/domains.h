@@ -13,6 +13,7 @@
 #include "server/pbxs/pbx_commands.h"
 #include "server/pbxs/pbx_ender.h"
 #include "server/policies/policy_refiler.h"
+#include "server/recording/person_commands.h"
 #include "server/recording/recorder.h"
 #include "server/rows/holdings.h"
 
@@ -29,6 +30,7 @@ struct Domains {
         pbx_ender(holdings, meetings, keeping),
         pbxs(holdings, holds, pbx_ender),
         recorder(holdings, meetings, pbxs),
+        persons(holdings, meetings, recorder.filer()),
         logs(holdings),
         refiler(holdings, meetings, recorder.filer(), logs),
         days(holdings, keeping, meetings),
@@ -54,6 +56,7 @@ struct Domains {
   PbxEnder pbx_ender;
   PbxCommands pbxs;
   Recorder recorder;
+  PersonCommands persons;
   LogRetention logs;
   PolicyRefiler refiler;
   DayEnder days;

@@ -11,6 +11,7 @@ inline constexpr std::string_view kReasonMeetingDeleted = "MEETING_DELETED";
 inline constexpr std::string_view kReasonDayMovedIntoPast = "DAY_MOVED_INTO_PAST";
 inline constexpr std::string_view kReasonExtensionRemoved = "EXTENSION_REMOVED";
 inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
+inline constexpr std::string_view kReasonRectified = "RECTIFIED";
 inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
 // Not before its day.

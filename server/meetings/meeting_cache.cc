@@ -33,9 +33,14 @@ int64_t SpanEndOf(const OccurrenceFacts& facts, bool presumed) {
 
 // Calls `add` for each row of a meeting's history; DATA_LOSS if one does not parse, or `add` says so.
 absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx, const OwnerId& meeting,
-                         absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add) {
+                         Opener opener, absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add) {
   stored::v1::CourseChunk chunk;
   const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    if (opener == Opener::kReader) {
+      const auto restricted = vault.IsRestricted(envelope);
+      if (!restricted.ok()) return restricted.status();
+      if (*restricted) return absl::OkStatus();
+    }
     auto plaintext = vault.Open(key, envelope);
     if (!plaintext.ok()) return plaintext.status();
     if (!chunk.ParseFromString(plaintext->Reveal()) || !add(chunk)) {
@@ -114,10 +119,10 @@ Meeting& Room::MeetingOf(uint64_t occurrence) {
 }
 
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
-                                  const OwnerId& meeting) {
+                                  const OwnerId& meeting, Opener opener) {
   Course course;
   const auto add = [&](const stored::v1::CourseChunk& chunk) { return course.AddChunk(chunk); };
-  if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, add); !s.ok()) return s;
+  if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, opener, add); !s.ok()) return s;
   return course;
 }
 
@@ -218,7 +223,7 @@ absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCu
     });
     return true;
   };
-  return VisitCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id, add);
+  return VisitCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id, Opener::kEngine, add);
 }
 
 size_t MeetingCache::BytesOf(const Entry& entry) {

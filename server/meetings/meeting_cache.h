@@ -63,9 +63,10 @@ struct Room {
   Meeting& MeetingOf(uint64_t occurrence);
 };
 
-// The course of a meeting, from its HISTORY rows under `day`. NOT_FOUND if a key is gone: the day ended meanwhile.
+// The course of a meeting, from its HISTORY rows under `day`, without what is not for `opener`. NOT_FOUND if a key is
+// gone: the day ended meanwhile.
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
-                                  const OwnerId& meeting);
+                                  const OwnerId& meeting, Opener opener = Opener::kEngine);
 
 // Least recently used rooms leave when all together exceed the bound. Belongs to the writer's thread.
 //

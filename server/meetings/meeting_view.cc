@@ -69,7 +69,7 @@ std::string MeetingView::NameOf(std::string_view participant_id) const {
 }
 
 absl::StatusOr<Course> MeetingView::ReadHistory() const {
-  return ReadCourse(*view_, *vault_, locator_.days[kHistory], pbx_, meeting_);
+  return ReadCourse(*view_, *vault_, locator_.days[kHistory], pbx_, meeting_, Opener::kReader);
 }
 
 absl::StatusOr<std::string> MeetingView::MeetingId() const {
@@ -107,7 +107,7 @@ bool MeetingView::Lives(CategoryNumber category) const {
 absl::Status MeetingView::ForEachRow(const std::string& prefix, bool chunked, Visit visit) const {
   return VisitRows(*view_, prefix, [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
     if (key.day.is_civil() && now_ >= DueInstant(key.day, policy_->zone())) return absl::OkStatus();
-    auto plaintext = vault_->Open(key, envelope);
+    auto plaintext = vault_->Open(key, envelope, Opener::kReader);
     if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();  // a key was destroyed this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
@@ -150,7 +150,7 @@ absl::Status MeetingView::ForEachChunk(CategoryNumber category, ChunkVisit visit
   if (!Lives(category)) return absl::OkStatus();
   const std::string prefix = FiledPrefix(locator_.days[category], category, pbx_, meeting_);
   return VisitRows(*view_, prefix, [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-    auto plaintext = vault_->Open(key, envelope);
+    auto plaintext = vault_->Open(key, envelope, Opener::kReader);
     if (absl::IsNotFound(plaintext.status())) return absl::OkStatus();  // a key was destroyed this very moment
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::ValueChunk chunk;
@@ -168,7 +168,7 @@ absl::StatusOr<std::optional<stored::v1::ValueChunk>> MeetingView::ReadChunk(Cat
   auto row = view_->Get(Family::kFiled, key.Encode());
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;
-  auto plaintext = vault_->Open(key, **row);
+  auto plaintext = vault_->Open(key, **row, Opener::kReader);
   if (absl::IsNotFound(plaintext.status())) return std::nullopt;
   if (!plaintext.ok()) return plaintext.status();
   std::optional<stored::v1::ValueChunk> chunk(std::in_place);

@@ -82,11 +82,17 @@ ExtensionName ExtensionNameOf(const v1::Event& event) {
   }
 }
 
+std::string IdentityOfAddress(std::string_view normal) { return absl::StrCat("e\n", std::string(normal)); }
+
+PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identity) {
+  return vault.Hash("late", absl::StrCat(cohort.number()), identity);
+}
+
 std::string IdentityOf(const v1::Event& event, const NamedExtension& named) {
   if (!event.has_participant_joined()) return {};
   const v1::ParticipantJoined& joined = event.participant_joined();
   if (!event.user_id().empty()) return absl::StrCat("u\n", event.pbx_id(), "\n", event.user_id());
-  if (!joined.email().empty()) return absl::StrCat("e\n", NormalAddress(joined.email()));
+  if (!joined.email().empty()) return IdentityOfAddress(NormalAddress(joined.email()));
   if (named.holder.has_value()) return absl::StrCat("x\n", event.pbx_id(), "\n", std::string(named.holder->view()));
   return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
 }

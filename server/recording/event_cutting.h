@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/functional/function_ref.h"
 #include "retention/stored/v1/stored.pb.h"
@@ -31,6 +32,11 @@ struct NamedExtension {
 
 // Who joins, across meetings: user, else e-mail, else extension, else nobody else; empty if nobody joins.
 std::string IdentityOf(const v1::Event& event, const NamedExtension& named);
+
+// Of who joins by an address in normal form alone.
+std::string IdentityOfAddress(std::string_view normal);
+// The token of who joined on the day of a cohort that was released before that was told.
+PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identity);
 
 // What the course keeps; words are added to `course`.
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,

@@ -119,7 +119,8 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
       const DueDay day = meeting.locator.days[category];
       if (day == DueDay::None() || day <= change.last_due()) continue;
       const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-        auto plaintext = holdings_.vault.Open(key, envelope);
+        // What is restricted is stored, and used for nothing else.
+        auto plaintext = holdings_.vault.Open(key, envelope, Opener::kReader);
         if (IsUnreadable(plaintext.status())) return absl::OkStatus();
         if (!plaintext.ok()) return plaintext.status();
         stored::v1::ValueChunk chunk;

@@ -152,11 +152,7 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
 
 absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, Change& change) {
   Meeting& meeting = *outcome.meeting;
-  if (outcome.IsNews()) {
-    // Never one that there was, though the occurrence may have been gone in between.
-    meeting.locator.revision =
-        std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(change.now())));
-  }
+  if (outcome.IsNews()) GiveRevision(meeting, change.now());
   if (outcome.recut != Outcome::Recut::kAll) {
     absl::Status status = FollowFiling(meeting, touched.pbx_id, outcome.before.facts, outcome.filing, change);
     if (!status.ok()) return status;
@@ -351,7 +347,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     // The day of the join itself: nobody else's event can make it another.
     const DueDay cohort(DayOf(absl::FromUnixMicros(entry.time_us), holdings_.policy().zone()));
     if (cohort <= released_through) {
-      entry.person = holdings_.vault.Hash("late", absl::StrCat(cohort.number()), identity);
+      entry.person = LateToken(holdings_.vault, cohort, identity);
       continue;
     }
     if (!cohort_key.has_value() || cohort_key->first != cohort) {

@@ -90,6 +90,10 @@ class MeetingFiler {
   // since. REQUIRES: no day that was not due by `applied` has ended.
   absl::Status RefileMeeting(const LocatorName& name, const Filing& filing, absl::Time applied, Change& change);
 
+  // Says that the history of a meeting, or what was told of its people, is another now. REQUIRES: `change` made it so;
+  // the days that it is filed under are as before.
+  void Renew(Meeting& meeting, Change& change);
+
   // Ends everything of an occurrence but its history and its recordings.
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
   // Ends the room's objects of a category, or the one with this id, or those of up to a time, with an order for each;
@@ -147,6 +151,9 @@ class MeetingFiler {
   };
   absl::Status Recut(uint64_t from, const Recutting& recutting, Change& change);
   absl::Status RecutRow(const FiledKey& key, std::string_view envelope, const Recutting& recutting, Change& change);
+  // It says something else than before: never a revision that there was, though the occurrence may have been gone in
+  // between.
+  static void GiveRevision(Meeting& meeting, absl::Time now);
   // Whether it was, in the occurrence that it belongs to.
   bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
 

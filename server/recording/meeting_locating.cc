@@ -19,6 +19,17 @@ bool MeetingFiler::Outcome::ChangesReport() const {
   });
 }
 
+void MeetingFiler::GiveRevision(Meeting& meeting, absl::Time now) {
+  meeting.locator.revision = std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(now)));
+}
+
+void MeetingFiler::Renew(Meeting& meeting, Change& change) {
+  const MeetingLocator before = meeting.locator;
+  GiveRevision(meeting, change.now());
+  FileLocator(meeting, before, FileMeeting(before.facts, holdings_.policy(), change.now()), /*report_changed=*/true,
+              change);
+}
+
 absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
                                   Change& change) const {
   MeetingLocator& after = meeting.locator;

@@ -191,6 +191,7 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
       if (key.category == kHistory) outcome.meeting->locator.events += part.values;
     }
   }
+  if (parts.size() == 1 && parts[0].key == key && parts[0].ends_for.empty()) return absl::OkStatus();
   return change.Divide(key, envelope, std::move(parts));
 }
 

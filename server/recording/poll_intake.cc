@@ -58,7 +58,7 @@ absl::StatusOr<std::optional<PollIntake::Given>> PollIntake::GivenIn(const Filed
   if (!plaintext.ok()) return plaintext.status();
   stored::v1::Value value;
   if (!value.ParseFromString(plaintext->Reveal())) return absl::DataLossError("a row of a poll does not parse");
-  return Given(value.time_us(), value.event());
+  return Given{.time_us = value.time_us(), .event = value.event(), .erased = Vault::ValueCount(**stored) == 0};
 }
 
 absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
@@ -67,10 +67,10 @@ absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, co
   const RoomId room = RoomNamed(holdings_.vault, pbx, event.meeting_id());
   const std::string voter = ParticipantName(holdings_.vault, pbx, room, answered.participant_id());
   const FiledKey row = PollKey(holdings_.vault, pbx, answered.poll_id(), EventItem(holdings_.vault, pbx, voter));
-  const Given now(MicrosOf(event.time()), fingerprint);
+  const Given now{.time_us = MicrosOf(event.time()), .event = fingerprint};
   const auto before = GivenIn(row);
   if (!before.ok()) return before.status();
-  if (before->has_value() && now <= **before) {
+  if (before->has_value() && !(*before)->IsBefore(now)) {
     CountDuplicate(result);
     return absl::OkStatus();
   }
@@ -79,7 +79,8 @@ absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, co
   *value.mutable_answer() = answered;
   value.mutable_answer()->set_participant_id(absl::BytesToHexString(voter));
   const bool filed_now = answers_.contains(row.Encode());
-  if (!before->has_value()) {
+  if (before->has_value() && (*before)->erased) change_.DropMark(row);
+  if (!before->has_value() || (*before)->erased) {
     change_.File(row, Personal(value.SerializeAsString()), 1);
   } else if (filed_now) {
     change_.Rewrite(row, Personal(value.SerializeAsString()), 1);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,13 @@ class PollIntake {
   // An answer, which replaces what the participant answered before.
   absl::Status Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   // When a row's answer was given, and by which event; nothing if there is none.
-  using Given = std::pair<int64_t, uint64_t>;
+  struct Given {
+    int64_t time_us = 0;
+    uint64_t event = 0;
+    bool erased = false;  // with its voter, whoever that was: only later answers are new
+
+    bool IsBefore(const Given& other) const { return std::tie(time_us, event) < std::tie(other.time_us, other.event); }
+  };
   absl::StatusOr<std::optional<Given>> GivenIn(const FiledKey& row) const;
   void File(const FiledKey& row, const stored::v1::Value& value, v1::RecordResult& result);
 

@@ -18,7 +18,11 @@ Change::~Change() {
 }
 
 void Change::File(const FiledKey& key, Personal plaintext, uint32_t values) {
-  Seal(key, std::move(plaintext), values);
+  FileRestricted(key, std::move(plaintext), values, /*restricted=*/false);
+}
+
+void Change::FileRestricted(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted) {
+  Seal(key, std::move(plaintext), values, restricted);
   count_changes_.Add(key.day, key.category, 1, values);
 }
 
@@ -42,9 +46,12 @@ absl::Status Change::DestroyRested() {
   return status;
 }
 
-void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values) {
-  unsealed_.push_back(
-      {.position = batch_.changes().size(), .key = key, .plaintext = std::move(plaintext), .values = values});
+void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted) {
+  unsealed_.push_back({.position = batch_.changes().size(),
+                       .key = key,
+                       .plaintext = std::move(plaintext),
+                       .values = values,
+                       .restricted = restricted});
   batch_.Put(Family::kFiled, key.Encode(), {});
   Touch(key.category);
 }
@@ -56,7 +63,7 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
     if (!row.ok()) return row.status();
     auto former = row->has_value() ? holdings_.vault.Open(key, **row) : absl::NotFoundError("no row");
     if (former.ok()) {
-      auto part = Keep(key, *former, values, "", kReasonReplaced);
+      auto part = Keep(key, {**row, *former, values}, "", kReasonReplaced);
       if (!part.ok()) return part.status();
       kept = *part;
     } else if (!IsUnreadable(former.status())) {
@@ -78,9 +85,11 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
     return to < from.day ? Drop(from, envelope, "", kReasonDayMovedIntoPast) : absl::OkStatus();
   }
   if (!plaintext.ok()) return plaintext.status();
+  const auto restricted = holdings_.vault.IsRestricted(envelope);
+  if (!restricted.ok()) return restricted.status();
   FiledKey target = from;
   target.day = to;
-  File(target, *std::move(plaintext), values);
+  FileRestricted(target, *std::move(plaintext), values, *restricted);
   batch_.Delete(Family::kFiled, from.Encode());
   EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, values);
@@ -90,10 +99,11 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
 }
 
 absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts) {
-  if (parts.size() == 1 && parts[0].key == from && parts[0].ends_for.empty()) return absl::OkStatus();
+  const auto restricted = holdings_.vault.IsRestricted(envelope);
+  if (!restricted.ok()) return restricted.status();
   for (RowPart& part : parts) {
     if (part.ends_for.empty()) continue;
-    auto kept = Keep(from, part.plaintext, part.values, "", part.ends_for);
+    auto kept = Keep(from, {envelope, part.plaintext, part.values}, "", part.ends_for);
     if (!kept.ok()) return kept.status();
     CountErased(from.category, part.values - *kept, part.ends_for);
     EndSealed(envelope);
@@ -103,7 +113,8 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
   count_changes_.Remove(from.day, from.category, 1, Vault::ValueCount(envelope));
   Mark(from.day);
   for (RowPart& part : parts) {
-    if (part.ends_for.empty()) File(part.key, std::move(part.plaintext), part.values);
+    if (!part.ends_for.empty()) continue;
+    FileRestricted(part.key, std::move(part.plaintext), part.values, part.restricted || *restricted);
   }
   return absl::OkStatus();
 }
@@ -119,7 +130,7 @@ absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::s
     if (absl::IsNotFound(plaintext.status()) && object) return absl::OkStatus();
     if (!plaintext.ok() && !IsUnreadable(plaintext.status())) return plaintext.status();
     if (plaintext.ok()) {
-      auto part = Keep(key, *plaintext, values, pbx_id, reason);
+      auto part = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
       if (!part.ok()) return part.status();
       kept = *part;
       stored::v1::Value value;
@@ -139,17 +150,17 @@ absl::StatusOr<bool> Change::TakeOut(const FiledKey& key, std::string_view envel
   if (IsUnreadable(plaintext.status())) return false;
   if (!plaintext.ok()) return plaintext.status();
   const uint32_t values = Vault::ValueCount(envelope);
-  auto kept = Keep(key, *plaintext, values, pbx_id, reason);
+  auto kept = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
   if (!kept.ok()) return kept.status();
   if (*kept == 0) return false;
   EndRow(key, envelope, values, *kept, reason);
   return true;
 }
 
-absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Personal& plaintext, uint32_t values,
-                                      std::string_view pbx_id, std::string_view reason) {
-  if (values == 0 || !Concerned(key.pbx) || CountOf(key.day, key.category).rows == 0) return 0;
-  auto part = Parts().Match(key, plaintext.Reveal(), values);
+absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Opened& opened, std::string_view pbx_id,
+                                      std::string_view reason) {
+  if (opened.values == 0 || !Concerned(key.pbx) || CountOf(key.day, key.category).rows == 0) return 0;
+  auto part = Parts().Match(key, opened.plaintext.Reveal(), opened.values);
   // Damaged: nobody can tell what of it to keep.
   if (absl::IsDataLoss(part.status())) return 0;
   if (!part.ok()) return part.status();
@@ -159,11 +170,13 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Personal& plain
   row.set_ended_us(absl::ToUnixMicros(now_));
   row.set_reason(std::string(reason));
   if (IsObject(key.category)) row.set_pbx_id(std::string(pbx_id));
-  row.set_row(part->whole ? plaintext.Reveal() : part->row);
+  row.set_row(part->whole ? opened.plaintext.Reveal() : part->row);
   FiledKey target = key;
   target.day = DueDay::Kept();
   if (absl::Status s = holdings_.random.Fill(target.item.bytes.data(), target.item.bytes.size()); !s.ok()) return s;
-  File(target, Personal(row.SerializeAsString()), part->values);
+  const auto restricted = holdings_.vault.IsRestricted(opened.envelope);
+  if (!restricted.ok()) return restricted.status();
+  FileRestricted(target, Personal(row.SerializeAsString()), part->values, *restricted);
   kept_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
   kept_in_all_[key.category] += part->values;
   return part->values;
@@ -190,8 +203,10 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
     CountErased(key.category, values - part->values, kReasonHoldReleased);
     row.set_row(part->row);
     count_changes_.Remove(key.day, key.category, 0, values - part->values);
+    const auto restricted = holdings_.vault.IsRestricted(envelope);
+    if (!restricted.ok()) return restricted.status();
     EndSealed(envelope);
-    Seal(key, Personal(row.SerializeAsString()), part->values);
+    Seal(key, Personal(row.SerializeAsString()), part->values, *restricted);
     return values - part->values;
   }
   if (IsObject(key.category)) {
@@ -281,6 +296,10 @@ absl::Status Change::SealRows() {
         row.key.day == DueDay::Kept() ? PbxKeyUse::kNotNeeded : holdings_.policy().pbx_key(row.key.category);
     const auto owner = holdings_.ring.NewOwner(row.key.day);
     if (!owner.ok()) return owner.status();
+    // Before anybody can find it.
+    if (row.restricted) {
+      if (absl::Status s = holdings_.ring.RestrictOwner(*owner, true); !s.ok()) return s;
+    }
     auto envelope = holdings_.vault.Seal(row.key, use, row.plaintext, row.values, *owner);
     if (!envelope.ok()) return envelope.status();
     batch_.Fill(row.position, *std::move(envelope));

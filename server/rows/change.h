@@ -39,6 +39,7 @@ struct RowPart {
   Personal plaintext;
   uint32_t values;
   std::string_view ends_for;  // it ends, for this reason; empty if it is filed under `key`
+  bool restricted = false;    // as is what is cut from a row that was (Vault::IsRestricted)
 };
 
 // Belongs to the writer's thread.
@@ -70,8 +71,8 @@ class Change {
   // stays and ends with its own. REQUIRES: whether its own day may be over was asked before.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
 
-  // Replaces a row by its parts, which hold its values between them. One may go on under its key. REQUIRES: TakesMoved
-  // the day of each that does not end.
+  // Replaces a row by its parts, which hold its values between them; what ends of them may go on as something less, in
+  // another part. One part may go on under its key. REQUIRES: TakesMoved the day of each that does not end.
   absl::Status Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
@@ -149,12 +150,14 @@ class Change {
     FiledKey key;
     Personal plaintext;
     uint32_t values;
+    bool restricted;
   };
   using ByReason = std::map<std::string, CategoryCounts, std::less<>>;
 
   // Makes it all durable at once, then happen in memory.
   absl::Status Commit(Store& store);
-  void Seal(const FiledKey& key, Personal plaintext, uint32_t values);
+  void Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted = false);
+  void FileRestricted(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted);
   absl::Status SealRows();
   // What is stored under a key now, if it is sealed, ends with this change: it is erased, or sealed anew.
   struct StoredEnd {
@@ -170,9 +173,15 @@ class Change {
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
   void Report() const;
 
-  // Puts what is kept of an opened row that ends into the bucket of kept rows; returns how many values that is.
-  absl::StatusOr<uint32_t> Keep(const FiledKey& key, const Personal& plaintext, uint32_t values,
-                                std::string_view pbx_id, std::string_view reason);
+  // Puts what is kept of an opened row that ends, or of a part of it, into the bucket of kept rows; returns how many
+  // values that is.
+  struct Opened {
+    std::string_view envelope;  // of the row
+    const Personal& plaintext;
+    uint32_t values;
+  };
+  absl::StatusOr<uint32_t> Keep(const FiledKey& key, const Opened& opened, std::string_view pbx_id,
+                                std::string_view reason);
   void Touch(CategoryNumber category) { touches_extensions_ |= category == kPbxSync; }
   // Takes a row away of whose values `kept` are kept.
   void EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept, std::string_view reason);

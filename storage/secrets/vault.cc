@@ -117,11 +117,12 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
   return derived;
 }
 
-absl::StatusOr<SecretKey> Vault::OfOwner(const SecretKey& key, uint64_t owner) const {
+absl::StatusOr<SecretKey> Vault::OfOwner(const SecretKey& key, uint64_t owner, Opener opener) const {
   if (owner == 0) return key;
   const auto found = ring_.FindOwner(owner);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return absl::NotFoundError("vault: the owner has no key");
+  if ((*found)->restricted && opener == Opener::kReader) return absl::NotFoundError("vault: the owner is restricted");
   const SecretKey& secret = (*found)->secret;
   return HmacSha256(key, {std::string_view(reinterpret_cast<const char*>(secret.data()), SecretKey::kBytes)});
 }
@@ -139,13 +140,21 @@ absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, cons
                    plaintext.Reveal());
 }
 
-absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope) {
+absl::StatusOr<bool> Vault::IsRestricted(std::string_view envelope) const {
+  const OwnerNumber owner = OwnerOf(envelope);
+  if (owner == 0) return false;
+  const auto found = ring_.FindOwner(owner);
+  if (!found.ok()) return found.status();
+  return found->has_value() && (*found)->restricted;
+}
+
+absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope, Opener opener) {
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header) return Malformed();
   const CipherPool::Cipher cipher = ciphers_.Borrow();
   const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
   if (!derived.ok()) return derived.status();
-  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner, opener);
   if (!value_key.ok()) return value_key.status();
   return OpenUnder(cipher.get(), *value_key, *header, key.Encode(), envelope);
 }

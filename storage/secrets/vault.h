@@ -28,6 +28,9 @@
 
 namespace retention {
 
+// For whom an envelope is opened. What is restricted (GDPR article 18) is not there for those who only look.
+enum class Opener : uint8_t { kEngine, kReader };
+
 // Thread-safe.
 class Vault {
  public:
@@ -39,8 +42,11 @@ class Vault {
   // the day or the PBX was destroyed; NOT_FOUND if the owner was.
   absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values,
                                    uint64_t owner);
-  // Opens an envelope. NOT_FOUND if a key it needs has been destroyed; DATA_LOSS if it was tampered with or moved.
-  absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope);
+  // Opens an envelope. NOT_FOUND if a key it needs has been destroyed, or it is not for `opener`; DATA_LOSS if it was
+  // tampered with or moved.
+  absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope, Opener opener = Opener::kEngine);
+  // Whether the owner of an envelope is restricted. False if it is gone or the envelope has none.
+  absl::StatusOr<bool> IsRestricted(std::string_view envelope) const;
 
   // Seals outside family `filed`: under the ring's open key alone, bound to `row_key`.
   absl::StatusOr<std::string> SealState(std::string_view row_key, const Personal& plaintext, uint64_t owner);
@@ -70,7 +76,7 @@ class Vault {
  private:
   absl::StatusOr<SecretKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
   // The key of a value under `key`, of an owner.
-  absl::StatusOr<SecretKey> OfOwner(const SecretKey& key, uint64_t owner) const;
+  absl::StatusOr<SecretKey> OfOwner(const SecretKey& key, uint64_t owner, Opener opener = Opener::kEngine) const;
 
   KeyRing& ring_;
   RandomSource& random_;

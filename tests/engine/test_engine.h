@@ -135,6 +135,23 @@ class TestEngine {
                             std::string_view object_id, std::string_view reason, absl::Time now) {
     return EraseObject(domains().recorder, At(now), pbx_id, meeting_id, category, object_id, reason);
   }
+  absl::StatusOr<ErasedPerson> ErasePerson(std::string_view pbx_id, std::string_view meeting_id,
+                                           const PersonInRoom& person, absl::Time now) {
+    return retention::ErasePerson(domains().recorder, domains().persons, At(now), pbx_id, meeting_id, person,
+                                  "ERASURE_REQUESTED");
+  }
+  absl::Status RectifyPerson(std::string_view pbx_id, std::string_view meeting_id, const PersonInRoom& person,
+                             const Rectification& rectification, absl::Time now) {
+    return Do(now, [&](Change& change) {
+      return domains().persons.Rectify(pbx_id, meeting_id, person, rectification, change);
+    });
+  }
+  absl::Status RestrictPerson(std::string_view pbx_id, std::string_view meeting_id, const PersonInRoom& person,
+                              bool restricted, absl::Time now) {
+    return Do(now, [&](Change& change) {
+      return domains().persons.Restrict(pbx_id, meeting_id, person, restricted, change);
+    });
+  }
   absl::Status DeletePoll(std::string_view pbx_id, std::string_view poll_id, std::string_view reason, absl::Time now) {
     return Do(now, [&](Change& change) { return domains().recorder.DeletePoll(pbx_id, poll_id, reason, change); });
   }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/rows/row_keys.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
 #include "tests/orders/orders.h"
@@ -164,6 +165,35 @@ TEST_F(OlderCopies, WhatIsErasedOnRequest) {
   ASSERT_TRUE(harness_.EndPbx("pbx").ok());
   End({"CANARY-LICENCE", "canary-extension-100@example.org"});
   EXPECT_EQ(lives_, std::set<std::string>());
+}
+
+// Of a person who asks for it, in no copy; and what was wrong of them neither. What history calls them goes too.
+TEST_F(OlderCopies, WhatAPersonAsksFor) {
+  const absl::Time time = harness_.now - absl::Minutes(20);
+  const auto name_in_history = [&](const char* participant) {
+    const Vault& vault = harness_.engine().vault();
+    const PbxId pbx = *harness_.engine().registry().Find("pbx", harness_.now);
+    return ParticipantName(vault, pbx, RoomNamed(vault, pbx, "m"), participant);
+  };
+  harness_.Record({Joined("m", "1", time, "p1", "canary-anna", "canary-anna@example.org", "203.0.113.77"),
+                   Joined("m", "2", time, "p2", "canary-bob", "canary-wrong@example.org"),
+                   Left("m", "3", time + absl::Minutes(1), "p1")});
+  lives_ = {"canary-anna",         "canary-anna@example.org", "203.0.113.77", "canary-bob", "canary-wrong@example.org",
+            name_in_history("p1"), name_in_history("p2")};
+  Check();
+  const auto erased = harness_.engine().ErasePerson("pbx", "m", {.email = "canary-anna@example.org"}, harness_.now);
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  resealed_.insert({"canary-bob", "canary-wrong@example.org", name_in_history("p2")});
+  End({"canary-anna", "canary-anna@example.org", "203.0.113.77", name_in_history("p1")});
+  ASSERT_TRUE(
+      harness_.engine()
+          .RectifyPerson(
+              "pbx", "m", {.participant_id = "p2"},
+              {.category = kParticipantEmail, .was = "canary-wrong@example.org", .is = "canary-right@example.org"},
+              harness_.now)
+          .ok());
+  lives_.insert("canary-right@example.org");
+  End({"canary-wrong@example.org"});
 }
 
 // A copy from before a hold was done with, and its record with it, starts all the same.

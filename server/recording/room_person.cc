@@ -1,0 +1,123 @@
+#include "server/recording/room_person.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "server/law/presence.h"
+#include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
+#include "server/rows/value_chunk.h"
+#include "text/normal_address.h"
+
+namespace retention {
+namespace {
+
+using Entry = stored::v1::CourseEntry;
+using stored::v1::Value;
+using stored::v1::ValueChunk;
+
+constexpr size_t kNameBytes = 8;  // of a participant, in history
+
+bool IsOfSomebody(const CourseEvent& event) { return event.participant != 0 && event.kind != Entry::KIND_NOTED; }
+
+}  // namespace
+
+RoomPerson::RoomPerson(const Holdings& holdings, const Room& room, const PersonInRoom& person)
+    : holdings_(holdings), room_(room), person_(person), address_(NormalAddress(person.email)) {
+  const auto add_mark = [&](std::string_view kind, std::string_view text) {
+    if (!text.empty()) marks_.insert(PersonMark(holdings.vault, room.pbx, room.id, kind, text));
+  };
+  add_mark("user", person.user_id);
+  add_mark("address", address_);
+  if (person.holder.has_value()) add_mark("extension", person.holder->view());
+  if (!person.participant_id.empty()) names_.insert(room.NameOf(holdings.vault, person.participant_id));
+}
+
+absl::Status RoomPerson::LearnFrom(const Meeting& meeting, DueDay last_due) {
+  for (const CategoryNumber category : {kParticipantName, kParticipantEmail}) {
+    const auto learn = [&](const FiledKey&, std::string_view, ValueChunk& chunk) {
+      for (const Value& value : chunk.values()) {
+        if (IsNamedBy(category, value)) names_.insert(room_.NameOf(holdings_.vault, value.participant_id()));
+      }
+      return absl::OkStatus();
+    };
+    if (absl::Status s = VisitValues(meeting, category, last_due, learn); !s.ok()) return s;
+  }
+  const DueDay day = meeting.locator.days[kHistory];
+  if (day == DueDay::None() || day <= last_due) return absl::OkStatus();
+  const auto course = ReadCourse(holdings_.store, holdings_.vault, day, meeting.pbx, meeting.id);
+  if (!course.ok()) return course.status();
+  for (const CourseEvent& event : course->events()) {
+    const bool is_marked = std::any_of(event.same.begin(), event.same.end(),
+                                       [&](Word word) { return marks_.contains(course->Text(word)); });
+    if (is_marked && IsOfSomebody(event)) names_.insert(course->Text(event.participant));
+    if (event.kind == Entry::KIND_NOTED && event.participant != 0) polls_.insert(course->Text(event.participant));
+  }
+  for (const Presence& line : FoldPresence(*course, PresenceOf::kPersons, holdings_.policies.current().cuts)) {
+    const auto is_theirs = [&](Word word) { return names_.contains(course->Text(word)); };
+    if (!std::any_of(line.participants.begin(), line.participants.end(), is_theirs)) continue;
+    for (const Word word : line.participants) names_.insert(course->Text(word));
+  }
+  return absl::OkStatus();
+}
+
+bool RoomPerson::Are(const Course& course, const CourseEvent& event) const {
+  return IsOfSomebody(event) && names_.contains(course.Text(event.participant));
+}
+
+bool RoomPerson::Own(CategoryNumber category, const Value& value) const {
+  if (IsNamedBy(category, value)) return true;
+  return !value.participant_id().empty() && names_.contains(room_.NameOf(holdings_.vault, value.participant_id()));
+}
+
+absl::StatusOr<CourseEvent> RoomPerson::Unnamed(const CourseEvent& event, Course& course) {
+  auto name = DrawnFor(course.Text(event.participant));
+  if (!name.ok()) return name.status();
+  CourseEvent unnamed{.event = event.event, .time_us = event.time_us, .kind = event.kind};
+  unnamed.participant = course.WordFor(*name);
+  unnamed.sitting = event.sitting;
+  unnamed.released_through = event.released_through;
+  if (event.connection == 0) return unnamed;
+  auto connection = DrawnFor(absl::StrCat(event.connection));
+  if (!connection.ok()) return connection.status();
+  for (const char byte : *connection) unnamed.connection = unnamed.connection << 8 | static_cast<uint8_t>(byte);
+  return unnamed;
+}
+
+absl::Status RoomPerson::VisitValues(const Meeting& meeting, CategoryNumber category, DueDay last_due,
+                                     VisitChunk visit) const {
+  return VisitOpened(meeting, category, last_due, [&](const FiledKey& key, std::string_view envelope, auto& row) {
+    ValueChunk chunk;
+    return UnpackValues(row, chunk) ? visit(key, envelope, chunk) : absl::OkStatus();
+  });
+}
+
+absl::Status RoomPerson::VisitOpened(const Meeting& meeting, CategoryNumber category, DueDay last_due,
+                                     VisitOpenedRow visit) const {
+  const DueDay day = meeting.locator.days[category];
+  if (day == DueDay::None() || day <= last_due) return absl::OkStatus();
+  const auto open = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+    auto plaintext = holdings_.vault.Open(key, envelope);
+    if (IsUnreadable(plaintext.status())) return absl::OkStatus();
+    if (!plaintext.ok()) return plaintext.status();
+    return visit(key, envelope, plaintext->Reveal());
+  };
+  return VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), open);
+}
+
+bool RoomPerson::IsNamedBy(CategoryNumber category, const Value& value) const {
+  if (category == kParticipantEmail) return !address_.empty() && NormalAddress(value.text()) == address_;
+  return category == kParticipantName && !value.text().empty() && value.text() == person_.display_name;
+}
+
+absl::StatusOr<std::string> RoomPerson::DrawnFor(const std::string& name) {
+  std::string& drawn = drawn_[name];
+  if (!drawn.empty()) return drawn;
+  std::array<uint8_t, kNameBytes> bytes{};
+  if (absl::Status s = holdings_.random.Fill(bytes.data(), bytes.size()); !s.ok()) return s;
+  drawn.assign(bytes.begin(), bytes.end());
+  return drawn;
+}
+
+}  // namespace retention
