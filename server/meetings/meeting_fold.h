@@ -69,7 +69,7 @@ struct MeetingFold {
   std::vector<FoldedParticipant> participants;  // by Position
   std::vector<FoldedPerson> persons;            // in the order of their first join
   std::vector<int64_t> shared_us;               // quarters of an hour in which anything was
-  std::vector<std::string> polls;               // ids of those that were asked
+  std::vector<std::string> polls;               // owners of those that were asked
 
   // NOT_FOUND if its day ended this very moment.
   static absl::StatusOr<std::shared_ptr<const MeetingFold>> Of(const MeetingView& meeting);

@@ -261,11 +261,11 @@ absl::Status MeetingView::AddRecordings(std::span<const int64_t> all_shared_us, 
 }
 
 absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeting& meeting) const {
-  for (const std::string& poll_id : polls) {
-    const FiledKey key = PollKey(*vault_, pbx_, poll_id, ItemId{});
+  for (const std::string& owner : polls) {
+    if (owner.size() != OwnerId::kBytes) return absl::DataLossError("a poll of a meeting's course has no owner");
     v1::MeetingPoll poll;
     std::vector<v1::PollAnswered> answers;
-    absl::Status status = ForEachRow(FiledPrefix(key.day, kPoll, pbx_, key.owner), false, [&](const auto& value) {
+    absl::Status status = ForEachRow(FiledPrefix(DueDay::Open(), kPoll, pbx_, OwnerId::From(owner)), false, [&](const auto& value) {
       if (value.has_answer()) answers.push_back(value.answer());
       if (!value.has_poll()) return;
       poll.set_poll_id(value.poll().poll_id());

@@ -105,7 +105,7 @@ class MeetingView {
   // The meeting's own data.
   absl::StatusOr<v1::Meeting> Describe() const;
   // Objects, polls, dial-in data and chat. What its history says of them: instants of the civil days on which anything
-  // was shared, and ids of polls.
+  // was shared, and owners of polls.
   absl::Status AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
                           v1::Meeting& meeting) const;
   // How history names a participant.

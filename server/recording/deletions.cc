@@ -26,7 +26,7 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   event.set_meeting_id(std::string(meeting_id));
   event.mutable_meeting_deleted();
   v1::RecordResult result;
-  TouchedMeetings meetings(cache_, holdings_.vault, change);
+  TouchedMeetings meetings(cache_, holdings_, change);
   auto touched = meetings.Touch(*pbx, event);
   if (!touched.ok()) return touched.status();
   Room& room = *(*touched)->room;

@@ -98,7 +98,7 @@ std::string IdentityOf(const v1::Event& event, const NamedExtension& named) {
 }
 
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,
-                          const Vault& vault, Course& course) {
+                          const Vault& vault, const v1::StatisticsPolicy& lists, Course& course) {
   CourseEvent entry{.event = fingerprint, .time_us = MicrosOf(event.time()), .kind = KindOf(event.payload_case())};
   entry.connection = NumberOf("connection", event.connection_id(), room, vault);
   entry.sitting = NumberOf("occurrence", event.occurrence_id(), room, vault);
@@ -106,6 +106,10 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Na
   const auto participant_word = [&](const std::string& id) { return course.WordFor(room.NameOf(vault, id)); };
   const auto add_same = [&](std::string_view kind, std::string_view text) {
     if (!text.empty()) entry.same.push_back(course.WordFor(PersonMark(vault, room.pbx, room.id, kind, text)));
+  };
+  // What is on no public list may be anything, and history outlives nearly all.
+  const auto public_word = [&](const auto& list, const std::string& text) {
+    return std::find(list.begin(), list.end(), text) == list.end() ? Word{0} : course.WordFor(text);
   };
   const auto set_plan = [&](const auto& plan) {
     entry.plan.start_us = MicrosOf(plan.planned_start());
@@ -128,8 +132,8 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Na
     case v1::Event::kParticipantJoined: {
       const v1::ParticipantJoined& joined = event.participant_joined();
       entry.participant = participant_word(joined.participant_id());
-      entry.client = course.WordFor(joined.client_kind());
-      entry.site = course.WordFor(joined.media_site());
+      entry.client = public_word(lists.client_kinds(), joined.client_kind());
+      entry.site = public_word(lists.media_sites(), joined.media_site());
       add_same("user", event.user_id());
       const std::string address = NormalAddress(joined.email());
       add_same("address", address);
@@ -143,15 +147,15 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Na
     case v1::Event::kParticipantReconnected: {
       const v1::ParticipantReconnected& reconnected = event.participant_reconnected();
       entry.participant = participant_word(reconnected.participant_id());
-      entry.client = course.WordFor(reconnected.client_kind());
-      entry.site = course.WordFor(reconnected.media_site());
+      entry.client = public_word(lists.client_kinds(), reconnected.client_kind());
+      entry.site = public_word(lists.media_sites(), reconnected.media_site());
       add_same("user", event.user_id());
       break;
     }
     case v1::Event::kJoinFailed:
       entry.participant = participant_word(event.join_failed().participant_id());
-      entry.client = course.WordFor(event.join_failed().client_kind());
-      entry.site = course.WordFor(event.join_failed().media_site());
+      entry.client = public_word(lists.client_kinds(), event.join_failed().client_kind());
+      entry.site = public_word(lists.media_sites(), event.join_failed().media_site());
       entry.cause = static_cast<uint32_t>(event.join_failed().cause());
       break;
     case v1::Event::kParticipantUninvited:
@@ -166,7 +170,8 @@ CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const Na
       break;
     }
     case v1::Event::kPollCreated:
-      entry.participant = course.WordFor(event.poll_created().poll_id());
+      // Its id ends with the poll.
+      entry.participant = course.WordFor(PollKey(vault, room.pbx, event.poll_created().poll_id(), {}).owner.view());
       break;
     default:
       break;

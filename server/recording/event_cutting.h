@@ -38,9 +38,9 @@ std::string IdentityOfAddress(std::string_view normal);
 // The token of who joined on the day of a cohort that was released before that was told.
 PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identity);
 
-// What the course keeps; words are added to `course`.
+// What the course keeps; words are added to `course`. Of clients and sites, those on the public lists alone.
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,
-                          const Vault& vault, Course& course);
+                          const Vault& vault, const v1::StatisticsPolicy& lists, Course& course);
 // What the cut looks at of an event, but for who it is about.
 RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault);
 

@@ -179,8 +179,10 @@ absl::Status PersonCommands::Erase(std::string_view pbx_id, std::string_view mee
 absl::Status PersonCommands::EraseVotes(const RoomPerson& people, std::string_view reason, Change& change) {
   const PbxId& pbx = people.room().pbx;
   for (const std::string& poll : people.polls()) {
+    if (poll.size() != OwnerId::kBytes) continue;
     for (const std::string& name : people.names()) {
-      const FiledKey key = PollKey(holdings_.vault, pbx, poll, EventItem(holdings_.vault, pbx, name));
+      FiledKey key = PollMarkKey(pbx, OwnerId::From(poll));
+      key.item = EventItem(holdings_.vault, pbx, name);
       auto row = holdings_.store.Get(Family::kFiled, key.Encode());
       if (!row.ok()) return row.status();
       if (!row->has_value() || Vault::ValueCount(**row) == 0) continue;

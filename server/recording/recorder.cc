@@ -55,7 +55,7 @@ class PartIntake {
         filer_(filer),
         extensions_(extensions),
         change_(change),
-        meetings_(cache, holdings.vault, change),
+        meetings_(cache, holdings, change),
         polls_(holdings, pbxs, meetings_, change) {}
 
   // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.

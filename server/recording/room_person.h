@@ -36,7 +36,7 @@ class RoomPerson {
   const Room& room() const { return room_; }
   // The names that history gives them.
   const std::set<std::string>& names() const { return names_; }
-  // Ids of the polls that were asked in the room.
+  // Owners of the polls that were asked in the room.
   const std::set<std::string>& polls() const { return polls_; }
 
   // Learns from what is held of an occurrence who they are in it.

@@ -51,7 +51,7 @@ absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::E
 void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
                                   const NamedExtension& named, v1::RecordResult& result) {
   Room& room = *touched.room;
-  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, named, room, vault_, touched.course),
+  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, named, room, vault_, lists_, touched.course),
                    .event = &event,
                    .result = &result,
                    .named = named,

@@ -22,8 +22,8 @@ namespace retention {
 // Lives as long as its change.
 class TouchedMeetings {
  public:
-  TouchedMeetings(MeetingCache& cache, const Vault& vault, Change& change)
-      : cache_(cache), vault_(vault), change_(change) {}
+  TouchedMeetings(MeetingCache& cache, const Holdings& holdings, Change& change)
+      : cache_(cache), vault_(holdings.vault), lists_(holdings.policy().statistics()), change_(change) {}
 
   // The room that an event names. Valid as long as this.
   absl::StatusOr<TouchedRoom*> Touch(const PbxId& pbx, const v1::Event& event);
@@ -44,6 +44,7 @@ class TouchedMeetings {
  private:
   MeetingCache& cache_;
   const Vault& vault_;
+  const v1::StatisticsPolicy& lists_;
   Change& change_;
   google::protobuf::Arena arena_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;

@@ -28,7 +28,7 @@ Steps RunningMeeting() {
       {"2026-03-04T23:35:00+01:00", kEvent,
        "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
        "  name: 'Canary Person' email: 'canary-person@example.org' ip: '198.51.100.177' "
-       "  client_kind: 'canary-client' }"},
+       "  client_kind: 'web-safari' }"},
       {"2026-03-05T11:00:00+01:00", kEvent,
        "meeting_id: 'canary-meeting' participant_reconnected { "
        "  participant_id: 'canary-person' ip: '2001:db8:ca7a::77' }"},

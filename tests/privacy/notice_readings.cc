@@ -40,7 +40,7 @@ Steps Running() {
   return Planned() +
          Steps{{"2026-03-04T23:35:00+01:00", kEvent,
                 "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
-                "  name: 'Canary Person' email: 'canary-person@example.org' client_kind: 'canary-client' }"},
+                "  name: 'Canary Person' email: 'canary-person@example.org' client_kind: 'web-safari' }"},
                {"2026-03-04T23:50:00+01:00", kEvent,
                 "meeting_id: 'canary-meeting' file_shared { "
                 "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"}};
@@ -162,13 +162,13 @@ std::vector<Row> Readings() {
        .feed = Running() +
                Event("2026-03-05T00:05:00+01:00",
                      "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-late-person' "
-                     "  client_kind: 'canary-late-client' }") +
+                     "  client_kind: 'web-edge' }") +
                Event("2026-03-05T00:20:00+01:00", "meeting_id: 'canary-meeting' meeting_ended {}") +
                Steps{{"2026-03-20T10:00:00+01:00", "PbxService/SyncPbx",
                       "pbx_id: 'canary-pbx' controller_id: 'canary-controller' extensions { number: '77017' }"}},
        .gone = {"participant_id: \"participant 2\"", "total_time { seconds: 900 }", "total_time { seconds: 2700 }"},
        .at = "2026-05-05T00:00:00+02:00",
-       .held = {"canary-late-client", "canary-client"},
+       .held = {"web-edge", "web-safari"},
        .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED"}},
       {.name = "R6_ChatThatIsNotProtocolledIsNeverWritten",
        .source = kChat,
@@ -202,7 +202,7 @@ std::vector<Row> Readings() {
        .feed = EndedMeeting(),
        .gone = {"participants { name: \"participant 1\" total_time { seconds: 89100 } reconnections: 1 }"},
        .at = "2026-05-05T00:00:00+02:00",
-       .held = {"canary-client"},
+       .held = {"web-safari"},
        .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED", "cohorts_covered: 1"}},
       {.name = "R8_AReportCannotBeAskedForWithItsPbxGone",
        .source = kReport,
@@ -212,7 +212,7 @@ std::vector<Row> Readings() {
        .act = {{"2026-03-10T09:00:00+01:00", "PbxService/DeregisterPbx", "pbx_id: 'canary-pbx'"}},
        .held = {"Canary Person"},
        .remains = {"GetMeetingReport: NOT_FOUND PBX_UNKNOWN"},
-       .stays = {"canary-client"}},
+       .stays = {"web-safari"}},
   };
 }
 
