@@ -17,6 +17,8 @@ namespace {
 
 using stored::v1::LedgerEntry;
 
+// So many objects are looked at by one command: some 30 ms, for which others may wait.
+constexpr size_t kObjectsPerStep = 1000;
 // PBXs are read from the register so many at once.
 constexpr size_t kPbxesAtOnce = 1000;
 
@@ -28,22 +30,27 @@ CategoryCounts ValuesOf(const DayCount& counts) {
 
 }  // namespace
 
-absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope scope, Change& change,
-                                                      const Keys& gone) const {
-  std::set<PbxId> unordered;
+absl::StatusOr<std::string> DayEnder::IssueOrders(DueDay day, const OrderRange& range, const Keys& gone,
+                                                  std::set<PbxId>* unordered, Change& change) const {
+  size_t rows = 0;
   for (size_t number = 1; number < kCategories; ++number) {
     const auto category = static_cast<CategoryNumber>(number);
-    if (!holdings_.policy().rule(category).erasure_order) continue;
-    if (scope == (category == kFileShare ? OrderScope::kAllButFiles : OrderScope::kFiles)) continue;
+    if (!holdings_.policy().rule(category).erasure_order || (category == kFileShare) != range.files) continue;
     // What cannot be read cannot be ordered, and keeps no day from ending.
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+    const std::string prefix = FiledPrefix(day, category);
+    const std::string end = PrefixEnd(prefix);
+    if (end <= range.from) continue;
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+    if (range.from > prefix) cursor->Seek(range.from);
     for (; cursor->Valid(); cursor->Next()) {
+      if (rows++ == range.rows) return std::string(cursor->key());
       const auto key = FiledKey::Decode(cursor->key());
       if (!key.has_value() || gone.contains(absl::string_view(cursor->key().data(), cursor->key().size()))) continue;
       const std::string pbx_id = holdings_.registry.ExternalId(key->pbx);
       if (pbx_id.empty()) continue;  // it has ended, and its orders are out
-      if (scope == OrderScope::kAllButFiles && (!holdings_.registry.Lives(key->pbx) || change.Concerned(key->pbx))) {
-        unordered.insert(key->pbx);
+      if (unordered != nullptr &&
+          (unordered->contains(key->pbx) || !holdings_.registry.Lives(key->pbx) || change.Concerned(key->pbx))) {
+        unordered->insert(key->pbx);
         continue;
       }
       auto plaintext = holdings_.vault.Open(*key, cursor->value());
@@ -55,7 +62,7 @@ absl::StatusOr<std::set<PbxId>> DayEnder::IssueOrders(DueDay day, OrderScope sco
     }
     if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;
   }
-  return unordered;
+  return std::string();
 }
 
 absl::Status DayEnder::Recover() {
@@ -83,14 +90,14 @@ std::set<DayEnder::Bucket> DayEnder::UnorderedObjects(DueDay last, absl::Time no
   };
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day > last) break;
-    const bool is_closed = progress.ok() && progress->contains(day);
+    const DayProgress none;
+    const DayProgress& of_day = progress.ok() && progress->contains(day) ? progress->at(day) : none;
     for (size_t number = 1; number < kCategories; ++number) {
       const auto category = static_cast<CategoryNumber>(number);
       if (counts[number].rows == 0 || !policy.rule(category).erasure_order) continue;
-      // Orders are out since the day was closed, but for those of files, which have ends of their own, and of PBXs that
-      // something concerned then.
-      if (is_closed && category != kFileShare) {
-        for (const std::string& pbx : progress->at(day).unordered_pbxs()) {
+      // Orders are out, but for those of files, which have ends of their own, and of PBXs that something concerned.
+      if (of_day.ordered() && category != kFileShare) {
+        for (const std::string& pbx : of_day.unordered_pbxs()) {
           if (pbx.size() == PbxId::kBytes) unordered.insert({day, PbxId::From(pbx), policy.pbx_key(category)});
         }
         continue;
@@ -140,17 +147,71 @@ absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, con
   return days;
 }
 
+void DayEnder::PutProgress(DueDay day, DayProgress progress, Change& change) {
+  change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
+  change.ThenDo(
+      [this, day, progress = std::move(progress)]() mutable { holdings_.gate.Close(day, std::move(progress)); });
+}
+
 absl::Status DayEnder::Close(DueDay day, Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   if (holdings_.gate.closed(day)) return absl::OkStatus();
-  stored::v1::DayProgress progress;
-  progress.set_stage(stored::v1::DayProgress::STAGE_CLOSED);
-  const auto unordered = IssueOrders(day, OrderScope::kAllButFiles, change);
-  if (!unordered.ok()) return unordered.status();
-  for (const PbxId& pbx : *unordered) progress.add_unordered_pbxs(std::string(pbx.view()));
-  change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
-  change.ThenDo([this, day] { holdings_.gate.Close(day); });
+  DayProgress progress;
+  progress.set_stage(DayProgress::STAGE_CLOSED);
+  PutProgress(day, std::move(progress), change);
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> DayEnder::OrderStep(DueDay day, Change& change) {
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  DayProgress progress = holdings_.gate.ProgressOf(day);
+  if (progress.ordered()) return false;
+  std::set<PbxId> unordered;
+  for (const std::string& pbx : progress.unordered_pbxs()) unordered.insert(PbxId::From(pbx));
+  auto to = IssueOrders(day, {.files = false, .from = progress.ordered_to(), .rows = kObjectsPerStep}, {}, &unordered,
+                        change);
+  if (!to.ok()) return to.status();
+  progress.set_ordered(to->empty());
+  progress.set_ordered_to(*std::move(to));
+  progress.clear_unordered_pbxs();
+  for (const PbxId& pbx : unordered) progress.add_unordered_pbxs(std::string(pbx.view()));
+  const bool more = !progress.ordered();
+  PutProgress(day, std::move(progress), change);
+  return more;
+}
+
+absl::StatusOr<bool> DayEnder::OrderRestStep(Change& change) {
+  if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
+  for (const auto& [day, counts] : holdings_.counts.Read()) {
+    if (day > change.last_due()) break;
+    DayProgress progress = holdings_.gate.ProgressOf(day);
+    if (progress.files_ordered()) continue;
+    const bool files = progress.ordered();
+    const std::string& from = files ? progress.files_ordered_to() : progress.ordered_to();
+    auto to = IssueOrders(day, {.files = files, .from = from, .rows = kObjectsPerStep}, {}, nullptr, change);
+    if (!to.ok()) return to.status();
+    progress.set_stage(DayProgress::STAGE_CLOSED);
+    const bool done = to->empty();
+    if (files) {
+      progress.set_files_ordered(done);
+      progress.set_files_ordered_to(*std::move(to));
+    } else {
+      progress.set_ordered(done);
+      progress.set_ordered_to(*std::move(to));
+    }
+    PutProgress(day, std::move(progress), change);
+    return true;
+  }
+  return false;
+}
+
+absl::Status DayEnder::OrderRest(DueDay day, const Keys& gone, Change& change) const {
+  const DayProgress progress = holdings_.gate.ProgressOf(day);
+  if (!progress.ordered()) {
+    auto to = IssueOrders(day, {.files = false, .from = progress.ordered_to()}, gone, nullptr, change);
+    if (!to.ok()) return to.status();
+  }
+  return IssueOrders(day, {.files = true, .from = progress.files_ordered_to()}, gone, nullptr, change).status();
 }
 
 absl::StatusOr<bool> DayEnder::TakeOut(Change& change) {
@@ -169,14 +230,14 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   // A hold may have been placed a moment ago.
   const auto left = keeping_.IsTakenOut(walk_, last);
   if (!left.ok()) return left.status();
-  if (!*left) return Ended{.kept_first = true, .days = {}};
+  if (!*left) return Ended{.others_first = true, .days = {}};
   Ended ended;
-  stored::v1::DayProgress progress;
-  progress.set_stage(stored::v1::DayProgress::STAGE_ENDING);
+  DayProgress progress;
+  progress.set_stage(DayProgress::STAGE_ENDING);
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day > last) break;
-    // What reached the day in the very moment before its end has had no orders yet.
-    if (auto issued = IssueOrders(day, Unordered(day), change); !issued.ok()) return issued.status();
+    // What reached the day in the very moment before its end, and the files that are left, have had no orders yet.
+    if (!holdings_.gate.ProgressOf(day).files_ordered()) return Ended{.others_first = true, .days = {}};
     ended.days.push_back({day, ValuesOf(counts)});
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_DAY_ENDED);

@@ -50,14 +50,22 @@ class DayEnder {
   // wherever objects lie at all.
   std::set<Bucket> UnorderedObjects(DueDay last, absl::Time now) const;
 
-  // `day` takes no more values from now on; orders for its objects are issued.
+  // `day` takes no more values from now on.
   absl::Status Close(DueDay day, Change& change);
+  // A step of issuing the orders for what a day that was closed still holds, files excepted: they have an end of their
+  // own, earlier than their day's. Objects of PBXs that holds concern get none: what they keep is known when the day is
+  // over. True if there is more to do.
+  absl::StatusOr<bool> OrderStep(DueDay day, Change& change);
   // A step of taking what holds keep out of the days that are due; true if there is more to do.
   absl::StatusOr<bool> TakeOut(Change& change);
+  // A step of issuing the orders that are left of days that are due, files included, once TakeOut has no more to do.
+  // True if there is more to do.
+  absl::StatusOr<bool> OrderRestStep(Change& change);
   // Enters the end of every day that is due into the ledger; what was rescued of it is destroyed then. Nothing happens
-  // while TakeOut has more than a step to do, which `kept_first` says. FAILED_PRECONDITION if one still has its key.
+  // while TakeOut or OrderRestStep have anything to do, which `others_first` says. FAILED_PRECONDITION if one still has
+  // its key.
   struct Ended {
-    bool kept_first = false;
+    bool others_first = false;
     std::vector<EndingDay> days;
   };
   absl::StatusOr<Ended> End(Change& change);
@@ -66,17 +74,24 @@ class DayEnder {
   // Deletes the locators of the given meetings if their history ended with `last` or before.
   absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change);
 
-  // Orders for the objects that end with `day`, but for the rows in `gone`, which left it. Files have an end of their
-  // own, earlier than their day's. Of kAllButFiles, returns the PBXs whose objects got none because holds concern them
-  // or they are ending.
-  enum class OrderScope { kAllButFiles, kFiles, kAll };
+  // What is left to be ordered of `day` when it is over, but for the rows in `gone`, which left it: all at once. For
+  // previews.
   using Keys = absl::flat_hash_set<std::string>;
-  absl::StatusOr<std::set<PbxId>> IssueOrders(DueDay day, OrderScope scope, Change& change,
-                                              const Keys& gone = {}) const;
-  // What of a day's objects has had no orders yet.
-  OrderScope Unordered(DueDay day) const { return holdings_.gate.closed(day) ? OrderScope::kFiles : OrderScope::kAll; }
+  absl::Status OrderRest(DueDay day, const Keys& gone, Change& change) const;
 
  private:
+  // Issues orders for what a day holds of some categories, from `from` on; returns how far it comes, empty if there is
+  // no more. `unordered`: gets the PBXs whose objects are left out because holds concern them or they are ending; null:
+  // none is.
+  struct OrderRange {
+    bool files = false;
+    std::string from;
+    size_t rows = SIZE_MAX;
+  };
+  absl::StatusOr<std::string> IssueOrders(DueDay day, const OrderRange& range, const Keys& gone,
+                                          std::set<PbxId>* unordered, Change& change) const;
+  void PutProgress(DueDay day, DayProgress progress, Change& change);
+
   Holdings& holdings_;
   HoldKeeping& keeping_;
   MeetingCache& meetings_;

@@ -187,12 +187,18 @@ absl::Status Sweeper::CloseDays(absl::Time now) {
     if (!day.is_civil() || DueInstant(day, holdings_.policy().zone()) - options_.lead_window > now) break;
     auto progress = enders_.store.Get(Family::kState, DayProgressKey(day));
     if (!progress.ok()) return progress.status();
-    if (progress->has_value()) continue;
+    DayProgress of_day;
+    if (progress->has_value() && !of_day.ParseFromString(**progress)) {
+      return absl::DataLossError("a row of day progress does not parse");
+    }
+    if (of_day.ordered()) continue;
     absl::Status s = commands_.Do(now, [&, day = day](Change& change) { return enders_.days.Close(day, change); });
     if (!s.ok()) return s;
     CrashPoint("sweep.after_close");
-    // A day that is due already is dropped in a moment, settled or not.
+    // What is over is ordered when holds have been heeded.
     if (day <= last_due) continue;
+    s = RunSteps(now, [&, day = day](Change& change) { return enders_.days.OrderStep(day, change); });
+    if (!s.ok()) return s;
     if (s = enders_.store.SettleDay(day); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -275,9 +281,10 @@ absl::Status Sweeper::EndDueDays(absl::Time now, SweepOutcome& outcome) {
   if (!KeysAreDue(now) && holdings_.ring.unentered().empty()) return absl::OkStatus();
   const auto end_days = [&] { return commands_.Do(now, [&](Change& change) { return enders_.days.End(change); }); };
   auto ended = end_days();
-  for (; ended.ok() && ended->kept_first; ended = end_days()) {
-    absl::Status taken_out = RunSteps(now, [&](Change& change) { return enders_.days.TakeOut(change); });
-    if (!taken_out.ok()) return taken_out;
+  for (; ended.ok() && ended->others_first; ended = end_days()) {
+    absl::Status others = RunSteps(now, [&](Change& change) { return enders_.days.TakeOut(change); });
+    if (others.ok()) others = RunSteps(now, [&](Change& change) { return enders_.days.OrderRestStep(change); });
+    if (!others.ok()) return others;
   }
   if (!ended.ok()) return ended.status();
   outcome.days = std::move(ended->days);

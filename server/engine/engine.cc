@@ -121,7 +121,8 @@ Engine::Overdue Engine::OldestOverdue(absl::Time now) const {
   if (const DueDay rescued = holdings.ring.FirstRescued(); rescued != DueDay::None()) {
     since(DueInstant(rescued, holdings.policy().zone()));
   }
-  if (holdings.ring.unfinished()) since(DueInstant(holdings.ring.destroyed_through(), holdings.policy().zone()));
+  const DueDay destroyed = holdings.ring.destroyed_through();
+  if (holdings.ring.unfinished() && destroyed != DueDay::None()) since(DueInstant(destroyed, holdings.policy().zone()));
   // What holds kept that are over. Whether others keep it nobody knows until it has been looked at.
   for (const HoldPtr& hold : domains_.holds.List("")) {
     const absl::Time over = hold->released.value_or(DueInstant(hold->End(), holdings.policy().zone()));

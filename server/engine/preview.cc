@@ -164,9 +164,7 @@ absl::Status Preview::OfDays(DueDay last) {
     if (day > last) break;
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, then);  // of one day: its orders are counted and forgotten
-    if (auto issued = domains_.days.IssueOrders(day, domains_.days.Unordered(day), change, gone); !issued.ok()) {
-      return issued.status();
-    }
+    if (absl::Status s = domains_.days.OrderRest(day, gone, change); !s.ok()) return s;
     orders_ += change.orders();
     for (size_t category = 1; category < kCategories; ++category) erased_[category] += counts[category].values;
   }

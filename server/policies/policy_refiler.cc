@@ -118,10 +118,9 @@ absl::Status PolicyRefiler::MoveRow(const FiledKey& key, std::string_view envelo
 absl::StatusOr<bool> PolicyRefiler::IsOrdered(const FiledKey& key) const {
   auto row = holdings_.store.Get(Family::kState, DayProgressKey(key.day));
   if (!row.ok()) return row.status();
-  stored::v1::DayProgress progress;
+  DayProgress progress;
   if (!row->has_value() || !progress.ParseFromString(**row)) return false;
-  const auto& unordered = progress.unordered_pbxs();
-  return std::find(unordered.begin(), unordered.end(), key.pbx.view()) == unordered.end();
+  return HasOrder(progress, key);
 }
 
 absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& misfiled, Change& change) {

@@ -114,9 +114,21 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
   Mark(from.day);
   for (RowPart& part : parts) {
     if (!part.ends_for.empty()) continue;
+    OrderIfPassedOver(from, part);
     FileRestricted(part.key, std::move(part.plaintext), part.values, part.restricted || *restricted);
   }
   return absl::OkStatus();
+}
+
+void Change::OrderIfPassedOver(const FiledKey& from, const RowPart& part) {
+  const FiledKey& to = part.key;
+  if (!IsObject(to.category) || to.category == kFileShare || to == from || !holdings_.gate.closed(to.day)) return;
+  const bool is_passed = !(to.Encode() >= holdings_.gate.ProgressOf(to.day).ordered_to());
+  if (!is_passed || HasOrder(holdings_.gate.ProgressOf(from.day), from)) return;
+  stored::v1::Value value;
+  const std::string pbx_id = holdings_.registry.ExternalId(to.pbx);
+  if (!value.ParseFromString(part.plaintext.Reveal()) || !value.has_object() || pbx_id.empty()) return;
+  Order(to.category, pbx_id, value.object());
 }
 
 absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,

@@ -159,6 +159,8 @@ class Change {
   void Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted = false);
   void FileRestricted(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted);
   absl::Status SealRows();
+  // An object goes to where the orders of its day are out already, from where it has had none.
+  void OrderIfPassedOver(const FiledKey& from, const RowPart& part);
   // What is stored under a key now, if it is sealed, ends with this change: it is erased, or sealed anew.
   struct StoredEnd {
     Family family;

@@ -1,20 +1,15 @@
 #include "server/rows/day_gate.h"
 
-#include <algorithm>
-
-#include "server/rows/day_progress.h"
+#include <utility>
 
 namespace retention {
 
 absl::Status DayGate::Load(const StoreView& store, const KeyRing& ring) {
-  closed_.clear();
   ended_through_ = ring.destroyed_through();
-  const auto days = ReadDayProgress(store, DueDay::Open());
+  auto days = ReadDayProgress(store, DueDay::Open());
   if (!days.ok()) return days.status();
-  for (const auto& [day, progress] : *days) closed_.insert(day);
+  closed_ = *std::move(days);
   return absl::OkStatus();
 }
-
-void DayGate::ForgetThrough(DueDay last) { closed_.erase(closed_.begin(), closed_.upper_bound(last)); }
 
 }  // namespace retention

@@ -7,12 +7,18 @@
 #include "absl/status/statusor.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "storage/due_day.h"
+#include "storage/keys.h"
 #include "storage/store.h"
 
 namespace retention {
 
+using DayProgress = stored::v1::DayProgress;
+
+// Whether the walk that issues the orders of a day has passed the row of one of its objects, and gave it its order.
+bool HasOrder(const DayProgress& progress, const FiledKey& key);
+
 // The days up to `last` whose end has come some way and is not finished: a handful. DATA_LOSS if a row does not parse.
-absl::StatusOr<std::map<DueDay, stored::v1::DayProgress>> ReadDayProgress(const StoreView& view, DueDay last);
+absl::StatusOr<std::map<DueDay, DayProgress>> ReadDayProgress(const StoreView& view, DueDay last);
 
 }  // namespace retention
 

@@ -18,6 +18,9 @@ int main(int argc, char** argv) {
     retention::BenchCost(options);
   });
   app.add_subcommand("drop", "The end of a due day")->callback([&] { retention::BenchDrop(options); });
+  app.add_subcommand("close", "The closing of a day with many objects")->callback([&] {
+    retention::BenchClose(options);
+  });
   app.add_subcommand("pbx", "The end of a PBX")->callback([&] { retention::BenchPbx(options); });
   app.add_subcommand("cohort", "Building a cohort")->callback([&] { retention::BenchCohort(options); });
   app.add_subcommand("query", "Statistics queries")->callback([&] { retention::BenchQuery(options); });

@@ -204,7 +204,12 @@ class TestEngine {
     return Do(now, [&](Change& change) { return domains().pbx_ender.Finish(pbx, runs, change); });
   }
   absl::Status CloseDay(DueDay day, absl::Time now) {
-    return Do(now, [&](Change& change) { return domains().days.Close(day, change); });
+    absl::Status closed = Do(now, [&](Change& change) { return domains().days.Close(day, change); });
+    while (closed.ok()) {
+      const auto more = Do(now, [&](Change& change) { return domains().days.OrderStep(day, change); });
+      if (!more.ok() || !*more) return more.status();
+    }
+    return closed;
   }
   absl::Status Release(DueDay cohort, const CountedCohort* counted, absl::Time now) {
     return Do(now, [&](Change& change) { return domains().cohorts.Release(cohort, counted, change); });
@@ -217,9 +222,14 @@ class TestEngine {
     if (!destroyed.ok()) return destroyed.status();
     const auto more = TakeOutOfDueDays(now);
     if (!more.ok()) return more.status();
+    for (bool rest = !*more; rest;) {
+      const auto ordered = Do(now, [&](Change& change) { return days.OrderRestStep(change); });
+      if (!ordered.ok()) return ordered.status();
+      rest = *ordered;
+    }
     auto ended = Do(now, [&](Change& change) { return domains().days.End(change); });
     if (!ended.ok()) return ended.status();
-    if (ended->kept_first) return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kKeptFirst, "kept first");
+    if (ended->others_first) return ErrorWithReason(absl::StatusCode::kFailedPrecondition, kKeptFirst, "kept first");
     return std::move(ended->days);
   }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/engine/harness.h"
 #include "tests/testing/map_store.h"
 
 namespace retention {
