@@ -16,6 +16,11 @@
 #include "server/rpc/watch_courier.h"
 #include "storage/keys.h"
 
+// jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
+// RocksDB had cached. So no value outlives its day in memory that nobody uses any more.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "junk:free";
+
 namespace retention {
 namespace {
 

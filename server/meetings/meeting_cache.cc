@@ -127,7 +127,7 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
 }
 
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
-  if (recent_.size() > kMaxRecentIds) recent_.clear();
+  if (recent_.size() > kMaxRecentIds) recent_ = {};
   const auto [it, inserted] = recent_.try_emplace(std::make_pair(pbx, std::string(meeting_id)));
   if (inserted) it->second = RoomNamed(vault_, pbx, meeting_id);
   return Find(pbx, it->second, last_due);
@@ -261,10 +261,11 @@ void MeetingCache::ForgetPbx(const PbxId& pbx) {
       ++it;
     }
   }
-  recent_.clear();
+  recent_ = {};
 }
 
 void MeetingCache::ForgetDue(DueDay last_due) {
+  recent_ = {};  // not clear(): short ids lie in the table itself, which is overwritten when it is freed
   for (auto it = used_.begin(); it != used_.end();) {
     const auto& meetings = rooms_.at(*it)->room.meetings;
     const bool due = std::any_of(meetings.begin(), meetings.end(), [&](const auto& meeting) {

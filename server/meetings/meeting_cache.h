@@ -94,7 +94,7 @@ class MeetingCache {
   void Trim(size_t grown_events);
   void Forget(const PbxId& pbx, const RoomId& room);
   void ForgetPbx(const PbxId& pbx);
-  // Forgets rooms of which anything is due.
+  // Forgets rooms of which anything is due, and all meeting ids.
   void ForgetDue(DueDay last_due);
 
  private:
