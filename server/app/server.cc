@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/app/volume.h"
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
@@ -34,6 +35,24 @@ absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
   std::stringstream text;
   if (!file || !(text << file.rdbuf())) return absl::InvalidArgumentError("the policy file cannot be read");
   return Policy::FromText(text.str());
+}
+
+// What makes less of the destruction of keys than it could be.
+void WarnOfVolumes(const ServerOptions& options) {
+  const auto warn = [&](const std::string& directory, std::string_view replica) {
+    if (const std::string_view name = CopyOnWriteNameOf(directory); !name.empty()) {
+      Log(Severity::kWarning,
+          "the key ring lies on a file system that keeps old blocks: destroyed keys may be found there",
+          {{"replica", std::string(replica)}, {"file_system", std::string(name)}});
+    }
+    if (ShareVolume(directory, options.data_directory)) {
+      Log(Severity::kWarning,
+          "the key ring shares a volume with the data: a copy of the volume has both, and fills up with both",
+          {{"replica", std::string(replica)}});
+    }
+  };
+  warn(options.key_ring_directory, "first");
+  if (!options.second_key_ring_directory.empty()) warn(options.second_key_ring_directory, "second");
 }
 
 absl::Status Explain(const char* part, const absl::Status& status) {
@@ -132,6 +151,7 @@ absl::Status Server::OpenStorage() {
   if (!ring_->memory_is_locked()) {
     Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
   }
+  WarnOfVolumes(options_);
   return absl::OkStatus();
 }
 

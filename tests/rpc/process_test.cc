@@ -5,6 +5,10 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <filesystem>
+
+#include "server/app/volume.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -18,6 +22,23 @@ TEST(Process, NothingDumpsItsMemory) {
     std::exit(forbidden ? 0 : 1);
   };
   EXPECT_EXIT(forbid(), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(Volume, FileSystemsThatKeepOldBlocksAreKnown) {
+  constexpr uint64_t kExt4 = 0xEF53;
+  constexpr uint64_t kBtrfs = 0x9123683E;
+  EXPECT_EQ(CopyOnWriteName(kBtrfs), "btrfs");
+  EXPECT_EQ(CopyOnWriteName(kExt4), "");
+  EXPECT_EQ(CopyOnWriteNameOf("/proc"), "");
+  EXPECT_EQ(CopyOnWriteNameOf("/nowhere"), "");
+}
+
+TEST(Volume, OneIsSharedByWhatLiesOnIt) {
+  const FreshDirectory directory;
+  std::filesystem::create_directory(directory / "ring");
+  EXPECT_TRUE(ShareVolume(directory.path().string(), (directory / "ring").string()));
+  EXPECT_FALSE(ShareVolume(directory.path().string(), "/proc"));
+  EXPECT_FALSE(ShareVolume(directory.path().string(), "/nowhere"));
 }
 
 }  // namespace
