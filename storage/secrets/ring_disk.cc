@@ -152,7 +152,7 @@ absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
   static constexpr std::array<uint8_t, kChunkBytes> kZeros{};
   while (*end < size) {
     if (on_io_) {
-      if (absl::Status s = on_io_(file, Io::kWrite); !s.ok()) return s;
+      if (absl::Status s = on_io_(file, Io::kExtend); !s.ok()) return s;
     }
     const ConstByteSpan zeros = ConstByteSpan(kZeros).first(std::min<uint64_t>(kChunkBytes, size - *end));
     if (absl::Status s = WriteFully(fd, *end, zeros); !s.ok()) return s;

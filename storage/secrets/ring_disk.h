@@ -37,7 +37,7 @@ absl::Status StatusFromErrno(int error, std::string_view operation);
 class RingReplica {
  public:
   // Called before each write, and before each sync of what was written; not OK: it fails.
-  enum class Io : uint8_t { kWrite, kSync };
+  enum class Io : uint8_t { kWrite, kSync, kExtend };
   using OnIo = std::function<absl::Status(RingFile, Io)>;
 
   // `directory` need not exist. Opens what is there, and makes nothing.

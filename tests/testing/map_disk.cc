@@ -134,9 +134,20 @@ void MapDisk::FailWrites(absl::Status failure, uint64_t count, FailedBatch left)
   left_ = left;
 }
 
+void MapDisk::FailReads(absl::Status failure) {
+  const MutexLock lock(mutex_);
+  read_failure_ = std::move(failure);
+}
+
+absl::Status MapDisk::Readable() const {
+  const MutexLock lock(mutex_);
+  return read_failure_;
+}
+
 void MapDisk::Heal() {
   const MutexLock lock(mutex_);
   failures_left_ = 0;
+  read_failure_ = absl::OkStatus();
 }
 
 bool MapDisk::Holds(std::string_view text) const {

@@ -58,7 +58,10 @@ class MapDisk {
 
   // The next `count` writes fail with `failure`.
   void FailWrites(absl::Status failure, uint64_t count = UINT64_MAX, FailedBatch left = FailedBatch::kLost);
-  // No write fails any more.
+  // Every read fails with `failure`, of views that were taken before too.
+  void FailReads(absl::Status failure);
+  absl::Status Readable() const;
+  // Nothing fails any more.
   void Heal();
 
   // Whether `text` is anywhere in a value: of a row, of what was one, or of a failed batch in the log.
@@ -83,6 +86,7 @@ class MapDisk {
   std::optional<Batch> logged_ ABSL_GUARDED_BY(mutex_);  // a failed batch
 
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status read_failure_ ABSL_GUARDED_BY(mutex_);
   uint64_t failures_left_ ABSL_GUARDED_BY(mutex_) = 0;
   FailedBatch left_ ABSL_GUARDED_BY(mutex_) = FailedBatch::kLost;
 };

@@ -10,12 +10,17 @@ namespace {
 
 class MapCursor : public RowCursor {
  public:
-  MapCursor(std::shared_ptr<const MapStore::Rows> rows, Family family, std::string_view begin, std::string_view end)
-      : rows_(std::move(rows)), map_((*rows_)[static_cast<size_t>(family)]), begin_(begin), end_(end) {
+  MapCursor(std::shared_ptr<const MapDisk> disk, std::shared_ptr<const MapStore::Rows> rows, Family family,
+            std::string_view begin, std::string_view end)
+      : disk_(std::move(disk)),
+        rows_(std::move(rows)),
+        map_((*rows_)[static_cast<size_t>(family)]),
+        begin_(begin),
+        end_(end) {
     at_ = map_.lower_bound(begin_);
   }
   bool Valid() const override {
-    return at_ != map_.end() && at_->first >= begin_ && (end_.empty() || at_->first < end_);
+    return status().ok() && at_ != map_.end() && at_->first >= begin_ && (end_.empty() || at_->first < end_);
   }
   void Next() override { ++at_; }
   void Seek(std::string_view key) override { at_ = map_.lower_bound(key < begin_ ? std::string_view(begin_) : key); }
@@ -27,9 +32,10 @@ class MapCursor : public RowCursor {
   void Previous() override { at_ = at_ == map_.begin() ? map_.end() : std::prev(at_); }
   std::string_view key() const override { return at_->first; }
   std::string_view value() const override { return at_->second; }
-  absl::Status status() const override { return absl::OkStatus(); }
+  absl::Status status() const override { return disk_->Readable(); }
 
  private:
+  const std::shared_ptr<const MapDisk> disk_;
   const std::shared_ptr<const MapStore::Rows> rows_;
   const MapDisk::Map& map_;
   const std::string begin_;
@@ -39,17 +45,19 @@ class MapCursor : public RowCursor {
 
 class MapSnapshot : public StoreView {
  public:
-  explicit MapSnapshot(std::shared_ptr<const MapStore::Rows> rows) : rows_(std::move(rows)) {}
+  explicit MapSnapshot(std::shared_ptr<const MapDisk> disk) : disk_(std::move(disk)), rows_(disk_->View()) {}
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
+    if (absl::Status s = disk_->Readable(); !s.ok()) return s;
     const MapDisk::Map& map = (*rows_)[static_cast<size_t>(family)];
     const auto found = map.find(key);
     return found == map.end() ? std::nullopt : std::optional(found->second);
   }
   std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    return std::make_unique<MapCursor>(rows_, family, begin, end);
+    return std::make_unique<MapCursor>(disk_, rows_, family, begin, end);
   }
 
  private:
+  const std::shared_ptr<const MapDisk> disk_;
   const std::shared_ptr<const MapStore::Rows> rows_;
 };
 
@@ -68,14 +76,15 @@ absl::Status MapStore::Keep(absl::Status written) {
 }
 
 absl::StatusOr<std::optional<std::string>> MapStore::Get(Family family, std::string_view key) const {
+  if (absl::Status s = disk_->Readable(); !s.ok()) return s;
   return disk_->Get(family, key);
 }
 
 std::unique_ptr<RowCursor> MapStore::Scan(Family family, std::string_view begin, std::string_view end) const {
-  return std::make_unique<MapCursor>(disk_->View(), family, begin, end);
+  return std::make_unique<MapCursor>(disk_, disk_->View(), family, begin, end);
 }
 
-std::unique_ptr<StoreView> MapStore::Snapshot() const { return std::make_unique<MapSnapshot>(disk_->View()); }
+std::unique_ptr<StoreView> MapStore::Snapshot() const { return std::make_unique<MapSnapshot>(disk_); }
 
 absl::Status MapStore::Commit(const Batch& batch) {
   if (absl::Status failure = Health(); !failure.ok()) return failure;
