@@ -11,6 +11,8 @@ namespace retention {
 namespace {
 
 constexpr size_t kMaxRecentIds = 20000;
+// Of damaged rooms so many are known.
+constexpr size_t kMaxDamaged = 10000;
 // How much more than they may the rooms hold before they are counted again.
 constexpr size_t kMaxGrownBytes = MeetingCache::kMaxCachedBytes / 4;
 // What an event takes that says what none before it said: most do, but for samples of quality.
@@ -157,7 +159,12 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
   };
   auto entry = std::make_unique<Entry>(
       Entry{.room = {.pbx = pbx, .id = room, .cut = RoomCut(cuts(), number_of), .read_at = last_due}});
-  if (absl::Status s = Read(entry->room, last_due); !s.ok()) return s;
+  if (const auto damaged = damaged_.find(name); damaged != damaged_.end()) return damaged->second;
+  if (absl::Status s = Read(entry->room, last_due); !s.ok()) {
+    if (damaged_.size() >= kMaxDamaged) damaged_.clear();
+    if (IsUnreadable(s)) damaged_.emplace(name, s);
+    return s;
+  }
   grown_ += BytesOf(*entry);
   used_.push_front(name);
   entry->used = used_.begin();
@@ -265,6 +272,7 @@ void MeetingCache::ForgetPbx(const PbxId& pbx) {
 }
 
 void MeetingCache::ForgetDue(DueDay last_due) {
+  damaged_.clear();
   recent_ = {};  // not clear(): short ids lie in the table itself, which is overwritten when it is freed
   for (auto it = used_.begin(); it != used_.end();) {
     const auto& meetings = rooms_.at(*it)->room.meetings;

@@ -80,7 +80,8 @@ class MeetingCache {
   MeetingCache(const StoreView& store, Vault& vault, const PolicyVersions& policies)
       : store_(store), vault_(vault), policies_(policies) {}
 
-  // The room, read from the store if need be; empty if nothing of it is held. Valid until Trim or Forget.
+  // The room, read from the store if need be; empty if nothing of it is held. Valid until Trim or Forget. One that is
+  // damaged (DATA_LOSS, or NOT_FOUND if a key is lost) is not read again until a day is over.
   absl::StatusOr<Room*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
   absl::StatusOr<Room*> Find(const PbxId& pbx, const RoomId& room, DueDay last_due);
   // The room, if it is in memory.
@@ -114,6 +115,7 @@ class MeetingCache {
   absl::flat_hash_map<Name, std::unique_ptr<Entry>> rooms_;
   std::list<Name> used_;  // most recent first
   size_t grown_ = 0;      // bytes that came since the rooms were last counted
+  absl::flat_hash_map<Name, absl::Status> damaged_;
   // Rooms of recent meeting ids, to spare the keyed hash.
   absl::flat_hash_map<std::pair<PbxId, std::string>, RoomId> recent_;
 };

@@ -216,6 +216,7 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
       continue;
     }
     auto described = (*meeting)->Describe();
+    if (absl::IsDataLoss(described.status())) described = (*meeting)->DescribeDamaged();
     if (!described.ok()) return described.status();
     *response.add_meetings() = *std::move(described);
   }

@@ -176,18 +176,8 @@ absl::StatusOr<std::optional<stored::v1::ValueChunk>> MeetingView::ReadChunk(Cat
   return chunk;
 }
 
-absl::StatusOr<v1::Meeting> MeetingView::Describe() const {
-  v1::Meeting meeting;
-  auto id = MeetingId();
-  if (!id.ok()) return id.status();
-  meeting.set_meeting_id(*id);
+void MeetingView::DescribeFacts(v1::Meeting& meeting) const {
   meeting.set_occurrence(Occurrence());
-  auto name = LatestText(kMeetingName);
-  if (!name.ok()) return name.status();
-  meeting.set_name(*name);
-  auto comment = LatestText(kMeetingComment);
-  if (!comment.ok()) return comment.status();
-  meeting.set_comment(*comment);
   const OccurrenceFacts& is = facts();
   if (is.plan.has_value()) {
     SetTime(is.plan->start_us, *meeting.mutable_planned_start());
@@ -198,12 +188,34 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe() const {
     meeting.set_end_presumed(IsOpen(is));
     if (!IsOpen(is)) SetTime(absl::ToUnixMicros(End()), *meeting.mutable_end_time());
   }
-  auto organizer = Organizer();
-  if (!organizer.ok()) return organizer.status();
-  meeting.set_organizer_extension(*organizer);
   meeting.set_protocolled(is.protocolled);
   meeting.set_present_count(IsRunning() ? is.present : 0);
   if (is.IsMeeting()) SetTime(BeginMicros(), *meeting.mutable_begin_time());
+}
+
+v1::Meeting MeetingView::DescribeDamaged() const {
+  v1::Meeting meeting;
+  DescribeFacts(meeting);
+  meeting.set_unreadable(true);
+  if (const auto id = MeetingId(); id.ok()) meeting.set_meeting_id(*id);
+  return meeting;
+}
+
+absl::StatusOr<v1::Meeting> MeetingView::Describe() const {
+  v1::Meeting meeting;
+  DescribeFacts(meeting);
+  auto id = MeetingId();
+  if (!id.ok()) return id.status();
+  meeting.set_meeting_id(*id);
+  auto name = LatestText(kMeetingName);
+  if (!name.ok()) return name.status();
+  meeting.set_name(*name);
+  auto comment = LatestText(kMeetingComment);
+  if (!comment.ok()) return comment.status();
+  meeting.set_comment(*comment);
+  auto organizer = Organizer();
+  if (!organizer.ok()) return organizer.status();
+  meeting.set_organizer_extension(*organizer);
   return meeting;
 }
 
@@ -265,13 +277,14 @@ absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeti
     if (owner.size() != OwnerId::kBytes) return absl::DataLossError("a poll of a meeting's course has no owner");
     v1::MeetingPoll poll;
     std::vector<v1::PollAnswered> answers;
-    absl::Status status = ForEachRow(FiledPrefix(DueDay::Open(), kPoll, pbx_, OwnerId::From(owner)), false, [&](const auto& value) {
-      if (value.has_answer()) answers.push_back(value.answer());
-      if (!value.has_poll()) return;
-      poll.set_poll_id(value.poll().poll_id());
-      poll.set_question(value.poll().question());
-      *poll.mutable_options() = value.poll().options();
-    });
+    absl::Status status =
+        ForEachRow(FiledPrefix(DueDay::Open(), kPoll, pbx_, OwnerId::From(owner)), false, [&](const auto& value) {
+          if (value.has_answer()) answers.push_back(value.answer());
+          if (!value.has_poll()) return;
+          poll.set_poll_id(value.poll().poll_id());
+          poll.set_question(value.poll().question());
+          *poll.mutable_options() = value.poll().options();
+        });
     if (!status.ok()) return status;
     if (poll.poll_id().empty()) continue;  // deleted
     poll.mutable_answer_counts()->Resize(poll.options_size(), 0);

@@ -104,6 +104,8 @@ class MeetingView {
 
   // The meeting's own data.
   absl::StatusOr<v1::Meeting> Describe() const;
+  // What its locator alone says.
+  v1::Meeting DescribeDamaged() const;
   // Objects, polls, dial-in data and chat. What its history says of them: instants of the civil days on which anything
   // was shared, and owners of polls.
   absl::Status AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
@@ -126,6 +128,8 @@ class MeetingView {
   // The scheduling extension's number; empty once the extension is gone.
   absl::StatusOr<std::string> Organizer() const;
   absl::Status AddRecordings(std::span<const int64_t> shared_us, v1::Meeting& meeting) const;
+  // What its facts say of it.
+  void DescribeFacts(v1::Meeting& meeting) const;
   absl::Status AddPolls(std::span<const std::string> polls, v1::Meeting& meeting) const;
 
   const StoreView* view_;

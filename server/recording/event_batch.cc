@@ -11,7 +11,7 @@ namespace {
 bool CanComeAgain(v1::RejectionReason reason) {
   return reason == v1::REJECTION_REASON_PBX_UNKNOWN || reason == v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED ||
          reason == v1::REJECTION_REASON_EXTENSION_UNKNOWN || reason == v1::REJECTION_REASON_POLL_UNKNOWN ||
-         reason == v1::REJECTION_REASON_FROM_FUTURE;
+         reason == v1::REJECTION_REASON_FROM_FUTURE || reason == v1::REJECTION_REASON_UNREADABLE;
 }
 
 }  // namespace

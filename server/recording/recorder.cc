@@ -114,8 +114,13 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
     contacts_.push_back(*pbx);
   }
   const uint64_t fingerprint = batch.fingerprints[static_cast<size_t>(index)];
-  if (IsOfPoll(event.payload_case())) return polls_.Take(event, index, fingerprint, *pbx, result);
-  return TakeMeetingEvent(event, index, fingerprint, *pbx, result);
+  const absl::Status taken = IsOfPoll(event.payload_case()) ? polls_.Take(event, index, fingerprint, *pbx, result)
+                                                            : TakeMeetingEvent(event, index, fingerprint, *pbx, result);
+  if (!IsUnreadable(taken)) return taken;
+  // Damage costs itself: others' events go on.
+  Reject(index, v1::REJECTION_REASON_UNREADABLE, event.meeting_id().empty() ? "poll_id" : "meeting_id",
+         "what is held of it is damaged and cannot be read", result);
+  return absl::OkStatus();
 }
 
 absl::Status PartIntake::TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx,
