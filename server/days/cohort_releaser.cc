@@ -7,6 +7,7 @@
 #include "server/days/cohort_rows.h"
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
+#include "server/law/periods.h"
 
 namespace retention {
 
@@ -47,6 +48,7 @@ void CohortReleaser::EndCubes(DueDay last, uint64_t cohorts, Change& change) {
   LedgerEntry entry;
   entry.set_kind(LedgerEntry::KIND_CUBES_ERASED);
   entry.set_day(last.number());
+  entry.set_due_us(absl::ToUnixMicros(DueInstant(last, holdings_.policy().zone())));
   stored::v1::CategoryCount& count = *entry.add_counts();
   count.set_category(v1::DATA_CATEGORY_STATISTICS);
   count.set_values(cohorts);

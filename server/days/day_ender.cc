@@ -1,10 +1,12 @@
 #include "server/days/day_ender.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/days/day_entries.h"
 #include "server/meetings/cohort_span.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/report_notices.h"
@@ -234,18 +236,31 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   Ended ended;
   DayProgress progress;
   progress.set_stage(DayProgress::STAGE_ENDING);
+  const std::vector<UnenteredDestruction> destructions = holdings_.ring.unentered();
+  const absl::TimeZone& zone = holdings_.policy().zone();
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day > last) break;
     // What reached the day in the very moment before its end, and the files that are left, have had no orders yet.
     if (!holdings_.gate.ProgressOf(day).files_ordered()) return Ended{.others_first = true, .days = {}};
     ended.days.push_back({day, ValuesOf(counts)});
-    LedgerEntry entry;
-    entry.set_kind(LedgerEntry::KIND_DAY_ENDED);
-    entry.set_day(day.number());
+    LedgerEntry entry = DayEndEntry(day, destructions, zone);
     SetCounts(ended.days.back().values, entry);
     change.Enter(std::move(entry));
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
     change.EndDay(day);
+  }
+  // Of one that destroyed the keys of days of which nothing is counted, the ring alone knows.
+  for (const UnenteredDestruction& destruction : destructions) {
+    const bool is_counted = std::any_of(ended.days.begin(), ended.days.end(), [&](const EndingDay& ending) {
+      return ending.day >= destruction.from && ending.day <= destruction.to;
+    });
+    if (is_counted || destruction.to > last) continue;
+    const auto entered = IsEntered(holdings_.store, holdings_.ledger, destruction);
+    if (!entered.ok()) return entered.status();
+    if (*entered) continue;
+    LedgerEntry entry = DayEndEntry(destruction.to, destructions, zone);
+    entry.clear_keys();  // one at least
+    change.Enter(std::move(entry));
   }
   if (!ended.days.empty()) CrashPoint("sweep.before_ledger");
   change.Then([this, last, days = ended.days] {
@@ -278,6 +293,8 @@ void DayEnder::EnterErased(std::span<const DueDay> days, Change& change) {
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_DAY_PHYSICALLY_ERASED);
     entry.set_day(day.number());
+    entry.set_due_us(absl::ToUnixMicros(DueInstant(day, holdings_.policy().zone())));
+    entry.set_rows_left(0);
     change.Enter(std::move(entry));
     change.batch().Delete(Family::kState, DayProgressKey(day));
   }

@@ -29,8 +29,9 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       planner_(store, domains_.holdings, domains_.logs, domains_.refiler) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
-                                                     absl::Time now) {
+                                                     absl::Time now, EntryClock clock) {
   std::unique_ptr<Engine> engine(new Engine(store, ring, random, std::move(policy)));
+  engine->domains_.holdings.clock = clock;
   if (absl::Status status = engine->Establish(now); !status.ok()) return status;
   return engine;
 }

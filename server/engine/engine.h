@@ -33,12 +33,14 @@ class Engine {
   static constexpr absl::Duration kPreviewRetryDelay = absl::Seconds(1);
 
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
-  // begins with; any other keeps its own. REQUIRES: all outlive it.
+  // begins with; any other keeps its own. `clock` is what tells it the time, for the ledger. REQUIRES: all outlive it.
   //
   // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by another version) or KEY_RING_MISMATCH (not the ring
   // of this store); DATA_LOSS for corruption.
+  using EntryClock = stored::v1::LedgerEntry::Clock;
   static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
-                                                      absl::Time now);
+                                                      absl::Time now,
+                                                      EntryClock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED);
 
   // Records a group of batches, mostly by one durable change; lines become durable with the first part of the events.
   // An error means that nothing is recorded for certain: the batches can be sent again.

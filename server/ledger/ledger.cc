@@ -1,35 +1,11 @@
 #include "server/ledger/ledger.h"
 
-#include <openssl/sha.h>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "storage/keys.h"
 
 namespace retention {
-namespace {
-
-std::string Serialized(const stored::v1::LedgerEntry& entry) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  entry.SerializeToCodedStream(&coded);
-  coded.Trim();
-  return bytes;
-}
-
-// The hash that `entry` must carry after an entry with hash `previous`.
-std::string ChainHash(const std::string& previous, stored::v1::LedgerEntry entry) {
-  entry.clear_hash();
-  const std::string text = previous + Serialized(entry);
-  std::string hash(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));
-  return hash;
-}
-
-}  // namespace
 
 absl::StatusOr<Ledger> Ledger::Open(const StoreView& store) {
   // Sequences are dense from 1: a doubling and a bisection find the end without reading the chain.
@@ -54,37 +30,57 @@ absl::StatusOr<Ledger> Ledger::Open(const StoreView& store) {
   Ledger ledger;
   ledger.next_ = last + 1;
   if (last == 0) return ledger;
-  const auto row = store.Get(Family::kLedger, LedgerKey(last));
+  auto row = LedgerRowAt(store, last);
   if (!row.ok()) return row.status();
-  stored::v1::LedgerEntry entry;
-  if (!row->has_value() || !entry.ParseFromString(**row) || entry.sequence() != last) {
-    return absl::DataLossError(absl::StrCat("ledger entry ", last, " does not parse"));
-  }
-  ledger.head_ = entry.hash();
+  if (!row->has_value()) return absl::DataLossError(absl::StrCat("ledger entry ", last, " is missing"));
+  ledger.head_ = std::move((*row)->hash);
   return ledger;
 }
 
-void Ledger::Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch) {
+std::string Ledger::Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch) {
   entry.set_sequence(next_);
   entry.set_time_us(absl::ToUnixMicros(now));
-  entry.set_hash(ChainHash(head_, entry));
-  head_ = entry.hash();
-  batch.Put(Family::kLedger, LedgerKey(next_++), Serialized(entry));
+  if (entry.done_us() == 0) entry.set_done_us(entry.time_us());
+  for (auto& count : *entry.mutable_counts()) count.set_values(LedgerSize(count.category(), count.values()));
+  std::string leaf = LeafOf(entry);
+  head_ = ChainHash(head_, leaf);
+  batch.Put(Family::kLedger, LedgerKey(next_++), RowOf(leaf, head_));
+  return leaf;
+}
+
+absl::Status Ledger::AppendLeaf(std::string_view leaf, std::string_view hash, Batch& batch) {
+  const auto entry = ReadLeaf(leaf);
+  if (!entry.has_value() || entry->sequence() != next_ || ChainHash(head_, leaf) != hash) {
+    return absl::DataLossError(absl::StrCat("what is to be ledger entry ", next_, " does not follow"));
+  }
+  head_ = std::string(hash);
+  batch.Put(Family::kLedger, LedgerKey(next_++), RowOf(leaf, hash));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<LedgerRow>> LedgerRowAt(const StoreView& store, uint64_t sequence) {
+  const auto row = store.Get(Family::kLedger, LedgerKey(sequence));
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
+  auto read = ReadRow(**row);
+  if (!read.has_value() || read->entry.sequence() != sequence) {
+    return absl::DataLossError(absl::StrCat("ledger entry ", sequence, " does not parse"));
+  }
+  return read;
 }
 
 absl::Status VerifyLedger(const StoreView& store, const std::function<void(const stored::v1::LedgerEntry&)>& visit) {
-  std::string head(SHA256_DIGEST_LENGTH, '\0');
+  std::string head(kLedgerHashBytes, '\0');
   uint64_t sequence = 1;
   auto cursor = store.Scan(Family::kLedger, LedgerKey(0), "");
   for (; cursor->Valid(); cursor->Next(), ++sequence) {
-    stored::v1::LedgerEntry entry;
-    if (!entry.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size())) ||
-        entry.sequence() != sequence || cursor->key() != LedgerKey(sequence) ||
-        entry.hash() != ChainHash(head, entry)) {
+    const auto row = ReadRow(cursor->value());
+    if (!row.has_value() || row->entry.sequence() != sequence || cursor->key() != LedgerKey(sequence) ||
+        row->hash != ChainHash(head, row->leaf)) {
       return absl::DataLossError(absl::StrCat("the ledger is broken at entry ", sequence));
     }
-    head = entry.hash();
-    visit(entry);
+    head = row->hash;
+    visit(row->entry);
   }
   return cursor->status();
 }

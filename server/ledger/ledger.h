@@ -1,19 +1,20 @@
 // The ledger: nothing ends without an entry in it.
 //
-// Append-only and hash-chained: each entry carries SHA-256(hash of the entry before | this entry without its hash).
-// Entries hold counts, categories, policy version, reason and opaque ids, never personal data.
+// Append-only and hash-chained: beside each entry's leaf (leaf.h) lies SHA-256(hash of the entry before | leaf).
+// Entries hold sizes, categories, policy version, reason and opaque ids, never personal data.
 #ifndef RETENTION_SERVER_LEDGER_LEDGER_H_
 #define RETENTION_SERVER_LEDGER_LEDGER_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
+#include "server/ledger/leaf.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -27,15 +28,23 @@ class Ledger {
   // Reads the end of the chain. DATA_LOSS if the last entry does not parse.
   static absl::StatusOr<Ledger> Open(const StoreView& store);
 
-  // Adds `entry` to `batch`, filling in sequence, time and hash.
-  void Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch);
+  // Adds `entry` to `batch`, filling in sequence and time, and that it was done at that time unless it says when. Its
+  // counts become what the ledger says of them (LedgerSize). Returns its leaf.
+  std::string Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch);
+  // Adds an entry as another place has kept it. DATA_LOSS if it is not the next.
+  absl::Status AppendLeaf(std::string_view leaf, std::string_view hash, Batch& batch);
 
   uint64_t size() const { return next_ - 1; }
+  // Zeros at the beginning.
+  const std::string& head() const { return head_; }
 
  private:
   uint64_t next_ = 1;
-  std::string head_ = std::string(32, '\0');
+  std::string head_ = std::string(kLedgerHashBytes, '\0');
 };
+
+// The entry at a position, from 1. nullopt if there is none; DATA_LOSS if it does not parse.
+absl::StatusOr<std::optional<LedgerRow>> LedgerRowAt(const StoreView& store, uint64_t sequence);
 
 // Walks the whole chain in order. DATA_LOSS naming the sequence of the first entry that is missing, malformed or does
 // not follow from the one before.

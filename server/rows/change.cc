@@ -365,6 +365,16 @@ void Change::EnterCounts(LedgerEntry::Kind kind, const ByReason& by_reason) {
   }
 }
 
+void Change::AppendEntries(uint64_t ring_generation, Ledger& ledger) {
+  for (LedgerEntry& entry : entries_) {
+    if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());
+    if (entry.ring_generation() == 0) entry.set_ring_generation(ring_generation);
+    entry.set_clock(holdings_.clock);
+    const std::string leaf = ledger.Append(entry, now_, batch_);
+    if (holdings_.on_entry) holdings_.on_entry(entry, leaf);
+  }
+}
+
 uint64_t Change::NoticeNumber() {
   if (!notices_.has_value()) notices_ = holdings_.notices.counter();
   return notices_->Take(batch_);
@@ -373,11 +383,6 @@ uint64_t Change::NoticeNumber() {
 absl::Status Change::Commit(Store& store) {
   EnterCounts(LedgerEntry::KIND_PURGED, erased_);
   EnterCounts(LedgerEntry::KIND_KEPT, kept_);
-  Ledger ledger = holdings_.ledger;
-  for (LedgerEntry& entry : entries_) {
-    if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());
-    ledger.Append(std::move(entry), now_, batch_);
-  }
   if (absl::Status s = SealRows(); !s.ok()) return s;
   OrderNumbers::Counter counter = holdings_.orders.counter();
   if (absl::Status s = PutOrders(counter); !s.ok()) return s;
@@ -389,8 +394,10 @@ absl::Status Change::Commit(Store& store) {
     PurgeMarks::Put(marks, mark_changes_, batch_);
   }
   if (absl::Status s = TakeStoredEnds(); !s.ok()) return s;
+  const uint64_t generation = holdings_.ring.generation();
+  Ledger ledger = holdings_.ledger;
+  AppendEntries(generation, ledger);
   if (!batch_.empty()) {
-    const uint64_t generation = holdings_.ring.generation();
     if (generation != holdings_.ring_generation) PutRingGeneration(generation, batch_);
     OwnerEnds::Put(ended_owners_, batch_);
     holdings_.owner_ends.DeleteDone(batch_);

@@ -173,6 +173,7 @@ class Change {
   absl::Status TakeStoredEnds();
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
+  void AppendEntries(uint64_t ring_generation, Ledger& ledger);
   void Report() const;
 
   // Puts what is kept of an opened row that ends, or of a part of it, into the bucket of kept rows; returns how many

@@ -43,11 +43,15 @@ struct Holdings {
   PbxRegistry registry;
   DayGate gate;
   Ledger ledger;
+  stored::v1::LedgerEntry::Clock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;  // by which it is told the time
   const Keeper* keeper = nullptr;
   // Called when PBXs or extensions have changed, or ended: what was looked up of them before is wiped. May be empty.
   std::function<void()> on_extensions;
   // Called with every ended value count, for metrics. May be empty.
   std::function<void(CategoryNumber, std::string_view reason, uint64_t values)> on_erased;
+  // Called with an entry that is about to be committed, its counts as they are, and its leaf. For tests: the ledger's
+  // own sizes balance nothing. May be empty.
+  std::function<void(const stored::v1::LedgerEntry& exact, std::string_view leaf)> on_entry;
   // Called when orders were issued and can be read. May be empty.
   std::function<void()> on_orders;
   // Called when notices about reports were given and can be read. May be empty.

@@ -73,12 +73,10 @@ class KeyFaults : public ::testing::TestWithParam<std::tuple<StoreFault, RingFau
   }
   int DaysEntered() {
     int entries = 0;
-    auto cursor = harness_.store().Scan(Family::kLedger, "", "");
-    for (; cursor->Valid(); cursor->Next()) {
-      stored::v1::LedgerEntry entry;
-      EXPECT_TRUE(entry.ParseFromString(std::string(cursor->value())));
-      entries += entry.kind() == stored::v1::LedgerEntry::KIND_DAY_ENDED && entry.day() == kNextMonday.number() ? 1 : 0;
-    }
+    EXPECT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
+                  const bool ended = entry.kind() == stored::v1::LedgerEntry::KIND_DAY_ENDED;
+                  entries += ended && entry.day() == kNextMonday.number() ? 1 : 0;
+                }).ok());
     return entries;
   }
   // Of what is due, if the store can be read at all.

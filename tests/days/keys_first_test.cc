@@ -41,12 +41,9 @@ class KeysFirst : public ::testing::Test {
   }
   int Entries(stored::v1::LedgerEntry::Kind kind) {
     int entries = 0;
-    auto cursor = harness_.store().Scan(Family::kLedger, "", "");
-    for (; cursor->Valid(); cursor->Next()) {
-      stored::v1::LedgerEntry entry;
-      EXPECT_TRUE(entry.ParseFromString(std::string(cursor->value())));
-      entries += entry.kind() == kind ? 1 : 0;
-    }
+    EXPECT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
+                  entries += entry.kind() == kind ? 1 : 0;
+                }).ok());
     return entries;
   }
 
@@ -71,6 +68,57 @@ TEST_F(KeysFirst, AFullDiskKeepsNoKeyAlive) {
   EXPECT_TRUE(harness_.ring().unentered().empty());
   ASSERT_TRUE(TrySweep().ok());
   EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1) << "entered once";
+}
+
+// Of a day's end two instants are told: when it was entered, and when it was done.
+TEST_F(KeysFirst, TheEntrySaysWhenTheKeysWent) {
+  harness_.now = kDayOver + absl::Milliseconds(3);
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok());
+  const auto unentered = harness_.ring().unentered();
+  ASSERT_EQ(unentered.size(), 1u);
+  harness_.now += absl::Hours(2);
+  harness_.disk().Heal();
+  ASSERT_TRUE(TrySweep().ok());
+  uint64_t generation = 0;
+  ASSERT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
+                if (entry.kind() != stored::v1::LedgerEntry::KIND_DAY_ENDED) {
+                  EXPECT_EQ(entry.done_us(), entry.time_us());
+                  EXPECT_GE(entry.ring_generation(), generation);
+                  generation = entry.ring_generation();
+                  return;
+                }
+                EXPECT_EQ(absl::FromUnixMicros(entry.due_us()), kDayOver);
+                EXPECT_EQ(absl::FromUnixMicros(entry.done_us()), kDayOver + absl::Milliseconds(3));
+                EXPECT_EQ(absl::FromUnixMicros(entry.time_us()), harness_.now);
+                EXPECT_EQ(entry.ring_generation(), unentered[0].generation);
+                EXPECT_EQ(entry.through_day(), kNextMonday.number());
+                EXPECT_EQ(entry.keys(), 1u);
+              }).ok());
+}
+
+// A key that nothing was filed under ends too; and between the entry and its mark in the ring the process may end.
+TEST_F(KeysFirst, AnEntryThatTheRingWasNotToldOfIsRecognised) {
+  ASSERT_TRUE(TrySweep().ok());
+  ASSERT_TRUE(harness_.ring().ForDay(DueDay::FromNumber(kNextMonday.number() - 2)).ok());
+  harness_.now = kDayOver - absl::Hours(12);  // nothing is due but what nobody counts
+  int heads = 0;
+  harness_.on_ring_io = [&](size_t, RingFile file, RingReplica::Io io) {
+    // The destruction's; the next one is the mark's.
+    if (file == RingFile::kHead && io == RingReplica::Io::kWrite) ++heads;
+    return heads > 2 ? absl::UnavailableError("died") : absl::OkStatus();
+  };
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1) << "the ring alone knew of it";
+  harness_.on_ring_io = nullptr;
+  ASSERT_EQ(harness_.ring().unentered().size(), 1u);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(harness_.ring().unentered().size(), 0u);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1) << "entered once";
+  harness_.now = kDayOver;
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 2);
 }
 
 TEST_F(KeysFirst, AFullDiskStrandsNoObject) {

@@ -169,7 +169,7 @@ TEST_F(SweeperTest, EveryEndHasItsLedgerEntry) {
   harness_.Sweep();
   std::map<int, int> kinds;
   uint64_t names_in_ledger = 0;
-  ASSERT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
+  ASSERT_TRUE(VerifyExactLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
                 ++kinds[entry.kind()];
                 EXPECT_EQ(entry.policy_version(), 1u);
                 for (const auto& count : entry.counts()) {

@@ -23,6 +23,7 @@
 #include "server/logs/log_reader.h"
 #include "server/meetings/meeting_reader.h"
 #include "server/pbxs/pbx_reader.h"
+#include "tests/engine/exact_ledger.h"
 
 namespace retention {
 
@@ -59,7 +60,11 @@ class TestEngine {
     if (!engine.ok()) return engine.status();
     return std::make_unique<TestEngine>(store, *std::move(engine));
   }
-  TestEngine(Store& store, std::unique_ptr<Engine> engine) : store_(store), engine_(std::move(engine)) {}
+  TestEngine(Store& store, std::unique_ptr<Engine> engine) : store_(store), engine_(std::move(engine)) {
+    engine_->domains().holdings.on_entry = [](const stored::v1::LedgerEntry& exact, std::string_view leaf) {
+      ExactEntries::All().Note(exact, leaf);
+    };
+  }
 
   Engine& engine() { return *engine_; }
   operator Engine&() { return *engine_; }  // NOLINT(google-explicit-constructor): it is one

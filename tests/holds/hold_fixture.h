@@ -59,7 +59,7 @@ class HoldFixture : public ::testing::Test {
   // Values in entries of a kind and reason, by category.
   std::map<int, uint64_t> Entered(stored::v1::LedgerEntry::Kind kind, const std::string& reason) {
     std::map<int, uint64_t> values;
-    const absl::Status verified = VerifyLedger(engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+    const absl::Status verified = VerifyExactLedger(engine().store(), [&](const stored::v1::LedgerEntry& entry) {
       if (entry.kind() != kind || entry.reason() != reason) return;
       for (const auto& count : entry.counts()) values[count.category()] += count.values();
     });

@@ -40,11 +40,11 @@ TEST(Ledger, AnyChangeBreaksTheChain) {
   Append(harness.store(), 5);
   auto row = harness.store().Get(Family::kLedger, LedgerKey(4));
   ASSERT_TRUE(row.ok() && row->has_value());
-  LedgerEntry entry;
-  ASSERT_TRUE(entry.ParseFromString(**row));
-  entry.set_reason("NOTHING");
+  auto read = ReadRow(**row);
+  ASSERT_TRUE(read.has_value());
+  read->entry.set_reason("NOTHING");
   Batch forged;
-  forged.Put(Family::kLedger, LedgerKey(4), entry.SerializeAsString());
+  forged.Put(Family::kLedger, LedgerKey(4), RowOf(LeafOf(read->entry), read->hash));
   ASSERT_TRUE(harness.store().Commit(forged).ok());
   const absl::Status status = VerifyLedger(harness.store(), [](const LedgerEntry&) {});
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);

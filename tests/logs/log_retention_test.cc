@@ -27,12 +27,9 @@ std::string DueOf(const std::string& day, const std::string& until = "") {
 
 std::vector<std::string> LedgerReasons(Harness& harness, stored::v1::LedgerEntry::Kind kind) {
   std::vector<std::string> reasons;
-  auto cursor = harness.store().Scan(Family::kLedger, "", "");
-  for (; cursor->Valid(); cursor->Next()) {
-    stored::v1::LedgerEntry entry;
-    EXPECT_TRUE(entry.ParseFromString(std::string(cursor->value())));
-    if (entry.kind() == kind) reasons.push_back(entry.reason());
-  }
+  EXPECT_TRUE(VerifyLedger(harness.store(), [&](const stored::v1::LedgerEntry& entry) {
+                if (entry.kind() == kind) reasons.push_back(entry.reason());
+              }).ok());
   return reasons;
 }
 

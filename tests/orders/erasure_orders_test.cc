@@ -30,7 +30,7 @@ class ErasureOrdersTest : public ::testing::Test {
   std::vector<uint64_t> Ids() { return HeldIds(harness_.engine()); }
   std::vector<LedgerEntry> Entries() {
     std::vector<LedgerEntry> entries;
-    const absl::Status status = VerifyLedger(harness_.store(), [&](const LedgerEntry& entry) {
+    const absl::Status status = VerifyExactLedger(harness_.store(), [&](const LedgerEntry& entry) {
       if (entry.kind() == LedgerEntry::KIND_ORDERS_CONFIRMED) entries.push_back(entry);
     });
     EXPECT_TRUE(status.ok()) << status;

@@ -40,7 +40,7 @@ int RecordingsIn(Harness& harness) {
 
 uint64_t Purged(Harness& harness, CategoryNumber category) {
   uint64_t values = 0;
-  const absl::Status verified = VerifyLedger(harness.store(), [&](const stored::v1::LedgerEntry& entry) {
+  const absl::Status verified = VerifyExactLedger(harness.store(), [&](const stored::v1::LedgerEntry& entry) {
     if (entry.kind() != stored::v1::LedgerEntry::KIND_PURGED) return;
     EXPECT_EQ(entry.reason(), "DAY_MOVED_INTO_PAST");
     EXPECT_EQ(entry.policy_version(), 2u);

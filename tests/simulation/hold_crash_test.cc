@@ -76,7 +76,7 @@ class HoldRun {
     }
     EXPECT_EQ(ordered, (std::multiset<std::string>{"pdf-n", "rec-m", "rec-n"}));
     std::map<std::pair<int, int>, uint64_t> entered;  // by kind and category
-    const absl::Status verified = VerifyLedger(engine.store(), [&](const LedgerEntry& entry) {
+    const absl::Status verified = VerifyExactLedger(engine.store(), [&](const LedgerEntry& entry) {
       for (const auto& count : entry.counts()) entered[{entry.kind(), count.category()}] += count.values();
     });
     EXPECT_TRUE(verified.ok()) << verified;

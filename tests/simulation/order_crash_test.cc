@@ -50,7 +50,7 @@ class OrderRun {
     for (const uint64_t id : in_doubt_) in_doubt_held += held.contains(id) ? 1 : 0;
     EXPECT_TRUE(in_doubt_held == 0 || in_doubt_held == in_doubt_.size()) << "one call is one batch";
     uint64_t entered = 0;
-    const absl::Status verified = VerifyLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+    const absl::Status verified = VerifyExactLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
       if (entry.kind() != stored::v1::LedgerEntry::KIND_ORDERS_CONFIRMED) return;
       for (const auto& count : entry.counts()) entered += count.values();
     });
@@ -150,7 +150,7 @@ TEST(EntriesOfAnEnd, AreMadeOnceThoughADayEndsBetweenLookUpAndDeletion) {
   ASSERT_TRUE(engine.FinishEnding(*pbx, *runs, due).ok());
   ASSERT_TRUE(machine.Sweep(due, true).ok());
   uint64_t recordings = 0;
-  ASSERT_TRUE(VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
+  ASSERT_TRUE(VerifyExactLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
                 for (const auto& count : entry.counts()) {
                   if (count.category() == v1::DATA_CATEGORY_RECORDING) recordings += count.values();
                 }
@@ -198,7 +198,7 @@ TEST(EntriesOfADay, WhoseKeyCouldNotBeDestroyedAreMadeOnce) {
     machine.Heal();
     ASSERT_TRUE(machine.Sweep(now, false).ok());
     uint64_t ended = 0;
-    ASSERT_TRUE(VerifyLedger(machine.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+    ASSERT_TRUE(VerifyExactLedger(machine.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
                   for (const auto& count : entry.counts()) {
                     if (count.category() == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) ended += count.values();
                   }

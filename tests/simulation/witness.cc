@@ -31,8 +31,8 @@ void Witness::Look(TestEngine& engine, const CohortModel& cohorts, bool refiling
   confirmed_.clear();
   logs_extended_ = 0;
   uint32_t policy = 0;
-  const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
-    seen.push_back(entry.hash());
+  const absl::Status verified = VerifyExactLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
+    seen.push_back(LeafOf(entry));
     if (entry.kind() == stored::v1::LedgerEntry::KIND_POLICY) {
       EXPECT_GT(entry.policy_version(), policy) << "a policy came into force twice";
       policy = entry.policy_version();
@@ -164,7 +164,7 @@ Account Account::Of(TestEngine& engine) {
       if (day == DueDay::Kept()) account.kept[static_cast<v1::DataCategory>(i)] = counts[i].values;
     }
   }
-  const absl::Status verified = VerifyLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
+  const absl::Status verified = VerifyExactLedger(engine.store(), [&](const stored::v1::LedgerEntry& entry) {
     const bool purged = entry.kind() == stored::v1::LedgerEntry::KIND_PURGED;
     const bool kept = entry.kind() == stored::v1::LedgerEntry::KIND_KEPT;
     if (!purged && !kept && entry.kind() != stored::v1::LedgerEntry::KIND_DAY_ENDED) return;

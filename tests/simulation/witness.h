@@ -39,7 +39,7 @@ class Witness {
   size_t pbxs_ended() const;
 
  private:
-  std::vector<std::string> ledger_;  // hashes
+  std::vector<std::string> ledger_;  // leaves
   void LookAtCubes(TestEngine& engine, const CohortModel& cohorts, bool refiling, absl::Time now);
 
   using CubeTable = std::pair<absl::CivilDay, uint8_t>;
