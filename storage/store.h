@@ -81,6 +81,14 @@ class StoreView {
   std::unique_ptr<RowCursor> ScanPrefix(Family family, std::string_view prefix) const;
 };
 
+// How far a store has come. One that has gone back is known by what others remember of it.
+struct StoreProgress {
+  uint64_t sequence = 0;  // grows with every row that is written
+  uint64_t log = 0;       // number of the log that takes them; grows with every new one
+
+  friend bool operator==(const StoreProgress&, const StoreProgress&) = default;
+};
+
 // Thread-safe; Commit is called by one thread at a time, and so are SettleDay, DropDaysThrough, DropRange and Scrub,
 // next to it.
 //
@@ -98,6 +106,9 @@ class Store : public StoreView {
   // Moves every row of `day` into files of its own, so that DropDaysThrough need not rewrite anything. Call it when the
   // day takes no more rows, before it is due.
   virtual absl::Status SettleDay(DueDay day) = 0;
+
+  // Live files that hold rows of `day`, or of neighbours too.
+  virtual size_t FilesOf(DueDay day) const = 0;
 
   // Removes all rows of all of family `filed`'s days up to and including `last`, from memory, log and files. After OK
   // no byte of them is in any live file. Idempotent.
@@ -118,6 +129,11 @@ class Store : public StoreView {
 
   // Copies a consistent state into the new directory `path`.
   virtual absl::Status Checkpoint(const std::string& path) = 0;
+
+  // What of it is durable for certain: the last batch that was acknowledged, and all before it.
+  virtual StoreProgress Acknowledged() const = 0;
+  // What the opening found, and in which log at last; what it lacks was not in there any more.
+  virtual StoreProgress Found() const = 0;
 
   // Bytes held in live files, for metrics.
   virtual uint64_t LiveBytes() const = 0;

@@ -92,7 +92,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_flag(
       "--accept-lower-replica", options.accept_lower_replica,
       "Go on with one replica of the key ring though the other is missing or damaged, and nothing tells which is "
-      "the later: what was destroyed last may come back");
+      "the later, or with a ring that is known not to be the last one: what was destroyed last may come back");
+  app.add_flag("--accept-data-loss", options.accept_data_loss,
+               "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
+               "its log is damaged; the ledger is completed from its copy, and the loss is entered. Not to be left on");
   app.add_option("--policy", options.policy_file,
                  "Policy that a new store begins with; another one has its own until a new version is applied")
       ->type_name("FILE")

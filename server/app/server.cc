@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/app/refusal_note.h"
 #include "server/app/volume.h"
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
@@ -93,6 +94,7 @@ Server::~Server() {
   Shutdown(absl::ZeroDuration());
   // It finishes its queue. Batches of streams that broke off may be left in there, and refer to the endpoint.
   committer_.reset();
+  if (witness_loop_ != nullptr) witness_loop_->RunOnce();
   // What is left goes in the reverse order of its making.
 }
 
@@ -114,23 +116,30 @@ absl::Status Server::OpenStorage() {
   auto store = OpenRocksDbStore(options_.data_directory, options_.store);
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
-  auto format = store_->Get(Family::kState, FormatKey());
+  const auto format = store_->Get(Family::kState, FormatKey());
   if (!format.ok()) return Explain("data directory", format.status());
+  const bool store_is_empty = !format->has_value();
+  if (absl::Status status = OpenRing(store_is_empty); !status.ok()) return status;
+  ReportRing();
+  return MeetWitness(store_is_empty);
+}
+
+absl::Status Server::OpenRing(bool store_is_empty) {
+  std::vector<std::string> directories = {options_.key_ring_directory};
+  if (!options_.second_key_ring_directory.empty()) directories.push_back(options_.second_key_ring_directory);
+  auto witness = StoreWitness::Open(std::move(directories));
+  if (!witness.ok()) return Explain("key ring", witness.status());
+  witness_ = *std::move(witness);
   const auto seen = SeenRingGeneration(*store_);
   if (!seen.ok()) return Explain("data directory", seen.status());
   KeyRing::Options ring_options;
   ring_options.second_directory = options_.second_key_ring_directory;
-  ring_options.opening = {.known_generation = *seen, .accept_lower_replica = options_.accept_lower_replica};
+  ring_options.opening = {.known_generation = std::max(*seen, witness_->ring_generation()),
+                          .accept_lower_replica = options_.accept_lower_replica};
   ring_options.spare_blocks = kSpareBlocks;
   auto ring = KeyRing::Open(options_.key_ring_directory, ring_options);
-  // A ring that has seen a day end belongs to a store: its volume is not mounted, say. To begin anew under it would
-  // destroy the keys of the cohorts that wait there.
-  if (ring.ok() && !format->has_value() && (*ring)->destroyed_through() != DueDay::None()) {
-    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "STORE_MISSING",
-                           "the key ring belongs to a store, but the data directory holds none");
-  }
   if (absl::IsNotFound(ring.status())) {
-    if (format->has_value()) {
+    if (!store_is_empty) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
                              "the data directory holds a store, but there is no key ring: nothing could be read");
     }
@@ -138,6 +147,10 @@ absl::Status Server::OpenStorage() {
   }
   if (!ring.ok()) return Explain("key ring", ring.status());
   ring_ = *std::move(ring);
+  return absl::OkStatus();
+}
+
+void Server::ReportRing() const {
   const KeyRing::Found& found = ring_->found();
   if (found.replicas_rebuilt + found.entries_mended > 0) {
     Log(Severity::kWarning, "the key ring was mended",
@@ -152,13 +165,47 @@ absl::Status Server::OpenStorage() {
     Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
   }
   WarnOfVolumes(options_);
-  return absl::OkStatus();
+}
+
+absl::Status Server::MeetWitness(bool store_is_empty) {
+  auto finding = witness_->Meet(*store_, *ring_);
+  if (!finding.ok()) return Explain("key ring", finding.status());
+  if (witness_->cut_bytes() > 0) {
+    Log(Severity::kWarning, "the end of the ledger's copy was torn, and is copied again",
+        {{"bytes", absl::StrCat(witness_->cut_bytes())}});
+  }
+  if (ring_->found().rolled_back) losses_.push_back("KEY_RING_ROLLED_BACK");
+  // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
+  // say. To begin anew under it would destroy the keys of the cohorts that wait there.
+  if (store_is_empty && (ring_->destroyed_through() != DueDay::None() || witness_->found())) {
+    *finding = {.standing = Standing::kMissing,
+                .found =
+                    "the key ring belongs to a store, but the data directory "
+                    "holds none"};
+  }
+  finding->standing = FirstTakenFor(options_.data_directory, finding->standing);
+  const bool is_refused = finding->standing != Standing::kSound && !options_.accept_data_loss;
+  NoteRefusal(options_.data_directory, is_refused ? finding->standing : Standing::kSound);
+  if (is_refused) return StoreWitness::Refusal(*finding);
+  if (finding->standing == Standing::kSound) {
+    if (options_.accept_data_loss) Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
+    return absl::OkStatus();
+  }
+  Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
+      {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});
+  losses_.emplace_back(ReasonOf(finding->standing));
+  return Explain("accepting a loss", witness_->Accept(*store_));
 }
 
 absl::Status Server::OpenEngine() {
-  auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now());
+  auto engine = Engine::Open(
+      *store_, *ring_, SystemRandom(), policy_, clock_.Now(),
+      simulated_clock_.has_value() ? stored::v1::LedgerEntry::CLOCK_SIMULATED : stored::v1::LedgerEntry::CLOCK_SYSTEM);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
+  if (absl::Status status = EnterLosses(); !status.ok()) return Explain("accepting a loss", status);
+  witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_, metrics_);
+  witness_loop_->RunOnce();
   const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
   if (!differing.empty()) {
     Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
@@ -176,6 +223,19 @@ absl::Status Server::OpenEngine() {
   return absl::OkStatus();
 }
 
+absl::Status Server::EnterLosses() {
+  if (losses_.empty()) return absl::OkStatus();
+  return engine_->writer().Do(clock_.Now(), [this](Change& change) {
+    for (const std::string& reason : losses_) {
+      stored::v1::LedgerEntry entry;
+      entry.set_kind(stored::v1::LedgerEntry::KIND_LOSS_ACCEPTED);
+      entry.set_reason(reason);
+      change.Enter(std::move(entry));
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::Status Server::StartCommitter() {
   Committer::Options committer;
   committer.on_group = [this](size_t events, const absl::Status&, absl::Duration took) {
@@ -187,14 +247,16 @@ absl::Status Server::StartCommitter() {
                                             SweepLoop::Options{.lead_window = options_.lead_window,
                                                                .purge_bound = options_.purge_bound,
                                                                .interval = options_.sweep_interval,
-                                                               .on_run = [this](const absl::Status& status) {
-                                                                 meetings_->ForgetDue(clock_.Now());
-                                                                 {
-                                                                   const MutexLock lock(health_mutex_);
-                                                                   sweeps_ = status;
-                                                                 }
-                                                                 UpdateHealth();
-                                                               }});
+                                                               .on_destroyed = [this] { witness_loop_->RunOnce(); },
+                                                               .on_run =
+                                                                   [this](const absl::Status& status) {
+                                                                     meetings_->ForgetDue(clock_.Now());
+                                                                     {
+                                                                       const MutexLock lock(health_mutex_);
+                                                                       sweeps_ = status;
+                                                                     }
+                                                                     UpdateHealth();
+                                                                   }});
   // Catches up on what fell due while no server ran.
   return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
 }
@@ -264,6 +326,7 @@ absl::Status Server::Serve() {
     syslog_ = *std::move(receiver);
   }
   sweep_loop_->Start();
+  witness_loop_->Start();
   if (dns_loop_ != nullptr) dns_loop_->Start();
   return absl::OkStatus();
 }
@@ -281,6 +344,7 @@ Gauges Server::ReadGauges() const {
   }
   gauges.owners_overdue = holdings.owner_ends.overdue();
   gauges.stale_replicas = holdings.ring.stale_replicas();
+  gauges.ledger_uncopied = witness_->uncopied();
   gauges.ring_entries_lost = holdings.ring.found().entries_damaged;
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;

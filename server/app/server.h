@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -13,6 +14,7 @@
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/law/policy.h"
+#include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_reader.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/dns_prober.h"
@@ -20,6 +22,7 @@
 #include "server/ops/metrics_page.h"
 #include "server/ops/sweep_loop.h"
 #include "server/ops/syslog_receiver.h"
+#include "server/ops/witness_loop.h"
 #include "server/pbxs/pbx_reader.h"
 #include "server/rpc/endpoint.h"
 #include "storage/mutex.h"
@@ -37,7 +40,8 @@ struct ServerOptions {
   std::string data_directory;
   std::string key_ring_directory;             // outside the data directory
   std::string second_key_ring_directory;      // of its second replica; empty: in the same
-  bool accept_lower_replica = false;          // a replica that cannot be read was not the later one
+  bool accept_lower_replica = false;          // a replica that cannot be read was not the later one, nor is there one
+  bool accept_data_loss = false;              // a store that lacks what was acknowledged is gone on with
   std::string policy_file;                    // retention.v1.Policy in text format
   std::optional<absl::Time> simulated_start;  // a clock that stands still until moved; else the machine's
   absl::Duration lead_window = absl::Hours(1);
@@ -59,8 +63,8 @@ class Server {
   // it nor a store exists.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
-  // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN; DATA_LOSS for corruption; UNAVAILABLE if an
-  // address is taken.
+  // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN, or, unless it is accepted, STORE_MISSING, STORE_ROLLED_BACK,
+  // STORE_LOG_SHORT, STORE_ANOTHER or WITNESS_DAMAGED; DATA_LOSS for corruption; UNAVAILABLE if an address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   // Shuts down without grace.
   ~Server();
@@ -82,7 +86,12 @@ class Server {
  private:
   Server(ServerOptions options, Policy policy);
   absl::Status OpenStorage();
+  absl::Status OpenRing(bool store_is_empty);
+  // Whether the store is the last one that the ring's volume knows of.
+  absl::Status MeetWitness(bool store_is_empty);
+  void ReportRing() const;
   absl::Status OpenEngine();
+  absl::Status EnterLosses();
   absl::Status StartCommitter();
   absl::Status Serve();
   absl::Status StartProbing();
@@ -96,13 +105,16 @@ class Server {
   Clock& clock_;
   Metrics metrics_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<KeyRing> ring_;
+  std::vector<std::string> losses_;  // that were accepted, to be entered
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeetingReader> meetings_;
   std::unique_ptr<PbxReader> pbxs_;
   std::unique_ptr<WatchCourier> order_courier_;
   std::unique_ptr<WatchCourier> report_courier_;
   std::unique_ptr<Committer> committer_;
+  std::unique_ptr<WitnessLoop> witness_loop_;
   std::unique_ptr<SweepLoop> sweep_loop_;
   std::unique_ptr<DnsProber> dns_prober_;
   std::unique_ptr<DnsLoop> dns_loop_;

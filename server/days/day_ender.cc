@@ -224,6 +224,23 @@ absl::StatusOr<bool> DayEnder::TakeOut(Change& change) {
   return more;
 }
 
+absl::Status DayEnder::EnterUncounted(std::span<const EndingDay> counted,
+                                      std::span<const UnenteredDestruction> destructions, Change& change) const {
+  for (const UnenteredDestruction& destruction : destructions) {
+    const bool is_counted = std::any_of(counted.begin(), counted.end(), [&](const EndingDay& ending) {
+      return ending.day >= destruction.from && ending.day <= destruction.to;
+    });
+    if (is_counted || destruction.to > change.last_due()) continue;
+    const auto entered = IsEntered(holdings_.store, holdings_.ledger, destruction);
+    if (!entered.ok()) return entered.status();
+    if (*entered) continue;
+    LedgerEntry entry = DayEndEntry(destruction.to, destructions, holdings_.policy().zone());
+    entry.clear_keys();  // one at least
+    change.Enter(std::move(entry));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   const DueDay last = change.last_due();
@@ -237,31 +254,18 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   DayProgress progress;
   progress.set_stage(DayProgress::STAGE_ENDING);
   const std::vector<UnenteredDestruction> destructions = holdings_.ring.unentered();
-  const absl::TimeZone& zone = holdings_.policy().zone();
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (day > last) break;
     // What reached the day in the very moment before its end, and the files that are left, have had no orders yet.
     if (!holdings_.gate.ProgressOf(day).files_ordered()) return Ended{.others_first = true, .days = {}};
     ended.days.push_back({day, ValuesOf(counts)});
-    LedgerEntry entry = DayEndEntry(day, destructions, zone);
+    LedgerEntry entry = DayEndEntry(day, destructions, holdings_.policy().zone());
     SetCounts(ended.days.back().values, entry);
     change.Enter(std::move(entry));
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
     change.EndDay(day);
   }
-  // Of one that destroyed the keys of days of which nothing is counted, the ring alone knows.
-  for (const UnenteredDestruction& destruction : destructions) {
-    const bool is_counted = std::any_of(ended.days.begin(), ended.days.end(), [&](const EndingDay& ending) {
-      return ending.day >= destruction.from && ending.day <= destruction.to;
-    });
-    if (is_counted || destruction.to > last) continue;
-    const auto entered = IsEntered(holdings_.store, holdings_.ledger, destruction);
-    if (!entered.ok()) return entered.status();
-    if (*entered) continue;
-    LedgerEntry entry = DayEndEntry(destruction.to, destructions, zone);
-    entry.clear_keys();  // one at least
-    change.Enter(std::move(entry));
-  }
+  if (absl::Status s = EnterUncounted(ended.days, destructions, change); !s.ok()) return s;
   if (!ended.days.empty()) CrashPoint("sweep.before_ledger");
   change.Then([this, last, days = ended.days] {
     if (!days.empty()) CrashPoint("sweep.after_ledger");
@@ -282,18 +286,20 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   return ended;
 }
 
-void DayEnder::EnterErased(std::span<const DueDay> days, Change& change) {
+void DayEnder::EnterErased(std::span<const DueDay> days, std::span<const size_t> files, Change& change) {
   PurgeMarks::Marks gone;
   for (const auto& [day, mark] : holdings_.marks.Read()) {
     // A later day's range was not dropped, though its key may have gone meanwhile: it is scrubbed.
     if (day != DueDay::None() && !days.empty() && day <= days.back()) gone.emplace(day, mark);
   }
   change.ClearMarks(std::move(gone));
-  for (const DueDay day : days) {
+  for (size_t i = 0; i < days.size(); ++i) {
+    const DueDay day = days[i];
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_DAY_PHYSICALLY_ERASED);
     entry.set_day(day.number());
     entry.set_due_us(absl::ToUnixMicros(DueInstant(day, holdings_.policy().zone())));
+    entry.set_files(static_cast<uint32_t>(files[i]));
     entry.set_rows_left(0);
     change.Enter(std::move(entry));
     change.batch().Delete(Family::kState, DayProgressKey(day));

@@ -69,8 +69,8 @@ class DayEnder {
     std::vector<EndingDay> days;
   };
   absl::StatusOr<Ended> End(Change& change);
-  // Enters that no byte of `days` is left.
-  void EnterErased(std::span<const DueDay> days, Change& change);
+  // Enters that no byte of `days` is left; `files`: how many held rows of each.
+  void EnterErased(std::span<const DueDay> days, std::span<const size_t> files, Change& change);
   // Deletes the locators of the given meetings if their history ended with `last` or before.
   absl::Status DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change);
 
@@ -80,6 +80,9 @@ class DayEnder {
   absl::Status OrderRest(DueDay day, const Keys& gone, Change& change) const;
 
  private:
+  // Destructions of days of which nothing is counted any more: the ring alone knows of them.
+  absl::Status EnterUncounted(std::span<const EndingDay> counted, std::span<const UnenteredDestruction> destructions,
+                              Change& change) const;
   // Issues orders for what a day holds of some categories, from `from` on; returns how far it comes, empty if there is
   // no more. `unordered`: gets the PBXs whose objects are left out because holds concern them or they are ending; null:
   // none is.

@@ -296,10 +296,12 @@ absl::Status Sweeper::DropEndedDays(absl::Time now) {
   auto ending = DaysToDrop(enders_.store, last);
   if (!ending.ok()) return ending.status();
   if (ending->empty()) return absl::OkStatus();
+  std::vector<size_t> files;
+  for (const DueDay day : *ending) files.push_back(enders_.store.FilesOf(day));
   if (absl::Status s = enders_.store.DropDaysThrough(ending->back()); !s.ok()) return s;
   CrashPoint("sweep.after_drop");
   absl::Status finished = commands_.Do(now, [&](Change& change) {
-    enders_.days.EnterErased(*ending, change);
+    enders_.days.EnterErased(*ending, files, change);
     return absl::OkStatus();
   });
   if (!finished.ok()) return finished;

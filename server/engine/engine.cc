@@ -63,7 +63,16 @@ absl::Status Engine::Establish(absl::Time now) {
   if (format.ring_identity() != domains_.holdings.ring.identity()) {
     return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
   }
-  return domains_.Load();
+  if (absl::Status s = domains_.Load(); !s.ok() || format.store_id() != 0) return s;
+  return writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });
+}
+
+absl::Status Engine::PutFormat(stored::v1::StoreFormat format, Change& change) const {
+  uint64_t id = 0;
+  if (absl::Status s = domains_.holdings.random.Fill(reinterpret_cast<uint8_t*>(&id), sizeof(id)); !s.ok()) return s;
+  format.set_store_id(std::max<uint64_t>(id, 1));
+  change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
+  return absl::OkStatus();
 }
 
 absl::Status Engine::Create(DueDay today, absl::Time now) {
@@ -75,7 +84,7 @@ absl::Status Engine::Create(DueDay today, absl::Time now) {
     stored::v1::StoreFormat format;
     format.set_version(kFormatVersion);
     format.set_ring_identity(holdings.ring.identity());
-    change.batch().Put(Family::kState, FormatKey(), format.SerializeAsString());
+    if (absl::Status s = PutFormat(format, change); !s.ok()) return s;
     const absl::Time since = absl::FromUnixMicros(absl::ToUnixMicros(now));
     PolicyVersions::Put(holdings.policy(), since, /*refiling=*/false, change.batch());
     LedgerEntry entry;

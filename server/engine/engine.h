@@ -93,6 +93,8 @@ class Engine {
   // writer's thread waits for none of it, and nothing that the domains hold in memory is the writer's.
   absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const;
   absl::Status Create(DueDay today, absl::Time now);
+  // The row that names the format, with an identity of the store's own.
+  absl::Status PutFormat(stored::v1::StoreFormat format, Change& change) const;
 
   Store& store_;
   mutable Vault vault_;

@@ -1,10 +1,7 @@
 #include "server/ledger/leaf.h"
 
-#include <openssl/sha.h>
-
 #include <limits>
 
-#include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
@@ -48,15 +45,6 @@ std::optional<LedgerEntry> ReadLeaf(std::string_view leaf) {
   return entry;
 }
 
-std::string ChainHash(std::string_view previous, std::string_view leaf) {
-  std::string text;
-  text.reserve(previous.size() + leaf.size());
-  text.append(previous).append(leaf);
-  std::string hash(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const uint8_t*>(text.data()), text.size(), reinterpret_cast<uint8_t*>(hash.data()));
-  return hash;
-}
-
 std::string RowOf(std::string_view leaf, std::string_view hash) {
   if (leaf.empty() || leaf.front() != kVersion1Tag) return std::string(leaf).append(hash);
   LedgerEntry entry = Parsed(leaf).value_or(LedgerEntry());
@@ -77,8 +65,7 @@ std::optional<LedgerRow> ReadRow(std::string_view row) {
   const std::string_view leaf = row.substr(0, row.size() - kLedgerHashBytes);
   auto entry = ReadLeaf(leaf);
   if (!entry.has_value()) return std::nullopt;
-  return LedgerRow{
-      .leaf = std::string(leaf), .hash = std::string(row.substr(leaf.size())), .entry = *std::move(entry)};
+  return LedgerRow{.leaf = std::string(leaf), .hash = std::string(row.substr(leaf.size())), .entry = *std::move(entry)};
 }
 
 uint64_t LedgerSize(v1::DataCategory category, uint64_t values) {

@@ -6,27 +6,20 @@
 #ifndef RETENTION_SERVER_LEDGER_LEAF_H_
 #define RETENTION_SERVER_LEDGER_LEAF_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "retention/stored/v1/stored.pb.h"
+#include "storage/ledger_chain.h"
 
 namespace retention {
-
-inline constexpr size_t kLedgerHashBytes = 32;
-// In a bundle of a tree's tiles a leaf has its length before it, in two bytes.
-inline constexpr size_t kLeafBytesMax = 65535;
 
 // Of version 2. REQUIRES: `entry` has no hash, and its leaf no more than kLeafBytesMax bytes.
 std::string LeafOf(const stored::v1::LedgerEntry& entry);
 // nullopt unless `leaf` is an entry's one form, in either version.
 std::optional<stored::v1::LedgerEntry> ReadLeaf(std::string_view leaf);
-
-// SHA-256 over the hash before and the leaf.
-std::string ChainHash(std::string_view previous, std::string_view leaf);
 
 struct LedgerRow {
   std::string leaf;

@@ -70,7 +70,7 @@ absl::StatusOr<std::optional<LedgerRow>> LedgerRowAt(const StoreView& store, uin
 }
 
 absl::Status VerifyLedger(const StoreView& store, const std::function<void(const stored::v1::LedgerEntry&)>& visit) {
-  std::string head(kLedgerHashBytes, '\0');
+  std::string head = LedgerBeginning();
   uint64_t sequence = 1;
   auto cursor = store.Scan(Family::kLedger, LedgerKey(0), "");
   for (; cursor->Valid(); cursor->Next(), ++sequence) {

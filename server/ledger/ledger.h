@@ -40,7 +40,7 @@ class Ledger {
 
  private:
   uint64_t next_ = 1;
-  std::string head_ = std::string(kLedgerHashBytes, '\0');
+  std::string head_ = LedgerBeginning();
 };
 
 // The entry at a position, from 1. nullopt if there is none; DATA_LOSS if it does not parse.

@@ -67,6 +67,9 @@ struct Metrics::Families {
           .Register(*registry);
   prometheus::Counter& sweep_failures =
       Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
+  prometheus::Counter& witness_failures =
+      Counter("retention_witness_failures_total",
+              "Times that the key ring's volume could not be told how far the store is; it is tried each second.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
   prometheus::Counter& cohort_rows_damaged = Counter(
@@ -144,6 +147,8 @@ void Metrics::ObserveUnreadable(absl::Duration after_due) {
 void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(absl::ToDoubleSeconds(after_due)); }
 
 void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
+
+void Metrics::CountWitnessFailure() { families_->witness_failures.Increment(); }
 
 void Metrics::CountCohorts(uint32_t released, uint64_t rows_damaged) {
   families_->cohorts.Increment(released);

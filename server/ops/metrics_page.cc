@@ -64,6 +64,10 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_key_ring_stale_replicas",
                "Replicas of the key ring that cannot be written, and may hold what was destroyed since.",
                static_cast<double>(now.stale_replicas)),
+        Family(
+            "retention_ledger_uncopied",
+            "Entries of the ledger that its copy on the key ring's volume has not got; those of a second are normal.",
+            static_cast<double>(now.ledger_uncopied)),
         Family("retention_key_ring_entries_lost",
                "Keys that were damaged in both replicas at the last start: what they seal cannot be read.",
                static_cast<double>(now.ring_entries_lost)),

@@ -18,7 +18,11 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
                {.lead_window = options_.lead_window,
                 .purge_bound = options_.purge_bound,
                 .on_urgent = [&committer](bool urgent) { committer.GivePrecedence(urgent); },
-                .on_unreadable = [this](absl::Time due) { metrics_.ObserveUnreadable(clock_.Now() - due); },
+                .on_unreadable =
+                    [this](absl::Time due) {
+                      metrics_.ObserveUnreadable(clock_.Now() - due);
+                      if (options_.on_destroyed) options_.on_destroyed();
+                    },
                 .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}),
       // Its failure has been reported.
       repeater_(options_.interval, [this] { RunOnce(/*scrub_now=*/false).IgnoreError(); }) {}

@@ -175,6 +175,11 @@ absl::StatusOr<bool> RocksEngine::LogReachesBackTo(rocksdb::SequenceNumber seque
   return std::any_of(logs.begin(), logs.end(), [&](const auto& log) { return log->StartSequence() <= sequence; });
 }
 
+uint64_t RocksEngine::LogNumber() const {
+  std::unique_ptr<rocksdb::LogFile> log;
+  return db_->GetCurrentWalFile(&log).ok() && log != nullptr ? log->LogNumber() : 0;
+}
+
 absl::Status RocksEngine::FlushAll() const {
   const rocksdb::SequenceNumber before = db_->GetLatestSequenceNumber();
   // With all memtables empty a flush does nothing, yet after a crash at the end of a flush a log may still be there

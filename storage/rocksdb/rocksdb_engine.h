@@ -79,6 +79,9 @@ class RocksEngine {
   // Whether a log on disk reaches back to `sequence`, so that it may hold rows written at or before it.
   absl::StatusOr<bool> LogReachesBackTo(rocksdb::SequenceNumber sequence) const;
 
+  // Of the log that takes what is written now.
+  uint64_t LogNumber() const;
+
   // Writes all memtables to files, so that every log of before becomes obsolete, and waits until they are gone.
   absl::Status FlushAll() const;
   // Rewrites the files of `range`; `force`: down to and including the last level.

@@ -19,6 +19,7 @@
 #include "storage/mutex.h"
 #include "storage/rocksdb/key_order.h"
 #include "storage/rocksdb/rocksdb_engine.h"
+#include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
 #include "storage/rocksdb/rocksdb_view.h"
@@ -51,11 +52,13 @@ class RocksDbStore : public Store {
 
   // To be called once, before anything else.
   absl::Status Start() {
+    found_.log = LastLogIn(directory_);
     absl::StatusOr<std::shared_ptr<RocksEngine>> engine =
         RocksEngine::Open(directory_, options_, std::nullopt, failure_);
     if (!engine.ok()) return engine.status();
     const MutexLock write_lock(write_mutex_);
-    writes_ = WriteRecord((*engine)->db().GetLatestSequenceNumber());
+    found_.sequence = (*engine)->db().GetLatestSequenceNumber();
+    writes_ = WriteRecord(found_.sequence);
     const MutexLock lock(engine_mutex_);
     engine_ = *std::move(engine);
     return absl::OkStatus();
@@ -81,12 +84,19 @@ class RocksDbStore : public Store {
 
   absl::Status Commit(const Batch& batch) override;
   absl::Status SettleDay(DueDay day) override;
+  size_t FilesOf(DueDay day) const override {
+    const std::shared_ptr<RocksEngine> engine = Engine();
+    const std::string prefix = FiledPrefix(day);
+    return engine == nullptr ? 0 : engine->FilesTouching({Family::kFiled, prefix, PrefixEnd(prefix)}).size();
+  }
   absl::Status DropDaysThrough(DueDay last) override;
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
   absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
   absl::Status Resume() override;
   absl::Status Health() const override { return failure_->Get(); }
   absl::Status Checkpoint(const std::string& path) override;
+  StoreProgress Acknowledged() const override;
+  StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override;
 
  private:
@@ -114,11 +124,12 @@ class RocksDbStore : public Store {
   const std::string directory_;
   const RocksDbOptions options_;
   const int lock_fd_;
+  StoreProgress found_;  // by Start
   const std::shared_ptr<FailureLatch> failure_ = std::make_shared<FailureLatch>();
   mutable Mutex engine_mutex_;
   // Null after a Resume that could not reopen.
   std::shared_ptr<RocksEngine> engine_ ABSL_GUARDED_BY(engine_mutex_);
-  Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(engine_mutex_);
+  mutable Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(engine_mutex_);
   WriteRecord writes_ ABSL_GUARDED_BY(write_mutex_);
   // Held by all that waits for the deletion of files.
   Mutex maintenance_mutex_ ABSL_ACQUIRED_BEFORE(write_mutex_);
@@ -392,6 +403,16 @@ absl::Status RocksDbStore::Checkpoint(const std::string& path) {
   return StatusFromRocksDb(status);
 }
 
+StoreProgress RocksDbStore::Acknowledged() const {
+  StoreProgress progress = found_;
+  // In this order: the log is then that of the sequence or an earlier one. Let go of before the lock: whoever reopens
+  // holds that, and waits for readers.
+  if (const std::shared_ptr<RocksEngine> engine = Engine(); engine != nullptr) progress.log = engine->LogNumber();
+  const MutexLock lock(write_mutex_);
+  progress.sequence = writes_.latest();
+  return progress;
+}
+
 uint64_t RocksDbStore::LiveBytes() const {
   const std::shared_ptr<RocksEngine> engine = Engine();
   if (engine == nullptr) return 0;
@@ -404,16 +425,6 @@ uint64_t RocksDbStore::LiveBytes() const {
     }
   }
   return total;
-}
-
-// Table files without the file that says which of them are live: opening would make an empty database over them.
-bool LostItsCurrent(const std::string& directory) {
-  std::error_code error;
-  if (std::filesystem::exists(directory + "/CURRENT", error)) return false;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".sst") return true;
-  }
-  return false;
 }
 
 }  // namespace

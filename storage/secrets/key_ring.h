@@ -95,6 +95,7 @@ class KeyRing {
     size_t replicas_rebuilt = 0;
     size_t entries_mended = 0;
     size_t entries_damaged = 0;
+    bool rolled_back = false;  // and it was accepted
   };
   const Found& found() const { return found_; }
   // False if the limit on locked memory was too low.

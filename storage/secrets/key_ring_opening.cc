@@ -150,7 +150,10 @@ void KeyRing::Take(OpenedRing ring) {
   disk_ = std::move(ring.disk);
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
-  found_ = {.replicas_rebuilt = ring.rebuilt, .entries_mended = ring.mended, .entries_damaged = ring.damaged};
+  found_ = {.replicas_rebuilt = ring.rebuilt,
+            .entries_mended = ring.mended,
+            .entries_damaged = ring.damaged,
+            .rolled_back = ring.rolled_back};
 }
 
 absl::Status KeyRing::Load() {

@@ -53,6 +53,15 @@ absl::Status StatusFromErrno(int error, std::string_view operation) {
   return absl::UnavailableError(message);
 }
 
+absl::Status SyncDirectory(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return StatusFromErrno(errno, "open directory");
+  const int synced = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  return synced == 0 ? absl::OkStatus() : StatusFromErrno(error, "sync directory");
+}
+
 absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io) {
   std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io)));
   replica->directory_fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

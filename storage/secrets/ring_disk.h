@@ -33,6 +33,9 @@ struct RingWrite {
 // The status for `error`, an errno, of `operation`.
 absl::Status StatusFromErrno(int error, std::string_view operation);
 
+// Makes the names in `directory` durable.
+absl::Status SyncDirectory(const std::string& directory);
+
 // One directory. Errors: RESOURCE_EXHAUSTED if the disk is full, UNAVAILABLE for any other I/O error.
 class RingReplica {
  public:

@@ -18,6 +18,8 @@ namespace {
 constexpr std::string_view kKeysMagic = "RETNKEYS";
 constexpr std::string_view kPagesMagic = "RETNPAGE";
 constexpr size_t kCopyBytes = 1 << 20;
+// Of owners' numbers that a later generation may have given: more than any has.
+constexpr uint64_t kPagesLeftOut = uint64_t{1} << 32;
 
 uint64_t PlaceOf(const RingHead& head) { return head.generation % 2 * kHeadBytes; }
 
@@ -284,10 +286,13 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   }
   OpenedRing ring;
   ring.head = *heads[*leader].head;
-  if (ring.head.generation < opening.known_generation) {
+  ring.rolled_back = ring.head.generation < opening.known_generation;
+  if (ring.rolled_back && !opening.accept_lower_replica) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: it was rolled back: its generation is ",
                                                       ring.head.generation, ", and ", opening.known_generation,
-                                                      " is known: put the last one back"));
+                                                      " is known: put the last one back, or, if there is none, start "
+                                                      "with --accept-lower-replica: what was sealed since is lost, and "
+                                                      "older copies open again what was erased since"));
   }
   std::vector<size_t> equals;
   std::vector<size_t> others;
@@ -314,8 +319,13 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     if (RebuildReplica(*ring.disk, i, ring.head).ok()) ++ring.rebuilt;
   }
   // Those that could not be rebuilt must be told apart when they come back.
-  if (ring.disk->stale_replicas() > 0) {
+  if (ring.disk->stale_replicas() > 0 || ring.rolled_back) {
     ++ring.head.generation;
+    if (ring.rolled_back) {
+      // Beyond all that was, and over the older head.
+      ring.head.generation += (opening.known_generation - ring.head.generation + 2) / 2 * 2;
+      ring.head.pages_reserved += kPagesLeftOut;
+    }
     if (absl::Status s = WriteHeadTo(*ring.disk, ring.head); !s.ok()) return s;
   }
   return ring;

@@ -26,16 +26,18 @@ inline constexpr size_t kRingFileHeaderBytes = 4096;
 struct RingOpening {
   // The ring's generation is at least this, as others know: the store, the witness.
   uint64_t known_generation = 0;
-  // Whoever runs the server says that a replica that cannot be read was of no later generation than the other.
+  // Whoever runs the server says that a replica that cannot be read was of no later generation than the other; or that
+  // there is no later ring any more.
   bool accept_lower_replica = false;
 };
 
 struct OpenedRing {
   std::unique_ptr<RingDisk> disk;
   RingHead head;
-  size_t rebuilt = 0;  // replicas that were overwritten
-  size_t mended = 0;   // entries that were damaged in one of them
-  size_t damaged = 0;  // entries that are damaged in all
+  size_t rebuilt = 0;        // replicas that were overwritten
+  size_t mended = 0;         // entries that were damaged in one of them
+  size_t damaged = 0;        // entries that are damaged in all
+  bool rolled_back = false;  // others know of a later generation, which nobody has any more
 };
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown

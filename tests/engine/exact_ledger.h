@@ -44,8 +44,7 @@ class ExactEntries {
 // VerifyLedger, which visits entries with the counts that they were made of.
 inline absl::Status VerifyExactLedger(const StoreView& store,
                                       const std::function<void(const stored::v1::LedgerEntry&)>& visit) {
-  return VerifyLedger(store,
-                      [&](const stored::v1::LedgerEntry& entry) { visit(ExactEntries::All().Of(entry)); });
+  return VerifyLedger(store, [&](const stored::v1::LedgerEntry& entry) { visit(ExactEntries::All().Of(entry)); });
 }
 
 }  // namespace retention

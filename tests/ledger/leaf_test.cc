@@ -39,20 +39,20 @@ LedgerEntry DayEnd() {
 
 // Made by hand from FORMAT.md: tags and varints of protocol buffers, SHA-256 by another program.
 constexpr char kLeaf[] =
-    "02"                  // version
-    "0801"                // sequence
-    "10c0bcc5e6f5939303"  // time_us
-    "1806"                // kind
-    "2001"                // policy_version
-    "28a9a001"            // day
-    "3a0408041032"        // counts: PARTICIPANT_EMAIL, at most 50
-    "3a04080f1027"        // SERVER_LOG, 39
-    "68ac02"              // ring_generation
+    "02"                    // version
+    "0801"                  // sequence
+    "10c0bcc5e6f5939303"    // time_us
+    "1806"                  // kind
+    "2001"                  // policy_version
+    "28a9a001"              // day
+    "3a0408041032"          // counts: PARTICIPANT_EMAIL, at most 50
+    "3a04080f1027"          // SERVER_LOG, 39
+    "68ac02"                // ring_generation
     "800180b888e6f5939303"  // due_us
     "880190d997e6f5939303"  // done_us
-    "900101"              // clock
-    "9801a9a001"          // through_day
-    "a00101";             // keys
+    "900101"                // clock
+    "9801a9a001"            // through_day
+    "a00101";               // keys
 constexpr char kHash[] = "024042305543fa53330ae550d09e68c2e98b5643b360859c99989851d293e616";
 
 TEST(LedgerLeaf, GoldenBytes) {
@@ -79,8 +79,8 @@ TEST(LedgerLeaf, HasOneForm) {
   with_hash.insert(leaf.find(Bytes("68ac02")), Bytes("5203616263"));
   std::string of_version_3 = leaf;
   of_version_3[0] = 3;
-  for (const std::string& other : {longer, later_first, with_default, with_hash, of_version_3, std::string(),
-                                   leaf.substr(0, leaf.size() - 1)}) {
+  for (const std::string& other :
+       {longer, later_first, with_default, with_hash, of_version_3, std::string(), leaf.substr(0, leaf.size() - 1)}) {
     EXPECT_FALSE(ReadLeaf(other).has_value()) << absl::BytesToHexString(other);
   }
 }

@@ -58,6 +58,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_key_ring_stale_replicas 0\n",
            "retention_key_ring_entries_lost 0\n",
            "retention_readings_failed 0\n",
+           "retention_witness_failures_total 0\n",
            "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 0\n",
            "retention_due_to_unreadable_seconds_count 0\n",
            "retention_due_to_gone_seconds_count 0\n",
@@ -76,7 +77,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
        }) {
     EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
   }
-  for (const char* name : {"retention_live_rows ", "retention_store_bytes "}) {
+  for (const char* name : {"retention_live_rows ", "retention_store_bytes ", "retention_ledger_uncopied "}) {
     EXPECT_TRUE(absl::StrContains(page, name)) << name;
   }
   for (const char* secret : {"somebody", "Ada", "controller"}) EXPECT_FALSE(absl::StrContains(page, secret)) << secret;

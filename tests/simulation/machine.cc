@@ -24,14 +24,28 @@ absl::Status Machine::Start(absl::Time now) {
                        {.block_cache_bytes = 8 << 20, .memtable_bytes = 8 << 20, .file_system = disk_.file_system()});
   if (!opened_store.ok()) return opened_store.status();
   store_ = *std::move(opened_store);
+  auto witness = StoreWitness::Open({ring});
+  if (!witness.ok()) return witness.status();
+  witness_ = *std::move(witness);
+  if (witness_->ring_generation() > ring_->generation())
+    return absl::FailedPreconditionError("a crash took ring writes");
+  const auto finding = witness_->Meet(*store_, *ring_);
+  if (!finding.ok()) return finding.status();
+  if (absl::Status lost = StoreWitness::Refusal(*finding); !lost.ok()) return lost;
   auto opened = TestEngine::Open(*store_, *ring_, random_, policy_, now);
   if (!opened.ok()) return opened.status();
   engine_ = *std::move(opened);
+  Remember(now);
   return absl::OkStatus();
+}
+
+void Machine::Remember(absl::Time now) {
+  if (!crashed()) witness_->Note(now, {}).IgnoreError();  // of a store that fails there is nothing new
 }
 
 void Machine::Stop() {
   engine_.reset();
+  witness_.reset();
   store_.reset();
   ring_.reset();
 }
@@ -82,12 +96,14 @@ v1::RecordResult Machine::Record(const std::vector<v1::Event>& events, absl::Tim
   if (!status.ok()) return {};
   EventBatch* const group[] = {&queued};
   status = engine_->Record(group, now);
+  Remember(now);
   return queued.result;
 }
 
 absl::StatusOr<SweepOutcome> Machine::Sweep(absl::Time now, bool scrub, const std::function<void()>& between) {
-  const auto run = [&between](std::function<absl::Status()> task) {
+  const auto run = [this, now, &between](std::function<absl::Status()> task) {
     const absl::Status status = task();
+    Remember(now);
     if (between) between();
     return status;
   };

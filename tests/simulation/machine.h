@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/ledger/store_witness.h"
 #include "tests/engine/test_engine.h"
 #include "tests/simulation/random.h"
 #include "tests/testing/fault_file_system.h"
@@ -52,6 +53,8 @@ class Machine {
 
  private:
   absl::Status OnRingStep();
+  // What a server does each second: what is acknowledged by now, no crash may take.
+  void Remember(absl::Time now);
 
   const std::filesystem::path directory_;
   const Policy policy_;
@@ -65,6 +68,7 @@ class Machine {
   absl::Status ring_failure_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<TestEngine> engine_;
 };
 

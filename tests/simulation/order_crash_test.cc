@@ -50,10 +50,11 @@ class OrderRun {
     for (const uint64_t id : in_doubt_) in_doubt_held += held.contains(id) ? 1 : 0;
     EXPECT_TRUE(in_doubt_held == 0 || in_doubt_held == in_doubt_.size()) << "one call is one batch";
     uint64_t entered = 0;
-    const absl::Status verified = VerifyExactLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
-      if (entry.kind() != stored::v1::LedgerEntry::KIND_ORDERS_CONFIRMED) return;
-      for (const auto& count : entry.counts()) entered += count.values();
-    });
+    const absl::Status verified =
+        VerifyExactLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+          if (entry.kind() != stored::v1::LedgerEntry::KIND_ORDERS_CONFIRMED) return;
+          for (const auto& count : entry.counts()) entered += count.values();
+        });
     EXPECT_TRUE(verified.ok()) << verified;
     EXPECT_EQ(entered, confirmed_.size() + in_doubt_.size() - in_doubt_held) << "no end without its entry";
     EXPECT_EQ(machine_.engine().marks().Read().contains(DueDay::None()), entered > 0);

@@ -158,11 +158,12 @@ class PolicyRun {
   void CheckLedger() {
     std::map<int, uint64_t> purged;
     uint64_t policies = 0;
-    const absl::Status verified = VerifyExactLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
-      policies += entry.kind() == stored::v1::LedgerEntry::KIND_POLICY && entry.policy_version() == 2 ? 1 : 0;
-      if (entry.kind() != stored::v1::LedgerEntry::KIND_PURGED) return;
-      for (const auto& count : entry.counts()) purged[count.category()] += count.values();
-    });
+    const absl::Status verified =
+        VerifyExactLedger(machine_.engine().store(), [&](const stored::v1::LedgerEntry& entry) {
+          policies += entry.kind() == stored::v1::LedgerEntry::KIND_POLICY && entry.policy_version() == 2 ? 1 : 0;
+          if (entry.kind() != stored::v1::LedgerEntry::KIND_PURGED) return;
+          for (const auto& count : entry.counts()) purged[count.category()] += count.values();
+        });
     EXPECT_TRUE(verified.ok()) << verified;
     EXPECT_EQ(policies, 1u);
     EXPECT_EQ(purged[kParticipantName], static_cast<uint64_t>(kMeetings)) << "each end has its entry, once";

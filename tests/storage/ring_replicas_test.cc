@@ -151,6 +151,30 @@ TEST_F(TwoReplicas, ARingThatWasRolledBackIsRefused) {
   EXPECT_TRUE(absl::StrContains(refused.message(), "rolled back")) << refused;
 }
 
+// What it gave since must not be given again, to another row; nor may it look like the ring that it is behind.
+TEST_F(TwoReplicas, ARingThatWasRolledBackIsGoneOnWithBeyondAllThatWas) {
+  for (uint64_t behind = 1; behind <= 6; ++behind) {
+    Close();
+    std::filesystem::copy(path_, directory_ / "yesterday", std::filesystem::copy_options::recursive);
+    ring_ = MustOpenRing(path_);
+    const OwnerNumber given = *ring_->NewOwner(kDay);
+    for (uint64_t i = 0; i < behind; ++i) ASSERT_TRUE(ring_->ForDay(DueDay::FromNumber(30000 + behind * 10 + i)).ok());
+    const uint64_t known = ring_->generation();
+    Close();
+    std::filesystem::remove_all(path_);
+    std::filesystem::rename(directory_ / "yesterday", path_);
+    ring_ = MustOpenRing(path_, Knowing(known, true));
+    EXPECT_TRUE(ring_->found().rolled_back);
+    EXPECT_GT(ring_->generation(), known);
+    EXPECT_EQ(BytesOf(*ring_->FindDay(kDay)), day_);
+    EXPECT_GT(*ring_->NewOwner(kDay), given + (uint64_t{1} << 32));
+    const uint64_t now = ring_->generation();
+    Close();
+    ring_ = MustOpenRing(path_, Knowing(now));
+    EXPECT_FALSE(ring_->found().rolled_back);
+  }
+}
+
 TEST_F(TwoReplicas, OneThatCannotBeWrittenIsCounted_AndMendedLater) {
   Close();
   for (const size_t broken : {size_t{0}, size_t{1}}) {

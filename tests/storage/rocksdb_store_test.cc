@@ -92,11 +92,13 @@ TEST_F(RocksDbStoreTest, DropOfASettledDay_LeavesNoByteAndFlushesNothing) {
   Fill(kDay.Next(), 100, "kept");
   ASSERT_TRUE(store_->SettleDay(kDay).ok());
   EXPECT_EQ(Holding(kCanary).size(), 1u);  // one table file
+  EXPECT_EQ(store_->FilesOf(kDay), 1u);
   Fill(kDay.Next().Next(), 100, "later");
   const Files logs = LogFiles();
   ASSERT_TRUE(store_->DropDaysThrough(kDay).ok());
   EXPECT_EQ(Holding(kCanary), Files());
   EXPECT_EQ(LogFiles(), logs);  // no flush: the same log goes on
+  EXPECT_EQ(store_->FilesOf(kDay), 0u);
   EXPECT_EQ(Holding("later"), logs);
   EXPECT_EQ(Count(FiledPrefix(kDay.Next())), 100u);
   EXPECT_EQ(Count(FiledPrefix(kDay.Next().Next())), 100u);
@@ -240,6 +242,28 @@ TEST_F(RocksDbStoreTest, DropWhileOthersWrite) {
   stop = true;
   writer.join();
   EXPECT_EQ(Holding(kCanary), Files());
+}
+
+TEST_F(RocksDbStoreTest, KnowsHowFarItHasCome) {
+  EXPECT_EQ(store_->Found(), StoreProgress());
+  for (uint32_t rows = 1; rows < 6; ++rows) {
+    const StoreProgress before = store_->Acknowledged();
+    Fill(kDay, rows, "row");
+    const StoreProgress after = store_->Acknowledged();
+    EXPECT_EQ(after.sequence, before.sequence + rows);
+    EXPECT_EQ(after.log, before.log);
+    if (rows % 2 == 0) {
+      ASSERT_TRUE(store_->SettleDay(kDay).ok());  // leaves the log behind, without a batch of its own
+      EXPECT_EQ(store_->Acknowledged().sequence, after.sequence);
+      EXPECT_GT(store_->Acknowledged().log, after.log);
+    }
+    const uint64_t log = store_->Acknowledged().log;
+    Reopen();
+    EXPECT_GE(store_->Found().sequence, after.sequence);
+    EXPECT_EQ(store_->Found().log, log);
+    EXPECT_EQ(store_->Acknowledged().sequence, store_->Found().sequence);
+    EXPECT_GT(store_->Acknowledged().log, log) << "an opening makes a new one";
+  }
 }
 
 TEST_F(RocksDbStoreTest, RowsSurviveReopening) {

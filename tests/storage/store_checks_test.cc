@@ -29,6 +29,7 @@ class StoreOver : public Store {
   absl::Status Commit(const Batch& batch) override { return store_->Commit(batch); }
   std::unique_ptr<StoreView> Snapshot() const override { return store_->Snapshot(); }
   absl::Status SettleDay(DueDay day) override { return store_->SettleDay(day); }
+  size_t FilesOf(DueDay day) const override { return store_->FilesOf(day); }
   absl::Status DropDaysThrough(DueDay last) override { return store_->DropDaysThrough(last); }
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override {
     return store_->DropRange(family, begin, end);
@@ -37,6 +38,8 @@ class StoreOver : public Store {
   absl::Status Resume() override { return store_->Resume(); }
   absl::Status Health() const override { return store_->Health(); }
   absl::Status Checkpoint(const std::string& path) override { return store_->Checkpoint(path); }
+  StoreProgress Acknowledged() const override { return store_->Acknowledged(); }
+  StoreProgress Found() const override { return store_->Found(); }
   uint64_t LiveBytes() const override { return store_->LiveBytes(); }
 
  protected:

@@ -65,6 +65,7 @@ void MapDisk::Bury(Family family, Map& map, Map::iterator first, Map::iterator l
 }
 
 void MapDisk::Apply(const Batch& batch) {
+  ++batches_;
   Rows& rows = MutableRows();
   for (const Batch::Change& change : batch.changes()) {
     Map& map = rows[static_cast<size_t>(change.family)];
@@ -159,6 +160,11 @@ bool MapDisk::Holds(std::string_view text) const {
   const std::vector<Batch::Change>& changes = logged_->changes();
   return std::any_of(changes.begin(), changes.end(),
                      [text](const Batch::Change& change) { return change.value.find(text) != std::string::npos; });
+}
+
+uint64_t MapDisk::batches() const {
+  const MutexLock lock(mutex_);
+  return batches_;
 }
 
 uint64_t MapDisk::bytes() const {

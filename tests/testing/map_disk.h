@@ -68,6 +68,8 @@ class MapDisk {
   bool Holds(std::string_view text) const;
   // Of keys and values, those of former rows included.
   uint64_t bytes() const;
+  // That were applied.
+  uint64_t batches() const;
 
  private:
   using Remnants = std::multimap<std::string, std::string, std::less<>>;
@@ -83,6 +85,7 @@ class MapDisk {
   std::shared_ptr<Rows> rows_ ABSL_GUARDED_BY(mutex_);
   mutable bool shared_ ABSL_GUARDED_BY(mutex_) = false;  // whether a view may hold rows_
   std::array<Remnants, kFamilies> remnants_ ABSL_GUARDED_BY(mutex_);
+  uint64_t batches_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<Batch> logged_ ABSL_GUARDED_BY(mutex_);  // a failed batch
 
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);

@@ -67,7 +67,11 @@ MapStore::MapStore() : MapStore(std::make_shared<MapDisk>()) {}
 
 MapStore::MapStore(Rows rows) : MapStore(std::make_shared<MapDisk>(std::move(rows))) {}
 
-MapStore::MapStore(std::shared_ptr<MapDisk> disk) : disk_(std::move(disk)) { disk_->Recover(); }
+MapStore::MapStore(std::shared_ptr<MapDisk> disk)
+    : disk_(std::move(disk)), found_([this] {
+        disk_->Recover();
+        return Acknowledged();
+      }()) {}
 
 absl::Status MapStore::Keep(absl::Status written) {
   const MutexLock lock(mutex_);

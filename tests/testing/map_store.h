@@ -32,6 +32,7 @@ class MapStore : public Store {
   absl::Status Commit(const Batch& batch) override;
   std::unique_ptr<StoreView> Snapshot() const override;
   absl::Status SettleDay(DueDay day) override;
+  size_t FilesOf(DueDay) const override { return 0; }
   absl::Status DropDaysThrough(DueDay last) override;
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
   absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
@@ -39,6 +40,8 @@ class MapStore : public Store {
   absl::Status Health() const override;
   // UNIMPLEMENTED: there are no files.
   absl::Status Checkpoint(const std::string& path) override;
+  StoreProgress Acknowledged() const override { return {.sequence = disk_->batches(), .log = 0}; }
+  StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override { return disk_->bytes(); }
 
   // For faults, and to open it again after this store.
@@ -53,6 +56,7 @@ class MapStore : public Store {
   absl::Status Keep(absl::Status written);
 
   const std::shared_ptr<MapDisk> disk_;
+  const StoreProgress found_;
   mutable Mutex mutex_;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };

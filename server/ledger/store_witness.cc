@@ -1,0 +1,285 @@
+#include "server/ledger/store_witness.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/crash_point.h"
+#include "server/base/errors.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+// Entries that are copied at once: about 1 MiB.
+constexpr size_t kEntriesAtOnce = 4096;
+
+// Whose store it is. Its own identity is 0 if it has none yet, or holds nothing.
+absl::StatusOr<stored::v1::StoreFormat> FormatOf(const StoreView& store) {
+  const auto row = store.Get(Family::kState, FormatKey());
+  if (!row.ok()) return row.status();
+  stored::v1::StoreFormat format;
+  if (row->has_value() && !format.ParseFromString(**row)) {
+    return absl::DataLossError("the row that names the on-disk format does not parse");
+  }
+  return format;
+}
+
+// Calls `take` with all entries from `first` on, some at a time, until it fails.
+absl::Status ReadEntries(const StoreView& store, uint64_t first,
+                         absl::FunctionRef<absl::Status(std::span<const LedgerCopy::Entry>)> take) {
+  std::vector<LedgerCopy::Entry> entries;
+  auto cursor = store.Scan(Family::kLedger, LedgerKey(first), "");
+  for (uint64_t sequence = first; cursor->Valid(); cursor->Next(), ++sequence) {
+    auto row = ReadRow(cursor->value());
+    if (!row.has_value() || row->entry.sequence() != sequence) {
+      return absl::DataLossError(absl::StrCat("ledger entry ", sequence, " does not parse"));
+    }
+    entries.push_back({std::move(row->leaf), std::move(row->hash)});
+    if (entries.size() < kEntriesAtOnce) continue;
+    if (absl::Status s = take(entries); !s.ok()) return s;
+    entries.clear();
+  }
+  if (absl::Status s = cursor->status(); !s.ok()) return s;
+  return entries.empty() ? absl::OkStatus() : take(entries);
+}
+
+}  // namespace
+
+std::string_view ReasonOf(Standing standing) {
+  switch (standing) {
+    case Standing::kSound:
+      break;
+    case Standing::kRolledBack:
+      return "STORE_ROLLED_BACK";
+    case Standing::kShortLog:
+      return "STORE_LOG_SHORT";
+    case Standing::kAnother:
+      return "STORE_ANOTHER";
+    case Standing::kMissing:
+      return "STORE_MISSING";
+    case Standing::kWitnessDamaged:
+      return "WITNESS_DAMAGED";
+  }
+  return "";
+}
+
+absl::StatusOr<std::unique_ptr<StoreWitness>> StoreWitness::Open(std::vector<std::string> directories, OnIo on_io) {
+  std::unique_ptr<StoreWitness> witness(new StoreWitness(std::move(directories), std::move(on_io)));
+  WitnessFile::OnIo on_file_io;
+  if (witness->on_io_) on_file_io = [asked = witness->on_io_](size_t) { return asked(); };
+  auto file = WitnessFile::Open(witness->directories_, std::move(on_file_io));
+  if (!file.ok()) return file.status();
+  const MutexLock lock(witness->mutex_);
+  witness->file_ = *std::move(file);
+  witness->found_ = witness->file_->last().has_value();
+  if (witness->found_) witness->ring_generation_ = witness->file_->last()->ring_generation;
+  return witness;
+}
+
+absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const Store& store, const KeyRing& ring) {
+  store_ = &store;
+  ring_ = &ring;
+  const MutexLock lock(mutex_);
+  const uint64_t durable = found_ ? file_->last()->ledger_size : 0;
+  for (const std::string& directory : directories_) {
+    auto copy = LedgerCopy::Open(directory, ring.identity(), durable, on_io_);
+    if (!copy.ok()) return copy.status();
+    cut_bytes_ += (*copy)->cut_bytes();
+    copies_.push_back(*std::move(copy));
+  }
+  auto ledger = Ledger::Open(store);
+  if (!ledger.ok()) return ledger.status();
+  ledger_size_ = ledger->size();
+  ledger_head_ = ledger->head();
+  return Compare(store);
+}
+
+absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) const {
+  if (file_->damaged()) {
+    return Finding{Standing::kWitnessDamaged,
+                   "the key ring's witness is damaged, so nothing tells whether the store "
+                   "has all that was acknowledged"};
+  }
+  const auto format = FormatOf(store);
+  if (!format.ok()) return format.status();
+  // One of another ring is nothing that this one's witness knows of: the engine refuses it.
+  if (!format->ring_identity().empty() && format->ring_identity() != ring_->identity()) return Finding{};
+  const StoreProgress found = store.Found();
+  Finding behind{Standing::kRolledBack, ""};
+  if (const auto& last = file_->last(); last.has_value()) {
+    const uint64_t id = format->store_id();
+    if (id != 0 && last->store_id != 0 && id != last->store_id) {
+      return Finding{Standing::kAnother, "the store is not the one that the key ring's witness knows"};
+    }
+    // The log of that time is there, and ends early; or it is not there.
+    if (found.log >= last->progress.log) behind.standing = Standing::kShortLog;
+    if (found.sequence < last->progress.sequence) {
+      behind.found = absl::StrCat("the store's last write is number ", found.sequence, ", and number ",
+                                  last->progress.sequence, " was acknowledged");
+      return behind;
+    }
+  }
+  return CompareLedger(store, behind);
+}
+
+absl::StatusOr<StoreWitness::Finding> StoreWitness::CompareLedger(const Store& store, const Finding& behind) const {
+  struct Known {
+    uint64_t size;
+    std::string head;
+  };
+  std::vector<Known> known;
+  if (const auto& last = file_->last(); last.has_value()) {
+    known.push_back({last->ledger_size, std::string(last->ledger_head.begin(), last->ledger_head.end())});
+  }
+  for (const auto& copy : copies_) known.push_back({copy->size(), copy->head()});
+  for (const Known& past : known) {
+    if (past.size == 0) continue;
+    if (past.size > ledger_size_) {
+      return Finding{behind.standing, absl::StrCat("the store's ledger has ", ledger_size_, " entries, and ", past.size,
+                                                   " were acknowledged")};
+    }
+    const auto row = LedgerRowAt(store, past.size);
+    if (!row.ok()) return row.status();
+    if (!row->has_value() || (*row)->hash != past.head) {
+      return Finding{Standing::kAnother, absl::StrCat("entry ", past.size,
+                                                      " of the store's ledger, or one before, is "
+                                                      "not what was acknowledged")};
+    }
+  }
+  return Finding{};
+}
+
+absl::Status StoreWitness::Refusal(const Finding& finding) {
+  const char* way_out = "";
+  switch (finding.standing) {
+    case Standing::kSound:
+      return absl::OkStatus();
+    case Standing::kRolledBack:
+      way_out = "an older copy is in its place: put the last one back";
+      break;
+    case Standing::kShortLog:
+      way_out = "its log was cut or is damaged: put an intact one back";
+      break;
+    case Standing::kAnother:
+    case Standing::kMissing:
+      way_out = "mount the right volume, or give a new store a ring of its own";
+      break;
+    case Standing::kWitnessDamaged:
+      way_out = "look whether the store is the last one";
+      break;
+  }
+  return ErrorWithReason(
+      absl::StatusCode::kFailedPrecondition, ReasonOf(finding.standing),
+      absl::StrCat(finding.found, "; ", way_out, ", or go on without what is lost: --accept-data-loss"));
+}
+
+absl::StatusOr<uint64_t> StoreWitness::Common(const LedgerCopy& copy, const StoreView& store) {
+  uint64_t common = 0;
+  absl::Status read;
+  const absl::Status visited = copy.Visit(1, [&](uint64_t sequence, const LedgerCopy::Entry& entry) {
+    const auto row = LedgerRowAt(store, sequence);
+    read = row.status();
+    if (!row.ok() || !row->has_value() || (*row)->hash != entry.hash) return false;
+    common = sequence;
+    return true;
+  });
+  if (!read.ok()) return read;
+  if (!visited.ok() && !absl::IsDataLoss(visited)) return visited;
+  return common;
+}
+
+absl::Status StoreWitness::Accept(Store& store) {
+  const MutexLock lock(mutex_);
+  for (const auto& copy : copies_) {
+    auto ledger = Ledger::Open(store);
+    if (!ledger.ok()) return ledger.status();
+    const auto common = Common(*copy, store);
+    if (!common.ok()) return common.status();
+    if (*common < ledger->size()) {
+      // It lacks some that the store has, or tells another story.
+      if (absl::Status s = copy->CutTo(*common); !s.ok()) return s;
+      continue;
+    }
+    Batch batch;
+    absl::Status added;
+    absl::Status visited = copy->Visit(*common + 1, [&](uint64_t, const LedgerCopy::Entry& entry) {
+      added = ledger->AppendLeaf(entry.leaf, entry.hash, batch);
+      if (added.ok() && batch.changes().size() >= kEntriesAtOnce) {
+        added = store.Commit(batch);
+        batch = Batch();
+      }
+      return added.ok();
+    });
+    // What is broken of a copy ends it.
+    if (absl::IsDataLoss(visited)) visited = copy->CutTo(ledger->size());
+    if (!visited.ok()) return visited;
+    if (!added.ok()) return added;
+    if (batch.empty()) continue;
+    if (absl::Status s = store.Commit(batch); !s.ok()) return s;
+  }
+  const auto ledger = Ledger::Open(store);
+  if (!ledger.ok()) return ledger.status();
+  ledger_size_ = ledger->size();
+  ledger_head_ = ledger->head();
+  return absl::OkStatus();
+}
+
+absl::Status StoreWitness::Follow() {
+  uint64_t size = ledger_size_;
+  std::string head = ledger_head_;
+  absl::Status read = ReadEntries(*store_, size + 1, [&](std::span<const LedgerCopy::Entry> entries) {
+    size += entries.size();
+    head = entries.back().hash;
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
+  ledger_size_ = size;
+  ledger_head_ = std::move(head);
+  absl::Status failure;
+  uint64_t uncopied = 0;
+  for (const auto& copy : copies_) {
+    const uint64_t before = copy->size();
+    // One that cannot be written costs one run of entries each time, however far it is behind.
+    failure.Update(ReadEntries(*store_, before + 1,
+                               [&copy](std::span<const LedgerCopy::Entry> entries) { return copy->Append(entries); }));
+    if (copy->size() > before) failure.Update(copy->Sync());
+    uncopied = std::max(uncopied, ledger_size_ - std::min(ledger_size_, copy->size()));
+  }
+  uncopied_.store(uncopied);
+  return failure;
+}
+
+absl::Status StoreWitness::Note(absl::Time now, const BootTime& boot) {
+  const MutexLock lock(mutex_);
+  Witness witness;
+  // What is read is durable; so none of it may be read after it was written down.
+  witness.progress = store_->Acknowledged();
+  witness.ring_generation = ring_->generation();
+  absl::Status status = Follow();
+  if (status.ok()) CrashPoint("witness.after_copy");
+  if (store_id_ == 0) {
+    const auto format = FormatOf(*store_);
+    if (!format.ok()) return format.status();
+    store_id_ = format->store_id();
+  }
+  witness.store_id = store_id_;
+  witness.ledger_size = ledger_size_;
+  std::copy(ledger_head_.begin(), ledger_head_.end(), witness.ledger_head.begin());
+  const auto& last = file_->last();
+  if (last.has_value() && last->store_id == witness.store_id && last->ring_generation == witness.ring_generation &&
+      last->progress == witness.progress && last->ledger_size == witness.ledger_size && file_->failure().ok()) {
+    return status;
+  }
+  witness.instant_us = absl::ToUnixMicros(now);
+  witness.boottime_us = boot.boottime_us;
+  witness.boot_id = boot.boot_id;
+  status.Update(file_->Write(witness));
+  status.Update(file_->failure());
+  CrashPoint("witness.after_write");
+  return status;
+}
+
+}  // namespace retention

@@ -1,0 +1,107 @@
+// What the key ring's volume remembers of the store: the witness, and the ledger's copy.
+//
+// At a start it tells a store, a log or a ring that lacks what was acknowledged from one that a crash left behind;
+// while the server runs it follows the store.
+#ifndef RETENTION_SERVER_LEDGER_STORE_WITNESS_H_
+#define RETENTION_SERVER_LEDGER_STORE_WITNESS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/boot_time.h"
+#include "server/ledger/ledger.h"
+#include "storage/mutex.h"
+#include "storage/secrets/key_ring.h"
+#include "storage/secrets/ledger_copy.h"
+#include "storage/secrets/witness.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// What a store looks like beside what is remembered of it.
+enum class Standing : uint8_t {
+  kSound,
+  kRolledBack,      // it is a copy from the past
+  kShortLog,        // its log has lost what was acknowledged
+  kAnother,         // it is another one, or has a history of its own
+  kMissing,         // there is none
+  kWitnessDamaged,  // nobody can tell
+};
+// As reasons of errors and entries: "STORE_ROLLED_BACK". REQUIRES: not kSound.
+std::string_view ReasonOf(Standing standing);
+
+// Thread-safe but for what says otherwise.
+class StoreWitness {
+ public:
+  // Asked before each write and sync; not OK: it fails.
+  using OnIo = std::function<absl::Status()>;
+
+  // `directories`: those that hold replicas of the ring. The ring need not be open yet.
+  static absl::StatusOr<std::unique_ptr<StoreWitness>> Open(std::vector<std::string> directories, OnIo on_io = {});
+
+  // Whether there was one, and the ring's generation in it; 0 if there was none.
+  bool found() const { return found_; }
+  uint64_t ring_generation() const { return ring_generation_; }
+
+  // Compares `store` with what is remembered of it, before the engine opens it, and follows it from then on. `found`
+  // says what it looks like in words, with figures. REQUIRES: both outlive it; called once.
+  struct Finding {
+    Standing standing = Standing::kSound;
+    std::string found;
+  };
+  absl::StatusOr<Finding> Meet(const Store& store, const KeyRing& ring);
+  // Not OK unless it is sound: FAILED_PRECONDITION with the reason, and the way out.
+  static absl::Status Refusal(const Finding& finding);
+  // Whoever runs the server goes on with a store that is not sound: what entries it lacks are put back from the copy as
+  // far as they follow, what of the copy does not is dropped. REQUIRES: after Meet, before the engine opens `store`.
+  absl::Status Accept(Store& store);
+
+  // Completes the copy, and writes down how far store and ring have come, if that has changed since the last time.
+  // REQUIRES: after Meet, or Accept; not before the engine has opened the store.
+  absl::Status Note(absl::Time now, const BootTime& boot);
+  // Entries that the copy has not got, in the directory that lacks most.
+  uint64_t uncopied() const { return uncopied_.load(); }
+  // That the opening of copies cut off.
+  uint64_t cut_bytes() const { return cut_bytes_; }
+
+ private:
+  StoreWitness(std::vector<std::string> directories, OnIo on_io)
+      : directories_(std::move(directories)), on_io_(std::move(on_io)) {}
+  absl::StatusOr<Finding> Compare(const Store& store) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Finding> CompareLedger(const Store& store, const Finding& behind) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The rest of the ledger, to all copies.
+  absl::Status Follow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As many entries as the copy and the store have alike.
+  static absl::StatusOr<uint64_t> Common(const LedgerCopy& copy, const StoreView& store);
+
+  const std::vector<std::string> directories_;
+  const OnIo on_io_;
+  bool found_ = false;
+  uint64_t ring_generation_ = 0;
+  uint64_t cut_bytes_ = 0;
+  std::atomic<uint64_t> uncopied_ = 0;
+  const Store* store_ = nullptr;  // by Meet
+  const KeyRing* ring_ = nullptr;
+
+  Mutex mutex_;
+  std::unique_ptr<WitnessFile> file_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<LedgerCopy>> copies_ ABSL_GUARDED_BY(mutex_);
+  uint64_t store_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of the store's ledger, as far as it was followed.
+  uint64_t ledger_size_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string ledger_head_ ABSL_GUARDED_BY(mutex_) = LedgerBeginning();
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_LEDGER_STORE_WITNESS_H_

@@ -1,0 +1,26 @@
+#include "server/ops/witness_loop.h"
+
+#include <utility>
+
+#include "server/base/boot_time.h"
+#include "server/ops/log.h"
+
+namespace retention {
+
+WitnessLoop::WitnessLoop(StoreWitness& witness, const Clock& clock, Metrics& metrics)
+    : witness_(witness), clock_(clock), metrics_(metrics), repeater_(kInterval, [this] { RunOnce(); }) {}
+
+void WitnessLoop::RunOnce() {
+  const absl::Status status = witness_.Note(clock_.Now(), ReadBootTime());
+  const MutexLock lock(mutex_);
+  std::string failure = status.ok() ? std::string() : DescribeStatus(status);
+  if (!status.ok()) metrics_.CountWitnessFailure();
+  if (!status.ok() && failure != last_failure_) {
+    Log(Severity::kError, "the key ring's volume cannot remember how far the store is; it is tried again",
+        {{"status", failure}});
+  }
+  if (status.ok() && !last_failure_.empty()) Log(Severity::kInfo, "the key ring's volume remembers again");
+  last_failure_ = std::move(failure);
+}
+
+}  // namespace retention

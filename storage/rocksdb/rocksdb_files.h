@@ -1,0 +1,18 @@
+// What the names of a database's files say before it is opened.
+#ifndef RETENTION_STORAGE_ROCKSDB_ROCKSDB_FILES_H_
+#define RETENTION_STORAGE_ROCKSDB_ROCKSDB_FILES_H_
+
+#include <cstdint>
+#include <string>
+
+namespace retention {
+
+// The number of the newest log; 0 if there is none.
+uint64_t LastLogIn(const std::string& directory);
+
+// Table files without the file that says which of them are live: opening would make an empty database over them.
+bool LostItsCurrent(const std::string& directory);
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_ROCKSDB_ROCKSDB_FILES_H_

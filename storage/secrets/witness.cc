@@ -1,0 +1,197 @@
+#include "storage/secrets/witness.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/secrets/ring_disk.h"
+
+namespace retention {
+namespace {
+
+// Do not change: see FORMAT.md.
+constexpr std::string_view kWitnessMagic = "RTW1";
+constexpr size_t kWitnessCheckBytes = 16;
+// Two places, each in a page of its own: what is torn is one of them.
+constexpr size_t kWitnessPlaceBytes = 4096;
+constexpr const char* kWitnessName = "witness";
+
+using WitnessArray = std::array<uint8_t, kWitnessBytes>;
+
+std::array<uint8_t, kWitnessCheckBytes> WitnessCheck(const uint8_t* bytes) {
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(bytes, kWitnessBytes - kWitnessCheckBytes, digest.data());
+  std::array<uint8_t, kWitnessCheckBytes> check{};
+  std::copy_n(digest.begin(), check.size(), check.begin());
+  return check;
+}
+
+// Goes over the fields in their order; `number(field, bytes)` and `run(data, bytes)` write or read one.
+template <typename Fields, typename Number, typename Run>
+void EachField(Fields& witness, const Number& number, const Run& run) {
+  number(witness.count, 4);
+  number(witness.store_id, 8);
+  number(witness.ring_generation, 8);
+  number(witness.progress.sequence, 8);
+  number(witness.progress.log, 8);
+  number(witness.ledger_size, 8);
+  run(witness.ledger_head.data(), witness.ledger_head.size());
+  number(witness.instant_us, 8);
+  number(witness.boottime_us, 8);
+  run(witness.boot_id.data(), witness.boot_id.size());
+}
+
+}  // namespace
+
+std::array<uint8_t, kWitnessBytes> WitnessBytes(const Witness& witness) {
+  WitnessArray bytes{};
+  uint8_t* at = std::copy(kWitnessMagic.begin(), kWitnessMagic.end(), bytes.data());
+  EachField(
+      witness,
+      [&](auto field, int size) {
+        for (int i = size - 1; i >= 0; --i) *at++ = static_cast<uint8_t>(static_cast<uint64_t>(field) >> (8 * i));
+      },
+      [&](const uint8_t* data, size_t size) { at = std::copy_n(data, size, at); });
+  const auto check = WitnessCheck(bytes.data());
+  std::copy(check.begin(), check.end(), at);
+  return bytes;
+}
+
+std::optional<Witness> ReadWitness(ConstByteSpan bytes) {
+  if (bytes.size() < kWitnessBytes || std::memcmp(bytes.data(), kWitnessMagic.data(), kWitnessMagic.size()) != 0) {
+    return std::nullopt;
+  }
+  const auto check = WitnessCheck(bytes.data());
+  if (!std::equal(check.begin(), check.end(), bytes.data() + kWitnessBytes - kWitnessCheckBytes)) return std::nullopt;
+  Witness witness;
+  const uint8_t* at = bytes.data() + kWitnessMagic.size();
+  EachField(
+      witness,
+      [&](auto& field, int size) {
+        uint64_t number = 0;
+        for (int i = 0; i < size; ++i) number = number << 8 | *at++;
+        field = static_cast<std::remove_reference_t<decltype(field)>>(number);
+      },
+      [&](uint8_t* data, size_t size) {
+        std::copy_n(at, size, data);
+        at += size;
+      });
+  return witness;
+}
+
+WitnessFile::WitnessFile(std::vector<std::string> directories, OnIo on_io) : on_io_(std::move(on_io)) {
+  for (std::string& directory : directories) files_.push_back({.directory = std::move(directory)});
+}
+
+WitnessFile::~WitnessFile() {
+  for (const File& file : files_) {
+    if (file.fd >= 0) ::close(file.fd);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<WitnessFile>> WitnessFile::Open(std::vector<std::string> directories, OnIo on_io) {
+  std::unique_ptr<WitnessFile> file(new WitnessFile(std::move(directories), std::move(on_io)));
+  size_t damaged = 0;
+  size_t sound = 0;
+  absl::Status unread;
+  size_t read = 0;
+  for (File& found : file->files_) {
+    const absl::Status status = file->Look(found, damaged, sound);
+    if (absl::IsFailedPrecondition(status)) return status;
+    // One that cannot be read is as good as none, unless it is the only one.
+    status.ok() ? static_cast<void>(++read) : unread.Update(status);
+  }
+  if (read == 0 && !unread.ok()) return unread;
+  file->damaged_ = damaged > 0 && sound == 0;
+  return file;
+}
+
+absl::Status WitnessFile::Look(File& file, size_t& damaged, size_t& sound) {
+  const std::string path = absl::StrCat(file.directory, "/", kWitnessName);
+  file.fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (file.fd < 0) return errno == ENOENT ? absl::OkStatus() : StatusFromErrno(errno, absl::StrCat("open ", path));
+  struct stat info;
+  if (::fstat(file.fd, &info) != 0) return StatusFromErrno(errno, "stat");
+  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
+  std::optional<uint32_t> newest;
+  bool is_written = false;
+  for (size_t place = 0; place < 2; ++place) {
+    WitnessArray bytes{};
+    const ssize_t got = ::pread(file.fd, bytes.data(), bytes.size(), static_cast<off_t>(place * kWitnessPlaceBytes));
+    if (got < 0) return StatusFromErrno(errno, absl::StrCat("read ", path));
+    is_written = is_written || !IsZero(bytes);
+    const auto witness = ReadWitness(bytes);
+    if (!witness.has_value()) continue;
+    if (!newest.has_value() || witness->count > *newest) {
+      newest = witness->count;
+      file.next_place = 1 - place;
+    }
+    if (!last_.has_value() || witness->count > last_->count) last_ = witness;
+  }
+  if (newest.has_value()) ++sound;
+  if (is_written && !newest.has_value()) ++damaged;
+  return absl::OkStatus();
+}
+
+absl::Status WitnessFile::Write(Witness witness) {
+  witness.count = last_.has_value() ? last_->count + 1 : 1;
+  const WitnessArray bytes = WitnessBytes(witness);
+  failure_ = absl::OkStatus();
+  size_t written = 0;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    const absl::Status status = WriteTo(i, bytes);
+    failure_.Update(status);
+    if (!status.ok()) continue;
+    ++written;
+    files_[i].next_place = 1 - files_[i].next_place;
+  }
+  if (written == 0) return failure_;
+  last_ = witness;
+  return absl::OkStatus();
+}
+
+absl::Status WitnessFile::Make(File& file) {
+  const std::string path = absl::StrCat(file.directory, "/", kWitnessName);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return StatusFromErrno(errno, absl::StrCat("create ", path));
+  // Allocated for both places: a full disk keeps nothing from being remembered.
+  absl::Status status;
+  if (const int error = ::posix_fallocate(fd, 0, 2 * kWitnessPlaceBytes); error != 0) {
+    status = StatusFromErrno(error, "allocate");
+  }
+  if (status.ok()) status = SyncDirectory(file.directory);
+  if (!status.ok()) {
+    ::close(fd);
+    return status;
+  }
+  file.fd = fd;
+  return absl::OkStatus();
+}
+
+absl::Status WitnessFile::WriteTo(size_t i, const WitnessArray& bytes) {
+  File& file = files_[i];
+  if (on_io_) {
+    if (absl::Status s = on_io_(i); !s.ok()) return s;
+  }
+  if (file.fd < 0) {
+    if (absl::Status s = Make(file); !s.ok()) return s;
+  }
+  const off_t offset = static_cast<off_t>(file.next_place * kWitnessPlaceBytes);
+  if (::pwrite(file.fd, bytes.data(), bytes.size(), offset) != static_cast<ssize_t>(bytes.size())) {
+    return StatusFromErrno(errno, "write");
+  }
+  if (on_io_) {
+    if (absl::Status s = on_io_(i); !s.ok()) return s;
+  }
+  return ::fdatasync(file.fd) == 0 ? absl::OkStatus() : StatusFromErrno(errno, "sync");
+}
+
+}  // namespace retention

@@ -1,0 +1,86 @@
+// The witness: what is remembered of a store beside its keys, so that a store, or a ring, of yesterday is told from one
+// that has only crashed.
+//
+// Written after what it tells of is durable, and never before. So neither kill -9 nor a power cut leaves a store behind
+// it; what does is that something was lost, or put back. See FORMAT.md.
+#ifndef RETENTION_STORAGE_SECRETS_WITNESS_H_
+#define RETENTION_STORAGE_SECRETS_WITNESS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/secrets/ring_bytes.h"
+#include "storage/store.h"
+
+namespace retention {
+
+struct Witness {
+  uint32_t count = 0;  // how often it was written
+  uint64_t store_id = 0;
+  uint64_t ring_generation = 0;
+  StoreProgress progress;  // acknowledged
+  uint64_t ledger_size = 0;
+  std::array<uint8_t, 32> ledger_head{};
+  int64_t instant_us = 0;   // by the engine's clock, microseconds since 1970
+  int64_t boottime_us = 0;  // CLOCK_BOOTTIME
+  std::array<uint8_t, 16> boot_id{};
+
+  friend bool operator==(const Witness&, const Witness&) = default;
+};
+
+inline constexpr size_t kWitnessBytes = 128;
+std::array<uint8_t, kWitnessBytes> WitnessBytes(const Witness& witness);
+// nullopt unless it is whole.
+std::optional<Witness> ReadWitness(ConstByteSpan bytes);
+
+// File `witness` in each directory that holds a replica of a ring. Not thread-safe.
+class WitnessFile {
+ public:
+  // Called before each write and sync; not OK: it fails.
+  using OnIo = std::function<absl::Status(size_t directory)>;
+
+  // Makes nothing: a directory, or file, need not be there. FAILED_PRECONDITION if what is there is no file.
+  static absl::StatusOr<std::unique_ptr<WitnessFile>> Open(std::vector<std::string> directories, OnIo on_io = {});
+  WitnessFile(const WitnessFile&) = delete;
+  WitnessFile& operator=(const WitnessFile&) = delete;
+  ~WitnessFile();
+
+  // The last that was found whole, or written.
+  const std::optional<Witness>& last() const { return last_; }
+  // There was one, and nothing of it is whole in any directory: no crash leaves that behind.
+  bool damaged() const { return damaged_; }
+
+  // Writes `witness`, whose count is filled in, over the older of the two in each file, and makes it durable. OK if it
+  // is in one directory; which of them failed last, says failure().
+  absl::Status Write(Witness witness);
+  const absl::Status& failure() const { return failure_; }
+
+ private:
+  struct File {
+    std::string directory;
+    int fd = -1;
+    size_t next_place = 0;  // never that of the last one that is whole
+  };
+  WitnessFile(std::vector<std::string> directories, OnIo on_io);
+  static absl::Status Make(File& file);
+  absl::Status Look(File& file, size_t& damaged, size_t& sound);
+  absl::Status WriteTo(size_t i, const std::array<uint8_t, kWitnessBytes>& bytes);
+
+  const OnIo on_io_;
+  std::vector<File> files_;
+  std::optional<Witness> last_;
+  bool damaged_ = false;
+  absl::Status failure_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_STORAGE_SECRETS_WITNESS_H_

@@ -1,0 +1,243 @@
+// What a start makes of a store, a log or a ring that lacks what was acknowledged: it is told from what a crash leaves
+// behind, refused, and gone on with only if whoever runs the server says so.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/ledger/ledger.h"
+#include "storage/rocksdb/rocksdb_store.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+using stored::v1::LedgerEntry;
+
+class Loss : public ::testing::Test {
+ protected:
+  Loss() { server_.SyncPbx(); }
+
+  fs::path data() const { return server_.directory() / "data"; }
+  fs::path ring() const { return server_.directory() / "ring"; }
+  void Meet(const std::string& meeting) {
+    server_.Batch(
+        {Joined(meeting, "join", kMonday, "p", "Ada", "ada@example.org"), Left(meeting, "left", kMonday, "p")});
+  }
+  // Ends something, so that the ledger grows.
+  void Entry(const std::string& pbx) { server_.SyncPbx(pbx); }
+  // With its server stopped.
+  fs::path CopyOf(const fs::path& from, const std::string& name) const {
+    const fs::path to = server_.directory() / name;
+    fs::copy(from, to, fs::copy_options::recursive);
+    return to;
+  }
+  static void PutBack(const fs::path& copy, const fs::path& place) {
+    fs::remove_all(place);
+    fs::rename(copy, place);
+    for (const auto& entry : fs::recursive_directory_iterator(place)) {
+      if (entry.is_directory()) fs::permissions(entry, fs::perms::owner_all);
+    }
+    fs::permissions(place, fs::perms::owner_all);
+  }
+  absl::Status StartAccepting() {
+    return server_.Restart([](ServerOptions& options) { options.accept_data_loss = true; });
+  }
+  // With its server stopped: the reasons of losses that were accepted; the chain is verified.
+  std::vector<std::string> LossesEntered(uint64_t* entries = nullptr) const {
+    std::vector<std::string> reasons;
+    auto store = OpenRocksDbStore(data().string(), {});
+    EXPECT_TRUE(store.ok()) << store.status();
+    const absl::Status verified = VerifyLedger(**store, [&](const LedgerEntry& entry) {
+      if (entry.kind() == LedgerEntry::KIND_LOSS_ACCEPTED) reasons.push_back(entry.reason());
+      if (entries != nullptr) *entries = entry.sequence();
+    });
+    EXPECT_TRUE(verified.ok()) << verified;
+    return reasons;
+  }
+  // Refused for `reason`, with one line that says what to do; with the flag it goes on, enters it, and is sound.
+  void ExpectRefusedAndAccepted(const std::string& reason) {
+    const absl::Status refused = server_.Restart();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_EQ(DetailsOf(refused).reason, reason) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "--accept-data-loss")) << refused;
+    EXPECT_FALSE(absl::StrContains(refused.message(), '\n')) << refused;
+    EXPECT_EQ(DetailsOf(server_.Restart()).reason, reason) << "it is told as often as it is tried";
+    const absl::Status accepted = StartAccepting();
+    ASSERT_TRUE(accepted.ok()) << accepted;
+    server_.SyncPbx("later");
+    server_.Stop();
+    const std::vector<std::string> entered = LossesEntered();
+    EXPECT_TRUE(!entered.empty() && entered.back() == reason);
+    const absl::Status after = server_.Restart();
+    EXPECT_TRUE(after.ok()) << after;
+  }
+
+  RunningServer server_;
+};
+
+// The newest log that holds anything, and its bytes.
+std::pair<fs::path, std::string> LastLog(const fs::path& data) {
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(data)) {
+    if (entry.path().extension() == ".log" && entry.file_size() > 0 && entry.path() > newest) newest = entry.path();
+  }
+  std::ifstream file(newest, std::ios::binary);
+  return {newest, std::string(std::istreambuf_iterator<char>(file), {})};
+}
+
+void WriteFile(const fs::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+TEST_F(Loss, AnOlderCopyOfTheStoreIsRefused) {
+  server_.Stop();
+  const fs::path yesterday = CopyOf(data(), "yesterday");
+  ASSERT_TRUE(server_.Restart().ok());
+  Meet("m");
+  Entry("other");
+  server_.Stop();
+  uint64_t entered = 0;
+  LossesEntered(&entered);
+  PutBack(yesterday, data());
+  ExpectRefusedAndAccepted("STORE_ROLLED_BACK");
+  server_.Stop();
+  uint64_t entries = 0;
+  LossesEntered(&entries);
+  EXPECT_EQ(entries, entered + 2) << "what the copy had is put back, then comes the loss, then what was done since";
+}
+
+TEST_F(Loss, ALogThatWasCutIsRefused) {
+  Meet("m");
+  Meet("n");
+  server_.Stop();
+  const auto [log, bytes] = LastLog(data());
+  fs::resize_file(log, bytes.size() / 2);
+  ExpectRefusedAndAccepted("STORE_LOG_SHORT");
+}
+
+// RocksDB takes it for a torn tail, and drops what follows without a word.
+TEST_F(Loss, AFlippedBitInTheLengthOfARecordIsRefused) {
+  for (const char* meeting : {"k", "l", "m", "n"}) Meet(meeting);
+  server_.Stop();
+  auto [log, bytes] = LastLog(data());
+  // Records begin with a check (4), their length (2, little-endian) and their type (1). The second.
+  const auto length_at = [&](size_t record) {
+    return static_cast<size_t>(static_cast<uint8_t>(bytes[record + 4])) |
+           static_cast<size_t>(static_cast<uint8_t>(bytes[record + 5])) << 8;
+  };
+  const size_t second = 7 + length_at(0);
+  ASSERT_LT(second + 7 + length_at(second), bytes.size()) << "others follow it";
+  bytes[second + 5] = static_cast<char>(bytes[second + 5] ^ 0x80);
+  WriteFile(log, bytes);
+  ExpectRefusedAndAccepted("STORE_LOG_SHORT");
+}
+
+TEST_F(Loss, AMissingStoreIsRefused_AndItsLedgerGoesOnInANewOne) {
+  Entry("other");
+  server_.Stop();
+  uint64_t entered = 0;
+  LossesEntered(&entered);
+  fs::remove_all(data());
+  ExpectRefusedAndAccepted("STORE_MISSING");
+  server_.Stop();
+  uint64_t entries = 0;
+  LossesEntered(&entries);
+  EXPECT_EQ(entries, entered + 4) << "it is created, under a policy, the loss, and what was done since";
+}
+
+TEST_F(Loss, AnotherStoreIsRefused) {
+  Entry("other");
+  server_.Stop();
+  const fs::path first = CopyOf(data(), "first");
+  fs::remove_all(data());
+  ASSERT_TRUE(StartAccepting().ok()) << "a new one";
+  server_.Stop();
+  PutBack(first, data());
+  ExpectRefusedAndAccepted("STORE_ANOTHER");
+}
+
+TEST_F(Loss, AStoreWithAHistoryOfItsOwnIsRefused) {
+  server_.Stop();
+  const fs::path fork = CopyOf(data(), "fork");
+  ASSERT_TRUE(server_.Restart().ok());
+  Entry("other");
+  server_.Stop();
+  const fs::path witness = CopyOf(ring() / "witness", "witness-of-the-first");
+  const fs::path ledger = CopyOf(ring() / "ledger", "ledger-of-the-first");
+  // The copy goes on for longer, where nobody remembers the first.
+  PutBack(fork, data());
+  fs::remove(ring() / "witness");
+  fs::remove(ring() / "ledger");
+  ASSERT_TRUE(server_.Restart().ok()) << "the ring has not changed for it";
+  for (const char* pbx : {"a", "b", "c", "d"}) Entry(pbx);
+  server_.Stop();
+  fs::rename(witness, ring() / "witness");
+  fs::rename(ledger, ring() / "ledger");
+  ExpectRefusedAndAccepted("STORE_ANOTHER");
+}
+
+TEST_F(Loss, OneTornPlaceOfTheWitnessIsEnough_AndNoneIsNot) {
+  server_.Stop();
+  const fs::path witness = ring() / "witness";
+  std::fstream file(witness, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(60) << "torn";
+  file.close();
+  ASSERT_TRUE(server_.Restart().ok());
+  server_.Stop();
+  for (const int place : {0, 4096}) {
+    file.open(witness, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(place + 60) << "torn";
+    file.close();
+  }
+  ExpectRefusedAndAccepted("WITNESS_DAMAGED");
+}
+
+// As kill -9 leaves it: the store has gone on since the ring's volume was told.
+TEST_F(Loss, AStoreThatIsAheadOfItsWitnessIsNormal) {
+  server_.Stop();
+  const fs::path witness = CopyOf(ring() / "witness", "earlier-witness");
+  const fs::path ledger = CopyOf(ring() / "ledger", "earlier-ledger");
+  ASSERT_TRUE(server_.Restart().ok());
+  Meet("m");
+  Entry("other");
+  server_.Stop();
+  fs::rename(witness, ring() / "witness");
+  fs::resize_file(ledger, fs::file_size(ledger) - 3);  // and torn
+  fs::rename(ledger, ring() / "ledger");
+  const absl::Status status = server_.Restart();
+  EXPECT_TRUE(status.ok()) << status;
+  server_.Stop();
+  EXPECT_TRUE(LossesEntered().empty());
+}
+
+TEST_F(Loss, ARingOfYesterdayIsGoneOnWithOnlyIfThereIsNoOther) {
+  server_.Stop();
+  const fs::path yesterday = CopyOf(ring(), "yesterday");
+  ASSERT_TRUE(server_.Restart().ok());
+  Meet("m");
+  server_.Stop();
+  PutBack(yesterday, ring());
+  const absl::Status refused = server_.Restart();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "rolled back")) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "--accept-lower-replica")) << refused;
+  const absl::Status accepted = server_.Restart([](ServerOptions& options) { options.accept_lower_replica = true; });
+  ASSERT_TRUE(accepted.ok()) << accepted;
+  Meet("n");
+  server_.Stop();
+  EXPECT_EQ(LossesEntered(), std::vector<std::string>{"KEY_RING_ROLLED_BACK"});
+  const absl::Status after = server_.Restart();
+  EXPECT_TRUE(after.ok()) << after;
+}
+
+}  // namespace
+}  // namespace retention
