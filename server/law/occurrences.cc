@@ -206,10 +206,12 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
     case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
     case RoomEventKind::kDeleted:
-      Delete(event);
-      return PlaceOfDay(event);
+    case RoomEventKind::kWall:
+      break;
   }
-  return PlaceOfDay(event);
+  const CutPlace place = PlaceOfDay(event);
+  Delete(event);
+  return place;
 }
 
 size_t RoomWalk::AddPlan(const RoomEvent& event) {

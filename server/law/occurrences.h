@@ -91,7 +91,7 @@ class RoomWalk {
   explicit RoomWalk(CutHistory rules) : rules_(std::move(rules)) {}
 
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
-  // anew, and what it had is over for good.
+  // anew, and what it had is over for good. It lies with what else is of its day and before it, and is over itself.
   CutPlace Step(const RoomEvent& event);
   // Where chat or a file of the instant after the last event would belong.
   CutPlace PlaceOfShared(const RoomEvent& event) const;

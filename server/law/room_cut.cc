@@ -13,6 +13,11 @@ void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
   events_.Append(event, occurrence);
 }
 
+void RoomCut::AddWall(int64_t time_us, bool with_recordings) {
+  // Behind the deletions of its instant.
+  events_.Append({.time_us = time_us, .kind = RoomEventKind::kWall, .with_recordings = with_recordings}, 0);
+}
+
 void RoomCut::Settle() {
   const size_t before = settled_;
   if (before == size()) return;
@@ -50,7 +55,7 @@ size_t RoomCut::weight_of_copies() const {
 void RoomCut::NoteDeletions(size_t from, bool late) {
   if (late && deleted_until_ > 0) from = std::min(from, deleted_until_ - 1);
   for (size_t i = size(); i-- > from;) {
-    if (events_.KindAt(i) != RoomEventKind::kDeleted) continue;
+    if (events_.KindAt(i) != RoomEventKind::kDeleted && events_.KindAt(i) != RoomEventKind::kWall) continue;
     deleted_until_ = i + 1;
     deleted_events_ = 0;
     for (size_t before = 0; before <= i; ++before) {
@@ -134,7 +139,6 @@ CutChanges RoomCut::TakeChanges() {
 void RoomCut::Group::Note(const RoomEvent& event) {
   first_us = std::min(first_us, event.time_us);
   last_us = std::max(last_us, event.time_us);
-  only_deletions &= event.kind == RoomEventKind::kDeleted;
   if (event.kind == RoomEventKind::kUninvited) {
     int64_t& uninvited = uninvited_us.try_emplace(event.participant, event.time_us).first->second;
     uninvited = std::max(uninvited, event.time_us);
@@ -215,7 +219,7 @@ uint64_t RoomCut::NumberFor(const RoomEvent& event) {
 
 void RoomCut::NumberNew(size_t from) {
   for (size_t i = from; i < size(); ++i) {
-    if (events_.OccurrenceAt(i) != 0) continue;
+    if (events_.OccurrenceAt(i) != 0 || events_.KindAt(i) == RoomEventKind::kWall) continue;
     const RoomEvent event = events_.EventAt(i);
     const CutGroup key = walk_.GroupOf(events_.PlaceAt(i));
     Group& group = groups_[key];
@@ -239,6 +243,7 @@ void RoomCut::Regroup() {
   std::set<uint64_t> claimed;
   // Each goes on under the number of the first of its events whose number nobody before it goes on under.
   for (size_t i = 0; i < size(); ++i) {
+    if (events_.KindAt(i) == RoomEventKind::kWall) continue;
     Group& group = groups_[walk_.GroupOf(events_.PlaceAt(i))];
     const uint64_t occurrence = events_.OccurrenceAt(i);
     if (group.occurrence == 0 && occurrence != 0 && claimed.insert(occurrence).second) group.occurrence = occurrence;
@@ -246,6 +251,7 @@ void RoomCut::Regroup() {
   }
   group_of_.clear();
   for (size_t i = 0; i < size(); ++i) {
+    if (events_.KindAt(i) == RoomEventKind::kWall) continue;
     const CutGroup key = walk_.GroupOf(events_.PlaceAt(i));
     Group& group = groups_[key];
     if (group.occurrence == 0) group.occurrence = NumberFor(events_.EventAt(i));
@@ -273,7 +279,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   facts.last_us = group.last_us;
   facts.waits_until_us = group.first_us + absl::ToInt64Microseconds(rules_.At(group.first_us).presumed_end_after);
   facts.scheduled_on_us = group.scheduled_on_us;
-  facts.deleted = walk_.IsDeleted(key) || group.only_deletions;
+  facts.deleted = walk_.IsDeleted(key);
   facts.recordings_deleted = walk_.IsDeletedWithRecordings(key);
   facts.protocolled = !group.announcements.empty() && group.announcements.back().protocolled;
   organizer_number = group.organizer;

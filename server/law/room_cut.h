@@ -67,6 +67,8 @@ class RoomCut {
   bool Contains(uint64_t id) const { return ids_.contains(id); }
   // `occurrence`: where it lies; 0 for a new event. REQUIRES: !Contains(event.id).
   void Add(const RoomEvent& event, uint64_t occurrence);
+  // The room was deleted at that time, whatever is held of the event that did so. REQUIRES: nothing is settled yet.
+  void AddWall(int64_t time_us, bool with_recordings);
   // No occurrence that the cut founds gets this number.
   void Take(uint64_t occurrence) { taken_.insert(occurrence); }
   // Cuts what was added.
@@ -121,7 +123,6 @@ class RoomCut {
     uint64_t occurrence = 0;
     int64_t first_us = INT64_MAX;
     int64_t last_us = INT64_MIN;
-    bool only_deletions = true;
     std::map<uint64_t, int64_t> uninvited_us;  // by participant
     std::vector<RoomEvent> said;               // scheduled and started, in order; the rest follows from them
     std::optional<int64_t> scheduled_on_us;

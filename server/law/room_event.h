@@ -21,7 +21,8 @@ enum class RoomEventKind : uint8_t {
   kUninvited,   // an invitation was withdrawn
   kShared,      // what is said or shown in a sitting: chat, files
   kJoinFailed,  // no sign of life
-  kDeleted,
+  kDeleted,     // lies with what it deletes
+  kWall,        // the room was deleted then, of which no event is held any more; belongs to nothing
 };
 
 // Whether it speaks of somebody who is there, and opens nothing.

@@ -71,7 +71,9 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
   const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
   // What is said of somebody who is there belongs to where they are, however long nothing was heard.
   const bool speaks = Speaks(event.kind);
+  const int64_t deleted_until_us = deletions.empty() ? INT64_MIN : deletions.back().time_us;
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
+    if (meeting->locator.facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
     if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, /*presumed=*/true)) continue;
     // A plan for another time is another occurrence, whenever it is made.
     const auto& plan = meeting->locator.facts.plan;
@@ -172,6 +174,10 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
 }
 
 absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
+  auto deletions = ReadRoomDeletions(store_, vault_, room.pbx, room.id);
+  if (!deletions.ok()) return deletions.status();
+  room.deletions = *std::move(deletions);
+  for (const RoomDeletion& deletion : room.deletions) room.cut.AddWall(deletion.time_us, deletion.with_recordings);
   auto cursor = store_.ScanPrefix(Family::kState, LocatorPrefix(room.pbx, room.id));
   for (; cursor->Valid(); cursor->Next()) {
     const auto name = DecodeLocatorKey(cursor->key());

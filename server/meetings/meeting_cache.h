@@ -20,6 +20,7 @@
 #include "server/law/room_cut.h"
 #include "server/meetings/locator.h"
 #include "server/rows/change.h"
+#include "server/rows/deleted_rooms.h"
 #include "server/rows/policy_versions.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
@@ -46,6 +47,7 @@ struct Room {
   std::map<uint64_t, Meeting> meetings{};  // by number of the occurrence
   std::map<uint64_t, RoomCut> fixed{};     // of each occurrence that is, once somebody asked
   std::vector<std::string> organizers{};   // what RoomEvent.organizer counts, from 1
+  std::vector<RoomDeletion> deletions{};   // in order of time
   int64_t fixed_until_us = INT64_MIN;      // no span of one that is fixed goes on beyond that
   DueDay read_at = DueDay::None();         // the last day that was due when it was read
 

@@ -67,6 +67,8 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   if (!outcomes.ok()) return outcomes.status();
   for (const FreshEvent& fresh : touched.fresh) {
     if (!IsDeletion(fresh)) continue;
+    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, holdings_.vault,
+                    room.pbx, room.id, room.deletions, change);
     // PDFs are the room's, whatever took place in it.
     const auto erased = EraseObjects(room.pbx, room.id, touched.pbx_id, kPdfShare, {.until_us = fresh.entry.time_us},
                                      touched.deletion_reason, change);

@@ -181,8 +181,8 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
       return change.Drop(key, envelope, touched.pbx_id, kReasonDayMovedIntoPast);
     }
     if (IsErased(outcome.facts, key.category)) {
-      if (IsObject(key.category)) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingDeleted);
-      part.ends_for = kReasonMeetingDeleted;
+      if (IsObject(key.category)) return change.Drop(key, envelope, touched.pbx_id, touched.deletion_reason);
+      part.ends_for = touched.deletion_reason;
     } else if (!change.TakesMoved(part.key.day)) {
       part.ends_for = kReasonDayMovedIntoPast;
       outcome.meeting->locator.fixed = true;

@@ -77,6 +77,21 @@ Facts FactsIn(const RoomCut& cut) {
   return facts;
 }
 
+// Which events are together and deleted, but for deletions.
+std::map<std::set<uint64_t>, bool> DeletedParts(const RoomCut& cut) {
+  std::map<uint64_t, std::set<uint64_t>> events;
+  for (const CutEvent& event : cut.events()) {
+    const bool deletion = event.event.kind == Kind::kDeleted || event.event.kind == Kind::kWall;
+    if (!deletion) events[event.occurrence].insert(event.event.id);
+  }
+  std::map<std::set<uint64_t>, bool> parts;
+  for (const auto& [occurrence, ids] : events) {
+    uint32_t organizer = 0;
+    parts[ids] = cut.FactsOf(occurrence, organizer).deleted;
+  }
+  return parts;
+}
+
 // Takes in events in their order, so many at a time, and keeps rows where the cut says.
 class Keeper {
  public:
@@ -158,6 +173,34 @@ TEST(RoomCut, DisorderBatchesDuplicatesAndRestartsChangeNothing) {
     ASSERT_EQ(PartsOf(keeper.cut()), PartsOf(expected)) << "room " << round << ", read back";
     if (HasFailure()) return;
   }
+}
+
+TEST(RoomCut, ADeletionWhoseEventIsHeldNoMoreDeletesTheSame) {
+  constexpr int kRooms = 5000;
+  std::mt19937 random(23);
+  size_t deleted = 0;
+  for (int round = 0; round < kRooms; ++round) {
+    std::vector<RoomEvent> events = RandomRoom(random);
+    RoomCut expected(DefaultCuts());
+    RoomCut walled(DefaultCuts(), nullptr, /*events_per_checkpoint=*/1 + random() % 20, /*events_per_copied=*/1);
+    for (const RoomEvent& event : events) {
+      expected.Add(event, 0);
+      if (event.kind == Kind::kDeleted) walled.AddWall(event.time_us, event.with_recordings);
+    }
+    expected.Settle();
+    std::erase_if(events, [&](const RoomEvent& event) {
+      return event.kind == Kind::kDeleted && (random() % 3 > 0 || ++deleted == 0);
+    });
+    std::shuffle(events.begin(), events.end(), random);
+    for (const RoomEvent& event : events) {
+      walled.Add(event, 0);
+      if (random() % 4 == 0) walled.Settle();
+    }
+    walled.Settle();
+    ASSERT_EQ(DeletedParts(walled), DeletedParts(expected)) << "room " << round;
+    EXPECT_EQ(walled.load().events, expected.load().events) << "since the last deletion";
+  }
+  EXPECT_GT(deleted, kRooms / 50) << "or it tries nothing";
 }
 
 // Any that a policy may say.

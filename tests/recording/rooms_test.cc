@@ -207,6 +207,40 @@ TEST_F(Rooms, ADeletedRoomIsUsedAgainAtOnce) {
   EXPECT_EQ(harness_.Orders(), 1u) << "the portal holds the file all the same";
 }
 
+TEST_F(Rooms, WhatADeletionDeletedStaysDeletedThoughMonthsPass) {
+  const auto invited = [](const std::string& id, absl::Time time) {
+    v1::Event event = NewEvent("room", id, time);
+    event.mutable_participant_invited()->mutable_invitee()->set_participant_id(id);
+    event.mutable_participant_invited()->mutable_invitee()->set_name("Name " + id);
+    return event;
+  };
+  const absl::Time planned = kMonday + absl::Hours(24 * 150);
+  RecordAt(kMonday + absl::Hours(2), {Scheduled("room", "s", kMonday, planned, absl::Hours(1)),
+                                      invited("early", kMonday + absl::Minutes(10))});
+  ASSERT_EQ(List().size(), 1u);
+  harness_.Record(Deleted("room", "x", kMonday + absl::Hours(1)));
+  for (const int days : {10, 20, 45, 80, 120}) {
+    SCOPED_TRACE(days);
+    harness_.now = kMonday + absl::Hours(24 * days);
+    harness_.Sweep();
+    if (days == 80) {
+      ASSERT_TRUE(harness_.Reopen().ok());
+    }
+    const std::string id = absl::StrCat("late", days);
+    // Told so late, of before the deletion: of the plan that was deleted, and of another.
+    harness_.Record({invited(id, kMonday + absl::Minutes(days)),
+                     Scheduled("room", id + "s", kMonday + absl::Minutes(30), planned + absl::Hours(24 * days),
+                               absl::Hours(1))});
+    EXPECT_TRUE(List().empty());
+    RecordAt(harness_.now, Hour(harness_.now - absl::Hours(2), id + "-guest"));
+    EXPECT_EQ(NamesNow(), std::set<std::string>{absl::StrCat("Name ", id, "-guest")});
+    EXPECT_EQ(harness_.Values(kMeetingName), 0u);
+    const v1::RecordResult again = harness_.Record(Deleted("room", absl::StrCat("x", days), harness_.now));
+    EXPECT_EQ(again.accepted(), 1u);
+    EXPECT_TRUE(List().empty());
+  }
+}
+
 TEST_F(Rooms, ABadValueCostsItselfAndIsNamed) {
   v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
   v1::Invitee& invitee = *plan.mutable_meeting_scheduled()->add_invitees();

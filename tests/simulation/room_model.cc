@@ -297,9 +297,7 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
         occurrence.sittings.push_back(steps.sittings()[place.index]);
         break;
       case PlaceModel::Of::kDay:
-        occurrence.deleted = place.deletions < steps.deletions() ||
-                             std::all_of(occurrence.events.begin(), occurrence.events.end(),
-                                         [](const v1::Event& event) { return event.has_meeting_deleted(); });
+        occurrence.deleted = place.deletions < steps.deletions();
     }
     occurrences.push_back(std::move(occurrence));
   }

@@ -181,8 +181,11 @@ PlaceModel RoomSteps::Step(const v1::Event& event) {
     return StepInvitation(event);
   }
   if (!event.has_meeting_deleted()) return Share(event);
+  // With what it deletes.
+  const PlaceModel place{
+      .of = PlaceModel::Of::kDay, .index = static_cast<size_t>(Us(event.time()) / kDayUs), .deletions = deletions_};
   Delete();
-  return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(Us(event.time()) / kDayUs), .deletions = deletions_};
+  return place;
 }
 
 PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
