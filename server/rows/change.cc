@@ -78,6 +78,7 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
 }
 
 absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDay to) {
+  if (dropped_.contains(from.Encode())) return absl::OkStatus();
   const uint32_t values = Vault::ValueCount(envelope);
   if (!TakesMoved(to)) return Drop(from, envelope, "", kReasonDayMovedIntoPast);
   auto plaintext = holdings_.vault.Open(from, envelope);
@@ -99,6 +100,7 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
 }
 
 absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts) {
+  if (dropped_.contains(from.Encode())) return absl::OkStatus();
   const auto restricted = holdings_.vault.IsRestricted(envelope);
   if (!restricted.ok()) return restricted.status();
   for (RowPart& part : parts) {

@@ -66,13 +66,15 @@ class Change {
   // Files over a row whose old values, as many, end but for what is kept.
   absl::Status Replace(const FiledKey& key, Personal plaintext, uint32_t values);
 
-  // MOVE. Moves a row to another day. If that day is already due it is dropped. A row that nobody can read, because
-  // it is damaged or its key is gone, keeps nothing from moving: it ends if it was to move to an earlier day, and else
-  // stays and ends with its own. REQUIRES: whether its own day may be over was asked before.
+  // MOVE. Moves a row to another day, unless this change has dropped it. If that day is already due it is dropped. A
+  // row that nobody can read, because it is damaged or its key is gone, keeps nothing from moving: it ends if it was to
+  // move to an earlier day, and else stays and ends with its own. REQUIRES: whether its own day may be over was asked
+  // before.
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
 
-  // Replaces a row by its parts, which hold its values between them; what ends of them may go on as something less, in
-  // another part. One part may go on under its key. REQUIRES: TakesMoved the day of each that does not end.
+  // Replaces a row that this change has not dropped by its parts, which hold its values between them; what ends of them
+  // may go on as something less, in another part. One part may go on under its key. REQUIRES: TakesMoved the day of each
+  // that does not end.
   absl::Status Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept

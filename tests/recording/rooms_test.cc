@@ -241,6 +241,31 @@ TEST_F(Rooms, WhatADeletionDeletedStaysDeletedThoughMonthsPass) {
   }
 }
 
+TEST_F(Rooms, AFileThatHasEndedIsNotMovedWithThoseThatLive) {
+  const auto of_sitting = [](v1::Event event, const std::string& name) {
+    event.set_occurrence_id(name);
+    return event;
+  };
+  const absl::Time next_day = kMonday + absl::Hours(24);
+  RecordAt(kMonday + absl::Minutes(10),
+           {Scheduled("room", "s", kMonday - absl::Hours(1), kMonday, absl::Hours(1)),
+            of_sitting(Joined("room", "ja", kMonday, "ada"), "a"), of_sitting(Joined("room", "jb", kMonday, "bo"), "b"),
+            of_sitting(File("room", "fa", kMonday + absl::Minutes(5), "bucket/a"), "a"),
+            of_sitting(File("room", "fb", kMonday + absl::Minutes(5), "bucket/b"), "b")});
+  ASSERT_EQ(List().size(), 1u);
+  ASSERT_EQ(harness_.Values(kFileShare), 2u);
+  RecordAt(kMonday + absl::Hours(1), {of_sitting(Left("room", "la", kMonday + absl::Hours(1), "ada"), "a")});
+  // No sweep has looked at it yet, and the other sitting goes on for a day more.
+  RecordAt(next_day, {of_sitting(Reconnected("room", "rb", next_day, "bo"), "b")});
+  EXPECT_EQ(harness_.Values(kFileShare), 1u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+  RecordAt(next_day + absl::Hours(1), {of_sitting(Left("room", "lb", next_day + absl::Hours(1), "bo"), "b")});
+  harness_.now = next_day + absl::Hours(2);
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Values(kFileShare), 0u);
+  EXPECT_EQ(harness_.Orders(), 2u);
+}
+
 TEST_F(Rooms, ABadValueCostsItselfAndIsNamed) {
   v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
   v1::Invitee& invitee = *plan.mutable_meeting_scheduled()->add_invitees();
