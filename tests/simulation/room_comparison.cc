@@ -43,17 +43,21 @@ std::string OccurrenceOf(const OccurrenceModel& of, const SeenRoom& seen) {
 // what had come.
 bool IsCopied(const OccurrenceModel& of) { return of.plan.has_value() && of.plan->copied; }
 
-// Whether its sittings are the same if the rest of the room is not looked at: reports and statistics read no more.
+// Whether its sittings are the same, and the same people's, if the rest of the room is not looked at: reports and
+// statistics read no more.
 bool IsCutAlikeAlone(const OccurrenceModel& of) {
   RoomModel alone(of.cuts);
   for (const v1::Event& event : of.events) alone.Add(event);
-  std::vector<int64_t> starts_us;
+  std::vector<SittingModel> sittings;
   for (const OccurrenceModel& part : alone.Occurrences()) {
-    for (const SittingModel& sitting : part.sittings) starts_us.push_back(sitting.start_us);
+    sittings.insert(sittings.end(), part.sittings.begin(), part.sittings.end());
   }
-  return std::equal(
-      starts_us.begin(), starts_us.end(), of.sittings.begin(), of.sittings.end(),
-      [](int64_t start_us, const SittingModel& sitting) { return start_us == sitting.start_us && !sitting.carried; });
+  const auto are_one = [](const v1::Event& a, const v1::Event& b) { return a.event_id() == b.event_id(); };
+  return std::equal(sittings.begin(), sittings.end(), of.sittings.begin(), of.sittings.end(),
+                    [&](const SittingModel& a, const SittingModel& b) {
+                      return a.start_us == b.start_us && !b.carried &&
+                             std::equal(a.events.begin(), a.events.end(), b.events.begin(), b.events.end(), are_one);
+                    });
 }
 
 // What statistics count of an occurrence: of each of its participants the sittings that would have been if nobody else
