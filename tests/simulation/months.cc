@@ -9,6 +9,7 @@
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/comparison.h"
 #include "tests/simulation/environment.h"
+#include "tests/simulation/faults.h"
 
 namespace retention::simulation {
 namespace {
@@ -170,24 +171,7 @@ void Months::Restart() {
 }
 
 bool Months::Execute(bool one_write, const std::function<absl::Status()>& command, int fault_percent) {
-  if (!sweeping_ && dice_.Chance(fault_percent)) {
-    const uint64_t nth = 1 + dice_.Below(dice_.Chance(50) ? 6 : 80);
-    const bool full = dice_.Chance(50);
-    switch (dice_.Below(4)) {
-      case 0:
-        machine_.CrashAtWrite(nth);
-        break;
-      case 1:
-        machine_.CrashAtRingStep(1 + dice_.Below(5));
-        break;
-      case 2:
-        machine_.FailFromWrite(nth, full ? FaultFileSystem::Fault::kDiskFull : FaultFileSystem::Fault::kIoError);
-        break;
-      default:
-        machine_.FailFromRingStep(1 + dice_.Below(3), full ? absl::ResourceExhaustedError("disk full")
-                                                           : absl::UnavailableError("disk failed"));
-    }
-  }
+  if (!sweeping_ && dice_.Chance(fault_percent)) FailAnyhow(machine_, dice_);
   for (int attempt = 1;; ++attempt) {
     const absl::Status status = command();
     if (!status.ok()) ++failures_;

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/recording/event_intake.h"
+#include "tests/engine/harness.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/environment.h"
 #include "tests/simulation/instants.h"
@@ -21,7 +22,7 @@
 namespace retention::simulation {
 namespace {
 
-constexpr uint64_t kDefaultRooms = 60;
+constexpr uint64_t kDefaultRooms = 20;
 constexpr uint64_t kRoomsPerEngine = 20;
 constexpr int kDaysOfDeletions = 240;
 constexpr int kDaysBetweenReopenings = 23;
@@ -148,7 +149,7 @@ void LiveAndDelete(uint64_t seed, uint64_t rooms) {
     if (day % kDaysBetweenReopenings == kDaysBetweenReopenings - 1) {
       ASSERT_TRUE(harness.Reopen().ok());
     }
-    auto seen = LookAtRooms(harness, ids);
+    auto seen = LookAtRooms(harness.engine(), harness.now, ids);
     for (const std::string& id : ids) {
       SCOPED_TRACE(absl::StrCat(id, " on day ", day));
       deleted[id].Check(seen[id], harness.now);
@@ -156,7 +157,7 @@ void LiveAndDelete(uint64_t seed, uint64_t rooms) {
     }
     harness.Sweep(/*scrub=*/false);
   }
-  CompareCountsWithRows(harness);
+  CompareCountsWithRows(harness.engine());
 }
 
 TEST(RoomDeletions, WhatWasDeletedIsNeverHeldAgain) {

@@ -9,6 +9,10 @@ namespace retention::simulation {
 
 std::string RoomEvents::Canary(const char* kind) { return absl::StrCat(kind, "-", meeting_id_, "-", ++canaries_); }
 
+void RoomEvents::NameExtension(const std::string& number, v1::Event& event) {
+  if (names_extensions_ && !number.empty() && dice_.Chance(60)) event.set_extension_id(kExtensionId + number);
+}
+
 v1::Event& RoomEvents::New(absl::Time time) {
   v1::Event& event = events_.emplace_back();
   event.set_event_id(Canary("event"));
@@ -32,6 +36,7 @@ v1::Event& RoomEvents::Scheduled(absl::Time time, absl::Time start, absl::Durati
   scheduled.set_name(Canary("name"));
   if (dice_.Chance(50)) scheduled.set_comment(Canary("comment"));
   if (dice_.Chance(70)) scheduled.set_organizer_extension(dice_.Chance(50) ? "100" : "101");
+  NameExtension(scheduled.organizer_extension(), event);
   scheduled.set_protocolled(dice_.Chance(50));
   for (int64_t i = dice_.Between(0, 2); i > 0; --i) {
     v1::Invitee& invitee = *scheduled.add_invitees();
@@ -55,6 +60,7 @@ v1::Event& RoomEvents::Started(absl::Time time) {
   v1::MeetingStarted& started = *event.mutable_meeting_started();
   if (dice_.Chance(30)) started.set_name(Canary("quick"));
   if (dice_.Chance(30)) started.set_organizer_extension(dice_.Chance(50) ? "100" : "101");
+  NameExtension(started.organizer_extension(), event);
   started.set_protocolled(dice_.Chance(30));
   return event;
 }
@@ -78,6 +84,7 @@ v1::Event& RoomEvents::Joined(absl::Time time, const std::string& who) {
   if (dice_.Chance(80)) joined.set_name(Canary("name"));
   if (dice_.Chance(40)) joined.set_email(dice_.Chance(30) ? "Shared@example.org" : who[0] + Canary("mail") + "@x.de");
   if (dice_.Chance(10)) joined.set_extension("100");
+  NameExtension(joined.extension(), event);
   if (dice_.Chance(20)) event.set_user_id(absl::StrCat("user-", dice_.Below(3)));
   joined.set_ip(absl::StrCat("10.", dice_.Below(256), ".", dice_.Below(256), ".", dice_.Below(256)));
   joined.set_client_kind("ios");

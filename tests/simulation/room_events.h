@@ -17,6 +17,9 @@ class RoomEvents {
  public:
   // REQUIRES: `dice` outlives it.
   RoomEvents(Dice& dice, std::string meeting_id) : dice_(dice), meeting_id_(std::move(meeting_id)) {}
+  // Extensions are named by ids as well: kExtensionId and the number.
+  static constexpr char kExtensionId[] = "extension-";
+  void NameExtensions() { names_extensions_ = true; }
 
   v1::Event& Scheduled(absl::Time time, absl::Time start, absl::Duration length);
   v1::Event& Rescheduled(absl::Time time, absl::Time start, absl::Duration length);
@@ -52,9 +55,11 @@ class RoomEvents {
   // Some people who are heard of every ten or twenty seconds, there or not.
   void AddDenseSamples(absl::Time begin);
   std::string Canary(const char* kind);
+  void NameExtension(const std::string& number, v1::Event& event);
 
   Dice& dice_;
   const std::string meeting_id_;
+  bool names_extensions_ = false;
   uint64_t canaries_ = 0;
   std::vector<v1::Event> events_;
 };

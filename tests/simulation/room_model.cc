@@ -311,6 +311,13 @@ void RoomModel::Forget(absl::Time before) {
   });
 }
 
+bool RoomModel::IsDeletedByOperator(int64_t time_us) const {
+  return std::any_of(events_.begin(), events_.end(), [&](const auto& event) {
+    return event.second.has_meeting_deleted() && event.first.starts_with(kOperatorPrefix) &&
+           Us(event.second.time()) >= time_us;
+  });
+}
+
 bool RoomModel::IsDeletedAfter(int64_t time_us) const {
   return std::any_of(events_.begin(), events_.end(), [&](const auto& event) {
     return event.second.has_meeting_deleted() && Us(event.second.time()) >= time_us;

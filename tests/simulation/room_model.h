@@ -60,6 +60,9 @@ struct OccurrenceModel {
   std::vector<PersonModel> Report(bool by_persons) const;
 };
 
+// Deletions by operators, which recordings do not survive, have ids that begin so.
+inline constexpr char kOperatorPrefix[] = "operator-";
+
 class RoomModel {
  public:
   RoomModel() = default;
@@ -74,8 +77,9 @@ class RoomModel {
   // What happened before, but for PDFs, which live on, and deletions, which end them.
   void Forget(absl::Time before);
   std::vector<OccurrenceModel> Occurrences() const;
-  // The last deletion at or after `time_us`, if there is any.
+  // Whether it was deleted at or after that time; by an operator.
   bool IsDeletedAfter(int64_t time_us) const;
+  bool IsDeletedByOperator(int64_t time_us) const;
 
  private:
   CutsModel cuts_;

@@ -69,18 +69,18 @@ void CompareAll(Harness& harness, const std::map<std::string, RoomModel>& models
   const PolicyModel policy(harness.engine().policy().proto());
   std::vector<std::string> ids;
   for (const auto& [id, model] : models) ids.push_back(id);
-  auto seen = LookAtRooms(harness, ids);
-  const std::multiset<std::string> ordered = OrderedAway(harness);
+  auto seen = LookAtRooms(harness.engine(), harness.now, ids);
+  const std::multiset<std::string> ordered = OrderedAway(harness.engine());
   for (const auto& [id, model] : models) {
     SCOPED_TRACE(absl::StrCat("room ", id, scope.in_order ? " at once" : " in disorder"));
     CompareRoomRows(model, seen[id], ordered, policy, harness.now, scope);
-    CompareRoomReads(harness, id, model, seen[id], policy);
+    CompareRoomReads(harness.engine(), id, model, seen[id], policy, harness.now);
     if (::testing::Test::HasFailure()) return;
   }
-  CompareCountsWithRows(harness);
+  CompareCountsWithRows(harness.engine());
   const absl::CivilDay first = DayAt(kMonday) - 1;
-  CompareCohorts(models, seen, LookAtCohorts(harness, ids, first, first + kCohortDays), policy, harness.now,
-                 /*late=*/{});
+  const CohortsSeen cohorts = LookAtCohorts(harness.engine(), harness.now, ids, first, first + kCohortDays);
+  CompareCohorts(models, seen, cohorts, policy, harness.now, /*late=*/{});
 }
 
 // Every room's events in one batch.

@@ -50,12 +50,13 @@ void AddRow(const FiledKey& key, const std::string& row, SeenRoom& room) {
 }
 
 // Meeting ids by the room that rows name.
-std::map<std::string, std::string> IdsByRoom(Harness& harness, const std::vector<std::string>& meeting_ids) {
-  const auto pbx = harness.engine().registry().Find("pbx", harness.now);
+std::map<std::string, std::string> IdsByRoom(TestEngine& engine, absl::Time now,
+                                             const std::vector<std::string>& meeting_ids) {
+  const auto pbx = engine.registry().Find("pbx", now);
   EXPECT_TRUE(pbx.has_value());
   std::map<std::string, std::string> ids;
   for (const std::string& id : meeting_ids) {
-    ids[std::string(RoomNamed(harness.engine().vault(), *pbx, id).view())] = id;
+    ids[std::string(RoomNamed(engine.vault(), *pbx, id).view())] = id;
   }
   return ids;
 }
@@ -64,17 +65,18 @@ bool IsOfRooms(CategoryNumber category) { return category != kPbxSync && categor
 
 }  // namespace
 
-std::map<std::string, SeenRoom> LookAtRooms(Harness& harness, const std::vector<std::string>& meeting_ids) {
-  Vault& vault = harness.engine().vault();
-  const std::map<std::string, std::string> id_of = IdsByRoom(harness, meeting_ids);
+std::map<std::string, SeenRoom> LookAtRooms(TestEngine& engine, absl::Time now,
+                                            const std::vector<std::string>& meeting_ids) {
+  Vault& vault = engine.vault();
+  const std::map<std::string, std::string> id_of = IdsByRoom(engine, now, meeting_ids);
   std::map<std::string, SeenRoom> rooms;
   for (const std::string& id : meeting_ids) rooms[id];
-  auto cursor = harness.store().Scan(Family::kFiled, "", "");
+  auto cursor = engine.store().Scan(Family::kFiled, "", "");
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     EXPECT_TRUE(key.has_value());
     if (!key.has_value() || !IsOfRooms(key->category)) continue;
-    if (key->day <= harness.engine().ring().destroyed_through()) continue;
+    if (key->day <= engine.ring().destroyed_through()) continue;
     const auto id = id_of.find(std::string(RoomOf(key->owner).view()));
     if (id == id_of.end()) continue;
     const auto plaintext = vault.Open(*key, cursor->value());
@@ -85,12 +87,12 @@ std::map<std::string, SeenRoom> LookAtRooms(Harness& harness, const std::vector<
   return rooms;
 }
 
-CohortsSeen LookAtCohorts(Harness& harness, const std::vector<std::string>& meeting_ids, absl::CivilDay first,
-                          absl::CivilDay last) {
-  const std::map<std::string, std::string> id_of = IdsByRoom(harness, meeting_ids);
+CohortsSeen LookAtCohorts(TestEngine& engine, absl::Time now, const std::vector<std::string>& meeting_ids,
+                          absl::CivilDay first, absl::CivilDay last) {
+  const std::map<std::string, std::string> id_of = IdsByRoom(engine, now, meeting_ids);
   CohortsSeen seen;
   for (absl::CivilDay day = first; day <= last; ++day) {
-    const auto view = harness.store().Snapshot();
+    const auto view = engine.store().Snapshot();
     const auto add = [&](std::string_view meeting, const Participation& of) {
       const OwnerId owner = OwnerId::From(meeting.substr(PbxId::kBytes));
       const auto id = id_of.find(std::string(RoomOf(owner).view()));
@@ -99,7 +101,7 @@ CohortsSeen LookAtCohorts(Harness& harness, const std::vector<std::string>& meet
                                                              of.reconnections);
     };
     const auto damaged =
-        ReadCohort(*view, harness.engine().vault(), harness.engine().policies().current(), DueDay(day), add);
+        ReadCohort(*view, engine.vault(), engine.policies().current(), DueDay(day), add);
     EXPECT_TRUE(damaged.ok()) << damaged.status();
     if (damaged.ok()) {
       EXPECT_EQ(*damaged, 0u);
@@ -108,18 +110,18 @@ CohortsSeen LookAtCohorts(Harness& harness, const std::vector<std::string>& meet
   return seen;
 }
 
-void CompareCountsWithRows(Harness& harness) {
+void CompareCountsWithRows(TestEngine& engine) {
   std::map<DueDay, DayCount> rows;
-  auto cursor = harness.store().Scan(Family::kFiled, "", "");
+  auto cursor = engine.store().Scan(Family::kFiled, "", "");
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     EXPECT_TRUE(key.has_value());
-    if (!key.has_value() || key->day <= harness.engine().ring().destroyed_through()) continue;
+    if (!key.has_value() || key->day <= engine.ring().destroyed_through()) continue;
     BucketCount& count = rows[key->day][key->category];
     ++count.rows;
     count.values += Vault::ValueCount(cursor->value());
   }
-  const std::map<DueDay, DayCount> counted = harness.engine().counts().Read();
+  const std::map<DueDay, DayCount> counted = engine.counts().Read();
   for (const auto& [day, counts] : rows) EXPECT_TRUE(counted.contains(day)) << "rows on an uncounted day";
   for (const auto& [day, counts] : counted) {
     for (size_t i = 1; i < kCategories; ++i) {
@@ -129,9 +131,9 @@ void CompareCountsWithRows(Harness& harness) {
   }
 }
 
-std::multiset<std::string> OrderedAway(Harness& harness) {
+std::multiset<std::string> OrderedAway(TestEngine& engine) {
   std::multiset<std::string> refs;
-  for (const v1::ErasureOrder& order : HeldOrders(harness.engine())) refs.insert(order.object_ref());
+  for (const v1::ErasureOrder& order : HeldOrders(engine)) refs.insert(order.object_ref());
   return refs;
 }
 

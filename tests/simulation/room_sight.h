@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "absl/time/civil_time.h"
+#include "absl/time/time.h"
 #include "retention/v1/category.pb.h"
-#include "tests/engine/harness.h"
+#include "tests/engine/test_engine.h"
 
 namespace retention::simulation {
 
@@ -39,21 +40,22 @@ struct SeenRoom {
 };
 
 // By pbx and room, as rows name them: the caller's meeting ids, each of `pbx`.
-std::map<std::string, SeenRoom> LookAtRooms(Harness& harness, const std::vector<std::string>& meeting_ids);
+std::map<std::string, SeenRoom> LookAtRooms(TestEngine& engine, absl::Time now,
+                                            const std::vector<std::string>& meeting_ids);
 
 // A participation as statistics count it: day, hour, seconds, size of the meeting, reconnections.
 using SeenParticipation = std::tuple<absl::CivilDay, int, uint32_t, uint32_t, uint32_t>;
 // By meeting id and occurrence.
 using CohortsSeen = std::map<std::pair<std::string, std::string>, std::multiset<SeenParticipation>>;
 // What would be counted of the meetings that began on these days.
-CohortsSeen LookAtCohorts(Harness& harness, const std::vector<std::string>& meeting_ids, absl::CivilDay first,
-                          absl::CivilDay last);
+CohortsSeen LookAtCohorts(TestEngine& engine, absl::Time now, const std::vector<std::string>& meeting_ids,
+                          absl::CivilDay first, absl::CivilDay last);
 
 // Adds a failure where counts are not those of the rows.
-void CompareCountsWithRows(Harness& harness);
+void CompareCountsWithRows(TestEngine& engine);
 
 // References of the objects that are ordered away.
-std::multiset<std::string> OrderedAway(Harness& harness);
+std::multiset<std::string> OrderedAway(TestEngine& engine);
 
 }  // namespace retention::simulation
 

@@ -36,7 +36,8 @@ std::vector<RoomValue> ValuesOf(const OccurrenceModel& of, const PolicyModel& po
         value.due = absl::CivilDay::max();
       } else if (category == v1::DATA_CATEGORY_FILE_SHARE) {
         value.due = DayAt(of.LastFileEnd());
-        value.ended = now >= of.FileEnd(event);
+        value.ends = of.FileEnd(event);
+        value.ended = now >= value.ends;
       } else {
         value.due = LastDayOf(category, of, policy, now);
       }

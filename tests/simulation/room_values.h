@@ -21,6 +21,7 @@ struct RoomValue {
   absl::CivilDay due;   // CivilDay::max() for none
   int64_t time_us = 0;  // of its event
   bool ended = false;   // of a file: before its day
+  absl::Time ends;      // of a file
 };
 
 // What the events of an occurrence brought that nothing took back, PDFs too; deleted or not.

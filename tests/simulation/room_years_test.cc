@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/recording/event_intake.h"
+#include "tests/engine/harness.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/environment.h"
 #include "tests/simulation/instants.h"
@@ -35,26 +36,6 @@ constexpr int kDaysOfCohorts = 63;
 constexpr int kDaysAhead = 30;
 // After that no event can matter to the cut of what comes.
 constexpr absl::Duration kForgetAfter = absl::Hours(24 * 100);
-
-// No value is due later than its period after the later of its own event and its planned end, and the longest sitting,
-// and what people may be late, or an end is presumed after.
-void ExpectDueInTime(const RoomModel& model, const SeenRoom& seen, const PolicyModel& policy) {
-  std::map<uint64_t, int64_t> from_us;  // by event
-  for (const OccurrenceModel& of : model.Occurrences()) {
-    for (const v1::Event& event : of.events) {
-      from_us[FingerprintOf(event.event_id())] =
-          std::max(Us(event.time()), of.plan.has_value() ? of.plan->end_us : INT64_MIN);
-    }
-  }
-  const auto expect = [&](v1::DataCategory category, uint64_t event, const SeenPlace& place) {
-    if (place.day == absl::CivilDay::max() || !from_us.contains(event)) return;
-    const absl::CivilDay latest = DayAtUs(from_us.at(event) + model.cuts().LongestUs());
-    const bool at_once = category == v1::DATA_CATEGORY_FILE_SHARE;
-    EXPECT_LE(place.day, at_once ? latest : policy.LastDay(category, latest)) << v1::DataCategory_Name(category);
-  };
-  for (const auto& [event, place] : seen.history) expect(v1::DATA_CATEGORY_HISTORY, event, place);
-  for (const auto& [value, place] : seen.values) expect(value.category, value.event, place);
-}
 
 // What of an engine is held against the oracle: that nothing is due too late, or all.
 enum class Looks { kAtDueDays, kAtAll };
@@ -121,6 +102,7 @@ class RoomYear {
   void Record(const std::vector<v1::Event>& batch) {
     const PolicyModel policy(harness_.engine().policy().proto());
     for (const v1::Event& event : batch) {
+      if (!recorded_.emplace(event.meeting_id(), event.event_id()).second) continue;
       // No day before the first is a cohort.
       const absl::CivilDay day = DayAtUs(Us(event.time()));
       if (day < DayAt(kMonday) || policy.ReleaseTime(day) <= swept_)
@@ -133,8 +115,8 @@ class RoomYear {
   void Look(int day) {
     const RoomScope scope{.in_order = !options_.disorder};
     const PolicyModel policy(harness_.engine().policy().proto());
-    auto seen = LookAtRooms(harness_, ids_);
-    const std::multiset<std::string> ordered = OrderedAway(harness_);
+    auto seen = LookAtRooms(harness_.engine(), harness_.now, ids_);
+    const std::multiset<std::string> ordered = OrderedAway(harness_.engine());
     for (const std::string& id : ids_) {
       SCOPED_TRACE(absl::StrCat(id, " on day ", day));
       ExpectDueInTime(models_.at(id), seen[id], policy);
@@ -144,16 +126,17 @@ class RoomYear {
         continue;
       }
       CompareRoomRows(models_.at(id), seen[id], ordered, policy, harness_.now, scope);
-      CompareRoomReads(harness_, id, models_.at(id), seen[id], policy);
+      CompareRoomReads(harness_.engine(), id, models_.at(id), seen[id], policy, harness_.now);
       models_.at(id).Forget(harness_.now - kForgetAfter);
       if (::testing::Test::HasFailure()) return;
     }
     if (looks_ == Looks::kAtDueDays) return;
-    CompareCountsWithRows(harness_);
+    CompareCountsWithRows(harness_.engine());
     // What is planned for later has its participations, of who tried the room, there.
     const absl::CivilDay today = DayAt(harness_.now);
-    CompareCohorts(models_, seen, LookAtCohorts(harness_, ids_, today - kDaysOfCohorts, today + kDaysAhead), policy,
-                   harness_.now, late_);
+    const CohortsSeen cohorts =
+        LookAtCohorts(harness_.engine(), harness_.now, ids_, today - kDaysOfCohorts, today + kDaysAhead);
+    CompareCohorts(models_, seen, cohorts, policy, harness_.now, late_);
   }
 
   Dice dice_;
@@ -164,6 +147,7 @@ class RoomYear {
   std::vector<std::string> ids_;
   std::map<std::string, RoomModel> models_;
   absl::Time swept_ = absl::InfinitePast();
+  std::set<std::pair<std::string, std::string>> recorded_;  // by meeting and event
   std::set<std::pair<std::string, std::string>> late_;  // by meeting and event: its cohort had been released
 };
 
