@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/rows/ring_generation.h"
 #include "storage/rocksdb/rocksdb_store.h"
 
 namespace retention::simulation {
@@ -12,18 +13,21 @@ Machine::Machine(const std::filesystem::path& directory, Policy policy, uint64_t
 Machine::~Machine() { Stop(); }
 
 absl::Status Machine::Start(absl::Time now) {
-  const std::string ring = (directory_ / "ring").string();
-  KeyRing::Options options;
-  options.random = [this](uint8_t* bytes, size_t size) { return ring_random_.Fill(bytes, size); };
-  options.on_io = [this](size_t, RingFile, RingReplica::Io) { return OnRingStep(); };
-  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
-  if (!opened_ring.ok()) return opened_ring.status();
-  ring_ = *std::move(opened_ring);
   auto opened_store =
       OpenRocksDbStore((directory_ / "data").string(),
                        {.block_cache_bytes = 8 << 20, .memtable_bytes = 8 << 20, .file_system = disk_.file_system()});
   if (!opened_store.ok()) return opened_store.status();
   store_ = *std::move(opened_store);
+  const auto seen = SeenRingGeneration(*store_);
+  if (!seen.ok()) return seen.status();
+  const std::string ring = (directory_ / "ring").string();
+  KeyRing::Options options;
+  options.opening = {.known_generation = *seen};
+  options.random = [this](uint8_t* bytes, size_t size) { return ring_random_.Fill(bytes, size); };
+  options.on_io = [this](size_t, RingFile, RingReplica::Io) { return OnRingStep(); };
+  auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
+  if (!opened_ring.ok()) return opened_ring.status();
+  ring_ = *std::move(opened_ring);
   auto witness = StoreWitness::Open({ring});
   if (!witness.ok()) return witness.status();
   witness_ = *std::move(witness);

@@ -87,6 +87,9 @@ class Story {
         Name(absl::StrCat("sitting-", day, "a"), [&] { Meet(ten, absl::Minutes(50), 3); });
         Name(absl::StrCat("sitting-", day, "b"), [&] { Meet(ten + absl::Minutes(30), absl::Minutes(50), 2); });
         return;
+      case RoomUse::kSeries:
+        Series(day, ten);
+        return;
       case RoomUse::kAnything:
         for (v1::Event& event : events_.Anything(ten, absl::Hours(60))) {
           if (!event.has_chat_message_sent()) anything_.push_back(std::move(event));
@@ -107,6 +110,7 @@ class Story {
       if (dice_.Chance(lost_percent)) continue;
       events_.Left(begin + length - absl::Seconds(dice_.Between(0, 120)), who);
     }
+    for (int i = options_.chat ? 2 : 0; i > 0; --i) events_.Chat(begin + absl::Minutes(5 + i), "ada");
     if (dice_.Chance(20)) events_.File(begin + absl::Minutes(7));
     if (dice_.Chance(5)) events_.Pdf(begin + absl::Minutes(8));
     if (dice_.Chance(10)) events_.Recording(begin + absl::Minutes(9));
@@ -125,6 +129,28 @@ class Story {
     events_.File(begin + absl::Minutes(25));
     events_.Left(begin + absl::Minutes(30), "guest-1");
     by("phone", events_.Left(begin + absl::Minutes(40), "host"));
+  }
+
+  // Two meetings within two weeks.
+  void Series(int day, absl::Time ten) {
+    const auto name_of = [](int of_day) { return absl::StrCat("series-", of_day); };
+    const int within = day % (2 * kDaysOfWeek);
+    if (within == 0) {
+      for (const int ahead : {3, 10}) {
+        Name(name_of(day + ahead), [&] {
+          events_.Scheduled(ten + absl::Minutes(ahead), ten + absl::Hours(24 * ahead), absl::Hours(1));
+          events_.Invited(ten + absl::Minutes(30), "dee");
+          if (dice_.Chance(30)) events_.DialIn(ten + absl::Minutes(31));
+        });
+      }
+    }
+    if (within == 5) {
+      Name(name_of(day + 5),
+           [&] { events_.Rescheduled(ten, ten + absl::Hours(24 * 5) + absl::Minutes(90), absl::Hours(1)); });
+    }
+    const absl::Time begin = within == 10 ? ten + absl::Minutes(90) : ten;
+    if (within == 3 || within == 10) Name(name_of(day), [&] { Meet(begin, absl::Minutes(50), 3); });
+    if (day % 42 == 37) events_.Deleted(ten + absl::Hours(9));
   }
 
   void StayOpen(absl::Time begin) {

@@ -20,11 +20,13 @@ enum class RoomUse {
   kSupport,        // open for three days
   kMoved,          // planned, moved, planned again
   kNamed,          // the platform names its sittings; two at once
+  kSeries,         // several planned ahead, each by the name of its sitting, moved, and deleted at last
   kAnything,       // days of anything, delivered at once in any order
 };
 inline constexpr RoomUse kRoomUses[] = {
     RoomUse::kDaily,   RoomUse::kWeekly,  RoomUse::kWeeklyUnended, RoomUse::kTested, RoomUse::kReopened,
-    RoomUse::kDevices, RoomUse::kSupport, RoomUse::kMoved,         RoomUse::kNamed,  RoomUse::kAnything};
+    RoomUse::kDevices, RoomUse::kSupport, RoomUse::kMoved,         RoomUse::kNamed,  RoomUse::kSeries,
+    RoomUse::kAnything};
 
 struct Delivery {
   absl::Time at;
@@ -33,6 +35,8 @@ struct Delivery {
 struct StoryOptions {
   // Clocks are minutes off, leaves are lost, and some deliveries come up to three days late or twice.
   bool disorder = true;
+  // People write, whether it is protocolled or not.
+  bool chat = false;
 };
 
 // In the order of delivery.

@@ -35,7 +35,7 @@ constexpr int kDaysBetweenRestarts = 50;
 constexpr int kDaysOfCohorts = 63;
 constexpr int kDaysAhead = 30;
 // After that no event can matter to the cut of what comes.
-constexpr absl::Duration kForgetAfter = absl::Hours(24 * 100);
+constexpr absl::Duration kForgetAfter = absl::Hours(24 * 130);
 
 // What of an engine is held against the oracle: that nothing is due too late, or all.
 enum class Looks { kAtDueDays, kAtAll };
@@ -173,7 +173,7 @@ TEST_P(RoomLife, AYearIsAsTheRulesSay) { RoomYear(1, {GetParam()}, {.disorder = 
 INSTANTIATE_TEST_SUITE_P(Uses, RoomLife,
                          ::testing::Values(RoomUse::kDaily, RoomUse::kWeekly, RoomUse::kWeeklyUnended, RoomUse::kTested,
                                            RoomUse::kReopened, RoomUse::kDevices, RoomUse::kSupport, RoomUse::kMoved,
-                                           RoomUse::kNamed));
+                                           RoomUse::kNamed, RoomUse::kSeries));
 
 }  // namespace
 }  // namespace retention::simulation
