@@ -162,6 +162,10 @@ void Months::Sweep() {
   }
   const bool scrub = dice_.Chance(50);
   Execute(false, [&] { return TrySweep(scrub); });
+  // A secret that could not be destroyed waits for the next.
+  if (machine_.running() && machine_.engine().ring().unfinished()) {
+    EXPECT_TRUE(TrySweep(false).ok());
+  }
   portal_.Look(machine_.engine(), now_);
   CheckSwept(machine_.engine(), model_, portal_, now_);
   witness_.Look(machine_.engine(), cohorts_, model_.refiled_from().has_value(), now_);

@@ -64,7 +64,7 @@ class RoomMonths {
   bool IsClosing() const;
   void MoveTo(absl::Time time);
   void Record(std::vector<v1::Event> batch);
-  void NoteDeletion(const std::string& meeting_id, int64_t time_us);
+  void NoteDeletion(const std::string& meeting_id, int64_t time_us, bool lives);
   absl::Status TrySweep(bool scrub);
   // Runs a command, now and then on a machine that fails. `one_write`: it is durable as a whole or not at all.
   void Execute(bool one_write, const std::function<absl::Status()>& command);
