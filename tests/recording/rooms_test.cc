@@ -215,8 +215,8 @@ TEST_F(Rooms, WhatADeletionDeletedStaysDeletedThoughMonthsPass) {
     return event;
   };
   const absl::Time planned = kMonday + absl::Hours(24 * 150);
-  RecordAt(kMonday + absl::Hours(2), {Scheduled("room", "s", kMonday, planned, absl::Hours(1)),
-                                      invited("early", kMonday + absl::Minutes(10))});
+  RecordAt(kMonday + absl::Hours(2),
+           {Scheduled("room", "s", kMonday, planned, absl::Hours(1)), invited("early", kMonday + absl::Minutes(10))});
   ASSERT_EQ(List().size(), 1u);
   harness_.Record(Deleted("room", "x", kMonday + absl::Hours(1)));
   for (const int days : {10, 20, 45, 80, 120}) {
@@ -228,9 +228,9 @@ TEST_F(Rooms, WhatADeletionDeletedStaysDeletedThoughMonthsPass) {
     }
     const std::string id = absl::StrCat("late", days);
     // Told so late, of before the deletion: of the plan that was deleted, and of another.
-    harness_.Record({invited(id, kMonday + absl::Minutes(days)),
-                     Scheduled("room", id + "s", kMonday + absl::Minutes(30), planned + absl::Hours(24 * days),
-                               absl::Hours(1))});
+    harness_.Record(
+        {invited(id, kMonday + absl::Minutes(days)),
+         Scheduled("room", id + "s", kMonday + absl::Minutes(30), planned + absl::Hours(24 * days), absl::Hours(1))});
     EXPECT_TRUE(List().empty());
     RecordAt(harness_.now, Hour(harness_.now - absl::Hours(2), id + "-guest"));
     EXPECT_EQ(NamesNow(), std::set<std::string>{absl::StrCat("Name ", id, "-guest")});

@@ -23,8 +23,8 @@ inline void FailAnyhow(Machine& machine, Dice& dice) {
       machine.FailFromWrite(nth, full ? FaultFileSystem::Fault::kDiskFull : FaultFileSystem::Fault::kIoError);
       break;
     default:
-      machine.FailFromRingStep(1 + dice.Below(3), full ? absl::ResourceExhaustedError("disk full")
-                                                       : absl::UnavailableError("disk failed"));
+      machine.FailFromRingStep(
+          1 + dice.Below(3), full ? absl::ResourceExhaustedError("disk full") : absl::UnavailableError("disk failed"));
   }
 }
 

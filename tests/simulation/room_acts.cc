@@ -254,8 +254,8 @@ void RoomMonths::DeleteAnyObject() {
   }
   bool again = false;
   Execute(/*one_write=*/true, [&, &id = id, &value = value] {
-    const absl::Status status = machine_.engine().DeleteObject(
-        "pbx", id, static_cast<CategoryNumber>(value.category), object_id, "OPERATOR_SUBJECT_REQUEST", now_);
+    const absl::Status status = machine_.engine().DeleteObject("pbx", id, static_cast<CategoryNumber>(value.category),
+                                                               object_id, "OPERATOR_SUBJECT_REQUEST", now_);
     const bool unknown = absl::EndsWith(DetailsOf(status).reason, "_UNKNOWN");
     EXPECT_TRUE(again || !unknown) << status;
     again = true;

@@ -26,22 +26,6 @@ std::string Text(const SeenValue& value) {
   return absl::StrCat(v1::DataCategory_Name(value.category), " ", value.participant, " ", value.text);
 }
 
-std::string Text(const OccurrenceModel& of) {
-  std::string text;
-  for (const v1::Event& event : of.events) text += event.ShortDebugString() + "\n";
-  return text;
-}
-
-bool IsHistoryDue(const OccurrenceModel& of, const PolicyModel& policy, absl::Time now) {
-  return now >= DueAfter(LastDayOf(v1::DATA_CATEGORY_HISTORY, of, policy, now));
-}
-
-// The occurrence under which the engine has it; empty if it has none of it.
-std::string OccurrenceOf(const OccurrenceModel& of, const SeenRoom& seen) {
-  const auto found = seen.history.find(FingerprintOf(of.events.front().event_id()));
-  return found == seen.history.end() ? "" : found->second.occurrence;
-}
-
 // What a plan was given over from the one before it is not compared but by its day: how much there was then depends on
 // what had come.
 bool IsCopied(const OccurrenceModel& of) { return of.plan.has_value() && of.plan->copied; }
@@ -63,50 +47,6 @@ bool IsCutAlikeAlone(const OccurrenceModel& of) {
                     });
 }
 
-// What statistics count of an occurrence: of each of its participants the sittings that would have been if nobody else
-// had come, by the days on which they began.
-std::multiset<SeenParticipation> ParticipationsOf(const OccurrenceModel& of, const CutsModel& cuts,
-                                                  const std::set<std::pair<std::string, std::string>>& late) {
-  std::map<std::string, RoomModel> alone;  // rooms in which nobody else was
-  for (const v1::Event& event : of.events) {
-    if (event.has_participant_joined() || event.has_participant_reconnected())
-      alone.try_emplace(ParticipantOf(event), cuts);
-  }
-  std::multiset<SeenParticipation> counted;
-  for (auto& [who, room] : alone) {
-    for (const v1::Event& event : of.events) {
-      const bool own = event.has_participant_joined() || event.has_participant_reconnected() ||
-                       event.has_participant_left() || event.has_media_quality_sampled();
-      if (event.has_meeting_ended() || (own && ParticipantOf(event) == who)) room.Add(event);
-    }
-    std::map<absl::CivilDay, OccurrenceModel> by_day;
-    std::optional<absl::CivilDay> current;
-    for (const OccurrenceModel& part : room.Occurrences()) {
-      for (const SittingModel& sitting : part.sittings) {
-        const v1::Event& first = sitting.events.front();
-        // Who reconnects goes on with what they were in.
-        if (!current.has_value() || first.has_participant_joined()) current = DayAtUs(Us(first.time()));
-        by_day[*current].sittings.push_back(sitting);
-      }
-    }
-    for (const auto& [day, stays] : by_day) {
-      // Nobody knows who was only reconnected, or who joined, on that day, too late.
-      const bool known = std::any_of(stays.sittings.begin(), stays.sittings.end(), [&, day = day](const auto& sitting) {
-        return std::any_of(sitting.events.begin(), sitting.events.end(), [&](const v1::Event& event) {
-          return event.has_participant_joined() && DayAtUs(Us(event.time())) == day &&
-                 !late.contains({event.meeting_id(), event.event_id()});
-        });
-      });
-      if (!known) continue;
-      const PersonModel person = stays.Report(/*by_persons=*/false).front();
-      const int hour = absl::ToCivilHour(absl::FromUnixMicros(person.first_join_us), Berlin()).hour();
-      counted.emplace(day, hour, static_cast<uint32_t>(person.total_us / 1000000), static_cast<uint32_t>(alone.size()),
-                      person.reconnections);
-    }
-  }
-  return counted;
-}
-
 class RowsCheck {
  public:
   RowsCheck(const RoomModel& model, const SeenRoom& seen, const std::multiset<std::string>& ordered,
@@ -122,7 +62,7 @@ class RowsCheck {
     for (const OccurrenceModel& of : model_.Occurrences()) {
       const std::string occurrence = OccurrenceOf(of, left_);
       if (!IsHistoryDue(of, policy_, now_)) {
-        EXPECT_NE(occurrence, "") << "history is missing of\n" << Text(of);
+        EXPECT_NE(occurrence, "") << "history is missing of\n" << TextOf(of);
         EXPECT_TRUE(occurrences.insert(occurrence).second) << "two are one occurrence: " << occurrence;
       }
       CheckHistory(of, occurrence);
@@ -157,9 +97,9 @@ class RowsCheck {
       if (found == left_.history.end()) continue;
       EXPECT_EQ(found->second.occurrence, occurrence)
           << event.ShortDebugString() << "\nis not with the rest of its occurrence:\n"
-          << Text(of);
+          << TextOf(of);
       EXPECT_EQ(Text(found->second.day), Text(due)) << "due day of " << event.ShortDebugString() << "\nof\n"
-                                                    << Text(of);
+                                                    << TextOf(of);
       left_.history.erase(found);
     }
   }
@@ -207,12 +147,12 @@ class RowsCheck {
       const size_t expected = held ? 0 : 1;
       EXPECT_TRUE(orders == expected || (may_be_ordered && orders <= 1))
           << orders << " orders of " << Text(value.what) << "\n"
-          << Text(of);
+          << TextOf(of);
       const bool may_have_ended = value.what.category == v1::DATA_CATEGORY_FILE_SHARE && !scope_.in_order;
       if (lives && may_have_ended && !held) return;
     }
     if (lives && !held && !scope_.in_order && MayHaveBeenTakenBack(value)) return;
-    EXPECT_EQ(held, lives) << Text(value.what) << " due " << Text(value.due) << " of\n" << Text(of);
+    EXPECT_EQ(held, lives) << Text(value.what) << " due " << Text(value.due) << " of\n" << TextOf(of);
     if (!held) return;
     ExpectLies(found->second.day, value.due, value.what, of);
     const bool of_room = value.what.category == v1::DATA_CATEGORY_PDF_SHARE;
@@ -227,7 +167,7 @@ class RowsCheck {
                             what.category != v1::DATA_CATEGORY_PDF_SHARE &&
                             what.category != v1::DATA_CATEGORY_RECORDING;
     if (by_meeting && day == DayWhenSwept(what.category, of)) return;
-    EXPECT_EQ(Text(day), Text(due)) << Text(what) << " of\n" << Text(of);
+    EXPECT_EQ(Text(day), Text(due)) << Text(what) << " of\n" << TextOf(of);
   }
 
   // Of a plan that was sent again, or an invitation that was withdrawn, by all that was known then, what it said went
@@ -272,7 +212,7 @@ class ReadsCheck {
   }
 
   void Run() const {
-    SCOPED_TRACE(absl::StrCat(meeting_id_, "\n", Text(of_)));
+    SCOPED_TRACE(absl::StrCat(meeting_id_, "\n", TextOf(of_)));
     const auto found = reader_.GetMeeting(Request<v1::GetMeetingRequest>(), now_);
     ASSERT_TRUE(found.ok()) << found.status();
     CheckFacts(found->meeting());
@@ -430,26 +370,10 @@ void CompareRoomReads(TestEngine& engine, const std::string& meeting_id, const R
   for (const OccurrenceModel& of : model.Occurrences()) {
     if (!of.IsMeeting() || of.deleted || IsHistoryDue(of, policy, now)) continue;
     const std::string occurrence = OccurrenceOf(of, seen);
-    EXPECT_EQ(found.erase(occurrence), 1) << "not listed, or twice:\n" << Text(of);
+    EXPECT_EQ(found.erase(occurrence), 1) << "not listed, or twice:\n" << TextOf(of);
     ReadsCheck(engine, now, meeting_id, occurrence, of, seen).Run();
   }
   EXPECT_TRUE(found.empty()) << found.size() << " occurrences too many are listed of " << meeting_id;
-}
-
-void CompareCohorts(const std::map<std::string, RoomModel>& rooms, const std::map<std::string, SeenRoom>& seen,
-                    const CohortsSeen& found, const PolicyModel& policy, absl::Time now,
-                    const std::set<std::pair<std::string, std::string>>& late) {
-  for (const auto& [id, room] : rooms) {
-    for (const OccurrenceModel& of : room.Occurrences()) {
-      if (IsHistoryDue(of, policy, now)) continue;
-      const std::multiset<SeenParticipation> expected = ParticipationsOf(of, room.cuts(), late);
-      const auto counted = found.find({id, OccurrenceOf(of, seen.at(id))});
-      const std::multiset<SeenParticipation> of_it =
-          counted == found.end() ? std::multiset<SeenParticipation>() : counted->second;
-      EXPECT_EQ(of_it, expected) << "day, hour, seconds, size, reconnections in the statistics of " << id << "\n"
-                                 << Text(of);
-    }
-  }
 }
 
 void ExpectDueInTime(const RoomModel& model, const SeenRoom& seen, const PolicyModel& policy) {

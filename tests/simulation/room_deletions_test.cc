@@ -108,10 +108,12 @@ class DeletedSoFar {
     const auto listed = harness.reader().ListMeetings(request, harness.now);
     ASSERT_TRUE(listed.ok()) << listed.status();
     for (const v1::Meeting& meeting : listed->meetings()) {
-      EXPECT_TRUE(std::any_of(seen.history.begin(), seen.history.end(), [&](const auto& entry) {
-        return entry.second.occurrence == meeting.occurrence() && !IsDeleted(entry.first, false);
-      })) << "it was deleted, and is listed: "
-          << meeting.ShortDebugString();
+      EXPECT_TRUE(std::any_of(seen.history.begin(), seen.history.end(),
+                              [&](const auto& entry) {
+                                return entry.second.occurrence == meeting.occurrence() &&
+                                       !IsDeleted(entry.first, false);
+                              }))
+          << "it was deleted, and is listed: " << meeting.ShortDebugString();
     }
   }
 

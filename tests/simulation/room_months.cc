@@ -34,9 +34,9 @@ constexpr absl::Duration kEventsMatter = absl::Hours(24 * 130);
 
 // Eves of what is odd in a calendar: both changes of the clocks, the ends of February and of the year.
 absl::Time BeginOf(uint64_t seed) {
-  static constexpr absl::CivilHour kBegins[] = {
-      absl::CivilHour(2026, 3, 2, 8), absl::CivilHour(2026, 3, 16, 8), absl::CivilHour(2026, 10, 12, 8),
-      absl::CivilHour(2027, 12, 13, 8), absl::CivilHour(2028, 2, 14, 8)};
+  static constexpr absl::CivilHour kBegins[] = {absl::CivilHour(2026, 3, 2, 8), absl::CivilHour(2026, 3, 16, 8),
+                                                absl::CivilHour(2026, 10, 12, 8), absl::CivilHour(2027, 12, 13, 8),
+                                                absl::CivilHour(2028, 2, 14, 8)};
   return absl::FromCivil(kBegins[seed % std::size(kBegins)], Berlin());
 }
 
@@ -51,9 +51,9 @@ std::string WildName(Dice& dice, size_t room) {
 
 const std::vector<RoomMonths::Act>& RoomMonths::Acts() {
   static const std::vector<Act>& acts = *new std::vector<Act>{
-      {470, &RoomMonths::Deliver},         {160, &RoomMonths::PassTime},       {120, &RoomMonths::Sweep},
-      {50, &RoomMonths::Restart},          {50, &RoomMonths::SendAgain},       {20, &RoomMonths::SendTooEarly},
-      {12, &RoomMonths::DeleteByPortal},   {12, &RoomMonths::DeleteByOperator}, {30, &RoomMonths::DeleteAnyObject},
+      {470, &RoomMonths::Deliver},       {160, &RoomMonths::PassTime},        {120, &RoomMonths::Sweep},
+      {50, &RoomMonths::Restart},        {50, &RoomMonths::SendAgain},        {20, &RoomMonths::SendTooEarly},
+      {12, &RoomMonths::DeleteByPortal}, {12, &RoomMonths::DeleteByOperator}, {30, &RoomMonths::DeleteAnyObject},
       {40, &RoomMonths::Confirm}};
   return acts;
 }

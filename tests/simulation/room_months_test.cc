@@ -2,10 +2,11 @@
 //
 // RETENTION_SEED replays a seed, RETENTION_SEEDS so many from it on; RETENTION_STEPS changes the number of steps,
 // RETENTION_TRACE=1 prints every step.
+#include "tests/simulation/room_months.h"
+
 #include <gtest/gtest.h>
 
 #include "tests/simulation/environment.h"
-#include "tests/simulation/room_months.h"
 
 namespace retention::simulation {
 namespace {

@@ -100,8 +100,7 @@ CohortsSeen LookAtCohorts(TestEngine& engine, absl::Time now, const std::vector<
       seen[{id->second, HexOf(OccurrenceOf(owner))}].emplace(day, of.hour, of.duration_seconds, of.meeting_size,
                                                              of.reconnections);
     };
-    const auto damaged =
-        ReadCohort(*view, engine.vault(), engine.policies().current(), DueDay(day), add);
+    const auto damaged = ReadCohort(*view, engine.vault(), engine.policies().current(), DueDay(day), add);
     EXPECT_TRUE(damaged.ok()) << damaged.status();
     if (damaged.ok()) {
       EXPECT_EQ(*damaged, 0u);

@@ -23,10 +23,10 @@ enum class RoomUse {
   kSeries,         // several planned ahead, each by the name of its sitting, moved, and deleted at last
   kAnything,       // days of anything, delivered at once in any order
 };
-inline constexpr RoomUse kRoomUses[] = {
-    RoomUse::kDaily,   RoomUse::kWeekly,  RoomUse::kWeeklyUnended, RoomUse::kTested, RoomUse::kReopened,
-    RoomUse::kDevices, RoomUse::kSupport, RoomUse::kMoved,         RoomUse::kNamed,  RoomUse::kSeries,
-    RoomUse::kAnything};
+inline constexpr RoomUse kRoomUses[] = {RoomUse::kDaily,   RoomUse::kWeekly,   RoomUse::kWeeklyUnended,
+                                        RoomUse::kTested,  RoomUse::kReopened, RoomUse::kDevices,
+                                        RoomUse::kSupport, RoomUse::kMoved,    RoomUse::kNamed,
+                                        RoomUse::kSeries,  RoomUse::kAnything};
 
 struct Delivery {
   absl::Time at;

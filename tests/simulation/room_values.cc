@@ -80,4 +80,19 @@ std::vector<RoomValue> ValuesOf(const OccurrenceModel& of, const PolicyModel& po
   return values;
 }
 
+bool IsHistoryDue(const OccurrenceModel& of, const PolicyModel& policy, absl::Time now) {
+  return now >= DueAfter(LastDayOf(v1::DATA_CATEGORY_HISTORY, of, policy, now));
+}
+
+std::string OccurrenceOf(const OccurrenceModel& of, const SeenRoom& seen) {
+  const auto found = seen.history.find(FingerprintOf(of.events.front().event_id()));
+  return found == seen.history.end() ? "" : found->second.occurrence;
+}
+
+std::string TextOf(const OccurrenceModel& of) {
+  std::string text;
+  for (const v1::Event& event : of.events) text += event.ShortDebugString() + "\n";
+  return text;
+}
+
 }  // namespace retention::simulation

@@ -2,6 +2,7 @@
 #ifndef RETENTION_TESTS_SIMULATION_ROOM_VALUES_H_
 #define RETENTION_TESTS_SIMULATION_ROOM_VALUES_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -15,6 +16,12 @@ namespace retention::simulation {
 // that day.
 absl::CivilDay LastDayOf(v1::DataCategory category, const OccurrenceModel& of, const PolicyModel& policy,
                          absl::Time now);
+
+bool IsHistoryDue(const OccurrenceModel& of, const PolicyModel& policy, absl::Time now);
+// The occurrence under which the engine has it; empty if it has none of it.
+std::string OccurrenceOf(const OccurrenceModel& of, const SeenRoom& seen);
+// Its events, a line each.
+std::string TextOf(const OccurrenceModel& of);
 
 struct RoomValue {
   SeenValue what;

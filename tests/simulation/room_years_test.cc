@@ -148,7 +148,7 @@ class RoomYear {
   std::map<std::string, RoomModel> models_;
   absl::Time swept_ = absl::InfinitePast();
   std::set<std::pair<std::string, std::string>> recorded_;  // by meeting and event
-  std::set<std::pair<std::string, std::string>> late_;  // by meeting and event: its cohort had been released
+  std::set<std::pair<std::string, std::string>> late_;      // by meeting and event: its cohort had been released
 };
 
 void LiveYears(Looks looks) {
