@@ -71,7 +71,7 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
   const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
   // What is said of somebody who is there belongs to where they are, however long nothing was heard.
   const bool speaks = Speaks(event.kind);
-  const int64_t deleted_until_us = deletions.empty() ? INT64_MIN : deletions.back().time_us;
+  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
     if (meeting->locator.facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
     if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, /*presumed=*/true)) continue;
