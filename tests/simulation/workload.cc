@@ -195,7 +195,7 @@ v1::Event Workload::OddEvent(absl::Time now) {
   }
 }
 
-// Meetings stay one occurrence of which nothing has been due. (What becomes of a room with many: room_years_test.cc.)
+// Meetings stay one occurrence of which nothing has been due. (What becomes of a room with many: room_months.h.)
 bool Workload::Predictable(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const {
   const auto pbx = model_.pbxs().find(event.pbx_id());
   const bool malformed = event.event_id().rfind("malformed-", 0) == 0;

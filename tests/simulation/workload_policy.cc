@@ -50,7 +50,7 @@ void Workload::ChangeRule(v1::Policy& policy) {
       return;
     }
     case 2:
-      // The rest of the cut is what rooms are tried with (room_years_test.cc): here a meeting has one sitting.
+      // The rest of the cut is what rooms are tried with (room_order_test.cc): here a meeting has one sitting.
       policy.mutable_cut()->mutable_presumed_end_after()->set_seconds(3600 *
                                                                       dice_.Between(1, dice_.Chance(50) ? 24 : 7 * 24));
       return;
