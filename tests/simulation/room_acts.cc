@@ -27,6 +27,9 @@ constexpr size_t kSentBatches = 200;
 }  // namespace
 
 void RoomMonths::MoveTo(absl::Time time) {
+  // Nobody counts on a server that sleeps for days.
+  constexpr absl::Duration kLongestPause = absl::Hours(30);
+  time = std::min(time, now_ + kLongestPause);
   // What is told waits for no more, but for the hour in which days close.
   const absl::Time open = IsClosing() ? DueAfter(DayAt(now_)) : now_;
   if (!left_.empty()) time = std::min(time, std::max(open, left_.front().at + kMayWait));
@@ -54,9 +57,11 @@ void RoomMonths::PassTime() {
 
 void RoomMonths::Deliver() {
   if (left_.empty()) return PassTime();
+  last_ = "time";
   if (left_.front().at > now_) {
     MoveTo(left_.front().at + absl::Minutes(dice_.Chance(50) ? dice_.Between(0, 200) : 0));
   }
+  if (left_.front().at > now_) return;
   if (IsClosing()) return dice_.Chance(50) ? Sweep() : MoveTo(DueAfter(DayAt(now_)));
   // All that would wait too long, and some of the rest, in any order.
   constexpr size_t kMost = 40;
