@@ -136,7 +136,8 @@ bool IsFixed(const MeetingLocator& locator, DueDay last_due) {
   if (locator.facts.deleted) {
     // Only its history is left: it is cut no more from when names of it would have gone.
     constexpr int64_t kDaysDeleted = 9;
-    if (locator.facts.last_us / kDayUs + kDaysDeleted <= static_cast<int64_t>(last_due.number())) return true;
+    const int64_t last_us = std::max(locator.facts.last_us, plan.has_value() ? plan->end_us : INT64_MIN);
+    if (last_us / kDayUs + kDaysDeleted <= static_cast<int64_t>(last_due.number())) return true;
   }
   return locator.fixed || std::any_of(kFiledByMeeting.begin(), kFiledByMeeting.end(), [&](CategoryNumber category) {
            const DueDay day = locator.days[category];

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rows/row_keys.h"
+#include "storage/keys.h"
 #include "tests/engine/harness.h"
 
 namespace retention {
@@ -239,6 +240,19 @@ TEST_F(Rooms, WhatADeletionDeletedStaysDeletedThoughMonthsPass) {
     EXPECT_EQ(again.accepted(), 1u);
     EXPECT_TRUE(List().empty());
   }
+}
+
+TEST_F(Rooms, WhatIsToldOfADeletedMeetingInTimeIsHistoryOfIt) {
+  const absl::Time planned = kMonday + absl::Hours(24 * 21);
+  RecordAt(kMonday, {Scheduled("room", "s", kMonday, planned, absl::Hours(1))});
+  RecordAt(planned + absl::Hours(8), {Deleted("room", "x", planned + absl::Hours(8))});
+  RecordAt(planned + absl::Hours(60), Hour(planned, "ada"));
+  size_t occurrences = 0;
+  for (auto row = harness_.store().ScanPrefix(Family::kState, LocatorPrefix()); row->Valid(); row->Next()) {
+    ++occurrences;
+  }
+  EXPECT_EQ(occurrences, 2u) << "the meeting, though it was planned long before, and the day of the deletion";
+  EXPECT_TRUE(List().empty());
 }
 
 TEST_F(Rooms, AFileThatHasEndedIsNotMovedWithThoseThatLive) {
