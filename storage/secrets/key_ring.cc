@@ -64,6 +64,7 @@ bool KeyRing::memory_is_locked() const {
 absl::Status KeyRing::Mend() {
   const MutexLock writing(write_mutex_);
   absl::Status status = Finish();
+  status.Update(DropFormerRoot());
   RingHead head;
   {
     const MutexLock lock(mutex_);
@@ -77,12 +78,12 @@ absl::Status KeyRing::Mend() {
 
 SecretKey KeyRing::HashKey() const {
   const MutexLock lock(mutex_);
-  return head_.hash_key;
+  return head_.keys.hash;
 }
 
 SecretKey KeyRing::OpenKey() const {
   const MutexLock lock(mutex_);
-  return head_.open_key;
+  return head_.keys.open;
 }
 
 uint64_t KeyRing::size() const {
@@ -137,24 +138,30 @@ absl::Status KeyRing::WriteHead(RingHead next) {
   size_t stale = 0;
   do {
     stale = disk_->stale_replicas();
-    ++next.generation;
+    // Never one that a failed write may have left on a disk.
+    next.generation = last_generation_ = std::max(next.generation, last_generation_) + 1;
     if (absl::Status s = WriteHeadTo(*disk_, next); !s.ok()) return s;
     // One that is lost by this very write may have got it: once more, so that it is known for stale.
   } while (disk_->stale_replicas() != stale);
   bump_owed_ = false;
+  head_unsure_ = false;
   const MutexLock lock(mutex_);
   head_ = std::move(next);
   return absl::OkStatus();
 }
 
 absl::Status KeyRing::Reserve(size_t entries) {
-  if (free_slots_.size() >= entries + kSpareEntries) return absl::OkStatus();
   size_t slots = 0;
+  size_t used = 0;
   {
     const MutexLock lock(mutex_);
     slots = entries_.size() / kEntryBytes;
+    used = slots_.size();
   }
-  const size_t more = std::max(slots, entries + kSpareEntries);
+  // A change of the root writes all anew before the former go.
+  const size_t spare = kSpareEntries + (options_.root == nullptr ? 0 : used);
+  if (free_slots_.size() >= entries + spare) return absl::OkStatus();
+  const size_t more = std::max(slots, entries + spare);
   if (absl::Status s = Extend(RingFile::kKeys, kRingFileHeaderBytes + (slots + more) * kEntryBytes); !s.ok()) {
     // Those that were kept for a full disk.
     return free_slots_.size() >= entries ? absl::OkStatus() : s;
@@ -165,30 +172,59 @@ absl::Status KeyRing::Reserve(size_t entries) {
   return absl::OkStatus();
 }
 
+absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head) {
+  SecretSeal seal(head.keys.entries);
+  LockedBytes bytes(slots.size() * kEntryBytes);
+  std::vector<RingWrite> writes;
+  uint64_t end = 0;
+  size_t at = 0;
+  for (const auto& [slot, entry] : slots) {
+    const ByteSpan place = bytes.span().subspan(at, kEntryBytes);
+    at += kEntryBytes;
+    RingEntry sealed = entry;
+    sealed.epoch = head.epoch;
+    sealed.secret = seal.Seal(SealNameOf(entry), entry.secret);
+    WriteEntry(sealed, place);
+    const uint64_t offset = kRingFileHeaderBytes + slot * kEntryBytes;
+    // Neighbours in one write.
+    if (!writes.empty() && offset == end) {
+      writes.back().bytes = {writes.back().bytes.data(), writes.back().bytes.size() + kEntryBytes};
+    } else {
+      writes.push_back({offset, place});
+    }
+    end = offset + kEntryBytes;
+  }
+  return Write(RingFile::kKeys, writes);
+}
+
 absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (absl::Status s = Reserve(entries.size()); !s.ok()) return s;
-  LockedBytes bytes(entries.size() * kEntryBytes);
-  std::vector<RingWrite> writes;
-  std::vector<size_t> slots;
-  auto slot = free_slots_.begin();
-  for (size_t i = 0; i < entries.size(); ++i, ++slot) {
-    const ByteSpan place = bytes.span().subspan(i * kEntryBytes, kEntryBytes);
-    WriteEntry(entries[i], place);
-    writes.push_back({kRingFileHeaderBytes + *slot * kEntryBytes, place});
-    slots.push_back(*slot);
+  RingHead head;
+  {
+    const MutexLock lock(mutex_);
+    head = head_;
   }
-  for (const size_t taken : slots) free_slots_.erase(taken);
-  if (absl::Status s = Write(RingFile::kKeys, writes); !s.ok()) {
-    dirty_slots_.insert(slots.begin(), slots.end());
+  std::map<size_t, RingEntry> placed;
+  for (const RingEntry& entry : entries) placed.emplace(free_slots_.extract(free_slots_.begin()).value(), entry);
+  if (absl::Status s = WriteSlots(placed, head); !s.ok()) {
+    for (const auto& [slot, entry] : placed) dirty_slots_.insert(slot);
     return s;
   }
   const MutexLock lock(mutex_);
-  for (size_t i = 0; i < entries.size(); ++i) {
-    std::memcpy(entries_.data() + slots[i] * kEntryBytes, bytes.data() + i * kEntryBytes, kEntryBytes);
-    slots_.insert_or_assign(NameOf(entries[i]), slots[i]);
+  for (const auto& [slot, entry] : placed) {
+    WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+    slots_.insert_or_assign(NameOf(entry), slot);
   }
   return absl::OkStatus();
+}
+
+void KeyRing::Rewrite(const RingEntry& entry) {
+  const MutexLock lock(mutex_);
+  const size_t slot = slots_.at(NameOf(entry));
+  WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+  dirty_slots_.insert(slot);
+  if (entry.kind == RingEntryKind::kPage) pages_[entry.name].block = entry.block;
 }
 
 absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
@@ -315,7 +351,8 @@ absl::Status KeyRing::DropRescues(DueDay through) {
 
 bool KeyRing::unfinished() const {
   const MutexLock writing(write_mutex_);
-  return bump_owed_ || !dirty_slots_.empty() || !dirty_blocks_.empty() || !dirty_owners_.empty();
+  return bump_owed_ || former_root_ || !dirty_slots_.empty() || !replaced_blocks_.empty() || !dirty_blocks_.empty() ||
+         !dirty_owners_.empty();
 }
 
 DueDay KeyRing::destroyed_through() const {

@@ -35,6 +35,8 @@
 #include "storage/mutex.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/ring_opening.h"
+#include "storage/secrets/ring_report.h"
+#include "storage/secrets/root_key.h"
 #include "storage/secrets/secret_key.h"
 
 namespace retention {
@@ -71,9 +73,14 @@ class KeyRing {
     RingOpening opening;
     // How many blocks for opened pages are kept allocated: so many pages can be opened when the disk is full.
     size_t spare_blocks = 4;
+    // The keys above the ring, if there are any (wrapping.h, root_key.h). A ring that had none before takes them on;
+    // one that has them opens with no other.
+    std::optional<SecretKey> wrapping;
+    std::shared_ptr<RootKey> root;
   };
 
-  // Makes a new, empty ring in `directory`, which is made if need be. ALREADY_EXISTS if there is one.
+  // Makes a new, empty ring in `directory`, which is made if need be. ALREADY_EXISTS if there is one. Errors of the
+  // root as RootKey's.
   static absl::StatusOr<std::unique_ptr<KeyRing>> Create(const std::string& directory, Options options);
   // Opens the ring in `directory`. NOT_FOUND if there is none.
   static absl::StatusOr<std::unique_ptr<KeyRing>> Open(const std::string& directory, Options options);
@@ -164,7 +171,20 @@ class KeyRing {
   // Whether it is to be shown to those alone who handle rights (GDPR article 18).
   absl::Status RestrictOwner(OwnerNumber owner, bool restricted);
 
-  // ByteSpan in one replica.
+  // Changes the root: what was destroyed before opens with no image of the ring from before, whatever of it was
+  // overwritten. Others wait for part of it at a time. FAILED_PRECONDITION without a root; errors of RootKey. What a
+  // failure cut short the next change, or Mend, undoes or ends.
+  absl::Status ChangeRoot(absl::Time now);
+  // When the root was last changed is in status(). It is due at once when days were destroyed since, and kRootInterval
+  // after it for anything else, since a TPM wears. Returns whether it was changed.
+  absl::StatusOr<bool> ChangeRootIfDue(absl::Time now);
+  static constexpr absl::Duration kRootInterval = absl::Hours(1);
+
+  RingStatus status() const;
+  // Reads all replicas that are not stale. Changes wait for part of it at a time.
+  absl::StatusOr<RingVerification> Verify() const;
+
+  // Bytes in one replica.
   uint64_t size() const;
 
  private:
@@ -177,7 +197,7 @@ class KeyRing {
   };
   static EntryName NameOf(const RingEntry& entry);
   struct Page {
-    std::optional<size_t> block;  // opened; else its entry holds the seed
+    std::optional<size_t> block;  // opened: its entry holds the block's key; else the seed
     DueDay until;
   };
   // Of a page whose numbers are being given.
@@ -188,6 +208,10 @@ class KeyRing {
 
   explicit KeyRing(Options options) : options_(std::move(options)) {}
   absl::Status Begin(const std::string& directory);
+  // Finds the keys in a head. FAILED_PRECONDITION if they are under others than `options_` has.
+  absl::Status UnwrapHead(RingHead& head) const;
+  // Puts them there, under a root that is made for it.
+  absl::Status WrapHead(RingHead& head) const;
   std::vector<std::string> Directories(const std::string& directory) const;
   absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> OpenReplicas(const std::string& directory) const;
   void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
@@ -206,6 +230,11 @@ class KeyRing {
   // Without a new generation.
   absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // What each slot shall hold; nothing: zeros. Under the keys of `head`.
+  absl::Status WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Another secret for an entry that there is: in memory at once; on the disks by Finish.
+  void Rewrite(const RingEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Out of memory at once; off the disks by Finish.
   void Forget(const EntryName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -222,7 +251,20 @@ class KeyRing {
   absl::Status MintPages(size_t pages, DueDay until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status OpenPages(std::span<const uint64_t> pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status ReserveBlocks(size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::StatusOr<OwnerSlot> ReadSlot(size_t block, OwnerNumber number) const;
+  absl::StatusOr<OwnerSlot> ReadSlot(size_t block, OwnerNumber number) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // All of an opened page, each from the first replica in which it is whole.
+  absl::StatusOr<std::vector<OwnerSlot>> ReadSlots(uint64_t page) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // A block for each page with its owners as `slots_of` says, under a new key; durable, and in memory its page's.
+  using SlotsOf = std::function<absl::StatusOr<std::vector<OwnerSlot>>(uint64_t page)>;
+  absl::Status WriteBlocks(std::span<const uint64_t> pages, const SlotsOf& slots_of)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Writes blocks of which owners went under new keys, `most` of them or fewer.
+  absl::Status Rekey(size_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // All entries under a new key, that under a new root.
+  absl::Status Reseal(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status DropFormerRoot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  bool RootIsDue(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   const Options options_;
   int lock_fd_ = -1;
@@ -233,7 +275,7 @@ class KeyRing {
   mutable Mutex mutex_;
   std::unique_ptr<RingDisk> disk_;
   RingHead head_ ABSL_GUARDED_BY(mutex_);
-  LockedBytes entries_ ABSL_GUARDED_BY(mutex_);  // as they lie
+  LockedBytes entries_ ABSL_GUARDED_BY(mutex_);  // as they lie, but for their seals
   std::map<EntryName, size_t> slots_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Page> pages_ ABSL_GUARDED_BY(mutex_);
   std::map<DueDay, Giving> giving_ ABSL_GUARDED_BY(mutex_);
@@ -246,6 +288,14 @@ class KeyRing {
   std::set<std::pair<DueDay, uint64_t>> pages_until_ ABSL_GUARDED_BY(write_mutex_);
   // To be overwritten with zeros.
   bool bump_owed_ ABSL_GUARDED_BY(write_mutex_) = false;  // a generation that could not be written yet
+  // Of a change of the root: a head that failed may lie on a disk, and says that other entries count.
+  bool head_unsure_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool former_root_ ABSL_GUARDED_BY(write_mutex_) = false;      // another root than the head's may still be there
+  uint64_t last_generation_ ABSL_GUARDED_BY(write_mutex_) = 0;  // the highest that a write was tried with
+  bool erased_since_root_ ABSL_GUARDED_BY(write_mutex_) = false;
+  std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
+  std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
+  std::set<size_t> replaced_blocks_ ABSL_GUARDED_BY(write_mutex_);  // free once no entry on a disk names them
   std::set<size_t> dirty_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> dirty_blocks_ ABSL_GUARDED_BY(write_mutex_);
   absl::flat_hash_set<OwnerNumber> dirty_owners_ ABSL_GUARDED_BY(write_mutex_);

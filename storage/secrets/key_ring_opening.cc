@@ -54,6 +54,14 @@ absl::Status CheckDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+// Of a ring without a head: the files that come before it say which one it was to be.
+std::optional<std::array<uint8_t, 16>> UnfinishedIdentity(const std::vector<std::unique_ptr<RingReplica>>& replicas) {
+  for (const auto& replica : replicas) {
+    if (const auto identity = IdentityIn(*replica)) return identity;
+  }
+  return std::nullopt;
+}
+
 absl::Status MakeDirectory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -104,7 +112,7 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
   if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
   auto replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
-  const auto found = OpenRing(*std::move(replicas), {});
+  const auto found = OpenRing(*std::move(replicas), {}, nullptr);
   if (found.ok()) return absl::AlreadyExistsError("key ring: there is one already");
   if (!absl::IsNotFound(found.status())) return found.status();
 
@@ -112,21 +120,27 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
   head.generation = 1;
   head.pages_reserved = 1;  // no number is 0
   if (absl::Status s = ring->Draw(head.identity.data(), head.identity.size()); !s.ok()) return s;
-  for (SecretKey* key : {&head.hash_key, &head.open_key}) {
+  for (SecretKey* key : {&head.keys.hash, &head.keys.open, &head.keys.entries}) {
     absl::StatusOr<SecretKey> drawn = ring->DrawKey();
     if (!drawn.ok()) return drawn.status();
     *key = *drawn;
   }
+  head.root_generation = head.generation;
   replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
-  auto created = CreateRing(*std::move(replicas), std::move(head), kFirstEntries, ring->options_.spare_blocks);
+  // An earlier creation that was cut short may have made the root of this ring.
+  if (const auto identity = UnfinishedIdentity(*replicas)) head.identity = *identity;
+  const auto wrap = [&ring](RingHead& made) { return ring->WrapHead(made); };
+  auto created = CreateRing(*std::move(replicas), std::move(head), kFirstEntries, ring->options_.spare_blocks, wrap);
   if (!created.ok()) return created.status();
   const MutexLock writing(ring->write_mutex_);
   {
     const MutexLock lock(ring->mutex_);
     ring->Take(*std::move(created));
   }
+  ring->former_root_ = ring->options_.root != nullptr;
   if (absl::Status s = ring->Load(); !s.ok()) return s;
+  if (absl::Status s = ring->DropFormerRoot(); !s.ok()) return s;
   return ring;
 }
 
@@ -135,14 +149,24 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& direct
   if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
   auto replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
-  auto opened = OpenRing(*std::move(replicas), ring->options_.opening);
+  const auto unwrap = [&ring](RingHead& head) { return ring->UnwrapHead(head); };
+  auto opened = OpenRing(*std::move(replicas), ring->options_.opening, unwrap);
   if (!opened.ok()) return opened.status();
+  const bool takes_on = opened->head.is_wrapped != ring->options_.wrapping.has_value() ||
+                        (opened->head.root == RootKind::kNone) != (ring->options_.root == nullptr);
   const MutexLock writing(ring->write_mutex_);
   {
     const MutexLock lock(ring->mutex_);
     ring->Take(*std::move(opened));
   }
   if (absl::Status s = ring->Load(); !s.ok()) return s;
+  if (takes_on) {
+    if (absl::Status s = ring->Reseal(absl::UnixEpoch()); !s.ok()) return s;
+    return ring;
+  }
+  // What it cannot drop now it drops with the next change.
+  ring->former_root_ = ring->options_.root != nullptr;
+  ring->DropFormerRoot().IgnoreError();
   return ring;
 }
 
@@ -150,6 +174,9 @@ void KeyRing::Take(OpenedRing ring) {
   disk_ = std::move(ring.disk);
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
+  last_generation_ = head_.generation;
+  // A change of the root writes two heads.
+  erased_since_root_ = head_.root != RootKind::kNone && head_.generation > head_.root_generation + 1;
   found_ = {.replicas_rebuilt = ring.rebuilt,
             .entries_mended = ring.mended,
             .entries_damaged = ring.damaged,
@@ -165,24 +192,24 @@ absl::Status KeyRing::Load() {
     const MutexLock lock(mutex_);
     const size_t slots = (file->size() - kRingFileHeaderBytes) / kEntryBytes;
     entries_ = LockedBytes(slots * kEntryBytes);
-    std::memcpy(entries_.data(), file->data() + kRingFileHeaderBytes, entries_.size());
+    SecretSeal seal(head_.keys.entries);
     for (size_t slot = 0; slot < slots; ++slot) {
-      const auto entry = ReadEntry(EntryAt(slot));
-      // What is damaged in all replicas is of no use, and must not outlive what it was of.
-      if (!entry.has_value()) {
-        dirty_slots_.insert(slot);
-        continue;
-      }
-      if (entry->kind == RingEntryKind::kNone) {
+      auto entry =
+          ReadEntry(std::as_const(*file).span().subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
+      if (entry.has_value() && entry->kind == RingEntryKind::kNone) {
         free_slots_.insert(slot);
         continue;
       }
-      if (!slots_.try_emplace(NameOf(*entry), slot).second) {
+      // What is damaged in all replicas is of no use, and must not outlive what it was of. What is of another epoch was
+      // left by a change of the root.
+      if (!entry.has_value() || entry->epoch != head_.epoch || !slots_.try_emplace(NameOf(*entry), slot).second) {
         dirty_slots_.insert(slot);
         continue;
       }
+      entry->secret = seal.Open(SealNameOf(*entry), entry->secret);
+      WriteEntry(*entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
       if (entry->kind != RingEntryKind::kPage) continue;
-      pages_.insert_or_assign(entry->name, Page{.block = std::nullopt, .until = entry->until});
+      pages_.insert_or_assign(entry->name, Page{.block = entry->block, .until = entry->until});
       pages_until_.emplace(entry->until, entry->name);
     }
   }
@@ -200,29 +227,28 @@ absl::Status KeyRing::LoadBlocks() {
   }();
   if (!size.ok()) return size.status();
   blocks_ = (*size - kRingFileHeaderBytes) / kBlockBytes;
+  std::map<size_t, uint64_t> pages;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [page, known] : pages_) {
+      if (known.block.has_value()) pages.emplace(*known.block, page);
+    }
+  }
   LockedBytes block(kBlockBytes);
   for (size_t i = 0; i < blocks_; ++i) {
     if (absl::Status s = disk_->ReadAt(RingFile::kPages, kRingFileHeaderBytes + i * kBlockBytes, block.span());
         !s.ok()) {
       return s;
     }
-    if (IsZero(block.span())) {
+    const auto page = pages.find(i);
+    if (page != pages.end()) {
+      if (options_.root != nullptr && !IsBlockAsFirstWritten(block.span())) touched_.insert(page->second);
+    } else if (IsZero(block.span())) {
       free_blocks_.insert(i);
-      continue;
-    }
-    const auto header = ReadBlockHeader(block.span());
-    const std::optional<Page> page = header.has_value() ? PageAt(header->page) : std::nullopt;
-    // Without a header it is of use to nobody; one that was not finished has a seed still.
-    const bool seeded = page.has_value() && !page->block.has_value();
-    const bool twice = page.has_value() && page->block.has_value();
-    if (!header.has_value() || twice || (seeded && !IsBlockAsFirstWritten(block.span()))) {
+    } else {
+      // Its page was not opened yet, or lies in another.
       dirty_blocks_.insert(i);
-      continue;
     }
-    if (seeded) Forget({RingEntryKind::kPage, header->page});
-    pages_until_.emplace(header->until, header->page);
-    const MutexLock lock(mutex_);
-    pages_.insert_or_assign(header->page, Page{.block = i, .until = header->until});
   }
   return absl::OkStatus();
 }

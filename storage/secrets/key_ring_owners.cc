@@ -96,11 +96,13 @@ absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until) {
 }
 
 absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) const {
+  const auto key = Find(RingEntryKind::kPage, PageOf(number));
+  if (!key.has_value()) return absl::DataLossError("key ring: the key of a block is damaged");
   std::array<uint8_t, kOwnerSlotBytes> bytes{};
   if (absl::Status s = disk_->ReadAt(RingFile::kPages, SlotAt(block, number), bytes); !s.ok()) return s;
   auto slot = ReadOwnerSlot(number, bytes);
-  OPENSSL_cleanse(bytes.data(), bytes.size());
   if (!slot.has_value()) return absl::DataLossError("key ring: an owner's secret is damaged");
+  if (slot->state != OwnerState::kGone) slot->secret = SecretSeal(*key).Open(SealNameOfOwner(number), slot->secret);
   return *std::move(slot);
 }
 
@@ -136,40 +138,58 @@ absl::Status KeyRing::ReserveBlocks(size_t blocks) {
   return absl::OkStatus();
 }
 
-absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
-  if (pages.empty()) return absl::OkStatus();
-  if (absl::Status s = ReserveBlocks(pages.size()); !s.ok()) return s;
+absl::Status KeyRing::WriteBlocks(std::span<const uint64_t> pages, const SlotsOf& slots_of) {
   LockedBytes bytes(pages.size() * kBlockBytes);
   std::vector<RingWrite> writes;
-  std::vector<size_t> blocks;
+  std::vector<RingEntry> entries;
   auto block = free_blocks_.begin();
   for (size_t i = 0; i < pages.size(); ++i, ++block) {
     const ByteSpan place = bytes.span().subspan(i * kBlockBytes, kBlockBytes);
-    const auto seed = Find(RingEntryKind::kPage, pages[i]);
-    if (!seed.has_value()) return absl::DataLossError("key ring: the seed of a page is damaged");
+    const auto slots = slots_of(pages[i]);
+    if (!slots.ok()) return slots.status();
+    const auto key = DrawKey();
+    if (!key.ok()) return key.status();
+    SecretSeal seal(*key);
     for (size_t n = 0; n < kPageNumbers; ++n) {
       const OwnerNumber number = pages[i] * kPageNumbers + n;
-      const OwnerSlot slot{.state = OwnerState::kLive, .secret = OwnerSecretOf(*seed, number)};
+      OwnerSlot slot = (*slots)[n];
+      slot.secret = seal.Seal(SealNameOfOwner(number), slot.secret);
       WriteOwnerSlot(number, slot, place.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes));
     }
-    WriteBlockHeader({.page = pages[i], .until = PageAt(pages[i])->until}, place);
+    const DueDay until = PageAt(pages[i])->until;
+    WriteBlockHeader({.page = pages[i], .until = until}, place);
     writes.push_back({BlockAt(*block), place});
-    blocks.push_back(*block);
+    entries.push_back({.kind = RingEntryKind::kPage,
+                       .until = until,
+                       .name = pages[i],
+                       .secret = *key,
+                       .block = static_cast<uint32_t>(*block)});
   }
-  for (const size_t taken : blocks) free_blocks_.erase(taken);
+  for (const RingEntry& entry : entries) free_blocks_.erase(*entry.block);
   if (absl::Status s = Write(RingFile::kPages, writes); !s.ok()) {
-    dirty_blocks_.insert(blocks.begin(), blocks.end());
+    for (const RingEntry& entry : entries) dirty_blocks_.insert(*entry.block);
     return s;
   }
-  for (size_t i = 0; i < pages.size(); ++i) {
-    // The block first: whoever looks in between waits for it, and does not find the owners gone.
-    {
-      const MutexLock lock(mutex_);
-      pages_[pages[i]].block = blocks[i];
-    }
-    Forget({RingEntryKind::kPage, pages[i]});
+  for (const RingEntry& entry : entries) {
+    if (const auto former = PageAt(entry.name)->block) replaced_blocks_.insert(*former);
+    Rewrite(entry);
   }
   return absl::OkStatus();
+}
+
+absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
+  if (pages.empty()) return absl::OkStatus();
+  if (absl::Status s = ReserveBlocks(pages.size()); !s.ok()) return s;
+  return WriteBlocks(pages, [this](uint64_t page) -> absl::StatusOr<std::vector<OwnerSlot>> {
+    const auto seed = Find(RingEntryKind::kPage, page);
+    if (!seed.has_value()) return absl::DataLossError("key ring: the seed of a page is damaged");
+    std::vector<OwnerSlot> slots;
+    slots.reserve(kPageNumbers);
+    for (size_t n = 0; n < kPageNumbers; ++n) {
+      slots.push_back({.state = OwnerState::kLive, .secret = OwnerSecretOf(*seed, page * kPageNumbers + n)});
+    }
+    return slots;
+  });
 }
 
 absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
@@ -191,7 +211,9 @@ absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
     if (absl::Status s = OpenPages(some); !s.ok()) return s;
   }
   for (const OwnerNumber number : ended) {
-    if (PageAt(PageOf(number)).has_value()) dirty_owners_.insert(number);
+    if (!PageAt(PageOf(number)).has_value()) continue;
+    dirty_owners_.insert(number);
+    if (options_.root != nullptr) touched_.insert(PageOf(number));
   }
   if (absl::Status s = Finish(); !s.ok()) return s;
   return Bump();
@@ -212,6 +234,7 @@ absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
   if (!slot.ok()) return slot.status();
   if (slot->state == OwnerState::kGone) return absl::OkStatus();
   slot->state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
+  slot->secret = SecretSeal(*Find(RingEntryKind::kPage, name)).Seal(SealNameOfOwner(owner), slot->secret);
   LockedBytes bytes(kOwnerSlotBytes);
   WriteOwnerSlot(owner, *slot, bytes.span());
   const RingWrite write{SlotAt(*page->block, owner), std::as_const(bytes).span()};
@@ -222,11 +245,9 @@ void KeyRing::ForgetPage(uint64_t page) {
   const auto found = PageAt(page);
   if (!found.has_value()) return;
   pages_until_.erase({found->until, page});
-  if (found->block.has_value()) {
-    dirty_blocks_.insert(*found->block);
-  } else {
-    Forget({RingEntryKind::kPage, page});
-  }
+  touched_.erase(page);
+  Forget({RingEntryKind::kPage, page});
+  if (found->block.has_value()) dirty_blocks_.insert(*found->block);
   const MutexLock lock(mutex_);
   pages_.erase(page);
   giving_.erase(found->until);
@@ -234,18 +255,31 @@ void KeyRing::ForgetPage(uint64_t page) {
 }
 
 absl::Status KeyRing::Finish() {
+  // Which entries count must be known before any goes.
+  if (head_unsure_) {
+    if (absl::Status s = Bump(); !s.ok()) return s;
+  }
   // Keys of days and seeds of pages before what is in blocks; a failure of the one keeps nothing of the other.
   absl::Status status;
   if (!dirty_slots_.empty()) {
-    static constexpr std::array<uint8_t, kEntryBytes> kZeros{};
-    std::vector<RingWrite> writes;
-    for (const size_t slot : dirty_slots_) writes.push_back({kRingFileHeaderBytes + slot * kEntryBytes, kZeros});
-    status = Write(RingFile::kKeys, writes);
+    std::map<size_t, RingEntry> slots;
+    RingHead head;
+    {
+      const MutexLock lock(mutex_);
+      head = head_;
+      for (const size_t slot : dirty_slots_) slots.emplace(slot, ReadEntry(EntryAt(slot)).value_or(RingEntry()));
+    }
+    status = WriteSlots(slots, head);
     if (status.ok()) {
-      free_slots_.insert(dirty_slots_.begin(), dirty_slots_.end());
+      for (const auto& [slot, entry] : slots) {
+        if (entry.kind != RingEntryKind::kNone) continue;
+        free_slots_.insert(slot);
+        erased_since_root_ = true;
+      }
       dirty_slots_.clear();
     }
   }
+  if (status.ok()) dirty_blocks_.merge(replaced_blocks_);
   if (!dirty_blocks_.empty() || !dirty_owners_.empty()) {
     static constexpr std::array<uint8_t, kBlockBytes> kZeros{};
     std::vector<RingWrite> writes;
@@ -261,6 +295,7 @@ absl::Status KeyRing::Finish() {
       free_blocks_.insert(dirty_blocks_.begin(), dirty_blocks_.end());
       dirty_blocks_.clear();
       dirty_owners_.clear();
+      erased_since_root_ = true;
     }
   }
   if (!status.ok()) return status;

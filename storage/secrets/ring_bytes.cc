@@ -21,7 +21,7 @@ constexpr std::string_view kBlockMagic = "PAGE";
 constexpr std::string_view kOrdersLabel = "retention.v1 orders";
 constexpr std::string_view kOwnerLabel = "retention.v1 owner";
 constexpr size_t kSha256Bytes = 32;
-constexpr size_t kEntryCheckBytes = 16;
+constexpr size_t kEntryCheckBytes = 8;
 constexpr size_t kEntrySecretAt = 16;
 constexpr size_t kSlotCheckBytes = 3;
 constexpr size_t kBlockCheckBytes = 16;
@@ -104,8 +104,15 @@ void WriteHead(const RingHead& head, ByteSpan out) {
   PutNumber(kRingVersion, at.Next(4));
   PutNumber(head.generation, at.Next(8));
   std::memcpy(at.Next(head.identity.size()), head.identity.data(), head.identity.size());
-  std::memcpy(at.Next(SecretKey::kBytes), head.hash_key.data(), SecretKey::kBytes);
-  std::memcpy(at.Next(SecretKey::kBytes), head.open_key.data(), SecretKey::kBytes);
+  uint8_t* const above = at.Next(4);
+  above[0] = head.is_wrapped ? 1 : 0;
+  above[1] = static_cast<uint8_t>(head.root);
+  PutNumber(head.epoch, at.Next(4));
+  std::memcpy(at.Next(head.wrapping_check.size()), head.wrapping_check.data(), head.wrapping_check.size());
+  PutNumber(static_cast<uint64_t>(head.root_changed_us), at.Next(8));
+  PutNumber(head.root_generation, at.Next(8));
+  PutNumber(head.root_destroyed_through.number(), at.Next(4));
+  std::memcpy(at.Next(head.wrapped_keys.size()), head.wrapped_keys.data(), head.wrapped_keys.size());
   PutNumber(head.pages_reserved, at.Next(8));
   PutNumber(head.destroyed_through.number(), at.Next(4));
   PutNumber(head.cohorts_destroyed_through.number(), at.Next(4));
@@ -131,8 +138,15 @@ std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version) {
   RingHead head;
   head.generation = TakeNumber<uint64_t>(at.Next(8));
   std::memcpy(head.identity.data(), at.Next(head.identity.size()), head.identity.size());
-  head.hash_key = TakeKey(at.Next(SecretKey::kBytes));
-  head.open_key = TakeKey(at.Next(SecretKey::kBytes));
+  const uint8_t* const above = at.Next(4);
+  head.is_wrapped = above[0] != 0;
+  head.root = static_cast<RootKind>(above[1]);
+  head.epoch = TakeNumber<uint32_t>(at.Next(4));
+  std::memcpy(head.wrapping_check.data(), at.Next(head.wrapping_check.size()), head.wrapping_check.size());
+  head.root_changed_us = static_cast<int64_t>(TakeNumber<uint64_t>(at.Next(8)));
+  head.root_generation = TakeNumber<uint64_t>(at.Next(8));
+  head.root_destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  std::memcpy(head.wrapped_keys.data(), at.Next(head.wrapped_keys.size()), head.wrapped_keys.size());
   head.pages_reserved = TakeNumber<uint64_t>(at.Next(8));
   head.destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
   head.cohorts_destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
@@ -156,6 +170,8 @@ void WriteEntry(const RingEntry& entry, ByteSpan out) {
   PutNumber(entry.until.number(), at.Next(4));
   PutNumber(entry.name, at.Next(8));
   std::memcpy(at.Next(SecretKey::kBytes), entry.secret.data(), SecretKey::kBytes);
+  PutNumber(entry.epoch, at.Next(4));
+  PutNumber(entry.block.has_value() ? *entry.block + 1 : 0, at.Next(4));
   const Digest check = Sha256({out.first(kEntryBytes - kEntryCheckBytes)});
   std::memcpy(at.Next(kEntryCheckBytes), check.data(), kEntryCheckBytes);
 }
@@ -170,7 +186,26 @@ std::optional<RingEntry> ReadEntry(ConstByteSpan bytes) {
   entry.until = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
   entry.name = TakeNumber<uint64_t>(at.Next(8));
   entry.secret = TakeKey(at.Next(SecretKey::kBytes));
+  entry.epoch = TakeNumber<uint32_t>(at.Next(4));
+  const uint32_t block = TakeNumber<uint32_t>(at.Next(4));
+  if (block > 0) entry.block = block - 1;
   return entry;
+}
+
+SecretSeal::Name SealNameOf(const RingEntry& entry) {
+  SecretSeal::Name name{};
+  name[0] = static_cast<uint8_t>(entry.kind);
+  // A page's seed and the key of its block are two.
+  name[1] = entry.block.has_value() ? 1 : 0;
+  PutNumber(entry.until.number(), name.data() + 4);
+  PutNumber(entry.name, name.data() + 8);
+  return name;
+}
+
+SecretSeal::Name SealNameOfOwner(uint64_t number) {
+  SecretSeal::Name name{};
+  PutNumber(number, name.data() + 8);
+  return name;
 }
 
 SecretKey SecretOfEntry(ConstByteSpan bytes) { return TakeKey(bytes.data() + kEntrySecretAt); }

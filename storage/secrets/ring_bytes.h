@@ -11,7 +11,10 @@
 
 #include "storage/due_day.h"
 #include "storage/secrets/locked_bytes.h"
+#include "storage/secrets/root_key.h"
 #include "storage/secrets/secret_key.h"
+#include "storage/secrets/secret_seal.h"
+#include "storage/secrets/wrapping.h"
 
 namespace retention {
 
@@ -30,12 +33,22 @@ struct UnenteredDestruction {
 // Beyond that the last one grows.
 inline constexpr size_t kUnenteredMax = 64;
 
-// What a ring is, but for its keys.
+// What a ring is, but for its entries.
 struct RingHead {
   uint64_t generation = 0;
   std::array<uint8_t, 16> identity{};
-  SecretKey hash_key;
-  SecretKey open_key;
+  // What stands above the ring, and the how manieth root it is. Entries of another epoch are left from a change.
+  bool is_wrapped = false;
+  RootKind root = RootKind::kNone;
+  uint32_t epoch = 1;
+  WrappingCheck wrapping_check{};
+  // The last change of the root: when, in microseconds since 1970; the generation that it came with, and what had been
+  // destroyed by then.
+  int64_t root_changed_us = 0;
+  uint64_t root_generation = 0;
+  DueDay root_destroyed_through;
+  WrappedKeys wrapped_keys{};
+  HeadKeys keys;                // does not lie on the disk
   uint64_t pages_reserved = 0;  // no page from this number on has ever been
   DueDay destroyed_through;
   DueDay cohorts_destroyed_through;
@@ -46,7 +59,7 @@ inline constexpr size_t kHeadBytes = 4096;  // of one of the two places of a hea
 void WriteHead(const RingHead& head, ByteSpan out);
 // nullopt unless it is whole. `version`, if it is there, tells which version it is of; only kRingVersion is read.
 std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version);
-inline constexpr uint32_t kRingVersion = 3;
+inline constexpr uint32_t kRingVersion = 4;
 
 // A key with a name. Do not change the numbers.
 enum class RingEntryKind : uint8_t {
@@ -55,7 +68,7 @@ enum class RingEntryKind : uint8_t {
   kCohort = 2,     // its first day
   kPbx = 3,        // the PBX
   kPbxOrders = 4,  // the PBX
-  kPage = 5,       // of owners' numbers: the seed of its secrets
+  kPage = 5,       // of owners' numbers: the seed of its secrets; of an opened one, the key of its block
   // What is left of a destroyed day, for holds: the key of a PBX's rows that need no key of it, its own, its order key.
   // Name: the PBX; until: the day.
   kRescueNotNeeded = 6,
@@ -66,9 +79,13 @@ struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
   DueDay until;  // of pages: none of what they seal is filed under a later day; of rescues: the day
   uint64_t name = 0;
-  SecretKey secret;
+  SecretKey secret;               // sealed where it lies on a disk
+  std::optional<uint32_t> block;  // of an opened page
+  uint32_t epoch = 0;             // the head's when it was written
 };
 inline constexpr size_t kEntryBytes = 64;
+// What its secret is sealed as.
+SecretSeal::Name SealNameOf(const RingEntry& entry);
 void WriteEntry(const RingEntry& entry, ByteSpan out);
 // nullopt if it is damaged. All zeros are an entry of kind kNone.
 std::optional<RingEntry> ReadEntry(ConstByteSpan bytes);
@@ -88,6 +105,7 @@ struct OwnerSlot {
   SecretKey secret;
 };
 inline constexpr size_t kOwnerSlotBytes = 40;
+SecretSeal::Name SealNameOfOwner(uint64_t number);
 void WriteOwnerSlot(uint64_t number, const OwnerSlot& slot, ByteSpan out);
 // nullopt if it is damaged. All zeros are an owner that is gone.
 std::optional<OwnerSlot> ReadOwnerSlot(uint64_t number, ConstByteSpan bytes);

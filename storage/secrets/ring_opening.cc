@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/secrets/ring_units.h"
 
 namespace retention {
 namespace {
@@ -75,43 +76,15 @@ absl::StatusOr<bool> HoldsKeys(const RingReplica& replica) {
   return !IsZero(std::as_const(*keys).span().subspan(kRingFileHeaderBytes));
 }
 
-// A run of bytes that is whole or damaged by itself.
-struct Unit {
-  uint64_t offset = 0;
-  size_t size = 0;
-  std::function<bool(ConstByteSpan)> whole;
-};
-
-std::vector<Unit> UnitsOfKeys(size_t bytes) {
-  std::vector<Unit> units;
-  const auto whole = [](ConstByteSpan unit) { return ReadEntry(unit).has_value(); };
-  for (size_t at = 0; at + kEntryBytes <= bytes; at += kEntryBytes) units.push_back({at, kEntryBytes, whole});
-  return units;
-}
-
-// Of a block whose header, in one of the replicas, says which page it is.
-std::vector<Unit> UnitsOfBlock(std::optional<uint64_t> page) {
-  std::vector<Unit> units;
-  units.push_back(
-      {0, kBlockHeaderBytes, [](ConstByteSpan unit) { return IsZero(unit) || ReadBlockHeader(unit).has_value(); }});
-  for (size_t i = 0; i < kPageNumbers; ++i) {
-    const auto whole = [number = page.value_or(0) * kPageNumbers + i](ConstByteSpan unit) {
-      return ReadOwnerSlot(number, unit).has_value();
-    };
-    units.push_back({kBlockHeaderBytes + i * kOwnerSlotBytes, kOwnerSlotBytes, whole});
-  }
-  return units;
-}
-
 struct Merged {
   size_t mended = 0;
   size_t damaged = 0;
 };
 
 // Makes the runs of all alike, in memory: each unit as in the first in which it is whole.
-Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<Unit>& units) {
+Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
   Merged merged;
-  for (const Unit& unit : units) {
+  for (const RingUnit& unit : units) {
     const auto of = [&](LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
     const auto alike = [&](LockedBytes& run) {
       return std::memcmp(of(run).data(), of(runs.front()).data(), unit.size) == 0;
@@ -134,7 +107,8 @@ Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<Unit>& units)
 
 // Makes `size` bytes at `offset` alike in the replicas `equals`, and durable.
 absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equals, RingFile file, uint64_t offset,
-                                size_t size, const std::function<std::vector<Unit>(std::vector<LockedBytes>&)>& units) {
+                                size_t size,
+                                const std::function<std::vector<RingUnit>(std::vector<LockedBytes>&)>& units) {
   std::vector<LockedBytes> runs;
   std::vector<LockedBytes> before;
   for (const size_t i : equals) {
@@ -168,13 +142,7 @@ absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing
       if (!s.ok()) return s;
       continue;
     }
-    const auto units = [](std::vector<LockedBytes>& runs) {
-      std::optional<uint64_t> page;
-      for (LockedBytes& run : runs) {
-        if (const auto header = ReadBlockHeader(run.span()); header && !page) page = header->page;
-      }
-      return UnitsOfBlock(page);
-    };
+    const auto units = [](std::vector<LockedBytes>& runs) { return UnitsOfBlock(PageOfBlock(runs)); };
     for (uint64_t at = kRingFileHeaderBytes; at + kBlockBytes <= *size; at += kBlockBytes) {
       if (absl::Status s = count(MergeRun(disk, equals, file, at, kBlockBytes, units)); !s.ok()) return s;
     }
@@ -190,8 +158,17 @@ absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
   return disk.Write(RingFile::kHead, PlaceOf(head), std::as_const(bytes).span());
 }
 
+std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica) {
+  std::array<uint8_t, kKeysMagic.size() + 16> bytes{};
+  const bool read = replica.ReadAt(RingFile::kKeys, 0, bytes).ok();
+  if (!read || std::memcmp(bytes.data(), kKeysMagic.data(), kKeysMagic.size()) != 0) return std::nullopt;
+  std::array<uint8_t, 16> identity{};
+  std::memcpy(identity.data(), bytes.data() + kKeysMagic.size(), identity.size());
+  return identity;
+}
+
 absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> replicas, RingHead head, size_t entries,
-                                      size_t blocks) {
+                                      size_t blocks, const std::function<absl::Status(RingHead&)>& wrap) {
   OpenedRing ring;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (size_t i = 0; i < ring.disk->size(); ++i) {
@@ -206,6 +183,7 @@ absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> 
     }
     if (!s.ok()) return s;
   }
+  if (absl::Status s = wrap(head); !s.ok()) return s;
   // Last, since a ring exists from the moment that it has a head.
   for (size_t i = 0; i < ring.disk->size(); ++i) {
     if (absl::Status s = ring.disk->replica(i).Extend(RingFile::kHead, 2 * kHeadBytes); !s.ok()) return s;
@@ -254,7 +232,8 @@ absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening) {
+absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening,
+                                    const std::function<absl::Status(RingHead&)>& unwrap) {
   std::vector<FoundHead> heads;
   absl::Status unread;
   for (const auto& replica : replicas) {
@@ -312,6 +291,8 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
         readable && heads[i].head->generation == ring.head.generation && heads[i].bytes == heads[*leader].bytes;
     (equal ? equals : others).push_back(i);
   }
+  // Before anything is written.
+  if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (const size_t i : others) ring.disk->SetStale(i, true);
   if (absl::Status s = Merge(*ring.disk, equals, ring); !s.ok()) return s;

@@ -7,9 +7,12 @@
 #ifndef RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 #define RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,11 +45,17 @@ struct OpenedRing {
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
 // version, of different rings, rolled back, or the last cannot be told. DATA_LOSS: there are keys, but no head.
-absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening);
+// `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.
+absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening,
+                                    const std::function<absl::Status(RingHead&)>& unwrap);
 
-// REQUIRES: there is no ring in them. Entries and blocks: how many there is room for.
+// REQUIRES: there is no ring in them. Entries and blocks: how many there is room for. `wrap` puts the keys into the
+// head, once all but the head lies there.
 absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> replicas, RingHead head, size_t entries,
-                                      size_t blocks);
+                                      size_t blocks, const std::function<absl::Status(RingHead&)>& wrap);
+
+// The identity of the ring that a replica's keys are of, be it without a head.
+std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica);
 
 // Writes `head`, whose generation is new, to the place of its generation.
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);

@@ -43,6 +43,14 @@ std::string OwnerBytes(const KeyRing& ring, OwnerNumber number) {
   return owner.ok() && owner->has_value() ? BytesOf((*owner)->secret) : "";
 }
 
+// The bytes that a secret lies as in a ring, now.
+std::string SealedIn(const FreshDirectory& directory, const std::string& secret) {
+  const DecodedRing ring = DecodeRing(directory / "ring/a");
+  const auto found = ring.sealed.find(secret);
+  EXPECT_NE(found, ring.sealed.end());
+  return found == ring.sealed.end() ? secret : found->second;
+}
+
 TEST(KeyRing, Files_GoldenBytes) {
   const FreshDirectory directory;
   auto random = std::make_shared<CountingRandom>();
@@ -57,35 +65,56 @@ TEST(KeyRing, Files_GoldenBytes) {
   // Generation 6 lies in the first place.
   const std::string head = ReadBytes(directory / "ring/a/head");
   ASSERT_EQ(head.size(), 8192u);
-  EXPECT_EQ(Hex(head.substr(0, 120)),
+  EXPECT_EQ(Hex(head.substr(0, 72)),
             "5245544e52494e47"
-            "00000003"
+            "00000004"
             "0000000000000006"
             "000102030405060708090a0b0c0d0e0f"
-            "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
-            "303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f"
+            "00000000"
+            "00000001"
+            "0000000000000000"
+            "0000000000000000"
+            "0000000000000001"
+            "00000000");
+  EXPECT_EQ(Hex(head.substr(72, 104)),
+            "e037133c3e81789c6cc83751821832041514f43c95b6afd9"
+            "cab56c3ba2efba805fb1a2eb406597091d59f7f00741f28f"
+            "f01c1ac3268a153ceba9dd40d91191c1856c14325be9724b"
+            "8b4c20dd84e94e809df66031e15b1556b583f8f4303d0e39"
+            "5452265066d15c43");
+  EXPECT_EQ(Hex(head.substr(176, 20)),
             "0000000000000001"
             "00000005"
             "00000006"
             "00000000");
   const std::string keys = ReadBytes(directory / "ring/a/keys");
   EXPECT_EQ(Hex(keys.substr(0, 24)), "5245544e4b455953000102030405060708090a0b0c0d0e0f");
-  EXPECT_EQ(Hex(keys.substr(4096, 48)),
+  EXPECT_EQ(Hex(keys.substr(4096, 56)),
             "01000000"
             "00000000"
             "0000000000005028"
-            "505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f");
-  EXPECT_EQ(Hex(keys.substr(4096 + 128, 48)),
+            "e43dffe1f5ed756c0dd0ecd941286a49fb0391ebb36f0f215e0a7fedf91a22a2"
+            "00000001"
+            "00000000");
+  EXPECT_EQ(Hex(keys.substr(4096 + 128, 56)),
             "03000000"
             "00000000"
             "4142434445464748"
-            "909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
+            "079e8ce52d29301a51879496838dc182846365bb9658d51c5da70fe2f510ec40"
+            "00000001"
+            "00000000");
+  const DecodedRing decoded = DecodeRing(directory / "ring/a");
+  EXPECT_EQ(Hex(decoded.hash_key), "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f");
+  EXPECT_EQ(Hex(decoded.open_key), "303132333435363738393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f");
+  EXPECT_EQ(Hex(decoded.keys.at({'D', 0x5028})), "707172737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f");
+  EXPECT_EQ(Hex(decoded.keys.at({'P', 0x4142434445464748})),
+            "b0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecf");
   for (const char* file : {"head", "keys", "pages"}) {
     EXPECT_EQ(ReadBytes(directory / "ring/a" / file), ReadBytes(directory / "ring/b" / file)) << file;
   }
   ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
   EXPECT_EQ(Hex(DecodeRing(directory / "ring/a").keys.at({'O', 0x4142434445464748})),
-            "4eeaf0e0084383e7fcae9bc5ce95e3f9b0f0b05276641f25d2f56eef90ddb6ad");
+            "4bda79ca7571e1d748c3cc973f10108a5f4bfda5be49ee65989bd95414500a65");
 }
 
 TEST(KeyRing, IsForItsOwnerOnly) {
@@ -158,6 +187,8 @@ TEST(KeyRing, DestroyedKeysAreGoneForGood) {
   const std::string later = BytesOf(*ring->ForDay(kDay.Next().Next()));
   const std::string cohort = BytesOf(*ring->ForCohort(kDay));
   const std::string pbx = BytesOf(*ring->MintPbx(kPbx));
+  std::vector<std::string> bytes;
+  for (const std::string& key : {first, second, cohort, pbx}) bytes.push_back(SealedIn(directory, key));
   ASSERT_TRUE(ring->DestroyDaysThrough(kDay.Next()).ok());
   ASSERT_TRUE(ring->DestroyDaysThrough(kDay.Next()).ok());
   ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
@@ -173,9 +204,7 @@ TEST(KeyRing, DestroyedKeysAreGoneForGood) {
     EXPECT_EQ(ring->ForCohort(kDay).status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(ring->cohorts_destroyed_through(), kDay);
     EXPECT_FALSE(ring->FindPbx(kPbx).has_value());
-    for (const std::string& key : {first, second, cohort, pbx}) {
-      EXPECT_EQ(FilesHolding(directory.path(), key), std::vector<std::string>());
-    }
+    for (const std::string& key : bytes) EXPECT_EQ(FilesHolding(directory.path(), key), std::vector<std::string>());
     ring.reset();
     ring = MustOpen(directory / "ring");
   }
@@ -199,20 +228,22 @@ TEST(KeyRing, ANarrowedPbxKeepsItsOrderKeyAlone) {
   const std::string pbx = BytesOf(*ring->MintPbx(kPbx));
   const std::string orders = BytesOf(*ring->FindPbxOrders(kPbx));
   EXPECT_NE(orders, pbx);
+  const std::string pbx_bytes = SealedIn(directory, pbx);
   ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
   ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
   for (int run = 0; run < 2; ++run) {
     EXPECT_FALSE(ring->FindPbx(kPbx).has_value());
     EXPECT_EQ(BytesOf(*ring->FindPbxOrders(kPbx)), orders);
     EXPECT_EQ(ring->MintPbx(kPbx).status().code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(FilesHolding(directory.path(), pbx), std::vector<std::string>());
-    EXPECT_EQ(FilesHolding(directory.path(), orders).size(), 2u);
+    EXPECT_EQ(FilesHolding(directory.path(), pbx_bytes), std::vector<std::string>());
+    EXPECT_EQ(FilesHolding(directory.path(), SealedIn(directory, orders)).size(), 2u);
     ring.reset();
     ring = MustOpen(directory / "ring");
   }
+  const std::string orders_bytes = SealedIn(directory, orders);
   ASSERT_TRUE(ring->DestroyPbx(kPbx).ok());
   EXPECT_FALSE(ring->FindPbxOrders(kPbx).has_value());
-  EXPECT_EQ(FilesHolding(directory.path(), orders), std::vector<std::string>());
+  EXPECT_EQ(FilesHolding(directory.path(), orders_bytes), std::vector<std::string>());
 }
 
 TEST(KeyRing, CreateAndOpen_KnowWhatIsThere) {
@@ -250,6 +281,9 @@ TEST(KeyRing, OneOwnerGoes_TheOthersOfItsPageStay) {
     owners.push_back(*ring->NewOwner(DueDay::Open()));
     secrets.push_back(OwnerBytes(*ring, owners.back()));
   }
+  ASSERT_TRUE(ring->RestrictOwner(owners[0], false).ok()) << "opens the page";
+  const std::string gone = SealedIn(directory, secrets[7]);
+  EXPECT_EQ(FilesHolding(directory.path(), gone), (std::vector<std::string>{"pages", "pages"}));
   ASSERT_TRUE(ring->DestroyOwners({&owners[7], 1}).ok());
   ASSERT_TRUE(ring->DestroyOwners({&owners[7], 1}).ok()) << "what is gone is passed over";
   for (const bool reopened : {false, true}) {
@@ -259,8 +293,9 @@ TEST(KeyRing, OneOwnerGoes_TheOthersOfItsPageStay) {
     }
     for (size_t i = 0; i < owners.size(); ++i) EXPECT_EQ(OwnerBytes(*ring, owners[i]), i == 7 ? "" : secrets[i]) << i;
   }
-  EXPECT_EQ(FilesHolding(directory.path(), secrets[7]), std::vector<std::string>());
-  EXPECT_EQ(FilesHolding(directory.path(), secrets[8]), (std::vector<std::string>{"pages", "pages"}));
+  EXPECT_EQ(FilesHolding(directory.path(), gone), std::vector<std::string>());
+  EXPECT_EQ(FilesHolding(directory.path(), SealedIn(directory, secrets[8])),
+            (std::vector<std::string>{"pages", "pages"}));
 }
 
 TEST(KeyRing, AnOwnerGoesWithItsDay) {
@@ -328,7 +363,7 @@ TEST(KeyRing, AFullDiskKeepsNothingFromBeingDestroyed) {
   KeyRing::Options options;
   options.spare_blocks = 8;
   auto ring = MustCreate(directory / "ring", std::move(options));
-  const std::string day = BytesOf(*ring->ForDay(kDay));
+  const std::string day = SealedIn(directory, BytesOf(*ring->ForDay(kDay)));
   std::vector<OwnerNumber> owners;
   for (size_t i = 0; i < 8 * kPageNumbers; ++i) owners.push_back(*ring->NewOwner(DueDay::Open()));
   const auto sizes = [&] {

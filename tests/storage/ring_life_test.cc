@@ -1,21 +1,27 @@
-// A ring lives: it mints, destroys, loses replicas, crashes between any two writes. After each step a decoder of its
-// own reads every replica that counts, and must find what lives and nothing else; what was ever destroyed is searched
-// for in all bytes.
+// A ring lives: it mints, destroys, loses replicas, changes its root, crashes between any two writes. After each step a
+// decoder of its own reads every replica that counts, and must find what lives and nothing else; all bytes that what
+// was destroyed ever lay as are searched for. Images of the whole disk are taken now and then: with the root of today
+// none opens what was destroyed before the root was changed.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
+#include "storage/secrets/root_file.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
 #include "tests/testing/ring_decoder.h"
@@ -25,16 +31,57 @@ namespace {
 
 constexpr uint32_t kFirstDay = 20000;
 
+namespace fs = std::filesystem;
+
+enum class Above { kNothing, kWrapping, kRoot, kBoth };
+
+class SeededRandom : public RandomSource {
+ public:
+  explicit SeededRandom(uint32_t seed) : random_(seed) {}
+  absl::Status Fill(uint8_t* bytes, size_t size) override {
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(random_());
+    return absl::OkStatus();
+  }
+
+ private:
+  std::mt19937 random_;
+};
+
+// A root in a file, whose calls can fail before they do anything, or after.
+class FailingRoot : public RootKey {
+ public:
+  FailingRoot(std::unique_ptr<RootKey> root, std::function<absl::Status()> on_io)
+      : root_(std::move(root)), on_io_(std::move(on_io)) {}
+  RootKind kind() const override { return root_->kind(); }
+  absl::StatusOr<SecretKey> Make(const RootName& name) override {
+    if (absl::Status s = on_io_(); !s.ok()) return s;
+    auto made = root_->Make(name);
+    if (absl::Status s = on_io_(); !s.ok()) return s;
+    return made;
+  }
+  absl::StatusOr<SecretKey> Read(const RootName& name) override { return root_->Read(name); }
+  absl::Status KeepOnly(const RootName& name) override {
+    if (absl::Status s = on_io_(); !s.ok()) return s;
+    absl::Status kept = root_->KeepOnly(name);
+    if (absl::Status s = on_io_(); !s.ok()) return s;
+    return kept;
+  }
+
+ private:
+  const std::unique_ptr<RootKey> root_;
+  const std::function<absl::Status()> on_io_;
+};
+
 class RingLife {
  public:
-  explicit RingLife(uint32_t seed) : random_(seed) {
+  RingLife(uint32_t seed, Above above) : random_(seed), root_random_(seed + 1000), above_(above) {
     auto ring = KeyRing::Create(path(), Options());
     EXPECT_TRUE(ring.ok()) << ring.status();
     ring_ = *std::move(ring);
   }
 
   void Step() {
-    switch (random_() % 16) {
+    switch (random_() % 18) {
       case 0:
       case 1:
         return MintDay();
@@ -61,6 +108,10 @@ class RingLife {
         return LoseReplica();
       case 14:
         return Crash();
+      case 15:
+        return TakeImage();
+      case 16:
+        return ChangeRoot();
       default:
         return MendAll();
     }
@@ -70,7 +121,7 @@ class RingLife {
   void Check() {
     size_t sound = 0;
     for (const char* name : {"a", "b"}) {
-      const DecodedRing replica = DecodeRing(path() + "/" + name);
+      const DecodedRing replica = DecodeRing(path() + "/" + name, KeysOfToday());
       if (!replica.whole || replica.generation != ring_->generation()) continue;
       ++sound;
       std::map<std::pair<char, uint64_t>, std::string> found = replica.keys;
@@ -79,7 +130,11 @@ class RingLife {
       for (const OwnerNumber number : gone_) EXPECT_EQ(replica.OwnerSecret(number), "") << number;
       std::string bytes;
       for (const char* file : {"head", "keys", "pages"}) bytes += ReadBytes(path() + "/" + name + "/" + file);
-      for (const std::string& secret : destroyed_) EXPECT_EQ(bytes.find(secret), std::string::npos);
+      for (const auto& [secret, sealed] : replica.sealed) lay_as_[secret].insert(sealed);
+      for (const std::string& secret : destroyed_) {
+        EXPECT_EQ(bytes.find(secret), std::string::npos);
+        for (const std::string& sealed : lay_as_[secret]) EXPECT_EQ(bytes.find(sealed), std::string::npos);
+      }
     }
     EXPECT_EQ(sound + ring_->stale_replicas(), 2u);
     for (const auto& [number, secret] : owners_) {
@@ -96,7 +151,30 @@ class RingLife {
  private:
   std::string path() const { return directory_ / "ring"; }
 
+  bool wrapped() const { return above_ == Above::kWrapping || above_ == Above::kBoth; }
+  bool rooted() const { return above_ == Above::kRoot || above_ == Above::kBoth; }
+  std::string root_path() const { return directory_ / "root"; }
+  static SecretKey Wrapping() {
+    std::array<uint8_t, 32> bytes{};
+    bytes.fill(0x77);
+    return SecretKey(bytes);
+  }
+  KeysAbove KeysOfToday() const {
+    KeysAbove above;
+    if (wrapped()) above.wrapping = BytesOf(Wrapping());
+    if (rooted()) above.roots = DecodeRootFile(root_path());
+    return above;
+  }
+
   KeyRing::Options Options() {
+    const auto fuse = [this] {
+      if (!fuse_.has_value()) return absl::OkStatus();
+      if (*fuse_ == 0) return absl::UnavailableError("crashed");
+      --*fuse_;
+      return absl::OkStatus();
+    };
+    std::shared_ptr<RootKey> root;
+    if (rooted()) root = std::make_shared<FailingRoot>(OpenRootFile(root_path(), root_random_), fuse);
     return {.random =
                 [this](uint8_t* bytes, size_t size) {
                   for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(random_());
@@ -104,16 +182,15 @@ class RingLife {
                   return absl::OkStatus();
                 },
             .on_io =
-                [this](size_t replica, RingFile, RingReplica::Io) {
+                [this, fuse](size_t replica, RingFile, RingReplica::Io) {
                   if (lost_ == replica) return absl::UnavailableError("lost");
-                  if (!fuse_.has_value()) return absl::OkStatus();
-                  if (*fuse_ == 0) return absl::UnavailableError("crashed");
-                  --*fuse_;
-                  return absl::OkStatus();
+                  return fuse();
                 },
             .second_directory = "",
             .opening = {},
-            .spare_blocks = 1};
+            .spare_blocks = 1,
+            .wrapping = wrapped() ? std::optional(Wrapping()) : std::nullopt,
+            .root = std::move(root)};
   }
 
   DueDay SomeDay() {
@@ -272,11 +349,50 @@ class RingLife {
     EXPECT_TRUE(ring_->Mend().ok());
     EXPECT_EQ(ring_->stale_replicas(), 0u);
   }
+  void TakeImage() {
+    if (!rooted() || images_.size() > 6) return;
+    const fs::path image = directory_ / absl::StrCat("image-", images_.size());
+    fs::copy(path(), image, fs::copy_options::recursive);
+    images_.push_back(image);
+  }
+  void ChangeRoot() {
+    if (!rooted()) return;
+    Do([&] { return ring_->ChangeRoot(absl::UnixEpoch()); });
+    EXPECT_EQ(DecodeRootFile(root_path()).size(), 1u) << "the former root is still there";
+    for (const fs::path& image : images_) {
+      for (const char* name : {"a", "b"}) {
+        ExpectNothingDestroyed(image / name);
+        // Somebody who has the ring of today as well takes its keys.
+        const fs::path mixed = directory_ / "mixed";
+        for (const char* own : {"a", "b"}) {
+          fs::remove_all(mixed);
+          fs::copy(fs::path(path()) / own, mixed);
+          fs::copy_file(image / name / "pages", mixed / "pages", fs::copy_options::overwrite_existing);
+          ExpectNothingDestroyed(mixed);
+        }
+      }
+    }
+  }
+  void ExpectNothingDestroyed(const fs::path& replica) {
+    const DecodedRing opened = DecodeRing(replica, KeysOfToday());
+    std::set<std::string> secrets;
+    for (const auto& [name, key] : opened.keys) secrets.insert(key);
+    for (const auto& [number, secret] : opened.owners) secrets.insert(secret);
+    for (const auto& [page, seed] : opened.seeds) secrets.insert(seed);
+    for (const std::string& secret : destroyed_) EXPECT_FALSE(secrets.contains(secret)) << replica;
+    // Under the wrong key something opens, but not what it was.
+    for (const OwnerNumber number : gone_) EXPECT_FALSE(destroyed_.contains(opened.OwnerSecret(number))) << number;
+  }
   // The next change stops at one of its writes, and all after it.
   void Crash() {
     if (lost_.has_value()) return;
     fuse_ = random_() % 12;
-    switch (random_() % 5) {
+    switch (random_() % 7) {
+      case 5:
+      case 6:
+        fuse_ = random_() % 30;
+        ChangeRoot();
+        break;
       case 0:
         DestroyOwners();
         break;
@@ -296,6 +412,10 @@ class RingLife {
   }
 
   std::mt19937 random_;
+  SeededRandom root_random_;
+  const Above above_;
+  std::vector<fs::path> images_;
+  std::map<std::string, std::set<std::string>> lay_as_;  // the bytes that a secret lay as, of all times
   FreshDirectory directory_;
   std::unique_ptr<KeyRing> ring_;
   std::vector<std::string> drawn_;
@@ -311,10 +431,10 @@ class RingLife {
   std::set<std::string> destroyed_;
 };
 
-class RingLives : public ::testing::TestWithParam<uint32_t> {};
+class RingLives : public ::testing::TestWithParam<std::tuple<uint32_t, Above>> {};
 
 TEST_P(RingLives, WhatIsDestroyedIsNowhere_WhatLivesIsEverywhere) {
-  RingLife life(GetParam());
+  RingLife life(std::get<0>(GetParam()), std::get<1>(GetParam()));
   for (int step = 0; step < 120 && !::testing::Test::HasFailure(); ++step) {
     SCOPED_TRACE(absl::StrCat("step ", step));
     life.Step();
@@ -322,7 +442,10 @@ TEST_P(RingLives, WhatIsDestroyedIsNowhere_WhatLivesIsEverywhere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RingLives, ::testing::Range(1u, 13u));
+INSTANTIATE_TEST_SUITE_P(Seeds, RingLives,
+                         ::testing::Combine(::testing::Range(1u, 7u),
+                                            ::testing::Values(Above::kNothing, Above::kWrapping, Above::kRoot,
+                                                              Above::kBoth)));
 
 }  // namespace
 }  // namespace retention

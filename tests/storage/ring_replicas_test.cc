@@ -12,6 +12,7 @@
 #include "storage/secrets/key_ring.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
 
 namespace retention {
 namespace {
@@ -52,6 +53,9 @@ class TwoReplicas : public ::testing::Test {
 
   FreshDirectory directory_;
   const std::string path_ = directory_ / "ring";
+  // The bytes that a secret lies as now.
+  std::string Sealed(const std::string& secret) const { return DecodeRing(path_ + "/a").sealed.at(secret); }
+
   std::unique_ptr<KeyRing> ring_;
   std::string day_;
   std::string later_;
@@ -124,6 +128,7 @@ TEST_F(TwoReplicas, OneThatLacksAFileOrPartOfItIsWrittenAnew) {
 
 // The one that was away when something was destroyed still holds it.
 TEST_F(TwoReplicas, AStaleOneIsOverwritten_NeverRead) {
+  const std::string bytes = Sealed(day_);
   Close();
   std::filesystem::copy(path_ + "/b", directory_ / "stale", std::filesystem::copy_options::recursive);
   ring_ = MustOpenRing(path_);
@@ -134,7 +139,7 @@ TEST_F(TwoReplicas, AStaleOneIsOverwritten_NeverRead) {
   std::filesystem::remove_all(directory_ / "stale");
   ring_ = MustOpenRing(path_);
   EXPECT_FALSE(ring_->FindDay(kDay).has_value());
-  EXPECT_EQ(FilesHolding(directory_.path(), day_), std::vector<std::string>());
+  EXPECT_EQ(FilesHolding(directory_.path(), bytes), std::vector<std::string>());
 }
 
 TEST_F(TwoReplicas, ARingThatWasRolledBackIsRefused) {
@@ -189,7 +194,7 @@ TEST_F(TwoReplicas, OneThatCannotBeWrittenIsCounted_AndMendedLater) {
     const DueDay day = DueDay::FromNumber(30000 + static_cast<uint32_t>(broken));
     const std::string doomed = [&] {
       armed = false;
-      const std::string minted = BytesOf(*ring_->ForDay(day));
+      const std::string minted = Sealed(BytesOf(*ring_->ForDay(day)));
       armed = true;
       return minted;
     }();
@@ -225,7 +230,7 @@ TEST_F(TwoReplicas, AnUnknownVersionIsRefused) {
   Close();
   std::string head = ReadBytes(path_ + "/a/head");
   std::string place = head.substr(generation_ % 2 * 4096, 4064);
-  place[11] = 4;
+  place[11] = 5;
   uint8_t sum[32];
   EVP_Digest(place.data(), place.size(), sum, nullptr, EVP_sha256(), nullptr);
   place.append(reinterpret_cast<const char*>(sum), sizeof(sum));

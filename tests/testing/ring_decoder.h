@@ -14,17 +14,30 @@ struct DecodedRing {
   uint64_t generation = 0;
   uint32_t destroyed_through = 0;
   uint32_t cohorts_destroyed_through = 0;
+  std::string hash_key;
   std::string open_key;
+  uint32_t epoch = 0;
   // Keys by kind ('D' day, 'C' cohort, 'P' PBX, 'O' order key of one) and name.
   std::map<std::pair<char, uint64_t>, std::string> keys;
   // Secrets of owners whose page was opened; seeds of the other pages.
   std::map<uint64_t, std::string> owners;
   std::map<uint64_t, std::string> seeds;
+  // The bytes that a secret lies as.
+  std::map<std::string, std::string> sealed;
 
   // The secret of an owner, or nothing.
   std::string OwnerSecret(uint64_t number) const;
 };
-DecodedRing DecodeRing(const std::string& replica_directory);
+// What stands above a ring: 32 bytes, or nothing; roots by their epochs.
+struct KeysAbove {
+  std::string wrapping;
+  std::map<uint32_t, std::string> roots;
+};
+// Whole only if its keys open with `above`. Where the later of its heads does not, the other is tried, as somebody
+// would who holds an image of it.
+DecodedRing DecodeRing(const std::string& replica_directory, const KeysAbove& above = {});
+// What a file of roots holds.
+std::map<uint32_t, std::string> DecodeRootFile(const std::string& path);
 
 }  // namespace retention
 
