@@ -9,6 +9,7 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "retention/v1/ring_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 
 namespace retention {
@@ -158,6 +159,18 @@ absl::StatusOr<v1::ListDueDaysResponse> Client::ListDueDays(const v1::ListDueDay
 
 absl::StatusOr<v1::SweepResponse> Client::Sweep(const v1::SweepRequest& request) const {
   return Call<v1::SweepResponse>("/retention.v1.RetentionService/Sweep", request);
+}
+
+absl::StatusOr<v1::GetRingStatusResponse> Client::GetRingStatus(const v1::GetRingStatusRequest& request) const {
+  return Call<v1::GetRingStatusResponse>("/retention.v1.RingService/GetRingStatus", request);
+}
+
+absl::StatusOr<v1::RotateRingRootResponse> Client::RotateRingRoot(const v1::RotateRingRootRequest& request) const {
+  return Call<v1::RotateRingRootResponse>("/retention.v1.RingService/RotateRingRoot", request, /*idempotent=*/false);
+}
+
+absl::StatusOr<v1::VerifyRingResponse> Client::VerifyRing(const v1::VerifyRingRequest& request) const {
+  return Call<v1::VerifyRingResponse>("/retention.v1.RingService/VerifyRing", request);
 }
 
 absl::StatusOr<v1::ListTablesResponse> Client::ListTables(const v1::ListTablesRequest& request) const {

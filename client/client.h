@@ -19,8 +19,8 @@ struct ClientOptions {
 };
 
 // Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
-// again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something and
-// applying a policy, are tried once. Callers include the header of the service that they call.
+// again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something,
+// applying a policy and changing the ring's root, are tried once. Callers include the header of the service that they call.
 class Client {
  public:
   explicit Client(std::shared_ptr<Connection> connection, ClientOptions options = {})
@@ -50,6 +50,10 @@ class Client {
   absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(const v1::ApplyPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
+  absl::StatusOr<v1::GetRingStatusResponse> GetRingStatus(const v1::GetRingStatusRequest& request) const;
+  // Not sent again if the answer is lost: that would change it twice.
+  absl::StatusOr<v1::RotateRingRootResponse> RotateRingRoot(const v1::RotateRingRootRequest& request) const;
+  absl::StatusOr<v1::VerifyRingResponse> VerifyRing(const v1::VerifyRingRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
   absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;

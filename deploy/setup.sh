@@ -11,13 +11,15 @@ readonly ATTEMPTS=3  # Networks fail; a package mirror that fails three times is
 build_packages=(
   ca-certificates ccache cmake curl g++ git ninja-build openssl pkg-config tzdata
   libabsl-dev libbenchmark-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev
-  libicu-dev libjemalloc-dev libprotobuf-dev libpugixml-dev librocksdb-dev libsodium-dev libssl-dev libxxhash-dev
-  prometheus-cpp-dev
+  libicu-dev libjemalloc-dev libp11-kit-dev libprotobuf-dev libpugixml-dev librocksdb-dev libsodium-dev libssl-dev
+  libtss2-dev libxxhash-dev prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # prometheus-cpp's CMake package asks for these.
   libcivetweb-dev zlib1g-dev
   # The name server that tests start; without the service.
   dnsmasq-base
+  # The PKCS#11 token and the TPM that tests start.
+  softhsm2 swtpm libtss2-tcti-swtpm0
 )
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 # Whoever has Node.js from elsewhere keeps it: Debian's npm would not install next to it.

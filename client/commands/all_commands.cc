@@ -53,6 +53,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddDeletionCommands(root, session);
   AddPolicyCommands(root, session);
   AddRetentionCommands(root, session);
+  AddRingCommands(root, session);
   AddStatisticsCommands(root, session);
   AddOrderExecuteCommand(root, session);
   std::string text;

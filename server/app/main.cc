@@ -96,6 +96,27 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_flag("--accept-data-loss", options.accept_data_loss,
                "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
                "its log is damaged; the ledger is completed from its copy, and the loss is entered. Not to be left on");
+  RingKeyOptions& keys = options.ring_keys;
+  app.add_option("--ring-wrapping-key-file", keys.wrapping_key_file,
+                 "Key of 32 bytes (mode 0600) without which the key ring opens nothing; keep it elsewhere")
+      ->type_name("FILE");
+  app.add_option("--ring-wrapping-credential", keys.wrapping_credential, "The same as a credential of systemd")
+      ->type_name("NAME");
+  app.add_option("--ring-root-file", keys.root_file,
+                 "Root of the key ring that is changed when something was destroyed, so that no image of the ring from "
+                 "before opens it: in a file on another volume; made if missing")
+      ->type_name("FILE");
+  app.add_option("--ring-root-pkcs11", keys.root_pkcs11.module, "The same in a PKCS#11 token: its module")
+      ->type_name("FILE");
+  app.add_option("--ring-root-pkcs11-token", keys.root_pkcs11.token, "Label of the token")->type_name("LABEL");
+  app.add_option("--ring-root-pkcs11-pin-file", keys.root_pkcs11.pin_file, "File with its PIN (mode 0600)")
+      ->type_name("FILE");
+  app.add_option("--ring-root-tpm", keys.root_tpm.tcti,
+                 "The same in the non-volatile memory of a TPM 2.0, as device:/dev/tpmrm0 (tss2-tctildr(7))")
+      ->type_name("TCTI");
+  app.add_option("--ring-root-tpm-nv", keys.root_tpm.index, "The first of its two NV indexes")
+      ->type_name("INDEX")
+      ->default_str("0x01500016");
   app.add_option("--policy", options.policy_file,
                  "Policy that a new store begins with; another one has its own until a new version is applied")
       ->type_name("FILE")

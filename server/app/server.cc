@@ -79,7 +79,8 @@ absl::Status CheckOptions(const ServerOptions& options) {
       return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
     }
   }
-  return absl::OkStatus();
+  return CheckRingKeys(options.ring_keys, {options.data_directory, options.key_ring_directory,
+                                           options.second_key_ring_directory});
 }
 
 Server::Server(ServerOptions options, Policy policy)
@@ -137,6 +138,7 @@ absl::Status Server::OpenRing(bool store_is_empty) {
   ring_options.opening = {.known_generation = std::max(*seen, witness_->ring_generation()),
                           .accept_lower_replica = options_.accept_lower_replica};
   ring_options.spare_blocks = kSpareBlocks;
+  if (absl::Status s = TakeRingKeys(options_.ring_keys, ring_options); !s.ok()) return Explain("key ring", s);
   auto ring = KeyRing::Open(options_.key_ring_directory, ring_options);
   if (absl::IsNotFound(ring.status())) {
     if (!store_is_empty) {
@@ -160,6 +162,11 @@ void Server::ReportRing() const {
   if (found.entries_damaged > 0) {
     Log(Severity::kError, "keys were damaged in both replicas of the ring: what they seal is lost",
         {{"keys", absl::StrCat(found.entries_damaged)}});
+  }
+  for (const std::string& directory : {options_.key_ring_directory, options_.second_key_ring_directory}) {
+    if (!directory.empty() && IsRootOnVolumeOf(options_.ring_keys, directory)) {
+      Log(Severity::kWarning, "the root of the key ring lies on the ring's volume: an image of the one has the other");
+    }
   }
   if (!ring_->memory_is_locked()) {
     Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
@@ -343,8 +350,10 @@ Gauges Server::ReadGauges() const {
     gauges.erasure_unentered += range.to.number() - range.from.number() + 1;
   }
   gauges.owners_overdue = holdings.owner_ends.overdue();
+  const RingStatus ring = holdings.ring.status();
   gauges.stale_replicas = holdings.ring.stale_replicas();
   gauges.ledger_uncopied = witness_->uncopied();
+  gauges.root_overdue = ring.root_due_since.has_value() ? now - *ring.root_due_since : absl::ZeroDuration();
   gauges.ring_entries_lost = holdings.ring.found().entries_damaged;
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/app/ring_keys.h"
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
@@ -42,6 +43,7 @@ struct ServerOptions {
   std::string second_key_ring_directory;      // of its second replica; empty: in the same
   bool accept_lower_replica = false;          // a replica that cannot be read was not the later one, nor is there one
   bool accept_data_loss = false;              // a store that lacks what was acknowledged is gone on with
+  RingKeyOptions ring_keys;                   // what stands above the key ring
   std::string policy_file;                    // retention.v1.Policy in text format
   std::optional<absl::Time> simulated_start;  // a clock that stands still until moved; else the machine's
   absl::Duration lead_window = absl::Hours(1);
@@ -53,7 +55,8 @@ struct ServerOptions {
   std::optional<DnsProber::Options> dns;
 };
 
-// INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever.
+// INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever;
+// and of CheckRingKeys.
 absl::Status CheckOptions(const ServerOptions& options);
 
 // A server that serves. Thread-safe.

@@ -93,6 +93,8 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     note(DestroyDueKeys(now));
   }
   if (urgent) options_.on_urgent(false);
+  // What was destroyed is overwritten; that no image of the ring opens it waits for this. A failure shows in metrics.
+  holdings_.ring.ChangeRootIfDue(now).status().IgnoreError();
   if (!recovered.ok()) return recovered;
   note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
   for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {

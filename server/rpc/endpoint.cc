@@ -61,6 +61,7 @@ struct Endpoint::Parts {
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
+    services.push_back(NewRingService(backend));
     services.push_back(NewStatisticsService(backend));
     if (backend.simulated_clock != nullptr) services.push_back(NewClockService(backend));
   }
@@ -114,7 +115,7 @@ void Endpoint::SetServing(bool serving) {
   for (const char* service :
        {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
         "retention.v1.HoldService", "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService",
-        "retention.v1.RetentionService", "retention.v1.StatisticsService"}) {
+        "retention.v1.RetentionService", "retention.v1.RingService", "retention.v1.StatisticsService"}) {
     health->SetServingStatus(service, serving);
   }
   if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);

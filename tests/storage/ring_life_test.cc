@@ -22,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/root_file.h"
+#include "tests/storage/failing_root.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
 #include "tests/testing/ring_decoder.h"
@@ -34,43 +35,6 @@ constexpr uint32_t kFirstDay = 20000;
 namespace fs = std::filesystem;
 
 enum class Above { kNothing, kWrapping, kRoot, kBoth };
-
-class SeededRandom : public RandomSource {
- public:
-  explicit SeededRandom(uint32_t seed) : random_(seed) {}
-  absl::Status Fill(uint8_t* bytes, size_t size) override {
-    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(random_());
-    return absl::OkStatus();
-  }
-
- private:
-  std::mt19937 random_;
-};
-
-// A root in a file, whose calls can fail before they do anything, or after.
-class FailingRoot : public RootKey {
- public:
-  FailingRoot(std::unique_ptr<RootKey> root, std::function<absl::Status()> on_io)
-      : root_(std::move(root)), on_io_(std::move(on_io)) {}
-  RootKind kind() const override { return root_->kind(); }
-  absl::StatusOr<SecretKey> Make(const RootName& name) override {
-    if (absl::Status s = on_io_(); !s.ok()) return s;
-    auto made = root_->Make(name);
-    if (absl::Status s = on_io_(); !s.ok()) return s;
-    return made;
-  }
-  absl::StatusOr<SecretKey> Read(const RootName& name) override { return root_->Read(name); }
-  absl::Status KeepOnly(const RootName& name) override {
-    if (absl::Status s = on_io_(); !s.ok()) return s;
-    absl::Status kept = root_->KeepOnly(name);
-    if (absl::Status s = on_io_(); !s.ok()) return s;
-    return kept;
-  }
-
- private:
-  const std::unique_ptr<RootKey> root_;
-  const std::function<absl::Status()> on_io_;
-};
 
 class RingLife {
  public:

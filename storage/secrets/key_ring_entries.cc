@@ -1,0 +1,106 @@
+// Entries of the ring: where they lie, and how they come to the disks.
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "storage/secrets/key_ring.h"
+#include "storage/secrets/secret_seal.h"
+
+namespace retention {
+namespace {
+
+// Kept free for what is rescued when the disk is full.
+constexpr size_t kSpareEntries = 64;
+
+}  // namespace
+
+absl::Status KeyRing::Reserve(size_t entries) {
+  size_t slots = 0;
+  size_t used = 0;
+  {
+    const MutexLock lock(mutex_);
+    slots = entries_.size() / kEntryBytes;
+    used = slots_.size();
+  }
+  // A change of the root writes all anew before the former go.
+  const size_t spare = kSpareEntries + (options_.root == nullptr ? 0 : used);
+  if (free_slots_.size() >= entries + spare) return absl::OkStatus();
+  const size_t more = std::max(slots, entries + spare);
+  if (absl::Status s = Extend(RingFile::kKeys, kRingFileHeaderBytes + (slots + more) * kEntryBytes); !s.ok()) {
+    // Those that were kept for a full disk.
+    return free_slots_.size() >= entries ? absl::OkStatus() : s;
+  }
+  const MutexLock lock(mutex_);
+  entries_.Resize((slots + more) * kEntryBytes);
+  for (size_t slot = slots; slot < slots + more; ++slot) free_slots_.insert(slot);
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head) {
+  SecretSeal seal(head.keys.entries);
+  LockedBytes bytes(slots.size() * kEntryBytes);
+  std::vector<RingWrite> writes;
+  uint64_t end = 0;
+  size_t at = 0;
+  for (const auto& [slot, entry] : slots) {
+    const ByteSpan place = bytes.span().subspan(at, kEntryBytes);
+    at += kEntryBytes;
+    RingEntry sealed = entry;
+    sealed.epoch = head.epoch;
+    sealed.secret = seal.Seal(SealNameOf(entry), entry.secret);
+    WriteEntry(sealed, place);
+    const uint64_t offset = kRingFileHeaderBytes + slot * kEntryBytes;
+    // Neighbours in one write.
+    if (!writes.empty() && offset == end) {
+      writes.back().bytes = {writes.back().bytes.data(), writes.back().bytes.size() + kEntryBytes};
+    } else {
+      writes.push_back({offset, place});
+    }
+    end = offset + kEntryBytes;
+  }
+  return Write(RingFile::kKeys, writes);
+}
+
+absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  if (absl::Status s = Reserve(entries.size()); !s.ok()) return s;
+  RingHead head;
+  {
+    const MutexLock lock(mutex_);
+    head = head_;
+  }
+  std::map<size_t, RingEntry> placed;
+  for (const RingEntry& entry : entries) placed.emplace(free_slots_.extract(free_slots_.begin()).value(), entry);
+  if (absl::Status s = WriteSlots(placed, head); !s.ok()) {
+    for (const auto& [slot, entry] : placed) dirty_slots_.insert(slot);
+    return s;
+  }
+  const MutexLock lock(mutex_);
+  for (const auto& [slot, entry] : placed) {
+    WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+    slots_.insert_or_assign(NameOf(entry), slot);
+  }
+  return absl::OkStatus();
+}
+
+void KeyRing::Rewrite(const RingEntry& entry) {
+  const MutexLock lock(mutex_);
+  const size_t slot = slots_.at(NameOf(entry));
+  WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+  dirty_slots_.insert(slot);
+  if (entry.kind == RingEntryKind::kPage) pages_[entry.name].block = entry.block;
+}
+
+absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
+  // Not before the generation that it came with is known.
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  if (std::optional<SecretKey> found = Find(kind, name)) return *std::move(found);
+  absl::StatusOr<SecretKey> key = DrawKey();
+  if (!key.ok()) return key;
+  const RingEntry entry{.kind = kind, .until = DueDay::None(), .name = name, .secret = *key};
+  if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
+  if (absl::Status s = Bump(); !s.ok()) return s;
+  return key;
+}
+
+}  // namespace retention
