@@ -71,8 +71,7 @@ void Verify(CommandSession& session) {
   }
   session.Print(*found, table);
   if (session.format() == OutputFormat::kTable) {
-    session.out() << "Keys: " << ReadableCount(static_cast<int64_t>(found->entries()))
-                  << ", owners in opened pages: "
+    session.out() << "Keys: " << ReadableCount(static_cast<int64_t>(found->entries())) << ", owners in opened pages: "
                   << ReadableCount(static_cast<int64_t>(found->owners_in_opened_pages()))
                   << ", differing: " << ReadableCount(static_cast<int64_t>(found->differing()))
                   << ", lost: " << ReadableCount(static_cast<int64_t>(found->lost())) << "\n";
@@ -89,7 +88,8 @@ void AddRingCommands(Command root, CommandSession& session) {
   });
   ring.AddVerb("rotate", "Changes its root now")
       .SetFooter(
-          "Afterwards no image of the ring from before opens what was destroyed. The server changes the root by itself\n"
+          "Afterwards no image of the ring from before opens what was destroyed. The server changes the root by "
+          "itself\n"
           "when days end, and within an hour of any other erasure. A TPM wears with every change.")
       .SetAction([&session] { Rotate(session); });
   ring.AddVerb("verify", "Reads all replicas, checks every checksum and compares them; exit code 1 if one is damaged")

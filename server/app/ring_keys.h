@@ -18,7 +18,7 @@ struct RingKeyOptions {
   std::string wrapping_credential;  // its name; systemd says where it lies
   // The root that can be changed: one of these, or none.
   std::string root_file;
-  Pkcs11Place root_pkcs11;     // without a module: none
+  Pkcs11Place root_pkcs11;        // without a module: none
   TpmPlace root_tpm{.tcti = ""};  // without a TCTI: none
 };
 

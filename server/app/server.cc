@@ -79,8 +79,8 @@ absl::Status CheckOptions(const ServerOptions& options) {
       return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
     }
   }
-  return CheckRingKeys(options.ring_keys, {options.data_directory, options.key_ring_directory,
-                                           options.second_key_ring_directory});
+  return CheckRingKeys(options.ring_keys,
+                       {options.data_directory, options.key_ring_directory, options.second_key_ring_directory});
 }
 
 Server::Server(ServerOptions options, Policy policy)

@@ -8,8 +8,8 @@
 namespace retention {
 namespace {
 
-using RingServiceBase = v1::RingService::WithRawCallbackMethod_GetRingStatus<
-    v1::RingService::WithRawCallbackMethod_RotateRingRoot<
+using RingServiceBase =
+    v1::RingService::WithRawCallbackMethod_GetRingStatus<v1::RingService::WithRawCallbackMethod_RotateRingRoot<
         v1::RingService::WithRawCallbackMethod_VerifyRing<v1::RingService::Service>>>;
 
 void SetInstant(absl::Time instant, google::protobuf::Timestamp& time) {
@@ -95,19 +95,20 @@ class RingService final : public RingServiceBase {
 
   grpc::ServerUnaryReactor* RotateRingRoot(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override {
-    return Answer<v1::RotateRingRootRequest>(
-        backend_.workers.sweeps, {context, request, response},
-        [this](const auto&) -> absl::StatusOr<v1::RotateRingRootResponse> {
-          if (ring().status().root == RootKind::kNone) {
-            return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "ROOT_MISSING",
-                                   "the key ring has no root that can be changed");
-          }
-          const absl::Time now = backend_.Now();
-          if (absl::Status s = ring().ChangeRoot(now); !s.ok()) return WithRootReason(s);
-          v1::RotateRingRootResponse answer;
-          SetInstant(now, *answer.mutable_root_change_time());
-          return answer;
-        });
+    return Answer<v1::RotateRingRootRequest>(backend_.workers.sweeps, {context, request, response},
+                                             [this](const auto&) -> absl::StatusOr<v1::RotateRingRootResponse> {
+                                               if (ring().status().root == RootKind::kNone) {
+                                                 return ErrorWithReason(absl::StatusCode::kFailedPrecondition,
+                                                                        "ROOT_MISSING",
+                                                                        "the key ring has no root that can be changed");
+                                               }
+                                               const absl::Time now = backend_.Now();
+                                               if (absl::Status s = ring().ChangeRoot(now); !s.ok())
+                                                 return WithRootReason(s);
+                                               v1::RotateRingRootResponse answer;
+                                               SetInstant(now, *answer.mutable_root_change_time());
+                                               return answer;
+                                             });
   }
 
   grpc::ServerUnaryReactor* VerifyRing(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

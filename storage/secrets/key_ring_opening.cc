@@ -175,7 +175,8 @@ void KeyRing::Take(OpenedRing ring) {
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
   last_generation_ = head_.generation;
-  // A change of the root writes two heads.
+  // A change of the root writes two heads, so that none is left under the former.
+  bump_owed_ = head_.epoch > 1 && head_.generation == head_.root_generation;
   erased_since_root_ = head_.root != RootKind::kNone && head_.generation > head_.root_generation + 1;
   found_ = {.replicas_rebuilt = ring.rebuilt,
             .entries_mended = ring.mended,

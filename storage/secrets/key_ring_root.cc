@@ -123,10 +123,16 @@ absl::Status KeyRing::Reseal(absl::Time now) {
   absl::StatusOr<SecretKey> key = DrawKey();
   if (!key.ok()) return key.status();
   next.keys.entries = *std::move(key);
+  // One that is out of reach is not made anew elsewhere.
+  if (next.root != RootKind::kNone) {
+    const auto former = options_.root->Read({.ring = next.identity, .epoch = next.epoch});
+    if (!former.ok()) return former.status();
+  }
   ++next.epoch;
   former_root_ = options_.root != nullptr;
   if (absl::Status s = WrapHead(next); !s.ok()) return s;
   next.root_changed_us = absl::ToUnixMicros(now);
+  next.generation = std::max(next.generation, last_generation_);
   next.root_generation = next.generation + 1;
   next.root_destroyed_through = next.destroyed_through;
 
@@ -252,8 +258,17 @@ absl::StatusOr<RingVerification> KeyRing::Verify() const {
   }
   for (size_t block = 0;;) {
     const MutexLock writing(write_mutex_);
+    std::map<size_t, uint64_t> pages;
+    {
+      const MutexLock lock(mutex_);
+      for (const auto& [number, page] : pages_) {
+        if (page.block >= block && page.block < block + kVerifiedAtOnce) pages.emplace(*page.block, number);
+      }
+    }
     for (const size_t end = std::min(blocks_, block + kVerifiedAtOnce); block < end; ++block) {
-      VerifyRun(*disk_, RingFile::kPages, kRingFileHeaderBytes + block * kBlockBytes, kBlockBytes, found);
+      const auto page = pages.find(block);
+      VerifyRun(*disk_, RingFile::kPages, kRingFileHeaderBytes + block * kBlockBytes, kBlockBytes, found,
+                page == pages.end() ? std::nullopt : std::optional(page->second));
     }
     if (block == blocks_) return found;
   }

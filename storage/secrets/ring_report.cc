@@ -30,7 +30,8 @@ bool RingVerification::is_sound() const {
          });
 }
 
-void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found) {
+void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found,
+               std::optional<uint64_t> page) {
   std::vector<size_t> read;
   std::vector<LockedBytes> runs;
   for (size_t i = 0; i < disk.size(); ++i) {
@@ -42,9 +43,10 @@ void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, Ring
     runs.push_back(std::move(run));
   }
   if (runs.empty()) return;
-  const std::vector<RingUnit> units = file == RingFile::kHead   ? UnitsOfHead()
-                                      : file == RingFile::kKeys ? UnitsOfKeys(size)
-                                                                : UnitsOfBlock(PageOfBlock(runs));
+  const std::vector<RingUnit> units = file == RingFile::kHead ? UnitsOfHead()
+                                      : file == RingFile::kKeys
+                                          ? UnitsOfKeys(size)
+                                          : UnitsOfBlock(page.has_value() ? page : PageOfBlock(runs));
   for (const RingUnit& unit : units) {
     ++found.units;
     const auto of = [&unit](const LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };

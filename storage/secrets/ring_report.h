@@ -48,8 +48,9 @@ struct RingVerification {
   bool is_sound() const;
 };
 
-// Adds what `disk` holds of `file` from `offset` on, `size` bytes.
-void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found);
+// Adds what `disk` holds of `file` from `offset` on, `size` bytes. `page`: of a block, if it is known.
+void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found,
+               std::optional<uint64_t> page = std::nullopt);
 
 }  // namespace retention
 

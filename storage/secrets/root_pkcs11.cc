@@ -106,8 +106,7 @@ class RootPkcs11 final : public RootKey {
                                  Attribute(CKA_SIGN, &kTrue, sizeof(kTrue))};
     CK_MECHANISM mechanism{CKM_GENERIC_SECRET_KEY_GEN, nullptr, 0};
     CK_OBJECT_HANDLE made = 0;
-    if (const CK_RV r =
-            functions_->C_GenerateKey(session_, &mechanism, attributes, std::size(attributes), &made);
+    if (const CK_RV r = functions_->C_GenerateKey(session_, &mechanism, attributes, std::size(attributes), &made);
         r != CKR_OK) {
       return Failed("generate", r);
     }
@@ -126,8 +125,8 @@ class RootPkcs11 final : public RootKey {
     std::array<uint8_t, SecretKey::kBytes> derived{};
     CK_ULONG size = derived.size();
     std::string text = kDerivedLabel;
-    const CK_RV r = functions_->C_Sign(session_, reinterpret_cast<uint8_t*>(text.data()), text.size(), derived.data(),
-                                       &size);
+    const CK_RV r =
+        functions_->C_Sign(session_, reinterpret_cast<uint8_t*>(text.data()), text.size(), derived.data(), &size);
     SecretKey key(derived);
     OPENSSL_cleanse(derived.data(), derived.size());
     if (r != CKR_OK || size != derived.size()) return Failed("sign", r);
@@ -181,8 +180,7 @@ class RootPkcs11 final : public RootKey {
     std::ifstream file(pin_file);
     std::string pin;
     std::getline(file, pin);
-    const CK_RV r =
-        functions_->C_Login(session_, CKU_USER, reinterpret_cast<uint8_t*>(pin.data()), pin.size());
+    const CK_RV r = functions_->C_Login(session_, CKU_USER, reinterpret_cast<uint8_t*>(pin.data()), pin.size());
     OPENSSL_cleanse(pin.data(), pin.size());
     return r == CKR_OK || r == CKR_USER_ALREADY_LOGGED_IN ? absl::OkStatus() : Failed("log in", r);
   }

@@ -137,8 +137,8 @@ class RootTpm final : public RootKey {
     }
     if (!handle.ok()) return handle.status();
     if (!handle->has_value()) return absl::UnavailableError("root key: the TPM lost an index");
-    const TSS2_RC r = Esys_NV_Write(context_, ESYS_TR_RH_OWNER, **handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                    &bytes, 0);
+    const TSS2_RC r =
+        Esys_NV_Write(context_, ESYS_TR_RH_OWNER, **handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &bytes, 0);
     Esys_TR_Close(context_, &**handle);
     return r == TSS2_RC_SUCCESS ? absl::OkStatus() : TpmFailed("write", r);
   }

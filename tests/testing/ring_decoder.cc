@@ -116,9 +116,10 @@ void DecodeHead(std::string_view head, const KeysAbove& above, std::string& entr
 
 using BlockKeys = std::map<uint64_t, std::pair<uint64_t, std::string>>;  // page and key, by block
 
-void DecodeEntry(std::string_view entry, const SealOpener& seal, BlockKeys& blocks, DecodedRing& ring) {
+void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epoch, BlockKeys& blocks,
+                 DecodedRing& ring) {
   if (Sha256(entry.substr(0, 56)).substr(0, 8) != entry.substr(56, 8)) return;
-  if (BigEndian(entry.substr(48, 4)) != ring.epoch) return;
+  if (!of_any_epoch && BigEndian(entry.substr(48, 4)) != ring.epoch) return;
   const uint64_t name = BigEndian(entry.substr(8, 8));
   const uint64_t block = BigEndian(entry.substr(52, 4));
   std::string seal_name(entry.substr(0, 16));
@@ -188,7 +189,7 @@ DecodedRing DecodeRing(const std::string& replica_directory, const KeysAbove& ab
   const SealOpener seal(entries_key);
   const std::string keys = BytesIn(replica_directory + "/keys");
   for (size_t at = 4096; at + 64 <= keys.size(); at += 64) {
-    DecodeEntry(std::string_view(keys).substr(at, 64), seal, blocks, ring);
+    DecodeEntry(std::string_view(keys).substr(at, 64), seal, above.tries_all_entries, blocks, ring);
   }
   const std::string pages = BytesIn(replica_directory + "/pages");
   for (const auto& [block, key] : blocks) {

@@ -32,6 +32,8 @@ struct DecodedRing {
 struct KeysAbove {
   std::string wrapping;
   std::map<uint32_t, std::string> roots;
+  // Entries of another epoch are tried too, as somebody would who has keys of one day and a file of another.
+  bool tries_all_entries = false;
 };
 // Whole only if its keys open with `above`. Where the later of its heads does not, the other is tried, as somebody
 // would who holds an image of it.

@@ -1,0 +1,393 @@
+// The root of a ring, in each place that it can be kept in, and its change.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/secrets/key_ring.h"
+#include "storage/secrets/root_file.h"
+#include "tests/storage/failing_root.h"
+#include "tests/storage/fixtures.h"
+#include "tests/storage/root_places.h"
+#include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'772'000'000);
+
+void CopyRing(const fs::path& from, const fs::path& to) { fs::copy(from, to, fs::copy_options::recursive); }
+
+// A ring with a day that goes, one that stays, owners that go, and owners that stay.
+struct Lived {
+  explicit Lived(KeyRing& ring) {
+    day = BytesOf(*ring.ForDay(kDay));
+    later = BytesOf(*ring.ForDay(kDay.Next()));
+    for (int i = 0; i < 600; ++i) owners.push_back(*ring.NewOwner(DueDay::Open()));
+    for (const OwnerNumber owner : owners) secrets.push_back(BytesOf((*ring.FindOwner(owner))->secret));
+    EXPECT_TRUE(ring.DestroyOwners({&owners[20], 1}).ok()) << "a page that was opened long ago";
+  }
+  static constexpr size_t kGone[] = {20, 7, 500};
+  absl::Status Destroy(KeyRing& ring) const {
+    const OwnerNumber gone[] = {owners[7], owners[500]};
+    absl::Status status = ring.DestroyOwners(gone);
+    status.Update(ring.DestroyDaysThrough(kDay));
+    return status;
+  }
+  void ExpectLiving(const KeyRing& ring) const {
+    EXPECT_FALSE(ring.FindDay(kDay).has_value());
+    ASSERT_TRUE(ring.FindDay(kDay.Next()).has_value());
+    EXPECT_EQ(BytesOf(*ring.FindDay(kDay.Next())), later);
+    for (size_t i = 0; i < owners.size(); ++i) {
+      const auto owner = ring.FindOwner(owners[i]);
+      ASSERT_TRUE(owner.ok()) << owner.status();
+      const bool is_gone = std::find(std::begin(kGone), std::end(kGone), i) != std::end(kGone);
+      ASSERT_EQ(owner->has_value(), !is_gone) << i;
+      if (!is_gone) {
+        EXPECT_EQ(BytesOf((*owner)->secret), secrets[i]);
+      }
+    }
+  }
+
+  std::string day;
+  std::string later;
+  std::vector<OwnerNumber> owners;
+  std::vector<std::string> secrets;
+};
+
+class RootKinds : public ::testing::TestWithParam<RootKind> {
+ protected:
+  RootKinds() : place_(MakeRootPlace(GetParam())) {}
+  void SetUp() override {
+    if (!place_->is_there()) GTEST_SKIP() << "not installed: deploy/setup.sh";
+  }
+  KeyRing::Options Options() {
+    KeyRing::Options options;
+    options.root = place_->Open();
+    return options;
+  }
+  // What anybody reads of it who has it as it is.
+  KeysAbove RootsNow(const std::string& identity) {
+    KeysAbove above;
+    RootName name;
+    std::copy(identity.begin(), identity.end(), name.ring.begin());
+    const auto root = place_->Open();
+    for (name.epoch = 1; name.epoch < 8; ++name.epoch) {
+      if (const auto read = root->Read(name); read.ok()) above.roots[name.epoch] = BytesOf(*read);
+    }
+    return above;
+  }
+
+  const std::unique_ptr<RootPlace> place_;
+  const FreshDirectory directory_;
+};
+
+TEST_P(RootKinds, TheFormerAndTheNextAreThere_UntilOneIsKept) {
+  RootName first{.ring = {1, 2, 3}, .epoch = 1};
+  RootName second{.ring = {1, 2, 3}, .epoch = 2};
+  auto root = place_->Open();
+  EXPECT_EQ(root->kind(), GetParam());
+  EXPECT_TRUE(absl::IsNotFound(root->Read(first).status()));
+  const std::string one = BytesOf(*root->Make(first));
+  const std::string other = BytesOf(*root->Make(second));
+  EXPECT_NE(one, other);
+  root = nullptr;
+  root = place_->Open();
+  EXPECT_EQ(BytesOf(*root->Read(first)), one);
+  EXPECT_EQ(BytesOf(*root->Read(second)), other);
+  EXPECT_NE(BytesOf(*root->Make(second)), other) << "it is replaced";
+  ASSERT_TRUE(root->KeepOnly(second).ok());
+  ASSERT_TRUE(root->KeepOnly(second).ok());
+  EXPECT_TRUE(absl::IsNotFound(root->Read(first).status()));
+  EXPECT_TRUE(root->Read(second).ok());
+  EXPECT_TRUE(absl::IsNotFound(root->KeepOnly(first))) << "it would leave none";
+  EXPECT_TRUE(root->Read(second).ok());
+}
+
+TEST_P(RootKinds, AnotherRingsIsLeftAlone) {
+  const RootName ours{.ring = {1}, .epoch = 1};
+  const RootName theirs{.ring = {2}, .epoch = 1};
+  const auto root = place_->Open();
+  const std::string secret = BytesOf(*root->Make(ours));
+  const auto made = root->Make(theirs);
+  // A token has room for more than one.
+  if (GetParam() == RootKind::kPkcs11) {
+    EXPECT_TRUE(made.ok()) << made.status();
+    EXPECT_TRUE(root->KeepOnly(theirs).ok());
+  } else {
+    EXPECT_TRUE(absl::IsFailedPrecondition(made.status())) << made.status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(root->Read(theirs).status()));
+    EXPECT_FALSE(root->KeepOnly(theirs).ok());
+  }
+  EXPECT_EQ(BytesOf(*root->Read(ours)), secret);
+}
+
+TEST_P(RootKinds, AnImageFromBeforeItsChangeOpensNothing) {
+  auto ring = *KeyRing::Create(directory_ / "ring", Options());
+  const Lived lived(*ring);
+  const std::string identity = ring->identity();
+  CopyRing(directory_ / "ring", directory_ / "image");
+  const DecodedRing before = DecodeRing(directory_ / "image/a", RootsNow(identity));
+  ASSERT_TRUE(before.whole);
+  EXPECT_EQ(before.OwnerSecret(lived.owners[7]), lived.secrets[7]) << "the image has it";
+  EXPECT_FALSE(DecodeRing(directory_ / "image/a").whole) << "but not without the root";
+  ASSERT_TRUE(lived.Destroy(*ring).ok());
+  ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
+  lived.ExpectLiving(*ring);
+  const KeysAbove now = RootsNow(identity);
+  EXPECT_EQ(now.roots.size(), 1u);
+  for (const char* replica : {"image/a", "image/b"}) EXPECT_FALSE(DecodeRing(directory_ / replica, now).whole);
+  for (const char* replica : {"ring/a", "ring/b"}) EXPECT_TRUE(DecodeRing(directory_ / replica, now).whole);
+  ring.reset();
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Open(directory_ / "image", Options()).status()));
+  ring = *KeyRing::Open(directory_ / "ring", Options());
+  lived.ExpectLiving(*ring);
+  EXPECT_EQ(ring->status().root, GetParam());
+  EXPECT_EQ(ring->status().root_changed, kNow);
+}
+
+INSTANTIATE_TEST_SUITE_P(Places, RootKinds, ::testing::Values(RootKind::kFile, RootKind::kPkcs11, RootKind::kTpm),
+                         [](const auto& info) {
+                           return info.param == RootKind::kFile     ? "File"
+                                  : info.param == RootKind::kPkcs11 ? "Token"
+                                                                    : "Tpm";
+                         });
+
+class RootInFile : public ::testing::Test {
+ protected:
+  std::string root_path() const { return directory_ / "root"; }
+  KeyRing::Options Options() {
+    KeyRing::Options options;
+    options.root = std::make_shared<FailingRoot>(OpenRootFile(root_path(), SystemRandom()), [this] { return OnIo(); });
+    options.on_io = [this](size_t replica, RingFile, RingReplica::Io) {
+      return replica == lost_ ? absl::UnavailableError("lost") : OnIo();
+    };
+    options.opening.known_generation = 1;
+    return options;
+  }
+  absl::Status OnIo() {
+    if (!fuse_.has_value()) return absl::OkStatus();
+    return (*fuse_)-- > 0 ? absl::OkStatus() : absl::UnavailableError("crashed");
+  }
+  KeysAbove Now() const { return {.wrapping = "", .roots = DecodeRootFile(root_path())}; }
+
+  const FreshDirectory directory_;
+  std::optional<int> fuse_;
+  std::optional<size_t> lost_;
+};
+
+// Each write and sync of the ring, and each call of the root before and after it acts, as the last before a crash; with
+// both replicas and with one.
+TEST_F(RootInFile, AChangeThatCrashesAnywhereLosesNothing) {
+  for (const std::optional<size_t> lost : {std::optional<size_t>(), std::optional<size_t>(0)}) {
+    for (int fuse = 0;; ++fuse) {
+      SCOPED_TRACE(absl::StrCat("after ", fuse, " steps"));
+      fs::remove_all(directory_ / "ring");
+      fs::remove_all(directory_ / "image");
+      fs::remove(root_path());
+      auto ring = *KeyRing::Create(directory_ / "ring", Options());
+      const Lived lived(*ring);
+      CopyRing(directory_ / "ring", directory_ / "image");
+      ASSERT_TRUE(lived.Destroy(*ring).ok());
+      lost_ = lost;
+      fuse_ = fuse;
+      const bool changed = ring->ChangeRoot(kNow).ok();
+      lived.ExpectLiving(*ring);
+      ring.reset();
+      lost_.reset();
+      fuse_.reset();
+      auto opened = KeyRing::Open(directory_ / "ring", Options());
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      ring = *std::move(opened);
+      lived.ExpectLiving(*ring);
+      EXPECT_EQ(ring->found().entries_damaged, 0u);
+      EXPECT_EQ(Now().roots.size(), 1u) << "the other root is still there";
+      if (changed) {
+        EXPECT_FALSE(DecodeRing(directory_ / "image/a", Now()).whole);
+      }
+      ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
+      EXPECT_FALSE(DecodeRing(directory_ / "image/a", Now()).whole);
+      lived.ExpectLiving(*ring);
+      const auto verified = ring->Verify();
+      EXPECT_TRUE(verified->is_sound());
+      if (changed) break;
+    }
+  }
+}
+
+// A change that fails is taken back or ended by the process that goes on, too.
+TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
+  for (int fuse = 0;; ++fuse) {
+    SCOPED_TRACE(absl::StrCat("after ", fuse, " steps"));
+    fs::remove_all(directory_ / "ring");
+    fs::remove(root_path());
+    auto ring = *KeyRing::Create(directory_ / "ring", Options());
+    const Lived lived(*ring);
+    ASSERT_TRUE(lived.Destroy(*ring).ok());
+    // One replica, so that it does not only lose the other.
+    lost_ = 1;
+    ASSERT_TRUE(ring->ForDay(DueDay::FromNumber(40000)).ok());
+    fuse_ = fuse;
+    const bool changed = ring->ChangeRoot(kNow).ok();
+    fuse_.reset();
+    if (!changed && fuse % 2 == 0) {
+      EXPECT_TRUE(ring->unfinished() || DecodeRing(directory_ / "ring/a", Now()).whole);
+      ring->Mend().IgnoreError();  // the lost one stays lost
+      EXPECT_FALSE(ring->unfinished());
+      EXPECT_EQ(Now().roots.size(), 1u);
+    }
+    lived.ExpectLiving(*ring);
+    ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
+    lost_.reset();
+    ASSERT_TRUE(ring->Mend().ok());
+    ring.reset();
+    ring = *KeyRing::Open(directory_ / "ring", Options());
+    lived.ExpectLiving(*ring);
+    if (changed) break;
+  }
+}
+
+TEST_F(RootInFile, ItIsDueAtOnceAfterADay_AndInAnHourAfterAnythingElse) {
+  auto ring = *KeyRing::Create(directory_ / "ring", Options());
+  const Lived lived(*ring);
+  absl::Time now = kNow;
+  EXPECT_TRUE(*ring->ChangeRootIfDue(now)) << "it never was changed";
+  EXPECT_FALSE(*ring->ChangeRootIfDue(now + absl::Hours(9))) << "nothing was destroyed since";
+  ASSERT_TRUE(ring->DestroyOwners({&lived.owners[7], 1}).ok());
+  EXPECT_TRUE(ring->status().erased_since_root);
+  EXPECT_FALSE(*ring->ChangeRootIfDue(now + absl::Minutes(59)));
+  ring.reset();
+  ring = *KeyRing::Open(directory_ / "ring", Options());
+  EXPECT_FALSE(*ring->ChangeRootIfDue(now + absl::Minutes(59)));
+  now += KeyRing::kRootInterval;
+  EXPECT_TRUE(*ring->ChangeRootIfDue(now)) << "a start forgets it not";
+  EXPECT_FALSE(ring->status().erased_since_root);
+  ASSERT_TRUE(ring->DestroyDaysThrough(kDay).ok());
+  EXPECT_TRUE(*ring->ChangeRootIfDue(now + absl::Seconds(1)));
+  EXPECT_FALSE(*ring->ChangeRootIfDue(now + absl::Seconds(1)));
+  // A clock that was set back.
+  ASSERT_TRUE(ring->DestroyOwners({&lived.owners[9], 1}).ok());
+  EXPECT_TRUE(*ring->ChangeRootIfDue(now - absl::Hours(100)));
+}
+
+TEST_F(RootInFile, OneThatIsOutOfReachKeepsNothingFromBeingOverwritten) {
+  auto ring = *KeyRing::Create(directory_ / "ring", Options());
+  const Lived lived(*ring);
+  fs::rename(root_path(), directory_ / "away");
+  ASSERT_TRUE(lived.Destroy(*ring).ok());
+  lived.ExpectLiving(*ring);
+  EXPECT_FALSE(ring->ChangeRootIfDue(kNow).ok());
+  EXPECT_FALSE(ring->ChangeRootIfDue(kNow + absl::Hours(1)).ok());
+  EXPECT_EQ(ring->status().root_due_since, kNow);
+  EXPECT_FALSE(fs::exists(root_path())) << "no other is made in its place";
+  lived.ExpectLiving(*ring);
+  fs::rename(directory_ / "away", root_path());
+  EXPECT_TRUE(*ring->ChangeRootIfDue(kNow + absl::Hours(2)));
+  EXPECT_EQ(ring->status().root_due_since, std::nullopt);
+  lived.ExpectLiving(*ring);
+}
+
+TEST_F(RootInFile, AnotherOrNoneOpensNothing_AndTouchesNothing) {
+  KeyRing::Create(directory_ / "ring", Options())->reset();
+  const auto bytes = [&] {
+    std::string all = ReadBytes(root_path());
+    for (const char* file : {"head", "keys", "pages"}) all += ReadBytes(directory_ / "ring/a" / file);
+    return all;
+  };
+  const std::string before = bytes();
+  const auto refused = [&](KeyRing::Options options, const char* word) {
+    const absl::Status status = KeyRing::Open(directory_ / "ring", std::move(options)).status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_TRUE(absl::StrContains(status.message(), word)) << status;
+    EXPECT_FALSE(absl::StrContains(status.message(), "\n"));
+    EXPECT_EQ(bytes(), before);
+  };
+  refused({}, "kept elsewhere (file)");
+  KeyRing::Options other = Options();
+  other.root = OpenRootFile(directory_ / "other", SystemRandom());
+  refused(other, "not there");
+  KeyRing::Create(directory_ / "stranger", other)->reset();
+  refused(other, "another ring's");
+  KeyRing::Options over = Options();
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Create(directory_ / "third", over).status()));
+  EXPECT_EQ(bytes(), before) << "a new ring takes no root away";
+  fs::permissions(root_path(), fs::perms::group_read, fs::perm_options::add);
+  refused(Options(), "chmod 0600");
+}
+
+TEST_F(RootInFile, ACreationThatCrashesAnywhereIsMadeAgain) {
+  for (int fuse = 0;; ++fuse) {
+    SCOPED_TRACE(absl::StrCat("after ", fuse, " steps"));
+    fs::remove_all(directory_ / "ring");
+    fs::remove(root_path());
+    fuse_ = fuse;
+    const bool made = KeyRing::Create(directory_ / "ring", Options()).ok();
+    fuse_.reset();
+    auto opened = KeyRing::Open(directory_ / "ring", Options());
+    if (absl::IsNotFound(opened.status())) opened = KeyRing::Create(directory_ / "ring", Options());
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    if (made) break;
+  }
+}
+
+TEST_F(RootInFile, ARingTakesOneOn) {
+  auto ring = *KeyRing::Create(directory_ / "ring", {});
+  const Lived lived(*ring);
+  ASSERT_TRUE(lived.Destroy(*ring).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring->ChangeRoot(kNow)));
+  ring.reset();
+  for (int fuse = 0;; ++fuse) {
+    fs::remove_all(directory_ / "tried");
+    fs::remove(root_path());
+    CopyRing(directory_ / "ring", directory_ / "tried");
+    fs::permissions(directory_ / "tried", fs::perms::owner_all);
+    for (const char* replica : {"a", "b"}) fs::permissions(directory_ / "tried" / replica, fs::perms::owner_all);
+    fuse_ = fuse;
+    const bool taken = KeyRing::Open(directory_ / "tried", Options()).ok();
+    fuse_.reset();
+    auto opened = KeyRing::Open(directory_ / "tried", Options());
+    ASSERT_TRUE(opened.ok()) << fuse << opened.status();
+    lived.ExpectLiving(**opened);
+    EXPECT_EQ((*opened)->status().root, RootKind::kFile);
+    EXPECT_FALSE(DecodeRing(directory_ / "tried/a").whole);
+    EXPECT_TRUE(DecodeRing(directory_ / "tried/a", Now()).whole);
+    if (taken) break;
+  }
+}
+
+// The root is changed with the blocks that are kept free.
+TEST_F(RootInFile, AFullDiskKeepsNoRoot) {
+  KeyRing::Options options = Options();
+  options.spare_blocks = 8;
+  auto ring = *KeyRing::Create(directory_ / "ring", std::move(options));
+  std::vector<OwnerNumber> owners;
+  for (size_t i = 0; i < 12 * kPageNumbers; ++i) owners.push_back(*ring->NewOwner(DueDay::Open()));
+  std::vector<OwnerNumber> gone;
+  for (size_t i = 0; i < owners.size(); i += kPageNumbers) gone.push_back(owners[i]);
+  ASSERT_TRUE(ring->DestroyOwners(gone).ok());
+  const auto size = fs::file_size(directory_ / "ring/a/pages");
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit as_before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &as_before), 0);
+  rlimit full = as_before;
+  full.rlim_cur = size;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  const absl::Status changed = ring->ChangeRoot(kNow);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &as_before), 0);
+  EXPECT_TRUE(changed.ok()) << changed;
+  EXPECT_EQ(fs::file_size(directory_ / "ring/a/pages"), size);
+}
+
+}  // namespace
+}  // namespace retention
