@@ -77,7 +77,7 @@ v1::VerifyRingResponse Describe(const RingVerification& found) {
 // A full disk has its reason from its code.
 absl::Status WithRootReason(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return status;
-  const bool is_unusable = absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+  const bool is_unusable = absl::IsFailedPrecondition(status);
   return ErrorWithReason(is_unusable ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kUnavailable,
                          is_unusable ? "ROOT_UNUSABLE" : "ROOT_UNAVAILABLE", std::string(status.message()));
 }

@@ -1,10 +1,12 @@
 // ring_write, ring_bytes: 10,000 owners of 5.6 million destroyed at once, and what the ring takes then. erase_early:
-// one owner gone from every copy.
+// one owner gone from every copy. ring_change_root: after both, and at once again.
 #include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/random_source.h"
+#include "storage/secrets/root_file.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/testing/fresh_directory.h"
 
@@ -13,9 +15,11 @@ namespace {
 
 constexpr double kMega = 1e6;
 
-void MeasureRing(const BenchOptions& options, const std::string& suffix, size_t owners, size_t destroyed) {
+void MeasureRing(const BenchOptions& options, const std::string& suffix, size_t owners, size_t destroyed, bool rooted) {
   const FreshDirectory directory(options.directory);
-  const auto ring = OrDie(KeyRing::Create(directory / "ring", {}), "KeyRing::Create");
+  KeyRing::Options ring_options;
+  if (rooted) ring_options.root = OpenRootFile(directory / "root", SystemRandom());
+  const auto ring = OrDie(KeyRing::Create(directory / "ring", ring_options), "KeyRing::Create");
   std::vector<OwnerNumber> numbers;
   numbers.reserve(owners);
   const Stopwatch minting;
@@ -41,14 +45,24 @@ void MeasureRing(const BenchOptions& options, const std::string& suffix, size_t 
   OrDie(ring->DestroyOwners(all), "DestroyOwners");
   Report("ring_write" + suffix, at_once.Seconds(), "s");
   Report("ring_bytes" + suffix, static_cast<double>(ring->size()) / kMega, "MB");
+  if (!rooted) return;
+  for (const char* again : {"", "_again"}) {
+    const Stopwatch change;
+    OrDie(ring->ChangeRoot(absl::UnixEpoch()), "ChangeRoot");
+    Report("ring_change_root" + suffix + again, change.Seconds(), "s");
+  }
+  Report("ring_bytes_changed" + suffix, static_cast<double>(ring->size()) / kMega, "MB");
 }
 
 }  // namespace
 
 void BenchRing(const BenchOptions& options) {
   Remark(absl::StrCat("both replicas in ", options.directory));
-  if (!options.quick) MeasureRing(options, "", 5'600'000, 10'000);
-  MeasureRing(options, "_small", 560'000, 1'000);
+  for (const bool rooted : {false, true}) {
+    const std::string suffix = rooted ? "_root" : "";
+    if (!options.quick) MeasureRing(options, suffix, 5'600'000, 10'000, rooted);
+    MeasureRing(options, suffix + "_small", 560'000, 1'000, rooted);
+  }
 }
 
 }  // namespace retention

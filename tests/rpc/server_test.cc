@@ -57,6 +57,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_owners_overdue 0\n",
            "retention_key_ring_stale_replicas 0\n",
            "retention_key_ring_entries_lost 0\n",
+           "retention_key_ring_root_overdue_seconds 0\n",
            "retention_readings_failed 0\n",
            "retention_witness_failures_total 0\n",
            "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 0\n",
@@ -133,7 +134,7 @@ TEST(Server, ReflectionListsTheServices) {
   std::string services;
   ASSERT_TRUE(stream->Read(services));
   for (const char* name : {"ErasureOrderService", "EventService", "MeetingService", "PbxService", "RetentionService",
-                           "StatisticsService", "ClockService"}) {
+                           "RingService", "StatisticsService", "ClockService"}) {
     EXPECT_TRUE(absl::StrContains(services, std::string("retention.v1.") + name)) << name;
   }
   EXPECT_TRUE(absl::StrContains(services, "grpc.health.v1.Health"));

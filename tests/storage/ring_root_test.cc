@@ -170,8 +170,10 @@ class RootInFile : public ::testing::Test {
   KeyRing::Options Options() {
     KeyRing::Options options;
     options.root = std::make_shared<FailingRoot>(OpenRootFile(root_path(), SystemRandom()), [this] { return OnIo(); });
-    options.on_io = [this](size_t replica, RingFile, RingReplica::Io) {
-      return replica == lost_ ? absl::UnavailableError("lost") : OnIo();
+    options.on_io = [this](size_t replica, RingFile file, RingReplica::Io) {
+      if (lost_after_.has_value() && replica == 1 && (*lost_after_)-- <= 0) lost_ = 1;
+      if (replica == lost_) return absl::UnavailableError("lost");
+      return failing_.value_or(file) == file ? OnIo() : absl::OkStatus();
     };
     options.opening.known_generation = 1;
     return options;
@@ -184,7 +186,9 @@ class RootInFile : public ::testing::Test {
 
   const FreshDirectory directory_;
   std::optional<int> fuse_;
+  std::optional<RingFile> failing_;  // this file alone
   std::optional<size_t> lost_;
+  std::optional<int> lost_after_;  // of its writes and syncs, of the second replica
 };
 
 // Each write and sync of the ring, and each call of the root before and after it acts, as the last before a crash; with
@@ -222,6 +226,58 @@ TEST_F(RootInFile, AChangeThatCrashesAnywhereLosesNothing) {
       const auto verified = ring->Verify();
       EXPECT_TRUE(verified->is_sound());
       if (changed) break;
+    }
+  }
+}
+
+// Where only the one file cannot be written any more, nothing in the others goes that it still names.
+TEST_F(RootInFile, AChangeOfWhichOneFileFailsLosesNothing) {
+  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
+    bool changed = false;
+    for (int fuse = 0; !changed; ++fuse) {
+      SCOPED_TRACE(absl::StrCat(NameOf(file), " after ", fuse, " steps"));
+      fs::remove_all(directory_ / "ring");
+      fs::remove(root_path());
+      auto ring = *KeyRing::Create(directory_ / "ring", Options());
+      const Lived lived(*ring);
+      ASSERT_TRUE(lived.Destroy(*ring).ok());
+      failing_ = file;
+      fuse_ = fuse;
+      changed = ring->ChangeRoot(kNow).ok();
+      ring->Mend().IgnoreError();
+      ring.reset();
+      failing_.reset();
+      fuse_.reset();
+      ring = *KeyRing::Open(directory_ / "ring", Options());
+      lived.ExpectLiving(*ring);
+    }
+  }
+}
+
+// A replica is lost in the middle of a change, and soon after it the other fails.
+TEST_F(RootInFile, AChangeThatFailsTwiceIsTakenBack) {
+  bool changed = false;
+  for (int lost = 0; !changed; ++lost) {
+    changed = true;
+    for (const int more : {1, 2, 3, 4}) {
+      SCOPED_TRACE(absl::StrCat("lost after ", lost, ", failed ", more, " later"));
+      fs::remove_all(directory_ / "ring");
+      fs::remove(root_path());
+      auto ring = *KeyRing::Create(directory_ / "ring", Options());
+      const Lived lived(*ring);
+      ASSERT_TRUE(lived.Destroy(*ring).ok());
+      lost_after_ = lost;
+      fuse_ = 2 * lost + more;  // counts both
+      changed = ring->ChangeRoot(kNow).ok() && changed;
+      fuse_.reset();
+      ring->Mend().IgnoreError();  // the lost one stays lost
+      lived.ExpectLiving(*ring);
+      ring.reset();
+      lost_after_.reset();
+      lost_.reset();
+      auto opened = KeyRing::Open(directory_ / "ring", Options());
+      ASSERT_TRUE(opened.ok()) << opened.status();
+      lived.ExpectLiving(**opened);
     }
   }
 }
