@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -125,6 +126,18 @@ absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equal
   return merged;
 }
 
+// Pages by the blocks that entries name.
+absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks(const RingReplica& replica, uint32_t epoch) {
+  const auto keys = replica.Read(RingFile::kKeys);
+  if (!keys.ok()) return keys.status();
+  std::map<uint64_t, uint64_t> pages;
+  for (size_t at = kRingFileHeaderBytes; at + kEntryBytes <= keys->size(); at += kEntryBytes) {
+    const auto entry = ReadEntry(keys->span().subspan(at, kEntryBytes));
+    if (entry.has_value() && entry->epoch == epoch && entry->block.has_value()) pages[*entry->block] = entry->name;
+  }
+  return pages;
+}
+
 absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing& ring) {
   const auto count = [&](const absl::StatusOr<Merged>& merged) {
     if (!merged.ok()) return merged.status();
@@ -142,9 +155,18 @@ absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing
       if (!s.ok()) return s;
       continue;
     }
-    const auto units = [](std::vector<LockedBytes>& runs) { return UnitsOfBlock(PageOfBlock(runs)); };
-    for (uint64_t at = kRingFileHeaderBytes; at + kBlockBytes <= *size; at += kBlockBytes) {
-      if (absl::Status s = count(MergeRun(disk, equals, file, at, kBlockBytes, units)); !s.ok()) return s;
+    const auto pages = NamedBlocks(disk.replica(equals.front()), ring.head.epoch);
+    if (!pages.ok()) return pages.status();
+    uint64_t block = 0;
+    for (uint64_t at = kRingFileHeaderBytes; at + kBlockBytes <= *size; at += kBlockBytes, ++block) {
+      const auto page = pages->find(block);
+      const bool is_named = page != pages->end();
+      const auto units = [&](std::vector<LockedBytes>& runs) {
+        return UnitsOfBlock(is_named ? page->second : PageOfBlock(runs));
+      };
+      const auto merged = MergeRun(disk, equals, file, at, kBlockBytes, units);
+      // What no entry names is of no use, damaged or not; it goes once all replicas have it alike.
+      if (absl::Status s = is_named ? count(merged) : merged.status(); !s.ok()) return s;
     }
   }
   return absl::OkStatus();

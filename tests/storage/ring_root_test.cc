@@ -314,6 +314,22 @@ TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
   }
 }
 
+TEST_F(RootInFile, File_GoldenBytes) {
+  CountingRandom random;
+  const auto root = OpenRootFile(root_path(), random);
+  ASSERT_TRUE(root->Make({.ring = {0xA1, 0xA2}, .epoch = 0x01020304}).ok());
+  struct stat info;
+  ASSERT_EQ(::stat(root_path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(Hex(ReadBytes(root_path())),
+            "5245544e524f4f54"
+            "01020304"
+            "a1a20000000000000000000000000000"
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+            "1124a39d41aa052a1ca6c43c" +
+                std::string(128, '0'));
+}
+
 TEST_F(RootInFile, ItIsDueAtOnceAfterADay_AndInAnHourAfterAnythingElse) {
   auto ring = *KeyRing::Create(directory_ / "ring", Options());
   const Lived lived(*ring);

@@ -137,7 +137,7 @@ TEST(SecretSeal, OpensWhatItSealed_UnderItsKeyAndNameAlone) {
 
 TEST(RingVerification, FindsEveryDamagedByteThatCounts) {
   const FreshDirectory directory;
-  const auto ring = *KeyRing::Create(directory / "ring", Wrapped(1));
+  auto ring = *KeyRing::Create(directory / "ring", Wrapped(1));
   ASSERT_TRUE(ring->ForDay(kDay).ok());
   const OwnerNumber owner = *ring->NewOwner(DueDay::Open());
   ASSERT_TRUE(ring->DestroyOwners({&owner, 1}).ok());
@@ -169,6 +169,18 @@ TEST(RingVerification, FindsEveryDamagedByteThatCounts) {
     }
   }
   EXPECT_TRUE(ring->Verify()->is_sound());
+  // A page's entry says which it is, whatever became of its header.
+  for (const char* one : {"a", "b"}) {
+    std::string bytes = ReadBytes(directory / "ring" / one / "pages");
+    bytes[4096 + 20] = static_cast<char>(bytes[4096 + 20] ^ 1);
+    WriteBytes(directory / "ring" / one / "pages", bytes);
+  }
+  const std::string secret = BytesOf((*ring->FindOwner(owner + 1))->secret);
+  ring.reset();
+  ring = *KeyRing::Open(directory / "ring", Wrapped(1));
+  EXPECT_EQ(ring->found().entries_damaged, 1u);
+  EXPECT_EQ(BytesOf((*ring->FindOwner(owner + 1))->secret), secret);
+  EXPECT_FALSE(ring->FindOwner(owner)->has_value());
   fs::resize_file(directory / "ring/b/pages", 5000);
   EXPECT_FALSE(ring->Verify()->replicas[1].is_readable);
 }
