@@ -294,6 +294,7 @@ class KeyRing {
   uint64_t last_generation_ ABSL_GUARDED_BY(write_mutex_) = 0;  // the highest that a write was tried with
   bool erased_since_root_ ABSL_GUARDED_BY(write_mutex_) = false;
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
   std::set<size_t> replaced_blocks_ ABSL_GUARDED_BY(write_mutex_);  // free once no entry on a disk names them
   std::set<size_t> dirty_slots_ ABSL_GUARDED_BY(write_mutex_);

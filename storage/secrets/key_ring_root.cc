@@ -11,6 +11,8 @@ namespace {
 
 // Blocks are written under new keys so many at once, while all changes wait: 2.5 MiB a replica.
 constexpr size_t kRekeyedAtOnce = 256;
+// So long after a change that failed the next is tried.
+constexpr absl::Duration kRootRetry = absl::Minutes(1);
 // Blocks are verified so many at once.
 constexpr size_t kVerifiedAtOnce = 64;
 
@@ -129,8 +131,6 @@ absl::Status KeyRing::Reseal(absl::Time now) {
     if (!former.ok()) return former.status();
   }
   ++next.epoch;
-  former_root_ = options_.root != nullptr;
-  if (absl::Status s = WrapHead(next); !s.ok()) return s;
   next.root_changed_us = absl::ToUnixMicros(now);
   next.generation = std::max(next.generation, last_generation_);
   next.root_generation = next.generation + 1;
@@ -145,6 +145,11 @@ absl::Status KeyRing::Reseal(absl::Time now) {
     slots.emplace(name, slot);
   }
   absl::Status status = placed.empty() ? absl::OkStatus() : WriteSlots(placed, next);
+  if (status.ok()) {
+    // Late: what keeps it wears with every one that is made.
+    former_root_ = options_.root != nullptr;
+    status = WrapHead(next);
+  }
   if (status.ok()) {
     head_unsure_ = true;
     status = WriteHead(std::move(next));
@@ -170,6 +175,7 @@ absl::Status KeyRing::Reseal(absl::Time now) {
   if (absl::Status s = DropFormerRoot(); !s.ok()) return s;
   erased_since_root_ = false;
   root_due_since_.reset();
+  root_tried_.reset();
   return absl::OkStatus();
 }
 
@@ -215,6 +221,8 @@ absl::StatusOr<bool> KeyRing::ChangeRootIfDue(absl::Time now) {
     const MutexLock writing(write_mutex_);
     if (!RootIsDue(now)) return false;
     if (!root_due_since_.has_value()) root_due_since_ = now;
+    if (root_tried_.has_value() && now >= *root_tried_ && now < *root_tried_ + kRootRetry) return false;
+    root_tried_ = now;
   }
   if (absl::Status s = ChangeRoot(now); !s.ok()) return s;
   return true;

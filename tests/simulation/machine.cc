@@ -4,11 +4,16 @@
 
 #include "server/rows/ring_generation.h"
 #include "storage/rocksdb/rocksdb_store.h"
+#include "storage/secrets/root_file.h"
 
 namespace retention::simulation {
 
 Machine::Machine(const std::filesystem::path& directory, Policy policy, uint64_t seed)
-    : directory_(directory), policy_(std::move(policy)), random_(seed * 2 + 1), ring_random_(seed * 2 + 2) {}
+    : directory_(directory),
+      policy_(std::move(policy)),
+      random_(seed * 2 + 1),
+      ring_random_(seed * 2 + 2),
+      rooted_(seed % 2 == 1) {}
 
 Machine::~Machine() { Stop(); }
 
@@ -25,6 +30,7 @@ absl::Status Machine::Start(absl::Time now) {
   options.opening = {.known_generation = *seen};
   options.random = [this](uint8_t* bytes, size_t size) { return ring_random_.Fill(bytes, size); };
   options.on_io = [this](size_t, RingFile, RingReplica::Io) { return OnRingStep(); };
+  if (rooted_) options.root = OpenRootFile((directory_ / "root").string(), ring_random_);
   auto opened_ring = std::filesystem::exists(ring) ? KeyRing::Open(ring, options) : KeyRing::Create(ring, options);
   if (!opened_ring.ok()) return opened_ring.status();
   ring_ = *std::move(opened_ring);

@@ -60,6 +60,7 @@ class Machine {
   const Policy policy_;
   SeededRandom random_;
   SeededRandom ring_random_;
+  const bool rooted_;  // half of the machines have a root above the ring
   FaultFileSystem disk_;
   uint64_t ring_steps_ = 0;
   uint64_t ring_crash_at_ = UINT64_MAX;

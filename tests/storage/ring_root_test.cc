@@ -1,4 +1,4 @@
-// The root of a ring, in each place that it can be kept in, and its change.
+// The change of a ring's root, whatever fails in it.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 #include "storage/secrets/root_file.h"
 #include "tests/storage/failing_root.h"
 #include "tests/storage/fixtures.h"
-#include "tests/storage/root_places.h"
+#include "tests/storage/lived_ring.h"
 #include "tests/testing/fresh_directory.h"
 #include "tests/testing/ring_decoder.h"
 
@@ -24,145 +24,6 @@ namespace retention {
 namespace {
 
 namespace fs = std::filesystem;
-
-const absl::Time kNow = absl::FromUnixSeconds(1'772'000'000);
-
-void CopyRing(const fs::path& from, const fs::path& to) { fs::copy(from, to, fs::copy_options::recursive); }
-
-// A ring with a day that goes, one that stays, owners that go, and owners that stay.
-struct Lived {
-  explicit Lived(KeyRing& ring) {
-    day = BytesOf(*ring.ForDay(kDay));
-    later = BytesOf(*ring.ForDay(kDay.Next()));
-    for (int i = 0; i < 600; ++i) owners.push_back(*ring.NewOwner(DueDay::Open()));
-    for (const OwnerNumber owner : owners) secrets.push_back(BytesOf((*ring.FindOwner(owner))->secret));
-    EXPECT_TRUE(ring.DestroyOwners({&owners[20], 1}).ok()) << "a page that was opened long ago";
-  }
-  static constexpr size_t kGone[] = {20, 7, 500};
-  absl::Status Destroy(KeyRing& ring) const {
-    const OwnerNumber gone[] = {owners[7], owners[500]};
-    absl::Status status = ring.DestroyOwners(gone);
-    status.Update(ring.DestroyDaysThrough(kDay));
-    return status;
-  }
-  void ExpectLiving(const KeyRing& ring) const {
-    EXPECT_FALSE(ring.FindDay(kDay).has_value());
-    ASSERT_TRUE(ring.FindDay(kDay.Next()).has_value());
-    EXPECT_EQ(BytesOf(*ring.FindDay(kDay.Next())), later);
-    for (size_t i = 0; i < owners.size(); ++i) {
-      const auto owner = ring.FindOwner(owners[i]);
-      ASSERT_TRUE(owner.ok()) << owner.status();
-      const bool is_gone = std::find(std::begin(kGone), std::end(kGone), i) != std::end(kGone);
-      ASSERT_EQ(owner->has_value(), !is_gone) << i;
-      if (!is_gone) {
-        EXPECT_EQ(BytesOf((*owner)->secret), secrets[i]);
-      }
-    }
-  }
-
-  std::string day;
-  std::string later;
-  std::vector<OwnerNumber> owners;
-  std::vector<std::string> secrets;
-};
-
-class RootKinds : public ::testing::TestWithParam<RootKind> {
- protected:
-  RootKinds() : place_(MakeRootPlace(GetParam())) {}
-  void SetUp() override {
-    if (!place_->is_there()) GTEST_SKIP() << "not installed: deploy/setup.sh";
-  }
-  KeyRing::Options Options() {
-    KeyRing::Options options;
-    options.root = place_->Open();
-    return options;
-  }
-  // What anybody reads of it who has it as it is.
-  KeysAbove RootsNow(const std::string& identity) {
-    KeysAbove above;
-    RootName name;
-    std::copy(identity.begin(), identity.end(), name.ring.begin());
-    const auto root = place_->Open();
-    for (name.epoch = 1; name.epoch < 8; ++name.epoch) {
-      if (const auto read = root->Read(name); read.ok()) above.roots[name.epoch] = BytesOf(*read);
-    }
-    return above;
-  }
-
-  const std::unique_ptr<RootPlace> place_;
-  const FreshDirectory directory_;
-};
-
-TEST_P(RootKinds, TheFormerAndTheNextAreThere_UntilOneIsKept) {
-  RootName first{.ring = {1, 2, 3}, .epoch = 1};
-  RootName second{.ring = {1, 2, 3}, .epoch = 2};
-  auto root = place_->Open();
-  EXPECT_EQ(root->kind(), GetParam());
-  EXPECT_TRUE(absl::IsNotFound(root->Read(first).status()));
-  const std::string one = BytesOf(*root->Make(first));
-  const std::string other = BytesOf(*root->Make(second));
-  EXPECT_NE(one, other);
-  root = nullptr;
-  root = place_->Open();
-  EXPECT_EQ(BytesOf(*root->Read(first)), one);
-  EXPECT_EQ(BytesOf(*root->Read(second)), other);
-  EXPECT_NE(BytesOf(*root->Make(second)), other) << "it is replaced";
-  ASSERT_TRUE(root->KeepOnly(second).ok());
-  ASSERT_TRUE(root->KeepOnly(second).ok());
-  EXPECT_TRUE(absl::IsNotFound(root->Read(first).status()));
-  EXPECT_TRUE(root->Read(second).ok());
-  EXPECT_TRUE(absl::IsNotFound(root->KeepOnly(first))) << "it would leave none";
-  EXPECT_TRUE(root->Read(second).ok());
-}
-
-TEST_P(RootKinds, AnotherRingsIsLeftAlone) {
-  const RootName ours{.ring = {1}, .epoch = 1};
-  const RootName theirs{.ring = {2}, .epoch = 1};
-  const auto root = place_->Open();
-  const std::string secret = BytesOf(*root->Make(ours));
-  const auto made = root->Make(theirs);
-  // A token has room for more than one.
-  if (GetParam() == RootKind::kPkcs11) {
-    EXPECT_TRUE(made.ok()) << made.status();
-    EXPECT_TRUE(root->KeepOnly(theirs).ok());
-  } else {
-    EXPECT_TRUE(absl::IsFailedPrecondition(made.status())) << made.status();
-    EXPECT_TRUE(absl::IsFailedPrecondition(root->Read(theirs).status()));
-    EXPECT_FALSE(root->KeepOnly(theirs).ok());
-  }
-  EXPECT_EQ(BytesOf(*root->Read(ours)), secret);
-}
-
-TEST_P(RootKinds, AnImageFromBeforeItsChangeOpensNothing) {
-  auto ring = *KeyRing::Create(directory_ / "ring", Options());
-  const Lived lived(*ring);
-  const std::string identity = ring->identity();
-  CopyRing(directory_ / "ring", directory_ / "image");
-  const DecodedRing before = DecodeRing(directory_ / "image/a", RootsNow(identity));
-  ASSERT_TRUE(before.whole);
-  EXPECT_EQ(before.OwnerSecret(lived.owners[7]), lived.secrets[7]) << "the image has it";
-  EXPECT_FALSE(DecodeRing(directory_ / "image/a").whole) << "but not without the root";
-  ASSERT_TRUE(lived.Destroy(*ring).ok());
-  ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
-  lived.ExpectLiving(*ring);
-  const KeysAbove now = RootsNow(identity);
-  EXPECT_EQ(now.roots.size(), 1u);
-  for (const char* replica : {"image/a", "image/b"}) EXPECT_FALSE(DecodeRing(directory_ / replica, now).whole);
-  for (const char* replica : {"ring/a", "ring/b"}) EXPECT_TRUE(DecodeRing(directory_ / replica, now).whole);
-  ring.reset();
-  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Open(directory_ / "image", Options()).status()));
-  ring = *KeyRing::Open(directory_ / "ring", Options());
-  lived.ExpectLiving(*ring);
-  EXPECT_EQ(ring->status().root, GetParam());
-  EXPECT_EQ(ring->status().root_changed, kNow);
-}
-
-INSTANTIATE_TEST_SUITE_P(Places, RootKinds, ::testing::Values(RootKind::kFile, RootKind::kPkcs11, RootKind::kTpm),
-                         [](const auto& info) {
-                           return info.param == RootKind::kFile     ? "File"
-                                  : info.param == RootKind::kPkcs11 ? "Token"
-                                                                    : "Tpm";
-                         });
 
 class RootInFile : public ::testing::Test {
  protected:
@@ -206,7 +67,7 @@ TEST_F(RootInFile, AChangeThatCrashesAnywhereLosesNothing) {
       ASSERT_TRUE(lived.Destroy(*ring).ok());
       lost_ = lost;
       fuse_ = fuse;
-      const bool changed = ring->ChangeRoot(kNow).ok();
+      const bool changed = ring->ChangeRoot(kRingNow).ok();
       lived.ExpectLiving(*ring);
       ring.reset();
       lost_.reset();
@@ -220,7 +81,7 @@ TEST_F(RootInFile, AChangeThatCrashesAnywhereLosesNothing) {
       if (changed) {
         EXPECT_FALSE(DecodeRing(directory_ / "image/a", Now()).whole);
       }
-      ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
+      ASSERT_TRUE(ring->ChangeRoot(kRingNow).ok());
       EXPECT_FALSE(DecodeRing(directory_ / "image/a", Now()).whole);
       lived.ExpectLiving(*ring);
       const auto verified = ring->Verify();
@@ -243,7 +104,7 @@ TEST_F(RootInFile, AChangeOfWhichOneFileFailsLosesNothing) {
       ASSERT_TRUE(lived.Destroy(*ring).ok());
       failing_ = file;
       fuse_ = fuse;
-      changed = ring->ChangeRoot(kNow).ok();
+      changed = ring->ChangeRoot(kRingNow).ok();
       ring->Mend().IgnoreError();
       ring.reset();
       failing_.reset();
@@ -268,7 +129,7 @@ TEST_F(RootInFile, AChangeThatFailsTwiceIsTakenBack) {
       ASSERT_TRUE(lived.Destroy(*ring).ok());
       lost_after_ = lost;
       fuse_ = 2 * lost + more;  // counts both
-      changed = ring->ChangeRoot(kNow).ok() && changed;
+      changed = ring->ChangeRoot(kRingNow).ok() && changed;
       fuse_.reset();
       ring->Mend().IgnoreError();  // the lost one stays lost
       lived.ExpectLiving(*ring);
@@ -295,7 +156,7 @@ TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
     lost_ = 1;
     ASSERT_TRUE(ring->ForDay(DueDay::FromNumber(40000)).ok());
     fuse_ = fuse;
-    const bool changed = ring->ChangeRoot(kNow).ok();
+    const bool changed = ring->ChangeRoot(kRingNow).ok();
     fuse_.reset();
     if (!changed && fuse % 2 == 0) {
       EXPECT_TRUE(ring->unfinished() || DecodeRing(directory_ / "ring/a", Now()).whole);
@@ -304,7 +165,7 @@ TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
       EXPECT_EQ(Now().roots.size(), 1u);
     }
     lived.ExpectLiving(*ring);
-    ASSERT_TRUE(ring->ChangeRoot(kNow).ok());
+    ASSERT_TRUE(ring->ChangeRoot(kRingNow).ok());
     lost_.reset();
     ASSERT_TRUE(ring->Mend().ok());
     ring.reset();
@@ -333,7 +194,7 @@ TEST_F(RootInFile, File_GoldenBytes) {
 TEST_F(RootInFile, ItIsDueAtOnceAfterADay_AndInAnHourAfterAnythingElse) {
   auto ring = *KeyRing::Create(directory_ / "ring", Options());
   const Lived lived(*ring);
-  absl::Time now = kNow;
+  absl::Time now = kRingNow;
   EXPECT_TRUE(*ring->ChangeRootIfDue(now)) << "it never was changed";
   EXPECT_FALSE(*ring->ChangeRootIfDue(now + absl::Hours(9))) << "nothing was destroyed since";
   ASSERT_TRUE(ring->DestroyOwners({&lived.owners[7], 1}).ok());
@@ -359,13 +220,14 @@ TEST_F(RootInFile, OneThatIsOutOfReachKeepsNothingFromBeingOverwritten) {
   fs::rename(root_path(), directory_ / "away");
   ASSERT_TRUE(lived.Destroy(*ring).ok());
   lived.ExpectLiving(*ring);
-  EXPECT_FALSE(ring->ChangeRootIfDue(kNow).ok());
-  EXPECT_FALSE(ring->ChangeRootIfDue(kNow + absl::Hours(1)).ok());
-  EXPECT_EQ(ring->status().root_due_since, kNow);
+  EXPECT_FALSE(ring->ChangeRootIfDue(kRingNow).ok());
+  EXPECT_FALSE(*ring->ChangeRootIfDue(kRingNow + absl::Seconds(59))) << "not tried again so soon";
+  EXPECT_FALSE(ring->ChangeRootIfDue(kRingNow + absl::Hours(1)).ok());
+  EXPECT_EQ(ring->status().root_due_since, kRingNow);
   EXPECT_FALSE(fs::exists(root_path())) << "no other is made in its place";
   lived.ExpectLiving(*ring);
   fs::rename(directory_ / "away", root_path());
-  EXPECT_TRUE(*ring->ChangeRootIfDue(kNow + absl::Hours(2)));
+  EXPECT_TRUE(*ring->ChangeRootIfDue(kRingNow + absl::Hours(2)));
   EXPECT_EQ(ring->status().root_due_since, std::nullopt);
   lived.ExpectLiving(*ring);
 }
@@ -417,7 +279,7 @@ TEST_F(RootInFile, ARingTakesOneOn) {
   auto ring = *KeyRing::Create(directory_ / "ring", {});
   const Lived lived(*ring);
   ASSERT_TRUE(lived.Destroy(*ring).ok());
-  EXPECT_TRUE(absl::IsFailedPrecondition(ring->ChangeRoot(kNow)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring->ChangeRoot(kRingNow)));
   ring.reset();
   for (int fuse = 0;; ++fuse) {
     fs::remove_all(directory_ / "tried");
@@ -455,7 +317,7 @@ TEST_F(RootInFile, AFullDiskKeepsNoRoot) {
   rlimit full = as_before;
   full.rlim_cur = size;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
-  const absl::Status changed = ring->ChangeRoot(kNow);
+  const absl::Status changed = ring->ChangeRoot(kRingNow);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &as_before), 0);
   EXPECT_TRUE(changed.ok()) << changed;
   EXPECT_EQ(fs::file_size(directory_ / "ring/a/pages"), size);
