@@ -12,6 +12,7 @@
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/ledger_copy.h"
+#include "storage/secrets/root_file.h"
 #include "tests/crash/server_process.h"
 
 namespace retention::crash {
@@ -36,7 +37,9 @@ void ExpectLedgerCopied(const Machine& machine) {
     EXPECT_TRUE(
         VerifyLedger(**store, [&](const stored::v1::LedgerEntry& entry) { stored.push_back(LeafOf(entry)); }).ok());
   }
-  const auto ring = KeyRing::Open(machine.ring().string(), {});
+  KeyRing::Options options;
+  options.root = OpenRootFile(machine.ring().string() + ".root", SystemRandom());
+  const auto ring = KeyRing::Open(machine.ring().string(), std::move(options));
   ASSERT_TRUE(ring.ok()) << ring.status();
   const auto copy = LedgerCopy::Open(machine.ring().string(), (*ring)->identity(), 0);
   ASSERT_TRUE(copy.ok()) << copy.status();
