@@ -134,7 +134,7 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Sc
     const auto locator = MeetingLocator::Parse(cursor->value());
     if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     const OccurrenceFacts& facts = locator->facts;
-    if (facts.deleted || (!next_counts && !facts.IsMeeting())) continue;
+    if (facts.deleted || (!next_counts && facts.sittings.empty())) continue;
     ranked.emplace_back(rank_of(facts), name->meeting);
   }
   if (!cursor->status().ok()) return cursor->status();
@@ -263,7 +263,7 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
   report.set_meeting_id(*meeting_id);
   report.set_occurrence(seen.Occurrence());
   report.set_meeting_name(*meeting_name);
-  report.set_names_held(seen.Lives(kParticipantName));
+  report.set_names_held(seen.NamesMayLive());
   const OccurrenceFacts& facts = seen.facts();
   if (!facts.sittings.empty()) SetTime(facts.sittings.front().start_us, *report.mutable_start_time());
   if (facts.TookPlace() && !IsOpen(facts)) SetTime(absl::ToUnixMicros(seen.End()), *report.mutable_end_time());

@@ -96,6 +96,11 @@ bool MeetingView::Stands(stored::v1::ReportNotice::Kind kind, uint64_t number) c
 
 absl::Time MeetingView::HistoryDue() const { return DueInstant(locator_.days[kHistory], policy_->zone()); }
 
+bool MeetingView::NamesMayLive() const {
+  if (locator_.days[kParticipantName] != DueDay::None()) return Lives(kParticipantName);
+  return now_ < DueInstant(filing_.days[kParticipantName], policy_->zone());
+}
+
 bool MeetingView::Lives(CategoryNumber category) const {
   const DueDay day = locator_.days[category];
   if (day == DueDay::None()) return false;

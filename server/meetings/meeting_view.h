@@ -104,6 +104,8 @@ class MeetingView {
 
   // The meeting's own data.
   absl::StatusOr<v1::Meeting> Describe() const;
+  // Whether the period of its names is not over, be any held or not.
+  bool NamesMayLive() const;
   // What its locator alone says.
   v1::Meeting DescribeDamaged() const;
   // Objects, polls, dial-in data and chat. What its history says of them: instants of the civil days on which anything

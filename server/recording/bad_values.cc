@@ -23,6 +23,17 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
   const auto fqdn = [](Check& check, const std::string& field, const std::string& text) { check.Fqdn(field, text); };
   const auto ip = [](Check& check, const std::string& field, const std::string& text) { check.Ip(field, text); };
   const auto word = [](Check& check, const std::string& field, const std::string& text) { check.Word(field, text); };
+  const auto number = [](Check& check, const std::string& field, const std::string& text) {
+    if (!text.empty()) check.Number(field, text);
+  };
+  const auto party = [](Check& check, const std::string& field, const std::string& text) {
+    if (!text.empty()) check.PartyIdentifier(field, text);
+  };
+  const auto identifier = [](Check& check, const std::string& field, const std::string& text) {
+    check.OptionalIdentifier(field, text);
+  };
+  look("user_id", event.mutable_user_id(), party);
+  look("connection_id", event.mutable_connection_id(), identifier);
   const auto look_at_invitee = [&](const std::string& field, v1::Invitee& invitee) {
     look(absl::StrCat(field, ".name"), invitee.mutable_name(), at_most(kMaxNameBytes));
     look(absl::StrCat(field, ".email"), invitee.mutable_email(), email);
@@ -53,6 +64,7 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       v1::MeetingScheduled& scheduled = *event.mutable_meeting_scheduled();
       look("meeting_scheduled.name", scheduled.mutable_name(), at_most(kMaxMeetingNameBytes));
       look("meeting_scheduled.comment", scheduled.mutable_comment(), at_most(kMaxCommentBytes));
+      look("meeting_scheduled.organizer_extension", scheduled.mutable_organizer_extension(), number);
       if (scheduled.invitees_size() > kMaxInvitees) break;
       for (int i = 0; i < scheduled.invitees_size(); ++i) {
         look_at_invitee(absl::StrCat("meeting_scheduled.invitees[", i, "]"), *scheduled.mutable_invitees(i));
@@ -61,6 +73,8 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
     }
     case v1::Event::kMeetingStarted:
       look("meeting_started.name", event.mutable_meeting_started()->mutable_name(), at_most(kMaxMeetingNameBytes));
+      look("meeting_started.organizer_extension", event.mutable_meeting_started()->mutable_organizer_extension(),
+           number);
       break;
     case v1::Event::kParticipantInvited:
       look_at_invitee("participant_invited.invitee", *event.mutable_participant_invited()->mutable_invitee());
@@ -72,6 +86,7 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       look("participant_joined.ip", joined.mutable_ip(), ip);
       look("participant_joined.client_kind", joined.mutable_client_kind(), word);
       look("participant_joined.media_site", joined.mutable_media_site(), word);
+      look("participant_joined.extension", joined.mutable_extension(), number);
       break;
     }
     case v1::Event::kParticipantReconnected: {
@@ -79,6 +94,15 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       look("participant_reconnected.ip", reconnected.mutable_ip(), ip);
       look("participant_reconnected.client_kind", reconnected.mutable_client_kind(), word);
       look("participant_reconnected.media_site", reconnected.mutable_media_site(), word);
+      break;
+    }
+    case v1::Event::kPollCreated: {
+      v1::PollCreated& poll = *event.mutable_poll_created();
+      look("poll_created.question", poll.mutable_question(), at_most(kMaxQuestionBytes));
+      if (poll.options_size() > kMaxPollOptions) break;
+      for (int i = 0; i < poll.options_size(); ++i) {
+        look(absl::StrCat("poll_created.options[", i, "]"), poll.mutable_options(i), at_most(kMaxMeetingNameBytes));
+      }
       break;
     }
     default:

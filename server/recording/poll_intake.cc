@@ -121,7 +121,10 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (!duplicate.ok()) return duplicate.status();
   if (*duplicate || *deleted) {
     CountDuplicate(result);  // what is deleted is over, whatever comes late of it
-    return absl::OkStatus();
+    const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
+    const bool is_history = change_.Takes(CreationDueDay(kHistory, time, holdings_.policy()));
+    const bool is_told_late = event.has_poll_created() && *deleted && !*duplicate && is_history;
+    return is_told_late ? NoteInCourse(event, fingerprint, pbx, result) : absl::OkStatus();
   }
   if (event.payload_case() == v1::Event::kPollDeleted) {
     const auto done = Delete(pbx, row, poll_id);
@@ -148,14 +151,29 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   return Create(event, index, fingerprint, row, result);
 }
 
-absl::StatusOr<std::optional<OwnerId>> PollIntake::OwnerOf(const PbxId& pbx, const v1::Event& event) const {
+absl::StatusOr<std::optional<PollIntake::Owner>> PollIntake::OwnerOf(const PbxId& pbx, const v1::Event& event) const {
   auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
-  if (!holder.ok() || !holder->has_value()) return holder;
+  if (!holder.ok()) return holder.status();
+  if (!holder->has_value()) return std::nullopt;
   auto row = holdings_.store.Get(Family::kFiled, HolderKey(pbx, **holder).Encode());
   if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::nullopt;
   // A removed one leaves a mark.
-  if (!row->has_value() || Vault::ValueCount(**row) == 0) return std::nullopt;
-  return holder;
+  return Owner{.holder = **holder, .removed = Vault::ValueCount(**row) == 0};
+}
+
+absl::Status PollIntake::NoteInCourse(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
+                                      v1::RecordResult& result) {
+  if (event.meeting_id().empty()) return absl::OkStatus();
+  auto touched = meetings_.Touch(pbx, event);
+  if (!touched.ok()) return touched.status();
+  // A poll has no end with its meeting: it is held even if the course says no more of it.
+  const auto contained = meetings_.Contains(**touched, event, fingerprint);
+  if (!contained.ok()) return contained.status();
+  if (!*contained && !meetings_.IsFull(*(*touched)->room, event)) {
+    meetings_.AddToCourse(**touched, event, fingerprint, {}, result);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
@@ -167,18 +185,18 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
            "the PBX has no such extension", result);
     return absl::OkStatus();
   }
-  if (!event.meeting_id().empty()) {
-    auto touched = meetings_.Touch(row.pbx, event);
-    if (!touched.ok()) return touched.status();
-    // A poll has no end with its meeting: it is held even if the course says no more of it.
-    const auto contained = meetings_.Contains(**touched, event, fingerprint);
-    if (!contained.ok()) return contained.status();
-    if (!*contained && !meetings_.IsFull(*(*touched)->room, event)) {
-      meetings_.AddToCourse(**touched, event, fingerprint, {}, result);
-    }
+  if (absl::Status s = NoteInCourse(event, fingerprint, row.pbx, result); !s.ok()) return s;
+  if ((*owner)->removed) {
+    // It ended with its owner, though it is told only now.
+    const FiledKey mark = PollMarkKey(row.pbx, row.owner);
+    change_.File(mark, Personal(std::string()), 0);
+    rows_.insert(mark.Encode());
+    CountAccepted(result);
+    CountPastDue(1, result);
+    return absl::OkStatus();
   }
   stored::v1::Value value = ValueOf(event);
-  value.set_extension(std::string((*owner)->view()));
+  value.set_extension(std::string((*owner)->holder.view()));
   *value.mutable_poll() = event.poll_created();
   value.mutable_poll()->clear_owner_extension();  // they may have another number tomorrow
   File(row, value, result);

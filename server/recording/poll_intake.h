@@ -40,8 +40,14 @@ class PollIntake {
   absl::StatusOr<bool> HasCreation(const FiledKey& row) const;
   // Whether the poll was deleted, though it may never have been there.
   absl::StatusOr<bool> Delete(const PbxId& pbx, const FiledKey& row, std::string_view poll_id);
-  // Who owns the poll that an event creates; nullopt if they are not held.
-  absl::StatusOr<std::optional<OwnerId>> OwnerOf(const PbxId& pbx, const v1::Event& event) const;
+  // Who owns the poll that an event creates; nullopt if nobody is known.
+  struct Owner {
+    OwnerId holder;
+    bool removed = false;
+  };
+  absl::StatusOr<std::optional<Owner>> OwnerOf(const PbxId& pbx, const v1::Event& event) const;
+  // That a poll was asked is part of its meeting's course, whatever has become of it.
+  absl::Status NoteInCourse(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   absl::Status Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                       v1::RecordResult& result);
   // An answer, which replaces what the participant answered before.

@@ -64,8 +64,6 @@ TEST(BatchRecordEvents, EveryFlawIsRejectedByItselfWithItsFieldAndWithoutItsValu
       {"participant_joined.participant_id", invalid,
        [](auto& e) { e.mutable_participant_joined()->clear_participant_id(); }},
       {"occurrence_id", invalid, [&](auto& e) { e.set_occurrence_id(value); }},
-      {"connection_id", invalid, [&](auto& e) { e.set_connection_id(value); }},
-      {"user_id", invalid, [&](auto& e) { e.set_user_id(value); }},
       {"extension_id", invalid, [&](auto& e) { e.set_extension_id(value); }},
       {"join_failed.cause", invalid, [](auto& e) { e.mutable_join_failed()->set_participant_id("p1"); }},
       {"participant_uninvited.participant_id", invalid, [](auto& e) { e.mutable_participant_uninvited(); }},
