@@ -73,8 +73,8 @@ class Change {
   absl::Status Move(const FiledKey& from, std::string_view envelope, DueDay to);
 
   // Replaces a row that this change has not dropped by its parts, which hold its values between them; what ends of them
-  // may go on as something less, in another part. One part may go on under its key. REQUIRES: TakesMoved the day of each
-  // that does not end.
+  // may go on as something less, in another part. One part may go on under its key. REQUIRES: TakesMoved the day of
+  // each that does not end.
   absl::Status Divide(const FiledKey& from, std::string_view envelope, std::vector<RowPart> parts);
 
   // DROP. Ends a row for `reason`, once, however often it is called: what holds keep of it goes to the bucket of kept
