@@ -123,6 +123,10 @@ absl::Status KeyRing::Extend(RingFile file, uint64_t size) {
 
 absl::Status KeyRing::Bump() {
   bump_owed_ = true;
+  return WriteNextHead();
+}
+
+absl::Status KeyRing::WriteNextHead() {
   RingHead next;
   {
     const MutexLock lock(mutex_);
@@ -142,6 +146,7 @@ absl::Status KeyRing::WriteHead(RingHead next) {
   } while (disk_->stale_replicas() != stale);
   bump_owed_ = false;
   head_unsure_ = false;
+  second_head_owed_ = false;
   const MutexLock lock(mutex_);
   head_ = std::move(next);
   return absl::OkStatus();
@@ -259,8 +264,7 @@ absl::Status KeyRing::DropRescues(DueDay through) {
 
 bool KeyRing::unfinished() const {
   const MutexLock writing(write_mutex_);
-  return bump_owed_ || former_root_ || !dirty_slots_.empty() || !replaced_blocks_.empty() || !dirty_blocks_.empty() ||
-         !dirty_owners_.empty();
+  return bump_owed_ || !dirty_slots_.empty() || !dirty_blocks_.empty() || !dirty_owners_.empty();
 }
 
 DueDay KeyRing::destroyed_through() const {

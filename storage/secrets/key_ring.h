@@ -233,8 +233,9 @@ class KeyRing {
   // What each slot shall hold; nothing: zeros. Under the keys of `head`.
   absl::Status WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Another secret for an entry that there is: in memory at once; on the disks by Finish.
-  void Rewrite(const RingEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Another secret for an entry that there is: in memory at once; on the disks by Finish. `destroys`: the former was to
+  // go.
+  void Rewrite(const RingEntry& entry, bool destroys) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Out of memory at once; off the disks by Finish.
   void Forget(const EntryName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -243,6 +244,8 @@ class KeyRing {
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // A new generation, and nothing else.
+  absl::Status WriteNextHead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // The same, owed until it is written.
   absl::Status Bump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Writes of `keys` or `pages`; a replica that is lost by it will be known for stale.
   absl::Status Write(RingFile file, std::span<const RingWrite> writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -290,12 +293,16 @@ class KeyRing {
   bool bump_owed_ ABSL_GUARDED_BY(write_mutex_) = false;  // a generation that could not be written yet
   // Of a change of the root: a head that failed may lie on a disk, and says that other entries count.
   bool head_unsure_ ABSL_GUARDED_BY(write_mutex_) = false;
+  bool second_head_owed_ ABSL_GUARDED_BY(write_mutex_) = false;
   bool former_root_ ABSL_GUARDED_BY(write_mutex_) = false;      // another root than the head's may still be there
   uint64_t last_generation_ ABSL_GUARDED_BY(write_mutex_) = 0;  // the highest that a write was tried with
   bool erased_since_root_ ABSL_GUARDED_BY(write_mutex_) = false;
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
+  // To be brought to what memory says, or overwritten, too; nothing that was destroyed waits for it.
+  std::set<size_t> leftover_slots_ ABSL_GUARDED_BY(write_mutex_);
+  std::set<size_t> leftover_blocks_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> replaced_blocks_ ABSL_GUARDED_BY(write_mutex_);  // free once no entry on a disk names them
   std::set<size_t> dirty_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> dirty_blocks_ ABSL_GUARDED_BY(write_mutex_);

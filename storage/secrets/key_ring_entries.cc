@@ -72,7 +72,7 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
   std::map<size_t, RingEntry> placed;
   for (const RingEntry& entry : entries) placed.emplace(free_slots_.extract(free_slots_.begin()).value(), entry);
   if (absl::Status s = WriteSlots(placed, head); !s.ok()) {
-    for (const auto& [slot, entry] : placed) dirty_slots_.insert(slot);
+    for (const auto& [slot, entry] : placed) leftover_slots_.insert(slot);
     return s;
   }
   const MutexLock lock(mutex_);
@@ -83,11 +83,11 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
   return absl::OkStatus();
 }
 
-void KeyRing::Rewrite(const RingEntry& entry) {
+void KeyRing::Rewrite(const RingEntry& entry, bool destroys) {
   const MutexLock lock(mutex_);
   const size_t slot = slots_.at(NameOf(entry));
   WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
-  dirty_slots_.insert(slot);
+  (destroys ? dirty_slots_ : leftover_slots_).insert(slot);
   if (entry.kind == RingEntryKind::kPage) pages_[entry.name].block = entry.block;
 }
 

@@ -176,7 +176,7 @@ void KeyRing::Take(OpenedRing ring) {
   next_page_ = head_.pages_reserved;
   last_generation_ = head_.generation;
   // A change of the root writes two heads, so that none is left under the former.
-  bump_owed_ = head_.epoch > 1 && head_.generation == head_.root_generation;
+  second_head_owed_ = head_.epoch > 1 && head_.generation == head_.root_generation;
   erased_since_root_ = head_.root != RootKind::kNone && head_.generation > head_.root_generation + 1;
   found_ = {.replicas_rebuilt = ring.rebuilt,
             .entries_mended = ring.mended,

@@ -167,12 +167,14 @@ absl::Status KeyRing::WriteBlocks(std::span<const uint64_t> pages, const SlotsOf
   }
   for (const RingEntry& entry : entries) free_blocks_.erase(*entry.block);
   if (absl::Status s = Write(RingFile::kPages, writes); !s.ok()) {
-    for (const RingEntry& entry : entries) dirty_blocks_.insert(*entry.block);
+    // Of use to nobody: its key is nowhere.
+    for (const RingEntry& entry : entries) leftover_blocks_.insert(*entry.block);
     return s;
   }
   for (const RingEntry& entry : entries) {
-    if (const auto former = PageAt(entry.name)->block) replaced_blocks_.insert(*former);
-    Rewrite(entry);
+    const auto former = PageAt(entry.name)->block;
+    if (former.has_value()) replaced_blocks_.insert(*former);
+    Rewrite(entry, /*destroys=*/!former.has_value());
   }
   return absl::OkStatus();
 }
@@ -257,30 +259,32 @@ void KeyRing::ForgetPage(uint64_t page) {
 absl::Status KeyRing::Finish() {
   // Which entries count must be known before any goes.
   if (head_unsure_) {
-    if (absl::Status s = Bump(); !s.ok()) return s;
+    if (absl::Status s = WriteNextHead(); !s.ok()) return s;
   }
   // Keys of days and seeds of pages before what is in blocks; a failure of the one keeps nothing of the other.
   absl::Status status;
-  if (!dirty_slots_.empty()) {
+  if (!dirty_slots_.empty() || !leftover_slots_.empty()) {
     std::map<size_t, RingEntry> slots;
     RingHead head;
     {
       const MutexLock lock(mutex_);
       head = head_;
-      for (const size_t slot : dirty_slots_) slots.emplace(slot, ReadEntry(EntryAt(slot)).value_or(RingEntry()));
+      for (const auto* set : {&dirty_slots_, &leftover_slots_}) {
+        for (const size_t slot : *set) slots.emplace(slot, ReadEntry(EntryAt(slot)).value_or(RingEntry()));
+      }
     }
     status = WriteSlots(slots, head);
     if (status.ok()) {
       for (const auto& [slot, entry] : slots) {
-        if (entry.kind != RingEntryKind::kNone) continue;
-        free_slots_.insert(slot);
-        erased_since_root_ = true;
+        if (entry.kind == RingEntryKind::kNone) free_slots_.insert(slot);
       }
+      erased_since_root_ = erased_since_root_ || !dirty_slots_.empty();
       dirty_slots_.clear();
+      leftover_slots_.clear();
     }
   }
-  if (status.ok()) dirty_blocks_.merge(replaced_blocks_);
-  if (!dirty_blocks_.empty() || !dirty_owners_.empty()) {
+  if (status.ok()) leftover_blocks_.merge(replaced_blocks_);
+  if (!dirty_blocks_.empty() || !leftover_blocks_.empty() || !dirty_owners_.empty()) {
     static constexpr std::array<uint8_t, kBlockBytes> kZeros{};
     std::vector<RingWrite> writes;
     for (const OwnerNumber number : dirty_owners_) {
@@ -288,18 +292,22 @@ absl::Status KeyRing::Finish() {
       if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
       writes.push_back({SlotAt(*page->block, number), ConstByteSpan(kZeros).first(kOwnerSlotBytes)});
     }
-    for (const size_t block : dirty_blocks_) writes.push_back({BlockAt(block), kZeros});
+    for (const auto* set : {&dirty_blocks_, &leftover_blocks_}) {
+      for (const size_t block : *set) writes.push_back({BlockAt(block), kZeros});
+    }
     const absl::Status written = writes.empty() ? absl::OkStatus() : Write(RingFile::kPages, writes);
     status.Update(written);
     if (written.ok()) {
-      free_blocks_.insert(dirty_blocks_.begin(), dirty_blocks_.end());
+      erased_since_root_ = erased_since_root_ || !dirty_blocks_.empty() || !dirty_owners_.empty();
+      free_blocks_.merge(dirty_blocks_);
+      free_blocks_.merge(leftover_blocks_);
       dirty_blocks_.clear();
+      leftover_blocks_.clear();
       dirty_owners_.clear();
-      erased_since_root_ = true;
     }
   }
   if (!status.ok()) return status;
-  return bump_owed_ ? Bump() : absl::OkStatus();
+  return bump_owed_ || second_head_owed_ ? WriteNextHead() : absl::OkStatus();
 }
 
 }  // namespace retention

@@ -155,14 +155,14 @@ absl::Status KeyRing::Reseal(absl::Time now) {
     status = WriteHead(std::move(next));
   }
   if (!status.ok()) {
-    for (const auto& [slot, entry] : placed) dirty_slots_.insert(slot);
+    for (const auto& [slot, entry] : placed) leftover_slots_.insert(slot);
     return status;
   }
   {
     const MutexLock lock(mutex_);
     for (const auto& [name, slot] : slots_) {
       OPENSSL_cleanse(entries_.data() + slot * kEntryBytes, kEntryBytes);
-      dirty_slots_.insert(slot);
+      leftover_slots_.insert(slot);
     }
     for (const auto& [slot, entry] : placed) {
       WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
@@ -170,7 +170,7 @@ absl::Status KeyRing::Reseal(absl::Time now) {
     slots_ = std::move(slots);
   }
   // The other place of the head is under the former root.
-  bump_owed_ = true;
+  second_head_owed_ = true;
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (absl::Status s = DropFormerRoot(); !s.ok()) return s;
   erased_since_root_ = false;
@@ -180,7 +180,7 @@ absl::Status KeyRing::Reseal(absl::Time now) {
 }
 
 absl::Status KeyRing::DropFormerRoot() {
-  if (!former_root_ || head_unsure_ || bump_owed_) return absl::OkStatus();
+  if (!former_root_ || head_unsure_ || second_head_owed_) return absl::OkStatus();
   RootName name;
   {
     const MutexLock lock(mutex_);
