@@ -35,7 +35,6 @@ ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::
                                         "--listen=127.0.0.1:0",
                                         absl::StrCat("--data-dir=", machine.data().string()),
                                         absl::StrCat("--key-ring-dir=", machine.ring().string()),
-                                        // Changed with every day, also where it is killed.
                                         absl::StrCat("--ring-root-file=", machine.ring().string(), ".root"),
                                         absl::StrCat("--policy=", RETENTION_POLICY_FILE),
                                         "--metrics-address=off",
