@@ -1,7 +1,7 @@
-// Every fault of the store with every fault of the ring, from before the lead window, at the due instant, or between the
-// destruction of keys and what follows: the keys go on time wherever the ring can be written, else the alarm rises; what
-// is due is shown to nobody and taken in no more; and once all is well again everything is entered, ordered and kept as
-// if nothing had been.
+// Every fault of the store with every fault of the ring, from before the lead window, at the due instant, or between
+// the destruction of keys and what follows: the keys go on time wherever the ring can be written, else the alarm rises;
+// what is due is shown to nobody and taken in no more; and once all is well again everything is entered, ordered and
+// kept as if nothing had been.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -68,7 +68,8 @@ class KeyFaults : public ::testing::TestWithParam<std::tuple<StoreFault, RingFau
     harness_.now = now;
     Sweeper::Options options;
     if (on_unreadable) options.on_unreadable = [&](absl::Time) { on_unreadable(); };
-    TestSweeper sweeper(harness_.engine(), [](std::function<absl::Status()> task) { return task(); }, options);
+    TestSweeper sweeper(
+        harness_.engine(), [](std::function<absl::Status()> task) { return task(); }, options);
     return sweeper.RunOnce(now, true).status();
   }
   int DaysEntered() {
@@ -145,14 +146,14 @@ std::string CellName(const ::testing::TestParamInfo<KeyFaults::ParamType>& info)
                       kBegins[static_cast<int>(begins)]);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Matrix, KeyFaults,
-    ::testing::Combine(::testing::Values(StoreFault::kNone, StoreFault::kFull, StoreFault::kReadOnly,
-                                         StoreFault::kIoError, StoreFault::kUnreadable),
-                       ::testing::Values(RingFault::kNone, RingFault::kFull, RingFault::kReadOnly,
-                                         RingFault::kReplicaGone),
-                       ::testing::Values(Begins::kBefore, Begins::kAt, Begins::kAfter)),
-    CellName);
+INSTANTIATE_TEST_SUITE_P(Matrix, KeyFaults,
+                         ::testing::Combine(::testing::Values(StoreFault::kNone, StoreFault::kFull,
+                                                              StoreFault::kReadOnly, StoreFault::kIoError,
+                                                              StoreFault::kUnreadable),
+                                            ::testing::Values(RingFault::kNone, RingFault::kFull, RingFault::kReadOnly,
+                                                              RingFault::kReplicaGone),
+                                            ::testing::Values(Begins::kBefore, Begins::kAt, Begins::kAfter)),
+                         CellName);
 
 }  // namespace
 }  // namespace retention
