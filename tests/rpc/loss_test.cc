@@ -219,6 +219,23 @@ TEST_F(Loss, AStoreThatIsAheadOfItsWitnessIsNormal) {
   EXPECT_TRUE(LossesEntered().empty());
 }
 
+TEST_F(Loss, TheSecondReplicasDirectoryRemembersToo) {
+  const fs::path second = server_.directory() / "second";
+  fs::create_directory(second);
+  fs::permissions(second, fs::perms::owner_all);
+  const auto with_second = [&](ServerOptions& options) { options.second_key_ring_directory = second.string(); };
+  ASSERT_TRUE(server_.Restart(with_second).ok());
+  server_.Stop();
+  const fs::path yesterday = CopyOf(data(), "yesterday");
+  ASSERT_TRUE(server_.Restart(with_second).ok());
+  Entry("other");
+  server_.Stop();
+  PutBack(yesterday, data());
+  fs::remove(ring() / "witness");
+  fs::remove(ring() / "ledger");
+  EXPECT_EQ(DetailsOf(server_.Restart(with_second)).reason, "STORE_ROLLED_BACK");
+}
+
 TEST_F(Loss, ARingOfYesterdayIsGoneOnWithOnlyIfThereIsNoOther) {
   server_.Stop();
   const fs::path yesterday = CopyOf(ring(), "yesterday");
