@@ -320,8 +320,13 @@ bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
 }
 
 std::optional<size_t> RoomWalk::SittingSpokenOf(const RoomEvent& event) const {
-  return LatestThat(event.sitting, event.time_us,
-                    [&](size_t i) { return event.time_us <= LimitOf(sittings_[i]) && Knows(i, event); });
+  // The end that is said of the latest replaces the one that was presumed.
+  bool replaces = event.kind == RoomEventKind::kEnded;
+  return LatestThat(event.sitting, event.time_us, [&](size_t i) {
+    const bool is_over =
+        std::exchange(replaces, false) ? event.time_us > LimitOf(sittings_[i]) : IsOver(sittings_[i], event.time_us);
+    return !is_over && Knows(i, event);
+  });
 }
 
 CutPlace RoomWalk::Speak(const RoomEvent& event) {

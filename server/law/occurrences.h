@@ -165,7 +165,7 @@ class RoomWalk {
   size_t Begin(const RoomEvent& event);
   // Whether what a left, ended or quality event speaks of is open.
   bool Knows(size_t sitting, const RoomEvent& event) const;
-  // The latest in which it is.
+  // The latest in which it is, and that is not over: who never left is not there for ever.
   std::optional<size_t> SittingSpokenOf(const RoomEvent& event) const;
 
   CutHistory rules_;

@@ -244,8 +244,28 @@ TEST(Occurrences, WhatSpeaksOfNothingOpenIsHistoryAndNothingMore) {
   for (const CutPlace& place : cut.places) EXPECT_EQ(place, CutPlace()) << "its own day";
   // One that was overlooked is found in the sitting in which it was open.
   RoomScript late;
-  late.Do(0, Kind::kJoined, "a").Do(30 * kOneHour, Kind::kJoined, "b").Do(31 * kOneHour, Kind::kLeft, "a");
+  late.Do(0, Kind::kJoined, "a").Do(20 * kOneHour, Kind::kStarted).Do(21 * kOneHour, Kind::kLeft, "a");
   EXPECT_EQ(Cut(late).places.back(), (CutPlace{.of = Of::kSitting, .index = 0, .counts = true}));
+}
+
+TEST(Occurrences, WhoNeverLeftIsSpokenOfUntilTheSittingIsOver) {
+  constexpr int64_t kOver = kOneHour + 25 * kOneHour;  // since it was last heard of
+  const auto counts = [](int64_t time_us, Kind kind, const std::string& name = "") {
+    RoomScript room;
+    room.Do(0, Kind::kJoined, "a").Named(name).Do(kOneHour, Kind::kJoined, "b").Named(name);
+    return Cut(room.Do(time_us, kind, "a").Named(name)).places.back().counts;
+  };
+  for (const Kind kind : {Kind::kQuality, Kind::kLeft}) {
+    EXPECT_TRUE(counts(kOver, kind));
+    EXPECT_FALSE(counts(kOver + 1, kind));
+    EXPECT_TRUE(counts(kOver + 1, kind, "x")) << "a name lasts until the limit";
+  }
+  EXPECT_TRUE(counts(7 * kOneDay, Kind::kEnded)) << "the true end replaces the presumed one";
+  EXPECT_FALSE(counts(7 * kOneDay + 1, Kind::kEnded));
+  // But the end of another sitting does not.
+  RoomScript another;
+  another.Do(0, Kind::kJoined, "a").Do(6 * kOneDay, Kind::kJoined, "b").Do(6 * kOneDay + 1, Kind::kLeft, "b");
+  EXPECT_EQ(Describe(Cut(another.Do(6 * kOneDay + 2, Kind::kEnded)).walk), "0:0-; 144:0-144:0");
 }
 
 TEST(Occurrences, TwoNamesAreNeverOneSitting_HoweverClose) {

@@ -142,8 +142,10 @@ MeetingState MeetingModel::At(absl::Time now) const {
     state.plan_us = {facts->plan->start_us, facts->plan->end_us};
     state.files_from_us = facts->plan->took_place_us;
   }
+  absl::Duration reopen_within;
   if (!facts->sittings.empty()) {
     const SittingFacts& sitting = facts->sittings.front();
+    reopen_within = cuts.At(sitting.start_us).reopen_within;
     state.start_us = sitting.start_us;
     state.last_us = sitting.last_us;
     state.presumed_end_after = cuts.At(sitting.start_us).presumed_end_after;
@@ -159,6 +161,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
   Person scheduler = 0;
   Person starter = 0;
   std::map<std::string, Stays> stays;
+  absl::Time heard = absl::InfinitePast();  // the last sign of life so far
   const auto close = [&](const std::string& who, int64_t until_us) {
     Stays& stay = stays[who];
     stay.connections = 0;
@@ -170,20 +173,30 @@ MeetingState MeetingModel::At(absl::Time now) const {
     if (const auto by = organizers.find(event->event_id()); by != organizers.end()) {
       (event->has_meeting_scheduled() ? scheduler : starter) = by->second;
     }
+    const absl::Time happened = absl::FromUnixMicros(time_us);
     const bool too_late = time_us > state.limit_us;
+    // Of who never left nobody hears any more; that all ended is heard.
+    const bool over = too_late || happened > heard + state.presumed_end_after + reopen_within;
     if (event->has_meeting_ended() && !too_late) {
       for (auto& [who, stay] : stays) {
         if (stay.connections > 0) close(who, stay.left_us.value_or(time_us));
       }
     }
-    if (event->has_participant_left() && !too_late) {
+    if (event->has_media_quality_sampled() && !over &&
+        stays[event->media_quality_sampled().participant_id()].connections > 0) {
+      heard = happened;
+    }
+    if (event->has_participant_left() && !over) {
       const std::string& who = event->participant_left().participant_id();
       Stays& stay = stays[who];
       if (stay.connections == 0) continue;
+      heard = happened;
       stay.left_us = time_us;
       if (--stay.connections == 0) close(who, time_us);
     }
+    if (event->has_meeting_started()) heard = happened;
     if (!event->has_participant_joined() && !event->has_participant_reconnected()) continue;
+    heard = happened;
     const std::string& who = event->has_participant_joined() ? event->participant_joined().participant_id()
                                                              : event->participant_reconnected().participant_id();
     const bool is_new = !state.participants.contains(who);

@@ -275,10 +275,15 @@ PlaceModel RoomSteps::Enter(const v1::Event& event) {
 
 PlaceModel RoomSteps::Speak(const v1::Event& event) {
   const int64_t t = Us(event.time());
+  const bool ended = event.has_meeting_ended();
+  bool any_later = false;
   for (size_t i = sittings_.size(); i-- > 0;) {
     SittingModel& sitting = sittings_[i];
-    if (sitting.deleted || t > Limit(sitting) || !Agree(sitting.name, event.occurrence_id())) continue;
-    const bool ended = event.has_meeting_ended();
+    if (sitting.deleted || !Agree(sitting.name, event.occurrence_id())) continue;
+    // Only a true end, of the last that there was, is heard after the presumed one.
+    const bool heard = t <= Limit(sitting) && (!IsAbsent(sitting, t) || (ended && !any_later));
+    any_later = true;
+    if (!heard) continue;
     if (ended ? sitting.emptied_us.has_value() : !IsConnected(event, sitting.open)) continue;
     if (ended) sitting.open.clear();
     if (event.has_participant_left()) Disconnect(event, sitting.open);
