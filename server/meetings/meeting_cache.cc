@@ -21,14 +21,30 @@ constexpr size_t kBytesOfNewEvent = 250;
 constexpr size_t kRoomBytes = 2000;
 constexpr size_t kMeetingBytes = 1000;
 
-// How long an occurrence spans: of what runs on for all that is known, as long as it may, or until it is presumed to
-// have ended.
-int64_t SpanEndOf(const OccurrenceFacts& facts, bool presumed) {
-  int64_t end_us = facts.last_us;
+bool Enters(RoomEventKind kind) {
+  return kind == RoomEventKind::kStarted || kind == RoomEventKind::kJoined || kind == RoomEventKind::kReconnected;
+}
+
+// How long somebody who is in a sitting can be spoken of.
+int64_t SpokenUntil(const SittingFacts& sitting, const CutHistory& rules) {
+  if (sitting.emptied_us.has_value()) return *sitting.emptied_us;
+  if (sitting.name != 0) return sitting.limit_us;
+  const int64_t reopen_us = absl::ToInt64Microseconds(rules.At(sitting.start_us).reopen_within);
+  return std::min(sitting.last_us + sitting.presumed_us + reopen_us, sitting.limit_us);
+}
+
+int64_t SpokenUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
+  int64_t until_us = INT64_MIN;
+  for (const SittingFacts& sitting : facts.sittings) until_us = std::max(until_us, SpokenUntil(sitting, rules));
+  return until_us;
+}
+
+// Until when who comes is one of those who were there: until all had left, or are presumed to have.
+int64_t StayEndOf(const OccurrenceFacts& facts) {
+  int64_t end_us = INT64_MIN;
   for (const SittingFacts& sitting : facts.sittings) {
-    if (sitting.emptied_us.has_value()) continue;
-    const int64_t until_us = presumed ? sitting.last_us + sitting.presumed_us : sitting.limit_us;
-    end_us = std::max(end_us, std::min(until_us, sitting.limit_us));
+    const int64_t presumed_us = std::min(sitting.last_us + sitting.presumed_us, sitting.limit_us);
+    end_us = std::max(end_us, sitting.emptied_us.value_or(presumed_us));
   }
   return end_us;
 }
@@ -59,9 +75,10 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
   std::vector<const Meeting*> all;
   if (time_us > fixed_until_us) return all;
   for (const auto& [number, meeting] : meetings) {
-    const OccurrenceFacts& facts = meeting.locator.facts;
-    if (meeting.fixed && facts.first_us <= time_us && time_us <= SpanEndOf(facts, /*presumed=*/false))
-      all.push_back(&meeting);
+    if (!meeting.fixed || time_us < meeting.locator.facts.first_us) continue;
+    // What the same change adds to it counts.
+    const OccurrenceFacts facts = fixed.contains(number) ? FactsOf(number) : meeting.locator.facts;
+    if (time_us <= std::max(facts.last_us, SpokenUntil(facts, cut.rules()))) all.push_back(&meeting);
   }
   return all;
 }
@@ -69,18 +86,26 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
 const Meeting* Room::FixedAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return nullptr;
   const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
-  // What is said of somebody who is there belongs to where they are, however long nothing was heard.
-  const bool speaks = Speaks(event.kind);
   const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
+  const Meeting* spans = nullptr;
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
-    if (meeting->locator.facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
-    if (!speaks && event.time_us > SpanEndOf(meeting->locator.facts, /*presumed=*/true)) continue;
+    const uint64_t number = OccurrenceOf(meeting->id);
+    const OccurrenceFacts facts = FactsOf(number);
+    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
+    // What is said of somebody who is there belongs to where they are.
+    if (Speaks(event.kind) && event.time_us <= SpokenUntil(facts, cut.rules())) {
+      const auto known = fixed.find(number);
+      if (known != fixed.end() && known->second.Knows(event)) return meeting;
+    }
+    // What was only said later than all had left keeps nobody there.
+    const int64_t said_us = Enters(event.kind) && !facts.sittings.empty() ? INT64_MIN : facts.last_us;
+    if (spans != nullptr || event.time_us > std::max(said_us, StayEndOf(facts))) continue;
     // A plan for another time is another occurrence, whenever it is made.
-    const auto& plan = meeting->locator.facts.plan;
+    const auto& plan = facts.plan;
     if (!plans || (plan.has_value() && std::abs(event.planned_start_us - plan->start_us) < plan->early_us))
-      return meeting;
+      spans = meeting;
   }
-  return nullptr;
+  return spans;
 }
 
 std::string Room::NameOf(const Vault& vault, std::string_view participant_id) const {
@@ -192,7 +217,8 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
     if (meeting.fixed) {
-      room.fixed_until_us = std::max(room.fixed_until_us, SpanEndOf(meeting.locator.facts, /*presumed=*/false));
+      const OccurrenceFacts& facts = meeting.locator.facts;
+      room.fixed_until_us = std::max({room.fixed_until_us, facts.last_us, SpokenUntil(facts, cuts())});
       continue;
     }
     if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;

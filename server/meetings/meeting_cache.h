@@ -45,7 +45,7 @@ struct Room {
   RoomId id;
   RoomCut cut;                             // of what is not fixed
   std::map<uint64_t, Meeting> meetings{};  // by number of the occurrence
-  std::map<uint64_t, RoomCut> fixed{};     // of each occurrence that is, once somebody asked
+  std::map<uint64_t, RoomCut> fixed{};     // of each occurrence that is, once somebody asked; settled
   std::vector<std::string> organizers{};   // what RoomEvent.organizer counts, from 1
   std::vector<RoomDeletion> deletions{};   // in order of time
   int64_t fixed_until_us = INT64_MIN;      // no span of one that is fixed goes on beyond that

@@ -1,5 +1,7 @@
 #include "server/recording/touched_meetings.h"
 
+#include <algorithm>
+
 #include "server/base/field_checks.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
@@ -17,6 +19,16 @@ const Meeting* FixedOf(const Room& room, const RoomEvent& event) {
 auto& CutOf(auto& room, const RoomEvent& event) {
   const Meeting* fixed = FixedOf(room, event);
   return fixed == nullptr ? room.cut : room.fixed.at(OccurrenceOf(fixed->id));
+}
+
+// REQUIRES: the cut of the occurrence is there. Settled at once: where the next event belongs depends on who is there.
+void AddToFixed(Room& room, uint64_t occurrence, const RoomEvent& event) {
+  RoomCut& cut = room.fixed.at(occurrence);
+  cut.Add(event, 0);
+  cut.Settle();
+  const int64_t longest_us = absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting);
+  const int64_t last_us = std::max(event.time_us, room.meetings.at(occurrence).locator.facts.last_us);
+  room.fixed_until_us = std::max(room.fixed_until_us, last_us + longest_us);
 }
 
 }  // namespace
@@ -68,7 +80,7 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
   }
   if (fixed != nullptr) {
     fresh.fixed = OccurrenceOf(fixed->id);
-    room.fixed.at(fresh.fixed).Add(of_room, fresh.fixed);  // Contains looked at it
+    AddToFixed(room, fresh.fixed, of_room);  // Contains looked at it
   } else {
     room.cut.Add(of_room, 0);
   }

@@ -29,10 +29,10 @@ class Rooms : public ::testing::Test {
     return {Joined("room", id + "j", begin, who, absl::StrCat("Name ", who), absl::StrCat(who, "@example.org")),
             Left("room", id + "l", begin + absl::Hours(1), who)};
   }
-  std::vector<v1::Meeting> List() {
+  std::vector<v1::Meeting> List(const std::string& room = "room") {
     v1::ListMeetingsRequest request;
     request.set_pbx_id("pbx");
-    request.set_meeting_id("room");
+    request.set_meeting_id(room);
     request.set_page_size(200);
     const auto response = Reader(harness_.engine()).ListMeetings(request, harness_.now);
     EXPECT_TRUE(response.ok()) << response.status();
@@ -278,6 +278,52 @@ TEST_F(Rooms, AFileThatHasEndedIsNotMovedWithThoseThatLive) {
   harness_.Sweep();
   EXPECT_EQ(harness_.Values(kFileShare), 0u);
   EXPECT_EQ(harness_.Orders(), 2u);
+}
+
+TEST_F(Rooms, WhatOvertakesItsJoinIsOfNoFixedMeetingThatIsOver) {
+  // Nobody left on Monday, for all that is known. Of the next Sunday's meeting all comes when Monday's is fixed.
+  const absl::Time next = kMonday + absl::Hours(6 * 24 + 18);
+  std::vector<int> order = {0, 1, 2};
+  std::vector<std::string> rooms;
+  for (int i = 0; i < 6; ++i) rooms.push_back(absl::StrCat("room", i));
+  for (const std::string& room : rooms) RecordAt(kMonday + absl::Hours(1), {Joined(room, room, kMonday, "bo")});
+  harness_.now = kMonday + absl::Hours(24 * 9);
+  harness_.Sweep();
+  for (const std::string& room : rooms) {
+    const std::vector<v1::Event> events = {Joined(room, room + "j", next, "cy", "Name cy"),
+                                           Left(room, room + "l", next + absl::Minutes(30), "cy"),
+                                           Ended(room, room + "e", next + absl::Minutes(31))};
+    for (const int i : order) EXPECT_EQ(harness_.Record(events[i]).accepted(), 1u);
+    for (const int i : order) EXPECT_EQ(harness_.Record(events[i]).duplicates(), 1u);
+    std::set<int64_t> begun;
+    for (const v1::Meeting& meeting : List(room)) begun.insert(meeting.start_time().seconds());
+    EXPECT_EQ(begun, (std::set<int64_t>{absl::ToUnixSeconds(kMonday), absl::ToUnixSeconds(next)})) << room;
+    std::next_permutation(order.begin(), order.end());
+  }
+  EXPECT_EQ(harness_.Values(kParticipantName), rooms.size()) << "her name lives as long as that of any meeting";
+}
+
+TEST_F(Rooms, WhoIsToldLateToHaveComeIntoAFixedMeetingLeavesIt) {
+  const std::vector<std::string> rooms = {"batch", "batches"};
+  for (const std::string& room : rooms) {
+    RecordAt(kMonday + absl::Hours(1),
+             {Joined(room, room, kMonday, "ada"), Left(room, room + "l", kMonday + absl::Minutes(40), "ada")});
+  }
+  harness_.now = kMonday + absl::Hours(24 * 9);
+  harness_.Sweep();
+  for (const std::string& room : rooms) {
+    const v1::Event joined = Joined(room, room + "j2", kMonday + absl::Minutes(35), "cy");
+    const v1::Event left = Left(room, room + "l2", kMonday + absl::Minutes(50), "cy");
+    if (room == "batches") harness_.Record(joined);
+    EXPECT_EQ(harness_.Record({joined, left, left}).accepted(), room == "batches" ? 1u : 2u);
+    ASSERT_EQ(List(room).size(), 1u);
+    const auto report = harness_.Report(room);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->end_time().seconds(), absl::ToUnixSeconds(kMonday + absl::Minutes(50)));
+    EXPECT_FALSE(report->presumed());
+    ASSERT_EQ(report->participants_size(), 2);
+    EXPECT_EQ(report->participants(1).total_time().seconds(), 15 * 60);
+  }
 }
 
 TEST_F(Rooms, ABadValueCostsItselfAndIsNamed) {
