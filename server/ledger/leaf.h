@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "retention/stored/v1/stored.pb.h"
+#include "retention/stored/v1/ledger.pb.h"
 #include "storage/ledger_chain.h"
 
 namespace retention {

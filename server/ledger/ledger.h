@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "retention/stored/v1/stored.pb.h"
+#include "retention/stored/v1/ledger.pb.h"
 #include "server/ledger/leaf.h"
 #include "storage/store.h"
 

@@ -1,3 +1,4 @@
+#include "retention/stored/v1/stored.pb.h"
 #include "server/ledger/store_witness.h"
 
 #include <algorithm>

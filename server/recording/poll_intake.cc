@@ -121,10 +121,7 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (!duplicate.ok()) return duplicate.status();
   if (*duplicate || *deleted) {
     CountDuplicate(result);  // what is deleted is over, whatever comes late of it
-    const absl::Time time = absl::FromUnixMicros(MicrosOf(event.time()));
-    const bool is_history = change_.Takes(CreationDueDay(kHistory, time, holdings_.policy()));
-    const bool is_told_late = event.has_poll_created() && *deleted && !*duplicate && is_history;
-    return is_told_late ? NoteInCourse(event, fingerprint, pbx, result) : absl::OkStatus();
+    return absl::OkStatus();
   }
   if (event.payload_case() == v1::Event::kPollDeleted) {
     const auto done = Delete(pbx, row, poll_id);

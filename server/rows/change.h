@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "retention/stored/v1/ledger.pb.h"
 #include "retention/stored/v1/stored.pb.h"
 #include "server/ledger/reasons.h"
 #include "server/rows/holdings.h"

@@ -44,12 +44,21 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
   }
   const Person owner =
       pbx.extensions.Named(event.poll_created().owner_extension(), event.extension_id(), Us(event.time()));
-  if (!pbx.extensions.IsHeld(owner)) return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
+  const bool removed = pbx.extensions.IsRemoved(owner);
+  if (!removed && !pbx.extensions.IsHeld(owner)) return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
   if (!event.meeting_id().empty()) {
     MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
     meeting.events.emplace(event.event_id(), event);
     NotePast(meeting, now);
     touched.insert({pbx_id, event.meeting_id()});
+  }
+  if (removed) {
+    // It ended with its owner.
+    pbx.ended_polls.insert(poll_id);
+    ++prediction.accepted;
+    ++prediction.past_due_min;
+    ++prediction.past_due_max;
+    return std::nullopt;
   }
   pbx.polls[poll_id] = {
       .created = event.poll_created(), .owner = owner, .meeting_id = event.meeting_id(), .event_id = event.event_id()};
