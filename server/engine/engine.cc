@@ -158,7 +158,7 @@ absl::StatusOr<absl::Time> Engine::OldestOverdueFile(absl::Time now) const {
     const auto locator = row->has_value() ? MeetingLocator::Parse(**row) : std::nullopt;
     const absl::Time instant = absl::FromUnixMicros(timer->instant_us);
     if (!locator.has_value() || locator->files_end_us == 0) continue;
-    if (NextFilesEndOf(locator->facts, instant - absl::Microseconds(1)) == instant) return instant;
+    if (MayFilesHaveEnded(locator->facts, instant)) return instant;
   }
   if (!timers->status().ok()) return timers->status();
   return now;

@@ -61,7 +61,10 @@ const SittingFacts& SittingOf(const SharedFile& file, const OccurrenceFacts& fac
 absl::Time LastFilesEndOf(const OccurrenceFacts& facts) {
   if (!facts.TookPlace()) return At(facts.waits_until_us);
   absl::Time last = absl::InfinitePast();
-  for (const SittingFacts& sitting : facts.sittings) last = std::max(last, FilesEndOf(sitting, facts));
+  for (const SittingFacts& sitting : facts.sittings) {
+    // The last event may be a file.
+    last = std::max({last, FilesEndOf(sitting, facts), At(facts.last_us + sitting.refresh_us)});
+  }
   return last;
 }
 
@@ -89,9 +92,10 @@ absl::Time MeetingEndOf(const OccurrenceFacts& facts) {
 absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file) {
   if (!facts.TookPlace()) return At(facts.waits_until_us);
   const SittingFacts& sitting = SittingOf(file, facts);
-  const int64_t from_us = facts.plan.has_value() ? facts.plan->took_place_us : file.time_us;
-  const bool gone = sitting.gone_us != 0 && std::max(file.time_us, from_us) <= sitting.gone_us;
-  return gone ? absl::InfinitePast() : FilesEndOf(sitting, facts);
+  const int64_t from_us = facts.plan.has_value() ? std::max(file.time_us, facts.plan->took_place_us) : file.time_us;
+  const absl::Time first = At(from_us + sitting.refresh_us);
+  const bool gone = sitting.gone_us != 0 && from_us <= sitting.gone_us;
+  return gone ? first : std::max(first, FilesEndOf(sitting, facts));
 }
 
 bool MayFilesHaveEnded(const OccurrenceFacts& facts, absl::Time now) {

@@ -69,7 +69,7 @@ struct OccurrenceFacts {
 // by occurrence.
 struct Filing {
   std::array<DueDay, kCategories> days{};
-  // The instant at which the last of the shared files end.
+  // No shared file ends later.
   absl::Time files_end;
   // When it must be filed anew if nothing more is heard of it; infinite future if it need not.
   absl::Time review;
@@ -91,14 +91,16 @@ struct SharedFile {
   uint64_t sitting = 0;  // the name that it came with, keyed; 0 for none
 };
 
-// When a file ends: when its sitting is empty, for longer than a refresh or for good; infinite past if that was so
-// before people came back. Its sitting is that of its name, else the latest begun by then; of what was shared while a
-// plan waited, the one by which that took place. "Dateifreigabe: sofort nach Beendigung eines Meetings (d.h. wenn alle
-// Teilnehmer das Meeting verlassen haben)": that all have left needs that some were there.
+// When a file ends: when, from its upload on, its sitting was empty for as long as a refresh takes. So it never ends
+// sooner than that after its upload: who joined just before it may be told of just after it. If people came back since,
+// the first instant at which it can have been. Its sitting is that of its name, else the latest begun by then; of what
+// was shared while a plan waited, the one by which that took place. "Dateifreigabe: sofort nach Beendigung eines
+// Meetings (d.h. wenn alle Teilnehmer das Meeting verlassen haben)": that all have left needs that some were there.
 absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file);
 // Whether files of some sitting may have ended by `now`. If not, none has.
 bool MayFilesHaveEnded(const OccurrenceFacts& facts, absl::Time now);
-// The first instant after `time` at which files of some sitting end; infinite future if there is none.
+// The first instant after `time` at which files of some sitting end that were shared while people were there; infinite
+// future if there is none.
 absl::Time NextFilesEndOf(const OccurrenceFacts& facts, absl::Time time);
 
 // Whether somebody is there of whom nobody said that they left, as far as the course tells.

@@ -21,7 +21,7 @@ namespace retention {
 // DueDay::None() where nothing is filed.
 struct MeetingLocator {
   std::array<DueDay, kCategories> days{};
-  int64_t files_end_us = 0;  // when the last of its files end; 0 if it has none
+  int64_t files_end_us = 0;  // none of its files ends later; 0 if it has none
   int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
   bool fixed = false;        // something of it was due that is nowhere among `days` any more
   OccurrenceFacts facts;

@@ -228,7 +228,7 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
                                              Outcome& outcome, bool remembered, Change& change) {
   Meeting& meeting = *outcome.meeting;
   stored::v1::Value& value = *pending.value;
-  const Filing& filing = outcome.filing;
+  Filing& filing = outcome.filing;
   const absl::Time time = absl::FromUnixMicros(value.time_us());
   FiledKey key{.day = filing.days[pending.category],
                .category = pending.category,
@@ -258,15 +258,19 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
     key.day = CreationDueDay(kRecording, time, holdings_.policy());
   } else {
     value.set_sitting(fresh.entry.sitting);
-    ended |= FileEndOf(outcome.facts, FileOf(value)) <= change.now();
+    const absl::Time ends = FileEndOf(outcome.facts, FileOf(value));
+    ended |= ends <= change.now();
     if (!ended) {
+      filing.review = std::min(filing.review, ends);
       auto name = RandomHex(holdings_.random, kRandomNameBytes);
       if (!name.ok()) return name.status();
       value.mutable_object()->set_display_name(*name);
-      if (change.Takes(key.day)) meeting.locator.days[kFileShare] = key.day;
+      if (change.TakesMoved(key.day)) meeting.locator.days[kFileShare] = key.day;
     }
   }
-  if (ended || !change.Takes(key.day)) {
+  // The orders of a day's files are given when it is over: until then it takes others.
+  const bool takes = pending.category == kFileShare ? change.TakesMoved(key.day) : change.Takes(key.day);
+  if (ended || !takes) {
     // The portal holds the object all the same, and must delete it.
     CountPastDue(1, *fresh.result);
     change.Order(pending.category, touched.pbx_id, value.object());

@@ -88,7 +88,7 @@ class MeetingFiler {
 
   // Files a meeting as a new policy says that was applied at `applied`. Nothing is lost because its old day has come
   // since. REQUIRES: no day that was not due by `applied` has ended.
-  absl::Status RefileMeeting(const LocatorName& name, const Filing& filing, absl::Time applied, Change& change);
+  absl::Status RefileMeeting(const LocatorName& name, Filing filing, absl::Time applied, Change& change);
 
   // Says that the history of a meeting, or what was told of its people, is another now. REQUIRES: `change` made it so;
   // the days that it is filed under are as before.
@@ -158,12 +158,12 @@ class MeetingFiler {
   bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
 
   // Ends files whose time has come, by what was known `before` or by what is known now, and moves what is filed under
-  // another day than `filing` says.
-  absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
-                            const Filing& filing, Change& change);
+  // another day than `filing` says. Its review comes when the next of those files ends that outlive their sitting.
+  absl::Status FollowFiling(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before, Filing& filing,
+                            Change& change);
   // The parts of that.
   absl::Status EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
-                              Change& change);
+                              Filing& filing, Change& change);
   // What was due at `decided` ends.
   absl::Status MoveMisfiled(Meeting& meeting, const Filing& filing, absl::Time decided, Change& change);
   // Those that `end`.

@@ -26,8 +26,11 @@ void MeetingFiler::GiveRevision(Meeting& meeting, absl::Time now) {
 void MeetingFiler::Renew(Meeting& meeting, Change& change) {
   const MeetingLocator before = meeting.locator;
   GiveRevision(meeting, change.now());
-  FileLocator(meeting, before, FileMeeting(before.facts, holdings_.policy(), change.now()), /*report_changed=*/true,
-              change);
+  Filing filing = FileMeeting(before.facts, holdings_.policy(), change.now());
+  // The timer may be that of a file which outlives its sitting.
+  const absl::Time timer = absl::FromUnixMicros(before.timer_us);
+  if (change.now() < timer) filing.review = std::min(filing.review, timer);
+  FileLocator(meeting, before, filing, /*report_changed=*/true, change);
 }
 
 absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,

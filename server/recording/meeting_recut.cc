@@ -100,7 +100,7 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   absl::Status status;
   if (all) {
     // Files that have ended stay so. Of the others each ends, or lives, with the occurrence that it belongs to now.
-    status = EndFilesInTime(meeting, touched.pbx_id, outcome.before.facts, change);
+    status = EndFilesInTime(meeting, touched.pbx_id, outcome.before.facts, outcome.filing, change);
     if (!status.ok()) return status;
     meeting.locator.events = 0;  // those that stay are counted again
   }
@@ -173,8 +173,10 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
       part.key.owner = outcome.meeting->id;
       part.key.item = ItemId{holdings_.vault.Hash("moved", key.item.view(), absl::StrCat(share.first_event))};
     }
-    if (key.category == kFileShare && FileEndOf(outcome.facts, share.file) <= change.now()) {
-      return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
+    if (key.category == kFileShare) {
+      const absl::Time ends = FileEndOf(outcome.facts, share.file);
+      if (ends <= change.now()) return change.Drop(key, envelope, touched.pbx_id, kReasonMeetingEnded);
+      outcome.filing.review = std::min(outcome.filing.review, ends);
     }
     // Not by moving: the portal must be told.
     if (key.category == kFileShare && !change.TakesMoved(part.key.day)) {

@@ -9,8 +9,8 @@
 namespace retention {
 
 absl::Status MeetingFiler::FollowFiling(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
-                                        const Filing& filing, Change& change) {
-  if (absl::Status s = EndFilesInTime(meeting, pbx_id, before, change); !s.ok()) return s;
+                                        Filing& filing, Change& change) {
+  if (absl::Status s = EndFilesInTime(meeting, pbx_id, before, filing, change); !s.ok()) return s;
   // Not by moving: the portal must be told.
   if (!change.TakesMoved(filing.days[kFileShare])) {
     if (absl::Status s = EndFiles(meeting, pbx_id, kAllFiles, kReasonDayMovedIntoPast, change); !s.ok()) return s;
@@ -19,13 +19,16 @@ absl::Status MeetingFiler::FollowFiling(Meeting& meeting, const std::string& pbx
 }
 
 absl::Status MeetingFiler::EndFilesInTime(Meeting& meeting, const std::string& pbx_id, const OccurrenceFacts& before,
-                                          Change& change) {
+                                          Filing& filing, Change& change) {
   const OccurrenceFacts& facts = meeting.locator.facts;
   const absl::Time now = change.now();
   if (!MayFilesHaveEnded(before, now) && !MayFilesHaveEnded(facts, now)) return absl::OkStatus();
   // Files that have ended stay so, whatever becomes of the meeting now.
   const auto end = [&](const SharedFile& file) {
-    return FileEndOf(before, file) <= now || FileEndOf(facts, file) <= now;
+    const absl::Time ends = FileEndOf(facts, file);
+    if (FileEndOf(before, file) <= now || ends <= now) return true;
+    filing.review = std::min(filing.review, ends);
+    return false;
   };
   return EndFiles(meeting, pbx_id, end, kReasonMeetingEnded, change);
 }
@@ -89,7 +92,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     Meeting& meeting = **found;
     if (meeting.locator.timer_us != timer.instant_us) continue;
     const MeetingLocator before = meeting.locator;
-    const Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
+    Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
     absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), before.facts, filing, change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
@@ -132,8 +135,7 @@ absl::StatusOr<bool> MeetingFiler::ReviewForgotten(const MeetingTimer& timer, Ch
   return held;
 }
 
-absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& filing, absl::Time applied,
-                                         Change& change) {
+absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, Filing filing, absl::Time applied, Change& change) {
   Meeting holder;
   auto found = FindMeeting(name.pbx, name.meeting, holdings_.LastDue(applied), holder, change);
   if (!found.ok()) return found.status();
@@ -141,10 +143,8 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, const Filing& 
   Meeting& meeting = **found;
   const MeetingLocator before = meeting.locator;
   // Files end at an instant that no policy moves. Its timer is set anew: what it was for must not wait for the next.
-  if (absl::Status s = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), before.facts, change);
-      !s.ok()) {
-    return s;
-  }
+  absl::Status status = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), before.facts, filing, change);
+  if (!status.ok()) return status;
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
   if (absl::Status s = SealId(meeting, before, "", change); !s.ok()) return s;
   const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);

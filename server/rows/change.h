@@ -60,7 +60,8 @@ class Change {
   bool TakesMoved(DueDay day) const { return holdings_.gate.TakesMoved(day, last_due_); }
   bool Concerned(const PbxId& pbx) const { return holdings_.Concerned(pbx, last_due_); }
 
-  // FILE. Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), and no row under `key`.
+  // FILE. Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), of a shared file
+  // TakesMoved; and no row under `key`.
   void File(const FiledKey& key, Personal plaintext, uint32_t values);
   // Files over a row with the same values, of which only what describes them changes.
   void Rewrite(const FiledKey& key, Personal plaintext, uint32_t values);

@@ -106,10 +106,30 @@ TEST(Filing, FilesEndWhenTheRoomIsEmptyForLongerThanARefresh) {
   facts.sittings[0].gone_us = Us("2026-03-02T10:49:30+01:00");
   facts.sittings[0].emptied_us.reset();
   facts.sittings[0].last_us = Us("2026-03-02T10:50:00+01:00");
-  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00")), absl::InfinitePast());
-  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:49:00+01:00")), absl::InfinitePast()) << "nobody was there";
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:30:00+01:00")), At("2026-03-02T10:30:30+01:00"));
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:49:00+01:00")), At("2026-03-02T10:49:30+01:00"))
+      << "nobody was there";
   EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:50:00+01:00")), At("2026-03-03T11:00:00+01:00"));
   EXPECT_EQ(FileMeeting(facts, policy, kSunday).files_end, At("2026-03-03T11:00:00+01:00"));
+}
+
+TEST(Filing, NoFileEndsSoonerThanARefreshAfterItsUpload) {
+  OccurrenceFacts facts;
+  Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T10:30:00+01:00", "2026-03-02T10:30:00+01:00");
+  facts.last_us = Us("2026-03-04T23:59:40+01:00");
+  const SharedFile file = FileAt("2026-03-04T23:59:40+01:00");
+  const absl::Time end = At("2026-03-05T00:00:10+01:00");
+  EXPECT_EQ(FileEndOf(facts, file), end) << "who joined just before may be told of just after";
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T10:29:00+01:00")), At("2026-03-02T10:30:30+01:00"));
+  const Filing filing = FileMeeting(facts, DefaultPolicy(), kSunday);
+  EXPECT_EQ(filing.files_end, end);
+  EXPECT_EQ(Day(filing.days[kFileShare]), "2026-03-05") << "a day that takes it";
+  EXPECT_EQ(Day(filing.days[kHistory]), "2026-05-02") << "nothing else moves";
+  facts.sittings[0].gone_us = file.time_us;
+  facts.sittings[0].emptied_us.reset();
+  EXPECT_EQ(FileEndOf(facts, file), end) << "they came back later";
+  facts.sittings[0].gone_us = 0;
+  EXPECT_EQ(FileEndOf(facts, file), end) << "presumed to have ended before";
 }
 
 TEST(Filing, AFileEndsWithItsOwnSittingWhoeverIsInAnotherOfTheSamePlan) {

@@ -13,6 +13,8 @@
 namespace retention::simulation {
 namespace {
 
+constexpr absl::Duration kRefresh = absl::Seconds(30);  // refresh_within
+
 template <typename Plan>
 void SetPlanOf(const Plan& plan, RoomEvent& event) {
   event.planned_start_us = Us(plan.planned_start());
@@ -95,10 +97,22 @@ absl::Time MeetingState::End() const {
   return std::min(absl::FromUnixMicros(from) + presumed_end_after, absl::FromUnixMicros(std::max(limit_us, last_us)));
 }
 
-absl::Time MeetingState::FilesEnd() const {
+absl::Time MeetingState::SittingFilesEnd() const {
   if (!took_place) return End() + absl::Hours(24);
   if (!emptied_us.has_value()) return End();
-  return absl::FromUnixMicros(std::max(*emptied_us, files_from_us)) + absl::Seconds(30);
+  return absl::FromUnixMicros(std::max(*emptied_us, files_from_us)) + kRefresh;
+}
+
+absl::Time MeetingState::FileEnd(int64_t shared_us) const {
+  if (!took_place) return SittingFilesEnd();
+  const int64_t from_us = std::max(shared_us, files_from_us);
+  const absl::Time soonest = absl::FromUnixMicros(from_us) + kRefresh;
+  return from_us <= gone_us ? soonest : std::max(soonest, SittingFilesEnd());
+}
+
+absl::Time MeetingState::FilesEnd() const {
+  if (!took_place) return SittingFilesEnd();
+  return std::max(SittingFilesEnd(), absl::FromUnixMicros(last_event_us) + kRefresh);
 }
 
 std::optional<absl::CivilDay> MeetingState::LikelyEndDay() const {
@@ -138,6 +152,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
   state.took_place = facts->TookPlace();
   state.protocolled = facts->protocolled;
   state.scheduled_us = facts->scheduled_on_us;
+  state.last_event_us = facts->last_us;
   if (facts->plan.has_value()) {
     state.plan_us = {facts->plan->start_us, facts->plan->end_us};
     state.files_from_us = facts->plan->took_place_us;

@@ -58,7 +58,7 @@ void Model::AdvanceTo(absl::Time now) {
     for (auto& [id, meeting] : pbx.meetings) {
       for (PlantedValue& value : meeting.values) {
         if (value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
-        const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= meeting.files_end;
+        const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= value.ends;
         if (over || now >= DueAfter(value.due)) {
           meeting.was_due |= !IsObject(value.category);
           EndValue(pbx_id, value);
@@ -223,7 +223,7 @@ void Model::NotePast(MeetingModel& meeting, absl::Time now) {
   const MeetingState state = meeting.At(now);
   for (PlantedValue& value : meeting.values) {
     if (value.held == Held::kNo || value.category == v1::DATA_CATEGORY_PDF_SHARE) continue;
-    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && state.FileIsOver(value.time_us, now);
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.FileEnd(value.time_us);
     const bool past = over || now >= DueAfter(LastDayOf(value, state, policy_));
     value.was_past |= past || (state.deleted && value.fresh && EndsWithMeeting(value.category));
     value.always_past &= past;
@@ -275,11 +275,12 @@ void Model::Settle(const std::string& pbx_id, MeetingModel& meeting, absl::Time 
     }
     const absl::CivilDay before = value.due;
     const absl::CivilDay due = LastDayOf(value, state, policy_);
-    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && state.FileIsOver(value.time_us, now);
+    const bool over = value.category == v1::DATA_CATEGORY_FILE_SHARE && now >= state.FileEnd(value.time_us);
     const bool past = over || (due != NoDay() && now >= DueAfter(due));
     const bool deleted = state.deleted && EndsWithMeeting(value.category);
     const bool closing = due != NoDay() && now >= DueAfter(due) - kLeadWindow && (value.fresh || before != due);
     value.due = due;
+    if (value.category == v1::DATA_CATEGORY_FILE_SHARE) value.ends = state.FileEnd(value.time_us);
     if (value.category == v1::DATA_CATEGORY_PDF_SHARE && organizer_removed) {
       // The extension that scheduled the meeting has gone before.
       if (value.fresh) ++prediction.past_due_max;

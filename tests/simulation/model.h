@@ -42,7 +42,8 @@ struct PlantedValue {
   std::string plan;  // event id of the plan that says it; empty if none does
   PbxNumber pbx = 0;
   std::string meeting_id;
-  absl::CivilDay due;  // last day; not for files and PDFs
+  absl::CivilDay due;                        // last day; not for files and PDFs
+  absl::Time ends = absl::InfiniteFuture();  // of a file
   Held held = Held::kYes;
   bool fresh = true;        // planted by the batch that is being recorded
   bool always_past = true;  // it never had a future within this batch
@@ -79,6 +80,7 @@ struct MeetingState {
   std::optional<int64_t> end_us;  // when all had left, of what took place
   int64_t files_from_us = 0;      // since when people are there of whom all can have left
   int64_t gone_us = 0;            // files that were shared until then have ended
+  int64_t last_event_us = 0;
   Person organizer = 0;
   std::string plan;  // event id of the last that scheduled it: what former ones said is taken back
   bool protocolled = false;
@@ -89,10 +91,10 @@ struct MeetingState {
 
   absl::CivilDay PlannedDate() const;
   absl::Time End() const;
+  // Of what was shared while people were there; of what was shared at that time; the last that there could be.
+  absl::Time SittingFilesEnd() const;
+  absl::Time FileEnd(int64_t shared_us) const;
   absl::Time FilesEnd() const;
-  bool FileIsOver(int64_t shared_us, absl::Time now) const {
-    return std::max(shared_us, files_from_us) <= gone_us || now >= FilesEnd();
-  }
   // The day by which a meeting may be filed while it runs on the day on which it was to end: its presumed end lies
   // later, and the values have not moved there before that day is over.
   std::optional<absl::CivilDay> LikelyEndDay() const;

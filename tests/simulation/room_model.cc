@@ -172,7 +172,9 @@ absl::Time OccurrenceModel::FileEnd(const v1::Event& file) const {
     if (empty_us + sitting.cut.refresh_us <= stay.first) return At(empty_us + sitting.cut.refresh_us);
     empty_us = std::max(empty_us, stay.second);
   }
-  return At(sitting.emptied_us.has_value() ? empty_us + sitting.cut.refresh_us : PresumedEndOf(sitting, plan));
+  const int64_t refreshed_us = Us(file.time()) + sitting.cut.refresh_us;
+  return At(sitting.emptied_us.has_value() ? empty_us + sitting.cut.refresh_us
+                                           : std::max(PresumedEndOf(sitting, plan), refreshed_us));
 }
 
 absl::Time OccurrenceModel::LastFileEnd() const {
@@ -183,6 +185,8 @@ absl::Time OccurrenceModel::LastFileEnd() const {
     last_us = std::max(last_us, sitting.emptied_us.has_value()
                                     ? std::max(*sitting.emptied_us, from_us) + sitting.cut.refresh_us
                                     : PresumedEndOf(sitting, plan));
+    // A file could come with the last event.
+    last_us = std::max(last_us, this->last_us() + sitting.cut.refresh_us);
   }
   return At(last_us);
 }
