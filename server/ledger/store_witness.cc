@@ -1,4 +1,3 @@
-#include "retention/stored/v1/stored.pb.h"
 #include "server/ledger/store_witness.h"
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "retention/stored/v1/stored.pb.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "storage/keys.h"

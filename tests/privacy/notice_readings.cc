@@ -37,13 +37,12 @@ Steps Planned() {
 }
 
 Steps Running() {
-  return Planned() +
-         Steps{{"2026-03-04T23:35:00+01:00", kEvent,
-                "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
-                "  name: 'Canary Person' email: 'canary-person@example.org' client_kind: 'web-safari' }"},
-               {"2026-03-04T23:50:00+01:00", kEvent,
-                "meeting_id: 'canary-meeting' file_shared { "
-                "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"}};
+  return Planned() + Steps{{"2026-03-04T23:35:00+01:00", kEvent,
+                            "meeting_id: 'canary-meeting' participant_joined { participant_id: 'canary-person' "
+                            "  name: 'Canary Person' email: 'canary-person@example.org' client_kind: 'web-safari' }"},
+                           {"2026-03-04T23:50:00+01:00", kEvent,
+                            "meeting_id: 'canary-meeting' file_shared { "
+                            "  file_id: 'canary-file' object_ref: 'canary-file-ref' }"}};
 }
 
 Steps QuickMeeting() {
