@@ -54,6 +54,30 @@ TEST(SweepLoop, AWakeMakesWhatIsDueGo) {
   EXPECT_EQ(harness.Values(kParticipantName), 0u);
 }
 
+// A write was refused before the instant: the store waits to be reopened, and the disk is still full.
+TEST(SweepLoop, AStoreThatFailsKeepsNoKeyAlive) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  harness.Record(Joined("meeting", "e1", kMonday, "p1", "Ada Example"));
+  SimulatedClock clock(kMonday);
+  Metrics metrics;
+  Committer committer(harness.engine(), clock, {});
+  SweepLoop loop(harness.engine(), committer, clock, metrics, {.interval = absl::InfiniteDuration()});
+  harness.disk().FailWrites(absl::ResourceExhaustedError("the disk is full"));
+  const absl::Status refused = Commands(committer, harness.engine().engine().writer()).Do([](Change& change) {
+    change.Enter(stored::v1::LedgerEntry());
+    return absl::OkStatus();
+  });
+  ASSERT_FALSE(refused.ok());
+  ASSERT_FALSE(harness.store().Health().ok());
+  ASSERT_TRUE(clock.AdvanceTo(At("2026-03-10T00:00:00+01:00")).ok());
+  EXPECT_FALSE(loop.RunOnce(/*scrub_now=*/false).ok());
+  EXPECT_TRUE(harness.ring().DaysThrough(kNextMonday).empty());
+  harness.disk().Heal();
+  EXPECT_TRUE(loop.RunOnce(/*scrub_now=*/false).ok());
+  EXPECT_TRUE(harness.ring().unentered().empty());
+}
+
 TEST(SweepLoop, RunsByItselfEveryInterval) {
   Harness harness(kMonday);
   SimulatedClock clock(kMonday);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "retention/v1/pbx_service.pb.h"
+#include "retention/v1/ring_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
 #include "tests/testing/fault_file_system.h"
@@ -73,6 +74,20 @@ TEST_P(StorageFailureTest, AStreamEndsSoThatItsCallerSendsAgain) {
   ASSERT_TRUE(again->Write(request));
   ASSERT_TRUE(again->Read(response));
   EXPECT_EQ(response.result().accepted() + response.result().duplicates(), 1u);
+}
+
+TEST_P(StorageFailureTest, ADayThatComesWhileNothingCanBeWrittenIsUnreadableAllTheSame) {
+  disk_.FailWrites(GetParam());
+  EXPECT_EQ(server_.Call(kBatch, OneEvent("during")).reason, Reason());
+  AwaitTrue([this] { return server_.Health("") == 2; });
+  server_.AdvanceTo(kMonday + absl::Hours(24 * 8));
+  v1::GetRingStatusResponse status;
+  AwaitTrue([&] {
+    EXPECT_TRUE(server_.Call("/retention.v1.RingService/GetRingStatus", v1::GetRingStatusRequest(), &status).ok());
+    return status.destroyed_through().month() == 3 && status.destroyed_through().day() == 9;
+  });
+  disk_.Heal();
+  AwaitTrue([this] { return server_.Health("") == 1; });
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, StorageFailureTest,
