@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/app/refusal_note.h"
@@ -57,7 +58,9 @@ void WarnOfVolumes(const ServerOptions& options) {
 }
 
 absl::Status Explain(const char* part, const absl::Status& status) {
-  absl::Status explained(status.code(), absl::StrCat(part, ": ", status.message()));
+  const std::string prefix = absl::StrCat(part, ": ");
+  const bool says_so = absl::StartsWith(status.message(), prefix);
+  absl::Status explained(status.code(), absl::StrCat(says_so ? "" : prefix, status.message()));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
   return explained;
 }
