@@ -9,9 +9,7 @@
 namespace retention {
 
 SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, Metrics& metrics, Options options)
-    : engine_(engine),
-      committer_(committer),
-      clock_(clock),
+    : clock_(clock),
       metrics_(metrics),
       options_(std::move(options)),
       sweeper_(engine.enders(), Commands(committer, engine.writer()),
@@ -41,17 +39,12 @@ void SweepLoop::RunOnceThen(absl::FunctionRef<void()> act) {
 }
 
 absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
-  // A store that goes on failing keeps no key alive: the sweeper does what needs no store, and says what fails.
-  Recover().IgnoreError();
+  // Whatever state the store is in: the first command of a run takes up writing again, and one that cannot keeps no key
+  // alive.
   absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(clock_.Now(), scrub_now);
   if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
   Report(outcome.status());
   return outcome;
-}
-
-absl::Status SweepLoop::Recover() {
-  if (committer_.health().ok() && engine_.store().Health().ok()) return absl::OkStatus();
-  return committer_.Run([this] { return engine_.writer().Ready(); });
 }
 
 void SweepLoop::Report(const absl::Status& status) {

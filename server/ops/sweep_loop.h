@@ -55,11 +55,8 @@ class SweepLoop {
 
  private:
   absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
-  absl::Status Recover() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void Report(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
-  Engine& engine_;
-  Committer& committer_;
   const Clock& clock_;
   Metrics& metrics_;
   const Options options_;

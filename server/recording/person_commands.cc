@@ -117,7 +117,8 @@ absl::Status PersonCommands::InEach(std::string_view pbx_id, std::string_view me
   cache_.Edit(room, change);
   RoomPerson people(holdings_, room, person);
   // Twice: what names them in one occurrence may be over in another, where a participant's identifier tells.
-  for (int pass = 0; pass < 2; ++pass) {
+  const int passes = room.meetings.size() == 1 ? 1 : 2;
+  for (int pass = 0; pass < passes; ++pass) {
     for (const auto& [number, meeting] : room.meetings) {
       if (absl::Status s = people.LearnFrom(meeting, change.last_due()); !s.ok()) return s;
     }

@@ -44,15 +44,12 @@ class RootFile final : public RootKey {
     }
     if (!places.ok()) return places.status();
     if (absl::Status s = CheckRootsAreOf(*places, name); !s.ok()) return s;
-    std::array<uint8_t, SecretKey::kBytes> drawn{};
-    const absl::Status status = random_.Fill(drawn.data(), drawn.size());
-    const PlacedRoot root{.name = name, .secret = SecretKey(drawn)};
-    OPENSSL_cleanse(drawn.data(), drawn.size());
-    if (!status.ok()) return status;
+    absl::StatusOr<PlacedRoot> root = DrawRoot(name, random_);
+    if (!root.ok()) return root.status();
     LockedBytes bytes(kRootPlaceBytes);
-    WriteRootPlace(root, bytes.span());
+    WriteRootPlace(*root, bytes.span());
     if (absl::Status s = WriteAt(PlaceOf(name), bytes); !s.ok()) return s;
-    return root.secret;
+    return root->secret;
   }
 
   absl::StatusOr<SecretKey> Read(const RootName& name) override {

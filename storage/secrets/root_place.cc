@@ -38,6 +38,15 @@ std::string_view NameOf(RootKind kind) {
   return "unknown";
 }
 
+absl::StatusOr<PlacedRoot> DrawRoot(const RootName& name, RandomSource& random) {
+  std::array<uint8_t, SecretKey::kBytes> drawn{};
+  const absl::Status status = random.Fill(drawn.data(), drawn.size());
+  const PlacedRoot root{.name = name, .secret = SecretKey(drawn)};
+  OPENSSL_cleanse(drawn.data(), drawn.size());
+  if (!status.ok()) return status;
+  return root;
+}
+
 void WriteRootPlace(const PlacedRoot& root, std::span<uint8_t> out) {
   for (int i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(root.name.epoch >> (24 - 8 * i));
   std::memcpy(out.data() + kRootRingAt, root.name.ring.data(), root.name.ring.size());

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "storage/random_source.h"
 #include "storage/secrets/root_key.h"
 
 namespace retention {
@@ -19,6 +20,8 @@ inline constexpr size_t kRootPlaceBytes = 64;
 inline constexpr size_t kRootPlaces = 2;
 inline size_t PlaceOf(const RootName& name) { return name.epoch % kRootPlaces; }
 
+// A new root.
+absl::StatusOr<PlacedRoot> DrawRoot(const RootName& name, RandomSource& random);
 // REQUIRES: kRootPlaceBytes.
 void WriteRootPlace(const PlacedRoot& root, std::span<uint8_t> out);
 // nullopt if there is none, or it is damaged.

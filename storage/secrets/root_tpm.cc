@@ -48,17 +48,14 @@ class RootTpm final : public RootKey {
     const auto places = ReadPlaces();
     if (!places.ok()) return places.status();
     if (absl::Status s = CheckRootsAreOf(*places, name); !s.ok()) return s;
-    std::array<uint8_t, SecretKey::kBytes> drawn{};
-    const absl::Status status = random_.Fill(drawn.data(), drawn.size());
-    const PlacedRoot root{.name = name, .secret = SecretKey(drawn)};
-    OPENSSL_cleanse(drawn.data(), drawn.size());
-    if (!status.ok()) return status;
+    absl::StatusOr<PlacedRoot> root = DrawRoot(name, random_);
+    if (!root.ok()) return root.status();
     TPM2B_MAX_NV_BUFFER bytes{.size = kRootPlaceBytes, .buffer = {}};
-    WriteRootPlace(root, {bytes.buffer, kRootPlaceBytes});
+    WriteRootPlace(*root, {bytes.buffer, kRootPlaceBytes});
     const absl::Status written = Write(PlaceOf(name), bytes);
     OPENSSL_cleanse(bytes.buffer, kRootPlaceBytes);
     if (!written.ok()) return written;
-    return root.secret;
+    return root->secret;
   }
 
   absl::StatusOr<SecretKey> Read(const RootName& name) override {
