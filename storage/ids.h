@@ -34,7 +34,7 @@ struct OpaqueId {
 
 // A PBX: 8 random bytes, drawn when it is first synchronised. A PBX that comes back is another one.
 using PbxId = OpaqueId<struct PbxTag, 8>;
-// A meeting room: a keyed hash of its meeting id within its PBX.
+// A meeting room: random to all but who has the key under which it was named first (room_names.h).
 using RoomId = OpaqueId<struct RoomTag, 8>;
 // What rows are of. An extension, a poll: a keyed hash of its external identifier within its PBX. An occurrence of a
 // room: the room, and the occurrence within it (OccurrenceOwner in keys.h).

@@ -27,6 +27,7 @@ constexpr char kReportNoticeCounter = 'w';
 constexpr char kBegin = 'B';
 constexpr char kDeletedObject = 'X';
 constexpr char kCohortSpan = 'S';
+constexpr char kRoomName = 'J';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -234,6 +235,34 @@ std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object) {
 }
 
 std::string DeletedObjectPrefix(const PbxId& pbx) { return LetterKey(kDeletedObject).append(pbx.view()); }
+
+std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room) {
+  return DeletedObjectPrefix(pbx).append(room.view());
+}
+
+std::string RoomNamePrefix() { return LetterKey(kRoomName); }
+std::string RoomNamePrefix(uint32_t names_key) {
+  std::string prefix = RoomNamePrefix();
+  AppendNumber(prefix, names_key);
+  return prefix;
+}
+std::string RoomNameKey(const RoomNameParts& parts) {
+  return RoomNamePrefix(parts.names_key)
+      .append(parts.pbx.view())
+      .append(parts.name.view())
+      .append(1, parts.lasting ? '\1' : '\0');
+}
+
+std::optional<RoomNameParts> DecodeRoomNameKey(std::string_view raw) {
+  constexpr size_t kPbxBegin = 1 + sizeof(uint32_t);
+  constexpr size_t kNameBegin = kPbxBegin + PbxId::kBytes;
+  constexpr size_t kLast = kNameBegin + OwnerId::kBytes;
+  if (raw.size() != kLast + 1 || raw[0] != kRoomName || static_cast<uint8_t>(raw[kLast]) > 1) return std::nullopt;
+  return RoomNameParts{.names_key = ReadNumber<uint32_t>(raw.substr(1)),
+                       .pbx = PbxId::From(raw.substr(kPbxBegin)),
+                       .name = OwnerId::From(raw.substr(kNameBegin)),
+                       .lasting = raw[kLast] == '\1'};
+}
 
 std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw) {
   if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kReportNotice) return std::nullopt;

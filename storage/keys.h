@@ -105,8 +105,24 @@ std::string BeginPrefix();
 std::string BeginPrefix(const PbxId& pbx);
 std::string BeginPrefix(const PbxId& pbx, const OwnerId& scope);
 
-std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);  // 'X': an object that was deleted
+// 'X': an object of a room that was deleted: room(8) | keyed hash(8). Or the room itself: room(8) | zeros
+std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);
 std::string DeletedObjectPrefix(const PbxId& pbx);
+std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room);
+
+// 'J': which room a meeting id names, by a hash of it under a key of the ring that lives for weeks
+// (KeyRing::NamesKeys).
+struct RoomNameParts {
+  uint32_t names_key = 0;
+  PbxId pbx;
+  OwnerId name;
+  bool lasting = false;  // beside the one without: it stays as long as its PBX
+};
+std::string RoomNameKey(const RoomNameParts& parts);
+std::string RoomNamePrefix();
+std::string RoomNamePrefix(uint32_t names_key);
+// nullopt if malformed.
+std::optional<RoomNameParts> DecodeRoomNameKey(std::string_view raw);
 
 // The number of a ReportNoticeKey; nullopt if malformed.
 std::optional<uint64_t> DecodeReportNoticeKey(std::string_view raw);

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "server/days/cohort_releaser.h"
 #include "server/days/day_ender.h"
+#include "server/days/room_renamer.h"
 #include "server/holds/hold_commands.h"
 #include "server/holds/hold_keeping.h"
 #include "server/logs/log_retention.h"
@@ -33,6 +34,7 @@ struct Enders {
   PolicyRefiler& refiler;
   DayEnder& days;
   CohortReleaser& cohorts;
+  RoomRenamer& names;
 };
 
 // Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not

@@ -107,6 +107,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   }
   note(DropEndedDays(now));
   if (filed.ok()) note(DropLocators(now));
+  note(enders_.names.Run(commands_, now));
   note(DropEndedLogExtensions(now));
   note(ForgetOldEvents(now));
   // A cube, too, may be kept longer than where it lies says.

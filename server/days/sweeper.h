@@ -4,7 +4,8 @@
 // whose time has come, goes on filing under a new policy and moving lines whose retention was extended, reviews
 // meetings whose timer has come, closes days in their lead window, releases cohorts, and destroys the keys of due days;
 // then it finishes the ends of PBXs, ends holds that are over with what they kept, drops the files of ended days, their
-// meetings' locators, log extensions that are over and cubes whose time has come, and scrubs what was purged. In which
+// meetings' locators, log extensions that are over and cubes whose time has come, names rooms anew,
+// and scrubs what was purged. In which
 // order and why: docs/sweeper.md. Every step is idempotent; a run that was cut short is finished by the next. A server
 // that was down catches up here before it serves.
 #ifndef RETENTION_SERVER_DAYS_SWEEPER_H_

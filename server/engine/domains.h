@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "server/days/cohort_releaser.h"
 #include "server/days/day_ender.h"
+#include "server/days/room_renamer.h"
 #include "server/holds/hold_commands.h"
 #include "server/holds/hold_keeping.h"
 #include "server/holds/hold_register.h"
@@ -24,7 +25,7 @@ struct Domains {
   // REQUIRES: all outlive it. `first` is in force until Load finds another policy.
   Domains(const StoreView& view, KeyRing& ring, Vault& vault, RandomSource& random, Policy first)
       : holdings(view, ring, vault, random, std::move(first)),
-        meetings(view, vault, holdings.policies),
+        meetings(view, vault, holdings.names, holdings.policies),
         hold_commands(holdings, holds),
         keeping(holdings, holds),
         pbx_ender(holdings, meetings, keeping),
@@ -34,7 +35,8 @@ struct Domains {
         logs(holdings),
         refiler(holdings, meetings, recorder.filer(), logs),
         days(holdings, keeping, meetings),
-        cohorts(holdings) {
+        cohorts(holdings),
+        names(holdings, meetings) {
     holdings.keeper = &holds;
     holdings.on_extensions = [this] { recorder.ForgetExtensions(); };
   }
@@ -61,6 +63,7 @@ struct Domains {
   PolicyRefiler refiler;
   DayEnder days;
   CohortReleaser cohorts;
+  RoomRenamer names;
 };
 
 }  // namespace retention

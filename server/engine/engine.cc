@@ -47,7 +47,8 @@ Enders Engine::enders() {
           .logs = domains_.logs,
           .refiler = domains_.refiler,
           .days = domains_.days,
-          .cohorts = domains_.cohorts};
+          .cohorts = domains_.cohorts,
+          .names = domains_.names};
 }
 
 absl::Status Engine::Establish(absl::Time now) {
@@ -63,7 +64,8 @@ absl::Status Engine::Establish(absl::Time now) {
   if (format.ring_identity() != domains_.holdings.ring.identity()) {
     return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
   }
-  if (absl::Status s = domains_.Load(); !s.ok() || format.store_id() != 0) return s;
+  if (absl::Status s = domains_.Load(); !s.ok()) return s;
+  if (absl::Status s = domains_.names.Recall(writer_, now); !s.ok() || format.store_id() != 0) return s;
   return writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });
 }
 
@@ -77,6 +79,7 @@ absl::Status Engine::PutFormat(stored::v1::StoreFormat format, Change& change) c
 
 absl::Status Engine::Create(DueDay today, absl::Time now) {
   Holdings& holdings = domains_.holdings;
+  if (absl::Status s = holdings.ring.MintNames(1, today); !s.ok()) return s;
   // Nothing before today will ever be a cohort.
   if (absl::Status s = holdings.ring.DestroyCohortsThrough(DueDay::FromNumber(today.number() - 1)); !s.ok()) return s;
   if (absl::Status s = domains_.Load(); !s.ok()) return s;

@@ -78,8 +78,7 @@ void HoldCommands::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::K
   register_.Put(std::move(hold), std::move(cover), change);
 }
 
-absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, std::string_view meeting_id, absl::Time now) const {
-  const RoomId room = RoomNamed(holdings_.vault, pbx, meeting_id);
+absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, const RoomId& room, absl::Time now) const {
   const DueDay last_due = holdings_.LastDue(now);
   auto cursor = holdings_.store.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
   for (; cursor->Valid(); cursor->Next()) {
@@ -118,8 +117,10 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
   if (scope.has_pbx_id()) return absl::OkStatus();
   const std::string& meeting_id =
       scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id();
-  hold.owner = RoomOwner(RoomNamed(holdings_.vault, *pbx, meeting_id));
-  auto held = IsMeetingHeld(*pbx, meeting_id, now);
+  const auto named = holdings_.names.Find(holdings_.store, *pbx, meeting_id);
+  if (!named.ok()) return named.status();
+  hold.owner = RoomOwner(named->room);
+  auto held = IsMeetingHeld(*pbx, named->room, now);
   if (!held.ok()) return held.status();
   return *held ? absl::OkStatus() : MeetingUnknown();
 }

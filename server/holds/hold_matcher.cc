@@ -154,8 +154,8 @@ absl::StatusOr<bool> HoldMatcher::CoversPollRow(const HoldConcerns& concerns, co
     const auto is_theirs = [&](const HoldConcern& concern) { return CoversExtension(concern, *extension); };
     if (extension.has_value() && AnyOf(concerns, is_theirs)) return true;
   }
-  if (value.meeting_id().empty()) return false;
-  const MeetingName meeting(key.pbx, RoomOwner(RoomNamed(vault_, key.pbx, value.meeting_id())));
+  if (value.room().size() != RoomId::kBytes) return false;
+  const MeetingName meeting(key.pbx, RoomOwner(RoomId::From(value.room())));
   auto covered = CoversMeeting(concerns, meeting);
   if (!covered.ok() || *covered || !value.has_answer()) return covered;
   auto persons = PersonsIn(concerns, meeting);

@@ -157,9 +157,14 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
 
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
   if (recent_.size() > kMaxRecentIds) recent_ = {};
-  const auto [it, inserted] = recent_.try_emplace(std::make_pair(pbx, std::string(meeting_id)));
-  if (inserted) it->second = RoomNamed(vault_, pbx, meeting_id);
-  return Find(pbx, it->second, last_due);
+  auto name = std::make_pair(pbx, std::string(meeting_id));
+  if (const auto recent = recent_.find(name); recent != recent_.end()) return Find(pbx, recent->second, last_due);
+  const auto named = names_.Find(store_, pbx, meeting_id);
+  if (!named.ok()) return named.status();
+  if (named->stored) recent_.emplace(std::move(name), named->room);
+  auto room = Find(pbx, named->room, last_due);
+  if (room.ok()) (*room)->named = named->stored;
+  return room;
 }
 
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, DueDay last_due) {
@@ -199,7 +204,7 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
 }
 
 absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
-  auto deletions = ReadRoomDeletions(store_, vault_, room.pbx, room.id);
+  auto deletions = ReadRoomDeletions(store_, room.pbx, room.id);
   if (!deletions.ok()) return deletions.status();
   room.deletions = *std::move(deletions);
   for (const RoomDeletion& deletion : room.deletions) room.cut.AddWall(deletion.time_us, deletion.with_recordings);
@@ -289,6 +294,11 @@ void MeetingCache::Forget(const PbxId& pbx, const RoomId& room) {
   if (it == rooms_.end()) return;
   used_.erase(it->second->used);
   rooms_.erase(it);
+}
+
+void MeetingCache::ForgetNamed(const PbxId& pbx, const RoomId& room) {
+  recent_ = {};
+  Forget(pbx, room);
 }
 
 void MeetingCache::ForgetPbx(const PbxId& pbx) {

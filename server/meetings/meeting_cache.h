@@ -22,6 +22,7 @@
 #include "server/rows/change.h"
 #include "server/rows/deleted_rooms.h"
 #include "server/rows/policy_versions.h"
+#include "server/rows/room_names.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -50,6 +51,7 @@ struct Room {
   std::vector<RoomDeletion> deletions{};   // in order of time
   int64_t fixed_until_us = INT64_MIN;      // no span of one that is fixed goes on beyond that
   DueDay read_at = DueDay::None();         // the last day that was due when it was read
+  bool named = true;                       // its meeting id leads to it
 
   // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr
   // if it belongs to none.
@@ -79,8 +81,8 @@ class MeetingCache {
   static constexpr size_t kMaxCachedBytes = size_t{256} << 20;
 
   // REQUIRES: all outlive it.
-  MeetingCache(const StoreView& store, Vault& vault, const PolicyVersions& policies)
-      : store_(store), vault_(vault), policies_(policies) {}
+  MeetingCache(const StoreView& store, Vault& vault, const RoomNames& names, const PolicyVersions& policies)
+      : store_(store), vault_(vault), names_(names), policies_(policies) {}
 
   // The room, read from the store if need be; empty if nothing of it is held. Valid until Trim or Forget. One that is
   // damaged (DATA_LOSS, or NOT_FOUND if a key is lost) is not read again until a day is over.
@@ -96,6 +98,8 @@ class MeetingCache {
   // Lets the longest unused rooms go, once in a while. `grown_events`: how many events they gained since the last call.
   void Trim(size_t grown_events);
   void Forget(const PbxId& pbx, const RoomId& room);
+  // Of a room whose meeting id leads to it no more.
+  void ForgetNamed(const PbxId& pbx, const RoomId& room);
   void ForgetPbx(const PbxId& pbx);
   // Forgets rooms of which anything is due, and all meeting ids.
   void ForgetDue(DueDay last_due);
@@ -113,12 +117,13 @@ class MeetingCache {
 
   const StoreView& store_;
   Vault& vault_;
+  const RoomNames& names_;
   const PolicyVersions& policies_;
   absl::flat_hash_map<Name, std::unique_ptr<Entry>> rooms_;
   std::list<Name> used_;  // most recent first
   size_t grown_ = 0;      // bytes that came since the rooms were last counted
   absl::flat_hash_map<Name, absl::Status> damaged_;
-  // Rooms of recent meeting ids, to spare the keyed hash.
+  // Rooms that recent meeting ids name, to spare the keyed hashes.
   absl::flat_hash_map<std::pair<PbxId, std::string>, RoomId> recent_;
 };
 

@@ -192,8 +192,9 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
   if (request.meeting_id().empty()) {
     candidates = std::make_unique<ListedMeetings>(*view, *pbx, *question);
   } else {
-    const RoomId room = RoomNamed(holdings_.vault, *pbx, request.meeting_id());
-    auto of_room = MeetingsOfRoom::In(*view, *pbx, room, *question);
+    const auto named = holdings_.names.Find(*view, *pbx, request.meeting_id());
+    if (!named.ok()) return named.status();
+    auto of_room = MeetingsOfRoom::In(*view, *pbx, named->room, *question);
     if (!of_room.ok()) return of_room.status();
     candidates = *std::move(of_room);
   }

@@ -103,10 +103,11 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindMeeting(const Requ
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   scene = {.view = store_.Snapshot(), .pbx = *pbx, .now = now};
-  const RoomId room = RoomNamed(holdings_.vault, *pbx, request.meeting_id());
-  if (*number == 0) return ChooseMeeting(scene, room, next_counts);
+  const auto named = holdings_.names.Find(*scene.view, *pbx, request.meeting_id());
+  if (!named.ok()) return named.status();
+  if (*number == 0) return ChooseMeeting(scene, named->room, next_counts);
   return MeetingView::Read(*scene.view, holdings_.vault, holdings_.policies.current(), *pbx,
-                           OccurrenceOwner(room, *number), now);
+                           OccurrenceOwner(named->room, *number), now);
 }
 
 absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Scene& scene, const RoomId& room,

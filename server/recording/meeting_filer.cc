@@ -62,13 +62,17 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (room.meetings.empty()) cache_.Forget(room.pbx, room.id);  // nothing was recorded for it
     return absl::OkStatus();
   }
+  if (!room.named) {
+    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change); !s.ok()) return s;
+    room.named = true;
+  }
   const CutChanges changes = room.cut.TakeChanges();
   auto outcomes = OutcomesOf(touched, changes, change);
   if (!outcomes.ok()) return outcomes.status();
   for (const FreshEvent& fresh : touched.fresh) {
     if (!IsDeletion(fresh)) continue;
-    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, holdings_.vault,
-                    room.pbx, room.id, room.deletions, change);
+    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, room.pbx, room.id,
+                    room.deletions, change);
     // PDFs are the room's, whatever took place in it.
     const auto erased = EraseObjects(room.pbx, room.id, touched.pbx_id, kPdfShare, {.until_us = fresh.entry.time_us},
                                      touched.deletion_reason, change);

@@ -22,10 +22,10 @@ const std::string& PollIdOf(const v1::Event& event) {
   }
 }
 
-stored::v1::Value ValueOf(const v1::Event& event) {
+stored::v1::Value ValueOf(const v1::Event& event, const RoomId& room) {
   stored::v1::Value value;
   value.set_time_us(MicrosOf(event.time()));
-  value.set_meeting_id(event.meeting_id());
+  if (!event.meeting_id().empty()) value.set_room(std::string(room.view()));
   return value;
 }
 
@@ -64,8 +64,10 @@ absl::StatusOr<std::optional<PollIntake::Given>> PollIntake::GivenIn(const Filed
 absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result) {
   const v1::PollAnswered& answered = event.poll_answered();
-  const RoomId room = RoomNamed(holdings_.vault, pbx, event.meeting_id());
-  const std::string voter = ParticipantName(holdings_.vault, pbx, room, answered.participant_id());
+  // Its voters are told apart within their room, as long as it is there.
+  const auto room = holdings_.names.Keep(holdings_.store, pbx, event.meeting_id(), change_);
+  if (!room.ok()) return room.status();
+  const std::string voter = ParticipantName(holdings_.vault, pbx, *room, answered.participant_id());
   const FiledKey row = PollKey(holdings_.vault, pbx, answered.poll_id(), EventItem(holdings_.vault, pbx, voter));
   const Given now{.time_us = MicrosOf(event.time()), .event = fingerprint};
   const auto before = GivenIn(row);
@@ -74,7 +76,7 @@ absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, co
     CountDuplicate(result);
     return absl::OkStatus();
   }
-  stored::v1::Value value = ValueOf(event);
+  stored::v1::Value value = ValueOf(event, *room);
   value.set_event(fingerprint);
   *value.mutable_answer() = answered;
   value.mutable_answer()->set_participant_id(absl::BytesToHexString(voter));
@@ -192,7 +194,9 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
     CountPastDue(1, result);
     return absl::OkStatus();
   }
-  stored::v1::Value value = ValueOf(event);
+  const auto room = holdings_.names.Keep(holdings_.store, row.pbx, event.meeting_id(), change_);
+  if (!room.ok()) return room.status();
+  stored::v1::Value value = ValueOf(event, *room);
   value.set_extension(std::string((*owner)->holder.view()));
   *value.mutable_poll() = event.poll_created();
   value.mutable_poll()->clear_owner_extension();  // they may have another number tomorrow

@@ -10,10 +10,11 @@ namespace {
 
 std::string KeyOf(const Vault& vault, const PbxId& pbx, const RoomId& room, CategoryNumber category,
                   const stored::v1::StoredObjectRef& object) {
-  const std::string_view room_bytes = room.view();
-  const std::string name = absl::StrCat(absl::string_view(room_bytes.data(), room_bytes.size()),
-                                        static_cast<int>(category), "\n", object.object_id());
-  return DeletedObjectKey(pbx, OwnerId{vault.Hash("deleted object", pbx.view(), name)});
+  const auto hash =
+      vault.Hash("deleted object", room.view(), absl::StrCat(static_cast<int>(category), "\n", object.object_id()));
+  uint64_t object_of_room = 0;
+  for (size_t i = 0; i < sizeof(object_of_room); ++i) object_of_room = object_of_room << 8 | hash[i];
+  return DeletedObjectKey(pbx, OccurrenceOwner(room, object_of_room));
 }
 
 std::string ReferenceOf(const Vault& vault, const PbxId& pbx, const stored::v1::StoredObjectRef& object) {

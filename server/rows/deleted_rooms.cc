@@ -10,16 +10,14 @@
 namespace retention {
 namespace {
 
-std::string KeyOf(const Vault& vault, const PbxId& pbx, const RoomId& room) {
-  return DeletedObjectKey(pbx, OwnerId{vault.Hash("deleted room", pbx.view(), room.view())});
-}
+std::string KeyOf(const PbxId& pbx, const RoomId& room) { return DeletedObjectKey(pbx, OccurrenceOwner(room, 0)); }
 
 }  // namespace
 
-absl::StatusOr<std::vector<RoomDeletion>> ReadRoomDeletions(const StoreView& store, const Vault& vault,
-                                                            const PbxId& pbx, const RoomId& room) {
+absl::StatusOr<std::vector<RoomDeletion>> ReadRoomDeletions(const StoreView& store, const PbxId& pbx,
+                                                            const RoomId& room) {
   std::vector<RoomDeletion> all;
-  const auto row = store.Get(Family::kState, KeyOf(vault, pbx, room));
+  const auto row = store.Get(Family::kState, KeyOf(pbx, room));
   if (!row.ok()) return row.status();
   if (!row->has_value()) return all;
   stored::v1::DeletedRoom proto;
@@ -30,8 +28,8 @@ absl::StatusOr<std::vector<RoomDeletion>> ReadRoomDeletions(const StoreView& sto
   return all;
 }
 
-void AddRoomDeletion(const RoomDeletion& deletion, const Vault& vault, const PbxId& pbx, const RoomId& room,
-                     std::vector<RoomDeletion>& all, Change& change) {
+void AddRoomDeletion(const RoomDeletion& deletion, const PbxId& pbx, const RoomId& room, std::vector<RoomDeletion>& all,
+                     Change& change) {
   all.insert(std::upper_bound(all.begin(), all.end(), deletion), deletion);
   while (all.size() > kMaxRoomDeletions) {
     const bool other_with_recordings =
@@ -44,7 +42,7 @@ void AddRoomDeletion(const RoomDeletion& deletion, const Vault& vault, const Pbx
     put.set_time_us(each.time_us);
     put.set_with_recordings(each.with_recordings);
   }
-  change.batch().Put(Family::kState, KeyOf(vault, pbx, room), proto.SerializeAsString());
+  change.batch().Put(Family::kState, KeyOf(pbx, room), proto.SerializeAsString());
 }
 
 }  // namespace retention

@@ -1,7 +1,7 @@
 // When rooms were deleted: what happened in one by then is deleted for ever, whenever it is told, and whatever is still
 // held of the event that deleted it.
 //
-// Rows of family `state`: instants, by a keyed hash, which go with their PBX.
+// Rows of family `state`: instants, which go with their PBX.
 #ifndef RETENTION_SERVER_ROWS_DELETED_ROOMS_H_
 #define RETENTION_SERVER_ROWS_DELETED_ROOMS_H_
 
@@ -12,7 +12,6 @@
 #include "absl/status/statusor.h"
 #include "server/rows/change.h"
 #include "storage/ids.h"
-#include "storage/secrets/vault.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -29,11 +28,11 @@ struct RoomDeletion {
 };
 
 // In order of time; empty for a room that was never deleted.
-absl::StatusOr<std::vector<RoomDeletion>> ReadRoomDeletions(const StoreView& store, const Vault& vault,
-                                                            const PbxId& pbx, const RoomId& room);
+absl::StatusOr<std::vector<RoomDeletion>> ReadRoomDeletions(const StoreView& store, const PbxId& pbx,
+                                                            const RoomId& room);
 // Adds one to `all` that are known, and has the room remember them.
-void AddRoomDeletion(const RoomDeletion& deletion, const Vault& vault, const PbxId& pbx, const RoomId& room,
-                     std::vector<RoomDeletion>& all, Change& change);
+void AddRoomDeletion(const RoomDeletion& deletion, const PbxId& pbx, const RoomId& room, std::vector<RoomDeletion>& all,
+                     Change& change);
 
 }  // namespace retention
 

@@ -19,6 +19,7 @@
 #include "server/rows/pbx_registry.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/purge_marks.h"
+#include "server/rows/room_names.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/vault.h"
 #include "storage/store.h"
@@ -41,6 +42,7 @@ struct Holdings {
   OwnerEnds owner_ends;
   uint64_t ring_generation = 0;  // that the store has seen
   PbxRegistry registry;
+  RoomNames names;
   DayGate gate;
   Ledger ledger;
   stored::v1::LedgerEntry::Clock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;  // by which it is told the time
@@ -64,7 +66,8 @@ struct Holdings {
         vault(key_vault),
         random(randomness),
         policies(std::move(first)),
-        registry(policies) {}
+        registry(policies),
+        names(key_ring, key_vault) {}
 
   // Takes up what the store says. DATA_LOSS if a row does not parse or open.
   absl::Status Load();

@@ -29,10 +29,6 @@ std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx) {
   return PbxEntryKey(OwnerId{vault.Hash("ending", pbx.view(), "")});
 }
 
-RoomId RoomNamed(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
-  return RoomOf(OwnerId{vault.Hash("meeting", pbx.view(), meeting_id)});
-}
-
 std::string ParticipantName(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view participant_id) {
   return PersonMark(vault, pbx, room, "participant", participant_id);
 }

@@ -22,8 +22,7 @@ std::string LicenceName(const Vault& vault, std::string_view licence_key);
 std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id);
 std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx);
 
-// The room that a meeting id names, and the owner of what belongs to it whatever takes place in it: its PDFs.
-RoomId RoomNamed(const Vault& vault, const PbxId& pbx, std::string_view meeting_id);
+// The owner of what belongs to a room (room_names.h) whatever takes place in it: its PDFs.
 OwnerId RoomOwner(const RoomId& room);
 // The number of an occurrence that an event founds: its second, that those of a room lie in the order in which they
 // were founded, and a keyed hash.

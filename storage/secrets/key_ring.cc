@@ -92,8 +92,7 @@ uint64_t KeyRing::size() const {
 ConstByteSpan KeyRing::EntryAt(size_t slot) const { return entries_.span().subspan(slot * kEntryBytes, kEntryBytes); }
 
 KeyRing::EntryName KeyRing::NameOf(const RingEntry& entry) {
-  const bool is_rescue = entry.kind >= RingEntryKind::kRescueNotNeeded;
-  return {.kind = entry.kind, .name = entry.name, .day = is_rescue ? entry.until : DueDay::None()};
+  return {.kind = entry.kind, .name = entry.name, .day = IsRescue(entry.kind) ? entry.until : DueDay::None()};
 }
 
 std::optional<SecretKey> KeyRing::Find(RingEntryKind kind, uint64_t name, DueDay day) const {
@@ -242,7 +241,8 @@ std::optional<SecretKey> KeyRing::FindRescue(DueDay day, const PbxId& pbx, PbxKe
 DueDay KeyRing::FirstRescued() const {
   const MutexLock lock(mutex_);
   DueDay first = DueDay::None();
-  for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0}); slot != slots_.end(); ++slot) {
+  for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0});
+       slot != slots_.end() && IsRescue(slot->first.kind); ++slot) {
     if (first == DueDay::None() || slot->first.day < first) first = slot->first.day;
   }
   return first;
@@ -253,7 +253,8 @@ absl::Status KeyRing::DropRescues(DueDay through) {
   std::vector<EntryName> dropped;
   {
     const MutexLock lock(mutex_);
-    for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0}); slot != slots_.end(); ++slot) {
+    for (auto slot = slots_.lower_bound({RingEntryKind::kRescueNotNeeded, 0});
+         slot != slots_.end() && IsRescue(slot->first.kind); ++slot) {
       if (slot->first.day <= through) dropped.push_back(slot->first);
     }
   }
@@ -358,6 +359,36 @@ absl::Status KeyRing::DestroyCohortsThrough(DueDay last) {
 DueDay KeyRing::cohorts_destroyed_through() const {
   const MutexLock lock(mutex_);
   return head_.cohorts_destroyed_through;
+}
+
+std::vector<NamesKey> KeyRing::NamesKeys() const {
+  const MutexLock lock(mutex_);
+  std::vector<NamesKey> keys;
+  for (auto slot = slots_.lower_bound({RingEntryKind::kNames, 0});
+       slot != slots_.end() && slot->first.kind == RingEntryKind::kNames; ++slot) {
+    const auto entry = ReadEntry(EntryAt(slot->second));
+    keys.push_back({.number = static_cast<uint32_t>(slot->first.name),
+                    .made = entry.has_value() ? entry->until : DueDay::None(),
+                    .key = SecretAt(slot->second)});
+  }
+  return keys;
+}
+
+absl::Status KeyRing::MintNames(uint32_t number, DueDay today) {
+  const MutexLock writing(write_mutex_);
+  return Mint(RingEntryKind::kNames, number, today).status();
+}
+
+absl::Status KeyRing::DestroyNamesBefore(uint32_t number) {
+  const MutexLock writing(write_mutex_);
+  bool any = false;
+  for (const NamesKey& key : NamesKeys()) {
+    if (key.number >= number) break;
+    Forget({RingEntryKind::kNames, key.number});
+    any = true;
+  }
+  if (absl::Status s = Finish(); !s.ok() || !any) return s;
+  return Bump();
 }
 
 }  // namespace retention

@@ -1,9 +1,10 @@
 // The key ring: the secrets whose destruction is the erasure.
 //
-// One random 256-bit key per due day, per PBX, per unreleased cohort and per page of owners' numbers, outside the store
-// and outside its backups. Destroying one overwrites it where it lies, in every replica; after that no copy of any
-// value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On copy-on-write file systems and
-// flash the old blocks may outlive the overwrite; put the ring on a volume that does not keep them.
+// One random 256-bit key per due day, per PBX, per unreleased cohort, per month of names and per page of owners'
+// numbers, outside the store and outside its backups. Destroying one overwrites it where it lies, in every replica;
+// after that no copy of any value sealed under it can be opened again (NIST SP 800-88: cryptographic erase). On
+// copy-on-write file systems and flash the old blocks may outlive the overwrite; put the ring on a volume that does not
+// keep them.
 //
 // An owner is what is erased as a whole before its day: what an occurrence has of a person, a recording, an extension.
 // It has a number, never given twice, and a secret, without which what is sealed under it opens in no copy. Numbers
@@ -50,6 +51,14 @@ struct RescuedKey {
   DueDay day;
   PbxId pbx;
   PbxKeyUse use = PbxKeyUse::kNotNeeded;
+  SecretKey key;
+};
+
+// A key under which rooms are named for some time: what their meeting ids are hashed with. Its destruction ends that
+// anybody can tell from a copy of the store whether a meeting of a known id was held.
+struct NamesKey {
+  uint32_t number = 0;  // from 1 on
+  DueDay made;
   SecretKey key;
 };
 
@@ -157,6 +166,13 @@ class KeyRing {
   absl::Status DestroyCohortsThrough(DueDay last);
   DueDay cohorts_destroyed_through() const;
 
+  // Keys of names, oldest first; the last one is for what is named anew. Empty before the first is made.
+  std::vector<NamesKey> NamesKeys() const;
+  // Makes this one, durable on return; does nothing if it is there. REQUIRES: it is beyond the last.
+  absl::Status MintNames(uint32_t number, DueDay today);
+  // After OK, those with lower numbers exist nowhere on this machine.
+  absl::Status DestroyNamesBefore(uint32_t number);
+
   // A new owner's number. Waits for the disk once in 4,096 times. `until`: nothing that it owns is ever filed under a
   // later day; it goes within 32 days of that.
   absl::StatusOr<OwnerNumber> NewOwner(DueDay until);
@@ -196,6 +212,9 @@ class KeyRing {
     friend auto operator<=>(const EntryName&, const EntryName&) = default;
   };
   static EntryName NameOf(const RingEntry& entry);
+  static bool IsRescue(RingEntryKind kind) {
+    return kind >= RingEntryKind::kRescueNotNeeded && kind <= RingEntryKind::kRescueForOrders;
+  }
   struct Page {
     std::optional<size_t> block;  // opened: its entry holds the block's key; else the seed
     DueDay until;
@@ -226,7 +245,8 @@ class KeyRing {
   // Of an entry that is whole, as all that are found by their names are.
   SecretKey SecretAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Durable on return; finds it if it is there already.
-  absl::StatusOr<SecretKey> Mint(RingEntryKind kind, uint64_t name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::StatusOr<SecretKey> Mint(RingEntryKind kind, uint64_t name, DueDay until = DueDay::None())
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Without a new generation.
   absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

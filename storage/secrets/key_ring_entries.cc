@@ -91,13 +91,13 @@ void KeyRing::Rewrite(const RingEntry& entry, bool destroys) {
   if (entry.kind == RingEntryKind::kPage) pages_[entry.name].block = entry.block;
 }
 
-absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name) {
+absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name, DueDay until) {
   // Not before the generation that it came with is known.
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (std::optional<SecretKey> found = Find(kind, name)) return *std::move(found);
   absl::StatusOr<SecretKey> key = DrawKey();
   if (!key.ok()) return key;
-  const RingEntry entry{.kind = kind, .until = DueDay::None(), .name = name, .secret = *key};
+  const RingEntry entry{.kind = kind, .until = until, .name = name, .secret = *key};
   if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
   if (absl::Status s = Bump(); !s.ok()) return s;
   return key;

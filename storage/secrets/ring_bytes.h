@@ -74,10 +74,11 @@ enum class RingEntryKind : uint8_t {
   kRescueNotNeeded = 6,
   kRescueNeeded = 7,
   kRescueForOrders = 8,
+  kNames = 9,  // number of the key; until: the day on which it was made
 };
 struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
-  DueDay until;  // of pages: none of what they seal is filed under a later day; of rescues: the day
+  DueDay until;  // of pages: none of what they seal is filed under a later day; else as its kind says
   uint64_t name = 0;
   SecretKey secret;               // sealed where it lies on a disk
   std::optional<uint32_t> block;  // of an opened page

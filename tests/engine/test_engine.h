@@ -77,6 +77,12 @@ class TestEngine {
   const Policy& policy() const { return holdings().policy(); }
   Vault& vault() const { return holdings().vault; }
   KeyRing& ring() const { return holdings().ring; }
+  // The room that a meeting id names, or would.
+  RoomId RoomNamed(const PbxId& pbx, std::string_view meeting_id) const {
+    const auto named = holdings().names.Find(holdings().store, pbx, meeting_id);
+    EXPECT_TRUE(named.ok()) << named.status();
+    return named.ok() ? named->room : RoomId();
+  }
   const ErasureOrders& orders() const { return engine_->orders(); }
   const LogRetention& logs() const { return engine_->logs(); }
   const HoldRegister& holds() const { return engine_->holds(); }

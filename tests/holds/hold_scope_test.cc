@@ -38,6 +38,8 @@ std::map<uint64_t, int64_t> HistoryTimes(TestEngine& engine, bool kept) {
 TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   Place(EmailHold("case-1", harness_.now, "alice@EXAMPLE.org"));
   const auto times = HistoryTimes(engine(), /*kept=*/false);
+  const PbxId pbx = *engine().registry().Held("pbx");
+  const RoomId room = engine().RoomNamed(pbx, "m");
   SweepAt(kDue);
   EXPECT_EQ(Held(kParticipantName), Texts{"Alice"});
   EXPECT_EQ(Held(kParticipantEmail), Texts{"Alice@example.org"});
@@ -47,8 +49,6 @@ TEST_F(HoldScopes, OfAPersonOnlyTheirValuesAreKept) {
   EXPECT_EQ(Entered(LedgerEntry::KIND_PURGED, "DUE")[kParticipantName], 1u) << "Bob's";
   SweepAt(At("2026-05-03T00:00:00+02:00"));
   const Texts course = Held(kHistory);
-  const PbxId pbx = *engine().registry().Held("pbx");
-  const RoomId room = RoomNamed(engine().vault(), pbx, "m");
   EXPECT_TRUE(course.contains(ParticipantName(engine().vault(), pbx, room, "p1")));
   EXPECT_FALSE(course.contains(ParticipantName(engine().vault(), pbx, room, "p2")));
   EXPECT_EQ(HeldValues(engine(), kHistory), 4u) << "join, leave, plan and the mark of the recording";
@@ -86,7 +86,7 @@ TEST_F(HoldScopes, AHoldOnAnExtensionKeepsItsDataItsPollsAndItsMeetings) {
   ASSERT_TRUE(engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness_.now).ok());
   EXPECT_EQ(Held(kPbxSync), Texts{"100/"});
   const PbxId pbx = *engine().registry().Held("pbx");
-  const RoomId room = RoomNamed(engine().vault(), pbx, "m");
+  const RoomId room = engine().RoomNamed(pbx, "m");
   const std::string voter = absl::BytesToHexString(ParticipantName(engine().vault(), pbx, room, "p2"));
   EXPECT_EQ(Held(kPoll), (Texts{"lunch", voter}));
   SweepAt(kDue);

@@ -356,7 +356,7 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
   RecordMeeting(harness, kMonday, "o");
   // One damaged row of every category of one of the meetings, its history too.
   const PbxId pbx = *harness.engine().registry().Held("pbx");
-  const RoomId room = RoomNamed(harness.engine().vault(), pbx, "n");
+  const RoomId room = harness.engine().RoomNamed(pbx, "n");
   Batch batch;
   for (auto cursor = harness.store().Scan(Family::kFiled, "", FiledPrefix(DueDay::Kept())); cursor->Valid();
        cursor->Next()) {
@@ -366,7 +366,7 @@ TEST(PolicyRefile, ADamagedRowKeepsNothingFromMoving) {
     batch.Put(Family::kFiled, std::string(cursor->key()), damaged);
   }
   // Of another one, what says where all of it lies.
-  const RoomId other = RoomNamed(harness.engine().vault(), pbx, "o");
+  const RoomId other = harness.engine().RoomNamed(pbx, "o");
   batch.Put(Family::kState, std::string(harness.store().ScanPrefix(Family::kState, LocatorPrefix(pbx, other))->key()),
             "\xff");
   ASSERT_TRUE(harness.store().Commit(batch).ok());

@@ -173,7 +173,7 @@ TEST_F(OlderCopies, WhatAPersonAsksFor) {
   const auto name_in_history = [&](const char* participant) {
     const Vault& vault = harness_.engine().vault();
     const PbxId pbx = *harness_.engine().registry().Find("pbx", harness_.now);
-    return ParticipantName(vault, pbx, RoomNamed(vault, pbx, "m"), participant);
+    return ParticipantName(vault, pbx, harness_.engine().RoomNamed(pbx, "m"), participant);
   };
   harness_.Record({Joined("m", "1", time, "p1", "canary-anna", "canary-anna@example.org", "203.0.113.77"),
                    Joined("m", "2", time, "p2", "canary-bob", "canary-wrong@example.org"),

@@ -27,7 +27,7 @@ class Damage : public ::testing::Test {
   // Flips a bit in every row that "bad" has of a category.
   void DamageRows(CategoryNumber category) {
     const auto pbx = harness_.engine().registry().Find("pbx", harness_.now);
-    const RoomId room = RoomNamed(harness_.engine().vault(), *pbx, "bad");
+    const RoomId room = harness_.engine().RoomNamed(*pbx, "bad");
     Batch batch;
     for (const auto& [day, counts] : harness_.engine().counts().Read()) {
       auto rows = harness_.store().ScanPrefix(Family::kFiled, FiledPrefix(day, category, *pbx, room));

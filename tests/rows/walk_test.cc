@@ -61,7 +61,7 @@ class Walks : public HoldFixture {
   // A meeting that nobody can read: what is done to it fails, and everything is read back from the store.
   void Damage(const std::string& meeting, Family family) {
     const PbxId pbx = *engine().registry().Held("pbx");
-    const RoomId room = RoomNamed(engine().vault(), pbx, meeting);
+    const RoomId room = engine().RoomNamed(pbx, meeting);
     Batch damage;
     for (auto cursor = harness_.store().ScanPrefix(family, ""); cursor->Valid(); cursor->Next()) {
       const auto key = FiledKey::Decode(cursor->key());

@@ -56,7 +56,7 @@ std::map<std::string, std::string> IdsByRoom(TestEngine& engine, absl::Time now,
   EXPECT_TRUE(pbx.has_value());
   std::map<std::string, std::string> ids;
   for (const std::string& id : meeting_ids) {
-    ids[std::string(RoomNamed(engine.vault(), *pbx, id).view())] = id;
+    ids[std::string(engine.RoomNamed(*pbx, id).view())] = id;
   }
   return ids;
 }

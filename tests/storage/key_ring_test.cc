@@ -210,6 +210,40 @@ TEST(KeyRing, DestroyedKeysAreGoneForGood) {
   }
 }
 
+TEST(KeyRing, KeysOfNamesFollowOneAnother) {
+  const FreshDirectory directory;
+  auto ring = MustCreate(directory / "ring");
+  EXPECT_TRUE(ring->NamesKeys().empty());
+  ASSERT_TRUE(ring->MintNames(1, kDay).ok());
+  const std::string first = BytesOf(ring->NamesKeys().front().key);
+  const std::string lies = SealedIn(directory, first);
+  ASSERT_TRUE(ring->MintNames(1, kDay.Next()).ok());
+  ASSERT_TRUE(ring->MintNames(2, kDay.Next()).ok());
+  // They are no rescues.
+  EXPECT_EQ(ring->FirstRescued(), DueDay::None());
+  ASSERT_TRUE(ring->DropRescues(kDay.Next()).ok());
+  ASSERT_TRUE(ring->DestroyDaysThrough(kDay.Next()).ok());
+  for (int run = 0; run < 2; ++run) {
+    const auto keys = ring->NamesKeys();
+    ASSERT_EQ(keys.size(), 2u);
+    EXPECT_EQ(keys[0].number, 1u);
+    EXPECT_EQ(keys[0].made, kDay);
+    EXPECT_EQ(BytesOf(keys[0].key), first);
+    EXPECT_EQ(keys[1].number, 2u);
+    EXPECT_EQ(keys[1].made, kDay.Next());
+    EXPECT_NE(BytesOf(keys[1].key), first);
+    ring.reset();
+    ring = MustOpen(directory / "ring");
+  }
+  ASSERT_TRUE(ring->DestroyNamesBefore(2).ok());
+  ASSERT_TRUE(ring->DestroyNamesBefore(2).ok());
+  EXPECT_EQ(FilesHolding(directory.path(), lies), std::vector<std::string>());
+  ring.reset();
+  ring = MustOpen(directory / "ring");
+  ASSERT_EQ(ring->NamesKeys().size(), 1u);
+  EXPECT_EQ(ring->NamesKeys().front().number, 2u);
+}
+
 TEST(KeyRing, OnlyCivilDaysHaveKeysAndEnds) {
   const FreshDirectory directory;
   const auto ring = MustCreate(directory / "ring");

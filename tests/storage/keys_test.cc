@@ -61,6 +61,14 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(ReportNoticeCounterKey(), "w");
   EXPECT_EQ(Hex(DeletedObjectKey(pbx, owner)), "58" + pbx_hex + owner_hex);
   EXPECT_TRUE(DeletedObjectKey(pbx, owner).starts_with(DeletedObjectPrefix(pbx)));
+  EXPECT_TRUE(
+      DeletedObjectKey(pbx, OccurrenceOwner(RoomOf(owner), 7)).starts_with(DeletedObjectPrefix(pbx, RoomOf(owner))));
+  const std::string room_name = RoomNameKey({.names_key = 0x01020304, .pbx = pbx, .name = owner, .lasting = true});
+  EXPECT_EQ(Hex(room_name), "4a01020304" + pbx_hex + owner_hex + "01");
+  EXPECT_TRUE(room_name.starts_with(RoomNamePrefix(0x01020304)));
+  EXPECT_EQ(RoomNameKey(*DecodeRoomNameKey(room_name)), room_name);
+  EXPECT_FALSE(DecodeRoomNameKey(room_name + "x").has_value());
+  EXPECT_FALSE(DecodeRoomNameKey(LocatorKey(pbx, owner)).has_value());
   const auto scope = IdOf<OwnerId>(0x40);
   EXPECT_EQ(Hex(BeginKey(pbx, scope, 0x0005f5e100abcdef, owner)),
             "42" + pbx_hex + "404142434445464748494a4b4c4d4e4f" + "8005f5e100abcdef" + owner_hex);

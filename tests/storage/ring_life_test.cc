@@ -45,7 +45,7 @@ class RingLife {
   }
 
   void Step() {
-    switch (random_() % 18) {
+    switch (random_() % 19) {
       case 0:
       case 1:
         return MintDay();
@@ -76,6 +76,8 @@ class RingLife {
         return TakeImage();
       case 16:
         return ChangeRoot();
+      case 17:
+        return ChangeNames();
       default:
         return MendAll();
     }
@@ -190,6 +192,22 @@ class RingLife {
       if (key.ok()) keys_[{'C', day.number()}] = BytesOf(*key);
       return key.status();
     });
+  }
+  void ChangeNames() {
+    const uint32_t last = names_;
+    if (random_() % 2 == 0) {
+      Do([&] { return ring_->MintNames(last + 1, SomeDay()); });
+      names_ = last + 1;
+      const auto keys = ring_->NamesKeys();
+      ASSERT_EQ(keys.back().number, names_);
+      keys_[{'N', names_}] = BytesOf(keys.back().key);
+      return;
+    }
+    Do([&] { return ring_->DestroyNamesBefore(last); });
+    const auto all = keys_;
+    for (const auto& [name, key] : all) {
+      if (name.first == 'N' && name.second < last) Drop(name);
+    }
   }
   static PbxId Pbx(uint64_t name) {
     PbxId pbx;
@@ -391,6 +409,7 @@ class RingLife {
   std::optional<size_t> lost_;
   uint32_t through_ = 0;
   uint32_t cohorts_through_ = 100;
+  uint32_t names_ = 0;
   std::map<std::pair<char, uint64_t>, std::string> keys_;
   std::map<OwnerNumber, std::string> owners_;
   std::map<OwnerNumber, DueDay> until_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "retention/stored/v1/course.pb.h"
 #include "retention/stored/v1/stored.pb.h"
@@ -141,6 +142,33 @@ std::string OpenCopy(const MapStore::Rows& rows, const DecodedRing& ring) {
     }
   }
   return all;
+}
+
+bool TellsOfMeeting(const MapStore::Rows& rows, const DecodedRing& ring, const std::string& meeting_id) {
+  const auto big_endian = [](uint64_t number, int bytes) {
+    std::string text;
+    for (int shift = 8 * bytes - 8; shift >= 0; shift -= 8) text.push_back(static_cast<char>(number >> shift));
+    return text;
+  };
+  std::set<std::string> pbxs;
+  std::string keys;
+  for (const MapDisk::Map& family : rows) {
+    for (const auto& [key, value] : family) {
+      if (&family == &rows[static_cast<size_t>(Family::kState)] && key[0] == 'J') pbxs.insert(key.substr(5, 8));
+      keys.append(key).append("\n");
+    }
+  }
+  for (const std::string& pbx : pbxs) {
+    const std::string hashed =
+        Hmac(ring.hash_key, big_endian(7, 4) + big_endian(8, 4) + "meeting" + pbx + meeting_id).substr(0, 16);
+    if (keys.find(hashed.substr(0, 8)) != std::string::npos) return true;
+    for (const auto& [name, secret] : ring.keys) {
+      if (name.first != 'N') continue;
+      if (keys.find(Hmac(secret, "retention.v1 name" + hashed).substr(0, 16)) != std::string::npos) return true;
+      if (keys.find(Hmac(secret, "retention.v1 room" + hashed).substr(0, 8)) != std::string::npos) return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace retention

@@ -15,6 +15,9 @@ namespace retention {
 // meeting ids in locators.
 std::string OpenCopy(const MapStore::Rows& rows, const DecodedRing& ring);
 
+// Whether a copy tells that a meeting of this id was held by a PBX of it, to whoever has the ring, and guesses the id.
+bool TellsOfMeeting(const MapStore::Rows& rows, const DecodedRing& ring, const std::string& meeting_id);
+
 }  // namespace retention
 
 #endif  // RETENTION_TESTS_TESTING_COPY_DECODER_H_

@@ -146,6 +146,9 @@ void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epo
         ring.seeds[name] = secret;
       }
       break;
+    case 9:
+      ring.keys[{'N', name}] = secret;
+      break;
     default:
       break;
   }

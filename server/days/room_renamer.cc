@@ -1,0 +1,152 @@
+#include "server/days/room_renamer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/meetings/locator.h"
+#include "server/rows/room_names.h"
+#include "server/rows/row_walk.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+absl::StatusOr<bool> AnyWith(const StoreView& view, Family family, const std::string& prefix) {
+  const auto cursor = view.ScanPrefix(family, prefix);
+  if (!cursor->status().ok()) return cursor->status();
+  return cursor->Valid();
+}
+
+const NamesKey* KeyOf(const std::vector<NamesKey>& keys, uint32_t number) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const NamesKey& key) { return key.number == number; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+absl::Status RoomRenamer::Run(const Commands& commands, absl::Time now) {
+  if (absl::Status s = commands.DoWithoutStore([&] { return Mint(now); }); !s.ok()) return s;
+  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+  if (keys.size() < 2) return absl::OkStatus();
+  for (bool more = true; more;) {
+    const auto stepped = commands.Do(now, [&](Change& change) { return Step(change); });
+    if (!stepped.ok()) return stepped.status();
+    more = *stepped;
+  }
+  // No copy of the store is as old as that, and nobody reads who began before.
+  const DueDay today = holdings_.LastDue(now).Next();
+  if (today.number() < keys.back().made.number() + kDaysKept) return absl::OkStatus();
+  return commands.DoWithoutStore([&] { return holdings_.ring.DestroyNamesBefore(keys.back().number); });
+}
+
+absl::Status RoomRenamer::Mint(absl::Time now) {
+  const DueDay today = holdings_.LastDue(now).Next();
+  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+  // One that was made on a later day comes from a clock that was ahead.
+  const bool is_due =
+      keys.empty() || today < keys.back().made || today.number() >= keys.back().made.number() + kDaysOfKey;
+  if (!is_due || keys.size() > 1) return absl::OkStatus();
+  return holdings_.ring.MintNames(keys.empty() ? 1 : keys.back().number + 1, today);
+}
+
+absl::StatusOr<bool> RoomRenamer::Step(Change& change) {
+  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+  const NamesKey& next = keys.back();
+  auto cursor = holdings_.store.Scan(Family::kState, RoomNamePrefix(), RoomNamePrefix(next.number));
+  size_t rows = 0;
+  for (; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
+    const auto parts = DecodeRoomNameKey(cursor->key());
+    const auto room = RoomNames::RoomOfRow(cursor->value());
+    change.batch().Delete(Family::kState, std::string(cursor->key()));
+    if (!parts.has_value() || !room.has_value()) continue;  // it leads nowhere
+    const RoomNames::Row row{.parts = *parts, .value = std::string(cursor->value())};
+    const auto held = IsHeld(row, *room);
+    if (!held.ok()) return held.status();
+    const NamesKey* key = KeyOf(keys, parts->names_key);
+    const auto renamed = *held && key != nullptr ? RoomNames::Renamed(row, *key, next) : std::nullopt;
+    if (renamed.has_value()) {
+      change.batch().Put(Family::kState, RoomNameKey(renamed->parts), renamed->value);
+    } else {
+      change.Then([this, pbx = parts->pbx, id = *room] {
+        meetings_.ForgetNamed(pbx, id);
+        return absl::OkStatus();
+      });
+    }
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return cursor->Valid();
+}
+
+absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomId& room) const {
+  const PbxId& pbx = name.parts.pbx;
+  // What outlives its PBX is found by nobody's meeting id.
+  if (!holdings_.ring.FindPbx(pbx).has_value()) return false;
+  if (name.parts.lasting) return true;
+  RoomNameParts lasting = name.parts;
+  lasting.lasting = true;
+  const auto kept = holdings_.store.Get(Family::kState, RoomNameKey(lasting));
+  if (!kept.ok()) return kept.status();
+  if (kept->has_value()) return true;
+  for (const std::string& prefix : {LocatorPrefix(pbx, room), DeletedObjectPrefix(pbx, room)}) {
+    const auto any = AnyWith(holdings_.store, Family::kState, prefix);
+    if (!any.ok() || *any) return any;
+  }
+  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
+}
+
+absl::StatusOr<std::optional<std::string>> RoomRenamer::FirstWithoutKey() const {
+  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+  for (std::string from = RoomNamePrefix();;) {
+    const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()));
+    if (!cursor->status().ok()) return cursor->status();
+    if (!cursor->Valid()) return std::nullopt;
+    const auto parts = DecodeRoomNameKey(cursor->key());
+    if (!parts.has_value() || KeyOf(keys, parts->names_key) == nullptr) return std::string(cursor->key());
+    from = PrefixEnd(RoomNamePrefix(parts->names_key));
+  }
+}
+
+absl::Status RoomRenamer::Recall(Writer& writer, absl::Time now) {
+  auto lost = FirstWithoutKey();
+  if (!lost.ok() || !lost->has_value()) return lost.status();
+  for (std::string from = LocatorPrefix(); !from.empty();) {
+    absl::Status s = writer.Do(now, [&](Change& change) { return RecallStep(from, change); });
+    if (!s.ok()) return s;
+  }
+  for (; lost.ok() && lost->has_value(); lost = FirstWithoutKey()) {
+    absl::Status s = writer.Do(now, [&](Change& change) {
+      auto cursor =
+          holdings_.store.Scan(Family::kState, **lost, PrefixEnd((*lost)->substr(0, RoomNamePrefix(0).size())));
+      for (size_t rows = 0; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
+        change.batch().Delete(Family::kState, std::string(cursor->key()));
+      }
+      return cursor->status();
+    });
+    if (!s.ok()) return s;
+  }
+  return lost.status();
+}
+
+absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {
+  auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
+  for (size_t rows = 0; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    const auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) continue;  // it costs itself
+    const auto id =
+        holdings_.vault.Open(MeetingIdKey(locator->days[kHistory], name->pbx, name->meeting), locator->sealed_id);
+    if (IsUnreadable(id.status())) continue;
+    if (!id.ok()) return id.status();
+    const auto named = holdings_.names.Find(holdings_.store, name->pbx, id->Reveal());
+    if (!named.ok()) return named.status();
+    if (named->stored) continue;
+    absl::Status s = holdings_.names.Put(name->pbx, id->Reveal(), RoomOf(name->meeting), change);
+    if (!s.ok()) return s;
+  }
+  from = cursor->Valid() ? std::string(cursor->key()) : std::string();
+  return cursor->status();
+}
+
+}  // namespace retention

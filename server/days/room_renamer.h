@@ -1,0 +1,56 @@
+// Names rooms anew, so that the keys under which their meeting ids are hashed can be destroyed (room_names.h).
+#ifndef RETENTION_SERVER_DAYS_ROOM_RENAMER_H_
+#define RETENTION_SERVER_DAYS_ROOM_RENAMER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/meetings/meeting_cache.h"
+#include "server/rows/holdings.h"
+#include "server/rows/writer.h"
+
+namespace retention {
+
+class RoomRenamer {
+ public:
+  // A key of names is for what is named within so many days.
+  static constexpr uint32_t kDaysOfKey = 31;
+  // The key before it is kept for so many days more: as long as a backup may be old, and a day for who is reading.
+  static constexpr uint32_t kDaysKept = 8;
+  // Rows that one command looks at.
+  static constexpr size_t kRowsPerStep = 1000;
+
+  // REQUIRES: both outlive it.
+  RoomRenamer(Holdings& holdings, MeetingCache& meetings) : holdings_(holdings), meetings_(meetings) {}
+
+  // All there is to do now. A room of which nothing is held any more loses its name, as does one whose PBX has ended.
+  absl::Status Run(const Commands& commands, absl::Time now);
+  // For a start. A store that is older than its ring, or newer, may hold names under keys that the ring does not have:
+  // names them anew as their occurrences say, of which each knows its meeting id. What is left of other rooms, PDFs,
+  // only lists of objects know from then on.
+  absl::Status Recall(Writer& writer, absl::Time now);
+
+ private:
+  // Makes the next key if it is time.
+  absl::Status Mint(absl::Time now);
+  // Some of what is named by an older key than the last; whether there is more.
+  absl::StatusOr<bool> Step(Change& change);
+  // Whether anything is held of a room that its meeting id alone leads to.
+  absl::StatusOr<bool> IsHeld(const RoomNames::Row& name, const RoomId& room) const;
+  // Where a name lies whose key the ring does not have, from `from` on; nullopt if there is none.
+  absl::StatusOr<std::optional<std::string>> FirstWithoutKey() const;
+  // `from` becomes where to go on; empty at the end.
+  absl::Status RecallStep(std::string& from, Change& change);
+
+  Holdings& holdings_;
+  MeetingCache& meetings_;
+};
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_DAYS_ROOM_RENAMER_H_
