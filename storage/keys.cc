@@ -28,6 +28,7 @@ constexpr char kBegin = 'B';
 constexpr char kDeletedObject = 'X';
 constexpr char kCohortSpan = 'S';
 constexpr char kRoomName = 'J';
+constexpr char kRemnant = 'Q';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -238,6 +239,18 @@ std::string DeletedObjectPrefix(const PbxId& pbx) { return LetterKey(kDeletedObj
 
 std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room) {
   return DeletedObjectPrefix(pbx).append(room.view());
+}
+
+std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting) {
+  return RemnantPrefix().append(pbx.view()).append(meeting.view());
+}
+std::string RemnantPrefix() { return LetterKey(kRemnant); }
+std::string RemnantPrefix(const PbxId& pbx, const RoomId& room) {
+  return RemnantPrefix().append(pbx.view()).append(room.view());
+}
+std::optional<LocatorName> DecodeRemnantKey(std::string_view raw) {
+  if (raw.size() != 1 + PbxId::kBytes + OwnerId::kBytes || raw[0] != kRemnant) return std::nullopt;
+  return LocatorName{.pbx = PbxId::From(raw.substr(1)), .meeting = OwnerId::From(raw.substr(1 + PbxId::kBytes))};
 }
 
 std::string RoomNamePrefix() { return LetterKey(kRoomName); }

@@ -110,6 +110,11 @@ std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);
 std::string DeletedObjectPrefix(const PbxId& pbx);
 std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room);
 
+// 'Q': when an occurrence was whose history is over
+std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting);
+std::string RemnantPrefix();
+std::string RemnantPrefix(const PbxId& pbx, const RoomId& room);
+
 // 'J': which room a meeting id names, by a hash of it under a key of the ring that lives for weeks
 // (KeyRing::NamesKeys).
 struct RoomNameParts {
@@ -158,8 +163,9 @@ struct LocatorName {
   OwnerId meeting;
 };
 std::optional<LocatorName> DecodeLocatorKey(std::string_view raw);
-// The occurrence of a CohortSpanKey; nullopt if malformed.
+// The occurrence of a CohortSpanKey, of a RemnantKey; nullopt if malformed.
 std::optional<LocatorName> DecodeCohortSpanKey(std::string_view raw);
+std::optional<LocatorName> DecodeRemnantKey(std::string_view raw);
 // The day of a DayCounts, DayProgress or PurgeMark key; nullopt if malformed.
 std::optional<DueDay> DecodeDayKey(std::string_view raw);
 

@@ -9,6 +9,7 @@
 #include "server/days/day_entries.h"
 #include "server/meetings/cohort_span.h"
 #include "server/meetings/listing.h"
+#include "server/meetings/remnant.h"
 #include "server/meetings/report_notices.h"
 #include "server/rows/day_progress.h"
 #include "server/rows/row_walk.h"
@@ -319,6 +320,8 @@ absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDa
     if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     if (locator->days[kHistory] > last) continue;
     change.batch().Delete(Family::kState, key);
+    PutRemnant(pbx, meeting, locator->facts, holdings_.policies.current().cuts, holdings_.policy(), last,
+               change.batch());
     FileListing(pbx, meeting, ListingOf(*locator), std::nullopt, change.batch());
     WithdrawNotice(locator->complete_notice, change.batch());
     WithdrawNotice(locator->names_notice, change.batch());

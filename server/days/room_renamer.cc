@@ -89,7 +89,8 @@ absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomI
   const auto kept = holdings_.store.Get(Family::kState, RoomNameKey(lasting));
   if (!kept.ok()) return kept.status();
   if (kept->has_value()) return true;
-  for (const std::string& prefix : {LocatorPrefix(pbx, room), DeletedObjectPrefix(pbx, room)}) {
+  for (const std::string& prefix :
+       {LocatorPrefix(pbx, room), RemnantPrefix(pbx, room), DeletedObjectPrefix(pbx, room)}) {
     const auto any = AnyWith(holdings_.store, Family::kState, prefix);
     if (!any.ok() || *any) return any;
   }

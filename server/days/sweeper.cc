@@ -11,6 +11,7 @@
 #include "server/days/cohort_rows.h"
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
+#include "server/meetings/remnant.h"
 #include "server/rows/day_progress.h"
 #include "server/rows/event_memory.h"
 #include "storage/keys.h"
@@ -323,6 +324,13 @@ absl::Status Sweeper::DropLocators(absl::Time now) {
     if (meetings.empty()) break;
     absl::Status dropped =
         commands_.Do(now, [&](Change& change) { return enders_.days.DropLocators(meetings, last, change); });
+    if (!dropped.ok()) return dropped;
+  }
+  for (std::string from = RemnantPrefix(); !from.empty();) {
+    absl::Status dropped = commands_.Do(now, [&](Change& change) {
+      return DropRemnants(enders_.store, holdings_.policies.current().cuts, holdings_.policy(), last,
+                          kLocatorsPerCommand, from, change.batch());
+    });
     if (!dropped.ok()) return dropped;
   }
   locators_dropped_through_ = last;

@@ -122,6 +122,18 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   return locator;
 }
 
+std::string SerializeFacts(const OccurrenceFacts& facts) {
+  stored::v1::OccurrenceFacts proto;
+  PutFacts(facts, proto);
+  return proto.SerializeAsString();
+}
+
+std::optional<OccurrenceFacts> ParseFacts(std::string_view bytes) {
+  stored::v1::OccurrenceFacts proto;
+  if (!proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+  return FactsIn(proto);
+}
+
 FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting) {
   return {.day = history_day, .category = kHistory, .pbx = pbx, .owner = meeting, .item = ItemId()};
 }

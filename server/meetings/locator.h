@@ -38,6 +38,10 @@ struct MeetingLocator {
   static std::optional<MeetingLocator> Parse(std::string_view bytes);
 };
 
+// The facts of a locator alone.
+std::string SerializeFacts(const OccurrenceFacts& facts);
+std::optional<OccurrenceFacts> ParseFacts(std::string_view bytes);
+
 // As which row of its history a locator's meeting id is sealed: with it, and with its day's key, it goes.
 FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting);
 

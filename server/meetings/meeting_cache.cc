@@ -1,9 +1,9 @@
 #include "server/meetings/meeting_cache.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "absl/functional/function_ref.h"
+#include "server/meetings/remnant.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 
@@ -20,34 +20,6 @@ constexpr size_t kBytesOfNewEvent = 250;
 // What a room costs besides its events.
 constexpr size_t kRoomBytes = 2000;
 constexpr size_t kMeetingBytes = 1000;
-
-bool Enters(RoomEventKind kind) {
-  return kind == RoomEventKind::kStarted || kind == RoomEventKind::kJoined || kind == RoomEventKind::kReconnected;
-}
-
-// How long somebody who is in a sitting can be spoken of.
-int64_t SpokenUntil(const SittingFacts& sitting, const CutHistory& rules) {
-  if (sitting.emptied_us.has_value()) return *sitting.emptied_us;
-  if (sitting.name != 0) return sitting.limit_us;
-  const int64_t reopen_us = absl::ToInt64Microseconds(rules.At(sitting.start_us).reopen_within);
-  return std::min(sitting.last_us + sitting.presumed_us + reopen_us, sitting.limit_us);
-}
-
-int64_t SpokenUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
-  int64_t until_us = INT64_MIN;
-  for (const SittingFacts& sitting : facts.sittings) until_us = std::max(until_us, SpokenUntil(sitting, rules));
-  return until_us;
-}
-
-// Until when who comes is one of those who were there: until all had left, or are presumed to have.
-int64_t StayEndOf(const OccurrenceFacts& facts) {
-  int64_t end_us = INT64_MIN;
-  for (const SittingFacts& sitting : facts.sittings) {
-    const int64_t presumed_us = std::min(sitting.last_us + sitting.presumed_us, sitting.limit_us);
-    end_us = std::max(end_us, sitting.emptied_us.value_or(presumed_us));
-  }
-  return end_us;
-}
 
 // Calls `add` for each row of a meeting's history; DATA_LOSS if one does not parse, or `add` says so.
 absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx, const OwnerId& meeting,
@@ -85,7 +57,6 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
 
 const Meeting* Room::FixedAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return nullptr;
-  const bool plans = event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
   const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
   const Meeting* spans = nullptr;
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
@@ -97,15 +68,19 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
       const auto known = fixed.find(number);
       if (known != fixed.end() && known->second.Knows(event)) return meeting;
     }
-    // What was only said later than all had left keeps nobody there.
-    const int64_t said_us = Enters(event.kind) && !facts.sittings.empty() ? INT64_MIN : facts.last_us;
-    if (spans != nullptr || event.time_us > std::max(said_us, StayEndOf(facts))) continue;
-    // A plan for another time is another occurrence, whenever it is made.
-    const auto& plan = facts.plan;
-    if (!plans || (plan.has_value() && std::abs(event.planned_start_us - plan->start_us) < plan->early_us))
-      spans = meeting;
+    if (spans == nullptr && Spans(facts, event)) spans = meeting;
   }
   return spans;
+}
+
+uint64_t Room::OverAt(const RoomEvent& event) const {
+  if (event.kind == RoomEventKind::kDeleted) return 0;
+  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
+  for (const auto& [number, facts] : over) {
+    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
+    if (MayHaveBeenOf(facts, event, cut.rules(), read_at)) return number;
+  }
+  return 0;
 }
 
 std::string Room::NameOf(const Vault& vault, std::string_view participant_id) const {
@@ -213,9 +188,11 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
     const auto name = DecodeLocatorKey(cursor->key());
     auto locator = MeetingLocator::Parse(cursor->value());
     if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    // Its history is due: whoever speaks of it now speaks of another.
-    if (locator->days[kHistory] <= last_due) continue;
     const uint64_t number = OccurrenceOf(name->meeting);
+    if (locator->days[kHistory] <= last_due) {
+      room.over.emplace(number, std::move(locator->facts));
+      continue;
+    }
     Meeting& meeting = room.MeetingOf(number);
     meeting.locator = *std::move(locator);
     meeting.stored = true;
@@ -229,6 +206,10 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
     if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;
   }
   if (!cursor->status().ok()) return cursor->status();
+  auto remnants = ReadRemnants(store_, room.pbx, room.id);
+  if (!remnants.ok()) return remnants.status();
+  room.over.merge(*remnants);
+  for (const auto& [number, facts] : room.over) room.cut.Take(number);
   room.cut.Settle();
   return absl::OkStatus();
 }

@@ -44,19 +44,22 @@ struct Meeting {
 struct Room {
   PbxId pbx;
   RoomId id;
-  RoomCut cut;                             // of what is not fixed
-  std::map<uint64_t, Meeting> meetings{};  // by number of the occurrence
-  std::map<uint64_t, RoomCut> fixed{};     // of each occurrence that is, once somebody asked; settled
-  std::vector<std::string> organizers{};   // what RoomEvent.organizer counts, from 1
-  std::vector<RoomDeletion> deletions{};   // in order of time
-  int64_t fixed_until_us = INT64_MIN;      // no span of one that is fixed goes on beyond that
-  DueDay read_at = DueDay::None();         // the last day that was due when it was read
-  bool named = true;                       // its meeting id leads to it
+  RoomCut cut;                                 // of what is not fixed
+  std::map<uint64_t, Meeting> meetings{};      // by number of the occurrence
+  std::map<uint64_t, RoomCut> fixed{};         // of each occurrence that is, once somebody asked; settled
+  std::map<uint64_t, OccurrenceFacts> over{};  // what is left of those whose history is over (remnant.h)
+  std::vector<std::string> organizers{};       // what RoomEvent.organizer counts, from 1
+  std::vector<RoomDeletion> deletions{};       // in order of time
+  int64_t fixed_until_us = INT64_MIN;          // no span of one that is fixed goes on beyond that
+  DueDay read_at = DueDay::None();             // the last day that was due when it was read
+  bool named = true;                           // its meeting id leads to it
 
   // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr
   // if it belongs to none.
   std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
   const Meeting* FixedAt(const RoomEvent& event) const;
+  // The occurrence whose history is over, and in whose span it lies; 0 for none.
+  uint64_t OverAt(const RoomEvent& event) const;
   uint32_t OrganizerNumber(std::string_view name);
   std::string NameOf(const Vault& vault, std::string_view participant_id) const;
   // What is known of an occurrence now; what its locator says if its events say nothing else.

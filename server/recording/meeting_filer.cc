@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "server/meetings/meeting_view.h"
+#include "server/meetings/remnant.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/deleted_objects.h"
@@ -58,6 +59,7 @@ bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1
 
 absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   Room& room = *touched.room;
+  if (absl::Status s = FileOver(touched, change); !s.ok()) return s;
   if (touched.fresh.empty()) {
     if (room.meetings.empty()) cache_.Forget(room.pbx, room.id);  // nothing was recorded for it
     return absl::OkStatus();
@@ -109,13 +111,51 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     Meeting& meeting = *outcome.meeting;
     if (absl::Status s = FileOutcome(touched, outcome, change); !s.ok()) return s;
     if (absl::Status s = SealId(meeting, outcome.before, touched.meeting_id, change); !s.ok()) return s;
-    over |= FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
+    const bool ended = FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
+    if (ended && room.cut.Has(number)) {
+      PutRemnant(meeting.pbx, meeting.id, outcome.facts, holdings_.policies.current().cuts, holdings_.policy(),
+                 change.last_due(), change.batch());
+    }
+    over |= ended;
     // What became fixed by this is cut no more: the room is read anew.
     over |= IsFixed(meeting.locator, change.last_due()) != meeting.fixed;
     if (!meeting.fixed && !room.cut.Has(number)) room.meetings.erase(number);
   }
   // Not among what it knows is what came too late for its history.
   if (over) cache_.Forget(room.pbx, room.id);
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::FileOver(TouchedRoom& touched, Change& change) {
+  Room& room = *touched.room;
+  const auto first = std::stable_partition(touched.fresh.begin(), touched.fresh.end(),
+                                           [](const FreshEvent& fresh) { return fresh.over == 0; });
+  std::map<uint64_t, Outcome> outcomes;
+  std::map<uint64_t, Meeting> meetings;
+  for (auto fresh = first; fresh != touched.fresh.end(); ++fresh) {
+    Outcome& outcome = outcomes[fresh->over];
+    outcome.fresh.push_back(&*fresh);
+    const auto known = room.over.find(fresh->over);
+    const int64_t time_us = fresh->entry.time_us;
+    outcome.facts = known != room.over.end()
+                        ? known->second
+                        : OccurrenceFacts{.first_us = time_us, .last_us = time_us, .waits_until_us = time_us};
+    for (const RoomDeletion& deletion : room.deletions) {
+      if (deletion.time_us < time_us) continue;
+      outcome.facts.deleted = true;
+      outcome.facts.recordings_deleted |= deletion.with_recordings;
+    }
+  }
+  for (auto& [number, outcome] : outcomes) {
+    outcome.meeting = &meetings[number];
+    *outcome.meeting = {.pbx = room.pbx, .id = OccurrenceOwner(room.id, number), .locator = {}};
+    outcome.filing = FileMeeting(outcome.facts, holdings_.policy(), change.now());
+    const ItemId item =
+        MeetingItem(holdings_.vault, room.pbx, touched.meeting_id, outcome.fresh.front()->event->event_id());
+    if (absl::Status s = FilePending(touched, outcome, item, change); !s.ok()) return s;
+    if (absl::Status s = FileCourse(touched, outcome, item, change); !s.ok()) return s;
+  }
+  touched.fresh.erase(first, touched.fresh.end());
   return absl::OkStatus();
 }
 

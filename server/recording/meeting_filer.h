@@ -49,7 +49,8 @@ struct FreshEvent {
   const v1::Event* event;    // as it came
   v1::RecordResult* result;  // of its batch
   NamedExtension named;
-  uint64_t fixed;  // the occurrence, if it is one that is fixed; else 0
+  uint64_t fixed;     // the occurrence, if it is one that is fixed; else 0
+  uint64_t over = 0;  // the occurrence, if it is one whose history is over; else 0
   std::vector<PendingValue> values;
 };
 
@@ -137,6 +138,8 @@ class MeetingFiler {
 
   // What is new, moved or deleted, by occurrence.
   absl::StatusOr<Outcomes> OutcomesOf(TouchedRoom& touched, const CutChanges& changes, Change& change);
+  // What came of occurrences whose history is over: nothing of it is kept but what has another day, or none.
+  absl::Status FileOver(TouchedRoom& touched, Change& change);
   absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, Change& change);
   Outcome& OutcomeOf(uint64_t occurrence, Room& room, Outcomes& outcomes, const Change& change) const;
   // What was said of a meeting that is planned anew is said of the new plan too: what that is follows from the cut.

@@ -67,8 +67,6 @@ class PartIntake {
   absl::Status TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx, v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
-  // Whether history that is collected with `event` is not due yet.
-  bool IsCollectedInTime(const v1::Event& event);
   // Whether history may hold nothing of an event, though it came before.
   bool MayBeForgotten(const v1::Event& event) const;
   absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
@@ -88,7 +86,6 @@ class PartIntake {
   PollIntake polls_;
   std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
   std::set<OwnerId> remembered_;  // by the change
-  std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;  // the last day that was asked about
 };
 
 absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResult& result) {
@@ -174,10 +171,11 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
         "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends and objects more",
         result);
     return OrderAway(event, result);
-  } else if (event.has_chat_message_sent() && !meetings_.IsProtocolled(**touched, event, fingerprint)) {
+  } else if (event.has_chat_message_sent() && !meetings_.IsOver(**touched, event, fingerprint) &&
+             !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
-  } else if (IsOfPresence(KindOf(event.payload_case())) && !IsCollectedInTime(event)) {
+  } else if (IsOfPresence(KindOf(event.payload_case())) && !meetings_.IsCollectedInTime(MicrosOf(event.time()))) {
     // Its own day is over: it must not drag the whole meeting there.
     RememberNow(MeetingEventMark(holdings_.vault, pbx, event));
     CountAccepted(result);
@@ -187,18 +185,11 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     if (!named.ok()) return named.status();
     meetings_.AddToCourse(**touched, event, fingerprint, *named, result);
     AddValues(**touched, event);
+    // Where nothing of it is kept, nothing else tells that it came.
+    if ((*touched)->fresh.back().over != 0) RememberNow(MeetingEventMark(holdings_.vault, pbx, event));
     CountAccepted(result);
   }
   return absl::OkStatus();
-}
-
-bool PartIntake::IsCollectedInTime(const v1::Event& event) {
-  const absl::CivilDay day = DayOf(absl::FromUnixMicros(MicrosOf(event.time())), holdings_.policy().zone());
-  if (!collected_in_time_.has_value() || collected_in_time_->first != day) {
-    const DueDay due(LastDayOf(day, holdings_.policy().rule(kHistory).period));
-    collected_in_time_.emplace(day, change_.TakesMoved(due));
-  }
-  return collected_in_time_->second;
 }
 
 bool PartIntake::MayBeForgotten(const v1::Event& event) const {

@@ -5,6 +5,7 @@
 #include "server/base/field_checks.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {
@@ -63,15 +64,24 @@ absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::E
 void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
                                   const NamedExtension& named, v1::RecordResult& result) {
   Room& room = *touched.room;
-  FreshEvent fresh{.entry = CourseEventOf(event, fingerprint, named, room, vault_, lists_, touched.course),
-                   .event = &event,
-                   .result = &result,
-                   .named = named,
-                   .fixed = 0,
-                   .values = {}};
+  FreshEvent fresh{
+      .entry = CourseEventOf(event, fingerprint, named, room, vault_, policy_.statistics(), touched.course),
+      .event = &event,
+      .result = &result,
+      .named = named,
+      .fixed = 0,
+      .values = {}};
   fresh.entry.with_recordings = fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED && touched.deletes_recordings;
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
+  fresh.over = room.OverAt(of_room);
+  if (fresh.over == 0 && IsOverByItself(of_room)) {
+    fresh.over = OccurrenceNumber(vault_, room.pbx, room.id, of_room.time_us, of_room.id);
+  }
+  if (fresh.over != 0) {
+    touched.fresh.push_back(std::move(fresh));
+    return;
+  }
   const Meeting* fixed = FixedOf(room, of_room);
   if (fixed != nullptr && Speaks(of_room.kind)) {
     // Who is known to be in a later sitting leaves that one.
@@ -107,6 +117,33 @@ bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) 
     default:
       return load.events >= kMaxMeetingEvents;
   }
+}
+
+bool TouchedMeetings::IsCollectedInTime(int64_t time_us) {
+  const absl::CivilDay day = DayOf(absl::FromUnixMicros(time_us), policy_.zone());
+  if (!collected_in_time_.has_value() || collected_in_time_->first != day) {
+    const DueDay due(LastDayOf(day, policy_.rule(kHistory).period));
+    collected_in_time_.emplace(day, change_.TakesMoved(due));
+  }
+  return collected_in_time_->second;
+}
+
+bool TouchedMeetings::IsOverByItself(const RoomEvent& event) {
+  switch (event.kind) {
+    case RoomEventKind::kScheduled:
+    case RoomEventKind::kRescheduled:
+      return !IsCollectedInTime(event.time_us) && event.planned_start_us < absl::ToUnixMicros(change_.now());
+    case RoomEventKind::kShared:
+    case RoomEventKind::kJoinFailed:
+      return !IsCollectedInTime(event.time_us);
+    default:
+      return false;
+  }
+}
+
+bool TouchedMeetings::IsOver(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const {
+  if (touched.room->over.empty()) return false;
+  return touched.room->OverAt(BareRoomEventOf(event, fingerprint, *touched.room, vault_)) != 0;
 }
 
 bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const {

@@ -23,7 +23,7 @@ namespace retention {
 class TouchedMeetings {
  public:
   TouchedMeetings(MeetingCache& cache, const Holdings& holdings, Change& change)
-      : cache_(cache), vault_(holdings.vault), lists_(holdings.policy().statistics()), change_(change) {}
+      : cache_(cache), vault_(holdings.vault), policy_(holdings.policy()), change_(change) {}
 
   // The room that an event names. Valid as long as this.
   absl::StatusOr<TouchedRoom*> Touch(const PbxId& pbx, const v1::Event& event);
@@ -36,20 +36,28 @@ class TouchedMeetings {
   // Whether a room takes no more events of this kind.
   bool IsFull(const Room& room, const v1::Event& event) const;
   static bool IsFull(const RoomCut::Load& load, const v1::Event& event);
+  // Whether history still takes what happened then.
+  bool IsCollectedInTime(int64_t time_us);
+  // Whether it is of an occurrence whose history is over.
+  bool IsOver(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
   // Whether chat of the event's time is to be kept, as far as is known by now.
   bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
 
   std::span<const std::unique_ptr<TouchedRoom>> all() const { return all_; }
 
  private:
+  // What was shared on days whose history is over, or planned then for a time that has passed, is of none that goes on.
+  bool IsOverByItself(const RoomEvent& event);
+
   MeetingCache& cache_;
   const Vault& vault_;
-  const v1::StatisticsPolicy& lists_;
+  const Policy& policy_;
   Change& change_;
   google::protobuf::Arena arena_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;
   absl::flat_hash_map<const Room*, TouchedRoom*> by_room_;
-  TouchedRoom* last_ = nullptr;  // events of a meeting often come together
+  std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;  // of the last day that was asked for
+  TouchedRoom* last_ = nullptr;                                       // events of a meeting often come together
 };
 
 }  // namespace retention

@@ -63,6 +63,10 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_TRUE(DeletedObjectKey(pbx, owner).starts_with(DeletedObjectPrefix(pbx)));
   EXPECT_TRUE(
       DeletedObjectKey(pbx, OccurrenceOwner(RoomOf(owner), 7)).starts_with(DeletedObjectPrefix(pbx, RoomOf(owner))));
+  EXPECT_EQ(Hex(RemnantKey(pbx, owner)), "51" + pbx_hex + owner_hex);
+  EXPECT_TRUE(RemnantKey(pbx, owner).starts_with(RemnantPrefix(pbx, RoomOf(owner))));
+  EXPECT_EQ(DecodeRemnantKey(RemnantKey(pbx, owner))->meeting, owner);
+  EXPECT_FALSE(DecodeRemnantKey(LocatorKey(pbx, owner)).has_value());
   const std::string room_name = RoomNameKey({.names_key = 0x01020304, .pbx = pbx, .name = owner, .lasting = true});
   EXPECT_EQ(Hex(room_name), "4a01020304" + pbx_hex + owner_hex + "01");
   EXPECT_TRUE(room_name.starts_with(RoomNamePrefix(0x01020304)));
