@@ -143,7 +143,7 @@ absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {
     const auto named = holdings_.names.Find(holdings_.store, name->pbx, id->Reveal());
     if (!named.ok()) return named.status();
     if (named->stored) continue;
-    absl::Status s = holdings_.names.Put(name->pbx, id->Reveal(), RoomOf(name->meeting), change);
+    absl::Status s = holdings_.names.Put(name->pbx, id->Reveal(), RoomOf(name->meeting), change.batch());
     if (!s.ok()) return s;
   }
   from = cursor->Valid() ? std::string(cursor->key()) : std::string();

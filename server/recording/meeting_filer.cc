@@ -65,7 +65,7 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     return absl::OkStatus();
   }
   if (!room.named) {
-    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change); !s.ok()) return s;
+    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change.batch()); !s.ok()) return s;
     room.named = true;
   }
   const CutChanges changes = room.cut.TakeChanges();

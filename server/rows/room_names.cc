@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "server/rows/change.h"
-
 namespace retention {
 namespace {
 
@@ -46,9 +44,7 @@ RoomNames::Row RowOf(const NamesKey& key, const PbxId& pbx, const Hashed& hashed
   return {.parts = {.names_key = key.number, .pbx = pbx, .name = name, .lasting = lasting}, .value = std::move(value)};
 }
 
-void PutRow(const RoomNames::Row& row, Change& change) {
-  change.batch().Put(Family::kState, RoomNameKey(row.parts), row.value);
-}
+void PutRow(const RoomNames::Row& row, Batch& batch) { batch.Put(Family::kState, RoomNameKey(row.parts), row.value); }
 
 }  // namespace
 
@@ -75,15 +71,15 @@ absl::StatusOr<RoomNames::Named> RoomNames::Find(const StoreView& view, const Pb
   return Named{.room = NewRoom(keys.back(), hashed)};
 }
 
-absl::Status RoomNames::Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Change& change) const {
+absl::Status RoomNames::Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Batch& batch) const {
   const auto key = LastKey();
   if (!key.ok()) return key.status();
-  PutRow(RowOf(*key, pbx, HashOf(vault_, pbx, meeting_id), room, /*lasting=*/false), change);
+  PutRow(RowOf(*key, pbx, HashOf(vault_, pbx, meeting_id), room, /*lasting=*/false), batch);
   return absl::OkStatus();
 }
 
 absl::StatusOr<RoomId> RoomNames::Keep(const StoreView& view, const PbxId& pbx, std::string_view meeting_id,
-                                       Change& change) const {
+                                       Batch& batch) const {
   const auto named = Find(view, pbx, meeting_id);
   if (!named.ok()) return named.status();
   const auto key = LastKey();
@@ -93,8 +89,8 @@ absl::StatusOr<RoomId> RoomNames::Keep(const StoreView& view, const PbxId& pbx, 
   const auto kept = view.Get(Family::kState, RoomNameKey(lasting.parts));
   if (!kept.ok()) return kept.status();
   if (kept->has_value()) return named->room;
-  PutRow(lasting, change);
-  PutRow(RowOf(*key, pbx, hashed, named->room, /*lasting=*/false), change);
+  PutRow(lasting, batch);
+  PutRow(RowOf(*key, pbx, hashed, named->room, /*lasting=*/false), batch);
   return named->room;
 }
 

@@ -21,8 +21,6 @@
 
 namespace retention {
 
-class Change;
-
 // Thread-safe.
 class RoomNames {
  public:
@@ -36,10 +34,9 @@ class RoomNames {
   // FAILED_PRECONDITION before there is a key of names.
   absl::StatusOr<Named> Find(const StoreView& view, const PbxId& pbx, std::string_view meeting_id) const;
   // Has it name that room, as long as anything is held of the room.
-  absl::Status Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Change& change) const;
+  absl::Status Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Batch& batch) const;
   // The room it names, as long as its PBX is there: something that is held knows it by its meeting id alone.
-  absl::StatusOr<RoomId> Keep(const StoreView& view, const PbxId& pbx, std::string_view meeting_id,
-                              Change& change) const;
+  absl::StatusOr<RoomId> Keep(const StoreView& view, const PbxId& pbx, std::string_view meeting_id, Batch& batch) const;
 
   // The row of a name, which lies under `key`, under the next key. nullopt if it is not of that key.
   struct Row {
