@@ -11,12 +11,6 @@
 namespace retention {
 namespace {
 
-uint64_t NumberOf(const PbxId& pbx) {
-  uint64_t name = 0;
-  for (const uint8_t byte : pbx.bytes) name = name << 8 | byte;
-  return name;
-}
-
 RingEntryKind RescueKindOf(PbxKeyUse use) {
   return static_cast<RingEntryKind>(static_cast<uint8_t>(RingEntryKind::kRescueNotNeeded) + static_cast<uint8_t>(use));
 }
@@ -151,12 +145,12 @@ absl::Status KeyRing::WriteHead(RingHead next) {
   return absl::OkStatus();
 }
 
-void KeyRing::Forget(const EntryName& name) {
+void KeyRing::Forget(const EntryName& name, bool destroys) {
   const MutexLock lock(mutex_);
   const auto found = slots_.find(name);
   if (found == slots_.end()) return;
   OPENSSL_cleanse(entries_.data() + found->second * kEntryBytes, kEntryBytes);
-  dirty_slots_.insert(found->second);
+  (destroys ? dirty_slots_ : leftover_slots_).insert(found->second);
   slots_.erase(found);
 }
 

@@ -62,6 +62,18 @@ struct NamesKey {
   SecretKey key;
 };
 
+// What a destruction of due days has to know where the store cannot be asked: the ring remembers it. It may say more
+// than is so (more PBXs, a later day): what was rescued in vain goes when the store is there again.
+struct DueRules {
+  static constexpr size_t kMaxZoneBytes = SecretKey::kBytes;
+
+  std::string zone;              // name of the time zone by which days end; empty: nobody knows
+  bool suspended = false;        // values are on their way to other days: nothing may be destroyed
+  std::map<PbxId, DueDay> held;  // PBXs that holds may concern, with the last day of the last of these
+
+  friend bool operator==(const DueRules&, const DueRules&) = default;
+};
+
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
 // Errors: DATA_LOSS if all heads are damaged (the server must not start: it would mint new keys over old data; an entry
@@ -108,6 +120,7 @@ class KeyRing {
   absl::Status Mend();
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
   struct Found {
+    uint64_t generation = 0;  // that it had
     size_t replicas_rebuilt = 0;
     size_t entries_mended = 0;
     size_t entries_damaged = 0;
@@ -148,6 +161,19 @@ class KeyRing {
   // Destructions that no ledger tells of yet; what to call when it does. Ascending.
   std::vector<UnenteredDestruction> unentered() const;
   absl::Status MarkEntered(DueDay through);
+
+  // What destructions that have no store must heed, as far as it is known. Where an entry was damaged in all replicas,
+  // or the ring may not be the last one, the zone is forgotten: nobody knows what else was.
+  DueRules due_rules() const;
+  // After OK the ring knows that holds may keep what `pbxs` have until the end of `until`, or later; that nothing may
+  // be destroyed by the ring alone until SetDueRules says otherwise.
+  absl::Status HoldPbxs(std::span<const PbxId> pbxs, DueDay until);
+  absl::Status SuspendDue();
+  // After OK it knows `rules`, and nothing else. Writes nothing if it did. INVALID_ARGUMENT if the zone's name is
+  // longer than kMaxZoneBytes.
+  absl::Status SetDueRules(const DueRules& rules);
+  // PBXs that have a key, or an order key.
+  std::vector<PbxId> Pbxs() const;
 
   // The same for PBXs. MintPbx returns the key if there is one already; FAILED_PRECONDITION if it was narrowed.
   absl::StatusOr<SecretKey> MintPbx(const PbxId& pbx);
@@ -256,10 +282,13 @@ class KeyRing {
   // Another secret for an entry that there is: in memory at once; on the disks by Finish. `destroys`: the former was to
   // go.
   void Rewrite(const RingEntry& entry, bool destroys) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Out of memory at once; off the disks by Finish.
-  void Forget(const EntryName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Out of memory at once; off the disks by Finish. `destroys`: it was a secret.
+  void Forget(const EntryName& name, bool destroys = true) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetThrough(DueDay last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Entries of rules, new or over those that there are, with a new generation. Writes nothing if they are there.
+  absl::Status PutRules(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status DropZone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Overwrites with zeros what was forgotten, and what a failed write may have left.
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

@@ -178,7 +178,8 @@ void KeyRing::Take(OpenedRing ring) {
   // A change of the root writes two heads, so that none is left under the former.
   second_head_owed_ = head_.epoch > 1 && head_.generation == head_.root_generation;
   erased_since_root_ = head_.root != RootKind::kNone && head_.generation > head_.root_generation + 1;
-  found_ = {.replicas_rebuilt = ring.rebuilt,
+  found_ = {.generation = ring.generation,
+            .replicas_rebuilt = ring.rebuilt,
             .entries_mended = ring.mended,
             .entries_damaged = ring.damaged,
             .rolled_back = ring.rolled_back};
@@ -189,6 +190,8 @@ absl::Status KeyRing::Load() {
   while (disk_->stale(sound)) ++sound;
   auto file = disk_->replica(sound).Read(RingFile::kKeys);
   if (!file.ok()) return file.status();
+  std::set<size_t> useless;
+  bool damaged = false;
   {
     const MutexLock lock(mutex_);
     const size_t slots = (file->size() - kRingFileHeaderBytes) / kEntryBytes;
@@ -204,7 +207,8 @@ absl::Status KeyRing::Load() {
       // What is damaged in all replicas is of no use, and must not outlive what it was of. What is of another epoch was
       // left by a change of the root.
       if (!entry.has_value() || entry->epoch != head_.epoch || !slots_.try_emplace(NameOf(*entry), slot).second) {
-        dirty_slots_.insert(slot);
+        useless.insert(slot);
+        damaged = damaged || !entry.has_value();
         continue;
       }
       entry->secret = seal.Open(SealNameOf(*entry), entry->secret);
@@ -214,6 +218,11 @@ absl::Status KeyRing::Load() {
       pages_until_.emplace(entry->until, entry->name);
     }
   }
+  // A hold may have been lost with it, or since. First, since after a crash nothing would tell.
+  if (damaged || options_.opening.accept_lower_replica) {
+    if (absl::Status s = DropZone(); !s.ok()) return s;
+  }
+  dirty_slots_.merge(useless);
   if (absl::Status s = LoadBlocks(); !s.ok()) return s;
   // What a destruction that was cut short left behind.
   ForgetThrough(destroyed_through());

@@ -162,6 +162,14 @@ std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version) {
   return head;
 }
 
+uint64_t NumberOf(const PbxId& pbx) { return TakeNumber<uint64_t>(pbx.bytes.data()); }
+
+PbxId PbxOf(uint64_t name) {
+  PbxId pbx;
+  PutNumber(name, pbx.bytes.data());
+  return pbx;
+}
+
 void WriteEntry(const RingEntry& entry, ByteSpan out) {
   std::fill(out.begin(), out.end(), 0);
   if (entry.kind == RingEntryKind::kNone) return;

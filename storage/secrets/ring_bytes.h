@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/due_day.h"
+#include "storage/ids.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/root_key.h"
 #include "storage/secrets/secret_key.h"
@@ -74,7 +75,11 @@ enum class RingEntryKind : uint8_t {
   kRescueNotNeeded = 6,
   kRescueNeeded = 7,
   kRescueForOrders = 8,
-  kNames = 9,  // number of the key; until: the day on which it was made
+  // For destructions that cannot ask the store; no secrets. kDueRules: the name of a time zone in the place of its
+  // secret; until: open while nothing may be destroyed. kHeldPbx: name: the PBX; until: the last day of its holds.
+  kDueRules = 9,
+  kHeldPbx = 10,
+  kNames = 11,  // number of the key; until: the day on which it was made
 };
 struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
@@ -84,6 +89,9 @@ struct RingEntry {
   std::optional<uint32_t> block;  // of an opened page
   uint32_t epoch = 0;             // the head's when it was written
 };
+// A PBX as a name.
+uint64_t NumberOf(const PbxId& pbx);
+PbxId PbxOf(uint64_t name);
 inline constexpr size_t kEntryBytes = 64;
 // What its secret is sealed as.
 SecretSeal::Name SealNameOf(const RingEntry& entry);

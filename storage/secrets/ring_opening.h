@@ -37,6 +37,7 @@ struct RingOpening {
 struct OpenedRing {
   std::unique_ptr<RingDisk> disk;
   RingHead head;
+  uint64_t generation = 0;   // as it was found
   size_t rebuilt = 0;        // replicas that were overwritten
   size_t mended = 0;         // entries that were damaged in one of them
   size_t damaged = 0;        // entries that are damaged in all

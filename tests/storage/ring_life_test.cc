@@ -45,7 +45,7 @@ class RingLife {
   }
 
   void Step() {
-    switch (random_() % 19) {
+    switch (random_() % 21) {
       case 0:
       case 1:
         return MintDay();
@@ -78,6 +78,9 @@ class RingLife {
         return ChangeRoot();
       case 17:
         return ChangeNames();
+      case 18:
+      case 19:
+        return ChangeRules();
       default:
         return MendAll();
     }
@@ -92,6 +95,7 @@ class RingLife {
       ++sound;
       std::map<std::pair<char, uint64_t>, std::string> found = replica.keys;
       EXPECT_EQ(found, keys_) << name;
+      EXPECT_EQ(std::tie(replica.held, replica.zone, replica.suspended), std::tie(held_, zone_, suspended_)) << name;
       for (const auto& [number, secret] : owners_) EXPECT_EQ(replica.OwnerSecret(number), secret) << number;
       for (const OwnerNumber number : gone_) EXPECT_EQ(replica.OwnerSecret(number), "") << number;
       std::string bytes;
@@ -222,6 +226,23 @@ class RingLife {
       if (key.ok()) keys_[{'P', name}] = BytesOf(*key);
       return key.status();
     });
+  }
+  void ChangeRules() {
+    if (random_() % 3 == 0) {
+      const uint64_t pbx = random_() % 16;
+      const uint32_t until = kFirstDay + static_cast<uint32_t>(random_() % 100);
+      const PbxId pbxs[] = {Pbx(pbx), Pbx(3)};
+      Do([&] { return ring_->HoldPbxs(pbxs, DueDay::FromNumber(until)); });
+      for (const uint64_t each : {pbx, uint64_t{3}}) held_[each] = std::max(held_[each], until);
+      return;
+    }
+    suspended_ = random_() % 2 == 0 && !zone_.empty();
+    if (suspended_) return Do([&] { return ring_->SuspendDue(); });
+    zone_ = random_() % 2 == 0 ? "America/Argentina/ComodRivadavia" : "UTC";
+    std::erase_if(held_, [this](const auto&) { return random_() % 2 == 0; });
+    DueRules rules{.zone = zone_, .suspended = false, .held = {}};
+    for (const auto& [pbx, until] : held_) rules.held.emplace(Pbx(pbx), DueDay::FromNumber(until));
+    Do([&] { return ring_->SetDueRules(rules); });
   }
   void Drop(std::pair<char, uint64_t> name) {
     const auto key = keys_.find(name);
@@ -373,7 +394,10 @@ class RingLife {
   void Crash() {
     if (lost_.has_value()) return;
     fuse_ = random_() % 12;
-    switch (random_() % 7) {
+    switch (random_() % 8) {
+      case 7:
+        ChangeRules();
+        break;
       case 5:
       case 6:
         fuse_ = random_() % 30;
@@ -411,6 +435,9 @@ class RingLife {
   uint32_t cohorts_through_ = 100;
   uint32_t names_ = 0;
   std::map<std::pair<char, uint64_t>, std::string> keys_;
+  std::map<uint64_t, uint32_t> held_;
+  std::string zone_;
+  bool suspended_ = false;
   std::map<OwnerNumber, std::string> owners_;
   std::map<OwnerNumber, DueDay> until_;
   std::set<OwnerNumber> gone_;

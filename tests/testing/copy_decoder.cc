@@ -91,7 +91,11 @@ std::optional<std::string> OpenFiled(std::string_view row_key, std::string_view 
   std::string input = ring.open_key;
   if (day < 0xFFFFFFFE) {
     const auto key = ring.keys.find({'D', day});
-    if (key == ring.keys.end()) return std::nullopt;
+    if (key == ring.keys.end()) {
+      const auto rescued = ring.rescues.find({static_cast<uint32_t>(day), pbx, envelope->use});
+      if (rescued == ring.rescues.end()) return std::nullopt;
+      return Decrypt(rescued->second, ring, *envelope, row_key, bytes);
+    }
     input = key->second;
   }
   if (envelope->use != 0) {

@@ -125,6 +125,16 @@ void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epo
   std::string seal_name(entry.substr(0, 16));
   if (block > 0) seal_name[1] = 1;
   const std::string secret = seal.Open(seal_name, entry.substr(16, 32));
+  const auto until = static_cast<uint32_t>(BigEndian(entry.substr(4, 4)));
+  if (entry[0] == 9) {
+    ring.zone = secret.substr(0, secret.find('\0'));
+    ring.suspended = until == 0xFFFFFFFF;
+    return;
+  }
+  if (entry[0] == 10) {
+    ring.held[name] = until;
+    return;
+  }
   ring.sealed[secret] = std::string(entry.substr(16, 32));
   switch (entry[0]) {
     case 1:
@@ -146,7 +156,12 @@ void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epo
         ring.seeds[name] = secret;
       }
       break;
-    case 9:
+    case 6:
+    case 7:
+    case 8:
+      ring.rescues[{until, name, static_cast<uint8_t>(entry[0] - 6)}] = secret;
+      break;
+    case 11:
       ring.keys[{'N', name}] = secret;
       break;
     default:

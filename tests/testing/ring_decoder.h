@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace retention {
@@ -22,6 +23,12 @@ struct DecodedRing {
   // Secrets of owners whose page was opened; seeds of the other pages.
   std::map<uint64_t, std::string> owners;
   std::map<uint64_t, std::string> seeds;
+  // Of destroyed days: what is left for a PBX, by day, PBX and which of its keys was used.
+  std::map<std::tuple<uint32_t, uint64_t, uint8_t>, std::string> rescues;
+  // By what rules days end where there is no store: the last day of holds by PBX.
+  std::string zone;
+  bool suspended = false;
+  std::map<uint64_t, uint32_t> held;
   // The bytes that a secret lies as.
   std::map<std::string, std::string> sealed;
 
