@@ -30,6 +30,16 @@ EVP_MD_CTX* ThreadDigest() {
 
 }  // namespace
 
+std::array<uint8_t, kSha256Bytes> Sha256(std::initializer_list<std::span<const uint8_t>> parts) {
+  EVP_MD_CTX* digest = ThreadDigest();
+  std::array<uint8_t, kSha256Bytes> out{};
+  bool ok = EVP_DigestInit_ex2(digest, FetchedSha256(), nullptr) == 1;
+  for (const auto part : parts) ok = ok && EVP_DigestUpdate(digest, part.data(), part.size()) == 1;
+  ok = ok && EVP_DigestFinal_ex(digest, out.data(), nullptr) == 1;
+  if (!ok) std::abort();
+  return out;
+}
+
 SecretKey HmacSha256(const SecretKey& key, std::initializer_list<std::string_view> parts) {
   std::array<uint8_t, kHashBlockBytes> pad{};
   EVP_MD_CTX* digest = ThreadDigest();

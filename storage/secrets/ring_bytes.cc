@@ -1,10 +1,8 @@
 #include "storage/secrets/ring_bytes.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <string_view>
@@ -20,7 +18,6 @@ constexpr std::string_view kHeadMagic = "RETNRING";
 constexpr std::string_view kBlockMagic = "PAGE";
 constexpr std::string_view kOrdersLabel = "retention.v1 orders";
 constexpr std::string_view kOwnerLabel = "retention.v1 owner";
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kEntryCheckBytes = 8;
 constexpr size_t kEntrySecretAt = 16;
 constexpr size_t kSlotCheckBytes = 3;
@@ -29,17 +26,6 @@ constexpr size_t kBlockHashAt = 16;   // of the slots as first written
 constexpr size_t kBlockCheckAt = 48;  // of the header before it
 
 using Digest = std::array<uint8_t, kSha256Bytes>;
-
-Digest Sha256(std::initializer_list<ConstByteSpan> parts) {
-  Digest digest{};
-  EVP_MD_CTX* const context = EVP_MD_CTX_new();
-  bool ok = context != nullptr && EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1;
-  for (const ConstByteSpan part : parts) ok = ok && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
-  ok = ok && EVP_DigestFinal_ex(context, digest.data(), nullptr) == 1;
-  EVP_MD_CTX_free(context);
-  if (!ok) std::abort();  // only for want of memory
-  return digest;
-}
 
 template <typename T>
 void PutNumber(T number, uint8_t* out) {
