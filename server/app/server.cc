@@ -6,18 +6,14 @@
 #include <sstream>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/app/refusal_note.h"
-#include "server/app/volume.h"
+#include "server/app/explain.h"
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
 #include "server/policies/policy_change.h"
-#include "server/rows/ring_generation.h"
 #include "server/rpc/watch_courier.h"
-#include "storage/keys.h"
 
 // jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
 // RocksDB had cached. So no value outlives its day in memory that nobody uses any more.
@@ -29,40 +25,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// So many pages of owners can be opened, for what is erased early, while the ring's disk is full: 10 MiB a replica.
-constexpr size_t kSpareBlocks = 1024;
-
 absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
   if (!file || !(text << file.rdbuf())) return absl::InvalidArgumentError("the policy file cannot be read");
   return Policy::FromText(text.str());
-}
-
-// What makes less of the destruction of keys than it could be.
-void WarnOfVolumes(const ServerOptions& options) {
-  const auto warn = [&](const std::string& directory, std::string_view replica) {
-    if (const std::string_view name = CopyOnWriteNameOf(directory); !name.empty()) {
-      Log(Severity::kWarning,
-          "the key ring lies on a file system that keeps old blocks: destroyed keys may be found there",
-          {{"replica", std::string(replica)}, {"file_system", std::string(name)}});
-    }
-    if (ShareVolume(directory, options.data_directory)) {
-      Log(Severity::kWarning,
-          "the key ring shares a volume with the data: a copy of the volume has both, and fills up with both",
-          {{"replica", std::string(replica)}});
-    }
-  };
-  warn(options.key_ring_directory, "first");
-  if (!options.second_key_ring_directory.empty()) warn(options.second_key_ring_directory, "second");
-}
-
-absl::Status Explain(const char* part, const absl::Status& status) {
-  const std::string prefix = absl::StrCat(part, ": ");
-  const bool says_so = absl::StartsWith(status.message(), prefix);
-  absl::Status explained(status.code(), absl::StrCat(says_so ? "" : prefix, status.message()));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
-  return explained;
 }
 
 }  // namespace
@@ -109,102 +76,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
-  for (const auto step :
-       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
+  for (const auto step : {&Server::DestroyDueKeys, &Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter,
+                          &Server::StartProbing, &Server::Serve}) {
     if (absl::Status status = (server.get()->*step)(); !status.ok()) return status;
   }
   return server;
-}
-
-absl::Status Server::OpenStorage() {
-  auto store = OpenRocksDbStore(options_.data_directory, options_.store);
-  if (!store.ok()) return Explain("data directory", store.status());
-  store_ = *std::move(store);
-  const auto format = store_->Get(Family::kState, FormatKey());
-  if (!format.ok()) return Explain("data directory", format.status());
-  const bool store_is_empty = !format->has_value();
-  if (absl::Status status = OpenRing(store_is_empty); !status.ok()) return status;
-  ReportRing();
-  return MeetWitness(store_is_empty);
-}
-
-absl::Status Server::OpenRing(bool store_is_empty) {
-  std::vector<std::string> directories = {options_.key_ring_directory};
-  if (!options_.second_key_ring_directory.empty()) directories.push_back(options_.second_key_ring_directory);
-  auto witness = StoreWitness::Open(std::move(directories));
-  if (!witness.ok()) return Explain("key ring", witness.status());
-  witness_ = *std::move(witness);
-  const auto seen = SeenRingGeneration(*store_);
-  if (!seen.ok()) return Explain("data directory", seen.status());
-  KeyRing::Options ring_options;
-  ring_options.second_directory = options_.second_key_ring_directory;
-  ring_options.opening = {.known_generation = std::max(*seen, witness_->ring_generation()),
-                          .accept_lower_replica = options_.accept_lower_replica};
-  ring_options.spare_blocks = kSpareBlocks;
-  if (absl::Status s = TakeRingKeys(options_.ring_keys, ring_options); !s.ok()) return Explain("key ring", s);
-  auto ring = KeyRing::Open(options_.key_ring_directory, ring_options);
-  if (absl::IsNotFound(ring.status())) {
-    if (!store_is_empty) {
-      return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
-                             "the data directory holds a store, but there is no key ring: nothing could be read");
-    }
-    ring = KeyRing::Create(options_.key_ring_directory, ring_options);
-  }
-  if (!ring.ok()) return Explain("key ring", ring.status());
-  ring_ = *std::move(ring);
-  return absl::OkStatus();
-}
-
-void Server::ReportRing() const {
-  const KeyRing::Found& found = ring_->found();
-  if (found.replicas_rebuilt + found.entries_mended > 0) {
-    Log(Severity::kWarning, "the key ring was mended",
-        {{"replicas_rewritten", absl::StrCat(found.replicas_rebuilt)},
-         {"entries_mended", absl::StrCat(found.entries_mended)}});
-  }
-  if (found.entries_damaged > 0) {
-    Log(Severity::kError, "keys were damaged in both replicas of the ring: what they seal is lost",
-        {{"keys", absl::StrCat(found.entries_damaged)}});
-  }
-  for (const std::string& directory : {options_.key_ring_directory, options_.second_key_ring_directory}) {
-    if (!directory.empty() && IsRootOnVolumeOf(options_.ring_keys, directory)) {
-      Log(Severity::kWarning, "the root of the key ring lies on the ring's volume: an image of the one has the other");
-    }
-  }
-  if (!ring_->memory_is_locked()) {
-    Log(Severity::kWarning, "keys may be swapped out: raise the limit on locked memory (RLIMIT_MEMLOCK)");
-  }
-  WarnOfVolumes(options_);
-}
-
-absl::Status Server::MeetWitness(bool store_is_empty) {
-  auto finding = witness_->Meet(*store_, *ring_);
-  if (!finding.ok()) return Explain("key ring", finding.status());
-  if (witness_->cut_bytes() > 0) {
-    Log(Severity::kWarning, "the end of the ledger's copy was torn, and is copied again",
-        {{"bytes", absl::StrCat(witness_->cut_bytes())}});
-  }
-  if (ring_->found().rolled_back) losses_.push_back("KEY_RING_ROLLED_BACK");
-  // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
-  // say. To begin anew under it would destroy the keys of the cohorts that wait there.
-  if (store_is_empty && (ring_->destroyed_through() != DueDay::None() || witness_->found())) {
-    *finding = {.standing = Standing::kMissing,
-                .found =
-                    "the key ring belongs to a store, but the data directory "
-                    "holds none"};
-  }
-  finding->standing = FirstTakenFor(options_.data_directory, finding->standing);
-  const bool is_refused = finding->standing != Standing::kSound && !options_.accept_data_loss;
-  NoteRefusal(options_.data_directory, is_refused ? finding->standing : Standing::kSound);
-  if (is_refused) return StoreWitness::Refusal(*finding);
-  if (finding->standing == Standing::kSound) {
-    if (options_.accept_data_loss) Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
-    return absl::OkStatus();
-  }
-  Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
-      {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});
-  losses_.emplace_back(ReasonOf(finding->standing));
-  return Explain("accepting a loss", witness_->Accept(*store_));
 }
 
 absl::Status Server::OpenEngine() {

@@ -62,7 +62,9 @@ absl::Status CheckOptions(const ServerOptions& options);
 // A server that serves. Thread-safe.
 class Server {
  public:
-  // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
+  // Destroys the keys of what fell due while no server ran, opens everything, does the rest that is due, and only then
+  // serves. If it fails, the keys are gone all the same, unless the ring cannot tell (server/days/due_keys.h) or
+  // `accept_lower_replica` is set. The key ring is made where neither
   // it nor a store exists.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
@@ -88,7 +90,13 @@ class Server {
 
  private:
   Server(ServerOptions options, Policy policy);
+  // What is due goes before the store is opened, so that none that cannot be opened keeps a key alive. What keeps the
+  // ring from opening here is told by OpenRing, which knows more.
+  absl::Status DestroyDueKeys();
   absl::Status OpenStorage();
+  absl::Status OpenWitness();
+  // Knows the ring's generation from the witness, and from the store if it is open.
+  absl::StatusOr<KeyRing::Options> OptionsOfRing() const;
   absl::Status OpenRing(bool store_is_empty);
   // Whether the store is the last one that the ring's volume knows of.
   absl::Status MeetWitness(bool store_is_empty);

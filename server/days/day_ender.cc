@@ -77,10 +77,10 @@ absl::Status DayEnder::Recover() {
   return absl::OkStatus();
 }
 
-std::set<DayEnder::Bucket> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const {
+std::set<DayPart> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const {
   const Policy& policy = holdings_.policy();
   const auto progress = ReadDayProgress(holdings_.store, last);
-  std::set<Bucket> unordered;
+  std::set<DayPart> unordered;
   // Of a bucket that cannot be walked, every PBX that there is.
   const auto of_all = [&](DueDay day, PbxKeyUse use) {
     for (const auto& ending : holdings_.registry.Ending()) unordered.insert({day, ending.pbx, use});
@@ -121,32 +121,17 @@ std::set<DayEnder::Bucket> DayEnder::UnorderedObjects(DueDay last, absl::Time no
   return unordered;
 }
 
-absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, const std::set<Bucket>& unordered) {
+absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered) {
   const DueDay last = holdings_.LastDue(now);
-  std::vector<DueDay> days = holdings_.ring.DaysThrough(last);
-  std::set<Bucket> rescued = unordered;
-  for (const PbxId& pbx : keeping_.ConcernedPbxs(last)) {
-    for (const DueDay day : days) {
-      for (const PbxKeyUse use : {PbxKeyUse::kNotNeeded, PbxKeyUse::kNeeded, PbxKeyUse::kForOrders}) {
-        rescued.insert({day, pbx, use});
-      }
-    }
-  }
-  std::vector<RescuedKey> keys;
-  for (const Bucket& bucket : rescued) {
-    auto key = holdings_.vault.Rescue(bucket.day, bucket.pbx, bucket.use);
-    if (!key.ok()) return key.status();
-    if (key->has_value()) keys.push_back(**std::move(key));
-  }
-  if (!days.empty()) CrashPoint("sweep.before_keys");
-  const absl::Status destroyed = holdings_.ring.DestroyDaysThrough(last, now, keys);
+  std::set<DayPart> rescued = unordered;
+  AddHeldParts(holdings_.ring.DaysThrough(last), keeping_.ConcernedPbxs(last), last, rescued);
+  auto days = DestroyDays(holdings_.ring, holdings_.vault, last, now, rescued);
   // From the moment that its head says so they are gone for this process, whatever is still to be overwritten.
   const DueDay through = holdings_.ring.destroyed_through();
   holdings_.vault.ForgetDaysThrough(through);
   holdings_.gate.EndThrough(through);
   meetings_.ForgetDue(through);
-  if (!destroyed.ok()) return destroyed;
-  if (!days.empty()) CrashPoint("sweep.after_keys");
+  if (days.ok() && !days->empty()) CrashPoint("sweep.after_keys");
   return days;
 }
 

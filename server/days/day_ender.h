@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/days/due_keys.h"
 #include "server/holds/hold_keeping.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/rows/change.h"
@@ -38,17 +39,10 @@ class DayEnder {
   // anything that must be written to it. What holds may keep, and objects that have had no orders yet (`unordered`),
   // stay readable for what comes after, and are shown to nobody; the rest of the day is not. Returns the days that had
   // keys.
-  struct Bucket {
-    DueDay day;
-    PbxId pbx;
-    PbxKeyUse use = PbxKeyUse::kNotNeeded;
-
-    friend auto operator<=>(const Bucket&, const Bucket&) = default;
-  };
-  absl::StatusOr<std::vector<DueDay>> DestroyDueKeys(absl::Time now, const std::set<Bucket>& unordered);
+  absl::StatusOr<std::vector<DueDay>> DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered);
   // Thread-safe. Where objects may lie that have had no orders, in days up to `last`. If the store cannot be read:
   // wherever objects lie at all.
-  std::set<Bucket> UnorderedObjects(DueDay last, absl::Time now) const;
+  std::set<DayPart> UnorderedObjects(DueDay last, absl::Time now) const;
 
   // `day` takes no more values from now on.
   absl::Status Close(DueDay day, Change& change);

@@ -97,6 +97,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   // What was destroyed is overwritten; that no image of the ring opens it waits for this. A failure shows in metrics.
   holdings_.ring.ChangeRootIfDue(now).status().IgnoreError();
   if (!recovered.ok()) return recovered;
+  note(NoteDueRules(now));
   note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
   for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
     note(FinishEnding(enders_, commands_, ending, now).status());
@@ -279,6 +280,22 @@ absl::Status Sweeper::DestroyDueKeys(absl::Time now) {
     for (const DueDay day : *days) options_.on_unreadable(DueInstant(day, holdings_.policy().zone()));
   }
   return absl::OkStatus();
+}
+
+absl::Status Sweeper::NoteDueRules(absl::Time now) {
+  return commands_.DoWithoutStore([&] {
+    const Policy& policy = holdings_.policy();
+    const Noted now_so = {.holds = enders_.holds.changes(),
+                          .policy = policy.version(),
+                          .suspended = holdings_.policies.refiling_since().has_value() || enders_.logs.refiling()};
+    if (noted_ == now_so) return absl::OkStatus();
+    const DueRules rules = {.zone = policy.proto().time_zone(),
+                            .suspended = now_so.suspended,
+                            .held = enders_.holds.ConcernedPbxs(holdings_.LastDue(now))};
+    if (absl::Status s = holdings_.ring.SetDueRules(rules); !s.ok()) return s;
+    noted_ = now_so;
+    return absl::OkStatus();
+  });
 }
 
 absl::Status Sweeper::EndDueDays(absl::Time now, SweepOutcome& outcome) {

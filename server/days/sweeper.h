@@ -11,7 +11,9 @@
 #ifndef RETENTION_SERVER_DAYS_SWEEPER_H_
 #define RETENTION_SERVER_DAYS_SWEEPER_H_
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +79,8 @@ class Sweeper {
   bool KeysAreDue(absl::Time now) const;
   // The keys of due days, whatever state the store is in.
   absl::Status DestroyDueKeys(absl::Time now);
+  // The ring remembers by what rules days end.
+  absl::Status NoteDueRules(absl::Time now);
   // What follows from that: what holds keep is taken out, and the ledger told.
   absl::Status EndDueDays(absl::Time now, SweepOutcome& outcome);
   absl::Status DropEndedDays(absl::Time now);
@@ -95,6 +99,15 @@ class Sweeper {
   const Commands commands_;
   const Options options_;
   DueDay locators_dropped_through_;
+  // What the ring was told of last.
+  struct Noted {
+    uint64_t holds = 0;
+    uint64_t policy = 0;
+    bool suspended = false;
+
+    friend bool operator==(const Noted&, const Noted&) = default;
+  };
+  std::optional<Noted> noted_;
 };
 
 }  // namespace retention

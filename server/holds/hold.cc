@@ -47,6 +47,7 @@ std::string Hold::LedgerId() const { return absl::StrCat(absl::Hex(number, absl:
 
 void HoldClaims::Add(const Hold& hold) {
   const v1::HoldScope& scope = hold.terms.scope();
+  until = std::max(until, hold.End());
   first = std::min(first, hold.generation);
   if (scope.has_controller_id() || scope.has_pbx_id()) all = std::min(all, hold.generation);
   if (scope.has_meeting()) meetings.insert(hold.owner);

@@ -60,6 +60,7 @@ const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope);
 struct HoldClaims {
   void Add(const Hold& hold);
 
+  DueDay until;                                               // the last day of the last of them
   HoldGeneration first = kNotLeft;                            // the earliest of any of them; kNotLeft: there are none
   HoldGeneration all = kNotLeft;                              // the earliest of those that cover everything
   absl::flat_hash_map<std::string, HoldGeneration> emails;    // persons by address: the earliest that names it

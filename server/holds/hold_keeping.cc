@@ -19,7 +19,8 @@ absl::StatusOr<DueWalk> HoldKeeping::Current(const DueWalk& walk, DueDay last_du
   }
   const uint64_t version = register_.version();
   if (walk.version == version && walk.through == last_due && walk.unordered == unordered) return walk;
-  std::set<PbxId> pbxs = register_.ConcernedPbxs(last_due);
+  std::set<PbxId> pbxs;
+  for (const auto& [pbx, until] : register_.ConcernedPbxs(last_due)) pbxs.insert(pbx);
   for (const auto& [day, of_day] : unordered) pbxs.insert(of_day.begin(), of_day.end());
   return DueWalk{.version = version,
                  .through = last_due,

@@ -45,8 +45,8 @@ class HoldKeeping {
   absl::StatusOr<DueWalk> TakeOutOfDueDays(const DueWalk& walk, Change& change) const;
   // Whether nothing is left for it to do.
   absl::StatusOr<bool> IsTakenOut(const DueWalk& walk, DueDay last_due) const;
-  // The PBXs of which holds in force may keep anything.
-  std::set<PbxId> ConcernedPbxs(DueDay last_due) const { return register_.ConcernedPbxs(last_due); }
+  // The PBXs of which holds in force may keep anything, until when at most.
+  std::map<PbxId, DueDay> ConcernedPbxs(DueDay last_due) const { return register_.ConcernedPbxs(last_due); }
   // A step of what precedes the last of a PBX that is ending: its objects get their orders and end, and what they keep
   // is taken out.
   absl::StatusOr<Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, const WalkPosition& position,

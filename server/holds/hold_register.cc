@@ -91,6 +91,7 @@ absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
   if (covers != covers_ || !std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) {
     version_.fetch_add(1);
   }
+  changes_.fetch_add(1);
   holds_ = std::move(holds);
   by_pbx_.clear();
   by_controller_.clear();
@@ -175,11 +176,15 @@ void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool
   if (!any_.load() || controller_id.empty()) return;
   MutexLock lock(mutex_);
   const auto group = by_controller_.find(controller_id);
-  if (group == by_controller_.end() || ClaimsOf(group->second, change.last_due())->first == kNotLeft) return;
+  if (group == by_controller_.end()) return;
+  const auto claims = ClaimsOf(group->second, change.last_due());
+  if (claims->first == kNotLeft) return;
   HoldCover& cover = covers_[controller_id];
   if (cover.present.contains(pbx)) return;
   PutCoverRow(ControllerOwner(vault, controller_id), pbx, kNotLeft, change.batch());
+  change.Before([pbx, until = claims->until](KeyRing& ring) { return ring.HoldPbxs({&pbx, 1}, until); });
   const HoldCover before = cover;
+  changes_.fetch_add(1);
   cover.present.insert(pbx);
   cover.left.erase(pbx);
   controllers_of_[pbx].insert(controller_id);
@@ -187,6 +192,7 @@ void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool
   if (!created) version_.fetch_add(1);
   change.Otherwise([this, controller_id, before] {
     MutexLock undo(mutex_);
+    changes_.fetch_add(1);
     UnindexCover(controller_id);
     IndexCover(controller_id, before);
   });
@@ -200,7 +206,13 @@ void HoldRegister::Put(Hold hold, std::optional<HoldCover> cover, Change& change
   if (hold.owner != OwnerId{}) stored.set_owner(std::string(hold.owner.view()));
   stored.set_generation(hold.generation);
   stored.set_email(hold.email);
-  if (hold.released.has_value()) stored.set_released_us(absl::ToUnixMicros(*hold.released));
+  if (hold.released.has_value()) {
+    stored.set_released_us(absl::ToUnixMicros(*hold.released));
+  } else {
+    std::vector<PbxId> pbxs = PbxsOf(hold);
+    if (cover.has_value()) pbxs.assign(cover->present.begin(), cover->present.end());
+    change.Before([pbxs = std::move(pbxs), until = hold.End()](KeyRing& ring) { return ring.HoldPbxs(pbxs, until); });
+  }
   change.PutSealed(HoldKey(hold.number), Personal(stored.SerializeAsString()));
   change.ThenDo([this, hold = std::move(hold), cover = std::move(cover)]() mutable {
     Enlist(std::move(hold), std::move(cover));
@@ -221,6 +233,7 @@ void HoldRegister::Erase(const Hold& hold, const Vault& vault, Change& change) {
 void HoldRegister::Enlist(Hold hold, std::optional<HoldCover> cover) {
   const auto put = std::make_shared<const Hold>(std::move(hold));
   const MutexLock lock(mutex_);
+  changes_.fetch_add(1);
   if (cover.has_value()) IndexCover(put->Controller(), *std::move(cover));
   HoldPtr& held = holds_[put->terms.hold_id()];
   if (held == nullptr) version_.fetch_add(1);
@@ -230,6 +243,7 @@ void HoldRegister::Enlist(Hold hold, std::optional<HoldCover> cover) {
 
 void HoldRegister::Strike(const Hold& hold) {
   const MutexLock lock(mutex_);
+  changes_.fetch_add(1);
   const auto found = holds_.find(hold.terms.hold_id());
   if (found == holds_.end()) return;
   holds_.erase(found);
@@ -294,19 +308,24 @@ HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
   return concerns;
 }
 
-std::set<PbxId> HoldRegister::ConcernedPbxs(DueDay last_due) const {
-  std::set<PbxId> concerned;
+std::map<PbxId, DueDay> HoldRegister::ConcernedPbxs(DueDay last_due) const {
+  std::map<PbxId, DueDay> concerned;
+  const auto add = [&concerned](const PbxId& pbx, const HoldClaims& claims) {
+    DueDay& until = concerned[pbx];
+    until = std::max(until, claims.until);
+  };
   const MutexLock lock(mutex_);
   for (const auto& [pbx, group] : by_pbx_) {
-    if (ClaimsOf(group, last_due)->first != kNotLeft) concerned.insert(pbx);
+    const auto claims = ClaimsOf(group, last_due);
+    if (claims->first != kNotLeft) add(pbx, *claims);
   }
   for (const auto& [controller, group] : by_controller_) {
-    const HoldGeneration first = ClaimsOf(group, last_due)->first;
+    const auto claims = ClaimsOf(group, last_due);
     const auto cover = covers_.find(controller);
-    if (cover == covers_.end()) continue;
-    if (first != kNotLeft) concerned.insert(cover->second.present.begin(), cover->second.present.end());
+    if (cover == covers_.end() || claims->first == kNotLeft) continue;
+    for (const PbxId& pbx : cover->second.present) add(pbx, *claims);
     for (const auto& [pbx, left] : cover->second.left) {
-      if (first < left) concerned.insert(pbx);
+      if (claims->first < left) add(pbx, *claims);
     }
   }
   return concerned;

@@ -56,8 +56,8 @@ class HoldRegister : public Keeper {
   bool Concerns(const PbxId& pbx, DueDay last_due) const override { return !Concerning(pbx, last_due).empty(); }
   std::unique_ptr<KeptParts> PartsIn(const StoreView& view, Vault& vault, const BucketCounts& counts,
                                      DueDay last_due) const override;
-  // The PBXs that holds in force concern.
-  std::set<PbxId> ConcernedPbxs(DueDay last_due) const;
+  // The PBXs that holds in force concern, until when at most.
+  std::map<PbxId, DueDay> ConcernedPbxs(DueDay last_due) const;
   // The PBXs that a hold covers, in their order, and how many there are.
   std::vector<PbxId> PbxsOf(const Hold& hold) const;
   size_t CountPbxsOf(const Hold& hold) const;
@@ -68,6 +68,8 @@ class HoldRegister : public Keeper {
   // Goes up whenever more is covered: what was found not to be held may be by now. Loading what is held already covers
   // no more.
   uint64_t version() const { return version_.load(); }
+  // Goes up with every change.
+  uint64_t changes() const { return changes_.load(); }
 
   // The PBXs that a new hold of a controller covers, which are those that it has now; and the rows that say so.
   HoldCover CoverOf(const std::string& controller_id, std::span<const PbxId> pbxs, const Vault& vault,
@@ -102,6 +104,7 @@ class HoldRegister : public Keeper {
 
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;
+  std::atomic<uint64_t> changes_ = 0;
   mutable Mutex mutex_;
   std::map<std::string, HoldPtr, std::less<>> holds_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<PbxId, Group> by_pbx_ ABSL_GUARDED_BY(mutex_);

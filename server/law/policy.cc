@@ -210,6 +210,7 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   Policy policy;
   policy.proto_ = proto;
   if (proto.version() == 0) return InvalidField("version", "1 or more");
+  if (proto.time_zone().size() > kMaxTimeZoneBytes) return InvalidField("time_zone", "at most 32 bytes");
   if (proto.time_zone().empty() || !absl::LoadTimeZone(proto.time_zone(), &policy.zone_)) {
     return InvalidField("time_zone", "not an IANA time zone known to this machine");
   }

@@ -20,6 +20,8 @@ namespace retention {
 
 // Categories by the numbers of retention.v1.DataCategory, for arrays indexed by category.
 inline constexpr size_t kCategories = 17;
+// Of the name of a policy's time zone: all of IANA's are shorter, or as long.
+inline constexpr size_t kMaxTimeZoneBytes = 32;
 inline constexpr CategoryNumber kRecording = v1::DATA_CATEGORY_RECORDING;
 inline constexpr CategoryNumber kPdfShare = v1::DATA_CATEGORY_PDF_SHARE;
 inline constexpr CategoryNumber kParticipantName = v1::DATA_CATEGORY_PARTICIPANT_NAME;

@@ -181,6 +181,7 @@ absl::StatusOr<v1::LogExtension> LogRetention::Extend(const v1::ExtendLogRetenti
   // The reason that is replaced goes with the next scrub.
   if (ExtensionOf(request.server()).has_value()) change.MarkState();
   PutExtension(request.server(), extension, change);
+  change.Before([](KeyRing& ring) { return ring.SuspendDue(); });
   stored::v1::LedgerEntry entry;
   entry.set_kind(stored::v1::LedgerEntry::KIND_LOGS_EXTENDED);
   entry.set_day(until->number());

@@ -25,6 +25,7 @@ absl::Status PolicyRefiler::Apply(const PolicyVersion& planned_from, const Polic
   }
   const absl::Time since = absl::FromUnixMicros(absl::ToUnixMicros(change.now()));
   PolicyVersions::Put(next, since, /*refiling=*/true, change.batch());
+  change.Before([](KeyRing& ring) { return ring.SuspendDue(); });
   stored::v1::LedgerEntry entry;
   entry.set_kind(stored::v1::LedgerEntry::KIND_POLICY);
   entry.set_policy_version(next.version());

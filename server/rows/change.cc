@@ -396,6 +396,9 @@ absl::Status Change::Commit(Store& store) {
     PurgeMarks::Put(marks, mark_changes_, batch_);
   }
   if (absl::Status s = TakeStoredEnds(); !s.ok()) return s;
+  for (const auto& prepare : preparations_) {
+    if (absl::Status s = prepare(holdings_.ring); !s.ok()) return s;
+  }
   const uint64_t generation = holdings_.ring.generation();
   Ledger ledger = holdings_.ledger;
   AppendEntries(generation, ledger);

@@ -124,6 +124,8 @@ class Change {
   // What a scrub that is done had counted is marked no more.
   void ClearMarks(PurgeMarks::Marks scrubbed) { mark_changes_.scrubbed.merge(std::move(scrubbed)); }
 
+  // What the ring must know before any of this is durable. If that fails, so does the commit.
+  void Before(std::function<absl::Status(KeyRing&)> act) { preparations_.push_back(std::move(act)); }
   // What happens in memory, and to the ring, once the change is durable; in this order. An error is the commit's, but
   // takes nothing back, and keeps the rest from nothing.
   void Then(std::function<absl::Status()> effect) { effects_.push_back(std::move(effect)); }
@@ -217,6 +219,7 @@ class Change {
   std::vector<Personal> orders_;  // serialised
   uint64_t orders_forgotten_ = 0;
   std::optional<NoticeNumbers::Counter> notices_;  // as it is after this, if it gives any
+  std::vector<std::function<absl::Status(KeyRing&)>> preparations_;
   std::vector<std::function<absl::Status()>> effects_;
   std::vector<std::function<void()>> undos_;
 };

@@ -204,10 +204,14 @@ absl::Status Harness::Reopen(Policy policy) {
   return Reopen();
 }
 
-absl::Status Harness::Reopen() {
+void Harness::Close() {
   engine_.reset();
   store_.reset();
   ring_.reset();
+}
+
+absl::Status Harness::Reopen() {
+  Close();
   const std::string ring = (directory_ / "ring").string();
   KeyRing::Options options_of_ring;
   options_of_ring.on_io = [this](size_t replica, RingFile file, RingReplica::Io io) {

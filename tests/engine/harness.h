@@ -72,6 +72,8 @@ class Harness {
   // Closes everything and opens it again, as after a restart. Returns the status of TestEngine::Open.
   absl::Status Reopen();
   absl::Status Reopen(Policy policy);
+  // Until it is opened again.
+  void Close();
 
   v1::RecordResult Record(std::vector<v1::Event> events);
   v1::RecordResult Record(const v1::Event& event) { return Record(std::vector<v1::Event>{event}); }

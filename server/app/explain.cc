@@ -1,0 +1,18 @@
+#include "server/app/explain.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+
+absl::Status Explain(const char* part, const absl::Status& status) {
+  const std::string prefix = absl::StrCat(part, ": ");
+  const bool says_so = absl::StartsWith(status.message(), prefix);
+  absl::Status explained(status.code(), absl::StrCat(says_so ? "" : prefix, status.message()));
+  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
+  return explained;
+}
+
+}  // namespace retention
