@@ -26,8 +26,11 @@ constexpr char kFooter[] =
 
 void AddGlobalOptions(Command root, CommandSession& session) {
   root.AddOption("--server", session.server, "Server as host:port").FromEnvironment("RETENTION_SERVER").ShowDefault();
-  root.AddOption("-o,--output-format", session.format_name,
-                 "table: for people; json: the answer as it is; csv: plain units, for programs")
+  root.AddOption(
+          "-o,--output-format", session.format_name,
+          "table: for people; json: the answer as it is; csv: plain units, for programs. In tables and CSV control "
+          "characters and marks of direction are written as \\u001b, and in CSV what a spreadsheet would take for a "
+          "formula begins with an apostrophe; only JSON has texts byte by byte")
       .OneOf({"table", "json", "csv"})
       .ShowDefault();
   root.AddOption(

@@ -137,7 +137,7 @@ void Show(CommandSession& session, const std::string& id) {
   if (!response) return;
   if (session.format() == OutputFormat::kTable) TableOf(response->hold()).PrintAligned(session.out());
   if (session.format() == OutputFormat::kTable) session.out() << "\nKept beyond its end:\n";
-  OutputTable kept({{"CATEGORY", "category"}, {"ROWS", "rows", true}, {"VALUES", "values", true}});
+  OutputTable kept({{"CATEGORY", "category"}, {"ROWS STORED", "rows_stored", true}, {"VALUES", "values", true}});
   for (const v1::HeldCount& count : response->kept()) {
     kept.AddRow({KebabName(count.category()), absl::StrCat(count.rows()), absl::StrCat(count.values())});
   }

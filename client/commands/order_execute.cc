@@ -81,7 +81,7 @@ std::string DescribeOrder(const v1::ErasureOrder& order, const Erasure& erasure)
       absl::StrCat("order ", order.order_id(), " ", KebabName(order.category()), " of ", order.pbx_id(), ": ",
                    order.object_id(), " at ", order.object_ref(), ": ", KebabName(erasure.outcome));
   if (!erasure.why.empty()) absl::StrAppend(&text, " (", erasure.why, ")");
-  return Printable(std::move(text));
+  return Printable(text);
 }
 
 void PrintHeading(CommandSession& session) {

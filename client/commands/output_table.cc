@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 namespace retention {
 namespace {
@@ -15,12 +16,42 @@ size_t Width(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
-std::string CsvField(const std::string& text) {
-  // A spreadsheet would run a name that looks like a formula.
-  const bool is_formula =
-      !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos &&
-      !std::all_of(text.begin() + 1, text.end(), [](char c) { return absl::ascii_isdigit(c) || c == '.'; });
-  if (!is_formula && text.find_first_of(",\"\r\n") == std::string::npos) return text;
+// Whether a character could steer a terminal, begin a line of its own, or have what follows read in another direction.
+bool Steers(char32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+// The character that begins `text`, and its length in bytes. What is no UTF-8 is a byte.
+std::pair<char32_t, size_t> FirstOf(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto follows = [&](size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
+  if ((byte(0) & 0xe0) == 0xc0 && follows(1)) return {(byte(0) & 0x1fu) << 6 | (byte(1) & 0x3fu), 2};
+  if ((byte(0) & 0xf0) == 0xe0 && follows(1) && follows(2)) {
+    return {(byte(0) & 0x0fu) << 12 | (byte(1) & 0x3fu) << 6 | (byte(2) & 0x3fu), 3};
+  }
+  if ((byte(0) & 0xf8) == 0xf0 && follows(1) && follows(2) && follows(3)) {
+    return {(byte(0) & 0x07u) << 18 | (byte(1) & 0x3fu) << 12 | (byte(2) & 0x3fu) << 6 | (byte(3) & 0x3fu), 4};
+  }
+  return {byte(0), 1};
+}
+
+// Whether a spreadsheet would take it for a formula (OWASP, CSV injection). Numbers are none.
+bool IsFormula(std::string_view text) {
+  if (text.empty()) return false;
+  const char32_t first = FirstOf(text).first;
+  constexpr std::u32string_view kBegins = U"=+-@\uff1d\uff0b\uff0d\uff20";
+  if (kBegins.find(first) == std::u32string_view::npos) return false;
+  const bool is_number = (first == '+' || first == '-') && std::all_of(text.begin() + 1, text.end(), [](char c) {
+                           return absl::ascii_isdigit(c) || c == '.';
+                         });
+  return !is_number;
+}
+
+std::string CsvField(const std::string& raw) {
+  const std::string text = Printable(raw);
+  const bool is_formula = IsFormula(text);
+  if (!is_formula && text.find_first_of(",\"") == std::string::npos) return text;
   std::string quoted = is_formula ? "\"'" : "\"";
   for (const char c : text) {
     if (c == '"') quoted += '"';
@@ -31,14 +62,18 @@ std::string CsvField(const std::string& text) {
 
 }  // namespace
 
-std::string Printable(std::string text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7f) text[i] = '?';
-    // C1 control characters are U+0080 to U+009F: C2 80 to C2 9F in UTF-8.
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) text.replace(i, 2, "?");
+std::string Printable(std::string_view text) {
+  std::string printable;
+  while (!text.empty()) {
+    const auto [character, bytes] = FirstOf(text);
+    if (Steers(character)) {
+      absl::StrAppend(&printable, "\\u", absl::Hex(static_cast<uint32_t>(character), absl::kZeroPad4));
+    } else {
+      printable.append(text.substr(0, bytes));
+    }
+    text.remove_prefix(bytes);
   }
-  return text;
+  return printable;
 }
 
 void OutputTable::PrintAligned(std::ostream& out) const {

@@ -3,13 +3,15 @@
 
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace retention {
 
-// `text` without control characters, which could steer a terminal.
-std::string Printable(std::string text);
+// `text`, whose control characters, line ends and marks of direction, which come from outside and could steer a
+// terminal, are written as `\u001b`. The one form in which commands show text, but as JSON.
+std::string Printable(std::string_view text);
 
 struct TableColumn {
   std::string heading;   // For people; empty: a column for programs only.
@@ -35,9 +37,10 @@ class OutputTable {
   void AddRow(std::vector<TableCell> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
 
-  // Control characters, which could come from outside and steer a terminal, are shown as `?`.
+  // Every cell Printable.
   void PrintAligned(std::ostream& out) const;
-  // RFC 4180, with a heading line and "\n" line ends.
+  // RFC 4180, with a heading line and "\n" line ends; every field Printable, and so on one line. One that a spreadsheet
+  // would run (it begins with = + - @, and is no number) begins with an apostrophe (OWASP).
   void PrintCsv(std::ostream& out) const;
 
  private:

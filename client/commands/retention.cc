@@ -52,7 +52,7 @@ void ListDueDays(CommandSession& session, v1::ListDueDaysRequest request) {
   std::vector<TableColumn> columns{{"LAST DAY", "due_day"},
                                    {"GONE FROM (UTC)", "due_time"},
                                    {"CATEGORY", "category"},
-                                   {"ROWS", "rows", true},
+                                   {"ROWS STORED", "rows_stored", true},
                                    {"VALUES", "values", true}};
   if (request.with_holds()) columns.push_back({"HELD", "values_held", true});
   OutputTable table(std::move(columns));

@@ -237,9 +237,9 @@ TEST_F(CommandLineTest, DueList_Golden) {
   connection_->Answer("ListDueDays", response);
   EXPECT_EQ(Run({"due", "list"}), kExitOk);
   EXPECT_EQ(out_.str(),
-            "LAST DAY      GONE FROM (UTC)      CATEGORY           ROWS  VALUES\n"
-            "2026-04-07    2026-04-07 22:00:00  participant-name  1,200   2,400\n"
-            "on a trigger  -                    poll                  1       4\n");
+            "LAST DAY      GONE FROM (UTC)      CATEGORY          ROWS STORED  VALUES\n"
+            "2026-04-07    2026-04-07 22:00:00  participant-name        1,200   2,400\n"
+            "on a trigger  -                    poll                        1       4\n");
 }
 
 TEST_F(CommandLineTest, DueList_AScopesPagesAreOneTable) {
@@ -265,9 +265,9 @@ TEST_F(CommandLineTest, DueList_AScopesPagesAreOneTable) {
   };
   EXPECT_EQ(Run({"due", "list", "--pbx", "pbx-17"}), kExitOk);
   EXPECT_EQ(out_.str(),
-            "LAST DAY      GONE FROM (UTC)      CATEGORY          ROWS  VALUES\n"
-            "2026-04-07    2026-04-07 22:00:00  participant-name     6       9\n"
-            "on a trigger  -                    poll                 1       4\n");
+            "LAST DAY      GONE FROM (UTC)      CATEGORY          ROWS STORED  VALUES\n"
+            "2026-04-07    2026-04-07 22:00:00  participant-name            6       9\n"
+            "on a trigger  -                    poll                        1       4\n");
   ASSERT_EQ(asked.size(), 3u);
   EXPECT_EQ(asked[2].pbx_id(), "pbx-17");
   EXPECT_EQ(asked[2].page_token(), "more");

@@ -74,7 +74,7 @@ TEST_F(HoldCommandsTest, ShowSaysWhatIsKept) {
   connection_->Answer("GetHold", response);
   EXPECT_EQ(Run({"holds", "show", "case-1"}), kExitOk);
   EXPECT_NE(out_.str().find("PBX p"), std::string::npos) << out_.str();
-  EXPECT_NE(out_.str().find("participant-name     2       7"), std::string::npos) << out_.str();
+  EXPECT_NE(out_.str().find("participant-name            2       7"), std::string::npos) << out_.str();
 }
 
 TEST_F(HoldCommandsTest, ReleaseIsNotSentTwice) {

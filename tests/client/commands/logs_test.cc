@@ -114,8 +114,8 @@ TEST_F(LogCommandsTest, ReadFiltersFollowsPagesAndKeepsTheLimit) {
   EXPECT_EQ(out_.str(),
             "TIME (UTC)           SERVER      SEVERITY  TEXT\n"
             "2026-03-31 09:00:00  file-share  error     first\n"
-            "2026-03-31 09:00:00  file-share  error     later, ?[2J\n"
-            "2026-03-31 09:00:01  file-share  error     later, ?[2J\n");
+            "2026-03-31 09:00:00  file-share  error     later, \\u001b[2J\n"
+            "2026-03-31 09:00:01  file-share  error     later, \\u001b[2J\n");
 }
 
 TEST_F(LogCommandsTest, ExtendAndExtensions) {

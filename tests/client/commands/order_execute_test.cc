@@ -90,7 +90,7 @@ TEST_F(OrderExecuteTest, Verbose_NamesObjectsWithoutSteeringTheTerminal) {
   EXPECT_EQ(Run({"--store", Place(), "--once", "--verbose"}), kExitOk);
   EXPECT_NE(err_.str().find("order 17 recording of pbx-1: secret-id at secret-ref: erased\n"), std::string::npos)
       << err_.str();
-  EXPECT_NE(err_.str().find("at ?[2Jgone: not-found\n"), std::string::npos);
+  EXPECT_NE(err_.str().find("at \\u001b[2Jgone: not-found\n"), std::string::npos);
 }
 
 TEST_F(OrderExecuteTest, CountsAsJsonAndCsv) {

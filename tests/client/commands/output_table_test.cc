@@ -27,10 +27,28 @@ TEST(OutputTable, PrintAligned_Golden) {
 
 TEST(OutputTable, NoSpreadsheetRunsAName) {
   OutputTable table({{"NAME", "name"}, {"N", "n"}});
-  for (const char* name : {"=cmd|' /c calc'!A1", "-5", "-x", "@SUM(1)", "Ada"}) table.AddRow({name, "1"});
+  for (const char* name : {"=cmd|' /c calc'!A1", "-5", "+49.30", "-x", "@SUM(1)", "=1", "\uff1dSUM(1)", "Ada"}) {
+    table.AddRow({name, "1"});
+  }
   std::ostringstream out;
   table.PrintCsv(out);
-  EXPECT_EQ(out.str(), "name,n\n\"'=cmd|' /c calc'!A1\",1\n-5,1\n\"'-x\",1\n\"'@SUM(1)\",1\nAda,1\n");
+  EXPECT_EQ(out.str(),
+            "name,n\n\"'=cmd|' /c calc'!A1\",1\n-5,1\n+49.30,1\n\"'-x\",1\n\"'@SUM(1)\",1\n\"'=1\",1\n"
+            "\"'\uff1dSUM(1)\",1\nAda,1\n");
+}
+
+// A name ends no line of a file, and steers no terminal on which one is shown.
+TEST(OutputTable, PrintCsv_ControlCharactersAreWritten) {
+  OutputTable table({{"NAME", "name"}, {"N", "n"}});
+  for (const char* name :
+       {"\033[2Jx", "a\r\nb", "\t=1", "\u009bx", "abc\u202efdp.exe", "x\u2066y\u2029", "Ada 😀 ß €"}) {
+    table.AddRow({name, "1"});
+  }
+  std::ostringstream out;
+  table.PrintCsv(out);
+  EXPECT_EQ(out.str(),
+            "name,n\n\\u001b[2Jx,1\na\\u000d\\u000ab,1\n\\u0009=1,1\n\\u009bx,1\nabc\\u202efdp.exe,1\n"
+            "x\\u2066y\\u2029,1\nAda 😀 ß €,1\n");
 }
 
 TEST(OutputTable, PrintCsv_Golden) {
@@ -41,10 +59,10 @@ TEST(OutputTable, PrintCsv_Golden) {
 
 TEST(OutputTable, PrintAligned_ControlCharactersCannotSteerTheTerminal) {
   OutputTable table({{"A", "a"}, {"B", "b"}});
-  table.AddRow({"x\033[2Jy\n", "\xc2\x9b"});
+  table.AddRow({"x\033[2Jy\n", "\u009b\u202e"});
   std::ostringstream out;
   table.PrintAligned(out);
-  EXPECT_EQ(out.str(), "A        B\nx?[2Jy?  ?\n");
+  EXPECT_EQ(out.str(), "A                  B\nx\\u001b[2Jy\\u000a  \\u009b\\u202e\n");
 }
 
 TEST(HumanUnits, ParseLength_KnowsUnitsAndRejectsTheRest) {
