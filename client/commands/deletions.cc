@@ -79,6 +79,9 @@ void DeleteMeeting(CommandSession& session, const Arguments& arguments) {
     table.AddRow({KebabName(erased.category()), absl::StrCat(erased.values())});
   }
   session.Print(*response, table);
+  if (session.format() != OutputFormat::kTable || response->unreadable_rows() == 0) return;
+  session.out() << "\nDamaged, and erased unread: " << response->unreadable_rows() << " stored rows; "
+                << response->unreadable_objects() << " of objects that the portal may still have.\n";
 }
 
 void DeleteObject(CommandSession& session, v1::DataCategory category, const Arguments& arguments) {

@@ -7,8 +7,8 @@
 #include "server/law/course.h"
 #include "server/meetings/locator.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/opened_rows.h"
 #include "server/rows/row_keys.h"
-#include "server/rows/row_walk.h"
 #include "server/rows/value_chunk.h"
 #include "text/normal_address.h"
 
@@ -269,21 +269,16 @@ absl::Status HoldMatcher::VisitRows(CategoryNumber category, const MeetingName& 
     days = DaysOf(category);
   }
   days.push_back(DueDay::Kept());
+  // What ended, or is damaged, says nothing, and what others say is heard all the same.
+  const auto hear = [&](const FiledKey& key, std::string_view envelope, const std::string& row) {
+    stored::v1::KeptRow kept;
+    const bool is_kept = key.day == DueDay::Kept();
+    if (Vault::ValueCount(envelope) == 0 || (is_kept && !kept.ParseFromString(row))) return absl::OkStatus();
+    visit(is_kept ? kept.row() : row);
+    return absl::OkStatus();
+  };
   for (const DueDay day : days) {
-    auto cursor = view_.ScanPrefix(Family::kFiled, prefix_under(day));
-    for (; cursor->Valid(); cursor->Next()) {
-      if (Vault::ValueCount(cursor->value()) == 0) continue;
-      const auto key = FiledKey::Decode(cursor->key());
-      if (!key.has_value()) continue;
-      auto plaintext = vault_.Open(*key, cursor->value());
-      // It ended, or is damaged: then it says nothing, and what others say is heard all the same.
-      if (IsUnreadable(plaintext.status())) continue;
-      if (!plaintext.ok()) return plaintext.status();
-      stored::v1::KeptRow kept;
-      if (day == DueDay::Kept() && !kept.ParseFromString(plaintext->Reveal())) continue;
-      visit(day == DueDay::Kept() ? kept.row() : plaintext->Reveal());
-    }
-    if (!cursor->status().ok()) return CannotTell();
+    if (!VisitOpenedRows(view_, vault_, prefix_under(day), Opener::kEngine, hear).ok()) return CannotTell();
   }
   return absl::OkStatus();
 }

@@ -168,6 +168,20 @@ absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view,
   return locator;
 }
 
+absl::StatusOr<std::vector<std::pair<OwnerId, MeetingLocator>>> ReadLocators(const StoreView& view, const PbxId& pbx,
+                                                                             const RoomId& room) {
+  std::vector<std::pair<OwnerId, MeetingLocator>> all;
+  auto cursor = view.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto name = DecodeLocatorKey(cursor->key());
+    auto locator = MeetingLocator::Parse(cursor->value());
+    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
+    all.emplace_back(name->meeting, *std::move(locator));
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return all;
+}
+
 bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended) {
   for (const CategoryNumber category : kFiledByMeeting) {
     const DueDay lies = locator.days[category];

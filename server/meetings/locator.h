@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/law/filing.h"
@@ -52,6 +54,10 @@ bool IsFixed(const MeetingLocator& locator, DueDay last_due);
 // The locator of an occurrence, if it is held and its history is not due.
 absl::StatusOr<std::optional<MeetingLocator>> ReadLocator(const StoreView& view, const PbxId& pbx,
                                                           const OwnerId& meeting, DueDay last_due);
+
+// The locators of all occurrences of a room, those included whose history is due.
+absl::StatusOr<std::vector<std::pair<OwnerId, MeetingLocator>>> ReadLocators(const StoreView& view, const PbxId& pbx,
+                                                                             const RoomId& room);
 
 // Whether anything of a meeting lies elsewhere than `filing` says. What lies under `ended` or an earlier day is gone.
 bool Misfiled(const MeetingLocator& locator, const Filing& filing, DueDay ended);

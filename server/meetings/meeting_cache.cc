@@ -21,24 +21,21 @@ constexpr size_t kBytesOfNewEvent = 250;
 constexpr size_t kRoomBytes = 2000;
 constexpr size_t kMeetingBytes = 1000;
 
-// Calls `add` for each row of a meeting's history; DATA_LOSS if one does not parse, or `add` says so.
+// Calls `add` for each row of a meeting's history. One that does not parse, or of which `add` says so, is unreadable.
 absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx, const OwnerId& meeting,
-                         Opener opener, absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add) {
+                         Opener opener, absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add,
+                         UnreadableVisit unreadable) {
   stored::v1::CourseChunk chunk;
-  const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+  const auto visit = [&](const FiledKey&, std::string_view envelope, const std::string& row) -> absl::Status {
     if (opener == Opener::kReader) {
       const auto restricted = vault.IsRestricted(envelope);
       if (!restricted.ok()) return restricted.status();
       if (*restricted) return absl::OkStatus();
     }
-    auto plaintext = vault.Open(key, envelope);
-    if (!plaintext.ok()) return plaintext.status();
-    if (!chunk.ParseFromString(plaintext->Reveal()) || !add(chunk)) {
-      return absl::DataLossError("a HISTORY row does not parse");
-    }
+    if (!chunk.ParseFromString(row) || !add(chunk)) return absl::DataLossError("a HISTORY row does not parse");
     return absl::OkStatus();
   };
-  return VisitRows(view, FiledPrefix(day, kHistory, pbx, meeting), visit);
+  return VisitOpenedRows(view, vault, FiledPrefix(day, kHistory, pbx, meeting), Opener::kEngine, visit, unreadable);
 }
 
 }  // namespace
@@ -126,23 +123,52 @@ absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay da
                                   const OwnerId& meeting, Opener opener) {
   Course course;
   const auto add = [&](const stored::v1::CourseChunk& chunk) { return course.AddChunk(chunk); };
-  if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, opener, add); !s.ok()) return s;
+  const auto fail = [](const FiledKey&, std::string_view, const absl::Status& why) { return why; };
+  if (absl::Status s = VisitCourse(view, vault, day, pbx, meeting, opener, add, fail); !s.ok()) return s;
   return course;
 }
 
-absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
+absl::StatusOr<RoomNames::Named> MeetingCache::Named(const PbxId& pbx, std::string_view meeting_id) {
   if (recent_.size() > kMaxRecentIds) recent_ = {};
   auto name = std::make_pair(pbx, std::string(meeting_id));
-  if (const auto recent = recent_.find(name); recent != recent_.end()) return Find(pbx, recent->second, last_due);
-  const auto named = names_.Find(store_, pbx, meeting_id);
+  if (const auto recent = recent_.find(name); recent != recent_.end()) {
+    return RoomNames::Named{.room = recent->second, .stored = true};
+  }
+  auto named = names_.Find(store_, pbx, meeting_id);
+  if (named.ok() && named->stored) recent_.emplace(std::move(name), named->room);
+  return named;
+}
+
+absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
+  const auto named = Named(pbx, meeting_id);
   if (!named.ok()) return named.status();
-  if (named->stored) recent_.emplace(std::move(name), named->room);
   auto room = Find(pbx, named->room, last_due);
   if (room.ok()) (*room)->named = named->stored;
   return room;
 }
 
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, DueDay last_due) {
+  if (const auto damaged = damaged_.find(Name(pbx, room)); damaged != damaged_.end()) return damaged->second;
+  auto found = Find(pbx, room, last_due, kFails);
+  if (IsUnreadable(found.status())) {
+    if (damaged_.size() >= kMaxDamaged) damaged_.clear();
+    damaged_.emplace(Name(pbx, room), found.status());
+  }
+  return found;
+}
+
+absl::StatusOr<Room*> MeetingCache::FindToDelete(const PbxId& pbx, std::string_view meeting_id, DueDay last_due,
+                                                 UnreadableVisit unreadable) {
+  const auto named = Named(pbx, meeting_id);
+  if (!named.ok()) return named.status();
+  damaged_.erase(Name(pbx, named->room));
+  auto room = Find(pbx, named->room, last_due, unreadable);
+  if (room.ok()) (*room)->named = named->stored;
+  return room;
+}
+
+absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, DueDay last_due,
+                                         UnreadableVisit unreadable) {
   const Name name(pbx, room);
   const auto it = rooms_.find(name);
   if (it != rooms_.end()) {
@@ -166,35 +192,28 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
   };
   auto entry = std::make_unique<Entry>(
       Entry{.room = {.pbx = pbx, .id = room, .cut = RoomCut(cuts(), number_of), .read_at = last_due}});
-  if (const auto damaged = damaged_.find(name); damaged != damaged_.end()) return damaged->second;
-  if (absl::Status s = Read(entry->room, last_due); !s.ok()) {
-    if (damaged_.size() >= kMaxDamaged) damaged_.clear();
-    if (IsUnreadable(s)) damaged_.emplace(name, s);
-    return s;
-  }
+  if (absl::Status s = Read(entry->room, last_due, unreadable); !s.ok()) return s;
   grown_ += BytesOf(*entry);
   used_.push_front(name);
   entry->used = used_.begin();
   return &rooms_.emplace(name, std::move(entry)).first->second->room;
 }
 
-absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
+absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unreadable) {
   auto deletions = ReadRoomDeletions(store_, room.pbx, room.id);
   if (!deletions.ok()) return deletions.status();
   room.deletions = *std::move(deletions);
   for (const RoomDeletion& deletion : room.deletions) room.cut.AddWall(deletion.time_us, deletion.with_recordings);
-  auto cursor = store_.ScanPrefix(Family::kState, LocatorPrefix(room.pbx, room.id));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto name = DecodeLocatorKey(cursor->key());
-    auto locator = MeetingLocator::Parse(cursor->value());
-    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    const uint64_t number = OccurrenceOf(name->meeting);
-    if (locator->days[kHistory] <= last_due) {
-      room.over.emplace(number, std::move(locator->facts));
+  auto locators = ReadLocators(store_, room.pbx, room.id);
+  if (!locators.ok()) return locators.status();
+  for (auto& [id, locator] : *locators) {
+    const uint64_t number = OccurrenceOf(id);
+    if (locator.days[kHistory] <= last_due) {
+      room.over.emplace(number, std::move(locator.facts));
       continue;
     }
     Meeting& meeting = room.MeetingOf(number);
-    meeting.locator = *std::move(locator);
+    meeting.locator = std::move(locator);
     meeting.stored = true;
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
@@ -203,9 +222,8 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due) {
       room.fixed_until_us = std::max({room.fixed_until_us, facts.last_us, SpokenUntil(facts, cuts())});
       continue;
     }
-    if (absl::Status s = ReadEvents(room, meeting, room.cut); !s.ok()) return s;
+    if (absl::Status s = ReadEvents(room, meeting, room.cut, unreadable); !s.ok()) return s;
   }
-  if (!cursor->status().ok()) return cursor->status();
   auto remnants = ReadRemnants(store_, room.pbx, room.id);
   if (!remnants.ok()) return remnants.status();
   room.over.merge(*remnants);
@@ -223,18 +241,18 @@ void MeetingCache::Edit(const Room& room, Change& change) {
   change.Otherwise([this, pbx = room.pbx, id = room.id] { Forget(pbx, id); });
 }
 
-absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed) {
+absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, UnreadableVisit unreadable) {
   const uint64_t number = OccurrenceOf(fixed.id);
   const auto known = room.fixed.find(number);
   if (known != room.fixed.end()) return &known->second;
   RoomCut cut(room.cut.rules());
-  if (absl::Status s = ReadEvents(room, fixed, cut); !s.ok()) return s;
+  if (absl::Status s = ReadEvents(room, fixed, cut, unreadable); !s.ok()) return s;
   cut.Settle();
   grown_ += cut.MemoryBytes();
   return &room.fixed.emplace(number, std::move(cut)).first->second;
 }
 
-absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut) {
+absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut, UnreadableVisit unreadable) {
   const uint64_t occurrence = OccurrenceOf(meeting.id);
   // Row by row: the cut alone holds them all.
   const auto add = [&](const stored::v1::CourseChunk& chunk) {
@@ -248,7 +266,8 @@ absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCu
     });
     return true;
   };
-  return VisitCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id, Opener::kEngine, add);
+  return VisitCourse(store_, vault_, meeting.locator.days[kHistory], meeting.pbx, meeting.id, Opener::kEngine, add,
+                     unreadable);
 }
 
 size_t MeetingCache::BytesOf(const Entry& entry) {

@@ -21,6 +21,7 @@
 #include "server/meetings/locator.h"
 #include "server/rows/change.h"
 #include "server/rows/deleted_rooms.h"
+#include "server/rows/opened_rows.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/room_names.h"
 #include "storage/ids.h"
@@ -91,12 +92,16 @@ class MeetingCache {
   // damaged (DATA_LOSS, or NOT_FOUND if a key is lost) is not read again until a day is over.
   absl::StatusOr<Room*> Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due);
   absl::StatusOr<Room*> Find(const PbxId& pbx, const RoomId& room, DueDay last_due);
+  // The same for who deletes the room, which damage must not keep from it: rows that nobody can read go to
+  // `unreadable`, and it is read without them.
+  absl::StatusOr<Room*> FindToDelete(const PbxId& pbx, std::string_view meeting_id, DueDay last_due,
+                                     UnreadableVisit unreadable);
   // The room, if it is in memory.
   Room* Peek(const PbxId& pbx, const RoomId& room);
   // `room` is altered by `change`.
   void Edit(const Room& room, Change& change);
   // The events of an occurrence that is fixed, cut by themselves.
-  absl::StatusOr<RoomCut*> CutOf(Room& room, const Meeting& fixed);
+  absl::StatusOr<RoomCut*> CutOf(Room& room, const Meeting& fixed, UnreadableVisit unreadable = kFails);
 
   // Lets the longest unused rooms go, once in a while. `grown_events`: how many events they gained since the last call.
   void Trim(size_t grown_events);
@@ -108,14 +113,17 @@ class MeetingCache {
   void ForgetDue(DueDay last_due);
 
  private:
+  static constexpr auto kFails = [](const FiledKey&, std::string_view, const absl::Status& why) { return why; };
   using Name = std::pair<PbxId, RoomId>;
   struct Entry {
     Room room;
     std::list<Name>::iterator used{};
   };
   const CutHistory& cuts() const { return policies_.current().cuts; }
-  absl::Status Read(Room& room, DueDay last_due);
-  absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut);
+  absl::StatusOr<RoomNames::Named> Named(const PbxId& pbx, std::string_view meeting_id);
+  absl::StatusOr<Room*> Find(const PbxId& pbx, const RoomId& room, DueDay last_due, UnreadableVisit unreadable);
+  absl::Status Read(Room& room, DueDay last_due, UnreadableVisit unreadable);
+  absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut, UnreadableVisit unreadable);
   static size_t BytesOf(const Entry& entry);
 
   const StoreView& store_;

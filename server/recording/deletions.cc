@@ -6,6 +6,7 @@
 #include "server/recording/event_intake.h"
 #include "server/recording/recorder.h"
 #include "server/recording/touched_meetings.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 namespace {
@@ -26,7 +27,7 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   event.set_meeting_id(std::string(meeting_id));
   event.mutable_meeting_deleted();
   v1::RecordResult result;
-  TouchedMeetings meetings(cache_, holdings_, change);
+  TouchedMeetings meetings(cache_, holdings_, change, reason);
   auto touched = meetings.Touch(*pbx, event);
   if (!touched.ok()) return touched.status();
   Room& room = *(*touched)->room;
@@ -61,15 +62,19 @@ absl::Status Recorder::DeleteObject(std::string_view pbx_id, std::string_view me
                                     std::string_view object_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Find(pbx_id, change.now());
   if (!pbx.has_value()) return PbxUnknown();
-  auto room = cache_.Find(*pbx, meeting_id, change.last_due());
-  if (!room.ok()) return room.status();
-  auto erased =
-      filer_.EraseObjects(*pbx, (*room)->id, std::string(pbx_id), category, {.id = object_id}, reason, change);
-  const bool known = std::any_of((*room)->meetings.begin(), (*room)->meetings.end(),
-                                 [](const auto& meeting) { return meeting.second.locator.facts.IsMeeting(); });
+  const auto named = holdings_.names.Find(holdings_.store, *pbx, meeting_id);
+  if (!named.ok()) return named.status();
+  const RoomId room = named->room;
+  auto erased = filer_.EraseObjects(*pbx, room, std::string(pbx_id), category, {.id = object_id}, reason, change);
   if (!erased.ok()) return erased.status();
-  if (*erased == 0 && !known) return MeetingUnknown();
   if (*erased > 0) return absl::OkStatus();
+  const auto locators = ReadLocators(holdings_.store, *pbx, room);
+  if (!locators.ok()) return locators.status();
+  const bool known = std::any_of(locators->begin(), locators->end(), [&](const auto& meeting) {
+    const MeetingLocator& locator = meeting.second;
+    return locator.days[kHistory] > change.last_due() && locator.facts.IsMeeting();
+  });
+  if (!known) return MeetingUnknown();
   return ErrorWithReason(absl::StatusCode::kNotFound, "OBJECT_UNKNOWN", "the meeting has no such object");
 }
 
@@ -83,14 +88,14 @@ absl::Status Recorder::DeletePoll(std::string_view pbx_id, std::string_view poll
   return ErrorWithReason(absl::StatusCode::kNotFound, "POLL_UNKNOWN", "the PBX has no such poll");
 }
 
-absl::StatusOr<CategoryCounts> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
-                                            std::string_view meeting_id, std::string_view reason) {
+absl::StatusOr<ErasedMeeting> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
+                                           std::string_view meeting_id, std::string_view reason) {
   // What it ends was over before, and is not what is deleted.
   absl::Status refiled = commands.Do([&](Change& change) { return recorder.RefileFirst(pbx_id, meeting_id, change); });
   if (!refiled.ok()) return refiled;
-  return commands.Do([&](Change& change) -> absl::StatusOr<CategoryCounts> {
+  return commands.Do([&](Change& change) -> absl::StatusOr<ErasedMeeting> {
     if (absl::Status s = recorder.DeleteMeeting(pbx_id, meeting_id, reason, change); !s.ok()) return s;
-    return change.erased();
+    return ErasedMeeting{.values = change.erased(), .unread = change.unread()};
   });
 }
 

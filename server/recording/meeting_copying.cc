@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "server/recording/meeting_filer.h"
-#include "server/rows/object_rows.h"
-#include "server/rows/row_walk.h"
+#include "server/rows/opened_rows.h"
 #include "server/rows/value_chunk.h"
 
 namespace retention {
@@ -32,9 +32,10 @@ struct Saying {
 };
 using Sayings = std::vector<Saying>;
 
-// In the order in which one supersedes another.
+// In the order in which one supersedes another. An address without a text says only whose it would be.
 bool IsBefore(const Saying& a, const Saying& b) {
-  return std::make_pair(a.value.time_us(), a.value.event()) < std::make_pair(b.value.time_us(), b.value.event());
+  return std::make_tuple(!a.value.text().empty(), a.value.time_us(), a.value.event()) <
+         std::make_tuple(!b.value.text().empty(), b.value.time_us(), b.value.event());
 }
 
 bool AreSame(const Sayings& a, const Sayings& b) {
@@ -118,13 +119,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
     for (const CategoryNumber category : kSaid) {
       const DueDay day = meeting.locator.days[category];
       if (day == DueDay::None() || day <= change.last_due()) continue;
-      const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-        // What is restricted is stored, and used for nothing else.
-        auto plaintext = holdings_.vault.Open(key, envelope, Opener::kReader);
-        if (IsUnreadable(plaintext.status())) return absl::OkStatus();
-        if (!plaintext.ok()) return plaintext.status();
+      const auto visit = [&](const FiledKey&, std::string_view, const std::string& row) {
         stored::v1::ValueChunk chunk;
-        if (!UnpackValues(plaintext->Reveal(), chunk)) return absl::OkStatus();
+        if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
         for (const stored::v1::Value& value : chunk.values()) {
           if (!IsSaid(category, value)) continue;
           if (value.copied()) {
@@ -137,7 +134,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
         }
         return absl::OkStatus();
       };
-      absl::Status status = VisitRows(holdings_.store, FiledPrefix(day, category, room.pbx, meeting.id), visit);
+      // What is restricted is stored, and used for nothing else.
+      absl::Status status = VisitOpenedRows(holdings_.store, holdings_.vault,
+                                            FiledPrefix(day, category, room.pbx, meeting.id), Opener::kReader, visit);
       if (!status.ok()) return status;
     }
   }

@@ -188,7 +188,8 @@ absl::StatusOr<MeetingFiler::Outcomes> MeetingFiler::OutcomesOf(TouchedRoom& tou
     outcome.takes_back |= TakesBack(fresh);
     if (!IsDeletion(fresh)) continue;
     for (auto& [number, meeting] : room.meetings) {
-      if (!meeting.fixed || !IsOverBy(fresh.entry.time_us, number, room)) continue;
+      // What the cut knows it deletes itself; it does not know what is fixed, or has lost its history to damage.
+      if ((!meeting.fixed && room.cut.Has(number)) || !IsOverBy(fresh.entry.time_us, number, room)) continue;
       add(number).facts.deleted = true;
       add(number).facts.recordings_deleted |= fresh.entry.with_recordings;
     }

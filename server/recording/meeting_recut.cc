@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/opened_rows.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 #include "server/rows/value_chunk.h"
@@ -104,7 +105,18 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
     if (!status.ok()) return status;
     meeting.locator.events = 0;  // those that stay are counted again
   }
-  const auto divide = [&](const FiledKey& key, std::string_view row) { return RecutRow(key, row, recutting, change); };
+  const auto divide_in = [&](DueDay day, CategoryNumber category) {
+    const auto divide = [&](const FiledKey& key, std::string_view envelope, const std::string& row) {
+      return RecutRow(key, envelope, row, recutting, change);
+    };
+    // What nobody can read ends with its own day, or with what it was said of.
+    const auto end = [&](const FiledKey& key, std::string_view envelope, const absl::Status&) {
+      if (!IsErased(outcome.facts, category)) return absl::OkStatus();
+      return change.Drop(key, envelope, IsObject(category) ? touched.pbx_id : "", touched.deletion_reason);
+    };
+    const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
+    return VisitOpenedRows(holdings_.store, holdings_.vault, prefix, Opener::kEngine, divide, end);
+  };
   for (const CategoryNumber category : kFiledByMeeting) {
     if (!all && std::find(std::begin(kSaid), std::end(kSaid), category) == std::end(kSaid)) continue;
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
@@ -120,20 +132,20 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
       if (!status.ok()) return status;
       continue;
     }
-    status = VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), divide);
+    status = divide_in(day, category);
     if (!status.ok()) return status;
   }
   if (!all) return absl::OkStatus();
   for (const auto& [day, counts] : holdings_.counts.Read()) {
     if (counts[kRecording].rows == 0 || !day.is_civil() || day <= change.last_due()) continue;
-    status = VisitRows(holdings_.store, FiledPrefix(day, kRecording, meeting.pbx, meeting.id), divide);
+    status = divide_in(day, kRecording);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const Recutting& recutting,
-                                    Change& change) {
+absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const std::string& row,
+                                    const Recutting& recutting, Change& change) {
   const TouchedRoom& touched = recutting.touched;
   const uint64_t from = OccurrenceOf(key.owner);
   const auto occurrence_of = [&](uint64_t event) {
@@ -145,16 +157,10 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
     return IsTakenBack(*touched.room, occurrence, value);
   };
   if (change.dropped().contains(key.Encode())) return absl::OkStatus();
-  auto plaintext = holdings_.vault.Open(key, envelope);
-  // What nobody can read ends with its own day.
-  if (IsUnreadable(plaintext.status())) return absl::OkStatus();
-  if (!plaintext.ok()) return plaintext.status();
-  const std::string& row = plaintext->Reveal();
   auto shares = key.category == kHistory ? SharesOfHistory(row, occurrence_of)
                 : key.category == kRecording || key.category == kFileShare
                     ? SharesOfObject(row, occurrence_of)
                     : SharesOfValues(row, occurrence_of, taken_back);
-  if (IsUnreadable(shares.status())) return absl::OkStatus();
   if (!shares.ok()) return shares.status();
   std::vector<RowPart> parts;
   for (auto& [number, share] : *shares) {

@@ -11,6 +11,7 @@
 #include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
 #include "text/normal_address.h"
 
@@ -326,17 +327,17 @@ absl::Status Recorder::RefileFirst(std::string_view pbx_id, std::string_view mee
   const auto pbx = applied.has_value() ? holdings_.registry.Find(pbx_id, change.now()) : std::nullopt;
   if (!pbx.has_value() || meeting_id.empty()) return absl::OkStatus();
   const DueDay ended = holdings_.LastDue(*applied);
-  const auto found = cache_.Find(*pbx, meeting_id, ended);
-  if (!found.ok()) return found.status();
-  std::vector<std::pair<LocatorName, Filing>> misfiled;
-  for (const auto& [number, meeting] : (*found)->meetings) {
-    if (!meeting.stored) continue;
-    const Filing filing = FileMeeting(meeting.locator.facts, holdings_.policy(), change.now());
-    if (!Misfiled(meeting.locator, filing, ended)) continue;
-    misfiled.emplace_back(LocatorName{.pbx = *pbx, .meeting = meeting.id}, filing);
-  }
-  for (const auto& [name, filing] : misfiled) {
-    if (absl::Status s = filer_.RefileMeeting(name, filing, *applied, change); !s.ok()) return s;
+  // By what lies in the store: damage to its history keeps nobody from its deletion.
+  const auto named = holdings_.names.Find(holdings_.store, *pbx, meeting_id);
+  if (!named.ok()) return named.status();
+  const auto locators = ReadLocators(holdings_.store, *pbx, named->room);
+  if (!locators.ok()) return locators.status();
+  for (const auto& [meeting, locator] : *locators) {
+    if (locator.days[kHistory] <= ended) continue;
+    const Filing filing = FileMeeting(locator.facts, holdings_.policy(), change.now());
+    if (!Misfiled(locator, filing, ended)) continue;
+    absl::Status status = filer_.RefileMeeting({.pbx = *pbx, .meeting = meeting}, filing, *applied, change);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -79,8 +79,12 @@ class Recorder {
 };
 
 // RefileFirst and DeleteMeeting, from any thread. Returns what was erased.
-absl::StatusOr<CategoryCounts> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
-                                            std::string_view meeting_id, std::string_view reason);
+struct ErasedMeeting {
+  CategoryCounts values;
+  Change::Unread unread;
+};
+absl::StatusOr<ErasedMeeting> EraseMeeting(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
+                                           std::string_view meeting_id, std::string_view reason);
 // RefileFirst and DeleteObject.
 absl::Status EraseObject(Recorder& recorder, const Commands& commands, std::string_view pbx_id,
                          std::string_view meeting_id, CategoryNumber category, std::string_view object_id,

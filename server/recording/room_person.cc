@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/law/presence.h"
 #include "server/rows/row_keys.h"
-#include "server/rows/row_walk.h"
 #include "server/rows/value_chunk.h"
 #include "text/normal_address.h"
 
@@ -87,23 +86,20 @@ absl::StatusOr<CourseEvent> RoomPerson::Unnamed(const CourseEvent& event, Course
 
 absl::Status RoomPerson::VisitValues(const Meeting& meeting, CategoryNumber category, DueDay last_due,
                                      VisitChunk visit) const {
-  return VisitOpened(meeting, category, last_due, [&](const FiledKey& key, std::string_view envelope, auto& row) {
+  const auto unpack = [&](const FiledKey& key, std::string_view envelope, const std::string& row) -> absl::Status {
     ValueChunk chunk;
-    return UnpackValues(row, chunk) ? visit(key, envelope, chunk) : absl::OkStatus();
-  });
+    if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
+    return visit(key, envelope, chunk);
+  };
+  return VisitOpened(meeting, category, last_due, unpack);
 }
 
 absl::Status RoomPerson::VisitOpened(const Meeting& meeting, CategoryNumber category, DueDay last_due,
-                                     VisitOpenedRow visit) const {
+                                     OpenedRowVisit visit) const {
   const DueDay day = meeting.locator.days[category];
   if (day == DueDay::None() || day <= last_due) return absl::OkStatus();
-  const auto open = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
-    auto plaintext = holdings_.vault.Open(key, envelope);
-    if (IsUnreadable(plaintext.status())) return absl::OkStatus();
-    if (!plaintext.ok()) return plaintext.status();
-    return visit(key, envelope, plaintext->Reveal());
-  };
-  return VisitRows(holdings_.store, FiledPrefix(day, category, meeting.pbx, meeting.id), open);
+  const std::string prefix = FiledPrefix(day, category, meeting.pbx, meeting.id);
+  return VisitOpenedRows(holdings_.store, holdings_.vault, prefix, Opener::kEngine, visit);
 }
 
 bool RoomPerson::IsNamedBy(CategoryNumber category, const Value& value) const {

@@ -14,6 +14,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/rows/holdings.h"
+#include "server/rows/opened_rows.h"
 #include "storage/ids.h"
 
 namespace retention {
@@ -49,10 +50,8 @@ class RoomPerson {
   absl::StatusOr<CourseEvent> Unnamed(const CourseEvent& event, Course& course);
 
   // Rows of an occurrence that are not due and can be opened: what is damaged ends with its own day.
-  using VisitOpenedRow =
-      absl::FunctionRef<absl::Status(const FiledKey& key, std::string_view envelope, const std::string& row)>;
   absl::Status VisitOpened(const Meeting& meeting, CategoryNumber category, DueDay last_due,
-                           VisitOpenedRow visit) const;
+                           OpenedRowVisit visit) const;
   using VisitChunk =
       absl::FunctionRef<absl::Status(const FiledKey& key, std::string_view envelope, stored::v1::ValueChunk& chunk)>;
   absl::Status VisitValues(const Meeting& meeting, CategoryNumber category, DueDay last_due, VisitChunk visit) const;

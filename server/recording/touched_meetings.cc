@@ -34,9 +34,20 @@ void AddToFixed(Room& room, uint64_t occurrence, const RoomEvent& event) {
 
 }  // namespace
 
+absl::Status TouchedMeetings::EndUnreadable(const FiledKey& key, std::string_view envelope) {
+  change_.DropUnread(key, envelope, deletion_reason_);
+  // What is left of its room is read anew.
+  change_.ThenDo([cache = &cache_, pbx = key.pbx, room = RoomOf(key.owner)] { cache->Forget(pbx, room); });
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
   if (last_ != nullptr && last_->room->pbx == pbx && last_->meeting_id == event.meeting_id()) return last_;
-  auto room = cache_.Find(pbx, event.meeting_id(), change_.last_due());
+  const auto end = [&](const FiledKey& key, std::string_view envelope, const absl::Status&) {
+    return EndUnreadable(key, envelope);
+  };
+  auto room = event.has_meeting_deleted() ? cache_.FindToDelete(pbx, event.meeting_id(), change_.last_due(), end)
+                                          : cache_.Find(pbx, event.meeting_id(), change_.last_due());
   if (!room.ok()) return room.status();
   auto [it, inserted] = by_room_.try_emplace(*room);
   if (inserted) {
@@ -54,7 +65,10 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
 absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   if (touched.room->cut.Contains(fingerprint)) return true;
   for (const Meeting* fixed : touched.room->AllFixedAt(MicrosOf(event.time()))) {
-    auto events = cache_.CutOf(*touched.room, *fixed);
+    const auto unreadable = [&](const FiledKey& key, std::string_view envelope, const absl::Status& why) {
+      return event.has_meeting_deleted() ? EndUnreadable(key, envelope) : why;
+    };
+    auto events = cache_.CutOf(*touched.room, *fixed, unreadable);
     if (!events.ok()) return events.status();
     if ((*events)->Contains(fingerprint)) return true;
   }

@@ -22,10 +22,17 @@ namespace retention {
 // Lives as long as its change.
 class TouchedMeetings {
  public:
-  TouchedMeetings(MeetingCache& cache, const Holdings& holdings, Change& change)
-      : cache_(cache), vault_(holdings.vault), policy_(holdings.policy()), change_(change) {}
+  // `deletion_reason`: why rows end that nobody can read, if an event deletes their room.
+  TouchedMeetings(MeetingCache& cache, const Holdings& holdings, Change& change,
+                  std::string_view deletion_reason = kReasonMeetingDeleted)
+      : cache_(cache),
+        vault_(holdings.vault),
+        policy_(holdings.policy()),
+        change_(change),
+        deletion_reason_(deletion_reason) {}
 
-  // The room that an event names. Valid as long as this.
+  // The room that an event names. Valid as long as this. A deletion ends what of its history nobody can read, so that
+  // damage does not keep the rest.
   absl::StatusOr<TouchedRoom*> Touch(const PbxId& pbx, const v1::Event& event);
   // Whether an event was recorded before. Looks for the occurrence that it would belong to.
   absl::StatusOr<bool> Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
@@ -48,11 +55,13 @@ class TouchedMeetings {
  private:
   // What was shared on days whose history is over, or planned then for a time that has passed, is of none that goes on.
   bool IsOverByItself(const RoomEvent& event);
+  absl::Status EndUnreadable(const FiledKey& key, std::string_view envelope);
 
   MeetingCache& cache_;
   const Vault& vault_;
   const Policy& policy_;
   Change& change_;
+  const std::string deletion_reason_;
   google::protobuf::Arena arena_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;
   absl::flat_hash_map<const Room*, TouchedRoom*> by_room_;

@@ -142,94 +142,31 @@ absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::s
   if (object || Concerned(key.pbx)) {
     auto plaintext = holdings_.vault.Open(key, envelope);
     if (absl::IsNotFound(plaintext.status()) && object) return absl::OkStatus();
-    if (!plaintext.ok() && !IsUnreadable(plaintext.status())) return plaintext.status();
-    if (plaintext.ok()) {
-      auto part = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
-      if (!part.ok()) return part.status();
-      kept = *part;
-      stored::v1::Value value;
-      if (object && kept == 0 && value.ParseFromString(plaintext->Reveal()))
-        Order(key.category, pbx_id, value.object());
+    stored::v1::Value value;
+    if (IsUnreadable(plaintext.status()) || (object && plaintext.ok() && !value.ParseFromString(plaintext->Reveal()))) {
+      DropUnread(key, envelope, reason);
+      return absl::OkStatus();
     }
+    if (!plaintext.ok()) return plaintext.status();
+    auto part = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
+    if (!part.ok()) return part.status();
+    kept = *part;
+    if (object && kept == 0) Order(key.category, pbx_id, value.object());
   }
   EndRow(key, envelope, values, kept, reason);
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Change::TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
-                                     std::string_view reason) {
-  if (!Concerned(key.pbx)) return false;
-  auto plaintext = holdings_.vault.Open(key, envelope);
-  // It has ended, or is damaged, and cannot be kept any more.
-  if (IsUnreadable(plaintext.status())) return false;
-  if (!plaintext.ok()) return plaintext.status();
-  const uint32_t values = Vault::ValueCount(envelope);
-  auto kept = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
-  if (!kept.ok()) return kept.status();
-  if (*kept == 0) return false;
-  EndRow(key, envelope, values, *kept, reason);
-  return true;
+void Change::DropUnread(const FiledKey& key, std::string_view envelope, std::string_view reason) {
+  if (dropped_.contains(key.Encode())) return;
+  CountUnread(key.category, reason);
+  EndRow(key, envelope, Vault::ValueCount(envelope), /*kept=*/0, reason);
 }
 
-absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Opened& opened, std::string_view pbx_id,
-                                      std::string_view reason) {
-  if (opened.values == 0 || !Concerned(key.pbx) || CountOf(key.day, key.category).rows == 0) return 0;
-  auto part = Parts().Match(key, opened.plaintext.Reveal(), opened.values);
-  // Damaged: nobody can tell what of it to keep.
-  if (absl::IsDataLoss(part.status())) return 0;
-  if (!part.ok()) return part.status();
-  if (part->values == 0) return 0;
-  stored::v1::KeptRow row;
-  row.set_due_day(key.day.number());
-  row.set_ended_us(absl::ToUnixMicros(now_));
-  row.set_reason(std::string(reason));
-  if (IsObject(key.category)) row.set_pbx_id(std::string(pbx_id));
-  row.set_row(part->whole ? opened.plaintext.Reveal() : part->row);
-  FiledKey target = key;
-  target.day = DueDay::Kept();
-  if (absl::Status s = holdings_.random.Fill(target.item.bytes.data(), target.item.bytes.size()); !s.ok()) return s;
-  const auto restricted = holdings_.vault.IsRestricted(opened.envelope);
-  if (!restricted.ok()) return restricted.status();
-  FileRestricted(target, Personal(row.SerializeAsString()), part->values, *restricted);
-  kept_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
-  kept_in_all_[key.category] += part->values;
-  return part->values;
-}
-
-absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view envelope) {
-  const uint32_t values = Vault::ValueCount(envelope);
-  auto plaintext = holdings_.vault.Open(key, envelope);
-  stored::v1::KeptRow row;
-  const bool damaged =
-      absl::IsDataLoss(plaintext.status()) || (plaintext.ok() && !row.ParseFromString(plaintext->Reveal()));
-  if (damaged && !Concerned(key.pbx)) {
-    // Nobody would come by it again.
-    EndRow(key, envelope, values, 0, kReasonHoldReleased);
-    return values;
-  }
-  if (damaged) return 0;
-  if (!plaintext.ok()) return plaintext.status();
-  auto part = Parts().Match(key, row.row(), values);
-  if (!part.ok()) return part.status();
-  if (part->values == values) return 0;
-  if (part->values > 0) {
-    Mark(key.day);
-    CountErased(key.category, values - part->values, kReasonHoldReleased);
-    row.set_row(part->row);
-    count_changes_.Remove(key.day, key.category, 0, values - part->values);
-    const auto restricted = holdings_.vault.IsRestricted(envelope);
-    if (!restricted.ok()) return restricted.status();
-    EndSealed(envelope);
-    Seal(key, Personal(row.SerializeAsString()), part->values, *restricted);
-    return values - part->values;
-  }
-  if (IsObject(key.category)) {
-    stored::v1::Value object;
-    if (!object.ParseFromString(row.row())) return absl::DataLossError("an object's row does not parse");
-    Order(key.category, row.pbx_id(), object.object());
-  }
-  EndRow(key, envelope, values, 0, kReasonHoldReleased);
-  return values;
+void Change::CountUnread(CategoryNumber category, std::string_view reason) {
+  ++unread_rows_.try_emplace(std::string(reason)).first->second;
+  ++unread_.rows;
+  unread_.objects += IsObject(category) ? 1 : 0;
 }
 
 void Change::EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept,
@@ -265,13 +202,6 @@ void Change::DropMark(const FiledKey& key) {
 void Change::CountErased(CategoryNumber category, uint64_t values, std::string_view reason) {
   erased_.try_emplace(std::string(reason), CategoryCounts{}).first->second[category] += values;
   erased_in_all_[category] += values;
-}
-
-KeptParts& Change::Parts() {
-  if (parts_ == nullptr) {
-    parts_ = holdings_.keeper->PartsIn(holdings_.store, holdings_.vault, holdings_.counts, last_due_);
-  }
-  return *parts_;
 }
 
 void Change::Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object) {
@@ -363,6 +293,8 @@ void Change::EnterCounts(LedgerEntry::Kind kind, const ByReason& by_reason) {
     entry.set_kind(kind);
     entry.set_reason(reason);
     SetCounts(counts, entry);
+    if (const auto unread = unread_rows_.find(reason); kind == LedgerEntry::KIND_PURGED && unread != unread_rows_.end())
+      entry.set_rows_damaged(unread->second);
     entries_.push_back(std::move(entry));
   }
 }

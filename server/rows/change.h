@@ -7,7 +7,7 @@
 // before its rows.)
 // So a command is a function of the holdings that fills a change, and can be run again.
 //
-// Three verbs: file, move, drop.
+// Three verbs: file, move, drop. Its parts: change.cc, and change_keeping.cc, what holds keep.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
 #define RETENTION_SERVER_ROWS_CHANGE_H_
 
@@ -83,6 +83,8 @@ class Change {
   // rows, and of an object that none keeps the portal gets its order. An object whose key is gone ended before; one
   // that is damaged ends without an order, for nobody knows what it named. `pbx_id` is the PBX's external identifier.
   absl::Status Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id, std::string_view reason);
+  // The same of a row that was looked at and that nobody can read: it goes by its key, and nothing of it is kept.
+  void DropUnread(const FiledKey& key, std::string_view envelope, std::string_view reason);
   // Only takes a row out of its bucket, if holds keep any of it: what they do not keep ends. True if they do.
   absl::StatusOr<bool> TakeOut(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
                                std::string_view reason);
@@ -143,6 +145,12 @@ class Change {
   const CategoryCounts& erased() const { return erased_in_all_; }
   const CategoryCounts& kept() const { return kept_in_all_; }
   uint64_t orders() const { return orders_.size(); }
+  // Rows that it ends although nobody could read them; those of objects among them, which nobody can order away.
+  struct Unread {
+    uint64_t rows = 0;
+    uint64_t objects = 0;
+  };
+  const Unread& unread() const { return unread_; }
   // Keys of the rows that it ends.
   const absl::flat_hash_set<std::string>& dropped() const { return dropped_; }
   bool empty() const { return batch_.empty() && entries_.empty() && orders_.empty() && mark_changes_.empty(); }
@@ -179,6 +187,7 @@ class Change {
   absl::Status TakeStoredEnds();
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
+  void CountUnread(CategoryNumber category, std::string_view reason);
   void AppendEntries(uint64_t ring_generation, Ledger& ledger);
   void Report() const;
 
@@ -208,7 +217,9 @@ class Change {
   CountChanges count_changes_;
   PurgeMarks::Changes mark_changes_;
   ByReason erased_;
-  ByReason kept_;  // by the reason for which they would have ended
+  ByReason kept_;                                             // by the reason for which they would have ended
+  std::map<std::string, uint64_t, std::less<>> unread_rows_;  // by reason
+  Unread unread_;
   CategoryCounts erased_in_all_{};
   CategoryCounts kept_in_all_{};
   absl::flat_hash_set<std::string> dropped_;  // keys of rows that it ended

@@ -11,7 +11,7 @@ absl::Status VisitObjects(
     absl::FunctionRef<absl::Status(const FiledKey& key, std::string_view envelope, stored::v1::Value& value)> visit) {
   return VisitRows(store, std::string(prefix), [&](const FiledKey& key, std::string_view envelope) {
     auto plaintext = vault.Open(key, envelope);
-    if (!plaintext.ok() && !absl::IsDataLoss(plaintext.status())) return plaintext.status();
+    if (!plaintext.ok() && !IsUnreadable(plaintext.status())) return plaintext.status();
     stored::v1::Value value;
     if (plaintext.ok() && !value.ParseFromString(plaintext->Reveal())) value.Clear();
     return visit(key, envelope, value);

@@ -27,8 +27,8 @@ inline SharedFile FileOf(const stored::v1::Value& value) {
 }
 
 // Opens the objects' rows under `prefix`, in the order of their keys; ends with the first error, its own or `visit`'s.
-// A row that is damaged is visited as a value without an object: it keeps nothing from ending, and there is nobody to
-// order what it named from.
+// A row that nobody can read (IsUnreadable) is visited as a value without an object: it keeps nothing from ending, and
+// there is nobody to order what it named from.
 absl::Status VisitObjects(
     const StoreView& store, Vault& vault, std::string_view prefix,
     absl::FunctionRef<absl::Status(const FiledKey& key, std::string_view envelope, stored::v1::Value& value)> visit);

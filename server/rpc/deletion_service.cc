@@ -87,11 +87,13 @@ class DeletionService final : public DeletionServiceBase {
                                      request.meeting_id(), reason);
     if (!erased.ok()) return erased.status();
     v1::DeleteMeetingResponse response;
-    ForEachCount(*erased, [&](v1::DataCategory category, uint64_t values) {
+    ForEachCount(erased->values, [&](v1::DataCategory category, uint64_t values) {
       v1::ErasedCount& count = *response.add_erased();
       count.set_category(category);
       count.set_values(values);
     });
+    response.set_unreadable_rows(erased->unread.rows);
+    response.set_unreadable_objects(erased->unread.objects);
     return response;
   }
 

@@ -132,7 +132,7 @@ TEST_P(Previews, OfAMeeting) {
   const auto counts = engine().DeleteMeeting("pbx", "m", "OPERATOR_UNLAWFUL", harness_.now);
   ASSERT_TRUE(counts.ok());
   uint64_t really = 0;
-  for (const uint64_t count : *counts) really += count;
+  for (const uint64_t count : counts->values) really += count;
   EXPECT_EQ(erased, really);
   EXPECT_EQ(preview->orders(), harness_.Orders());
 }

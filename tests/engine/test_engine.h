@@ -138,8 +138,8 @@ class TestEngine {
   absl::Status CountProbes(std::span<const Probe> probes, absl::Time asked, absl::Time now) {
     return Do(now, [&](Change& change) { return domains().pbxs.CountProbes(probes, asked, change); });
   }
-  absl::StatusOr<CategoryCounts> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
-                                               std::string_view reason, absl::Time now) {
+  absl::StatusOr<ErasedMeeting> DeleteMeeting(std::string_view pbx_id, std::string_view meeting_id,
+                                              std::string_view reason, absl::Time now) {
     return EraseMeeting(domains().recorder, At(now), pbx_id, meeting_id, reason);
   }
   absl::Status DeleteObject(std::string_view pbx_id, std::string_view meeting_id, CategoryNumber category,

@@ -96,7 +96,7 @@ TEST(PolicyMeanwhile, ADeletedMeetingTakesItsRecordingsAlong_WhereverTheyLie) {
   LengthenOverMidnight(harness);
   const auto erased = harness.engine().DeleteMeeting("pbx", "m", kReason, harness.now);
   ASSERT_TRUE(erased.ok()) << erased.status();
-  EXPECT_EQ((*erased)[kRecording], 1u);
+  EXPECT_EQ(erased->values[kRecording], 1u);
   EXPECT_EQ(harness.Orders(), 1u);
   harness.Sweep();
   EXPECT_EQ(harness.Values(kRecording), 0u) << "the portal has erased it";

@@ -254,10 +254,10 @@ TEST_F(PbxEnds, HistoryStaysUntilItsDay) {
 TEST_F(PbxEnds, AnOperatorDeletesAMeeting) {
   const auto erased = harness_.engine().DeleteMeeting("pbx", "m", "OPERATOR_UNLAWFUL", harness_.now);
   ASSERT_TRUE(erased.ok()) << erased.status();
-  EXPECT_EQ((*erased)[kParticipantName], 2u) << "an invitee and a participant";
-  EXPECT_EQ((*erased)[kRecording], 1u);
-  EXPECT_EQ((*erased)[kPdfShare], 1u);
-  EXPECT_EQ((*erased)[kHistory], 0u);
+  EXPECT_EQ(erased->values[kParticipantName], 2u) << "an invitee and a participant";
+  EXPECT_EQ(erased->values[kRecording], 1u);
+  EXPECT_EQ(erased->values[kPdfShare], 1u);
+  EXPECT_EQ(erased->values[kHistory], 0u);
   EXPECT_FALSE(harness_.Get("m").ok());
   EXPECT_EQ(harness_.Orders(), 2u);
   harness_.Record(Joined("m", "j2", harness_.now - kTick, "p", "Late Participant"));

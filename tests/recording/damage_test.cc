@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+#include "server/ledger/ledger.h"
 #include "server/rows/row_keys.h"
 #include "tests/engine/harness.h"
 #include "tests/orders/orders.h"
@@ -24,8 +26,8 @@ class Damage : public ::testing::Test {
     }
   }
 
-  // Flips a bit in every row that "bad" has of a category.
-  void DamageRows(CategoryNumber category) {
+  // Flips a bit in every row that "bad" has of a category, or in the first of them alone.
+  void DamageRows(CategoryNumber category, bool all = true) {
     const auto pbx = harness_.engine().registry().Find("pbx", harness_.now);
     const RoomId room = harness_.engine().RoomNamed(*pbx, "bad");
     Batch batch;
@@ -34,12 +36,49 @@ class Damage : public ::testing::Test {
       for (; rows->Valid(); rows->Next()) {
         std::string damaged(rows->value());
         damaged.back() = static_cast<char>(damaged.back() ^ 1);
-        batch.Put(Family::kFiled, std::string(rows->key()), damaged);
+        if (all || batch.empty()) batch.Put(Family::kFiled, std::string(rows->key()), damaged);
       }
     }
     ASSERT_FALSE(batch.empty());
     ASSERT_TRUE(harness_.store().Commit(batch).ok());
     ASSERT_TRUE(harness_.Reopen().ok());
+  }
+  // Rows that "bad" has of a category.
+  size_t RowsOf(CategoryNumber category) {
+    const auto pbx = harness_.engine().registry().Find("pbx", harness_.now);
+    const RoomId room = harness_.engine().RoomNamed(*pbx, "bad");
+    size_t count = 0;
+    auto rows = harness_.store().Scan(Family::kFiled, "", "");
+    for (; rows->Valid(); rows->Next()) {
+      const auto key = FiledKey::Decode(rows->key());
+      count += key->category == category && RoomOf(key->owner) == room ? 1 : 0;
+    }
+    return count;
+  }
+  // That nothing of "bad" is left but history, that the ledger tells of damaged rows, and that its id can be used
+  // again.
+  void ExpectDeleted(uint64_t damaged) {
+    for (const CategoryNumber category :
+         {kMeetingName, kParticipantName, kParticipantEmail, kRecording, kFileShare, kPdfShare}) {
+      EXPECT_EQ(RowsOf(category), 0u) << "category " << int{category};
+    }
+    uint64_t entered = 0;
+    EXPECT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
+                  if (entry.kind() == stored::v1::LedgerEntry::KIND_PURGED) entered += entry.rows_damaged();
+                }).ok());
+    EXPECT_EQ(entered, damaged);
+    EXPECT_EQ(DetailsOf(harness_.Get("bad").status()).reason, "MEETING_UNKNOWN");
+    EXPECT_EQ(DetailsOf(DeleteBad().status()).reason, "MEETING_UNKNOWN");
+    harness_.now += absl::Minutes(10);
+    for (const char* id : {"after", "after-a-restart"}) {
+      EXPECT_EQ(harness_.Record(Joined("bad", id, harness_.now, "q", "Bo")).accepted(), 1u);
+      ASSERT_TRUE(harness_.Reopen().ok());
+      EXPECT_TRUE(harness_.Report("bad").ok());
+    }
+    ExpectNothingDangles(harness_.store(), harness_.engine().policy());
+  }
+  absl::StatusOr<ErasedMeeting> DeleteBad() {
+    return harness_.engine().DeleteMeeting("pbx", "bad", "OPERATOR_UNLAWFUL", harness_.now);
   }
   absl::StatusCode CodeOf(const absl::Status& status) { return status.code(); }
 
@@ -88,6 +127,71 @@ TEST_F(Damage, OfANameCostsItsOwnMeetingInALongList) {
   EXPECT_EQ(CodeOf(harness_.Get("bad").status()), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(harness_.Get("good").ok());
   EXPECT_EQ(harness_.Record(Joined("bad", "2", harness_.now, "q")).accepted(), 1u) << "its history is sound";
+}
+
+TEST_F(Damage, OfAHistoryKeepsNothingFromItsDeletion) {
+  harness_.Record({File("bad", "f", harness_.now, "file-ref"), Recording("bad", "r", harness_.now, "recording-ref"),
+                   Pdf("bad", "pdf", harness_.now, "pdf-ref")});
+  DamageRows(kHistory);
+  ASSERT_EQ(RowsOf(kHistory), 2u);
+  EXPECT_EQ(harness_.Record(Joined("bad", "b", harness_.now, "q")).rejections_size(), 1) << "it is known as damaged";
+  const auto erased = DeleteBad();
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->values[kParticipantName], 2u) << "an invitee and a participant";
+  EXPECT_EQ(erased->values[kHistory], 5u) << "two events, and three";
+  EXPECT_EQ(erased->unread.rows, 2u);
+  EXPECT_EQ(erased->unread.objects, 0u);
+  EXPECT_EQ(harness_.Orders(), 3u);
+  ExpectDeleted(2);
+}
+
+TEST_F(Damage, OfAPartOfAHistoryKeepsNothingFromItsDeletion) {
+  harness_.Record({Joined("bad", "2", harness_.now, "q", "Bo"), File("bad", "f", harness_.now, "file-ref")});
+  for (const bool by_event : {true, false}) {
+    DamageRows(kHistory, /*all=*/false);
+    if (by_event) {
+      EXPECT_EQ(harness_.Record(Deleted("bad", "d", harness_.now)).accepted(), 1u);
+    } else {
+      ASSERT_TRUE(DeleteBad().ok());
+    }
+    EXPECT_EQ(harness_.Orders(), 1u);
+    ExpectDeleted(by_event ? 1 : 2);
+    if (::testing::Test::HasFailure()) return;
+    ASSERT_TRUE(harness_.engine().DeleteMeeting("pbx", "good", "OPERATOR_UNLAWFUL", harness_.now).ok());
+  }
+}
+
+TEST_F(Damage, OfWhatIsCutNoMoreKeepsNothingFromItsDeletion) {
+  harness_.Record(Pdf("bad", "pdf", harness_.now, "pdf-ref"));
+  harness_.now += absl::Hours(24 * 9);
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Record(Joined("bad", "2", harness_.now - absl::Minutes(1), "q", "Bo")).accepted(), 1u);
+  DamageRows(kHistory);
+  EXPECT_EQ(harness_.Record(Deleted("bad", "d", harness_.now)).accepted(), 1u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+  EXPECT_EQ(RowsOf(kParticipantName), 0u);
+  EXPECT_EQ(RowsOf(kPdfShare), 0u);
+}
+
+TEST_F(Damage, OfAnObjectLeavesNobodyToOrderItFrom) {
+  harness_.Record({File("bad", "f", harness_.now, "file-ref"), Recording("bad", "r", harness_.now, "recording-ref")});
+  DamageRows(kFileShare);
+  const auto erased = DeleteBad();
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->values[kFileShare], 1u);
+  EXPECT_EQ(erased->unread.rows, 1u);
+  EXPECT_EQ(erased->unread.objects, 1u);
+  EXPECT_EQ(harness_.Orders(), 1u) << "of the recording";
+  ExpectDeleted(1);
+}
+
+TEST_F(Damage, OfAHistoryKeepsNoObjectFromItsDeletion) {
+  harness_.Record(Recording("bad", "r", harness_.now, "recording-ref"));
+  DamageRows(kHistory);
+  auto& engine = harness_.engine();
+  ASSERT_TRUE(engine.DeleteObject("pbx", "bad", kRecording, "recording-r", "OPERATOR_UNLAWFUL", harness_.now).ok());
+  EXPECT_EQ(harness_.Orders(), 1u);
+  EXPECT_EQ(RowsOf(kRecording), 0u);
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ class Walks : public HoldFixture {
     ASSERT_TRUE(harness_.Reopen().ok());
   }
   void FailSomething() {
-    EXPECT_FALSE(IsRefusal(engine().DeleteMeeting("pbx", "damaged", "OPERATOR_UNLAWFUL", harness_.now).status()));
+    const auto erased = engine().ErasePerson("pbx", "damaged", {.participant_id = "p"}, harness_.now);
+    EXPECT_EQ(erased.status().code(), absl::StatusCode::kDataLoss) << erased.status();
   }
   void PreviewSomething() {
     v1::PreviewErasureRequest request;
