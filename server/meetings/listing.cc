@@ -14,7 +14,7 @@ namespace {
 // What is not known yet is presumed where it is asked for: 0.
 int64_t EndIn(const OccurrenceFacts& facts) {
   if (IsOpen(facts)) return 0;
-  if (!facts.TookPlace()) return facts.plan.has_value() ? facts.plan->end_us : facts.first_us;
+  if (!facts.TookPlace()) return facts.plan.has_value() ? facts.plan->end_us : facts.last_us;
   int64_t end_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MIN;
   for (const SittingFacts& sitting : facts.sittings) end_us = std::max(end_us, *sitting.emptied_us);
   return end_us;
@@ -24,12 +24,15 @@ int64_t EndIn(const OccurrenceFacts& facts) {
 
 absl::Duration LongestOccurrence() { return kMaxPlannedDuration + kMaxLateWithin + kMaxLongestSitting; }
 
+int64_t ListedBeginOf(const OccurrenceFacts& facts) {
+  if (facts.plan.has_value()) return facts.plan->start_us;
+  return facts.sittings.empty() ? facts.first_us : facts.sittings.front().start_us;
+}
+
 std::optional<Listing> ListingOf(const MeetingLocator& locator) {
   const OccurrenceFacts& facts = locator.facts;
-  if (facts.deleted || !facts.IsMeeting() || locator.days[kHistory] == DueDay::None()) return std::nullopt;
-  Listing listing{.begin_us = facts.plan.has_value() ? facts.plan->start_us : facts.sittings.front().start_us,
-                  .end_us = EndIn(facts),
-                  .organizer = {}};
+  if (facts.deleted || locator.days[kHistory] == DueDay::None()) return std::nullopt;
+  Listing listing{.begin_us = ListedBeginOf(facts), .end_us = EndIn(facts), .organizer = {}};
   if (facts.organizer.size() == OwnerId::kBytes) listing.organizer = OwnerId::From(facts.organizer);
   return listing;
 }

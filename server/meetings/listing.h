@@ -15,8 +15,8 @@
 namespace retention {
 
 struct Listing {
-  int64_t begin_us = 0;  // the planned start; of what has no plan, the begin
-  int64_t end_us = 0;    // reported or planned; 0 while somebody is there
+  int64_t begin_us = 0;  // ListedBeginOf
+  int64_t end_us = 0;    // reported or planned, of what has neither the last event; 0 while somebody is there
   OwnerId organizer;     // zero for none
 
   friend bool operator==(const Listing&, const Listing&) = default;
@@ -26,7 +26,10 @@ struct Listing {
 // may, and stay as long as they can.
 absl::Duration LongestOccurrence();
 
-// nullopt of what is in no list: not (any more) a meeting, or deleted.
+// By what lists are ordered: the planned start; without a plan the begin; of what has neither, of which only an
+// invitation, an object or the like is known, the first event.
+int64_t ListedBeginOf(const OccurrenceFacts& facts);
+// nullopt of what is in no list: deleted, or its history is over. Whether any of it can be shown is for who reads it.
 std::optional<Listing> ListingOf(const MeetingLocator& locator);
 // Files an occurrence anew, which stood as `before` says: nullopt if it did, or does, not.
 void FileListing(const PbxId& pbx, const OwnerId& meeting, const std::optional<Listing>& before,

@@ -11,9 +11,6 @@
 namespace retention {
 namespace {
 
-// No time zone is off by less: what is in one quarter of an hour is in one civil day.
-constexpr int64_t kQuarterUs = int64_t{15} * 60 * 1000000;
-
 // Makes a fold.
 class Folding {
  public:
@@ -25,7 +22,7 @@ class Folding {
     fold_->revision = meeting_.revision();
     fold_->due = meeting_.HistoryDue();
     AddPresence(*course);
-    AddNoted(*course);
+    AddPolls(*course);
     for (const CategoryNumber category : MeetingFold::kOfPeople) {
       if (absl::Status s = AddValues(category); !s.ok()) return s;
     }
@@ -69,12 +66,10 @@ class Folding {
     }
   }
 
-  void AddNoted(const Course& course) {
+  void AddPolls(const Course& course) {
     std::set<std::string> polls;
     for (const CourseEvent& event : course.events()) {
       if (event.kind != stored::v1::CourseEntry::KIND_NOTED) continue;
-      const int64_t quarter_us = event.time_us - event.time_us % kQuarterUs;
-      if (fold_->shared_us.empty() || fold_->shared_us.back() != quarter_us) fold_->shared_us.push_back(quarter_us);
       const std::string& poll = course.Text(event.participant);
       if (!poll.empty() && polls.insert(poll).second) fold_->polls.push_back(poll);
     }
@@ -154,7 +149,7 @@ absl::StatusOr<std::shared_ptr<const MeetingFold>> MeetingFold::Of(const Meeting
 bool MeetingFold::Holds(const MeetingView& meeting) const { return revision == meeting.revision(); }
 
 size_t MeetingFold::MemoryBytes() const {
-  size_t bytes = sizeof(MeetingFold) + rows.size() * sizeof(rows.front()) + shared_us.size() * sizeof(int64_t);
+  size_t bytes = sizeof(MeetingFold) + rows.size() * sizeof(rows.front());
   for (const FoldedParticipant& participant : participants) {
     bytes += sizeof(FoldedParticipant) + participant.ips.capacity() * sizeof(ValuePlace);
   }

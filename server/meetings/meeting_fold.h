@@ -68,7 +68,6 @@ struct MeetingFold {
   std::vector<std::pair<CategoryNumber, ItemId>> rows;
   std::vector<FoldedParticipant> participants;  // by Position
   std::vector<FoldedPerson> persons;            // in the order of their first join
-  std::vector<int64_t> shared_us;               // quarters of an hour in which anything was
   std::vector<std::string> polls;               // owners of those that were asked
 
   // NOT_FOUND if its day ended this very moment.

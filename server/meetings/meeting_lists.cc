@@ -133,24 +133,21 @@ class MeetingsOfRoom final : public Candidates {
                                                         const Question& question) {
     auto all = std::make_unique<MeetingsOfRoom>();
     const size_t prefix = BeginPrefix(pbx, OwnerId()).size();
-    auto cursor = view.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
-    for (; cursor->Valid(); cursor->Next()) {
-      const auto name = DecodeLocatorKey(cursor->key());
-      const auto locator = MeetingLocator::Parse(cursor->value());
-      if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-      const auto listing = ListingOf(*locator);
+    const auto locators = ReadLocators(view, pbx, room);
+    if (!locators.ok()) return locators.status();
+    for (const auto& [meeting, locator] : *locators) {
+      const auto listing = ListingOf(locator);
       if (!listing.has_value()) continue;
       if (question.begins_before_us.has_value() && listing->begin_us >= *question.begins_before_us) continue;
       if (question.ends_after_us.has_value() && listing->end_us != 0 && listing->end_us <= *question.ends_after_us) {
         continue;
       }
-      Candidate candidate{.position = BeginKey(pbx, OwnerId(), listing->begin_us, name->meeting).substr(prefix),
-                          .meeting = name->meeting};
+      Candidate candidate{.position = BeginKey(pbx, OwnerId(), listing->begin_us, meeting).substr(prefix),
+                          .meeting = meeting};
       const bool seen = !question.position.empty() && (question.descending ? candidate.position >= question.position
                                                                            : candidate.position <= question.position);
       if (!seen) all->waiting_.push_back(std::move(candidate));
     }
-    if (!cursor->status().ok()) return cursor->status();
     // From the back, where they are taken.
     std::sort(all->waiting_.begin(), all->waiting_.end(), [&](const Candidate& a, const Candidate& b) {
       return question.descending ? a.position < b.position : b.position < a.position;
@@ -210,13 +207,16 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
     const auto meeting =
         MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx, (*next)->meeting, now);
     if (!meeting.ok()) return meeting.status();
-    if (!meeting->has_value() || !(*meeting)->facts().IsMeeting()) continue;
+    if (!meeting->has_value()) continue;
+    const auto shows = Shows(**meeting);
+    if (!shows.ok() && !absl::IsDataLoss(shows.status())) return shows.status();
+    if (shows.ok() && !*shows) continue;
     if (!question->organizer.empty() && (*meeting)->facts().organizer != question->organizer) continue;
     // Of what goes on the end is presumed.
     if (question->ends_after_us.has_value() && absl::ToUnixMicros((*meeting)->End()) <= *question->ends_after_us) {
       continue;
     }
-    auto described = (*meeting)->Describe();
+    auto described = shows.ok() ? (*meeting)->Describe() : shows.status();
     if (absl::IsDataLoss(described.status())) described = (*meeting)->DescribeDamaged();
     if (!described.ok()) return described.status();
     *response.add_meetings() = *std::move(described);

@@ -106,8 +106,20 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindMeeting(const Requ
   const auto named = holdings_.names.Find(*scene.view, *pbx, request.meeting_id());
   if (!named.ok()) return named.status();
   if (*number == 0) return ChooseMeeting(scene, named->room, next_counts);
-  return MeetingView::Read(*scene.view, holdings_.vault, holdings_.policies.current(), *pbx,
-                           OccurrenceOwner(named->room, *number), now);
+  auto meeting = MeetingView::Read(*scene.view, holdings_.vault, holdings_.policies.current(), *pbx,
+                                   OccurrenceOwner(named->room, *number), now);
+  if (!meeting.ok() || !meeting->has_value()) return meeting;
+  const auto shows = Shows(**meeting);
+  if (!shows.ok()) return shows.status();
+  return *shows ? *std::move(meeting) : std::nullopt;
+}
+
+absl::StatusOr<bool> MeetingReader::Shows(const MeetingView& meeting) const {
+  if (meeting.ShowsAnything()) return true;
+  const auto fold = FoldOf(meeting);
+  if (absl::IsNotFound(fold.status())) return false;  // its day ended this very moment
+  if (!fold.ok()) return fold.status();
+  return meeting.Contains((*fold)->polls);
 }
 
 absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Scene& scene, const RoomId& room,
@@ -129,16 +141,13 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Sc
   // A room may hold a thousand: only the first of them is looked at closer than its rank needs, and those before it
   // that show nothing any more.
   std::vector<std::pair<Rank, OwnerId>> ranked;
-  auto cursor = scene.view->ScanPrefix(Family::kState, LocatorPrefix(scene.pbx, room));
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto name = DecodeLocatorKey(cursor->key());
-    const auto locator = MeetingLocator::Parse(cursor->value());
-    if (!name.has_value() || !locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
-    const OccurrenceFacts& facts = locator->facts;
+  const auto locators = ReadLocators(*scene.view, scene.pbx, room);
+  if (!locators.ok()) return locators.status();
+  for (const auto& [meeting, locator] : *locators) {
+    const OccurrenceFacts& facts = locator.facts;
     if (facts.deleted || (!next_counts && facts.sittings.empty())) continue;
-    ranked.emplace_back(rank_of(facts), name->meeting);
+    ranked.emplace_back(rank_of(facts), meeting);
   }
-  if (!cursor->status().ok()) return cursor->status();
   // The first is on top; of equals the one with the lower number.
   const auto comes_later = [](const auto& a, const auto& b) { return b < a; };
   std::make_heap(ranked.begin(), ranked.end(), comes_later);
@@ -146,7 +155,10 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::ChooseMeeting(const Sc
     std::pop_heap(ranked.begin(), ranked.end(), comes_later);
     auto meeting = MeetingView::Read(*scene.view, holdings_.vault, version, scene.pbx, ranked.back().second, scene.now);
     if (!meeting.ok()) return meeting.status();
-    if (meeting->has_value() && (*meeting)->ShowsAnything()) return meeting;
+    if (!meeting->has_value()) continue;
+    const auto shows = Shows(**meeting);
+    if (!shows.ok()) return shows.status();
+    if (*shows) return meeting;
   }
   return std::nullopt;
 }
@@ -162,7 +174,7 @@ absl::StatusOr<v1::GetMeetingResponse> MeetingReader::GetMeeting(const v1::GetMe
   const auto fold = FoldOf(**meeting);
   if (absl::IsNotFound(fold.status())) return MeetingUnknown();
   if (!fold.ok()) return fold.status();
-  if (absl::Status s = (*meeting)->AddContent((*fold)->shared_us, (*fold)->polls, *described); !s.ok()) return s;
+  if (absl::Status s = (*meeting)->AddContent((*fold)->polls, *described); !s.ok()) return s;
   v1::GetMeetingResponse response;
   *response.mutable_meeting() = *std::move(described);
   return response;

@@ -57,6 +57,8 @@ class MeetingReader {
     PbxId pbx;
     absl::Time now;
   };
+  // Whether there is anything to show of an occurrence: then it is listed, and can be asked for.
+  absl::StatusOr<bool> Shows(const MeetingView& meeting) const;
   // The occurrence that a request names; without, the running one, else the next (if asked for), else the last.
   template <typename Request>
   absl::StatusOr<std::optional<MeetingView>> FindMeeting(const Request& request, bool next_counts, absl::Time now,

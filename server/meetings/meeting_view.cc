@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/field_checks.h"
 #include "server/law/filing.h"
+#include "server/meetings/listing.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/object_rows.h"
@@ -80,9 +81,7 @@ absl::StatusOr<std::string> MeetingView::MeetingId() const {
   return id->Reveal();
 }
 
-int64_t MeetingView::BeginMicros() const {
-  return facts().plan.has_value() ? facts().plan->start_us : facts().sittings.front().start_us;
-}
+int64_t MeetingView::BeginMicros() const { return ListedBeginOf(facts()); }
 
 std::optional<absl::Time> MeetingView::NamesLeave() const {
   if (!Lives(kParticipantName)) return std::nullopt;
@@ -195,7 +194,7 @@ void MeetingView::DescribeFacts(v1::Meeting& meeting) const {
   }
   meeting.set_protocolled(is.protocolled);
   meeting.set_present_count(IsRunning() ? is.present : 0);
-  if (is.IsMeeting()) SetTime(BeginMicros(), *meeting.mutable_begin_time());
+  SetTime(BeginMicros(), *meeting.mutable_begin_time());
 }
 
 v1::Meeting MeetingView::DescribeDamaged() const {
@@ -224,9 +223,15 @@ absl::StatusOr<v1::Meeting> MeetingView::Describe() const {
   return meeting;
 }
 
-absl::Status MeetingView::AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
-                                     v1::Meeting& meeting) const {
-  if (absl::Status status = AddRecordings(shared_us, meeting); !status.ok()) return status;
+absl::StatusOr<bool> MeetingView::Contains(std::span<const std::string> polls) const {
+  v1::Meeting content;
+  if (absl::Status status = AddRecordings(content); !status.ok()) return status;
+  if (absl::Status status = AddPolls(polls, content); !status.ok()) return status;
+  return !content.recordings().empty() || !content.polls().empty();
+}
+
+absl::Status MeetingView::AddContent(std::span<const std::string> polls, v1::Meeting& meeting) const {
+  if (absl::Status status = AddRecordings(meeting); !status.ok()) return status;
   absl::Status status =
       ForEachValue(kFileShare, [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_files()); });
   if (!status.ok()) return status;
@@ -257,16 +262,15 @@ absl::Status MeetingView::AddContent(std::span<const int64_t> shared_us, std::sp
   return absl::OkStatus();
 }
 
-absl::Status MeetingView::AddRecordings(std::span<const int64_t> all_shared_us, v1::Meeting& meeting) const {
-  // Recordings lie under the days that follow from their creation, which the history names.
-  std::vector<DueDay> days;
-  for (const int64_t shared_us : all_shared_us) {
-    for (const Policy* policy : {policy_, &version_->before()}) {
-      const DueDay day = CreationDueDay(kRecording, absl::FromUnixMicros(shared_us), *policy);
-      if (std::find(days.begin(), days.end(), day) == days.end()) days.push_back(day);
-    }
+absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
+  // They lie under the days that follow from their creation, which is the time of an event of it.
+  DueDay first = DueDay::Open();
+  DueDay last = DueDay::None();
+  for (const Policy* policy : {policy_, &version_->before()}) {
+    first = std::min(first, CreationDueDay(kRecording, absl::FromUnixMicros(facts().first_us), *policy));
+    last = std::max(last, CreationDueDay(kRecording, absl::FromUnixMicros(facts().last_us), *policy));
   }
-  for (const DueDay day : days) {
+  for (DueDay day = std::max(first, LastDueDay(now_, policy_->zone()).Next()); day <= last; day = day.Next()) {
     absl::Status status =
         ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const stored::v1::Value& value) {
           const DueDay right = CreationDueDay(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
@@ -281,17 +285,21 @@ absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeti
   for (const std::string& owner : polls) {
     if (owner.size() != OwnerId::kBytes) return absl::DataLossError("a poll of a meeting's course has no owner");
     v1::MeetingPoll poll;
+    std::string meeting_id;
     std::vector<v1::PollAnswered> answers;
     absl::Status status =
         ForEachRow(FiledPrefix(DueDay::Open(), kPoll, pbx_, OwnerId::From(owner)), false, [&](const auto& value) {
           if (value.has_answer()) answers.push_back(value.answer());
           if (!value.has_poll()) return;
+          meeting_id = value.meeting_id();
           poll.set_poll_id(value.poll().poll_id());
           poll.set_question(value.poll().question());
           *poll.mutable_options() = value.poll().options();
         });
     if (!status.ok()) return status;
     if (poll.poll_id().empty()) continue;  // deleted
+    // One whose id came again, in another room, is shown where it was created.
+    if (RoomNamed(*vault_, pbx_, meeting_id) != RoomOf(meeting_)) continue;
     poll.mutable_answer_counts()->Resize(poll.options_size(), 0);
     for (const v1::PollAnswered& answer : answers) {
       for (const uint32_t option : answer.option_indexes()) {

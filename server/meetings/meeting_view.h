@@ -64,9 +64,12 @@ class MeetingView {
   absl::Time End() const;
   // Whether somebody is there, as far as is known.
   bool IsRunning() const;
-  // Whether there is more to it than history: a plan, people, or values that live.
+  // Whether there is more to it than history: a plan, people, or values that live under days that it gives. What it
+  // shows besides has days of its own, or none: Contains.
   bool ShowsAnything() const;
-  // What lists are ordered by. REQUIRES: facts().IsMeeting().
+  // Whether a recording of it lives, or one of `polls`, owners of those that its history knows.
+  absl::StatusOr<bool> Contains(std::span<const std::string> polls) const;
+  // What lists are ordered by.
   int64_t BeginMicros() const;
   // By which its history is cut.
   const CutHistory& cuts() const { return version_->cuts; }
@@ -108,10 +111,8 @@ class MeetingView {
   bool NamesMayLive() const;
   // What its locator alone says.
   v1::Meeting DescribeDamaged() const;
-  // Objects, polls, dial-in data and chat. What its history says of them: instants of the civil days on which anything
-  // was shared, and owners of polls.
-  absl::Status AddContent(std::span<const int64_t> shared_us, std::span<const std::string> polls,
-                          v1::Meeting& meeting) const;
+  // Objects, polls, dial-in data and chat. `polls`: owners of those that its history knows.
+  absl::Status AddContent(std::span<const std::string> polls, v1::Meeting& meeting) const;
   // How history names a participant.
   std::string NameOf(std::string_view participant_id) const;
 
@@ -129,7 +130,7 @@ class MeetingView {
   absl::Status ForEachRow(const std::string& prefix, bool chunked, Visit visit) const;
   // The scheduling extension's number; empty once the extension is gone.
   absl::StatusOr<std::string> Organizer() const;
-  absl::Status AddRecordings(std::span<const int64_t> shared_us, v1::Meeting& meeting) const;
+  absl::Status AddRecordings(v1::Meeting& meeting) const;
   // What its facts say of it.
   void DescribeFacts(v1::Meeting& meeting) const;
   absl::Status AddPolls(std::span<const std::string> polls, v1::Meeting& meeting) const;

@@ -195,6 +195,11 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
   const auto add_if = [&](CategoryNumber category, std::string_view participant, std::string_view text) {
     if (!text.empty()) add(category, participant, text);
   };
+  // Of whom an event says nothing else, it says the identifier, which history knows as a hash alone: it is filed as an
+  // empty address, and lives as long as one.
+  const auto identify = [&](std::string_view participant, std::string_view said, std::string_view email) {
+    if (!email.empty() || said.empty()) add(kParticipantEmail, participant, email);
+  };
   const auto add_object = [&](CategoryNumber category, std::string_view id, std::string_view ref) {
     stored::v1::StoredObjectRef& object = *add(category).mutable_object();
     object.set_object_id(id.data(), id.size());
@@ -208,7 +213,7 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
       add_if(kMeetingComment, "", scheduled.comment());
       for (const v1::Invitee& invitee : scheduled.invitees()) {
         add_if(kParticipantName, invitee.participant_id(), invitee.name());
-        add_if(kParticipantEmail, invitee.participant_id(), invitee.email());
+        identify(invitee.participant_id(), invitee.name(), invitee.email());
       }
       break;
     }
@@ -219,20 +224,18 @@ void CutValues(const v1::Event& event, absl::FunctionRef<stored::v1::Value&(Cate
       const v1::Invitee& invitee = event.participant_invited().invitee();
       source = stored::v1::Value::SOURCE_INVITATION;
       add_if(kParticipantName, invitee.participant_id(), invitee.name());
-      add_if(kParticipantEmail, invitee.participant_id(), invitee.email());
+      identify(invitee.participant_id(), invitee.name(), invitee.email());
       break;
     }
     case v1::Event::kParticipantJoined: {
       const v1::ParticipantJoined& joined = event.participant_joined();
       add_if(kParticipantName, joined.participant_id(), joined.name());
-      // The identifier lives with the address, or else with an empty one: history knows only its hash.
-      if (!joined.email().empty() || joined.name().empty()) {
-        add(kParticipantEmail, joined.participant_id(), joined.email());
-      }
+      identify(joined.participant_id(), joined.name(), joined.email());
       add_if(kParticipantIp, joined.participant_id(), joined.ip());
       break;
     }
     case v1::Event::kParticipantReconnected:
+      identify(event.participant_reconnected().participant_id(), event.participant_reconnected().ip(), {});
       add_if(kParticipantIp, event.participant_reconnected().participant_id(), event.participant_reconnected().ip());
       break;
     case v1::Event::kRecordingCreated:

@@ -4,6 +4,7 @@
 #include "server/base/field_checks.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
 #include "server/rows/row_walk.h"
@@ -123,7 +124,7 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (!duplicate.ok()) return duplicate.status();
   if (*duplicate || *deleted) {
     CountDuplicate(result);  // what is deleted is over, whatever comes late of it
-    return absl::OkStatus();
+    return *duplicate || !event.has_poll_created() ? absl::OkStatus() : NoteAsked(event, fingerprint, pbx, result);
   }
   if (event.payload_case() == v1::Event::kPollDeleted) {
     const auto done = Delete(pbx, row, poll_id);
@@ -145,7 +146,7 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (*exists) {
     // Created once before, by another event: a poll has one owner, whose extension ends it.
     CountDuplicate(result);
-    return absl::OkStatus();
+    return NoteAsked(event, fingerprint, pbx, result);
   }
   return Create(event, index, fingerprint, row, result);
 }
@@ -161,6 +162,13 @@ absl::StatusOr<std::optional<PollIntake::Owner>> PollIntake::OwnerOf(const PbxId
   return Owner{.holder = **holder, .removed = Vault::ValueCount(**row) == 0};
 }
 
+absl::Status PollIntake::NoteAsked(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
+                                   v1::RecordResult& result) {
+  const auto owner = OwnerOf(pbx, event);
+  if (!owner.ok()) return owner.status();
+  return owner->has_value() ? NoteInCourse(event, fingerprint, pbx, result) : absl::OkStatus();
+}
+
 absl::Status PollIntake::NoteInCourse(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
                                       v1::RecordResult& result) {
   if (event.meeting_id().empty()) return absl::OkStatus();
@@ -169,7 +177,11 @@ absl::Status PollIntake::NoteInCourse(const v1::Event& event, uint64_t fingerpri
   // A poll has no end with its meeting: it is held even if the course says no more of it.
   const auto contained = meetings_.Contains(**touched, event, fingerprint);
   if (!contained.ok()) return contained.status();
-  if (!*contained && !meetings_.IsFull(*(*touched)->room, event)) {
+  // What came too late for the course is remembered besides.
+  const auto came_before =
+      IsRemembered(holdings_.store, MeetingEventMark(holdings_.vault, pbx, event), change_.today());
+  if (!came_before.ok()) return came_before.status();
+  if (!*contained && !*came_before && !meetings_.IsFull(*(*touched)->room, event)) {
     meetings_.AddToCourse(**touched, event, fingerprint, {}, result);
   }
   return absl::OkStatus();

@@ -46,7 +46,9 @@ class PollIntake {
     bool removed = false;
   };
   absl::StatusOr<std::optional<Owner>> OwnerOf(const PbxId& pbx, const v1::Event& event) const;
-  // That a poll was asked is part of its meeting's course, whatever has become of it.
+  // That a poll was asked is part of its meeting's course, whatever has become of it: so of polls that were deleted
+  // before they came, too, and of each event that says so. NoteAsked: if its owner is known; else it is refused.
+  absl::Status NoteAsked(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   absl::Status NoteInCourse(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   absl::Status Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                       v1::RecordResult& result);

@@ -52,7 +52,7 @@ void ExpectLatest(const MeetingModel& meeting, v1::DataCategory category, const 
   const PlantedValue* latest = nullptr;
   bool unsure = false;
   for (const PlantedValue& value : meeting.values) {
-    if (value.category != category || value.held == Held::kNo) continue;
+    if (value.category != category || value.held == Held::kNo || value.text.empty()) continue;
     if (owner != nullptr && value.owner != *owner) continue;
     unsure |= value.held == Held::kUnsure;
     if (latest == nullptr || value.time_us > latest->time_us) latest = &value;

@@ -24,7 +24,8 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
     ++prediction.accepted;
     return std::nullopt;
   }
-  if (pbx.ended_polls.contains(poll_id)) {
+  const bool ended = pbx.ended_polls.contains(poll_id);
+  if (event.has_poll_answered() && ended) {
     ++prediction.duplicates;
     return std::nullopt;
   }
@@ -38,19 +39,22 @@ std::optional<Model::Reason> Model::TakePollEvent(const std::string& pbx_id, Pbx
     ++(counts ? prediction.accepted : prediction.duplicates);
     return std::nullopt;
   }
-  if (found != pbx.polls.end()) {
-    ++prediction.duplicates;
-    return std::nullopt;
-  }
   const Person owner =
       pbx.extensions.Named(event.poll_created().owner_extension(), event.extension_id(), Us(event.time()));
   const bool removed = pbx.extensions.IsRemoved(owner);
-  if (!removed && !pbx.extensions.IsHeld(owner)) return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
-  if (!event.meeting_id().empty()) {
+  const bool owned = removed || pbx.extensions.IsHeld(owner);
+  const bool known = ended || found != pbx.polls.end();
+  if (!owned && !known) return v1::REJECTION_REASON_EXTENSION_UNKNOWN;
+  // That it was asked is history, whatever has become of it.
+  if (owned && !event.meeting_id().empty()) {
     MeetingModel& meeting = MeetingOf(pbx, event.meeting_id());
     meeting.events.emplace(event.event_id(), event);
     NotePast(meeting, now);
     touched.insert({pbx_id, event.meeting_id()});
+  }
+  if (known) {
+    ++prediction.duplicates;
+    return std::nullopt;
   }
   if (removed) {
     // It ended with its owner.

@@ -59,8 +59,7 @@ void Model::EndValue(const std::string& pbx_id, PlantedValue& value) {
 }
 
 void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
-  const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
-    if (text.empty()) return;
+  const auto plant_any = [&](Category category, const std::string& owner, const std::string& text) {
     meeting.values.push_back({.category = category,
                               .time_us = Us(event.time()),
                               .owner = owner,
@@ -69,6 +68,9 @@ void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
                               .pbx = pbxs_.at(event.pbx_id()).number,
                               .meeting_id = event.meeting_id()});
     if (IsObject(category)) ++planted_[{category, event.pbx_id(), text}];
+  };
+  const auto plant = [&](Category category, const std::string& owner, const std::string& text) {
+    if (!text.empty()) plant_any(category, owner, text);
   };
   if (event.has_meeting_scheduled()) {
     plant(v1::DATA_CATEGORY_MEETING_NAME, "", event.meeting_scheduled().name());
@@ -91,6 +93,10 @@ void Model::Plant(MeetingModel& meeting, const v1::Event& event) {
   } else if (event.has_participant_reconnected()) {
     plant(v1::DATA_CATEGORY_PARTICIPANT_IP, event.participant_reconnected().participant_id(),
           event.participant_reconnected().ip());
+    // Their identifier alone lives as long as an address.
+    if (event.participant_reconnected().ip().empty()) {
+      plant_any(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, event.participant_reconnected().participant_id(), "");
+    }
   } else if (event.has_recording_created()) {
     plant(v1::DATA_CATEGORY_RECORDING, event.recording_created().recording_id(),
           event.recording_created().object_ref());

@@ -201,11 +201,12 @@ class RowsCheck {
 class ReadsCheck {
  public:
   ReadsCheck(TestEngine& engine, absl::Time now, const std::string& meeting_id, const std::string& occurrence,
-             const OccurrenceModel& of, const SeenRoom& seen)
-      : reader_(engine), now_(now), meeting_id_(meeting_id), occurrence_(occurrence), of_(of) {
+             const RoomModel& model, const OccurrenceModel& of, const SeenRoom& seen)
+      : reader_(engine), now_(now), meeting_id_(meeting_id), occurrence_(occurrence), model_(model), of_(of) {
     std::map<uint64_t, int64_t> time_us;
     for (const v1::Event& event : of.events) time_us[FingerprintOf(event.event_id())] = Us(event.time());
     for (const auto& [value, place] : seen.values) {
+      if (value.category == v1::DATA_CATEGORY_PDF_SHARE) pdfs_.insert(value.text);
       if (place.occurrence != occurrence || place.day == absl::CivilDay::max() || now_ >= DueAfter(place.day)) continue;
       values_.push_back({.what = value, .due = place.day, .time_us = time_us.at(value.event)});
     }
@@ -216,7 +217,7 @@ class ReadsCheck {
     const auto found = reader_.GetMeeting(Request<v1::GetMeetingRequest>(), now_);
     ASSERT_TRUE(found.ok()) << found.status();
     CheckFacts(found->meeting());
-    CheckFiles(found->meeting());
+    CheckContent(found->meeting());
     CheckParticipants();
     const auto report = reader_.GetMeetingReport(Request<v1::GetMeetingReportRequest>(), now_);
     ASSERT_TRUE(report.ok()) << report.status();
@@ -277,15 +278,36 @@ class ReadsCheck {
     }
   }
 
-  // No file is shown that has ended, swept or not.
-  void CheckFiles(const v1::Meeting& found) const {
+  // Of objects, polls and chat all is shown that lives, and nothing that has ended, swept or not.
+  void CheckContent(const v1::Meeting& found) const {
     std::set<std::string> ended;
+    std::set<std::string> polls;
     for (const v1::Event& event : of_.events) {
       if (event.has_file_shared() && now_ >= of_.FileEnd(event)) ended.insert(event.file_shared().object_ref());
+      const std::string& poll_id = event.poll_created().poll_id();
+      if (event.has_poll_created() && !model_.IsPollDeleted(poll_id)) polls.insert(poll_id);
     }
-    for (const v1::StoredObject& file : found.files()) {
-      EXPECT_FALSE(ended.contains(file.object_ref())) << file.object_ref() << " has ended, and is shown";
-    }
+    const auto held = [&](v1::DataCategory category) {
+      std::multiset<std::string> texts;
+      for (const RoomValue& value : values_) {
+        if (value.what.category == category && !ended.contains(value.what.text)) texts.insert(value.what.text);
+      }
+      return texts;
+    };
+    const auto shown = [](const auto& objects) {
+      std::multiset<std::string> references;
+      for (const v1::StoredObject& object : objects) references.insert(object.object_ref());
+      return references;
+    };
+    EXPECT_EQ(shown(found.files()), held(v1::DATA_CATEGORY_FILE_SHARE)) << "files";
+    EXPECT_EQ(shown(found.recordings()), held(v1::DATA_CATEGORY_RECORDING)) << "recordings";
+    EXPECT_EQ(shown(found.pdfs()), pdfs_) << "PDFs";
+    std::multiset<std::string> lines;
+    for (const v1::ChatLine& line : found.chat()) lines.insert(line.text());
+    EXPECT_EQ(lines, held(v1::DATA_CATEGORY_CHAT_PROTOCOL)) << "chat";
+    std::set<std::string> found_polls;
+    for (const v1::MeetingPoll& poll : found.polls()) found_polls.insert(poll.poll_id());
+    EXPECT_EQ(found_polls, polls) << "polls";
   }
 
   void CheckParticipants() const {
@@ -346,9 +368,26 @@ class ReadsCheck {
   const absl::Time now_;
   const std::string& meeting_id_;
   const std::string& occurrence_;
+  const RoomModel& model_;
   const OccurrenceModel& of_;
-  std::vector<RoomValue> values_;  // that its rows hold
+  std::vector<RoomValue> values_;    // that its rows hold
+  std::multiset<std::string> pdfs_;  // of the room
 };
+
+// Whether there is more to an occurrence than history: then it is listed, and can be asked for.
+bool ShowsAnything(const RoomModel& model, const OccurrenceModel& of, const SeenRoom& seen, const PolicyModel& policy,
+                   absl::Time now) {
+  if (of.IsMeeting()) return true;
+  const auto holds_poll = [&](const v1::Event& event) {
+    return event.has_poll_created() && !model.IsPollDeleted(event.poll_created().poll_id());
+  };
+  if (std::any_of(of.events.begin(), of.events.end(), holds_poll)) return true;
+  const std::vector<RoomValue> values = ValuesOf(of, policy, now);
+  return std::any_of(values.begin(), values.end(), [&](const RoomValue& value) {
+    const bool of_room = value.what.category == v1::DATA_CATEGORY_PDF_SHARE;
+    return !of_room && seen.values.contains(value.what) && !value.ended && now < DueAfter(value.due);
+  });
+}
 
 }  // namespace
 
@@ -368,10 +407,10 @@ void CompareRoomReads(TestEngine& engine, const std::string& meeting_id, const R
   std::set<std::string> found;
   for (const v1::Meeting& meeting : listed->meetings()) found.insert(meeting.occurrence());
   for (const OccurrenceModel& of : model.Occurrences()) {
-    if (!of.IsMeeting() || of.deleted || IsHistoryDue(of, policy, now)) continue;
+    if (of.deleted || IsHistoryDue(of, policy, now) || !ShowsAnything(model, of, seen, policy, now)) continue;
     const std::string occurrence = OccurrenceOf(of, seen);
     EXPECT_EQ(found.erase(occurrence), 1) << "not listed, or twice:\n" << TextOf(of);
-    ReadsCheck(engine, now, meeting_id, occurrence, of, seen).Run();
+    ReadsCheck(engine, now, meeting_id, occurrence, model, of, seen).Run();
   }
   EXPECT_TRUE(found.empty()) << found.size() << " occurrences too many are listed of " << meeting_id;
 }

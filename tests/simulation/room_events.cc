@@ -43,6 +43,7 @@ v1::Event& RoomEvents::Scheduled(absl::Time time, absl::Time start, absl::Durati
     invitee.set_participant_id(Anybody());
     invitee.set_name(Canary("invitee"));
     if (dice_.Chance(70)) invitee.set_email(Canary("mail") + "@example.org");
+    if (dice_.Chance(10)) invitee.clear_name();
   }
   return event;
 }
@@ -170,11 +171,28 @@ v1::Event& RoomEvents::Chat(absl::Time time, const std::string& who) {
   return event;
 }
 
+v1::Event& RoomEvents::Poll(absl::Time time) {
+  v1::Event& event = New(time);
+  v1::PollCreated& poll = *event.mutable_poll_created();
+  poll.set_poll_id(Canary("poll"));
+  poll.set_owner_extension(dice_.Chance(50) ? "100" : "101");
+  NameExtension(poll.owner_extension(), event);
+  poll.set_question(Canary("question"));
+  poll.add_options(Canary("option"));
+  return event;
+}
+
+v1::Event& RoomEvents::PollDeleted(absl::Time time, const std::string& poll_id) {
+  v1::Event& event = New(time);
+  event.mutable_poll_deleted()->set_poll_id(poll_id);
+  return event;
+}
+
 void RoomEvents::AddAny(absl::Time time) {
   const absl::Time planned =
       time + absl::Minutes(dice_.Chance(50) ? dice_.Between(-60, 300) : dice_.Between(-600, 3000));
   const absl::Duration length = absl::Hours(dice_.Between(0, dice_.Chance(10) ? 60 : 4));
-  switch (dice_.Below(24)) {
+  switch (dice_.Below(25)) {
     case 0:
     case 1:
       Scheduled(time, planned, length);
@@ -221,6 +239,11 @@ void RoomEvents::AddAny(absl::Time time) {
     case 21:
       Chat(time, Anybody());
       break;
+    case 22: {
+      const std::string poll_id = Poll(time).poll_created().poll_id();
+      if (dice_.Chance(50)) PollDeleted(time + absl::Minutes(dice_.Between(0, 60)), poll_id);
+      break;
+    }
     default:
       File(time);
   }

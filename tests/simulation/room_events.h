@@ -38,6 +38,8 @@ class RoomEvents {
   v1::Event& Pdf(absl::Time time);
   v1::Event& Recording(absl::Time time);
   v1::Event& Chat(absl::Time time, const std::string& who);
+  v1::Event& Poll(absl::Time time);
+  v1::Event& PollDeleted(absl::Time time, const std::string& poll_id);
 
   // Somebody; their identifier may be an address.
   std::string Anybody();

@@ -71,9 +71,16 @@ class RoomModel {
   void Apply(const v1::CutRules& next, int64_t applied_us) { cuts_.Apply(next, applied_us); }
   const CutsModel& cuts() const { return cuts_; }
   // Sets of events, whatever their order; of those with one id the first counts.
-  void Add(const v1::Event& event) { events_.emplace(event.event_id(), event); }
+  void Add(const v1::Event& event) {
+    if (event.has_poll_deleted()) {
+      deleted_polls_.insert(event.poll_deleted().poll_id());  // it is of no meeting, whenever it comes
+    } else {
+      events_.emplace(event.event_id(), event);
+    }
+  }
   bool Contains(const std::string& event_id) const { return events_.contains(event_id); }
   const std::map<std::string, v1::Event>& events() const { return events_; }
+  bool IsPollDeleted(const std::string& poll_id) const { return deleted_polls_.contains(poll_id); }
   // What happened before, but for PDFs, which live on, and deletions, which end them.
   void Forget(absl::Time before);
   std::vector<OccurrenceModel> Occurrences() const;
@@ -84,6 +91,7 @@ class RoomModel {
  private:
   CutsModel cuts_;
   std::map<std::string, v1::Event> events_;  // by event id
+  std::set<std::string> deleted_polls_;
 };
 
 }  // namespace retention::simulation

@@ -83,11 +83,12 @@ void CompareAll(Harness& harness, const std::map<std::string, RoomModel>& models
   CompareCohorts(models, seen, cohorts, policy, harness.now, /*late=*/{});
 }
 
-// Every room's events in one batch.
+// Every room's events in one batch; deletions of polls, which are taken in alone, after all else.
 void RecordAtOnce(Harness& harness, const Rooms& rooms) {
   for (const auto& [id, events] : rooms) {
     std::vector<v1::Event> batch = events;
     ChatLast(batch);
+    std::stable_partition(batch.begin(), batch.end(), [](const v1::Event& event) { return !event.has_poll_deleted(); });
     harness.Record(batch);
   }
 }

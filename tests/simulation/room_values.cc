@@ -45,26 +45,30 @@ std::vector<RoomValue> ValuesOf(const OccurrenceModel& of, const PolicyModel& po
     const auto add_if = [&](v1::DataCategory category, const std::string& participant, const std::string& text) {
       if (!text.empty()) add(category, participant, text);
     };
+    // Of whom nothing else is said there is the identifier, which lives as long as an address.
+    const auto identify = [&](const std::string& participant, const std::string& said, const std::string& email) {
+      if (!email.empty() || said.empty()) add(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, participant, email);
+    };
     if (event.has_meeting_scheduled()) {
       const v1::MeetingScheduled& scheduled = event.meeting_scheduled();
       add_if(v1::DATA_CATEGORY_MEETING_NAME, "", scheduled.name());
       add_if(v1::DATA_CATEGORY_MEETING_COMMENT, "", scheduled.comment());
       for (const v1::Invitee& invitee : scheduled.invitees()) {
         add_if(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-        add_if(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
+        identify(invitee.participant_id(), invitee.name(), invitee.email());
       }
     } else if (event.has_participant_invited()) {
       const v1::Invitee& invitee = event.participant_invited().invitee();
       add_if(v1::DATA_CATEGORY_PARTICIPANT_NAME, invitee.participant_id(), invitee.name());
-      add_if(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, invitee.participant_id(), invitee.email());
+      identify(invitee.participant_id(), invitee.name(), invitee.email());
     } else if (event.has_participant_joined()) {
       const v1::ParticipantJoined& joined = event.participant_joined();
       add_if(v1::DATA_CATEGORY_PARTICIPANT_NAME, joined.participant_id(), joined.name());
-      // Whoever has neither has an identifier, which lives as long as an address.
-      const bool identified = !joined.email().empty() || joined.name().empty();
-      if (identified) add(v1::DATA_CATEGORY_PARTICIPANT_EMAIL, joined.participant_id(), joined.email());
+      identify(joined.participant_id(), joined.name(), joined.email());
       add_if(v1::DATA_CATEGORY_PARTICIPANT_IP, joined.participant_id(), joined.ip());
     } else if (event.has_participant_reconnected()) {
+      const v1::ParticipantReconnected& reconnected = event.participant_reconnected();
+      identify(reconnected.participant_id(), reconnected.ip(), "");
       add_if(v1::DATA_CATEGORY_PARTICIPANT_IP, event.participant_reconnected().participant_id(),
              event.participant_reconnected().ip());
     } else if (event.has_chat_message_sent()) {

@@ -133,7 +133,7 @@ std::string Workload::AnyEmail() {
   for (const auto& [pbx_id, pbx] : model_.pbxs()) {
     for (const auto& [id, meeting] : pbx.meetings) {
       for (const PlantedValue& value : meeting.values) {
-        if (value.category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL) emails.push_back(value.text);
+        if (value.category == v1::DATA_CATEGORY_PARTICIPANT_EMAIL && !value.text.empty()) emails.push_back(value.text);
       }
     }
   }
