@@ -285,13 +285,13 @@ absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeti
   for (const std::string& owner : polls) {
     if (owner.size() != OwnerId::kBytes) return absl::DataLossError("a poll of a meeting's course has no owner");
     v1::MeetingPoll poll;
-    std::string meeting_id;
+    std::string room;
     std::vector<v1::PollAnswered> answers;
     absl::Status status =
         ForEachRow(FiledPrefix(DueDay::Open(), kPoll, pbx_, OwnerId::From(owner)), false, [&](const auto& value) {
           if (value.has_answer()) answers.push_back(value.answer());
           if (!value.has_poll()) return;
-          meeting_id = value.meeting_id();
+          room = value.room();
           poll.set_poll_id(value.poll().poll_id());
           poll.set_question(value.poll().question());
           *poll.mutable_options() = value.poll().options();
@@ -299,7 +299,7 @@ absl::Status MeetingView::AddPolls(std::span<const std::string> polls, v1::Meeti
     if (!status.ok()) return status;
     if (poll.poll_id().empty()) continue;  // deleted
     // One whose id came again, in another room, is shown where it was created.
-    if (RoomNamed(*vault_, pbx_, meeting_id) != RoomOf(meeting_)) continue;
+    if (room != RoomOf(meeting_).view()) continue;
     poll.mutable_answer_counts()->Resize(poll.options_size(), 0);
     for (const v1::PollAnswered& answer : answers) {
       for (const uint32_t option : answer.option_indexes()) {
