@@ -218,6 +218,11 @@ absl::StatusOr<std::set<std::string>> HoldMatcher::OrganizersOf(const MeetingNam
   });
   if (!status.ok()) return status;
   std::set<std::string> organizers;
+  const auto locator = view_.Get(Family::kState, LocatorKey(meeting.first, meeting.second));
+  if (!locator.ok()) return CannotTell();
+  if (const auto known = locator->has_value() ? MeetingLocator::Parse(**locator) : std::nullopt; known.has_value()) {
+    organizers.insert(known->facts.organizer);  // also of a plan that it took over
+  }
   if (OccurrenceOf(meeting.second) == 0) {
     // Of a room: of any of its occurrences.
     for (const CourseEvent& event : course.events()) organizers.insert(course.Text(event.plan.organizer));

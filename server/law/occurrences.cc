@@ -225,6 +225,13 @@ size_t RoomWalk::AddPlan(const RoomEvent& event) {
   return index;
 }
 
+uint32_t RoomWalk::SchedulerBefore(const RoomPlan& plan) const {
+  for (auto former = plan.follows; former.has_value(); former = plans_[*former].follows) {
+    if (plans_[*former].dated) return plans_[*former].scheduler;
+  }
+  return 0;
+}
+
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
   auto index = PlanNamed(event.sitting);
   const auto is_change = [&](const RoomPlan& plan) {
@@ -237,7 +244,12 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
     index = AddPlan(event);
   }
   RoomPlan& plan = plans_[*index];
-  if (event.kind == RoomEventKind::kRescheduled && !plan.dated) plan.planned_anew = event.id;
+  if (event.kind == RoomEventKind::kRescheduled && !plan.dated) {
+    plan.planned_anew = event.id;
+    plan.scheduler = SchedulerBefore(plan);
+  } else if (event.kind == RoomEventKind::kScheduled && event.organizer != 0) {
+    plan.scheduler = event.organizer;
+  }
   plan.dated = true;
   plan.start_us = event.planned_start_us;
   plan.end_us = event.planned_end_us;

@@ -54,6 +54,8 @@ struct RoomPlan {
   // The plan before it. If that was planned anew to be this one, what was said of it holds on.
   std::optional<size_t> follows;
   uint64_t planned_anew = 0;  // event that did so, if there was one before it
+  // Who scheduled it; where it was planned anew who scheduled the one before: the caller's number, 0 for nobody known.
+  uint32_t scheduler = 0;
 
   friend bool operator==(const RoomPlan&, const RoomPlan&) = default;
 };
@@ -147,6 +149,8 @@ class RoomWalk {
   CutPlace PlaceOfPlanned(const RoomEvent& event);
   CutPlace PlaceOfDay(const RoomEvent& event) const;
   size_t AddPlan(const RoomEvent& event);
+  // Who scheduled the plan with a date that a plan follows; 0 for nobody.
+  uint32_t SchedulerBefore(const RoomPlan& plan) const;
   void Delete(const RoomEvent& event);
   static bool Lies(const CutGroup& group, const Deletion& before);
 

@@ -185,6 +185,12 @@ bool RoomCut::IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) cons
   return saying.participant != 0 && uninvited != group.uninvited_us.end() && uninvited->second >= saying.time_us;
 }
 
+bool RoomCut::IsScheduled(uint64_t occurrence) const {
+  const CutGroup& key = group_of_.at(occurrence);
+  return groups_.at(key).organizer_scheduled ||
+         (key.of == CutPlace::Of::kPlan && walk_.plans()[key.index].scheduler != 0);
+}
+
 uint64_t RoomCut::PlannedAnewBy(uint64_t occurrence) const {
   const CutGroup& key = group_of_.at(occurrence);
   return key.of == CutPlace::Of::kPlan ? walk_.plans()[key.index].planned_anew : 0;
@@ -286,6 +292,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   std::vector<size_t> sittings;
   if (key.of == CutPlace::Of::kPlan) {
     const RoomPlan& plan = walk_.plans()[key.index];
+    if (!group.organizer_scheduled && plan.scheduler != 0) organizer_number = plan.scheduler;
     if (plan.dated) {
       const CutRules& rules = walk_.RulesOf(plan);
       facts.plan = PlanFacts{.start_us = plan.start_us,

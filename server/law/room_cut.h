@@ -92,8 +92,11 @@ class RoomCut {
   const CutEvents& events() const { return events_; }
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
   std::vector<uint64_t> occurrences() const;
-  // The caller's number of the extension in `organizer_number`; OccurrenceFacts.organizer stays empty. REQUIRES: Has.
+  // The caller's number of the extension in `organizer_number`: of who scheduled it, or else the plan that it was
+  // planned anew from, or else who started it; OccurrenceFacts.organizer stays empty. REQUIRES: Has.
   OccurrenceFacts FactsOf(uint64_t occurrence, uint32_t& organizer_number) const;
+  // Whether anybody is known who scheduled it, or the plan that it was planned anew from.
+  bool IsScheduled(uint64_t occurrence) const;
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;

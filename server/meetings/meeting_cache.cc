@@ -98,6 +98,12 @@ const RoomCut* Room::CutWith(uint64_t occurrence) const {
   return cut.Has(occurrence) ? &cut : nullptr;
 }
 
+bool Room::TookOverOfFixed(const RoomCut& knows, uint64_t occurrence) const {
+  if (knows.PlannedAnewBy(occurrence) == 0 || !knows.FollowedBy(occurrence).empty()) return false;
+  if (knows.IsScheduled(occurrence)) return false;
+  return std::any_of(meetings.begin(), meetings.end(), [&](const auto& other) { return other.second.fixed; });
+}
+
 OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
   const auto meeting = meetings.find(occurrence);
   const RoomCut* knows = CutWith(occurrence);
@@ -105,6 +111,10 @@ OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
   uint32_t organizer = 0;
   OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
   if (organizer != 0) facts.organizer = organizers[organizer - 1];
+  if (meeting != meetings.end() && TookOverOfFixed(*knows, occurrence)) {
+    const std::string& taken_over = meeting->second.locator.facts.organizer;
+    if (!taken_over.empty()) facts.organizer = taken_over;
+  }
   // A room is deleted by an event that is none of one that is fixed.
   facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;
   return facts;

@@ -69,6 +69,11 @@ struct Room {
   const RoomCut* CutWith(uint64_t occurrence) const;
   // The occurrence, a new one if need be.
   Meeting& MeetingOf(uint64_t occurrence);
+
+ private:
+  // Whether the plan of an occurrence may be one that was planned anew from what is cut no more: what it took over of
+  // that, it keeps.
+  bool TookOverOfFixed(const RoomCut& knows, uint64_t occurrence) const;
 };
 
 // The course of a meeting, from its HISTORY rows under `day`, without what is not for `opener`. NOT_FOUND if a key is

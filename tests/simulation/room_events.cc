@@ -43,7 +43,7 @@ v1::Event& RoomEvents::Scheduled(absl::Time time, absl::Time start, absl::Durati
     invitee.set_participant_id(Anybody());
     invitee.set_name(Canary("invitee"));
     if (dice_.Chance(70)) invitee.set_email(Canary("mail") + "@example.org");
-    if (dice_.Chance(10)) invitee.clear_name();
+    if (i == 1 && dice_.Chance(10)) invitee.clear_name();  // one at most: what says nothing is told apart by nothing
   }
   return event;
 }

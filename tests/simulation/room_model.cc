@@ -199,6 +199,8 @@ std::string OccurrenceModel::Organizer() const {
                                                           : event.meeting_started().organizer_extension();
     if (!by.empty()) (event.has_meeting_scheduled() ? scheduler : starter) = by;
   }
+  // Of who scheduled the plan that it was copied from, too.
+  if (scheduler.empty() && plan.has_value()) scheduler = plan->scheduler;
   return scheduler.empty() ? starter : scheduler;
 }
 

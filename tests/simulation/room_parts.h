@@ -78,6 +78,8 @@ struct PlanModel {
   size_t took_place_by = 0;   // sitting
   std::string name;           // of the sitting that it is for
   bool copied = false;        // from the one that it follows
+  std::optional<size_t> follows;
+  std::string scheduler;  // number of who scheduled it, or the one that it was copied from
   bool deleted = false;
 };
 

@@ -203,11 +203,20 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
+    const auto former = index;
     index = plans_.size();
-    plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id()});
+    plans_.push_back(
+        {.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id(), .follows = former});
   }
-  // It is given what was said of the plan before, if there was one.
-  if (!plans_[*index].dated && event.has_meeting_rescheduled()) plans_[*index].copied = true;
+  // It is given what was said of the plan before, if there was one, and who scheduled that.
+  if (!plans_[*index].dated && event.has_meeting_rescheduled()) {
+    plans_[*index].copied = true;
+    auto former = plans_[*index].follows;
+    while (former.has_value() && !plans_[*former].dated) former = plans_[*former].follows;
+    if (former.has_value()) plans_[*index].scheduler = plans_[*former].scheduler;
+  }
+  const std::string& by = event.meeting_scheduled().organizer_extension();
+  if (!by.empty()) plans_[*index].scheduler = by;
   plans_[*index].dated = true;
   plans_[*index].start_us = start_us;
   plans_[*index].end_us = end_us;
@@ -313,7 +322,7 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
     plans_[*plan].said_us = t;
     return at(*plan);
   }
-  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id()});
+  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id(), .follows = plan});
   return at(plans_.size() - 1);
 }
 
