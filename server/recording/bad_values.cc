@@ -1,19 +1,44 @@
 // A bad value costs itself, not its event.
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "server/recording/event_check.h"
 #include "server/recording/event_intake.h"
 
 namespace retention {
+namespace {
+
+// Leaves out those that `is_bad`, and all beyond the bound.
+void DropBadNumbers(google::protobuf::RepeatedPtrField<std::string>& numbers,
+                    absl::FunctionRef<bool(const std::string& field, std::string* number)> is_bad,
+                    std::vector<v1::Rejection>& dropped) {
+  const std::string field = "dial_in_assigned.dial_in_numbers";
+  if (numbers.size() > kMaxDialInNumbers) {
+    Check check;
+    check.Fail(field, kAtMostDialInNumbers);
+    dropped.push_back(*check.Take());
+    numbers.DeleteSubrange(kMaxDialInNumbers, numbers.size() - kMaxDialInNumbers);
+  }
+  int left = 0;
+  for (int i = 0; i < numbers.size(); ++i) {
+    if (is_bad(absl::StrCat(field, "[", i, "]"), numbers.Mutable(i))) continue;
+    numbers.SwapElements(left++, i);
+  }
+  numbers.DeleteSubrange(left, numbers.size() - left);
+}
+
+}  // namespace
 
 std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
   std::vector<v1::Rejection> dropped;
+  // True if it is left out.
   const auto look = [&](const std::string& field, std::string* text, const auto& check_it) {
     Check check;
     check_it(check, field, *text);
     auto bad = check.Take();
-    if (!bad.has_value()) return;
+    if (!bad.has_value()) return false;
     dropped.push_back(*std::move(bad));
     text->clear();
+    return true;
   };
   const auto at_most = [](size_t bytes) {
     return
@@ -103,6 +128,18 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       for (int i = 0; i < poll.options_size(); ++i) {
         look(absl::StrCat("poll_created.options[", i, "]"), poll.mutable_options(i), at_most(kMaxMeetingNameBytes));
       }
+      break;
+    }
+    case v1::Event::kDialInAssigned: {
+      v1::DialInAssigned& dial_in = *event.mutable_dial_in_assigned();
+      const size_t before = dropped.size();
+      look("dial_in_assigned.conference_number", dial_in.mutable_conference_number(), word);
+      const auto is_bad = [&](const std::string& field, std::string* number) {
+        return look(field, number, at_most(kMaxWordBytes));
+      };
+      DropBadNumbers(*dial_in.mutable_dial_in_numbers(), is_bad, dropped);
+      // It cannot do without all that it says.
+      if (dial_in.conference_number().empty() && dial_in.dial_in_numbers().empty()) dropped.resize(before);
       break;
     }
     default:

@@ -189,7 +189,7 @@ void CheckPayload(const v1::Event& event, Check& check) {
       const auto& dial_in = event.dial_in_assigned();
       check.Word("dial_in_assigned.conference_number", dial_in.conference_number());
       if (dial_in.dial_in_numbers_size() > kMaxDialInNumbers) {
-        return check.Fail("dial_in_assigned.dial_in_numbers", "at most 50");
+        return check.Fail("dial_in_assigned.dial_in_numbers", kAtMostDialInNumbers);
       }
       for (int i = 0; i < dial_in.dial_in_numbers_size(); ++i) {
         check.Length(absl::StrCat("dial_in_assigned.dial_in_numbers[", i, "]"), dial_in.dial_in_numbers(i),

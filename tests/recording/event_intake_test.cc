@@ -205,8 +205,9 @@ std::vector<BoundedText> BoundedTexts() {
       {"poll_created.options[0]", 512, true, [](v1::Event& e) { return e.mutable_poll_created()->mutable_options(0); }},
       {"chat_message_sent.text", 4096, false,
        [](v1::Event& e) { return e.mutable_chat_message_sent()->mutable_text(); }},
-      {"dial_in_assigned.conference_number", 32, false,
+      {"dial_in_assigned.conference_number", 32, true,
        [](v1::Event& e) { return e.mutable_dial_in_assigned()->mutable_conference_number(); }},
+      // All that its event says.
       {"dial_in_assigned.dial_in_numbers[0]", 32, false,
        [](v1::Event& e) { return e.mutable_dial_in_assigned()->mutable_dial_in_numbers(0); }},
   };
@@ -291,6 +292,42 @@ TEST(EventIntake, OneBadAddressOfThreeHundredCostsNoOther) {
   EXPECT_EQ(mended.bad_values[0].field(), "meeting_scheduled.invitees[211].email");
   const auto& invitees = mended.event.meeting_scheduled().invitees();
   EXPECT_EQ(std::count_if(invitees.begin(), invitees.end(), [](const auto& one) { return !one.email().empty(); }), 299);
+}
+
+// What is left of dial-in data, or the field for which the event was refused; and which values were left out.
+std::string DialInTaken(const std::string& conference, const std::vector<std::string>& numbers) {
+  google::protobuf::RepeatedPtrField<v1::Event> events;
+  v1::Event& event = *events.Add();
+  event = NewEvent("m", "e", kNow);
+  event.mutable_dial_in_assigned()->set_conference_number(conference);
+  for (const std::string& number : numbers) event.mutable_dial_in_assigned()->add_dial_in_numbers(number);
+  EventBatch batch;
+  batch.events = &events;
+  EXPECT_TRUE(batch.Prepare(kNow).ok());
+  if (batch.rejected[0].has_value()) return "refused for " + batch.rejected[0]->field();
+  const v1::DialInAssigned& taken = batch.EventAt(0).dial_in_assigned();
+  std::string text = absl::StrCat(taken.conference_number(), ":");
+  for (const std::string& number : taken.dial_in_numbers()) absl::StrAppend(&text, " ", number);
+  for (const auto& [index, mended] : batch.without_bad_values) {
+    for (const v1::Rejection& bad : mended.bad_values) absl::StrAppend(&text, ", not ", bad.field());
+  }
+  return text;
+}
+
+TEST(EventIntake, BadDialInDataCostThemselves) {
+  const std::string longer(33, '1');
+  EXPECT_EQ(DialInTaken("47 11", {"1", "2"}), ": 1 2, not dial_in_assigned.conference_number");
+  EXPECT_EQ(DialInTaken("4711", {longer, "2", longer}),
+            "4711: 2, not dial_in_assigned.dial_in_numbers[0], not dial_in_assigned.dial_in_numbers[2]");
+  EXPECT_EQ(DialInTaken("4711", {longer}), "4711:, not dial_in_assigned.dial_in_numbers[0]");
+  // Of too many, those beyond the bound.
+  EXPECT_EQ(DialInTaken("", std::vector<std::string>(kMaxDialInNumbers + 1, "1")),
+            absl::StrCat(DialInTaken("", std::vector<std::string>(kMaxDialInNumbers, "1")),
+                         ", not dial_in_assigned.dial_in_numbers"));
+  // An event that says nothing else is refused.
+  EXPECT_EQ(DialInTaken(longer, {}), "refused for dial_in_assigned.conference_number");
+  EXPECT_EQ(DialInTaken("", {longer, longer}), "refused for dial_in_assigned.dial_in_numbers[0]");
+  EXPECT_EQ(DialInTaken("", {}), ":");
 }
 
 TEST(EventIntake, PlannedLengthIsBoundedToTheNanosecond) {
