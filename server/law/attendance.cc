@@ -23,6 +23,17 @@ void Attendance::CloseAt(Participant& participant, int64_t time_us) {
   participant.left_us.reset();
 }
 
+void Attendance::Begin(const std::vector<CarriedConnection>& carried, int64_t begin_us) {
+  open_.OpenCarried(carried, begin_us);
+  last_us_ = begin_us;
+  for (const CarriedConnection& connection : carried) {
+    Participant& participant = participants_[connection.participant];
+    participant.first_join_us = begin_us;
+    participant.since_us = begin_us;
+    participant.joins = 1;
+  }
+}
+
 void Attendance::Step(const RoomEvent& event) {
   last_us_ = std::max(last_us_, event.time_us);
   switch (event.kind) {
@@ -30,6 +41,7 @@ void Attendance::Step(const RoomEvent& event) {
     case RoomEventKind::kReconnected: {
       open_.Open(event);
       Participant& participant = participants_[event.participant];
+      participant.heard = true;
       if (participant.joins++ == 0) participant.first_join_us = event.time_us;
       if (!participant.since_us.has_value()) participant.since_us = event.time_us;
       participant.left_us.reset();
@@ -39,6 +51,7 @@ void Attendance::Step(const RoomEvent& event) {
       if (!open_.CanClose(event)) return;
       open_.Close(event);
       Participant& participant = participants_[event.participant];
+      participant.heard = true;
       participant.left_us = event.time_us;
       if (!open_.IsPresent(event.participant)) CloseAt(participant, event.time_us);
       return;
@@ -58,6 +71,7 @@ void Attendance::Step(const RoomEvent& event) {
 std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const {
   std::map<uint64_t, PersonAttendance> lines;
   for (const auto& [id, participant] : participants_) {
+    if (!participant.heard) continue;
     const uint64_t person = person_of(id);
     const auto [found, is_new] = lines.try_emplace(person);
     PersonAttendance& line = found->second;

@@ -32,10 +32,13 @@ struct PersonAttendance {
 
 class Attendance {
  public:
+  // Who is there when the sitting begins, before its first event: since the one before it came to its limit.
+  void Begin(const std::vector<CarriedConnection>& carried, int64_t begin_us);
   // Takes the next event of the sitting: those that its walk said count.
   void Step(const RoomEvent& event);
 
-  // The lines, in order of the first join. `person_of` tells which participants are one person.
+  // The lines, in order of the first join; of those who joined or left, and not only were there. `person_of` tells
+  // which participants are one person.
   std::vector<PersonAttendance> Lines(absl::FunctionRef<uint64_t(uint64_t participant)> person_of) const;
 
  private:
@@ -45,6 +48,7 @@ class Attendance {
     std::optional<int64_t> left_us;   // their last word was a leave, by which not all connections closed
     int64_t first_join_us = 0;
     uint32_t joins = 0;
+    bool heard = false;  // they joined or left
   };
 
   static void CloseAt(Participant& participant, int64_t time_us);

@@ -38,6 +38,8 @@ RoomEventKind RoomKindOf(CourseKind kind) {
       return RoomEventKind::kUninvited;
     case Entry::KIND_JOIN_FAILED:
       return RoomEventKind::kJoinFailed;
+    case Entry::KIND_FILE:
+      return RoomEventKind::kFile;
     case Entry::KIND_DELETED:
       return RoomEventKind::kDeleted;
     default:

@@ -51,7 +51,12 @@ const SittingFacts& SittingOf(const SharedFile& file, const OccurrenceFacts& fac
   const SittingFacts* latest = &facts.sittings.front();
   const SittingFacts* named = nullptr;
   for (const SittingFacts& sitting : facts.sittings) {
-    if (sitting.start_us > file.time_us) break;
+    if (sitting.start_us > file.time_us) {
+      // The clock of who shared it may be a little ahead of that of who joined.
+      const bool begins = sitting.start_us < file.time_us + sitting.refresh_us;
+      if (begins && named == nullptr && EndOfSitting(*latest, facts) <= At(file.time_us)) return sitting;
+      break;
+    }
     latest = &sitting;
     if (file.sitting != 0 && sitting.name == file.sitting) named = &sitting;
   }

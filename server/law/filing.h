@@ -10,6 +10,7 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "server/law/open_connections.h"
 #include "server/law/policy.h"
 #include "storage/due_day.h"
 
@@ -38,7 +39,8 @@ struct SittingFacts {
   // is away who comes back.
   int64_t presumed_us = 0;
   int64_t refresh_us = 0;
-  uint64_t name = 0;  // as the platform names it, keyed; 0 for none
+  uint64_t name = 0;                       // as the platform names it, keyed; 0 for none
+  std::vector<CarriedConnection> carried;  // who was there already when it began
 
   friend bool operator==(const SittingFacts&, const SittingFacts&) = default;
 };
@@ -93,9 +95,10 @@ struct SharedFile {
 
 // When a file ends: when, from its upload on, its sitting was empty for as long as a refresh takes. So it never ends
 // sooner than that after its upload: who joined just before it may be told of just after it. If people came back since,
-// the first instant at which it can have been. Its sitting is that of its name, else the latest begun by then; of what
-// was shared while a plan waited, the one by which that took place. "Dateifreigabe: sofort nach Beendigung eines
-// Meetings (d.h. wenn alle Teilnehmer das Meeting verlassen haben)": that all have left needs that some were there.
+// the first instant at which it can have been. Its sitting is that of its name, else the latest begun by then, or,
+// where that was empty, the one that begins sooner than a refresh takes; of what was shared while a plan waited, the
+// one by which that took place. "Dateifreigabe: sofort nach Beendigung eines Meetings (d.h. wenn alle Teilnehmer das
+// Meeting verlassen haben)": that all have left needs that some were there.
 absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file);
 // Whether files of some sitting may have ended by `now`. If not, none has.
 bool MayFilesHaveEnded(const OccurrenceFacts& facts, absl::Time now);

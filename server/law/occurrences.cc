@@ -14,11 +14,10 @@ constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
 // Days are told apart by the deletions before them: no time has so many days.
 constexpr size_t kDaysOfDeletion = size_t{1} << 32;
 
-bool MayBe(uint64_t name, uint64_t asked) { return asked == 0 || name == 0 || name == asked; }
-
 }  // namespace
 
 CutGroup RoomWalk::GroupOf(const CutPlace& place) const {
+  if (place.of == CutPlace::Of::kWaitingFile) return GroupOf(waiting_files_[place.index].place);
   if (place.of == CutPlace::Of::kSitting && sittings_[place.index].plan.has_value()) {
     return {.of = CutPlace::Of::kPlan, .index = *sittings_[place.index].plan};
   }
@@ -33,20 +32,25 @@ bool RoomWalk::Lies(const CutGroup& group, const Deletion& before) {
       return group.index < before.sittings;
     case CutPlace::Of::kDay:
       return group.index / kDaysOfDeletion < before.deletions;
+    case CutPlace::Of::kWaitingFile:
+      break;  // no group is of it
   }
   return false;
 }
 
 size_t RoomWalk::weight() const {
-  size_t weight = plans_.size() + sittings_.size();
+  size_t weight = plans_.size() + sittings_.size() + former_.size() + waiting_files_.size();
   for (const OpenConnections& open : open_) weight += open.size();
+  for (const FormerSitting& former : former_) weight += former.open.size();
   return weight;
 }
 
 RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
   Difference difference;
   difference.groups = !(deleted_ == other.deleted_ && deleted_with_recordings_ == other.deleted_with_recordings_) ||
-                      sittings_.size() > other.sittings_.size() || plans_.size() > other.plans_.size();
+                      sittings_.size() > other.sittings_.size() || plans_.size() > other.plans_.size() ||
+                      waiting_files_.size() > other.waiting_files_.size() ||
+                      !std::equal(waiting_files_.begin(), waiting_files_.end(), other.waiting_files_.begin());
   for (size_t i = 0; i < sittings_.size() && !difference.groups; ++i) {
     difference.groups = sittings_[i].plan != other.sittings_[i].plan;
     const bool same = sittings_[i] == other.sittings_[i] && PresentIn(i) == other.PresentIn(i);
@@ -61,7 +65,8 @@ RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
 bool operator==(const RoomWalk& a, const RoomWalk& b) {
   return a.deleted_ == b.deleted_ && a.deleted_with_recordings_ == b.deleted_with_recordings_ &&
          a.sittings_ == b.sittings_ && a.plans_ == b.plans_ && a.waiting_ == b.waiting_ &&
-         a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_;
+         a.sittings_of_ == b.sittings_of_ && a.open_ == b.open_ && a.plan_named_ == b.plan_named_ &&
+         a.former_ == b.former_ && a.waiting_files_ == b.waiting_files_;
 }
 
 CutPlace RoomWalk::PlaceOfDay(const RoomEvent& event) const {
@@ -164,7 +169,8 @@ std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std:
     return std::make_tuple(std::abs(plans_[i].start_us - time_us), plans_[i].start_us, i);
   };
   for (const size_t i : waiting_) {
-    if (i == except || plans_[i].took_place || !InWindow(plans_[i], time_us) || !MayBe(plans_[i].name, name)) continue;
+    if (i == except || plans_[i].took_place || !InWindow(plans_[i], time_us) || !MayBeNamed(plans_[i].name, name))
+      continue;
     if (!nearest.has_value() || rank(i) < rank(*nearest)) nearest = i;
   }
   return nearest;
@@ -205,6 +211,8 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
     case RoomEventKind::kShared:
     case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
+    case RoomEventKind::kFile:
+      return ShareFile(event);
     case RoomEventKind::kDeleted:
     case RoomEventKind::kWall:
       break;
@@ -272,23 +280,16 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
 
 size_t RoomWalk::Begin(const RoomEvent& event) {
   const size_t index = sittings_.size();
-  std::optional<size_t> former = SittingNamed(event.sitting);
-  if (!former.has_value() && index > deleted_.sittings && MayBe(sittings_.back().name, event.sitting)) {
-    former = index - 1;
-  }
   const auto plan = PlanOfNewSitting(event);
+  std::vector<CarriedConnection> carried = TakeOver(event);
   Sitting& sitting = sittings_.emplace_back();
   sitting.start_us = sitting.last_us = event.time_us;
   sitting.name = event.sitting;
-  open_.emplace_back();
+  sitting.carried = std::move(carried);
+  open_.emplace_back().OpenCarried(sitting.carried, event.time_us);
   sittings_named_[event.sitting].push_back(index);
   if (plan.has_value()) Join(index, *plan, event.time_us);
-  // Whoever is there when a sitting has lasted as long as it may, is there in the next.
-  if (former.has_value() && !sittings_[*former].emptied_us.has_value() &&
-      !IsAbsent(sittings_[*former], event.time_us) && event.time_us > LimitOf(sittings_[*former])) {
-    open_[index] = std::exchange(open_[*former], {});
-    ++regroupings_;
-  }
+  TakeFiles(index);
   return index;
 }
 
@@ -343,7 +344,10 @@ std::optional<size_t> RoomWalk::SittingSpokenOf(const RoomEvent& event) const {
 
 CutPlace RoomWalk::Speak(const RoomEvent& event) {
   const auto index = SittingSpokenOf(event);
-  if (!index.has_value()) return PlaceOfShared(event);
+  if (!index.has_value()) {
+    LeaveAtTheLimit(event);
+    return PlaceOfShared(event);
+  }
   Sitting& sitting = sittings_[*index];
   if (event.kind == RoomEventKind::kEnded) open_[*index].CloseAll();
   if (event.kind == RoomEventKind::kLeft) open_[*index].Close(event);
@@ -378,12 +382,16 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
 }
 
 void RoomWalk::Delete(const RoomEvent& event) {
-  deleted_ = {.sittings = sittings_.size(), .plans = plans_.size(), .deletions = deleted_.deletions + 1};
+  deleted_ = {.sittings = sittings_.size(),
+              .plans = plans_.size(),
+              .files = waiting_files_.size(),
+              .deletions = deleted_.deletions + 1};
   if (event.with_recordings) deleted_with_recordings_ = deleted_;
   ++regroupings_;
   waiting_.clear();
   plan_named_.clear();
   sittings_named_.clear();
+  std::erase_if(former_, [&](const FormerSitting& former) { return former.start_us <= event.time_us; });
 }
 
 }  // namespace retention

@@ -35,8 +35,25 @@ struct Sitting {
   int64_t gone_us = 0;  // people came back into it: what was shared until then, a refresh before they did, has ended
   uint64_t name = 0;
   std::optional<size_t> plan;
+  // Who was there already: the sitting before it came to its limit.
+  std::vector<CarriedConnection> carried;
+  bool goes_on = false;  // who was there at the limit is in another
 
   friend bool operator==(const Sitting&, const Sitting&) = default;
+};
+
+// A sitting that is not cut any more, as far as the next one follows from it: who is there when a sitting has lasted as
+// long as it may, is there in the next.
+struct FormerSitting {
+  int64_t start_us = 0;
+  uint64_t name = 0;
+  // The next begins after its limit, and not later than who was there is presumed to have stayed; else nobody goes
+  // over.
+  int64_t limit_us = 0;
+  int64_t until_us = 0;
+  OpenConnections open{};  // at the limit; of those who left after it, no more
+
+  friend bool operator==(const FormerSitting&, const FormerSitting&) = default;
 };
 
 // A planned start and end. Of one room. Invitations that come before any date make a plan without one, which waits for
@@ -60,11 +77,15 @@ struct RoomPlan {
   friend bool operator==(const RoomPlan&, const RoomPlan&) = default;
 };
 
-// What an event belongs to: a plan, a sitting, or nothing but its own day.
+// Whether a sitting of that name, or without one, can be the one that is asked for by name, or without one.
+inline bool MayBeNamed(uint64_t name, uint64_t asked) { return asked == 0 || name == 0 || name == asked; }
+
+// What an event belongs to: a plan, a sitting, or nothing but its own day. Of a file that is shared where nobody is,
+// that shows when the next sitting begins: it is one of those that wait.
 struct CutPlace {
-  enum class Of : uint8_t { kDay, kPlan, kSitting };
+  enum class Of : uint8_t { kDay, kPlan, kSitting, kWaitingFile };
   Of of = Of::kDay;
-  size_t index = 0;  // into plans() or sittings(); else the days since 1970-01-01 (UTC)
+  size_t index = 0;  // into plans() or sittings(), or of those that wait; else the days since 1970-01-01 (UTC)
   // Of events of presence: it changed who is there. One that speaks of what is not open is history, and nothing more.
   bool counts = false;
 
@@ -90,7 +111,9 @@ class RoomWalk {
     std::vector<CutGroup> facts;  // if not: of which occurrences something else is known
   };
 
-  explicit RoomWalk(CutHistory rules) : rules_(std::move(rules)) {}
+  // `former`: the sittings before those of its events.
+  explicit RoomWalk(CutHistory rules, std::vector<FormerSitting> former = {})
+      : rules_(std::move(rules)), former_(std::move(former)) {}
 
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
   // anew, and what it had is over for good. It lies with what else is of its day and before it, and is over itself.
@@ -114,6 +137,8 @@ class RoomWalk {
   // A sitting ends by then, whatever happens.
   int64_t LimitOf(const Sitting& sitting) const;
   size_t PresentIn(size_t sitting) const { return open_[sitting].participants(); }
+  // Its sittings, for a walk over what comes after them. Of those that nobody goes over from `open` is empty.
+  std::vector<FormerSitting> Former() const;
   // How often something that was cut before came to belong elsewhere: events, or who is there; or was deleted.
   size_t regroupings() const { return regroupings_; }
   // How many sittings it has looked at to find those of its events: what tests of cost count.
@@ -129,6 +154,7 @@ class RoomWalk {
   struct Deletion {
     size_t sittings = 0;
     size_t plans = 0;
+    size_t files = 0;      // that wait
     size_t deletions = 0;  // this one too
 
     friend bool operator==(const Deletion&, const Deletion&) = default;
@@ -152,6 +178,23 @@ class RoomWalk {
   // Who scheduled the plan with a date that a plan follows; 0 for nobody.
   uint32_t SchedulerBefore(const RoomPlan& plan) const;
   void Delete(const RoomEvent& event);
+  CutPlace ShareFile(const RoomEvent& event);
+  // Whether nobody is there at `time_us`.
+  bool IsDeserted(const CutPlace& place, int64_t time_us) const;
+  // When the next sitting must begin for those who are there to go over: after the first, until the second.
+  std::pair<int64_t, int64_t> GoesOverWithin(const Sitting& sitting) const;
+  // Who goes over into a sitting that begins with `event`, if any can: of the sitting `own`, or of a former one.
+  struct GoingOver {
+    OpenConnections* open = nullptr;
+    std::optional<size_t> own;
+  };
+  GoingOver WhoGoesOver(const RoomEvent& event);
+  // They do, once.
+  std::vector<CarriedConnection> TakeOver(const RoomEvent& event);
+  // Who leaves after the limit goes over no more.
+  void LeaveAtTheLimit(const RoomEvent& event);
+  // Files that were shared just before a sitting began are its own.
+  void TakeFiles(size_t sitting);
   static bool Lies(const CutGroup& group, const Deletion& before);
 
   std::optional<size_t> PlanNamed(uint64_t name) const;
@@ -172,7 +215,19 @@ class RoomWalk {
   // The latest in which it is, and that is not over: who never left is not there for ever.
   std::optional<size_t> SittingSpokenOf(const RoomEvent& event) const;
 
+  // A file that was shared where nobody was.
+  struct WaitingFile {
+    int64_t time_us = 0;
+    uint64_t name = 0;   // of the sitting, as it said
+    CutPlace place;      // so far
+    bool taken = false;  // by a sitting that began just after it
+
+    friend bool operator==(const WaitingFile&, const WaitingFile&) = default;
+  };
+
   CutHistory rules_;
+  std::vector<FormerSitting> former_;
+  std::vector<WaitingFile> waiting_files_;  // in order
   std::vector<RoomPlan> plans_;
   std::vector<Sitting> sittings_;
   std::vector<OpenConnections> open_;             // by sitting

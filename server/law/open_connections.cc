@@ -1,5 +1,7 @@
 #include "server/law/open_connections.h"
 
+#include <algorithm>
+
 namespace retention {
 
 OpenConnections::Connections::const_iterator OpenConnections::FirstOf(uint64_t participant) const {
@@ -48,6 +50,29 @@ void OpenConnections::Close(const RoomEvent& event) {
   if (--connection.count > 0) return;
   open_.erase(closed);
   if (!IsPresent(event.participant)) --participants_;
+}
+
+std::vector<CarriedConnection> OpenConnections::Carried() const {
+  std::vector<Connections::const_iterator> in_order;
+  for (auto it = open_.begin(); it != open_.end(); ++it) in_order.push_back(it);
+  std::sort(in_order.begin(), in_order.end(),
+            [](const auto& a, const auto& b) { return a->second.opened < b->second.opened; });
+  const size_t from = in_order.size() - std::min(in_order.size(), kMaxCarriedConnections);
+  std::vector<CarriedConnection> carried;
+  for (size_t i = from; i < in_order.size(); ++i) {
+    const auto& [name, connection] = *in_order[i];
+    carried.push_back({.participant = name.first, .connection = name.second, .count = connection.count});
+  }
+  return carried;
+}
+
+void OpenConnections::OpenCarried(const std::vector<CarriedConnection>& carried, int64_t begin_us) {
+  for (size_t i = 0; i < carried.size(); ++i) {
+    if (!IsPresent(carried[i].participant)) ++participants_;
+    Connection& connection = open_[{carried[i].participant, carried[i].connection}];
+    connection.count = carried[i].count;
+    connection.opened = {begin_us, RoomEventKind::kScheduled, i};
+  }
 }
 
 }  // namespace retention

@@ -12,10 +12,23 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "server/law/room_event.h"
 
 namespace retention {
+
+// One that goes over into the next sitting, or several that are counted.
+struct CarriedConnection {
+  uint64_t participant = 0;
+  uint64_t connection = 0;  // 0: counted
+  uint32_t count = 0;
+
+  friend bool operator==(const CarriedConnection&, const CarriedConnection&) = default;
+};
+
+// So many go over at most: the locator of a sitting says which.
+inline constexpr size_t kMaxCarriedConnections = 200;
 
 class OpenConnections {
  public:
@@ -36,12 +49,17 @@ class OpenConnections {
   void Close(const RoomEvent& event);
   void CloseAll() { *this = {}; }
 
+  // Those that go over, in the order in which they were opened; of too many the latest.
+  std::vector<CarriedConnection> Carried() const;
+  // Opens what came over into a sitting that begins at that time. REQUIRES: empty().
+  void OpenCarried(const std::vector<CarriedConnection>& carried, int64_t begin_us);
+
   friend bool operator==(const OpenConnections&, const OpenConnections&) = default;
 
  private:
   struct Connection {
     uint32_t count = 0;
-    // When it was opened, in the order of the walk.
+    // When it was opened, in the order of the walk; what came over, first of its instant.
     std::tuple<int64_t, RoomEventKind, uint64_t> opened;
     // When an open one was opened again: a leave of that instant is of the connection before, which it took over.
     std::optional<int64_t> reopened_us;

@@ -47,6 +47,12 @@ class Joins {
       first_.try_emplace(fingerprint, &event);
       if (of == PresenceOf::kPersons) persons_.Add(event.participant, event.same);
     }
+    // Who was there before the occurrence began leaves it without a join.
+    for (const CourseEvent& event : course.events()) {
+      if (event.kind != Entry::KIND_LEFT) continue;
+      const auto [first, is_new] = first_.try_emplace(course.RoomEventOf(event).participant, &event);
+      if (is_new && of == PresenceOf::kPersons) persons_.Add(event.participant, {});
+    }
   }
   uint64_t PersonOf(uint64_t participant) {
     if (of_ == PresenceOf::kParticipants) return participant;
@@ -62,11 +68,16 @@ class Joins {
 
 // A walk over the events of a course by themselves.
 struct Walked {
-  Walked(const Course& course, const CutHistory& rules) : walk(rules) {
+  Walked(const Course& course, const CutHistory& rules, std::vector<FormerSitting> before)
+      : walk(rules, std::move(before)) {
     course.ForEach([&](const CourseEvent& event) {
       const RoomEvent room_event = course.RoomEventOf(event);
       const CutPlace place = walk.Step(room_event);
-      if (place.of == CutPlace::Of::kSitting && place.counts) attendances[place.index].Step(room_event);
+      if (place.of != CutPlace::Of::kSitting || !place.counts) return;
+      const auto [attendance, begins] = attendances.try_emplace(place.index);
+      const Sitting& sitting = walk.sittings()[place.index];
+      if (begins) attendance->second.Begin(sitting.carried, sitting.start_us);
+      attendance->second.Step(room_event);
     });
   }
 
@@ -116,12 +127,13 @@ std::vector<Presence> PresencesIn(const Course& course, const Walked& walked, Pr
 
 }  // namespace
 
-std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules) {
-  return PresencesIn(course, Walked(course, rules), of);
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules,
+                                   std::vector<FormerSitting> before) {
+  return PresencesIn(course, Walked(course, rules, std::move(before)), of);
 }
 
-Presences FoldPresence(const Course& course, const CutHistory& rules) {
-  const Walked walked(course, rules);
+Presences FoldPresence(const Course& course, const CutHistory& rules, std::vector<FormerSitting> before) {
+  const Walked walked(course, rules, std::move(before));
   return {.participants = PresencesIn(course, walked, PresenceOf::kParticipants),
           .persons = PresencesIn(course, walked, PresenceOf::kPersons)};
 }

@@ -10,6 +10,7 @@
 #include "server/law/course.h"
 #include "server/law/cut_rules.h"
 #include "server/law/filing.h"
+#include "server/law/occurrences.h"
 
 namespace retention {
 
@@ -27,14 +28,16 @@ struct Presence {
 // By participants, or with those together that are one person: who share a user id or an address, transitively.
 enum class PresenceOf : uint8_t { kParticipants, kPersons };
 
-// In the order of the first join.
-std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules);
+// In the order of the first join. `before`: the sittings before those of the course (BeforeThoseOf). Who went over from
+// them was there from the begin on, and has a line if anything is heard of them.
+std::vector<Presence> FoldPresence(const Course& course, PresenceOf of, const CutHistory& rules,
+                                   std::vector<FormerSitting> before = {});
 // Both, by one walk over the course.
 struct Presences {
   std::vector<Presence> participants;
   std::vector<Presence> persons;
 };
-Presences FoldPresence(const Course& course, const CutHistory& rules);
+Presences FoldPresence(const Course& course, const CutHistory& rules, std::vector<FormerSitting> before);
 // What the events of an occurrence say of it by themselves, where nothing else is left of it. REQUIRES: there are any.
 OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules);
 

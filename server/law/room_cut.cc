@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace retention {
+
+std::vector<FormerSitting> BeforeThoseOf(const OccurrenceFacts& facts) {
+  std::vector<FormerSitting> before;
+  for (const SittingFacts& sitting : facts.sittings) {
+    if (sitting.carried.empty()) continue;
+    before.push_back({.start_us = sitting.start_us - 1,
+                      .name = sitting.name,
+                      .limit_us = sitting.start_us - 1,
+                      .until_us = sitting.start_us});
+    before.back().open.OpenCarried(sitting.carried, sitting.start_us - 1);
+  }
+  return before;
+}
+
 void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
   ids_.insert(event.id);
   if (event.kind == RoomEventKind::kQuality) ++quality_samples_;
@@ -16,6 +30,18 @@ void RoomCut::Add(const RoomEvent& event, uint64_t occurrence) {
 void RoomCut::AddWall(int64_t time_us, bool with_recordings) {
   // Behind the deletions of its instant.
   events_.Append({.time_us = time_us, .kind = RoomEventKind::kWall, .with_recordings = with_recordings}, 0);
+}
+
+void RoomCut::Follow(std::vector<FormerSitting> former) {
+  if (former == former_) return;
+  former_ = std::move(former);
+  if (settled_ == 0) {
+    walk_ = Beginning();
+    return;
+  }
+  Settle();
+  WalkAgain(/*from=*/0, /*added=*/0);
+  Regroup();
 }
 
 void RoomCut::Settle() {
@@ -82,7 +108,7 @@ bool RoomCut::WalkAgain(size_t from, size_t added) {
     later.push_back(std::move(checkpoints_.back()));
     checkpoints_.pop_back();
   }
-  walk_ = checkpoints_.empty() ? RoomWalk(rules_) : checkpoints_.back().walk;
+  walk_ = checkpoints_.empty() ? Beginning() : checkpoints_.back().walk;
   bool moved = false;
   size_t passed = 0;  // of those that were added
   for (size_t i = checkpoints_.empty() ? 0 : checkpoints_.back().position; i < events_.size(); ++i) {
@@ -321,7 +347,8 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
                               .gone_us = sitting.gone_us,
                               .presumed_us = absl::ToInt64Microseconds(rules.presumed_end_after),
                               .refresh_us = absl::ToInt64Microseconds(rules.refresh_within),
-                              .name = sitting.name});
+                              .name = sitting.name,
+                              .carried = sitting.carried});
     if (!sitting.emptied_us.has_value()) facts.present += static_cast<uint32_t>(walk_.PresentIn(index));
   }
   return facts;
@@ -332,7 +359,7 @@ RoomWalk RoomCut::WalkUpTo(const RoomEvent& event) const {
     return events_.IsBefore(checkpoint.position - 1, event);
   });
   const bool any = near != checkpoints_.rend();
-  RoomWalk walk = any ? near->walk : RoomWalk(rules_);
+  RoomWalk walk = any ? near->walk : Beginning();
   for (size_t i = any ? near->position : 0; i < size() && events_.IsBefore(i, event); ++i) {
     walk.Step(events_.EventAt(i));
   }

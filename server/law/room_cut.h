@@ -45,6 +45,9 @@ struct CutChanges {
   bool regrouped = false;              // all of the room was looked over: what follows what may be otherwise
 };
 
+// What is known of the sittings before those of an occurrence: who was there when they began.
+std::vector<FormerSitting> BeforeThoseOf(const OccurrenceFacts& facts);
+
 class RoomCut {
  public:
   // What number an occurrence gets that this event founds, if no other has it.
@@ -71,6 +74,9 @@ class RoomCut {
   void AddWall(int64_t time_us, bool with_recordings);
   // No occurrence that the cut founds gets this number.
   void Take(uint64_t occurrence) { taken_.insert(occurrence); }
+  // Its first sitting may go on with what is left of the latest of these. Known before anything is settled, or the
+  // whole room is cut anew.
+  void Follow(std::vector<FormerSitting> former);
   // Cuts what was added.
   void Settle();
   // The same; and says once what came of it since the last call. The rows are where it says from now on.
@@ -109,6 +115,8 @@ class RoomCut {
   std::vector<uint64_t> FollowedBy(uint64_t occurrence) const;
   // Those that others follow.
   std::set<uint64_t> Followed() const;
+  // Its sittings, for the cut of what comes after them.
+  std::vector<FormerSitting> Former() const { return walk_.Former(); }
   // Of left, ended and quality: whether it speaks of what is open.
   bool Knows(const RoomEvent& event) const;
   // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
@@ -149,6 +157,7 @@ class RoomCut {
   bool IsLast(const RoomEvent& event) const { return events_.empty() || events_.IsBefore(size() - 1, event); }
   // The walk as it is where `event` would be put in. REQUIRES: it is not the last.
   RoomWalk WalkUpTo(const RoomEvent& event) const;
+  RoomWalk Beginning() const { return RoomWalk(rules_, former_); }
   // How many events lie between copies of the walk as it is.
   size_t Distance() const;
   // Takes the next step, and keeps a copy of the walk before it when it is time for one.
@@ -167,6 +176,7 @@ class RoomCut {
   NumberOf number_of_;
   size_t events_per_checkpoint_;
   size_t events_per_copied_;
+  std::vector<FormerSitting> former_;
   RoomWalk walk_;                        // over all of events_
   std::vector<Checkpoint> checkpoints_;  // oldest first; all together hold no more than there are events
   CutEvents events_;

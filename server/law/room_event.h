@@ -19,7 +19,8 @@ enum class RoomEventKind : uint8_t {
   kEnded,
   kPlanned,     // what belongs to a plan: invitations, dial-in
   kUninvited,   // an invitation was withdrawn
-  kShared,      // what is said or shown in a sitting: chat, files
+  kShared,      // what is said or shown in a sitting: chat, recordings
+  kFile,        // a file that is shared in a sitting
   kJoinFailed,  // no sign of life
   kDeleted,     // lies with what it deletes
   kWall,        // the room was deleted then, of which no event is held any more; belongs to nothing

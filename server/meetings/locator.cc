@@ -38,6 +38,12 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     put.set_presumed_us(sitting.presumed_us);
     put.set_refresh_us(sitting.refresh_us);
     put.set_name(sitting.name);
+    for (const CarriedConnection& carried : sitting.carried) {
+      stored::v1::CarriedConnection& connection = *put.add_carried();
+      connection.set_participant(carried.participant);
+      connection.set_connection(carried.connection);
+      connection.set_count(carried.count);
+    }
   }
   proto.set_deleted(facts.deleted);
   proto.set_recordings_deleted(facts.recordings_deleted);
@@ -61,6 +67,10 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   }
   if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
   for (const stored::v1::SittingFacts& sitting : proto.sittings()) {
+    std::vector<CarriedConnection> carried;
+    for (const stored::v1::CarriedConnection& each : sitting.carried()) {
+      carried.push_back({.participant = each.participant(), .connection = each.connection(), .count = each.count()});
+    }
     facts.sittings.push_back(
         {.start_us = sitting.start_us(),
          .last_us = sitting.last_us(),
@@ -69,7 +79,8 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
          .gone_us = sitting.gone_us(),
          .presumed_us = sitting.presumed_us(),
          .refresh_us = sitting.refresh_us(),
-         .name = sitting.name()});
+         .name = sitting.name(),
+         .carried = std::move(carried)});
   }
   facts.deleted = proto.deleted();
   facts.recordings_deleted = proto.recordings_deleted();

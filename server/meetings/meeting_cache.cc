@@ -21,6 +21,28 @@ constexpr size_t kBytesOfNewEvent = 250;
 constexpr size_t kRoomBytes = 2000;
 constexpr size_t kMeetingBytes = 1000;
 
+// Until when who is in a sitting at its limit goes over into the next one; INT64_MIN if nobody can.
+int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules) {
+  if (sitting.emptied_us.has_value()) return INT64_MIN;
+  const int64_t reopen_us = absl::ToInt64Microseconds(rules.At(sitting.start_us).reopen_within);
+  const int64_t stayed_us = sitting.name == 0 ? sitting.last_us : std::max(sitting.last_us, sitting.limit_us);
+  const int64_t until_us = stayed_us + sitting.presumed_us + reopen_us;
+  return until_us > sitting.limit_us ? until_us : INT64_MIN;
+}
+
+int64_t CarriesUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
+  int64_t until_us = INT64_MIN;
+  for (const SittingFacts& sitting : facts.sittings) until_us = std::max(until_us, CarriesUntil(sitting, rules));
+  return until_us;
+}
+
+// Whether somebody may go over from it into a sitting within `other`.
+bool MayCarryInto(const OccurrenceFacts& facts, const OccurrenceFacts& other, const CutHistory& rules) {
+  return std::any_of(facts.sittings.begin(), facts.sittings.end(), [&](const SittingFacts& sitting) {
+    return other.first_us <= CarriesUntil(sitting, rules) && other.last_us > sitting.limit_us;
+  });
+}
+
 // Calls `add` for each row of a meeting's history. One that does not parse, or of which `add` says so, is unreadable.
 absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx, const OwnerId& meeting,
                          Opener opener, absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add,
@@ -47,7 +69,9 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
     if (!meeting.fixed || time_us < meeting.locator.facts.first_us) continue;
     // What the same change adds to it counts.
     const OccurrenceFacts facts = fixed.contains(number) ? FactsOf(number) : meeting.locator.facts;
-    if (time_us <= std::max(facts.last_us, SpokenUntil(facts, cut.rules()))) all.push_back(&meeting);
+    const int64_t until_us =
+        std::max({facts.last_us, SpokenUntil(facts, cut.rules()), CarriesUntil(facts, cut.rules())});
+    if (time_us <= until_us) all.push_back(&meeting);
   }
   return all;
 }
@@ -118,6 +142,29 @@ OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
   // A room is deleted by an event that is none of one that is fixed.
   facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;
   return facts;
+}
+
+void Room::FollowFixed() {
+  std::vector<FormerSitting> former;
+  int64_t from_us = INT64_MAX;  // the first from which anybody can go over
+  for (const auto& [number, own] : fixed) {
+    for (FormerSitting& sitting : own.Former()) {
+      if (!sitting.open.empty()) from_us = std::min(from_us, sitting.start_us);
+      former.push_back(std::move(sitting));
+    }
+  }
+  if (from_us == INT64_MAX) return cut.Follow({});
+  std::erase_if(former, [&](const FormerSitting& sitting) { return sitting.start_us < from_us; });
+  // Those of others come between, though nobody goes over from them.
+  for (const auto& [number, meeting] : meetings) {
+    if (!meeting.fixed || fixed.contains(number)) continue;
+    for (const SittingFacts& sitting : meeting.locator.facts.sittings) {
+      if (sitting.start_us < from_us) continue;
+      former.push_back({.start_us = sitting.start_us, .name = sitting.name, .limit_us = sitting.limit_us});
+    }
+  }
+  std::sort(former.begin(), former.end(), [](const auto& a, const auto& b) { return a.start_us < b.start_us; });
+  cut.Follow(std::move(former));
 }
 
 Meeting& Room::MeetingOf(uint64_t occurrence) {
@@ -229,10 +276,19 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unr
     room.cut.Take(number);
     if (meeting.fixed) {
       const OccurrenceFacts& facts = meeting.locator.facts;
-      room.fixed_until_us = std::max({room.fixed_until_us, facts.last_us, SpokenUntil(facts, cuts())});
+      room.fixed_until_us =
+          std::max({room.fixed_until_us, facts.last_us, SpokenUntil(facts, cuts()), CarriesUntil(facts, cuts())});
       continue;
     }
     if (absl::Status s = ReadEvents(room, meeting, room.cut, unreadable); !s.ok()) return s;
+  }
+  for (const auto& [number, meeting] : room.meetings) {
+    if (!meeting.fixed || CarriesUntil(meeting.locator.facts, cuts()) == INT64_MIN) continue;
+    const bool carries = std::any_of(room.meetings.begin(), room.meetings.end(), [&](const auto& other) {
+      return !other.second.fixed && MayCarryInto(meeting.locator.facts, other.second.locator.facts, cuts());
+    });
+    if (!carries) continue;
+    if (auto known = CutOf(room, meeting, unreadable); !known.ok()) return known.status();
   }
   auto remnants = ReadRemnants(store_, room.pbx, room.id);
   if (!remnants.ok()) return remnants.status();
@@ -256,10 +312,13 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, U
   const auto known = room.fixed.find(number);
   if (known != room.fixed.end()) return &known->second;
   RoomCut cut(room.cut.rules());
+  cut.Follow(BeforeThoseOf(fixed.locator.facts));
   if (absl::Status s = ReadEvents(room, fixed, cut, unreadable); !s.ok()) return s;
   cut.Settle();
   grown_ += cut.MemoryBytes();
-  return &room.fixed.emplace(number, std::move(cut)).first->second;
+  RoomCut& own = room.fixed.emplace(number, std::move(cut)).first->second;
+  room.FollowFixed();
+  return &own;
 }
 
 absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut, UnreadableVisit unreadable) {

@@ -51,12 +51,12 @@ struct Room {
   std::map<uint64_t, OccurrenceFacts> over{};  // what is left of those whose history is over (remnant.h)
   std::vector<std::string> organizers{};       // what RoomEvent.organizer counts, from 1
   std::vector<RoomDeletion> deletions{};       // in order of time
-  int64_t fixed_until_us = INT64_MIN;          // no span of one that is fixed goes on beyond that
+  int64_t fixed_until_us = INT64_MIN;          // AllFixedAt knows none later
   DueDay read_at = DueDay::None();             // the last day that was due when it was read
   bool named = true;                           // its meeting id leads to it
 
-  // The fixed occurrences within whose span an event of this time may lie; the one that a new event belongs to, nullptr
-  // if it belongs to none.
+  // The fixed occurrences within whose span an event of this time may lie, or from which somebody may go over into the
+  // sitting that it begins; the one that a new event belongs to, nullptr if it belongs to none.
   std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
   const Meeting* FixedAt(const RoomEvent& event) const;
   // The occurrence whose history is over, and in whose span it lies; 0 for none.
@@ -69,6 +69,8 @@ struct Room {
   const RoomCut* CutWith(uint64_t occurrence) const;
   // The occurrence, a new one if need be.
   Meeting& MeetingOf(uint64_t occurrence);
+  // The cut goes on after the sittings that are fixed, as far as their cuts are known.
+  void FollowFixed();
 
  private:
   // Whether the plan of an occurrence may be one that was planned anew from what is cut no more: what it took over of
@@ -105,7 +107,7 @@ class MeetingCache {
   Room* Peek(const PbxId& pbx, const RoomId& room);
   // `room` is altered by `change`.
   void Edit(const Room& room, Change& change);
-  // The events of an occurrence that is fixed, cut by themselves.
+  // The events of an occurrence that is fixed, cut by themselves. The room goes on after it.
   absl::StatusOr<RoomCut*> CutOf(Room& room, const Meeting& fixed, UnreadableVisit unreadable = kFails);
 
   // Lets the longest unused rooms go, once in a while. `grown_events`: how many events they gained since the last call.

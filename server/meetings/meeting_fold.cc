@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "server/law/presence.h"
+#include "server/law/room_cut.h"
 
 namespace retention {
 namespace {
@@ -48,7 +49,7 @@ class Folding {
   }
 
   void AddPresence(const Course& course) {
-    const Presences all = FoldPresence(course, meeting_.cuts());
+    const Presences all = FoldPresence(course, meeting_.cuts(), BeforeThoseOf(meeting_.facts()));
     for (const Presence& presence : all.participants) {
       FoldedParticipant& participant = fold_->participants[IndexOf(course.Text(presence.participants.front()))];
       participant.first_join_us = presence.first_join_us;

@@ -72,6 +72,7 @@ void PutRemnant(const PbxId& pbx, const OwnerId& meeting, const OccurrenceFacts&
   if (!IsWithinReach(facts, rules, policy, last)) return;
   OccurrenceFacts when = facts;
   when.organizer.clear();
+  for (SittingFacts& sitting : when.sittings) sitting.carried.clear();
   batch.Put(Family::kState, RemnantKey(pbx, meeting), SerializeFacts(when));
 }
 

@@ -51,6 +51,8 @@ CourseKind KindOf(v1::Event::PayloadCase payload) {
       return Entry::KIND_UNINVITED;
     case v1::Event::kJoinFailed:
       return Entry::KIND_JOIN_FAILED;
+    case v1::Event::kFileShared:
+      return Entry::KIND_FILE;
     default:
       return Entry::KIND_NOTED;
   }

@@ -121,7 +121,11 @@ class MeetingFiler {
     // Its rows were divided anew: where nothing belongs elsewhere, only those of what may have been taken back.
     enum class Recut : uint8_t { kNo, kWhatWasSaid, kAll } recut = Recut::kNo;
     // Whether its history, or what was told of its people, is another now.
-    bool IsNews() const { return recut != Recut::kNo || !fresh.empty() || !copied.empty() || !gained.empty(); }
+    bool IsNews() const {
+      return recut != Recut::kNo || !fresh.empty() || !copied.empty() || !gained.empty() || CarriesOthers();
+    }
+    // Whether others than before were there when it began.
+    bool CarriesOthers() const;
     // Whether its report may say something else than before.
     bool ChangesReport() const;
   };

@@ -19,6 +19,12 @@ bool MeetingFiler::Outcome::ChangesReport() const {
   });
 }
 
+bool MeetingFiler::Outcome::CarriesOthers() const {
+  return !std::equal(facts.sittings.begin(), facts.sittings.end(), before.facts.sittings.begin(),
+                     before.facts.sittings.end(),
+                     [](const SittingFacts& a, const SittingFacts& b) { return a.carried == b.carried; });
+}
+
 void MeetingFiler::GiveRevision(Meeting& meeting, absl::Time now) {
   meeting.locator.revision = std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(now)));
 }

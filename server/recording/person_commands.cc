@@ -169,6 +169,9 @@ absl::Status PersonCommands::Erase(std::string_view pbx_id, std::string_view mee
       return change.Divide(key, envelope, std::move(parts));
     };
     if (absl::Status s = people.VisitOpened(meeting, kHistory, change.last_due(), unname); !s.ok()) return s;
+    const auto carried = people.UnnameCarried(meeting.locator.facts);
+    if (!carried.ok()) return carried.status();
+    any |= *carried;
     if (!std::exchange(votes_erased, true)) {
       if (absl::Status s = EraseVotes(people, reason, change); !s.ok()) return s;
     }

@@ -77,11 +77,30 @@ absl::StatusOr<CourseEvent> RoomPerson::Unnamed(const CourseEvent& event, Course
   unnamed.participant = course.WordFor(*name);
   unnamed.sitting = event.sitting;
   unnamed.released_through = event.released_through;
-  if (event.connection == 0) return unnamed;
-  auto connection = DrawnFor(absl::StrCat(event.connection));
+  const auto connection = DrawnFor(event.connection);
   if (!connection.ok()) return connection.status();
-  for (const char byte : *connection) unnamed.connection = unnamed.connection << 8 | static_cast<uint8_t>(byte);
+  unnamed.connection = *connection;
   return unnamed;
+}
+
+absl::StatusOr<bool> RoomPerson::UnnameCarried(OccurrenceFacts& facts) {
+  std::map<uint64_t, std::string> theirs;  // by fingerprint
+  for (const std::string& name : names_) theirs.emplace(ParticipantFingerprint(name), name);
+  bool any = false;
+  for (SittingFacts& sitting : facts.sittings) {
+    for (CarriedConnection& carried : sitting.carried) {
+      const auto name = theirs.find(carried.participant);
+      if (name == theirs.end()) continue;
+      const auto drawn = DrawnFor(name->second);
+      if (!drawn.ok()) return drawn.status();
+      const auto connection = DrawnFor(carried.connection);
+      if (!connection.ok()) return connection.status();
+      carried.participant = ParticipantFingerprint(*drawn);
+      carried.connection = *connection;
+      any = true;
+    }
+  }
+  return any;
 }
 
 absl::Status RoomPerson::VisitValues(const Meeting& meeting, CategoryNumber category, DueDay last_due,
@@ -114,6 +133,15 @@ absl::StatusOr<std::string> RoomPerson::DrawnFor(const std::string& name) {
   if (absl::Status s = holdings_.random.Fill(bytes.data(), bytes.size()); !s.ok()) return s;
   drawn.assign(bytes.begin(), bytes.end());
   return drawn;
+}
+
+absl::StatusOr<uint64_t> RoomPerson::DrawnFor(uint64_t connection) {
+  if (connection == 0) return 0;
+  const auto drawn = DrawnFor(absl::StrCat(connection));
+  if (!drawn.ok()) return drawn.status();
+  uint64_t number = 0;
+  for (const char byte : *drawn) number = number << 8 | static_cast<uint8_t>(byte);
+  return number;
 }
 
 }  // namespace retention

@@ -48,6 +48,8 @@ class RoomPerson {
   bool Own(CategoryNumber category, const stored::v1::Value& value) const;
   // What is left of one of their events: that somebody without a name did it.
   absl::StatusOr<CourseEvent> Unnamed(const CourseEvent& event, Course& course);
+  // The same of what its sittings say of who was there when they began. True if any was theirs.
+  absl::StatusOr<bool> UnnameCarried(OccurrenceFacts& facts);
 
   // Rows of an occurrence that are not due and can be opened: what is damaged ends with its own day.
   absl::Status VisitOpened(const Meeting& meeting, CategoryNumber category, DueDay last_due,
@@ -60,6 +62,8 @@ class RoomPerson {
   bool IsNamedBy(CategoryNumber category, const stored::v1::Value& value) const;
   // A name in place of another, always the same.
   absl::StatusOr<std::string> DrawnFor(const std::string& name);
+  // The same of a connection's fingerprint, but for 0.
+  absl::StatusOr<uint64_t> DrawnFor(uint64_t connection);
 
   const Holdings& holdings_;
   const Room& room_;

@@ -27,9 +27,11 @@ void AddToFixed(Room& room, uint64_t occurrence, const RoomEvent& event) {
   RoomCut& cut = room.fixed.at(occurrence);
   cut.Add(event, 0);
   cut.Settle();
-  const int64_t longest_us = absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting);
+  const int64_t longest_us =
+      absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting + kMaxPresumedEndAfter + kMaxReopenWithin);
   const int64_t last_us = std::max(event.time_us, room.meetings.at(occurrence).locator.facts.last_us);
   room.fixed_until_us = std::max(room.fixed_until_us, last_us + longest_us);
+  room.FollowFixed();
 }
 
 }  // namespace

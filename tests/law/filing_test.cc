@@ -155,6 +155,19 @@ TEST(Filing, AFileEndsWithItsOwnSittingWhoeverIsInAnotherOfTheSamePlan) {
   EXPECT_TRUE(MayFilesHaveEnded(facts, second_end));
 }
 
+TEST(Filing, AFileThatIsStampedJustBeforeASittingOfThePlanIsOfThatOne) {
+  OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T18:00:00+01:00");
+  Sit(facts, "2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00", "2026-03-02T11:00:00+01:00");
+  Sit(facts, "2026-03-02T14:00:20+01:00", "2026-03-02T15:00:00+01:00", "2026-03-02T15:00:00+01:00");
+  facts.last_us = Us("2026-03-02T15:00:00+01:00");
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T14:00:00+01:00")), At("2026-03-02T15:00:30+01:00"));
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T13:59:50+01:00")), At("2026-03-02T14:00:20+01:00"))
+      << "a refresh before";
+  facts.sittings[0].emptied_us = Us("2026-03-02T14:30:00+01:00");
+  EXPECT_EQ(FileEndOf(facts, FileAt("2026-03-02T14:00:00+01:00")), At("2026-03-02T14:30:30+01:00"))
+      << "some were there";
+}
+
 TEST(Filing, RunningMeetingIsFiledByItsLikelyDayUntilThatDayIsOver) {
   const Policy policy = DefaultPolicy();
   OccurrenceFacts facts = PlannedFacts("2026-03-02T10:00:00+01:00", "2026-03-02T11:00:00+01:00");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "server/law/room_cut.h"
 #include "tests/engine/harness.h"
 
 namespace retention {
@@ -98,6 +99,28 @@ TEST(PresenceFold, WhatIsSaidOfNobodyWhoIsThereCountsNothing) {
   const std::vector<Presence> lines = script.Fold();
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines[0].total_us, 10 * kMinuteUs);
+}
+
+TEST(PresenceFold, WhoWasThereWhenItBeganIsThereFromTheBeginOn) {
+  PresenceScript script;
+  script.Add(Entry::KIND_JOINED, 0, "b").Add(Entry::KIND_LEFT, 10, "b").Add(Entry::KIND_LEFT, 20, "a");
+  script.Add(Entry::KIND_JOINED, 30, "c").Add(Entry::KIND_LEFT, 40, "c").Add(Entry::KIND_LEFT, 40, "d");
+  OccurrenceFacts facts;
+  SittingFacts& sitting = facts.sittings.emplace_back();
+  for (const char* name : {"a", "c", "silent"}) {
+    sitting.carried.push_back({.participant = ParticipantFingerprint(name), .connection = 0, .count = 1});
+  }
+  const auto lines = FoldPresence(script.course(), PresenceOf::kPersons, DefaultCuts(), BeforeThoseOf(facts));
+  ASSERT_EQ(lines.size(), 3u) << "of who is silent nothing is known, and d was not there";
+  EXPECT_EQ(lines[0].total_us, 10 * kMinuteUs);
+  EXPECT_EQ(lines[0].reconnections, 0u);
+  EXPECT_EQ(lines[1].total_us, 20 * kMinuteUs) << "from the begin to the leave";
+  EXPECT_EQ(lines[1].first_join_us, 0);
+  EXPECT_EQ(lines[1].reconnections, 0u);
+  EXPECT_FALSE(lines[1].presumed);
+  EXPECT_EQ(lines[2].total_us, 40 * kMinuteUs);
+  EXPECT_EQ(lines[2].reconnections, 1u) << "they were there, and joined";
+  EXPECT_TRUE(lines[2].presumed) << "with one of two connections";
 }
 
 TEST(PresenceFold, EventsOfAnOccurrenceSayWhatItWas) {

@@ -343,6 +343,29 @@ TEST(RoomCut, WhoCameLateAndIsThereInTheNextSittingToo) {
   EXPECT_EQ(PartsOf(keeper.cut()), PartsOf(expected));
 }
 
+TEST(RoomCut, AFileThatIsStampedJustBeforeASittingIsOfThatOne) {
+  std::vector<RoomEvent> events = {
+      {.id = 1, .time_us = kBegin, .kind = Kind::kJoined, .participant = 1},
+      {.id = 2, .time_us = kBegin + kAMinute, .kind = Kind::kLeft, .participant = 1},
+      {.id = 3, .time_us = kBegin + 3 * kAnHour - kAMinute / 2, .kind = Kind::kFile},      // a refresh before
+      {.id = 4, .time_us = kBegin + 3 * kAnHour - kAMinute / 2 + 1, .kind = Kind::kFile},  // sooner
+      {.id = 5, .time_us = kBegin + 3 * kAnHour - 1, .kind = Kind::kShared},               // no file
+      {.id = 6, .time_us = kBegin + 3 * kAnHour, .kind = Kind::kJoined, .participant = 1}};
+  std::mt19937 random(5);
+  for (int round = 0; round < 50; ++round) {
+    std::shuffle(events.begin(), events.end(), random);
+    Keeper keeper(/*events_per_checkpoint=*/1 + random() % 3, DefaultCuts(), /*events_per_copied=*/1);
+    keeper.Take(events, random);
+    const Parts parts = PartsOf(keeper.cut());
+    ASSERT_EQ(parts.size(), 2u);
+    EXPECT_TRUE(parts.contains({1, 2, 3, 5}));
+    EXPECT_TRUE(parts.contains({4, 6}));
+  }
+  // Of a room that was deleted in between it is not.
+  events.push_back({.id = 7, .time_us = kBegin + 3 * kAnHour - 2, .kind = Kind::kDeleted});
+  EXPECT_FALSE(PartsOf(CutOfAll(events, DefaultCuts())).contains({4, 6}));
+}
+
 TEST(RoomCut, ChatIsJudgedByWhatWasAnnouncedAtItsTime) {
   RoomCut cut(DefaultCuts());
   const int64_t begin = 1'700'000'000'000'000;

@@ -302,6 +302,44 @@ TEST_F(PersonCommandsTest, ErasedWhileTheMeetingRuns) {
   EXPECT_EQ(Names(), (std::set<std::string>{"", "Bob B."}));
 }
 
+// Somebody stays until their meeting has lasted as long as it may, and is there in the next: so its locator says.
+TEST(PersonsInRooms, WhoWentOverIsErasedFromWhatTheNextMeetingBeganWith) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  std::vector<v1::Event> events = {Joined("m", "a", kMonday, "anna", "Anna", "anna@example.org")};
+  for (int half_day = 1; half_day <= 14; ++half_day) {
+    v1::Event sample = NewEvent("m", absl::StrCat("s", half_day), kMonday + absl::Hours(12 * half_day));
+    sample.mutable_media_quality_sampled()->set_participant_id("anna");
+    events.push_back(sample);
+  }
+  harness.now = kMonday + absl::Hours(7 * 24 + 2);
+  events.push_back(Joined("m", "b", harness.now - absl::Hours(1), "bob"));
+  harness.Record(events);
+  const Holdings& holdings = harness.engine().holdings();
+  // Whom meetings began with, as what is stored says; and as it is when the room is read back.
+  const auto began_with = [&] {
+    MeetingCache cache(holdings.store, holdings.vault, holdings.policies);
+    auto room = cache.Find(*holdings.registry.Find("pbx", harness.now), "m", holdings.LastDue(harness.now));
+    EXPECT_TRUE(room.ok()) << room.status();
+    std::set<bool> are_anna;
+    for (const auto& [number, meeting] : (*room)->meetings) {
+      EXPECT_TRUE((*room)->FactsOf(number) == meeting.locator.facts);
+      for (const SittingFacts& sitting : meeting.locator.facts.sittings) {
+        for (const CarriedConnection& carried : sitting.carried) {
+          are_anna.insert(carried.participant == ParticipantFingerprint((*room)->NameOf(holdings.vault, "anna")));
+        }
+      }
+    }
+    return are_anna;
+  };
+  EXPECT_EQ(began_with(), std::set<bool>{true});
+  ASSERT_TRUE(harness.engine().ErasePerson("pbx", "m", {.email = "anna@example.org"}, harness.now).ok());
+  EXPECT_EQ(began_with(), std::set<bool>{false}) << "that somebody was there, and not who";
+  harness.now += absl::Hours(24);
+  harness.Sweep();
+  EXPECT_EQ(began_with(), std::set<bool>{false}) << "nor when the former meeting is fixed";
+}
+
 // Random rooms: whoever is erased, nobody else's line, no end and no day changes, then or after a restart.
 TEST(PersonsInRooms, NobodyElseNoticesAnErasure) {
   int erasures = 0;

@@ -50,6 +50,8 @@ RoomEvent RoomEventOf(const v1::Event& event) {
     of_room.kind = RoomEventKind::kEnded;
   } else if (event.has_participant_invited() || event.has_dial_in_assigned()) {
     of_room.kind = RoomEventKind::kPlanned;
+  } else if (event.has_file_shared()) {
+    of_room.kind = RoomEventKind::kFile;
   } else if (event.has_meeting_deleted()) {
     of_room.kind = RoomEventKind::kDeleted;
   }

@@ -33,6 +33,8 @@ bool IsCopied(const OccurrenceModel& of) { return of.plan.has_value() && of.plan
 // Whether its sittings are the same, and the same people's, if the rest of the room is not looked at: reports and
 // statistics read no more.
 bool IsCutAlikeAlone(const OccurrenceModel& of) {
+  // Reports know who was there when it began.
+  if (of.sittings.size() == 1 && of.sittings.front().carried) return true;
   RoomModel alone(of.cuts);
   for (const v1::Event& event : of.events) alone.Add(event);
   std::vector<SittingModel> sittings;

@@ -47,7 +47,16 @@ void CloseStay(StayModel& stay, int64_t until_us) {
 // By participant.
 std::map<std::string, StayModel> StaysOf(const SittingModel& sitting) {
   std::map<std::string, StayModel> stays;
-  OpenModel open;  // of those who joined in it
+  OpenModel open = sitting.came_over;
+  // Who came over was there from the begin on, and has a line where they are heard of.
+  for (const v1::Event& event : sitting.events) {
+    if (!IsEntry(event) && !event.has_participant_left()) continue;
+    if (!sitting.came_over.contains(ParticipantOf(event))) continue;
+    StayModel& stay = stays[ParticipantOf(event)];
+    stay.first_join_us = sitting.start_us;
+    stay.since_us = sitting.start_us;
+    stay.joins = 1;
+  }
   for (const v1::Event& event : sitting.events) {
     const int64_t t = Us(event.time());
     if (IsEntry(event)) {
@@ -79,9 +88,10 @@ std::map<std::string, std::string> PersonsOf(const std::vector<v1::Event>& event
   std::map<std::string, std::set<std::string>> with;  // participants by what they share
   std::map<std::string, std::string> person;
   for (const v1::Event& event : events) {
-    if (!IsEntry(event)) continue;
+    if (!IsEntry(event) && !event.has_participant_left()) continue;
     const std::string& who = ParticipantOf(event);
     person.emplace(who, who);
+    if (!IsEntry(event)) continue;
     const v1::ParticipantJoined& joined = event.participant_joined();
     if (!event.user_id().empty()) with["user " + event.user_id()].insert(who);
     if (!joined.email().empty()) with["address " + absl::AsciiStrToLower(joined.email())].insert(who);
@@ -157,6 +167,13 @@ const SittingModel& OccurrenceModel::SittingOfFile(const v1::Event& file) const 
   const SittingModel* of = &sittings.front();
   for (const SittingModel& sitting : sittings) {
     if (sitting.start_us <= t && (is_named(sitting) || !is_named(*of))) of = &sitting;
+  }
+  if (is_named(*of)) return *of;
+  // That of who comes at once, where nobody was.
+  const int64_t over_us = of->emptied_us.has_value() ? *of->emptied_us : PresumedEndOf(*of, plan);
+  for (const SittingModel& sitting : sittings) {
+    const bool at_once = sitting.start_us > t && sitting.start_us - t < sitting.cut.refresh_us;
+    if (at_once && over_us <= t) return sitting;
   }
   return *of;
 }
@@ -278,7 +295,7 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
   for (const v1::Event& event : in_order) places.push_back(steps.Step(event));
   std::map<PlaceModel, OccurrenceModel> groups;
   for (size_t i = 0; i < in_order.size(); ++i) {
-    PlaceModel place = places[i];
+    PlaceModel place = steps.PlaceAtLast(in_order[i], places[i]);
     if (place.of == PlaceModel::Of::kSitting && steps.sittings()[place.index].plan.has_value()) {
       place = {.of = PlaceModel::Of::kPlan, .index = *steps.sittings()[place.index].plan, .deletions = 0};
     }

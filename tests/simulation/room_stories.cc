@@ -23,7 +23,8 @@ class Story {
       : events_(events),
         options_(options),
         dice_(dice),
-        careless_(options.disorder && (use == RoomUse::kWeeklyUnended || dice.Chance(50))) {}
+        on_its_day_(use == RoomUse::kAlways),
+        careless_(options.disorder && (use == RoomUse::kWeeklyUnended || use == RoomUse::kAlways || dice.Chance(50))) {}
 
   std::vector<Delivery> Tell(RoomUse use, absl::Time begin, int days) {
     for (int day = 0; day < days; ++day) {
@@ -89,6 +90,9 @@ class Story {
         return;
       case RoomUse::kSeries:
         Series(day, ten);
+        return;
+      case RoomUse::kAlways:
+        BeThere(day, ten);
         return;
       case RoomUse::kAnything:
         for (v1::Event& event : events_.Anything(ten, absl::Hours(60))) {
@@ -163,6 +167,25 @@ class Story {
     if (dice_.Chance(30)) events_.File(begin + absl::Hours(5));
   }
 
+  // Somebody stays for weeks, and is heard of twice a day; others come and go.
+  void BeThere(int day, absl::Time ten) {
+    if (days_there_ == 0) {
+      days_there_ = dice_.Between(4, 30);
+      device_ = dice_.Chance(50) ? absl::StrCat("device-", day) : "";
+      events_.Joined(ten, "host").set_connection_id(device_);
+    }
+    events_.Quality(ten + absl::Minutes(dice_.Between(-300, 300)), "host");
+    events_.Quality(ten + absl::Minutes(dice_.Between(600, 700)), "host");
+    if (dice_.Chance(70)) {
+      const absl::Time begin = ten + absl::Minutes(dice_.Between(-300, 600));
+      events_.Joined(begin, "guest-1");
+      if (dice_.Chance(40)) events_.File(begin + absl::Minutes(5));
+      events_.Left(begin + absl::Minutes(dice_.Between(10, 90)), "guest-1");
+    }
+    if (--days_there_ == 0)
+      events_.Left(ten + absl::Minutes(dice_.Between(701, 710)), "host").set_connection_id(device_);
+  }
+
   void Name(const std::string& sitting, const auto& tell) {
     Deliver(false);
     tell();
@@ -177,7 +200,10 @@ class Story {
     if (options_.disorder && dice_.Chance(20)) {
       Assign(absl::ToUnixMicros(happened + absl::Seconds(dice_.Between(-180, 180))), *event.mutable_time());
     }
-    const absl::Time at = happened + late;
+    absl::Time at = happened + late;
+    // What comes of the next sitting when this one is fixed could be of neither.
+    const absl::CivilDay day = DayAt(happened);
+    if (on_its_day_ && DayAt(at) > day) at = std::max(happened, absl::FromCivil(absl::CivilHour(day) + 22, Berlin()));
     if (options_.disorder && dice_.Chance(3))
       told_.push_back({.at = at + absl::Hours(dice_.Between(0, 30)), .event = event});
     told_.push_back({.at = at, .event = std::move(event)});
@@ -202,7 +228,10 @@ class Story {
   RoomEvents& events_;
   const StoryOptions options_;
   Dice& dice_;
-  const bool careless_;  // leaves are lost
+  const bool on_its_day_;   // all is delivered on its day
+  const bool careless_;     // leaves are lost
+  int64_t days_there_ = 0;  // so many more, of who is always there
+  std::string device_;      // theirs
   std::vector<v1::Event> anything_;
   std::vector<Delivery> told_;
 };

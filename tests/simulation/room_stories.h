@@ -21,12 +21,13 @@ enum class RoomUse {
   kMoved,          // planned, moved, planned again
   kNamed,          // the platform names its sittings; two at once
   kSeries,         // several planned ahead, each by the name of its sitting, moved, and deleted at last
+  kAlways,         // somebody is always there, for weeks
   kAnything,       // days of anything, delivered at once in any order
 };
 inline constexpr RoomUse kRoomUses[] = {RoomUse::kDaily,   RoomUse::kWeekly,   RoomUse::kWeeklyUnended,
                                         RoomUse::kTested,  RoomUse::kReopened, RoomUse::kDevices,
                                         RoomUse::kSupport, RoomUse::kMoved,    RoomUse::kNamed,
-                                        RoomUse::kSeries,  RoomUse::kAnything};
+                                        RoomUse::kSeries,  RoomUse::kAlways,   RoomUse::kAnything};
 
 struct Delivery {
   absl::Time at;

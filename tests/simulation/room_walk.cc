@@ -180,6 +180,7 @@ PlaceModel RoomSteps::Step(const v1::Event& event) {
   if (event.has_participant_invited() || event.has_participant_uninvited() || event.has_dial_in_assigned()) {
     return StepInvitation(event);
   }
+  if (event.has_file_shared()) return ShareFile(event);
   if (!event.has_meeting_deleted()) return Share(event);
   // With what it deletes.
   const PlaceModel place{
@@ -233,22 +234,34 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   return {.of = PlaceModel::Of::kPlan, .index = *index, .deletions = 0};
 }
 
-size_t RoomSteps::Begin(const v1::Event& event) {
+SittingModel* RoomSteps::ComesToItsLimit(const v1::Event& event) {
   const int64_t t = Us(event.time());
-  // Whoever is there when a sitting has lasted as long as it may, is there in the next.
   auto former = SittingOf(event.occurrence_id());
   if (!former.has_value() && !sittings_.empty() && !sittings_.back().deleted &&
       Agree(sittings_.back().name, event.occurrence_id())) {
     former = sittings_.size() - 1;
   }
+  if (!former.has_value()) return nullptr;
+  SittingModel& before = sittings_[*former];
+  // Who sits there without a word is presumed to leave some time, also where the sitting has a name.
+  const int64_t stayed_us = before.name.empty() ? before.last_us : std::max(before.last_us, Limit(before));
+  const bool stayed = t <= stayed_us + before.cut.presumed_us + before.cut.reopen_us;
+  const bool any = !before.emptied_us.has_value() && !before.goes_on && stayed && t > Limit(before);
+  return any ? &before : nullptr;
+}
+
+size_t RoomSteps::Begin(const v1::Event& event) {
+  const int64_t t = Us(event.time());
   SittingModel sitting{
       .cut = cuts_.At(t), .start_us = t, .last_us = t, .name = event.occurrence_id(), .plan = PlanOfNew(event)};
-  if (former.has_value()) {
-    SittingModel& before = sittings_[*former];
-    if (!before.emptied_us.has_value() && !IsAbsent(before, t) && t > Limit(before)) {
-      sitting.open.swap(before.open);
-      sitting.carried = !sitting.open.empty();
-    }
+  sitting.begun_as = event.occurrence_id();
+  sitting.deletions = deletions_;
+  // Whoever is there when a sitting has lasted as long as it may, is there in the next.
+  if (SittingModel* before = ComesToItsLimit(event)) {
+    sitting.open = before->open;
+    sitting.came_over = before->open;
+    sitting.carried = !sitting.open.empty();
+    before->goes_on = sitting.carried;
   }
   sittings_.push_back(std::move(sitting));
   return sittings_.size() - 1;
@@ -302,6 +315,11 @@ PlaceModel RoomSteps::Speak(const v1::Event& event) {
     sitting.events.push_back(event);
     return {.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
   }
+  // Who leaves between the limit and the next sitting is not in that.
+  if (SittingModel* before = ComesToItsLimit(event)) {
+    if (ended) before->open.clear();
+    if (event.has_participant_left() && IsConnected(event, before->open)) Disconnect(event, before->open);
+  }
   return Share(event);
 }
 
@@ -338,6 +356,28 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
     return {.of = PlaceModel::Of::kSitting, .index = *sitting, .deletions = 0};
   }
   return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
+}
+
+PlaceModel RoomSteps::ShareFile(const v1::Event& event) {
+  const PlaceModel place = Share(event);
+  const bool nobody = place.of == PlaceModel::Of::kDay ||
+                      (place.of == PlaceModel::Of::kSitting && (sittings_[place.index].emptied_us.has_value() ||
+                                                                IsOver(sittings_[place.index], Us(event.time()))));
+  if (nobody) deserted_.emplace(event.event_id(), deletions_);
+  return place;
+}
+
+PlaceModel RoomSteps::PlaceAtLast(const v1::Event& event, const PlaceModel& place) const {
+  const auto deserted = deserted_.find(event.event_id());
+  if (deserted == deserted_.end()) return place;
+  const int64_t t = Us(event.time());
+  for (size_t i = 0; i < sittings_.size(); ++i) {
+    const SittingModel& sitting = sittings_[i];
+    if (sitting.start_us <= t || sitting.start_us - t >= sitting.cut.refresh_us) continue;
+    if (sitting.deletions != deserted->second || !Agree(sitting.begun_as, event.occurrence_id())) continue;
+    return {.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
+  }
+  return place;
 }
 
 void RoomSteps::Delete() {

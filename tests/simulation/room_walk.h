@@ -2,6 +2,7 @@
 #ifndef RETENTION_TESTS_SIMULATION_ROOM_WALK_H_
 #define RETENTION_TESTS_SIMULATION_ROOM_WALK_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -38,6 +39,10 @@ class RoomSteps {
   // REQUIRES: in the order of the walk.
   PlaceModel Step(const v1::Event& event);
 
+  // Where an event lies when all have been stepped over: a file that was shared where nobody was belongs to the sitting
+  // that began just after it. `place`: as Step said.
+  PlaceModel PlaceAtLast(const v1::Event& event, const PlaceModel& place) const;
+
   const std::vector<PlanModel>& plans() const { return plans_; }
   const std::vector<SittingModel>& sittings() const { return sittings_; }
   size_t deletions() const { return deletions_; }
@@ -48,6 +53,7 @@ class RoomSteps {
   PlaceModel Speak(const v1::Event& event);
   PlaceModel StepInvitation(const v1::Event& event);
   PlaceModel Share(const v1::Event& event) const;
+  PlaceModel ShareFile(const v1::Event& event);
   void Delete();
 
   bool InWindow(const PlanModel& plan, int64_t t) const;
@@ -62,10 +68,13 @@ class RoomSteps {
   std::optional<size_t> NearestWaiting(const std::string& name, int64_t t, std::optional<size_t> except) const;
   std::optional<size_t> PlanOfNew(const v1::Event& event) const;
   size_t Begin(const v1::Event& event);
+  // The sitting that came to its limit, from which who is there would go over into one that begins with the event.
+  SittingModel* ComesToItsLimit(const v1::Event& event);
 
   const CutsModel& cuts_;
   std::vector<PlanModel> plans_;
   std::vector<SittingModel> sittings_;
+  std::map<std::string, size_t> deserted_;  // files that were shared where nobody was, and the deletions before each
   size_t deletions_ = 0;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/recording/event_intake.h"
 #include "tests/engine/harness.h"
 #include "tests/simulation/calendar.h"
@@ -72,6 +73,7 @@ class RoomYear {
       harness_.now = absl::FromCivil(absl::CivilHour(date + 1) + 3, Berlin());
       harness_.Sweep(/*scrub=*/false);
       swept_ = harness_.now;
+      for (const std::string& id : ids_) ExpectTheSameWhenReadBack(id);
       if (day % kDaysBetweenRestarts == kDaysBetweenRestarts - 1) {
         ASSERT_TRUE(harness_.Reopen().ok());
       }
@@ -110,6 +112,24 @@ class RoomYear {
     }
     const auto result = harness_.Record(batch);
     EXPECT_EQ(result.rejections_size(), 0) << result.ShortDebugString();
+    std::set<std::string> rooms;
+    for (const v1::Event& event : batch) rooms.insert(event.meeting_id());
+    for (const std::string& id : rooms) ExpectTheSameWhenReadBack(id);
+  }
+
+  // A room as it is read back is as it was in memory, whatever of it has been fixed since: what was filed tells.
+  void ExpectTheSameWhenReadBack(const std::string& id) {
+    const Holdings& holdings = harness_.engine().holdings();
+    MeetingCache cache(holdings.store, holdings.vault, holdings.policies);
+    const auto pbx = holdings.registry.Find("pbx", harness_.now);
+    ASSERT_TRUE(pbx.has_value());
+    const auto room = cache.Find(*pbx, id, holdings.LastDue(harness_.now));
+    ASSERT_TRUE(room.ok()) << room.status();
+    for (const auto& [number, meeting] : (*room)->meetings) {
+      EXPECT_TRUE((*room)->FactsOf(number) == meeting.locator.facts)
+          << "an occurrence of " << id << " that begins at " << absl::FromUnixMicros(meeting.locator.facts.first_us)
+          << ", read back at " << harness_.now;
+    }
   }
 
   void Look(int day) {
@@ -173,7 +193,7 @@ TEST_P(RoomLife, AYearIsAsTheRulesSay) { RoomYear(1, {GetParam()}, {.disorder = 
 INSTANTIATE_TEST_SUITE_P(Uses, RoomLife,
                          ::testing::Values(RoomUse::kDaily, RoomUse::kWeekly, RoomUse::kWeeklyUnended, RoomUse::kTested,
                                            RoomUse::kReopened, RoomUse::kDevices, RoomUse::kSupport, RoomUse::kMoved,
-                                           RoomUse::kNamed, RoomUse::kSeries));
+                                           RoomUse::kNamed, RoomUse::kSeries, RoomUse::kAlways));
 
 }  // namespace
 }  // namespace retention::simulation
