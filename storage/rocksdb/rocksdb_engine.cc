@@ -112,7 +112,8 @@ class RocksEngine::UnacknowledgedFilter : public rocksdb::WalFilter {
 absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string& directory,
                                                                const RocksDbOptions& options,
                                                                std::optional<rocksdb::SequenceNumber> acknowledged,
-                                                               std::shared_ptr<FailureLatch> failure) {
+                                                               std::shared_ptr<FailureLatch> failure,
+                                                               LogDamage damage) {
   std::shared_ptr<RocksEngine> engine(new RocksEngine);
   engine->directory_ = directory;
   engine->wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
@@ -122,6 +123,10 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
   if (acknowledged) engine->filter_ = std::make_unique<UnacknowledgedFilter>(*acknowledged);
 
   rocksdb::DBOptions database = DatabaseOptions(options);
+  if (damage == LogDamage::kEndsThere) {
+    // All families up to the same batch, or it does not open: one that has later rows in files already is ahead.
+    database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  }
   database.env = engine->env_.get();
   database.listeners.push_back(engine->listener_);
   database.wal_filter = engine->filter_.get();

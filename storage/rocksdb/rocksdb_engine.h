@@ -52,6 +52,9 @@ struct RangeFile {
   bool being_compacted = false;  // input of a running compaction
 };
 
+// What becomes of a log that is damaged before its end: nothing is opened, or what lies before the damage.
+enum class LogDamage { kRefused, kEndsThere };
+
 // Thread-safe. Closes the database when it dies.
 class RocksEngine {
  public:
@@ -59,7 +62,8 @@ class RocksEngine {
   // number `acknowledged`, if given, are left out: their Commit failed.
   static absl::StatusOr<std::shared_ptr<RocksEngine>> Open(const std::string& directory, const RocksDbOptions& options,
                                                            std::optional<rocksdb::SequenceNumber> acknowledged,
-                                                           std::shared_ptr<FailureLatch> failure);
+                                                           std::shared_ptr<FailureLatch> failure,
+                                                           LogDamage damage = LogDamage::kRefused);
   RocksEngine(const RocksEngine&) = delete;
   RocksEngine& operator=(const RocksEngine&) = delete;
   ~RocksEngine();

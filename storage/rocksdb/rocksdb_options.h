@@ -3,8 +3,10 @@
 #define RETENTION_STORAGE_ROCKSDB_ROCKSDB_OPTIONS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace rocksdb {
@@ -21,6 +23,11 @@ struct RocksDbOptions {
   uint64_t memtable_bytes = 192ull << 20;
   // How long an erasure waits for readers, and for obsolete files to be deleted, before it says UNAVAILABLE.
   absl::Duration erasure_wait = absl::Seconds(30);
+  // A log that is damaged within, not at its end, is gone on with up to there, and this is called with what was found.
+  // Empty: the store does not open then.
+  std::function<void(const absl::Status& damage)> on_damaged_log;
+  // Called when the disk has too little room for the store to be opened, or written again. True: some was made.
+  std::function<bool()> on_full;
   // For tests: all I/O goes through it. Default: the operating system.
   std::shared_ptr<rocksdb::FileSystem> file_system;
 };

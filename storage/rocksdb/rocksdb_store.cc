@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "storage/directory_lock.h"
 #include "storage/keys.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/disk_room.h"
 #include "storage/rocksdb/key_order.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_files.h"
@@ -31,9 +33,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kErasePause = std::chrono::milliseconds(5);
-// What Resume writes to see whether the disk takes writes again.
-constexpr size_t kProbeBytes = 1 << 20;
-constexpr char kProbeName[] = "probe.tmp";
 
 // Beyond every key, as the end of a range deletion that has none: no key is as long.
 const std::string& BeyondAllKeys() {
@@ -52,9 +51,15 @@ class RocksDbStore : public Store {
 
   // To be called once, before anything else.
   absl::Status Start() {
+    if (absl::Status room = MakeRoom(directory_, options_, /*probes=*/false); !room.ok()) return room;
     found_.log = LastLogIn(directory_);
     absl::StatusOr<std::shared_ptr<RocksEngine>> engine =
         RocksEngine::Open(directory_, options_, std::nullopt, failure_);
+    if (absl::IsDataLoss(engine.status()) && options_.on_damaged_log) {
+      const absl::Status damage = engine.status();
+      engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kEndsThere);
+      if (engine.ok()) options_.on_damaged_log(damage);
+    }
     if (!engine.ok()) return engine.status();
     const MutexLock write_lock(write_mutex_);
     found_.sequence = (*engine)->db().GetLatestSequenceNumber();
@@ -119,8 +124,6 @@ class RocksDbStore : public Store {
   absl::Status DeleteRows(const RocksEngine& engine, const KeyRange& range);
   // Removes all rows of `range`, last written at `written`, with their bytes.
   absl::Status Erase(const RocksEngine& engine, const KeyRange& range, uint64_t written);
-  absl::Status ProbeDisk() const;
-
   const std::string directory_;
   const RocksDbOptions options_;
   const int lock_fd_;
@@ -333,29 +336,14 @@ absl::Status RocksDbStore::Scrub(const std::vector<DueDay>& days, bool state) {
   return (*engine)->AwaitDeletion(seen);
 }
 
-absl::Status RocksDbStore::ProbeDisk() const {
-  const std::shared_ptr<rocksdb::FileSystem> file_system =
-      options_.file_system ? options_.file_system : rocksdb::FileSystem::Default();
-  const std::string path = directory_ + "/" + kProbeName;
-  const rocksdb::IOOptions io;
-  std::unique_ptr<rocksdb::FSWritableFile> file;
-  rocksdb::IOStatus status = file_system->NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr);
-  if (status.ok()) status = file->Append(std::string(kProbeBytes, 'p'), io, nullptr);
-  if (status.ok()) status = file->Fsync(io, nullptr);
-  if (status.ok()) status = file->Close(io, nullptr);
-  file.reset();
-  file_system->DeleteFile(path, io, nullptr).PermitUncheckedError();
-  return StatusFromRocksDb(status);
-}
-
 // Reopens rather than asking RocksDB to recover in place: after a failed write the batch may be in the log, whole and
 // under the sequence numbers that the next batch would get, so it has to be left out of the recovery; and RocksDB does
 // not recover from most failures of the log at all.
 absl::Status RocksDbStore::Resume() {
   const MutexLock maintenance(maintenance_mutex_);
   if (failure_->Get().ok()) return absl::OkStatus();
-  // While the disk takes nothing, the database stays open for readers.
-  if (absl::Status status = ProbeDisk(); !status.ok()) return status;
+  // While the disk takes nothing, or not what opening takes, the database stays open for readers.
+  if (absl::Status room = MakeRoom(directory_, options_, /*probes=*/true); !room.ok()) return room;
 
   const MutexLock write_lock(write_mutex_);
   std::shared_ptr<RocksEngine> failed;
@@ -434,8 +422,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& direc
   if (std::filesystem::create_directories(directory, error)) {
     std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   }
-  if (error == std::errc::no_space_on_device) return absl::ResourceExhaustedError("store: cannot create the directory");
-  if (error) return absl::UnavailableError("store: cannot create the directory");
+  if (error) {
+    const std::string message = absl::StrCat("store: cannot create ", directory, ": ", error.message());
+    return error == std::errc::no_space_on_device ? absl::ResourceExhaustedError(message)
+                                                  : absl::UnavailableError(message);
+  }
   const absl::StatusOr<int> lock_fd = LockDirectory(directory);
   if (!lock_fd.ok()) return lock_fd.status();
   auto store = std::make_unique<RocksDbStore>(directory, options, *lock_fd);

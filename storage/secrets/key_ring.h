@@ -222,6 +222,11 @@ class KeyRing {
   absl::StatusOr<bool> ChangeRootIfDue(absl::Time now);
   static constexpr absl::Duration kRootInterval = absl::Hours(1);
 
+  // OK if the root is where it is said to be, or there is none; asked of it at most every kRootLook. What is destroyed
+  // meanwhile is overwritten all the same, but the next start would be refused.
+  absl::Status LookForRoot(absl::Time now);
+  static constexpr absl::Duration kRootLook = absl::Minutes(1);
+
   RingStatus status() const;
   // Reads all replicas that are not stale. Changes wait for part of it at a time.
   absl::StatusOr<RingVerification> Verify() const;
@@ -348,6 +353,8 @@ class KeyRing {
   bool erased_since_root_ ABSL_GUARDED_BY(write_mutex_) = false;
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);
+  absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
   // To be brought to what memory says, or overwritten, too; nothing that was destroyed waits for it.
   std::set<size_t> leftover_slots_ ABSL_GUARDED_BY(write_mutex_);

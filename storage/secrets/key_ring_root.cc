@@ -16,6 +16,22 @@ constexpr absl::Duration kRootRetry = absl::Minutes(1);
 // Blocks are verified so many at once.
 constexpr size_t kVerifiedAtOnce = 64;
 
+constexpr std::string_view kWrappingFlags = "--ring-wrapping-key-file or --ring-wrapping-credential";
+
+absl::string_view FlagOf(RootKind kind) {
+  switch (kind) {
+    case RootKind::kNone:
+      break;
+    case RootKind::kFile:
+      return "--ring-root-file";
+    case RootKind::kPkcs11:
+      return "--ring-root-pkcs11";
+    case RootKind::kTpm:
+      return "--ring-root-tpm";
+  }
+  return "";
+}
+
 absl::Status Another(std::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat("key ring: ", std::string(what)));
 }
@@ -24,22 +40,28 @@ absl::Status Another(std::string_view what) {
 
 absl::Status KeyRing::UnwrapHead(RingHead& head) const {
   if (head.is_wrapped) {
-    if (!options_.wrapping.has_value()) return Another("its keys are wrapped: give the wrapping key");
+    if (!options_.wrapping.has_value())
+      return Another("its keys are wrapped: give the wrapping key with " + std::string(kWrappingFlags));
     if (CheckOf(*options_.wrapping) != head.wrapping_check) {
-      return Another("its keys are wrapped under another wrapping key than the one given");
+      return Another("its keys are wrapped under another wrapping key than the one given with " +
+                     std::string(kWrappingFlags));
     }
   }
   std::optional<SecretKey> root;
   if (head.root != RootKind::kNone) {
     const std::string kind(retention::NameOf(head.root));
-    if (options_.root == nullptr) return Another(absl::StrCat("its root is kept elsewhere (", kind, "): say where"));
+    if (options_.root == nullptr) {
+      return Another(absl::StrCat("its root is kept elsewhere (", kind, "): say where with ", FlagOf(head.root)));
+    }
     if (options_.root->kind() != head.root) {
-      return Another(absl::StrCat("its root is of another kind than the one given: ", kind));
+      return Another(
+          absl::StrCat("its root is of another kind than the one given: say where it is with ", FlagOf(head.root)));
     }
     absl::StatusOr<SecretKey> read = options_.root->Read({.ring = head.identity, .epoch = head.epoch});
     if (absl::IsNotFound(read.status())) {
-      return Another(absl::StrCat("its root is not there (", kind,
-                                  "): the ring or the root was put back, or is another's: ", read.status().message()));
+      return Another(
+          absl::StrCat("its root is not where ", FlagOf(head.root),
+                       " says: the ring or the root was put back, or is another's: ", read.status().message()));
     }
     if (!read.ok()) return read.status();
     root = *std::move(read);
@@ -226,6 +248,20 @@ absl::StatusOr<bool> KeyRing::ChangeRootIfDue(absl::Time now) {
   }
   if (absl::Status s = ChangeRoot(now); !s.ok()) return s;
   return true;
+}
+
+absl::Status KeyRing::LookForRoot(absl::Time now) {
+  if (options_.root == nullptr) return absl::OkStatus();
+  const MutexLock writing(write_mutex_);
+  if (root_looked_.has_value() && now >= *root_looked_ && now < *root_looked_ + kRootLook) return root_found_;
+  RootName name;
+  {
+    const MutexLock lock(mutex_);
+    name = {.ring = head_.identity, .epoch = head_.epoch};
+  }
+  root_looked_ = now;
+  root_found_ = options_.root->Read(name).status();
+  return root_found_;
 }
 
 RingStatus KeyRing::status() const {

@@ -147,7 +147,7 @@ TEST_F(RingServiceTest, AServerWithoutTheKeysAboveDoesNotStart) {
     EXPECT_TRUE(absl::StrContains(status.message(), words)) << status;
     EXPECT_FALSE(absl::StrContains(status.message(), "\n"));
   };
-  refused({}, absl::StatusCode::kFailedPrecondition, "give the wrapping key");
+  refused({}, absl::StatusCode::kFailedPrecondition, "--ring-wrapping-key-file");
   refused(
       [&](ServerOptions& options) {
         WithKeys()(options);
@@ -159,7 +159,7 @@ TEST_F(RingServiceTest, AServerWithoutTheKeysAboveDoesNotStart) {
         WithKeys()(options);
         options.ring_keys.root_file = keys_ / "nowhere";
       },
-      absl::StatusCode::kFailedPrecondition, "its root is not there");
+      absl::StatusCode::kFailedPrecondition, "--ring-root-file");
   refused(
       [&](ServerOptions& options) {
         WithKeys()(options);

@@ -231,6 +231,18 @@ TEST_F(RootInFile, OneThatIsOutOfReachKeepsNothingFromBeingOverwritten) {
   lived.ExpectLiving(*ring);
 }
 
+// The file is put away while the ring is open: found within a minute, and so is its coming back.
+TEST_F(RootInFile, OneThatIsTakenAwayIsMissed) {
+  auto ring = *KeyRing::Create(directory_ / "ring", Options());
+  EXPECT_TRUE(ring->LookForRoot(kRingNow).ok());
+  fs::rename(root_path(), directory_ / "away");
+  EXPECT_TRUE(ring->LookForRoot(kRingNow + absl::Seconds(59)).ok()) << "not asked again so soon";
+  EXPECT_FALSE(ring->LookForRoot(kRingNow + absl::Minutes(1)).ok());
+  fs::rename(directory_ / "away", root_path());
+  EXPECT_FALSE(ring->LookForRoot(kRingNow + absl::Minutes(1)).ok());
+  EXPECT_TRUE(ring->LookForRoot(kRingNow + absl::Minutes(2)).ok());
+}
+
 TEST_F(RootInFile, AnotherOrNoneOpensNothing_AndTouchesNothing) {
   KeyRing::Create(directory_ / "ring", Options())->reset();
   const auto bytes = [&] {
@@ -249,7 +261,7 @@ TEST_F(RootInFile, AnotherOrNoneOpensNothing_AndTouchesNothing) {
   refused({}, "kept elsewhere (file)");
   KeyRing::Options other = Options();
   other.root = OpenRootFile(directory_ / "other", SystemRandom());
-  refused(other, "not there");
+  refused(other, "not where --ring-root-file says");
   KeyRing::Create(directory_ / "stranger", other)->reset();
   refused(other, "another ring's");
   KeyRing::Options over = Options();

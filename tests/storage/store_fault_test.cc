@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fault_fixtures.h"
@@ -28,6 +30,53 @@ class StoreFault : public ::testing::Test {
   const std::string path_ = directory_ / "store";
   FaultFileSystem disk_;
 };
+
+// RocksDB that runs out of room while it opens can end the process.
+TEST_F(StoreFault, WithoutRoomItIsNotOpened_AndNothingIsTouched) {
+  ASSERT_TRUE(MustOpen()->Commit(NumberedBatch(1)).ok());
+  const auto files = [this] {
+    std::map<std::string, uintmax_t> sizes;
+    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+      sizes.emplace(entry.path().filename().string(), entry.file_size());
+    }
+    return sizes;
+  };
+  const auto before = files();
+  disk_.SetFreeSpace([] { return uint64_t{3} << 20; });
+  const auto refused = OpenRocksDbStore(path_, {.file_system = disk_.file_system()});
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  for (const std::string& said :
+       {path_, std::string("errno 28"), std::string("takes 5 MiB"), std::string("free 2 MiB")}) {
+    EXPECT_TRUE(absl::StrContains(refused.status().message(), said)) << refused.status();
+  }
+  EXPECT_EQ(files(), before);
+  // Somebody makes room.
+  int asked = 0;
+  const auto on_full = [&] {
+    ++asked;
+    disk_.SetFreeSpace({});
+    return true;
+  };
+  const auto opened = OpenRocksDbStore(path_, {.on_full = on_full, .file_system = disk_.file_system()});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(asked, 1);
+  EXPECT_TRUE((*opened)->Get(Family::kLedger, LedgerKey(1))->has_value());
+}
+
+// A little room is not enough to open it again: so it is not closed.
+TEST_F(StoreFault, WithTooLittleRoomReadsGoOn) {
+  auto store = MustOpen();
+  ASSERT_TRUE(store->Commit(NumberedBatch(1)).ok());
+  const MapStore::Rows before = RowsOf(*store);
+  disk_.FailWrites(DiskFault::kDiskFull, 1);
+  EXPECT_FALSE(store->Commit(NumberedBatch(2)).ok());
+  disk_.SetFreeSpace([] { return uint64_t{3} << 20; });
+  EXPECT_TRUE(absl::IsResourceExhausted(store->Resume()));
+  EXPECT_EQ(RowsOf(*store), before);
+  disk_.SetFreeSpace({});
+  EXPECT_TRUE(store->Resume().ok());
+  EXPECT_TRUE(store->Commit(NumberedBatch(2)).ok());
+}
 
 struct FaultCase {
   DiskFault fault;

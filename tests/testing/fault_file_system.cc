@@ -199,6 +199,14 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
   Disk& disk() const { return *disk_; }
   const char* Name() const override { return "FaultFileSystem"; }
 
+  std::function<uint64_t()> free_bytes;
+  IOStatus GetFreeSpace(const std::string& path, const IOOptions& options, uint64_t* free,
+                        IODebugContext* debug) override {
+    if (!free_bytes) return target()->GetFreeSpace(path, options, free, debug);
+    *free = free_bytes();
+    return IOStatus::OK();
+  }
+
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext* debug) override;
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions& options,
@@ -343,5 +351,8 @@ void FaultFileSystem::FailWrites(Fault fault, uint64_t count, Operation operatio
 }
 void FaultFileSystem::FailAfter(uint64_t nth, Fault fault) { watched_->disk().FailAfter(nth, fault); }
 void FaultFileSystem::Heal() { watched_->disk().Heal(); }
+void FaultFileSystem::SetFreeSpace(std::function<uint64_t()> free_bytes) {
+  watched_->free_bytes = std::move(free_bytes);
+}
 
 }  // namespace retention

@@ -9,6 +9,7 @@
 #define RETENTION_TESTS_TESTING_FAULT_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
@@ -54,6 +55,8 @@ class FaultFileSystem {
   // The `nth` change from now (1 is the next) fails, and every change after it, until Heal.
   void FailAfter(uint64_t nth, Fault fault);
   void Heal();
+  // How much room it says that there is; else what there is.
+  void SetFreeSpace(std::function<uint64_t()> free_bytes);
 
  private:
   class Disk;
