@@ -15,6 +15,8 @@ constexpr char kMeetingTimer = 'T';
 constexpr char kOrder = 'O';
 constexpr char kOrderCounter = 'o';
 constexpr char kPbxLife = 'L';
+constexpr char kPbxName = 'A';
+constexpr char kGoneSweep = 'Q';
 constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
@@ -159,6 +161,8 @@ std::string OrderPrefix() { return LetterKey(kOrder); }
 std::string OrderCounterKey() { return LetterKey(kOrderCounter); }
 std::string PbxLifeKey(const PbxId& pbx) { return PbxLifePrefix().append(pbx.view()); }
 std::string PbxLifePrefix() { return LetterKey(kPbxLife); }
+std::string PbxNameKey(const PbxId& pbx) { return LetterKey(kPbxName).append(pbx.view()); }
+std::string GoneSweepKey() { return LetterKey(kGoneSweep); }
 std::string LogExtensionKey(uint8_t server) { return LogExtensionPrefix().append(1, static_cast<char>(server)); }
 std::string LogExtensionPrefix() { return LetterKey(kLogExtension); }
 

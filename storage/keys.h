@@ -79,6 +79,8 @@ std::string OrderPrefix();                            //
 std::string OrderCounterKey();                        // 'o': the last number given to an order, and how many are held
 std::string PbxLifeKey(const PbxId& pbx);             // 'L': what a PBX's own end depends on
 std::string PbxLifePrefix();                          //
+std::string PbxNameKey(const PbxId& pbx);             // 'A': the identifier that the portal gave a PBX
+std::string GoneSweepKey();                           // 'Q': rows whose keys are gone are still to be swept
 std::string LogExtensionKey(uint8_t server);          // 'G': logs are kept longer
 std::string LogExtensionPrefix();                     //
 std::string HoldKey(uint64_t number);                 // 'H': holds, by random numbers

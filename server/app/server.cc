@@ -32,6 +32,26 @@ absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
   return Policy::FromText(text.str());
 }
 
+// Rows whose keys are gone.
+void ReportSwept(const GoneTally& swept) {
+  if (swept.empty()) return;
+  std::vector<std::string> counts;
+  const auto add = [&](absl::string_view name, uint64_t count) {
+    if (count > 0) counts.push_back(absl::StrCat(count, " ", name));
+  };
+  add("PBXs", swept.pbxs);
+  add("records of PBXs", swept.records);
+  add("meetings", swept.occurrences);
+  add("orders", swept.orders);
+  add("holds", swept.holds);
+  add("log extensions", swept.log_extensions);
+  ForEachCount(swept.values, [&](v1::DataCategory category, uint64_t values) {
+    add(absl::StrCat("values of ", v1::DataCategory_Name(category)), values);
+  });
+  Log(Severity::kWarning, "what nobody can read any more, because its keys are gone, was swept",
+      {{"swept", absl::StrJoin(counts, ", ")}});
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const ServerOptions& options) {
@@ -84,12 +104,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
 }
 
 absl::Status Server::OpenEngine() {
-  auto engine = Engine::Open(
-      *store_, *ring_, SystemRandom(), policy_, clock_.Now(),
-      simulated_clock_.has_value() ? stored::v1::LedgerEntry::CLOCK_SIMULATED : stored::v1::LedgerEntry::CLOCK_SYSTEM);
+  const EngineOpening opening{
+      .clock = simulated_clock_.has_value() ? stored::v1::LedgerEntry::CLOCK_SIMULATED
+                                            : stored::v1::LedgerEntry::CLOCK_SYSTEM,
+      .losses = losses_,
+      .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica,
+  };
+  auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening);
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
-  if (absl::Status status = EnterLosses(); !status.ok()) return Explain("accepting a loss", status);
+  ReportSwept(engine_->swept());
   witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_, metrics_);
   witness_loop_->RunOnce();
   const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
@@ -107,19 +131,6 @@ absl::Status Server::OpenEngine() {
   meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());
   pbxs_ = std::make_unique<PbxReader>(*store_, engine_->holdings());
   return absl::OkStatus();
-}
-
-absl::Status Server::EnterLosses() {
-  if (losses_.empty()) return absl::OkStatus();
-  return engine_->writer().Do(clock_.Now(), [this](Change& change) {
-    for (const std::string& reason : losses_) {
-      stored::v1::LedgerEntry entry;
-      entry.set_kind(stored::v1::LedgerEntry::KIND_LOSS_ACCEPTED);
-      entry.set_reason(reason);
-      change.Enter(std::move(entry));
-    }
-    return absl::OkStatus();
-  });
 }
 
 absl::Status Server::StartCommitter() {

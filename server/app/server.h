@@ -102,7 +102,6 @@ class Server {
   absl::Status MeetWitness(bool store_is_empty);
   void ReportRing() const;
   absl::Status OpenEngine();
-  absl::Status EnterLosses();
   absl::Status StartCommitter();
   absl::Status Serve();
   absl::Status StartProbing();

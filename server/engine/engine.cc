@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/engine/preview.h"
 #include "server/rows/day_progress.h"
@@ -29,10 +30,10 @@ Engine::Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy)
       planner_(store, domains_.holdings, domains_.logs, domains_.refiler) {}
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
-                                                     absl::Time now, EntryClock clock) {
+                                                     absl::Time now, const EngineOpening& opening) {
   std::unique_ptr<Engine> engine(new Engine(store, ring, random, std::move(policy)));
-  engine->domains_.holdings.clock = clock;
-  if (absl::Status status = engine->Establish(now); !status.ok()) return status;
+  engine->domains_.holdings.clock = opening.clock;
+  if (absl::Status status = engine->Establish(now, opening); !status.ok()) return status;
   return engine;
 }
 
@@ -51,10 +52,13 @@ Enders Engine::enders() {
           .names = domains_.names};
 }
 
-absl::Status Engine::Establish(absl::Time now) {
+absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {
   auto row = store_.Get(Family::kState, FormatKey());
   if (!row.ok()) return row.status();
-  if (!row->has_value()) return Create(DueDay(DayOf(now, domains_.holdings.policy().zone())), now);
+  if (!row->has_value()) {
+    absl::Status created = Create(DueDay(DayOf(now, domains_.holdings.policy().zone())), now);
+    return created.ok() ? SweepGone(now, opening) : created;
+  }
   stored::v1::StoreFormat format;
   if (!format.ParseFromString(**row))
     return absl::DataLossError("the row that names the on-disk format does not parse");
@@ -65,8 +69,42 @@ absl::Status Engine::Establish(absl::Time now) {
     return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
   }
   if (absl::Status s = domains_.Load(); !s.ok()) return s;
-  if (absl::Status s = domains_.names.Recall(writer_, now); !s.ok() || format.store_id() != 0) return s;
-  return writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });
+  if (format.store_id() == 0) {
+    absl::Status named = writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });
+    if (!named.ok()) return named;
+  }
+  if (absl::Status s = SweepGone(now, opening); !s.ok()) return s;
+  return domains_.names.Recall(writer_, now);
+}
+
+absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
+  const auto owed = GoneSweep::IsOwed(store_);
+  if (!owed.ok()) return owed.status();
+  const size_t lost = domains_.holdings.registry.lost().size();
+  if (!opening.sweeps_gone && !*owed && lost > 0) {
+    return Precondition("PBX_KEYS_GONE",
+                        absl::StrCat("the key ring has no keys for ", lost,
+                                     " PBXs of the store: the one is older than the other, or keys were damaged; put "
+                                     "the right one back, or go on without what is lost: --accept-data-loss"));
+  }
+  if (!opening.losses.empty() || opening.sweeps_gone) {
+    absl::Status begun = writer_.Do(now, [&](Change& change) {
+      for (const std::string& reason : opening.losses) {
+        LedgerEntry entry;
+        entry.set_kind(LedgerEntry::KIND_LOSS_ACCEPTED);
+        entry.set_reason(reason);
+        change.Enter(std::move(entry));
+      }
+      if (opening.sweeps_gone) GoneSweep::Begin(change);
+      return absl::OkStatus();
+    });
+    if (!begun.ok()) return begun;
+  }
+  if (!opening.sweeps_gone && !*owed) return absl::OkStatus();
+  auto swept = GoneSweep(enders(), writer_).Run(now);
+  if (!swept.ok()) return swept.status();
+  swept_ = *std::move(swept);
+  return absl::OkStatus();
 }
 
 absl::Status Engine::PutFormat(stored::v1::StoreFormat format, Change& change) const {
@@ -174,10 +212,7 @@ absl::Status Engine::OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) 
   const Holdings& live = domains_.holdings;
   const auto snapshot = store_.Snapshot();
   Domains domains(*snapshot, live.ring, vault_, live.random, live.policy());
-  if (absl::Status s = domains.Load(); !s.ok()) {
-    // A PBX that ends this very moment has lost its key, though the snapshot still has it.
-    return absl::IsNotFound(s) ? absl::UnavailableError("a PBX has just ended; ask again") : s;
-  }
+  if (absl::Status s = domains.Load(); !s.ok()) return s;
   return look(domains);
 }
 

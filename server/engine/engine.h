@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -17,6 +19,7 @@
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "server/days/endings.h"
+#include "server/days/gone_sweep.h"
 #include "server/engine/domains.h"
 #include "server/orders/erasure_orders.h"
 #include "server/policies/policy_change.h"
@@ -24,6 +27,15 @@
 #include "storage/mutex.h"
 
 namespace retention {
+
+// What is known of a store that is opened.
+struct EngineOpening {
+  stored::v1::LedgerEntry::Clock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;
+  // Losses that whoever runs the server accepted, as reasons: entered before anything else happens.
+  std::vector<std::string> losses;
+  // It may be older than the ring, or the ring than it: rows whose keys are gone are looked for, and swept.
+  bool sweeps_gone = false;
+};
 
 class Engine {
  public:
@@ -35,12 +47,11 @@ class Engine {
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. `clock` is what tells it the time, for the ledger. REQUIRES: all outlive it.
   //
-  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by another version) or KEY_RING_MISMATCH (not the ring
-  // of this store); DATA_LOSS for corruption.
-  using EntryClock = stored::v1::LedgerEntry::Clock;
+  // FAILED_PRECONDITION with reason FORMAT_UNKNOWN (written by another version), KEY_RING_MISMATCH (not the ring of
+  // this store) or PBX_KEYS_GONE (of PBXs that it holds, and what is gone is not to be swept); DATA_LOSS for
+  // corruption.
   static absl::StatusOr<std::unique_ptr<Engine>> Open(Store& store, KeyRing& ring, RandomSource& random, Policy policy,
-                                                      absl::Time now,
-                                                      EntryClock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED);
+                                                      absl::Time now, const EngineOpening& opening = {});
 
   // Records a group of batches, mostly by one durable change; lines become durable with the first part of the events.
   // An error means that nothing is recorded for certain: the batches can be sent again.
@@ -64,6 +75,8 @@ class Engine {
     absl::Status unread;  // not OK: shared files could not be looked at
   };
   Overdue OldestOverdue(absl::Time now) const;
+  // What of it nobody could read any more when it was opened.
+  const GoneTally& swept() const { return swept_; }
   const Store& store() const { return store_; }
   const Holdings& holdings() const { return domains_.holdings; }
   const HoldRegister& holds() const { return domains_.holds; }
@@ -88,7 +101,8 @@ class Engine {
   // When the end of the files came that have waited longest; `now` if none have.
   absl::StatusOr<absl::Time> OldestOverdueFile(absl::Time now) const;
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
-  absl::Status Establish(absl::Time now);
+  absl::Status Establish(absl::Time now, const EngineOpening& opening);
+  absl::Status SweepGone(absl::Time now, const EngineOpening& opening);
   // Domains over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the
   // writer's thread waits for none of it, and nothing that the domains hold in memory is the writer's.
   absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const;
@@ -102,6 +116,7 @@ class Engine {
   Writer writer_;
   ErasureOrders orders_;
   PolicyPlanner planner_;
+  GoneTally swept_;
   mutable std::atomic<bool> previewing_ = false;
 };
 

@@ -14,6 +14,8 @@ inline constexpr std::string_view kReasonPollDeleted = "POLL_DELETED";
 inline constexpr std::string_view kReasonRectified = "RECTIFIED";
 inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
+// Nobody could read it any more: a key that it needs is gone.
+inline constexpr std::string_view kReasonKeyGone = "KEY_GONE";
 // Not before its day.
 inline constexpr std::string_view kReasonDue = "DUE";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";

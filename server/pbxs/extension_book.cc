@@ -69,11 +69,28 @@ absl::StatusOr<ExtensionBook::Name*> ExtensionBook::NameIn(const FiledKey& key) 
   return &names_.emplace(key.owner, std::move(name)).first->second;
 }
 
+absl::StatusOr<bool> ExtensionBook::IsTheirs(std::string_view number, const OwnerId& holder) {
+  const auto row = Row(holder);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return true;
+  const auto held = Held(holder);
+  if (!held.ok()) return held.status();
+  return *held != nullptr && (*held)->extension.number() == number;
+}
+
 absl::StatusOr<ExtensionBook::Name*> ExtensionBook::Number(std::string_view number) {
   const FiledKey key = NumberKey(holdings_.vault, pbx_, number);
   auto name = NameIn(key);
   if (!name.ok() || *name != nullptr) return name;
   Name first{.tenures = FirstTenures(holdings_.vault, pbx_, number), .is_stored = false};
+  // Who had it first may have left it all the same: in a copy of the store the row that says so can be gone.
+  Tenures& tenures = first.tenures;
+  for (;;) {
+    const auto is_theirs = IsTheirs(number, *tenures.all.back().holder);
+    if (!is_theirs.ok()) return is_theirs.status();
+    if (*is_theirs) break;
+    tenures.all.back().holder = HolderOfNumber(holdings_.vault, pbx_, number, tenures.holders++);
+  }
   return &names_.emplace(key.owner, std::move(first)).first->second;
 }
 
@@ -133,8 +150,12 @@ absl::Status ExtensionBook::LeaveId(const std::string& id, int64_t time_us) {
   const FiledKey key = ExtensionIdKey(holdings_.vault, pbx_, id);
   const auto name = NameIn(key);
   if (!name.ok()) return name.status();
-  if (*name == nullptr) return absl::DataLossError("the id of an extension has no row");
-  (*name)->tenures.Begin(time_us, std::nullopt);
+  if (*name == nullptr) {
+    // Its key is gone: what it said before is not known any more.
+    names_.emplace(key.owner, Name{.tenures = {.all = {{.from_us = time_us, .holder = {}}}}, .is_stored = false});
+  } else {
+    (*name)->tenures.Begin(time_us, std::nullopt);
+  }
   changed_names_.insert(key.owner);
   return absl::OkStatus();
 }

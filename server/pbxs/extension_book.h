@@ -78,6 +78,8 @@ class ExtensionBook {
   // nullptr if it is not known; numbers always are.
   absl::StatusOr<Name*> NameIn(const FiledKey& key);
   absl::StatusOr<Name*> Number(std::string_view number);
+  // Whether who has had `number`, as far as rows tell, may be this one: they are there, or nothing is known of them.
+  absl::StatusOr<bool> IsTheirs(std::string_view number, const OwnerId& holder);
 
   absl::Status LeaveNumber(const std::string& number, int64_t time_us);
   absl::Status LeaveId(const std::string& id, int64_t time_us);

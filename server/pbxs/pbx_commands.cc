@@ -125,6 +125,7 @@ absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std:
     stored::v1::PbxEntry entry;
     entry.set_pbx(std::string(pbx.view()));
     change.batch().Put(Family::kState, PbxEntryKeyOf(holdings_.vault, pbx_id), entry.SerializeAsString());
+    change.PutSealed(PbxNameKey(pbx), Personal(std::string(pbx_id)));
     stored::v1::LedgerEntry ledger_entry;
     ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_REGISTERED);
     ledger_entry.set_pbx(std::string(pbx.view()));

@@ -11,36 +11,39 @@ namespace retention {
 absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
-  const std::string external(pbx_id);
+  Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), reason, change);
+  return absl::OkStatus();
+}
+
+void PbxEnder::BeginLost(const PbxRegistry::LostPbx& lost, Change& change) {
+  Begin(lost.pbx, lost.pbx_id, lost.entry_key, kReasonKeyGone, change);
+}
+
+void PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,
+                     Change& change) {
   // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
   stored::v1::PbxEntry entry;
-  entry.set_pbx(std::string(pbx->view()));
+  entry.set_pbx(std::string(pbx.view()));
   entry.set_ending(true);
   entry.set_end_reason(std::string(reason));
-  const std::string ending_key = EndingPbxKeyOf(holdings_.vault, *pbx);
-  const auto owner = holdings_.ring.NewOwner(DueDay::Open());
-  if (!owner.ok()) return owner.status();
-  auto sealed = holdings_.vault.SealState(ending_key, Personal(external), *owner);
-  if (!sealed.ok()) return sealed.status();
-  entry.set_sealed_pbx_id(*std::move(sealed));
-  const bool held = change.Concerned(*pbx);
+  const bool held = change.Concerned(pbx);
   entry.set_held(held);
   entry.set_end_begun_us(absl::ToUnixMicros(change.now()));
-  change.DeleteState(PbxEntryKeyOf(holdings_.vault, external));
-  change.DeleteState(PbxLifeKey(*pbx));
-  change.batch().Put(Family::kState, ending_key, entry.SerializeAsString());
+  change.DeleteState(entry_key);
+  change.DeleteState(PbxLifeKey(pbx));
+  change.batch().Put(Family::kState, EndingPbxKeyOf(holdings_.vault, pbx), entry.SerializeAsString());
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
-  const std::string locators = LocatorPrefix(*pbx);
+  const std::string locators = LocatorPrefix(pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
-  const std::string deleted = DeletedObjectPrefix(*pbx);
+  const std::string deleted = DeletedObjectPrefix(pbx);
   change.batch().DeleteRange(Family::kState, deleted, PrefixEnd(deleted));
   stored::v1::LedgerEntry ledger_entry;
   ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
   ledger_entry.set_reason(std::string(reason));
-  ledger_entry.set_pbx(std::string(pbx->view()));
+  ledger_entry.set_pbx(std::string(pbx.view()));
   change.Enter(std::move(ledger_entry));
   PbxRegistry::EndingPbx ending{
-      .pbx = *pbx, .reason = std::string(reason), .pbx_id = external, .held = held, .begun = change.now()};
+      .pbx = pbx, .reason = std::string(reason), .pbx_id = pbx_id, .held = held, .begun = change.now()};
   change.Then([this, ending = std::move(ending)] {
     CrashPoint("pbx.before_key");
     holdings_.registry.BeginEnding(ending);
@@ -48,7 +51,6 @@ absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, C
     if (holdings_.on_extensions) holdings_.on_extensions();
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
   });
-  return absl::OkStatus();
 }
 
 absl::Status PbxEnder::BeginOver(std::string_view pbx_id, Change& change) {
@@ -117,12 +119,8 @@ absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Ch
     change.DropRun(FiledPrefix(run.day, run.category, pbx), run.day, run.category, run.rows, run.values,
                    ending->reason);
   }
-  const std::string ending_key = EndingPbxKeyOf(holdings_.vault, pbx);
-  const auto row = holdings_.store.Get(Family::kState, ending_key);
-  if (!row.ok()) return row.status();
-  stored::v1::PbxEntry entry;
-  if (row->has_value() && entry.ParseFromString(**row)) change.EndSealed(entry.sealed_pbx_id());
-  change.DeleteState(ending_key);
+  change.DeleteState(EndingPbxKeyOf(holdings_.vault, pbx));
+  change.DeleteState(PbxNameKey(pbx));
   change.ThenDo([this, pbx] { holdings_.registry.FinishEnding(pbx); });
   return absl::OkStatus();
 }

@@ -45,6 +45,27 @@ absl::Status MeetingFiler::EraseDeleted(Meeting& meeting, const std::string& pbx
   return absl::OkStatus();
 }
 
+absl::Status MeetingFiler::EndLost(const LocatorName& name, const MeetingLocator& locator, std::string_view reason,
+                                   Change& change) {
+  Meeting meeting;
+  meeting.pbx = name.pbx;
+  meeting.id = name.meeting;
+  meeting.locator = locator;
+  meeting.stored = true;
+  // What lies under days that have ended goes with those.
+  for (DueDay& day : meeting.locator.days) {
+    if (day.is_civil() && day <= holdings_.ring.destroyed_through()) day = DueDay::None();
+  }
+  const std::string pbx_id = holdings_.registry.ExternalId(name.pbx);
+  if (absl::Status s = EraseDeleted(meeting, pbx_id, reason, change); !s.ok()) return s;
+  meeting.locator.days[kHistory] = DueDay::None();
+  meeting.locator.sealed_id.clear();
+  Filing filing;
+  filing.review = absl::InfiniteFuture();
+  FileLocator(meeting, locator, filing, /*report_changed=*/false, change);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const RoomId& room, const std::string& pbx_id,
                                                     CategoryNumber category, const WhichObjects& which,
                                                     std::string_view reason, Change& change) {

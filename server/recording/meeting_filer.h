@@ -97,6 +97,9 @@ class MeetingFiler {
 
   // Ends everything of an occurrence but its history and its recordings.
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
+  // Ends an occurrence of whose course nothing can be read any more: what is left of it but its history, and the places
+  // where it stands. REQUIRES: its room is not in the cache.
+  absl::Status EndLost(const LocatorName& name, const MeetingLocator& locator, std::string_view reason, Change& change);
   // Ends the room's objects of a category, or the one with this id, or those of up to a time, with an order for each;
   // returns how many.
   struct WhichObjects {

@@ -169,6 +169,11 @@ void Change::CountUnread(CategoryNumber category, std::string_view reason) {
   unread_.objects += IsObject(category) ? 1 : 0;
 }
 
+void Change::DropGone(const FiledKey& key, std::string_view envelope) {
+  if (dropped_.contains(key.Encode())) return;
+  EndRow(key, envelope, Vault::ValueCount(envelope), 0, kReasonKeyGone);
+}
+
 void Change::EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept,
                     std::string_view reason) {
   Touch(key.category);

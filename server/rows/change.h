@@ -90,6 +90,8 @@ class Change {
                                std::string_view reason);
   // Of a kept row, ends what no hold keeps any more. Returns the values that ended.
   absl::StatusOr<uint32_t> LetGo(const FiledKey& key, std::string_view envelope);
+  // Ends a row that nobody can read, because a key that it needs is gone (Vault::IsGone).
+  void DropGone(const FiledKey& key, std::string_view envelope);
   // Ends all rows under `prefix`, which lie in one day and category and were counted. REQUIRES: none of them is kept.
   void DropRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
                std::string_view reason);

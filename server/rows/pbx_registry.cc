@@ -6,6 +6,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -23,9 +24,53 @@ absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreVi
   return std::move(*value.mutable_pbx());
 }
 
+absl::StatusOr<std::string> ReadPbxName(const StoreView& store, Vault& vault, const PbxId& pbx) {
+  const std::string key = PbxNameKey(pbx);
+  auto row = store.Get(Family::kState, key);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return std::string();
+  auto name = vault.OpenState(key, **row);
+  if (absl::IsNotFound(name.status())) return std::string();
+  if (!name.ok()) return name.status();
+  return name->Reveal();
+}
+
+absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId& pbx, std::string_view entry_key,
+                               Known& known) {
+  const auto record = ReadPbxRecord(store, vault, pbx);
+  if (!record.ok() && !IsUnreadable(record.status())) return record.status();
+  Entry entry{.pbx = pbx};
+  std::string pbx_id;
+  if (record.ok() && record->has_value()) {
+    const v1::PbxProfile& profile = (*record)->profile();
+    entry.standing.licence = LicenceName(vault, profile.license_key());
+    entry.standing.has_fqdn = !profile.fqdn().empty();
+    pbx_id = (*record)->pbx_id();
+  } else {
+    const auto name = ReadPbxName(store, vault, pbx);
+    if (!name.ok()) return name.status();
+    pbx_id = *name;
+    const bool lives = vault.HasKeyOf(pbx);
+    if (!lives || pbx_id.empty() || !absl::IsDataLoss(record.status())) {
+      lost_.push_back(
+          {.pbx = pbx, .entry_key = std::string(entry_key), .pbx_id = pbx_id, .lives = lives && !pbx_id.empty()});
+      return absl::OkStatus();
+    }
+  }
+  auto life = store.Get(Family::kState, PbxLifeKey(pbx));
+  if (!life.ok()) return life.status();
+  if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
+    return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
+  }
+  entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
+  known.emplace(std::move(pbx_id), std::move(entry));
+  return absl::OkStatus();
+}
+
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
   Known known;
   std::map<PbxId, EndingPbx> ending;
+  lost_.clear();
   auto cursor = store.ScanPrefix(Family::kState, PbxEntryPrefix());
   for (; cursor->Valid(); cursor->Next()) {
     stored::v1::PbxEntry row;
@@ -34,31 +79,18 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
       return absl::DataLossError("a row of the PBX registry does not parse");
     }
     const PbxId pbx = PbxId::From(row.pbx());
-    if (row.ending()) {
-      auto external = vault.OpenState(cursor->key(), row.sealed_pbx_id());
-      // In a copy from before its end was finished its name has gone, and so have its orders.
-      if (!external.ok() && !absl::IsNotFound(external.status())) return external.status();
-      ending.emplace(pbx, EndingPbx{.pbx = pbx,
-                                    .reason = row.end_reason(),
-                                    .pbx_id = external.ok() ? external->Reveal() : std::string(),
-                                    .held = row.held(),
-                                    .begun = absl::FromUnixMicros(row.end_begun_us())});
+    if (!row.ending()) {
+      if (absl::Status s = Take(store, vault, pbx, cursor->key(), known); !s.ok()) return s;
       continue;
     }
-    const auto record = ReadPbxRecord(store, vault, pbx);
-    if (!record.ok()) return record.status();
-    if (!record->has_value()) return absl::DataLossError("a PBX has no record");
-    const v1::PbxProfile& profile = (*record)->profile();
-    auto life = store.Get(Family::kState, PbxLifeKey(pbx));
-    if (!life.ok()) return life.status();
-    Entry entry{
-        .pbx = pbx,
-        .standing = {.licence = LicenceName(vault, profile.license_key()), .has_fqdn = !profile.fqdn().empty()}};
-    if (!life->has_value() || !entry.standing.life.ParseFromString(**life)) {
-      return absl::DataLossError("a PBX has no row of its life, or one that does not parse");
-    }
-    entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
-    known.emplace((*record)->pbx_id(), std::move(entry));
+    // In a copy from before its end was finished its name has gone, and so have its orders.
+    auto name = ReadPbxName(store, vault, pbx);
+    if (!name.ok()) return name.status();
+    ending.emplace(pbx, EndingPbx{.pbx = pbx,
+                                  .reason = row.end_reason(),
+                                  .pbx_id = *std::move(name),
+                                  .held = row.held(),
+                                  .begun = absl::FromUnixMicros(row.end_begun_us())});
   }
   const WriterLock lock(mutex_);
   index_.clear();
@@ -220,11 +252,12 @@ void PbxRegistry::Update(const PbxId& pbx, PbxStanding standing) {
 
 void PbxRegistry::BeginEnding(EndingPbx ending) {
   const WriterLock lock(mutex_);
-  const auto it = known_.find(ending.pbx_id);
-  if (it == known_.end()) return;
-  names_.erase(ending.pbx);
-  index_.erase(it->first);
-  known_.erase(it);
+  if (const auto name = names_.find(ending.pbx); name != names_.end()) {
+    const auto it = name->second;
+    names_.erase(name);
+    index_.erase(it->first);
+    known_.erase(it);
+  }
   ending_.insert_or_assign(ending.pbx, std::move(ending));
 }
 

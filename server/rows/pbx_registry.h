@@ -27,6 +27,8 @@ namespace retention {
 // The record of a PBX; nullopt if there is none. NOT_FOUND if its key is gone: it is ending.
 absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreView& store, Vault& vault,
                                                                    const PbxId& pbx);
+// Its external id, which outlives its record: empty if that is not known any more. DATA_LOSS if it is damaged.
+absl::StatusOr<std::string> ReadPbxName(const StoreView& store, Vault& vault, const PbxId& pbx);
 
 // A PBX as its record and its life describe it.
 struct PbxStanding {
@@ -42,8 +44,17 @@ class PbxRegistry {
   // REQUIRES: `policies` outlives it.
   explicit PbxRegistry(const PolicyVersions& policies) : policies_(policies) {}
 
-  // Reads the registry. DATA_LOSS if a row does not parse or open.
+  // Reads the registry. A PBX whose key or record nobody can open any more is left out: see Lost. One whose record is
+  // damaged is held, and nothing is known of it but its name. DATA_LOSS if a row does not parse.
   absl::Status Load(const StoreView& store, Vault& vault);
+  // Those that Load left out, as in a copy from before they ended or were synchronised anew; or their key was damaged.
+  struct LostPbx {
+    PbxId pbx;
+    std::string entry_key;  // of its row
+    std::string pbx_id;     // the external id; empty if nobody knows it any more
+    bool lives = false;     // its key does: only its record is gone
+  };
+  const std::vector<LostPbx>& lost() const { return lost_; }
 
   // The internal id of a PBX that is held and has not come to its end at `now`, swept or not.
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
@@ -94,7 +105,7 @@ class PbxRegistry {
   void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
-  // Its end has begun. REQUIRES: it is held.
+  // Its end has begun. REQUIRES: it is held, or lost.
   void BeginEnding(EndingPbx ending);
   void FinishEnding(const PbxId& pbx);
 
@@ -106,7 +117,11 @@ class PbxRegistry {
   };
   using Known = std::map<std::string, Entry, std::less<>>;
 
+  // Takes up a PBX whose end has not begun, as `known` or as lost.
+  absl::Status Take(const StoreView& store, Vault& vault, const PbxId& pbx, std::string_view entry_key, Known& known);
+
   const PolicyVersions& policies_;
+  std::vector<LostPbx> lost_;  // changed by Load alone
   mutable SharedMutex mutex_;
   Known known_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<absl::string_view, Known::iterator> index_ ABSL_GUARDED_BY(mutex_);

@@ -148,6 +148,23 @@ absl::StatusOr<bool> Vault::IsRestricted(std::string_view envelope) const {
   return found->has_value() && (*found)->restricted;
 }
 
+absl::StatusOr<bool> Vault::IsGone(const FiledKey& key, std::string_view envelope) const {
+  const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
+  if (!header) return false;
+  if (header->use == PbxKeyUse::kNeeded && !ring_.FindPbx(key.pbx)) return true;
+  if (header->use == PbxKeyUse::kForOrders && !ring_.FindPbxOrders(key.pbx)) return true;
+  if (key.day.is_civil() && !ring_.FindDay(key.day) && !ring_.FindRescue(key.day, key.pbx, header->use)) return true;
+  return IsStateGone(envelope);
+}
+
+absl::StatusOr<bool> Vault::IsStateGone(std::string_view envelope) const {
+  const OwnerNumber owner = OwnerOf(envelope);
+  if (owner == 0) return false;
+  const auto found = ring_.FindOwner(owner);
+  if (!found.ok()) return found.status();
+  return !found->has_value();
+}
+
 absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope, Opener opener) {
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header) return Malformed();

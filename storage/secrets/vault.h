@@ -45,6 +45,11 @@ class Vault {
   // Opens an envelope. NOT_FOUND if a key it needs has been destroyed, or it is not for `opener`; DATA_LOSS if it was
   // tampered with or moved.
   absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope, Opener opener = Opener::kEngine);
+  // Whether a key that an envelope needs is gone: it was destroyed, or this ring never had it. So nobody opens it any
+  // more. False if it is malformed: then it is damaged.
+  absl::StatusOr<bool> IsGone(const FiledKey& key, std::string_view envelope) const;
+  absl::StatusOr<bool> IsStateGone(std::string_view envelope) const;
+  bool HasKeyOf(const PbxId& pbx) const { return ring_.FindPbx(pbx).has_value(); }
   // Whether the owner of an envelope is restricted. False if it is gone or the envelope has none.
   absl::StatusOr<bool> IsRestricted(std::string_view envelope) const;
 

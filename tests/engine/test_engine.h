@@ -55,8 +55,9 @@ class TestEngine {
   static constexpr std::string_view kKeptFirst = "KEPT_FIRST";
 
   static absl::StatusOr<std::unique_ptr<TestEngine>> Open(Store& store, KeyRing& ring, RandomSource& random,
-                                                          Policy policy, absl::Time now) {
-    auto engine = Engine::Open(store, ring, random, std::move(policy), now);
+                                                          Policy policy, absl::Time now,
+                                                          const EngineOpening& opening = {}) {
+    auto engine = Engine::Open(store, ring, random, std::move(policy), now, opening);
     if (!engine.ok()) return engine.status();
     return std::make_unique<TestEngine>(store, *std::move(engine));
   }

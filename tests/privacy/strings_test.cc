@@ -209,7 +209,7 @@ TEST_F(ApiStrings, LieWhereTheyEnd) {
       {"(extension_id)", pbx},
       // Of polls and PDFs, which outlive the meeting.
       {"(meeting_id)", {"HISTORY PDF_SHARE POLL STATE", "HISTORY PDF_SHARE POLL STATE", "PDF_SHARE POLL"}},
-      {"(pbx_id)", pbx},
+      {"(pbx_id)", {"PBX_SYNC STATE", "PBX_SYNC STATE", "PBX_SYNC STATE"}},
       {"(poll_id)", poll},
       {"chat_message_sent.participant_id", {"CHAT_PROTOCOL", "", ""}},
       {"chat_message_sent.text", {"CHAT_PROTOCOL", "", ""}},

@@ -37,6 +37,8 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeOrderKey(OrderKey(1) + "x"), std::nullopt);
   EXPECT_EQ(OrderCounterKey(), "o");
   EXPECT_EQ(Hex(PbxLifeKey(pbx)), "4c" + pbx_hex);
+  EXPECT_EQ(Hex(PbxNameKey(pbx)), "41" + pbx_hex);
+  EXPECT_EQ(GoneSweepKey(), "Q");
   EXPECT_EQ(Hex(LogExtensionKey(3)), "4703");
   EXPECT_EQ(Hex(HoldKey(0x0102030405060708)), "480102030405060708");
   EXPECT_EQ(DecodeHoldKey(HoldKey(7)), 7u);

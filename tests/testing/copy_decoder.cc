@@ -130,10 +130,6 @@ std::string OpenCopy(const MapStore::Rows& rows, const DecodedRing& ring) {
   }
   for (const auto& [key, value] : rows[static_cast<size_t>(Family::kState)]) {
     all += OpenState(key, value, ring).value_or("");
-    stored::v1::PbxEntry pbx;
-    if (key[0] == 'P' && pbx.ParseFromString(value)) {
-      all += OpenState(key, pbx.sealed_pbx_id(), ring).value_or("");
-    }
     stored::v1::Locator locator;
     if (key[0] != 'M' || !locator.ParseFromString(value)) continue;
     // A meeting id is sealed as a row of the history (category 14) would be whose item is zero, on the day of that.
