@@ -48,7 +48,7 @@ printed() { sed -n "s/^$1 on //p" "$work/server.out"; }
 
 start_server() {
   "$bin/retention_server" --listen 127.0.0.1:0 --metrics-address 127.0.0.1:0 \
-    --data-dir "$work/data" --key-ring-dir "$work/ring" --policy deploy/policy.txtpb \
+    --data-dir "$work/data" --key-ring-dir "$work/ring" --policy deploy/policy.txtpb --ballast-mib 0 \
     "--clock=simulated:${FIRST_DAY}T00:00:00+01:00" >"$work/server.out" 2>"$work/server.log" </dev/null &
   server=$!
   local waited

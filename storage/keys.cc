@@ -30,7 +30,7 @@ constexpr char kBegin = 'B';
 constexpr char kDeletedObject = 'X';
 constexpr char kCohortSpan = 'S';
 constexpr char kRoomName = 'J';
-constexpr char kRemnant = 'Q';
+constexpr char kRemnant = 'Z';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>

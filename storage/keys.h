@@ -112,7 +112,7 @@ std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);
 std::string DeletedObjectPrefix(const PbxId& pbx);
 std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room);
 
-// 'Q': when an occurrence was whose history is over
+// 'Z': when an occurrence was whose history is over
 std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting);
 std::string RemnantPrefix();
 std::string RemnantPrefix(const PbxId& pbx, const RoomId& room);

@@ -61,6 +61,7 @@ struct Flags {
   std::string dns = "auto";
   std::vector<std::string> dns_resolvers;
   std::vector<std::string> dns_control_names;
+  uint64_t ballast_mib = Ballast::kDefaultBytes >> 20;
   uint64_t block_cache_mib = RocksDbOptions().block_cache_bytes >> 20;
   uint64_t memtable_mib = RocksDbOptions().memtable_bytes >> 20;
 };
@@ -162,6 +163,13 @@ void Declare(CLI::App& app, Flags& flags) {
               "How long before its due instant a day is closed and prepared");
   AddDuration(app, "--purge-bound", options.purge_bound, absl::Seconds(1), absl::Hours(24),
               "Within this time no byte of a purged value is left");
+  app.add_option(
+         "--ballast-mib", flags.ballast_mib,
+         "Room on the data's volume that is kept for when it is full, so that what is due can end all the same; "
+         "at most an eighth of it; 0: none. In MiB")
+      ->type_name("MIB")
+      ->check(CLI::Range(0, 65536))
+      ->capture_default_str();
   app.add_option("--block-cache-mib", flags.block_cache_mib, "Memory for data blocks, in MiB")
       ->type_name("MIB")
       ->check(CLI::Range(8, 65536))
@@ -234,6 +242,7 @@ int Main(int argc, char** argv) {
     flags.options.dns->resolvers = flags.dns_resolvers;
     flags.options.dns->control_names = flags.dns_control_names;
   }
+  flags.options.ballast_bytes = flags.ballast_mib << 20;
   flags.options.store.block_cache_bytes = flags.block_cache_mib << 20;
   flags.options.store.memtable_bytes = flags.memtable_mib << 20;
   return Serve(std::move(flags.options));

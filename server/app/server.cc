@@ -76,6 +76,7 @@ absl::Status CheckOptions(const ServerOptions& options) {
 Server::Server(ServerOptions options, Policy policy)
     : options_(std::move(options)),
       policy_(std::move(policy)),
+      ballast_(options_.data_directory, options_.ballast_bytes, options_.ballast_look),
       simulated_clock_(options_.simulated_start.has_value()
                            ? std::optional<SimulatedClock>(std::in_place, *options_.simulated_start)
                            : std::nullopt),
@@ -135,6 +136,7 @@ absl::Status Server::OpenEngine() {
 
 absl::Status Server::StartCommitter() {
   Committer::Options committer;
+  committer.may_record = [this] { return ballast_.status(); };
   committer.on_group = [this](size_t events, const absl::Status&, absl::Duration took) {
     metrics_.ObserveGroup(events, took);
     UpdateHealth();
@@ -152,6 +154,8 @@ absl::Status Server::StartCommitter() {
                                                                        const MutexLock lock(health_mutex_);
                                                                        sweeps_ = status;
                                                                      }
+                                                                     KeepBallast();
+                                                                     LookForRoot();
                                                                      UpdateHealth();
                                                                    }});
   // Catches up on what fell due while no server ran.
@@ -242,6 +246,8 @@ Gauges Server::ReadGauges() const {
   gauges.owners_overdue = holdings.owner_ends.overdue();
   const RingStatus ring = holdings.ring.status();
   gauges.stale_replicas = holdings.ring.stale_replicas();
+  gauges.root_missing = root_missing_.load();
+  gauges.ballast_bytes = ballast_.bytes();
   gauges.ledger_uncopied = witness_->uncopied();
   gauges.root_overdue = ring.root_due_since.has_value() ? now - *ring.root_due_since : absl::ZeroDuration();
   gauges.ring_entries_lost = holdings.ring.found().entries_damaged;
@@ -271,8 +277,25 @@ Gauges Server::ReadGauges() const {
   gauges.queue_lines = committer_->queued_lines();
   gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
-  gauges.serving = committer_->health().ok() && store_->Health().ok();
+  gauges.serving = committer_->health().ok() && store_->Health().ok() && ballast_.status().ok();
   return gauges;
+}
+
+void Server::KeepBallast() {
+  const bool was_missed = !ballast_.status().ok();
+  if (!store_->Health().ok() || !ballast_.Lay() || !was_missed) return;
+  Log(Severity::kInfo, "there is room again on the disk of the data: its ballast is laid");
+}
+
+void Server::LookForRoot() {
+  const absl::Status root = ring_->LookForRoot(clock_.Now());
+  if (root_missing_.exchange(!root.ok()) == !root.ok()) return;
+  if (root.ok()) {
+    Log(Severity::kInfo, "the root of the key ring is there again");
+  } else {
+    Log(Severity::kError, "the root of the key ring is not there: put it back, or the next start is refused",
+        {{"status", DescribeStatus(root)}});
+  }
 }
 
 // Asked by the committer's thread and the sweeps'. What is said last is what was true last: it is looked up under the
@@ -282,6 +305,7 @@ void Server::UpdateHealth() {
   if (!reachable_ || shut_down_) return;
   absl::Status health = committer_->health();
   if (health.ok()) health = store_->Health();
+  if (health.ok()) health = ballast_.status();
   if (health.ok()) health = sweeps_;
   if (health.ok() == serving_) return;
   serving_ = health.ok();

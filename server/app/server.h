@@ -2,6 +2,7 @@
 #ifndef RETENTION_SERVER_APP_SERVER_H_
 #define RETENTION_SERVER_APP_SERVER_H_
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/app/ballast.h"
 #include "server/app/ring_keys.h"
 #include "server/base/clock.h"
 #include "server/engine/committer.h"
@@ -39,13 +41,15 @@ struct ServerOptions {
   std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
   std::string metrics_address;                     // empty: no metrics page; port 0: any free one
   std::string data_directory;
-  std::string key_ring_directory;             // outside the data directory
-  std::string second_key_ring_directory;      // of its second replica; empty: in the same
-  bool accept_lower_replica = false;          // a replica that cannot be read was not the later one, nor is there one
-  bool accept_data_loss = false;              // a store that lacks what was acknowledged is gone on with
-  RingKeyOptions ring_keys;                   // what stands above the key ring
-  std::string policy_file;                    // retention.v1.Policy in text format
-  std::optional<absl::Time> simulated_start;  // a clock that stands still until moved; else the machine's
+  std::string key_ring_directory;         // outside the data directory
+  std::string second_key_ring_directory;  // of its second replica; empty: in the same
+  bool accept_lower_replica = false;      // a replica that cannot be read was not the later one, nor is there one
+  bool accept_data_loss = false;          // a store that lacks what was acknowledged is gone on with
+  uint64_t ballast_bytes = Ballast::kDefaultBytes;  // on the data's volume, for when it is full; 0: none
+  Ballast::Look ballast_look = Ballast::VolumeOf;   // for tests
+  RingKeyOptions ring_keys;                         // what stands above the key ring
+  std::string policy_file;                          // retention.v1.Policy in text format
+  std::optional<absl::Time> simulated_start;        // a clock that stands still until moved; else the machine's
   absl::Duration lead_window = absl::Hours(1);
   absl::Duration purge_bound = absl::Hours(1);
   absl::Duration sweep_interval = absl::Milliseconds(500);
@@ -69,7 +73,8 @@ class Server {
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
   // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN, or, unless it is accepted, STORE_MISSING, STORE_ROLLED_BACK,
-  // STORE_LOG_SHORT, STORE_ANOTHER or WITNESS_DAMAGED; DATA_LOSS for corruption; UNAVAILABLE if an address is taken.
+  // STORE_LOG_SHORT, STORE_ANOTHER, WITNESS_DAMAGED, WITNESS_MISSING or PBX_KEYS_GONE; DATA_LOSS for corruption;
+  // RESOURCE_EXHAUSTED if the disk is full, which says how much is missing; UNAVAILABLE if an address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   // Shuts down without grace.
   ~Server();
@@ -105,11 +110,15 @@ class Server {
   absl::Status StartCommitter();
   absl::Status Serve();
   absl::Status StartProbing();
+  // Lays it when there is room.
+  void KeepBallast();
+  void LookForRoot();
   Gauges ReadGauges() const;
   void UpdateHealth() ABSL_LOCKS_EXCLUDED(health_mutex_);
 
   const ServerOptions options_;
   const Policy policy_;
+  Ballast ballast_;
   SystemClock system_clock_;
   std::optional<SimulatedClock> simulated_clock_;
   Clock& clock_;
@@ -133,6 +142,7 @@ class Server {
   std::unique_ptr<Endpoint> endpoint_;
   std::unique_ptr<SyslogReceiver> syslog_;
 
+  std::atomic<bool> root_missing_ = false;
   Mutex health_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(health_mutex_) = false;
   bool reachable_ ABSL_GUARDED_BY(health_mutex_) = false;  // endpoint_ is there to be told

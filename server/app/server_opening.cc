@@ -9,6 +9,7 @@
 #include "server/app/refusal_note.h"
 #include "server/app/server.h"
 #include "server/app/volume.h"
+#include "server/base/boot_time.h"
 #include "server/base/errors.h"
 #include "server/days/due_keys.h"
 #include "server/ops/log.h"
@@ -61,7 +62,30 @@ absl::Status Server::DestroyDueKeys() {
 }
 
 absl::Status Server::OpenStorage() {
-  auto store = OpenRocksDbStore(options_.data_directory, options_.store);
+  RocksDbOptions store_options = options_.store;
+  store_options.on_full = [this] {
+    const bool gave_back = ballast_.Release();
+    if (gave_back) {
+      Log(Severity::kError,
+          "the disk of the data is full: its ballast is given back, so that what is due can end; nothing else is taken "
+          "in until there is room");
+    }
+    return gave_back;
+  };
+  if (options_.accept_data_loss) {
+    store_options.on_damaged_log = [this](const absl::Status& damage) {
+      Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
+          {{"status", DescribeStatus(damage)}});
+      losses_.emplace_back("STORE_LOG_DAMAGED");
+    };
+  }
+  auto store = OpenRocksDbStore(options_.data_directory, store_options);
+  if (absl::IsDataLoss(store.status()) && !options_.accept_data_loss) {
+    return Explain("data directory",
+                   absl::DataLossError(absl::StrCat(store.status().message(),
+                                                    "; put an intact copy back, or, if a log is damaged, go on with "
+                                                    "what it has before that: --accept-data-loss")));
+  }
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
   const auto format = store_->Get(Family::kState, FormatKey());
@@ -154,7 +178,7 @@ absl::Status Server::MeetWitness(bool store_is_empty) {
   if (ring_->found().rolled_back) losses_.push_back("KEY_RING_ROLLED_BACK");
   // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
   // say. To begin anew under it would destroy the keys of the cohorts that wait there.
-  if (store_is_empty && (ring_->destroyed_through() != DueDay::None() || witness_->found())) {
+  if (store_is_empty && (ring_->destroyed_through() != DueDay::None() || witness_->knew_store())) {
     *finding = {.standing = Standing::kMissing,
                 .found =
                     "the key ring belongs to a store, but the data directory "
@@ -165,7 +189,9 @@ absl::Status Server::MeetWitness(bool store_is_empty) {
   NoteRefusal(options_.data_directory, is_refused ? finding->standing : Standing::kSound);
   if (is_refused) return StoreWitness::Refusal(*finding);
   if (finding->standing == Standing::kSound) {
-    if (options_.accept_data_loss) Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
+    if (store_is_empty) return Explain("key ring", witness_->Note(clock_.Now(), ReadBootTime()));
+    if (options_.accept_data_loss && losses_.empty())
+      Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
     return absl::OkStatus();
   }
   Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",

@@ -133,7 +133,8 @@ void Committer::Loop() {
 
 void Committer::RecordGroup(const Group& group) {
   const auto begin = std::chrono::steady_clock::now();
-  const absl::Status status = engine_.Record(group.events, group.lines, clock_.Now());
+  absl::Status status = options_.may_record ? options_.may_record() : absl::OkStatus();
+  if (status.ok()) status = engine_.Record(group.events, group.lines, clock_.Now());
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   {
     const MutexLock lock(mutex_);

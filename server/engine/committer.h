@@ -47,6 +47,9 @@ class Committer final : public CommandThread {
   static constexpr absl::Duration kRetryDelay = absl::Milliseconds(50);
 
   struct Options {
+    // Asked before every group: not OK, and nothing of it is recorded, with that as its outcome. On the committer's
+    // thread. Tasks run all the same. May be empty.
+    std::function<absl::Status()> may_record;
     // Called after every group with its size (events and lines), its outcome and how long it took, queueing not
     // included. On the committer's thread.
     std::function<void(size_t size, const absl::Status& status, absl::Duration took)> on_group;

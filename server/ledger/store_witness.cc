@@ -63,6 +63,8 @@ std::string_view ReasonOf(Standing standing) {
       return "STORE_MISSING";
     case Standing::kWitnessDamaged:
       return "WITNESS_DAMAGED";
+    case Standing::kWitnessMissing:
+      return "WITNESS_MISSING";
   }
   return "";
 }
@@ -76,7 +78,10 @@ absl::StatusOr<std::unique_ptr<StoreWitness>> StoreWitness::Open(std::vector<std
   const MutexLock lock(witness->mutex_);
   witness->file_ = *std::move(file);
   witness->found_ = witness->file_->last().has_value();
-  if (witness->found_) witness->ring_generation_ = witness->file_->last()->ring_generation;
+  if (witness->found_) {
+    witness->knew_store_ = witness->file_->last()->store_id != 0;
+    witness->ring_generation_ = witness->file_->last()->ring_generation;
+  }
   return witness;
 }
 
@@ -108,6 +113,11 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) 
   if (!format.ok()) return format.status();
   // One of another ring is nothing that this one's witness knows of: the engine refuses it.
   if (!format->ring_identity().empty() && format->ring_identity() != ring_->identity()) return Finding{};
+  if (!found_ && !format->ring_identity().empty()) {
+    return Finding{Standing::kWitnessMissing,
+                   "the key ring's witness was removed, so nothing tells whether the store has all that was "
+                   "acknowledged"};
+  }
   const StoreProgress found = store.Found();
   Finding behind{Standing::kRolledBack, ""};
   if (const auto& last = file_->last(); last.has_value()) {
@@ -170,6 +180,9 @@ absl::Status StoreWitness::Refusal(const Finding& finding) {
       break;
     case Standing::kWitnessDamaged:
       way_out = "look whether the store is the last one";
+      break;
+    case Standing::kWitnessMissing:
+      way_out = "put it back, or look whether the store is the last one";
       break;
   }
   return ErrorWithReason(

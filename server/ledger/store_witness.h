@@ -35,6 +35,7 @@ enum class Standing : uint8_t {
   kAnother,         // it is another one, or has a history of its own
   kMissing,         // there is none
   kWitnessDamaged,  // nobody can tell
+  kWitnessMissing,  // nor here, though there was one: it is written before a store
 };
 // As reasons of errors and entries: "STORE_ROLLED_BACK". REQUIRES: not kSound.
 std::string_view ReasonOf(Standing standing);
@@ -48,8 +49,8 @@ class StoreWitness {
   // `directories`: those that hold replicas of the ring. The ring need not be open yet.
   static absl::StatusOr<std::unique_ptr<StoreWitness>> Open(std::vector<std::string> directories, OnIo on_io = {});
 
-  // Whether there was one, and the ring's generation in it; 0 if there was none.
-  bool found() const { return found_; }
+  // Whether there was one that knew of a store, and the ring's generation in it; 0 if there was none.
+  bool knew_store() const { return knew_store_; }
   uint64_t ring_generation() const { return ring_generation_; }
 
   // Compares `store` with what is remembered of it, before the engine opens it, and follows it from then on. `found`
@@ -66,7 +67,8 @@ class StoreWitness {
   absl::Status Accept(Store& store);
 
   // Completes the copy, and writes down how far store and ring have come, if that has changed since the last time.
-  // REQUIRES: after Meet, or Accept; not before the engine has opened the store.
+  // Before a ring's first store is made it is to be called once: a store that is there has a witness, or lost it.
+  // REQUIRES: after Meet, or Accept; not while the engine opens the store.
   absl::Status Note(absl::Time now, const BootTime& boot);
   // Entries that the copy has not got, in the directory that lacks most.
   uint64_t uncopied() const { return uncopied_.load(); }
@@ -87,6 +89,7 @@ class StoreWitness {
   const std::vector<std::string> directories_;
   const OnIo on_io_;
   bool found_ = false;
+  bool knew_store_ = false;
   uint64_t ring_generation_ = 0;
   uint64_t cut_bytes_ = 0;
   std::atomic<uint64_t> uncopied_ = 0;

@@ -61,6 +61,14 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_owners_overdue",
                "Values that were deleted, and whose secrets could not be destroyed yet: older copies may open them.",
                static_cast<double>(now.owners_overdue)),
+        Family("retention_key_ring_root_missing",
+               "1 if the key ring's root is not where it is said to be: the next start would be refused.",
+               now.root_missing ? 1 : 0),
+        Family(
+            "retention_ballast_bytes",
+            "Room on the data's volume that is kept for a full disk. 0 where it is given back: then nothing is taken "
+            "in; or where none is kept.",
+            static_cast<double>(now.ballast_bytes)),
         Family("retention_key_ring_stale_replicas",
                "Replicas of the key ring that cannot be written, and may hold what was destroyed since.",
                static_cast<double>(now.stale_replicas)),

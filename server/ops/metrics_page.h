@@ -30,6 +30,8 @@ struct Gauges {
   uint64_t stale_replicas = 0;
   uint64_t ring_entries_lost = 0;
   uint64_t ledger_uncopied = 0;  // entries
+  bool root_missing = false;
+  uint64_t ballast_bytes = 0;
   absl::Duration root_overdue;
   uint64_t readings_failed = 0;
   absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file

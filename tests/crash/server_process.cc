@@ -33,6 +33,7 @@ ClientOptions Impatient() {
 ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point) {
   std::vector<std::string> arguments = {RETENTION_SERVER,
                                         "--listen=127.0.0.1:0",
+                                        "--ballast-mib=0",
                                         absl::StrCat("--data-dir=", machine.data().string()),
                                         absl::StrCat("--key-ring-dir=", machine.ring().string()),
                                         absl::StrCat("--ring-root-file=", machine.ring().string(), ".root"),

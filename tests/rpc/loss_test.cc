@@ -11,6 +11,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/pbx_service.pb.h"
 #include "server/ledger/ledger.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
@@ -177,7 +180,7 @@ TEST_F(Loss, AStoreWithAHistoryOfItsOwnIsRefused) {
   PutBack(fork, data());
   fs::remove(ring() / "witness");
   fs::remove(ring() / "ledger");
-  ASSERT_TRUE(server_.Restart().ok()) << "the ring has not changed for it";
+  ASSERT_TRUE(StartAccepting().ok()) << "the ring has not changed for it";
   for (const char* pbx : {"a", "b", "c", "d"}) Entry(pbx);
   server_.Stop();
   fs::rename(witness, ring() / "witness");
@@ -199,6 +202,67 @@ TEST_F(Loss, OneTornPlaceOfTheWitnessIsEnough_AndNoneIsNot) {
     file.close();
   }
   ExpectRefusedAndAccepted("WITNESS_DAMAGED");
+}
+
+TEST_F(Loss, AWitnessThatWasRemovedIsRefused) {
+  server_.Stop();
+  fs::remove(ring() / "witness");
+  ExpectRefusedAndAccepted("WITNESS_MISSING");
+}
+
+TEST_F(Loss, NorDoesTheLedgersCopyMakeUpForIt) {
+  server_.Stop();
+  fs::remove(ring() / "witness");
+  fs::remove(ring() / "ledger");
+  ExpectRefusedAndAccepted("WITNESS_MISSING");
+}
+
+// Valid records follow it.
+TEST_F(Loss, ALogThatIsDamagedWithinIsGoneOnWithUpToThere) {
+  for (const char* meeting : {"k", "l", "m", "n"}) Meet(meeting);
+  server_.Stop();
+  const auto [log, bytes] = LastLog(data());
+  std::string damaged = bytes;
+  damaged[bytes.size() / 2] = static_cast<char>(damaged[bytes.size() / 2] ^ 1);
+  WriteFile(log, damaged);
+  const absl::Status refused = server_.Restart();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "--accept-data-loss")) << refused;
+  const absl::Status accepted = StartAccepting();
+  ASSERT_TRUE(accepted.ok()) << accepted;
+  Meet("later");
+  server_.Stop();
+  const std::vector<std::string> entered = LossesEntered();
+  EXPECT_EQ(entered, (std::vector<std::string>{"STORE_LOG_DAMAGED", "STORE_LOG_SHORT"}));
+  const absl::Status after = server_.Restart();
+  EXPECT_TRUE(after.ok()) << after;
+}
+
+// Whatever has ended since, or was synchronised anew: its keys are gone, and what of it lives is shown.
+TEST_F(Loss, ACopyFromBeforeAPbxEndedOrWasSynchronisedAnewIsGoneOnWith) {
+  server_.SyncPbx("ends");
+  Meet("m");
+  server_.Stop();
+  const fs::path yesterday = CopyOf(data(), "yesterday");
+  ASSERT_TRUE(server_.Restart().ok());
+  v1::DeletePbxRequest ends;
+  ends.set_pbx_id("ends");
+  ends.set_reason(v1::DELETION_REASON_CONTROLLER_REQUEST);
+  ASSERT_TRUE(server_.Call("/retention.v1.DeletionService/DeletePbx", ends).ok());
+  server_.AdvanceTo(kMonday + absl::Hours(1));
+  server_.SyncPbx();
+  server_.Stop();
+  PutBack(yesterday, data());
+  ExpectRefusedAndAccepted("STORE_ROLLED_BACK");
+  v1::ListPbxsResponse pbxs;
+  ASSERT_TRUE(server_.Call("/retention.v1.PbxService/ListPbxs", v1::ListPbxsRequest(), &pbxs).ok());
+  std::vector<std::string> ids;
+  for (const v1::Pbx& pbx : pbxs.pbxs()) ids.push_back(pbx.pbx_id());
+  EXPECT_EQ(ids, (std::vector<std::string>{"later", "pbx"}));
+  v1::GetMeetingRequest get;
+  get.set_pbx_id("pbx");
+  get.set_meeting_id("m");
+  EXPECT_TRUE(server_.Call("/retention.v1.MeetingService/GetMeeting", get).ok());
 }
 
 // As kill -9 leaves it: the store has gone on since the ring's volume was told.
@@ -241,6 +305,7 @@ TEST_F(Loss, ARingOfYesterdayIsGoneOnWithOnlyIfThereIsNoOther) {
   const fs::path yesterday = CopyOf(ring(), "yesterday");
   ASSERT_TRUE(server_.Restart().ok());
   Meet("m");
+  Entry("new");  // which that ring does not know
   server_.Stop();
   PutBack(yesterday, ring());
   const absl::Status refused = server_.Restart();

@@ -35,6 +35,7 @@ absl::Status RunningServer::Restart(const Edit& edit) {
   options.sweep_interval = absl::Hours(24);  // only when the clock moves
   options.store.block_cache_bytes = 8 << 20;
   options.store.memtable_bytes = 8 << 20;
+  options.ballast_bytes = 0;
   if (edit) edit(options);
   auto server = Server::Start(options);
   if (!server.ok()) return server.status();

@@ -1,6 +1,8 @@
 // What callers see of a disk that is full or broken, and that nothing acknowledged is lost by it.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <string>
 
 #include "retention/v1/pbx_service.pb.h"
@@ -88,6 +90,71 @@ TEST_P(StorageFailureTest, ADayThatComesWhileNothingCanBeWrittenIsUnreadableAllT
   });
   disk_.Heal();
   AwaitTrue([this] { return server_.Health("") == 1; });
+}
+
+// Its ballast is what a full disk has left: what is due ends in it, nothing else is taken in, and all goes on by itself
+// when there is room.
+TEST(FullDisk, ItsBallastIsGivenBack_AndLaidAgain) {
+  constexpr uint64_t kMib = 1 << 20;
+  FaultFileSystem disk;
+  std::atomic<bool> is_full = false;
+  RunningServer server([&](ServerOptions& options) {
+    options.store.file_system = disk.file_system();
+    options.sweep_interval = absl::Milliseconds(1);
+    options.ballast_bytes = 16 * kMib;
+    options.ballast_look = [&](const std::string&) {
+      return Ballast::Volume{.bytes = 1024 * kMib, .free = is_full ? 0 : 512 * kMib};
+    };
+  });
+  const auto ballast = server.directory() / "data" / "ballast";
+  EXPECT_EQ(std::filesystem::file_size(ballast), 16 * kMib);
+  server.SyncPbx();
+  server.Batch({Joined("meeting", "before", kMonday, "p1", "Ada")});
+  is_full = true;
+  disk.SetFreeSpace([&] { return std::filesystem::exists(ballast) ? 0 : 16 * kMib; });
+  disk.FailWrites(FaultFileSystem::Fault::kDiskFull, 1);
+  EXPECT_EQ(server.Call(kBatch, OneEvent("during")).reason, "DISK_FULL");
+  AwaitTrue([&] { return !std::filesystem::exists(ballast); });
+  EXPECT_EQ(server.Call(kBatch, OneEvent("during")).reason, "DISK_FULL") << "it is not for more of the same";
+  EXPECT_EQ(server.Health(""), 2);
+  // What is due is dropped.
+  server.AdvanceTo(kMonday + absl::Hours(24 * 8));
+  v1::GetRingStatusResponse ring;
+  AwaitTrue([&] {
+    EXPECT_TRUE(server.Call("/retention.v1.RingService/GetRingStatus", v1::GetRingStatusRequest(), &ring).ok());
+    return ring.destroyed_through().day() == 9;
+  });
+  AwaitTrue([&] { return server.server().committer().health().ok(); });
+  EXPECT_FALSE(std::filesystem::exists(ballast));
+  is_full = false;
+  disk.SetFreeSpace({});
+  AwaitTrue([&] { return server.Health("") == 1; });
+  EXPECT_TRUE(std::filesystem::exists(ballast)) << "there is room again";
+  EXPECT_EQ(server.Batch({Joined("meeting", "after", kMonday, "p1")}).rejections_size(), 0);
+}
+
+TEST(FullDisk, AStartGivesItsBallastBack) {
+  constexpr uint64_t kMib = 1 << 20;
+  FaultFileSystem disk;
+  const auto with_ballast = [&](ServerOptions& options) {
+    options.store.file_system = disk.file_system();
+    options.ballast_bytes = 16 * kMib;
+  };
+  RunningServer server(with_ballast);
+  server.SyncPbx();
+  server.Stop();
+  const auto ballast = server.directory() / "data" / "ballast";
+  disk.SetFreeSpace([&] { return std::filesystem::exists(ballast) ? kMib : 17 * kMib; });
+  const absl::Status started = server.Restart(with_ballast);
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_EQ(server.Health(""), 1);
+  server.Stop();
+  std::filesystem::remove(ballast);
+  disk.SetFreeSpace([] { return kMib; });
+  const absl::Status refused = server.Restart(with_ballast);
+  EXPECT_TRUE(absl::IsResourceExhausted(refused)) << refused;
+  disk.SetFreeSpace({});
+  EXPECT_TRUE(server.Restart(with_ballast).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, StorageFailureTest,

@@ -65,7 +65,7 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_TRUE(DeletedObjectKey(pbx, owner).starts_with(DeletedObjectPrefix(pbx)));
   EXPECT_TRUE(
       DeletedObjectKey(pbx, OccurrenceOwner(RoomOf(owner), 7)).starts_with(DeletedObjectPrefix(pbx, RoomOf(owner))));
-  EXPECT_EQ(Hex(RemnantKey(pbx, owner)), "51" + pbx_hex + owner_hex);
+  EXPECT_EQ(Hex(RemnantKey(pbx, owner)), "5a" + pbx_hex + owner_hex);
   EXPECT_TRUE(RemnantKey(pbx, owner).starts_with(RemnantPrefix(pbx, RoomOf(owner))));
   EXPECT_EQ(DecodeRemnantKey(RemnantKey(pbx, owner))->meeting, owner);
   EXPECT_FALSE(DecodeRemnantKey(LocatorKey(pbx, owner)).has_value());
