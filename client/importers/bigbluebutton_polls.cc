@@ -16,19 +16,20 @@ std::string EventName(const pugi::xml_node& event) { return event.attribute("eve
 
 }  // namespace
 
-BigBlueButtonPolls::BigBlueButtonPolls(const pugi::xml_node& recording) {
-  for (const auto& event : recording.children("event")) {
+BigBlueButtonPolls::BigBlueButtonPolls(const std::vector<pugi::xml_node>& events) {
+  for (const auto& event : events) {
     if (EventName(event) != "PollStartedRecordEvent") continue;
     Poll& poll = polls_[event.child_value("pollId")];
     AddOptions(event, poll);
     poll.is_typed = poll.options.empty();
   }
-  for (const auto& event : recording.children("event")) {
+  for (const auto& event : events) {
     if (EventName(event) != "PollPublishedRecordEvent") continue;
     Poll& poll = polls_[event.child_value("pollId")];
+    poll.is_published = true;
     if (poll.is_typed) AddOptions(event, poll);
   }
-  for (const auto& event : recording.children("event")) {
+  for (const auto& event : events) {
     const std::string text(absl::StripAsciiWhitespace(event.child_value("answer")));
     if (EventName(event) != "UserRespondedToPollRecordEvent" || text.empty()) continue;
     Poll& poll = polls_[event.child_value("pollId")];
@@ -62,6 +63,11 @@ void BigBlueButtonPolls::AddOptions(const pugi::xml_node& event, Poll& poll) {
     const double number = id == fields.end() ? i : id->second.number_value();
     poll.by_id.try_emplace(absl::StrCat(static_cast<int64_t>(std::clamp(number, -1.0, 1e6))), index);
   }
+}
+
+bool BigBlueButtonPolls::IsOpen(const std::string& poll_id) const {
+  const auto poll = polls_.find(poll_id);
+  return poll == polls_.end() || (poll->second.is_typed && !poll->second.is_published);
 }
 
 std::vector<std::string> BigBlueButtonPolls::OptionsOf(const std::string& poll_id) const {

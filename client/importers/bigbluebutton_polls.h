@@ -14,7 +14,11 @@ namespace retention {
 // spelling; whether or not it was ever published.
 class BigBlueButtonPolls {
  public:
-  explicit BigBlueButtonPolls(const pugi::xml_node& recording);
+  // `events` in the order of time.
+  explicit BigBlueButtonPolls(const std::vector<pugi::xml_node>& events);
+
+  // Whether its options can become more by what comes after: typed answers, until it is published.
+  bool IsOpen(const std::string& poll_id) const;
 
   std::vector<std::string> OptionsOf(const std::string& poll_id) const;
   // Which option a UserRespondedToPollRecordEvent chose; nothing if none that is known.
@@ -23,6 +27,7 @@ class BigBlueButtonPolls {
  private:
   struct Poll {
     bool is_typed = true;
+    bool is_published = false;
     std::vector<std::string> options;
     std::map<std::string, uint32_t> by_id;    // As the recording counts them.
     std::map<std::string, uint32_t> by_text;  // As ComparedText.

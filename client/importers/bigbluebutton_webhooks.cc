@@ -11,12 +11,15 @@ namespace retention {
 namespace {
 
 constexpr char kPublicChat[] = "MAIN-PUBLIC-GROUP-CHAT";
+// The sitting; the external identifier names the room, over all its sittings.
 constexpr char kBigBlueButtonMeetingId[] = "data.attributes.meeting.internal-meeting-id";
+constexpr char kBigBlueButtonRoom[] = "data.attributes.meeting.external-meeting-id";
 
 // A session has the internal id; the external one names the person behind it.
 RecordedSession SessionAt(const JsonEvent& event) {
   return {.id = event.Text("data.attributes.user.internal-user-id"),
           .person = event.Text("data.attributes.user.external-user-id"),
+          .connection = event.Text("data.attributes.user.internal-user-id"),
           .name = event.Text("data.attributes.user.name")};
 }
 
@@ -86,16 +89,14 @@ void TakeCallback(const JsonEvent& event, absl::Time time, ImportedMeeting& meet
   } else if (kind == "user-left") {
     meeting.Leave(time, session);
   } else if (kind == "meeting-recording-started") {
-    meeting.SwitchRecording(time, true);
-  } else if (kind == "meeting-recording-stopped") {
-    meeting.SwitchRecording(time, false);
+    meeting.StartRecording(time);
   } else if (kind == "poll-started") {
     meeting.CreatePoll(time, poll, event.Text("data.attributes.poll.question"), PollOptions(event));
   } else if (kind == "poll-responded") {
     meeting.AnswerPoll(time, poll, session.id, AnswerIndexes(event));
   } else if (kind == "chat-group-message-sent") {
     TakeChat(event, time, meeting);
-  } else {
+  } else if (kind != "meeting-recording-stopped") {
     meeting.LeaveOut(kind.empty() ? "event without a kind" : kind);
   }
 }
@@ -105,13 +106,18 @@ void TakeCallback(const JsonEvent& event, absl::Time time, ImportedMeeting& meet
 absl::StatusOr<ImportedEvents> ImportBigBlueButtonWebhooks(std::istream& input, const ImportOptions& options) {
   ImportedMeetings meetings(options);
   std::vector<LeftOutLine> left_out;
-  for (const JsonEvent& event : ReadJsonLines(input, &left_out)) {
+  const auto events = ReadJsonLines(input, &left_out);
+  for (const JsonEvent& event : events) {
+    meetings.Recognise(event.Text(kBigBlueButtonMeetingId), event.Text(kBigBlueButtonRoom));
+  }
+  for (const JsonEvent& event : events) {
     const auto time = event.Millis("data.event.ts");
+    const std::string sitting = event.Text(kBigBlueButtonMeetingId);
     if (!time.ok()) {
       left_out.push_back(event.Fault("data.event.ts", std::string(time.status().message())));
     } else if (auto fault = FaultOf(event); fault.has_value()) {
       left_out.push_back(*fault);
-    } else if (auto* meeting = meetings.Find(event.Text(kBigBlueButtonMeetingId)); meeting != nullptr) {
+    } else if (auto* meeting = meetings.Find(meetings.RoomOf(sitting), sitting); meeting != nullptr) {
       TakeCallback(event, *time, *meeting);
     } else {
       left_out.push_back(event.Fault(kBigBlueButtonMeetingId, kSecondMeeting));

@@ -7,7 +7,9 @@
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -40,8 +42,10 @@ int64_t CreationMillis(const std::string& meeting_id) {
 // Turns the times of a recording into real ones.
 class RecordedTime {
  public:
-  explicit RecordedTime(const pugi::xml_node& recording, const std::string& meeting_id) {
-    const pugi::xml_node first = recording.child("event");
+  // The earliest of `events` is first.
+  RecordedTime(const std::vector<pugi::xml_node>& events, const std::string& meeting_id) {
+    if (events.empty()) return;
+    const pugi::xml_node first = events.front();
     const int64_t uptime = Milliseconds(first.attribute("timestamp").value());
     if (uptime == 0 || uptime >= kEpochMillisMin) return;
     int64_t base = Milliseconds(ChildText(first, "timestampUTC"));
@@ -61,6 +65,18 @@ class RecordedTime {
  private:
   std::optional<int64_t> offset_;
 };
+
+// The events in the order of time, whatever their order in the file.
+std::vector<pugi::xml_node> EventsOf(const pugi::xml_node& recording) {
+  const auto place = [](const pugi::xml_node& event) {
+    const int64_t millis = Milliseconds(event.attribute("timestamp").value());
+    return std::make_tuple(millis == 0, millis, ChildText(event, "userId"), ChildText(event, "answer"));
+  };
+  const auto children = recording.children("event");
+  std::vector<pugi::xml_node> events(children.begin(), children.end());
+  std::stable_sort(events.begin(), events.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  return events;
+}
 
 // On which lines of a text its bytes are.
 class LineNumbers {
@@ -82,13 +98,18 @@ class LineNumbers {
 class BigBlueButtonRecording {
  public:
   BigBlueButtonRecording(const pugi::xml_node& recording, const std::string& id, ImportedMeeting& meeting)
-      : recording_(recording), times_(recording, id), polls_(recording), meeting_(meeting) {}
+      : recording_(recording), events_(EventsOf(recording)), times_(events_, id), polls_(events_), meeting_(meeting) {}
 
-  // `is_whole`: nothing of it is missing, so that its last event is its end.
+  // `is_whole`: nothing of it is missing, so that its last event is its end, and every answer to a poll is there.
   void Import(const LineNumbers& lines, bool is_whole, std::vector<LeftOutLine>* left_out) {
     std::optional<absl::Time> first, last;
-    for (const auto& event : recording_.children("event")) {
+    for (const auto& event : events_) {
       const auto time = times_.Of(event);
+      if (time.has_value() && !is_whole && IsOfOpenPoll(event)) {
+        left_out->push_back({lines.Of(event.offset_debug()), "pollId",
+                             "the file is cut off before all answers to this poll, which are its options"});
+        continue;
+      }
       const std::string lacking = time.has_value() ? Lacking(event) : "timestamp";
       if (!lacking.empty()) {
         left_out->push_back(
@@ -116,10 +137,15 @@ class BigBlueButtonRecording {
   static bool IsVoice(const pugi::xml_node& event) { return std::string(event.attribute("module").value()) == "VOICE"; }
 
   static RecordedSession Session(const pugi::xml_node& event) {
-    const std::string id = ChildText(event, "userId");
-    return {.id = id.empty() ? ChildText(event, "userid") : id,
-            .person = ChildText(event, "externalUserId"),
-            .name = ChildText(event, "name")};
+    std::string id = ChildText(event, "userId");
+    if (id.empty()) id = ChildText(event, "userid");
+    return {.id = id, .person = ChildText(event, "externalUserId"), .connection = id, .name = ChildText(event, "name")};
+  }
+
+  bool IsOfOpenPoll(const pugi::xml_node& event) const {
+    const std::string kind = Kind(event);
+    const bool is_of_poll = kind == "PollStartedRecordEvent" || kind == "UserRespondedToPollRecordEvent";
+    return is_of_poll && !ChildText(event, "pollId").empty() && polls_.IsOpen(ChildText(event, "pollId"));
   }
 
   // What an event of its kind cannot do without, and does; empty if nothing.
@@ -143,7 +169,7 @@ class BigBlueButtonRecording {
     } else if (kind == "ParticipantLeftEvent") {
       meeting_.Leave(time, Session(event));
     } else if (kind == "RecordStatusEvent") {
-      meeting_.SwitchRecording(time, ChildText(event, "status") == "true");
+      if (ChildText(event, "status") == "true") meeting_.StartRecording(time);
     } else if (kind == "SharePresentationEvent" && ChildText(event, "share") == "true") {
       meeting_.SharePdf(time, ChildText(event, "presentationName"));
     } else if (kind == "PollStartedRecordEvent") {
@@ -178,10 +204,19 @@ class BigBlueButtonRecording {
   }
 
   const pugi::xml_node recording_;
+  const std::vector<pugi::xml_node> events_;
   const RecordedTime times_;
   const BigBlueButtonPolls polls_;
   ImportedMeeting& meeting_;
 };
+
+// What names the room, over all its sittings; its only sitting where a recording does not say it.
+std::string RoomOf(const pugi::xml_node& recording, const std::string& sitting) {
+  const std::string external = recording.child("meeting").attribute("externalId").value();
+  if (!external.empty()) return external;
+  const std::string said = recording.child("metadata").attribute("meetingId").value();
+  return said.empty() ? sitting : said;
+}
 
 }  // namespace
 
@@ -205,7 +240,7 @@ absl::StatusOr<ImportedEvents> ImportBigBlueButtonXml(std::istream& input, const
     return absl::InvalidArgumentError("recording.meeting_id: missing; give one with --meeting if it is a recording");
   }
   ImportedMeetings meetings(options);
-  ImportedMeeting* meeting = meetings.Find(id);
+  ImportedMeeting* meeting = meetings.Find(RoomOf(recording, id), id);
   BigBlueButtonRecording(recording, id, *meeting).Import(lines, static_cast<bool>(parsed), &left_out);
   return meetings.Take(std::move(left_out));
 }

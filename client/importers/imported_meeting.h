@@ -2,8 +2,8 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -14,30 +14,32 @@ namespace retention {
 // Somebody's connection to a meeting. One person may have several at a time, and one after another.
 struct RecordedSession {
   std::string id;
-  std::string person;  // Empty where the platform does not say it here; another event of the session may.
+  std::string person;      // Empty where the platform does not say it here; another event of the session may.
+  std::string connection;  // What tells it from the person's others; empty where the platform does not say it here.
   std::string name;
   std::string email;
 };
 
-// Takes what was recorded in any order; order is made of it at the end. For one thread.
+// A sitting of a room, or what is said of the room as a whole. It takes what was recorded in any order, and makes order
+// of it at the end. What an event says is what one line says, so that parts of a log, in any order and with whatever
+// overlap, say what the whole says. For one thread.
 class ImportedMeeting {
  public:
-  // `options` must outlive it.
-  ImportedMeeting(const ImportOptions& options, const std::string& recorded_id);
-
-  const std::string& id() const { return meeting_id_; }
+  // `room` names the meeting, `sitting` the one among its sittings; empty if what is said is of none, or does not say
+  // of which. `options` must outlive it.
+  ImportedMeeting(const ImportOptions& options, const std::string& room, std::string sitting = "");
 
   void Plan(absl::Time time, const std::string& name, absl::Time start, absl::Duration length);
   void Replan(absl::Time time, absl::Time start, absl::Duration length);
   void Start(absl::Time time, const std::string& name);
   void DialIn(absl::Time time, const std::string& conference_number, const std::string& dial_in_number);
-  // The first session of a person is a join, each further one a reconnection; who has one session left is still there.
+  // Each session of a person is a join of the one participant that they are.
   void Join(absl::Time time, const RecordedSession& session);
   void Leave(absl::Time time, const RecordedSession& session);
   // Knows whose session it is from now on, and before.
   void Recognise(const RecordedSession& session);
   // A recording comes into being when it is started; its stop says nothing more.
-  void SwitchRecording(absl::Time time, bool on);
+  void StartRecording(absl::Time time);
   // `id` names it on its platform.
   void CreateRecording(absl::Time time, const std::string& platform, const std::string& id);
   void SharePdf(absl::Time time, const std::string& presentation_id);
@@ -54,39 +56,38 @@ class ImportedMeeting {
   void LeaveOut(const std::string& kind) { ++imported_.not_imported[kind]; }
 
   bool ended() const { return ended_; }
+  // When the first of it happened; InfiniteFuture if nothing did.
+  absl::Time first() const;
 
-  // All events, in the order of their times. Afterwards there is nothing more to take.
-  ImportedEvents Take();
+  // All events, in the order of their times, moved by `shift`: a sitting that is moved is another one. Afterwards there
+  // is nothing more to take.
+  ImportedEvents Take(absl::Duration shift = absl::ZeroDuration());
 
  private:
   struct Recorded {
     v1::Event event;
     std::string session;  // Of who acted; empty if nobody did.
-    bool is_recording_switch = false;
+    std::string told;     // What the event does not hold and yet makes it this one.
+    bool is_bigbluebutton_recording = false;
   };
 
-  // `content` is what makes the event this one, besides its time.
-  v1::Event& Append(absl::Time time, const std::vector<std::string>& content, const std::string& session_id = "");
+  v1::Event& Append(absl::Time time, const std::string& session_id = "", const std::string& told = "");
   void AnnounceProtocol();
   std::string PersonOf(const std::string& session_id) const;
-  // False if it says nothing, seen in the order of time.
-  bool Settle(Recorded& recorded);
-  bool SettleJoin(Recorded& recorded);
-  bool SettleLeave(Recorded& recorded);
-  bool SettleAnswer(Recorded& recorded);
-  bool SettleRecording(const Recorded& recorded);
+  // What names the sitting where the platform keeps its objects.
+  std::string ObjectFolder(const std::string& platform) const;
+  // False if it is an answer to a poll that has no such option.
+  bool HasItsOptions(const v1::Event& event);
+  void Settle(absl::Duration shift, Recorded& recorded) const;
 
   const ImportOptions& options_;
   const std::string meeting_id_;
+  const std::string sitting_;
   std::vector<Recorded> recorded_;
   ImportedEvents imported_;
-  std::map<std::string, std::string> persons_;         // Session -> person.
-  std::map<std::string, std::set<std::string>> open_;  // Person -> sessions that go on.
-  std::set<std::string> known_;                        // Persons who were there before.
-  std::map<std::string, uint32_t> poll_options_;       // Poll -> number of its options.
+  std::map<std::string, std::string> persons_;    // Session -> person.
+  std::map<std::string, uint32_t> poll_options_;  // Poll -> number of its options.
   bool ended_ = false;
-  bool end_settled_ = false;
-  bool recording_ = false;
 };
 
 // The meetings of a file.
@@ -94,8 +95,14 @@ class ImportedMeetings {
  public:
   explicit ImportedMeetings(const ImportOptions& options) : options_(options) {}
 
-  // The meeting, new if need be; null if it cannot have the identifier that was given for another one.
-  ImportedMeeting* Find(const std::string& recorded_id);
+  // Knows in which room a sitting is, for lines that do not say it. To be told before the first is found.
+  void Recognise(const std::string& sitting, const std::string& room);
+  // The room that a sitting is in; the sitting itself if none is known.
+  std::string RoomOf(const std::string& sitting) const;
+
+  // The sitting, or what is said of the room; new if need be. Null if the room cannot have the identifier that was
+  // given for another one.
+  ImportedMeeting* Find(const std::string& room, const std::string& sitting);
 
   void LeaveOut(const std::string& kind) { ++not_imported_[kind]; }
 
@@ -104,14 +111,12 @@ class ImportedMeetings {
 
  private:
   const ImportOptions& options_;
-  std::map<std::string, ImportedMeeting> meetings_;
+  std::map<std::string, std::string> rooms_;                                 // Sitting -> room.
+  std::map<std::pair<std::string, std::string>, ImportedMeeting> meetings_;  // By room and sitting.
   std::map<std::string, int> not_imported_;
 };
 
 // Why Find gave no meeting.
 inline constexpr char kSecondMeeting[] = "a second meeting, which cannot have the given identifier as well";
-
-// Puts events in the order of their times and carries out `options.shift_to`.
-void ArrangeInTime(const ImportOptions& options, ImportedEvents* imported);
 
 }  // namespace retention

@@ -4,7 +4,9 @@
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "text/normal_address.h"
 
 namespace retention {
@@ -63,6 +65,20 @@ std::string ValidIdentifier(const std::string& id) {
 
 std::string PersonIdentifier(const std::string& id) {
   return ValidIdentifier(id.find('@') == std::string::npos ? id : NormalAddress(id));
+}
+
+std::string PathComponent(const std::string& name) {
+  std::string component;
+  for (const char c : name) {
+    const bool is_plain = absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_=~+", c) ||
+                          (c == '.' && !component.empty());
+    if (is_plain) {
+      component += c;
+    } else {
+      absl::StrAppendFormat(&component, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return component;
 }
 
 std::string KindWord(const std::string& text) {

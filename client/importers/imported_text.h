@@ -16,6 +16,10 @@ std::string ValidIdentifier(const std::string& id);
 // The same for a person, whom some platforms call by their e-mail address: however that is spelled.
 std::string PersonIdentifier(const std::string& id);
 
+// `name` as one component of a path: what is not a letter, a digit or one of `-_=~+` is percent-encoded (RFC 3986), and
+// a dot is where it could make `.` or `..`.
+std::string PathComponent(const std::string& name);
+
 // `text` as it is compared with answers that other people typed: without case and surplus space.
 std::string ComparedText(const std::string& text);
 

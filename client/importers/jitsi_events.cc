@@ -1,10 +1,8 @@
 // Jitsi's prosody plug-in event_sync: {"event_name": "muc-occupant-joined", "room_jid": ..., "occupant": {...}}.
 //
-// A room is used again and again under its name; what tells one meeting in it from the next is when it was created, and
-// occupants' events do not say that.
-#include <map>
+// A room is used again and again under its name; what tells one sitting in it from the next is when it was created.
+// Occupants' events do not say that: they are of the sitting that there is at their time.
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -18,15 +16,10 @@ namespace {
 
 class JitsiLog {
  public:
-  explicit JitsiLog(const ImportOptions& options) : options_(options), meetings_(options) {}
+  explicit JitsiLog(const ImportOptions& options) : meetings_(options) {}
 
   ImportedEvents Import(std::istream& input) {
-    const auto events = ReadJsonLines(input, &left_out_);
-    for (const JsonEvent& event : events) {
-      const auto created = Time(event, "created_at");
-      if (created.ok() && IsOfRoom(event)) creations_[Room(event)].insert(*created);
-    }
-    for (const JsonEvent& event : events) {
+    for (const JsonEvent& event : ReadJsonLines(input, &left_out_)) {
       if (auto fault = Take(event); fault.has_value()) left_out_.push_back(*std::move(fault));
     }
     return meetings_.Take(std::move(left_out_));
@@ -68,7 +61,7 @@ class JitsiLog {
   Fault TakeRoom(const JsonEvent& event) {
     const auto created = Time(event, "created_at");
     if (!created.ok()) return event.Fault("created_at", std::string(created.status().message()));
-    ImportedMeeting* meeting = meetings_.Find(MeetingId(Room(event), *created));
+    ImportedMeeting* meeting = meetings_.Find(Room(event), absl::StrCat(absl::ToUnixSeconds(*created)));
     if (meeting == nullptr) return event.Fault("room_jid", kSecondMeeting);
     if (event.Kind("event_name") == "muc-room-destroyed") {
       const auto destroyed = Time(event, "destroyed_at");
@@ -82,11 +75,9 @@ class JitsiLog {
   Fault TakeOccupant(const JsonEvent& event, bool joined) {
     const auto came = Time(event, "occupant.joined_at");
     if (!came.ok()) return event.Fault("occupant.joined_at", std::string(came.status().message()));
-    const RecordedSession session = Session(event);
+    const RecordedSession session = Session(event, *came);
     if (session.id.empty()) return event.Fault("occupant.occupant_jid", "missing");
-    const std::string id = MeetingAt(Room(event), *came);
-    if (id.empty()) return event.Fault("room_jid", "no line of this file says when this room was created");
-    ImportedMeeting* meeting = meetings_.Find(id);
+    ImportedMeeting* meeting = meetings_.Find(Room(event), "");
     if (meeting == nullptr) return event.Fault("room_jid", kSecondMeeting);
     if (joined) {
       meeting->Join(*came, session);
@@ -99,31 +90,18 @@ class JitsiLog {
   }
 
   // Who came with a token is known by it; who did not, by their connection.
-  static RecordedSession Session(const JsonEvent& event) {
+  static RecordedSession Session(const JsonEvent& event, absl::Time came) {
     const std::string jid = event.Text("occupant.occupant_jid");
     const std::string person = event.Identifier("occupant.id");
     return {.id = jid,
             .person = person.empty() ? jid.substr(0, jid.find('/')) : person,
+            .connection = absl::StrCat(jid, " ", absl::ToUnixMillis(came)),
             .name = event.Text("occupant.name"),
             .email = event.Text("occupant.email")};
   }
 
-  static std::string MeetingId(const std::string& room, absl::Time created) {
-    return absl::StrCat(room, "-", absl::ToUnixSeconds(created));
-  }
-
-  // The meeting that was in a room at `time`; empty if none is known.
-  std::string MeetingAt(const std::string& room, absl::Time time) const {
-    const auto known = creations_.find(room);
-    if (known == creations_.end()) return options_.meeting_id.empty() ? "" : room;
-    const auto after = known->second.upper_bound(time);
-    return after == known->second.begin() ? "" : MeetingId(room, *std::prev(after));
-  }
-
-  const ImportOptions& options_;
   ImportedMeetings meetings_;
   std::vector<LeftOutLine> left_out_;
-  std::map<std::string, std::set<absl::Time>> creations_;  // Of each room.
 };
 
 }  // namespace

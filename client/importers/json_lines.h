@@ -6,6 +6,7 @@
 #include <istream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,6 +34,11 @@ class JsonEvent {
   absl::StatusOr<absl::Time> Seconds(std::string_view path) const;
   // The same for RFC 3339.
   absl::StatusOr<absl::Time> Rfc3339Time(std::string_view path) const;
+
+  // An object within this one, whose faults are at `place`, as "data.files[0].".
+  JsonEvent Member(std::string_view place, google::protobuf::Struct object) const {
+    return JsonEvent(line_, place_ + std::string(place), std::move(object));
+  }
 
   LeftOutLine Fault(std::string_view field, std::string reason) const;
 

@@ -1,7 +1,7 @@
 // Webex's webhooks: {"resource": "meetings", "event": "started", "data": {"id": ..., "title": ...}}. `created` beside
 // them is when the webhook was made, and no time of the event.
-#include <algorithm>
-#include <map>
+//
+// A series is a room; its plan bears its identifier, a sitting the same with "_I_" and a number.
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +12,8 @@
 
 namespace retention {
 namespace {
+
+constexpr char kSittingMark[] = "_I_";
 
 class WebexLog {
  public:
@@ -56,7 +58,8 @@ class WebexLog {
     if (!time.ok()) return event.Fault(time_field, std::string(time.status().message()));
     const std::string id = event.Text(meeting_field);
     if (id.empty()) return event.Fault(meeting_field, "missing");
-    ImportedMeeting* meeting = meetings_.Find(id);
+    const size_t series = id.find(kSittingMark);
+    ImportedMeeting* meeting = meetings_.Find(id.substr(0, series), series == std::string::npos ? std::string() : id);
     if (meeting == nullptr) return event.Fault(meeting_field, kSecondMeeting);
     return (this->*take)(event, *time, *meeting);
   }
@@ -71,9 +74,14 @@ class WebexLog {
     return std::nullopt;
   }
 
-  // `id` names the participant within the meeting, over all their devices.
+  // `id` names the participant within the sitting, over all their devices; what they joined with tells these apart.
   static RecordedSession Session(const JsonEvent& event) {
-    return {.id = event.Text("data.id"), .name = event.Text("data.displayName"), .email = event.Text("data.email")};
+    const std::string id = event.Text("data.id");
+    const auto joined = event.Rfc3339Time("data.joinedTime");
+    return {.id = id,
+            .connection = joined.ok() ? absl::StrCat(id, " ", absl::ToUnixMicros(*joined)) : "",
+            .name = event.Text("data.displayName"),
+            .email = event.Text("data.email")};
   }
 
   Fault TakeJoin(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
@@ -94,17 +102,16 @@ class WebexLog {
     return std::nullopt;
   }
 
-  // Webex does not say when something was planned. Who keeps the callbacks may add when they came; else a plan counts
-  // as made when the meeting is to begin, but after the plans before it, which it replaces.
+  // Webex does not say when something was planned, changed or deleted; who keeps the callbacks may add when they came.
+  // A plan may count as made when the meeting is to begin, but nothing says which of several is the last.
   Fault TakePlan(const JsonEvent& event, absl::Time start, ImportedMeeting& meeting) {
-    absl::Time time = start;
-    if (!event.Text("received").empty()) {
-      const auto received = event.Rfc3339Time("received");
-      if (!received.ok()) return event.Fault("received", std::string(received.status().message()));
-      time = *received;
+    const auto received = event.Rfc3339Time("received");
+    const bool is_said = !event.Text("received").empty();
+    if (is_said && !received.ok()) return event.Fault("received", std::string(received.status().message()));
+    if (!is_said && event.Kind("event") != "created") {
+      return event.Fault("received", "missing: Webex does not say when a plan was changed or deleted");
     }
-    const auto [latest, is_first] = latest_plans_.try_emplace(meeting.id(), time);
-    if (!is_first) time = latest->second = std::max(time, latest->second + absl::Milliseconds(1));
+    const absl::Time time = is_said ? *received : start;
     const std::string kind = event.Kind("event");
     if (kind == "deleted") {
       meeting.Delete(time);
@@ -122,7 +129,6 @@ class WebexLog {
 
   ImportedMeetings meetings_;
   std::vector<LeftOutLine> left_out_;
-  std::map<std::string, absl::Time> latest_plans_;
 };
 
 }  // namespace

@@ -1,10 +1,11 @@
 // Zoom's webhooks: {"event": "meeting.started", "event_ts": ..., "payload": {"object": {"uuid": ..., "id": ...}}}.
 //
-// `uuid` names one sitting, `id` the number that people dial, which sittings share; only an update of a plan comes
-// without the former.
+// `id`, the number that people dial, names the room; `uuid` one sitting in it. Plans are of the room.
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +15,70 @@
 namespace retention {
 namespace {
 
+constexpr char kZoomRoom[] = "payload.object.id";
 constexpr char kZoomUuid[] = "payload.object.uuid";
 constexpr char kZoomParticipant[] = "payload.object.participant.user_id";
+constexpr char kZoomSent[] = "event_ts";
+constexpr char kZoomStart[] = "payload.object.start_time";
+constexpr char kZoomDuration[] = "payload.object.duration";
+
+// One occurrence of a series is not the meeting.
+bool IsOfOneOccurrence(const JsonEvent& event) {
+  return event.Text("payload.operation") == "single" || event.Text("payload.scope") == "single";
+}
+
+std::optional<absl::Duration> ZoomMinutes(const JsonEvent& event, std::string_view path) {
+  const double minutes = event.At(path).number_value();
+  return minutes > 0 ? std::optional(absl::Minutes(minutes)) : std::nullopt;
+}
+
+std::optional<absl::Time> ZoomTime(const JsonEvent& event, std::string_view path) {
+  const auto time = event.Rfc3339Time(path);
+  return time.ok() ? std::optional(*time) : std::nullopt;
+}
+
+// What the plans of a file said when: an update says only what it changes.
+class ZoomPlans {
+ public:
+  void Take(const JsonEvent& event) {
+    const std::string kind = event.Kind("event");
+    const auto sent = event.Millis(kZoomSent);
+    if ((kind != "meeting.created" && kind != "meeting.updated") || !sent.ok() || IsOfOneOccurrence(event)) return;
+    const std::string room = event.Identifier(kZoomRoom);
+    Say(ZoomTime(event, kZoomStart), *sent, starts_[room]);
+    Say(ZoomMinutes(event, kZoomDuration), *sent, lengths_[room]);
+  }
+
+  std::optional<absl::Time> StartAt(const std::string& room, absl::Time time) const { return At(starts_, room, time); }
+  std::optional<absl::Duration> LengthAt(const std::string& room, absl::Time time) const {
+    return At(lengths_, room, time);
+  }
+
+ private:
+  // What was said when.
+  template <typename Value>
+  using Sayings = std::map<absl::Time, Value>;
+
+  template <typename Value>
+  static void Say(const std::optional<Value>& value, absl::Time sent, Sayings<Value>& sayings) {
+    if (!value.has_value()) return;
+    const auto [said, is_new] = sayings.try_emplace(sent, *value);
+    // Whatever the order of lines.
+    if (!is_new) said->second = std::max(said->second, *value);
+  }
+
+  template <typename Value>
+  static std::optional<Value> At(const std::map<std::string, Sayings<Value>>& rooms, const std::string& room,
+                                 absl::Time time) {
+    const auto sayings = rooms.find(room);
+    if (sayings == rooms.end()) return std::nullopt;
+    const auto after = sayings->second.upper_bound(time);
+    return after == sayings->second.begin() ? std::nullopt : std::optional(std::prev(after)->second);
+  }
+
+  std::map<std::string, Sayings<absl::Time>> starts_;       // By room.
+  std::map<std::string, Sayings<absl::Duration>> lengths_;  // By room.
+};
 
 class ZoomLog {
  public:
@@ -24,8 +87,8 @@ class ZoomLog {
   ImportedEvents Import(std::istream& input) {
     const auto events = ReadJsonLines(input, &left_out_);
     for (const JsonEvent& event : events) {
-      const std::string uuid = event.Text(kZoomUuid);
-      if (!uuid.empty()) uuids_.try_emplace(event.Identifier("payload.object.id"), uuid);
+      meetings_.Recognise(event.Text(kZoomUuid), event.Identifier(kZoomRoom));
+      plans_.Take(event);
     }
     for (const JsonEvent& event : events) {
       if (auto fault = Take(event); fault.has_value()) left_out_.push_back(*std::move(fault));
@@ -38,39 +101,36 @@ class ZoomLog {
 
   Fault Take(const JsonEvent& event) {
     const std::string kind = event.Kind("event");
-    if (kind == "meeting.started") return TakeAt(event, "payload.object.start_time", &ZoomLog::TakeStart);
-    if (kind == "meeting.ended") return TakeAt(event, "payload.object.end_time", &ZoomLog::TakeEnd);
+    const std::string uuid = event.Text(kZoomUuid);
+    if (kind == "meeting.started") return TakeAt(event, uuid, kZoomStart, &ZoomLog::TakeStart);
+    if (kind == "meeting.ended") return TakeAt(event, uuid, "payload.object.end_time", &ZoomLog::TakeEnd);
     if (kind == "meeting.participant_joined") {
-      return TakeAt(event, "payload.object.participant.join_time", &ZoomLog::TakeJoin);
+      return TakeAt(event, uuid, "payload.object.participant.join_time", &ZoomLog::TakeJoin);
     }
     if (kind == "meeting.participant_left") {
-      return TakeAt(event, "payload.object.participant.leave_time", &ZoomLog::TakeLeave);
+      return TakeAt(event, uuid, "payload.object.participant.leave_time", &ZoomLog::TakeLeave);
     }
-    if (kind == "meeting.created") return TakeAt(event, "event_ts", &ZoomLog::TakePlan);
-    if (kind == "meeting.updated") return TakeAt(event, "event_ts", &ZoomLog::TakeNewPlan);
-    if (kind == "meeting.deleted") return TakeAt(event, "event_ts", &ZoomLog::TakeDeletion);
-    if (kind == "recording.completed") return TakeAt(event, "event_ts", &ZoomLog::TakeRecording);
+    if (kind == "recording.completed") return TakeAt(event, uuid, kZoomSent, &ZoomLog::TakeRecordings);
+    if (kind == "meeting.created") return TakeAt(event, "", kZoomSent, &ZoomLog::TakePlan);
+    if (kind == "meeting.updated") return TakeAt(event, "", kZoomSent, &ZoomLog::TakeNewPlan);
+    if (kind == "meeting.deleted") return TakeAt(event, "", kZoomSent, &ZoomLog::TakeDeletion);
     meetings_.LeaveOut(kind.empty() ? "event without a kind" : kind);
     return std::nullopt;
   }
 
   // Old callbacks lack some times of what happened; when they were sent is near enough then.
-  Fault TakeAt(const JsonEvent& event, const char* time_field,
+  Fault TakeAt(const JsonEvent& event, const std::string& sitting, const std::string& time_field,
                Fault (ZoomLog::*take)(const JsonEvent&, absl::Time, ImportedMeeting&)) {
     auto time = event.Rfc3339Time(time_field);
     if (!time.ok() && event.Text(time_field).empty()) {
-      const auto sent = event.Millis("event_ts");
-      if (sent.ok() || std::string(time_field) == "event_ts") time = sent;
+      const auto sent = event.Millis(kZoomSent);
+      if (sent.ok() || time_field == kZoomSent) time = sent;
     }
     if (!time.ok()) return event.Fault(time_field, std::string(time.status().message()));
-    std::string uuid = event.Text(kZoomUuid);
-    if (uuid.empty()) {
-      const auto known = uuids_.find(event.Identifier("payload.object.id"));
-      if (known != uuids_.end()) uuid = known->second;
-    }
-    if (uuid.empty()) return event.Fault(kZoomUuid, "missing, and no line of this file says it for payload.object.id");
-    ImportedMeeting* meeting = meetings_.Find(uuid);
-    if (meeting == nullptr) return event.Fault(kZoomUuid, kSecondMeeting);
+    const std::string room = event.Identifier(kZoomRoom);
+    if (room.empty() && event.Text(kZoomUuid).empty()) return event.Fault(kZoomRoom, "missing");
+    ImportedMeeting* meeting = meetings_.Find(room.empty() ? meetings_.RoomOf(event.Text(kZoomUuid)) : room, sitting);
+    if (meeting == nullptr) return event.Fault(kZoomRoom, kSecondMeeting);
     return (this->*take)(event, *time, *meeting);
   }
 
@@ -79,6 +139,7 @@ class ZoomLog {
   // A guest has no account: what the host's site or the registration calls them comes next.
   static RecordedSession Session(const JsonEvent& event) {
     RecordedSession session = {.id = event.Identifier(kZoomParticipant),
+                               .connection = event.Identifier(kZoomParticipant),
                                .name = event.Text("payload.object.participant.user_name"),
                                .email = event.Text("payload.object.participant.email")};
     for (const char* field : {"id", "participant_user_id", "customer_key", "registrant_id", "participant_uuid"}) {
@@ -113,35 +174,44 @@ class ZoomLog {
   }
 
   Fault TakePlan(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
-    return TakeDate(event, meeting,
+    if (event.Text(kZoomStart).empty()) {
+      meeting.LeaveOut("plan without a date");
+      return std::nullopt;
+    }
+    return TakeDate(event, time, meeting,
                     [&](absl::Time start, absl::Duration length) { meeting.Plan(time, Name(event), start, length); });
   }
 
+  // An update names what changed, and what that was before.
   Fault TakeNewPlan(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
-    return TakeDate(event, meeting,
+    if (event.Text(kZoomStart).empty() && !ZoomMinutes(event, kZoomDuration).has_value()) {
+      meeting.LeaveOut("plan without a date");
+      return std::nullopt;
+    }
+    return TakeDate(event, time, meeting,
                     [&](absl::Time start, absl::Duration length) { meeting.Replan(time, start, length); });
   }
 
-  // One occurrence of a series is not the meeting.
-  static bool IsOfOneOccurrence(const JsonEvent& event) {
-    return event.Text("payload.operation") == "single" || event.Text("payload.scope") == "single";
-  }
-
-  // An update names what changed, and what it was before.
+  // What the line does not say is as the file said it before.
   template <typename Plan>
-  Fault TakeDate(const JsonEvent& event, ImportedMeeting& meeting, const Plan& plan) {
-    constexpr char kStart[] = "payload.object.start_time";
+  Fault TakeDate(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting, const Plan& plan) {
     if (IsOfOneOccurrence(event)) {
       meeting.LeaveOut("plan of one occurrence");
-    } else if (event.Text(kStart).empty()) {
-      meeting.LeaveOut("plan without a date");
-    } else {
-      const auto start = event.Rfc3339Time(kStart);
-      if (!start.ok()) return event.Fault(kStart, std::string(start.status().message()));
-      double minutes = event.At("payload.object.duration").number_value();
-      if (minutes <= 0) minutes = event.At("payload.old_object.duration").number_value();
-      plan(*start, absl::Minutes(minutes));
+      return std::nullopt;
     }
+    const std::string room = event.Identifier(kZoomRoom);
+    auto start = ZoomTime(event, kZoomStart);
+    if (!start.has_value() && !event.Text(kZoomStart).empty()) {
+      return event.Fault(kZoomStart, std::string(event.Rfc3339Time(kZoomStart).status().message()));
+    }
+    if (!start.has_value()) start = ZoomTime(event, "payload.old_object.start_time");
+    if (!start.has_value()) start = plans_.StartAt(room, time);
+    if (!start.has_value()) return event.Fault(kZoomStart, "missing, and no earlier plan in this file says it");
+    auto length = ZoomMinutes(event, kZoomDuration);
+    if (!length.has_value()) length = ZoomMinutes(event, "payload.old_object.duration");
+    if (!length.has_value()) length = plans_.LengthAt(room, time);
+    if (!length.has_value()) return event.Fault(kZoomDuration, "missing, and no earlier plan in this file says it");
+    plan(*start, *length);
     return std::nullopt;
   }
 
@@ -154,21 +224,32 @@ class ZoomLog {
     return std::nullopt;
   }
 
-  Fault TakeRecording(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
-    for (const auto& file : event.At("payload.object.recording_files").list_value().values()) {
-      const std::string id = IdentifierOf(MemberOf(file.struct_value(), "id"));
+  // A recording comes into being when it is started. The callback comes when it has been processed, a day later maybe.
+  Fault TakeRecordings(const JsonEvent& event, absl::Time sent, ImportedMeeting& meeting) {
+    int number = 0;
+    Fault fault;
+    for (const auto& value : event.At("payload.object.recording_files").list_value().values()) {
+      const std::string place = absl::StrCat("payload.object.recording_files[", number++, "].");
+      const JsonEvent file = event.Member(place, value.struct_value());
+      const std::string id = file.Identifier("id");
       if (id.empty()) {
         meeting.LeaveOut("recording file without an identifier");
-      } else {
-        meeting.CreateRecording(time, "zoom", id);
+        continue;
+      }
+      const char* said = file.Text("recording_start").empty() ? "recording_end" : "recording_start";
+      const auto time = file.Text(said).empty() ? sent : file.Rfc3339Time(said);
+      if (time.ok()) {
+        meeting.CreateRecording(*time, "zoom", id);
+      } else if (!fault.has_value()) {
+        fault = file.Fault(said, std::string(time.status().message()));
       }
     }
-    return std::nullopt;
+    return fault;
   }
 
   ImportedMeetings meetings_;
+  ZoomPlans plans_;
   std::vector<LeftOutLine> left_out_;
-  std::map<std::string, std::string> uuids_;  // Number -> the first uuid it comes with.
 };
 
 }  // namespace

@@ -21,7 +21,10 @@ TEST(BigBlueButtonXml, Import_UtcTimesAndNeverVoiceOrFileNames) {
       "poll_created@2400 poll_answered@2500 chat_message_sent@2700 meeting_ended@3000 ");
   EXPECT_EQ(imported.events[0].meeting_scheduled().name(), "Board of the lighthouse");
   EXPECT_EQ(imported.events[2].participant_joined().participant_id(), "12");
+  EXPECT_EQ(imported.events[3].meeting_id(), "board");
+  EXPECT_EQ(imported.events[3].occurrence_id(), "board-1700000000000");
   EXPECT_EQ(imported.events[3].pdf_shared().pdf_id(), "pres-1");
+  EXPECT_EQ(imported.events[3].pdf_shared().object_ref(), "bigbluebutton/board-1700000000000/pres-1");
   ASSERT_EQ(imported.events[5].poll_created().options_size(), 1);
   EXPECT_EQ(imported.events[5].poll_created().options(0), "nobody");
   EXPECT_EQ(imported.events[6].poll_answered().participant_id(), "12");

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/commands/event_json.h"
@@ -83,44 +84,45 @@ inline std::string Attendance(const std::vector<ImportedEvents>& imports) {
   struct Participant {
     absl::Time since;
     absl::Duration total;
-    bool present = false;
-    int reconnections = 0;
+    std::multiset<std::string> open;  // Connections.
+    int joins = 0;
   };
-  std::vector<v1::Event> events;
-  std::set<std::string> ids;
+  std::map<std::string, v1::Event> by_id;
   for (const auto& imported : imports) {
-    for (const auto& event : imported.events) {
-      if (ids.insert(event.event_id()).second) events.push_back(event);
-    }
+    for (const auto& event : imported.events) by_id.try_emplace(event.event_id(), event);
   }
-  std::stable_sort(events.begin(), events.end(),
-                   [](const auto& a, const auto& b) { return FromTimestamp(a.time()) < FromTimestamp(b.time()); });
+  std::vector<v1::Event> events;
+  for (const auto& [id, event] : by_id) events.push_back(event);
+  // Joins of one instant come before leaves.
+  const auto place = [](const v1::Event& event) {
+    return std::make_pair(FromTimestamp(event.time()), event.payload_case());
+  };
+  std::stable_sort(events.begin(), events.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   std::map<std::string, Participant> participants;
-  const auto come = [&](const std::string& id, absl::Time time) {
-    Participant& participant = participants[id];
-    if (!participant.present) participant.since = time;
-    participant.present = true;
-  };
-  const auto go = [](Participant& participant, absl::Time time) {
-    if (participant.present) participant.total += time - participant.since;
-    participant.present = false;
-  };
   for (const auto& event : events) {
     const absl::Time time = FromTimestamp(event.time());
-    if (event.has_participant_joined()) come(event.participant_joined().participant_id(), time);
-    if (event.has_participant_reconnected()) {
-      ++participants[event.participant_reconnected().participant_id()].reconnections;
-      come(event.participant_reconnected().participant_id(), time);
+    if (event.has_participant_joined()) {
+      Participant& who = participants[event.participant_joined().participant_id()];
+      if (who.open.empty()) who.since = time;
+      who.open.insert(event.connection_id());
+      ++who.joins;
     }
-    if (event.has_participant_left()) go(participants[event.participant_left().participant_id()], time);
+    if (event.has_participant_left()) {
+      Participant& who = participants[event.participant_left().participant_id()];
+      const auto open = who.open.find(event.connection_id());
+      if (open == who.open.end()) continue;
+      who.open.erase(open);
+      if (who.open.empty()) who.total += time - who.since;
+    }
     if (!event.has_meeting_ended()) continue;
-    for (auto& [id, participant] : participants) go(participant, time);
-    break;
+    for (auto& [id, who] : participants) {
+      if (!std::exchange(who.open, {}).empty()) who.total += time - who.since;
+    }
   }
   std::string text;
-  for (const auto& [id, participant] : participants) {
-    text += id + " " + std::to_string(absl::ToInt64Seconds(participant.total)) + " " +
-            std::to_string(participant.reconnections) + "; ";
+  for (const auto& [id, who] : participants) {
+    if (who.joins == 0) continue;
+    text += id + " " + std::to_string(absl::ToInt64Seconds(who.total)) + " " + std::to_string(who.joins - 1) + "; ";
   }
   return text;
 }

@@ -12,7 +12,7 @@ TEST(ImportedMeeting, Join_TextThatIsNotUtf8OrTooLongIsMadeToFit) {
   const ImportOptions options;
   ImportedMeeting meeting(options, "m");
   meeting.Join(absl::UnixEpoch(), {.id = "u1", .name = "a\xff\xc3 b"});
-  meeting.Join(absl::UnixEpoch(), {.id = "u2", .name = std::string(255, 'x') + "ä"});
+  meeting.Join(absl::UnixEpoch() + absl::Seconds(1), {.id = "u2", .name = std::string(255, 'x') + "ä"});
   const ImportedEvents imported = meeting.Take();
   EXPECT_EQ(imported.events[0].participant_joined().name(), "a?? b");
   EXPECT_EQ(imported.events[1].participant_joined().name(), std::string(255, 'x'));
@@ -28,13 +28,13 @@ TEST(ImportedMeeting, Join_AddressThatTheServerWouldRefuseIsLeftAway) {
   EXPECT_EQ(imported.events[1].participant_joined().email(), "");
 }
 
-TEST(ImportedMeeting, SwitchRecording_EveryStartAfterAStopIsARecording) {
-  const ImportOptions options;
-  ImportedMeeting meeting(options, "m");
-  for (const auto& [second, on] : {std::pair(0, true), {1, true}, {2, false}, {3, true}}) {
-    meeting.SwitchRecording(absl::FromUnixSeconds(second), on);
-  }
-  EXPECT_EQ(Payloads(meeting.Take()), "recording_created@0 recording_created@3000 ");
+TEST(ImportedText, PathComponent_IsOneComponentWhateverTheName) {
+  EXPECT_EQ(PathComponent("4444AAAiAAAAAiAiAiiAii=="), "4444AAAiAAAAAiAiAiiAii==");
+  EXPECT_EQ(PathComponent("/ajXp112//Qmu+K=="), "%2FajXp112%2F%2FQmu+K==");
+  EXPECT_EQ(PathComponent("pres-1.a~b_c"), "pres-1.a~b_c");
+  EXPECT_EQ(PathComponent("."), "%2E");
+  EXPECT_EQ(PathComponent(".."), "%2E.");
+  EXPECT_EQ(PathComponent("a%2Fb"), "a%252Fb") << "no two names are one component";
 }
 
 TEST(ImportedText, ValidIdentifier_KeepsWhatIsValidAndReplacesTheRestStably) {

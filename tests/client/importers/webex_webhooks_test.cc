@@ -17,13 +17,15 @@ TEST(WebexWebhooks, Import_MapsTheCourseOfAMeeting) {
   const ImportedEvents imported = ImportFixture("webex.ndjson", kWebex, WithOwner());
   ASSERT_EQ(Payloads(imported),
             "meeting_scheduled@0 meeting_rescheduled@0 meeting_started@1000 participant_joined@2000 "
-            "participant_joined@10500 participant_left@30000 participant_reconnected@40000 meeting_ended@60000 "
+            "participant_joined@10500 participant_left@30000 participant_joined@40000 meeting_ended@60000 "
             "recording_created@20000 meeting_deleted@0 ");
+  for (const auto& event : imported.events) EXPECT_EQ(event.meeting_id(), kSeries);
   EXPECT_EQ(imported.events[0].meeting_id(), kSeries);
   EXPECT_EQ(Rfc3339(imported.events[0].time()), "2026-03-01T12:00:00Z");
   EXPECT_EQ(Rfc3339(imported.events[1].meeting_rescheduled().planned_start()), "2026-03-02T08:30:00Z");
   EXPECT_EQ(imported.events[1].meeting_rescheduled().planned_duration().seconds(), 3600);
-  EXPECT_EQ(imported.events[2].meeting_id(), std::string(kSeries) + "_I_141562174346451651");
+  EXPECT_EQ(imported.events[0].occurrence_id(), "");
+  EXPECT_EQ(imported.events[2].occurrence_id(), std::string(kSeries) + "_I_141562174346451651");
   EXPECT_EQ(imported.events[2].meeting_started().name(), "Lotsenrunde");
   EXPECT_EQ(imported.events[3].participant_joined().email(), "ilse@example.org");
   EXPECT_EQ(imported.events[8].recording_created().recording_id(), "4f914b1dfe3c4d11a61730f18c0f5387");
@@ -38,15 +40,31 @@ TEST(WebexWebhooks, Import_CountsTimeAndReconnections) {
             "560d7b784f5143e3be2fc3064a5c4999_a1 48 1; 560d7b784f5143e3be2fc3064a5c4999_b2 49 0; ");
 }
 
-TEST(WebexWebhooks, Import_PlanThatIsMovedForwardStaysTheLatestWithoutATimeOfReceipt) {
-  const auto plan = [](const std::string& event, const std::string& hour) {
-    return WebexCallback("meetings", event,
-                         R"({"id":"s","start":"2026-03-02T)" + hour + R"(:00:00Z","end":"2026-03-02T23:00:00Z"})");
-  };
-  const ImportedEvents imported = ImportText(plan("created", "09") + plan("updated", "08"), kWebex, {});
-  ASSERT_EQ(imported.events.size(), 2);
-  EXPECT_EQ(Rfc3339(imported.events[1].meeting_rescheduled().planned_start()), "2026-03-02T08:00:00Z");
-  EXPECT_LT(FromTimestamp(imported.events[0].time()), FromTimestamp(imported.events[1].time()));
+std::string WebexPlan(const std::string& event, const std::string& hour, const std::string& received = "") {
+  std::string callback = WebexCallback(
+      "meetings", event, R"({"id":"s","start":"2026-03-02T)" + hour + R"(:00:00Z","end":"2026-03-02T23:00:00Z"})");
+  if (!received.empty()) callback.replace(0, 1, R"({"received":"2026-03-01T)" + received + R"(:00:00Z",)");
+  return callback;
+}
+
+TEST(WebexWebhooks, Import_PlansCountInTheOrderInWhichTheyWereReceived) {
+  const std::string created = WebexPlan("created", "09", "06");
+  const std::string updated = WebexPlan("updated", "08", "07");
+  const std::string deleted = WebexPlan("deleted", "08", "10");
+  const std::string in_order = AllText(ImportText(created + updated + deleted, kWebex, {}));
+  EXPECT_EQ(Payloads(ImportText(deleted + created + updated + created, kWebex, {})),
+            "meeting_scheduled@0 meeting_rescheduled@0 meeting_deleted@0 ");
+  EXPECT_EQ(AllText(ImportText(deleted + created + updated + created, kWebex, {})), in_order);
+  EXPECT_EQ(Rfc3339(ImportText(created + created, kWebex, {}).events.back().time()), "2026-03-01T06:00:00Z");
+}
+
+TEST(WebexWebhooks, Import_ChangeOfAPlanIsLeftOutWhereNothingSaysWhenItWas) {
+  const ImportedEvents imported =
+      ImportText(WebexPlan("created", "09") + WebexPlan("updated", "08") + WebexPlan("deleted", "08"), kWebex, {});
+  EXPECT_EQ(Payloads(imported), "meeting_scheduled@0 ");
+  EXPECT_EQ(LinesLeftOut(imported),
+            "2:received: missing: Webex does not say when a plan was changed or deleted; "
+            "3:received: missing: Webex does not say when a plan was changed or deleted; ");
 }
 
 TEST(WebexWebhooks, Import_TimeOfReceiptStandsInForOneThatIsMissing) {

@@ -1,0 +1,142 @@
+// What holds for every format: a file says the same in any order of its lines, with any of them repeated, and its parts
+// say together what it says.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+
+#include "tests/client/importers/imported_files.h"
+#include "tests/client/importers/platform_logs.h"
+
+namespace retention {
+namespace {
+
+constexpr int kLogs = 60;
+constexpr int kOrders = 4;
+
+class EveryFormat : public testing::TestWithParam<std::string> {
+ protected:
+  ImportedEvents Import(const Lines& lines, const ImportOptions& options = WithOwner()) const {
+    return ImportText(FileOf(GetParam(), lines), GetParam(), options);
+  }
+  static std::set<std::string> Texts(const ImportedEvents& imported) {
+    std::set<std::string> texts;
+    for (const auto& event : imported.events) texts.insert(EventLine(event));
+    return texts;
+  }
+};
+
+TEST_P(EveryFormat, AnyOrderOfLinesAndRepeatsGivesTheSameEvents) {
+  for (uint32_t seed = 0; seed < kLogs; ++seed) {
+    Draw draw(seed);
+    const Lines log = DrawLog(GetParam(), draw);
+    const ImportedEvents whole = Import(log);
+    ASSERT_TRUE(whole.left_out.empty()) << seed << ": " << LinesLeftOut(whole);
+    ASSERT_EQ(EventIds(whole).size(), whole.events.size()) << seed;
+    for (int order = 0; order < kOrders; ++order) {
+      Lines lines = log;
+      for (const std::string& line : log) {
+        if (draw.Once(3)) lines.push_back(line);
+      }
+      draw.Shuffle(lines);
+      ASSERT_EQ(AllText(Import(lines)), AllText(whole)) << "seed " << seed;
+    }
+  }
+}
+
+TEST_P(EveryFormat, TwoLinesAboutOnePersonAtOneInstantHaveIdsThatDoNotDependOnTheirOrder) {
+  Life life = {.start = kLogsBegin, .end = kLogsBegin + 700};
+  life.stays = {{.person = 0, .session = 1, .joined = kLogsBegin + 1, .left = kLogsBegin + 600},
+                {.person = 0, .session = 2, .joined = kLogsBegin + 2, .left = kLogsBegin + 600}};
+  std::vector<logs::Line> lines;
+  if (GetParam() == "zoom-webhooks") logs::AddZoom(life, 0, lines);
+  if (GetParam() == "webex-webhooks") logs::AddWebex(life, 0, lines);
+  if (GetParam() == "jitsi-events") logs::AddJitsi(life, 0, lines);
+  if (GetParam() == "bigbluebutton-webhooks") logs::AddBigBlueButton(life, 0, lines);
+  if (GetParam() == "bigbluebutton-xml") logs::AddBigBlueButtonXml(life, lines);
+  Lines log = logs::InOrder(std::move(lines));
+  const ImportedEvents forward = Import(log);
+  std::reverse(log.begin(), log.end());
+  EXPECT_EQ(AllText(Import(log)), AllText(forward));
+  // Each closes its own connection.
+  EXPECT_EQ(Attendance({forward}).substr(Attendance({forward}).find(' ')), " 599 1; ");
+}
+
+INSTANTIATE_TEST_SUITE_P(Importers, EveryFormat,
+                         testing::Values("bigbluebutton-webhooks", "bigbluebutton-xml", "jitsi-events",
+                                         "webex-webhooks", "zoom-webhooks"),
+                         [](const auto& format) {
+                           std::string name = format.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+// Of logs: a recording is a file that is whole, or cut off.
+using EveryLog = EveryFormat;
+
+TEST_P(EveryLog, PartsWithAnyOverlapSayNoMoreThanTheWholeAndWithItNoLess) {
+  for (uint32_t seed = 0; seed < kLogs; ++seed) {
+    Draw draw(seed);
+    const Lines log = DrawLog(GetParam(), draw);
+    const std::set<std::string> whole = Texts(Import(log));
+    const int cut = draw.Below(static_cast<int>(log.size()) + 1);
+    const int overlap = draw.Below(cut + 1);
+    const ImportedEvents head = Import(Lines(log.begin(), log.begin() + cut));
+    const ImportedEvents tail = Import(Lines(log.begin() + cut - overlap, log.end()));
+    std::set<std::string> parts = Texts(head);
+    parts.merge(Texts(tail));
+    // Only Zoom has lines that do not say by themselves what they mean: updates of a plan that is in the other part.
+    if (GetParam() == "zoom-webhooks" && !tail.left_out.empty()) parts.insert(whole.begin(), whole.end());
+    ASSERT_EQ(parts, whole) << "seed " << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Importers, EveryLog,
+                         testing::Values("bigbluebutton-webhooks", "jitsi-events", "webex-webhooks", "zoom-webhooks"),
+                         [](const auto& format) {
+                           std::string name = format.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+// A recording that is cut off anywhere says nothing that the whole one does not.
+TEST(BigBlueButtonXmlCutOff, SaysNothingThatTheWholeFileDoesNot) {
+  for (const char* file : {"events_typed.xml", "events_utc.xml", "events_rejoined.xml"}) {
+    std::ifstream input(std::string(RETENTION_CLIENT_FIXTURES) + file);
+    const std::string text{std::istreambuf_iterator<char>(input), {}};
+    const auto lines = [&](const std::string& part) {
+      std::istringstream stream(part);
+      const auto imported = ImportBigBlueButtonXml(stream, WithOwner());
+      std::set<std::string> lines;
+      if (!imported.ok()) return lines;
+      for (const auto& event : imported->events) lines.insert(EventLine(event));
+      return lines;
+    };
+    const std::set<std::string> whole = lines(text);
+    ASSERT_FALSE(whole.empty());
+    for (size_t end = 0; end < text.size(); end += 7) {
+      for (const std::string& line : lines(text.substr(0, end))) {
+        ASSERT_TRUE(whole.contains(line)) << file << " up to byte " << end << ": " << line;
+      }
+    }
+  }
+}
+
+TEST(BigBlueButtonXmlCutOff, TypedPollWhoseAnswersMayBeMissingIsNamedAndLeftOut) {
+  const ImportedEvents imported = ImportText(
+      "<recording meeting_id='m'>\n"
+      "<event timestamp='1400000000000' eventname='PollStartedRecordEvent'><pollId>q</pollId><answers>[]</answers>"
+      "</event>\n"
+      "<event timestamp='1400000001000' eventname='UserRespondedToPollRecordEvent'><userId>a</userId>"
+      "<pollId>q</pollId><answer>heim</answer></event>\n"
+      "<event timestamp='1400000002000' eventname='UserRespondedToPollRec",
+      "bigbluebutton-xml", WithOwner());
+  EXPECT_EQ(Payloads(imported).find("poll"), std::string::npos);
+  ASSERT_EQ(imported.left_out.size(), 3);
+  EXPECT_EQ(imported.left_out[0].line, 2);
+  EXPECT_EQ(imported.left_out[0].field, "pollId");
+  EXPECT_EQ(imported.left_out[1].line, 3);
+}
+
+}  // namespace
+}  // namespace retention
