@@ -121,6 +121,7 @@ void EventStream::TakeAnswer(const v1::RecordEventsResponse& answer) {
   totals_.rejected += result.rejections_size();
   totals_.values_past_due += result.values_past_due();
   totals_.values_rejected += result.values_rejected();
+  totals_.objects_ordered_away += result.objects_ordered_away();
   unanswered_.erase(found);
   // Last: who waits looks at the rest first, so what was already counted when they looked would never wake them.
   ++answers_;

@@ -48,6 +48,7 @@ class EventStream {
     uint64_t rejected = 0;
     uint64_t values_past_due = 0;
     uint64_t values_rejected = 0;
+    uint64_t objects_ordered_away = 0;
     uint64_t batches_resent = 0;
     uint64_t reconnections = 0;
 

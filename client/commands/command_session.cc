@@ -3,12 +3,13 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
-#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/command_line.h"
 #include "client/human_units.h"
+#include "client/input_stream.h"
 #include "client/status_details.h"
 
 namespace retention {
@@ -25,12 +26,25 @@ Client CommandSession::MakeClient(std::optional<absl::Duration> timeout_default)
   return Client(connection_, ClientOptions{timeout, environment_.retry});
 }
 
-std::istream* CommandSession::OpenInput(const std::string& file, std::ifstream& opened) {
-  if (file == "-") return &in();
-  opened.open(file, std::ios::binary);
-  if (opened) return &opened;
-  Fail(absl::StrCat(file, ": cannot be read"));
-  return nullptr;
+std::string CommandSession::NameOf(const std::string& file) { return file == "-" ? "standard input" : file; }
+
+bool CommandSession::ReadInput(const std::string& file, absl::FunctionRef<void(std::istream& input)> read) {
+  std::optional<InputStream> opened;
+  if (file != "-") opened.emplace(file);
+  std::istream& input = opened.has_value() ? *opened : in();
+  // Tests put something else in its place, which has no errors.
+  const auto* fallible = dynamic_cast<const InputStream*>(&input);
+  if (fallible == nullptr || fallible->error() == 0) read(input);
+  if (fallible == nullptr || fallible->error() == 0) return true;
+  Fail(DescribeReadError(NameOf(file), fallible->error()));
+  return false;
+}
+
+std::optional<std::string> CommandSession::ReadWholeInput(const std::string& file) {
+  std::string text;
+  const bool is_whole =
+      ReadInput(file, [&](std::istream& input) { text.assign(std::istreambuf_iterator<char>(input), {}); });
+  return is_whole ? std::optional(std::move(text)) : std::nullopt;
 }
 
 void CommandSession::Fail(const absl::Status& status) { Fail(DescribeError(status)); }

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -85,8 +86,13 @@ class CommandSession {
     return all;
   }
 
-  // Opens `file`, or standard input for "-". Null after saying that it cannot be read.
-  std::istream* OpenInput(const std::string& file, std::ifstream& opened);
+  // What `file` is called in what is said of it; "-" is standard input.
+  static std::string NameOf(const std::string& file);
+  // Has `read` read `file` to its end. False after saying in one line that it cannot be read, or not to its end: then
+  // `read` has seen nothing, or some of it.
+  bool ReadInput(const std::string& file, absl::FunctionRef<void(std::istream& input)> read);
+  // All of `file`, or nothing after saying that it cannot be read.
+  std::optional<std::string> ReadWholeInput(const std::string& file);
 
   void Fail(const absl::Status& status);
   void Fail(const std::string& message);

@@ -68,7 +68,8 @@ void EventUpload::TakeAnswer(const BatchAnswer& answer) {
   };
   for (const auto& rejection : answer.result.rejections()) {
     ++rejections_[rejection.reason()];
-    show(rejection, KebabName(rejection.reason()));
+    const std::string reason = KebabName(rejection.reason());
+    show(rejection, rejection.retryable() ? absl::StrCat(reason, "; sent again later it may be taken") : reason);
   }
   for (const auto& value : answer.result.value_rejections()) show(value, "left out; the rest was taken in");
 }
@@ -92,6 +93,7 @@ void EventUpload::PrintTotals(const EventStream::Totals& totals, uint64_t malfor
   add("not an event", "malformed", malformed, false);
   add("unanswered", "unanswered", totals.sent - totals.answered(), false);
   add("values that were malformed", "values_rejected", totals.values_rejected, false);
+  add("objects ordered away", "objects_ordered_away", totals.objects_ordered_away, false);
   add("values that were past due", "values_past_due", totals.values_past_due, false);
   session_.Print(json, table);
 }

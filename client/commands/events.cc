@@ -1,6 +1,5 @@
 // events send | import; events simulate is in simulate.cc
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,11 +22,7 @@ constexpr uint64_t kMalformedShown = 20;
 // A line holds one event; a batch is at most 4 MiB.
 constexpr size_t kLineBytesMax = 4 << 20;
 
-void Send(CommandSession& session, const std::string& file) {
-  std::ifstream opened;
-  std::istream* input = session.OpenInput(file, opened);
-  if (input == nullptr) return;
-  const std::string name = file == "-" ? "standard input" : file;
+void SendLines(CommandSession& session, const std::string& name, std::istream& input) {
   std::mutex lines_mutex;
   std::vector<uint64_t> lines;  // Of each event that was sent.
   EventUpload upload(session, [&](uint64_t event) {
@@ -36,7 +31,7 @@ void Send(CommandSession& session, const std::string& file) {
   });
   uint64_t malformed = 0;
   std::string text;
-  for (uint64_t line = 1; std::getline(*input, text); ++line) {
+  for (uint64_t line = 1; std::getline(input, text); ++line) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     v1::Event event;
     const EventLineFault fault =
@@ -55,6 +50,10 @@ void Send(CommandSession& session, const std::string& file) {
   if (malformed > kMalformedShown)
     session.Fail(absl::StrCat("... and ", malformed - kMalformedShown, " more such lines"));
   upload.Finish(malformed);
+}
+
+void Send(CommandSession& session, const std::string& file) {
+  session.ReadInput(file, [&](std::istream& input) { SendLines(session, CommandSession::NameOf(file), input); });
 }
 
 struct ImportCommand {
@@ -113,7 +112,7 @@ void SayWhatWasLeftOut(CommandSession& session, const ImportedEvents& imported) 
 }
 
 void NameLinesLeftOut(CommandSession& session, const std::string& file, const ImportedEvents& imported) {
-  const std::string name = file == "-" ? "standard input" : file;
+  const std::string name = CommandSession::NameOf(file);
   uint64_t lines = 0;
   for (const LeftOutLine& line : imported.left_out) {
     if (++lines > kMalformedShown) continue;
@@ -127,16 +126,15 @@ void Import(CommandSession& session, ImportCommand command) {
   if (!command.shift_to.empty()) {
     command.options.shift_to = ValueOrUsageError(ParseTime(command.shift_to), "--shift-to");
   }
-  std::ifstream opened;
-  std::istream* input = session.OpenInput(command.file, opened);
-  if (input == nullptr) return;
   const auto& formats = ImportFormats();
   const auto format =
       std::find_if(formats.begin(), formats.end(), [&](const ImportFormat& one) { return one.name == command.format; });
-  auto imported = format->import(*input, command.options);
-  if (!imported.ok()) {
-    return session.Fail(absl::StrCat(command.file, ":", imported.status().message()));
-  }
+  const std::string name = CommandSession::NameOf(command.file);
+  absl::StatusOr<ImportedEvents> imported;
+  const bool is_whole =
+      session.ReadInput(command.file, [&](std::istream& input) { imported = format->import(input, command.options); });
+  if (!is_whole) return;
+  if (!imported.ok()) return session.Fail(absl::StrCat(name, ":", imported.status().message()));
   if (command.dry_run) {
     PrintEvents(session, *imported);
     SayWhatWasLeftOut(session, *imported);
@@ -145,7 +143,7 @@ void Import(CommandSession& session, ImportCommand command) {
   if (command.sync_pbx) {
     if (const absl::Status status = EnsurePbx(session.MakeClient(), command); !status.ok()) return session.Fail(status);
   }
-  EventUpload upload(session, [&](uint64_t event) { return absl::StrCat(command.file, ": event ", event + 1); });
+  EventUpload upload(session, [&](uint64_t event) { return absl::StrCat(name, ": event ", event + 1); });
   for (const auto& event : imported->events) {
     if (!upload.Add(event).ok()) break;
   }

@@ -110,23 +110,22 @@ class LogUpload {
 };
 
 void Append(CommandSession& session, const std::string& file) {
-  std::ifstream opened;
-  std::istream* input = session.OpenInput(file, opened);
-  if (input == nullptr) return;
-  LogUpload upload(session, file == "-" ? "standard input" : file);
-  std::string text;
-  for (uint64_t number = 1; std::getline(*input, text); ++number) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    v1::LogLine line;
-    const EventLineFault fault =
-        text.size() > kJsonBytesMax ? EventLineFault{"", "longer than 64 KiB"} : ParseLogLine(text, &line);
-    if (!fault.description.empty()) {
-      upload.Malformed(number, fault);
-    } else if (!upload.Add(std::move(line), number)) {
-      break;
+  session.ReadInput(file, [&](std::istream& input) {
+    LogUpload upload(session, CommandSession::NameOf(file));
+    std::string text;
+    for (uint64_t number = 1; std::getline(input, text); ++number) {
+      if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+      v1::LogLine line;
+      const EventLineFault fault =
+          text.size() > kJsonBytesMax ? EventLineFault{"", "longer than 64 KiB"} : ParseLogLine(text, &line);
+      if (!fault.description.empty()) {
+        upload.Malformed(number, fault);
+      } else if (!upload.Add(std::move(line), number)) {
+        break;
+      }
     }
-  }
-  upload.Finish();
+    upload.Finish();
+  });
 }
 
 struct ReadCommand {

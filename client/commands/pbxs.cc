@@ -48,13 +48,12 @@ TableCell NumbersCell(const v1::SyncPbxResponse& response) {
 
 void Sync(CommandSession& session, const SyncCommand& command) {
   const std::string& file = command.file;
-  std::ifstream opened;
-  std::istream* input = session.OpenInput(file, opened);
-  if (input == nullptr) return;
-  const std::string json{std::istreambuf_iterator<char>(*input), {}};
+  const auto json = session.ReadWholeInput(file);
+  if (!json) return;
   v1::SyncPbxRequest request;
-  if (!google::protobuf::util::JsonStringToMessage(json, &request).ok()) {
-    return session.Fail(absl::StrCat(file, ": not a SyncPbxRequest in JSON; see pbxs sync --help"));
+  if (!google::protobuf::util::JsonStringToMessage(*json, &request).ok()) {
+    return session.Fail(
+        absl::StrCat(CommandSession::NameOf(file), ": not a SyncPbxRequest in JSON; see pbxs sync --help"));
   }
   if (command.dry_run) request.set_validate_only(true);
   if (command.confirm_removals) request.set_confirm_removals(true);
@@ -106,10 +105,12 @@ void Get(CommandSession& session, const std::string& pbx_id) {
                      {"FIRST NAME", "first_name"},
                      {"LAST NAME", "last_name"},
                      {"E-MAIL", "email"},
-                     {"VANITY URL", "vanity_url_name"}});
+                     {"VANITY URL", "vanity_url_name"},
+                     {"ID", "extension_id"}});
   for (const auto& extension : pbx.extensions()) {
     table.AddRow({extension.number(), TextCell(extension.first_name()), TextCell(extension.last_name()),
-                  TextCell(extension.email()), TextCell(extension.vanity_url_name())});
+                  TextCell(extension.email()), TextCell(extension.vanity_url_name()),
+                  TextCell(extension.extension_id())});
   }
   session.Print(pbx, table);
 }

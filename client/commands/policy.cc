@@ -1,6 +1,5 @@
 // policy show | plan | apply
-#include <fstream>
-#include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/all_commands.h"
@@ -79,17 +78,6 @@ void ShowPolicy(CommandSession& session, uint32_t version) {
   session.Print(*response, table);
 }
 
-// False after saying that the file cannot be read.
-bool ReadPolicyFile(CommandSession& session, const std::string& file, std::string& text) {
-  std::ifstream opened;
-  std::istream* input = session.OpenInput(file, opened);
-  if (input == nullptr) return false;
-  std::stringstream content;
-  content << input->rdbuf();
-  text = content.str();
-  return true;
-}
-
 std::string DescribeRule(const v1::DeletionRule& rule) {
   std::string described = ReadablePeriod(rule.period());
   absl::StrAppend(&described, " from ", StartingPointName(rule.starting_point()));
@@ -124,7 +112,9 @@ void PrintPlanInWords(CommandSession& session, const v1::PlanPolicyResponse& pla
 
 void PlanPolicy(CommandSession& session, const std::string& file) {
   v1::PlanPolicyRequest request;
-  if (!ReadPolicyFile(session, file, *request.mutable_policy_text())) return;
+  auto text = session.ReadWholeInput(file);
+  if (!text) return;
+  request.set_policy_text(*std::move(text));
   session.Progress("planning ...");
   const auto plan = session.Expect(session.MakeClient(kPlanTimeout).PlanPolicy(request));
   session.Progress("");
@@ -152,7 +142,9 @@ void PlanPolicy(CommandSession& session, const std::string& file) {
 
 void ApplyPolicy(CommandSession& session, const std::string& file, const std::string& token) {
   v1::ApplyPolicyRequest request;
-  if (!ReadPolicyFile(session, file, *request.mutable_policy_text())) return;
+  auto text = session.ReadWholeInput(file);
+  if (!text) return;
+  request.set_policy_text(*std::move(text));
   request.set_plan_token(token);
   session.Progress("applying ...");
   const auto response = session.Expect(session.MakeClient(kPlanTimeout).ApplyPolicy(request));

@@ -5,10 +5,12 @@
 
 #include "client/commands/all_commands.h"
 #include "client/commands/command_session.h"
+#include "client/input_stream.h"
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  retention::CommandEnvironment environment{std::cin, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
+  retention::InputStream in(STDIN_FILENO, /*is_own=*/false);
+  retention::CommandEnvironment environment{in, std::cout, std::cerr, isatty(STDERR_FILENO) == 1};
   environment.handles_signals = true;
   return retention::RunCommandLine(argc, argv, environment);
 }

@@ -3,8 +3,6 @@
 #include <curl/curl.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/input_stream.h"
 
 namespace retention {
 namespace {
@@ -202,10 +201,9 @@ absl::StatusOr<std::string> FromEnvironment(const std::string& name) {
   if (value != nullptr && *value != '\0') return std::string(value);
   const char* file_name = std::getenv(absl::StrCat(name, "_FILE").c_str());
   if (file_name == nullptr) return std::string();
-  std::ifstream file(file_name);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) return absl::InvalidArgumentError(absl::StrCat("the file that ", name, "_FILE names cannot be read"));
-  return std::string(absl::StripAsciiWhitespace(text));
+  const auto text = ReadFile(file_name);
+  if (!text.ok()) return absl::InvalidArgumentError(absl::StrCat(name, "_FILE: ", text.status().message()));
+  return std::string(absl::StripAsciiWhitespace(*text));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class CommandLineTest : public ::testing::Test {
     for (const auto& argument : arguments) argv.push_back(argument.c_str());
     out_.str("");
     err_.str("");
-    const CommandEnvironment environment{in_,
+    const CommandEnvironment environment{*input_,
                                          out_,
                                          err_,
                                          terminal_,
@@ -54,6 +54,7 @@ class CommandLineTest : public ::testing::Test {
   std::shared_ptr<FakeConnection> connection_ = std::make_shared<FakeConnection>();
   std::vector<absl::Duration> waits_;
   std::istringstream in_;
+  std::istream* input_ = &in_;
   std::ostringstream out_;
   std::ostringstream err_;
   bool terminal_ = false;

@@ -44,5 +44,17 @@ TEST_F(CommandLineTest, PbxsSync_SaysWhatWentAndWhatWould) {
   EXPECT_TRUE(asked.back().confirm_removals());
 }
 
+TEST_F(CommandLineTest, PbxsGet_ShowsAllThatIsHeldOfAnExtension) {
+  v1::GetPbxResponse held;
+  v1::Extension& extension = *held.mutable_pbx()->add_extensions();
+  extension.set_number("100");
+  extension.set_extension_id("ext-7");
+  connection_->Answer("GetPbx", held);
+  EXPECT_EQ(Run({"pbxs", "get", "pbx-1", "-o", "csv"}), kExitOk) << err_.str();
+  EXPECT_EQ(out_.str(), "number,first_name,last_name,email,vanity_url_name,extension_id\n100,,,,,ext-7\n");
+  EXPECT_EQ(Run({"pbxs", "get", "pbx-1"}), kExitOk) << err_.str();
+  EXPECT_NE(out_.str().find("ext-7"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace retention
