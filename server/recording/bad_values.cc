@@ -114,6 +114,10 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       look("participant_joined.extension", joined.mutable_extension(), number);
       break;
     }
+    case v1::Event::kJoinFailed:
+      look("join_failed.client_kind", event.mutable_join_failed()->mutable_client_kind(), word);
+      look("join_failed.media_site", event.mutable_join_failed()->mutable_media_site(), word);
+      break;
     case v1::Event::kParticipantReconnected: {
       v1::ParticipantReconnected& reconnected = *event.mutable_participant_reconnected();
       look("participant_reconnected.ip", reconnected.mutable_ip(), ip);

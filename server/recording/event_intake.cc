@@ -277,9 +277,10 @@ absl::Status EventBatch::Prepare(absl::Time now) {
     if (rejection.has_value()) {
       Mended mended{.event = event, .bad_values = {}};
       mended.bad_values = DropBadValues(mended.event);
-      if (!mended.bad_values.empty() && !CheckEvent(mended.event, now).has_value()) {
-        without_bad_values.emplace(static_cast<int>(rejected.size()), std::move(mended));
-        rejection.reset();
+      if (!mended.bad_values.empty()) {
+        // What is wrong beside the values is what it is refused for.
+        rejection = CheckEvent(mended.event, now);
+        if (!rejection.has_value()) without_bad_values.emplace(static_cast<int>(rejected.size()), std::move(mended));
       }
     }
     rejected.push_back(std::move(rejection));

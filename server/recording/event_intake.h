@@ -39,7 +39,7 @@ inline constexpr uint32_t kMaxPpm = 1000000;
 inline constexpr absl::Duration kMaxPlannedAhead = absl::Hours(24 * 3653);
 // Events of one meeting id of which nothing was due yet, since its last deletion: bounds the memory of its cut.
 inline constexpr size_t kMaxMeetingEvents = 100000;
-// So many more, of those that end something or bring an object that must end: everybody who came can leave.
+// So many more, of those that end or withdraw something, or bring an object that must end: everybody can leave.
 inline constexpr size_t kMaxEndingEvents = 100000;
 // Samples of quality, beside, with what was deleted: they must not keep out who comes and goes. Of 1,000 people who are
 // there for three hours, with one each ten seconds, there are 1,080,000; one takes about 60 bytes of memory.

@@ -169,7 +169,8 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   } else if (meetings_.IsFull(*(*touched)->room, event)) {
     Reject(
         index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
-        "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends and objects more",
+        "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends, withdrawals and "
+        "objects more",
         result);
     return OrderAway(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsOver(**touched, event, fingerprint) &&

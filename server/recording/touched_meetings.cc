@@ -126,6 +126,7 @@ bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) 
   switch (event.payload_case()) {
     case v1::Event::kParticipantLeft:
     case v1::Event::kMeetingEnded:
+    case v1::Event::kParticipantUninvited:
     case v1::Event::kRecordingCreated:
     case v1::Event::kPdfShared:
     case v1::Event::kFileShared:

@@ -68,8 +68,13 @@ TEST(TouchedMeetings, AMeetingThatIsFullTakesWhatEndsItOrMustEnd) {
   EXPECT_FALSE(full(Reconnected("m", "e", kMonday, "p")));
   load.events = kMaxMeetingEvents;
   EXPECT_TRUE(full(Reconnected("m", "e", kMonday, "p")));
-  const std::vector<v1::Event> ending = {Left("m", "e", kMonday, "p"), Ended("m", "e", kMonday),
-                                         File("m", "e", kMonday, "bucket/file"), Pdf("m", "e", kMonday, "bucket/p"),
+  v1::Event uninvited = NewEvent("m", "e", kMonday);
+  uninvited.mutable_participant_uninvited()->set_participant_id("p");
+  const std::vector<v1::Event> ending = {Left("m", "e", kMonday, "p"),
+                                         Ended("m", "e", kMonday),
+                                         uninvited,
+                                         File("m", "e", kMonday, "bucket/file"),
+                                         Pdf("m", "e", kMonday, "bucket/p"),
                                          Recording("m", "e", kMonday, "bucket/r")};
   for (const v1::Event& event : ending) EXPECT_FALSE(full(event)) << event.payload_case();
   load.events = kMaxMeetingEvents + kMaxEndingEvents;

@@ -348,6 +348,32 @@ TEST_F(Rooms, ABadValueCostsItselfAndIsNamed) {
   EXPECT_TRUE(NamesNow().contains("Name x"));
 }
 
+TEST_F(Rooms, ABadClientOrSiteOfAFailedJoinCostsItselfAlone) {
+  v1::Event failed = NewEvent("room", "f", kMonday);
+  failed.mutable_join_failed()->set_participant_id("p");
+  failed.mutable_join_failed()->set_cause(v1::JOIN_FAILURE_CAUSE_FULL);
+  failed.mutable_join_failed()->set_client_kind("a b");
+  failed.mutable_join_failed()->set_media_site(std::string(33, 'y'));
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record(failed);
+  EXPECT_EQ(result.accepted(), 1u);
+  ASSERT_EQ(result.value_rejections_size(), 2);
+  EXPECT_EQ(result.value_rejections(0).field(), "join_failed.client_kind");
+  EXPECT_EQ(result.value_rejections(1).field(), "join_failed.media_site");
+}
+
+TEST_F(Rooms, AnEventIsRefusedForWhatCannotBeLeftOutOfIt) {
+  v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  plan.mutable_meeting_scheduled()->set_name(std::string(kMaxMeetingNameBytes + 1, 'n'));
+  plan.mutable_meeting_scheduled()->clear_invitees();
+  plan.mutable_meeting_scheduled()->add_invitees()->set_participant_id("x");
+  plan.mutable_meeting_scheduled()->add_invitees()->set_email("ada@example.org");
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record(plan);
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).field(), "meeting_scheduled.invitees[1].participant_id");
+}
+
 TEST_F(Rooms, AnObjectOfARefusedEventIsOrderedAway) {
   v1::Event malformed = Recording("room", "r", kMonday - absl::Hours(2), "bucket/rec");
   malformed.set_meeting_id("no identifier");
