@@ -116,6 +116,14 @@ absl::StatusOr<KeyRing::Options> Server::OptionsOfRing() const {
   ring_options.second_directory = options_.second_key_ring_directory;
   ring_options.opening = {.known_generation = known, .accept_lower_replica = options_.accept_lower_replica};
   ring_options.spare_blocks = kSpareBlocks;
+  ring_options.on_reach = [](const std::string& directory, const absl::Status& why) {
+    if (why.ok()) {
+      Log(Severity::kInfo, "a replica of the key ring is in reach again, and overwritten", {{"directory", directory}});
+    } else {
+      Log(Severity::kError, "a replica of the key ring is out of reach, and may keep what is destroyed from now on",
+          {{"directory", directory}, {"status", DescribeStatus(why)}});
+    }
+  };
   if (absl::Status s = TakeRingKeys(options_.ring_keys, ring_options); !s.ok()) return Explain("key ring", s);
   return ring_options;
 }

@@ -44,27 +44,17 @@ uint64_t KeyRing::generation() const {
 
 size_t KeyRing::stale_replicas() const {
   const MutexLock writing(write_mutex_);
-  return disk_->stale_replicas();
+  return disk_->out_of_reach();
+}
+
+bool KeyRing::out_of_reach() const {
+  const MutexLock writing(write_mutex_);
+  return disk_->out_of_reach() == disk_->size();
 }
 
 bool KeyRing::memory_is_locked() const {
   const MutexLock lock(mutex_);
   return entries_.locked();
-}
-
-absl::Status KeyRing::Mend() {
-  const MutexLock writing(write_mutex_);
-  absl::Status status = Finish();
-  status.Update(DropFormerRoot());
-  RingHead head;
-  {
-    const MutexLock lock(mutex_);
-    head = head_;
-  }
-  for (size_t i = 0; i < disk_->size(); ++i) {
-    if (disk_->stale(i)) status.Update(RebuildReplica(*disk_, i, head));
-  }
-  return status;
 }
 
 SecretKey KeyRing::HashKey() const {

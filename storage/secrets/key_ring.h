@@ -88,6 +88,9 @@ class KeyRing {
     std::function<absl::Status(uint8_t* bytes, size_t size)> random;
     // Called before each write and sync of a replica: a test can fail or stop there.
     std::function<absl::Status(size_t replica, RingFile, RingReplica::Io)> on_io;
+    // Called when the replica in `directory` comes out of reach, with why, and when it is in reach again, with OK. It
+    // must not call the ring.
+    std::function<void(const std::string& directory, const absl::Status& why)> on_reach;
     // Where the second replica lies; empty: beside the first.
     std::string second_directory;
     // What is known of the ring by others, and about its replicas.
@@ -108,7 +111,6 @@ class KeyRing {
 
   KeyRing(const KeyRing&) = delete;
   KeyRing& operator=(const KeyRing&) = delete;
-  ~KeyRing();
 
   // Random identity, so that a store and its ring can recognise each other.
   std::string identity() const;
@@ -116,7 +118,11 @@ class KeyRing {
   uint64_t generation() const;
   // Replicas that could not be written, and may hold what was destroyed since.
   size_t stale_replicas() const;
-  // Tries to overwrite them, and to finish what a failure cut short.
+  // All of them are: nothing can be made or destroyed.
+  bool out_of_reach() const;
+  // Looks whether all replicas are there; finishes what a failure cut short, and overwrites those that could not be
+  // written. They are opened anew by their paths, since their volumes may have been away. What the process knows counts:
+  // the last that was written to is gone on with only as it was left. OK: nothing is left to do.
   absl::Status Mend();
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
   struct Found {
@@ -257,13 +263,16 @@ class KeyRing {
   };
 
   explicit KeyRing(Options options) : options_(std::move(options)) {}
-  absl::Status Begin(const std::string& directory);
   // Finds the keys in a head. FAILED_PRECONDITION if they are under others than `options_` has.
   absl::Status UnwrapHead(RingHead& head) const;
   // Puts them there, under a root that is made for it.
   absl::Status WrapHead(RingHead& head) const;
   std::vector<std::string> Directories(const std::string& directory) const;
+  absl::Status CheckDirectories(const std::string& directory) const;
   absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> OpenReplicas(const std::string& directory) const;
+  // Opens the lost replica `i` anew, to be written as memory says.
+  absl::Status ReopenLost(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status RebuildStale(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status LoadBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -297,6 +306,11 @@ class KeyRing {
   // Overwrites with zeros what was forgotten, and what a failed write may have left.
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Something that was destroyed is overwritten.
+  void NoteErasure() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_) {
+    erased_since_root_ = true;
+    ++erasures_;
+  }
   // A new generation, and nothing else.
   absl::Status WriteNextHead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // The same, owed until it is written.
@@ -324,7 +338,6 @@ class KeyRing {
   bool RootIsDue(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   const Options options_;
-  int lock_fd_ = -1;
   Found found_;
 
   // Whoever changes the ring, for as long as it takes; mutex_ is for memory alone.
@@ -351,6 +364,9 @@ class KeyRing {
   bool former_root_ ABSL_GUARDED_BY(write_mutex_) = false;      // another root than the head's may still be there
   uint64_t last_generation_ ABSL_GUARDED_BY(write_mutex_) = 0;  // the highest that a write was tried with
   bool erased_since_root_ ABSL_GUARDED_BY(write_mutex_) = false;
+  uint64_t erasures_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  // Of stale replicas that have no room: how many there were when all that they have was overwritten.
+  std::map<size_t, uint64_t> overwritten_at_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);

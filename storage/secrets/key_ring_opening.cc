@@ -1,5 +1,4 @@
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,7 +9,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/directory_lock.h"
 #include "storage/secrets/key_ring.h"
 
 namespace retention {
@@ -72,10 +70,6 @@ absl::Status MakeDirectory(const std::string& directory) {
 
 }  // namespace
 
-KeyRing::~KeyRing() {
-  if (lock_fd_ >= 0) ::close(lock_fd_);
-}
-
 std::vector<std::string> KeyRing::Directories(const std::string& directory) const {
   return {directory, options_.second_directory.empty() ? directory : options_.second_directory};
 }
@@ -93,23 +87,19 @@ absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> KeyRing::OpenReplicas(
   return replicas;
 }
 
-absl::Status KeyRing::Begin(const std::string& directory) {
+absl::Status KeyRing::CheckDirectories(const std::string& directory) const {
   for (const std::string& used : Directories(directory)) {
     if (absl::Status s = CheckDirectory(used); !s.ok()) return s;
   }
-  const absl::StatusOr<int> fd = LockDirectory(directory);
-  if (!fd.ok()) return fd.status();
-  lock_fd_ = *fd;
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& directory, Options options) {
   std::unique_ptr<KeyRing> ring(new KeyRing(std::move(options)));
+  if (absl::Status s = ring->CheckDirectories(directory); !s.ok()) return s;
   for (const std::string& used : ring->Directories(directory)) {
-    if (absl::Status s = CheckDirectory(used); !s.ok()) return s;
     if (absl::Status s = MakeDirectory(used); !s.ok()) return s;
   }
-  if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
   auto replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
   const auto found = OpenRing(*std::move(replicas), {}, nullptr);
@@ -146,7 +136,7 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
 
 absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& directory, Options options) {
   std::unique_ptr<KeyRing> ring(new KeyRing(std::move(options)));
-  if (absl::Status s = ring->Begin(directory); !s.ok()) return s;
+  if (absl::Status s = ring->CheckDirectories(directory); !s.ok()) return s;
   auto replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
   const auto unwrap = [&ring](RingHead& head) { return ring->UnwrapHead(head); };
@@ -172,6 +162,13 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& direct
 
 void KeyRing::Take(OpenedRing ring) {
   disk_ = std::move(ring.disk);
+  const auto reach = [this](size_t i, const absl::Status& why) {
+    if (options_.on_reach) options_.on_reach(disk_->replica(i).directory(), why);
+  };
+  disk_->set_on_reach(reach);
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (!disk_->in_reach(i)) reach(i, ring.not_rebuilt);
+  }
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
   last_generation_ = head_.generation;
@@ -261,6 +258,57 @@ absl::Status KeyRing::LoadBlocks() {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status KeyRing::ReopenLost(size_t i) {
+  RingReplica& replica = disk_->replica(i);
+  const MutexLock lock(mutex_);
+  absl::Status status = ReopenReplica(*disk_, i, head_);
+  if (status.ok()) status = CheckAsLeft(replica, head_.generation, last_generation_);
+  if (!status.ok()) {
+    replica.Close();
+    return status;
+  }
+  for (size_t slot = 0; slot < entries_.size() / kEntryBytes; ++slot) leftover_slots_.insert(slot);
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::RebuildStale(size_t i) {
+  RingHead head;
+  {
+    const MutexLock lock(mutex_);
+    head = head_;
+  }
+  absl::Status status = ReopenReplica(*disk_, i, head);
+  const auto overwritten = overwritten_at_.find(i);
+  // Nothing is to be overwritten; is there room by now?
+  if (status.ok() && overwritten != overwritten_at_.end() && overwritten->second == erasures_) {
+    status = ExtendReplica(*disk_, i);
+  }
+  if (status.ok()) {
+    overwritten_at_.erase(i);
+    status = RebuildReplica(*disk_, i, head);
+    if (absl::IsResourceExhausted(status)) overwritten_at_[i] = erasures_;
+  }
+  if (!status.ok()) disk_->replica(i).Close();
+  return status;
+}
+
+absl::Status KeyRing::Mend() {
+  const MutexLock writing(write_mutex_);
+  absl::Status lost;
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (disk_->lost(i)) lost.Update(ReopenLost(i));
+    // A write tells whether it is lost.
+    if (disk_->in_reach(i) && !disk_->replica(i).Look().ok()) bump_owed_ = true;
+  }
+  absl::Status status = Finish();
+  if (disk_->out_of_reach() == disk_->size()) return lost.ok() ? status : lost;
+  status.Update(DropFormerRoot());
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (disk_->stale(i)) status.Update(RebuildStale(i));
+  }
+  return status;
 }
 
 }  // namespace retention

@@ -278,7 +278,7 @@ absl::Status KeyRing::Finish() {
       for (const auto& [slot, entry] : slots) {
         if (entry.kind == RingEntryKind::kNone) free_slots_.insert(slot);
       }
-      erased_since_root_ = erased_since_root_ || !dirty_slots_.empty();
+      if (!dirty_slots_.empty()) NoteErasure();
       dirty_slots_.clear();
       leftover_slots_.clear();
     }
@@ -298,7 +298,7 @@ absl::Status KeyRing::Finish() {
     const absl::Status written = writes.empty() ? absl::OkStatus() : Write(RingFile::kPages, writes);
     status.Update(written);
     if (written.ok()) {
-      erased_since_root_ = erased_since_root_ || !dirty_blocks_.empty() || !dirty_owners_.empty();
+      if (!dirty_blocks_.empty() || !dirty_owners_.empty()) NoteErasure();
       free_blocks_.merge(dirty_blocks_);
       free_blocks_.merge(leftover_blocks_);
       dirty_blocks_.clear();

@@ -268,7 +268,7 @@ RingStatus KeyRing::status() const {
   RingStatus status;
   status.bytes = size();
   const MutexLock writing(write_mutex_);
-  for (size_t i = 0; i < disk_->size(); ++i) status.replicas_stale.push_back(disk_->stale(i));
+  for (size_t i = 0; i < disk_->size(); ++i) status.replicas_stale.push_back(!disk_->in_reach(i));
   status.erased_since_root = options_.root != nullptr && erased_since_root_;
   status.root_due_since = root_due_since_;
   const MutexLock lock(mutex_);

@@ -1,12 +1,14 @@
 #include "storage/secrets/ring_disk.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -30,6 +32,18 @@ absl::Status WriteFully(int fd, uint64_t offset, ConstByteSpan bytes) {
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
   return absl::OkStatus();
+}
+
+// Of the directory that `path` lies in.
+std::optional<uint64_t> VolumeOf(const std::string& path) {
+  struct stat info;
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  if (::stat(parent.c_str(), &info) != 0) return std::nullopt;
+  return info.st_dev;
+}
+
+absl::Status OutOfReach(RingFile file) {
+  return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " is out of reach"));
 }
 
 }  // namespace
@@ -64,33 +78,58 @@ absl::Status SyncDirectory(const std::string& directory) {
 
 absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io) {
   std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io)));
-  replica->directory_fd_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (replica->directory_fd_ < 0) {
-    if (errno == ENOENT) return replica;
-    return StatusFromErrno(errno, absl::StrCat("open ", directory));
+  replica->first_volume_ = VolumeOf(directory);
+  if (absl::Status s = replica->OpenFiles(); !s.ok()) return s;
+  return replica;
+}
+
+absl::Status RingReplica::OpenFiles() {
+  directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_fd_ < 0) {
+    return errno == ENOENT ? absl::OkStatus() : StatusFromErrno(errno, absl::StrCat("open ", directory_));
   }
   struct stat info;
-  if (::fstat(replica->directory_fd_, &info) != 0) return StatusFromErrno(errno, "stat");
-  if ((info.st_mode & kOthers) != 0) return TooOpen(directory, "0700");
+  if (::fstat(directory_fd_, &info) != 0) return StatusFromErrno(errno, "stat");
+  if ((info.st_mode & kOthers) != 0) return TooOpen(directory_, "0700");
+  if (absl::Status s = LockIt(); !s.ok()) return s;
   for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
-    const std::string path = absl::StrCat(directory, "/", NameOf(file));
-    int& fd = replica->files_[Index(file)];
-    fd = ::openat(replica->directory_fd_, NameOf(file), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    const std::string path = absl::StrCat(directory_, "/", NameOf(file));
+    int& fd = files_[Index(file)];
+    fd = ::openat(directory_fd_, NameOf(file), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT) continue;
     if (fd < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
     if (::fstat(fd, &info) != 0) return StatusFromErrno(errno, "stat");
     if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
     if ((info.st_mode & kOthers) != 0) return TooOpen(path, "0600");
   }
-  return replica;
+  return absl::OkStatus();
 }
 
-RingReplica::~RingReplica() {
-  for (const int fd : files_) {
-    if (fd >= 0) ::close(fd);
-  }
-  if (directory_fd_ >= 0) ::close(directory_fd_);
+absl::Status RingReplica::LockIt() {
+  if (::flock(directory_fd_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  if (errno != EWOULDBLOCK) return StatusFromErrno(errno, absl::StrCat("lock ", directory_));
+  return absl::FailedPreconditionError(absl::StrCat("key ring: another process has ", directory_, " open"));
 }
+
+void RingReplica::Close() {
+  for (int& fd : files_) {
+    if (fd >= 0) ::close(std::exchange(fd, -1));
+  }
+  if (directory_fd_ >= 0) ::close(std::exchange(directory_fd_, -1));
+}
+
+absl::Status RingReplica::Reopen() {
+  Close();
+  absl::Status status = OpenFiles();
+  if (!status.ok()) Close();
+  return status;
+}
+
+bool RingReplica::is_on_first_volume() const {
+  return first_volume_.has_value() && VolumeOf(directory_) == first_volume_;
+}
+
+RingReplica::~RingReplica() { Close(); }
 
 absl::StatusOr<uint64_t> RingReplica::Size(RingFile file) const {
   if (!Has(file)) return uint64_t{0};
@@ -109,7 +148,7 @@ absl::StatusOr<LockedBytes> RingReplica::Read(RingFile file) const {
 
 absl::Status RingReplica::ReadAt(RingFile file, uint64_t offset, ByteSpan out) const {
   if (out.empty()) return absl::OkStatus();
-  if (!Has(file)) return StatusFromErrno(ENOENT, "read");
+  if (!Has(file)) return OutOfReach(file);
   while (!out.empty()) {
     const ssize_t got = ::pread(files_[Index(file)], out.data(), out.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
@@ -130,18 +169,28 @@ absl::Status RingReplica::Sync(RingFile file) {
 }
 
 absl::Status RingReplica::Write(RingFile file, std::span<const RingWrite> writes) {
-  if (!Has(file)) return StatusFromErrno(ENOENT, "write");
+  if (!Has(file)) return OutOfReach(file);
   for (const RingWrite& write : writes) {
     if (on_io_) {
       if (absl::Status s = on_io_(file, Io::kWrite); !s.ok()) return s;
     }
     if (absl::Status s = WriteFully(files_[Index(file)], write.offset, write.bytes); !s.ok()) return s;
   }
-  // What is written to a file without a name is lost with the process.
+  if (absl::Status s = CheckName(file); !s.ok()) return s;
+  return Sync(file);
+}
+
+absl::Status RingReplica::CheckName(RingFile file) const {
   struct stat info;
   if (::fstat(files_[Index(file)], &info) != 0) return StatusFromErrno(errno, "stat");
-  if (info.st_nlink == 0) return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " was removed"));
-  return Sync(file);
+  if (info.st_nlink > 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " was removed"));
+}
+
+absl::Status RingReplica::Look() const {
+  std::array<uint8_t, 1> byte{};
+  if (absl::Status s = ReadAt(RingFile::kHead, 0, byte); !s.ok()) return s;
+  return CheckName(RingFile::kHead);
 }
 
 absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
@@ -149,6 +198,7 @@ absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
     if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return StatusFromErrno(errno, "make directory");
     directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd_ < 0) return StatusFromErrno(errno, "open directory");
+    if (absl::Status s = LockIt(); !s.ok()) return s;
   }
   int& fd = files_[Index(file)];
   if (fd < 0) {
@@ -170,25 +220,47 @@ absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
   return Sync(file);
 }
 
-size_t RingDisk::stale_replicas() const { return std::count(stale_.begin(), stale_.end(), true); }
+size_t RingDisk::stale_replicas() const { return std::count(states_.begin(), states_.end(), State::kStale); }
 
-absl::Status RingDisk::Write(RingFile file, std::span<const RingWrite> writes) {
-  std::vector<size_t> failed;
+size_t RingDisk::out_of_reach() const {
+  return states_.size() - std::count(states_.begin(), states_.end(), State::kSound);
+}
+
+void RingDisk::Set(size_t i, State state, const absl::Status& why) {
+  const State former = std::exchange(states_[i], state);
+  if (on_reach_ && (former == State::kSound) != (state == State::kSound)) on_reach_(i, why);
+}
+
+absl::Status RingDisk::OnEach(const std::function<absl::Status(RingReplica&)>& act) {
+  std::vector<std::pair<size_t, absl::Status>> failed;
   absl::Status failure;
-  size_t written = 0;
+  bool full = false;
+  std::vector<size_t> done;
   for (size_t i = 0; i < replicas_.size(); ++i) {
-    if (stale_[i]) continue;
-    const absl::Status status = replicas_[i]->Write(file, writes);
+    if (stale(i)) continue;
+    absl::Status status = act(*replicas_[i]);
     if (status.ok()) {
-      ++written;
-    } else {
-      failed.push_back(i);
-      failure.Update(status);
+      done.push_back(i);
+      continue;
+    }
+    // That there is no room is what somebody can mend.
+    if (absl::IsResourceExhausted(status) && !std::exchange(full, true)) failure = status;
+    failure.Update(status);
+    failed.emplace_back(i, std::move(status));
+  }
+  for (const size_t i : done) SetInReach(i);
+  for (const auto& [i, status] : failed) {
+    if (!done.empty()) {
+      Set(i, State::kStale, status);
+    } else if (!absl::IsResourceExhausted(status)) {
+      Set(i, State::kLost, status);
     }
   }
-  if (written == 0) return failure;
-  for (const size_t i : failed) stale_[i] = true;
-  return absl::OkStatus();
+  return done.empty() ? failure : absl::OkStatus();
+}
+
+absl::Status RingDisk::Write(RingFile file, std::span<const RingWrite> writes) {
+  return OnEach([&](RingReplica& replica) { return replica.Write(file, writes); });
 }
 
 absl::Status RingDisk::Write(RingFile file, uint64_t offset, ConstByteSpan bytes) {
@@ -197,29 +269,13 @@ absl::Status RingDisk::Write(RingFile file, uint64_t offset, ConstByteSpan bytes
 }
 
 absl::Status RingDisk::Extend(RingFile file, uint64_t size) {
-  std::vector<size_t> failed;
-  absl::Status failure;
-  size_t extended = 0;
-  for (size_t i = 0; i < replicas_.size(); ++i) {
-    if (stale_[i]) continue;
-    const absl::Status status = replicas_[i]->Extend(file, size);
-    if (absl::IsResourceExhausted(status)) return status;
-    if (status.ok()) {
-      ++extended;
-    } else {
-      failed.push_back(i);
-      failure.Update(status);
-    }
-  }
-  if (extended == 0) return failure;
-  for (const size_t i : failed) stale_[i] = true;
-  return absl::OkStatus();
+  return OnEach([&](RingReplica& replica) { return replica.Extend(file, size); });
 }
 
 absl::Status RingDisk::ReadAt(RingFile file, uint64_t offset, ByteSpan out) const {
   absl::Status failure = absl::UnavailableError("key ring: no replica can be read");
   for (size_t i = 0; i < replicas_.size(); ++i) {
-    if (stale_[i]) continue;
+    if (stale(i)) continue;
     failure = replicas_[i]->ReadAt(file, offset, out);
     if (failure.ok()) return failure;
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,11 +44,22 @@ class RingReplica {
   enum class Io : uint8_t { kWrite, kSync, kExtend };
   using OnIo = std::function<absl::Status(RingFile, Io)>;
 
-  // `directory` need not exist. Opens what is there, and makes nothing.
+  // `directory` need not exist. Opens what is there, and makes nothing. While it is open no other process can open it:
+  // FAILED_PRECONDITION, as for what others have access to.
   static absl::StatusOr<std::unique_ptr<RingReplica>> Open(const std::string& directory, OnIo on_io);
   RingReplica(const RingReplica&) = delete;
   RingReplica& operator=(const RingReplica&) = delete;
   ~RingReplica();
+
+  const std::string& directory() const { return directory_; }
+  // Lets go of all files, so that a volume that failed can be unmounted.
+  void Close();
+  // Opens by its path what lies there now; the volume may have been away.
+  absl::Status Reopen();
+  // Whether the volume is the one on which it was opened first.
+  bool is_on_first_volume() const;
+  // Whether it is there at all, as far as one look can tell.
+  absl::Status Look() const;
 
   // Whether there is such a file, and its size.
   bool Has(RingFile file) const { return files_[Index(file)] >= 0; }
@@ -63,40 +75,60 @@ class RingReplica {
  private:
   RingReplica(std::string directory, OnIo on_io) : directory_(std::move(directory)), on_io_(std::move(on_io)) {}
   static size_t Index(RingFile file) { return static_cast<size_t>(file); }
+  absl::Status OpenFiles();
+  absl::Status LockIt();
+  // What is written to a file without a name is lost with the process.
+  absl::Status CheckName(RingFile file) const;
   absl::Status Sync(RingFile file);
 
   const std::string directory_;
   const OnIo on_io_;
+  std::optional<uint64_t> first_volume_;
   int directory_fd_ = -1;
   std::array<int, kRingFiles> files_{-1, -1, -1};
 };
 
 // All replicas. Of what is written to one after the other, the first reflects the later. One that fails is stale from
-// then on: left alone until it is rewritten as a whole.
+// then on: left alone until it is rewritten as a whole. The last one that is not stale is never: it has what no other
+// has. If it fails it is lost until a write to it succeeds.
 class RingDisk {
  public:
+  // Called when a replica comes out of reach, with why, and when it is in reach again, with OK.
+  using OnReach = std::function<void(size_t replica, const absl::Status&)>;
+
   // 1 or more.
   explicit RingDisk(std::vector<std::unique_ptr<RingReplica>> replicas)
-      : replicas_(std::move(replicas)), stale_(replicas_.size(), false) {}
+      : replicas_(std::move(replicas)), states_(replicas_.size(), State::kSound) {}
 
+  void set_on_reach(OnReach on_reach) { on_reach_ = std::move(on_reach); }
   size_t size() const { return replicas_.size(); }
   RingReplica& replica(size_t i) { return *replicas_[i]; }
-  bool stale(size_t i) const { return stale_[i]; }
-  void SetStale(size_t i, bool stale) { stale_[i] = stale; }
+  bool stale(size_t i) const { return states_[i] == State::kStale; }
+  bool lost(size_t i) const { return states_[i] == State::kLost; }
+  bool in_reach(size_t i) const { return states_[i] == State::kSound; }
+  void SetStale(size_t i, const absl::Status& why) { Set(i, State::kStale, why); }
+  void SetInReach(size_t i) { Set(i, State::kSound, absl::OkStatus()); }
   size_t stale_replicas() const;
+  // Stale ones, and lost ones.
+  size_t out_of_reach() const;
 
   // OK if it is durable in all replicas that are not stale, but for those that turned so with it, of which there is not
   // the last. Else nothing is known of what was written.
   absl::Status Write(RingFile file, std::span<const RingWrite> writes);
   absl::Status Write(RingFile file, uint64_t offset, ConstByteSpan bytes);
-  // The same. A full disk makes nothing stale.
+  // The same: one that has no room turns stale too. RESOURCE_EXHAUSTED if none has; that makes none lost.
   absl::Status Extend(RingFile file, uint64_t size);
   // Of the first that can be read.
   absl::Status ReadAt(RingFile file, uint64_t offset, ByteSpan out) const;
 
  private:
+  enum class State : uint8_t { kSound, kLost, kStale };
+  void Set(size_t i, State state, const absl::Status& why);
+  absl::Status OnEach(const std::function<absl::Status(RingReplica&)>& act);
+
   std::vector<std::unique_ptr<RingReplica>> replicas_;
-  std::vector<bool> stale_;
+  std::vector<State> states_;
+  OnReach on_reach_;
 };
 
 }  // namespace retention

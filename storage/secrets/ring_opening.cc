@@ -216,6 +216,66 @@ absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> 
   return ring;
 }
 
+absl::Status ReopenReplica(RingDisk& disk, size_t i, const RingHead& head) {
+  RingReplica& replica = disk.replica(i);
+  if (absl::Status s = replica.Reopen(); !s.ok()) return s;
+  const auto identity = IdentityIn(replica);
+  if (identity.has_value() ? *identity == head.identity : replica.is_on_first_volume()) return absl::OkStatus();
+  replica.Close();
+  const char* const found = identity.has_value() ? " is of another ring" : " is not there: is its volume mounted?";
+  return absl::FailedPreconditionError(absl::StrCat("key ring: ", replica.directory(), found));
+}
+
+absl::Status CheckAsLeft(const RingReplica& replica, uint64_t least, uint64_t most) {
+  const auto found = FindHead(replica);
+  if (!found.ok()) return found.status();
+  const uint64_t generation = found->head.has_value() ? found->head->generation : 0;
+  if (generation >= least && generation <= most) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("key ring: ", replica.directory(), " has generation ", generation,
+                                                    ", and was left with ", least,
+                                                    ": it is not the last one, and is not read"));
+}
+
+namespace {
+
+// The size that `file` has in a replica that is in reach.
+absl::StatusOr<uint64_t> SizeInOthers(RingDisk& disk, RingFile file) {
+  absl::StatusOr<uint64_t> size = absl::UnavailableError("key ring: no replica can be read");
+  for (size_t i = 0; i < disk.size() && !size.ok(); ++i) {
+    if (disk.in_reach(i)) size = disk.replica(i).Size(file);
+  }
+  return size;
+}
+
+// Of `file`, from `from` on up to `to`, what the others hold; zeros beyond their end.
+absl::Status CopyTo(RingDisk& disk, size_t i, RingFile file, uint64_t from, uint64_t to) {
+  const auto size = SizeInOthers(disk, file);
+  if (!size.ok()) return size.status();
+  LockedBytes copy(kCopyBytes);
+  for (uint64_t at = from; at < to; at += kCopyBytes) {
+    const ByteSpan part = copy.span().first(std::min<uint64_t>(kCopyBytes, to - at));
+    std::fill(part.begin(), part.end(), 0);
+    if (at < *size) {
+      const ByteSpan found = part.first(std::min<uint64_t>(part.size(), *size - at));
+      if (absl::Status s = disk.ReadAt(file, at, found); !s.ok()) return s;
+    }
+    const RingWrite write{at, part};
+    if (absl::Status s = disk.replica(i).Write(file, {&write, 1}); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ExtendReplica(RingDisk& disk, size_t i) {
+  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
+    const auto size = SizeInOthers(disk, file);
+    if (!size.ok()) return size.status();
+    if (absl::Status s = disk.replica(i).Extend(file, *size); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head) {
   RingReplica& target = disk.replica(i);
   // No head of it counts until everything else is there.
@@ -223,34 +283,25 @@ absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head) {
   if (absl::Status s = target.Extend(RingFile::kHead, none.size()); !s.ok()) return s;
   const RingWrite wipe{0, std::as_const(none).span()};
   if (absl::Status s = target.Write(RingFile::kHead, {&wipe, 1}); !s.ok()) return s;
-  LockedBytes copy(kCopyBytes);
+  // What it has goes, be there room for the rest or not.
+  std::array<uint64_t, kRingFiles> copied{};
   for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
-    uint64_t size = 0;
-    for (size_t other = 0; other < disk.size(); ++other) {
-      if (other == i || disk.stale(other)) continue;
-      const auto found = disk.replica(other).Size(file);
-      if (!found.ok()) return found.status();
-      size = *found;
-    }
-    if (absl::Status s = target.Extend(file, size); !s.ok()) return s;
     const auto own = target.Size(file);
     if (!own.ok()) return own.status();
-    for (uint64_t at = 0; at < *own; at += kCopyBytes) {
-      const ByteSpan part = copy.span().first(std::min<uint64_t>(kCopyBytes, *own - at));
-      std::fill(part.begin(), part.end(), 0);  // what it has beyond the others goes
-      if (at < size) {
-        const ByteSpan found = part.first(std::min<uint64_t>(part.size(), size - at));
-        if (absl::Status s = disk.ReadAt(file, at, found); !s.ok()) return s;
-      }
-      const RingWrite write{at, part};
-      if (absl::Status s = target.Write(file, {&write, 1}); !s.ok()) return s;
-    }
+    copied.at(static_cast<size_t>(file)) = *own;
+    if (absl::Status s = CopyTo(disk, i, file, 0, *own); !s.ok()) return s;
+  }
+  if (absl::Status s = ExtendReplica(disk, i); !s.ok()) return s;
+  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
+    const auto size = SizeInOthers(disk, file);
+    if (!size.ok()) return size.status();
+    if (absl::Status s = CopyTo(disk, i, file, copied.at(static_cast<size_t>(file)), *size); !s.ok()) return s;
   }
   LockedBytes bytes(kHeadBytes);
   WriteHead(head, bytes.span());
   const RingWrite write{PlaceOf(head), std::as_const(bytes).span()};
   if (absl::Status s = target.Write(RingFile::kHead, {&write, 1}); !s.ok()) return s;
-  disk.SetStale(i, false);
+  disk.SetInReach(i);
   return absl::OkStatus();
 }
 
@@ -317,10 +368,12 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   // Before anything is written.
   if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
-  for (const size_t i : others) ring.disk->SetStale(i, true);
+  for (const size_t i : others) ring.disk->SetStale(i, absl::OkStatus());
   if (absl::Status s = Merge(*ring.disk, equals, ring); !s.ok()) return s;
   for (const size_t i : others) {
-    if (RebuildReplica(*ring.disk, i, ring.head).ok()) ++ring.rebuilt;
+    const absl::Status rebuilt = RebuildReplica(*ring.disk, i, ring.head);
+    if (rebuilt.ok()) ++ring.rebuilt;
+    ring.not_rebuilt.Update(rebuilt);
   }
   // Those that could not be rebuilt must be told apart when they come back.
   if (ring.disk->stale_replicas() > 0 || ring.rolled_back) {

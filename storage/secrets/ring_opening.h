@@ -39,6 +39,7 @@ struct OpenedRing {
   RingHead head;
   uint64_t generation = 0;   // as it was found
   size_t rebuilt = 0;        // replicas that were overwritten
+  absl::Status not_rebuilt;  // why one that was to be was not: it is stale
   size_t mended = 0;         // entries that were damaged in one of them
   size_t damaged = 0;        // entries that are damaged in all
   bool rolled_back = false;  // others know of a later generation, which nobody has any more
@@ -60,7 +61,16 @@ std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica);
 
 // Writes `head`, whose generation is new, to the place of its generation.
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);
-// Overwrites the stale replica `i` with what the others hold, its head last, and takes it as one of them again.
+// Opens replica `i`, which is out of reach, anew by its path. FAILED_PRECONDITION, and it is closed, if that leads to
+// another ring, or to none on another volume than at the start: what was mounted there is not, say.
+absl::Status ReopenReplica(RingDisk& disk, size_t i, const RingHead& head);
+// Of one that is lost: whether it is as it was left, which is when its generation is none before `least`, which it had,
+// and none after `most`, which was tried last. FAILED_PRECONDITION if it is not.
+absl::Status CheckAsLeft(const RingReplica& replica, uint64_t least, uint64_t most);
+// Makes the files of the stale replica `i` as long as those of the others.
+absl::Status ExtendReplica(RingDisk& disk, size_t i);
+// Overwrites the stale replica `i` with what the others hold, its head last, and takes it as one of them again. If it
+// has no room for all, RESOURCE_EXHAUSTED, what it has is overwritten. REQUIRES: another can be read.
 absl::Status RebuildReplica(RingDisk& disk, size_t i, const RingHead& head);
 
 }  // namespace retention

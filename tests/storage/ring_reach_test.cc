@@ -1,0 +1,225 @@
+// Replicas that come out of reach while the ring is open, and are back: their volumes were unmounted, or are full.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/secrets/key_ring.h"
+#include "tests/storage/fixtures.h"
+#include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+const DueDay kDoomed = DueDay::FromNumber(30000);
+const DueDay kLiving = DueDay::FromNumber(40000);
+
+class RingReach : public ::testing::Test {
+ protected:
+  RingReach() {
+    KeyRing::Options options;
+    options.second_directory = path_.at(1);
+    options.on_io = [this](size_t replica, RingFile, RingReplica::Io io) {
+      const bool is_full = io == RingReplica::Io::kExtend && full_.at(replica);
+      return is_full ? absl::ResourceExhaustedError("full") : absl::OkStatus();
+    };
+    options.on_reach = [this](const std::string& directory, const absl::Status& why) {
+      said_.push_back(absl::StrCat(fs::path(directory).filename().string(), why.ok() ? " back" : " lost"));
+    };
+    auto ring = KeyRing::Create(path_.at(0), std::move(options));
+    EXPECT_TRUE(ring.ok()) << ring.status();
+    ring_ = *std::move(ring);
+    living_ = BytesOf(*ring_->ForDay(kLiving));
+    doomed_ = MintSealed(kDoomed);
+    for (int i = 0; i < 3; ++i) owners_.push_back(*ring_->NewOwner(DueDay::Open()));
+    EXPECT_TRUE(ring_->DestroyOwners({&owners_[0], 1}).ok());  // their page is opened
+  }
+
+  std::string Replica(size_t i) const { return absl::StrCat(path_.at(i), i == 0 ? "/a" : "/b"); }
+  std::string Away(size_t i) const { return directory_ / absl::StrCat("away-", i); }
+  // The bytes that the day's key lies as.
+  std::string MintSealed(DueDay day) {
+    const std::string key = BytesOf(*ring_->ForDay(day));
+    return DecodeRing(Replica(0)).sealed.at(key);
+  }
+  // What the process has open is of no use from now on; what is in the files is kept elsewhere.
+  void Unmount(size_t i) {
+    fs::copy(path_.at(i), Away(i), fs::copy_options::recursive);
+    fs::remove_all(path_.at(i));
+  }
+  void Mount(size_t i) { fs::rename(Away(i), path_.at(i)); }
+  std::vector<std::string> Holding(const std::string& bytes) const { return FilesHolding(directory_.path(), bytes); }
+  void ExpectWhole() {
+    EXPECT_EQ(ring_->stale_replicas(), 0u);
+    EXPECT_EQ(BytesOf(*ring_->FindDay(kLiving)), living_);
+    EXPECT_FALSE((*ring_->FindOwner(owners_[0])).has_value());
+    EXPECT_TRUE((*ring_->FindOwner(owners_[2])).has_value());
+    EXPECT_TRUE(ring_->Verify()->is_sound());
+    for (const char* file : {"/keys", "/pages"}) {
+      EXPECT_TRUE(ReadBytes(Replica(0) + file) == ReadBytes(Replica(1) + file)) << file;
+    }
+  }
+
+  FreshDirectory directory_;
+  const std::vector<std::string> path_ = {directory_ / "first", directory_ / "second"};
+  std::vector<bool> full_ = {false, false};
+  std::vector<std::string> said_;
+  std::unique_ptr<KeyRing> ring_;
+  std::string living_;
+  std::string doomed_;  // as it lies
+  std::vector<OwnerNumber> owners_;
+};
+
+TEST_F(RingReach, OneWhoseVolumeWasAwayIsTakenBack) {
+  for (const size_t lost : {0u, 1u}) {
+    const DueDay day = DueDay::FromNumber(kDoomed.number() + static_cast<uint32_t>(lost));
+    const std::string doomed = MintSealed(day);
+    Unmount(lost);
+    ASSERT_TRUE(ring_->DestroyDaysThrough(day).ok());
+    EXPECT_EQ(ring_->stale_replicas(), 1u);
+    EXPECT_FALSE(ring_->Mend().ok());
+    Mount(lost);
+    EXPECT_EQ(Holding(doomed), std::vector<std::string>{"keys"}) << "of the one that was away";
+    const absl::Status mended = ring_->Mend();
+    EXPECT_TRUE(mended.ok()) << mended;
+    EXPECT_EQ(Holding(doomed), std::vector<std::string>());
+    ExpectWhole();
+  }
+  EXPECT_EQ(said_, (std::vector<std::string>{"a lost", "a back", "b lost", "b back"}));
+}
+
+// Nothing is written for hours, and yet it is known.
+TEST_F(RingReach, ALookTellsOfALoss) {
+  Unmount(1);
+  EXPECT_FALSE(ring_->Mend().ok());
+  EXPECT_EQ(ring_->stale_replicas(), 1u);
+  EXPECT_EQ(said_, std::vector<std::string>{"b lost"});
+}
+
+TEST_F(RingReach, BothThatWereAwayAreGoneOnWith) {
+  Unmount(0);
+  Unmount(1);
+  EXPECT_TRUE(absl::IsUnavailable(ring_->DestroyDaysThrough(kDoomed)));
+  EXPECT_TRUE(absl::IsUnavailable(ring_->DestroyOwners({&owners_[1], 1})));
+  EXPECT_FALSE(ring_->Mend().ok());
+  EXPECT_TRUE(absl::IsUnavailable(ring_->FindOwner(owners_[2]).status()));
+  EXPECT_TRUE(ring_->out_of_reach());
+  EXPECT_EQ(ring_->stale_replicas(), 2u);
+  Mount(1);
+  EXPECT_FALSE(ring_->Mend().ok()) << "one is missing";
+  EXPECT_FALSE(ring_->out_of_reach());
+  EXPECT_EQ(ring_->stale_replicas(), 1u);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
+  ASSERT_TRUE(ring_->DestroyOwners({&owners_[1], 1}).ok());
+  Mount(0);
+  ASSERT_TRUE(ring_->Mend().ok());
+  EXPECT_EQ(Holding(doomed_), std::vector<std::string>());
+  ExpectWhole();
+  EXPECT_EQ(said_, (std::vector<std::string>{"a lost", "b lost", "b back", "a back"}));
+}
+
+// What is destroyed would come back with it.
+TEST_F(RingReach, AnOlderOneInThePlaceOfTheLastIsNotGoneOnWith) {
+  fs::copy(path_.at(0), directory_ / "older", fs::copy_options::recursive);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
+  Unmount(0);
+  Unmount(1);
+  EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(40001)).ok());
+  fs::copy(directory_ / "older", path_.at(0), fs::copy_options::recursive);
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring_->Mend()));
+  EXPECT_TRUE(ring_->out_of_reach());
+  Mount(1);
+  ASSERT_TRUE(ring_->Mend().ok());
+  fs::remove_all(directory_ / "older");
+  fs::remove_all(Away(0));
+  EXPECT_EQ(Holding(doomed_), std::vector<std::string>());
+  ExpectWhole();
+}
+
+TEST_F(RingReach, AnotherRingInItsPlaceIsLeftAlone) {
+  Unmount(1);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
+  KeyRing::Create(directory_ / "stranger", {}).value().reset();
+  fs::create_directory(path_.at(1));
+  fs::copy(directory_ / "stranger/b", Replica(1), fs::copy_options::recursive);
+  const std::string keys = ReadBytes(Replica(1) + "/keys");
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring_->Mend()));
+  EXPECT_TRUE(ReadBytes(Replica(1) + "/keys") == keys);
+  fs::remove_all(Replica(1));
+  ASSERT_TRUE(ring_->Mend().ok()) << "it is made anew where it was";
+  ExpectWhole();
+}
+
+// As where a volume is not mounted: what is written there would be missing once it is.
+TEST_F(RingReach, NothingIsMadeOnAnotherVolume) {
+  const auto volume_of = [](const std::string& path) {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
+    return info.st_dev;
+  };
+  const std::string other = volume_of("/dev/shm") == volume_of(path_.at(1)) ? "/var/tmp" : "/dev/shm";
+  ASSERT_NE(volume_of(other), volume_of(path_.at(1)));
+  const FreshDirectory beneath(other);
+  Unmount(1);
+  fs::create_directory_symlink(beneath.path(), path_.at(1));
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring_->Mend()));
+  EXPECT_TRUE(fs::is_empty(beneath.path()));
+  fs::remove(path_.at(1));
+  Mount(1);
+  ASSERT_TRUE(ring_->Mend().ok());
+  ExpectWhole();
+}
+
+TEST_F(RingReach, NoOtherProcessHasAReplicaOpen) {
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Open(path_.at(0), {}).status()));
+  KeyRing::Options swapped;
+  swapped.second_directory = path_.at(1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Open(directory_ / "elsewhere", std::move(swapped)).status()));
+}
+
+// The other goes on; what the full one has is overwritten all the same.
+TEST_F(RingReach, AFullOneIsLeftAlone_AndTakenBackWhenThereIsRoom) {
+  for (const size_t full : {0u, 1u}) {
+    said_.clear();
+    full_.at(full) = true;
+    const DueDay day = DueDay::FromNumber(kDoomed.number() + static_cast<uint32_t>(full));
+    const std::string doomed = MintSealed(day);
+    const uint64_t bytes = ring_->size();
+    while (ring_->size() == bytes) ASSERT_TRUE(ring_->NewOwner(DueDay::Open()).ok());
+    EXPECT_EQ(ring_->stale_replicas(), 1u);
+    ASSERT_TRUE(ring_->DestroyDaysThrough(day).ok());
+    EXPECT_EQ(Holding(doomed), std::vector<std::string>{"keys"}) << "of the full one";
+    EXPECT_TRUE(absl::IsResourceExhausted(ring_->Mend()));
+    EXPECT_EQ(Holding(doomed), std::vector<std::string>());
+    EXPECT_TRUE(absl::IsResourceExhausted(ring_->Mend()));
+    EXPECT_EQ(ring_->stale_replicas(), 1u);
+    full_.at(full) = false;
+    ASSERT_TRUE(ring_->Mend().ok());
+    ExpectWhole();
+    const std::string name = full == 0 ? "a" : "b";
+    EXPECT_EQ(said_, (std::vector<std::string>{name + " lost", name + " back"}));
+  }
+}
+
+TEST_F(RingReach, IfBothAreFullNoneIsLost) {
+  full_ = {true, true};
+  absl::Status status;
+  while (status.ok()) status = ring_->NewOwner(DueDay::Open()).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_EQ(ring_->stale_replicas(), 0u);
+  EXPECT_EQ(said_, std::vector<std::string>());
+  full_ = {false, false};
+  EXPECT_TRUE(ring_->NewOwner(DueDay::Open()).ok());
+}
+
+}  // namespace
+}  // namespace retention
