@@ -318,7 +318,7 @@ TEST(PersonsInRooms, WhoWentOverIsErasedFromWhatTheNextMeetingBeganWith) {
   const Holdings& holdings = harness.engine().holdings();
   // Whom meetings began with, as what is stored says; and as it is when the room is read back.
   const auto began_with = [&] {
-    MeetingCache cache(holdings.store, holdings.vault, holdings.policies);
+    MeetingCache cache(holdings.store, holdings.vault, holdings.names, holdings.policies);
     auto room = cache.Find(*holdings.registry.Find("pbx", harness.now), "m", holdings.LastDue(harness.now));
     EXPECT_TRUE(room.ok()) << room.status();
     std::set<bool> are_anna;

@@ -120,7 +120,7 @@ class RoomYear {
   // A room as it is read back is as it was in memory, whatever of it has been fixed since: what was filed tells.
   void ExpectTheSameWhenReadBack(const std::string& id) {
     const Holdings& holdings = harness_.engine().holdings();
-    MeetingCache cache(holdings.store, holdings.vault, holdings.policies);
+    MeetingCache cache(holdings.store, holdings.vault, holdings.names, holdings.policies);
     const auto pbx = holdings.registry.Find("pbx", harness_.now);
     ASSERT_TRUE(pbx.has_value());
     const auto room = cache.Find(*pbx, id, holdings.LastDue(harness_.now));
