@@ -287,7 +287,7 @@ TEST_F(ApiStrings, LieWhereTheyEnd) {
   EXPECT_EQ(found.size(), expected.size());
 }
 
-// Nothing is held that nobody can find, but the platform's own names of extensions, which say what it already knows.
+// Nothing is held that no call shows.
 TEST_F(ApiStrings, AreShownWhileTheyLie) {
   PlantAll();
   const std::string pbx_id = canaries_.at("(pbx_id)");
