@@ -36,7 +36,8 @@ RingEntry HeldEntryOf(const PbxId& pbx, DueDay until) {
 DueRules KeyRing::due_rules() const {
   const MutexLock lock(mutex_);
   DueRules rules;
-  for (auto slot = slots_.lower_bound({RingEntryKind::kDueRules, 0}); slot != slots_.end(); ++slot) {
+  for (auto slot = slots_.lower_bound({RingEntryKind::kDueRules, 0});
+       slot != slots_.end() && slot->first.kind <= RingEntryKind::kHeldPbx; ++slot) {
     const RingEntry entry = *ReadEntry(EntryAt(slot->second));
     if (entry.kind == RingEntryKind::kDueRules) {
       rules.zone = ZoneOf(entry.secret);
@@ -114,7 +115,8 @@ absl::Status KeyRing::SetDueRules(const DueRules& rules) {
   std::vector<EntryName> over;
   {
     const MutexLock lock(mutex_);
-    for (auto slot = slots_.lower_bound({RingEntryKind::kHeldPbx, 0}); slot != slots_.end(); ++slot) {
+    for (auto slot = slots_.lower_bound({RingEntryKind::kHeldPbx, 0});
+         slot != slots_.end() && slot->first.kind == RingEntryKind::kHeldPbx; ++slot) {
       if (!rules.held.contains(PbxOf(slot->first.name))) over.push_back(slot->first);
     }
   }
