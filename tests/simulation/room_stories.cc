@@ -202,8 +202,8 @@ class Story {
     }
     absl::Time at = happened + late;
     // What comes of the next sitting when this one is fixed could be of neither.
-    const absl::CivilDay day = DayAt(happened);
-    if (on_its_day_ && DayAt(at) > day) at = std::max(happened, absl::FromCivil(absl::CivilHour(day) + 22, Berlin()));
+    const absl::Time evening = absl::FromCivil(absl::CivilHour(DayAt(happened)) + 22, Berlin());
+    if (on_its_day_) at = std::min(at, std::max(happened, evening));
     if (options_.disorder && dice_.Chance(3))
       told_.push_back({.at = at + absl::Hours(dice_.Between(0, 30)), .event = event});
     told_.push_back({.at = at, .event = std::move(event)});
