@@ -97,9 +97,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
-  for (const auto step : {&Server::DestroyDueKeys, &Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter,
-                          &Server::StartProbing, &Server::Serve}) {
-    if (absl::Status status = (server.get()->*step)(); !status.ok()) return status;
+  for (const auto step :
+       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
+    const absl::Status status = (server.get()->*step)();
+    if (status.ok()) continue;
+    server->DestroyDueKeys();
+    return status;
   }
   return server;
 }

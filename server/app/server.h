@@ -66,10 +66,9 @@ absl::Status CheckOptions(const ServerOptions& options);
 // A server that serves. Thread-safe.
 class Server {
  public:
-  // Destroys the keys of what fell due while no server ran, opens everything, does the rest that is due, and only then
-  // serves. If it fails, the keys are gone all the same, unless the ring cannot tell (server/days/due_keys.h) or
-  // `accept_lower_replica` is set. The key ring is made where neither
-  // it nor a store exists.
+  // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
+  // it nor a store exists. If it fails, the keys of due days are gone all the same, unless the ring cannot tell what
+  // may go (server/days/due_keys.h) or `accept_lower_replica` is set.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
   // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN, or, unless it is accepted, STORE_MISSING, STORE_ROLLED_BACK,
@@ -95,9 +94,8 @@ class Server {
 
  private:
   Server(ServerOptions options, Policy policy);
-  // What is due goes before the store is opened, so that none that cannot be opened keeps a key alive. What keeps the
-  // ring from opening here is told by OpenRing, which knows more.
-  absl::Status DestroyDueKeys();
+  // What a start that failed does last: no store that cannot be opened keeps a key alive.
+  void DestroyDueKeys();
   absl::Status OpenStorage();
   absl::Status OpenWitness();
   // Knows the ring's generation from the witness, and from the store if it is open.

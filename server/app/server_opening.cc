@@ -1,4 +1,4 @@
-// What a start opens before the engine: the key ring, the store, and what the one remembers of the other.
+// What a start opens before the engine: the store, the key ring, and what the one remembers of the other.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -42,23 +42,22 @@ void WarnOfVolumes(const ServerOptions& options) {
 
 }  // namespace
 
-absl::Status Server::DestroyDueKeys() {
-  // A ring that may not be the last one may not know of the last holds.
-  if (options_.accept_lower_replica || !OpenWitness().ok()) return absl::OkStatus();
-  auto ring_options = OptionsOfRing();
-  if (!ring_options.ok()) return absl::OkStatus();
-  auto ring = KeyRing::Open(options_.key_ring_directory, *std::move(ring_options));
-  if (!ring.ok()) return absl::OkStatus();
-  ring_ = *std::move(ring);
+void Server::DestroyDueKeys() {
+  if (ring_ == nullptr) {
+    // A ring that may not be the last one may not know of the last holds.
+    if (options_.accept_lower_replica || (witness_ == nullptr && !OpenWitness().ok())) return;
+    auto ring_options = OptionsOfRing();
+    if (!ring_options.ok()) return;
+    auto ring = KeyRing::Open(options_.key_ring_directory, *std::move(ring_options));
+    if (!ring.ok()) return;
+    ring_ = *std::move(ring);
+  }
   const auto days = DestroyDueByRing(*ring_, SystemRandom(), clock_.Now());
   if (!days.ok()) {
-    Log(Severity::kError, "keys that are due could not be destroyed before the store was opened",
-        {{"status", DescribeStatus(days.status())}});
+    Log(Severity::kError, "keys that are due could not be destroyed", {{"status", DescribeStatus(days.status())}});
   } else if (!days->empty()) {
-    Log(Severity::kInfo, "keys that were due were destroyed before the store was opened",
-        {{"days", absl::StrCat(days->size())}});
+    Log(Severity::kInfo, "the keys of days that are due were destroyed", {{"days", absl::StrCat(days->size())}});
   }
-  return absl::OkStatus();
 }
 
 absl::Status Server::OpenStorage() {
@@ -129,16 +128,7 @@ absl::StatusOr<KeyRing::Options> Server::OptionsOfRing() const {
 }
 
 absl::Status Server::OpenRing(bool store_is_empty) {
-  if (witness_ == nullptr) {
-    if (absl::Status s = OpenWitness(); !s.ok()) return s;
-  }
-  if (ring_ != nullptr) {
-    const auto seen = SeenRingGeneration(*store_);
-    if (!seen.ok()) return Explain("data directory", seen.status());
-    if (ring_->found().generation >= *seen) return absl::OkStatus();
-    // It is not the last one, which the witness did not know.
-    ring_.reset();
-  }
+  if (absl::Status s = OpenWitness(); !s.ok()) return s;
   auto ring_options = OptionsOfRing();
   if (!ring_options.ok()) return ring_options.status();
   auto ring = KeyRing::Open(options_.key_ring_directory, *ring_options);
