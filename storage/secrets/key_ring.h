@@ -126,7 +126,6 @@ class KeyRing {
   absl::Status Mend();
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
   struct Found {
-    uint64_t generation = 0;  // that it had
     size_t replicas_rebuilt = 0;
     size_t entries_mended = 0;
     size_t entries_damaged = 0;

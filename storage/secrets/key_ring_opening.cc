@@ -175,8 +175,7 @@ void KeyRing::Take(OpenedRing ring) {
   // A change of the root writes two heads, so that none is left under the former.
   second_head_owed_ = head_.epoch > 1 && head_.generation == head_.root_generation;
   erased_since_root_ = head_.root != RootKind::kNone && head_.generation > head_.root_generation + 1;
-  found_ = {.generation = ring.generation,
-            .replicas_rebuilt = ring.rebuilt,
+  found_ = {.replicas_rebuilt = ring.rebuilt,
             .entries_mended = ring.mended,
             .entries_damaged = ring.damaged,
             .rolled_back = ring.rolled_back};

@@ -338,7 +338,6 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   }
   OpenedRing ring;
   ring.head = *heads[*leader].head;
-  ring.generation = ring.head.generation;
   ring.rolled_back = ring.head.generation < opening.known_generation;
   if (ring.rolled_back && !opening.accept_lower_replica) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: it was rolled back: its generation is ",

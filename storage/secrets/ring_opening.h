@@ -37,7 +37,6 @@ struct RingOpening {
 struct OpenedRing {
   std::unique_ptr<RingDisk> disk;
   RingHead head;
-  uint64_t generation = 0;   // as it was found
   size_t rebuilt = 0;        // replicas that were overwritten
   absl::Status not_rebuilt;  // why one that was to be was not: it is stale
   size_t mended = 0;         // entries that were damaged in one of them
