@@ -208,7 +208,7 @@ TEST_F(ApiStrings, LieWhereTheyEnd) {
       {"(extension number)", pbx},
       {"(extension_id)", pbx},
       // Of polls and PDFs, which outlive the meeting.
-      {"(meeting_id)", {"HISTORY PDF_SHARE POLL STATE", "HISTORY PDF_SHARE POLL STATE", "PDF_SHARE POLL"}},
+      {"(meeting_id)", {"HISTORY PDF_SHARE STATE", "HISTORY PDF_SHARE STATE", "PDF_SHARE"}},
       {"(pbx_id)", {"PBX_SYNC STATE", "PBX_SYNC STATE", "PBX_SYNC STATE"}},
       {"(poll_id)", poll},
       {"chat_message_sent.participant_id", {"CHAT_PROTOCOL", "", ""}},

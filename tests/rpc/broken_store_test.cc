@@ -15,6 +15,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/app/server.h"
+#include "server/base/boot_time.h"
+#include "server/ledger/store_witness.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
@@ -211,6 +213,15 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
     fs::remove_all(data());
     fs::rename(aside(), data());
   }
+  // As a server does that runs: what its ring's volume remembers of the store.
+  void Remember() {
+    Harness& harness = platform_.harness();
+    auto witness = StoreWitness::Open({(harness.directory() / "ring").string()});
+    ASSERT_TRUE(witness.ok()) << witness.status();
+    ASSERT_TRUE((*witness)->Meet(harness.store(), harness.ring()).ok());
+    ASSERT_TRUE((*witness)->Accept(harness.store()).ok());
+    ASSERT_TRUE((*witness)->Note(harness.now, ReadBootTime()).ok());
+  }
   absl::Status Start(absl::Time now) {
     ServerOptions options;
     options.listen_address = "127.0.0.1:0";
@@ -246,6 +257,7 @@ TEST_P(BrokenStore, KeepsNoKeyAlive_AndLosesNothingThatIsHeld) {
   const auto [fault, of, days] = GetParam();
   const absl::Time first = platform_.DueAt(0);
   const absl::Time last = platform_.DueAt(days - 1);
+  ASSERT_NO_FATAL_FAILURE(Remember());
   platform_.harness().Close();
   Break();
   EXPECT_FALSE(Start(first - absl::Microseconds(1)).ok());
