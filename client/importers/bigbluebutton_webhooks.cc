@@ -93,7 +93,7 @@ void TakeCallback(const JsonEvent& event, absl::Time time, ImportedMeeting& meet
   } else if (kind == "poll-started") {
     meeting.CreatePoll(time, poll, event.Text("data.attributes.poll.question"), PollOptions(event));
   } else if (kind == "poll-responded") {
-    meeting.AnswerPoll(time, poll, session.id, AnswerIndexes(event));
+    meeting.AnswerPoll(time, poll, session, AnswerIndexes(event));
   } else if (kind == "chat-group-message-sent") {
     TakeChat(event, time, meeting);
   } else if (kind != "meeting-recording-stopped") {

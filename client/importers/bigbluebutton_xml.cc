@@ -4,6 +4,7 @@
 // in 2011 so was the meeting.
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
@@ -98,7 +99,12 @@ class LineNumbers {
 class BigBlueButtonRecording {
  public:
   BigBlueButtonRecording(const pugi::xml_node& recording, const std::string& id, ImportedMeeting& meeting)
-      : recording_(recording), events_(EventsOf(recording)), times_(events_, id), polls_(events_), meeting_(meeting) {}
+      : recording_(recording), events_(EventsOf(recording)), times_(events_, id), polls_(events_), meeting_(meeting) {
+    for (const auto& event : events_) {
+      const RecordedSession session = Session(event);
+      if (!session.person.empty()) persons_.try_emplace(session.id, session.person);
+    }
+  }
 
   // `is_whole`: nothing of it is missing, so that its last event is its end, and every answer to a poll is there.
   void Import(const LineNumbers& lines, bool is_whole, std::vector<LeftOutLine>* left_out) {
@@ -189,7 +195,11 @@ class BigBlueButtonRecording {
   void TakeAnswer(const pugi::xml_node& event, absl::Time time) {
     const auto answer = polls_.AnswerOf(event);
     if (!answer.has_value()) return meeting_.LeaveOut("answer outside the options of its poll");
-    meeting_.AnswerPoll(time, ChildText(event, "pollId"), Session(event).id, {*answer});
+    RecordedSession session = Session(event);
+    // Answers do not say whose session it is; their join, which comes before, does.
+    const auto person = persons_.find(session.id);
+    if (session.person.empty() && person != persons_.end()) session.person = person->second;
+    meeting_.AnswerPoll(time, ChildText(event, "pollId"), session, {*answer});
   }
 
   void TakeChat(const pugi::xml_node& event, absl::Time time) {
@@ -207,6 +217,7 @@ class BigBlueButtonRecording {
   const std::vector<pugi::xml_node> events_;
   const RecordedTime times_;
   const BigBlueButtonPolls polls_;
+  std::map<std::string, std::string> persons_;  // Session -> person.
   ImportedMeeting& meeting_;
 };
 

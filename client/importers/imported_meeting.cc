@@ -118,7 +118,6 @@ v1::Event& ImportedMeeting::Append(absl::Time time, const std::string& session_i
   Recorded& recorded = recorded_.emplace_back();
   recorded.session = session_id;
   recorded.told = told;
-  recorded.event.set_pbx_id(options_.pbx_id);
   recorded.event.set_meeting_id(meeting_id_);
   *recorded.event.mutable_time() = ToTimestamp(time);
   return recorded.event;
@@ -211,10 +210,11 @@ void ImportedMeeting::CreatePoll(absl::Time time, const std::string& poll_id, co
   poll_options_[poll->poll_id()] = static_cast<uint32_t>(poll->options_size());
 }
 
-void ImportedMeeting::AnswerPoll(absl::Time time, const std::string& poll_id, const std::string& session_id,
+void ImportedMeeting::AnswerPoll(absl::Time time, const std::string& poll_id, const RecordedSession& session,
                                  const std::vector<uint32_t>& option_indexes) {
   if (options_.owner_extension.empty()) return LeaveOut("answer to a poll that was not imported");
-  auto* answer = Append(time, session_id, session_id).mutable_poll_answered();
+  auto* answer = Append(time).mutable_poll_answered();
+  answer->set_participant_id(PersonIdentifier(session.person.empty() ? session.id : session.person));
   answer->set_poll_id(ValidIdentifier(poll_id));
   for (const uint32_t index : option_indexes) answer->add_option_indexes(index);
 }
@@ -283,8 +283,8 @@ void ImportedMeeting::Settle(absl::Duration shift, Recorded& recorded) const {
   if (event.has_participant_joined()) event.mutable_participant_joined()->set_participant_id(person);
   if (event.has_participant_left()) event.mutable_participant_left()->set_participant_id(person);
   event.set_event_id(EventIdOf(event, recorded.told));
+  event.set_pbx_id(options_.pbx_id);
   // What is said of a session is said once, whether or not a part of the log tells whose it is.
-  if (event.has_poll_answered()) event.mutable_poll_answered()->set_participant_id(person);
   if (event.has_chat_message_sent()) event.mutable_chat_message_sent()->set_participant_id(person);
   if (!recorded.is_bigbluebutton_recording) return;
   auto& recording = *event.mutable_recording_created();

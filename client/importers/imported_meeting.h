@@ -45,8 +45,9 @@ class ImportedMeeting {
   void SharePdf(absl::Time time, const std::string& presentation_id);
   void CreatePoll(absl::Time time, const std::string& poll_id, const std::string& question,
                   const std::vector<std::string>& options);
-  // An answer to a poll that is not in this file is taken: another part of the log may have brought it.
-  void AnswerPoll(absl::Time time, const std::string& poll_id, const std::string& session_id,
+  // An answer to a poll that is not in this file is taken: another part of the log may have brought it. It is its
+  // session's where it names no person: whose that is, only another event can say.
+  void AnswerPoll(absl::Time time, const std::string& poll_id, const RecordedSession& session,
                   const std::vector<uint32_t>& option_indexes);
   // `message_id` tells apart what was said twice at once, and may be empty.
   void PublicChat(absl::Time time, const std::string& session_id, const std::string& message_id,

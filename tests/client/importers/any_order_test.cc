@@ -62,6 +62,14 @@ TEST_P(EveryFormat, TwoLinesAboutOnePersonAtOneInstantHaveIdsThatDoNotDependOnTh
   EXPECT_EQ(Attendance({forward}).substr(Attendance({forward}).find(' ')), " 599 1; ");
 }
 
+TEST_P(EveryFormat, IdsAreTheSameUnderEveryPbx) {
+  Draw draw(1);
+  const Lines log = DrawLog(GetParam(), draw);
+  ImportOptions other = WithOwner();
+  other.pbx_id = "other";
+  EXPECT_EQ(EventIds(Import(log, other)), EventIds(Import(log)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Importers, EveryFormat,
                          testing::Values("bigbluebutton-webhooks", "bigbluebutton-xml", "jitsi-events",
                                          "webex-webhooks", "zoom-webhooks"),

@@ -120,6 +120,16 @@ TEST(BigBlueButtonWebhooks, Import_AnswerWhosePollIsInAnotherPartOfTheLogIsTaken
   EXPECT_EQ(imported.events[0].poll_answered().participant_id(), "41");
 }
 
+TEST(BigBlueButtonWebhooks, Import_AnswerThatNamesNoPersonIsItsSessionsInEveryPartOfTheLog) {
+  const std::string join = Callback("user-joined", 0, User("w_1", "41"));
+  const std::string answer =
+      Callback("poll-responded", 9, R"(,"user":{"internal-user-id":"w_1"},"poll":{"id":"q/1","answerIds":[1]})");
+  const ImportedEvents whole = ImportText(join + answer, kBigBlueButtonWebhooks, WithOwner());
+  ASSERT_EQ(whole.events.size(), 2);
+  EXPECT_EQ(EventLine(whole.events[1]),
+            EventLine(ImportText(answer, kBigBlueButtonWebhooks, WithOwner()).events.at(0)));
+}
+
 TEST(BigBlueButtonWebhooks, Import_CallbackThatIsPostedAgainCountsOnce) {
   const ImportedEvents imported = ImportCallbacks("webhooks_posted_again.ndjson");
   ASSERT_EQ(Payloads(imported),
