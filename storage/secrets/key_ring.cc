@@ -192,7 +192,7 @@ absl::Status KeyRing::DestroyDaysThrough(DueDay last, absl::Time now, std::span<
     rescued.push_back(
         {.kind = RescueKindOf(rescue.use), .until = rescue.day, .name = NumberOf(rescue.pbx), .secret = rescue.key});
   }
-  if (absl::Status s = rescued.empty() ? absl::OkStatus() : Put(rescued); !s.ok()) return s;
+  if (absl::Status s = rescued.empty() ? absl::OkStatus() : Put(rescued, Room::kKept); !s.ok()) return s;
   next.destroyed_through = last;
   if (first.has_value()) {
     // What does not fit is told of together with the last.
@@ -296,7 +296,7 @@ absl::Status KeyRing::NarrowPbx(const PbxId& pbx) {
   if (!Find(RingEntryKind::kPbxOrders, NumberOf(pbx))) {
     const RingEntry entry{
         .kind = RingEntryKind::kPbxOrders, .until = DueDay::None(), .name = NumberOf(pbx), .secret = OrderKeyOf(*key)};
-    if (absl::Status s = Put({&entry, 1}); !s.ok()) return s;
+    if (absl::Status s = Put({&entry, 1}, Room::kKept); !s.ok()) return s;
   }
   Forget({RingEntryKind::kPbx, NumberOf(pbx)});
   if (absl::Status s = Finish(); !s.ok()) return s;

@@ -13,6 +13,7 @@
 #ifndef RETENTION_STORAGE_SECRETS_KEY_RING_H_
 #define RETENTION_STORAGE_SECRETS_KEY_RING_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -121,8 +122,8 @@ class KeyRing {
   // All of them are: nothing can be made or destroyed.
   bool out_of_reach() const;
   // Looks whether all replicas are there; finishes what a failure cut short, and overwrites those that could not be
-  // written. They are opened anew by their paths, since their volumes may have been away. What the process knows counts:
-  // the last that was written to is gone on with only as it was left. OK: nothing is left to do.
+  // written. They are opened anew by their paths, since their volumes may have been away. What the process knows
+  // counts: the last that was written to is gone on with only as it was left. OK: nothing is left to do.
   absl::Status Mend();
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
   struct Found {
@@ -205,8 +206,13 @@ class KeyRing {
   absl::Status DestroyNamesBefore(uint32_t number);
 
   // A new owner's number. Waits for the disk once in 4,096 times. `until`: nothing that it owns is ever filed under a
-  // later day; it goes within 32 days of that.
-  absl::StatusOr<OwnerNumber> NewOwner(DueDay until);
+  // later day; it goes within 32 days of that. `room`: whether it may take what KeepRoom keeps, if the disk is full.
+  enum class Room : uint8_t { kAny, kKept };
+  absl::StatusOr<OwnerNumber> NewOwner(DueDay until, Room room = Room::kAny);
+  // From now on the disk has room for so many new owners' numbers without a day, and for so many rescues, which a full
+  // one is not to refuse; nothing else is given it. Waits for the disk only when the room changes, in steps of 16,384
+  // numbers. RESOURCE_EXHAUSTED if it is not there: what there is of it is kept.
+  absl::Status KeepRoom(uint64_t owners, uint64_t rescues);
   // Its secret, unless it is gone.
   struct Owner {
     SecretKey secret;
@@ -287,8 +293,9 @@ class KeyRing {
   absl::StatusOr<SecretKey> Mint(RingEntryKind kind, uint64_t name, DueDay until = DueDay::None())
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Without a new generation.
-  absl::Status Put(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status Reserve(size_t entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Put(std::span<const RingEntry> entries, Room room = Room::kAny)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Reserve(size_t entries, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // What each slot shall hold; nothing: zeros. Under the keys of `head`.
   absl::Status WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -318,7 +325,7 @@ class KeyRing {
   absl::Status Write(RingFile file, std::span<const RingWrite> writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Extend(RingFile file, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
-  absl::Status MintPages(size_t pages, DueDay until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status MintPages(size_t pages, DueDay until, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status OpenPages(std::span<const uint64_t> pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status ReserveBlocks(size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::StatusOr<OwnerSlot> ReadSlot(size_t block, OwnerNumber number) const
@@ -349,6 +356,10 @@ class KeyRing {
   absl::flat_hash_map<uint64_t, Page> pages_ ABSL_GUARDED_BY(mutex_);
   std::map<DueDay, Giving> giving_ ABSL_GUARDED_BY(mutex_);
   std::map<DueDay, std::deque<uint64_t>> ahead_ ABSL_GUARDED_BY(mutex_);  // minted, and none given
+
+  // Free entries that nobody gets but for Room::kKept.
+  std::atomic<size_t> kept_entries_ = 0;
+  std::atomic<bool> lacks_room_ = false;
 
   std::set<size_t> free_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> free_blocks_ ABSL_GUARDED_BY(write_mutex_);

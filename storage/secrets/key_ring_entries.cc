@@ -9,12 +9,25 @@
 namespace retention {
 namespace {
 
-// Kept free for what is rescued when the disk is full.
+// Kept free for what is rescued when the disk is full, whatever KeepRoom was asked for.
 constexpr size_t kSpareEntries = 64;
+// What KeepRoom keeps is a multiple of this.
+constexpr size_t kKeptAtOnce = 64;
 
 }  // namespace
 
-absl::Status KeyRing::Reserve(size_t entries) {
+absl::Status KeyRing::KeepRoom(uint64_t owners, uint64_t rescues) {
+  const size_t entries = (owners + kPageNumbers - 1) / kPageNumbers + rescues;
+  const size_t kept = (entries + kKeptAtOnce - 1) / kKeptAtOnce * kKeptAtOnce;
+  if (kept_entries_ == kept && !lacks_room_) return absl::OkStatus();
+  const MutexLock writing(write_mutex_);
+  kept_entries_ = kept;
+  const absl::Status reserved = Reserve(0, Room::kAny);
+  lacks_room_ = !reserved.ok();
+  return reserved;
+}
+
+absl::Status KeyRing::Reserve(size_t entries, Room room) {
   size_t slots = 0;
   size_t used = 0;
   {
@@ -23,12 +36,13 @@ absl::Status KeyRing::Reserve(size_t entries) {
     used = slots_.size();
   }
   // A change of the root writes all anew before the former go.
-  const size_t spare = kSpareEntries + (options_.root == nullptr ? 0 : used);
+  const size_t kept = kSpareEntries + kept_entries_;
+  const size_t spare = kept + (options_.root == nullptr ? 0 : used);
   if (free_slots_.size() >= entries + spare) return absl::OkStatus();
   const size_t more = std::max(slots, entries + spare);
   if (absl::Status s = Extend(RingFile::kKeys, kRingFileHeaderBytes + (slots + more) * kEntryBytes); !s.ok()) {
     // Those that were kept for a full disk.
-    return free_slots_.size() >= entries ? absl::OkStatus() : s;
+    return free_slots_.size() >= entries + (room == Room::kKept ? 0 : kept) ? absl::OkStatus() : s;
   }
   const MutexLock lock(mutex_);
   entries_.Resize((slots + more) * kEntryBytes);
@@ -61,9 +75,9 @@ absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const
   return Write(RingFile::kKeys, writes);
 }
 
-absl::Status KeyRing::Put(std::span<const RingEntry> entries) {
+absl::Status KeyRing::Put(std::span<const RingEntry> entries, Room room) {
   if (absl::Status s = Finish(); !s.ok()) return s;
-  if (absl::Status s = Reserve(entries.size()); !s.ok()) return s;
+  if (absl::Status s = Reserve(entries.size(), room); !s.ok()) return s;
   RingHead head;
   {
     const MutexLock lock(mutex_);

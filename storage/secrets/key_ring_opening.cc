@@ -60,6 +60,17 @@ std::optional<std::array<uint8_t, 16>> UnfinishedIdentity(const std::vector<std:
   return std::nullopt;
 }
 
+// Damaged in all replicas, or they would have been mended: of no use, and to be overwritten.
+std::vector<OwnerNumber> DamagedOwnersIn(uint64_t page, ConstByteSpan block) {
+  std::vector<OwnerNumber> damaged;
+  for (size_t n = 0; n < kPageNumbers; ++n) {
+    const OwnerNumber number = page * kPageNumbers + n;
+    const ConstByteSpan slot = block.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes);
+    if (!ReadOwnerSlot(number, slot).has_value()) damaged.push_back(number);
+  }
+  return damaged;
+}
+
 absl::Status MakeDirectory(const std::string& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -249,6 +260,9 @@ absl::Status KeyRing::LoadBlocks() {
     const auto page = pages.find(i);
     if (page != pages.end()) {
       if (options_.root != nullptr && !IsBlockAsFirstWritten(block.span())) touched_.insert(page->second);
+      for (const OwnerNumber number : DamagedOwnersIn(page->second, std::as_const(block).span())) {
+        dirty_owners_.insert(number);
+      }
     } else if (IsZero(block.span())) {
       free_blocks_.insert(i);
     } else {

@@ -39,7 +39,7 @@ std::optional<KeyRing::Page> KeyRing::PageAt(uint64_t page) const {
   return found == pages_.end() ? std::nullopt : std::optional(found->second);
 }
 
-absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
+absl::Status KeyRing::MintPages(size_t pages, DueDay until, Room room) {
   RingHead next;
   {
     const MutexLock lock(mutex_);
@@ -57,7 +57,7 @@ absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
   }
   // A number that came to nothing is not tried again.
   next_page_ += pages;
-  absl::Status put = Put(entries);
+  absl::Status put = Put(entries, room);
   if (put.ok()) put = Bump();
   if (!put.ok()) {
     for (const RingEntry& entry : entries) Forget(NameOf(entry));
@@ -72,7 +72,7 @@ absl::Status KeyRing::MintPages(size_t pages, DueDay until) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until) {
+absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until, Room room) {
   const DueDay span = SpanOf(until);
   const auto next = [&]() -> std::optional<OwnerNumber> {
     const MutexLock lock(mutex_);
@@ -90,7 +90,10 @@ absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until) {
   if (span <= destroyed_through()) return absl::FailedPreconditionError("key ring: the day was destroyed");
   // Somebody else may have minted meanwhile.
   if (const auto number = next()) return *number;
-  if (absl::Status s = MintPages(kPagesAtOnce, span); !s.ok()) return s;
+  absl::Status minted = MintPages(kPagesAtOnce, span, Room::kAny);
+  // On a full disk no more than is needed.
+  if (absl::IsResourceExhausted(minted)) minted = MintPages(1, span, room);
+  if (!minted.ok()) return minted;
   if (const auto number = next()) return *number;
   return absl::InternalError("key ring: no page was minted");
 }
@@ -99,9 +102,19 @@ absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) co
   const auto key = Find(RingEntryKind::kPage, PageOf(number));
   if (!key.has_value()) return absl::DataLossError("key ring: the key of a block is damaged");
   std::array<uint8_t, kOwnerSlotBytes> bytes{};
-  if (absl::Status s = disk_->ReadAt(RingFile::kPages, SlotAt(block, number), bytes); !s.ok()) return s;
-  auto slot = ReadOwnerSlot(number, bytes);
-  if (!slot.has_value()) return absl::DataLossError("key ring: an owner's secret is damaged");
+  std::optional<OwnerSlot> slot;
+  bool is_read = false;
+  absl::Status failure = absl::UnavailableError("key ring: no replica can be read");
+  for (size_t i = 0; i < disk_->size() && !slot.has_value(); ++i) {
+    if (disk_->stale(i)) continue;
+    const absl::Status read = disk_->replica(i).ReadAt(RingFile::kPages, SlotAt(block, number), bytes);
+    failure.Update(read);
+    is_read = is_read || read.ok();
+    if (read.ok()) slot = ReadOwnerSlot(number, bytes);
+  }
+  if (!is_read) return failure;
+  // What is damaged in all replicas is gone, with what it seals.
+  if (!slot.has_value()) slot = OwnerSlot();
   if (slot->state != OwnerState::kGone) slot->secret = SecretSeal(*key).Open(SealNameOfOwner(number), slot->secret);
   return *std::move(slot);
 }

@@ -135,7 +135,7 @@ absl::Status KeyRing::Rekey(size_t most) {
 
 absl::Status KeyRing::Reseal(absl::Time now) {
   if (absl::Status s = Finish(); !s.ok()) return s;
-  if (absl::Status s = Reserve(0); !s.ok()) return s;
+  if (absl::Status s = Reserve(0, Room::kAny); !s.ok()) return s;
   RingHead next;
   std::map<EntryName, RingEntry> entries;
   {

@@ -210,6 +210,27 @@ TEST_F(RingReach, AFullOneIsLeftAlone_AndTakenBackWhenThereIsRoom) {
   }
 }
 
+// On a full disk the room that is kept is for those alone that it is kept for.
+TEST_F(RingReach, RoomThatIsKeptIsThereOnAFullDisk) {
+  constexpr uint64_t kOwners = 100 * kPageNumbers;
+  ASSERT_TRUE(ring_->KeepRoom(kOwners, 20).ok());
+  full_ = {true, true};
+  while (ring_->NewOwner(DueDay::Open()).ok()) continue;
+  while (ring_->NewOwner(kLiving).ok()) continue;
+  EXPECT_TRUE(absl::IsResourceExhausted(ring_->ForDay(DueDay::FromNumber(40001)).status()));
+  EXPECT_TRUE(absl::IsResourceExhausted(ring_->KeepRoom(1000 * kOwners, 20)));
+  for (uint64_t i = 0; i < kOwners; ++i) {
+    const auto owner = ring_->NewOwner(DueDay::Open(), KeyRing::Room::kKept);
+    ASSERT_TRUE(owner.ok()) << i << owner.status();
+  }
+  std::vector<RescuedKey> rescues;
+  for (uint8_t i = 0; i < 20; ++i) rescues.push_back({.day = kDoomed, .pbx = IdOf<PbxId>(i)});
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed, absl::UnixEpoch(), rescues).ok());
+  full_ = {false, false};
+  EXPECT_TRUE(ring_->KeepRoom(0, 0).ok());
+  EXPECT_TRUE(ring_->NewOwner(DueDay::Open()).ok());
+}
+
 TEST_F(RingReach, IfBothAreFullNoneIsLost) {
   full_ = {true, true};
   absl::Status status;

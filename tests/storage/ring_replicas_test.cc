@@ -85,6 +85,32 @@ TEST_F(TwoReplicas, AnEntryThatIsDamagedInBothCostsItself) {
   EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), later_);
 }
 
+// It once kept the whole server from starting.
+TEST_F(TwoReplicas, AnOwnerThatIsDamagedInBothIsGone_AndOverwritten) {
+  std::vector<OwnerNumber> owners;
+  for (int i = 0; i < 4; ++i) owners.push_back(*ring_->NewOwner(DueDay::Open()));
+  ASSERT_TRUE(ring_->DestroyOwners({&owners[0], 1}).ok());
+  const auto damage = [&](const char* replica, OwnerNumber owner) {
+    // In the first block, behind the file's header and its own.
+    Flip(path_ + replica + "/pages", 4096 + 64 + owner % kPageNumbers * 40 + 20);
+  };
+  damage("/a", owners[1]);
+  EXPECT_TRUE(ring_->FindOwner(owners[1])->has_value()) << "the other has it";
+  damage("/a", owners[2]);
+  damage("/b", owners[2]);
+  EXPECT_FALSE(ring_->FindOwner(owners[2])->has_value());
+  Close();
+  ring_ = MustOpenRing(path_);
+  EXPECT_EQ(ring_->found().entries_damaged, 1u);
+  EXPECT_EQ(ring_->found().entries_mended, 1u);
+  EXPECT_TRUE(ring_->FindOwner(owners[1])->has_value());
+  EXPECT_FALSE(ring_->FindOwner(owners[2])->has_value());
+  EXPECT_TRUE(ring_->FindOwner(owners[3])->has_value());
+  EXPECT_TRUE(ring_->Verify()->is_sound());
+  Close();
+  EXPECT_EQ(MustOpenRing(path_)->found().entries_damaged, 0u);
+}
+
 TEST_F(TwoReplicas, ALostOneIsWrittenAnew_IfTheOtherIsKnownToBeTheLast) {
   Close();
   std::filesystem::remove_all(path_ + "/a");
