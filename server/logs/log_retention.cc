@@ -1,5 +1,7 @@
 #include "server/logs/log_retention.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -39,6 +41,12 @@ class CivilDays {
   int64_t begin_us_ = 0;
   int64_t end_us_ = 0;
 };
+
+// A short reason lies in the structure itself, where nothing else would come over it.
+void Wipe(std::optional<LogExtension>& extension) {
+  if (extension.has_value()) OPENSSL_cleanse(extension->reason.data(), extension->reason.size());
+  extension.reset();
+}
 
 // The ledger's word for why: a category with the kind of server, never the text of the reason.
 std::string LedgerReason(v1::LogServer server) {
@@ -164,6 +172,7 @@ void LogRetention::PutExtension(int server, const LogExtension& extension, Chang
   change.PutSealed(LogExtensionKey(static_cast<uint8_t>(server)), Personal(stored.SerializeAsString()));
   change.ThenDo([this, server, extension] {
     const MutexLock lock(mutex_);
+    Wipe(extensions_[static_cast<size_t>(server)]);
     extensions_[static_cast<size_t>(server)] = extension;
   });
 }
@@ -246,19 +255,25 @@ absl::StatusOr<bool> LogRetention::RefileStep(Change& change) {
 
 bool LogRetention::HasEnded(absl::Time now) const {
   const DueDay last = holdings_.LastDue(now);
+  for (int server = 1; server < static_cast<int>(kLogServers); ++server) {
+    if (HasEnded(server, last)) return true;
+  }
+  return false;
+}
+
+bool LogRetention::HasEnded(int server, DueDay last) const {
   const MutexLock lock(mutex_);
-  return std::any_of(extensions_.begin(), extensions_.end(),
-                     [&](const auto& e) { return e.has_value() && e->until <= last && !e->refiling; });
+  const auto& extension = extensions_[static_cast<size_t>(server)];
+  return extension.has_value() && extension->until <= last && !extension->refiling;
 }
 
 void LogRetention::DropEnded(Change& change) {
   for (int server = 1; server < static_cast<int>(kLogServers); ++server) {
-    const auto extension = ExtensionOf(server);
-    if (!extension.has_value() || extension->until > change.last_due() || extension->refiling) continue;
+    if (!HasEnded(server, change.last_due())) continue;
     change.DeleteState(LogExtensionKey(static_cast<uint8_t>(server)));
     change.ThenDo([this, server] {
       const MutexLock lock(mutex_);
-      extensions_[static_cast<size_t>(server)].reset();
+      Wipe(extensions_[static_cast<size_t>(server)]);
     });
   }
 }

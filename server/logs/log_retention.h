@@ -75,6 +75,7 @@ class LogRetention {
   void PutExtension(int server, const LogExtension& extension, Change& change);
   v1::LogExtension Describe(int server, const LogExtension& extension) const;
   std::optional<LogExtension> ExtensionOf(int server) const;
+  bool HasEnded(int server, DueDay last) const;
   // The first server whose rows are to be looked at; 0 if there is none.
   int RefilingServer() const;
 

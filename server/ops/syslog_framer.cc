@@ -1,5 +1,7 @@
 #include "server/ops/syslog_framer.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
@@ -13,12 +15,25 @@ constexpr size_t kMaxLengthDigits = 10;
 }  // namespace
 
 void SyslogFramer::Append(std::string_view bytes) {
-  buffer_.erase(0, taken_);
-  taken_ = 0;
+  LetGo();
   buffer_.append(bytes);
 }
 
+void SyslogFramer::LetGo() {
+  if (taken_ == 0) return;
+  std::string left(rest());
+  OPENSSL_cleanse(buffer_.data(), buffer_.size());
+  buffer_.swap(left);
+  taken_ = 0;
+}
+
 std::optional<std::string> SyslogFramer::Next() {
+  auto frame = TakeNext();
+  if (!frame.has_value()) LetGo();
+  return frame;
+}
+
+std::optional<std::string> SyslogFramer::TakeNext() {
   while (!broken_) {
     const size_t skipped = static_cast<size_t>(std::min<uint64_t>(skip_bytes_, rest().size()));
     skip_bytes_ -= skipped;

@@ -11,7 +11,7 @@
 namespace retention {
 
 // A frame that begins with a digit says its length; any other ends with a line feed. Holds one frame and what was read
-// behind it. Not thread-safe.
+// behind it; what was taken is wiped once there is no more to take. Not thread-safe.
 class SyslogFramer {
  public:
   // Longer frames are cut: room for the longest text and the longest header (RFC 5424, section 6) before it.
@@ -26,10 +26,13 @@ class SyslogFramer {
   bool broken() const { return broken_; }
 
  private:
+  std::optional<std::string> TakeNext();
   std::optional<std::string> NextCounted();
   std::optional<std::string> NextLine();
   std::string_view rest() const { return std::string_view(buffer_).substr(taken_); }
   void Drop(size_t bytes) { taken_ += bytes; }
+  // Of what was taken.
+  void LetGo();
 
   std::string buffer_;
   size_t taken_ = 0;         // of the buffer

@@ -1,5 +1,6 @@
 #include "server/ops/syslog_receiver.h"
 
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -162,8 +163,12 @@ class SyslogReceiver::Loop {
       const ssize_t got = recv(udp_.get(), buffer_.data(), kMaxDatagramBytes, 0);
       if (got < 0) return;
       sink_.Take({buffer_.data(), static_cast<size_t>(got)});
+      WipeBuffer(static_cast<size_t>(got));
     }
   }
+
+  // The last long line must not outlive its day here.
+  void WipeBuffer(size_t bytes) { OPENSSL_cleanse(buffer_.data(), bytes); }
 
   void Serve(Peer& peer) {
     if (!peer.connection.established() && Steady::now() >= peer.handshake_until) {
@@ -184,6 +189,7 @@ class SyslogReceiver::Loop {
       switch (outcome) {
         case SyslogConnection::Outcome::kBytes:
           peer.framer.Append({buffer_.data(), bytes});
+          WipeBuffer(bytes);
           break;
         case SyslogConnection::Outcome::kWait:
           peer.unread = false;

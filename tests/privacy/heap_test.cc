@@ -5,7 +5,9 @@
 // which overwrites whatever is freed (server/app/server.cc).
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +28,9 @@
 #include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "server/base/field_checks.h"
+#include "server/ops/syslog_socket.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
 #include "tests/rpc/running_server.h"
@@ -42,7 +46,11 @@ constexpr char kService[] = "/retention.v1.";
 // What the child does: it serves until its input ends.
 class HeapChild : public ::testing::Test {
   void TestBody() override {
-    RunningServer server;
+    RunningServer server([](ServerOptions& options) {
+      options.syslog.udp = "127.0.0.1:0";
+      options.syslog.tcp = "127.0.0.1:0";
+    });
+    std::printf("udp=%d\ntcp=%d\n", server.server().syslog()->udp_port(), server.server().syslog()->tcp_port());
     std::printf("address=%s\n", server.server().address().c_str());
     std::fflush(stdout);
     while (std::getchar() != EOF) {
@@ -80,6 +88,8 @@ class ServerChild {
     std::array<char, 256> line{};
     while (std::fgets(line.data(), line.size(), lines) != nullptr) {
       const std::string text(line.data());
+      if (text.rfind("udp=", 0) == 0) udp_port_ = std::atoi(text.c_str() + 4);
+      if (text.rfind("tcp=", 0) == 0) tcp_port_ = std::atoi(text.c_str() + 4);
       if (text.rfind("address=", 0) != 0) continue;
       caller_ = std::make_unique<Caller>(text.substr(8, text.size() - 9));
       break;
@@ -101,6 +111,16 @@ class ServerChild {
     EXPECT_TRUE(end.ok()) << method << ": " << end;
   }
   Caller& caller() { return *caller_; }
+  // A socket that sends log lines to the server.
+  Descriptor Syslog(int type) const {
+    Descriptor sender(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(type == SOCK_DGRAM ? udp_port_ : tcp_port_));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(sender.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    return sender;
+  }
 
   // How often each text stands in writable memory, and where.
   std::map<std::string, std::string> Find(const std::vector<std::string>& texts) const {
@@ -132,6 +152,8 @@ class ServerChild {
 
  private:
   pid_t pid_ = 0;
+  int udp_port_ = 0;
+  int tcp_port_ = 0;
   int input_ = -1;
   FILE* output_ = nullptr;
   std::unique_ptr<Caller> caller_;
@@ -224,6 +246,37 @@ class Heap : public ::testing::Test {
     EXPECT_TRUE(stream->Finish().ok());
   }
 
+  // A long line, after which shorter ones come.
+  void SendLines(const Descriptor& sender, const std::string& canary) {
+    for (const std::string& text :
+         {std::string(900, 'x') + Canary(canary), std::string("short"), std::string("short")}) {
+      const std::string line = absl::StrCat("<14>1 2026-03-02T10:00:00+01:00 host mcu 7 id - ", text, "\n");
+      EXPECT_EQ(::send(sender.get(), line.data(), line.size(), MSG_NOSIGNAL), static_cast<ssize_t>(line.size()));
+    }
+  }
+
+  // Until so many lines are held.
+  void AwaitLines(int lines) {
+    constexpr int kTries = 20000;
+    for (int i = 0; i < kTries; ++i) {
+      v1::ReadLogsResponse read;
+      child_.Call("LogService/ReadLogs", v1::ReadLogsRequest(), &read);
+      if (read.lines_size() >= lines) return;
+    }
+    ADD_FAILURE() << "the lines did not come";
+  }
+
+  void ExtendLogs(const std::string& reason) {
+    v1::ExtendLogRetentionRequest extend;
+    extend.set_server(v1::LOG_SERVER_PORTAL);
+    extend.set_reason(reason);
+    extend.mutable_until()->set_year(2026);
+    extend.mutable_until()->set_month(3);
+    extend.mutable_until()->set_day(10);
+    child_.Call("LogService/ExtendLogRetention", extend);
+    child_.Call("RetentionService/Sweep", v1::SweepRequest());
+  }
+
   void AdvanceTo(absl::Time time) {
     v1::AdvanceClockRequest advance;
     SetTime(absl::ToUnixMicros(time), *advance.mutable_to());
@@ -241,6 +294,15 @@ TEST_F(Heap, HoldsNothingOfWhatHasEnded) {
   Meet(meeting, kMonday);
   Look(meeting);
   LogALine(kMonday);
+  const Descriptor datagrams = child_.Syslog(SOCK_DGRAM);
+  const Descriptor stays_open = child_.Syslog(SOCK_STREAM);
+  SendLines(datagrams, "udp");
+  SendLines(stays_open, "tcp");
+  SendLines(child_.Syslog(SOCK_STREAM), "ended");
+  AwaitLines(10);
+  // Short enough to lie in the string itself.
+  ExtendLogs(Canary("why"));
+  ExtendLogs(Canary("since"));
   // Nobody hears of the PBX any more, and it ends too.
   for (int day = 1; day <= 75; ++day) AdvanceTo(kMonday + absl::Hours(24 * day));
   // gRPC goes on reading into the slice that it read the events into, until that is full.
