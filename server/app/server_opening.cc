@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/app/explain.h"
 #include "server/app/refusal_note.h"
 #include "server/app/server.h"
@@ -38,6 +39,13 @@ void WarnOfVolumes(const ServerOptions& options) {
   };
   warn(options.key_ring_directory, "first");
   if (!options.second_key_ring_directory.empty()) warn(options.second_key_ring_directory, "second");
+}
+
+// Of the ring's replicas.
+std::vector<std::string> Directories(const ServerOptions& options) {
+  std::vector<std::string> directories = {options.key_ring_directory};
+  if (!options.second_key_ring_directory.empty()) directories.push_back(options.second_key_ring_directory);
+  return directories;
 }
 
 }  // namespace
@@ -96,9 +104,7 @@ absl::Status Server::OpenStorage() {
 }
 
 absl::Status Server::OpenWitness() {
-  std::vector<std::string> directories = {options_.key_ring_directory};
-  if (!options_.second_key_ring_directory.empty()) directories.push_back(options_.second_key_ring_directory);
-  auto witness = StoreWitness::Open(std::move(directories));
+  auto witness = StoreWitness::Open(Directories(options_));
   if (!witness.ok()) return Explain("key ring", witness.status());
   witness_ = *std::move(witness);
   return absl::OkStatus();
@@ -135,7 +141,9 @@ absl::Status Server::OpenRing(bool store_is_empty) {
   if (absl::IsNotFound(ring.status())) {
     if (!store_is_empty) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
-                             "the data directory holds a store, but there is no key ring: nothing could be read");
+                             absl::StrCat("the data directory holds a store, but there is no key ring in ",
+                                          absl::StrJoin(Directories(options_), " or "),
+                                          ": nothing could be read. Mount its volume, or put the last ring back"));
     }
     ring = KeyRing::Create(options_.key_ring_directory, *std::move(ring_options));
   }

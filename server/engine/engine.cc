@@ -34,6 +34,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(Store& store, KeyRing& ring
   std::unique_ptr<Engine> engine(new Engine(store, ring, random, std::move(policy)));
   engine->domains_.holdings.clock = opening.clock;
   if (absl::Status status = engine->Establish(now, opening); !status.ok()) return status;
+  // On a full disk what there is of it is kept, and no object is taken in.
+  engine->domains_.holdings.KeepRoomForObjects(0).IgnoreError();
   return engine;
 }
 

@@ -14,6 +14,22 @@ bool IsEmpty(const DayCount& counts) {
 
 }  // namespace
 
+int64_t CountChanges::RowsAdded(CategoryNumber category) const {
+  int64_t rows = 0;
+  for (const auto& [bucket, difference] : changes_) rows += bucket.second == category ? difference.rows : 0;
+  return rows;
+}
+
+BucketCounts::Spread BucketCounts::SpreadOf(CategoryNumber category) const {
+  Spread spread;
+  const MutexLock lock(mutex_);
+  for (const auto& [day, counts] : days_) {
+    spread.rows += counts[category].rows;
+    spread.buckets += counts[category].rows > 0 ? 1 : 0;
+  }
+  return spread;
+}
+
 absl::Status BucketCounts::Load(const StoreView& store) {
   std::map<DueDay, DayCount> days;
   auto cursor = store.ScanPrefix(Family::kState, DayCountsPrefix());

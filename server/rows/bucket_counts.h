@@ -38,6 +38,8 @@ class CountChanges {
     difference.rows -= static_cast<int64_t>(rows);
     difference.values -= static_cast<int64_t>(values);
   }
+  // Rows of a category that are added, less those that are removed.
+  int64_t RowsAdded(CategoryNumber category) const;
   // What `day` holds from then on counts for nothing: it has ended.
   void EndDay(DueDay day) { ended_.insert(day); }
 
@@ -76,6 +78,12 @@ class BucketCounts {
   BucketCount Of(DueDay day, CategoryNumber category, const CountChanges& changes) const;
   // All rows.
   uint64_t TotalRows() const;
+  // All rows of a category, and in how many buckets they lie.
+  struct Spread {
+    uint64_t rows = 0;
+    uint64_t buckets = 0;
+  };
+  Spread SpreadOf(CategoryNumber category) const;
 
  private:
   mutable Mutex mutex_;

@@ -239,6 +239,11 @@ void Change::DeleteState(const std::string& key) {
 // How a change happens: first all of it in the store, then in memory.
 
 absl::Status Change::SealRows() {
+  int64_t objects = 0;
+  for (const auto category : {kRecording, kPdfShare, kFileShare}) objects += count_changes_.RowsAdded(category);
+  // What could not be ordered away is not taken in.
+  const absl::Status room = objects > 0 ? holdings_.KeepRoomForObjects(objects) : absl::OkStatus();
+  if (!room.ok()) return room;
   for (const Unsealed& row : unsealed_) {
     // What is kept outlives its PBX.
     const PbxKeyUse use =
@@ -266,7 +271,7 @@ absl::Status Change::SealRows() {
 absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
   for (const Personal& order : orders_) {
     const std::string key = OrderKey(++counter.last_issued);
-    const auto owner = holdings_.ring.NewOwner(DueDay::Open());
+    const auto owner = holdings_.ring.NewOwner(DueDay::Open(), KeyRing::Room::kKept);
     if (!owner.ok()) return owner.status();
     auto envelope = holdings_.vault.SealState(key, order, *owner);
     if (!envelope.ok()) return envelope.status();

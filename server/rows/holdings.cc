@@ -1,5 +1,6 @@
 #include "server/rows/holdings.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/rows/ring_generation.h"
@@ -22,6 +23,19 @@ absl::Status Holdings::Load() {
   if (!opened.ok()) return opened.status();
   ledger = *std::move(opened);
   return absl::OkStatus();
+}
+
+absl::Status Holdings::KeepRoomForObjects(uint64_t more) {
+  uint64_t objects = more;
+  uint64_t buckets = 1;  // that `more` may begin
+  for (size_t number = 1; number < kCategories; ++number) {
+    const auto category = static_cast<CategoryNumber>(number);
+    if (!policy().rule(category).erasure_order) continue;
+    const BucketCounts::Spread spread = counts.SpreadOf(category);
+    objects += spread.rows;
+    buckets += spread.buckets;
+  }
+  return ring.KeepRoom(objects, std::min<uint64_t>(objects, buckets * (registry.size() + 1)));
 }
 
 }  // namespace retention

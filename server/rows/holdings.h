@@ -72,6 +72,10 @@ struct Holdings {
   // Takes up what the store says. DATA_LOSS if a row does not parse or open.
   absl::Status Load();
 
+  // Keeps room in the ring for the orders and rescues of all objects that are held, and of `more`: what closing their
+  // days needs. RESOURCE_EXHAUSTED if its disk has none.
+  absl::Status KeepRoomForObjects(uint64_t more);
+
   const Policy& policy() const { return policies.in_force(); }
   DueDay LastDue(absl::Time now) const { return LastDueDay(now, policy().zone()); }
   // Whether a hold concerns values of a PBX.

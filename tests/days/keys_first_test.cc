@@ -215,5 +215,75 @@ TEST_F(KeysFirst, OneReplicaIsEnough) {
   }
 }
 
+// Its room for orders and rescues is not given to others.
+TEST_F(KeysFirst, AFullRingDiskKeepsNoObject) {
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io io) {
+    return io == RingReplica::Io::kExtend ? absl::ResourceExhaustedError("the ring's disk is full") : absl::OkStatus();
+  };
+  KeyRing& ring = harness_.ring();
+  absl::Status taken;
+  for (const DueDay until : {DueDay::Open(), DueDay::FromNumber(40000)}) {
+    do taken = ring.NewOwner(until).status();
+    while (taken.ok());
+    EXPECT_TRUE(absl::IsResourceExhausted(taken)) << taken;
+  }
+  for (uint32_t day = 30000; taken = ring.ForDay(DueDay::FromNumber(day)).status(), taken.ok();) ++day;
+  EXPECT_TRUE(absl::IsResourceExhausted(taken)) << taken;
+  harness_.now = kDayOver - absl::Minutes(10);
+  ASSERT_TRUE(TrySweep().ok());
+  EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
+  // And no disk has any, at the instant.
+  harness_.now = kDayOver;
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_TRUE(ring.DaysThrough(kNextMonday).empty());
+  harness_.disk().Heal();
+  const absl::Status swept = TrySweep();
+  EXPECT_TRUE(swept.ok()) << swept;
+  EXPECT_EQ(ring.FirstRescued(), DueDay::None());
+  EXPECT_TRUE(ring.unentered().empty());
+  EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
+}
+
+// The same where the day could not be closed either: what is rescued goes as soon as the data disk has room.
+TEST_F(KeysFirst, BothDisksFullKeepNoObjectOnceTheStoreHasRoom) {
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io io) {
+    return io == RingReplica::Io::kExtend ? absl::ResourceExhaustedError("the ring's disk is full") : absl::OkStatus();
+  };
+  while (harness_.ring().NewOwner(DueDay::Open()).ok()) continue;
+  harness_.now = kDayOver;
+  FillTheDisk();
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_TRUE(harness_.ring().DaysThrough(kNextMonday).empty());
+  EXPECT_EQ(harness_.ring().FirstRescued(), kNextMonday);
+  harness_.disk().Heal();
+  const absl::Status swept = TrySweep();
+  EXPECT_TRUE(swept.ok()) << swept;
+  EXPECT_EQ(harness_.ring().FirstRescued(), DueDay::None());
+  EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
+}
+
+// Nobody could order it away.
+TEST_F(KeysFirst, AnObjectWithoutRoomForItsOrderIsNotTakenIn) {
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io io) {
+    return io == RingReplica::Io::kExtend ? absl::ResourceExhaustedError("the ring's disk is full") : absl::OkStatus();
+  };
+  while (harness_.ring().NewOwner(DueDay::Open()).ok()) continue;
+  // As if there were so many.
+  EXPECT_TRUE(absl::IsResourceExhausted(harness_.ring().KeepRoom(1'000'000, 0)));
+  harness_.on_ring_io = nullptr;
+  EXPECT_TRUE(harness_.ring().KeepRoom(1'000'000, 0).ok());
+}
+
+// A run with nothing to end does not say that all is well.
+TEST_F(KeysFirst, NoRunSucceedsWithoutARing) {
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io) { return absl::UnavailableError("lost"); };
+  EXPECT_FALSE(harness_.ring().ForDay(DueDay::FromNumber(30000)).ok());
+  EXPECT_FALSE(TrySweep().ok());
+  EXPECT_FALSE(TrySweep().ok());
+  harness_.on_ring_io = nullptr;
+  EXPECT_TRUE(TrySweep().ok());
+}
+
 }  // namespace
 }  // namespace retention

@@ -300,6 +300,27 @@ TEST_F(Loss, TheSecondReplicasDirectoryRemembersToo) {
   EXPECT_EQ(DetailsOf(server_.Restart(with_second)).reason, "STORE_ROLLED_BACK");
 }
 
+// It once was refused, as if there were no ring at all.
+TEST_F(Loss, WithoutTheFirstDirectoryAStartGoesOnWithTheSecond) {
+  const fs::path second = server_.directory() / "second";
+  fs::create_directory(second);
+  fs::permissions(second, fs::perms::owner_all);
+  const auto with_second = [&](ServerOptions& options) { options.second_key_ring_directory = second.string(); };
+  ASSERT_TRUE(server_.Restart(with_second).ok());
+  Meet("m");
+  server_.Stop();
+  const fs::path away = server_.directory() / "away";
+  fs::rename(ring(), away);
+  const absl::Status started = server_.Restart(with_second);
+  EXPECT_TRUE(started.ok()) << started;
+  Meet("n");
+  server_.Stop();
+  fs::rename(away, ring());
+  EXPECT_TRUE(server_.Restart(with_second).ok());
+  server_.Stop();
+  EXPECT_TRUE(LossesEntered().empty());
+}
+
 TEST_F(Loss, ARingOfYesterdayIsGoneOnWithOnlyIfThereIsNoOther) {
   server_.Stop();
   const fs::path yesterday = CopyOf(ring(), "yesterday");

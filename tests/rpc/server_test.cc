@@ -183,6 +183,7 @@ TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
   const absl::Status missing = server.Restart(
       [&](ServerOptions& options) { options.key_ring_directory = (server.directory() / "elsewhere").string(); });
   EXPECT_EQ(DetailsOf(missing).reason, "KEY_RING_MISSING") << missing;
+  EXPECT_TRUE(absl::StrContains(missing.message(), "elsewhere: nothing could be read. Mount its volume")) << missing;
   EXPECT_FALSE(std::filesystem::exists(server.directory() / "elsewhere"));
 
   RunningServer other;
