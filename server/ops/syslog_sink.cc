@@ -18,6 +18,9 @@ void SetTime(absl::Time time, google::protobuf::Timestamp& timestamp) {
   timestamp.set_nanos(static_cast<int32_t>(us - seconds * kMicrosPerSecond) * 1000);
 }
 
+// To clear them would keep the lines, and what they said, to be used again.
+using Lines = google::protobuf::RepeatedPtrField<v1::LogLine>;
+
 }  // namespace
 
 SyslogSink::SyslogSink(Committer& committer, Metrics& metrics, std::function<void()> wake)
@@ -53,7 +56,7 @@ bool SyslogSink::Land() {
   flying_ = false;
   if (outcome_->ok()) {
     metrics_.CountLogBatch(batch_);
-    sent_.Clear();
+    Lines().Swap(&sent_);
   } else {
     try_again_ = Steady::now() + absl::ToChronoMicroseconds(Committer::kRetryDelay);
   }
