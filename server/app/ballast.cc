@@ -18,6 +18,8 @@ Ballast::Volume Ballast::VolumeOf(const std::string& directory) {
 
 Ballast::Ballast(std::string directory, uint64_t bytes, Look look)
     : directory_(std::move(directory)), path_(directory_ + "/ballast"), most_(bytes), look_(std::move(look)) {
+  // One that was not laid to the end.
+  ::unlink((path_ + ".new").c_str());
   struct stat file;
   if (::stat(path_.c_str(), &file) == 0) held_.store(static_cast<uint64_t>(file.st_blocks) * 512);
 }

@@ -19,7 +19,7 @@ namespace retention {
 class Ballast {
  public:
   // What it takes unless told otherwise: a flush of every memtable but the largest, and a log.
-  static constexpr uint64_t kDefaultBytes = 64ull << 20;
+  static constexpr uint64_t kDefaultBytes = 128ull << 20;
   // It takes no more than this part of the volume.
   static constexpr uint64_t kPartOfVolume = 8;
   // What would be smaller is none.

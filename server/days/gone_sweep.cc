@@ -137,7 +137,7 @@ absl::Status GoneSweep::SweepFiled(absl::Time now) {
   return Walk(Family::kFiled, begin, "", now,
               [&](std::string_view raw, std::string_view envelope, Change& change) -> absl::Status {
                 const auto key = FiledKey::Decode(raw);
-                if (!key.has_value()) return absl::DataLossError("a key of family filed does not parse");
+                if (!key.has_value()) return absl::OkStatus();  // it costs itself
                 // It ends as one of many.
                 if (key->day != DueDay::Kept() && policy.rule(key->category).ends_with_pbx &&
                     holdings_.registry.FindEnding(key->pbx).has_value()) {
@@ -151,7 +151,9 @@ absl::Status GoneSweep::SweepFiled(absl::Time now) {
                   return absl::OkStatus();
                 }
                 // The hold for which it was kept may be one that is gone.
-                return key->day == DueDay::Kept() ? change.LetGo(*key, envelope).status() : absl::OkStatus();
+                if (key->day != DueDay::Kept()) return absl::OkStatus();
+                const absl::Status let_go = change.LetGo(*key, envelope).status();
+                return absl::IsDataLoss(let_go) ? absl::OkStatus() : let_go;
               });
 }
 
@@ -170,9 +172,7 @@ absl::Status GoneSweep::SweepOccurrences(absl::Time now) {
               [&](std::string_view key, std::string_view value, Change& change) -> absl::Status {
                 const auto name = DecodeLocatorKey(key);
                 const auto locator = MeetingLocator::Parse(value);
-                if (!name.has_value() || !locator.has_value()) {
-                  return absl::DataLossError("a meeting's locator does not parse");
-                }
+                if (!name.has_value() || !locator.has_value()) return absl::OkStatus();  // it costs itself
                 const auto lost = IsLost(*name, *locator);
                 if (!lost.ok() || !*lost) return lost.status();
                 ++tally_.occurrences;

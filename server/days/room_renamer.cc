@@ -30,10 +30,12 @@ absl::Status RoomRenamer::Run(const Commands& commands, absl::Time now) {
   if (absl::Status s = commands.DoWithoutStore([&] { return Mint(now); }); !s.ok()) return s;
   const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
   if (keys.size() < 2) return absl::OkStatus();
-  for (bool more = true; more;) {
-    const auto stepped = commands.Do(now, [&](Change& change) { return Step(change); });
-    if (!stepped.ok()) return stepped.status();
-    more = *stepped;
+  if (renamed_for_ != keys.back().number) {
+    for (std::string from = RoomNamePrefix(); !from.empty();) {
+      absl::Status stepped = commands.Do(now, [&](Change& change) { return Step(from, change); });
+      if (!stepped.ok()) return stepped;
+    }
+    renamed_for_ = keys.back().number;
   }
   // No copy of the store is as old as that, and nobody reads who began before.
   const DueDay today = holdings_.LastDue(now).Next();
@@ -51,10 +53,10 @@ absl::Status RoomRenamer::Mint(absl::Time now) {
   return holdings_.ring.MintNames(keys.empty() ? 1 : keys.back().number + 1, today);
 }
 
-absl::StatusOr<bool> RoomRenamer::Step(Change& change) {
+absl::Status RoomRenamer::Step(std::string& from, Change& change) {
   const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
   const NamesKey& next = keys.back();
-  auto cursor = holdings_.store.Scan(Family::kState, RoomNamePrefix(), RoomNamePrefix(next.number));
+  auto cursor = holdings_.store.Scan(Family::kState, from, RoomNamePrefix(next.number));
   size_t rows = 0;
   for (; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
     const auto parts = DecodeRoomNameKey(cursor->key());
@@ -75,8 +77,8 @@ absl::StatusOr<bool> RoomRenamer::Step(Change& change) {
       });
     }
   }
-  if (!cursor->status().ok()) return cursor->status();
-  return cursor->Valid();
+  from = cursor->Valid() ? std::string(cursor->key()) : std::string();
+  return cursor->status();
 }
 
 absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomId& room) const {
@@ -109,9 +111,29 @@ absl::StatusOr<std::optional<std::string>> RoomRenamer::FirstWithoutKey() const 
   }
 }
 
+absl::StatusOr<uint32_t> RoomRenamer::LastNumber() const {
+  uint32_t last = 0;
+  for (std::string from = RoomNamePrefix();;) {
+    const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()));
+    if (!cursor->status().ok()) return cursor->status();
+    if (!cursor->Valid()) return last;
+    const auto parts = DecodeRoomNameKey(cursor->key());
+    if (!parts.has_value()) return absl::DataLossError("the key of a room's name does not parse");
+    last = parts->names_key;
+    from = PrefixEnd(RoomNamePrefix(last));
+  }
+}
+
 absl::Status RoomRenamer::Recall(Writer& writer, absl::Time now) {
   auto lost = FirstWithoutKey();
   if (!lost.ok() || !lost->has_value()) return lost.status();
+  // A ring that lost its only key of names gets one that no row was ever named by.
+  if (holdings_.ring.NamesKeys().empty()) {
+    const auto last = LastNumber();
+    if (!last.ok()) return last.status();
+    absl::Status minted = holdings_.ring.MintNames(*last + 1, holdings_.LastDue(now).Next());
+    if (!minted.ok()) return minted;
+  }
   for (std::string from = LocatorPrefix(); !from.empty();) {
     absl::Status s = writer.Do(now, [&](Change& change) { return RecallStep(from, change); });
     if (!s.ok()) return s;

@@ -38,17 +38,21 @@ class RoomRenamer {
  private:
   // Makes the next key if it is time.
   absl::Status Mint(absl::Time now);
-  // Some of what is named by an older key than the last; whether there is more.
-  absl::StatusOr<bool> Step(Change& change);
+  // Some of what is named by an older key than the last, from `from` on, which becomes where to go on; empty at the
+  // end.
+  absl::Status Step(std::string& from, Change& change);
   // Whether anything is held of a room that its meeting id alone leads to.
   absl::StatusOr<bool> IsHeld(const RoomNames::Row& name, const RoomId& room) const;
   // Where a name lies whose key the ring does not have, from `from` on; nullopt if there is none.
   absl::StatusOr<std::optional<std::string>> FirstWithoutKey() const;
+  // The highest number of a key by which anything is named.
+  absl::StatusOr<uint32_t> LastNumber() const;
   // `from` becomes where to go on; empty at the end.
   absl::Status RecallStep(std::string& from, Change& change);
 
   Holdings& holdings_;
   MeetingCache& meetings_;
+  uint32_t renamed_for_ = 0;  // nothing is named by an older key than that of this number
 };
 
 }  // namespace retention

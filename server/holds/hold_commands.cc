@@ -52,7 +52,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& cha
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
   std::vector<PbxId> pbxs;
-  if (absl::Status status = Resolve(hold, pbxs, change.now()); !status.ok()) return status;
+  if (absl::Status status = Resolve(hold, pbxs, change); !status.ok()) return status;
   uint8_t random[sizeof(hold.number)];
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
@@ -91,7 +91,8 @@ absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, const RoomId&
   return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
 }
 
-absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::Time now) const {
+absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change& change) const {
+  const absl::Time now = change.now();
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = NormalAddress(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
@@ -117,10 +118,11 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, absl::T
   if (scope.has_pbx_id()) return absl::OkStatus();
   const std::string& meeting_id =
       scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id();
-  const auto named = holdings_.names.Find(holdings_.store, *pbx, meeting_id);
-  if (!named.ok()) return named.status();
-  hold.owner = RoomOwner(named->room);
-  auto held = IsMeetingHeld(*pbx, named->room, now);
+  // What it covers is known by its room, which is to be the same as long as the hold stands.
+  const auto room = holdings_.names.Keep(holdings_.store, *pbx, meeting_id, change.batch());
+  if (!room.ok()) return room.status();
+  hold.owner = RoomOwner(*room);
+  auto held = IsMeetingHeld(*pbx, *room, now);
   if (!held.ok()) return held.status();
   return *held ? absl::OkStatus() : MeetingUnknown();
 }

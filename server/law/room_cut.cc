@@ -349,7 +349,9 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
                               .refresh_us = absl::ToInt64Microseconds(rules.refresh_within),
                               .name = sitting.name,
                               .carried = sitting.carried});
-    if (!sitting.emptied_us.has_value()) facts.present += static_cast<uint32_t>(walk_.PresentIn(index));
+    // Who went over is there once.
+    const bool goes_on = sitting.goes_on && index != sittings.back();
+    if (!sitting.emptied_us.has_value() && !goes_on) facts.present += static_cast<uint32_t>(walk_.PresentIn(index));
   }
   return facts;
 }

@@ -208,14 +208,14 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
         MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx, (*next)->meeting, now);
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value()) continue;
-    const auto shows = Shows(**meeting);
-    if (!shows.ok() && !absl::IsDataLoss(shows.status())) return shows.status();
-    if (shows.ok() && !*shows) continue;
     if (!question->organizer.empty() && (*meeting)->facts().organizer != question->organizer) continue;
     // Of what goes on the end is presumed.
     if (question->ends_after_us.has_value() && absl::ToUnixMicros((*meeting)->End()) <= *question->ends_after_us) {
       continue;
     }
+    const auto shows = Shows(**meeting);
+    if (!shows.ok() && !absl::IsDataLoss(shows.status())) return shows.status();
+    if (shows.ok() && !*shows) continue;
     auto described = shows.ok() ? (*meeting)->Describe() : shows.status();
     if (absl::IsDataLoss(described.status())) described = (*meeting)->DescribeDamaged();
     if (!described.ok()) return described.status();

@@ -59,14 +59,14 @@ bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1
 
 absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   Room& room = *touched.room;
+  if (!touched.fresh.empty() && !room.named) {
+    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change.batch()); !s.ok()) return s;
+    room.named = true;
+  }
   if (absl::Status s = FileOver(touched, change); !s.ok()) return s;
   if (touched.fresh.empty()) {
     if (room.meetings.empty()) cache_.Forget(room.pbx, room.id);  // nothing was recorded for it
     return absl::OkStatus();
-  }
-  if (!room.named) {
-    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change.batch()); !s.ok()) return s;
-    room.named = true;
   }
   const CutChanges changes = room.cut.TakeChanges();
   auto outcomes = OutcomesOf(touched, changes, change);

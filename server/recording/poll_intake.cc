@@ -62,11 +62,16 @@ absl::StatusOr<std::optional<PollIntake::Given>> PollIntake::GivenIn(const Filed
   return Given{.time_us = value.time_us(), .event = value.event(), .erased = Vault::ValueCount(**stored) == 0};
 }
 
+absl::StatusOr<RoomId> PollIntake::RoomOfPoll(const PbxId& pbx, const v1::Event& event) const {
+  if (event.meeting_id().empty()) return RoomId();
+  return holdings_.names.Keep(holdings_.store, pbx, event.meeting_id(), change_.batch());
+}
+
 absl::Status PollIntake::Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result) {
   const v1::PollAnswered& answered = event.poll_answered();
   // Its voters are told apart within their room, as long as it is there.
-  const auto room = holdings_.names.Keep(holdings_.store, pbx, event.meeting_id(), change_.batch());
+  const auto room = RoomOfPoll(pbx, event);
   if (!room.ok()) return room.status();
   const std::string voter = ParticipantName(holdings_.vault, pbx, *room, answered.participant_id());
   const FiledKey row = PollKey(holdings_.vault, pbx, answered.poll_id(), EventItem(holdings_.vault, pbx, voter));
@@ -206,7 +211,7 @@ absl::Status PollIntake::Create(const v1::Event& event, int index, uint64_t fing
     CountPastDue(1, result);
     return absl::OkStatus();
   }
-  const auto room = holdings_.names.Keep(holdings_.store, row.pbx, event.meeting_id(), change_.batch());
+  const auto room = RoomOfPoll(row.pbx, event);
   if (!room.ok()) return room.status();
   stored::v1::Value value = ValueOf(event, *room);
   value.set_extension(std::string((*owner)->holder.view()));

@@ -52,6 +52,8 @@ class PollIntake {
   absl::Status NoteInCourse(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   absl::Status Create(const v1::Event& event, int index, uint64_t fingerprint, const FiledKey& row,
                       v1::RecordResult& result);
+  // Its voters are told apart within the room in which it was asked, as long as that is there; zeros without one.
+  absl::StatusOr<RoomId> RoomOfPoll(const PbxId& pbx, const v1::Event& event) const;
   // An answer, which replaces what the participant answered before.
   absl::Status Answer(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx, v1::RecordResult& result);
   // When a row's answer was given, and by which event; nothing if there is none.

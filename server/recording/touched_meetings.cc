@@ -45,8 +45,10 @@ absl::Status TouchedMeetings::EndUnreadable(const FiledKey& key, std::string_vie
 
 absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
   if (last_ != nullptr && last_->room->pbx == pbx && last_->meeting_id == event.meeting_id()) return last_;
-  const auto end = [&](const FiledKey& key, std::string_view envelope, const absl::Status&) {
-    return EndUnreadable(key, envelope);
+  // Of what began after the deletion damage stays damage: it is not deleted.
+  const int64_t deleted_s = event.has_time() ? MicrosOf(event.time()) / 1000000 : INT64_MAX;
+  const auto end = [&](const FiledKey& key, std::string_view envelope, const absl::Status& why) {
+    return FoundedSecond(key.owner) <= deleted_s ? EndUnreadable(key, envelope) : why;
   };
   auto room = event.has_meeting_deleted() ? cache_.FindToDelete(pbx, event.meeting_id(), change_.last_due(), end)
                                           : cache_.Find(pbx, event.meeting_id(), change_.last_due());

@@ -40,6 +40,10 @@ uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& ro
   return number;
 }
 
+int64_t FoundedSecond(const OwnerId& occurrence) {
+  return static_cast<int64_t>(OccurrenceOf(occurrence) >> (8 * sizeof(uint32_t)));
+}
+
 std::string PersonMark(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view kind,
                        std::string_view text) {
   std::array<char, PbxId::kBytes + RoomId::kBytes> scope;

@@ -27,6 +27,8 @@ OwnerId RoomOwner(const RoomId& room);
 // The number of an occurrence that an event founds: its second, that those of a room lie in the order in which they
 // were founded, and a keyed hash.
 uint64_t OccurrenceNumber(const Vault& vault, const PbxId& pbx, const RoomId& room, int64_t time_us, uint64_t event);
+// That second.
+int64_t FoundedSecond(const OwnerId& occurrence);
 // How history names a participant of a room, and whatever tells that participants are one person: the portal's
 // identifiers may be addresses, and end with them.
 std::string ParticipantName(const Vault& vault, const PbxId& pbx, const RoomId& room, std::string_view participant_id);

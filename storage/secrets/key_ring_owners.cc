@@ -103,17 +103,18 @@ absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) co
   if (!key.has_value()) return absl::DataLossError("key ring: the key of a block is damaged");
   std::array<uint8_t, kOwnerSlotBytes> bytes{};
   std::optional<OwnerSlot> slot;
-  bool is_read = false;
-  absl::Status failure = absl::UnavailableError("key ring: no replica can be read");
+  size_t read_from = 0;
+  absl::Status failure;
   for (size_t i = 0; i < disk_->size() && !slot.has_value(); ++i) {
     if (disk_->stale(i)) continue;
     const absl::Status read = disk_->replica(i).ReadAt(RingFile::kPages, SlotAt(block, number), bytes);
     failure.Update(read);
-    is_read = is_read || read.ok();
+    if (read.ok()) ++read_from;
     if (read.ok()) slot = ReadOwnerSlot(number, bytes);
   }
-  if (!is_read) return failure;
-  // What is damaged in all replicas is gone, with what it seals.
+  // What is damaged in all replicas is gone, with what it seals. One that could not be read may have it.
+  if (!slot.has_value() && !failure.ok()) return failure;
+  if (!slot.has_value() && read_from == 0) return absl::UnavailableError("key ring: no replica can be read");
   if (!slot.has_value()) slot = OwnerSlot();
   if (slot->state != OwnerState::kGone) slot->secret = SecretSeal(*key).Open(SealNameOfOwner(number), slot->secret);
   return *std::move(slot);

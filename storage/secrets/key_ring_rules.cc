@@ -70,7 +70,7 @@ absl::Status KeyRing::PutRules(std::span<const RingEntry> entries) {
     }
   }
   if (!changed && added.empty()) return absl::OkStatus();
-  if (absl::Status s = added.empty() ? Finish() : Put(added); !s.ok()) return s;
+  if (absl::Status s = added.empty() ? Finish() : Put(added, Room::kKept); !s.ok()) return s;
   return Bump();
 }
 

@@ -155,6 +155,41 @@ TEST_F(RoomNamesTest, AVoteReplacesTheFormerOneMonthsLater) {
   EXPECT_EQ(harness_.Values(kPoll), 2u);
 }
 
+// What it covers is known by its room.
+TEST_F(RoomNamesTest, AHoldGoesOnWhenNothingButWhatItKeepsIsLeft) {
+  Meet("m");
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  const RoomId room = harness_.engine().RoomNamed(pbx, "m");
+  ASSERT_TRUE(harness_.engine().CreateHold(MeetingHold("case", harness_.now, "m"), harness_.now).ok());
+  Pass(150);
+  EXPECT_FALSE(harness_.Get("m").ok());
+  EXPECT_EQ(harness_.engine().RoomNamed(pbx, "m"), room);
+}
+
+TEST_F(RoomNamesTest, WhatIsToldOfDaysGoneByIsFoundToo) {
+  harness_.Record(Pdf("late", "1", harness_.now - 100 * kDay, "reference"));
+  EXPECT_EQ(harness_.Values(kPdfShare), 1u);
+  Pass(RoomRenamer::kDaysOfKey + RoomRenamer::kDaysKept);
+  ASSERT_TRUE(harness_.engine().DeleteMeeting("pbx", "late", "asked for", harness_.now).ok());
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
+// As when it is damaged in both replicas.
+TEST_F(RoomNamesTest, ARingThatLostItsKeyOfNamesGetsAnother) {
+  Meet("m");
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  const RoomId room = harness_.engine().RoomNamed(pbx, "m");
+  ASSERT_TRUE(harness_.ring().DestroyNamesBefore(100).ok());
+  for (int start = 0; start < 2; ++start) {
+    ASSERT_TRUE(harness_.Reopen().ok());
+    EXPECT_EQ(harness_.engine().RoomNamed(pbx, "m"), room);
+    EXPECT_TRUE(harness_.Get("m").ok());
+  }
+  EXPECT_EQ(Names(), 1u);
+  Pass(RoomRenamer::kDaysOfKey + RoomRenamer::kDaysKept);
+  EXPECT_TRUE(harness_.Get("m").ok());
+}
+
 TEST_F(RoomNamesTest, WithTheirPbxNamesGo) {
   Meet("m");
   const MapStore::Rows before = Copy();

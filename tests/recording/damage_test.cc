@@ -111,6 +111,15 @@ TEST_F(Damage, OfAHistoryCostsTheEventsOfItsRoomAlone) {
   EXPECT_EQ(harness_.Record(Joined("bad", "later", harness_.now, "q")).accepted(), 1u);
 }
 
+TEST_F(Damage, IsNotEndedByTheDeletionOfWhatWasBefore) {
+  DamageRows(kHistory);
+  const size_t rows = RowsOf(kHistory);
+  const v1::RecordResult result = harness_.Record(Deleted("bad", "d", harness_.now - absl::Hours(24 * 3)));
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_UNREADABLE);
+  EXPECT_EQ(RowsOf(kHistory), rows);
+}
+
 TEST_F(Damage, OfANameCostsItsOwnMeetingInALongList) {
   DamageRows(kMeetingName);
   v1::ListMeetingsRequest request;
