@@ -6,6 +6,7 @@
 #include "server/recording/event_intake.h"
 #include "server/recording/recorder.h"
 #include "server/recording/touched_meetings.h"
+#include "server/rows/deleted_rooms.h"
 #include "server/rows/row_keys.h"
 
 namespace retention {
@@ -52,6 +53,11 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
     // What is left of a room that was deleted before, or whose history is over.
     auto pdfs = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kPdfShare, {}, reason, change);
     if (!pdfs.ok()) return pdfs.status();
+    // What is told of them once more stays deleted.
+    if (*pdfs + *recordings > 0) {
+      AddRoomDeletion({.time_us = time_us, .with_recordings = true}, room.pbx, room.id, room.deletions, change);
+      change.ThenDo([this, pbx = room.pbx, id = room.id] { cache_.Forget(pbx, id); });
+    }
   }
   if (absl::Status status = filer_.File(**touched, change); !status.ok()) return status;
   const CategoryCounts none{};

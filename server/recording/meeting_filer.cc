@@ -63,6 +63,11 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change.batch()); !s.ok()) return s;
     room.named = true;
   }
+  for (const FreshEvent& fresh : touched.fresh) {
+    if (!IsDeletion(fresh)) continue;
+    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, room.pbx, room.id,
+                    room.deletions, change);
+  }
   if (absl::Status s = FileOver(touched, change); !s.ok()) return s;
   if (touched.fresh.empty()) {
     if (room.meetings.empty()) cache_.Forget(room.pbx, room.id);  // nothing was recorded for it
@@ -73,8 +78,6 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   if (!outcomes.ok()) return outcomes.status();
   for (const FreshEvent& fresh : touched.fresh) {
     if (!IsDeletion(fresh)) continue;
-    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, room.pbx, room.id,
-                    room.deletions, change);
     // PDFs are the room's, whatever took place in it.
     const auto erased = EraseObjects(room.pbx, room.id, touched.pbx_id, kPdfShare, {.until_us = fresh.entry.time_us},
                                      touched.deletion_reason, change);

@@ -153,6 +153,7 @@ bool TouchedMeetings::IsOverByItself(const RoomEvent& event) {
     case RoomEventKind::kRescheduled:
       return !IsCollectedInTime(event.time_us) && event.planned_start_us < absl::ToUnixMicros(change_.now());
     case RoomEventKind::kShared:
+    case RoomEventKind::kFile:
     case RoomEventKind::kJoinFailed:
       return !IsCollectedInTime(event.time_us);
     default:
