@@ -212,6 +212,7 @@ void Months::SweepAmongOthers() {
     return model_.NoteSwept();
   }
   ++failures_;
+  cohorts_.NoteFailed(now_);
   EXPECT_TRUE(absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) << "not typed: " << status;
   Sweep();
   filed_.reset();

@@ -18,7 +18,10 @@ void CohortModel::NoteSwept(absl::Time now) {
 }
 
 void CohortModel::NoteRefiled(absl::Time now) {
-  if (!policy().Differs(policies_[policies_.size() - 2].second, v1::DATA_CATEGORY_HISTORY)) return;
+  if (policy().Differs(policies_[policies_.size() - 2].second, v1::DATA_CATEGORY_HISTORY)) NoteFailed(now);
+}
+
+void CohortModel::NoteFailed(absl::Time now) {
   for (; OriginalsAreGone(policy(), next_, now); ++next_) lost_.insert(next_);
 }
 

@@ -21,6 +21,8 @@ class CohortModel {
 
   // All went well: every cohort whose time has come is drawn.
   void NoteSwept(absl::Time now);
+  // A sweep failed: erasure waits for no statistics. Cohorts whose originals are gone by now may not be drawn.
+  void NoteFailed(absl::Time now);
   void ApplyPolicy(const PolicyModel& next, absl::Time now) { policies_.emplace_back(now, next); }
   // Cohorts whose originals are gone by now were not drawn, unless they had been before.
   void NoteRefiled(absl::Time now);

@@ -153,7 +153,10 @@ void Months::MoveTo(absl::Time time) {
 absl::Status Months::TrySweep(bool scrub) {
   model_.NoteRefileBegun();
   const absl::Status status = machine_.Sweep(now_, scrub).status();
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    cohorts_.NoteFailed(now_);
+    return status;
+  }
   NoticeRefile();
   cohorts_.NoteSwept(now_);
   model_.NoteSwept();

@@ -149,6 +149,8 @@ absl::Status RoomMonths::TrySweep(bool scrub) {
   if (status.ok()) {
     swept_ = now_;
     cohorts_.NoteSwept(now_);
+  } else {
+    cohorts_.NoteFailed(now_);
   }
   return status;
 }

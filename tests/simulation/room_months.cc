@@ -89,8 +89,8 @@ void RoomMonths::TellStories(int days) {
   };
   std::vector<RoomUse> uses(std::begin(kRoomUses), std::end(kRoomUses));
   std::erase(uses, RoomUse::kAnything);
-  // What is said of somebody after the limit of their sitting, and told when that is fixed, is of a day of its own: that
-  // is not what the walk of all events says (room_years_test.cc has such rooms, told in time).
+  // What is said of somebody after the limit of their sitting, and told when that is fixed, is of a day of its own:
+  // that is not what the walk of all events says (room_years_test.cc has such rooms, told in time).
   std::erase(uses, RoomUse::kAlways);
   for (int i = 0; i < kStandingRooms; ++i) {
     const size_t drawn = dice_.Below(uses.size());

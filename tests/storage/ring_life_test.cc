@@ -17,6 +17,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -45,45 +46,15 @@ class RingLife {
   }
 
   void Step() {
-    switch (random_() % 21) {
-      case 0:
-      case 1:
-        return MintDay();
-      case 2:
-        return MintCohort();
-      case 3:
-        return MintPbx();
-      case 4:
-      case 5:
-      case 6:
-        return NewOwners();
-      case 7:
-      case 8:
-        return DestroyOwners();
-      case 9:
-        return Restrict();
-      case 10:
-        return DestroyDays();
-      case 11:
-        return EndPbx();
-      case 12:
-        return Reopen();
-      case 13:
-        return LoseReplica();
-      case 14:
-        return Crash();
-      case 15:
-        return TakeImage();
-      case 16:
-        return ChangeRoot();
-      case 17:
-        return ChangeNames();
-      case 18:
-      case 19:
-        return ChangeRules();
-      default:
-        return MendAll();
-    }
+    // Some more often than others.
+    static constexpr void (RingLife::*kSteps[])() = {
+        &RingLife::MintDay,       &RingLife::MintDay,     &RingLife::MintCohort,  &RingLife::MintPbx,
+        &RingLife::NewOwners,     &RingLife::NewOwners,   &RingLife::NewOwners,   &RingLife::DestroyOwners,
+        &RingLife::DestroyOwners, &RingLife::Restrict,    &RingLife::DestroyDays, &RingLife::EndPbx,
+        &RingLife::Reopen,        &RingLife::LoseReplica, &RingLife::Crash,       &RingLife::TakeImage,
+        &RingLife::ChangeRoot,    &RingLife::ChangeNames, &RingLife::ChangeRules, &RingLife::ChangeRules,
+        &RingLife::MendAll};
+    (this->*kSteps[random_() % std::size(kSteps)])();
   }
 
   // What is on the disks equals what lives.
