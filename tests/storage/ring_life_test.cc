@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,7 +18,6 @@
 #include <string>
 #include <tuple>
 #include <utility>
-#include <iterator>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
