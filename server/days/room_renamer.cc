@@ -71,10 +71,7 @@ absl::Status RoomRenamer::Step(std::string& from, Change& change) {
     if (renamed.has_value()) {
       change.batch().Put(Family::kState, RoomNameKey(renamed->parts), renamed->value);
     } else {
-      change.Then([this, pbx = parts->pbx, id = *room] {
-        meetings_.ForgetNamed(pbx, id);
-        return absl::OkStatus();
-      });
+      change.ThenDo([this, pbx = parts->pbx, id = *room] { meetings_.ForgetNamed(pbx, id); });
     }
   }
   from = cursor->Valid() ? std::string(cursor->key()) : std::string();
@@ -99,57 +96,41 @@ absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomI
   return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
 }
 
-absl::StatusOr<std::optional<std::string>> RoomRenamer::FirstWithoutKey() const {
-  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+absl::StatusOr<std::vector<uint32_t>> RoomRenamer::NumbersInUse() const {
+  std::vector<uint32_t> numbers;
   for (std::string from = RoomNamePrefix();;) {
     const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()));
     if (!cursor->status().ok()) return cursor->status();
-    if (!cursor->Valid()) return std::nullopt;
+    if (!cursor->Valid()) return numbers;
     const auto parts = DecodeRoomNameKey(cursor->key());
-    if (!parts.has_value() || KeyOf(keys, parts->names_key) == nullptr) return std::string(cursor->key());
-    from = PrefixEnd(RoomNamePrefix(parts->names_key));
-  }
-}
-
-absl::StatusOr<uint32_t> RoomRenamer::LastNumber() const {
-  uint32_t last = 0;
-  for (std::string from = RoomNamePrefix();;) {
-    const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()));
-    if (!cursor->status().ok()) return cursor->status();
-    if (!cursor->Valid()) return last;
-    const auto parts = DecodeRoomNameKey(cursor->key());
-    if (!parts.has_value()) return absl::DataLossError("the key of a room's name does not parse");
-    last = parts->names_key;
-    from = PrefixEnd(RoomNamePrefix(last));
+    // What leads nowhere goes when rooms are named anew.
+    if (parts.has_value()) numbers.push_back(parts->names_key);
+    from = parts.has_value() ? PrefixEnd(RoomNamePrefix(parts->names_key)) : std::string(cursor->key()) + '\0';
   }
 }
 
 absl::Status RoomRenamer::Recall(Writer& writer, absl::Time now) {
-  auto lost = FirstWithoutKey();
-  if (!lost.ok() || !lost->has_value()) return lost.status();
+  auto lost = NumbersInUse();
+  if (!lost.ok() || lost->empty()) return lost.status();
   // A ring that lost its only key of names gets one that no row was ever named by.
   if (holdings_.ring.NamesKeys().empty()) {
-    const auto last = LastNumber();
-    if (!last.ok()) return last.status();
-    absl::Status minted = holdings_.ring.MintNames(*last + 1, holdings_.LastDue(now).Next());
+    absl::Status minted = holdings_.ring.MintNames(lost->back() + 1, holdings_.LastDue(now).Next());
     if (!minted.ok()) return minted;
   }
+  const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
+  std::erase_if(*lost, [&](uint32_t number) { return KeyOf(keys, number) != nullptr; });
+  if (lost->empty()) return absl::OkStatus();
   for (std::string from = LocatorPrefix(); !from.empty();) {
     absl::Status s = writer.Do(now, [&](Change& change) { return RecallStep(from, change); });
     if (!s.ok()) return s;
   }
-  for (; lost.ok() && lost->has_value(); lost = FirstWithoutKey()) {
-    absl::Status s = writer.Do(now, [&](Change& change) {
-      auto cursor =
-          holdings_.store.Scan(Family::kState, **lost, PrefixEnd((*lost)->substr(0, RoomNamePrefix(0).size())));
-      for (size_t rows = 0; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
-        change.batch().Delete(Family::kState, std::string(cursor->key()));
-      }
-      return cursor->status();
-    });
-    if (!s.ok()) return s;
-  }
-  return lost.status();
+  return writer.Do(now, [&](Change& change) {
+    for (const uint32_t number : *lost) {
+      const std::string names = RoomNamePrefix(number);
+      change.batch().DeleteRange(Family::kState, names, PrefixEnd(names));
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {

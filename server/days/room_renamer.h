@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -43,10 +43,8 @@ class RoomRenamer {
   absl::Status Step(std::string& from, Change& change);
   // Whether anything is held of a room that its meeting id alone leads to.
   absl::StatusOr<bool> IsHeld(const RoomNames::Row& name, const RoomId& room) const;
-  // Where a name lies whose key the ring does not have, from `from` on; nullopt if there is none.
-  absl::StatusOr<std::optional<std::string>> FirstWithoutKey() const;
-  // The highest number of a key by which anything is named.
-  absl::StatusOr<uint32_t> LastNumber() const;
+  // The numbers of the keys by which anything is named, ascending.
+  absl::StatusOr<std::vector<uint32_t>> NumbersInUse() const;
   // `from` becomes where to go on; empty at the end.
   absl::Status RecallStep(std::string& from, Change& change);
 

@@ -31,6 +31,16 @@ inline bool Speaks(RoomEventKind kind) {
   return kind == RoomEventKind::kQuality || kind == RoomEventKind::kLeft || kind == RoomEventKind::kEnded;
 }
 
+// Whether it brings somebody there.
+inline bool Enters(RoomEventKind kind) {
+  return kind == RoomEventKind::kStarted || kind == RoomEventKind::kJoined || kind == RoomEventKind::kReconnected;
+}
+
+// Whether it plans a meeting.
+inline bool Plans(RoomEventKind kind) {
+  return kind == RoomEventKind::kScheduled || kind == RoomEventKind::kRescheduled;
+}
+
 // Of an event, what the cut looks at.
 struct RoomEvent {
   uint64_t id = 0;  // tells events apart

@@ -18,10 +18,6 @@ int64_t SpokenUntil(const SittingFacts& sitting, const CutHistory& rules) {
   return std::min(sitting.last_us + sitting.presumed_us + reopen_us, sitting.limit_us);
 }
 
-bool Enters(RoomEventKind kind) {
-  return kind == RoomEventKind::kStarted || kind == RoomEventKind::kJoined || kind == RoomEventKind::kReconnected;
-}
-
 // Until when who comes is one of those who were there: until all had left, or are presumed to have.
 int64_t StayEndOf(const OccurrenceFacts& facts) {
   int64_t end_us = INT64_MIN;
@@ -30,10 +26,6 @@ int64_t StayEndOf(const OccurrenceFacts& facts) {
     end_us = std::max(end_us, sitting.emptied_us.value_or(presumed_us));
   }
   return end_us;
-}
-
-bool IsPlan(const RoomEvent& event) {
-  return event.kind == RoomEventKind::kScheduled || event.kind == RoomEventKind::kRescheduled;
 }
 
 // Whether what is told of it may be in time by its own day.
@@ -54,7 +46,7 @@ bool Spans(const OccurrenceFacts& facts, const RoomEvent& event) {
   // What was only said later than all had left keeps nobody there.
   const int64_t said_us = Enters(event.kind) && !facts.sittings.empty() ? INT64_MIN : facts.last_us;
   if (event.time_us < facts.first_us || event.time_us > std::max(said_us, StayEndOf(facts))) return false;
-  if (!IsPlan(event)) return true;
+  if (!Plans(event.kind)) return true;
   // A plan for another time is another occurrence, whenever it is made.
   return facts.plan.has_value() && std::abs(event.planned_start_us - facts.plan->start_us) < facts.plan->early_us;
 }
@@ -64,7 +56,7 @@ bool MayHaveBeenOf(const OccurrenceFacts& facts, const RoomEvent& event, const C
     return false;
   // Of all the plans that it had the last is known. What is planned for times to come is another occurrence.
   constexpr int64_t kDayUs = int64_t{24} * 60 * 60 * 1000000;
-  return !IsPlan(event) || event.planned_start_us / kDayUs <= static_cast<int64_t>(last.number());
+  return !Plans(event.kind) || event.planned_start_us / kDayUs <= static_cast<int64_t>(last.number());
 }
 
 void PutRemnant(const PbxId& pbx, const OwnerId& meeting, const OccurrenceFacts& facts, const CutHistory& rules,

@@ -46,11 +46,8 @@ bool IsOverBy(int64_t time_us, uint64_t occurrence, const Room& room) {
   const auto cut = room.fixed.find(occurrence);
   if (facts.last_us <= time_us || cut == room.fixed.end()) return facts.last_us <= time_us;
   const CutEvents& events = cut->second.events();
-  return std::none_of(events.begin(), events.end(), [&](const CutEvent& event) {
-    return event.event.time_us > time_us &&
-           (event.event.kind == RoomEventKind::kStarted || event.event.kind == RoomEventKind::kJoined ||
-            event.event.kind == RoomEventKind::kReconnected);
-  });
+  return std::none_of(events.begin(), events.end(),
+                      [&](const CutEvent& event) { return event.event.time_us > time_us && Enters(event.event.kind); });
 }
 
 bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED; }

@@ -109,8 +109,9 @@ absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) co
     if (disk_->stale(i)) continue;
     const absl::Status read = disk_->replica(i).ReadAt(RingFile::kPages, SlotAt(block, number), bytes);
     failure.Update(read);
-    if (read.ok()) ++read_from;
-    if (read.ok()) slot = ReadOwnerSlot(number, bytes);
+    if (!read.ok()) continue;
+    ++read_from;
+    slot = ReadOwnerSlot(number, bytes);
   }
   // What is damaged in all replicas is gone, with what it seals. One that could not be read may have it.
   if (!slot.has_value() && !failure.ok()) return failure;
