@@ -48,7 +48,8 @@ absl::Status GoneSweep::Walk(Family family, const std::string& begin, const std:
       size_t bytes = 0;
       auto cursor = enders_.store.Scan(family, *from, end);
       for (; cursor->Valid(); cursor->Next()) {
-        if (rows++ == bounds.rows || bytes >= bounds.bytes) {
+        // What ends with a row counts as well.
+        if (rows++ == bounds.rows || bytes >= bounds.bytes || change.dropped().size() >= bounds.rows) {
           next = std::string(cursor->key());
           break;
         }

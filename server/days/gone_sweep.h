@@ -24,7 +24,7 @@ struct GoneTally {
   CategoryCounts values{};
   uint64_t pbxs = 0;         // whose end has begun
   uint64_t records = 0;      // of PBXs that live: until they are synchronised, only their name is known
-  uint64_t occurrences = 0;  // of which nothing of their course is left
+  uint64_t occurrences = 0;  // that were deleted since, or of which nothing of their course is left
   uint64_t orders = 0;
   uint64_t holds = 0;
   uint64_t log_extensions = 0;

@@ -58,7 +58,14 @@ absl::Status MeetingFiler::EndLost(const LocatorName& name, const MeetingLocator
   }
   const std::string pbx_id = holdings_.registry.ExternalId(name.pbx);
   if (absl::Status s = EraseDeleted(meeting, pbx_id, reason, change); !s.ok()) return s;
-  meeting.locator.days[kHistory] = DueDay::None();
+  // Nobody would look for it without a locator.
+  const auto erase = [&](const FiledKey& key, std::string_view row) { return change.Drop(key, row, "", reason); };
+  DueDay& history = meeting.locator.days[kHistory];
+  if (history != DueDay::None()) {
+    absl::Status course = VisitRows(holdings_.store, FiledPrefix(history, kHistory, meeting.pbx, meeting.id), erase);
+    if (!course.ok()) return course;
+  }
+  history = DueDay::None();
   meeting.locator.sealed_id.clear();
   Filing filing;
   filing.review = absl::InfiniteFuture();

@@ -97,8 +97,8 @@ class MeetingFiler {
 
   // Ends everything of an occurrence but its history and its recordings.
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
-  // Ends an occurrence of whose course nothing can be read any more: what is left of it but its history, and the places
-  // where it stands. REQUIRES: its room is not in the cache.
+  // Ends an occurrence that was deleted, or of whose course nothing can be read any more: what is left of it but its
+  // recordings, and the places where it stands. REQUIRES: its room is not in the cache.
   absl::Status EndLost(const LocatorName& name, const MeetingLocator& locator, std::string_view reason, Change& change);
   // Ends the room's objects of a category, or the one with this id, or those of up to a time, with an order for each;
   // returns how many.
@@ -205,7 +205,7 @@ class MeetingFiler {
   bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, bool report_changed,
                    Change& change);
   void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);
-  // Seals the meeting id for the day that the history lies under now. `meeting_id`: if it is known; else it is opened.
+  // Seals the meeting id for the day of its history; anew if it was deleted. `meeting_id`: if known; else it is opened.
   absl::Status SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
                       Change& change) const;
   // Tells, once, that the report is complete, and that its names leave it soon; and withdraws what holds no more.

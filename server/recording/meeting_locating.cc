@@ -43,9 +43,11 @@ absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before
                                   Change& change) const {
   MeetingLocator& after = meeting.locator;
   const DueDay day = after.days[kHistory];
-  if (day == before.days[kHistory] && !after.sealed_id.empty()) return absl::OkStatus();
+  // A copy from before a deletion does not tell by itself that there was one: that its id is gone does.
+  const bool deleted = after.facts.deleted && !before.facts.deleted;
+  if (day == before.days[kHistory] && !after.sealed_id.empty() && !deleted) return absl::OkStatus();
   const std::string sealed = std::exchange(after.sealed_id, std::string());
-  change.EndResealed(sealed);
+  deleted ? change.EndSealed(sealed) : change.EndResealed(sealed);
   if (day == DueDay::None()) return absl::OkStatus();
   Personal id{std::string(meeting_id)};
   if (meeting_id.empty()) {

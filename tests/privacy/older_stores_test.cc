@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,25 @@ std::map<DueDay, DayCount> CountedAnew(const StoreView& store, DueDay ended) {
   });
   EXPECT_TRUE(counted.ok()) << counted;
   return counts;
+}
+
+// Every meeting that lists show.
+std::set<std::string> MeetingsOf(TestEngine& engine, absl::Time now) {
+  std::set<std::string> meetings;
+  Reader reader(engine);
+  for (uint64_t pbx = 0; pbx < kPbxs; ++pbx) {
+    v1::ListMeetingsRequest request;
+    request.set_pbx_id(PbxName(pbx));
+    do {
+      const auto page = reader.ListMeetings(request, now);
+      if (!page.ok()) break;  // it has ended
+      for (const v1::Meeting& meeting : page->meetings()) {
+        meetings.insert(absl::StrCat(PbxName(pbx), " ", meeting.meeting_id()));
+      }
+      request.set_page_token(page->next_page_token());
+    } while (!request.page_token().empty());
+  }
+  return meetings;
 }
 
 // A store and a ring of their own, opened as by a start that goes on without what is lost.
@@ -209,6 +229,10 @@ TEST(OlderStores, EachStartsWithTheRingOfToday) {
       ASSERT_TRUE(status.ok()) << status;
       restored.CheckCounts();
       restored.CheckReads();
+      const std::set<std::string> today = MeetingsOf(life.harness().engine(), life.harness().now);
+      for (const std::string& meeting : MeetingsOf(restored.engine(), life.harness().now)) {
+        EXPECT_TRUE(today.contains(meeting)) << meeting << " was deleted, and is back";
+      }
       restored.Sweep();
       restored.CheckCounts();
       restored.CheckNothingIsGone();
@@ -268,6 +292,51 @@ TEST(OlderStore, OfAPbxThatWasSynchronisedSinceShowsItsMeetings) {
   EXPECT_EQ(reader.GetPbx(get, harness.now)->pbx().profile().fqdn(), "pbx.example.org");
   EXPECT_TRUE(reader.GetMeetingReport(request, harness.now).ok()) << "it is the same PBX";
 }
+
+// What was deleted stays so, though its course goes on being held until it is counted: of the loss of that nobody
+// knows.
+class DeletedSince : public ::testing::TestWithParam<bool> {};
+
+TEST_P(DeletedSince, IsNotBack) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  for (const char* meeting : {"deleted", "lives"}) {
+    harness.Record({Joined(meeting, absl::StrCat(meeting, 1), kMonday, "p", "canary-anna"),
+                    Left(meeting, absl::StrCat(meeting, 2), kMonday, "p")});
+  }
+  if (GetParam()) {
+    harness.now += absl::Hours(24 * 9);  // nothing but its course is left
+    harness.Sweep();
+  }
+  const MapStore::Rows copy = MapStore::RowsOf(harness.store());
+  ASSERT_TRUE(harness.engine().DeleteMeeting("pbx", "deleted", "asked for", harness.now).ok());
+  Restored restored(copy, harness.directory() / "ring", harness.now);
+  ASSERT_TRUE(restored.Open(/*sweeps_gone=*/true).ok());
+  EXPECT_EQ(restored.engine().engine().swept().occurrences, 1u);
+  restored.CheckCounts();
+  Reader reader(restored.engine());
+  v1::ListMeetingsRequest list;
+  list.set_pbx_id("pbx");
+  const auto listed = reader.ListMeetings(list, harness.now);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->meetings_size(), 1);
+  EXPECT_EQ(listed->meetings(0).meeting_id(), "lives");
+  v1::GetMeetingRequest get;
+  get.set_pbx_id("pbx");
+  get.set_meeting_id("deleted");
+  EXPECT_TRUE(absl::IsNotFound(reader.GetMeeting(get, harness.now).status()));
+  // Nor is its course.
+  size_t courses = 0;
+  const absl::Status looked =
+      VisitRows(*restored.engine().engine().enders().store.Snapshot(), "", [&](const FiledKey& key, std::string_view) {
+        courses += key.category == kHistory ? 1 : 0;
+        return absl::OkStatus();
+      });
+  EXPECT_TRUE(looked.ok()) << looked;
+  EXPECT_EQ(courses, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(WithNamesAndAfterThem, DeletedSince, ::testing::Bool());
 
 // Damage is another thing: it is told, and costs its own row alone.
 TEST(OlderStore, WithADamagedRecordOfAPbxStarts) {
