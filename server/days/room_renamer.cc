@@ -1,14 +1,18 @@
 #include "server/days/room_renamer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "retention/stored/v1/stored.pb.h"
 #include "server/meetings/locator.h"
 #include "server/rows/room_names.h"
 #include "server/rows/row_walk.h"
 #include "storage/keys.h"
+#include "storage/secrets/personal.h"
 
 namespace retention {
 namespace {
@@ -17,6 +21,37 @@ absl::StatusOr<bool> AnyWith(const StoreView& view, Family family, const std::st
   const auto cursor = view.ScanPrefix(family, prefix);
   if (!cursor->status().ok()) return cursor->status();
   return cursor->Valid();
+}
+
+// What a row says of which meeting id its room has; nullopt if it says nothing, or nobody can read it.
+struct Told {
+  PbxId pbx;
+  RoomId room;
+  Personal meeting_id;
+};
+
+absl::StatusOr<std::optional<Told>> ToldByOccurrence(const Holdings& holdings, std::string_view key,
+                                                     std::string_view value) {
+  const auto name = DecodeLocatorKey(key);
+  const auto locator = MeetingLocator::Parse(value);
+  if (!name.has_value() || !locator.has_value()) return std::nullopt;  // it costs itself
+  auto id = holdings.vault.Open(MeetingIdKey(locator->days[kHistory], name->pbx, name->meeting), locator->sealed_id);
+  if (IsUnreadable(id.status())) return std::nullopt;
+  if (!id.ok()) return id.status();
+  return Told{.pbx = name->pbx, .room = RoomOf(name->meeting), .meeting_id = *std::move(id)};
+}
+
+absl::StatusOr<std::optional<Told>> ToldByPdf(const Holdings& holdings, std::string_view key, std::string_view value) {
+  const auto name = FiledKey::Decode(key);
+  // Nobody asks for what is of a PBX that is ending.
+  if (!name.has_value() || !holdings.registry.Lives(name->pbx)) return std::nullopt;
+  const auto pdf = holdings.vault.Open(*name, value);
+  if (IsUnreadable(pdf.status())) return std::nullopt;
+  if (!pdf.ok()) return pdf.status();
+  stored::v1::Value parsed;
+  if (!parsed.ParseFromString(pdf->Reveal()) || parsed.meeting_id().empty()) return std::nullopt;
+  return Told{
+      .pbx = name->pbx, .room = RoomOf(name->owner), .meeting_id = Personal(std::move(*parsed.mutable_meeting_id()))};
 }
 
 const NamesKey* KeyOf(const std::vector<NamesKey>& keys, uint32_t number) {
@@ -134,23 +169,25 @@ absl::Status RoomRenamer::Recall(Writer& writer, absl::Time now) {
 }
 
 absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {
-  auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
+  // Locators of family `state` first, then PDFs of family `filed`, whose keys come after all of theirs.
+  static const std::string pdfs = FiledPrefix(DueDay::Open(), kPdfShare);
+  const bool of_pdfs = from >= pdfs;
+  auto cursor = of_pdfs ? holdings_.store.Scan(Family::kFiled, from, PrefixEnd(pdfs))
+                        : holdings_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
   for (size_t rows = 0; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
-    const auto name = DecodeLocatorKey(cursor->key());
-    const auto locator = MeetingLocator::Parse(cursor->value());
-    if (!name.has_value() || !locator.has_value()) continue;  // it costs itself
-    const auto id =
-        holdings_.vault.Open(MeetingIdKey(locator->days[kHistory], name->pbx, name->meeting), locator->sealed_id);
-    if (IsUnreadable(id.status())) continue;
-    if (!id.ok()) return id.status();
-    const auto named = holdings_.names.Find(holdings_.store, name->pbx, id->Reveal());
+    const auto told = (of_pdfs ? ToldByPdf : ToldByOccurrence)(holdings_, cursor->key(), cursor->value());
+    if (!told.ok()) return told.status();
+    if (!told->has_value()) continue;
+    const auto& [pbx, room, meeting_id] = **told;
+    const auto named = holdings_.names.Find(holdings_.store, pbx, meeting_id.Reveal());
     if (!named.ok()) return named.status();
     if (named->stored) continue;
-    absl::Status s = holdings_.names.Put(name->pbx, id->Reveal(), RoomOf(name->meeting), change.batch());
+    absl::Status s = holdings_.names.Put(pbx, meeting_id.Reveal(), room, change.batch());
     if (!s.ok()) return s;
   }
-  from = cursor->Valid() ? std::string(cursor->key()) : std::string();
-  return cursor->status();
+  if (absl::Status s = cursor->status(); !s.ok()) return s;
+  from = cursor->Valid() ? std::string(cursor->key()) : of_pdfs ? std::string() : pdfs;
+  return absl::OkStatus();
 }
 
 }  // namespace retention

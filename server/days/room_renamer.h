@@ -31,8 +31,8 @@ class RoomRenamer {
   // All there is to do now. A room of which nothing is held any more loses its name, as does one whose PBX has ended.
   absl::Status Run(const Commands& commands, absl::Time now);
   // For a start. A store that is older than its ring, or newer, may hold names under keys that the ring does not have:
-  // names them anew as their occurrences say, of which each knows its meeting id. What is left of other rooms, PDFs,
-  // only lists of objects know from then on.
+  // names them anew as their occurrences say, and PDFs, which may be all that is left of a room: each of these knows
+  // its meeting id.
   absl::Status Recall(Writer& writer, absl::Time now);
 
  private:

@@ -253,5 +253,22 @@ TEST_F(RoomNamesTest, AnOldStoreIsNamedAnew) {
   EXPECT_EQ(NamesIn(MapStore::RowsOf(copy)), 2u);
 }
 
+// So are those of which nothing but PDFs is left: else no deletion would find them, and they would stay for ever.
+TEST_F(RoomNamesTest, APdfNamesItsRoomAnew) {
+  Meet("m");
+  harness_.Record(Pdf("m", "pdf", harness_.now, "store/pdf"));
+  const PbxId pbx = *harness_.engine().registry().Held("pbx");
+  const RoomId room = harness_.engine().RoomNamed(pbx, "m");
+  Pass(80);  // its history is over
+  ASSERT_FALSE(harness_.Get("m").ok());
+  ASSERT_EQ(harness_.Values(kPdfShare), 1u);
+  ASSERT_TRUE(harness_.ring().DestroyNamesBefore(100).ok());
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(harness_.engine().RoomNamed(pbx, "m"), room);
+  EXPECT_TRUE(harness_.engine().DeleteMeeting("pbx", "m", "asked for", harness_.now).ok());
+  EXPECT_EQ(harness_.Values(kPdfShare), 0u);
+  EXPECT_EQ(harness_.Orders(), 1u);
+}
+
 }  // namespace
 }  // namespace retention
