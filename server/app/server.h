@@ -29,6 +29,7 @@
 #include "server/pbxs/pbx_reader.h"
 #include "server/rpc/endpoint.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/rocksdb_look.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/store.h"
@@ -97,12 +98,15 @@ class Server {
   // What a start that failed does last: no store that cannot be opened keeps a key alive.
   void DestroyDueKeys();
   absl::Status OpenStorage();
+  // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
+  // lies. `made`: whether there is a store.
+  absl::StatusOr<StoreWitness::Finding> JudgeStore(bool& made);
   absl::Status OpenWitness();
-  // Knows the ring's generation from the witness, and from the store if it is open.
-  absl::StatusOr<KeyRing::Options> OptionsOfRing() const;
-  absl::Status OpenRing(bool store_is_empty);
+  // Knows the ring's generation from the witness, and from the store if it is looked at.
+  absl::StatusOr<KeyRing::Options> OptionsOfRing(const StoreView* store) const;
+  absl::Status OpenRing(const StoreView& store, bool made);
   // Whether the store is the last one that the ring's volume knows of.
-  absl::Status MeetWitness(bool store_is_empty);
+  absl::StatusOr<StoreWitness::Finding> MeetWitness(const StoreLook& store, bool made);
   void ReportRing() const;
   absl::Status OpenEngine();
   absl::Status StartCommitter();

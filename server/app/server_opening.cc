@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/app/explain.h"
-#include "server/app/refusal_note.h"
 #include "server/app/server.h"
 #include "server/app/volume.h"
 #include "server/base/boot_time.h"
@@ -15,6 +14,7 @@
 #include "server/days/due_keys.h"
 #include "server/ops/log.h"
 #include "server/rows/ring_generation.h"
+#include "server/rows/store_format.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -48,13 +48,18 @@ std::vector<std::string> Directories(const ServerOptions& options) {
   return directories;
 }
 
+// Rows by which a store is judged before it is opened.
+bool IsJudgedBy(Family family, std::string_view key) {
+  return family == Family::kLedger || (family == Family::kState && (key == FormatKey() || key == RingGenerationKey()));
+}
+
 }  // namespace
 
 void Server::DestroyDueKeys() {
   if (ring_ == nullptr) {
     // A ring that may not be the last one may not know of the last holds.
     if (options_.accept_lower_replica || (witness_ == nullptr && !OpenWitness().ok())) return;
-    auto ring_options = OptionsOfRing();
+    auto ring_options = OptionsOfRing(/*store=*/nullptr);
     if (!ring_options.ok()) return;
     auto ring = KeyRing::Open(options_.key_ring_directory, *std::move(ring_options));
     if (!ring.ok()) return;
@@ -68,7 +73,36 @@ void Server::DestroyDueKeys() {
   }
 }
 
+absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
+  RocksDbOptions options = options_.store;
+  if (options_.accept_data_loss) {
+    options.on_damaged_log = [this](const absl::Status& damage) {
+      Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
+          {{"status", DescribeStatus(damage)}});
+      losses_.emplace_back("STORE_LOG_DAMAGED");
+    };
+  }
+  const auto look = LookIntoRocksDbStore(options_.data_directory, options, IsJudgedBy);
+  if (absl::IsDataLoss(look.status()) && !options_.accept_data_loss) {
+    return Explain("data directory",
+                   absl::DataLossError(absl::StrCat(look.status().message(),
+                                                    "; put an intact copy back, or, if a log is damaged, go on with "
+                                                    "what it has before that: --accept-data-loss")));
+  }
+  if (!look.ok()) return Explain("data directory", look.status());
+  const auto format = (*look)->Get(Family::kState, FormatKey());
+  if (!format.ok()) return Explain("data directory", format.status());
+  made = format->has_value();
+  if (absl::Status status = OpenRing(**look, made); !status.ok()) return status;
+  ReportRing();
+  if (absl::Status status = CheckFormat(*format, Engine::kFormatVersion, *ring_); !status.ok()) return status;
+  return MeetWitness(**look, made);
+}
+
 absl::Status Server::OpenStorage() {
+  bool made = false;
+  const auto finding = JudgeStore(made);
+  if (!finding.ok()) return finding.status();
   RocksDbOptions store_options = options_.store;
   store_options.on_full = [this] {
     const bool gave_back = ballast_.Release();
@@ -79,28 +113,13 @@ absl::Status Server::OpenStorage() {
     }
     return gave_back;
   };
-  if (options_.accept_data_loss) {
-    store_options.on_damaged_log = [this](const absl::Status& damage) {
-      Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
-          {{"status", DescribeStatus(damage)}});
-      losses_.emplace_back("STORE_LOG_DAMAGED");
-    };
-  }
+  if (options_.accept_data_loss) store_options.on_damaged_log = [](const absl::Status&) {};
   auto store = OpenRocksDbStore(options_.data_directory, store_options);
-  if (absl::IsDataLoss(store.status()) && !options_.accept_data_loss) {
-    return Explain("data directory",
-                   absl::DataLossError(absl::StrCat(store.status().message(),
-                                                    "; put an intact copy back, or, if a log is damaged, go on with "
-                                                    "what it has before that: --accept-data-loss")));
-  }
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
-  const auto format = store_->Get(Family::kState, FormatKey());
-  if (!format.ok()) return Explain("data directory", format.status());
-  const bool store_is_empty = !format->has_value();
-  if (absl::Status status = OpenRing(store_is_empty); !status.ok()) return status;
-  ReportRing();
-  return MeetWitness(store_is_empty);
+  witness_->Follow(*store_);
+  if (finding->standing != Standing::kSound) return Explain("accepting a loss", witness_->Accept(*store_));
+  return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_.Now(), ReadBootTime()));
 }
 
 absl::Status Server::OpenWitness() {
@@ -110,10 +129,10 @@ absl::Status Server::OpenWitness() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<KeyRing::Options> Server::OptionsOfRing() const {
+absl::StatusOr<KeyRing::Options> Server::OptionsOfRing(const StoreView* store) const {
   uint64_t known = witness_->ring_generation();
-  if (store_ != nullptr) {
-    const auto seen = SeenRingGeneration(*store_);
+  if (store != nullptr) {
+    const auto seen = SeenRingGeneration(*store);
     if (!seen.ok()) return Explain("data directory", seen.status());
     known = std::max(known, *seen);
   }
@@ -133,13 +152,13 @@ absl::StatusOr<KeyRing::Options> Server::OptionsOfRing() const {
   return ring_options;
 }
 
-absl::Status Server::OpenRing(bool store_is_empty) {
+absl::Status Server::OpenRing(const StoreView& store, bool made) {
   if (absl::Status s = OpenWitness(); !s.ok()) return s;
-  auto ring_options = OptionsOfRing();
+  auto ring_options = OptionsOfRing(&store);
   if (!ring_options.ok()) return ring_options.status();
   auto ring = KeyRing::Open(options_.key_ring_directory, *ring_options);
   if (absl::IsNotFound(ring.status())) {
-    if (!store_is_empty) {
+    if (made) {
       return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISSING",
                              absl::StrCat("the data directory holds a store, but there is no key ring in ",
                                           absl::StrJoin(Directories(options_), " or "),
@@ -174,8 +193,8 @@ void Server::ReportRing() const {
   WarnOfVolumes(options_);
 }
 
-absl::Status Server::MeetWitness(bool store_is_empty) {
-  auto finding = witness_->Meet(*store_, *ring_);
+absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store, bool made) {
+  auto finding = witness_->Meet(store, store.Found(), *ring_);
   if (!finding.ok()) return Explain("key ring", finding.status());
   if (witness_->cut_bytes() > 0) {
     Log(Severity::kWarning, "the end of the ledger's copy was torn, and is copied again",
@@ -184,26 +203,22 @@ absl::Status Server::MeetWitness(bool store_is_empty) {
   if (ring_->found().rolled_back) losses_.push_back("KEY_RING_ROLLED_BACK");
   // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
   // say. To begin anew under it would destroy the keys of the cohorts that wait there.
-  if (store_is_empty && (ring_->destroyed_through() != DueDay::None() || witness_->knew_store())) {
+  if (!made && (ring_->destroyed_through() != DueDay::None() || witness_->knew_store())) {
     *finding = {.standing = Standing::kMissing,
                 .found =
                     "the key ring belongs to a store, but the data directory "
                     "holds none"};
   }
-  finding->standing = FirstTakenFor(options_.data_directory, finding->standing);
-  const bool is_refused = finding->standing != Standing::kSound && !options_.accept_data_loss;
-  NoteRefusal(options_.data_directory, is_refused ? finding->standing : Standing::kSound);
-  if (is_refused) return StoreWitness::Refusal(*finding);
   if (finding->standing == Standing::kSound) {
-    if (store_is_empty) return Explain("key ring", witness_->Note(clock_.Now(), ReadBootTime()));
-    if (options_.accept_data_loss && losses_.empty())
+    if (made && options_.accept_data_loss && losses_.empty())
       Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
-    return absl::OkStatus();
+    return finding;
   }
+  if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);
   Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
       {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});
   losses_.emplace_back(ReasonOf(finding->standing));
-  return Explain("accepting a loss", witness_->Accept(*store_));
+  return finding;
 }
 
 }  // namespace retention

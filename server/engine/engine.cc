@@ -8,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/engine/preview.h"
 #include "server/rows/day_progress.h"
+#include "server/rows/store_format.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -61,15 +62,10 @@ absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {
     absl::Status created = Create(DueDay(DayOf(now, domains_.holdings.policy().zone())), now);
     return created.ok() ? SweepGone(now, opening) : created;
   }
+  if (absl::Status s = CheckFormat(*row, kFormatVersion, domains_.holdings.ring); !s.ok()) return s;
   stored::v1::StoreFormat format;
   if (!format.ParseFromString(**row))
     return absl::DataLossError("the row that names the on-disk format does not parse");
-  if (format.version() != kFormatVersion) {
-    return Precondition("FORMAT_UNKNOWN", "the data directory has an on-disk format that this version does not know");
-  }
-  if (format.ring_identity() != domains_.holdings.ring.identity()) {
-    return Precondition("KEY_RING_MISMATCH", "the key ring is not the one that this data directory was created with");
-  }
   if (absl::Status s = domains_.Load(); !s.ok()) return s;
   if (format.store_id() == 0) {
     absl::Status named = writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });

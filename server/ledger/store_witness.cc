@@ -85,8 +85,8 @@ absl::StatusOr<std::unique_ptr<StoreWitness>> StoreWitness::Open(std::vector<std
   return witness;
 }
 
-absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const Store& store, const KeyRing& ring) {
-  store_ = &store;
+absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const StoreView& store, const StoreProgress& progress,
+                                                         const KeyRing& ring) {
   ring_ = &ring;
   const MutexLock lock(mutex_);
   const uint64_t durable = found_ ? file_->last()->ledger_size : 0;
@@ -100,10 +100,11 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const Store& store, con
   if (!ledger.ok()) return ledger.status();
   ledger_size_ = ledger->size();
   ledger_head_ = ledger->head();
-  return Compare(store);
+  return Compare(store, progress);
 }
 
-absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) const {
+absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const StoreView& store,
+                                                            const StoreProgress& progress) const {
   if (file_->damaged()) {
     return Finding{Standing::kWitnessDamaged,
                    "the key ring's witness is damaged, so nothing tells whether the store "
@@ -111,14 +112,11 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) 
   }
   const auto format = FormatOf(store);
   if (!format.ok()) return format.status();
-  // One of another ring is nothing that this one's witness knows of: the engine refuses it.
-  if (!format->ring_identity().empty() && format->ring_identity() != ring_->identity()) return Finding{};
   if (!found_ && !format->ring_identity().empty()) {
     return Finding{Standing::kWitnessMissing,
                    "the key ring's witness was removed, so nothing tells whether the store has all that was "
                    "acknowledged"};
   }
-  const StoreProgress found = store.Found();
   Finding behind{Standing::kRolledBack, ""};
   if (const auto& last = file_->last(); last.has_value()) {
     const uint64_t id = format->store_id();
@@ -126,9 +124,9 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) 
       return Finding{Standing::kAnother, "the store is not the one that the key ring's witness knows"};
     }
     // The log of that time is there, and ends early; or it is not there.
-    if (found.log >= last->progress.log) behind.standing = Standing::kShortLog;
-    if (found.sequence < last->progress.sequence) {
-      behind.found = absl::StrCat("the store's last write is number ", found.sequence, ", and number ",
+    if (progress.log >= last->progress.log) behind.standing = Standing::kShortLog;
+    if (progress.sequence < last->progress.sequence) {
+      behind.found = absl::StrCat("the store's last write is number ", progress.sequence, ", and number ",
                                   last->progress.sequence, " was acknowledged");
       return behind;
     }
@@ -136,7 +134,7 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const Store& store) 
   return CompareLedger(store, behind);
 }
 
-absl::StatusOr<StoreWitness::Finding> StoreWitness::CompareLedger(const Store& store, const Finding& behind) const {
+absl::StatusOr<StoreWitness::Finding> StoreWitness::CompareLedger(const StoreView& store, const Finding& behind) const {
   struct Known {
     uint64_t size;
     std::string head;
@@ -241,7 +239,7 @@ absl::Status StoreWitness::Accept(Store& store) {
   return absl::OkStatus();
 }
 
-absl::Status StoreWitness::Follow() {
+absl::Status StoreWitness::CopyLedger() {
   uint64_t size = ledger_size_;
   std::string head = ledger_head_;
   absl::Status read = ReadEntries(*store_, size + 1, [&](std::span<const LedgerCopy::Entry> entries) {
@@ -272,7 +270,7 @@ absl::Status StoreWitness::Note(absl::Time now, const BootTime& boot) {
   // What is read is durable; so none of it may be read after it was written down.
   witness.progress = store_->Acknowledged();
   witness.ring_generation = ring_->generation();
-  absl::Status status = Follow();
+  absl::Status status = CopyLedger();
   if (status.ok()) CrashPoint("witness.after_copy");
   if (store_id_ == 0) {
     const auto format = FormatOf(*store_);

@@ -53,22 +53,24 @@ class StoreWitness {
   bool knew_store() const { return knew_store_; }
   uint64_t ring_generation() const { return ring_generation_; }
 
-  // Compares `store` with what is remembered of it, before the engine opens it, and follows it from then on. `found`
-  // says what it looks like in words, with figures. REQUIRES: both outlive it; called once.
+  // Compares a store, whose opening finds `progress`, with what is remembered of it, before it is opened. `found` says
+  // what it looks like in words, with figures. REQUIRES: `ring` outlives it; called once.
   struct Finding {
     Standing standing = Standing::kSound;
     std::string found;
   };
-  absl::StatusOr<Finding> Meet(const Store& store, const KeyRing& ring);
+  absl::StatusOr<Finding> Meet(const StoreView& store, const StoreProgress& progress, const KeyRing& ring);
   // Not OK unless it is sound: FAILED_PRECONDITION with the reason, and the way out.
   static absl::Status Refusal(const Finding& finding);
+  // That store, now open, is followed from here on. REQUIRES: after Meet; it outlives this.
+  void Follow(const Store& store) { store_ = &store; }
   // Whoever runs the server goes on with a store that is not sound: what entries it lacks are put back from the copy as
   // far as they follow, what of the copy does not is dropped. REQUIRES: after Meet, before the engine opens `store`.
   absl::Status Accept(Store& store);
 
   // Completes the copy, and writes down how far store and ring have come, if that has changed since the last time.
   // Before a ring's first store is made it is to be called once: a store that is there has a witness, or lost it.
-  // REQUIRES: after Meet, or Accept; not while the engine opens the store.
+  // REQUIRES: after Follow; not while the engine opens the store.
   absl::Status Note(absl::Time now, const BootTime& boot);
   // Entries that the copy has not got, in the directory that lacks most.
   uint64_t uncopied() const { return uncopied_.load(); }
@@ -78,11 +80,12 @@ class StoreWitness {
  private:
   StoreWitness(std::vector<std::string> directories, OnIo on_io)
       : directories_(std::move(directories)), on_io_(std::move(on_io)) {}
-  absl::StatusOr<Finding> Compare(const Store& store) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Finding> CompareLedger(const Store& store, const Finding& behind) const
+  absl::StatusOr<Finding> Compare(const StoreView& store, const StoreProgress& progress) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Finding> CompareLedger(const StoreView& store, const Finding& behind) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The rest of the ledger, to all copies.
-  absl::Status Follow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CopyLedger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // As many entries as the copy and the store have alike.
   static absl::StatusOr<uint64_t> Common(const LedgerCopy& copy, const StoreView& store);
 
@@ -93,8 +96,8 @@ class StoreWitness {
   uint64_t ring_generation_ = 0;
   uint64_t cut_bytes_ = 0;
   std::atomic<uint64_t> uncopied_ = 0;
-  const Store* store_ = nullptr;  // by Meet
-  const KeyRing* ring_ = nullptr;
+  const Store* store_ = nullptr;   // by Follow
+  const KeyRing* ring_ = nullptr;  // by Meet
 
   Mutex mutex_;
   std::unique_ptr<WitnessFile> file_ ABSL_GUARDED_BY(mutex_);

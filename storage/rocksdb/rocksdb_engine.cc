@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <set>
 #include <thread>
 #include <unordered_set>
 #include <utility>
 
+#include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
 
@@ -90,6 +92,18 @@ class RocksEngine::Listener : public rocksdb::EventListener {
   std::unordered_set<std::string> compacted_ ABSL_GUARDED_BY(mutex_);
 };
 
+namespace {
+
+// A logged batch begins with its sequence number: 8 bytes, little-endian (fixed by RocksDB's log format).
+rocksdb::SequenceNumber FirstSequenceOf(const rocksdb::WriteBatch& batch) {
+  uint64_t sequence = 0;
+  const std::string& bytes = batch.Data();
+  for (int i = 7; i >= 0; --i) sequence = sequence << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
+  return sequence;
+}
+
+}  // namespace
+
 // Leaves out of recovery what was logged but not acknowledged.
 class RocksEngine::UnacknowledgedFilter : public rocksdb::WalFilter {
  public:
@@ -97,17 +111,111 @@ class RocksEngine::UnacknowledgedFilter : public rocksdb::WalFilter {
   const char* Name() const override { return "retention.Unacknowledged"; }
   WalProcessingOption LogRecord(const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* new_batch,
                                 bool* batch_changed) const override {
-    // A logged batch begins with its sequence number: 8 bytes, little-endian (fixed by RocksDB's log format).
-    uint64_t sequence = 0;
-    const std::string& bytes = batch.Data();
-    for (int i = 7; i >= 0; --i) sequence = sequence << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
-    return sequence > acknowledged_ ? WalProcessingOption::kIgnoreCurrentRecord
-                                    : WalProcessingOption::kContinueProcessing;
+    return FirstSequenceOf(batch) > acknowledged_ ? WalProcessingOption::kIgnoreCurrentRecord
+                                                  : WalProcessingOption::kContinueProcessing;
   }
 
  private:
   const rocksdb::SequenceNumber acknowledged_;
 };
+
+// Takes in batches in which something is needed, and sees how far the others go.
+class RocksEngine::NeededFilter : public rocksdb::WalFilter {
+ public:
+  NeededFilter(const std::vector<rocksdb::ColumnFamilyDescriptor>& families, RowNeeded needs,
+               rocksdb::SequenceNumber& last)
+      : needs_(needs), last_(last) {
+    for (const auto& family : families) names_.push_back(family.name);
+  }
+  const char* Name() const override { return "retention.Needed"; }
+  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>&,
+                                const std::map<std::string, uint32_t>& ids) override {
+    // RocksDB's own comes first, which holds nothing of ours.
+    for (size_t i = 1; i < names_.size(); ++i) {
+      if (const auto id = ids.find(names_[i]); id != ids.end()) families_[id->second] = static_cast<Family>(i - 1);
+    }
+  }
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch*, bool*) override {
+    const auto rows = static_cast<rocksdb::SequenceNumber>(batch.Count());
+    if (rows > 0) last_ = std::max(last_, FirstSequenceOf(batch) + rows - 1);
+    Rows look(families_, needs_);
+    // What cannot be looked through is RocksDB's to judge.
+    const bool read = batch.Iterate(&look).ok();
+    return !read || look.any() ? WalProcessingOption::kContinueProcessing : WalProcessingOption::kIgnoreCurrentRecord;
+  }
+
+ private:
+  class Rows : public rocksdb::WriteBatch::Handler {
+   public:
+    Rows(const std::map<uint32_t, Family>& families, RowNeeded needs) : families_(families), needs_(needs) {}
+    bool any() const { return any_; }
+    rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice&) override {
+      return Look(family, key);
+    }
+    rocksdb::Status DeleteCF(uint32_t family, const rocksdb::Slice& key) override { return Look(family, key); }
+    rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
+      return rocksdb::Status::OK();
+    }
+    bool Continue() override { return !any_; }
+
+   private:
+    rocksdb::Status Look(uint32_t family, const rocksdb::Slice& key) {
+      const auto ours = families_.find(family);
+      any_ |= ours != families_.end() && needs_(ours->second, {key.data(), key.size()});
+      return rocksdb::Status::OK();
+    }
+
+    const std::map<uint32_t, Family>& families_;
+    const RowNeeded needs_;
+    bool any_ = false;
+  };
+
+  std::vector<std::string> names_;
+  std::map<uint32_t, Family> families_;
+  const RowNeeded needs_;
+  rocksdb::SequenceNumber& last_;
+};
+
+rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage) {
+  directory_ = directory;
+  wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
+  file_system_ = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
+  env_ = rocksdb::NewCompositeEnv(file_system_);
+  rocksdb::DBOptions database = DatabaseOptions(options);
+  if (damage == LogDamage::kEndsThere) {
+    // All families up to the same batch, or it does not open: one that has later rows in files already is ahead.
+    database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  }
+  database.env = env_.get();
+  return database;
+}
+
+absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string& directory,
+                                                               const RocksDbOptions& options, RowNeeded needs,
+                                                               LogDamage damage) {
+  if (LostItsCurrent(directory)) return absl::DataLossError("store: the file CURRENT is missing");
+  std::shared_ptr<RocksEngine> engine(new RocksEngine);
+  rocksdb::DBOptions database = engine->Prepare(directory, options, damage);
+  database.create_if_missing = false;
+  database.create_missing_column_families = false;
+  if (engine->env_->FileExists(directory + "/CURRENT").IsNotFound()) return std::shared_ptr<RocksEngine>();
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = FamilyDescriptors(options);
+  std::vector<std::string> names;
+  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(database, directory, &names);
+  if (!listed.ok()) return StatusFromRocksDb(listed);
+  const bool made = std::all_of(families.begin(), families.end(), [&](const rocksdb::ColumnFamilyDescriptor& family) {
+    return std::find(names.begin(), names.end(), family.name) != names.end();
+  });
+  if (!made) return std::shared_ptr<RocksEngine>();
+  engine->filter_ = std::make_unique<NeededFilter>(families, needs, engine->last_logged_);
+  database.wal_filter = engine->filter_.get();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
+  if (!opened.ok()) return StatusFromRocksDb(opened);
+  engine->db_.reset(db);
+  return engine;
+}
 
 absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string& directory,
                                                                const RocksDbOptions& options,
@@ -115,19 +223,9 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
                                                                std::shared_ptr<FailureLatch> failure,
                                                                LogDamage damage) {
   std::shared_ptr<RocksEngine> engine(new RocksEngine);
-  engine->directory_ = directory;
-  engine->wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
-  engine->file_system_ = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
-  engine->env_ = rocksdb::NewCompositeEnv(engine->file_system_);
+  rocksdb::DBOptions database = engine->Prepare(directory, options, damage);
   engine->listener_ = std::make_shared<Listener>(std::move(failure));
   if (acknowledged) engine->filter_ = std::make_unique<UnacknowledgedFilter>(*acknowledged);
-
-  rocksdb::DBOptions database = DatabaseOptions(options);
-  if (damage == LogDamage::kEndsThere) {
-    // All families up to the same batch, or it does not open: one that has later rows in files already is ahead.
-    database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  }
-  database.env = engine->env_.get();
   database.listeners.push_back(engine->listener_);
   database.wal_filter = engine->filter_.get();
   rocksdb::DB* db = nullptr;
@@ -178,6 +276,10 @@ absl::StatusOr<bool> RocksEngine::LogReachesBackTo(rocksdb::SequenceNumber seque
   const rocksdb::Status listed = db_->GetSortedWalFiles(logs);
   if (!listed.ok()) return StatusFromRocksDb(listed);
   return std::any_of(logs.begin(), logs.end(), [&](const auto& log) { return log->StartSequence() <= sequence; });
+}
+
+rocksdb::SequenceNumber RocksEngine::LastSequence() const {
+  return std::max(db_->GetLatestSequenceNumber(), last_logged_);
 }
 
 uint64_t RocksEngine::LogNumber() const {

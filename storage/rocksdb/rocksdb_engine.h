@@ -64,6 +64,11 @@ class RocksEngine {
                                                            std::optional<rocksdb::SequenceNumber> acknowledged,
                                                            std::shared_ptr<FailureLatch> failure,
                                                            LogDamage damage = LogDamage::kRefused);
+  // Opens it for reading alone, and writes nothing. Of rows in the log it takes in those of batches in which `needs`
+  // wants one. Null if there is no database, or its creation was not finished.
+  using RowNeeded = bool (*)(Family family, std::string_view key);
+  static absl::StatusOr<std::shared_ptr<RocksEngine>> Look(const std::string& directory, const RocksDbOptions& options,
+                                                           RowNeeded needs, LogDamage damage);
   RocksEngine(const RocksEngine&) = delete;
   RocksEngine& operator=(const RocksEngine&) = delete;
   ~RocksEngine();
@@ -83,6 +88,8 @@ class RocksEngine {
   // Whether a log on disk reaches back to `sequence`, so that it may hold rows written at or before it.
   absl::StatusOr<bool> LogReachesBackTo(rocksdb::SequenceNumber sequence) const;
 
+  // Of the last row, be it one that was left out of what was taken in.
+  rocksdb::SequenceNumber LastSequence() const;
   // Of the log that takes what is written now.
   uint64_t LogNumber() const;
 
@@ -102,7 +109,9 @@ class RocksEngine {
  private:
   class Listener;
   class UnacknowledgedFilter;
+  class NeededFilter;
   RocksEngine() = default;
+  rocksdb::DBOptions Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage);
   std::vector<std::string> LivePaths() const;
 
   std::string directory_;
@@ -111,6 +120,7 @@ class RocksEngine {
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<Listener> listener_;
   std::unique_ptr<rocksdb::WalFilter> filter_;
+  rocksdb::SequenceNumber last_logged_ = 0;  // by Look
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

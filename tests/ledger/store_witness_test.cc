@@ -114,8 +114,9 @@ class Remembered {
     EXPECT_TRUE(witness.ok()) << witness.status();
     witness_ = *std::move(witness);
     EXPECT_LE(witness_->ring_generation(), harness_.ring().generation()) << "the ring looks rolled back";
-    auto finding = witness_->Meet(harness_.store(), harness_.ring());
+    auto finding = witness_->Meet(harness_.store(), harness_.store().Found(), harness_.ring());
     EXPECT_TRUE(finding.ok()) << finding.status();
+    witness_->Follow(harness_.store());
     return *finding;
   }
 

@@ -218,7 +218,8 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
     Harness& harness = platform_.harness();
     auto witness = StoreWitness::Open({(harness.directory() / "ring").string()});
     ASSERT_TRUE(witness.ok()) << witness.status();
-    ASSERT_TRUE((*witness)->Meet(harness.store(), harness.ring()).ok());
+    ASSERT_TRUE((*witness)->Meet(harness.store(), harness.store().Found(), harness.ring()).ok());
+    (*witness)->Follow(harness.store());
     ASSERT_TRUE((*witness)->Accept(harness.store()).ok());
     ASSERT_TRUE((*witness)->Note(harness.now, ReadBootTime()).ok());
   }

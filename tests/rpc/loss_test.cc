@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -99,6 +100,51 @@ std::pair<fs::path, std::string> LastLog(const fs::path& data) {
 
 void WriteFile(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+// Every file of a directory, with its bytes.
+std::map<std::string, std::string> BytesIn(const fs::path& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    files[entry.path().filename().string()] = std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  return files;
+}
+
+// An opening gives up the log that was missed: whoever puts it back later would have lost what is in it.
+TEST_F(Loss, ARefusedStartLeavesTheStoreAsItLies_AndTheLogCanBePutBack) {
+  const std::vector<std::function<void(const fs::path&, const std::string&)>> faults = {
+      [](const fs::path& log, const std::string&) { fs::remove(log); },
+      [](const fs::path& log, const std::string& bytes) { fs::resize_file(log, bytes.size() / 2); },
+      [](const fs::path& log, const std::string& bytes) {
+        std::string damaged = bytes;
+        damaged[bytes.size() / 2] = static_cast<char>(damaged[bytes.size() / 2] ^ 1);
+        WriteFile(log, damaged);
+      },
+  };
+  for (size_t fault = 0; fault < faults.size(); ++fault) {
+    SCOPED_TRACE(fault);
+    const std::string last = absl::StrCat("last", fault);
+    for (const std::string& meeting : {absl::StrCat("k", fault), absl::StrCat("l", fault), last}) Meet(meeting);
+    server_.Stop();
+    const auto [log, bytes] = LastLog(data());
+    faults[fault](log, bytes);
+    const auto before = BytesIn(data());
+    for (int start = 0; start < 3; ++start) {
+      EXPECT_FALSE(server_.Restart().ok());
+      EXPECT_TRUE(BytesIn(data()) == before) << "start " << start;
+    }
+    WriteFile(log, bytes);
+    const absl::Status restarted = server_.Restart();
+    ASSERT_TRUE(restarted.ok()) << restarted;
+    v1::GetMeetingRequest get;
+    get.set_pbx_id("pbx");
+    get.set_meeting_id(last);
+    EXPECT_TRUE(server_.Call("/retention.v1.MeetingService/GetMeeting", get).ok());
+  }
+  server_.Stop();
+  EXPECT_TRUE(LossesEntered().empty());
 }
 
 TEST_F(Loss, AnOlderCopyOfTheStoreIsRefused) {
