@@ -245,9 +245,13 @@ absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
     // What reached the day in the very moment before its end, and the files that are left, have had no orders yet.
     if (!holdings_.gate.ProgressOf(day).files_ordered()) return Ended{.others_first = true, .days = {}};
     ended.days.push_back({day, ValuesOf(counts)});
-    LedgerEntry entry = DayEndEntry(day, destructions, holdings_.policy().zone());
-    SetCounts(ended.days.back().values, entry);
-    change.Enter(std::move(entry));
+    const auto entered = IsDayEntered(holdings_.store, holdings_.ledger, day, destructions, holdings_.policy().zone());
+    if (!entered.ok()) return entered.status();
+    if (!*entered) {
+      LedgerEntry entry = DayEndEntry(day, destructions, holdings_.policy().zone());
+      SetCounts(ended.days.back().values, entry);
+      change.Enter(std::move(entry));
+    }
     change.batch().Put(Family::kState, DayProgressKey(day), progress.SerializeAsString());
     change.EndDay(day);
   }

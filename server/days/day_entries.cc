@@ -1,5 +1,8 @@
 #include "server/days/day_entries.h"
 
+#include <algorithm>
+
+#include "absl/functional/function_ref.h"
 #include "server/law/periods.h"
 
 namespace retention {
@@ -21,21 +24,48 @@ LedgerEntry DayEndEntry(DueDay day, std::span<const UnenteredDestruction> destru
   return entry;
 }
 
-absl::StatusOr<bool> IsEntered(const StoreView& store, const Ledger& ledger, const UnenteredDestruction& destruction) {
+namespace {
+
+// Shows `visit` the entries, the last one first, until it returns false.
+absl::Status ReadBack(const StoreView& store, const Ledger& ledger,
+                      absl::FunctionRef<bool(const LedgerEntry& entry)> visit) {
   for (uint64_t sequence = ledger.size(); sequence > 0; --sequence) {
     const auto row = LedgerRowAt(store, sequence);
     if (!row.ok()) return row.status();
-    if (!row->has_value()) break;
-    const LedgerEntry& entry = (*row)->entry;
-    if (entry.kind() == LedgerEntry::KIND_DAY_ENDED) {
-      // One that did not fit into the ring's list goes further by now than when it was entered.
-      const bool is_all_of_it = entry.through_day() >= destruction.to.number();
-      if (entry.ring_generation() == destruction.generation && is_all_of_it) return true;
-    } else if (entry.ring_generation() < destruction.generation) {
-      break;
-    }
+    if (!row->has_value() || !visit((*row)->entry)) break;
   }
-  return false;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<bool> IsEntered(const StoreView& store, const Ledger& ledger, const UnenteredDestruction& destruction) {
+  bool found = false;
+  const absl::Status read = ReadBack(store, ledger, [&](const LedgerEntry& entry) {
+    if (entry.kind() != LedgerEntry::KIND_DAY_ENDED) return entry.ring_generation() >= destruction.generation;
+    // One that did not fit into the ring's list goes further by now than when it was entered.
+    const bool is_all_of_it = entry.through_day() >= destruction.to.number();
+    found = entry.ring_generation() == destruction.generation && is_all_of_it;
+    return !found;
+  });
+  if (!read.ok()) return read;
+  return found;
+}
+
+absl::StatusOr<bool> IsDayEntered(const StoreView& store, const Ledger& ledger, DueDay day,
+                                  std::span<const UnenteredDestruction> destructions, const absl::TimeZone& zone) {
+  const bool is_news = std::any_of(destructions.begin(), destructions.end(), [&](const UnenteredDestruction& news) {
+    return day >= news.from && day <= news.to;
+  });
+  if (is_news) return false;
+  const int64_t due_us = absl::ToUnixMicros(DueInstant(day, zone));
+  bool found = false;
+  const absl::Status read = ReadBack(store, ledger, [&](const LedgerEntry& entry) {
+    found = entry.kind() == LedgerEntry::KIND_DAY_ENDED && entry.day() == day.number();
+    return !found && entry.time_us() >= due_us;
+  });
+  if (!read.ok()) return read;
+  return found;
 }
 
 }  // namespace retention

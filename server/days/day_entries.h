@@ -23,6 +23,11 @@ stored::v1::LedgerEntry DayEndEntry(DueDay day, std::span<const UnenteredDestruc
 // to what was entered before it.
 absl::StatusOr<bool> IsEntered(const StoreView& store, const Ledger& ledger, const UnenteredDestruction& destruction);
 
+// Whether an entry tells of the end of `day`, which is of none of those: in an older copy of a store, that is gone on
+// with, the ledger was completed. Reads back as far as to the instant at which it was due.
+absl::StatusOr<bool> IsDayEntered(const StoreView& store, const Ledger& ledger, DueDay day,
+                                  std::span<const UnenteredDestruction> destructions, const absl::TimeZone& zone);
+
 }  // namespace retention
 
 #endif  // RETENTION_SERVER_DAYS_DAY_ENTRIES_H_

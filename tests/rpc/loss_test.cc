@@ -311,6 +311,34 @@ TEST_F(Loss, ACopyFromBeforeAPbxEndedOrWasSynchronisedAnewIsGoneOnWith) {
   EXPECT_TRUE(server_.Call("/retention.v1.MeetingService/GetMeeting", get).ok());
 }
 
+// It ended before, as the ledger's copy tells: what is left of it in the store ends without being entered again.
+TEST_F(Loss, ADayThatEndedSinceEndsOnce) {
+  Meet("m");
+  server_.Stop();
+  const fs::path yesterday = CopyOf(data(), "yesterday");
+  ASSERT_TRUE(server_.Restart().ok());
+  const absl::Time later = kMonday + absl::Hours(24 * 8);
+  server_.AdvanceTo(later);
+  server_.Stop();
+  PutBack(yesterday, data());
+  const absl::Status accepted = server_.Restart([&](ServerOptions& options) {
+    options.accept_data_loss = true;
+    options.simulated_start = later;
+  });
+  ASSERT_TRUE(accepted.ok()) << accepted;
+  server_.AdvanceTo(later + absl::Hours(24 * 70));
+  server_.Stop();
+  std::map<uint32_t, int> ends;
+  auto store = OpenRocksDbStore(data().string(), {});
+  ASSERT_TRUE(store.ok()) << store.status();
+  const absl::Status verified = VerifyLedger(**store, [&](const LedgerEntry& entry) {
+    if (entry.kind() == LedgerEntry::KIND_DAY_ENDED) ++ends[entry.day()];
+  });
+  ASSERT_TRUE(verified.ok()) << verified;
+  EXPECT_TRUE(ends.contains(kNextMonday.number()));
+  for (const auto& [day, times] : ends) EXPECT_EQ(times, 1) << day;
+}
+
 // As kill -9 leaves it: the store has gone on since the ring's volume was told.
 TEST_F(Loss, AStoreThatIsAheadOfItsWitnessIsNormal) {
   server_.Stop();
