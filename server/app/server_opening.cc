@@ -12,7 +12,9 @@
 #include "server/base/boot_time.h"
 #include "server/base/errors.h"
 #include "server/days/due_keys.h"
+#include "server/days/waiting_days.h"
 #include "server/ops/log.h"
+#include "server/ops/waiting_keys.h"
 #include "server/rows/ring_generation.h"
 #include "server/rows/store_format.h"
 #include "storage/keys.h"
@@ -71,6 +73,13 @@ void Server::DestroyDueKeys() {
   } else if (!days->empty()) {
     Log(Severity::kInfo, "the keys of days that are due were destroyed", {{"days", absl::StrCat(days->size())}});
   }
+  const WaitingDays waiting = DaysThatWait(*ring_, clock_.Now());
+  if (waiting.days.empty()) return;
+  Log(Severity::kError, "keys that are due have to wait",
+      {{"of", "days"},
+       {"day", DaysText(waiting.days.front(), waiting.days.back())},
+       {"keys", absl::StrCat(waiting.days.size())},
+       {"status", std::string(waiting.why)}});
 }
 
 absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {

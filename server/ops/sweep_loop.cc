@@ -22,6 +22,7 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
                       if (options_.on_destroyed) options_.on_destroyed();
                     },
                 .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}),
+      waiting_(engine.holdings()),
       // Its failure has been reported.
       repeater_(options_.interval, [this] { RunOnce(/*scrub_now=*/false).IgnoreError(); }) {}
 
@@ -41,7 +42,11 @@ void SweepLoop::RunOnceThen(absl::FunctionRef<void()> act) {
 absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
   // Whatever state the store is in: the first command of a run takes up writing again, and one that cannot keeps no key
   // alive.
-  absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(clock_.Now(), scrub_now);
+  const absl::Time now = clock_.Now();
+  // What fell due while no server ran may have waited for long.
+  if (!std::exchange(has_run_, true)) waiting_.Note(now);
+  absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(now, scrub_now);
+  waiting_.Look(now, outcome.status());
   if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
   Report(outcome.status());
   return outcome;

@@ -16,6 +16,7 @@
 #include "server/engine/engine.h"
 #include "server/ops/metrics.h"
 #include "server/ops/repeater.h"
+#include "server/ops/waiting_keys.h"
 #include "storage/mutex.h"
 
 namespace retention {
@@ -64,6 +65,8 @@ class SweepLoop {
   Mutex run_mutex_;  // held during a run
   Sweeper sweeper_ ABSL_GUARDED_BY(run_mutex_);
   std::string last_failure_ ABSL_GUARDED_BY(run_mutex_);  // empty while runs succeed
+  WaitingKeys waiting_ ABSL_GUARDED_BY(run_mutex_);
+  bool has_run_ ABSL_GUARDED_BY(run_mutex_) = false;
 
   Repeater repeater_;  // last: its thread uses the rest
 };

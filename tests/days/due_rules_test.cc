@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/days/due_keys.h"
+#include "server/days/waiting_days.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
 #include "tests/orders/orders.h"
@@ -266,6 +267,7 @@ TEST_F(DueRulesNoted, ANewRingDestroysNothing) {
   ASSERT_TRUE(days.ok()) << days.status();
   EXPECT_TRUE(days->empty());
   EXPECT_TRUE((*ring)->FindDay(kNextMonday).has_value());
+  EXPECT_EQ(DaysThatWait(**ring, kNextDayBegins + absl::Hours(24)).days, std::vector<DueDay>{kNextMonday});
 }
 
 }  // namespace
