@@ -69,16 +69,40 @@ class RowCursor {
   virtual absl::Status status() const = 0;
 };
 
+// [begin, end) of a family's keys; an empty `end` means: to the last key.
+struct KeySpan {
+  std::string begin;
+  std::string end;
+
+  friend bool operator==(const KeySpan&, const KeySpan&) = default;
+};
+
+// What was lost with a damaged file. A row that is found there was written afterwards.
+struct LostRows {
+  Family family;
+  KeySpan span;
+
+  friend bool operator==(const LostRows&, const LostRows&) = default;
+};
+
+// What a walk does where rows were lost: it ends with DATA_LOSS, or goes on behind.
+enum class AtLoss { kStop, kPass };
+
 // A consistent view of all families. Thread-safe. REQUIRES: does not outlive its store.
 class StoreView {
  public:
   virtual ~StoreView() = default;
-  // The value, or nullopt.
+  // The value, or nullopt. DATA_LOSS if nobody can tell any more.
   virtual absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const = 0;
   // Walks [begin, end); an empty `end` means: to the last key.
-  virtual std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const = 0;
+  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end,
+                                  AtLoss at_loss = AtLoss::kStop) const {
+    return Walk(family, {std::string(begin), std::string(end)}, at_loss);
+  }
+  std::unique_ptr<RowCursor> ScanPrefix(Family family, std::string_view prefix, AtLoss at_loss = AtLoss::kStop) const;
 
-  std::unique_ptr<RowCursor> ScanPrefix(Family family, std::string_view prefix) const;
+ protected:
+  virtual std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const = 0;
 };
 
 // How far a store has come. One that has gone back is known by what others remember of it.
@@ -89,8 +113,8 @@ struct StoreProgress {
   friend bool operator==(const StoreProgress&, const StoreProgress&) = default;
 };
 
-// Thread-safe; Commit is called by one thread at a time, and so are SettleDay, DropDaysThrough, DropRange and Scrub,
-// next to it.
+// Thread-safe; Commit is called by one thread at a time, and so are SettleDay, DropDaysThrough, DropRange, Scrub and
+// Mend, next to it.
 //
 // Errors: RESOURCE_EXHAUSTED (disk full), UNAVAILABLE (I/O error; the store refuses writes until Resume succeeds),
 // DATA_LOSS (corruption). After an error from Commit nothing of the batch is visible, nor after Resume. Only if the
@@ -126,6 +150,15 @@ class Store : public StoreView {
   virtual absl::Status Resume() = 0;
   // OK while the store takes writes.
   virtual absl::Status Health() const = 0;
+
+  // Files that were found damaged, by a read or while they were rewritten, and are still in use: what is read of them
+  // fails with DATA_LOSS, all else goes on.
+  virtual size_t DamagedFiles() const = 0;
+  // Takes them out: writes what is readable of their ranges anew, in steps between which Commit goes on, and remembers
+  // the rest as lost. UNAVAILABLE: try again later. DATA_LOSS: one remains, since nobody can tell what it replaced.
+  virtual absl::Status Mend() = 0;
+  // All that was lost, and has not been erased since.
+  virtual std::vector<LostRows> Lost() const = 0;
 
   // Copies a consistent state into the new directory `path`.
   virtual absl::Status Checkpoint(const std::string& path) = 0;

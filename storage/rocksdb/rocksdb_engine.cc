@@ -14,6 +14,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
@@ -60,9 +61,17 @@ void FailureLatch::Clear() {
 // Learns of failures, and of compacted files that still wait for their deletion.
 class RocksEngine::Listener : public rocksdb::EventListener {
  public:
-  explicit Listener(std::shared_ptr<FailureLatch> failure) : failure_(std::move(failure)) {}
+  Listener(std::shared_ptr<FailureLatch> failure, std::shared_ptr<DamagedFiles> damaged)
+      : failure_(std::move(failure)), damaged_(std::move(damaged)) {}
 
+  // A damaged table file endangers nothing that was acknowledged since: the compaction is given up, and tried again
+  // until the file is taken out.
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && IsDamage(*error)) {
+      damaged_->Note(error->ToString());
+      *error = rocksdb::Status::OK();
+      return;
+    }
     failure_->Set(StatusFromRocksDb(*error));
   }
   // After a full disk RocksDB would recover by itself: in its own time it would flush the families one after the other,
@@ -88,94 +97,27 @@ class RocksEngine::Listener : public rocksdb::EventListener {
 
  private:
   const std::shared_ptr<FailureLatch> failure_;
+  const std::shared_ptr<DamagedFiles> damaged_;
   Mutex mutex_;
   std::unordered_set<std::string> compacted_ ABSL_GUARDED_BY(mutex_);
 };
 
 namespace {
 
-// A logged batch begins with its sequence number: 8 bytes, little-endian (fixed by RocksDB's log format).
-rocksdb::SequenceNumber FirstSequenceOf(const rocksdb::WriteBatch& batch) {
-  uint64_t sequence = 0;
-  const std::string& bytes = batch.Data();
-  for (int i = 7; i >= 0; --i) sequence = sequence << 8 | static_cast<uint8_t>(bytes[static_cast<size_t>(i)]);
-  return sequence;
+absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory, const RocksDbOptions& options) {
+  GapFinder gaps;
+  database.wal_filter = &gaps;
+  rocksdb::DB* opened = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(database, directory, FamilyDescriptors(options), &families, &opened);
+  if (!status.ok()) return StatusFromRocksDb(status);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  return gaps.gap() ? absl::DataLossError("store: a batch is missing in the log") : absl::OkStatus();
 }
 
 }  // namespace
-
-// Leaves out of recovery what was logged but not acknowledged.
-class RocksEngine::UnacknowledgedFilter : public rocksdb::WalFilter {
- public:
-  explicit UnacknowledgedFilter(rocksdb::SequenceNumber acknowledged) : acknowledged_(acknowledged) {}
-  const char* Name() const override { return "retention.Unacknowledged"; }
-  WalProcessingOption LogRecord(const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* new_batch,
-                                bool* batch_changed) const override {
-    return FirstSequenceOf(batch) > acknowledged_ ? WalProcessingOption::kIgnoreCurrentRecord
-                                                  : WalProcessingOption::kContinueProcessing;
-  }
-
- private:
-  const rocksdb::SequenceNumber acknowledged_;
-};
-
-// Takes in batches in which something is needed, and sees how far the others go.
-class RocksEngine::NeededFilter : public rocksdb::WalFilter {
- public:
-  NeededFilter(const std::vector<rocksdb::ColumnFamilyDescriptor>& families, RowNeeded needs,
-               rocksdb::SequenceNumber& last)
-      : needs_(needs), last_(last) {
-    for (const auto& family : families) names_.push_back(family.name);
-  }
-  const char* Name() const override { return "retention.Needed"; }
-  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>&,
-                                const std::map<std::string, uint32_t>& ids) override {
-    // RocksDB's own comes first, which holds nothing of ours.
-    for (size_t i = 1; i < names_.size(); ++i) {
-      if (const auto id = ids.find(names_[i]); id != ids.end()) families_[id->second] = static_cast<Family>(i - 1);
-    }
-  }
-  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
-                                     rocksdb::WriteBatch*, bool*) override {
-    const auto rows = static_cast<rocksdb::SequenceNumber>(batch.Count());
-    if (rows > 0) last_ = std::max(last_, FirstSequenceOf(batch) + rows - 1);
-    Rows look(families_, needs_);
-    // What cannot be looked through is RocksDB's to judge.
-    const bool read = batch.Iterate(&look).ok();
-    return !read || look.any() ? WalProcessingOption::kContinueProcessing : WalProcessingOption::kIgnoreCurrentRecord;
-  }
-
- private:
-  class Rows : public rocksdb::WriteBatch::Handler {
-   public:
-    Rows(const std::map<uint32_t, Family>& families, RowNeeded needs) : families_(families), needs_(needs) {}
-    bool any() const { return any_; }
-    rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice&) override {
-      return Look(family, key);
-    }
-    rocksdb::Status DeleteCF(uint32_t family, const rocksdb::Slice& key) override { return Look(family, key); }
-    rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
-      return rocksdb::Status::OK();
-    }
-    bool Continue() override { return !any_; }
-
-   private:
-    rocksdb::Status Look(uint32_t family, const rocksdb::Slice& key) {
-      const auto ours = families_.find(family);
-      any_ |= ours != families_.end() && needs_(ours->second, {key.data(), key.size()});
-      return rocksdb::Status::OK();
-    }
-
-    const std::map<uint32_t, Family>& families_;
-    const RowNeeded needs_;
-    bool any_ = false;
-  };
-
-  std::vector<std::string> names_;
-  std::map<uint32_t, Family> families_;
-  const RowNeeded needs_;
-  rocksdb::SequenceNumber& last_;
-};
 
 rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage) {
   directory_ = directory;
@@ -208,10 +150,17 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
     return std::find(names.begin(), names.end(), family.name) != names.end();
   });
   if (!made) return std::shared_ptr<RocksEngine>();
-  engine->filter_ = std::make_unique<NeededFilter>(families, needs, engine->last_logged_);
+  std::vector<std::string> ours;
+  for (const auto& family : families) ours.push_back(family.name);
+  engine->filter_ = std::make_unique<NeededFilter>(std::move(ours), needs, engine->last_logged_);
   database.wal_filter = engine->filter_.get();
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
+  rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
+  if (IsOfTables(StatusFromRocksDb(opened))) {
+    // What is damaged of them is for the opening to take out; it looks at the log again.
+    database.paranoid_checks = false;
+    opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
+  }
   if (!opened.ok()) return StatusFromRocksDb(opened);
   engine->db_.reset(db);
   return engine;
@@ -221,11 +170,16 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
                                                                const RocksDbOptions& options,
                                                                std::optional<rocksdb::SequenceNumber> acknowledged,
                                                                std::shared_ptr<FailureLatch> failure,
-                                                               LogDamage damage) {
+                                                               LogDamage log_damage, TableDamage table_damage) {
   std::shared_ptr<RocksEngine> engine(new RocksEngine);
-  rocksdb::DBOptions database = engine->Prepare(directory, options, damage);
-  engine->listener_ = std::make_shared<Listener>(std::move(failure));
+  rocksdb::DBOptions database = engine->Prepare(directory, options, log_damage);
+  engine->listener_ = std::make_shared<Listener>(std::move(failure), engine->damaged_);
   if (acknowledged) engine->filter_ = std::make_unique<UnacknowledgedFilter>(*acknowledged);
+  if (table_damage == TableDamage::kPassed) {
+    // Then a damaged log is passed over as well, unseen: so it is looked at before anything is written.
+    database.paranoid_checks = false;
+    if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
+  }
   database.listeners.push_back(engine->listener_);
   database.wal_filter = engine->filter_.get();
   rocksdb::DB* db = nullptr;
@@ -233,13 +187,80 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
       rocksdb::DB::Open(database, directory, FamilyDescriptors(options), &engine->families_, &db);
   if (!opened.ok()) return StatusFromRocksDb(opened);
   engine->db_.reset(db);
+  if (absl::Status loaded = engine->LoadLost(); !loaded.ok()) return loaded;
   return engine;
+}
+
+absl::Status RocksEngine::LoadLost() {
+  const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(rocksdb::ReadOptions(), lost_family()));
+  const MutexLock lock(lost_mutex_);
+  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    rocksdb::Slice key = rows->key();
+    if (key.empty() || static_cast<uint8_t>(key[0]) >= kFamilies) return absl::DataLossError("store: a malformed row");
+    std::shared_ptr<const LostSpans>& held = lost_[static_cast<uint8_t>(key[0])];
+    key.remove_prefix(1);
+    held = std::make_shared<LostSpans>(
+        With(held == nullptr ? LostSpans() : *held, {key.ToString(), rows->value().ToString()}));
+  }
+  return StatusFromRocksDb(rows->status());
+}
+
+std::shared_ptr<const LostSpans> RocksEngine::Lost(Family family) const {
+  const MutexLock lock(lost_mutex_);
+  return lost_[static_cast<size_t>(family)];
+}
+
+std::vector<LostRows> RocksEngine::AllLost() const {
+  std::vector<LostRows> all;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    const std::shared_ptr<const LostSpans> spans = Lost(static_cast<Family>(family));
+    if (spans == nullptr) continue;
+    for (const KeySpan& span : *spans) all.push_back({static_cast<Family>(family), span});
+  }
+  return all;
+}
+
+absl::Status RocksEngine::WriteLost(Family family, const LostSpans& spans, rocksdb::WriteBatch& rows) const {
+  const std::string prefix(1, static_cast<char>(family));
+  rocksdb::Status written;
+  if (const std::shared_ptr<const LostSpans> held = Lost(family); held != nullptr) {
+    for (const KeySpan& span : *held) {
+      if (written.ok()) written = rows.Delete(lost_family(), prefix + span.begin);
+    }
+  }
+  for (const KeySpan& span : spans) {
+    if (written.ok()) written = rows.Put(lost_family(), prefix + span.begin, SliceOf(span.end));
+  }
+  return StatusFromRocksDb(written);
+}
+
+void RocksEngine::SetLost(Family family, LostSpans spans) const {
+  const MutexLock lock(lost_mutex_);
+  lost_[static_cast<size_t>(family)] = spans.empty() ? nullptr : std::make_shared<const LostSpans>(std::move(spans));
+}
+
+absl::Status RocksEngine::Noted(const rocksdb::Status& read) const {
+  if (!IsDamage(read)) return StatusFromRocksDb(read);
+  damaged_->Note(read.ToString());
+  return absl::DataLossError(absl::StrCat("store: ", read.ToString()));
 }
 
 RocksEngine::~RocksEngine() {
   if (db_ == nullptr) return;
   for (rocksdb::ColumnFamilyHandle* handle : families_) db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
   db_->Close().PermitUncheckedError();  // every acknowledged batch is in the log
+}
+
+uint64_t RocksEngine::LiveBytes() const {
+  uint64_t total = 0;
+  for (size_t index = 0; index < kFamilies; ++index) {
+    for (const std::string& property :
+         {rocksdb::DB::Properties::kLiveSstFilesSize, rocksdb::DB::Properties::kCurSizeAllMemTables}) {
+      uint64_t bytes = 0;
+      if (db_->GetIntProperty(family(static_cast<Family>(index)), property, &bytes)) total += bytes;
+    }
+  }
+  return total;
 }
 
 std::vector<RangeFile> RocksEngine::FilesTouching(const KeyRange& range) const {
@@ -267,7 +288,7 @@ absl::StatusOr<bool> RocksEngine::HasRows(const KeyRange& range) const {
   if (!range.end.empty()) options.iterate_upper_bound = &end;
   const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options, family(range.family)));
   rows->Seek(SliceOf(range.begin));
-  if (!rows->status().ok()) return StatusFromRocksDb(rows->status());
+  if (!rows->status().ok()) return Noted(rows->status());
   return rows->Valid();
 }
 
@@ -317,12 +338,37 @@ absl::Status RocksEngine::Compact(const KeyRange& range, bool force) const {
       db_->CompactRange(options, family(range.family), &begin, range.end.empty() ? nullptr : &end));
 }
 
-absl::Status RocksEngine::DropFiles(const KeyRange& range) const {
-  const rocksdb::Slice begin = SliceOf(range.begin);
-  const rocksdb::Slice end = SliceOf(range.end);
-  const rocksdb::RangePtr whole(&begin, range.end.empty() ? nullptr : &end);
-  return StatusFromRocksDb(
-      rocksdb::DeleteFilesInRanges(db_.get(), family(range.family), &whole, 1, /*include_end=*/false));
+absl::Status RocksEngine::DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const {
+  const rocksdb::Slice begin = SliceOf(keys.begin);
+  const rocksdb::Slice end = SliceOf(keys.end);
+  const rocksdb::RangePtr whole(&begin, keys.end.empty() ? nullptr : &end);
+  return StatusFromRocksDb(rocksdb::DeleteFilesInRanges(db_.get(), family, &whole, 1, /*include_end=*/false));
+}
+
+absl::Status RocksEngine::CompactByItself(rocksdb::ColumnFamilyHandle* family, bool does) const {
+  return StatusFromRocksDb(db_->SetOptions(family, {{"disable_auto_compactions", does ? "false" : "true"}}));
+}
+
+absl::Status RocksEngine::AwaitCompactions() const {
+  return Await(wait_, "store: a compaction runs", [&]() -> absl::StatusOr<bool> {
+    uint64_t running = 0;
+    db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
+    return running == 0;
+  });
+}
+
+absl::Status RocksEngine::DropOldest(rocksdb::ColumnFamilyHandle* family) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(family, &metadata);
+  // Level 0 is listed from the newest to the oldest.
+  if (metadata.levels.front().files.empty()) return absl::NotFoundError("store: level 0 is empty");
+  return StatusFromRocksDb(db_->DeleteFile(metadata.levels.front().files.back().relative_filename));
+}
+
+rocksdb::Options RocksEngine::TableOptions() const {
+  rocksdb::Options options;
+  options.env = env_.get();
+  return options;
 }
 
 absl::Status RocksEngine::AwaitReaders(rocksdb::SequenceNumber sequence) const {

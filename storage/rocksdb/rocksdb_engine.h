@@ -8,6 +8,7 @@
 #include <rocksdb/perf_level.h>
 #include <rocksdb/wal_filter.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/damaged_files.h"
+#include "storage/rocksdb/lost_spans.h"
 #include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/wal_filters.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -54,6 +58,9 @@ struct RangeFile {
 
 // What becomes of a log that is damaged before its end: nothing is opened, or what lies before the damage.
 enum class LogDamage { kRefused, kEndsThere };
+// What becomes of a table file that cannot be opened: nothing is opened, or all the others. Then failures of writes may
+// go unnoticed, so that is for mending alone.
+enum class TableDamage { kRefused, kPassed };
 
 // Thread-safe. Closes the database when it dies.
 class RocksEngine {
@@ -63,10 +70,10 @@ class RocksEngine {
   static absl::StatusOr<std::shared_ptr<RocksEngine>> Open(const std::string& directory, const RocksDbOptions& options,
                                                            std::optional<rocksdb::SequenceNumber> acknowledged,
                                                            std::shared_ptr<FailureLatch> failure,
-                                                           LogDamage damage = LogDamage::kRefused);
+                                                           LogDamage log_damage = LogDamage::kRefused,
+                                                           TableDamage table_damage = TableDamage::kRefused);
   // Opens it for reading alone, and writes nothing. Of rows in the log it takes in those of batches in which `needs`
   // wants one. Null if there is no database, or its creation was not finished.
-  using RowNeeded = bool (*)(Family family, std::string_view key);
   static absl::StatusOr<std::shared_ptr<RocksEngine>> Look(const std::string& directory, const RocksDbOptions& options,
                                                            RowNeeded needs, LogDamage damage);
   RocksEngine(const RocksEngine&) = delete;
@@ -81,7 +88,11 @@ class RocksEngine {
   }
   rocksdb::FileSystem& file_system() const { return *file_system_; }
   rocksdb::ColumnFamilyHandle* family(Family family) const { return families_[static_cast<size_t>(family) + 1]; }
+  // All, with those that no Store knows: the default one, which holds nothing that matters, and that of what was lost.
+  const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
 
+  // In files and memtables.
+  uint64_t LiveBytes() const;
   // Live table files whose key range touches `range`, from the metadata.
   std::vector<RangeFile> FilesTouching(const KeyRange& range) const;
   absl::StatusOr<bool> HasRows(const KeyRange& range) const;
@@ -90,6 +101,17 @@ class RocksEngine {
 
   // Of the last row, be it one that was left out of what was taken in.
   rocksdb::SequenceNumber LastSequence() const;
+  // What was lost with damaged files; null if nothing was.
+  std::shared_ptr<const LostSpans> Lost(Family family) const;
+  std::vector<LostRows> AllLost() const;
+  // Has `rows` make `spans` what is lost of `family`; once they are written, SetLost.
+  absl::Status WriteLost(Family family, const LostSpans& spans, rocksdb::WriteBatch& rows) const;
+  void SetLost(Family family, LostSpans spans) const;
+
+  // The status of a read. If it tells of damage, the file is remembered.
+  absl::Status Noted(const rocksdb::Status& read) const;
+  DamagedFiles& damaged() const { return *damaged_; }
+
   // Of the log that takes what is written now.
   uint64_t LogNumber() const;
 
@@ -97,8 +119,17 @@ class RocksEngine {
   absl::Status FlushAll() const;
   // Rewrites the files of `range`; `force`: down to and including the last level.
   absl::Status Compact(const KeyRange& range, bool force) const;
-  // Drops whole files that hold nothing but `range`.
-  absl::Status DropFiles(const KeyRange& range) const;
+  // Drops whole files that hold nothing but `keys`; not those of level 0.
+  absl::Status DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
+  // Whether RocksDB compacts `family` when it thinks fit, which it does at first.
+  absl::Status CompactByItself(rocksdb::ColumnFamilyHandle* family, bool does) const;
+  // Waits until no compaction runs.
+  absl::Status AwaitCompactions() const;
+  // Drops the oldest file of level 0. REQUIRES: the other levels are empty.
+  absl::Status DropOldest(rocksdb::ColumnFamilyHandle* family) const;
+  // For reading table files beside the database.
+  rocksdb::Options TableOptions() const;
+  std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
   // Waits until no snapshot sees the state of `sequence` or before.
   absl::Status AwaitReaders(rocksdb::SequenceNumber sequence) const;
   // Waits until the files of `files` that are no longer live, and the inputs of compactions of before, are gone from
@@ -108,11 +139,11 @@ class RocksEngine {
 
  private:
   class Listener;
-  class UnacknowledgedFilter;
-  class NeededFilter;
   RocksEngine() = default;
   rocksdb::DBOptions Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage);
   std::vector<std::string> LivePaths() const;
+  rocksdb::ColumnFamilyHandle* lost_family() const { return families_.back(); }
+  absl::Status LoadLost();
 
   std::string directory_;
   std::chrono::milliseconds wait_{0};
@@ -121,6 +152,9 @@ class RocksEngine {
   std::shared_ptr<Listener> listener_;
   std::unique_ptr<rocksdb::WalFilter> filter_;
   rocksdb::SequenceNumber last_logged_ = 0;  // by Look
+  const std::shared_ptr<DamagedFiles> damaged_ = std::make_shared<DamagedFiles>();
+  mutable Mutex lost_mutex_;
+  mutable std::array<std::shared_ptr<const LostSpans>, kFamilies> lost_ ABSL_GUARDED_BY(lost_mutex_);
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };

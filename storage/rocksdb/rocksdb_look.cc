@@ -21,10 +21,12 @@ class NothingThere : public StoreLook {
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
     return std::nullopt;
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
+  StoreProgress Found() const override { return {}; }
+
+ private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
     return FailedScan(absl::OkStatus());
   }
-  StoreProgress Found() const override { return {}; }
 };
 
 class RocksDbLook : public StoreLook {
@@ -38,12 +40,12 @@ class RocksDbLook : public StoreLook {
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
     return GetRow(*engine_, nullptr, family, key);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    return ScanRows(engine_, nullptr, {family, std::string(begin), std::string(end)});
-  }
   StoreProgress Found() const override { return found_; }
 
  private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    return ScanRows(engine_, nullptr, family, std::move(span), at_loss);
+  }
   std::shared_ptr<RocksEngine> engine_;
   const StoreProgress found_;
   const int lock_fd_;

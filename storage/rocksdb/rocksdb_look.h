@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/rocksdb/rocksdb_options.h"
+#include "storage/rocksdb/wal_filters.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -24,7 +25,6 @@ class StoreLook : public StoreView {
 // Of the rows that are in the log alone it shows those that `needs` is true for, and others as they were before: to
 // take all of them in would cost a start as much as the opening does. A directory in which no store was made holds
 // nothing. Errors: as OpenRocksDbStore. No other process opens the store meanwhile.
-using RowNeeded = bool (*)(Family family, std::string_view key);
 absl::StatusOr<std::unique_ptr<StoreLook>> LookIntoRocksDbStore(const std::string& directory,
                                                                 const RocksDbOptions& options, RowNeeded needs);
 

@@ -1,5 +1,6 @@
 #include "storage/rocksdb/rocksdb_status.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace retention {
@@ -32,6 +33,11 @@ absl::Status StatusFromRocksDb(const rocksdb::Status& status) {
     default:
       return absl::InternalError(message);
   }
+}
+
+bool IsOfTables(const absl::Status& opening) {
+  return absl::IsDataLoss(opening) &&
+         (absl::StrContains(opening.message(), ".sst") || absl::StrContains(opening.message(), "MANIFEST"));
 }
 
 }  // namespace retention

@@ -11,6 +11,12 @@
 
 namespace retention {
 
+// A file says what was not written, or is missing.
+inline bool IsDamage(const rocksdb::Status& status) { return status.IsCorruption() || status.IsPathNotFound(); }
+
+// Of such a status of an opening: RocksDB names the table file that it cannot open, or the list of them.
+bool IsOfTables(const absl::Status& opening);
+
 inline rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
 
 // Disk full: RESOURCE_EXHAUSTED. Corruption: DATA_LOSS. I/O error, busy, shutting down: UNAVAILABLE. Bad call:

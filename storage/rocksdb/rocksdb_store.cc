@@ -18,13 +18,14 @@
 #include "storage/directory_lock.h"
 #include "storage/keys.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/batch_rows.h"
 #include "storage/rocksdb/disk_room.h"
-#include "storage/rocksdb/key_order.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
 #include "storage/rocksdb/rocksdb_view.h"
+#include "storage/rocksdb/table_mender.h"
 #include "storage/rocksdb/write_record.h"
 
 namespace retention {
@@ -33,12 +34,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kErasePause = std::chrono::milliseconds(5);
-
-// Beyond every key, as the end of a range deletion that has none: no key is as long.
-const std::string& BeyondAllKeys() {
-  static const std::string key(128, '\xFF');
-  return key;
-}
 
 class RocksDbStore : public Store {
  public:
@@ -60,6 +55,16 @@ class RocksDbStore : public Store {
       engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kEndsThere);
       if (engine.ok()) options_.on_damaged_log(damage);
     }
+    if (IsOfTables(engine.status())) {
+      // It is taken out of a database that was opened for that alone.
+      absl::StatusOr<std::shared_ptr<RocksEngine>> partly =
+          RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kRefused, TableDamage::kPassed);
+      if (!partly.ok()) return engine.status();
+      (*partly)->damaged().Note(engine.status().ToString());
+      if (absl::Status mended = MendAll(**partly); !mended.ok()) return mended;
+      partly->reset();
+      engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_);
+    }
     if (!engine.ok()) return engine.status();
     const MutexLock write_lock(write_mutex_);
     found_.sequence = (*engine)->db().GetLatestSequenceNumber();
@@ -73,12 +78,6 @@ class RocksDbStore : public Store {
     const std::shared_ptr<RocksEngine> engine = Engine();
     if (engine == nullptr) return Closed();
     return GetRow(*engine, nullptr, family, key);
-  }
-
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    std::shared_ptr<RocksEngine> engine = Engine();
-    if (engine == nullptr) return FailedScan(Closed());
-    return ScanRows(std::move(engine), nullptr, {family, std::string(begin), std::string(end)});
   }
 
   std::unique_ptr<StoreView> Snapshot() const override {
@@ -99,12 +98,20 @@ class RocksDbStore : public Store {
   absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
   absl::Status Resume() override;
   absl::Status Health() const override { return failure_->Get(); }
+  size_t DamagedFiles() const override;
+  absl::Status Mend() override;
+  std::vector<LostRows> Lost() const override;
   absl::Status Checkpoint(const std::string& path) override;
   StoreProgress Acknowledged() const override;
   StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override;
 
  private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    std::shared_ptr<RocksEngine> engine = Engine();
+    if (engine == nullptr) return FailedScan(Closed());
+    return ScanRows(std::move(engine), nullptr, family, std::move(span), at_loss);
+  }
   std::shared_ptr<RocksEngine> Engine() const {
     const MutexLock lock(engine_mutex_);
     return engine_;
@@ -120,8 +127,11 @@ class RocksDbStore : public Store {
     if (engine == nullptr) return Closed();
     return engine;
   }
-  absl::Status Write(const RocksEngine& engine, rocksdb::WriteBatch& rows, const Batch& batch);
-  absl::Status DeleteRows(const RocksEngine& engine, const KeyRange& range);
+  absl::Status Write(const RocksEngine& engine, const Batch& batch);
+  // `lost`: what is lost from then on.
+  absl::Status WriteRows(const RocksEngine& engine, const Batch& batch, rocksdb::WriteBatch& rows,
+                         const std::optional<LostRows>& lost) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status MendAll(const RocksEngine& engine);
   // Removes all rows of `range`, last written at `written`, with their bytes.
   absl::Status Erase(const RocksEngine& engine, const KeyRange& range, uint64_t written);
   const std::string directory_;
@@ -138,51 +148,26 @@ class RocksDbStore : public Store {
   Mutex maintenance_mutex_ ABSL_ACQUIRED_BEFORE(write_mutex_);
 };
 
-// Deletes [begin, end) with `rows`. Where a range may not begin with that key, the key is deleted by itself.
-rocksdb::Status AddRange(rocksdb::ColumnFamilyHandle* family, std::string begin, const std::string& end,
-                         rocksdb::WriteBatch& rows) {
-  if (HasNearbyKeys(begin.size())) {
-    if (rocksdb::Status deleted = rows.Delete(family, SliceOf(begin)); !deleted.ok()) return deleted;
-    begin.push_back('\0');
-    if (begin == end) return rocksdb::Status::OK();
-  }
-  return rows.DeleteRange(family, SliceOf(begin), SliceOf(end));
-}
-
 absl::Status RocksDbStore::Commit(const Batch& batch) {
-  size_t bytes = 0;
-  for (const Batch::Change& change : batch.changes()) bytes += change.key.size() + change.value.size() + 12;
-  absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
-  rocksdb::WriteBatch rows(bytes);
-  for (const Batch::Change* in_order : InKeyOrder(batch)) {
-    const Batch::Change& change = *in_order;
-    rocksdb::ColumnFamilyHandle* family = (*engine)->family(change.family);
-    rocksdb::Status added;
-    switch (change.verb) {
-      case Batch::Verb::kPut:
-        added = rows.Put(family, SliceOf(change.key), SliceOf(change.value));
-        break;
-      case Batch::Verb::kDelete:
-        added = rows.Delete(family, SliceOf(change.key));
-        break;
-      case Batch::Verb::kDeleteRange: {
-        const std::string& end = change.value.empty() ? BeyondAllKeys() : change.value;
-        // RocksDB would take an empty range to its log and only then refuse it.
-        if (change.key < end) added = AddRange(family, change.key, end, rows);
-        break;
-      }
-    }
-    if (!added.ok()) return StatusFromRocksDb(added);
-  }
-  if (rows.Count() == 0) return absl::OkStatus();
-  return Write(**engine, rows, batch);
+  return Write(**engine, batch);
 }
 
-absl::Status RocksDbStore::Write(const RocksEngine& engine, rocksdb::WriteBatch& rows, const Batch& batch) {
+absl::Status RocksDbStore::Write(const RocksEngine& engine, const Batch& batch) {
+  absl::StatusOr<rocksdb::WriteBatch> rows = RowsOf(engine, batch);
+  if (!rows.ok()) return rows.status();
+  if (rows->Count() == 0) return absl::OkStatus();
   const MutexLock lock(write_mutex_);
-  // Again, under the lock: nothing may follow a failed write, whose bytes may be in the log.
+  return WriteRows(engine, batch, *rows, std::nullopt);
+}
+
+absl::Status RocksDbStore::WriteRows(const RocksEngine& engine, const Batch& batch, rocksdb::WriteBatch& rows,
+                                     const std::optional<LostRows>& lost) {
+  // Under the lock: nothing may follow a failed write, whose bytes may be in the log.
   if (absl::Status failure = failure_->Get(); !failure.ok()) return failure;
+  LostChanges changes(engine, batch, lost);
+  if (absl::Status added = changes.AddTo(rows); !added.ok()) return added;
   rocksdb::WriteOptions options;
   options.sync = true;
   const absl::Status written = StatusFromRocksDb(engine.db().Write(options, &rows));
@@ -191,17 +176,8 @@ absl::Status RocksDbStore::Write(const RocksEngine& engine, rocksdb::WriteBatch&
     return written;
   }
   writes_.Note(batch, engine.db().GetLatestSequenceNumber());
+  changes.Apply();
   return absl::OkStatus();
-}
-
-absl::Status RocksDbStore::DeleteRows(const RocksEngine& engine, const KeyRange& range) {
-  rocksdb::WriteBatch rows;
-  const std::string& end = range.end.empty() ? BeyondAllKeys() : range.end;
-  const rocksdb::Status added = AddRange(engine.family(range.family), range.begin, end, rows);
-  if (!added.ok()) return StatusFromRocksDb(added);
-  Batch batch;
-  batch.DeleteRange(range.family, range.begin, end);
-  return Write(engine, rows, batch);
 }
 
 absl::Status RocksDbStore::SettleDay(DueDay day) {
@@ -275,7 +251,8 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
   const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(2 * options_.erasure_wait);
   for (;;) {
     if (!look().empty()) {
-      if (absl::Status status = engine.DropFiles(range); !status.ok()) return status;
+      if (absl::Status status = engine.DropFiles(engine.family(range.family), {range.begin, range.end}); !status.ok())
+        return status;
     }
     const std::vector<RangeFile> left = left_of(look());
     const absl::StatusOr<bool> logged = engine.LogReachesBackTo(written);
@@ -295,7 +272,9 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
       continue;
     }
     if (*rows) {
-      if (absl::Status status = DeleteRows(engine, range); !status.ok()) return status;
+      Batch deletion;
+      deletion.DeleteRange(range.family, range.begin, range.end);
+      if (absl::Status status = Write(engine, deletion); !status.ok()) return status;
     }
     if (*rows || *logged) {
       if (absl::Status status = engine.FlushAll(); !status.ok()) return status;
@@ -307,7 +286,11 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
     for (const RangeFile& file : before) uncompacted->insert(file.path);
     if (absl::Status status = engine.Compact(range, /*force=*/true); !status.ok()) return status;
   }
-  return engine.AwaitDeletion(seen);
+  if (absl::Status gone = engine.AwaitDeletion(seen); !gone.ok()) return gone;
+  if (engine.Lost(range.family) == nullptr) return absl::OkStatus();
+  Batch erased;  // what was lost of the range is not missed any more
+  erased.DeleteRange(range.family, range.begin, range.end);
+  return Write(engine, erased);
 }
 
 absl::Status RocksDbStore::Scrub(const std::vector<DueDay>& days, bool state) {
@@ -377,6 +360,35 @@ absl::Status RocksDbStore::Resume() {
   return failure_->Get();
 }
 
+size_t RocksDbStore::DamagedFiles() const {
+  const std::shared_ptr<RocksEngine> engine = Engine();
+  return engine == nullptr ? 0 : engine->damaged().numbers().size() + (engine->damaged().unnamed() ? 1 : 0);
+}
+
+std::vector<LostRows> RocksDbStore::Lost() const {
+  const std::shared_ptr<RocksEngine> engine = Engine();
+  return engine == nullptr ? std::vector<LostRows>() : engine->AllLost();
+}
+
+absl::Status RocksDbStore::Mend() {
+  const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
+  if (!engine.ok()) return engine.status();
+  const MutexLock maintenance(maintenance_mutex_);
+  return MendAll(**engine);
+}
+
+absl::Status RocksDbStore::MendAll(const RocksEngine& engine) {
+  return MendTables(engine, [&](TableMender& mender) -> absl::StatusOr<bool> {
+    const MutexLock lock(write_mutex_);
+    const absl::StatusOr<TableMender::Step> step = mender.Next();
+    if (!step.ok()) return step.status();
+    absl::StatusOr<rocksdb::WriteBatch> rows = RowsOf(engine, step->batch);
+    if (!rows.ok()) return rows.status();
+    if (absl::Status s = WriteRows(engine, step->batch, *rows, step->lost); !s.ok()) return s;
+    return step->done;
+  });
+}
+
 absl::Status RocksDbStore::Checkpoint(const std::string& path) {
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
@@ -403,16 +415,7 @@ StoreProgress RocksDbStore::Acknowledged() const {
 
 uint64_t RocksDbStore::LiveBytes() const {
   const std::shared_ptr<RocksEngine> engine = Engine();
-  if (engine == nullptr) return 0;
-  uint64_t total = 0;
-  for (size_t family = 0; family < kFamilies; ++family) {
-    for (const std::string& property :
-         {rocksdb::DB::Properties::kLiveSstFilesSize, rocksdb::DB::Properties::kCurSizeAllMemTables}) {
-      uint64_t bytes = 0;
-      if (engine->db().GetIntProperty(engine->family(static_cast<Family>(family)), property, &bytes)) total += bytes;
-    }
-  }
-  return total;
+  return engine == nullptr ? 0 : engine->LiveBytes();
 }
 
 }  // namespace

@@ -131,7 +131,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> FamilyDescriptors(const RocksDbOpti
           {"filed", filed},
           {"state", state},
           {"statistics", other},
-          {"ledger", other}};
+          {"ledger", other},
+          {"lost", other}};
 }
 
 }  // namespace retention

@@ -7,45 +7,83 @@
 namespace retention {
 namespace {
 
+absl::Status LostRowsError() { return absl::DataLossError("store: rows were lost with a damaged file"); }
+
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 class RocksCursor : public RowCursor {
  public:
-  RocksCursor(std::shared_ptr<const RocksEngine> engine, const rocksdb::Snapshot* snapshot, const KeyRange& range)
+  RocksCursor(std::shared_ptr<const RocksEngine> engine, const rocksdb::Snapshot* snapshot, Family family, KeySpan span,
+              AtLoss at_loss)
       : engine_(std::move(engine)),
-        begin_(range.begin),
-        end_(range.end),
-        begin_slice_(SliceOf(begin_)),
-        end_slice_(SliceOf(end_)) {
+        span_(std::move(span)),
+        begin_slice_(SliceOf(span_.begin)),
+        end_slice_(SliceOf(span_.end)) {
+    if (at_loss == AtLoss::kStop) lost_ = engine_->Lost(family);
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
-    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    if (!span_.end.empty()) options.iterate_upper_bound = &end_slice_;
     options.iterate_lower_bound = &begin_slice_;
-    rows_.reset(engine_->db().NewIterator(options, engine_->family(range.family)));
-    rows_->Seek(SliceOf(begin_));
+    rows_.reset(engine_->db().NewIterator(options, engine_->family(family)));
+    rows_->Seek(SliceOf(span_.begin));
+    LookForward(span_.begin);
   }
 
-  bool Valid() const override { return rows_->Valid(); }
-  void Next() override { rows_->Next(); }
-  void Seek(std::string_view key) override { rows_->Seek(SliceOf(key < begin_ ? std::string_view(begin_) : key)); }
+  bool Valid() const override { return !at_loss_ && rows_->Valid(); }
+  void Next() override {
+    const std::string from = Position();
+    rows_->Next();
+    LookForward(from);
+  }
+  void Seek(std::string_view key) override {
+    const std::string_view target = key < span_.begin ? std::string_view(span_.begin) : key;
+    rows_->Seek(SliceOf(target));
+    LookForward(target);
+  }
   void SeekBefore(std::string_view key) override {
-    if (key.empty() || (!end_.empty() && key >= end_)) return rows_->SeekToLast();
+    if (key.empty() || (!span_.end.empty() && key >= span_.end)) {
+      rows_->SeekToLast();
+      return LookBack(span_.end);
+    }
     // The bound is the iterator's: it goes to the last key at or before.
     rows_->SeekForPrev(SliceOf(key));
     if (rows_->Valid() && ViewOf(rows_->key()) == key) rows_->Prev();
+    LookBack(key);
   }
-  void Previous() override { rows_->Prev(); }
+  void Previous() override {
+    const std::string from = Position();
+    rows_->Prev();
+    LookBack(from);
+  }
   std::string_view key() const override { return ViewOf(rows_->key()); }
   std::string_view value() const override { return ViewOf(rows_->value()); }
-  absl::Status status() const override { return StatusFromRocksDb(rows_->status()); }
+  absl::Status status() const override {
+    if (!rows_->status().ok()) return engine_->Noted(rows_->status());
+    return at_loss_ ? LostRowsError() : absl::OkStatus();
+  }
 
  private:
+  // Where it stands, if that matters.
+  std::string Position() const { return lost_ == nullptr ? std::string() : rows_->key().ToString(); }
+  // It came from `from`: were rows lost on the way?
+  void LookForward(std::string_view from) {
+    if (lost_ == nullptr) return;
+    const bool there = rows_->Valid() && ViewOf(rows_->key()) == from;
+    at_loss_ = !there && Overlap(*lost_, {std::string(from), rows_->Valid() ? rows_->key().ToString() : span_.end});
+  }
+  void LookBack(std::string_view from) {
+    if (lost_ == nullptr) return;
+    const std::string to = rows_->Valid() ? rows_->key().ToString() + '\0' : span_.begin;
+    at_loss_ = to != from && Overlap(*lost_, {to, std::string(from)});
+  }
+
   const std::shared_ptr<const RocksEngine> engine_;
-  const std::string begin_;
-  const std::string end_;
+  const KeySpan span_;
   const rocksdb::Slice begin_slice_;
   const rocksdb::Slice end_slice_;
+  std::shared_ptr<const LostSpans> lost_;  // null if there are none, or they do not matter
   std::unique_ptr<rocksdb::Iterator> rows_;
+  bool at_loss_ = false;
 };
 
 class FailedCursor : public RowCursor {
@@ -72,11 +110,12 @@ class RocksSnapshot : public StoreView {
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
     return GetRow(*engine_, snapshot_, family, key);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    return ScanRows(engine_, snapshot_, {family, std::string(begin), std::string(end)});
-  }
 
  private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    return ScanRows(engine_, snapshot_, family, std::move(span), at_loss);
+  }
+
   const std::shared_ptr<const RocksEngine> engine_;
   const rocksdb::Snapshot* const snapshot_;
 };
@@ -85,11 +124,12 @@ class FailedStoreView : public StoreView {
  public:
   explicit FailedStoreView(absl::Status status) : status_(std::move(status)) {}
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override { return status_; }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
+
+ private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
     return FailedScan(status_);
   }
 
- private:
   const absl::Status status_;
 };
 
@@ -101,15 +141,17 @@ absl::StatusOr<std::optional<std::string>> GetRow(const RocksEngine& engine, con
   options.snapshot = snapshot;
   std::string value;
   const rocksdb::Status found = engine.db().Get(options, engine.family(family), SliceOf(key), &value);
-  if (found.IsNotFound()) return std::optional<std::string>();
-  if (!found.ok()) return StatusFromRocksDb(found);
-  return std::optional<std::string>(std::move(value));
+  if (found.ok()) return std::optional<std::string>(std::move(value));
+  if (!found.IsNotFound()) return engine.Noted(found);
+  const std::shared_ptr<const LostSpans> lost = engine.Lost(family);
+  if (lost != nullptr && Contains(*lost, key)) return LostRowsError();
+  return std::optional<std::string>();
 }
 
 std::unique_ptr<RowCursor> ScanRows(std::shared_ptr<const RocksEngine> engine, const rocksdb::Snapshot* snapshot,
-                                    const KeyRange& range) {
-  if (!range.end.empty() && range.end <= range.begin) return FailedScan(absl::OkStatus());
-  return std::make_unique<RocksCursor>(std::move(engine), snapshot, range);
+                                    Family family, KeySpan span, AtLoss at_loss) {
+  if (!span.end.empty() && span.end <= span.begin) return FailedScan(absl::OkStatus());
+  return std::make_unique<RocksCursor>(std::move(engine), snapshot, family, std::move(span), at_loss);
 }
 
 std::unique_ptr<RowCursor> FailedScan(absl::Status status) { return std::make_unique<FailedCursor>(std::move(status)); }

@@ -21,7 +21,7 @@ absl::StatusOr<std::optional<std::string>> GetRow(const RocksEngine& engine, con
 
 // A cursor that keeps the engine open.
 std::unique_ptr<RowCursor> ScanRows(std::shared_ptr<const RocksEngine> engine, const rocksdb::Snapshot* snapshot,
-                                    const KeyRange& range);
+                                    Family family, KeySpan span, AtLoss at_loss);
 
 // A cursor over nothing that reports `status`.
 std::unique_ptr<RowCursor> FailedScan(absl::Status status);

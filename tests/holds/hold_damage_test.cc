@@ -35,13 +35,13 @@ class DamagedStore final : public MapStore {
     }
     return MapStore::Get(family, key);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
     const size_t category = FiledPrefix(DueDay::None(), kHistory).size() - 1;
-    if (damage == Damage::kCourses && family == Family::kFiled && begin.size() > category &&
-        begin[category] == static_cast<char>(kHistory)) {
+    if (damage == Damage::kCourses && family == Family::kFiled && span.begin.size() > category &&
+        span.begin[category] == static_cast<char>(kHistory)) {
       return std::make_unique<UnreadableCursor>();
     }
-    return MapStore::Scan(family, begin, end);
+    return MapStore::Walk(family, std::move(span), at_loss);
   }
 
   Damage damage = Damage::kNone;

@@ -23,9 +23,6 @@ class StoreOver : public Store {
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override {
     return store_->Get(family, key);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    return store_->Scan(family, begin, end);
-  }
   absl::Status Commit(const Batch& batch) override { return store_->Commit(batch); }
   std::unique_ptr<StoreView> Snapshot() const override { return store_->Snapshot(); }
   absl::Status SettleDay(DueDay day) override { return store_->SettleDay(day); }
@@ -38,6 +35,9 @@ class StoreOver : public Store {
   absl::Status Resume() override { return store_->Resume(); }
   absl::Status Health() const override { return store_->Health(); }
   absl::Status Checkpoint(const std::string& path) override { return store_->Checkpoint(path); }
+  size_t DamagedFiles() const override { return store_->DamagedFiles(); }
+  absl::Status Mend() override { return store_->Mend(); }
+  std::vector<LostRows> Lost() const override { return store_->Lost(); }
   StoreProgress Acknowledged() const override { return store_->Acknowledged(); }
   StoreProgress Found() const override { return store_->Found(); }
   uint64_t LiveBytes() const override { return store_->LiveBytes(); }
@@ -51,6 +51,11 @@ class StoreOver : public Store {
     return part;
   }
   const std::unique_ptr<Store> store_;
+
+ private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    return store_->Scan(family, span.begin, span.end, at_loss);
+  }
 };
 
 // Says that it scrubbed.

@@ -52,11 +52,12 @@ class MapSnapshot : public StoreView {
     const auto found = map.find(key);
     return found == map.end() ? std::nullopt : std::optional(found->second);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    return std::make_unique<MapCursor>(disk_, rows_, family, begin, end);
-  }
 
  private:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    return std::make_unique<MapCursor>(disk_, rows_, family, span.begin, span.end);
+  }
+
   const std::shared_ptr<const MapDisk> disk_;
   const std::shared_ptr<const MapStore::Rows> rows_;
 };
@@ -84,8 +85,8 @@ absl::StatusOr<std::optional<std::string>> MapStore::Get(Family family, std::str
   return disk_->Get(family, key);
 }
 
-std::unique_ptr<RowCursor> MapStore::Scan(Family family, std::string_view begin, std::string_view end) const {
-  return std::make_unique<MapCursor>(disk_, disk_->View(), family, begin, end);
+std::unique_ptr<RowCursor> MapStore::Walk(Family family, KeySpan span, AtLoss at_loss) const {
+  return std::make_unique<MapCursor>(disk_, disk_->View(), family, span.begin, span.end);
 }
 
 std::unique_ptr<StoreView> MapStore::Snapshot() const { return std::make_unique<MapSnapshot>(disk_); }

@@ -28,7 +28,6 @@ class MapStore : public Store {
   explicit MapStore(std::shared_ptr<MapDisk> disk);
 
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key) const override;
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override;
   absl::Status Commit(const Batch& batch) override;
   std::unique_ptr<StoreView> Snapshot() const override;
   absl::Status SettleDay(DueDay day) override;
@@ -40,6 +39,9 @@ class MapStore : public Store {
   absl::Status Health() const override;
   // UNIMPLEMENTED: there are no files.
   absl::Status Checkpoint(const std::string& path) override;
+  size_t DamagedFiles() const override { return 0; }
+  absl::Status Mend() override { return absl::OkStatus(); }
+  std::vector<LostRows> Lost() const override { return {}; }
   StoreProgress Acknowledged() const override { return {.sequence = disk_->batches(), .log = 0}; }
   StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override { return disk_->bytes(); }
@@ -50,6 +52,9 @@ class MapStore : public Store {
   static Rows RowsOf(const StoreView& view);
   // A copy of all rows.
   Rows rows() const { return *disk_->View(); }
+
+ protected:
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override;
 
  private:
   // OK, or why no change may follow: the first that failed since the last Resume.
