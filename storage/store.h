@@ -67,6 +67,8 @@ class RowCursor {
   virtual std::string_view value() const = 0;
   // Not OK if the walk ended early because of an error. Check it when Valid() turns false.
   virtual absl::Status status() const = 0;
+  // How many times it passed what was lost.
+  virtual size_t losses() const { return 0; }
 };
 
 // [begin, end) of a family's keys; an empty `end` means: to the last key.

@@ -12,6 +12,7 @@
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
+#include "server/ops/store_mending.h"
 #include "server/policies/policy_change.h"
 #include "server/rpc/watch_courier.h"
 
@@ -114,7 +115,9 @@ absl::Status Server::OpenEngine() {
       .losses = losses_,
       .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica,
   };
-  auto engine = Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening);
+  const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
+  auto engine = open();
+  if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
   ReportSwept(engine_->swept());
@@ -246,6 +249,8 @@ Gauges Server::ReadGauges() const {
   for (const UnenteredDestruction& range : holdings.ring.unentered()) {
     gauges.erasure_unentered += range.to.number() - range.from.number() + 1;
   }
+  gauges.store_damaged_files = store_->DamagedFiles();
+  gauges.store_losses = store_->Lost().size();
   gauges.owners_overdue = holdings.owner_ends.overdue();
   const RingStatus ring = holdings.ring.status();
   gauges.stale_replicas = holdings.ring.stale_replicas();

@@ -43,7 +43,7 @@ absl::StatusOr<std::string> DayEnder::IssueOrders(DueDay day, const OrderRange& 
     const std::string prefix = FiledPrefix(day, category);
     const std::string end = PrefixEnd(prefix);
     if (end <= range.from) continue;
-    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix);
+    auto cursor = holdings_.store.ScanPrefix(Family::kFiled, prefix, AtLoss::kPass);
     if (range.from > prefix) cursor->Seek(range.from);
     for (; cursor->Valid(); cursor->Next()) {
       if (rows++ == range.rows) return std::string(cursor->key());
@@ -105,7 +105,7 @@ std::set<DayPart> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const 
         }
         continue;
       }
-      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category));
+      auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(day, category), AtLoss::kPass);
       while (cursor->Valid()) {
         const auto key = FiledKey::Decode(cursor->key());
         if (!key.has_value()) {

@@ -46,7 +46,7 @@ absl::Status GoneSweep::Walk(Family family, const std::string& begin, const std:
     absl::Status step = writer_.Do(now, [&](Change& change) {
       size_t rows = 0;
       size_t bytes = 0;
-      auto cursor = enders_.store.Scan(family, *from, end);
+      auto cursor = enders_.store.Scan(family, *from, end, AtLoss::kPass);
       for (; cursor->Valid(); cursor->Next()) {
         // What ends with a row counts as well.
         if (rows++ == bounds.rows || bytes >= bounds.bytes || change.dropped().size() >= bounds.rows) {

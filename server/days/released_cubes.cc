@@ -60,7 +60,7 @@ absl::StatusOr<bool> IsReleased(const StoreView& view, DueDay cohort, const Poli
 }
 
 absl::Status ReleasedCubes::ForEach(DueDay from, DueDay to, TableId table, Visit visit) const {
-  auto cursor = view_.Scan(Family::kStatistics, CubeKey(last_due_.Next(), DueDay::None(), 0), "");
+  auto cursor = view_.Scan(Family::kStatistics, CubeKey(last_due_.Next(), DueDay::None(), 0), "", AtLoss::kPass);
   std::string head;
   while (cursor->Valid()) {
     const auto parts = DecodeCubeKey(cursor->key());

@@ -18,7 +18,7 @@ namespace retention {
 namespace {
 
 absl::StatusOr<bool> AnyWith(const StoreView& view, Family family, const std::string& prefix) {
-  const auto cursor = view.ScanPrefix(family, prefix);
+  const auto cursor = view.ScanPrefix(family, prefix, AtLoss::kPass);
   if (!cursor->status().ok()) return cursor->status();
   return cursor->Valid();
 }
@@ -91,7 +91,7 @@ absl::Status RoomRenamer::Mint(absl::Time now) {
 absl::Status RoomRenamer::Step(std::string& from, Change& change) {
   const std::vector<NamesKey> keys = holdings_.ring.NamesKeys();
   const NamesKey& next = keys.back();
-  auto cursor = holdings_.store.Scan(Family::kState, from, RoomNamePrefix(next.number));
+  auto cursor = holdings_.store.Scan(Family::kState, from, RoomNamePrefix(next.number), AtLoss::kPass);
   size_t rows = 0;
   for (; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
     const auto parts = DecodeRoomNameKey(cursor->key());
@@ -134,7 +134,7 @@ absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomI
 absl::StatusOr<std::vector<uint32_t>> RoomRenamer::NumbersInUse() const {
   std::vector<uint32_t> numbers;
   for (std::string from = RoomNamePrefix();;) {
-    const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()));
+    const auto cursor = holdings_.store.Scan(Family::kState, from, PrefixEnd(RoomNamePrefix()), AtLoss::kPass);
     if (!cursor->status().ok()) return cursor->status();
     if (!cursor->Valid()) return numbers;
     const auto parts = DecodeRoomNameKey(cursor->key());
@@ -172,8 +172,8 @@ absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {
   // Locators of family `state` first, then PDFs of family `filed`, whose keys come after all of theirs.
   static const std::string pdfs = FiledPrefix(DueDay::Open(), kPdfShare);
   const bool of_pdfs = from >= pdfs;
-  auto cursor = of_pdfs ? holdings_.store.Scan(Family::kFiled, from, PrefixEnd(pdfs))
-                        : holdings_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
+  auto cursor = of_pdfs ? holdings_.store.Scan(Family::kFiled, from, PrefixEnd(pdfs), AtLoss::kPass)
+                        : holdings_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()), AtLoss::kPass);
   for (size_t rows = 0; cursor->Valid() && rows < kRowsPerStep; cursor->Next(), ++rows) {
     const auto told = (of_pdfs ? ToldByPdf : ToldByOccurrence)(holdings_, cursor->key(), cursor->value());
     if (!told.ok()) return told.status();

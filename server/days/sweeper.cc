@@ -122,7 +122,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
 
 absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOutcome& outcome) {
   std::vector<MeetingTimer> due;
-  auto cursor = enders_.store.ScanPrefix(Family::kState, MeetingTimerPrefix());
+  auto cursor = enders_.store.ScanPrefix(Family::kState, MeetingTimerPrefix(), AtLoss::kPass);
   for (; cursor->Valid(); cursor->Next()) {
     const auto timer = DecodeMeetingTimerKey(cursor->key());
     if (!timer.has_value()) return absl::DataLossError("a timer's key does not parse");
@@ -357,7 +357,7 @@ absl::Status Sweeper::DropLocators(absl::Time now) {
 
 absl::Status Sweeper::FindEndedLocators(DueDay last, std::string& from, std::vector<LocatorName>& meetings) const {
   // No cursor is held while a command runs: should that have to take up writing again, it waits for all readers.
-  auto cursor = enders_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()));
+  auto cursor = enders_.store.Scan(Family::kState, from, PrefixEnd(LocatorPrefix()), AtLoss::kPass);
   for (; cursor->Valid() && meetings.size() < kLocatorsPerCommand; cursor->Next()) {
     const auto name = DecodeLocatorKey(cursor->key());
     const auto locator = MeetingLocator::Parse(cursor->value());
@@ -372,7 +372,7 @@ absl::Status Sweeper::EndCubes(absl::Time now) {
   const DueDay last = holdings_.LastDue(now);
   std::set<DueDay> cohorts;
   const std::string end = CubeKey(last.Next(), DueDay::None(), 0);
-  auto cursor = enders_.store.Scan(Family::kStatistics, "", end);
+  auto cursor = enders_.store.Scan(Family::kStatistics, "", end, AtLoss::kPass);
   for (; cursor->Valid(); cursor->Next()) {
     const auto parts = DecodeCubeKey(cursor->key());
     if (!parts.has_value()) return absl::DataLossError("a key of family statistics does not parse");

@@ -187,7 +187,7 @@ Engine::Overdue Engine::OldestOverdue(absl::Time now) const {
 
 absl::StatusOr<absl::Time> Engine::OldestOverdueFile(absl::Time now) const {
   // Other timers that wait for the next run hold nothing that is due.
-  auto timers = store_.ScanPrefix(Family::kState, MeetingTimerPrefix());
+  auto timers = store_.ScanPrefix(Family::kState, MeetingTimerPrefix(), AtLoss::kPass);
   for (; timers->Valid(); timers->Next()) {
     const auto timer = DecodeMeetingTimerKey(timers->key());
     if (!timer.has_value()) return absl::DataLossError("a timer's key does not parse");

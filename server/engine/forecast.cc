@@ -164,7 +164,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
     };
     budget = std::min(budget, kForecastPageRowsOpened);
   }
-  const auto cursor = view->Scan(Family::kFiled, "", "");
+  const auto cursor = view->Scan(Family::kFiled, "", "", AtLoss::kPass);
   for (Bucket& bucket : BucketsOf(held.Read(), range)) {
     bucket.count = {};
     const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget, held_of);

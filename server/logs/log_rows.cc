@@ -52,7 +52,7 @@ DueDay RightLogDay(const FiledKey& key, const LogTerms& terms, const Policy& pol
 }
 
 LogRowWalk::LogRowWalk(const StoreView& view, const FiledKey& from, int server)
-    : server_(server), cursor_(view.Scan(Family::kFiled, from.Encode(), FiledPrefix(DueDay::Kept()))) {
+    : server_(server), cursor_(view.Scan(Family::kFiled, from.Encode(), FiledPrefix(DueDay::Kept()), AtLoss::kPass)) {
   Settle();
 }
 

@@ -43,7 +43,7 @@ absl::Status MoveCohortSpan(const StoreView& store, const FiledKey& history, Due
 
 absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, DueDay cohort,
                               absl::FunctionRef<absl::Status(const PbxId& pbx, const OwnerId& meeting)> visit) {
-  auto cursor = view.ScanPrefix(Family::kState, CohortSpanPrefix(history_day));
+  auto cursor = view.ScanPrefix(Family::kState, CohortSpanPrefix(history_day), AtLoss::kPass);
   for (; cursor->Valid(); cursor->Next()) {
     const auto name = DecodeCohortSpanKey(cursor->key());
     stored::v1::CohortSpan row;

@@ -91,7 +91,7 @@ class ListedMeetings final : public Candidates {
     const std::string end =
         question.begins_before_us.has_value() ? BeginKey(pbx, scope, *question.begins_before_us) : PrefixEnd(prefix_);
     if (end <= begin) return;
-    cursor_ = view.Scan(Family::kState, begin, end);
+    cursor_ = view.Scan(Family::kState, begin, end, AtLoss::kPass);
     if (question.descending) {
       cursor_->SeekBefore(question.position.empty() ? std::string() : prefix_ + question.position);
     } else if (!question.position.empty()) {

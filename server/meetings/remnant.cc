@@ -84,7 +84,7 @@ absl::StatusOr<std::map<uint64_t, OccurrenceFacts>> ReadRemnants(const StoreView
 
 absl::Status DropRemnants(const StoreView& view, const CutHistory& rules, const Policy& policy, DueDay last,
                           size_t most, std::string& from, Batch& batch) {
-  auto cursor = view.Scan(Family::kState, from, PrefixEnd(RemnantPrefix()));
+  auto cursor = view.Scan(Family::kState, from, PrefixEnd(RemnantPrefix()), AtLoss::kPass);
   for (size_t rows = 0; cursor->Valid() && rows < most; cursor->Next(), ++rows) {
     const auto facts = ParseFacts(cursor->value());
     if (facts.has_value() && IsWithinReach(*facts, rules, policy, last)) continue;

@@ -35,7 +35,7 @@ void WithdrawNotice(uint64_t& number, Batch& batch) {
 
 absl::StatusOr<std::optional<uint64_t>> WithdrawNoticesOf(const StoreView& view, const PbxId& pbx, uint64_t after,
                                                           Batch& batch) {
-  auto cursor = view.Scan(Family::kState, ReportNoticeKey(after + 1), PrefixEnd(ReportNoticePrefix()));
+  auto cursor = view.Scan(Family::kState, ReportNoticeKey(after + 1), PrefixEnd(ReportNoticePrefix()), AtLoss::kPass);
   for (size_t scanned = 0; cursor->Valid(); cursor->Next()) {
     if (scanned++ == kMaxNoticesScanned) return after;
     const auto number = DecodeReportNoticeKey(cursor->key());
@@ -69,7 +69,7 @@ absl::StatusOr<ReportDelivery::Message> ReportDelivery::Next(absl::Time now) {
   Message message;
   if (after_ >= holdings_->notices.last_given()) return message;
   const auto view = store_->Snapshot();
-  auto cursor = view->Scan(Family::kState, ReportNoticeKey(after_ + 1), PrefixEnd(ReportNoticePrefix()));
+  auto cursor = view->Scan(Family::kState, ReportNoticeKey(after_ + 1), PrefixEnd(ReportNoticePrefix()), AtLoss::kPass);
   for (size_t scanned = 0; cursor->Valid(); cursor->Next()) {
     const auto number = DecodeReportNoticeKey(cursor->key());
     Row row;

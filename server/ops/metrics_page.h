@@ -31,6 +31,8 @@ struct Gauges {
   uint64_t ring_entries_lost = 0;
   uint64_t ledger_uncopied = 0;  // entries
   bool root_missing = false;
+  uint64_t store_damaged_files = 0;
+  uint64_t store_losses = 0;
   uint64_t ballast_bytes = 0;
   absl::Duration root_overdue;
   uint64_t readings_failed = 0;

@@ -5,11 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/ops/log.h"
+#include "server/ops/store_mending.h"
 
 namespace retention {
 
 SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, Metrics& metrics, Options options)
-    : clock_(clock),
+    : store_(engine.enders().store),
+      clock_(clock),
       metrics_(metrics),
       options_(std::move(options)),
       sweeper_(engine.enders(), Commands(committer, engine.writer()),
@@ -46,6 +48,8 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
   // What fell due while no server ran may have waited for long.
   if (!std::exchange(has_run_, true)) waiting_.Note(now);
   absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(now, scrub_now);
+  // Only then, so that no damage keeps what is due; what it kept from being done is done once more.
+  if (store_.DamagedFiles() > 0 && MendStore(store_).ok()) outcome = sweeper_.RunOnce(now, scrub_now);
   waiting_.Look(now, outcome.status());
   if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
   Report(outcome.status());

@@ -18,6 +18,7 @@
 #include "server/ops/repeater.h"
 #include "server/ops/waiting_keys.h"
 #include "storage/mutex.h"
+#include "storage/store.h"
 
 namespace retention {
 
@@ -58,6 +59,7 @@ class SweepLoop {
   absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void Report(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
+  Store& store_;
   const Clock& clock_;
   Metrics& metrics_;
   const Options options_;

@@ -64,7 +64,7 @@ absl::StatusOr<uint64_t> ErasureOrders::Scan(uint64_t after, uint64_t through,
   const uint64_t begin = std::max(after + 1, first_left);
   if (begin > through) return through;
   const auto view = store_.Snapshot();
-  auto cursor = view->Scan(Family::kState, OrderKey(begin), OrderKey(through + 1));
+  auto cursor = view->Scan(Family::kState, OrderKey(begin), OrderKey(through + 1), AtLoss::kPass);
   if (from_the_first && cursor->status().ok()) {
     const auto first = cursor->Valid() ? DecodeOrderKey(cursor->key()) : through + 1;
     if (first.has_value()) holdings_.orders.RaiseFirstLeft(*first);

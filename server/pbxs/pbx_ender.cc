@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<RowRun>> PbxEnder::RowsOf(const PbxId& pbx, const Sto
       const auto category = static_cast<CategoryNumber>(number);
       if (held[category].rows == 0 || day == DueDay::Kept() || !policy.rule(category).ends_with_pbx) continue;
       RowRun run{.day = day, .category = category};
-      auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx));
+      auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(day, category, pbx), AtLoss::kPass);
       for (; cursor->Valid(); cursor->Next()) {
         ++run.rows;
         run.values += Vault::ValueCount(cursor->value());

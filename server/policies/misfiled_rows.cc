@@ -54,7 +54,7 @@ MisfiledRows::MisfiledRows(const StoreView& view, Vault& vault, const PbxRegistr
 absl::Status MisfiledRows::VisitMeetings(WalkStep& step, MeetingVisit visit) const {
   if (!meetings_affected_) step.position = WalkPosition::End();
   if (!step.position.more) return absl::OkStatus();
-  auto cursor = view_.ScanPrefix(Family::kState, LocatorPrefix());
+  auto cursor = view_.ScanPrefix(Family::kState, LocatorPrefix(), AtLoss::kPass);
   if (!step.position.from.empty()) cursor->Seek(step.position.from);
   for (; cursor->Valid(); cursor->Next()) {
     step.position.from = std::string(cursor->key());
@@ -124,7 +124,7 @@ absl::Status MisfiledRows::VisitRows(WalkStep& step, RowVisit visit) const {
   if (categories == 0) step.position = WalkPosition::End();
   if (!step.position.more) return absl::OkStatus();
   const std::string begin = step.position.from.empty() ? FiledPrefix(ended_.Next()) : step.position.from;
-  auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Kept()));
+  auto cursor = view_.Scan(Family::kFiled, begin, FiledPrefix(DueDay::Kept()), AtLoss::kPass);
   while (cursor->Valid()) {
     const auto key = FiledKey::Decode(cursor->key());
     if (!key.has_value()) {
@@ -181,7 +181,7 @@ absl::Status MisfiledRows::VisitCubes(WalkStep& step, CubeVisit visit) const {
   }
   if (!step.position.more) return absl::OkStatus();
   const std::string begin = step.position.from.empty() ? CubeKey(ended_.Next(), DueDay::None(), 0) : step.position.from;
-  auto cursor = view_.Scan(Family::kStatistics, begin, "");
+  auto cursor = view_.Scan(Family::kStatistics, begin, "", AtLoss::kPass);
   while (cursor->Valid()) {
     step.position.from = std::string(cursor->key());
     if (step.budget == 0) return absl::OkStatus();

@@ -42,7 +42,7 @@ void Remember(const OwnerId& mark, Change& change) {
 }
 
 absl::StatusOr<bool> HasEventsToForget(const StoreView& store, DueDay today) {
-  const auto cursor = store.Scan(Family::kState, EventMarkPrefix(0), EventMarkPrefix(FirstSpan(today)));
+  const auto cursor = store.Scan(Family::kState, EventMarkPrefix(0), EventMarkPrefix(FirstSpan(today)), AtLoss::kPass);
   if (cursor->Valid()) return true;
   if (!cursor->status().ok()) return cursor->status();
   return false;

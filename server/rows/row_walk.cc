@@ -47,7 +47,7 @@ absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition&
       const std::string prefix = prefix_of(*pbx);
       // Where there is nothing costs a look, too.
       if (rows++ >= bounds.rows) return WalkPosition{.from = std::max(position.from, prefix)};
-      auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+      auto cursor = view.ScanPrefix(Family::kFiled, prefix, AtLoss::kPass);
       if (position.from > prefix) cursor->Seek(position.from);
       for (; cursor->Valid(); cursor->Next(), ++rows) {
         if (rows > bounds.rows || bytes >= bounds.bytes) return WalkPosition{.from = std::string(cursor->key())};

@@ -18,8 +18,9 @@ class RocksCursor : public RowCursor {
       : engine_(std::move(engine)),
         span_(std::move(span)),
         begin_slice_(SliceOf(span_.begin)),
-        end_slice_(SliceOf(span_.end)) {
-    if (at_loss == AtLoss::kStop) lost_ = engine_->Lost(family);
+        end_slice_(SliceOf(span_.end)),
+        lost_(engine_->Lost(family)),
+        stops_(at_loss == AtLoss::kStop) {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     if (!span_.end.empty()) options.iterate_upper_bound = &end_slice_;
@@ -62,6 +63,8 @@ class RocksCursor : public RowCursor {
     return at_loss_ ? LostRowsError() : absl::OkStatus();
   }
 
+  size_t losses() const override { return losses_; }
+
  private:
   // Where it stands, if that matters.
   std::string Position() const { return lost_ == nullptr ? std::string() : rows_->key().ToString(); }
@@ -69,21 +72,27 @@ class RocksCursor : public RowCursor {
   void LookForward(std::string_view from) {
     if (lost_ == nullptr) return;
     const bool there = rows_->Valid() && ViewOf(rows_->key()) == from;
-    at_loss_ = !there && Overlap(*lost_, {std::string(from), rows_->Valid() ? rows_->key().ToString() : span_.end});
+    Meet(!there && Overlap(*lost_, {std::string(from), rows_->Valid() ? rows_->key().ToString() : span_.end}));
   }
   void LookBack(std::string_view from) {
     if (lost_ == nullptr) return;
     const std::string to = rows_->Valid() ? rows_->key().ToString() + '\0' : span_.begin;
-    at_loss_ = to != from && Overlap(*lost_, {to, std::string(from)});
+    Meet(to != from && Overlap(*lost_, {to, std::string(from)}));
+  }
+  void Meet(bool loss) {
+    at_loss_ = loss && stops_;
+    if (loss) ++losses_;
   }
 
   const std::shared_ptr<const RocksEngine> engine_;
   const KeySpan span_;
   const rocksdb::Slice begin_slice_;
   const rocksdb::Slice end_slice_;
-  std::shared_ptr<const LostSpans> lost_;  // null if there are none, or they do not matter
+  const std::shared_ptr<const LostSpans> lost_;  // null if there are none
+  const bool stops_;
   std::unique_ptr<rocksdb::Iterator> rows_;
   bool at_loss_ = false;
+  size_t losses_ = 0;
 };
 
 class FailedCursor : public RowCursor {

@@ -1,0 +1,72 @@
+#include "server/ops/store_mending.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/civil_time.h"
+#include "proto/retention/v1/common.pb.h"
+#include "server/base/errors.h"
+#include "server/ops/log.h"
+#include "storage/keys.h"
+
+namespace retention {
+namespace {
+
+// The end of a span is not of it: "to" and the category there say no less than is lost.
+std::string DescribePlace(std::string_view key) {
+  if (key.size() < 4) return "the end";
+  uint32_t number = 0;
+  for (int i = 0; i < 4; ++i) number = number << 8 | static_cast<uint8_t>(key[static_cast<size_t>(i)]);
+  const DueDay day = DueDay::FromNumber(number);
+  std::string place = day.is_civil() ? absl::FormatCivilTime(day.civil()) : "no day";
+  if (key.size() > 4) {
+    absl::StrAppend(&place, " ", v1::DataCategory_Name(static_cast<v1::DataCategory>(static_cast<uint8_t>(key[4]))));
+  }
+  return place;
+}
+
+std::string DescribeKind(std::string_view key) {
+  return !key.empty() && std::isalpha(static_cast<unsigned char>(key[0])) != 0 ? std::string(1, key[0]) : "the end";
+}
+
+}  // namespace
+
+std::string DescribeLost(const LostRows& lost) {
+  switch (lost.family) {
+    case Family::kFiled:
+      return absl::StrCat("values of ", DescribePlace(lost.span.begin), " to ", DescribePlace(lost.span.end));
+    case Family::kState:
+      return absl::StrCat("state, kind ", DescribeKind(lost.span.begin), " to ", DescribeKind(lost.span.end));
+    case Family::kStatistics:
+      return "statistics";
+    case Family::kLedger:
+      return "ledger";
+  }
+  return "";
+}
+
+absl::Status MendStore(Store& store) {
+  const size_t damaged = store.DamagedFiles();
+  if (damaged == 0) return absl::OkStatus();
+  Log(Severity::kError, "files of the store are damaged: they are taken out", {{"files", absl::StrCat(damaged)}});
+  const std::vector<LostRows> before = store.Lost();
+  const absl::Status mended = store.Mend();
+  for (const LostRows& lost : store.Lost()) {
+    if (std::find(before.begin(), before.end(), lost) != before.end()) continue;
+    Log(Severity::kError, "rows of the store were lost with a damaged file", {{"rows", DescribeLost(lost)}});
+  }
+  if (mended.ok()) {
+    Log(Severity::kInfo, "no file of the store is damaged any more");
+  } else {
+    Log(Severity::kError, "a damaged file of the store is still in use; it is tried again",
+        {{"status", DescribeStatus(mended)}});
+  }
+  return mended;
+}
+
+}  // namespace retention

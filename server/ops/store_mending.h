@@ -1,0 +1,21 @@
+// Takes damaged table files out of the store, and says what was lost with them.
+#ifndef RETENTION_SERVER_OPS_STORE_MENDING_H_
+#define RETENTION_SERVER_OPS_STORE_MENDING_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "storage/store.h"
+
+namespace retention {
+
+// Days and categories, or kinds of rows; no row, no value.
+std::string DescribeLost(const LostRows& lost);
+
+// Nothing if no file was found damaged. What it finds, does and leaves is a log line each. May take as long as
+// rewriting a family of the store does.
+absl::Status MendStore(Store& store);
+
+}  // namespace retention
+
+#endif  // RETENTION_SERVER_OPS_STORE_MENDING_H_

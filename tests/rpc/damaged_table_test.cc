@@ -1,0 +1,131 @@
+// A table file of the store is damaged while the server is down, or runs: it starts, takes events in, and answers for all
+// but what the file said; the file is taken out, and days end as they would have.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDays = 3;
+constexpr int kMeetingsADay = 60;
+constexpr char kGetMeeting[] = "/retention.v1.MeetingService/GetMeeting";
+
+class DamagedTable : public ::testing::TestWithParam<int> {
+ protected:
+  static std::string MeetingOf(int day, int number) { return absl::StrCat("meeting-", day, "-", number); }
+
+  void Fill() {
+    server_.SyncPbx();
+    for (int day = 0; day < kDays; ++day) {
+      const absl::Time then = kMonday + absl::Hours(24) * day;
+      if (day > 0) server_.AdvanceTo(then);
+      for (int number = 0; number < kMeetingsADay; ++number) {
+        const std::string meeting = MeetingOf(day, number);
+        server_.Batch({Joined(meeting, meeting + "-join", then, "p", "Ada Lovelace", "ada@example.org"),
+                       Left(meeting, meeting + "-left", then + absl::Minutes(5), "p")});
+      }
+      // What lies in the log lies in files afterwards.
+      ASSERT_TRUE(server_.Restart().ok());
+    }
+  }
+  // A bit, or a page of zeros, in a file; larger ones are hit more often.
+  void Damage(std::mt19937& random) const {
+    std::vector<fs::path> tables;
+    uintmax_t total = 0;
+    for (const auto& entry : fs::directory_iterator(server_.directory() / "data")) {
+      if (entry.path().extension() != ".sst") continue;
+      tables.push_back(entry.path());
+      total += entry.file_size();
+    }
+    ASSERT_FALSE(tables.empty());
+    std::sort(tables.begin(), tables.end());
+    uintmax_t at = random() % total;
+    auto table = tables.begin();
+    for (; at >= fs::file_size(*table); ++table) at -= fs::file_size(*table);
+    std::ifstream in(*table, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    if (random() % 3 == 0) {
+      std::fill(bytes.begin() + static_cast<long>(at),
+                bytes.begin() + static_cast<long>(std::min<uintmax_t>(bytes.size(), at + 512)), '\0');
+    } else {
+      bytes[at] = static_cast<char>(bytes[at] ^ 1 << random() % 8);
+    }
+    std::ofstream(*table, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  CallEnd Get(const std::string& meeting) {
+    v1::GetMeetingRequest request;
+    request.set_pbx_id("pbx");
+    request.set_meeting_id(meeting);
+    v1::Meeting found;
+    return server_.Call(kGetMeeting, request, &found);
+  }
+  // How many meetings fail; the others are there.
+  int Failing() {
+    int failing = 0;
+    for (int day = 0; day < kDays; ++day) {
+      for (int number = 0; number < kMeetingsADay; ++number) {
+        const CallEnd end = Get(MeetingOf(day, number));
+        if (end.code == absl::StatusCode::kDataLoss) {
+          ++failing;
+        } else {
+          EXPECT_TRUE(end.ok()) << end;
+        }
+      }
+    }
+    return failing;
+  }
+
+  RunningServer server_;
+};
+
+TEST_P(DamagedTable, CostsWhatItSays) {
+  std::mt19937 random(static_cast<unsigned>(GetParam()));
+  Fill();
+  const bool at_start = random() % 2 == 0;
+  if (at_start) server_.Stop();
+  Damage(random);
+  if (at_start) {
+    const absl::Status started = server_.Restart();
+    if (!started.ok()) {
+      // Nobody can tell what the file replaced, or what the server is bound to do is lost: one line says so.
+      EXPECT_TRUE(absl::IsDataLoss(started)) << started;
+      EXPECT_FALSE(absl::StrContains(started.message(), '\n')) << started;
+      std::fprintf(stderr, "REFUSED %s\n", started.ToString().c_str());
+      return;
+    }
+  }
+  const int before = Failing();
+  const absl::Time later = kMonday + absl::Hours(24) * kDays;
+  server_.AdvanceTo(later);
+  const v1::RecordResult result = server_.Batch({Joined("later", "later-join", later, "p", "Bea", "bea@example.org")});
+  EXPECT_EQ(result.rejections_size(), 0) << result.ShortDebugString();
+  EXPECT_TRUE(Get("later").ok());
+  EXPECT_EQ(server_.Health("ingest"), 1);
+  std::fprintf(stderr, "FAILING %d then %d\n", before, Failing());
+  EXPECT_LE(Failing(), kDays * kMeetingsADay / 2);
+  // Names go on their day, histories on theirs.
+  server_.AdvanceTo(kMonday + absl::Hours(24) * 100);
+  EXPECT_EQ(server_.Health("erasure"), 1);
+  for (int day = 0; day < kDays; ++day) {
+    for (int number = 0; number < kMeetingsADay; ++number) EXPECT_FALSE(Get(MeetingOf(day, number)).ok());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Any, DamagedTable, ::testing::Range(0, 16));
+
+}  // namespace
+}  // namespace retention
