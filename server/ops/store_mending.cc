@@ -9,7 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
-#include "proto/retention/v1/common.pb.h"
+#include "retention/v1/category.pb.h"
 #include "server/base/errors.h"
 #include "server/ops/log.h"
 #include "storage/keys.h"
