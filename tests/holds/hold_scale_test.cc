@@ -28,9 +28,9 @@ class CountingStore final : public MapStore {
     ++reads_;
     return MapStore::Get(family, key);
   }
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
     ++reads_;
-    return MapStore::Scan(family, begin, end);
+    return MapStore::Walk(family, std::move(span), at_loss);
   }
   uint64_t reads() const { return reads_; }
 

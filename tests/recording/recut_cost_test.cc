@@ -20,11 +20,11 @@ namespace {
 class WatchedStore final : public MapStore {
  public:
   explicit WatchedStore(const StoreView& view) : MapStore(RowsOf(view)) {}
-  std::unique_ptr<RowCursor> Scan(Family family, std::string_view begin, std::string_view end) const override {
-    if (family == Family::kFiled && begin.size() >= FiledKey::kPbxBegin) {
-      scanned_.insert(static_cast<CategoryNumber>(begin[FiledKey::kPbxBegin - 1]));
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    if (family == Family::kFiled && span.begin.size() >= FiledKey::kPbxBegin) {
+      scanned_.insert(static_cast<CategoryNumber>(span.begin[FiledKey::kPbxBegin - 1]));
     }
-    return MapStore::Scan(family, begin, end);
+    return MapStore::Walk(family, std::move(span), at_loss);
   }
   std::set<CategoryNumber> Scanned() { return std::exchange(scanned_, {}); }
 
