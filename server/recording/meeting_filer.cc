@@ -408,7 +408,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     return absl::OkStatus();
   }
   const DueDay released_through = holdings_.ring.cohorts_destroyed_through();
-  std::optional<std::pair<DueDay, SecretKey>> cohort_key;
+  std::optional<std::pair<DueDay, HmacKey>> cohort_key;
   std::vector<CourseEvent> entries;
   entries.reserve(outcome.fresh.size());
   for (FreshEvent* fresh : outcome.fresh) {
@@ -425,7 +425,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     if (!cohort_key.has_value() || cohort_key->first != cohort) {
       auto key = holdings_.ring.ForCohort(cohort);
       if (!key.ok()) return key.status();
-      cohort_key.emplace(cohort, *std::move(key));
+      cohort_key.emplace(cohort, HmacKey(*key));
     }
     entry.person = Vault::HashWith(cohort_key->second, identity);
   }

@@ -278,7 +278,7 @@ std::optional<PersonToken> PersonCommands::RectifiedToken(const CourseEvent& eve
     if (cohort <= event.released_through) return LateToken(holdings_.vault, cohort, identity);
     const auto key = holdings_.ring.FindCohort(cohort);
     if (!key.has_value()) return std::nullopt;  // released: it leads to nobody any more
-    return Vault::HashWith(*key, identity);
+    return Vault::HashWith(HmacKey(*key), identity);
   };
   if (token_of(was) != event.person) return std::nullopt;
   return token_of(is);

@@ -7,7 +7,7 @@ uint64_t DerivedKeys::generation() {
   return generation_;
 }
 
-std::optional<SecretKey> DerivedKeys::Find(const Name& name) {
+std::optional<DerivedKey> DerivedKeys::Find(const Name& name) {
   const MutexLock lock(mutex_);
   const auto found = places_.find(name);
   if (found == places_.end()) return std::nullopt;
@@ -15,7 +15,7 @@ std::optional<SecretKey> DerivedKeys::Find(const Name& name) {
   return found->second->second;
 }
 
-void DerivedKeys::Keep(const Name& name, const SecretKey& key, uint64_t generation) {
+void DerivedKeys::Keep(const Name& name, const DerivedKey& key, uint64_t generation) {
   const MutexLock lock(mutex_);
   if (generation != generation_ || places_.contains(name)) return;
   entries_.emplace_front(name, key);

@@ -15,9 +15,18 @@
 #include "storage/ids.h"
 #include "storage/key_use.h"
 #include "storage/mutex.h"
+#include "storage/secrets/hmac.h"
 #include "storage/secrets/secret_key.h"
 
 namespace retention {
+
+// A key, ready for those of owners under it.
+struct DerivedKey {
+  explicit DerivedKey(const SecretKey& key) : key(key), hmac(key) {}
+
+  SecretKey key;
+  HmacKey hmac;
+};
 
 // Thread-safe. Of more keys than it has room for, those that were used last stay.
 class DerivedKeys {
@@ -36,15 +45,15 @@ class DerivedKeys {
 
   // Changes with every Forget: a key looked up in the ring before may not be kept after.
   uint64_t generation();
-  std::optional<SecretKey> Find(const Name& name);
+  std::optional<DerivedKey> Find(const Name& name);
   // Does nothing if `generation` has passed.
-  void Keep(const Name& name, const SecretKey& key, uint64_t generation);
+  void Keep(const Name& name, const DerivedKey& key, uint64_t generation);
   void Forget(const std::function<bool(const Name&)>& predicate);
 
  private:
-  // About 2 MiB: the days and PBXs that are written to in the course of an hour.
+  // About 3 MiB: the days and PBXs that are written to in the course of an hour.
   static constexpr size_t kEntriesMax = 16384;
-  using Entries = std::list<std::pair<Name, SecretKey>>;
+  using Entries = std::list<std::pair<Name, DerivedKey>>;
 
   Mutex mutex_;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -35,6 +35,7 @@
 #include "storage/ids.h"
 #include "storage/key_use.h"
 #include "storage/mutex.h"
+#include "storage/secrets/hmac.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/ring_opening.h"
 #include "storage/secrets/ring_report.h"
@@ -60,7 +61,7 @@ struct RescuedKey {
 struct NamesKey {
   uint32_t number = 0;  // from 1 on
   DueDay made;
-  SecretKey key;
+  HmacKey key;
 };
 
 // What a destruction of due days has to know where the store cannot be asked: the ring remembers it. It may say more
@@ -265,6 +266,7 @@ class KeyRing {
   struct Giving {
     uint64_t page = 0;
     size_t next = 0;
+    std::optional<HmacKey> seed;  // until the page is opened
   };
 
   explicit KeyRing(Options options) : options_(std::move(options)) {}

@@ -102,7 +102,11 @@ void KeyRing::Rewrite(const RingEntry& entry, bool destroys) {
   const size_t slot = slots_.at(NameOf(entry));
   WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
   (destroys ? dirty_slots_ : leftover_slots_).insert(slot);
-  if (entry.kind == RingEntryKind::kPage) pages_[entry.name].block = entry.block;
+  if (entry.kind != RingEntryKind::kPage) return;
+  Page& page = pages_[entry.name];
+  page.block = entry.block;
+  const auto giving = giving_.find(page.until);
+  if (giving != giving_.end() && giving->second.page == entry.name) giving->second.seed.reset();
 }
 
 absl::StatusOr<SecretKey> KeyRing::Mint(RingEntryKind kind, uint64_t name, DueDay until) {

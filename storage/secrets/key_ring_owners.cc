@@ -80,8 +80,10 @@ absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until, Room room) {
     if (giving.page == 0 || giving.next == kPageNumbers) {
       std::deque<uint64_t>& ahead = ahead_[span];
       if (ahead.empty()) return std::nullopt;
-      giving = {.page = ahead.front(), .next = 0};
+      giving = {.page = ahead.front(), .next = 0, .seed = std::nullopt};
       ahead.pop_front();
+      const auto slot = slots_.find({RingEntryKind::kPage, giving.page});
+      if (slot != slots_.end()) giving.seed.emplace(SecretAt(slot->second));
     }
     return giving.page * kPageNumbers + giving.next++;
   };
@@ -127,9 +129,13 @@ absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber num
     const auto page = pages_.find(PageOf(number));
     if (page == pages_.end()) return std::nullopt;
     if (!page->second.block.has_value()) {
+      const auto giving = giving_.find(page->second.until);
+      if (giving != giving_.end() && giving->second.page == PageOf(number) && giving->second.seed.has_value()) {
+        return Owner{.secret = OwnerSecretOf(*giving->second.seed, number), .restricted = false};
+      }
       const auto slot = slots_.find({RingEntryKind::kPage, PageOf(number)});
       if (slot == slots_.end()) return std::nullopt;
-      return Owner{.secret = OwnerSecretOf(SecretAt(slot->second), number), .restricted = false};
+      return Owner{.secret = OwnerSecretOf(HmacKey(SecretAt(slot->second)), number), .restricted = false};
     }
   }
   // Not beside a change of it.
@@ -200,10 +206,11 @@ absl::Status KeyRing::OpenPages(std::span<const uint64_t> pages) {
   return WriteBlocks(pages, [this](uint64_t page) -> absl::StatusOr<std::vector<OwnerSlot>> {
     const auto seed = Find(RingEntryKind::kPage, page);
     if (!seed.has_value()) return absl::DataLossError("key ring: the seed of a page is damaged");
+    const HmacKey secrets_of(*seed);
     std::vector<OwnerSlot> slots;
     slots.reserve(kPageNumbers);
     for (size_t n = 0; n < kPageNumbers; ++n) {
-      slots.push_back({.state = OwnerState::kLive, .secret = OwnerSecretOf(*seed, page * kPageNumbers + n)});
+      slots.push_back({.state = OwnerState::kLive, .secret = OwnerSecretOf(secrets_of, page * kPageNumbers + n)});
     }
     return slots;
   });

@@ -256,10 +256,10 @@ bool IsBlockAsFirstWritten(ConstByteSpan block) {
   return ReadBlockHeader(block).has_value() && Equal(SlotsHash(block), block.subspan(kBlockHashAt, kSha256Bytes));
 }
 
-SecretKey OwnerSecretOf(const SecretKey& seed, uint64_t number) {
+SecretKey OwnerSecretOf(const HmacKey& seed, uint64_t number) {
   uint8_t name[8];
   PutNumber(number, name);
-  return HmacSha256(seed, {kOwnerLabel, std::string_view(reinterpret_cast<const char*>(name), sizeof(name))});
+  return seed.Digest({kOwnerLabel, std::string_view(reinterpret_cast<const char*>(name), sizeof(name))});
 }
 
 SecretKey OrderKeyOf(const SecretKey& pbx_key) { return HmacSha256(pbx_key, {kOrdersLabel}); }

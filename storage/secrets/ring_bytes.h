@@ -11,6 +11,7 @@
 
 #include "storage/due_day.h"
 #include "storage/ids.h"
+#include "storage/secrets/hmac.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/root_key.h"
 #include "storage/secrets/secret_key.h"
@@ -135,7 +136,7 @@ bool IsBlockAsFirstWritten(ConstByteSpan block);
 bool IsZero(ConstByteSpan bytes);
 
 // The secret of an owner that follows from its page's seed.
-SecretKey OwnerSecretOf(const SecretKey& seed, uint64_t number);
+SecretKey OwnerSecretOf(const HmacKey& seed, uint64_t number);
 // The key for what the end of a PBX still needs. The PBX's own does not follow from it.
 SecretKey OrderKeyOf(const SecretKey& pbx_key);
 

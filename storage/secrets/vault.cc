@@ -67,6 +67,11 @@ std::array<uint8_t, 16> Truncated(const SecretKey& digest) {
 
 absl::StatusOr<SecretKey> ExpandOne(const SecretKey& key, std::string_view info) { return Expand({&key}, info); }
 
+absl::StatusOr<DerivedKey> DerivedFrom(const absl::StatusOr<SecretKey>& key) {
+  if (!key.ok()) return key.status();
+  return DerivedKey(*key);
+}
+
 absl::Status Malformed() { return absl::DataLossError("vault: an envelope is malformed or of an unknown version"); }
 
 }  // namespace
@@ -75,12 +80,12 @@ Vault::Vault(KeyRing& ring, RandomSource& random)
     : ring_(ring),
       random_(random),
       hash_key_(ring.HashKey()),
-      mark_key_(ExpandOne(hash_key_, kMarkLabel)),
-      state_key_(ExpandOne(ring.OpenKey(), kStateLabel)) {}
+      mark_key_(ExpandOne(ring.HashKey(), kMarkLabel)),
+      state_key_(DerivedFrom(ExpandOne(ring.OpenKey(), kStateLabel))) {}
 
-absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint) {
+absl::StatusOr<DerivedKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint) {
   const DerivedKeys::Name name{.day = day, .pbx = pbx, .use = use};
-  if (std::optional<SecretKey> derived = derived_.Find(name)) return *std::move(derived);
+  if (std::optional<DerivedKey> derived = derived_.Find(name)) return *std::move(derived);
   const uint64_t generation = derived_.generation();
   const auto missing = [mint](const char* what) {
     return mint ? absl::FailedPreconditionError(what) : absl::NotFoundError(what);
@@ -104,33 +109,35 @@ absl::StatusOr<SecretKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse 
     if (!day_key) {
       std::optional<SecretKey> rescued = ring_.FindRescue(day, pbx, use);
       if (!rescued) return missing("vault: the day has no key");
-      derived_.Keep(name, *rescued, generation);
-      return *std::move(rescued);
+      const DerivedKey derived(*rescued);
+      derived_.Keep(name, derived, generation);
+      return derived;
     }
   }
 
   std::string info(kFiledLabel);
   info.push_back(static_cast<char>(use));
   info.append(FiledPrefix(day)).append(name.pbx.view());
-  absl::StatusOr<SecretKey> derived = pbx_key ? Expand({&*day_key, &*pbx_key}, info) : Expand({&*day_key}, info);
+  absl::StatusOr<DerivedKey> derived =
+      DerivedFrom(pbx_key ? Expand({&*day_key, &*pbx_key}, info) : Expand({&*day_key}, info));
   if (derived.ok()) derived_.Keep(name, *derived, generation);
   return derived;
 }
 
-absl::StatusOr<SecretKey> Vault::OfOwner(const SecretKey& key, uint64_t owner, Opener opener) const {
-  if (owner == 0) return key;
+absl::StatusOr<SecretKey> Vault::OfOwner(const DerivedKey& key, uint64_t owner, Opener opener) const {
+  if (owner == 0) return key.key;
   const auto found = ring_.FindOwner(owner);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return absl::NotFoundError("vault: the owner has no key");
   if ((*found)->restricted && opener == Opener::kReader) return absl::NotFoundError("vault: the owner is restricted");
   const SecretKey& secret = (*found)->secret;
-  return HmacSha256(key, {std::string_view(reinterpret_cast<const char*>(secret.data()), SecretKey::kBytes)});
+  return key.hmac.Digest({std::string_view(reinterpret_cast<const char*>(secret.data()), SecretKey::kBytes)});
 }
 
 absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values,
                                         uint64_t owner) {
   const CipherPool::Cipher cipher = ciphers_.Borrow();
-  const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, use, /*mint=*/true);
+  const absl::StatusOr<DerivedKey> derived = Derive(key.day, key.pbx, use, /*mint=*/true);
   if (!derived.ok()) return derived.status();
   const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, owner);
   if (!value_key.ok()) return value_key.status();
@@ -169,7 +176,7 @@ absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envel
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header) return Malformed();
   const CipherPool::Cipher cipher = ciphers_.Borrow();
-  const absl::StatusOr<SecretKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
+  const absl::StatusOr<DerivedKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
   if (!derived.ok()) return derived.status();
   const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner, opener);
   if (!value_key.ok()) return value_key.status();
@@ -201,10 +208,10 @@ uint64_t Vault::OwnerOf(std::string_view envelope) {
 }
 
 absl::StatusOr<std::optional<RescuedKey>> Vault::Rescue(DueDay day, const PbxId& pbx, PbxKeyUse use) {
-  absl::StatusOr<SecretKey> key = Derive(day, pbx, use, /*mint=*/false);
+  const absl::StatusOr<DerivedKey> key = Derive(day, pbx, use, /*mint=*/false);
   if (absl::IsNotFound(key.status())) return std::nullopt;
   if (!key.ok()) return key.status();
-  return RescuedKey{.day = day, .pbx = pbx, .use = use, .key = *key};
+  return RescuedKey{.day = day, .pbx = pbx, .use = use, .key = key->key};
 }
 
 uint32_t Vault::ValueCount(std::string_view envelope) {
@@ -219,7 +226,7 @@ std::array<uint8_t, 16> Vault::Hash(std::string_view domain, std::string_view pb
     lengths[i] = static_cast<char>(domain.size() >> (24 - 8 * i));
     lengths[4 + i] = static_cast<char>(pbx.size() >> (24 - 8 * i));
   }
-  return Truncated(HmacSha256(hash_key_, {std::string_view(lengths.data(), lengths.size()), domain, pbx, text}));
+  return Truncated(hash_key_.Digest({std::string_view(lengths.data(), lengths.size()), domain, pbx, text}));
 }
 
 std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view scope, std::string_view text) const {
@@ -241,8 +248,8 @@ std::array<uint8_t, 8> Vault::Mark(std::string_view domain, std::string_view sco
   return mark;
 }
 
-std::array<uint8_t, 16> Vault::HashWith(const SecretKey& key, std::string_view text) {
-  return Truncated(HmacSha256(key, {text}));
+std::array<uint8_t, 16> Vault::HashWith(const HmacKey& key, std::string_view text) {
+  return Truncated(key.Digest({text}));
 }
 
 // The keys first: whoever borrows a cipher after that finds none of them.

@@ -23,6 +23,7 @@
 #include "storage/random_source.h"
 #include "storage/secrets/cipher_pool.h"
 #include "storage/secrets/derived_keys.h"
+#include "storage/secrets/hmac.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/personal.h"
 
@@ -72,23 +73,23 @@ class Vault {
   // within one scope, a room for instance. A tenth of the time of Hash.
   std::array<uint8_t, 8> Mark(std::string_view domain, std::string_view scope, std::string_view text) const;
   // HMAC-SHA256 under a given key, truncated to 16 bytes.
-  static std::array<uint8_t, 16> HashWith(const SecretKey& key, std::string_view text);
+  static std::array<uint8_t, 16> HashWith(const HmacKey& key, std::string_view text);
 
   // Drops derived keys from memory. Call after destroying keys of the ring.
   void ForgetDaysThrough(DueDay last);
   void ForgetPbx(const PbxId& pbx);
 
  private:
-  absl::StatusOr<SecretKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
+  absl::StatusOr<DerivedKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
   // The key of a value under `key`, of an owner.
-  absl::StatusOr<SecretKey> OfOwner(const SecretKey& key, uint64_t owner, Opener opener = Opener::kEngine) const;
+  absl::StatusOr<SecretKey> OfOwner(const DerivedKey& key, uint64_t owner, Opener opener = Opener::kEngine) const;
 
   KeyRing& ring_;
   RandomSource& random_;
   // These never change, and must not wait for the ring's disk.
-  const SecretKey hash_key_;
+  const HmacKey hash_key_;
   const absl::StatusOr<SecretKey> mark_key_;
-  const absl::StatusOr<SecretKey> state_key_;
+  const absl::StatusOr<DerivedKey> state_key_;
   DerivedKeys derived_;
   CipherPool ciphers_;
 };

@@ -13,7 +13,7 @@ const DerivedKeys::Name kDerived{
 TEST(DerivedKeys, KeepsUntilItForgets) {
   DerivedKeys keys;
   EXPECT_FALSE(keys.Find(kDerived).has_value());
-  keys.Keep(kDerived, SecretKey(), keys.generation());
+  keys.Keep(kDerived, DerivedKey(SecretKey()), keys.generation());
   EXPECT_TRUE(keys.Find(kDerived).has_value());
   keys.Forget([](const DerivedKeys::Name& name) { return name.day > kDerived.day; });
   EXPECT_TRUE(keys.Find(kDerived).has_value());
@@ -26,7 +26,7 @@ TEST(DerivedKeys, AKeyThatWasLookedUpBeforeAForget_IsNotKept) {
   DerivedKeys keys;
   const uint64_t before = keys.generation();
   keys.Forget([](const DerivedKeys::Name&) { return false; });
-  keys.Keep(kDerived, SecretKey(), before);
+  keys.Keep(kDerived, DerivedKey(SecretKey()), before);
   EXPECT_FALSE(keys.Find(kDerived).has_value());
 }
 

@@ -74,7 +74,7 @@ TEST_F(VaultTest, Hash_GoldenBytes) {
   // RFC 4231, test case 1 has a 20-byte key; case 4's 25 bytes are zero-padded as HMAC pads them: same result.
   std::array<uint8_t, 32> key{};
   for (uint8_t i = 0; i < 25; ++i) key[i] = static_cast<uint8_t>(i + 1);
-  EXPECT_EQ(hex(Vault::HashWith(SecretKey(key), std::string(50, '\xcd'))), "82558a389a443c0ea4cc819899f2083a");
+  EXPECT_EQ(hex(Vault::HashWith(HmacKey(SecretKey(key)), std::string(50, '\xcd'))), "82558a389a443c0ea4cc819899f2083a");
 }
 
 TEST_F(VaultTest, Hash_SeparatesItsParts) {
