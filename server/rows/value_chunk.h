@@ -1,4 +1,4 @@
-// Rows of several values: what of a value is as in the one before it is left out.
+// Rows of several values: what of a value is as in one before it is left out.
 #ifndef RETENTION_SERVER_ROWS_VALUE_CHUNK_H_
 #define RETENTION_SERVER_ROWS_VALUE_CHUNK_H_
 

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 
 namespace retention {
 namespace {
@@ -52,6 +55,34 @@ TEST(ValueChunk, AnyTimesComeOutAsTheyWentIn) {
   EXPECT_EQ(unpacked.SerializeAsString(), whole.SerializeAsString());
 }
 
+// People who were invited join, a few of them elsewhere or under another name; what is short is said again.
+TEST(ValueChunk, WhatWasSaidBeforeIsSaidOnce) {
+  ValueChunk whole;
+  const auto add = [&](const std::string& participant, const std::string& text) {
+    Add(whole, 1'000'000, 7, Value::SOURCE_UNSPECIFIED, text.c_str());
+    whole.mutable_values()->rbegin()->set_participant_id(participant);
+  };
+  for (int i = 0; i < 200; ++i) add(absl::StrCat("participant-", i), absl::StrCat("Person ", i));
+  const size_t invited_bytes = ValueChunk(whole).ByteSizeLong();
+  for (int i = 150; i < 200; ++i) {
+    add(absl::StrCat("participant-", i), absl::StrCat("Person ", i == 170 ? 171 : i));
+  }
+  for (int i = 190; i < 200; ++i) add(absl::StrCat("participant-", i), "");
+  add("p", "x");
+  add("p", "x");
+  for (int i = 0; i < 3; ++i) add("", "participant-199");
+  ValueChunk packed = whole;
+  ValueChunk unpacked;
+  const std::string row = PackValues(packed);
+  ASSERT_TRUE(UnpackValues(row, unpacked));
+  EXPECT_EQ(unpacked.SerializeAsString(), whole.SerializeAsString());
+  // All but one who joined as invited; a name without its person is another saying.
+  EXPECT_EQ(std::count_if(packed.values().begin(), packed.values().end(),
+                          [](const Value& value) { return value.said_before() > 0; }),
+            51);
+  EXPECT_LT(row.size(), invited_bytes + 2500);
+}
+
 TEST(ValueChunk, GoldenBytes) {
   ValueChunk chunk;
   Add(chunk, 2'000'000, 7, Value::SOURCE_PLAN, "a");
@@ -75,9 +106,32 @@ TEST(ValueChunk, GoldenBytes) {
             "6800");
 }
 
+TEST(ValueChunk, GoldenBytesOfWhatWasSaidBefore) {
+  ValueChunk chunk;
+  Add(chunk, 2'000'000, 7, Value::SOURCE_PLAN, "Anna");
+  Add(chunk, 2'000'000, 7, Value::SOURCE_PLAN, "Bert");
+  Add(chunk, 2'000'000, 7, Value::SOURCE_PLAN, "Anna");
+  EXPECT_EQ(absl::BytesToHexString(PackValues(chunk)),
+            // time 2,000,000; text; event 7; of a plan
+            "0a15"
+            "0880897a"
+            "2204416e6e61"
+            "610700000000000000"
+            "6801"
+            // text alone
+            "0a06"
+            "220442657274"
+            // as two before
+            "0a03"
+            "900102");
+}
+
 TEST(ValueChunk, WhatIsMalformedIsRefused) {
   ValueChunk chunk;
   EXPECT_FALSE(UnpackValues("\x0a\x05", chunk));
+  // As one before, where there is none; as two before the second.
+  EXPECT_FALSE(UnpackValues(std::string_view("\x0a\x03\x90\x01\x01", 5), chunk));
+  EXPECT_FALSE(UnpackValues(std::string_view("\x0a\x00\x0a\x03\x90\x01\x02", 7), chunk));
 }
 
 }  // namespace
