@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "server/law/cut_events.h"
 #include "server/law/cut_rules.h"
@@ -37,12 +38,12 @@ struct PlannedSaying {
 
 // What came of what was added.
 struct CutChanges {
-  std::set<uint64_t> touched;          // occurrences that gained events or lost them
-  std::map<uint64_t, uint64_t> fresh;  // new events, and the occurrence of each
-  std::map<uint64_t, uint64_t> moved;  // events that had rows, and the occurrence that each belongs to now
-  std::set<uint64_t> left;             // occurrences that those belonged to before
-  std::set<uint64_t> takes_back;       // occurrences that gained, of those, what may take back what was said in them
-  bool regrouped = false;              // all of the room was looked over: what follows what may be otherwise
+  std::set<uint64_t> touched;                     // occurrences that gained events or lost them
+  absl::flat_hash_map<uint64_t, uint64_t> fresh;  // new events, and the occurrence of each
+  std::map<uint64_t, uint64_t> moved;             // events that had rows, and the occurrence that each belongs to now
+  std::set<uint64_t> left;                        // occurrences that those belonged to before
+  std::set<uint64_t> takes_back;  // occurrences that gained, of those, what may take back what was said in them
+  bool regrouped = false;         // all of the room was looked over: what follows what may be otherwise
 };
 
 // What is known of the sittings before those of an occurrence: who was there when they began.

@@ -11,7 +11,7 @@
 namespace retention {
 namespace {
 
-// A parsed locator of a few sittings.
+// A locator of a few sittings as a message.
 constexpr size_t kParsedBytes = 2048;
 
 void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) {
@@ -93,7 +93,10 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
 }  // namespace
 
 std::string MeetingLocator::Serialize() const {
-  stored::v1::Locator proto;
+  alignas(std::max_align_t) char memory[kParsedBytes];
+  google::protobuf::Arena arena(memory, sizeof(memory));
+  auto& proto = *google::protobuf::Arena::CreateMessage<stored::v1::Locator>(&arena);
+  proto.mutable_due_days()->Reserve(kCategories);
   for (const DueDay day : days) proto.add_due_days(day.number());
   proto.set_files_end_us(files_end_us);
   proto.set_timer_us(timer_us);

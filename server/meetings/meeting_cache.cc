@@ -199,7 +199,9 @@ absl::StatusOr<RoomNames::Named> MeetingCache::Named(const PbxId& pbx, std::stri
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
   const auto named = Named(pbx, meeting_id);
   if (!named.ok()) return named.status();
-  auto room = Find(pbx, named->room, last_due);
+  // Of a room that no meeting id leads to nothing is held (RoomRenamer::IsHeld): there is nothing to read.
+  const bool is_new = !named->stored && !rooms_.contains(Name(pbx, named->room));
+  auto room = is_new ? Keep(NewEntry(pbx, named->room, last_due)) : Find(pbx, named->room, last_due);
   if (room.ok()) (*room)->named = named->stored;
   return room;
 }
@@ -244,13 +246,23 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
     }
     Forget(pbx, room);
   }
+  auto entry = NewEntry(pbx, room, last_due);
+  if (absl::Status s = Read(entry->room, last_due, unreadable); !s.ok()) return s;
+  return Keep(std::move(entry));
+}
+
+std::unique_ptr<MeetingCache::Entry> MeetingCache::NewEntry(const PbxId& pbx, const RoomId& room,
+                                                            DueDay last_due) const {
   const auto number_of = [this, pbx, room](const RoomEvent& event) {
     return OccurrenceNumber(vault_, pbx, room, event.time_us, event.id);
   };
-  auto entry = std::make_unique<Entry>(
+  return std::make_unique<Entry>(
       Entry{.room = {.pbx = pbx, .id = room, .cut = RoomCut(cuts(), number_of), .read_at = last_due}});
-  if (absl::Status s = Read(entry->room, last_due, unreadable); !s.ok()) return s;
+}
+
+Room* MeetingCache::Keep(std::unique_ptr<Entry> entry) {
   grown_ += BytesOf(*entry);
+  const Name name(entry->room.pbx, entry->room.id);
   used_.push_front(name);
   entry->used = used_.begin();
   return &rooms_.emplace(name, std::move(entry)).first->second->room;

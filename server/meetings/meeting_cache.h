@@ -129,6 +129,9 @@ class MeetingCache {
   const CutHistory& cuts() const { return policies_.current().cuts; }
   absl::StatusOr<RoomNames::Named> Named(const PbxId& pbx, std::string_view meeting_id);
   absl::StatusOr<Room*> Find(const PbxId& pbx, const RoomId& room, DueDay last_due, UnreadableVisit unreadable);
+  // One of which nothing is held.
+  std::unique_ptr<Entry> NewEntry(const PbxId& pbx, const RoomId& room, DueDay last_due) const;
+  Room* Keep(std::unique_ptr<Entry> entry);
   absl::Status Read(Room& room, DueDay last_due, UnreadableVisit unreadable);
   absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut, UnreadableVisit unreadable);
   static size_t BytesOf(const Entry& entry);

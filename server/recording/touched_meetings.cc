@@ -10,6 +10,9 @@
 namespace retention {
 namespace {
 
+// What a group brings for one of many meetings that go on at once.
+constexpr size_t kFewEvents = 4;
+
 // The fixed occurrence that an event belongs to; nullptr if it belongs to none, as nearly all events do. The
 // cuts of all that it may belong to are there since Contains looked at them.
 const Meeting* FixedOf(const Room& room, const RoomEvent& event) {
@@ -45,6 +48,9 @@ absl::Status TouchedMeetings::EndUnreadable(const FiledKey& key, std::string_vie
 
 absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::Event& event) {
   if (last_ != nullptr && last_->room->pbx == pbx && last_->meeting_id == event.meeting_id()) return last_;
+  if (const auto known = by_name_.find({pbx, event.meeting_id()}); known != by_name_.end()) {
+    return last_ = known->second;
+  }
   // Of what began after the deletion damage stays damage: it is not deleted.
   const int64_t deleted_s = event.has_time() ? MicrosOf(event.time()) / 1000000 : INT64_MAX;
   const auto end = [&](const FiledKey& key, std::string_view envelope, const absl::Status& why) {
@@ -53,16 +59,13 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
   auto room = event.has_meeting_deleted() ? cache_.FindToDelete(pbx, event.meeting_id(), change_.last_due(), end)
                                           : cache_.Find(pbx, event.meeting_id(), change_.last_due());
   if (!room.ok()) return room.status();
-  auto [it, inserted] = by_room_.try_emplace(*room);
-  if (inserted) {
-    all_.push_back(std::make_unique<TouchedRoom>(arena_));
-    it->second = all_.back().get();
-    it->second->room = *room;
-    it->second->meeting_id = event.meeting_id();
-    it->second->pbx_id = event.pbx_id();
-    cache_.Edit(**room, change_);
-  }
-  last_ = it->second;
+  last_ = all_.emplace_back(std::make_unique<TouchedRoom>(arena_)).get();
+  last_->room = *room;
+  last_->meeting_id = event.meeting_id();
+  last_->pbx_id = event.pbx_id();
+  last_->fresh.reserve(kFewEvents);
+  by_name_.emplace(std::make_pair(pbx, std::string_view(last_->meeting_id)), last_);
+  cache_.Edit(**room, change_);
   return last_;
 }
 
