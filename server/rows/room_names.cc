@@ -15,7 +15,7 @@ using Hashed = std::array<uint8_t, 16>;
 std::string_view ViewOf(const Hashed& hashed) { return {reinterpret_cast<const char*>(hashed.data()), hashed.size()}; }
 
 Hashed HashUnder(const NamesKey& key, std::string_view label, std::string_view text) {
-  return Vault::HashWith(key.key, std::string(label).append(text));
+  return Vault::HashWith(HmacKey(key.key), std::string(label).append(text));
 }
 
 Hashed HashOf(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {

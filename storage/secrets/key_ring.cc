@@ -353,7 +353,7 @@ std::vector<NamesKey> KeyRing::NamesKeys() const {
     const auto entry = ReadEntry(EntryAt(slot->second));
     keys.push_back({.number = static_cast<uint32_t>(slot->first.name),
                     .made = entry.has_value() ? entry->until : DueDay::None(),
-                    .key = HmacKey(SecretAt(slot->second))});
+                    .key = SecretAt(slot->second)});
   }
   return keys;
 }

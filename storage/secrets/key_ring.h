@@ -61,7 +61,7 @@ struct RescuedKey {
 struct NamesKey {
   uint32_t number = 0;  // from 1 on
   DueDay made;
-  HmacKey key;
+  SecretKey key;
 };
 
 // What a destruction of due days has to know where the store cannot be asked: the ring remembers it. It may say more
