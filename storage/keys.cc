@@ -31,6 +31,8 @@ constexpr char kDeletedObject = 'X';
 constexpr char kCohortSpan = 'S';
 constexpr char kRoomName = 'J';
 constexpr char kRemnant = 'Z';
+constexpr char kKeptObject = 'F';
+constexpr char kRoomOrganizer = 'I';
 
 // Big-endian, so that keys sort as their numbers do.
 template <typename Number>
@@ -243,6 +245,21 @@ std::string DeletedObjectPrefix(const PbxId& pbx) { return LetterKey(kDeletedObj
 
 std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room) {
   return DeletedObjectPrefix(pbx).append(room.view());
+}
+
+std::string RoomOrganizerKey(const PbxId& pbx, const RoomId& room) {
+  return RoomOrganizerPrefix(pbx).append(room.view());
+}
+std::string RoomOrganizerPrefix(const PbxId& pbx) { return LetterKey(kRoomOrganizer).append(pbx.view()); }
+
+std::string KeptObjectKey(const OwnerId& object, const FiledKey& row) {
+  return KeptObjectPrefix(object).append(row.Encode(), FiledKey::kPbxBegin);
+}
+std::string KeptObjectPrefix(const OwnerId& object) { return LetterKey(kKeptObject).append(object.view()); }
+FiledKey KeptRowKey(std::string_view kept_object_key, CategoryNumber category) {
+  constexpr size_t kRowBegin = 1 + OwnerId::kBytes;
+  const std::string row = FiledPrefix(DueDay::Kept(), category).append(kept_object_key.substr(kRowBegin));
+  return FiledKey::Decode(row).value_or(FiledKey());
 }
 
 std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting) {

@@ -112,6 +112,16 @@ std::string DeletedObjectKey(const PbxId& pbx, const OwnerId& object);
 std::string DeletedObjectPrefix(const PbxId& pbx);
 std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room);
 
+// 'I': who scheduled in a room the last time that anybody did
+std::string RoomOrganizerKey(const PbxId& pbx, const RoomId& room);
+std::string RoomOrganizerPrefix(const PbxId& pbx);
+
+// 'F': a row in which holds keep an object, by a keyed hash of the object: hash(16) | pbx(8) | owner(16) | item(16)
+std::string KeptObjectKey(const OwnerId& object, const FiledKey& row);
+std::string KeptObjectPrefix(const OwnerId& object);
+// The row that a KeptObjectKey tells of; an empty key if malformed.
+FiledKey KeptRowKey(std::string_view kept_object_key, CategoryNumber category);
+
 // 'Z': when an occurrence was whose history is over
 std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting);
 std::string RemnantPrefix();

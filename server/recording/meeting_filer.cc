@@ -269,22 +269,6 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> MeetingFiler::IsKept(const PbxId& pbx, const RoomId& room, CategoryNumber category,
-                                          const stored::v1::StoredObjectRef& object) const {
-  bool kept = false;
-  const auto visit = [&](const FiledKey& key, std::string_view envelope) {
-    const auto plaintext = holdings_.vault.Open(key, envelope);
-    stored::v1::KeptRow row;
-    stored::v1::Value value;
-    kept |= plaintext.ok() && row.ParseFromString(plaintext->Reveal()) && value.ParseFromString(row.row()) &&
-            value.object().object_ref() == object.object_ref();
-    return absl::OkStatus();
-  };
-  absl::Status status = VisitRows(holdings_.store, FiledPrefix(DueDay::Kept(), category, pbx, room), visit);
-  if (!status.ok()) return status;
-  return kept;
-}
-
 absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched,
                                              Outcome& outcome, bool remembered, Change& change) {
   Meeting& meeting = *outcome.meeting;
@@ -333,11 +317,6 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   const bool takes = pending.category == kFileShare ? change.TakesMoved(key.day) : change.Takes(key.day);
   if (ended || !takes) {
     CountPastDue(1, *fresh.result);
-    const auto kept = change.Concerned(meeting.pbx)
-                          ? IsKept(meeting.pbx, RoomOf(meeting.id), pending.category, value.object())
-                          : absl::StatusOr<bool>(false);
-    if (!kept.ok()) return kept.status();
-    if (*kept) return absl::OkStatus();  // it has its order when the hold is over
     // The portal holds the object all the same, and must delete it.
     change.Order(pending.category, touched.pbx_id, value.object());
     return absl::OkStatus();

@@ -145,9 +145,6 @@ class MeetingFiler {
 
   // What is new, moved or deleted, by occurrence.
   absl::StatusOr<Outcomes> OutcomesOf(TouchedRoom& touched, const CutChanges& changes, Change& change);
-  // Whether a hold keeps an object of a room, though it has ended.
-  absl::StatusOr<bool> IsKept(const PbxId& pbx, const RoomId& room, CategoryNumber category,
-                              const stored::v1::StoredObjectRef& object) const;
   // What came of occurrences whose history is over: nothing of it is kept but what has another day, or none.
   absl::Status FileOver(TouchedRoom& touched, Change& change);
   absl::Status FileOutcome(TouchedRoom& touched, Outcome& outcome, Change& change);

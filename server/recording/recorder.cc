@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
+#include "server/recording/refused_objects.h"
 #include "server/recording/touched_meetings.h"
 #include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
@@ -57,6 +58,7 @@ class PartIntake {
         extensions_(extensions),
         change_(change),
         meetings_(cache, holdings, change),
+        objects_(holdings, change),
         polls_(holdings, pbxs, meetings_, change) {}
 
   // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
@@ -75,7 +77,7 @@ class PartIntake {
   absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx);
   // Of a rejected event, has the portal delete the object; once, however often the event is sent.
   absl::Status OrderAway(const v1::Event& event, v1::RecordResult& result);
-  static void AddValues(TouchedRoom& touched, const v1::Event& event);
+  void AddValues(TouchedRoom& touched, const v1::Event& event);
 
   const Holdings& holdings_;
   MeetingCache& cache_;
@@ -84,6 +86,7 @@ class PartIntake {
   ExtensionCache& extensions_;
   Change& change_;
   TouchedMeetings meetings_;
+  RefusedObjects objects_;
   PollIntake polls_;
   std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
   std::set<OwnerId> remembered_;  // by the change
@@ -242,6 +245,9 @@ absl::Status PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& res
     if (!ordered.ok()) return ordered.status();
     result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
     if (*ordered) continue;
+    const auto is_to_go = objects_.IsToGo(category, event.pbx_id(), object);
+    if (!is_to_go.ok()) return is_to_go.status();
+    if (!*is_to_go) continue;
     RememberNow(mark);
     change_.Order(category, event.pbx_id(), object);
     result.set_objects_ordered_away(result.objects_ordered_away() + 1);
@@ -256,6 +262,9 @@ void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {
     values.push_back({.category = category, .value = value});
     return *value;
   });
+  for (const PendingValue& pending : values) {
+    if (IsObject(pending.category)) objects_.NoteTaken(pending.category, event.pbx_id(), pending.value->object());
+  }
 }
 
 absl::Status PartIntake::FileTouched() {

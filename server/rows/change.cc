@@ -216,7 +216,9 @@ void Change::Order(CategoryNumber category, std::string_view pbx_id, const store
   order.set_pbx_id(std::string(pbx_id));
   *order.mutable_object() = object;
   order.set_issued_us(absl::ToUnixMicros(now_));
-  orders_.emplace_back(order.SerializeAsString());
+  orders_.push_back({.category = category,
+                     .object = ObjectName(holdings_.vault, category, pbx_id, object),
+                     .plaintext = Personal(order.SerializeAsString())});
 }
 
 void Change::ForgetOrder(uint64_t sequence) {
@@ -269,16 +271,21 @@ absl::Status Change::SealRows() {
 }
 
 absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
-  for (const Personal& order : orders_) {
+  uint64_t issued = 0;
+  for (const WaitingOrder& order : orders_) {
+    const auto kept = KeepsObject(order.category, order.object);
+    if (!kept.ok()) return kept.status();
+    if (*kept) continue;
+    ++issued;
     const std::string key = OrderKey(++counter.last_issued);
     const auto owner = holdings_.ring.NewOwner(DueDay::Open(), KeyRing::Room::kKept);
     if (!owner.ok()) return owner.status();
-    auto envelope = holdings_.vault.SealState(key, order, *owner);
+    auto envelope = holdings_.vault.SealState(key, order.plaintext, *owner);
     if (!envelope.ok()) return envelope.status();
     batch_.Put(Family::kState, key, *std::move(envelope));
   }
-  if (orders_.empty() && orders_forgotten_ == 0) return absl::OkStatus();
-  counter.unconfirmed += orders_.size() - orders_forgotten_;
+  if (issued == 0 && orders_forgotten_ == 0) return absl::OkStatus();
+  counter.unconfirmed += issued - orders_forgotten_;
   OrderNumbers::Put(counter, batch_);
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -109,9 +110,13 @@ class Change {
   }
   // A day ends as a whole: it is counted no more. Its entry is the caller's.
   void EndDay(DueDay day) { count_changes_.EndDay(day); }
-  // Tells the portal to delete an object. Orders get their numbers when the change is committed, so that they become
-  // visible in the order of their numbers.
+  // Tells the portal to delete an object; but one that a hold keeps, in whatever row, has its order when that is let
+  // go. Orders get their numbers when the change is committed, so that they become visible in the order of their
+  // numbers.
   void Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // Whether a hold keeps an object, though it has ended: where it was held, or its PBX, may be gone since.
+  absl::StatusOr<bool> Keeps(CategoryNumber category, std::string_view pbx_id,
+                             const stored::v1::StoredObjectRef& object) const;
   // Forgets an order that was carried out. REQUIRES: it is in the store.
   void ForgetOrder(uint64_t sequence);
   // A number for a notice about a report, whose row is the caller's.
@@ -168,6 +173,12 @@ class Change {
     uint32_t values;
     bool restricted;
   };
+  // An order, unless what it names is kept when the change is committed.
+  struct WaitingOrder {
+    CategoryNumber category;
+    OwnerId object;
+    Personal plaintext;
+  };
   using ByReason = std::map<std::string, CategoryCounts, std::less<>>;
 
   // Makes it all durable at once, then happen in memory.
@@ -187,6 +198,7 @@ class Change {
     stored_ends_.push_back({family, std::move(key), erased});
   }
   absl::Status TakeStoredEnds();
+  absl::StatusOr<bool> KeepsObject(CategoryNumber category, const OwnerId& object) const;
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
   void CountUnread(CategoryNumber category, std::string_view reason);
@@ -229,7 +241,8 @@ class Change {
   EndedOwners ended_owners_;
   std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;
-  std::vector<Personal> orders_;  // serialised
+  std::vector<WaitingOrder> orders_;
+  std::set<OwnerId> kept_objects_;  // that it puts into the bucket of kept rows
   uint64_t orders_forgotten_ = 0;
   std::optional<NoticeNumbers::Counter> notices_;  // as it is after this, if it gives any
   std::vector<std::function<absl::Status(KeyRing&)>> preparations_;
