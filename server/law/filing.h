@@ -24,6 +24,7 @@ struct PlanFacts {
   int64_t took_place_us = 0;  // since when; wherever the plan was moved later
   size_t took_place_in = 0;   // by which of the sittings
   int64_t early_us = 0;       // how long: a plan that is sent again, for a start less than that from it, is this one
+  uint64_t name = 0;          // of the sitting that it is for, as the platform names it, keyed; 0 for none
 
   friend bool operator==(const PlanFacts&, const PlanFacts&) = default;
 };
@@ -58,7 +59,14 @@ struct OccurrenceFacts {
   bool recordings_deleted = false;  // by an operator
   uint32_t present = 0;             // participants who are there
   bool protocolled = false;
-  std::string organizer;  // keyed hash of the extension that scheduled it, or else started it
+  std::string organizer;      // keyed hash of the extension that scheduled it, or else started it
+  bool only_started = false;  // nobody is known who scheduled it
+
+  // Who scheduled it; empty if nobody is known to have.
+  const std::string& Scheduler() const {
+    static const std::string kNobody;
+    return only_started ? kNobody : organizer;
+  }
 
   bool TookPlace() const { return plan.has_value() ? plan->took_place : !sittings.empty(); }
   // Whether anybody ever meant to meet, or did.

@@ -211,22 +211,21 @@ bool RoomCut::IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) cons
   return saying.participant != 0 && uninvited != group.uninvited_us.end() && uninvited->second >= saying.time_us;
 }
 
-bool RoomCut::IsScheduled(uint64_t occurrence) const {
+const RoomPlan* RoomCut::PlanOf(uint64_t occurrence) const {
   const CutGroup& key = group_of_.at(occurrence);
-  return groups_.at(key).organizer_scheduled ||
-         (key.of == CutPlace::Of::kPlan && walk_.plans()[key.index].scheduler != 0);
+  return key.of == CutPlace::Of::kPlan ? &walk_.plans()[key.index] : nullptr;
 }
 
 uint64_t RoomCut::PlannedAnewBy(uint64_t occurrence) const {
-  const CutGroup& key = group_of_.at(occurrence);
-  return key.of == CutPlace::Of::kPlan ? walk_.plans()[key.index].planned_anew : 0;
+  const RoomPlan* plan = PlanOf(occurrence);
+  return plan == nullptr ? 0 : plan->planned_anew;
 }
 
 std::vector<uint64_t> RoomCut::FollowedBy(uint64_t occurrence) const {
   std::vector<uint64_t> followed;
   if (PlannedAnewBy(occurrence) == 0) return followed;
   const std::vector<RoomPlan>& plans = walk_.plans();
-  for (auto plan = plans[group_of_.at(occurrence).index].follows; plan.has_value(); plan = plans[*plan].follows) {
+  for (auto plan = PlanOf(occurrence)->follows; plan.has_value(); plan = plans[*plan].follows) {
     const auto former = groups_.find({.of = CutPlace::Of::kPlan, .index = *plan});
     if (former != groups_.end()) followed.push_back(former->second.occurrence);
     if (plans[*plan].dated) break;
@@ -315,17 +314,22 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   facts.recordings_deleted = walk_.IsDeletedWithRecordings(key);
   facts.protocolled = !group.announcements.empty() && group.announcements.back().protocolled;
   organizer_number = group.organizer;
+  facts.only_started = organizer_number != 0 && !group.organizer_scheduled;
   std::vector<size_t> sittings;
   if (key.of == CutPlace::Of::kPlan) {
     const RoomPlan& plan = walk_.plans()[key.index];
-    if (!group.organizer_scheduled && plan.scheduler != 0) organizer_number = plan.scheduler;
+    if (!group.organizer_scheduled && plan.scheduler != 0) {
+      organizer_number = plan.scheduler;
+      facts.only_started = false;
+    }
     if (plan.dated) {
       const CutRules& rules = walk_.RulesOf(plan);
       facts.plan = PlanFacts{.start_us = plan.start_us,
                              .end_us = plan.end_us,
                              .took_place = plan.took_place,
                              .took_place_us = plan.took_place_us,
-                             .early_us = absl::ToInt64Microseconds(rules.early_within)};
+                             .early_us = absl::ToInt64Microseconds(rules.early_within),
+                             .name = plan.name};
       facts.waits_until_us = plan.end_us + absl::ToInt64Microseconds(rules.late_within);
     }
     sittings = walk_.SittingsOf(key.index);

@@ -100,15 +100,16 @@ class RoomCut {
   bool Has(uint64_t occurrence) const { return group_of_.contains(occurrence); }
   std::vector<uint64_t> occurrences() const;
   // The caller's number of the extension in `organizer_number`: of who scheduled it, or else the plan that it was
-  // planned anew from, or else who started it; OccurrenceFacts.organizer stays empty. REQUIRES: Has.
+  // planned anew from, or else who started it (OccurrenceFacts.only_started); OccurrenceFacts.organizer stays empty.
+  // REQUIRES: Has.
   OccurrenceFacts FactsOf(uint64_t occurrence, uint32_t& organizer_number) const;
-  // Whether anybody is known who scheduled it, or the plan that it was planned anew from.
-  bool IsScheduled(uint64_t occurrence) const;
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
   // Whether any invitation to it was withdrawn.
   bool AnyUninvited(uint64_t occurrence) const { return !groups_.at(group_of_.at(occurrence)).uninvited_us.empty(); }
+  // Its plan; nullptr if it has none. Valid until something is added.
+  const RoomPlan* PlanOf(uint64_t occurrence) const;
   // The event that planned another plan anew, whichever that is, to be that of this one; 0 if there is none.
   uint64_t PlannedAnewBy(uint64_t occurrence) const;
   // The occurrences whose plans were planned anew to be that of this one: the one before, and those before that while

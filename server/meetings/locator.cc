@@ -26,6 +26,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     proto.set_took_place_us(facts.plan->took_place_us);
     proto.set_took_place_in(static_cast<uint32_t>(facts.plan->took_place_in));
     proto.set_plan_early_us(facts.plan->early_us);
+    proto.set_plan_name(facts.plan->name);
   }
   proto.set_scheduled_on_us(facts.scheduled_on_us.value_or(0));
   for (const SittingFacts& sitting : facts.sittings) {
@@ -50,6 +51,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
   proto.set_present(facts.present);
   proto.set_protocolled(facts.protocolled);
   proto.set_organizer(facts.organizer);
+  proto.set_only_started(facts.only_started);
 }
 
 OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
@@ -63,7 +65,8 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
                            .took_place = proto.took_place(),
                            .took_place_us = proto.took_place_us(),
                            .took_place_in = proto.took_place_in(),
-                           .early_us = proto.plan_early_us()};
+                           .early_us = proto.plan_early_us(),
+                           .name = proto.plan_name()};
   }
   if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
   for (const stored::v1::SittingFacts& sitting : proto.sittings()) {
@@ -87,6 +90,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   facts.present = proto.present();
   facts.protocolled = proto.protocolled();
   facts.organizer = proto.organizer();
+  facts.only_started = proto.only_started();
   return facts;
 }
 

@@ -122,10 +122,36 @@ const RoomCut* Room::CutWith(uint64_t occurrence) const {
   return cut.Has(occurrence) ? &cut : nullptr;
 }
 
-bool Room::TookOverOfFixed(const RoomCut& knows, uint64_t occurrence) const {
-  if (knows.PlannedAnewBy(occurrence) == 0 || !knows.FollowedBy(occurrence).empty()) return false;
-  if (knows.IsScheduled(occurrence)) return false;
-  return std::any_of(meetings.begin(), meetings.end(), [&](const auto& other) { return other.second.fixed; });
+std::optional<std::string> Room::SchedulerBefore(uint64_t occurrence, const RoomPlan& plan) const {
+  const OccurrenceFacts* latest = nullptr;
+  bool deleted = false;  // the latest, before that plan
+  for (const auto& [number, meeting] : meetings) {
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    if (number == occurrence || !facts.plan.has_value() || facts.plan->name != plan.name) continue;
+    if (facts.first_us >= plan.first_us || (latest != nullptr && facts.first_us <= latest->first_us)) continue;
+    const bool is_deleted = std::any_of(deletions.begin(), deletions.end(), [&](const RoomDeletion& deletion) {
+      return deletion.time_us >= facts.first_us && deletion.time_us < plan.first_us;
+    });
+    if (!is_deleted && cut.Has(number)) continue;  // the cut would tell
+    latest = &facts;
+    deleted = is_deleted;
+  }
+  if (latest == nullptr) return std::nullopt;
+  return deleted ? std::string() : latest->Scheduler();
+}
+
+std::string Room::SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) const {
+  // The first of the plans that were planned anew, one from the other.
+  for (auto followed = knows.FollowedBy(occurrence); !followed.empty(); followed = knows.FollowedBy(occurrence)) {
+    const RoomPlan* former = knows.PlanOf(followed.back());
+    if (former == nullptr || !former->dated) break;
+    occurrence = followed.back();
+  }
+  if (knows.PlannedAnewBy(occurrence) == 0) return {};
+  if (auto before = SchedulerBefore(occurrence, *knows.PlanOf(occurrence)); before.has_value()) return *before;
+  // The history of that is over: what was taken over of it stays.
+  const auto own = meetings.find(occurrence);
+  return own == meetings.end() ? std::string() : own->second.locator.facts.Scheduler();
 }
 
 OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
@@ -135,9 +161,11 @@ OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
   uint32_t organizer = 0;
   OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
   if (organizer != 0) facts.organizer = organizers[organizer - 1];
-  if (meeting != meetings.end() && TookOverOfFixed(*knows, occurrence)) {
-    const std::string& taken_over = meeting->second.locator.facts.organizer;
-    if (!taken_over.empty()) facts.organizer = taken_over;
+  if (facts.Scheduler().empty()) {
+    if (std::string scheduler = SchedulerBeyond(*knows, occurrence); !scheduler.empty()) {
+      facts.organizer = std::move(scheduler);
+      facts.only_started = false;
+    }
   }
   // A room is deleted by an event that is none of one that is fixed.
   facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;

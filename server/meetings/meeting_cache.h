@@ -73,9 +73,12 @@ struct Room {
   void FollowFixed();
 
  private:
-  // Whether the plan of an occurrence may be one that was planned anew from what is cut no more: what it took over of
-  // that, it keeps.
-  bool TookOverOfFixed(const RoomCut& knows, uint64_t occurrence) const;
+  // Of an occurrence of whose plan `knows` tells nobody who scheduled it: who scheduled the plans from which it was
+  // planned anew, as far as they are cut no more; empty if nobody is known.
+  std::string SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) const;
+  // Who scheduled the last plan before that of an occurrence, of those that are cut no more; empty if nobody is known,
+  // or it was deleted in between; nullopt if none is held.
+  std::optional<std::string> SchedulerBefore(uint64_t occurrence, const RoomPlan& plan) const;
 };
 
 // The course of a meeting, from its HISTORY rows under `day`, without what is not for `opener`. NOT_FOUND if a key is
