@@ -16,6 +16,7 @@
 #include "server/meetings/meeting_fold.h"
 #include "server/meetings/meeting_view.h"
 #include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -26,7 +27,7 @@ absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meet
 }
 
 // The number of an occurrence in a request; 0 for none.
-absl::StatusOr<uint64_t> OccurrenceNumber(const std::string& text) {
+absl::StatusOr<uint64_t> NumberIn(const std::string& text) {
   if (text.empty()) return 0;
   constexpr size_t kDigits = 16;
   uint64_t number = 0;
@@ -36,6 +37,9 @@ absl::StatusOr<uint64_t> OccurrenceNumber(const std::string& text) {
   }
   return number;
 }
+
+// As in the number of an occurrence (row_keys.h).
+int64_t SecondOf(int64_t time_us) { return static_cast<uint32_t>(time_us / 1000000); }
 
 // A page of participants goes on after a position.
 constexpr size_t kPositionDigits = 16;
@@ -98,7 +102,7 @@ template <typename Request>
 absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindMeeting(const Request& request, bool next_counts,
                                                                       absl::Time now, Scene& scene) const {
   if (absl::Status s = CheckMeetingName(request.pbx_id(), request.meeting_id()); !s.ok()) return s;
-  const auto number = OccurrenceNumber(request.occurrence());
+  const auto number = NumberIn(request.occurrence());
   if (!number.ok()) return number.status();
   auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
@@ -106,12 +110,39 @@ absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindMeeting(const Requ
   const auto named = holdings_.names.Find(*scene.view, *pbx, request.meeting_id());
   if (!named.ok()) return named.status();
   if (*number == 0) return ChooseMeeting(scene, named->room, next_counts);
-  auto meeting = MeetingView::Read(*scene.view, holdings_.vault, holdings_.policies.current(), *pbx,
-                                   OccurrenceOwner(named->room, *number), now);
+  const OwnerId asked = OccurrenceOwner(named->room, *number);
+  const auto held = scene.view->Get(Family::kState, LocatorKey(*pbx, asked));
+  if (!held.ok()) return held.status();
+  auto meeting = held->has_value()
+                     ? MeetingView::Read(*scene.view, holdings_.vault, holdings_.policies.current(), *pbx, asked, now)
+                     : FindJoined(scene, asked);
   if (!meeting.ok() || !meeting->has_value()) return meeting;
   const auto shows = Shows(**meeting);
   if (!shows.ok()) return shows.status();
   return *shows ? *std::move(meeting) : std::nullopt;
+}
+
+absl::StatusOr<std::optional<MeetingView>> MeetingReader::FindJoined(const Scene& scene, const OwnerId& former) const {
+  auto locators = ReadLocators(*scene.view, scene.pbx, RoomOf(former));
+  if (!locators.ok()) return locators.status();
+  const int64_t founded_s = FoundedSecond(former);
+  for (auto& [id, locator] : *locators) {
+    if (SecondOf(locator.facts.first_us) > founded_s || SecondOf(locator.facts.last_us) < founded_s) continue;
+    auto meeting = MeetingView::Of(*scene.view, holdings_.vault, holdings_.policies.current(), scene.pbx, id,
+                                   std::move(locator), scene.now);
+    if (!meeting.has_value()) continue;
+    const auto history = meeting->ReadHistory();
+    if (IsUnreadable(history.status())) continue;  // its day ended this very moment, or it is damaged
+    if (!history.ok()) return history.status();
+    bool founded_by = false;
+    history->ForEach([&](const CourseEvent& event) {
+      founded_by |= SecondOf(event.time_us) == founded_s &&
+                    OccurrenceNumber(holdings_.vault, scene.pbx, RoomOf(former), event.time_us, event.event) ==
+                        OccurrenceOf(former);
+    });
+    if (founded_by) return meeting;
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<bool> MeetingReader::Shows(const MeetingView& meeting) const {

@@ -63,6 +63,9 @@ class MeetingReader {
   template <typename Request>
   absl::StatusOr<std::optional<MeetingView>> FindMeeting(const Request& request, bool next_counts, absl::Time now,
                                                          Scene& scene) const;
+  // The occurrence that another one became part of: a late event showed that they were one. It has the event by which
+  // that was founded.
+  absl::StatusOr<std::optional<MeetingView>> FindJoined(const Scene& scene, const OwnerId& former) const;
   absl::StatusOr<std::optional<MeetingView>> ChooseMeeting(const Scene& scene, const RoomId& room,
                                                            bool next_counts) const;
   absl::StatusOr<PbxId> FindPbx(std::string_view pbx_id, absl::Time now) const;
