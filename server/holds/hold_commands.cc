@@ -87,8 +87,24 @@ absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, const RoomId&
     if (locator->days[kHistory] > last_due) return true;
   }
   if (!cursor->status().ok()) return cursor->status();
-  // Its PDFs outlive its history.
-  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
+  // Its PDFs and polls outlive its history.
+  const auto pdfs = HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
+  if (!pdfs.ok() || *pdfs) return pdfs;
+  return IsPollHeldOf(pbx, room);
+}
+
+absl::StatusOr<bool> HoldCommands::IsPollHeldOf(const PbxId& pbx, const RoomId& room) const {
+  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPoll, pbx));
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto key = FiledKey::Decode(cursor->key());
+    const auto row = key.has_value() ? holdings_.vault.Open(*key, cursor->value()) : absl::DataLossError("malformed");
+    if (IsUnreadable(row.status())) continue;  // nobody can tell whose it is
+    if (!row.ok()) return row.status();
+    stored::v1::Value value;
+    if (value.ParseFromString(row->Reveal()) && value.room() == room.view()) return true;
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return false;
 }
 
 absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change& change) const {

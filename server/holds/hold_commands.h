@@ -37,6 +37,8 @@ class HoldCommands {
   // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now.
   absl::Status Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change& change) const;
   absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, const RoomId& room, absl::Time now) const;
+  // Whether a poll is that was asked in a room. Opens the polls of its PBX.
+  absl::StatusOr<bool> IsPollHeldOf(const PbxId& pbx, const RoomId& room) const;
   // Puts a hold into the register, with its entry.
   void Put(Hold hold, std::optional<HoldCover> cover, stored::v1::LedgerEntry::Kind kind, std::string_view reason,
            Change& change) const;
