@@ -10,6 +10,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/meetings/locator.h"
 #include "server/rows/room_names.h"
+#include "server/rows/room_organizers.h"
 #include "server/rows/row_walk.h"
 #include "storage/keys.h"
 #include "storage/secrets/personal.h"
@@ -99,7 +100,13 @@ absl::Status RoomRenamer::Step(std::string& from, Change& change) {
     change.batch().Delete(Family::kState, std::string(cursor->key()));
     if (!parts.has_value() || !room.has_value()) continue;  // it leads nowhere
     const RoomNames::Row row{.parts = *parts, .value = std::string(cursor->value())};
-    const auto held = IsHeld(row, *room);
+    const auto used = IsUsed(parts->pbx, *room);
+    if (!used.ok()) return used.status();
+    if (!*used) {
+      PutRoomOrganizer(RoomOrganizer(), parts->pbx, *room, change);
+      change.ThenDo([this, pbx = parts->pbx, id = *room] { meetings_.Forget(pbx, id); });
+    }
+    const auto held = *used ? used : IsKnown(row, *room);
     if (!held.ok()) return held.status();
     const NamesKey* key = KeyOf(keys, parts->names_key);
     const auto renamed = *held && key != nullptr ? RoomNames::Renamed(row, *key, next) : std::nullopt;
@@ -113,9 +120,18 @@ absl::Status RoomRenamer::Step(std::string& from, Change& change) {
   return cursor->status();
 }
 
-absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomId& room) const {
-  const PbxId& pbx = name.parts.pbx;
+absl::StatusOr<bool> RoomRenamer::IsUsed(const PbxId& pbx, const RoomId& room) const {
   // What outlives its PBX is found by nobody's meeting id.
+  if (!holdings_.ring.FindPbx(pbx).has_value()) return false;
+  for (const std::string& prefix : {LocatorPrefix(pbx, room), RemnantPrefix(pbx, room)}) {
+    const auto any = AnyWith(holdings_.store, Family::kState, prefix);
+    if (!any.ok() || *any) return any;
+  }
+  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
+}
+
+absl::StatusOr<bool> RoomRenamer::IsKnown(const RoomNames::Row& name, const RoomId& room) const {
+  const PbxId& pbx = name.parts.pbx;
   if (!holdings_.ring.FindPbx(pbx).has_value()) return false;
   if (name.parts.lasting) return true;
   RoomNameParts lasting = name.parts;
@@ -123,12 +139,7 @@ absl::StatusOr<bool> RoomRenamer::IsHeld(const RoomNames::Row& name, const RoomI
   const auto kept = holdings_.store.Get(Family::kState, RoomNameKey(lasting));
   if (!kept.ok()) return kept.status();
   if (kept->has_value()) return true;
-  for (const std::string& prefix :
-       {LocatorPrefix(pbx, room), RemnantPrefix(pbx, room), DeletedObjectPrefix(pbx, room)}) {
-    const auto any = AnyWith(holdings_.store, Family::kState, prefix);
-    if (!any.ok() || *any) return any;
-  }
-  return HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
+  return AnyWith(holdings_.store, Family::kState, DeletedObjectPrefix(pbx, room));
 }
 
 absl::StatusOr<std::vector<uint32_t>> RoomRenamer::NumbersInUse() const {

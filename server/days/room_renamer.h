@@ -41,8 +41,10 @@ class RoomRenamer {
   // Some of what is named by an older key than the last, from `from` on, which becomes where to go on; empty at the
   // end.
   absl::Status Step(std::string& from, Change& change);
-  // Whether anything is held of a room that its meeting id alone leads to.
-  absl::StatusOr<bool> IsHeld(const RoomNames::Row& name, const RoomId& room) const;
+  // Whether something took place in a room whose history is not over, or is held until the room is deleted.
+  absl::StatusOr<bool> IsUsed(const PbxId& pbx, const RoomId& room) const;
+  // Whether anything else is held that its meeting id alone leads to.
+  absl::StatusOr<bool> IsKnown(const RoomNames::Row& name, const RoomId& room) const;
   // The numbers of the keys by which anything is named, ascending.
   absl::StatusOr<std::vector<uint32_t>> NumbersInUse() const;
   // `from` becomes where to go on; empty at the end.

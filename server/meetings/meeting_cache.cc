@@ -301,6 +301,9 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unr
   if (!deletions.ok()) return deletions.status();
   room.deletions = *std::move(deletions);
   for (const RoomDeletion& deletion : room.deletions) room.cut.AddWall(deletion.time_us, deletion.with_recordings);
+  auto organizer = ReadRoomOrganizer(store_, room.pbx, room.id);
+  if (!organizer.ok()) return organizer.status();
+  room.organizer = *std::move(organizer);
   auto locators = ReadLocators(store_, room.pbx, room.id);
   if (!locators.ok()) return locators.status();
   for (auto& [id, locator] : *locators) {

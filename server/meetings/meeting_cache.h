@@ -24,6 +24,7 @@
 #include "server/rows/opened_rows.h"
 #include "server/rows/policy_versions.h"
 #include "server/rows/room_names.h"
+#include "server/rows/room_organizers.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
 #include "storage/secrets/vault.h"
@@ -51,6 +52,7 @@ struct Room {
   std::map<uint64_t, OccurrenceFacts> over{};  // what is left of those whose history is over (remnant.h)
   std::vector<std::string> organizers{};       // what RoomEvent.organizer counts, from 1
   std::vector<RoomDeletion> deletions{};       // in order of time
+  RoomOrganizer organizer{};                   // of the last that anybody scheduled, though its history be over
   int64_t fixed_until_us = INT64_MIN;          // AllFixedAt knows none later
   DueDay read_at = DueDay::None();             // the last day that was due when it was read
   bool named = true;                           // its meeting id leads to it

@@ -35,8 +35,9 @@ void PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::str
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
-  const std::string deleted = DeletedObjectPrefix(pbx);
-  change.batch().DeleteRange(Family::kState, deleted, PrefixEnd(deleted));
+  for (const std::string& of_rooms : {DeletedObjectPrefix(pbx), RoomOrganizerPrefix(pbx)}) {
+    change.batch().DeleteRange(Family::kState, of_rooms, PrefixEnd(of_rooms));
+  }
   stored::v1::LedgerEntry ledger_entry;
   ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);
   ledger_entry.set_reason(std::string(reason));

@@ -55,7 +55,7 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
     if (!pdfs.ok()) return pdfs.status();
     // What is told of them once more stays deleted.
     if (*pdfs + *recordings > 0) {
-      AddRoomDeletion({.time_us = time_us, .with_recordings = true}, room.pbx, room.id, room.deletions, change);
+      MeetingFiler::NoteDeletion({.time_us = time_us, .with_recordings = true}, room, change);
       change.ThenDo([this, pbx = room.pbx, id = room.id] { cache_.Forget(pbx, id); });
     }
   }

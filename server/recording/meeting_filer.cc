@@ -28,15 +28,23 @@ bool TakesBack(const FreshEvent& fresh) {
          fresh.entry.kind == stored::v1::CourseEntry::KIND_UNINVITED;
 }
 
-// Who scheduled an occurrence; where nobody is known to have, who scheduled another in its room, the latest.
-std::string OrganizerFor(const OccurrenceFacts& facts, const Room& room) {
-  if (!facts.organizer.empty()) return facts.organizer;
-  const OccurrenceFacts* latest = nullptr;
+// Who scheduled in a room, of what is held and was not deleted the latest; where nobody is known to have, who did
+// before.
+RoomOrganizer OrganizerIn(const Room& room) {
+  RoomOrganizer latest;
   for (const auto& [number, meeting] : room.meetings) {
-    const OccurrenceFacts& other = meeting.locator.facts;
-    if (!other.organizer.empty() && (latest == nullptr || other.first_us > latest->first_us)) latest = &other;
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    if (facts.organizer.empty() || facts.deleted) continue;
+    if (latest.holder.empty() || facts.first_us > latest.first_us) {
+      latest = {.holder = facts.organizer, .first_us = facts.first_us};
+    }
   }
-  return latest == nullptr ? std::string() : latest->organizer;
+  return latest.holder.empty() ? room.organizer : latest;
+}
+
+// Who scheduled an occurrence, or else in its room.
+std::string OrganizerFor(const OccurrenceFacts& facts, const Room& room) {
+  return facts.organizer.empty() ? OrganizerIn(room).holder : facts.organizer;
 }
 
 // Whether nobody came to an occurrence that is fixed after `time_us`: it cannot be deleted in part.
@@ -62,8 +70,7 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   }
   for (const FreshEvent& fresh : touched.fresh) {
     if (!IsDeletion(fresh)) continue;
-    AddRoomDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, room.pbx, room.id,
-                    room.deletions, change);
+    NoteDeletion({.time_us = fresh.entry.time_us, .with_recordings = fresh.entry.with_recordings}, room, change);
   }
   if (absl::Status s = FileOver(touched, change); !s.ok()) return s;
   if (touched.fresh.empty()) {
@@ -100,6 +107,10 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (!status.ok()) return status;
   }
   for (auto& [number, outcome] : *outcomes) outcome.meeting->locator.facts = outcome.facts;
+  if (RoomOrganizer organizer = OrganizerIn(room); !(organizer == room.organizer)) {
+    PutRoomOrganizer(organizer, room.pbx, room.id, change);
+    room.organizer = std::move(organizer);
+  }
   const bool relabels = std::any_of(outcomes->begin(), outcomes->end(), [](const auto& outcome) {
     return outcome.second.facts.organizer != outcome.second.before.facts.organizer || !outcome.second.gained.empty();
   });
@@ -124,6 +135,13 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   // Not among what it knows is what came too late for its history.
   if (over) cache_.Forget(room.pbx, room.id);
   return absl::OkStatus();
+}
+
+void MeetingFiler::NoteDeletion(const RoomDeletion& deletion, Room& room, Change& change) {
+  AddRoomDeletion(deletion, room.pbx, room.id, room.deletions, change);
+  if (room.organizer.holder.empty() || room.organizer.first_us > deletion.time_us) return;
+  room.organizer = {};
+  PutRoomOrganizer(room.organizer, room.pbx, room.id, change);
 }
 
 absl::Status MeetingFiler::FileOver(TouchedRoom& touched, Change& change) {
@@ -221,20 +239,6 @@ absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const std::string
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }
 
-absl::StatusOr<std::string> MeetingFiler::PdfLabel(const OccurrenceFacts& facts, const Room& room) const {
-  std::string label = OrganizerFor(facts, room);
-  if (!label.empty()) return label;
-  // The history of what was scheduled may be over; the PDFs that were shared before it was, tell.
-  LatestValue latest;
-  const auto visit = [&](const FiledKey&, std::string_view, const stored::v1::Value& value) {
-    if (!value.extension().empty() && latest.Is(value)) label = value.extension();
-    return absl::OkStatus();
-  };
-  const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
-  if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, visit); !s.ok()) return s;
-  return label;
-}
-
 absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change) {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPdfShare, room.pbx, room.id);
   const auto any = HasRows(holdings_.store, prefix);
@@ -292,9 +296,7 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    auto label = PdfLabel(outcome.facts, *touched.room);
-    if (!label.ok()) return label.status();
-    value.set_extension(*std::move(label));
+    value.set_extension(OrganizerFor(outcome.facts, *touched.room));
     auto removed = IsRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;

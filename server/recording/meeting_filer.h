@@ -82,6 +82,9 @@ class MeetingFiler {
   // edits it.
   absl::Status File(TouchedRoom& touched, Change& change);
 
+  // A room was deleted then: it remembers that, and who scheduled in it before is forgotten.
+  static void NoteDeletion(const RoomDeletion& deletion, Room& room, Change& change);
+
   // Files meetings anew whose timers have come: their files end with their presumed end, and those that still run after
   // their day are filed under their presumed end. Returns of how many the files ended. REQUIRES: no timer lies after
   // `change.now()`.
@@ -189,8 +192,6 @@ class MeetingFiler {
   absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Change& change);
   // Who scheduled in a room may become known after its PDFs were shared.
   absl::Status RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change);
-  // Whom a PDF that is shared in an occurrence hangs on; empty if nobody is known.
-  absl::StatusOr<std::string> PdfLabel(const OccurrenceFacts& facts, const Room& room) const;
   // Whether the holder of an extension was there and has been removed.
   absl::StatusOr<bool> IsRemoved(const PbxId& pbx, const std::string& holder) const;
   // The rows of what is new get `item`.

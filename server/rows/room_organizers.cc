@@ -1,0 +1,30 @@
+#include "server/rows/room_organizers.h"
+
+#include "absl/status/status.h"
+#include "retention/stored/v1/stored.pb.h"
+#include "storage/keys.h"
+
+namespace retention {
+
+absl::StatusOr<RoomOrganizer> ReadRoomOrganizer(const StoreView& store, const PbxId& pbx, const RoomId& room) {
+  const auto row = store.Get(Family::kState, RoomOrganizerKey(pbx, room));
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return RoomOrganizer();
+  stored::v1::RoomOrganizer proto;
+  if (!proto.ParseFromString(**row)) return absl::DataLossError("who scheduled in a room does not parse");
+  return RoomOrganizer{.holder = proto.holder(), .first_us = proto.first_us()};
+}
+
+void PutRoomOrganizer(const RoomOrganizer& organizer, const PbxId& pbx, const RoomId& room, Change& change) {
+  const std::string key = RoomOrganizerKey(pbx, room);
+  if (organizer.holder.empty()) {
+    change.batch().Delete(Family::kState, key);
+    return;
+  }
+  stored::v1::RoomOrganizer proto;
+  proto.set_holder(organizer.holder);
+  proto.set_first_us(organizer.first_us);
+  change.batch().Put(Family::kState, key, proto.SerializeAsString());
+}
+
+}  // namespace retention
