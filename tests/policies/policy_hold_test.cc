@@ -24,7 +24,7 @@ TEST(PolicyHolds, WhatAShorterPeriodEndsIsKept_AndGoesWithTheRelease) {
   harness.Sweep();
   EXPECT_EQ(harness.Participants("m")[0].name(), "");
   EXPECT_EQ(HeldTexts(harness.engine(), kParticipantName), Held{"Ada"});
-  EXPECT_EQ(HeldTexts(harness.engine(), kRecording), Held{"recording-ref"});
+  EXPECT_EQ(HeldTexts(harness.engine(), kRecording), Held{"recording-m"});
   EXPECT_EQ(harness.Values(kParticipantName), 1u) << "of the other meeting: gone";
   EXPECT_EQ(harness.Orders(), 1u) << "for the recording of the other meeting";
 
