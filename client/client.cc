@@ -199,6 +199,10 @@ absl::StatusOr<v1::AdvanceClockResponse> Client::AdvanceClock(const v1::AdvanceC
   return Call<v1::AdvanceClockResponse>("/retention.v1.ClockService/AdvanceClock", request, request.has_to());
 }
 
+absl::StatusOr<v1::ConfirmClockResponse> Client::ConfirmClock(const v1::ConfirmClockRequest& request) const {
+  return Call<v1::ConfirmClockResponse>("/retention.v1.ClockService/ConfirmClock", request);
+}
+
 template <typename Message>
 absl::Status Client::Follow(const std::function<std::unique_ptr<WatchCall<Message>>()>& open,
                             const std::function<bool(const Message&)>& on_message, bool ends) const {

@@ -69,6 +69,7 @@ class Client {
   absl::StatusOr<v1::ReleaseHoldResponse> ReleaseHold(const v1::ReleaseHoldRequest& request) const;
   absl::StatusOr<v1::GetClockResponse> GetClock(const v1::GetClockRequest& request) const;
   absl::StatusOr<v1::AdvanceClockResponse> AdvanceClock(const v1::AdvanceClockRequest& request) const;
+  absl::StatusOr<v1::ConfirmClockResponse> ConfirmClock(const v1::ConfirmClockRequest& request) const;
 
   // Hands every message to `on_message` until that returns false: OK. A stream that breaks is opened anew, attempts
   // being counted from the last message; then everything that is still unconfirmed comes again. Blocks meanwhile, in

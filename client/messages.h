@@ -16,6 +16,8 @@ class ApplyPolicyRequest;
 class ApplyPolicyResponse;
 class BatchRecordEventsRequest;
 class BatchRecordEventsResponse;
+class ConfirmClockRequest;
+class ConfirmClockResponse;
 class ConfirmErasureOrdersRequest;
 class ConfirmErasureOrdersResponse;
 class CreateHoldRequest;

@@ -1,4 +1,4 @@
-// due list, sweep run, clock show | advance
+// due list, sweep run, clock show | advance | confirm
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/all_commands.h"
@@ -90,6 +90,8 @@ void Sweep(CommandSession& session) {
   }
 }
 
+TableCell YesOrNo(bool yes) { return {yes ? "yes" : "no", yes ? "true" : "false"}; }
+
 OutputTable ClockTable(const google::protobuf::Timestamp& now) {
   OutputTable table({TableColumn{"NOW (UTC)", "now"}});
   table.AddRow(std::vector{TimeCell(now)});
@@ -97,12 +99,34 @@ OutputTable ClockTable(const google::protobuf::Timestamp& now) {
 }
 
 void AddClockCommands(Command root, CommandSession& session) {
-  const Command clock = root.AddNoun("clock", "The server's clock, if it is a simulated one");
-  clock.AddVerb("show", "The time it is for the engine").SetAction([&session] {
+  const Command clock = root.AddNoun("clock", "The time it is for the engine");
+  clock.AddVerb("show", "The engine's clock and the machine's, and whether they agree").SetAction([&session] {
     const auto response = session.Expect(session.MakeClient().GetClock(v1::GetClockRequest()));
-    if (response) session.Print(*response, ClockTable(response->now()));
+    if (!response) return;
+    OutputTable table({{"NOW (UTC)", "now"},
+                       {"MACHINE (UTC)", "machine_time"},
+                       {"CLOCK", "kind"},
+                       {"VOUCHED FOR", "is_vouched_for"},
+                       {"WAITS FOR CONFIRMATION", "waits_for_confirmation"}});
+    table.AddRow({TimeCell(response->now()), TimeCell(response->machine_time()), KebabName(response->kind()),
+                  YesOrNo(response->is_vouched_for()), YesOrNo(response->waits_for_confirmation())});
+    session.Print(*response, table);
   });
-  const Command advance = clock.AddVerb("advance", "Moves the time forward, at most 10 years; never back");
+  const Command confirm = clock.AddVerb(
+      "confirm", "Says that the machine's clock is right. What is due by it is destroyed, and cannot be brought back");
+  auto instant = std::make_shared<std::string>();
+  confirm.AddOption("INSTANT", *instant, "The time it is, within 5 minutes, by another clock").Required();
+  confirm.SetFooter("Example:\n  retentionctl clock confirm 2026-03-31T09:00:00Z");
+  confirm.SetAction([=, &session] {
+    v1::ConfirmClockRequest request;
+    *request.mutable_instant() = ToTimestamp(ValueOrUsageError(ParseTime(*instant), "INSTANT"));
+    const auto response = session.Expect(session.MakeClient(kSweepTimeout).ConfirmClock(request));
+    if (!response) return;
+    OutputTable table({TableColumn{"NOW (UTC)", "now"}, TableColumn{"BEFORE (UTC)", "previous"}});
+    table.AddRow({TimeCell(response->now()), TimeCell(response->previous())});
+    session.Print(*response, table);
+  });
+  const Command advance = clock.AddVerb("advance", "Moves a simulated clock forward, at most 10 years; never back");
   auto by = std::make_shared<std::string>();
   auto to = std::make_shared<std::string>();
   const OptionGroup target = advance.AddChoice("target", "Exactly one");

@@ -58,6 +58,7 @@ CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& value,
 struct Flags {
   ServerOptions options;
   std::string clock = "system";
+  std::string clock_trust = "kernel";
   std::string dns = "auto";
   std::vector<std::string> dns_resolvers;
   std::vector<std::string> dns_control_names;
@@ -144,6 +145,11 @@ void Declare(CLI::App& app, Flags& flags) {
                  "`system`, or `simulated[:START]`: stands still at START (RFC 3339; default: now) until moved by "
                  "ClockService")
       ->type_name("CLOCK")
+      ->capture_default_str();
+  app.add_option("--clock-trust", flags.clock_trust,
+                 "Who vouches for the machine's clock: `kernel`, which says whether NTP keeps it right; `wall`: nobody "
+                 "need, where the kernel of a virtual machine never says so. A wrong clock then destroys early")
+      ->check(CLI::IsMember({"kernel", "wall"}))
       ->capture_default_str();
   app.add_option(
          "--dns", flags.dns,
@@ -236,6 +242,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  if (flags.clock_trust == "wall") flags.options.clock_trust = GuardedClock::Trust::kWall;
   const bool simulated = flags.options.simulated_start.has_value();
   if (flags.dns == "on" || (flags.dns == "auto" && !simulated)) {
     flags.options.dns.emplace();

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/app/act_log.h"
 #include "server/app/explain.h"
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
@@ -78,10 +79,10 @@ Server::Server(ServerOptions options, Policy policy)
     : options_(std::move(options)),
       policy_(std::move(policy)),
       ballast_(options_.data_directory, options_.ballast_bytes, options_.ballast_look),
-      simulated_clock_(options_.simulated_start.has_value()
-                           ? std::optional<SimulatedClock>(std::in_place, *options_.simulated_start)
-                           : std::nullopt),
-      clock_(simulated_clock_.has_value() ? static_cast<Clock&>(*simulated_clock_) : system_clock_) {}
+      clock_(options_.simulated_start.has_value()
+                 ? static_cast<Clock&>(simulated_clock_.emplace(*options_.simulated_start))
+                 : guarded_clock_.emplace(options_.time_source == nullptr ? MachineTime() : *options_.time_source,
+                                          options_.clock_trust)) {}
 
 Server::~Server() {
   Shutdown(absl::ZeroDuration());
@@ -98,8 +99,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   auto policy = ReadPolicy(options.policy_file);
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
-  for (const auto step :
-       {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing, &Server::Serve}) {
+  Log(Severity::kInfo, "starting");
+  for (const auto step : {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing,
+                          &Server::Listen, &Server::CatchUp, &Server::Serve}) {
     const absl::Status status = (server.get()->*step)();
     if (status.ok()) continue;
     server->DestroyDueKeys();
@@ -110,18 +112,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
 
 absl::Status Server::OpenEngine() {
   const EngineOpening opening{
-      .clock = simulated_clock_.has_value() ? stored::v1::LedgerEntry::CLOCK_SIMULATED
-                                            : stored::v1::LedgerEntry::CLOCK_SYSTEM,
+      .clock = clock_kind(),
       .losses = losses_,
       .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica,
   };
+  const bool is_new = !witness_->knew_store() && losses_.empty();
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
   auto engine = open();
   if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
+  if (is_new) Log(Severity::kInfo, "a store was created");
   ReportSwept(engine_->swept());
-  witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_, metrics_);
+  witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_kind(), clock_, metrics_);
   witness_loop_->RunOnce();
   const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
   if (!differing.empty()) {
@@ -134,6 +137,7 @@ absl::Status Server::OpenEngine() {
   order_courier_ = std::make_unique<WatchCourier>(clock_);
   engine_->set_on_orders([this] { order_courier_->Wake(); });
   report_courier_ = std::make_unique<WatchCourier>(clock_);
+  engine_->set_on_entered(LogAct);
   engine_->set_on_notices([this] { report_courier_->Wake(); });
   meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());
   pbxs_ = std::make_unique<PbxReader>(*store_, engine_->holdings());
@@ -142,7 +146,7 @@ absl::Status Server::OpenEngine() {
 
 absl::Status Server::StartCommitter() {
   Committer::Options committer;
-  committer.may_record = [this] { return ballast_.status(); };
+  committer.may_record = [this] { return caught_up_.load() ? ballast_.status() : Starting(); };
   committer.on_group = [this](size_t events, const absl::Status&, absl::Duration took) {
     metrics_.ObserveGroup(events, took);
     UpdateHealth();
@@ -152,6 +156,7 @@ absl::Status Server::StartCommitter() {
                                             SweepLoop::Options{.lead_window = options_.lead_window,
                                                                .purge_bound = options_.purge_bound,
                                                                .interval = options_.sweep_interval,
+                                                               .on_begin = [this] { LookAtClock(); },
                                                                .on_destroyed = [this] { witness_loop_->RunOnce(); },
                                                                .on_run =
                                                                    [this](const absl::Status& status) {
@@ -164,8 +169,16 @@ absl::Status Server::StartCommitter() {
                                                                      LookForRoot();
                                                                      UpdateHealth();
                                                                    }});
-  // Catches up on what fell due while no server ran.
-  return Explain("catching up", sweep_loop_->RunOnce(/*scrub_now=*/false).status());
+  return absl::OkStatus();
+}
+
+absl::Status Server::CatchUp() {
+  if (options_.on_catching_up) options_.on_catching_up(endpoint_->address());
+  Log(Severity::kInfo, "catching up on what fell due while no server ran");
+  const auto outcome = sweep_loop_->RunOnce(/*scrub_now=*/false);
+  if (!outcome.ok()) return Explain("catching up", outcome.status());
+  Log(Severity::kInfo, "caught up", {{"days_ended", absl::StrCat(outcome->days.size())}});
+  return absl::OkStatus();
 }
 
 absl::Status Server::StartProbing() {
@@ -200,7 +213,7 @@ absl::Status Server::StartProbing() {
   return absl::OkStatus();
 }
 
-absl::Status Server::Serve() {
+absl::Status Server::Listen() {
   workers_ = std::make_unique<Workers>();
   if (!options_.metrics_address.empty()) {
     auto page = MetricsPage::Open(options_.metrics_address, metrics_, [this] { return ReadGauges(); });
@@ -218,6 +231,8 @@ absl::Status Server::Serve() {
                                            .report_courier = *report_courier_,
                                            .metrics = metrics_,
                                            .workers = *workers_,
+                                           .clock = clock_,
+                                           .guarded_clock = guarded_clock_ ? &*guarded_clock_ : nullptr,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
                                            .dns_loop = dns_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
@@ -226,6 +241,15 @@ absl::Status Server::Serve() {
     endpoint_ = *std::move(endpoint);
     reachable_ = true;
   }
+  UpdateHealth();
+  return absl::OkStatus();
+}
+
+absl::Status Server::Serve() {
+  caught_up_.store(true);
+  workers_->Open();
+  UpdateHealth();
+  Log(Severity::kInfo, "serving");
   const SyslogOptions& syslog = options_.syslog;
   if (!syslog.udp.empty() || !syslog.tcp.empty() || !syslog.tls.empty()) {
     auto receiver = SyslogReceiver::Open(syslog, *committer_, metrics_);
@@ -243,7 +267,8 @@ Gauges Server::ReadGauges() const {
   Gauges gauges;
   const Holdings& holdings = engine_->holdings();
   auto warned = holdings.registry.Warned(now);
-  const Engine::Overdue overdue = engine_->OldestOverdue(now);
+  // What waits for a word about the clock is overdue.
+  const Engine::Overdue overdue = engine_->OldestOverdue(clock_waits_.load() ? clock_.Latest() : now);
   gauges.oldest_overdue = overdue.oldest;
   if (!overdue.unread.ok()) ++gauges.readings_failed;
   for (const UnenteredDestruction& range : holdings.ring.unentered()) {
@@ -255,6 +280,11 @@ Gauges Server::ReadGauges() const {
   const RingStatus ring = holdings.ring.status();
   gauges.stale_replicas = holdings.ring.stale_replicas();
   gauges.root_missing = root_missing_.load();
+  if (guarded_clock_.has_value()) {
+    const GuardedClock::Reading clock = guarded_clock_->Read();
+    gauges.clock_ahead = clock.machine - clock.now;
+    gauges.clock_waits = clock.waits_for_confirmation;
+  }
   gauges.ballast_bytes = ballast_.bytes();
   gauges.ledger_uncopied = witness_->uncopied();
   gauges.root_overdue = ring.root_due_since.has_value() ? now - *ring.root_due_since : absl::ZeroDuration();
@@ -285,7 +315,7 @@ Gauges Server::ReadGauges() const {
   gauges.queue_lines = committer_->queued_lines();
   gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
-  gauges.serving = committer_->health().ok() && store_->Health().ok() && ballast_.status().ok();
+  gauges.serving = committer_->health().ok() && store_->Health().ok() && ballast_.status().ok() && !clock_waits_.load();
   return gauges;
 }
 
@@ -311,18 +341,26 @@ void Server::LookForRoot() {
 void Server::UpdateHealth() {
   const MutexLock lock(health_mutex_);
   if (!reachable_ || shut_down_) return;
-  absl::Status health = committer_->health();
-  if (health.ok()) health = store_->Health();
-  if (health.ok()) health = ballast_.status();
-  if (health.ok()) health = sweeps_;
-  if (health.ok() == serving_) return;
-  serving_ = health.ok();
-  if (serving_) {
-    Log(Severity::kInfo, "writes and sweeps succeed again");
-  } else {
-    Log(Severity::kError, "writes or sweeps fail", {{"status", DescribeStatus(health)}});
+  absl::Status writes = committer_->health();
+  if (writes.ok()) writes = store_->Health();
+  if (writes.ok()) writes = ballast_.status();
+  const absl::Status& all = writes.ok() ? sweeps_ : writes;
+  if (all.ok() != succeeding_) {
+    succeeding_ = all.ok();
+    if (succeeding_) {
+      Log(Severity::kInfo, "writes and sweeps succeed again");
+    } else {
+      Log(Severity::kError, "writes or sweeps fail", {{"status", DescribeStatus(all)}});
+    }
   }
-  endpoint_->SetServing(serving_);
+  // What is entered and dropped needs writes; what is answered does not.
+  const bool is_up = caught_up_.load();
+  const Endpoint::Health health = {
+      .ingest = is_up && writes.ok(), .erasure = is_up && all.ok() && !clock_waits_.load(), .statistics = is_up};
+  // Whoever watches is told of changes alone.
+  if (health == health_) return;
+  health_ = health;
+  endpoint_->SetHealth(health);
 }
 
 void Server::Shutdown(absl::Duration grace) {

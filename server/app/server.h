@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_APP_SERVER_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "server/app/ballast.h"
 #include "server/app/ring_keys.h"
 #include "server/base/clock.h"
+#include "server/base/guarded_clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/law/policy.h"
@@ -51,6 +53,9 @@ struct ServerOptions {
   RingKeyOptions ring_keys;                         // what stands above the key ring
   std::string policy_file;                          // retention.v1.Policy in text format
   std::optional<absl::Time> simulated_start;        // a clock that stands still until moved; else the machine's
+  GuardedClock::Trust clock_trust = GuardedClock::Trust::kKernel;  // of the machine's
+  const TimeSource* time_source = nullptr;                         // below the guard, for tests; null: the machine
+  std::function<void(const std::string& address)> on_catching_up;  // called when it listens, for tests; may be empty
   absl::Duration lead_window = absl::Hours(1);
   absl::Duration purge_bound = absl::Hours(1);
   absl::Duration sweep_interval = absl::Milliseconds(500);
@@ -72,9 +77,10 @@ class Server {
   // may go (server/days/due_keys.h) or `accept_lower_replica` is set.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
-  // KEY_RING_MISSING, KEY_RING_MISMATCH or FORMAT_UNKNOWN, or, unless it is accepted, STORE_MISSING, STORE_ROLLED_BACK,
-  // STORE_LOG_SHORT, STORE_ANOTHER, WITNESS_DAMAGED, WITNESS_MISSING or PBX_KEYS_GONE; DATA_LOSS for corruption;
-  // RESOURCE_EXHAUSTED if the disk is full, which says how much is missing; UNAVAILABLE if an address is taken.
+  // CLOCK_MISMATCH (a store keeps to the kind of clock that it began with), KEY_RING_MISSING, KEY_RING_MISMATCH or
+  // FORMAT_UNKNOWN, or, unless it is accepted, STORE_MISSING, STORE_ROLLED_BACK, STORE_LOG_SHORT, STORE_ANOTHER,
+  // WITNESS_DAMAGED, WITNESS_MISSING or PBX_KEYS_GONE; DATA_LOSS for corruption; RESOURCE_EXHAUSTED if the disk is
+  // full, which says how much is missing; UNAVAILABLE if an address is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options);
   // Shuts down without grace.
   ~Server();
@@ -97,6 +103,15 @@ class Server {
   Server(ServerOptions options, Policy policy);
   // What a start that failed does last: no store that cannot be opened keeps a key alive.
   void DestroyDueKeys();
+  stored::v1::LedgerEntry::Clock clock_kind() const;
+  // FAILED_PRECONDITION with reason CLOCK_MISMATCH unless it is this server's, or is not known.
+  absl::Status CheckClock(stored::v1::LedgerEntry::Clock kind);
+  // The clock goes on from where the ring's volume remembers it, and not before the ledger's last entry.
+  absl::Status TakeUpClock(const StoreWitness& witness);
+  absl::Status TakeUpLedgersTime(const StoreView& store);
+  // Before each sweep: follows the machine's clock as far as may be, and says and enters what was corrected.
+  void LookAtClock();
+  void ReportClock(const GuardedClock::Reading& reading);
   absl::Status OpenStorage();
   // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
   // lies. `made`: whether there is a store.
@@ -110,6 +125,9 @@ class Server {
   void ReportRing() const;
   absl::Status OpenEngine();
   absl::Status StartCommitter();
+  // The endpoint, which takes no calls yet; then what fell due while no server ran; and then all else.
+  absl::Status Listen();
+  absl::Status CatchUp();
   absl::Status Serve();
   absl::Status StartProbing();
   // Lays it when there is room.
@@ -121,9 +139,13 @@ class Server {
   const ServerOptions options_;
   const Policy policy_;
   Ballast ballast_;
-  SystemClock system_clock_;
+  std::optional<GuardedClock> guarded_clock_;  // or
   std::optional<SimulatedClock> simulated_clock_;
   Clock& clock_;
+  bool knows_time_ = false;  // from what is durable
+  // Of the sweeps' thread.
+  bool clock_agrees_ = true;
+  std::optional<ClockCorrection> reported_correction_;
   Metrics metrics_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreWitness> witness_;
@@ -145,11 +167,14 @@ class Server {
   std::unique_ptr<SyslogReceiver> syslog_;
 
   std::atomic<bool> root_missing_ = false;
+  std::atomic<bool> clock_waits_ = false;
+  std::atomic<bool> caught_up_ = false;
   Mutex health_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(health_mutex_) = false;
-  bool reachable_ ABSL_GUARDED_BY(health_mutex_) = false;  // endpoint_ is there to be told
-  absl::Status sweeps_ ABSL_GUARDED_BY(health_mutex_);     // what became of the last sweep
-  bool serving_ ABSL_GUARDED_BY(health_mutex_) = true;     // what health says
+  bool reachable_ ABSL_GUARDED_BY(health_mutex_) = false;                  // endpoint_ is there to be told
+  absl::Status sweeps_ ABSL_GUARDED_BY(health_mutex_);                     // what became of the last sweep
+  bool succeeding_ ABSL_GUARDED_BY(health_mutex_) = true;                  // writes and sweeps
+  std::optional<Endpoint::Health> health_ ABSL_GUARDED_BY(health_mutex_);  // that was said last
 };
 
 }  // namespace retention

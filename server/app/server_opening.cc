@@ -9,7 +9,6 @@
 #include "server/app/explain.h"
 #include "server/app/server.h"
 #include "server/app/volume.h"
-#include "server/base/boot_time.h"
 #include "server/base/errors.h"
 #include "server/days/due_keys.h"
 #include "server/days/waiting_days.h"
@@ -62,11 +61,13 @@ void Server::DestroyDueKeys() {
     // A ring that may not be the last one may not know of the last holds.
     if (options_.accept_lower_replica || (witness_ == nullptr && !OpenWitness().ok())) return;
     auto ring_options = OptionsOfRing(/*store=*/nullptr);
-    if (!ring_options.ok()) return;
+    if (!ring_options.ok() || !knows_time_) return;
     auto ring = KeyRing::Open(options_.key_ring_directory, *std::move(ring_options));
     if (!ring.ok()) return;
     ring_ = *std::move(ring);
   }
+  // The machine's clock alone says nothing.
+  if (!knows_time_) return;
   const auto days = DestroyDueByRing(*ring_, SystemRandom(), clock_.Now());
   if (!days.ok()) {
     Log(Severity::kError, "keys that are due could not be destroyed", {{"status", DescribeStatus(days.status())}});
@@ -105,6 +106,9 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
   if (absl::Status status = OpenRing(**look, made); !status.ok()) return status;
   ReportRing();
   if (absl::Status status = CheckFormat(*format, Engine::kFormatVersion, *ring_); !status.ok()) return status;
+  if (made) {
+    if (absl::Status s = TakeUpLedgersTime(**look); !s.ok()) return s;
+  }
   return MeetWitness(**look, made);
 }
 
@@ -128,12 +132,13 @@ absl::Status Server::OpenStorage() {
   store_ = *std::move(store);
   witness_->Follow(*store_);
   if (finding->standing != Standing::kSound) return Explain("accepting a loss", witness_->Accept(*store_));
-  return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_.Now(), ReadBootTime()));
+  return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));
 }
 
 absl::Status Server::OpenWitness() {
   auto witness = StoreWitness::Open(Directories(options_));
   if (!witness.ok()) return Explain("key ring", witness.status());
+  if (absl::Status s = TakeUpClock(**witness); !s.ok()) return s;
   witness_ = *std::move(witness);
   return absl::OkStatus();
 }

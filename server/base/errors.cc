@@ -10,6 +10,9 @@ namespace {
 constexpr char kReasonUrl[] = "retention/reason";
 constexpr char kFieldUrl[] = "retention/field";
 constexpr char kRetryUrl[] = "retention/retry_delay_ms";
+constexpr char kClockInDoubt[] = "CLOCK_IN_DOUBT";
+// Clocks are brought together in half a minute, or by an operator.
+constexpr absl::Duration kClockRetryDelay = absl::Seconds(10);
 
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -67,6 +70,17 @@ absl::Status QueueFull(absl::Duration delay) {
   return WithRetryDelay(
       ErrorWithReason(absl::StatusCode::kResourceExhausted, "QUEUE_FULL", "the queue is full; nothing was done"),
       delay);
+}
+
+absl::Status ClockInDoubt() {
+  return WithRetryDelay(
+      ErrorWithReason(absl::StatusCode::kUnavailable, kClockInDoubt,
+                      "past due by one of the machine's clock and the engine's, which disagree; nothing was done"),
+      kClockRetryDelay);
+}
+
+bool IsClockInDoubt(const absl::Status& status) {
+  return absl::IsUnavailable(status) && DetailsOf(status).reason == kClockInDoubt;
 }
 
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {

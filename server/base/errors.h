@@ -38,6 +38,9 @@ absl::Status RefileUnderWay();
 absl::Status RemovalsUnconfirmed(uint64_t percent);
 // RESOURCE_EXHAUSTED with reason QUEUE_FULL: nothing was done, try again after `delay`.
 absl::Status QueueFull(absl::Duration delay);
+// UNAVAILABLE with reason CLOCK_IN_DOUBT: it would be left out as past due by one of two clocks, so nothing was done.
+absl::Status ClockInDoubt();
+bool IsClockInDoubt(const absl::Status& status);
 // `status`, with a RetryInfo that tells the caller to wait so long.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 

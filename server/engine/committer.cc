@@ -2,6 +2,7 @@
 
 #include <future>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -132,13 +133,20 @@ void Committer::Loop() {
 }
 
 void Committer::RecordGroup(const Group& group) {
+  const std::optional<absl::Time> rival = clock_.Rival();
+  if (rival.has_value() && group.events.size() + group.lines.size() > 1) {
+    // Each by itself: whoever brings nothing that is in doubt need not wait.
+    for (EventBatch* batch : group.events) RecordGroup({.events = {batch}, .lines = {}});
+    for (LineBatch* batch : group.lines) RecordGroup({.events = {}, .lines = {batch}});
+    return;
+  }
   const auto begin = std::chrono::steady_clock::now();
   absl::Status status = options_.may_record ? options_.may_record() : absl::OkStatus();
-  if (status.ok()) status = engine_.Record(group.events, group.lines, clock_.Now());
+  if (status.ok()) status = engine_.Record(group.events, group.lines, clock_.Now(), rival);
   const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   {
     const MutexLock lock(mutex_);
-    health_ = status;
+    if (!IsClockInDoubt(status)) health_ = status;
   }
   if (options_.on_group) {
     size_t size = 0;

@@ -137,7 +137,8 @@ absl::Status Engine::Create(DueDay today, absl::Time now) {
   return holdings.policies.Load(store_);
 }
 
-absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now) {
+absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now,
+                            std::optional<absl::Time> rival) {
   Recorder& recorder = domains_.recorder;
   if (domains_.holdings.policies.refiling_since().has_value()) {
     for (const auto& meeting : Recorder::MeetingsOf(events)) {
@@ -149,8 +150,10 @@ absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineB
   std::span<LineBatch* const> left = lines;
   for (const RecordPart& part : Recorder::PartsOf(events)) {
     absl::Status recorded = writer_.Do(now, [&](Change& change) {
+      change.SetRival(rival);
       domains_.logs.Append(left, change);
-      return recorder.Record(part, change);
+      absl::Status taken = recorder.Record(part, change);
+      return taken.ok() && change.is_in_doubt() ? ClockInDoubt() : taken;
     });
     // A refusal from deep inside is a broken invariant here, never an answer to a batch.
     if (IsRefusal(recorded)) return absl::InternalError("a batch met rows that do not belong together");

@@ -55,7 +55,10 @@ class Engine {
 
   // Records a group of batches, mostly by one durable change; lines become durable with the first part of the events.
   // An error means that nothing is recorded for certain: the batches can be sent again.
-  absl::Status Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now);
+  // With `rival`, another clock that may be right: CLOCK_IN_DOUBT if anything would be left out for being due by one of
+  // the two alone.
+  absl::Status Record(std::span<EventBatch* const> events, std::span<LineBatch* const> lines, absl::Time now,
+                      std::optional<absl::Time> rival = std::nullopt);
   // Runs any command but these: see Writer::Do.
   Writer& writer() { return writer_; }
 
@@ -94,6 +97,10 @@ class Engine {
   }
   // Called on the committer's thread whenever orders were issued. REQUIRES: set before the first command.
   void set_on_orders(std::function<void()> hook) { domains_.holdings.on_orders = std::move(hook); }
+  // The same for every entry of the ledger that is durable.
+  void set_on_entered(std::function<void(const stored::v1::LedgerEntry&)> hook) {
+    domains_.holdings.on_entered = std::move(hook);
+  }
   // The same for notices about reports.
   void set_on_notices(std::function<void()> hook) { domains_.holdings.on_notices = std::move(hook); }
 

@@ -24,6 +24,10 @@ inline constexpr std::string_view kReasonPbxNotRegistered = "PBX_NOT_REGISTERED"
 inline constexpr std::string_view kReasonPbxInactive = "PBX_INACTIVE";
 inline constexpr std::string_view kReasonNoContact = "PBX_NO_CONTACT";
 inline constexpr std::string_view kReasonFqdnUnresolved = "PBX_FQDN_UNRESOLVED";
+// Of a correction of the clock: on whose word.
+inline constexpr std::string_view kReasonRestarted = "RESTARTED";
+inline constexpr std::string_view kReasonVouchedFor = "VOUCHED_FOR";
+inline constexpr std::string_view kReasonConfirmed = "CONFIRMED";
 
 }  // namespace retention
 

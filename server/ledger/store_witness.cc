@@ -12,6 +12,9 @@
 #include "storage/keys.h"
 
 namespace retention {
+
+using stored::v1::LedgerEntry;
+
 namespace {
 
 // Entries that are copied at once: about 1 MiB.
@@ -45,6 +48,44 @@ absl::Status ReadEntries(const StoreView& store, uint64_t first,
   }
   if (absl::Status s = cursor->status(); !s.ok()) return s;
   return entries.empty() ? absl::OkStatus() : take(entries);
+}
+
+StoreWitness::KnownClock ClockOf(const Witness& witness) {
+  StoreWitness::KnownClock known;
+  if (LedgerEntry::Clock_IsValid(witness.clock)) known.kind = static_cast<LedgerEntry::Clock>(witness.clock);
+  known.anchor = {.instant = absl::FromUnixMicros(witness.instant_us),
+                  .boot = {.boottime_us = witness.boottime_us, .boot_id = witness.boot_id},
+                  .slack = absl::Microseconds(witness.slack_us),
+                  .unentered = {}};
+  if (witness.corrected_by != 0) {
+    known.anchor.unentered = {.from = absl::FromUnixMicros(witness.corrected_from_us),
+                              .to = absl::FromUnixMicros(witness.corrected_to_us),
+                              .by = static_cast<ClockWord>(witness.corrected_by)};
+  }
+  return known;
+}
+
+void SetClock(LedgerEntry::Clock kind, const ClockAnchor& anchor, Witness& witness) {
+  witness.clock = static_cast<uint8_t>(kind);
+  witness.instant_us = absl::ToUnixMicros(anchor.instant);
+  witness.boottime_us = anchor.boot.boottime_us;
+  witness.boot_id = anchor.boot.boot_id;
+  witness.slack_us = absl::ToInt64Microseconds(anchor.slack);
+  if (!anchor.unentered.has_value()) return;
+  witness.corrected_by = static_cast<uint8_t>(anchor.unentered->by);
+  witness.corrected_from_us = absl::ToUnixMicros(anchor.unentered->from);
+  witness.corrected_to_us = absl::ToUnixMicros(anchor.unentered->to);
+}
+
+// Whether they say the same, but for how often they were written and that the clock went on.
+bool SayTheSame(Witness one, const Witness& other) {
+  const int64_t interval_us = absl::ToInt64Microseconds(StoreWitness::kClockInterval);
+  const auto is_near = [interval_us](int64_t a, int64_t b) { return a - b < interval_us && b - a < interval_us; };
+  if (!is_near(one.instant_us, other.instant_us) || !is_near(one.boottime_us, other.boottime_us)) return false;
+  one.count = other.count;
+  one.instant_us = other.instant_us;
+  one.boottime_us = other.boottime_us;
+  return one == other;
 }
 
 }  // namespace
@@ -81,6 +122,7 @@ absl::StatusOr<std::unique_ptr<StoreWitness>> StoreWitness::Open(std::vector<std
   if (witness->found_) {
     witness->knew_store_ = witness->file_->last()->store_id != 0;
     witness->ring_generation_ = witness->file_->last()->ring_generation;
+    witness->known_clock_ = ClockOf(*witness->file_->last());
   }
   return witness;
 }
@@ -264,7 +306,7 @@ absl::Status StoreWitness::CopyLedger() {
   return failure;
 }
 
-absl::Status StoreWitness::Note(absl::Time now, const BootTime& boot) {
+absl::Status StoreWitness::Note(LedgerEntry::Clock kind, const ClockAnchor& anchor) {
   const MutexLock lock(mutex_);
   Witness witness;
   // What is read is durable; so none of it may be read after it was written down.
@@ -280,14 +322,9 @@ absl::Status StoreWitness::Note(absl::Time now, const BootTime& boot) {
   witness.store_id = store_id_;
   witness.ledger_size = ledger_size_;
   std::copy(ledger_head_.begin(), ledger_head_.end(), witness.ledger_head.begin());
+  SetClock(kind, anchor, witness);
   const auto& last = file_->last();
-  if (last.has_value() && last->store_id == witness.store_id && last->ring_generation == witness.ring_generation &&
-      last->progress == witness.progress && last->ledger_size == witness.ledger_size && file_->failure().ok()) {
-    return status;
-  }
-  witness.instant_us = absl::ToUnixMicros(now);
-  witness.boottime_us = boot.boottime_us;
-  witness.boot_id = boot.boot_id;
+  if (last.has_value() && SayTheSame(witness, *last) && file_->failure().ok()) return status;
   status.Update(file_->Write(witness));
   status.Update(file_->failure());
   CrashPoint("witness.after_write");

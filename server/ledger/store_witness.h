@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/base/boot_time.h"
+#include "server/base/clock.h"
 #include "server/ledger/ledger.h"
 #include "storage/mutex.h"
 #include "storage/secrets/key_ring.h"
@@ -45,10 +46,19 @@ class StoreWitness {
  public:
   // Asked before each write and sync; not OK: it fails.
   using OnIo = std::function<absl::Status()>;
+  // How much of the clock a restart of the machine may forget.
+  static constexpr absl::Duration kClockInterval = absl::Minutes(1);
 
   // `directories`: those that hold replicas of the ring. The ring need not be open yet.
   static absl::StatusOr<std::unique_ptr<StoreWitness>> Open(std::vector<std::string> directories, OnIo on_io = {});
 
+  // By which clock it was told the time when it was last written, and where that was; nullopt if there was none. `kind`
+  // is CLOCK_UNSPECIFIED if it did not say.
+  struct KnownClock {
+    stored::v1::LedgerEntry::Clock kind = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;
+    ClockAnchor anchor;
+  };
+  const std::optional<KnownClock>& known_clock() const { return known_clock_; }
   // Whether there was one that knew of a store, and the ring's generation in it; 0 if there was none.
   bool knew_store() const { return knew_store_; }
   uint64_t ring_generation() const { return ring_generation_; }
@@ -68,10 +78,11 @@ class StoreWitness {
   // far as they follow, what of the copy does not is dropped. REQUIRES: after Meet, before the engine opens `store`.
   absl::Status Accept(Store& store);
 
-  // Completes the copy, and writes down how far store and ring have come, if that has changed since the last time.
-  // Before a ring's first store is made it is to be called once: a store that is there has a witness, or lost it.
-  // REQUIRES: after Follow; not while the engine opens the store.
-  absl::Status Note(absl::Time now, const BootTime& boot);
+  // Completes the copy, and writes down how far store, ring and clock have come, if that has changed since the last
+  // time; that the clock went on alone counts after kClockInterval. Before a ring's first store is made it is to be
+  // called once: a store that is there has a witness, or lost it. REQUIRES: after Follow; not while the engine
+  // opens the store.
+  absl::Status Note(stored::v1::LedgerEntry::Clock kind, const ClockAnchor& anchor);
   // Entries that the copy has not got, in the directory that lacks most.
   uint64_t uncopied() const { return uncopied_.load(); }
   // That the opening of copies cut off.
@@ -93,6 +104,7 @@ class StoreWitness {
   const OnIo on_io_;
   bool found_ = false;
   bool knew_store_ = false;
+  std::optional<KnownClock> known_clock_;
   uint64_t ring_generation_ = 0;
   uint64_t cut_bytes_ = 0;
   std::atomic<uint64_t> uncopied_ = 0;

@@ -110,6 +110,7 @@ void LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
   std::pair<int, absl::CivilDay> last_key;
   LinesOfDay* last = nullptr;  // lines come in runs of one server and day
   for (LineBatch* batch : batches) {
+    batch->tallies = {};
     for (int i = 0; i < batch->lines->size(); ++i) {
       if (batch->rejected[static_cast<size_t>(i)]) continue;
       const v1::LogLine& line = (*batch->lines)[i];

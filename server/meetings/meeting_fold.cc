@@ -12,6 +12,15 @@
 namespace retention {
 namespace {
 
+// Another with every change of what a fold of `meeting` has places for: of its history, and of the categories that
+// live. What has ended can live again, if the machine's clock was ahead.
+uint64_t RevisionOf(const MeetingView& meeting) {
+  uint64_t revision = meeting.revision();
+  for (const CategoryNumber category : MeetingFold::kOfPeople)
+    revision = revision << 1 | (meeting.Lives(category) ? 1 : 0);
+  return revision;
+}
+
 // Makes a fold.
 class Folding {
  public:
@@ -20,7 +29,7 @@ class Folding {
   absl::StatusOr<std::shared_ptr<const MeetingFold>> Make() {
     auto course = meeting_.ReadHistory();
     if (!course.ok()) return course.status();
-    fold_->revision = meeting_.revision();
+    fold_->revision = RevisionOf(meeting_);
     fold_->due = meeting_.HistoryDue();
     AddPresence(*course);
     AddPolls(*course);
@@ -147,7 +156,7 @@ absl::StatusOr<std::shared_ptr<const MeetingFold>> MeetingFold::Of(const Meeting
   return Folding(meeting).Make();
 }
 
-bool MeetingFold::Holds(const MeetingView& meeting) const { return revision == meeting.revision(); }
+bool MeetingFold::Holds(const MeetingView& meeting) const { return revision == RevisionOf(meeting); }
 
 size_t MeetingFold::MemoryBytes() const {
   size_t bytes = sizeof(MeetingFold) + rows.size() * sizeof(rows.front());

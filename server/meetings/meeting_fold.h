@@ -60,7 +60,7 @@ struct FoldedPerson {
 };
 
 struct MeetingFold {
-  // The categories in which it has places: what has ended by the time it is made is never there again.
+  // The categories in which it has places, unless they have ended by the time it is made: another is made if they live.
   static constexpr std::array<CategoryNumber, 3> kOfPeople = {kParticipantName, kParticipantEmail, kParticipantIp};
 
   uint64_t revision = 0;

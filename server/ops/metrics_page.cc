@@ -106,7 +106,14 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",
                static_cast<double>(now.store_bytes)),
-        Family("retention_serving", "1 while the store takes writes, 0 otherwise.", now.serving ? 1 : 0),
+        Family("retention_clock_ahead_seconds",
+               "Seconds by which the machine's clock is ahead of the engine's; negative if it is behind.",
+               absl::ToDoubleSeconds(now.clock_ahead)),
+        Family("retention_clock_waits",
+               "1 while what is due by the machine's clock waits for `retentionctl clock confirm`, 0 otherwise.",
+               now.clock_waits ? 1 : 0),
+        Family("retention_serving", "1 while the store takes writes and the clock is believed, 0 otherwise.",
+               now.serving ? 1 : 0),
     };
   }
 

@@ -33,6 +33,8 @@ struct Gauges {
   bool root_missing = false;
   uint64_t store_damaged_files = 0;
   uint64_t store_losses = 0;
+  absl::Duration clock_ahead;  // the machine's clock, of the engine's
+  bool clock_waits = false;    // for an operator's word
   uint64_t ballast_bytes = 0;
   absl::Duration root_overdue;
   uint64_t readings_failed = 0;

@@ -42,6 +42,7 @@ void SweepLoop::RunOnceThen(absl::FunctionRef<void()> act) {
 }
 
 absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
+  if (options_.on_begin) options_.on_begin();
   // Whatever state the store is in: the first command of a run takes up writing again, and one that cannot keeps no key
   // alive.
   const absl::Time now = clock_.Now();

@@ -31,6 +31,8 @@ class SweepLoop {
     // Real time between runs when nothing wakes the loop, at most a day: a part of the second within which a due day
     // must be unreadable.
     absl::Duration interval = absl::Milliseconds(500);
+    // Called before every run, on the thread that runs it: what time it is may be looked at. May be empty.
+    std::function<void()> on_begin;
     // Called for each due day whose keys are gone, on the thread that ran it. May be empty.
     std::function<void()> on_destroyed;
     // Called after every run with its outcome, on the thread that ran it.

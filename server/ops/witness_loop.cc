@@ -2,16 +2,16 @@
 
 #include <utility>
 
-#include "server/base/boot_time.h"
 #include "server/ops/log.h"
 
 namespace retention {
 
-WitnessLoop::WitnessLoop(StoreWitness& witness, const Clock& clock, Metrics& metrics)
-    : witness_(witness), clock_(clock), metrics_(metrics), repeater_(kInterval, [this] { RunOnce(); }) {}
+WitnessLoop::WitnessLoop(StoreWitness& witness, stored::v1::LedgerEntry::Clock kind, const Clock& clock,
+                         Metrics& metrics)
+    : witness_(witness), kind_(kind), clock_(clock), metrics_(metrics), repeater_(kInterval, [this] { RunOnce(); }) {}
 
 void WitnessLoop::RunOnce() {
-  const absl::Status status = witness_.Note(clock_.Now(), ReadBootTime());
+  const absl::Status status = witness_.Note(kind_, clock_.Anchor());
   const MutexLock lock(mutex_);
   std::string failure = status.ok() ? std::string() : DescribeStatus(status);
   if (!status.ok()) metrics_.CountWitnessFailure();

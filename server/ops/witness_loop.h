@@ -21,7 +21,7 @@ class WitnessLoop {
   static constexpr absl::Duration kInterval = absl::Seconds(1);
 
   // REQUIRES: all outlive it. Does not run yet.
-  WitnessLoop(StoreWitness& witness, const Clock& clock, Metrics& metrics);
+  WitnessLoop(StoreWitness& witness, stored::v1::LedgerEntry::Clock kind, const Clock& clock, Metrics& metrics);
 
   // Writes down what there is now.
   void RunOnce();
@@ -32,6 +32,7 @@ class WitnessLoop {
 
  private:
   StoreWitness& witness_;
+  const stored::v1::LedgerEntry::Clock kind_;
   const Clock& clock_;
   Metrics& metrics_;
   Mutex mutex_;

@@ -306,7 +306,7 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   } else {
     value.set_sitting(fresh.entry.sitting);
     const absl::Time ends = FileEndOf(outcome.facts, FileOf(value));
-    ended |= ends <= change.now();
+    ended |= change.HasCome(ends);
     if (!ended) {
       filing.review = std::min(filing.review, ends);
       auto name = RandomHex(holdings_.random, kRandomNameBytes);

@@ -13,6 +13,11 @@ using stored::v1::LedgerEntry;
 
 Change::Change(Holdings& holdings, absl::Time now) : holdings_(holdings), now_(now), last_due_(holdings.LastDue(now)) {}
 
+void Change::SetRival(std::optional<absl::Time> rival) {
+  rival_ = rival;
+  if (rival.has_value()) rival_last_due_ = holdings_.LastDue(*rival);
+}
+
 Change::~Change() {
   for (const auto& undo : undos_) undo();
 }
@@ -377,6 +382,9 @@ absl::Status Change::Commit(Store& store) {
 void Change::Report() const {
   if (!orders_.empty() && holdings_.on_orders) holdings_.on_orders();
   if (notices_.has_value() && holdings_.on_notices) holdings_.on_notices();
+  if (holdings_.on_entered) {
+    for (const LedgerEntry& entry : entries_) holdings_.on_entered(entry);
+  }
   if (!holdings_.on_erased) return;
   for (const auto& [reason, counts] : erased_) {
     ForEachCount(counts, [&, of = std::string_view(reason)](v1::DataCategory category, uint64_t values) {

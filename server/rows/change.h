@@ -57,8 +57,23 @@ class Change {
   absl::Time now() const { return now_; }
   DueDay last_due() const { return last_due_; }
   DueDay today() const { return last_due_.Next(); }
-  bool Takes(DueDay day) const { return holdings_.gate.Takes(day, last_due_); }
-  bool TakesMoved(DueDay day) const { return holdings_.gate.TakesMoved(day, last_due_); }
+  bool Takes(DueDay day) const {
+    Doubt(day);
+    return holdings_.gate.Takes(day, last_due_);
+  }
+  bool TakesMoved(DueDay day) const {
+    Doubt(day);
+    return holdings_.gate.TakesMoved(day, last_due_);
+  }
+  // Whether `instant` has come.
+  bool HasCome(absl::Time instant) const {
+    is_in_doubt_ |= rival_.has_value() && (instant <= now_) != (instant <= *rival_);
+    return instant <= now_;
+  }
+  // Another clock that may be right. From then on it is in doubt as soon as Takes, TakesMoved or HasCome was asked of
+  // something that is due by one of the two alone: then it is not to be committed.
+  void SetRival(std::optional<absl::Time> rival);
+  bool is_in_doubt() const { return is_in_doubt_; }
   bool Concerned(const PbxId& pbx) const { return holdings_.Concerned(pbx, last_due_); }
 
   // FILE. Seals and files `plaintext`, which holds `values` values. REQUIRES: Takes(key.day), of a shared file
@@ -221,9 +236,16 @@ class Change {
   void Mark(DueDay day) { ++mark_changes_.deletions[day]; }
   KeptParts& Parts();
 
+  void Doubt(DueDay day) const {
+    is_in_doubt_ |= rival_.has_value() && day.is_civil() && (day <= last_due_) != (day <= rival_last_due_);
+  }
+
   Holdings& holdings_;
   const absl::Time now_;
   const DueDay last_due_;
+  std::optional<absl::Time> rival_;
+  DueDay rival_last_due_;  // if there is one
+  mutable bool is_in_doubt_ = false;
   bool touches_extensions_ = false;
   Batch batch_;
   std::vector<Unsealed> unsealed_;

@@ -54,6 +54,8 @@ struct Holdings {
   // Called with an entry that is about to be committed, its counts as they are, and its leaf. For tests: the ledger's
   // own sizes balance nothing. May be empty.
   std::function<void(const stored::v1::LedgerEntry& exact, std::string_view leaf)> on_entry;
+  // Called with every entry that is durable; what it counts is not rounded. May be empty.
+  std::function<void(const stored::v1::LedgerEntry& exact)> on_entered;
   // Called when orders were issued and can be read. May be empty.
   std::function<void()> on_orders;
   // Called when notices about reports were given and can be read. May be empty.

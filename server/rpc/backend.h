@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/guarded_clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/meetings/meeting_reader.h"
@@ -26,6 +27,11 @@ struct Workers {
   WorkerPool reads{2, 1024};     // the store
   WorkerPool commands{4, 256};   // the committer
   WorkerPool sweeps{1, 16};      // whole sweeps, which take turns anyway
+
+  // From now on calls are taken.
+  void Open() {
+    for (WorkerPool* pool : {&long_reads, &reads, &commands, &sweeps}) pool->Open();
+  }
 };
 
 struct Backend {
@@ -39,11 +45,15 @@ struct Backend {
   WatchCourier& report_courier;
   Metrics& metrics;
   Workers& workers;
+  const Clock& clock;
+  GuardedClock* guarded_clock;      // null on a simulated clock
   SimulatedClock* simulated_clock;  // null on the machine's clock
   DnsLoop* dns_loop;                // null if nothing is looked up
 
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }
+  // By what a call judges what may still be shown.
+  absl::Time Latest() const { return clock.Latest(); }
 };
 
 }  // namespace retention

@@ -6,6 +6,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <initializer_list>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -63,7 +64,7 @@ struct Endpoint::Parts {
     services.push_back(NewRetentionService(backend));
     services.push_back(NewRingService(backend));
     services.push_back(NewStatisticsService(backend));
-    if (backend.simulated_clock != nullptr) services.push_back(NewClockService(backend));
+    services.push_back(NewClockService(backend));
   }
 
   const Backend backend;
@@ -104,25 +105,29 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::string& ad
   if (parts->server == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
   parts->address = WithPort(address, port);
   std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(parts)));
-  endpoint->SetServing(true);
+  endpoint->SetHealth({.ingest = false, .erasure = false, .statistics = false});
   return endpoint;
 }
 
 const std::string& Endpoint::address() const { return parts_->address; }
 
-void Endpoint::SetServing(bool serving) {
-  grpc::HealthCheckServiceInterface* health = parts_->server->GetHealthCheckService();
-  for (const char* service :
-       {"", v1::EventService::service_full_name(), "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-        "retention.v1.HoldService", "retention.v1.LogService", "retention.v1.MeetingService", "retention.v1.PbxService",
-        "retention.v1.RetentionService", "retention.v1.RingService", "retention.v1.StatisticsService"}) {
-    health->SetServingStatus(service, serving);
-  }
-  if (parts_->backend.simulated_clock != nullptr) health->SetServingStatus("retention.v1.ClockService", serving);
+void Endpoint::SetHealth(const Health& health) {
+  grpc::HealthCheckServiceInterface* service = parts_->server->GetHealthCheckService();
+  service->SetServingStatus("liveness", true);
+  const auto say = [service](std::initializer_list<const char*> names, bool is_well) {
+    for (const char* name : names) service->SetServingStatus(name, is_well);
+  };
+  say({"ingest", v1::EventService::service_full_name(), "retention.v1.LogService"}, health.ingest);
+  say({"erasure"}, health.erasure);
+  say({"statistics", "retention.v1.StatisticsService"}, health.statistics);
+  say({"", "retention.v1.ClockService", "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
+       "retention.v1.HoldService", "retention.v1.MeetingService", "retention.v1.PbxService",
+       "retention.v1.RetentionService", "retention.v1.RingService"},
+      health == Health{});
 }
 
 void Endpoint::Shutdown(absl::Duration grace) {
-  SetServing(false);
+  SetHealth({.ingest = false, .erasure = false, .statistics = false});
   // Their callers send the rest to the next server.
   parts_->streams.Drain();
   parts_->backend.order_courier.Drain();

@@ -14,8 +14,9 @@ namespace retention {
 // Thread-safe. Plaintext: it is meant for a loopback address or a trusted network.
 class Endpoint {
  public:
-  // Serves on `address` ("127.0.0.1:50051"; port 0: any free one). Health says SERVING. UNAVAILABLE if the address
-  // cannot be bound (another server holds it). REQUIRES: the backend outlives it.
+  // Listens on `address` ("127.0.0.1:50051"; port 0: any free one). Of health `liveness` alone is well: the rest is
+  // SetHealth's to say. UNAVAILABLE if the address cannot be bound (another server holds it). REQUIRES: the backend
+  // outlives it.
   static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::string& address, const Backend& backend);
   // Shuts down without grace.
   ~Endpoint();
@@ -23,8 +24,16 @@ class Endpoint {
   // The address that is served on, with its true port.
   const std::string& address() const;
 
-  // What health says of the server and of every service.
-  void SetServing(bool serving);
+  // What health says: of each by its name, of "" if all are well, and of every service by those that it needs.
+  // `liveness` is well as long as the process answers.
+  struct Health {
+    bool ingest = true;      // what comes in is taken in
+    bool erasure = true;     // what is due goes
+    bool statistics = true;  // questions are answered
+
+    friend bool operator==(const Health&, const Health&) = default;
+  };
+  void SetHealth(const Health& health);
 
   // Takes no more calls, answers those under way and returns once that is done. Calls that are not through after
   // `grace` are cancelled; commands that they began are finished all the same.

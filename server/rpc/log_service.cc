@@ -53,7 +53,7 @@ class LogService final : public LogServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ReadLogsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return reader_.ReadLogs(message, backend_.Now()); });
+        [this](const auto& message) { return reader_.ReadLogs(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ExtendLogRetention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

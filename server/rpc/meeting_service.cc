@@ -41,31 +41,31 @@ class MeetingService final : public MeetingServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingRequest>(
         backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
-        [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.Now()); });
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
+        [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ListMeetings(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
     return Answer<v1::ListMeetingsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.ListMeetings(message, backend_.Now()); });
+        [this](const auto& message) { return backend_.meetings.ListMeetings(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ListParticipants(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::ListParticipantsRequest>(
         backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
-        [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.Now()); });
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
+        [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* GetMeetingReport(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingReportRequest>(
         backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
-        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Now()); },
-        [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.Now()); });
+        [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
+        [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.Latest()); });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchReports(grpc::CallbackServerContext* /*context*/,
@@ -77,7 +77,7 @@ class MeetingService final : public MeetingServiceBase {
   absl::StatusOr<std::unique_ptr<WatchDelivery>> Watch(const grpc::ByteBuffer& request) const {
     v1::WatchReportsRequest asked;
     if (absl::Status status = ParseMessage(request, asked); !status.ok()) return status;
-    auto delivery = ReportDelivery::For(backend_.engine.store(), backend_.engine.holdings(), asked, backend_.Now());
+    auto delivery = ReportDelivery::For(backend_.engine.store(), backend_.engine.holdings(), asked, backend_.Latest());
     if (!delivery.ok()) return delivery.status();
     return std::make_unique<NoticesOnTheirWay>(*std::move(delivery), asked.once());
   }

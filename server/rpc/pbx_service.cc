@@ -31,7 +31,7 @@ class PbxService final : public PbxServiceBase {
   grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
     return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response}, [this](const auto& message) {
-      return backend_.pbxs.GetPbx(message, backend_.Now());
+      return backend_.pbxs.GetPbx(message, backend_.Latest());
     });
   }
 
@@ -39,7 +39,7 @@ class PbxService final : public PbxServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ListPbxsRequest>(
         backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.Now()); });
+        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -23,7 +23,6 @@ std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRingService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewStatisticsService(const Backend& backend);
-// REQUIRES: backend.simulated_clock.
 std::unique_ptr<grpc::Service> NewClockService(const Backend& backend);
 
 }  // namespace retention

@@ -27,7 +27,7 @@ class StatisticsService final : public StatisticsServiceBase {
     return Answer<v1::QueryStatisticsRequest>(
         backend_.workers.reads, {context, request, response}, [this](const auto& message) {
           const Engine& engine = backend_.engine;
-          return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.Now());
+          return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.Latest());
         });
   }
 

@@ -62,7 +62,7 @@ grpc::ServerUnaryReactor* Answer(WorkerPool& workers, WorkerPool& long_workers, 
     });
     if (!taken) reactor->Finish(ToGrpcStatus(QueueFull(kLongRetryDelay)));
   });
-  if (!queued) reactor->Finish(ToGrpcStatus(QueueFull(kBusyRetryDelay)));
+  if (!queued) reactor->Finish(ToGrpcStatus(workers.is_open() ? QueueFull(kBusyRetryDelay) : Starting()));
   return reactor;
 }
 

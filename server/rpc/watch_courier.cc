@@ -84,7 +84,7 @@ void WatchCourier::Loop() {
   for (;;) {
     std::vector<std::weak_ptr<Watch>> watches;
     {
-      const absl::Duration wait = std::clamp(next - clock_.Now(), absl::ZeroDuration(), kLookInterval);
+      const absl::Duration wait = std::clamp(next - clock_.Latest(), absl::ZeroDuration(), kLookInterval);
       const MutexLock lock(mutex_);
       changed_.AwaitFor(mutex_, wait, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return wanted_ || stopping_; });
       if (stopping_) return;
@@ -94,7 +94,7 @@ void WatchCourier::Loop() {
     }
     next = absl::InfiniteFuture();
     for (const auto& open : watches) {
-      if (const auto watch = open.lock()) next = std::min(next, watch->Carry(clock_.Now()));
+      if (const auto watch = open.lock()) next = std::min(next, watch->Carry(clock_.Latest()));
     }
   }
 }

@@ -2,7 +2,15 @@
 
 #include <utility>
 
+#include "server/base/errors.h"
+
 namespace retention {
+
+absl::Status Starting() {
+  return WithRetryDelay(ErrorWithReason(absl::StatusCode::kUnavailable, "STARTING",
+                                        "the server catches up on what fell due while it was down; nothing was done"),
+                        absl::Seconds(1));
+}
 
 WorkerPool::WorkerPool(size_t threads, size_t queued_max) : queued_max_(queued_max) {
   threads_.reserve(threads);
@@ -21,11 +29,21 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::Submit(std::function<void()> task) {
   {
     const MutexLock lock(mutex_);
-    if (queue_.size() >= queued_max_) return false;
+    if (!is_open_ || queue_.size() >= queued_max_) return false;
     queue_.push_back(std::move(task));
   }
   wake_.NotifyOne();
   return true;
+}
+
+void WorkerPool::Open() {
+  const MutexLock lock(mutex_);
+  is_open_ = true;
+}
+
+bool WorkerPool::is_open() const {
+  const MutexLock lock(mutex_);
+  return is_open_;
 }
 
 void WorkerPool::Loop() {

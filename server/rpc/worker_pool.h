@@ -9,9 +9,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "storage/mutex.h"
 
 namespace retention {
+
+// UNAVAILABLE with reason STARTING: the server still does what fell due while it was down.
+absl::Status Starting();
 
 // Thread-safe.
 class WorkerPool {
@@ -21,16 +25,20 @@ class WorkerPool {
   // Finishes what is queued.
   ~WorkerPool();
 
-  // False, and `task` will not run, if too many wait already.
+  // False, and `task` will not run, if too many wait already, or before Open.
   bool Submit(std::function<void()> task);
+  // From now on it takes tasks.
+  void Open();
+  bool is_open() const;
 
  private:
   void Loop();
 
   const size_t queued_max_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar wake_;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

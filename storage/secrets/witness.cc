@@ -18,7 +18,9 @@ namespace retention {
 namespace {
 
 // Do not change: see FORMAT.md.
-constexpr std::string_view kWitnessMagic = "RTW1";
+constexpr std::string_view kWitnessMagic = "RTW2";
+constexpr std::string_view kFirstWitnessMagic = "RTW1";
+constexpr size_t kFirstWitnessBytes = 128;
 constexpr size_t kWitnessCheckBytes = 16;
 // Two places, each in a page of its own: what is torn is one of them.
 constexpr size_t kWitnessPlaceBytes = 4096;
@@ -26,17 +28,19 @@ constexpr const char* kWitnessName = "witness";
 
 using WitnessArray = std::array<uint8_t, kWitnessBytes>;
 
-std::array<uint8_t, kWitnessCheckBytes> WitnessCheck(const uint8_t* bytes) {
+// Of a witness of `size` bytes, over all before it.
+std::array<uint8_t, kWitnessCheckBytes> WitnessCheck(const uint8_t* bytes, size_t size) {
   std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(bytes, kWitnessBytes - kWitnessCheckBytes, digest.data());
+  SHA256(bytes, size - kWitnessCheckBytes, digest.data());
   std::array<uint8_t, kWitnessCheckBytes> check{};
   std::copy_n(digest.begin(), check.size(), check.begin());
   return check;
 }
 
-// Goes over the fields in their order; `number(field, bytes)` and `run(data, bytes)` write or read one.
+// Goes over the fields in their order; `number(field, bytes)` and `run(data, bytes)` write or read one. First those of
+// the first version.
 template <typename Fields, typename Number, typename Run>
-void EachField(Fields& witness, const Number& number, const Run& run) {
+void EachFirstField(Fields& witness, const Number& number, const Run& run) {
   number(witness.count, 4);
   number(witness.store_id, 8);
   number(witness.ring_generation, 8);
@@ -49,41 +53,50 @@ void EachField(Fields& witness, const Number& number, const Run& run) {
   run(witness.boot_id.data(), witness.boot_id.size());
 }
 
+template <typename Fields, typename Number>
+void EachClockField(Fields& witness, const Number& number) {
+  number(witness.clock, 1);
+  number(witness.corrected_by, 1);
+  number(witness.corrected_from_us, 8);
+  number(witness.corrected_to_us, 8);
+  number(witness.slack_us, 8);
+}
+
 }  // namespace
 
 std::array<uint8_t, kWitnessBytes> WitnessBytes(const Witness& witness) {
   WitnessArray bytes{};
   uint8_t* at = std::copy(kWitnessMagic.begin(), kWitnessMagic.end(), bytes.data());
-  EachField(
-      witness,
-      [&](auto field, int size) {
-        for (int i = size - 1; i >= 0; --i) *at++ = static_cast<uint8_t>(static_cast<uint64_t>(field) >> (8 * i));
-      },
-      [&](const uint8_t* data, size_t size) { at = std::copy_n(data, size, at); });
-  const auto check = WitnessCheck(bytes.data());
-  std::copy(check.begin(), check.end(), at);
+  const auto number = [&](auto field, int size) {
+    for (int i = size - 1; i >= 0; --i) *at++ = static_cast<uint8_t>(static_cast<uint64_t>(field) >> (8 * i));
+  };
+  EachFirstField(witness, number, [&](const uint8_t* data, size_t size) { at = std::copy_n(data, size, at); });
+  EachClockField(witness, number);
+  const auto check = WitnessCheck(bytes.data(), bytes.size());
+  std::copy(check.begin(), check.end(), bytes.end() - check.size());
   return bytes;
 }
 
 std::optional<Witness> ReadWitness(ConstByteSpan bytes) {
-  if (bytes.size() < kWitnessBytes || std::memcmp(bytes.data(), kWitnessMagic.data(), kWitnessMagic.size()) != 0) {
-    return std::nullopt;
-  }
-  const auto check = WitnessCheck(bytes.data());
-  if (!std::equal(check.begin(), check.end(), bytes.data() + kWitnessBytes - kWitnessCheckBytes)) return std::nullopt;
+  if (bytes.size() < kWitnessMagic.size()) return std::nullopt;
+  const bool is_first = std::memcmp(bytes.data(), kFirstWitnessMagic.data(), kFirstWitnessMagic.size()) == 0;
+  const size_t size = is_first ? kFirstWitnessBytes : kWitnessBytes;
+  if (bytes.size() < size) return std::nullopt;
+  if (!is_first && std::memcmp(bytes.data(), kWitnessMagic.data(), kWitnessMagic.size()) != 0) return std::nullopt;
+  const auto check = WitnessCheck(bytes.data(), size);
+  if (!std::equal(check.begin(), check.end(), bytes.data() + size - check.size())) return std::nullopt;
   Witness witness;
   const uint8_t* at = bytes.data() + kWitnessMagic.size();
-  EachField(
-      witness,
-      [&](auto& field, int size) {
-        uint64_t number = 0;
-        for (int i = 0; i < size; ++i) number = number << 8 | *at++;
-        field = static_cast<std::remove_reference_t<decltype(field)>>(number);
-      },
-      [&](uint8_t* data, size_t size) {
-        std::copy_n(at, size, data);
-        at += size;
-      });
+  const auto number = [&](auto& field, int bytes_of_field) {
+    uint64_t read = 0;
+    for (int i = 0; i < bytes_of_field; ++i) read = read << 8 | *at++;
+    field = static_cast<std::remove_reference_t<decltype(field)>>(read);
+  };
+  EachFirstField(witness, number, [&](uint8_t* data, size_t run) {
+    std::copy_n(at, run, data);
+    at += run;
+  });
+  if (!is_first) EachClockField(witness, number);
   return witness;
 }
 

@@ -32,13 +32,19 @@ struct Witness {
   int64_t instant_us = 0;   // by the engine's clock, microseconds since 1970
   int64_t boottime_us = 0;  // CLOCK_BOOTTIME
   std::array<uint8_t, 16> boot_id{};
+  // Of the engine's clock, see FORMAT.md.
+  uint8_t clock = 0;         // 1: the machine's, 2: a simulated one, 0: it was not told (RTW1)
+  uint8_t corrected_by = 0;  // the last correction that the ledger has not got; 0: none
+  int64_t corrected_from_us = 0;
+  int64_t corrected_to_us = 0;
+  int64_t slack_us = 0;  // taken on trust since something vouched for the machine's clock
 
   friend bool operator==(const Witness&, const Witness&) = default;
 };
 
-inline constexpr size_t kWitnessBytes = 128;
+inline constexpr size_t kWitnessBytes = 160;
 std::array<uint8_t, kWitnessBytes> WitnessBytes(const Witness& witness);
-// nullopt unless it is whole.
+// nullopt unless it is whole. Also reads the first version, of 128 bytes, which said nothing of the clock but the time.
 std::optional<Witness> ReadWitness(ConstByteSpan bytes);
 
 // File `witness` in each directory that holds a replica of a ring. Not thread-safe.

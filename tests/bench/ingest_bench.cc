@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/clock.h"
+#include "server/base/guarded_clock.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/bench/committer_load.h"
 #include "tests/testing/fresh_directory.h"
@@ -23,7 +23,7 @@ double ThreadSeconds() {
 
 void Measure(const BenchOptions& options, int open_meetings, const std::string& shape) {
   const FreshDirectory directory(options.directory);
-  const SystemClock clock;
+  const GuardedClock clock(MachineTime(), GuardedClock::Trust::kKernel);
   BenchEngine bench(directory / "data", directory / "ring", options.policy_file, clock.Now());
   FeedOptions feed;
   feed.starts = {{clock.Now() - absl::Hours(2), 1}};

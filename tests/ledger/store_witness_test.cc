@@ -37,7 +37,8 @@ class Remembered {
   Harness& harness() { return harness_; }
 
   void Note() {
-    const absl::Status status = witness_->Note(harness_.now, {.boottime_us = 1});
+    const absl::Status status =
+        witness_->Note(LedgerEntry::CLOCK_SYSTEM, {.instant = harness_.now, .boot = {.boottime_us = 1}});
     EXPECT_TRUE(status.ok() || dead()) << status;
   }
   // What is done by an engine whose machine may die of it.
@@ -185,6 +186,28 @@ TEST(StoreWitness, IsWrittenOnlyIfSomethingChanged) {
   EXPECT_EQ(count(), 3u) << "for the ring's generation";
 }
 
+TEST(StoreWitness, TheClockAloneIsWrittenEachMinute_AndGoesOnFromThere) {
+  Remembered machine;
+  machine.harness().SyncPbx();
+  machine.Note();
+  const auto last = [&] { return *WitnessFile::Open({machine.ring().string()}).value()->last(); };
+  const uint32_t count = last().count;
+  machine.harness().now += StoreWitness::kClockInterval - absl::Microseconds(1);
+  machine.Note();
+  EXPECT_EQ(last().count, count);
+  machine.harness().now += absl::Microseconds(1);
+  machine.Note();
+  EXPECT_EQ(last().count, count + 1);
+  machine.harness().now -= absl::Hours(1);
+  machine.Note();
+  EXPECT_EQ(absl::FromUnixMicros(last().instant_us), machine.harness().now) << "an operator put it back";
+  const auto known = (*StoreWitness::Open({machine.ring().string()}))->known_clock();
+  ASSERT_TRUE(known.has_value());
+  EXPECT_EQ(known->kind, LedgerEntry::CLOCK_SYSTEM);
+  EXPECT_EQ(known->anchor.instant, machine.harness().now);
+  EXPECT_EQ(known->anchor.boot.boottime_us, 1);
+}
+
 TEST(StoreWitness, SaysWhatItKnows) {
   Remembered machine;
   machine.harness().SyncPbx();
@@ -196,7 +219,7 @@ TEST(StoreWitness, SaysWhatItKnows) {
   EXPECT_EQ(last.ledger_size, 3u) << "created, under a policy, a PBX";
   EXPECT_EQ(absl::FromUnixMicros(last.instant_us), kMonday);
   EXPECT_EQ(last.boottime_us, 1);
-  const BootTime boot = ReadBootTime();
+  const BootTime boot = MachineTime().Boot();
   EXPECT_GT(boot.boottime_us, 0);
   EXPECT_NE(boot.boot_id, BootTime().boot_id);
 }

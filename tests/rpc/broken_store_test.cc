@@ -15,7 +15,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/app/server.h"
-#include "server/base/boot_time.h"
 #include "server/ledger/store_witness.h"
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
@@ -221,7 +220,7 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
     ASSERT_TRUE((*witness)->Meet(harness.store(), harness.store().Found(), harness.ring()).ok());
     (*witness)->Follow(harness.store());
     ASSERT_TRUE((*witness)->Accept(harness.store()).ok());
-    ASSERT_TRUE((*witness)->Note(harness.now, ReadBootTime()).ok());
+    ASSERT_TRUE((*witness)->Note(stored::v1::LedgerEntry::CLOCK_SIMULATED, {.instant = harness.now}).ok());
   }
   absl::Status Start(absl::Time now) {
     ServerOptions options;

@@ -9,6 +9,7 @@ namespace retention {
 namespace {
 
 constexpr char kGetClock[] = "/retention.v1.ClockService/GetClock";
+constexpr char kConfirmClock[] = "/retention.v1.ClockService/ConfirmClock";
 constexpr char kAdvanceClock[] = "/retention.v1.ClockService/AdvanceClock";
 
 TEST(ClockService, StandsStillUntilItIsMoved) {
@@ -44,12 +45,20 @@ TEST(ClockService, DoesNotGoBackNorTooFarAhead) {
   EXPECT_EQ(server.Call(kAdvanceClock, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD by");
 }
 
-TEST(ClockService, IsUnknownToAServerOnTheMachinesClock) {
+TEST(ClockService, TheMachinesClockIsNotAdvanced_NorASimulatedOneConfirmed) {
   RunningServer server([](ServerOptions& options) { options.simulated_start.reset(); });
-  EXPECT_EQ(server.Call(kGetClock, v1::GetClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
-  EXPECT_EQ(server.Call(kAdvanceClock, v1::AdvanceClockRequest()).Summary(), "UNIMPLEMENTED METHOD_UNKNOWN");
-  EXPECT_EQ(server.Health("retention.v1.ClockService"), 0);
-  EXPECT_EQ(server.Health("retention.v1.EventService"), 1);
+  v1::GetClockResponse clock;
+  ASSERT_TRUE(server.Call(kGetClock, v1::GetClockRequest(), &clock).ok());
+  EXPECT_EQ(clock.kind(), v1::CLOCK_KIND_MACHINE);
+  EXPECT_FALSE(clock.waits_for_confirmation());
+  EXPECT_EQ(server.Call(kAdvanceClock, v1::AdvanceClockRequest()).Summary(), "FAILED_PRECONDITION CLOCK_NOT_SIMULATED");
+  EXPECT_EQ(server.Health("retention.v1.ClockService"), 1);
+
+  RunningServer simulated;
+  v1::ConfirmClockRequest confirm;
+  EXPECT_EQ(simulated.Call(kConfirmClock, confirm).Summary(), "INVALID_ARGUMENT INVALID_FIELD instant");
+  SetTime(absl::ToUnixMicros(kMonday), *confirm.mutable_instant());
+  EXPECT_EQ(simulated.Call(kConfirmClock, confirm).Summary(), "FAILED_PRECONDITION CLOCK_SIMULATED");
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 #include "tests/rpc/running_server.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -78,6 +81,22 @@ int RunningServer::Health(const std::string& service) {
   if (end.code == absl::StatusCode::kNotFound) return 0;
   EXPECT_TRUE(end.ok()) << end;
   return response.size() == 2 ? response[1] : 0;
+}
+
+std::string HttpGet(int port, const std::string& path) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  EXPECT_EQ(::write(fd, request.data(), request.size()), static_cast<ssize_t>(request.size()));
+  std::string page;
+  char bytes[4096];
+  for (ssize_t size = 0; (size = ::read(fd, bytes, sizeof(bytes))) > 0;) page.append(bytes, static_cast<size_t>(size));
+  ::close(fd);
+  return page;
 }
 
 void AwaitTrue(const std::function<bool()>& condition) {

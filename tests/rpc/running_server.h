@@ -52,6 +52,9 @@ class RunningServer {
   std::unique_ptr<Caller> caller_;
 };
 
+// The answer of an HTTP server on this machine, head and body.
+std::string HttpGet(int port, const std::string& path);
+
 // Spins until `condition` holds; fails the test if it never does.
 void AwaitTrue(const std::function<bool()>& condition);
 

@@ -15,6 +15,8 @@ TEST(WorkerPool, RefusesWhatIsBeyondItsQueueAndRunsTheRest) {
     std::promise<void> begun;
     auto released = release.get_future().share();
     WorkerPool pool(1, 2);
+    EXPECT_FALSE(pool.Submit([] {})) << "it is not open";
+    pool.Open();
     ASSERT_TRUE(pool.Submit([&, released] {
       begun.set_value();
       released.wait();

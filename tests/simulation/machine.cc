@@ -50,7 +50,9 @@ absl::Status Machine::Start(absl::Time now) {
 }
 
 void Machine::Remember(absl::Time now) {
-  if (!crashed()) witness_->Note(now, {}).IgnoreError();  // of a store that fails there is nothing new
+  if (crashed()) return;
+  // Of a store that fails there is nothing new.
+  witness_->Note(stored::v1::LedgerEntry::CLOCK_SYSTEM, {.instant = now}).IgnoreError();
 }
 
 void Machine::Stop() {

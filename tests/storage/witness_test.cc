@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/escaping.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
 
@@ -26,6 +28,11 @@ Witness ExampleWitness(uint64_t sequence = 0x3132333435363738) {
   witness.instant_us = 0x7172737475767778;
   witness.boottime_us = 0x0182838485868788;
   witness.boot_id.fill(0x99);
+  witness.clock = 1;
+  witness.corrected_by = 2;
+  witness.corrected_from_us = 0x0011121314151617;
+  witness.corrected_to_us = 0x0021222324252627;
+  witness.slack_us = 0x0031323334353637;
   return witness;
 }
 
@@ -42,7 +49,7 @@ std::unique_ptr<WitnessFile> MustOpen(const std::vector<std::string>& directorie
 
 // The check by another program.
 constexpr char kGoldenWitness[] =
-    "52545731"          // magic and version
+    "52545732"          // magic and version
     "00000001"          // count
     "1112131415161718"  // store
     "2122232425262728"  // ring's generation
@@ -53,12 +60,48 @@ constexpr char kGoldenWitness[] =
     "7172737475767778"                  // instant
     "0182838485868788"                  // boottime
     "99999999999999999999999999999999"  // boot id
+    "01"                                // the machine's clock
+    "02"                                // corrected by what vouches for it
+    "0011121314151617"                  // from
+    "0021222324252627"                  // to
+    "0031323334353637"                  // slack
+    "000000000000"
+    "ba5d92bc95672cb3a99132de00b1fe97";
+
+// The same, but for the clock, as the first version wrote it.
+constexpr char kFirstGoldenWitness[] =
+    "52545731"
+    "00000001"
+    "1112131415161718"
+    "2122232425262728"
+    "3132333435363738"
+    "4142434445464748"
+    "5152535455565758"
+    "6666666666666666666666666666666666666666666666666666666666666666"
+    "7172737475767778"
+    "0182838485868788"
+    "99999999999999999999999999999999"
     "c6e31caf49443d144acf407b2454860a";
 
 TEST(Witness, GoldenBytes) {
   const auto bytes = WitnessBytes(ExampleWitness());
   EXPECT_EQ(Hex(std::string(bytes.begin(), bytes.end())), kGoldenWitness);
   EXPECT_EQ(ReadWitness(WitnessBytes(ExampleWitness())), ExampleWitness());
+}
+
+TEST(Witness, TheFirstVersionIsRead) {
+  const std::string text = absl::HexStringToBytes(kFirstGoldenWitness);
+  const std::vector<uint8_t> bytes(text.begin(), text.end());
+  Witness first = ExampleWitness();
+  first.clock = 0;
+  first.corrected_by = 0;
+  first.corrected_from_us = 0;
+  first.corrected_to_us = 0;
+  first.slack_us = 0;
+  EXPECT_EQ(ReadWitness(bytes), first);
+  std::vector<uint8_t> torn = bytes;
+  torn[100] ^= 1;
+  EXPECT_FALSE(ReadWitness(torn).has_value());
 }
 
 TEST(Witness, OneBitThatIsNotAsItWasMakesItNone) {
@@ -86,8 +129,8 @@ TEST(Witness, IsWrittenInTurnsToTwoPlaces) {
   ASSERT_EQ(::stat((directory / "witness").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   const std::string bytes = Hex(ReadBytes(directory / "witness"));
-  EXPECT_EQ(bytes.substr(0, 16), "5254573100000005");
-  EXPECT_EQ(bytes.substr(8192, 16), "5254573100000004");
+  EXPECT_EQ(bytes.substr(0, 16), "5254573200000005");
+  EXPECT_EQ(bytes.substr(8192, 16), "5254573200000004");
 }
 
 TEST(Witness, ATornPlaceCostsTheLastWriteAlone_AndIsWrittenNext) {

@@ -46,6 +46,8 @@ TEST_F(CommandLineTest, WrongUsageExitsWith2AndSaysWhatIsWrong) {
       {"due", "list", "--from", "2026-02-30"},
       {"due", "list", "--category", "shoe-size"},
       {"clock", "advance"},
+      {"clock", "confirm"},
+      {"clock", "confirm", "now"},
       {"clock", "advance", "--by", "1d", "--to", "2026-01-01"},
       {"clock", "advance", "--by", "tomorrow"},
       {"statistics", "query", "--metric", "people-days", "--from", "2026-01-01"},
@@ -304,11 +306,6 @@ TEST_F(CommandLineTest, PolicyAndClockAndSweep_Golden) {
             "One meeting: back within 0 s, at most 0 s early and 0 s late, no longer than 0 s; a refresh takes 0 s\n\n"
             "CATEGORY  FROM        PERIOD    THEN       ANONYMISED FORM  ERASURE ORDER  ENDS WITH PBX\n"
             "history   collection  2 months  anonymise  12 months        no             no\n");
-  v1::GetClockResponse clock;
-  *clock.mutable_now() = ToTimestamp(*ParseTime("2026-03-31T09:00:00Z"));
-  connection_->Answer("GetClock", clock);
-  EXPECT_EQ(Run({"clock", "show"}), kExitOk);
-  EXPECT_EQ(out_.str(), "NOW (UTC)\n2026-03-31 09:00:00\n");
   v1::SweepResponse sweep;
   sweep.set_days_destroyed(2);
   auto* erased = sweep.add_erased();
