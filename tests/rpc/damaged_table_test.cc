@@ -130,7 +130,7 @@ TEST_P(DamagedTable, CostsWhatItSays) {
   const int before = Failing();
   const absl::Time later = kMonday + absl::Hours(24) * kMeetingDays;
   server_.AdvanceTo(later);
-  EXPECT_EQ(server_.Health(""), 1);
+  EXPECT_EQ(server_.Health("ingest"), 1);
   // A name that falls among those that are lost is refused; hardly any does.
   int taken = 0;
   for (int number = 0; number < 20; ++number) {
@@ -150,7 +150,7 @@ TEST_P(DamagedTable, CostsWhatItSays) {
   ASSERT_TRUE(server_.Restart().ok());
   // Names go on their day, histories on theirs.
   server_.AdvanceTo(kMonday + absl::Hours(24) * 100);
-  EXPECT_EQ(server_.Health(""), 1);
+  EXPECT_EQ(server_.Health("erasure"), 1);
   for (int day = 0; day < kMeetingDays; ++day) {
     for (int number = 0; number < kMeetingsADay; ++number) EXPECT_FALSE(Get(MeetingOf(day, number)).ok());
   }
