@@ -39,8 +39,9 @@ absl::Status Machine::Start(absl::Time now) {
   witness_ = *std::move(witness);
   if (witness_->ring_generation() > ring_->generation())
     return absl::FailedPreconditionError("a crash took ring writes");
-  const auto finding = witness_->Meet(*store_, *ring_);
+  const auto finding = witness_->Meet(*store_, store_->Found(), *ring_);
   if (!finding.ok()) return finding.status();
+  witness_->Follow(*store_);
   if (absl::Status lost = StoreWitness::Refusal(*finding); !lost.ok()) return lost;
   auto opened = TestEngine::Open(*store_, *ring_, random_, policy_, now);
   if (!opened.ok()) return opened.status();
