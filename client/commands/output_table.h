@@ -29,6 +29,8 @@ struct TableCell {
       : text(std::move(for_people)), csv_text(std::move(for_programs)) {}
 };
 
+inline TableCell YesOrNo(bool yes) { return {yes ? "yes" : "no", yes ? "true" : "false"}; }
+
 class OutputTable {
  public:
   explicit OutputTable(std::vector<TableColumn> columns) : columns_(std::move(columns)) {}

@@ -90,8 +90,6 @@ void Sweep(CommandSession& session) {
   }
 }
 
-TableCell YesOrNo(bool yes) { return {yes ? "yes" : "no", yes ? "true" : "false"}; }
-
 OutputTable ClockTable(const google::protobuf::Timestamp& now) {
   OutputTable table({TableColumn{"NOW (UTC)", "now"}});
   table.AddRow(std::vector{TimeCell(now)});

@@ -14,8 +14,6 @@ namespace {
 // All of a ring is read, or rewritten.
 constexpr absl::Duration kRingTimeout = absl::Minutes(10);
 
-TableCell YesOrNo(bool yes) { return {yes ? "yes" : "no", yes ? "true" : "false"}; }
-
 void ShowStatus(CommandSession& session) {
   const auto status = session.Expect(session.MakeClient().GetRingStatus(v1::GetRingStatusRequest()));
   if (!status) return;
