@@ -90,6 +90,10 @@ struct LostRows {
 // What a walk does where rows were lost: it ends with DATA_LOSS, or goes on behind.
 enum class AtLoss { kStop, kPass };
 
+// DATA_LOSS because of that: nothing mends it.
+absl::Status LostRowsError();
+bool IsOfLostRows(const absl::Status& status);
+
 // A consistent view of all families. Thread-safe. REQUIRES: does not outlive its store.
 class StoreView {
  public:

@@ -120,6 +120,11 @@ absl::Status Server::OpenEngine() {
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
   auto engine = open();
   if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
+  if (IsOfLostRows(engine.status())) {
+    return Explain("data directory",
+                   absl::DataLossError(absl::StrCat(engine.status().message(),
+                                                    ", without which nothing can go on; put an intact copy back")));
+  }
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);
   if (is_new) Log(Severity::kInfo, "a store was created");
@@ -176,6 +181,8 @@ absl::Status Server::CatchUp() {
   if (options_.on_catching_up) options_.on_catching_up(endpoint_->address());
   Log(Severity::kInfo, "catching up on what fell due while no server ran");
   const auto outcome = sweep_loop_->RunOnce(/*scrub_now=*/false);
+  // What is damaged costs itself; it was told, and is tried again.
+  if (absl::IsDataLoss(outcome.status())) return absl::OkStatus();
   if (!outcome.ok()) return Explain("catching up", outcome.status());
   Log(Severity::kInfo, "caught up", {{"days_ended", absl::StrCat(outcome->days.size())}});
   return absl::OkStatus();

@@ -112,6 +112,7 @@ class Server {
   // Before each sweep: follows the machine's clock as far as may be, and says and enters what was corrected.
   void LookAtClock();
   void ReportClock(const GuardedClock::Reading& reading);
+  absl::Status MendUnread();
   absl::Status OpenStorage();
   // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
   // lies. `made`: whether there is a store.

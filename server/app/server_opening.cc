@@ -13,6 +13,7 @@
 #include "server/days/due_keys.h"
 #include "server/days/waiting_days.h"
 #include "server/ops/log.h"
+#include "server/ops/store_mending.h"
 #include "server/ops/waiting_keys.h"
 #include "server/rows/ring_generation.h"
 #include "server/rows/store_format.h"
@@ -112,9 +113,27 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
   return MeetWitness(**look, made);
 }
 
+// What a store is judged by lies in a damaged table file: it has to be opened for that to be taken out.
+absl::Status Server::MendUnread() {
+  ring_.reset();
+  witness_.reset();
+  losses_.clear();
+  RocksDbOptions options = options_.store;
+  options.on_lost = ReportLost;
+  const auto store = OpenRocksDbStore(options_.data_directory, options);
+  if (!store.ok()) return store.status();
+  for (const std::string& key : {FormatKey(), RingGenerationKey()}) (*store)->Get(Family::kState, key).IgnoreError();
+  auto ledger = (*store)->Scan(Family::kLedger, "", "");
+  while (ledger->Valid()) ledger->Next();
+  ledger->status().IgnoreError();
+  if ((*store)->DamagedFiles() == 0) return absl::NotFoundError("no table file is damaged");
+  return MendStore(**store);
+}
+
 absl::Status Server::OpenStorage() {
   bool made = false;
-  const auto finding = JudgeStore(made);
+  auto finding = JudgeStore(made);
+  if (absl::IsDataLoss(finding.status()) && MendUnread().ok()) finding = JudgeStore(made);
   if (!finding.ok()) return finding.status();
   RocksDbOptions store_options = options_.store;
   store_options.on_full = [this] {
@@ -127,9 +146,19 @@ absl::Status Server::OpenStorage() {
     return gave_back;
   };
   if (options_.accept_data_loss) store_options.on_damaged_log = [](const absl::Status&) {};
+  store_options.on_lost = ReportLost;
   auto store = OpenRocksDbStore(options_.data_directory, store_options);
+  if (absl::IsDataLoss(store.status())) {
+    return Explain("data directory",
+                   absl::DataLossError(absl::StrCat(store.status().message(), "; put an intact copy back")));
+  }
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
+  for (const LostRows& lost : store_->Lost()) {
+    if (lost.family != Family::kLedger) continue;
+    return Explain("data directory",
+                   absl::DataLossError("entries of the ledger were lost with a damaged file; put an intact copy back"));
+  }
   witness_->Follow(*store_);
   if (finding->standing != Standing::kSound) return Explain("accepting a loss", witness_->Accept(*store_));
   return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));

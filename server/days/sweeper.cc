@@ -143,8 +143,10 @@ absl::Status Sweeper::ReviewMeetings(absl::Time through, absl::Time now, SweepOu
     absl::Status status = review(some);
     // A damaged meeting, or one of which nobody can tell whether it is held, keeps no other from its review.
     if (absl::IsDataLoss(status) || (absl::IsUnavailable(status) && enders_.store.Health().ok())) {
-      for (size_t i = 0; i < some.size(); ++i) review(some.subspan(i, 1)).IgnoreError();
-      damaged = status;
+      for (size_t i = 0; i < some.size(); ++i) {
+        // Of one that is lost nothing is left to be done.
+        if (absl::Status one = review(some.subspan(i, 1)); !one.ok() && !IsOfLostRows(one)) damaged = one;
+      }
     } else if (!status.ok()) {
       return status;
     }

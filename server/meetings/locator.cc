@@ -52,6 +52,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
   proto.set_protocolled(facts.protocolled);
   proto.set_organizer(facts.organizer);
   proto.set_only_started(facts.only_started);
+  proto.set_taken_over(facts.taken_over);
 }
 
 OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
@@ -91,6 +92,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   facts.protocolled = proto.protocolled();
   facts.organizer = proto.organizer();
   facts.only_started = proto.only_started();
+  facts.taken_over = proto.taken_over();
   return facts;
 }
 

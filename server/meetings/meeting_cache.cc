@@ -151,7 +151,8 @@ std::string Room::SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) con
   if (auto before = SchedulerBefore(occurrence, *knows.PlanOf(occurrence)); before.has_value()) return *before;
   // The history of that is over: what was taken over of it stays.
   const auto own = meetings.find(occurrence);
-  return own == meetings.end() ? std::string() : own->second.locator.facts.Scheduler();
+  return own == meetings.end() || !own->second.locator.facts.taken_over ? std::string()
+                                                                        : own->second.locator.facts.Scheduler();
 }
 
 OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
@@ -165,6 +166,7 @@ OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
     if (std::string scheduler = SchedulerBeyond(*knows, occurrence); !scheduler.empty()) {
       facts.organizer = std::move(scheduler);
       facts.only_started = false;
+      facts.taken_over = true;
     }
   }
   // A room is deleted by an event that is none of one that is fixed.

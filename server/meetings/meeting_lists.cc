@@ -76,6 +76,8 @@ class Candidates {
   // The next one; nullopt at the end. One that cannot be asked for, by what is known of it without a look at it, is
   // given without a meeting.
   virtual absl::StatusOr<std::optional<Candidate>> Next() = 0;
+  // Whether some were lost with a damaged file.
+  virtual bool HasLost() const { return false; }
 };
 
 // Those of a PBX, or of an extension: a walk over rows that are in order.
@@ -115,6 +117,7 @@ class ListedMeetings final : public Candidates {
     question_.descending ? cursor_->Previous() : cursor_->Next();
     return candidate;
   }
+  bool HasLost() const override { return cursor_ != nullptr && cursor_->losses() > 0; }
 
  private:
   static OwnerId ScopeOf(const Question& question) {
@@ -200,12 +203,17 @@ absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::L
   for (int scanned = 0;; ++scanned) {
     auto next = candidates->Next();
     if (!next.ok()) return next.status();
+    if (candidates->HasLost()) response.set_incomplete(true);
     if (!next->has_value()) return response;
     if (response.meetings_size() == question->page_size || scanned == kMaxMeetingsScanned) break;
     last_seen = std::move((*next)->position);
     if ((*next)->meeting == OwnerId()) continue;
     const auto meeting =
         MeetingView::Read(*view, holdings_.vault, holdings_.policies.current(), *pbx, (*next)->meeting, now);
+    if (IsOfLostRows(meeting.status())) {
+      response.set_incomplete(true);
+      continue;
+    }
     if (!meeting.ok()) return meeting.status();
     if (!meeting->has_value()) continue;
     if (!question->organizer.empty() && (*meeting)->facts().organizer != question->organizer) continue;

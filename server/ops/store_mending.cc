@@ -1,10 +1,8 @@
 #include "server/ops/store_mending.h"
 
-#include <algorithm>
 #include <cctype>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -50,16 +48,15 @@ std::string DescribeLost(const LostRows& lost) {
   return "";
 }
 
+void ReportLost(const LostRows& lost) {
+  Log(Severity::kError, "rows of the store were lost with a damaged file", {{"rows", DescribeLost(lost)}});
+}
+
 absl::Status MendStore(Store& store) {
   const size_t damaged = store.DamagedFiles();
   if (damaged == 0) return absl::OkStatus();
   Log(Severity::kError, "files of the store are damaged: they are taken out", {{"files", absl::StrCat(damaged)}});
-  const std::vector<LostRows> before = store.Lost();
   const absl::Status mended = store.Mend();
-  for (const LostRows& lost : store.Lost()) {
-    if (std::find(before.begin(), before.end(), lost) != before.end()) continue;
-    Log(Severity::kError, "rows of the store were lost with a damaged file", {{"rows", DescribeLost(lost)}});
-  }
   if (mended.ok()) {
     Log(Severity::kInfo, "no file of the store is damaged any more");
   } else {

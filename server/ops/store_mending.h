@@ -12,6 +12,9 @@ namespace retention {
 // Days and categories, or kinds of rows; no row, no value.
 std::string DescribeLost(const LostRows& lost);
 
+// The log line.
+void ReportLost(const LostRows& lost);
+
 // Nothing if no file was found damaged. What it finds, does and leaves is a log line each. May take as long as
 // rewriting a family of the store does.
 absl::Status MendStore(Store& store);

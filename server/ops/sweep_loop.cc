@@ -8,6 +8,12 @@
 #include "server/ops/store_mending.h"
 
 namespace retention {
+namespace {
+
+// A sweep that went on comes upon the next damaged file.
+constexpr int kMendingsPerRun = 32;
+
+}  // namespace
 
 SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, Metrics& metrics, Options options)
     : store_(engine.enders().store),
@@ -50,7 +56,9 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
   if (!std::exchange(has_run_, true)) waiting_.Note(now);
   absl::StatusOr<SweepOutcome> outcome = sweeper_.RunOnce(now, scrub_now);
   // Only then, so that no damage keeps what is due; what it kept from being done is done once more.
-  if (store_.DamagedFiles() > 0 && MendStore(store_).ok()) outcome = sweeper_.RunOnce(now, scrub_now);
+  for (int files = 0; files < kMendingsPerRun && store_.DamagedFiles() > 0 && MendStore(store_).ok(); ++files) {
+    outcome = sweeper_.RunOnce(now, scrub_now);
+  }
   waiting_.Look(now, outcome.status());
   if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
   Report(outcome.status());

@@ -30,7 +30,7 @@ std::vector<const HeldExtension*> ExtensionBook::All() const {
 }
 
 absl::StatusOr<std::optional<std::string>> ExtensionBook::Row(const OwnerId& owner) const {
-  if (!all_.has_value()) return holdings_.store.Get(Family::kFiled, HolderKey(pbx_, owner).Encode());
+  if (!all_.has_value()) return GetRow(holdings_.store, HolderKey(pbx_, owner));
   const auto found = all_->find(owner);
   return found == all_->end() ? std::nullopt : std::make_optional(found->second);
 }

@@ -234,7 +234,7 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, C
 
 absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const std::string& holder) const {
   if (holder.size() != OwnerId::kBytes) return false;
-  auto row = holdings_.store.Get(Family::kFiled, HolderKey(pbx, OwnerId::From(holder)).Encode());
+  auto row = GetRow(holdings_.store, HolderKey(pbx, OwnerId::From(holder)));
   if (!row.ok()) return row.status();
   return row->has_value() && Vault::ValueCount(**row) == 0;
 }

@@ -52,7 +52,7 @@ void PollIntake::File(const FiledKey& row, const stored::v1::Value& value, v1::R
 
 absl::StatusOr<std::optional<PollIntake::Given>> PollIntake::GivenIn(const FiledKey& row) const {
   if (const auto filed = answers_.find(row.Encode()); filed != answers_.end()) return filed->second;
-  auto stored = holdings_.store.Get(Family::kFiled, row.Encode());
+  auto stored = GetRow(holdings_.store, row);
   if (!stored.ok()) return stored.status();
   if (!stored->has_value()) return std::nullopt;
   auto plaintext = holdings_.vault.Open(row, **stored);
@@ -160,7 +160,7 @@ absl::StatusOr<std::optional<PollIntake::Owner>> PollIntake::OwnerOf(const PbxId
   auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
   if (!holder.ok()) return holder.status();
   if (!holder->has_value()) return std::nullopt;
-  auto row = holdings_.store.Get(Family::kFiled, HolderKey(pbx, **holder).Encode());
+  auto row = GetRow(holdings_.store, HolderKey(pbx, **holder));
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;
   // A removed one leaves a mark.

@@ -64,7 +64,7 @@ void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool
 absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t values) {
   uint32_t kept = 0;
   if (Concerned(key.pbx)) {
-    auto row = holdings_.store.Get(Family::kFiled, key.Encode());
+    auto row = GetRow(holdings_.store, key);
     if (!row.ok()) return row.status();
     auto former = row->has_value() ? holdings_.vault.Open(key, **row) : absl::NotFoundError("no row");
     if (former.ok()) {

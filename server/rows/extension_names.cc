@@ -14,7 +14,7 @@ FiledKey ExtensionRow(const PbxId& pbx, const OwnerId& owner) {
 
 // nullopt if there is no such row; one without anything in it if nobody can read it.
 absl::StatusOr<std::optional<stored::v1::Value>> ReadValue(const StoreView& store, Vault& vault, const FiledKey& key) {
-  const auto row = store.Get(Family::kFiled, key.Encode());
+  const auto row = GetRow(store, key);
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::nullopt;
   stored::v1::Value value;

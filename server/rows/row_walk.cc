@@ -11,10 +11,16 @@ absl::Status VisitRow(const RowCursor& cursor, RowVisit visit) {
   return visit(*key, cursor.value());
 }
 
+// What has no day would be missed for ever: there what is lost is passed.
+AtLoss AtLossUnder(std::string_view prefix) {
+  static const std::string without_day = FiledPrefix(DueDay::Kept());
+  return prefix >= without_day ? AtLoss::kPass : AtLoss::kStop;
+}
+
 }  // namespace
 
 absl::Status VisitRows(const StoreView& view, const std::string& prefix, RowVisit visit) {
-  auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+  auto cursor = view.ScanPrefix(Family::kFiled, prefix, AtLossUnder(prefix));
   for (; cursor->Valid(); cursor->Next()) {
     if (absl::Status status = VisitRow(*cursor, visit); !status.ok()) return status;
   }
@@ -22,15 +28,21 @@ absl::Status VisitRows(const StoreView& view, const std::string& prefix, RowVisi
 }
 
 absl::StatusOr<bool> HasRows(const StoreView& view, const std::string& prefix) {
-  const auto cursor = view.ScanPrefix(Family::kFiled, prefix);
+  const auto cursor = view.ScanPrefix(Family::kFiled, prefix, AtLossUnder(prefix));
   if (!cursor->Valid() && !cursor->status().ok()) return cursor->status();
   return cursor->Valid();
 }
 
 absl::StatusOr<bool> HasRow(const StoreView& view, const FiledKey& key) {
-  const auto row = view.Get(Family::kFiled, key.Encode());
+  const auto row = GetRow(view, key);
   if (!row.ok()) return row.status();
   return row->has_value();
+}
+
+absl::StatusOr<std::optional<std::string>> GetRow(const StoreView& view, const FiledKey& key) {
+  auto row = view.Get(Family::kFiled, key.Encode());
+  if (!key.day.is_civil() && IsOfLostRows(row.status())) return std::nullopt;
+  return row;
 }
 
 absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition& position, const RowRoute& route,

@@ -27,6 +27,9 @@ using RowVisit = absl::FunctionRef<absl::Status(const FiledKey& key, std::string
 // Shows `visit` the rows whose keys begin with `prefix`, in their order; ends with the first error, its own or
 // `visit`'s. DATA_LOSS if a key does not parse.
 absl::Status VisitRows(const StoreView& view, const std::string& prefix, RowVisit visit);
+// A row, or nullopt. Of what has no day what was lost with a damaged file is not held any more, here and above: nothing
+// could be done there otherwise, for ever. What has one fails (DATA_LOSS) until that ends.
+absl::StatusOr<std::optional<std::string>> GetRow(const StoreView& view, const FiledKey& key);
 // Whether there is any; whether the one of this key is there.
 absl::StatusOr<bool> HasRows(const StoreView& view, const std::string& prefix);
 absl::StatusOr<bool> HasRow(const StoreView& view, const FiledKey& key);

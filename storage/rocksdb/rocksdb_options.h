@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "storage/store.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -26,6 +27,8 @@ struct RocksDbOptions {
   // A log that is damaged within, not at its end, is gone on with up to there, and this is called with what was found.
   // Empty: the store does not open then.
   std::function<void(const absl::Status& damage)> on_damaged_log;
+  // Called for what was lost with a damaged table file when that is taken out.
+  std::function<void(const LostRows& lost)> on_lost;
   // Called when the disk has too little room for the store to be opened, or written again. True: some was made.
   std::function<bool()> on_full;
   // For tests: all I/O goes through it. Default: the operating system.

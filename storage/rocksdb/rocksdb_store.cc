@@ -33,6 +33,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// RocksDB names one damaged file, or a few, at each opening.
+constexpr int kMendingsPerStart = 1000;
 constexpr auto kErasePause = std::chrono::milliseconds(5);
 
 class RocksDbStore : public Store {
@@ -55,7 +57,7 @@ class RocksDbStore : public Store {
       engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kEndsThere);
       if (engine.ok()) options_.on_damaged_log(damage);
     }
-    if (IsOfTables(engine.status())) {
+    for (int files = 0; files < kMendingsPerStart && IsOfTables(engine.status()); ++files) {
       // It is taken out of a database that was opened for that alone.
       absl::StatusOr<std::shared_ptr<RocksEngine>> partly =
           RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kRefused, TableDamage::kPassed);
@@ -385,6 +387,7 @@ absl::Status RocksDbStore::MendAll(const RocksEngine& engine) {
     absl::StatusOr<rocksdb::WriteBatch> rows = RowsOf(engine, step->batch);
     if (!rows.ok()) return rows.status();
     if (absl::Status s = WriteRows(engine, step->batch, *rows, step->lost); !s.ok()) return s;
+    if (step->lost && options_.on_lost) options_.on_lost(*step->lost);
     return step->done;
   });
 }

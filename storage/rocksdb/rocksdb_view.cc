@@ -7,8 +7,6 @@
 namespace retention {
 namespace {
 
-absl::Status LostRowsError() { return absl::DataLossError("store: rows were lost with a damaged file"); }
-
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 class RocksCursor : public RowCursor {
