@@ -112,11 +112,12 @@ class Server {
   // Before each sweep: follows the machine's clock as far as may be, and says and enters what was corrected.
   void LookAtClock();
   void ReportClock(const GuardedClock::Reading& reading);
+  // Has that taken out.
   absl::Status MendUnread();
   absl::Status OpenStorage();
   // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
-  // lies. `made`: whether there is a store.
-  absl::StatusOr<StoreWitness::Finding> JudgeStore(bool& made);
+  // lies. `made`: whether there is a store. `unread`: part of what it is judged by lies in a damaged table file.
+  absl::StatusOr<StoreWitness::Finding> JudgeStore(bool& made, bool& unread);
   absl::Status OpenWitness();
   // Knows the ring's generation from the witness, and from the store if it is looked at.
   absl::StatusOr<KeyRing::Options> OptionsOfRing(const StoreView* store) const;

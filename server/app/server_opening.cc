@@ -55,6 +55,14 @@ bool IsJudgedBy(Family family, std::string_view key) {
   return family == Family::kLedger || (family == Family::kState && (key == FormatKey() || key == RingGenerationKey()));
 }
 
+// Whether some of it lies in a damaged table file.
+bool IsUnread(const StoreView& store) {
+  auto ledger = store.Scan(Family::kLedger, "", "");
+  ledger->SeekBefore("");
+  return absl::IsDataLoss(ledger->status()) || absl::IsDataLoss(store.Get(Family::kState, FormatKey()).status()) ||
+         absl::IsDataLoss(store.Get(Family::kState, RingGenerationKey()).status());
+}
+
 }  // namespace
 
 void Server::DestroyDueKeys() {
@@ -84,7 +92,7 @@ void Server::DestroyDueKeys() {
        {"status", std::string(waiting.why)}});
 }
 
-absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
+absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unread) {
   RocksDbOptions options = options_.store;
   if (options_.accept_data_loss) {
     options.on_damaged_log = [this](const absl::Status& damage) {
@@ -101,6 +109,7 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
                                                     "what it has before that: --accept-data-loss")));
   }
   if (!look.ok()) return Explain("data directory", look.status());
+  unread = IsUnread(**look);
   const auto format = (*look)->Get(Family::kState, FormatKey());
   if (!format.ok()) return Explain("data directory", format.status());
   made = format->has_value();
@@ -113,7 +122,6 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made) {
   return MeetWitness(**look, made);
 }
 
-// What a store is judged by lies in a damaged table file: it has to be opened for that to be taken out.
 absl::Status Server::MendUnread() {
   ring_.reset();
   witness_.reset();
@@ -122,18 +130,20 @@ absl::Status Server::MendUnread() {
   options.on_lost = ReportLost;
   const auto store = OpenRocksDbStore(options_.data_directory, options);
   if (!store.ok()) return store.status();
-  for (const std::string& key : {FormatKey(), RingGenerationKey()}) (*store)->Get(Family::kState, key).IgnoreError();
-  auto ledger = (*store)->Scan(Family::kLedger, "", "");
-  while (ledger->Valid()) ledger->Next();
-  ledger->status().IgnoreError();
-  if ((*store)->DamagedFiles() == 0) return absl::NotFoundError("no table file is damaged");
-  return MendStore(**store);
+  // What it reads it notes.
+  return IsUnread(**store) ? MendStore(**store) : absl::OkStatus();
 }
 
 absl::Status Server::OpenStorage() {
   bool made = false;
-  auto finding = JudgeStore(made);
-  if (absl::IsDataLoss(finding.status()) && MendUnread().ok()) finding = JudgeStore(made);
+  bool unread = false;
+  auto finding = JudgeStore(made, unread);
+  if (absl::IsDataLoss(finding.status()) && unread) {
+    if (!MendUnread().ok()) {
+      return absl::DataLossError(absl::StrCat(finding.status().message(), "; put an intact copy back"));
+    }
+    finding = JudgeStore(made, unread);
+  }
   if (!finding.ok()) return finding.status();
   RocksDbOptions store_options = options_.store;
   store_options.on_full = [this] {
