@@ -61,7 +61,7 @@ struct OccurrenceFacts {
   bool protocolled = false;
   std::string organizer;      // keyed hash of the extension that scheduled it, or else started it
   bool only_started = false;  // nobody is known who scheduled it
-  bool taken_over = false;    // the organizer scheduled a plan of before that is cut no more
+  bool taken_over = false;    // the organizer scheduled the plan that this one was planned anew from
 
   // Who scheduled it; empty if nobody is known to have.
   const std::string& Scheduler() const {

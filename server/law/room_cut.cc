@@ -321,6 +321,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
     if (!group.organizer_scheduled && plan.scheduler != 0) {
       organizer_number = plan.scheduler;
       facts.only_started = false;
+      facts.taken_over = plan.planned_anew != 0;
     }
     if (plan.dated) {
       const CutRules& rules = walk_.RulesOf(plan);
