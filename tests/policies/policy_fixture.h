@@ -92,7 +92,8 @@ inline std::string MovesOf(const v1::PlanPolicyResponse& plan, CategoryNumber ca
 // A quick meeting that has ended.
 inline void RecordMeeting(Harness& harness, absl::Time start, absl::string_view meeting = "m") {
   harness.Record({Joined(meeting, "j", start, "p", "Ada", "ada@example.org", "192.0.2.1"),
-                  Recording(meeting, "r", start, absl::StrCat("recording-", meeting)), Ended(meeting, "e", start + absl::Minutes(4))});
+                  Recording(meeting, "r", start, absl::StrCat("recording-", meeting)),
+                  Ended(meeting, "e", start + absl::Minutes(4))});
 }
 
 }  // namespace retention
