@@ -15,4 +15,8 @@ absl::Status Explain(const char* part, const absl::Status& status) {
   return explained;
 }
 
+absl::Status OnlyACopyHelps(absl::string_view message) {
+  return absl::DataLossError(absl::StrCat(message, "; put an intact copy back"));
+}
+
 }  // namespace retention

@@ -122,8 +122,7 @@ absl::Status Server::OpenEngine() {
   if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
   if (IsOfLostRows(engine.status())) {
     return Explain("data directory",
-                   absl::DataLossError(absl::StrCat(engine.status().message(),
-                                                    ", without which nothing can go on; put an intact copy back")));
+                   OnlyACopyHelps(absl::StrCat(engine.status().message(), ", without which nothing can go on")));
   }
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);

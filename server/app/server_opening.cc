@@ -85,11 +85,8 @@ void Server::DestroyDueKeys() {
   }
   const WaitingDays waiting = DaysThatWait(*ring_, clock_.Now());
   if (waiting.days.empty()) return;
-  Log(Severity::kError, "keys that are due have to wait",
-      {{"of", "days"},
-       {"day", DaysText(waiting.days.front(), waiting.days.back())},
-       {"keys", absl::StrCat(waiting.days.size())},
-       {"status", std::string(waiting.why)}});
+  LogWaiting("days", {.first = waiting.days.front(), .last = waiting.days.back(), .keys = waiting.days.size()},
+             waiting.why);
 }
 
 absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unread) {
@@ -140,7 +137,7 @@ absl::Status Server::OpenStorage() {
   auto finding = JudgeStore(made, unread);
   if (absl::IsDataLoss(finding.status()) && unread) {
     if (!MendUnread().ok()) {
-      return absl::DataLossError(absl::StrCat(finding.status().message(), "; put an intact copy back"));
+      return OnlyACopyHelps(finding.status().message());
     }
     finding = JudgeStore(made, unread);
   }
@@ -159,15 +156,13 @@ absl::Status Server::OpenStorage() {
   store_options.on_lost = ReportLost;
   auto store = OpenRocksDbStore(options_.data_directory, store_options);
   if (absl::IsDataLoss(store.status())) {
-    return Explain("data directory",
-                   absl::DataLossError(absl::StrCat(store.status().message(), "; put an intact copy back")));
+    return Explain("data directory", OnlyACopyHelps(store.status().message()));
   }
   if (!store.ok()) return Explain("data directory", store.status());
   store_ = *std::move(store);
   for (const LostRows& lost : store_->Lost()) {
     if (lost.family != Family::kLedger) continue;
-    return Explain("data directory",
-                   absl::DataLossError("entries of the ledger were lost with a damaged file; put an intact copy back"));
+    return Explain("data directory", OnlyACopyHelps("entries of the ledger were lost with a damaged file"));
   }
   witness_->Follow(*store_);
   if (finding->standing != Standing::kSound) return Explain("accepting a loss", witness_->Accept(*store_));

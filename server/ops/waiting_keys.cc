@@ -7,10 +7,23 @@
 #include "server/ops/log.h"
 
 namespace retention {
+namespace {
+
+// "2026-03-09 to 2026-03-11"; empty of no day.
 std::string DaysText(DueDay first, DueDay last) {
   if (first == DueDay::None()) return "";
   const std::string text = absl::FormatCivilTime(first.civil());
   return first == last ? text : absl::StrCat(text, " to ", absl::FormatCivilTime(last.civil()));
+}
+
+}  // namespace
+
+void LogWaiting(std::string_view of, const Waiting& waits, std::string_view why) {
+  Log(Severity::kError, "keys that are due have to wait",
+      {{"of", std::string(of)},
+       {"day", DaysText(waits.first, waits.last)},
+       {"keys", absl::StrCat(waits.keys)},
+       {"status", std::string(why)}});
 }
 
 std::string_view WaitingKeys::NameOf(size_t of) {
@@ -53,11 +66,7 @@ void WaitingKeys::Look(absl::Time now, const absl::Status& outcome) {
     }
     // Of what is erased early there is more all the time.
     if (waits.keys > 0 && (told.keys == 0 || waits.last > told.last)) {
-      Log(Severity::kError, "keys that are due have to wait",
-          {{"of", std::string(NameOf(of))},
-           {"day", DaysText(waits.first, waits.last)},
-           {"keys", absl::StrCat(waits.keys)},
-           {"status", DescribeStatus(outcome)}});
+      LogWaiting(NameOf(of), waits, DescribeStatus(outcome));
     } else if (waits.keys > 0) {
       told.keys = waits.keys;
       continue;

@@ -14,8 +14,14 @@
 
 namespace retention {
 
-// "2026-03-09 to 2026-03-11"; empty of no day.
-std::string DaysText(DueDay first, DueDay last);
+// Of days, or None() where they are of no day.
+struct Waiting {
+  DueDay first;
+  DueDay last;
+  uint64_t keys = 0;
+};
+// The line that says so. `of`: "days", or what else has keys.
+void LogWaiting(std::string_view of, const Waiting& waits, std::string_view why);
 
 // Not thread-safe.
 class WaitingKeys {
@@ -30,11 +36,6 @@ class WaitingKeys {
   void Look(absl::Time now, const absl::Status& outcome);
 
  private:
-  struct Waiting {
-    DueDay first;  // None() where they are of no day
-    DueDay last;
-    uint64_t keys = 0;
-  };
   enum Class : size_t { kOfDays, kRescued, kOfOwners, kClasses };
   using OfClasses = std::array<Waiting, kClasses>;
   static std::string_view NameOf(size_t of);

@@ -93,34 +93,38 @@ absl::Status NameDamaged(const RocksEngine& engine) {
 
 // REQUIRES: nothing in the family matters.
 absl::Status DropWithFamily(const RocksEngine& engine, const Table& table) {
-  if (absl::Status paused = engine.CompactByItself(table.family, false); !paused.ok()) return paused;
-  absl::Status dropped = engine.AwaitCompactions();
+  CompactionPause pause(engine, table.family);
+  absl::Status dropped = pause.Begin();
   if (dropped.ok()) dropped = engine.DropFiles(table.family, {});
   while (dropped.ok() && FindTable(engine, table.number)) dropped = engine.DropOldest(table.family);
-  dropped.Update(engine.CompactByItself(table.family, true));
   return dropped;
 }
 
 }  // namespace
+
+CompactionPause::~CompactionPause() {
+  if (begun_) engine_.CompactByItself(family_, true).IgnoreError();
+}
+
+absl::Status CompactionPause::Begin() {
+  begun_ = true;
+  if (absl::Status paused = engine_.CompactByItself(family_, false); !paused.ok()) return paused;
+  return engine_.AwaitCompactions();
+}
 
 TableMender::TableMender(const RocksEngine& engine, Table table, Family family)
     : engine_(engine),
       table_(std::move(table)),
       family_(family),
       range_(table_.level == 0 ? KeySpan() : table_.keys),
-      from_(range_.begin) {}
-
-TableMender::~TableMender() {
-  if (paused_) engine_.CompactByItself(table_.family, true).IgnoreError();
-}
+      from_(range_.begin),
+      pause_(engine, table_.family) {}
 
 absl::Status TableMender::Begin() {
   if (table_.level == 0 && !IsReadable(table_.keys.end)) {
     return absl::DataLossError("store: of a damaged file nobody can tell what it replaced");
   }
-  paused_ = true;
-  if (absl::Status paused = engine_.CompactByItself(table_.family, false); !paused.ok()) return paused;
-  return engine_.AwaitCompactions();
+  return pause_.Begin();
 }
 
 absl::StatusOr<TableMender::Step> TableMender::Next() {

@@ -24,17 +24,32 @@ struct Table {
   KeySpan keys;  // from its first to its last
 };
 
+// While it lives RocksDB compacts nothing of a family by itself.
+class CompactionPause {
+ public:
+  CompactionPause(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) : engine_(engine), family_(family) {}
+  ~CompactionPause();
+  CompactionPause(const CompactionPause&) = delete;
+  CompactionPause& operator=(const CompactionPause&) = delete;
+  // Once it is OK, none runs either.
+  absl::Status Begin();
+
+ private:
+  const RocksEngine& engine_;
+  rocksdb::ColumnFamilyHandle* const family_;
+  bool begun_ = false;
+};
+
 // RocksDB offers no way to take one file out of its levels: rows of older files, that the lost ones had replaced or
 // deleted, would come back. So all rows of the file's range are written once more, over a deletion of the range; then
 // nothing of before is needed there, and whole files go. A file of level 0, among whose siblings the order counts,
 // takes the whole family with it.
 //
 // One after the other: Begin, Next until it is done, each written before the following one and before any other change
-// of the family, Finish. While it lives RocksDB compacts nothing of the family by itself.
+// of the family, Finish.
 class TableMender {
  public:
   TableMender(const RocksEngine& engine, Table table, Family family);
-  ~TableMender();
   TableMender(const TableMender&) = delete;
   TableMender& operator=(const TableMender&) = delete;
 
@@ -61,7 +76,7 @@ class TableMender {
   const Family family_;
   const KeySpan range_;
   std::string from_;
-  bool paused_ = false;
+  CompactionPause pause_;
 };
 
 // Takes a step of the mender and makes it durable, while nobody else writes. True: it was the last.
