@@ -65,8 +65,8 @@ struct OccurrenceFacts {
 
   // Who scheduled it; empty if nobody is known to have.
   const std::string& Scheduler() const {
-    static const std::string kNobody;
-    return only_started ? kNobody : organizer;
+    static const std::string nobody;
+    return only_started ? nobody : organizer;
   }
 
   bool TookPlace() const { return plan.has_value() ? plan->took_place : !sittings.empty(); }
