@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "retention/stored/v1/course.pb.h"
+#include "server/rows/row_walk.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -39,12 +40,6 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     put.set_presumed_us(sitting.presumed_us);
     put.set_refresh_us(sitting.refresh_us);
     put.set_name(sitting.name);
-    for (const CarriedConnection& carried : sitting.carried) {
-      stored::v1::CarriedConnection& connection = *put.add_carried();
-      connection.set_participant(carried.participant);
-      connection.set_connection(carried.connection);
-      connection.set_count(carried.count);
-    }
   }
   proto.set_deleted(facts.deleted);
   proto.set_recordings_deleted(facts.recordings_deleted);
@@ -71,10 +66,6 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   }
   if (proto.scheduled_on_us() != 0) facts.scheduled_on_us = proto.scheduled_on_us();
   for (const stored::v1::SittingFacts& sitting : proto.sittings()) {
-    std::vector<CarriedConnection> carried;
-    for (const stored::v1::CarriedConnection& each : sitting.carried()) {
-      carried.push_back({.participant = each.participant(), .connection = each.connection(), .count = each.count()});
-    }
     facts.sittings.push_back(
         {.start_us = sitting.start_us(),
          .last_us = sitting.last_us(),
@@ -84,7 +75,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
          .presumed_us = sitting.presumed_us(),
          .refresh_us = sitting.refresh_us(),
          .name = sitting.name(),
-         .carried = std::move(carried)});
+         .carried = {}});
   }
   facts.deleted = proto.deleted();
   facts.recordings_deleted = proto.recordings_deleted();
@@ -108,6 +99,7 @@ std::string MeetingLocator::Serialize() const {
   proto.set_timer_us(timer_us);
   proto.set_fixed(fixed);
   proto.set_meeting_id(sealed_id);
+  proto.set_carried(sealed_carried);
   proto.set_revision(revision);
   proto.set_events(events);
   proto.set_complete_notice(complete_notice);
@@ -133,6 +125,7 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   locator.timer_us = proto.timer_us();
   locator.fixed = proto.fixed();
   locator.sealed_id = proto.meeting_id();
+  locator.sealed_carried = proto.carried();
   locator.revision = proto.revision();
   locator.events = proto.events();
   locator.complete_notice = proto.complete_notice();
@@ -156,6 +149,46 @@ std::optional<OccurrenceFacts> ParseFacts(std::string_view bytes) {
 
 FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting) {
   return {.day = history_day, .category = kHistory, .pbx = pbx, .owner = meeting, .item = ItemId()};
+}
+
+FiledKey CarriedKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting) {
+  FiledKey key = MeetingIdKey(history_day, pbx, meeting);
+  key.item.bytes.back() = 1;
+  return key;
+}
+
+std::string SerializeCarried(const OccurrenceFacts& facts) {
+  stored::v1::CarriedOver proto;
+  bool any = false;
+  for (const SittingFacts& sitting : facts.sittings) {
+    stored::v1::CarriedOver::Sitting& put = *proto.add_sittings();
+    for (const CarriedConnection& carried : sitting.carried) {
+      stored::v1::CarriedConnection& connection = *put.add_connections();
+      connection.set_participant(carried.participant);
+      connection.set_connection(carried.connection);
+      connection.set_count(carried.count);
+      any = true;
+    }
+  }
+  return any ? proto.SerializeAsString() : std::string();
+}
+
+absl::Status OpenCarried(Vault& vault, const PbxId& pbx, const OwnerId& meeting, MeetingLocator& locator) {
+  if (locator.sealed_carried.empty()) return absl::OkStatus();
+  const auto opened = vault.Open(CarriedKey(locator.days[kHistory], pbx, meeting), locator.sealed_carried);
+  if (IsUnreadable(opened.status())) return absl::OkStatus();
+  if (!opened.ok()) return opened.status();
+  stored::v1::CarriedOver proto;
+  if (!proto.ParseFromString(opened->Reveal())) return absl::OkStatus();
+  std::vector<SittingFacts>& sittings = locator.facts.sittings;
+  for (size_t i = 0; i < std::min(sittings.size(), static_cast<size_t>(proto.sittings_size())); ++i) {
+    sittings[i].carried.clear();
+    for (const stored::v1::CarriedConnection& each : proto.sittings(static_cast<int>(i)).connections()) {
+      sittings[i].carried.push_back(
+          {.participant = each.participant(), .connection = each.connection(), .count = each.count()});
+    }
+  }
+  return absl::OkStatus();
 }
 
 bool IsFixed(const MeetingLocator& locator, DueDay last_due) {

@@ -16,6 +16,7 @@
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/keys.h"
+#include "storage/secrets/vault.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -28,6 +29,7 @@ struct MeetingLocator {
   bool fixed = false;        // something of it was due that is nowhere among `days` any more
   OccurrenceFacts facts;
   std::string sealed_id;         // the meeting id, under MeetingIdKey of the history's day
+  std::string sealed_carried;    // `carried` of the facts' sittings, under CarriedKey of that day; empty if all are
   uint64_t revision = 0;         // another with every change of its history
   uint32_t events = 0;           // in its history
   uint64_t complete_notice = 0;  // that its report is complete; 0 for none
@@ -35,8 +37,9 @@ struct MeetingLocator {
   int64_t names_told_us = 0;     // when, as that says
 
   friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
+  // All but `carried`, which is there sealed alone.
   std::string Serialize() const;
-  // nullopt if malformed.
+  // Without `carried`: OpenCarried. nullopt if malformed.
   static std::optional<MeetingLocator> Parse(std::string_view bytes);
 };
 
@@ -46,6 +49,12 @@ std::optional<OccurrenceFacts> ParseFacts(std::string_view bytes);
 
 // As which row of its history a locator's meeting id is sealed: with it, and with its day's key, it goes.
 FiledKey MeetingIdKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting);
+// The same of who was there already when its sittings began.
+FiledKey CarriedKey(DueDay history_day, const PbxId& pbx, const OwnerId& meeting);
+// What is sealed of that; empty if nobody was.
+std::string SerializeCarried(const OccurrenceFacts& facts);
+// Fills in `carried`; nobody, where nobody can read who it was any more. NOT_FOUND and DATA_LOSS are no errors of it.
+absl::Status OpenCarried(Vault& vault, const PbxId& pbx, const OwnerId& meeting, MeetingLocator& locator);
 
 // Whether anything that is filed under a day has been due: then the cut of its events is final. (Files end at
 // instants.)

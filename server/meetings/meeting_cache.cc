@@ -312,6 +312,7 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unr
     const uint64_t number = OccurrenceOf(id);
     if (locator.days[kHistory] <= last_due) {
       room.over.emplace(number, std::move(locator.facts));
+    if (absl::Status s = OpenCarried(vault_, room.pbx, id, locator); !s.ok()) return s;
       continue;
     }
     Meeting& meeting = room.MeetingOf(number);

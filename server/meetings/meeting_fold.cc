@@ -31,7 +31,9 @@ class Folding {
     if (!course.ok()) return course.status();
     fold_->revision = RevisionOf(meeting_);
     fold_->due = meeting_.HistoryDue();
-    AddPresence(*course);
+    auto former = meeting_.ReadFormer();
+    if (!former.ok()) return former.status();
+    AddPresence(*course, *std::move(former));
     AddPolls(*course);
     for (const CategoryNumber category : MeetingFold::kOfPeople) {
       if (absl::Status s = AddValues(category); !s.ok()) return s;
@@ -57,8 +59,8 @@ class Folding {
     return it->second;
   }
 
-  void AddPresence(const Course& course) {
-    const Presences all = FoldPresence(course, meeting_.cuts(), BeforeThoseOf(meeting_.facts()));
+  void AddPresence(const Course& course, std::vector<FormerSitting> former) {
+    const Presences all = FoldPresence(course, meeting_.cuts(), std::move(former));
     for (const Presence& presence : all.participants) {
       FoldedParticipant& participant = fold_->participants[IndexOf(course.Text(presence.participants.front()))];
       participant.first_join_us = presence.first_join_us;

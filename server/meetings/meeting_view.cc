@@ -73,6 +73,12 @@ absl::StatusOr<Course> MeetingView::ReadHistory() const {
   return ReadCourse(*view_, *vault_, locator_.days[kHistory], pbx_, meeting_, Opener::kReader);
 }
 
+absl::StatusOr<std::vector<FormerSitting>> MeetingView::ReadFormer() const {
+  MeetingLocator locator = locator_;
+  if (absl::Status s = OpenCarried(*vault_, pbx_, meeting_, locator); !s.ok()) return s;
+  return BeforeThoseOf(locator.facts);
+}
+
 absl::StatusOr<std::string> MeetingView::MeetingId() const {
   const FiledKey key = MeetingIdKey(locator_.days[kHistory], pbx_, meeting_);
   const auto id = vault_->Open(key, locator_.sealed_id);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "server/law/course.h"
 #include "server/law/filing.h"
+#include "server/law/room_cut.h"
 #include "server/meetings/locator.h"
 #include "server/rows/policy_versions.h"
 #include "storage/secrets/vault.h"
@@ -86,6 +88,8 @@ class MeetingView {
   absl::Time HistoryDue() const;
   // Reads all of its history. NOT_FOUND: its day ended this very moment.
   absl::StatusOr<Course> ReadHistory() const;
+  // What goes before that: who was there already when its sittings began.
+  absl::StatusOr<std::vector<FormerSitting>> ReadFormer() const;
   // The meeting id, as the portal gave it; empty if it cannot be read.
   absl::StatusOr<std::string> MeetingId() const;
   // False once the category's values of this meeting are due: under the day that they are filed under, or under the one

@@ -67,6 +67,7 @@ absl::Status MeetingFiler::EndLost(const LocatorName& name, const MeetingLocator
   }
   history = DueDay::None();
   meeting.locator.sealed_id.clear();
+  meeting.locator.sealed_carried.clear();
   Filing filing;
   filing.review = absl::InfiniteFuture();
   FileLocator(meeting, locator, filing, /*report_changed=*/false, change);

@@ -121,7 +121,7 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   for (auto& [number, outcome] : *outcomes) {
     Meeting& meeting = *outcome.meeting;
     if (absl::Status s = FileOutcome(touched, outcome, change); !s.ok()) return s;
-    if (absl::Status s = SealId(meeting, outcome.before, touched.meeting_id, change); !s.ok()) return s;
+    if (absl::Status s = Seal(meeting, outcome.before, touched.meeting_id, change); !s.ok()) return s;
     const bool ended = FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
     if (ended && room.cut.Has(number)) {
       PutRemnant(meeting.pbx, meeting.id, outcome.facts, holdings_.policies.current().cuts, holdings_.policy(),

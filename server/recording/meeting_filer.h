@@ -96,7 +96,7 @@ class MeetingFiler {
 
   // Says that the history of a meeting, or what was told of its people, is another now. REQUIRES: `change` made it so;
   // the days that it is filed under are as before.
-  void Renew(Meeting& meeting, Change& change);
+  absl::Status Renew(Meeting& meeting, Change& change);
 
   // Ends everything of an occurrence but its history and its recordings.
   absl::Status EraseDeleted(Meeting& meeting, const std::string& pbx_id, std::string_view reason, Change& change);
@@ -199,10 +199,14 @@ class MeetingFiler {
   absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,
                                  bool remembered, Change& change);
   absl::Status FileCourse(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
-  // True if its history is over, and it is no longer known. REQUIRES: SealId.
+  // True if its history is over, and it is no longer known. REQUIRES: Seal.
   bool FileLocator(Meeting& meeting, const MeetingLocator& before, const Filing& filing, bool report_changed,
                    Change& change);
   void PutTimer(const Meeting& meeting, const MeetingLocator& before, Change& change);
+  // What of a locator is sealed.
+  absl::Status Seal(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id, Change& change) const;
+  // Who was there already when its sittings began: for that day too, and anew if it says something else than before.
+  absl::Status SealCarried(Meeting& meeting, const MeetingLocator& before, Change& change) const;
   // Seals the meeting id for the day of its history; anew if it was deleted. `meeting_id`: if known; else it is opened.
   absl::Status SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
                       Change& change) const;

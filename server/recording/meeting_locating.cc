@@ -29,14 +29,47 @@ void MeetingFiler::GiveRevision(Meeting& meeting, absl::Time now) {
   meeting.locator.revision = std::max(meeting.locator.revision + 1, static_cast<uint64_t>(absl::ToUnixMicros(now)));
 }
 
-void MeetingFiler::Renew(Meeting& meeting, Change& change) {
+absl::Status MeetingFiler::Renew(Meeting& meeting, Change& change) {
   const MeetingLocator before = meeting.locator;
   GiveRevision(meeting, change.now());
   Filing filing = FileMeeting(before.facts, holdings_.policy(), change.now());
   // The timer may be that of a file which outlives its sitting.
   const absl::Time timer = absl::FromUnixMicros(before.timer_us);
   if (change.now() < timer) filing.review = std::min(filing.review, timer);
+  if (absl::Status s = SealCarried(meeting, before, change); !s.ok()) return s;
   FileLocator(meeting, before, filing, /*report_changed=*/true, change);
+  return absl::OkStatus();
+}
+
+absl::Status MeetingFiler::Seal(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
+                                Change& change) const {
+  if (absl::Status s = SealId(meeting, before, meeting_id, change); !s.ok()) return s;
+  return SealCarried(meeting, before, change);
+}
+
+absl::Status MeetingFiler::SealCarried(Meeting& meeting, const MeetingLocator& before, Change& change) const {
+  MeetingLocator& after = meeting.locator;
+  const DueDay day = after.days[kHistory];
+  const std::string carried = day == DueDay::None() ? std::string() : SerializeCarried(after.facts);
+  if (carried.empty() && after.sealed_carried.empty()) return absl::OkStatus();
+  bool is_same = false;
+  if (!after.sealed_carried.empty()) {
+    const auto opened =
+        holdings_.vault.Open(CarriedKey(before.days[kHistory], meeting.pbx, meeting.id), after.sealed_carried);
+    if (!opened.ok() && !IsUnreadable(opened.status())) return opened.status();
+    is_same = opened.ok() && opened->Reveal() == carried;
+  }
+  if (is_same && day == before.days[kHistory]) return absl::OkStatus();
+  const std::string sealed = std::exchange(after.sealed_carried, std::string());
+  is_same ? change.EndResealed(sealed) : change.EndSealed(sealed);
+  if (carried.empty()) return absl::OkStatus();
+  const auto owner = holdings_.ring.NewOwner(day);
+  if (!owner.ok()) return owner.status();
+  auto anew = holdings_.vault.Seal(CarriedKey(day, meeting.pbx, meeting.id), PbxKeyUse::kNotNeeded, Personal(carried),
+                                   /*values=*/0, *owner);
+  if (!anew.ok()) return anew.status();
+  after.sealed_carried = *std::move(anew);
+  return absl::OkStatus();
 }
 
 absl::Status MeetingFiler::SealId(Meeting& meeting, const MeetingLocator& before, std::string_view meeting_id,
@@ -147,6 +180,7 @@ bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
       change.batch().Put(Family::kState, key, after.Serialize());
     } else if (meeting.stored) {
       change.EndSealed(before.sealed_id);
+      change.EndSealed(before.sealed_carried);
       change.batch().Delete(Family::kState, key);
     }
     return true;

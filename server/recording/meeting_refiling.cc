@@ -70,6 +70,7 @@ absl::StatusOr<Meeting*> MeetingFiler::FindMeeting(const PbxId& pbx, const Owner
   auto locator = ReadLocator(holdings_.store, pbx, id, last_due);
   if (!locator.ok()) return locator.status();
   if (!locator->has_value()) return nullptr;
+  if (absl::Status s = OpenCarried(holdings_.vault, pbx, id, **locator); !s.ok()) return s;
   holder = {.pbx = pbx, .id = id, .locator = **locator, .stored = true};
   return &holder;
 }
@@ -96,7 +97,7 @@ absl::StatusOr<size_t> MeetingFiler::Review(std::span<const MeetingTimer> timers
     absl::Status status = FollowFiling(meeting, holdings_.registry.ExternalId(timer.pbx), before.facts, filing, change);
     if (!status.ok()) return status;
     if (before.days[kFileShare] != DueDay::None() && meeting.locator.days[kFileShare] == DueDay::None()) ++files_ended;
-    if (absl::Status s = SealId(meeting, before, "", change); !s.ok()) return s;
+    if (absl::Status s = Seal(meeting, before, "", change); !s.ok()) return s;
     const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
     // What became fixed by this is cut no more: the room is read anew.
     if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)
@@ -146,7 +147,7 @@ absl::Status MeetingFiler::RefileMeeting(const LocatorName& name, Filing filing,
   absl::Status status = EndFilesInTime(meeting, holdings_.registry.ExternalId(name.pbx), before.facts, filing, change);
   if (!status.ok()) return status;
   if (absl::Status s = MoveMisfiled(meeting, filing, applied, change); !s.ok()) return s;
-  if (absl::Status s = SealId(meeting, before, "", change); !s.ok()) return s;
+  if (absl::Status s = Seal(meeting, before, "", change); !s.ok()) return s;
   const bool over = FileLocator(meeting, before, filing, /*report_changed=*/false, change);
   // What became fixed by this is cut no more: the room is read anew.
   if (over || IsFixed(meeting.locator, change.last_due()) != meeting.fixed)

@@ -127,7 +127,9 @@ absl::Status PersonCommands::InEach(std::string_view pbx_id, std::string_view me
   for (auto& [number, meeting] : room.meetings) {
     const auto acted = act(meeting, people);
     if (!acted.ok()) return acted.status();
-    if (*acted) filer_.Renew(meeting, change);
+    if (*acted) {
+      if (absl::Status s = filer_.Renew(meeting, change); !s.ok()) return s;
+    }
     any |= *acted;
   }
   // The cut knows them by names that they may not have any more.

@@ -132,13 +132,16 @@ std::string OpenCopy(const MapStore::Rows& rows, const DecodedRing& ring) {
     all += OpenState(key, value, ring).value_or("");
     stored::v1::Locator locator;
     if (key[0] != 'M' || !locator.ParseFromString(value)) continue;
-    // A meeting id is sealed as a row of the history (category 14) would be whose item is zero, on the day of that.
+    // A meeting id is sealed as a row of the history (category 14) would be whose item is zero, on the day of that; who
+    // was there when a sitting began, as one whose item is 1.
     for (const auto& [named, secret] : ring.keys) {
       if (named.first != 'D') continue;
       std::string row_key;
       for (int shift = 24; shift >= 0; shift -= 8) row_key.push_back(static_cast<char>(named.second >> shift));
       row_key.append(1, 14).append(key.substr(1)).append(16, '\0');
       all += OpenFiled(row_key, locator.meeting_id(), ring).value_or("");
+      row_key.back() = 1;
+      all += OpenFiled(row_key, locator.carried(), ring).value_or("");
     }
   }
   return all;

@@ -11,8 +11,8 @@
 
 namespace retention {
 
-// All plaintexts, one after the other: of rows of family `filed`, and of sealed rows of family `state`, with the
-// meeting ids in locators.
+// All plaintexts, one after the other: of rows of family `filed`, and of sealed rows of family `state`, with what is
+// sealed in locators.
 std::string OpenCopy(const MapStore::Rows& rows, const DecodedRing& ring);
 
 // Whether a copy tells that a meeting of this id was held by a PBX of it, to whoever has the ring, and guesses the id.
