@@ -19,6 +19,11 @@ constexpr absl::Duration kMinRefreshWithin = absl::Seconds(1);
 
 }  // namespace
 
+int64_t GoesOverUntil(const CutRules& rules, bool is_named, int64_t last_us, int64_t limit_us) {
+  const int64_t stayed_us = is_named ? std::max(last_us, limit_us) : last_us;
+  return stayed_us + absl::ToInt64Microseconds(rules.presumed_end_after + rules.reopen_within);
+}
+
 absl::StatusOr<CutRules> ParseCutRules(const v1::CutRules& proto) {
   CutRules rules;
   absl::Status status;

@@ -37,6 +37,10 @@ struct CutRules {
   friend bool operator==(const CutRules&, const CutRules&) = default;
 };
 
+// Until when who is still in a sitting when it comes to its limit goes over into the one that begins then. One with a
+// name is not cut by absence, but it has a limit. Nobody goes over if that is no later than the limit.
+int64_t GoesOverUntil(const CutRules& rules, bool is_named, int64_t last_us, int64_t limit_us);
+
 // INVALID_ARGUMENT naming the field (`cut.late_within`) if one is missing or beyond its limits.
 absl::StatusOr<CutRules> ParseCutRules(const v1::CutRules& proto);
 

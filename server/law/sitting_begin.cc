@@ -7,11 +7,8 @@
 namespace retention {
 
 std::pair<int64_t, int64_t> RoomWalk::GoesOverWithin(const Sitting& sitting) const {
-  const CutRules& rules = RulesOf(sitting);
   const int64_t limit_us = LimitOf(sitting);
-  // One with a name is not cut by absence, but it has a limit.
-  const int64_t stayed_us = sitting.name == 0 ? sitting.last_us : std::max(sitting.last_us, limit_us);
-  return {limit_us, stayed_us + absl::ToInt64Microseconds(rules.presumed_end_after + rules.reopen_within)};
+  return {limit_us, GoesOverUntil(RulesOf(sitting), sitting.name != 0, sitting.last_us, limit_us)};
 }
 
 std::vector<FormerSitting> RoomWalk::Former() const {

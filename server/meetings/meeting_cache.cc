@@ -24,9 +24,8 @@ constexpr size_t kMeetingBytes = 1000;
 // Until when who is in a sitting at its limit goes over into the next one; INT64_MIN if nobody can.
 int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules) {
   if (sitting.emptied_us.has_value()) return INT64_MIN;
-  const int64_t reopen_us = absl::ToInt64Microseconds(rules.At(sitting.start_us).reopen_within);
-  const int64_t stayed_us = sitting.name == 0 ? sitting.last_us : std::max(sitting.last_us, sitting.limit_us);
-  const int64_t until_us = stayed_us + sitting.presumed_us + reopen_us;
+  const int64_t until_us =
+      GoesOverUntil(rules.At(sitting.start_us), sitting.name != 0, sitting.last_us, sitting.limit_us);
   return until_us > sitting.limit_us ? until_us : INT64_MIN;
 }
 

@@ -122,6 +122,19 @@ TEST(SittingBegin, WhoIsPresumedToHaveLeftDoesNotGoOver) {
   EXPECT_EQ(later.Fixed(), later.Whole());
 }
 
+// One rule, for who walks through events and for who has the facts alone.
+TEST(SittingBegin, UntilWhenWhoIsThereGoesOver) {
+  const CutRules rules{.reopen_within = absl::Hours(1),
+                       .early_within = {},
+                       .late_within = {},
+                       .presumed_end_after = absl::Hours(24),
+                       .longest_sitting = absl::Hours(24 * 7),
+                       .refresh_within = {}};
+  EXPECT_EQ(GoesOverUntil(rules, /*is_named=*/false, 5 * kHourUs, 9 * kHourUs), 30 * kHourUs);
+  EXPECT_EQ(GoesOverUntil(rules, /*is_named=*/true, 5 * kHourUs, 9 * kHourUs), 34 * kHourUs) << "absence cuts it not";
+  EXPECT_EQ(GoesOverUntil(rules, /*is_named=*/true, 9 * kHourUs, 5 * kHourUs), 34 * kHourUs);
+}
+
 TEST(SittingBegin, OfTooManyConnectionsTheLatestGoOver) {
   OverTheLimit room;
   for (uint64_t i = 0; i < kMaxCarriedConnections; ++i) room.Add(24 * 6 + 1, RoomEventKind::kJoined, 10 + i);
