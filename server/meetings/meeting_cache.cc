@@ -47,14 +47,13 @@ absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const 
                          Opener opener, absl::FunctionRef<bool(const stored::v1::CourseChunk& chunk)> add,
                          UnreadableVisit unreadable) {
   stored::v1::CourseChunk chunk;
-  const auto visit = [&](const FiledKey&, std::string_view envelope, const std::string& row) -> absl::Status {
+  const auto visit = [&](const FiledKey&, std::string_view envelope, const std::string& row) -> RowOutcome {
     if (opener == Opener::kReader) {
       const auto restricted = vault.IsRestricted(envelope);
       if (!restricted.ok()) return restricted.status();
       if (*restricted) return absl::OkStatus();
     }
-    if (!chunk.ParseFromString(row) || !add(chunk)) return absl::DataLossError("a HISTORY row does not parse");
-    return absl::OkStatus();
+    return chunk.ParseFromString(row) && add(chunk) ? RowOutcome(absl::OkStatus()) : RowOutcome::Malformed();
   };
   return VisitOpenedRows(view, vault, FiledPrefix(day, kHistory, pbx, meeting), Opener::kEngine, visit, unreadable);
 }

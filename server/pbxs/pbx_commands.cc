@@ -284,10 +284,10 @@ absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& holders, std
   // A poll's rows share their owner; only the row of its creation names the holder. Whose one is that nobody can read,
   // nobody can tell: it keeps the others from nothing.
   std::set<OwnerId> ends;
-  const auto find = [&](const FiledKey& key, std::string_view envelope, const std::string& row) -> absl::Status {
+  const auto find = [&](const FiledKey& key, std::string_view envelope, const std::string& row) -> RowOutcome {
     if (Vault::ValueCount(envelope) == 0) return absl::OkStatus();  // mark of a deleted poll
     stored::v1::Value value;
-    if (!value.ParseFromString(row)) return absl::DataLossError("a row of a poll does not parse");
+    if (!value.ParseFromString(row)) return RowOutcome::Malformed();
     if (holders.contains(value.extension()) && ends.insert(key.owner).second) ++outcome.polls;
     return absl::OkStatus();
   };

@@ -119,9 +119,9 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
     for (const CategoryNumber category : kSaid) {
       const DueDay day = meeting.locator.days[category];
       if (day == DueDay::None() || day <= change.last_due()) continue;
-      const auto visit = [&](const FiledKey&, std::string_view, const std::string& row) {
+      const auto visit = [&](const FiledKey&, std::string_view, const std::string& row) -> RowOutcome {
         stored::v1::ValueChunk chunk;
-        if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
+        if (!UnpackValues(row, chunk)) return RowOutcome::Malformed();
         for (const stored::v1::Value& value : chunk.values()) {
           if (!IsSaid(category, value)) continue;
           if (value.copied()) {

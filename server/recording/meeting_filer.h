@@ -163,8 +163,8 @@ class MeetingFiler {
     Outcomes& outcomes;
   };
   absl::Status Recut(uint64_t from, const Recutting& recutting, Change& change);
-  absl::Status RecutRow(const FiledKey& key, std::string_view envelope, const std::string& row,
-                        const Recutting& recutting, Change& change);
+  RowOutcome RecutRow(const FiledKey& key, std::string_view envelope, const std::string& row,
+                      const Recutting& recutting, Change& change);
   // It says something else than before: never a revision that there was, though the occurrence may have been gone in
   // between.
   static void GiveRevision(Meeting& meeting, absl::Time now);

@@ -32,12 +32,10 @@ void AddTo(Share& share, uint64_t event) {
   if (share.values++ == 0) share.first_event = event;
 }
 
-absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occurrence_of) {
+std::optional<Shares> SharesOfHistory(const std::string& row, const auto& occurrence_of) {
   stored::v1::CourseChunk chunk;
   Course course;
-  if (!chunk.ParseFromString(row) || !course.AddChunk(chunk)) {
-    return absl::DataLossError("a HISTORY row does not parse");
-  }
+  if (!chunk.ParseFromString(row) || !course.AddChunk(chunk)) return std::nullopt;
   std::map<uint64_t, std::vector<CourseEvent>> parts;
   Shares shares;
   course.ForEach([&](const CourseEvent& event) {
@@ -51,9 +49,9 @@ absl::StatusOr<Shares> SharesOfHistory(const std::string& row, const auto& occur
   return shares;
 }
 
-absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurrence_of, const auto& taken_back) {
+std::optional<Shares> SharesOfValues(const std::string& row, const auto& occurrence_of, const auto& taken_back) {
   stored::v1::ValueChunk chunk;
-  if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
+  if (!UnpackValues(row, chunk)) return std::nullopt;
   std::map<uint64_t, stored::v1::ValueChunk> parts;
   Shares shares;
   for (const stored::v1::Value& value : chunk.values()) {
@@ -66,9 +64,9 @@ absl::StatusOr<Shares> SharesOfValues(const std::string& row, const auto& occurr
   return shares;
 }
 
-absl::StatusOr<Shares> SharesOfObject(const std::string& row, const auto& occurrence_of) {
+std::optional<Shares> SharesOfObject(const std::string& row, const auto& occurrence_of) {
   stored::v1::Value value;
-  if (!value.ParseFromString(row)) return absl::DataLossError("an object's row does not parse");
+  if (!value.ParseFromString(row)) return std::nullopt;
   Shares shares;
   Share& share = shares[occurrence_of(value.event())];
   AddTo(share, value.event());
@@ -144,8 +142,8 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
   return absl::OkStatus();
 }
 
-absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const std::string& row,
-                                    const Recutting& recutting, Change& change) {
+RowOutcome MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope, const std::string& row,
+                                  const Recutting& recutting, Change& change) {
   const TouchedRoom& touched = recutting.touched;
   const uint64_t from = OccurrenceOf(key.owner);
   const auto occurrence_of = [&](uint64_t event) {
@@ -161,7 +159,7 @@ absl::Status MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelo
                 : key.category == kRecording || key.category == kFileShare
                     ? SharesOfObject(row, occurrence_of)
                     : SharesOfValues(row, occurrence_of, taken_back);
-  if (!shares.ok()) return shares.status();
+  if (!shares.has_value()) return RowOutcome::Malformed();
   std::vector<RowPart> parts;
   for (auto& [number, share] : *shares) {
     if (number == kTakenBack) {

@@ -105,9 +105,9 @@ absl::StatusOr<bool> RoomPerson::UnnameCarried(OccurrenceFacts& facts) {
 
 absl::Status RoomPerson::VisitValues(const Meeting& meeting, CategoryNumber category, DueDay last_due,
                                      VisitChunk visit) const {
-  const auto unpack = [&](const FiledKey& key, std::string_view envelope, const std::string& row) -> absl::Status {
+  const auto unpack = [&](const FiledKey& key, std::string_view envelope, const std::string& row) -> RowOutcome {
     ValueChunk chunk;
-    if (!UnpackValues(row, chunk)) return absl::DataLossError("a row of a meeting does not parse");
+    if (!UnpackValues(row, chunk)) return RowOutcome::Malformed();
     return visit(key, envelope, chunk);
   };
   return VisitOpened(meeting, category, last_due, unpack);

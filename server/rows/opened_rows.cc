@@ -8,8 +8,11 @@ absl::Status VisitOpenedRows(const StoreView& view, Vault& vault, const std::str
                              OpenedRowVisit visit, UnreadableVisit unreadable) {
   return VisitRows(view, prefix, [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
     const auto plaintext = vault.Open(key, envelope, opener);
-    absl::Status status = plaintext.ok() ? visit(key, envelope, plaintext->Reveal()) : plaintext.status();
-    return IsUnreadable(status) ? unreadable(key, envelope, status) : status;
+    if (IsUnreadable(plaintext.status())) return unreadable(key, envelope, plaintext.status());
+    if (!plaintext.ok()) return plaintext.status();
+    const RowOutcome outcome = visit(key, envelope, plaintext->Reveal());
+    if (!outcome.is_malformed()) return outcome.own();
+    return unreadable(key, envelope, absl::DataLossError("a row does not parse"));
   });
 }
 
