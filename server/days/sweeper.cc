@@ -59,7 +59,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   if (urgent) options_.on_urgent(true);
   // What a failure cut short in the ring goes on whatever state the store is in. A replica that is out of reach keeps
   // nothing from ending, unless none is left.
-  const absl::Status mended = holdings_.ring.Mend();
+  const absl::Status mended = holdings_.ring.Mend(now);
   if (holdings_.ring.out_of_reach()) note(mended);
   note(commands_.DoWithoutStore([&] { return enders_.days.Recover(); }));
   const absl::Status recovered = commands_.Do(now, [&](Change&) { return enders_.pbxs.NarrowKeys(); });

@@ -124,8 +124,10 @@ class KeyRing {
   bool out_of_reach() const;
   // Looks whether all replicas are there; finishes what a failure cut short, and overwrites those that could not be
   // written. They are opened anew by their paths, since their volumes may have been away. What the process knows
-  // counts: the last that was written to is gone on with only as it was left. OK: nothing is left to do.
-  absl::Status Mend();
+  // counts: the last that was written to is gone on with only as it was left. OK: nothing is left to do. One whose
+  // overwriting fails again and again is overwritten ever more rarely by `now`, kRebuildWait apart at most.
+  absl::Status Mend(absl::Time now = absl::InfiniteFuture());
+  static constexpr absl::Duration kRebuildWait = absl::Minutes(1);
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
   struct Found {
     size_t replicas_rebuilt = 0;
@@ -279,7 +281,7 @@ class KeyRing {
   absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> OpenReplicas(const std::string& directory) const;
   // Opens the lost replica `i` anew, to be written as memory says.
   absl::Status ReopenLost(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  absl::Status RebuildStale(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status RebuildStale(size_t i, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status LoadBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -380,6 +382,13 @@ class KeyRing {
   // Of stale replicas that have no room: how many there were when all that they have was overwritten.
   std::map<size_t, uint64_t> overwritten_at_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
+  // Of those whose overwriting failed: when it did, how long it waits from then on, and why.
+  struct FailedRebuild {
+    absl::Time at;
+    absl::Duration wait;
+    absl::Status why;
+  };
+  std::map<size_t, FailedRebuild> failed_rebuilds_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);
   absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);

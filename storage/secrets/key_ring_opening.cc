@@ -21,6 +21,8 @@ constexpr std::array<const char*, 2> kReplicaNames = {"a", "b"};
 constexpr std::array<std::string_view, 3> kOtherNames = {"witness", "ledger", "lost+found"};
 // Room for the keys of some months' days; grown when it is used up.
 constexpr size_t kFirstEntries = 256;
+// A replica is overwritten again after this, and after twice as long each time that it fails.
+constexpr absl::Duration kFirstRebuildWait = absl::Seconds(1);
 
 // A directory that is not a ring's is not touched.
 absl::Status CheckDirectory(const std::string& directory) {
@@ -286,7 +288,7 @@ absl::Status KeyRing::ReopenLost(size_t i) {
   return absl::OkStatus();
 }
 
-absl::Status KeyRing::RebuildStale(size_t i) {
+absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
   RingHead head;
   {
     const MutexLock lock(mutex_);
@@ -297,17 +299,29 @@ absl::Status KeyRing::RebuildStale(size_t i) {
   // Nothing is to be overwritten; is there room by now?
   if (status.ok() && overwritten != overwritten_at_.end() && overwritten->second == erasures_) {
     status = ExtendReplica(*disk_, i);
+    if (status.ok()) failed_rebuilds_.erase(i);
+  }
+  // A clock that was put back ends a wait.
+  if (const auto failed = failed_rebuilds_.find(i); status.ok() && failed != failed_rebuilds_.end()) {
+    const FailedRebuild& last = failed->second;
+    if (now >= last.at && now < last.at + last.wait) status = last.why;
   }
   if (status.ok()) {
     overwritten_at_.erase(i);
     status = RebuildReplica(*disk_, i, head);
     if (absl::IsResourceExhausted(status)) overwritten_at_[i] = erasures_;
+    if (status.ok()) {
+      failed_rebuilds_.erase(i);
+    } else {
+      FailedRebuild& last = failed_rebuilds_[i];
+      last = {.at = now, .wait = std::clamp(2 * last.wait, kFirstRebuildWait, kRebuildWait), .why = status};
+    }
   }
   if (!status.ok()) disk_->replica(i).Close();
   return status;
 }
 
-absl::Status KeyRing::Mend() {
+absl::Status KeyRing::Mend(absl::Time now) {
   const MutexLock writing(write_mutex_);
   absl::Status lost;
   for (size_t i = 0; i < disk_->size(); ++i) {
@@ -319,7 +333,7 @@ absl::Status KeyRing::Mend() {
   if (disk_->out_of_reach() == disk_->size()) return lost.ok() ? status : lost;
   status.Update(DropFormerRoot());
   for (size_t i = 0; i < disk_->size(); ++i) {
-    if (disk_->stale(i)) status.Update(RebuildStale(i));
+    if (disk_->stale(i)) status.Update(RebuildStale(i, now));
   }
   return status;
 }

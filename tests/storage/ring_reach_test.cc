@@ -28,6 +28,10 @@ class RingReach : public ::testing::Test {
     KeyRing::Options options;
     options.second_directory = path_.at(1);
     options.on_io = [this](size_t replica, RingFile, RingReplica::Io io) {
+      if (replica == failing_ && io == RingReplica::Io::kWrite) {
+        ++failed_;
+        return absl::UnavailableError("failing");
+      }
       const bool is_full = io == RingReplica::Io::kExtend && full_.at(replica);
       return is_full ? absl::ResourceExhaustedError("full") : absl::OkStatus();
     };
@@ -71,6 +75,8 @@ class RingReach : public ::testing::Test {
   FreshDirectory directory_;
   const std::vector<std::string> path_ = {directory_ / "first", directory_ / "second"};
   std::vector<bool> full_ = {false, false};
+  size_t failing_ = 2;  // none
+  uint64_t failed_ = 0;
   std::vector<std::string> said_;
   std::unique_ptr<KeyRing> ring_;
   std::string living_;
@@ -208,6 +214,29 @@ TEST_F(RingReach, AFullOneIsLeftAlone_AndTakenBackWhenThereIsRoom) {
     const std::string name = full == 0 ? "a" : "b";
     EXPECT_EQ(said_, (std::vector<std::string>{name + " lost", name + " back"}));
   }
+}
+
+// A disk that fails is not written from end to end with every run of a sweep.
+TEST_F(RingReach, OneThatFailsAgainAndAgainIsOverwrittenEverMoreRarely) {
+  Unmount(1);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
+  Mount(1);
+  failing_ = 1;
+  absl::Time now = absl::UnixEpoch();
+  std::vector<int64_t> tries;
+  for (int second = 0; second < 600; ++second, now += absl::Seconds(1)) {
+    const uint64_t before = failed_;
+    EXPECT_TRUE(absl::IsUnavailable(ring_->Mend(now)));
+    if (failed_ > before) tries.push_back(second);
+  }
+  ASSERT_GE(tries.size(), 10u);
+  EXPECT_EQ(std::vector<int64_t>(tries.begin(), tries.begin() + 6), (std::vector<int64_t>{0, 1, 3, 7, 15, 31}));
+  for (size_t i = 1; i < tries.size(); ++i) EXPECT_LE(tries[i] - tries[i - 1], 60);
+  EXPECT_LE(tries.size(), 20u);
+  // It is taken back a minute later at most; at once where the clock was put back.
+  failing_ = 2;
+  EXPECT_TRUE(ring_->Mend(absl::UnixEpoch()).ok());
+  ExpectWhole();
 }
 
 // On a full disk the room that is kept is for those alone that it is kept for.
