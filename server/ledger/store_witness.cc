@@ -281,6 +281,14 @@ absl::Status StoreWitness::Accept(Store& store) {
   return absl::OkStatus();
 }
 
+absl::Status StoreWitness::FollowPath(LedgerCopy& copy) const {
+  const auto is_another = copy.FollowPath();
+  if (!is_another.ok()) return is_another.status();
+  if (!*is_another) return absl::OkStatus();
+  const auto common = Common(copy, *store_);
+  return common.ok() ? copy.CutTo(*common) : common.status();
+}
+
 absl::Status StoreWitness::CopyLedger() {
   uint64_t size = ledger_size_;
   std::string head = ledger_head_;
@@ -295,6 +303,11 @@ absl::Status StoreWitness::CopyLedger() {
   absl::Status failure;
   uint64_t uncopied = 0;
   for (const auto& copy : copies_) {
+    if (absl::Status s = FollowPath(*copy); !s.ok()) {
+      failure.Update(s);
+      uncopied = ledger_size_;
+      continue;
+    }
     const uint64_t before = copy->size();
     // One that cannot be written costs one run of entries each time, however far it is behind.
     failure.Update(ReadEntries(*store_, before + 1,

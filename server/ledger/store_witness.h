@@ -97,6 +97,8 @@ class StoreWitness {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The rest of the ledger, to all copies.
   absl::Status CopyLedger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What of a file that took its place follows from the store is kept.
+  absl::Status FollowPath(LedgerCopy& copy) const;
   // As many entries as the copy and the store have alike.
   static absl::StatusOr<uint64_t> Common(const LedgerCopy& copy, const StoreView& store);
 

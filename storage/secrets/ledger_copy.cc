@@ -37,9 +37,13 @@ uint64_t IntegerIn(std::string_view bytes) {
 LedgerCopy::LedgerCopy(std::string directory, std::string_view ring_identity, OnIo on_io)
     : directory_(std::move(directory)), ring_identity_(ring_identity), on_io_(std::move(on_io)) {}
 
-LedgerCopy::~LedgerCopy() {
-  if (fd_ >= 0) ::close(fd_);
+LedgerCopy::~LedgerCopy() { Close(); }
+
+void LedgerCopy::Close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
+
+std::string LedgerCopy::Path() const { return absl::StrCat(directory_, "/", kCopyName); }
 
 std::string LedgerCopy::Header() const {
   std::string header(kCopyMagic);
@@ -52,38 +56,61 @@ absl::StatusOr<std::unique_ptr<LedgerCopy>> LedgerCopy::Open(const std::string& 
                                                              std::string_view ring_identity, uint64_t durable,
                                                              OnIo on_io) {
   std::unique_ptr<LedgerCopy> copy(new LedgerCopy(directory, ring_identity, std::move(on_io)));
-  const std::string path = absl::StrCat(directory, "/", kCopyName);
-  copy->fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (copy->fd_ < 0 && errno == ENOENT) return copy;
-  if (copy->fd_ < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
+  copy->volume_ = VolumeOf(directory);
+  if (absl::Status s = copy->OpenFile(durable); !s.ok()) return s;
+  return copy;
+}
+
+absl::StatusOr<bool> LedgerCopy::FollowPath() {
+  const bool is_same = fd_ >= 0 && LeadsTo(Path(), fd_);
+  if (is_same && !failed_) return false;
+  const bool had_any = last_.size > 0;
+  const Place synced = synced_;
+  Close();
+  if (absl::Status s = OpenFile(is_same ? synced.size : 0); !s.ok()) {
+    Close();
+    return s;
+  }
+  // What was written since may not be durable, though it can be read.
+  if (is_same && synced.size < last_.size) last_ = synced_ = synced;
+  return !is_same && (had_any || last_.size > 0);
+}
+
+absl::Status LedgerCopy::OpenFile(uint64_t durable) {
+  const std::string path = Path();
+  last_ = Place();
+  synced_ = Place();
+  failed_ = false;
+  fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd_ < 0 && errno == ENOENT) return absl::OkStatus();
+  if (fd_ < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
   struct stat info;
-  if (::fstat(copy->fd_, &info) != 0) return StatusFromErrno(errno, "stat");
+  if (::fstat(fd_, &info) != 0) return StatusFromErrno(errno, "stat");
   if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
   const auto bytes = static_cast<uint64_t>(info.st_size);
   std::string header(kCopyHeaderBytes, '\0');
-  const auto got = copy->ReadFully(0, header.data(), header.size());
+  const auto got = ReadFully(0, header.data(), header.size());
   if (!got.ok()) return got.status();
   if (!*got || header == std::string(kCopyHeaderBytes, '\0')) {
     // Its making was cut short.
-    copy->cut_bytes_ = bytes;
-    if (absl::Status s = copy->Truncate(0); !s.ok()) return s;
-    return copy;
+    cut_bytes_ = bytes;
+    return Truncate(0);
   }
-  if (header != copy->Header()) {
+  if (header != Header()) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not of this ring: move it away"));
   }
-  copy->last_.end = kCopyHeaderBytes;
-  const auto found = copy->FindEnd(bytes, durable);
+  last_.end = kCopyHeaderBytes;
+  const auto found = FindEnd(bytes, durable);
   if (!found.ok()) return found.status();
   if (!*found) {
-    if (absl::Status s = copy->SeekEnd(); !s.ok()) return s;
-    copy->cut_bytes_ = bytes - copy->last_.end;
-    if (copy->cut_bytes_ > 0) {
-      if (absl::Status s = copy->Truncate(copy->last_.end); !s.ok()) return s;
+    if (absl::Status s = SeekEnd(); !s.ok()) return s;
+    cut_bytes_ = bytes - last_.end;
+    if (cut_bytes_ > 0) {
+      if (absl::Status s = Truncate(last_.end); !s.ok()) return s;
     }
   }
-  copy->synced_ = copy->last_;
-  return copy;
+  synced_ = last_;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> LedgerCopy::ReadFully(uint64_t offset, char* out, size_t size) const {
@@ -177,7 +204,12 @@ absl::Status LedgerCopy::Truncate(uint64_t bytes) {
 
 absl::Status LedgerCopy::Make() {
   if (fd_ < 0) {
-    const std::string path = absl::StrCat(directory_, "/", kCopyName);
+    const std::string path = Path();
+    const auto volume = VolumeOf(directory_);
+    if (volume_.has_value() && volume != volume_) {
+      return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not there: is its volume mounted?"));
+    }
+    volume_ = volume;
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd_ < 0) return StatusFromErrno(errno, absl::StrCat("create ", path));
   }
@@ -217,6 +249,7 @@ absl::Status LedgerCopy::Append(std::span<const Entry> entries) {
     }
     const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(last_.end));
     // The next one overwrites what there is of it.
+    failed_ = failed_ || written < 0;
     if (written < 0) return StatusFromErrno(errno, "write the ledger's copy");
     if (written != static_cast<ssize_t>(bytes.size())) return StatusFromErrno(ENOSPC, "write the ledger's copy");
     last_ = {.size = size, .head = std::move(head), .end = last_.end + bytes.size()};
@@ -228,6 +261,7 @@ absl::Status LedgerCopy::Sync() {
   if (fd_ < 0) return absl::OkStatus();
   absl::Status status = on_io_ ? on_io_() : absl::OkStatus();
   if (status.ok() && ::fdatasync(fd_) != 0) status = StatusFromErrno(errno, "sync the ledger's copy");
+  failed_ = failed_ || !status.ok();
   // Where it failed nobody knows what of the rest is there: it is written once more.
   (status.ok() ? synced_ : last_) = status.ok() ? last_ : synced_;
   return status;

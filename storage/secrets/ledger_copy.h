@@ -42,6 +42,10 @@ class LedgerCopy {
   LedgerCopy& operator=(const LedgerCopy&) = delete;
   ~LedgerCopy();
 
+  // Where its path leads to another file by now, or to none, goes on with that, and says so: what it has may be of
+  // another time. One that failed is opened anew. Errors as Open.
+  absl::StatusOr<bool> FollowPath();
+
   uint64_t size() const { return last_.size; }
   const std::string& head() const { return last_.head; }
   // That the opening cut off.
@@ -69,6 +73,10 @@ class LedgerCopy {
   };
   LedgerCopy(std::string directory, std::string_view ring_identity, OnIo on_io);
   std::string Header() const;
+  std::string Path() const;
+  void Close();
+  // What is there, if anything.
+  absl::Status OpenFile(uint64_t durable);
   absl::Status Make();
   absl::Status Truncate(uint64_t bytes);
   // nullopt if there is no whole record.
@@ -84,6 +92,8 @@ class LedgerCopy {
   const std::string ring_identity_;
   const OnIo on_io_;
   int fd_ = -1;
+  std::optional<uint64_t> volume_;  // on which it was first
+  bool failed_ = false;             // since it was opened
   Place last_;
   Place synced_;
   uint64_t cut_bytes_ = 0;

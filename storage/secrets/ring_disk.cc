@@ -34,12 +34,8 @@ absl::Status WriteFully(int fd, uint64_t offset, ConstByteSpan bytes) {
   return absl::OkStatus();
 }
 
-// Of the directory that `path` lies in.
-std::optional<uint64_t> VolumeOf(const std::string& path) {
-  struct stat info;
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  if (::stat(parent.c_str(), &info) != 0) return std::nullopt;
-  return info.st_dev;
+std::optional<uint64_t> ParentVolumeOf(const std::string& path) {
+  return VolumeOf(std::filesystem::path(path).parent_path().string());
 }
 
 absl::Status OutOfReach(RingFile file) {
@@ -76,9 +72,22 @@ absl::Status SyncDirectory(const std::string& directory) {
   return synced == 0 ? absl::OkStatus() : StatusFromErrno(error, "sync directory");
 }
 
+std::optional<uint64_t> VolumeOf(const std::string& directory) {
+  struct stat info;
+  if (::stat(directory.c_str(), &info) != 0) return std::nullopt;
+  return info.st_dev;
+}
+
+bool LeadsTo(const std::string& path, int fd) {
+  struct stat named;
+  struct stat open;
+  return ::lstat(path.c_str(), &named) == 0 && ::fstat(fd, &open) == 0 && named.st_dev == open.st_dev &&
+         named.st_ino == open.st_ino;
+}
+
 absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io) {
   std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io)));
-  replica->first_volume_ = VolumeOf(directory);
+  replica->first_volume_ = ParentVolumeOf(directory);
   if (absl::Status s = replica->OpenFiles(); !s.ok()) return s;
   return replica;
 }
@@ -126,7 +135,7 @@ absl::Status RingReplica::Reopen() {
 }
 
 bool RingReplica::is_on_first_volume() const {
-  return first_volume_.has_value() && VolumeOf(directory_) == first_volume_;
+  return first_volume_.has_value() && ParentVolumeOf(directory_) == first_volume_;
 }
 
 RingReplica::~RingReplica() { Close(); }

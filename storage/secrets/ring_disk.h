@@ -37,6 +37,13 @@ absl::Status StatusFromErrno(int error, std::string_view operation);
 // Makes the names in `directory` durable.
 absl::Status SyncDirectory(const std::string& directory);
 
+// The volume that `directory` lies on; nullopt if there is no such directory.
+std::optional<uint64_t> VolumeOf(const std::string& directory);
+
+// Whether `path` leads to the file that `fd` has open. It does not when a volume was mounted over it, or its directory
+// was replaced: what is written to `fd` then is found by nobody.
+bool LeadsTo(const std::string& path, int fd);
+
 // One directory. Errors: RESOURCE_EXHAUSTED if the disk is full, UNAVAILABLE for any other I/O error.
 class RingReplica {
  public:

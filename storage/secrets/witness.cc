@@ -100,41 +100,52 @@ std::optional<Witness> ReadWitness(ConstByteSpan bytes) {
   return witness;
 }
 
+std::string WitnessFile::File::Path() const { return absl::StrCat(directory, "/", kWitnessName); }
+
+void WitnessFile::File::Close() {
+  if (fd >= 0) ::close(std::exchange(fd, -1));
+}
+
 WitnessFile::WitnessFile(std::vector<std::string> directories, OnIo on_io) : on_io_(std::move(on_io)) {
-  for (std::string& directory : directories) files_.push_back({.directory = std::move(directory)});
+  for (std::string& directory : directories) {
+    files_.push_back({.directory = std::move(directory), .volume = {}});
+    files_.back().volume = VolumeOf(files_.back().directory);
+  }
 }
 
 WitnessFile::~WitnessFile() {
-  for (const File& file : files_) {
-    if (file.fd >= 0) ::close(file.fd);
-  }
+  for (File& file : files_) file.Close();
 }
 
 absl::StatusOr<std::unique_ptr<WitnessFile>> WitnessFile::Open(std::vector<std::string> directories, OnIo on_io) {
   std::unique_ptr<WitnessFile> file(new WitnessFile(std::move(directories), std::move(on_io)));
-  size_t damaged = 0;
-  size_t sound = 0;
   absl::Status unread;
   size_t read = 0;
-  for (File& found : file->files_) {
-    const absl::Status status = file->Look(found, damaged, sound);
-    if (absl::IsFailedPrecondition(status)) return status;
+  for (File& each : file->files_) {
+    const auto found = Look(each);
+    if (absl::IsFailedPrecondition(found.status())) return found.status();
     // One that cannot be read is as good as none, unless it is the only one.
-    status.ok() ? static_cast<void>(++read) : unread.Update(status);
+    unread.Update(found.status());
+    if (!found.ok()) continue;
+    ++read;
+    file->damaged_ |= found->is_damaged;
+    if (!found->last.has_value()) continue;
+    if (!file->last_.has_value() || found->last->count > file->last_->count) file->last_ = found->last;
   }
   if (read == 0 && !unread.ok()) return unread;
-  file->damaged_ = damaged > 0 && sound == 0;
+  file->damaged_ &= !file->last_.has_value();
   return file;
 }
 
-absl::Status WitnessFile::Look(File& file, size_t& damaged, size_t& sound) {
-  const std::string path = absl::StrCat(file.directory, "/", kWitnessName);
+absl::StatusOr<WitnessFile::Found> WitnessFile::Look(File& file) {
+  const std::string path = file.Path();
+  Found found;
   file.fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  if (file.fd < 0) return errno == ENOENT ? absl::OkStatus() : StatusFromErrno(errno, absl::StrCat("open ", path));
+  if (file.fd < 0 && errno == ENOENT) return found;
+  if (file.fd < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return StatusFromErrno(errno, "stat");
   if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
-  std::optional<uint32_t> newest;
   bool is_written = false;
   for (size_t place = 0; place < 2; ++place) {
     WitnessArray bytes{};
@@ -142,16 +153,12 @@ absl::Status WitnessFile::Look(File& file, size_t& damaged, size_t& sound) {
     if (got < 0) return StatusFromErrno(errno, absl::StrCat("read ", path));
     is_written = is_written || !IsZero(bytes);
     const auto witness = ReadWitness(bytes);
-    if (!witness.has_value()) continue;
-    if (!newest.has_value() || witness->count > *newest) {
-      newest = witness->count;
-      file.next_place = 1 - place;
-    }
-    if (!last_.has_value() || witness->count > last_->count) last_ = witness;
+    if (!witness.has_value() || (found.last.has_value() && witness->count < found.last->count)) continue;
+    found.last = witness;
+    file.next_place = 1 - place;
   }
-  if (newest.has_value()) ++sound;
-  if (is_written && !newest.has_value()) ++damaged;
-  return absl::OkStatus();
+  found.is_damaged = is_written && !found.last.has_value();
+  return found;
 }
 
 absl::Status WitnessFile::Write(Witness witness) {
@@ -162,6 +169,7 @@ absl::Status WitnessFile::Write(Witness witness) {
   for (size_t i = 0; i < files_.size(); ++i) {
     const absl::Status status = WriteTo(i, bytes);
     failure_.Update(status);
+    files_[i].failed = !status.ok();
     if (!status.ok()) continue;
     ++written;
     files_[i].next_place = 1 - files_[i].next_place;
@@ -172,7 +180,11 @@ absl::Status WitnessFile::Write(Witness witness) {
 }
 
 absl::Status WitnessFile::Make(File& file) {
-  const std::string path = absl::StrCat(file.directory, "/", kWitnessName);
+  const std::string path = file.Path();
+  const auto volume = VolumeOf(file.directory);
+  if (file.volume.has_value() && volume != file.volume) {
+    return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not there: is its volume mounted?"));
+  }
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return StatusFromErrno(errno, absl::StrCat("create ", path));
   // Allocated for both places: a full disk keeps nothing from being remembered.
@@ -185,6 +197,7 @@ absl::Status WitnessFile::Make(File& file) {
     ::close(fd);
     return status;
   }
+  file.volume = volume;
   file.fd = fd;
   return absl::OkStatus();
 }
@@ -193,6 +206,14 @@ absl::Status WitnessFile::WriteTo(size_t i, const WitnessArray& bytes) {
   File& file = files_[i];
   if (on_io_) {
     if (absl::Status s = on_io_(i); !s.ok()) return s;
+  }
+  const bool is_same = file.fd >= 0 && LeadsTo(file.Path(), file.fd);
+  if (!is_same || file.failed) {
+    const size_t next_place = file.next_place;
+    file.Close();
+    if (absl::Status s = Look(file).status(); !s.ok()) return s;
+    // What a failure left in the one place may not be durable, though it can be read.
+    if (is_same) file.next_place = next_place;
   }
   if (file.fd < 0) {
     if (absl::Status s = Make(file); !s.ok()) return s;

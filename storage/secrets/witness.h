@@ -64,20 +64,31 @@ class WitnessFile {
   // There was one, and nothing of it is whole in any directory: no crash leaves that behind.
   bool damaged() const { return damaged_; }
 
-  // Writes `witness`, whose count is filled in, over the older of the two in each file, and makes it durable. OK if it
-  // is in one directory; which of them failed last, says failure().
+  // Writes `witness`, whose count is filled in, over the older of the two in each file, and makes it durable. A file is
+  // opened anew where its path leads to another by now, or it failed before; it is not made on another volume than at
+  // first. OK if it is in one directory; which of them failed last, says failure().
   absl::Status Write(Witness witness);
   const absl::Status& failure() const { return failure_; }
 
  private:
   struct File {
     std::string directory;
+    std::optional<uint64_t> volume;  // on which it was first
     int fd = -1;
+    bool failed = false;    // at its last write
     size_t next_place = 0;  // never that of the last one that is whole
+
+    std::string Path() const;
+    void Close();
+  };
+  struct Found {
+    bool is_damaged = false;
+    std::optional<Witness> last;
   };
   WitnessFile(std::vector<std::string> directories, OnIo on_io);
   static absl::Status Make(File& file);
-  absl::Status Look(File& file, size_t& damaged, size_t& sound);
+  // Opens what is there, if there is one, and reads it.
+  static absl::StatusOr<Found> Look(File& file);
   absl::Status WriteTo(size_t i, const std::array<uint8_t, kWitnessBytes>& bytes);
 
   const OnIo on_io_;

@@ -208,6 +208,27 @@ TEST(StoreWitness, TheClockAloneIsWrittenEachMinute_AndGoesOnFromThere) {
   EXPECT_EQ(known->anchor.boot.boottime_us, 1);
 }
 
+// The copy is of what its path leads to.
+TEST(StoreWitness, ACopyThatWasReplacedIsCompleted) {
+  Remembered remembered;
+  std::mt19937_64 random(1);
+  const fs::path ledger = remembered.ring() / "ledger";
+  const fs::path older = remembered.ring() / "../older";
+  for (int act = 0; act < 10; ++act) remembered.Act(random);
+  remembered.Note();
+  fs::copy(ledger, older);
+  for (int act = 0; act < 30; ++act) remembered.Act(random);
+  remembered.Note();
+  remembered.ExpectCopied();
+  fs::rename(older, ledger);
+  remembered.Note();
+  remembered.ExpectCopied();
+  fs::remove(ledger);
+  remembered.Note();
+  remembered.ExpectCopied();
+  EXPECT_EQ(remembered.Restart().standing, Standing::kSound);
+}
+
 TEST(StoreWitness, SaysWhatItKnows) {
   Remembered machine;
   machine.harness().SyncPbx();

@@ -180,6 +180,42 @@ TEST(Witness, AFailedWriteIsTriedAgainInTheSamePlace) {
   EXPECT_EQ(MustOpen({directory.path()})->last()->progress.sequence, 2u);
 }
 
+// As where its volume was mounted anew, or its directory replaced: what is written is where it will be looked for.
+TEST(Witness, FollowsItsPath) {
+  const FreshDirectory root;
+  const std::string path = root / "ring";
+  fs::create_directory(path);
+  const auto file = MustOpen({path});
+  ASSERT_TRUE(file->Write(ExampleWitness(1)).ok());
+  fs::copy(path, root / "older", fs::copy_options::recursive);
+  ASSERT_TRUE(file->Write(ExampleWitness(2)).ok());
+  fs::rename(path, root / "away");
+  EXPECT_FALSE(file->Write(ExampleWitness(3)).ok()) << "there is no such directory";
+  fs::rename(root / "older", path);
+  ASSERT_TRUE(file->Write(ExampleWitness(4)).ok());
+  EXPECT_EQ(MustOpen({path})->last()->progress.sequence, 4u);
+  fs::remove(path + "/witness");
+  ASSERT_TRUE(file->Write(ExampleWitness(5)).ok());
+  EXPECT_EQ(MustOpen({path})->last()->progress.sequence, 5u);
+  EXPECT_EQ(MustOpen({root / "away"})->last()->progress.sequence, 2u) << "is let go of";
+}
+
+// What failed may be read, and yet not be durable: it is not what the other place is given up for.
+TEST(Witness, OneThatCouldNotBeSyncedDoesNotCount) {
+  const FreshDirectory directory;
+  int left = 1000;
+  const auto file = MustOpen({directory.path()},
+                             [&](size_t) { return left-- > 0 ? absl::OkStatus() : absl::UnavailableError("disk"); });
+  ASSERT_TRUE(file->Write(ExampleWitness(1)).ok());
+  ASSERT_TRUE(file->Write(ExampleWitness(2)).ok());
+  left = 1;
+  EXPECT_FALSE(file->Write(ExampleWitness(3)).ok());
+  left = 1;
+  EXPECT_FALSE(file->Write(ExampleWitness(4)).ok());
+  Scramble(directory / "witness", 50);
+  EXPECT_EQ(MustOpen({directory.path()})->last()->progress.sequence, 2u);
+}
+
 TEST(Witness, TheLaterOfTwoDirectoriesCounts_AndOneIsEnough) {
   const FreshDirectory first;
   const FreshDirectory second;
