@@ -80,13 +80,13 @@ void Server::DestroyDueKeys() {
   const auto days = DestroyDueByRing(*ring_, SystemRandom(), clock_.Now());
   if (!days.ok()) {
     Log(Severity::kError, "keys that are due could not be destroyed", {{"status", DescribeStatus(days.status())}});
-  } else if (!days->empty()) {
-    Log(Severity::kInfo, "the keys of days that are due were destroyed", {{"days", absl::StrCat(days->size())}});
+  } else if (!days->days.empty()) {
+    Log(Severity::kInfo, "the keys of days that are due were destroyed", {{"days", absl::StrCat(days->days.size())}});
   }
   const WaitingDays waiting = DaysThatWait(*ring_, clock_.Now());
   if (waiting.days.empty()) return;
   LogWaiting("days", {.first = waiting.days.front(), .last = waiting.days.back(), .keys = waiting.days.size()},
-             waiting.why);
+             days.ok() && !days->left.ok() ? DescribeStatus(days->left) : std::string(waiting.why));
 }
 
 absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unread) {

@@ -121,7 +121,7 @@ std::set<DayPart> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const 
   return unordered;
 }
 
-absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered) {
+absl::StatusOr<DestroyedDays> DayEnder::DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered) {
   const DueDay last = holdings_.LastDue(now);
   std::set<DayPart> rescued = unordered;
   AddHeldParts(holdings_.ring.DaysThrough(last), keeping_.ConcernedPbxs(last), last, rescued);
@@ -131,7 +131,7 @@ absl::StatusOr<std::vector<DueDay>> DayEnder::DestroyDueKeys(absl::Time now, con
   holdings_.vault.ForgetDaysThrough(through);
   holdings_.gate.EndThrough(through);
   meetings_.ForgetDue(through);
-  if (days.ok() && !days->empty()) CrashPoint("sweep.after_keys");
+  if (days.ok() && !days->days.empty()) CrashPoint("sweep.after_keys");
   return days;
 }
 

@@ -37,9 +37,8 @@ class DayEnder {
 
   // THE KEYS FIRST: destroys the keys of all days that are due: unreadable from then on. Needs neither the store nor
   // anything that must be written to it. What holds may keep, and objects that have had no orders yet (`unordered`),
-  // stay readable for what comes after, and are shown to nobody; the rest of the day is not. Returns the days that had
-  // keys.
-  absl::StatusOr<std::vector<DueDay>> DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered);
+  // stay readable for what comes after, and are shown to nobody; the rest of the day is not.
+  absl::StatusOr<DestroyedDays> DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered);
   // Thread-safe. Where objects may lie that have had no orders, in days up to `last`. If the store cannot be read:
   // wherever objects lie at all.
   std::set<DayPart> UnorderedObjects(DueDay last, absl::Time now) const;

@@ -33,15 +33,21 @@ struct DayPart {
 void AddHeldParts(std::span<const DueDay> days, const std::map<PbxId, DueDay>& held, DueDay last,
                   std::set<DayPart>& parts);
 
-// Destroys the keys of all days up to `last` in one write of the ring, but keeps those of `parts`. Returns the days
-// that had keys. REQUIRES: `vault` is over `ring`, and forgets them afterwards.
-absl::StatusOr<std::vector<DueDay>> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now,
-                                                const std::set<DayPart>& parts);
+struct DestroyedDays {
+  std::vector<DueDay> days;  // that had keys, and have none any more
+  absl::Status left;         // not OK: those after them have to wait, and why
+};
+
+// Destroys the keys of all days up to `last` in one write of the ring, but keeps those of `parts`. Where the ring's
+// disk has no room for these, the oldest days, as far as there is. REQUIRES: `vault` is over `ring`, and forgets them
+// afterwards.
+absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now,
+                                          const std::set<DayPart>& parts);
 
 // The same for the days that are due, where there is no store to be asked: by what the ring remembers. All that a PBX
 // has which a hold may concern is kept, and all objects: nobody knows which have had their orders. What is not needed
 // of that goes when the store is there again. Destroys nothing where the ring does not know what it must (DueRules).
-absl::StatusOr<std::vector<DueDay>> DestroyDueByRing(KeyRing& ring, RandomSource& random, absl::Time now);
+absl::StatusOr<DestroyedDays> DestroyDueByRing(KeyRing& ring, RandomSource& random, absl::Time now);
 
 }  // namespace retention
 

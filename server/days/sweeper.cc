@@ -280,9 +280,9 @@ absl::Status Sweeper::DestroyDueKeys(absl::Time now) {
   const auto days = commands_.DoWithoutStore([&] { return enders_.days.DestroyDueKeys(now, unordered); });
   if (!days.ok()) return days.status();
   if (options_.on_unreadable) {
-    for (const DueDay day : *days) options_.on_unreadable(DueInstant(day, holdings_.policy().zone()));
+    for (const DueDay day : days->days) options_.on_unreadable(DueInstant(day, holdings_.policy().zone()));
   }
-  return absl::OkStatus();
+  return days->left;
 }
 
 absl::Status Sweeper::NoteDueRules(absl::Time now) {

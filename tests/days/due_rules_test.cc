@@ -247,14 +247,60 @@ TEST_F(DueRulesNoted, AHoldKeepsNothingAfterItsLastDay) {
   {
     const auto ring = KeyRing::Open(path, {});
     ASSERT_TRUE(ring.ok()) << ring.status();
-    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins - kTick)->size(), 0u);
-    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins)->size(), 1u);
-    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins)->size(), 0u);
+    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins - kTick)->days.size(), 0u);
+    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins)->days.size(), 1u);
+    EXPECT_EQ(DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins)->days.size(), 0u);
   }
   for (const auto& [part, key] : DecodeRing(path + "/a").rescues) EXPECT_EQ(std::get<2>(part), 2) << "objects alone";
   ASSERT_TRUE(harness_.Reopen().ok());
   harness_.now = kNextDayBegins;
   harness_.Sweep();
+}
+
+// What must outlive days has no room on the ring's disk: the oldest end as far as there is, and the others wait.
+TEST_F(DueRulesNoted, OnAFullRingTheOldestDaysEnd_AsFarAsThereIsRoom) {
+  ASSERT_TRUE(Place(PbxHold("case", harness_.now)).ok());
+  harness_.Sweep();
+  harness_.Close();
+  KeyRing::Options options;
+  options.on_io = [](size_t, RingFile, RingReplica::Io io) {
+    return io == RingReplica::Io::kExtend ? absl::ResourceExhaustedError("full") : absl::OkStatus();
+  };
+  const auto opened = KeyRing::Open((harness_.directory() / "ring").string(), std::move(options));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  KeyRing& ring = **opened;
+  const std::vector<DueDay> days = {DueDay::FromNumber(kNextMonday.number() - 2),
+                                    DueDay::FromNumber(kNextMonday.number() - 1), kNextMonday};
+  for (const DueDay day : days) ASSERT_TRUE(ring.ForDay(day).ok());
+  // Of the held PBX three keys a day, of the other one; and each day that ends leaves the room of its own.
+  constexpr uint32_t kFirstCohort = 50000;
+  const auto cohort = [&](uint32_t nth) { return DueDay::FromNumber(kFirstCohort + nth); };
+  for (uint32_t nth = 0; nth < 10; ++nth) ASSERT_TRUE(ring.ForCohort(cohort(nth)).ok());
+  for (uint32_t day = 60000; ring.ForDay(DueDay::FromNumber(day)).ok();) ++day;
+  // That which is kept for rescues too: as many as there is room for.
+  std::vector<RescuedKey> rescues(1000);
+  for (size_t i = 0; i < rescues.size(); ++i) rescues[i].day = DueDay::FromNumber(static_cast<uint32_t>(1 + i));
+  const DueDay before = DueDay::FromNumber(days[0].number() - 1);
+  while (!ring.DestroyDaysThrough(before, absl::UnixEpoch(), rescues).ok()) rescues.pop_back();
+  ASSERT_GT(rescues.size(), 0u);
+  const absl::Time now = kNextDayBegins + absl::Hours(24);
+  EXPECT_TRUE(absl::IsResourceExhausted(DestroyDueByRing(ring, SystemRandom(), now).status()));
+  EXPECT_EQ(DaysThatWait(ring, now).days, days);
+  // Room for four.
+  ASSERT_TRUE(ring.DestroyCohortsThrough(cohort(3)).ok());
+  auto destroyed = DestroyDueByRing(ring, SystemRandom(), now);
+  ASSERT_TRUE(destroyed.ok()) << destroyed.status();
+  EXPECT_EQ(destroyed->days, std::vector<DueDay>{days[0]});
+  EXPECT_TRUE(absl::IsResourceExhausted(destroyed->left)) << destroyed->left;
+  EXPECT_EQ(ring.destroyed_through(), days[0]);
+  EXPECT_EQ(DaysThatWait(ring, now).days, (std::vector<DueDay>{days[1], days[2]}));
+  // For seven, of the eight that all at once would need.
+  ASSERT_TRUE(ring.DestroyCohortsThrough(cohort(9)).ok());
+  destroyed = DestroyDueByRing(ring, SystemRandom(), now);
+  ASSERT_TRUE(destroyed.ok()) << destroyed.status();
+  EXPECT_EQ(destroyed->days, (std::vector<DueDay>{days[1], days[2]}));
+  EXPECT_TRUE(destroyed->left.ok()) << destroyed->left;
+  EXPECT_EQ(ring.destroyed_through(), kNextMonday.Next()) << "the last one has no key";
 }
 
 // A ring of which nobody knows what it belongs to.
@@ -265,7 +311,7 @@ TEST_F(DueRulesNoted, ANewRingDestroysNothing) {
   ASSERT_TRUE((*ring)->ForDay(kNextMonday).ok());
   const auto days = DestroyDueByRing(**ring, SystemRandom(), kNextDayBegins);
   ASSERT_TRUE(days.ok()) << days.status();
-  EXPECT_TRUE(days->empty());
+  EXPECT_TRUE(days->days.empty());
   EXPECT_TRUE((*ring)->FindDay(kNextMonday).has_value());
   EXPECT_EQ(DaysThatWait(**ring, kNextDayBegins + absl::Hours(24)).days, std::vector<DueDay>{kNextMonday});
 }
