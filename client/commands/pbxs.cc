@@ -127,8 +127,9 @@ void List(CommandSession& session) {
                      {"LAST SYNC (UTC)", "sync_time"},
                      {"ENDS SOON (UTC)", "warning"}});
   for (const auto& pbx : all->pbxs()) {
-    table.AddRow({pbx.pbx_id(), pbx.controller_id(), TextCell(pbx.profile().fqdn()), TimeCell(pbx.create_time()),
-                  TimeCell(pbx.sync_time()),
+    table.AddRow({pbx.pbx_id(),
+                  pbx.unreadable() ? TableCell("(damaged)", "") : TableCell(pbx.controller_id(), pbx.controller_id()),
+                  TextCell(pbx.profile().fqdn()), TimeCell(pbx.create_time()), TimeCell(pbx.sync_time()),
                   TextCell(pbx.warnings_size() > 0 ? WarningText(pbx.warnings(0)) : std::string())});
   }
   session.Print(*all, table);

@@ -42,6 +42,11 @@ absl::StatusOr<v1::Pbx> PbxReader::ReadPbx(const StoreView& view, const PbxId& p
   if (!found) return PbxUnknown();
   std::sort(described.mutable_extensions()->begin(), described.mutable_extensions()->end(),
             [](const auto& a, const auto& b) { return a.number() < b.number(); });
+  if (absl::Status s = DescribeLife(pbx, now, described); !s.ok()) return s;
+  return described;
+}
+
+absl::Status PbxReader::DescribeLife(const PbxId& pbx, absl::Time now, v1::Pbx& described) const {
   const auto standing = holdings_.registry.StandingOf(pbx);
   if (!standing.has_value()) return PbxUnknown();
   const stored::v1::PbxLife& life = standing->life;
@@ -51,7 +56,7 @@ absl::StatusOr<v1::Pbx> PbxReader::ReadPbx(const StoreView& view, const PbxId& p
   described.set_unresolved_days(life.unresolved_days());
   for (v1::PbxWarning& warning : WarningsOf(life, holdings_.policy(), now))
     *described.add_warnings() = std::move(warning);
-  return described;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::GetPbxResponse> PbxReader::GetPbx(const v1::GetPbxRequest& request, absl::Time now) const {
@@ -83,7 +88,12 @@ absl::StatusOr<v1::ListPbxsResponse> PbxReader::ListPbxs(const v1::ListPbxsReque
   v1::ListPbxsResponse response;
   for (const auto& [pbx_id, pbx] : page) {
     auto described = ReadPbx(*view, pbx, /*with_extensions=*/false, now);
-    if (absl::IsNotFound(described.status())) continue;  // it ended this very moment
+    if (IsUnreadable(described.status())) {
+      described = v1::Pbx();
+      described->set_pbx_id(pbx_id);
+      described->set_unreadable(true);
+      if (!DescribeLife(pbx, now, *described).ok()) continue;  // it ended this very moment
+    }
     if (!described.ok()) return described.status();
     *response.add_pbxs() = *std::move(described);
   }

@@ -29,6 +29,8 @@ class PbxReader {
 
  private:
   absl::StatusOr<v1::Pbx> ReadPbx(const StoreView& view, const PbxId& pbx, bool with_extensions, absl::Time now) const;
+  // What ends it soon, and by what. PBX_UNKNOWN if it has ended.
+  absl::Status DescribeLife(const PbxId& pbx, absl::Time now, v1::Pbx& described) const;
 
   const Store& store_;
   const Holdings& holdings_;

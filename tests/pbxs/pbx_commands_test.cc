@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/rows/row_keys.h"
 #include "tests/engine/harness.h"
 
 namespace retention {
@@ -46,6 +47,35 @@ TEST_F(PbxCommandsTest, SyncReplacesWhatWasHeld) {
   ASSERT_EQ(pbx->pbx().extensions_size(), 2);
   EXPECT_EQ(pbx->pbx().extensions(1).number(), "102");
   EXPECT_EQ(pbx->pbx().profile().fqdn(), "pbx.example.org");
+}
+
+// What is damaged of one keeps nobody from the others.
+TEST_F(PbxCommandsTest, ADamagedRecordCostsItselfInAList) {
+  harness_.SyncPbx("other");
+  const FiledKey record = PbxRecordKey(*harness_.engine().registry().Held("pbx"));
+  const auto row = harness_.store().Get(Family::kFiled, record.Encode());
+  ASSERT_TRUE(row.ok() && row->has_value());
+  const auto list = [&] {
+    const auto pbxs = harness_.reader().ListPbxs(v1::ListPbxsRequest(), harness_.now);
+    EXPECT_TRUE(pbxs.ok()) << pbxs.status();
+    return pbxs.value_or(v1::ListPbxsResponse());
+  };
+  ASSERT_EQ(list().pbxs_size(), 2);
+  EXPECT_FALSE(list().pbxs(1).unreadable());
+  for (const bool is_lost : {false, true}) {
+    std::string damaged = **row;
+    damaged.back() = static_cast<char>(damaged.back() ^ 1);
+    Batch batch;
+    is_lost ? batch.Delete(Family::kFiled, record.Encode()) : batch.Put(Family::kFiled, record.Encode(), damaged);
+    ASSERT_TRUE(harness_.store().Commit(batch).ok());
+    const v1::ListPbxsResponse listed = list();
+    ASSERT_EQ(listed.pbxs_size(), 2);
+    EXPECT_FALSE(listed.pbxs(0).unreadable());
+    EXPECT_EQ(listed.pbxs(0).controller_id(), "controller");
+    EXPECT_TRUE(listed.pbxs(1).unreadable());
+    EXPECT_EQ(listed.pbxs(1).pbx_id(), "pbx");
+    EXPECT_TRUE(listed.pbxs(1).has_contact_day()) << "what is said elsewhere is there";
+  }
 }
 
 TEST_F(PbxCommandsTest, RemovedExtensionTakesItsPollsAndThePdfsOfItsMeetings) {
