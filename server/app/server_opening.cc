@@ -178,15 +178,19 @@ absl::Status Server::OpenWitness() {
 }
 
 absl::StatusOr<KeyRing::Options> Server::OptionsOfRing(const StoreView* store) const {
-  uint64_t known = witness_->ring_generation();
+  KeyRing::Options ring_options;
+  ring_options.second_directory = options_.second_key_ring_directory;
+  ring_options.opening = {.known_generation = witness_->ring_generation(),
+                          .known_identity = {},
+                          .accept_lower_replica = options_.accept_lower_replica};
   if (store != nullptr) {
     const auto seen = SeenRingGeneration(*store);
     if (!seen.ok()) return Explain("data directory", seen.status());
-    known = std::max(known, *seen);
+    const auto format = store->Get(Family::kState, FormatKey());
+    if (!format.ok()) return Explain("data directory", format.status());
+    ring_options.opening.known_generation = std::max(ring_options.opening.known_generation, *seen);
+    ring_options.opening.known_identity = RingIdentityIn(*format);
   }
-  KeyRing::Options ring_options;
-  ring_options.second_directory = options_.second_key_ring_directory;
-  ring_options.opening = {.known_generation = known, .accept_lower_replica = options_.accept_lower_replica};
   ring_options.spare_blocks = kSpareBlocks;
   ring_options.on_reach = [](const std::string& directory, const absl::Status& why) {
     if (why.ok()) {
@@ -214,6 +218,7 @@ absl::Status Server::OpenRing(const StoreView& store, bool made) {
     }
     ring = KeyRing::Create(options_.key_ring_directory, *std::move(ring_options));
   }
+  if (absl::IsInvalidArgument(ring.status())) return RingMismatch();
   if (!ring.ok()) return Explain("key ring", ring.status());
   ring_ = *std::move(ring);
   return absl::OkStatus();

@@ -5,6 +5,17 @@
 
 namespace retention {
 
+std::string RingIdentityIn(const std::optional<std::string>& row) {
+  stored::v1::StoreFormat format;
+  return row.has_value() && format.ParseFromString(*row) ? format.ring_identity() : std::string();
+}
+
+absl::Status RingMismatch() {
+  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISMATCH",
+                         "the key ring is not the one that this data directory was created with: they do not belong "
+                         "together");
+}
+
 absl::Status CheckFormat(const std::optional<std::string>& row, uint32_t version, const KeyRing& ring) {
   if (!row.has_value()) return absl::OkStatus();
   stored::v1::StoreFormat format;
@@ -13,10 +24,7 @@ absl::Status CheckFormat(const std::optional<std::string>& row, uint32_t version
     return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "FORMAT_UNKNOWN",
                            "the data directory has an on-disk format that this version does not know");
   }
-  if (format.ring_identity() != ring.identity()) {
-    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "KEY_RING_MISMATCH",
-                           "the key ring is not the one that this data directory was created with");
-  }
+  if (format.ring_identity() != ring.identity()) return RingMismatch();
   return absl::OkStatus();
 }
 

@@ -11,6 +11,10 @@
 
 namespace retention {
 
+// That of the ring of a store with this row; empty if it has none, or does not parse.
+std::string RingIdentityIn(const std::optional<std::string>& row);
+// FAILED_PRECONDITION with reason KEY_RING_MISMATCH.
+absl::Status RingMismatch();
 // Whether a store with this row is of `version` and of `ring`; OK without one: it is yet to be made.
 // FAILED_PRECONDITION with reason FORMAT_UNKNOWN or KEY_RING_MISMATCH; DATA_LOSS if the row does not parse.
 absl::Status CheckFormat(const std::optional<std::string>& row, uint32_t version, const KeyRing& ring);

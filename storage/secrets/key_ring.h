@@ -81,8 +81,9 @@ struct DueRules {
 // Errors: DATA_LOSS if all heads are damaged (the server must not start: it would mint new keys over old data; an entry
 // that is damaged in all replicas costs itself, and is overwritten); FAILED_PRECONDITION for an unknown version, a ring
 // that was rolled back or that another process has open, and a directory that others have access to or that holds
-// something else; RESOURCE_EXHAUSTED if the disk is full; UNAVAILABLE for other I/O errors. A change that failed may be
-// tried again. It is durable in all replicas but those that stale_replicas() counts.
+// something else; INVALID_ARGUMENT for a ring that is not the known one; RESOURCE_EXHAUSTED if the disk is full;
+// UNAVAILABLE for other I/O errors. A change that failed may be tried again. It is durable in all replicas but those
+// that stale_replicas() counts.
 class KeyRing {
  public:
   struct Options {
@@ -381,7 +382,6 @@ class KeyRing {
   uint64_t erasures_ ABSL_GUARDED_BY(write_mutex_) = 0;
   // Of stale replicas that have no room: how many there were when all that they have was overwritten.
   std::map<size_t, uint64_t> overwritten_at_ ABSL_GUARDED_BY(write_mutex_);
-  std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   // Of those whose overwriting failed: when it did, how long it waits from then on, and why.
   struct FailedRebuild {
     absl::Time at;
@@ -389,6 +389,7 @@ class KeyRing {
     absl::Status why;
   };
   std::map<size_t, FailedRebuild> failed_rebuilds_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);
   absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);

@@ -338,6 +338,10 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   }
   OpenedRing ring;
   ring.head = *heads[*leader].head;
+  const std::string identity(ring.head.identity.begin(), ring.head.identity.end());
+  if (!opening.known_identity.empty() && identity != opening.known_identity) {
+    return absl::InvalidArgumentError("key ring: it is another one's");
+  }
   ring.rolled_back = ring.head.generation < opening.known_generation;
   if (ring.rolled_back && !opening.accept_lower_replica) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: it was rolled back: its generation is ",

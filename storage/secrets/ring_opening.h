@@ -29,6 +29,8 @@ inline constexpr size_t kRingFileHeaderBytes = 4096;
 struct RingOpening {
   // The ring's generation is at least this, as others know: the store, the witness.
   uint64_t known_generation = 0;
+  // Its identity, as the store knows that of its own ring; empty if nobody does.
+  std::string known_identity;
   // Whoever runs the server says that a replica that cannot be read was of no later generation than the other; or that
   // there is no later ring any more.
   bool accept_lower_replica = false;
@@ -45,7 +47,8 @@ struct OpenedRing {
 };
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
-// version, of different rings, rolled back, or the last cannot be told. DATA_LOSS: there are keys, but no head.
+// version, of different rings, rolled back, or the last cannot be told. INVALID_ARGUMENT: it is not the known one.
+// DATA_LOSS: there are keys, but no head.
 // `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.
 absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening,
                                     const std::function<absl::Status(RingHead&)>& unwrap);

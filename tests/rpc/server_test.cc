@@ -163,6 +163,8 @@ TEST(Server, RefusesAKeyRingWithinTheDataDirectory) {
 
 TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
   RunningServer server;
+  // It is far beyond the other's.
+  for (const char* pbx : {"one", "two", "three"}) server.SyncPbx(pbx);
   const absl::Status missing = server.Restart(
       [&](ServerOptions& options) { options.key_ring_directory = (server.directory() / "elsewhere").string(); });
   EXPECT_EQ(DetailsOf(missing).reason, "KEY_RING_MISSING") << missing;
@@ -174,6 +176,7 @@ TEST(Server, RefusesAStoreWhoseKeyRingIsMissingOrAnothers) {
   const absl::Status mismatch = server.Restart(
       [&](ServerOptions& options) { options.key_ring_directory = (other.directory() / "ring").string(); });
   EXPECT_EQ(DetailsOf(mismatch).reason, "KEY_RING_MISMATCH") << mismatch;
+  EXPECT_TRUE(absl::StrContains(mismatch.message(), "do not belong together")) << mismatch;
 }
 
 TEST(Server, RefusesACorruptKeyRing) {
