@@ -98,7 +98,10 @@ absl::Status RoomRenamer::Step(std::string& from, Change& change) {
     const auto parts = DecodeRoomNameKey(cursor->key());
     const auto room = RoomNames::RoomOfRow(cursor->value());
     change.batch().Delete(Family::kState, std::string(cursor->key()));
-    if (!parts.has_value() || !room.has_value()) continue;  // it leads nowhere
+    if (!parts.has_value() || !room.has_value()) {  // it leads nowhere
+      change.ThenDo([this] { ++dropped_; });
+      continue;
+    }
     const RoomNames::Row row{.parts = *parts, .value = std::string(cursor->value())};
     const auto used = IsUsed(parts->pbx, *room);
     if (!used.ok()) return used.status();
@@ -113,7 +116,10 @@ absl::Status RoomRenamer::Step(std::string& from, Change& change) {
     if (renamed.has_value()) {
       change.batch().Put(Family::kState, RoomNameKey(renamed->parts), renamed->value);
     } else {
-      change.ThenDo([this, pbx = parts->pbx, id = *room] { meetings_.ForgetNamed(pbx, id); });
+      change.ThenDo([this, pbx = parts->pbx, id = *room, is_held = *held] {
+        meetings_.ForgetNamed(pbx, id);
+        if (is_held) ++dropped_;
+      });
     }
   }
   from = cursor->Valid() ? std::string(cursor->key()) : std::string();

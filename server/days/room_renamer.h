@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,6 +31,9 @@ class RoomRenamer {
 
   // All there is to do now. A room of which nothing is held any more loses its name, as does one whose PBX has ended.
   absl::Status Run(const Commands& commands, absl::Time now);
+  // How many names were dropped since the last call though something may be held of their rooms: they do not parse, or
+  // their key is not in the ring.
+  uint64_t TakeDropped() { return std::exchange(dropped_, 0); }
   // For a start. A store that is older than its ring, or newer, may hold names under keys that the ring does not have:
   // names them anew as their occurrences say, and PDFs, which may be all that is left of a room: each of these knows
   // its meeting id.
@@ -52,6 +56,7 @@ class RoomRenamer {
 
   Holdings& holdings_;
   MeetingCache& meetings_;
+  uint64_t dropped_ = 0;
   uint32_t renamed_for_ = 0;  // nothing is named by an older key than that of this number
 };
 

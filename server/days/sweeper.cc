@@ -111,6 +111,9 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   note(DropEndedDays(now));
   if (filed.ok()) note(DropLocators(now));
   note(enders_.names.Run(commands_, now));
+  if (const uint64_t dropped = enders_.names.TakeDropped(); dropped > 0 && options_.on_names_dropped) {
+    options_.on_names_dropped(dropped);
+  }
   note(DropEndedLogExtensions(now));
   note(ForgetOldEvents(now));
   // A cube, too, may be kept longer than where it lies says.

@@ -50,6 +50,8 @@ class Sweeper {
     // Called when the keys of due days have been destroyed and when their files are gone, with the days' due instant.
     std::function<void(absl::Time due)> on_unreadable;
     std::function<void(absl::Time due)> on_gone;
+    // Called when names of rooms were dropped, of which something may be held.
+    std::function<void(uint64_t names)> on_names_dropped;
   };
 
   // REQUIRES: what they refer to outlives it.

@@ -29,7 +29,13 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
                       metrics_.ObserveUnreadable(clock_.Now() - due);
                       if (options_.on_destroyed) options_.on_destroyed();
                     },
-                .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); }}),
+                .on_gone = [this](absl::Time due) { metrics_.ObserveGone(clock_.Now() - due); },
+                .on_names_dropped =
+                    [](uint64_t names) {
+                      Log(Severity::kError,
+                          "names of rooms could not be read: no meeting id leads to what is held of them any more",
+                          {{"names", absl::StrCat(names)}});
+                    }}),
       waiting_(engine.holdings()),
       // Its failure has been reported.
       repeater_(options_.interval, [this] { RunOnce(/*scrub_now=*/false).IgnoreError(); }) {}

@@ -231,6 +231,42 @@ TEST_F(RoomNamesTest, AFailureIsMadeUpFor) {
   }
 }
 
+// A row that does not parse, or whose key is not there, leads nowhere: that is not passed over in silence.
+TEST_F(RoomNamesTest, NamesThatCannotBeReadAreCounted) {
+  for (const char* room : {"m", "n", "o"}) Meet(room);
+  Pass(RoomRenamer::kDaysOfKey - 1);
+  MapStore::Rows rows = Copy();
+  Batch batch;
+  int nth = 0;
+  for (const auto& [key, value] : rows[static_cast<size_t>(Family::kState)]) {
+    if (key[0] != 'J') continue;
+    ++nth;
+    if (nth == 1) batch.Put(Family::kState, key, value.substr(1));
+    if (nth != 2) continue;
+    batch.Delete(Family::kState, key);
+    auto parts = *DecodeRoomNameKey(key);
+    parts.names_key = 0;
+    batch.Put(Family::kState, RoomNameKey(parts), value);
+  }
+  ASSERT_EQ(nth, 3);
+  ASSERT_TRUE(harness_.store().Commit(batch).ok());
+  harness_.now += kDay;
+  RunnersThread thread([](std::function<absl::Status()> task) { return task(); });
+  Engine& engine = harness_.engine().engine();
+  RoomRenamer& names = engine.enders().names;
+  ASSERT_TRUE(names.Run(Commands(thread, engine.writer()), harness_.now).ok());
+  EXPECT_EQ(names.TakeDropped(), 2u);
+  EXPECT_EQ(names.TakeDropped(), 0u);
+  EXPECT_EQ(Names(), 1u);
+}
+
+TEST_F(RoomNamesTest, OneThatLeadsToNothingIsDroppedWithoutAWord) {
+  Meet("m");
+  Pass(100);
+  EXPECT_EQ(Names(), 0u);
+  EXPECT_EQ(harness_.engine().engine().enders().names.TakeDropped(), 0u);
+}
+
 // A store of months ago beside the ring of today: its rooms are named as their occurrences say.
 TEST_F(RoomNamesTest, AnOldStoreIsNamedAnew) {
   Meet("m");
