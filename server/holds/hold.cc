@@ -29,6 +29,10 @@ const std::string& PbxOfScope(const v1::HoldScope& scope) {
   }
 }
 
+const std::string& MeetingOfScope(const v1::HoldScope& scope) {
+  return scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id();
+}
+
 const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope) {
   if (scope.has_extension()) return &scope.extension();
   if (scope.has_subject() && scope.subject().has_extension()) return &scope.subject().extension();

@@ -52,6 +52,8 @@ using HoldPtr = std::shared_ptr<const Hold>;
 
 // The id of the PBX that a scope names; empty for scopes of a controller.
 const std::string& PbxOfScope(const v1::HoldScope& scope);
+// The meeting that a scope names; empty if it names none.
+const std::string& MeetingOfScope(const v1::HoldScope& scope);
 // The extension's part of a scope; null if it has none.
 const v1::HoldExtension* ExtensionOfScope(const v1::HoldScope& scope);
 

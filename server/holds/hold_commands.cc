@@ -35,7 +35,7 @@ v1::Hold DescribeHold(const Hold& hold, const HoldRegister& holds) {
   return described;
 }
 
-absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& change) const {
+absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, bool poll_held, Change& change) const {
   Hold hold{.terms = asked, .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now()))};
   hold.terms.clear_create_time();
   hold.terms.clear_ledger_id();
@@ -52,7 +52,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, Change& cha
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
   std::vector<PbxId> pbxs;
-  if (absl::Status status = Resolve(hold, pbxs, change); !status.ok()) return status;
+  if (absl::Status status = Resolve(hold, poll_held, pbxs, change); !status.ok()) return status;
   uint8_t random[sizeof(hold.number)];
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
@@ -78,36 +78,43 @@ void HoldCommands::Put(Hold hold, std::optional<HoldCover> cover, LedgerEntry::K
   register_.Put(std::move(hold), std::move(cover), change);
 }
 
-absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const PbxId& pbx, const RoomId& room, absl::Time now) const {
+absl::StatusOr<bool> HoldCommands::IsMeetingHeld(const StoreView& view, const PbxId& pbx, const RoomId& room,
+                                                 absl::Time now) const {
   const DueDay last_due = holdings_.LastDue(now);
-  auto cursor = holdings_.store.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
+  auto cursor = view.ScanPrefix(Family::kState, LocatorPrefix(pbx, room));
   for (; cursor->Valid(); cursor->Next()) {
     const auto locator = MeetingLocator::Parse(cursor->value());
     if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     if (locator->days[kHistory] > last_due) return true;
   }
   if (!cursor->status().ok()) return cursor->status();
-  // Its PDFs and polls outlive its history.
-  const auto pdfs = HasRows(holdings_.store, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
-  if (!pdfs.ok() || *pdfs) return pdfs;
-  return IsPollHeldOf(pbx, room);
+  // Its PDFs outlive its history.
+  return HasRows(view, FiledPrefix(DueDay::Open(), kPdfShare, pbx, room));
 }
 
-absl::StatusOr<bool> HoldCommands::IsPollHeldOf(const PbxId& pbx, const RoomId& room) const {
-  auto cursor = holdings_.store.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPoll, pbx));
+absl::StatusOr<bool> HoldCommands::FindsPoll(const StoreView& view, const v1::Hold& asked, absl::Time now) const {
+  const std::string& meeting_id = MeetingOfScope(asked.scope());
+  const auto pbx = holdings_.registry.Find(PbxOfScope(asked.scope()), now);
+  if (meeting_id.empty() || !pbx.has_value()) return false;
+  const auto named = holdings_.names.Find(view, *pbx, meeting_id);
+  // A room in which a poll was asked keeps its name.
+  if (!named.ok() || !named->stored) return named.ok() ? absl::StatusOr<bool>(false) : named.status();
+  const auto held = IsMeetingHeld(view, *pbx, named->room, now);
+  if (!held.ok() || *held) return held.ok() ? absl::StatusOr<bool>(false) : held.status();
+  auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPoll, *pbx));
   for (; cursor->Valid(); cursor->Next()) {
     const auto key = FiledKey::Decode(cursor->key());
     const auto row = key.has_value() ? holdings_.vault.Open(*key, cursor->value()) : absl::DataLossError("malformed");
     if (IsUnreadable(row.status())) continue;  // nobody can tell whose it is
     if (!row.ok()) return row.status();
     stored::v1::Value value;
-    if (value.ParseFromString(row->Reveal()) && value.room() == room.view()) return true;
+    if (value.ParseFromString(row->Reveal()) && value.room() == named->room.view()) return true;
   }
   if (!cursor->status().ok()) return cursor->status();
   return false;
 }
 
-absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change& change) const {
+absl::Status HoldCommands::Resolve(Hold& hold, bool poll_held, std::vector<PbxId>& pbxs, Change& change) const {
   const absl::Time now = change.now();
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = NormalAddress(scope.subject().email());
@@ -132,15 +139,13 @@ absl::Status HoldCommands::Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change&
     return absl::OkStatus();
   }
   if (scope.has_pbx_id()) return absl::OkStatus();
-  const std::string& meeting_id =
-      scope.has_meeting() ? scope.meeting().meeting_id() : scope.subject().display_name().meeting_id();
   // What it covers is known by its room, which is to be the same as long as the hold stands.
-  const auto room = holdings_.names.Keep(holdings_.store, *pbx, meeting_id, change.batch());
+  const auto room = holdings_.names.Keep(holdings_.store, *pbx, MeetingOfScope(scope), change.batch());
   if (!room.ok()) return room.status();
   hold.owner = RoomOwner(*room);
-  auto held = IsMeetingHeld(*pbx, *room, now);
+  const auto held = IsMeetingHeld(holdings_.store, *pbx, *room, now);
   if (!held.ok()) return held.status();
-  return *held ? absl::OkStatus() : MeetingUnknown();
+  return *held || poll_held ? absl::OkStatus() : MeetingUnknown();
 }
 
 absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& request, Change& change) const {

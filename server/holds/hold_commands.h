@@ -25,8 +25,11 @@ class HoldCommands {
   // REQUIRES: both outlive it.
   HoldCommands(const Holdings& holdings, HoldRegister& holds) : holdings_(holdings), register_(holds) {}
 
-  // See HoldService. Errors: as there.
-  absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, Change& change) const;
+  // See HoldService. Errors: as there. `poll_held`: of FindsPoll, a moment ago.
+  absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, bool poll_held, Change& change) const;
+  // Whether a poll was asked in the meeting that a scope names, of which nothing is held that would be found sooner.
+  // Opens the polls of its PBX, however many there are: so it is not for the writer. Thread-safe.
+  absl::StatusOr<bool> FindsPoll(const StoreView& view, const v1::Hold& asked, absl::Time now) const;
   absl::StatusOr<v1::Hold> Update(const v1::UpdateHoldRequest& request, Change& change) const;
   // From then on it is not in force; what it kept is let go by HoldKeeping::LetGo.
   absl::Status Release(std::string_view hold_id, Change& change) const;
@@ -35,10 +38,9 @@ class HoldCommands {
 
  private:
   // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now.
-  absl::Status Resolve(Hold& hold, std::vector<PbxId>& pbxs, Change& change) const;
-  absl::StatusOr<bool> IsMeetingHeld(const PbxId& pbx, const RoomId& room, absl::Time now) const;
-  // Whether a poll is that was asked in a room. Opens the polls of its PBX.
-  absl::StatusOr<bool> IsPollHeldOf(const PbxId& pbx, const RoomId& room) const;
+  absl::Status Resolve(Hold& hold, bool poll_held, std::vector<PbxId>& pbxs, Change& change) const;
+  // But for its polls.
+  absl::StatusOr<bool> IsMeetingHeld(const StoreView& view, const PbxId& pbx, const RoomId& room, absl::Time now) const;
   // Puts a hold into the register, with its entry.
   void Put(Hold hold, std::optional<HoldCover> cover, stored::v1::LedgerEntry::Kind kind, std::string_view reason,
            Change& change) const;

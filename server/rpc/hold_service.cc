@@ -21,9 +21,13 @@ class HoldService final : public HoldServiceBase {
   grpc::ServerUnaryReactor* CreateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::CreateHoldRequest>(
-        backend_.workers.commands, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
+        backend_.workers.commands, {context, request, response},
+        [this](const v1::CreateHoldRequest& message) -> absl::StatusOr<v1::CreateHoldResponse> {
+          const HoldCommands& commands = backend_.engine.domains().hold_commands;
+          const auto poll = commands.FindsPoll(*backend_.engine.store().Snapshot(), message.hold(), backend_.Now());
+          if (!poll.ok()) return poll.status();
           return Run<v1::CreateHoldResponse>(
-              [&](Change& change) { return backend_.engine.domains().hold_commands.Create(message.hold(), change); });
+              [&](Change& change) { return commands.Create(message.hold(), *poll, change); });
         });
   }
 

@@ -185,7 +185,9 @@ class TestEngine {
     return Do(now, [&](Change& change) { return domains().refiler.Step(change); });
   }
   absl::StatusOr<v1::Hold> CreateHold(const v1::Hold& hold, absl::Time now) {
-    return Do(now, [&](Change& change) { return domains().hold_commands.Create(hold, change); });
+    const auto poll = domains().hold_commands.FindsPoll(holdings().store, hold, now);
+    if (!poll.ok()) return poll.status();
+    return Do(now, [&](Change& change) { return domains().hold_commands.Create(hold, *poll, change); });
   }
   absl::StatusOr<v1::Hold> UpdateHold(const v1::UpdateHoldRequest& request, absl::Time now) {
     return Do(now, [&](Change& change) { return domains().hold_commands.Update(request, change); });

@@ -28,6 +28,41 @@ TEST_F(HoldCommandsTest, OneThatIsPlacedBetweenTheStepsOfASweepIsHeeded) {
   EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
 }
 
+// Whoever places one looks for polls before, on their own thread: of a PBX there may be any number.
+TEST_F(HoldCommandsTest, TheWriterLooksForNoPolls) {
+  v1::Event poll = NewEvent("asked", "p", harness_.now);
+  poll.mutable_poll_created()->set_poll_id("lunch");
+  poll.mutable_poll_created()->set_owner_extension("100");
+  poll.mutable_poll_created()->set_question("When?");
+  for (const char* option : {"now", "later"}) poll.mutable_poll_created()->add_options(option);
+  harness_.Record(poll);
+  const HoldCommands& commands = engine().engine().domains().hold_commands;
+  const auto finds = [&](const char* meeting) {
+    const auto found = commands.FindsPoll(harness_.store(), MeetingHold("case", harness_.now, meeting), harness_.now);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.value_or(false);
+  };
+  const auto place = [&](bool poll_held) {
+    return engine().engine().writer().Do(harness_.now, [&](Change& change) {
+      return commands.Create(MeetingHold("case", harness_.now, "asked"), poll_held, change);
+    });
+  };
+  SweepAt(harness_.now + absl::Hours(24 * 100));
+  EXPECT_FALSE(finds("m")) << "nothing is held of it any more";
+  EXPECT_FALSE(finds("never"));
+  EXPECT_TRUE(finds("asked"));
+  EXPECT_EQ(DetailsOf(place(false).status()).reason, "MEETING_UNKNOWN");
+  EXPECT_TRUE(place(true).ok());
+}
+
+TEST_F(HoldCommandsTest, AHistoryTellsSoonerThanPolls) {
+  const HoldCommands& commands = engine().engine().domains().hold_commands;
+  const auto found = commands.FindsPoll(harness_.store(), MeetingHold("case", harness_.now, "m"), harness_.now);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_FALSE(*found);
+  Place(MeetingHold("case", harness_.now, "m"));
+}
+
 TEST_F(HoldCommandsTest, EndsByItselfAtTheEndOfItsLastDay) {
   v1::Hold hold = PbxHold("case-1", harness_.now);
   SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *hold.mutable_review_date());
