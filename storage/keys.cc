@@ -72,6 +72,11 @@ std::string FiledKey::Encode() const {
   return key;
 }
 
+std::optional<DueDay> DayOfFiled(std::string_view key) {
+  if (key.size() < sizeof(uint32_t)) return std::nullopt;
+  return DueDay::FromNumber(ReadNumber<uint32_t>(key));
+}
+
 std::optional<FiledKey> FiledKey::Decode(std::string_view raw) {
   if (raw.size() != kBytes) return std::nullopt;
   FiledKey key;

@@ -34,6 +34,9 @@ struct FiledKey {
   friend bool operator==(const FiledKey&, const FiledKey&) = default;
 };
 
+// The day that a `filed` key, or part of one, begins with; nullopt if it is too short for that.
+std::optional<DueDay> DayOfFiled(std::string_view key);
+
 // Prefixes of `filed` keys, for scans and drops, from coarse to fine.
 std::string FiledPrefix(DueDay day);
 std::string FiledPrefix(DueDay day, CategoryNumber category);

@@ -8,6 +8,7 @@
 #include "client/commands/command_session.h"
 #include "client/commands/event_json.h"
 #include "client/commands/event_upload.h"
+#include "client/commands/json_lines.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "client/importers/meeting_import.h"
@@ -18,7 +19,6 @@
 namespace retention {
 namespace {
 
-constexpr uint64_t kMalformedShown = 20;
 // A line holds one event; a batch is at most 4 MiB.
 constexpr size_t kLineBytesMax = 4 << 20;
 
@@ -29,27 +29,19 @@ void SendLines(CommandSession& session, const std::string& name, std::istream& i
     std::lock_guard lock(lines_mutex);
     return absl::StrCat(name, ":", lines[event]);
   });
-  uint64_t malformed = 0;
-  std::string text;
-  for (uint64_t line = 1; std::getline(input, text); ++line) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+  LineFaults faults(session);
+  TakeLines(name, input, kLineBytesMax, faults, [&](uint64_t line, const std::string& text) -> LineTaken {
     v1::Event event;
-    const EventLineFault fault =
-        text.size() > kLineBytesMax ? EventLineFault{"", "longer than 4 MiB"} : ParseEventLine(text, &event);
-    if (!fault.description.empty()) {
-      if (++malformed > kMalformedShown) continue;
-      session.Fail(DescribeFault(name, line, fault));
-      continue;
-    }
+    EventLineFault fault = ParseEventLine(text, &event);
+    if (!fault.description.empty()) return {.fault = std::move(fault)};
     {
       std::lock_guard lock(lines_mutex);
       lines.push_back(line);
     }
-    if (!upload.Add(std::move(event)).ok()) break;
-  }
-  if (malformed > kMalformedShown)
-    session.Fail(absl::StrCat("... and ", malformed - kMalformedShown, " more such lines"));
-  upload.Finish(malformed);
+    return {.fault = {}, .goes_on = upload.Add(std::move(event)).ok()};
+  });
+  faults.Finish();
+  upload.Finish(faults.count());
 }
 
 void Send(CommandSession& session, const std::string& file) {
@@ -113,13 +105,12 @@ void SayWhatWasLeftOut(CommandSession& session, const ImportedEvents& imported) 
 
 void NameLinesLeftOut(CommandSession& session, const std::string& file, const ImportedEvents& imported) {
   const std::string name = CommandSession::NameOf(file);
-  uint64_t lines = 0;
+  LineFaults faults(session);
   for (const LeftOutLine& line : imported.left_out) {
-    if (++lines > kMalformedShown) continue;
-    session.Fail(
+    faults.Add(
         absl::StrCat(DescribeFault(name, static_cast<uint64_t>(line.line), {line.field, line.reason}), "; left out"));
   }
-  if (lines > kMalformedShown) session.Fail(absl::StrCat("... and ", lines - kMalformedShown, " more such lines"));
+  faults.Finish();
 }
 
 void Import(CommandSession& session, ImportCommand command) {

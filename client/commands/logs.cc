@@ -10,6 +10,7 @@
 #include "client/commands/command_session.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/event_json.h"
+#include "client/commands/json_lines.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/log_service.pb.h"
@@ -19,7 +20,6 @@ namespace {
 
 constexpr int kBatchLines = 1000;
 constexpr size_t kBatchBytes = 1 << 20;
-constexpr uint64_t kFaultsShown = 20;
 // A line of text of 8,192 bytes, written in JSON with every character escaped.
 constexpr size_t kJsonBytesMax = 64 << 10;
 constexpr int kDefaultLimit = 1000;
@@ -50,21 +50,17 @@ class LogUpload {
     return batch_.lines_size() < kBatchLines && bytes_ < kBatchBytes ? true : Send();
   }
 
-  void Malformed(uint64_t number, const EventLineFault& fault) { Fault(DescribeFault(name_, number, fault)); }
+  LineFaults& faults() { return faults_; }
 
   void Finish() {
     if (batch_.lines_size() > 0) Send();
-    if (faults_ > kFaultsShown) session_.Fail(absl::StrCat("... and ", faults_ - kFaultsShown, " more such lines"));
+    faults_.Finish();
     OutputTable table({{"HELD", "accepted", true}, {"PAST THEIR DAY", "past_due", true}, {"REFUSED", "refused", true}});
     table.AddRow({absl::StrCat(total_.accepted()), absl::StrCat(total_.past_due()), absl::StrCat(refused_)});
     session_.Print(total_, table);
   }
 
  private:
-  void Fault(const std::string& message) {
-    if (++faults_ <= kFaultsShown) session_.Fail(message);
-  }
-
   bool Send() {
     Backoff backoff(session_.retry());
     v1::AppendLogsResponse answer;
@@ -89,7 +85,7 @@ class LogUpload {
     for (const auto& rejection : answer.rejections()) {
       const std::string line =
           rejection.index() < numbers_.size() ? absl::StrCat(numbers_[rejection.index()]) : std::string("?");
-      Fault(absl::StrCat(name_, ":", line, ":", rejection.field(), ": ", rejection.description()));
+      faults_.Add(absl::StrCat(name_, ":", line, ":", rejection.field(), ": ", rejection.description()));
     }
     batch_.clear_lines();
     numbers_.clear();
@@ -106,24 +102,19 @@ class LogUpload {
   size_t bytes_ = 0;
   v1::AppendLogsResponse total_;
   uint64_t refused_ = 0;
-  uint64_t faults_ = 0;
+  LineFaults faults_{session_};
 };
 
 void Append(CommandSession& session, const std::string& file) {
   session.ReadInput(file, [&](std::istream& input) {
-    LogUpload upload(session, CommandSession::NameOf(file));
-    std::string text;
-    for (uint64_t number = 1; std::getline(input, text); ++number) {
-      if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string name = CommandSession::NameOf(file);
+    LogUpload upload(session, name);
+    TakeLines(name, input, kJsonBytesMax, upload.faults(), [&](uint64_t number, const std::string& text) -> LineTaken {
       v1::LogLine line;
-      const EventLineFault fault =
-          text.size() > kJsonBytesMax ? EventLineFault{"", "longer than 64 KiB"} : ParseLogLine(text, &line);
-      if (!fault.description.empty()) {
-        upload.Malformed(number, fault);
-      } else if (!upload.Add(std::move(line), number)) {
-        break;
-      }
-    }
+      EventLineFault fault = ParseLogLine(text, &line);
+      if (!fault.description.empty()) return {.fault = std::move(fault)};
+      return {.fault = {}, .goes_on = upload.Add(std::move(line), number)};
+    });
     upload.Finish();
   });
 }

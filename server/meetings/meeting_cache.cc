@@ -310,9 +310,9 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unr
     const uint64_t number = OccurrenceOf(id);
     if (locator.days[kHistory] <= last_due) {
       room.over.emplace(number, std::move(locator.facts));
-    if (absl::Status s = OpenCarried(vault_, room.pbx, id, locator); !s.ok()) return s;
       continue;
     }
+    if (absl::Status s = OpenCarried(vault_, room.pbx, id, locator); !s.ok()) return s;
     Meeting& meeting = room.MeetingOf(number);
     meeting.locator = std::move(locator);
     meeting.stored = true;

@@ -17,13 +17,12 @@ namespace {
 
 // The end of a span is not of it: "to" and the category there say no less than is lost.
 std::string DescribePlace(std::string_view key) {
-  if (key.size() < 4) return "the end";
-  uint32_t number = 0;
-  for (int i = 0; i < 4; ++i) number = number << 8 | static_cast<uint8_t>(key[static_cast<size_t>(i)]);
-  const DueDay day = DueDay::FromNumber(number);
-  std::string place = day.is_civil() ? absl::FormatCivilTime(day.civil()) : "no day";
-  if (key.size() > 4) {
-    absl::StrAppend(&place, " ", v1::DataCategory_Name(static_cast<v1::DataCategory>(static_cast<uint8_t>(key[4]))));
+  const std::optional<DueDay> day = DayOfFiled(key);
+  if (!day.has_value()) return "the end";
+  std::string place = day->is_civil() ? absl::FormatCivilTime(day->civil()) : "no day";
+  const std::string_view behind = key.substr(FiledPrefix(*day).size());
+  if (!behind.empty()) {
+    absl::StrAppend(&place, " ", v1::DataCategory_Name(static_cast<v1::DataCategory>(behind.front())));
   }
   return place;
 }

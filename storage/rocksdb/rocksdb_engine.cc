@@ -104,16 +104,29 @@ class RocksEngine::Listener : public rocksdb::EventListener {
 
 namespace {
 
+// Writes nothing. The families are in the order of `descriptors`.
+struct OpenedForReading {
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+};
+absl::StatusOr<OpenedForReading> OpenForReading(const rocksdb::DBOptions& database, const std::string& directory,
+                                                const std::vector<rocksdb::ColumnFamilyDescriptor>& descriptors) {
+  OpenedForReading opened;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(database, directory, descriptors, &opened.families, &db);
+  if (!status.ok()) return StatusFromRocksDb(status);
+  opened.db.reset(db);
+  return opened;
+}
+
 absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory, const RocksDbOptions& options) {
   GapFinder gaps;
   database.wal_filter = &gaps;
-  rocksdb::DB* opened = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> families;
-  const rocksdb::Status status =
-      rocksdb::DB::OpenForReadOnly(database, directory, FamilyDescriptors(options), &families, &opened);
-  if (!status.ok()) return StatusFromRocksDb(status);
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  const auto opened = OpenForReading(database, directory, FamilyDescriptors(options));
+  if (!opened.ok()) return opened.status();
+  for (rocksdb::ColumnFamilyHandle* family : opened->families) {
+    opened->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  }
   return gaps.gap() ? absl::DataLossError("store: a batch is missing in the log") : absl::OkStatus();
 }
 
@@ -154,15 +167,15 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
   for (const auto& family : families) ours.push_back(family.name);
   engine->filter_ = std::make_unique<NeededFilter>(std::move(ours), needs, engine->last_logged_);
   database.wal_filter = engine->filter_.get();
-  rocksdb::DB* db = nullptr;
-  rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
-  if (IsOfTables(StatusFromRocksDb(opened))) {
+  auto opened = OpenForReading(database, directory, families);
+  if (IsOfTables(opened.status())) {
     // What is damaged of them is for the opening to take out; it looks at the log again.
     database.paranoid_checks = false;
-    opened = rocksdb::DB::OpenForReadOnly(database, directory, families, &engine->families_, &db);
+    opened = OpenForReading(database, directory, families);
   }
-  if (!opened.ok()) return StatusFromRocksDb(opened);
-  engine->db_.reset(db);
+  if (!opened.ok()) return opened.status();
+  engine->families_ = std::move(opened->families);
+  engine->db_ = std::move(opened->db);
   return engine;
 }
 

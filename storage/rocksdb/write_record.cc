@@ -2,19 +2,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <string_view>
+
+#include "storage/keys.h"
 
 namespace retention {
-namespace {
-
-std::optional<DueDay> DayOf(std::string_view filed_key) {
-  if (filed_key.size() < 4) return std::nullopt;
-  uint32_t number = 0;
-  for (int i = 0; i < 4; ++i) number = number << 8 | static_cast<uint8_t>(filed_key[i]);
-  return DueDay::FromNumber(number);
-}
-
-}  // namespace
 
 WriteRecord::WriteRecord(uint64_t sequence) : before_restart_(sequence), latest_(sequence) { families_.fill(sequence); }
 
@@ -24,7 +15,7 @@ void WriteRecord::Note(const Batch& batch, uint64_t sequence) {
   for (const Batch::Change& change : batch.changes()) {
     families_[static_cast<size_t>(change.family)] = sequence;
     if (change.family != Family::kFiled || change.verb == Batch::Verb::kDeleteRange) continue;
-    const std::optional<DueDay> day = DayOf(change.key);
+    const std::optional<DueDay> day = DayOfFiled(change.key);
     if (!day || day == last) continue;
     days_[*day] = sequence;
     last = day;
