@@ -31,7 +31,7 @@ constexpr char kDeletedObject = 'X';
 constexpr char kCohortSpan = 'S';
 constexpr char kRoomName = 'J';
 constexpr char kRemnant = 'Z';
-constexpr char kKeptObject = 'F';
+constexpr char kObjectReference = 'F';
 constexpr char kRoomOrganizer = 'I';
 
 // Big-endian, so that keys sort as their numbers do.
@@ -257,14 +257,15 @@ std::string RoomOrganizerKey(const PbxId& pbx, const RoomId& room) {
 }
 std::string RoomOrganizerPrefix(const PbxId& pbx) { return LetterKey(kRoomOrganizer).append(pbx.view()); }
 
-std::string KeptObjectKey(const OwnerId& object, const FiledKey& row) {
-  return KeptObjectPrefix(object).append(row.Encode(), FiledKey::kPbxBegin);
+std::string ObjectReferenceKey(const OwnerId& object, const FiledKey& row) {
+  return ObjectReferencePrefix(object).append(row.Encode(), FiledKey::kPbxBegin);
 }
-std::string KeptObjectPrefix(const OwnerId& object) { return LetterKey(kKeptObject).append(object.view()); }
-FiledKey KeptRowKey(std::string_view kept_object_key, CategoryNumber category) {
+std::string ObjectReferenceBucket(const FiledKey& row) { return FiledPrefix(row.day, row.category); }
+std::string ObjectReferencePrefix(const OwnerId& object) { return LetterKey(kObjectReference).append(object.view()); }
+std::optional<FiledKey> DecodeObjectReference(std::string_view key, std::string_view bucket) {
   constexpr size_t kRowBegin = 1 + OwnerId::kBytes;
-  const std::string row = FiledPrefix(DueDay::Kept(), category).append(kept_object_key.substr(kRowBegin));
-  return FiledKey::Decode(row).value_or(FiledKey());
+  if (key.size() < kRowBegin || key[0] != kObjectReference) return std::nullopt;
+  return FiledKey::Decode(std::string(bucket).append(key.substr(kRowBegin)));
 }
 
 std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting) {

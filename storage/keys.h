@@ -119,11 +119,13 @@ std::string DeletedObjectPrefix(const PbxId& pbx, const RoomId& room);
 std::string RoomOrganizerKey(const PbxId& pbx, const RoomId& room);
 std::string RoomOrganizerPrefix(const PbxId& pbx);
 
-// 'F': a row in which holds keep an object, by a keyed hash of the object: hash(16) | pbx(8) | owner(16) | item(16)
-std::string KeptObjectKey(const OwnerId& object, const FiledKey& row);
-std::string KeptObjectPrefix(const OwnerId& object);
-// The row that a KeptObjectKey tells of; an empty key if malformed.
-FiledKey KeptRowKey(std::string_view kept_object_key, CategoryNumber category);
+// 'F': a row of an object, by a keyed hash of the object: hash(16) | pbx(8) | owner(16) | item(16); the value is the
+// bucket in which it lies: day(4) | category(1)
+std::string ObjectReferenceKey(const OwnerId& object, const FiledKey& row);
+std::string ObjectReferenceBucket(const FiledKey& row);
+std::string ObjectReferencePrefix(const OwnerId& object);
+// The row; nullopt if malformed.
+std::optional<FiledKey> DecodeObjectReference(std::string_view key, std::string_view bucket);
 
 // 'Z': when an occurrence was whose history is over
 std::string RemnantKey(const PbxId& pbx, const OwnerId& meeting);

@@ -61,7 +61,7 @@ absl::StatusOr<std::string> DayEnder::IssueOrders(DueDay day, const OrderRange& 
       if (!plaintext.ok()) return plaintext.status();
       stored::v1::Value value;
       if (!value.ParseFromString(plaintext->Reveal())) continue;
-      change.Order(category, pbx_id, value.object());
+      change.OrderRow(*key, pbx_id, value.object());
     }
     if (absl::Status s = cursor->status(); !s.ok() && !absl::IsDataLoss(s)) return s;
   }

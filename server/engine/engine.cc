@@ -225,8 +225,9 @@ absl::StatusOr<v1::PreviewErasureResponse> Engine::PreviewErasure(const v1::Prev
     if (domains.holdings.policies.refiling_since().has_value()) return RefileUnderWay();
     Preview preview(store_, domains, now);
     if (absl::Status s = preview.Of(request); !s.ok()) return s;
-    response = preview.Response();
-    return absl::OkStatus();
+    auto made = preview.Response();
+    if (made.ok()) response = *std::move(made);
+    return made.status();
   });
   if (!status.ok()) return status;
   return response;

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::string_view kPreview = "PREVIEW";  // never entered
 
+absl::Status TooLarge() {
+  return ErrorWithReason(absl::StatusCode::kResourceExhausted, "PREVIEW_TOO_LARGE",
+                         "more rows than a preview looks at; ask for a part of it");
+}
+
 }  // namespace
 
 Preview::Preview(const Store& store, Domains& domains, absl::Time now)
@@ -22,29 +27,39 @@ Preview::Preview(const Store& store, Domains& domains, absl::Time now)
 absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
   Change change(holdings_, now_);
   if (absl::Status s = command(change); !s.ok()) return s;
-  Add(change);
-  return absl::OkStatus();
+  return Add(change);
 }
 
-void Preview::Add(const Change& change) {
-  orders_ += change.orders();
+absl::Status Preview::Add(const Change& change) {
   for (size_t category = 0; category < kCategories; ++category) {
     erased_[category] += change.erased()[category];
     kept_[category] += change.kept()[category];
   }
+  return AddOrders(change);
+}
+
+absl::Status Preview::AddOrders(const Change& change) {
+  for (const OwnerId& object : change.ordered()) ordered_.insert(object);
+  references_.Add(change.references());
+  return ordered_.size() <= kMaxObjects ? absl::OkStatus() : TooLarge();
 }
 
 absl::Status Preview::CountStep() {
   // What is seen holds back the reopening of a store that has failed.
   if (absl::Status s = store_.Health(); !s.ok()) return absl::UnavailableError("the store has failed meanwhile");
   if (++steps_ <= kMaxSteps) return absl::OkStatus();
-  return ErrorWithReason(absl::StatusCode::kResourceExhausted, "PREVIEW_TOO_LARGE",
-                         "more rows than a preview looks at; ask for a part of it");
+  return TooLarge();
 }
 
-v1::PreviewErasureResponse Preview::Response() const {
+absl::StatusOr<v1::PreviewErasureResponse> Preview::Response() const {
   v1::PreviewErasureResponse response;
-  response.set_orders(orders_);
+  uint64_t orders = 0;
+  for (const OwnerId& object : ordered_) {
+    const auto left = references_.AnyLeft(holdings_, object);
+    if (!left.ok()) return left.status();
+    orders += *left ? 0 : 1;
+  }
+  response.set_orders(orders);
   for (size_t category = 1; category < kCategories; ++category) {
     if (erased_[category] == 0 && kept_[category] == 0) continue;
     v1::ErasurePreview& preview = *response.add_categories();
@@ -134,7 +149,7 @@ absl::Status Preview::OfPbx(const PbxId& pbx, const std::string& pbx_id) {
     auto step = domains_.keeping.TakeOutOfEnding(ending, position, change);
     if (!step.ok()) return step.status();
     position = std::move(step->position);
-    Add(change);
+    if (absl::Status s = Add(change); !s.ok()) return s;
   }
   // What was not held back goes with the rows of the PBX.
   erased_ = erased_before;
@@ -154,7 +169,7 @@ absl::Status Preview::OfDays(DueDay last) {
     auto next = domains_.keeping.TakeOutOfDueDays(walk, change);
     if (!next.ok()) return next.status();
     walk = *std::move(next);
-    Add(change);
+    if (absl::Status s = Add(change); !s.ok()) return s;
     for (const std::string& key : change.dropped()) {
       if (IsObject(FiledKey::Decode(key)->category)) gone.insert(key);
     }
@@ -165,7 +180,7 @@ absl::Status Preview::OfDays(DueDay last) {
     if (absl::Status s = CountStep(); !s.ok()) return s;
     Change change(holdings_, then);  // of one day: its orders are counted and forgotten
     if (absl::Status s = domains_.days.OrderRest(day, gone, change); !s.ok()) return s;
-    orders_ += change.orders();
+    if (absl::Status s = AddOrders(change); !s.ok()) return s;
     for (size_t category = 1; category < kCategories; ++category) erased_[category] += counts[category].values;
   }
   for (size_t category = 0; category < kCategories; ++category) erased_[category] -= kept_[category];

@@ -4,34 +4,40 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "server/engine/domains.h"
+#include "server/rows/change.h"
 
 namespace retention {
 
-// One preview. Bounded in memory by a step of a walk, or the objects of a day, and in time by kMaxSteps.
+// One preview. Bounded in memory by a step of a walk, the objects of a day, and kMaxObjects, and in time by kMaxSteps.
 class Preview {
  public:
   // Steps of at most 2,000 rows each: five million rows.
   static constexpr size_t kMaxSteps = 2500;
+  // Objects that are remembered, lest one that is told of twice be counted twice: some 200 bytes each.
+  static constexpr size_t kMaxObjects = 400'000;
 
   // `domains`: over a snapshot of `store`. REQUIRES: both outlive it.
   Preview(const Store& store, Domains& domains, absl::Time now);
 
   // Does what is asked about, and drops the change. Errors: see DeletionService.PreviewErasure.
   absl::Status Of(const v1::PreviewErasureRequest& request);
-  v1::PreviewErasureResponse Response() const;
+  absl::StatusOr<v1::PreviewErasureResponse> Response() const;
 
  private:
   absl::Status Try(absl::FunctionRef<absl::Status(Change&)> command);
   absl::Status OfPbx(const PbxId& pbx, const std::string& pbx_id);
   absl::Status OfDays(DueDay last);
-  void Add(const Change& change);
+  absl::Status Add(const Change& change);
+  absl::Status AddOrders(const Change& change);
   absl::Status CountStep();
 
   const Store& store_;
@@ -41,7 +47,8 @@ class Preview {
   size_t steps_ = 0;
   CategoryCounts erased_{};
   CategoryCounts kept_{};
-  uint64_t orders_ = 0;
+  std::set<OwnerId> ordered_;  // objects, unless rows of them are left
+  ObjectReferences references_;
 };
 
 }  // namespace retention

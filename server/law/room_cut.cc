@@ -302,6 +302,14 @@ std::vector<uint64_t> RoomCut::occurrences() const {
   return all;
 }
 
+bool RoomCut::HasSittingsOf(uint64_t occurrence, const OccurrenceFacts& facts) const {
+  if (!Has(occurrence)) return facts.sittings.empty();
+  uint32_t organizer = 0;
+  const std::vector<SittingFacts> sittings = FactsOf(occurrence, organizer).sittings;
+  const auto begin = [](const SittingFacts& sitting) { return sitting.start_us; };
+  return std::ranges::equal(sittings, facts.sittings, {}, begin, begin);
+}
+
 OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number) const {
   const CutGroup& key = group_of_.at(occurrence);
   const Group& group = groups_.at(key);

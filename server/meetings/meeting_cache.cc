@@ -21,20 +21,6 @@ constexpr size_t kBytesOfNewEvent = 250;
 constexpr size_t kRoomBytes = 2000;
 constexpr size_t kMeetingBytes = 1000;
 
-// Until when who is in a sitting at its limit goes over into the next one; INT64_MIN if nobody can.
-int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules) {
-  if (sitting.emptied_us.has_value()) return INT64_MIN;
-  const int64_t until_us =
-      GoesOverUntil(rules.At(sitting.start_us), sitting.name != 0, sitting.last_us, sitting.limit_us);
-  return until_us > sitting.limit_us ? until_us : INT64_MIN;
-}
-
-int64_t CarriesUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
-  int64_t until_us = INT64_MIN;
-  for (const SittingFacts& sitting : facts.sittings) until_us = std::max(until_us, CarriesUntil(sitting, rules));
-  return until_us;
-}
-
 // Whether somebody may go over from it into a sitting within `other`.
 bool MayCarryInto(const OccurrenceFacts& facts, const OccurrenceFacts& other, const CutHistory& rules) {
   return std::any_of(facts.sittings.begin(), facts.sittings.end(), [&](const SittingFacts& sitting) {
@@ -59,150 +45,6 @@ absl::Status VisitCourse(const StoreView& view, Vault& vault, DueDay day, const 
 }
 
 }  // namespace
-
-std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
-  std::vector<const Meeting*> all;
-  if (time_us > fixed_until_us) return all;
-  for (const auto& [number, meeting] : meetings) {
-    if (!meeting.fixed || time_us < meeting.locator.facts.first_us) continue;
-    // What the same change adds to it counts.
-    const OccurrenceFacts facts = fixed.contains(number) ? FactsOf(number) : meeting.locator.facts;
-    const int64_t until_us =
-        std::max({facts.last_us, SpokenUntil(facts, cut.rules()), CarriesUntil(facts, cut.rules())});
-    if (time_us <= until_us) all.push_back(&meeting);
-  }
-  return all;
-}
-
-const Meeting* Room::FixedAt(const RoomEvent& event) const {
-  if (event.kind == RoomEventKind::kDeleted) return nullptr;
-  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
-  const Meeting* spans = nullptr;
-  for (const Meeting* meeting : AllFixedAt(event.time_us)) {
-    const uint64_t number = OccurrenceOf(meeting->id);
-    const OccurrenceFacts facts = FactsOf(number);
-    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
-    // What is said of somebody who is there belongs to where they are.
-    if (Speaks(event.kind) && event.time_us <= SpokenUntil(facts, cut.rules())) {
-      const auto known = fixed.find(number);
-      if (known != fixed.end() && known->second.Knows(event)) return meeting;
-    }
-    if (spans == nullptr && Spans(facts, event)) spans = meeting;
-  }
-  return spans;
-}
-
-uint64_t Room::OverAt(const RoomEvent& event) const {
-  if (event.kind == RoomEventKind::kDeleted) return 0;
-  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
-  for (const auto& [number, facts] : over) {
-    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
-    if (MayHaveBeenOf(facts, event, cut.rules(), read_at)) return number;
-  }
-  return 0;
-}
-
-std::string Room::NameOf(const Vault& vault, std::string_view participant_id) const {
-  return ParticipantName(vault, pbx, id, participant_id);
-}
-
-uint32_t Room::OrganizerNumber(std::string_view name) {
-  if (name.empty()) return 0;
-  auto it = std::find(organizers.begin(), organizers.end(), name);
-  if (it == organizers.end()) it = organizers.emplace(organizers.end(), name);
-  return static_cast<uint32_t>(it - organizers.begin()) + 1;
-}
-
-const RoomCut* Room::CutWith(uint64_t occurrence) const {
-  const auto own = fixed.find(occurrence);
-  // What lies within the span of one that is fixed is its own, even where it would be cut otherwise.
-  if (own != fixed.end()) return own->second.occurrences().size() == 1 ? &own->second : nullptr;
-  return cut.Has(occurrence) ? &cut : nullptr;
-}
-
-std::optional<std::string> Room::SchedulerBefore(uint64_t occurrence, const RoomPlan& plan) const {
-  const OccurrenceFacts* latest = nullptr;
-  bool deleted = false;  // the latest, before that plan
-  for (const auto& [number, meeting] : meetings) {
-    const OccurrenceFacts& facts = meeting.locator.facts;
-    if (number == occurrence || !facts.plan.has_value() || facts.plan->name != plan.name) continue;
-    if (facts.first_us >= plan.first_us || (latest != nullptr && facts.first_us <= latest->first_us)) continue;
-    const bool is_deleted = std::any_of(deletions.begin(), deletions.end(), [&](const RoomDeletion& deletion) {
-      return deletion.time_us >= facts.first_us && deletion.time_us < plan.first_us;
-    });
-    if (!is_deleted && cut.Has(number)) continue;  // the cut would tell
-    latest = &facts;
-    deleted = is_deleted;
-  }
-  if (latest == nullptr) return std::nullopt;
-  return deleted ? std::string() : latest->Scheduler();
-}
-
-std::string Room::SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) const {
-  // The first of the plans that were planned anew, one from the other.
-  for (auto followed = knows.FollowedBy(occurrence); !followed.empty(); followed = knows.FollowedBy(occurrence)) {
-    const RoomPlan* former = knows.PlanOf(followed.back());
-    if (former == nullptr || !former->dated) break;
-    occurrence = followed.back();
-  }
-  if (knows.PlannedAnewBy(occurrence) == 0) return {};
-  if (auto before = SchedulerBefore(occurrence, *knows.PlanOf(occurrence)); before.has_value()) return *before;
-  // The history of that is over: what was taken over of it stays.
-  const auto own = meetings.find(occurrence);
-  return own == meetings.end() || !own->second.locator.facts.taken_over ? std::string()
-                                                                        : own->second.locator.facts.Scheduler();
-}
-
-OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
-  const auto meeting = meetings.find(occurrence);
-  const RoomCut* knows = CutWith(occurrence);
-  if (knows == nullptr) return meeting == meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts;
-  uint32_t organizer = 0;
-  OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
-  if (organizer != 0) facts.organizer = organizers[organizer - 1];
-  if (facts.Scheduler().empty()) {
-    if (std::string scheduler = SchedulerBeyond(*knows, occurrence); !scheduler.empty()) {
-      facts.organizer = std::move(scheduler);
-      facts.only_started = false;
-      facts.taken_over = true;
-    }
-  }
-  // A room is deleted by an event that is none of one that is fixed.
-  facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;
-  return facts;
-}
-
-void Room::FollowFixed() {
-  std::vector<FormerSitting> former;
-  int64_t from_us = INT64_MAX;  // the first from which anybody can go over
-  for (const auto& [number, own] : fixed) {
-    for (FormerSitting& sitting : own.Former()) {
-      if (!sitting.open.empty()) from_us = std::min(from_us, sitting.start_us);
-      former.push_back(std::move(sitting));
-    }
-  }
-  if (from_us == INT64_MAX) return cut.Follow({});
-  std::erase_if(former, [&](const FormerSitting& sitting) { return sitting.start_us < from_us; });
-  // Those of others come between, though nobody goes over from them.
-  for (const auto& [number, meeting] : meetings) {
-    if (!meeting.fixed || fixed.contains(number)) continue;
-    for (const SittingFacts& sitting : meeting.locator.facts.sittings) {
-      if (sitting.start_us < from_us) continue;
-      former.push_back({.start_us = sitting.start_us, .name = sitting.name, .limit_us = sitting.limit_us});
-    }
-  }
-  std::sort(former.begin(), former.end(), [](const auto& a, const auto& b) { return a.start_us < b.start_us; });
-  cut.Follow(std::move(former));
-}
-
-Meeting& Room::MeetingOf(uint64_t occurrence) {
-  const auto [it, inserted] = meetings.try_emplace(occurrence);
-  if (inserted) {
-    it->second.pbx = pbx;
-    it->second.id = OccurrenceOwner(id, occurrence);
-  }
-  return it->second;
-}
 
 absl::StatusOr<Course> ReadCourse(const StoreView& view, Vault& vault, DueDay day, const PbxId& pbx,
                                   const OwnerId& meeting, Opener opener) {
@@ -274,9 +116,18 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
     }
     Forget(pbx, room);
   }
-  auto entry = NewEntry(pbx, room, last_due);
-  if (absl::Status s = Read(entry->room, last_due, unreadable); !s.ok()) return s;
-  return Keep(std::move(entry));
+  std::set<uint64_t> cut_by_others;
+  for (;;) {
+    auto entry = NewEntry(pbx, room, last_due);
+    if (absl::Status s = Read(entry->room, last_due, cut_by_others, unreadable); !s.ok()) return s;
+    // What cut it when it was recorded is fixed by now, or over: so is it.
+    const size_t known = cut_by_others.size();
+    for (const auto& [number, meeting] : entry->room.meetings) {
+      const bool is_cut_so = meeting.fixed || entry->room.cut.HasSittingsOf(number, meeting.locator.facts);
+      if (!is_cut_so) cut_by_others.insert(number);
+    }
+    if (cut_by_others.size() == known) return Keep(std::move(entry));
+  }
 }
 
 std::unique_ptr<MeetingCache::Entry> MeetingCache::NewEntry(const PbxId& pbx, const RoomId& room,
@@ -296,7 +147,8 @@ Room* MeetingCache::Keep(std::unique_ptr<Entry> entry) {
   return &rooms_.emplace(name, std::move(entry)).first->second->room;
 }
 
-absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unreadable) {
+absl::Status MeetingCache::Read(Room& room, DueDay last_due, const std::set<uint64_t>& cut_by_others,
+                                UnreadableVisit unreadable) {
   auto deletions = ReadRoomDeletions(store_, room.pbx, room.id);
   if (!deletions.ok()) return deletions.status();
   room.deletions = *std::move(deletions);
@@ -316,6 +168,7 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, UnreadableVisit unr
     Meeting& meeting = room.MeetingOf(number);
     meeting.locator = std::move(locator);
     meeting.stored = true;
+    meeting.locator.fixed |= cut_by_others.contains(number);
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
     if (meeting.fixed) {
@@ -361,6 +214,7 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, U
   cut.Settle();
   grown_ += cut.MemoryBytes();
   RoomCut& own = room.fixed.emplace(number, std::move(cut)).first->second;
+  if (!own.HasSittingsOf(number, fixed.locator.facts)) room.cut_by_others.insert(number);
   room.FollowFixed();
   return &own;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -49,6 +50,7 @@ struct Room {
   RoomCut cut;                                 // of what is not fixed
   std::map<uint64_t, Meeting> meetings{};      // by number of the occurrence
   std::map<uint64_t, RoomCut> fixed{};         // of each occurrence that is, once somebody asked; settled
+  std::set<uint64_t> cut_by_others{};          // of these, those whose own events do not cut them as they were cut
   std::map<uint64_t, OccurrenceFacts> over{};  // what is left of those whose history is over (remnant.h)
   std::vector<std::string> organizers{};       // what RoomEvent.organizer counts, from 1
   std::vector<RoomDeletion> deletions{};       // in order of time
@@ -82,6 +84,11 @@ struct Room {
   // or it was deleted in between; nullopt if none is held.
   std::optional<std::string> SchedulerBefore(uint64_t occurrence, const RoomPlan& plan) const;
 };
+
+// Until when who is in the last sitting of an occurrence at its limit goes over into the next one; INT64_MIN if nobody
+// can.
+int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules);
+int64_t CarriesUntil(const OccurrenceFacts& facts, const CutHistory& rules);
 
 // The course of a meeting, from its HISTORY rows under `day`, without what is not for `opener`. NOT_FOUND if a key is
 // gone: the day ended meanwhile.
@@ -137,7 +144,8 @@ class MeetingCache {
   // One of which nothing is held.
   std::unique_ptr<Entry> NewEntry(const PbxId& pbx, const RoomId& room, DueDay last_due) const;
   Room* Keep(std::unique_ptr<Entry> entry);
-  absl::Status Read(Room& room, DueDay last_due, UnreadableVisit unreadable);
+  // `cut_by_others`: occurrences that are fixed, whatever their locators say.
+  absl::Status Read(Room& room, DueDay last_due, const std::set<uint64_t>& cut_by_others, UnreadableVisit unreadable);
   absl::Status ReadEvents(Room& room, const Meeting& meeting, RoomCut& cut, UnreadableVisit unreadable);
   static size_t BytesOf(const Entry& entry);
 

@@ -1,6 +1,9 @@
 #include "server/meetings/meeting_view.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,12 +20,35 @@
 namespace retention {
 namespace {
 
-void AddObject(const stored::v1::Value& value, v1::StoredObject& object) {
-  object.set_object_id(value.object().object_id());
-  object.set_object_ref(value.object().object_ref());
-  object.set_display_name(value.object().display_name());
-  SetTime(value.time_us(), *object.mutable_create_time());
-}
+// The objects of a list: one of each reference, as who told of it first has it.
+class ObjectList {
+ public:
+  void Add(const stored::v1::Value& value) {
+    const auto [held, is_new] = by_reference_.try_emplace(value.object().object_ref(), value);
+    if (!is_new && OrderOf(value) < OrderOf(held->second)) held->second = value;
+  }
+  // Oldest first.
+  void Put(google::protobuf::RepeatedPtrField<v1::StoredObject>& objects) const {
+    std::vector<const stored::v1::Value*> values;
+    for (const auto& [reference, value] : by_reference_) values.push_back(&value);
+    std::stable_sort(values.begin(), values.end(),
+                     [](const auto* a, const auto* b) { return OrderOf(*a) < OrderOf(*b); });
+    for (const stored::v1::Value* value : values) {
+      v1::StoredObject& object = *objects.Add();
+      object.set_object_id(value->object().object_id());
+      object.set_object_ref(value->object().object_ref());
+      object.set_display_name(value->object().display_name());
+      SetTime(value->time_us(), *object.mutable_create_time());
+    }
+  }
+
+ private:
+  static std::pair<int64_t, std::string_view> OrderOf(const stored::v1::Value& value) {
+    return {value.time_us(), value.object().object_id()};
+  }
+
+  std::map<std::string, stored::v1::Value> by_reference_;
+};
 
 }  // namespace
 
@@ -238,13 +264,16 @@ absl::StatusOr<bool> MeetingView::Contains(std::span<const std::string> polls) c
 
 absl::Status MeetingView::AddContent(std::span<const std::string> polls, v1::Meeting& meeting) const {
   if (absl::Status status = AddRecordings(meeting); !status.ok()) return status;
-  absl::Status status =
-      ForEachValue(kFileShare, [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_files()); });
+  ObjectList files;
+  absl::Status status = ForEachValue(kFileShare, [&](const stored::v1::Value& value) { files.Add(value); });
   if (!status.ok()) return status;
+  files.Put(*meeting.mutable_files());
   // PDFs are the room's, whatever took place in it.
+  ObjectList pdfs;
   status = ForEachRow(FiledPrefix(DueDay::Open(), kPdfShare, pbx_, RoomOf(meeting_)), false,
-                      [&](const stored::v1::Value& value) { AddObject(value, *meeting.add_pdfs()); });
+                      [&](const stored::v1::Value& value) { pdfs.Add(value); });
   if (!status.ok()) return status;
+  pdfs.Put(*meeting.mutable_pdfs());
   if (status = AddPolls(polls, meeting); !status.ok()) return status;
   LatestValue latest;
   status = ForEachValue(kDialIn, [&](const stored::v1::Value& value) {
@@ -269,6 +298,7 @@ absl::Status MeetingView::AddContent(std::span<const std::string> polls, v1::Mee
 }
 
 absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
+  ObjectList recordings;
   // They lie under the days that follow from their creation, which is the time of an event of it.
   DueDay first = DueDay::Open();
   DueDay last = DueDay::None();
@@ -280,10 +310,11 @@ absl::Status MeetingView::AddRecordings(v1::Meeting& meeting) const {
     absl::Status status =
         ForEachRow(FiledPrefix(day, kRecording, pbx_, meeting_), false, [&](const stored::v1::Value& value) {
           const DueDay right = CreationDueDay(kRecording, absl::FromUnixMicros(value.time_us()), *policy_);
-          if (now_ < DueInstant(right, policy_->zone())) AddObject(value, *meeting.add_recordings());
+          if (now_ < DueInstant(right, policy_->zone())) recordings.Add(value);
         });
     if (!status.ok()) return status;
   }
+  recordings.Put(*meeting.mutable_recordings());
   return absl::OkStatus();
 }
 

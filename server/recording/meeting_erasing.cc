@@ -1,5 +1,7 @@
 // Values of meetings that end before their day: files with the meeting, the rest with its deletion.
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "server/recording/meeting_filer.h"
 #include "server/rows/deleted_objects.h"
@@ -77,25 +79,36 @@ absl::Status MeetingFiler::EndLost(const LocatorName& name, const MeetingLocator
 absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const RoomId& room, const std::string& pbx_id,
                                                     CategoryNumber category, const WhichObjects& which,
                                                     std::string_view reason, Change& change) {
-  uint64_t erased = 0;
-  DeletedObjects deleted(holdings_.vault);
   // Until it is refiled, what is kept longer now lies under days that may be over.
   const DueDay ended = holdings_.LastDue(holdings_.policies.refiling_since().value_or(change.now()));
-  for (const auto& [day, counts] : holdings_.counts.Read()) {
-    if (counts[category].rows == 0 || day == DueDay::Kept() || (day.is_civil() && day <= ended)) continue;
-    const std::string prefix = FiledPrefix(day, category, pbx, room);
-    const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-      if (!which.id.empty() && value.object().object_id() != which.id) return absl::OkStatus();
-      if (value.time_us() > which.until_us) return absl::OkStatus();
-      erased += Vault::ValueCount(row);
-      const int64_t now_us = absl::ToUnixMicros(change.now());
-      const int64_t until_us = which.until_us == INT64_MAX ? std::max(now_us, value.time_us()) : which.until_us;
-      deleted.Add(pbx, room, category, value.object(), until_us);
-      return change.Drop(key, row, pbx_id, reason);
-    };
-    absl::Status status = VisitObjects(holdings_.store, holdings_.vault, prefix, erase);
-    if (!status.ok()) return status;
-  }
+  const auto visit_all = [&](auto visit) {
+    for (const auto& [day, counts] : holdings_.counts.Read()) {
+      if (counts[category].rows == 0 || day == DueDay::Kept() || (day.is_civil() && day <= ended)) continue;
+      const std::string prefix = FiledPrefix(day, category, pbx, room);
+      if (absl::Status s = VisitObjects(holdings_.store, holdings_.vault, prefix, visit); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  };
+  // Whoever told of it besides, by another id, told of the same.
+  std::set<std::string> references;
+  const auto note = [&](const FiledKey&, std::string_view, const stored::v1::Value& value) {
+    if (value.object().object_id() == which.id) references.insert(value.object().object_ref());
+    return absl::OkStatus();
+  };
+  absl::Status status = which.id.empty() ? absl::OkStatus() : visit_all(note);
+  if (!status.ok()) return status;
+  uint64_t erased = 0;
+  DeletedObjects deleted(holdings_.vault);
+  const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
+    if (!which.id.empty() && !references.contains(value.object().object_ref())) return absl::OkStatus();
+    if (value.time_us() > which.until_us) return absl::OkStatus();
+    erased += Vault::ValueCount(row);
+    const int64_t now_us = absl::ToUnixMicros(change.now());
+    const int64_t until_us = which.until_us == INT64_MAX ? std::max(now_us, value.time_us()) : which.until_us;
+    deleted.Add(pbx, room, category, value.object(), until_us);
+    return change.Drop(key, row, pbx_id, reason);
+  };
+  if (status = visit_all(erase); !status.ok()) return status;
   deleted.Mark(change);
   return erased;
 }

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
-#include "server/recording/refused_objects.h"
 #include "server/recording/touched_meetings.h"
 #include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
@@ -46,6 +48,15 @@ bool IsOfPoll(v1::Event::PayloadCase payload) {
          payload == v1::Event::kPollDeleted;
 }
 
+// The object of an event that is refused: the portal stores it all the same.
+struct RefusedObject {
+  OwnerId mark;  // OrderedMark
+  CategoryNumber category;
+  std::string pbx_id;
+  stored::v1::StoredObjectRef object;
+  v1::RecordResult* result;
+};
+
 // Takes one part in.
 class PartIntake {
  public:
@@ -58,7 +69,6 @@ class PartIntake {
         extensions_(extensions),
         change_(change),
         meetings_(cache, holdings, change),
-        objects_(holdings, change),
         polls_(holdings, pbxs, meetings_, change) {}
 
   // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
@@ -75,8 +85,10 @@ class PartIntake {
   absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
   void RememberNow(const OwnerId& mark);
   absl::StatusOr<NamedExtension> NamedIn(const v1::Event& event, const PbxId& pbx);
-  // Of a rejected event, has the portal delete the object; once, however often the event is sent.
-  absl::Status OrderAway(const v1::Event& event, v1::RecordResult& result);
+  void NoteRefused(const v1::Event& event, v1::RecordResult& result);
+  // Has the portal delete the objects of rejected events, once, however often they are sent; but what is held has its
+  // order when it ends. After all else of the part.
+  absl::Status OrderRefused();
   void AddValues(TouchedRoom& touched, const v1::Event& event);
 
   const Holdings& holdings_;
@@ -86,7 +98,7 @@ class PartIntake {
   ExtensionCache& extensions_;
   Change& change_;
   TouchedMeetings meetings_;
-  RefusedObjects objects_;
+  std::vector<RefusedObject> refused_objects_;
   PollIntake polls_;
   std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
   std::set<OwnerId> remembered_;  // by the change
@@ -96,7 +108,8 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   const v1::Event& event = batch.EventAt(index);
   if (const auto& failed = batch.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
-    return failed->reason() == v1::REJECTION_REASON_FROM_FUTURE ? absl::OkStatus() : OrderAway(event, result);
+    if (failed->reason() != v1::REJECTION_REASON_FROM_FUTURE) NoteRefused(event, result);
+    return absl::OkStatus();
   }
   if (const auto mended = batch.without_bad_values.find(index); mended != batch.without_bad_values.end()) {
     RejectValues(index, mended->second.bad_values, result);
@@ -104,7 +117,8 @@ absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResu
   const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
   if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
     Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held", result);
-    return OrderAway(event, result);
+    NoteRefused(event, result);
+    return absl::OkStatus();
   }
   if (IsOfPbx(event.payload_case())) {
     if (event.payload_case() != v1::Event::kPbxSynced) contacts_.push_back(*pbx);
@@ -175,7 +189,7 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
         "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends, withdrawals and "
         "objects more",
         result);
-    return OrderAway(event, result);
+    NoteRefused(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsOver(**touched, event, fingerprint) &&
              !meetings_.IsProtocolled(**touched, event, fingerprint)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
@@ -230,7 +244,7 @@ absl::StatusOr<NamedExtension> PartIntake::NamedIn(const v1::Event& event, const
   return named;
 }
 
-absl::Status PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& result) {
+void PartIntake::NoteRefused(const v1::Event& event, v1::RecordResult& result) {
   std::vector<std::pair<CategoryNumber, stored::v1::Value>> values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
     return values.emplace_back(category, stored::v1::Value()).second;
@@ -240,31 +254,38 @@ absl::Status PartIntake::OrderAway(const v1::Event& event, v1::RecordResult& res
     if (!IsObject(category) || event.pbx_id().empty() || object.object_ref().empty()) continue;
     if (object.object_ref().size() > kMaxObjectRefBytes || event.pbx_id().size() > kMaxIdentifierBytes) continue;
     if (object.object_id().size() > kMaxIdentifierBytes) continue;
-    const OwnerId mark = OrderedMark(holdings_.vault, event, object);
-    const auto ordered = IsRememberedNow(mark);
-    if (!ordered.ok()) return ordered.status();
     result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
+    refused_objects_.push_back({.mark = OrderedMark(holdings_.vault, event, object),
+                                .category = category,
+                                .pbx_id = event.pbx_id(),
+                                .object = object,
+                                .result = &result});
+  }
+}
+
+absl::Status PartIntake::OrderRefused() {
+  std::set<OwnerId> orders;
+  for (const RefusedObject& refused : refused_objects_) {
+    const auto ordered = IsRememberedNow(refused.mark);
+    if (!ordered.ok()) return ordered.status();
     if (*ordered) continue;
-    const auto is_to_go = objects_.IsToGo(category, event.pbx_id(), object);
-    if (!is_to_go.ok()) return is_to_go.status();
-    if (!*is_to_go) continue;
-    RememberNow(mark);
-    change_.Order(category, event.pbx_id(), object);
-    result.set_objects_ordered_away(result.objects_ordered_away() + 1);
+    const auto held = change_.Holds(refused.category, refused.pbx_id, refused.object);
+    if (!held.ok()) return held.status();
+    if (*held) continue;
+    RememberNow(refused.mark);
+    if (!orders.insert(ObjectName(holdings_.vault, refused.category, refused.pbx_id, refused.object)).second) continue;
+    change_.Order(refused.category, refused.pbx_id, refused.object);
+    refused.result->set_objects_ordered_away(refused.result->objects_ordered_away() + 1);
   }
   return absl::OkStatus();
 }
 
 void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {
-  std::vector<PendingValue>& values = touched.fresh.back().values;
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
     auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
-    values.push_back({.category = category, .value = value});
+    touched.fresh.back().values.push_back({.category = category, .value = value});
     return *value;
   });
-  for (const PendingValue& pending : values) {
-    if (IsObject(pending.category)) objects_.NoteTaken(pending.category, event.pbx_id(), pending.value->object());
-  }
 }
 
 absl::Status PartIntake::FileTouched() {
@@ -274,6 +295,7 @@ absl::Status PartIntake::FileTouched() {
     grown += touched->fresh.size();
     if (absl::Status status = filer_.File(*touched, change_); !status.ok()) return status;
   }
+  if (absl::Status status = OrderRefused(); !status.ok()) return status;
   pbxs_.NoteContacts(contacts_, change_);
   change_.ThenDo([cache = &cache_, grown] { cache->Trim(grown); });
   return absl::OkStatus();

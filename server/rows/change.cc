@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/rows/day_progress.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/ring_generation.h"
 #include "server/rows/row_walk.h"
@@ -59,6 +60,9 @@ void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool
                        .restricted = restricted});
   batch_.Put(Family::kFiled, key.Encode(), {});
   Touch(key.category);
+  if (const auto object = ObjectIn(key, unsealed_.back().plaintext); object.has_value()) {
+    references_.Begin(NameOf(key.category, *object), key);
+  }
 }
 
 absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t values) {
@@ -95,7 +99,9 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
   if (!restricted.ok()) return restricted.status();
   FiledKey target = from;
   target.day = to;
+  const auto object = ObjectIn(from, *plaintext);
   FileRestricted(target, *std::move(plaintext), values, *restricted);
+  if (object.has_value()) OrderIfPassedOver(from, target, *object);
   batch_.Delete(Family::kFiled, from.Encode());
   EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, values);
@@ -112,6 +118,9 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
     if (part.ends_for.empty()) continue;
     auto kept = Keep(from, {envelope, part.plaintext, part.values}, "", part.ends_for);
     if (!kept.ok()) return kept.status();
+    if (const auto object = ObjectIn(from, part.plaintext); object.has_value()) {
+      EndObject(from, object->pbx_id, object->reference, /*is_kept=*/*kept > 0);
+    }
     CountErased(from.category, part.values - *kept, part.ends_for);
     EndSealed(envelope);
   }
@@ -121,21 +130,12 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
   Mark(from.day);
   for (RowPart& part : parts) {
     if (!part.ends_for.empty()) continue;
-    OrderIfPassedOver(from, part);
+    const auto object = ObjectIn(from, part.plaintext);
+    if (object.has_value()) references_.End(NameOf(from.category, *object), from);
     FileRestricted(part.key, std::move(part.plaintext), part.values, part.restricted || *restricted);
+    if (object.has_value()) OrderIfPassedOver(from, part.key, *object);
   }
   return absl::OkStatus();
-}
-
-void Change::OrderIfPassedOver(const FiledKey& from, const RowPart& part) {
-  const FiledKey& to = part.key;
-  if (!IsObject(to.category) || to.category == kFileShare || to == from || !holdings_.gate.closed(to.day)) return;
-  const bool is_passed = !(to.Encode() >= holdings_.gate.ProgressOf(to.day).ordered_to());
-  if (!is_passed || HasOrder(holdings_.gate.ProgressOf(from.day), from)) return;
-  stored::v1::Value value;
-  const std::string pbx_id = holdings_.registry.ExternalId(to.pbx);
-  if (!value.ParseFromString(part.plaintext.Reveal()) || !value.has_object() || pbx_id.empty()) return;
-  Order(to.category, pbx_id, value.object());
 }
 
 absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::string_view pbx_id,
@@ -156,7 +156,7 @@ absl::Status Change::Drop(const FiledKey& key, std::string_view envelope, std::s
     auto part = Keep(key, {envelope, *plaintext, values}, pbx_id, reason);
     if (!part.ok()) return part.status();
     kept = *part;
-    if (object && kept == 0) Order(key.category, pbx_id, value.object());
+    if (object) EndObject(key, pbx_id, value.object(), /*is_kept=*/kept > 0);
   }
   EndRow(key, envelope, values, kept, reason);
   return absl::OkStatus();
@@ -214,23 +214,6 @@ void Change::CountErased(CategoryNumber category, uint64_t values, std::string_v
   erased_in_all_[category] += values;
 }
 
-void Change::Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object) {
-  if (!holdings_.policy().rule(category).erasure_order || object.object_ref().empty()) return;
-  stored::v1::ErasureOrder order;
-  order.set_category(static_cast<v1::DataCategory>(category));
-  order.set_pbx_id(std::string(pbx_id));
-  *order.mutable_object() = object;
-  order.set_issued_us(absl::ToUnixMicros(now_));
-  orders_.push_back({.category = category,
-                     .object = ObjectName(holdings_.vault, category, pbx_id, object),
-                     .plaintext = Personal(order.SerializeAsString())});
-}
-
-void Change::ForgetOrder(uint64_t sequence) {
-  DeleteState(OrderKey(sequence));
-  ++orders_forgotten_;
-}
-
 void Change::PutSealed(const std::string& key, Personal plaintext) {
   EndStored(Family::kState, key, /*erased=*/true);
   unsealed_state_.emplace_back(batch_.changes().size(), std::move(plaintext));
@@ -272,26 +255,6 @@ absl::Status Change::SealRows() {
     if (!envelope.ok()) return envelope.status();
     batch_.Fill(position, *std::move(envelope));
   }
-  return absl::OkStatus();
-}
-
-absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
-  uint64_t issued = 0;
-  for (const WaitingOrder& order : orders_) {
-    const auto kept = KeepsObject(order.category, order.object);
-    if (!kept.ok()) return kept.status();
-    if (*kept) continue;
-    ++issued;
-    const std::string key = OrderKey(++counter.last_issued);
-    const auto owner = holdings_.ring.NewOwner(DueDay::Open(), KeyRing::Room::kKept);
-    if (!owner.ok()) return owner.status();
-    auto envelope = holdings_.vault.SealState(key, order.plaintext, *owner);
-    if (!envelope.ok()) return envelope.status();
-    batch_.Put(Family::kState, key, *std::move(envelope));
-  }
-  if (issued == 0 && orders_forgotten_ == 0) return absl::OkStatus();
-  counter.unconfirmed += issued - orders_forgotten_;
-  OrderNumbers::Put(counter, batch_);
   return absl::OkStatus();
 }
 
@@ -342,6 +305,8 @@ absl::Status Change::Commit(Store& store) {
   if (absl::Status s = SealRows(); !s.ok()) return s;
   OrderNumbers::Counter counter = holdings_.orders.counter();
   if (absl::Status s = PutOrders(counter); !s.ok()) return s;
+  references_.Put(batch_);
+  if (references_.AnyEnded()) MarkState();
   const BucketCounts::Days counts = holdings_.counts.After(count_changes_);
   BucketCounts::Put(counts, batch_);
   PurgeMarks::Marks marks;

@@ -7,7 +7,8 @@
 // before its rows.)
 // So a command is a function of the holdings that fills a change, and can be run again.
 //
-// Three verbs: file, move, drop. Its parts: change.cc, and change_keeping.cc, what holds keep.
+// Three verbs: file, move, drop. Its parts: change.cc; change_objects.cc, orders; and change_keeping.cc, what holds
+// keep.
 #ifndef RETENTION_SERVER_ROWS_CHANGE_H_
 #define RETENTION_SERVER_ROWS_CHANGE_H_
 
@@ -29,6 +30,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/ledger/reasons.h"
 #include "server/rows/holdings.h"
+#include "server/rows/object_references.h"
 #include "storage/keys.h"
 #include "storage/secrets/personal.h"
 #include "storage/store.h"
@@ -125,12 +127,14 @@ class Change {
   }
   // A day ends as a whole: it is counted no more. Its entry is the caller's.
   void EndDay(DueDay day) { count_changes_.EndDay(day); }
-  // Tells the portal to delete an object; but one that a hold keeps, in whatever row, has its order when that is let
-  // go. Orders get their numbers when the change is committed, so that they become visible in the order of their
-  // numbers.
+  // Tells the portal to delete an object, once; but not while any row of it is left after this change, which has that
+  // done when it ends, or a hold that keeps it lets it go. Orders get their numbers when the change is committed, so
+  // that they become visible in the order of their numbers.
   void Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
-  // Whether a hold keeps an object, though it has ended: where it was held, or its PBX, may be gone since.
-  absl::StatusOr<bool> Keeps(CategoryNumber category, std::string_view pbx_id,
+  // The same for a row whose day is ending: it counts as ended.
+  void OrderRow(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
+  // Whether any row of an object is left after this change, as it is so far.
+  absl::StatusOr<bool> Holds(CategoryNumber category, std::string_view pbx_id,
                              const stored::v1::StoredObjectRef& object) const;
   // Forgets an order that was carried out. REQUIRES: it is in the store.
   void ForgetOrder(uint64_t sequence);
@@ -163,10 +167,12 @@ class Change {
   // What must be undone in memory if it never becomes durable: caches that are altered on the way.
   void Otherwise(std::function<void()> undo) { undos_.push_back(std::move(undo)); }
 
-  // What it ends, keeps and orders.
+  // What it ends and keeps.
   const CategoryCounts& erased() const { return erased_in_all_; }
   const CategoryCounts& kept() const { return kept_in_all_; }
-  uint64_t orders() const { return orders_.size(); }
+  // The objects that it orders unless rows of them are left, and what becomes of the rows.
+  std::vector<OwnerId> ordered() const;
+  const ObjectReferences& references() const { return references_; }
   // Rows that it ends although nobody could read them; those of objects among them, which nobody can order away.
   struct Unread {
     uint64_t rows = 0;
@@ -188,11 +194,15 @@ class Change {
     uint32_t values;
     bool restricted;
   };
-  // An order, unless what it names is kept when the change is committed.
+  // An order, unless a row of what it names is left when the change is committed.
   struct WaitingOrder {
-    CategoryNumber category;
     OwnerId object;
     Personal plaintext;
+  };
+  // What an object's row tells of it.
+  struct ObjectOfRow {
+    std::string pbx_id;
+    stored::v1::StoredObjectRef reference;
   };
   using ByReason = std::map<std::string, CategoryCounts, std::less<>>;
 
@@ -202,7 +212,13 @@ class Change {
   void FileRestricted(const FiledKey& key, Personal plaintext, uint32_t values, bool restricted);
   absl::Status SealRows();
   // An object goes to where the orders of its day are out already, from where it has had none.
-  void OrderIfPassedOver(const FiledKey& from, const RowPart& part);
+  void OrderIfPassedOver(const FiledKey& from, const FiledKey& to, const ObjectOfRow& object);
+  void Order(CategoryNumber category, const ObjectOfRow& object) { Order(category, object.pbx_id, object.reference); }
+  // A row of it goes, and it with that, unless it has had its order, or a hold keeps it.
+  void EndObject(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object, bool is_kept);
+  // nullopt if a row tells of no object, or of no portal that has it.
+  std::optional<ObjectOfRow> ObjectIn(const FiledKey& key, const Personal& plaintext) const;
+  OwnerId NameOf(CategoryNumber category, const ObjectOfRow& object) const;
   // What is stored under a key now, if it is sealed, ends with this change: it is erased, or sealed anew.
   struct StoredEnd {
     Family family;
@@ -213,7 +229,6 @@ class Change {
     stored_ends_.push_back({family, std::move(key), erased});
   }
   absl::Status TakeStoredEnds();
-  absl::StatusOr<bool> KeepsObject(CategoryNumber category, const OwnerId& object) const;
   absl::Status PutOrders(OrderNumbers::Counter& counter);
   void EnterCounts(stored::v1::LedgerEntry::Kind kind, const ByReason& counts);
   void CountUnread(CategoryNumber category, std::string_view reason);
@@ -264,7 +279,7 @@ class Change {
   std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<WaitingOrder> orders_;
-  std::set<OwnerId> kept_objects_;  // that it puts into the bucket of kept rows
+  ObjectReferences references_;
   uint64_t orders_forgotten_ = 0;
   std::optional<NoticeNumbers::Counter> notices_;  // as it is after this, if it gives any
   std::vector<std::function<absl::Status(KeyRing&)>> preparations_;

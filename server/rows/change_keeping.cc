@@ -44,11 +44,6 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Opened& opened,
   const auto restricted = holdings_.vault.IsRestricted(opened.envelope);
   if (!restricted.ok()) return restricted.status();
   FileRestricted(target, Personal(row.SerializeAsString()), part->values, *restricted);
-  if (stored::v1::Value value; IsObject(key.category) && value.ParseFromString(row.row())) {
-    const OwnerId object = ObjectName(holdings_.vault, key.category, row.pbx_id(), value.object());
-    batch_.Put(Family::kState, KeptObjectKey(object, target), {});
-    kept_objects_.insert(object);
-  }
   kept_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
   kept_in_all_[key.category] += part->values;
   return part->values;
@@ -84,32 +79,10 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
   if (IsObject(key.category)) {
     stored::v1::Value object;
     if (!object.ParseFromString(row.row())) return absl::DataLossError("an object's row does not parse");
-    Order(key.category, row.pbx_id(), object.object());
-    const OwnerId name = ObjectName(holdings_.vault, key.category, row.pbx_id(), object.object());
-    batch_.Delete(Family::kState, KeptObjectKey(name, key));
+    OrderRow(key, row.pbx_id(), object.object());
   }
   EndRow(key, envelope, values, 0, kReasonHoldReleased);
   return values;
-}
-
-absl::StatusOr<bool> Change::Keeps(CategoryNumber category, std::string_view pbx_id,
-                                   const stored::v1::StoredObjectRef& object) const {
-  return KeepsObject(category, ObjectName(holdings_.vault, category, pbx_id, object));
-}
-
-absl::StatusOr<bool> Change::KeepsObject(CategoryNumber category, const OwnerId& object) const {
-  if (kept_objects_.contains(object)) return true;
-  if (holdings_.counts.Of(DueDay::Kept())[category].rows == 0) return false;
-  const auto cursor = holdings_.store.ScanPrefix(Family::kState, KeptObjectPrefix(object));
-  for (; cursor->Valid(); cursor->Next()) {
-    // A row that ended otherwise than by being let go, since nobody could read it, keeps nothing.
-    const FiledKey row = KeptRowKey(cursor->key(), category);
-    if (dropped_.contains(row.Encode())) continue;
-    const auto held = HasRow(holdings_.store, row);
-    if (!held.ok() || *held) return held;
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  return false;
 }
 
 KeptParts& Change::Parts() {

@@ -40,7 +40,7 @@ class PbxSyncTest : public ::testing::Test {
       answer.mutable_poll_answered()->set_participant_id("p");
       const auto result =
           harness_.Record({poll, answer, Scheduled(meeting, "s", kMonday, kMonday, absl::Hours(1), number),
-                           Pdf(meeting, "d1", kMonday, "ref-1"), Pdf(meeting, "d2", kMonday, "ref-2")});
+                           Pdf(meeting, "d1", kMonday, meeting + "-1"), Pdf(meeting, "d2", kMonday, meeting + "-2")});
       EXPECT_EQ(result.accepted(), 5u) << result.ShortDebugString();
     }
   }

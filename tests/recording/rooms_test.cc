@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/meetings/meeting_cache.h"
 #include "server/rows/row_keys.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
@@ -397,6 +398,30 @@ TEST_F(Rooms, AnAddressAsParticipantIdGoesWithTheAddress) {
   ASSERT_EQ(harness_.Participants("room").size(), 1u);
   EXPECT_EQ(harness_.Participants("room")[0].participant_id(), "participant 1");
   EXPECT_EQ(harness_.Report("room")->participants(0).participant_ids_size(), 0);
+}
+
+// A plan beside it began the second sitting: that is another meeting's, and is not read with it.
+TEST_F(Rooms, WhatAnotherPlanCutStaysCutOnceItIsFixed) {
+  const auto begin = [](int hours, int minutes) { return kMonday + absl::Hours(hours) + absl::Minutes(minutes); };
+  v1::Event named = Scheduled("m", "named", begin(-1, 0), begin(2, 0), absl::Hours(4));
+  named.set_occurrence_id("a");
+  harness_.now = begin(5, 0);
+  harness_.Record({named, Scheduled("m", "beside", begin(-1, 0), begin(6, 0), absl::Hours(1)),
+                   Joined("m", "first", begin(0, 0), "p"), Joined("m", "second", begin(3, 0), "q"),
+                   Rescheduled("m", "moved", begin(4, 0), begin(100, 0), absl::Hours(1))});
+  harness_.now = begin(24 * 9, 0);
+  harness_.Sweep();
+  const Holdings& holdings = harness_.engine().holdings();
+  MeetingCache cache(holdings.store, holdings.vault, holdings.names, holdings.policies);
+  const auto room = cache.Find(*holdings.registry.Find("pbx", harness_.now), "m", holdings.LastDue(harness_.now));
+  ASSERT_TRUE(room.ok()) << room.status();
+  size_t of_two = 0;
+  for (const auto& [number, meeting] : (*room)->meetings) {
+    if (meeting.locator.facts.sittings.size() == 2) ++of_two;
+    if (meeting.fixed) ASSERT_TRUE(cache.CutOf(**room, meeting).ok());
+    EXPECT_EQ((*room)->FactsOf(number), meeting.locator.facts);
+  }
+  EXPECT_EQ(of_two, 1u);
 }
 
 }  // namespace

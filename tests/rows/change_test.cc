@@ -100,7 +100,7 @@ TEST_F(ChangeTest, OneThatIsDroppedLeavesNothing) {
     ASSERT_TRUE(Everything(change, log).ok());
     EXPECT_EQ(change.erased()[kServerLog], 3u) << "it says what it would do";
     EXPECT_EQ(change.CountOf(kNextMonday, kServerLog).values, 2u);
-    EXPECT_EQ(change.orders(), 1u);
+    EXPECT_EQ(change.ordered().size(), 1u);
   }
   EXPECT_EQ(log, std::vector<std::string>{"otherwise"});
   EXPECT_EQ(Memory(), memory);

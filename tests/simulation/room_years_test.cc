@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/recording/event_intake.h"
@@ -40,6 +41,25 @@ constexpr absl::Duration kForgetAfter = absl::Hours(24 * 130);
 
 // What of an engine is held against the oracle: that nothing is due too late, or all.
 enum class Looks { kAtDueDays, kAtAll };
+
+std::string TextOf(const OccurrenceFacts& facts) {
+  std::string text = absl::StrCat("first ", facts.first_us, " last ", facts.last_us, " waits ", facts.waits_until_us,
+                                  " scheduled ", facts.scheduled_on_us.value_or(0), " deleted ", facts.deleted,
+                                  facts.recordings_deleted, " present ", facts.present, " protocolled ",
+                                  facts.protocolled, " organizer ", absl::BytesToHexString(facts.organizer),
+                                  " only_started ", facts.only_started, " taken_over ", facts.taken_over);
+  if (facts.plan.has_value()) {
+    absl::StrAppend(&text, " plan ", facts.plan->start_us, "..", facts.plan->end_us, " took_place ",
+                    facts.plan->took_place, " ", facts.plan->took_place_us, " in ", facts.plan->took_place_in, " name ",
+                    facts.plan->name);
+  }
+  for (const SittingFacts& sitting : facts.sittings) {
+    absl::StrAppend(&text, " sitting ", sitting.start_us, "..", sitting.last_us, " emptied ",
+                    sitting.emptied_us.value_or(0), " limit ", sitting.limit_us, " gone ", sitting.gone_us, " name ",
+                    sitting.name, " carried ", sitting.carried.size());
+  }
+  return text;
+}
 
 class RoomYear {
  public:
@@ -128,7 +148,8 @@ class RoomYear {
     for (const auto& [number, meeting] : (*room)->meetings) {
       EXPECT_TRUE((*room)->FactsOf(number) == meeting.locator.facts)
           << "an occurrence of " << id << " that begins at " << absl::FromUnixMicros(meeting.locator.facts.first_us)
-          << ", read back at " << harness_.now;
+          << ", read back at " << harness_.now << "\n  as " << TextOf((*room)->FactsOf(number)) << "\n  was "
+          << TextOf(meeting.locator.facts);
     }
   }
 

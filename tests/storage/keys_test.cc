@@ -68,9 +68,12 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(Hex(RoomOrganizerKey(pbx, RoomOf(owner))), "49" + pbx_hex + "2021222324252627");
   EXPECT_TRUE(RoomOrganizerKey(pbx, RoomOf(owner)).starts_with(RoomOrganizerPrefix(pbx)));
   const FiledKey kept{.day = DueDay::Kept(), .category = 1, .pbx = pbx, .owner = owner, .item = IdOf<ItemId>(0x60)};
-  EXPECT_EQ(Hex(KeptObjectKey(owner, kept)),
+  EXPECT_EQ(Hex(ObjectReferenceKey(owner, kept)),
             "46" + owner_hex + pbx_hex + owner_hex + "606162636465666768696a6b6c6d6e6f");
-  EXPECT_EQ(KeptRowKey(KeptObjectKey(owner, kept), 1), kept);
+  EXPECT_EQ(Hex(ObjectReferenceBucket(kept)), "fffffffe01");
+  EXPECT_EQ(DecodeObjectReference(ObjectReferenceKey(owner, kept), ObjectReferenceBucket(kept)), kept);
+  EXPECT_EQ(DecodeObjectReference(ObjectReferenceKey(owner, kept), "day"), std::nullopt);
+  EXPECT_EQ(DecodeObjectReference(DeletedObjectKey(pbx, owner), ObjectReferenceBucket(kept)), std::nullopt);
   EXPECT_EQ(Hex(RemnantKey(pbx, owner)), "5a" + pbx_hex + owner_hex);
   EXPECT_TRUE(RemnantKey(pbx, owner).starts_with(RemnantPrefix(pbx, RoomOf(owner))));
   EXPECT_EQ(DecodeRemnantKey(RemnantKey(pbx, owner))->meeting, owner);

@@ -1,0 +1,169 @@
+// What a room knows of its occurrences.
+#include <algorithm>
+
+#include "server/meetings/meeting_cache.h"
+#include "server/meetings/remnant.h"
+#include "server/rows/row_keys.h"
+
+namespace retention {
+
+int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules) {
+  if (sitting.emptied_us.has_value()) return INT64_MIN;
+  const int64_t until_us =
+      GoesOverUntil(rules.At(sitting.start_us), sitting.name != 0, sitting.last_us, sitting.limit_us);
+  return until_us > sitting.limit_us ? until_us : INT64_MIN;
+}
+
+int64_t CarriesUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
+  int64_t until_us = INT64_MIN;
+  for (const SittingFacts& sitting : facts.sittings) until_us = std::max(until_us, CarriesUntil(sitting, rules));
+  return until_us;
+}
+
+std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
+  std::vector<const Meeting*> all;
+  if (time_us > fixed_until_us) return all;
+  for (const auto& [number, meeting] : meetings) {
+    if (!meeting.fixed || time_us < meeting.locator.facts.first_us) continue;
+    // What the same change adds to it counts.
+    const OccurrenceFacts facts = fixed.contains(number) ? FactsOf(number) : meeting.locator.facts;
+    const int64_t until_us =
+        std::max({facts.last_us, SpokenUntil(facts, cut.rules()), CarriesUntil(facts, cut.rules())});
+    if (time_us <= until_us) all.push_back(&meeting);
+  }
+  return all;
+}
+
+const Meeting* Room::FixedAt(const RoomEvent& event) const {
+  if (event.kind == RoomEventKind::kDeleted) return nullptr;
+  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
+  const Meeting* spans = nullptr;
+  for (const Meeting* meeting : AllFixedAt(event.time_us)) {
+    const uint64_t number = OccurrenceOf(meeting->id);
+    const OccurrenceFacts facts = FactsOf(number);
+    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
+    // What is said of somebody who is there belongs to where they are.
+    if (Speaks(event.kind) && event.time_us <= SpokenUntil(facts, cut.rules())) {
+      const auto known = fixed.find(number);
+      if (known != fixed.end() && known->second.Knows(event)) return meeting;
+    }
+    if (spans == nullptr && Spans(facts, event)) spans = meeting;
+  }
+  return spans;
+}
+
+uint64_t Room::OverAt(const RoomEvent& event) const {
+  if (event.kind == RoomEventKind::kDeleted) return 0;
+  const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
+  for (const auto& [number, facts] : over) {
+    if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
+    if (MayHaveBeenOf(facts, event, cut.rules(), read_at)) return number;
+  }
+  return 0;
+}
+
+std::string Room::NameOf(const Vault& vault, std::string_view participant_id) const {
+  return ParticipantName(vault, pbx, id, participant_id);
+}
+
+uint32_t Room::OrganizerNumber(std::string_view name) {
+  if (name.empty()) return 0;
+  auto it = std::find(organizers.begin(), organizers.end(), name);
+  if (it == organizers.end()) it = organizers.emplace(organizers.end(), name);
+  return static_cast<uint32_t>(it - organizers.begin()) + 1;
+}
+
+const RoomCut* Room::CutWith(uint64_t occurrence) const {
+  const auto own = fixed.find(occurrence);
+  // What lies within the span of one that is fixed is its own, even where it would be cut otherwise.
+  if (own != fixed.end()) {
+    return own->second.occurrences().size() == 1 && !cut_by_others.contains(occurrence) ? &own->second : nullptr;
+  }
+  return cut.Has(occurrence) ? &cut : nullptr;
+}
+
+std::optional<std::string> Room::SchedulerBefore(uint64_t occurrence, const RoomPlan& plan) const {
+  const OccurrenceFacts* latest = nullptr;
+  bool deleted = false;  // the latest, before that plan
+  for (const auto& [number, meeting] : meetings) {
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    if (number == occurrence || !facts.plan.has_value() || facts.plan->name != plan.name) continue;
+    if (facts.first_us >= plan.first_us || (latest != nullptr && facts.first_us <= latest->first_us)) continue;
+    const bool is_deleted = std::any_of(deletions.begin(), deletions.end(), [&](const RoomDeletion& deletion) {
+      return deletion.time_us >= facts.first_us && deletion.time_us < plan.first_us;
+    });
+    if (!is_deleted && cut.Has(number)) continue;  // the cut would tell
+    latest = &facts;
+    deleted = is_deleted;
+  }
+  if (latest == nullptr) return std::nullopt;
+  return deleted ? std::string() : latest->Scheduler();
+}
+
+std::string Room::SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) const {
+  // The first of the plans that were planned anew, one from the other.
+  for (auto followed = knows.FollowedBy(occurrence); !followed.empty(); followed = knows.FollowedBy(occurrence)) {
+    const RoomPlan* former = knows.PlanOf(followed.back());
+    if (former == nullptr || !former->dated) break;
+    occurrence = followed.back();
+  }
+  if (knows.PlannedAnewBy(occurrence) == 0) return {};
+  if (auto before = SchedulerBefore(occurrence, *knows.PlanOf(occurrence)); before.has_value()) return *before;
+  // The history of that is over: what was taken over of it stays.
+  const auto own = meetings.find(occurrence);
+  return own == meetings.end() || !own->second.locator.facts.taken_over ? std::string()
+                                                                        : own->second.locator.facts.Scheduler();
+}
+
+OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
+  const auto meeting = meetings.find(occurrence);
+  const RoomCut* knows = CutWith(occurrence);
+  if (knows == nullptr) return meeting == meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts;
+  uint32_t organizer = 0;
+  OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
+  if (organizer != 0) facts.organizer = organizers[organizer - 1];
+  if (facts.Scheduler().empty()) {
+    if (std::string scheduler = SchedulerBeyond(*knows, occurrence); !scheduler.empty()) {
+      facts.organizer = std::move(scheduler);
+      facts.only_started = false;
+      facts.taken_over = true;
+    }
+  }
+  // A room is deleted by an event that is none of one that is fixed.
+  facts.deleted |= knows != &cut && meeting != meetings.end() && meeting->second.locator.facts.deleted;
+  return facts;
+}
+
+void Room::FollowFixed() {
+  std::vector<FormerSitting> former;
+  int64_t from_us = INT64_MAX;  // the first from which anybody can go over
+  for (const auto& [number, own] : fixed) {
+    for (FormerSitting& sitting : own.Former()) {
+      if (!sitting.open.empty()) from_us = std::min(from_us, sitting.start_us);
+      former.push_back(std::move(sitting));
+    }
+  }
+  if (from_us == INT64_MAX) return cut.Follow({});
+  std::erase_if(former, [&](const FormerSitting& sitting) { return sitting.start_us < from_us; });
+  // Those of others come between, though nobody goes over from them.
+  for (const auto& [number, meeting] : meetings) {
+    if (!meeting.fixed || fixed.contains(number)) continue;
+    for (const SittingFacts& sitting : meeting.locator.facts.sittings) {
+      if (sitting.start_us < from_us) continue;
+      former.push_back({.start_us = sitting.start_us, .name = sitting.name, .limit_us = sitting.limit_us});
+    }
+  }
+  std::sort(former.begin(), former.end(), [](const auto& a, const auto& b) { return a.start_us < b.start_us; });
+  cut.Follow(std::move(former));
+}
+
+Meeting& Room::MeetingOf(uint64_t occurrence) {
+  const auto [it, inserted] = meetings.try_emplace(occurrence);
+  if (inserted) {
+    it->second.pbx = pbx;
+    it->second.id = OccurrenceOwner(id, occurrence);
+  }
+  return it->second;
+}
+
+}  // namespace retention
