@@ -37,7 +37,7 @@ class Committer final : public CommandThread {
   static constexpr size_t kMaxQueuedLineBytes = 64u << 20;
   // Events and lines at which a group is full, with the batch that fills it: how long a batch may have to wait for its
   // neighbours. A line costs a tenth of an event.
-  static constexpr size_t kMaxGroupEvents = 4000;
+  static constexpr size_t kMaxGroupEvents = 8000;
   static constexpr size_t kMaxGroupLines = 10000;
   // Tasks (commands but those that record batches) in a row while batches wait.
   static constexpr int kMaxTasksInARow = 8;

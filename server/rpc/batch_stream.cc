@@ -110,7 +110,11 @@ void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
   unanswered_.push_back(std::move(owned));
   const absl::Status refusal = batch.Submit(
       [stream = shared_from_this(), &batch](const absl::Status& status) { stream->Complete(batch, status); });
-  if (refusal.ok()) return;
+  if (refusal.ok()) {
+    unanswered_size_ += batch.size();
+    unanswered_bytes_ += batch.bytes();
+    return;
+  }
   // Nothing that was sent after it may overtake it, so the stream ends here; the caller sends again in order.
   unanswered_.pop_back();
   no_more_ = true;
@@ -131,8 +135,14 @@ void BatchStream::Complete(StreamedBatch& batch, const absl::Status& status) {
   Conclude(end);
 }
 
+bool BatchStream::IsFull() const {
+  if (unanswered_.size() < kMaxUnanswered) return false;
+  return unanswered_.size() >= kMaxUnansweredSmall || unanswered_size_ >= kMaxSmallSize ||
+         unanswered_bytes_ >= kMaxSmallBytes;
+}
+
 void BatchStream::ReadOn() {
-  if (reading_ || no_more_ || broken_ || finished_ || unanswered_.size() >= kMaxUnanswered) return;
+  if (reading_ || no_more_ || broken_ || finished_ || IsFull()) return;
   reading_ = true;
   // Under the mutex, so that it happens before a Finish by another thread. Never calls back from within.
   StartRead(&received_);
@@ -172,6 +182,8 @@ void BatchStream::OnWriteDone(bool ok) {
     const MutexLock lock(mutex_);
     answered = std::move(unanswered_.front());
     unanswered_.pop_front();
+    unanswered_size_ -= answered->size();
+    unanswered_bytes_ -= answered->bytes();
     writing_ = false;
     if (!ok) broken_ = true;
     ReadOn();

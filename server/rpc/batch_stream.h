@@ -58,6 +58,9 @@ class StreamedBatch {
   virtual absl::Status Submit(std::function<void(absl::Status)> done) = 0;
   // The answer to a batch that is durable. On the committer's thread.
   virtual grpc::ByteBuffer Answer() = 0;
+  // Events or lines in what was taken in, and the memory that they take.
+  virtual size_t size() const = 0;
+  virtual size_t bytes() const = 0;
 
  private:
   friend class BatchStream;
@@ -79,6 +82,8 @@ class CommittedBatch : public StreamedBatch {
     if (!refusal.ok()) queued_.done = nullptr;
     return refusal;
   }
+  size_t size() const final { return queued_.size(); }
+  size_t bytes() const final { return memory_; }
 
   const Backend& backend_;
   google::protobuf::Arena arena_{StreamArena()};
@@ -94,8 +99,13 @@ class CommittedBatch : public StreamedBatch {
 class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                           public std::enable_shared_from_this<BatchStream> {
  public:
-  // Batches taken in and not yet answered, beyond which nothing is read.
+  // Batches taken in and not yet answered, beyond which nothing is read: so many of any size, and more of them while
+  // all together hold less than this. They are what large groups of the committer are made of: those cost an event
+  // less.
   static constexpr size_t kMaxUnanswered = 16;
+  static constexpr size_t kMaxUnansweredSmall = 64;
+  static constexpr size_t kMaxSmallSize = 8000;
+  static constexpr size_t kMaxSmallBytes = 8u << 20;
 
   using NewBatch = std::function<std::unique_ptr<StreamedBatch>()>;
 
@@ -118,6 +128,7 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   void Enqueue(std::unique_ptr<StreamedBatch> batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On the committer's thread.
   void Complete(StreamedBatch& batch, const absl::Status& status);
+  bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts what can be started now. Returns how the stream ends, once its time has come: the caller then lets go of the
   // mutex, and hands it to Conclude.
@@ -132,6 +143,8 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
 
   Mutex mutex_;
   std::deque<std::unique_ptr<StreamedBatch>> unanswered_ ABSL_GUARDED_BY(mutex_);  // the first may be being written
+  size_t unanswered_size_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool no_more_ ABSL_GUARDED_BY(mutex_) = false;   // nothing further is taken in

@@ -17,7 +17,7 @@ namespace retention {
 class CommitterLoad {
  public:
   static constexpr int kBatchEvents = 100;
-  static constexpr size_t kBatchesInFlight = 64;  // four streams of 16
+  static constexpr size_t kBatchesInFlight = 256;  // four streams of 64
 
   // REQUIRES: `committer` outlives it.
   CommitterLoad(Committer& committer, const FeedOptions& options);

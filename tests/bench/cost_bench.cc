@@ -15,11 +15,11 @@ namespace retention {
 namespace {
 
 // As many as the committer takes at once when it has more to do than it can.
-constexpr int kGroupBatches = 40;
+constexpr int kGroupBatches = 80;
 constexpr int kBatchEvents = 100;
 constexpr int kOpenMeetings = 1000;  // interleaved
 // Before it is measured: 40,000 events, more than the 28 of every open meeting.
-constexpr int kGroupsBefore = 10;
+constexpr int kGroupsBefore = 5;
 
 struct FedBatch {
   google::protobuf::RepeatedPtrField<v1::Event> events;
@@ -87,7 +87,7 @@ void MeasureCost(const BenchOptions& options, int open_meetings, const std::stri
   auto before = make(kGroupsBefore);
   RecordGroups(bench.engine(), now, before);
   before.clear();
-  auto groups = make(options.quick ? 10 : 100);
+  auto groups = make(options.quick ? 5 : 50);
   const double events = static_cast<double>(groups.size()) * kGroupBatches * kBatchEvents;
   const uint64_t bytes = BytesWritten();
   const double seconds = CpuSeconds();

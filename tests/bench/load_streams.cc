@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kBatchEvents = 100;
-constexpr int kUnansweredMax = 16;  // as the service allows
+constexpr int kUnansweredMax = 64;  // as the service allows
 // What is prepared per stream and second of the run: more than any stream can take.
 constexpr int kBatchesPerSecondMax = 700;
 constexpr int kBatchLines = 1000;
@@ -87,7 +87,8 @@ Traffic LogTraffic(int number) {
   return traffic;
 }
 
-// One stream: writes while fewer than 16 batches are unanswered, and reads all the time. Lives on one completion queue.
+// One stream: writes while fewer than kUnansweredMax batches are unanswered, and reads all the time. Lives on one
+// completion queue.
 class Stream {
  public:
   struct Tag {

@@ -83,6 +83,38 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   EXPECT_EQ(harness.Values(kHistory), 1u);
 }
 
+TEST(Committer, AGroupIsWhatIsQueuedUpToItsBound) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  SimulatedClock clock(kMonday);
+  std::vector<size_t> groups;
+  std::vector<std::unique_ptr<Batch1>> batches;
+  {
+    Committer committer(harness.engine(), clock, {.on_group = [&](size_t events, const absl::Status&, absl::Duration) {
+                          groups.push_back(events);
+                        }});
+    std::promise<void> begun;
+    std::promise<void> release;
+    std::thread blocker([&] {
+      EXPECT_TRUE(committer
+                      .Run([&] {
+                        begun.set_value();
+                        release.get_future().wait();
+                        return absl::OkStatus();
+                      })
+                      .ok());
+    });
+    begun.get_future().wait();
+    for (size_t i = 0; i < Committer::kMaxGroupEvents + 7; ++i) {
+      batches.push_back(std::make_unique<Batch1>(Joined("m", absl::StrCat(i), kMonday, "p")));
+      EXPECT_TRUE(committer.Submit(&batches.back()->queued, 1).ok());
+    }
+    release.set_value();
+    blocker.join();
+  }
+  EXPECT_EQ(groups, (std::vector<size_t>{Committer::kMaxGroupEvents, 7}));
+}
+
 TEST(Committer, BatchesGoOnWhileCommandsKeepComing) {
   constexpr int kCallers = 4;
   constexpr int kMostCommands = 5000;

@@ -108,23 +108,37 @@ TEST(RecordEvents, ABatchOverALimitEndsTheStreamAfterTheAnswersBeforeIt) {
   }
 }
 
-TEST(RecordEvents, StopsReadingWhileSixteenBatchesAreUnanswered) {
+// A stream of batches of so many events reads `batches` of them, and on once they are answered.
+void ExpectReadsAhead(uint64_t batches, int events) {
   RunningServer server;
   server.SyncPbx();
   Committer& committer = server.server().committer();
   HeldCommitter held(committer);
   auto stream = server.Record();
-  for (uint64_t id = 1; id <= BatchStream::kMaxUnanswered + 1; ++id) ASSERT_TRUE(stream->Write(FreshBatch(id)));
-  AwaitTrue([&] { return committer.queued_events() == BatchStream::kMaxUnanswered; });
+  for (uint64_t id = 1; id <= batches + 1; ++id) ASSERT_TRUE(stream->Write(FreshBatch(id, events)));
+  const size_t queued = batches * static_cast<size_t>(events);
+  AwaitTrue([&] { return committer.queued_events() == queued; });
   // Calls go to and fro meanwhile; a server that read on would have read by now.
   for (int i = 0; i < 20; ++i) EXPECT_EQ(server.Health(""), 1);
-  EXPECT_EQ(committer.queued_events(), BatchStream::kMaxUnanswered);
+  EXPECT_EQ(committer.queued_events(), queued);
   held.Release();
-  for (uint64_t id = 1; id <= BatchStream::kMaxUnanswered + 1; ++id) {
+  for (uint64_t id = 1; id <= batches + 1; ++id) {
     v1::RecordEventsResponse response;
     ASSERT_TRUE(stream->Read(response));
     EXPECT_EQ(response.batch_id(), id);
   }
+}
+
+TEST(RecordEvents, StopsReadingWhileSixteenBatchesAreUnanswered) {
+  ExpectReadsAhead(BatchStream::kMaxUnanswered, kMaxBatchEvents);
+}
+
+TEST(RecordEvents, ReadsMoreOfSmallBatchesWhileTheyAreUnanswered) {
+  ExpectReadsAhead(BatchStream::kMaxUnansweredSmall, 1);
+}
+
+TEST(RecordEvents, StopsReadingSmallBatchesWhenTheyHoldMuchTogether) {
+  ExpectReadsAhead(BatchStream::kMaxSmallSize / 250, 250);
 }
 
 TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
