@@ -198,7 +198,7 @@ absl::Status RoomRenamer::RecallStep(std::string& from, Change& change) {
     const auto& [pbx, room, meeting_id] = **told;
     const auto named = holdings_.names.Find(holdings_.store, pbx, meeting_id.Reveal());
     if (!named.ok()) return named.status();
-    if (named->stored) continue;
+    if (named->stored()) continue;
     absl::Status s = holdings_.names.Put(pbx, meeting_id.Reveal(), room, change.batch());
     if (!s.ok()) return s;
   }

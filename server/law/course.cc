@@ -14,6 +14,9 @@ namespace {
 
 using Entry = stored::v1::CourseEntry;
 
+// So many words are found without an index as fast as with one.
+constexpr size_t kFewWords = 16;
+
 RoomEventKind RoomKindOf(CourseKind kind) {
   switch (kind) {
     case Entry::KIND_SCHEDULED:
@@ -182,9 +185,18 @@ void Course::ForEach(absl::FunctionRef<void(const CourseEvent& event)> visit) co
 
 Word Course::WordFor(std::string_view text) {
   if (text.empty()) return 0;
-  const auto [it, inserted] = word_index_.try_emplace(std::string(text), static_cast<Word>(words_.size() + 1));
-  if (inserted) words_.emplace_back(text);
-  return it->second;
+  if (words_.size() > kFewWords) {
+    const auto [it, inserted] = word_index_.try_emplace(std::string(text), static_cast<Word>(words_.size() + 1));
+    if (inserted) words_.emplace_back(text);
+    return it->second;
+  }
+  const auto known = std::find(words_.begin(), words_.end(), text);
+  if (known != words_.end()) return static_cast<Word>(known - words_.begin() + 1);
+  words_.emplace_back(text);
+  if (words_.size() > kFewWords) {
+    for (size_t i = 0; i < words_.size(); ++i) word_index_.emplace(words_[i], static_cast<Word>(i + 1));
+  }
+  return static_cast<Word>(words_.size());
 }
 
 const std::string& Course::Text(Word word) const {

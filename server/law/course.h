@@ -122,7 +122,7 @@ class Course {
   bool AddSamples(const stored::v1::CourseSamples& samples, DueDay released_through, const std::vector<Word>& words);
 
   std::vector<std::string> words_;
-  absl::flat_hash_map<std::string, Word> word_index_;
+  absl::flat_hash_map<std::string, Word> word_index_;  // where there are many
   absl::flat_hash_set<uint64_t> seen_;
   mutable std::vector<CourseEvent> events_;
   mutable bool in_order_ = true;

@@ -59,20 +59,20 @@ absl::StatusOr<RoomNames::Named> MeetingCache::Named(const PbxId& pbx, std::stri
   if (recent_.size() > kMaxRecentIds) recent_ = {};
   auto name = std::make_pair(pbx, std::string(meeting_id));
   if (const auto recent = recent_.find(name); recent != recent_.end()) {
-    return RoomNames::Named{.room = recent->second, .stored = true};
+    return RoomNames::Named{.room = recent->second, .row = std::nullopt};
   }
   auto named = names_.Find(store_, pbx, meeting_id);
-  if (named.ok() && named->stored) recent_.emplace(std::move(name), named->room);
+  if (named.ok() && named->stored()) recent_.emplace(std::move(name), named->room);
   return named;
 }
 
 absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, std::string_view meeting_id, DueDay last_due) {
-  const auto named = Named(pbx, meeting_id);
+  auto named = Named(pbx, meeting_id);
   if (!named.ok()) return named.status();
   // Of a room that no meeting id leads to nothing is held (RoomRenamer::IsHeld): there is nothing to read.
-  const bool is_new = !named->stored && !rooms_.contains(Name(pbx, named->room));
+  const bool is_new = !named->stored() && !rooms_.contains(Name(pbx, named->room));
   auto room = is_new ? Keep(NewEntry(pbx, named->room, last_due)) : Find(pbx, named->room, last_due);
-  if (room.ok()) (*room)->named = named->stored;
+  if (room.ok()) (*room)->unstored_name = std::move(named->row);
   return room;
 }
 
@@ -88,11 +88,11 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
 
 absl::StatusOr<Room*> MeetingCache::FindToDelete(const PbxId& pbx, std::string_view meeting_id, DueDay last_due,
                                                  UnreadableVisit unreadable) {
-  const auto named = Named(pbx, meeting_id);
+  auto named = Named(pbx, meeting_id);
   if (!named.ok()) return named.status();
   damaged_.erase(Name(pbx, named->room));
   auto room = Find(pbx, named->room, last_due, unreadable);
-  if (room.ok()) (*room)->named = named->stored;
+  if (room.ok()) (*room)->unstored_name = std::move(named->row);
   return room;
 }
 

@@ -47,17 +47,17 @@ struct Meeting {
 struct Room {
   PbxId pbx;
   RoomId id;
-  RoomCut cut;                                 // of what is not fixed
-  std::map<uint64_t, Meeting> meetings{};      // by number of the occurrence
-  std::map<uint64_t, RoomCut> fixed{};         // of each occurrence that is, once somebody asked; settled
-  std::set<uint64_t> cut_by_others{};          // of these, those whose own events do not cut them as they were cut
-  std::map<uint64_t, OccurrenceFacts> over{};  // what is left of those whose history is over (remnant.h)
-  std::vector<std::string> organizers{};       // what RoomEvent.organizer counts, from 1
-  std::vector<RoomDeletion> deletions{};       // in order of time
-  RoomOrganizer organizer{};                   // of the last that anybody scheduled, though its history be over
-  int64_t fixed_until_us = INT64_MIN;          // AllFixedAt knows none later
-  DueDay read_at = DueDay::None();             // the last day that was due when it was read
-  bool named = true;                           // its meeting id leads to it
+  RoomCut cut;                                  // of what is not fixed
+  std::map<uint64_t, Meeting> meetings{};       // by number of the occurrence
+  std::map<uint64_t, RoomCut> fixed{};          // of each occurrence that is, once somebody asked; settled
+  std::set<uint64_t> cut_by_others{};           // of these, those whose own events do not cut them as they were cut
+  std::map<uint64_t, OccurrenceFacts> over{};   // what is left of those whose history is over (remnant.h)
+  std::vector<std::string> organizers{};        // what RoomEvent.organizer counts, from 1
+  std::vector<RoomDeletion> deletions{};        // in order of time
+  RoomOrganizer organizer{};                    // of the last that anybody scheduled, though its history be over
+  int64_t fixed_until_us = INT64_MIN;           // AllFixedAt knows none later
+  DueDay read_at = DueDay::None();              // the last day that was due when it was read
+  std::optional<RoomNames::Row> unstored_name;  // has its meeting id lead to it, if nothing does yet
 
   // The fixed occurrences within whose span an event of this time may lie, or from which somebody may go over into the
   // sitting that it begins; the one that a new event belongs to, nullptr if it belongs to none.

@@ -177,7 +177,7 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
     copies.outdated_in.insert(copies_lie_with[id].begin(), copies_lie_with[id].end());
     for (const uint64_t lies_with : copies_lie_with[id]) OutcomeOf(lies_with, room, outcomes, change);
     for (Saying& saying : wanted) {
-      auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
+      auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena());
       *value = std::move(saying.value);
       OutcomeOf(number, room, outcomes, change).copied.push_back({.category = saying.category, .value = value});
     }

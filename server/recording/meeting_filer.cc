@@ -64,9 +64,9 @@ bool IsDeletion(const FreshEvent& fresh) { return fresh.entry.kind == stored::v1
 
 absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
   Room& room = *touched.room;
-  if (!touched.fresh.empty() && !room.named) {
-    if (absl::Status s = holdings_.names.Put(room.pbx, touched.meeting_id, room.id, change.batch()); !s.ok()) return s;
-    room.named = true;
+  if (!touched.fresh.empty() && room.unstored_name.has_value()) {
+    RoomNames::Put(*room.unstored_name, change.batch());
+    room.unstored_name.reset();
   }
   for (const FreshEvent& fresh : touched.fresh) {
     if (!IsDeletion(fresh)) continue;
@@ -342,7 +342,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
   const auto file = [&](const PendingValue& pending) {
     if (outcome.facts.deleted || !change.Takes(filing.days[pending.category])) return false;
     auto*& chunk = chunks[pending.category];
-    if (chunk == nullptr) chunk = google::protobuf::Arena::CreateMessage<stored::v1::ValueChunk>(touched.arena);
+    if (chunk == nullptr) chunk = google::protobuf::Arena::CreateMessage<stored::v1::ValueChunk>(touched.arena());
     chunk->mutable_values()->AddAllocated(pending.value);
     return true;
   };
@@ -389,7 +389,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     return absl::OkStatus();
   }
   const DueDay released_through = holdings_.ring.cohorts_destroyed_through();
-  std::optional<std::pair<DueDay, HmacKey>> cohort_key;
+  auto& cohort_key = touched.together->cohort_key;
   std::vector<CourseEvent> entries;
   entries.reserve(outcome.fresh.size());
   for (FreshEvent* fresh : outcome.fresh) {
@@ -410,7 +410,7 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     }
     entry.person = Vault::HashWith(cohort_key->second, identity);
   }
-  auto& chunk = *google::protobuf::Arena::CreateMessage<stored::v1::CourseChunk>(touched.arena);
+  auto& chunk = *google::protobuf::Arena::CreateMessage<stored::v1::CourseChunk>(touched.arena());
   touched.course.PutInto(chunk, entries, touched.meeting_id);
   const FiledKey key{.day = day, .category = kHistory, .pbx = meeting.pbx, .owner = meeting.id, .item = item};
   change.File(key, Personal(chunk.SerializeAsString()), EventsIn(chunk));

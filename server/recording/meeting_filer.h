@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -25,6 +26,7 @@
 #include "server/meetings/meeting_cache.h"
 #include "server/recording/event_cutting.h"
 #include "server/rows/change.h"
+#include "storage/secrets/hmac.h"
 
 namespace retention {
 
@@ -54,12 +56,20 @@ struct FreshEvent {
   std::vector<PendingValue> values;
 };
 
+// What the rooms of a change have in common.
+struct TouchedTogether {
+  google::protobuf::Arena arena;                              // what is on the way to rows lies there
+  std::optional<std::pair<DueDay, HmacKey>> cohort_key = {};  // the last that was needed
+};
+
 // A room with what a change brings for it.
 struct TouchedRoom {
-  // `arena` outlives it: what is on the way to rows lies there.
-  explicit TouchedRoom(google::protobuf::Arena& arena) : arena(&arena) {}
+  // `together` outlives it.
+  explicit TouchedRoom(TouchedTogether& together) : together(&together) {}
 
-  google::protobuf::Arena* arena;
+  google::protobuf::Arena* arena() const { return &together->arena; }
+
+  TouchedTogether* together;
   Room* room = nullptr;
   std::string meeting_id;
   std::string pbx_id;
@@ -67,6 +77,7 @@ struct TouchedRoom {
   std::vector<FreshEvent> fresh;
   std::string deletion_reason{kReasonMeetingDeleted};  // if the change deletes it
   bool deletes_recordings = false;                     // so far as operators do
+  bool filed = false;                                  // by MeetingFiler::File; nothing is brought any more
 };
 
 // Belongs to the writer's thread. Its parts: meeting_filer.cc files what is new, meeting_refiling.cc moves what lies

@@ -1,12 +1,14 @@
 #include "server/recording/recorder.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/base/errors.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
@@ -57,6 +59,50 @@ struct RefusedObject {
   v1::RecordResult* result;
 };
 
+// An event of a part: which run it is in, and which of its batch it is.
+struct Arrival {
+  size_t run;
+  int index;
+};
+
+// The events of a part in the order in which they are taken in: those of polls, then room by room, as the first of each
+// came, then what was refused before; each as they came. So what is known of a room is looked at once, however many
+// rooms' events come mixed.
+struct Arrivals {
+  std::vector<Arrival> of_polls;
+  std::vector<std::vector<Arrival>> of_rooms;
+  std::vector<Arrival> refused;  // last: what of its objects others bring is known by then
+};
+
+Arrivals InOrderOfRooms(const RecordPart& part) {
+  Arrivals arrivals;
+  absl::flat_hash_map<std::pair<std::string_view, std::string_view>, size_t> rooms;
+  std::pair<std::string_view, std::string_view> last_name;
+  size_t last = SIZE_MAX;
+  for (size_t run = 0; run < part.size(); ++run) {
+    for (int i = part[run].begin; i < part[run].end; ++i) {
+      if (part[run].batch->rejected[static_cast<size_t>(i)].has_value()) {
+        arrivals.refused.push_back({.run = run, .index = i});
+        continue;
+      }
+      const v1::Event& event = part[run].batch->EventAt(i);
+      if (IsOfPoll(event.payload_case())) {
+        arrivals.of_polls.push_back({.run = run, .index = i});
+        continue;
+      }
+      const std::pair<std::string_view, std::string_view> name(event.pbx_id(), event.meeting_id());
+      if (last == SIZE_MAX || name != last_name) {
+        const auto [it, is_new] = rooms.try_emplace(name, arrivals.of_rooms.size());
+        if (is_new) arrivals.of_rooms.emplace_back();
+        last = it->second;
+        last_name = name;
+      }
+      arrivals.of_rooms[last].push_back({.run = run, .index = i});
+    }
+  }
+  return arrivals;
+}
+
 // Takes one part in.
 class PartIntake {
  public:
@@ -71,12 +117,12 @@ class PartIntake {
         meetings_(cache, holdings, change),
         polls_(holdings, pbxs, meetings_, change) {}
 
-  // Takes in event `index` of a batch. An error is a failure of storage; a rejection goes into the result.
-  absl::Status Take(const EventBatch& batch, int index, v1::RecordResult& result);
-  // Files what was taken in.
-  absl::Status FileTouched();
+  // Takes all of it in and files it. An error is a failure of storage; rejections go into the results, one a run.
+  absl::Status Take(const RecordPart& part, std::vector<v1::RecordResult>& results);
 
  private:
+  absl::Status TakeEvent(const EventBatch& batch, int index, v1::RecordResult& result);
+  absl::Status File(TouchedRoom& touched);
   absl::Status TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx, v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
@@ -99,20 +145,67 @@ class PartIntake {
   Change& change_;
   TouchedMeetings meetings_;
   std::vector<RefusedObject> refused_objects_;
+  TouchedRoom* touched_ = nullptr;  // by what was taken last
+  size_t grown_ = 0;                // by so many events
   PollIntake polls_;
   std::vector<PbxId> contacts_;   // in contact by this part, for the first time today
   std::set<OwnerId> remembered_;  // by the change
 };
 
-absl::Status PartIntake::Take(const EventBatch& batch, int index, v1::RecordResult& result) {
+absl::Status PartIntake::Take(const RecordPart& part, std::vector<v1::RecordResult>& results) {
+  for (size_t run = 0; run < part.size(); ++run) {
+    const auto& mended = part[run].batch->without_bad_values;
+    for (auto it = mended.lower_bound(part[run].begin); it != mended.end() && it->first < part[run].end; ++it) {
+      RejectValues(it->first, it->second.bad_values, results[run]);
+    }
+  }
+  const auto take = [&](const std::vector<Arrival>& arrivals) -> absl::Status {
+    for (const Arrival& arrival : arrivals) {
+      absl::Status taken = TakeEvent(*part[arrival.run].batch, arrival.index, results[arrival.run]);
+      if (!taken.ok()) return taken;
+    }
+    return absl::OkStatus();
+  };
+  const Arrivals arrivals = InOrderOfRooms(part);
+  if (absl::Status s = take(arrivals.of_polls); !s.ok()) return s;
+  if (absl::Status s = polls_.Finish(); !s.ok()) return s;
+  for (const std::vector<Arrival>& of_room : arrivals.of_rooms) {
+    touched_ = nullptr;
+    if (absl::Status s = take(of_room); !s.ok()) return s;
+    if (touched_ == nullptr) continue;
+    if (absl::Status s = File(*touched_); !s.ok()) return s;
+  }
+  for (const auto& touched : meetings_.all()) {
+    if (absl::Status s = File(*touched); !s.ok()) return s;
+  }
+  if (absl::Status s = take(arrivals.refused); !s.ok()) return s;
+  if (absl::Status s = OrderRefused(); !s.ok()) return s;
+  for (v1::RecordResult& result : results) {
+    std::sort(result.mutable_rejections()->begin(), result.mutable_rejections()->end(),
+              [](const v1::Rejection& a, const v1::Rejection& b) { return a.index() < b.index(); });
+  }
+  pbxs_.NoteContacts(contacts_, change_);
+  change_.ThenDo([cache = &cache_, grown = grown_] { cache->Trim(grown); });
+  return absl::OkStatus();
+}
+
+absl::Status PartIntake::File(TouchedRoom& touched) {
+  if (touched.filed) return absl::OkStatus();
+  touched.filed = true;
+  grown_ += touched.fresh.size();
+  absl::Status filed = filer_.File(touched, change_);
+  // Freed while it is at hand.
+  touched.fresh = {};
+  touched.course = {};
+  return filed;
+}
+
+absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::RecordResult& result) {
   const v1::Event& event = batch.EventAt(index);
   if (const auto& failed = batch.rejected[static_cast<size_t>(index)]; failed.has_value()) {
     Reject(index, failed->reason(), failed->field(), failed->description(), result);
     if (failed->reason() != v1::REJECTION_REASON_FROM_FUTURE) NoteRefused(event, result);
     return absl::OkStatus();
-  }
-  if (const auto mended = batch.without_bad_values.find(index); mended != batch.without_bad_values.end()) {
-    RejectValues(index, mended->second.bad_values, result);
   }
   const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
   if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
@@ -173,6 +266,7 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
                                           v1::RecordResult& result) {
   auto touched = meetings_.Touch(pbx, event);
   if (!touched.ok()) return touched.status();
+  touched_ = *touched;
   const auto contained = meetings_.Contains(**touched, event, fingerprint);
   if (!contained.ok()) return contained.status();
   auto came_before = *contained;
@@ -282,23 +376,10 @@ absl::Status PartIntake::OrderRefused() {
 
 void PartIntake::AddValues(TouchedRoom& touched, const v1::Event& event) {
   CutValues(event, [&](CategoryNumber category) -> stored::v1::Value& {
-    auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena);
+    auto* value = google::protobuf::Arena::CreateMessage<stored::v1::Value>(touched.arena());
     touched.fresh.back().values.push_back({.category = category, .value = value});
     return *value;
   });
-}
-
-absl::Status PartIntake::FileTouched() {
-  if (absl::Status status = polls_.Finish(); !status.ok()) return status;
-  size_t grown = 0;
-  for (const auto& touched : meetings_.all()) {
-    grown += touched->fresh.size();
-    if (absl::Status status = filer_.File(*touched, change_); !status.ok()) return status;
-  }
-  if (absl::Status status = OrderRefused(); !status.ok()) return status;
-  pbxs_.NoteContacts(contacts_, change_);
-  change_.ThenDo([cache = &cache_, grown] { cache->Trim(grown); });
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -342,12 +423,7 @@ std::set<std::pair<std::string, std::string>> Recorder::MeetingsOf(std::span<Eve
 absl::Status Recorder::Record(const RecordPart& part, Change& change) {
   PartIntake intake(holdings_, cache_, pbxs_, filer_, extensions_, change);
   std::vector<v1::RecordResult> results(part.size());
-  for (size_t run = 0; run < part.size(); ++run) {
-    for (int i = part[run].begin; i < part[run].end; ++i) {
-      if (absl::Status s = intake.Take(*part[run].batch, i, results[run]); !s.ok()) return s;
-    }
-  }
-  if (absl::Status s = intake.FileTouched(); !s.ok()) return s;
+  if (absl::Status s = intake.Take(part, results); !s.ok()) return s;
   change.ThenDo([part, results = std::move(results)] {
     for (size_t run = 0; run < part.size(); ++run) AddResult(results[run], part[run].batch->result);
   });

@@ -59,7 +59,7 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
   auto room = event.has_meeting_deleted() ? cache_.FindToDelete(pbx, event.meeting_id(), change_.last_due(), end)
                                           : cache_.Find(pbx, event.meeting_id(), change_.last_due());
   if (!room.ok()) return room.status();
-  last_ = all_.emplace_back(std::make_unique<TouchedRoom>(arena_)).get();
+  last_ = all_.emplace_back(std::make_unique<TouchedRoom>(together_)).get();
   last_->room = *room;
   last_->meeting_id = event.meeting_id();
   last_->pbx_id = event.pbx_id();

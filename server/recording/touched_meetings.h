@@ -62,7 +62,7 @@ class TouchedMeetings {
   const Policy& policy_;
   Change& change_;
   const std::string deletion_reason_;
-  google::protobuf::Arena arena_;  // before what lies on it
+  TouchedTogether together_;  // before what lies on it
   std::vector<std::unique_ptr<TouchedRoom>> all_;
   absl::flat_hash_map<std::pair<PbxId, std::string_view>, TouchedRoom*> by_name_;  // their own meeting ids
   std::optional<std::pair<absl::CivilDay, bool>> collected_in_time_;               // of the last day that was asked for

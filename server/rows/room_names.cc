@@ -14,37 +14,43 @@ using Hashed = std::array<uint8_t, 16>;
 
 std::string_view ViewOf(const Hashed& hashed) { return {reinterpret_cast<const char*>(hashed.data()), hashed.size()}; }
 
-Hashed HashUnder(const NamesKey& key, std::string_view label, std::string_view text) {
-  return Vault::HashWith(HmacKey(key.key), std::string(label).append(text));
-}
+// A key of names, of which several hashes are asked.
+struct HashingKey {
+  explicit HashingKey(const NamesKey& key) : number(key.number), hmac(key.key) {}
+
+  Hashed HashOf(std::string_view label, std::string_view text) const {
+    return Vault::HashWith(hmac, std::string(label).append(text));
+  }
+
+  uint32_t number;
+  HmacKey hmac;
+};
 
 Hashed HashOf(const Vault& vault, const PbxId& pbx, std::string_view meeting_id) {
   return vault.Hash("meeting", pbx.view(), meeting_id);
 }
 
-OwnerId NameUnder(const NamesKey& key, const Hashed& hashed) {
-  return OwnerId{HashUnder(key, "retention.v1 name", ViewOf(hashed))};
+OwnerId NameUnder(const HashingKey& key, const Hashed& hashed) {
+  return OwnerId{key.HashOf("retention.v1 name", ViewOf(hashed))};
 }
 
-RoomId NewRoom(const NamesKey& key, const Hashed& hashed) {
-  return RoomOf(OwnerId{HashUnder(key, "retention.v1 room", ViewOf(hashed))});
+RoomId NewRoom(const HashingKey& key, const Hashed& hashed) {
+  return RoomOf(OwnerId{key.HashOf("retention.v1 room", ViewOf(hashed))});
 }
 
 // A name tells its own hash apart from any other, so that one cover each is enough.
-Hashed Cover(const NamesKey& key, const OwnerId& name, Hashed hashed) {
-  const Hashed cover = HashUnder(key, "retention.v1 name cover", name.view());
+Hashed Cover(const HashingKey& key, const OwnerId& name, Hashed hashed) {
+  const Hashed cover = key.HashOf("retention.v1 name cover", name.view());
   for (size_t i = 0; i < hashed.size(); ++i) hashed[i] ^= cover[i];
   return hashed;
 }
 
-RoomNames::Row RowOf(const NamesKey& key, const PbxId& pbx, const Hashed& hashed, const RoomId& room, bool lasting) {
-  const OwnerId name = NameUnder(key, hashed);
+RoomNames::Row RowOf(const HashingKey& key, const PbxId& pbx, const OwnerId& name, const Hashed& hashed,
+                     const RoomId& room, bool lasting) {
   std::string value(room.view());
   value.append(ViewOf(Cover(key, name, hashed)));
   return {.parts = {.names_key = key.number, .pbx = pbx, .name = name, .lasting = lasting}, .value = std::move(value)};
 }
-
-void PutRow(const RoomNames::Row& row, Batch& batch) { batch.Put(Family::kState, RoomNameKey(row.parts), row.value); }
 
 }  // namespace
 
@@ -59,22 +65,29 @@ absl::StatusOr<RoomNames::Named> RoomNames::Find(const StoreView& view, const Pb
   const std::vector<NamesKey> keys = ring_.NamesKeys();
   if (keys.empty()) return absl::FailedPreconditionError("the key ring has no key of names");
   const Hashed hashed = HashOf(vault_, pbx, meeting_id);
+  const HashingKey last(keys.back());
+  const OwnerId last_name = NameUnder(last, hashed);
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
-    const auto row =
-        view.Get(Family::kState, RoomNameKey({.names_key = key->number, .pbx = pbx, .name = NameUnder(*key, hashed)}));
+    const OwnerId name = key->number == last.number ? last_name : NameUnder(HashingKey(*key), hashed);
+    const auto row = view.Get(Family::kState, RoomNameKey({.names_key = key->number, .pbx = pbx, .name = name}));
     if (!row.ok()) return row.status();
     if (!row->has_value()) continue;
     const auto room = RoomOfRow(**row);
     if (!room.has_value()) return absl::DataLossError("the name of a room does not parse");
-    return Named{.room = *room, .stored = true};
+    return Named{.room = *room, .row = std::nullopt};
   }
-  return Named{.room = NewRoom(keys.back(), hashed)};
+  const RoomId room = NewRoom(last, hashed);
+  return Named{.room = room, .row = RowOf(last, pbx, last_name, hashed, room, /*lasting=*/false)};
 }
+
+void RoomNames::Put(const Row& row, Batch& batch) { batch.Put(Family::kState, RoomNameKey(row.parts), row.value); }
 
 absl::Status RoomNames::Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Batch& batch) const {
   const auto key = LastKey();
   if (!key.ok()) return key.status();
-  PutRow(RowOf(*key, pbx, HashOf(vault_, pbx, meeting_id), room, /*lasting=*/false), batch);
+  const HashingKey last(*key);
+  const Hashed hashed = HashOf(vault_, pbx, meeting_id);
+  Put(RowOf(last, pbx, NameUnder(last, hashed), hashed, room, /*lasting=*/false), batch);
   return absl::OkStatus();
 }
 
@@ -84,13 +97,15 @@ absl::StatusOr<RoomId> RoomNames::Keep(const StoreView& view, const PbxId& pbx, 
   if (!named.ok()) return named.status();
   const auto key = LastKey();
   if (!key.ok()) return key.status();
+  const HashingKey last(*key);
   const Hashed hashed = HashOf(vault_, pbx, meeting_id);
-  const Row lasting = RowOf(*key, pbx, hashed, named->room, /*lasting=*/true);
+  const OwnerId name = NameUnder(last, hashed);
+  const Row lasting = RowOf(last, pbx, name, hashed, named->room, /*lasting=*/true);
   const auto kept = view.Get(Family::kState, RoomNameKey(lasting.parts));
   if (!kept.ok()) return kept.status();
   if (kept->has_value()) return named->room;
-  PutRow(lasting, batch);
-  PutRow(RowOf(*key, pbx, hashed, named->room, /*lasting=*/false), batch);
+  Put(lasting, batch);
+  Put(RowOf(last, pbx, name, hashed, named->room, /*lasting=*/false), batch);
   return named->room;
 }
 
@@ -104,9 +119,11 @@ std::optional<RoomNames::Row> RoomNames::Renamed(const Row& row, const NamesKey&
   if (!room.has_value()) return std::nullopt;
   Hashed hashed;
   std::copy(row.value.begin() + RoomId::kBytes, row.value.end(), hashed.begin());
-  hashed = Cover(key, row.parts.name, hashed);
-  if (NameUnder(key, hashed) != row.parts.name) return std::nullopt;
-  return RowOf(next, row.parts.pbx, hashed, *room, row.parts.lasting);
+  const HashingKey former(key);
+  hashed = Cover(former, row.parts.name, hashed);
+  if (NameUnder(former, hashed) != row.parts.name) return std::nullopt;
+  const HashingKey hashing(next);
+  return RowOf(hashing, row.parts.pbx, NameUnder(hashing, hashed), hashed, *room, row.parts.lasting);
 }
 
 }  // namespace retention

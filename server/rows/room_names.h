@@ -27,23 +27,27 @@ class RoomNames {
   // REQUIRES: both outlive it.
   RoomNames(const KeyRing& ring, const Vault& vault) : ring_(ring), vault_(vault) {}
 
-  struct Named {
-    RoomId room;          // that it names, or will
-    bool stored = false;  // it does
-  };
-  // FAILED_PRECONDITION before there is a key of names.
-  absl::StatusOr<Named> Find(const StoreView& view, const PbxId& pbx, std::string_view meeting_id) const;
-  // Has it name that room, as long as anything is held of the room.
-  absl::Status Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Batch& batch) const;
-  // The room it names, as long as its PBX is there: something that is held knows it by its meeting id alone.
-  absl::StatusOr<RoomId> Keep(const StoreView& view, const PbxId& pbx, std::string_view meeting_id, Batch& batch) const;
-
-  // The row of a name, which lies under `key`, under the next key. nullopt if it is not of that key.
+  // The row of a name, which lies under a key of names.
   struct Row {
     RoomNameParts parts;
     std::string value;
   };
+  struct Named {
+    RoomId room;             // that it names, or will
+    std::optional<Row> row;  // has it do so, if nothing does yet
+
+    bool stored() const { return !row.has_value(); }
+  };
+  // FAILED_PRECONDITION before there is a key of names.
+  absl::StatusOr<Named> Find(const StoreView& view, const PbxId& pbx, std::string_view meeting_id) const;
+  // Has a meeting id name its room, as long as anything is held of the room.
+  static void Put(const Row& row, Batch& batch);
+  absl::Status Put(const PbxId& pbx, std::string_view meeting_id, const RoomId& room, Batch& batch) const;
+  // The room it names, as long as its PBX is there: something that is held knows it by its meeting id alone.
+  absl::StatusOr<RoomId> Keep(const StoreView& view, const PbxId& pbx, std::string_view meeting_id, Batch& batch) const;
+
   static std::optional<RoomId> RoomOfRow(std::string_view value);
+  // The row of a name, which lies under `key`, under the next key. nullopt if it is not of that key.
   static std::optional<Row> Renamed(const Row& row, const NamesKey& key, const NamesKey& next);
 
  private:

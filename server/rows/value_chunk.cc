@@ -1,6 +1,10 @@
 #include "server/rows/value_chunk.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <vector>
 
 #include "server/base/wrapping.h"
 
@@ -13,11 +17,18 @@ constexpr int kLookedBack = 64;
 // To say where it stands takes three bytes.
 constexpr size_t kWorthBytes = 4;
 
-// How many values before value `at` the same was said of the same person; 0 for nowhere near.
-int SaidBefore(const stored::v1::ValueChunk& chunk, int at) {
+uint64_t SayingOf(const stored::v1::Value& value) {
+  const uint64_t participant = XXH3_64bits(value.participant_id().data(), value.participant_id().size());
+  return XXH3_64bits_withSeed(value.text().data(), value.text().size(), participant);
+}
+
+// How many values before value `at` the same was said of the same person; 0 for nowhere near. `sayings`: of each value.
+int SaidBefore(const stored::v1::ValueChunk& chunk, int at, const std::vector<uint64_t>& sayings) {
   const stored::v1::Value& value = chunk.values(at);
   if (value.participant_id().size() + value.text().size() < kWorthBytes) return 0;
+  const auto saying = sayings.begin() + at;
   for (int back = 1; back <= std::min(at, kLookedBack); ++back) {
+    if (*(saying - back) != *saying) continue;
     const stored::v1::Value& before = chunk.values(at - back);
     if (before.text() == value.text() && before.participant_id() == value.participant_id()) return back;
   }
@@ -27,6 +38,9 @@ int SaidBefore(const stored::v1::ValueChunk& chunk, int at) {
 }  // namespace
 
 std::string PackValues(stored::v1::ValueChunk& chunk) {
+  std::vector<uint64_t> sayings;
+  sayings.reserve(static_cast<size_t>(chunk.values_size()));
+  for (const stored::v1::Value& value : chunk.values()) sayings.push_back(SayingOf(value));
   // From the last on: those before are still whole.
   for (int i = chunk.values_size(); --i > 0;) {
     const stored::v1::Value& before = chunk.values(i - 1);
@@ -34,7 +48,7 @@ std::string PackValues(stored::v1::ValueChunk& chunk) {
     value.set_time_us(WrappingDifference(value.time_us(), before.time_us()));
     value.event() == before.event() ? value.clear_event() : value.set_event(value.event());
     value.source() == before.source() ? value.clear_source() : value.set_source(value.source());
-    if (const int back = SaidBefore(chunk, i); back > 0) {
+    if (const int back = SaidBefore(chunk, i, sayings); back > 0) {
       value.set_said_before(static_cast<uint32_t>(back));
       value.clear_participant_id();
       value.clear_text();

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "server/recording/event_intake.h"
 #include "server/recording/touched_meetings.h"
 #include "tests/engine/harness.h"
@@ -222,6 +226,75 @@ TEST_F(RecorderTest, ChatIsTakenInOnlyWhenAnnouncedAsProtocolled) {
   result = harness_.Record({announced, Chat("kept", "c", kMonday, "hello")});
   EXPECT_EQ(result.accepted(), 2u);
   EXPECT_EQ(harness_.Get("kept")->chat(0).text(), "hello");
+}
+
+// What happens in a room, in the order in which it is told.
+std::vector<v1::Event> ToldOf(const std::string& room) {
+  v1::Event announced = Scheduled(room, "s", kMonday, kMonday, absl::Hours(1));
+  announced.mutable_meeting_scheduled()->set_protocolled(true);
+  const absl::Time later = kMonday + absl::Minutes(10);
+  return {Chat(room, "c1", kMonday, "too early"),
+          announced,
+          Chat(room, "c2", kMonday, "hello"),
+          Joined(room, "j", kMonday, "p", "Ada", "ada@example.org"),
+          Joined(room, "j", kMonday, "p", "Ada", "ada@example.org"),
+          File(room, "f", kMonday, "bucket/file-" + room),
+          Left(room, "l", later, "p")};
+}
+
+TEST_F(RecorderTest, RoomsThatComeMixedAreTakenInAsIfTheyCameOneAfterTheOther) {
+  const std::vector<std::string> rooms = {"m1", "m2", "m3"};
+  Harness apart(kMonday);
+  apart.SyncPbx();
+  apart.now = harness_.now = kMonday + absl::Hours(1);
+  uint32_t accepted = 0;
+  std::vector<v1::Event> mixed;
+  std::set<uint32_t> refused;
+  for (const std::string& room : rooms) {
+    accepted += apart.Record(ToldOf(room)).accepted();
+  }
+  for (size_t i = 0; i < ToldOf("").size(); ++i) {
+    for (const std::string& room : rooms) {
+      if (i == 0) refused.insert(static_cast<uint32_t>(mixed.size()));
+      mixed.push_back(ToldOf(room)[i]);
+    }
+  }
+  const v1::RecordResult result = harness_.Record(mixed);
+  EXPECT_EQ(result.accepted(), accepted);
+  EXPECT_EQ(result.duplicates(), rooms.size());
+  std::set<uint32_t> rejected;
+  for (const v1::Rejection& rejection : result.rejections()) {
+    EXPECT_EQ(rejection.reason(), v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED);
+    rejected.insert(rejection.index());
+  }
+  EXPECT_EQ(rejected, refused) << "what was said before the plan that has it kept";
+  for (const CategoryNumber category : {kHistory, kParticipantName, kParticipantEmail, kChatProtocol, kFileShare}) {
+    EXPECT_EQ(harness_.Values(category), apart.Values(category)) << int{category};
+  }
+  EXPECT_EQ(harness_.Orders(), rooms.size());
+  for (const std::string& room : rooms) {
+    auto report = harness_.Report(room);
+    ASSERT_TRUE(report.ok()) << report.status();
+    report->set_occurrence(apart.Report(room)->occurrence());  // follows from the ring's own keys
+    EXPECT_EQ(report->DebugString(), apart.Report(room)->DebugString());
+  }
+}
+
+TEST_F(RecorderTest, OfOnePollInTwoRoomsTheFirstThatComesIsHeld) {
+  const auto poll = [](absl::string_view room, absl::string_view id, absl::string_view owner) {
+    v1::Event event = NewEvent(room, id, kMonday);
+    event.mutable_poll_created()->set_poll_id("lunch");
+    event.mutable_poll_created()->set_owner_extension(std::string(owner));
+    return event;
+  };
+  const v1::RecordResult result = harness_.Record(
+      {Joined("b", "j", kMonday, "p"), poll("a", "p1", "100"), poll("b", "p2", "101"), Left("b", "l", kMonday, "p")});
+  EXPECT_EQ(result.accepted(), 3u);
+  EXPECT_EQ(result.duplicates(), 1u);
+  ASSERT_TRUE(harness_.engine().RemoveExtension("pbx", "101", kReasonExtensionRemoved, kMonday).ok());
+  EXPECT_EQ(harness_.Values(kPoll), 1u) << "it is not theirs";
+  ASSERT_TRUE(harness_.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, kMonday).ok());
+  EXPECT_EQ(harness_.Values(kPoll), 0u);
 }
 
 TEST_F(RecorderTest, AnEventOfAnUnknownPbxIsRejectedByItself) {

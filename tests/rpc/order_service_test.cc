@@ -189,7 +189,7 @@ TEST(WatchErasureOrders, ShutdownEndsAllWatchesAndDoesNotWaitForACallerThatDoesN
   for (int from = 0; from < 2000; from += 500) {
     auto events = LateFiles("m", kMonday, 500, from);
     for (auto& event : events) {
-      if (event.has_file_shared()) event.mutable_file_shared()->set_object_ref(padding);
+      if (event.has_file_shared()) event.mutable_file_shared()->set_object_ref(event.event_id() + padding);
     }
     server.Batch(events);
   }
