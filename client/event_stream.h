@@ -24,7 +24,7 @@ namespace retention {
 
 struct EventStreamOptions {
   int batch_events = 100;                             // Events that Add gathers into a batch; 1 to 1,000.
-  int unanswered_batches_max = 48;                    // 1 to 64, where the server itself stops reading.
+  int unanswered_batches_max = 24;                    // 1 to 32, where the server itself stops reading.
   absl::Duration answer_timeout = absl::Seconds(60);  // Without any answer for so long, the stream counts as broken.
   // Attempts are counted from the last answer. These last a minute and a half: a server that starts again may have to
   // catch up first.

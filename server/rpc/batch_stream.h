@@ -103,9 +103,9 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   // all together hold less than this. They are what large groups of the committer are made of: those cost an event
   // less.
   static constexpr size_t kMaxUnanswered = 16;
-  static constexpr size_t kMaxUnansweredSmall = 64;
-  static constexpr size_t kMaxSmallSize = 8000;
-  static constexpr size_t kMaxSmallBytes = 8u << 20;
+  static constexpr size_t kMaxUnansweredSmall = 32;
+  static constexpr size_t kMaxSmallSize = 4000;
+  static constexpr size_t kMaxSmallBytes = 4u << 20;
 
   using NewBatch = std::function<std::unique_ptr<StreamedBatch>()>;
 

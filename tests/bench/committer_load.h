@@ -17,7 +17,7 @@ namespace retention {
 class CommitterLoad {
  public:
   static constexpr int kBatchEvents = 100;
-  static constexpr size_t kBatchesInFlight = 256;  // four streams of 64
+  static constexpr size_t kBatchesInFlight = 128;  // four streams of 32
 
   // REQUIRES: `committer` outlives it.
   CommitterLoad(Committer& committer, const FeedOptions& options);

@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kBatchEvents = 100;
-constexpr int kUnansweredMax = 64;  // as the service allows
+constexpr int kUnansweredMax = 32;  // as the service allows
 // What is prepared per stream and second of the run: more than any stream can take.
 constexpr int kBatchesPerSecondMax = 700;
 constexpr int kBatchLines = 1000;

@@ -138,7 +138,7 @@ TEST(RecordEvents, ReadsMoreOfSmallBatchesWhileTheyAreUnanswered) {
 }
 
 TEST(RecordEvents, StopsReadingSmallBatchesWhenTheyHoldMuchTogether) {
-  ExpectReadsAhead(BatchStream::kMaxSmallSize / 250, 250);
+  ExpectReadsAhead(BatchStream::kMaxSmallSize / 200, 200);
 }
 
 TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
