@@ -98,7 +98,7 @@ absl::StatusOr<bool> HoldCommands::FindsPoll(const StoreView& view, const v1::Ho
   if (meeting_id.empty() || !pbx.has_value()) return false;
   const auto named = holdings_.names.Find(view, *pbx, meeting_id);
   // A room in which a poll was asked keeps its name.
-  if (!named.ok() || !named->stored) return named.ok() ? absl::StatusOr<bool>(false) : named.status();
+  if (!named.ok() || !named->stored()) return named.ok() ? absl::StatusOr<bool>(false) : named.status();
   const auto held = IsMeetingHeld(view, *pbx, named->room, now);
   if (!held.ok() || *held) return held.ok() ? absl::StatusOr<bool>(false) : held.status();
   auto cursor = view.ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Open(), kPoll, *pbx));
