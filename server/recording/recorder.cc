@@ -363,11 +363,11 @@ absl::Status PartIntake::OrderRefused() {
     const auto ordered = IsRememberedNow(refused.mark);
     if (!ordered.ok()) return ordered.status();
     if (*ordered) continue;
-    const auto held = change_.Holds(refused.category, refused.pbx_id, refused.object);
+    const auto held = change_.Holds(refused.pbx_id, refused.object);
     if (!held.ok()) return held.status();
     if (*held) continue;
     RememberNow(refused.mark);
-    if (!orders.insert(ObjectName(holdings_.vault, refused.category, refused.pbx_id, refused.object)).second) continue;
+    if (!orders.insert(ObjectName(holdings_.vault, refused.pbx_id, refused.object)).second) continue;
     change_.Order(refused.category, refused.pbx_id, refused.object);
     refused.result->set_objects_ordered_away(refused.result->objects_ordered_away() + 1);
   }

@@ -61,7 +61,7 @@ void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool
   batch_.Put(Family::kFiled, key.Encode(), {});
   Touch(key.category);
   if (const auto object = ObjectIn(key, unsealed_.back().plaintext); object.has_value()) {
-    references_.Begin(NameOf(key.category, *object), key);
+    references_.Begin(NameOf(*object), key);
   }
 }
 
@@ -131,7 +131,7 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
   for (RowPart& part : parts) {
     if (!part.ends_for.empty()) continue;
     const auto object = ObjectIn(from, part.plaintext);
-    if (object.has_value()) references_.End(NameOf(from.category, *object), from);
+    if (object.has_value()) references_.End(NameOf(*object), from);
     FileRestricted(part.key, std::move(part.plaintext), part.values, part.restricted || *restricted);
     if (object.has_value()) OrderIfPassedOver(from, part.key, *object);
   }

@@ -134,8 +134,7 @@ class Change {
   // The same for a row whose day is ending: it counts as ended.
   void OrderRow(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
   // Whether any row of an object is left after this change, as it is so far.
-  absl::StatusOr<bool> Holds(CategoryNumber category, std::string_view pbx_id,
-                             const stored::v1::StoredObjectRef& object) const;
+  absl::StatusOr<bool> Holds(std::string_view pbx_id, const stored::v1::StoredObjectRef& object) const;
   // Forgets an order that was carried out. REQUIRES: it is in the store.
   void ForgetOrder(uint64_t sequence);
   // A number for a notice about a report, whose row is the caller's.
@@ -218,7 +217,7 @@ class Change {
   void EndObject(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object, bool is_kept);
   // nullopt if a row tells of no object, or of no portal that has it.
   std::optional<ObjectOfRow> ObjectIn(const FiledKey& key, const Personal& plaintext) const;
-  OwnerId NameOf(CategoryNumber category, const ObjectOfRow& object) const;
+  OwnerId NameOf(const ObjectOfRow& object) const;
   // What is stored under a key now, if it is sealed, ends with this change: it is erased, or sealed anew.
   struct StoredEnd {
     Family family;
@@ -279,6 +278,7 @@ class Change {
   std::unique_ptr<KeptParts> parts_;
   std::vector<stored::v1::LedgerEntry> entries_;
   std::vector<WaitingOrder> orders_;
+  std::map<OwnerId, size_t> order_of_;  // where in it an object's is
   ObjectReferences references_;
   uint64_t orders_forgotten_ = 0;
   std::optional<NoticeNumbers::Counter> notices_;  // as it is after this, if it gives any

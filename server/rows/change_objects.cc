@@ -1,5 +1,4 @@
 // The objects of rows, and their orders.
-#include <set>
 #include <utility>
 
 #include "server/rows/change.h"
@@ -21,15 +20,15 @@ std::optional<Change::ObjectOfRow> Change::ObjectIn(const FiledKey& key, const P
   return object;
 }
 
-OwnerId Change::NameOf(CategoryNumber category, const ObjectOfRow& object) const {
-  return ObjectName(holdings_.vault, category, object.pbx_id, object.reference);
+OwnerId Change::NameOf(const ObjectOfRow& object) const {
+  return ObjectName(holdings_.vault, object.pbx_id, object.reference);
 }
 
 void Change::OrderIfPassedOver(const FiledKey& from, const FiledKey& to, const ObjectOfRow& object) {
   if (to.category == kFileShare || to == from || !holdings_.gate.closed(to.day)) return;
   const bool is_passed = !(to.Encode() >= holdings_.gate.ProgressOf(to.day).ordered_to());
   if (!is_passed || HasOrder(holdings_.gate.ProgressOf(from.day), from)) return;
-  references_.End(NameOf(to.category, object), to);
+  references_.End(NameOf(object), to);
   Order(to.category, object);
 }
 
@@ -40,24 +39,29 @@ void Change::Order(CategoryNumber category, std::string_view pbx_id, const store
   order.set_pbx_id(std::string(pbx_id));
   *order.mutable_object() = object;
   order.set_issued_us(absl::ToUnixMicros(now_));
-  orders_.push_back({.object = ObjectName(holdings_.vault, category, pbx_id, object),
-                     .plaintext = Personal(order.SerializeAsString())});
+  Personal plaintext(order.SerializeAsString());
+  const OwnerId name = ObjectName(holdings_.vault, pbx_id, object);
+  const auto [place, is_new] = order_of_.try_emplace(name, orders_.size());
+  if (is_new) {
+    orders_.push_back({.object = name, .plaintext = std::move(plaintext)});
+  } else if (plaintext.Reveal() < orders_[place->second].plaintext.Reveal()) {
+    orders_[place->second].plaintext = std::move(plaintext);  // by whichever id, but always the same
+  }
 }
 
 void Change::OrderRow(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object) {
-  references_.End(ObjectName(holdings_.vault, key.category, pbx_id, object), key);
+  references_.End(ObjectName(holdings_.vault, pbx_id, object), key);
   Order(key.category, pbx_id, object);
 }
 
 void Change::EndObject(const FiledKey& key, std::string_view pbx_id, const stored::v1::StoredObjectRef& object,
                        bool is_kept) {
-  references_.End(ObjectName(holdings_.vault, key.category, pbx_id, object), key);
+  references_.End(ObjectName(holdings_.vault, pbx_id, object), key);
   if (!is_kept && !HasOrder(holdings_.gate.ProgressOf(key.day), key)) Order(key.category, pbx_id, object);
 }
 
-absl::StatusOr<bool> Change::Holds(CategoryNumber category, std::string_view pbx_id,
-                                   const stored::v1::StoredObjectRef& object) const {
-  return references_.AnyLeft(holdings_, ObjectName(holdings_.vault, category, pbx_id, object));
+absl::StatusOr<bool> Change::Holds(std::string_view pbx_id, const stored::v1::StoredObjectRef& object) const {
+  return references_.AnyLeft(holdings_, ObjectName(holdings_.vault, pbx_id, object));
 }
 
 void Change::ForgetOrder(uint64_t sequence) {
@@ -73,9 +77,7 @@ std::vector<OwnerId> Change::ordered() const {
 
 absl::Status Change::PutOrders(OrderNumbers::Counter& counter) {
   uint64_t issued = 0;
-  std::set<OwnerId> looked_at;
   for (const WaitingOrder& order : orders_) {
-    if (!looked_at.insert(order.object).second) continue;
     const auto held = references_.AnyLeft(holdings_, order.object);
     if (!held.ok()) return held.status();
     if (*held) continue;

@@ -38,7 +38,7 @@ class DeletedObjects {
 // What is known of an object that is told of.
 enum class ObjectFate : uint8_t {
   kNew,
-  kDeleted,    // and this reference to it has, or will get, its order
+  kDeleted,    // by whatever id: its reference has, or will get, its order
   kElsewhere,  // deleted, under another reference
 };
 absl::StatusOr<ObjectFate> FateOf(const StoreView& store, const Vault& vault, const PbxId& pbx, const RoomId& room,

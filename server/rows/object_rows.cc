@@ -2,16 +2,12 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "server/rows/row_walk.h"
 
 namespace retention {
 
-OwnerId ObjectName(const Vault& vault, CategoryNumber category, std::string_view pbx_id,
-                   const stored::v1::StoredObjectRef& object) {
-  std::string text = absl::StrCat(static_cast<int>(category), "\n");
-  text.append(pbx_id).append("\n").append(object.object_ref());
-  return OwnerId{vault.Hash("object", "", text)};
+OwnerId ObjectName(const Vault& vault, std::string_view pbx_id, const stored::v1::StoredObjectRef& object) {
+  return OwnerId{vault.Hash("object", "", std::string(pbx_id).append("\n").append(object.object_ref()))};
 }
 
 absl::Status VisitObjects(

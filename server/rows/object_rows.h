@@ -26,9 +26,9 @@ inline SharedFile FileOf(const stored::v1::Value& value) {
   return {.time_us = value.time_us(), .sitting = value.sitting()};
 }
 
-// How an object is named across meetings and PBXs, whoever has it by now: a keyed hash of what an order tells of it.
-OwnerId ObjectName(const Vault& vault, CategoryNumber category, std::string_view pbx_id,
-                   const stored::v1::StoredObjectRef& object);
+// How an object is named across meetings, PBXs and categories, whoever has it by now: a keyed hash of where the portal
+// keeps it.
+OwnerId ObjectName(const Vault& vault, std::string_view pbx_id, const stored::v1::StoredObjectRef& object);
 
 // Opens the objects' rows under `prefix`, in the order of their keys; ends with the first error, its own or `visit`'s.
 // A row that nobody can read (IsUnreadable) is visited as a value without an object: it keeps nothing from ending, and

@@ -72,7 +72,7 @@ v1::RecordEventsRequest MeetingBatch(int number) {
   }
   auto& recording = *add("recording", 10).mutable_recording_created();
   recording.set_recording_id("recording");
-  recording.set_object_ref("store/recording");
+  recording.set_object_ref(absl::StrCat("store/", number));
   add("ended", 60).mutable_meeting_ended();
   return batch;
 }

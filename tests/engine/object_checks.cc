@@ -26,7 +26,7 @@ std::optional<HeldObject> ObjectOf(const TestEngine& engine, const FiledKey& key
   }
   stored::v1::Value value;
   if (pbx_id.empty() || !value.ParseFromString(row) || value.object().object_ref().empty()) return std::nullopt;
-  return HeldObject(key.category, pbx_id, value.object().object_ref());
+  return HeldObject(pbx_id, value.object().object_ref());
 }
 
 bool HasHadItsOrder(const TestEngine& engine, const FiledKey& key) {
@@ -49,8 +49,8 @@ std::set<HeldObject> HeldObjects(const TestEngine& engine) {
     if (!object.has_value() || HasHadItsOrder(engine, *key)) continue;
     held.insert(*object);
     stored::v1::StoredObjectRef reference;
-    reference.set_object_ref(std::get<2>(*object));
-    const OwnerId name = ObjectName(engine.vault(), key->category, std::get<1>(*object), reference);
+    reference.set_object_ref(object->second);
+    const OwnerId name = ObjectName(engine.vault(), object->first, reference);
     expected.emplace(ObjectReferenceKey(name, *key), ObjectReferenceBucket(*key));
   }
   std::map<std::string, std::string> found;

@@ -4,15 +4,14 @@
 
 #include <set>
 #include <string>
-#include <tuple>
+#include <utility>
 
-#include "server/law/policy.h"
 #include "tests/engine/test_engine.h"
 
 namespace retention {
 
-// An object: its category, the identifier of its PBX, and its reference.
-using HeldObject = std::tuple<CategoryNumber, std::string, std::string>;
+// An object: the identifier of its PBX, and its reference.
+using HeldObject = std::pair<std::string, std::string>;
 
 // The objects of which a row is held that can be read and has had no order. Expects that each such row is found by its
 // object, and nothing else that can be read.

@@ -58,6 +58,7 @@ class SharedObjects : public ::testing::TestWithParam<unsigned> {
           break;
         default:
           events.push_back(Chance(10) ? Deleted(meeting, id, then) : Ended(meeting, id, then));
+          if (events.back().has_meeting_deleted()) deleted_[{pbx, meeting}] = harness_.now;
       }
       events.back().set_pbx_id(pbx);
       if (Chance(10)) events.back().set_occurrence_id("not one");  // refused
@@ -66,10 +67,15 @@ class SharedObjects : public ::testing::TestWithParam<unsigned> {
     harness_.Record(events);
   }
   void Note(const v1::Event& event) {
-    if (event.has_file_shared()) told_.insert({kFileShare, event.pbx_id(), event.file_shared().object_ref()});
-    if (event.has_pdf_shared()) told_.insert({kPdfShare, event.pbx_id(), event.pdf_shared().object_ref()});
-    if (event.has_recording_created())
-      told_.insert({kRecording, event.pbx_id(), event.recording_created().object_ref()});
+    std::string reference = event.has_file_shared()         ? event.file_shared().object_ref()
+                            : event.has_pdf_shared()        ? event.pdf_shared().object_ref()
+                            : event.has_recording_created() ? event.recording_created().object_ref()
+                                                            : "";
+    if (reference.empty()) return;
+    // What was deleted has had its order, however late it is told of.
+    const auto deleted = deleted_.find({event.pbx_id(), event.meeting_id()});
+    const bool is_deleted = deleted != deleted_.end() && MicrosOf(event.time()) <= absl::ToUnixMicros(deleted->second);
+    (is_deleted ? told_late_ : told_).insert({event.pbx_id(), std::move(reference)});
   }
 
   void Act() {
@@ -86,12 +92,17 @@ class SharedObjects : public ::testing::TestWithParam<unsigned> {
       return (void)harness_.Sweep();
     }
     if (act < 75) {
-      (void)harness_.engine().DeleteMeeting(AnyPbx(), AnyMeeting(), "OPERATOR_SUBJECT_REQUEST", harness_.now);
+      const std::string pbx = AnyPbx();
+      const std::string meeting = AnyMeeting();
+      deleted_[{pbx, meeting}] = harness_.now;
+      (void)harness_.engine().DeleteMeeting(pbx, meeting, "OPERATOR_SUBJECT_REQUEST", harness_.now);
     } else if (act < 82) {
       const CategoryNumber category = Chance(50) ? kRecording : kPdfShare;
+      const std::string pbx = AnyPbx();
+      const std::string meeting = AnyMeeting();
+      deleted_[{pbx, meeting}] = harness_.now;
       (void)harness_.engine().DeleteObject(
-          AnyPbx(), AnyMeeting(), category,
-          absl::StrCat(category == kRecording ? "recording-e" : "pdf-e", 1 + Any(events_ + 1)),
+          pbx, meeting, category, absl::StrCat(category == kRecording ? "recording-e" : "pdf-e", 1 + Any(events_ + 1)),
           "OPERATOR_SUBJECT_REQUEST", harness_.now);
     } else if (act < 87) {
       const std::string id = absl::StrCat("h", ++holds_);
@@ -116,21 +127,22 @@ class SharedObjects : public ::testing::TestWithParam<unsigned> {
     std::map<HeldObject, int> ordered;
     std::vector<std::pair<uint64_t, v1::ErasureOutcome>> done;
     for (const v1::ErasureOrder& order : HeldOrders(harness_.engine())) {
-      ++ordered[{static_cast<CategoryNumber>(order.category()), order.pbx_id(), order.object_ref()}];
+      ++ordered[{order.pbx_id(), order.object_ref()}];
       done.emplace_back(order.order_id(), kErased);
     }
     if (!done.empty()) {
       ASSERT_TRUE(harness_.engine().ConfirmOrders(Confirmations(done), harness_.now).ok());
     }
     for (const auto& [object, times] : ordered) {
-      EXPECT_FALSE(held.contains(object)) << std::get<2>(object) << " is held, and was ordered away";
+      EXPECT_FALSE(held.contains(object)) << object.second << " is held, and was ordered away";
       if (holds_ > 0) continue;  // one can come to keep what has had its order
-      EXPECT_EQ(times, 1) << std::get<2>(object);
-      EXPECT_TRUE(told_.contains(object)) << std::get<2>(object) << " was ordered away for nothing";
+      EXPECT_EQ(times, 1) << object.second;
+      EXPECT_TRUE(told_.contains(object) || told_late_.contains(object))
+          << object.second << " was ordered away for nothing";
     }
     for (auto told = told_.begin(); told != told_.end();) {
       const bool is_held = held.contains(*told);
-      EXPECT_TRUE(is_held || ordered.contains(*told)) << std::get<0>(*told) << " " << std::get<2>(*told) << " is lost";
+      EXPECT_TRUE(is_held || ordered.contains(*told)) << told->second << " is lost";
       told = is_held ? std::next(told) : told_.erase(told);
     }
   }
@@ -140,7 +152,9 @@ class SharedObjects : public ::testing::TestWithParam<unsigned> {
   size_t events_ = 0;
   size_t holds_ = 0;
   std::vector<std::string> held_;
-  std::set<HeldObject> told_;  // and not ordered away since
+  std::set<HeldObject> told_;       // and not ordered away since
+  std::set<HeldObject> told_late_;  // when their room, or anything in it, had been deleted
+  std::map<std::pair<std::string, std::string>, absl::Time> deleted_;
 };
 
 TEST_P(SharedObjects, GoWithTheLastThatTellsOfThem) {
@@ -150,7 +164,7 @@ TEST_P(SharedObjects, GoWithTheLastThatTellsOfThem) {
     Check();
   }
 }
-INSTANTIATE_TEST_SUITE_P(Seeds, SharedObjects, ::testing::Range(1U, 13U));
+INSTANTIATE_TEST_SUITE_P(Seeds, SharedObjects, ::testing::Range(1U, 61U));
 
 }  // namespace
 }  // namespace retention
