@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include "retention/v1/backup_service.pb.h"
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
@@ -167,6 +168,22 @@ absl::StatusOr<v1::GetRingStatusResponse> Client::GetRingStatus(const v1::GetRin
 
 absl::StatusOr<v1::RotateRingRootResponse> Client::RotateRingRoot(const v1::RotateRingRootRequest& request) const {
   return Call<v1::RotateRingRootResponse>("/retention.v1.RingService/RotateRingRoot", request, /*idempotent=*/false);
+}
+
+absl::StatusOr<v1::CreateBackupResponse> Client::CreateBackup(const v1::CreateBackupRequest& request) const {
+  return Call<v1::CreateBackupResponse>("/retention.v1.BackupService/CreateBackup", request, /*idempotent=*/false);
+}
+
+absl::StatusOr<v1::ListBackupsResponse> Client::ListBackups(const v1::ListBackupsRequest& request) const {
+  return Call<v1::ListBackupsResponse>("/retention.v1.BackupService/ListBackups", request);
+}
+
+absl::StatusOr<v1::VerifyBackupResponse> Client::VerifyBackup(const v1::VerifyBackupRequest& request) const {
+  return Call<v1::VerifyBackupResponse>("/retention.v1.BackupService/VerifyBackup", request);
+}
+
+absl::StatusOr<v1::PruneBackupResponse> Client::PruneBackup(const v1::PruneBackupRequest& request) const {
+  return Call<v1::PruneBackupResponse>("/retention.v1.BackupService/PruneBackup", request);
 }
 
 absl::StatusOr<v1::VerifyRingResponse> Client::VerifyRing(const v1::VerifyRingRequest& request) const {

@@ -19,8 +19,8 @@ struct ClientOptions {
 };
 
 // Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
-// again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something,
-// applying a policy and changing the ring's root, are tried once. Callers include the header of the service that they
+// again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something, applying
+// a policy, changing the ring's root and making a backup, are tried once. Callers include the header of the service that they
 // call.
 class Client {
  public:
@@ -54,6 +54,10 @@ class Client {
   absl::StatusOr<v1::GetRingStatusResponse> GetRingStatus(const v1::GetRingStatusRequest& request) const;
   // Not sent again if the answer is lost: that would change it twice.
   absl::StatusOr<v1::RotateRingRootResponse> RotateRingRoot(const v1::RotateRingRootRequest& request) const;
+  absl::StatusOr<v1::CreateBackupResponse> CreateBackup(const v1::CreateBackupRequest& request) const;
+  absl::StatusOr<v1::ListBackupsResponse> ListBackups(const v1::ListBackupsRequest& request) const;
+  absl::StatusOr<v1::VerifyBackupResponse> VerifyBackup(const v1::VerifyBackupRequest& request) const;
+  absl::StatusOr<v1::PruneBackupResponse> PruneBackup(const v1::PruneBackupRequest& request) const;
   absl::StatusOr<v1::VerifyRingResponse> VerifyRing(const v1::VerifyRingRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;

@@ -3,6 +3,10 @@
 #pragma once
 
 namespace google::protobuf {
+class CreateBackupRequest;
+class CreateBackupResponse;
+class ListBackupsRequest;
+class ListBackupsResponse;
 class Message;
 }  // namespace google::protobuf
 
@@ -70,6 +74,8 @@ class PlanPolicyRequest;
 class PlanPolicyResponse;
 class PreviewErasureRequest;
 class PreviewErasureResponse;
+class PruneBackupRequest;
+class PruneBackupResponse;
 class QueryStatisticsRequest;
 class QueryStatisticsResponse;
 class ReadLogsRequest;
@@ -90,6 +96,8 @@ class SyncPbxRequest;
 class SyncPbxResponse;
 class UpdateHoldRequest;
 class UpdateHoldResponse;
+class VerifyBackupRequest;
+class VerifyBackupResponse;
 class VerifyRingRequest;
 class VerifyRingResponse;
 class WatchErasureOrdersRequest;

@@ -47,6 +47,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   CommandLine line("retentionctl", kDescription);
   const Command root = line.root().SetFooter(kFooter);
   AddGlobalOptions(root, session);
+  AddBackupCommands(root, session);
   AddEventCommands(root, session);
   AddHoldCommands(root, session);
   AddLogCommands(root, session);

@@ -21,6 +21,7 @@ void AddOrderExecuteCommand(Command root, CommandSession& session);
 void AddPbxCommands(Command root, CommandSession& session);
 void AddPolicyCommands(Command root, CommandSession& session);
 void AddRetentionCommands(Command root, CommandSession& session);
+void AddBackupCommands(Command root, CommandSession& session);
 void AddRingCommands(Command root, CommandSession& session);
 void AddSimulateCommand(Command events, CommandSession& session);
 void AddStatisticsCommands(Command root, CommandSession& session);

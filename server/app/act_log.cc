@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
+#include "absl/time/time.h"
 #include "server/ops/log.h"
 
 namespace retention {
@@ -34,6 +35,10 @@ std::string_view ActMessage(LedgerEntry::Kind kind) {
       return "a hold was changed";
     case LedgerEntry::KIND_HOLD_RELEASED:
       return "a hold ceased to be in force";
+    case LedgerEntry::KIND_BACKUP_MADE:
+      return "a backup was made";
+    case LedgerEntry::KIND_BACKUP_PRUNED:
+      return "a backup is deleted";
     case LedgerEntry::KIND_CREATED:          // said when it happens
     case LedgerEntry::KIND_LOSS_ACCEPTED:    // said when it is found
     case LedgerEntry::KIND_CLOCK_CORRECTED:  // said when it happens
@@ -49,11 +54,20 @@ std::string_view ActMessage(LedgerEntry::Kind kind) {
 void LogAct(const LedgerEntry& entry) {
   const std::string_view message = ActMessage(entry.kind());
   if (message.empty()) return;
+  const std::string reason = entry.reason().empty() ? "-" : entry.reason();
+  if (entry.backup() != 0) {
+    const absl::Time made = absl::FromUnixMicros(entry.backup_us());
+    Log(Severity::kInfo, message,
+        {{"backup", absl::StrCat(entry.backup())},
+         {"of", entry.backup_us() == 0 ? "-" : absl::FormatTime(absl::RFC3339_sec, made, absl::UTCTimeZone())},
+         {"reason", reason}});
+    return;
+  }
   const std::string day =
       entry.day() == 0 ? "-" : absl::FormatCivilTime(absl::CivilDay(1970, 1, 1) + static_cast<int64_t>(entry.day()));
   Log(Severity::kInfo, message,
       {{"day", day},
-       {"reason", entry.reason().empty() ? "-" : entry.reason()},
+       {"reason", reason},
        {"policy", absl::StrCat(entry.policy_version())}});
 }
 

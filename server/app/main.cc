@@ -65,6 +65,7 @@ struct Flags {
   uint64_t ballast_mib = Ballast::kDefaultBytes >> 20;
   uint64_t block_cache_mib = RocksDbOptions().block_cache_bytes >> 20;
   uint64_t memtable_mib = RocksDbOptions().memtable_bytes >> 20;
+  uint64_t backup_rate_mib = 0;
 };
 
 void Declare(CLI::App& app, Flags& flags) {
@@ -169,6 +170,19 @@ void Declare(CLI::App& app, Flags& flags) {
               "How long before its due instant a day is closed and prepared");
   AddDuration(app, "--purge-bound", options.purge_bound, absl::Seconds(1), absl::Hours(24),
               "Within this time no byte of a purged value is left");
+  ServerOptions::Backups& backups = options.backups;
+  app.add_option("--backup-directory", backups.directory,
+                 "Where backups of the data are made, and deleted when they are older than the policy lets them be; best "
+                 "on another volume. The key ring is in none: without it a backup opens nothing. Off unless given")
+      ->type_name("DIR");
+  AddDuration(app, "--backup-interval", backups.interval, absl::ZeroDuration(), absl::Hours(24 * 30),
+              "How often one is made; 0: only by `retentionctl backup create`");
+  AddDuration(app, "--backup-overdue-after", backups.overdue_after, absl::Minutes(1), absl::Hours(24 * 60),
+              "Health `backup` is NOT_SERVING when the youngest is older");
+  app.add_option("--backup-rate-mib", flags.backup_rate_mib, "How fast they are written, in MiB a second; 0: no limit")
+      ->type_name("MIB")
+      ->check(CLI::Range(0, 65536))
+      ->capture_default_str();
   app.add_option(
          "--ballast-mib", flags.ballast_mib,
          "Room on the data's volume that is kept for when it is full, so that what is due can end all the same; "
@@ -234,7 +248,7 @@ int Main(int argc, char** argv) {
       throw CLI::ValidationError(error);
     }
     if (absl::Status status = CheckOptions(flags.options); !status.ok()) {
-      throw CLI::ValidationError("--key-ring-dir", std::string(status.message()));
+      throw CLI::ValidationError(std::string(status.message()));
     }
     if (absl::Status status = CheckSyslogOptions(flags.options.syslog); !status.ok()) {
       throw CLI::ValidationError(std::string(status.message()));
@@ -249,6 +263,7 @@ int Main(int argc, char** argv) {
     flags.options.dns->resolvers = flags.dns_resolvers;
     flags.options.dns->control_names = flags.dns_control_names;
   }
+  flags.options.backups.engine.bytes_per_second = flags.backup_rate_mib << 20;
   flags.options.ballast_bytes = flags.ballast_mib << 20;
   flags.options.store.block_cache_bytes = flags.block_cache_mib << 20;
   flags.options.store.memtable_bytes = flags.memtable_mib << 20;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "server/app/act_log.h"
 #include "server/app/explain.h"
+#include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
@@ -54,21 +55,40 @@ void ReportSwept(const GoneTally& swept) {
       {{"swept", absl::StrJoin(counts, ", ")}});
 }
 
+absl::StatusOr<fs::path> CanonicalPath(const char* what, const std::string& directory) {
+  std::error_code error;
+  fs::path path = fs::weakly_canonical(fs::absolute(directory, error), error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat("the ", what, " is not a path"));
+  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
+  return path.has_filename() ? path : path.parent_path();
+}
+
+bool LiesWithin(const fs::path& inner, const fs::path& outer) {
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const ServerOptions& options) {
-  std::error_code error;
-  fs::path data = fs::weakly_canonical(fs::absolute(options.data_directory, error), error);
-  if (error) return absl::InvalidArgumentError("the data directory is not a path");
-  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
-  if (!data.has_filename()) data = data.parent_path();
+  const auto data = CanonicalPath("data directory", options.data_directory);
+  if (!data.ok()) return data.status();
+  std::vector<fs::path> others = {*data};
   for (const std::string& directory : {options.key_ring_directory, options.second_key_ring_directory}) {
     if (directory.empty()) continue;
-    const fs::path ring = fs::weakly_canonical(fs::absolute(directory, error), error);
-    if (error) return absl::InvalidArgumentError("the key ring's directory is not a path");
-    const auto [end, unused] = std::mismatch(data.begin(), data.end(), ring.begin(), ring.end());
-    if (end == data.end()) {
+    const auto ring = CanonicalPath("key ring's directory", directory);
+    if (!ring.ok()) return ring.status();
+    if (LiesWithin(*ring, *data)) {
       return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
+    }
+    others.push_back(*ring);
+  }
+  if (!options.backups.directory.empty()) {
+    const auto backups = CanonicalPath("directory of backups", options.backups.directory);
+    if (!backups.ok()) return backups.status();
+    for (const fs::path& other : others) {
+      if (!LiesWithin(*backups, other) && !LiesWithin(other, *backups)) continue;
+      return absl::InvalidArgumentError(
+          "--backup-directory: must neither lie within the directories of the data and the key ring, nor they within it");
     }
   }
   return CheckRingKeys(options.ring_keys,
@@ -101,7 +121,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
   Log(Severity::kInfo, "starting");
   for (const auto step : {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing,
-                          &Server::Listen, &Server::CatchUp, &Server::Serve}) {
+                          &Server::StartBackups, &Server::Listen, &Server::CatchUp, &Server::Serve}) {
     const absl::Status status = (server.get()->*step)();
     if (status.ok()) continue;
     server->DestroyDueKeys();
@@ -114,7 +134,8 @@ absl::Status Server::OpenEngine() {
   const EngineOpening opening{
       .clock = clock_kind(),
       .losses = losses_,
-      .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica,
+      .holds_lost_since = LostHoldsSince(),
+      .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica || restored_.has_value(),
   };
   const bool is_new = !witness_->knew_store() && losses_.empty();
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
@@ -130,6 +151,12 @@ absl::Status Server::OpenEngine() {
   ReportSwept(engine_->swept());
   witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_kind(), clock_, metrics_);
   witness_loop_->RunOnce();
+  ReportLoss();
+  // From now on it is the last one.
+  if (restored_.has_value()) {
+    CrashPoint("restore.before_unmark");
+    if (absl::Status s = RemoveRestoreMark(options_.data_directory); !s.ok()) return Explain("data directory", s);
+  }
   const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
   if (!differing.empty()) {
     Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
@@ -240,7 +267,8 @@ absl::Status Server::Listen() {
                                            .clock = clock_,
                                            .guarded_clock = guarded_clock_ ? &*guarded_clock_ : nullptr,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
-                                           .dns_loop = dns_loop_.get()});
+                                           .dns_loop = dns_loop_.get(),
+                                           .backup_loop = backup_loop_.get()});
   if (!endpoint.ok()) return endpoint.status();
   {
     const MutexLock lock(health_mutex_);
@@ -265,6 +293,7 @@ absl::Status Server::Serve() {
   sweep_loop_->Start();
   witness_loop_->Start();
   if (dns_loop_ != nullptr) dns_loop_->Start();
+  if (backup_loop_ != nullptr) backup_loop_->Start();
   return absl::OkStatus();
 }
 
@@ -321,6 +350,11 @@ Gauges Server::ReadGauges() const {
   gauges.queue_lines = committer_->queued_lines();
   gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
+  if (backup_loop_ != nullptr) {
+    const BackupLoop::Standing standing = backup_loop_->standing();
+    gauges.backups = standing.backups;
+    gauges.backup_age = standing.age;
+  }
   gauges.serving = committer_->health().ok() && store_->Health().ok() && ballast_.status().ok() && !clock_waits_.load();
   return gauges;
 }
@@ -361,8 +395,9 @@ void Server::UpdateHealth() {
   }
   // What is entered and dropped needs writes; what is answered does not.
   const bool is_up = caught_up_.load();
-  const Endpoint::Health health = {
+  Endpoint::Health health = {
       .ingest = is_up && writes.ok(), .erasure = is_up && all.ok() && !clock_waits_.load(), .statistics = is_up};
+  if (backup_loop_ != nullptr) health.backup = is_up && backup_loop_->standing().is_well;
   // Whoever watches is told of changes alone.
   if (health == health_) return;
   health_ = health;
@@ -376,6 +411,8 @@ void Server::Shutdown(absl::Duration grace) {
     shut_down_ = true;
   }
   syslog_.reset();
+  // A backup that is being made would keep its caller for hours.
+  if (backup_loop_ != nullptr) backup_loop_->Stop();
   // Calls under way need committer and workers to end.
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
   if (dns_loop_ != nullptr) dns_loop_->Stop();

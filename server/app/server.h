@@ -19,8 +19,10 @@
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/law/policy.h"
+#include "server/ledger/lost_part.h"
 #include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_reader.h"
+#include "server/ops/backup_loop.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/dns_prober.h"
 #include "server/ops/metrics.h"
@@ -30,7 +32,9 @@
 #include "server/ops/witness_loop.h"
 #include "server/pbxs/pbx_reader.h"
 #include "server/rpc/endpoint.h"
+#include "storage/backups.h"
 #include "storage/mutex.h"
+#include "storage/rocksdb/rocksdb_backups.h"
 #include "storage/rocksdb/rocksdb_look.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/key_ring.h"
@@ -61,12 +65,19 @@ struct ServerOptions {
   absl::Duration sweep_interval = absl::Milliseconds(500);
   SyslogOptions syslog;
   RocksDbOptions store;
+  struct Backups {
+    std::string directory;                           // outside of all others; empty: none are made
+    absl::Duration interval = absl::Hours(24);       // zero: only when asked
+    absl::Duration overdue_after = absl::Hours(48);  // health says so when the youngest is older
+    RocksDbBackupOptions engine;
+  };
+  Backups backups;
   // How names of PBXs are looked up; none: not at all, and no PBX ends because of its name.
   std::optional<DnsProber::Options> dns;
 };
 
 // INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever;
-// and of CheckRingKeys.
+// if the directory of backups would lie in one of the others, or they in it; and of CheckRingKeys.
 absl::Status CheckOptions(const ServerOptions& options);
 
 // A server that serves. Thread-safe.
@@ -94,6 +105,8 @@ class Server {
 
   // For tests, which hold its thread up.
   Committer& committer() { return *committer_; }
+  // The same, which do what is due at once. Null without a directory.
+  BackupLoop* backup_loop() { return backup_loop_.get(); }
 
   // Takes no more calls, answers those under way (cancels them after `grace`), ends the sweep loop. Does
   // nothing the second time.
@@ -124,6 +137,11 @@ class Server {
   absl::Status OpenRing(const StoreView& store, bool made);
   // Whether the store is the last one that the ring's volume knows of.
   absl::StatusOr<StoreWitness::Finding> MeetWitness(const StoreLook& store, bool made);
+  // Whether the mark of a restored backup lies with the store, and is of it.
+  absl::StatusOr<bool> TakeUpRestore(const StoreLook& store);
+  std::optional<uint64_t> LostHoldsSince() const;
+  uint64_t KnownEntries() const;
+  void ReportLoss() const;
   void ReportRing() const;
   absl::Status OpenEngine();
   absl::Status StartCommitter();
@@ -132,6 +150,9 @@ class Server {
   absl::Status CatchUp();
   absl::Status Serve();
   absl::Status StartProbing();
+  absl::Status StartBackups();
+  // A copy of the store by links, which is then copied in peace: the store itself deletes files meanwhile.
+  absl::StatusOr<Backup> MakeBackup(Backups& backups, absl::Time now);
   // Lays it when there is room.
   void KeepBallast();
   void LookForRoot();
@@ -152,7 +173,9 @@ class Server {
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<KeyRing> ring_;
-  std::vector<std::string> losses_;  // that were accepted, to be entered
+  std::vector<AcceptedLoss> losses_;  // to be entered
+  std::optional<stored::v1::RestoreMark> restored_;
+  std::optional<LostPart> lost_part_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeetingReader> meetings_;
   std::unique_ptr<PbxReader> pbxs_;
@@ -163,6 +186,7 @@ class Server {
   std::unique_ptr<SweepLoop> sweep_loop_;
   std::unique_ptr<DnsProber> dns_prober_;
   std::unique_ptr<DnsLoop> dns_loop_;
+  std::unique_ptr<BackupLoop> backup_loop_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Endpoint> endpoint_;

@@ -9,6 +9,7 @@
 #include "server/app/explain.h"
 #include "server/app/server.h"
 #include "server/app/volume.h"
+#include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/days/due_keys.h"
 #include "server/days/waiting_days.h"
@@ -95,7 +96,7 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
     options.on_damaged_log = [this](const absl::Status& damage) {
       Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
           {{"status", DescribeStatus(damage)}});
-      losses_.emplace_back("STORE_LOG_DAMAGED");
+      losses_.push_back({.reason = "STORE_LOG_DAMAGED"});
     };
   }
   const auto look = LookIntoRocksDbStore(options_.data_directory, options, IsJudgedBy);
@@ -123,6 +124,7 @@ absl::Status Server::MendUnread() {
   ring_.reset();
   witness_.reset();
   losses_.clear();
+  restored_.reset();
   RocksDbOptions options = options_.store;
   options.on_lost = ReportLost;
   const auto store = OpenRocksDbStore(options_.data_directory, options);
@@ -165,7 +167,14 @@ absl::Status Server::OpenStorage() {
     return Explain("data directory", OnlyACopyHelps("entries of the ledger were lost with a damaged file"));
   }
   witness_->Follow(*store_);
-  if (finding->standing != Standing::kSound) return Explain("accepting a loss", witness_->Accept(*store_));
+  if (finding->standing != Standing::kSound) {
+    if (absl::Status s = witness_->Accept(*store_); !s.ok()) return Explain("accepting a loss", s);
+    CrashPoint("restore.after_accept");
+    auto lost = ReadLostPart(*store_, KnownEntries());
+    if (!lost.ok()) return Explain("accepting a loss", lost.status());
+    lost_part_ = *std::move(lost);
+    return absl::OkStatus();
+  }
   return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));
 }
 
@@ -253,7 +262,7 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
     Log(Severity::kWarning, "the end of the ledger's copy was torn, and is copied again",
         {{"bytes", absl::StrCat(witness_->cut_bytes())}});
   }
-  if (ring_->found().rolled_back) losses_.push_back("KEY_RING_ROLLED_BACK");
+  if (ring_->found().rolled_back) losses_.push_back({.reason = "KEY_RING_ROLLED_BACK"});
   // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
   // say. To begin anew under it would destroy the keys of the cohorts that wait there.
   if (!made && (ring_->destroyed_through() != DueDay::None() || witness_->knew_store())) {
@@ -262,15 +271,35 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
                     "the key ring belongs to a store, but the data directory "
                     "holds none"};
   }
+  const auto restored = made ? TakeUpRestore(store) : false;
+  if (!restored.ok()) return Explain("data directory", restored.status());
   if (finding->standing == Standing::kSound) {
+    if (*restored) Log(Severity::kInfo, "a backup was restored, and nothing was acknowledged since");
     if (made && options_.accept_data_loss && losses_.empty())
       Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
+    return finding;
+  }
+  const bool is_older = finding->standing == Standing::kRolledBack || finding->standing == Standing::kShortLog;
+  if (*restored && is_older) {
+    const absl::Time made_at = absl::FromUnixMicros(restored_->note().made_us());
+    const absl::Time until = witness_->remembered_until().value_or(absl::UnixEpoch());
+    Log(Severity::kWarning,
+        "a backup was restored: what was acknowledged since is lost, but for the ledger, and that will be entered",
+        {{"backup", absl::StrCat(restored_->backup())},
+         {"of", absl::FormatTime(absl::RFC3339_sec, made_at, absl::UTCTimeZone())},
+         {"lost_until", absl::FormatTime(absl::RFC3339_sec, until, absl::UTCTimeZone())},
+         {"found", finding->found}});
+    losses_.push_back({.reason = "STORE_RESTORED",
+                       .backup = restored_->backup(),
+                       .backup_made = made_at,
+                       .lost_until = until});
     return finding;
   }
   if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);
   Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
       {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});
-  losses_.emplace_back(ReasonOf(finding->standing));
+  losses_.push_back({.reason = std::string(ReasonOf(finding->standing)),
+                     .lost_until = witness_->remembered_until().value_or(absl::UnixEpoch())});
   return finding;
 }
 

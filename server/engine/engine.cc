@@ -6,6 +6,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/request_parts.h"
 #include "server/engine/preview.h"
 #include "server/rows/day_progress.h"
 #include "server/rows/store_format.h"
@@ -87,21 +88,65 @@ absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
   }
   if (!opening.losses.empty() || opening.sweeps_gone) {
     absl::Status begun = writer_.Do(now, [&](Change& change) {
-      for (const std::string& reason : opening.losses) {
-        LedgerEntry entry;
-        entry.set_kind(LedgerEntry::KIND_LOSS_ACCEPTED);
-        entry.set_reason(reason);
-        change.Enter(std::move(entry));
-      }
+      EnterLosses(opening, change);
       if (opening.sweeps_gone) GoneSweep::Begin(change);
       return absl::OkStatus();
     });
     if (!begun.ok()) return begun;
   }
+  if (opening.holds_lost_since.has_value()) {
+    if (absl::Status replaced = ReplaceHolds(*opening.holds_lost_since, now); !replaced.ok()) return replaced;
+  }
   if (!opening.sweeps_gone && !*owed) return absl::OkStatus();
   auto swept = GoneSweep(enders(), writer_).Run(now);
   if (!swept.ok()) return swept.status();
   swept_ = *std::move(swept);
+  return absl::OkStatus();
+}
+
+void Engine::EnterLosses(const EngineOpening& opening, Change& change) {
+  for (const AcceptedLoss& loss : opening.losses) {
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_LOSS_ACCEPTED);
+    entry.set_reason(loss.reason);
+    entry.set_backup(loss.backup);
+    entry.set_backup_us(absl::ToUnixMicros(loss.backup_made));
+    entry.set_lost_until_us(absl::ToUnixMicros(loss.lost_until));
+    change.Enter(std::move(entry));
+  }
+  if (opening.losses.empty()) return;
+  Holdings& holdings = domains_.holdings;
+  const uint64_t beyond = OrderNumbers::BeyondLoss(holdings.ledger.size() + 1);
+  OrderNumbers::Counter orders = holdings.orders.counter();
+  orders.last_issued = std::max(orders.last_issued, beyond);
+  OrderNumbers::Put(orders, change.batch());
+  NoticeNumbers::PutReserved(beyond, change.batch());
+  change.ThenDo([&holdings, orders, beyond] {
+    holdings.orders.Set(orders);
+    holdings.notices.Set({.next = beyond + 1, .reserved_through = beyond});
+  });
+}
+
+absl::Status Engine::ReplaceHolds(uint64_t since, absl::Time now) {
+  const Holdings& holdings = domains_.holdings;
+  const DueDay last_due = holdings.LastDue(now);
+  uint64_t number = 0;
+  for (const auto& [pbx, until] : holdings.ring.due_rules().held) {
+    const std::string pbx_id = holdings.registry.ExternalId(pbx);
+    if (until <= last_due || pbx_id.empty() || !holdings.registry.Lives(pbx)) continue;
+    v1::Hold hold;
+    // The same after a crash, when it is there already.
+    hold.set_hold_id(absl::StrCat("in-place-of-lost-", since, "-", ++number));
+    hold.mutable_scope()->set_pbx_id(pbx_id);
+    hold.set_basis(v1::HOLD_BASIS_LEGAL_CLAIMS);
+    hold.set_owner("operator");
+    hold.set_reason("holds on this PBX were lost with what followed a backup: place them again, then release this");
+    SetDate(last_due.Next(), *hold.mutable_review_date());
+    SetDate(until, *hold.mutable_end_date());
+    const auto placed =
+        writer_.Do(now, [&](Change& change) { return domains_.hold_commands.Create(hold, change); });
+    if (!placed.ok() && !absl::IsAlreadyExists(placed.status())) return placed.status();
+  }
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,11 +29,22 @@
 
 namespace retention {
 
+// A loss that whoever runs the server accepted.
+struct AcceptedLoss {
+  std::string reason;
+  uint32_t backup = 0;  // that was restored, and when it was made
+  absl::Time backup_made = absl::UnixEpoch();
+  absl::Time lost_until = absl::UnixEpoch();  // what was acknowledged until then may be missing; the epoch: not known
+};
+
 // What is known of a store that is opened.
 struct EngineOpening {
   stored::v1::LedgerEntry::Clock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;
-  // Losses that whoever runs the server accepted, as reasons: entered before anything else happens.
-  std::vector<std::string> losses;
+  // Entered before anything else happens. Numbers of orders and notices go on beyond all that were given.
+  std::vector<AcceptedLoss> losses;
+  // Holds were in force that the store has lost, with all since so many entries of the ledger: what the ring knows of
+  // them takes their place.
+  std::optional<uint64_t> holds_lost_since;
   // It may be older than the ring, or the ring than it: rows whose keys are gone are looked for, and swept.
   bool sweeps_gone = false;
 };
@@ -110,6 +122,9 @@ class Engine {
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now, const EngineOpening& opening);
   absl::Status SweepGone(absl::Time now, const EngineOpening& opening);
+  void EnterLosses(const EngineOpening& opening, Change& change);
+  // On all that a PBX has which the ring knows to be held, until somebody places what is meant.
+  absl::Status ReplaceHolds(uint64_t since, absl::Time now);
   // Domains over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the
   // writer's thread waits for none of it, and nothing that the domains hold in memory is the writer's.
   absl::Status OnSnapshot(absl::FunctionRef<absl::Status(Domains&)> look) const;

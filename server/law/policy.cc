@@ -22,6 +22,8 @@ constexpr size_t kMaxWarnings = 5;
 constexpr uint32_t kMaxWarningDays = 60;
 // More than a portal that was away comes back after.
 constexpr absl::Duration kMaxSettling = absl::Hours(30 * 24);
+constexpr absl::Duration kBackupsKept = absl::Hours(7 * 24);
+constexpr absl::Duration kBackupsKeptMin = absl::Hours(1);
 
 absl::StatusOr<CivilPeriod> ParsePeriod(const v1::Period& period, const std::string& field) {
   switch (period.length_case()) {
@@ -167,6 +169,28 @@ absl::StatusOr<PbxEndRules> ParsePbxEnd(const v1::PbxEndRules& proto) {
   return rules;
 }
 
+// The shortest that anything is kept for which there is a period of days; more than that no backup needs to be.
+absl::Duration ShortestPeriod(const std::array<DeletionRule, kCategories>& rules) {
+  const absl::CivilDay probe(2026, 2, 1);  // the shortest month
+  int64_t days = kMaxDays;
+  for (const DeletionRule& rule : rules) {
+    const bool has_days = rule.period.unit == CivilPeriod::Unit::kDays && rule.period.count > 0;
+    if (has_days || rule.period.unit == CivilPeriod::Unit::kMonths) {
+      days = std::min<int64_t>(days, LastDayOf(probe, rule.period) - probe);
+    }
+  }
+  return absl::Hours(24) * days;
+}
+
+absl::StatusOr<absl::Duration> ParseBackups(const v1::Policy& proto, absl::Duration shortest) {
+  if (!proto.has_backups()) return std::min(kBackupsKept, shortest);
+  const google::protobuf::Duration& age = proto.backups().longest_age();
+  const absl::Duration kept = absl::Seconds(age.seconds());
+  if (age.nanos() == 0 && kept >= kBackupsKeptMin && kept <= shortest) return kept;
+  return InvalidField("backups.longest_age", absl::StrCat("whole seconds, from 1 hour to the shortest period of a rule, ",
+                                                          absl::FormatDuration(shortest)));
+}
+
 absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {
   if (static_cast<size_t>(names.size()) > kMaxPublicNames) {
     return InvalidField(field, absl::StrCat("at most ", kMaxPublicNames, " names"));
@@ -245,6 +269,9 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
         "MEETING_REPORT is a view over HISTORY and filed with it: their starting points and periods must "
         "be alike");
   }
+  const auto backups_kept = ParseBackups(proto, ShortestPeriod(policy.rules_));
+  if (!backups_kept.ok()) return backups_kept.status();
+  policy.backups_kept_ = *backups_kept;
   auto pbx_end = ParsePbxEnd(proto.pbx_end());
   if (!pbx_end.ok()) return pbx_end.status();
   policy.pbx_end_ = *std::move(pbx_end);

@@ -70,6 +70,8 @@ class Policy {
   // REQUIRES: 1 <= category < kCategories.
   const DeletionRule& rule(CategoryNumber category) const { return rules_[category]; }
   const PbxEndRules& pbx_end() const { return pbx_end_; }
+  // A backup that is older is deleted.
+  absl::Duration backups_kept() const { return backups_kept_; }
   // How long after its last day a cohort stays open for what comes late.
   absl::Duration settling() const { return settling_; }
   const v1::StatisticsPolicy& statistics() const { return proto_.statistics(); }
@@ -89,6 +91,7 @@ class Policy {
   absl::Duration settling_;
   std::array<DeletionRule, kCategories> rules_;
   PbxEndRules pbx_end_;
+  absl::Duration backups_kept_;
 };
 
 }  // namespace retention

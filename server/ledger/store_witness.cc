@@ -142,6 +142,7 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const StoreView& store,
   if (!ledger.ok()) return ledger.status();
   ledger_size_ = ledger->size();
   ledger_head_ = ledger->head();
+  entries_found_ = ledger_size_;
   return Compare(store, progress);
 }
 

@@ -77,6 +77,12 @@ class StoreWitness {
   // Whoever runs the server goes on with a store that is not sound: what entries it lacks are put back from the copy as
   // far as they follow, what of the copy does not is dropped. REQUIRES: after Meet, before the engine opens `store`.
   absl::Status Accept(Store& store);
+  // Entries that the store had at Meet; since when what was acknowledged may be missing.
+  uint64_t entries_found() const { return entries_found_; }
+  // Until when the store was remembered; nullopt if it was not.
+  std::optional<absl::Time> remembered_until() const {
+    return known_clock_.has_value() ? std::make_optional(known_clock_->anchor.instant) : std::nullopt;
+  }
 
   // Completes the copy, and writes down how far store, ring and clock have come, if that has changed since the last
   // time; that the clock went on alone counts after kClockInterval. Before a ring's first store is made it is to be
@@ -109,6 +115,7 @@ class StoreWitness {
   std::optional<KnownClock> known_clock_;
   uint64_t ring_generation_ = 0;
   uint64_t cut_bytes_ = 0;
+  uint64_t entries_found_ = 0;
   std::atomic<uint64_t> uncopied_ = 0;
   const Store* store_ = nullptr;   // by Follow
   const KeyRing* ring_ = nullptr;  // by Meet

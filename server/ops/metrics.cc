@@ -70,6 +70,8 @@ struct Metrics::Families {
   prometheus::Counter& witness_failures =
       Counter("retention_witness_failures_total",
               "Times that the key ring's volume could not be told how far the store is; it is tried each second.");
+  prometheus::Counter& backup_failures =
+      Counter("retention_backup_failures_total", "Times that making, or deleting, backups failed; it is tried again.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
   prometheus::Counter& cohort_rows_damaged = Counter(
@@ -149,6 +151,8 @@ void Metrics::ObserveGone(absl::Duration after_due) { families_->gone.Observe(ab
 void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
 
 void Metrics::CountWitnessFailure() { families_->witness_failures.Increment(); }
+
+void Metrics::CountBackupFailure() { families_->backup_failures.Increment(); }
 
 void Metrics::CountCohorts(uint32_t released, uint64_t rows_damaged) {
   families_->cohorts.Increment(released);

@@ -41,6 +41,7 @@ class Metrics {
   void ObserveGone(absl::Duration after_due);
   void CountSweepFailure();
   void CountWitnessFailure();
+  void CountBackupFailure();
   // Cohorts released by one run, and rows that were damaged and so are not counted in them.
   void CountCohorts(uint32_t released, uint64_t rows_damaged);
   // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).

@@ -51,6 +51,8 @@ struct Gauges {
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;
   bool serving = false;
+  std::optional<uint64_t> backups;           // none if the server makes none
+  std::optional<absl::Duration> backup_age;  // of the youngest; none if there is none
 };
 
 // Thread-safe. Serves until it dies.

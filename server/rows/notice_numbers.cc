@@ -9,10 +9,14 @@ uint64_t NoticeNumbers::Counter::Take(Batch& batch) {
   const uint64_t number = next++;
   if (number <= reserved_through) return number;
   reserved_through = number + kSetAside - 1;
-  stored::v1::ReportNoticeCounter row;
-  row.set_reserved_through(reserved_through);
-  batch.Put(Family::kState, ReportNoticeCounterKey(), row.SerializeAsString());
+  PutReserved(reserved_through, batch);
   return number;
+}
+
+void NoticeNumbers::PutReserved(uint64_t through, Batch& batch) {
+  stored::v1::ReportNoticeCounter row;
+  row.set_reserved_through(through);
+  batch.Put(Family::kState, ReportNoticeCounterKey(), row.SerializeAsString());
 }
 
 absl::Status NoticeNumbers::Load(const StoreView& store) {

@@ -29,6 +29,9 @@ class NoticeNumbers {
   // Takes up what `store` says.
   absl::Status Load(const StoreView& store);
 
+  // The row by which no number up to `through` is given any more, after Set.
+  static void PutReserved(uint64_t through, Batch& batch);
+
   Counter counter() const { return counter_; }
   // What was taken is durable, with the notices that have it.
   void Set(const Counter& counter);

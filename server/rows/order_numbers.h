@@ -24,6 +24,10 @@ class OrderNumbers {
   absl::Status Load(const StoreView& store);
 
   Counter counter() const { return {last_issued_.load(), unconfirmed_.load()}; }
+  // From where a store that has lost its last numbers goes on, with the loss as `entry` of its ledger: beyond all that
+  // were ever given. For the ledger goes on, so no loss before was as high; and between two entries there are no four
+  // thousand million orders.
+  static uint64_t BeyondLoss(uint64_t entry) { return entry << 32; }
   // The row that says it.
   static void Put(const Counter& counter, Batch& batch);
   // That row is durable, with the orders that it counts.

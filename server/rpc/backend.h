@@ -10,6 +10,7 @@
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/meetings/meeting_reader.h"
+#include "server/ops/backup_loop.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/metrics.h"
 #include "server/ops/sweep_loop.h"
@@ -27,10 +28,11 @@ struct Workers {
   WorkerPool reads{2, 1024};     // the store
   WorkerPool commands{4, 256};   // the committer
   WorkerPool sweeps{1, 16};      // whole sweeps, which take turns anyway
+  WorkerPool backups{1, 16};     // the same
 
   // From now on calls are taken.
   void Open() {
-    for (WorkerPool* pool : {&long_reads, &reads, &commands, &sweeps}) pool->Open();
+    for (WorkerPool* pool : {&long_reads, &reads, &commands, &sweeps, &backups}) pool->Open();
   }
 };
 
@@ -49,6 +51,7 @@ struct Backend {
   GuardedClock* guarded_clock;      // null on a simulated clock
   SimulatedClock* simulated_clock;  // null on the machine's clock
   DnsLoop* dns_loop;                // null if nothing is looked up
+  BackupLoop* backup_loop;          // null without a directory of backups
 
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }

@@ -55,6 +55,7 @@ std::string WithPort(const std::string& address, int port) {
 
 struct Endpoint::Parts {
   explicit Parts(const Backend& given) : backend(given), events(backend, streams) {
+    services.push_back(NewBackupService(backend));
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
     services.push_back(NewHoldService(backend));
@@ -123,7 +124,8 @@ void Endpoint::SetHealth(const Health& health) {
   say({"", "retention.v1.ClockService", "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
        "retention.v1.HoldService", "retention.v1.MeetingService", "retention.v1.PbxService",
        "retention.v1.RetentionService", "retention.v1.RingService"},
-      health == Health{});
+      health.ingest && health.erasure && health.statistics);
+  if (health.backup.has_value()) say({"backup", "retention.v1.BackupService"}, *health.backup);
 }
 
 void Endpoint::Shutdown(absl::Duration grace) {

@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_RPC_ENDPOINT_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,9 @@ class Endpoint {
     bool ingest = true;      // what comes in is taken in
     bool erasure = true;     // what is due goes
     bool statistics = true;  // questions are answered
+    // Backups are made, and the youngest is not overdue; nothing is said of it where none are to be. No part of "": who
+    // calls the server needs none.
+    std::optional<bool> backup = std::nullopt;
 
     friend bool operator==(const Health&, const Health&) = default;
   };

@@ -30,7 +30,8 @@ ClientOptions Impatient() {
 
 }  // namespace
 
-ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point) {
+ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point,
+                             const std::vector<std::string>& flags) {
   std::vector<std::string> arguments = {RETENTION_SERVER,
                                         "--listen=127.0.0.1:0",
                                         "--ballast-mib=0",
@@ -40,6 +41,7 @@ ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::
                                         absl::StrCat("--policy=", RETENTION_POLICY_FILE),
                                         "--metrics-address=off",
                                         absl::StrCat("--clock=simulated:", absl::FormatTime(now))};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
   if (!crash_point.empty()) variables.push_back(absl::StrCat("RETENTION_CRASH_POINT=", crash_point));

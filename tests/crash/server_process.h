@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "client/client.h"
@@ -19,6 +20,7 @@ class Machine {
  public:
   std::filesystem::path data() const { return directory_ / "data"; }
   std::filesystem::path ring() const { return directory_ / "ring"; }
+  std::filesystem::path backups() const { return directory_ / "backups"; }
 
  private:
   FreshDirectory directory_;
@@ -28,7 +30,8 @@ class ServerProcess {
  public:
   // Starts the server with its clock standing at `now`; the process kills itself at `crash_point`, if one is named.
   // Returns once it serves, or has ended.
-  ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point = "");
+  ServerProcess(const Machine& machine, absl::Time now, const std::string& crash_point = "",
+                const std::vector<std::string>& flags = {});
   // Kills what still runs.
   ~ServerProcess();
 

@@ -107,8 +107,8 @@ TEST(DeletionsInTheApi, AreAllTriedTwice) {
   std::set<std::string> tested;
   for (const Deletion& deletion : Deletions()) tested.insert(deletion.call);
   for (const char* name :
-       {"ClockService", "DeletionService", "ErasureOrderService", "EventService", "HoldService", "LogService",
-        "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
+       {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService", "HoldService",
+        "LogService", "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(absl::StrCat("retention.v1.", name));
     ASSERT_NE(service, nullptr) << name;

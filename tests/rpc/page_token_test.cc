@@ -95,8 +95,8 @@ TEST(PagedCallsOfTheApi, AreAllTried) {
   std::set<std::string> tried;
   for (const Paged& paged : PagedCalls()) tried.insert(paged.call);
   for (const char* name :
-       {"ClockService", "DeletionService", "ErasureOrderService", "EventService", "HoldService", "LogService",
-        "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
+       {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService", "HoldService",
+        "LogService", "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(absl::StrCat("retention.v1.", name));
     ASSERT_NE(service, nullptr) << name;

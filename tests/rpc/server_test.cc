@@ -117,7 +117,7 @@ TEST(Server, ReflectionListsTheServices) {
   std::string services;
   ASSERT_TRUE(stream->Read(services));
   for (const char* name : {"ErasureOrderService", "EventService", "MeetingService", "PbxService", "RetentionService",
-                           "RingService", "StatisticsService", "ClockService"}) {
+                           "RingService", "StatisticsService", "ClockService", "BackupService"}) {
     EXPECT_TRUE(absl::StrContains(services, std::string("retention.v1.") + name)) << name;
   }
   EXPECT_TRUE(absl::StrContains(services, "grpc.health.v1.Health"));
