@@ -20,8 +20,8 @@ struct ClientOptions {
 
 // Thread-safe. Errors are those of the services, with details (status_details.h). Calls are idempotent and are tried
 // again while the server is UNAVAILABLE or asks for patience; the exceptions, moving the clock *by* something, applying
-// a policy, changing the ring's root and making a backup, are tried once. Callers include the header of the service that they
-// call.
+// a policy, changing the ring's root and making a backup, are tried once. Callers include the header of the service
+// that they call.
 class Client {
  public:
   explicit Client(std::shared_ptr<Connection> connection, ClientOptions options = {})

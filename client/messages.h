@@ -3,10 +3,6 @@
 #pragma once
 
 namespace google::protobuf {
-class CreateBackupRequest;
-class CreateBackupResponse;
-class ListBackupsRequest;
-class ListBackupsResponse;
 class Message;
 }  // namespace google::protobuf
 
@@ -24,6 +20,8 @@ class ConfirmClockRequest;
 class ConfirmClockResponse;
 class ConfirmErasureOrdersRequest;
 class ConfirmErasureOrdersResponse;
+class CreateBackupRequest;
+class CreateBackupResponse;
 class CreateHoldRequest;
 class CreateHoldResponse;
 class DeleteExtensionRequest;
@@ -54,6 +52,8 @@ class GetPolicyRequest;
 class GetPolicyResponse;
 class GetRingStatusRequest;
 class GetRingStatusResponse;
+class ListBackupsRequest;
+class ListBackupsResponse;
 class ListDueDaysRequest;
 class ListDueDaysResponse;
 class ListErasureOrdersRequest;

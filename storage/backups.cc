@@ -49,7 +49,8 @@ absl::Status WriteRestoreMark(const std::string& directory, const stored::v1::Re
   const std::string bytes = mark.SerializeAsString();
   const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return Failed("create", unfinished);
-  const bool written = ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
+  const bool written =
+      ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
   const absl::Status status = written ? absl::OkStatus() : Failed("write", unfinished);
   ::close(fd);
   if (!status.ok()) return status;

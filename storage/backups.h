@@ -37,8 +37,8 @@ class Backups {
   // Those of which that look found something missing.
   virtual std::vector<uint32_t> Damaged() const = 0;
 
-  // Makes one of the store in directory `staged`, which nobody has open. Durable on return. Only files that no other has
-  // yet are copied. REQUIRES: opened for writing.
+  // Makes one of the store in directory `staged`, which nobody has open. Durable on return. Only files that no other
+  // has yet are copied. REQUIRES: opened for writing.
   virtual absl::StatusOr<Backup> Create(const std::string& staged, const stored::v1::BackupNote& note) = 0;
   // Deletes one, be it damaged; on return its files, but for those that others have too, are gone for good. REQUIRES:
   // opened for writing.

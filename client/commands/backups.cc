@@ -49,7 +49,9 @@ void ListBackups(CommandSession& session) {
   }
   session.Print(*listed, table);
   if (session.format() != OutputFormat::kTable) return;
-  session.out() << "Made " << (listed->has_interval() ? absl::StrCat("every ", listed->interval().seconds() / 3600, " h") : "when asked")
+  session.out() << "Made "
+                << (listed->has_interval() ? absl::StrCat("every ", listed->interval().seconds() / 3600, " h")
+                                           : "when asked")
                 << ", deleted after " << listed->longest_age().seconds() / 3600 << " h.\n";
 }
 

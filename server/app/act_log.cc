@@ -65,10 +65,7 @@ void LogAct(const LedgerEntry& entry) {
   }
   const std::string day =
       entry.day() == 0 ? "-" : absl::FormatCivilTime(absl::CivilDay(1970, 1, 1) + static_cast<int64_t>(entry.day()));
-  Log(Severity::kInfo, message,
-      {{"day", day},
-       {"reason", reason},
-       {"policy", absl::StrCat(entry.policy_version())}});
+  Log(Severity::kInfo, message, {{"day", day}, {"reason", reason}, {"policy", absl::StrCat(entry.policy_version())}});
 }
 
 }  // namespace retention

@@ -28,7 +28,8 @@ constexpr char kFooter[] =
     "While a server runs, `retentionctl backup` asks it.";
 constexpr char kRestoreFooter[] =
     "Stop the server, restore into an empty directory, and start the server with it and the key ring as it is today.\n"
-    "It knows the restored backup by the file RESTORED, completes the ledger, sweeps what has ended since, says what is "
+    "It knows the restored backup by the file RESTORED, completes the ledger, sweeps what has ended since, says what "
+    "is "
     "lost, and only then serves.";
 
 struct Arguments {
@@ -55,8 +56,7 @@ absl::StatusOr<std::string> IdentityOfRing(const std::string& directory) {
     const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     for (size_t place = 0; place + kHeadBytes <= bytes.size(); place += kHeadBytes) {
       uint32_t version = 0;
-      const auto head =
-          ReadHead({reinterpret_cast<const uint8_t*>(bytes.data()) + place, kHeadBytes}, version);
+      const auto head = ReadHead({reinterpret_cast<const uint8_t*>(bytes.data()) + place, kHeadBytes}, version);
       if (head.has_value()) return std::string(head->identity.begin(), head->identity.end());
     }
   }
@@ -78,8 +78,9 @@ absl::Status CheckRing(const Backup& backup, const Arguments& given) {
   const auto identity = IdentityOfRing(given.ring_directory);
   if (!identity.ok()) return identity.status();
   if (*identity == backup.note.ring_identity()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("backup ", backup.number, " is of another key ring than the one in ",
-                                                    given.ring_directory, ", which opens nothing of it"));
+  return absl::FailedPreconditionError(absl::StrCat("backup ", backup.number,
+                                                    " is of another key ring than the one in ", given.ring_directory,
+                                                    ", which opens nothing of it"));
 }
 
 int List(const Arguments& given) {
@@ -153,7 +154,8 @@ int Main(int argc, char** argv) {
   add_ring(verify);
   CLI::App* prune = add_verb("prune", "Deletes one, be it damaged; a server that runs does so by itself", Prune);
   add_number(prune)->required();
-  CLI::App* restore = add_verb("restore", "Puts one back into an empty directory, and checks its files on the way", Restore);
+  CLI::App* restore =
+      add_verb("restore", "Puts one back into an empty directory, and checks its files on the way", Restore);
   add_number(restore);
   add_ring(restore);
   restore->add_option("--data-dir", given.data_directory, "Directory of the store; made if missing, else empty")

@@ -171,9 +171,10 @@ void Declare(CLI::App& app, Flags& flags) {
   AddDuration(app, "--purge-bound", options.purge_bound, absl::Seconds(1), absl::Hours(24),
               "Within this time no byte of a purged value is left");
   ServerOptions::Backups& backups = options.backups;
-  app.add_option("--backup-directory", backups.directory,
-                 "Where backups of the data are made, and deleted when they are older than the policy lets them be; best "
-                 "on another volume. The key ring is in none: without it a backup opens nothing. Off unless given")
+  app.add_option(
+         "--backup-directory", backups.directory,
+         "Where backups of the data are made, and deleted when they are older than the policy lets them be; best "
+         "on another volume. The key ring is in none: without it a backup opens nothing. Off unless given")
       ->type_name("DIR");
   AddDuration(app, "--backup-interval", backups.interval, absl::ZeroDuration(), absl::Hours(24 * 30),
               "How often one is made; 0: only by `retentionctl backup create`");

@@ -88,7 +88,8 @@ absl::Status CheckOptions(const ServerOptions& options) {
     for (const fs::path& other : others) {
       if (!LiesWithin(*backups, other) && !LiesWithin(other, *backups)) continue;
       return absl::InvalidArgumentError(
-          "--backup-directory: must neither lie within the directories of the data and the key ring, nor they within it");
+          "--backup-directory: must neither lie within the directories of the data and the key ring, nor they within "
+          "it");
     }
   }
   return CheckRingKeys(options.ring_keys,

@@ -167,14 +167,17 @@ absl::Status Server::OpenStorage() {
     return Explain("data directory", OnlyACopyHelps("entries of the ledger were lost with a damaged file"));
   }
   witness_->Follow(*store_);
-  if (finding->standing != Standing::kSound) {
+  const bool is_sound = finding->standing == Standing::kSound;
+  if (!is_sound) {
     if (absl::Status s = witness_->Accept(*store_); !s.ok()) return Explain("accepting a loss", s);
     CrashPoint("restore.after_accept");
+  }
+  if (!is_sound || restored_.has_value()) {
     auto lost = ReadLostPart(*store_, KnownEntries());
     if (!lost.ok()) return Explain("accepting a loss", lost.status());
     lost_part_ = *std::move(lost);
-    return absl::OkStatus();
   }
+  if (!is_sound) return absl::OkStatus();
   return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));
 }
 
@@ -274,7 +277,7 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
   const auto restored = made ? TakeUpRestore(store) : false;
   if (!restored.ok()) return Explain("data directory", restored.status());
   if (finding->standing == Standing::kSound) {
-    if (*restored) Log(Severity::kInfo, "a backup was restored, and nothing was acknowledged since");
+    if (*restored) Log(Severity::kInfo, "a start on a restored backup was cut short, and goes on");
     if (made && options_.accept_data_loss && losses_.empty())
       Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
     return finding;
@@ -289,10 +292,8 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
          {"of", absl::FormatTime(absl::RFC3339_sec, made_at, absl::UTCTimeZone())},
          {"lost_until", absl::FormatTime(absl::RFC3339_sec, until, absl::UTCTimeZone())},
          {"found", finding->found}});
-    losses_.push_back({.reason = "STORE_RESTORED",
-                       .backup = restored_->backup(),
-                       .backup_made = made_at,
-                       .lost_until = until});
+    losses_.push_back(
+        {.reason = "STORE_RESTORED", .backup = restored_->backup(), .backup_made = made_at, .lost_until = until});
     return finding;
   }
   if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);

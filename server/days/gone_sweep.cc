@@ -23,11 +23,13 @@ absl::StatusOr<bool> GoneSweep::IsOwed(const StoreView& store) {
 
 void GoneSweep::Begin(Change& change) { change.batch().Put(Family::kState, GoneSweepKey(), ""); }
 
-absl::StatusOr<GoneTally> GoneSweep::Run(absl::Time now) {
+absl::StatusOr<GoneTally> GoneSweep::Run(absl::Time now, absl::FunctionRef<absl::Status()> then) {
   tally_ = {};
+  if (absl::Status s = SweepPbxs(now); !s.ok()) return s;
+  if (absl::Status s = then(); !s.ok()) return s;
   // Holds before rows, so that nothing is kept for one that is over; rows before the occurrences that they make.
-  for (const auto part : {&GoneSweep::SweepPbxs, &GoneSweep::SweepState, &GoneSweep::SweepCovers,
-                          &GoneSweep::SweepFiled, &GoneSweep::SweepOccurrences}) {
+  for (const auto part :
+       {&GoneSweep::SweepState, &GoneSweep::SweepCovers, &GoneSweep::SweepFiled, &GoneSweep::SweepOccurrences}) {
     if (absl::Status s = (this->*part)(now); !s.ok()) return s;
   }
   absl::Status done = writer_.Do(now, [](Change& change) {

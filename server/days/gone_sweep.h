@@ -43,9 +43,9 @@ class GoneSweep {
   // followed by one that goes on, whatever it is told.
   static absl::StatusOr<bool> IsOwed(const StoreView& store);
   static void Begin(Change& change);
-  // What is swept has its entry with reason KEY_GONE. Errors of the store; UNAVAILABLE if nobody can tell what holds
-  // keep.
-  absl::StatusOr<GoneTally> Run(absl::Time now);
+  // What is swept has its entry with reason KEY_GONE. `then` is called once the PBXs are known that live, and before
+  // anything ends that a hold may keep. Errors of the store; UNAVAILABLE if nobody can tell what holds keep.
+  absl::StatusOr<GoneTally> Run(absl::Time now, absl::FunctionRef<absl::Status()> then);
 
  private:
   absl::Status SweepPbxs(absl::Time now);

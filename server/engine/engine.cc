@@ -94,11 +94,10 @@ absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
     });
     if (!begun.ok()) return begun;
   }
-  if (opening.holds_lost_since.has_value()) {
-    if (absl::Status replaced = ReplaceHolds(*opening.holds_lost_since, now); !replaced.ok()) return replaced;
-  }
   if (!opening.sweeps_gone && !*owed) return absl::OkStatus();
-  auto swept = GoneSweep(enders(), writer_).Run(now);
+  auto swept = GoneSweep(enders(), writer_).Run(now, [&] {
+    return opening.holds_lost_since.has_value() ? ReplaceHolds(*opening.holds_lost_since, now) : absl::OkStatus();
+  });
   if (!swept.ok()) return swept.status();
   swept_ = *std::move(swept);
   return absl::OkStatus();
@@ -143,8 +142,7 @@ absl::Status Engine::ReplaceHolds(uint64_t since, absl::Time now) {
     hold.set_reason("holds on this PBX were lost with what followed a backup: place them again, then release this");
     SetDate(last_due.Next(), *hold.mutable_review_date());
     SetDate(until, *hold.mutable_end_date());
-    const auto placed =
-        writer_.Do(now, [&](Change& change) { return domains_.hold_commands.Create(hold, change); });
+    const auto placed = writer_.Do(now, [&](Change& change) { return domains_.hold_commands.Create(hold, change); });
     if (!placed.ok() && !absl::IsAlreadyExists(placed.status())) return placed.status();
   }
   return absl::OkStatus();

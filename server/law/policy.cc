@@ -187,8 +187,9 @@ absl::StatusOr<absl::Duration> ParseBackups(const v1::Policy& proto, absl::Durat
   const google::protobuf::Duration& age = proto.backups().longest_age();
   const absl::Duration kept = absl::Seconds(age.seconds());
   if (age.nanos() == 0 && kept >= kBackupsKeptMin && kept <= shortest) return kept;
-  return InvalidField("backups.longest_age", absl::StrCat("whole seconds, from 1 hour to the shortest period of a rule, ",
-                                                          absl::FormatDuration(shortest)));
+  return InvalidField(
+      "backups.longest_age",
+      absl::StrCat("whole seconds, from 1 hour to the shortest period of a rule, ", absl::FormatDuration(shortest)));
 }
 
 absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {

@@ -210,14 +210,14 @@ absl::Status StoreWitness::Refusal(const Finding& finding) {
     case Standing::kSound:
       return absl::OkStatus();
     case Standing::kRolledBack:
-      way_out = "an older copy is in its place: put the last one back";
+      way_out = "an older copy is in its place: put the last one back, or restore a backup (retention_backup)";
       break;
     case Standing::kShortLog:
       way_out = "its log was cut or is damaged: put an intact one back";
       break;
     case Standing::kAnother:
     case Standing::kMissing:
-      way_out = "mount the right volume, or give a new store a ring of its own";
+      way_out = "mount the right volume, restore a backup (retention_backup), or give a new store a ring of its own";
       break;
     case Standing::kWitnessDamaged:
       way_out = "look whether the store is the last one";

@@ -188,8 +188,9 @@ void BackupLoop::Enter(LedgerEntry entry) {
 
 absl::Status BackupLoop::EnterWaiting() {
   if (waiting_.empty()) return absl::OkStatus();
-  absl::Status entered = commands_.Do([this](Change& change) {
-    for (const LedgerEntry& entry : waiting_) change.Enter(entry);
+  const std::vector<LedgerEntry> entries = waiting_;
+  absl::Status entered = commands_.Do([&entries](Change& change) {
+    for (const LedgerEntry& entry : entries) change.Enter(entry);
     return absl::OkStatus();
   });
   if (entered.ok()) waiting_.clear();
@@ -224,15 +225,16 @@ void BackupLoop::Report(const absl::Status& status) {
 absl::StatusOr<Backup> BackupLoop::Create() {
   const MutexLock lock(run_mutex_);
   auto backups = Open();
-  absl::StatusOr<Backup> made = backups.status();
-  if (backups.ok()) {
-    absl::Status pruned = PruneOver(**backups, clock_.Now(), /*but_youngest=*/false);
-    made = Make(**backups);
-    if (made.ok() && !pruned.ok()) made = pruned;
-    Remember(**backups);
+  if (!backups.ok()) {
+    Report(backups.status());
+    return WithReason(backups.status());
   }
-  Report(made.status());
-  if (!made.ok()) return WithReason(made.status());
+  absl::Status done = PruneOver(**backups, clock_.Now(), /*but_youngest=*/false);
+  auto made = Make(**backups);
+  done.Update(made.status());
+  Remember(**backups);
+  Report(done);
+  if (!done.ok()) return WithReason(done);
   return made;
 }
 

@@ -40,7 +40,7 @@ class BackupLoop {
   static constexpr absl::Duration kRetry = absl::Minutes(1);
 
   struct Options {
-    absl::Duration interval = absl::Hours(24);      // zero: only when asked
+    absl::Duration interval = absl::Hours(24);       // zero: only when asked
     absl::Duration overdue_after = absl::Hours(48);  // the youngest may be so old
     // Opens the directory for writing.
     std::function<absl::StatusOr<std::unique_ptr<Backups>>()> open;

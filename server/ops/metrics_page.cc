@@ -46,8 +46,9 @@ class GaugeSource : public prometheus::Collectable {
                "Age in seconds of the oldest erasure order that the portal has not confirmed; 0 if there is none.",
                absl::ToDoubleSeconds(now.oldest_order.value_or(absl::ZeroDuration())));
     if (!now.oldest_order.has_value()) oldest_order.metric.clear();
-    prometheus::MetricFamily backups = Family("retention_backups", "Backups in the directory that the server was given.",
-                                              static_cast<double>(now.backups.value_or(0)));
+    prometheus::MetricFamily backups =
+        Family("retention_backups", "Backups in the directory that the server was given.",
+               static_cast<double>(now.backups.value_or(0)));
     if (!now.backups.has_value()) backups.metric.clear();
     prometheus::MetricFamily backup_age =
         Family("retention_backup_age_seconds", "Age in seconds of the youngest backup; nothing if there is none.",

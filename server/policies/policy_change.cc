@@ -137,6 +137,7 @@ std::vector<std::string> DifferingFields(const v1::Policy& a, const v1::Policy& 
   compare("version", a.version() == b.version());
   compare("time_zone", a.time_zone() == b.time_zone());
   compare("cut", Canonical(a.cut()) == Canonical(b.cut()));
+  compare("backups", Canonical(a.backups()) == Canonical(b.backups()));
   const auto rules_a = RulesOf(a);
   const auto rules_b = RulesOf(b);
   for (int category = 1; category < static_cast<int>(kCategories); ++category) {

@@ -24,14 +24,14 @@ class BackupService final : public BackupServiceBase {
 
   grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Reply<v1::CreateBackupRequest>(
-        {context, request, response}, [this](const auto&) -> absl::StatusOr<v1::CreateBackupResponse> {
-          const auto made = loop().Create();
-          if (!made.ok()) return made.status();
-          v1::CreateBackupResponse answer;
-          Describe(*made, *answer.mutable_backup());
-          return answer;
-        });
+    return Reply<v1::CreateBackupRequest>({context, request, response},
+                                          [this](const auto&) -> absl::StatusOr<v1::CreateBackupResponse> {
+                                            const auto made = loop().Create();
+                                            if (!made.ok()) return made.status();
+                                            v1::CreateBackupResponse answer;
+                                            Describe(*made, *answer.mutable_backup());
+                                            return answer;
+                                          });
   }
 
   grpc::ServerUnaryReactor* ListBackups(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -153,7 +153,8 @@ class RocksDbBackups : public Backups {
     rocksdb::BackupInfo info;
     if (absl::Status s = Explain(base_->GetBackupInfo(number, &info), number); !s.ok()) return s;
     const auto backup = Describe(info);
-    if (!backup.has_value()) return absl::DataLossError(absl::StrCat(directory_, ": backup ", number, " is not one of a store"));
+    if (!backup.has_value())
+      return absl::DataLossError(absl::StrCat(directory_, ": backup ", number, " is not one of a store"));
     if (absl::Status s = MakeEmpty(directory); !s.ok()) return s;
     const rocksdb::IOStatus restored =
         base_->RestoreDBFromBackup(rocksdb::RestoreOptions(), number, directory, directory);
@@ -197,8 +198,9 @@ class RocksDbBackups : public Backups {
          entry.increment(error)) {
       if (entry->path().filename() == kOfTheVolume) continue;
       return absl::FailedPreconditionError(
-          absl::StrCat(directory, ": is not empty, and nothing is overwritten; move what is in it away, or name another "
-                                  "directory"));
+          absl::StrCat(directory,
+                       ": is not empty, and nothing is overwritten; move what is in it away, or name another "
+                       "directory"));
     }
     if (error) return absl::UnavailableError(absl::StrCat(directory, ": cannot read: ", error.message()));
     return absl::OkStatus();

@@ -77,6 +77,8 @@ struct BenchOptions {
 void BenchIngest(const BenchOptions& options);
 // record_cost, logged_bytes_per_event, bytes_per_event, of whole meetings and interleaved.
 void BenchCost(const BenchOptions& options);
+// backup_ingest, restore.
+void BenchBackup(const BenchOptions& options);
 // close_stall, close_stall_at_end.
 void BenchClose(const BenchOptions& options);
 // drop_unreadable, drop_gone, drop_growth.

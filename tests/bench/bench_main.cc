@@ -1,4 +1,5 @@
-// The benches that need no server process: `retention_bench ingest|cost|drop|pbx|cohort|query|reads|ring|webinar|fill`.
+// The benches that need no server process: `retention_bench
+// ingest|cost|backup|drop|pbx|cohort|query|reads|ring|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -18,6 +19,9 @@ int main(int argc, char** argv) {
     retention::BenchCost(options);
   });
   app.add_subcommand("drop", "The end of a due day")->callback([&] { retention::BenchDrop(options); });
+  app.add_subcommand("backup", "Backups beside ingest, and a restore")->callback([&] {
+    retention::BenchBackup(options);
+  });
   app.add_subcommand("close", "The closing of a day with many objects")->callback([&] {
     retention::BenchClose(options);
   });

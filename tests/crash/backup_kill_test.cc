@@ -1,5 +1,5 @@
-// kill -9 while a backup is made or deleted, or a restored one is taken up: what there was stays whole, and the next start
-// goes on.
+// kill -9 while a backup is made or deleted, or a restored one is taken up: what there was stays whole, and the next
+// start goes on.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -19,16 +19,16 @@
 namespace retention::crash {
 namespace {
 
-constexpr absl::Time kStart = absl::FromUnixSeconds(1772442000);  // 2026-03-02T10:00:00+01:00
+constexpr absl::Time kFirstDay = absl::FromUnixSeconds(1772442000);  // 2026-03-02T10:00:00+01:00
 
-void Register(const Client& client, const std::string& pbx) {
+void KnowPbx(const Client& client, const std::string& pbx) {
   v1::SyncPbxRequest request;
   request.set_pbx_id(pbx);
   request.set_controller_id("controller");
   EXPECT_TRUE(client.SyncPbx(request).ok());
 }
 
-std::vector<std::string> PbxsOf(const Client& client) {
+std::vector<std::string> KnownPbxs(const Client& client) {
   const auto listed = client.ListPbxs(v1::ListPbxsRequest());
   EXPECT_TRUE(listed.ok()) << listed.status();
   std::vector<std::string> ids;
@@ -75,20 +75,20 @@ class BackupKilled : public ::testing::Test {
 TEST_F(BackupKilled, WhereverItIsMade_TheFormerIsWhole) {
   uint32_t first = 0;
   {
-    const ServerProcess server(machine_, kStart, "", Flags());
+    const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
-    Register(server.client(), "pbx");
+    KnowPbx(server.client(), "pbx");
     first = Create(server.client());
   }
   for (const char* point : {"backup.after_checkpoint", "backup.after_make"}) {
     SCOPED_TRACE(point);
     {
-      ServerProcess killed(machine_, kStart, point, Flags());
+      ServerProcess killed(machine_, kFirstDay, point, Flags());
       ASSERT_TRUE(killed.serving());
       EXPECT_FALSE(killed.client().CreateBackup(v1::CreateBackupRequest()).ok());
       EXPECT_EQ(killed.WaitForEnd(), SIGKILL);
     }
-    const ServerProcess server(machine_, kStart, "", Flags());
+    const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
     EXPECT_FALSE(std::filesystem::exists(machine_.data() / "backup"));
     EXPECT_TRUE(WholeOf(server.client()).contains(first));
@@ -99,11 +99,11 @@ TEST_F(BackupKilled, WhereverItIsMade_TheFormerIsWhole) {
 
 TEST_F(BackupKilled, BetweenItsEntryAndItsFiles_ItIsDeletedByTheNext) {
   {
-    const ServerProcess server(machine_, kStart, "", Flags());
+    const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
     Create(server.client());
   }
-  const absl::Time over = kStart + absl::Hours(24 * 7);
+  const absl::Time over = kFirstDay + absl::Hours(24 * 7);
   {
     // It deletes by itself what is over.
     ServerProcess killed(machine_, over, "backup.before_prune", Flags());
@@ -118,33 +118,33 @@ TEST_F(BackupKilled, BetweenItsEntryAndItsFiles_ItIsDeletedByTheNext) {
 TEST_F(BackupKilled, WhileARestoredOneIsTakenUp_TheNextStartGoesOn) {
   uint32_t backup = 0;
   {
-    const ServerProcess server(machine_, kStart, "", Flags());
+    const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
-    Register(server.client(), "pbx");
+    KnowPbx(server.client(), "pbx");
     backup = Create(server.client());
-    Register(server.client(), "since");
+    KnowPbx(server.client(), "since");
   }
-  for (const char* point : {"restore.after_accept", "witness.after_copy", "witness.after_write", "restore.before_unmark"}) {
+  for (const char* point :
+       {"restore.after_accept", "witness.after_copy", "witness.after_write", "restore.before_unmark"}) {
     SCOPED_TRACE(point);
     Restore(backup);
     {
-      ServerProcess killed(machine_, kStart, point, Flags());
+      ServerProcess killed(machine_, kFirstDay, point, Flags());
       EXPECT_FALSE(killed.serving());
       EXPECT_EQ(killed.WaitForEnd(), SIGKILL);
     }
     {
-      ServerProcess server(machine_, kStart, "", Flags());
+      ServerProcess server(machine_, kFirstDay, "", Flags());
       ASSERT_TRUE(server.serving());
-      EXPECT_EQ(PbxsOf(server.client()), std::vector<std::string>{"pbx"});
+      EXPECT_EQ(KnownPbxs(server.client()), std::vector<std::string>{"pbx"});
       EXPECT_FALSE(ReadRestoreMark(machine_.data().string()).has_value());
       EXPECT_EQ(server.Stop(), 0);
     }
     auto store = OpenRocksDbStore(machine_.data().string(), {});
     ASSERT_TRUE(store.ok()) << store.status();
     int losses = 0;
-    const absl::Status verified = VerifyLedger(**store, [&](const stored::v1::LedgerEntry& entry) {
-      losses += entry.reason() == "STORE_RESTORED" ? 1 : 0;
-    });
+    const absl::Status verified = VerifyLedger(
+        **store, [&](const stored::v1::LedgerEntry& entry) { losses += entry.reason() == "STORE_RESTORED" ? 1 : 0; });
     EXPECT_TRUE(verified.ok()) << verified;
     EXPECT_GE(losses, 1);
   }

@@ -93,5 +93,28 @@ TEST(Policy, NamesMayRunFromTheDayOfScheduling) {
       "accepted");
 }
 
+// A copy is not to outlive what it was taken of: of the rules with a period of days the shortest counts.
+TEST(Policy, KeepsBackupsNoLongerThanTheShortestPeriod) {
+  EXPECT_EQ(DefaultPolicy().backups_kept(), absl::Hours(7 * 24)) << "where it says nothing";
+  const auto with = [](uint32_t name_days, int64_t kept_seconds) {
+    return [=](v1::Policy& p) {
+      for (v1::DeletionRule& rule : *p.mutable_rules()) {
+        if (rule.category() == v1::DATA_CATEGORY_PARTICIPANT_NAME) rule.mutable_period()->set_days(name_days);
+      }
+      if (kept_seconds != 0) p.mutable_backups()->mutable_longest_age()->set_seconds(kept_seconds);
+    };
+  };
+  constexpr int64_t kDaySeconds = 24 * 3600;
+  EXPECT_EQ(DefaultPolicy(with(3, 0)).backups_kept(), absl::Hours(3 * 24));
+  EXPECT_EQ(DefaultPolicy(with(0, 0)).backups_kept(), absl::Hours(7 * 24)) << "those end with their own day";
+  EXPECT_EQ(DefaultPolicy(with(3, 3600)).backups_kept(), absl::Hours(1));
+  EXPECT_EQ(Refused(with(3, 3 * kDaySeconds)), "accepted");
+  EXPECT_EQ(Refused(with(3, 3 * kDaySeconds + 1)), "backups.longest_age");
+  EXPECT_EQ(Refused(with(7, 3599)), "backups.longest_age");
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_backups(); }), "backups.longest_age");
+  EXPECT_EQ(Refused([](v1::Policy& p) { p.mutable_backups()->mutable_longest_age()->set_nanos(1); }),
+            "backups.longest_age");
+}
+
 }  // namespace
 }  // namespace retention

@@ -48,9 +48,9 @@ TEST_F(BackedUp, IsMadeListedVerifiedAndPrunedWhenAsked_AndEntered) {
       EXPECT_EQ(entry.backup_us(), absl::ToUnixMicros(kMonday));
     }
   }
-  EXPECT_EQ(entered, (std::vector<std::string>{absl::StrCat("made ", first.number()),
-                                               absl::StrCat("made ", second.number()),
-                                               absl::StrCat("pruned ", first.number(), " REQUESTED")}));
+  EXPECT_EQ(entered,
+            (std::vector<std::string>{absl::StrCat("made ", first.number()), absl::StrCat("made ", second.number()),
+                                      absl::StrCat("pruned ", first.number(), " REQUESTED")}));
 }
 
 TEST_F(BackedUp, WithoutADirectoryTheCallsSayIt_AndHealthAndMetricsSayNothing) {
@@ -114,12 +114,14 @@ TEST_F(BackedUp, ANewPolicyPrunesAllFromBeforeIt) {
   for (v1::DeletionRule& rule : *policy.mutable_rules()) {
     if (rule.category() == v1::DATA_CATEGORY_PARTICIPANT_NAME) rule.mutable_period()->set_days(3);
   }
+  policy.mutable_backups()->mutable_longest_age()->set_seconds(2 * 24 * 3600);
   std::string text;
   ASSERT_TRUE(google::protobuf::TextFormat::PrintToString(policy, &text));
   v1::PlanPolicyRequest plan;
   plan.set_policy_text(text);
   v1::PlanPolicyResponse planned;
   ASSERT_TRUE(server_.Call("/retention.v1.RetentionService/PlanPolicy", plan, &planned).ok());
+  EXPECT_EQ(std::count(planned.changed_fields().begin(), planned.changed_fields().end(), "backups"), 1);
   v1::ApplyPolicyRequest apply;
   apply.set_policy_text(text);
   apply.set_plan_token(planned.plan_token());
@@ -129,8 +131,7 @@ TEST_F(BackedUp, ANewPolicyPrunesAllFromBeforeIt) {
   EXPECT_TRUE(Numbers().empty());
   const v1::Backup after = Create();
   EXPECT_EQ(after.policy_version(), 2u);
-  EXPECT_EQ(after.expire_time().seconds() - after.create_time().seconds(), 3 * 24 * 3600)
-      << "the shortest period of a rule";
+  EXPECT_EQ(after.expire_time().seconds() - after.create_time().seconds(), 2 * 24 * 3600);
   RunLoop();
   EXPECT_EQ(Numbers(), std::vector<uint32_t>{after.number()});
   server_.Stop();

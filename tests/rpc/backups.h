@@ -50,7 +50,8 @@ class BackedUp : public ::testing::Test {
   }
   std::vector<uint32_t> Numbers() {
     std::vector<uint32_t> numbers;
-    for (const v1::Backup& backup : List().backups()) numbers.push_back(backup.number());
+    const v1::ListBackupsResponse listed = List();
+    for (const v1::Backup& backup : listed.backups()) numbers.push_back(backup.number());
     return numbers;
   }
   CallEnd Verify(uint32_t number) {

@@ -1,5 +1,5 @@
-// A backup that is restored: a start knows it, replays what the key ring's volume remembers, says what is lost, and goes
-// on. One that was copied by hand is refused as ever.
+// A backup that is restored: a start knows it, replays what the key ring's volume remembers, says what is lost, and
+// goes on. One that was copied by hand is refused as ever.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/hold_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "server/rows/order_numbers.h"
 #include "storage/keys.h"
 #include "tests/holds/held.h"
@@ -61,6 +62,12 @@ std::vector<std::string> HoldsOf(RunningServer& server) {
   std::vector<std::string> holds;
   for (const v1::Hold& hold : listed.holds()) holds.push_back(hold.hold_id());
   return holds;
+}
+
+// And all that follows from it.
+void Advance(RunningServer& server, absl::Time time) {
+  server.AdvanceTo(time);
+  EXPECT_TRUE(server.Call("/retention.v1.RetentionService/Sweep", v1::SweepRequest()).ok());
 }
 
 void Place(RunningServer& server, const v1::Hold& hold) {
@@ -129,11 +136,11 @@ TEST_F(RestoreTest, EachBackupOfALifeOpensWithTheRingOfToday) {
   ASSERT_TRUE(Start().ok());
   server_.SyncPbx("ends");
   for (int day = 0; day < kDays; ++day) {
-    server_.AdvanceTo(kMonday + day * kDay);
+    Advance(server_, kMonday + day * kDay);
     server_.SyncPbx();
     Meet(day);
     Share(day);
-    server_.AdvanceTo(kMonday + day * kDay + absl::Hours(1));
+    Advance(server_, kMonday + day * kDay + absl::Hours(1));
     ConfirmEvenOrders();
     if (day == 3) Place(server_, EmailHold("case-1", kMonday + day * kDay, "ada@example.org"));
     if (day == 6) Place(server_, PbxHold("case-2", kMonday + day * kDay));
@@ -155,7 +162,7 @@ TEST_F(RestoreTest, EachBackupOfALifeOpensWithTheRingOfToday) {
     fs::copy(place(), server_.directory() / absl::StrCat("kept", day), fs::copy_options::recursive);
   }
   const absl::Time today = kMonday + kDays * kDay;
-  server_.AdvanceTo(today);
+  Advance(server_, today);
   const auto reports = ReportsOf(server_);
   EXPECT_FALSE(reports.contains("m2"));
   EXPECT_TRUE(reports.contains("m8"));
@@ -208,15 +215,18 @@ TEST_F(RestoreTest, EachBackupOfALifeOpensWithTheRingOfToday) {
       EXPECT_FALSE(confirmed_.contains(order)) << object;
       if (order > OrderNumbers::BeyondLoss(1)) EXPECT_GT(order, highest_order_);
     }
-    again.SyncPbx();
-    again.Batch({Joined("new", "1", today, "p"), File("new", "2", today, "file/new"), Left("new", "3", today, "p")});
-    again.AdvanceTo(today + absl::Hours(1));
+    again.SyncPbx("of-no-hold");
+    std::vector<v1::Event> fresh = {Joined("new", "1", today, "p"), File("new", "2", today, "file/new"),
+                                    Left("new", "3", today, "p")};
+    for (v1::Event& event : fresh) event.set_pbx_id("of-no-hold");
+    again.Batch(fresh);
+    Advance(again, today + absl::Hours(1));
     uint64_t last = 0;
     for (const auto& [order, object] : OrdersOf(again)) {
       if (object == "file/new") last = order;
     }
     EXPECT_GT(last, highest_order_);
-    again.AdvanceTo(today + 80 * kDay);
+    Advance(again, today + 80 * kDay);
     again.Stop();
 
     // The ledger goes on from that of today, with the loss.
@@ -291,6 +301,7 @@ TEST_F(RestoredBackup, AMarkOfAnotherStoreCountsForNothing) {
   const fs::path older = server_.directory() / "older";
   fs::copy(data(), older, fs::copy_options::recursive);
   ASSERT_TRUE(Start().ok());
+  server_.SyncPbx("later");
   const uint32_t later = Create().number();
   server_.SyncPbx("even-later");
   server_.Stop();
@@ -311,7 +322,7 @@ TEST_F(RestoredBackup, RestoredTwiceNoOrderHasANumberThatOneHad) {
   for (int time = 0; time < 3; ++time) {
     server_.SyncPbx();
     Share(0);
-    server_.AdvanceTo(kMonday + absl::Hours(1));
+    Advance(server_, kMonday + absl::Hours(1 + time));
     ASSERT_FALSE(OrdersOf(server_).empty());
     for (const auto& [number, object] : OrdersOf(server_)) EXPECT_TRUE(numbers.insert(number).second) << number;
     server_.Stop();
