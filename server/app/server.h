@@ -139,6 +139,7 @@ class Server {
   absl::StatusOr<StoreWitness::Finding> MeetWitness(const StoreLook& store, bool made);
   // Whether the mark of a restored backup lies with the store, and is of it.
   absl::StatusOr<bool> TakeUpRestore(const StoreLook& store);
+  void AcceptRestore(const StoreWitness::Finding& finding);
   std::optional<uint64_t> LostHoldsSince() const;
   uint64_t KnownEntries() const;
   void ReportLoss() const;

@@ -117,6 +117,19 @@ absl::StatusOr<bool> Server::TakeUpRestore(const StoreLook& store) {
   return is_its;
 }
 
+void Server::AcceptRestore(const StoreWitness::Finding& finding) {
+  const absl::Time made_at = absl::FromUnixMicros(restored_->note().made_us());
+  const absl::Time until = witness_->remembered_until().value_or(absl::UnixEpoch());
+  Log(Severity::kWarning,
+      "a backup was restored: what was acknowledged since is lost, but for the ledger, and that will be entered",
+      {{"backup", absl::StrCat(restored_->backup())},
+       {"of", absl::FormatTime(absl::RFC3339_sec, made_at, absl::UTCTimeZone())},
+       {"lost_until", absl::FormatTime(absl::RFC3339_sec, until, absl::UTCTimeZone())},
+       {"found", finding.found.empty() ? "-" : finding.found}});
+  losses_.push_back(
+      {.reason = "STORE_RESTORED", .backup = restored_->backup(), .backup_made = made_at, .lost_until = until});
+}
+
 uint64_t Server::KnownEntries() const {
   return restored_.has_value() ? restored_->note().ledger_size() : witness_->entries_found();
 }

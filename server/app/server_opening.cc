@@ -167,17 +167,14 @@ absl::Status Server::OpenStorage() {
     return Explain("data directory", OnlyACopyHelps("entries of the ledger were lost with a damaged file"));
   }
   witness_->Follow(*store_);
-  const bool is_sound = finding->standing == Standing::kSound;
-  if (!is_sound) {
+  if (finding->standing != Standing::kSound) {
     if (absl::Status s = witness_->Accept(*store_); !s.ok()) return Explain("accepting a loss", s);
     CrashPoint("restore.after_accept");
-  }
-  if (!is_sound || restored_.has_value()) {
     auto lost = ReadLostPart(*store_, KnownEntries());
     if (!lost.ok()) return Explain("accepting a loss", lost.status());
     lost_part_ = *std::move(lost);
+    return absl::OkStatus();
   }
-  if (!is_sound) return absl::OkStatus();
   return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));
 }
 
@@ -276,24 +273,16 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
   }
   const auto restored = made ? TakeUpRestore(store) : false;
   if (!restored.ok()) return Explain("data directory", restored.status());
-  if (finding->standing == Standing::kSound) {
-    if (*restored) Log(Severity::kInfo, "a start on a restored backup was cut short, and goes on");
-    if (made && options_.accept_data_loss && losses_.empty())
-      Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
+  const bool is_older = finding->standing == Standing::kRolledBack || finding->standing == Standing::kShortLog;
+  // What was acknowledged in the last second before a crash is not missed; who restored knows that it is.
+  if (*restored && (is_older || finding->standing == Standing::kSound)) {
+    AcceptRestore(*finding);
+    finding->standing = Standing::kRolledBack;
     return finding;
   }
-  const bool is_older = finding->standing == Standing::kRolledBack || finding->standing == Standing::kShortLog;
-  if (*restored && is_older) {
-    const absl::Time made_at = absl::FromUnixMicros(restored_->note().made_us());
-    const absl::Time until = witness_->remembered_until().value_or(absl::UnixEpoch());
-    Log(Severity::kWarning,
-        "a backup was restored: what was acknowledged since is lost, but for the ledger, and that will be entered",
-        {{"backup", absl::StrCat(restored_->backup())},
-         {"of", absl::FormatTime(absl::RFC3339_sec, made_at, absl::UTCTimeZone())},
-         {"lost_until", absl::FormatTime(absl::RFC3339_sec, until, absl::UTCTimeZone())},
-         {"found", finding->found}});
-    losses_.push_back(
-        {.reason = "STORE_RESTORED", .backup = restored_->backup(), .backup_made = made_at, .lost_until = until});
+  if (finding->standing == Standing::kSound) {
+    if (made && options_.accept_data_loss && losses_.empty())
+      Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
     return finding;
   }
   if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);
