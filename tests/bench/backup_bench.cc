@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kRounds = 3;
-constexpr double kMega = 1e6;
+constexpr int kBackupRounds = 3;
+constexpr double kBytesPerMegabyte = 1e6;
 
 }  // namespace
 
@@ -48,7 +48,7 @@ void BenchBackup(const BenchOptions& options) {
     CommitterLoad load(committer, feed);
     std::this_thread::sleep_for(std::chrono::seconds(1));
     const auto seconds = std::chrono::seconds(options.quick ? 3 : 10);
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < kBackupRounds; ++round) {
       const auto measure = [&] {
         const uint64_t before = load.events();
         const Stopwatch measuring;
@@ -66,13 +66,13 @@ void BenchBackup(const BenchOptions& options) {
     }
   }
   Remark(absl::StrCat("backup: ", made, " backups beside ingest, in turn with none"));
-  Report("backup_ingest", with / kRounds, "events/s");
+  Report("backup_ingest", with / kBackupRounds, "events/s");
   Report("backup_ingest_share", with / without, "of without");
   const auto backups = OrDie(OpenRocksDbBackups(place, BackupAccess::kRead, {}), "backups");
   const Backup last = backups->List().back();
   const Stopwatch restoring;
   OrDie(backups->Restore(last.number, directory / "restored"), "Restore");
-  const double megabytes = static_cast<double>(last.bytes) / kMega;
+  const double megabytes = static_cast<double>(last.bytes) / kBytesPerMegabyte;
   Report("restore", megabytes / restoring.Seconds(), "MB/s");
   Remark(absl::StrCat("restore: of ", megabytes, " MB"));
 }
