@@ -142,7 +142,8 @@ absl::Status Engine::ReplaceHolds(uint64_t since, absl::Time now) {
     hold.set_reason("holds on this PBX were lost with what followed a backup: place them again, then release this");
     SetDate(last_due.Next(), *hold.mutable_review_date());
     SetDate(until, *hold.mutable_end_date());
-    const auto placed = writer_.Do(now, [&](Change& change) { return domains_.hold_commands.Create(hold, change); });
+    const auto placed = writer_.Do(
+        now, [&](Change& change) { return domains_.hold_commands.Create(hold, /*poll_held=*/false, change); });
     if (!placed.ok() && !absl::IsAlreadyExists(placed.status())) return placed.status();
   }
   return absl::OkStatus();
