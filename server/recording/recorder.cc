@@ -181,8 +181,8 @@ absl::Status PartIntake::Take(const RecordPart& part, std::vector<v1::RecordResu
   if (absl::Status s = take(arrivals.refused); !s.ok()) return s;
   if (absl::Status s = OrderRefused(); !s.ok()) return s;
   for (v1::RecordResult& result : results) {
-    std::sort(result.mutable_rejections()->begin(), result.mutable_rejections()->end(),
-              [](const v1::Rejection& a, const v1::Rejection& b) { return a.index() < b.index(); });
+    std::stable_sort(result.mutable_rejections()->begin(), result.mutable_rejections()->end(),
+                     [](const v1::Rejection& a, const v1::Rejection& b) { return a.index() < b.index(); });
   }
   pbxs_.NoteContacts(contacts_, change_);
   change_.ThenDo([cache = &cache_, grown = grown_] { cache->Trim(grown); });
@@ -349,11 +349,8 @@ void PartIntake::NoteRefused(const v1::Event& event, v1::RecordResult& result) {
     if (object.object_ref().size() > kMaxObjectRefBytes || event.pbx_id().size() > kMaxIdentifierBytes) continue;
     if (object.object_id().size() > kMaxIdentifierBytes) continue;
     result.mutable_rejections(result.rejections_size() - 1)->set_retryable(false);
-    refused_objects_.push_back({.mark = OrderedMark(holdings_.vault, event, object),
-                                .category = category,
-                                .pbx_id = event.pbx_id(),
-                                .object = object,
-                                .result = &result});
+    const OwnerId mark = OrderedMark(holdings_.vault, event, object);
+    refused_objects_.push_back({mark, category, event.pbx_id(), object, &result});
   }
 }
 

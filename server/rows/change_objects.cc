@@ -25,11 +25,10 @@ OwnerId Change::NameOf(const ObjectOfRow& object) const {
 }
 
 void Change::OrderIfPassedOver(const FiledKey& from, const FiledKey& to, const ObjectOfRow& object) {
-  if (to.category == kFileShare || to == from || !holdings_.gate.closed(to.day)) return;
-  const bool is_passed = !(to.Encode() >= holdings_.gate.ProgressOf(to.day).ordered_to());
-  if (!is_passed || HasOrder(holdings_.gate.ProgressOf(from.day), from)) return;
+  // Files have their orders when their day is over.
+  if (to.category == kFileShare || to == from || !HasOrder(holdings_.gate.ProgressOf(to.day), to)) return;
   references_.End(NameOf(object), to);
-  Order(to.category, object);
+  if (!HasOrder(holdings_.gate.ProgressOf(from.day), from)) Order(to.category, object);
 }
 
 void Change::Order(CategoryNumber category, std::string_view pbx_id, const stored::v1::StoredObjectRef& object) {
