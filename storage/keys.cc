@@ -20,6 +20,7 @@ constexpr char kGoneSweep = 'Q';
 constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
+constexpr char kHeldEnd = 'h';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
 constexpr char kOwnerEnd = 'Y';
@@ -189,6 +190,9 @@ std::string HoldCoverPrefix() { return LetterKey(kHoldCover); }
 
 std::string HoldCoverPrefix(const OwnerId& controller) { return LetterKey(kHoldCover).append(controller.view()); }
 
+std::string HeldEndKey(const PbxId& pbx) { return HeldEndPrefix().append(pbx.view()); }
+std::string HeldEndPrefix() { return LetterKey(kHeldEnd); }
+
 std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting) {
   return RefiledMarkPrefix().append(FiledPrefix(day, category, pbx, meeting));
 }
@@ -328,6 +332,11 @@ std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw) {
   if (raw.size() != 1 + OwnerId::kBytes + PbxId::kBytes || raw[0] != kHoldCover) return std::nullopt;
   return HoldCoverName{.controller = OwnerId::From(raw.substr(1, OwnerId::kBytes)),
                        .pbx = PbxId::From(raw.substr(1 + OwnerId::kBytes))};
+}
+
+std::optional<PbxId> DecodeHeldEndKey(std::string_view raw) {
+  if (raw.size() != 1 + PbxId::kBytes || raw[0] != kHeldEnd) return std::nullopt;
+  return PbxId::From(raw.substr(1));
 }
 
 std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw) {

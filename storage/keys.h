@@ -91,6 +91,8 @@ std::string HoldPrefix();                             //
 std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx);  // 'C': what holds of a controller cover
 std::string HoldCoverPrefix();                                          //
 std::string HoldCoverPrefix(const OwnerId& controller);                 //
+std::string HeldEndKey(const PbxId& pbx);  // 'h': a PBX that has ended and that holds cover
+std::string HeldEndPrefix();               //
 // 'R' FiledPrefix: while a policy is refiled, what lies there is where that one puts it
 std::string RefiledMarkKey(DueDay day, CategoryNumber category, const PbxId& pbx, const OwnerId& meeting);
 std::string RefiledMarkPrefix();
@@ -174,6 +176,8 @@ struct HoldCoverName {
   PbxId pbx;
 };
 std::optional<HoldCoverName> DecodeHoldCoverKey(std::string_view raw);
+// The PBX of a HeldEndKey; nullopt if malformed.
+std::optional<PbxId> DecodeHeldEndKey(std::string_view raw);
 // The parts of a LocatorKey; nullopt if malformed.
 struct LocatorName {
   PbxId pbx;

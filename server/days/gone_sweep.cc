@@ -70,10 +70,7 @@ absl::Status GoneSweep::SweepPbxs(absl::Time now) {
   const auto& lost = holdings_.registry.lost();
   for (const PbxRegistry::LostPbx& pbx : lost) {
     absl::Status swept = writer_.Do(now, [&](Change& change) -> absl::Status {
-      if (!pbx.lives) {
-        enders_.pbxs.BeginLost(pbx, change);
-        return absl::OkStatus();
-      }
+      if (!pbx.lives) return enders_.pbxs.BeginLost(pbx, change);
       const FiledKey key = PbxRecordKey(pbx.pbx);
       const auto row = enders_.store.Get(Family::kFiled, key.Encode());
       if (!row.ok()) return row.status();
@@ -118,16 +115,25 @@ absl::Status GoneSweep::SweepState(absl::Time now) {
   return sweep(LogExtensionPrefix(), tally_.log_extensions, drop);
 }
 
-// What a controller's holds covered goes with the last of them.
+// What a controller's holds covered goes with the last of them, and so does what is known of PBXs that have ended.
 absl::Status GoneSweep::SweepCovers(absl::Time now) {
   std::set<OwnerId> held;
   for (const HoldPtr& hold : enders_.holds.List("")) {
-    if (!hold->pbx.has_value()) held.insert(ControllerOwner(holdings_.vault, hold->Controller()));
+    if (hold->targets.empty()) held.insert(ControllerOwner(holdings_.vault, hold->Controller()));
   }
-  return Walk(Family::kState, HoldCoverPrefix(), PrefixEnd(HoldCoverPrefix()), now,
+  absl::Status covers = Walk(Family::kState, HoldCoverPrefix(), PrefixEnd(HoldCoverPrefix()), now,
+                             [&](std::string_view key, std::string_view, Change& change) {
+                               const auto name = DecodeHoldCoverKey(key);
+                               if (name.has_value() && !held.contains(name->controller)) {
+                                 change.batch().Delete(Family::kState, std::string(key));
+                               }
+                               return absl::OkStatus();
+                             });
+  if (!covers.ok()) return covers;
+  return Walk(Family::kState, HeldEndPrefix(), PrefixEnd(HeldEndPrefix()), now,
               [&](std::string_view key, std::string_view, Change& change) {
-                const auto name = DecodeHoldCoverKey(key);
-                if (name.has_value() && !held.contains(name->controller)) {
+                const auto pbx = DecodeHeldEndKey(key);
+                if (pbx.has_value() && !enders_.holds.Covers(*pbx)) {
                   change.batch().Delete(Family::kState, std::string(key));
                 }
                 return absl::OkStatus();

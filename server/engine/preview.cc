@@ -184,6 +184,15 @@ absl::Status Preview::OfDays(DueDay last) {
     for (size_t category = 1; category < kCategories; ++category) erased_[category] += counts[category].values;
   }
   for (size_t category = 0; category < kCategories; ++category) erased_[category] -= kept_[category];
+  // What only holds keep that are over by then.
+  for (WalkPosition position; position.more;) {
+    if (absl::Status s = CountStep(); !s.ok()) return s;
+    Change change(holdings_, then);
+    auto step = domains_.keeping.ForeseeLetGo(position, change);
+    if (!step.ok()) return step.status();
+    position = std::move(step->position);
+    if (absl::Status s = Add(change); !s.ok()) return s;
+  }
   return absl::OkStatus();
 }
 

@@ -54,11 +54,12 @@ void HoldClaims::Add(const Hold& hold) {
   until = std::max(until, hold.End());
   first = std::min(first, hold.generation);
   if (scope.has_controller_id() || scope.has_pbx_id()) all = std::min(all, hold.generation);
-  if (scope.has_meeting()) meetings.insert(hold.owner);
-  if (scope.has_extension()) extensions.insert(hold.owner);
-  if (!scope.has_subject()) return;
-  if (scope.subject().has_extension()) persons.insert(hold.owner);
-  if (scope.subject().has_display_name()) names[hold.owner].insert(scope.subject().display_name().name());
+  for (const HoldTarget& target : hold.targets) {
+    if (scope.has_meeting()) meetings.insert(target.owner);
+    if (scope.has_extension()) extensions.insert(target.owner);
+    if (scope.subject().has_extension()) persons.insert(target.owner);
+    if (scope.subject().has_display_name()) names[target.owner].insert(scope.subject().display_name().name());
+  }
   if (hold.email.empty()) return;
   const auto [it, inserted] = emails.try_emplace(hold.email, hold.generation);
   if (!inserted) it->second = std::min(it->second, hold.generation);

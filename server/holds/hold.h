@@ -27,15 +27,22 @@ namespace retention {
 using HoldGeneration = uint64_t;
 inline constexpr HoldGeneration kNotLeft = std::numeric_limits<HoldGeneration>::max();
 
+// What a scope names in a PBX.
+struct HoldTarget {
+  PbxId pbx;
+  OwnerId owner;  // the room, or holder of the extension; zero: the PBX itself
+
+  friend bool operator==(const HoldTarget&, const HoldTarget&) = default;
+};
+
 // A hold as it was asked for, with what follows from it. Immutable once it is in the register.
 struct Hold {
   uint64_t number = 0;  // random; how keys and the ledger name it
   v1::Hold terms;       // without output-only fields
   absl::Time created;
-  std::optional<PbxId> pbx;       // that the scope names; the register knows those of a controller
-  HoldGeneration generation = 0;  // of a controller's
-  std::string email;              // normal form; of a subject, also of one that was named by an extension
-  OwnerId owner;                  // the room, or holder of the extension, that the scope named; zero for others
+  std::vector<HoldTarget> targets;  // none of a controller's, whose PBXs the register knows
+  HoldGeneration generation = 0;    // of a controller's
+  std::string email;                // normal form; of a subject, also of one that was named by an extension
   // Since when it is not in force any more; what it kept is being erased.
   std::optional<absl::Time> released;
 

@@ -61,7 +61,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, bool poll_h
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
     cover = register_.CoverOf(controller, pbxs, holdings_.vault, change.batch());
     hold.generation = cover->generation;
-    described.set_pbx_count(static_cast<uint32_t>(pbxs.size()));
+    described.set_pbx_count(static_cast<uint32_t>(cover->present.size()));
   }
   Put(std::move(hold), std::move(cover), LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), change);
   return described;
@@ -119,33 +119,90 @@ absl::Status HoldCommands::Resolve(Hold& hold, bool poll_held, std::vector<PbxId
   const v1::HoldScope& scope = hold.terms.scope();
   hold.email = NormalAddress(scope.subject().email());
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
-    auto found = holdings_.registry.OfController(controller, holdings_.store, holdings_.vault, now);
+    auto found = OfController(controller, change);
     if (!found.ok()) return found.status();
     pbxs = *std::move(found);
     return pbxs.empty() ? ControllerUnknown() : absl::OkStatus();
   }
   const auto pbx = holdings_.registry.Find(PbxOfScope(scope), now);
-  if (!pbx.has_value()) return PbxUnknown();
-  hold.pbx = pbx;
+  if (scope.has_pbx_id()) {
+    if (pbx.has_value()) hold.targets.push_back({.pbx = *pbx, .owner = {}});
+    for (const PbxId& ended : EndedOf(scope.pbx_id(), change)) hold.targets.push_back({.pbx = ended, .owner = {}});
+    return hold.targets.empty() ? PbxUnknown() : absl::OkStatus();
+  }
+  const absl::Status found = pbx.has_value() ? ResolveIn(*pbx, hold, poll_held, change) : PbxUnknown();
+  if (!found.ok() && !absl::IsNotFound(found)) return found;
+  AddFormer(hold, change);
+  return hold.targets.empty() ? found : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<PbxId>> HoldCommands::OfController(const std::string& controller_id,
+                                                              const Change& change) const {
+  auto pbxs = holdings_.registry.OfController(controller_id, holdings_.store, holdings_.vault, change.now());
+  if (!pbxs.ok()) return pbxs;
+  const OwnerId controller = ControllerOwner(holdings_.vault, controller_id);
+  const std::vector<PbxId> ended = register_.EndedPbxs(
+      change.last_due(), [&controller](const HeldPbxEnd& end) { return end.controller == controller; });
+  pbxs->insert(pbxs->end(), ended.begin(), ended.end());
+  // Those that have come to their end before the sweep.
+  for (const auto& [pbx_id, end] : holdings_.registry.Over(change.now())) {
+    const auto pbx = holdings_.registry.Held(pbx_id);
+    if (!pbx.has_value() || !change.Concerned(*pbx)) continue;
+    const auto record = ReadPbxRecord(holdings_.store, holdings_.vault, *pbx);
+    if (IsUnreadable(record.status())) continue;
+    if (!record.ok()) return record.status();
+    if (record->has_value() && (*record)->controller_id() == controller_id) pbxs->push_back(*pbx);
+  }
+  return pbxs;
+}
+
+std::vector<PbxId> HoldCommands::EndedOf(const std::string& pbx_id, const Change& change) const {
+  const std::string entry_key = PbxEntryKeyOf(holdings_.vault, pbx_id);
+  std::vector<PbxId> ended = register_.EndedPbxs(
+      change.last_due(), [&entry_key](const HeldPbxEnd& end) { return entry_key.ends_with(end.name.view()); });
+  // Before the sweep.
+  const auto over = holdings_.registry.Held(pbx_id);
+  const bool is_over = over.has_value() && !holdings_.registry.Find(pbx_id, change.now()).has_value();
+  if (is_over && change.Concerned(*over)) ended.push_back(*over);
+  return ended;
+}
+
+void HoldCommands::AddFormer(Hold& hold, const Change& change) const {
+  const std::vector<PbxId> ended = EndedOf(PbxOfScope(hold.terms.scope()), change);
+  if (ended.empty()) return;
+  const std::string scope = hold.terms.scope().SerializeAsString();
+  for (const HoldPtr& other : register_.List("")) {
+    if (!other->InForce(change.last_due()) || other->terms.scope().SerializeAsString() != scope) continue;
+    for (const HoldTarget& target : other->targets) {
+      const bool has_ended = std::find(ended.begin(), ended.end(), target.pbx) != ended.end();
+      const bool is_new = std::find(hold.targets.begin(), hold.targets.end(), target) == hold.targets.end();
+      if (has_ended && is_new) hold.targets.push_back(target);
+    }
+    if (hold.email.empty()) hold.email = other->email;
+  }
+}
+
+absl::Status HoldCommands::ResolveIn(const PbxId& pbx, Hold& hold, bool poll_held, Change& change) const {
+  const v1::HoldScope& scope = hold.terms.scope();
   if (const v1::HoldExtension* extension = ExtensionOfScope(scope)) {
-    const auto holder = FindHolder(holdings_.store, holdings_.vault, *pbx, {.number = extension->number()}, kLastSaid);
+    const auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, {.number = extension->number()}, kLastSaid);
     if (!holder.ok()) return holder.status();
     if (!holder->has_value()) return ExtensionUnknown();
-    const auto held = ReadExtension(holdings_.store, holdings_.vault, *pbx, **holder);
+    const auto held = ReadExtension(holdings_.store, holdings_.vault, pbx, **holder);
     if (!held.ok()) return held.status();
     if (!held->has_value()) return ExtensionUnknown();
-    hold.owner = **holder;
+    hold.targets.push_back({.pbx = pbx, .owner = **holder});
     if (scope.has_subject()) hold.email = NormalAddress((*held)->email());
     return absl::OkStatus();
   }
-  if (scope.has_pbx_id()) return absl::OkStatus();
   // What it covers is known by its room, which is to be the same as long as the hold stands.
-  const auto room = holdings_.names.Keep(holdings_.store, *pbx, MeetingOfScope(scope), change.batch());
+  const auto room = holdings_.names.Keep(holdings_.store, pbx, MeetingOfScope(scope), change.batch());
   if (!room.ok()) return room.status();
-  hold.owner = RoomOwner(*room);
-  const auto held = IsMeetingHeld(holdings_.store, *pbx, *room, now);
+  const auto held = IsMeetingHeld(holdings_.store, pbx, *room, change.now());
   if (!held.ok()) return held.status();
-  return *held || poll_held ? absl::OkStatus() : MeetingUnknown();
+  if (!*held && !poll_held) return MeetingUnknown();
+  hold.targets.push_back({.pbx = pbx, .owner = RoomOwner(*room)});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& request, Change& change) const {

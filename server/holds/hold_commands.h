@@ -37,8 +37,16 @@ class HoldCommands {
   absl::StatusOr<bool> EndOver(Change& change) const;
 
  private:
-  // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now.
+  // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now and those that ended as its
+  // own, if holds keep any of them.
   absl::Status Resolve(Hold& hold, bool poll_held, std::vector<PbxId>& pbxs, Change& change) const;
+  absl::StatusOr<std::vector<PbxId>> OfController(const std::string& controller_id, const Change& change) const;
+  // PBXs of this id that have come to their end and that holds concern.
+  std::vector<PbxId> EndedOf(const std::string& pbx_id, const Change& change) const;
+  // What the scope of a hold leads to in a PBX that is registered.
+  absl::Status ResolveIn(const PbxId& pbx, Hold& hold, bool poll_held, Change& change) const;
+  // What holds in force name by the very same scope in PBXs that have ended.
+  void AddFormer(Hold& hold, const Change& change) const;
   // But for its polls.
   absl::StatusOr<bool> IsMeetingHeld(const StoreView& view, const PbxId& pbx, const RoomId& room, absl::Time now) const;
   // Puts a hold into the register, with its entry.

@@ -5,6 +5,7 @@
 
 #include "server/rows/day_progress.h"
 #include "server/rows/object_rows.h"
+#include "server/rows/row_keys.h"
 
 namespace retention {
 
@@ -83,10 +84,17 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::TakeOutOfEnding(const PbxRegistry
   return step;
 }
 
-absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
-  const HoldPtr hold = register_.Releasing();
-  if (hold == nullptr) return Step{.position = WalkPosition::End()};
-  const std::vector<PbxId> pbxs = register_.PbxsOf(*hold);
+absl::Status HoldKeeping::NoteEnd(const PbxId& pbx, std::string_view entry_key, Change& change) const {
+  HeldPbxEnd end{.name = OwnerId::From(entry_key.substr(entry_key.size() - OwnerId::kBytes))};
+  const auto record = ReadPbxRecord(holdings_.store, holdings_.vault, pbx);
+  if (!record.ok() && !IsUnreadable(record.status())) return record.status();
+  if (record.ok() && record->has_value()) end.controller = ControllerOwner(holdings_.vault, (*record)->controller_id());
+  register_.NoteEnd(pbx, end, change);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGoOf(std::span<const PbxId> pbxs, const WalkPosition& position,
+                                                       Change& change) const {
   RowRoute route{.pbxs = pbxs};
   const DayCount kept = holdings_.counts.Of(DueDay::Kept());
   for (size_t category = 1; category < kCategories; ++category) {
@@ -98,16 +106,34 @@ absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
     if (ended.ok()) step.values += *ended;
     return ended.status();
   };
-  const WalkPosition from = releasing_ == hold->number ? release_walk_ : WalkPosition();
-  auto position = WalkRows(holdings_.store, from, route, StepBounds(), let_go);
-  if (!position.ok()) return position.status();
-  if (!position->more) register_.Erase(*hold, holdings_.vault, change);
-  step.position.more = position->more || register_.Releasing(hold->number) != nullptr;
-  change.ThenDo([this, number = hold->number, at = *std::move(position)] {
+  auto next = WalkRows(holdings_.store, position, route, StepBounds(), let_go);
+  if (!next.ok()) return next.status();
+  step.position = *std::move(next);
+  return step;
+}
+
+absl::StatusOr<HoldKeeping::Step> HoldKeeping::LetGo(Change& change) {
+  const HoldPtr hold = register_.Releasing();
+  if (hold == nullptr) return Step{.position = WalkPosition::End()};
+  auto step = LetGoOf(register_.PbxsOf(*hold), releasing_ == hold->number ? release_walk_ : WalkPosition(), change);
+  if (!step.ok()) return step.status();
+  change.ThenDo([this, number = hold->number, at = step->position] {
     releasing_ = number;
     release_walk_ = at;
   });
+  if (!step->more()) register_.Erase(*hold, holdings_.vault, change);
+  step->position.more |= register_.Releasing(hold->number) != nullptr;
   return step;
+}
+
+absl::StatusOr<HoldKeeping::Step> HoldKeeping::ForeseeLetGo(const WalkPosition& position, Change& change) const {
+  std::set<PbxId> pbxs;
+  for (const HoldPtr& hold : register_.List("")) {
+    if (hold->InForce(change.last_due())) continue;
+    const std::vector<PbxId> covered = register_.PbxsOf(*hold);
+    pbxs.insert(covered.begin(), covered.end());
+  }
+  return LetGoOf(std::vector<PbxId>(pbxs.begin(), pbxs.end()), position, change);
 }
 
 }  // namespace retention

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -47,6 +49,8 @@ class HoldKeeping {
   absl::StatusOr<bool> IsTakenOut(const DueWalk& walk, DueDay last_due) const;
   // The PBXs of which holds in force may keep anything, until when at most.
   std::map<PbxId, DueDay> ConcernedPbxs(DueDay last_due) const { return register_.ConcernedPbxs(last_due); }
+  // See HoldRegister::NoteEnd; called where a hold concerns the PBX. `entry_key`: of its row in the registry.
+  absl::Status NoteEnd(const PbxId& pbx, std::string_view entry_key, Change& change) const;
   // A step of what precedes the last of a PBX that is ending: its objects get their orders and end, and what they keep
   // is taken out.
   absl::StatusOr<Step> TakeOutOfEnding(const PbxRegistry::EndingPbx& ending, const WalkPosition& position,
@@ -54,8 +58,12 @@ class HoldKeeping {
   // A step of what follows the release of holds: what no hold keeps any more ends. Keeps its position itself. `more`:
   // holds wait to be done with.
   absl::StatusOr<Step> LetGo(Change& change);
+  // A step of what that will be once all holds are over whose last day is `change.last_due()` or earlier.
+  absl::StatusOr<Step> ForeseeLetGo(const WalkPosition& position, Change& change) const;
 
  private:
+  // A step through what is kept of PBXs.
+  absl::StatusOr<Step> LetGoOf(std::span<const PbxId> pbxs, const WalkPosition& position, Change& change) const;
   // The walk that is to go on, or begins.
   absl::StatusOr<DueWalk> Current(const DueWalk& walk, DueDay last_due) const;
 

@@ -18,110 +18,28 @@ void PutCoverRow(const OwnerId& controller, const PbxId& pbx, HoldGeneration lef
   batch.Put(Family::kState, HoldCoverKey(controller, pbx), entry.SerializeAsString());
 }
 
-absl::StatusOr<std::map<OwnerId, HoldCover>> ReadCovers(const StoreView& store) {
-  std::map<OwnerId, HoldCover> covers;
-  auto cursor = store.ScanPrefix(Family::kState, HoldCoverPrefix());
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto key = DecodeHoldCoverKey(cursor->key());
-    stored::v1::HoldCoverEntry entry;
-    if (!key.has_value() || !entry.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
-      return absl::DataLossError("what holds of a controller cover does not parse");
-    }
-    HoldCover& cover = covers[key->controller];
-    if (entry.left_generation() == 0) {
-      cover.present.insert(key->pbx);
-    } else {
-      cover.left.emplace(key->pbx, entry.left_generation());
-      cover.generation = std::max(cover.generation, entry.left_generation());
-    }
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  return covers;
-}
-
-absl::StatusOr<Hold> ReadHold(std::string_view key, std::string_view value, Vault& vault) {
-  const auto number = DecodeHoldKey(key);
-  if (!number.has_value()) return absl::DataLossError("a hold's key does not parse");
-  auto plaintext = vault.OpenState(key, value);
-  if (!plaintext.ok()) return plaintext.status();
-  stored::v1::StoredHold stored;
-  if (!stored.ParseFromString(plaintext->Reveal()) || (!stored.pbx().empty() && stored.pbx().size() != PbxId::kBytes) ||
-      (!stored.owner().empty() && stored.owner().size() != OwnerId::kBytes)) {
-    return absl::DataLossError("a hold does not parse");
-  }
-  Hold hold{.number = *number,
-            .terms = stored.hold(),
-            .created = absl::FromUnixMicros(stored.created_us()),
-            .generation = stored.generation(),
-            .email = stored.email()};
-  if (stored.released_us() != 0) hold.released = absl::FromUnixMicros(stored.released_us());
-  if (!stored.pbx().empty()) hold.pbx = PbxId::From(stored.pbx());
-  if (!stored.owner().empty()) hold.owner = OwnerId::From(stored.owner());
-  return hold;
-}
-
 }  // namespace
 
-absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
-  std::map<std::string, HoldPtr, std::less<>> holds;
-  auto cursor = store.ScanPrefix(Family::kState, HoldPrefix());
-  for (; cursor->Valid(); cursor->Next()) {
-    auto hold = ReadHold(cursor->key(), cursor->value(), vault);
-    // In a copy from before it was done with.
-    if (absl::IsNotFound(hold.status())) continue;
-    if (!hold.ok()) return hold.status();
-    std::string id = hold->terms.hold_id();
-    holds.emplace(std::move(id), std::make_shared<const Hold>(*std::move(hold)));
-  }
-  if (!cursor->status().ok()) return cursor->status();
-  auto stored = ReadCovers(store);
-  if (!stored.ok()) return stored.status();
-  std::map<std::string, HoldCover> covers;
-  for (const auto& [id, hold] : holds) {
-    if (hold->Controller().empty()) continue;
-    const auto [it, inserted] = covers.try_emplace(hold->Controller());
-    if (inserted) it->second = std::move((*stored)[ControllerOwner(vault, hold->Controller())]);
-    it->second.generation = std::max(it->second.generation, hold->generation);
-  }
-  const auto same = [](const auto& a, const auto& b) {
-    return a.second->number == b.second->number && a.second->released == b.second->released &&
-           a.second->terms.SerializeAsString() == b.second->terms.SerializeAsString();
-  };
-  const MutexLock lock(mutex_);
-  if (covers != covers_ || !std::equal(holds.begin(), holds.end(), holds_.begin(), holds_.end(), same)) {
-    version_.fetch_add(1);
-  }
-  changes_.fetch_add(1);
-  holds_ = std::move(holds);
-  by_pbx_.clear();
-  by_controller_.clear();
-  covers_.clear();
-  controllers_of_.clear();
-  any_.store(false);
-  for (auto& [controller, cover] : covers) IndexCover(controller, std::move(cover));
-  for (const auto& [id, hold] : holds_) Index(hold);
-  return absl::OkStatus();
-}
-
-HoldRegister::Group& HoldRegister::GroupOf(const Hold& hold) {
-  return hold.pbx.has_value() ? by_pbx_[*hold.pbx] : by_controller_[hold.Controller()];
-}
-
 void HoldRegister::Index(const HoldPtr& hold) {
-  Group& group = GroupOf(*hold);
-  group.holds[hold->number] = hold;
-  group.claims.reset();
+  const auto put = [&hold](Group& group) {
+    group.holds[hold->number] = hold;
+    group.claims.reset();
+  };
+  for (const HoldTarget& target : hold->targets) put(by_pbx_[target.pbx]);
+  if (hold->targets.empty()) put(by_controller_[hold->Controller()]);
   any_.store(true);
 }
 
 void HoldRegister::Unindex(const Hold& hold) {
-  Group& group = GroupOf(hold);
-  group.holds.erase(hold.number);
-  group.claims.reset();
-  if (!group.holds.empty()) return;
-  if (hold.pbx.has_value()) {
-    by_pbx_.erase(*hold.pbx);
-  } else {
+  const auto is_last = [&hold](Group& group) {
+    group.holds.erase(hold.number);
+    group.claims.reset();
+    return group.holds.empty();
+  };
+  for (const HoldTarget& target : hold.targets) {
+    if (is_last(by_pbx_[target.pbx])) by_pbx_.erase(target.pbx);
+  }
+  if (hold.targets.empty() && is_last(by_controller_[hold.Controller()])) {
     by_controller_.erase(hold.Controller());
     UnindexCover(hold.Controller());
   }
@@ -198,12 +116,58 @@ void HoldRegister::Join(const std::string& controller_id, const PbxId& pbx, bool
   });
 }
 
+void HoldRegister::NoteEnd(const PbxId& pbx, const HeldPbxEnd& end, Change& change) {
+  stored::v1::HeldEnd stored;
+  if (end.controller != OwnerId{}) stored.set_controller(std::string(end.controller.view()));
+  stored.set_name(std::string(end.name.view()));
+  change.batch().Put(Family::kState, HeldEndKey(pbx), stored.SerializeAsString());
+  change.ThenDo([this, pbx, end] {
+    const MutexLock lock(mutex_);
+    ended_.insert_or_assign(pbx, end);
+  });
+}
+
+std::vector<PbxId> HoldRegister::EndedPbxs(DueDay last_due, absl::FunctionRef<bool(const HeldPbxEnd&)> is) const {
+  std::vector<PbxId> found;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& [pbx, end] : ended_) {
+      if (is(end)) found.push_back(pbx);
+    }
+  }
+  std::erase_if(found, [&](const PbxId& pbx) { return !Concerns(pbx, last_due); });
+  return found;
+}
+
+bool HoldRegister::Covers(const PbxId& pbx, uint64_t but) const {
+  const MutexLock lock(mutex_);
+  const auto any = [but](const Group& group, HoldGeneration left) {
+    return std::any_of(group.holds.begin(), group.holds.end(),
+                       [&](const auto& entry) { return entry.first != but && entry.second->generation < left; });
+  };
+  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end() && any(own->second, kNotLeft)) return true;
+  const auto controllers = controllers_of_.find(pbx);
+  if (controllers == controllers_of_.end()) return false;
+  return std::any_of(controllers->second.begin(), controllers->second.end(),
+                     [&](const std::string& controller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                       const auto group = by_controller_.find(controller);
+                       const auto cover = covers_.find(controller);
+                       if (group == by_controller_.end() || cover == covers_.end()) return false;
+                       const auto found = cover->second.left.find(pbx);
+                       return any(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
+                     });
+}
+
 void HoldRegister::Put(Hold hold, std::optional<HoldCover> cover, Change& change) {
   stored::v1::StoredHold stored;
   *stored.mutable_hold() = hold.terms;
   stored.set_created_us(absl::ToUnixMicros(hold.created));
-  if (hold.pbx.has_value()) stored.set_pbx(std::string(hold.pbx->view()));
-  if (hold.owner != OwnerId{}) stored.set_owner(std::string(hold.owner.view()));
+  const bool named = std::any_of(hold.targets.begin(), hold.targets.end(),
+                                 [](const HoldTarget& target) { return target.owner != OwnerId{}; });
+  for (const HoldTarget& target : hold.targets) {
+    stored.add_pbx(std::string(target.pbx.view()));
+    if (named) stored.add_owner(std::string(target.owner.view()));
+  }
   stored.set_generation(hold.generation);
   stored.set_email(hold.email);
   if (hold.released.has_value()) {
@@ -221,8 +185,18 @@ void HoldRegister::Put(Hold hold, std::optional<HoldCover> cover, Change& change
 
 void HoldRegister::Erase(const Hold& hold, const Vault& vault, Change& change) {
   change.DeleteState(HoldKey(hold.number));
-  change.ThenDo([this, hold] { Strike(hold); });
-  if (hold.pbx.has_value()) return;
+  std::vector<PbxId> last_of;
+  for (const PbxId& pbx : PbxsOf(hold)) {
+    if (Covers(pbx, hold.number)) continue;
+    change.batch().Delete(Family::kState, HeldEndKey(pbx));
+    last_of.push_back(pbx);
+  }
+  change.ThenDo([this, hold, last_of = std::move(last_of)] {
+    Strike(hold);
+    const MutexLock lock(mutex_);
+    for (const PbxId& pbx : last_of) ended_.erase(pbx);
+  });
+  if (!hold.targets.empty()) return;
   const MutexLock lock(mutex_);
   const auto group = by_controller_.find(hold.Controller());
   if (group != by_controller_.end() && group->second.holds.size() > 1) return;
@@ -332,7 +306,11 @@ std::map<PbxId, DueDay> HoldRegister::ConcernedPbxs(DueDay last_due) const {
 }
 
 std::vector<PbxId> HoldRegister::PbxsOf(const Hold& hold) const {
-  if (hold.pbx.has_value()) return {*hold.pbx};
+  if (!hold.targets.empty()) {
+    std::set<PbxId> named;
+    for (const HoldTarget& target : hold.targets) named.insert(target.pbx);
+    return {named.begin(), named.end()};
+  }
   const MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return {};
@@ -344,7 +322,7 @@ std::vector<PbxId> HoldRegister::PbxsOf(const Hold& hold) const {
 }
 
 size_t HoldRegister::CountPbxsOf(const Hold& hold) const {
-  if (hold.pbx.has_value()) return 1;
+  if (!hold.targets.empty()) return PbxsOf(hold).size();
   const MutexLock lock(mutex_);
   const auto found = covers_.find(hold.Controller());
   if (found == covers_.end()) return 0;

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "server/holds/hold.h"
 #include "server/rows/change.h"
@@ -35,6 +36,14 @@ struct HoldCover {
   HoldGeneration generation = 0;         // of the next hold
 
   friend bool operator==(const HoldCover&, const HoldCover&) = default;
+};
+
+// What a PBX that has ended can be found by, as long as any hold covers it: keyed hashes.
+struct HeldPbxEnd {
+  OwnerId controller;  // zero: unknown
+  OwnerId name;        // of its external id
+
+  friend bool operator==(const HeldPbxEnd&, const HeldPbxEnd&) = default;
 };
 
 // Changed by the writer's thread only; reading is thread-safe. Memory: holds and PBXs, not their product.
@@ -78,10 +87,18 @@ class HoldRegister : public Keeper {
   // that they keep what `change` ends of it; not if that is dropped.
   void Join(const std::string& controller_id, const PbxId& pbx, bool created, const Vault& vault, Change& change);
 
+  // The end of a PBX that holds cover begins: a hold that is placed later finds it by this.
+  void NoteEnd(const PbxId& pbx, const HeldPbxEnd& end, Change& change);
+  // PBXs that have ended, that a hold in force concerns, and whose end `is` finds.
+  std::vector<PbxId> EndedPbxs(DueDay last_due, absl::FunctionRef<bool(const HeldPbxEnd&)> is) const;
+  // Whether a hold covers a PBX, be it released, but for the one with number `but`.
+  bool Covers(const PbxId& pbx, uint64_t but = 0) const;
+
   // Puts a hold into the register, and over the one with its id, together with what `CoverOf` said of a new one of a
   // controller.
   void Put(Hold hold, std::optional<HoldCover> cover, Change& change);
-  // Takes a hold out of the register, with the PBXs of its controller if it is the last of it.
+  // Takes a hold out of the register, with the PBXs of its controller if it is the last of it, and what is known of the
+  // ended PBXs that it covers if it is the last that does.
   void Erase(const Hold& hold, const Vault& vault, Change& change);
 
  private:
@@ -94,7 +111,6 @@ class HoldRegister : public Keeper {
     mutable std::shared_ptr<const HoldClaims> claims;
     mutable DueDay claims_of;
   };
-  Group& GroupOf(const Hold& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void IndexCover(const std::string& controller_id, HoldCover cover) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UnindexCover(const std::string& controller_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Index(const HoldPtr& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -112,6 +128,7 @@ class HoldRegister : public Keeper {
   std::map<std::string, HoldCover> covers_ ABSL_GUARDED_BY(mutex_);
   // The controllers whose covers name a PBX.
   absl::flat_hash_map<PbxId, std::set<std::string>> controllers_of_ ABSL_GUARDED_BY(mutex_);
+  std::map<PbxId, HeldPbxEnd> ended_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace retention

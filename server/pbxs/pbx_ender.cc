@@ -11,16 +11,15 @@ namespace retention {
 absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
-  Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), reason, change);
-  return absl::OkStatus();
+  return Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), reason, change);
 }
 
-void PbxEnder::BeginLost(const PbxRegistry::LostPbx& lost, Change& change) {
-  Begin(lost.pbx, lost.pbx_id, lost.entry_key, kReasonKeyGone, change);
+absl::Status PbxEnder::BeginLost(const PbxRegistry::LostPbx& lost, Change& change) {
+  return Begin(lost.pbx, lost.pbx_id, lost.entry_key, kReasonKeyGone, change);
 }
 
-void PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,
-                     Change& change) {
+absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key,
+                             std::string_view reason, Change& change) {
   // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
   stored::v1::PbxEntry entry;
   entry.set_pbx(std::string(pbx.view()));
@@ -28,6 +27,9 @@ void PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::str
   entry.set_end_reason(std::string(reason));
   const bool held = change.Concerned(pbx);
   entry.set_held(held);
+  if (held) {
+    if (absl::Status status = keeping_.NoteEnd(pbx, entry_key, change); !status.ok()) return status;
+  }
   entry.set_end_begun_us(absl::ToUnixMicros(change.now()));
   change.DeleteState(entry_key);
   change.DeleteState(PbxLifeKey(pbx));
@@ -52,6 +54,7 @@ void PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::str
     if (holdings_.on_extensions) holdings_.on_extensions();
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
   });
+  return absl::OkStatus();
 }
 
 absl::Status PbxEnder::BeginOver(std::string_view pbx_id, Change& change) {

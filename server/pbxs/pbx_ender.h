@@ -41,7 +41,7 @@ class PbxEnder {
   // if the PBX is not held.
   absl::Status Begin(std::string_view pbx_id, std::string_view reason, Change& change);
   // The same for one that has lost its key, or its name: in a copy from before it ended, say.
-  void BeginLost(const PbxRegistry::LostPbx& lost, Change& change);
+  absl::Status BeginLost(const PbxRegistry::LostPbx& lost, Change& change);
   // Takes up what of the registry was lost and is known again.
   absl::Status ReloadRegistry() { return holdings_.registry.Load(holdings_.store, holdings_.vault); }
   // The same for one that has come to its end by itself: licence, contact, name. It may have been renewed meanwhile.
@@ -58,8 +58,8 @@ class PbxEnder {
   absl::Status Finish(const PbxId& pbx, std::span<const RowRun> runs, Change& change);
 
  private:
-  void Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,
-             Change& change);
+  absl::Status Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,
+                     Change& change);
   absl::Status NarrowKey(const PbxId& pbx);
   absl::Status DestroyKey(const PbxId& pbx);
 

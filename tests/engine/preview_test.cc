@@ -162,6 +162,44 @@ TEST_P(Previews, OfWhatFallsDue) {
   });
 }
 
+TEST_P(Previews, OfWhatOnlyHoldsKeepThatAreOverByThen) {
+  v1::Hold hold = PbxHold("brief", harness_.now);
+  SetDate(DueDay(absl::CivilDay(2026, 3, 10)), *hold.mutable_review_date());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 15)), *hold.mutable_end_date());
+  ASSERT_TRUE(engine().CreateHold(hold, harness_.now).ok());
+  v1::PreviewErasureRequest request;
+  const auto orders_through = [&](int day) {
+    SetDate(DueDay(absl::CivilDay(2026, 3, day)), *request.mutable_due_through());
+    const auto preview = engine().PreviewErasure(request, harness_.now);
+    EXPECT_TRUE(preview.ok()) << preview.status();
+    return preview.ok() ? preview->orders() : 0;
+  };
+  const uint64_t orders = GetParam() ? 1 : 2;  // that of m is kept
+  EXPECT_EQ(orders_through(15), orders) << "before its day";
+  harness_.now = kDue;
+  harness_.Sweep();
+  EXPECT_EQ(orders_through(14), 0u);
+  EXPECT_EQ(orders_through(15), orders);
+  const auto preview = engine().PreviewErasure(request, harness_.now);
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  const auto before = Counts();
+  harness_.now = At("2026-03-16T00:00:00+01:00");
+  harness_.Sweep();
+  EXPECT_EQ(harness_.Orders(), orders);
+  std::map<int, uint64_t> erased;
+  for (const auto& [category, counts] : Counts()) {
+    const auto& [filed, kept] = before.at(category);
+    const uint64_t gone = filed + kept - counts.first - counts.second;
+    if (gone > 0) erased[category] = gone;
+  }
+  std::map<int, uint64_t> said;
+  for (const v1::ErasurePreview& some : preview->categories()) {
+    if (some.values_erased() > 0) said[some.category()] = some.values_erased();
+  }
+  EXPECT_EQ(said, erased);
+  EXPECT_FALSE(said.empty());
+}
+
 TEST_P(Previews, RefuseAsTheErasureDoes) {
   const auto reason = [&](const v1::PreviewErasureRequest& request) {
     const ErrorDetails details = DetailsOf(engine().PreviewErasure(request, harness_.now).status());

@@ -117,6 +117,9 @@ TEST_F(HoldScale, OneOfAControllerCoversNoPbxThatHadLeftItBefore_AndAnEarlierOne
   harness_.SyncPbx("other");
   const PbxId other = *engine().registry().Held("other");
   Place(ControllerHold("early", harness_.now));
+  v1::PbxSynced elsewhere;
+  elsewhere.set_controller_id("somebody else");
+  ASSERT_TRUE(engine().SyncPbx("other", elsewhere, harness_.now + absl::Minutes(1)).ok());
   ASSERT_TRUE(harness_.EndPbx("other").ok());
   Place(ControllerHold("late", harness_.now));
   Place(EmailHold("later", harness_.now, "alice@example.org"));

@@ -12,6 +12,12 @@ namespace {
 
 bool OfController(const v1::HoldScope& scope) { return scope.has_controller_id() || scope.subject().has_email(); }
 
+const std::string& PbxIdOf(const v1::HoldScope& scope) {
+  return scope.has_pbx_id()    ? scope.pbx_id()
+         : scope.has_meeting() ? scope.meeting().pbx_id()
+                               : scope.extension().pbx_id();
+}
+
 }  // namespace
 
 bool HoldModel::InForce(const Terms& hold) const {
@@ -21,8 +27,10 @@ bool HoldModel::InForce(const Terms& hold) const {
 HoldModel::Cover HoldModel::CoversOne(const Terms& hold, PbxNumber pbx, const std::string& meeting_id) const {
   const v1::HoldScope& scope = hold.asked.scope();
   // A PBX that has come to its end is its controller's until a sweep, or no more.
-  if (!hold.pbxs.contains(pbx)) return OfController(scope) ? Cover::kUnsure : Cover::kNo;
+  const bool found = hold.pbxs.contains(pbx);
+  if (!found && !hold.former.contains(pbx)) return OfController(scope) ? Cover::kUnsure : Cover::kNo;
   if (scope.has_meeting() && scope.meeting().meeting_id() != meeting_id) return Cover::kNo;
+  if (!found) return Cover::kUnsure;
   // Whose values are whose hangs on what was told of it; that it may be kept is all that is said.
   if (scope.has_extension() || scope.has_subject()) return Cover::kUnsure;
   return InForce(hold) ? Cover::kYes : Cover::kUnsure;
@@ -39,7 +47,8 @@ void HoldModel::AdvanceTo(absl::Time now) {
   Review();
 }
 
-void HoldModel::NotePbx(PbxNumber pbx) {
+void HoldModel::NotePbx(const std::string& pbx_id, PbxNumber pbx) {
+  pbxs_of_id_[pbx_id].insert(pbx);
   for (auto& [id, hold] : holds_) {
     if (OfController(hold.asked.scope())) hold.pbxs.insert(pbx);
   }
@@ -48,7 +57,12 @@ void HoldModel::NotePbx(PbxNumber pbx) {
 void HoldModel::BeginPlacing(const v1::Hold& hold, std::optional<PbxNumber> pbx, const std::set<PbxNumber>& living) {
   Terms terms{.asked = hold, .placed = now_};
   if (pbx.has_value()) terms.pbxs.insert(*pbx);
-  if (OfController(hold.scope())) terms.pbxs = living;
+  if (OfController(hold.scope())) {
+    terms.pbxs = living;
+  } else {
+    terms.former = pbxs_of_id_[PbxIdOf(hold.scope())];
+    if (pbx.has_value()) terms.former.erase(*pbx);
+  }
   const google::type::Date& end = hold.end_date();
   terms.end = terms.latest = absl::CivilDay(end.year(), end.month(), end.day());
   holds_.emplace(hold.hold_id(), std::move(terms));
@@ -173,7 +187,8 @@ std::vector<std::string> HoldModel::InForce() const {
 
 bool HoldModel::Concerns(PbxNumber pbx) const {
   return std::any_of(holds_.begin(), holds_.end(), [&](const auto& each) {
-    return OfController(each.second.asked.scope()) || each.second.pbxs.contains(pbx);
+    const Terms& hold = each.second;
+    return OfController(hold.asked.scope()) || hold.pbxs.contains(pbx) || hold.former.contains(pbx);
   });
 }
 

@@ -39,7 +39,7 @@ class HoldModel {
   };
 
   void AdvanceTo(absl::Time now);
-  void NotePbx(PbxNumber pbx);
+  void NotePbx(const std::string& pbx_id, PbxNumber pbx);
 
   // What is asked for may be durable, or not, until it is answered.
   void BeginPlacing(const v1::Hold& hold, std::optional<PbxNumber> pbx, const std::set<PbxNumber>& living);
@@ -65,6 +65,8 @@ class HoldModel {
   // What released holds had kept is done with.
   void NoteLetGo();
 
+  // Whether a hold that names a PBX may cover one that had its id before.
+  bool MayCoverFormer(const std::string& hold_id) const { return !holds_.at(hold_id).former.empty(); }
   Cover Covers(PbxNumber pbx, const std::string& meeting_id) const;
   bool MayBeKept(v1::DataCategory category, const std::string& pbx_id, const std::string& text) const;
   // Ids of holds in force.
@@ -88,6 +90,7 @@ class HoldModel {
   struct Terms {
     v1::Hold asked;
     std::set<PbxNumber> pbxs;
+    std::set<PbxNumber> former;  // PBXs that had the id before: covered if another hold covers them
     absl::Time placed;
     absl::CivilDay end;     // surely in force until then
     absl::CivilDay latest;  // perhaps until then
@@ -109,6 +112,7 @@ class HoldModel {
   absl::Time now_ = absl::InfinitePast();
   std::map<std::string, Terms> holds_;
   std::vector<Ended> ended_;
+  std::map<std::string, std::set<PbxNumber>> pbxs_of_id_;  // that there ever were
   uint64_t kept_ = 0;
   uint64_t placed_ = 0;
 };

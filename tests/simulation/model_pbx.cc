@@ -142,7 +142,7 @@ std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxS
     over_.erase(over);
   }
   PbxModel& pbx = pbxs_[pbx_id];
-  if (pbx.number == 0) holds_.NotePbx(pbx.number = ++last_pbx_);
+  if (pbx.number == 0) holds_.NotePbx(pbx_id, pbx.number = ++last_pbx_);
   // Whoever sends something that is old is there all the same.
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (time_us < pbx.synced_us) return std::nullopt;

@@ -49,6 +49,10 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->controller, owner);
   EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->pbx, pbx);
   EXPECT_FALSE(DecodeHoldCoverKey(HoldCoverKey(owner, pbx) + "x").has_value());
+  EXPECT_EQ(Hex(HeldEndKey(pbx)), "68" + pbx_hex);
+  EXPECT_EQ(Hex(HeldEndPrefix()), "68");
+  EXPECT_EQ(DecodeHeldEndKey(HeldEndKey(pbx)), pbx);
+  EXPECT_FALSE(DecodeHeldEndKey(HeldEndKey(pbx) + "x").has_value());
   EXPECT_EQ(Hex(RefiledMarkKey(kDay, 3, pbx, owner)), "520000502803" + pbx_hex + owner_hex);
   EXPECT_EQ(Hex(CohortSpanKey(kDay, pbx, owner)), "5300005028" + pbx_hex + owner_hex);
   EXPECT_TRUE(CohortSpanKey(kDay, pbx, owner).starts_with(CohortSpanPrefix(kDay)));
