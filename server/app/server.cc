@@ -153,8 +153,8 @@ absl::Status Server::OpenEngine() {
   witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_kind(), clock_, metrics_);
   witness_loop_->RunOnce();
   ReportLoss();
-  // From now on it is the last one.
-  if (restored_.has_value()) {
+  // From now on it is the last one, and a mark of another store says nothing.
+  if (ReadRestoreMark(options_.data_directory).has_value()) {
     CrashPoint("restore.before_unmark");
     if (absl::Status s = RemoveRestoreMark(options_.data_directory); !s.ok()) return Explain("data directory", s);
   }

@@ -72,6 +72,7 @@ void Server::DestroyDueKeys() {
     if (options_.accept_lower_replica || (witness_ == nullptr && !OpenWitness().ok())) return;
     auto ring_options = OptionsOfRing(/*store=*/nullptr);
     if (!ring_options.ok() || !knows_time_) return;
+    ring_options->opening.only_destroys = true;
     auto ring = KeyRing::Open(options_.key_ring_directory, *std::move(ring_options));
     if (!ring.ok()) return;
     ring_ = *std::move(ring);
@@ -261,6 +262,10 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
   if (witness_->cut_bytes() > 0) {
     Log(Severity::kWarning, "the end of the ledger's copy was torn, and is copied again",
         {{"bytes", absl::StrCat(witness_->cut_bytes())}});
+  }
+  if (witness_->headers_mended() > 0) {
+    Log(Severity::kWarning, "the header of the ledger's copy was damaged, and is written anew",
+        {{"copies", absl::StrCat(witness_->headers_mended())}});
   }
   if (ring_->found().rolled_back) losses_.push_back({.reason = "KEY_RING_ROLLED_BACK"});
   // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,

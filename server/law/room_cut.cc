@@ -302,12 +302,13 @@ std::vector<uint64_t> RoomCut::occurrences() const {
   return all;
 }
 
-bool RoomCut::HasSittingsOf(uint64_t occurrence, const OccurrenceFacts& facts) const {
-  if (!Has(occurrence)) return facts.sittings.empty();
+bool RoomCut::Cuts(uint64_t occurrence, const OccurrenceFacts& facts) const {
+  if (!Has(occurrence)) return false;
   uint32_t organizer = 0;
-  const std::vector<SittingFacts> sittings = FactsOf(occurrence, organizer).sittings;
+  const OccurrenceFacts cut = FactsOf(occurrence, organizer);
   const auto begin = [](const SittingFacts& sitting) { return sitting.start_us; };
-  return std::ranges::equal(sittings, facts.sittings, {}, begin, begin);
+  return cut.first_us == facts.first_us && cut.last_us == facts.last_us && cut.plan == facts.plan &&
+         std::ranges::equal(cut.sittings, facts.sittings, {}, begin, begin);
 }
 
 OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number) const {

@@ -103,8 +103,8 @@ class RoomCut {
   // planned anew from, or else who started it (OccurrenceFacts.only_started); OccurrenceFacts.organizer stays empty.
   // REQUIRES: Has.
   OccurrenceFacts FactsOf(uint64_t occurrence, uint32_t& organizer_number) const;
-  // Whether it is cut into the sittings that these facts of it say.
-  bool HasSittingsOf(uint64_t occurrence, const OccurrenceFacts& facts) const;
+  // Whether its events, its plan and its sittings are those that these facts of it say.
+  bool Cuts(uint64_t occurrence, const OccurrenceFacts& facts) const;
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;

@@ -136,6 +136,7 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Meet(const StoreView& store,
     auto copy = LedgerCopy::Open(directory, ring.identity(), durable, on_io_);
     if (!copy.ok()) return copy.status();
     cut_bytes_ += (*copy)->cut_bytes();
+    headers_mended_ += (*copy)->header_mended() ? 1 : 0;
     copies_.push_back(*std::move(copy));
   }
   auto ledger = Ledger::Open(store);

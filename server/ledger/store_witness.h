@@ -93,6 +93,8 @@ class StoreWitness {
   uint64_t uncopied() const { return uncopied_.load(); }
   // That the opening of copies cut off.
   uint64_t cut_bytes() const { return cut_bytes_; }
+  // Copies whose header was damaged, and is written anew.
+  uint64_t headers_mended() const { return headers_mended_; }
 
  private:
   StoreWitness(std::vector<std::string> directories, OnIo on_io)
@@ -116,6 +118,7 @@ class StoreWitness {
   uint64_t ring_generation_ = 0;
   uint64_t cut_bytes_ = 0;
   uint64_t entries_found_ = 0;
+  uint64_t headers_mended_ = 0;
   std::atomic<uint64_t> uncopied_ = 0;
   const Store* store_ = nullptr;   // by Follow
   const KeyRing* ring_ = nullptr;  // by Meet

@@ -123,7 +123,7 @@ absl::StatusOr<Room*> MeetingCache::Find(const PbxId& pbx, const RoomId& room, D
     // What cut it when it was recorded is fixed by now, or over: so is it.
     const size_t known = cut_by_others.size();
     for (const auto& [number, meeting] : entry->room.meetings) {
-      const bool is_cut_so = meeting.fixed || entry->room.cut.HasSittingsOf(number, meeting.locator.facts);
+      const bool is_cut_so = meeting.fixed || entry->room.cut.Cuts(number, meeting.locator.facts);
       if (!is_cut_so) cut_by_others.insert(number);
     }
     if (cut_by_others.size() == known) return Keep(std::move(entry));
@@ -214,7 +214,7 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, U
   cut.Settle();
   grown_ += cut.MemoryBytes();
   RoomCut& own = room.fixed.emplace(number, std::move(cut)).first->second;
-  if (!own.HasSittingsOf(number, fixed.locator.facts)) room.cut_by_others.insert(number);
+  if (!own.Cuts(number, fixed.locator.facts)) room.cut_by_others.insert(number);
   room.FollowFixed();
   return &own;
 }

@@ -249,7 +249,7 @@ absl::Status KeyRing::DropRescues(DueDay through) {
 
 bool KeyRing::unfinished() const {
   const MutexLock writing(write_mutex_);
-  return bump_owed_ || !dirty_slots_.empty() || !dirty_blocks_.empty() || !dirty_owners_.empty();
+  return !dirty_slots_.empty() || !dirty_blocks_.empty() || !dirty_owners_.empty();
 }
 
 DueDay KeyRing::destroyed_through() const {

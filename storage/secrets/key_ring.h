@@ -91,6 +91,8 @@ class KeyRing {
     std::function<absl::Status(uint8_t* bytes, size_t size)> random;
     // Called before each write and sync of a replica: a test can fail or stop there.
     std::function<absl::Status(size_t replica, RingFile, RingReplica::Io)> on_io;
+    // The same before each opening of a file to be written, and each read.
+    std::function<absl::Status(size_t replica, RingFile, RingReplica::Access)> on_access;
     // Called when the replica in `directory` comes out of reach, with why, and when it is in reach again, with OK. It
     // must not call the ring.
     std::function<void(const std::string& directory, const absl::Status& why)> on_reach;
@@ -368,6 +370,7 @@ class KeyRing {
 
   std::set<size_t> free_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> free_blocks_ ABSL_GUARDED_BY(write_mutex_);
+  bool lacks_pages_ ABSL_GUARDED_BY(write_mutex_) = false;  // what lies in opened pages is left alone
   size_t blocks_ ABSL_GUARDED_BY(write_mutex_) = 0;
   uint64_t next_page_ ABSL_GUARDED_BY(write_mutex_) = 0;
   std::set<std::pair<DueDay, uint64_t>> pages_until_ ABSL_GUARDED_BY(write_mutex_);

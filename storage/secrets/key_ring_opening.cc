@@ -93,7 +93,12 @@ absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> KeyRing::OpenReplicas(
   for (size_t i = 0; i < directories.size(); ++i) {
     RingReplica::OnIo on_io;
     if (options_.on_io) on_io = [this, i](RingFile file, RingReplica::Io io) { return options_.on_io(i, file, io); };
-    auto replica = RingReplica::Open(absl::StrCat(directories[i], "/", kReplicaNames[i]), std::move(on_io));
+    RingReplica::OnAccess on_access;
+    if (options_.on_access) {
+      on_access = [this, i](RingFile file, RingReplica::Access access) { return options_.on_access(i, file, access); };
+    }
+    auto replica = RingReplica::Open(absl::StrCat(directories[i], "/", kReplicaNames[i]), std::move(on_io),
+                                     std::move(on_access), !options_.opening.only_destroys);
     if (!replica.ok()) return replica.status();
     replicas.push_back(*std::move(replica));
   }
@@ -102,7 +107,8 @@ absl::StatusOr<std::vector<std::unique_ptr<RingReplica>>> KeyRing::OpenReplicas(
 
 absl::Status KeyRing::CheckDirectories(const std::string& directory) const {
   for (const std::string& used : Directories(directory)) {
-    if (absl::Status s = CheckDirectory(used); !s.ok()) return s;
+    // What is out of reach cannot be looked at; its opening tells.
+    if (absl::Status s = CheckDirectory(used); !s.ok() && !absl::IsUnavailable(s)) return s;
   }
   return absl::OkStatus();
 }
@@ -149,7 +155,9 @@ absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Create(const std::string& dire
 
 absl::StatusOr<std::unique_ptr<KeyRing>> KeyRing::Open(const std::string& directory, Options options) {
   std::unique_ptr<KeyRing> ring(new KeyRing(std::move(options)));
-  if (absl::Status s = ring->CheckDirectories(directory); !s.ok()) return s;
+  if (!ring->options_.opening.only_destroys) {
+    if (absl::Status s = ring->CheckDirectories(directory); !s.ok()) return s;
+  }
   auto replicas = ring->OpenReplicas(directory);
   if (!replicas.ok()) return replicas.status();
   const auto unwrap = [&ring](RingHead& head) { return ring->UnwrapHead(head); };
@@ -182,6 +190,7 @@ void KeyRing::Take(OpenedRing ring) {
   for (size_t i = 0; i < disk_->size(); ++i) {
     if (!disk_->in_reach(i)) reach(i, ring.not_rebuilt);
   }
+  lacks_pages_ = ring.lacks_pages;
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
   last_generation_ = head_.generation;
@@ -195,9 +204,7 @@ void KeyRing::Take(OpenedRing ring) {
 }
 
 absl::Status KeyRing::Load() {
-  size_t sound = 0;
-  while (disk_->stale(sound)) ++sound;
-  auto file = disk_->replica(sound).Read(RingFile::kKeys);
+  auto file = disk_->Read(RingFile::kKeys);
   if (!file.ok()) return file.status();
   std::set<size_t> useless;
   bool damaged = false;
@@ -232,7 +239,7 @@ absl::Status KeyRing::Load() {
     if (absl::Status s = DropZone(); !s.ok()) return s;
   }
   dirty_slots_.merge(useless);
-  if (absl::Status s = LoadBlocks(); !s.ok()) return s;
+  if (absl::Status s = lacks_pages_ ? absl::OkStatus() : LoadBlocks(); !s.ok()) return s;
   // What a destruction that was cut short left behind.
   ForgetThrough(destroyed_through());
   return Finish();
@@ -278,7 +285,8 @@ absl::Status KeyRing::LoadBlocks() {
 absl::Status KeyRing::ReopenLost(size_t i) {
   RingReplica& replica = disk_->replica(i);
   const MutexLock lock(mutex_);
-  absl::Status status = ReopenReplica(*disk_, i, head_);
+  absl::Status status = CheckDirectory(fs::path(replica.directory()).parent_path().string());
+  if (status.ok()) status = ReopenReplica(*disk_, i, head_);
   if (status.ok()) status = CheckAsLeft(replica, head_.generation, last_generation_);
   if (!status.ok()) {
     replica.Close();
@@ -294,7 +302,8 @@ absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
     const MutexLock lock(mutex_);
     head = head_;
   }
-  absl::Status status = ReopenReplica(*disk_, i, head);
+  absl::Status status = CheckDirectory(fs::path(disk_->replica(i).directory()).parent_path().string());
+  if (status.ok()) status = ReopenReplica(*disk_, i, head);
   const auto overwritten = overwritten_at_.find(i);
   // Nothing is to be overwritten; is there room by now?
   if (status.ok() && overwritten != overwritten_at_.end() && overwritten->second == erasures_) {

@@ -271,7 +271,7 @@ void KeyRing::ForgetPage(uint64_t page) {
   pages_until_.erase({found->until, page});
   touched_.erase(page);
   Forget({RingEntryKind::kPage, page});
-  if (found->block.has_value()) dirty_blocks_.insert(*found->block);
+  if (found->block.has_value() && !lacks_pages_) dirty_blocks_.insert(*found->block);
   const MutexLock lock(mutex_);
   pages_.erase(page);
   giving_.erase(found->until);

@@ -52,12 +52,33 @@ std::string LedgerCopy::Header() const {
   return header;
 }
 
+// Of random identities no two are half alike: what is nearly ours is ours, and damaged.
+bool LedgerCopy::IsOfAnotherRing(std::string_view header) const {
+  if (!header.starts_with(kCopyMagic)) return false;
+  const std::string_view identity = header.substr(kCopyHeaderBytes - ring_identity_.size());
+  size_t alike = 0;
+  for (size_t i = 0; i < identity.size(); ++i) alike += identity[i] == ring_identity_[i] ? 1 : 0;
+  return alike < identity.size() / 2;
+}
+
+absl::Status LedgerCopy::WriteHeader() {
+  const std::string header = Header();
+  if (::pwrite(fd_, header.data(), header.size(), 0) == static_cast<ssize_t>(header.size())) return absl::OkStatus();
+  return StatusFromErrno(errno, "write the ledger's copy");
+}
+
 absl::StatusOr<std::unique_ptr<LedgerCopy>> LedgerCopy::Open(const std::string& directory,
                                                              std::string_view ring_identity, uint64_t durable,
                                                              OnIo on_io) {
   std::unique_ptr<LedgerCopy> copy(new LedgerCopy(directory, ring_identity, std::move(on_io)));
   copy->volume_ = VolumeOf(directory);
-  if (absl::Status s = copy->OpenFile(durable); !s.ok()) return s;
+  absl::Status opened = copy->OpenFile(durable);
+  if (opened.ok()) return copy;
+  if (!absl::IsUnavailable(opened)) return opened;
+  copy->Close();
+  copy->last_ = copy->synced_ = Place();
+  copy->cut_bytes_ = 0;
+  copy->header_mended_ = false;
   return copy;
 }
 
@@ -96,8 +117,13 @@ absl::Status LedgerCopy::OpenFile(uint64_t durable) {
     cut_bytes_ = bytes;
     return Truncate(0);
   }
-  if (header != Header()) {
+  if (IsOfAnotherRing(header)) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not of this ring: move it away"));
+  }
+  if (header != Header()) {
+    if (absl::Status s = WriteHeader(); !s.ok()) return s;
+    if (absl::Status s = Sync(); !s.ok()) return s;
+    header_mended_ = true;
   }
   last_.end = kCopyHeaderBytes;
   const auto found = FindEnd(bytes, durable);
@@ -210,13 +236,11 @@ absl::Status LedgerCopy::Make() {
       return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not there: is its volume mounted?"));
     }
     volume_ = volume;
+    if (absl::Status s = TakeEmptyDirectory(directory_); !s.ok()) return s;
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd_ < 0) return StatusFromErrno(errno, absl::StrCat("create ", path));
   }
-  const std::string header = Header();
-  if (::pwrite(fd_, header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) {
-    return StatusFromErrno(errno, "write the ledger's copy");
-  }
+  if (absl::Status s = WriteHeader(); !s.ok()) return s;
   if (absl::Status s = SyncDirectory(directory_); !s.ok()) return s;
   last_.end = kCopyHeaderBytes;
   synced_ = last_;

@@ -35,7 +35,8 @@ class LedgerCopy {
 
   // Opens what is there, and makes nothing. A tail that does not follow is cut off: torn, if it is the last entry.
   // `ring_identity`: 16 bytes; a copy beside another ring is FAILED_PRECONDITION. `durable`: so many entries are known
-  // to be (by the witness); those beyond are looked at one by one.
+  // to be (by the witness); those beyond are looked at one by one. One that is
+  // out of reach is as good as none, until FollowPath finds it.
   static absl::StatusOr<std::unique_ptr<LedgerCopy>> Open(const std::string& directory, std::string_view ring_identity,
                                                           uint64_t durable, OnIo on_io = {});
   LedgerCopy(const LedgerCopy&) = delete;
@@ -50,6 +51,8 @@ class LedgerCopy {
   const std::string& head() const { return last_.head; }
   // That the opening cut off.
   uint64_t cut_bytes() const { return cut_bytes_; }
+  // Whether it was damaged, and is written anew: what follows speaks for itself.
+  bool header_mended() const { return header_mended_; }
 
   // Adds entries; durable after Sync. INVALID_ARGUMENT if they do not follow.
   absl::Status Append(std::span<const Entry> entries);
@@ -73,6 +76,8 @@ class LedgerCopy {
   };
   LedgerCopy(std::string directory, std::string_view ring_identity, OnIo on_io);
   std::string Header() const;
+  bool IsOfAnotherRing(std::string_view header) const;
+  absl::Status WriteHeader();
   std::string Path() const;
   void Close();
   // What is there, if anything.
@@ -97,6 +102,7 @@ class LedgerCopy {
   Place last_;
   Place synced_;
   uint64_t cut_bytes_ = 0;
+  bool header_mended_ = false;
 };
 
 }  // namespace retention

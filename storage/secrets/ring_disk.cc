@@ -72,6 +72,17 @@ absl::Status SyncDirectory(const std::string& directory) {
   return synced == 0 ? absl::OkStatus() : StatusFromErrno(error, "sync directory");
 }
 
+absl::Status TakeEmptyDirectory(const std::string& directory) {
+  struct stat info;
+  if (::stat(directory.c_str(), &info) != 0) return StatusFromErrno(errno, absl::StrCat("stat ", directory));
+  if ((info.st_mode & kOthers) == 0) return absl::OkStatus();
+  std::error_code error;
+  const bool is_empty = std::filesystem::is_empty(directory, error);
+  if (error) return StatusFromErrno(error.value(), absl::StrCat("list ", directory));
+  if (!is_empty) return TooOpen(directory, "0700");
+  return ::chmod(directory.c_str(), 0700) == 0 ? absl::OkStatus() : StatusFromErrno(errno, "chmod");
+}
+
 std::optional<uint64_t> VolumeOf(const std::string& directory) {
   struct stat info;
   if (::stat(directory.c_str(), &info) != 0) return std::nullopt;
@@ -85,32 +96,56 @@ bool LeadsTo(const std::string& path, int fd) {
          named.st_ino == open.st_ino;
 }
 
-absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io) {
-  std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io)));
+absl::StatusOr<std::unique_ptr<RingReplica>> RingReplica::Open(const std::string& directory, OnIo on_io,
+                                                               OnAccess on_access, bool is_judged) {
+  std::unique_ptr<RingReplica> replica(new RingReplica(directory, std::move(on_io), std::move(on_access), is_judged));
   replica->first_volume_ = ParentVolumeOf(directory);
-  if (absl::Status s = replica->OpenFiles(); !s.ok()) return s;
+  replica->opening_ = replica->OpenFiles();
+  if (!replica->opening_.ok() && !absl::IsUnavailable(replica->opening_)) return replica->opening_;
   return replica;
 }
 
 absl::Status RingReplica::OpenFiles() {
+  absl::Status unwritable;
+  absl::Status status = OpenDirectory();
+  if (directory_fd_ < 0) return status;
+  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
+    if (status.ok()) status = OpenFile(file, unwritable);
+  }
+  if (status.ok()) return unwritable;
+  Close();
+  return status;
+}
+
+absl::Status RingReplica::OpenDirectory() {
   directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_fd_ < 0) {
     return errno == ENOENT ? absl::OkStatus() : StatusFromErrno(errno, absl::StrCat("open ", directory_));
   }
   struct stat info;
   if (::fstat(directory_fd_, &info) != 0) return StatusFromErrno(errno, "stat");
-  if ((info.st_mode & kOthers) != 0) return TooOpen(directory_, "0700");
-  if (absl::Status s = LockIt(); !s.ok()) return s;
-  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
-    const std::string path = absl::StrCat(directory_, "/", NameOf(file));
-    int& fd = files_[Index(file)];
+  if (is_judged_ && (info.st_mode & kOthers) != 0) return TooOpen(directory_, "0700");
+  return LockIt();
+}
+
+absl::Status RingReplica::OpenFile(RingFile file, absl::Status& unwritable) {
+  const std::string path = absl::StrCat(directory_, "/", NameOf(file));
+  int& fd = files_[Index(file)];
+  absl::Status opened = on_access_ ? on_access_(file, Access::kOpen) : absl::OkStatus();
+  if (opened.ok()) {
     fd = ::openat(directory_fd_, NameOf(file), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) continue;
-    if (fd < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
-    if (::fstat(fd, &info) != 0) return StatusFromErrno(errno, "stat");
-    if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
-    if ((info.st_mode & kOthers) != 0) return TooOpen(path, "0600");
+    if (fd < 0 && errno == ENOENT) return absl::OkStatus();
+    if (fd < 0) opened = StatusFromErrno(errno, absl::StrCat("open ", path));
   }
+  if (!opened.ok()) {
+    fd = ::openat(directory_fd_, NameOf(file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return opened;
+    unwritable.Update(opened);
+  }
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return StatusFromErrno(errno, "stat");
+  if (!S_ISREG(info.st_mode)) return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is no file"));
+  if (is_judged_ && (info.st_mode & kOthers) != 0) return TooOpen(path, "0600");
   return absl::OkStatus();
 }
 
@@ -129,9 +164,9 @@ void RingReplica::Close() {
 
 absl::Status RingReplica::Reopen() {
   Close();
-  absl::Status status = OpenFiles();
-  if (!status.ok()) Close();
-  return status;
+  opening_ = OpenFiles();
+  if (!opening_.ok()) Close();
+  return opening_;
 }
 
 bool RingReplica::is_on_first_volume() const {
@@ -158,6 +193,9 @@ absl::StatusOr<LockedBytes> RingReplica::Read(RingFile file) const {
 absl::Status RingReplica::ReadAt(RingFile file, uint64_t offset, ByteSpan out) const {
   if (out.empty()) return absl::OkStatus();
   if (!Has(file)) return OutOfReach(file);
+  if (on_access_) {
+    if (absl::Status s = on_access_(file, Access::kRead); !s.ok()) return s;
+  }
   while (!out.empty()) {
     const ssize_t got = ::pread(files_[Index(file)], out.data(), out.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
@@ -204,6 +242,8 @@ absl::Status RingReplica::Look() const {
 
 absl::Status RingReplica::Extend(RingFile file, uint64_t size) {
   if (directory_fd_ < 0) {
+    const std::string parent = std::filesystem::path(directory_).parent_path().string();
+    if (absl::Status s = TakeEmptyDirectory(parent); !s.ok()) return s;
     if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return StatusFromErrno(errno, "make directory");
     directory_fd_ = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd_ < 0) return StatusFromErrno(errno, "open directory");
@@ -289,6 +329,14 @@ absl::Status RingDisk::ReadAt(RingFile file, uint64_t offset, ByteSpan out) cons
     if (failure.ok()) return failure;
   }
   return failure;
+}
+
+absl::StatusOr<LockedBytes> RingDisk::Read(RingFile file) const {
+  absl::StatusOr<LockedBytes> read = absl::UnavailableError("key ring: no replica can be read");
+  for (size_t i = 0; i < replicas_.size() && !read.ok(); ++i) {
+    if (!stale(i)) read = replicas_[i]->Read(file);
+  }
+  return read;
 }
 
 }  // namespace retention

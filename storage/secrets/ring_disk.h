@@ -37,6 +37,9 @@ absl::Status StatusFromErrno(int error, std::string_view operation);
 // Makes the names in `directory` durable.
 absl::Status SyncDirectory(const std::string& directory);
 
+// Takes the access that others have to an empty directory, which is about to be filled, from them.
+absl::Status TakeEmptyDirectory(const std::string& directory);
+
 // The volume that `directory` lies on; nullopt if there is no such directory.
 std::optional<uint64_t> VolumeOf(const std::string& directory);
 
@@ -50,18 +53,25 @@ class RingReplica {
   // Called before each write, and before each sync of what was written; not OK: it fails.
   enum class Io : uint8_t { kWrite, kSync, kExtend };
   using OnIo = std::function<absl::Status(RingFile, Io)>;
+  // Called before each opening of a file to be written, and each read.
+  enum class Access : uint8_t { kOpen, kRead };
+  using OnAccess = std::function<absl::Status(RingFile, Access)>;
 
   // `directory` need not exist. Opens what is there, and makes nothing. While it is open no other process can open it:
-  // FAILED_PRECONDITION, as for what others have access to.
-  static absl::StatusOr<std::unique_ptr<RingReplica>> Open(const std::string& directory, OnIo on_io);
+  // FAILED_PRECONDITION, as for what others have access to. One that is out of reach has no files, and opening() says
+  // why; or its files can be read alone, on a volume that is read-only. `is_judged`: others may have no access.
+  static absl::StatusOr<std::unique_ptr<RingReplica>> Open(const std::string& directory, OnIo on_io,
+                                                           OnAccess on_access = {}, bool is_judged = true);
   RingReplica(const RingReplica&) = delete;
   RingReplica& operator=(const RingReplica&) = delete;
   ~RingReplica();
 
   const std::string& directory() const { return directory_; }
+  // UNAVAILABLE: it cannot be written.
+  const absl::Status& opening() const { return opening_; }
   // Lets go of all files, so that a volume that failed can be unmounted.
   void Close();
-  // Opens by its path what lies there now; the volume may have been away.
+  // Opens by its path what lies there now; the volume may have been away. It is closed if that cannot be written.
   absl::Status Reopen();
   // Whether the volume is the one on which it was opened first.
   bool is_on_first_volume() const;
@@ -80,9 +90,16 @@ class RingReplica {
   absl::Status Extend(RingFile file, uint64_t size);
 
  private:
-  RingReplica(std::string directory, OnIo on_io) : directory_(std::move(directory)), on_io_(std::move(on_io)) {}
+  RingReplica(std::string directory, OnIo on_io, OnAccess on_access, bool is_judged)
+      : directory_(std::move(directory)),
+        on_io_(std::move(on_io)),
+        on_access_(std::move(on_access)),
+        is_judged_(is_judged) {}
   static size_t Index(RingFile file) { return static_cast<size_t>(file); }
+  // Closes all, unless it is OK or UNAVAILABLE with all of them readable.
   absl::Status OpenFiles();
+  absl::Status OpenDirectory();
+  absl::Status OpenFile(RingFile file, absl::Status& unwritable);
   absl::Status LockIt();
   // What is written to a file without a name is lost with the process.
   absl::Status CheckName(RingFile file) const;
@@ -90,7 +107,10 @@ class RingReplica {
 
   const std::string directory_;
   const OnIo on_io_;
+  const OnAccess on_access_;
+  const bool is_judged_;
   std::optional<uint64_t> first_volume_;
+  absl::Status opening_;
   int directory_fd_ = -1;
   std::array<int, kRingFiles> files_{-1, -1, -1};
 };
@@ -127,6 +147,7 @@ class RingDisk {
   absl::Status Extend(RingFile file, uint64_t size);
   // Of the first that can be read.
   absl::Status ReadAt(RingFile file, uint64_t offset, ByteSpan out) const;
+  absl::StatusOr<LockedBytes> Read(RingFile file) const;
 
  private:
   enum class State : uint8_t { kSound, kLost, kStale };

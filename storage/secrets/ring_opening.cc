@@ -8,10 +8,11 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/secrets/ring_units.h"
+#include "storage/secrets/ring_merge.h"
 
 namespace retention {
 namespace {
@@ -35,8 +36,9 @@ void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
 // The later of a replica's two heads that are whole. None if its other files are not this ring's.
 struct FoundHead {
   std::optional<RingHead> head;
-  uint64_t bytes = 0;    // of its other files: one that is shorter lacks what was added last
-  uint32_t version = 0;  // of one that cannot be read
+  uint64_t bytes = 0;                     // of its other files: one that is shorter lacks what was added last
+  uint32_t version = 0;                   // of one that cannot be read
+  std::optional<RingHead> without_pages;  // what would be its head, were `pages` this ring's
 };
 
 // Whether a file has the header of this ring.
@@ -64,7 +66,9 @@ absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
     const auto size = replica.Size(file);
     if (!size.ok()) return size.status();
     found.bytes += *size;
-    if (found.head.has_value() && !IsOfRing(replica, file, *found.head)) found.head.reset();
+    if (!found.head.has_value() || IsOfRing(replica, file, *found.head)) continue;
+    if (file == RingFile::kPages) found.without_pages = std::move(found.head);
+    found.head.reset();
   }
   return found;
 }
@@ -77,99 +81,18 @@ absl::StatusOr<bool> HoldsKeys(const RingReplica& replica) {
   return !IsZero(std::as_const(*keys).span().subspan(kRingFileHeaderBytes));
 }
 
-struct Merged {
-  size_t mended = 0;
-  size_t damaged = 0;
-};
-
-// Makes the runs of all alike, in memory: each unit as in the first in which it is whole.
-Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
-  Merged merged;
-  for (const RingUnit& unit : units) {
-    const auto of = [&](LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
-    const auto alike = [&](LockedBytes& run) {
-      return std::memcmp(of(run).data(), of(runs.front()).data(), unit.size) == 0;
-    };
-    const bool first_is_whole = unit.whole(of(runs.front()));
-    if (first_is_whole && std::all_of(runs.begin(), runs.end(), alike)) continue;
-    const auto best = std::find_if(runs.begin(), runs.end(), [&](LockedBytes& run) { return unit.whole(of(run)); });
-    if (best == runs.end()) {
-      ++merged.damaged;
-      continue;
-    }
-    for (auto run = runs.begin(); run != runs.end(); ++run) {
-      if (run == best) continue;
-      if (!unit.whole(of(*run))) ++merged.mended;
-      std::memcpy(of(*run).data(), of(*best).data(), unit.size);
-    }
-  }
-  return merged;
-}
-
-// Makes `size` bytes at `offset` alike in the replicas `equals`, and durable.
-absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equals, RingFile file, uint64_t offset,
-                                size_t size,
-                                const std::function<std::vector<RingUnit>(std::vector<LockedBytes>&)>& units) {
-  std::vector<LockedBytes> runs;
-  std::vector<LockedBytes> before;
-  for (const size_t i : equals) {
-    LockedBytes& run = runs.emplace_back(size);
-    if (absl::Status s = disk.replica(i).ReadAt(file, offset, run.span()); !s.ok()) return s;
-    std::memcpy(before.emplace_back(size).data(), run.data(), size);
-  }
-  const Merged merged = MergeRuns(runs, units(runs));
-  for (size_t i = 0; i < equals.size(); ++i) {
-    if (std::memcmp(runs[i].data(), before[i].data(), size) == 0) continue;
-    const RingWrite write{offset, std::as_const(runs[i]).span()};
-    if (absl::Status s = disk.replica(equals[i]).Write(file, {&write, 1}); !s.ok()) return s;
-  }
-  return merged;
-}
-
-// Pages by the blocks that entries name.
-absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks(const RingReplica& replica, uint32_t epoch) {
-  const auto keys = replica.Read(RingFile::kKeys);
-  if (!keys.ok()) return keys.status();
-  std::map<uint64_t, uint64_t> pages;
-  for (size_t at = kRingFileHeaderBytes; at + kEntryBytes <= keys->size(); at += kEntryBytes) {
-    const auto entry = ReadEntry(keys->span().subspan(at, kEntryBytes));
-    if (entry.has_value() && entry->epoch == epoch && entry->block.has_value()) pages[*entry->block] = entry->name;
-  }
-  return pages;
-}
-
-absl::Status Merge(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing& ring) {
-  const auto count = [&](const absl::StatusOr<Merged>& merged) {
-    if (!merged.ok()) return merged.status();
-    ring.mended += merged->mended;
-    ring.damaged += merged->damaged;
-    return absl::OkStatus();
+// The one that counts, if any does.
+std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
+                               const std::vector<std::unique_ptr<RingReplica>>& replicas) {
+  std::optional<size_t> leader;
+  const auto rank = [&](size_t of) {
+    return std::tuple(heads[of].head->generation, heads[of].bytes, replicas[of]->opening().ok());
   };
-  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
-    const auto size = disk.replica(equals.front()).Size(file);
-    if (!size.ok()) return size.status();
-    if (file == RingFile::kKeys) {
-      const size_t bytes = *size - kRingFileHeaderBytes;
-      const auto units = [bytes](std::vector<LockedBytes>&) { return UnitsOfKeys(bytes); };
-      absl::Status s = count(MergeRun(disk, equals, file, kRingFileHeaderBytes, bytes, units));
-      if (!s.ok()) return s;
-      continue;
-    }
-    const auto pages = NamedBlocks(disk.replica(equals.front()), ring.head.epoch);
-    if (!pages.ok()) return pages.status();
-    uint64_t block = 0;
-    for (uint64_t at = kRingFileHeaderBytes; at + kBlockBytes <= *size; at += kBlockBytes, ++block) {
-      const auto page = pages->find(block);
-      const bool is_named = page != pages->end();
-      const auto units = [&](std::vector<LockedBytes>& runs) {
-        return UnitsOfBlock(is_named ? page->second : PageOfBlock(runs));
-      };
-      const auto merged = MergeRun(disk, equals, file, at, kBlockBytes, units);
-      // What no entry names is of no use, damaged or not; it goes once all replicas have it alike.
-      if (absl::Status s = is_named ? count(merged) : merged.status(); !s.ok()) return s;
-    }
+  for (size_t i = 0; i < heads.size(); ++i) {
+    if (!heads[i].head.has_value()) continue;
+    if (!leader.has_value() || rank(i) > rank(*leader)) leader = i;
   }
-  return absl::OkStatus();
+  return leader;
 }
 
 }  // namespace
@@ -312,20 +235,34 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   for (const auto& replica : replicas) {
     auto head = FindHead(*replica);
     // One that cannot be read is as good as none, unless it is the only one.
-    if (!head.ok()) unread = head.status();
+    if (!head.ok() || !replica->Has(RingFile::kHead)) unread.Update(replica->opening());
+    unread.Update(head.status());
     heads.push_back(head.ok() ? *std::move(head) : FoundHead());
   }
-  std::optional<size_t> leader;
   uint32_t unknown_version = 0;
-  for (size_t i = 0; i < heads.size(); ++i) {
-    if (heads[i].version != 0) unknown_version = heads[i].version;
-    if (!heads[i].head.has_value()) continue;
-    const auto rank = [&](size_t of) { return std::pair(heads[of].head->generation, heads[of].bytes); };
-    if (!leader.has_value() || rank(i) > rank(*leader)) leader = i;
+  for (const FoundHead& found : heads) {
+    if (found.version != 0) unknown_version = found.version;
   }
+  std::optional<size_t> leader = LeaderOf(heads, replicas);
   if (unknown_version != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("key ring: it is of version ", unknown_version, ", not ", kRingVersion));
+  }
+  const auto lacks_pages = [](const FoundHead& found) { return found.without_pages.has_value(); };
+  const bool pages_are_damaged =
+      !leader.has_value() && unread.ok() && std::any_of(heads.begin(), heads.end(), lacks_pages);
+  if (pages_are_damaged && !opening.only_destroys) {
+    return absl::DataLossError(
+        "key ring: its file pages is missing or damaged in every replica: put an intact one back");
+  }
+  if (pages_are_damaged) {
+    for (size_t i = 0; i < heads.size(); ++i) {
+      const auto keys = replicas[i]->Size(RingFile::kKeys);
+      if (!keys.ok()) return keys.status();
+      heads[i].head = std::move(heads[i].without_pages);
+      heads[i].bytes = *keys;
+    }
+    leader = LeaderOf(heads, replicas);
   }
   if (!leader.has_value()) {
     if (!unread.ok()) return unread;
@@ -337,6 +274,7 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     return absl::NotFoundError("key ring: there is none");
   }
   OpenedRing ring;
+  ring.lacks_pages = pages_are_damaged;
   ring.head = *heads[*leader].head;
   const std::string identity(ring.head.identity.begin(), ring.head.identity.end());
   if (!opening.known_identity.empty() && identity != opening.known_identity) {
@@ -350,6 +288,8 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
                                                       "with --accept-lower-replica: what was sealed since is lost, and "
                                                       "older copies open again what was erased since"));
   }
+  const auto is_writable = [](const auto& replica) { return replica->opening().ok(); };
+  if (std::none_of(replicas.begin(), replicas.end(), is_writable)) return replicas[*leader]->opening();
   std::vector<size_t> equals;
   std::vector<size_t> others;
   for (size_t i = 0; i < heads.size(); ++i) {
@@ -364,24 +304,36 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
           "or "
           "start with --accept-lower-replica");
     }
-    const bool equal =
-        readable && heads[i].head->generation == ring.head.generation && heads[i].bytes == heads[*leader].bytes;
+    const bool is_leader = i == *leader;
+    const bool equal = readable && (is_leader || is_writable(replicas[i])) &&
+                       heads[i].head->generation == ring.head.generation && heads[i].bytes == heads[*leader].bytes;
     (equal ? equals : others).push_back(i);
   }
   // Before anything is written.
   if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (const size_t i : others) ring.disk->SetStale(i, absl::OkStatus());
-  if (absl::Status s = Merge(*ring.disk, equals, ring); !s.ok()) return s;
+  if (absl::Status s = MergeReplicas(*ring.disk, equals, ring); !s.ok()) return s;
   for (const size_t i : others) {
-    const absl::Status rebuilt = RebuildReplica(*ring.disk, i, ring.head);
+    const RingReplica& other = ring.disk->replica(i);
+    if (opening.only_destroys && (ring.lacks_pages || !other.Has(RingFile::kKeys))) continue;
+    // What could not be looked at may be another ring's.
+    absl::Status rebuilt = other.opening();
+    if (rebuilt.ok()) rebuilt = RebuildReplica(*ring.disk, i, ring.head);
     if (rebuilt.ok()) ++ring.rebuilt;
     ring.not_rebuilt.Update(rebuilt);
   }
+  if (const absl::Status& opening = ring.disk->replica(*leader).opening(); !opening.ok()) {
+    if (ring.rebuilt == 0) return opening;
+    ring.disk->SetStale(*leader, opening);
+    ring.not_rebuilt.Update(opening);
+  }
   // Those that could not be rebuilt must be told apart when they come back.
-  if (ring.disk->stale_replicas() > 0 || ring.rolled_back) {
+  bool bump_owed = ring.rolled_back;
+  for (size_t stale = 0; ring.disk->stale_replicas() > stale || bump_owed;) {
+    stale = ring.disk->stale_replicas();
     ++ring.head.generation;
-    if (ring.rolled_back) {
+    if (std::exchange(bump_owed, false)) {
       // Beyond all that was, and over the older head.
       ring.head.generation += (opening.known_generation - ring.head.generation + 2) / 2 * 2;
       ring.head.pages_reserved += kPagesLeftOut;

@@ -34,6 +34,10 @@ struct RingOpening {
   // Whoever runs the server says that a replica that cannot be read was of no later generation than the other; or that
   // there is no later ring any more.
   bool accept_lower_replica = false;
+  // It is opened for what is due to be destroyed, since nothing else can be: that others have access to it, or that
+  // files lie beside it, keeps no key then, nor does a file `pages` that is damaged in all replicas, which is left as
+  // it lies.
+  bool only_destroys = false;
 };
 
 struct OpenedRing {
@@ -43,6 +47,7 @@ struct OpenedRing {
   absl::Status not_rebuilt;  // why one that was to be was not: it is stale
   size_t mended = 0;         // entries that were damaged in one of them
   size_t damaged = 0;        // entries that are damaged in all
+  bool lacks_pages = false;  // only_destroys, and the file is damaged in all
   bool rolled_back = false;  // others know of a later generation, which nobody has any more
 };
 

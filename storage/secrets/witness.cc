@@ -140,8 +140,14 @@ absl::StatusOr<std::unique_ptr<WitnessFile>> WitnessFile::Open(std::vector<std::
 absl::StatusOr<WitnessFile::Found> WitnessFile::Look(File& file) {
   const std::string path = file.Path();
   Found found;
+  file.opening = absl::OkStatus();
   file.fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (file.fd < 0 && errno == ENOENT) return found;
+  if (file.fd < 0) {
+    // What cannot be written can be read, maybe.
+    file.opening = StatusFromErrno(errno, absl::StrCat("open ", path));
+    file.fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  }
   if (file.fd < 0) return StatusFromErrno(errno, absl::StrCat("open ", path));
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return StatusFromErrno(errno, "stat");
@@ -185,6 +191,7 @@ absl::Status WitnessFile::Make(File& file) {
   if (file.volume.has_value() && volume != file.volume) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: ", path, " is not there: is its volume mounted?"));
   }
+  if (absl::Status s = TakeEmptyDirectory(file.directory); !s.ok()) return s;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return StatusFromErrno(errno, absl::StrCat("create ", path));
   // Allocated for both places: a full disk keeps nothing from being remembered.
@@ -215,6 +222,7 @@ absl::Status WitnessFile::WriteTo(size_t i, const WitnessArray& bytes) {
     // What a failure left in the one place may not be durable, though it can be read.
     if (is_same) file.next_place = next_place;
   }
+  if (!file.opening.ok()) return file.opening;
   if (file.fd < 0) {
     if (absl::Status s = Make(file); !s.ok()) return s;
   }

@@ -75,6 +75,7 @@ class WitnessFile {
     std::string directory;
     std::optional<uint64_t> volume;  // on which it was first
     int fd = -1;
+    absl::Status opening;   // not OK: it can be read alone
     bool failed = false;    // at its last write
     size_t next_place = 0;  // never that of the last one that is whole
 

@@ -128,6 +128,44 @@ TEST(LedgerCopy, AnotherRingsIsNotTouched) {
   EXPECT_EQ(ReadBytes(directory / "ledger"), bytes);
 }
 
+// A flipped bit was once another ring's, and no start went on.
+TEST(LedgerCopy, ADamagedHeaderIsWrittenAnew) {
+  const auto chain = Chain(3);
+  const FreshDirectory directory;
+  WriteChain(directory, chain);
+  const std::string bytes = ReadBytes(directory / "ledger");
+  EXPECT_FALSE(CopyIn(directory, 3)->header_mended());
+  std::vector<std::string> headers;
+  for (size_t bit = 0; bit < size_t{8} * 32; ++bit) {
+    headers.push_back(bytes.substr(0, 32));
+    headers.back()[bit / 8] = static_cast<char>(headers.back()[bit / 8] ^ (1 << bit % 8));
+  }
+  headers.emplace_back(32, 'x');
+  for (const std::string& header : headers) {
+    WriteBytes(directory / "ledger", header + bytes.substr(32));
+    const auto copy = CopyIn(directory, 3);
+    EXPECT_TRUE(copy->header_mended());
+    EXPECT_EQ(copy->size(), 3u);
+    EXPECT_EQ(copy->head(), chain.back().hash);
+    EXPECT_EQ(ReadBytes(directory / "ledger"), bytes);
+  }
+}
+
+TEST(LedgerCopy, OneThatIsOutOfReachIsFoundWhenItIsBack) {
+  const FreshDirectory directory;
+  WriteChain(directory, Chain(3));
+  fs::rename(directory / "ledger", directory / "away");
+  fs::create_symlink(directory / "away", directory / "ledger");
+  const auto copy = CopyIn(directory, 3);
+  EXPECT_EQ(copy->size(), 0u);
+  EXPECT_FALSE(copy->FollowPath().ok());
+  fs::rename(directory / "away", directory / "ledger");
+  const auto is_another = copy->FollowPath();
+  ASSERT_TRUE(is_another.ok()) << is_another.status();
+  EXPECT_TRUE(*is_another);
+  EXPECT_EQ(copy->size(), 3u);
+}
+
 TEST(LedgerCopy, WhatCouldNotBeSyncedIsWrittenAgain) {
   const auto chain = Chain(6);
   const FreshDirectory directory;

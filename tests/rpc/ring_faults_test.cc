@@ -1,0 +1,108 @@
+// Starts at which something is the matter with one directory of the ring, or with both: what is due goes all the same.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "retention/v1/ring_service.pb.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+#include "tests/testing/ring_decoder.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RingFaults : public ::testing::Test {
+ protected:
+  RingFaults() {
+    fs::create_directory(directory(1));
+    fs::permissions(directory(1), fs::perms::owner_all);
+    EXPECT_TRUE(Start(kMonday).ok());
+    server_.SyncPbx();
+    server_.Batch({Joined("meeting", "join", kMonday, "p", "Ada", "ada@example.org")});
+    server_.Stop();
+    EXPECT_TRUE(HasDay(0) && HasDay(1));
+  }
+
+  fs::path directory(size_t i) const { return server_.directory() / (i == 0 ? "ring" : "second"); }
+  fs::path replica(size_t i) const { return directory(i) / (i == 0 ? "a" : "b"); }
+  absl::Status Start(absl::Time now) {
+    return server_.Restart([&](ServerOptions& options) {
+      options.second_key_ring_directory = directory(1).string();
+      options.simulated_start = now;
+    });
+  }
+  absl::Status StartLate() { return Start(kMonday + absl::Hours(24 * 8)); }
+  // Whether a key of the day that is due lies in a replica.
+  bool HasDay(size_t i) const { return DecodeRing(replica(i).string()).keys.contains({'D', kNextMonday.number()}); }
+  v1::GetRingStatusResponse Status() {
+    v1::GetRingStatusResponse status;
+    EXPECT_TRUE(server_.Call("/retention.v1.RingService/GetRingStatus", v1::GetRingStatusRequest(), &status).ok());
+    return status;
+  }
+  // Where a link leads nobody goes, root neither.
+  void TakeAway(const fs::path& file) const {
+    const fs::path away = server_.directory() / file.filename();
+    fs::rename(file, away);
+    fs::create_symlink(away, file);
+  }
+  void GiveBack(const fs::path& file) const { fs::rename(server_.directory() / file.filename(), file); }
+
+  RunningServer server_;
+};
+
+TEST_F(RingFaults, AReplicaThatCannotBeOpenedStopsNoStart) {
+  for (const size_t lost : {0u, 1u}) {
+    SCOPED_TRACE(lost);
+    const std::vector<fs::path> files = {replica(lost) / "head", replica(lost) / "keys", replica(lost) / "pages",
+                                         directory(lost) / "witness", directory(lost) / "ledger"};
+    for (const fs::path& file : files) TakeAway(file);
+    const absl::Status started = StartLate();
+    ASSERT_TRUE(started.ok()) << started;
+    EXPECT_EQ(Status().stale_replicas(), 1u);
+    EXPECT_FALSE(HasDay(1 - lost));
+    for (const fs::path& file : files) GiveBack(file);
+    server_.AdvanceTo(kMonday + absl::Hours(24 * 8 + 1 + static_cast<int>(lost)));
+    AwaitTrue([&] { return Status().stale_replicas() == 0; });
+    EXPECT_FALSE(HasDay(lost));
+    server_.Stop();
+  }
+}
+
+TEST_F(RingFaults, AccessOfOthersIsRefusedAtEachStart_AndKeepsNoKey) {
+  fs::permissions(directory(1), fs::perms::owner_all | fs::perms::group_read);
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status refused = StartLate();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "chmod 0700")) << refused;
+    EXPECT_FALSE(HasDay(0) || HasDay(1));
+  }
+  fs::permissions(directory(1), fs::perms::owner_all);
+  EXPECT_TRUE(StartLate().ok());
+}
+
+TEST_F(RingFaults, PagesThatAreGoneFromBothAreNamed_AndKeepNoDay) {
+  for (const size_t i : {0u, 1u}) fs::resize_file(replica(i) / "pages", 0);
+  const absl::Status refused = StartLate();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "its file pages")) << refused;
+  EXPECT_FALSE(HasDay(0) || HasDay(1));
+}
+
+TEST_F(RingFaults, ADamagedHeaderOfTheLedgersCopyStopsNoStart) {
+  for (const size_t i : {0u, 1u}) {
+    std::fstream(directory(i) / "ledger", std::ios::in | std::ios::out | std::ios::binary).seekp(3) << "x";
+  }
+  const absl::Status started = StartLate();
+  EXPECT_TRUE(started.ok()) << started;
+  EXPECT_FALSE(HasDay(0) || HasDay(1));
+}
+
+}  // namespace
+}  // namespace retention

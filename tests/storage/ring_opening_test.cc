@@ -1,0 +1,270 @@
+// Openings of which a replica is out of reach, cannot be written, or lies where others have access; and of a ring that
+// is opened for what is due alone.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/secrets/key_ring.h"
+#include "tests/storage/fixtures.h"
+#include "tests/storage/lived_ring.h"
+#include "tests/testing/fresh_directory.h"
+#include "tests/testing/ring_decoder.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+using Access = RingReplica::Access;
+
+enum class Fault : uint8_t {
+  kNone,
+  kNotWritten,
+  kNotInReach,
+  kReadInPart,  // its header
+  kNotRead,     // but written
+};
+
+class RingOpenings : public ::testing::Test {
+ protected:
+  RingOpenings() {
+    auto ring = KeyRing::Create(path_.at(0), Options());
+    EXPECT_TRUE(ring.ok()) << ring.status();
+    ring_ = *std::move(ring);
+    lived_.emplace(*ring_);
+    doomed_ = DecodeRing(Replica(0)).sealed.at(lived_->day);
+    generation_ = ring_->generation();
+  }
+
+  std::string Replica(size_t i) const { return absl::StrCat(path_.at(i), i == 0 ? "/a" : "/b"); }
+  KeyRing::Options Options() {
+    KeyRing::Options options;
+    options.second_directory = path_.at(1);
+    options.opening.known_generation = generation_;
+    options.on_io = [this](size_t, RingFile, RingReplica::Io) {
+      return writes_fail_ ? absl::UnavailableError("failing") : absl::OkStatus();
+    };
+    options.on_access = [this](size_t replica, RingFile file, Access access) {
+      const Fault fault = faults_.at(replica);
+      bool fails = fault == Fault::kNotWritten || fault == Fault::kNotInReach;
+      if (access == Access::kRead) {
+        fails = fault == Fault::kNotRead || fault == Fault::kNotInReach ||
+                (fault == Fault::kReadInPart && file == RingFile::kKeys && ++reads_ > 1);
+      }
+      return fails ? absl::UnavailableError("failing") : absl::OkStatus();
+    };
+    options.on_reach = [this](const std::string& directory, const absl::Status& why) {
+      said_.push_back(absl::StrCat(fs::path(directory).filename().string(), why.ok() ? " back" : " lost"));
+    };
+    return options;
+  }
+  absl::Status Reopen(bool only_destroys = false) {
+    ring_.reset();
+    reads_ = 0;
+    KeyRing::Options options = Options();
+    options.opening.only_destroys = only_destroys;
+    auto ring = KeyRing::Open(path_.at(0), std::move(options));
+    if (ring.ok()) ring_ = *std::move(ring);
+    return ring.status();
+  }
+  static mode_t ModeOf(const std::string& path) {
+    struct stat info;
+    return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 0777 : 0;
+  }
+  void MakeAnew(size_t i) const {
+    fs::remove_all(path_.at(i));
+    ASSERT_EQ(::mkdir(path_.at(i).c_str(), 0700), 0);
+    ASSERT_EQ(::chmod(path_.at(i).c_str(), 0755), 0);
+  }
+  std::vector<std::string> Doomed() const { return FilesHolding(directory_.path(), doomed_); }
+
+  FreshDirectory directory_;
+  const std::vector<std::string> path_ = {directory_ / "first", directory_ / "second"};
+  std::vector<Fault> faults_ = {Fault::kNone, Fault::kNone};
+  bool writes_fail_ = false;
+  size_t reads_ = 0;
+  std::vector<std::string> said_;
+  std::unique_ptr<KeyRing> ring_;
+  std::optional<Lived> lived_;
+  std::string doomed_;  // as it lies
+  uint64_t generation_ = 0;
+};
+
+// Such an opening once failed, and nothing that was due was destroyed.
+TEST_F(RingOpenings, OneThatFailsIsLeftAlone_AndTakenBackLater) {
+  for (const Fault fault : {Fault::kNotWritten, Fault::kNotInReach, Fault::kReadInPart}) {
+    for (const size_t broken : {0u, 1u}) {
+      SCOPED_TRACE(absl::StrCat(static_cast<int>(fault), " of ", broken));
+      said_.clear();
+      generation_ = ring_->generation();
+      faults_.at(broken) = fault;
+      const absl::Status opened = Reopen();
+      ASSERT_TRUE(opened.ok()) << opened;
+      EXPECT_EQ(ring_->stale_replicas(), 1u);
+      EXPECT_GT(ring_->generation(), generation_) << "it is told apart when it comes back";
+      const std::string name = broken == 0 ? "a" : "b";
+      EXPECT_EQ(said_, std::vector<std::string>{name + " lost"});
+      if (fault == Fault::kNotInReach && broken == 1) {
+        ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+        EXPECT_EQ(Doomed(), std::vector<std::string>{"keys"}) << "of the broken one";
+        EXPECT_FALSE(ring_->Mend().ok());
+      }
+      faults_.at(broken) = Fault::kNone;
+      const absl::Status mended = ring_->Mend();
+      EXPECT_TRUE(mended.ok()) << mended;
+      EXPECT_EQ(ring_->stale_replicas(), 0u);
+      EXPECT_EQ(said_.back(), name + " back");
+      EXPECT_TRUE(ring_->Verify()->is_sound());
+    }
+    if (fault != Fault::kNotWritten) {
+      EXPECT_EQ(Doomed(), std::vector<std::string>());
+      lived_->ExpectLiving(*ring_);
+    }
+  }
+}
+
+TEST_F(RingOpenings, OneWhoseReadsFailIsOverwritten) {
+  for (const size_t broken : {0u, 1u}) {
+    faults_ = {Fault::kNone, Fault::kNone};
+    faults_.at(broken) = Fault::kNotRead;
+    const absl::Status opened = Reopen();
+    ASSERT_TRUE(opened.ok()) << opened;
+  }
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  faults_ = {Fault::kNone, Fault::kNone};
+  ASSERT_TRUE(Reopen().ok());
+  lived_->ExpectLiving(*ring_);
+}
+
+TEST_F(RingOpenings, OneThatCanBeReadAloneIsRead_IfItIsTheLast) {
+  ring_.reset();
+  CopyRing(path_.at(1), directory_ / "older");
+  ASSERT_TRUE(Reopen().ok());
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  ring_.reset();
+  fs::remove_all(path_.at(1));
+  fs::rename(directory_ / "older", path_.at(1));
+  faults_.at(0) = Fault::kNotWritten;
+  const absl::Status opened = Reopen();
+  ASSERT_TRUE(opened.ok()) << opened;
+  EXPECT_EQ(ring_->stale_replicas(), 1u);
+  EXPECT_EQ(Doomed(), std::vector<std::string>()) << "the older one is overwritten";
+  lived_->ExpectLiving(*ring_);
+  EXPECT_TRUE(ring_->ForDay(kDay.Next().Next()).ok());
+}
+
+TEST_F(RingOpenings, IfNothingTellsThatTheOtherIsTheLastItIsRefused) {
+  generation_ += 1;
+  faults_.at(0) = Fault::kNotInReach;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Reopen()));
+  generation_ = 0;
+  EXPECT_TRUE(absl::IsFailedPrecondition(Reopen()));
+}
+
+TEST_F(RingOpenings, IfNoneCanBeWrittenNothingIsTouched) {
+  const std::string before = ReadBytes(Replica(0) + "/head");
+  for (const Fault fault : {Fault::kNotWritten, Fault::kNotInReach}) {
+    faults_ = {fault, fault};
+    const absl::Status opened = Reopen();
+    EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
+  }
+  EXPECT_EQ(ReadBytes(Replica(0) + "/head"), before);
+}
+
+// What cannot be looked at may be another ring's.
+TEST_F(RingOpenings, OneThatIsOutOfReachIsNotWrittenByTheOpening) {
+  ring_.reset();
+  const std::string before = ReadBytes(Replica(1) + "/keys");
+  fs::rename(Replica(1) + "/head", directory_ / "head");
+  fs::create_symlink(directory_ / "head", Replica(1) + "/head");
+  ASSERT_TRUE(Reopen().ok());
+  EXPECT_EQ(ring_->stale_replicas(), 1u);
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  EXPECT_EQ(ReadBytes(Replica(1) + "/keys"), before);
+  EXPECT_FALSE(ring_->Mend().ok());
+  fs::rename(directory_ / "head", Replica(1) + "/head");
+  EXPECT_TRUE(ring_->Mend().ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+}
+
+// A generation that could not be written is nothing that lies on a disk.
+TEST_F(RingOpenings, WhileNoneIsInReachNothingIsUnfinishedButWhatWasDestroyed) {
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  faults_ = {Fault::kNotInReach, Fault::kNotInReach};
+  writes_fail_ = true;
+  EXPECT_FALSE(ring_->Mend().ok());
+  EXPECT_TRUE(ring_->out_of_reach());
+  EXPECT_FALSE(ring_->unfinished());
+}
+
+// It was once filled, and refused by the next opening.
+TEST_F(RingOpenings, ADirectoryThatIsMadeAnewIsItsOwnersAlone) {
+  for (const size_t i : {0u, 1u}) {
+    MakeAnew(i);
+    ASSERT_TRUE(Reopen().ok());
+    EXPECT_EQ(ModeOf(path_.at(i)), 0700u) << "by an opening";
+    EXPECT_EQ(ring_->stale_replicas(), 0u);
+    EXPECT_TRUE(Reopen().ok());
+    MakeAnew(i);
+    EXPECT_TRUE(ring_->ForDay(DueDay::FromNumber(40000 + static_cast<uint32_t>(i))).ok());
+    EXPECT_TRUE(ring_->Mend().ok());
+    EXPECT_EQ(ModeOf(path_.at(i)), 0700u) << "while it is open";
+    EXPECT_TRUE(Reopen().ok());
+  }
+}
+
+TEST_F(RingOpenings, ADirectoryWithSomethingInItIsNotFilled_IfOthersHaveAccess) {
+  MakeAnew(1);
+  WriteBytes(path_.at(1) + "/ledger", "");
+  EXPECT_TRUE(ring_->ForDay(DueDay::FromNumber(40000)).ok());
+  const absl::Status mended = ring_->Mend();
+  EXPECT_TRUE(absl::IsFailedPrecondition(mended)) << mended;
+  EXPECT_FALSE(fs::exists(Replica(1)));
+}
+
+TEST_F(RingOpenings, ThatOthersHaveAccessKeepsNothingThatIsDue) {
+  for (const std::string& path : {path_.at(1), Replica(0), Replica(0) + "/keys"})
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  WriteBytes(path_.at(0) + "/note", "");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Reopen()));
+  const absl::Status opened = Reopen(/*only_destroys=*/true);
+  ASSERT_TRUE(opened.ok()) << opened;
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Reopen()));
+}
+
+// They were once said to lack heads, and the days' keys were spared.
+TEST_F(RingOpenings, PagesThatAreDamagedInBothAreNamed_AndKeepNoDay) {
+  ring_.reset();
+  const std::string pages = ReadBytes(Replica(0) + "/pages");
+  for (const size_t i : {0u, 1u}) WriteBytes(Replica(i) + "/pages", "");
+  const absl::Status refused = Reopen();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "pages")) << refused;
+  EXPECT_FALSE(absl::StrContains(refused.message(), "heads")) << refused;
+  EXPECT_EQ(Doomed(), (std::vector<std::string>{"keys", "keys"}));
+  const absl::Status opened = Reopen(/*only_destroys=*/true);
+  ASSERT_TRUE(opened.ok()) << opened;
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  ring_.reset();
+  for (const size_t i : {0u, 1u}) {
+    EXPECT_EQ(ReadBytes(Replica(i) + "/pages"), "") << "left as it lies";
+    WriteBytes(Replica(i) + "/pages", pages);
+  }
+  ASSERT_TRUE(Reopen().ok());
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  lived_->ExpectLiving(*ring_);
+}
+
+}  // namespace
+}  // namespace retention
