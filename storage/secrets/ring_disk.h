@@ -26,6 +26,9 @@ enum class RingFile : uint8_t { kHead = 0, kKeys = 1, kPages = 2 };
 inline constexpr size_t kRingFiles = 3;
 const char* NameOf(RingFile file);
 
+// Before the entries of `keys` and the blocks of `pages`.
+inline constexpr size_t kRingFileHeaderBytes = 4096;
+
 struct RingWrite {
   uint64_t offset = 0;
   ConstByteSpan bytes;

@@ -11,11 +11,6 @@
 namespace retention {
 namespace {
 
-struct Merged {
-  size_t mended = 0;
-  size_t damaged = 0;
-};
-
 // Makes the runs of all alike, in memory: each unit as in the first in which it is whole.
 Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
   Merged merged;
@@ -75,16 +70,17 @@ absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks(const RingReplica& repl
   return pages;
 }
 
-absl::Status MergeAll(RingDisk& disk, const std::vector<size_t>& equals, OpenedRing& ring, size_t& at) {
-  ring.mended = ring.damaged = 0;
+absl::StatusOr<Merged> MergeAll(RingDisk& disk, const std::vector<size_t>& equals, uint32_t epoch, bool lacks_pages,
+                                size_t& at) {
+  Merged all;
   const auto count = [&](const absl::StatusOr<Merged>& merged) {
     if (!merged.ok()) return merged.status();
-    ring.mended += merged->mended;
-    ring.damaged += merged->damaged;
+    all.mended += merged->mended;
+    all.damaged += merged->damaged;
     return absl::OkStatus();
   };
   for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
-    if (file == RingFile::kPages && ring.lacks_pages) break;
+    if (file == RingFile::kPages && lacks_pages) break;
     at = equals.front();
     const auto size = disk.replica(at).Size(file);
     if (!size.ok()) return size.status();
@@ -95,7 +91,7 @@ absl::Status MergeAll(RingDisk& disk, const std::vector<size_t>& equals, OpenedR
       if (!s.ok()) return s;
       continue;
     }
-    const auto pages = NamedBlocks(disk.replica(equals.front()), ring.head.epoch);
+    const auto pages = NamedBlocks(disk.replica(equals.front()), epoch);
     if (!pages.ok()) return pages.status();
     uint64_t block = 0;
     for (uint64_t from = kRingFileHeaderBytes; from + kBlockBytes <= *size; from += kBlockBytes, ++block) {
@@ -109,19 +105,24 @@ absl::Status MergeAll(RingDisk& disk, const std::vector<size_t>& equals, OpenedR
       if (absl::Status s = is_named ? count(merged) : merged.status(); !s.ok()) return s;
     }
   }
-  return absl::OkStatus();
+  return all;
 }
 
 }  // namespace
 
-absl::Status MergeReplicas(RingDisk& disk, std::vector<size_t> equals, OpenedRing& ring) {
+absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, uint32_t epoch, bool lacks_pages) {
+  absl::Status left_alone;
   for (;;) {
     size_t at = equals.front();
-    absl::Status merged = MergeAll(disk, equals, ring, at);
-    if (merged.ok() || equals.size() == 1) return merged;
-    std::erase(equals, at);
-    disk.SetStale(at, merged);
-    ring.not_rebuilt.Update(merged);
+    auto merged = MergeAll(disk, equals, epoch, lacks_pages, at);
+    if (!merged.ok() && equals.size() > 1) {
+      std::erase(equals, at);
+      disk.SetStale(at, merged.status());
+      left_alone.Update(merged.status());
+      continue;
+    }
+    if (merged.ok()) merged->left_alone = left_alone;
+    return merged;
   }
 }
 

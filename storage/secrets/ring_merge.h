@@ -3,17 +3,24 @@
 #define RETENTION_STORAGE_SECRETS_RING_MERGE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "storage/secrets/ring_disk.h"
-#include "storage/secrets/ring_opening.h"
 
 namespace retention {
 
-// Each entry and slot of the replicas `equals` as in the first in which it is whole, counted in `ring`. One that fails
-// is stale from then on, unless it is the last of them. REQUIRES: `equals` is not empty.
-absl::Status MergeReplicas(RingDisk& disk, std::vector<size_t> equals, OpenedRing& ring);
+struct Merged {
+  size_t mended = 0;        // entries that were damaged in one of them
+  size_t damaged = 0;       // in all
+  absl::Status left_alone;  // why one of them is stale
+};
+
+// Each entry and slot of the replicas `equals`, whose head says `epoch`, as in the first in which it is whole. One that
+// fails is stale from then on, unless it is the last of them. REQUIRES: `equals` is not empty.
+absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, uint32_t epoch, bool lacks_pages);
 
 }  // namespace retention
 

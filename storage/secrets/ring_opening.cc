@@ -313,7 +313,11 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (const size_t i : others) ring.disk->SetStale(i, absl::OkStatus());
-  if (absl::Status s = MergeReplicas(*ring.disk, equals, ring); !s.ok()) return s;
+  const auto merged = MergeReplicas(*ring.disk, equals, ring.head.epoch, ring.lacks_pages);
+  if (!merged.ok()) return merged.status();
+  ring.mended = merged->mended;
+  ring.damaged = merged->damaged;
+  ring.not_rebuilt = merged->left_alone;
   for (const size_t i : others) {
     const RingReplica& other = ring.disk->replica(i);
     if (opening.only_destroys && (ring.lacks_pages || !other.Has(RingFile::kKeys))) continue;

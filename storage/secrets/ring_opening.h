@@ -23,9 +23,6 @@
 
 namespace retention {
 
-// Before the entries of `keys` and the blocks of `pages`.
-inline constexpr size_t kRingFileHeaderBytes = 4096;
-
 struct RingOpening {
   // The ring's generation is at least this, as others know: the store, the witness.
   uint64_t known_generation = 0;
