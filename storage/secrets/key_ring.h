@@ -78,12 +78,12 @@ struct DueRules {
 
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
-// Errors: DATA_LOSS if all heads are damaged (the server must not start: it would mint new keys over old data; an entry
-// that is damaged in all replicas costs itself, and is overwritten); FAILED_PRECONDITION for an unknown version, a ring
-// that was rolled back or that another process has open, and a directory that others have access to or that holds
-// something else; INVALID_ARGUMENT for a ring that is not the known one; RESOURCE_EXHAUSTED if the disk is full;
-// UNAVAILABLE for other I/O errors. A change that failed may be tried again. It is durable in all replicas but those
-// that stale_replicas() counts.
+// Errors: DATA_LOSS if all heads, or the files `pages` of all replicas, are damaged (the server must not start: it
+// would mint new keys over old data; an entry that is damaged in all replicas costs itself, and is overwritten);
+// FAILED_PRECONDITION for an unknown version, a ring that was rolled back or that another process has open, and a
+// directory that others have access to or that holds something else; INVALID_ARGUMENT for a ring that is not the known
+// one; RESOURCE_EXHAUSTED if the disk is full; UNAVAILABLE for other I/O errors. A change that failed may be tried
+// again. It is durable in all replicas but those that stale_replicas() counts.
 class KeyRing {
  public:
   struct Options {

@@ -50,7 +50,8 @@ struct OpenedRing {
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
 // version, of different rings, rolled back, or the last cannot be told. INVALID_ARGUMENT: it is not the known one.
-// DATA_LOSS: there are keys, but no head.
+// DATA_LOSS: there are keys, but no head, or no `pages`.
+// UNAVAILABLE: none can be written.
 // `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.
 absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening,
                                     const std::function<absl::Status(RingHead&)>& unwrap);
