@@ -52,23 +52,39 @@ TEST(Committer, ManyCallersAreAnsweredEachWithTheirOwn) {
   EXPECT_EQ(harness.Values(kHistory), 160u);
 }
 
+// Keeps a committer from taking anything from its queue.
+class Blocker {
+ public:
+  // REQUIRES: `committer` outlives it.
+  explicit Blocker(Committer& committer)
+      : thread_([this, &committer] {
+          EXPECT_TRUE(committer
+                          .Run([this] {
+                            begun_.set_value();
+                            release_.get_future().wait();
+                            return absl::OkStatus();
+                          })
+                          .ok());
+        }) {
+    begun_.get_future().wait();
+  }
+  void Release() {
+    release_.set_value();
+    thread_.join();
+  }
+
+ private:
+  std::promise<void> begun_;
+  std::promise<void> release_;
+  std::thread thread_;
+};
+
 TEST(Committer, FullQueueRefusesWithARetryDelay) {
   Harness harness(kMonday);
   harness.SyncPbx();
   SimulatedClock clock(kMonday);
   Committer committer(harness.engine(), clock, {});
-  std::promise<void> begun;
-  std::promise<void> release;
-  std::thread blocker([&] {
-    EXPECT_TRUE(committer
-                    .Run([&] {
-                      begun.set_value();
-                      release.get_future().wait();
-                      return absl::OkStatus();
-                    })
-                    .ok());
-  });
-  begun.get_future().wait();  // nothing is taken from the queue until the release
+  Blocker blocker(committer);
   Batch1 large(Joined("m", "a", kMonday, "p"));
   Batch1 refused(Joined("m", "b", kMonday, "p"));
   auto done = large.done.get_future();
@@ -77,8 +93,7 @@ TEST(Committer, FullQueueRefusesWithARetryDelay) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(DetailsOf(status).reason, "QUEUE_FULL");
   EXPECT_EQ(DetailsOf(status).retry_delay, Committer::kRetryDelay);
-  release.set_value();
-  blocker.join();
+  blocker.Release();
   EXPECT_TRUE(done.get().ok());
   EXPECT_EQ(harness.Values(kHistory), 1u);
 }
@@ -93,24 +108,12 @@ TEST(Committer, AGroupIsWhatIsQueuedUpToItsBound) {
     Committer committer(harness.engine(), clock, {.on_group = [&](size_t events, const absl::Status&, absl::Duration) {
                           groups.push_back(events);
                         }});
-    std::promise<void> begun;
-    std::promise<void> release;
-    std::thread blocker([&] {
-      EXPECT_TRUE(committer
-                      .Run([&] {
-                        begun.set_value();
-                        release.get_future().wait();
-                        return absl::OkStatus();
-                      })
-                      .ok());
-    });
-    begun.get_future().wait();
+    Blocker blocker(committer);
     for (size_t i = 0; i < Committer::kMaxGroupEvents + 7; ++i) {
       batches.push_back(std::make_unique<Batch1>(Joined("m", absl::StrCat(i), kMonday, "p")));
       EXPECT_TRUE(committer.Submit(&batches.back()->queued, 1).ok());
     }
-    release.set_value();
-    blocker.join();
+    blocker.Release();
   }
   EXPECT_EQ(groups, (std::vector<size_t>{Committer::kMaxGroupEvents, 7}));
 }
