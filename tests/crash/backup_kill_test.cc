@@ -21,13 +21,6 @@ namespace {
 
 constexpr absl::Time kFirstDay = absl::FromUnixSeconds(1772442000);  // 2026-03-02T10:00:00+01:00
 
-void KnowPbx(const Client& client, const std::string& pbx) {
-  v1::SyncPbxRequest request;
-  request.set_pbx_id(pbx);
-  request.set_controller_id("controller");
-  EXPECT_TRUE(client.SyncPbx(request).ok());
-}
-
 std::vector<std::string> KnownPbxs(const Client& client) {
   const auto listed = client.ListPbxs(v1::ListPbxsRequest());
   EXPECT_TRUE(listed.ok()) << listed.status();
@@ -77,7 +70,7 @@ TEST_F(BackupKilled, WhereverItIsMade_TheFormerIsWhole) {
   {
     const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
-    KnowPbx(server.client(), "pbx");
+    SyncPbx(server.client(), "pbx");
     first = Create(server.client());
   }
   for (const char* point : {"backup.after_checkpoint", "backup.after_make"}) {
@@ -120,9 +113,9 @@ TEST_F(BackupKilled, WhileARestoredOneIsTakenUp_TheNextStartGoesOn) {
   {
     const ServerProcess server(machine_, kFirstDay, "", Flags());
     ASSERT_TRUE(server.serving());
-    KnowPbx(server.client(), "pbx");
+    SyncPbx(server.client(), "pbx");
     backup = Create(server.client());
-    KnowPbx(server.client(), "since");
+    SyncPbx(server.client(), "since");
   }
   for (const char* point :
        {"restore.after_accept", "witness.after_copy", "witness.after_write", "restore.before_unmark"}) {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "retention/v1/pbx_service.pb.h"
 #include "server/ledger/ledger.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "storage/secrets/key_ring.h"
@@ -19,14 +18,6 @@ namespace retention::crash {
 namespace {
 
 constexpr absl::Time kStart = absl::FromUnixSeconds(1772442000);  // 2026-03-02T10:00:00+01:00
-
-// Each has its entry.
-void Register(const Client& client, const std::string& pbx) {
-  v1::SyncPbxRequest request;
-  request.set_pbx_id(pbx);
-  request.set_controller_id("controller");
-  EXPECT_TRUE(client.SyncPbx(request).ok());
-}
 
 // Of a machine whose server has ended.
 void ExpectLedgerCopied(const Machine& machine) {
@@ -59,7 +50,7 @@ TEST(KilledAgainAndAgain, IsNeverTakenForALoss) {
   for (int life = 0; life < 10; ++life) {
     ServerProcess server(machine, kStart + absl::Hours(50 * life));
     ASSERT_TRUE(server.serving()) << "life " << life;
-    for (int i = 0; i <= life % 4; ++i) Register(server.client(), absl::StrCat("pbx-", life, "-", i));
+    for (int i = 0; i <= life % 4; ++i) SyncPbx(server.client(), absl::StrCat("pbx-", life, "-", i));
     server.Kill();
   }
   {
@@ -84,7 +75,7 @@ TEST_P(KilledWitness, IsNoReasonToRefuse) {
     {
       ServerProcess server(machine, kStart);
       ASSERT_TRUE(server.serving());
-      Register(server.client(), absl::StrCat("pbx-", life));
+      SyncPbx(server.client(), absl::StrCat("pbx-", life));
       server.Kill();
     }
     ServerProcess server(machine, kStart, GetParam());

@@ -93,9 +93,9 @@ int ServerProcess::Stop() {
   return -1 - WaitForEnd();
 }
 
-void SyncPbx(const Client& client) {
+void SyncPbx(const Client& client, const std::string& pbx_id) {
   v1::SyncPbxRequest request;
-  request.set_pbx_id("pbx");
+  request.set_pbx_id(pbx_id);
   request.set_controller_id("controller");
   const auto response = client.SyncPbx(request);
   EXPECT_TRUE(response.ok()) << response.status();

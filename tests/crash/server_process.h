@@ -53,8 +53,8 @@ class ServerProcess {
   std::unique_ptr<Client> client_;
 };
 
-// Makes the PBX "pbx" known.
-void SyncPbx(const Client& client);
+// Makes a PBX known.
+void SyncPbx(const Client& client, const std::string& pbx_id = "pbx");
 
 }  // namespace retention::crash
 
