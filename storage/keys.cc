@@ -4,6 +4,7 @@ namespace retention {
 namespace {
 
 // First bytes of `state` keys. Do not change or reuse a letter.
+constexpr char kLedgerTileMark = '\xFF';  // no sequence comes so far
 constexpr char kFormat = 'V';
 constexpr char kPolicyVersion = 'v';
 constexpr char kPbxEntry = 'P';
@@ -397,6 +398,15 @@ std::optional<CubeKeyParts> DecodeCubeKey(std::string_view raw) {
 std::string LedgerKey(uint64_t sequence) {
   std::string key;
   AppendNumber(key, sequence);
+  return key;
+}
+
+std::string LedgerTilesBegin() { return std::string(1, kLedgerTileMark); }
+
+std::string LedgerTileKey(uint8_t level, uint64_t index) {
+  std::string key = LedgerTilesBegin();
+  key.push_back(static_cast<char>(level));
+  AppendNumber(key, index);
   return key;
 }
 

@@ -16,6 +16,7 @@
 #include "server/ops/log.h"
 #include "server/ops/store_mending.h"
 #include "server/policies/policy_change.h"
+#include "server/rows/store_format.h"
 #include "server/rpc/watch_courier.h"
 
 // jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
@@ -92,6 +93,10 @@ absl::Status CheckOptions(const ServerOptions& options) {
           "it");
     }
   }
+  if (!options.ledger_origin.empty() && !IsNoteName(options.ledger_origin)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ledger-origin: 1 to ", kNoteNameBytesMax, " visible ASCII characters, no plus sign"));
+  }
   return CheckRingKeys(options.ring_keys,
                        {options.data_directory, options.key_ring_directory, options.second_key_ring_directory});
 }
@@ -121,8 +126,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (!policy.ok()) return Explain("policy", policy.status());
   std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
   Log(Severity::kInfo, "starting");
-  for (const auto step : {&Server::OpenStorage, &Server::OpenEngine, &Server::StartCommitter, &Server::StartProbing,
-                          &Server::StartBackups, &Server::Listen, &Server::CatchUp, &Server::Serve}) {
+  for (const auto step :
+       {&Server::OpenStorage, &Server::OpenEngine, &Server::OpenCheckpointSigner, &Server::StartCommitter,
+        &Server::StartProbing, &Server::StartBackups, &Server::Listen, &Server::CatchUp, &Server::Serve}) {
     const absl::Status status = (server.get()->*step)();
     if (status.ok()) continue;
     server->DestroyDueKeys();
@@ -173,6 +179,21 @@ absl::Status Server::OpenEngine() {
   engine_->set_on_notices([this] { report_courier_->Wake(); });
   meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());
   pbxs_ = std::make_unique<PbxReader>(*store_, engine_->holdings());
+  return absl::OkStatus();
+}
+
+absl::Status Server::OpenCheckpointSigner() {
+  std::string origin = options_.ledger_origin;
+  if (origin.empty()) {
+    const auto row = store_->Get(Family::kState, FormatKey());
+    if (!row.ok()) return row.status();
+    stored::v1::StoreFormat format;
+    if (!row->has_value() || !format.ParseFromString(**row)) {
+      return Explain("data directory", absl::DataLossError("the row that names the on-disk format does not parse"));
+    }
+    origin = absl::StrCat("retention/", absl::Hex(format.store_id(), absl::kZeroPad16));
+  }
+  checkpoint_signer_ = std::make_unique<CheckpointSigner>(std::move(origin), ring_->CheckpointSeed());
   return absl::OkStatus();
 }
 
@@ -261,6 +282,7 @@ absl::Status Server::Listen() {
                                            .committer = *committer_,
                                            .commands = Commands(*committer_, engine_->writer()),
                                            .sweep_loop = *sweep_loop_,
+                                           .checkpoint_signer = *checkpoint_signer_,
                                            .order_courier = *order_courier_,
                                            .report_courier = *report_courier_,
                                            .metrics = metrics_,

@@ -19,6 +19,7 @@
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
 #include "server/law/policy.h"
+#include "server/ledger/checkpoint.h"
 #include "server/ledger/lost_part.h"
 #include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_reader.h"
@@ -56,6 +57,7 @@ struct ServerOptions {
   Ballast::Look ballast_look = Ballast::VolumeOf;   // for tests
   RingKeyOptions ring_keys;                         // what stands above the key ring
   std::string policy_file;                          // retention.v1.Policy in text format
+  std::string ledger_origin;                        // how checkpoints name the ledger; empty: by the store's number
   std::optional<absl::Time> simulated_start;        // a clock that stands still until moved; else the machine's
   GuardedClock::Trust clock_trust = GuardedClock::Trust::kKernel;  // of the machine's
   const TimeSource* time_source = nullptr;                         // below the guard, for tests; null: the machine
@@ -145,6 +147,8 @@ class Server {
   void ReportLoss() const;
   void ReportRing() const;
   absl::Status OpenEngine();
+  // The key of checkpoints is the ring's: it lives as long, in all its replicas, and in no backup.
+  absl::Status OpenCheckpointSigner();
   absl::Status StartCommitter();
   // The endpoint, which takes no calls yet; then what fell due while no server ran; and then all else.
   absl::Status Listen();
@@ -180,6 +184,7 @@ class Server {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeetingReader> meetings_;
   std::unique_ptr<PbxReader> pbxs_;
+  std::unique_ptr<CheckpointSigner> checkpoint_signer_;
   std::unique_ptr<WatchCourier> order_courier_;
   std::unique_ptr<WatchCourier> report_courier_;
   std::unique_ptr<Committer> committer_;

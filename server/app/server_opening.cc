@@ -58,7 +58,7 @@ bool IsJudgedBy(Family family, std::string_view key) {
 
 // Whether some of it lies in a damaged table file.
 bool IsUnread(const StoreView& store) {
-  auto ledger = store.Scan(Family::kLedger, "", "");
+  auto ledger = store.Scan(Family::kLedger, "", LedgerTilesBegin());
   ledger->SeekBefore("");
   return absl::IsDataLoss(ledger->status()) || absl::IsDataLoss(store.Get(Family::kState, FormatKey()).status()) ||
          absl::IsDataLoss(store.Get(Family::kState, RingGenerationKey()).status());

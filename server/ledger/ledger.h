@@ -1,7 +1,8 @@
 // The ledger: nothing ends without an entry in it.
 //
-// Append-only and hash-chained: beside each entry's leaf (leaf.h) lies SHA-256(hash of the entry before | leaf).
-// Entries hold sizes, categories, policy version, reason and opaque ids, never personal data.
+// Append-only and hash-chained: beside each entry's leaf (leaf.h) lies SHA-256(hash of the entry before | leaf), which
+// the copies beside the key ring follow. Over the leaves stands a tree (tree.h), by which others can follow without a
+// copy. Entries hold sizes, categories, policy version, reason and opaque ids, never personal data.
 #ifndef RETENTION_SERVER_LEDGER_LEDGER_H_
 #define RETENTION_SERVER_LEDGER_LEDGER_H_
 
@@ -15,6 +16,7 @@
 #include "absl/time/time.h"
 #include "retention/stored/v1/ledger.pb.h"
 #include "server/ledger/leaf.h"
+#include "server/ledger/tree.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -39,15 +41,21 @@ class Ledger {
   const std::string& head() const { return head_; }
 
  private:
+  // As the next, of which `head_` is the hash.
+  void Put(std::string_view leaf, Batch& batch);
+
   uint64_t next_ = 1;
   std::string head_ = LedgerBeginning();
+  TreeEdge edge_;
 };
 
+// Reads a row for each doubling of their number.
+absl::StatusOr<uint64_t> CountLedgerEntries(const StoreView& store);
 // The entry at a position, from 1. nullopt if there is none; DATA_LOSS if it does not parse.
 absl::StatusOr<std::optional<LedgerRow>> LedgerRowAt(const StoreView& store, uint64_t sequence);
 
-// Walks the whole chain in order. DATA_LOSS naming the sequence of the first entry that is missing, malformed or does
-// not follow from the one before.
+// Walks the whole chain in order, and what is stored of the tree with it. DATA_LOSS naming the sequence of the first
+// entry that is missing, malformed or does not follow from the one before.
 absl::Status VerifyLedger(const StoreView& store, const std::function<void(const stored::v1::LedgerEntry&)>& visit);
 
 }  // namespace retention

@@ -10,7 +10,7 @@ using stored::v1::LedgerEntry;
 
 absl::StatusOr<LostPart> ReadLostPart(const StoreView& store, uint64_t known) {
   LostPart lost;
-  auto cursor = store.Scan(Family::kLedger, LedgerKey(known + 1), "");
+  auto cursor = store.Scan(Family::kLedger, LedgerKey(known + 1), LedgerTilesBegin());
   for (; cursor->Valid(); cursor->Next()) {
     const auto row = ReadRow(cursor->value());
     if (!row.has_value()) {

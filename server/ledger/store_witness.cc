@@ -35,7 +35,7 @@ absl::StatusOr<stored::v1::StoreFormat> FormatOf(const StoreView& store) {
 absl::Status ReadEntries(const StoreView& store, uint64_t first,
                          absl::FunctionRef<absl::Status(std::span<const LedgerCopy::Entry>)> take) {
   std::vector<LedgerCopy::Entry> entries;
-  auto cursor = store.Scan(Family::kLedger, LedgerKey(first), "");
+  auto cursor = store.Scan(Family::kLedger, LedgerKey(first), LedgerTilesBegin());
   for (uint64_t sequence = first; cursor->Valid(); cursor->Next(), ++sequence) {
     auto row = ReadRow(cursor->value());
     if (!row.has_value() || row->entry.sequence() != sequence) {

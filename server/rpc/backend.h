@@ -9,6 +9,7 @@
 #include "server/base/guarded_clock.h"
 #include "server/engine/committer.h"
 #include "server/engine/engine.h"
+#include "server/ledger/checkpoint.h"
 #include "server/meetings/meeting_reader.h"
 #include "server/ops/backup_loop.h"
 #include "server/ops/dns_loop.h"
@@ -43,6 +44,7 @@ struct Backend {
   Committer& committer;
   Commands commands;  // on the committer's thread
   SweepLoop& sweep_loop;
+  const CheckpointSigner& checkpoint_signer;
   WatchCourier& order_courier;
   WatchCourier& report_courier;
   Metrics& metrics;

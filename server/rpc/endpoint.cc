@@ -59,6 +59,7 @@ struct Endpoint::Parts {
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
     services.push_back(NewHoldService(backend));
+    services.push_back(NewLedgerService(backend));
     services.push_back(NewLogService(backend, streams));
     services.push_back(NewMeetingService(backend));
     services.push_back(NewPbxService(backend));
@@ -122,8 +123,8 @@ void Endpoint::SetHealth(const Health& health) {
   say({"erasure"}, health.erasure);
   say({"statistics", "retention.v1.StatisticsService"}, health.statistics);
   say({"", "retention.v1.ClockService", "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-       "retention.v1.HoldService", "retention.v1.MeetingService", "retention.v1.PbxService",
-       "retention.v1.RetentionService", "retention.v1.RingService"},
+       "retention.v1.HoldService", "retention.v1.LedgerService", "retention.v1.MeetingService",
+       "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.RingService"},
       health.ingest && health.erasure && health.statistics);
   if (health.backup.has_value()) say({"backup", "retention.v1.BackupService"}, *health.backup);
 }

@@ -17,6 +17,7 @@ std::unique_ptr<grpc::Service> NewBackupService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewDeletionService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewErasureOrderService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewHoldService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewLedgerService(const Backend& backend);
 // REQUIRES: the roster outlives the service too.
 std::unique_ptr<grpc::Service> NewLogService(const Backend& backend, StreamRoster& streams);
 std::unique_ptr<grpc::Service> NewMeetingService(const Backend& backend);

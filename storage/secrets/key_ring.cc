@@ -6,10 +6,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "storage/secrets/hmac.h"
 
 namespace retention {
 namespace {
+
+// Do not change: see FORMAT.md.
+constexpr std::string_view kCheckpointLabel = "retention.v1 checkpoint key";
 
 RingEntryKind RescueKindOf(PbxKeyUse use) {
   return static_cast<RingEntryKind>(static_cast<uint8_t>(RingEntryKind::kRescueNotNeeded) + static_cast<uint8_t>(use));
@@ -61,6 +67,8 @@ SecretKey KeyRing::HashKey() const {
   const MutexLock lock(mutex_);
   return head_.keys.hash;
 }
+
+SecretKey KeyRing::CheckpointSeed() const { return HmacSha256(HashKey(), {kCheckpointLabel}); }
 
 SecretKey KeyRing::OpenKey() const {
   const MutexLock lock(mutex_);

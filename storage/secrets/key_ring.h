@@ -144,6 +144,8 @@ class KeyRing {
 
   // For keyed hashes of identifiers.
   SecretKey HashKey() const;
+  // Of the key that the ledger's checkpoints are signed with. It opens nothing.
+  SecretKey CheckpointSeed() const;
   // For values that live until an explicit trigger (due day Open()), and for erasure orders.
   SecretKey OpenKey() const;
 

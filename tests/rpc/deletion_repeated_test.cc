@@ -106,9 +106,9 @@ INSTANTIATE_TEST_SUITE_P(Everything, DeletedTwice, ::testing::ValuesIn(Deletions
 TEST(DeletionsInTheApi, AreAllTriedTwice) {
   std::set<std::string> tested;
   for (const Deletion& deletion : Deletions()) tested.insert(deletion.call);
-  for (const char* name :
-       {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService", "HoldService",
-        "LogService", "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
+  for (const char* name : {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService",
+                           "HoldService", "LedgerService", "LogService", "MeetingService", "PbxService",
+                           "RetentionService", "RingService", "StatisticsService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(absl::StrCat("retention.v1.", name));
     ASSERT_NE(service, nullptr) << name;
