@@ -6,6 +6,7 @@
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/hold_service.pb.h"
+#include "retention/v1/ledger_service.pb.h"
 #include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -160,6 +161,29 @@ absl::StatusOr<v1::ListDueDaysResponse> Client::ListDueDays(const v1::ListDueDay
 
 absl::StatusOr<v1::SweepResponse> Client::Sweep(const v1::SweepRequest& request) const {
   return Call<v1::SweepResponse>("/retention.v1.RetentionService/Sweep", request);
+}
+
+absl::StatusOr<v1::GetCheckpointResponse> Client::GetCheckpoint(const v1::GetCheckpointRequest& request) const {
+  return Call<v1::GetCheckpointResponse>("/retention.v1.LedgerService/GetCheckpoint", request);
+}
+
+absl::StatusOr<v1::ListLedgerEntriesResponse> Client::ListLedgerEntries(
+    const v1::ListLedgerEntriesRequest& request) const {
+  return Call<v1::ListLedgerEntriesResponse>("/retention.v1.LedgerService/ListLedgerEntries", request);
+}
+
+absl::StatusOr<v1::GetInclusionProofResponse> Client::GetInclusionProof(
+    const v1::GetInclusionProofRequest& request) const {
+  return Call<v1::GetInclusionProofResponse>("/retention.v1.LedgerService/GetInclusionProof", request);
+}
+
+absl::StatusOr<v1::GetConsistencyProofResponse> Client::GetConsistencyProof(
+    const v1::GetConsistencyProofRequest& request) const {
+  return Call<v1::GetConsistencyProofResponse>("/retention.v1.LedgerService/GetConsistencyProof", request);
+}
+
+absl::StatusOr<v1::GetLedgerTileResponse> Client::GetLedgerTile(const v1::GetLedgerTileRequest& request) const {
+  return Call<v1::GetLedgerTileResponse>("/retention.v1.LedgerService/GetLedgerTile", request);
 }
 
 absl::StatusOr<v1::GetRingStatusResponse> Client::GetRingStatus(const v1::GetRingStatusRequest& request) const {

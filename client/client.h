@@ -51,6 +51,12 @@ class Client {
   absl::StatusOr<v1::ApplyPolicyResponse> ApplyPolicy(const v1::ApplyPolicyRequest& request) const;
   absl::StatusOr<v1::ListDueDaysResponse> ListDueDays(const v1::ListDueDaysRequest& request) const;
   absl::StatusOr<v1::SweepResponse> Sweep(const v1::SweepRequest& request) const;
+  absl::StatusOr<v1::GetCheckpointResponse> GetCheckpoint(const v1::GetCheckpointRequest& request) const;
+  absl::StatusOr<v1::ListLedgerEntriesResponse> ListLedgerEntries(const v1::ListLedgerEntriesRequest& request) const;
+  absl::StatusOr<v1::GetInclusionProofResponse> GetInclusionProof(const v1::GetInclusionProofRequest& request) const;
+  absl::StatusOr<v1::GetConsistencyProofResponse> GetConsistencyProof(
+      const v1::GetConsistencyProofRequest& request) const;
+  absl::StatusOr<v1::GetLedgerTileResponse> GetLedgerTile(const v1::GetLedgerTileRequest& request) const;
   absl::StatusOr<v1::GetRingStatusResponse> GetRingStatus(const v1::GetRingStatusRequest& request) const;
   // Not sent again if the answer is lost: that would change it twice.
   absl::StatusOr<v1::RotateRingRootResponse> RotateRingRoot(const v1::RotateRingRootRequest& request) const;

@@ -20,6 +20,8 @@ build_packages=(
   dnsmasq-base
   # The PKCS#11 token and the TPM that tests start.
   softhsm2 swtpm libtss2-tcti-swtpm0
+  # What verifies the ledger's proofs besides ourselves.
+  golang-go golang-golang-x-mod-dev python3
 )
 lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
 # Whoever has Node.js from elsewhere keeps it: Debian's npm would not install next to it.

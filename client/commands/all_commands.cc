@@ -50,6 +50,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
   AddBackupCommands(root, session);
   AddEventCommands(root, session);
   AddHoldCommands(root, session);
+  AddLedgerCommands(root, session);
   AddLogCommands(root, session);
   AddMeetingCommands(root, session);
   AddOrderCommands(root, session);

@@ -14,6 +14,7 @@ int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& 
 void AddDeletionCommands(Command root, CommandSession& session);
 void AddEventCommands(Command root, CommandSession& session);
 void AddHoldCommands(Command root, CommandSession& session);
+void AddLedgerCommands(Command root, CommandSession& session);
 void AddLogCommands(Command root, CommandSession& session);
 void AddMeetingCommands(Command root, CommandSession& session);
 void AddOrderCommands(Command root, CommandSession& session);

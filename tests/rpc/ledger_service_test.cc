@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
 #include "retention/stored/v1/ledger.pb.h"
 #include "retention/v1/ledger_service.pb.h"
 #include "server/ledger/checkpoint.h"
@@ -157,6 +162,33 @@ TEST(LedgerServiceTest, ATileIsOfTheEntries) {
     rest.remove_prefix(2 + bytes);
   }
   EXPECT_TRUE(rest.empty());
+}
+
+// By Go's own packages for its modules' log, and by a page of Python that was written from the standards.
+TEST(LedgerServiceTest, ForeignToolsVerifyItsProofs) {
+  RunningServer server;
+  for (const char* pbx : {"a", "b", "c"}) server.SyncPbx(pbx);
+  v1::GetInclusionProofRequest request;
+  request.set_sequence(3);
+  v1::GetInclusionProofResponse proof;
+  ASSERT_TRUE(server.Call(kInclusion, request, &proof).ok());
+  const auto verifies = [&](const std::string& tool, const std::string& text) {
+    const std::filesystem::path file = server.directory() / "proof";
+    std::ofstream(file) << text;
+    const std::string command = absl::StrCat(tool, " '", Checkpoint(server).verifier_key(), "' ", file.string());
+    return std::system(command.c_str()) == 0;
+  };
+  const std::string directory = RETENTION_PROOF_VERIFIERS;
+  const std::string go =
+      absl::StrCat("GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode GOCACHE=", (server.directory() / "go").string(),
+                   " go run ", directory, "verify_proof.go");
+  const std::string python = absl::StrCat("/usr/bin/python3 ", directory, "verify_proof.py");
+  std::string forged = proof.proof();
+  forged[forged.find("extra ") + 9] ^= 3;
+  for (const std::string& tool : {go, python}) {
+    EXPECT_TRUE(verifies(tool, proof.proof())) << tool;
+    EXPECT_FALSE(verifies(tool, forged)) << tool;
+  }
 }
 
 // The origin is the server's to choose, and a mistake in it leaves nothing behind.
