@@ -200,8 +200,8 @@ struct CubeKeyParts {
 };
 std::optional<CubeKeyParts> DecodeCubeKey(std::string_view raw);
 
-// Family `ledger`: sequence(8, big-endian); behind all of those 0xFF | level of tiles(1) | index(8, big-endian), which holds
-// a hash of the tree over the entries.
+// Family `ledger`: sequence(8, big-endian); behind all of those 0xFF | level of tiles(1) | index(8, big-endian), which
+// holds a hash of the tree over the entries.
 std::string LedgerKey(uint64_t sequence);
 std::string LedgerTilesBegin();
 std::string LedgerTileKey(uint8_t level, uint64_t index);

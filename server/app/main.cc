@@ -99,9 +99,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_flag("--accept-data-loss", options.accept_data_loss,
                "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
                "its log is damaged; the ledger is completed from its copy, and the loss is entered. Not to be left on");
-  app.add_option("--ledger-origin", options.ledger_origin,
-                 "Name of the ledger in its checkpoints, best a host and path of yours, as `retention.example.org/ledger`; "
-                 "a change begins another line of checkpoints. Default: retention/ and the store's number")
+  app.add_option(
+         "--ledger-origin", options.ledger_origin,
+         "Name of the ledger in its checkpoints, best a host and path of yours, as `retention.example.org/ledger`; "
+         "a change begins another line of checkpoints. Default: retention/ and the store's number")
       ->type_name("NAME");
   RingKeyOptions& keys = options.ring_keys;
   app.add_option("--ring-wrapping-key-file", keys.wrapping_key_file,
