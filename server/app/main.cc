@@ -30,7 +30,7 @@ std::string ReadClock(const std::string& text, std::optional<absl::Time>& simula
   if (text == "system") return "";
   if (!absl::ConsumePrefix(&rest, "simulated")) return "--clock: `system` or `simulated[:START]`";
   if (rest.empty()) {
-    simulated_start = absl::Now();
+    simulated_start = absl::InfinitePast();
     return "";
   }
   absl::Time start;
@@ -148,8 +148,8 @@ void Declare(CLI::App& app, Flags& flags) {
                  "Senders need a certificate signed by one of these, PEM; without: anybody may send")
       ->type_name("FILE");
   app.add_option("--clock", flags.clock,
-                 "`system`, or `simulated[:START]`: stands still at START (RFC 3339; default: now) until moved by "
-                 "ClockService")
+                 "`system`, or `simulated[:START]`: stands still until moved by ClockService; at START (RFC 3339), or, "
+                 "by default or if that is later, where the store's was (a new store's: now)")
       ->type_name("CLOCK")
       ->capture_default_str();
   app.add_option("--clock-trust", flags.clock_trust,

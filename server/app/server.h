@@ -58,7 +58,9 @@ struct ServerOptions {
   RingKeyOptions ring_keys;                         // what stands above the key ring
   std::string policy_file;                          // retention.v1.Policy in text format
   std::string ledger_origin;                        // how checkpoints name the ledger; empty: by the store's number
-  std::optional<absl::Time> simulated_start;        // a clock that stands still until moved; else the machine's
+  // A clock that stands still until moved begins here, but not before where the store's was; InfinitePast(): there, or,
+  // if there was none, now. Without it, the machine's.
+  std::optional<absl::Time> simulated_start;
   GuardedClock::Trust clock_trust = GuardedClock::Trust::kKernel;  // of the machine's
   const TimeSource* time_source = nullptr;                         // below the guard, for tests; null: the machine
   std::function<void(const std::string& address)> on_catching_up;  // called when it listens, for tests; may be empty

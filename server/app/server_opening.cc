@@ -145,6 +145,9 @@ absl::Status Server::OpenStorage() {
     finding = JudgeStore(made, unread);
   }
   if (!finding.ok()) return finding.status();
+  if (simulated_clock_.has_value() && simulated_clock_->Now() == absl::InfinitePast()) {
+    simulated_clock_->RaiseTo(MachineTime().Wall());
+  }
   RocksDbOptions store_options = options_.store;
   store_options.on_full = [this] {
     const bool gave_back = ballast_.Release();

@@ -294,5 +294,22 @@ TEST_F(ClockGuard, AStoreKeepsToItsKindOfClock) {
   EXPECT_EQ(DetailsOf(other.Restart(OnTheMachine())).reason, "CLOCK_MISMATCH");
 }
 
+TEST_F(ClockGuard, ASimulatedStoreGoesOnWhereItWasUnlessALaterStartIsGiven) {
+  const auto anywhere = [](ServerOptions& options) { options.simulated_start = absl::InfinitePast(); };
+  const auto now_of = [](RunningServer& server) {
+    v1::GetClockResponse clock;
+    EXPECT_TRUE(server.Call("/retention.v1.ClockService/GetClock", v1::GetClockRequest(), &clock).ok());
+    return absl::FromUnixSeconds(clock.now().seconds());
+  };
+  // Long before today: a jump to now would end all that is held.
+  RunningServer server;
+  server.AdvanceTo(kMonday + kOneDay);
+  ASSERT_EQ(DetailsOf(server.Restart(OnTheMachine())).reason, "CLOCK_MISMATCH");
+  ASSERT_TRUE(server.Restart(anywhere).ok());
+  EXPECT_EQ(now_of(server), kMonday + kOneDay);
+  RunningServer fresh(anywhere);
+  EXPECT_GT(now_of(fresh), kMonday + kOneDay) << "a new one begins now";
+}
+
 }  // namespace
 }  // namespace retention
