@@ -33,6 +33,7 @@ struct ClockAnchor {
   BootTime boot = {};                                       // when it was that instant
   absl::Duration slack = absl::ZeroDuration();              // taken on trust since something vouched for the machine's
   std::optional<ClockCorrection> unentered = std::nullopt;  // that the ledger has not got
+  bool agreed = false;                                      // with the machine's, within minutes
 };
 
 // Thread-safe.

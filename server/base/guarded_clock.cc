@@ -10,26 +10,38 @@ GuardedClock::GuardedClock(const TimeSource& source, Trust trust)
     : source_(source),
       trust_(trust),
       base_instant_(source.Wall()),
-      base_boottime_(absl::Microseconds(source.Boot().boottime_us)) {}
+      base_boottime_(absl::Microseconds(source.Boot().boottime_us)),
+      seen_{.boottime = base_boottime_, .wall = base_instant_} {}
 
 absl::Time GuardedClock::Told(absl::Duration boottime) const {
-  told_ = std::max(told_, base_instant_ + (boottime - base_boottime_));
+  told_ = std::max(told_, At(boottime));
   return told_;
 }
 
 GuardedClock::Moment GuardedClock::ThisMoment() const {
-  Moment moment{.wall = source_.Wall(),
-                .boottime = absl::Microseconds(source_.Boot().boottime_us),
-                .is_vouched_for = trust_ == Trust::kWall || source_.IsDisciplined(),
-                .ahead = {}};
+  Moment moment;
+  // Both of one moment: the machine may be suspended between the two.
+  do {
+    moment.boottime = absl::Microseconds(source_.Boot().boottime_us);
+    moment.wall = source_.Wall();
+  } while (absl::Microseconds(source_.Boot().boottime_us) - moment.boottime > kTolerance);
+  const absl::Duration ran = moment.boottime - seen_.boottime;
+  const absl::Duration passed = seen_.wall.has_value() ? moment.wall - *seen_.wall : ran;
+  if (ran > kMaxDisagreement && ran - passed > kMaxDisagreement) {
+    base_instant_ = At(seen_.boottime);
+    base_boottime_ = moment.boottime;
+    is_open_ = true;
+    sighting_.reset();
+  }
   // While it stands still, so as not to go back, it is where it is going.
-  moment.ahead = moment.wall - (base_instant_ + (moment.boottime - base_boottime_));
+  moment.ahead = moment.wall - At(moment.boottime);
+  seen_ = {.boottime = moment.boottime, .wall = moment.wall};
   return moment;
 }
 
 absl::Time GuardedClock::Now() const {
   const MutexLock lock(mutex_);
-  return Told(absl::Microseconds(source_.Boot().boottime_us));
+  return Told(ThisMoment().boottime);
 }
 
 absl::Time GuardedClock::Latest() const { return std::max(Now(), source_.Wall()); }
@@ -42,9 +54,12 @@ std::optional<absl::Time> GuardedClock::Rival() const {
 
 ClockAnchor GuardedClock::Anchor() const {
   const MutexLock lock(mutex_);
-  const BootTime boot = source_.Boot();
-  return {
-      .instant = Told(absl::Microseconds(boot.boottime_us)), .boot = boot, .slack = slack_, .unentered = unentered_};
+  const Moment moment = ThisMoment();
+  return {.instant = Told(moment.boottime),
+          .boot = {.boottime_us = absl::ToInt64Microseconds(moment.boottime), .boot_id = source_.Boot().boot_id},
+          .slack = slack_,
+          .unentered = unentered_,
+          .agreed = absl::AbsDuration(moment.ahead) <= kMaxDisagreement};
 }
 
 void GuardedClock::Resume(const ClockAnchor& anchor) {
@@ -56,13 +71,15 @@ void GuardedClock::Resume(const ClockAnchor& anchor) {
   base_boottime_ = absl::Microseconds(is_same_boot ? anchor.boot.boottime_us : boot.boottime_us);
   told_ = anchor.instant;
   is_open_ = !is_same_boot;
+  seen_ = {.boottime = base_boottime_, .wall = {}};
+  if (is_same_boot && anchor.agreed) seen_.wall = anchor.instant;
   slack_ = anchor.slack;
   unentered_ = anchor.unentered;
 }
 
 void GuardedClock::RaiseTo(absl::Time instant) {
   const MutexLock lock(mutex_);
-  const absl::Duration boottime = absl::Microseconds(source_.Boot().boottime_us);
+  const absl::Duration boottime = ThisMoment().boottime;
   if (instant <= Told(boottime)) return;
   base_instant_ = instant;
   base_boottime_ = boottime;
@@ -71,14 +88,15 @@ void GuardedClock::RaiseTo(absl::Time instant) {
 GuardedClock::Reading GuardedClock::Describe(const Moment& moment) const {
   const bool is_far = absl::AbsDuration(moment.ahead) > kMaxDisagreement;
   // What is vouched for is believed soon, but for too long a way. Otherwise it is known how late it is, unless the
-  // machine was off.
-  const bool is_believed = moment.ahead >= -slack_ && moment.ahead <= kMaxJump;
+  // machine was off, or its boot is in doubt. Back over what was taken on trust nothing waits.
+  const bool is_back_over_slack = moment.ahead <= absl::ZeroDuration() && moment.ahead >= -slack_;
+  const bool is_believed = is_back_over_slack || (moment.ahead > absl::ZeroDuration() && moment.ahead <= kMaxJump);
+  const bool is_vouched_for = IsVouchedFor();
   return {.now = Told(moment.boottime),
           .machine = moment.wall,
-          .is_vouched_for = moment.is_vouched_for,
+          .is_vouched_for = is_vouched_for,
           .agrees = absl::AbsDuration(moment.ahead) <= kTolerance,
-          .waits_for_confirmation =
-              is_far && (moment.is_vouched_for ? !is_believed : is_open_ && moment.ahead > absl::ZeroDuration())};
+          .waits_for_confirmation = is_far && (is_vouched_for ? !is_believed : is_open_ && !is_back_over_slack)};
 }
 
 GuardedClock::Reading GuardedClock::Read() const {
@@ -102,7 +120,7 @@ void GuardedClock::Follow(const Moment& moment) {
   sighting_.reset();
   is_open_ = false;
   // While it stands still it is not where it is going yet.
-  if (moment.is_vouched_for && moment.wall >= told_) slack_ = absl::ZeroDuration();
+  if (moment.wall >= told_ && IsVouchedFor()) slack_ = absl::ZeroDuration();
   if (moment.boottime - window_began_ >= kWindow) {
     window_began_ = moment.boottime;
     followed_ = absl::ZeroDuration();
@@ -123,7 +141,7 @@ void GuardedClock::TakeSlack(const Moment& moment) {
 }
 
 void GuardedClock::TakeWord(const Moment& moment) {
-  if (!moment.is_vouched_for) return sighting_.reset();
+  if (!IsVouchedFor()) return sighting_.reset();
   if (!sighting_.has_value() || absl::AbsDuration(sighting_->ahead - moment.ahead) > kTolerance) {
     sighting_ = Sighting{.boottime = moment.boottime, .ahead = moment.ahead};
   }

@@ -4,6 +4,9 @@
 //   same boot    it goes on from the anchor by CLOCK_BOOTTIME. It follows the machine's clock while that is corrected
 //   in
 //                small steps; when it jumps, forwards or back, the engine's stays as it was.
+//   in doubt     CLOCK_BOOTTIME says at once that more than kMaxDisagreement passed, and the machine's clock that it
+//   was
+//                less by as much: a suspension moves both. It is as after a new boot.
 //   new boot     nobody knows how long the machine was off: it goes on from the anchor's instant, and takes at most
 //                kRestartSlack towards the machine's clock on trust, in all until something vouches for that.
 //   vouched for  two looks kAgreeAfter apart that agree move it to the machine's clock, forwards by at most kMaxJump.
@@ -80,10 +83,14 @@ class GuardedClock final : public Clock {
   struct Moment {
     absl::Time wall;
     absl::Duration boottime;
-    bool is_vouched_for;
     absl::Duration ahead;  // how far the machine's clock is ahead of the engine's
   };
+  // Notices, too, what became of the time since the last one.
   Moment ThisMoment() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsVouchedFor() const { return trust_ == Trust::kWall || source_.IsDisciplined(); }
+  absl::Time At(absl::Duration boottime) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return base_instant_ + (boottime - base_boottime_);
+  }
   absl::Time Told(absl::Duration boottime) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Reading Describe(const Moment& moment) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Follow(const Moment& moment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -97,11 +104,18 @@ class GuardedClock final : public Clock {
   const Trust trust_;
   mutable Mutex mutex_;
   // It is `base_instant_` when CLOCK_BOOTTIME is `base_boottime_`; but it never tells a time before one that it told.
-  absl::Time base_instant_ ABSL_GUARDED_BY(mutex_);
-  absl::Duration base_boottime_ ABSL_GUARDED_BY(mutex_);
+  // To be asked for the time is to notice how it went on.
+  mutable absl::Time base_instant_ ABSL_GUARDED_BY(mutex_);
+  mutable absl::Duration base_boottime_ ABSL_GUARDED_BY(mutex_);
   mutable absl::Time told_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  // A new boot: how long the machine was off nobody has said yet.
-  bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
+  // A new boot, or one in doubt: how long it was nobody has said yet.
+  mutable bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
+  // What was seen last. Where it was another process, it knows the machine's clock only if the two agreed.
+  struct Seen {
+    absl::Duration boottime;
+    std::optional<absl::Time> wall;
+  };
+  mutable Seen seen_ ABSL_GUARDED_BY(mutex_);
   absl::Duration slack_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
   absl::Duration window_began_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
   absl::Duration followed_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();  // in this window
@@ -109,7 +123,7 @@ class GuardedClock final : public Clock {
     absl::Duration boottime;
     absl::Duration ahead;
   };
-  std::optional<Sighting> sighting_ ABSL_GUARDED_BY(mutex_);  // the first look of those that agree
+  mutable std::optional<Sighting> sighting_ ABSL_GUARDED_BY(mutex_);  // the first look of those that agree
   std::optional<ClockCorrection> unentered_ ABSL_GUARDED_BY(mutex_);
 };
 

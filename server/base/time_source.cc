@@ -4,8 +4,10 @@
 #include <time.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
@@ -24,6 +26,24 @@ std::array<uint8_t, 16> ReadBootId() {
   return boot_id;
 }
 
+// What the process's time namespace adds to CLOCK_BOOTTIME, microseconds. The file speaks of the namespace that
+// children will be in.
+int64_t ReadBoottimeOffset() {
+  std::error_code own_error;
+  std::error_code error;
+  const auto own = std::filesystem::read_symlink("/proc/self/ns/time", own_error);
+  const auto of_children = std::filesystem::read_symlink("/proc/self/ns/time_for_children", error);
+  if (own_error || error || own != of_children) return 0;
+  std::ifstream file("/proc/self/timens_offsets");
+  std::string clock;
+  int64_t seconds = 0;
+  int64_t nanos = 0;
+  while (file >> clock >> seconds >> nanos) {
+    if (clock == "boottime") return seconds * 1000000 + nanos / 1000;
+  }
+  return 0;
+}
+
 class Machine final : public TimeSource {
  public:
   absl::Time Wall() const override { return absl::FromUnixMicros(absl::GetCurrentTimeNanos() / 1000); }
@@ -31,7 +51,7 @@ class Machine final : public TimeSource {
     BootTime boot{.boot_id = boot_id_};
     timespec time{};
     if (::clock_gettime(CLOCK_BOOTTIME, &time) == 0) {
-      boot.boottime_us = static_cast<int64_t>(time.tv_sec) * 1000000 + time.tv_nsec / 1000;
+      boot.boottime_us = static_cast<int64_t>(time.tv_sec) * 1000000 + time.tv_nsec / 1000 - boottime_offset_us_;
     }
     return boot;
   }
@@ -42,12 +62,15 @@ class Machine final : public TimeSource {
 
  private:
   const std::array<uint8_t, 16> boot_id_ = ReadBootId();
+  const int64_t boottime_offset_us_ = ReadBoottimeOffset();
 };
 
 }  // namespace
 
+std::unique_ptr<TimeSource> NewMachineTime() { return std::make_unique<Machine>(); }
+
 const TimeSource& MachineTime() {
-  static const Machine* const machine = new Machine;
+  static const TimeSource* const machine = NewMachineTime().release();
   return *machine;
 }
 

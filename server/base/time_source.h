@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "absl/time/time.h"
 
 namespace retention {
 
-// Since the machine was started, suspension included (CLOCK_BOOTTIME), and which start that was.
+// Since the machine was started, suspension included (CLOCK_BOOTTIME), and which start that was. Of the machine,
+// whatever time namespace (time_namespaces(7)) the process is in.
 struct BootTime {
   int64_t boottime_us = 0;
   std::array<uint8_t, 16> boot_id{};
@@ -30,7 +32,9 @@ class TimeSource {
   virtual bool IsDisciplined() const = 0;
 };
 
-// This machine. Lives as long as the process.
+// This machine, in the time namespace in which the process is now.
+std::unique_ptr<TimeSource> NewMachineTime();
+// The same, once for the process. A process with threads stays in its namespace.
 const TimeSource& MachineTime();
 
 }  // namespace retention

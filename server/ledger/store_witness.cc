@@ -56,7 +56,8 @@ StoreWitness::KnownClock ClockOf(const Witness& witness) {
   known.anchor = {.instant = absl::FromUnixMicros(witness.instant_us),
                   .boot = {.boottime_us = witness.boottime_us, .boot_id = witness.boot_id},
                   .slack = absl::Microseconds(witness.slack_us),
-                  .unentered = {}};
+                  .unentered = {},
+                  .agreed = witness.agreed != 0};
   if (witness.corrected_by != 0) {
     known.anchor.unentered = {.from = absl::FromUnixMicros(witness.corrected_from_us),
                               .to = absl::FromUnixMicros(witness.corrected_to_us),
@@ -71,6 +72,7 @@ void SetClock(LedgerEntry::Clock kind, const ClockAnchor& anchor, Witness& witne
   witness.boottime_us = anchor.boot.boottime_us;
   witness.boot_id = anchor.boot.boot_id;
   witness.slack_us = absl::ToInt64Microseconds(anchor.slack);
+  witness.agreed = anchor.agreed ? 1 : 0;
   if (!anchor.unentered.has_value()) return;
   witness.corrected_by = static_cast<uint8_t>(anchor.unentered->by);
   witness.corrected_from_us = absl::ToUnixMicros(anchor.unentered->from);

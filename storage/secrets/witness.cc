@@ -60,6 +60,7 @@ void EachClockField(Fields& witness, const Number& number) {
   number(witness.corrected_from_us, 8);
   number(witness.corrected_to_us, 8);
   number(witness.slack_us, 8);
+  number(witness.agreed, 1);
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ struct Witness {
   int64_t corrected_from_us = 0;
   int64_t corrected_to_us = 0;
   int64_t slack_us = 0;  // taken on trust since something vouched for the machine's clock
+  uint8_t agreed = 0;    // 1: the machine's clock agreed with it
 
   friend bool operator==(const Witness&, const Witness&) = default;
 };

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -83,6 +84,13 @@ class ClockGuard : public ::testing::Test {
     return server_.Call("/retention.v1.ClockService/ConfirmClock", request);
   }
   std::string Metrics() { return HttpGet(server_.server().metrics_port(), "/metrics"); }
+  // INT64_MIN if there is none.
+  int64_t Gauge(const std::string& name) {
+    const std::string page = Metrics();
+    const size_t at = page.find(absl::StrCat("\n", name, " "));
+    if (at == std::string::npos) return INT64_MIN;
+    return static_cast<int64_t>(std::stod(page.substr(at + name.size() + 2)));
+  }
   // An event of which all is due already by the later of two clocks at least.
   CallEnd RecordLate(const std::string& id) {
     v1::BatchRecordEventsRequest request;

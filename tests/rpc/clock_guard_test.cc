@@ -131,6 +131,37 @@ TEST_F(ClockGuard, SuspensionIsTimeThatPassed) {
   EXPECT_EQ(Corrections(), std::vector<std::string>());
 }
 
+// What no suspension is: the machine's clock has not seen it.
+TEST_F(ClockGuard, ABootThatClaimsMonthsDestroysNothing) {
+  for (const bool restarts : {false, true}) {
+    if (restarts) server_.Stop();
+    time_.PassByBoottimeAlone(100 * kOneDay);
+    if (restarts) {
+      ASSERT_TRUE(Restart().ok());
+    }
+    PassAndSweep(absl::Seconds(1));
+    EXPECT_TRUE(HasKey() && Shows("Ada"));
+    EXPECT_EQ(Now(), time_.Wall());
+    EXPECT_FALSE(Waits());
+  }
+  PassAndSweep(kMondaysDue - time_.Wall());
+  EXPECT_FALSE(HasKey()) << "on time";
+}
+
+// Nobody can tell how long it was.
+TEST_F(ClockGuard, ABootInDoubtForHoursWaitsLateAndLoud) {
+  server_.Stop();
+  time_.Pass(kMondaysDue - kMonday);
+  time_.PassByBoottimeAlone(kOneDay);
+  ASSERT_TRUE(Restart().ok());
+  Sweep();
+  EXPECT_TRUE(HasKey() && Waits());
+  EXPECT_FALSE(Shows("Ada"));
+  EXPECT_EQ(server_.Health(""), 2);
+  ASSERT_TRUE(Confirm(kMondaysDue).ok());
+  EXPECT_FALSE(HasKey());
+}
+
 // A snapshot of a virtual machine that is resumed: the same boot, and no time has passed in it.
 TEST_F(ClockGuard, AResumedSnapshotCatchesUpOnceNtpSpeaks) {
   time_.Jump(20 * kOneDay);
@@ -140,6 +171,36 @@ TEST_F(ClockGuard, AResumedSnapshotCatchesUpOnceNtpSpeaks) {
   time_.Discipline(time_.Wall());
   LookTwice();
   EXPECT_FALSE(HasKey());
+}
+
+// For longer than any word leads, whoever gives it: that alone waits for an operator's, and for no longer than it
+// lasts.
+TEST_F(ClockGuard, OnceItIsUndoneNothingSaysThatItWas) {
+  for (const bool vouches : {false, true}) {
+    for (const absl::Duration jump : {13 * 30 * kOneDay, -13 * 30 * kOneDay}) {
+      const std::string what = absl::StrCat(absl::FormatDuration(jump), vouches ? " vouched for" : "");
+      const absl::Time right = time_.Wall();
+      vouches ? time_.Discipline(right + jump) : time_.SetWall(right + jump);
+      Sweep();
+      PassAndSweep(absl::Seconds(1));
+      EXPECT_EQ(Waits(), vouches) << what;
+      EXPECT_EQ(server_.Health(""), vouches ? 2 : 1) << what;
+      EXPECT_EQ(Gauge("retention_clock_ahead_seconds"), absl::ToInt64Seconds(jump)) << what;
+      EXPECT_EQ(Gauge("retention_clock_waits"), vouches ? 1 : 0) << what;
+      EXPECT_EQ(Gauge("retention_serving"), vouches ? 0 : 1) << what;
+      vouches ? time_.Discipline(right + absl::Seconds(1)) : time_.SetWall(right + absl::Seconds(1));
+      Sweep();
+      EXPECT_FALSE(Waits()) << what;
+      EXPECT_EQ(server_.Health(""), 1) << what;
+      for (const char* gauge : {"retention_clock_ahead_seconds", "retention_clock_waits",
+                                "retention_oldest_overdue_seconds", "retention_erasure_unentered"}) {
+        EXPECT_EQ(Gauge(gauge), 0) << gauge << " " << what;
+      }
+      EXPECT_EQ(Gauge("retention_serving"), 1) << what;
+      EXPECT_TRUE(Shows("Ada") && HasKey()) << what;
+      EXPECT_TRUE(RecordLate(what).ok()) << what;
+    }
+  }
 }
 
 TEST_F(ClockGuard, TheSlackIsForAllStartsOfTheMachineTogether) {

@@ -33,6 +33,7 @@ Witness ExampleWitness(uint64_t sequence = 0x3132333435363738) {
   witness.corrected_from_us = 0x0011121314151617;
   witness.corrected_to_us = 0x0021222324252627;
   witness.slack_us = 0x0031323334353637;
+  witness.agreed = 1;
   return witness;
 }
 
@@ -65,8 +66,9 @@ constexpr char kGoldenWitness[] =
     "0011121314151617"                  // from
     "0021222324252627"                  // to
     "0031323334353637"                  // slack
-    "000000000000"
-    "ba5d92bc95672cb3a99132de00b1fe97";
+    "01"                                // the machine's clock agreed
+    "0000000000"
+    "538c71608af33a3af9c76ee1ac8bfe56";
 
 // The same, but for the clock, as the first version wrote it.
 constexpr char kFirstGoldenWitness[] =
@@ -98,6 +100,7 @@ TEST(Witness, TheFirstVersionIsRead) {
   first.corrected_from_us = 0;
   first.corrected_to_us = 0;
   first.slack_us = 0;
+  first.agreed = 0;
   EXPECT_EQ(ReadWitness(bytes), first);
   std::vector<uint8_t> torn = bytes;
   torn[100] ^= 1;

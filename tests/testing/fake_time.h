@@ -33,6 +33,11 @@ class FakeTime final : public TimeSource {
     wall_ += time;
     boot_.boottime_us += absl::ToInt64Microseconds(time);
   }
+  // CLOCK_BOOTTIME alone goes on: the process, or its machine, was put back with another.
+  void PassByBoottimeAlone(absl::Duration time) {
+    const MutexLock lock(mutex_);
+    boot_.boottime_us += absl::ToInt64Microseconds(time);
+  }
   // The clock is set; the kernel then says that nothing keeps it right.
   void SetWall(absl::Time wall) {
     const MutexLock lock(mutex_);
