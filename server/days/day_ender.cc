@@ -123,9 +123,15 @@ std::set<DayPart> DayEnder::UnorderedObjects(DueDay last, absl::Time now) const 
 
 absl::StatusOr<DestroyedDays> DayEnder::DestroyDueKeys(absl::Time now, const std::set<DayPart>& unordered) {
   const DueDay last = holdings_.LastDue(now);
-  std::set<DayPart> rescued = unordered;
-  AddHeldParts(holdings_.ring.DaysThrough(last), keeping_.ConcernedPbxs(last), last, rescued);
-  auto days = DestroyDays(holdings_.ring, holdings_.vault, last, now, rescued);
+  const auto held = keeping_.ConcernedPbxs(last);
+  const auto parts_of = [&](std::span<const DueDay> days) {
+    std::set<DayPart> parts(unordered.lower_bound({.day = days.front(), .pbx = {}}),
+                            unordered.lower_bound({.day = days.back().Next(), .pbx = {}}));
+    AddHeldParts(days, held, last, parts);
+    return parts;
+  };
+  const size_t parts_a_day = 3 * held.size() + unordered.size();
+  auto days = DestroyDays(holdings_.ring, holdings_.vault, last, now, parts_a_day, parts_of);
   // From the moment that its head says so they are gone for this process, whatever is still to be overwritten.
   const DueDay through = holdings_.ring.destroyed_through();
   holdings_.vault.ForgetDaysThrough(through);
@@ -229,11 +235,10 @@ absl::Status DayEnder::EnterUncounted(std::span<const EndingDay> counted,
 
 absl::StatusOr<DayEnder::Ended> DayEnder::End(Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
-  const DueDay last = change.last_due();
   // What has not happened is not entered.
-  if (holdings_.ring.destroyed_through() < last) return absl::FailedPreconditionError("a due day still has its key");
+  const DueDay last = std::min(change.last_due(), holdings_.ring.destroyed_through());
   // A hold may have been placed a moment ago.
-  const auto left = keeping_.IsTakenOut(walk_, last);
+  const auto left = keeping_.IsTakenOut(walk_, change.last_due());
   if (!left.ok()) return left.status();
   if (!*left) return Ended{.others_first = true, .days = {}};
   Ended ended;

@@ -54,9 +54,8 @@ class DayEnder {
   // A step of issuing the orders that are left of days that are due, files included, once TakeOut has no more to do.
   // True if there is more to do.
   absl::StatusOr<bool> OrderRestStep(Change& change);
-  // Enters the end of every day that is due into the ledger; what was rescued of it is destroyed then. Nothing happens
-  // while TakeOut or OrderRestStep have anything to do, which `others_first` says. FAILED_PRECONDITION if one still has
-  // its key.
+  // Enters the end of every day that is due, and whose key is gone, into the ledger; what was rescued of it is
+  // destroyed then. Nothing happens while TakeOut or OrderRestStep have anything to do, which `others_first` says.
   struct Ended {
     bool others_first = false;
     std::vector<EndingDay> days;

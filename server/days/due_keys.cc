@@ -14,9 +14,6 @@ static_assert(kMaxTimeZoneBytes <= DueRules::kMaxZoneBytes, "the ring remembers 
 
 namespace {
 
-// Parts that are rescued in one write of the ring where nobody knows which there are.
-constexpr size_t kPartsAtOnce = 65536;
-
 using Parts = std::set<DayPart>;
 
 absl::Status DestroyThrough(KeyRing& ring, Vault& vault, DueDay last, absl::Time now, Parts::const_iterator from,
@@ -28,6 +25,27 @@ absl::Status DestroyThrough(KeyRing& ring, Vault& vault, DueDay last, absl::Time
     if (key->has_value()) rescued.push_back(**std::move(key));
   }
   return ring.DestroyDaysThrough(last, now, rescued);
+}
+
+// Those of `days`, which end with `through`.
+absl::StatusOr<DestroyedDays> DestroyRun(KeyRing& ring, Vault& vault, std::span<const DueDay> days, DueDay through,
+                                         absl::Time now, const Parts& parts) {
+  const absl::Status all = DestroyThrough(ring, vault, through, now, parts.begin(), parts.end());
+  DestroyedDays destroyed{.days = {}, .left = all};
+  if (all.ok()) destroyed.days.assign(days.begin(), days.end());
+  if (all.ok()) return destroyed;
+  if (!absl::IsResourceExhausted(all)) return all;
+  auto from = parts.begin();
+  for (const DueDay day : days) {
+    const DueDay last = day == days.back() ? through : day;
+    const auto to = std::find_if(from, parts.end(), [&](const DayPart& part) { return part.day > last; });
+    destroyed.left = DestroyThrough(ring, vault, last, now, from, to);
+    if (!destroyed.left.ok()) break;
+    destroyed.days.push_back(day);
+    from = to;
+  }
+  if (destroyed.days.empty()) return destroyed.left;
+  return destroyed;
 }
 
 }  // namespace
@@ -44,51 +62,44 @@ void AddHeldParts(std::span<const DueDay> days, const std::map<PbxId, DueDay>& h
   }
 }
 
-absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now,
-                                          const std::set<DayPart>& parts) {
+absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now, size_t parts_a_day,
+                                          PartsOf parts_of) {
   const std::vector<DueDay> days = ring.DaysThrough(last);
   if (!days.empty()) CrashPoint("sweep.before_keys");
-  const absl::Status all = DestroyThrough(ring, vault, last, now, parts.begin(), parts.end());
-  if (all.ok()) return DestroyedDays{.days = days, .left = all};
-  if (!absl::IsResourceExhausted(all)) return all;
-  DestroyedDays destroyed{.days = {}, .left = all};
-  auto from = parts.begin();
-  for (const DueDay day : days) {
-    const DueDay through = day == days.back() ? last : day;
-    const auto to = std::find_if(from, parts.end(), [&](const DayPart& part) { return part.day > through; });
-    destroyed.left = DestroyThrough(ring, vault, through, now, from, to);
-    if (!destroyed.left.ok()) break;
-    destroyed.days.push_back(day);
-    from = to;
-  }
-  if (destroyed.days.empty()) return destroyed.left;
+  const size_t run = std::max<size_t>(1, kPartsAtOnce / (parts_a_day + 1));
+  DestroyedDays destroyed;
+  size_t begin = 0;
+  do {
+    const std::span<const DueDay> some = std::span(days).subspan(begin, std::min(run, days.size() - begin));
+    begin += some.size();
+    const DueDay through = begin < days.size() ? some.back() : last;
+    auto step = DestroyRun(ring, vault, some, through, now, some.empty() ? Parts() : parts_of(some));
+    if (!step.ok() && destroyed.days.empty()) return step.status();
+    destroyed.left = step.ok() ? step->left : step.status();
+    if (step.ok()) destroyed.days.insert(destroyed.days.end(), step->days.begin(), step->days.end());
+  } while (begin < days.size() && destroyed.left.ok());
   return destroyed;
 }
 
 absl::StatusOr<DestroyedDays> DestroyDueByRing(KeyRing& ring, RandomSource& random, absl::Time now) {
   const DueRules rules = ring.due_rules();
   absl::TimeZone zone;
-  DestroyedDays destroyed;
-  if (rules.suspended || rules.zone.empty() || !absl::LoadTimeZone(rules.zone, &zone)) return destroyed;
+  if (rules.suspended || rules.zone.empty() || !absl::LoadTimeZone(rules.zone, &zone)) return DestroyedDays();
   const DueDay last = LastDueDay(now, zone);
-  const std::vector<DueDay> days = ring.DaysThrough(last);
+  if (ring.DaysThrough(last).empty()) return DestroyedDays();
   const std::vector<PbxId> pbxs = ring.Pbxs();
-  const size_t run = std::max<size_t>(1, kPartsAtOnce / (3 * rules.held.size() + pbxs.size() + 1));
-  Vault vault(ring, random);
-  for (size_t begin = 0; begin < days.size() && destroyed.left.ok(); begin += run) {
-    const std::span<const DueDay> some = std::span(days).subspan(begin, std::min(run, days.size() - begin));
-    std::set<DayPart> parts;
-    AddHeldParts(some, rules.held, last, parts);
+  const auto parts_of = [&](std::span<const DueDay> days) {
+    Parts parts;
+    AddHeldParts(days, rules.held, last, parts);
     for (const PbxId& pbx : pbxs) {
-      for (const DueDay day : some) parts.insert({day, pbx, PbxKeyUse::kForOrders});
+      for (const DueDay day : days) parts.insert({day, pbx, PbxKeyUse::kForOrders});
     }
-    auto step = DestroyDays(ring, vault, begin + run < days.size() ? some.back() : last, now, parts);
-    if (!step.ok() && destroyed.days.empty()) return step.status();
-    destroyed.left = step.ok() ? step->left : step.status();
-    if (step.ok()) destroyed.days.insert(destroyed.days.end(), step->days.begin(), step->days.end());
-  }
+    return parts;
+  };
+  Vault vault(ring, random);
+  auto destroyed = DestroyDays(ring, vault, last, now, 3 * rules.held.size() + pbxs.size(), parts_of);
   // The root follows; that it cannot be changed keeps no key.
-  if (!days.empty()) ring.ChangeRootIfDue(now).status().IgnoreError();
+  if (destroyed.ok()) ring.ChangeRootIfDue(now).status().IgnoreError();
   return destroyed;
 }
 

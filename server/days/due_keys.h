@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "storage/due_day.h"
@@ -38,11 +39,17 @@ struct DestroyedDays {
   absl::Status left;         // not OK: those after them have to wait, and why
 };
 
-// Destroys the keys of all days up to `last` in one write of the ring, but keeps those of `parts`. Where the ring's
-// disk has no room for these, the oldest days, as far as there is. REQUIRES: `vault` is over `ring`, and forgets them
+// Parts of some days, one at least, ascending.
+using PartsOf = absl::FunctionRef<std::set<DayPart>(std::span<const DueDay> days)>;
+// What is kept by one write of the ring, and asked for at once: 4 MiB of entries.
+inline constexpr size_t kPartsAtOnce = 65536;
+
+// Destroys the keys of all days up to `last`, but keeps those of `parts_of` them: in one write of the ring, or in as
+// many as have kPartsAtOnce of these. `parts_a_day`: so many at most, or of one day alone more. Where the ring's disk
+// has no room for these, the oldest days, as far as there is. REQUIRES: `vault` is over `ring`, and forgets them
 // afterwards.
-absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now,
-                                          const std::set<DayPart>& parts);
+absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now, size_t parts_a_day,
+                                          PartsOf parts_of);
 
 // The same for the days that are due, where there is no store to be asked: by what the ring remembers. All that a PBX
 // has which a hold may concern is kept, and all objects: nobody knows which have had their orders. What is not needed

@@ -87,8 +87,8 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
     if (refiled.ok() || absl::IsDataLoss(refiled)) {
       const absl::Status destroyed = DestroyDueKeys(now);
       note(destroyed);
-      // What has not happened is not entered.
-      if (destroyed.ok()) note(EndDueDays(now, outcome));
+      // What has not happened is not entered. On a full ring the entries of some days make room for others.
+      if (destroyed.ok() || absl::IsResourceExhausted(destroyed)) note(EndDueDays(now, outcome));
     }
   } else if (!recovered.ok() && !holdings_.policies.refiling_since().has_value() && !enders_.logs.refiling()) {
     // The store takes nothing: that keeps no key.

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -301,6 +302,35 @@ TEST_F(DueRulesNoted, OnAFullRingTheOldestDaysEnd_AsFarAsThereIsRoom) {
   EXPECT_EQ(destroyed->days, (std::vector<DueDay>{days[1], days[2]}));
   EXPECT_TRUE(destroyed->left.ok()) << destroyed->left;
   EXPECT_EQ(ring.destroyed_through(), kNextMonday.Next()) << "the last one has no key";
+}
+
+// What is kept of days is asked for, and written, in bounded parts, however many days are overdue.
+TEST(DueKeys, WhatIsKeptOfManyDaysIsWrittenInParts) {
+  const std::vector<DueDay> days = {DueDay::FromNumber(kNextMonday.number() - 2),
+                                    DueDay::FromNumber(kNextMonday.number() - 1), kNextMonday};
+  for (const size_t parts_a_day : {kPartsAtOnce, kPartsAtOnce / 2 - 1, size_t{0}}) {
+    const FreshDirectory directory;
+    const auto created = KeyRing::Create(directory / "ring", {});
+    ASSERT_TRUE(created.ok()) << created.status();
+    KeyRing& ring = **created;
+    for (const DueDay day : days) ASSERT_TRUE(ring.ForDay(day).ok());
+    std::vector<size_t> asked;
+    DueDay before = DueDay::None();
+    const auto parts_of = [&](std::span<const DueDay> some) {
+      asked.push_back(some.size());
+      EXPECT_EQ(ring.destroyed_through(), before) << "those before are gone";
+      before = some.back();
+      return std::set<DayPart>();
+    };
+    Vault vault(ring, SystemRandom());
+    const auto destroyed = DestroyDays(ring, vault, kNextMonday, kMonday, parts_a_day, parts_of);
+    ASSERT_TRUE(destroyed.ok()) << destroyed.status();
+    EXPECT_EQ(destroyed->days, days);
+    const size_t at_once = kPartsAtOnce / (parts_a_day + 1);
+    EXPECT_EQ(asked, at_once > 2   ? std::vector<size_t>{3}
+                     : at_once > 1 ? (std::vector<size_t>{2, 1})
+                                   : (std::vector<size_t>{1, 1, 1}));
+  }
 }
 
 // A ring of which nobody knows what it belongs to.

@@ -263,6 +263,51 @@ TEST_F(KeysFirst, BothDisksFullKeepNoObjectOnceTheStoreHasRoom) {
   EXPECT_EQ(HeldOrders(harness_.engine()).size(), 1u);
 }
 
+// The oldest of them, as far as there is room for what is kept of them. Once they are entered that is free again.
+TEST_F(KeysFirst, OnAFullRingDaysAreEnteredAsTheyGo_AndMakeRoomForOthers) {
+  ASSERT_TRUE(harness_.engine().CreateHold(PbxHold("case", harness_.now), harness_.now).ok());
+  harness_.SyncPbx("other");
+  for (int day = 0; day <= 2; ++day) {
+    harness_.now += absl::Hours(day > 0 ? 24 : 0);
+    if (day > 0) Meet(absl::StrCat("m", day));
+    v1::Event elsewhere = Joined("e", absl::StrCat("e", day), harness_.now, "p", "Eve");
+    elsewhere.set_pbx_id("other");
+    harness_.Record(elsewhere);
+  }
+  ASSERT_TRUE(TrySweep().ok());
+  KeyRing& ring = harness_.ring();
+  harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io io) {
+    return io == RingReplica::Io::kExtend ? absl::ResourceExhaustedError("the ring's disk is full") : absl::OkStatus();
+  };
+  // The held PBX has three keys a day.
+  std::vector<PbxId> placeholders(3);
+  for (size_t i = 0; i < placeholders.size(); ++i) {
+    placeholders[i].bytes.fill(static_cast<uint8_t>(0xf0 + i));
+    ASSERT_TRUE(ring.MintPbx(placeholders[i]).ok());
+  }
+  for (uint32_t day = 60000; ring.ForDay(DueDay::FromNumber(day)).ok();) ++day;
+  // That which is kept for rescues, too.
+  std::vector<RescuedKey> rescues(1000);
+  for (size_t i = 0; i < rescues.size(); ++i) rescues[i].day = DueDay::FromNumber(static_cast<uint32_t>(70000 + i));
+  const DueDay before = DueDay::FromNumber(kNextMonday.number() - 1);
+  while (!ring.DestroyDaysThrough(before, absl::UnixEpoch(), rescues).ok()) rescues.pop_back();
+  // Room for the held part of one day, and for no other's.
+  for (const PbxId& placeholder : placeholders) ASSERT_TRUE(ring.DestroyPbx(placeholder).ok());
+  harness_.now = kDayOver + absl::Hours(48);
+  const absl::Status first = TrySweep();
+  EXPECT_TRUE(absl::IsResourceExhausted(first)) << first;
+  EXPECT_EQ(ring.destroyed_through(), kNextMonday);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 1);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_PHYSICALLY_ERASED), 1);
+  EXPECT_TRUE(ring.unentered().empty());
+  EXPECT_FALSE(ring.FindRescue(kNextMonday, *harness_.engine().registry().Held("pbx"), PbxKeyUse::kNeeded).has_value());
+  for (int sweep = 0; sweep < 2 && !TrySweep().ok(); ++sweep) continue;
+  EXPECT_TRUE(TrySweep().ok());
+  EXPECT_EQ(ring.destroyed_through(), DueDay::FromNumber(kNextMonday.number() + 2));
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_ENDED), 3);
+  EXPECT_EQ(Entries(stored::v1::LedgerEntry::KIND_DAY_PHYSICALLY_ERASED), 3);
+}
+
 // Nobody could order it away.
 TEST_F(KeysFirst, AnObjectWithoutRoomForItsOrderIsNotTakenIn) {
   harness_.on_ring_io = [](size_t, RingFile, RingReplica::Io io) {
