@@ -205,6 +205,7 @@ absl::Status Server::StartCommitter() {
     UpdateHealth();
   };
   committer_ = std::make_unique<Committer>(*engine_, clock_, std::move(committer));
+  ring_watch_ = std::make_unique<RingWatch>(*ring_, metrics_);
   sweep_loop_ = std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
                                             SweepLoop::Options{.lead_window = options_.lead_window,
                                                                .purge_bound = options_.purge_bound,
@@ -220,6 +221,7 @@ absl::Status Server::StartCommitter() {
                                                                      }
                                                                      KeepBallast();
                                                                      LookForRoot();
+                                                                     ring_watch_->Look();
                                                                      UpdateHealth();
                                                                    }});
   return absl::OkStatus();
@@ -346,7 +348,8 @@ Gauges Server::ReadGauges() const {
   gauges.ballast_bytes = ballast_.bytes();
   gauges.ledger_uncopied = witness_->uncopied();
   gauges.root_overdue = ring.root_due_since.has_value() ? now - *ring.root_due_since : absl::ZeroDuration();
-  gauges.ring_entries_lost = holdings.ring.found().entries_damaged;
+  gauges.ring_entries_lost = ring.entries_lost;
+  gauges.ring_differing = ring_watch_->differing();
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;

@@ -28,6 +28,7 @@
 #include "server/ops/dns_prober.h"
 #include "server/ops/metrics.h"
 #include "server/ops/metrics_page.h"
+#include "server/ops/ring_watch.h"
 #include "server/ops/sweep_loop.h"
 #include "server/ops/syslog_receiver.h"
 #include "server/ops/witness_loop.h"
@@ -191,6 +192,7 @@ class Server {
   std::unique_ptr<WatchCourier> report_courier_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<WitnessLoop> witness_loop_;
+  std::unique_ptr<RingWatch> ring_watch_;
   std::unique_ptr<SweepLoop> sweep_loop_;
   std::unique_ptr<DnsProber> dns_prober_;
   std::unique_ptr<DnsLoop> dns_loop_;

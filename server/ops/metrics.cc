@@ -72,6 +72,9 @@ struct Metrics::Families {
               "Times that the key ring's volume could not be told how far the store is; it is tried each second.");
   prometheus::Counter& backup_failures =
       Counter("retention_backup_failures_total", "Times that making, or deleting, backups failed; it is tried again.");
+  prometheus::Counter& ring_mended =
+      Counter("retention_key_ring_mended_total",
+              "Parts of the key ring's replicas that were found damaged while it was open, and were mended.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
   prometheus::Counter& cohort_rows_damaged = Counter(
@@ -153,6 +156,8 @@ void Metrics::CountSweepFailure() { families_->sweep_failures.Increment(); }
 void Metrics::CountWitnessFailure() { families_->witness_failures.Increment(); }
 
 void Metrics::CountBackupFailure() { families_->backup_failures.Increment(); }
+
+void Metrics::CountRingMended(uint64_t parts) { families_->ring_mended.Increment(static_cast<double>(parts)); }
 
 void Metrics::CountCohorts(uint32_t released, uint64_t rows_damaged) {
   families_->cohorts.Increment(released);

@@ -42,6 +42,8 @@ class Metrics {
   void CountSweepFailure();
   void CountWitnessFailure();
   void CountBackupFailure();
+  // Parts of the key ring that were damaged while it was open.
+  void CountRingMended(uint64_t parts);
   // Cohorts released by one run, and rows that were damaged and so are not counted in them.
   void CountCohorts(uint32_t released, uint64_t rows_damaged);
   // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).

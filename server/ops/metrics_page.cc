@@ -93,8 +93,12 @@ class GaugeSource : public prometheus::Collectable {
             "Entries of the ledger that its copy on the key ring's volume has not got; those of a second are normal.",
             static_cast<double>(now.ledger_uncopied)),
         Family("retention_key_ring_entries_lost",
-               "Keys that were damaged in both replicas at the last start: what they seal cannot be read.",
+               "Keys that were damaged in both replicas, at the last start or since: what they seal cannot be read.",
                static_cast<double>(now.ring_entries_lost)),
+        Family("retention_key_ring_differing",
+               "Parts of the key ring that are whole in both replicas, but not alike, as the last look through all of "
+               "it found: nothing tells which is right.",
+               static_cast<double>(now.ring_differing)),
         Family("retention_key_ring_root_overdue_seconds",
                "Seconds for which the root of the key ring has been due to change and could not; 0 if it has not.",
                absl::ToDoubleSeconds(now.root_overdue)),

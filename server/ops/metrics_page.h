@@ -29,6 +29,7 @@ struct Gauges {
   uint64_t owners_overdue = 0;
   uint64_t stale_replicas = 0;
   uint64_t ring_entries_lost = 0;
+  uint64_t ring_differing = 0;
   uint64_t ledger_uncopied = 0;  // entries
   bool root_missing = false;
   uint64_t store_damaged_files = 0;

@@ -246,6 +246,20 @@ class KeyRing {
   absl::Status LookForRoot(absl::Time now);
   static constexpr absl::Duration kRootLook = absl::Minutes(1);
 
+  // A step of looking for damage in all replicas that are in reach, kInspectedBytes of each or so, from where the last
+  // one ended; after the last part comes the first. Heads and entries are compared with memory and written anew, be
+  // they damaged in all; of an opened page what is whole in one replica is written to the others, and what is damaged
+  // in all is lost, and overwritten. A replica that cannot be read, or has a head of the past, is stale from then on,
+  // unless it is the last. Errors: nothing could be read, or written; what `found` got stands.
+  struct Inspection {
+    uint64_t mended = 0;
+    uint64_t lost = 0;       // of owners
+    uint64_t differing = 0;  // whole everywhere, but not alike: which is right nobody can tell, and both stay
+    bool ends_round = false;
+  };
+  absl::Status Inspect(Inspection& found);
+  static constexpr size_t kInspectedBytes = 256 << 10;
+
   RingStatus status() const;
   // Reads all replicas that are not stale. Changes wait for part of it at a time.
   absl::StatusOr<RingVerification> Verify() const;
@@ -334,6 +348,18 @@ class KeyRing {
   absl::Status Write(RingFile file, std::span<const RingWrite> writes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Extend(RingFile file, uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
+  // What the replicas in reach have there, one at least.
+  absl::StatusOr<std::vector<LockedBytes>> ReadRun(RingFile file, uint64_t offset, size_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void SetStale(size_t replica, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status InspectHead(Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status InspectEntries(size_t from, size_t to, Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // From where it goes on up to `to`.
+  absl::Status InspectBlocks(size_t to, Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // `page`: whose block it is, if an entry names it; one without a header that is whole anywhere goes to `headless`.
+  absl::Status InspectBlock(size_t block, std::optional<uint64_t> page, std::vector<uint64_t>& headless,
+                            Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
   absl::Status MintPages(size_t pages, DueDay until, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status OpenPages(std::span<const uint64_t> pages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status ReserveBlocks(size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -399,6 +425,10 @@ class KeyRing {
   std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);
   absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
+  // Where Inspect goes on: an entry or a block, by its place.
+  RingFile inspected_file_ ABSL_GUARDED_BY(write_mutex_) = RingFile::kHead;
+  size_t inspected_ ABSL_GUARDED_BY(write_mutex_) = 0;
+  uint64_t lost_since_ ABSL_GUARDED_BY(write_mutex_) = 0;  // it was opened
   // To be brought to what memory says, or overwritten, too; nothing that was destroyed waits for it.
   std::set<size_t> leftover_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> leftover_blocks_ ABSL_GUARDED_BY(write_mutex_);

@@ -273,7 +273,7 @@ RingStatus KeyRing::status() const {
   status.root_due_since = root_due_since_;
   const MutexLock lock(mutex_);
   status.generation = head_.generation;
-  status.entries_lost = found_.entries_damaged;
+  status.entries_lost = found_.entries_damaged + lost_since_;
   for (const auto& [number, page] : pages_) {
     ++(page.block.has_value() ? status.pages_opened : status.pages_untouched);
   }

@@ -26,13 +26,6 @@ constexpr uint64_t kPagesLeftOut = uint64_t{1} << 32;
 
 uint64_t PlaceOf(const RingHead& head) { return head.generation % 2 * kHeadBytes; }
 
-void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
-  std::fill(out.begin(), out.end(), 0);
-  const std::string_view magic = file == RingFile::kKeys ? kKeysMagic : kPagesMagic;
-  std::memcpy(out.data(), magic.data(), magic.size());
-  std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
-}
-
 // The later of a replica's two heads that are whole. None if its other files are not this ring's.
 struct FoundHead {
   std::optional<RingHead> head;
@@ -96,6 +89,13 @@ std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
 }
 
 }  // namespace
+
+void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  const std::string_view magic = file == RingFile::kKeys ? kKeysMagic : kPagesMagic;
+  std::memcpy(out.data(), magic.data(), magic.size());
+  std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
+}
 
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
   LockedBytes bytes(kHeadBytes);

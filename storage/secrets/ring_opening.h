@@ -64,6 +64,8 @@ absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> 
 // The identity of the ring that a replica's keys are of, be it without a head.
 std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica);
 
+// What `keys` or `pages` begins with.
+void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out);
 // Writes `head`, whose generation is new, to the place of its generation.
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);
 // Opens replica `i`, which is out of reach, anew by its path. FAILED_PRECONDITION, and it is closed, if that leads to

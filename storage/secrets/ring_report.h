@@ -17,7 +17,7 @@ namespace retention {
 struct RingStatus {
   uint64_t generation = 0;
   std::vector<bool> replicas_stale;  // one each
-  uint64_t entries_lost = 0;         // damaged in all replicas when it was opened
+  uint64_t entries_lost = 0;         // damaged in all replicas, when it was opened or since
   uint64_t pages_untouched = 0;
   uint64_t pages_opened = 0;
   uint64_t owners = 0;  // numbers that the pages hold; some have ended, some were not given yet

@@ -1,6 +1,7 @@
 // Starts at which something is the matter with one directory of the ring, or with both: what is due goes all the same.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -8,6 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/retention_service.pb.h"
 #include "retention/v1/ring_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
@@ -36,6 +39,7 @@ class RingFaults : public ::testing::Test {
     return server_.Restart([&](ServerOptions& options) {
       options.second_key_ring_directory = directory(1).string();
       options.simulated_start = now;
+      options.metrics_address = "127.0.0.1:0";
     });
   }
   absl::Status StartLate() { return Start(kMonday + absl::Hours(24 * 8)); }
@@ -45,6 +49,22 @@ class RingFaults : public ::testing::Test {
     v1::GetRingStatusResponse status;
     EXPECT_TRUE(server_.Call("/retention.v1.RingService/GetRingStatus", v1::GetRingStatusRequest(), &status).ok());
     return status;
+  }
+  void Sweep() { EXPECT_TRUE(server_.Call("/retention.v1.RetentionService/Sweep", v1::SweepRequest()).ok()); }
+  // INT64_MIN if there is none.
+  int64_t Metric(const std::string& name) {
+    const std::string page = HttpGet(server_.server().metrics_port(), "/metrics");
+    const size_t at = page.find(absl::StrCat("\n", name, " "));
+    return at == std::string::npos ? INT64_MIN : static_cast<int64_t>(std::stod(page.substr(at + name.size() + 2)));
+  }
+  // Damages a byte of all replicas.
+  void Flip(const char* file, size_t offset) const {
+    for (const size_t i : {0u, 1u}) {
+      std::fstream stream(replica(i) / file, std::ios::in | std::ios::out | std::ios::binary);
+      stream.seekg(static_cast<std::streamoff>(offset));
+      const char byte = static_cast<char>(stream.get() ^ 1);
+      stream.seekp(static_cast<std::streamoff>(offset)).put(byte);
+    }
   }
   // Where a link leads nobody goes, root neither.
   void TakeAway(const fs::path& file) const {
@@ -66,13 +86,47 @@ TEST_F(RingFaults, AReplicaThatCannotBeOpenedStopsNoStart) {
     const absl::Status started = StartLate();
     ASSERT_TRUE(started.ok()) << started;
     EXPECT_EQ(Status().stale_replicas(), 1u);
+    EXPECT_EQ(Metric("retention_key_ring_stale_replicas"), 1);
+    EXPECT_EQ(Metric("retention_oldest_overdue_seconds"), 0) << "what one may keep is no day that waits";
+    EXPECT_EQ(Metric("retention_erasure_unentered"), 0);
     EXPECT_FALSE(HasDay(1 - lost));
     for (const fs::path& file : files) GiveBack(file);
     server_.AdvanceTo(kMonday + absl::Hours(24 * 8 + 1 + static_cast<int>(lost)));
     AwaitTrue([&] { return Status().stale_replicas() == 0; });
     EXPECT_FALSE(HasDay(lost));
+    EXPECT_EQ(Metric("retention_key_ring_stale_replicas"), 0);
     server_.Stop();
   }
+}
+
+// Without a start, and without anybody who meets it.
+TEST_F(RingFaults, DamageOfBothWhileItRunsIsMendedFromMemory) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  EXPECT_EQ(Metric("retention_key_ring_mended_total"), 0);
+  for (size_t entry = 0; entry < 8; ++entry) Flip("keys", 4096 + entry * 64 + 20);
+  // Heads, entries and pages.
+  for (int step = 0; step < 4; ++step) Sweep();
+  EXPECT_EQ(Metric("retention_key_ring_mended_total"), 16);
+  EXPECT_EQ(Metric("retention_key_ring_entries_lost"), 0);
+  EXPECT_TRUE(HasDay(0) && HasDay(1));
+  server_.Stop();
+  ASSERT_TRUE(StartLate().ok());
+  EXPECT_EQ(Status().entries_lost(), 0u);
+}
+
+TEST_F(RingFaults, WhatIsLostWhileItRunsRaisesTheAlarm) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  v1::DeleteMeetingRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id("meeting");
+  request.set_reason(v1::DELETION_REASON_CONTROLLER_REQUEST);
+  ASSERT_TRUE(server_.Call("/retention.v1.DeletionService/DeleteMeeting", request).ok());
+  ASSERT_GT(Status().pages_opened(), 0u);
+  for (size_t slot = 0; slot < 256; ++slot) Flip("pages", 4096 + 64 + slot * 40 + 10);
+  for (int step = 0; step < 4; ++step) Sweep();
+  EXPECT_GT(Metric("retention_key_ring_entries_lost"), 200);
+  EXPECT_EQ(Status().entries_lost(), static_cast<uint64_t>(Metric("retention_key_ring_entries_lost")));
+  EXPECT_EQ(Metric("retention_key_ring_differing"), 0);
 }
 
 TEST_F(RingFaults, AccessOfOthersIsRefusedAtEachStart_AndKeepsNoKey) {
