@@ -165,7 +165,7 @@ void ImportedMeeting::Join(absl::Time time, const RecordedSession& session) {
   v1::Event& event = Append(time, session.id);
   if (!session.connection.empty()) event.set_connection_id(ValidIdentifier(session.connection));
   auto* joined = event.mutable_participant_joined();
-  joined->set_name(ShortenedText(session.name, kNameBytesMax));
+  if (!IsTelephoneNumber(session.name)) joined->set_name(ShortenedText(session.name, kNameBytesMax));
   joined->set_email(ShortenedText(AcceptableEmail(session.email), kEmailBytesMax));
 }
 

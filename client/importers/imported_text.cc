@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -99,6 +100,19 @@ std::string ComparedText(const std::string& text) {
     }
   }
   return compared;
+}
+
+bool IsTelephoneNumber(const std::string& name) {
+  constexpr int kDigitsMin = 5;  // fewer may be a room, or a joke
+  int digits = 0;
+  for (const char c : name) {
+    if (absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '*' || c == 'x' || c == 'X') {
+      ++digits;
+    } else if (!absl::StrContains("+-()./ ", std::string(1, c))) {
+      return false;
+    }
+  }
+  return digits >= kDigitsMin && absl::c_any_of(name, [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
 }  // namespace retention

@@ -1,9 +1,9 @@
 #include "server/meetings/meeting_fold.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
-#include <set>
 
 #include "absl/container/flat_hash_map.h"
 #include "server/law/presence.h"
@@ -20,6 +20,17 @@ uint64_t RevisionOf(const MeetingView& meeting) {
     revision = revision << 1 | (meeting.Lives(category) ? 1 : 0);
   return revision;
 }
+
+// Where an address was first used.
+struct AddressUse {
+  int64_t time_us = 0;
+  uint64_t event = 0;
+  ValuePlace place;
+
+  bool Precedes(const AddressUse& other) const {
+    return std::tie(time_us, event) < std::tie(other.time_us, other.event);
+  }
+};
 
 // Makes a fold.
 class Folding {
@@ -119,12 +130,25 @@ class Folding {
       if (has_text ? !latest.email.Is(value) : latest.has_email) return;
       latest.has_email = has_text;
       participant.email = place;
-    } else if (ips_.emplace(index, value.text()).second) {
-      participant.ips.push_back(place);
+    } else {
+      const AddressUse use{.time_us = value.time_us(), .event = value.event(), .place = place};
+      const auto [known, is_first] = ips_.try_emplace({index, value.text()}, use);
+      if (use.Precedes(known->second)) known->second = use;
+    }
+  }
+
+  // In the order in which they were first used, whatever the order in which that came.
+  void PlaceAddresses() {
+    std::map<uint32_t, std::vector<AddressUse>> uses;
+    for (const auto& [address, use] : ips_) uses[address.first].push_back(use);
+    for (auto& [index, of_one] : uses) {
+      std::sort(of_one.begin(), of_one.end(), [](const AddressUse& a, const AddressUse& b) { return a.Precedes(b); });
+      for (const AddressUse& use : of_one) fold_->participants[index].ips.push_back(use.place);
     }
   }
 
   void Sort() {
+    PlaceAddresses();
     std::vector<FoldedParticipant>& all = fold_->participants;
     std::vector<uint32_t> order(all.size());
     std::iota(order.begin(), order.end(), 0);
@@ -148,7 +172,7 @@ class Folding {
   absl::flat_hash_map<std::string, std::string> names_;  // that name, by the portal's
   std::vector<Latest> latest_;
   absl::flat_hash_map<std::pair<CategoryNumber, uint64_t>, uint32_t> told_;  // how many values, by their event
-  std::set<std::pair<uint32_t, std::string>> ips_;
+  std::map<std::pair<uint32_t, std::string>, AddressUse> ips_;               // the first of each participant's address
   uint32_t came_ = 0;
 };
 

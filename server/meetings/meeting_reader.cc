@@ -291,7 +291,8 @@ absl::StatusOr<v1::GetMeetingReportResponse> MeetingReader::GetMeetingReport(con
     return ErrorWithReason(absl::StatusCode::kNotFound, "ANONYMISED",
                            "no report is held: it was anonymised or deleted, or there never was one");
   };
-  if (!meeting->has_value()) return anonymised();
+  // Of a meeting to which nobody came there is none.
+  if (!meeting->has_value() || (*meeting)->facts().sittings.empty()) return anonymised();
   const MeetingView& seen = **meeting;
 
   auto meeting_name = seen.LatestText(kMeetingName);

@@ -1,5 +1,4 @@
 // A bad value costs itself, not its event.
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "server/recording/event_check.h"
 #include "server/recording/event_intake.h"
@@ -7,23 +6,22 @@
 namespace retention {
 namespace {
 
-// Leaves out those that `is_bad`, and all beyond the bound.
-void DropBadNumbers(google::protobuf::RepeatedPtrField<std::string>& numbers,
-                    absl::FunctionRef<bool(const std::string& field, std::string* number)> is_bad,
-                    std::vector<v1::Rejection>& dropped) {
-  const std::string field = "dial_in_assigned.dial_in_numbers";
-  if (numbers.size() > kMaxDialInNumbers) {
+// Leaves out those that `is_bad`, which is told the path, and all beyond the bound.
+template <typename Element, typename IsBad>
+void DropBadElements(const std::string& field, google::protobuf::RepeatedPtrField<Element>& elements, int bound,
+                     const char* at_most, const IsBad& is_bad, std::vector<v1::Rejection>& dropped) {
+  if (elements.size() > bound) {
     Check check;
-    check.Fail(field, kAtMostDialInNumbers);
+    check.Fail(field, at_most);
     dropped.push_back(*check.Take());
-    numbers.DeleteSubrange(kMaxDialInNumbers, numbers.size() - kMaxDialInNumbers);
+    elements.DeleteSubrange(bound, elements.size() - bound);
   }
   int left = 0;
-  for (int i = 0; i < numbers.size(); ++i) {
-    if (is_bad(absl::StrCat(field, "[", i, "]"), numbers.Mutable(i))) continue;
-    numbers.SwapElements(left++, i);
+  for (int i = 0; i < elements.size(); ++i) {
+    if (is_bad(absl::StrCat(field, "[", i, "]"), *elements.Mutable(i))) continue;
+    elements.SwapElements(left++, i);
   }
-  numbers.DeleteSubrange(left, numbers.size() - left);
+  elements.DeleteSubrange(left, elements.size() - left);
 }
 
 }  // namespace
@@ -53,6 +51,9 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
   };
   const auto party = [](Check& check, const std::string& field, const std::string& text) {
     if (!text.empty()) check.PartyIdentifier(field, text);
+  };
+  const auto required_party = [](Check& check, const std::string& field, const std::string& text) {
+    check.PartyIdentifier(field, text);
   };
   const auto identifier = [](Check& check, const std::string& field, const std::string& text) {
     check.OptionalIdentifier(field, text);
@@ -90,10 +91,14 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       look("meeting_scheduled.name", scheduled.mutable_name(), at_most(kMaxMeetingNameBytes));
       look("meeting_scheduled.comment", scheduled.mutable_comment(), at_most(kMaxCommentBytes));
       look("meeting_scheduled.organizer_extension", scheduled.mutable_organizer_extension(), number);
-      if (scheduled.invitees_size() > kMaxInvitees) break;
-      for (int i = 0; i < scheduled.invitees_size(); ++i) {
-        look_at_invitee(absl::StrCat("meeting_scheduled.invitees[", i, "]"), *scheduled.mutable_invitees(i));
-      }
+      // Who has no identifier that can be taken is nobody; the others are invited.
+      const auto is_nobody = [&](const std::string& field, v1::Invitee& invitee) {
+        if (look(absl::StrCat(field, ".participant_id"), invitee.mutable_participant_id(), required_party)) return true;
+        look_at_invitee(field, invitee);
+        return false;
+      };
+      DropBadElements("meeting_scheduled.invitees", *scheduled.mutable_invitees(), kMaxInvitees, kAtMostInvitees,
+                      is_nobody, dropped);
       break;
     }
     case v1::Event::kMeetingStarted:
@@ -138,10 +143,11 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
       v1::DialInAssigned& dial_in = *event.mutable_dial_in_assigned();
       const size_t before = dropped.size();
       look("dial_in_assigned.conference_number", dial_in.mutable_conference_number(), word);
-      const auto is_bad = [&](const std::string& field, std::string* number) {
-        return look(field, number, at_most(kMaxWordBytes));
+      const auto is_bad = [&](const std::string& field, std::string& number) {
+        return look(field, &number, at_most(kMaxWordBytes));
       };
-      DropBadNumbers(*dial_in.mutable_dial_in_numbers(), is_bad, dropped);
+      DropBadElements("dial_in_assigned.dial_in_numbers", *dial_in.mutable_dial_in_numbers(), kMaxDialInNumbers,
+                      kAtMostDialInNumbers, is_bad, dropped);
       // It cannot do without all that it says.
       if (dial_in.conference_number().empty() && dial_in.dial_in_numbers().empty()) dropped.resize(before);
       break;

@@ -17,6 +17,7 @@ namespace retention {
 
 inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers
 inline constexpr char kAtMostDialInNumbers[] = "at most 50";
+inline constexpr char kAtMostInvitees[] = "at most 1,000";
 
 // Collects the first violation of an event.
 class Check {

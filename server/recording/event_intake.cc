@@ -74,7 +74,7 @@ void CheckScheduled(const v1::Event& event, Check& check) {
   if (!scheduled.organizer_extension().empty()) {
     check.Number("meeting_scheduled.organizer_extension", scheduled.organizer_extension());
   }
-  if (scheduled.invitees_size() > kMaxInvitees) return check.Fail("meeting_scheduled.invitees", "at most 1,000");
+  if (scheduled.invitees_size() > kMaxInvitees) return check.Fail("meeting_scheduled.invitees", kAtMostInvitees);
   for (int i = 0; i < scheduled.invitees_size() && !check.failed(); ++i) {
     CheckInvitee(scheduled.invitees(i), absl::StrCat("meeting_scheduled.invitees[", i, "]"), check);
   }

@@ -183,8 +183,6 @@ std::vector<BoundedText> BoundedTexts() {
       {"meeting_scheduled.name", 512, true, [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_name(); }},
       {"meeting_scheduled.comment", 4096, true,
        [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_comment(); }},
-      {"meeting_scheduled.invitees[0].participant_id", 128, false,
-       [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_invitees(0)->mutable_participant_id(); }},
       {"meeting_scheduled.invitees[0].name", 256, true,
        [](v1::Event& e) { return e.mutable_meeting_scheduled()->mutable_invitees(0)->mutable_name(); }},
       {"meeting_scheduled.invitees[0].email", 254, true,

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/recording/event_intake.h"
 #include "server/recording/touched_meetings.h"
 #include "tests/engine/harness.h"
@@ -30,6 +33,50 @@ TEST_F(RecorderTest, EveryValueIsFiledUnderItsDay) {
   EXPECT_EQ(harness_.DueDayOf(kMeetingName), "2026-03-09");
   EXPECT_EQ(harness_.DueDayOf(kMeetingComment), "2026-03-09");
   EXPECT_EQ(harness_.DueDayOf(kHistory), "2026-05-02");
+}
+
+TEST_F(RecorderTest, AnInviteeWithoutAnIdentifierCostsItselfAlone) {
+  v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  auto& invitees = *plan.mutable_meeting_scheduled()->mutable_invitees();
+  invitees.Clear();
+  for (const char* id : {"x", "", "no identifier", "y"}) {
+    v1::Invitee& invitee = *invitees.Add();
+    invitee.set_participant_id(id);
+    invitee.set_name(absl::StrCat("Name ", id));
+  }
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record(plan);
+  EXPECT_EQ(result.accepted(), 1u);
+  ASSERT_EQ(result.value_rejections_size(), 2);
+  EXPECT_EQ(result.value_rejections(0).field(), "meeting_scheduled.invitees[1].participant_id");
+  EXPECT_EQ(result.value_rejections(1).field(), "meeting_scheduled.invitees[2].participant_id");
+  EXPECT_EQ(harness_.Participants("room").size(), 2u);
+}
+
+TEST_F(RecorderTest, InviteesBeyondTheLimitCostThemselvesAlone) {
+  v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
+  auto& invitees = *plan.mutable_meeting_scheduled()->mutable_invitees();
+  invitees.Clear();
+  for (int i = 0; i < kMaxInvitees + 2; ++i) invitees.Add()->set_participant_id(absl::StrCat("p", i));
+  harness_.now = kMonday;
+  const v1::RecordResult result = harness_.Record(plan);
+  EXPECT_EQ(result.accepted(), 1u);
+  ASSERT_EQ(result.value_rejections_size(), 1);
+  EXPECT_EQ(result.value_rejections(0).field(), "meeting_scheduled.invitees");
+}
+
+// In whatever order they come.
+TEST_F(RecorderTest, AddressesStandInTheOrderOfTheirFirstUse) {
+  std::vector<v1::Event> events;
+  for (int i = 0; i < 3; ++i) {
+    events.push_back(Joined("m", absl::StrCat("j", i), kMonday - absl::Minutes(30 - i), "p", "Ada", "",
+                            absl::StrCat("192.0.2.", i + 1)));
+  }
+  std::reverse(events.begin(), events.end());
+  for (const v1::Event& event : events) harness_.Record(event);
+  const auto participants = harness_.Participants("m");
+  ASSERT_EQ(participants.size(), 1u);
+  EXPECT_EQ(absl::StrJoin(participants[0].ips(), " "), "192.0.2.1 192.0.2.2 192.0.2.3");
 }
 
 TEST_F(RecorderTest, ADuplicateChangesNothingInAnyPath) {

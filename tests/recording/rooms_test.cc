@@ -366,13 +366,11 @@ TEST_F(Rooms, ABadClientOrSiteOfAFailedJoinCostsItselfAlone) {
 TEST_F(Rooms, AnEventIsRefusedForWhatCannotBeLeftOutOfIt) {
   v1::Event plan = Scheduled("room", "s", kMonday - absl::Hours(3), kMonday, absl::Hours(1));
   plan.mutable_meeting_scheduled()->set_name(std::string(kMaxMeetingNameBytes + 1, 'n'));
-  plan.mutable_meeting_scheduled()->clear_invitees();
-  plan.mutable_meeting_scheduled()->add_invitees()->set_participant_id("x");
-  plan.mutable_meeting_scheduled()->add_invitees()->set_email("ada@example.org");
+  plan.mutable_meeting_scheduled()->clear_planned_start();
   harness_.now = kMonday;
   const v1::RecordResult result = harness_.Record(plan);
   ASSERT_EQ(result.rejections_size(), 1);
-  EXPECT_EQ(result.rejections(0).field(), "meeting_scheduled.invitees[1].participant_id");
+  EXPECT_EQ(result.rejections(0).field(), "meeting_scheduled.planned_start");
 }
 
 TEST_F(Rooms, AnObjectOfARefusedEventIsOrderedAway) {

@@ -28,6 +28,15 @@ TEST(ImportedMeeting, Join_AddressThatTheServerWouldRefuseIsLeftAway) {
   EXPECT_EQ(imported.events[1].participant_joined().email(), "");
 }
 
+TEST(ImportedMeeting, Join_TelephoneNumberIsNobodysName) {
+  for (const char* number : {"+49 30 901820", "49309018****", "613-555-xxxx", "(030) 901820", "030/901820"}) {
+    EXPECT_TRUE(IsTelephoneNumber(number)) << number;
+  }
+  for (const char* name : {"", "Ada", "Ada 0309018", "1234", "xxxxxx", "Raum 12345", "*****"}) {
+    EXPECT_FALSE(IsTelephoneNumber(name)) << name;
+  }
+}
+
 TEST(ImportedText, PathComponent_IsOneComponentWhateverTheName) {
   EXPECT_EQ(PathComponent("4444AAAiAAAAAiAiAiiAii=="), "4444AAAiAAAAAiAiAiiAii==");
   EXPECT_EQ(PathComponent("/ajXp112//Qmu+K=="), "%2FajXp112%2F%2FQmu+K==");
