@@ -8,6 +8,7 @@ constexpr char kLedgerTileMark = '\xFF';  // no sequence comes so far
 constexpr char kFormat = 'V';
 constexpr char kPolicyVersion = 'v';
 constexpr char kPbxEntry = 'P';
+constexpr char kPbxEnd = 'e';
 constexpr char kLocator = 'M';
 constexpr char kDayCounts = 'N';
 constexpr char kDayProgress = 'D';
@@ -141,6 +142,18 @@ std::string PolicyKey(uint32_t version) {
 std::string PolicyPrefix() { return LetterKey(kPolicyVersion); }
 std::string PbxEntryKey(const OwnerId& external) { return LetterKey(kPbxEntry).append(external.view()); }
 std::string PbxEntryPrefix() { return LetterKey(kPbxEntry); }
+std::string PbxEndPrefix() { return LetterKey(kPbxEnd); }
+std::string PbxEndPrefix(DueDay day) {
+  std::string prefix = PbxEndPrefix();
+  AppendNumber(prefix, day.number());
+  return prefix;
+}
+std::optional<PbxEndKeyParts> DecodePbxEndKey(std::string_view raw) {
+  if (raw.size() != 1 + sizeof(uint32_t) + OwnerId::kBytes || raw.front() != kPbxEnd) return std::nullopt;
+  return PbxEndKeyParts{.until = DueDay::FromNumber(ReadNumber<uint32_t>(raw.substr(1))),
+                        .external = OwnerId::From(raw.substr(1 + sizeof(uint32_t)))};
+}
+std::string PbxEndKey(DueDay day, const OwnerId& external) { return PbxEndPrefix(day).append(external.view()); }
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting) { return LocatorPrefix(pbx).append(meeting.view()); }
 std::string LocatorPrefix() { return LetterKey(kLocator); }
 std::string LocatorPrefix(const PbxId& pbx) { return LetterKey(kLocator).append(pbx.view()); }

@@ -55,12 +55,20 @@ uint64_t OccurrenceOf(const OwnerId& owner);
 std::string PrefixEnd(std::string_view prefix);
 
 // Rows of family `state`, by their first byte.
-std::string FormatKey();                                           // 'V': on-disk format and key ring identity
-std::string PolicyVersionKey();                                    // 'v': which policy is in force
-std::string PolicyKey(uint32_t version);                           // 'v' version: a policy that is or was in force
-std::string PolicyPrefix();                                        //
-std::string PbxEntryKey(const OwnerId& external);                  // 'P': registry of PBXs
-std::string PbxEntryPrefix();                                      //
+std::string FormatKey();                                     // 'V': on-disk format and key ring identity
+std::string PolicyVersionKey();                              // 'v': which policy is in force
+std::string PolicyKey(uint32_t version);                     // 'v' version: a policy that is or was in force
+std::string PolicyPrefix();                                  //
+std::string PbxEntryKey(const OwnerId& external);            // 'P': registry of PBXs
+std::string PbxEntryPrefix();                                //
+std::string PbxEndKey(DueDay day, const OwnerId& external);  // 'e': a PBX that ended, and until when it matters
+std::string PbxEndPrefix();                                  //
+std::string PbxEndPrefix(DueDay day);                        //
+struct PbxEndKeyParts {
+  DueDay until;
+  OwnerId external;
+};
+std::optional<PbxEndKeyParts> DecodePbxEndKey(std::string_view raw);
 std::string LocatorKey(const PbxId& pbx, const OwnerId& meeting);  // 'M': an occurrence, and where its values are filed
 std::string LocatorPrefix();                                       //
 std::string LocatorPrefix(const PbxId& pbx);                       //

@@ -116,6 +116,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   }
   note(DropEndedLogExtensions(now));
   note(ForgetOldEvents(now));
+  note(ForgetFormerPbxs(now));
   // A cube, too, may be kept longer than where it lies says.
   if (filed.ok()) note(EndCubes(now));
   note(Scrub(now, scrub_now, outcome));
@@ -188,6 +189,15 @@ absl::Status Sweeper::ForgetOldEvents(absl::Time now) {
   if (!any.ok() || !*any) return any.status();
   return commands_.Do(now, [](Change& change) {
     ForgetEvents(change);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Sweeper::ForgetFormerPbxs(absl::Time now) {
+  const auto any = enders_.pbxs.HasFormerToForget(enders_.store, holdings_.LastDue(now));
+  if (!any.ok() || !*any) return any.status();
+  return commands_.Do(now, [&](Change& change) {
+    enders_.pbxs.ForgetFormer(change);
     return absl::OkStatus();
   });
 }

@@ -70,6 +70,7 @@ class Sweeper {
   absl::Status RefileLogs(absl::Time now);
   absl::Status DropEndedLogExtensions(absl::Time now);
   absl::Status ForgetOldEvents(absl::Time now);
+  absl::Status ForgetFormerPbxs(absl::Time now);
   // Ends holds whose last day is over, with what they kept.
   absl::Status EndHolds(absl::Time now);
   absl::Status CloseDays(absl::Time now);

@@ -171,7 +171,7 @@ absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std:
   }
   change.ThenDo([this, id = std::string(pbx_id), pbx, created, standing] {
     if (created) {
-      holdings_.registry.Insert(id, pbx, standing);
+      holdings_.registry.Insert(id, ExternalHash(holdings_.vault, id), pbx, standing);
     } else {
       holdings_.registry.Update(pbx, standing);
     }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/base/crash_point.h"
+#include "server/law/filing.h"
 #include "server/law/pbx_life.h"
 #include "server/rows/row_keys.h"
 
@@ -33,6 +34,12 @@ absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const 
   entry.set_end_begun_us(absl::ToUnixMicros(change.now()));
   change.DeleteState(entry_key);
   change.DeleteState(PbxLifeKey(pbx));
+  // What is of before does not come back with who takes the id again; older history than that is over.
+  const OwnerId external = OwnerId::From(std::string_view(entry_key).substr(1));
+  const DueDay until = CreationDueDay(kHistory, change.now(), holdings_.policy());
+  stored::v1::FormerPbx former;
+  former.set_ended_us(entry.end_begun_us());
+  change.batch().Put(Family::kState, PbxEndKey(until, external), former.SerializeAsString());
   change.batch().Put(Family::kState, EndingPbxKeyOf(holdings_.vault, pbx), entry.SerializeAsString());
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(pbx);
@@ -47,9 +54,10 @@ absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const 
   change.Enter(std::move(ledger_entry));
   PbxRegistry::EndingPbx ending{
       .pbx = pbx, .reason = std::string(reason), .pbx_id = pbx_id, .held = held, .begun = change.now()};
-  change.Then([this, ending = std::move(ending)] {
+  change.Then([this, external, until, ending = std::move(ending)] {
     CrashPoint("pbx.before_key");
     holdings_.registry.BeginEnding(ending);
+    holdings_.registry.NoteEnd(external, ending.begun, until);
     cache_.ForgetPbx(ending.pbx);
     if (holdings_.on_extensions) holdings_.on_extensions();
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
@@ -127,6 +135,18 @@ absl::Status PbxEnder::Finish(const PbxId& pbx, std::span<const RowRun> runs, Ch
   change.DeleteState(PbxNameKey(pbx));
   change.ThenDo([this, pbx] { holdings_.registry.FinishEnding(pbx); });
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> PbxEnder::HasFormerToForget(const StoreView& view, DueDay last_due) {
+  const auto over = view.Scan(Family::kState, PbxEndPrefix(), PbxEndPrefix(last_due.Next()), AtLoss::kPass);
+  if (!over->status().ok()) return over->status();
+  return over->Valid();
+}
+
+void PbxEnder::ForgetFormer(Change& change) {
+  const DueDay last_due = change.last_due();
+  change.batch().DeleteRange(Family::kState, PbxEndPrefix(), PbxEndPrefix(last_due.Next()));
+  change.ThenDo([this, last_due] { holdings_.registry.ForgetEnds(last_due); });
 }
 
 }  // namespace retention

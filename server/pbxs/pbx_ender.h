@@ -56,6 +56,9 @@ class PbxEnder {
   // Destroys what is left of its keys, and deletes these rows and what else is left of the PBX, at once. Does nothing
   // if that was done.
   absl::Status Finish(const PbxId& pbx, std::span<const RowRun> runs, Change& change);
+  // Forgets who ended so long ago that history of before is over; and whether there is anybody to forget.
+  static absl::StatusOr<bool> HasFormerToForget(const StoreView& view, DueDay last_due);
+  void ForgetFormer(Change& change);
 
  private:
   absl::Status Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,

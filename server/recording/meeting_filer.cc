@@ -28,23 +28,41 @@ bool TakesBack(const FreshEvent& fresh) {
          fresh.entry.kind == stored::v1::CourseEntry::KIND_UNINVITED;
 }
 
-// Who scheduled in a room, of what is held and was not deleted the latest; where nobody is known to have, who did
-// before.
-RoomOrganizer OrganizerIn(const Room& room) {
+// Who scheduled an occurrence, or else started it, and when; nobody if that is not known, or it was deleted.
+RoomOrganizer OrganizerOf(const OccurrenceFacts& facts) {
+  if (facts.organizer.empty() || facts.deleted) return {};
+  return {.holder = facts.organizer, .time_us = facts.scheduled_on_us.value_or(facts.first_us)};
+}
+
+// Who scheduled in a room the last time by an instant, or else the first time after it. What is held decides alone, and
+// so the order in which it came does not: who is remembered from before (Room.organizer) is the last of those.
+RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
+  RoomOrganizer found = room.organizer;
+  const auto is_nearer = [&](int64_t other_us) {
+    if (found.holder.empty()) return true;
+    if (other_us <= time_us) return found.time_us > time_us || other_us > found.time_us;
+    return found.time_us > time_us && other_us < found.time_us;
+  };
+  for (const auto& [number, meeting] : room.meetings) {
+    RoomOrganizer other = OrganizerOf(meeting.locator.facts);
+    if (!other.holder.empty() && is_nearer(other.time_us)) found = std::move(other);
+  }
+  return found;
+}
+
+// Who scheduled in a room the last time, of what is held; where nobody is known to have, who did before.
+RoomOrganizer LatestOrganizer(const Room& room) {
   RoomOrganizer latest;
   for (const auto& [number, meeting] : room.meetings) {
-    const OccurrenceFacts& facts = meeting.locator.facts;
-    if (facts.organizer.empty() || facts.deleted) continue;
-    if (latest.holder.empty() || facts.first_us > latest.first_us) {
-      latest = {.holder = facts.organizer, .first_us = facts.first_us};
-    }
+    RoomOrganizer other = OrganizerOf(meeting.locator.facts);
+    if (!other.holder.empty() && (latest.holder.empty() || other.time_us > latest.time_us)) latest = std::move(other);
   }
   return latest.holder.empty() ? room.organizer : latest;
 }
 
-// Who scheduled an occurrence, or else in its room.
-std::string OrganizerFor(const OccurrenceFacts& facts, const Room& room) {
-  return facts.organizer.empty() ? OrganizerIn(room).holder : facts.organizer;
+// Who scheduled the occurrence that something was shared in, or else in its room by then.
+std::string OrganizerFor(const OccurrenceFacts& facts, int64_t time_us, const Room& room) {
+  return facts.organizer.empty() ? OrganizerBy(time_us, room).holder : facts.organizer;
 }
 
 // Whether nobody came to an occurrence that is fixed after `time_us`: it cannot be deleted in part.
@@ -107,12 +125,13 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (!status.ok()) return status;
   }
   for (auto& [number, outcome] : *outcomes) outcome.meeting->locator.facts = outcome.facts;
-  if (RoomOrganizer organizer = OrganizerIn(room); !(organizer == room.organizer)) {
+  if (RoomOrganizer organizer = LatestOrganizer(room); !(organizer == room.organizer)) {
     PutRoomOrganizer(organizer, room.pbx, room.id, change);
     room.organizer = std::move(organizer);
   }
   const bool relabels = std::any_of(outcomes->begin(), outcomes->end(), [](const auto& outcome) {
-    return outcome.second.facts.organizer != outcome.second.before.facts.organizer || !outcome.second.gained.empty();
+    return !(OrganizerOf(outcome.second.facts) == OrganizerOf(outcome.second.before.facts)) ||
+           !outcome.second.gained.empty();
   });
   if (relabels) {
     if (absl::Status s = RelabelPdfs(room, touched.pbx_id, change); !s.ok()) return s;
@@ -139,7 +158,7 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
 
 void MeetingFiler::NoteDeletion(const RoomDeletion& deletion, Room& room, Change& change) {
   AddRoomDeletion(deletion, room.pbx, room.id, room.deletions, change);
-  if (room.organizer.holder.empty() || room.organizer.first_us > deletion.time_us) return;
+  if (room.organizer.holder.empty() || room.organizer.time_us > deletion.time_us) return;
   room.organizer = {};
   PutRoomOrganizer(room.organizer, room.pbx, room.id, change);
 }
@@ -255,8 +274,8 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
     const auto meeting = found == occurrence_of.end() ? room.meetings.end() : room.meetings.find(found->second);
     // What is cut no more keeps its label.
     if (meeting == room.meetings.end() && !value.extension().empty()) return absl::OkStatus();
-    const std::string organizer =
-        OrganizerFor(meeting == room.meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts, room);
+    const std::string organizer = OrganizerFor(
+        meeting == room.meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts, value.time_us(), room);
     if (organizer.empty() || organizer == value.extension()) return absl::OkStatus();
     const auto removed = IsRemoved(room.pbx, organizer);
     if (!removed.ok()) return removed.status();
@@ -296,7 +315,7 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    value.set_extension(OrganizerFor(outcome.facts, *touched.room));
+    value.set_extension(OrganizerFor(outcome.facts, value.time_us(), *touched.room));
     auto removed = IsRemoved(meeting.pbx, value.extension());
     if (!removed.ok()) return removed.status();
     ended |= *removed;

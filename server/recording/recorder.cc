@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "server/base/errors.h"
+#include "server/recording/arrivals.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
 #include "server/recording/touched_meetings.h"
@@ -38,18 +38,6 @@ uint32_t ValuesIn(const v1::Event& event) {
   return values;
 }
 
-bool IsOfPbx(v1::Event::PayloadCase payload) {
-  return payload == v1::Event::kPbxSynced || payload == v1::Event::kExtensionSynced ||
-         payload == v1::Event::kExtensionRemoved;
-}
-
-bool ReadsAtLarge(v1::Event::PayloadCase payload) { return IsOfPbx(payload) || payload == v1::Event::kPollDeleted; }
-
-bool IsOfPoll(v1::Event::PayloadCase payload) {
-  return payload == v1::Event::kPollCreated || payload == v1::Event::kPollAnswered ||
-         payload == v1::Event::kPollDeleted;
-}
-
 // The object of an event that is refused: the portal stores it all the same.
 struct RefusedObject {
   OwnerId mark;  // OrderedMark
@@ -59,48 +47,14 @@ struct RefusedObject {
   v1::RecordResult* result;
 };
 
-// An event of a part: which run it is in, and which of its batch it is.
-struct Arrival {
-  size_t run;
-  int index;
-};
+// An event that is of before the end of the PBX that had its PBX's id before. Near the end the clocks of the two may
+// differ: there the order of arrival decides.
+bool IsOfFormerPbx(const v1::Event& event, absl::Time former_end) {
+  return former_end != absl::InfinitePast() && absl::FromUnixMicros(MicrosOf(event.time())) + kMaxAhead < former_end;
+}
 
-// The events of a part in the order in which they are taken in: those of polls, then room by room, as the first of each
-// came, then what was refused before; each as they came. So what is known of a room is looked at once, however many
-// rooms' events come mixed.
-struct Arrivals {
-  std::vector<Arrival> of_polls;
-  std::vector<std::vector<Arrival>> of_rooms;
-  std::vector<Arrival> refused;  // last: what of its objects others bring is known by then
-};
-
-Arrivals InOrderOfRooms(const RecordPart& part) {
-  Arrivals arrivals;
-  absl::flat_hash_map<std::pair<std::string_view, std::string_view>, size_t> rooms;
-  std::pair<std::string_view, std::string_view> last_name;
-  size_t last = SIZE_MAX;
-  for (size_t run = 0; run < part.size(); ++run) {
-    for (int i = part[run].begin; i < part[run].end; ++i) {
-      if (part[run].batch->rejected[static_cast<size_t>(i)].has_value()) {
-        arrivals.refused.push_back({.run = run, .index = i});
-        continue;
-      }
-      const v1::Event& event = part[run].batch->EventAt(i);
-      if (IsOfPoll(event.payload_case())) {
-        arrivals.of_polls.push_back({.run = run, .index = i});
-        continue;
-      }
-      const std::pair<std::string_view, std::string_view> name(event.pbx_id(), event.meeting_id());
-      if (last == SIZE_MAX || name != last_name) {
-        const auto [it, is_new] = rooms.try_emplace(name, arrivals.of_rooms.size());
-        if (is_new) arrivals.of_rooms.emplace_back();
-        last = it->second;
-        last_name = name;
-      }
-      arrivals.of_rooms[last].push_back({.run = run, .index = i});
-    }
-  }
-  return arrivals;
+void RejectFormer(int index, v1::RecordResult& result) {
+  Reject(index, v1::REJECTION_REASON_PBX_ENDED, "pbx_id", "the PBX that it is of has ended", result);
 }
 
 // Takes one part in.
@@ -123,7 +77,8 @@ class PartIntake {
  private:
   absl::Status TakeEvent(const EventBatch& batch, int index, v1::RecordResult& result);
   absl::Status File(TouchedRoom& touched);
-  absl::Status TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx, v1::RecordResult& result);
+  absl::Status TakePbxEvent(const v1::Event& event, int index, const std::optional<PbxId>& pbx, bool is_former,
+                            v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
   // Whether history may hold nothing of an event, though it came before.
@@ -207,15 +162,25 @@ absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::Recor
     if (failed->reason() != v1::REJECTION_REASON_FROM_FUTURE) NoteRefused(event, result);
     return absl::OkStatus();
   }
-  const auto pbx = holdings_.registry.Find(event.pbx_id(), change_.now());
-  if (!pbx.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
+  const auto known = holdings_.registry.FindKnown(event.pbx_id(), change_.now());
+  const bool is_of_pbx = IsOfPbx(event.payload_case());
+  const bool is_former = IsOfFormerPbx(
+      event, known.has_value() ? known->former_end
+                               : holdings_.registry.FormerEnd(ExternalHash(holdings_.vault, event.pbx_id())));
+  if (is_former && !is_of_pbx) {
+    RejectFormer(index, result);
+    NoteRefused(event, result);
+    return absl::OkStatus();
+  }
+  if (!known.has_value() && event.payload_case() != v1::Event::kPbxSynced) {
     Reject(index, v1::REJECTION_REASON_PBX_UNKNOWN, "pbx_id", "no such PBX is held", result);
     NoteRefused(event, result);
     return absl::OkStatus();
   }
-  if (IsOfPbx(event.payload_case())) {
+  const auto pbx = known.has_value() ? std::make_optional(known->pbx) : std::nullopt;
+  if (is_of_pbx) {
     if (event.payload_case() != v1::Event::kPbxSynced) contacts_.push_back(*pbx);
-    return TakePbxEvent(event, pbx, result);
+    return TakePbxEvent(event, index, pbx, is_former, result);
   }
   if (!holdings_.registry.HasContacted(*pbx, change_.today()) &&
       std::find(contacts_.begin(), contacts_.end(), *pbx) == contacts_.end()) {
@@ -231,14 +196,18 @@ absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::Recor
   return absl::OkStatus();
 }
 
-absl::Status PartIntake::TakePbxEvent(const v1::Event& event, const std::optional<PbxId>& pbx,
-                                      v1::RecordResult& result) {
+absl::Status PartIntake::TakePbxEvent(const v1::Event& event, int index, const std::optional<PbxId>& pbx,
+                                      bool is_former, v1::RecordResult& result) {
   const OwnerId mark = PbxEventMark(holdings_.vault, event);
   const auto came_before = IsRemembered(holdings_.store, mark, change_.today());
   if (!came_before.ok()) return came_before.status();
   if (*came_before) {
     CountDuplicate(result);
     if (pbx.has_value() && event.has_pbx_synced()) contacts_.push_back(*pbx);
+    return absl::OkStatus();
+  }
+  if (is_former) {
+    RejectFormer(index, result);
     return absl::OkStatus();
   }
   Remember(mark, change_);

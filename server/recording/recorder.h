@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "server/meetings/meeting_cache.h"
 #include "server/pbxs/pbx_commands.h"
+#include "server/recording/arrivals.h"
 #include "server/recording/event_intake.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/change.h"
@@ -25,15 +26,6 @@
 #include "server/rows/writer.h"
 
 namespace retention {
-
-// Events of one batch that follow each other.
-struct EventRun {
-  EventBatch* batch;
-  int begin;
-  int end;
-};
-// Events that are recorded by one change.
-using RecordPart = std::vector<EventRun>;
 
 // Commands. Belongs to the writer's thread.
 class Recorder {

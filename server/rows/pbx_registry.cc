@@ -36,7 +36,7 @@ absl::StatusOr<std::string> ReadPbxName(const StoreView& store, Vault& vault, co
 }
 
 absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId& pbx, std::string_view entry_key,
-                               Known& known) {
+                               Entries& known) {
   const auto record = ReadPbxRecord(store, vault, pbx);
   if (!record.ok() && !IsUnreadable(record.status())) return record.status();
   Entry entry{.pbx = pbx};
@@ -68,7 +68,8 @@ absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId
 }
 
 absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
-  Known known;
+  Entries known;
+  FormerPbxs former;
   std::map<PbxId, EndingPbx> ending;
   lost_.clear();
   auto cursor = store.ScanPrefix(Family::kState, PbxEntryPrefix());
@@ -92,16 +93,33 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
                                   .held = row.held(),
                                   .begun = absl::FromUnixMicros(row.end_begun_us())});
   }
+  if (absl::Status s = cursor->status(); !s.ok()) return s;
+  auto ends = store.ScanPrefix(Family::kState, PbxEndPrefix());
+  for (; ends->Valid(); ends->Next()) {
+    const auto end = DecodePbxEndKey(ends->key());
+    stored::v1::FormerPbx row;
+    if (!end.has_value() || !row.ParseFromArray(ends->value().data(), static_cast<int>(ends->value().size()))) {
+      return absl::DataLossError("a row of a PBX that ended does not parse");
+    }
+    // In the order of their days: of one id the last counts.
+    former.insert_or_assign(end->external, FormerPbx{.end = absl::FromUnixMicros(row.ended_us()), .until = end->until});
+  }
+  if (absl::Status s = ends->status(); !s.ok()) return s;
+  for (auto& [pbx_id, entry] : known) {
+    const auto found = former.find(ExternalHash(vault, pbx_id));
+    if (found != former.end()) entry.former_end = found->second.end;
+  }
   const WriterLock lock(mutex_);
   index_.clear();
   names_.clear();
+  former_ = std::move(former);
   known_ = std::move(known);
   for (auto it = known_.begin(); it != known_.end(); ++it) {
     index_.emplace(it->first, it);
     names_.emplace(it->second.pbx, it);
   }
   ending_ = std::move(ending);
-  return cursor->status();
+  return absl::OkStatus();
 }
 
 std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) const {
@@ -109,6 +127,19 @@ std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) 
   const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
   if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
   return found->second->second.pbx;
+}
+
+std::optional<PbxRegistry::Known> PbxRegistry::FindKnown(std::string_view pbx_id, absl::Time now) const {
+  const ReaderLock lock(mutex_);
+  const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
+  if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
+  return Known{.pbx = found->second->second.pbx, .former_end = found->second->second.former_end};
+}
+
+absl::Time PbxRegistry::FormerEnd(const OwnerId& external) const {
+  const ReaderLock lock(mutex_);
+  const auto found = former_.find(external);
+  return found == former_.end() ? absl::InfinitePast() : found->second.end;
 }
 
 std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
@@ -234,9 +265,10 @@ void PbxRegistry::ReckonEnds() {
   for (auto& [id, entry] : known_) entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
 }
 
-void PbxRegistry::Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing) {
+void PbxRegistry::Insert(std::string_view pbx_id, const OwnerId& external, const PbxId& pbx, PbxStanding standing) {
   const WriterLock lock(mutex_);
   Entry entry{.pbx = pbx, .standing = std::move(standing)};
+  if (const auto former = former_.find(external); former != former_.end()) entry.former_end = former->second.end;
   entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
   const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
   index_.insert_or_assign(it->first, it);
@@ -264,6 +296,16 @@ void PbxRegistry::BeginEnding(EndingPbx ending) {
 void PbxRegistry::FinishEnding(const PbxId& pbx) {
   const WriterLock lock(mutex_);
   ending_.erase(pbx);
+}
+
+void PbxRegistry::NoteEnd(const OwnerId& external, absl::Time end, DueDay until) {
+  const WriterLock lock(mutex_);
+  former_.insert_or_assign(external, FormerPbx{.end = end, .until = until});
+}
+
+void PbxRegistry::ForgetEnds(DueDay last_due) {
+  const WriterLock lock(mutex_);
+  std::erase_if(former_, [&](const auto& former) { return former.second.until <= last_due; });
 }
 
 }  // namespace retention

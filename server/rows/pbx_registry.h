@@ -60,6 +60,15 @@ class PbxRegistry {
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
   // The same, also if it has come to its end and is still held.
   std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
+  // The same as Find, and when the PBX that had the id before came to its end; infinite past if nothing of before may
+  // come any more, or there was none.
+  struct Known {
+    PbxId pbx;
+    absl::Time former_end = absl::InfinitePast();
+  };
+  std::optional<Known> FindKnown(std::string_view pbx_id, absl::Time now) const;
+  // The latter of an id, by its keyed hash, whoever has it.
+  absl::Time FormerEnd(const OwnerId& external) const;
   // The external id; empty if it is not held. Known as well of one that is ending.
   std::string ExternalId(const PbxId& pbx) const;
   // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
@@ -102,30 +111,41 @@ class PbxRegistry {
 
   // Another policy is in force.
   void ReckonEnds();
-  void Insert(std::string_view pbx_id, const PbxId& pbx, PbxStanding standing);
+  // `external`: keyed hash of the id.
+  void Insert(std::string_view pbx_id, const OwnerId& external, const PbxId& pbx, PbxStanding standing);
   // REQUIRES: it is held.
   void Update(const PbxId& pbx, PbxStanding standing);
   // Its end has begun. REQUIRES: it is held, or lost.
   void BeginEnding(EndingPbx ending);
   void FinishEnding(const PbxId& pbx);
+  // A PBX of this id has come to its end; it is forgotten when `until` is over: then nothing of before it is taken in.
+  void NoteEnd(const OwnerId& external, absl::Time end, DueDay until);
+  void ForgetEnds(DueDay last_due);
 
  private:
+  struct FormerPbx {
+    absl::Time end;
+    DueDay until;
+  };
+  using FormerPbxs = std::map<OwnerId, FormerPbx>;
   struct Entry {
     PbxId pbx;
     PbxStanding standing;
     PbxEnd end;
+    absl::Time former_end = absl::InfinitePast();
   };
-  using Known = std::map<std::string, Entry, std::less<>>;
+  using Entries = std::map<std::string, Entry, std::less<>>;
 
   // Takes up a PBX whose end has not begun, as `known` or as lost.
-  absl::Status Take(const StoreView& store, Vault& vault, const PbxId& pbx, std::string_view entry_key, Known& known);
+  absl::Status Take(const StoreView& store, Vault& vault, const PbxId& pbx, std::string_view entry_key, Entries& known);
 
   const PolicyVersions& policies_;
   std::vector<LostPbx> lost_;  // changed by Load alone
   mutable SharedMutex mutex_;
-  Known known_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<absl::string_view, Known::iterator> index_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<PbxId, Known::iterator> names_ ABSL_GUARDED_BY(mutex_);
+  Entries known_ ABSL_GUARDED_BY(mutex_);
+  FormerPbxs former_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<absl::string_view, Entries::iterator> index_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<PbxId, Entries::iterator> names_ ABSL_GUARDED_BY(mutex_);
   std::map<PbxId, EndingPbx> ending_ ABSL_GUARDED_BY(mutex_);
 };
 

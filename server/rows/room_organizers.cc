@@ -12,7 +12,7 @@ absl::StatusOr<RoomOrganizer> ReadRoomOrganizer(const StoreView& store, const Pb
   if (!row->has_value()) return RoomOrganizer();
   stored::v1::RoomOrganizer proto;
   if (!proto.ParseFromString(**row)) return absl::DataLossError("who scheduled in a room does not parse");
-  return RoomOrganizer{.holder = proto.holder(), .first_us = proto.first_us()};
+  return RoomOrganizer{.holder = proto.holder(), .time_us = proto.time_us()};
 }
 
 void PutRoomOrganizer(const RoomOrganizer& organizer, const PbxId& pbx, const RoomId& room, Change& change) {
@@ -23,7 +23,7 @@ void PutRoomOrganizer(const RoomOrganizer& organizer, const PbxId& pbx, const Ro
   }
   stored::v1::RoomOrganizer proto;
   proto.set_holder(organizer.holder);
-  proto.set_first_us(organizer.first_us);
+  proto.set_time_us(organizer.time_us);
   change.batch().Put(Family::kState, key, proto.SerializeAsString());
 }
 

@@ -18,7 +18,7 @@ namespace retention {
 
 struct RoomOrganizer {
   std::string holder;    // as rows name an extension; empty for nobody known
-  int64_t first_us = 0;  // when the meeting that it scheduled was first told of
+  int64_t time_us = 0;   // when it did
 
   friend bool operator==(const RoomOrganizer&, const RoomOrganizer&) = default;
 };

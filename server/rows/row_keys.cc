@@ -21,8 +21,10 @@ std::string LicenceName(const Vault& vault, std::string_view licence_key) {
   return std::string(hash.begin(), hash.end());
 }
 
+OwnerId ExternalHash(const Vault& vault, std::string_view pbx_id) { return OwnerId{vault.Hash("pbx", "", pbx_id)}; }
+
 std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id) {
-  return PbxEntryKey(OwnerId{vault.Hash("pbx", "", pbx_id)});
+  return PbxEntryKey(ExternalHash(vault, pbx_id));
 }
 
 std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx) {

@@ -19,6 +19,8 @@ FiledKey PbxRecordKey(const PbxId& pbx);
 // How the registry names a licence key. Empty for an empty key.
 std::string LicenceName(const Vault& vault, std::string_view licence_key);
 // Where the registry keeps a PBX that is held, and one whose end has begun.
+// Keyed hash of a PBX's external id.
+OwnerId ExternalHash(const Vault& vault, std::string_view pbx_id);
 std::string PbxEntryKeyOf(const Vault& vault, std::string_view pbx_id);
 std::string EndingPbxKeyOf(const Vault& vault, const PbxId& pbx);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/keys.h"
 #include "tests/engine/harness.h"
 #include "tests/orders/orders.h"
 
@@ -56,6 +57,46 @@ TEST_F(PbxEndTest, NothingHeardOfItsNameBringsBackAPbxThatCameToItsEnd) {
   EXPECT_FALSE(Known()) << "it resolves again";
   harness_.Sweep();
   EXPECT_FALSE(harness_.engine().registry().Held("pbx").has_value());
+}
+
+// Who sends again what a PBX brought before it ended brings nothing back, for as long as any of it could be taken in.
+TEST_F(PbxEndTest, WhatIsOfBeforeItsEndIsNotTakenInByWhoHasItsIdNow) {
+  const v1::Event join = Joined("m", "join", harness_.now, "p", "Ada");
+  harness_.now += absl::Hours(1);
+  EXPECT_EQ(harness_.Record(join).accepted(), 1u);
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  const auto refused = [&] {
+    const v1::RecordResult result = harness_.Record(join);
+    return result.rejections_size() == 1 && !result.rejections(0).retryable() &&
+           result.rejections(0).reason() == v1::REJECTION_REASON_PBX_ENDED;
+  };
+  EXPECT_TRUE(refused());
+  harness_.now += absl::Minutes(10);
+  Sync("pbx");
+  EXPECT_TRUE(refused());
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_TRUE(refused());
+  const v1::RecordResult later = harness_.Record(Joined("m", "later", harness_.now, "p", "Ada"));
+  EXPECT_EQ(later.accepted(), 1u);
+  // The second end counts from then on.
+  harness_.now += absl::Minutes(10);
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  Sync("pbx");
+  const v1::RecordResult again = harness_.Record(Joined("m", "later", harness_.now - absl::Minutes(10), "p", "Ada"));
+  ASSERT_EQ(again.rejections_size(), 1);
+  EXPECT_EQ(again.rejections(0).reason(), v1::REJECTION_REASON_PBX_ENDED);
+}
+
+TEST_F(PbxEndTest, WhoEndedIsForgottenWhenHistoryOfBeforeIsOver) {
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  const auto remembered = [&] { return harness_.store().ScanPrefix(Family::kState, PbxEndPrefix())->Valid(); };
+  harness_.now = At("2026-05-02T12:00:00+02:00");
+  harness_.Sweep();
+  EXPECT_TRUE(remembered());
+  harness_.now = At("2026-05-03T12:00:00+02:00");
+  harness_.Sweep();
+  EXPECT_FALSE(remembered());
+  ASSERT_TRUE(harness_.Reopen().ok());
 }
 
 TEST_F(PbxEndTest, NobodyIsWarnedOfAnEndThatHasCome) {

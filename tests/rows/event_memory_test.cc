@@ -80,9 +80,12 @@ TEST_F(EventMemoryTest, APbxThatCameBackIsANewOneForItsMeetings) {
   EXPECT_EQ(harness_.Record(pdf).accepted(), 1u);
   ASSERT_TRUE(harness_.EndPbx("pbx").ok());
   harness_.SyncPbx();
-  EXPECT_EQ(harness_.Record(pdf).accepted(), 1u);
+  EXPECT_EQ(harness_.Record(pdf).rejections_size(), 1) << "it is of the former";
+  // The same identifiers once more.
+  const v1::Event again = Pdf("old", "d", harness_.now, "ref");
+  EXPECT_EQ(harness_.Record(again).accepted(), 1u);
   EXPECT_EQ(harness_.Values(kPdfShare), 1u);
-  EXPECT_EQ(harness_.Record(pdf).duplicates(), 1u);
+  EXPECT_EQ(harness_.Record(again).duplicates(), 1u);
 }
 
 }  // namespace
