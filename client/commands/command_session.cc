@@ -49,10 +49,10 @@ std::optional<std::string> CommandSession::ReadWholeInput(const std::string& fil
 
 void CommandSession::Fail(const absl::Status& status) { Fail(DescribeError(status)); }
 
-void CommandSession::Fail(const std::string& message) {
+void CommandSession::Fail(const std::string& message, int exit_code) {
   Progress("");
   err() << "retentionctl: " << message << "\n";
-  exit_code_ = kExitFailed;
+  exit_code_ = exit_code;
 }
 
 void CommandSession::Print(const google::protobuf::Message& message, const OutputTable& table) {

@@ -21,6 +21,7 @@ namespace retention {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInDoubt = 4;  // The store of objects may be another than that of which orders tell.
 
 // What the process hands in, and tests replace.
 struct CommandEnvironment {
@@ -95,7 +96,7 @@ class CommandSession {
   std::optional<std::string> ReadWholeInput(const std::string& file);
 
   void Fail(const absl::Status& status);
-  void Fail(const std::string& message);
+  void Fail(const std::string& message, int exit_code = kExitFailed);
   int exit_code() const { return exit_code_; }
 
   // Prints `message` as JSON, or `table` aligned or as CSV.

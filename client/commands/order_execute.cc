@@ -27,7 +27,10 @@ constexpr char kBucketScheme[] = "s3://";
 
 constexpr char kExecuteFooter[] =
     "Deletes the objects that orders name, confirms what became of them, and waits for more until SIGINT or SIGTERM.\n"
-    "An object that is not there counts as done: make sure that the store is the right one.\n"
+    "An object that is not there counts as done, so the store must be the right one: it needs an object\n"
+    ".retention-store at its root, which --init-store puts there once, and that something is missing is confirmed\n"
+    "only after another object was found. If all are missing, nothing is confirmed and the exit code is 4: look\n"
+    "whether it is the right store. If it is, say so with --accept-missing.\n"
     "\n"
     "  dir:/srv/recordings      the reference is a path below the directory. Not deleted, and reported as failed: "
     "what\n"
@@ -36,8 +39,10 @@ constexpr char kExecuteFooter[] =
     "\n"
     "Credentials for s3 come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or from the files\n"
     "that AWS_ACCESS_KEY_ID_FILE and so on name. They need ListBucket, GetObject, DeleteObject and, for a versioned\n"
-    "bucket, DeleteObjectVersion.\n"
-    "Exit codes: 0 done or stopped, 1 an order failed (with --once) or nothing can be done, 2 wrong usage.\n"
+    "bucket, DeleteObjectVersion; --init-store needs PutObject.\n"
+    "Exit codes: 0 done or stopped, 1 an order failed (with --once) or nothing can be done, 2 wrong usage, 4 the "
+    "store\n"
+    "may be the wrong one.\n"
     "\n"
     "Examples:\n"
     "  retentionctl orders execute --store dir:/srv/recordings --category recording\n"
@@ -52,6 +57,8 @@ struct ExecuteCommand {
   int concurrency = 8;
   bool once = false;
   bool verbose = false;
+  bool init_store = false;
+  bool accept_missing = false;
 };
 
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenStore(const ExecuteCommand& command) {
@@ -85,21 +92,24 @@ std::string DescribeOrder(const v1::ErasureOrder& order, const Erasure& erasure)
 }
 
 void PrintHeading(CommandSession& session) {
-  if (session.format() == OutputFormat::kCsv) session.out() << "erased,not_found,failed\n";
+  if (session.format() == OutputFormat::kCsv) session.out() << "erased,not_found,failed,in_doubt\n";
 }
 
 void PrintCounts(CommandSession& session, const OrderCounts& counts) {
   switch (session.format()) {
     case OutputFormat::kJson:
       session.out() << "{\"erased\": " << counts.erased << ", \"not_found\": " << counts.not_found
-                    << ", \"failed\": " << counts.failed << "}\n";
+                    << ", \"failed\": " << counts.failed << ", \"in_doubt\": " << counts.in_doubt << "}\n";
       break;
     case OutputFormat::kCsv:
-      session.out() << counts.erased << "," << counts.not_found << "," << counts.failed << "\n";
+      session.out() << counts.erased << "," << counts.not_found << "," << counts.failed << "," << counts.in_doubt
+                    << "\n";
       break;
     case OutputFormat::kTable:
       session.out() << "Orders: erased " << counts.erased << ", not found " << counts.not_found << ", failed "
-                    << counts.failed << "\n";
+                    << counts.failed
+                    << (counts.in_doubt > 0 ? absl::StrCat(", missing and not confirmed ", counts.in_doubt) : "")
+                    << "\n";
   }
   session.out() << std::flush;
 }
@@ -114,6 +124,7 @@ void ReportFailures(CommandSession& session, const OrderCounts& counts) {
 OrderExecutorOptions ExecutorOptions(CommandSession& session, const ExecuteCommand& command) {
   OrderExecutorOptions options;
   options.concurrent_max = command.concurrency;
+  options.accept_missing = command.accept_missing;
   for (const auto& name : command.categories) {
     options.categories.push_back(ValueNamed<v1::DataCategory>(name));
   }
@@ -125,13 +136,51 @@ OrderExecutorOptions ExecutorOptions(CommandSession& session, const ExecuteComma
   return options;
 }
 
+void SayDoubt(CommandSession& session, StoreDoubt doubt) {
+  session.Fail(
+      doubt == StoreDoubt::kNoMarker
+          ? absl::StrCat("the store has no object ", kStoreMarker,
+                         ", and may be the wrong one: nothing was deleted, nothing confirmed. If it is the "
+                         "right one, say so once with --init-store")
+          : std::string("the store has had none of the objects that it was asked for, and may be the wrong "
+                        "one: none of these orders was confirmed. If it is the right one, use --accept-missing"),
+      kExitInDoubt);
+}
+
+// Whether the store is what it has to be before anything is waited for. What may pass is left to the executor.
+bool IsRightStore(CommandSession& session, ObjectStore& store) {
+  if (const absl::Status status = store.Check(); !status.ok()) {
+    if (!absl::IsUnavailable(status)) session.Fail(status);
+    return absl::IsUnavailable(status);
+  }
+  const auto has_marker = store.HasMarker();
+  if (has_marker.ok() && !*has_marker) SayDoubt(session, StoreDoubt::kNoMarker);
+  return !has_marker.ok() || *has_marker;
+}
+
+void InitStore(CommandSession& session, ObjectStore& store) {
+  absl::Status status = store.Check();
+  if (status.ok()) status = store.WriteMarker();
+  if (!status.ok()) return session.Fail(status);
+  session.out() << "The store has its marker, " << kStoreMarker << ".\n";
+}
+
 void ExecuteOnce(CommandSession& session, OrderExecutor& executor) {
   const auto counts = executor.RunOnce();
+  if (executor.doubt() == StoreDoubt::kNoMarker) return SayDoubt(session, executor.doubt());
   if (!counts.ok()) return session.Fail(counts.status());
   PrintHeading(session);
   PrintCounts(session, *counts);
   ReportFailures(session, *counts);
   if (counts->failed > 0) session.Fail("not all orders were carried out; those that failed are delivered again");
+  if (executor.doubt() != StoreDoubt::kNone) SayDoubt(session, executor.doubt());
+}
+
+void ExecuteUntilStopped(CommandSession& session, OrderExecutor& executor) {
+  PrintHeading(session);
+  const absl::Status status = executor.Watch();
+  if (executor.doubt() != StoreDoubt::kNone) return SayDoubt(session, executor.doubt());
+  if (!status.ok()) session.Fail(status);
 }
 
 void Execute(CommandSession& session, const ExecuteCommand& command) {
@@ -140,6 +189,8 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
     throw UsageError("--store", std::string(store.status().message()));
   }
   if (!store.ok()) return session.Fail(store.status());
+  if (command.init_store) return InitStore(session, **store);
+  if (!IsRightStore(session, **store)) return;
   OrderExecutorOptions options = ExecutorOptions(session, command);
   options.retry = session.retry();
   if (!command.once) {
@@ -181,8 +232,7 @@ void Execute(CommandSession& session, const ExecuteCommand& command) {
   if (command.once) {
     ExecuteOnce(session, executor);
   } else {
-    PrintHeading(session);
-    if (const absl::Status status = executor.Watch(); !status.ok()) session.Fail(status);
+    ExecuteUntilStopped(session, executor);
   }
   std::lock_guard lock(mutex);
   running = nullptr;
@@ -206,6 +256,10 @@ void AddOrderExecuteCommand(Command root, CommandSession& session) {
       .ShowDefault();
   execute.AddFlag("--once", command->once, "Carry out what is there and end");
   execute.AddFlag("--verbose", command->verbose, "Say for each order what became of it; this names objects");
+  execute.AddFlag("--init-store", command->init_store,
+                  "Mark the store as the right one (.retention-store at its root), and do nothing else");
+  execute.AddFlag("--accept-missing", command->accept_missing,
+                  "Confirm that objects are missing even where none was found; for this run alone");
   execute.SetFooter(kExecuteFooter);
   execute.SetAction([command, &session] { Execute(session, *command); });
 }

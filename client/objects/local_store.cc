@@ -15,6 +15,8 @@
 namespace retention {
 namespace {
 
+constexpr mode_t kMarkerMode = 0644;
+
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -57,9 +59,23 @@ class LocalStore final : public ObjectStore {
     return absl::NotFoundError("the directory of the objects is not there any more");
   }
 
+  absl::StatusOr<bool> HasMarker() override {
+    struct stat status {};
+    if (::fstatat(root_.number(), kStoreMarker, &status, AT_SYMLINK_NOFOLLOW) == 0) return S_ISREG(status.st_mode);
+    if (errno == ENOENT) return false;
+    return absl::UnavailableError(absl::StrCat("the store's marker cannot be looked at: ", std::strerror(errno)));
+  }
+
+  absl::Status WriteMarker() override {
+    const Descriptor marker(
+        ::openat(root_.number(), kStoreMarker, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kMarkerMode));
+    if (marker.ok() && ::fsync(marker.number()) == 0 && ::fsync(root_.number()) == 0) return absl::OkStatus();
+    return absl::UnavailableError(absl::StrCat("the store's marker cannot be written: ", std::strerror(errno)));
+  }
+
   Erasure Erase(const std::string& object_ref) override {
     if (absl::Status status = Check(); !status.ok()) return FailedErasure(std::string(status.message()));
-    if (!IsPlainPath(object_ref)) return FailedErasure("the reference is no relative path without . and ..");
+    if (std::string fault = ReferenceFault(object_ref); !fault.empty()) return FailedErasure(std::move(fault));
     std::vector<std::string> parts = absl::StrSplit(object_ref, '/');
     const std::string name = std::move(parts.back());
     parts.pop_back();
@@ -101,6 +117,11 @@ bool IsPlainPath(const std::string& object_ref) {
     if (part.empty() || part == "." || part == "..") return false;
   }
   return true;
+}
+
+std::string ReferenceFault(const std::string& object_ref) {
+  if (!IsPlainPath(object_ref)) return "the reference is no relative path without . and ..";
+  return object_ref == kStoreMarker ? "the reference is that of the store's marker" : "";
 }
 
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenLocalStore(const std::string& directory) {

@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace retention {
 namespace {
 
@@ -27,6 +29,7 @@ void OrderCounts::Add(const OrderCounts& other) {
   erased += other.erased;
   not_found += other.not_found;
   failed += other.failed;
+  in_doubt += other.in_doubt;
   for (const auto& [why, count] : other.failures) failures[why] += count;
 }
 
@@ -34,6 +37,7 @@ OrderExecutor::OrderExecutor(Client client, ObjectStore& store, OrderExecutorOpt
     : client_(std::move(client)), store_(store), options_(std::move(options)) {}
 
 absl::StatusOr<OrderCounts> OrderExecutor::RunOnce() {
+  doubt_ = StoreDoubt::kNone;
   OrderCounts total;
   v1::ListErasureOrdersRequest request;
   for (const v1::DataCategory category : options_.categories) request.add_categories(category);
@@ -47,10 +51,13 @@ absl::StatusOr<OrderCounts> OrderExecutor::RunOnce() {
     if (stopped_) return absl::CancelledError("stopped");
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
+  total.in_doubt = held_back_.size();
+  if (total.in_doubt > 0) doubt_ = StoreDoubt::kNothingFound;
   return total;
 }
 
 absl::Status OrderExecutor::Watch() {
+  doubt_ = StoreDoubt::kNone;
   Backoff backoff(options_.retry);
   while (!stopped_) {
     const absl::Status end = WatchOnce(backoff);
@@ -79,6 +86,9 @@ absl::Status OrderExecutor::WatchOnce(Backoff& backoff) {
   while (failure.ok() && call->Read(&batch)) {
     OrderCounts counts;
     failure = CarryOut(batch.orders(), &counts);
+    if (failure.ok() && held_back_.size() >= kDoubtedMax) {
+      failure = Doubt(StoreDoubt::kNothingFound, "the store has none of the objects that it was asked for");
+    }
     // Not before: while the object store is away, every stream brings orders.
     if (failure.ok()) backoff.Reset();
     batch.Clear();
@@ -97,8 +107,25 @@ absl::Status OrderExecutor::WatchOnce(Backoff& backoff) {
 absl::Status OrderExecutor::CarryOut(const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& orders,
                                      OrderCounts* counts) {
   if (orders.empty()) return absl::OkStatus();
+  if (absl::Status status = CheckStore(); !status.ok()) return status;
+  std::vector<v1::ErasureConfirmation> confirmations = EraseAll(orders, counts);
+  HoldBack(confirmations, counts);
+  if (absl::Status status = Confirm(confirmations); !status.ok()) return status;
+  if (options_.on_batch && counts->total() > 0) options_.on_batch(*counts);
+  return absl::OkStatus();
+}
+
+absl::Status OrderExecutor::CheckStore() {
   if (absl::Status status = store_.Check(); !status.ok()) return status;
-  v1::ConfirmErasureOrdersRequest request;
+  const auto has_marker = store_.HasMarker();
+  if (!has_marker.ok()) return has_marker.status();
+  return *has_marker ? absl::OkStatus()
+                     : Doubt(StoreDoubt::kNoMarker, absl::StrCat("the store has no object ", kStoreMarker));
+}
+
+std::vector<v1::ErasureConfirmation> OrderExecutor::EraseAll(
+    const google::protobuf::RepeatedPtrField<v1::ErasureOrder>& orders, OrderCounts* counts) {
+  std::vector<v1::ErasureConfirmation> confirmations;
   std::mutex mutex;
   std::atomic<int> next = 0;
   const auto work = [&] {
@@ -109,9 +136,9 @@ absl::Status OrderExecutor::CarryOut(const google::protobuf::RepeatedPtrField<v1
       const Erasure erasure = store_.Erase(order.object_ref());
       std::lock_guard lock(mutex);
       counts->Add(erasure);
-      auto* confirmation = request.add_confirmations();
-      confirmation->set_order_id(order.order_id());
-      confirmation->set_outcome(erasure.outcome);
+      v1::ErasureConfirmation& confirmation = confirmations.emplace_back();
+      confirmation.set_order_id(order.order_id());
+      confirmation.set_outcome(erasure.outcome);
       if (options_.on_order) options_.on_order(order, erasure);
     }
   };
@@ -120,10 +147,43 @@ absl::Status OrderExecutor::CarryOut(const google::protobuf::RepeatedPtrField<v1
   for (int i = 1; i < wanted; ++i) threads.emplace_back(work);
   work();
   for (std::thread& thread : threads) thread.join();
-  if (request.confirmations().empty()) return absl::OkStatus();
-  if (const auto answer = client_.ConfirmErasureOrders(request); !answer.ok()) return answer.status();
-  if (options_.on_batch) options_.on_batch(*counts);
+  return confirmations;
+}
+
+void OrderExecutor::HoldBack(std::vector<v1::ErasureConfirmation>& confirmations, OrderCounts* counts) {
+  has_found_one_ = has_found_one_ || counts->erased > 0;
+  if (has_found_one_ || options_.accept_missing) {
+    for (const auto& confirmation : confirmations) held_back_.erase(confirmation.order_id());
+    for (const uint64_t order : held_back_) {
+      v1::ErasureConfirmation& confirmation = confirmations.emplace_back();
+      confirmation.set_order_id(order);
+      confirmation.set_outcome(v1::ERASURE_OUTCOME_NOT_FOUND);
+    }
+    counts->not_found += held_back_.size();
+    held_back_.clear();
+    return;
+  }
+  counts->in_doubt = std::exchange(counts->not_found, 0);
+  std::erase_if(confirmations, [this](const v1::ErasureConfirmation& confirmation) {
+    const bool is_missing = confirmation.outcome() == v1::ERASURE_OUTCOME_NOT_FOUND;
+    if (is_missing) held_back_.insert(confirmation.order_id());
+    return is_missing;
+  });
+}
+
+absl::Status OrderExecutor::Confirm(const std::vector<v1::ErasureConfirmation>& confirmations) {
+  for (size_t begin = 0; begin < confirmations.size(); begin += kConfirmationsPerCall) {
+    v1::ConfirmErasureOrdersRequest request;
+    const size_t end = std::min(confirmations.size(), begin + kConfirmationsPerCall);
+    for (size_t i = begin; i < end; ++i) *request.add_confirmations() = confirmations[i];
+    if (const auto answer = client_.ConfirmErasureOrders(request); !answer.ok()) return answer.status();
+  }
   return absl::OkStatus();
+}
+
+absl::Status OrderExecutor::Doubt(StoreDoubt doubt, const std::string& why) {
+  doubt_ = doubt;
+  return absl::FailedPreconditionError(why);
 }
 
 void OrderExecutor::Stop() {

@@ -24,6 +24,7 @@ constexpr long kHttpRedirects = 300;    // NOLINT(google-runtime-int)
 constexpr long kHttpForbidden = 403;    // NOLINT(google-runtime-int)
 constexpr long kHttpNotFound = 404;     // NOLINT(google-runtime-int)
 constexpr long kHttpClientError = 400;  // NOLINT(google-runtime-int)
+constexpr long kHttpServerError = 500;  // NOLINT(google-runtime-int)
 
 struct Answer {
   CURLcode sent = CURLE_OK;
@@ -39,6 +40,13 @@ std::string WhyNot(const Answer& answer) {
     return absl::StrCat("the store redirects (HTTP ", answer.code, "): is it another region or endpoint?");
   }
   return absl::StrCat("the store answers HTTP ", answer.code);
+}
+
+// UNAVAILABLE if waiting may mend it.
+absl::Status StatusOf(const Answer& refusal) {
+  const bool is_away = refusal.sent != CURLE_OK || refusal.code >= kHttpServerError;
+  return absl::Status(is_away ? absl::StatusCode::kUnavailable : absl::StatusCode::kFailedPrecondition,
+                      WhyNot(refusal));
 }
 
 size_t TakeHeader(char* bytes, size_t size, size_t count, void* argument) {
@@ -68,16 +76,27 @@ class S3Store final : public ObjectStore {
 
   absl::Status Check() override {
     const Answer answer = Request("HEAD", absl::StrCat("/", options_.bucket), {});
-    if (answer.sent != CURLE_OK || answer.code >= 500) return absl::UnavailableError(WhyNot(answer));
-    if (answer.code == kHttpNotFound) return absl::NotFoundError("there is no such bucket");
-    return answer.code == kHttpOk ? absl::OkStatus() : absl::FailedPreconditionError(WhyNot(answer));
+    if (answer.sent == CURLE_OK && answer.code == kHttpNotFound) return absl::NotFoundError("there is no such bucket");
+    return answer.sent == CURLE_OK && answer.code == kHttpOk ? absl::OkStatus() : StatusOf(answer);
+  }
+
+  absl::StatusOr<bool> HasMarker() override {
+    const Answer answer = Request("HEAD", PathOf(KeyOf(kStoreMarker)), {});
+    if (answer.sent == CURLE_OK && answer.code == kHttpOk) return true;
+    if (answer.sent == CURLE_OK && answer.code == kHttpNotFound) return false;
+    return StatusOf(answer);
+  }
+
+  absl::Status WriteMarker() override {
+    const Answer answer = Request("PUT", PathOf(KeyOf(kStoreMarker)), {});
+    return answer.sent == CURLE_OK && answer.code == kHttpOk ? absl::OkStatus() : StatusOf(answer);
   }
 
   Erasure Erase(const std::string& object_ref) override {
-    if (!IsPlainPath(object_ref)) return FailedErasure("the reference is no relative path without . and ..");
-    const std::string key = options_.prefix.empty() ? object_ref : absl::StrCat(options_.prefix, "/", object_ref);
+    if (std::string fault = ReferenceFault(object_ref); !fault.empty()) return FailedErasure(std::move(fault));
+    const std::string key = KeyOf(object_ref);
     if (key.size() > kKeyBytesMax) return FailedErasure("the reference is longer than a key can be");
-    const std::string path = absl::StrCat("/", options_.bucket, "/", AwsEncoded(key, /*keep_slashes=*/true));
+    const std::string path = PathOf(key);
     int unversioned_deletions = 0;
     for (int version = 0; version < kS3VersionsMax; ++version) {
       const Answer head = Request("HEAD", path, {});
@@ -105,6 +124,13 @@ class S3Store final : public ObjectStore {
   }
 
  private:
+  std::string KeyOf(const std::string& object_ref) const {
+    return options_.prefix.empty() ? object_ref : absl::StrCat(options_.prefix, "/", object_ref);
+  }
+  std::string PathOf(const std::string& key) const {
+    return absl::StrCat("/", options_.bucket, "/", AwsEncoded(key, /*keep_slashes=*/true));
+  }
+
   Answer Request(const char* method, const std::string& path, const std::map<std::string, std::string>& query) {
     const absl::Time now = options_.now();
     AwsRequest request{method, path, query, {}, kEmptySha256};
@@ -137,6 +163,10 @@ class S3Store final : public ObjectStore {
     curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, lines);
     if (method == "HEAD") curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    if (method == "PUT") {  // of nothing
+      curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t{0});
+    }
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, method == "HEAD" ? nullptr : method.c_str());
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);

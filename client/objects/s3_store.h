@@ -29,7 +29,7 @@ struct S3Options {
 // the rest follows when the order comes again. Versions under retention (Object Lock) fail.
 //
 // The credentials need s3:ListBucket (without it a missing object is an access denied), GetObject and DeleteObject, and
-// DeleteObjectVersion for versioned buckets.
+// DeleteObjectVersion for versioned buckets; WriteMarker needs PutObject.
 //
 // INVALID_ARGUMENT for options that cannot be.
 absl::StatusOr<std::unique_ptr<ObjectStore>> OpenS3Store(S3Options options);

@@ -37,6 +37,7 @@ class OrderExecuteTest : public ::testing::Test {
     EXPECT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     std::ofstream(directory_ + "/secret-ref") << "content";
+    std::ofstream(directory_ + "/.retention-store").flush();
     connection_->Answer("ConfirmErasureOrders", v1::ConfirmErasureOrdersResponse());
   }
   ~OrderExecuteTest() override { std::filesystem::remove_all(directory_); }
@@ -96,9 +97,48 @@ TEST_F(OrderExecuteTest, Verbose_NamesObjectsWithoutSteeringTheTerminal) {
 TEST_F(OrderExecuteTest, CountsAsJsonAndCsv) {
   Hold({Order(1, "secret-ref")});
   EXPECT_EQ(Run({"--store", Place(), "--once", "-o", "json"}), kExitOk);
-  EXPECT_EQ(out_.str(), "{\"erased\": 1, \"not_found\": 0, \"failed\": 0}\n");
-  EXPECT_EQ(Run({"--store", Place(), "--once", "-o", "csv"}), kExitOk);
-  EXPECT_EQ(out_.str(), "erased,not_found,failed\n0,1,0\n");
+  EXPECT_EQ(out_.str(), "{\"erased\": 1, \"not_found\": 0, \"failed\": 0, \"in_doubt\": 0}\n");
+  EXPECT_EQ(Run({"--store", Place(), "--once", "--accept-missing", "-o", "csv"}), kExitOk);
+  EXPECT_EQ(out_.str(), "erased,not_found,failed,in_doubt\n0,1,0,0\n");
+}
+
+TEST_F(OrderExecuteTest, AnEmptyStoreConfirmsNothing) {
+  std::filesystem::remove(directory_ + "/secret-ref");
+  std::vector<v1::ErasureOrder> orders;
+  for (uint64_t i = 1; i <= 185; ++i) orders.push_back(Order(i, absl::StrCat("secret-", i)));
+  Hold(orders);
+  EXPECT_EQ(Run({"--store", Place(), "--once"}), kExitInDoubt);
+  EXPECT_EQ(out_.str(), "Orders: erased 0, not found 0, failed 0, missing and not confirmed 185\n");
+  EXPECT_NE(err_.str().find("use --accept-missing\n"), std::string::npos) << err_.str();
+  EXPECT_EQ(connection_->calls, std::vector<std::string>{"/retention.v1.ErasureOrderService/ListErasureOrders"});
+  EXPECT_EQ(Run({"--store", Place(), "--once", "--accept-missing"}), kExitOk);
+  EXPECT_EQ(out_.str(), "Orders: erased 0, not found 185, failed 0\n");
+}
+
+TEST_F(OrderExecuteTest, AStoreWithoutItsMarkerIsNotTouchedUntilItIsGivenOne) {
+  std::filesystem::remove(directory_ + "/.retention-store");
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--store", Place(), "--once"}, {"--store", Place()}, {"--store", Place(), "--accept-missing"}}) {
+    EXPECT_EQ(Run(arguments), kExitInDoubt);
+    EXPECT_NE(err_.str().find("--init-store\n"), std::string::npos) << err_.str();
+    EXPECT_EQ(err_.str().find('\n'), err_.str().size() - 1);
+  }
+  EXPECT_TRUE(connection_->calls.empty());  // with no orders, too
+  EXPECT_TRUE(connection_->watch_requests.empty());
+  EXPECT_EQ(Run({"--store", Place(), "--init-store"}), kExitOk);
+  EXPECT_TRUE(connection_->calls.empty());
+  Hold({Order(1, "secret-ref")});
+  EXPECT_EQ(Run({"--store", Place(), "--once"}), kExitOk) << err_.str();
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/secret-ref"));
+}
+
+TEST_F(OrderExecuteTest, Watch_EndsWith4OnceNothingOfMuchIsFound) {
+  v1::WatchErasureOrdersResponse batch;
+  for (uint64_t i = 1; i <= 10; ++i) *batch.add_orders() = Order(i, absl::StrCat("secret-", i));
+  connection_->watches = {{{batch}, absl::OkStatus()}};
+  EXPECT_EQ(Run({"--store", Place()}), kExitInDoubt);
+  EXPECT_NE(err_.str().find("use --accept-missing\n"), std::string::npos) << err_.str();
+  EXPECT_TRUE(connection_->calls.empty());
 }
 
 TEST_F(OrderExecuteTest, Watch_PrintsCountsPerBatchAndExitsWith1WhenTheServerRefuses) {

@@ -45,6 +45,21 @@ TEST_F(LocalStoreTest, AFileIsErasedAndThenNotFound) {
   EXPECT_EQ(Erase("2027/01/a.webm"), v1::ERASURE_OUTCOME_NOT_FOUND);
 }
 
+TEST_F(LocalStoreTest, TheMarkerIsWrittenOnceAndNoOrderDeletesIt) {
+  EXPECT_EQ(*store_->HasMarker(), false);
+  EXPECT_TRUE(store_->WriteMarker().ok());
+  EXPECT_TRUE(store_->WriteMarker().ok());
+  EXPECT_EQ(*store_->HasMarker(), true);
+  EXPECT_EQ(Erase(kStoreMarker), v1::ERASURE_OUTCOME_FAILED);
+  EXPECT_EQ(*store_->HasMarker(), true);
+}
+
+TEST_F(LocalStoreTest, AMarkerIsAnOrdinaryFile) {
+  fs::create_symlink(base_ / "outside" / "victim", root() / kStoreMarker);
+  EXPECT_EQ(*store_->HasMarker(), false);
+  EXPECT_FALSE(store_->WriteMarker().ok());
+}
+
 TEST_F(LocalStoreTest, WhatIsNoPlainPathIsRefused) {
   const std::string outside = (base_ / "outside" / "victim").string();
   for (const std::string& ref :

@@ -18,6 +18,8 @@ namespace {
 class FakeStore final : public ObjectStore {
  public:
   absl::Status Check() override { return check; }
+  absl::StatusOr<bool> HasMarker() override { return has_marker; }
+  absl::Status WriteMarker() override { return absl::UnimplementedError("executors write none"); }
   Erasure Erase(const std::string& object_ref) override {
     std::unique_lock lock(mutex);
     ++calls;
@@ -32,6 +34,7 @@ class FakeStore final : public ObjectStore {
   }
 
   absl::Status check;
+  bool has_marker = true;
   std::mutex mutex;
   std::condition_variable changed;
   std::set<std::string> objects;
@@ -188,6 +191,79 @@ TEST_F(OrderExecutorTest, Once_AsManyAreUnderWayAsMayBeAndNoMore) {
   EXPECT_EQ(store_.under_way_max, 8);
 }
 
+TEST_F(OrderExecutorTest, Once_NothingIsConfirmedOnAStoreThatHasNothingOfWhatItIsAskedFor) {
+  for (uint64_t i = 0; i < 185; ++i) held_.push_back(Order(i + 1, absl::StrCat("o", i)));
+  held_.push_back(Order(186, "stuck"));
+  OrderExecutor executor = Executor();
+  const auto counts = executor.RunOnce();
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_EQ(executor.doubt(), StoreDoubt::kNothingFound);
+  EXPECT_EQ(counts->in_doubt, 185u);
+  EXPECT_EQ(counts->not_found, 0u);
+  EXPECT_EQ(confirmed_.size(), 1u);  // that one failed
+  EXPECT_EQ(confirmed_[186], Outcomes{v1::ERASURE_OUTCOME_FAILED});
+}
+
+TEST_F(OrderExecutorTest, Once_OneObjectThatIsFoundVouchesForAllThatAreMissing) {
+  for (uint64_t i = 0; i < 185; ++i) held_.push_back(Order(i + 1, absl::StrCat("o", i)));
+  store_.objects = {"o184"};
+  OrderExecutor executor = Executor();
+  const auto counts = executor.RunOnce();
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_EQ(executor.doubt(), StoreDoubt::kNone);
+  EXPECT_EQ(counts->in_doubt, 0u);
+  EXPECT_EQ(counts->not_found, 184u);
+  EXPECT_EQ(confirmed_.size(), 185u);
+  EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+}
+
+TEST_F(OrderExecutorTest, Once_WhoAcceptsItIsToldThatAllAreMissing) {
+  options_.accept_missing = true;
+  held_ = {Order(1, "a")};
+  OrderExecutor executor = Executor();
+  EXPECT_EQ(executor.RunOnce()->not_found, 1u);
+  EXPECT_EQ(executor.doubt(), StoreDoubt::kNone);
+  EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+}
+
+TEST_F(OrderExecutorTest, Once_NothingIsErasedFromAStoreWithoutItsMarker) {
+  store_.has_marker = false;
+  store_.objects = {"a"};
+  held_ = {Order(1, "a")};
+  options_.accept_missing = true;
+  OrderExecutor executor = Executor();
+  EXPECT_EQ(executor.RunOnce().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(executor.doubt(), StoreDoubt::kNoMarker);
+  EXPECT_EQ(store_.calls, 0);
+  EXPECT_TRUE(confirmed_.empty());
+}
+
+TEST_F(OrderExecutorTest, Watch_EndsOnceTenOrdersAreInDoubt) {
+  const auto missing = [](uint64_t first, uint64_t last) {
+    std::vector<v1::ErasureOrder> orders;
+    for (uint64_t i = first; i <= last; ++i) orders.push_back(Order(i, absl::StrCat("o", i)));
+    return Batch(orders);
+  };
+  connection_->watches = {{{missing(1, 9), missing(1, 9), missing(10, 10), missing(11, 11)}, absl::OkStatus()}};
+  OrderExecutor executor = Executor();
+  EXPECT_EQ(executor.Watch().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(executor.doubt(), StoreDoubt::kNothingFound);
+  EXPECT_TRUE(confirmed_.empty());
+  EXPECT_EQ(store_.calls, 19);  // what comes again counts once; nothing came after the tenth
+}
+
+TEST_F(OrderExecutorTest, Watch_WhatWasHeldBackIsConfirmedOnceSomethingIsFound) {
+  store_.objects = {"c"};
+  connection_->watches = {
+      {{Batch({Order(1, "a"), Order(2, "b")}), Batch({Order(2, "b"), Order(3, "c")}), Batch({Order(4, "d")})}},
+      kRefused};
+  EXPECT_EQ(Executor().Watch().code(), absl::StatusCode::kNotFound);  // The second stream.
+  EXPECT_EQ(confirmed_[1], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+  EXPECT_EQ(confirmed_[2], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+  EXPECT_EQ(confirmed_[3], Outcomes{v1::ERASURE_OUTCOME_ERASED});
+  EXPECT_EQ(confirmed_[4], Outcomes{v1::ERASURE_OUTCOME_NOT_FOUND});
+}
+
 TEST_F(OrderExecutorTest, Once_NothingIsErasedFromAStoreThatIsNotThere) {
   store_.check = absl::NotFoundError("no such bucket");
   held_ = {Order(1, "a")};
@@ -197,6 +273,7 @@ TEST_F(OrderExecutorTest, Once_NothingIsErasedFromAStoreThatIsNotThere) {
 }
 
 TEST_F(OrderExecutorTest, Once_AFailedConfirmationIsAnErrorAfterItsAttempts) {
+  store_.objects = {"a"};
   held_ = {Order(1, "a")};
   connection_->handlers["ConfirmErasureOrders"] = [](const auto&, auto*) { return absl::UnavailableError("down"); };
   EXPECT_EQ(Executor().RunOnce().status().code(), absl::StatusCode::kUnavailable);
@@ -260,6 +337,7 @@ TEST_F(OrderExecutorTest, Watch_AsksForItsCategoriesAndReportsEachBatch) {
 }
 
 TEST_F(OrderExecutorTest, Stop_EndsAStreamThatWaits) {
+  store_.objects = {"a"};
   const auto connection = std::make_shared<WaitingConnection>(Batch({Order(1, "a")}));
   OrderExecutor executor(Client(connection), store_, options_);
   absl::Status status = absl::UnknownError("");

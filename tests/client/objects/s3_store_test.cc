@@ -161,6 +161,32 @@ TEST(S3Store, ABucketThatIsNotThereIsNoEmptyBucket) {
   EXPECT_TRUE(Store(server)->Check().ok());
 }
 
+TEST(S3Store, TheMarkerIsAnEmptyObjectBelowThePrefix) {
+  std::string answer;
+  std::string seen;
+  FakeHttpServer server([&](const std::string& head) {
+    seen = head;
+    return answer;
+  });
+  const auto store = Store(server, "m/files");
+  answer = "404 Not Found\r\n";
+  EXPECT_EQ(*store->HasMarker(), false);
+  answer = "200 OK\r\n";
+  EXPECT_EQ(*store->HasMarker(), true);
+  EXPECT_TRUE(store->WriteMarker().ok());
+  EXPECT_NE(seen.find("Content-Length: 0\r\n"), std::string::npos) << seen;
+  EXPECT_EQ(server.requests(), (std::vector<std::string>{"HEAD /objects/m/files/.retention-store",
+                                                         "HEAD /objects/m/files/.retention-store",
+                                                         "PUT /objects/m/files/.retention-store"}));
+  // Not to be allowed to look is not to know.
+  answer = "403 Forbidden\r\n";
+  EXPECT_EQ(store->HasMarker().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store->WriteMarker().code(), absl::StatusCode::kFailedPrecondition);
+  answer = "503 Slow Down\r\n";
+  EXPECT_EQ(store->HasMarker().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(store->Erase(kStoreMarker).outcome, v1::ERASURE_OUTCOME_FAILED);
+}
+
 TEST(S3Store, OptionsThatCannotBeAreRefused) {
   const auto code = [](S3Options options) { return OpenS3Store(std::move(options)).status().code(); };
   EXPECT_EQ(code({.bucket = "objects"}), absl::StatusCode::kOk);

@@ -133,6 +133,15 @@ TEST_F(S3rverTest, AnObjectIsErasedAndThenNotFoundWhateverItsNameHolds) {
   }
 }
 
+TEST_F(S3rverTest, TheMarkerIsWrittenAndFound) {
+  Start();
+  const auto store = Store("objects");
+  EXPECT_EQ(*store->HasMarker(), false);
+  EXPECT_TRUE(store->WriteMarker().ok()) << store->WriteMarker();
+  EXPECT_EQ(*store->HasMarker(), true);
+  EXPECT_EQ(Send("HEAD", "meetings/.retention-store"), 200);
+}
+
 TEST_F(S3rverTest, AnUnknownAccessKeyErasesNothing) {
   Start();
   ASSERT_EQ(Send("PUT", "meetings/a.pdf"), 200);
