@@ -2,47 +2,12 @@
 
 #include <cmath>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/clock.h"
 
 namespace retention {
-
-absl::StatusOr<absl::Duration> ParseLength(const std::string& text) {
-  const absl::Status bad = absl::InvalidArgumentError("not a length of time; write 90s, 15m, 2h, 1d, 2w or 1d12h");
-  absl::Duration total;
-  size_t at = 0;
-  if (text.empty()) return bad;
-  while (at < text.size()) {
-    const size_t begin = at;
-    while (at < text.size() && absl::ascii_isdigit(text[at])) ++at;
-    int32_t number;
-    if (at == text.size() || !absl::SimpleAtoi(text.substr(begin, at - begin), &number)) return bad;
-    switch (text[at++]) {
-      case 's':
-        total += absl::Seconds(number);
-        break;
-      case 'm':
-        total += absl::Minutes(number);
-        break;
-      case 'h':
-        total += absl::Hours(number);
-        break;
-      case 'd':
-        total += absl::Hours(24) * number;
-        break;
-      case 'w':
-        total += absl::Hours(7 * 24) * number;
-        break;
-      default:
-        return bad;
-    }
-  }
-  return total;
-}
 
 absl::StatusOr<absl::Time> ParseTime(const std::string& text) {
   absl::Time time;

@@ -1,4 +1,4 @@
-// Times, lengths and counts as people write and read them.
+// Times, lengths and counts as people write and read them. Lengths are read by text/length_of_time.h.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,9 @@
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/type/date.pb.h"
+#include "text/length_of_time.h"
 
 namespace retention {
-
-// "90s", "15m", "2h", "1d", "2w", or several as "1d12h"; 0 or more. INVALID_ARGUMENT otherwise.
-absl::StatusOr<absl::Duration> ParseLength(const std::string& text);
 
 // RFC 3339 ("2026-03-31T09:00:00+02:00"), or a day ("2026-03-31": its first instant in UTC).
 absl::StatusOr<absl::Time> ParseTime(const std::string& text);

@@ -7,14 +7,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "text/unicode.h"
 
 namespace retention {
 namespace {
-
-// Characters, not bytes: everything but UTF-8 continuation bytes.
-size_t Width(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-}
 
 // Whether a character could steer a terminal, begin a line of its own, or have what follows read in another direction.
 bool Steers(char32_t c) {
@@ -85,13 +81,13 @@ void OutputTable::PrintAligned(std::ostream& out) const {
   }
   std::vector<size_t> widths(columns_.size());
   for (const auto& line : lines) {
-    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
+    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(line[i]));
   }
   for (const auto& line : lines) {
     std::string text;
     for (size_t i = 0; i < widths.size(); ++i) {
       if (columns_[i].heading.empty()) continue;
-      const std::string padding(widths[i] - Width(line[i]), ' ');
+      const std::string padding(widths[i] - DisplayWidth(line[i]), ' ');
       if (!text.empty()) text += "  ";
       text += columns_[i].right_aligned ? padding + line[i] : line[i] + padding;
     }
