@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include "grpc/health/v1/health.pb.h"
 #include "retention/v1/backup_service.pb.h"
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
@@ -230,6 +231,11 @@ absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> Client::ConfirmErasureOrders(
     const v1::ConfirmErasureOrdersRequest& request) const {
   return Call<v1::ConfirmErasureOrdersResponse>("/retention.v1.ErasureOrderService/ConfirmErasureOrders", request);
+}
+
+absl::StatusOr<grpc::health::v1::HealthCheckResponse> Client::CheckHealth(
+    const grpc::health::v1::HealthCheckRequest& request) const {
+  return Call<grpc::health::v1::HealthCheckResponse>("/grpc.health.v1.Health/Check", request);
 }
 
 absl::StatusOr<v1::GetClockResponse> Client::GetClock(const v1::GetClockRequest& request) const {

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/messages.h"
+#include "client/target.h"
 
 namespace retention {
 
@@ -71,8 +73,12 @@ class Connection {
   virtual std::unique_ptr<AppendLogsCall> AppendLogs() = 0;
 };
 
-// A plaintext connection to "host:port", made at the first call. A connection of its own: two of them to one server use
-// two TCP connections.
-std::shared_ptr<Connection> ConnectTo(const std::string& address);
+// A connection to a server, made at the first call. A connection of its own: two of them to one server use two sockets.
+// What the target's files hold is read now; the certificate of the server must bear the name or address that it is
+// reached by. Errors: those of CheckTarget.
+absl::StatusOr<std::shared_ptr<Connection>> ConnectTo(const Target& target);
+
+// What gRPC has to say of its own on standard error is not said; calls say it. For programs, at their start.
+void SilenceTransport();
 
 }  // namespace retention

@@ -1,4 +1,5 @@
 // The connection over gRPC; the only file of the client that sees gRPC's headers.
+#include <grpc/support/log.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -122,7 +123,9 @@ class GrpcConnection final : public Connection {
 
 }  // namespace
 
-std::shared_ptr<Connection> ConnectTo(const std::string& address) {
+absl::StatusOr<std::shared_ptr<Connection>> ConnectTo(const Target& target) {
+  auto texts = CheckTarget(target);
+  if (!texts.ok()) return texts.status();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -130,8 +133,15 @@ std::shared_ptr<Connection> ConnectTo(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // A peer that vanished is noticed at all; more often than every 5 minutes is more than a server allows by default.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 310'000);
-  return std::make_shared<GrpcConnection>(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  const auto credentials =
+      target.ca_file.empty()
+          ? grpc::InsecureChannelCredentials()
+          : grpc::SslCredentials({std::move(texts->authorities), std::move(texts->key), std::move(texts->certificate)});
+  return std::make_shared<GrpcConnection>(grpc::CreateCustomChannel(target.address, credentials, arguments));
+}
+
+void SilenceTransport() {
+  gpr_set_log_function([](gpr_log_func_args*) {});
 }
 
 }  // namespace retention

@@ -39,12 +39,18 @@ InputStream::Buffer::int_type InputStream::Buffer::underflow() {
   } while (read < 0 && errno == EINTR);
   if (read < 0) error = errno;
   if (read <= 0) return traits_type::eof();
+  if (static_cast<uint64_t>(read) > bytes_left) {
+    error = EFBIG;
+    return traits_type::eof();
+  }
+  bytes_left -= static_cast<uint64_t>(read);
   setg(bytes.data(), bytes.data(), bytes.data() + read);
   return traits_type::to_int_type(*gptr());
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& file) {
+absl::StatusOr<std::string> ReadFile(const std::string& file, uint64_t bytes_max) {
   InputStream input(file);
+  input.LimitTo(bytes_max);
   std::string text{std::istreambuf_iterator<char>(input), {}};
   if (input.error() != 0) return absl::UnavailableError(DescribeReadError(file, input.error()));
   return text;

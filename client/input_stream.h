@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <istream>
+#include <limits>
 #include <streambuf>
 #include <string>
 
@@ -19,6 +21,9 @@ class InputStream final : public std::istream {
   InputStream(int descriptor, bool is_own);
   ~InputStream() override;
 
+  // From now on so many bytes are read at most; what goes on behind them is an error (EFBIG).
+  void LimitTo(uint64_t bytes_max) { buffer_.bytes_left = bytes_max; }
+
   // The errno of the first call that failed; 0 if none did. At the end of what can be read it says whether that is all.
   int error() const { return buffer_.error; }
 
@@ -29,14 +34,15 @@ class InputStream final : public std::istream {
     int descriptor = -1;
     bool is_own = false;
     int error = 0;
+    uint64_t bytes_left = std::numeric_limits<uint64_t>::max();
     std::array<char, 64 << 10> bytes;
   };
 
   Buffer buffer_;
 };
 
-// All of a file. Error: its path, and what the system says.
-absl::StatusOr<std::string> ReadFile(const std::string& file);
+// All of a file of at most `bytes_max`. Error: its path, and what the system says.
+absl::StatusOr<std::string> ReadFile(const std::string& file, uint64_t bytes_max = 1 << 20);
 
 // What is said of a file that cannot be read, in one line.
 std::string DescribeReadError(const std::string& name, int error);

@@ -6,6 +6,11 @@ namespace google::protobuf {
 class Message;
 }  // namespace google::protobuf
 
+namespace grpc::health::v1 {
+class HealthCheckRequest;
+class HealthCheckResponse;
+}  // namespace grpc::health::v1
+
 namespace retention::v1 {
 
 class AdvanceClockRequest;

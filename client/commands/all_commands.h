@@ -1,16 +1,23 @@
 // All of retentionctl.
 #pragma once
 
+#include <string>
+#include <vector>
+
 namespace retention {
 
 class Command;
 class CommandSession;
 struct CommandEnvironment;
 
-// Returns the exit code: 0 done, 1 failed, 2 wrong usage.
+// Returns the exit code (command_session.h).
 int RunCommandLine(int argc, const char* const* argv, const CommandEnvironment& environment);
 
+// The words of every command that does something, as {"clock", "show"}.
+std::vector<std::vector<std::string>> AllVerbs();
+
 // Each adds its nouns. The session must outlive the run.
+void AddContextCommands(Command root, CommandSession& session);
 void AddDeletionCommands(Command root, CommandSession& session);
 void AddEventCommands(Command root, CommandSession& session);
 void AddHoldCommands(Command root, CommandSession& session);
@@ -24,6 +31,7 @@ void AddPolicyCommands(Command root, CommandSession& session);
 void AddRetentionCommands(Command root, CommandSession& session);
 void AddBackupCommands(Command root, CommandSession& session);
 void AddRingCommands(Command root, CommandSession& session);
+void AddServerStateCommands(Command root, CommandSession& session);
 void AddSimulateCommand(Command events, CommandSession& session);
 void AddStatisticsCommands(Command root, CommandSession& session);
 

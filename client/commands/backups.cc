@@ -5,6 +5,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/backup_service.pb.h"
@@ -94,7 +95,7 @@ void AddBackupCommands(Command root, CommandSession& session) {
   verify.SetAction([&session, number] { VerifyBackup(session, *number); });
   const Command prune = backup.AddVerb("prune", "Deletes one before its time");
   prune.AddOption("BACKUP", *number, "Its number").Required();
-  prune.SetAction([&session, number] { PruneBackup(session, *number); });
+  SetFinalAction(prune, session, [&session, number] { PruneBackup(session, *number); });
 }
 
 }  // namespace retention

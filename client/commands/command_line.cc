@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "text/unicode.h"
 
 namespace retention {
 namespace {
@@ -73,13 +76,113 @@ std::string WrongCommand(const CLI::App& program) {
                                       : absl::StrCat("; did you mean \"", nearest, "\"?"));
 }
 
-CLI::Validator Number(std::string in_help, double least, double most, std::string what) {
-  const auto check = [least, most, what](const std::string& text) {
-    double value = 0;
-    const bool proper = absl::SimpleAtod(text, &value) && value >= least && value <= most;
-    return proper ? std::string() : absl::StrCat("\"", text, "\" is not ", what);
+// The type of each value.
+template <typename Value>
+struct Plain {
+  using Type = Value;
+};
+template <typename Value>
+struct Plain<std::vector<Value>> {
+  using Type = Value;
+};
+
+// What the validators are called that others replace or ask for.
+constexpr char kNumberCheck[] = "number";
+constexpr char kValuesCheck[] = "values";
+
+// Decimal digits, behind a sign: the library would take 010 for 8 and 0x10 for 16.
+bool IsWhole(const std::string& text, int64_t least, uint64_t most) {
+  const bool is_negative = !text.empty() && text[0] == '-';
+  const std::string digits = text.substr(is_negative ? 1 : 0);
+  uint64_t size = 0;
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return false;
+  if (digits.size() > 1 && digits[0] == '0') return false;
+  if (!absl::SimpleAtoi(digits, &size)) return false;
+  if (is_negative) return least < 0 && size <= static_cast<uint64_t>(-(least + 1)) + 1;
+  return size <= most && (least <= 0 || size >= static_cast<uint64_t>(least));
+}
+
+std::function<std::string(std::string&)> WholeNumber(int64_t least, uint64_t most) {
+  return [least, most](const std::string& text) {
+    return IsWhole(text, least, most) ? std::string()
+                                      : absl::StrCat("\"", text, "\" is not a whole number from ", least, " to ", most);
   };
-  return CLI::Validator([check](std::string& text) { return check(text); }, std::move(in_help));
+}
+
+// Every value is what its type can hold, whatever else it must be.
+template <typename Value>
+void CheckValues(CLI::Option& option) {
+  if constexpr (std::is_integral_v<Value>) {
+    using Limits = std::numeric_limits<Value>;
+    option.check(CLI::Validator(WholeNumber(Limits::min(), Limits::max()), "", kNumberCheck));
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    option.check([](const std::string& text) { return IsUtf8(text) ? std::string() : std::string("not UTF-8"); });
+  }
+}
+
+// Its options, those of its groups among them.
+std::vector<CLI::Option*> OptionsOf(CLI::App& command) {
+  std::vector<CLI::Option*> options = command.get_options([](const CLI::Option*) { return true; });
+  for (CLI::App* part : command.get_subcommands([](const CLI::App* app) { return app->get_name().empty(); })) {
+    const std::vector<CLI::Option*> grouped = OptionsOf(*part);
+    options.insert(options.end(), grouped.begin(), grouped.end());
+  }
+  return options;
+}
+
+CLI::App* CommandNamed(CLI::App& noun, const std::string& name) {
+  const auto named =
+      noun.get_subcommands([&](const CLI::App* app) { return !name.empty() && app->get_name() == name; });
+  return named.empty() ? nullptr : named.front();
+}
+
+// The option `word` ("--limit", "-o") of `command` or of what it is part of; null if there is none.
+CLI::Option* OptionNamed(CLI::App& command, const std::string& word) {
+  for (CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
+    for (CLI::Option* option : OptionsOf(*app)) {
+      if (option->check_name(word)) return option;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<std::string> OptionNames(CLI::App& command) {
+  std::vector<std::string> names;
+  for (CLI::App* app = &command; app != nullptr; app = app->get_parent()) {
+    for (const CLI::Option* option : OptionsOf(*app)) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+// The values of an option that has only some; they stand in its description as {a,b}.
+std::vector<std::string> ValuesOf(CLI::Option& option) {
+  try {
+    const std::string listed = option.get_validator(kValuesCheck)->get_description();
+    return absl::StrSplit(listed.substr(1, listed.size() - 2), ',');
+  } catch (const CLI::OptionNotFound&) {
+    return {};
+  }
+}
+
+// The `place`th argument without a name.
+CLI::Option* Argument(CLI::App& command, size_t place) {
+  for (CLI::Option* option : OptionsOf(command)) {
+    if (option->get_positional() && place-- == 0) return option;
+  }
+  return nullptr;
+}
+
+void AddVerbs(const CLI::App& noun, const std::vector<std::string>& words,
+              std::vector<std::vector<std::string>>& verbs) {
+  const auto commands = noun.get_subcommands([](const CLI::App* app) { return !app->get_name().empty(); });
+  if (commands.empty()) verbs.push_back(words);
+  for (const CLI::App* command : commands) {
+    std::vector<std::string> longer = words;
+    longer.push_back(command->get_name());
+    AddVerbs(*command, longer, verbs);
+  }
 }
 
 }  // namespace
@@ -96,18 +199,17 @@ Option Option::OneOf(const std::vector<std::string>& values) const {
     const bool known = std::find(values.begin(), values.end(), text) != values.end();
     return known ? std::string() : absl::StrCat("\"", text, "\" is none of ", absl::StrJoin(values, ", "));
   };
-  return Option(option_->check(CLI::Validator(check, member.get_description())));
+  return Option(option_->check(CLI::Validator(check, member.get_description(), kValuesCheck)));
 }
 
-Option Option::Between(int least, int most) const {
-  return Option(option_->check(Number(CLI::Range(least, most).get_description(), least, most,
-                                      absl::StrCat("a number from ", least, " to ", most))));
+Option Option::Between(int64_t least, int64_t most) const {
+  option_->get_validator(kNumberCheck)
+      ->operation(WholeNumber(least, static_cast<uint64_t>(most)))
+      .description(absl::StrCat("from ", least, " to ", most));
+  return *this;
 }
 
-Option Option::NonNegative() const {
-  return Option(option_->check(Number(CLI::NonNegativeNumber.get_description(), 0,
-                                      std::numeric_limits<double>::infinity(), "a number from 0 on")));
-}
+Option Option::NonNegative() const { return Between(0, std::numeric_limits<int>::max()); }
 
 Option Option::ExistingFile() const { return Option(option_->check(CLI::ExistingFile)); }
 
@@ -125,7 +227,9 @@ Option Option::Excludes(Option other) const { return Option(option_->excludes(ot
 
 template <typename Value>
 Option OptionGroup::AddOption(const std::string& name, Value& value, const std::string& description) const {
-  return Option(app_->add_option(name, value, description));
+  CLI::Option* option = app_->add_option(name, value, description);
+  CheckValues<typename Plain<Value>::Type>(*option);
+  return Option(option);
 }
 
 template Option OptionGroup::AddOption(const std::string&, std::string&, const std::string&) const;
@@ -158,8 +262,9 @@ Command Command::SetFooter(const std::string& text) const { return Command(app_-
 
 Command Command::SetAction(std::function<void()> action) const { return Command(app_->callback(std::move(action))); }
 
-CommandLine::CommandLine(const std::string& program, const std::string& description)
+CommandLine::CommandLine(const std::string& program, const std::string& description, const std::string& version)
     : app_(std::make_unique<CLI::App>(description, program)) {
+  app_->set_version_flag("--version", absl::StrCat(program, " ", version, "\n"), "Print the version and exit");
   app_->require_subcommand(1);
   app_->fallthrough();  // Its options may stand behind the command too.
 }
@@ -173,23 +278,63 @@ CommandLine::Outcome CommandLine::Run(int argc, const char* const* argv, std::st
   } catch (const CLI::CallForHelp&) {
     text = app_->help();
     return Outcome::kHelp;
+  } catch (const CLI::CallForVersion& version) {
+    text = version.what();
+    return Outcome::kHelp;
   } catch (const CLI::ExtrasError&) {
     text = WrongCommand(*app_);
   } catch (const CLI::RequiredError& error) {
     const bool of_command = std::string_view(error.what()) == CLI::RequiredError::Subcommand(1).what();
     text = of_command ? WrongCommand(*app_) : error.what();
   } catch (const CLI::ArgumentMismatch& error) {
-    // "--limit: 1 required INT missing"
+    // "--limit: 1 required INT missing", "--limit: At Most 1 required but received 2"
     const std::string_view what = error.what();
-    const size_t end = what.find(": ");
-    const bool lacks_value = end != std::string_view::npos && what.ends_with(" missing");
-    text = lacks_value ? std::string(what.substr(0, end)) + ": a value is required" : std::string(what);
+    const std::string option(what.substr(0, what.find(": ")));
+    const bool lacks_value = what.ends_with(" missing");
+    text = option + (lacks_value ? ": a value is required" : ": given more than once");
   } catch (const CLI::ParseError& error) {
     text = error.what();
   } catch (const UsageError& error) {
     text = error.what();
   }
   return Outcome::kWrongUsage;
+}
+
+std::vector<std::string> CommandLine::Complete(const std::vector<std::string>& words) const {
+  CLI::App* command = app_.get();
+  CLI::Option* waiting = nullptr;  // for its value
+  size_t place = 0;                // of the next argument without a name
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (std::exchange(waiting, nullptr) != nullptr) continue;
+    if (words[i].starts_with('-')) {
+      CLI::Option* option = OptionNamed(*command, words[i]);
+      if (option != nullptr && option->get_items_expected_max() > 0) waiting = option;
+    } else if (CLI::App* inner = CommandNamed(*command, words[i])) {
+      command = inner;
+    } else {
+      ++place;
+    }
+  }
+  const std::string begun = words.empty() ? "" : words.back();
+  std::vector<std::string> names;
+  if (waiting != nullptr) {
+    names = ValuesOf(*waiting);
+  } else if (begun.starts_with('-')) {
+    names = OptionNames(*command);
+  } else if (CLI::Option* argument = Argument(*command, place)) {
+    names = ValuesOf(*argument);
+  } else if (place == 0) {
+    names = CommandsOf(*command);
+  }
+  std::erase_if(names, [&](const std::string& name) { return !name.starts_with(begun); });
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::vector<std::string>> CommandLine::Verbs() const {
+  std::vector<std::vector<std::string>> verbs;
+  AddVerbs(*app_, {}, verbs);
+  return verbs;
 }
 
 }  // namespace retention

@@ -6,6 +6,7 @@
 // What is bound to them must live until it has run. For one thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -48,8 +49,8 @@ class Option {
 
   // What its values must be.
   Option OneOf(const std::vector<std::string>& values) const;
-  Option Between(int least, int most) const;
-  Option NonNegative() const;
+  Option Between(int64_t least, int64_t most) const;  // REQUIRES: its value is a whole number.
+  Option NonNegative() const;                         // The same.
   Option ExistingFile() const;
   Option Check(const ValueCheck& check) const;
 
@@ -71,7 +72,8 @@ class Option {
 class OptionGroup {
  public:
   // `name`: "--from", "-o,--output-format", or "FILE" for an argument that is known by its place. `Value`: std::string,
-  // int, uint32_t, uint64_t, double, or a vector of std::string or uint64_t; another does not link.
+  // int, uint32_t, uint64_t, double, or a vector of std::string or uint64_t; another does not link. Texts are UTF-8;
+  // whole numbers have digits alone, and fit their type.
   template <typename Value>
   Option AddOption(const std::string& name, Value& value, const std::string& description) const;
   Option AddFlag(const std::string& name, bool& value, const std::string& description) const;
@@ -105,14 +107,22 @@ class CommandLine {
  public:
   enum class Outcome { kDone, kHelp, kWrongUsage };
 
-  CommandLine(const std::string& program, const std::string& description);
+  // `version` is what --version says.
+  CommandLine(const std::string& program, const std::string& description, const std::string& version);
   ~CommandLine();
 
   // Takes the nouns, and the options that may stand anywhere.
   Command root() const { return Command(app_.get()); }
 
-  // Does what `argv` asks for. `text`: the help that was asked for, or what is wrong; untouched after kDone.
+  // Does what `argv` asks for. `text`: the help or version that was asked for, or what is wrong; untouched after kDone.
   Outcome Run(int argc, const char* const* argv, std::string& text);
+
+  // What the last of `words`, which stand behind the program's name, may be completed to, sorted: commands, options, or
+  // values if there are only some. Nothing if it may be anything, as a file.
+  std::vector<std::string> Complete(const std::vector<std::string>& words) const;
+
+  // The words of every command that does something, as {"clock", "show"}.
+  std::vector<std::vector<std::string>> Verbs() const;
 
  private:
   const std::unique_ptr<CLI::App> app_;

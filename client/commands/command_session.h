@@ -5,6 +5,7 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,14 +15,17 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/client.h"
+#include "client/commands/contexts.h"
 #include "client/commands/output_table.h"
 
 namespace retention {
 
+// What every command returns. Explained by `retentionctl --help` and docs/command-line.md.
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
-inline constexpr int kExitInDoubt = 4;  // The store of objects may be another than that of which orders tell.
+inline constexpr int kExitUnavailable = 3;  // The server is unavailable, or gave no answer in time.
+inline constexpr int kExitInDoubt = 4;      // The store of objects may be another than that of which orders tell.
 
 // What the process hands in, and tests replace.
 struct CommandEnvironment {
@@ -29,10 +33,18 @@ struct CommandEnvironment {
   std::ostream& out;
   std::ostream& err;
   bool err_is_terminal = false;  // Progress is shown only then.
-  std::function<std::shared_ptr<Connection>(const std::string& address)> connect = ConnectTo;
+  std::function<absl::StatusOr<std::shared_ptr<Connection>>(const Target& target)> connect = ConnectTo;
   RetryPolicy retry;
   // Commands that run until they are stopped listen to SIGINT and SIGTERM, and try for ever to reach the server.
   bool handles_signals = false;
+  bool in_is_terminal = false;  // Somebody can be asked.
+  std::string context_file;     // Where contexts are kept; empty: nowhere.
+};
+
+// Thrown to end a command with exit code 1: the message in one line.
+class CommandFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 enum class OutputFormat { kTable, kJson, kCsv };
@@ -40,10 +52,14 @@ enum class OutputFormat { kTable, kJson, kCsv };
 // One run of retentionctl. Commands call Fail or Reject instead of returning a status.
 class CommandSession {
  public:
-  explicit CommandSession(const CommandEnvironment& environment) : environment_(environment) {}
+  // `words`: the command line, as it is shown to who is asked whether it is meant.
+  CommandSession(const CommandEnvironment& environment, std::string words)
+      : environment_(environment), words_(std::move(words)) {}
 
   // The global options; bound to the command line.
-  std::string server = "127.0.0.1:50051";
+  Target given;               // Options and environment variables alone.
+  std::string context_name;   // Empty: the context in use, unless there is a `given.address`.
+  bool is_confirmed = false;  // --yes
   std::string format_name = "table";
   std::string timeout_text;  // Empty: the default of the command.
 
@@ -52,7 +68,23 @@ class CommandSession {
   std::ostream& err() { return environment_.err; }
   OutputFormat format() const;
 
-  // Connected at the first use. `timeout_default` counts unless --timeout was given.
+  // Where the server is: what is given, over the context if there is one, over the default.
+  struct Place {
+    Target target;
+    std::string context;  // Its name; empty: none.
+  };
+  const Place& place();
+
+  const std::string& context_file() const;
+  // CommandFailure if it cannot be read.
+  Contexts ReadContextFile() const;
+  // Usage error for a target that cannot be, CommandFailure for one whose files are not what they should be.
+  void CheckGiven(const Target& target) const;
+
+  // Whether to go on with what cannot be undone. Usage error where nobody can be asked.
+  bool Confirm();
+
+  // Connected at the first use; else as CheckGiven. `timeout_default` counts unless --timeout was given.
   Client MakeClient(std::optional<absl::Duration> timeout_default = std::nullopt);
 
   const RetryPolicy& retry() const { return environment_.retry; }
@@ -92,9 +124,13 @@ class CommandSession {
   // Has `read` read `file` to its end. False after saying in one line that it cannot be read, or not to its end: then
   // `read` has seen nothing, or some of it.
   bool ReadInput(const std::string& file, absl::FunctionRef<void(std::istream& input)> read);
-  // All of `file`, or nothing after saying that it cannot be read.
+  // At most `bytes_max` of it.
+  bool ReadInput(const std::string& file, uint64_t bytes_max, absl::FunctionRef<void(std::istream& input)> read);
+  // All of `file`, a text in UTF-8 of at most kWholeInputBytesMax; nothing after saying that it cannot be read.
   std::optional<std::string> ReadWholeInput(const std::string& file);
+  static constexpr uint64_t kWholeInputBytesMax = 16 << 20;  // Twice what any call takes.
 
+  // kExitUnavailable for UNAVAILABLE and DEADLINE_EXCEEDED, else kExitFailed.
   void Fail(const absl::Status& status);
   void Fail(const std::string& message, int exit_code = kExitFailed);
   int exit_code() const { return exit_code_; }
@@ -108,6 +144,8 @@ class CommandSession {
 
  private:
   const CommandEnvironment& environment_;
+  const std::string words_;
+  std::optional<Place> place_;
   std::shared_ptr<Connection> connection_;
   int exit_code_ = kExitOk;
 };

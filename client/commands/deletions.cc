@@ -7,6 +7,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
@@ -25,7 +26,7 @@ struct Arguments {
   v1::DeletionReason reason() const { return ValueNamed<v1::DeletionReason>(reason_name); }
 };
 
-void AddDelete(Command noun, const char* description, const std::vector<const char*>& names,
+void AddDelete(Command noun, CommandSession& session, const char* description, const std::vector<const char*>& names,
                const std::function<void(const Arguments&)>& execute) {
   const Command command = noun.AddVerb("delete", description);
   auto arguments = std::make_shared<Arguments>();
@@ -36,8 +37,7 @@ void AddDelete(Command noun, const char* description, const std::vector<const ch
   command.AddOption("--reason", arguments->reason_name, "Why; it is entered into the ledger")
       .Required()
       .OneOf(KebabNames<v1::DeletionReason>());
-  command.SetFooter("This cannot be undone.");
-  command.SetAction([arguments, execute] { execute(*arguments); });
+  SetFinalAction(command, session, [arguments, execute] { execute(*arguments); });
 }
 
 void PrintDeleted(CommandSession& session, const google::protobuf::Message& response, uint64_t values) {
@@ -184,11 +184,12 @@ void AddPreview(Command root, CommandSession& session) {
 }  // namespace
 
 void AddDeletionCommands(Command root, CommandSession& session) {
-  AddDelete(root.AddNoun("pbxs", ""), "Ends a PBX with everything that ends with it", {"PBX"},
+  AddDelete(root.AddNoun("pbxs", ""), session, "Ends a PBX with everything that ends with it", {"PBX"},
             [&session](const Arguments& arguments) { DeletePbx(session, arguments); });
-  AddDelete(root.AddNoun("extensions", "Extensions of PBXs"), "Ends an extension, its polls and its meetings' PDFs",
-            {"PBX", "EXTENSION"}, [&session](const Arguments& arguments) { DeleteExtension(session, arguments); });
-  AddDelete(root.AddNoun("meetings", ""), "Ends a meeting: everything but its history", {"PBX", "MEETING"},
+  AddDelete(root.AddNoun("extensions", "Extensions of PBXs"), session,
+            "Ends an extension, its polls and its meetings' PDFs", {"PBX", "EXTENSION"},
+            [&session](const Arguments& arguments) { DeleteExtension(session, arguments); });
+  AddDelete(root.AddNoun("meetings", ""), session, "Ends a meeting: everything but its history", {"PBX", "MEETING"},
             [&session](const Arguments& arguments) { DeleteMeeting(session, arguments); });
   struct Object {
     const char* noun;
@@ -198,12 +199,12 @@ void AddDeletionCommands(Command root, CommandSession& session) {
   for (const Object& object : {Object{"recordings", "Recordings of meetings", v1::DATA_CATEGORY_RECORDING},
                                Object{"pdfs", "PDFs shared in meetings", v1::DATA_CATEGORY_PDF_SHARE},
                                Object{"files", "Files shared in meetings", v1::DATA_CATEGORY_FILE_SHARE}}) {
-    AddDelete(root.AddNoun(object.noun, object.description), "Ends one, with an erasure order to the portal",
+    AddDelete(root.AddNoun(object.noun, object.description), session, "Ends one, with an erasure order to the portal",
               {"PBX", "MEETING", "OBJECT"}, [&session, category = object.category](const Arguments& arguments) {
                 DeleteObject(session, category, arguments);
               });
   }
-  AddDelete(root.AddNoun("polls", "Polls"), "Ends a poll with its answers", {"PBX", "POLL"},
+  AddDelete(root.AddNoun("polls", "Polls"), session, "Ends a poll with its answers", {"PBX", "POLL"},
             [&session](const Arguments& arguments) { DeletePoll(session, arguments); });
   AddPreview(root, session);
 }

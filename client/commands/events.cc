@@ -21,6 +21,8 @@ namespace {
 
 // A line holds one event; a batch is at most 4 MiB.
 constexpr size_t kLineBytesMax = 4 << 20;
+// A recording is read as a whole.
+constexpr uint64_t kImportBytesMax = 256 << 20;
 
 void SendLines(CommandSession& session, const std::string& name, std::istream& input) {
   std::mutex lines_mutex;
@@ -122,8 +124,8 @@ void Import(CommandSession& session, ImportCommand command) {
       std::find_if(formats.begin(), formats.end(), [&](const ImportFormat& one) { return one.name == command.format; });
   const std::string name = CommandSession::NameOf(command.file);
   absl::StatusOr<ImportedEvents> imported;
-  const bool is_whole =
-      session.ReadInput(command.file, [&](std::istream& input) { imported = format->import(input, command.options); });
+  const bool is_whole = session.ReadInput(
+      command.file, kImportBytesMax, [&](std::istream& input) { imported = format->import(input, command.options); });
   if (!is_whole) return;
   if (!imported.ok()) return session.Fail(absl::StrCat(name, ":", imported.status().message()));
   if (command.dry_run) {
@@ -146,7 +148,7 @@ void Import(CommandSession& session, ImportCommand command) {
 void AddImportCommand(Command events, CommandSession& session) {
   const Command import = events.AddVerb("import", "Sends meetings that another platform recorded");
   auto command = std::make_shared<ImportCommand>();
-  import.AddOption("FILE", command->file, "The recording; - is standard input").Required();
+  import.AddOption("FILE", command->file, "The recording, of at most 256 MiB; - is standard input").Required();
   std::vector<std::string> formats;
   std::string listed = "Formats:\n";
   for (const ImportFormat& format : ImportFormats()) {

@@ -5,6 +5,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
@@ -220,8 +221,7 @@ void AddHoldCommands(Command root, CommandSession& session) {
 
   const Command release = holds.AddVerb("release", "Ends a hold; what only it kept is erased");
   release.AddOption("HOLD", arguments->id, "Its identifier").Required();
-  release.SetFooter("This cannot be undone.");
-  release.SetAction([=, &session] { Release(session, arguments->id); });
+  SetFinalAction(release, session, [=, &session] { Release(session, arguments->id); });
 }
 
 }  // namespace retention

@@ -1,5 +1,7 @@
 #include "client/commands/json_lines.h"
 
+#include <streambuf>
+
 #include "absl/strings/str_cat.h"
 
 namespace retention {
@@ -10,6 +12,18 @@ constexpr size_t kMebibyte = 1 << 20;
 
 std::string SizeText(size_t bytes) {
   return bytes % kMebibyte == 0 ? absl::StrCat(bytes / kMebibyte, " MiB") : absl::StrCat(bytes >> 10, " KiB");
+}
+
+// The next line, or as much of it as shows that it is longer than `bytes_max`. False at the end of the input.
+bool ReadLine(std::istream& input, size_t bytes_max, std::string& text) {
+  text.clear();
+  std::streambuf& bytes = *input.rdbuf();
+  constexpr int kEnd = std::char_traits<char>::eof();
+  if (bytes.sgetc() == kEnd) return false;
+  for (int c = bytes.sbumpc(); c != kEnd && c != '\n'; c = bytes.sbumpc()) {
+    if (text.size() <= bytes_max) text.push_back(static_cast<char>(c));
+  }
+  return true;
 }
 
 }  // namespace
@@ -26,10 +40,11 @@ void TakeLines(const std::string& name, std::istream& input, size_t bytes_max, L
                const std::function<LineTaken(uint64_t number, const std::string& text)>& take) {
   std::string text;
   LineTaken taken;
-  for (uint64_t number = 1; taken.goes_on && std::getline(input, text); ++number) {
-    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-    taken = text.size() > bytes_max ? LineTaken{.fault = {"", absl::StrCat("longer than ", SizeText(bytes_max))}}
-                                    : take(number, text);
+  for (uint64_t number = 1; taken.goes_on && ReadLine(input, bytes_max, text); ++number) {
+    const bool is_too_long = text.size() > bytes_max;
+    if (!is_too_long && text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    taken =
+        is_too_long ? LineTaken{.fault = {"", absl::StrCat("longer than ", SizeText(bytes_max))}} : take(number, text);
     if (!taken.fault.description.empty()) faults.Add(DescribeFault(name, number, taken.fault));
   }
 }

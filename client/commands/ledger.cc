@@ -135,7 +135,7 @@ struct LiveLedger {
 // Of the key that was given, or else the one that the server says.
 std::optional<LiveLedger> AskLedger(CommandSession& session, const std::string& key_text) {
   LiveLedger ledger;
-  if (!key_text.empty()) ledger.key = ValueOrUsageError(ParseLedgerKey(key_text), "--key");
+  if (!key_text.empty()) ledger.key = ValueOrUsageError(ParseLedgerKey(key_text), "--ledger-key");
   auto checkpoint = session.Expect(session.MakeClient().GetCheckpoint(v1::GetCheckpointRequest()));
   if (!checkpoint) return std::nullopt;
   ledger.checkpoint = *std::move(checkpoint);
@@ -213,7 +213,7 @@ void Export(CommandSession& session, const std::string& directory, const std::st
 }
 
 void Verify(CommandSession& session, const std::string& path, const std::string& key_text) {
-  const LedgerKey key = ValueOrUsageError(ParseLedgerKey(key_text), "--key");
+  const LedgerKey key = ValueOrUsageError(ParseLedgerKey(key_text), "--ledger-key");
   std::error_code error;
   if (fs::is_directory(path, error)) {
     const auto head = session.Expect(VerifyArchive(path, key));
@@ -311,7 +311,7 @@ void AddLedgerCommands(Command root, CommandSession& session) {
   which.AddOption("--entry", *sequence, "The one of this number");
   which.AddOption("--day", question->day, "All that are of this due day");
   which.AddOption("--pbx", question->pbx, "All that are of this PBX, while it is known");
-  certificate.AddOption("--key", *key, kKeyHelp);
+  certificate.AddOption("--ledger-key", *key, kKeyHelp);
   certificate.AddOption("--out", *path, "Directory to write to").Required();
   certificate.SetAction(
       [&session, question, sequence, path, key] { Certify(session, *question, *sequence, *path, *key); });
@@ -319,13 +319,13 @@ void AddLedgerCommands(Command root, CommandSession& session) {
   const Command exporting =
       ledger.AddVerb("export", "Writes the whole ledger as files, or what is new since, and verifies it");
   exporting.AddOption("DIR", *path, "Directory, which any web server can serve").Required();
-  exporting.AddOption("--key", *key, kKeyHelp);
+  exporting.AddOption("--ledger-key", *key, kKeyHelp);
   exporting.SetAction([&session, path, key] { Export(session, *path, *key); });
 
   const Command verify =
       ledger.AddVerb("verify", "Verifies an exported ledger, or a proof of an entry, without a server");
   verify.AddOption("PATH", *path, "A directory of `export`, or a .tlog-proof file").Required();
-  verify.AddOption("--key", *key, "The ledger's key").Required();
+  verify.AddOption("--ledger-key", *key, "The ledger's key").Required();
   verify.SetAction([&session, path, key] { Verify(session, *path, *key); });
 
   const Command watch = ledger.AddVerb(
@@ -333,7 +333,7 @@ void AddLedgerCommands(Command root, CommandSession& session) {
       "Remembers the ledger's head, and fails if it does not go on from what was seen last: it was changed, or an "
       "older copy of the data is in its place. For a timer, on another machine");
   watch.AddOption("FILE", *path, "Where it is remembered; keep it away from the server").Required();
-  watch.AddOption("--key", *key, kKeyHelp);
+  watch.AddOption("--ledger-key", *key, kKeyHelp);
   watch.SetAction([&session, path, key] { Watch(session, *path, *key); });
 }
 

@@ -5,6 +5,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/growing_output.h"
 #include "client/commands/table_cells.h"
@@ -153,7 +154,7 @@ void AddConfirmCommand(Command orders, CommandSession& session) {
       "\n"
       "Example:\n"
       "  retentionctl orders confirm 17 18 --outcome erased");
-  confirm.SetAction([=, &session] { Confirm(session, *ids, *outcome); });
+  SetFinalAction(confirm, session, [=, &session] { Confirm(session, *ids, *outcome); });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -204,24 +205,26 @@ void AddPbxCommands(Command root, CommandSession& session) {
   const Command remove = pbxs.AddVerb("remove-extension", "Removes an extension with what ends with it");
   auto remove_pbx = text(remove, "PBX", "Identifier of the PBX");
   auto number = text(remove, "EXTENSION", "Number of the extension");
-  remove.SetAction([=, &session] { RemoveExtension(session, *remove_pbx, *number); });
+  SetFinalAction(remove, session, [=, &session] { RemoveExtension(session, *remove_pbx, *number); });
 
   const Command deregister =
       pbxs.AddVerb("deregister", "Ends a PBX: everything that ends with it is unreadable at once");
   auto deregister_pbx = text(deregister, "PBX", "Identifier of the PBX");
-  deregister.SetFooter("This cannot be undone. History and server logs stay until their days.");
-  deregister.SetAction([=, &session] { Deregister(session, *deregister_pbx); });
+  deregister.SetFooter("History and server logs stay until their days.");
+  SetFinalAction(deregister, session, [=, &session] { Deregister(session, *deregister_pbx); });
 
   const Command licence = pbxs.AddVerb("report-licence", "Says what the ERP knows of a licence");
   auto key = text(licence, "KEY", "The licence key, as synchronised");
   auto until = std::make_shared<std::string>();
-  licence.AddOption("--valid-until", *until, "When it runs out").Required();
+  licence.AddOption("--valid-until", *until, "When it runs out").Required().Check([](const std::string& text) {
+    return std::string(ParseTime(text).status().message());
+  });
   auto not_registered = std::make_shared<bool>();
   licence.AddFlag("--not-registered", *not_registered, "The ERP does not have the PBX registered: it ends at once");
   auto inactive = std::make_shared<bool>();
   licence.AddFlag("--inactive", *inactive, "The ERP does not have the PBX active: it ends at once");
-  licence.SetFooter("A PBX whose licence runs out ends at that instant by itself. This cannot be undone.");
-  licence.SetAction([=, &session] {
+  licence.SetFooter("A PBX whose licence runs out ends at that instant by itself.");
+  SetFinalAction(licence, session, [=, &session] {
     v1::ReportLicenceRequest request;
     request.set_licence_key(*key);
     *request.mutable_valid_until() = ToTimestamp(ValueOrUsageError(ParseTime(*until), "--valid-until"));

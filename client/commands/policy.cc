@@ -5,6 +5,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
@@ -17,6 +18,7 @@ namespace {
 
 // A plan looks at all that is held, and so does an application again.
 constexpr absl::Duration kPlanTimeout = absl::Minutes(10);
+constexpr absl::Duration kRefileInterval = absl::Seconds(1);
 
 std::string StartingPointName(v1::StartingPoint point) {
   const std::string name = KebabName(point);
@@ -155,6 +157,20 @@ void ApplyPolicy(CommandSession& session, const std::string& file, const std::st
   session.Print(*response, table);
 }
 
+// The server files what was held in the background.
+void AwaitRefile(CommandSession& session) {
+  const Client client = session.MakeClient();
+  for (;;) {
+    const auto response = session.Expect(client.GetPolicy(v1::GetPolicyRequest()));
+    if (!response) return;
+    if (!response->has_refile()) return session.Progress("");
+    session.Progress(absl::StrCat(
+        "filing: ", ReadableCount(static_cast<int64_t>(response->refile().meetings_examined())), " meetings and ",
+        ReadableCount(static_cast<int64_t>(response->refile().rows_examined())), " other rows ..."));
+    session.retry().sleep(kRefileInterval);
+  }
+}
+
 }  // namespace
 
 void AddPolicyCommands(Command root, CommandSession& session) {
@@ -175,7 +191,12 @@ void AddPolicyCommands(Command root, CommandSession& session) {
   apply.AddOption("FILE", *file, "The policy that was planned").Required();
   apply.AddOption("--plan-token", *token, "As `policy plan` gave it").Required();
   apply.SetFooter("Example:\n  retentionctl policy apply policy-2.txtpb --plan-token 6f1d...");
-  apply.SetAction([=, &session] { ApplyPolicy(session, *file, *token); });
+  auto wait = std::make_shared<bool>(false);
+  apply.AddFlag("--wait", *wait, "End when all that was held has been filed under it");
+  SetFinalAction(apply, session, [=, &session] {
+    ApplyPolicy(session, *file, *token);
+    if (*wait && session.exit_code() == kExitOk) AwaitRefile(session);
+  });
 }
 
 }  // namespace retention

@@ -4,6 +4,7 @@
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
+#include "client/commands/confirmation.h"
 #include "client/commands/enum_names.h"
 #include "client/commands/table_cells.h"
 #include "client/human_units.h"
@@ -113,9 +114,11 @@ void AddClockCommands(Command root, CommandSession& session) {
   const Command confirm = clock.AddVerb(
       "confirm", "Says that the machine's clock is right. What is due by it is destroyed, and cannot be brought back");
   auto instant = std::make_shared<std::string>();
-  confirm.AddOption("INSTANT", *instant, "The time it is, within 5 minutes, by another clock").Required();
+  confirm.AddOption("INSTANT", *instant, "The time it is, within 5 minutes, by another clock")
+      .Required()
+      .Check([](const std::string& text) { return std::string(ParseTime(text).status().message()); });
   confirm.SetFooter("Example:\n  retentionctl clock confirm 2026-03-31T09:00:00Z");
-  confirm.SetAction([=, &session] {
+  SetFinalAction(confirm, session, [=, &session] {
     v1::ConfirmClockRequest request;
     *request.mutable_instant() = ToTimestamp(ValueOrUsageError(ParseTime(*instant), "INSTANT"));
     const auto response = session.Expect(session.MakeClient(kSweepTimeout).ConfirmClock(request));

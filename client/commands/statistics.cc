@@ -1,9 +1,9 @@
 // statistics tables | query
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -179,9 +179,9 @@ void AddStatisticsCommands(Command root, CommandSession& session) {
   query.AddOption("--to", options->to, "Last day, at most 10 years later").Required();
   query.AddOption("--percentile", options->percentile, "Above 0 and below 100; for duration-percentile")
       .Check([](const std::string& text) {
-        char* end = nullptr;
-        const double value = std::strtod(text.c_str(), &end);
-        const bool fits = end == text.c_str() + text.size() && value > 0 && value < 100;
+        double value = 0;
+        const bool has_digits_alone = text.find_first_not_of("0123456789.") == std::string::npos;
+        const bool fits = has_digits_alone && absl::SimpleAtod(text, &value) && value > 0 && value < 100;
         return fits ? std::string() : std::string("must be above 0 and below 100");
       });
   query.SetFooter(

@@ -67,7 +67,7 @@ class GrpcConnectionTest : public ::testing::Test {
     builder.RegisterService(&events_);
     builder.RegisterService(&meetings_);
     server_ = builder.BuildAndStart();
-    connection_ = ConnectTo("127.0.0.1:" + std::to_string(port_));
+    connection_ = *ConnectTo({.address = "127.0.0.1:" + std::to_string(port_)});
   }
 
   FakeEventService events_;

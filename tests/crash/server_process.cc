@@ -68,7 +68,7 @@ ServerProcess::ServerProcess(const Machine& machine, absl::Time now, const std::
   for (char c; ::read(output_, &c, 1) == 1 && c != '\n';) line += c;
   if (absl::string_view(line).substr(0, kListening.size()) != kListening) return;
   address_ = line.substr(kListening.size());
-  client_ = std::make_unique<Client>(ConnectTo(address_), Impatient());
+  client_ = std::make_unique<Client>(*ConnectTo({.address = address_}), Impatient());
 }
 
 ServerProcess::~ServerProcess() {

@@ -41,7 +41,7 @@ TEST_F(BackupCommandsTest, Create_SaysWhich_AndIsNotSentTwice) {
   EXPECT_EQ(Run({"backup", "create"}), kExitOk) << err_.str();
   EXPECT_NE(out_.str().find("    12  2026-03-02 09:00:00"), std::string::npos) << out_.str();
   connection_->failures = {RichError(absl::StatusCode::kUnavailable, "BACKUP_DIRECTORY_UNAVAILABLE")};
-  EXPECT_EQ(Run({"backup", "create"}), kExitFailed);
+  EXPECT_EQ(Run({"backup", "create"}), kExitUnavailable);
   EXPECT_TRUE(waits_.empty());
 }
 
@@ -53,7 +53,7 @@ TEST_F(BackupCommandsTest, VerifyAndPruneTakeANumber) {
   EXPECT_EQ(Run({"backup", "verify", "7"}), kExitOk) << err_.str();
   connection_->Answer("PruneBackup", v1::PruneBackupResponse());
   EXPECT_EQ(Run({"backup", "prune"}), kExitUsage);
-  EXPECT_EQ(Run({"backup", "prune", "7"}), kExitOk) << err_.str();
+  EXPECT_EQ(Run({"backup", "prune", "7", "--yes"}), kExitOk) << err_.str();
   EXPECT_EQ(out_.str(), "DELETED\n      7\n");
   connection_->failures = {RichError(absl::StatusCode::kDataLoss, "BACKUP_DAMAGED")};
   EXPECT_EQ(Run({"backup", "verify", "7"}), kExitFailed);

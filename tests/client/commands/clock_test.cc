@@ -27,7 +27,7 @@ TEST_F(ClockCommandsTest, ShowsBothClocks_AndSendsAConfirmation) {
               clock.machine_time().seconds());
     return response->ParseFromString(confirmed.SerializeAsString()) ? absl::OkStatus() : absl::InternalError("");
   };
-  EXPECT_EQ(Run({"clock", "confirm", "2026-04-30T09:00:00Z"}), kExitOk);
+  EXPECT_EQ(Run({"clock", "confirm", "2026-04-30T09:00:00Z", "--yes"}), kExitOk);
   EXPECT_EQ(out_.str(), "NOW (UTC)            BEFORE (UTC)\n2026-04-30 09:00:00  2026-03-31 09:00:00\n");
 }
 

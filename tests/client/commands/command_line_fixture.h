@@ -25,15 +25,19 @@ class CommandLineTest : public ::testing::Test {
     for (const auto& argument : arguments) argv.push_back(argument.c_str());
     out_.str("");
     err_.str("");
-    const CommandEnvironment environment{*input_,
-                                         out_,
-                                         err_,
-                                         terminal_,
-                                         [this](const std::string& address) {
-                                           address_ = address;
-                                           return connection_;
-                                         },
-                                         NotedRetries(&waits_)};
+    CommandEnvironment environment{*input_,
+                                   out_,
+                                   err_,
+                                   terminal_,
+                                   [this](const Target& target) -> absl::StatusOr<std::shared_ptr<Connection>> {
+                                     target_ = target;
+                                     if (absl::Status status = CheckTarget(target).status(); !status.ok())
+                                       return status;
+                                     return connection_;
+                                   },
+                                   NotedRetries(&waits_)};
+    environment.in_is_terminal = in_is_terminal_;
+    environment.context_file = context_file_;
     return RunCommandLine(static_cast<int>(argv.size()), argv.data(), environment);
   }
 
@@ -58,7 +62,9 @@ class CommandLineTest : public ::testing::Test {
   std::ostringstream out_;
   std::ostringstream err_;
   bool terminal_ = false;
-  std::string address_;
+  bool in_is_terminal_ = false;
+  std::string context_file_;
+  Target target_;
 };
 
 }  // namespace retention

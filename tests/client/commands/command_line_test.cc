@@ -84,8 +84,8 @@ TEST_F(CommandLineTest, FailedCallExitsWith1AndNamesTheReason) {
 
 TEST_F(CommandLineTest, GlobalOptionsReachTheConnectionFromEitherSide) {
   connection_->Answer("ListPbxs", v1::ListPbxsResponse());
-  EXPECT_EQ(Run({"--server", "there:1", "--timeout", "2s", "pbxs", "list"}), kExitOk);
-  EXPECT_EQ(address_, "there:1");
+  EXPECT_EQ(Run({"--server", "localhost:1", "--timeout", "2s", "pbxs", "list"}), kExitOk);
+  EXPECT_EQ(target_.address, "localhost:1");
   EXPECT_EQ(connection_->timeouts.back(), absl::Seconds(2));
   EXPECT_EQ(Run({"pbxs", "list", "--timeout", "3s", "-o", "csv"}), kExitOk);
   EXPECT_EQ(connection_->timeouts.back(), absl::Seconds(3));

@@ -23,7 +23,7 @@ const std::vector<std::vector<std::string>>& CommandsWithAFile() {
       {"logs", "append"},
       {"pbxs", "sync"},
       {"policy", "plan"},
-      {"policy", "apply", "--plan-token", "t"},
+      {"policy", "apply", "--yes", "--plan-token", "t"},
   };
   return commands;
 }
@@ -92,6 +92,40 @@ TEST_F(InputFiles, AnErrorInTheMiddleOfWhatMustBeWholeDoesNothing) {
     EXPECT_EQ(err_.str(), "retentionctl: standard input: Connection reset by peer\n") << command[0] << command[1];
   }
   EXPECT_EQ(connection_->streams_opened, 0);
+}
+
+TEST_F(InputFiles, OneWithoutAnEndIsNotReadToItsEnd) {
+  for (std::vector<std::string> command : CommandsWithAFile()) {
+    if (command[1] == "send" || command[1] == "append") continue;  // line by line, and longer ones are not kept
+    command.push_back("/dev/zero");
+    EXPECT_EQ(Run(command), kExitFailed) << command[0] << " " << command[1];
+    EXPECT_EQ(err_.str(), "retentionctl: /dev/zero: File too large\n") << command[0] << " " << command[1];
+  }
+  EXPECT_TRUE(connection_->calls.empty());
+}
+
+TEST_F(InputFiles, ALineThatIsTooLongIsLeftOutAndTheRestIsSent) {
+  const std::string file =
+      TempFile("events", std::string((4 << 20) + 1, ' ') + "{\n{\"event_id\":\"e\",\"meeting_ended\":{}}");
+  EXPECT_EQ(Run({"events", "send", file}), kExitFailed);
+  EXPECT_EQ(err_.str(), "retentionctl: " + file + ":1: longer than 4 MiB\n");
+  EXPECT_EQ(connection_->events.size(), 1);
+}
+
+TEST_F(InputFiles, WhatIsNoTextIsNoneOfTheirs) {
+  const std::string file = TempFile("binary",
+                                    "\x7f"
+                                    "ELF\xff\xfe\x01");
+  for (std::vector<std::string> command : CommandsWithAFile()) {
+    command.push_back(file);
+    EXPECT_EQ(Run(command), kExitFailed) << command[0] << " " << command[1];
+    EXPECT_NE(err_.str().find(file), std::string::npos) << command[0] << " " << command[1];
+    if (command[0] == "policy" || command[0] == "pbxs") {
+      EXPECT_EQ(err_.str(), "retentionctl: " + file + ": not a text in UTF-8\n");
+    }
+  }
+  EXPECT_TRUE(connection_->calls.empty());
+  EXPECT_TRUE(connection_->events.empty());
 }
 
 TEST_F(InputFiles, WhatTheAnswerSaysOfObjectsAndOfSendingAgainIsShown) {

@@ -99,11 +99,11 @@ TEST_F(LedgerCommandsTest, Export_FetchesWhatIsNewAndVerifiesAll) {
   const TestLedger ledger(300);
   AnswerHead(ledger, 290);
   AnswerTiles(ledger);
-  EXPECT_EQ(Run({"ledger", "export", Path("x"), "--key", TestLedger::KeyText()}), kExitOk) << err_.str();
-  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--key", TestLedger::KeyText()}), kExitOk) << err_.str();
+  EXPECT_EQ(Run({"ledger", "export", Path("x"), "--ledger-key", TestLedger::KeyText()}), kExitOk) << err_.str();
+  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--ledger-key", TestLedger::KeyText()}), kExitOk) << err_.str();
   EXPECT_NE(out_.str().find("290 entries, all there"), std::string::npos) << out_.str();
   std::ofstream(directory_.path() / "x/tile/entries/000", std::ios::app) << "x";
-  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--key", TestLedger::KeyText()}), kExitFailed);
+  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--ledger-key", TestLedger::KeyText()}), kExitFailed);
   EXPECT_NE(err_.str().find("tile/entries/000"), std::string::npos) << err_.str();
 }
 
@@ -124,14 +124,14 @@ TEST_F(LedgerCommandsTest, Certificate_IsAProofAndAPage) {
   page << std::ifstream(directory_.path() / "c/entry-3.html").rdbuf();
   EXPECT_NE(page.str().find("MEETING_&lt;DELETED&gt;"), std::string::npos);
   EXPECT_NE(page.str().find("since then no copy of it can be read"), std::string::npos);
-  EXPECT_EQ(Run({"ledger", "verify", Path("c/entry-3.tlog-proof"), "--key", TestLedger::KeyText()}), kExitOk)
+  EXPECT_EQ(Run({"ledger", "verify", Path("c/entry-3.tlog-proof"), "--ledger-key", TestLedger::KeyText()}), kExitOk)
       << err_.str();
   EXPECT_NE(out_.str().find("entry 3 is in the ledger of 7 entries"), std::string::npos) << out_.str();
 }
 
 TEST_F(LedgerCommandsTest, WhatIsWrongIsSaid) {
-  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--key", "nonsense"}), kExitUsage);
-  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--key", TestLedger::KeyText()}), kExitFailed);
+  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--ledger-key", "nonsense"}), kExitUsage);
+  EXPECT_EQ(Run({"ledger", "verify", Path("x"), "--ledger-key", TestLedger::KeyText()}), kExitFailed);
   EXPECT_EQ(Run({"ledger", "entries", "--day", "yesterday"}), kExitUsage);
   EXPECT_EQ(Run({"ledger", "certificate", "--out", Path("c")}), kExitUsage);
 }

@@ -38,7 +38,7 @@ class LogCommandsTest : public ::testing::Test {
     out_.str("");
     err_.str("");
     const CommandEnvironment environment{
-        in, out_, err_, false, [this](const std::string&) { return connection_; }, NotedRetries(&waits_)};
+        in, out_, err_, false, [this](const Target&) { return connection_; }, NotedRetries(&waits_)};
     return RunCommandLine(static_cast<int>(argv.size()), argv.data(), environment);
   }
 

@@ -57,7 +57,7 @@ class OrderExecuteTest : public ::testing::Test {
     out_.str("");
     err_.str("");
     const CommandEnvironment environment{
-        in_, out_, err_, false, [this](const std::string&) { return connection_; }, NotedRetries(&waits_)};
+        in_, out_, err_, false, [this](const Target&) { return connection_; }, NotedRetries(&waits_)};
     return RunCommandLine(static_cast<int>(argv.size()), argv.data(), environment);
   }
 

@@ -117,11 +117,11 @@ TEST_F(OrderCommandsTest, Watch_PrintsOrdersAsTheyComeUnderOneHeading) {
             "\"object-1\",\"object_ref\":\"store/1\",\"issue_time\":\"2026-03-31T09:00:00Z\"}\n");
 }
 
-TEST_F(OrderCommandsTest, Watch_GoesOnOverABrokenStreamAndEndsWith1WhenTheServerStaysAway) {
+TEST_F(OrderCommandsTest, Watch_GoesOnOverABrokenStreamAndEndsWith3WhenTheServerStaysAway) {
   connection_->watches.push_back({{Message({1})}, RichError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN")});
   connection_->watches.push_back({{Message({1, 2})}, absl::UnavailableError("down")});
   for (int i = 0; i < 5; ++i) connection_->watches.push_back({{}, absl::UnavailableError("down")});
-  EXPECT_EQ(Run({"-o", "csv", "orders", "watch"}), kExitFailed);
+  EXPECT_EQ(Run({"-o", "csv", "orders", "watch"}), kExitUnavailable);
   EXPECT_NE(out_.str().find("\n2,"), std::string::npos);
   EXPECT_EQ(connection_->watch_requests.size(), 7u) << "six attempts from the last message on";
   EXPECT_NE(err_.str().find("UNAVAILABLE"), std::string::npos);
@@ -143,7 +143,7 @@ TEST_F(OrderCommandsTest, Confirm_SaysWhatBecameOfManyOrdersAThousandACall) {
     answer->set_unknown(1);
     return absl::OkStatus();
   };
-  std::vector<std::string> command = {"orders", "confirm", "--outcome", "not-found"};
+  std::vector<std::string> command = {"orders", "confirm", "--yes", "--outcome", "not-found"};
   for (int id = 1; id <= 1001; ++id) command.push_back(absl::StrCat(id));
   EXPECT_EQ(Run(command), kExitOk);
   EXPECT_EQ(out_.str(), "DONE  FAILED  UNKNOWN\n 999       0        2\n");

@@ -90,7 +90,7 @@ TEST_F(PolicyCommandsTest, Apply_SendsFileAndToken) {
   v1::ApplyPolicyRequest sent;
   AnswerAndKeep("ApplyPolicy", applied, sent);
   const std::string file = TempFile("policy.txtpb", "version: 2");
-  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc123"}), kExitOk) << err_.str();
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc123", "--yes"}), kExitOk) << err_.str();
   EXPECT_EQ(out_.str(),
             "VERSION  IN FORCE SINCE (UTC)\n"
             "      2  2026-03-31 09:00:00\n");
@@ -98,14 +98,35 @@ TEST_F(PolicyCommandsTest, Apply_SendsFileAndToken) {
   EXPECT_EQ(sent.policy_text(), "version: 2");
 }
 
-TEST_F(PolicyCommandsTest, ARefusalIsExitCode1_AndIsNotTriedAgain) {
+TEST_F(PolicyCommandsTest, ARefusalIsAnExitCode_AndIsNotTriedAgain) {
   connection_->failures = {RichError(absl::StatusCode::kFailedPrecondition, "PLAN_STALE")};
   const std::string file = TempFile("policy.txtpb", "version: 2");
-  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc"}), kExitFailed);
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes"}), kExitFailed);
   EXPECT_NE(err_.str().find("PLAN_STALE"), std::string::npos) << err_.str();
   connection_->failures = {RichError(absl::StatusCode::kUnavailable, "SWEEP_FIRST")};
-  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc"}), kExitFailed);
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes"}), kExitUnavailable);
   EXPECT_TRUE(waits_.empty()) << "it may have been applied";
+}
+
+TEST_F(PolicyCommandsTest, Apply_WaitsUntilAllIsFiledIfThatIsAskedFor) {
+  connection_->Answer("ApplyPolicy", v1::ApplyPolicyResponse());
+  int asked = 0;
+  connection_->handlers["GetPolicy"] = [&](const auto&, auto* response) {
+    if (++asked < 4) dynamic_cast<v1::GetPolicyResponse*>(response)->mutable_refile()->set_rows_examined(1);
+    return absl::OkStatus();
+  };
+  const std::string file = TempFile("policy.txtpb", "version: 2");
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes"}), kExitOk) << err_.str();
+  EXPECT_EQ(asked, 0);
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes", "--wait"}), kExitOk) << err_.str();
+  EXPECT_EQ(asked, 4);
+  EXPECT_EQ(waits_, std::vector<absl::Duration>(3, absl::Seconds(1)));
+  // What was not applied is not waited for; and whoever waits learns that he waits in vain.
+  connection_->failures = {absl::FailedPreconditionError("stale")};
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes", "--wait"}), kExitFailed);
+  EXPECT_EQ(asked, 4);
+  connection_->handlers["GetPolicy"] = [&](const auto&, auto*) { return absl::PermissionDeniedError("no"); };
+  EXPECT_EQ(Run({"policy", "apply", file, "--plan-token", "abc", "--yes", "--wait"}), kExitFailed);
 }
 
 TEST_F(PolicyCommandsTest, WrongUsageIsExitCode2) {

@@ -63,7 +63,7 @@ TEST_F(RingCommandsTest, Rotate_SaysWhen_AndIsNotSentTwice) {
   EXPECT_EQ(Run({"ring", "rotate"}), kExitOk) << err_.str();
   EXPECT_EQ(out_.str(), "ROOT CHANGED (UTC)\n2026-03-10 09:00:00\n");
   connection_->failures = {RichError(absl::StatusCode::kUnavailable, "ROOT_UNAVAILABLE")};
-  EXPECT_EQ(Run({"ring", "rotate"}), kExitFailed);
+  EXPECT_EQ(Run({"ring", "rotate"}), kExitUnavailable);
   EXPECT_NE(err_.str().find("ROOT_UNAVAILABLE"), std::string::npos) << err_.str();
   EXPECT_TRUE(waits_.empty()) << "it may have been changed";
 }
