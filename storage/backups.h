@@ -17,7 +17,7 @@
 namespace retention {
 
 struct Backup {
-  uint32_t number = 0;  // grows with each
+  uint32_t number = 0;  // grows with each, and is never given again
   stored::v1::BackupNote note;
   uint64_t bytes = 0;  // with those of files that others have too
   uint32_t files = 0;
@@ -27,7 +27,7 @@ struct Backup {
 //
 // Errors: NOT_FOUND if there is no backup of that number; DATA_LOSS if it is damaged; RESOURCE_EXHAUSTED if a disk is
 // full; UNAVAILABLE for other I/O errors; CANCELLED after Stop. Each is one line that names the path. What failed
-// leaves all other backups as they were, and what is left of it goes with the next Create or Prune.
+// leaves all other backups as they were, and what is left of it goes with the next opening for writing.
 class Backups {
  public:
   virtual ~Backups() = default;
@@ -48,7 +48,8 @@ class Backups {
   // Puts one back into `directory`, which is made, or is empty, with the mark by which a start knows it.
   // FAILED_PRECONDITION if anything lies in there.
   virtual absl::Status Restore(uint32_t number, const std::string& directory) const = 0;
-  // From any thread: a Create that is under way gives up.
+  // From any thread: a Create or Verify that is under way gives up, after one more read or write, and so does each that
+  // comes after it.
   virtual void Stop() = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/ledger/leaf.h"
 #include "server/ops/log.h"
 
 namespace retention {
@@ -57,7 +58,7 @@ void BackupLoop::Stop() {
   {
     const MutexLock lock(mutex_);
     stopping_ = true;
-    if (making_ != nullptr) making_->Stop();
+    if (busy_ != nullptr) busy_->Stop();
   }
   repeater_.Stop();
 }
@@ -81,9 +82,10 @@ bool BackupLoop::WantsBackup(absl::Time now, const std::vector<Backup>& backups)
 bool BackupLoop::IsDue(absl::Time now) const {
   if (failed_at_.has_value()) return absl::AbsDuration(now - *failed_at_) >= kRetry;
   const MutexLock lock(mutex_);
-  return !has_looked_ || !waiting_.empty() || WantsBackup(now, known_) ||
-         std::any_of(known_.begin(), known_.end(),
-                     [&](const Backup& backup) { return !ReasonToPrune(backup.note, now).empty(); });
+  return !has_looked_ || !waiting_.empty() || (damaged_over_.has_value() && *damaged_over_ <= now) ||
+         WantsBackup(now, known_) || std::any_of(known_.begin(), known_.end(), [&](const Backup& backup) {
+           return !ReasonToPrune(backup.note, now).empty();
+         });
 }
 
 void BackupLoop::RunOnce() {
@@ -118,27 +120,39 @@ absl::Status BackupLoop::RunLocked(absl::Time now) {
   absl::Status first = EnterWaiting();
   first.Update(PruneOver(**backups, now, /*but_youngest=*/false));
   if (first.ok() && WantsBackup(now, (*backups)->List())) {
-    first.Update(PruneOver(**backups, now + options_.interval, /*but_youngest=*/true));
-    if (first.ok()) first.Update(Make(**backups).status());
-    first.Update(PruneOver(**backups, clock_.Now(), /*but_youngest=*/false));
+    first.Update(MakeNext(**backups).status());
   }
   Remember(**backups);
   return first;
 }
 
-absl::StatusOr<Backup> BackupLoop::Make(Backups& backups) {
-  const absl::Time now = clock_.Now();
+absl::Status BackupLoop::Stoppably(Backups& backups, absl::FunctionRef<absl::Status()> work) {
   {
     const MutexLock lock(mutex_);
     if (stopping_) return absl::CancelledError("the server is shutting down");
-    making_ = &backups;
+    busy_ = &backups;
   }
-  auto made = options_.make(backups, now);
-  {
-    const MutexLock lock(mutex_);
-    making_ = nullptr;
-  }
-  if (!made.ok()) return made;
+  absl::Status done = work();
+  const MutexLock lock(mutex_);
+  busy_ = nullptr;
+  return done;
+}
+
+absl::StatusOr<Backup> BackupLoop::MakeNext(Backups& backups) {
+  const absl::Duration ahead = std::max(options_.interval, kLongestMake);
+  if (absl::Status s = PruneOver(backups, clock_.Now() + ahead, /*but_youngest=*/true); !s.ok()) return s;
+  auto made = Make(backups);
+  absl::Status pruned = PruneOver(backups, clock_.Now(), /*but_youngest=*/false);
+  return made.ok() && !pruned.ok() ? pruned : made;
+}
+
+absl::StatusOr<Backup> BackupLoop::Make(Backups& backups) {
+  absl::StatusOr<Backup> made = absl::UnknownError("");
+  absl::Status done = Stoppably(backups, [&] {
+    made = options_.make(backups, clock_.Now());
+    return made.status();
+  });
+  if (!done.ok()) return done;
   CrashPoint("backup.after_make");
   LedgerEntry entry;
   entry.set_kind(LedgerEntry::KIND_BACKUP_MADE);
@@ -156,13 +170,31 @@ absl::Status BackupLoop::PruneOver(Backups& backups, absl::Time at, bool but_you
     const std::string_view reason = ReasonToPrune(backup.note, at);
     if (!reason.empty()) first.Update(PruneOne(backups, backup.number, MadeAt(backup.note), reason));
   }
-  // Of one that is damaged nobody knows when it was made: after the whole one before it, and not after the next.
+  // One that is damaged does not say when it was made: after the whole one before it, and not after the next.
   const std::vector<Backup> left = backups.List();
   for (const uint32_t number : backups.Damaged()) {
-    if (left.empty() || left.front().number < number) continue;
-    first.Update(PruneOne(backups, number, absl::UnixEpoch(), "DAMAGED"));
+    const auto made = EnteredAsMade(number, at);
+    first.Update(made.status());
+    if (!made.ok()) continue;
+    const bool precedes_all = !left.empty() && number < left.front().number;
+    if (made->has_value() && !precedes_all) continue;
+    first.Update(PruneOne(backups, number, made->value_or(absl::UnixEpoch()), "DAMAGED"));
   }
   return first;
+}
+
+absl::StatusOr<std::optional<absl::Time>> BackupLoop::EnteredAsMade(uint32_t number, absl::Time at) const {
+  const absl::Time over = at - engine_.holdings().policy().backups_kept();
+  const auto entries = engine_.store().Scan(Family::kLedger, "", "");
+  for (entries->SeekBefore(""); entries->Valid(); entries->Previous()) {
+    const auto row = ReadRow(entries->value());
+    if (!row.has_value()) return absl::DataLossError("a ledger entry does not parse");
+    if (absl::FromUnixMicros(row->entry.time_us()) <= over) break;
+    if (row->entry.kind() != LedgerEntry::KIND_BACKUP_MADE || row->entry.backup() != number) continue;
+    const absl::Time made = absl::FromUnixMicros(row->entry.backup_us());
+    return made > over ? std::make_optional(made) : std::nullopt;
+  }
+  return entries->status().ok() ? absl::StatusOr<std::optional<absl::Time>>(std::nullopt) : entries->status();
 }
 
 absl::Status BackupLoop::PruneOne(Backups& backups, uint32_t number, absl::Time made, std::string_view reason) {
@@ -198,7 +230,15 @@ absl::Status BackupLoop::EnterWaiting() {
 }
 
 void BackupLoop::Remember(const Backups& backups) {
+  const absl::Time now = clock_.Now();
+  std::optional<absl::Time> damaged_over;
+  for (const uint32_t number : backups.Damaged()) {
+    const auto made = EnteredAsMade(number, now);
+    const absl::Time over = made.ok() && made->has_value() ? **made + engine_.holdings().policy().backups_kept() : now;
+    damaged_over = std::min(over, damaged_over.value_or(over));
+  }
   const MutexLock lock(mutex_);
+  damaged_over_ = damaged_over;
   known_ = backups.List();
   has_looked_ = true;
 }
@@ -230,7 +270,7 @@ absl::StatusOr<Backup> BackupLoop::Create() {
     return WithReason(backups.status());
   }
   absl::Status done = PruneOver(**backups, clock_.Now(), /*but_youngest=*/false);
-  auto made = Make(**backups);
+  auto made = MakeNext(**backups);
   done.Update(made.status());
   Remember(**backups);
   Report(done);
@@ -252,7 +292,8 @@ absl::StatusOr<Backup> BackupLoop::Verify(uint32_t number) {
   if (!backups.ok()) return WithReason(backups.status());
   const std::vector<Backup> all = (*backups)->List();
   if (number == 0 && !all.empty()) number = all.back().number;
-  if (absl::Status verified = (*backups)->Verify(number); !verified.ok()) return WithReason(verified);
+  const absl::Status verified = Stoppably(**backups, [&] { return (*backups)->Verify(number); });
+  if (!verified.ok()) return WithReason(verified);
   const auto found = std::find_if(all.begin(), all.end(), [&](const Backup& one) { return one.number == number; });
   if (found == all.end()) return WithReason(absl::NotFoundError(absl::StrCat("there is no backup ", number)));
   return *found;

@@ -1,7 +1,8 @@
 // The backup loop: makes backups when it is time, and deletes those whose time is over.
 //
 // One is over when it is older than the policy lets it be, or from before the policy in force: it would bring back what
-// that shortened. Before a new one is made, which takes a while, those go that would be over before the next.
+// that shortened. Before a new one is made, which takes a while, those go that would be over before the next. Of a
+// damaged one the ledger says when it was made; without such an entry that was too long ago.
 #ifndef RETENTION_SERVER_OPS_BACKUP_LOOP_H_
 #define RETENTION_SERVER_OPS_BACKUP_LOOP_H_
 
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -38,6 +40,8 @@ class BackupLoop {
  public:
   static constexpr absl::Duration kTick = absl::Seconds(1);
   static constexpr absl::Duration kRetry = absl::Minutes(1);
+  // So long it may take to make one.
+  static constexpr absl::Duration kLongestMake = absl::Hours(1);
 
   struct Options {
     absl::Duration interval = absl::Hours(24);       // zero: only when asked
@@ -59,7 +63,7 @@ class BackupLoop {
   void RunOnce();
   // From now on runs by itself.
   void Start();
-  // A backup that is being made is given up. Nothing is made after it.
+  // A backup that is being made, or verified, is given up. Nothing is made or verified after it.
   void Stop();
 
   // Calls of the API.
@@ -90,6 +94,12 @@ class BackupLoop {
   absl::StatusOr<std::unique_ptr<Backups>> Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   absl::Status RunLocked(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   absl::StatusOr<Backup> Make(Backups& backups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // The same, once there is none left that would be over before it is done.
+  absl::StatusOr<Backup> MakeNext(Backups& backups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // Something that takes long; until it returns, Stop stops `backups`.
+  absl::Status Stoppably(Backups& backups, absl::FunctionRef<absl::Status()> work);
+  // When the ledger says that one was made; nullopt if nothing that is younger than the policy's longest age says it.
+  absl::StatusOr<std::optional<absl::Time>> EnteredAsMade(uint32_t number, absl::Time at) const;
   // All that are over at `at`, but for the youngest if `but_youngest`.
   absl::Status PruneOver(Backups& backups, absl::Time at, bool but_youngest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   absl::Status PruneOne(Backups& backups, uint32_t number, absl::Time made, std::string_view reason)
@@ -113,11 +123,12 @@ class BackupLoop {
   std::set<uint32_t> entered_ ABSL_GUARDED_BY(run_mutex_);                    // as pruned, whose files may be there yet
 
   mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(run_mutex_);
-  std::vector<Backup> known_ ABSL_GUARDED_BY(mutex_);  // so that the directory is not read each second
+  std::vector<Backup> known_ ABSL_GUARDED_BY(mutex_);               // so that the directory is not read each second
+  std::optional<absl::Time> damaged_over_ ABSL_GUARDED_BY(mutex_);  // when the first of those will be
   bool has_looked_ ABSL_GUARDED_BY(mutex_) = false;
   bool succeeded_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  Backups* making_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Backups* busy_ ABSL_GUARDED_BY(mutex_) = nullptr;
 
   Repeater repeater_;  // last: its thread uses the rest
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -22,6 +23,10 @@ namespace retention {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What stays in memory of backups that were deleted: an empty list of files under the number after the highest. RocksDB
+// goes on from there, so that no number is given twice, and calls it a damaged backup.
+constexpr char kLists[] = "/meta/";
 
 // RocksDB's name for what a volume may hold of itself.
 constexpr char kOfTheVolume[] = "lost+found";
@@ -65,10 +70,47 @@ class StagedStore {
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };
 
+// Reads go on until they are stopped: RocksDB reads whole backups in one call.
+class StoppableReads : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "retention.StoppableReads"; }
+  void Stop() { stopped_.store(true); }
+  bool stopped() const { return stopped_.load(); }
+
+  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
+                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
+                                      rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus opened = FileSystemWrapper::NewSequentialFile(path, options, file, debug);
+    if (opened.ok()) *file = std::make_unique<File>(std::move(*file), *this);
+    return opened;
+  }
+
+ private:
+  class File : public rocksdb::FSSequentialFileOwnerWrapper {
+   public:
+    File(std::unique_ptr<rocksdb::FSSequentialFile> file, const StoppableReads& all)
+        : FSSequentialFileOwnerWrapper(std::move(file)), all_(all) {}
+    rocksdb::IOStatus Read(size_t bytes, const rocksdb::IOOptions& options, rocksdb::Slice* result, char* scratch,
+                           rocksdb::IODebugContext* debug) override {
+      if (all_.stopped()) return rocksdb::IOStatus::Aborted("stopped");
+      return FSSequentialFileOwnerWrapper::Read(bytes, options, result, scratch, debug);
+    }
+
+   private:
+    const StoppableReads& all_;
+  };
+
+  std::atomic<bool> stopped_ = false;
+};
+
 class RocksDbBackups : public Backups {
  public:
-  RocksDbBackups(std::string directory, std::unique_ptr<rocksdb::Env> env, int lock_fd)
-      : directory_(std::move(directory)), env_(std::move(env)), lock_fd_(lock_fd) {}
+  RocksDbBackups(std::string directory, std::shared_ptr<rocksdb::FileSystem> file_system, int lock_fd)
+      : directory_(std::move(directory)),
+        reads_(std::make_shared<StoppableReads>(std::move(file_system))),
+        env_(rocksdb::NewCompositeEnv(reads_)),
+        lock_fd_(lock_fd) {}
   ~RocksDbBackups() override {
     writer_.reset();
     reader_.reset();
@@ -94,7 +136,8 @@ class RocksDbBackups : public Backups {
       reader_.reset(reader);
       base_ = reader;
     }
-    return Explain(opened);
+    if (!opened.ok() || writer_ == nullptr) return Explain(opened);
+    return TidyUp();
   }
 
   std::vector<Backup> List() const override {
@@ -112,6 +155,7 @@ class RocksDbBackups : public Backups {
   std::vector<uint32_t> Damaged() const override {
     std::vector<uint32_t> numbers;
     base_->GetCorruptedBackups(&numbers);
+    std::erase_if(numbers, [&](uint32_t number) { return IsPlace(number); });
     std::sort(numbers.begin(), numbers.end());
     return numbers;
   }
@@ -126,8 +170,7 @@ class RocksDbBackups : public Backups {
     rocksdb::BackupID number = 0;
     const rocksdb::IOStatus made =
         writer_->CreateNewBackupWithMetadata(options, &store.db(), note.SerializeAsString(), &number);
-    if (made.IsIncomplete()) return absl::CancelledError(absl::StrCat(directory_, ": the backup was given up"));
-    if (!made.ok()) return Explain(made);
+    if (!made.ok()) return GivenUp() ? GivenUpError() : Explain(made);
     rocksdb::BackupInfo info;
     const rocksdb::Status found = base_->GetBackupInfo(number, &info);
     auto backup = found.ok() ? Describe(info) : std::nullopt;
@@ -136,17 +179,22 @@ class RocksDbBackups : public Backups {
   }
 
   absl::Status Prune(uint32_t number) override {
+    if (IsPlace(number)) return Explain(rocksdb::Status::NotFound("no such backup"), number);
+    const bool was_last = IsLast(number);
+    absl::Status kept = was_last ? KeepPlaceAfter(number) : absl::OkStatus();
     if (absl::Status s = Explain(writer_->DeleteBackup(number), number); !s.ok()) return s;
     // What a crash in the middle left of it.
     if (absl::Status s = Explain(writer_->GarbageCollect()); !s.ok()) return s;
     for (const char* part : {"/meta", "/private", "/shared_checksum"}) {
       if (absl::Status s = SyncNames(directory_ + part); !s.ok()) return s;
     }
-    return absl::OkStatus();
+    return kept.ok() ? kept : KeepPlaceAfter(number);  // on a full disk there is room by now
   }
 
   absl::Status Verify(uint32_t number) const override {
-    return Explain(base_->VerifyBackup(number, /*verify_with_checksum=*/true), number);
+    if (IsPlace(number)) return Explain(rocksdb::Status::NotFound("no such backup"), number);
+    const rocksdb::Status verified = base_->VerifyBackup(number, /*verify_with_checksum=*/true);
+    return !verified.ok() && GivenUp() ? GivenUpError() : Explain(verified, number);
   }
 
   absl::Status Restore(uint32_t number, const std::string& directory) const override {
@@ -168,6 +216,7 @@ class RocksDbBackups : public Backups {
   }
 
   void Stop() override {
+    reads_->Stop();
     if (writer_ != nullptr) writer_->StopBackup();
   }
 
@@ -176,6 +225,43 @@ class RocksDbBackups : public Backups {
     Backup backup{.number = info.backup_id, .bytes = info.size, .files = info.number_files};
     if (!backup.note.ParseFromString(info.app_metadata) || backup.note.ring_identity().empty()) return std::nullopt;
     return backup;
+  }
+  bool GivenUp() const { return reads_->stopped(); }
+  absl::Status GivenUpError() const { return absl::CancelledError(absl::StrCat(directory_, ": it was given up")); }
+
+  std::string ListOf(uint32_t number) const { return absl::StrCat(directory_, kLists, number); }
+  bool IsPlace(uint32_t number) const {
+    std::error_code error;
+    return fs::file_size(ListOf(number), error) == 0 && !error;
+  }
+  std::vector<uint32_t> AllNumbers() const {
+    std::vector<uint32_t> numbers;
+    base_->GetCorruptedBackups(&numbers);
+    std::vector<rocksdb::BackupInfo> infos;
+    base_->GetBackupInfo(&infos);
+    for (const rocksdb::BackupInfo& info : infos) numbers.push_back(info.backup_id);
+    return numbers;
+  }
+  bool IsLast(uint32_t number) const {
+    const std::vector<uint32_t> numbers = AllNumbers();
+    return !numbers.empty() && *std::max_element(numbers.begin(), numbers.end()) == number;
+  }
+  // So that the next one has another number.
+  absl::Status KeepPlaceAfter(uint32_t number) const {
+    std::unique_ptr<rocksdb::FSWritableFile> place;
+    rocksdb::IOStatus made = reads_->NewWritableFile(ListOf(number + 1), {}, &place, nullptr);
+    if (made.ok()) made = place->Fsync({}, nullptr);
+    if (made.ok()) made = place->Close({}, nullptr);
+    return made.ok() ? SyncNames(directory_ + kLists) : Explain(made);
+  }
+  // What deletions, and backups, that were cut short have left; places behind which there are others. Of a damaged one
+  // nothing is taken: somebody may want to look.
+  absl::Status TidyUp() {
+    for (const uint32_t number : AllNumbers()) {
+      if (IsLast(number) || !IsPlace(number)) continue;
+      if (absl::Status s = Explain(writer_->DeleteBackup(number)); !s.ok()) return s;
+    }
+    return Damaged().empty() ? Explain(writer_->GarbageCollect()) : absl::OkStatus();
   }
   absl::Status Explain(const rocksdb::Status& status) const {
     const absl::Status explained = StatusFromRocksDb(status);
@@ -207,6 +293,7 @@ class RocksDbBackups : public Backups {
   }
 
   const std::string directory_;
+  const std::shared_ptr<StoppableReads> reads_;
   const std::unique_ptr<rocksdb::Env> env_;
   const int lock_fd_;
   std::unique_ptr<rocksdb::BackupEngine> writer_;  // or
@@ -233,7 +320,7 @@ absl::StatusOr<std::unique_ptr<Backups>> OpenRocksDbBackups(const std::string& d
     return absl::UnavailableError(absl::StrCat(directory, ": is no directory; mount its volume, or name another"));
   }
   auto file_system = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
-  auto backups = std::make_unique<RocksDbBackups>(directory, rocksdb::NewCompositeEnv(file_system), lock_fd);
+  auto backups = std::make_unique<RocksDbBackups>(directory, std::move(file_system), lock_fd);
   if (absl::Status s = backups->Open(access, options); !s.ok()) return s;
   return backups;
 }
