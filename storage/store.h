@@ -79,13 +79,16 @@ struct KeySpan {
   friend bool operator==(const KeySpan&, const KeySpan&) = default;
 };
 
-// What was lost with a damaged file. A row that is found there was written afterwards.
-struct LostRows {
+// The same, and the family.
+struct FamilySpan {
   Family family;
   KeySpan span;
 
-  friend bool operator==(const LostRows&, const LostRows&) = default;
+  friend bool operator==(const FamilySpan&, const FamilySpan&) = default;
 };
+
+// What was lost with a damaged file. A row that is found there was written afterwards.
+using LostRows = FamilySpan;
 
 // What a walk does where rows were lost: it ends with DATA_LOSS, or goes on behind.
 enum class AtLoss { kStop, kPass };
@@ -147,9 +150,10 @@ class Store : public StoreView {
   // Removes all rows of `family` whose key lies in [begin, end), with their bytes. Idempotent.
   virtual absl::Status DropRange(Family family, std::string_view begin, std::string_view end) = 0;
 
-  // Rewrites the files of the given days of family `filed` (and all of family `state` if `state`), so that no byte of a
-  // row deleted before this call is left in any live file. Idempotent.
-  virtual absl::Status Scrub(const std::vector<DueDay>& days, bool state) = 0;
+  // Rewrites the files in which `spans` lie, so that no byte of a row of them that was deleted, or replaced, before
+  // this call is left in any live file. Idempotent. Costs a flush of everything, and as much as the files hold that
+  // have keys of the spans between their first and their last one.
+  virtual absl::Status Scrub(const std::vector<FamilySpan>& spans) = 0;
 
   // Tries to leave a failed state (after space was freed, say). OK if the store takes writes again. Waits for readers:
   // no view or cursor may be held by the caller. If it fails halfway, reads fail too until a later Resume succeeds.

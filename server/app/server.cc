@@ -140,11 +140,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
 absl::Status Server::OpenEngine() {
   const EngineOpening opening{
       .clock = clock_kind(),
-      .losses = losses_,
-      .holds_lost_since = LostHoldsSince(),
       .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica || restored_.has_value(),
   };
-  const bool is_new = !witness_->knew_store() && losses_.empty();
+  const bool is_new = !witness_->knew_store() && loss_.unentered().empty();
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
   auto engine = open();
   if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();

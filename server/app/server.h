@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "retention/stored/v1/loss.pb.h"
 #include "server/app/ballast.h"
 #include "server/app/ring_keys.h"
 #include "server/base/clock.h"
@@ -20,7 +22,6 @@
 #include "server/engine/engine.h"
 #include "server/law/policy.h"
 #include "server/ledger/checkpoint.h"
-#include "server/ledger/lost_part.h"
 #include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_reader.h"
 #include "server/ops/backup_loop.h"
@@ -145,8 +146,8 @@ class Server {
   // Whether the mark of a restored backup lies with the store, and is of it.
   absl::StatusOr<bool> TakeUpRestore(const StoreLook& store);
   void AcceptRestore(const StoreWitness::Finding& finding);
-  std::optional<uint64_t> LostHoldsSince() const;
-  uint64_t KnownEntries() const;
+  // What this start goes on without.
+  void AddLoss(std::string_view reason, absl::Time lost_until = absl::UnixEpoch());
   void ReportLoss() const;
   void ReportRing() const;
   absl::Status OpenEngine();
@@ -181,9 +182,8 @@ class Server {
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<KeyRing> ring_;
-  std::vector<AcceptedLoss> losses_;  // to be entered
+  stored::v1::LossMark loss_;  // what this start accepts
   std::optional<stored::v1::RestoreMark> restored_;
-  std::optional<LostPart> lost_part_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeetingReader> meetings_;
   std::unique_ptr<PbxReader> pbxs_;

@@ -9,6 +9,7 @@
 #include "server/app/server.h"
 #include "server/base/crash_point.h"
 #include "server/ledger/ledger.h"
+#include "server/ledger/lost_part.h"
 #include "server/ops/log.h"
 #include "storage/keys.h"
 
@@ -126,32 +127,32 @@ void Server::AcceptRestore(const StoreWitness::Finding& finding) {
        {"of", absl::FormatTime(absl::RFC3339_sec, made_at, absl::UTCTimeZone())},
        {"lost_until", absl::FormatTime(absl::RFC3339_sec, until, absl::UTCTimeZone())},
        {"found", finding.found.empty() ? "-" : finding.found}});
-  losses_.push_back(
-      {.reason = "STORE_RESTORED", .backup = restored_->backup(), .backup_made = made_at, .lost_until = until});
+  AddLoss("STORE_RESTORED", until);
+  loss_.mutable_unentered()->rbegin()->set_backup(restored_->backup());
+  loss_.mutable_unentered()->rbegin()->set_backup_made_us(restored_->note().made_us());
+  loss_.set_known_entries(restored_->note().ledger_size());
 }
 
-uint64_t Server::KnownEntries() const {
-  return restored_.has_value() ? restored_->note().ledger_size() : witness_->entries_found();
-}
-
-std::optional<uint64_t> Server::LostHoldsSince() const {
-  if (!lost_part_.has_value() || lost_part_->holds.empty()) return std::nullopt;
-  return KnownEntries();
+void Server::AddLoss(std::string_view reason, absl::Time lost_until) {
+  stored::v1::AcceptedLoss& loss = *loss_.add_unentered();
+  loss.set_reason(std::string(reason));
+  loss.set_lost_until_us(absl::ToUnixMicros(lost_until));
 }
 
 void Server::ReportLoss() const {
-  if (!lost_part_.has_value()) return;
-  const auto count = [this](LedgerEntry::Kind act) { return absl::StrCat(CountOf(*lost_part_, act)); };
+  const auto& lost = engine_->lost_part();
+  if (!lost.has_value()) return;
+  const auto count = [&lost](LedgerEntry::Kind act) { return absl::StrCat(CountOf(*lost, act)); };
   Log(Severity::kWarning, "what the ledger tells of the part that is lost",
-      {{"entries", absl::StrCat(lost_part_->entries)},
+      {{"entries", absl::StrCat(lost->entries)},
        {"pbxs_registered", count(LedgerEntry::KIND_PBX_REGISTERED)},
        {"policies", count(LedgerEntry::KIND_POLICY)},
        {"cohorts_without_statistics", count(LedgerEntry::KIND_COHORT_RELEASED)},
-       {"holds", absl::StrCat(lost_part_->holds.size())}});
-  if (lost_part_->holds.empty()) return;
+       {"holds", absl::StrCat(lost->holds.size())}});
+  if (lost->holds.empty()) return;
   Log(Severity::kError,
       "holds are lost: all that is held of their PBXs is held in their place; place them again, and release these",
-      {{"holds", absl::StrCat(lost_part_->holds.size())}, {"see", "retentionctl holds list"}});
+      {{"holds", absl::StrCat(lost->holds.size())}, {"see", "retentionctl holds list"}});
 }
 
 }  // namespace retention

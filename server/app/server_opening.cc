@@ -97,7 +97,7 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
     options.on_damaged_log = [this](const absl::Status& damage) {
       Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
           {{"status", DescribeStatus(damage)}});
-      losses_.push_back({.reason = "STORE_LOG_DAMAGED"});
+      AddLoss("STORE_LOG_DAMAGED");
     };
   }
   const auto look = LookIntoRocksDbStore(options_.data_directory, options, IsJudgedBy);
@@ -124,7 +124,7 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
 absl::Status Server::MendUnread() {
   ring_.reset();
   witness_.reset();
-  losses_.clear();
+  loss_.Clear();
   restored_.reset();
   RocksDbOptions options = options_.store;
   options.on_lost = ReportLost;
@@ -171,12 +171,9 @@ absl::Status Server::OpenStorage() {
     return Explain("data directory", OnlyACopyHelps("entries of the ledger were lost with a damaged file"));
   }
   witness_->Follow(*store_);
-  if (finding->standing != Standing::kSound) {
-    if (absl::Status s = witness_->Accept(*store_); !s.ok()) return Explain("accepting a loss", s);
+  if (loss_.unentered_size() > 0) {
+    if (absl::Status s = witness_->Accept(*store_, loss_); !s.ok()) return Explain("accepting a loss", s);
     CrashPoint("restore.after_accept");
-    auto lost = ReadLostPart(*store_, KnownEntries());
-    if (!lost.ok()) return Explain("accepting a loss", lost.status());
-    lost_part_ = *std::move(lost);
     return absl::OkStatus();
   }
   return made ? absl::OkStatus() : Explain("key ring", witness_->Note(clock_kind(), clock_.Anchor()));
@@ -270,7 +267,7 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
     Log(Severity::kWarning, "the header of the ledger's copy was damaged, and is written anew",
         {{"copies", absl::StrCat(witness_->headers_mended())}});
   }
-  if (ring_->found().rolled_back) losses_.push_back({.reason = "KEY_RING_ROLLED_BACK"});
+  if (ring_->found().rolled_back) AddLoss("KEY_RING_ROLLED_BACK");
   // A ring that has seen a day end, or is remembered to have had a store, belongs to one: its volume is not mounted,
   // say. To begin anew under it would destroy the keys of the cohorts that wait there.
   if (!made && (ring_->destroyed_through() != DueDay::None() || witness_->knew_store())) {
@@ -289,15 +286,15 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
     return finding;
   }
   if (finding->standing == Standing::kSound) {
-    if (made && options_.accept_data_loss && losses_.empty())
+    if (made && options_.accept_data_loss && loss_.unentered().empty())
       Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
     return finding;
   }
   if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);
   Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
       {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});
-  losses_.push_back({.reason = std::string(ReasonOf(finding->standing)),
-                     .lost_until = witness_->remembered_until().value_or(absl::UnixEpoch())});
+  AddLoss(ReasonOf(finding->standing), witness_->remembered_until().value_or(absl::UnixEpoch()));
+  loss_.set_known_entries(witness_->entries_found());
   return finding;
 }
 

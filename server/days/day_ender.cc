@@ -303,7 +303,6 @@ void DayEnder::EnterErased(std::span<const DueDay> days, std::span<const size_t>
 }
 
 absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDay last, Change& change) {
-  bool dropped = false;
   for (const auto& [pbx, meeting] : meetings) {
     const std::string key = LocatorKey(pbx, meeting);
     auto row = holdings_.store.Get(Family::kState, key);
@@ -319,7 +318,7 @@ absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDa
     FileListing(pbx, meeting, ListingOf(*locator), std::nullopt, change.batch());
     WithdrawNotice(locator->complete_notice, change.batch());
     WithdrawNotice(locator->names_notice, change.batch());
-    dropped = true;
+    change.MarkState(key);
     if (locator->timer_us != 0) {
       change.batch().Delete(Family::kState, MeetingTimerKey(locator->timer_us, pbx, meeting));
     }
@@ -328,7 +327,6 @@ absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDa
       change.batch().Put(Family::kState, MeetingTimerKey(locator->files_end_us, pbx, meeting), "");
     }
   }
-  if (dropped) change.MarkState();
   return absl::OkStatus();
 }
 

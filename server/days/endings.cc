@@ -29,6 +29,7 @@ absl::Status DropListings(const Enders& enders, const Commands& commands, const 
   CrashPoint("pbx.before_listings");
   absl::Status dropped = commands.Do(now, [&](Change& change) {
     change.batch().DeleteRange(Family::kState, BeginPrefix(pbx), PrefixEnd(BeginPrefix(pbx)));
+    change.MarkState(BeginPrefix(pbx));
     return absl::OkStatus();
   });
   for (std::optional<uint64_t> after = 0; dropped.ok() && after.has_value();) {

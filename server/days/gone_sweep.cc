@@ -15,21 +15,13 @@ bool GoneTally::empty() const {
   return values == CategoryCounts{} && pbxs + records + occurrences + orders + holds + log_extensions == 0;
 }
 
-absl::StatusOr<bool> GoneSweep::IsOwed(const StoreView& store) {
-  const auto row = store.Get(Family::kState, GoneSweepKey());
-  if (!row.ok()) return row.status();
-  return row->has_value();
-}
-
-void GoneSweep::Begin(Change& change) { change.batch().Put(Family::kState, GoneSweepKey(), ""); }
-
 absl::StatusOr<GoneTally> GoneSweep::Run(absl::Time now, absl::FunctionRef<absl::Status()> then) {
   tally_ = {};
   if (absl::Status s = SweepPbxs(now); !s.ok()) return s;
   if (absl::Status s = then(); !s.ok()) return s;
   // Holds before rows, so that nothing is kept for one that is over; rows before the occurrences that they make.
-  for (const auto part :
-       {&GoneSweep::SweepState, &GoneSweep::SweepCovers, &GoneSweep::SweepFiled, &GoneSweep::SweepOccurrences}) {
+  for (const auto part : {&GoneSweep::SweepState, &GoneSweep::SweepCovers, &GoneSweep::SweepFiled,
+                          &GoneSweep::SweepReferences, &GoneSweep::SweepOccurrences}) {
     if (absl::Status s = (this->*part)(now); !s.ok()) return s;
   }
   absl::Status done = writer_.Do(now, [](Change& change) {
@@ -163,6 +155,23 @@ absl::Status GoneSweep::SweepFiled(absl::Time now) {
                 if (key->day != DueDay::Kept()) return absl::OkStatus();
                 const absl::Status let_go = change.LetGo(*key, envelope).status();
                 return absl::IsDataLoss(let_go) ? absl::OkStatus() : let_go;
+              });
+}
+
+// Whose object nobody could tell when they went.
+absl::Status GoneSweep::SweepReferences(absl::Time now) {
+  const std::string prefix = ObjectReferencePrefix(OwnerId()).substr(0, 1);
+  return Walk(Family::kState, prefix, PrefixEnd(prefix), now,
+              [&](std::string_view key, std::string_view bucket, Change& change) -> absl::Status {
+                const auto row = DecodeObjectReference(key, bucket);
+                if (!row.has_value()) return absl::OkStatus();  // it costs itself
+                const auto envelope = GetRow(enders_.store, *row);
+                if (absl::IsDataLoss(envelope.status())) return absl::OkStatus();
+                if (!envelope.ok()) return envelope.status();
+                const absl::StatusOr<bool> gone =
+                    envelope->has_value() ? holdings_.vault.IsGone(*row, **envelope) : true;
+                if (gone.ok() && *gone) change.DeleteState(std::string(key));
+                return gone.status();
               });
 }
 

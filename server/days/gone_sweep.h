@@ -39,12 +39,9 @@ class GoneSweep {
   // REQUIRES: what they refer to outlives it.
   GoneSweep(const Enders& enders, Writer& writer) : enders_(enders), holdings_(enders.holdings), writer_(writer) {}
 
-  // Whether one was begun and not finished. Begin marks that one is to be made; so a start that was cut short is
-  // followed by one that goes on, whatever it is told.
-  static absl::StatusOr<bool> IsOwed(const StoreView& store);
-  static void Begin(Change& change);
-  // What is swept has its entry with reason KEY_GONE. `then` is called once the PBXs are known that live, and before
-  // anything ends that a hold may keep. Errors of the store; UNAVAILABLE if nobody can tell what holds keep.
+  // REQUIRES: the store has its mark (ledger/lost_part.h), which goes with the last step. What is swept has its entry
+  // with reason KEY_GONE. `then` is called once the PBXs are known that live, and before anything ends that a hold may
+  // keep. Errors of the store; UNAVAILABLE if nobody can tell what holds keep.
   absl::StatusOr<GoneTally> Run(absl::Time now, absl::FunctionRef<absl::Status()> then);
 
  private:
@@ -52,6 +49,7 @@ class GoneSweep {
   absl::Status SweepState(absl::Time now);
   absl::Status SweepCovers(absl::Time now);
   absl::Status SweepFiled(absl::Time now);
+  absl::Status SweepReferences(absl::Time now);
   absl::Status SweepOccurrences(absl::Time now);
   // A step of it, from a key on; where to go on, or nullopt at its end.
   using Step = absl::FunctionRef<absl::Status(std::string_view key, std::string_view value, Change& change)>;

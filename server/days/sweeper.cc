@@ -9,6 +9,7 @@
 
 #include "server/base/crash_point.h"
 #include "server/days/cohort_rows.h"
+#include "server/days/reference_search.h"
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "server/meetings/remnant.h"
@@ -99,6 +100,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   holdings_.ring.ChangeRootIfDue(now).status().IgnoreError();
   if (!recovered.ok()) return recovered;
   note(NoteDueRules(now));
+  note(FindReferences(enders_, commands_, now));
   note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
   for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
     note(FinishEnding(enders_, commands_, ending, now).status());
@@ -408,16 +410,7 @@ absl::Status Sweeper::Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcom
   PurgeMarks::Marks marks = holdings_.marks.Read();
   if (marks.empty()) return absl::OkStatus();
   int64_t oldest_us = absl::ToUnixMicros(now);
-  std::vector<DueDay> days;
-  bool state = false;
-  for (const auto& [day, mark] : marks) {
-    oldest_us = std::min(oldest_us, mark.first_us());
-    if (day == DueDay::None()) {
-      state = true;
-    } else {
-      days.push_back(day);
-    }
-  }
+  for (const auto& [day, mark] : marks) oldest_us = std::min(oldest_us, mark.first_us());
   // Half of the bound is left for the scrub itself.
   const absl::Duration age = now - absl::FromUnixMicros(oldest_us);
   if (!scrub_now && age < options_.purge_bound / 2) return absl::OkStatus();
@@ -426,7 +419,7 @@ absl::Status Sweeper::Scrub(absl::Time now, bool scrub_now, SweepOutcome& outcom
   const absl::Duration to_next_end = DueInstant(LastDueDay(now, zone).Next(), zone) - now;
   const bool can_wait = age < options_.purge_bound * 3 / 4 && to_next_end < options_.purge_bound / 4;
   if (!scrub_now && can_wait) return absl::OkStatus();
-  if (absl::Status s = enders_.store.Scrub(days, state); !s.ok()) return s;
+  if (absl::Status s = enders_.store.Scrub(PurgeMarks::SpansOf(marks)); !s.ok()) return s;
   outcome.scrubbed = true;
   return commands_.Do(now, [&](Change& change) {
     change.ClearMarks(std::move(marks));

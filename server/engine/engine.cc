@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/base/request_parts.h"
 #include "server/engine/preview.h"
@@ -77,43 +79,50 @@ absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {
 }
 
 absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
-  const auto owed = GoneSweep::IsOwed(store_);
-  if (!owed.ok()) return owed.status();
-  const size_t lost = domains_.holdings.registry.lost().size();
-  if (!opening.sweeps_gone && !*owed && lost > 0) {
+  const auto mark = ReadLossMark(store_);
+  if (!mark.ok()) return mark.status();
+  if (!opening.sweeps_gone && !mark->has_value()) {
+    const size_t lost = domains_.holdings.registry.lost().size();
+    if (lost == 0) return absl::OkStatus();
     return Precondition("PBX_KEYS_GONE",
                         absl::StrCat("the key ring has no keys for ", lost,
                                      " PBXs of the store: the one is older than the other, or keys were damaged; put "
                                      "the right one back, or go on without what is lost: --accept-data-loss"));
   }
-  if (!opening.losses.empty() || opening.sweeps_gone) {
-    absl::Status begun = writer_.Do(now, [&](Change& change) {
-      EnterLosses(opening, change);
-      if (opening.sweeps_gone) GoneSweep::Begin(change);
-      return absl::OkStatus();
-    });
-    if (!begun.ok()) return begun;
+  const stored::v1::LossMark loss = mark->value_or(stored::v1::LossMark());
+  absl::Status begun = writer_.Do(now, [&](Change& change) {
+    EnterLosses(loss, change);
+    return absl::OkStatus();
+  });
+  if (!begun.ok()) return begun;
+  CrashPoint("loss.after_entry");
+  if (loss.has_known_entries()) {
+    auto lost = ReadLostPart(store_, loss.known_entries());
+    if (!lost.ok()) return lost.status();
+    lost_part_ = *std::move(lost);
   }
-  if (!opening.sweeps_gone && !*owed) return absl::OkStatus();
   auto swept = GoneSweep(enders(), writer_).Run(now, [&] {
-    return opening.holds_lost_since.has_value() ? ReplaceHolds(*opening.holds_lost_since, now) : absl::OkStatus();
+    return lost_part_ && !lost_part_->holds.empty() ? ReplaceHolds(loss.known_entries(), now) : absl::OkStatus();
   });
   if (!swept.ok()) return swept.status();
   swept_ = *std::move(swept);
   return absl::OkStatus();
 }
 
-void Engine::EnterLosses(const EngineOpening& opening, Change& change) {
-  for (const AcceptedLoss& loss : opening.losses) {
+void Engine::EnterLosses(stored::v1::LossMark mark, Change& change) {
+  for (const stored::v1::AcceptedLoss& loss : mark.unentered()) {
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_LOSS_ACCEPTED);
-    entry.set_reason(loss.reason);
-    entry.set_backup(loss.backup);
-    entry.set_backup_us(absl::ToUnixMicros(loss.backup_made));
-    entry.set_lost_until_us(absl::ToUnixMicros(loss.lost_until));
+    entry.set_reason(loss.reason());
+    entry.set_backup(loss.backup());
+    entry.set_backup_us(loss.backup_made_us());
+    entry.set_lost_until_us(loss.lost_until_us());
     change.Enter(std::move(entry));
   }
-  if (opening.losses.empty()) return;
+  const bool lost = mark.unentered_size() > 0;
+  mark.clear_unentered();
+  PutLossMark(mark, change.batch());
+  if (!lost) return;
   Holdings& holdings = domains_.holdings;
   const uint64_t beyond = OrderNumbers::BeyondLoss(holdings.ledger.size() + 1);
   OrderNumbers::Counter orders = holdings.orders.counter();
@@ -129,22 +138,22 @@ void Engine::EnterLosses(const EngineOpening& opening, Change& change) {
 absl::Status Engine::ReplaceHolds(uint64_t since, absl::Time now) {
   const Holdings& holdings = domains_.holdings;
   const DueDay last_due = holdings.LastDue(now);
-  uint64_t number = 0;
   for (const auto& [pbx, until] : holdings.ring.due_rules().held) {
     const std::string pbx_id = holdings.registry.ExternalId(pbx);
     if (until <= last_due || pbx_id.empty() || !holdings.registry.Lives(pbx)) continue;
     v1::Hold hold;
-    // The same after a crash, when it is there already.
-    hold.set_hold_id(absl::StrCat("in-place-of-lost-", since, "-", ++number));
+    // The same after a crash, whatever has ended meanwhile: then it is there already.
+    hold.set_hold_id(absl::StrCat("in-place-of-lost-", since, "-", absl::BytesToHexString(std::string(pbx.view()))));
     hold.mutable_scope()->set_pbx_id(pbx_id);
     hold.set_basis(v1::HOLD_BASIS_LEGAL_CLAIMS);
     hold.set_owner("operator");
     hold.set_reason("holds on this PBX were lost with what followed a backup: place them again, then release this");
     SetDate(last_due.Next(), *hold.mutable_review_date());
     SetDate(until, *hold.mutable_end_date());
-    const auto placed = writer_.Do(
-        now, [&](Change& change) { return domains_.hold_commands.Create(hold, /*poll_held=*/false, change); });
-    if (!placed.ok() && !absl::IsAlreadyExists(placed.status())) return placed.status();
+    const absl::Status placed =
+        writer_.Do(now, [&](Change& change) { return domains_.hold_commands.PlaceInstead(hold, change); });
+    if (!placed.ok() && !absl::IsAlreadyExists(placed)) return placed;
+    CrashPoint("loss.after_hold");
   }
   return absl::OkStatus();
 }

@@ -22,6 +22,7 @@
 #include "server/days/endings.h"
 #include "server/days/gone_sweep.h"
 #include "server/engine/domains.h"
+#include "server/ledger/lost_part.h"
 #include "server/orders/erasure_orders.h"
 #include "server/policies/policy_change.h"
 #include "server/rows/writer.h"
@@ -29,23 +30,11 @@
 
 namespace retention {
 
-// A loss that whoever runs the server accepted.
-struct AcceptedLoss {
-  std::string reason;
-  uint32_t backup = 0;  // that was restored, and when it was made
-  absl::Time backup_made = absl::UnixEpoch();
-  absl::Time lost_until = absl::UnixEpoch();  // what was acknowledged until then may be missing; the epoch: not known
-};
-
 // What is known of a store that is opened.
 struct EngineOpening {
   stored::v1::LedgerEntry::Clock clock = stored::v1::LedgerEntry::CLOCK_UNSPECIFIED;
-  // Entered before anything else happens. Numbers of orders and notices go on beyond all that were given.
-  std::vector<AcceptedLoss> losses;
-  // Holds were in force that the store has lost, with all since so many entries of the ledger: what the ring knows of
-  // them takes their place.
-  std::optional<uint64_t> holds_lost_since;
-  // It may be older than the ring, or the ring than it: rows whose keys are gone are looked for, and swept.
+  // It may be older than the ring, or the ring than it: rows whose keys are gone are looked for, and swept, as in a
+  // store that bears the mark of a loss.
   bool sweeps_gone = false;
 };
 
@@ -56,6 +45,10 @@ class Engine {
   // What a caller is told to wait while another preview is made.
   static constexpr absl::Duration kPreviewRetryDelay = absl::Seconds(1);
 
+  // A store that bears the mark of an accepted loss (ledger/lost_part.h) has the loss entered before anything else
+  // happens; numbers of orders and notices go on beyond all that were given, what the ring knows of holds that were
+  // lost takes their place, and the sweep of what no key opens ends it.
+  //
   // Opens the engine on a store and its ring; makes both its own if the store is empty. `policy` is what a new store
   // begins with; any other keeps its own. `clock` is what tells it the time, for the ledger. REQUIRES: all outlive it.
   //
@@ -92,6 +85,8 @@ class Engine {
   Overdue OldestOverdue(absl::Time now) const;
   // What of it nobody could read any more when it was opened.
   const GoneTally& swept() const { return swept_; }
+  // And what the ledger tells of what was lost; nullopt if nothing was.
+  const std::optional<LostPart>& lost_part() const { return lost_part_; }
   const Store& store() const { return store_; }
   const Holdings& holdings() const { return domains_.holdings; }
   const HoldRegister& holds() const { return domains_.holds; }
@@ -122,7 +117,7 @@ class Engine {
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now, const EngineOpening& opening);
   absl::Status SweepGone(absl::Time now, const EngineOpening& opening);
-  void EnterLosses(const EngineOpening& opening, Change& change);
+  void EnterLosses(stored::v1::LossMark mark, Change& change);
   // On all that a PBX has which the ring knows to be held, until somebody places what is meant.
   absl::Status ReplaceHolds(uint64_t since, absl::Time now);
   // Domains over a snapshot, for one caller at a time. Commands run in them, and their changes are dropped: the
@@ -139,6 +134,7 @@ class Engine {
   ErasureOrders orders_;
   PolicyPlanner planner_;
   GoneTally swept_;
+  std::optional<LostPart> lost_part_;
   mutable std::atomic<bool> previewing_ = false;
 };
 

@@ -25,6 +25,14 @@ std::string BasisWord(v1::HoldBasis basis) {
   return std::string(absl::StripPrefix(name, "HOLD_BASIS_"));
 }
 
+Hold Asked(const v1::Hold& asked, const Change& change) {
+  Hold hold{.terms = asked, .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now()))};
+  hold.terms.clear_create_time();
+  hold.terms.clear_ledger_id();
+  hold.terms.clear_pbx_count();
+  return hold;
+}
+
 }  // namespace
 
 v1::Hold DescribeHold(const Hold& hold, const HoldRegister& holds) {
@@ -35,35 +43,50 @@ v1::Hold DescribeHold(const Hold& hold, const HoldRegister& holds) {
   return described;
 }
 
-absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, bool poll_held, Change& change) const {
-  Hold hold{.terms = asked, .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now()))};
-  hold.terms.clear_create_time();
-  hold.terms.clear_ledger_id();
-  hold.terms.clear_pbx_count();
-  if (const HoldPtr held = register_.Find(asked.hold_id())) {
-    // One that is being released keeps its id until it is done with.
-    if (held->InForce(change.last_due()) && held->terms.SerializeAsString() == hold.terms.SerializeAsString()) {
-      return DescribeHold(*held, register_);
-    }
-    return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
+absl::StatusOr<std::optional<v1::Hold>> HoldCommands::FindPlaced(const Hold& hold, const Change& change) const {
+  const HoldPtr held = register_.Find(hold.terms.hold_id());
+  if (held == nullptr) return std::nullopt;
+  // One that is being released keeps its id until it is done with.
+  if (held->InForce(change.last_due()) && held->terms.SerializeAsString() == hold.terms.SerializeAsString()) {
+    return DescribeHold(*held, register_);
   }
+  return ErrorWithReason(absl::StatusCode::kAlreadyExists, "HOLD_EXISTS", "another hold has this id");
+}
+
+absl::StatusOr<v1::Hold> HoldCommands::Create(const v1::Hold& asked, bool poll_held, Change& change) const {
+  Hold hold = Asked(asked, change);
+  const auto placed = FindPlaced(hold, change);
+  if (!placed.ok()) return placed.status();
+  if (placed->has_value()) return **placed;
   if (absl::Status status = CheckHold(hold.terms, holdings_.policy(), change.now()); !status.ok()) return status;
   if (register_.size() >= HoldRegister::kMaxHolds) {
     return ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_HOLDS", "at most 10,000 holds at a time");
   }
+  return Place(std::move(hold), poll_held, change);
+}
+
+absl::Status HoldCommands::PlaceInstead(const v1::Hold& asked, Change& change) const {
+  Hold hold = Asked(asked, change);
+  const auto placed = FindPlaced(hold, change);
+  if (!placed.ok() || placed->has_value()) return placed.status();
+  return Place(std::move(hold), /*poll_held=*/false, change).status();
+}
+
+absl::StatusOr<v1::Hold> HoldCommands::Place(Hold hold, bool poll_held, Change& change) const {
   std::vector<PbxId> pbxs;
   if (absl::Status status = Resolve(hold, poll_held, pbxs, change); !status.ok()) return status;
   uint8_t random[sizeof(hold.number)];
   if (absl::Status status = holdings_.random.Fill(random, sizeof(random)); !status.ok()) return status;
   for (const uint8_t byte : random) hold.number = hold.number << 8 | byte;
   v1::Hold described = DescribeHold(hold, register_);
+  const std::string basis = BasisWord(hold.terms.basis());
   std::optional<HoldCover> cover;
   if (const std::string& controller = hold.Controller(); !controller.empty()) {
     cover = register_.CoverOf(controller, pbxs, holdings_.vault, change.batch());
     hold.generation = cover->generation;
     described.set_pbx_count(static_cast<uint32_t>(cover->present.size()));
   }
-  Put(std::move(hold), std::move(cover), LedgerEntry::KIND_HOLD_PLACED, BasisWord(asked.basis()), change);
+  Put(std::move(hold), std::move(cover), LedgerEntry::KIND_HOLD_PLACED, basis, change);
   return described;
 }
 
@@ -220,7 +243,7 @@ absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& reque
   }
   v1::Hold described = DescribeHold(hold, register_);
   // What is replaced goes with the next scrub.
-  change.MarkState();
+  change.MarkState(HoldKey(hold.number));
   const std::string basis = BasisWord(hold.terms.basis());
   Put(std::move(hold), std::nullopt, LedgerEntry::KIND_HOLD_UPDATED, basis, change);
   return described;

@@ -27,6 +27,9 @@ class HoldCommands {
 
   // See HoldService. Errors: as there. `poll_held`: of FindsPoll, a moment ago.
   absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, bool poll_held, Change& change) const;
+  // The same for one that stands in for lost ones, on top of all that there may be: nobody could have asked for fewer.
+  // `hold` is well formed.
+  absl::Status PlaceInstead(const v1::Hold& hold, Change& change) const;
   // Whether a poll was asked in the meeting that a scope names, of which nothing is held that would be found sooner.
   // Opens the polls of its PBX, however many there are: so it is not for the writer. Thread-safe.
   absl::StatusOr<bool> FindsPoll(const StoreView& view, const v1::Hold& asked, absl::Time now) const;
@@ -37,6 +40,9 @@ class HoldCommands {
   absl::StatusOr<bool> EndOver(Change& change) const;
 
  private:
+  // ALREADY_EXISTS if another has its id, or nullopt if it is not placed yet.
+  absl::StatusOr<std::optional<v1::Hold>> FindPlaced(const Hold& hold, const Change& change) const;
+  absl::StatusOr<v1::Hold> Place(Hold hold, bool poll_held, Change& change) const;
   // Fills in what the scope of a hold leads to; of a controller, the PBXs that it has now and those that ended as its
   // own, if holds keep any of them.
   absl::Status Resolve(Hold& hold, bool poll_held, std::vector<PbxId>& pbxs, Change& change) const;

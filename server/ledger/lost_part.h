@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "absl/status/statusor.h"
 #include "retention/stored/v1/ledger.pb.h"
+#include "retention/stored/v1/loss.pb.h"
 #include "storage/store.h"
 
 namespace retention {
@@ -20,6 +22,14 @@ struct LostPart {
 
 // Of all entries behind the first `known`.
 absl::StatusOr<LostPart> ReadLostPart(const StoreView& store, uint64_t known);
+
+// The mark that a store bears from the acceptance of a loss until all that follows from it is done, so that a start
+// that was cut short is followed by one that goes on, whatever it is told; nullopt if there is none. DATA_LOSS if it
+// does not parse.
+absl::StatusOr<std::optional<stored::v1::LossMark>> ReadLossMark(const StoreView& store);
+void PutLossMark(const stored::v1::LossMark& mark, Batch& batch);
+// Both: what either has not entered yet, once, and the longer part.
+stored::v1::LossMark Merged(stored::v1::LossMark mark, const stored::v1::LossMark& other);
 
 }  // namespace retention
 

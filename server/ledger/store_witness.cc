@@ -9,6 +9,7 @@
 #include "retention/stored/v1/stored.pb.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/ledger/lost_part.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -249,7 +250,16 @@ absl::StatusOr<uint64_t> StoreWitness::Common(const LedgerCopy& copy, const Stor
   return common;
 }
 
-absl::Status StoreWitness::Accept(Store& store) {
+absl::Status StoreWitness::Accept(Store& store, const stored::v1::LossMark& loss) {
+  const auto marked = ReadLossMark(store);
+  if (!marked.ok()) return marked.status();
+  // A store that looks sound again when all its entries are back knows by this that it is not.
+  if (loss.unentered_size() > 0) {
+    Batch mark;
+    PutLossMark(Merged(marked->value_or(stored::v1::LossMark()), loss), mark);
+    if (absl::Status s = store.Commit(mark); !s.ok()) return s;
+  }
+  CrashPoint("loss.after_mark");
   const MutexLock lock(mutex_);
   for (const auto& copy : copies_) {
     auto ledger = Ledger::Open(store);

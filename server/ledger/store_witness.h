@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "retention/stored/v1/loss.pb.h"
 #include "server/base/clock.h"
 #include "server/ledger/ledger.h"
 #include "storage/mutex.h"
@@ -74,9 +75,10 @@ class StoreWitness {
   static absl::Status Refusal(const Finding& finding);
   // That store, now open, is followed from here on. REQUIRES: after Meet; it outlives this.
   void Follow(const Store& store) { store_ = &store; }
-  // Whoever runs the server goes on with a store that is not sound: what entries it lacks are put back from the copy as
-  // far as they follow, what of the copy does not is dropped. REQUIRES: after Meet, before the engine opens `store`.
-  absl::Status Accept(Store& store);
+  // Whoever runs the server goes on with a store that is not sound: `loss` is marked in it, before anything else; what
+  // entries it lacks are put back from the copy as far as they follow, what of the copy does not is dropped. REQUIRES:
+  // after Meet, before the engine opens `store`.
+  absl::Status Accept(Store& store, const stored::v1::LossMark& loss);
   // Entries that the store had at Meet; since when what was acknowledged may be missing.
   uint64_t entries_found() const { return entries_found_; }
   // Until when the store was remembered; nullopt if it was not.

@@ -189,7 +189,7 @@ absl::StatusOr<v1::LogExtension> LogRetention::Extend(const v1::ExtendLogRetenti
                                .created = absl::FromUnixMicros(absl::ToUnixMicros(change.now())),
                                .refiling = true};
   // The reason that is replaced goes with the next scrub.
-  if (ExtensionOf(request.server()).has_value()) change.MarkState();
+  if (ExtensionOf(request.server()).has_value()) change.MarkState(LogExtensionPrefix());
   PutExtension(request.server(), extension, change);
   change.Before([](KeyRing& ring) { return ring.SuspendDue(); });
   stored::v1::LedgerEntry entry;

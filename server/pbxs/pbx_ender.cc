@@ -44,8 +44,10 @@ absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const 
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
   const std::string locators = LocatorPrefix(pbx);
   change.batch().DeleteRange(Family::kState, locators, PrefixEnd(locators));
+  change.MarkState(locators);
   for (const std::string& of_rooms : {DeletedObjectPrefix(pbx), RoomOrganizerPrefix(pbx)}) {
     change.batch().DeleteRange(Family::kState, of_rooms, PrefixEnd(of_rooms));
+    change.MarkState(of_rooms);
   }
   stored::v1::LedgerEntry ledger_entry;
   ledger_entry.set_kind(stored::v1::LedgerEntry::KIND_PBX_ENDED);

@@ -182,6 +182,7 @@ bool MeetingFiler::FileLocator(Meeting& meeting, const MeetingLocator& before, c
       change.EndSealed(before.sealed_id);
       change.EndSealed(before.sealed_carried);
       change.batch().Delete(Family::kState, key);
+      change.MarkState(key);
     }
     return true;
   }

@@ -60,9 +60,7 @@ void Change::Seal(const FiledKey& key, Personal plaintext, uint32_t values, bool
                        .restricted = restricted});
   batch_.Put(Family::kFiled, key.Encode(), {});
   Touch(key.category);
-  if (const auto object = ObjectIn(key, unsealed_.back().plaintext); object.has_value()) {
-    references_.Begin(NameOf(*object), key);
-  }
+  Refer(key, unsealed_.back().plaintext);
 }
 
 absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t values) {
@@ -79,7 +77,7 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
       return former.status();
     }
   }
-  Mark(key.day);
+  Mark(key);
   CountErased(key.category, values - kept, kReasonReplaced);
   EndStored(Family::kFiled, key.Encode(), /*erased=*/true);
   Seal(key, std::move(plaintext), values);
@@ -106,7 +104,7 @@ absl::Status Change::Move(const FiledKey& from, std::string_view envelope, DueDa
   EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, values);
   // Bytes left behind in an earlier day end with that day; bytes in a later day must not outlive the new one.
-  if (to < from.day) Mark(from.day);
+  if (to < from.day) Mark(from);
   return absl::OkStatus();
 }
 
@@ -127,7 +125,7 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
   batch_.Delete(Family::kFiled, from.Encode());
   EndResealed(envelope);
   count_changes_.Remove(from.day, from.category, 1, Vault::ValueCount(envelope));
-  Mark(from.day);
+  Mark(from);
   for (RowPart& part : parts) {
     if (!part.ends_for.empty()) continue;
     const auto object = ObjectIn(from, part.plaintext);
@@ -189,7 +187,7 @@ void Change::EndRow(const FiledKey& key, std::string_view envelope, uint32_t val
   // A day that has its entry has this row's too, though its key could not be destroyed yet.
   if (CountOf(key.day, key.category).rows == 0) return;
   count_changes_.Remove(key.day, key.category, 1, values);
-  Mark(key.day);
+  Mark(key);
   CountErased(key.category, values - kept, reason);
 }
 
@@ -198,7 +196,7 @@ void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber categ
   Touch(category);
   batch_.DeleteRange(Family::kFiled, prefix, PrefixEnd(prefix));
   count_changes_.Remove(day, category, rows, values);
-  Mark(day);
+  mark_changes_.deletions[day].Add(prefix);
   CountErased(category, values, reason);
 }
 
@@ -223,7 +221,7 @@ void Change::PutSealed(const std::string& key, Personal plaintext) {
 void Change::DeleteState(const std::string& key) {
   EndStored(Family::kState, key, /*erased=*/true);
   batch_.Delete(Family::kState, key);
-  MarkState();
+  MarkState(key);
 }
 
 // How a change happens: first all of it in the store, then in memory.
@@ -306,7 +304,7 @@ absl::Status Change::Commit(Store& store) {
   OrderNumbers::Counter counter = holdings_.orders.counter();
   if (absl::Status s = PutOrders(counter); !s.ok()) return s;
   references_.Put(batch_);
-  if (references_.AnyEnded()) MarkState();
+  references_.VisitEnded([this](const std::string& key) { MarkState(key); });
   const BucketCounts::Days counts = holdings_.counts.After(count_changes_);
   BucketCounts::Put(counts, batch_);
   PurgeMarks::Marks marks;
@@ -335,7 +333,7 @@ absl::Status Change::Commit(Store& store) {
   holdings_.orders.Set(counter);
   if (notices_.has_value()) holdings_.notices.Set(*notices_);
   holdings_.counts.Set(counts);
-  if (!mark_changes_.empty()) holdings_.marks.Set(std::move(marks));
+  if (!mark_changes_.empty()) holdings_.marks.Set(marks, mark_changes_);
   Report();
   absl::Status first;
   for (const auto& effect : effects_) {

@@ -143,11 +143,11 @@ class Change {
   void Enter(stored::v1::LedgerEntry entry) { entries_.push_back(std::move(entry)); }
 
   // Rows of family `state`; PutSealed: under the open key. What they replace or delete no older copy opens. DeleteState
-  // marks their bytes for scrubbing.
+  // marks their bytes for scrubbing, as MarkState does for those that are deleted or replaced otherwise.
   Batch& batch() { return batch_; }
   void PutSealed(const std::string& key, Personal plaintext);
   void DeleteState(const std::string& key);
-  void MarkState() { ++mark_changes_.deletions[DueDay::None()]; }
+  void MarkState(std::string_view key) { mark_changes_.deletions[DueDay::None()].Add(key); }
   // What a scrub that is done had counted is marked no more.
   void ClearMarks(PurgeMarks::Marks scrubbed) { mark_changes_.scrubbed.merge(std::move(scrubbed)); }
 
@@ -172,6 +172,8 @@ class Change {
   // The objects that it orders unless rows of them are left, and what becomes of the rows.
   std::vector<OwnerId> ordered() const;
   const ObjectReferences& references() const { return references_; }
+  // Makes known that a row has its object, if it has one: where that was lost.
+  void Refer(const FiledKey& key, const Personal& plaintext);
   // Rows that it ends although nobody could read them; those of objects among them, which nobody can order away.
   struct Unread {
     uint64_t rows = 0;
@@ -247,7 +249,7 @@ class Change {
   // Takes a row away of whose values `kept` are kept.
   void EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept, std::string_view reason);
   void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
-  void Mark(DueDay day) { ++mark_changes_.deletions[day]; }
+  void Mark(const FiledKey& key) { mark_changes_.deletions[key.day].Add(key.Encode()); }
   KeptParts& Parts();
 
   void Doubt(DueDay day) const {

@@ -66,7 +66,7 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
   if (!part.ok()) return part.status();
   if (part->values == values) return 0;
   if (part->values > 0) {
-    Mark(key.day);
+    Mark(key);
     CountErased(key.category, values - part->values, kReasonHoldReleased);
     row.set_row(part->row);
     count_changes_.Remove(key.day, key.category, 0, values - part->values);

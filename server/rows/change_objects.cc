@@ -20,6 +20,10 @@ std::optional<Change::ObjectOfRow> Change::ObjectIn(const FiledKey& key, const P
   return object;
 }
 
+void Change::Refer(const FiledKey& key, const Personal& plaintext) {
+  if (const auto object = ObjectIn(key, plaintext); object.has_value()) references_.Begin(NameOf(*object), key);
+}
+
 OwnerId Change::NameOf(const ObjectOfRow& object) const {
   return ObjectName(holdings_.vault, object.pbx_id, object.reference);
 }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "server/rows/holdings.h"
 #include "storage/keys.h"
@@ -31,10 +32,17 @@ class ObjectReferences {
   }
 
   // Whether, once this is done, a row of the object is left that can be read: one that cannot has nobody order it away.
+  // UNAVAILABLE where nobody can tell yet (AreLost).
   absl::StatusOr<bool> AnyLeft(const Holdings& holdings, const OwnerId& object) const;
   void Put(Batch& batch) const;
-  // Whether any row has ended.
-  bool AnyEnded() const;
+  // The keys of those that it takes away.
+  void VisitEnded(absl::FunctionRef<void(const std::string& key)> visit) const;
+
+  // Whether some were lost with a damaged file, and what is there may not be all: then they are all taken away, and
+  // found anew from the rows that have objects (days/reference_search.h).
+  static absl::StatusOr<bool> AreLost(const Store& store);
+  static void Forget(Batch& batch);
+  static void AllFound(Batch& batch);
 
  private:
   std::map<std::string, std::optional<std::string>> rows_;  // their buckets, by key; nullopt if it is no more

@@ -276,24 +276,6 @@ uint64_t RocksEngine::LiveBytes() const {
   return total;
 }
 
-std::vector<RangeFile> RocksEngine::FilesTouching(const KeyRange& range) const {
-  rocksdb::ColumnFamilyMetaData metadata;
-  db_->GetColumnFamilyMetaData(family(range.family), &metadata);
-  std::vector<RangeFile> files;
-  for (const rocksdb::LevelMetaData& level : metadata.levels) {
-    for (const rocksdb::SstFileMetaData& file : level.files) {
-      const bool ends_before = file.largestkey < range.begin;
-      const bool begins_after = !range.end.empty() && file.smallestkey >= range.end;
-      if (ends_before || begins_after) continue;
-      files.push_back({.path = directory_ + "/" + file.relative_filename,
-                       .level = level.level,
-                       .inside = file.smallestkey >= range.begin && (range.end.empty() || file.largestkey < range.end),
-                       .being_compacted = file.being_compacted});
-    }
-  }
-  return files;
-}
-
 absl::StatusOr<bool> RocksEngine::HasRows(const KeyRange& range) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;

@@ -95,6 +95,14 @@ class RocksEngine {
   uint64_t LiveBytes() const;
   // Live table files whose key range touches `range`, from the metadata.
   std::vector<RangeFile> FilesTouching(const KeyRange& range) const;
+  // The range at `next` of `ranges`, which are sorted by family and begin, with those behind it in whose files, below
+  // level 0, it lies as well: to compact each by itself would rewrite these again and again. `next` becomes that of the
+  // first which is left.
+  KeyRange JoinedByFiles(const std::vector<KeyRange>& ranges, size_t& next) const;
+  // Whether of what was written to the range at `written` or before no row lies twice in files: nothing is left there
+  // of what was deleted, or replaced, by then. So it is where all that lies in one level, in files without a key in
+  // common (RocksDB moves a file down as it is, beside one that has its key).
+  bool HoldsEachKeyOnce(const KeyRange& range, rocksdb::SequenceNumber written) const;
   absl::StatusOr<bool> HasRows(const KeyRange& range) const;
   // Whether a log on disk reaches back to `sequence`, so that it may hold rows written at or before it.
   absl::StatusOr<bool> LogReachesBackTo(rocksdb::SequenceNumber sequence) const;
@@ -119,6 +127,8 @@ class RocksEngine {
   absl::Status FlushAll() const;
   // Rewrites the files of `range`; `force`: down to and including the last level.
   absl::Status Compact(const KeyRange& range, bool force) const;
+  // Rewrites of them what it takes until HoldsEachKeyOnce. UNAVAILABLE if others undo it again and again.
+  absl::Status ScrubRange(const KeyRange& range, rocksdb::SequenceNumber written) const;
   // Drops whole files that hold nothing but `keys`; not those of level 0.
   absl::Status DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   // Whether RocksDB compacts `family` when it thinks fit, which it does at first.

@@ -97,7 +97,7 @@ class RocksDbStore : public Store {
   }
   absl::Status DropDaysThrough(DueDay last) override;
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
+  absl::Status Scrub(const std::vector<FamilySpan>& spans) override;
   absl::Status Resume() override;
   absl::Status Health() const override { return failure_->Get(); }
   size_t DamagedFiles() const override;
@@ -295,28 +295,27 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
   return Write(engine, erased);
 }
 
-absl::Status RocksDbStore::Scrub(const std::vector<DueDay>& days, bool state) {
+absl::Status RocksDbStore::Scrub(const std::vector<FamilySpan>& spans) {
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
   const MutexLock maintenance(maintenance_mutex_);
   // A row that a reader's snapshot still sees would survive the compaction.
-  if (absl::Status status = (*engine)->AwaitReaders((*engine)->db().GetLatestSequenceNumber()); !status.ok()) {
-    return status;
-  }
+  const rocksdb::SequenceNumber written = (*engine)->db().GetLatestSequenceNumber();
+  if (absl::Status status = (*engine)->AwaitReaders(written); !status.ok()) return status;
   if (absl::Status status = (*engine)->FlushAll(); !status.ok()) return status;
   std::vector<KeyRange> ranges;
-  for (const DueDay day : days) {
-    const std::string prefix = FiledPrefix(day);
-    ranges.push_back({Family::kFiled, prefix, PrefixEnd(prefix)});
-  }
-  if (state) ranges.push_back({Family::kState, "", ""});
+  for (const FamilySpan& each : spans) ranges.push_back({each.family, each.span.begin, each.span.end});
+  std::sort(ranges.begin(), ranges.end(), [](const KeyRange& a, const KeyRange& b) {
+    return a.family != b.family ? a.family < b.family : a.begin < b.begin;
+  });
   std::vector<RangeFile> seen;
-  for (const KeyRange& range : ranges) {
+  for (size_t next = 0; next < ranges.size();) {
+    const KeyRange range = (*engine)->JoinedByFiles(ranges, next);
     for (RangeFile& file : (*engine)->FilesTouching(range)) {
       file.inside = false;  // its live rows go on living: readers may still need it, so it is waited for
       seen.push_back(std::move(file));
     }
-    if (absl::Status status = (*engine)->Compact(range, /*force=*/true); !status.ok()) return status;
+    if (absl::Status status = (*engine)->ScrubRange(range, written); !status.ok()) return status;
   }
   return (*engine)->AwaitDeletion(seen);
 }

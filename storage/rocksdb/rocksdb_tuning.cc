@@ -36,6 +36,9 @@ class NearbyKeys final : public rocksdb::SliceTransform {
 constexpr uint64_t kLogBytesMax = 96ull << 20;
 // Descriptors and table readers: a few hundred files hold 20 million rows.
 constexpr int kOpenFilesMax = 768;
+// A scrub rewrites whole files for a deleted row.
+constexpr uint64_t kFiledFileBytes = 8ull << 20;
+constexpr uint64_t kStateFileBytes = 4ull << 20;
 // A compaction holds back the physical deletion of dropped files until it ends, so none may take long.
 constexpr uint64_t kCompactionBytesMax = 256ull << 20;
 
@@ -120,10 +123,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> FamilyDescriptors(const RocksDbOpti
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   const uint64_t large = std::min<uint64_t>(64ull << 20, options.memtable_bytes / 3);
   const uint64_t small = std::min<uint64_t>(16ull << 20, options.memtable_bytes / 8);
-  rocksdb::ColumnFamilyOptions filed = FamilyOptions(cache, large, 256ull << 20, 64ull << 20);
+  rocksdb::ColumnFamilyOptions filed = FamilyOptions(cache, large, 256ull << 20, kFiledFileBytes);
   filed.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(kDayBytes);
   filed.memtable_insert_with_hint_prefix_extractor = std::make_shared<NearbyKeys>(kFiledHintBytes);
-  rocksdb::ColumnFamilyOptions state = FamilyOptions(cache, small, 128ull << 20, 32ull << 20);
+  rocksdb::ColumnFamilyOptions state = FamilyOptions(cache, small, 128ull << 20, kStateFileBytes);
   state.memtable_insert_with_hint_prefix_extractor = std::make_shared<NearbyKeys>(kStateHintBytes);
   const rocksdb::ColumnFamilyOptions other = FamilyOptions(cache, small, 64ull << 20, 16ull << 20);
   // Do not change the names.

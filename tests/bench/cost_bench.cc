@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/bench/bench_engine.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -101,7 +102,7 @@ void MeasureCost(const BenchOptions& options, int open_meetings, const std::stri
   }
   std::vector<DueDay> days;
   for (const auto& [day, counts] : bench.engine().counts().Read()) days.push_back(day);
-  OrDie(bench.store().Scrub(days, /*state=*/true), "Scrub");
+  OrDie(bench.store().Scrub(WholeOf(days, /*state=*/true)), "Scrub");
   const double all = events + kGroupsBefore * kGroupBatches * kBatchEvents;
   Report("bytes_per_event" + shape, static_cast<double>(bench.store().LiveBytes()) / all, "bytes");
 }

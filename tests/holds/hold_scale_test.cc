@@ -89,6 +89,22 @@ TEST(HoldReads, HundredsOfPersonsOnAPbxAreAskedForWithTheReadsOfOne) {
   EXPECT_EQ(hundreds.reads, one.reads);
 }
 
+// Nobody could have asked for fewer of them: without it no start would go on.
+TEST_F(HoldScale, OneInThePlaceOfLostOnesIsPlacedThoughThereAreAllThatMayBe) {
+  for (size_t i = 0; i < HoldRegister::kMaxHolds; ++i) Place(PbxHold(absl::StrCat("case-", i), harness_.now));
+  const v1::Hold instead = PbxHold("in-place", harness_.now);
+  EXPECT_TRUE(absl::IsResourceExhausted(engine().CreateHold(instead, harness_.now).status()));
+  for (int starts = 0; starts < 2; ++starts) {
+    const absl::Status placed = engine().engine().writer().Do(harness_.now, [&](Change& change) {
+      return engine().engine().domains().hold_commands.PlaceInstead(instead, change);
+    });
+    EXPECT_TRUE(placed.ok()) << placed;
+  }
+  EXPECT_NE(engine().holds().Find("in-place"), nullptr);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(engine().holds().size(), HoldRegister::kMaxHolds + 1);
+}
+
 TEST_F(HoldScale, HoldsOfAControllerShareItsPbxs) {
   constexpr size_t kPbxs = 50;
   for (size_t i = 1; i < kPbxs; ++i) harness_.SyncPbx(absl::StrCat("pbx-", i), {});

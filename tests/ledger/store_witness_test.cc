@@ -27,7 +27,7 @@ class Remembered {
     harness_.on_ring_io = [this](size_t, RingFile, RingReplica::Io) { return Step(); };
     // The harness made its store without one; a server writes it first.
     EXPECT_EQ(Start().standing, Standing::kWitnessMissing);
-    EXPECT_TRUE(witness_->Accept(harness_.store()).ok());
+    EXPECT_TRUE(witness_->Accept(harness_.store(), {}).ok());
     Note();
   }
 

@@ -58,7 +58,7 @@ class ChangeTest : public ::testing::Test {
     stored::v1::StoredObjectRef object;
     object.set_object_ref("ref");
     change.Order(kRecording, "pbx", object);
-    change.MarkState();
+    change.MarkState("key");
     change.Enter(stored::v1::LedgerEntry());
     change.ThenDo([&log] { log.emplace_back("then"); });
     change.Otherwise([&log] { log.emplace_back("otherwise"); });

@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "google/protobuf/text_format.h"
 #include "retention/v1/retention_service.pb.h"
 #include "tests/rpc/backups.h"
 #include "tests/testing/fault_file_system.h"
+#include "tests/testing/long_files.h"
 
 namespace retention {
 namespace {
@@ -230,6 +233,47 @@ TEST_F(BackedUp, ADamagedOneGoesWithTheWholeOneBeforeIt) {
   RunLoop();
   EXPECT_EQ(Numbers(), std::vector<uint32_t>{third.number()});
   EXPECT_EQ(List().damaged_size(), 0);
+}
+
+TEST_F(BackedUp, ADamagedOneIsKeptNoLongerThanAWholeOne_ThoughNoneFollowsIt) {
+  ASSERT_TRUE(Start().ok());
+  server_.SyncPbx();
+  const v1::Backup damaged = Create();
+  fs::remove(place() / "private" / absl::StrCat(damaged.number()) / "CURRENT");
+  server_.AdvanceTo(kMonday + 7 * kDay - absl::Minutes(1));
+  EXPECT_EQ(List().damaged_size(), 1) << "somebody may want to look";
+  RunLoop();
+  EXPECT_EQ(List().damaged_size(), 1);
+  server_.AdvanceTo(kMonday + 7 * kDay);
+  RunLoop();
+  EXPECT_EQ(List().damaged_size(), 0);
+}
+
+TEST_F(BackedUp, OneThatIsMadeWhenAskedTakesAlongThoseThatWouldBeOverBeforeItIsDone) {
+  ASSERT_TRUE(Start().ok());
+  Create();
+  server_.AdvanceTo(kMonday + kDay);
+  const v1::Backup second = Create();
+  server_.AdvanceTo(kMonday + 7 * kDay - absl::Minutes(30));
+  const v1::Backup third = Create();
+  EXPECT_EQ(Numbers(), (std::vector<uint32_t>{second.number(), third.number()}));
+}
+
+TEST_F(BackedUp, AShutdownDoesNotWaitForAVerification) {
+  LongFiles files;
+  ASSERT_TRUE(Start([&](ServerOptions& options) { options.backups.engine.file_system = files.file_system(); }).ok());
+  const v1::Backup backup = Create();
+  absl::Notification reads;
+  files.Begin([&] {
+    if (!reads.HasBeenNotified()) reads.Notify();
+  });
+  CallEnd verified;
+  std::thread caller([&] { verified = Verify(backup.number()); });
+  reads.WaitForNotification();
+  server_.Stop();
+  caller.join();
+  EXPECT_FALSE(verified.ok());
+  EXPECT_LT(files.reads(), LongFiles::kReadsMax) << "it was waited for";
 }
 
 TEST_F(BackedUp, ADirectoryAmongTheDataOrTheKeysIsRefused) {

@@ -219,7 +219,7 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
     ASSERT_TRUE(witness.ok()) << witness.status();
     ASSERT_TRUE((*witness)->Meet(harness.store(), harness.store().Found(), harness.ring()).ok());
     (*witness)->Follow(harness.store());
-    ASSERT_TRUE((*witness)->Accept(harness.store()).ok());
+    ASSERT_TRUE((*witness)->Accept(harness.store(), {}).ok());
     ASSERT_TRUE((*witness)->Note(stored::v1::LedgerEntry::CLOCK_SIMULATED, {.instant = harness.now}).ok());
   }
   absl::Status Start(absl::Time now) {

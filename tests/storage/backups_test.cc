@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +21,8 @@
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fault_file_system.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/long_files.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -75,7 +79,9 @@ class BackupsTest : public ::testing::Test {
   }
   size_t FilesInAll() const {
     size_t files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(place())) files += entry.is_regular_file() ? 1 : 0;
+    for (const auto& entry : fs::recursive_directory_iterator(place())) {
+      files += entry.is_regular_file() && entry.file_size() > 0 ? 1 : 0;
+    }
     return files;
   }
 
@@ -154,13 +160,13 @@ TEST_F(BackupsTest, OneThatIsPrunedIsGone_AndTheOthersAreWhole) {
   Batch batch;
   batch.Delete(Family::kState, "key");
   ASSERT_TRUE(store_->Commit(batch).ok());
-  ASSERT_TRUE(store_->Scrub({}, /*state=*/true).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({}, true)).ok());
   const auto second = Make(*backups);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_FALSE(FilesHolding(place(), "canary-of-the-first").empty());
   const absl::Status pruned = backups->Prune(first->number);
   EXPECT_TRUE(pruned.ok()) << pruned;
-  EXPECT_TRUE(FilesHolding(place(), "canary-of-the-first").empty());
+  EXPECT_EQ(FilesHolding(place(), "canary-of-the-first"), std::vector<std::string>());
   EXPECT_EQ(backups->List().size(), 1u);
   EXPECT_TRUE(backups->Verify(second->number).ok());
   EXPECT_TRUE(absl::IsNotFound(backups->Prune(first->number)));
@@ -257,6 +263,76 @@ TEST_F(BackupsTest, OneOfWhichAFileIsMissingIsDamaged_AndCanBePruned) {
   EXPECT_TRUE(pruned.ok()) << pruned;
   EXPECT_TRUE(backups->Damaged().empty());
   EXPECT_TRUE(TableFiles().empty());
+}
+
+TEST_F(BackupsTest, NoNumberIsGivenTwice_WhicheverArePruned) {
+  Put("key", "first");
+  std::set<uint32_t> numbers;
+  std::optional<uint32_t> kept;
+  for (int time = 0; time < 6; ++time) {
+    auto backups = Open();
+    const auto made = Make(*backups);
+    ASSERT_TRUE(made.ok()) << made.status();
+    EXPECT_TRUE(numbers.empty() || made->number > *numbers.rbegin()) << made->number;
+    EXPECT_TRUE(numbers.insert(made->number).second);
+    EXPECT_TRUE(backups->Damaged().empty());
+    // The youngest, all, or none.
+    if (time % 3 == 2) {
+      kept = made->number;
+      continue;
+    }
+    ASSERT_TRUE(backups->Prune(made->number).ok());
+    if (time == 3) ASSERT_TRUE(backups->Prune(*kept).ok());
+    EXPECT_EQ(backups->List().size(), time < 2 || time >= 3 ? 0u : 1u);
+    backups.reset();
+    backups = Open();
+    EXPECT_TRUE(backups->Damaged().empty()) << "what remembers the number is no backup";
+    for (const uint32_t none : {made->number, made->number + 1}) {
+      EXPECT_TRUE(absl::IsNotFound(backups->Verify(none))) << none;
+      EXPECT_TRUE(absl::IsNotFound(backups->Prune(none))) << none;
+    }
+  }
+}
+
+TEST_F(BackupsTest, ADeletionThatWasCutShortIsFinishedByTheNextOpening) {
+  bool pruned = false;
+  for (uint64_t nth = 1; !pruned && nth < 200; ++nth) {
+    const std::string canary = absl::StrCat("canary-", nth, "-");
+    Put("key", canary);
+    auto backups = Open();
+    const auto made = Make(*backups);
+    ASSERT_TRUE(made.ok()) << made.status();
+    Put("key", "none");
+    ASSERT_TRUE(store_->Scrub(WholeOf({}, true)).ok());
+    ASSERT_TRUE(Make(*backups).ok());
+    disk_.CrashAt(nth);
+    pruned = backups->Prune(made->number).ok();
+    backups.reset();
+    disk_.Restart();
+    backups = Open();
+    ASSERT_TRUE(backups != nullptr);
+    const std::vector<Backup> left = backups->List();
+    const bool is_there = !left.empty() && left.front().number == made->number;
+    if (!is_there) EXPECT_TRUE(FilesHolding(place(), canary).empty()) << nth;
+    for (const Backup& backup : left) ASSERT_TRUE(backups->Prune(backup.number).ok());
+  }
+  EXPECT_TRUE(pruned);
+}
+
+TEST_F(BackupsTest, AVerificationIsGivenUpAfterOneMoreRead) {
+  Put("key", "first");
+  LongFiles files;
+  RocksDbBackupOptions options;
+  options.file_system = files.file_system();
+  const auto backups = OpenRocksDbBackups(place(), BackupAccess::kWrite, options);
+  ASSERT_TRUE(backups.ok()) << backups.status();
+  const auto made = Make(**backups);
+  ASSERT_TRUE(made.ok()) << made.status();
+  files.Begin([&] { (*backups)->Stop(); });
+  const absl::Status verified = (*backups)->Verify(made->number);
+  EXPECT_TRUE(absl::IsCancelled(verified)) << verified;
+  EXPECT_EQ(files.reads(), 1);
+  EXPECT_TRUE(absl::IsCancelled((*backups)->Verify(made->number))) << "and so is each after it";
 }
 
 TEST_F(BackupsTest, NothingIsOverwrittenByARestore) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "storage/keys.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -179,7 +181,7 @@ TEST_F(RocksDbStoreTest, Scrub_LeavesNoByteOfDeletedRows) {
   Put(Family::kState, "a", kCanary);
   Put(Family::kState, "a", "replaced");
   EXPECT_FALSE(Holding(kCanary).empty());
-  ASSERT_TRUE(store_->Scrub({kDay, DueDay::Open()}, true).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({kDay, DueDay::Open()}, true)).ok());
   EXPECT_EQ(Holding(kCanary), Files());
   EXPECT_EQ(Count(FiledPrefix(kDay)), 100u);
   EXPECT_EQ(Count(FiledPrefix(DueDay::Open())), 100u);
@@ -190,13 +192,43 @@ TEST_F(RocksDbStoreTest, Scrub_OfSettledAndReopenedDays) {
   Put(Family::kFiled, RowKey(kDay, 1), kCanary);
   Put(Family::kFiled, RowKey(kDay, 2), "kept");
   ASSERT_TRUE(store_->SettleDay(kDay).ok());
-  ASSERT_TRUE(store_->Scrub({kDay}, false).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({kDay}, false)).ok());
   Reopen();
   Delete(Family::kFiled, RowKey(kDay, 1));
   Reopen();
-  ASSERT_TRUE(store_->Scrub({kDay}, false).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({kDay}, false)).ok());
   EXPECT_EQ(Holding(kCanary), Files());
   EXPECT_EQ(Count(FiledPrefix(kDay)), 1u);
+}
+
+// What a scrub costs follows from what was deleted, not from what lies beside it.
+TEST_F(RocksDbStoreTest, Scrub_RewritesTheFilesOfDeletedRowsAlone) {
+  constexpr uint32_t kRows = 400;
+  for (uint32_t i = 0; i < kRows; ++i) Put(Family::kFiled, RowKey(kDay, i), std::string(100'000, 'x'));
+  Put(Family::kFiled, RowKey(kDay, 5), kCanary);
+  Put(Family::kFiled, RowKey(kDay.Next(), 5), "of another day");  // a file of one day would be moved as it is
+  ASSERT_TRUE(store_->SettleDay(kDay).ok());
+  const auto tables = [this] {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path_)) {
+      if (entry.path().extension() == ".sst") names.insert(entry.path().filename().string());
+    }
+    return names;
+  };
+  const size_t files = store_->FilesOf(kDay);
+  EXPECT_GE(files, 4u);
+  Delete(Family::kFiled, RowKey(kDay, 5));
+  const std::set<std::string> before = tables();
+  const std::vector<FamilySpan> place = {{Family::kFiled, {RowKey(kDay, 5), RowKey(kDay, 6)}}};
+  ASSERT_TRUE(store_->Scrub(place).ok());
+  EXPECT_EQ(Holding(kCanary), Files());
+  EXPECT_EQ(Count(FiledPrefix(kDay)), kRows - 1);
+  const std::set<std::string> after = tables();
+  size_t rewritten = 0;
+  for (const std::string& name : before) rewritten += after.contains(name) ? 0 : 1;
+  EXPECT_EQ(rewritten, 1u);
+  ASSERT_TRUE(store_->Scrub(place).ok());
+  for (const std::string& name : after) EXPECT_TRUE(tables().contains(name)) << "there is nothing to do any more";
 }
 
 // A reader that is in the middle of a dropped day must not keep its bytes in the directory.
@@ -238,7 +270,7 @@ TEST_F(RocksDbStoreTest, DropWhileOthersWrite) {
   });
   EXPECT_TRUE(store_->DropDaysThrough(kDay).ok());
   EXPECT_EQ(Count(FiledPrefix(kDay)), 0u);
-  EXPECT_TRUE(store_->Scrub({kDay.Next()}, true).ok());
+  EXPECT_TRUE(store_->Scrub(WholeOf({kDay.Next()}, true)).ok());
   stop = true;
   writer.join();
   EXPECT_EQ(Holding(kCanary), Files());

@@ -7,6 +7,7 @@
 #include "storage/keys.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/map_store.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -97,7 +98,7 @@ AssertionResult ShowsNothingOfAFailedBatch(StoreBackend& backend, StoreBackend::
   step.Expect(!store->SettleDay(kDay).ok(), "a day was settled before Resume");
   step.Expect(!store->DropDaysThrough(kDay).ok(), "days were dropped before Resume");
   step.Expect(!store->DropRange(Family::kLedger, "", "").ok(), "a range was dropped before Resume");
-  step.Expect(!store->Scrub({kDay}, true).ok(), "rows were scrubbed before Resume");
+  step.Expect(!store->Scrub(WholeOf({kDay}, true)).ok(), "rows were scrubbed before Resume");
   step.Expect(MapStore::RowsOf(*store) == expected.rows(), "what was refused is seen");
 
   step("resume", store->Resume());
@@ -224,7 +225,7 @@ AssertionResult ScrubLeavesNoByteOfFiled(StoreBackend& backend, bool settled) {
   step("commit", store->Commit(change));
   for (const std::string& text : erased) step.Expect(backend.Holds(text), kNeverWas + text);
 
-  step("scrub", store->Scrub({kDay, DueDay::Open()}, false));
+  step("scrub", store->Scrub(WholeOf({kDay, DueDay::Open()}, false)));
   for (int reopened = 0; reopened < 2; ++reopened) {
     for (const std::string& text : erased) step.Expect(!backend.Holds(text), "left after the scrub: " + text);
     step.Expect(MapStore::RowsOf(*store)[0].size() == 2 && backend.Holds(kKept), "the scrub changed rows");
@@ -247,7 +248,7 @@ AssertionResult ScrubLeavesNoByteOfState(StoreBackend& backend) {
   step("commit", store->Commit(change));
   for (const std::string& text : erased) step.Expect(backend.Holds(text), kNeverWas + text);
 
-  step("scrub", store->Scrub({}, true));
+  step("scrub", store->Scrub(WholeOf({}, true)));
   for (int reopened = 0; reopened < 2; ++reopened) {
     for (const std::string& text : erased) step.Expect(!backend.Holds(text), "left after the scrub: " + text);
     step.Expect(MapStore::RowsOf(*store)[static_cast<size_t>(Family::kState)].size() == 2 && backend.Holds(kKept),

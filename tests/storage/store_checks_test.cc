@@ -31,7 +31,7 @@ class StoreOver : public Store {
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override {
     return store_->DropRange(family, begin, end);
   }
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override { return store_->Scrub(days, state); }
+  absl::Status Scrub(const std::vector<FamilySpan>& spans) override { return store_->Scrub(spans); }
   absl::Status Resume() override { return store_->Resume(); }
   absl::Status Health() const override { return store_->Health(); }
   absl::Status Checkpoint(const std::string& path) override { return store_->Checkpoint(path); }
@@ -62,14 +62,18 @@ class StoreOver : public Store {
 class IdleScrub : public StoreOver {
  public:
   using StoreOver::StoreOver;
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override { return Health(); }
+  absl::Status Scrub(const std::vector<FamilySpan>&) override { return Health(); }
 };
 
 // Scrubs days only.
 class HalfScrub : public StoreOver {
  public:
   using StoreOver::StoreOver;
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override { return store_->Scrub(days, false); }
+  absl::Status Scrub(const std::vector<FamilySpan>& spans) override {
+    std::vector<FamilySpan> days = spans;
+    std::erase_if(days, [](const FamilySpan& each) { return each.family != Family::kFiled; });
+    return store_->Scrub(days);
+  }
 };
 
 // Deletes the rows that it is to drop, and leaves their bytes.
@@ -132,7 +136,7 @@ class TornCommit : public StoreOver {
   absl::Status SettleDay(DueDay day) override { return failure_; }
   absl::Status DropDaysThrough(DueDay last) override { return failure_; }
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override { return failure_; }
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override { return failure_; }
+  absl::Status Scrub(const std::vector<FamilySpan>&) override { return failure_; }
   absl::Status Resume() override { return failure_ = absl::OkStatus(); }
   absl::Status Health() const override { return failure_; }
 

@@ -12,6 +12,7 @@
 #include "tests/storage/store_backend.h"
 #include "tests/storage/store_checks.h"
 #include "tests/testing/map_store.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -229,8 +230,8 @@ TEST_P(StoreConformance, ScrubAndSettle_ChangeNoRow) {
   Put(Family::kState, "a", "1");
   const std::string filed = All(Family::kFiled);
   ASSERT_TRUE(store_->SettleDay(kDay).ok());
-  ASSERT_TRUE(store_->Scrub({kDay, DueDay::Open()}, true).ok());
-  ASSERT_TRUE(store_->Scrub({}, false).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({kDay, DueDay::Open()}, true)).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({}, false)).ok());
   EXPECT_EQ(All(Family::kFiled), filed);
   EXPECT_EQ(All(), "a=1 ");
 }
@@ -266,7 +267,7 @@ TEST_P(StoreConformance, AgreesWithTheOracleOverARandomHistory) {
         ASSERT_TRUE(store_->DropDaysThrough(day).ok());
         break;
       case 2:
-        ASSERT_TRUE(store_->Scrub({day}, true).ok());
+        ASSERT_TRUE(store_->Scrub(WholeOf({day}, true)).ok());
         break;
       default:
         break;

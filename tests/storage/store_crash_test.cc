@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/storage/fault_fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -123,7 +124,7 @@ TEST(StoreCrash, AtEveryWriteOfALife_AcknowledgedBatchesSurviveAndOthersAreWhole
     if (!trial.Commit(store, 4)) return;
     if (!trial.Drop(store, kDay)) return;
     if (!trial.Commit(store, 5)) return;
-    if (!store.Scrub({kDay.Next()}, true).ok()) return;
+    if (!store.Scrub(WholeOf({kDay.Next()}, true)).ok()) return;
     trial.Commit(store, 6);
   });
 }

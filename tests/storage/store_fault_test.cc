@@ -12,6 +12,7 @@
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fault_fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -99,7 +100,7 @@ TEST_P(StoreWriteFault, NothingOfTheFailedBatchIsEverSeen_AndResumeHeals) {
   // It stays refused until Resume, though the disk would take it.
   EXPECT_EQ(store->Commit(NumberedBatch(3)).code(), GetParam().code);
   EXPECT_EQ(store->DropDaysThrough(kDay).code(), GetParam().code);
-  EXPECT_EQ(store->Scrub({kDay}, true).code(), GetParam().code);
+  EXPECT_EQ(store->Scrub(WholeOf({kDay}, true)).code(), GetParam().code);
   EXPECT_EQ(store->SettleDay(kDay).code(), GetParam().code);
   EXPECT_EQ(RowsOf(*store), before);
 

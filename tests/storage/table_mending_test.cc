@@ -20,6 +20,7 @@
 #include "storage/rocksdb/rocksdb_tuning.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
+#include "tests/testing/whole_spans.h"
 
 namespace retention {
 namespace {
@@ -211,7 +212,7 @@ TEST_P(TableMending, WhatIsDamagedCostsItself) {
     EXPECT_GT(store_->DamagedFiles() + store_->Lost().size(), 0u);
   }
   // Whatever rewrites files may fail, but stops nothing.
-  store_->Scrub({DayOf(0), DayOf(1), DayOf(2)}, true).IgnoreError();
+  store_->Scrub(WholeOf({DayOf(0), DayOf(1), DayOf(2)}, true)).IgnoreError();
   Batch more;
   Put(more, Family::kState, LocatorOf(kRowsADay), "later");
   ASSERT_TRUE(store_->Commit(more).ok());
@@ -226,7 +227,7 @@ TEST_P(TableMending, WhatIsDamagedCostsItself) {
   EXPECT_EQ(lost_.empty(), after == 0);
   CheckScans();
   // All works again, and says the same after a start.
-  ASSERT_TRUE(store_->Scrub({DayOf(0), DayOf(1), DayOf(2)}, true).ok());
+  ASSERT_TRUE(store_->Scrub(WholeOf({DayOf(0), DayOf(1), DayOf(2)}, true)).ok());
   Open();
   ASSERT_TRUE(opened_.ok()) << opened_;
   EXPECT_EQ(store_->Lost(), lost_);

@@ -25,8 +25,8 @@ class DyingStore final : public MapStore {
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override {
     return Dies() ? Death() : MapStore::DropRange(family, begin, end);
   }
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override {
-    return Dies() ? Death() : MapStore::Scrub(days, state);
+  absl::Status Scrub(const std::vector<FamilySpan>& spans) override {
+    return Dies() ? Death() : MapStore::Scrub(spans);
   }
   absl::Status Resume() override { return dead() ? Death() : MapStore::Resume(); }
   absl::Status Health() const override { return dead() ? Death() : MapStore::Health(); }

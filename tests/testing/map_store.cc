@@ -112,14 +112,12 @@ absl::Status MapStore::DropRange(Family family, std::string_view begin, std::str
   return Keep(disk_->Erase({family, std::string(begin), std::string(end)}));
 }
 
-absl::Status MapStore::Scrub(const std::vector<DueDay>& days, bool state) {
+absl::Status MapStore::Scrub(const std::vector<FamilySpan>& spans) {
   if (absl::Status failure = Health(); !failure.ok()) return failure;
-  for (const DueDay day : days) {
-    const std::string prefix = FiledPrefix(day);
-    absl::Status status = Keep(disk_->Scrub({Family::kFiled, prefix, PrefixEnd(prefix)}));
-    if (!status.ok()) return status;
+  for (const auto& [family, span] : spans) {
+    if (absl::Status status = Keep(disk_->Scrub({family, span.begin, span.end})); !status.ok()) return status;
   }
-  return state ? Keep(disk_->Scrub({Family::kState, "", ""})) : absl::OkStatus();
+  return absl::OkStatus();
 }
 
 absl::Status MapStore::Resume() {

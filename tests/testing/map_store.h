@@ -34,7 +34,7 @@ class MapStore : public Store {
   size_t FilesOf(DueDay) const override { return 0; }
   absl::Status DropDaysThrough(DueDay last) override;
   absl::Status DropRange(Family family, std::string_view begin, std::string_view end) override;
-  absl::Status Scrub(const std::vector<DueDay>& days, bool state) override;
+  absl::Status Scrub(const std::vector<FamilySpan>& spans) override;
   absl::Status Resume() override;
   absl::Status Health() const override;
   // UNIMPLEMENTED: there are no files.

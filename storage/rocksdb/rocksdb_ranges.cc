@@ -1,0 +1,78 @@
+// Which table files ranges of keys lie in, and what of them is rewritten for a scrub.
+#include <optional>
+
+#include "storage/rocksdb/rocksdb_engine.h"
+
+namespace retention {
+namespace {
+
+bool Touches(const rocksdb::SstFileMetaData& file, const KeyRange& range) {
+  return file.largestkey >= range.begin && (range.end.empty() || file.smallestkey < range.end);
+}
+
+}  // namespace
+
+std::vector<RangeFile> RocksEngine::FilesTouching(const KeyRange& range) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(family(range.family), &metadata);
+  std::vector<RangeFile> files;
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      if (!Touches(file, range)) continue;
+      files.push_back({.path = directory_ + "/" + file.relative_filename,
+                       .level = level.level,
+                       .inside = file.smallestkey >= range.begin && (range.end.empty() || file.largestkey < range.end),
+                       .being_compacted = file.being_compacted});
+    }
+  }
+  return files;
+}
+
+bool RocksEngine::HoldsEachKeyOnce(const KeyRange& range, rocksdb::SequenceNumber written) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(family(range.family), &metadata);
+  std::optional<int> only;
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    const rocksdb::SstFileMetaData* before = nullptr;  // in the order of their keys, below level 0
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      if (file.smallest_seqno > written || !Touches(file, range)) continue;
+      if (level.level == 0 || only.value_or(level.level) != level.level) return false;
+      if (before != nullptr && before->largestkey >= file.smallestkey) return false;
+      only = level.level;
+      before = &file;
+    }
+  }
+  return true;
+}
+
+KeyRange RocksEngine::JoinedByFiles(const std::vector<KeyRange>& ranges, size_t& next) const {
+  KeyRange joined = ranges[next++];
+  rocksdb::ColumnFamilyMetaData metadata;
+  db_->GetColumnFamilyMetaData(family(joined.family), &metadata);
+  const auto share_file = [&](const KeyRange& later) {
+    for (size_t level = 1; level < metadata.levels.size(); ++level) {
+      for (const rocksdb::SstFileMetaData& file : metadata.levels[level].files) {
+        if (file.smallestkey < joined.end && file.largestkey >= later.begin) return true;
+      }
+    }
+    return false;
+  };
+  for (; next < ranges.size() && ranges[next].family == joined.family; ++next) {
+    const KeyRange& later = ranges[next];
+    if (!joined.end.empty() && later.begin > joined.end && !share_file(later)) break;
+    if (later.end.empty() || (!joined.end.empty() && later.end > joined.end)) joined.end = later.end;
+  }
+  return joined;
+}
+
+// A compaction of RocksDB's own accord beside this one may carry rows past it: then it is done again.
+absl::Status RocksEngine::ScrubRange(const KeyRange& range, rocksdb::SequenceNumber written) const {
+  const auto deadline = std::chrono::steady_clock::now() + 2 * wait_;
+  for (bool force = false; !HoldsEachKeyOnce(range, written); force = true) {
+    if (std::chrono::steady_clock::now() >= deadline) return absl::UnavailableError("store: the scrub is held back");
+    if (absl::Status status = Compact(range, force); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace retention
