@@ -270,7 +270,7 @@ TEST_F(KeysFirst, OnAFullRingDaysAreEnteredAsTheyGo_AndMakeRoomForOthers) {
   for (int day = 0; day <= 2; ++day) {
     harness_.now += absl::Hours(day > 0 ? 24 : 0);
     if (day > 0) Meet(absl::StrCat("m", day));
-    v1::Event elsewhere = Joined("e", absl::StrCat("e", day), harness_.now, "p", "Eve");
+    v1::Event elsewhere = Joined(absl::StrCat("e", day), "join", harness_.now, "p", "Eve");
     elsewhere.set_pbx_id("other");
     harness_.Record(elsewhere);
   }

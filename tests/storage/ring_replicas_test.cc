@@ -83,6 +83,10 @@ TEST_F(TwoReplicas, AnEntryThatIsDamagedInBothCostsItself) {
   EXPECT_EQ(ring->found().entries_damaged, 1u);
   EXPECT_FALSE(ring->FindDay(kDay).has_value());
   EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), later_);
+  // It must not outlive what it was of.
+  for (const char* name : {"/a/keys", "/b/keys"}) {
+    EXPECT_EQ(ReadBytes(path_ + name).substr(4096, 64), std::string(64, '\0')) << name;
+  }
 }
 
 // It once kept the whole server from starting.
