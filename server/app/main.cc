@@ -128,8 +128,7 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--policy", options.policy_file,
                  "Policy that a new store begins with; another one has its own until a new version is applied")
       ->type_name("FILE")
-      ->required()
-      ->check(CLI::ExistingFile);
+      ->required();
   app.add_option("--metrics-address", options.metrics_address, "Where Prometheus reads /metrics; `off`: nowhere")
       ->type_name("HOST:PORT")
       ->check(address_or_off)

@@ -58,8 +58,11 @@ void ReportSwept(const GoneTally& swept) {
 
 absl::StatusOr<fs::path> CanonicalPath(const char* what, const std::string& directory) {
   std::error_code error;
-  fs::path path = fs::weakly_canonical(fs::absolute(directory, error), error);
+  const fs::path absolute = fs::absolute(directory, error);
   if (error) return absl::InvalidArgumentError(absl::StrCat("the ", what, " is not a path"));
+  fs::path path = fs::weakly_canonical(absolute, error);
+  // A volume that fails is no mistake of who wrote the path: what is on the others goes on, and due keys with it.
+  if (error) path = absolute.lexically_normal();
   // A path that does not exist yet keeps the empty component that a trailing slash leaves.
   return path.has_filename() ? path : path.parent_path();
 }
@@ -101,7 +104,7 @@ absl::Status CheckOptions(const ServerOptions& options) {
                        {options.data_directory, options.key_ring_directory, options.second_key_ring_directory});
 }
 
-Server::Server(ServerOptions options, Policy policy)
+Server::Server(ServerOptions options, std::optional<Policy> policy)
     : options_(std::move(options)),
       policy_(std::move(policy)),
       ballast_(options_.data_directory, options_.ballast_bytes, options_.ballast_look),
@@ -121,10 +124,14 @@ Server::~Server() {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   if (absl::Status status = CheckSyslogOptions(options.syslog); !status.ok()) return status;
-  // First, so that a mistake in it leaves nothing behind.
+  // First, so that a mistake in it makes nothing.
   auto policy = ReadPolicy(options.policy_file);
-  if (!policy.ok()) return Explain("policy", policy.status());
-  std::unique_ptr<Server> server(new Server(std::move(options), *std::move(policy)));
+  std::unique_ptr<Server> server(
+      new Server(std::move(options), policy.ok() ? std::make_optional(*policy) : std::nullopt));
+  if (!policy.ok()) {
+    server->DestroyDueKeys();
+    return Explain("policy", policy.status());
+  }
   Log(Severity::kInfo, "starting");
   for (const auto step :
        {&Server::OpenStorage, &Server::OpenEngine, &Server::OpenCheckpointSigner, &Server::StartCommitter,
@@ -143,7 +150,7 @@ absl::Status Server::OpenEngine() {
       .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica || restored_.has_value(),
   };
   const bool is_new = !witness_->knew_store() && loss_.unentered().empty();
-  const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), policy_, clock_.Now(), opening); };
+  const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), *policy_, clock_.Now(), opening); };
   auto engine = open();
   if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
   if (IsOfLostRows(engine.status())) {
@@ -162,7 +169,7 @@ absl::Status Server::OpenEngine() {
     CrashPoint("restore.before_unmark");
     if (absl::Status s = RemoveRestoreMark(options_.data_directory); !s.ok()) return Explain("data directory", s);
   }
-  const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_.proto());
+  const auto differing = DifferingFields(engine_->holdings().policy().proto(), policy_->proto());
   if (!differing.empty()) {
     Log(Severity::kWarning, "the policy file differs from the policy in force, and has no effect until it is applied",
         {{"fields", absl::StrJoin(differing, ", ")}});
@@ -348,6 +355,7 @@ Gauges Server::ReadGauges() const {
   gauges.root_overdue = ring.root_due_since.has_value() ? now - *ring.root_due_since : absl::ZeroDuration();
   gauges.ring_entries_lost = ring.entries_lost;
   gauges.ring_differing = ring_watch_->differing();
+  if (ring_watch_->is_failing()) ++gauges.readings_failed;
   const HoldReader::Tally holds = HoldReader(*store_, holdings, engine_->holds()).Count(now);
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;

@@ -90,7 +90,7 @@ absl::Status CheckOptions(const ServerOptions& options);
 class Server {
  public:
   // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
-  // it nor a store exists. If it fails, the keys of due days are gone all the same, unless the ring cannot tell what
+  // it nor a store exists. If it fails, for whatever but these directories' names, the keys of due days are gone all the same, unless the ring cannot tell what
   // may go (server/days/due_keys.h) or `accept_lower_replica` is set.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
@@ -119,7 +119,8 @@ class Server {
   void Shutdown(absl::Duration grace);
 
  private:
-  Server(ServerOptions options, Policy policy);
+  // Without a policy it only destroys due keys.
+  Server(ServerOptions options, std::optional<Policy> policy);
   // What a start that failed does last: no store that cannot be opened keeps a key alive.
   void DestroyDueKeys();
   stored::v1::LedgerEntry::Clock clock_kind() const;
@@ -169,7 +170,7 @@ class Server {
   void UpdateHealth() ABSL_LOCKS_EXCLUDED(health_mutex_);
 
   const ServerOptions options_;
-  const Policy policy_;
+  const std::optional<Policy> policy_;
   Ballast ballast_;
   std::optional<GuardedClock> guarded_clock_;  // or
   std::optional<SimulatedClock> simulated_clock_;

@@ -39,6 +39,7 @@ void RingWatch::ReportFailure(const absl::Status& status) {
     Log(Severity::kError, "the key ring cannot be looked through for damage; it is tried again", {{"status", failure}});
   }
   if (failure.empty() && !last_failure_.empty()) Log(Severity::kInfo, "the key ring is looked through again");
+  is_failing_ = !failure.empty();
   last_failure_ = std::move(failure);
 }
 

@@ -11,7 +11,7 @@
 
 namespace retention {
 
-// Not thread-safe, but for differing().
+// Not thread-safe, but for what says how it is.
 class RingWatch {
  public:
   // REQUIRES: both outlive it.
@@ -22,6 +22,8 @@ class RingWatch {
   void Look();
   // Parts that the last round found whole in all replicas, but not alike.
   uint64_t differing() const { return differing_.load(); }
+  // Whether the last step failed: nobody knows how the replicas are.
+  bool is_failing() const { return is_failing_.load(); }
 
  private:
   void ReportFailure(const absl::Status& status);
@@ -30,6 +32,7 @@ class RingWatch {
   Metrics& metrics_;
   uint64_t differing_so_far_ = 0;  // of this round
   std::atomic<uint64_t> differing_ = 0;
+  std::atomic<bool> is_failing_ = false;
   std::string last_failure_;  // empty while steps succeed
 };
 

@@ -351,6 +351,10 @@ class KeyRing {
   // What the replicas in reach have there, one at least.
   absl::StatusOr<std::vector<LockedBytes>> ReadRun(RingFile file, uint64_t offset, size_t size)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // The same of a file that was cut in all of them, which is filled with zeros first: what memory knows of it is
+  // written anew, and the rest is found damaged. `why` if that is not so.
+  absl::StatusOr<std::vector<LockedBytes>> ReadCut(RingFile file, uint64_t offset, size_t size, const absl::Status& why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void SetStale(size_t replica, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status InspectHead(Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status InspectEntries(size_t from, size_t to, Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

@@ -14,6 +14,21 @@ bool AreAlike(ConstByteSpan one, ConstByteSpan other) { return std::memcmp(one.d
 
 }  // namespace
 
+absl::StatusOr<std::vector<LockedBytes>> KeyRing::ReadCut(RingFile file, uint64_t offset, size_t size,
+                                                          const absl::Status& why) {
+  std::vector<LockedBytes> runs;
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (!disk_->in_reach(i)) continue;
+    RingReplica& replica = disk_->replica(i);
+    const auto has = replica.Size(file);
+    if (!has.ok() || *has >= offset + size || !replica.Extend(file, offset + size).ok()) continue;
+    LockedBytes run(size);
+    if (replica.ReadAt(file, offset, run.span()).ok()) runs.push_back(std::move(run));
+  }
+  if (runs.empty()) return why;
+  return runs;
+}
+
 absl::StatusOr<std::vector<LockedBytes>> KeyRing::ReadRun(RingFile file, uint64_t offset, size_t size) {
   std::vector<LockedBytes> runs;
   std::vector<std::pair<size_t, absl::Status>> failed;
@@ -28,7 +43,9 @@ absl::StatusOr<std::vector<LockedBytes>> KeyRing::ReadRun(RingFile file, uint64_
     }
   }
   // One that cannot be read is overwritten by the next Mend; the last one never.
-  if (runs.empty()) return failed.empty() ? absl::UnavailableError("key ring: out of reach") : failed.front().second;
+  if (runs.empty())
+    return ReadCut(file, offset, size,
+                   failed.empty() ? absl::UnavailableError("key ring: out of reach") : failed.front().second);
   for (const auto& [i, why] : failed) SetStale(i, why);
   return runs;
 }

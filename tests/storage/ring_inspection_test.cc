@@ -182,6 +182,19 @@ TEST_F(RingInspections, AReplicaThatCannotBeReadIsOverwritten) {
   }
 }
 
+// Until then all of it was in memory: a start would have had nothing.
+TEST_F(RingInspections, WhatWasCutInBothIsWrittenAnew) {
+  for (const char* file : {"keys", "pages"}) {
+    const std::string whole = ReadBytes(PathOf(0, file));
+    for (const size_t replica : {0u, 1u}) std::filesystem::resize_file(PathOf(replica, file), 4160);
+    Round();
+    if (std::string_view(file) == "keys") EXPECT_EQ(ReadBytes(PathOf(0, file)), whole);
+    EXPECT_GE(ReadBytes(PathOf(0, file)).size(), whole.size()) << file;
+    EXPECT_EQ(ReadBytes(PathOf(0, file)), ReadBytes(PathOf(1, file))) << file;
+  }
+  EXPECT_TRUE(ring_->Mend().ok());
+}
+
 TEST_F(RingInspections, AStepReadsABoundedPart) {
   std::vector<OwnerNumber> owners;
   for (int page = 0; page < 60; ++page) {
