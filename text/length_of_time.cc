@@ -1,6 +1,7 @@
 #include "text/length_of_time.h"
 
 #include <cstdint>
+#include <span>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -47,7 +48,7 @@ absl::StatusOr<absl::Duration> ParseLength(std::string_view text) {
 std::string WriteLength(absl::Duration length) {
   std::string text;
   int64_t rest = absl::ToInt64Milliseconds(length);
-  for (const Unit& unit : kUnits) {
+  for (const Unit& unit : std::span(kUnits).subspan(1)) {  // a number of weeks reads worse than one of days
     if (rest >= unit.milliseconds) absl::StrAppend(&text, rest / unit.milliseconds, unit.name);
     rest %= unit.milliseconds;
   }

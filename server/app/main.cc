@@ -13,6 +13,7 @@
 #include "server/app/process.h"
 #include "server/app/server.h"
 #include "server/ops/log.h"
+#include "text/length_of_time.h"
 
 namespace retention {
 namespace {
@@ -42,17 +43,18 @@ std::string ReadClock(const std::string& text, std::optional<absl::Time>& simula
   return "";
 }
 
-// A check that reads a duration ("90m") within bounds.
+// A check that reads a length of time ("90m") within bounds.
 CLI::Option* AddDuration(CLI::App& app, const char* name, absl::Duration& value, absl::Duration min, absl::Duration max,
                          const char* help) {
   const auto read = [&value, min, max, name](const std::string& text) {
-    if (absl::ParseDuration(text, &value) && value >= min && value <= max) return;
-    throw CLI::ValidationError(name,
-                               "a duration from " + absl::FormatDuration(min) + " to " + absl::FormatDuration(max));
+    const auto length = ParseLength(text);
+    if (!length.ok()) throw CLI::ValidationError(name, std::string(length.status().message()));
+    if (*length < min || *length > max) {
+      throw CLI::ValidationError(name, "from " + WriteLength(min) + " to " + WriteLength(max));
+    }
+    value = *length;
   };
-  return app.add_option_function<std::string>(name, read, help)
-      ->type_name("DURATION")
-      ->default_str(absl::FormatDuration(value));
+  return app.add_option_function<std::string>(name, read, help)->type_name("DURATION")->default_str(WriteLength(value));
 }
 
 struct Flags {

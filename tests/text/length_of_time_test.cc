@@ -15,6 +15,7 @@ TEST(LengthOfTime, IsReadAsTheTableSays) {
 TEST(LengthOfTime, WhatIsWrittenIsReadAgain) {
   for (const auto& [text, length] : kLengths) EXPECT_EQ(*ParseLength(WriteLength(length)), length) << text;
   EXPECT_EQ(WriteLength(absl::Hours(48)), "2d");
+  EXPECT_EQ(WriteLength(absl::Hours(30 * 24)), "30d");
   EXPECT_EQ(WriteLength(absl::Minutes(90)), "1h30m");
   EXPECT_EQ(WriteLength(absl::Milliseconds(1500)), "1s500ms");
   EXPECT_EQ(WriteLength(absl::ZeroDuration()), "0s");
