@@ -13,6 +13,7 @@
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/ring_service.pb.h"
+#include "retention/v1/server_service.pb.h"
 #include "retention/v1/statistics_service.pb.h"
 
 namespace retention {
@@ -231,6 +232,10 @@ absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> Client::ConfirmErasureOrders(
     const v1::ConfirmErasureOrdersRequest& request) const {
   return Call<v1::ConfirmErasureOrdersResponse>("/retention.v1.ErasureOrderService/ConfirmErasureOrders", request);
+}
+
+absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo(const v1::GetServerInfoRequest& request) const {
+  return Call<v1::GetServerInfoResponse>("/retention.v1.ServerService/GetServerInfo", request);
 }
 
 absl::StatusOr<grpc::health::v1::HealthCheckResponse> Client::CheckHealth(

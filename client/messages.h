@@ -65,6 +65,8 @@ class GetPolicyRequest;
 class GetPolicyResponse;
 class GetRingStatusRequest;
 class GetRingStatusResponse;
+class GetServerInfoRequest;
+class GetServerInfoResponse;
 class ListBackupsRequest;
 class ListBackupsResponse;
 class ListDueDaysRequest;

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
@@ -15,6 +16,7 @@
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/policy.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "retention/v1/server_service.pb.h"
 
 namespace retention {
 namespace {
@@ -111,6 +113,18 @@ std::string TransportOf(const Target& target) {
   return target.certificate_file.empty() ? "TLS" : "TLS with a client certificate";
 }
 
+void AddInfo(const Client& client, FieldTable& table) {
+  const auto info = client.GetServerInfo(v1::GetServerInfoRequest());
+  if (!info.ok()) return table.Add("version", "version", Refusal(info.status()));
+  table.Add("version", "version", info->version());
+  std::vector<std::string> features;
+  for (const int feature : info->features()) features.push_back(KebabName(static_cast<v1::ServerFeature>(feature)));
+  table.Add("features", "features", TextCell(absl::StrJoin(features, " ")));
+  table.Add("largest request, bytes", "request_bytes_max", CountCell(info->limits().request_bytes_max()));
+  table.Add("calls on one connection", "calls_per_connection_max",
+            CountCell(info->limits().calls_per_connection_max()));
+}
+
 void AddClock(const Client& client, FieldTable& table) {
   const auto clock = client.GetClock(v1::GetClockRequest());
   if (!clock.ok()) return table.Add("clock (UTC)", "clock", Refusal(clock.status()));
@@ -143,6 +157,7 @@ void ShowServerStatus(CommandSession& session) {
     }
     table.Add(absl::StrCat("health ", service), absl::StrCat("health_", service), StateName(is_serving));
   }
+  AddInfo(client, table);
   AddClock(client, table);
   AddPolicy(client, table);
   table.Print(session);
@@ -168,7 +183,7 @@ void AddServerStateCommands(Command root, CommandSession& session) {
       "  retentionctl health liveness\n"
       "  retentionctl health --wait 2m && deploy");
   health.SetAction([=, &session] { ShowHealth(session, *service, *wait); });
-  root.AddVerb("status", "The server in a few lines: how it is reached, its health, clock and policy")
+  root.AddVerb("status", "The server in a few lines: how it is reached, its health, version, clock and policy")
       .SetFooter("What the caller may not be told is left out; exit code 3 if the server does not answer.")
       .SetAction([&session] { ShowServerStatus(session); });
 }

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/rpc/event_service.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/watch_courier.h"
@@ -21,11 +22,6 @@
 namespace retention {
 namespace {
 
-// Room for the largest PBX that SyncPbx takes (10,000 extensions with every field full are 7 MB), and above the 4 MiB
-// of a batch, so that a batch over its limit gets its typed error. Larger messages are refused by gRPC itself.
-constexpr int kReceiveBytesMax = 8 << 20;
-// Calls at a time on one connection: a caller that wants more opens another.
-constexpr int kCallsPerConnectionMax = 1000;
 // A peer that vanished is noticed within a minute and a half; callers may ask as often themselves.
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
@@ -65,6 +61,7 @@ struct Endpoint::Parts {
     services.push_back(NewPbxService(backend));
     services.push_back(NewRetentionService(backend));
     services.push_back(NewRingService(backend));
+    services.push_back(NewServerService(backend));
     services.push_back(NewStatisticsService(backend));
     services.push_back(NewClockService(backend));
   }
@@ -124,7 +121,8 @@ void Endpoint::SetHealth(const Health& health) {
   say({"statistics", "retention.v1.StatisticsService"}, health.statistics);
   say({"", "retention.v1.ClockService", "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
        "retention.v1.HoldService", "retention.v1.LedgerService", "retention.v1.MeetingService",
-       "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.RingService"},
+       "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.RingService",
+       "retention.v1.ServerService"},
       health.ingest && health.erasure && health.statistics);
   if (health.backup.has_value()) say({"backup", "retention.v1.BackupService"}, *health.backup);
 }

@@ -24,6 +24,7 @@ std::unique_ptr<grpc::Service> NewMeetingService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewPbxService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRetentionService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewRingService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewServerService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewStatisticsService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewClockService(const Backend& backend);
 

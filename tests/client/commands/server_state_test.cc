@@ -9,6 +9,7 @@
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/policy.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "retention/v1/server_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {
@@ -90,12 +91,19 @@ TEST_F(ServerState, Status_SaysHowTheServerIsReachedAndHowItIs) {
   v1::GetPolicyResponse policy;
   policy.mutable_policy()->set_version(3);
   connection_->Answer("GetPolicy", policy);
+  v1::GetServerInfoResponse info;
+  info.set_version("1.2.3");
+  info.add_features(v1::SERVER_FEATURE_BACKUPS);
+  info.add_features(v1::SERVER_FEATURE_NAME_LOOKUPS);
+  info.mutable_limits()->set_request_bytes_max(8 << 20);
+  connection_->Answer("GetServerInfo", info);
   EXPECT_EQ(Run({"status"}), kExitOk) << err_.str();
   for (const char* line :
        {"server                        127.0.0.1:50051\n", "transport                     plaintext\n",
         "health all                    serving\n", "health backup                 unknown\n",
         "clock (UTC)                   2026-03-31 09:00:00\n", "clock is                      machine\n",
-        "policy                        3\n"}) {
+        "policy                        3\n", "version                       1.2.3\n",
+        "features                      backups name-lookups\n", "largest request, bytes        8,388,608\n"}) {
     EXPECT_NE(out_.str().find(line), std::string::npos) << line << out_.str();
   }
   EXPECT_EQ(Run({"status", "-o", "json"}), kExitOk);
