@@ -30,7 +30,8 @@ class LineFaults {
 };
 
 // Has `take` take each line that is not empty, by its number from 1 on, until it says no. What `take` finds wrong with
-// one, or that it is longer than `bytes_max`, is a fault of the file `name`.
+// one, or that it is longer than `bytes_max`, is a fault of the file `name`; nothing is read beyond a line that goes on
+// for many times as long.
 struct LineTaken {
   EventLineFault fault;  // none if its description is empty
   bool goes_on = true;
