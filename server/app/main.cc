@@ -80,10 +80,30 @@ void Declare(CLI::App& app, Flags& flags) {
     return text == kOff ? std::string() : address(text);
   };
   options.metrics_address = "127.0.0.1:9464";
-  app.add_option("--listen", options.listen_address, "Where gRPC is served; port 0: any free one")
-      ->type_name("HOST:PORT")
-      ->check(address)
+  app.add_option(
+         "--listen", options.listen_addresses,
+         "Where gRPC is served, once or more: HOST:PORT (port 0: any free one) or unix:/PATH. Plain on loopback "
+         "and Unix sockets alone; with --tls-cert every port speaks TLS")
+      ->type_name("ADDRESS")
+      ->delimiter(',')
       ->capture_default_str();
+  app.add_flag("--insecure-listen", options.insecure_listen,
+               "Listen on plain ports that are not on loopback: whoever reaches them reads along");
+  TlsFiles& tls = options.access.tls;
+  app.add_option("--tls-cert", tls.certificate, "Certificate chain of the server, PEM; read again when it changes")
+      ->type_name("FILE");
+  app.add_option("--tls-key", tls.key, "Its private key, PEM (mode 0600)")->type_name("FILE");
+  app.add_option("--tls-client-ca", tls.client_ca, "Authorities that sign the certificates of clients, PEM")
+      ->type_name("FILE");
+  app.add_option("--tls-crl", tls.crl, "What those have revoked: a list of each of them, PEM")->type_name("FILE");
+  app.add_option("--roles", options.access.roles,
+                 "Who may call what, as JSON; read again when it changes. Without: whoever reaches the server may all")
+      ->type_name("FILE");
+  app.add_option(
+         "--principals", options.principals_file,
+         "Register of callers (mode 0600; made if missing): whose the opaque ids of the ledger are. Who deletes "
+         "lines of it has the ledger name nobody")
+      ->type_name("FILE");
   app.add_option("--data-dir", options.data_directory, "Directory of the store; made if missing")
       ->type_name("DIR")
       ->required();
@@ -223,7 +243,7 @@ int Serve(ServerOptions options) {
     Log(Severity::kError, "the server cannot start", {{"status", DescribeStatus(server.status())}});
     return kExitFailed;
   }
-  std::printf("listening on %s\n", (*server)->address().c_str());
+  for (const std::string& address : (*server)->addresses()) std::printf("listening on %s\n", address.c_str());
   if ((*server)->metrics_port() != 0) std::printf("metrics on port %d\n", (*server)->metrics_port());
   if (const SyslogReceiver* syslog = (*server)->syslog()) {
     const std::pair<const char*, int> ports[] = {

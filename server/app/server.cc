@@ -1,7 +1,6 @@
 #include "server/app/server.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "server/ops/store_mending.h"
 #include "server/policies/policy_change.h"
 #include "server/rows/store_format.h"
+#include "server/rpc/tls_identity.h"
 #include "server/rpc/watch_courier.h"
 
 // jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
@@ -27,12 +27,13 @@ const char* malloc_conf = "junk:free";
 namespace retention {
 namespace {
 
-namespace fs = std::filesystem;
-
 absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
-  if (!file || !(text << file.rdbuf())) return absl::InvalidArgumentError("the policy file cannot be read");
+  if (!file || !(text << file.rdbuf())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--policy ", path, ": cannot be read: give a file that the server can read"));
+  }
   return Policy::FromText(text.str());
 }
 
@@ -56,53 +57,7 @@ void ReportSwept(const GoneTally& swept) {
       {{"swept", absl::StrJoin(counts, ", ")}});
 }
 
-absl::StatusOr<fs::path> CanonicalPath(const char* what, const std::string& directory) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(directory, error);
-  if (error) return absl::InvalidArgumentError(absl::StrCat("the ", what, " is not a path"));
-  fs::path path = fs::weakly_canonical(absolute, error);
-  // A volume that fails is no mistake of who wrote the path: what is on the others goes on, and due keys with it.
-  if (error) path = absolute.lexically_normal();
-  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
-  return path.has_filename() ? path : path.parent_path();
-}
-
-bool LiesWithin(const fs::path& inner, const fs::path& outer) {
-  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
-}
-
 }  // namespace
-
-absl::Status CheckOptions(const ServerOptions& options) {
-  const auto data = CanonicalPath("data directory", options.data_directory);
-  if (!data.ok()) return data.status();
-  std::vector<fs::path> others = {*data};
-  for (const std::string& directory : {options.key_ring_directory, options.second_key_ring_directory}) {
-    if (directory.empty()) continue;
-    const auto ring = CanonicalPath("key ring's directory", directory);
-    if (!ring.ok()) return ring.status();
-    if (LiesWithin(*ring, *data)) {
-      return absl::InvalidArgumentError("the key ring's directory must be outside the data directory");
-    }
-    others.push_back(*ring);
-  }
-  if (!options.backups.directory.empty()) {
-    const auto backups = CanonicalPath("directory of backups", options.backups.directory);
-    if (!backups.ok()) return backups.status();
-    for (const fs::path& other : others) {
-      if (!LiesWithin(*backups, other) && !LiesWithin(other, *backups)) continue;
-      return absl::InvalidArgumentError(
-          "--backup-directory: must neither lie within the directories of the data and the key ring, nor they within "
-          "it");
-    }
-  }
-  if (!options.ledger_origin.empty() && !IsNoteName(options.ledger_origin)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--ledger-origin: 1 to ", kNoteNameBytesMax, " visible ASCII characters, no plus sign"));
-  }
-  return CheckRingKeys(options.ring_keys,
-                       {options.data_directory, options.key_ring_directory, options.second_key_ring_directory});
-}
 
 Server::Server(ServerOptions options, std::optional<Policy> policy)
     : options_(std::move(options)),
@@ -134,8 +89,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
   }
   Log(Severity::kInfo, "starting");
   for (const auto step :
-       {&Server::OpenStorage, &Server::OpenEngine, &Server::OpenCheckpointSigner, &Server::StartCommitter,
-        &Server::StartProbing, &Server::StartBackups, &Server::Listen, &Server::CatchUp, &Server::Serve}) {
+       {&Server::ProbeAddresses, &Server::OpenProber, &Server::OpenAccess, &Server::OpenStorage, &Server::OpenEngine,
+        &Server::OpenCheckpointSigner, &Server::StartCommitter, &Server::StartProbing, &Server::StartBackups,
+        &Server::Listen, &Server::CatchUp, &Server::Serve}) {
     const absl::Status status = (server.get()->*step)();
     if (status.ok()) continue;
     server->DestroyDueKeys();
@@ -233,7 +189,7 @@ absl::Status Server::StartCommitter() {
 }
 
 absl::Status Server::CatchUp() {
-  if (options_.on_catching_up) options_.on_catching_up(endpoint_->address());
+  if (options_.on_catching_up) options_.on_catching_up(address());
   Log(Severity::kInfo, "catching up on what fell due while no server ran");
   const auto outcome = sweep_loop_->RunOnce(/*scrub_now=*/false);
   // What is damaged costs itself; it was told, and is tried again.
@@ -244,10 +200,7 @@ absl::Status Server::CatchUp() {
 }
 
 absl::Status Server::StartProbing() {
-  if (!options_.dns.has_value()) return absl::OkStatus();
-  auto prober = DnsProber::Create(*options_.dns);
-  if (!prober.ok()) return Explain("DNS", prober.status());
-  dns_prober_ = *std::move(prober);
+  if (dns_prober_ == nullptr) return absl::OkStatus();
   DnsLoopCallbacks callbacks;
   callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
     std::vector<ProbeSubject> subjects;
@@ -277,13 +230,17 @@ absl::Status Server::StartProbing() {
 
 absl::Status Server::Listen() {
   workers_ = std::make_unique<Workers>();
+  read_audit_ = std::make_unique<ReadAudit>([this](const auto& entries) { return Enter(entries); });
   if (!options_.metrics_address.empty()) {
     auto page = MetricsPage::Open(options_.metrics_address, metrics_, [this] { return ReadGauges(); });
     if (!page.ok()) return page.status();
     metrics_page_ = *std::move(page);
   }
-  auto endpoint = Endpoint::Listen(options_.listen_address,
-                                   Backend{.engine = *engine_,
+  auto endpoint = Endpoint::Listen(addresses_, tls_identity_.get(),
+                                   Backend{.gate = gate_,
+                                           .principals = principals_.get(),
+                                           .read_audit = *read_audit_,
+                                           .engine = *engine_,
                                            .meetings = *meetings_,
                                            .pbxs = *pbxs_,
                                            .committer = *committer_,
@@ -323,6 +280,7 @@ absl::Status Server::Serve() {
   sweep_loop_->Start();
   witness_loop_->Start();
   if (dns_loop_ != nullptr) dns_loop_->Start();
+  StartAccess();
   if (backup_loop_ != nullptr) backup_loop_->Start();
   return absl::OkStatus();
 }
@@ -378,6 +336,8 @@ Gauges Server::ReadGauges() const {
   gauges.refiling = holdings.policies.refiling_since().has_value();
   const PolicyRefiler::Progress refile = engine_->refiler().progress();
   gauges.refile_examined = refile.meetings + refile.rows;
+  gauges.roles_stale = access_files_->roles_stale();
+  gauges.certificates_stale = access_files_->tls_stale();
   gauges.queue_events = committer_->queued_events();
   gauges.queue_lines = committer_->queued_lines();
   gauges.live_rows = holdings.counts.TotalRows();
@@ -445,8 +405,11 @@ void Server::Shutdown(absl::Duration grace) {
   syslog_.reset();
   // A backup that is being made would keep its caller for hours.
   if (backup_loop_ != nullptr) backup_loop_->Stop();
+  if (access_files_ != nullptr) access_files_->Stop();
   // Calls under way need committer and workers to end.
   if (endpoint_ != nullptr) endpoint_->Shutdown(grace);
+  // What was read since the hour began.
+  if (read_audit_ != nullptr) read_audit_->Close(absl::InfiniteFuture()).IgnoreError();
   if (dns_loop_ != nullptr) dns_loop_->Stop();
   if (sweep_loop_ != nullptr) sweep_loop_->Stop();
   metrics_page_.reset();

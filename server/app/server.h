@@ -14,6 +14,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/loss.pb.h"
+#include "server/access/gate.h"
+#include "server/access/principals.h"
+#include "server/access/read_audit.h"
 #include "server/app/ballast.h"
 #include "server/app/ring_keys.h"
 #include "server/base/clock.h"
@@ -24,6 +27,7 @@
 #include "server/ledger/checkpoint.h"
 #include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_reader.h"
+#include "server/ops/access_files.h"
 #include "server/ops/backup_loop.h"
 #include "server/ops/dns_loop.h"
 #include "server/ops/dns_prober.h"
@@ -35,6 +39,7 @@
 #include "server/ops/witness_loop.h"
 #include "server/pbxs/pbx_reader.h"
 #include "server/rpc/endpoint.h"
+#include "server/rpc/listening.h"
 #include "storage/backups.h"
 #include "storage/mutex.h"
 #include "storage/rocksdb/rocksdb_backups.h"
@@ -45,11 +50,15 @@
 
 namespace retention {
 
+class TlsIdentity;
 class WatchCourier;
 
 struct ServerOptions {
-  std::string listen_address = "127.0.0.1:50051";  // port 0: any free one
-  std::string metrics_address;                     // empty: no metrics page; port 0: any free one
+  std::vector<std::string> listen_addresses = {"127.0.0.1:50051"};  // HOST:PORT (port 0: any free one), unix:/PATH
+  bool insecure_listen = false;  // plain ports that are not on loopback are gone on with
+  AccessFiles::Paths access;     // who may call what; all empty: whoever reaches the server may all
+  std::string principals_file;   // the register of callers; with roles
+  std::string metrics_address;   // empty: no metrics page; port 0: any free one
   std::string data_directory;
   std::string key_ring_directory;         // outside the data directory
   std::string second_key_ring_directory;  // of its second replica; empty: in the same
@@ -82,8 +91,9 @@ struct ServerOptions {
   std::optional<DnsProber::Options> dns;
 };
 
-// INVALID_ARGUMENT if the key ring would lie within the data directory: every copy of that would be readable for ever;
-// if the directory of backups would lie in one of the others, or they in it; and of CheckRingKeys.
+// INVALID_ARGUMENT naming an address that is none, or that would be plain to the network and is not to be, or flags of
+// TLS and roles that lack each other; if the key ring would lie within the data directory: every copy of that would be
+// readable for ever; if the directory of backups would lie in one of the others, or they in it; and of CheckRingKeys.
 absl::Status CheckOptions(const ServerOptions& options);
 
 // A server that serves. Thread-safe.
@@ -102,13 +112,16 @@ class Server {
   // Shuts down without grace.
   ~Server();
 
-  const std::string& address() const { return endpoint_->address(); }
+  const std::string& address() const { return endpoint_->addresses().front(); }
+  const std::vector<std::string>& addresses() const { return endpoint_->addresses(); }
   // 0 without a metrics page.
   int metrics_port() const { return metrics_page_ == nullptr ? 0 : metrics_page_->port(); }
 
   // Null if nothing is received.
   const SyslogReceiver* syslog() const { return syslog_.get(); }
 
+  // For tests, which look when the files have changed.
+  AccessFiles& access_files() { return *access_files_; }
   // For tests, which hold its thread up.
   Committer& committer() { return *committer_; }
   // The same, which do what is due at once. Null without a directory.
@@ -134,6 +147,15 @@ class Server {
   void ReportClock(const GuardedClock::Reading& reading);
   // Has that taken out.
   absl::Status MendUnread();
+  // Before anything is made, so that a mistake leaves nothing behind: whether the addresses can be had; the files of
+  // roles and certificates; the resolvers.
+  absl::Status ProbeAddresses();
+  absl::Status OpenAccess();
+  absl::Status OpenProber();
+  // Entries of the ledger that are no end of anything.
+  absl::Status Enter(const std::vector<stored::v1::LedgerEntry>& entries);
+  void EnterAccess(const char* what);
+  void StartAccess();
   absl::Status OpenStorage();
   // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
   // lies. `made`: whether there is a store. `unread`: part of what it is judged by lies in a damaged table file.
@@ -180,6 +202,12 @@ class Server {
   bool clock_agrees_ = true;
   std::optional<ClockCorrection> reported_correction_;
   Metrics metrics_;
+  Gate gate_;
+  std::unique_ptr<Principals> principals_;
+  std::unique_ptr<ReadAudit> read_audit_;
+  std::vector<ListenAddress> addresses_;
+  std::unique_ptr<AccessFiles> access_files_;
+  std::unique_ptr<TlsIdentity> tls_identity_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<KeyRing> ring_;

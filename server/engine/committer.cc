@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/acting.h"
 #include "server/base/errors.h"
 
 namespace retention {
@@ -62,7 +63,9 @@ absl::Status Committer::Run(std::function<absl::Status()> task) {
   auto future = promise.get_future();
   {
     const MutexLock lock(mutex_);
-    tasks_.push_back(std::function<void()>([&] {
+    // For whom the caller acts, who waits here.
+    tasks_.push_back(std::function<void()>([&, actor = CurrentActor()] {
+      const ActingAs acting(actor);
       absl::Status status = task();
       {
         const MutexLock health_lock(mutex_);

@@ -66,6 +66,7 @@ v1::LedgerEntry DescribeEntry(const stored::v1::LedgerEntry& entry) {
   described.set_ring_generation(entry.ring_generation());
   described.set_role(entry.role());
   described.set_principal(absl::BytesToHexString(entry.principal()));
+  if (entry.reads() != 0) described.set_reads(entry.reads());
   if (entry.keys() != 0) described.set_keys(entry.keys());
   if (entry.files() != 0) described.set_files(entry.files());
   if (entry.has_rows_left()) described.set_rows_left(entry.rows_left());

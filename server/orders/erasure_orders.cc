@@ -158,7 +158,7 @@ absl::Status ErasureOrders::CheckConfirm(const v1::ConfirmErasureOrdersRequest& 
 }
 
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> ErasureOrders::Confirm(const v1::ConfirmErasureOrdersRequest& request,
-                                                                        Change& change) const {
+                                                                        ReachesPbx reaches, Change& change) const {
   v1::ConfirmErasureOrdersResponse response;
   CategoryCounts erased{};
   CategoryCounts not_found{};
@@ -170,11 +170,17 @@ absl::StatusOr<v1::ConfirmErasureOrdersResponse> ErasureOrders::Confirm(const v1
     if (!row.ok()) return row.status();
     if (!row->has_value() || forgotten.contains(id)) {
       response.set_unknown(response.unknown() + 1);
+      continue;
+    }
+    auto held = Open(key, **row);
+    if (!held.ok()) return held.status();
+    const auto is_theirs = reaches(held->pbx_id());
+    if (!is_theirs.ok()) return is_theirs.status();
+    if (!*is_theirs) {
+      response.set_unknown(response.unknown() + 1);
     } else if (confirmation.outcome() == v1::ERASURE_OUTCOME_FAILED) {
       response.set_failed(response.failed() + 1);
     } else {
-      auto held = Open(key, **row);
-      if (!held.ok()) return held.status();
       const auto category = static_cast<size_t>(held->category());
       if (category >= kCategories) return absl::DataLossError("an erasure order's category is unknown");
       ++(confirmation.outcome() == v1::ERASURE_OUTCOME_ERASED ? erased : not_found)[category];

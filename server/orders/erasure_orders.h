@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -48,10 +49,11 @@ class ErasureOrders {
   // INVALID_ARGUMENT naming the field.
   static absl::Status CheckConfirm(const v1::ConfirmErasureOrdersRequest& request);
 
-  // Forgets the orders that are done and enters them into the ledger, by outcome and category. REQUIRES: CheckConfirm.
-  // A command: belongs to the writer's thread.
+  // Forgets the orders that are done and enters them into the ledger, by outcome and category. Those of PBXs that the
+  // caller does not reach are unknown to them. REQUIRES: CheckConfirm. A command: belongs to the writer's thread.
+  using ReachesPbx = absl::FunctionRef<absl::StatusOr<bool>(std::string_view pbx_id)>;
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> Confirm(const v1::ConfirmErasureOrdersRequest& request,
-                                                           Change& change) const;
+                                                           ReachesPbx reaches, Change& change) const;
 
   // Orders that are held.
   uint64_t unconfirmed() const { return holdings_.orders.unconfirmed(); }

@@ -71,6 +71,17 @@ absl::StatusOr<v1::GetPbxResponse> PbxReader::GetPbx(const v1::GetPbxRequest& re
   return response;
 }
 
+absl::StatusOr<std::optional<std::string>> PbxReader::ControllerOf(std::string_view pbx_id, absl::Time now) const {
+  const auto pbx = holdings_.registry.Find(pbx_id, now);
+  if (!pbx.has_value()) return std::nullopt;
+  const auto record = ReadPbxRecord(*store_.Snapshot(), holdings_.vault, *pbx);
+  // One that is damaged belongs to nobody that is known.
+  if (IsUnreadable(record.status())) return std::nullopt;
+  if (!record.ok()) return record.status();
+  if (!record->has_value()) return std::nullopt;
+  return (*record)->controller_id();
+}
+
 absl::StatusOr<Personal> PbxReader::FqdnOf(const PbxId& pbx) const {
   const auto record = ReadPbxRecord(*store_.Snapshot(), holdings_.vault, pbx);
   if (absl::IsNotFound(record.status())) return Personal();

@@ -2,6 +2,10 @@
 #ifndef RETENTION_SERVER_PBXS_PBX_READER_H_
 #define RETENTION_SERVER_PBXS_PBX_READER_H_
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -23,6 +27,9 @@ class PbxReader {
 
   absl::StatusOr<v1::GetPbxResponse> GetPbx(const v1::GetPbxRequest& request, absl::Time now) const;
   absl::StatusOr<v1::ListPbxsResponse> ListPbxs(const v1::ListPbxsRequest& request, absl::Time now) const;
+
+  // The controller that the record of a PBX names; nullopt if the PBX is not known.
+  absl::StatusOr<std::optional<std::string>> ControllerOf(std::string_view pbx_id, absl::Time now) const;
 
   // The FQDN of a PBX; empty if it has none, or has ended.
   absl::StatusOr<Personal> FqdnOf(const PbxId& pbx) const;

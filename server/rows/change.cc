@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/base/acting.h"
 #include "server/rows/day_progress.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/ring_generation.h"
@@ -287,6 +288,10 @@ void Change::AppendEntries(uint64_t ring_generation, Ledger& ledger) {
     if (entry.policy_version() == 0) entry.set_policy_version(holdings_.policy().version());
     if (entry.ring_generation() == 0) entry.set_ring_generation(ring_generation);
     entry.set_clock(holdings_.clock);
+    if (const Actor* actor = CurrentActor(); actor != nullptr && entry.role().empty()) {
+      entry.set_role(actor->role);
+      entry.set_principal(actor->principal);
+    }
     const std::string leaf = ledger.Append(entry, now_, batch_);
     if (holdings_.on_entry) holdings_.on_entry(entry, leaf);
   }

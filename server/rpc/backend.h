@@ -5,6 +5,9 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "server/access/gate.h"
+#include "server/access/principals.h"
+#include "server/access/read_audit.h"
 #include "server/base/clock.h"
 #include "server/base/guarded_clock.h"
 #include "server/engine/committer.h"
@@ -38,6 +41,9 @@ struct Workers {
 };
 
 struct Backend {
+  Gate& gate;
+  Principals* principals;  // null where no roles are in force
+  ReadAudit& read_audit;
   Engine& engine;
   const MeetingReader& meetings;
   const PbxReader& pbxs;

@@ -78,7 +78,7 @@ class BackupService final : public BackupServiceBase {
  private:
   template <typename Request, typename Handler>
   grpc::ServerUnaryReactor* Reply(const UnaryCall& call, Handler handler) {
-    return Answer<Request>(backend_.workers.backups, call,
+    return Answer<Request>(backend_, backend_.workers.backups, call,
                            [this, handler = std::move(handler)](const Request& asked) -> decltype(handler(asked)) {
                              if (backend_.backup_loop == nullptr) {
                                return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "BACKUPS_OFF",

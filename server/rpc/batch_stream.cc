@@ -49,10 +49,10 @@ BatchStream::BatchStream(NewBatch new_batch) : new_batch_(std::move(new_batch)) 
 
 BatchStream::~BatchStream() = default;
 
-BatchStream* BatchStream::Open(NewBatch new_batch, StreamRoster& roster) {
-  const std::shared_ptr<BatchStream> stream(new BatchStream(std::move(new_batch)));
+BatchStream* BatchStream::Open(absl::StatusOr<NewBatch> new_batch, StreamRoster& roster) {
+  const std::shared_ptr<BatchStream> stream(new BatchStream(new_batch.ok() ? *std::move(new_batch) : NewBatch()));
   stream->self_ = stream;
-  const absl::Status refusal = roster.Add(stream);
+  const absl::Status refusal = new_batch.ok() ? roster.Add(stream) : new_batch.status();
   std::optional<absl::Status> end;
   {
     const MutexLock lock(stream->mutex_);

@@ -15,7 +15,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/rpc/admission.h"
 #include "server/rpc/backend.h"
 #include "server/rpc/wire.h"
 #include "storage/mutex.h"
@@ -73,8 +75,19 @@ class StreamedBatch {
 // One that waits in the committer's queue.
 template <typename Request, typename Queued>
 class CommittedBatch : public StreamedBatch {
+ public:
+  using RequestType = Request;
+
  protected:
-  explicit CommittedBatch(const Backend& backend) : backend_(backend) {}
+  // REQUIRES: `admission` outlives its TakeIn.
+  CommittedBatch(const Backend& backend, Admission& admission) : backend_(backend), admission_(admission) {}
+
+  // Parses what was received, if its caller may still send it, and it stays within what they may reach.
+  absl::Status Parse(const grpc::ByteBuffer& received) {
+    if (absl::Status status = Renew(backend_, admission_); !status.ok()) return status;
+    if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
+    return CheckScope(backend_, admission_, *request_);
+  }
 
   absl::Status Submit(std::function<void(absl::Status)> done) final {
     queued_.done = std::move(done);
@@ -86,6 +99,7 @@ class CommittedBatch : public StreamedBatch {
   size_t bytes() const final { return memory_; }
 
   const Backend& backend_;
+  Admission& admission_;
   google::protobuf::Arena arena_{StreamArena()};
   Request* const request_ = google::protobuf::Arena::CreateMessage<Request>(&arena_);
   Queued queued_;
@@ -109,8 +123,8 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
 
   using NewBatch = std::function<std::unique_ptr<StreamedBatch>()>;
 
-  // A stream that reads, or one that ends at once with what the roster has against it.
-  static BatchStream* Open(NewBatch new_batch, StreamRoster& roster);
+  // A stream that reads, or one that ends at once: with the error in its place, or what the roster has against it.
+  static BatchStream* Open(absl::StatusOr<NewBatch> new_batch, StreamRoster& roster);
   ~BatchStream() override;
 
   // Ends the stream with `status` once the batches it has taken in are answered.
@@ -152,6 +166,17 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was, or is about to be, called
   absl::Status end_ ABSL_GUARDED_BY(mutex_);       // how the stream ends after the last answer
 };
+
+// What makes the batches of a stream, if its caller may open it.
+template <typename Batch>
+absl::StatusOr<BatchStream::NewBatch> BatchesOf(const Backend& backend, const grpc::ServerContextBase& context) {
+  auto admission = AdmitStream(backend, context, RowOf<typename Batch::RequestType>());
+  if (!admission.ok()) return admission.status();
+  // Batches are taken in one at a time.
+  return [&backend, admission = std::make_shared<Admission>(*std::move(admission))] {
+    return std::make_unique<Batch>(backend, *admission);
+  };
+}
 
 }  // namespace retention
 

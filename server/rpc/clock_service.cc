@@ -35,19 +35,19 @@ class ClockService final : public ClockServiceBase {
   grpc::ServerUnaryReactor* GetClock(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::GetClockRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto&) -> absl::StatusOr<v1::GetClockResponse> { return Describe(); });
   }
 
   grpc::ServerUnaryReactor* AdvanceClock(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Answer<v1::AdvanceClockRequest>(backend_.workers.reads, {context, request, response},
+    return Answer<v1::AdvanceClockRequest>(backend_, backend_.workers.reads, {context, request, response},
                                            [this](const auto& message) { return Advance(message); });
   }
 
   grpc::ServerUnaryReactor* ConfirmClock(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Answer<v1::ConfirmClockRequest>(backend_.workers.sweeps, {context, request, response},
+    return Answer<v1::ConfirmClockRequest>(backend_, backend_.workers.sweeps, {context, request, response},
                                            [this](const auto& message) { return Confirm(message); });
   }
 

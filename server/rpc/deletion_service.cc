@@ -54,7 +54,7 @@ class DeletionService final : public DeletionServiceBase {
   grpc::ServerUnaryReactor* PreviewErasure(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override {
     return Answer<v1::PreviewErasureRequest>(
-        backend_.workers.commands, {context, request, response},
+        backend_, backend_.workers.commands, {context, request, response},
         [this](const auto& message) { return backend_.engine.PreviewErasure(message, backend_.Now()); });
   }
 
@@ -62,7 +62,7 @@ class DeletionService final : public DeletionServiceBase {
   // Every deletion names a PBX and a reason.
   template <typename Request>
   grpc::ServerUnaryReactor* Delete(const UnaryCall& call) {
-    return Answer<Request>(backend_.workers.commands, call, [this](const Request& message) {
+    return Answer<Request>(backend_, backend_.workers.commands, call, [this](const Request& message) {
       using Response = decltype(Execute(message, std::string_view()));
       if (absl::Status s = CheckIdentifier("pbx_id", message.pbx_id()); !s.ok()) return Response(s);
       const auto reason = WordOf(message.reason());

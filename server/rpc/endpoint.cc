@@ -3,6 +3,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -17,6 +18,8 @@
 #include "server/rpc/limits.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/tls_identity.h"
+#include "server/rpc/unix_listener.h"
 #include "server/rpc/watch_courier.h"
 
 namespace retention {
@@ -39,6 +42,14 @@ class UnknownMethods final : public grpc::CallbackGenericService {
       void OnDone() override { delete this; }
     };
     return new Refusal;
+  }
+};
+
+// Reflection is for everybody or for nobody: it asks for no role.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
   }
 };
 
@@ -71,15 +82,17 @@ struct Endpoint::Parts {
   EventService events;
   std::vector<std::unique_ptr<grpc::Service>> services;
   UnknownMethods unknown;
-  std::string address;
+  std::vector<std::string> addresses;
   std::unique_ptr<grpc::Server> server;
+  std::vector<std::unique_ptr<UnixListener>> sockets;
 };
 
 Endpoint::Endpoint(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Endpoint::~Endpoint() { Shutdown(absl::ZeroDuration()); }
 
-absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::string& address, const Backend& backend) {
+absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<ListenAddress>& addresses,
+                                                           const TlsIdentity* tls, const Backend& backend) {
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
@@ -87,8 +100,20 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::string& ad
   });
   auto parts = std::make_unique<Parts>(backend);
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  std::vector<int> ports(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (addresses[i].is_unix()) {
+      auto socket = UnixListener::Bind(addresses[i].unix_path);
+      if (!socket.ok()) return socket.status();
+      (*socket)->AddTo(builder);
+      parts->sockets.push_back(*std::move(socket));
+    } else {
+      const auto credentials =
+          tls == nullptr ? grpc::InsecureServerCredentials() : tls->Credentials(parts->backend.gate);
+      builder.AddListeningPort(addresses[i].text, credentials, &ports[i]);
+    }
+  }
+  if (backend.gate.has_roles()) builder.SetOption(std::make_unique<WithoutReflection>());
   // Two servers on one port would share its callers.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
@@ -101,14 +126,19 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::string& ad
   for (const auto& service : parts->services) builder.RegisterService(service.get());
   builder.RegisterCallbackGenericService(&parts->unknown);
   parts->server = builder.BuildAndStart();
-  if (parts->server == nullptr) return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
-  parts->address = WithPort(address, port);
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (parts->server == nullptr || (!addresses[i].is_unix() && ports[i] == 0)) {
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", addresses[i].text));
+    }
+    parts->addresses.push_back(addresses[i].is_unix() ? addresses[i].text : WithPort(addresses[i].text, ports[i]));
+  }
+  for (const auto& socket : parts->sockets) socket->Start();
   std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(parts)));
   endpoint->SetHealth({.ingest = false, .erasure = false, .statistics = false});
   return endpoint;
 }
 
-const std::string& Endpoint::address() const { return parts_->address; }
+const std::vector<std::string>& Endpoint::addresses() const { return parts_->addresses; }
 
 void Endpoint::SetHealth(const Health& health) {
   grpc::HealthCheckServiceInterface* service = parts_->server->GetHealthCheckService();
@@ -130,6 +160,7 @@ void Endpoint::SetHealth(const Health& health) {
 void Endpoint::Shutdown(absl::Duration grace) {
   SetHealth({.ingest = false, .erasure = false, .statistics = false});
   // Their callers send the rest to the next server.
+  for (const auto& socket : parts_->sockets) socket->Stop();
   parts_->streams.Drain();
   parts_->backend.order_courier.Drain();
   parts_->backend.report_courier.Drain();

@@ -1,29 +1,35 @@
-// Where callers reach the server: gRPC, its services, health and reflection. No gRPC header is needed to use it.
+// Where callers reach the server: gRPC, its services, health, and reflection where no roles are in force. No gRPC
+// header is needed to use it.
 #ifndef RETENTION_SERVER_RPC_ENDPOINT_H_
 #define RETENTION_SERVER_RPC_ENDPOINT_H_
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/rpc/backend.h"
+#include "server/rpc/listening.h"
 
 namespace retention {
 
-// Thread-safe. Plaintext: it is meant for a loopback address or a trusted network.
+class TlsIdentity;
+
+// Thread-safe.
 class Endpoint {
  public:
-  // Listens on `address` ("127.0.0.1:50051"; port 0: any free one). Of health `liveness` alone is well: the rest is
-  // SetHealth's to say. UNAVAILABLE if the address cannot be bound (another server holds it). REQUIRES: the backend
-  // outlives it.
-  static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::string& address, const Backend& backend);
+  // Listens on `addresses`, of which there is one at least; with `tls` every port speaks TLS alone, and without none.
+  // Of health `liveness` alone is well: the rest is SetHealth's to say. UNAVAILABLE if an address cannot be bound
+  // (another server holds it). REQUIRES: backend and `tls` outlive it.
+  static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::vector<ListenAddress>& addresses,
+                                                          const TlsIdentity* tls, const Backend& backend);
   // Shuts down without grace.
   ~Endpoint();
 
-  // The address that is served on, with its true port.
-  const std::string& address() const;
+  // The addresses that are served on, with their true ports.
+  const std::vector<std::string>& addresses() const;
 
   // What health says: of each by its name, of "" if all are well, and of every service by those that it needs.
   // `liveness` is well as long as the process answers.

@@ -16,12 +16,12 @@ namespace {
 // One batch of RecordEvents.
 class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, EventBatch> {
  public:
-  explicit RecordBatch(const Backend& backend) : CommittedBatch(backend) {}
+  RecordBatch(const Backend& backend, Admission& admission) : CommittedBatch(backend, admission) {}
 
  private:
   absl::Status TakeIn(const grpc::ByteBuffer& received) override {
     if (absl::Status status = CheckBatchBytes(received.Length()); !status.ok()) return status;
-    if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
+    if (absl::Status status = Parse(received); !status.ok()) return status;
     memory_ = arena_.SpaceAllocated();
     if (absl::Status status = CheckBatchMemory(memory_); !status.ok()) return status;
     queued_.events = &request_->events();
@@ -46,15 +46,18 @@ class BatchCall {
   BatchCall(const Backend& backend, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response)
       : backend_(backend), reactor_(reactor), response_(response) {}
 
-  void Begin(const grpc::ByteBuffer& request) {
-    if (absl::Status status = Enqueue(request); !status.ok()) End(status);
+  void Begin(const grpc::ServerContextBase& context, const grpc::ByteBuffer& request) {
+    if (absl::Status status = Enqueue(context, request); !status.ok()) End(status);
   }
 
  private:
-  absl::Status Enqueue(const grpc::ByteBuffer& bytes) {
+  absl::Status Enqueue(const grpc::ServerContextBase& context, const grpc::ByteBuffer& bytes) {
+    const auto admission = Admit(backend_, context, RowOf<v1::BatchRecordEventsRequest>());
+    if (!admission.ok()) return admission.status();
     if (absl::Status status = CheckBatchBytes(bytes.Length()); !status.ok()) return status;
     auto* request = google::protobuf::Arena::CreateMessage<v1::BatchRecordEventsRequest>(&arena_);
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
+    if (absl::Status status = CheckScope(backend_, *admission, *request); !status.ok()) return status;
     const size_t memory = arena_.SpaceAllocated();
     if (absl::Status status = CheckBatchMemory(memory); !status.ok()) return status;
     queued_.events = &request->events();
@@ -92,14 +95,14 @@ class BatchCall {
 }  // namespace
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EventService::RecordEvents(
-    grpc::CallbackServerContext* /*context*/) {
-  return BatchStream::Open([this] { return std::make_unique<RecordBatch>(backend_); }, streams_);
+    grpc::CallbackServerContext* context) {
+  return BatchStream::Open(BatchesOf<RecordBatch>(backend_, *context), streams_);
 }
 
 grpc::ServerUnaryReactor* EventService::BatchRecordEvents(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  (new BatchCall(backend_, reactor, response))->Begin(*request);
+  (new BatchCall(backend_, reactor, response))->Begin(*context, *request);
   return reactor;
 }
 

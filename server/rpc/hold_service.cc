@@ -21,7 +21,7 @@ class HoldService final : public HoldServiceBase {
   grpc::ServerUnaryReactor* CreateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::CreateHoldRequest>(
-        backend_.workers.commands, {context, request, response},
+        backend_, backend_.workers.commands, {context, request, response},
         [this](const v1::CreateHoldRequest& message) -> absl::StatusOr<v1::CreateHoldResponse> {
           const HoldCommands& commands = backend_.engine.domains().hold_commands;
           const auto poll = commands.FindsPoll(*backend_.engine.store().Snapshot(), message.hold(), backend_.Now());
@@ -33,21 +33,21 @@ class HoldService final : public HoldServiceBase {
 
   grpc::ServerUnaryReactor* GetHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override {
-    return Answer<v1::GetHoldRequest>(backend_.workers.reads, {context, request, response},
+    return Answer<v1::GetHoldRequest>(backend_, backend_.workers.reads, {context, request, response},
                                       [this](const auto& message) { return reader_.GetHold(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ListHolds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
     return Answer<v1::ListHoldsRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto& message) { return reader_.ListHolds(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* UpdateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::UpdateHoldRequest>(
-        backend_.workers.commands, {context, request, response},
+        backend_, backend_.workers.commands, {context, request, response},
         [this](const v1::UpdateHoldRequest& message) -> absl::StatusOr<v1::UpdateHoldResponse> {
           if (absl::Status s = CheckHoldId("hold_id", message.hold_id()); !s.ok()) return s;
           return Run<v1::UpdateHoldResponse>(
@@ -57,7 +57,7 @@ class HoldService final : public HoldServiceBase {
 
   grpc::ServerUnaryReactor* ReleaseHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
-    return Answer<v1::ReleaseHoldRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::ReleaseHoldRequest>(backend_, backend_.workers.commands, {context, request, response},
                                           [this](const auto& message) { return Release(message); });
   }
 

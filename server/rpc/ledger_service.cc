@@ -62,7 +62,7 @@ class LedgerService final : public LedgerServiceBase {
   // Of one moment of the store, so that sizes and proofs fit each other.
   template <typename Request, typename Handler>
   grpc::ServerUnaryReactor* Reply(const UnaryCall& call, Handler handler) {
-    return Answer<Request>(backend_.workers.reads, call,
+    return Answer<Request>(backend_, backend_.workers.reads, call,
                            [this, handler = std::move(handler)](
                                const Request& asked) -> decltype(handler(std::declval<const LedgerReader&>(), asked)) {
                              const auto view = backend_.engine.store().Snapshot();

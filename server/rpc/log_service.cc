@@ -13,12 +13,12 @@ namespace {
 // One batch of AppendLogs.
 class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LineBatch> {
  public:
-  explicit LogBatch(const Backend& backend) : CommittedBatch(backend) {}
+  LogBatch(const Backend& backend, Admission& admission) : CommittedBatch(backend, admission) {}
 
  private:
   absl::Status TakeIn(const grpc::ByteBuffer& received) override {
     if (absl::Status status = CheckLogBatchBytes(received.Length()); !status.ok()) return status;
-    if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
+    if (absl::Status status = Parse(received); !status.ok()) return status;
     // Texts lie beside the arena.
     memory_ = arena_.SpaceAllocated() + received.Length();
     if (absl::Status status = CheckLogBatchMemory(memory_); !status.ok()) return status;
@@ -45,27 +45,27 @@ class LogService final : public LogServiceBase {
         reader_(backend.engine.store(), backend.engine.holdings(), backend.engine.logs()) {}
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AppendLogs(
-      grpc::CallbackServerContext* /*context*/) override {
-    return BatchStream::Open([this] { return std::make_unique<LogBatch>(backend_); }, streams_);
+      grpc::CallbackServerContext* context) override {
+    return BatchStream::Open(BatchesOf<LogBatch>(backend_, *context), streams_);
   }
 
   grpc::ServerUnaryReactor* ReadLogs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ReadLogsRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto& message) { return reader_.ReadLogs(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ExtendLogRetention(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                                grpc::ByteBuffer* response) override {
-    return Answer<v1::ExtendLogRetentionRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::ExtendLogRetentionRequest>(backend_, backend_.workers.commands, {context, request, response},
                                                  [this](const auto& message) { return Extend(message); });
   }
 
   grpc::ServerUnaryReactor* ListLogExtensions(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                               grpc::ByteBuffer* response) override {
     return Answer<v1::ListLogExtensionsRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto& /*message*/) -> absl::StatusOr<v1::ListLogExtensionsResponse> {
           v1::ListLogExtensionsResponse all;
           for (auto& extension : backend_.engine.logs().InForce(backend_.Now())) {

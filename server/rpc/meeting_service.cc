@@ -15,9 +15,11 @@ using MeetingServiceBase = v1::MeetingService::WithRawCallbackMethod_GetMeeting<
 // The notices of one watcher.
 class NoticesOnTheirWay final : public WatchDelivery {
  public:
-  NoticesOnTheirWay(ReportDelivery delivery, bool once) : delivery_(std::move(delivery)), once_(once) {}
+  NoticesOnTheirWay(const Backend& backend, Admission admission, ReportDelivery delivery, bool once)
+      : backend_(backend), admission_(std::move(admission)), delivery_(std::move(delivery)), once_(once) {}
 
   absl::StatusOr<Step> Next(absl::Time now) override {
+    if (absl::Status status = Renew(backend_, admission_); !status.ok()) return status;
     auto next = delivery_.Next(now);
     if (!next.ok()) return next.status();
     if (next->notices.empty()) {
@@ -29,6 +31,8 @@ class NoticesOnTheirWay final : public WatchDelivery {
   }
 
  private:
+  const Backend& backend_;
+  Admission admission_;
   ReportDelivery delivery_;
   const bool once_;
 };
@@ -40,7 +44,7 @@ class MeetingService final : public MeetingServiceBase {
   grpc::ServerUnaryReactor* GetMeeting(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingRequest>(
-        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        backend_, backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
         [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
         [this](const auto& message) { return backend_.meetings.GetMeeting(message, backend_.Latest()); });
   }
@@ -48,14 +52,14 @@ class MeetingService final : public MeetingServiceBase {
   grpc::ServerUnaryReactor* ListMeetings(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
     return Answer<v1::ListMeetingsRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto& message) { return backend_.meetings.ListMeetings(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ListParticipants(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::ListParticipantsRequest>(
-        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        backend_, backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
         [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
         [this](const auto& message) { return backend_.meetings.ListParticipants(message, backend_.Latest()); });
   }
@@ -63,23 +67,27 @@ class MeetingService final : public MeetingServiceBase {
   grpc::ServerUnaryReactor* GetMeetingReport(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) override {
     return Answer<v1::GetMeetingReportRequest>(
-        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        backend_, backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
         [this](const auto& message) { return backend_.meetings.TakesLong(message, backend_.Latest()); },
         [this](const auto& message) { return backend_.meetings.GetMeetingReport(message, backend_.Latest()); });
   }
 
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchReports(grpc::CallbackServerContext* /*context*/,
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchReports(grpc::CallbackServerContext* context,
                                                            const grpc::ByteBuffer* request) override {
-    return backend_.report_courier.Serve(Watch(*request));
+    return backend_.report_courier.Serve(Watch(*context, *request));
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<WatchDelivery>> Watch(const grpc::ByteBuffer& request) const {
+  absl::StatusOr<std::unique_ptr<WatchDelivery>> Watch(const grpc::ServerContextBase& context,
+                                                       const grpc::ByteBuffer& request) const {
+    auto admission = AdmitStream(backend_, context, RowOf<v1::WatchReportsRequest>());
+    if (!admission.ok()) return admission.status();
     v1::WatchReportsRequest asked;
     if (absl::Status status = ParseMessage(request, asked); !status.ok()) return status;
+    if (absl::Status status = CheckScope(backend_, *admission, asked); !status.ok()) return status;
     auto delivery = ReportDelivery::For(backend_.engine.store(), backend_.engine.holdings(), asked, backend_.Latest());
     if (!delivery.ok()) return delivery.status();
-    return std::make_unique<NoticesOnTheirWay>(*std::move(delivery), asked.once());
+    return std::make_unique<NoticesOnTheirWay>(backend_, *std::move(admission), *std::move(delivery), asked.once());
   }
 
   const Backend& backend_;

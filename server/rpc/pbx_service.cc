@@ -24,43 +24,57 @@ class PbxService final : public PbxServiceBase {
 
   grpc::ServerUnaryReactor* SyncPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                     grpc::ByteBuffer* response) override {
-    return Answer<v1::SyncPbxRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::SyncPbxRequest>(backend_, backend_.workers.commands, {context, request, response},
                                       [this](auto& message) { return Sync(message); });
   }
 
   grpc::ServerUnaryReactor* GetPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
-    return Answer<v1::GetPbxRequest>(backend_.workers.reads, {context, request, response}, [this](const auto& message) {
-      return backend_.pbxs.GetPbx(message, backend_.Latest());
-    });
+    return Answer<v1::GetPbxRequest>(
+        backend_, backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return backend_.pbxs.GetPbx(message, backend_.Latest()); });
   }
 
   grpc::ServerUnaryReactor* ListPbxs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
     return Answer<v1::ListPbxsRequest>(
-        backend_.workers.reads, {context, request, response},
-        [this](const auto& message) { return backend_.pbxs.ListPbxs(message, backend_.Latest()); });
+        backend_, backend_.workers.reads, {context, request, response},
+        [this](const v1::ListPbxsRequest& message, const Admission& admission) { return List(message, admission); });
   }
 
   grpc::ServerUnaryReactor* RemoveExtension(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override {
-    return Answer<v1::RemoveExtensionRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::RemoveExtensionRequest>(backend_, backend_.workers.commands, {context, request, response},
                                               [this](const auto& message) { return Remove(message); });
   }
 
   grpc::ServerUnaryReactor* DeregisterPbx(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override {
-    return Answer<v1::DeregisterPbxRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::DeregisterPbxRequest>(backend_, backend_.workers.commands, {context, request, response},
                                             [this](const auto& message) { return Deregister(message); });
   }
 
   grpc::ServerUnaryReactor* ReportLicence(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override {
-    return Answer<v1::ReportLicenceRequest>(backend_.workers.commands, {context, request, response},
+    return Answer<v1::ReportLicenceRequest>(backend_, backend_.workers.commands, {context, request, response},
                                             [this](const auto& message) { return TakeLicence(message); });
   }
 
  private:
+  // Of a page those that the caller may reach.
+  absl::StatusOr<v1::ListPbxsResponse> List(const v1::ListPbxsRequest& request, const Admission& admission) const {
+    auto page = backend_.pbxs.ListPbxs(request, backend_.Latest());
+    if (!page.ok() || admission.scope == nullptr) return page;
+    v1::ListPbxsResponse within;
+    within.set_next_page_token(page->next_page_token());
+    for (v1::Pbx& pbx : *page->mutable_pbxs()) {
+      const auto reaches = Reaches(backend_, admission, pbx.pbx_id());
+      if (!reaches.ok()) return reaches.status();
+      if (*reaches) *within.add_pbxs() = std::move(pbx);
+    }
+    return within;
+  }
+
   absl::StatusOr<v1::SyncPbxResponse> Sync(v1::SyncPbxRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
     v1::PbxSynced synced;

@@ -37,7 +37,7 @@ class RetentionService final : public RetentionServiceBase {
   grpc::ServerUnaryReactor* GetPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
     return Answer<v1::GetPolicyRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto& message) { return backend_.engine.planner().Describe(message); });
   }
 
@@ -45,14 +45,14 @@ class RetentionService final : public RetentionServiceBase {
   grpc::ServerUnaryReactor* PlanPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::PlanPolicyRequest>(
-        backend_.workers.sweeps, {context, request, response},
+        backend_, backend_.workers.sweeps, {context, request, response},
         [this](const auto& message) { return backend_.engine.planner().Plan(message, backend_.Now()); });
   }
 
   grpc::ServerUnaryReactor* ApplyPolicy(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
     return Answer<v1::ApplyPolicyRequest>(
-        backend_.workers.sweeps, {context, request, response},
+        backend_, backend_.workers.sweeps, {context, request, response},
         [this](const auto& message) -> absl::StatusOr<v1::ApplyPolicyResponse> {
           const auto planned = backend_.engine.planner().CheckPlan(message, backend_.Now());
           if (!planned.ok()) return planned.status();
@@ -70,7 +70,7 @@ class RetentionService final : public RetentionServiceBase {
   grpc::ServerUnaryReactor* ListDueDays(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override {
     return Answer<v1::ListDueDaysRequest>(
-        backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
+        backend_, backend_.workers.reads, backend_.workers.long_reads, {context, request, response},
         // Within a scope rows are counted.
         [](const auto& message) { return !message.pbx_id().empty() || !message.controller_id().empty(); },
         [this](const auto& message) {
@@ -81,7 +81,7 @@ class RetentionService final : public RetentionServiceBase {
 
   grpc::ServerUnaryReactor* Sweep(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response) override {
-    return Answer<v1::SweepRequest>(backend_.workers.sweeps, {context, request, response},
+    return Answer<v1::SweepRequest>(backend_, backend_.workers.sweeps, {context, request, response},
                                     [this](const auto&) -> absl::StatusOr<v1::SweepResponse> {
                                       const auto outcome = backend_.sweep_loop.RunOnce(/*scrub_now=*/true);
                                       if (!outcome.ok()) return outcome.status();

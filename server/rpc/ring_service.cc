@@ -89,13 +89,13 @@ class RingService final : public RingServiceBase {
   grpc::ServerUnaryReactor* GetRingStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override {
     return Answer<v1::GetRingStatusRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto&) -> absl::StatusOr<v1::GetRingStatusResponse> { return Describe(ring().status()); });
   }
 
   grpc::ServerUnaryReactor* RotateRingRoot(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override {
-    return Answer<v1::RotateRingRootRequest>(backend_.workers.sweeps, {context, request, response},
+    return Answer<v1::RotateRingRootRequest>(backend_, backend_.workers.sweeps, {context, request, response},
                                              [this](const auto&) -> absl::StatusOr<v1::RotateRingRootResponse> {
                                                if (ring().status().root == RootKind::kNone) {
                                                  return ErrorWithReason(absl::StatusCode::kFailedPrecondition,
@@ -113,7 +113,7 @@ class RingService final : public RingServiceBase {
 
   grpc::ServerUnaryReactor* VerifyRing(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
-    return Answer<v1::VerifyRingRequest>(backend_.workers.sweeps, {context, request, response},
+    return Answer<v1::VerifyRingRequest>(backend_, backend_.workers.sweeps, {context, request, response},
                                          [this](const auto&) -> absl::StatusOr<v1::VerifyRingResponse> {
                                            const auto found = ring().Verify();
                                            if (!found.ok()) return found.status();

@@ -16,7 +16,7 @@ class StatisticsService final : public StatisticsServiceBase {
 
   grpc::ServerUnaryReactor* ListTables(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
-    return Answer<v1::ListTablesRequest>(backend_.workers.reads, {context, request, response},
+    return Answer<v1::ListTablesRequest>(backend_, backend_.workers.reads, {context, request, response},
                                          [this](const auto&) -> absl::StatusOr<v1::ListTablesResponse> {
                                            return DescribeTables(backend_.engine.holdings().policy().statistics());
                                          });
@@ -25,7 +25,7 @@ class StatisticsService final : public StatisticsServiceBase {
   grpc::ServerUnaryReactor* QueryStatistics(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override {
     return Answer<v1::QueryStatisticsRequest>(
-        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+        backend_, backend_.workers.reads, {context, request, response}, [this](const auto& message) {
           const Engine& engine = backend_.engine;
           return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.Latest());
         });

@@ -1,4 +1,4 @@
-// The shape of every unary call but the recording of events: parse, command, reply, on a worker.
+// The shape of every unary call but the recording of events: admit, parse, command, reply, on a worker.
 #ifndef RETENTION_SERVER_RPC_UNARY_H_
 #define RETENTION_SERVER_RPC_UNARY_H_
 
@@ -6,11 +6,13 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/errors.h"
+#include "server/rpc/admission.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire.h"
 #include "server/rpc/worker_pool.h"
@@ -40,15 +42,38 @@ std::optional<Request> Take(const UnaryCall& call, grpc::ServerUnaryReactor* rea
   return std::nullopt;
 }
 
-// Answers `call` with what `handler` makes of the request: absl::StatusOr<Response>(Request&). One that `takes_long`,
-// which says bool(const Request&) and does not itself, is given to `long_workers`: nobody else waits for it.
+// Answers `call`, if the table has it that its caller may make it, with what `handler` makes of the request:
+// absl::StatusOr<Response>(Request&), and of the Admission if it takes one. A request that `takes_long`, which says
+// bool(const Request&) and does not itself, is given to `long_workers`: nobody else waits for it.
 template <typename Request, typename TakesLong, typename Handler>
-grpc::ServerUnaryReactor* Answer(WorkerPool& workers, WorkerPool& long_workers, const UnaryCall& call,
-                                 TakesLong takes_long, Handler handler) {
+grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, WorkerPool& long_workers,
+                                 const UnaryCall& call, TakesLong takes_long, Handler handler) {
   grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
+  auto admitted = Admit(backend, *call.context, RowOf<Request>());
+  if (!admitted.ok()) {
+    reactor->Finish(ToGrpcStatus(admitted.status()));
+    return reactor;
+  }
   // The bytes of request and response live until Finish.
-  const auto reply = [reactor, call, handler = std::move(handler)](Request& request) {
-    const auto response = handler(request);
+  const auto reply = [&backend, reactor, call, admission = *std::move(admitted),
+                      handler = std::move(handler)](Request& request) {
+    if (absl::Status status = CheckScope(backend, admission, request); !status.ok()) {
+      reactor->Finish(ToGrpcStatus(status));
+      return;
+    }
+    const auto actor = BeginAct(backend, admission);
+    if (!actor.ok()) {
+      reactor->Finish(ToGrpcStatus(actor.status()));
+      return;
+    }
+    const ActingAs acting(actor->has_value() ? &**actor : nullptr);
+    const auto response = [&] {
+      if constexpr (std::is_invocable_v<const Handler&, Request&, const Admission&>) {
+        return handler(request, admission);
+      } else {
+        return handler(request);
+      }
+    }();
     if (response.ok()) *call.response = SerializeMessage(*response);
     reactor->Finish(ToGrpcStatus(response.status()));
   };
@@ -68,9 +93,9 @@ grpc::ServerUnaryReactor* Answer(WorkerPool& workers, WorkerPool& long_workers, 
 
 // The same for calls of which none does.
 template <typename Request, typename Handler>
-grpc::ServerUnaryReactor* Answer(WorkerPool& workers, const UnaryCall& call, Handler handler) {
+grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, const UnaryCall& call, Handler handler) {
   return Answer<Request>(
-      workers, workers, call, [](const Request&) { return false; }, std::move(handler));
+      backend, workers, workers, call, [](const Request&) { return false; }, std::move(handler));
 }
 
 }  // namespace retention

@@ -169,7 +169,10 @@ class TestEngine {
   }
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmOrders(const v1::ConfirmErasureOrdersRequest& request,
                                                                  absl::Time now) {
-    return Do(now, [&](Change& change) { return orders().Confirm(request, change); });
+    return Do(now, [&](Change& change) {
+      return orders().Confirm(
+          request, [](std::string_view) { return true; }, change);
+    });
   }
   // The one before it is carried out first, as far as one step goes.
   absl::StatusOr<v1::LogExtension> ExtendLogRetention(const v1::ExtendLogRetentionRequest& request, absl::Time now) {

@@ -224,7 +224,7 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
   }
   absl::Status Start(absl::Time now) {
     ServerOptions options;
-    options.listen_address = "127.0.0.1:0";
+    options.listen_addresses = {"127.0.0.1:0"};
     options.data_directory = data().string();
     options.key_ring_directory = (platform_.harness().directory() / "ring").string();
     options.policy_file = RETENTION_POLICY_FILE;

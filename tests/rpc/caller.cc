@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 #include <future>
+#include <sstream>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -134,6 +136,24 @@ Caller::Caller(const std::string& address) : channel_(std::make_shared<Channel>(
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   channel_->channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+Caller::Caller(const std::string& address, const CallerTls& tls) : channel_(std::make_shared<Channel>()) {
+  const auto text_of = [](const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = text_of(tls.ca);
+  if (!tls.certificate.empty()) {
+    options.pem_cert_chain = text_of(tls.certificate);
+    options.pem_private_key = text_of(tls.key);
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  channel_->channel = grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments);
 }
 
 Caller::~Caller() = default;

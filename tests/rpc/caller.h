@@ -45,9 +45,17 @@ class CallerStream {
   virtual CallEnd Finish() = 0;
 };
 
+// Files of a caller that speaks TLS.
+struct CallerTls {
+  std::string ca;           // of the server
+  std::string certificate;  // its own; empty: it shows none
+  std::string key;
+};
+
 class Caller {
  public:
   explicit Caller(const std::string& address);
+  Caller(const std::string& address, const CallerTls& tls);
   ~Caller();
 
   // `method`: "/retention.v1.PbxService/SyncPbx".
@@ -58,7 +66,7 @@ class Caller {
 
  private:
   struct Channel;
-  const std::shared_ptr<Channel> channel_;
+  std::shared_ptr<Channel> channel_;
 };
 
 }  // namespace retention

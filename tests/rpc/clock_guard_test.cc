@@ -290,7 +290,7 @@ TEST_F(ClockGuard, WhereTheProcessDiesBetweenCorrectionAndEntryTheNextOneEntersI
   for (int start = 0; start < 2; ++start) {
     ServerOptions options;
     OnTheMachine()(options);
-    options.listen_address = "127.0.0.1:0";
+    options.listen_addresses = {"127.0.0.1:0"};
     options.data_directory = (copy / "data").string();
     options.key_ring_directory = (copy / "ring").string();
     options.policy_file = RETENTION_POLICY_FILE;

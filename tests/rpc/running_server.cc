@@ -30,7 +30,7 @@ void RunningServer::Stop() {
 absl::Status RunningServer::Restart(const Edit& edit) {
   Stop();
   ServerOptions options;
-  options.listen_address = "127.0.0.1:0";
+  options.listen_addresses = {"127.0.0.1:0"};
   options.data_directory = (directory_ / "data").string();
   options.key_ring_directory = (directory_ / "ring").string();
   options.policy_file = RETENTION_POLICY_FILE;

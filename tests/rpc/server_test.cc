@@ -230,7 +230,7 @@ TEST(Server, RefusesAnAddressThatIsTaken) {
   RunningServer first;
   RunningServer second;
   const std::string taken = first.server().address();
-  EXPECT_TRUE(absl::IsUnavailable(second.Restart([&](ServerOptions& options) { options.listen_address = taken; })));
+  EXPECT_TRUE(absl::IsUnavailable(second.Restart([&](ServerOptions& options) { options.listen_addresses = {taken}; })));
 }
 
 }  // namespace

@@ -1,0 +1,106 @@
+#include "server/access/method_table.h"
+
+#include <cstdlib>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+namespace retention {
+namespace {
+
+using enum Role;
+using enum ScopeRule;
+
+// What is read of people, as KIND_READ of the ledger says it.
+constexpr std::string_view kMeetings = "MEETINGS";
+constexpr std::string_view kReports = "REPORTS";
+constexpr std::string_view kPbxs = "PBXS";
+constexpr std::string_view kHolds = "HOLDS";
+constexpr std::string_view kLogs = "LOGS";
+constexpr std::string_view kObjects = "OBJECTS";
+
+constexpr MethodRow kTable[] = {
+    {"BackupService", "CreateBackup", {kOperator}},
+    {"BackupService", "ListBackups", {kMonitoring, kOperator, kAuditor}},
+    {"BackupService", "VerifyBackup", {kOperator, kAuditor}, kDenied, {}, "BACKUP_VERIFIED"},
+    {"BackupService", "PruneBackup", {kOperator}},
+    {"ClockService", "GetClock", {kOperator}},
+    {"ClockService", "AdvanceClock", {kOperator}, kDenied, {}, "CLOCK_ADVANCED"},
+    {"ClockService", "ConfirmClock", {kOperator}},
+    {"DeletionService", "DeletePbx", {kOperator}},
+    {"DeletionService", "DeleteExtension", {kOperator, kRightsDesk}},
+    {"DeletionService", "DeleteMeeting", {kOperator, kRightsDesk}},
+    {"DeletionService", "DeleteObject", {kOperator, kRightsDesk}},
+    {"DeletionService", "DeletePoll", {kOperator, kRightsDesk}},
+    {"DeletionService", "PreviewErasure", {kOperator, kRightsDesk}},
+    {"ErasureOrderService", "WatchErasureOrders", {kPortal}, kCut},
+    {"ErasureOrderService", "ConfirmErasureOrders", {kPortal}, kCut},
+    {"ErasureOrderService", "ListErasureOrders", {kPortal, kOperator, kAuditor}, kPbx, kObjects},
+    {"EventService", "RecordEvents", {kPortal}, kEvents},
+    {"EventService", "BatchRecordEvents", {kPortal}, kEvents},
+    {"HoldService", "CreateHold", {kRightsDesk, kOperator}},
+    {"HoldService", "GetHold", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
+    {"HoldService", "ListHolds", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
+    {"HoldService", "UpdateHold", {kRightsDesk, kOperator}, kDenied, kHolds},
+    {"HoldService", "ReleaseHold", {kRightsDesk, kOperator}},
+    {"LedgerService", "GetCheckpoint", {kRightsDesk, kOperator, kAuditor}},
+    {"LedgerService", "ListLedgerEntries", {kRightsDesk, kOperator, kAuditor}},
+    {"LedgerService", "GetInclusionProof", {kRightsDesk, kOperator, kAuditor}},
+    {"LedgerService", "GetConsistencyProof", {kRightsDesk, kOperator, kAuditor}},
+    {"LedgerService", "GetLedgerTile", {kRightsDesk, kOperator, kAuditor}},
+    {"LogService", "AppendLogs", {kPortal}, kFree},
+    {"LogService", "ReadLogs", {kOperator}, kDenied, kLogs},
+    {"LogService", "ExtendLogRetention", {kOperator}},
+    {"LogService", "ListLogExtensions", {kOperator, kAuditor}},
+    {"MeetingService", "GetMeeting", {kPortal, kRightsDesk, kOperator}, kPbx, kMeetings},
+    {"MeetingService", "ListMeetings", {kPortal, kRightsDesk, kOperator}, kPbx, kMeetings},
+    {"MeetingService", "ListParticipants", {kPortal, kRightsDesk, kOperator}, kPbx, kMeetings},
+    {"MeetingService", "GetMeetingReport", {kPortal, kRightsDesk, kOperator}, kPbx, kReports},
+    {"MeetingService", "WatchReports", {kPortal}, kPbx},
+    {"PbxService", "SyncPbx", {kPortal}, kSync},
+    {"PbxService", "GetPbx", {kPortal, kRightsDesk, kOperator}, kPbx, kPbxs},
+    {"PbxService", "ListPbxs", {kPortal, kRightsDesk, kOperator, kAuditor}, kCut, kPbxs},
+    {"PbxService", "RemoveExtension", {kPortal, kOperator}, kPbx},
+    {"PbxService", "DeregisterPbx", {kPortal, kOperator}, kPbx},
+    {"PbxService", "ReportLicence", {kPortal, kOperator}},
+    {"RetentionService", "GetPolicy", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
+    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}},
+    {"RetentionService", "ApplyPolicy", {kOperator}},
+    {"RetentionService", "ListDueDays", {kMonitoring, kRightsDesk, kOperator, kAuditor}},
+    {"RetentionService", "Sweep", {kOperator}},
+    {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},
+    {"RingService", "RotateRingRoot", {kOperator}, kDenied, {}, "RING_ROOT_ROTATED"},
+    {"RingService", "VerifyRing", {kOperator, kAuditor}, kDenied, {}, "RING_VERIFIED"},
+    {"StatisticsService", "ListTables", {kStatistics, kOperator, kAuditor}},
+    {"StatisticsService", "QueryStatistics", {kStatistics, kOperator, kAuditor}},
+};
+
+using Rows = absl::flat_hash_map<const google::protobuf::Descriptor*, const MethodRow*>;
+
+Rows ByRequest() {
+  Rows rows;
+  for (const MethodRow& row : kTable) {
+    const auto* method = google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+        absl::StrCat("retention.v1.", std::string(row.service), ".", std::string(row.method)));
+    if (method != nullptr) rows.emplace(method->input_type(), &row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::span<const MethodRow> MethodTable() { return kTable; }
+
+std::string PathOf(const MethodRow& method) {
+  return absl::StrCat("/retention.v1.", std::string(method.service), "/", std::string(method.method));
+}
+
+const MethodRow& RowOfRequest(const google::protobuf::Descriptor& request) {
+  static const Rows& rows = *new Rows(ByRequest());
+  const auto row = rows.find(&request);
+  if (row == rows.end()) std::abort();  // a method without a row: tests/access finds it first
+  return *row->second;
+}
+
+}  // namespace retention

@@ -1,0 +1,124 @@
+#include "server/rpc/admission.h"
+
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "server/base/errors.h"
+#include "server/base/time_source.h"
+#include "server/rows/pbx_registry.h"
+
+namespace retention {
+namespace {
+
+std::string_view PropertyOf(const grpc::AuthContext& context, const char* name) {
+  const auto values = context.FindPropertyValues(name);
+  return values.empty() ? std::string_view() : std::string_view(values.front().data(), values.front().size());
+}
+
+// Holds what the evidence points into.
+struct Shown {
+  std::string chain;
+  PeerEvidence evidence;
+};
+
+Shown EvidenceOf(const grpc::ServerContextBase& context) {
+  Shown shown;
+  if (const auto peer = context.auth_context(); peer != nullptr) {
+    const std::string_view certificate = PropertyOf(*peer, GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (!certificate.empty()) {
+      shown.chain = ChainOf(certificate, PropertyOf(*peer, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME));
+      shown.evidence.kind = Principal::Kind::kCertificate;
+      return shown;
+    }
+    const std::string_view uid = PropertyOf(*peer, kUidProperty);
+    if (uint32_t number = 0; absl::SimpleAtoi(absl::string_view(uid.data(), uid.size()), &number)) {
+      shown.evidence = {.kind = Principal::Kind::kUnix, .uid = number};
+      return shown;
+    }
+  }
+  // "ipv4:127.0.0.1:50123", "ipv6:%5B::1%5D:50123".
+  const std::string peer = context.peer();
+  const bool is_local = absl::StartsWith(peer, "ipv4:127.") || absl::StartsWith(peer, "ipv6:%5B::1%5D:") ||
+                        absl::StartsWith(peer, "ipv6:[::1]:");
+  shown.evidence.kind = is_local ? Principal::Kind::kLoopback : Principal::Kind::kNetwork;
+  return shown;
+}
+
+ControllerOf ControllersIn(const Backend& backend) {
+  return [&backend](std::string_view pbx_id) { return backend.pbxs.ControllerOf(pbx_id, backend.Now()); };
+}
+
+}  // namespace
+
+// The chain as a server sees it lacks the peer's own.
+std::string ChainOf(std::string_view certificate, std::string_view chain) {
+  std::string all(certificate);
+  all += '\n';
+  all += chain;
+  return all;
+}
+
+absl::StatusOr<Admission> Admit(const Backend& backend, const grpc::ServerContextBase& context,
+                                const MethodRow& method) {
+  Shown shown = EvidenceOf(context);
+  shown.evidence.chain = shown.chain;
+  return backend.gate.Admit(shown.evidence, method, MachineTime().Wall());
+}
+
+absl::StatusOr<Admission> AdmitStream(const Backend& backend, const grpc::ServerContextBase& context,
+                                      const MethodRow& method) {
+  Shown shown = EvidenceOf(context);
+  shown.evidence.chain = shown.chain;
+  auto admission = backend.gate.Admit(shown.evidence, method, MachineTime().Wall());
+  if (admission.ok()) admission->chain = std::move(shown.chain);
+  return admission;
+}
+
+absl::Status Renew(const Backend& backend, Admission& admission) {
+  return backend.gate.Renew(admission, MachineTime().Wall());
+}
+
+absl::Status CheckScope(const Backend& backend, const Admission& admission, const google::protobuf::Message& request) {
+  if (admission.scope == nullptr) return absl::OkStatus();
+  return admission.scope->Check(admission.method->scope, request, ControllersIn(backend));
+}
+
+absl::StatusOr<std::optional<Actor>> BeginAct(const Backend& backend, const Admission& admission) {
+  if (!admission.role.has_value()) return std::nullopt;
+  Actor actor{.role = std::string(NameOf(*admission.role)), .principal = {}};
+  auto id = backend.principals->IdOf(admission.principal);
+  if (!id.ok() && *admission.role != Role::kPortal) return id.status();
+  if (id.ok()) actor.principal = *std::move(id);
+  const MethodRow& method = *admission.method;
+  if (!method.reads.empty() && IsAudited(*admission.role)) {
+    if (absl::Status s = backend.read_audit.Note(actor, method.reads, backend.Now()); !s.ok()) return s;
+  }
+  if (!method.act.empty()) {
+    stored::v1::LedgerEntry entry;
+    entry.set_kind(stored::v1::LedgerEntry::KIND_ACT);
+    entry.set_role(actor.role);
+    entry.set_principal(actor.principal);
+    entry.set_reason(std::string(method.act));
+    const absl::Status entered = backend.commands.Do([&](Change& change) {
+      change.Enter(entry);
+      return absl::OkStatus();
+    });
+    if (!entered.ok()) {
+      return ErrorWithReason(absl::StatusCode::kUnavailable, "AUDIT_UNAVAILABLE",
+                             "what is asked for cannot be entered in the ledger, so it is not done");
+    }
+  }
+  return actor;
+}
+
+absl::StatusOr<bool> Reaches(const Backend& backend, const Admission& admission, std::string_view pbx_id) {
+  if (admission.scope == nullptr) return true;
+  return admission.scope->Has(pbx_id, ControllersIn(backend));
+}
+
+}  // namespace retention
