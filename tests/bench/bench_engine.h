@@ -89,6 +89,8 @@ void BenchPbx(const BenchOptions& options);
 void BenchCohort(const BenchOptions& options);
 // query_p99.
 void BenchQuery(const BenchOptions& options);
+// `certificates`: a directory of deploy/dev-certificates.sh, with a portal.
+void BenchAccess(const BenchOptions& options, const std::string& certificates);
 // report_large, meeting_large, participants_large, list_room and their like.
 void BenchReads(const BenchOptions& options);
 // ring_write, ring_bytes, erase_early.

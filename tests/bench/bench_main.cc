@@ -1,5 +1,5 @@
 // The benches that need no server process: `retention_bench
-// ingest|cost|backup|drop|pbx|cohort|query|reads|ring|webinar|fill`.
+// access|ingest|cost|backup|drop|pbx|cohort|query|reads|ring|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -14,6 +14,9 @@ int main(int argc, char** argv) {
   app.add_option("--policy", options.policy_file, "Policy file")->required();
   app.add_flag("--quick", options.quick, "A tenth of the rows");
   app.require_subcommand(1);
+  CLI::App* access = app.add_subcommand("access", "The check of a caller's role");
+  access->add_option("--certificates", data_directory, "Directory of deploy/dev-certificates.sh")->required();
+  access->callback([&] { retention::BenchAccess(options, data_directory); });
   app.add_subcommand("ingest", "The committer alone")->callback([&] { retention::BenchIngest(options); });
   app.add_subcommand("cost", "What an event costs, in processor and bytes")->callback([&] {
     retention::BenchCost(options);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <sstream>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
 #include "tests/bench/load_feed.h"
@@ -34,10 +36,24 @@ double Percentile(std::vector<double> samples, double fraction) {
   return samples[rank];
 }
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& target) {
+static std::string WholeFile(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (!(text << file.rdbuf())) Fail(path + " cannot be read");
+  return text.str();
+}
+
+std::shared_ptr<grpc::Channel> Connect(const LoadOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  if (options.tls_ca.empty()) {
+    return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
+  }
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = WholeFile(options.tls_ca);
+  tls.pem_cert_chain = WholeFile(options.tls_cert);
+  tls.pem_private_key = WholeFile(options.tls_key);
+  return grpc::CreateCustomChannel(options.target, grpc::SslCredentials(tls), arguments);
 }
 
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message) {
@@ -55,7 +71,7 @@ void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message
 }
 
 void SyncPbxs(const LoadOptions& options) {
-  const auto stub = v1::PbxService::NewStub(Connect(options.target));
+  const auto stub = v1::PbxService::NewStub(Connect(options));
   for (const v1::SyncPbxRequest& request : LoadFeed(options, 0).Pbxs()) {
     grpc::ClientContext context;
     context.set_wait_for_ready(true);

@@ -32,7 +32,7 @@ class Stopwatch {
 };
 
 // A connection of its own, not shared with other channels.
-std::shared_ptr<grpc::Channel> Connect(const std::string& target);
+std::shared_ptr<grpc::Channel> Connect(const LoadOptions& options);
 
 grpc::ByteBuffer Serialized(const google::protobuf::MessageLite& message);
 void Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message);

@@ -23,6 +23,9 @@ int main(int argc, char** argv) {
   retention::LoadOptions options;
   std::string name;
   app.add_option("--target", options.target, "HOST:PORT")->required();
+  app.add_option("--tls-ca", options.tls_ca, "Authority of the server, PEM; without: plain");
+  app.add_option("--tls-cert", options.tls_cert, "Own certificate, PEM");
+  app.add_option("--tls-key", options.tls_key, "Its key, PEM");
   app.add_option("--name", name, "Name of the figure");
   app.add_option("--seconds", options.seconds, "Length of the measurement")->capture_default_str();
   app.add_option("--open-meetings", options.open_meetings, "Meetings at the same time on a stream")

@@ -8,6 +8,10 @@ namespace retention {
 
 struct LoadOptions {
   std::string target;
+  // PEM files of mutual TLS; empty: plain.
+  std::string tls_ca;
+  std::string tls_cert;
+  std::string tls_key;
   double seconds = 10;
   int streams = 4;
   int callers = 64;

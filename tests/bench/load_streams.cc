@@ -96,8 +96,7 @@ class Stream {
     enum { kStart, kWrite, kRead, kFinish } what;
   };
 
-  Stream(const LoadOptions& options, Traffic traffic)
-      : generic_(Connect(options.target)), traffic_(std::move(traffic)) {}
+  Stream(const LoadOptions& options, Traffic traffic) : generic_(Connect(options)), traffic_(std::move(traffic)) {}
 
   void Start(grpc::CompletionQueue* queue) {
     call_ = generic_.PrepareCall(&context_, traffic_.method, queue);
@@ -232,7 +231,7 @@ double RunLogStreams(const LoadOptions& options) {
 }
 
 std::vector<double> ReadReports(const LoadOptions& options) {
-  const auto stub = v1::MeetingService::NewStub(Connect(options.target));
+  const auto stub = v1::MeetingService::NewStub(Connect(options));
   std::vector<v1::GetMeetingReportRequest> requests;
   for (const v1::SyncPbxRequest& pbx : LoadFeed(options, 0).Pbxs()) {
     v1::ListMeetingsRequest request;

@@ -66,7 +66,7 @@ class Caller {
 
 double RunUnary(const LoadOptions& options) {
   std::vector<std::shared_ptr<grpc::Channel>> channels;
-  for (int i = 0; i < kConnections; ++i) channels.push_back(Connect(options.target));
+  for (int i = 0; i < kConnections; ++i) channels.push_back(Connect(options));
   std::vector<std::unique_ptr<Caller>> callers;
   for (int i = 0; i < options.callers; ++i) {
     callers.push_back(std::make_unique<Caller>(options, i, channels[static_cast<size_t>(i) % channels.size()]));
