@@ -119,6 +119,9 @@ absl::StatusOr<OpenedForReading> OpenForReading(const rocksdb::DBOptions& databa
   return opened;
 }
 
+// For a database with damaged tables: whether its logs are whole, and the list of its tables knows the last of them.
+// One that was cut, or is damaged, names tables that were replaced, so it looks like that; whoever went on with it
+// would delete those that it does not name.
 absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory, const RocksDbOptions& options) {
   GapFinder gaps;
   database.wal_filter = &gaps;
@@ -126,6 +129,13 @@ absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory
   if (!opened.ok()) return opened.status();
   for (rocksdb::ColumnFamilyHandle* family : opened->families) {
     opened->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  }
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  opened->db->GetLiveFilesMetaData(&tables);
+  uint64_t last = 0;
+  for (const rocksdb::LiveFileMetaData& table : tables) last = std::max(last, table.file_number);
+  if (LastTableIn(directory) > last) {
+    return absl::DataLossError("store: the list of its tables (MANIFEST) ends before the last of them");
   }
   return gaps.gap() ? absl::DataLossError("store: a batch is missing in the log") : absl::OkStatus();
 }
@@ -149,7 +159,8 @@ rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const Rock
 absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string& directory,
                                                                const RocksDbOptions& options, RowNeeded needs,
                                                                LogDamage damage) {
-  if (LostItsCurrent(directory)) return absl::DataLossError("store: the file CURRENT is missing");
+  if (LostItsCurrent(directory))
+    return absl::DataLossError("store: the file CURRENT, or the one that it names, is missing");
   std::shared_ptr<RocksEngine> engine(new RocksEngine);
   rocksdb::DBOptions database = engine->Prepare(directory, options, damage);
   database.create_if_missing = false;
@@ -171,6 +182,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
   if (IsOfTables(opened.status())) {
     // What is damaged of them is for the opening to take out; it looks at the log again.
     database.paranoid_checks = false;
+    if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
     opened = OpenForReading(database, directory, families);
   }
   if (!opened.ok()) return opened.status();

@@ -9,8 +9,11 @@ namespace retention {
 
 // The number of the newest log; 0 if there is none.
 uint64_t LastLogIn(const std::string& directory);
+// Of the newest table file.
+uint64_t LastTableIn(const std::string& directory);
 
-// Table files without the file that says which of them are live: opening would make an empty database over them.
+// Table files without the file that says which of them are live: opening would make an empty database over them. Or
+// without the list that it names.
 bool LostItsCurrent(const std::string& directory);
 
 }  // namespace retention

@@ -36,8 +36,9 @@ absl::Status StatusFromRocksDb(const rocksdb::Status& status) {
 }
 
 bool IsOfTables(const absl::Status& opening) {
+  // A file that is missing is looked for by its old name at last.
   return absl::IsDataLoss(opening) &&
-         (absl::StrContains(opening.message(), ".sst") || absl::StrContains(opening.message(), "MANIFEST"));
+         (absl::StrContains(opening.message(), ".sst") || absl::StrContains(opening.message(), ".ldb"));
 }
 
 }  // namespace retention

@@ -14,7 +14,9 @@ namespace retention {
 // A file says what was not written, or is missing.
 inline bool IsDamage(const rocksdb::Status& status) { return status.IsCorruption() || status.IsPathNotFound(); }
 
-// Of such a status of an opening: RocksDB names the table file that it cannot open, or the list of them.
+// Of such a status of an opening: whether it is about a table file, which RocksDB names. If it is about the list of
+// them, an opening that passes damage would take that for shorter than it is, and delete the files that it does not
+// find there.
 bool IsOfTables(const absl::Status& opening);
 
 inline rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }

@@ -435,7 +435,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& direc
   const absl::StatusOr<int> lock_fd = LockDirectory(directory);
   if (!lock_fd.ok()) return lock_fd.status();
   auto store = std::make_unique<RocksDbStore>(directory, options, *lock_fd);
-  if (LostItsCurrent(directory)) return absl::DataLossError("store: the file CURRENT is missing");
+  if (LostItsCurrent(directory))
+    return absl::DataLossError("store: the file CURRENT, or the one that it names, is missing");
   if (absl::Status status = store->Start(); !status.ok()) return status;
   return store;
 }

@@ -49,7 +49,7 @@ rocksdb::WalFilter::WalProcessingOption GapFinder::LogRecord(const rocksdb::Writ
                                                              bool* batch_changed) const {
   gap_ |= next_ != 0 && SequenceOf(batch) > next_;
   next_ = SequenceOf(batch) + NumberAt(batch.Data(), 8, 4);
-  return WalProcessingOption::kContinueProcessing;
+  return WalProcessingOption::kIgnoreCurrentRecord;
 }
 
 rocksdb::WalFilter::WalProcessingOption UnacknowledgedFilter::LogRecord(const rocksdb::WriteBatch& batch,

@@ -17,7 +17,7 @@
 
 namespace retention {
 
-// Finds out whether a batch is missing between others.
+// Finds out whether a batch is missing between others, and takes none in.
 class GapFinder : public rocksdb::WalFilter {
  public:
   const char* Name() const override { return "retention.GapFinder"; }

@@ -6,9 +6,11 @@
 #include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table_properties.h>
 
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -93,6 +95,7 @@ class FaultFileSystem::Disk {
 
   // To be asked before every change. After a failure the change must not be made (an append: only half of it).
   IOStatus Admit(Operation operation) {
+    AwaitRelease();
     const MutexLock lock(mutex_);
     ++writes_;
     if (crash_at_ && writes_ >= *crash_at_) crashed_ = true;
@@ -100,9 +103,21 @@ class FaultFileSystem::Disk {
     if (faults_left_ == 0 || writes_ < faults_from_) return IOStatus::OK();
     if (fault_operation_ != Operation::kAny && fault_operation_ != operation) return IOStatus::OK();
     --faults_left_;
-    IOStatus failure = fault_ == Fault::kDiskFull ? IOStatus::NoSpace("disk full") : IOStatus::IOError("disk failed");
+    IOStatus failure = fault_ == Fault::kDiskFull   ? IOStatus::NoSpace("disk full")
+                       : fault_ == Fault::kReadOnly ? IOStatus::IOError("Read-only file system")
+                                                    : IOStatus::IOError("disk failed");
     if (fault_ == Fault::kDiskFull) failure.SetRetryable(true);  // as RocksDB's own file system does
     return failure;
+  }
+
+  void Hold(bool hold) {
+    const std::lock_guard lock(gate_mutex_);
+    held_ = hold;
+    gate_.notify_all();
+  }
+  bool holds() const {
+    const std::lock_guard lock(gate_mutex_);
+    return held_ && waiting_ > 0;
   }
 
   void Created(const std::string& path) {
@@ -169,11 +184,22 @@ class FaultFileSystem::Disk {
   }
 
  private:
+  void AwaitRelease() {
+    std::unique_lock lock(gate_mutex_);
+    ++waiting_;
+    gate_.wait(lock, [this] { return !held_; });
+    --waiting_;
+  }
+
   struct NameChange {
     std::string from;  // empty: created
     std::string to;
     std::optional<std::string> replaced;
   };
+  mutable std::mutex gate_mutex_;
+  std::condition_variable gate_;
+  bool held_ = false;
+  int waiting_ = 0;
   mutable Mutex mutex_;
   uint64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> crash_at_ ABSL_GUARDED_BY(mutex_);
@@ -351,6 +377,9 @@ void FaultFileSystem::FailWrites(Fault fault, uint64_t count, Operation operatio
 }
 void FaultFileSystem::FailAfter(uint64_t nth, Fault fault) { watched_->disk().FailAfter(nth, fault); }
 void FaultFileSystem::Heal() { watched_->disk().Heal(); }
+void FaultFileSystem::Hold() { watched_->disk().Hold(true); }
+void FaultFileSystem::Release() { watched_->disk().Hold(false); }
+bool FaultFileSystem::holds() const { return watched_->disk().holds(); }
 void FaultFileSystem::SetFreeSpace(std::function<uint64_t()> free_bytes) {
   watched_->free_bytes = std::move(free_bytes);
 }

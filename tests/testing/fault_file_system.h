@@ -23,7 +23,7 @@ namespace retention {
 // Thread-safe.
 class FaultFileSystem {
  public:
-  enum class Fault : uint8_t { kDiskFull, kIoError };
+  enum class Fault : uint8_t { kDiskFull, kIoError, kReadOnly };
   // Which changes of a file or a directory count and can be hit.
   enum class Operation : uint8_t { kAny, kAppend, kSync };
   enum class EmptyTables : uint8_t { kSpared, kHit };
@@ -55,6 +55,11 @@ class FaultFileSystem {
   // The `nth` change from now (1 is the next) fails, and every change after it, until Heal.
   void FailAfter(uint64_t nth, Fault fault);
   void Heal();
+  // Changes wait until Release: a disk that is slow.
+  void Hold();
+  void Release();
+  // Whether one waits.
+  bool holds() const;
   // How much room it says that there is; else what there is.
   void SetFreeSpace(std::function<uint64_t()> free_bytes);
 
