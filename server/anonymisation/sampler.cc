@@ -7,15 +7,17 @@
 namespace retention {
 namespace {
 
-// floor(sqrt(value)) without floating point.
+// floor(sqrt(value)) without floating point. REQUIRES: value < 2^62.
 uint64_t IntegerSquareRoot(uint64_t value) {
   uint64_t root = 0;
-  while ((root + 1) * (root + 1) <= value) ++root;
+  for (uint64_t bit = uint64_t{1} << 31; bit != 0; bit >>= 1) {
+    if ((root | bit) * (root | bit) <= value) root |= bit;
+  }
   return root;
 }
 
-// Squares stay below 2^62 up to here. A proposal beyond it has a probability below exp(-100,000): the source is broken.
-constexpr uint64_t kLargestMagnitude = uint64_t{1} << 24;
+// A proposal of more scales than this has a probability of exp(-131,072): the source is broken.
+constexpr uint64_t kMostScales = uint64_t{1} << 17;
 constexpr int kBlocksPerDraw = 64;
 
 }  // namespace
@@ -45,10 +47,14 @@ uint64_t RandomBits::Take(int count) {
   return ok() ? bits : 0;
 }
 
-uint64_t RandomBits::Below(uint64_t bound) {
-  const int width = std::bit_width(bound - 1);
+unsigned __int128 RandomBits::Below(unsigned __int128 bound) {
+  constexpr int kHalf = 56;
+  const unsigned __int128 last = bound - 1;
+  const int high_width = std::bit_width(static_cast<uint64_t>(last >> kHalf));
+  const int low_width = high_width > 0 ? kHalf : std::bit_width(static_cast<uint64_t>(last));
   while (true) {
-    const uint64_t candidate = Take(width);
+    unsigned __int128 candidate = high_width > 0 ? Take(high_width) : 0;
+    candidate = candidate << kHalf | Take(low_width);
     if (!ok()) return 0;
     if (candidate < bound) return candidate;
   }
@@ -57,9 +63,7 @@ uint64_t RandomBits::Below(uint64_t bound) {
 DiscreteGaussian::DiscreteGaussian(int64_t variance, RandomSource& source)
     : variance_(static_cast<uint64_t>(variance)), scale_(IntegerSquareRoot(variance_) + 1), bits_(source) {}
 
-bool DiscreteGaussian::Bernoulli(uint64_t numerator, uint64_t denominator) {
-  return bits_.Below(denominator) < numerator;
-}
+bool DiscreteGaussian::Bernoulli(Wide numerator, Wide denominator) { return bits_.Below(denominator) < numerator; }
 
 bool DiscreteGaussian::BernoulliExpOne() {
   // Algorithm 1 for gamma = 1: the first k with Bernoulli(1/k) = 0 is odd.
@@ -69,7 +73,7 @@ bool DiscreteGaussian::BernoulliExpOne() {
 }
 
 // Bernoulli(exp(-numerator / denominator)), algorithm 1.
-bool DiscreteGaussian::BernoulliExp(uint64_t numerator, uint64_t denominator) {
+bool DiscreteGaussian::BernoulliExp(Wide numerator, Wide denominator) {
   while (numerator > denominator) {
     if (!bits_.ok() || !BernoulliExpOne()) return false;
     numerator -= denominator;
@@ -82,7 +86,7 @@ bool DiscreteGaussian::BernoulliExp(uint64_t numerator, uint64_t denominator) {
 // Discrete Laplace of scale t, algorithm 2.
 uint64_t DiscreteGaussian::LaplaceMagnitude(bool* negative) {
   while (bits_.ok()) {
-    const uint64_t low = bits_.Below(scale_);
+    const auto low = static_cast<uint64_t>(bits_.Below(scale_));
     if (!BernoulliExp(low, scale_)) continue;
     uint64_t high = 0;
     while (bits_.ok() && BernoulliExpOne()) ++high;
@@ -96,15 +100,15 @@ uint64_t DiscreteGaussian::LaplaceMagnitude(bool* negative) {
 
 // Algorithm 3.
 absl::StatusOr<int64_t> DiscreteGaussian::Draw() {
-  const uint64_t denominator = 2 * variance_ * scale_ * scale_;
+  const Wide denominator = Wide{2} * variance_ * scale_ * scale_;
   bits_.BeginDraw();
   while (bits_.ok()) {
     bool negative = false;
     const uint64_t magnitude = LaplaceMagnitude(&negative);
-    if (magnitude > kLargestMagnitude) return absl::InternalError("the random source is broken");
+    if (magnitude > kMostScales * scale_) return absl::InternalError("the random source is broken");
     // exp(-(|y| - sigma^2/t)^2 / (2 sigma^2)), numerator and denominator times t^2.
-    const uint64_t scaled = magnitude * scale_;
-    const uint64_t distance = scaled > variance_ ? scaled - variance_ : variance_ - scaled;
+    const Wide scaled = Wide{magnitude} * scale_;
+    const Wide distance = scaled > variance_ ? scaled - variance_ : variance_ - scaled;
     const bool keep = BernoulliExp(distance * distance, denominator);
     if (!bits_.ok()) break;
     if (keep) return negative ? -static_cast<int64_t>(magnitude) : static_cast<int64_t>(magnitude);

@@ -29,8 +29,8 @@ class RandomBits {
   const absl::Status& status() const { return status_; }
   // Uniform in [0, 2^count). REQUIRES: count <= 56.
   uint64_t Take(int count);
-  // Uniform in [0, bound), by rejection; 0 if not ok(). REQUIRES: 0 < bound <= 2^56.
-  uint64_t Below(uint64_t bound);
+  // Uniform in [0, bound), by rejection; 0 if not ok(). REQUIRES: 0 < bound <= 2^112.
+  unsigned __int128 Below(unsigned __int128 bound);
   // Begins to count what one draw uses. A draw that eats 64 blocks has a probability below 2^-1000: it means that the
   // source repeats itself, and ends in INTERNAL instead of an endless loop.
   void BeginDraw() { blocks_ = 0; }
@@ -48,18 +48,24 @@ class RandomBits {
 };
 
 // Draws from the discrete Gaussian of mean 0: P(x) proportional to exp(-x^2 / (2 sigma^2)) on the integers.
+//
+// Why nothing overflows: with sigma^2 <= 2^40 the scale is t <= 2^20 + 1. A proposal is refused beyond 2^17 t, so
+// |y| t < 2^58, its distance from sigma^2 as well, and the square is below 2^116. Denominators are 2 sigma^2 t^2 <
+// 2^82, times a k that cannot come to 2^13 within the bits that one draw may use: below 2^95.
 class DiscreteGaussian {
  public:
-  // REQUIRES: 0 < variance <= 10,000 (sigma^2, an integer); `source` outlives it.
+  static constexpr int64_t kMaxVariance = int64_t{1} << 40;
+  // REQUIRES: 0 < variance <= kMaxVariance (sigma^2, an integer); `source` outlives it.
   DiscreteGaussian(int64_t variance, RandomSource& source);
 
   // One draw. Fails as the source does, and for good: whatever is being released must be given up.
   absl::StatusOr<int64_t> Draw();
 
  private:
-  bool Bernoulli(uint64_t numerator, uint64_t denominator);
+  using Wide = unsigned __int128;
+  bool Bernoulli(Wide numerator, Wide denominator);
   bool BernoulliExpOne();
-  bool BernoulliExp(uint64_t numerator, uint64_t denominator);
+  bool BernoulliExp(Wide numerator, Wide denominator);
   uint64_t LaplaceMagnitude(bool* negative);
 
   const uint64_t variance_;

@@ -63,7 +63,7 @@ TEST_P(DiscreteGaussianTest, AMillionDrawsFollowTheDefinition) {
   EXPECT_NEAR(sample.variance, variance, 4 * variance * std::sqrt(2.0 / kDraws));
 }
 
-INSTANTIATE_TEST_SUITE_P(Variances, DiscreteGaussianTest, testing::Values(500, 200));
+INSTANTIATE_TEST_SUITE_P(Variances, DiscreteGaussianTest, testing::Values(500, 200, 36'000'000));
 
 TEST(DiscreteGaussian, ChiSquareSeesAWrongVariance) {
   // The test above would be void if it passed with noise 1 % too weak.
@@ -75,6 +75,24 @@ TEST(DiscreteGaussian, ChiSquareSeesAWrongVariance) {
     squares += x * x;
   }
   EXPECT_GT(std::abs(squares / 1e6 - 500), 4 * 500 * std::sqrt(2.0 / 1e6));
+}
+
+TEST(DiscreteGaussian, TheGreatestVarianceOverflowsNothing) {
+  Tape tape(11);
+  DiscreteGaussian gaussian(DiscreteGaussian::kMaxVariance, tape);
+  constexpr int kDraws = 20'000;
+  double sum = 0, squares = 0;
+  int64_t farthest = 0;
+  for (int i = 0; i < kDraws; ++i) {
+    const int64_t x = *gaussian.Draw();
+    farthest = std::max(farthest, std::abs(x));
+    sum += double(x);
+    squares += double(x) * double(x);
+  }
+  const auto variance = double(DiscreteGaussian::kMaxVariance);
+  EXPECT_NEAR(squares / kDraws, variance, 4 * variance * std::sqrt(2.0 / kDraws));
+  EXPECT_NEAR(sum / kDraws, 0, 4 * std::sqrt(variance / kDraws));
+  EXPECT_GT(double(farthest), 3 * std::sqrt(variance));
 }
 
 TEST(DiscreteGaussian, SameTapeSameDraws) {
@@ -106,6 +124,21 @@ TEST(DiscreteGaussian, StuckSourceIsAnErrorNotAnEndlessLoop) {
     const absl::StatusCode code = gaussian.Draw().status().code();
     EXPECT_TRUE(code == absl::StatusCode::kInternal || byte == 0xaa) << code;
   }
+}
+
+TEST(RandomBits, BelowIsUniformBeyondOneWord) {
+  Tape tape(4);
+  RandomBits bits(tape);
+  const auto third = static_cast<unsigned __int128>(1) << 90;
+  std::vector<int> counts(3);
+  constexpr int kDraws = 30'000;
+  for (int i = 0; i < kDraws; ++i) {
+    bits.BeginDraw();
+    ++counts[static_cast<size_t>(bits.Below(3 * third) / third)];
+  }
+  double chi_square = 0;
+  for (const int count : counts) chi_square += (count - 10'000.0) * (count - 10'000.0) / 10'000.0;
+  EXPECT_LT(chi_square, ChiSquareLimit(2));
 }
 
 TEST(RandomBits, BelowIsUniform) {
