@@ -201,8 +201,8 @@ for date in 2026-03-30 2026-03-31 2026-04-01 2026-04-02; do
 done
 ctl -o json sweep run >/dev/null
 range=(--from "$FIRST_DAY" --to "$LAST_DAY")
-say "Statistics from released cohorts: counted once, blurred once. Every figure has its 95 % interval." "People-days:"
-run statistics query --metric people-days --group-by month "${range[@]}"
+say "Statistics from released cohorts: counted once, blurred once. Every figure has its 95 % interval." "People:"
+run statistics query --metric people --group-by month "${range[@]}"
 say "Share by client:"
 run statistics query --metric share --group-by client "${range[@]}"
 say "Mean time in a meeting, by media site:"
@@ -212,7 +212,7 @@ run statistics query --metric duration-mean --group-by month "${range[@]}"
 say "Nine of ten stay no longer than:"
 run statistics query --metric duration-percentile --percentile 90 "${range[@]}"
 say "A question about too few people gets no figure:"
-run statistics query --metric people-days --filter client=phone --filter region=jnb --from 2026-01-10 --to 2026-01-10
+run statistics query --metric people --filter "client = phone AND region = jnb" --from 2026-01-08 --to 2026-01-08
 
 end=$(date -d "$FIRST_DAY + $MONTHS month" +%F)
 say "No more meetings, but the calendar goes on to $end. Weeks in which nothing fell due are left out."
@@ -240,8 +240,8 @@ while [[ $date < $end ]]; do
   date=$(day_after "$date" 7)
 done
 
-say "A year after their day, cohorts are erased too: of January and February nothing is left to ask."
-run statistics query --metric people-days --group-by month "${range[@]}"
+say "A year after their first day, cohorts are erased too; of their months the sums stay, which are anonymous."
+run statistics query --metric people --group-by month "${range[@]}"
 say "Nothing else is held:"
 run due list
 say "The last search of every byte:"

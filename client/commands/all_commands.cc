@@ -32,7 +32,7 @@ constexpr char kFooter[] =
     "  retentionctl events simulate --start 2026-01-05 --days 7\n"
     "  retentionctl meetings report pbx-1 meeting-12\n"
     "  retentionctl due list --to 2026-03-31\n"
-    "  retentionctl -o csv statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
+    "  retentionctl -o csv statistics query --metric people --group-by week --from 2026-01-01 --to 2026-03-31\n"
     "Every command explains itself: retentionctl events import --help";
 
 void AddServerOptions(Command root, CommandSession& session) {

@@ -22,7 +22,7 @@ namespace {
 struct QueryOptions {
   std::string metric;
   std::vector<std::string> group_by;
-  std::vector<std::string> filters;
+  std::string filter;
   std::string from;
   std::string to;
   double percentile = 0;
@@ -32,8 +32,12 @@ v1::Dimension ParseDimension(const std::string& name, const std::string& option)
   const auto dimension = ValueNamed<v1::Dimension>(name);
   if (dimension != 0) return dimension;
   throw UsageError(option,
-                   "no such dimension; one of hour, region, client, duration, meeting-size, reconnections, "
-                   "meetings-per-person, and to group by: day, week, month");
+                   absl::StrCat("no such dimension; one of ", absl::StrJoin(KebabNames<v1::Dimension>(), ", ")));
+}
+
+bool IsPercentile(v1::Metric metric) {
+  return metric == v1::METRIC_DURATION_PERCENTILE || metric == v1::METRIC_RTT || metric == v1::METRIC_LOSS ||
+         metric == v1::METRIC_JITTER;
 }
 
 v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
@@ -41,24 +45,16 @@ v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
   const auto metric = ValueNamed<v1::Metric>(options.metric);
   if (metric == 0) {
     throw UsageError("--metric",
-                     "no such metric; one of people-days, participations, share, duration-mean, "
-                     "duration-percentile, total-time, reconnections-mean");
+                     absl::StrCat("no such metric; one of ", absl::StrJoin(KebabNames<v1::Metric>(), ", ")));
   }
   request.set_metric(metric);
   for (const auto& name : options.group_by) request.add_group_by(ParseDimension(name, "--group-by"));
-  for (const auto& text : options.filters) {
-    const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
-    if (parts.size() != 2 || parts[1].empty()) {
-      throw UsageError("--filter", "write dimension=value,value");
-    }
-    auto* filter = request.add_filters();
-    filter->set_dimension(ParseDimension(parts[0], "--filter"));
-    for (const auto value : absl::StrSplit(parts[1], ',')) filter->add_values(std::string(value));
-  }
+  request.set_filter(options.filter);
   *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
   *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
-  if ((metric == v1::METRIC_DURATION_PERCENTILE) != (options.percentile != 0)) {
-    throw UsageError("--percentile", "goes with --metric duration-percentile, and only with it");
+  if (IsPercentile(metric) != (options.percentile != 0)) {
+    throw UsageError("--percentile",
+                     "goes with --metric duration-percentile, rtt, loss and jitter, and only with them");
   }
   request.set_percentile(options.percentile);
   return request;
@@ -80,7 +76,7 @@ OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::Quer
   }
   for (const auto& [heading, csv_name] :
        {std::pair("ESTIMATE", "estimate"), std::pair("95 % INTERVAL", "interval_low"), std::pair("", "interval_high"),
-        std::pair("NOISE", "noise_stddev"), std::pair("BIAS UP TO", "bias_bound")}) {
+        std::pair("NOISE", "noise_stddev"), std::pair("PEOPLE", "people")}) {
     columns.push_back({heading, csv_name, true});
   }
   // For people one column holds the whole interval, for programs its ends have one each.
@@ -93,7 +89,7 @@ OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::Quer
     }
     const auto figure = [&](double value) { return ReadableFigure(value, response.unit()); };
     const auto plain = [](double value) { return absl::StrFormat("%.6g", value); };
-    if (row.suppressed()) {
+    if (!row.has_estimate()) {
       cells.emplace_back("suppressed", "");
       for (int i = 0; i < 4; ++i) cells.emplace_back("", "");
     } else {
@@ -101,22 +97,25 @@ OutputTable QueryTable(const v1::QueryStatisticsRequest& request, const v1::Quer
       cells.emplace_back(absl::StrCat("[", figure(row.interval_low()), ", ", figure(row.interval_high()), "]"),
                          plain(row.interval_low()));
       cells.emplace_back("", plain(row.interval_high()));
-      cells.emplace_back(absl::StrCat("+-", figure(row.noise_stddev())), plain(row.noise_stddev()));
-      cells.emplace_back(figure(row.bias_bound()), plain(row.bias_bound()));
+      if (row.has_noise_stddev()) {
+        cells.emplace_back(absl::StrCat("+-", figure(row.noise_stddev())), plain(row.noise_stddev()));
+      } else {
+        cells.emplace_back("", "");
+      }
+      cells.emplace_back(ReadableNumber(row.people(), 0), plain(row.people()));
     }
     table.AddRow(std::move(cells));
   }
   return table;
 }
 
-std::string CoverageLine(const v1::QueryStatisticsResponse& response) {
-  const v1::Coverage& coverage = response.coverage();
-  const std::string of =
-      absl::StrCat("who came late is known of ", coverage.cohorts(), " of ", response.cohorts_covered(), " cohorts");
-  if (coverage.suppressed()) return absl::StrCat("Coverage: not known; ", of, ".");
-  return absl::StrCat("Coverage: ", ReadableFigure(coverage.estimate(), "share"), " [",
-                      ReadableFigure(coverage.interval_low(), "share"), ", ",
-                      ReadableFigure(coverage.interval_high(), "share"), "]; ", of, ".");
+std::string CoverageLine(const v1::Coverage& coverage) {
+  const std::string of = absl::StrCat("late ones are counted to ", coverage.cohorts_late_counted(), " of ",
+                                      coverage.cohorts(), " cohorts");
+  if (!coverage.has_in_time()) return absl::StrCat("Counted in time: not known; ", of, ".");
+  return absl::StrCat("Counted in time: ", ReadableFigure(coverage.in_time(), "share"), " [",
+                      ReadableFigure(coverage.in_time_low(), "share"), ", ",
+                      ReadableFigure(coverage.in_time_high(), "share"), "]; ", of, ".");
 }
 
 void Query(CommandSession& session, const QueryOptions& options) {
@@ -125,32 +124,37 @@ void Query(CommandSession& session, const QueryOptions& options) {
   if (!response) return;
   session.Print(*response, QueryTable(request, *response));
   if (session.format() != OutputFormat::kTable) return;
+  const v1::Coverage& coverage = response->coverage();
   session.out() << "\nUnit: " << response->unit() << ". Table: " << response->table()
-                << ". Cohorts released: " << response->cohorts_covered() << " of " << response->cohorts_in_range()
-                << ".\n";
-  session.out() << CoverageLine(*response) << "\n";
-  const bool suppressed =
-      std::any_of(response->rows().begin(), response->rows().end(), [](const auto& row) { return row.suppressed(); });
+                << ". Cohorts released: " << coverage.cohorts() << " of " << coverage.cohorts_in_range() << ".\n";
+  session.out() << CoverageLine(coverage) << "\n";
+  const bool suppressed = std::any_of(response->rows().begin(), response->rows().end(),
+                                      [](const auto& row) { return !row.has_estimate(); });
   if (suppressed) session.out() << "suppressed: too few people to tell from the noise.\n";
 }
 
 void Tables(CommandSession& session) {
   const auto response = session.Expect(session.MakeClient().ListTables(v1::ListTablesRequest()));
   if (!response) return;
-  OutputTable table({{"TABLE", "name"}, {"SPLIT BY", "dimensions"}, {"CELLS", "cell_count", true}});
+  OutputTable table({{"TABLE", "name"},
+                     {"SPLIT BY", "dimensions"},
+                     {"CELLS", "cell_count", true},
+                     {"NOISE", "estimate_stddev", true},
+                     {"UNIT", "unit"}});
   for (const auto& entry : response->tables()) {
     std::vector<std::string> names;
     for (const auto& domain : entry.dimensions()) names.push_back(KebabName(domain.dimension()));
     table.AddRow({entry.name(), TableCell(absl::StrJoin(names, " x "), absl::StrJoin(names, " ")),
-                  CountCell(entry.cell_count())});
+                  CountCell(entry.cell_count()),
+                  TableCell(absl::StrCat("+-", ReadableNumber(entry.estimate_stddev(), 1)),
+                            absl::StrFormat("%.6g", entry.estimate_stddev())),
+                  entry.unit()});
   }
   session.Print(*response, table);
   if (session.format() != OutputFormat::kTable) return;
   session.out() << absl::StrFormat(
-      "\nSchema version %d. Per person and cohort: rho %g (zero-concentrated differential privacy), at most %d cells.\n"
-      "Noise variance %g in every cell; fewer than %d people count as none; a single cell is shown from %g on.\n",
-      response->schema_version(), response->rho_per_cohort(), response->contribution_bound(),
-      response->noise_variance(), response->floor(), response->single_cell_threshold());
+      "\nProfile %s, schema version %d. Per person and cohort: rho %g (zero-concentrated differential privacy).\n",
+      KebabName(response->profile()), response->schema_version(), response->rho_per_cohort());
 }
 
 }  // namespace
@@ -163,21 +167,17 @@ void AddStatisticsCommands(Command root, CommandSession& session) {
 
   const Command query = statistics.AddVerb("query", "One statistic, with interval and noise");
   auto options = std::make_shared<QueryOptions>();
-  query
-      .AddOption(
-          "--metric", options->metric,
-          "people-days, participations, share, duration-mean, duration-percentile, total-time, reconnections-mean")
-      .Required();
+  query.AddOption("--metric", options->metric, absl::StrJoin(KebabNames<v1::Metric>(), ", ")).Required();
   query
       .AddOption("--group-by", options->group_by,
-                 "At most one of day, week, month and at most two of hour, region, client, duration, meeting-size, "
-                 "reconnections, meetings-per-person; as week,region")
+                 "At most one of day, week, month, year and at most two others; as week,region")
       .SeparatedBy(',');
-  query.AddOption("--filter", options->filters, "dimension=value,value; may be given once per dimension")
-      .OnceForEachValue();
+  query.AddOption("--filter", options->filter, "As \"region = fra AND (client = chrome OR client = firefox)\"");
   query.AddOption("--from", options->from, "First day").Required();
   query.AddOption("--to", options->to, "Last day, at most 10 years later").Required();
-  query.AddOption("--percentile", options->percentile, "Above 0 and below 100; for duration-percentile")
+  query
+      .AddOption("--percentile", options->percentile,
+                 "Above 0 and below 100; for duration-percentile, rtt, loss and jitter")
       .Check([](const std::string& text) {
         double value = 0;
         const bool has_digits_alone = text.find_first_not_of("0123456789.") == std::string::npos;
@@ -188,8 +188,8 @@ void AddStatisticsCommands(Command root, CommandSession& session) {
       "The interval holds the true figure in 95 of 100 cases. `suppressed` means: too few people.\n"
       "\n"
       "Examples:\n"
-      "  retentionctl statistics query --metric people-days --group-by week --from 2026-01-01 --to 2026-03-31\n"
-      "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter region=fra,ams \\\n"
+      "  retentionctl statistics query --metric people --group-by week --from 2026-01-01 --to 2026-03-31\n"
+      "  retentionctl statistics query --metric duration-percentile --percentile 90 --filter \"region = fra\" \\\n"
       "      --from 2026-01-01 --to 2026-03-31");
   query.SetAction([=, &session] { Query(session, *options); });
 }

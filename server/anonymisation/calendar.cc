@@ -21,6 +21,8 @@ int64_t CalendarIndex(CalendarUnit unit, DueDay day) {
       return WeekNumber(day);
     case CalendarUnit::kMonth:
       return absl::CivilMonth(day.civil()) - absl::CivilMonth(1970, 1);
+    case CalendarUnit::kYear:
+      return day.civil().year();
   }
   return 0;
 }
@@ -38,6 +40,8 @@ std::string CalendarName(CalendarUnit unit, DueDay day) {
     }
     case CalendarUnit::kMonth:
       return absl::StrFormat("%04d-%02d", civil.year(), civil.month());
+    case CalendarUnit::kYear:
+      return absl::StrFormat("%04d", civil.year());
   }
   return "";
 }

@@ -6,86 +6,150 @@
 #include <cstring>
 #include <utility>
 
+#include "server/anonymisation/estimates.h"
 #include "server/anonymisation/sampler.h"
 
 namespace retention {
 namespace {
 
-constexpr size_t kFirstSlots = 1024;
-// Linear probing stays short below 7/8.
-constexpr size_t FullAt(size_t slots) { return slots - slots / 8; }
+// What a record says of its participation, packed into 64 bits: a field is `bits` of them from `shift` on.
+struct Field {
+  int shift, bits;
 
-// A chosen participation and the person's number of meetings in 28 bits.
-constexpr int kRegionShift = 5, kClientShift = 9, kDurationShift = 13, kSizeShift = 18, kReconnectionsShift = 21;
-constexpr int kMeetingsShift = 24;
-constexpr uint32_t kOneMeeting = 1u << kMeetingsShift;
-// Counting stops here: the top bucket begins below it.
-constexpr uint32_t kMostMeetings = 15;
-constexpr uint32_t kChoiceMask = kOneMeeting - 1;
+  uint64_t Put(uint64_t value) const { return std::min(value, (uint64_t{1} << bits) - 1) << shift; }
+  uint32_t Get(uint64_t facts) const { return static_cast<uint32_t>(facts >> shift & ((uint64_t{1} << bits) - 1)); }
+};
+constexpr Field kSeconds{0, 20}, kHour{20, 5}, kWeekday{25, 3}, kRegion{28, 4}, kClient{32, 4}, kController{36, 4};
+constexpr Field kReconnectionsField{40, 8}, kHasQuality{48, 1}, kRtt{49, 3}, kLoss{52, 3}, kJitter{55, 3};
+constexpr Field kFailure{58, 3};
 
-uint32_t Meetings(uint32_t ticks) { return ticks >> kMeetingsShift; }
+// The part of `total` that the first `done` of `all` make; of all of them all.
+int64_t PartOf(int64_t total, int64_t done, int64_t all) {
+  return static_cast<int64_t>(static_cast<__int128>(total) * done / all);
+}
 
-// c' = max(0, c - (k - 1)). 1-Lipschitz, so it costs no privacy.
-int64_t Floored(int64_t count, const Profile& profile) { return std::max<int64_t>(0, count - (profile.floor - 1)); }
+// What a person's participations have come to, one after the other: of a sum, as far as it is below the cap, itself;
+// beyond it in proportion, so that all of them are the cap.
+class CappedSum {
+ public:
+  CappedSum(int64_t cap, int64_t unit, int64_t all) : cap_(cap), unit_(unit), all_(all) {}
+  // What the next one adds.
+  int64_t Next(int64_t amount) {
+    done_ += amount;
+    const int64_t before = given_;
+    given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : done_ / unit_;
+    return given_ - before;
+  }
+  bool is_at_cap() const { return all_ > cap_ * unit_; }
+
+ private:
+  const int64_t cap_;   // in what is given
+  const int64_t unit_;  // so much makes one of it
+  const int64_t all_;
+  int64_t done_ = 0;
+  int64_t given_ = 0;
+};
 
 }  // namespace
 
 RawCube::RawCube(const Profile& profile, const PublicLists& lists) : profile_(&profile) {
-  for (const TableSpec& table : profile.tables) {
-    tables_.push_back({table.id, std::vector<int64_t>(CellCount(table, lists))});
-    const size_t inner = table.axis_count == 2 ? AxisSize(table.axes()[1], lists) : 1;
-    strides_.push_back({inner, size_t{table.axis_count == 2}});
+  for (const DrawnTable& table : TablesOf(profile, lists)) {
+    const auto axes = table.spec->axes();
+    Counted counted{.table = table, .strides = {}, .cells = std::vector<int64_t>(CellCount(*table.spec, lists))};
+    if (axes.size() == 1) counted.strides = {1, 0};
+    if (axes.size() == 2) counted.strides = {AxisSize(axes[1], lists), 1};
+    by_measure_[static_cast<size_t>(table.spec->measure)].push_back(tables_.size());
+    tables_.push_back(std::move(counted));
   }
 }
 
 RawCube::~RawCube() {
-  for (NoisyTable& table : tables_) OPENSSL_cleanse(table.cells.data(), table.cells.size() * sizeof(int64_t));
+  for (Counted& table : tables_) OPENSSL_cleanse(table.cells.data(), table.cells.size() * sizeof(int64_t));
 }
 
-void RawCube::Count(const Ticks& ticks) {
-  std::array<uint8_t, 8> at{};
-  at[size_t(Axis::kHour)] = ticks.hour;
-  at[size_t(Axis::kRegion)] = ticks.region;
-  at[size_t(Axis::kClient)] = ticks.client;
-  at[size_t(Axis::kDuration24)] = ticks.duration24;
-  at[size_t(Axis::kDuration12)] = Duration12Bucket(ticks.duration24);
-  at[size_t(Axis::kMeetingSize)] = ticks.meeting_size;
-  at[size_t(Axis::kReconnections)] = ticks.reconnections;
-  at[size_t(Axis::kMeetingsPerPerson)] = ticks.meetings_per_person;
-  for (size_t i = 0; i < tables_.size(); ++i) {
-    const auto& axes = profile_->tables[i].axes_storage;
-    const size_t cell = at[size_t(axes[0])] * strides_[i][0] + at[size_t(axes[1])] * strides_[i][1];
-    ++tables_[i].cells[cell];
+void RawCube::Add(Measure measure, const Position& at, int64_t amount) {
+  if (amount == 0) return;
+  for (const size_t i : by_measure_[static_cast<size_t>(measure)]) {
+    Counted& counted = tables_[i];
+    const auto& axes = counted.table.spec->axes_storage;
+    const size_t cell =
+        at[static_cast<size_t>(axes[0])] * counted.strides[0] + at[static_cast<size_t>(axes[1])] * counted.strides[1];
+    counted.cells[cell] += amount;
   }
 }
 
-void RawCube::ApplyFloor() {
-  for (NoisyTable& table : tables_) {
-    for (int64_t& cell : table.cells) cell = Floored(cell, *profile_);
+void RawCube::AddPerson(std::span<const CohortRecord> records) {
+  int64_t joined = 0, measured = 0, seconds = 0, reconnections = 0;
+  for (const CohortRecord& record : records) {
+    if (kFailure.Get(record.facts) != 0) continue;
+    ++joined;
+    measured += kHasQuality.Get(record.facts);
+    seconds += kSeconds.Get(record.facts);
+    reconnections += kReconnectionsField.Get(record.facts);
   }
+  const int64_t failed = static_cast<int64_t>(records.size()) - joined;
+  CappedSum participations(profile_->cap_participations * kSixtieths, 1, joined * kSixtieths);
+  CappedSum time(profile_->cap_time_units, kTimeUnitSeconds, seconds);
+  CappedSum rejoined(profile_->cap_reconnections * kSixtieths, 1, reconnections * kSixtieths);
+  CappedSum people(kSixtieths, 1, joined * kSixtieths), quality(kSixtieths, 1, measured * kSixtieths);
+  CappedSum failures(kSixtieths, 1, failed * kSixtieths);
+
+  Position at{};
+  const auto put = [&at](Axis axis, uint32_t value) { at[static_cast<size_t>(axis)] = static_cast<uint8_t>(value); };
+  put(Axis::kPerPerson, PerPersonBucket(static_cast<uint32_t>(joined)));
+  for (const CohortRecord& record : records) {
+    const uint64_t facts = record.facts;
+    put(Axis::kClient, kClient.Get(facts));
+    if (const uint32_t cause = kFailure.Get(facts); cause != 0) {
+      put(Axis::kCause, cause - 1);
+      Add(Measure::kFailures, at, failures.Next(kSixtieths));
+      continue;
+    }
+    put(Axis::kHour, kHour.Get(facts));
+    put(Axis::kWeekday, kWeekday.Get(facts));
+    put(Axis::kRegion, kRegion.Get(facts));
+    put(Axis::kController, kController.Get(facts));
+    const uint8_t duration24 = Duration24Bucket(kSeconds.Get(facts));
+    put(Axis::kDuration12, duration24 / 2);
+    put(Axis::kDurationHalf, duration24 % 2);
+    put(Axis::kReconnections, ReconnectionsBucket(kReconnectionsField.Get(facts)));
+    Add(Measure::kPeople, at, people.Next(kSixtieths));
+    Add(Measure::kParticipations, at, participations.Next(kSixtieths));
+    Add(Measure::kTime, at, time.Next(kSeconds.Get(facts)));
+    Add(Measure::kReconnections, at, rejoined.Next(kReconnectionsField.Get(facts) * kSixtieths));
+    if (kHasQuality.Get(facts) == 0) continue;
+    put(Axis::kRtt, kRtt.Get(facts));
+    put(Axis::kLoss, kLoss.Get(facts));
+    put(Axis::kJitter, kJitter.Get(facts));
+    const int64_t weight = quality.Next(kSixtieths);
+    for (const Measure measure : {Measure::kRtt, Measure::kLoss, Measure::kJitter}) Add(measure, at, weight);
+  }
+  if (joined == 0) return;
+  put(Axis::kCaps, participations.is_at_cap() + 2 * time.is_at_cap() + 4 * rejoined.is_at_cap());
+  Add(Measure::kCaps, at, kSixtieths);
 }
 
 absl::StatusOr<NoisyCube> RawCube::AddNoise(CubeDescription description, RandomSource& random) && {
-  DiscreteGaussian noise(profile_->noise_variance, random);
-  for (NoisyTable& table : tables_) {
-    for (int64_t& cell : table.cells) {
+  std::vector<NoisyTable> noisy;
+  for (Counted& counted : tables_) {
+    DiscreteGaussian noise(NoiseVarianceOf(counted.table, *profile_), random);
+    NoisyTable& table = noisy.emplace_back(NoisyTable{.id = counted.table.spec->id, .cells = {}, .estimates = {}});
+    for (const int64_t cell : counted.cells) {
       const absl::StatusOr<int64_t> draw = noise.Draw();
       if (!draw.ok()) return draw.status();
-      cell += *draw;
+      table.cells.push_back(cell + *draw);
     }
   }
-  return NoisyCube(std::move(description), std::move(tables_));
+  EstimateAll(*profile_, description.lists, noisy);
+  return NoisyCube(std::move(description), std::move(noisy));
 }
 
-absl::StatusOr<CohortBuilder> CohortBuilder::Create(DueDay first_day, uint32_t day_count, const PublicLists& lists,
-                                                    RandomSource& random, const Profile& profile) {
-  CohortBuilder builder({.first_day = first_day,
-                         .day_count = day_count,
-                         .schema_version = profile.schema_version,
-                         .rho_ppm = profile.rho_ppm,
-                         .lists = lists},
-                        profile);
-  for (SipKey* key : {&builder.choice_key_, &builder.slot_key_}) {
+absl::StatusOr<CohortBuilder> CohortBuilder::Create(CubeDescription description, const Profile& profile,
+                                                    RandomSource& random) {
+  description.schema_version = profile.schema_version;
+  description.rho_ppm = profile.rho_ppm;
+  CohortBuilder builder(std::move(description), profile);
+  for (SipKey* key : {&builder.choice_key_, &builder.meeting_key_}) {
     const absl::Status filled = random.Fill(reinterpret_cast<uint8_t*>(key), sizeof(SipKey));
     if (!filled.ok()) return filled;
   }
@@ -93,136 +157,97 @@ absl::StatusOr<CohortBuilder> CohortBuilder::Create(DueDay first_day, uint32_t d
 }
 
 CohortBuilder::CohortBuilder(CubeDescription description, const Profile& profile)
-    : description_(std::move(description)), profile_(&profile), slots_(kFirstSlots) {}
+    : description_(std::move(description)), profile_(&profile) {}
 
 CohortBuilder::~CohortBuilder() { Wipe(); }
 
 void CohortBuilder::Wipe() {
-  OPENSSL_cleanse(slots_.data(), slots_.size() * sizeof(Person));
-  slots_.clear();
-  slots_.shrink_to_fit();
-  OPENSSL_cleanse(pending_.data(), sizeof(pending_));
-  pending_count_ = 0;
+  records_.Wipe();
   OPENSSL_cleanse(&choice_key_, sizeof(choice_key_));
-  OPENSSL_cleanse(&slot_key_, sizeof(slot_key_));
+  OPENSSL_cleanse(&meeting_key_, sizeof(meeting_key_));
 }
 
-void CohortBuilder::BeginMeeting(std::string_view meeting) {
-  meeting_ = SipHashOf(slot_key_, meeting);
-  // 0 marks free slots; a cohort of 2^32 meetings is beyond the limit.
-  if (++meeting_ordinal_ == 0) overfull_ = true;
-}
-
-// Folded multiplication: enough to spread tokens that are hashes already, and keyed, so that nobody can make them
-// collide.
-size_t CohortBuilder::SlotOf(const uint64_t token[2]) const {
-  const auto product = static_cast<unsigned __int128>(token[0] ^ slot_key_.k0) * (token[1] ^ slot_key_.k1);
-  return static_cast<size_t>(static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product));
-}
-
-void CohortBuilder::Add(const Participation& participation) {
-  Pending& row = pending_[pending_count_++];
-  std::memcpy(row.token, participation.person.data(), sizeof(row.token));
-  row.meeting = meeting_;
-  row.meeting_ordinal = meeting_ordinal_;
-  const uint32_t hour = std::min<uint32_t>(participation.hour, 23);
-  const uint32_t region = std::min<uint32_t>(participation.region, description_.lists.regions().size() - 1);
-  const uint32_t client = std::min<uint32_t>(participation.client, description_.lists.clients().size() - 1);
-  row.ticks = hour | region << kRegionShift | client << kClientShift |
-              uint32_t{Duration24Bucket(participation.duration_seconds)} << kDurationShift |
-              uint32_t{MeetingSizeBucket(participation.meeting_size)} << kSizeShift |
-              uint32_t{ReconnectionsBucket(participation.reconnections)} << kReconnectionsShift | kOneMeeting;
-  row.slot = SlotOf(row.token);
-  __builtin_prefetch(&slots_[row.slot & (slots_.size() - 1)], 1);
-  if (pending_count_ < pending_.size()) return;
-  for (const Pending& waiting : pending_) Settle(waiting);
-  pending_count_ = 0;
-}
-
-void CohortBuilder::Settle(const Pending& row) {
-  SipHash hash(choice_key_);
-  hash.Word(row.token[0]);
-  hash.Word(row.token[1]);
-  hash.Word(row.meeting);
-  const uint64_t priority = SipHash(hash).Finish(24);
-
-  size_t at = row.slot & (slots_.size() - 1);
-  while (slots_[at].last_meeting != 0 && (slots_[at].token[0] != row.token[0] || slots_[at].token[1] != row.token[1])) {
-    at = (at + 1) & (slots_.size() - 1);
-  }
-  Person& person = slots_[at];
-  if (person.last_meeting == 0) {
-    if (people_ == kMaxPeople) {
-      overfull_ = true;
-      return;
+void CohortBuilder::Add(const Participation& of, std::string_view meeting) {
+  CohortRecord record{.person = 0, .meeting = SipHashOf(meeting_key_, meeting), .facts = 0};
+  std::memcpy(&record.person, of.person.data(), sizeof(record.person));
+  const auto within = [](uint8_t index, size_t size) { return std::min<uint64_t>(index, size - 1); };
+  const PublicLists& lists = description_.lists;
+  record.facts = kClient.Put(within(of.client, lists.clients().size()));
+  if (of.failure_cause != 0) {
+    record.facts |= kFailure.Put(std::min<uint64_t>(of.failure_cause, 5));
+  } else {
+    record.facts |= kSeconds.Put(of.duration_seconds) | kHour.Put(within(of.hour, 24)) |
+                    kWeekday.Put(within(of.weekday, 7)) | kRegion.Put(within(of.region, lists.regions().size())) |
+                    kController.Put(within(of.controller, lists.controllers().size())) |
+                    kReconnectionsField.Put(of.reconnections);
+    if (of.quality.has_value()) {
+      record.facts |= kHasQuality.Put(1) | kRtt.Put(RttBucket(of.quality->rtt_ms)) |
+                      kLoss.Put(LossBucket(of.quality->loss_ppm)) | kJitter.Put(JitterBucket(of.quality->jitter_ms));
     }
-    person = {{row.token[0], row.token[1]}, priority, row.meeting_ordinal, row.ticks};
-    if (++people_ >= FullAt(slots_.size())) Grow();
-    return;
   }
-  if (person.last_meeting != row.meeting_ordinal) {
-    person.last_meeting = row.meeting_ordinal;
-    if (Meetings(person.ticks) < kMostMeetings) person.ticks += kOneMeeting;
-  }
-  bool better = priority < person.priority;
-  if (priority == person.priority) {
-    // Two rows of one meeting: the lesser value for the rows themselves. Rows with equal ticks are the same choice.
-    const auto row_priority = [&hash](uint32_t ticks) {
-      SipHash longer = hash;
-      longer.Word(ticks & kChoiceMask);
-      return longer.Finish(32);
-    };
-    better = row_priority(row.ticks) < row_priority(person.ticks);
-  }
-  if (better) {
-    person.priority = priority;
-    person.ticks = (person.ticks & ~kChoiceMask) | (row.ticks & kChoiceMask);
-  }
+  records_.Add(record);
 }
 
-void CohortBuilder::Grow() {
-  std::vector<Person> larger(slots_.size() * 2);
-  const size_t mask = larger.size() - 1;
-  for (const Person& person : slots_) {
-    if (person.last_meeting == 0) continue;
-    size_t at = SlotOf(person.token) & mask;
-    while (larger[at].last_meeting != 0) at = (at + 1) & mask;
-    larger[at] = person;
+size_t CohortBuilder::Mark(std::span<const CohortRecord> records, uint64_t* marks) const {
+  // The least under a pseudo-random function of person and meeting: no order of rows chooses, and nobody else's.
+  const auto priority = [&](uint64_t meeting) {
+    SipHash hash(choice_key_);
+    hash.Word(records.front().person);
+    hash.Word(meeting);
+    return hash.Finish(16);
+  };
+  std::array<std::pair<uint64_t, uint64_t>, kMarksPerPerson> chosen{};
+  size_t count = 0;
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (kFailure.Get(records[i].facts) != 0 || (i > 0 && records[i].meeting == records[i - 1].meeting)) continue;
+    const std::pair candidate(priority(records[i].meeting), records[i].meeting);
+    const bool is_double = std::any_of(chosen.begin(), chosen.begin() + count,
+                                       [&](const auto& other) { return other.second == candidate.second; });
+    if (is_double) continue;
+    if (count < chosen.size()) {
+      chosen[count++] = candidate;
+    } else if (auto worst = std::max_element(chosen.begin(), chosen.end()); candidate < *worst) {
+      *worst = candidate;
+    }
   }
-  OPENSSL_cleanse(slots_.data(), slots_.size() * sizeof(Person));
-  slots_ = std::move(larger);
+  for (size_t i = 0; i < count; ++i) marks[i] = chosen[i].second;
+  return count;
 }
 
 RawCube CohortBuilder::Count() {
-  for (size_t i = 0; i < pending_count_; ++i) Settle(pending_[i]);
-  pending_count_ = 0;
+  const std::span<CohortRecord> records = records_.all();
+  std::sort(records.begin(), records.end());
   RawCube raw(*profile_, description_.lists);
-  for (const Person& person : slots_) {
-    if (person.last_meeting == 0) continue;
-    const uint32_t ticks = person.ticks;
-    raw.Count({.hour = static_cast<uint8_t>(ticks & 31),
-               .region = static_cast<uint8_t>(ticks >> kRegionShift & 15),
-               .client = static_cast<uint8_t>(ticks >> kClientShift & 15),
-               .duration24 = static_cast<uint8_t>(ticks >> kDurationShift & 31),
-               .meeting_size = static_cast<uint8_t>(ticks >> kSizeShift & 7),
-               .reconnections = static_cast<uint8_t>(ticks >> kReconnectionsShift & 7),
-               .meetings_per_person = MeetingsPerPersonBucket(Meetings(ticks))});
+  // Marks are written over records that were counted: a person marks no more meetings than they have records, each of
+  // the size of three marks.
+  auto* const marks = reinterpret_cast<uint64_t*>(records.data());
+  size_t marked = 0;
+  for (size_t begin = 0, end = 0; begin < records.size(); begin = end) {
+    while (end < records.size() && records[end].person == records[begin].person) ++end;
+    const auto person = records.subspan(begin, end - begin);
+    raw.AddPerson(person);
+    std::array<uint64_t, kMarksPerPerson> own{};
+    const size_t count = Mark(person, own.data());
+    std::copy(own.begin(), own.begin() + count, marks + marked);
+    marked += count;
   }
+  std::sort(marks, marks + marked);
+  raw.Add(Measure::kMeetings, {}, std::unique(marks, marks + marked) - marks);
   return raw;
 }
 
 absl::StatusOr<NoisyCube> CohortBuilder::Finish(RandomSource& random) && {
+  const bool overfull = records_.overfull();
   RawCube raw = Count();
   Wipe();
-  if (overfull_) return absl::ResourceExhaustedError("the cohort holds more people than can be counted");
-  raw.ApplyFloor();
+  if (overfull) return absl::ResourceExhaustedError("the cohort holds more participations than can be counted");
   return std::move(raw).AddNoise(std::move(description_), random);
 }
 
 absl::StatusOr<int64_t> DrawLatePeople(size_t people, RandomSource& random, const Profile& profile) {
-  const absl::StatusOr<int64_t> noise = DiscreteGaussian(profile.noise_variance, random).Draw();
+  const absl::StatusOr<int64_t> noise = DiscreteGaussian(LateNoiseVariance(profile), random).Draw();
   if (!noise.ok()) return noise.status();
-  return Floored(static_cast<int64_t>(people), profile) + *noise;
+  return static_cast<int64_t>(people) + *noise;
 }
 
 }  // namespace retention

@@ -1,24 +1,25 @@
 // Building a cohort: one streaming pass over its participations, out of which comes a noisy cube and nothing else.
 //
-// Guarantees, for rows as recorded (neighbouring data sets differ in all rows of one person; other rows are unchanged):
-//   G1  a person adds at most one tick to each table, however many participations they have;
-//   G2  a cell with fewer than k people is treated exactly as an empty one;
-//   G3  every cell, empty ones too, gets one draw of discrete Gaussian noise: rho-zCDP per person and cohort.
+// Guarantees, where neighbouring data sets differ in all events of one person:
+//   G1  a person adds to each table exactly ContributionOf at most, as L2: all their weight in one cell;
+//   G3  every cell, empty ones too, gets one draw of discrete Gaussian noise: rho-zCDP per person and cohort;
+//   G6  what a person adds follows from their own participations alone.
 //
-// A participation is a person in a meeting. Of a person's meetings one is chosen uniformly, by the least value of a
-// pseudo-random function of person and meeting under a key that is drawn for this cohort and wiped with it. So the
-// choice depends on no order of rows, one person's choice is independent of all others' rows, and a row costs no random
-// bits. A person with several participant ids in one meeting is in it once; its rows are alternatives, chosen among in
-// the same way.
+// In tables of people the i-th of a person's m participations weighs floor(60 i/m) - floor(60 (i-1)/m) sixtieths: 60 in
+// all, for every m, without a cap and without a lot. Sums are capped per person, and the excess scaled down over what
+// they did; of every table in the same way, so that tables add up. Integers throughout.
 #ifndef RETENTION_SERVER_ANONYMISATION_COHORT_H_
 #define RETENTION_SERVER_ANONYMISATION_COHORT_H_
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/anonymisation/cohort_records.h"
 #include "server/anonymisation/cube.h"
 #include "server/anonymisation/siphash.h"
 #include "server/anonymisation/tables.h"
@@ -27,15 +28,24 @@
 
 namespace retention {
 
-// A person in a meeting, as recorded.
+// Of a person in a room, by their own events; or a failed try to join.
 struct Participation {
   std::array<uint8_t, 16> person;  // keyed hash under the cohort's key
-  uint8_t hour;                    // 0 to 23, policy time zone; more counts as 23
-  uint8_t region;                  // PublicLists::RegionIndex; more counts as "other"
-  uint8_t client;                  // PublicLists::ClientIndex; more counts as "other"
-  uint32_t duration_seconds;       // time in the meeting
-  uint32_t meeting_size;           // participants of the meeting
-  uint32_t reconnections;
+  uint8_t hour = 0;                // 0 to 23, policy time zone; more counts as 23
+  uint8_t weekday = 0;             // 0 is Monday
+  uint8_t region = 0;              // PublicLists::RegionIndex; more counts as "other"
+  uint8_t client = 0;
+  uint8_t controller = 0;
+  uint32_t duration_seconds = 0;
+  uint32_t reconnections = 0;
+  // Means over the participation; none without samples.
+  struct Quality {
+    uint32_t rtt_ms = 0, loss_ppm = 0, jitter_ms = 0;
+  };
+  std::optional<Quality> quality;
+  // A failed join, and why (retention.v1.JoinFailureCause); 0: it is none. Of one, all but person, client and cause is
+  // not looked at.
+  uint8_t failure_cause = 0;
 };
 
 // Exact counts of a cohort: personal data still, held for the moment between the last row and the noise, and wiped.
@@ -51,91 +61,69 @@ class RawCube {
   friend class CohortBuilder;
   friend struct CohortTestAccess;
 
-  // What feeds the tables, on the divided axes.
-  struct Ticks {
-    uint8_t hour, region, client, duration24, meeting_size, reconnections, meetings_per_person;
-  };
-  // One tick in every table.
-  void Count(const Ticks& ticks);
-  void ApplyFloor();
-  // v = c' + N for every cell.
+  // Where something falls on each axis.
+  using Position = std::array<uint8_t, kAxes>;
+  void Add(Measure measure, const Position& at, int64_t amount);
+  // One person: all of their records.
+  void AddPerson(std::span<const CohortRecord> records);
+  // v = c + N for every cell, and the estimates.
   absl::StatusOr<NoisyCube> AddNoise(CubeDescription description, RandomSource& random) &&;
 
+  struct Counted {
+    DrawnTable table;
+    std::array<size_t, 2> strides;
+    std::vector<int64_t> cells;
+  };
   const Profile* profile_;
-  std::vector<NoisyTable> tables_;  // exact until AddNoise
-  std::vector<std::array<size_t, 2>> strides_;
+  std::vector<Counted> tables_;
+  std::array<std::vector<size_t>, kMeasures> by_measure_;  // indexes of tables
 };
 
-// Not thread-safe. Memory: at most 128 bytes per person (73 when no table is growing), whatever the number of rows.
+// Not thread-safe. Memory: 24 bytes per participation, sorted where they lie.
 class CohortBuilder {
  public:
-  // More people than this in one cohort are not built: 16 GiB.
-  static constexpr size_t kMaxPeople = size_t{1} << 27;
-
-  // Draws the key of the choices. Fails as `random` does.
-  static absl::StatusOr<CohortBuilder> Create(DueDay first_day, uint32_t day_count, const PublicLists& lists,
-                                              RandomSource& random, const Profile& profile = kLargeProfile);
+  // Draws the keys of the build. Fails as `random` does. `description` says days and lists; schema and rho are those of
+  // the profile.
+  static absl::StatusOr<CohortBuilder> Create(CubeDescription description, const Profile& profile,
+                                              RandomSource& random);
   CohortBuilder(CohortBuilder&&) = default;
   CohortBuilder(const CohortBuilder&) = delete;
   CohortBuilder& operator=(const CohortBuilder&) = delete;
   ~CohortBuilder();
 
-  // All rows that follow belong to that meeting. `meeting` is any byte string that names it within the cohort, the same
-  // whenever the cohort is built (PBX and owner of its rows). REQUIRES: all rows of a meeting come together.
-  void BeginMeeting(std::string_view meeting);
-  // Takes a row in. Rows of people who objected must not get here. REQUIRES: BeginMeeting was called.
-  void Add(const Participation& participation);
+  // Takes one in. `meeting` is any byte string that names its meeting within the cohort, the same whenever the cohort
+  // is built. Those of people who objected must not get here.
+  void Add(const Participation& participation, std::string_view meeting);
+  // Rows of the cohort's originals were damaged, and are not in it.
+  void NoteDamaged() { description_.damaged = true; }
 
-  // People seen so far. For sizing and tests: an exact count, not to be published.
-  size_t people() const { return people_; }
+  // Participations so far. For sizing and tests: an exact count, not to be published.
+  size_t participations() const { return records_.size(); }
 
-  // Counts, floors and draws the noise. Fails as `random` does, and then the whole release must be given up;
-  // RESOURCE_EXHAUSTED beyond kMaxPeople. The builder, its key and all that it held is wiped in any case.
+  // Counts and draws the noise. Fails as `random` does, and then the whole release must be given up;
+  // RESOURCE_EXHAUSTED if there were more than can be counted. The builder, its keys and all that it held is wiped in
+  // any case.
   absl::StatusOr<NoisyCube> Finish(RandomSource& random) &&;
 
  private:
   friend struct CohortTestAccess;
 
-  // One person: the chosen participation so far. 32 bytes, two to a cache line.
-  struct Person {
-    uint64_t token[2];
-    uint64_t priority;      // of the chosen meeting
-    uint32_t last_meeting;  // ordinal of the meeting that was counted last; 0 marks a free slot
-    uint32_t ticks;         // packed: see Pack in cohort.cc
-  };
-  static_assert(sizeof(Person) == 32);
-  struct Pending {
-    uint64_t token[2];
-    uint64_t meeting;
-    uint32_t meeting_ordinal;
-    uint32_t ticks;
-    size_t slot;
-  };
-
   CohortBuilder(CubeDescription description, const Profile& profile);
-  void Settle(const Pending& row);
-  void Grow();
-  void Wipe();
-  size_t SlotOf(const uint64_t token[2]) const;
   RawCube Count();
+  // Of one person's records: puts the meetings that they mark at `marks`, which holds no more than there are records.
+  size_t Mark(std::span<const CohortRecord> records, uint64_t* marks) const;
+  void Wipe();
 
   CubeDescription description_;
   const Profile* profile_;
-  SipKey choice_key_;  // of the choices
-  SipKey slot_key_;    // of places in `slots_`
-  std::vector<Person> slots_;
-  size_t people_ = 0;
-  bool overfull_ = false;
-  uint64_t meeting_ = 0;  // hash of the current meeting
-  uint32_t meeting_ordinal_ = 0;
-  // Rows whose slot is on its way from memory.
-  std::array<Pending, 16> pending_{};
-  size_t pending_count_ = 0;
+  SipKey choice_key_;   // of the meetings that a person marks
+  SipKey meeting_key_;  // of the names of meetings
+  CohortRecords records_;
 };
 
-// The cell of those who came late to a cohort: `people` of them, floored and blurred as any cell. To be drawn once a
-// cohort. Fails as `random` does, and then it must be given up.
-absl::StatusOr<int64_t> DrawLatePeople(size_t people, RandomSource& random, const Profile& profile = kLargeProfile);
+// The cell of those who came late to a cohort: `people` of them, blurred. To be drawn once a cohort. Fails as `random`
+// does, and then it must be given up.
+absl::StatusOr<int64_t> DrawLatePeople(size_t people, RandomSource& random, const Profile& profile);
 
 }  // namespace retention
 

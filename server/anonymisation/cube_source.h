@@ -1,30 +1,35 @@
-// Where released cubes come from, and how much of them one answer may show.
+// Where released cubes come from.
 #ifndef RETENTION_SERVER_ANONYMISATION_CUBE_SOURCE_H_
 #define RETENTION_SERVER_ANONYMISATION_CUBE_SOURCE_H_
 
-#include <cstddef>
-#include <string_view>
+#include <cstdint>
+#include <string>
+#include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/anonymisation/cube.h"
 #include "server/anonymisation/tables.h"
 #include "storage/due_day.h"
 
 namespace retention {
 
-// The released cubes, as stored.
-class CubeSource {
- public:
-  using Visit = absl::FunctionRef<absl::Status(std::string_view head, std::string_view table)>;
-  virtual ~CubeSource() = default;
-  // Calls `visit` with the encoded head and the encoded table `table` of every released cohort whose first day lies in
-  // [from, to], in the order of first days; stops at the first error and returns it. The bytes are only read during the
-  // call. REQUIRES of an implementation: all calls during one answer see the same cohorts (one snapshot).
-  virtual absl::Status ForEach(DueDay from, DueDay to, TableId table, Visit visit) const = 0;
+// A released cohort, or a month's sums (CubeDescription::is_month).
+struct FoundCube {
+  CubeDescription description;
+  std::string key;  // for the source that found it
 };
 
-// Rows of one answer; more would not fit into a message of the default size.
-inline constexpr size_t kMaxStatisticsRows = 20'000;
+// The released cubes of one snapshot.
+class CubeSource {
+ public:
+  virtual ~CubeSource() = default;
+  // Those whose middle lies in [from, to], in the order of their days; sums of months behind them.
+  virtual absl::StatusOr<std::vector<FoundCube>> Find(DueDay from, DueDay to) const = 0;
+  // The estimates of one table. DATA_LOSS if it lacks it, or they are not as many.
+  virtual absl::StatusOr<std::vector<int64_t>> Estimates(const FoundCube& cube, TableId table) const = 0;
+  // Its cells, as drawn.
+  virtual absl::StatusOr<std::vector<int64_t>> Drawn(const FoundCube& cube, TableId table) const = 0;
+};
 
 }  // namespace retention
 

@@ -1,201 +1,148 @@
 #include "server/anonymisation/query.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/anonymisation/cube_scan.h"
-#include "server/anonymisation/estimator.h"
-#include "server/anonymisation/query_plan.h"
+#include "server/anonymisation/display.h"
+#include "server/anonymisation/figures.h"
+#include "server/anonymisation/question.h"
+#include "server/base/errors.h"
+#include "server/base/request_parts.h"
 
 namespace retention {
 namespace {
 
-const char* UnitOf(v1::Metric metric) {
-  switch (metric) {
-    case v1::METRIC_PEOPLE_DAYS:
-      return "people-days";
-    case v1::METRIC_PARTICIPATIONS:
-      return "participations";
+// The row that the page begins with.
+absl::StatusOr<size_t> FirstRow(const v1::QueryStatisticsRequest& request) {
+  const auto position = PositionIn(request);
+  if (!position.ok()) return position.status();
+  uint64_t first = 0;
+  if (!position->empty() && !absl::SimpleAtoi(*position, &first)) {
+    return InvalidField("page_token", "not one that an answer gave");
+  }
+  return static_cast<size_t>(first);
+}
+
+std::string_view UnitOfMetric(const Question& question) {
+  switch (question.metric) {
     case v1::METRIC_SHARE:
       return "share";
-    case v1::METRIC_RECONNECTIONS_MEAN:
-      return "reconnections";
-    default:
+    case v1::METRIC_DURATION_MEAN:
+    case v1::METRIC_DURATION_PERCENTILE:
       return "seconds";
+    case v1::METRIC_RTT:
+    case v1::METRIC_JITTER:
+      return "milliseconds";
+    case v1::METRIC_LOSS:
+      return "packets-per-million";
+    default:
+      return UnitName(PartsOf(question).main);
   }
 }
 
-// Cohorts that [from, to] holds whole, were all released.
-uint32_t CohortsInRange(CohortPeriod period, DueDay from, DueDay to) {
-  const int64_t end = int64_t{to.number()} + 1;
-  const auto starts_before = [period](int64_t day) -> int64_t {
-    const DueDay due_day = DueDay::FromNumber(static_cast<uint32_t>(day));
-    switch (period) {
-      case CohortPeriod::kDay:
-        return day;
-      case CohortPeriod::kWeek:
-        return CalendarIndex(CalendarUnit::kWeek, due_day);
-      case CohortPeriod::kMonth:
-        return CalendarIndex(CalendarUnit::kMonth, due_day);
-    }
-    return day;
+void CoverageOf(const CellSums& sums, const CellSums::Unit& unit, v1::Coverage& coverage) {
+  coverage.set_cohorts(unit.all());
+  coverage.set_cohorts_in_range(std::max(unit.in_range, unit.all()));
+  coverage.set_cohorts_damaged(unit.damaged);
+  uint32_t late_counted = 0;
+  double people_variance = 0, late_variance = 0;
+  for (size_t layout = 0; layout < unit.late_counted.size(); ++layout) {
+    const Layout& of = *sums.layouts()[layout];
+    late_counted += unit.late_counted[layout];
+    const double counted = unit.late_counted[layout], one[] = {1};
+    people_variance += counted * of.precision.Variance(WeightedCells(SpecOf(TableId::kPeople), of.lists, one));
+    late_variance += counted * static_cast<double>(LateNoiseVariance(of.profile));
+  }
+  coverage.set_cohorts_late_counted(late_counted);
+  const double people = unit.people_in_time, late = unit.late;
+  const double threshold = DisplayThreshold(std::sqrt(people_variance));
+  if (late_counted == 0 || people < threshold || people + late <= 0) return;
+  const double share = std::clamp(people / (people + late), 0.0, 1.0);
+  const auto contrast = [&](double m) -> Contrast {
+    return {.value = (1 - m) * people - m * late,
+            .variance = (1 - m) * (1 - m) * people_variance + m * m * late_variance,
+            .covariance_with_people = (1 - m) * people_variance};
   };
-  // The first period that begins at `from` or later, and the one that `end` lies in.
-  const int64_t first = starts_before(int64_t{from.number()} - 1) + 1;
-  return static_cast<uint32_t>(std::max<int64_t>(0, starts_before(end) - first));
+  const double deviation = std::sqrt(contrast(share).variance) / people;
+  const ShownInterval interval = IntervalGivenDisplay(share, deviation, people, threshold, contrast);
+  coverage.set_in_time(share);
+  coverage.set_in_time_low(std::clamp(interval.low, 0.0, 1.0));
+  coverage.set_in_time_high(std::clamp(interval.high, 0.0, 1.0));
 }
 
-// The figures of one question: the grids it reads and the arithmetic between them.
-class Answer {
- public:
-  static absl::StatusOr<Answer> Read(const v1::QueryStatisticsRequest& request, const QueryPlan& plan,
-                                     const CubeSource& source, const PublicLists& lists) {
-    auto scan = CubeScan::Read(source, plan.from, plan.to, *plan.main.table);
-    if (!scan.ok()) return scan.status();
-    auto main = Grid::AddUp(*scan, plan.main, plan.calendar, request, lists);
-    if (!main.ok()) return main.status();
-    Answer answer(request, plan, *std::move(main));
-    answer.cohorts_ = scan->cohorts().size();
-    if (!plan.second) return answer;
-    const bool share = request.metric() == v1::METRIC_SHARE;
-    if (share && plan.second->table == plan.main.table) {
-      answer.whole_ = answer.main_.TotalOfAll();
-      return answer;
-    }
-    auto second_scan = CubeScan::Read(source, plan.from, plan.to, *plan.second->table);
-    if (!second_scan.ok()) return second_scan.status();
-    auto second = Grid::AddUp(*second_scan, *plan.second, share ? CalendarUnit::kAll : plan.calendar, request, lists);
-    if (!second.ok()) return second.status();
-    if (second_scan->cohorts().size() != scan->cohorts().size()) {
-      return absl::DataLossError("a released cohort lacks a table");
-    }
-    answer.whole_ = second->TotalOfAll();
-    answer.second_ = *std::move(second);
-    return answer;
-  }
+// Rows are nested in the order of group_by: the units of the calendar are one of the levels.
+struct Nesting {
+  std::vector<size_t> sizes;  // of levels, outermost first
+  size_t unit_level = 0;
 
-  const Grid& grid() const { return main_; }
-  size_t cohorts() const { return cohorts_; }
-  Figure At(size_t unit, size_t group) const {
-    const std::span<const CellSum> sums = main_.Sums(unit, group);
-    switch (metric_) {
-      case v1::METRIC_PEOPLE_DAYS:
-        return EstimateCount(sums[0]);
-      case v1::METRIC_PARTICIPATIONS:
-        return EstimateWeightedCount(sums, Bounds(*measure_));
-      case v1::METRIC_SHARE: {
-        if (second_) return EstimateShareOfWhole(sums[0], whole_);
-        CellSum rest = whole_;
-        rest -= sums[0];
-        return EstimateShareOfParts(sums[0], rest);
-      }
-      case v1::METRIC_DURATION_PERCENTILE:
-        return EstimatePercentile(sums, Bounds(*measure_), percentile_);
-      case v1::METRIC_TOTAL_TIME:
-        return EstimateProduct(
-            EstimateMean(sums, Bounds(*measure_), kZ95OfTwo),
-            EstimateWeightedCount(second_->Sums(unit, group), Bounds(Axis::kMeetingsPerPerson), kZ95OfTwo));
-      default:
-        return EstimateMean(sums, Bounds(*measure_));
+  size_t rows() const {
+    size_t rows = 1;
+    for (const size_t size : sizes) rows *= size;
+    return rows;
+  }
+  std::vector<size_t> At(size_t row) const {
+    std::vector<size_t> at(sizes.size());
+    for (size_t level = sizes.size(); level-- > 0;) {
+      at[level] = row % sizes[level];
+      row /= sizes[level];
     }
+    return at;
   }
-  // Noisy cells in that figure.
-  uint32_t CellsAt(size_t unit, size_t group) const {
-    uint32_t cells = Total(main_.Sums(unit, group)).cells;
-    if (metric_ == v1::METRIC_TOTAL_TIME) cells += Total(second_->Sums(unit, group)).cells;
-    return cells;
-  }
-
- private:
-  Answer(const v1::QueryStatisticsRequest& request, const QueryPlan& plan, Grid main)
-      : metric_(request.metric()),
-        percentile_(request.percentile()),
-        measure_(plan.main.measure),
-        main_(std::move(main)) {}
-  static std::span<const BucketBounds> Bounds(Axis axis) { return BoundsOf(axis); }
-
-  v1::Metric metric_;
-  double percentile_;
-  std::optional<Axis> measure_;
-  Grid main_;
-  std::optional<Grid> second_;
-  CellSum whole_;
-  size_t cohorts_ = 0;
 };
-
-void SetFigure(const Figure& figure, uint32_t cells, v1::StatisticsRow& row) {
-  row.set_suppressed(figure.suppressed);
-  if (figure.suppressed) return;
-  row.set_estimate(figure.estimate);
-  row.set_noise_stddev(figure.noise_stddev);
-  row.set_interval_low(figure.low);
-  row.set_interval_high(figure.high);
-  row.set_bias_bound(figure.bias_bound);
-  row.set_cells(cells);
-}
-
-void SetCoverage(const Grid::Lateness& lateness, v1::Coverage& coverage) {
-  const Figure share = EstimateShareOfParts(lateness.in_time, lateness.late);
-  coverage.set_cohorts(lateness.cohorts);
-  coverage.set_suppressed(share.suppressed);
-  if (share.suppressed) return;
-  coverage.set_estimate(share.estimate);
-  coverage.set_interval_low(share.low);
-  coverage.set_interval_high(share.high);
-}
-
-// One row per group, nested in the order of group_by.
-void AddRows(const Answer& answer, const QueryPlan& plan, v1::QueryStatisticsResponse& response) {
-  const Grid& grid = answer.grid();
-  // What rows are nested by: the grid's domains, with the units of the calendar at their place in group_by.
-  std::vector<const std::vector<std::string>*> levels;
-  for (const Grid::Domain& domain : grid.domains()) levels.push_back(&domain.values);
-  const size_t unit_level = plan.calendar == CalendarUnit::kAll ? 0 : plan.calendar_position;
-  levels.insert(levels.begin() + static_cast<std::ptrdiff_t>(unit_level), &grid.units());
-
-  const size_t rows = grid.units().size() * grid.groups();
-  response.mutable_rows()->Reserve(static_cast<int>(rows));
-  std::vector<size_t> at(levels.size(), 0);
-  for (size_t i = 0; i < rows; ++i) {
-    size_t group = 0;
-    v1::StatisticsRow& row = *response.add_rows();
-    for (size_t level = 0; level < levels.size(); ++level) {
-      if (level != unit_level) group = group * levels[level]->size() + at[level];
-      if (level != unit_level || plan.calendar != CalendarUnit::kAll) row.add_group((*levels[level])[at[level]]);
-    }
-    SetFigure(answer.At(at[unit_level], group), answer.CellsAt(at[unit_level], group), row);
-    for (size_t level = levels.size(); level-- > 0;) {
-      if (++at[level] < levels[level]->size()) break;
-      at[level] = 0;
-    }
-  }
-}
 
 }  // namespace
 
 absl::StatusOr<v1::QueryStatisticsResponse> AnswerQuery(const v1::QueryStatisticsRequest& request,
-                                                        const CubeSource& source, const v1::StatisticsPolicy& policy,
-                                                        const Profile& profile) {
-  const PublicLists lists(policy);
-  const absl::StatusOr<QueryPlan> plan = PlanQuery(request, lists, profile);
-  if (!plan.ok()) return plan.status();
-  const absl::StatusOr<Answer> answer = Answer::Read(request, *plan, source, lists);
-  if (!answer.ok()) return answer.status();
+                                                        const CubeSource& source, const Profile& profile,
+                                                        const PublicLists& lists, CohortsIn cohorts_in) {
+  const auto question = CheckQuestion(request);
+  if (!question.ok()) return question.status();
+  const auto page = PageSize(request.page_size(), kStatisticsRows, kMaxStatisticsRows);
+  if (!page.ok()) return page.status();
+  const auto first = FirstRow(request);
+  if (!first.ok()) return first.status();
+  const auto sums = CellSums::Of(*question, source, profile, lists, cohorts_in);
+  if (!sums.ok()) return sums.status();
 
+  const bool by_calendar = question->calendar != CalendarUnit::kAll;
+  Nesting nesting;
+  for (const GroupDomain& domain : sums->domains()) nesting.sizes.push_back(domain.values.size());
+  nesting.unit_level = by_calendar ? question->calendar_position : 0;
+  nesting.sizes.insert(nesting.sizes.begin() + static_cast<std::ptrdiff_t>(nesting.unit_level), sums->units().size());
+
+  const size_t end = std::min(nesting.rows(), *first + static_cast<size_t>(*page));
   v1::QueryStatisticsResponse response;
-  AddRows(*answer, *plan, response);
-  std::string tables(plan->main.table->name);
-  if (plan->second && plan->second->table != plan->main.table) {
-    absl::StrAppend(&tables, ",", std::string(plan->second->table->name));
+  Figures figures(*question, *sums);
+  std::vector<std::optional<v1::Coverage>> coverages(sums->units().size());
+  for (size_t i = *first; i < end; ++i) {
+    const std::vector<size_t> at = nesting.At(i);
+    const size_t unit = at[nesting.unit_level];
+    v1::StatisticsRow& row = *response.add_rows();
+    size_t group = 0, domain = 0;
+    for (size_t level = 0; level < at.size(); ++level) {
+      if (level == nesting.unit_level) {
+        if (by_calendar) row.add_group(sums->units()[unit].name);
+        continue;
+      }
+      const auto& values = sums->domains()[domain++].values;
+      row.add_group(values[at[level]]);
+      group = group * values.size() + at[level];
+    }
+    figures.Put(unit, group, row);
+    if (!coverages[unit].has_value()) {
+      CoverageOf(*sums, sums->units()[unit], coverages[unit].emplace());
+    }
+    *row.mutable_coverage() = *coverages[unit];
   }
-  response.set_table(std::move(tables));
-  response.set_cohorts_covered(static_cast<uint32_t>(answer->cohorts()));
-  response.set_cohorts_in_range(CohortsInRange(profile.period, plan->from, plan->to));
-  response.set_unit(UnitOf(request.metric()));
-  SetCoverage(answer->grid().lateness(), *response.mutable_coverage());
+  if (end < nesting.rows()) response.set_next_page_token(TokenOf(absl::StrCat(end), request));
+  CoverageOf(*sums, sums->total(), *response.mutable_coverage());
+  response.set_table(sums->tables());
+  response.set_unit(std::string(UnitOfMetric(*question)));
   return response;
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/anonymisation/budgets.h"
 #include "server/base/field_checks.h"
 
 namespace retention {
@@ -15,49 +16,12 @@ constexpr char kOther[] = "other";
 constexpr std::array<uint32_t, 24> kDurationStarts = {0,    30,   60,   120,  300,   450,   600,   900,
                                                       1200, 1500, 1800, 2100, 2700,  3000,  3600,  4500,
                                                       5400, 6300, 7200, 9000, 10800, 12600, 14400, 21600};
-// Durations are top-coded at 12 h.
-constexpr uint32_t kDurationCap = 43'200;
-// All starts are multiples of it, so that a bucket is found with one look-up.
-constexpr uint32_t kDurationStep = 30;
-
-constexpr std::array<uint32_t, 7> kSizeStarts = {1, 2, 3, 6, 11, 26, 101};
+constexpr uint32_t kDurationCap = 43'200;  // durations are top-coded at 12 h
 constexpr std::array<uint32_t, 6> kReconnectionsStarts = {0, 1, 2, 3, 5, 10};
-constexpr std::array<uint32_t, 7> kMeetingsStarts = {1, 2, 3, 4, 5, 7, 10};
-
-constexpr auto kDurationLookup = [] {
-  std::array<uint8_t, kDurationStarts.back() / kDurationStep + 1> lookup{};
-  for (size_t i = 0; i < lookup.size(); ++i) {
-    for (size_t bucket = 0; bucket < kDurationStarts.size(); ++bucket) {
-      if (i * kDurationStep >= kDurationStarts[bucket]) lookup[i] = static_cast<uint8_t>(bucket);
-    }
-  }
-  return lookup;
-}();
-static_assert(std::all_of(kDurationStarts.begin(), kDurationStarts.end(),
-                          [](uint32_t start) { return start % kDurationStep == 0; }));
-
-constexpr auto kDuration24Bounds = [] {
-  std::array<BucketBounds, 24> bounds{};
-  for (size_t i = 0; i < 24; ++i) {
-    bounds[i] = {double(kDurationStarts[i]), double(i + 1 < 24 ? kDurationStarts[i + 1] : kDurationCap)};
-  }
-  return bounds;
-}();
-constexpr auto kDuration12Bounds = [] {
-  std::array<BucketBounds, 12> bounds{};
-  for (size_t i = 0; i < 12; ++i) bounds[i] = {kDuration24Bounds[2 * i].low, kDuration24Bounds[2 * i + 1].high};
-  return bounds;
-}();
-
-// Bounds of whole numbers: both ends belong to the bucket, and the top one counts with its start.
-template <size_t N>
-constexpr std::array<BucketBounds, N> CountBounds(const std::array<uint32_t, N>& starts) {
-  std::array<BucketBounds, N> bounds{};
-  for (size_t i = 0; i < N; ++i) bounds[i] = {double(starts[i]), double(i + 1 < N ? starts[i + 1] - 1 : starts[i])};
-  return bounds;
-}
-constexpr auto kReconnectionsBounds = CountBounds(kReconnectionsStarts);
-constexpr auto kMeetingsBounds = CountBounds(kMeetingsStarts);
+constexpr std::array<uint32_t, 9> kPerPersonStarts = {1, 2, 3, 4, 5, 7, 10, 15, 25};
+constexpr std::array<uint32_t, 8> kRttStarts = {0, 20, 40, 60, 100, 150, 250, 500};
+constexpr std::array<uint32_t, 8> kLossStarts = {0, 100, 500, 1'000, 5'000, 10'000, 30'000, 100'000};
+constexpr std::array<uint32_t, 8> kJitterStarts = {0, 3, 6, 10, 20, 30, 60, 120};
 
 template <size_t N>
 uint8_t BucketOf(uint32_t value, const std::array<uint32_t, N>& starts) {
@@ -65,6 +29,23 @@ uint8_t BucketOf(uint32_t value, const std::array<uint32_t, N>& starts) {
   for (size_t i = 1; i < N; ++i) bucket += value >= starts[i];
   return bucket;
 }
+
+// Of measures: both ends are bounds of the bucket.
+template <size_t N>
+constexpr std::array<BucketBounds, N> MeasureBounds(const std::array<uint32_t, N>& starts, uint32_t cap) {
+  std::array<BucketBounds, N> bounds{};
+  for (size_t i = 0; i < N; ++i) bounds[i] = {double(starts[i]), double(i + 1 < N ? starts[i + 1] : cap)};
+  return bounds;
+}
+constexpr auto kDuration24Bounds = MeasureBounds(kDurationStarts, kDurationCap);
+constexpr auto kDuration12Bounds = [] {
+  std::array<BucketBounds, 12> bounds{};
+  for (size_t i = 0; i < 12; ++i) bounds[i] = {kDuration24Bounds[2 * i].low, kDuration24Bounds[2 * i + 1].high};
+  return bounds;
+}();
+constexpr auto kRttBounds = MeasureBounds(kRttStarts, 1'000);
+constexpr auto kLossBounds = MeasureBounds(kLossStarts, 1'000'000);
+constexpr auto kJitterBounds = MeasureBounds(kJitterStarts, 500);
 
 // "0-29", "30-59", ..., "21600+"; a bucket of one number is that number.
 std::vector<std::string> RangeNames(std::span<const uint32_t> starts) {
@@ -92,36 +73,220 @@ uint8_t IndexOrOther(const std::vector<std::string>& values, std::string_view na
   return static_cast<uint8_t>(at - values.begin());
 }
 
-}  // namespace
+constexpr TableSpec kSpecs[] = {
+    {TableId::kPeople, "people", Measure::kPeople, {}, 0},
+    {TableId::kHour, "people/hour", Measure::kPeople, {Axis::kHour}, 1},
+    {TableId::kWeekday, "people/weekday", Measure::kPeople, {Axis::kWeekday}, 1},
+    {TableId::kRegion, "people/region", Measure::kPeople, {Axis::kRegion}, 1},
+    {TableId::kClient, "people/client", Measure::kPeople, {Axis::kClient}, 1},
+    {TableId::kDuration, "people/duration24", Measure::kPeople, {Axis::kDuration12, Axis::kDurationHalf}, 2},
+    {TableId::kReconnections, "people/reconnections", Measure::kPeople, {Axis::kReconnections}, 1},
+    {TableId::kPerPerson, "people/meetings_per_person", Measure::kPeople, {Axis::kPerPerson}, 1},
+    {TableId::kHourByRegion, "people/hour_by_region", Measure::kPeople, {Axis::kHour, Axis::kRegion}, 2},
+    {TableId::kHourByClient, "people/hour_by_client", Measure::kPeople, {Axis::kHour, Axis::kClient}, 2},
+    {TableId::kWeekdayByHour, "people/weekday_by_hour", Measure::kPeople, {Axis::kWeekday, Axis::kHour}, 2},
+    {TableId::kClientByRegion, "people/client_by_region", Measure::kPeople, {Axis::kClient, Axis::kRegion}, 2},
+    {TableId::kDurationByRegion,
+     "people/duration12_by_region",
+     Measure::kPeople,
+     {Axis::kDuration12, Axis::kRegion},
+     2},
+    {TableId::kDurationByClient,
+     "people/duration12_by_client",
+     Measure::kPeople,
+     {Axis::kDuration12, Axis::kClient},
+     2},
+    {TableId::kReconnectionsByRegion,
+     "people/reconnections_by_region",
+     Measure::kPeople,
+     {Axis::kReconnections, Axis::kRegion},
+     2},
+    {TableId::kReconnectionsByClient,
+     "people/reconnections_by_client",
+     Measure::kPeople,
+     {Axis::kReconnections, Axis::kClient},
+     2},
+    {TableId::kController, "people/controller", Measure::kPeople, {Axis::kController}, 1},
+    {TableId::kParticipations, "participations", Measure::kParticipations, {}, 0},
+    {TableId::kParticipationsByHour, "participations/hour", Measure::kParticipations, {Axis::kHour}, 1},
+    {TableId::kParticipationsByWeekday, "participations/weekday", Measure::kParticipations, {Axis::kWeekday}, 1},
+    {TableId::kParticipationsByRegion, "participations/region", Measure::kParticipations, {Axis::kRegion}, 1},
+    {TableId::kParticipationsByClient, "participations/client", Measure::kParticipations, {Axis::kClient}, 1},
+    {TableId::kParticipationsByController,
+     "participations/controller",
+     Measure::kParticipations,
+     {Axis::kController},
+     1},
+    {TableId::kTime, "time", Measure::kTime, {}, 0},
+    {TableId::kTimeByHour, "time/hour", Measure::kTime, {Axis::kHour}, 1},
+    {TableId::kTimeByWeekday, "time/weekday", Measure::kTime, {Axis::kWeekday}, 1},
+    {TableId::kTimeByRegion, "time/region", Measure::kTime, {Axis::kRegion}, 1},
+    {TableId::kTimeByClient, "time/client", Measure::kTime, {Axis::kClient}, 1},
+    {TableId::kTimeByController, "time/controller", Measure::kTime, {Axis::kController}, 1},
+    {TableId::kReconnectionsSum, "reconnections", Measure::kReconnections, {}, 0},
+    {TableId::kReconnectionsSumByRegion, "reconnections/region", Measure::kReconnections, {Axis::kRegion}, 1},
+    {TableId::kReconnectionsSumByClient, "reconnections/client", Measure::kReconnections, {Axis::kClient}, 1},
+    {TableId::kReconnectionsSumByHour, "reconnections/hour", Measure::kReconnections, {Axis::kHour}, 1},
+    {TableId::kReconnectionsSumByWeekday, "reconnections/weekday", Measure::kReconnections, {Axis::kWeekday}, 1},
+    {TableId::kRttByRegion, "rtt/rtt_by_region", Measure::kRtt, {Axis::kRtt, Axis::kRegion}, 2},
+    {TableId::kRttByClient, "rtt/rtt_by_client", Measure::kRtt, {Axis::kRtt, Axis::kClient}, 2},
+    {TableId::kLossByRegion, "loss/loss_by_region", Measure::kLoss, {Axis::kLoss, Axis::kRegion}, 2},
+    {TableId::kLossByClient, "loss/loss_by_client", Measure::kLoss, {Axis::kLoss, Axis::kClient}, 2},
+    {TableId::kJitterByRegion, "jitter/jitter_by_region", Measure::kJitter, {Axis::kJitter, Axis::kRegion}, 2},
+    {TableId::kJitterByClient, "jitter/jitter_by_client", Measure::kJitter, {Axis::kJitter, Axis::kClient}, 2},
+    {TableId::kFailuresByClient, "join_failures/cause_by_client", Measure::kFailures, {Axis::kCause, Axis::kClient}, 2},
+    {TableId::kMeetings, "meetings", Measure::kMeetings, {}, 0},
+    {TableId::kCaps, "at_cap", Measure::kCaps, {Axis::kCaps}, 1},
+};
 
-const Profile* ProfileOfSchema(uint32_t schema_version) {
-  return schema_version == kLargeProfile.schema_version ? &kLargeProfile : nullptr;
+constexpr const TableSpec* FindSpec(TableId id) {
+  for (const TableSpec& spec : kSpecs) {
+    if (spec.id == id) return &spec;
+  }
+  return nullptr;
+}
+// Every table that a profile names is one.
+constexpr bool AreKnown(const Profile& profile) {
+  for (const TableBudget& table : profile.tables) {
+    if (FindSpec(table.id) == nullptr) return false;
+  }
+  return true;
+}
+static_assert(AreKnown(kLargeProfile) && AreKnown(kDailyProfile) && AreKnown(kSmallProfile));
+
+// contribution^2 / (2 rho share), rounded up: never less noise than was promised.
+int64_t NoiseVariance(int64_t contribution, uint32_t rho_ppm, uint32_t share_of_10000) {
+  const __int128 scaled = static_cast<__int128>(contribution) * contribution * 1'000'000 * 10'000;
+  const __int128 divisor = static_cast<__int128>(2) * rho_ppm * share_of_10000;
+  return static_cast<int64_t>((scaled + divisor - 1) / divisor);
 }
 
-PublicLists::PublicLists(const Names& media_sites, const Names& client_kinds)
-    : regions_(WithOther(media_sites)), clients_(WithOther(client_kinds)) {}
+}  // namespace
+
+const TableSpec& SpecOf(TableId id) { return *FindSpec(id); }
+
+const Profile& ProfileOf(v1::StatisticsProfile profile) {
+  switch (profile) {
+    case v1::STATISTICS_PROFILE_DAILY:
+      return kDailyProfile;
+    case v1::STATISTICS_PROFILE_SMALL:
+      return kSmallProfile;
+    default:
+      return kLargeProfile;
+  }
+}
+
+const Profile* ProfileOfSchema(uint32_t schema_version) {
+  for (const Profile* profile : {&kLargeProfile, &kDailyProfile, &kSmallProfile}) {
+    if (profile->schema_version == schema_version) return profile;
+  }
+  return nullptr;
+}
+
+PublicLists::PublicLists(const Names& media_sites, const Names& client_kinds, const Names& controllers)
+    : regions_(WithOther(media_sites)), clients_(WithOther(client_kinds)), controllers_(WithOther(controllers)) {}
 
 uint8_t PublicLists::RegionIndex(std::string_view media_site) const { return IndexOrOther(regions_, media_site); }
 uint8_t PublicLists::ClientIndex(std::string_view client_kind) const { return IndexOrOther(clients_, client_kind); }
+uint8_t PublicLists::ControllerIndex(std::string_view controller) const {
+  return IndexOrOther(controllers_, controller);
+}
+
+std::vector<DrawnTable> TablesOf(const Profile& profile, const PublicLists& lists) {
+  // In parts of 10,000, of which a permille is ten.
+  const uint16_t parts = lists.publishes_controllers() ? 9 : 10;
+  std::vector<DrawnTable> tables;
+  for (const TableBudget& table : profile.tables) {
+    tables.push_back({FindSpec(table.id), static_cast<uint16_t>(table.permille * parts)});
+  }
+  if (lists.publishes_controllers()) {
+    tables.push_back({FindSpec(TableId::kController), 200});
+    tables.push_back({FindSpec(TableId::kParticipationsByController), 400});
+    tables.push_back({FindSpec(TableId::kTimeByController), 400});
+  }
+  return tables;
+}
+
+int64_t ContributionOf(Measure measure, const Profile& profile) {
+  switch (measure) {
+    case Measure::kParticipations:
+      return profile.cap_participations * kSixtieths;
+    case Measure::kTime:
+      return profile.cap_time_units;
+    case Measure::kReconnections:
+      return profile.cap_reconnections * kSixtieths;
+    case Measure::kMeetings:
+      return kMarksPerPerson;
+    default:
+      return kSixtieths;
+  }
+}
+
+int64_t NoiseVarianceOf(const DrawnTable& table, const Profile& profile) {
+  return NoiseVariance(ContributionOf(table.spec->measure, profile), profile.rho_ppm, table.share);
+}
+
+int64_t LateNoiseVariance(const Profile& profile) {
+  // Nine tenths where controllers are published: always that, so that it does not depend on lists.
+  return NoiseVariance(2, profile.rho_ppm, profile.late_permille * 9U);
+}
+
+double UnitOf(Measure measure) {
+  switch (measure) {
+    case Measure::kTime:
+      return static_cast<double>(kTimeUnitSeconds);
+    case Measure::kMeetings:
+      return 1;
+    default:
+      return 1.0 / static_cast<double>(kSixtieths);
+  }
+}
+
+std::string_view UnitName(Measure measure) {
+  switch (measure) {
+    case Measure::kParticipations:
+      return "participations";
+    case Measure::kTime:
+      return "seconds";
+    case Measure::kReconnections:
+      return "reconnections";
+    case Measure::kMeetings:
+      return "meetings";
+    default:
+      return "people";
+  }
+}
 
 size_t AxisSize(Axis axis, const PublicLists& lists) {
   switch (axis) {
     case Axis::kHour:
       return 24;
+    case Axis::kWeekday:
+      return 7;
     case Axis::kRegion:
       return lists.regions().size();
     case Axis::kClient:
       return lists.clients().size();
-    case Axis::kDuration24:
-      return kDuration24Bounds.size();
+    case Axis::kController:
+      return lists.controllers().size();
     case Axis::kDuration12:
       return kDuration12Bounds.size();
-    case Axis::kMeetingSize:
-      return kSizeStarts.size();
+    case Axis::kDurationHalf:
+      return 2;
     case Axis::kReconnections:
       return kReconnectionsStarts.size();
-    case Axis::kMeetingsPerPerson:
-      return kMeetingsStarts.size();
+    case Axis::kPerPerson:
+      return kPerPersonStarts.size();
+    case Axis::kRtt:
+      return kRttStarts.size();
+    case Axis::kLoss:
+      return kLossStarts.size();
+    case Axis::kJitter:
+      return kJitterStarts.size();
+    case Axis::kCause:
+      return 5;
+    case Axis::kCaps:
+      return 8;
   }
   return 0;
 }
@@ -132,6 +297,8 @@ size_t CellCount(const TableSpec& table, const PublicLists& lists) {
   return cells;
 }
 
+std::vector<std::string> Duration24Values() { return RangeNames(kDurationStarts); }
+
 std::vector<std::string> AxisValues(Axis axis, const PublicLists& lists) {
   switch (axis) {
     case Axis::kHour: {
@@ -139,23 +306,42 @@ std::vector<std::string> AxisValues(Axis axis, const PublicLists& lists) {
       for (int hour = 0; hour < 24; ++hour) hours.push_back(absl::StrFormat("%02d", hour));
       return hours;
     }
+    case Axis::kWeekday:
+      return {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
     case Axis::kRegion:
       return lists.regions();
     case Axis::kClient:
       return lists.clients();
-    case Axis::kDuration24:
-      return RangeNames(kDurationStarts);
+    case Axis::kController:
+      return lists.controllers();
     case Axis::kDuration12: {
       std::array<uint32_t, 12> starts{};
       for (size_t i = 0; i < starts.size(); ++i) starts[i] = kDurationStarts[2 * i];
       return RangeNames(starts);
     }
-    case Axis::kMeetingSize:
-      return RangeNames(kSizeStarts);
+    case Axis::kDurationHalf:
+      return {"lower", "upper"};
     case Axis::kReconnections:
       return RangeNames(kReconnectionsStarts);
-    case Axis::kMeetingsPerPerson:
-      return RangeNames(kMeetingsStarts);
+    case Axis::kPerPerson:
+      return RangeNames(kPerPersonStarts);
+    case Axis::kRtt:
+      return RangeNames(kRttStarts);
+    case Axis::kLoss:
+      return RangeNames(kLossStarts);
+    case Axis::kJitter:
+      return RangeNames(kJitterStarts);
+    case Axis::kCause:
+      return {"network", "media", "not-admitted", "full", "other"};
+    case Axis::kCaps:
+      return {"none",
+              "participations",
+              "time",
+              "participations+time",
+              "reconnections",
+              "participations+reconnections",
+              "time+reconnections",
+              "all"};
   }
   return {};
 }
@@ -164,65 +350,63 @@ v1::Dimension DimensionOf(Axis axis) {
   switch (axis) {
     case Axis::kHour:
       return v1::DIMENSION_HOUR;
+    case Axis::kWeekday:
+      return v1::DIMENSION_WEEKDAY;
     case Axis::kRegion:
       return v1::DIMENSION_REGION;
     case Axis::kClient:
       return v1::DIMENSION_CLIENT;
-    case Axis::kDuration24:
+    case Axis::kController:
+      return v1::DIMENSION_CONTROLLER;
     case Axis::kDuration12:
+    case Axis::kDurationHalf:
       return v1::DIMENSION_DURATION;
-    case Axis::kMeetingSize:
-      return v1::DIMENSION_MEETING_SIZE;
     case Axis::kReconnections:
       return v1::DIMENSION_RECONNECTIONS;
-    case Axis::kMeetingsPerPerson:
+    case Axis::kPerPerson:
       return v1::DIMENSION_MEETINGS_PER_PERSON;
+    case Axis::kRtt:
+      return v1::DIMENSION_RTT;
+    case Axis::kLoss:
+      return v1::DIMENSION_LOSS;
+    case Axis::kJitter:
+      return v1::DIMENSION_JITTER;
+    case Axis::kCause:
+      return v1::DIMENSION_JOIN_FAILURE_CAUSE;
+    case Axis::kCaps:
+      return v1::DIMENSION_AT_CAP;
   }
   return v1::DIMENSION_UNSPECIFIED;
 }
 
-uint8_t Duration24Bucket(uint32_t seconds) {
-  return kDurationLookup[std::min<size_t>(seconds / kDurationStep, kDurationLookup.size() - 1)];
+std::vector<TableDomain> DomainsOf(const TableSpec& table, const PublicLists& lists) {
+  if (table.id == TableId::kDuration) return {{v1::DIMENSION_DURATION, Duration24Values()}};
+  std::vector<TableDomain> domains;
+  for (const Axis axis : table.axes()) domains.push_back({DimensionOf(axis), AxisValues(axis, lists)});
+  return domains;
 }
-uint8_t MeetingSizeBucket(uint32_t participants) { return BucketOf(participants, kSizeStarts); }
-uint8_t ReconnectionsBucket(uint32_t reconnections) { return BucketOf(reconnections, kReconnectionsStarts); }
-uint8_t MeetingsPerPersonBucket(uint32_t meetings) { return BucketOf(meetings, kMeetingsStarts); }
 
-std::span<const BucketBounds> BoundsOf(Axis axis) {
-  switch (axis) {
-    case Axis::kDuration24:
-      return kDuration24Bounds;
-    case Axis::kDuration12:
+uint8_t Duration24Bucket(uint32_t seconds) { return BucketOf(seconds, kDurationStarts); }
+uint8_t ReconnectionsBucket(uint32_t reconnections) { return BucketOf(reconnections, kReconnectionsStarts); }
+uint8_t PerPersonBucket(uint32_t participations) { return BucketOf(participations, kPerPersonStarts); }
+uint8_t RttBucket(uint32_t milliseconds) { return BucketOf(milliseconds, kRttStarts); }
+uint8_t LossBucket(uint32_t per_million) { return BucketOf(per_million, kLossStarts); }
+uint8_t JitterBucket(uint32_t milliseconds) { return BucketOf(milliseconds, kJitterStarts); }
+
+std::span<const BucketBounds> BoundsOf(v1::Dimension dimension, size_t count) {
+  switch (dimension) {
+    case v1::DIMENSION_DURATION:
+      if (count == kDuration24Bounds.size()) return kDuration24Bounds;
       return kDuration12Bounds;
-    case Axis::kReconnections:
-      return kReconnectionsBounds;
-    case Axis::kMeetingsPerPerson:
-      return kMeetingsBounds;
+    case v1::DIMENSION_RTT:
+      return kRttBounds;
+    case v1::DIMENSION_LOSS:
+      return kLossBounds;
+    case v1::DIMENSION_JITTER:
+      return kJitterBounds;
     default:
       return {};
   }
-}
-
-v1::ListTablesResponse DescribeTables(const v1::StatisticsPolicy& policy, const Profile& profile) {
-  const PublicLists lists(policy);
-  v1::ListTablesResponse response;
-  for (const TableSpec& spec : profile.tables) {
-    v1::Table& table = *response.add_tables();
-    table.set_name(std::string(spec.name));
-    for (Axis axis : spec.axes()) {
-      v1::DimensionDomain& domain = *table.add_dimensions();
-      domain.set_dimension(DimensionOf(axis));
-      for (std::string& value : AxisValues(axis, lists)) domain.add_values(std::move(value));
-    }
-    table.set_cell_count(static_cast<uint32_t>(CellCount(spec, lists)));
-  }
-  response.set_schema_version(profile.schema_version);
-  response.set_rho_per_cohort(profile.rho_ppm / 1e6);
-  response.set_noise_variance(static_cast<double>(profile.noise_variance));
-  response.set_floor(static_cast<uint32_t>(profile.floor));
-  response.set_contribution_bound(profile.contribution_bound);
-  response.set_single_cell_threshold(static_cast<double>(profile.cell_threshold));
-  return response;
 }
 
 }  // namespace retention

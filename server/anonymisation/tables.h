@@ -1,11 +1,10 @@
-// The public schema of a cohort: which histograms there are, how their axes are divided, and the privacy constants.
+// The public schema of a cohort: which tables there are, how their axes are divided, and the privacy constants.
 //
-// Everything here is a function of the schema version and of the policy's public lists, never of data: a domain or a
-// threshold that was read off raw data would itself give people away.
+// Everything here is a function of the profile and of the policy's public lists, never of data: a domain or a threshold
+// that was read off raw data would itself give people away.
 #ifndef RETENTION_SERVER_ANONYMISATION_TABLES_H_
 #define RETENTION_SERVER_ANONYMISATION_TABLES_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,96 +15,14 @@
 #include "google/protobuf/repeated_ptr_field.h"
 #include "retention/v1/policy.pb.h"
 #include "retention/v1/statistics_service.pb.h"
+#include "server/anonymisation/schema.h"
 
 namespace retention {
 
-// How an axis of a table is divided.
-enum class Axis : uint8_t {
-  kHour,              // "00" to "23"
-  kRegion,            // the public media server sites, then "other"
-  kClient,            // the public client kinds, then "other"
-  kDuration24,        // seconds, 24 buckets
-  kDuration12,        // seconds, 12 buckets, each the union of two of the 24
-  kMeetingSize,       // 1, 2, 3-5, 6-10, 11-25, 26-100, 101+
-  kReconnections,     // 0, 1, 2, 3-4, 5-9, 10+
-  kMeetingsPerPerson  // 1, 2, 3, 4, 5-6, 7-9, 10+
-};
+// REQUIRES: there is one.
+const TableSpec& SpecOf(TableId id);
 
-// Written into row keys: never change or reuse a number.
-enum class TableId : uint32_t {
-  kHourByRegion = 1,
-  kClientByRegion = 2,
-  kMeetingsPerPerson = 3,
-  kDuration24 = 4,
-  kDuration12ByRegion = 5,
-  kDuration12ByClient = 6,
-  kDuration12ByMeetingSize = 7,
-  kReconnectionsByRegion = 8,
-  kReconnectionsByClient = 9,
-  kReconnectionsByMeetingSize = 10,
-};
-
-// A histogram of a cohort. Cells are laid out with the first axis slowest.
-struct TableSpec {
-  TableId id;
-  std::string_view name;
-  std::array<Axis, 2> axes_storage;
-  uint8_t axis_count;
-
-  std::span<const Axis> axes() const { return {axes_storage.data(), axis_count}; }
-};
-
-// The civil period whose participations make one cohort.
-enum class CohortPeriod : uint8_t { kDay, kWeek, kMonth };
-
-// The constants under which cohorts are drawn. Chosen by configuration from public facts, never from raw data.
-struct Profile {
-  uint32_t schema_version;      // names this profile and its tables in every stored cube
-  CohortPeriod period;          //
-  uint32_t contribution_bound;  // C: ticks that one person adds to one cohort, at most one per cell
-  int64_t floor;                // k: a cell with fewer people is treated as an empty one
-  uint32_t rho_ppm;             // rho of zCDP per person and cohort, in millionths
-  int64_t noise_variance;       // sigma^2 = C / (2 rho), people squared
-  int64_t cell_threshold;       // lowest noisy value at which one cell is shown: 3.09 sigma, rounded up
-  std::span<const TableSpec> tables;
-};
-
-inline constexpr uint32_t kSchemaVersion = 1;
-
-// One tick per person in each.
-inline constexpr std::array<TableSpec, 10> kParticipationTables = {{
-    {TableId::kHourByRegion, "hour_by_region", {Axis::kHour, Axis::kRegion}, 2},
-    {TableId::kClientByRegion, "client_by_region", {Axis::kClient, Axis::kRegion}, 2},
-    {TableId::kMeetingsPerPerson, "meetings_per_person", {Axis::kMeetingsPerPerson}, 1},
-    {TableId::kDuration24, "duration24", {Axis::kDuration24}, 1},
-    {TableId::kDuration12ByRegion, "duration12_by_region", {Axis::kDuration12, Axis::kRegion}, 2},
-    {TableId::kDuration12ByClient, "duration12_by_client", {Axis::kDuration12, Axis::kClient}, 2},
-    {TableId::kDuration12ByMeetingSize, "duration12_by_meeting_size", {Axis::kDuration12, Axis::kMeetingSize}, 2},
-    {TableId::kReconnectionsByRegion, "reconnections_by_region", {Axis::kReconnections, Axis::kRegion}, 2},
-    {TableId::kReconnectionsByClient, "reconnections_by_client", {Axis::kReconnections, Axis::kClient}, 2},
-    {TableId::kReconnectionsByMeetingSize,
-     "reconnections_by_meeting_size",
-     {Axis::kReconnections, Axis::kMeetingSize},
-     2},
-}};
-
-// What one person adds to the cell of those who came late: once as who was counted and changed, once as who was not
-// (their tokens have nothing in common). As squared L2.
-inline constexpr uint32_t kLateContribution = 4;
-
-// Daily cohorts of a large platform. C leaves room for the ticks that the performance and meetings tables will add,
-// so that adding them changes neither sigma nor what was promised about the cubes already drawn.
-inline constexpr Profile kLargeProfile = {.schema_version = kSchemaVersion,
-                                          .period = CohortPeriod::kDay,
-                                          .contribution_bound = 20,
-                                          .floor = 10,
-                                          .rho_ppm = 20'000,
-                                          .noise_variance = 500,
-                                          .cell_threshold = 70,
-                                          .tables = kParticipationTables};
-static_assert(kLargeProfile.noise_variance * 2 * kLargeProfile.rho_ppm == kLargeProfile.contribution_bound * 1'000'000);
-static_assert(kParticipationTables.size() + kLateContribution <= kLargeProfile.contribution_bound);
-
+const Profile& ProfileOf(v1::StatisticsProfile profile);
 // The profile that cubes of `schema_version` were drawn under; null if this build does not know it.
 const Profile* ProfileOfSchema(uint32_t schema_version);
 
@@ -115,49 +32,76 @@ class PublicLists {
  public:
   using Names = google::protobuf::RepeatedPtrField<std::string>;
   // Names that occur twice, or are "other", are taken once.
-  PublicLists(const Names& media_sites, const Names& client_kinds);
-  explicit PublicLists(const v1::StatisticsPolicy& policy) : PublicLists(policy.media_sites(), policy.client_kinds()) {}
+  PublicLists(const Names& media_sites, const Names& client_kinds, const Names& controllers = {});
+  explicit PublicLists(const v1::StatisticsPolicy& policy)
+      : PublicLists(policy.media_sites(), policy.client_kinds(), policy.published_controllers()) {}
 
   // With "other" last.
   const std::vector<std::string>& regions() const { return regions_; }
   const std::vector<std::string>& clients() const { return clients_; }
-  // Position in regions() or clients(), that of "other" for a name that is not listed.
+  // Of one name alone, "other", if none are published.
+  const std::vector<std::string>& controllers() const { return controllers_; }
+  bool publishes_controllers() const { return controllers_.size() > 1; }
+  // Position in the list, that of "other" for a name that is not listed.
   uint8_t RegionIndex(std::string_view media_site) const;
   uint8_t ClientIndex(std::string_view client_kind) const;
+  uint8_t ControllerIndex(std::string_view controller) const;
 
   friend bool operator==(const PublicLists&, const PublicLists&) = default;
 
  private:
   std::vector<std::string> regions_;
   std::vector<std::string> clients_;
+  std::vector<std::string> controllers_;
 };
+
+// The tables of a cohort under these lists: those of the profile; where controllers are published, nine tenths of every
+// share, and a tenth for theirs. Shares in parts of 10,000.
+struct DrawnTable {
+  const TableSpec* spec;
+  uint16_t share;
+};
+std::vector<DrawnTable> TablesOf(const Profile& profile, const PublicLists& lists);
+// The most that one person adds to the table, in its units: all of it in one cell. Its square is the squared L2.
+int64_t ContributionOf(Measure measure, const Profile& profile);
+// Variance of the noise in every cell, in units squared: contribution^2 / (2 rho share), rounded up.
+int64_t NoiseVarianceOf(const DrawnTable& table, const Profile& profile);
+// Of the late cell.
+int64_t LateNoiseVariance(const Profile& profile);
+// What one unit is in the unit that callers see: people, participations, seconds, reconnections, meetings.
+double UnitOf(Measure measure);
+std::string_view UnitName(Measure measure);
 
 size_t AxisSize(Axis axis, const PublicLists& lists);
 size_t CellCount(const TableSpec& table, const PublicLists& lists);
-// Names of the axis's values, in cell order.
+// Names of the axis's values, in cell order; of kDuration12 and kDurationHalf together those of the 24 buckets.
 std::vector<std::string> AxisValues(Axis axis, const PublicLists& lists);
+std::vector<std::string> Duration24Values();
 // What callers call the axis.
 v1::Dimension DimensionOf(Axis axis);
+// What a table is split by for callers, with the values of each: kDuration12 and kDurationHalf are one.
+struct TableDomain {
+  v1::Dimension dimension;
+  std::vector<std::string> values;
+};
+std::vector<TableDomain> DomainsOf(const TableSpec& table, const PublicLists& lists);
 
 // Where a number falls on its axis.
 uint8_t Duration24Bucket(uint32_t seconds);
-inline uint8_t Duration12Bucket(uint8_t duration24_bucket) { return duration24_bucket / 2; }
-uint8_t MeetingSizeBucket(uint32_t participants);
 uint8_t ReconnectionsBucket(uint32_t reconnections);
-uint8_t MeetingsPerPersonBucket(uint32_t meetings);
+uint8_t PerPersonBucket(uint32_t participations);
+uint8_t RttBucket(uint32_t milliseconds);
+uint8_t LossBucket(uint32_t per_million);
+uint8_t JitterBucket(uint32_t milliseconds);
 
-// The numbers that a bucket may stand for. Top buckets are top-coded: a duration above 12 h counts as 12 h, more than
-// ten reconnections or meetings as ten.
+// The numbers that a bucket may stand for. Top buckets are top-coded.
 struct BucketBounds {
   double low = 0;
   double high = 0;
   double middle() const { return (low + high) / 2; }
 };
-// Bounds of every bucket of a numeric axis, in order, in the unit of the axis; empty for the others.
-std::span<const BucketBounds> BoundsOf(Axis axis);
-
-// What ListTables answers: the schema as it is drawn now, under the lists of `policy`.
-v1::ListTablesResponse DescribeTables(const v1::StatisticsPolicy& policy, const Profile& profile = kLargeProfile);
+// Bounds of the buckets of a dimension that is divided into `count`; empty for those that are no numbers.
+std::span<const BucketBounds> BoundsOf(v1::Dimension dimension, size_t count);
 
 }  // namespace retention
 

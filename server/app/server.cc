@@ -11,6 +11,7 @@
 #include "server/app/explain.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
+#include "server/days/waiting_cohorts.h"
 #include "server/holds/hold_reader.h"
 #include "server/ops/log.h"
 #include "server/ops/store_mending.h"
@@ -333,6 +334,9 @@ Gauges Server::ReadGauges() const {
       gauges.pbxs_warned.push_back({std::string(ReasonOf(cause)), days, warned[{cause, days}]});
     }
   }
+  const WaitingCohorts cohorts = CohortsThatWait(holdings, now);
+  gauges.cohorts_waiting = cohorts.cohorts;
+  gauges.cohorts_days_left = cohorts.days_left;
   gauges.refiling = holdings.policies.refiling_since().has_value();
   const PolicyRefiler::Progress refile = engine_->refiler().progress();
   gauges.refile_examined = refile.meetings + refile.rows;

@@ -3,12 +3,14 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace retention {
 namespace {
 
 constexpr char kReasonUrl[] = "retention/reason";
 constexpr char kFieldUrl[] = "retention/field";
+constexpr char kMetadataUrl[] = "retention/metadata";
 constexpr char kRetryUrl[] = "retention/retry_delay_ms";
 constexpr char kClockInDoubt[] = "CLOCK_IN_DOUBT";
 // Clocks are brought together in half a minute, or by an operator.
@@ -33,6 +35,13 @@ absl::Status InvalidField(std::string_view field, std::string_view description) 
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message) {
   absl::Status status(code, Absl(message));
   status.SetPayload(kReasonUrl, absl::Cord(Absl(reason)));
+  return status;
+}
+
+absl::Status WithMetadata(absl::Status status, const std::map<std::string, std::string>& metadata) {
+  std::string lines;
+  for (const auto& [name, value] : metadata) absl::StrAppend(&lines, name, "=", value, "\n");
+  status.SetPayload(kMetadataUrl, absl::Cord(lines));
   return status;
 }
 
@@ -92,6 +101,11 @@ ErrorDetails DetailsOf(const absl::Status& status) {
   ErrorDetails details{.reason = Payload(status, kReasonUrl), .field = Payload(status, kFieldUrl)};
   int64_t delay_ms = 0;
   if (absl::SimpleAtoi(Payload(status, kRetryUrl), &delay_ms)) details.retry_delay = absl::Milliseconds(delay_ms);
+  const std::string lines = Payload(status, kMetadataUrl);
+  for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> named = absl::StrSplit(line, absl::MaxSplits('=', 1));
+    details.metadata.insert(named);
+  }
   return details;
 }
 

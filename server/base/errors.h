@@ -4,6 +4,7 @@
 #ifndef RETENTION_SERVER_BASE_ERRORS_H_
 #define RETENTION_SERVER_BASE_ERRORS_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,15 +16,18 @@ namespace retention {
 
 // The details that the RPC layer turns into ErrorInfo, BadRequest and RetryInfo.
 struct ErrorDetails {
-  std::string reason;                         // ErrorInfo.reason; empty if the status carries none
-  std::string field;                          // BadRequest field path; empty if it is not about a field
-  std::optional<absl::Duration> retry_delay;  // RetryInfo
+  std::string reason;                           // ErrorInfo.reason; empty if the status carries none
+  std::string field;                            // BadRequest field path; empty if it is not about a field
+  std::optional<absl::Duration> retry_delay;    // RetryInfo
+  std::map<std::string, std::string> metadata;  // ErrorInfo.metadata
 };
 
 // INVALID_ARGUMENT with reason INVALID_FIELD.
 absl::Status InvalidField(std::string_view field, std::string_view description);
 // Any code with a reason, as PBX_UNKNOWN.
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
+// The same, with what programs may want to know. Neither names nor values have line breaks.
+absl::Status WithMetadata(absl::Status status, const std::map<std::string, std::string>& metadata);
 // NOT_FOUND with reason CONTROLLER_UNKNOWN, PBX_UNKNOWN, EXTENSION_UNKNOWN, MEETING_UNKNOWN, HOLD_UNKNOWN.
 absl::Status ControllerUnknown();
 absl::Status PbxUnknown();

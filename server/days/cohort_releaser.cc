@@ -13,7 +13,7 @@ namespace retention {
 
 using stored::v1::LedgerEntry;
 
-absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted, Change& change) {
+absl::Status CohortReleaser::Release(const CohortDays& cohort, const CountedCohort* counted, Change& change) {
   // The cube may have been drawn from a bucket that the cohort's rows have left, or have not reached.
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   auto released = IsReleased(holdings_.store, cohort, holdings_.policy());
@@ -26,7 +26,7 @@ absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted
     PutCube(counted->cube, EraseDayOfCohort(cohort, holdings_.policy()), change.batch());
     LedgerEntry entry;
     entry.set_kind(LedgerEntry::KIND_COHORT_RELEASED);
-    entry.set_day(cohort.number());
+    entry.set_day(cohort.first.number());
     entry.set_schema_version(counted->cube.description().schema_version);
     entry.set_rows_damaged(counted->rows_damaged);
     change.Enter(std::move(entry));
@@ -34,25 +34,29 @@ absl::Status CohortReleaser::Release(DueDay cohort, const CountedCohort* counted
   }
   change.Then([this, cohort] {
     CrashPoint("release.before_key");
-    return holdings_.ring.DestroyCohortsThrough(cohort);
+    return holdings_.ring.DestroyCohortsThrough(cohort.last);
   });
   return absl::OkStatus();
 }
 
-absl::Status CohortReleaser::AddLatePeople(DueDay cohort, int64_t late_people, Change& change) {
+absl::Status CohortReleaser::AddLatePeople(const CohortDays& cohort, int64_t late_people, Change& change) {
   if (holdings_.policies.refiling_since().has_value()) return RefileUnderWay();
   return PutLatePeople(holdings_.store, cohort, holdings_.policy(), late_people, change.batch());
 }
 
-void CohortReleaser::EndCubes(DueDay last, uint64_t cohorts, Change& change) {
+absl::Status CohortReleaser::EndCubes(DueDay last, Change& change) {
+  const auto cohorts = MoveIntoMonths(holdings_.store, last, change.batch());
+  if (!cohorts.ok()) return cohorts.status();
+  if (*cohorts == 0) return absl::OkStatus();
   LedgerEntry entry;
   entry.set_kind(LedgerEntry::KIND_CUBES_ERASED);
   entry.set_day(last.number());
   entry.set_due_us(absl::ToUnixMicros(DueInstant(last, holdings_.policy().zone())));
   stored::v1::CategoryCount& count = *entry.add_counts();
   count.set_category(v1::DATA_CATEGORY_STATISTICS);
-  count.set_values(cohorts);
+  count.set_values(*cohorts);
   change.Enter(std::move(entry));
+  return absl::OkStatus();
 }
 
 }  // namespace retention

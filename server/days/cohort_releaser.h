@@ -18,11 +18,12 @@ class CohortReleaser {
 
   // Puts a cube, which says that its cohort is released, and its ledger entry in one batch, then destroys the cohort's
   // key. Does nothing but the latter if the cohort was released before.
-  absl::Status Release(DueDay cohort, const CountedCohort* counted, Change& change);
+  absl::Status Release(const CohortDays& cohort, const CountedCohort* counted, Change& change);
   // Adds to a cube the noisy cell of those who came late, if it lacks it.
-  absl::Status AddLatePeople(DueDay cohort, int64_t late_people, Change& change);
-  // Enters the end of cubes that are due.
-  void EndCubes(DueDay last, uint64_t cohorts, Change& change);
+  absl::Status AddLatePeople(const CohortDays& cohort, int64_t late_people, Change& change);
+  // Ends cubes that are due: their estimates go into the sums of their months, which stay, and their heads go. What is
+  // left of them is to be dropped.
+  absl::Status EndCubes(DueDay last, Change& change);
 
  private:
   Holdings& holdings_;

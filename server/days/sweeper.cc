@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -230,7 +229,8 @@ absl::Status Sweeper::CloseDays(absl::Time now) {
 absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome& outcome) {
   const DueDay last_due = holdings_.LastDue(now);
   for (;;) {
-    const DueDay cohort = holdings_.ring.cohorts_destroyed_through().Next();
+    const CohortDays cohort =
+        holdings_.policies.current().profiles.CohortOf(holdings_.ring.cohorts_destroyed_through().Next());
     if (ReleaseTimeOf(cohort, options_.lead_window, holdings_.policy()) > now) return absl::OkStatus();
     if (which == Cohorts::kDue && BucketsOfCohort(cohort, holdings_.policy()).first > last_due) return absl::OkStatus();
     // No view is held while a command runs: should that have to take up writing again, it waits for all readers.
@@ -241,7 +241,10 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     // Erasure does not wait for statistics: after a failure the originals may be gone.
     const bool lost = BucketOfCohort(cohort, holdings_.policy()) <= holdings_.ring.destroyed_through();
     if (!*released && !lost) {
-      auto built = BuildCohort(*view, holdings_.vault, holdings_.policies.current(), cohort, holdings_.random);
+      const auto controllers = PublishedControllers(holdings_, now);
+      if (!controllers.ok()) return controllers.status();
+      auto built =
+          BuildCohort(*view, holdings_.vault, holdings_.policies.current(), cohort, holdings_.random, *controllers);
       if (!built.ok()) return built.status();
       counted = *std::move(built);
     }
@@ -260,11 +263,14 @@ absl::Status Sweeper::CountLate(absl::Time now) {
   const DueDay destroyed = holdings_.ring.destroyed_through();
   const DueDay released = holdings_.ring.cohorts_destroyed_through();
   // Of the cohorts whose own bucket is there, the first.
-  DueDay cohort = released.Next();
-  for (; cohort > DueDay::None(); cohort = DueDay::FromNumber(cohort.number() - 1)) {
-    if (BucketOfCohort(DueDay::FromNumber(cohort.number() - 1), holdings_.policy()) <= destroyed) break;
+  const ProfileHistory& profiles = holdings_.policies.current().profiles;
+  CohortDays cohort = profiles.CohortOf(released.Next());
+  for (; cohort.first.number() > 1;) {
+    const CohortDays before = profiles.CohortOf(DueDay::FromNumber(cohort.first.number() - 1));
+    if (BucketOfCohort(before, holdings_.policy()) <= destroyed) break;
+    cohort = before;
   }
-  for (; cohort <= released; cohort = cohort.Next()) {
+  for (; cohort.last <= released; cohort = profiles.CohortOf(cohort.last.Next())) {
     if (LateTimeOf(cohort, options_.lead_window, holdings_.policy()) > now) return absl::OkStatus();
     auto view = enders_.store.Snapshot();
     const auto lacks = LacksLatePeople(*view, cohort, holdings_.policy());
@@ -272,7 +278,7 @@ absl::Status Sweeper::CountLate(absl::Time now) {
     if (!*lacks) continue;
     const auto people = CountLatePeople(*view, holdings_.vault, holdings_.policies.current(), cohort);
     if (!people.ok()) return people.status();
-    const auto drawn = DrawLatePeople(*people, holdings_.random);
+    const auto drawn = DrawLatePeople(*people, holdings_.random, ProfileOf(cohort.profile));
     if (!drawn.ok()) return drawn.status();
     view.reset();
     absl::Status s =
@@ -387,21 +393,12 @@ absl::Status Sweeper::FindEndedLocators(DueDay last, std::string& from, std::vec
 
 absl::Status Sweeper::EndCubes(absl::Time now) {
   const DueDay last = holdings_.LastDue(now);
-  std::set<DueDay> cohorts;
   const std::string end = CubeKey(last.Next(), DueDay::None(), 0);
-  auto cursor = enders_.store.Scan(Family::kStatistics, "", end, AtLoss::kPass);
-  for (; cursor->Valid(); cursor->Next()) {
-    const auto parts = DecodeCubeKey(cursor->key());
-    if (!parts.has_value()) return absl::DataLossError("a key of family statistics does not parse");
-    cohorts.insert(parts->cohort_day);
+  {
+    const auto cursor = enders_.store.Scan(Family::kStatistics, "", end, AtLoss::kPass);
+    if (!cursor->Valid()) return cursor->status();
   }
-  if (absl::Status status = cursor->status(); !status.ok()) return status;
-  cursor.reset();
-  if (cohorts.empty()) return absl::OkStatus();
-  absl::Status entered = commands_.Do(now, [&](Change& change) {
-    enders_.cohorts.EndCubes(last, cohorts.size(), change);
-    return absl::OkStatus();
-  });
+  absl::Status entered = commands_.Do(now, [&](Change& change) { return enders_.cohorts.EndCubes(last, change); });
   if (!entered.ok()) return entered;
   return enders_.store.DropRange(Family::kStatistics, "", end);
 }

@@ -41,7 +41,7 @@ struct EngineOpening {
 class Engine {
  public:
   // Version of the on-disk format (storage/FORMAT.md).
-  static constexpr uint32_t kFormatVersion = 8;
+  static constexpr uint32_t kFormatVersion = 9;
   // What a caller is told to wait while another preview is made.
   static constexpr absl::Duration kPreviewRetryDelay = absl::Seconds(1);
 

@@ -192,6 +192,20 @@ absl::StatusOr<absl::Duration> ParseBackups(const v1::Policy& proto, absl::Durat
       absl::StrCat("whole seconds, from 1 hour to the shortest period of a rule, ", absl::FormatDuration(shortest)));
 }
 
+absl::Status CheckPublished(const google::protobuf::RepeatedPtrField<std::string>& controllers) {
+  constexpr char kField[] = "statistics.published_controllers";
+  if (static_cast<size_t>(controllers.size()) > kMaxPublicNames) {
+    return InvalidField(kField, absl::StrCat("at most ", kMaxPublicNames, " controllers"));
+  }
+  std::set<std::string> seen = {"other"};
+  for (int i = 0; i < controllers.size(); ++i) {
+    const std::string at = absl::StrCat(kField, "[", i, "]");
+    if (absl::Status s = CheckIdentifier(at, controllers[i]); !s.ok()) return s;
+    if (!seen.insert(controllers[i]).second) return InvalidField(at, "each controller once; \"other\" is reserved");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& field) {
   if (static_cast<size_t>(names.size()) > kMaxPublicNames) {
     return InvalidField(field, absl::StrCat("at most ", kMaxPublicNames, " names"));
@@ -285,6 +299,10 @@ absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
       statistics.settling().nanos() != 0) {
     return InvalidField("statistics.settling", "required: whole seconds, 0 to 30 days");
   }
+  if (!v1::StatisticsProfile_IsValid(statistics.profile())) {
+    return InvalidField("statistics.profile", "not a known profile");
+  }
+  if (absl::Status s = CheckPublished(statistics.published_controllers()); !s.ok()) return s;
   if (absl::Status s = CheckPublicList(statistics.media_sites(), "statistics.media_sites"); !s.ok()) return s;
   if (absl::Status s = CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"); !s.ok()) return s;
   return policy;

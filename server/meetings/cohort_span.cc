@@ -41,7 +41,7 @@ absl::Status MoveCohortSpan(const StoreView& store, const FiledKey& history, Due
   return absl::OkStatus();
 }
 
-absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, DueDay cohort,
+absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, const CohortDays& cohort,
                               absl::FunctionRef<absl::Status(const PbxId& pbx, const OwnerId& meeting)> visit) {
   auto cursor = view.ScanPrefix(Family::kState, CohortSpanPrefix(history_day), AtLoss::kPass);
   for (; cursor->Valid(); cursor->Next()) {
@@ -50,7 +50,7 @@ absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, DueDay 
     if (!name.has_value() || !row.ParseFromArray(cursor->value().data(), static_cast<int>(cursor->value().size()))) {
       return absl::DataLossError("a span of days of a history does not parse");
     }
-    if (cohort.number() < row.first_day() || cohort.number() > row.last_day()) continue;
+    if (cohort.last.number() < row.first_day() || cohort.first.number() > row.last_day()) continue;
     if (absl::Status status = visit(name->pbx, name->meeting); !status.ok()) return status;
   }
   return cursor->status();

@@ -7,6 +7,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "server/law/cohort_days.h"
 #include "server/meetings/locator.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
@@ -30,7 +31,7 @@ void FileCohortSpan(const PbxId& pbx, const OwnerId& meeting, const MeetingLocat
 // Files it with history that no locator leads to, and that moves to `right`.
 absl::Status MoveCohortSpan(const StoreView& store, const FiledKey& history, DueDay right, Batch& batch);
 // Visits what lies under `history_day` and may hold something of the cohort.
-absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, DueDay cohort,
+absl::Status VisitCohortSpans(const StoreView& view, DueDay history_day, const CohortDays& cohort,
                               absl::FunctionRef<absl::Status(const PbxId& pbx, const OwnerId& meeting)> visit);
 // Those of days that are over.
 void DropCohortSpans(DueDay last, Batch& batch);

@@ -41,7 +41,9 @@ struct Gauges {
   uint64_t readings_failed = 0;
   absl::Duration purge_pending;  // age of the oldest deleted value whose bytes may still be in a file
   uint64_t orders_unconfirmed = 0;
-  bool refiling = false;  // under a new policy
+  bool refiling = false;          // under a new policy
+  uint32_t cohorts_waiting = 0;   // whose release is overdue
+  int64_t cohorts_days_left = 0;  // until the first originals of one go
   uint64_t refile_examined = 0;
   std::optional<absl::Duration> oldest_order;  // age of the oldest unconfirmed order; none if the store cannot tell
   uint64_t holds_in_force = 0;

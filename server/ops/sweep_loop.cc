@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/acting.h"
+#include "server/days/waiting_cohorts.h"
 #include "server/ops/log.h"
 #include "server/ops/store_mending.h"
 
@@ -38,6 +39,7 @@ SweepLoop::SweepLoop(Engine& engine, Committer& committer, const Clock& clock, M
                           {{"names", absl::StrCat(names)}});
                     }}),
       waiting_(engine.holdings()),
+      holdings_(engine.holdings()),
       // Its failure has been reported.
       repeater_(options_.interval, [this] { RunOnce(/*scrub_now=*/false).IgnoreError(); }) {}
 
@@ -70,8 +72,20 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
   }
   waiting_.Look(now, outcome.status());
   if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
+  LookAtCohorts(now);
   Report(outcome.status());
   return outcome;
+}
+
+void SweepLoop::LookAtCohorts(absl::Time now) {
+  const WaitingCohorts waiting = CohortsThatWait(holdings_, now);
+  if (std::exchange(cohorts_alarm_, waiting.alarms()) == waiting.alarms()) return;
+  if (waiting.alarms()) {
+    Log(Severity::kError, "cohorts wait to be released, and their originals go soon",
+        {{"days", absl::StrCat(waiting.days_left)}});
+  } else {
+    Log(Severity::kInfo, "no cohort waits to be released any more");
+  }
 }
 
 void SweepLoop::Report(const absl::Status& status) {

@@ -59,6 +59,8 @@ class SweepLoop {
 
  private:
   absl::StatusOr<SweepOutcome> RunLocked(bool scrub_now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // Says when cohorts that wait come near the end of their originals, and when none waits any more.
+  void LookAtCohorts(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void Report(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
   Store& store_;
@@ -70,6 +72,8 @@ class SweepLoop {
   Sweeper sweeper_ ABSL_GUARDED_BY(run_mutex_);
   std::string last_failure_ ABSL_GUARDED_BY(run_mutex_);  // empty while runs succeed
   WaitingKeys waiting_ ABSL_GUARDED_BY(run_mutex_);
+  const Holdings& holdings_;
+  bool cohorts_alarm_ ABSL_GUARDED_BY(run_mutex_) = false;
   bool has_run_ ABSL_GUARDED_BY(run_mutex_) = false;
 
   Repeater repeater_;  // last: its thread uses the rest

@@ -192,6 +192,8 @@ absl::Status MisfiledRows::VisitCubes(WalkStep& step, CubeVisit visit) const {
     }
     ++step.examined;
     Spend(step, 1);
+    // Sums of months stay.
+    if (parts->erase_day == DueDay::Kept()) break;
     const DueDay right = EraseDayOfCohort(parts->cohort_day, after_);
     if (right != parts->erase_day) {
       if (absl::Status status = visit(parts->erase_day, parts->cohort_day, right); !status.ok()) return status;

@@ -103,9 +103,11 @@ class Counter {
 };
 
 // Cohorts that are still to be released and whose bucket is over under `after` alone.
-uint64_t CohortsLost(DueDay released_through, const Policy& before, const Policy& after, DueDay last_due) {
+uint64_t CohortsLost(DueDay released_through, const PolicyVersion& current, const Policy& after, DueDay last_due) {
+  const Policy& before = current.policy;
   uint64_t lost = 0;
-  for (DueDay cohort = released_through.Next(); cohort <= last_due; cohort = cohort.Next()) {
+  for (CohortDays cohort = current.profiles.CohortOf(released_through.Next()); cohort.first <= last_due;
+       cohort = current.profiles.CohortOf(cohort.last.Next())) {
     if (BucketOfCohort(cohort, after) > last_due) break;
     if (BucketOfCohort(cohort, before) > last_due) ++lost;
   }
@@ -223,7 +225,8 @@ absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersio
   });
   if (!status.ok()) return status;
   counter.Describe(plan);
-  plan.set_cohorts_lost(CohortsLost(holdings_.ring.cohorts_destroyed_through(), before, next, last_due));
+  plan.set_cohorts_lost(
+      CohortsLost(holdings_.ring.cohorts_destroyed_through(), holdings_.policies.current(), next, last_due));
   const PbxRegistry::MovedEnds pbxs = holdings_.registry.EndsUnder(next, now);
   plan.set_pbxs_gone(pbxs.gone);
   plan.set_pbxs_earlier(pbxs.earlier);

@@ -143,8 +143,11 @@ absl::Status PolicyRefiler::MoveCubes(WalkStep& step, const MisfiledRows& misfil
 
 absl::Status PolicyRefiler::GiveUpCohorts(DueDay last_due) {
   DueDay given_up = holdings_.ring.cohorts_destroyed_through();
-  while (given_up < last_due && BucketOfCohort(given_up.Next(), holdings_.policy()) <= last_due) {
-    given_up = given_up.Next();
+  const ProfileHistory& profiles = holdings_.policies.current().profiles;
+  for (CohortDays cohort = profiles.CohortOf(given_up.Next());
+       cohort.first <= last_due && BucketOfCohort(cohort, holdings_.policy()) <= last_due;
+       cohort = profiles.CohortOf(given_up.Next())) {
+    given_up = cohort.last;
   }
   return holdings_.ring.DestroyCohortsThrough(given_up);
 }

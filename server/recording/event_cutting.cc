@@ -91,12 +91,16 @@ PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identi
 }
 
 std::string IdentityOf(const v1::Event& event, const NamedExtension& named) {
-  if (!event.has_participant_joined()) return {};
-  const v1::ParticipantJoined& joined = event.participant_joined();
+  std::string_view participant;
+  if (event.has_participant_joined()) participant = event.participant_joined().participant_id();
+  if (event.has_participant_reconnected()) participant = event.participant_reconnected().participant_id();
+  if (event.has_join_failed()) participant = event.join_failed().participant_id();
+  if (participant.empty()) return {};
   if (!event.user_id().empty()) return absl::StrCat("u\n", event.pbx_id(), "\n", event.user_id());
+  const v1::ParticipantJoined& joined = event.participant_joined();
   if (!joined.email().empty()) return IdentityOfAddress(NormalAddress(joined.email()));
   if (named.holder.has_value()) return absl::StrCat("x\n", event.pbx_id(), "\n", std::string(named.holder->view()));
-  return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", joined.participant_id());
+  return absl::StrCat("p\n", event.pbx_id(), "\n", event.meeting_id(), "\n", std::string(participant));
 }
 
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,

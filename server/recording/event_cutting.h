@@ -30,12 +30,13 @@ struct NamedExtension {
   std::string address;  // of who joins, in normal form; empty if there is none
 };
 
-// Who joins, across meetings: user, else e-mail, else extension, else nobody else; empty if nobody joins.
+// Who joins, reconnects or could not join, as the event itself tells: user, else e-mail, else extension, else the
+// participant in that room alone; empty if nobody does.
 std::string IdentityOf(const v1::Event& event, const NamedExtension& named);
 
 // Of who joins by an address in normal form alone.
 std::string IdentityOfAddress(std::string_view normal);
-// The token of who joined on the day of a cohort that was released before that was told.
+// The token of who joined in a cohort (its last day) that was released before that was told.
 PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identity);
 
 // What the course keeps; words are added to `course`. Of clients and sites, those on the public lists alone.

@@ -416,8 +416,8 @@ absl::Status MeetingFiler::FileCourse(TouchedRoom& touched, Outcome& outcome, co
     entry.released_through = released_through;
     const std::string identity = IdentityOf(*fresh->event, fresh->named);
     if (identity.empty()) continue;
-    // The day of the join itself: nobody else's event can make it another.
-    const DueDay cohort(DayOf(absl::FromUnixMicros(entry.time_us), holdings_.policy().zone()));
+    // Of the day of the event itself: nobody else's event can make it another.
+    const DueDay cohort = holdings_.CohortAt(absl::FromUnixMicros(entry.time_us)).last;
     if (cohort <= released_through) {
       entry.person = LateToken(holdings_.vault, cohort, identity);
       continue;

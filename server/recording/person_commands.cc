@@ -274,7 +274,7 @@ absl::Status PersonCommands::Rectify(std::string_view pbx_id, std::string_view m
 std::optional<PersonToken> PersonCommands::RectifiedToken(const CourseEvent& event, std::string_view was,
                                                           std::string_view is) const {
   if (!event.person.has_value()) return std::nullopt;
-  const DueDay cohort(DayOf(absl::FromUnixMicros(event.time_us), holdings_.policy().zone()));
+  const DueDay cohort = holdings_.CohortAt(absl::FromUnixMicros(event.time_us)).last;
   const auto token_of = [&](std::string_view address) -> std::optional<PersonToken> {
     const std::string identity = IdentityOfAddress(address);
     if (cohort <= event.released_through) return LateToken(holdings_.vault, cohort, identity);

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "server/law/category_counts.h"
+#include "server/law/cohort_days.h"
 #include "server/law/policy.h"
 #include "server/ledger/ledger.h"
 #include "server/rows/bucket_counts.h"
@@ -79,6 +80,10 @@ struct Holdings {
   absl::Status KeepRoomForObjects(uint64_t more);
 
   const Policy& policy() const { return policies.in_force(); }
+  // In which what began then is counted.
+  CohortDays CohortAt(absl::Time begin) const {
+    return policies.current().profiles.CohortOf(DueDay(DayOf(begin, policy().zone())));
+  }
   DueDay LastDue(absl::Time now) const { return LastDueDay(now, policy().zone()); }
   // Whether a hold concerns values of a PBX.
   bool Concerned(const PbxId& pbx, DueDay last_due) const {

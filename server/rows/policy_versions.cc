@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "server/law/periods.h"
 #include "storage/keys.h"
 
 namespace retention {
@@ -50,14 +51,20 @@ absl::StatusOr<std::vector<KeptPolicy>> ReadThrough(const StoreView& store, uint
 
 PolicyVersion PolicyVersion::After(const PolicyVersion& former, Policy policy, absl::Time since) {
   CutHistory cuts = former.cuts.Then(since, policy.cut());
-  return {.policy = std::move(policy), .since = since, .predecessor = &former, .cuts = std::move(cuts)};
+  ProfileHistory profiles = former.profiles.Then(DueDay(DayOf(since, policy.zone())), ProfileIn(policy.statistics()));
+  return {.policy = std::move(policy),
+          .since = since,
+          .predecessor = &former,
+          .cuts = std::move(cuts),
+          .profiles = std::move(profiles)};
 }
 
 PolicyVersions::PolicyVersions(Policy first) : current_(KeepFirst(std::move(first), absl::UnixEpoch())) {}
 
 const PolicyVersion* PolicyVersions::KeepFirst(Policy policy, absl::Time since) {
   CutHistory cuts(policy.cut());
-  return Keep({.policy = std::move(policy), .since = since, .cuts = std::move(cuts)});
+  ProfileHistory profiles(ProfileIn(policy.statistics()));
+  return Keep({.policy = std::move(policy), .since = since, .cuts = std::move(cuts), .profiles = std::move(profiles)});
 }
 
 const PolicyVersion* PolicyVersions::Keep(PolicyVersion version) {

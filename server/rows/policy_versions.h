@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/stored.pb.h"
+#include "server/law/cohort_days.h"
 #include "server/law/cut_rules.h"
 #include "server/law/policy.h"
 #include "storage/store.h"
@@ -26,6 +27,7 @@ struct PolicyVersion {
   absl::Time since;                            // the Unix epoch if nobody knows
   const PolicyVersion* predecessor = nullptr;  // null if none is kept
   CutHistory cuts;                             // by all policies until this one
+  ProfileHistory profiles;                     // the same
 
   // The one that puts `policy` into force at `since`, after `former`, which must outlive it.
   static PolicyVersion After(const PolicyVersion& former, Policy policy, absl::Time since);

@@ -1,5 +1,12 @@
+#include <deque>
+#include <utility>
+#include <vector>
+
 #include "retention/v1/statistics_service.grpc.pb.h"
-#include "server/anonymisation/tables.h"
+#include "server/anonymisation/export.h"
+#include "server/anonymisation/guarantee.h"
+#include "server/anonymisation/question.h"
+#include "server/anonymisation/synthetic.h"
 #include "server/days/released_cubes.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
@@ -7,8 +14,88 @@
 namespace retention {
 namespace {
 
-using StatisticsServiceBase = v1::StatisticsService::WithRawCallbackMethod_ListTables<
-    v1::StatisticsService::WithRawCallbackMethod_QueryStatistics<v1::StatisticsService::Service>>;
+using StatisticsServiceBase =
+    v1::StatisticsService::WithRawCallbackMethod_ListTables<v1::StatisticsService::WithRawCallbackMethod_GetGuarantee<
+        v1::StatisticsService::WithRawCallbackMethod_QueryStatistics<
+            v1::StatisticsService::WithRawCallbackMethod_ExportStatistics<
+                v1::StatisticsService::WithRawCallbackMethod_SampleSyntheticRecords<v1::StatisticsService::Service>>>>>;
+
+// What is released, and what is drawn today.
+class Released {
+ public:
+  explicit Released(const Backend& backend)
+      : version_(backend.engine.holdings().policies.current()),
+        view_(backend.engine.store().Snapshot()),
+        now_(backend.Latest()),
+        cubes_(*view_, version_.policy, LastDueDay(now_, version_.policy.zone()),
+               backend.engine.holdings().ring.cohorts_destroyed_through()) {}
+  const CubeSource& cubes() const { return cubes_; }
+  const Policy& policy() const { return version_.policy; }
+  const Profile& profile() const {
+    return ProfileOf(version_.profiles.CohortOf(DueDay(DayOf(now_, policy().zone()))).profile);
+  }
+
+ private:
+  const PolicyVersion& version_;
+  const std::unique_ptr<StoreView> view_;
+  const absl::Time now_;
+  const ReleasedCubes cubes_;
+};
+
+// Streams cubes, one read after the other has been written. No view is held while the caller reads: a cube never
+// changes, and one that has ended meanwhile is left out.
+class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  ExportReactor(const Backend& backend, const grpc::ByteBuffer& request) : backend_(backend) {
+    absl::Status status = ParseMessage(request, request_);
+    if (status.ok()) {
+      const auto days = CheckDays(request_.has_from(), request_.from(), request_.has_to(), request_.to());
+      status = days.status();
+      if (days.ok()) days_ = *days;
+    }
+    if (!status.ok()) {
+      Finish(ToGrpcStatus(status));
+    } else {
+      Work();
+    }
+  }
+  void OnWriteDone(bool ok) override {
+    if (!ok) return Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the caller has left"));
+    messages_.pop_front();
+    if (!messages_.empty()) return Write();
+    Work();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Work() {
+    if (!backend_.workers.reads.Submit([this] { ReadOn(); })) Finish(ToGrpcStatus(QueueFull(kBusyRetryDelay)));
+  }
+  void ReadOn() {
+    const Released released(backend_);
+    if (!found_.has_value()) {
+      auto found = released.cubes().Find(days_.from, days_.to);
+      if (!found.ok()) return Finish(ToGrpcStatus(found.status()));
+      found_.emplace(found->begin(), found->end());
+    }
+    while (messages_.empty()) {
+      if (found_->empty()) return Finish(grpc::Status::OK);
+      auto messages = ExportCube(found_->front(), released.cubes());
+      found_->pop_front();
+      if (absl::IsDataLoss(messages.status())) continue;
+      if (!messages.ok()) return Finish(ToGrpcStatus(messages.status()));
+      for (const auto& message : *messages) messages_.push_back(SerializeMessage(message));
+    }
+    Write();
+  }
+  void Write() { StartWrite(&messages_.front()); }
+
+  const Backend& backend_;
+  v1::ExportStatisticsRequest request_;
+  AskedDays days_{};
+  std::optional<std::deque<FoundCube>> found_;
+  std::deque<grpc::ByteBuffer> messages_;
+};
 
 class StatisticsService final : public StatisticsServiceBase {
  public:
@@ -18,8 +105,19 @@ class StatisticsService final : public StatisticsServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::ListTablesRequest>(backend_, backend_.workers.reads, {context, request, response},
                                          [this](const auto&) -> absl::StatusOr<v1::ListTablesResponse> {
-                                           return DescribeTables(backend_.engine.holdings().policy().statistics());
+                                           const Released released(backend_);
+                                           return DescribeTables(released.profile(),
+                                                                 PublicLists(released.policy().statistics()));
                                          });
+  }
+
+  grpc::ServerUnaryReactor* GetGuarantee(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return Answer<v1::GetGuaranteeRequest>(backend_.workers.reads, {context, request, response},
+                                           [this](const auto&) -> absl::StatusOr<v1::GetGuaranteeResponse> {
+                                             const Released released(backend_);
+                                             return DescribeGuarantee(released.profile(), released.policy().settling());
+                                           });
   }
 
   grpc::ServerUnaryReactor* QueryStatistics(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -27,7 +125,24 @@ class StatisticsService final : public StatisticsServiceBase {
     return Answer<v1::QueryStatisticsRequest>(
         backend_, backend_.workers.reads, {context, request, response}, [this](const auto& message) {
           const Engine& engine = backend_.engine;
-          return QueryReleased(engine.store(), engine.holdings().policy(), message, backend_.Latest());
+          const PolicyVersion& version = engine.holdings().policies.current();
+          return QueryReleased(engine.store(), version.policy, version.profiles,
+                               engine.holdings().ring.cohorts_destroyed_through(), message, backend_.Latest());
+        });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportStatistics(grpc::CallbackServerContext*,
+                                                               const grpc::ByteBuffer* request) override {
+    return new ExportReactor(backend_, *request);
+  }
+
+  grpc::ServerUnaryReactor* SampleSyntheticRecords(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) override {
+    return Answer<v1::SampleSyntheticRecordsRequest>(
+        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+          const Released released(backend_);
+          return SampleRecords(message, released.cubes(), backend_.engine.holdings().random);
         });
   }
 

@@ -56,6 +56,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   google::rpc::ErrorInfo info;
   info.set_domain(kDomain);
   info.set_reason(details.reason.empty() ? GenericReason(status.code()) : details.reason);
+  info.mutable_metadata()->insert(details.metadata.begin(), details.metadata.end());
   rich.add_details()->PackFrom(info);
   if (!details.field.empty()) {
     google::rpc::BadRequest bad_request;

@@ -320,17 +320,17 @@ absl::Status KeyRing::DestroyPbx(const PbxId& pbx) {
   return Bump();
 }
 
-absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay first_day) {
-  if (!first_day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
+absl::StatusOr<SecretKey> KeyRing::ForCohort(DueDay last_day) {
+  if (!last_day.is_civil()) return absl::InvalidArgumentError("key ring: not a civil day");
   const MutexLock writing(write_mutex_);
-  if (first_day <= cohorts_destroyed_through()) {
+  if (last_day <= cohorts_destroyed_through()) {
     return absl::FailedPreconditionError("key ring: the cohort was destroyed");
   }
-  return Mint(RingEntryKind::kCohort, first_day.number());
+  return Mint(RingEntryKind::kCohort, last_day.number());
 }
 
-std::optional<SecretKey> KeyRing::FindCohort(DueDay first_day) const {
-  return Find(RingEntryKind::kCohort, first_day.number());
+std::optional<SecretKey> KeyRing::FindCohort(DueDay last_day) const {
+  return Find(RingEntryKind::kCohort, last_day.number());
 }
 
 absl::Status KeyRing::DestroyCohortsThrough(DueDay last) {

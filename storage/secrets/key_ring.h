@@ -199,10 +199,10 @@ class KeyRing {
   // Destroys both.
   absl::Status DestroyPbx(const PbxId& pbx);
 
-  // The same for cohorts, named by their first civil day: the key under which people are hashed until the release.
+  // The same for cohorts, named by their last civil day: the key under which people are hashed until the release.
   // FAILED_PRECONDITION if the cohort was destroyed.
-  absl::StatusOr<SecretKey> ForCohort(DueDay first_day);
-  std::optional<SecretKey> FindCohort(DueDay first_day) const;
+  absl::StatusOr<SecretKey> ForCohort(DueDay last_day);
+  std::optional<SecretKey> FindCohort(DueDay last_day) const;
   absl::Status DestroyCohortsThrough(DueDay last);
   DueDay cohorts_destroyed_through() const;
 

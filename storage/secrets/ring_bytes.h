@@ -67,7 +67,7 @@ inline constexpr uint32_t kRingVersion = 4;
 enum class RingEntryKind : uint8_t {
   kNone = 0,
   kDay = 1,        // name: the due day
-  kCohort = 2,     // its first day
+  kCohort = 2,     // its last day
   kPbx = 3,        // the PBX
   kPbxOrders = 4,  // the PBX
   kPage = 5,       // of owners' numbers: the seed of its secrets; of an opened one, the key of its block

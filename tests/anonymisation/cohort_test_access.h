@@ -2,6 +2,7 @@
 #ifndef RETENTION_TESTS_ANONYMISATION_COHORT_TEST_ACCESS_H_
 #define RETENTION_TESTS_ANONYMISATION_COHORT_TEST_ACCESS_H_
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -10,9 +11,12 @@
 namespace retention {
 
 struct CohortTestAccess {
-  static RawCube Count(CohortBuilder builder) { return builder.Count(); }
-  static void ApplyFloor(RawCube& raw) { raw.ApplyFloor(); }
-  static const std::vector<NoisyTable>& Tables(const RawCube& raw) { return raw.tables_; }
+  using Exact = std::map<TableId, std::vector<int64_t>>;
+  static Exact Count(CohortBuilder builder) {
+    Exact exact;
+    for (auto& counted : builder.Count().tables_) exact[counted.table.spec->id] = counted.cells;
+    return exact;
+  }
 };
 
 }  // namespace retention

@@ -1,63 +1,82 @@
-// Stored cubes with cells as a test wants them.
+// Released cubes with estimates as a test wants them.
 #ifndef RETENTION_TESTS_ANONYMISATION_FAKE_CUBES_H_
 #define RETENTION_TESTS_ANONYMISATION_FAKE_CUBES_H_
 
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "retention/stored/v1/stored.pb.h"
+#include "server/anonymisation/budgets.h"
 #include "server/anonymisation/query.h"
 #include "server/anonymisation/tables.h"
+#include "test_cohort.h"
 
 namespace retention {
 
 class FakeCubes : public CubeSource {
  public:
-  // What a cell holds: of the table and its position on each axis, by name.
-  using CellValue = std::function<int64_t(TableId, const std::vector<std::string>&)>;
+  // What an estimate is, in the unit of its table: of the measure and the values on its dimensions, by name.
+  using CellValue = std::function<double(Measure, const std::map<v1::Dimension, std::string>&)>;
 
-  void Add(DueDay day, const v1::StatisticsPolicy& policy, const CellValue& value) {
-    stored::v1::CubeHead head;
-    head.set_first_day(day.number());
-    head.set_day_count(1);
-    head.set_schema_version(kSchemaVersion);
-    *head.mutable_media_sites() = policy.media_sites();
-    *head.mutable_client_kinds() = policy.client_kinds();
-    head.set_rho_ppm(kLargeProfile.rho_ppm);
-    Cube& cube = cubes_[day];
-    cube.head = head.SerializeAsString();
-    const PublicLists lists(policy);
-    for (const TableSpec& table : kLargeProfile.tables) {
-      const auto outer = AxisValues(table.axes()[0], lists);
-      const auto inner = table.axis_count == 2 ? AxisValues(table.axes()[1], lists) : std::vector<std::string>{""};
-      stored::v1::CubeTable cells;
-      for (const std::string& a : outer) {
-        for (const std::string& b : inner) cells.add_cells(value(table.id, {a, b}));
+  CubeDescription& Add(DueDay first, const Profile& profile, const v1::StatisticsPolicy& policy,
+                       const CellValue& value) {
+    const uint32_t days =
+        profile.profile == v1::STATISTICS_PROFILE_DAILY ? 1
+        : profile.profile == v1::STATISTICS_PROFILE_LARGE
+            ? 7
+            : static_cast<uint32_t>(absl::CivilDay(absl::CivilMonth(first.civil()) + 1) - first.civil());
+    CubeDescription description = TestDescription(PublicLists(policy), first, days);
+    description.schema_version = profile.schema_version;
+    description.rho_ppm = profile.rho_ppm;
+    Cube& cube = cubes_.emplace_back(Cube{.found = {.description = description, .key = std::to_string(cubes_.size())}});
+    for (const DrawnTable& table : TablesOf(profile, description.lists)) {
+      const std::vector<TableDomain> domains = DomainsOf(*table.spec, description.lists);
+      auto& estimates = cube.estimates[table.spec->id];
+      for (size_t cell = 0; cell < CellCount(*table.spec, description.lists); ++cell) {
+        std::map<v1::Dimension, std::string> at;
+        size_t rest = cell;
+        for (size_t i = domains.size(); i-- > 0;) {
+          at[domains[i].dimension] = domains[i].values[rest % domains[i].values.size()];
+          rest /= domains[i].values.size();
+        }
+        estimates.push_back(static_cast<int64_t>(value(table.spec->measure, at) * kEstimateScale));
       }
-      cube.tables[table.id] = cells.SerializeAsString();
     }
+    return cube.found.description;
   }
-  void AddRaw(DueDay day, std::string head, TableId table, std::string cells) {
-    cubes_[day].head = std::move(head);
-    cubes_[day].tables[table] = std::move(cells);
+  // One that was drawn.
+  void Add(const NoisyCube& drawn) {
+    Cube& cube =
+        cubes_.emplace_back(Cube{.found = {.description = drawn.description(), .key = std::to_string(cubes_.size())}});
+    for (const NoisyTable& table : drawn.tables()) {
+      cube.estimates[table.id] = table.estimates;
+      cube.drawn[table.id] = table.cells;
+    }
   }
 
-  absl::Status ForEach(DueDay from, DueDay to, TableId table, Visit visit) const override {
-    for (auto at = cubes_.lower_bound(from); at != cubes_.end() && at->first <= to; ++at) {
-      const absl::Status visited = visit(at->second.head, at->second.tables.at(table));
-      if (!visited.ok()) return visited;
+  absl::StatusOr<std::vector<FoundCube>> Find(DueDay from, DueDay to) const override {
+    std::vector<FoundCube> found;
+    for (const Cube& cube : cubes_) {
+      const DueDay middle = cube.found.description.middle();
+      if (from <= middle && middle <= to) found.push_back(cube.found);
     }
-    return absl::OkStatus();
+    return found;
+  }
+  absl::StatusOr<std::vector<int64_t>> Estimates(const FoundCube& cube, TableId table) const override {
+    return cubes_[std::stoul(cube.key)].estimates.at(table);
+  }
+  absl::StatusOr<std::vector<int64_t>> Drawn(const FoundCube& cube, TableId table) const override {
+    return cubes_[std::stoul(cube.key)].drawn.at(table);
   }
 
  private:
   struct Cube {
-    std::string head;
-    std::map<TableId, std::string> tables;
+    FoundCube found;
+    std::map<TableId, std::vector<int64_t>> estimates = {}, drawn = {};
   };
-  std::map<DueDay, Cube> cubes_;
+  std::vector<Cube> cubes_;
 };
 
 }  // namespace retention

@@ -3,333 +3,291 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 
-#include "fake_cubes.h"
 #include "questions.h"
-#include "server/anonymisation/calendar.h"
-#include "server/anonymisation/sampler.h"
-#include "server/base/errors.h"
-#include "test_cohort.h"
+#include "server/anonymisation/export.h"
+#include "server/anonymisation/synthetic.h"
 
 namespace retention {
 namespace {
 
-v1::QueryStatisticsResponse Ask(const QueryStatisticsRequest& request, const CubeSource& cubes) {
-  const auto response = AnswerQuery(request, cubes, TestPolicy());
-  EXPECT_TRUE(response.ok()) << response.status();
-  return response.ok() ? *response : v1::QueryStatisticsResponse();
-}
-
-std::string GroupsOf(const v1::QueryStatisticsResponse& response) {
-  std::string all;
-  for (const v1::StatisticsRow& row : response.rows()) {
-    for (int i = 0; i < row.group_size(); ++i) all += (i ? "/" : "") + row.group(i);
-    all += " ";
-  }
-  return all;
-}
-
-TEST(Query, TotalComesFromTheCoarsestTable) {
-  const auto response = Ask(Question(v1::METRIC_PEOPLE_DAYS), ThreeDays());
-  EXPECT_EQ(response.table(), "meetings_per_person");
-  EXPECT_EQ(response.unit(), "people-days");
-  EXPECT_EQ(response.cohorts_covered(), 3u);
-  EXPECT_EQ(response.cohorts_in_range(), 365u);
-  ASSERT_EQ(response.rows_size(), 1);
-  const v1::StatisticsRow& row = response.rows(0);
-  EXPECT_EQ(row.group_size(), 0);
-  EXPECT_EQ(row.cells(), 21u);
-  EXPECT_DOUBLE_EQ(row.estimate(), 21 * 1009);
-  EXPECT_DOUBLE_EQ(row.noise_stddev(), std::sqrt(21 * 500.0));
-  EXPECT_EQ(row.bias_bound(), 0);
-}
-
-TEST(Query, CoarsestTableThatHoldsAllDimensions) {
-  const FakeCubes cubes = ThreeDays();
-  const auto table = [&](v1::Metric metric, std::vector<v1::Dimension> groups) {
-    return Ask(Question(metric, std::move(groups)), cubes).table();
-  };
-  EXPECT_EQ(table(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_REGION}), "client_by_region");
-  EXPECT_EQ(table(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_HOUR}), "hour_by_region");
-  EXPECT_EQ(table(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_REGION, v1::DIMENSION_DAY, v1::DIMENSION_CLIENT}),
-            "client_by_region");
-  EXPECT_EQ(table(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_MEETING_SIZE}), "reconnections_by_meeting_size");
-  EXPECT_EQ(table(v1::METRIC_DURATION_MEAN, {}), "duration24");
-  EXPECT_EQ(table(v1::METRIC_DURATION_MEAN, {v1::DIMENSION_MEETING_SIZE}), "duration12_by_meeting_size");
-  EXPECT_EQ(table(v1::METRIC_RECONNECTIONS_MEAN, {v1::DIMENSION_CLIENT}), "reconnections_by_client");
-  EXPECT_EQ(table(v1::METRIC_PARTICIPATIONS, {v1::DIMENSION_MONTH}), "meetings_per_person");
-  EXPECT_EQ(table(v1::METRIC_TOTAL_TIME, {}), "duration24,meetings_per_person");
-  EXPECT_EQ(table(v1::METRIC_SHARE, {v1::DIMENSION_REGION}), "client_by_region,meetings_per_person");
-  EXPECT_EQ(table(v1::METRIC_SHARE, {v1::DIMENSION_MEETINGS_PER_PERSON}), "meetings_per_person");
-}
-
-TEST(Query, NotAvailableNamesTheTables) {
-  const FakeCubes cubes = ThreeDays();
-  for (const auto& request : {Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_HOUR, v1::DIMENSION_CLIENT}),
-                              Question(v1::METRIC_PARTICIPATIONS, {v1::DIMENSION_REGION}),
-                              Question(v1::METRIC_TOTAL_TIME, {v1::DIMENSION_REGION}),
-                              Question(v1::METRIC_DURATION_MEAN, {v1::DIMENSION_HOUR})}) {
-    const absl::Status status = AnswerQuery(request, cubes, TestPolicy()).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(DetailsOf(status).reason, "NOT_AVAILABLE");
-    for (const TableSpec& table : kLargeProfile.tables) {
-      EXPECT_NE(status.message().find(std::string(table.name)), absl::string_view::npos) << table.name;
-    }
-  }
-}
-
-TEST(Query, RowsNestInTheOrderOfGroupBy) {
-  const FakeCubes cubes = ThreeDays();
-  EXPECT_EQ(GroupsOf(Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_REGION}), cubes)), "fra1 ber1 vie1 other ");
-  EXPECT_EQ(GroupsOf(Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_DAY}), cubes)),
-            "2026-03-30 2026-03-31 2026-04-01 ");
-  EXPECT_EQ(GroupsOf(Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_WEEK}), cubes)), "2026-W14 ");
-  EXPECT_EQ(GroupsOf(Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_MONTH, v1::DIMENSION_REGION}), cubes)),
-            "2026-03/fra1 2026-03/ber1 2026-03/vie1 2026-03/other 2026-04/fra1 2026-04/ber1 2026-04/vie1 "
-            "2026-04/other ");
-  EXPECT_EQ(GroupsOf(Ask(Question(v1::METRIC_PEOPLE_DAYS,
-                                  {v1::DIMENSION_CLIENT, v1::DIMENSION_MONTH, v1::DIMENSION_REGION}, {2026, 3, 31}),
-                         cubes))
-                .substr(0, 72),
-            "browser/2026-03/fra1 browser/2026-03/ber1 browser/2026-03/vie1 browser/2");
-}
-
-TEST(Query, EveryFigureIsThatOfItsGroup) {
-  // Cells that name their place, so that a swapped axis shows.
+FakeCubes TwoWeeks() {
   FakeCubes cubes;
-  const auto value = [](int day) {
-    return [day](TableId, const std::vector<std::string>& at) {
-      const int64_t client = at[0] == "browser" ? 1000 : at[0] == "mobile" ? 2000 : 3000;
-      const int64_t region = at[1] == "fra1" ? 100 : at[1] == "ber1" ? 200 : at[1] == "vie1" ? 300 : 400;
-      return client + region + day * 10'000;
-    };
-  };
-  cubes.Add(Day(3, 31), TestPolicy(), value(0));
-  cubes.Add(Day(4, 1), TestPolicy(), value(1));
-  const auto response =
-      Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_REGION, v1::DIMENSION_DAY, v1::DIMENSION_CLIENT}), cubes);
-  ASSERT_EQ(response.rows_size(), 24);
-  for (const v1::StatisticsRow& row : response.rows()) {
-    const int64_t expected =
-        value(row.group(1) == "2026-04-01")(TableId::kClientByRegion, {row.group(2), row.group(0)});
-    EXPECT_DOUBLE_EQ(row.estimate(), double(expected + 9));
-  }
+  cubes.Add(Day(3, 23), kLargeProfile, TestPolicy(), Even);
+  cubes.Add(Day(3, 30), kLargeProfile, TestPolicy(), Even);
+  return cubes;
 }
 
-TEST(Query, FiltersKeepTheirValuesOnly) {
+TEST(Query, PeopleAreAddedUpOverCohorts) {
+  const FakeCubes cubes = TwoWeeks();
+  const auto answer = Answer(cubes, Ask(v1::METRIC_PEOPLE));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 1);
+  const v1::StatisticsRow& row = answer->rows(0);
+  EXPECT_EQ(row.estimate(), 2 * 28'800);
+  EXPECT_EQ(row.people(), row.estimate());
+  EXPECT_LT(row.interval_low(), row.estimate());
+  EXPECT_NEAR(row.interval_high() - row.estimate(), 1.96 * row.noise_stddev(), 0.1);
+  EXPECT_EQ(row.coverage().cohorts(), 2u);
+  EXPECT_GT(row.coverage().cohorts_in_range(), 50u);
+  EXPECT_EQ(answer->unit(), "people");
+  EXPECT_EQ(answer->table(), "people");
+}
+
+TEST(Query, GroupsAreTheValuesOfTheirDomains_InTheOrderAskedFor) {
+  const FakeCubes cubes = TwoWeeks();
+  const auto answer =
+      Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_REGION, v1::DIMENSION_WEEK, v1::DIMENSION_CLIENT}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 4 * 2 * 3);
+  EXPECT_EQ(answer->rows(0).group(0), "fra1");
+  EXPECT_EQ(answer->rows(0).group(1), "2026-W13");
+  EXPECT_EQ(answer->rows(0).group(2), "browser");
+  EXPECT_EQ(answer->rows(23).group(0), "other");
+  EXPECT_EQ(answer->rows(23).group(1), "2026-W14");
+  EXPECT_EQ(answer->rows(23).group(2), "other");
+  for (const auto& row : answer->rows()) EXPECT_EQ(row.estimate(), 28'800.0 / 12);
+}
+
+TEST(Query, FiltersKeepWhatTheySay) {
+  const FakeCubes cubes = TwoWeeks();
+  auto answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {}, "region = fra1 AND (client = browser OR client = mobile)"));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->rows(0).estimate(), 2 * 28'800.0 / 12 * 2);
+  answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_REGION}, "region != fra1"));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 3);
+  EXPECT_EQ(answer->rows(0).group(0), "ber1");
+}
+
+TEST(Query, DaysOfAWeekAreItsWeekdays) {
+  const FakeCubes cubes = TwoWeeks();
+  const auto answer = Answer(cubes, Ask(v1::METRIC_PARTICIPATIONS, {v1::DIMENSION_DAY}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 14);
+  EXPECT_EQ(answer->rows(0).group(0), "2026-03-23");
+  EXPECT_EQ(answer->rows(13).group(0), "2026-04-05");
+  for (const auto& row : answer->rows()) {
+    EXPECT_NEAR(row.estimate(), 28'800.0 / 7, 0.001);
+    EXPECT_EQ(row.coverage().cohorts(), 1u);
+    EXPECT_EQ(row.coverage().cohorts_in_range(), 1u);
+  }
+  EXPECT_EQ(answer->coverage().cohorts(), 2u) << "cohorts, not days";
+}
+
+TEST(Query, AWeekIsOfTheMonthAndYearOfItsThursday) {
+  const FakeCubes cubes = TwoWeeks();
+  const auto answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_MONTH}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 2);
+  EXPECT_EQ(answer->rows(0).group(0), "2026-03");
+  EXPECT_EQ(answer->rows(1).group(0), "2026-04") << "30 March to 5 April";
+  EXPECT_EQ(Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_YEAR}))->rows(0).group(0), "2026");
+}
+
+TEST(Query, MeansAreSumsOverParticipations_AndSharesAreOfTheirOwnTotal) {
+  const FakeCubes cubes = TwoWeeks();
+  auto answer = Answer(cubes, Ask(v1::METRIC_DURATION_MEAN, {v1::DIMENSION_CLIENT}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_NEAR(answer->rows(0).estimate(), 1'800, 0.01);
+  EXPECT_EQ(answer->unit(), "seconds");
+  answer = Answer(cubes, Ask(v1::METRIC_SHARE, {v1::DIMENSION_REGION, v1::DIMENSION_CLIENT}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  for (const auto& row : answer->rows()) EXPECT_NEAR(row.estimate(), 1.0 / 3, 1e-6) << "of the region";
+}
+
+TEST(Query, PercentilesAreTheBucketsThatHoldThem) {
   FakeCubes cubes;
-  cubes.Add(Day(3, 31), TestPolicy(), [](TableId, const std::vector<std::string>& at) {
-    return at[1] == "ber1" ? 5000 : at[1] == "other" ? 700 : 100;
+  cubes.Add(Day(3, 23), kLargeProfile, TestPolicy(), [](Measure, const auto& at) {
+    const auto duration = at.find(v1::DIMENSION_DURATION);
+    return duration == at.end() ? 10'000.0 : duration->second == "600-899" ? 10'000.0 : 0.0;
   });
-  QueryStatisticsRequest request = Question(v1::METRIC_PEOPLE_DAYS);
-  AddFilter(request, v1::DIMENSION_REGION, {"other", "ber1"});
-  auto response = Ask(request, cubes);
-  EXPECT_EQ(response.table(), "client_by_region");
-  EXPECT_DOUBLE_EQ(response.rows(0).estimate(), 3 * (5009 + 709));
-  EXPECT_EQ(response.rows(0).cells(), 6u);
-
-  request.add_group_by(v1::DIMENSION_REGION);
-  AddFilter(request, v1::DIMENSION_CLIENT, {"mobile"});
-  response = Ask(request, cubes);
-  EXPECT_EQ(GroupsOf(response), "ber1 other ");
-  EXPECT_DOUBLE_EQ(response.rows(0).estimate(), 5009);
-  EXPECT_DOUBLE_EQ(response.rows(1).estimate(), 709);
+  const auto answer = Answer(cubes, Ask(v1::METRIC_DURATION_PERCENTILE));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->rows(0).estimate(), 750);
+  EXPECT_EQ(answer->rows(0).interval_low(), 600);
+  EXPECT_EQ(answer->rows(0).interval_high(), 900);
+  EXPECT_FALSE(answer->rows(0).has_noise_stddev());
 }
 
-TEST(Query, DurationFilterPicksTheDivisionThatHasItsValues) {
-  const FakeCubes cubes = ThreeDays();
-  QueryStatisticsRequest fine = Question(v1::METRIC_PEOPLE_DAYS);
-  AddFilter(fine, v1::DIMENSION_DURATION, {"0-29", "30-59"});
-  EXPECT_EQ(Ask(fine, cubes).table(), "duration24");
-  QueryStatisticsRequest coarse = Question(v1::METRIC_PEOPLE_DAYS);
-  AddFilter(coarse, v1::DIMENSION_DURATION, {"0-59"});
-  EXPECT_EQ(Ask(coarse, cubes).table(), "duration12_by_client");
-  fine.add_group_by(v1::DIMENSION_REGION);
-  EXPECT_EQ(DetailsOf(AnswerQuery(fine, cubes, TestPolicy()).status()).reason, "NOT_AVAILABLE");
-}
-
-TEST(Query, SuppressedRowsCarryNoNumber) {
-  FakeCubes cubes;
-  cubes.Add(Day(3, 31), TestPolicy(),
-            [](TableId, const std::vector<std::string>& at) { return at[0] == "mobile" && at[1] == "fra1" ? 70 : 69; });
-  const auto response = Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_CLIENT, v1::DIMENSION_REGION}), cubes);
-  for (const v1::StatisticsRow& row : response.rows()) {
-    if (row.group(0) == "mobile" && row.group(1) == "fra1") {
-      EXPECT_FALSE(row.suppressed());
-      EXPECT_DOUBLE_EQ(row.estimate(), 79);
-      continue;
-    }
-    v1::StatisticsRow empty;
-    *empty.mutable_group() = row.group();
-    empty.set_suppressed(true);
-    EXPECT_EQ(row.SerializeAsString(), empty.SerializeAsString());
-  }
-}
-
-TEST(Query, NoCohortsGiveSuppressedRows) {
-  const FakeCubes none;
-  for (int metric = v1::METRIC_PEOPLE_DAYS; metric <= v1::METRIC_RECONNECTIONS_MEAN; ++metric) {
-    if (metric == v1::METRIC_SHARE) continue;
-    const auto response = Ask(Question(static_cast<v1::Metric>(metric)), none);
-    ASSERT_EQ(response.rows_size(), 1);
-    EXPECT_TRUE(response.rows(0).suppressed());
-    EXPECT_EQ(response.cohorts_covered(), 0u);
-  }
-  EXPECT_EQ(Ask(Question(v1::METRIC_SHARE, {v1::DIMENSION_REGION}), none).rows_size(), 4);
-  EXPECT_EQ(Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_DAY}), none).rows_size(), 0);
-}
-
-TEST(Query, RangeTakesItsFirstAndLastDayIn) {
-  const FakeCubes cubes = ThreeDays();
-  const auto covered = [&](Date from, Date to) {
-    const auto response = Ask(Question(v1::METRIC_PEOPLE_DAYS, {}, from, to), cubes);
-    return std::pair(response.cohorts_covered(), response.cohorts_in_range());
-  };
-  EXPECT_EQ(covered({2026, 3, 30}, {2026, 4, 1}), std::pair(3u, 3u));
-  EXPECT_EQ(covered({2026, 3, 31}, {2026, 3, 31}), std::pair(1u, 1u));
-  EXPECT_EQ(covered({2026, 4, 2}, {2026, 4, 5}), std::pair(0u, 4u));
-}
-
-TEST(Query, CohortThatIsNotWhollyInRangeIsLeftOut) {
-  FakeCubes cubes = ThreeDays();
-  stored::v1::CubeHead week;
-  week.set_first_day(Day(5, 1).number());
-  week.set_day_count(7);
-  week.set_schema_version(kSchemaVersion);
-  stored::v1::CubeTable cells;
-  for (int i = 0; i < 7; ++i) cells.add_cells(1000);
-  cubes.AddRaw(Day(5, 1), week.SerializeAsString(), TableId::kMeetingsPerPerson, cells.SerializeAsString());
-  const auto covered = [&](Date to) {
-    return Ask(Question(v1::METRIC_PEOPLE_DAYS, {}, {2026, 5, 1}, to), cubes).cohorts_covered();
-  };
-  EXPECT_EQ(covered({2026, 5, 6}), 0u);
-  EXPECT_EQ(covered({2026, 5, 7}), 1u);
-}
-
-TEST(Query, CubesUnderOtherListsMergeByName) {
-  v1::StatisticsPolicy old;
-  for (const char* site : {"lon1", "ber1"}) old.add_media_sites(site);
-  for (const char* kind : {"mobile", "browser"}) old.add_client_kinds(kind);
-  const auto by_name = [](TableId, const std::vector<std::string>& at) {
-    return (at[1] == "lon1"    ? 1000
-            : at[1] == "ber1"  ? 2000
-            : at[1] == "other" ? 3000
-                               : 4000) +
-           (at[0] == "mobile" ? 100 : 0);
-  };
-  FakeCubes cubes;
-  cubes.Add(Day(3, 30), old, by_name);
-  cubes.Add(Day(3, 31), TestPolicy(), by_name);
-  const auto response = Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_REGION}), cubes);
-  EXPECT_EQ(GroupsOf(response), "fra1 ber1 vie1 lon1 other ");
-  EXPECT_DOUBLE_EQ(response.rows(0).estimate(), 3 * 4009 + 100);
-  EXPECT_EQ(response.rows(0).cells(), 3u);
-  EXPECT_DOUBLE_EQ(response.rows(1).estimate(), 2 * (3 * 2009 + 100));
-  EXPECT_DOUBLE_EQ(response.rows(3).estimate(), 3 * 1009 + 100);
-  EXPECT_DOUBLE_EQ(response.rows(4).estimate(), 2 * (3 * 3009 + 100));
-
-  QueryStatisticsRequest filtered = Question(v1::METRIC_PEOPLE_DAYS);
-  AddFilter(filtered, v1::DIMENSION_REGION, {"lon1"});
-  AddFilter(filtered, v1::DIMENSION_CLIENT, {"mobile"});
-  EXPECT_DOUBLE_EQ(Ask(filtered, cubes).rows(0).estimate(), 1109);
-  filtered = Question(v1::METRIC_PEOPLE_DAYS, {}, {2026, 3, 31});
-  AddFilter(filtered, v1::DIMENSION_REGION, {"lon1"});
-  EXPECT_EQ(DetailsOf(AnswerQuery(filtered, cubes, TestPolicy()).status()).field, "filters[0].values[0]");
-}
-
-TEST(Query, ParticipationsWeighPeopleWithTheirMeetings) {
-  const auto response = Ask(Question(v1::METRIC_PARTICIPATIONS, {v1::DIMENSION_MEETINGS_PER_PERSON}), ThreeDays());
-  const double weights[] = {1, 2, 3, 4, 5.5, 8, 10};
-  ASSERT_EQ(response.rows_size(), 7);
-  for (int i = 0; i < 7; ++i) EXPECT_DOUBLE_EQ(response.rows(i).estimate(), 3 * 1009 * weights[i]);
-  EXPECT_DOUBLE_EQ(Ask(Question(v1::METRIC_PARTICIPATIONS), ThreeDays()).rows(0).estimate(), 3 * 1009 * 33.5);
-}
-
-TEST(Query, MeansAndTotalsOfKnownCells) {
-  // Everybody is in the meeting for 45 to 60 minutes, in two meetings, and reconnects once.
-  FakeCubes cubes;
-  cubes.Add(Day(3, 31), TestPolicy(), [](TableId id, const std::vector<std::string>& at) {
-    const bool here = id == TableId::kMeetingsPerPerson       ? at[0] == "2"
-                      : id == TableId::kDuration24            ? at[0] == "3000-3599"
-                      : id >= TableId::kReconnectionsByRegion ? at[0] == "1"
-                                                              : at[0] == "2700-3599";
-    return here ? 99'991 : 0;
-  });
-  auto row = Ask(Question(v1::METRIC_DURATION_MEAN), cubes).rows(0);
-  EXPECT_NEAR(row.estimate(), 3300, 1);
-  EXPECT_LT(row.interval_low(), 3000);
-  EXPECT_GT(row.interval_high(), 3600);
-  EXPECT_LT(row.interval_high() - row.interval_low(), 700);
-  row = Ask(Question(v1::METRIC_DURATION_MEAN, {v1::DIMENSION_CLIENT}), cubes).rows(0);
-  EXPECT_NEAR(row.estimate(), 3150, 1);
-  row = Ask(Question(v1::METRIC_DURATION_PERCENTILE), cubes).rows(0);
-  EXPECT_DOUBLE_EQ(row.estimate(), 3300);
-  EXPECT_DOUBLE_EQ(row.interval_low(), 3000);
-  EXPECT_DOUBLE_EQ(row.interval_high(), 3600);
-  row = Ask(Question(v1::METRIC_RECONNECTIONS_MEAN), cubes).rows(0);
-  EXPECT_NEAR(row.estimate(), 1, 0.01);
-  row = Ask(Question(v1::METRIC_TOTAL_TIME), cubes).rows(0);
-  EXPECT_NEAR(row.estimate(), 3300.0 * 200'000, 3e5);
-  EXPECT_LT(row.interval_low(), 3000.0 * 200'000);
-  EXPECT_GT(row.interval_high(), 3600.0 * 200'000);
-  EXPECT_EQ(row.cells(), 24u + 7u);
-}
-
-TEST(Query, SharesAreOfTheUngroupedWhole) {
-  FakeCubes cubes;
-  cubes.Add(Day(3, 31), TestPolicy(), [](TableId id, const std::vector<std::string>& at) {
-    // 7,000 people in both tables.
-    if (id == TableId::kMeetingsPerPerson) return 991;
-    return at[1] == "fra1" ? 991 : at[0] == "mobile" && at[1] == "ber1" ? 3991 : 0;
-  });
-  auto response = Ask(Question(v1::METRIC_SHARE, {v1::DIMENSION_REGION}), cubes);
-  EXPECT_NEAR(response.rows(0).estimate(), 3.0 / 7, 1e-9);
-  EXPECT_NEAR(response.rows(1).estimate(), 4.0 / 7, 1e-9);
-  EXPECT_TRUE(response.rows(2).suppressed());
-  response = Ask(Question(v1::METRIC_SHARE, {v1::DIMENSION_MEETINGS_PER_PERSON}), cubes);
-  for (const v1::StatisticsRow& row : response.rows()) EXPECT_NEAR(row.estimate(), 1.0 / 7, 1e-9);
-  // With a filter, the whole is what passes it.
-  QueryStatisticsRequest filtered = Question(v1::METRIC_SHARE, {v1::DIMENSION_CLIENT});
-  AddFilter(filtered, v1::DIMENSION_REGION, {"ber1"});
-  EXPECT_NEAR(Ask(filtered, cubes).rows(1).estimate(), 1, 1e-9);
-}
-
-TEST(Query, SameQuestionSameAnswer) {
-  Tape data(1), tape(2);
-  FakeCubes cubes;
-  DiscreteGaussian noise(500, tape);
-  for (int day = 1; day <= 28; ++day) {
-    cubes.Add(Day(2, day), TestPolicy(),
-              [&](TableId, const std::vector<std::string>&) { return data.Below(500) + *noise.Draw(); });
-  }
+TEST(Query, QualityMeetingsFailuresAndCapsCanBeAskedFor) {
+  const FakeCubes cubes = TwoWeeks();
   for (const auto& request :
-       {Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_WEEK, v1::DIMENSION_REGION}),
-        Question(v1::METRIC_DURATION_MEAN, {v1::DIMENSION_CLIENT}), Question(v1::METRIC_DURATION_PERCENTILE),
-        Question(v1::METRIC_TOTAL_TIME), Question(v1::METRIC_SHARE, {v1::DIMENSION_REGION})}) {
-    const std::string first = Ask(request, cubes).SerializeAsString();
-    for (int i = 0; i < 50; ++i) ASSERT_EQ(Ask(request, cubes).SerializeAsString(), first);
+       {Ask(v1::METRIC_RTT, {v1::DIMENSION_REGION}), Ask(v1::METRIC_LOSS, {v1::DIMENSION_CLIENT}),
+        Ask(v1::METRIC_JITTER), Ask(v1::METRIC_MEETINGS, {v1::DIMENSION_WEEK}),
+        Ask(v1::METRIC_JOIN_FAILURES, {v1::DIMENSION_JOIN_FAILURE_CAUSE}),
+        Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_AT_CAP}), Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_RTT}),
+        Ask(v1::METRIC_RECONNECTIONS, {v1::DIMENSION_CLIENT}), Ask(v1::METRIC_TOTAL_TIME, {v1::DIMENSION_HOUR})}) {
+    const auto answer = Answer(cubes, request);
+    ASSERT_TRUE(answer.ok()) << answer.status() << request.ShortDebugString();
+    EXPECT_TRUE(answer->rows(0).has_estimate()) << request.ShortDebugString();
   }
 }
 
-TEST(Query, IntervalsOfLargeCellsHoldTheTruthIn95Percent) {
-  // From recorded rows to the answer is covered by the cohort's tests; here cells as they come out of a release.
-  Tape tape(3);
-  DiscreteGaussian noise(500, tape);
+TEST(Query, EveryQuestionThatIsListedHasAnAnswer_AndItsFiguresAddUp) {
+  Tape tape(1);
   FakeCubes cubes;
-  for (int day = 1; day <= 28; ++day) {
-    for (const int month : {1, 2, 3}) {
-      cubes.Add(Day(month, day), TestPolicy(),
-                [&](TableId, const std::vector<std::string>&) { return 1500 - 9 + *noise.Draw(); });
+  for (int i = 0; i < 3; ++i) {
+    CohortBuilder builder = *CohortBuilder::Create(
+        TestDescription(TestLists(), DueDay::FromNumber(Day(3, 23).number() + 7 * i)), kLargeProfile, tape);
+    for (const Visit& visit : RandomVisits(3'000, tape)) builder.Add(visit.participation, visit.meeting);
+    cubes.Add(*std::move(builder).Finish(tape));
+  }
+  std::map<v1::Metric, int64_t> totals;
+  for (const v1::AvailableQuestion& question : AvailableQuestions(kLargeProfile, TestLists())) {
+    std::vector<v1::Dimension> dimensions;
+    for (const int dimension : question.dimensions()) dimensions.push_back(static_cast<v1::Dimension>(dimension));
+    const auto answer = Answer(cubes, Ask(question.metric(), dimensions));
+    ASSERT_TRUE(answer.ok()) << answer.status() << question.ShortDebugString();
+    EXPECT_GT(answer->rows_size(), 0);
+  }
+}
+
+TEST(Query, WhoIsTooFewIsSuppressed_AndThenNothingOfTheFigureIsSaid) {
+  FakeCubes cubes;
+  cubes.Add(Day(3, 23), kLargeProfile, TestPolicy(), [](Measure, const auto&) { return 1.0; });
+  for (const v1::Metric metric : {v1::METRIC_PEOPLE, v1::METRIC_PARTICIPATIONS, v1::METRIC_TOTAL_TIME,
+                                  v1::METRIC_DURATION_MEAN, v1::METRIC_DURATION_PERCENTILE, v1::METRIC_MEETINGS}) {
+    const auto answer = Answer(cubes, Ask(metric));
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    const v1::StatisticsRow& row = answer->rows(0);
+    EXPECT_FALSE(row.has_estimate() || row.has_interval_low() || row.has_people() || row.has_noise_stddev()) << metric;
+    EXPECT_GT(row.threshold(), 24);
+  }
+}
+
+TEST(Query, PagesAreTheWholeAnswerInOrder) {
+  const FakeCubes cubes = TwoWeeks();
+  QueryStatisticsRequest request = Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_HOUR, v1::DIMENSION_REGION});
+  const auto whole = Answer(cubes, request);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  request.set_page_size(7);
+  std::vector<std::string> rows;
+  do {
+    const auto page = Answer(cubes, request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const auto& row : page->rows()) rows.push_back(row.SerializeAsString());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  ASSERT_EQ(rows.size(), static_cast<size_t>(whole->rows_size()));
+  for (int i = 0; i < whole->rows_size(); ++i) EXPECT_EQ(rows[i], whole->rows(i).SerializeAsString());
+}
+
+TEST(Query, MonthsThatAreLeftOfEndedCohortsAnswerWhereNoWeekOrDayIsAskedFor) {
+  FakeCubes cubes = TwoWeeks();
+  CubeDescription& month = cubes.Add(Day(1, 1), kLargeProfile, TestPolicy(), Even);
+  month.is_month = true;
+  month.day_count = 31;
+  month.cohorts = 4;
+  auto answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_MONTH}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 3);
+  EXPECT_EQ(answer->rows(0).group(0), "2026-01");
+  EXPECT_EQ(answer->rows(0).coverage().cohorts(), 4u);
+  EXPECT_NEAR(answer->rows(0).noise_stddev(), 2 * answer->rows(1).noise_stddev(), 1e-9) << "of four cohorts";
+  answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_WEEK}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->rows_size(), 2);
+}
+
+TEST(Query, ListsThatChangedAreBroughtTogether) {
+  FakeCubes cubes;
+  cubes.Add(Day(3, 23), kLargeProfile, TestPolicy(), Even);
+  v1::StatisticsPolicy more = TestPolicy();
+  more.add_media_sites("lon1");
+  cubes.Add(Day(3, 30), kLargeProfile, more, Even);
+  const auto answer = Answer(cubes, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_REGION}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 5);
+  EXPECT_EQ(answer->rows(3).group(0), "lon1");
+  EXPECT_EQ(answer->rows(3).estimate(), 28'800.0 / 4);
+  EXPECT_EQ(answer->rows(4).group(0), "other");
+  EXPECT_EQ(answer->rows(4).estimate(), 2 * 28'800.0 / 4);
+}
+
+TEST(Query, WithoutACubeThereIsNoFigure) {
+  const FakeCubes none;
+  const auto answer = Answer(none, Ask(v1::METRIC_PEOPLE));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 1);
+  EXPECT_FALSE(answer->rows(0).has_estimate());
+  EXPECT_EQ(answer->coverage().cohorts(), 0u);
+  EXPECT_EQ(Answer(none, Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_WEEK}))->rows_size(), 0);
+}
+
+// Of everything that is asked of one drawn cohort, the intervals hold as often as they say.
+TEST(Query, IntervalsOfShownFiguresHold) {
+  Tape tape(7);
+  const Visits visits = RandomVisits(2'500, tape);
+  const auto exact = [&] {
+    Tape keys(1);
+    return CohortTestAccess::Count(Filled(visits, keys));
+  }();
+  int shown = 0, held = 0;
+  for (int draw = 0; draw < 30; ++draw) {
+    FakeCubes cubes;
+    cubes.Add(*Filled(visits, tape).Finish(tape));
+    for (const auto& [metric, dimension, table] :
+         {std::tuple(v1::METRIC_PEOPLE, v1::DIMENSION_REGION, TableId::kRegion),
+          std::tuple(v1::METRIC_PEOPLE, v1::DIMENSION_HOUR, TableId::kHour),
+          std::tuple(v1::METRIC_PARTICIPATIONS, v1::DIMENSION_CLIENT, TableId::kParticipationsByClient),
+          std::tuple(v1::METRIC_TOTAL_TIME, v1::DIMENSION_HOUR, TableId::kTimeByHour)}) {
+      const auto answer = Answer(cubes, Ask(metric, {dimension}));
+      ASSERT_TRUE(answer.ok()) << answer.status();
+      for (int i = 0; i < answer->rows_size(); ++i) {
+        const v1::StatisticsRow& row = answer->rows(i);
+        if (!row.has_estimate()) continue;
+        const double truth = static_cast<double>(exact.at(table)[i]) * UnitOf(SpecOf(table).measure);
+        ++shown;
+        held += row.interval_low() <= truth && truth <= row.interval_high();
+      }
     }
   }
-  const auto response = Ask(Question(v1::METRIC_PEOPLE_DAYS, {v1::DIMENSION_DAY, v1::DIMENSION_HOUR}), cubes);
-  int held = 0;
-  for (const v1::StatisticsRow& row : response.rows()) {
-    held += row.interval_low() <= 6000 && 6000 <= row.interval_high();
+  ASSERT_GT(shown, 1'000);
+  EXPECT_NEAR(double(held) / shown, 0.95, 0.02);
+}
+
+TEST(Export, IsTheCubeWhole_AndItsEstimatesAddUpAsDoubles) {
+  Tape tape(2);
+  FakeCubes cubes;
+  cubes.Add(*Filled(RandomVisits(100, tape), tape).Finish(tape));
+  const auto found = cubes.Find(Day(1, 1), Day(12, 31));
+  const auto messages = ExportCube(found->front(), cubes);
+  ASSERT_TRUE(messages.ok()) << messages.status();
+  EXPECT_EQ(messages->front().cohort().first_day().day(), 30);
+  EXPECT_EQ(messages->front().cohort().last_day().day(), 5);
+  std::map<std::string, double> totals;
+  for (size_t i = 1; i < messages->size(); ++i) {
+    const v1::ExportedTable& table = (*messages)[i].table();
+    EXPECT_EQ(table.drawn_size(), table.estimates_size());
+    const std::string name = table.table().name();
+    double total = 0;
+    for (const double estimate : table.estimates()) total += estimate;
+    EXPECT_EQ(totals.emplace(name.substr(0, name.find('/')) + table.table().unit(), total).first->second, total)
+        << name;
+    EXPECT_GT(table.drawn_variance(), 0);
   }
-  EXPECT_GT(double(held) / response.rows_size(), 0.93);
-  EXPECT_LT(double(held) / response.rows_size(), 0.97);
+}
+
+TEST(Synthetic, RecordsAreDrawnFromTheDomains) {
+  FakeCubes cubes;
+  cubes.Add(Day(3, 23), kLargeProfile, TestPolicy(), [](Measure, const auto& at) {
+    const auto region = at.find(v1::DIMENSION_REGION);
+    return region == at.end() || region->second == "ber1" ? 100.0 : -5.0;
+  });
+  v1::SampleSyntheticRecordsRequest request;
+  SetDate(*request.mutable_from(), Day(1, 1));
+  SetDate(*request.mutable_to(), Day(12, 31));
+  Tape tape(3);
+  EXPECT_FALSE(SampleRecords(request, cubes, tape).ok());
+  request.set_count(200);
+  const auto records = SampleRecords(request, cubes, tape);
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->records_size(), 200);
+  for (const auto& record : records->records()) {
+    EXPECT_EQ(record.region(), "ber1");
+    EXPECT_FALSE(record.hour().empty() || record.client().empty() || record.duration().empty());
+  }
 }
 
 }  // namespace

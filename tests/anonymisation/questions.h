@@ -6,50 +6,75 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/civil_time.h"
 #include "fake_cubes.h"
 #include "server/anonymisation/query.h"
-#include "test_cohort.h"
 
 namespace retention {
 
 using v1::QueryStatisticsRequest;
 
-struct Date {
-  int year, month, day;
-};
-
-inline void SetDate(google::type::Date& date, Date day) {
-  date.set_year(day.year);
-  date.set_month(day.month);
-  date.set_day(day.day);
+inline void SetDate(google::type::Date& date, DueDay day) {
+  date.set_year(static_cast<int32_t>(day.civil().year()));
+  date.set_month(day.civil().month());
+  date.set_day(day.civil().day());
 }
 
-inline QueryStatisticsRequest Question(v1::Metric metric, std::vector<v1::Dimension> group_by = {},
-                                       Date from = {2026, 1, 1}, Date to = {2026, 12, 31}) {
+inline QueryStatisticsRequest Ask(v1::Metric metric, std::vector<v1::Dimension> group_by = {}, std::string filter = "",
+                                  DueDay from = Day(1, 1), DueDay to = Day(12, 31)) {
   QueryStatisticsRequest request;
   request.set_metric(metric);
   for (const v1::Dimension dimension : group_by) request.add_group_by(dimension);
+  request.set_filter(std::move(filter));
   SetDate(*request.mutable_from(), from);
   SetDate(*request.mutable_to(), to);
-  if (metric == v1::METRIC_DURATION_PERCENTILE) request.set_percentile(50);
+  if (metric == v1::METRIC_DURATION_PERCENTILE || metric == v1::METRIC_RTT || metric == v1::METRIC_LOSS ||
+      metric == v1::METRIC_JITTER) {
+    request.set_percentile(50);
+  }
   return request;
 }
 
-inline void AddFilter(QueryStatisticsRequest& request, v1::Dimension dimension, std::vector<std::string> values) {
-  v1::DimensionFilter& filter = *request.add_filters();
-  filter.set_dimension(dimension);
-  for (std::string& value : values) filter.add_values(std::move(value));
+// Weeks from Monday to Sunday.
+inline std::vector<ExpectedCohort> Weeks(DueDay from, DueDay to) {
+  std::vector<ExpectedCohort> weeks;
+  for (DueDay monday = Day(1, 5); monday.number() + 3 <= to.number();
+       monday = DueDay::FromNumber(monday.number() + 7)) {
+    if (monday.number() + 3 >= from.number()) weeks.push_back({.first_day = monday, .day_count = 7});
+  }
+  return weeks;
 }
 
-inline DueDay Day(int month, int day) { return DueDay(absl::CivilDay(2026, month, day)); }
+inline absl::StatusOr<v1::QueryStatisticsResponse> Answer(const CubeSource& cubes,
+                                                          const QueryStatisticsRequest& request,
+                                                          const Profile& profile = kLargeProfile) {
+  return AnswerQuery(request, cubes, profile, TestLists(), Weeks);
+}
 
-// 1,000 in every cell.
-inline int64_t Thousand(TableId, const std::vector<std::string>&) { return 1000; }
-
-inline FakeCubes ThreeDays() {
-  FakeCubes cubes;
-  for (const DueDay day : {Day(3, 30), Day(3, 31), Day(4, 1)}) cubes.Add(day, TestPolicy(), Thousand);
-  return cubes;
+// The same in every cell: 28,800 in all, each of half an hour.
+inline double Even(Measure measure, const std::map<v1::Dimension, std::string>& at) {
+  const PublicLists lists = TestLists();
+  double cells = 1;
+  for (const auto& [dimension, value] : at) {
+    switch (dimension) {
+      case v1::DIMENSION_DURATION:
+      case v1::DIMENSION_HOUR:
+        cells *= 24;
+        break;
+      case v1::DIMENSION_WEEKDAY:
+        cells *= 7;
+        break;
+      case v1::DIMENSION_REGION:
+        cells *= static_cast<double>(lists.regions().size());
+        break;
+      case v1::DIMENSION_CLIENT:
+        cells *= static_cast<double>(lists.clients().size());
+        break;
+      default:
+        cells *= 8;
+    }
+  }
+  return (measure == Measure::kTime ? 28'800.0 * 1'800 : 28'800.0) / cells;
 }
 
 }  // namespace retention

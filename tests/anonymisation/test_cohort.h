@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cohort_test_access.h"
+#include "server/anonymisation/budgets.h"
 #include "server/anonymisation/cohort.h"
 #include "server/anonymisation/tables.h"
 #include "storage/due_day.h"
@@ -15,11 +17,12 @@
 
 namespace retention {
 
-struct Meeting {
-  std::string id;
-  std::vector<Participation> rows;
+// Somebody at a meeting.
+struct Visit {
+  Participation participation;
+  std::string meeting;
 };
-using Meetings = std::vector<Meeting>;
+using Visits = std::vector<Visit>;
 
 inline v1::StatisticsPolicy TestPolicy() {
   v1::StatisticsPolicy policy;
@@ -27,8 +30,13 @@ inline v1::StatisticsPolicy TestPolicy() {
   for (const char* kind : {"browser", "mobile"}) policy.add_client_kinds(kind);
   return policy;
 }
+inline v1::StatisticsPolicy PolicyWithControllers() {
+  v1::StatisticsPolicy policy = TestPolicy();
+  for (const char* controller : {"acme", "initech"}) policy.add_published_controllers(controller);
+  return policy;
+}
 inline PublicLists TestLists() { return PublicLists(TestPolicy()); }
-inline DueDay TestDay() { return DueDay(absl::CivilDay(2026, 3, 31)); }
+inline DueDay Day(int month, int day) { return DueDay(absl::CivilDay(2026, month, day)); }
 
 inline std::array<uint8_t, 16> PersonToken(uint64_t number) {
   std::array<uint8_t, 16> token{};
@@ -36,35 +44,46 @@ inline std::array<uint8_t, 16> PersonToken(uint64_t number) {
   return token;
 }
 
-inline Participation RandomRow(uint64_t person, Tape& tape) {
-  return {.person = PersonToken(person),
-          .hour = static_cast<uint8_t>(tape.Below(24)),
-          .region = static_cast<uint8_t>(tape.Below(4)),
-          .client = static_cast<uint8_t>(tape.Below(3)),
-          .duration_seconds = tape.Below(30'000),
-          .meeting_size = 1 + tape.Below(120),
-          .reconnections = tape.Below(14)};
+inline Visit RandomVisit(uint64_t person, Tape& tape, uint32_t meetings) {
+  Visit visit{.participation = {.person = PersonToken(person),
+                                .hour = static_cast<uint8_t>(tape.Below(24)),
+                                .weekday = static_cast<uint8_t>(tape.Below(7)),
+                                .region = static_cast<uint8_t>(tape.Below(4)),
+                                .client = static_cast<uint8_t>(tape.Below(3)),
+                                .controller = static_cast<uint8_t>(tape.Below(3)),
+                                .duration_seconds = tape.Below(30'000),
+                                .reconnections = tape.Below(14),
+                                .quality = {},
+                                .failure_cause = static_cast<uint8_t>(tape.Below(8) == 0 ? 1 + tape.Below(5) : 0)},
+              .meeting = "meeting " + std::to_string(tape.Below(meetings))};
+  if (tape.Below(3) > 0) {
+    visit.participation.quality = {
+        .rtt_ms = tape.Below(700), .loss_ppm = tape.Below(200'000), .jitter_ms = tape.Below(200)};
+  }
+  return visit;
 }
 
-// `people` people, each in one to five of `meetings` meetings.
-inline Meetings RandomMeetings(uint32_t people, uint32_t meetings, Tape& tape) {
-  Meetings all(meetings);
-  for (uint32_t m = 0; m < meetings; ++m) all[m].id = "meeting " + std::to_string(m);
+// `people` people with one to `most` visits each.
+inline Visits RandomVisits(uint32_t people, Tape& tape, uint32_t meetings = 50, uint32_t most = 5) {
+  Visits all;
   for (uint32_t person = 1; person <= people; ++person) {
-    for (uint32_t i = 0, count = 1 + tape.Below(5); i < count; ++i) {
-      all[tape.Below(meetings)].rows.push_back(RandomRow(person, tape));
+    for (uint32_t i = 0, count = 1 + tape.Below(most); i < count; ++i) {
+      all.push_back(RandomVisit(person, tape, meetings));
     }
   }
   return all;
 }
 
-// A builder that has taken everything in. Its key comes from `tape`.
-inline CohortBuilder Filled(const Meetings& meetings, RandomSource& tape, const Profile& profile = kLargeProfile) {
-  CohortBuilder builder = *CohortBuilder::Create(TestDay(), 1, TestLists(), tape, profile);
-  for (const Meeting& meeting : meetings) {
-    builder.BeginMeeting(meeting.id);
-    for (const Participation& row : meeting.rows) builder.Add(row);
-  }
+inline CubeDescription TestDescription(const PublicLists& lists = TestLists(), DueDay first = Day(3, 30),
+                                       uint32_t days = 7) {
+  return {.first_day = first, .day_count = days, .lists = lists, .late_people = {}};
+}
+
+// A builder that has taken everything in. Its keys come from `random`.
+inline CohortBuilder Filled(const Visits& visits, RandomSource& random, const Profile& profile = kLargeProfile,
+                            const PublicLists& lists = TestLists()) {
+  CohortBuilder builder = *CohortBuilder::Create(TestDescription(lists), profile, random);
+  for (const Visit& visit : visits) builder.Add(visit.participation, visit.meeting);
   return builder;
 }
 

@@ -32,8 +32,9 @@ double RowsPerSecond(const BenchOptions& options, int open_meetings, uint64_t en
 
   const auto view = bench.store().Snapshot();
   const Stopwatch building;
+  const PolicyVersion& version = bench.engine().policies().current();
   auto cube =
-      BuildCohort(*view, bench.engine().vault(), bench.engine().policies().current(), DueDay(day), SystemRandom());
+      BuildCohort(*view, bench.engine().vault(), version, version.profiles.CohortOf(DueDay(day)), SystemRandom());
   OrDie(cube.status(), "BuildCohort");
   const double seconds = building.Seconds();
   Remark(absl::StrCat("cohort: ", history().values, " entries in ", history().rows, " rows, built in ", seconds, " s"));

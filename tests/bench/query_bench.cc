@@ -20,18 +20,20 @@ void ReleaseCohorts(BenchEngine& bench, absl::CivilDay first) {
   const Policy& policy = bench.engine().policy();
   for (int i = 0; i < kCohorts; ++i) {
     const DueDay cohort(first + i);
-    auto builder = OrDie(CohortBuilder::Create(cohort, 1, PublicLists(policy.statistics()), SystemRandom()), "cohort");
+    auto builder =
+        OrDie(CohortBuilder::Create({.first_day = cohort, .lists = PublicLists(policy.statistics()), .late_people = {}},
+                                    ProfileOf(v1::STATISTICS_PROFILE_DAILY), SystemRandom()),
+              "cohort");
     for (int person = 0; person < kPeoplePerCohort; ++person) {
-      if (person % 8 == 0) builder.BeginMeeting(absl::StrCat("meeting ", person));
       Participation participation{.hour = static_cast<uint8_t>(7 + random() % 12),
                                   .region = static_cast<uint8_t>(random() % 7),
                                   .client = static_cast<uint8_t>(random() % 8),
                                   .duration_seconds = static_cast<uint32_t>(60 + random() % 7200),
-                                  .meeting_size = static_cast<uint32_t>(1 + random() % 30),
-                                  .reconnections = static_cast<uint32_t>(random() % 4)};
+                                  .reconnections = static_cast<uint32_t>(random() % 4),
+                                  .quality = {}};
       const uint64_t name[2] = {random(), random()};
       std::memcpy(participation.person.data(), name, sizeof(name));
-      builder.Add(participation);
+      builder.Add(participation, absl::StrCat("meeting ", person / 8));
     }
     NoisyCube cube = OrDie(std::move(builder).Finish(SystemRandom()), "noise");
     Batch batch;
@@ -52,15 +54,18 @@ google::type::Date DateOf(absl::CivilDay day) {
 std::vector<v1::QueryStatisticsRequest> Questions(absl::CivilDay first) {
   using Groups = std::vector<v1::Dimension>;
   std::vector<v1::QueryStatisticsRequest> questions;
-  const std::vector<v1::Metric> metrics = {
-      v1::METRIC_PEOPLE_DAYS,       v1::METRIC_PARTICIPATIONS, v1::METRIC_SHARE,
-      v1::METRIC_DURATION_MEAN,     v1::METRIC_TOTAL_TIME,     v1::METRIC_DURATION_PERCENTILE,
-      v1::METRIC_RECONNECTIONS_MEAN};
+  const std::vector<v1::Metric> metrics = {v1::METRIC_PEOPLE,
+                                           v1::METRIC_PARTICIPATIONS,
+                                           v1::METRIC_SHARE,
+                                           v1::METRIC_DURATION_MEAN,
+                                           v1::METRIC_TOTAL_TIME,
+                                           v1::METRIC_DURATION_PERCENTILE,
+                                           v1::METRIC_RECONNECTIONS_MEAN};
   const std::vector<Groups> groups = {{},
                                       {v1::DIMENSION_REGION},
                                       {v1::DIMENSION_CLIENT},
                                       {v1::DIMENSION_HOUR},
-                                      {v1::DIMENSION_MEETING_SIZE},
+                                      {v1::DIMENSION_DURATION},
                                       {v1::DIMENSION_CLIENT, v1::DIMENSION_REGION},
                                       {v1::DIMENSION_HOUR, v1::DIMENSION_REGION}};
   const std::vector<v1::Dimension> calendars = {v1::DIMENSION_UNSPECIFIED, v1::DIMENSION_DAY, v1::DIMENSION_WEEK,
@@ -75,10 +80,7 @@ std::vector<v1::QueryStatisticsRequest> Questions(absl::CivilDay first) {
           for (const v1::Dimension dimension : group) question.add_group_by(dimension);
           if (metric == v1::METRIC_DURATION_PERCENTILE) question.set_percentile(90);
           if (filtered) {
-            auto& filter = *question.add_filters();
-            filter.set_dimension(v1::DIMENSION_REGION);
-            filter.add_values("fra");
-            filter.add_values("lon");
+            question.set_filter("region = fra OR region = lon");
           }
           *question.mutable_from() = DateOf(first);
           *question.mutable_to() = DateOf(first + (kCohorts - 1));
@@ -115,7 +117,8 @@ void BenchQuery(const BenchOptions& options) {
         continue;
       }
       OrDie(answer.status(), "QueryStatistics");
-      if (answer->cohorts_covered() != kCohorts) OrDie(absl::InternalError("cohorts are missing"), "QueryStatistics");
+      if (answer->coverage().cohorts() != kCohorts)
+        OrDie(absl::InternalError("cohorts are missing"), "QueryStatistics");
       milliseconds.push_back(took);
       if (took > slowest) {
         slowest = took;

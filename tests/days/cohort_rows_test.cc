@@ -26,7 +26,7 @@ std::vector<Participation> Counted(Harness& harness, DueDay cohort) {
   std::vector<Participation> counted;
   const auto view = harness.store().Snapshot();
   const auto read = ReadCohort(*view, harness.engine().vault(), harness.engine().policies().current(), cohort,
-                               [&](std::string_view, const Participation& of) { counted.push_back(of); });
+                               [&](const CountedPresence& of) { counted.push_back(of.participation); });
   EXPECT_TRUE(read.ok()) << read.status();
   return counted;
 }
@@ -52,7 +52,7 @@ std::map<std::string, std::string> CubeRows(Harness& harness, DueDay cohort) {
 
 v1::Coverage CoverageOf(Harness& harness, DueDay cohort) {
   v1::QueryStatisticsRequest request;
-  request.set_metric(v1::METRIC_PEOPLE_DAYS);
+  request.set_metric(v1::METRIC_PEOPLE);
   SetDate(cohort, *request.mutable_from());
   SetDate(cohort, *request.mutable_to());
   const auto answer = harness.reader().QueryStatistics(request, harness.now);
@@ -87,7 +87,6 @@ TEST(CohortRows, WhoComesAfterMidnightIsOfTheirOwnDay) {
   ASSERT_EQ(tuesday.size(), 1u);
   EXPECT_EQ(tuesday[0].hour, 0);
   EXPECT_EQ(tuesday[0].duration_seconds, 50u * 60);
-  EXPECT_EQ(tuesday[0].meeting_size, 2u);
 }
 
 TEST(CohortRows, WhoComesBackWithinTheHourGoesOn_WhoComesBackTheNextDayComesAnew) {
@@ -186,21 +185,22 @@ TEST(CohortRows, ALateParticipationIsNotCounted_AndLowersCoverageOnceItsOriginal
     EXPECT_EQ(Counted(harness, kMarch2).size(), 1200u);
     EXPECT_EQ(Late(harness, kMarch2), static_cast<size_t>(late));
     harness.Sweep();
-    EXPECT_TRUE(CoverageOf(harness, kMarch2).suppressed()) << "nothing is known yet";
-    EXPECT_EQ(CoverageOf(harness, kMarch2).cohorts(), 0u);
+    EXPECT_FALSE(CoverageOf(harness, kMarch2).has_in_time()) << "nothing is known yet";
+    EXPECT_EQ(CoverageOf(harness, kMarch2).cohorts(), 1u);
+    EXPECT_EQ(CoverageOf(harness, kMarch2).cohorts_late_counted(), 0u);
     harness.now = LateTimeOf(kMarch2, kLead, harness.engine().policy()) - kTick;
     harness.Sweep();
-    EXPECT_EQ(CoverageOf(harness, kMarch2).cohorts(), 0u);
+    EXPECT_EQ(CoverageOf(harness, kMarch2).cohorts_late_counted(), 0u);
     harness.now += kTick;
     harness.Sweep();
     const v1::Coverage coverage = CoverageOf(harness, kMarch2);
-    EXPECT_EQ(coverage.cohorts(), 1u);
-    ASSERT_FALSE(coverage.suppressed());
-    // 1,200 of 1,800 people; the noise is 59 of the one and 22 of the other.
-    EXPECT_GT(coverage.estimate(), late == 0 ? 0.85 : 0.5);
-    EXPECT_LT(coverage.estimate(), late == 0 ? 1.01 : 0.8);
-    EXPECT_LE(coverage.interval_low(), coverage.estimate());
-    EXPECT_GE(coverage.interval_high(), coverage.estimate());
+    EXPECT_EQ(coverage.cohorts_late_counted(), 1u);
+    ASSERT_TRUE(coverage.has_in_time());
+    // 1,200 of 1,800 people; the noise is some 24 of the one and 150 of the other.
+    EXPECT_GT(coverage.in_time(), late == 0 ? 0.62 : 0.48);
+    EXPECT_LT(coverage.in_time(), late == 0 ? 1.01 : 0.97);
+    EXPECT_LE(coverage.in_time_low(), coverage.in_time());
+    EXPECT_GE(coverage.in_time_high(), coverage.in_time());
     const auto rows = CubeRows(harness, kMarch2);
     harness.Sweep();
     ASSERT_TRUE(harness.Reopen().ok());
@@ -224,6 +224,45 @@ TEST(CohortRows, WhoCameLateIsOnePersonInHoweverManyMeetings_AndWhoChangedIsLate
   EXPECT_EQ(Late(harness, kMarch2), 2u);
   EXPECT_EQ(Counted(harness, kMarch2).size(), 1u);
   EXPECT_EQ(Late(harness, kMarch3), 0u);
+}
+
+TEST(CohortRows, AWeekIsOneCohort_DrawnWhenItHasSettled_AndAskedForByItsDays) {
+  Harness harness(kMonday, PatientPolicy([](v1::Policy& policy) {
+                    policy.mutable_statistics()->set_profile(v1::STATISTICS_PROFILE_LARGE);
+                  }));
+  harness.SyncPbx();
+  for (int day = 0; day < 2; ++day) {
+    harness.now = kMonday + day * absl::Hours(24) + absl::Hours(5);
+    const absl::Time begin = kMonday + day * absl::Hours(24);
+    // Half of them come again on Tuesday.
+    for (int i = 0; i < (day == 0 ? 1200 : 600); i += 100) {
+      RecordPeople(harness, absl::StrCat("m", day, "-", i), begin, i, 100);
+    }
+  }
+  const CohortDays week = harness.engine().policies().current().profiles.CohortOf(kMarch3);
+  EXPECT_EQ(week.first, kMarch2);
+  harness.now = At("2026-03-11T00:00:00+01:00") - kTick;
+  harness.Sweep();
+  EXPECT_FALSE(*IsReleased(harness.store(), week, harness.engine().policy()));
+  EXPECT_TRUE(harness.ring().FindCohort(week.last).has_value());
+  harness.now += kTick;
+  EXPECT_EQ(harness.Sweep().cohorts_released, 1u);
+  EXPECT_TRUE(*IsReleased(harness.store(), week, harness.engine().policy()));
+  EXPECT_FALSE(harness.ring().FindCohort(week.last).has_value());
+  v1::QueryStatisticsRequest request;
+  request.set_metric(v1::METRIC_PEOPLE);
+  request.add_group_by(v1::DIMENSION_DAY);
+  SetDate(kMarch2, *request.mutable_from());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 8)), *request.mutable_to());
+  const auto answer = harness.reader().QueryStatistics(request, harness.now);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  ASSERT_EQ(answer->rows_size(), 7);
+  EXPECT_EQ(answer->coverage().cohorts(), 1u);
+  // 600 came on both days, and are half on each; noise of some 30.
+  EXPECT_NEAR(answer->rows(0).estimate(), 900, 160);
+  EXPECT_NEAR(answer->rows(1).estimate(), 300, 160);
+  EXPECT_FALSE(answer->rows(5).has_estimate()) << "nobody came on Saturday";
+  EXPECT_EQ(harness.Sweep().cohorts_released, 0u);
 }
 
 TEST(CohortRows, ACohortStaysOpenForAsLongAsThePolicySays) {

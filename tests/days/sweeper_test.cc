@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/request_parts.h"
 #include "server/days/released_cubes.h"
+#include "server/days/waiting_cohorts.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
@@ -148,6 +150,23 @@ TEST_F(SweeperTest, ReleaseOnTheDueDayComesBeforeTheOriginalsGo) {
   EXPECT_TRUE(harness.Report("m").ok());
 }
 
+TEST_F(SweeperTest, ACohortThatWaitsIsTold_WithTheDaysThatAreLeft) {
+  const auto waiting = [&] { return CohortsThatWait(harness_.engine().holdings(), harness_.now); };
+  harness_.now = At("2026-03-05T23:00:00+01:00");
+  EXPECT_EQ(waiting().cohorts, 0u) << "its time came less than a day ago";
+  harness_.now = At("2026-03-06T01:00:00+01:00");
+  const uint32_t first = waiting().cohorts;
+  EXPECT_GT(first, 0u);
+  EXPECT_FALSE(waiting().alarms());
+  harness_.now = At("2026-04-25T01:00:00+02:00");
+  EXPECT_GT(waiting().cohorts, first);
+  EXPECT_LE(waiting().days_left, 8);
+  EXPECT_TRUE(waiting().alarms());
+  harness_.Sweep();
+  EXPECT_EQ(waiting().cohorts, 0u);
+  EXPECT_FALSE(waiting().alarms());
+}
+
 TEST_F(SweeperTest, CubesGoAfterAYear) {
   RecordMeeting(harness_, "m", kMonday - absl::Minutes(2));
   harness_.now = At("2027-03-02T23:59:00+01:00");
@@ -158,6 +177,32 @@ TEST_F(SweeperTest, CubesGoAfterAYear) {
   harness_.Sweep();
   released = IsReleased(harness_.store(), DueDay(absl::CivilDay(2026, 3, 2)), harness_.engine().policy());
   EXPECT_FALSE(*released);
+}
+
+TEST_F(SweeperTest, WhatIsLeftOfEndedCohortsAreTheSumsOfTheirMonths_EachAddedOnce) {
+  RecordMeeting(harness_, "m", kMonday - absl::Minutes(2));
+  const auto ended = [&] {
+    v1::QueryStatisticsRequest request;
+    request.set_metric(v1::METRIC_PEOPLE);
+    request.add_group_by(v1::DIMENSION_MONTH);
+    SetDate(DueDay(absl::CivilDay(2026, 3, 15)), *request.mutable_from());
+    *request.mutable_to() = request.from();
+    const auto answer = harness_.reader().QueryStatistics(request, harness_.now);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    return answer.ok() ? answer->coverage().cohorts() : 0;
+  };
+  harness_.now = At("2027-03-10T00:00:00+01:00");
+  harness_.Sweep();
+  const uint32_t before = ended();
+  EXPECT_GT(before, 5u) << "those of the month that have ended, and the one of the 15th";
+  harness_.Sweep();
+  EXPECT_EQ(ended(), before);
+  harness_.now = At("2027-03-11T00:00:00+01:00");
+  harness_.Sweep();
+  EXPECT_EQ(ended(), before + 1);
+  ASSERT_TRUE(harness_.Reopen().ok());
+  harness_.Sweep();
+  EXPECT_EQ(ended(), before + 1);
 }
 
 TEST_F(SweeperTest, EveryEndHasItsLedgerEntry) {

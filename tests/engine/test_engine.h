@@ -228,7 +228,7 @@ class TestEngine {
     }
     return closed;
   }
-  absl::Status Release(DueDay cohort, const CountedCohort* counted, absl::Time now) {
+  absl::Status Release(const CohortDays& cohort, const CountedCohort* counted, absl::Time now) {
     return Do(now, [&](Change& change) { return domains().cohorts.Release(cohort, counted, change); });
   }
   // With a step of TakeOutOfDueDays before it; FAILED_PRECONDITION with reason kKeptFirst if that was not enough.
@@ -334,7 +334,9 @@ class Reader : public MeetingReader, public PbxReader {
   }
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request,
                                                               absl::Time now) const {
-    return QueryReleased(engine_.store(), engine_.policy(), request, now);
+    const PolicyVersion& version = engine_.policies().current();
+    return QueryReleased(engine_.store(), version.policy, version.profiles, engine_.ring().cohorts_destroyed_through(),
+                         request, now);
   }
 
  private:

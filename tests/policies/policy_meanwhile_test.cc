@@ -40,7 +40,8 @@ void LengthenOverMidnight(Harness& harness) {
 uint64_t Cubes(Harness& harness) {
   uint64_t heads = 0;
   for (auto cursor = harness.store().Scan(Family::kStatistics, "", ""); cursor->Valid(); cursor->Next()) {
-    heads += DecodeCubeKey(cursor->key())->table == 0 ? 1 : 0;
+    heads +=
+        DecodeCubeKey(cursor->key())->table == 0 && DecodeCubeKey(cursor->key())->erase_day != DueDay::Kept() ? 1 : 0;
   }
   return heads;
 }

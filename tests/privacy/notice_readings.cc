@@ -202,7 +202,7 @@ std::vector<Row> Readings() {
        .gone = {"participants { name: \"participant 1\" total_time { seconds: 89100 } reconnections: 1 }"},
        .at = "2026-05-05T00:00:00+02:00",
        .held = {"web-safari"},
-       .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED", "cohorts_covered: 1"}},
+       .remains = {"GetMeetingReport: NOT_FOUND ANONYMISED", "coverage { cohorts: 1"}},
       {.name = "R8_AReportCannotBeAskedForWithItsPbxGone",
        .source = kReport,
        .feed = EndedMeeting(),

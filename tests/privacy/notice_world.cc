@@ -56,7 +56,7 @@ constexpr struct {
     {"LogService/ListLogExtensions", ""},
     {"HoldService/ListHolds", ""},
     {"StatisticsService/QueryStatistics",
-     "metric: METRIC_PEOPLE_DAYS from { year: 2026 month: 3 day: 4 } to { year: 2026 month: 3 day: 4 }"},
+     "metric: METRIC_PEOPLE from { year: 2026 month: 3 day: 4 } to { year: 2026 month: 3 day: 4 }"},
 };
 
 // With "@2026-03-04T23:30:00+01:00" as a timestamp. The @ of an address stays.
@@ -129,6 +129,7 @@ std::vector<FoundRow> RowsOf(const std::filesystem::path& data, const std::files
     }
     for (auto cursor = (*store)->Scan(Family::kStatistics, "", ""); cursor->Valid(); cursor->Next()) {
       const auto cube = DecodeCubeKey(cursor->key()).value();
+      if (cube.erase_day == DueDay::Kept()) continue;  // sums of months, which stay
       rows.push_back(
           {absl::StrCat("cube of ", absl::FormatCivilTime(cube.cohort_day.civil())), std::string(cursor->value())});
     }

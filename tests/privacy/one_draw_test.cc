@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/anonymisation/query.h"
+#include "server/base/request_parts.h"
 #include "server/days/released_cubes.h"
 #include "server/law/cohort_days.h"
 #include "server/ledger/ledger.h"
@@ -180,7 +181,7 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   harness.now = kRelease;
   harness.Sweep();
   v1::QueryStatisticsRequest request;
-  request.set_metric(v1::METRIC_PEOPLE_DAYS);
+  request.set_metric(v1::METRIC_PEOPLE);
   request.add_group_by(v1::DIMENSION_CLIENT);
   request.mutable_from()->set_year(2026);
   request.mutable_from()->set_month(3);
@@ -188,14 +189,18 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   *request.mutable_to() = request.from();
   const auto answer = harness.reader().QueryStatistics(request, harness.now);
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->cohorts_covered(), 1u);
+  EXPECT_EQ(answer->coverage().cohorts(), 1u);
   // A store that holds the released rows and nothing else, without any key, gives the same answer.
   MapStore::Rows rows;
   const auto cubes = Cubes(harness.store());
   rows[static_cast<size_t>(Family::kStatistics)].insert(cubes.begin(), cubes.end());
   const MapStore bare(rows);
-  const ReleasedCubes shelf(bare, harness.engine().policy(), LastDueDay(harness.now, harness.engine().policy().zone()));
-  const auto bare_answer = AnswerQuery(request, shelf, harness.engine().policy().statistics());
+  const Policy& policy = harness.engine().policy();
+  const ReleasedCubes shelf(bare, policy, LastDueDay(harness.now, policy.zone()), kCohort);
+  const ProfileHistory& profiles = harness.engine().policies().current().profiles;
+  const auto bare_answer =
+      AnswerQuery(request, shelf, ProfileOf(v1::STATISTICS_PROFILE_DAILY), PublicLists(policy.statistics()),
+                  [&](DueDay from, DueDay to) { return CohortsWithin(profiles, from, to); });
   ASSERT_TRUE(bare_answer.ok()) << bare_answer.status();
   EXPECT_EQ(bare_answer->SerializeAsString(), answer->SerializeAsString());
   for (const auto& [key, cells] : cubes) {
@@ -249,6 +254,17 @@ struct Machine {
   std::unique_ptr<TestEngine> engine;
 };
 
+// Cohorts that answers are made of.
+uint32_t CohortsServed(Machine& machine) {
+  v1::QueryStatisticsRequest request;
+  request.set_metric(v1::METRIC_PEOPLE);
+  SetDate(kCohort, *request.mutable_from());
+  SetDate(kCohort, *request.mutable_to());
+  const auto answer = Reader(*machine.engine).QueryStatistics(request, kRelease);
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  return answer.ok() ? answer->coverage().cohorts() : 0;
+}
+
 // What the child of the tests below does.
 class OneDrawChild : public ::testing::Test {
   void TestBody() override {
@@ -281,11 +297,13 @@ TEST_P(OneDrawCrash, KilledInTheRelease_ThereIsOneDrawThatAnybodyEverSees) {
   const bool committed = std::string(GetParam()) == "release.before_key";
   EXPECT_EQ(!seen.empty(), committed);
   EXPECT_TRUE(machine.ring->FindCohort(kCohort).has_value()) << "killed before the key went";
+  EXPECT_EQ(CohortsServed(machine), 0u) << "what is drawn is served when nobody can be recognised any more";
   ASSERT_TRUE(machine.Sweep(kRelease).ok());
   const auto cubes = Cubes(*machine.store);
   EXPECT_FALSE(cubes.empty());
   EXPECT_TRUE(!committed || cubes == seen) << "drawn again";
   EXPECT_FALSE(machine.ring->FindCohort(kCohort).has_value());
+  EXPECT_EQ(CohortsServed(machine), 1u);
   EXPECT_EQ(Releases(*machine.store), 1);
 }
 

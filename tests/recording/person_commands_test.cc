@@ -90,9 +90,8 @@ class PersonCommandsTest : public ::testing::Test {
   size_t Counted() {
     const auto view = harness_.store().Snapshot();
     size_t counted = 0;
-    const auto read =
-        ReadCohort(*view, harness_.engine().vault(), harness_.engine().policies().current(),
-                   DueDay(absl::CivilDay(2026, 3, 2)), [&](std::string_view, const Participation&) { ++counted; });
+    const auto read = ReadCohort(*view, harness_.engine().vault(), harness_.engine().policies().current(),
+                                 DueDay(absl::CivilDay(2026, 3, 2)), [&](const CountedPresence&) { ++counted; });
     EXPECT_TRUE(read.ok()) << read.status();
     return counted;
   }
@@ -199,7 +198,7 @@ TEST_F(PersonCommandsTest, ARectifiedAddressIsTheirsInAllThatFollows) {
   const auto view = harness_.store().Snapshot();
   ASSERT_TRUE(ReadCohort(*view, harness_.engine().vault(), harness_.engine().policies().current(),
                          DueDay(absl::CivilDay(2026, 3, 2)),
-                         [&](std::string_view, const Participation& of) { people.insert(of.person); })
+                         [&](const CountedPresence& of) { people.insert(of.participation.person); })
                   .ok());
   EXPECT_EQ(people.size(), 2u);
 }

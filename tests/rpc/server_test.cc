@@ -56,6 +56,8 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_policy_refiling 0\n",
            "retention_policy_refile_examined 0\n",
            "retention_cohorts_released_total 0\n",
+           "retention_cohorts_waiting 0\n",
+           "retention_cohorts_waiting_days_left 0\n",
            "retention_serving 1\n",
            "retention_pbxs_warned{cause=\"PBX_NO_CONTACT\",days=\"14\"} 0\n",
        }) {

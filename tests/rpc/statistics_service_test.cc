@@ -10,6 +10,8 @@ namespace retention {
 namespace {
 
 constexpr char kTables[] = "/retention.v1.StatisticsService/ListTables";
+constexpr char kGuarantee[] = "/retention.v1.StatisticsService/GetGuarantee";
+constexpr char kSample[] = "/retention.v1.StatisticsService/SampleSyntheticRecords";
 constexpr char kQuery[] = "/retention.v1.StatisticsService/QueryStatistics";
 
 void SetDay(google::type::Date& date, int year, int month, int day) {
@@ -20,7 +22,7 @@ void SetDay(google::type::Date& date, int year, int month, int day) {
 
 v1::QueryStatisticsRequest March() {
   v1::QueryStatisticsRequest request;
-  request.set_metric(v1::METRIC_PEOPLE_DAYS);
+  request.set_metric(v1::METRIC_PEOPLE);
   SetDay(*request.mutable_from(), 2026, 3, 1);
   SetDay(*request.mutable_to(), 2026, 3, 31);
   return request;
@@ -31,7 +33,11 @@ TEST(StatisticsService, TheTablesAndTheirPrivacyArePublic) {
   v1::ListTablesResponse response;
   ASSERT_TRUE(server.Call(kTables, v1::ListTablesRequest(), &response).ok());
   EXPECT_GT(response.tables_size(), 0);
-  EXPECT_GT(response.noise_variance(), 0);
+  EXPECT_GT(response.tables(0).noise_stddev(), 0);
+  v1::GetGuaranteeResponse guarantee;
+  ASSERT_TRUE(server.Call(kGuarantee, v1::GetGuaranteeRequest(), &guarantee).ok());
+  EXPECT_EQ(guarantee.profile(), v1::STATISTICS_PROFILE_DAILY);
+  EXPECT_EQ(guarantee.settling().seconds(), 172800);
 }
 
 TEST(StatisticsService, CohortsAreReleasedWhenTheirTimeComesAndCounted) {
@@ -48,10 +54,17 @@ TEST(StatisticsService, CohortsAreReleasedWhenTheirTimeComesAndCounted) {
   EXPECT_EQ(server.Batch(events).accepted(), 1000u);
   server.AdvanceTo(At("2026-03-05T12:00:00+01:00"));
   v1::QueryStatisticsResponse response;
-  AwaitTrue([&] { return server.Call(kQuery, March(), &response).ok() && response.cohorts_covered() >= 1; });
+  AwaitTrue([&] { return server.Call(kQuery, March(), &response).ok() && response.coverage().cohorts() >= 1; });
   ASSERT_EQ(response.rows_size(), 1);
-  EXPECT_NEAR(response.rows(0).estimate(), 500, 400) << response.DebugString();
+  EXPECT_NEAR(response.rows(0).estimate(), 500, 300) << response.DebugString();
   EXPECT_GT(response.rows(0).noise_stddev(), 0) << response.DebugString();
+  v1::SampleSyntheticRecordsRequest sample;
+  *sample.mutable_from() = March().from();
+  *sample.mutable_to() = March().to();
+  sample.set_count(20);
+  v1::SampleSyntheticRecordsResponse records;
+  ASSERT_TRUE(server.Call(kSample, sample, &records).ok());
+  EXPECT_EQ(records.records_size(), 20);
 }
 
 TEST(StatisticsService, MalformedQuestionsNameTheirFieldAndUnanswerableOnesSaySo) {
@@ -66,8 +79,11 @@ TEST(StatisticsService, MalformedQuestionsNameTheirFieldAndUnanswerableOnesSaySo
   SetDay(*request.mutable_to(), 2026, 2, 30);
   EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD to");
   request = March();
+  request.set_filter("mood = good");
+  EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD filter");
+  request = March();
   request.add_group_by(v1::DIMENSION_HOUR);
-  request.add_group_by(v1::DIMENSION_CLIENT);
+  request.add_group_by(v1::DIMENSION_DURATION);
   EXPECT_EQ(server.Call(kQuery, request).Summary(), "FAILED_PRECONDITION NOT_AVAILABLE");
 }
 

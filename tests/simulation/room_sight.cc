@@ -93,12 +93,13 @@ CohortsSeen LookAtCohorts(TestEngine& engine, absl::Time now, const std::vector<
   CohortsSeen seen;
   for (absl::CivilDay day = first; day <= last; ++day) {
     const auto view = engine.store().Snapshot();
-    const auto add = [&](std::string_view meeting, const Participation& of) {
-      const OwnerId owner = OwnerId::From(meeting.substr(PbxId::kBytes));
+    const auto add = [&](const CountedPresence& presence) {
+      const Participation& of = presence.participation;
+      if (of.failure_cause != 0) return;
+      const OwnerId owner = OwnerId::From(presence.rows_of.substr(PbxId::kBytes));
       const auto id = id_of.find(std::string(RoomOf(owner).view()));
       if (id == id_of.end()) return;
-      seen[{id->second, HexOf(OccurrenceOf(owner))}].emplace(day, of.hour, of.duration_seconds, of.meeting_size,
-                                                             of.reconnections);
+      seen[{id->second, HexOf(OccurrenceOf(owner))}].emplace(day, of.hour, of.duration_seconds, of.reconnections);
     };
     const auto damaged = ReadCohort(*view, engine.vault(), engine.policies().current(), DueDay(day), add);
     EXPECT_TRUE(damaged.ok()) << damaged.status();

@@ -43,8 +43,8 @@ struct SeenRoom {
 std::map<std::string, SeenRoom> LookAtRooms(TestEngine& engine, absl::Time now,
                                             const std::vector<std::string>& meeting_ids);
 
-// A participation as statistics count it: day, hour, seconds, size of the meeting, reconnections.
-using SeenParticipation = std::tuple<absl::CivilDay, int, uint32_t, uint32_t, uint32_t>;
+// A participation as statistics count it: day, hour, seconds, reconnections.
+using SeenParticipation = std::tuple<absl::CivilDay, int, uint32_t, uint32_t>;
 // By meeting id and occurrence.
 using CohortsSeen = std::map<std::pair<std::string, std::string>, std::multiset<SeenParticipation>>;
 // What would be counted of the meetings that began on these days.
