@@ -224,6 +224,10 @@ absl::StatusOr<v1::QueryStatisticsResponse> Client::QueryStatistics(const v1::Qu
   return Call<v1::QueryStatisticsResponse>("/retention.v1.StatisticsService/QueryStatistics", request);
 }
 
+absl::StatusOr<v1::GetGuaranteeResponse> Client::GetGuarantee(const v1::GetGuaranteeRequest& request) const {
+  return Call<v1::GetGuaranteeResponse>("/retention.v1.StatisticsService/GetGuarantee", request);
+}
+
 absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
     const v1::ListErasureOrdersRequest& request) const {
   return Call<v1::ListErasureOrdersResponse>("/retention.v1.ErasureOrderService/ListErasureOrders", request);
@@ -257,22 +261,24 @@ absl::StatusOr<v1::ConfirmClockResponse> Client::ConfirmClock(const v1::ConfirmC
 
 template <typename Message>
 absl::Status Client::Follow(const std::function<std::unique_ptr<WatchCall<Message>>()>& open,
-                            const std::function<bool(const Message&)>& on_message, bool ends) const {
+                            const std::function<bool(const Message&)>& on_message, Course course) const {
   Backoff backoff(options_.retry);
   while (true) {
     const auto call = open();
     Message message;
+    bool began = false;
     while (call->Read(&message)) {
+      began = true;
       backoff.Reset();
       if (on_message(message)) continue;
       call->Cancel();
       return absl::OkStatus();
     }
     absl::Status status = call->Finish();
-    if (status.ok() && ends) return status;
+    if (status.ok() && course != Course::kGoesOn) return status;
     // The server has no reason to end it.
     if (status.ok()) status = absl::UnavailableError("the stream has ended");
-    if (!IsRetryable(status)) return status;
+    if (!IsRetryable(status) || (began && course == Course::kIsOne)) return status;
     const auto delay = backoff.NextDelay(status);
     if (!delay.has_value()) return status;
     options_.retry.sleep(*delay);
@@ -283,7 +289,7 @@ absl::Status Client::WatchErasureOrders(
     const v1::WatchErasureOrdersRequest& request,
     const std::function<bool(const v1::WatchErasureOrdersResponse&)>& on_message) const {
   return Follow<v1::WatchErasureOrdersResponse>([&] { return connection_->WatchErasureOrders(request); }, on_message,
-                                                /*ends=*/false);
+                                                Course::kGoesOn);
 }
 
 absl::Status Client::WatchReports(const v1::WatchReportsRequest& request,
@@ -297,7 +303,14 @@ absl::Status Client::WatchReports(const v1::WatchReportsRequest& request,
                                             }
                                             return true;
                                           },
-                                          request.once());
+                                          request.once() ? Course::kEnds : Course::kGoesOn);
+}
+
+absl::Status Client::ExportStatistics(
+    const v1::ExportStatisticsRequest& request,
+    const std::function<bool(const v1::ExportStatisticsResponse&)>& on_message) const {
+  return Follow<v1::ExportStatisticsResponse>([&] { return connection_->ExportStatistics(request); }, on_message,
+                                              Course::kIsOne);
 }
 
 }  // namespace retention

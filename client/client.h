@@ -67,6 +67,7 @@ class Client {
   absl::StatusOr<v1::VerifyRingResponse> VerifyRing(const v1::VerifyRingRequest& request) const;
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
+  absl::StatusOr<v1::GetGuaranteeResponse> GetGuarantee(const v1::GetGuaranteeRequest& request) const;
   absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
       const v1::ConfirmErasureOrdersRequest& request) const;
@@ -95,6 +96,11 @@ class Client {
   absl::Status WatchReports(const v1::WatchReportsRequest& request,
                             const std::function<bool(const v1::WatchReportsResponse&)>& on_message) const;
 
+  // The same of an export, which ends with OK. Opened anew only as long as nothing came: after that, what breaks it is
+  // the result, since from then on it would come twice.
+  absl::Status ExportStatistics(const v1::ExportStatisticsRequest& request,
+                                const std::function<bool(const v1::ExportStatisticsResponse&)>& on_message) const;
+
   // For streams that share the connection and the way to retry.
   const std::shared_ptr<Connection>& connection() const { return connection_; }
   const ClientOptions& options() const { return options_; }
@@ -103,10 +109,15 @@ class Client {
   template <typename Response>
   absl::StatusOr<Response> Call(const char* method, const google::protobuf::Message& request,
                                 bool idempotent = true) const;
-  // `open`: the stream, from where the last one broke off. `ends`: whether the server ends it in the end.
+  // How a stream ends, and goes on after it broke.
+  enum class Course {
+    kGoesOn,  // The server never ends it. `open` is called again, and goes on where it broke off.
+    kEnds,    // The server ends it. The same.
+    kIsOne,   // The server ends it. `open` is called again only as long as nothing came.
+  };
   template <typename Message>
   absl::Status Follow(const std::function<std::unique_ptr<WatchCall<Message>>()>& open,
-                      const std::function<bool(const Message&)>& on_message, bool ends) const;
+                      const std::function<bool(const Message&)>& on_message, Course course) const;
   absl::Status CallInto(const char* method, const google::protobuf::Message& request,
                         google::protobuf::Message* response, bool idempotent) const;
 

@@ -37,7 +37,7 @@ class BatchCall {
 using RecordEventsCall = BatchCall<v1::RecordEventsRequest, v1::RecordEventsResponse>;
 using AppendLogsCall = BatchCall<v1::AppendLogsRequest, v1::AppendLogsResponse>;
 
-// One stream of messages to a watcher. Cancel may be called from any thread.
+// One stream of messages to whoever asked for it. Cancel may be called from any thread.
 template <typename Message>
 class WatchCall {
  public:
@@ -55,6 +55,7 @@ class WatchCall {
 };
 using WatchErasureOrdersCall = WatchCall<v1::WatchErasureOrdersResponse>;
 using WatchReportsCall = WatchCall<v1::WatchReportsResponse>;
+using ExportStatisticsCall = WatchCall<v1::ExportStatisticsResponse>;
 
 // A way to a server. Thread-safe. Makes no attempt of its own to try again: that is the client's part.
 class Connection {
@@ -70,6 +71,7 @@ class Connection {
   virtual std::unique_ptr<RecordEventsCall> RecordEvents() = 0;
   virtual std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest& request) = 0;
   virtual std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest& request) = 0;
+  virtual std::unique_ptr<ExportStatisticsCall> ExportStatistics(const v1::ExportStatisticsRequest& request) = 0;
   virtual std::unique_ptr<AppendLogsCall> AppendLogs() = 0;
 };
 

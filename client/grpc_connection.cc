@@ -14,6 +14,7 @@
 #include "retention/v1/event_service.grpc.pb.h"
 #include "retention/v1/log_service.grpc.pb.h"
 #include "retention/v1/meeting_service.grpc.pb.h"
+#include "retention/v1/statistics_service.grpc.pb.h"
 
 namespace retention {
 namespace {
@@ -79,7 +80,8 @@ class GrpcConnection final : public Connection {
         event_stub_(v1::EventService::NewStub(channel)),
         order_stub_(v1::ErasureOrderService::NewStub(channel)),
         meeting_stub_(v1::MeetingService::NewStub(channel)),
-        log_stub_(v1::LogService::NewStub(channel)) {}
+        log_stub_(v1::LogService::NewStub(channel)),
+        statistics_stub_(v1::StatisticsService::NewStub(channel)) {}
 
   absl::Status Call(const std::string& method, const google::protobuf::Message& request,
                     google::protobuf::Message* response, absl::Duration timeout) override {
@@ -112,6 +114,10 @@ class GrpcConnection final : public Connection {
     return std::make_unique<GrpcWatchCall<v1::WatchReportsResponse>>(
         [&](grpc::ClientContext* context) { return meeting_stub_->WatchReports(context, request); });
   }
+  std::unique_ptr<ExportStatisticsCall> ExportStatistics(const v1::ExportStatisticsRequest& request) override {
+    return std::make_unique<GrpcWatchCall<v1::ExportStatisticsResponse>>(
+        [&](grpc::ClientContext* context) { return statistics_stub_->ExportStatistics(context, request); });
+  }
 
  private:
   grpc::GenericStub generic_stub_;
@@ -119,6 +125,7 @@ class GrpcConnection final : public Connection {
   std::unique_ptr<v1::ErasureOrderService::Stub> order_stub_;
   std::unique_ptr<v1::MeetingService::Stub> meeting_stub_;
   std::unique_ptr<v1::LogService::Stub> log_stub_;
+  std::unique_ptr<v1::StatisticsService::Stub> statistics_stub_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/log_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
+#include "retention/v1/statistics_service.pb.h"
 
 namespace retention {
 
@@ -106,6 +107,7 @@ struct FakeWatchOf {
 };
 using FakeWatchScript = FakeWatchOf<v1::WatchErasureOrdersResponse>;
 using FakeReportWatchScript = FakeWatchOf<v1::WatchReportsResponse>;
+using FakeExportScript = FakeWatchOf<v1::ExportStatisticsResponse>;
 
 template <typename Message>
 class FakeWatchCall final : public WatchCall<Message> {
@@ -194,6 +196,11 @@ class FakeConnection final : public Connection {
     return std::make_unique<FakeWatchCall<v1::WatchReportsResponse>>(report_watches);
   }
 
+  std::unique_ptr<ExportStatisticsCall> ExportStatistics(const v1::ExportStatisticsRequest& request) override {
+    export_requests.push_back(request);
+    return std::make_unique<FakeWatchCall<v1::ExportStatisticsResponse>>(exports);
+  }
+
   std::unique_ptr<AppendLogsCall> AppendLogs() override {
     ++streams_opened;
     return std::make_unique<FakeAppendLogsCall>(log_script);
@@ -215,6 +222,8 @@ class FakeConnection final : public Connection {
   std::vector<v1::WatchErasureOrdersRequest> watch_requests;
   std::deque<FakeReportWatchScript> report_watches;
   std::vector<v1::WatchReportsRequest> report_watch_requests;
+  std::deque<FakeExportScript> exports;  // The next exports.
+  std::vector<v1::ExportStatisticsRequest> export_requests;
   FakeLogScript log_script;  // Of every stream of log lines.
   std::vector<std::string> calls;
   std::vector<absl::Duration> timeouts;

@@ -15,7 +15,6 @@
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/policy.pb.h"
 #include "retention/v1/retention_service.pb.h"
-#include "retention/v1/statistics_service.pb.h"
 #include "tests/client/commands/command_line_fixture.h"
 
 namespace retention {
@@ -50,12 +49,6 @@ TEST_F(CommandLineTest, WrongUsageExitsWith2AndSaysWhatIsWrong) {
       {"clock", "confirm", "now"},
       {"clock", "advance", "--by", "1d", "--to", "2026-01-01"},
       {"clock", "advance", "--by", "tomorrow"},
-      {"statistics", "query", "--metric", "people", "--from", "2026-01-01"},
-      {"statistics", "query", "--metric", "mood", "--from", "2026-01-01", "--to", "2026-01-31"},
-      {"statistics", "query", "--metric", "people", "--group-by", "mood", "--from", "2026-01-01", "--to", "2026-01-31"},
-      {"statistics", "query", "--metric", "duration-percentile", "--from", "2026-01-01", "--to", "2026-01-31"},
-      {"statistics", "query", "--metric", "duration-percentile", "--percentile", "100", "--from", "2026-01-01", "--to",
-       "2026-01-31"},
   };
   for (const auto& arguments : wrong) {
     EXPECT_EQ(Run(arguments), kExitUsage) << ::testing::PrintToString(arguments);
@@ -160,59 +153,6 @@ TEST_F(CommandLineTest, MeetingsList_FollowsPagesAndKeepsTheLimit) {
   EXPECT_EQ(out_.str(), kHeading + "m0,,,,,,,0\nm1,,,,,,,0\nm2,,,,,,,0\nm3,,,,,,,0\nm4,,,,,,,0\n");
   EXPECT_EQ(Run({"-o", "csv", "meetings", "list", "pbx-1", "--limit", "2"}), kExitOk);
   EXPECT_EQ(out_.str(), kHeading + "m0,,,,,,,0\nm1,,,,,,,0\n");
-}
-
-TEST_F(CommandLineTest, StatisticsQuery_Golden) {
-  v1::QueryStatisticsResponse response;
-  response.set_table("duration24");
-  response.set_unit("people");
-  response.mutable_coverage()->set_cohorts(6);
-  response.mutable_coverage()->set_cohorts_in_range(7);
-  response.mutable_coverage()->set_in_time(0.987);
-  response.mutable_coverage()->set_in_time_low(0.981);
-  response.mutable_coverage()->set_in_time_high(0.993);
-  response.mutable_coverage()->set_cohorts_late_counted(4);
-  auto* shown = response.add_rows();
-  shown->add_group("2026-W14");
-  shown->add_group("fra");
-  shown->set_estimate(12345.4);
-  shown->set_interval_low(12301.2);
-  shown->set_interval_high(12399.9);
-  shown->set_noise_stddev(22.36);
-  shown->set_people(12345.4);
-  auto* hidden = response.add_rows();
-  hidden->add_group("2026-W14");
-  hidden->add_group("other");
-  hidden->set_threshold(80);
-  v1::QueryStatisticsRequest seen;
-  connection_->handlers["QueryStatistics"] = [&](const auto& request, auto* answer) {
-    seen.CopyFrom(request);
-    answer->CopyFrom(response);
-    return absl::OkStatus();
-  };
-  const std::vector<std::string> query = {"statistics", "query",       "--metric", "people",
-                                          "--group-by", "week,region", "--filter", "client = web-edge",
-                                          "--from",     "2026-03-30",  "--to",     "2026-04-05"};
-  EXPECT_EQ(Run(query), kExitOk);
-  EXPECT_EQ(out_.str(),
-            "WEEK      REGION    ESTIMATE     95 % INTERVAL  NOISE  PEOPLE\n"
-            "2026-W14  fra         12,345  [12,301, 12,400]   +-22  12,345\n"
-            "2026-W14  other   suppressed\n"
-            "\n"
-            "Unit: people. Table: duration24. Cohorts released: 6 of 7.\n"
-            "Counted in time: 98.7 % [98.1 %, 99.3 %]; late ones are counted to 4 of 6 cohorts.\n"
-            "suppressed: too few people to tell from the noise.\n");
-  EXPECT_EQ(seen.metric(), v1::METRIC_PEOPLE);
-  EXPECT_EQ(seen.group_by(1), v1::DIMENSION_REGION);
-  EXPECT_EQ(seen.filter(), "client = web-edge");
-  EXPECT_EQ(seen.to().day(), 5);
-  std::vector<std::string> csv = query;
-  csv.insert(csv.begin(), {"-o", "csv"});
-  EXPECT_EQ(Run(csv), kExitOk);
-  EXPECT_EQ(out_.str(),
-            "week,region,estimate,interval_low,interval_high,noise_stddev,people\n"
-            "2026-W14,fra,12345.4,12301.2,12399.9,22.36,12345.4\n"
-            "2026-W14,other,,,,,\n");
 }
 
 TEST_F(CommandLineTest, DueList_Golden) {

@@ -76,6 +76,9 @@ class WaitingConnection final : public Connection {
   std::unique_ptr<RecordEventsCall> RecordEvents() override { return nullptr; }
   std::unique_ptr<AppendLogsCall> AppendLogs() override { return nullptr; }
   std::unique_ptr<WatchReportsCall> WatchReports(const v1::WatchReportsRequest&) override { return nullptr; }
+  std::unique_ptr<ExportStatisticsCall> ExportStatistics(const v1::ExportStatisticsRequest&) override {
+    return nullptr;
+  }
   std::unique_ptr<WatchErasureOrdersCall> WatchErasureOrders(const v1::WatchErasureOrdersRequest&) override {
     return std::make_unique<Watch>(batch_);
   }
