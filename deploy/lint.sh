@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks style: clang-format of every source, buf lint of proto/, shellcheck of every script, clang's thread-safety
-# analysis of all that holds a lock, clang-tidy of what matters most. Changes nothing. Exits 1 if anything is to be corrected; the last line says what.
+# Checks style: clang-format of every source, buf lint of proto/, shellcheck of every script, mypy of the Python package,
+# clang's thread-safety analysis of all that holds a lock, clang-tidy of what matters most. Changes nothing. Exits 1 if
+# anything is to be corrected; the last line says what.
 #
 #   deploy/lint.sh          all
 #   deploy/lint.sh fast     without clang-tidy
@@ -19,6 +20,8 @@ mapfile -t scripts < <(find .ci deploy tests -type f -print0 | xargs -0 grep -lE
 format() { clang-format-14 --dry-run --Werror "${sources[@]}"; }
 
 shell() { shellcheck --source-path=SCRIPTDIR "${scripts[@]}"; }
+
+types() { mypy --config-file client/python/mypy.ini client/python/retention_statistics; }
 
 # buf comes from npm, in the version and with the checksum that the lock names, into the build directory; nothing of it
 # runs on installation.
@@ -85,7 +88,7 @@ tidy() {
 }
 
 mkdir -p build/lint
-for check in format shell protocol locks tidy; do
+for check in format shell types protocol locks tidy; do
   if [[ ${1:-all} == fast && $check == tidy ]]; then continue; fi
   begun=$SECONDS
   if "$check"; then

@@ -22,8 +22,10 @@ build_packages=(
   softhsm2 swtpm libtss2-tcti-swtpm0
   # What verifies the ledger's proofs besides ourselves.
   golang-go golang-golang-x-mod-dev python3
+  # The Python package and its tests.
+  python3 python3-grpcio python3-matplotlib python3-pandas python3-protobuf
 )
-lint_packages=(clang-format-14 clang-tidy-14 shellcheck)
+lint_packages=(clang-format-14 clang-tidy-14 mypy shellcheck)
 # Whoever has Node.js from elsewhere keeps it: Debian's npm would not install next to it.
 command -v npm >/dev/null || lint_packages+=(nodejs npm)
 

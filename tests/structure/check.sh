@@ -84,7 +84,7 @@ file_length() {
   awk -v max="$LINES_MAX" '
     FNR == 1 && NR > 1 && lines > max { print file ": " lines " lines, at most " max }
     { file = FILENAME; lines = FNR }
-    END { if (lines > max) print file ": " lines " lines, at most " max }' $(files . .cc .h .sh .proto .awk)
+    END { if (lines > max) print file ": " lines " lines, at most " max }' $(files . .cc .h .py .sh .proto .awk)
 }
 
 # What is unfinished goes into the tracker, not into the tree.
