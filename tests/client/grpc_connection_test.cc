@@ -15,6 +15,7 @@
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"
 #include "retention/v1/meeting_service.grpc.pb.h"
+#include "retention/v1/statistics_service.grpc.pb.h"
 
 namespace retention {
 namespace {
@@ -59,6 +60,19 @@ class FakeMeetingService final : public v1::MeetingService::Service {
   }
 };
 
+class FakeStatisticsService final : public v1::StatisticsService::Service {
+ public:
+  grpc::Status ExportStatistics(grpc::ServerContext*, const v1::ExportStatisticsRequest* request,
+                                grpc::ServerWriter<v1::ExportStatisticsResponse>* writer) override {
+    v1::ExportStatisticsResponse part;
+    for (int i = 0; i < request->from().day(); ++i) {
+      part.mutable_table()->mutable_table()->set_name(std::to_string(i));
+      writer->Write(part);
+    }
+    return grpc::Status(grpc::StatusCode::DATA_LOSS, "the next cannot be read");
+  }
+};
+
 class GrpcConnectionTest : public ::testing::Test {
  protected:
   GrpcConnectionTest() {
@@ -66,12 +80,14 @@ class GrpcConnectionTest : public ::testing::Test {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&events_);
     builder.RegisterService(&meetings_);
+    builder.RegisterService(&statistics_);
     server_ = builder.BuildAndStart();
     connection_ = *ConnectTo({.address = "127.0.0.1:" + std::to_string(port_)});
   }
 
   FakeEventService events_;
   FakeMeetingService meetings_;
+  FakeStatisticsService statistics_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<Connection> connection_;
@@ -97,6 +113,18 @@ TEST_F(GrpcConnectionTest, Call_EndsAtItsDeadline) {
 
 TEST_F(GrpcConnectionTest, Call_ServiceThatIsNotThereIsUnimplemented) {
   EXPECT_EQ(Client(connection_).GetClock({}).status().code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(GrpcConnectionTest, ExportStatistics_HandsOverWhatCameBeforeItBroke) {
+  v1::ExportStatisticsRequest request;
+  request.mutable_from()->set_day(3);
+  std::string names;
+  const absl::Status status = Client(connection_).ExportStatistics(request, [&](const auto& part) {
+    names += part.table().table().name();
+    return true;
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(names, "012");
 }
 
 TEST_F(GrpcConnectionTest, EventStream_SurvivesABrokenStream) {

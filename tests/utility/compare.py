@@ -47,7 +47,7 @@ def with_dimensions(weighed: pandas.DataFrame, values: Dict[str, Sequence[str]])
 
 def questions(client: retention_statistics.Client) -> Iterator[Tuple[str, Tuple[str, ...], float]]:
     for question in client.questions().itertuples():
-        if question.metric in NOT_COMPARED or {"at-cap", "controller"} & set(question.dimensions):
+        if question.metric in NOT_COMPARED or {"at-cap", "controller", "join-failure-cause"} & set(question.dimensions):
             continue
         for percentile in PERCENTILES.get(question.metric, (0,)):
             yield question.metric, question.dimensions, percentile
@@ -140,6 +140,7 @@ def main() -> int:
     parser.add_argument("first", type=datetime.date.fromisoformat)
     parser.add_argument("last", type=datetime.date.fromisoformat)
     parser.add_argument("--server", default="127.0.0.1:50051")
+    parser.add_argument("--rows", type=pathlib.Path, help="CSV to which answers are added; all in it are told of")
     options = parser.parse_args()
     days = (options.first, options.last)
     records = truth.records_of(truth.fold(truth.read_events(options.events)))
@@ -155,6 +156,11 @@ def main() -> int:
     if rows["suppressed"].all():
         print("nothing is shown: are the cohorts released?", file=sys.stderr)
         return 1
+    if options.rows is not None:
+        earlier = [pandas.read_csv(options.rows, keep_default_na=False, na_values=["", "nan"])] if options.rows.exists() else []
+        rows = pandas.concat([*earlier, rows], ignore_index=True)
+        rows["dimensions"] = rows["dimensions"].fillna("")
+        rows.to_csv(options.rows, index=False)
     rows["true people"] = pandas.cut(rows["true_people"], SIZES, right=False)
     pandas.set_option("display.width", 120)
     print(coverage_lines(rows, "metric"), coverage_lines(rows, "true people"), width_lines(rows), sep="\n\n")
