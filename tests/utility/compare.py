@@ -65,7 +65,7 @@ def compared(
             values = {name: list(answer[name].unique()) for name in dimensions}
             named = with_dimensions(weighed, values)
             columns = [*calendar, *(name + " named" for name in dimensions)]
-            true = truth.truth_of(named, metric, columns[len(calendar) :], columns, percentile)
+            true = truth.truth_of(named, metric, dimensions, columns, percentile)
             true = true.rename(columns={name + " named": name for name in dimensions})
             both = answer.merge(true, on=keys, how="left") if keys else answer.join(true)
             if metric not in PERCENTILES and not metric.endswith("-mean"):

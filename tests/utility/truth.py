@@ -199,7 +199,8 @@ _PERCENTILES = {"duration-percentile": "seconds", "rtt": "rtt", "loss": "loss", 
 def truth_of(
     weighed: pandas.DataFrame, metric: str, dimensions: Sequence[str], keys: Sequence[str], percentile: float = 0
 ) -> pandas.DataFrame:
-    """The true figures of a question: `keys`, figure and people behind it. The dimensions are columns of `weighed`."""
+    """The true figures of a question: `keys`, figure and people behind it. keys: the columns that say which value each
+    participation has; of the calendar, then of `dimensions`. By quality people are those who have samples."""
     by_quality = metric in QUALITY or any(name in QUALITY for name in dimensions)
     people = "quality" if by_quality else "people"
     one_group = not keys
@@ -211,7 +212,7 @@ def truth_of(
         figure = grouped[_MEANS[metric]].sum() / grouped["participations"].sum()
     elif metric == "share":
         total = grouped[people].sum()
-        outer = [name for name in keys if name != dimensions[-1]]
+        outer = list(keys[:-1])
         figure = total / (total.groupby(level=outer).transform("sum") if outer else total.sum())
     else:
         figure = grouped[_SUMS.get(metric, people)].sum()

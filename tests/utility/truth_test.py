@@ -84,6 +84,12 @@ class CountTest(unittest.TestCase):
         self.assertEqual(self.figures("duration-percentile", percentile=51), 3600)
         self.assertEqual(self.figures("rtt", percentile=50), 40)
 
+    def test_people_by_quality_are_those_with_samples(self) -> None:
+        weighed = truth.weigh(self.records, "week", truth.Caps(9, 9e9, 9))
+        weighed["named"] = truth.bucket_names(weighed["rtt"], ["0-19", "20+"])
+        frame = truth.truth_of(weighed, "people", ["rtt"], ["named"])
+        self.assertEqual(dict(zip(frame["named"], frame["truth"])), {"0-19": 0, "20+": 1})
+
     def test_calendar(self) -> None:
         row = self.records.iloc[0]
         self.assertEqual((row.day, row.week, row.weekday, row.month), ("2026-01-05", "2026-W02", "mon", "2026-01"))
