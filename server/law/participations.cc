@@ -35,7 +35,8 @@ class OwnCourse {
     Run& run = runs_[current_];
     if (IsOfAnother(event, run)) return;
     // Who was not heard of for so long is presumed to have left then.
-    if (!Enters(event.kind) && event.time_us - run.last_us > ToMicros(RulesOf(run).presumed_end_after)) {
+    if (!Enters(event.kind) &&
+        (event.time_us - run.last_us > ToMicros(RulesOf(run).presumed_end_after) || IsBeyondLimit(event, run))) {
       current_ = kNone;
       return;
     }
@@ -100,11 +101,16 @@ class OwnCourse {
   }
   const CutRules& RulesOf(const Run& run) const { return rules_.At(run.presence.begin_us); }
 
+  // No run is longer than a sitting may be.
+  bool IsBeyondLimit(const CourseEvent& event, const Run& run) const {
+    return event.time_us - run.presence.begin_us > ToMicros(RulesOf(run).longest_sitting);
+  }
   // Whether who enters goes on with the run that there is.
   bool GoesOn(const CourseEvent& event) const {
     if (current_ == kNone) return false;
     const Run& run = runs_[current_];
-    return !IsOfAnother(event, run) && event.time_us - run.last_us <= ToMicros(RulesOf(run).reopen_within);
+    return !IsOfAnother(event, run) && !IsBeyondLimit(event, run) &&
+           event.time_us - run.last_us <= ToMicros(RulesOf(run).reopen_within);
   }
   DueDay DayOfEvent(const CourseEvent& event) const {
     return DueDay(DayOf(absl::FromUnixMicros(event.time_us), zone_));

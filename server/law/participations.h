@@ -3,8 +3,9 @@
 // A participation is a run of one participant's presence in a room: cut where they come back later than `reopen_within`
 // after their own last sign of life, or to a sitting of another name, and by the explicit end of the meeting, which is
 // nobody's. It ends with their own leave; who never left, or says nothing for `presumed_end_after`, was there until
-// their own last sign of life. No event of somebody else moves, joins or divides it. An occurrence is cut only where
-// nobody was heard of for as long (occurrences.h), so none of these runs goes on in another one.
+// their own last sign of life. None is longer than `longest_sitting`. No event of somebody else moves, joins or divides
+// it. An occurrence is cut only where nobody was heard of for as long (occurrences.h), so none of these runs goes on in
+// another one.
 #ifndef RETENTION_SERVER_LAW_PARTICIPATIONS_H_
 #define RETENTION_SERVER_LAW_PARTICIPATIONS_H_
 

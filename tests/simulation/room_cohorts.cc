@@ -57,13 +57,16 @@ std::vector<RunModel> RunsOf(const std::string& who, const OccurrenceModel& of, 
     };
     const auto waited_us = [&] { return Us(event.time()) - Us(runs.back().own.back().time()); };
     const auto rules = [&] { return cuts.At(Us(runs.back().own.front().time())); };
-    if (Enters(event) && (!goes_on || is_other() || waited_us() > rules().reopen_us)) {
+    const auto is_beyond_limit = [&] {
+      return Us(event.time()) - Us(runs.back().own.front().time()) > rules().longest_us;
+    };
+    if (Enters(event) && (!goes_on || is_other() || is_beyond_limit() || waited_us() > rules().reopen_us)) {
       runs.emplace_back();
       goes_on = true;
     } else if (!goes_on || is_other()) {
       continue;
     }
-    if (!Enters(event) && waited_us() > rules().presumed_us) {
+    if (!Enters(event) && (is_beyond_limit() || waited_us() > rules().presumed_us)) {
       goes_on = false;
       continue;
     }
