@@ -72,8 +72,12 @@ constexpr MethodRow kTable[] = {
     {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},
     {"RingService", "RotateRingRoot", {kOperator}, kDenied, {}, "RING_ROOT_ROTATED"},
     {"RingService", "VerifyRing", {kOperator, kAuditor}, kDenied, {}, "RING_VERIFIED"},
+    {"ServerService", "GetServerInfo", {kPortal, kStatistics, kMonitoring, kRightsDesk, kOperator, kAuditor}, kFree},
     {"StatisticsService", "ListTables", {kStatistics, kOperator, kAuditor}},
+    {"StatisticsService", "GetGuarantee", {kStatistics, kOperator, kAuditor}},
     {"StatisticsService", "QueryStatistics", {kStatistics, kOperator, kAuditor}},
+    {"StatisticsService", "ExportStatistics", {kStatistics, kOperator, kAuditor}},
+    {"StatisticsService", "SampleSyntheticRecords", {kStatistics, kOperator, kAuditor}},
 };
 
 using Rows = absl::flat_hash_map<const google::protobuf::Descriptor*, const MethodRow*>;

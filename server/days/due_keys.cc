@@ -63,7 +63,7 @@ void AddHeldParts(std::span<const DueDay> days, const std::map<PbxId, DueDay>& h
 }
 
 absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now, size_t parts_a_day,
-                                          PartsOf parts_of) {
+                                          DayPartsOf parts_of) {
   const std::vector<DueDay> days = ring.DaysThrough(last);
   if (!days.empty()) CrashPoint("sweep.before_keys");
   const size_t run = std::max<size_t>(1, kPartsAtOnce / (parts_a_day + 1));

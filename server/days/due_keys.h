@@ -40,7 +40,7 @@ struct DestroyedDays {
 };
 
 // Parts of some days, one at least, ascending.
-using PartsOf = absl::FunctionRef<std::set<DayPart>(std::span<const DueDay> days)>;
+using DayPartsOf = absl::FunctionRef<std::set<DayPart>(std::span<const DueDay> days)>;
 // What is kept by one write of the ring, and asked for at once: 4 MiB of entries.
 inline constexpr size_t kPartsAtOnce = 65536;
 
@@ -49,7 +49,7 @@ inline constexpr size_t kPartsAtOnce = 65536;
 // has no room for these, the oldest days, as far as there is. REQUIRES: `vault` is over `ring`, and forgets them
 // afterwards.
 absl::StatusOr<DestroyedDays> DestroyDays(KeyRing& ring, Vault& vault, DueDay last, absl::Time now, size_t parts_a_day,
-                                          PartsOf parts_of);
+                                          DayPartsOf parts_of);
 
 // The same for the days that are due, where there is no store to be asked: by what the ring remembers. All that a PBX
 // has which a hold may concern is kept, and all objects: nobody knows which have had their orders. What is not needed

@@ -19,6 +19,10 @@
 namespace retention {
 namespace {
 
+// Of so many cohorts late people are looked for: a year of days. History is seldom kept for longer.
+constexpr int kCohortsLateMax = 366;
+// A week that begins before the first day that there is would have no number.
+constexpr absl::CivilDay kFirstCohortDay(1970, 2, 1);
 // Locators deleted per command: how long ingest may wait for one.
 constexpr size_t kLocatorsPerCommand = 5000;
 // Meetings reviewed per command, for the same reason.
@@ -262,10 +266,11 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
 absl::Status Sweeper::CountLate(absl::Time now) {
   const DueDay destroyed = holdings_.ring.destroyed_through();
   const DueDay released = holdings_.ring.cohorts_destroyed_through();
-  // Of the cohorts whose own bucket is there, the first.
+  if (released == DueDay::None()) return absl::OkStatus();
+  // Of the cohorts whose own bucket is there, the first. Before the first end of a day all that there are may have one.
   const ProfileHistory& profiles = holdings_.policies.current().profiles;
   CohortDays cohort = profiles.CohortOf(released.Next());
-  for (; cohort.first.number() > 1;) {
+  for (int back = 0; back < kCohortsLateMax && cohort.first.civil() > kFirstCohortDay; ++back) {
     const CohortDays before = profiles.CohortOf(DueDay::FromNumber(cohort.first.number() - 1));
     if (BucketOfCohort(before, holdings_.policy()) <= destroyed) break;
     cohort = before;

@@ -15,7 +15,7 @@ class ServerService final : public ServerServiceBase {
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override {
     return Answer<v1::GetServerInfoRequest>(
-        backend_.workers.reads, {context, request, response},
+        backend_, backend_.workers.reads, {context, request, response},
         [this](const auto&) -> absl::StatusOr<v1::GetServerInfoResponse> { return Describe(); });
   }
 

@@ -8,6 +8,7 @@
 #include "server/anonymisation/question.h"
 #include "server/anonymisation/synthetic.h"
 #include "server/days/released_cubes.h"
+#include "server/rpc/admission.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -46,8 +47,11 @@ class Released {
 // changes, and one that has ended meanwhile is left out.
 class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  ExportReactor(const Backend& backend, const grpc::ByteBuffer& request) : backend_(backend) {
-    absl::Status status = ParseMessage(request, request_);
+  ExportReactor(const Backend& backend, const grpc::ServerContextBase& context, const grpc::ByteBuffer& request)
+      : backend_(backend), admission_(AdmitStream(backend, context, RowOf<v1::ExportStatisticsRequest>())) {
+    absl::Status status = admission_.status();
+    if (status.ok()) status = ParseMessage(request, request_);
+    if (status.ok()) status = CheckScope(backend_, *admission_, request_);
     if (status.ok()) {
       const auto days = CheckDays(request_.has_from(), request_.from(), request_.has_to(), request_.to());
       status = days.status();
@@ -72,6 +76,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     if (!backend_.workers.reads.Submit([this] { ReadOn(); })) Finish(ToGrpcStatus(QueueFull(kBusyRetryDelay)));
   }
   void ReadOn() {
+    if (absl::Status status = Renew(backend_, *admission_); !status.ok()) return Finish(ToGrpcStatus(status));
     const Released released(backend_);
     if (!found_.has_value()) {
       auto found = released.cubes().Find(days_.from, days_.to);
@@ -91,6 +96,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   void Write() { StartWrite(&messages_.front()); }
 
   const Backend& backend_;
+  absl::StatusOr<Admission> admission_;
   v1::ExportStatisticsRequest request_;
   AskedDays days_{};
   std::optional<std::deque<FoundCube>> found_;
@@ -113,7 +119,7 @@ class StatisticsService final : public StatisticsServiceBase {
 
   grpc::ServerUnaryReactor* GetGuarantee(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Answer<v1::GetGuaranteeRequest>(backend_.workers.reads, {context, request, response},
+    return Answer<v1::GetGuaranteeRequest>(backend_, backend_.workers.reads, {context, request, response},
                                            [this](const auto&) -> absl::StatusOr<v1::GetGuaranteeResponse> {
                                              const Released released(backend_);
                                              return DescribeGuarantee(released.profile(), released.policy().settling());
@@ -131,16 +137,16 @@ class StatisticsService final : public StatisticsServiceBase {
         });
   }
 
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportStatistics(grpc::CallbackServerContext*,
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportStatistics(grpc::CallbackServerContext* context,
                                                                const grpc::ByteBuffer* request) override {
-    return new ExportReactor(backend_, *request);
+    return new ExportReactor(backend_, *context, *request);
   }
 
   grpc::ServerUnaryReactor* SampleSyntheticRecords(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request,
                                                    grpc::ByteBuffer* response) override {
     return Answer<v1::SampleSyntheticRecordsRequest>(
-        backend_.workers.reads, {context, request, response}, [this](const auto& message) {
+        backend_, backend_.workers.reads, {context, request, response}, [this](const auto& message) {
           const Released released(backend_);
           return SampleRecords(message, released.cubes(), backend_.engine.holdings().random);
         });

@@ -21,7 +21,7 @@ double ThreadSeconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-void Measure(const BenchOptions& options, int open_meetings, const std::string& shape) {
+void MeasureIt(const BenchOptions& options, int open_meetings, const std::string& shape) {
   const FreshDirectory directory(options.directory);
   const GuardedClock clock(MachineTime(), GuardedClock::Trust::kKernel);
   BenchEngine bench(directory / "data", directory / "ring", options.policy_file, clock.Now());
@@ -48,8 +48,8 @@ void Measure(const BenchOptions& options, int open_meetings, const std::string& 
 }  // namespace
 
 void BenchIngest(const BenchOptions& options) {
-  Measure(options, 1, "");
-  Measure(options, 1000, "_interleaved");
+  MeasureIt(options, 1, "");
+  MeasureIt(options, 1000, "_interleaved");
 }
 
 }  // namespace retention

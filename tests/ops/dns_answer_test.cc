@@ -10,11 +10,11 @@ namespace {
 
 using Kind = DnsAnswer::Kind;
 
-DnsQuestion Question(const std::string& name) { return {DnsQuery(name, ns_t_a), name, ns_t_a}; }
+DnsQuestion QuestionOf(const std::string& name) { return {DnsQuery(name, ns_t_a), name, ns_t_a}; }
 
 TEST(DnsAnswer, EveryPrefixAndEveryFlippedByteIsReadWithinItsBounds) {
   const std::string reply = DnsReply(
-      Question("pbx.example"), 0,
+      QuestionOf("pbx.example"), 0,
       {DnsRecord("pbx.example", ns_t_cname, DnsNameOnWire("b.example")), DnsRecord("b.example", 1, kAddress4)});
   ASSERT_EQ(ReadDnsAnswer(reply, "pbx.example", ns_t_a).kind, Kind::kAddress);
   for (size_t i = 0; i < reply.size(); ++i) {
@@ -28,24 +28,24 @@ TEST(DnsAnswer, EveryPrefixAndEveryFlippedByteIsReadWithinItsBounds) {
 }
 
 TEST(DnsAnswer, AnAddressOfAnotherNameIsNone) {
-  const std::string reply = DnsReply(Question("pbx.example"), 0, {DnsRecord("other.example", ns_t_a, kAddress4)});
+  const std::string reply = DnsReply(QuestionOf("pbx.example"), 0, {DnsRecord("other.example", ns_t_a, kAddress4)});
   EXPECT_EQ(ReadDnsAnswer(reply, "pbx.example", ns_t_a).kind, Kind::kNone);
 }
 
 TEST(DnsAnswer, OwnersAreComparedWithoutCase) {
-  const std::string reply = DnsReply(Question("pbx.example"), 0, {DnsRecord("PBX.Example", ns_t_a, kAddress4)});
+  const std::string reply = DnsReply(QuestionOf("pbx.example"), 0, {DnsRecord("PBX.Example", ns_t_a, kAddress4)});
   EXPECT_EQ(ReadDnsAnswer(reply, "pbx.example", ns_t_a).kind, Kind::kAddress);
 }
 
 TEST(DnsAnswer, AnAliasLoopWithinOneAnswerEnds) {
-  const std::string reply = DnsReply(Question("a.example"), 0,
+  const std::string reply = DnsReply(QuestionOf("a.example"), 0,
                                      {DnsRecord("a.example", ns_t_cname, DnsNameOnWire("b.example")),
                                       DnsRecord("b.example", ns_t_cname, DnsNameOnWire("a.example"))});
   EXPECT_EQ(ReadDnsAnswer(reply, "a.example", ns_t_a).kind, Kind::kAliasLoop);
 }
 
 TEST(DnsAnswer, AnAddressOfTheWrongLengthIsMalformed) {
-  const std::string reply = DnsReply(Question("pbx.example"), 0, {DnsRecord("pbx.example", ns_t_a, "123")});
+  const std::string reply = DnsReply(QuestionOf("pbx.example"), 0, {DnsRecord("pbx.example", ns_t_a, "123")});
   EXPECT_EQ(ReadDnsAnswer(reply, "pbx.example", ns_t_a).kind, Kind::kMalformed);
 }
 
