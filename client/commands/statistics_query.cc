@@ -1,8 +1,8 @@
 // statistics query
-#include <cstdlib>
 #include <memory>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/commands/command_line.h"
@@ -111,9 +111,8 @@ void AddStatisticsQueryCommand(Command statistics, CommandSession& session) {
       .AddOption("--percentile", options->percentile,
                  "Above 0 and below 100; for duration-percentile, rtt, loss and jitter")
       .Check([](const std::string& text) {
-        char* end = nullptr;
-        const double value = std::strtod(text.c_str(), &end);
-        const bool fits = end == text.c_str() + text.size() && value > 0 && value < 100;
+        double value = 0;
+        const bool fits = absl::SimpleAtod(text, &value) && value > 0 && value < 100;
         return fits ? std::string() : std::string("must be above 0 and below 100");
       });
   query.AddFlag("--chart", options->chart, "Bars in place of the table");

@@ -72,7 +72,7 @@ constexpr MethodRow kTable[] = {
     {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},
     {"RingService", "RotateRingRoot", {kOperator}, kDenied, {}, "RING_ROOT_ROTATED"},
     {"RingService", "VerifyRing", {kOperator, kAuditor}, kDenied, {}, "RING_VERIFIED"},
-    {"ServerService", "GetServerInfo", {kPortal, kStatistics, kMonitoring, kRightsDesk, kOperator, kAuditor}, kFree},
+    {"ServerService", "GetServerInfo", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
     {"StatisticsService", "ListTables", {kStatistics, kOperator, kAuditor}},
     {"StatisticsService", "GetGuarantee", {kStatistics, kOperator, kAuditor}},
     {"StatisticsService", "QueryStatistics", {kStatistics, kOperator, kAuditor}},

@@ -36,8 +36,9 @@ bool RocksEngine::HoldsEachKeyOnce(const KeyRange& range, rocksdb::SequenceNumbe
     const rocksdb::SstFileMetaData* before = nullptr;  // in the order of their keys, below level 0
     for (const rocksdb::SstFileMetaData& file : level.files) {
       if (file.smallest_seqno > written || !Touches(file, range)) continue;
-      if (level.level == 0 || only.value_or(level.level) != level.level) return false;
-      if (before != nullptr && before->largestkey >= file.smallestkey) return false;
+      if (only.value_or(level.level) != level.level) return false;
+      // Files of level 0 may have any key; one that is alone has each once, and stays there when it is compacted.
+      if (before != nullptr && (level.level == 0 || before->largestkey >= file.smallestkey)) return false;
       only = level.level;
       before = &file;
     }

@@ -297,7 +297,7 @@ TEST_F(CommandLineTest, StatisticsExport_ThatBrokeIsTriedAgainOnlyIfNothingCame)
   EXPECT_EQ(Run(As("json", all)), kExitOk);
   EXPECT_EQ(connection_->export_requests.size(), 2u);
   connection_->exports = {OneCohort(absl::UnavailableError("going down")), OneCohort(absl::OkStatus())};
-  EXPECT_EQ(Run(As("json", all)), kExitFailed);
+  EXPECT_EQ(Run(As("json", all)), kExitUnavailable);
   EXPECT_EQ(connection_->export_requests.size(), 3u);
   EXPECT_EQ(err_.str(), "retentionctl: UNAVAILABLE: going down\n");
 }
