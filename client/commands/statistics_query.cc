@@ -112,7 +112,8 @@ void AddStatisticsQueryCommand(Command statistics, CommandSession& session) {
                  "Above 0 and below 100; for duration-percentile, rtt, loss and jitter")
       .Check([](const std::string& text) {
         double value = 0;
-        const bool fits = absl::SimpleAtod(text, &value) && value > 0 && value < 100;
+        const bool has_digits_alone = text.find_first_not_of("0123456789.") == std::string::npos;
+        const bool fits = has_digits_alone && absl::SimpleAtod(text, &value) && value > 0 && value < 100;
         return fits ? std::string() : std::string("must be above 0 and below 100");
       });
   query.AddFlag("--chart", options->chart, "Bars in place of the table");
