@@ -23,7 +23,8 @@ std::string PathComponent(const std::string& name);
 // `text` as it is compared with answers that other people typed: without case and surplus space.
 std::string ComparedText(const std::string& text);
 
-// Whether a name is what platforms call somebody who dialled in: a telephone number, perhaps with digits made `*` or `x`.
+// Whether a name is what platforms call somebody who dialled in: a telephone number, perhaps with digits made `*` or
+// `x`.
 bool IsTelephoneNumber(const std::string& name);
 
 // `text` where it is a word that can name a kind of event, else empty: kinds are shown, and what is no word may be

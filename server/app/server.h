@@ -100,8 +100,8 @@ absl::Status CheckOptions(const ServerOptions& options);
 class Server {
  public:
   // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
-  // it nor a store exists. If it fails, for whatever but these directories' names, the keys of due days are gone all the same, unless the ring cannot tell what
-  // may go (server/days/due_keys.h) or `accept_lower_replica` is set.
+  // it nor a store exists. If it fails, for whatever but these directories' names, the keys of due days are gone all
+  // the same, unless the ring cannot tell what may go (server/days/due_keys.h) or `accept_lower_replica` is set.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
   // CLOCK_MISMATCH (a store keeps to the kind of clock that it began with), KEY_RING_MISSING, KEY_RING_MISMATCH or

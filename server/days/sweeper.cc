@@ -199,7 +199,7 @@ absl::Status Sweeper::ForgetOldEvents(absl::Time now) {
 }
 
 absl::Status Sweeper::ForgetFormerPbxs(absl::Time now) {
-  const auto any = enders_.pbxs.HasFormerToForget(enders_.store, holdings_.LastDue(now));
+  const auto any = PbxEnder::HasFormerToForget(enders_.store, holdings_.LastDue(now));
   if (!any.ok() || !*any) return any.status();
   return commands_.Do(now, [&](Change& change) {
     enders_.pbxs.ForgetFormer(change);

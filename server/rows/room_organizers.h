@@ -17,8 +17,8 @@
 namespace retention {
 
 struct RoomOrganizer {
-  std::string holder;    // as rows name an extension; empty for nobody known
-  int64_t time_us = 0;   // when it did
+  std::string holder;   // as rows name an extension; empty for nobody known
+  int64_t time_us = 0;  // when it did
 
   friend bool operator==(const RoomOrganizer&, const RoomOrganizer&) = default;
 };

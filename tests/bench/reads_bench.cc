@@ -138,13 +138,14 @@ void BenchReads(const BenchOptions& options) {
   std::thread ingest([&] { recorded = bench.Load(feed, kGroupEvents, now, [&] { return stop.load(); }); });
   for (const std::string meeting : {"large", "reconnected", "many"}) {
     MeasureIt(absl::StrCat("report_", meeting), 100,
-            [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>(meeting), now); });
+              [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>(meeting), now); });
     MeasureIt(absl::StrCat("meeting_", meeting), 100,
-            [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>(meeting), now); });
+              [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>(meeting), now); });
     MeasureIt(absl::StrCat("participants_", meeting), 100,
-            [&] { return reader.ListParticipants(About<v1::ListParticipantsRequest>(meeting), now); });
+              [&] { return reader.ListParticipants(About<v1::ListParticipantsRequest>(meeting), now); });
   }
-  MeasureIt("report_room", 200, [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>("room"), now); });
+  MeasureIt("report_room", 200,
+            [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>("room"), now); });
   MeasureIt("meeting_room", 200, [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>("room"), now); });
   MeasureIt("list_room", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>("room"), now); });
   MeasureIt("list_pbx", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>(""), now); });
