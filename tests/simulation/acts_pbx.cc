@@ -26,7 +26,7 @@ void Months::EndPbx(const std::string& pbx_id, const std::string& reason) {
         return DetailsOf(outcome).reason == "PBX_UNKNOWN" ? absl::OkStatus() : outcome;
       },
       kManyFaults);
-  const bool ended = model_.EndPbx(pbx_id, reason);
+  const bool ended = model_.EndPbx(pbx_id, reason, now_);
   EXPECT_TRUE(!first || outcome.ok() == ended) << outcome;
 }
 
@@ -41,7 +41,7 @@ void Months::BeginEndOf(const std::string& pbx_id, const std::string& reason) {
         return DetailsOf(pbx.status()).reason == "PBX_UNKNOWN" ? absl::OkStatus() : pbx.status();
       },
       kManyFaults);
-  const bool ended = model_.EndPbx(pbx_id, reason);
+  const bool ended = model_.EndPbx(pbx_id, reason, now_);
   EXPECT_TRUE(!first || pbx.ok() == ended) << pbx.status();
   if (!pbx.ok()) return;
   // What is held is taken out before.

@@ -126,6 +126,15 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   const int64_t time_us = Us(event.time());
   const bool came_before = OfPbx(event) && CameBefore(came_, event.pbx_id(), event.event_id(), now);
   const auto note_came = [&](Came& came, const std::string& of) { came[{of, event.event_id()}] = DayAt(now); };
+  const auto former = former_ends_.find(event.pbx_id());
+  const bool is_former =
+      former != former_ends_.end() && absl::FromUnixMicros(time_us) + absl::Minutes(5) < former->second;
+  if (is_former && OfPbx(event) && !came_before && (found != pbxs_.end() || event.has_pbx_synced())) {
+    if (found != pbxs_.end() && !event.has_pbx_synced()) {
+      found->second.life.contact = std::max(found->second.life.contact, DayAt(now));
+    }
+    return v1::REJECTION_REASON_PBX_UNKNOWN;
+  }
   if (event.has_pbx_synced() && !came_before) {
     note_came(came_, event.pbx_id());
     ++(SyncPbx(event.pbx_id(), event.pbx_synced(), time_us, now).has_value() ? prediction.accepted
@@ -136,7 +145,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
     ++prediction.duplicates;  // it does not bring the PBX back
     return std::nullopt;
   }
-  if (found == pbxs_.end()) {
+  if (found == pbxs_.end() || (is_former && !OfPbx(event))) {
     OrderAway(event, now);
     return v1::REJECTION_REASON_PBX_UNKNOWN;
   }

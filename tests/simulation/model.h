@@ -214,7 +214,7 @@ class Model {
   std::optional<std::pair<uint32_t, uint32_t>> RemoveExtension(const std::string& pbx_id, const std::string& number,
                                                                int64_t time_us);
   // `reason`: the ledger's word. False if it is not known.
-  bool EndPbx(const std::string& pbx_id, const std::string& reason);
+  bool EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
   // PBXs with the licence that live on, and that end; nullopt if nobody has it.
   std::optional<std::pair<uint32_t, uint32_t>> ReportLicence(const std::string& key, absl::Time valid_until,
                                                              bool registered, bool active, absl::Time now);
@@ -315,7 +315,7 @@ class Model {
   bool TakePbxEvent(PbxModel& pbx, const v1::Event& event);
   void Over(MeetingModel& meeting);
   void EndOverPbxs(absl::Time now);
-  void EndPbxData(std::map<std::string, PbxModel>::iterator pbx);
+  void EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time now);
   void EnterEnd(const std::set<std::string>& reasons);
 
   // HISTORY of a meeting whose PBX has ended.
@@ -331,6 +331,7 @@ class Model {
   std::optional<PolicyModel> refiled_from_;
   std::map<v1::DataCategory, uint64_t> ended_by_policy_;
   std::map<std::string, PbxModel> pbxs_;
+  std::map<std::string, absl::Time> former_ends_;  // of the PBX that had an id before, the last
   std::vector<Orphan> orphans_;
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;

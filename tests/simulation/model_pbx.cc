@@ -51,7 +51,7 @@ void Model::EndOverPbxs(absl::Time now) {
     for (const LifeEnd& cause : EndsOf(pbx->second.life, policy_)) {
       if (cause.certain && cause.time == end) over_[pbx->first].insert(WordOf(cause.cause));
     }
-    EndPbxData(pbx++);
+    EndPbxData(pbx++, now);
   }
 }
 
@@ -170,7 +170,8 @@ std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::s
   return EndPerson(pbx_id, pbx->second, person);
 }
 
-void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {
+void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time now) {
+  former_ends_[pbx->first] = now;
   pbx_ends_now_ = true;
   for (auto& [id, meeting] : pbx->second.meetings) {
     for (PlantedValue& value : meeting.values) EndValue(pbx->first, value);
@@ -184,10 +185,10 @@ void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx) {
   pbx_ends_now_ = false;
 }
 
-bool Model::EndPbx(const std::string& pbx_id, const std::string& reason) {
+bool Model::EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now) {
   const auto pbx = pbxs_.find(pbx_id);
   if (pbx == pbxs_.end()) return false;
-  EndPbxData(pbx);
+  EndPbxData(pbx, now);
   ++pbx_ends_[reason];
   return true;
 }
@@ -203,7 +204,7 @@ std::optional<std::pair<uint32_t, uint32_t>> Model::ReportLicence(const std::str
       ++outcome.first;
       continue;
     }
-    EndPbxData(each);
+    EndPbxData(each, now);
     ++pbx_ends_[!registered ? "PBX_NOT_REGISTERED" : !active ? "PBX_INACTIVE" : "LICENCE_EXPIRED"];
     ++outcome.second;
   }
