@@ -16,7 +16,6 @@
 #include "server/ops/log.h"
 #include "server/ops/store_mending.h"
 #include "server/policies/policy_change.h"
-#include "server/rows/store_format.h"
 #include "server/rpc/tls_identity.h"
 #include "server/rpc/watch_courier.h"
 
@@ -147,13 +146,9 @@ absl::Status Server::OpenEngine() {
 absl::Status Server::OpenCheckpointSigner() {
   std::string origin = options_.ledger_origin;
   if (origin.empty()) {
-    const auto row = store_->Get(Family::kState, FormatKey());
-    if (!row.ok()) return row.status();
-    stored::v1::StoreFormat format;
-    if (!row->has_value() || !format.ParseFromString(**row)) {
-      return Explain("data directory", absl::DataLossError("the row that names the on-disk format does not parse"));
-    }
-    origin = absl::StrCat("retention/", absl::Hex(format.store_id(), absl::kZeroPad16));
+    const auto format = ReadStoreFormat(*store_);
+    if (!format.ok()) return Explain("data directory", format.status());
+    origin = absl::StrCat("retention/", absl::Hex(format->store_id(), absl::kZeroPad16));
   }
   checkpoint_signer_ = std::make_unique<CheckpointSigner>(std::move(origin), ring_->CheckpointSeed());
   return absl::OkStatus();

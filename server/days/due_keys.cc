@@ -32,8 +32,10 @@ absl::StatusOr<DestroyedDays> DestroyRun(KeyRing& ring, Vault& vault, std::span<
                                          absl::Time now, const Parts& parts) {
   const absl::Status all = DestroyThrough(ring, vault, through, now, parts.begin(), parts.end());
   DestroyedDays destroyed{.days = {}, .left = all};
-  if (all.ok()) destroyed.days.assign(days.begin(), days.end());
-  if (all.ok()) return destroyed;
+  if (all.ok()) {
+    destroyed.days.assign(days.begin(), days.end());
+    return destroyed;
+  }
   if (!absl::IsResourceExhausted(all)) return all;
   auto from = parts.begin();
   for (const DueDay day : days) {

@@ -85,10 +85,10 @@ absl::StatusOr<LedgerReader> LedgerReader::Open(const StoreView& store, const Ch
   return LedgerReader(store, signer, *size);
 }
 
-absl::StatusOr<SignedNote> LedgerReader::NoteOf(uint64_t size) const {
+absl::StatusOr<TreeHead> LedgerReader::HeadOf(uint64_t size) const {
   auto root = LedgerTree(store_, size).Root();
   if (!root.ok()) return root.status();
-  return signer_.Sign({.size = size, .root = *std::move(root)});
+  return TreeHead{.size = size, .root = *std::move(root)};
 }
 
 absl::StatusOr<uint64_t> LedgerReader::SizeOf(uint64_t asked) const {
@@ -97,12 +97,12 @@ absl::StatusOr<uint64_t> LedgerReader::SizeOf(uint64_t asked) const {
 }
 
 absl::StatusOr<v1::GetCheckpointResponse> LedgerReader::Checkpoint() const {
-  auto root = LedgerTree(store_, size_).Root();
-  if (!root.ok()) return root.status();
+  const auto head = HeadOf(size_);
+  if (!head.ok()) return head.status();
   v1::GetCheckpointResponse response;
-  response.set_checkpoint(signer_.Sign({.size = size_, .root = *root}).Text());
-  response.set_size(size_);
-  response.set_root_hash(*std::move(root));
+  response.set_checkpoint(signer_.Sign(*head).Text());
+  response.set_size(head->size);
+  response.set_root_hash(head->root);
   response.set_verifier_key(signer_.verifier().Text());
   return response;
 }
@@ -162,14 +162,14 @@ absl::StatusOr<v1::GetInclusionProofResponse> LedgerReader::Inclusion(
   const uint64_t index = request.sequence() - 1;
   const auto hashes = LedgerTree(store_, *size).InclusionProof(index);
   if (!hashes.ok()) return hashes.status();
-  const auto note = NoteOf(*size);
-  if (!note.ok()) return note.status();
+  const auto head = HeadOf(*size);
+  if (!head.ok()) return head.status();
   v1::GetInclusionProofResponse response;
   *response.mutable_entry() = DescribeEntry((*row)->entry);
   response.set_leaf((*row)->leaf);
   response.set_tree_size(*size);
   for (const std::string& hash : *hashes) response.add_hashes(hash);
-  response.set_proof(ProofText(index, (*row)->leaf, *hashes, note->Text()));
+  response.set_proof(ProofText(index, (*row)->leaf, *hashes, signer_.Sign(*head).Text()));
   return response;
 }
 

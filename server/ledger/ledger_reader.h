@@ -36,7 +36,7 @@ class LedgerReader {
  private:
   LedgerReader(const StoreView& store, const CheckpointSigner& signer, uint64_t size)
       : store_(store), signer_(signer), size_(size) {}
-  absl::StatusOr<SignedNote> NoteOf(uint64_t size) const;
+  absl::StatusOr<TreeHead> HeadOf(uint64_t size) const;
   // The asked size, or all for 0; OUT_OF_RANGE beyond.
   absl::StatusOr<uint64_t> SizeOf(uint64_t asked) const;
 

@@ -21,17 +21,6 @@ namespace {
 // Entries that are copied at once: about 1 MiB.
 constexpr size_t kEntriesAtOnce = 4096;
 
-// Whose store it is. Its own identity is 0 if it has none yet, or holds nothing.
-absl::StatusOr<stored::v1::StoreFormat> FormatOf(const StoreView& store) {
-  const auto row = store.Get(Family::kState, FormatKey());
-  if (!row.ok()) return row.status();
-  stored::v1::StoreFormat format;
-  if (row->has_value() && !format.ParseFromString(**row)) {
-    return absl::DataLossError("the row that names the on-disk format does not parse");
-  }
-  return format;
-}
-
 // Calls `take` with all entries from `first` on, some at a time, until it fails.
 absl::Status ReadEntries(const StoreView& store, uint64_t first,
                          absl::FunctionRef<absl::Status(std::span<const LedgerCopy::Entry>)> take) {
@@ -92,6 +81,16 @@ bool SayTheSame(Witness one, const Witness& other) {
 }
 
 }  // namespace
+
+absl::StatusOr<stored::v1::StoreFormat> ReadStoreFormat(const StoreView& store) {
+  const auto row = store.Get(Family::kState, FormatKey());
+  if (!row.ok()) return row.status();
+  stored::v1::StoreFormat format;
+  if (row->has_value() && !format.ParseFromString(**row)) {
+    return absl::DataLossError("the row that names the on-disk format does not parse");
+  }
+  return format;
+}
 
 std::string_view ReasonOf(Standing standing) {
   switch (standing) {
@@ -157,7 +156,7 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const StoreView& sto
                    "the key ring's witness is damaged, so nothing tells whether the store "
                    "has all that was acknowledged"};
   }
-  const auto format = FormatOf(store);
+  const auto format = ReadStoreFormat(store);
   if (!format.ok()) return format.status();
   if (!found_ && !format->ring_identity().empty()) {
     return Finding{Standing::kWitnessMissing,
@@ -342,7 +341,7 @@ absl::Status StoreWitness::Note(LedgerEntry::Clock kind, const ClockAnchor& anch
   absl::Status status = CopyLedger();
   if (status.ok()) CrashPoint("witness.after_copy");
   if (store_id_ == 0) {
-    const auto format = FormatOf(*store_);
+    const auto format = ReadStoreFormat(*store_);
     if (!format.ok()) return format.status();
     store_id_ = format->store_id();
   }

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "retention/stored/v1/loss.pb.h"
+#include "retention/stored/v1/stored.pb.h"
 #include "server/base/clock.h"
 #include "server/ledger/ledger.h"
 #include "storage/mutex.h"
@@ -41,6 +42,10 @@ enum class Standing : uint8_t {
 };
 // As reasons of errors and entries: "STORE_ROLLED_BACK". REQUIRES: not kSound.
 std::string_view ReasonOf(Standing standing);
+
+// Whose store it is, by the row that names its format. Its own identity is 0 if it has none yet, or holds nothing.
+// DATA_LOSS if the row does not parse.
+absl::StatusOr<stored::v1::StoreFormat> ReadStoreFormat(const StoreView& store);
 
 // Thread-safe but for what says otherwise.
 class StoreWitness {

@@ -1,5 +1,7 @@
 #include "server/ledger/tree.h"
 
+#include <initializer_list>
+#include <span>
 #include <utility>
 
 #include "storage/secrets/hmac.h"
@@ -11,19 +13,21 @@ namespace {
 constexpr char kLeafPrefix = 0;
 constexpr char kNodePrefix = 1;
 
-std::string Hash(std::initializer_list<std::string_view> parts) {
-  std::string text;
-  for (const std::string_view part : parts) text.append(part);
-  const auto digest = Sha256({std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
+std::span<const uint8_t> BytesOf(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+std::string Hash(std::initializer_list<std::span<const uint8_t>> parts) {
+  const auto digest = Sha256(parts);
   return {digest.begin(), digest.end()};
 }
 
 }  // namespace
 
-std::string TreeLeafHash(std::string_view leaf) { return Hash({std::string_view(&kLeafPrefix, 1), leaf}); }
+std::string TreeLeafHash(std::string_view leaf) { return Hash({BytesOf({&kLeafPrefix, 1}), BytesOf(leaf)}); }
 
 std::string TreeNodeHash(std::string_view left, std::string_view right) {
-  return Hash({std::string_view(&kNodePrefix, 1), left, right});
+  return Hash({BytesOf({&kNodePrefix, 1}), BytesOf(left), BytesOf(right)});
 }
 
 std::string EmptyTreeHash() { return Hash({}); }

@@ -123,10 +123,8 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
 }
 
 std::optional<PbxId> PbxRegistry::Find(std::string_view pbx_id, absl::Time now) const {
-  const ReaderLock lock(mutex_);
-  const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
-  if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
-  return found->second->second.pbx;
+  const auto known = FindKnown(pbx_id, now);
+  return known.has_value() ? std::make_optional(known->pbx) : std::nullopt;
 }
 
 std::optional<PbxRegistry::Known> PbxRegistry::FindKnown(std::string_view pbx_id, absl::Time now) const {

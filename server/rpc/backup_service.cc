@@ -2,6 +2,7 @@
 
 #include "retention/v1/backup_service.grpc.pb.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -11,12 +12,6 @@ namespace {
 using BackupServiceBase = v1::BackupService::WithRawCallbackMethod_CreateBackup<
     v1::BackupService::WithRawCallbackMethod_ListBackups<v1::BackupService::WithRawCallbackMethod_VerifyBackup<
         v1::BackupService::WithRawCallbackMethod_PruneBackup<v1::BackupService::Service>>>>;
-
-void SetBackupTime(absl::Time instant, google::protobuf::Timestamp& time) {
-  const int64_t us = absl::ToUnixMicros(instant);
-  time.set_seconds(us / 1'000'000);
-  time.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1000);
-}
 
 class BackupService final : public BackupServiceBase {
  public:
@@ -91,8 +86,8 @@ class BackupService final : public BackupServiceBase {
   const Policy& policy() const { return backend_.engine.holdings().policy(); }
   void Describe(const Backup& backup, v1::Backup& answer) const {
     answer.set_number(backup.number);
-    SetBackupTime(absl::FromUnixMicros(backup.note.made_us()), *answer.mutable_create_time());
-    SetBackupTime(ExpiryOf(backup.note, policy()), *answer.mutable_expire_time());
+    SetTime(backup.note.made_us(), *answer.mutable_create_time());
+    SetTime(absl::ToUnixMicros(ExpiryOf(backup.note, policy())), *answer.mutable_expire_time());
     answer.set_size_bytes(backup.bytes);
     answer.set_files(backup.files);
     answer.set_ledger_size(backup.note.ledger_size());

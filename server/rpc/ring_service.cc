@@ -2,6 +2,7 @@
 
 #include "retention/v1/ring_service.grpc.pb.h"
 #include "server/base/errors.h"
+#include "server/base/field_checks.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -11,12 +12,6 @@ namespace {
 using RingServiceBase =
     v1::RingService::WithRawCallbackMethod_GetRingStatus<v1::RingService::WithRawCallbackMethod_RotateRingRoot<
         v1::RingService::WithRawCallbackMethod_VerifyRing<v1::RingService::Service>>>;
-
-void SetInstant(absl::Time instant, google::protobuf::Timestamp& time) {
-  const int64_t us = absl::ToUnixMicros(instant);
-  time.set_seconds(us / 1'000'000);
-  time.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1000);
-}
 
 v1::RingRootKind KindOf(RootKind kind) {
   switch (kind) {
@@ -51,9 +46,11 @@ v1::GetRingStatusResponse Describe(const RingStatus& status) {
   }
   response.set_wrapped(status.is_wrapped);
   response.set_root(KindOf(status.root));
-  if (status.root_changed != absl::UnixEpoch()) SetInstant(status.root_changed, *response.mutable_root_change_time());
+  if (status.root_changed != absl::UnixEpoch())
+    SetTime(absl::ToUnixMicros(status.root_changed), *response.mutable_root_change_time());
   response.set_erased_since_root_change(status.erased_since_root);
-  if (status.root_due_since.has_value()) SetInstant(*status.root_due_since, *response.mutable_root_overdue_since());
+  if (status.root_due_since.has_value())
+    SetTime(absl::ToUnixMicros(*status.root_due_since), *response.mutable_root_overdue_since());
   return response;
 }
 
@@ -106,7 +103,7 @@ class RingService final : public RingServiceBase {
                                                if (absl::Status s = ring().ChangeRoot(now); !s.ok())
                                                  return WithRootReason(s);
                                                v1::RotateRingRootResponse answer;
-                                               SetInstant(now, *answer.mutable_root_change_time());
+                                               SetTime(absl::ToUnixMicros(now), *answer.mutable_root_change_time());
                                                return answer;
                                              });
   }

@@ -21,7 +21,7 @@ double ThreadSeconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-void MeasureIt(const BenchOptions& options, int open_meetings, const std::string& shape) {
+void MeasureShape(const BenchOptions& options, int open_meetings, const std::string& shape) {
   const FreshDirectory directory(options.directory);
   const GuardedClock clock(MachineTime(), GuardedClock::Trust::kKernel);
   BenchEngine bench(directory / "data", directory / "ring", options.policy_file, clock.Now());
@@ -48,8 +48,8 @@ void MeasureIt(const BenchOptions& options, int open_meetings, const std::string
 }  // namespace
 
 void BenchIngest(const BenchOptions& options) {
-  MeasureIt(options, 1, "");
-  MeasureIt(options, 1000, "_interleaved");
+  MeasureShape(options, 1, "");
+  MeasureShape(options, 1000, "_interleaved");
 }
 
 }  // namespace retention

@@ -165,7 +165,7 @@ class Stream {
 };
 
 // Acknowledged per second by all streams together.
-double MeasureIt(const LoadOptions& options, std::vector<std::unique_ptr<Stream>> streams) {
+double MeasureStreams(const LoadOptions& options, std::vector<std::unique_ptr<Stream>> streams) {
   grpc::CompletionQueue queue;
   for (auto& stream : streams) stream->Start(&queue);
   const auto total = [&] {
@@ -221,13 +221,13 @@ double RunStreams(const LoadOptions& options) {
   for (int i = 0; i < options.streams; ++i) {
     streams.push_back(std::make_unique<Stream>(options, EventTraffic(options, i)));
   }
-  return MeasureIt(options, std::move(streams));
+  return MeasureStreams(options, std::move(streams));
 }
 
 double RunLogStreams(const LoadOptions& options) {
   std::vector<std::unique_ptr<Stream>> streams;
   for (int i = 0; i < options.streams; ++i) streams.push_back(std::make_unique<Stream>(options, LogTraffic(i)));
-  return MeasureIt(options, std::move(streams));
+  return MeasureStreams(options, std::move(streams));
 }
 
 std::vector<double> ReadReports(const LoadOptions& options) {

@@ -79,7 +79,7 @@ void AddMeetings(int meetings, absl::Time begin, Events& all) {
 
 // The time of `calls` calls, after the first.
 template <typename Call>
-void MeasureIt(const std::string& name, int calls, const Call& call) {
+void MeasureCalls(const std::string& name, int calls, const Call& call) {
   const Stopwatch first;
   OrDie(call().status(), name.c_str());
   Report(absl::StrCat(name, "_first"), first.Seconds() * 1e3, "ms");
@@ -137,21 +137,21 @@ void BenchReads(const BenchOptions& options) {
   const Stopwatch beside;
   std::thread ingest([&] { recorded = bench.Load(feed, kGroupEvents, now, [&] { return stop.load(); }); });
   for (const std::string meeting : {"large", "reconnected", "many"}) {
-    MeasureIt(absl::StrCat("report_", meeting), 100,
-              [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>(meeting), now); });
-    MeasureIt(absl::StrCat("meeting_", meeting), 100,
-              [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>(meeting), now); });
-    MeasureIt(absl::StrCat("participants_", meeting), 100,
-              [&] { return reader.ListParticipants(About<v1::ListParticipantsRequest>(meeting), now); });
+    MeasureCalls(absl::StrCat("report_", meeting), 100,
+                 [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>(meeting), now); });
+    MeasureCalls(absl::StrCat("meeting_", meeting), 100,
+                 [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>(meeting), now); });
+    MeasureCalls(absl::StrCat("participants_", meeting), 100,
+                 [&] { return reader.ListParticipants(About<v1::ListParticipantsRequest>(meeting), now); });
   }
-  MeasureIt("report_room", 200,
-            [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>("room"), now); });
-  MeasureIt("meeting_room", 200, [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>("room"), now); });
-  MeasureIt("list_room", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>("room"), now); });
-  MeasureIt("list_pbx", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>(""), now); });
+  MeasureCalls("report_room", 200,
+               [&] { return reader.GetMeetingReport(About<v1::GetMeetingReportRequest>("room"), now); });
+  MeasureCalls("meeting_room", 200, [&] { return reader.GetMeeting(About<v1::GetMeetingRequest>("room"), now); });
+  MeasureCalls("list_room", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>("room"), now); });
+  MeasureCalls("list_pbx", 200, [&] { return reader.ListMeetings(About<v1::ListMeetingsRequest>(""), now); });
   auto last = About<v1::ListMeetingsRequest>("");
   SetTime(absl::ToUnixMicros(now - absl::Hours(24)), *last.mutable_ends_after());
-  MeasureIt("list_ends_after", 200, [&] { return reader.ListMeetings(last, now); });
+  MeasureCalls("list_ends_after", 200, [&] { return reader.ListMeetings(last, now); });
   stop = true;
   ingest.join();
   Remark(absl::StrCat("reads: beside ", static_cast<double>(recorded) / beside.Seconds(), " events/s"));
