@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -38,6 +39,9 @@ EventLineFault Explain(const std::string& message) {
   } else {
     fault.description = "wrong kind of value";
   }
+  // Names are taken from the line as they stand there: they are shown on terminals.
+  fault.field = absl::Utf8SafeCHexEscape(fault.field);
+  fault.description = absl::Utf8SafeCHexEscape(fault.description);
   return fault;
 }
 

@@ -30,7 +30,6 @@ constexpr size_t kQuestionBytesMax = 1024;
 constexpr size_t kOptionBytesMax = 512;
 constexpr size_t kOptionsMax = 50;
 constexpr size_t kChatBytesMax = 4096;
-constexpr size_t kDialInBytesMax = 32;
 constexpr size_t kEventIdHashBytes = 16;
 constexpr absl::Duration kPlannedLengthMax = absl::Hours(7 * 24);
 
@@ -147,10 +146,12 @@ void ImportedMeeting::Start(absl::Time time, const std::string& name) {
 }
 
 void ImportedMeeting::DialIn(absl::Time time, const std::string& conference_number, const std::string& dial_in_number) {
-  if (conference_number.empty() && dial_in_number.empty()) return;
+  const std::string conference = DialledNumber(conference_number);
+  const std::string number = DialledNumber(dial_in_number);
+  if (conference.empty() && number.empty()) return;
   auto* dial_in = Append(time).mutable_dial_in_assigned();
-  dial_in->set_conference_number(ShortenedText(conference_number, kDialInBytesMax));
-  if (!dial_in_number.empty()) dial_in->add_dial_in_numbers(ShortenedText(dial_in_number, kDialInBytesMax));
+  dial_in->set_conference_number(conference);
+  if (!number.empty()) dial_in->add_dial_in_numbers(number);
 }
 
 void ImportedMeeting::Recognise(const RecordedSession& session) {

@@ -14,6 +14,7 @@ namespace retention {
 namespace {
 
 constexpr size_t kIdentifierBytesMax = 128;
+constexpr size_t kDialledBytesMax = 32;  // event.proto
 constexpr size_t kKindBytesMax = 64;
 
 // Length of the UTF-8 character at `at`, or 0 if there is none (RFC 3629).
@@ -80,6 +81,16 @@ std::string PathComponent(const std::string& name) {
     }
   }
   return component;
+}
+
+std::string DialledNumber(const std::string& text) {
+  std::string number;
+  for (const char c : text) {
+    if (c == ' ') continue;
+    if (c < ' ' || c > '~') return "";
+    number.push_back(c);
+  }
+  return number.size() <= kDialledBytesMax ? number : "";
 }
 
 std::string KindWord(const std::string& text) {

@@ -27,6 +27,10 @@ std::string ComparedText(const std::string& text);
 // `x`.
 bool IsTelephoneNumber(const std::string& name);
 
+// A number to dial without its spaces, which the protocol has none of; empty if it is longer than 32 bytes, or has what
+// no number has: a part of one leads elsewhere.
+std::string DialledNumber(const std::string& text);
+
 // `text` where it is a word that can name a kind of event, else empty: kinds are shown, and what is no word may be
 // anything.
 std::string KindWord(const std::string& text);

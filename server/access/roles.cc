@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
@@ -97,9 +98,10 @@ absl::StatusOr<Roles> Roles::FromJson(std::string_view json) {
   v1::Roles file;
   const auto parsed = google::protobuf::util::JsonStringToMessage(std::string(json), &file);
   if (!parsed.ok()) {
-    // What follows the first line shows the place in the text.
+    // What follows the first line shows the place in the text. Names in it are the file's.
     const std::string why(parsed.message());
-    return InvalidField("roles", absl::StrCat("not such JSON: ", why.substr(0, why.find('\n'))));
+    return InvalidField("roles",
+                        absl::StrCat("not such JSON: ", absl::Utf8SafeCHexEscape(why.substr(0, why.find('\n')))));
   }
   if (absl::Status s = CheckName(file.name(), "name"); !s.ok()) return s;
   if (file.allow_rules_size() + file.deny_rules_size() > kMaxRules) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
@@ -227,7 +228,8 @@ absl::Status CheckPublicList(const google::protobuf::RepeatedPtrField<std::strin
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
   void AddError(int line, int column, const std::string& message) override {
-    if (text.empty()) text = absl::StrCat(line + 1, ":", column + 1, ": ", message);
+    // Names in it are the file's, as they stand there.
+    if (text.empty()) text = absl::StrCat(line + 1, ":", column + 1, ": ", absl::Utf8SafeCHexEscape(message));
   }
   std::string text;
 };

@@ -37,6 +37,14 @@ TEST(ImportedMeeting, Join_TelephoneNumberIsNobodysName) {
   }
 }
 
+TEST(ImportedText, DialledNumber_IsWholeOrNone) {
+  EXPECT_EQ(DialledNumber("+1 (613) 555-1234"), "+1(613)555-1234");
+  EXPECT_EQ(DialledNumber("76543"), "76543");
+  EXPECT_EQ(DialledNumber("\x1b[2J1"), "");
+  EXPECT_EQ(DialledNumber("0\xc3\xa4"), "");
+  EXPECT_EQ(DialledNumber(std::string(33, '1')), "") << "a part of a number leads elsewhere";
+}
+
 TEST(ImportedText, PathComponent_IsOneComponentWhateverTheName) {
   EXPECT_EQ(PathComponent("4444AAAiAAAAAiAiAiiAii=="), "4444AAAiAAAAAiAiAiiAii==");
   EXPECT_EQ(PathComponent("/ajXp112//Qmu+K=="), "%2FajXp112%2F%2FQmu+K==");
