@@ -13,6 +13,7 @@
 #include "server/app/process.h"
 #include "server/app/server.h"
 #include "server/ops/log.h"
+#include "server/rpc/library_log.h"
 #include "text/length_of_time.h"
 
 namespace retention {
@@ -228,6 +229,7 @@ void Declare(CLI::App& app, Flags& flags) {
 }
 
 int Serve(ServerOptions options) {
+  TakeLibraryLogs();
   if (absl::Status status = ForbidDumps(); !status.ok()) Log(Severity::kWarning, std::string(status.message()));
   // Blocked before any thread starts, so that the signals come to this one.
   sigset_t ends;

@@ -1,10 +1,14 @@
 // Whatever bytes lie in the place of an entry of the ledger: an entry has one form.
+#include <google/protobuf/stubs/logging.h>
+
 #include <string>
 
 #include "server/ledger/leaf.h"
 #include "tests/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  // It says of each text that is not UTF-8 that it is none.
+  [[maybe_unused]] static auto* const former = google::protobuf::SetLogHandler(nullptr);
   const retention::FuzzInput input(bytes, size);
   if (const auto entry = retention::ReadLeaf(input.rest()); entry.has_value()) {
     const std::string leaf = retention::LeafOf(*entry);
