@@ -58,7 +58,10 @@ struct Metrics::Families {
   prometheus::Family<prometheus::Counter>& log_lines =
       prometheus::BuildCounter()
           .Name("retention_log_lines_total")
-          .Help("Log lines by kind of server and by what became of them; a line that was cut is accepted too.")
+          .Help(
+              "Log lines by kind of server and by what became of them; a line that was cut is accepted too. Of syslog "
+              "also what is no message (malformed), one of RFC 3164, which needs a relay (rfc3164), or names another "
+              "program (unknown_server).")
           .Register(*registry);
   prometheus::Family<prometheus::Counter>& erased =
       prometheus::BuildCounter()

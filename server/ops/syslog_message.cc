@@ -57,14 +57,14 @@ class Scanner {
   std::string_view rest_;
 };
 
-// PRI and VERSION.
+// PRI.
 std::optional<v1::LogSeverity> TakePriority(Scanner& scanner) {
   if (!scanner.Skip('<')) return std::nullopt;
   const std::string_view digits = scanner.TakeWhile(absl::ascii_isdigit);
   if (digits.empty() || digits.size() > 3 || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
   int priority = 0;
   for (const char digit : digits) priority = priority * 10 + (digit - '0');
-  if (priority > kMaxPriority || !scanner.Skip('>') || !scanner.Skip('1') || !scanner.Skip(' ')) return std::nullopt;
+  if (priority > kMaxPriority || !scanner.Skip('>')) return std::nullopt;
   return static_cast<v1::LogSeverity>(priority % kSeverities + 1);
 }
 
@@ -137,11 +137,20 @@ size_t CharacterBytes(std::string_view text) {
   return 0;
 }
 
+// A character as it is kept.
+std::string KeptCharacter(std::string_view character) {
+  const auto first = static_cast<uint8_t>(character.front());
+  if (first < 0x20 && first != '\t' && first != '\n') return {'\xE2', '\x90', static_cast<char>(0x80 + first)};
+  if (first == 0x7F) return "\xE2\x90\xA1";
+  const bool is_c1 = first == 0xC2 && static_cast<uint8_t>(character[1]) < 0xA0;
+  return std::string(is_c1 ? kReplacement : character);
+}
+
 // Appends `raw` as UTF-8 as far as whole characters fit. False if not all did.
 bool AppendText(std::string_view raw, std::string& text) {
   while (!raw.empty()) {
     const size_t bytes = CharacterBytes(raw);
-    const std::string_view character = bytes == 0 ? kReplacement : raw.substr(0, bytes);
+    const std::string character = bytes == 0 ? std::string(kReplacement) : KeptCharacter(raw.substr(0, bytes));
     if (text.size() + character.size() > kMaxLogTextBytes) return false;
     text.append(character);
     raw.remove_prefix(std::max<size_t>(bytes, 1));
@@ -151,11 +160,27 @@ bool AppendText(std::string_view raw, std::string& text) {
 
 }  // namespace
 
+bool IsRfc3164(std::string_view raw) {
+  // Section 4.1.2: "Oct 11 22:14:15".
+  constexpr std::string_view kShape = "Aaa xd dd:dd:dd ";
+  Scanner scanner(raw);
+  if (!TakePriority(scanner).has_value()) return false;
+  const std::string_view text = scanner.Take(kShape.size());
+  const auto fits = [](char shape, char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (shape == 'A') return absl::ascii_isupper(byte);
+    if (shape == 'a') return absl::ascii_islower(byte);
+    if (shape == 'd') return absl::ascii_isdigit(byte);
+    return shape == 'x' ? c == ' ' || absl::ascii_isdigit(byte) : c == shape;
+  };
+  return text.size() == kShape.size() && std::equal(kShape.begin(), kShape.end(), text.begin(), fits);
+}
+
 std::optional<SyslogMessage> ParseSyslog(std::string_view raw) {
   Scanner scanner(raw);
   SyslogMessage message;
   const auto severity = TakePriority(scanner);
-  if (!severity.has_value()) return std::nullopt;
+  if (!severity.has_value() || !scanner.Skip('1') || !scanner.Skip(' ')) return std::nullopt;  // VERSION
   message.severity = *severity;
   const std::string_view timestamp = scanner.TakeWhile(IsPrintable);
   if (!scanner.Skip(' ')) return std::nullopt;

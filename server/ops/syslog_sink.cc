@@ -34,8 +34,9 @@ SyslogSink::~SyslogSink() {
 
 void SyslogSink::Take(std::string_view raw) {
   auto message = ParseSyslog(raw);
-  const int server = message.has_value() ? static_cast<int>(message->server) : 0;
-  if (server == 0) return metrics_.CountLogLines(server, "rejected", 1);
+  if (!message.has_value()) return metrics_.CountLogLines(0, IsRfc3164(raw) ? "rfc3164" : "malformed", 1);
+  const int server = static_cast<int>(message->server);
+  if (server == 0) return metrics_.CountLogLines(0, "unknown_server", 1);
   if (!HasRoom()) return metrics_.CountLogLines(server, "dropped", 1);
   if (message->cut) metrics_.CountLogLines(server, "cut", 1);
   v1::LogLine& line = *lines_.Add();

@@ -1,6 +1,7 @@
 #include "server/ops/syslog_socket.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -60,13 +61,29 @@ absl::StatusOr<SocketAddress> ParseAddress(const std::string& text) {
   return address;
 }
 
+namespace {
+
+// tcp(7): half of it in silence, then three questions.
+bool KeepAlive(int fd) {
+  const auto set = [&](int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+  };
+  constexpr int kProbes = 3;
+  constexpr int kInterval = kKeepAliveSeconds / (2 * kProbes);
+  return set(SOL_SOCKET, SO_KEEPALIVE, 1) && set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveSeconds / 2) &&
+         set(IPPROTO_TCP, TCP_KEEPINTVL, kInterval) && set(IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+}
+
+}  // namespace
+
 absl::StatusOr<Descriptor> Bind(const SocketAddress& address, Transport transport) {
   const int type = transport == Transport::kUdp ? SOCK_DGRAM : SOCK_STREAM;
   Descriptor bound(socket(address.storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   const bool ok =
       bound.get() >= 0 &&
-      (transport == Transport::kUdp || setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0) &&
+      (transport == Transport::kUdp ||
+       (setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 && KeepAlive(bound.get()))) &&
       bind(bound.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0 &&
       (transport == Transport::kUdp || listen(bound.get(), kBacklog) == 0);
   if (!ok) return absl::UnavailableError(absl::StrCat("the address cannot be had: ", strerror(errno)));

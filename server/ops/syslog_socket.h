@@ -40,7 +40,10 @@ struct SocketAddress {
 absl::StatusOr<SocketAddress> ParseAddress(const std::string& text);
 
 enum class Transport { kUdp, kTcp };
-// A bound (and for TCP listening) non-blocking socket. UNAVAILABLE if the address cannot be had.
+// A bound (and for TCP listening) non-blocking socket. A peer that is gone without a word is noticed within
+// kKeepAliveSeconds: connections have what the socket that they are accepted from has. UNAVAILABLE if the address
+// cannot be had.
+inline constexpr int kKeepAliveSeconds = 90;
 absl::StatusOr<Descriptor> Bind(const SocketAddress& address, Transport transport);
 // The port that a socket is bound to.
 int PortOf(const Descriptor& socket);

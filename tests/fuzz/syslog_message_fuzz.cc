@@ -14,6 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   retention::v1::LogLine line;
   line.set_text(message->text);
   retention::MustHold(line.ParseFromString(line.SerializeAsString()), "a text is UTF-8");
+  for (const char c : message->text) {
+    const auto byte = static_cast<unsigned char>(c);
+    retention::MustHold((byte >= 0x20 || c == '\t' || c == '\n') && byte != 0x7f, "a text has no controls");
+  }
+  retention::MustHold(!retention::IsRfc3164(input.rest()), "a message is of one standard");
   retention::MustHold(message->severity != retention::v1::LOG_SEVERITY_UNSPECIFIED, "every message has a severity");
   return 0;
 }

@@ -134,6 +134,22 @@ TEST(ParseSyslog, TextIsValidUtf8) {
   }
 }
 
+TEST(ParseSyslog, ControlsSteerNoTerminal) {
+  const auto message = ParseSyslog(Mcu("- a\tb\nc\x1b[2J\x07\x7f \r\xC2\x9B\xC2\xA0 d"));
+  ASSERT_TRUE(message.has_value());
+  EXPECT_EQ(message->text, "a\tb\nc\u241b[2J\u2407\u2421 \u240d\uFFFD\u00A0 d");
+}
+
+TEST(IsRfc3164, ByItsBeginning) {
+  for (const char* raw : {"<34>Oct 11 22:14:15 mymachine su: failed", "<13>Feb  5 17:32:18 10.0.0.99 Use"}) {
+    EXPECT_TRUE(IsRfc3164(raw)) << raw;
+  }
+  for (const char* raw : {"", "<34>", "<34>1 - - mcu - - - x", "<192>Oct 11 22:14:15 h x", "Oct 11 22:14:15 h x",
+                          "<34>Oct 11 22:14:15", "<34>oct 11 22:14:15 h"}) {
+    EXPECT_FALSE(IsRfc3164(raw)) << raw;
+  }
+}
+
 TEST(ParseSyslog, LongTextIsCutBetweenCharacters) {
   const auto whole = ParseSyslog(Mcu("- " + std::string(kMaxLogTextBytes, 'x')));
   ASSERT_TRUE(whole.has_value());

@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 #include <signal.h>
@@ -136,6 +138,7 @@ TEST_F(SyslogReceiverTest, DatagramsBecomeLines) {
   sender.Send(Message("MCU", "first"));
   sender.Send(Message("sshd", "not ours"));
   sender.Send("no syslog at all");
+  sender.Send("<34>Oct 11 22:14:15 mymachine mcu: of RFC 3164");
   sender.Send(Message("portal", ""));
   sender.Send(Message("portal", std::string(9000, 'x')));
   sender.Send("<11>1 - - converter - - - now");
@@ -148,7 +151,9 @@ TEST_F(SyslogReceiverTest, DatagramsBecomeLines) {
   EXPECT_EQ(Counted("MCU", "accepted"), 1);
   EXPECT_EQ(Counted("PORTAL", "accepted"), 1);
   EXPECT_EQ(Counted("PORTAL", "cut"), 1);
-  EXPECT_EQ(Counted("UNKNOWN", "rejected"), 2);
+  EXPECT_EQ(Counted("UNKNOWN", "unknown_server"), 1);
+  EXPECT_EQ(Counted("UNKNOWN", "malformed"), 1);
+  EXPECT_EQ(Counted("UNKNOWN", "rfc3164"), 1);
 }
 
 TEST_F(SyslogReceiverTest, TcpTakesCountedFramesAndLines) {
@@ -164,6 +169,24 @@ TEST_F(SyslogReceiverTest, TcpTakesCountedFramesAndLines) {
   Sender broken(SOCK_STREAM, receiver_->tcp_port());
   broken.Send("99999999999 <14>");
   EXPECT_TRUE(broken.Closed()) << "nobody can tell where the next frame begins";
+}
+
+TEST(SyslogSocket, APeerThatIsGoneWithoutAWordIsNoticed) {
+  const auto listener = Bind(*ParseAddress("127.0.0.1:0"), Transport::kTcp);
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  Sender sender(SOCK_STREAM, PortOf(*listener));
+  pollfd ready{.fd = listener->get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(poll(&ready, 1, -1), 1);
+  const Descriptor accepted(accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const auto option = [&](int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    EXPECT_EQ(getsockopt(accepted.get(), level, name, &value, &size), 0);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE) + option(IPPROTO_TCP, TCP_KEEPCNT) * option(IPPROTO_TCP, TCP_KEEPINTVL),
+            kKeepAliveSeconds);
 }
 
 TEST_F(SyslogReceiverTest, AFullBufferMakesTcpWaitAndDropsDatagrams) {
