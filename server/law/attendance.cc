@@ -56,10 +56,17 @@ void Attendance::Step(const RoomEvent& event) {
       if (!open_.IsPresent(event.participant)) CloseAt(participant, event.time_us);
       return;
     }
+    case RoomEventKind::kQuality:
+      // Whoever is heard of after a leave is there still.
+      if (open_.IsPresent(event.participant)) participants_[event.participant].left_us.reset();
+      return;
     case RoomEventKind::kEnded:
       for (auto& [id, participant] : participants_) {
         // Of those that are counted the leave may have been lost; one that has a name ends now.
-        CloseAt(participant, open_.IsCounted(id) ? participant.left_us.value_or(event.time_us) : event.time_us);
+        const bool may_be_lost =
+            participant.since_us.has_value() && participant.left_us.has_value() && open_.IsCounted(id);
+        participant.presumed |= may_be_lost;
+        CloseAt(participant, may_be_lost ? *participant.left_us : event.time_us);
       }
       open_.CloseAll();
       return;
@@ -78,9 +85,11 @@ std::vector<PersonAttendance> Attendance::Lines(absl::FunctionRef<uint64_t(uint6
     if (is_new || participant.first_join_us < line.first_join_us) line.first_join_us = participant.first_join_us;
     line.person = person;
     line.reconnections += participant.joins;
+    line.presumed |= participant.presumed;
     std::vector<Interval>& all = line.connections;
     all.insert(all.end(), participant.intervals.begin(), participant.intervals.end());
     if (participant.since_us.has_value()) {
+      line.present = true;
       line.presumed = true;
       all.emplace_back(*participant.since_us, participant.left_us.value_or(last_us_));
     }

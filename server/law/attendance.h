@@ -27,7 +27,8 @@ struct PersonAttendance {
   int64_t first_join_us = 0;
   std::vector<Interval> connections;
   uint32_t reconnections = 0;  // joins and reconnects less one: nobody can tell a second device from a refresh
-  bool presumed = false;       // nobody said when they left
+  bool present = false;        // by a connection that is open
+  bool presumed = false;       // nobody said when they left, or not of all connections
 };
 
 class Attendance {
@@ -46,6 +47,7 @@ class Attendance {
     std::vector<Interval> intervals;
     std::optional<int64_t> since_us;  // while there
     std::optional<int64_t> left_us;   // their last word was a leave, by which not all connections closed
+    bool presumed = false;            // of what was closed: that leave is taken for their last
     int64_t first_join_us = 0;
     uint32_t joins = 0;
     bool heard = false;  // they joined or left

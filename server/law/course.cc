@@ -43,6 +43,8 @@ RoomEventKind RoomKindOf(CourseKind kind) {
       return RoomEventKind::kJoinFailed;
     case Entry::KIND_FILE:
       return RoomEventKind::kFile;
+    case Entry::KIND_RECORDED:
+      return RoomEventKind::kRecorded;
     case Entry::KIND_DELETED:
       return RoomEventKind::kDeleted;
     default:

@@ -209,6 +209,7 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
     case RoomEventKind::kUninvited:
       return PlaceOfPlanned(event);
     case RoomEventKind::kShared:
+    case RoomEventKind::kRecorded:
     case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
     case RoomEventKind::kFile:
@@ -373,12 +374,31 @@ CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
 }
 
 CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
-  if (const auto plan = WaitingPlan(event.sitting, event.time_us, std::nullopt)) {
-    return {.of = CutPlace::Of::kPlan, .index = *plan};
+  const int64_t time_us = event.time_us;
+  const auto at_sitting = [](size_t index) { return CutPlace{.of = CutPlace::Of::kSitting, .index = index}; };
+  const auto at_plan = [](size_t index) { return CutPlace{.of = CutPlace::Of::kPlan, .index = index}; };
+  // Those who are there have it, whatever is planned.
+  const auto there = LatestThat(event.sitting, time_us, [&](size_t i) {
+    return !sittings_[i].emptied_us.has_value() && !IsOver(sittings_[i], time_us);
+  });
+  if (there.has_value()) {
+    const auto plan = sittings_[*there].plan;
+    const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
+    return waits ? at_plan(*plan) : at_sitting(*there);  // before it begins, for all who will come
   }
-  if (const auto named = SittingNamed(event.sitting)) return {.of = CutPlace::Of::kSitting, .index = *named};
-  if (sittings_.size() == deleted_.sittings) return PlaceOfDay(event);
-  return {.of = CutPlace::Of::kSitting, .index = sittings_.size() - 1};
+  const auto named = SittingNamed(event.sitting);
+  const bool any = sittings_.size() > deleted_.sittings;
+  if (event.kind == RoomEventKind::kRecorded && any) {
+    // Of what was, not of what will be.
+    const size_t latest = named.value_or(sittings_.size() - 1);
+    if (time_us <= sittings_[latest].last_us + Us(RulesOf(sittings_[latest]).late_within)) return at_sitting(latest);
+  }
+  const auto plan = WaitingPlan(event.sitting, time_us, std::nullopt);
+  const bool is_of_plan = plan.has_value() && plans_[*plan].name == event.sitting;
+  if (named.has_value() && !is_of_plan && !IsOver(sittings_[*named], time_us)) return at_sitting(*named);
+  if (plan.has_value()) return at_plan(*plan);
+  if (named.has_value()) return at_sitting(*named);
+  return any ? at_sitting(sittings_.size() - 1) : PlaceOfDay(event);
 }
 
 void RoomWalk::Delete(const RoomEvent& event) {

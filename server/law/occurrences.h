@@ -118,7 +118,10 @@ class RoomWalk {
   // REQUIRES: no event comes before one that was stepped over. A deletion ends all that is before it: the walk begins
   // anew, and what it had is over for good. It lies with what else is of its day and before it, and is over itself.
   CutPlace Step(const RoomEvent& event);
-  // Where chat or a file of the instant after the last event would belong.
+  // Where what is said or shown at the instant after the last event belongs: to those who are there, the latest begun
+  // of them, in the sitting that it names or in one without a name; else to the sitting that it names, though nobody is
+  // there, unless a plan of that name waits; else to the plan that waits with the instant in its window; else to the
+  // latest sitting, else to a day. A recording is of what was there last, within `late_within`, before any plan.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   // Of left, ended and quality: whether it would count, as the next event.

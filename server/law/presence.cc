@@ -98,7 +98,7 @@ std::vector<Presence> PresencesIn(const Course& course, const Walked& walked, Pr
       all.insert(all.end(), line.connections.begin(), line.connections.end());
       person.reconnections += line.reconnections + (inserted ? 0 : 1);
       person.presumed |= line.presumed;
-      person.present |= line.presumed && !walked.walk.sittings()[sitting].emptied_us.has_value();
+      person.present |= line.present && !walked.walk.sittings()[sitting].emptied_us.has_value();
     }
   }
   for (auto& [id, person] : persons) person.total_us = LengthOfUnion(std::move(connections[id]));

@@ -19,8 +19,9 @@ enum class RoomEventKind : uint8_t {
   kEnded,
   kPlanned,     // what belongs to a plan: invitations, dial-in
   kUninvited,   // an invitation was withdrawn
-  kShared,      // what is said or shown in a sitting: chat, recordings
+  kShared,      // what is said or shown in a sitting: chat, PDFs, polls
   kFile,        // a file that is shared in a sitting
+  kRecorded,    // a recording of a sitting
   kJoinFailed,  // no sign of life
   kDeleted,     // lies with what it deletes
   kWall,        // the room was deleted then, of which no event is held any more; belongs to nothing

@@ -53,6 +53,8 @@ CourseKind KindOf(v1::Event::PayloadCase payload) {
       return Entry::KIND_JOIN_FAILED;
     case v1::Event::kFileShared:
       return Entry::KIND_FILE;
+    case v1::Event::kRecordingCreated:
+      return Entry::KIND_RECORDED;
     default:
       return Entry::KIND_NOTED;
   }

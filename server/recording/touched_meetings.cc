@@ -157,6 +157,7 @@ bool TouchedMeetings::IsOverByItself(const RoomEvent& event) {
       return !IsCollectedInTime(event.time_us) && event.planned_start_us < absl::ToUnixMicros(change_.now());
     case RoomEventKind::kShared:
     case RoomEventKind::kFile:
+    case RoomEventKind::kRecorded:
     case RoomEventKind::kJoinFailed:
       return !IsCollectedInTime(event.time_us);
     default:

@@ -72,7 +72,16 @@ TEST(Attendance, WhoLeftWithAConnectionStillCountedOpenIsCountedToTheirLastLeave
   EXPECT_EQ(Report(open), "1: 30 min +1 presumed; 2: 28 min +0 presumed");
   std::vector<RoomEvent> ended = open;
   ended.push_back(Minute(60, Kind::kEnded));
-  EXPECT_EQ(Report(ended), "1: 30 min +1; 2: 58 min +0");
+  EXPECT_EQ(Report(ended), "1: 30 min +1 presumed; 2: 58 min +0");
+}
+
+TEST(Attendance, WhoIsHeardOfAfterALeaveIsThereStill) {
+  // A page that was refreshed: the leave of the former session comes after the join of the next one.
+  std::vector<RoomEvent> events = {Minute(0, Kind::kJoined, 1), Minute(5, Kind::kJoined, 1), Minute(6, Kind::kLeft, 1),
+                                   Minute(7, Kind::kQuality, 1), Minute(59, Kind::kQuality, 1)};
+  EXPECT_EQ(Report(events), "1: 59 min +1 presumed");
+  events.push_back(Minute(60, Kind::kEnded));
+  EXPECT_EQ(Report(events), "1: 60 min +1");
 }
 
 TEST(Attendance, ParticipantsOfOnePersonAreOneLine) {

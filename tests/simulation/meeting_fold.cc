@@ -52,6 +52,8 @@ RoomEvent RoomEventOf(const v1::Event& event) {
     of_room.kind = RoomEventKind::kPlanned;
   } else if (event.has_file_shared()) {
     of_room.kind = RoomEventKind::kFile;
+  } else if (event.has_recording_created()) {
+    of_room.kind = RoomEventKind::kRecorded;
   } else if (event.has_meeting_deleted()) {
     of_room.kind = RoomEventKind::kDeleted;
   }
@@ -202,6 +204,7 @@ MeetingState MeetingModel::At(absl::Time now) const {
     if (event->has_media_quality_sampled() && !over &&
         stays[event->media_quality_sampled().participant_id()].connections > 0) {
       heard = happened;
+      stays[event->media_quality_sampled().participant_id()].left_us.reset();  // there still
     }
     if (event->has_participant_left() && !over) {
       const std::string& who = event->participant_left().participant_id();

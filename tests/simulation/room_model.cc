@@ -34,6 +34,7 @@ struct StayModel {
   uint32_t joins = 0;
   std::optional<int64_t> since_us;
   std::optional<int64_t> left_us;  // their last word was a leave, by which not all was closed
+  bool presumed = false;           // that leave was taken for the last
   std::vector<Interval> intervals;
 };
 
@@ -70,11 +71,14 @@ std::map<std::string, StayModel> StaysOf(const SittingModel& sitting) {
       StayModel& stay = stays[ParticipantOf(event)];
       stay.left_us = t;
       if (!open.contains(ParticipantOf(event))) CloseStay(stay, t);
+    } else if (event.has_media_quality_sampled() && open.contains(ParticipantOf(event))) {
+      stays[ParticipantOf(event)].left_us.reset();  // there still
     } else if (event.has_meeting_ended()) {
       for (auto& [who, stay] : stays) {
         // The leave of a connection without a name may have been lost.
         const std::vector<ConnectionModel>& of_them = open[who];
         const bool lost = std::any_of(of_them.begin(), of_them.end(), [](const auto& one) { return one.id.empty(); });
+        if (lost && stay.since_us.has_value() && stay.left_us.has_value()) stay.presumed = true;
         CloseStay(stay, lost ? stay.left_us.value_or(t) : t);
       }
       open.clear();
@@ -266,6 +270,7 @@ std::vector<PersonModel> OccurrenceModel::Report(bool by_persons) const {
       if (is_new || stay.first_join_us < person.first_join_us) person.first_join_us = stay.first_join_us;
       person.participants.insert(who);
       person.reconnections += stay.joins;
+      person.presumed |= stay.presumed;
       std::vector<Interval>& all = intervals[name];
       all.insert(all.end(), stay.intervals.begin(), stay.intervals.end());
       if (!stay.since_us.has_value()) continue;

@@ -40,8 +40,9 @@ std::tuple<int64_t, int, uint64_t> WalkOrder(const v1::Event& event) {
   if (event.has_meeting_ended()) kind = 7;
   if (event.has_participant_invited() || event.has_dial_in_assigned()) kind = 8;
   if (event.has_participant_uninvited()) kind = 9;
-  if (event.has_join_failed()) kind = 11;
-  if (event.has_meeting_deleted()) kind = 12;
+  if (event.has_recording_created()) kind = 11;
+  if (event.has_join_failed()) kind = 12;
+  if (event.has_meeting_deleted()) kind = 13;
   return {Us(event.time()), kind, FingerprintOf(event.event_id())};
 }
 
@@ -346,15 +347,35 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
 
 PlaceModel RoomSteps::Share(const v1::Event& event) const {
   const int64_t t = Us(event.time());
-  if (const auto plan = NearestWaiting(event.occurrence_id(), t, std::nullopt)) {
-    return {.of = PlaceModel::Of::kPlan, .index = *plan, .deletions = 0};
-  }
-  auto sitting = SittingOf(event.occurrence_id());
-  if (!sitting.has_value() && !sittings_.empty() && !sittings_.back().deleted) sitting = sittings_.size() - 1;
+  const std::string& name = event.occurrence_id();
+  const auto at_plan = [](size_t i) { return PlaceModel{.of = PlaceModel::Of::kPlan, .index = i, .deletions = 0}; };
   // Whose names were due by then is over for good, and takes nothing.
-  if (sitting.has_value() && t < NamesDue(sittings_[*sitting])) {
-    return {.of = PlaceModel::Of::kSitting, .index = *sitting, .deletions = 0};
+  const auto takes = [&](std::optional<size_t> sitting) {
+    return sitting.has_value() && t < NamesDue(sittings_[*sitting]);
+  };
+  const auto at_sitting = [](size_t i) {
+    return PlaceModel{.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
+  };
+  // First of all: somebody is there.
+  for (size_t i = sittings_.size(); i-- > 0;) {
+    const SittingModel& sitting = sittings_[i];
+    if (sitting.deleted || !Agree(sitting.name, name) || sitting.emptied_us.has_value() || IsOver(sitting, t)) continue;
+    if (!takes(i)) continue;
+    if (sitting.plan.has_value() && plans_[*sitting.plan].dated && !plans_[*sitting.plan].took_place) {
+      return at_plan(*sitting.plan);
+    }
+    return at_sitting(i);
   }
+  const auto named = SittingOf(name);
+  auto last = named;
+  if (!last.has_value() && !sittings_.empty() && !sittings_.back().deleted) last = sittings_.size() - 1;
+  const bool was_just = last.has_value() && t <= sittings_[*last].last_us + sittings_[*last].cut.late_us;
+  if (event.has_recording_created() && was_just && takes(last)) return at_sitting(*last);
+  const auto plan = NearestWaiting(name, t, std::nullopt);
+  const bool named_goes_on = takes(named) && !IsOver(sittings_[*named], t);
+  if (named_goes_on && !(plan.has_value() && plans_[*plan].name == name)) return at_sitting(*named);
+  if (plan.has_value()) return at_plan(*plan);
+  if (takes(last)) return at_sitting(*last);
   return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
 }
 
