@@ -72,7 +72,8 @@ std::map<std::string, StayModel> StaysOf(const SittingModel& sitting) {
       stay.left_us = t;
       if (!open.contains(ParticipantOf(event))) CloseStay(stay, t);
     } else if (event.has_media_quality_sampled() && open.contains(ParticipantOf(event))) {
-      stays[ParticipantOf(event)].left_us.reset();  // there still
+      const auto stay = stays.find(ParticipantOf(event));
+      if (stay != stays.end()) stay->second.left_us.reset();  // there still
     } else if (event.has_meeting_ended()) {
       for (auto& [who, stay] : stays) {
         // The leave of a connection without a name may have been lost.
