@@ -151,8 +151,8 @@ class Store : public StoreView {
   virtual absl::Status DropRange(Family family, std::string_view begin, std::string_view end) = 0;
 
   // Rewrites the files in which `spans` lie, so that no byte of a row of them that was deleted, or replaced, before
-  // this call is left in any live file. Idempotent. Costs a flush of everything, and as much as the files hold that
-  // have keys of the spans between their first and their last one.
+  // this call is left in any live file. Idempotent. Costs a flush of everything, and the files that hold keys of the
+  // spans, down to the deepest of them. UNAVAILABLE: a reader, or a compaction, holds it back.
   virtual absl::Status Scrub(const std::vector<FamilySpan>& spans) = 0;
 
   // Tries to leave a failed state (after space was freed, say). OK if the store takes writes again. Waits for readers:

@@ -28,6 +28,19 @@ constexpr auto kPollInterval = std::chrono::milliseconds(1);
 // After this, files of a dropped range lose their names without waiting for the compaction that holds them.
 constexpr auto kDeletionPatience = std::chrono::milliseconds(50);
 
+// No key between it and `end` is in use; empty if `end` is.
+std::string LastBefore(std::string end) {
+  constexpr size_t kKeyBytesMax = 64;
+  if (end.empty()) return end;
+  if (end.back() == '\0') {
+    end.pop_back();
+    return end;
+  }
+  --end.back();
+  end.append(kKeyBytesMax, '\xFF');
+  return end;
+}
+
 // Asks `done` until it is true (OK) or the time is up.
 template <typename Predicate>
 absl::Status Await(Clock::duration wait, const char* what, Predicate done) {
@@ -340,7 +353,8 @@ absl::Status RocksEngine::Compact(const KeyRange& range, bool force) const {
   options.bottommost_level_compaction = force ? rocksdb::BottommostLevelCompaction::kForceOptimized
                                               : rocksdb::BottommostLevelCompaction::kIfHaveCompactionFilter;
   const rocksdb::Slice begin = SliceOf(range.begin);
-  const rocksdb::Slice end = SliceOf(range.end);
+  const std::string last = LastBefore(range.end);  // RocksDB's end belongs to the range
+  const rocksdb::Slice end = SliceOf(last);
   return StatusFromRocksDb(
       db_->CompactRange(options, family(range.family), &begin, range.end.empty() ? nullptr : &end));
 }
@@ -356,12 +370,8 @@ absl::Status RocksEngine::CompactByItself(rocksdb::ColumnFamilyHandle* family, b
   return StatusFromRocksDb(db_->SetOptions(family, {{"disable_auto_compactions", does ? "false" : "true"}}));
 }
 
-absl::Status RocksEngine::AwaitCompactions() const {
-  return Await(wait_, "store: a compaction runs", [&]() -> absl::StatusOr<bool> {
-    uint64_t running = 0;
-    db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
-    return running == 0;
-  });
+absl::Status RocksEngine::AwaitCompactions(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const {
+  return Await(wait_, "store: a compaction runs", [&]() -> absl::StatusOr<bool> { return !CompactsAt(family, keys); });
 }
 
 absl::Status RocksEngine::DropOldest(rocksdb::ColumnFamilyHandle* family) const {

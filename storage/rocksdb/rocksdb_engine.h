@@ -99,10 +99,8 @@ class RocksEngine {
   // level 0, it lies as well: to compact each by itself would rewrite these again and again. `next` becomes that of the
   // first which is left.
   KeyRange JoinedByFiles(const std::vector<KeyRange>& ranges, size_t& next) const;
-  // Whether of what was written to the range at `written` or before no row lies twice in files: nothing is left there
-  // of what was deleted, or replaced, by then. So it is where all that lies in one level, in files without a key in
-  // common (RocksDB moves a file down as it is, beside one that has its key).
-  bool HoldsEachKeyOnce(const KeyRange& range, rocksdb::SequenceNumber written) const;
+  // Whether a compaction of files of `keys` runs.
+  bool CompactsAt(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   absl::StatusOr<bool> HasRows(const KeyRange& range) const;
   // Whether a log on disk reaches back to `sequence`, so that it may hold rows written at or before it.
   absl::StatusOr<bool> LogReachesBackTo(rocksdb::SequenceNumber sequence) const;
@@ -125,16 +123,18 @@ class RocksEngine {
 
   // Writes all memtables to files, so that every log of before becomes obsolete, and waits until they are gone.
   absl::Status FlushAll() const;
-  // Rewrites the files of `range`; `force`: down to and including the last level.
+  // Rewrites the files of `range`; `force`: down to and including the last level in which keys of it lie.
   absl::Status Compact(const KeyRange& range, bool force) const;
-  // Rewrites of them what it takes until HoldsEachKeyOnce. UNAVAILABLE if others undo it again and again.
-  absl::Status ScrubRange(const KeyRange& range, rocksdb::SequenceNumber written) const;
+  // Rewrites files of `range` so that, after OK, nothing is left in any live one that was deleted or replaced before.
+  // Costs those which hold keys of it, down to the deepest of them. REQUIRES: all that was deleted or replaced is
+  // flushed, and no snapshot sees it. UNAVAILABLE: a compaction holds it back.
+  absl::Status ScrubRange(const KeyRange& range) const;
   // Drops whole files that hold nothing but `keys`; not those of level 0.
   absl::Status DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   // Whether RocksDB compacts `family` when it thinks fit, which it does at first.
   absl::Status CompactByItself(rocksdb::ColumnFamilyHandle* family, bool does) const;
-  // Waits until no compaction runs.
-  absl::Status AwaitCompactions() const;
+  // Waits until no compaction of files of `keys` runs.
+  absl::Status AwaitCompactions(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   // Drops the oldest file of level 0. REQUIRES: the other levels are empty.
   absl::Status DropOldest(rocksdb::ColumnFamilyHandle* family) const;
   // For reading table files beside the database.

@@ -1,12 +1,15 @@
 // Which table files ranges of keys lie in, and what of them is rewritten for a scrub.
-#include <optional>
+#include <algorithm>
 
+#include "storage/rocksdb/compaction_pause.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 
 namespace retention {
 namespace {
 
-bool Touches(const rocksdb::SstFileMetaData& file, const KeyRange& range) {
+// KeyRange or KeySpan.
+template <typename Range>
+bool Touches(const rocksdb::SstFileMetaData& file, const Range& range) {
   return file.largestkey >= range.begin && (range.end.empty() || file.smallestkey < range.end);
 }
 
@@ -28,22 +31,14 @@ std::vector<RangeFile> RocksEngine::FilesTouching(const KeyRange& range) const {
   return files;
 }
 
-bool RocksEngine::HoldsEachKeyOnce(const KeyRange& range, rocksdb::SequenceNumber written) const {
+bool RocksEngine::CompactsAt(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const {
   rocksdb::ColumnFamilyMetaData metadata;
-  db_->GetColumnFamilyMetaData(family(range.family), &metadata);
-  std::optional<int> only;
-  for (const rocksdb::LevelMetaData& level : metadata.levels) {
-    const rocksdb::SstFileMetaData* before = nullptr;  // in the order of their keys, below level 0
-    for (const rocksdb::SstFileMetaData& file : level.files) {
-      if (file.smallest_seqno > written || !Touches(file, range)) continue;
-      if (only.value_or(level.level) != level.level) return false;
-      // Files of level 0 may have any key; one that is alone has each once, and stays there when it is compacted.
-      if (before != nullptr && (level.level == 0 || before->largestkey >= file.smallestkey)) return false;
-      only = level.level;
-      before = &file;
-    }
-  }
-  return true;
+  db_->GetColumnFamilyMetaData(family, &metadata);
+  return std::any_of(metadata.levels.begin(), metadata.levels.end(), [&](const rocksdb::LevelMetaData& level) {
+    return std::any_of(level.files.begin(), level.files.end(), [&](const rocksdb::SstFileMetaData& file) {
+      return file.being_compacted && Touches(file, keys);
+    });
+  });
 }
 
 KeyRange RocksEngine::JoinedByFiles(const std::vector<KeyRange>& ranges, size_t& next) const {
@@ -66,13 +61,22 @@ KeyRange RocksEngine::JoinedByFiles(const std::vector<KeyRange>& ranges, size_t&
   return joined;
 }
 
-// A compaction of RocksDB's own accord beside this one may carry rows past it: then it is done again. Files whose keys
-// meet at their edges can look as if they shared one however often they are rewritten: after kRewritesMax of all of
-// them nothing that was deleted before the first is left.
-absl::Status RocksEngine::ScrubRange(const KeyRange& range, rocksdb::SequenceNumber written) const {
-  constexpr int kRewritesMax = 3;
-  for (int rewrites = 0; rewrites <= kRewritesMax && !HoldsEachKeyOnce(range, written); ++rewrites) {
-    if (absl::Status status = Compact(range, /*force=*/rewrites > 0); !status.ok()) return status;
+// RocksDB carries what has keys of the range, hidden ones included, down to the deepest level that has any, as it is
+// when it begins, and rewrites that. Nobody else may take rows past it meanwhile, or put in its way what was begun
+// while somebody read what is hidden now.
+absl::Status RocksEngine::ScrubRange(const KeyRange& range) const {
+  CompactionPause pause(*this, family(range.family), {range.begin, range.end});
+  if (absl::Status paused = pause.Begin(); !paused.ok()) return paused;
+  for (bool moved = true; moved;) {
+    const std::vector<RangeFile> before = FilesTouching(range);
+    if (absl::Status status = Compact(range, /*force=*/true); !status.ok()) return status;
+    // A file of level 0 that nothing lies below is moved down as it is.
+    const std::vector<RangeFile> after = FilesTouching(range);
+    moved = std::any_of(after.begin(), after.end(), [&](const RangeFile& file) {
+      return file.level > 0 && std::any_of(before.begin(), before.end(), [&](const RangeFile& former) {
+               return former.level == 0 && former.path == file.path;
+             });
+    });
   }
   return absl::OkStatus();
 }

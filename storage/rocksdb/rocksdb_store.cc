@@ -8,7 +8,6 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -234,8 +233,8 @@ absl::Status RocksDbStore::DropRange(Family family, std::string_view begin, std:
   return Erase(**engine, {family, std::string(begin), std::string(end)}, written);
 }
 
-// Whole files first, since that costs nothing. A tombstone, a flush and a compaction only for what is left: they
-// contend with ingest for seconds.
+// Whole files first, since that costs nothing. A deletion, a flush and a scrub only for what is left: they contend with
+// ingest for seconds.
 absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& range, uint64_t written) {
   std::vector<RangeFile> seen;
   const auto look = [&] {
@@ -243,33 +242,25 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
     seen.insert(seen.end(), files.begin(), files.end());
     return files;
   };
-  // Files that may hold bytes of the range. After a compaction, those that it did not write: its own files hold
-  // neighbours.
-  std::optional<std::set<std::string>> uncompacted;
-  const auto left_of = [&uncompacted](std::vector<RangeFile> files) {
-    if (uncompacted) std::erase_if(files, [&](const RangeFile& file) { return !uncompacted->contains(file.path); });
-    return files;
-  };
-  const Clock::time_point deadline = Clock::now() + absl::ToChronoMilliseconds(2 * options_.erasure_wait);
+  const Clock::time_point patience = Clock::now() + absl::ToChronoMilliseconds(options_.erasure_wait);
   for (;;) {
     if (!look().empty()) {
       if (absl::Status status = engine.DropFiles(engine.family(range.family), {range.begin, range.end}); !status.ok())
         return status;
     }
-    const std::vector<RangeFile> left = left_of(look());
+    const std::vector<RangeFile> left = look();
     const absl::StatusOr<bool> logged = engine.LogReachesBackTo(written);
     if (!logged.ok()) return logged.status();
     const absl::StatusOr<bool> rows = engine.HasRows(range);
     if (!rows.ok()) return rows.status();
     if (left.empty() && !*logged && !*rows) break;
-    if (Clock::now() >= deadline) return absl::UnavailableError("store: the erasure is held back");
 
     // A compaction that runs anyway will give the files back soon.
     const bool only_busy =
         !*logged && !left.empty() && std::all_of(left.begin(), left.end(), [](const RangeFile& file) {
           return file.level > 0 && file.inside && file.being_compacted;
         });
-    if (only_busy) {
+    if (only_busy && Clock::now() < patience) {
       std::this_thread::sleep_for(kErasePause);
       continue;
     }
@@ -278,15 +269,14 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
       deletion.DeleteRange(range.family, range.begin, range.end);
       if (absl::Status status = Write(engine, deletion); !status.ok()) return status;
     }
+    // Who reads what was before the deletion would keep it.
+    if (absl::Status status = engine.AwaitReaders(engine.db().GetLatestSequenceNumber()); !status.ok()) return status;
     if (*rows || *logged) {
       if (absl::Status status = engine.FlushAll(); !status.ok()) return status;
     }
-    if (absl::Status status = engine.AwaitReaders(written); !status.ok()) return status;
-    const std::vector<RangeFile> before = look();
-    if (before.empty()) continue;
-    uncompacted.emplace();
-    for (const RangeFile& file : before) uncompacted->insert(file.path);
-    if (absl::Status status = engine.Compact(range, /*force=*/true); !status.ok()) return status;
+    look();
+    if (absl::Status status = engine.ScrubRange(range); !status.ok()) return status;
+    break;
   }
   if (absl::Status gone = engine.AwaitDeletion(seen); !gone.ok()) return gone;
   if (engine.Lost(range.family) == nullptr) return absl::OkStatus();
@@ -315,7 +305,7 @@ absl::Status RocksDbStore::Scrub(const std::vector<FamilySpan>& spans) {
       file.inside = false;  // its live rows go on living: readers may still need it, so it is waited for
       seen.push_back(std::move(file));
     }
-    if (absl::Status status = (*engine)->ScrubRange(range, written); !status.ok()) return status;
+    if (absl::Status status = (*engine)->ScrubRange(range); !status.ok()) return status;
   }
   return (*engine)->AwaitDeletion(seen);
 }

@@ -93,7 +93,7 @@ absl::Status NameDamaged(const RocksEngine& engine) {
 
 // REQUIRES: nothing in the family matters.
 absl::Status DropWithFamily(const RocksEngine& engine, const Table& table) {
-  CompactionPause pause(engine, table.family);
+  CompactionPause pause(engine, table.family, {});
   absl::Status dropped = pause.Begin();
   if (dropped.ok()) dropped = engine.DropFiles(table.family, {});
   while (dropped.ok() && FindTable(engine, table.number)) dropped = engine.DropOldest(table.family);
@@ -102,23 +102,13 @@ absl::Status DropWithFamily(const RocksEngine& engine, const Table& table) {
 
 }  // namespace
 
-CompactionPause::~CompactionPause() {
-  if (begun_) engine_.CompactByItself(family_, true).IgnoreError();
-}
-
-absl::Status CompactionPause::Begin() {
-  begun_ = true;
-  if (absl::Status paused = engine_.CompactByItself(family_, false); !paused.ok()) return paused;
-  return engine_.AwaitCompactions();
-}
-
 TableMender::TableMender(const RocksEngine& engine, Table table, Family family)
     : engine_(engine),
       table_(std::move(table)),
       family_(family),
       range_(table_.level == 0 ? KeySpan() : table_.keys),
       from_(range_.begin),
-      pause_(engine, table_.family) {}
+      pause_(engine, table_.family, range_) {}
 
 absl::Status TableMender::Begin() {
   if (table_.level == 0 && !IsReadable(table_.keys.end)) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/rocksdb/compaction_pause.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/store.h"
 
@@ -22,22 +23,6 @@ struct Table {
   rocksdb::ColumnFamilyHandle* family = nullptr;
   int level = 0;
   KeySpan keys;  // from its first to its last
-};
-
-// While it lives RocksDB compacts nothing of a family by itself.
-class CompactionPause {
- public:
-  CompactionPause(const RocksEngine& engine, rocksdb::ColumnFamilyHandle* family) : engine_(engine), family_(family) {}
-  ~CompactionPause();
-  CompactionPause(const CompactionPause&) = delete;
-  CompactionPause& operator=(const CompactionPause&) = delete;
-  // Once it is OK, none runs either.
-  absl::Status Begin();
-
- private:
-  const RocksEngine& engine_;
-  rocksdb::ColumnFamilyHandle* const family_;
-  bool begun_ = false;
 };
 
 // RocksDB offers no way to take one file out of its levels: rows of older files, that the lost ones had replaced or

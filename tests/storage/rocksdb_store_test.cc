@@ -34,9 +34,9 @@ std::string RowKey(DueDay day, uint32_t number) {
 class RocksDbStoreTest : public ::testing::Test {
  protected:
   RocksDbStoreTest() { Reopen(); }
-  void Reopen() {
+  void Reopen(const RocksDbOptions& options = {}) {
     store_.reset();
-    auto store = OpenRocksDbStore(path_, {});
+    auto store = OpenRocksDbStore(path_, options);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -201,6 +201,28 @@ TEST_F(RocksDbStoreTest, Scrub_OfSettledAndReopenedDays) {
   EXPECT_EQ(Count(FiledPrefix(kDay)), 1u);
 }
 
+// RocksDB writes a row and its deletion into one file while somebody reads the row; that file is in one level, and no
+// other has a key of it.
+TEST_F(RocksDbStoreTest, Scrub_OfRowsThatLieInOneFileWithTheirDeletions) {
+  for (const bool settled : {false, true}) {
+    for (const std::string& key : {RowKey(kDay, 1), RowKey(kDay, 2)}) Put(Family::kFiled, key, kCanary);
+    {
+      const auto reader = store_->Snapshot();
+      Delete(Family::kFiled, RowKey(kDay, 1));
+      Put(Family::kFiled, RowKey(kDay, 2), "replaced");
+      if (settled) {
+        ASSERT_TRUE(store_->SettleDay(kDay).ok());
+      } else {
+        ASSERT_TRUE(store_->Checkpoint(directory_ / "flushed").ok());
+      }
+    }
+    EXPECT_EQ(Holding(kCanary).size(), 1u);
+    ASSERT_TRUE(store_->Scrub({{Family::kFiled, {RowKey(kDay, 1), RowKey(kDay, 3)}}}).ok());
+    EXPECT_EQ(Holding(kCanary), Files()) << settled;
+    EXPECT_EQ(*store_->Get(Family::kFiled, RowKey(kDay, 2)), "replaced");
+  }
+}
+
 // What a scrub costs follows from what was deleted, not from what lies beside it.
 TEST_F(RocksDbStoreTest, Scrub_RewritesTheFilesOfDeletedRowsAlone) {
   constexpr uint32_t kRows = 400;
@@ -229,6 +251,37 @@ TEST_F(RocksDbStoreTest, Scrub_RewritesTheFilesOfDeletedRowsAlone) {
   EXPECT_EQ(rewritten, 1u);
   ASSERT_TRUE(store_->Scrub(place).ok());
   for (const std::string& name : after) EXPECT_TRUE(tables().contains(name)) << "there is nothing to do any more";
+}
+
+// RocksDB keeps what a snapshot sees, also one that is younger than the last row of the day.
+TEST_F(RocksDbStoreTest, Drop_WaitsForWhoReadsWhatItDeletes) {
+  Reopen({.erasure_wait = absl::Milliseconds(20)});
+  Fill(kDay, 10, kCanary);
+  Fill(kDay.Next(), 10, "kept");
+  auto reader = store_->Snapshot();
+  EXPECT_EQ(store_->DropDaysThrough(kDay).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Count(FiledPrefix(kDay)), 0u);
+  reader.reset();
+  ASSERT_TRUE(store_->DropDaysThrough(kDay).ok());
+  EXPECT_EQ(Holding(kCanary), Files());
+}
+
+// Where the deletion went into one file with the rows, nothing shows them any more.
+TEST_F(RocksDbStoreTest, Drop_OfRowsThatLieInOneFileWithTheirDeletion) {
+  for (uint32_t row = 0; row < 10; ++row) Put(Family::kStatistics, "b" + std::to_string(row), kCanary);
+  Put(Family::kStatistics, "a", "kept");
+  Put(Family::kStatistics, "z", "kept");
+  {
+    const auto reader = store_->Snapshot();
+    Batch deletion;
+    deletion.DeleteRange(Family::kStatistics, "b", "c");
+    ASSERT_TRUE(store_->Commit(deletion).ok());
+    ASSERT_TRUE(store_->Checkpoint(directory_ / "flushed").ok());
+  }
+  EXPECT_EQ(Holding(kCanary).size(), 1u);
+  ASSERT_TRUE(store_->DropRange(Family::kStatistics, "b", "c").ok());
+  EXPECT_EQ(Holding(kCanary), Files());
+  EXPECT_EQ(*store_->Get(Family::kStatistics, "z"), "kept");
 }
 
 // A reader that is in the middle of a dropped day must not keep its bytes in the directory.
