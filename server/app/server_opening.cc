@@ -143,6 +143,7 @@ absl::Status Server::OpenStorage() {
       return OnlyACopyHelps(finding.status().message());
     }
     finding = JudgeStore(made, unread);
+    if (absl::IsDataLoss(finding.status())) return OnlyACopyHelps(finding.status().message());
   }
   if (!finding.ok()) return finding.status();
   if (simulated_clock_.has_value() && simulated_clock_->Now() == absl::InfinitePast()) {

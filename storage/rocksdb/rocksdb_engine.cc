@@ -201,6 +201,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
   if (!opened.ok()) return opened.status();
   engine->families_ = std::move(opened->families);
   engine->db_ = std::move(opened->db);
+  if (absl::Status loaded = engine->LoadLost(); !loaded.ok()) return loaded;
   return engine;
 }
 

@@ -19,7 +19,8 @@ uint64_t SequenceOf(const rocksdb::WriteBatch& batch) { return NumberAt(batch.Da
 // Whether a batch has a row that is needed.
 class NeededRows : public rocksdb::WriteBatch::Handler {
  public:
-  NeededRows(const std::map<uint32_t, Family>& families, RowNeeded needs) : families_(families), needs_(needs) {}
+  NeededRows(const std::map<uint32_t, Family>& families, std::optional<uint32_t> of_losses, RowNeeded needs)
+      : families_(families), of_losses_(of_losses), needs_(needs) {}
   bool any() const { return any_; }
   rocksdb::Status PutCF(uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice&) override {
     return Look(family, key);
@@ -33,11 +34,12 @@ class NeededRows : public rocksdb::WriteBatch::Handler {
  private:
   rocksdb::Status Look(uint32_t family, const rocksdb::Slice& key) {
     const auto ours = families_.find(family);
-    any_ |= ours != families_.end() && needs_(ours->second, {key.data(), key.size()});
+    any_ |= family == of_losses_ || (ours != families_.end() && needs_(ours->second, {key.data(), key.size()}));
     return rocksdb::Status::OK();
   }
 
   const std::map<uint32_t, Family>& families_;
+  const std::optional<uint32_t> of_losses_;
   const RowNeeded needs_;
   bool any_ = false;
 };
@@ -64,6 +66,7 @@ void NeededFilter::ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>&,
   for (size_t i = 1; i <= kFamilies; ++i) {
     if (const auto id = ids.find(names_[i]); id != ids.end()) families_[id->second] = static_cast<Family>(i - 1);
   }
+  if (const auto id = ids.find(names_.back()); id != ids.end()) of_losses_ = id->second;
 }
 
 rocksdb::WalFilter::WalProcessingOption NeededFilter::LogRecordFound(unsigned long long, const std::string&,
@@ -71,7 +74,7 @@ rocksdb::WalFilter::WalProcessingOption NeededFilter::LogRecordFound(unsigned lo
                                                                      rocksdb::WriteBatch*, bool*) {
   const auto rows = static_cast<rocksdb::SequenceNumber>(batch.Count());
   if (rows > 0) last_ = std::max(last_, SequenceOf(batch) + rows - 1);
-  NeededRows look(families_, needs_);
+  NeededRows look(families_, of_losses_, needs_);
   // What cannot be looked through is RocksDB's to judge.
   const bool read = batch.Iterate(&look).ok();
   return !read || look.any() ? WalProcessingOption::kContinueProcessing : WalProcessingOption::kIgnoreCurrentRecord;

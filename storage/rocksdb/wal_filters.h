@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,10 +45,11 @@ class UnacknowledgedFilter : public rocksdb::WalFilter {
 
 using RowNeeded = bool (*)(Family family, std::string_view key);
 
-// Takes in batches in which something is needed, and sees how far the others go.
+// Takes in batches in which something is needed, or that say what was lost, and sees how far the others go.
 class NeededFilter : public rocksdb::WalFilter {
  public:
-  // `families`: their names, RocksDB's own first, then ours in the order of their numbers.
+  // `families`: their names, RocksDB's own first, then ours in the order of their numbers, that of
+  // what was lost at last.
   NeededFilter(std::vector<std::string> families, RowNeeded needs, rocksdb::SequenceNumber& last)
       : names_(std::move(families)), needs_(needs), last_(last) {}
   const char* Name() const override { return "retention.Needed"; }
@@ -59,6 +61,7 @@ class NeededFilter : public rocksdb::WalFilter {
  private:
   const std::vector<std::string> names_;
   std::map<uint32_t, Family> families_;
+  std::optional<uint32_t> of_losses_;
   const RowNeeded needs_;
   rocksdb::SequenceNumber& last_;
 };
