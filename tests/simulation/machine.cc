@@ -37,6 +37,10 @@ absl::Status Machine::Start(absl::Time now) {
   auto witness = StoreWitness::Open({ring});
   if (!witness.ok()) return witness.status();
   witness_ = *std::move(witness);
+  if (time_ != nullptr) {
+    clock_.emplace(*time_, GuardedClock::Trust::kKernel);
+    if (witness_->known_clock().has_value()) clock_->Resume(witness_->known_clock()->anchor);
+  }
   if (witness_->ring_generation() > ring_->generation())
     return absl::FailedPreconditionError("a crash took ring writes");
   const auto finding = witness_->Meet(*store_, store_->Found(), *ring_);
@@ -53,7 +57,8 @@ absl::Status Machine::Start(absl::Time now) {
 void Machine::Remember(absl::Time now) {
   if (crashed()) return;
   // Of a store that fails there is nothing new.
-  witness_->Note(stored::v1::LedgerEntry::CLOCK_SYSTEM, {.instant = now}).IgnoreError();
+  const ClockAnchor anchor = clock_.has_value() ? clock_->Anchor() : ClockAnchor{.instant = now};
+  witness_->Note(stored::v1::LedgerEntry::CLOCK_SYSTEM, anchor).IgnoreError();
 }
 
 void Machine::Stop() {

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/guarded_clock.h"
 #include "server/ledger/store_witness.h"
 #include "tests/engine/test_engine.h"
 #include "tests/simulation/random.h"
@@ -22,6 +24,12 @@ class Machine {
   // A fresh machine. REQUIRES: `policy_text` is valid.
   Machine(const std::filesystem::path& directory, Policy policy, uint64_t seed);
   ~Machine();
+
+  // From now on its clock is the engine's over `time`, and goes on from what the ring's volume remembers. REQUIRES: not
+  // running; `time` outlives it.
+  void GuardClockOver(const TimeSource& time) { time_ = &time; }
+  // REQUIRES: that, and running.
+  GuardedClock& clock() { return *clock_; }
 
   absl::Status Start(absl::Time now);
   void Stop();
@@ -47,14 +55,15 @@ class Machine {
   absl::Status LetGo(absl::Time now);
   absl::Status EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now);
 
+  // What a server does each second: what is acknowledged by now, no crash may take.
+  void Remember(absl::Time now);
+
   TestEngine& engine() { return *engine_; }
   bool running() const { return engine_ != nullptr; }
   const std::filesystem::path& directory() const { return directory_; }
 
  private:
   absl::Status OnRingStep();
-  // What a server does each second: what is acknowledged by now, no crash may take.
-  void Remember(absl::Time now);
 
   const std::filesystem::path directory_;
   const Policy policy_;
@@ -71,6 +80,8 @@ class Machine {
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<TestEngine> engine_;
+  const TimeSource* time_ = nullptr;
+  std::optional<GuardedClock> clock_;
 };
 
 }  // namespace retention::simulation

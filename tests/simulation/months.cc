@@ -61,10 +61,21 @@ const std::vector<Months::Act>& Months::Acts() {
   return acts;
 }
 
-Months::Months(uint64_t seed)
+const std::vector<Months::Act>& Months::ActsOfAClockThatGoesWrong() {
+  static const std::vector<Act>& acts = *[] {
+    auto* all = new std::vector<Act>(Acts());
+    all->insert(all->end(), {{60, &Months::ClockJumps}, {30, &Months::ClockIsSlewed}, {30, &Months::MachineIsOff}});
+    return all;
+  }();
+  return acts;
+}
+
+Months::Months(uint64_t seed, bool clock_goes_wrong)
     : seed_(seed),
+      acts_(clock_goes_wrong ? ActsOfAClockThatGoesWrong() : Acts()),
       tracing_(FromEnvironment("RETENTION_TRACE", 0) != 0),
       dice_(seed),
+      time_(StartOf(seed)),
       machine_(directory_.path(), DefaultPolicy(), seed),
       model_(PolicyModel(DefaultPolicy().proto())),
       logs_(model_.policy()),
@@ -76,6 +87,7 @@ Months::~Months() { machine_.Stop(); }
 
 void Months::Go(uint64_t steps) {
   std::cout << "seed " << seed_ << ", " << steps << " steps" << std::endl;
+  machine_.GuardClockOver(time_);
   const absl::Status started = machine_.Start(now_);
   ASSERT_TRUE(started.ok()) << started;
   for (int i = 0; i < 3; ++i) Sync("pbx-" + std::to_string(i));
@@ -105,9 +117,9 @@ void Months::Step() {
     return next();
   }
   uint64_t sum = 0;
-  for (const Act& act : Acts()) sum += act.weight;
+  for (const Act& act : acts_) sum += act.weight;
   uint64_t drawn = dice_.Below(sum);
-  for (const Act& act : Acts()) {
+  for (const Act& act : acts_) {
     if (drawn < act.weight) return (this->*act.run)();
     drawn -= act.weight;
   }
@@ -144,9 +156,11 @@ void Months::NamePbxs() {
 }
 
 void Months::MoveTo(absl::Time time) {
-  now_ = std::max(now_, time);
-  model_.AdvanceTo(now_);
-  logs_.AdvanceTo(now_);
+  if (time > now_) {
+    time_.Pass(time - now_);
+    FollowClock(time);
+    EXPECT_EQ(now_, time);
+  }
   last_ = "time";
 }
 
@@ -169,8 +183,9 @@ void Months::Restart() {
   if (!machine_.crashed()) last_ = "restart";
   const bool power = dice_.Chance(60);
   const absl::Status status = machine_.Restart(now_, power, dice_.Pick(std::vector<uint64_t>{0, 7, 1000, 1 << 20}));
-  EXPECT_TRUE(status.ok()) << status;
-  if (status.ok()) NoticePolicy();
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(machine_.clock().Now(), now_) << "the same boot";
+  NoticePolicy();
 }
 
 bool Months::Execute(bool one_write, const std::function<absl::Status()>& command, int fault_percent) {
@@ -202,7 +217,8 @@ bool Months::Execute(bool one_write, const std::function<absl::Status()>& comman
 }
 
 std::string Months::Where() const {
-  return "RETENTION_SEED=" + std::to_string(seed_) + " step " + std::to_string(step_) + " at " +
+  return (acts_.size() > Acts().size() ? "RETENTION_CLOCK=1 RETENTION_SEED=" : "RETENTION_SEED=") +
+         std::to_string(seed_) + " step " + std::to_string(step_) + " at " +
          absl::FormatTime(absl::RFC3339_full, now_, Berlin());
 }
 

@@ -22,13 +22,14 @@
 #include "tests/simulation/portal.h"
 #include "tests/simulation/witness.h"
 #include "tests/simulation/workload.h"
+#include "tests/testing/fake_time.h"
 #include "tests/testing/fresh_directory.h"
 
 namespace retention::simulation {
 
 class Months {
  public:
-  explicit Months(uint64_t seed);
+  explicit Months(uint64_t seed, bool clock_goes_wrong = false);
   ~Months();
 
   // Adds a gtest failure, with the line that replays it, for whatever does not hold.
@@ -67,6 +68,10 @@ class Months {
   void RescheduleToAndFro();
   void RenewAnyLicence();
   void RemoveExtensionOfTheDying();
+  // The machine's clock goes wrong (acts_clock.cc).
+  void ClockJumps();
+  void ClockIsSlewed();
+  void MachineIsOff();
   // Changes of policy (acts_policy.cc).
   void ChangeAnyPolicy();
   void RefileSome();
@@ -85,9 +90,13 @@ class Months {
   void RefileLogs();
 
   static const std::vector<Act>& Acts();
+  static const std::vector<Act>& ActsOfAClockThatGoesWrong();
   void Step();
   void Judge();
   void MoveTo(absl::Time time);
+  // The engine's clock after a look at the machine's: never back, and never later than it may be.
+  void FollowClock(absl::Time latest);
+  void SweepWhateverTheClock();
   void Record(const std::vector<v1::Event>& batch);
   void RecordLate(const std::vector<v1::Event>& batch, const v1::RecordResult& result, const Prediction& expected);
   void Sync(const std::string& pbx_id);
@@ -129,9 +138,11 @@ class Months {
   void Trace(const std::string& text) const;
 
   const uint64_t seed_;
+  const std::vector<Act>& acts_;
   const bool tracing_;
   Dice dice_;
   const FreshDirectory directory_;
+  FakeTime time_;
   Machine machine_;
   Model model_;
   LogModel logs_;
