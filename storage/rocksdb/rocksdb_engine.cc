@@ -77,11 +77,11 @@ class RocksEngine::Listener : public rocksdb::EventListener {
   Listener(std::shared_ptr<FailureLatch> failure, std::shared_ptr<DamagedFiles> damaged)
       : failure_(std::move(failure)), damaged_(std::move(damaged)) {}
 
-  // A damaged table file endangers nothing that was acknowledged since: the compaction is given up, and tried again
-  // until the file is taken out.
+  // A compaction that fails endangers nothing that was acknowledged: it is given up, and tried again, until a damaged
+  // file is taken out, or what cannot be read can be. Without room nothing else would be written either.
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
-    if (reason == rocksdb::BackgroundErrorReason::kCompaction && IsDamage(*error)) {
-      damaged_->Note(error->ToString());
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && !error->IsNoSpace()) {
+      if (IsDamage(*error)) damaged_->Note(error->ToString());
       *error = rocksdb::Status::OK();
       return;
     }

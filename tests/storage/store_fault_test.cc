@@ -11,6 +11,7 @@
 #include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/storage/fault_fixtures.h"
+#include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
 #include "tests/testing/whole_spans.h"
 
@@ -77,6 +78,51 @@ TEST_F(StoreFault, WithTooLittleRoomReadsGoOn) {
   disk_.SetFreeSpace({});
   EXPECT_TRUE(store->Resume().ok());
   EXPECT_TRUE(store->Commit(NumberedBatch(2)).ok());
+}
+
+// What cannot be read endangers nothing that was acknowledged.
+TEST_F(StoreFault, ASectorThatCannotBeReadCostsItself) {
+  constexpr uint32_t kRows = 100;
+  const std::string kWide(10'000, 'x');
+  const auto key = [](uint32_t row) {
+    FiledKey of = SomeKey(kDay);
+    of.owner.bytes[0] = static_cast<uint8_t>(row);
+    return of.Encode();
+  };
+  {
+    auto store = MustOpen();
+    Batch rows;
+    for (uint32_t row = 0; row < kRows; ++row) rows.Put(Family::kFiled, key(row), kWide);
+    ASSERT_TRUE(store->Commit(rows).ok());
+    ASSERT_TRUE(store->SettleDay(kDay).ok());
+  }
+  const std::vector<std::string> tables = FilesHolding(path_, kWide);
+  ASSERT_EQ(tables.size(), 1u);
+  disk_.BreakSector(path_ + "/" + tables[0], 500'000);
+  auto store = MustOpen();
+  const auto failing = [&] {
+    uint32_t failing = 0;
+    for (uint32_t row = 0; row < kRows; ++row) {
+      const auto found = store->Get(Family::kFiled, key(row));
+      failing += found.ok() ? 0 : 1;
+      EXPECT_TRUE(found.ok() || absl::IsUnavailable(found.status())) << found.status();
+    }
+    return failing;
+  };
+  EXPECT_EQ(failing(), 1u);
+  // What rewrites it fails, and stops nothing.
+  Batch deletion;
+  deletion.Delete(Family::kFiled, key(5));
+  ASSERT_TRUE(store->Commit(deletion).ok());
+  const absl::Status scrubbed = store->Scrub(WholeOf({kDay}, false));
+  EXPECT_TRUE(absl::IsUnavailable(scrubbed)) << scrubbed;
+  EXPECT_TRUE(store->Health().ok()) << store->Health();
+  EXPECT_TRUE(store->Commit(NumberedBatch(1)).ok());
+  EXPECT_EQ(failing(), 1u);
+  EXPECT_EQ(store->Mend().ok(), true);
+  // The day's end needs nothing of it.
+  EXPECT_TRUE(store->DropDaysThrough(kDay).ok());
+  EXPECT_EQ(FilesHolding(path_, kWide), std::vector<std::string>());
 }
 
 struct FaultCase {

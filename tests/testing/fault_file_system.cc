@@ -48,6 +48,39 @@ std::string Normal(const std::string& path) {
   return normal;
 }
 
+struct BadSector {
+  std::string path;
+  uint64_t offset = 0;
+};
+
+// A file with one that cannot be read.
+class PartlyReadable : public rocksdb::FSRandomAccessFileOwnerWrapper {
+ public:
+  PartlyReadable(std::shared_ptr<const BadSector> bad, std::unique_ptr<rocksdb::FSRandomAccessFile> file)
+      : FSRandomAccessFileOwnerWrapper(std::move(file)), bad_(std::move(bad)) {}
+  IOStatus Read(uint64_t offset, size_t size, const IOOptions& options, Slice* result, char* scratch,
+                IODebugContext* debug) const override {
+    if (offset <= bad_->offset && bad_->offset - offset < size) {
+      return IOStatus::IOError("While pread", bad_->path + ": Input/output error");
+    }
+    return target()->Read(offset, size, options, result, scratch, debug);
+  }
+  IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count, const IOOptions& options,
+                     IODebugContext* debug) override {
+    for (size_t i = 0; i < count; ++i) {
+      rocksdb::FSReadRequest& each = requests[i];
+      each.status = Read(each.offset, each.len, options, &each.result, each.scratch, debug);
+    }
+    return IOStatus::OK();
+  }
+  IOStatus Prefetch(uint64_t, size_t, const IOOptions&, IODebugContext*) override {
+    return IOStatus::NotSupported("a file with a bad sector");
+  }
+
+ private:
+  const std::shared_ptr<const BadSector> bad_;
+};
+
 // Whether `bytes` are a whole table without a row or a deletion.
 bool IsEmptyTable(const Slice& bytes) {
   static constexpr char kName[] = "/table.sst";
@@ -233,6 +266,23 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
     return IOStatus::OK();
   }
 
+  void Break(BadSector sector) {
+    const MutexLock lock(mutex_);
+    bad_ = std::make_shared<const BadSector>(std::move(sector));
+  }
+  IOStatus NewRandomAccessFile(const std::string& path, const FileOptions& options,
+                               std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext* debug) override {
+    std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+    IOStatus opened = target()->NewRandomAccessFile(path, options, &file, debug);
+    if (!opened.ok()) return opened;
+    const MutexLock lock(mutex_);
+    if (bad_->path == Normal(path)) {
+      *result = std::make_unique<PartlyReadable>(bad_, std::move(file));
+    } else {
+      *result = std::move(file);
+    }
+    return opened;
+  }
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options,
                            std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext* debug) override;
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions& options,
@@ -276,6 +326,8 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
  private:
   const std::shared_ptr<Disk> disk_;
   const bool spares_empty_tables_;
+  Mutex mutex_;
+  std::shared_ptr<const BadSector> bad_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const BadSector>();
 };
 
 class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrapper {
@@ -380,6 +432,9 @@ void FaultFileSystem::Heal() { watched_->disk().Heal(); }
 void FaultFileSystem::Hold() { watched_->disk().Hold(true); }
 void FaultFileSystem::Release() { watched_->disk().Hold(false); }
 bool FaultFileSystem::holds() const { return watched_->disk().holds(); }
+void FaultFileSystem::BreakSector(const std::string& path, uint64_t offset) {
+  watched_->Break({.path = Normal(path), .offset = offset});
+}
 void FaultFileSystem::SetFreeSpace(std::function<uint64_t()> free_bytes) {
   watched_->free_bytes = std::move(free_bytes);
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 
@@ -60,6 +61,9 @@ class FaultFileSystem {
   void Release();
   // Whether one waits.
   bool holds() const;
+  // From now on whoever opens the file `path`, and reads what lies at `offset` in it, gets an I/O error; empty for
+  // none.
+  void BreakSector(const std::string& path, uint64_t offset);
   // How much room it says that there is; else what there is.
   void SetFreeSpace(std::function<uint64_t()> free_bytes);
 
