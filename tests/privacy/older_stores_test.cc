@@ -136,6 +136,15 @@ class Restored {
         EXPECT_TRUE(gone.ok() && !*gone) << prefix;
       }
     }
+    const std::string references = ObjectReferencePrefix(OwnerId()).substr(0, 1);
+    for (auto cursor = store_->ScanPrefix(Family::kState, references); cursor->Valid(); cursor->Next()) {
+      const auto row = DecodeObjectReference(cursor->key(), cursor->value());
+      ASSERT_TRUE(row.has_value());
+      if (row->day.is_civil() && row->day <= ended) continue;
+      const auto envelope = GetRow(*store_, *row);
+      EXPECT_TRUE(envelope.ok() && envelope->has_value())
+          << "a row of no object, of category " << static_cast<int>(row->category) << " and day " << row->day.number();
+    }
   }
   // Every list, and all that it leads to.
   void CheckReads() {
