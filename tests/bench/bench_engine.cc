@@ -54,6 +54,16 @@ double Percentile(std::vector<double> samples, double fraction) {
   return samples[rank];
 }
 
+uint64_t BytesWritten() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  for (uint64_t value = 0; io >> name >> value;) {
+    if (name == "wchar:") return value;
+  }
+  OrDie(absl::NotFoundError("/proc/self/io has no wchar"), "BytesWritten");
+  return 0;
+}
+
 BenchEngine::BenchEngine(const std::string& data_directory, const std::string& ring_directory,
                          const std::string& policy_file, absl::Time now) {
   std::stringstream text;

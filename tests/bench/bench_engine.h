@@ -33,6 +33,9 @@ void Report(const std::string& name, double value, const std::string& unit);
 // A line that explains the next ones: `# TEXT`.
 void Remark(const std::string& text);
 
+// Bytes that the process has handed to write calls: files of store and ring, and logs.
+uint64_t BytesWritten();
+
 class Stopwatch {
  public:
   double Seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
@@ -95,6 +98,8 @@ void BenchAccess(const BenchOptions& options, const std::string& certificates);
 void BenchReads(const BenchOptions& options);
 // ring_write, ring_bytes, erase_early.
 void BenchRing(const BenchOptions& options);
+// scrub_cost.
+void BenchScrub(const BenchOptions& options);
 // webinar_ingest, webinar_report_first and their like.
 void BenchWebinar(const BenchOptions& options);
 // A directory of `rows` live rows for a server on the system's clock.

@@ -1,5 +1,5 @@
 // The benches that need no server process: `retention_bench
-// access|ingest|cost|backup|drop|pbx|cohort|query|reads|ring|webinar|fill`.
+// access|ingest|cost|backup|drop|pbx|cohort|query|reads|ring|scrub|webinar|fill`.
 #include <CLI/CLI.hpp>
 
 #include "tests/bench/bench_engine.h"
@@ -35,6 +35,9 @@ int main(int argc, char** argv) {
     retention::BenchReads(options);
   });
   app.add_subcommand("ring", "Owners destroyed in the key ring")->callback([&] { retention::BenchRing(options); });
+  app.add_subcommand("scrub", "What it takes that no byte of deleted meetings is left")->callback([&] {
+    retention::BenchScrub(options);
+  });
   app.add_subcommand("webinar", "A webinar with a million samples of quality")->callback([&] {
     retention::BenchWebinar(options);
   });

@@ -2,7 +2,6 @@
 // disk once all is in files. The same events in the same groups with every run, and nothing beside them.
 #include <time.h>
 
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,17 +35,6 @@ double CpuSeconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-// Bytes that the process has handed to write calls: RocksDB's log, and its files if it writes any.
-uint64_t BytesWritten() {
-  std::ifstream io("/proc/self/io");
-  std::string name;
-  for (uint64_t value = 0; io >> name >> value;) {
-    if (name == "wchar:") return value;
-  }
-  OrDie(absl::NotFoundError("/proc/self/io has no wchar"), "BytesWritten");
-  return 0;
 }
 
 }  // namespace
