@@ -64,6 +64,19 @@ uint64_t BytesWritten() {
   return 0;
 }
 
+double ResidentMiB(const std::string& which) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != which) continue;
+    double kib = 0;
+    status >> kib;
+    return kib / 1024;
+  }
+  return 0;
+}
+
+void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
 BenchEngine::BenchEngine(const std::string& data_directory, const std::string& ring_directory,
                          const std::string& policy_file, absl::Time now) {
   std::stringstream text;

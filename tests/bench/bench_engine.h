@@ -47,6 +47,11 @@ class Stopwatch {
 // The value below which `fraction` of `samples` lie. REQUIRES: not empty.
 double Percentile(std::vector<double> samples, double fraction);
 
+// MiB of this process: `VmRSS:` now, `VmHWM:` at most.
+double ResidentMiB(const std::string& which);
+// From now on the most is that of what follows.
+void ForgetPeak();
+
 // An engine with the options that the server has by default.
 class BenchEngine {
  public:
@@ -88,7 +93,7 @@ void BenchClose(const BenchOptions& options);
 void BenchDrop(const BenchOptions& options);
 // pbx_unreadable, pbx_gone.
 void BenchPbx(const BenchOptions& options);
-// cohort_rows.
+// cohort_rows, cohort_rss.
 void BenchCohort(const BenchOptions& options);
 // query_p99.
 void BenchQuery(const BenchOptions& options);

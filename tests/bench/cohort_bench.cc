@@ -1,4 +1,7 @@
-// cohort_rows: from sealed rows in the store to a noisy cube.
+// cohort_rows: from sealed rows in the store to a noisy cube. cohort_rss: the memory that counting takes.
+#include <cstring>
+#include <random>
+
 #include "absl/strings/str_cat.h"
 #include "server/days/cohort_rows.h"
 #include "server/law/cohort_days.h"
@@ -41,9 +44,40 @@ double RowsPerSecond(const BenchOptions& options, int open_meetings, uint64_t en
   return static_cast<double>(history().values) / seconds;
 }
 
+// At most, beyond what there was, from the first participation to the drawn cube.
+void BenchMemory(uint64_t participations) {
+  std::mt19937_64 random(7);
+  const double before = ResidentMiB("VmRSS:");
+  ForgetPeak();
+  const Stopwatch counting;
+  const v1::StatisticsPolicy no_lists;
+  auto builder = OrDie(CohortBuilder::Create({.first_day = DueDay(absl::CivilDay(2026, 3, 2)),
+                                              .day_count = 7,
+                                              .lists = PublicLists(no_lists),
+                                              .late_people = {}},
+                                             ProfileOf(v1::STATISTICS_PROFILE_LARGE), SystemRandom()),
+                       "cohort");
+  for (uint64_t i = 0; i < participations; ++i) {
+    Participation participation{.person = {},
+                                .hour = static_cast<uint8_t>(random() % 24),
+                                .weekday = static_cast<uint8_t>(random() % 7),
+                                .duration_seconds = static_cast<uint32_t>(random() % 7200),
+                                .quality = {}};
+    // Four each, in any order.
+    const uint64_t person = random() % (participations / 4);
+    std::memcpy(participation.person.data(), &person, sizeof(person));
+    const uint64_t meeting = random() % (participations / 8);
+    builder.Add(participation, {reinterpret_cast<const char*>(&meeting), sizeof(meeting)});
+  }
+  OrDie(std::move(builder).Finish(SystemRandom()).status(), "noise");
+  Remark(absl::StrCat("cohort: ", participations, " participations counted in ", counting.Seconds(), " s"));
+  Report("cohort_rss", ResidentMiB("VmHWM:") - before, "MiB");
+}
+
 }  // namespace
 
 void BenchCohort(const BenchOptions& options) {
+  BenchMemory(options.quick ? 1'000'000 : 10'000'000);
   const uint64_t entries = options.quick ? 1'000'000 : 5'000'000;
   Report("cohort_rows", RowsPerSecond(options, 1000, entries), "rows/s");
   Report("cohort_rows_of_whole_meetings", RowsPerSecond(options, 1, entries), "rows/s");

@@ -2,7 +2,6 @@
 // of as many people, for comparison. A hundredth of the samples comes half a minute late; everybody loses the
 // connection once an hour.
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <random>
 
@@ -19,21 +18,6 @@ constexpr char kWebinarPbx[] = "bench-webinar";
 constexpr char kWebinar[] = "webinar";
 constexpr absl::Duration kSampleEvery = absl::Seconds(10);
 constexpr absl::Duration kLate = absl::Seconds(30);
-
-// MiB of this process, now or at most.
-double ResidentMiB(const std::string& which) {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;) {
-    if (word != which) continue;
-    double kib = 0;
-    status >> kib;
-    return kib / 1024;
-  }
-  return 0;
-}
-
-// From now on the most is that of what follows.
-void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 // Bytes of the rows of histories, with keys.
 double HistoryBytes(const Store& store) {
