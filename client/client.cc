@@ -228,6 +228,11 @@ absl::StatusOr<v1::GetGuaranteeResponse> Client::GetGuarantee(const v1::GetGuara
   return Call<v1::GetGuaranteeResponse>("/retention.v1.StatisticsService/GetGuarantee", request);
 }
 
+absl::StatusOr<v1::SampleSyntheticRecordsResponse> Client::SampleSyntheticRecords(
+    const v1::SampleSyntheticRecordsRequest& request) const {
+  return Call<v1::SampleSyntheticRecordsResponse>("/retention.v1.StatisticsService/SampleSyntheticRecords", request);
+}
+
 absl::StatusOr<v1::ListErasureOrdersResponse> Client::ListErasureOrders(
     const v1::ListErasureOrdersRequest& request) const {
   return Call<v1::ListErasureOrdersResponse>("/retention.v1.ErasureOrderService/ListErasureOrders", request);

@@ -68,6 +68,8 @@ class Client {
   absl::StatusOr<v1::ListTablesResponse> ListTables(const v1::ListTablesRequest& request) const;
   absl::StatusOr<v1::QueryStatisticsResponse> QueryStatistics(const v1::QueryStatisticsRequest& request) const;
   absl::StatusOr<v1::GetGuaranteeResponse> GetGuarantee(const v1::GetGuaranteeRequest& request) const;
+  absl::StatusOr<v1::SampleSyntheticRecordsResponse> SampleSyntheticRecords(
+      const v1::SampleSyntheticRecordsRequest& request) const;
   absl::StatusOr<v1::ListErasureOrdersResponse> ListErasureOrders(const v1::ListErasureOrdersRequest& request) const;
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
       const v1::ConfirmErasureOrdersRequest& request) const;

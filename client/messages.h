@@ -111,6 +111,8 @@ class ReportLicenceRequest;
 class ReportLicenceResponse;
 class RotateRingRootRequest;
 class RotateRingRootResponse;
+class SampleSyntheticRecordsRequest;
+class SampleSyntheticRecordsResponse;
 class SweepRequest;
 class SweepResponse;
 class SyncPbxRequest;

@@ -103,6 +103,7 @@ void AddStatisticsCommands(Command root, CommandSession& session) {
   AddStatisticsQueryCommand(statistics, session);
   AddStatisticsReportCommand(statistics, session);
   AddStatisticsExportCommand(statistics, session);
+  AddStatisticsSampleCommand(statistics, session);
   statistics.AddVerb("tables", "The tables that every cohort has, and what can be asked").SetAction([&session] {
     Tables(session);
   });

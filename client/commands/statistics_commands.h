@@ -9,5 +9,6 @@ class CommandSession;
 void AddStatisticsQueryCommand(Command statistics, CommandSession& session);
 void AddStatisticsExportCommand(Command statistics, CommandSession& session);
 void AddStatisticsReportCommand(Command statistics, CommandSession& session);
+void AddStatisticsSampleCommand(Command statistics, CommandSession& session);
 
 }  // namespace retention

@@ -302,5 +302,52 @@ TEST_F(CommandLineTest, StatisticsExport_ThatBrokeIsTriedAgainOnlyIfNothingCame)
   EXPECT_EQ(err_.str(), "retentionctl: UNAVAILABLE: going down\n");
 }
 
+TEST_F(CommandLineTest, StatisticsSample_AreRecordsInEveryFormat) {
+  v1::SampleSyntheticRecordsRequest seen;
+  connection_->handlers["SampleSyntheticRecords"] = [&](const auto& request, auto* answer) {
+    seen.CopyFrom(request);
+    v1::SampleSyntheticRecordsResponse response;
+    auto* record = response.add_records();
+    record->set_hour("09");
+    record->set_region("fra");
+    record->set_client("web-chrome");
+    record->set_duration("600-1199");
+    record->set_reconnections("3-4");
+    answer->CopyFrom(response);
+    return absl::OkStatus();
+  };
+  const std::vector<std::string> ask = {"statistics", "sample", "--from", "2026-03-01", "--to", "2026-03-31"};
+  EXPECT_EQ(Run(ask), kExitOk);
+  EXPECT_EQ(out_.str(),
+            "HOUR  REGION  CLIENT      SECONDS   RECONNECTIONS\n"
+            "09    fra     web-chrome  600-1199  3-4\n"
+            "\n"
+            "Nobody's: drawn from released figures, for trying programs out.\n");
+  EXPECT_EQ(seen.count(), 100);
+  EXPECT_EQ(seen.from().day(), 1);
+  EXPECT_EQ(seen.to().day(), 31);
+  EXPECT_EQ(Run(As("csv", ask)), kExitOk);
+  EXPECT_EQ(out_.str(), "hour,region,client,duration_seconds,reconnections\n09,fra,web-chrome,600-1199,3-4\n");
+  EXPECT_EQ(Run(As("json", ask)), kExitOk);
+  EXPECT_NE(out_.str().find("\"client\": \"web-chrome\""), std::string::npos) << out_.str();
+  std::vector<std::string> counted = ask;
+  counted.insert(counted.end(), {"--count", "10000"});
+  EXPECT_EQ(Run(counted), kExitOk);
+  EXPECT_EQ(seen.count(), 10'000);
+}
+
+TEST_F(CommandLineTest, StatisticsSample_SaysWhereNothingWasReleased_AndWrongUsageNeedsNoServer) {
+  connection_->Answer("SampleSyntheticRecords", v1::SampleSyntheticRecordsResponse());
+  EXPECT_EQ(Run({"statistics", "sample", "--from", "2026-03-01", "--to", "2026-03-31"}), kExitOk);
+  EXPECT_NE(out_.str().find("No cohort of these days was released."), std::string::npos) << out_.str();
+  const size_t calls = connection_->calls.size();
+  for (const char* count : {"0", "10001", "many"}) {
+    EXPECT_EQ(Run({"statistics", "sample", "--from", "2026-03-01", "--to", "2026-03-31", "--count", count}),
+              kExitUsage);
+  }
+  EXPECT_EQ(Run({"statistics", "sample", "--from", "2026-03-01"}), kExitUsage);
+  EXPECT_EQ(connection_->calls.size(), calls);
+}
+
 }  // namespace
 }  // namespace retention
