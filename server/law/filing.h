@@ -55,6 +55,12 @@ struct OccurrenceFacts {
   std::optional<PlanFacts> plan;
   std::optional<int64_t> scheduled_on_us;  // when it was first scheduled
   std::vector<SittingFacts> sittings;      // in order of their begin
+  struct Tries {
+    int64_t first_us = 0, last_us = 0;
+
+    friend bool operator==(const Tries&, const Tries&) = default;
+  };
+  std::optional<Tries> tries;  // of people who could not join: those may lie outside all sittings
   bool deleted = false;
   bool recordings_deleted = false;  // by an operator
   uint32_t present = 0;             // participants who are there

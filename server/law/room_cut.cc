@@ -165,6 +165,10 @@ CutChanges RoomCut::TakeChanges() {
 void RoomCut::Group::Note(const RoomEvent& event) {
   first_us = std::min(first_us, event.time_us);
   last_us = std::max(last_us, event.time_us);
+  if (event.kind == RoomEventKind::kJoinFailed) {
+    const OccurrenceFacts::Tries others = tries.value_or(OccurrenceFacts::Tries{event.time_us, event.time_us});
+    tries = {.first_us = std::min(others.first_us, event.time_us), .last_us = std::max(others.last_us, event.time_us)};
+  }
   if (event.kind == RoomEventKind::kUninvited) {
     int64_t& uninvited = uninvited_us.try_emplace(event.participant, event.time_us).first->second;
     uninvited = std::max(uninvited, event.time_us);
@@ -317,6 +321,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   OccurrenceFacts facts;
   facts.first_us = group.first_us;
   facts.last_us = group.last_us;
+  facts.tries = group.tries;
   facts.waits_until_us = group.first_us + absl::ToInt64Microseconds(rules_.At(group.first_us).presumed_end_after);
   facts.scheduled_on_us = group.scheduled_on_us;
   facts.deleted = walk_.IsDeleted(key);

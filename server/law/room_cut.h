@@ -138,6 +138,7 @@ class RoomCut {
     uint64_t occurrence = 0;
     int64_t first_us = INT64_MAX;
     int64_t last_us = INT64_MIN;
+    std::optional<OccurrenceFacts::Tries> tries;
     std::map<uint64_t, int64_t> uninvited_us;  // by participant
     std::vector<RoomEvent> said;               // scheduled and started, in order; the rest follows from them
     std::optional<int64_t> scheduled_on_us;

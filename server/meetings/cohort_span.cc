@@ -12,13 +12,19 @@ namespace retention {
 
 std::optional<CohortSpan> CohortSpanOf(const MeetingLocator& locator, const Policy& policy) {
   const OccurrenceFacts& facts = locator.facts;
-  if (locator.days[kHistory] == DueDay::None() || facts.sittings.empty()) return std::nullopt;
-  int64_t last_us = INT64_MIN;
-  for (const SittingFacts& sitting : facts.sittings) last_us = std::max(last_us, sitting.last_us);
+  if (locator.days[kHistory] == DueDay::None()) return std::nullopt;
+  int64_t first_us = INT64_MAX, last_us = INT64_MIN;
+  const auto include = [&](int64_t from_us, int64_t to_us) {
+    first_us = std::min(first_us, from_us);
+    last_us = std::max(last_us, to_us);
+  };
+  for (const SittingFacts& sitting : facts.sittings) include(sitting.start_us, sitting.last_us);
+  if (facts.tries.has_value()) include(facts.tries->first_us, facts.tries->last_us);
+  if (first_us > last_us) return std::nullopt;
   const auto day_of = [&policy](int64_t time_us) {
     return DueDay(DayOf(absl::FromUnixMicros(time_us), policy.zone()));
   };
-  const CohortSpan span{.first = day_of(facts.sittings.front().start_us), .last = day_of(last_us)};
+  const CohortSpan span{.first = day_of(first_us), .last = day_of(last_us)};
   const DueDay filed_by(CollectionDay(facts, policy));
   return span == CohortSpan{.first = filed_by, .last = filed_by} ? std::nullopt : std::optional(span);
 }

@@ -15,14 +15,14 @@
 
 namespace retention {
 
-// From the first day on which anybody was in an occurrence to the last.
+// From the first day on which anybody was in an occurrence, or tried to join it, to the last.
 struct CohortSpan {
   DueDay first, last;
 
   friend bool operator==(const CohortSpan&, const CohortSpan&) = default;
 };
 
-// nullopt if its history is not filed, or everybody came on the day by which it is.
+// nullopt if its history is not filed, or all of that was on the day by which it is.
 std::optional<CohortSpan> CohortSpanOf(const MeetingLocator& locator, const Policy& policy);
 // Files the span of an occurrence whose locator was `before`. A row that no longer holds stays, and leads to nothing:
 // it goes with the day that it is filed under.

@@ -18,6 +18,10 @@ constexpr size_t kParsedBytes = 2048;
 void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) {
   proto.set_first_us(facts.first_us);
   proto.set_last_us(facts.last_us);
+  if (facts.tries.has_value()) {
+    proto.set_first_try_us(facts.tries->first_us);
+    proto.set_last_try_us(facts.tries->last_us);
+  }
   proto.set_waits_until_us(facts.waits_until_us);
   if (facts.plan.has_value()) {
     proto.set_planned(true);
@@ -54,6 +58,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   OccurrenceFacts facts;
   facts.first_us = proto.first_us();
   facts.last_us = proto.last_us();
+  if (proto.last_try_us() != 0) facts.tries = {.first_us = proto.first_try_us(), .last_us = proto.last_try_us()};
   facts.waits_until_us = proto.waits_until_us();
   if (proto.planned()) {
     facts.plan = PlanFacts{.start_us = proto.plan_start_us(),
