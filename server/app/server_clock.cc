@@ -128,13 +128,20 @@ void Server::ReportClock(const GuardedClock::Reading& reading) {
   }
   if (clock_waits_.exchange(reading.waits_for_confirmation) == reading.waits_for_confirmation) return;
   if (reading.waits_for_confirmation) {
-    Log(Severity::kError,
-        "what is due by the machine's clock alone waits: look at another clock, set the machine's if it is wrong, and "
-        "type "
-        "what follows",
-        {{"engine", Readable(reading.now)},
-         {"machine", Readable(reading.machine)},
-         {"type", absl::StrCat("retentionctl clock confirm ", Readable(reading.machine))}});
+    const std::string engine = Readable(reading.now);
+    const std::string machine = Readable(reading.machine);
+    const std::string type = absl::StrCat("retentionctl clock confirm ", machine);
+    if (reading.machine < reading.now) {
+      Log(Severity::kError,
+          "the machine's clock is behind the engine's, by which keys go on being destroyed: look at another clock and "
+          "set the machine's if it is wrong; if the engine's is wrong, type what follows",
+          {{"engine", engine}, {"machine", machine}, {"type", type}});
+    } else {
+      Log(Severity::kError,
+          "what is due by the machine's clock alone waits: look at another clock, set the machine's if it is wrong, "
+          "and type what follows",
+          {{"engine", engine}, {"machine", machine}, {"type", type}});
+    }
   } else {
     Log(Severity::kInfo, "nothing waits for a word about the clock any more");
   }

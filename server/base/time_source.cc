@@ -11,7 +11,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace retention {
 namespace {
@@ -46,7 +46,12 @@ int64_t ReadBoottimeOffset() {
 
 class Machine final : public TimeSource {
  public:
-  absl::Time Wall() const override { return absl::FromUnixMicros(absl::GetCurrentTimeNanos() / 1000); }
+  // The kernel's own word, by the call that tests and tools replace.
+  absl::Time Wall() const override {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return absl::FromUnixMicros(static_cast<int64_t>(time.tv_sec) * 1000000 + time.tv_nsec / 1000);
+  }
   BootTime Boot() const override {
     BootTime boot{.boot_id = boot_id_};
     timespec time{};

@@ -203,6 +203,24 @@ TEST_F(ClockGuard, OnceItIsUndoneNothingSaysThatItWas) {
   }
 }
 
+// Nothing is due by a clock that is behind: what waits is another thing, and so is what helps.
+TEST_F(ClockGuard, AClockThatIsBehindIsSaidToBeBehind) {
+  for (const bool is_behind : {false, true}) {
+    const absl::Time right = time_.Wall();
+    ::testing::internal::CaptureStderr();
+    time_.Discipline(right + (is_behind ? -13 : 13) * 30 * kOneDay);
+    Sweep();
+    PassAndSweep(absl::Seconds(1));
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(Waits());
+    EXPECT_EQ(absl::StrContains(said, "alone waits"), !is_behind) << said;
+    EXPECT_EQ(absl::StrContains(said, "by which keys go on being destroyed"), is_behind) << said;
+    EXPECT_TRUE(absl::StrContains(said, "retentionctl clock confirm")) << said;
+    time_.Discipline(right + absl::Seconds(1));
+    Sweep();
+  }
+}
+
 TEST_F(ClockGuard, TheSlackIsForAllStartsOfTheMachineTogether) {
   for (int minutes = 6; minutes <= 30; minutes += 6) {
     server_.Stop();
