@@ -16,7 +16,9 @@ absl::Status Explain(const char* part, const absl::Status& status) {
 }
 
 absl::Status OnlyACopyHelps(absl::string_view message) {
-  return absl::DataLossError(absl::StrCat(message, "; put an intact copy back"));
+  return absl::DataLossError(absl::StrCat(message,
+                                          "; put an intact copy back, or move the directory away and "
+                                          "restore a backup: retention_backup restore"));
 }
 
 }  // namespace retention

@@ -18,6 +18,7 @@
 #include "server/policies/policy_change.h"
 #include "server/rpc/tls_identity.h"
 #include "server/rpc/watch_courier.h"
+#include "storage/rocksdb/rocksdb_files.h"
 
 // jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
 // RocksDB had cached. So no value outlives its day in memory that nobody uses any more.
@@ -177,6 +178,7 @@ absl::Status Server::StartCommitter() {
                                                                        sweeps_ = status;
                                                                      }
                                                                      KeepBallast();
+                                                                     KeepStoresNames();
                                                                      LookForRoot();
                                                                      ring_watch_->Look();
                                                                      UpdateHealth();
@@ -357,6 +359,33 @@ void Server::KeepBallast() {
 }
 
 void Server::LookForRoot() {
+void Server::KeepStoresNames() {
+  const auto put_back = PutBackCurrent(options_.data_directory);
+  if (put_back.ok() && *put_back) {
+    Log(Severity::kWarning, "a file without which the store does not open again was removed, and is put back",
+        {{"file", "CURRENT"}});
+  }
+  const std::string failure = put_back.ok() ? "" : DescribeStatus(put_back.status());
+  const bool is_news = !failure.empty() && failure != names_failure_;
+  if (is_news && absl::IsDataLoss(put_back.status())) {
+    Log(Severity::kError,
+        "files of the store were removed: it goes on until it is stopped, and then only a backup helps",
+        {{"status", failure}});
+  } else if (is_news) {
+    Log(Severity::kError, "a file without which the store does not open again was removed, and cannot be put back yet",
+        {{"status", failure}});
+  }
+  names_failure_ = failure;
+}
+
+void Server::TellLostKeys() {
+  if (!ring_->has_untold_loss()) return;
+  // A store that takes no writes gets it later.
+  Commands(*committer_, engine_->writer())
+      .Do([&](Change& change) { return engine_->EnterLostKeys(change); })
+      .IgnoreError();
+}
+
   const absl::Status root = ring_->LookForRoot(clock_.Now());
   if (root_missing_.exchange(!root.ok()) == !root.ok()) return;
   if (root.ok()) {

@@ -187,6 +187,8 @@ class Server {
   absl::StatusOr<Backup> MakeBackup(Backups& backups, absl::Time now);
   // Lays it when there is room.
   void KeepBallast();
+  // Puts back what was removed of the files that lead to all others, or says that it cannot.
+  void KeepStoresNames();
   void LookForRoot();
   Gauges ReadGauges() const;
   void UpdateHealth() ABSL_LOCKS_EXCLUDED(health_mutex_);
@@ -201,6 +203,7 @@ class Server {
   // Of the sweeps' thread.
   bool clock_agrees_ = true;
   std::optional<ClockCorrection> reported_correction_;
+  std::string names_failure_;
   Metrics metrics_;
   Gate gate_;
   std::unique_ptr<Principals> principals_;

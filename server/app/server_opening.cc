@@ -101,11 +101,13 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
     };
   }
   const auto look = LookIntoRocksDbStore(options_.data_directory, options, IsJudgedBy);
-  if (absl::IsDataLoss(look.status()) && !options_.accept_data_loss) {
-    return Explain("data directory",
-                   absl::DataLossError(absl::StrCat(look.status().message(),
-                                                    "; put an intact copy back, or, if a log is damaged, go on with "
-                                                    "what it has before that: --accept-data-loss")));
+  if (absl::IsDataLoss(look.status())) {
+    absl::Status refusal = OnlyACopyHelps(look.status().message());
+    if (!options_.accept_data_loss) {
+      refusal = absl::DataLossError(absl::StrCat(
+          refusal.message(), "; if a log is damaged, go on with what it has before that: --accept-data-loss"));
+    }
+    return Explain("data directory", refusal);
   }
   if (!look.ok()) return Explain("data directory", look.status());
   unread = IsUnread(**look);

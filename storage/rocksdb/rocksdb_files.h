@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
+
 namespace retention {
 
 // The number of the newest log; 0 if there is none.
@@ -15,6 +17,11 @@ uint64_t LastTableIn(const std::string& directory);
 // Table files without the file that says which of them are live: opening would make an empty database over them. Or
 // without the list that it names.
 bool LostItsCurrent(const std::string& directory);
+
+// Of a database that is open: puts the file CURRENT back if somebody removed it, without which it would not open again;
+// returns whether it did. DATA_LOSS if the list that it names (MANIFEST) was removed too; UNAVAILABLE if it cannot be
+// written.
+absl::StatusOr<bool> PutBackCurrent(const std::string& directory);
 
 }  // namespace retention
 

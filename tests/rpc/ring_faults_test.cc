@@ -4,14 +4,18 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/ring_service.pb.h"
+#include "server/ledger/ledger.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
 #include "tests/testing/ring_decoder.h"
@@ -35,10 +39,11 @@ class RingFaults : public ::testing::Test {
 
   fs::path directory(size_t i) const { return server_.directory() / (i == 0 ? "ring" : "second"); }
   fs::path replica(size_t i) const { return directory(i) / (i == 0 ? "a" : "b"); }
-  absl::Status Start(absl::Time now) {
+  absl::Status Start(absl::Time now, const std::string& wrapping = "") {
     return server_.Restart([&](ServerOptions& options) {
       options.second_key_ring_directory = directory(1).string();
       options.simulated_start = now;
+      options.ring_keys.wrapping_key_file = wrapping;
       options.metrics_address = "127.0.0.1:0";
     });
   }
@@ -65,6 +70,50 @@ class RingFaults : public ::testing::Test {
       const char byte = static_cast<char>(stream.get() ^ 1);
       stream.seekp(static_cast<std::streamoff>(offset)).put(byte);
     }
+  }
+  // So that pages are opened.
+  void DeleteAnother() {
+    server_.Batch({Joined("another", "join", kMonday, "p", "Bo", "bo@example.org")});
+    v1::DeleteMeetingRequest request;
+    request.set_pbx_id("pbx");
+    request.set_meeting_id("another");
+    request.set_reason(v1::DELETION_REASON_CONTROLLER_REQUEST);
+    ASSERT_TRUE(server_.Call("/retention.v1.DeletionService/DeleteMeeting", request).ok());
+    ASSERT_GT(Status().pages_opened(), 0u);
+  }
+  void DamagePages() {
+    const uint64_t blocks = Status().pages_opened();
+    for (uint64_t slot = 0; slot < blocks * 256; ++slot) {
+      Flip("pages", 4096 + slot / 256 * 10304 + 64 + slot % 256 * 40 + 10);
+    }
+  }
+  CallEnd Read(const std::string& meeting) {
+    v1::ListParticipantsRequest request;
+    request.set_pbx_id("pbx");
+    request.set_meeting_id(meeting);
+    v1::ListParticipantsResponse response;
+    return server_.Call("/retention.v1.MeetingService/ListParticipants", request, &response);
+  }
+  // With its server stopped.
+  uint64_t Entered(const std::function<uint64_t(const stored::v1::LedgerEntry&)>& count) const {
+    auto store = OpenRocksDbStore((server_.directory() / "data").string(), {});
+    EXPECT_TRUE(store.ok()) << store.status();
+    uint64_t entered = 0;
+    EXPECT_TRUE(VerifyLedger(**store, [&](const auto& entry) { entered += count(entry); }).ok());
+    return entered;
+  }
+  uint64_t LossesEntered() const {
+    return Entered([](const stored::v1::LedgerEntry& entry) {
+      return entry.kind() == stored::v1::LedgerEntry::KIND_LOSS_ACCEPTED && entry.reason() == "KEYS_DAMAGED" ? 1 : 0;
+    });
+  }
+  uint64_t ValuesLost() const {
+    return Entered([](const stored::v1::LedgerEntry& entry) {
+      uint64_t values = 0;
+      if (entry.reason() != "KEY_GONE") return values;
+      for (const auto& count : entry.counts()) values += count.values();
+      return values;
+    });
   }
   // Where a link leads nobody goes, root neither.
   void TakeAway(const fs::path& file) const {
@@ -116,17 +165,46 @@ TEST_F(RingFaults, DamageOfBothWhileItRunsIsMendedFromMemory) {
 
 TEST_F(RingFaults, WhatIsLostWhileItRunsRaisesTheAlarm) {
   ASSERT_TRUE(Start(kMonday).ok());
-  v1::DeleteMeetingRequest request;
-  request.set_pbx_id("pbx");
-  request.set_meeting_id("meeting");
-  request.set_reason(v1::DELETION_REASON_CONTROLLER_REQUEST);
-  ASSERT_TRUE(server_.Call("/retention.v1.DeletionService/DeleteMeeting", request).ok());
-  ASSERT_GT(Status().pages_opened(), 0u);
-  for (size_t slot = 0; slot < 256; ++slot) Flip("pages", 4096 + 64 + slot * 40 + 10);
+  DeleteAnother();
+  DamagePages();
   for (int step = 0; step < 4; ++step) Sweep();
   EXPECT_GT(Metric("retention_key_ring_entries_lost"), 200);
   EXPECT_EQ(Status().entries_lost(), static_cast<uint64_t>(Metric("retention_key_ring_entries_lost")));
   EXPECT_EQ(Metric("retention_key_ring_differing"), 0);
+}
+
+// Found within a sweep, and put back: the next start would be refused.
+TEST_F(RingFaults, CurrentThatIsRemovedWhileItRunsIsPutBackAndSaid) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  ::testing::internal::CaptureStderr();
+  fs::remove(server_.directory() / "data" / "CURRENT");
+  Sweep();
+  Sweep();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(absl::StrContains(said, "was removed, and is put back")) << said;
+  server_.Stop();
+  const absl::Status started = Start(kMonday);
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_TRUE(Read("meeting").ok());
+}
+
+// What the line says is what helps (tests/rpc/restore_test.cc).
+TEST_F(RingFaults, AStoreWithoutItsListIsRefusedWithAWayOutThatWorks) {
+  const fs::path data = server_.directory() / "data";
+  fs::rename(data / "CURRENT", server_.directory() / "CURRENT");
+  const absl::Status refused = StartLate();
+  EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "retention_backup restore")) << refused;
+  EXPECT_FALSE(absl::StrContains(refused.message(), "\n"));
+  EXPECT_FALSE(HasDay(0) || HasDay(1));
+  fs::rename(server_.directory() / "CURRENT", data / "CURRENT");
+  for (const auto& entry : fs::directory_iterator(data)) {
+    if (!entry.path().filename().string().starts_with("MANIFEST")) continue;
+    std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary).seekp(100) << "damage";
+  }
+  const absl::Status damaged = StartLate();
+  EXPECT_FALSE(damaged.ok());
+  EXPECT_TRUE(absl::StrContains(damaged.message(), "retention_backup restore")) << damaged;
 }
 
 TEST_F(RingFaults, AccessOfOthersIsRefusedAtEachStart_AndKeepsNoKey) {
