@@ -2,30 +2,16 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/app/paths.h"
 #include "storage/random_source.h"
 #include "storage/secrets/root_file.h"
 #include "storage/secrets/wrapping.h"
 
 namespace retention {
-namespace {
-
-namespace fs = std::filesystem;
-
-bool IsWithin(const std::string& file, const std::string& directory) {
-  std::error_code error;
-  const fs::path inner = fs::weakly_canonical(fs::absolute(file, error), error);
-  fs::path outer = fs::weakly_canonical(fs::absolute(directory, error), error);
-  if (!outer.has_filename()) outer = outer.parent_path();
-  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
-}
-
-}  // namespace
 
 absl::Status CheckRingKeys(const RingKeyOptions& options, const std::vector<std::string>& directories) {
   if (!options.wrapping_key_file.empty() && !options.wrapping_credential.empty()) {
@@ -40,8 +26,14 @@ absl::Status CheckRingKeys(const RingKeyOptions& options, const std::vector<std:
         "--ring-root-pkcs11 needs --ring-root-pkcs11-token and --ring-root-pkcs11-pin-file");
   }
   for (const std::string& file : {options.wrapping_key_file, options.root_file}) {
+    if (file.empty()) continue;
+    const auto inner = CanonicalPath("key's file", file);
+    if (!inner.ok()) return inner.status();
     for (const std::string& directory : directories) {
-      if (file.empty() || directory.empty() || !IsWithin(file, directory)) continue;
+      if (directory.empty()) continue;
+      const auto outer = CanonicalPath("directory", directory);
+      if (!outer.ok()) return outer.status();
+      if (!LiesWithin(*inner, *outer)) continue;
       return absl::InvalidArgumentError(
           absl::StrCat(file, " must lie outside of ", directory, ", where every image of that has it too"));
     }

@@ -1,31 +1,16 @@
 // What a server is asked to be, checked before anything is looked at.
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/app/paths.h"
 #include "server/app/server.h"
 
 namespace retention {
 namespace {
 
 namespace fs = std::filesystem;
-
-absl::StatusOr<fs::path> CanonicalPath(const char* what, const std::string& directory) {
-  std::error_code error;
-  const fs::path absolute = fs::absolute(directory, error);
-  if (error) return absl::InvalidArgumentError(absl::StrCat("the ", what, " is not a path"));
-  fs::path path = fs::weakly_canonical(absolute, error);
-  // A volume that fails is no mistake of who wrote the path: what is on the others goes on, and due keys with it.
-  if (error) path = absolute.lexically_normal();
-  // A path that does not exist yet keeps the empty component that a trailing slash leaves.
-  return path.has_filename() ? path : path.parent_path();
-}
-
-bool LiesWithin(const fs::path& inner, const fs::path& outer) {
-  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
-}
 
 absl::Status CheckAccess(const ServerOptions& options) {
   const TlsFiles& tls = options.access.tls;

@@ -173,6 +173,41 @@ TEST_F(RingFaults, WhatIsLostWhileItRunsRaisesTheAlarm) {
   EXPECT_EQ(Metric("retention_key_ring_differing"), 0);
 }
 
+// Where the path of a directory leads nowhere (a volume that fails answers its look-ups with EIO), nothing can be said
+// of what lies within what.
+TEST_F(RingFaults, APathThatCannotBeLookedUpKeepsNoKey) {
+  const fs::path wrapping = server_.directory() / "wrapping";
+  std::ofstream(wrapping) << std::string(32, 'w');
+  fs::permissions(wrapping, fs::perms::owner_read);
+  fs::rename(directory(1), server_.directory() / "away");
+  fs::create_symlink(directory(1), directory(1));
+  const absl::Status started = Start(kMonday + absl::Hours(24 * 8), wrapping.string());
+  EXPECT_FALSE(absl::IsInvalidArgument(started)) << started;
+  EXPECT_FALSE(HasDay(0));
+}
+
+TEST_F(RingFaults, ADataDirectoryThatCannotBeLookedUpKeepsNoKey) {
+  fs::rename(server_.directory() / "data", server_.directory() / "away");
+  fs::create_symlink(server_.directory() / "data", server_.directory() / "data");
+  const absl::Status refused = StartLate();
+  EXPECT_FALSE(refused.ok());
+  EXPECT_TRUE(absl::StrContains(refused.message(), "data")) << refused;
+  EXPECT_FALSE(HasDay(0) || HasDay(1));
+}
+
+TEST_F(RingFaults, APolicyThatCannotBeReadKeepsNoKey) {
+  for (const fs::path& policy : {server_.directory() / "nowhere", server_.directory()}) {
+    const absl::Status refused = server_.Restart([&](ServerOptions& options) {
+      options.second_key_ring_directory = directory(1).string();
+      options.simulated_start = kMonday + absl::Hours(24 * 8);
+      options.policy_file = policy.string();
+    });
+    EXPECT_FALSE(refused.ok());
+    EXPECT_TRUE(absl::StartsWith(refused.message(), "policy: ")) << refused;
+    EXPECT_FALSE(HasDay(0) || HasDay(1));
+  }
+}
+
 // Found within a sweep, and put back: the next start would be refused.
 TEST_F(RingFaults, CurrentThatIsRemovedWhileItRunsIsPutBackAndSaid) {
   ASSERT_TRUE(Start(kMonday).ok());
