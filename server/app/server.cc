@@ -181,6 +181,7 @@ absl::Status Server::StartCommitter() {
                                                                      KeepStoresNames();
                                                                      LookForRoot();
                                                                      ring_watch_->Look();
+                                                                     TellLostKeys();
                                                                      UpdateHealth();
                                                                    }});
   return absl::OkStatus();
@@ -358,7 +359,6 @@ void Server::KeepBallast() {
   Log(Severity::kInfo, "there is room again on the disk of the data: its ballast is laid");
 }
 
-void Server::LookForRoot() {
 void Server::KeepStoresNames() {
   const auto put_back = PutBackCurrent(options_.data_directory);
   if (put_back.ok() && *put_back) {
@@ -386,6 +386,7 @@ void Server::TellLostKeys() {
       .IgnoreError();
 }
 
+void Server::LookForRoot() {
   const absl::Status root = ring_->LookForRoot(clock_.Now());
   if (root_missing_.exchange(!root.ok()) == !root.ok()) return;
   if (root.ok()) {

@@ -190,6 +190,7 @@ class Server {
   // Puts back what was removed of the files that lead to all others, or says that it cannot.
   void KeepStoresNames();
   void LookForRoot();
+  void TellLostKeys();
   Gauges ReadGauges() const;
   void UpdateHealth() ABSL_LOCKS_EXCLUDED(health_mutex_);
 
@@ -202,8 +203,8 @@ class Server {
   bool knows_time_ = false;  // from what is durable
   // Of the sweeps' thread.
   bool clock_agrees_ = true;
-  std::optional<ClockCorrection> reported_correction_;
   std::string names_failure_;
+  std::optional<ClockCorrection> reported_correction_;
   Metrics metrics_;
   Gate gate_;
   std::unique_ptr<Principals> principals_;

@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/base/request_parts.h"
 #include "server/engine/preview.h"
+#include "server/ledger/reasons.h"
 #include "server/rows/day_progress.h"
 #include "server/rows/store_format.h"
 #include "storage/keys.h"
@@ -78,16 +79,56 @@ absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {
   return domains_.names.Recall(writer_, now);
 }
 
+absl::Status Engine::EnterLostKeys(Change& change) {
+  const auto found = ReadLossMark(store_);
+  if (!found.ok()) return found.status();
+  stored::v1::LossMark mark = found->value_or(stored::v1::LossMark());
+  if (!mark.has_keys_lost()) {
+    mark.set_keys_lost(domains_.holdings.ledger.size());
+    PutLossMark(mark, change.batch());
+    LedgerEntry entry;
+    entry.set_kind(LedgerEntry::KIND_LOSS_ACCEPTED);
+    entry.set_reason(std::string(kReasonKeysDamaged));
+    change.Enter(std::move(entry));
+  }
+  change.Then([this] { return domains_.holdings.ring.MarkLossTold(); });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Engine::LacksHolds() const {
+  auto cursor = store_.ScanPrefix(Family::kState, HoldPrefix());
+  for (; cursor->Valid(); cursor->Next()) {
+    const auto lost = domains_.holdings.vault.IsStateLost(cursor->value());
+    if (!lost.ok() || *lost) return lost;
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  return false;
+}
+
 absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
-  const auto mark = ReadLossMark(store_);
+  const bool lacks_keys = domains_.holdings.ring.has_untold_loss();
+  auto mark = ReadLossMark(store_);
   if (!mark.ok()) return mark.status();
-  if (!opening.sweeps_gone && !mark->has_value()) {
-    const size_t lost = domains_.holdings.registry.lost().size();
-    if (lost == 0) return absl::OkStatus();
-    return Precondition("PBX_KEYS_GONE",
-                        absl::StrCat("the key ring has no keys for ", lost,
-                                     " PBXs of the store: the one is older than the other, or keys were damaged; put "
-                                     "the right one back, or go on without what is lost: --accept-data-loss"));
+  // Of what damage alone has cost, only whole PBXs are for somebody to give up.
+  const bool is_accepted =
+      opening.sweeps_gone || (mark->has_value() && (!(*mark)->has_keys_lost() || (*mark)->has_known_entries() ||
+                                                    (*mark)->unentered_size() > 0));
+  const bool is_damaged = lacks_keys || (mark->has_value() && (*mark)->has_keys_lost());
+  if (!is_accepted) {
+    const auto& all = domains_.holdings.registry.lost();
+    const auto lost = std::count_if(all.begin(), all.end(), [&](const auto& pbx) { return !is_damaged || !pbx.lives; });
+    if (lost == 0 && !is_damaged) return absl::OkStatus();
+    if (lost > 0)
+      return Precondition("PBX_KEYS_GONE",
+                          absl::StrCat("the key ring has no keys for ", lost,
+                                       " PBXs of the store: the one is older than the other, or keys were damaged; put "
+                                       "the right one back, or go on without what is lost: --accept-data-loss"));
+  }
+  if (lacks_keys) {
+    absl::Status entered = writer_.Do(now, [&](Change& change) { return EnterLostKeys(change); });
+    if (!entered.ok()) return entered;
+    mark = ReadLossMark(store_);
+    if (!mark.ok()) return mark.status();
   }
   const stored::v1::LossMark loss = mark->value_or(stored::v1::LossMark());
   absl::Status begun = writer_.Do(now, [&](Change& change) {
@@ -101,8 +142,11 @@ absl::Status Engine::SweepGone(absl::Time now, const EngineOpening& opening) {
     if (!lost.ok()) return lost.status();
     lost_part_ = *std::move(lost);
   }
-  auto swept = GoneSweep(enders(), writer_).Run(now, [&] {
-    return lost_part_ && !lost_part_->holds.empty() ? ReplaceHolds(loss.known_entries(), now) : absl::OkStatus();
+  auto swept = GoneSweep(enders(), writer_).Run(now, [&]() -> absl::Status {
+    if (lost_part_ && !lost_part_->holds.empty()) return ReplaceHolds(loss.known_entries(), now);
+    const auto lacks_holds = loss.has_keys_lost() ? LacksHolds() : false;
+    if (!lacks_holds.ok()) return lacks_holds.status();
+    return *lacks_holds ? ReplaceHolds(loss.keys_lost(), now) : absl::OkStatus();
   });
   if (!swept.ok()) return swept.status();
   swept_ = *std::move(swept);

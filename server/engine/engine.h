@@ -66,6 +66,9 @@ class Engine {
                       std::optional<absl::Time> rival = std::nullopt);
   // Runs any command but these: see Writer::Do.
   Writer& writer() { return writer_; }
+  // Enters, once until the next start, that keys of the ring are lost (KeyRing::has_untold_loss), and has that start
+  // sweep what they sealed. Until then who reads it is told that it is lost.
+  absl::Status EnterLostKeys(Change& change);
 
   // Thread-safe.
   // See DeletionService.PreviewErasure. Works on a snapshot, beside the writer; one at a time, another is refused with
@@ -117,6 +120,8 @@ class Engine {
   Engine(Store& store, KeyRing& ring, RandomSource& random, Policy policy);
   absl::Status Establish(absl::Time now, const EngineOpening& opening);
   absl::Status SweepGone(absl::Time now, const EngineOpening& opening);
+  // Whether a hold is lost with its key.
+  absl::StatusOr<bool> LacksHolds() const;
   void EnterLosses(stored::v1::LossMark mark, Change& change);
   // On all that a PBX has which the ring knows to be held, until somebody places what is meant.
   absl::Status ReplaceHolds(uint64_t since, absl::Time now);

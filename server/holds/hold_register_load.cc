@@ -90,9 +90,11 @@ absl::Status HoldRegister::Load(const StoreView& store, Vault& vault) {
   std::map<std::string, HoldPtr, std::less<>> holds;
   auto cursor = store.ScanPrefix(Family::kState, HoldPrefix());
   for (; cursor->Valid(); cursor->Next()) {
+    // In a copy from before it was done with; or its key is lost, and others are placed instead (Engine::ReplaceHolds).
+    const auto gone = vault.IsStateGone(cursor->value());
+    if (!gone.ok()) return gone.status();
+    if (*gone) continue;
     auto hold = ReadHold(cursor->key(), cursor->value(), vault);
-    // In a copy from before it was done with.
-    if (absl::IsNotFound(hold.status())) continue;
     if (!hold.ok()) return hold.status();
     std::string id = hold->terms.hold_id();
     holds.emplace(std::move(id), std::make_shared<const Hold>(*std::move(hold)));

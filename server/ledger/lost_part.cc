@@ -62,6 +62,7 @@ LossMark Merged(LossMark mark, const LossMark& other) {
   if (other.has_known_entries() && (!mark.has_known_entries() || other.known_entries() < mark.known_entries())) {
     mark.set_known_entries(other.known_entries());
   }
+  if (other.has_keys_lost() && !mark.has_keys_lost()) mark.set_keys_lost(other.keys_lost());
   return mark;
 }
 

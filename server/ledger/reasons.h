@@ -16,6 +16,8 @@ inline constexpr std::string_view kReasonReplaced = "REPLACED";
 inline constexpr std::string_view kReasonHoldReleased = "HOLD_RELEASED";
 // Nobody could read it any more: a key that it needs is gone.
 inline constexpr std::string_view kReasonKeyGone = "KEY_GONE";
+// Of a loss: keys were damaged in all replicas of the ring.
+inline constexpr std::string_view kReasonKeysDamaged = "KEYS_DAMAGED";
 // Not before its day.
 inline constexpr std::string_view kReasonDue = "DUE";
 inline constexpr std::string_view kReasonPbxDeregistered = "PBX_DEREGISTERED";

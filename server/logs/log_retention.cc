@@ -78,9 +78,11 @@ absl::Status LogRetention::Load() {
   Extensions extensions;
   auto cursor = holdings_.store.ScanPrefix(Family::kState, LogExtensionPrefix());
   for (; cursor->Valid(); cursor->Next()) {
+    // In a copy from before it was over; or its key is lost.
+    const auto gone = holdings_.vault.IsStateGone(cursor->value());
+    if (!gone.ok()) return gone.status();
+    if (*gone) continue;
     auto plaintext = holdings_.vault.OpenState(cursor->key(), cursor->value());
-    // In a copy from before it was over.
-    if (absl::IsNotFound(plaintext.status())) continue;
     if (!plaintext.ok()) return plaintext.status();
     stored::v1::StoredLogExtension stored;
     if (!stored.ParseFromString(plaintext->Reveal()) || !IsLogServer(static_cast<int>(stored.server()))) {

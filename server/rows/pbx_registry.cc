@@ -24,13 +24,24 @@ absl::StatusOr<std::optional<stored::v1::PbxRecord>> ReadPbxRecord(const StoreVi
   return std::move(*value.mutable_pbx());
 }
 
+// Whether its key is; else it is damaged.
+static absl::StatusOr<bool> IsPbxRecordGone(const StoreView& store, Vault& vault, const PbxId& pbx) {
+  const FiledKey key = PbxRecordKey(pbx);
+  auto row = store.Get(Family::kFiled, key.Encode());
+  if (absl::IsDataLoss(row.status())) return false;
+  if (!row.ok()) return row.status();
+  return row->has_value() ? vault.IsGone(key, **row) : true;
+}
+
 absl::StatusOr<std::string> ReadPbxName(const StoreView& store, Vault& vault, const PbxId& pbx) {
   const std::string key = PbxNameKey(pbx);
   auto row = store.Get(Family::kState, key);
   if (!row.ok()) return row.status();
   if (!row->has_value()) return std::string();
+  const auto gone = vault.IsStateGone(**row);
+  if (!gone.ok()) return gone.status();
+  if (*gone) return std::string();
   auto name = vault.OpenState(key, **row);
-  if (absl::IsNotFound(name.status())) return std::string();
   if (!name.ok()) return name.status();
   return name->Reveal();
 }
@@ -39,6 +50,8 @@ absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId
                                Entries& known) {
   const auto record = ReadPbxRecord(store, vault, pbx);
   if (!record.ok() && !IsUnreadable(record.status())) return record.status();
+  const auto is_gone = record.ok() ? false : IsPbxRecordGone(store, vault, pbx);
+  if (!is_gone.ok()) return is_gone.status();
   Entry entry{.pbx = pbx};
   std::string pbx_id;
   if (record.ok() && record->has_value()) {
@@ -51,7 +64,7 @@ absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId
     if (!name.ok()) return name.status();
     pbx_id = *name;
     const bool lives = vault.HasKeyOf(pbx);
-    if (!lives || pbx_id.empty() || !absl::IsDataLoss(record.status())) {
+    if (!lives || pbx_id.empty() || record.ok() || *is_gone) {
       lost_.push_back(
           {.pbx = pbx, .entry_key = std::string(entry_key), .pbx_id = pbx_id, .lives = lives && !pbx_id.empty()});
       return absl::OkStatus();

@@ -35,46 +35,16 @@
 #include "storage/ids.h"
 #include "storage/key_use.h"
 #include "storage/mutex.h"
+#include "storage/secrets/attempt.h"
 #include "storage/secrets/hmac.h"
 #include "storage/secrets/locked_bytes.h"
 #include "storage/secrets/ring_opening.h"
 #include "storage/secrets/ring_report.h"
+#include "storage/secrets/ring_values.h"
 #include "storage/secrets/root_key.h"
 #include "storage/secrets/secret_key.h"
 
 namespace retention {
-
-// Number of an owner; 0: none.
-using OwnerNumber = uint64_t;
-
-// The key of what a PBX has under a day, which outlives the day's: what is under it is seen by nobody, but can still be
-// taken out for a hold, or ordered away.
-struct RescuedKey {
-  DueDay day;
-  PbxId pbx;
-  PbxKeyUse use = PbxKeyUse::kNotNeeded;
-  SecretKey key;
-};
-
-// A key under which rooms are named for some time: what their meeting ids are hashed with. Its destruction ends that
-// anybody can tell from a copy of the store whether a meeting of a known id was held.
-struct NamesKey {
-  uint32_t number = 0;  // from 1 on
-  DueDay made;
-  SecretKey key;
-};
-
-// What a destruction of due days has to know where the store cannot be asked: the ring remembers it. It may say more
-// than is so (more PBXs, a later day): what was rescued in vain goes when the store is there again.
-struct DueRules {
-  static constexpr size_t kMaxZoneBytes = SecretKey::kBytes;
-
-  std::string zone;              // name of the time zone by which days end; empty: nobody knows
-  bool suspended = false;        // values are on their way to other days: nothing may be destroyed
-  std::map<PbxId, DueDay> held;  // PBXs that holds may concern, with the last day of the last of these
-
-  friend bool operator==(const DueRules&, const DueRules&) = default;
-};
 
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
@@ -106,6 +76,8 @@ class KeyRing {
     // one that has them opens with no other.
     std::optional<SecretKey> wrapping;
     std::shared_ptr<RootKey> root;
+    // For how long the machine has been running: what failed is tried again by that where the clock stands still.
+    std::function<absl::Duration()> running = TimeRunning;
   };
 
   // Makes a new, empty ring in `directory`, which is made if need be. ALREADY_EXISTS if there is one. Errors of the
@@ -128,7 +100,8 @@ class KeyRing {
   // Looks whether all replicas are there; finishes what a failure cut short, and overwrites those that could not be
   // written. They are opened anew by their paths, since their volumes may have been away. What the process knows
   // counts: the last that was written to is gone on with only as it was left. OK: nothing is left to do. One whose
-  // overwriting fails again and again is overwritten ever more rarely by `now`, kRebuildWait apart at most.
+  // overwriting fails again and again is overwritten ever more rarely, kRebuildWait apart at most, by `now` or by
+  // the time that the machine runs, whichever goes on.
   absl::Status Mend(absl::Time now = absl::InfiniteFuture());
   static constexpr absl::Duration kRebuildWait = absl::Minutes(1);
   // How many replicas and entries were overwritten when it was opened; entries that are damaged in all replicas.
@@ -221,14 +194,19 @@ class KeyRing {
   // one is not to refuse; nothing else is given it. Waits for the disk only when the room changes, in steps of 16,384
   // numbers. RESOURCE_EXHAUSTED if it is not there: what there is of it is kept.
   absl::Status KeepRoom(uint64_t owners, uint64_t rescues);
-  // Its secret, unless it is gone.
+  // Its secret, unless it is gone. `filed`: the day that something of it is filed under. DATA_LOSS if it was damaged in
+  // all replicas: that it lives so long as the day does is what tells a lost page from one that ended.
   struct Owner {
     SecretKey secret;
     bool restricted = false;
   };
-  absl::StatusOr<std::optional<Owner>> FindOwner(OwnerNumber number) const;
+  absl::StatusOr<std::optional<Owner>> FindOwner(OwnerNumber number, DueDay filed = DueDay::None()) const;
   // After OK, the secrets of `owners` exist nowhere on this machine. What is gone already is passed over.
   absl::Status DestroyOwners(std::span<const OwnerNumber> owners);
+  // Whether anything was found damaged in all replicas, at the opening or since, and is lost with what it seals: from
+  // the first that meets it on, be it a read, until MarkLossTold says that a ledger tells of it.
+  bool has_untold_loss() const;
+  absl::Status MarkLossTold();
   // Whether it is to be shown to those alone who handle rights (GDPR article 18).
   absl::Status RestrictOwner(OwnerNumber owner, bool restricted);
 
@@ -253,7 +231,7 @@ class KeyRing {
   // unless it is the last. Errors: nothing could be read, or written; what `found` got stands.
   struct Inspection {
     uint64_t mended = 0;
-    uint64_t lost = 0;       // of owners
+    uint64_t lost = 0;       // of owners; with those that reads met since the last step
     uint64_t differing = 0;  // whole everywhere, but not alike: which is right nobody can tell, and both stay
     bool ends_round = false;
   };
@@ -369,6 +347,19 @@ class KeyRing {
   absl::Status ReserveBlocks(size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::StatusOr<OwnerSlot> ReadSlot(size_t block, OwnerNumber number) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // What is damaged in all replicas is lost.
+  void NoteLost(OwnerNumber number) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Says on the disks that something is lost, before anything of it is overwritten; overwrites what NoteLost noted.
+  absl::Status PutLoss() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status WriteLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // The next number that may be given, if one is minted; whether nothing is the matter with it.
+  struct NextOwner {
+    OwnerNumber number = 0;
+    bool is_opened = false;  // its page
+  };
+  std::optional<NextOwner> NextNumber(DueDay span);
+  void GiveUp(uint64_t page, DueDay span);
+  bool IsSound(OwnerNumber number) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // All of an opened page, each from the first replica in which it is whole.
   absl::StatusOr<std::vector<OwnerSlot>> ReadSlots(uint64_t page) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // A block for each page with its owners as `slots_of` says, under a new key; durable, and in memory its page's.
@@ -417,22 +408,25 @@ class KeyRing {
   uint64_t erasures_ ABSL_GUARDED_BY(write_mutex_) = 0;
   // Of stale replicas that have no room: how many there were when all that they have was overwritten.
   std::map<size_t, uint64_t> overwritten_at_ ABSL_GUARDED_BY(write_mutex_);
+  Attempt AttemptAt(absl::Time now) const { return {.now = now, .running = options_.running()}; }
   // Of those whose overwriting failed: when it did, how long it waits from then on, and why.
   struct FailedRebuild {
-    absl::Time at;
+    Attempt at;
     absl::Duration wait;
     absl::Status why;
   };
   std::map<size_t, FailedRebuild> failed_rebuilds_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
-  std::optional<absl::Time> root_tried_ ABSL_GUARDED_BY(write_mutex_);
-  std::optional<absl::Time> root_looked_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<Attempt> root_tried_ ABSL_GUARDED_BY(write_mutex_);
+  std::optional<Attempt> root_looked_ ABSL_GUARDED_BY(write_mutex_);
   absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
   // Where Inspect goes on: an entry or a block, by its place.
   RingFile inspected_file_ ABSL_GUARDED_BY(write_mutex_) = RingFile::kHead;
   size_t inspected_ ABSL_GUARDED_BY(write_mutex_) = 0;
-  uint64_t lost_since_ ABSL_GUARDED_BY(write_mutex_) = 0;  // it was opened
+  mutable uint64_t lost_since_ ABSL_GUARDED_BY(write_mutex_) = 0;   // it was opened
+  mutable uint64_t lost_unseen_ ABSL_GUARDED_BY(write_mutex_) = 0;  // of these, that no Inspect told of
+  mutable absl::flat_hash_set<OwnerNumber> lost_owners_ ABSL_GUARDED_BY(write_mutex_);  // damaged on the disks yet
   // To be brought to what memory says, or overwritten, too; nothing that was destroyed waits for it.
   std::set<size_t> leftover_slots_ ABSL_GUARDED_BY(write_mutex_);
   std::set<size_t> leftover_blocks_ ABSL_GUARDED_BY(write_mutex_);

@@ -150,9 +150,7 @@ absl::Status KeyRing::InspectBlock(size_t block, std::optional<uint64_t> page, s
     if (sound == runs->end()) {
       lacks_header = lacks_header || is_header;
       if (is_header) continue;
-      ++found.lost;
-      ++lost_since_;
-      dirty_owners_.insert(*page * kPageNumbers + (unit.offset - kBlockHeaderBytes) / kOwnerSlotBytes);
+      NoteLost(*page * kPageNumbers + (unit.offset - kBlockHeaderBytes) / kOwnerSlotBytes);
       continue;
     }
     const auto damaged = runs->size() - static_cast<size_t>(std::count_if(runs->begin(), runs->end(), whole));
@@ -188,7 +186,8 @@ absl::Status KeyRing::InspectBlocks(size_t to, Inspection& found) {
     const auto name = page == pages.end() ? std::nullopt : std::optional(page->second);
     if (absl::Status s = InspectBlock(inspected_, name, headless, found); !s.ok()) return s;
   }
-  if (headless.empty()) return absl::OkStatus();
+  // Also where another block cannot be written: what is lost is known.
+  if (absl::Status s = WriteLost(); !s.ok() || headless.empty()) return s;
   // What their headers said follows from memory, but for what was first written: they are written anew elsewhere.
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (absl::Status s = ReserveBlocks(headless.size()); !s.ok()) return s;
@@ -197,8 +196,10 @@ absl::Status KeyRing::InspectBlocks(size_t to, Inspection& found) {
 
 absl::Status KeyRing::Inspect(Inspection& found) {
   const MutexLock writing(write_mutex_);
+  found.lost += std::exchange(lost_unseen_, 0);
   // From then on what memory says is what is to lie there.
   if (absl::Status s = Finish(); !s.ok()) return s;
+  if (absl::Status s = WriteLost(); !s.ok()) return s;
   if (inspected_file_ == RingFile::kHead) {
     if (absl::Status s = InspectHead(found); !s.ok()) return s;
     inspected_file_ = RingFile::kKeys;
@@ -219,6 +220,7 @@ absl::Status KeyRing::Inspect(Inspection& found) {
   } else {
     const size_t blocks = lacks_pages_ ? 0 : blocks_;
     absl::Status s = InspectBlocks(std::min(blocks, inspected_ + kInspectedBytes / kBlockBytes), found);
+    found.lost += std::exchange(lost_unseen_, 0);
     if (!s.ok()) return s;
     if (inspected_ >= blocks) {
       found.ends_round = true;

@@ -238,8 +238,10 @@ absl::Status KeyRing::Load() {
   if (damaged || options_.opening.accept_lower_replica) {
     if (absl::Status s = DropZone(); !s.ok()) return s;
   }
+  if (absl::Status s = damaged ? PutLoss() : absl::OkStatus(); !s.ok()) return s;
   dirty_slots_.merge(useless);
   if (absl::Status s = lacks_pages_ ? absl::OkStatus() : LoadBlocks(); !s.ok()) return s;
+  if (absl::Status s = WriteLost(); !s.ok()) return s;
   // What a destruction that was cut short left behind.
   ForgetThrough(destroyed_through());
   return Finish();
@@ -270,7 +272,7 @@ absl::Status KeyRing::LoadBlocks() {
     if (page != pages.end()) {
       if (options_.root != nullptr && !IsBlockAsFirstWritten(block.span())) touched_.insert(page->second);
       for (const OwnerNumber number : DamagedOwnersIn(page->second, std::as_const(block).span())) {
-        dirty_owners_.insert(number);
+        lost_owners_.insert(number);
       }
     } else if (IsZero(block.span())) {
       free_blocks_.insert(i);
@@ -310,10 +312,9 @@ absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
     status = ExtendReplica(*disk_, i);
     if (status.ok()) failed_rebuilds_.erase(i);
   }
-  // A clock that was put back ends a wait.
   if (const auto failed = failed_rebuilds_.find(i); status.ok() && failed != failed_rebuilds_.end()) {
     const FailedRebuild& last = failed->second;
-    if (now >= last.at && now < last.at + last.wait) status = last.why;
+    if (last.at.IsWithin(last.wait, AttemptAt(now))) status = last.why;
   }
   if (status.ok()) {
     overwritten_at_.erase(i);
@@ -323,7 +324,7 @@ absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
       failed_rebuilds_.erase(i);
     } else {
       FailedRebuild& last = failed_rebuilds_[i];
-      last = {.at = now, .wait = std::clamp(2 * last.wait, kFirstRebuildWait, kRebuildWait), .why = status};
+      last = {.at = AttemptAt(now), .wait = std::clamp(2 * last.wait, kFirstRebuildWait, kRebuildWait), .why = status};
     }
   }
   if (!status.ok()) disk_->replica(i).Close();

@@ -72,32 +72,54 @@ absl::Status KeyRing::MintPages(size_t pages, DueDay until, Room room) {
   return absl::OkStatus();
 }
 
+std::optional<KeyRing::NextOwner> KeyRing::NextNumber(DueDay span) {
+  const MutexLock lock(mutex_);
+  Giving& giving = giving_[span];
+  if (giving.page == 0 || giving.next == kPageNumbers) {
+    std::deque<uint64_t>& ahead = ahead_[span];
+    if (ahead.empty()) return std::nullopt;
+    giving = {.page = ahead.front(), .next = 0, .seed = std::nullopt};
+    ahead.pop_front();
+    const auto slot = slots_.find({RingEntryKind::kPage, giving.page});
+    if (slot != slots_.end()) giving.seed.emplace(SecretAt(slot->second));
+  }
+  return NextOwner{.number = giving.page * kPageNumbers + giving.next++, .is_opened = !giving.seed.has_value()};
+}
+
 absl::StatusOr<OwnerNumber> KeyRing::NewOwner(DueDay until, Room room) {
   const DueDay span = SpanOf(until);
-  const auto next = [&]() -> std::optional<OwnerNumber> {
-    const MutexLock lock(mutex_);
-    Giving& giving = giving_[span];
-    if (giving.page == 0 || giving.next == kPageNumbers) {
-      std::deque<uint64_t>& ahead = ahead_[span];
-      if (ahead.empty()) return std::nullopt;
-      giving = {.page = ahead.front(), .next = 0, .seed = std::nullopt};
-      ahead.pop_front();
-      const auto slot = slots_.find({RingEntryKind::kPage, giving.page});
-      if (slot != slots_.end()) giving.seed.emplace(SecretAt(slot->second));
-    }
-    return giving.page * kPageNumbers + giving.next++;
-  };
-  if (const auto number = next()) return *number;
+  std::optional<NextOwner> next = NextNumber(span);
+  if (next.has_value() && !next->is_opened) return next->number;
   const MutexLock writing(write_mutex_);
   if (span <= destroyed_through()) return absl::FailedPreconditionError("key ring: the day was destroyed");
-  // Somebody else may have minted meanwhile.
-  if (const auto number = next()) return *number;
-  absl::Status minted = MintPages(kPagesAtOnce, span, Room::kAny);
-  // On a full disk no more than is needed.
-  if (absl::IsResourceExhausted(minted)) minted = MintPages(1, span, room);
-  if (!minted.ok()) return minted;
-  if (const auto number = next()) return *number;
-  return absl::InternalError("key ring: no page was minted");
+  for (;;) {
+    // Somebody else may have minted meanwhile.
+    if (!next.has_value()) next = NextNumber(span);
+    if (next.has_value()) {
+      if (!next->is_opened || IsSound(next->number)) return next->number;
+      // Damage costs itself: with it goes what of the page was not given yet.
+      GiveUp(PageOf(std::exchange(next, std::nullopt)->number), span);
+      continue;
+    }
+    absl::Status minted = MintPages(kPagesAtOnce, span, Room::kAny);
+    // On a full disk no more than is needed.
+    if (absl::IsResourceExhausted(minted)) minted = MintPages(1, span, room);
+    if (!minted.ok()) return minted;
+  }
+}
+
+void KeyRing::GiveUp(uint64_t page, DueDay span) {
+  const MutexLock lock(mutex_);
+  const auto giving = giving_.find(span);
+  if (giving != giving_.end() && giving->second.page == page) giving->second.next = kPageNumbers;
+}
+
+bool KeyRing::IsSound(OwnerNumber number) const {
+  const auto page = PageAt(PageOf(number));
+  if (!page.has_value()) return false;
+  if (!page->block.has_value()) return true;
+  const auto slot = ReadSlot(*page->block, number);
+  return slot.ok() && slot->state == OwnerState::kLive;
 }
 
 absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) const {
@@ -118,16 +140,25 @@ absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) co
   // What is damaged in all replicas is gone, with what it seals. One that could not be read may have it.
   if (!slot.has_value() && !failure.ok()) return failure;
   if (!slot.has_value() && read_from == 0) return absl::UnavailableError("key ring: no replica can be read");
-  if (!slot.has_value()) slot = OwnerSlot();
-  if (slot->state != OwnerState::kGone) slot->secret = SecretSeal(*key).Open(SealNameOfOwner(number), slot->secret);
+  if (!slot.has_value()) {
+    NoteLost(number);
+    slot = OwnerSlot{.state = OwnerState::kLost, .secret = {}};
+  }
+  if (slot->state == OwnerState::kLive || slot->state == OwnerState::kRestricted)
+    slot->secret = SecretSeal(*key).Open(SealNameOfOwner(number), slot->secret);
   return *std::move(slot);
 }
 
-absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber number) const {
+absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber number, DueDay filed) const {
   {
     const MutexLock lock(mutex_);
     const auto page = pages_.find(PageOf(number));
-    if (page == pages_.end()) return std::nullopt;
+    if (page == pages_.end()) {
+      // It goes when all that its owners have is due, and not before.
+      const bool lives = filed != DueDay::None() && (!filed.is_civil() || filed > head_.destroyed_through);
+      if (lives) return absl::DataLossError("key ring: the secrets of a page are lost");
+      return std::nullopt;
+    }
     if (!page->second.block.has_value()) {
       const auto giving = giving_.find(page->second.until);
       if (giving != giving_.end() && giving->second.page == PageOf(number) && giving->second.seed.has_value()) {
@@ -145,6 +176,7 @@ absl::StatusOr<std::optional<KeyRing::Owner>> KeyRing::FindOwner(OwnerNumber num
   const auto slot = ReadSlot(*page->block, number);
   if (!slot.ok()) return slot.status();
   if (slot->state == OwnerState::kGone) return std::nullopt;
+  if (slot->state == OwnerState::kLost) return absl::DataLossError("key ring: the secret of an owner is lost");
   return Owner{.secret = slot->secret, .restricted = slot->state == OwnerState::kRestricted};
 }
 
@@ -256,7 +288,7 @@ absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
   }
   auto slot = ReadSlot(*page->block, owner);
   if (!slot.ok()) return slot.status();
-  if (slot->state == OwnerState::kGone) return absl::OkStatus();
+  if (slot->state == OwnerState::kGone || slot->state == OwnerState::kLost) return absl::OkStatus();
   slot->state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
   slot->secret = SecretSeal(*Find(RingEntryKind::kPage, name)).Seal(SealNameOfOwner(owner), slot->secret);
   LockedBytes bytes(kOwnerSlotBytes);
@@ -276,6 +308,51 @@ void KeyRing::ForgetPage(uint64_t page) {
   pages_.erase(page);
   giving_.erase(found->until);
   ahead_.erase(found->until);
+}
+
+void KeyRing::NoteLost(OwnerNumber number) const {
+  if (dirty_owners_.contains(number) || !lost_owners_.insert(number).second) return;
+  ++lost_since_;
+  ++lost_unseen_;
+}
+
+absl::Status KeyRing::PutLoss() {
+  const RingEntry loss{.kind = RingEntryKind::kLoss, .until = DueDay::None(), .name = 0, .secret = SecretKey()};
+  return PutRules({&loss, 1});
+}
+
+absl::Status KeyRing::WriteLost() {
+  if (lost_owners_.empty()) return absl::OkStatus();
+  // First, since after a crash nothing would tell.
+  if (absl::Status s = PutLoss(); !s.ok()) return s;
+  LockedBytes bytes(lost_owners_.size() * kOwnerSlotBytes);
+  std::vector<RingWrite> writes;
+  for (const OwnerNumber number : lost_owners_) {
+    const auto page = PageAt(PageOf(number));
+    if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
+    const ByteSpan place = bytes.span().subspan(writes.size() * kOwnerSlotBytes, kOwnerSlotBytes);
+    WriteOwnerSlot(number, {.state = OwnerState::kLost, .secret = {}}, place);
+    writes.push_back({SlotAt(*page->block, number), place});
+  }
+  if (absl::Status s = writes.empty() ? absl::OkStatus() : Write(RingFile::kPages, writes); !s.ok()) return s;
+  // Part of a secret may have been left.
+  NoteErasure();
+  lost_owners_.clear();
+  return absl::OkStatus();
+}
+
+bool KeyRing::has_untold_loss() const {
+  const MutexLock writing(write_mutex_);
+  return !lost_owners_.empty() || Find(RingEntryKind::kLoss, 0).has_value();
+}
+
+absl::Status KeyRing::MarkLossTold() {
+  const MutexLock writing(write_mutex_);
+  if (absl::Status s = WriteLost(); !s.ok()) return s;
+  if (!Find(RingEntryKind::kLoss, 0).has_value()) return absl::OkStatus();
+  Forget({RingEntryKind::kLoss, 0}, /*destroys=*/false);
+  if (absl::Status s = Finish(); !s.ok()) return s;
+  return Bump();
 }
 
 absl::Status KeyRing::Finish() {

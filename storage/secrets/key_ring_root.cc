@@ -112,8 +112,9 @@ absl::StatusOr<std::vector<OwnerSlot>> KeyRing::ReadSlots(uint64_t page) const {
   found.reserve(kPageNumbers);
   for (size_t n = 0; n < kPageNumbers; ++n) {
     // What is damaged in all replicas costs itself.
-    OwnerSlot& slot = found.emplace_back(slots[n].value_or(OwnerSlot()));
-    if (slot.state == OwnerState::kGone) continue;
+    if (!slots[n].has_value()) NoteLost(page * kPageNumbers + n);
+    OwnerSlot& slot = found.emplace_back(slots[n].value_or(OwnerSlot{.state = OwnerState::kLost, .secret = {}}));
+    if (slot.state == OwnerState::kGone || slot.state == OwnerState::kLost) continue;
     slot.secret = seal.Open(SealNameOfOwner(page * kPageNumbers + n), slot.secret);
   }
   return found;
@@ -243,8 +244,8 @@ absl::StatusOr<bool> KeyRing::ChangeRootIfDue(absl::Time now) {
     const MutexLock writing(write_mutex_);
     if (!RootIsDue(now)) return false;
     if (!root_due_since_.has_value()) root_due_since_ = now;
-    if (root_tried_.has_value() && now >= *root_tried_ && now < *root_tried_ + kRootRetry) return false;
-    root_tried_ = now;
+    if (root_tried_.has_value() && root_tried_->IsWithin(kRootRetry, AttemptAt(now))) return false;
+    root_tried_ = AttemptAt(now);
   }
   if (absl::Status s = ChangeRoot(now); !s.ok()) return s;
   return true;
@@ -253,13 +254,13 @@ absl::StatusOr<bool> KeyRing::ChangeRootIfDue(absl::Time now) {
 absl::Status KeyRing::LookForRoot(absl::Time now) {
   if (options_.root == nullptr) return absl::OkStatus();
   const MutexLock writing(write_mutex_);
-  if (root_looked_.has_value() && now >= *root_looked_ && now < *root_looked_ + kRootLook) return root_found_;
+  if (root_looked_.has_value() && root_looked_->IsWithin(kRootLook, AttemptAt(now))) return root_found_;
   RootName name;
   {
     const MutexLock lock(mutex_);
     name = {.ring = head_.identity, .epoch = head_.epoch};
   }
-  root_looked_ = now;
+  root_looked_ = AttemptAt(now);
   root_found_ = options_.root->Read(name).status();
   return root_found_;
 }

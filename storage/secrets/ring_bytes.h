@@ -81,6 +81,7 @@ enum class RingEntryKind : uint8_t {
   kDueRules = 9,
   kHeldPbx = 10,
   kNames = 11,  // number of the key; until: the day on which it was made
+  kLoss = 12,   // no secret: something was damaged in all replicas, and is lost; no ledger tells of it yet
 };
 struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
@@ -109,6 +110,7 @@ enum class OwnerState : uint8_t {
   kGone = 0,
   kLive = 1,
   kRestricted = 2,  // GDPR article 18: to be shown to nobody but who handles rights
+  kLost = 3,        // it was damaged in all replicas; no secret
 };
 struct OwnerSlot {
   OwnerState state = OwnerState::kGone;

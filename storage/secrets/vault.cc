@@ -108,6 +108,8 @@ absl::StatusOr<DerivedKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse
     day_key = ring_.FindDay(day);
     if (!day_key) {
       std::optional<SecretKey> rescued = ring_.FindRescue(day, pbx, use);
+      // What is under a day has its key for as long as that is not destroyed.
+      if (!rescued && day > ring_.destroyed_through()) return absl::DataLossError("vault: the key of a day is lost");
       if (!rescued) return missing("vault: the day has no key");
       const DerivedKey derived(*rescued);
       derived_.Keep(name, derived, generation);
@@ -124,9 +126,9 @@ absl::StatusOr<DerivedKey> Vault::Derive(DueDay day, const PbxId& pbx, PbxKeyUse
   return derived;
 }
 
-absl::StatusOr<SecretKey> Vault::OfOwner(const DerivedKey& key, uint64_t owner, Opener opener) const {
+absl::StatusOr<SecretKey> Vault::OfOwner(const DerivedKey& key, uint64_t owner, DueDay filed, Opener opener) const {
   if (owner == 0) return key.key;
-  const auto found = ring_.FindOwner(owner);
+  const auto found = ring_.FindOwner(owner, filed);
   if (!found.ok()) return found.status();
   if (!found->has_value()) return absl::NotFoundError("vault: the owner has no key");
   if ((*found)->restricted && opener == Opener::kReader) return absl::NotFoundError("vault: the owner is restricted");
@@ -139,7 +141,7 @@ absl::StatusOr<std::string> Vault::Seal(const FiledKey& key, PbxKeyUse use, cons
   const CipherPool::Cipher cipher = ciphers_.Borrow();
   const absl::StatusOr<DerivedKey> derived = Derive(key.day, key.pbx, use, /*mint=*/true);
   if (!derived.ok()) return derived.status();
-  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, owner);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, owner, key.day);
   if (!value_key.ok()) return value_key.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = ciphers_.DrawNonce(random_, nonce); !status.ok()) return status;
@@ -151,6 +153,7 @@ absl::StatusOr<bool> Vault::IsRestricted(std::string_view envelope) const {
   const OwnerNumber owner = OwnerOf(envelope);
   if (owner == 0) return false;
   const auto found = ring_.FindOwner(owner);
+  if (absl::IsDataLoss(found.status())) return false;
   if (!found.ok()) return found.status();
   return found->has_value() && (*found)->restricted;
 }
@@ -168,8 +171,17 @@ absl::StatusOr<bool> Vault::IsStateGone(std::string_view envelope) const {
   const OwnerNumber owner = OwnerOf(envelope);
   if (owner == 0) return false;
   const auto found = ring_.FindOwner(owner);
+  if (absl::IsDataLoss(found.status())) return true;
   if (!found.ok()) return found.status();
   return !found->has_value();
+}
+
+absl::StatusOr<bool> Vault::IsStateLost(std::string_view envelope) const {
+  const OwnerNumber owner = OwnerOf(envelope);
+  if (owner == 0) return false;
+  const auto found = ring_.FindOwner(owner, DueDay::Open());
+  if (absl::IsDataLoss(found.status())) return true;
+  return found.ok() ? absl::StatusOr<bool>(false) : found.status();
 }
 
 absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envelope, Opener opener) {
@@ -178,14 +190,14 @@ absl::StatusOr<Personal> Vault::Open(const FiledKey& key, std::string_view envel
   const CipherPool::Cipher cipher = ciphers_.Borrow();
   const absl::StatusOr<DerivedKey> derived = Derive(key.day, key.pbx, header->use, /*mint=*/false);
   if (!derived.ok()) return derived.status();
-  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner, opener);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*derived, header->owner, key.day, opener);
   if (!value_key.ok()) return value_key.status();
   return OpenUnder(cipher.get(), *value_key, *header, key.Encode(), envelope);
 }
 
 absl::StatusOr<std::string> Vault::SealState(std::string_view row_key, const Personal& plaintext, uint64_t owner) {
   if (!state_key_.ok()) return state_key_.status();
-  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, owner);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, owner, DueDay::Open());
   if (!value_key.ok()) return value_key.status();
   uint8_t nonce[kNonceBytes];
   if (absl::Status status = ciphers_.DrawNonce(random_, nonce); !status.ok()) return status;
@@ -197,7 +209,7 @@ absl::StatusOr<Personal> Vault::OpenState(std::string_view row_key, std::string_
   const std::optional<EnvelopeHeader> header = ReadEnvelopeHeader(envelope);
   if (!header || header->use != PbxKeyUse::kNotNeeded) return Malformed();
   if (!state_key_.ok()) return state_key_.status();
-  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, header->owner);
+  const absl::StatusOr<SecretKey> value_key = OfOwner(*state_key_, header->owner, DueDay::Open());
   if (!value_key.ok()) return value_key.status();
   return OpenUnder(ciphers_.Borrow().get(), *value_key, *header, row_key, envelope);
 }
@@ -209,7 +221,8 @@ uint64_t Vault::OwnerOf(std::string_view envelope) {
 
 absl::StatusOr<std::optional<RescuedKey>> Vault::Rescue(DueDay day, const PbxId& pbx, PbxKeyUse use) {
   const absl::StatusOr<DerivedKey> key = Derive(day, pbx, use, /*mint=*/false);
-  if (absl::IsNotFound(key.status())) return std::nullopt;
+  // Of a day that has no key nothing can be rescued, lost or not.
+  if (absl::IsNotFound(key.status()) || absl::IsDataLoss(key.status())) return std::nullopt;
   if (!key.ok()) return key.status();
   return RescuedKey{.day = day, .pbx = pbx, .use = use, .key = key->key};
 }

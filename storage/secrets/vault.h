@@ -44,14 +44,16 @@ class Vault {
   absl::StatusOr<std::string> Seal(const FiledKey& key, PbxKeyUse use, const Personal& plaintext, uint32_t values,
                                    uint64_t owner);
   // Opens an envelope. NOT_FOUND if a key it needs has been destroyed, or it is not for `opener`; DATA_LOSS if it was
-  // tampered with or moved.
+  // tampered with or moved, or a key was damaged in all replicas of the ring.
   absl::StatusOr<Personal> Open(const FiledKey& key, std::string_view envelope, Opener opener = Opener::kEngine);
-  // Whether a key that an envelope needs is gone: it was destroyed, or this ring never had it. So nobody opens it any
-  // more. False if it is malformed: then it is damaged.
+  // Whether a key that an envelope needs is gone: it was destroyed or lost, or this ring never had it. So nobody opens
+  // it any more. False if it is malformed: then it is damaged.
   absl::StatusOr<bool> IsGone(const FiledKey& key, std::string_view envelope) const;
   absl::StatusOr<bool> IsStateGone(std::string_view envelope) const;
   bool HasKeyOf(const PbxId& pbx) const { return ring_.FindPbx(pbx).has_value(); }
-  // Whether the owner of an envelope is restricted. False if it is gone or the envelope has none.
+  // Whether a key of what lies outside family `filed` was damaged in all replicas, and nothing was to end it.
+  absl::StatusOr<bool> IsStateLost(std::string_view envelope) const;
+  // Whether the owner of an envelope is restricted. False if it is gone or lost, or the envelope has none.
   absl::StatusOr<bool> IsRestricted(std::string_view envelope) const;
 
   // Seals outside family `filed`: under the ring's open key alone, bound to `row_key`.
@@ -82,7 +84,8 @@ class Vault {
  private:
   absl::StatusOr<DerivedKey> Derive(DueDay day, const PbxId& pbx, PbxKeyUse use, bool mint);
   // The key of a value under `key`, of an owner.
-  absl::StatusOr<SecretKey> OfOwner(const DerivedKey& key, uint64_t owner, Opener opener = Opener::kEngine) const;
+  absl::StatusOr<SecretKey> OfOwner(const DerivedKey& key, uint64_t owner, DueDay filed,
+                                    Opener opener = Opener::kEngine) const;
 
   KeyRing& ring_;
   RandomSource& random_;

@@ -173,6 +173,54 @@ TEST_F(RingFaults, WhatIsLostWhileItRunsRaisesTheAlarm) {
   EXPECT_EQ(Metric("retention_key_ring_differing"), 0);
 }
 
+// It once stopped all that was taken in until the watch came by, and was answered as if its day were over.
+TEST_F(RingFaults, ADamagedPageCostsWhatItSealed_AndNothingElse) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  server_.Batch({Joined("lost", "join", kMonday, "p", "Ada", "ada@example.org")});
+  DeleteAnother();
+  DamagePages();
+  for (int i = 0; i < 3; ++i) {
+    const std::string meeting = absl::StrCat("new", i);
+    EXPECT_EQ(server_.Batch({Joined(meeting, "join", kMonday, "p", "Bo", "bo@example.org")}).accepted(), 1u);
+    EXPECT_TRUE(Read(meeting).ok());
+  }
+  EXPECT_GT(Metric("retention_key_ring_entries_lost"), 0) << "who met it raised the alarm";
+  for (int step = 0; step < 5; ++step) {
+    EXPECT_EQ(Read("lost").code, absl::StatusCode::kDataLoss);
+    Sweep();
+  }
+  server_.Stop();
+  EXPECT_EQ(LossesEntered(), 1u);
+  EXPECT_EQ(ValuesLost(), 0u) << "what it sealed is swept by the next start";
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status started = Start(kMonday);
+    ASSERT_TRUE(started.ok()) << started;
+    EXPECT_FALSE(Read("lost").ok());
+    EXPECT_TRUE(Read("new0").ok());
+    EXPECT_EQ(server_.Batch({Joined(absl::StrCat("then", start), "join", kMonday, "q", "Cy")}).accepted(), 1u);
+    server_.Stop();
+    EXPECT_EQ(LossesEntered(), 1u);
+    EXPECT_GT(ValuesLost(), 2u);
+  }
+}
+
+TEST_F(RingFaults, AKeyThatWasDamagedBeforeAStartIsEnteredAsLost_Once) {
+  for (size_t entry = 0; entry < 250; ++entry) {
+    char kind = 0;
+    std::ifstream(replica(0) / "keys", std::ios::binary)
+        .seekg(static_cast<std::streamoff>(4096 + entry * 64))
+        .get(kind);
+    if (kind == 1) Flip("keys", 4096 + entry * 64 + 20);
+  }
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status started = Start(kMonday);
+    ASSERT_TRUE(started.ok()) << started;
+    server_.Stop();
+    EXPECT_EQ(LossesEntered(), 1u);
+    EXPECT_GT(ValuesLost(), 2u);
+  }
+}
+
 // Where the path of a directory leads nowhere (a volume that fails answers its look-ups with EIO), nothing can be said
 // of what lies within what.
 TEST_F(RingFaults, APathThatCannotBeLookedUpKeepsNoKey) {

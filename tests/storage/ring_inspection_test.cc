@@ -125,13 +125,84 @@ TEST_F(RingInspections, AnOwnerThatIsDamagedInBothIsLost_SaidSoAndOverwritten) {
   for (const size_t replica : {0u, 1u}) Flip(replica, "pages", SlotAt(owner) + 9);
   EXPECT_EQ(Round().lost, 1u);
   EXPECT_EQ(ring_->status().entries_lost, 1u);
-  EXPECT_FALSE(ring_->FindOwner(owner)->has_value());
+  EXPECT_TRUE(absl::IsDataLoss(ring_->FindOwner(owner).status()));
   EXPECT_TRUE(ring_->FindOwner(lived_.owners[31])->has_value());
   for (const size_t replica : {0u, 1u}) {
-    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 40), std::string(40, '\0'));
+    // State 3, no secret, and a check.
+    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 37), "\3" + std::string(36, '\0'));
   }
   EXPECT_EQ(Round().lost, 0u);
   EXPECT_EQ(ring_->status().entries_lost, 1u) << "that stays so";
+}
+
+// Whoever meets it raises the alarm, not the round that comes by later.
+TEST_F(RingInspections, AnOwnerThatIsDamagedInBothIsCountedByTheReadThatMeetsIt_Once) {
+  const OwnerNumber owner = lived_.owners[30];
+  EXPECT_FALSE(ring_->has_untold_loss());
+  for (const size_t replica : {0u, 1u}) Flip(replica, "pages", SlotAt(owner) + 9);
+  for (int read = 0; read < 3; ++read) {
+    EXPECT_TRUE(absl::IsDataLoss(ring_->FindOwner(owner).status()));
+    EXPECT_EQ(ring_->status().entries_lost, 1u);
+    EXPECT_TRUE(ring_->has_untold_loss());
+  }
+  KeyRing::Inspection first;
+  ASSERT_TRUE(ring_->Inspect(first).ok());
+  EXPECT_EQ(first.lost, 1u) << "the next step tells of it, wherever it looks";
+  EXPECT_EQ(Round().lost, 0u);
+  EXPECT_EQ(ring_->status().entries_lost, 1u);
+  ExpectAlike();
+}
+
+// It once stopped all that was to be sealed under new numbers of the page.
+TEST_F(RingInspections, NumbersOfADamagedPageAreNotGiven) {
+  const OwnerNumber before = *ring_->NewOwner(DueDay::Open());
+  ASSERT_TRUE(ring_->DestroyOwners({&before, 1}).ok()) << "the page is opened";
+  const size_t block = ring_->status().pages_opened - 1;
+  for (const size_t replica : {0u, 1u}) {
+    for (size_t slot = 0; slot < kPageNumbers; ++slot) Flip(replica, "pages", SlotAt(slot) + block * 10304 + 9);
+  }
+  for (int i = 0; i < 300; ++i) {
+    const auto owner = ring_->NewOwner(DueDay::Open());
+    ASSERT_TRUE(owner.ok()) << owner.status();
+    const auto found = ring_->FindOwner(*owner);
+    ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
+  }
+  EXPECT_GT(ring_->status().entries_lost, 0u) << "the first number met it";
+}
+
+// From then on a start knows of it, until a ledger tells.
+TEST_F(RingInspections, ALossIsRememberedUntilItIsTold) {
+  for (const size_t replica : {0u, 1u}) Flip(replica, "pages", SlotAt(lived_.owners[30]) + 9);
+  Round();
+  for (int start = 0; start < 2; ++start) {
+    ring_.reset();
+    ring_ = *KeyRing::Open(path_, {});
+    EXPECT_TRUE(ring_->has_untold_loss());
+  }
+  ASSERT_TRUE(ring_->MarkLossTold().ok());
+  EXPECT_FALSE(ring_->has_untold_loss());
+  ring_.reset();
+  ring_ = *KeyRing::Open(path_, {});
+  EXPECT_FALSE(ring_->has_untold_loss());
+  EXPECT_TRUE(absl::IsDataLoss(ring_->FindOwner(lived_.owners[30]).status()));
+}
+
+// Of which a start does not know whose it was.
+TEST_F(RingInspections, ASeedThatWasDamagedInBothBeforeAStartIsLost_NotEnded) {
+  const OwnerNumber owner = *ring_->NewOwner(kDay.Next());
+  const size_t entries = (ReadBytes(PathOf(0, "keys")).size() - 4096) / 64;
+  ring_.reset();
+  for (size_t entry = 0; entry < entries; ++entry) {
+    const std::string bytes = ReadBytes(PathOf(0, "keys")).substr(4096 + entry * 64, 64);
+    if (bytes[0] != 5) continue;
+    for (const size_t replica : {0u, 1u}) Flip(replica, "keys", 4096 + entry * 64 + 20);
+  }
+  ring_ = *KeyRing::Open(path_, {});
+  EXPECT_TRUE(ring_->has_untold_loss());
+  EXPECT_TRUE(absl::IsDataLoss(ring_->FindOwner(owner, kDay.Next()).status()));
+  EXPECT_TRUE(absl::IsDataLoss(ring_->FindOwner(lived_.owners[3], DueDay::Open()).status()));
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay.Next()).ok());
+  EXPECT_FALSE(ring_->FindOwner(owner, kDay.Next())->has_value()) << "its day is over";
 }
 
 // Whether its erasure was lost on one disk, or its secret on the other, nothing tells.

@@ -27,6 +27,7 @@ class RingReach : public ::testing::Test {
   RingReach() {
     KeyRing::Options options;
     options.second_directory = path_.at(1);
+    options.running = [this] { return running_; };
     options.on_io = [this](size_t replica, RingFile, RingReplica::Io io) {
       if (replica == failing_ && io == RingReplica::Io::kWrite) {
         ++failed_;
@@ -77,6 +78,7 @@ class RingReach : public ::testing::Test {
   std::vector<bool> full_ = {false, false};
   size_t failing_ = 2;  // none
   uint64_t failed_ = 0;
+  absl::Duration running_;
   std::vector<std::string> said_;
   std::unique_ptr<KeyRing> ring_;
   std::string living_;
@@ -233,6 +235,11 @@ TEST_F(RingReach, OneThatFailsAgainAndAgainIsOverwrittenEverMoreRarely) {
   EXPECT_EQ(std::vector<int64_t>(tries.begin(), tries.begin() + 6), (std::vector<int64_t>{0, 1, 3, 7, 15, 31}));
   for (size_t i = 1; i < tries.size(); ++i) EXPECT_LE(tries[i] - tries[i - 1], 60);
   EXPECT_LE(tries.size(), 20u);
+  // A clock that stands still keeps nothing waiting for ever.
+  const uint64_t before = failed_;
+  running_ += KeyRing::kRebuildWait;
+  EXPECT_TRUE(absl::IsUnavailable(ring_->Mend(now - absl::Seconds(1))));
+  EXPECT_GT(failed_, before);
   // It is taken back a minute later at most; at once where the clock was put back.
   failing_ = 2;
   EXPECT_TRUE(ring_->Mend(absl::UnixEpoch()).ok());

@@ -37,6 +37,7 @@ class RootInFile : public ::testing::Test {
       return failing_.value_or(file) == file ? OnIo() : absl::OkStatus();
     };
     options.opening.known_generation = 1;
+    options.running = [this] { return running_; };
     return options;
   }
   absl::Status OnIo() {
@@ -49,6 +50,7 @@ class RootInFile : public ::testing::Test {
   std::optional<int> fuse_;
   std::optional<RingFile> failing_;  // this file alone
   std::optional<size_t> lost_;
+  absl::Duration running_;
   std::optional<int> lost_after_;  // of its writes and syncs, of the second replica
 };
 
@@ -221,6 +223,8 @@ TEST_F(RootInFile, OneThatIsOutOfReachKeepsNothingFromBeingOverwritten) {
   lived.ExpectLiving(*ring);
   EXPECT_FALSE(ring->ChangeRootIfDue(kRingNow).ok());
   EXPECT_FALSE(*ring->ChangeRootIfDue(kRingNow + absl::Seconds(59))) << "not tried again so soon";
+  running_ += absl::Minutes(1);
+  EXPECT_FALSE(ring->ChangeRootIfDue(kRingNow).ok()) << "but where the clock stands still";
   EXPECT_FALSE(ring->ChangeRootIfDue(kRingNow + absl::Hours(1)).ok());
   EXPECT_EQ(ring->status().root_due_since, kRingNow);
   EXPECT_FALSE(fs::exists(root_path())) << "no other is made in its place";
@@ -241,6 +245,9 @@ TEST_F(RootInFile, OneThatIsTakenAwayIsMissed) {
   fs::rename(directory_ / "away", root_path());
   EXPECT_FALSE(ring->LookForRoot(kRingNow + absl::Minutes(1)).ok());
   EXPECT_TRUE(ring->LookForRoot(kRingNow + absl::Minutes(2)).ok());
+  fs::rename(root_path(), directory_ / "away");
+  running_ += absl::Minutes(1);
+  EXPECT_FALSE(ring->LookForRoot(kRingNow + absl::Minutes(2)).ok()) << "a clock that stands still hides nothing";
 }
 
 TEST_F(RootInFile, AnotherOrNoneOpensNothing_AndTouchesNothing) {
