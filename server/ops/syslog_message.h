@@ -19,8 +19,8 @@ struct SyslogMessage {
   // None if the sender gave none.
   std::optional<absl::Time> time;
   // Structured data, if there are any, and MSG: valid UTF-8 (what is not is replaced by U+FFFD) of at most
-  // kMaxLogTextBytes. Of controls only tabs and ends of lines are left; others are replaced by their pictures (U+2400 to
-  // U+2421), those beyond ASCII by U+FFFD: whoever shows a text on a terminal is not steered by who sent it.
+  // kMaxLogTextBytes. Of controls only tabs and ends of lines are left; others are replaced by their pictures (U+2400
+  // to U+2421), those beyond ASCII by U+FFFD: whoever shows a text on a terminal is not steered by who sent it.
   std::string text;
   // The text was longer.
   bool cut = false;
