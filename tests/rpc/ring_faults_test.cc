@@ -11,12 +11,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "retention/v1/ring_service.pb.h"
 #include "server/ledger/ledger.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
+#include "tests/holds/held.h"
 #include "tests/rpc/running_server.h"
 #include "tests/testing/ring_decoder.h"
 
@@ -201,6 +203,36 @@ TEST_F(RingFaults, ADamagedPageCostsWhatItSealed_AndNothingElse) {
     server_.Stop();
     EXPECT_EQ(LossesEntered(), 1u);
     EXPECT_GT(ValuesLost(), 2u);
+  }
+}
+
+// What it kept would have gone with the day.
+TEST_F(RingFaults, AHoldThatIsLostWithItsKeyIsReplacedByOneOnAllOfItsPbx) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  for (const char* id : {"case-0", "case-1"}) {
+    v1::CreateHoldRequest request;
+    *request.mutable_hold() = PbxHold(id, kMonday);
+    ASSERT_TRUE(server_.Call("/retention.v1.HoldService/CreateHold", request).ok());
+  }
+  // So that their page is opened.
+  v1::ReleaseHoldRequest release;
+  release.set_hold_id("case-0");
+  ASSERT_TRUE(server_.Call("/retention.v1.HoldService/ReleaseHold", release).ok());
+  const auto holds = [&] {
+    v1::ListHoldsResponse listed;
+    EXPECT_TRUE(server_.Call("/retention.v1.HoldService/ListHolds", v1::ListHoldsRequest(), &listed).ok());
+    std::vector<std::string> ids;
+    for (const v1::Hold& hold : listed.holds()) ids.push_back(hold.hold_id());
+    return ids;
+  };
+  DamagePages();
+  for (int step = 0; step < 5; ++step) Sweep();
+  EXPECT_EQ(holds(), std::vector<std::string>{"case-1"}) << "memory has it";
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status started = Start(kMonday);
+    ASSERT_TRUE(started.ok()) << started;
+    ASSERT_EQ(holds().size(), 1u);
+    EXPECT_TRUE(absl::StartsWith(holds().front(), "in-place-of-lost-")) << holds().front();
   }
 }
 
