@@ -125,6 +125,30 @@ TEST_F(StoreFault, ASectorThatCannotBeReadCostsItself) {
   EXPECT_EQ(FilesHolding(path_, kWide), std::vector<std::string>());
 }
 
+TEST_F(StoreFault, AnErasureWaitsForFilesThatHoldIt) {
+  const std::string kCanary = "canary.Erika.Mustermann@example.org";
+  for (const char* kept : {".log", ".sst"}) {
+    auto opened = OpenRocksDbStore(path_, {.erasure_wait = absl::Milliseconds(20), .file_system = disk_.file_system()});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    Batch rows;
+    rows.Put(Family::kFiled, SomeKey(kDay).Encode(), kCanary);
+    rows.Put(Family::kFiled, SomeKey(kDay.Next()).Encode(), "kept");
+    ASSERT_TRUE((*opened)->Commit(rows).ok());
+    if (std::string(kept) == ".sst") {
+      ASSERT_TRUE((*opened)->Checkpoint(directory_ / "flushed").ok());
+    }
+    disk_.KeepFiles(kept);
+    const absl::Status dropped = (*opened)->DropDaysThrough(kDay);
+    EXPECT_TRUE(absl::IsUnavailable(dropped)) << kept << " " << dropped;
+    EXPECT_FALSE(FilesHolding(path_, kCanary).empty()) << kept;
+    disk_.KeepFiles("");
+    opened->reset();
+    auto store = MustOpen();
+    EXPECT_TRUE(store->DropDaysThrough(kDay).ok());
+    EXPECT_EQ(FilesHolding(path_, kCanary), std::vector<std::string>()) << kept;
+  }
+}
+
 struct FaultCase {
   DiskFault fault;
   Operation operation;

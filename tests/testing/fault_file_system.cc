@@ -73,9 +73,6 @@ class PartlyReadable : public rocksdb::FSRandomAccessFileOwnerWrapper {
     }
     return IOStatus::OK();
   }
-  IOStatus Prefetch(uint64_t, size_t, const IOOptions&, IODebugContext*) override {
-    return IOStatus::NotSupported("a file with a bad sector");
-  }
 
  private:
   const std::shared_ptr<const BadSector> bad_;
@@ -310,7 +307,15 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
     if (IOStatus admitted = disk_->Admit(Operation::kAny); !admitted.ok()) return admitted;
     return target()->LinkFile(from, to, options, debug);
   }
+  void Keep(const std::string& suffix) {
+    const MutexLock lock(mutex_);
+    kept_ = suffix;
+  }
   IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* debug) override {
+    {
+      const MutexLock lock(mutex_);
+      if (!kept_.empty() && path.ends_with(kept_)) return IOStatus::IOError(path, "it is kept");
+    }
     if (IOStatus admitted = disk_->Admit(Operation::kAny); !admitted.ok()) return admitted;
     const IOStatus removed = target()->DeleteFile(path, options, debug);
     if (removed.ok()) disk_->Removed(path);
@@ -327,6 +332,7 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
   const std::shared_ptr<Disk> disk_;
   const bool spares_empty_tables_;
   Mutex mutex_;
+  std::string kept_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const BadSector> bad_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const BadSector>();
 };
 
@@ -435,6 +441,7 @@ bool FaultFileSystem::holds() const { return watched_->disk().holds(); }
 void FaultFileSystem::BreakSector(const std::string& path, uint64_t offset) {
   watched_->Break({.path = Normal(path), .offset = offset});
 }
+void FaultFileSystem::KeepFiles(const std::string& suffix) { watched_->Keep(suffix); }
 void FaultFileSystem::SetFreeSpace(std::function<uint64_t()> free_bytes) {
   watched_->free_bytes = std::move(free_bytes);
 }

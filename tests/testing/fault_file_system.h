@@ -64,6 +64,8 @@ class FaultFileSystem {
   // From now on whoever opens the file `path`, and reads what lies at `offset` in it, gets an I/O error; empty for
   // none.
   void BreakSector(const std::string& path, uint64_t offset);
+  // From now on files whose names end so cannot be deleted; empty for none.
+  void KeepFiles(const std::string& suffix);
   // How much room it says that there is; else what there is.
   void SetFreeSpace(std::function<uint64_t()> free_bytes);
 
