@@ -61,7 +61,8 @@ class PartlyReadable : public rocksdb::FSRandomAccessFileOwnerWrapper {
   IOStatus Read(uint64_t offset, size_t size, const IOOptions& options, Slice* result, char* scratch,
                 IODebugContext* debug) const override {
     if (offset <= bad_->offset && bad_->offset - offset < size) {
-      return IOStatus::IOError("While pread", bad_->path + ": Input/output error");
+      return IOStatus::IOError("While pread offset " + std::to_string(offset) + " len " + std::to_string(size),
+                               bad_->path + ": Input/output error");
     }
     return target()->Read(offset, size, options, result, scratch, debug);
   }
