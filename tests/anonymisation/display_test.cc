@@ -86,6 +86,27 @@ TEST(Display, WhatDoesNotHangOnPeopleHasThePlainInterval) {
   EXPECT_NEAR(interval.high, 500 + 19.6, 0.01);
 }
 
+TEST(Display, EndsOfIntervalsAreWhereTheTailsAre_OfWhateverHangsOnPeople) {
+  constexpr double kThreshold = 56, kVariance = 225;
+  for (const double people : {56.5, 60.0, 80.0, 300.0}) {
+    for (const double covariance : {-200.0, -20.0, 0.0, 5.0, 100.0, 225.0}) {
+      for (const double estimate : {-30.0, 0.0, 58.0, 1e6}) {
+        const auto contrast = [&](double m) -> Contrast {
+          return {.value = estimate - m, .variance = kVariance, .covariance_with_people = covariance};
+        };
+        const ShownInterval interval = IntervalGivenDisplay(estimate, 15, people, kThreshold, contrast);
+        EXPECT_LE(interval.low, interval.high);
+        if (interval.low > estimate - 500) {
+          EXPECT_NEAR(TailsGivenDisplay(contrast(interval.low), people, kThreshold).high, 0.025, 1e-8);
+        }
+        if (interval.high < estimate + 500) {
+          EXPECT_NEAR(TailsGivenDisplay(contrast(interval.high), people, kThreshold).low, 0.025, 1e-8);
+        }
+      }
+    }
+  }
+}
+
 TEST(Display, TenPeopleAreInAShownFigureWith999PerMille) {
   for (const double deviation : {5.0, 15.0, 60.0}) {
     EXPECT_NEAR(DisplayCertainty(DisplayThreshold(deviation), deviation), 0.999, 1e-5);
