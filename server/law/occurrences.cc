@@ -210,8 +210,9 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
       return PlaceOfPlanned(event);
     case RoomEventKind::kShared:
     case RoomEventKind::kRecorded:
-    case RoomEventKind::kJoinFailed:
       return PlaceOfShared(event);
+    case RoomEventKind::kJoinFailed:
+      return PlaceOfTry(event);
     case RoomEventKind::kFile:
       return ShareFile(event);
     case RoomEventKind::kDeleted:
@@ -399,6 +400,14 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   if (plan.has_value()) return at_plan(*plan);
   if (named.has_value()) return at_sitting(*named);
   return any ? at_sitting(sittings_.size() - 1) : PlaceOfDay(event);
+}
+
+CutPlace RoomWalk::PlaceOfTry(const RoomEvent& event) const {
+  if (const auto plan = WaitingPlan(event.sitting, event.time_us, std::nullopt)) {
+    return {.of = CutPlace::Of::kPlan, .index = *plan};
+  }
+  const auto running = LatestRunning(event.sitting, event.time_us);
+  return running.has_value() ? CutPlace{.of = CutPlace::Of::kSitting, .index = *running} : PlaceOfDay(event);
 }
 
 void RoomWalk::Delete(const RoomEvent& event) {

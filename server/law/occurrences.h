@@ -165,6 +165,8 @@ class RoomWalk {
 
   bool InWindow(const RoomPlan& plan, int64_t time_us) const;
   bool IsAbsent(const Sitting& sitting, int64_t time_us) const;
+  // Of a try to join: what waits or runs then, or its day. What was in the room before has nothing to do with it.
+  CutPlace PlaceOfTry(const RoomEvent& event) const;
   bool IsOver(const Sitting& sitting, int64_t time_us) const;
   // No sitting that began before its start can take part in what happens at `time_us`.
   bool IsLongPast(const Sitting& sitting, int64_t time_us) const;

@@ -140,9 +140,9 @@ TEST(OwnEvents, WhoStaysBetweenTwoSittingsJoinsNobodyElses) {
 
 // A try that failed is filed with what the room held last, though that was days before: it once was in no cohort then.
 TEST(OwnEvents, WhoCouldNotJoinIsCounted_WhoeverWasInTheRoomDaysBefore) {
-  for (const bool anybody_was : {false, true}) {
+  for (const int days_before : {0, 2, 6, 9, 20, 40}) {
     Scene scene;
-    if (anybody_was) scene.others = Stay(1, "m", 9, 30);
+    if (days_before > 0) scene.others = Stay(1, "m", 57 - 24 * days_before, 30);
     scene.target = {NewEvent("m", "try", HourOf(57))};
     scene.target[0].mutable_join_failed()->set_participant_id("target");
     scene.target[0].mutable_join_failed()->set_cause(v1::JOIN_FAILURE_CAUSE_MEDIA);
@@ -150,7 +150,7 @@ TEST(OwnEvents, WhoCouldNotJoinIsCounted_WhoeverWasInTheRoomDaysBefore) {
     const Exact exact = with.Count(with.CohortOf(57));
     int64_t failures = 0;
     for (const int64_t cell : exact.at(TableId::kFailuresByClient)) failures += cell;
-    EXPECT_EQ(failures, kSixtieths) << anybody_was;
+    EXPECT_EQ(failures, kSixtieths) << days_before;
     ExpectOwnContributionAlone(scene);
   }
 }

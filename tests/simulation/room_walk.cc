@@ -356,6 +356,12 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
   const auto at_sitting = [](size_t i) {
     return PlaceModel{.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
   };
+  if (event.has_join_failed()) {
+    // Who could not join tried what waits or runs.
+    if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
+    if (const auto running = Running(name, t); takes(running)) return at_sitting(*running);
+    return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
+  }
   // First of all: somebody is there.
   for (size_t i = sittings_.size(); i-- > 0;) {
     const SittingModel& sitting = sittings_[i];
