@@ -13,13 +13,15 @@ namespace {
 constexpr char kPublicChat[] = "MAIN-PUBLIC-GROUP-CHAT";
 // The sitting; the external identifier names the room, over all its sittings.
 constexpr char kBigBlueButtonMeetingId[] = "data.attributes.meeting.internal-meeting-id";
+constexpr char kUser[] = "data.attributes.user.internal-user-id";
+constexpr char kSender[] = "data.attributes.chat-message.sender.internal-user-id";
 constexpr char kBigBlueButtonRoom[] = "data.attributes.meeting.external-meeting-id";
 
 // A session has the internal id; the external one names the person behind it.
 RecordedSession SessionAt(const JsonEvent& event) {
-  return {.id = event.Text("data.attributes.user.internal-user-id"),
+  return {.id = event.Text(kUser),
           .person = event.Text("data.attributes.user.external-user-id"),
-          .connection = event.Text("data.attributes.user.internal-user-id"),
+          .connection = event.Text(kUser),
           .name = event.Text("data.attributes.user.name")};
 }
 
@@ -51,19 +53,18 @@ void TakeCreation(const JsonEvent& event, absl::Time time, ImportedMeeting& meet
 
 void TakeChat(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
   if (event.Text("data.attributes.chat-id") != kPublicChat) return meeting.LeaveOut("private chat");
-  meeting.PublicChat(time, event.Text("data.attributes.chat-message.sender.internal-user-id"),
-                     event.Identifier("data.attributes.chat-message.id"),
+  const RecordedSession sender = {.id = event.Text(kSender), .unknown = event.Fault(kSender, kUnknownPerson)};
+  meeting.PublicChat(time, sender, event.Identifier("data.attributes.chat-message.id"),
                      event.Text("data.attributes.chat-message.message"));
 }
 
 // What an event of this kind cannot do without.
 std::vector<std::string> RequiredFields(const std::string& kind) {
-  constexpr char kUser[] = "data.attributes.user.internal-user-id";
   constexpr char kPoll[] = "data.attributes.poll.id";
   if (kind == "user-joined" || kind == "user-left") return {kUser};
   if (kind == "poll-started") return {kPoll};
   if (kind == "poll-responded") return {kUser, kPoll};
-  if (kind == "chat-group-message-sent") return {"data.attributes.chat-message.sender.internal-user-id"};
+  if (kind == "chat-group-message-sent") return {kSender};
   return {};
 }
 
@@ -77,8 +78,9 @@ std::optional<LeftOutLine> FaultOf(const JsonEvent& event) {
 
 void TakeCallback(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
   const std::string kind = event.Kind("data.id");
-  const RecordedSession session = SessionAt(event);
+  RecordedSession session = SessionAt(event);
   const std::string poll = event.Text("data.attributes.poll.id");
+  if (kind == "poll-responded") session.unknown = event.Fault(kUser, kUnknownPerson);
   meeting.Recognise(session);
   if (kind == "meeting-created") {
     TakeCreation(event, time, meeting);

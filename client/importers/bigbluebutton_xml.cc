@@ -4,7 +4,6 @@
 // in 2011 so was the meeting.
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
@@ -100,9 +99,9 @@ class BigBlueButtonRecording {
  public:
   BigBlueButtonRecording(const pugi::xml_node& recording, const std::string& id, ImportedMeeting& meeting)
       : recording_(recording), events_(EventsOf(recording)), times_(events_, id), polls_(events_), meeting_(meeting) {
+    // Any event of a session may say whose it is.
     for (const auto& event : events_) {
-      const RecordedSession session = Session(event);
-      if (!session.person.empty()) persons_.try_emplace(session.id, session.person);
+      if (const RecordedSession session = Session(event); !session.person.empty()) meeting_.Recognise(session);
     }
   }
 
@@ -124,7 +123,7 @@ class BigBlueButtonRecording {
       }
       first = std::min(first.value_or(*time), *time);
       last = std::max(last.value_or(*time), *time);
-      Take(event, *time);
+      Take(event, *time, lines.Of(event.offset_debug()));
     }
     if (!first.has_value()) return;
     meeting_.Plan(*first, Name(), *first, absl::ZeroDuration());
@@ -166,14 +165,19 @@ class BigBlueButtonRecording {
     return "";
   }
 
-  void Take(const pugi::xml_node& event, absl::Time time) {
+  // Only who joins is said to be somebody.
+  static RecordedSession SessionOnly(std::string id, const char* field, int line) {
+    return {.id = id, .connection = id, .unknown = LeftOutLine{line, field, kUnknownPerson}};
+  }
+
+  void Take(const pugi::xml_node& event, absl::Time time, int line) {
     const std::string kind = Kind(event);
     if (IsVoice(event)) {
       meeting_.LeaveOut(absl::StrCat("voice: ", kind));
     } else if (kind == "ParticipantJoinEvent") {
       meeting_.Join(time, Session(event));
     } else if (kind == "ParticipantLeftEvent") {
-      meeting_.Leave(time, Session(event));
+      meeting_.Leave(time, SessionOnly(Session(event).id, "userId", line));
     } else if (kind == "RecordStatusEvent") {
       if (ChildText(event, "status") == "true") meeting_.StartRecording(time);
     } else if (kind == "SharePresentationEvent" && ChildText(event, "share") == "true") {
@@ -182,9 +186,9 @@ class BigBlueButtonRecording {
       const std::string poll = ChildText(event, "pollId");
       meeting_.CreatePoll(time, poll, ChildText(event, "question"), polls_.OptionsOf(poll));
     } else if (kind == "UserRespondedToPollRecordEvent") {
-      TakeAnswer(event, time);
+      TakeAnswer(event, time, line);
     } else if (kind == "PublicChatEvent") {
-      TakeChat(event, time);
+      TakeChat(event, time, line);
     } else if (kind == "EndAndKickAllEvent") {
       meeting_.End(time);
     } else {
@@ -192,32 +196,28 @@ class BigBlueButtonRecording {
     }
   }
 
-  void TakeAnswer(const pugi::xml_node& event, absl::Time time) {
+  void TakeAnswer(const pugi::xml_node& event, absl::Time time, int line) {
     const auto answer = polls_.AnswerOf(event);
     if (!answer.has_value()) return meeting_.LeaveOut("answer outside the options of its poll");
-    RecordedSession session = Session(event);
-    // Answers do not say whose session it is; their join, which comes before, does.
-    const auto person = persons_.find(session.id);
-    if (session.person.empty() && person != persons_.end()) session.person = person->second;
-    meeting_.AnswerPoll(time, ChildText(event, "pollId"), session, {*answer});
+    meeting_.AnswerPoll(time, ChildText(event, "pollId"), SessionOnly(Session(event).id, "userId", line), {*answer});
   }
 
-  void TakeChat(const pugi::xml_node& event, absl::Time time) {
+  void TakeChat(const pugi::xml_node& event, absl::Time time, int line) {
     const std::string chat = ChildText(event, "chatId");
     if (!chat.empty() && chat != "MAIN-PUBLIC-GROUP-CHAT") return meeting_.LeaveOut("private chat");
     // The message is CDATA between white space.
     std::string text;
     for (const auto& part : event.child("message").children()) text += part.value();
     const std::string sender = ChildText(event, "senderId");
-    meeting_.PublicChat(time, sender.empty() ? Session(event).id : sender, ChildText(event, "id"),
-                        std::string(absl::StripAsciiWhitespace(text)));
+    const RecordedSession session =
+        sender.empty() ? SessionOnly(Session(event).id, "userId", line) : SessionOnly(sender, "senderId", line);
+    meeting_.PublicChat(time, session, ChildText(event, "id"), std::string(absl::StripAsciiWhitespace(text)));
   }
 
   const pugi::xml_node recording_;
   const std::vector<pugi::xml_node> events_;
   const RecordedTime times_;
   const BigBlueButtonPolls polls_;
-  std::map<std::string, std::string> persons_;  // Session -> person.
   ImportedMeeting& meeting_;
 };
 

@@ -113,10 +113,17 @@ ImportedMeeting::ImportedMeeting(const ImportOptions& options, const std::string
       meeting_id_(ValidIdentifier(options.meeting_id.empty() ? room : options.meeting_id)),
       sitting_(std::move(sitting)) {}
 
-v1::Event& ImportedMeeting::Append(absl::Time time, const std::string& session_id, const std::string& told) {
+v1::Event& ImportedMeeting::Append(absl::Time time, const RecordedSession& session, const std::string& told) {
+  Recognise(session);
+  v1::Event& event = Append(time);
+  recorded_.back().session = session.id;
+  recorded_.back().told = told;
+  recorded_.back().unknown = session.unknown;
+  return event;
+}
+
+v1::Event& ImportedMeeting::Append(absl::Time time) {
   Recorded& recorded = recorded_.emplace_back();
-  recorded.session = session_id;
-  recorded.told = told;
   recorded.event.set_meeting_id(meeting_id_);
   *recorded.event.mutable_time() = ToTimestamp(time);
   return recorded.event;
@@ -162,8 +169,8 @@ void ImportedMeeting::Recognise(const RecordedSession& session) {
 }
 
 void ImportedMeeting::Join(absl::Time time, const RecordedSession& session) {
-  Recognise(session);
-  v1::Event& event = Append(time, session.id);
+  joined_.insert(session.id);
+  v1::Event& event = Append(time, session);
   if (!session.connection.empty()) event.set_connection_id(ValidIdentifier(session.connection));
   auto* joined = event.mutable_participant_joined();
   if (!IsTelephoneNumber(session.name)) joined->set_name(ShortenedText(session.name, kNameBytesMax));
@@ -171,8 +178,7 @@ void ImportedMeeting::Join(absl::Time time, const RecordedSession& session) {
 }
 
 void ImportedMeeting::Leave(absl::Time time, const RecordedSession& session) {
-  Recognise(session);
-  v1::Event& event = Append(time, session.id);
+  v1::Event& event = Append(time, session);
   if (!session.connection.empty()) event.set_connection_id(ValidIdentifier(session.connection));
   event.mutable_participant_left();
 }
@@ -214,17 +220,16 @@ void ImportedMeeting::CreatePoll(absl::Time time, const std::string& poll_id, co
 void ImportedMeeting::AnswerPoll(absl::Time time, const std::string& poll_id, const RecordedSession& session,
                                  const std::vector<uint32_t>& option_indexes) {
   if (options_.owner_extension.empty()) return LeaveOut("answer to a poll that was not imported");
-  auto* answer = Append(time).mutable_poll_answered();
-  answer->set_participant_id(PersonIdentifier(session.person.empty() ? session.id : session.person));
+  auto* answer = Append(time, session).mutable_poll_answered();
   answer->set_poll_id(ValidIdentifier(poll_id));
   for (const uint32_t index : option_indexes) answer->add_option_indexes(index);
 }
 
-void ImportedMeeting::PublicChat(absl::Time time, const std::string& session_id, const std::string& message_id,
+void ImportedMeeting::PublicChat(absl::Time time, const RecordedSession& session, const std::string& message_id,
                                  const std::string& text) {
   if (!options_.protocolled) return LeaveOut("chat (the meeting is not imported as protocolled)");
   if (text.empty()) return LeaveOut("chat without text");
-  auto* message = Append(time, session_id, absl::StrCat(message_id, " ", session_id)).mutable_chat_message_sent();
+  auto* message = Append(time, session, absl::StrCat(message_id, " ", session.id)).mutable_chat_message_sent();
   message->set_text(ShortenedText(text, kChatBytesMax));
 }
 
@@ -238,6 +243,15 @@ void ImportedMeeting::Delete(absl::Time time) { Append(time).mutable_meeting_del
 std::string ImportedMeeting::PersonOf(const std::string& session_id) const {
   const auto person = persons_.find(session_id);
   return PersonIdentifier(person == persons_.end() ? session_id : person->second);
+}
+
+void ImportedMeeting::LeaveOutUnknown() {
+  std::erase_if(recorded_, [&](const Recorded& recorded) {
+    const bool is_known = persons_.contains(recorded.session) || joined_.contains(recorded.session);
+    if (!recorded.unknown.has_value() || is_known) return false;
+    imported_.left_out.push_back(*recorded.unknown);
+    return true;
+  });
 }
 
 // A log that begins in the middle of a meeting does not say that it began, and chat is refused before that was
@@ -283,9 +297,9 @@ void ImportedMeeting::Settle(absl::Duration shift, Recorded& recorded) const {
   const std::string person = recorded.session.empty() ? "" : PersonOf(recorded.session);
   if (event.has_participant_joined()) event.mutable_participant_joined()->set_participant_id(person);
   if (event.has_participant_left()) event.mutable_participant_left()->set_participant_id(person);
+  if (event.has_poll_answered()) event.mutable_poll_answered()->set_participant_id(person);
   event.set_event_id(EventIdOf(event, recorded.told));
   event.set_pbx_id(options_.pbx_id);
-  // What is said of a session is said once, whether or not a part of the log tells whose it is.
   if (event.has_chat_message_sent()) event.mutable_chat_message_sent()->set_participant_id(person);
   if (!recorded.is_bigbluebutton_recording) return;
   auto& recording = *event.mutable_recording_created();
@@ -294,6 +308,7 @@ void ImportedMeeting::Settle(absl::Duration shift, Recorded& recorded) const {
 }
 
 ImportedEvents ImportedMeeting::Take(absl::Duration shift) {
+  LeaveOutUnknown();
   AnnounceProtocol();
   std::set<std::string> seen;  // Platforms post a callback again that was not acknowledged in time.
   for (Recorded& recorded : recorded_) {
@@ -326,8 +341,6 @@ ImportedEvents ImportedMeetings::Take(std::vector<LeftOutLine> left_out) {
   ImportedEvents all;
   all.not_imported = std::move(not_imported_);
   all.left_out = std::move(left_out);
-  std::stable_sort(all.left_out.begin(), all.left_out.end(),
-                   [](const LeftOutLine& a, const LeftOutLine& b) { return a.line < b.line; });
   absl::Time first = absl::InfiniteFuture();
   for (const auto& [key, meeting] : meetings_) first = std::min(first, meeting.first());
   absl::Duration shift;
@@ -336,7 +349,10 @@ ImportedEvents ImportedMeetings::Take(std::vector<LeftOutLine> left_out) {
     ImportedEvents one = meeting.Take(shift);
     std::move(one.events.begin(), one.events.end(), std::back_inserter(all.events));
     for (const auto& [kind, count] : one.not_imported) all.not_imported[kind] += count;
+    std::move(one.left_out.begin(), one.left_out.end(), std::back_inserter(all.left_out));
   }
+  std::stable_sort(all.left_out.begin(), all.left_out.end(),
+                   [](const LeftOutLine& a, const LeftOutLine& b) { return a.line < b.line; });
   std::sort(all.events.begin(), all.events.end(), ComesBefore);
   return all;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,9 @@ struct RecordedSession {
   std::string connection;  // What tells it from the person's others; empty where the platform does not say it here.
   std::string name;
   std::string email;
+  // The line, if lines of its kind never say whose session it is: it is left out, so named, if no other of the file
+  // does. Without it a session that no line says the person of is a person.
+  std::optional<LeftOutLine> unknown = {};
 };
 
 // A sitting of a room, or what is said of the room as a whole. It takes what was recorded in any order, and makes order
@@ -45,12 +50,11 @@ class ImportedMeeting {
   void SharePdf(absl::Time time, const std::string& presentation_id);
   void CreatePoll(absl::Time time, const std::string& poll_id, const std::string& question,
                   const std::vector<std::string>& options);
-  // An answer to a poll that is not in this file is taken: another part of the log may have brought it. It is its
-  // session's where it names no person: whose that is, only another event can say.
+  // An answer to a poll that is not in this file is taken: another part of the log may have brought it.
   void AnswerPoll(absl::Time time, const std::string& poll_id, const RecordedSession& session,
                   const std::vector<uint32_t>& option_indexes);
   // `message_id` tells apart what was said twice at once, and may be empty.
-  void PublicChat(absl::Time time, const std::string& session_id, const std::string& message_id,
+  void PublicChat(absl::Time time, const RecordedSession& session, const std::string& message_id,
                   const std::string& text);
   void End(absl::Time time);
   void Delete(absl::Time time);
@@ -67,12 +71,16 @@ class ImportedMeeting {
  private:
   struct Recorded {
     v1::Event event;
-    std::string session;  // Of who acted; empty if nobody did.
-    std::string told;     // What the event does not hold and yet makes it this one.
+    std::string session;                 // Of who acted; empty if nobody did.
+    std::string told;                    // What the event does not hold and yet makes it this one.
+    std::optional<LeftOutLine> unknown;  // As RecordedSession.
     bool is_bigbluebutton_recording = false;
   };
 
-  v1::Event& Append(absl::Time time, const std::string& session_id = "", const std::string& told = "");
+  v1::Event& Append(absl::Time time);
+  // Of somebody: their session.
+  v1::Event& Append(absl::Time time, const RecordedSession& session, const std::string& told = "");
+  void LeaveOutUnknown();
   void AnnounceProtocol();
   std::string PersonOf(const std::string& session_id) const;
   // What names the sitting where the platform keeps its objects.
@@ -86,7 +94,8 @@ class ImportedMeeting {
   const std::string sitting_;
   std::vector<Recorded> recorded_;
   ImportedEvents imported_;
-  std::map<std::string, std::string> persons_;    // Session -> person.
+  std::map<std::string, std::string> persons_;  // Session -> person.
+  std::set<std::string> joined_;  // Sessions whose join is here: it says whose they are, if anything does.
   std::map<std::string, uint32_t> poll_options_;  // Poll -> number of its options.
   bool ended_ = false;
 };
@@ -117,6 +126,8 @@ class ImportedMeetings {
   std::map<std::string, int> not_imported_;
 };
 
+// Why a line is left out that names a session alone.
+inline constexpr char kUnknownPerson[] = "nothing in this file says whose session it is";
 // Why Find gave no meeting.
 inline constexpr char kSecondMeeting[] = "a second meeting, which cannot have the given identifier as well";
 

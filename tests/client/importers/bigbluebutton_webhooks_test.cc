@@ -120,14 +120,33 @@ TEST(BigBlueButtonWebhooks, Import_AnswerWhosePollIsInAnotherPartOfTheLogIsTaken
   EXPECT_EQ(imported.events[0].poll_answered().participant_id(), "41");
 }
 
-TEST(BigBlueButtonWebhooks, Import_AnswerThatNamesNoPersonIsItsSessionsInEveryPartOfTheLog) {
+TEST(BigBlueButtonWebhooks, Import_WhatNamesASessionAloneIsItsPersonsOrIsLeftOut) {
+  ImportOptions options = WithOwner();
+  options.protocolled = true;
   const std::string join = Callback("user-joined", 0, User("w_1", "41"));
   const std::string answer =
       Callback("poll-responded", 9, R"(,"user":{"internal-user-id":"w_1"},"poll":{"id":"q/1","answerIds":[1]})");
-  const ImportedEvents whole = ImportText(join + answer, kBigBlueButtonWebhooks, WithOwner());
-  ASSERT_EQ(whole.events.size(), 2);
-  EXPECT_EQ(EventLine(whole.events[1]),
-            EventLine(ImportText(answer, kBigBlueButtonWebhooks, WithOwner()).events.at(0)));
+  const std::string chat = Callback("chat-group-message-sent", 9,
+                                    R"(,"chat-id":"MAIN-PUBLIC-GROUP-CHAT","chat-message":)"
+                                    R"({"id":"c1","message":"Hallo","sender":{"internal-user-id":"w_1"}})");
+  const ImportedEvents whole = ImportText(join + answer + chat, kBigBlueButtonWebhooks, options);
+  std::set<std::string> persons;
+  for (const auto& event : whole.events) {
+    if (event.has_poll_answered()) persons.insert("answer " + event.poll_answered().participant_id());
+    if (event.has_chat_message_sent()) persons.insert("chat " + event.chat_message_sent().participant_id());
+  }
+  EXPECT_EQ(persons, (std::set<std::string>{"answer 41", "chat 41"}));
+  // Nothing is filed under the session that the whole log would say of the person, and nothing keeps that from it.
+  const ImportedEvents part = ImportText(answer + chat, kBigBlueButtonWebhooks, options);
+  EXPECT_EQ(Payloads(part), "");
+  EXPECT_EQ(LinesLeftOut(part),
+            "1:data.attributes.user.internal-user-id: nothing in this file says whose session it is; "
+            "2:data.attributes.chat-message.sender.internal-user-id: nothing in this file says whose session it is; ");
+  // Who joins without being named is known by their session.
+  const std::string guest = Callback("user-joined", 0, R"(,"user":{"internal-user-id":"w_1","name":"Gast"})");
+  EXPECT_EQ(
+      ImportText(guest + chat, kBigBlueButtonWebhooks, options).events.back().chat_message_sent().participant_id(),
+      "w_1");
 }
 
 TEST(BigBlueButtonWebhooks, Import_CallbackThatIsPostedAgainCountsOnce) {

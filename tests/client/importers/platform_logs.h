@@ -212,7 +212,11 @@ inline void AddBigBlueButton(const Life& life, int number, std::vector<Line>& li
         absl::StrCat(poll, R"(,"question":"Q?","answers":[{"id":0,"key":"A"},{"id":1,"key":"B"}]})"));
     for (const Stay& stay : life.stays) {
       const std::string answer = absl::StrCat(poll, R"(,"answerIds":[)", stay.session % 2, "]}");
-      add("poll-responded", life.start + 100 + stay.session, "", user(stay.session, stay.person) + answer);
+      const std::string session = absl::StrCat(R"(,"user":{"internal-user-id":"w_)", stay.session, R"("})");
+      add("poll-responded", life.start + 100 + stay.session, "", session + answer);
+      add("chat-group-message-sent", life.start + 150 + stay.session, "",
+          absl::StrCat(R"(,"chat-id":"MAIN-PUBLIC-GROUP-CHAT","chat-message":{"id":"c)", stay.session,
+                       R"(","message":"Text","sender":{"internal-user-id":"w_)", stay.session, R"("}})"));
     }
   }
   if (life.is_recorded) {
