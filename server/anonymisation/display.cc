@@ -7,6 +7,7 @@ namespace retention {
 namespace {
 
 constexpr double kTail = 0.025;
+constexpr double kPlainDeviations = 1.96;
 // Beyond so many deviations nothing is sought: of a figure at the edge of display the interval ends at 6.
 constexpr double kReach = 40;
 // So exactly, in deviations, is an end of an interval found; in so many steps, if it takes them.
@@ -82,6 +83,13 @@ ShownInterval IntervalGivenDisplay(double near, double deviation, double people,
   const double high = RootNear(near, deviation,
                                [&](double m) { return kTail - TailsGivenDisplay(contrast(m), people, threshold).low; });
   return {std::min(low, high), std::max(low, high)};
+}
+
+ShownInterval WithinBounds(ShownInterval interval, double estimate, double deviation, double most) {
+  const double reach = kPlainDeviations * deviation;
+  if (estimate <= 0 || interval.high <= 0) interval.high = std::max(interval.high, reach);
+  if (estimate >= most || interval.low >= most) interval.low = std::min(interval.low, most - reach);
+  return {std::clamp(interval.low, 0.0, most), std::clamp(interval.high, 0.0, most)};
 }
 
 }  // namespace retention

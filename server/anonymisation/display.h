@@ -42,6 +42,11 @@ struct ShownInterval {
 ShownInterval IntervalGivenDisplay(double near, double deviation, double people, double threshold,
                                    absl::FunctionRef<Contrast(double parameter)> contrast);
 
+// An interval of what is at least 0, and at most `most`. Noise alone can put an estimate beyond a bound, and the
+// interval with it: then it reaches 1.96 deviations in from the bound, and is never that alone. A superset of what of
+// it is within.
+ShownInterval WithinBounds(ShownInterval interval, double estimate, double deviation, double most);
+
 }  // namespace retention
 
 #endif  // RETENTION_SERVER_ANONYMISATION_DISPLAY_H_

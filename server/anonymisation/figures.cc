@@ -132,12 +132,12 @@ void Figures::Put(size_t unit, size_t group, v1::StatisticsRow& row) {
   const double divisor = is_mean ? under : is_share ? whole : 1;
   const double estimate = main / divisor;
   const double deviation = std::sqrt(std::max(contrast(estimate).variance, 0.0)) / divisor;
-  const ShownInterval interval = IntervalGivenDisplay(estimate, deviation, people, threshold, contrast);
+  const ShownInterval interval = WithinBounds(IntervalGivenDisplay(estimate, deviation, people, threshold, contrast),
+                                              estimate, deviation, is_share ? 1 : INFINITY);
   row.set_estimate(estimate);
   row.set_noise_stddev(deviation);
-  const double most = is_share ? 1 : INFINITY;
-  row.set_interval_low(std::clamp(interval.low, 0.0, most));
-  row.set_interval_high(std::clamp(interval.high, 0.0, most));
+  row.set_interval_low(interval.low);
+  row.set_interval_high(interval.high);
 }
 
 void Figures::PutPercentile(size_t unit, size_t group, double people, double threshold, v1::StatisticsRow& row) {

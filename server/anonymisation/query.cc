@@ -69,10 +69,11 @@ void CoverageOf(const CellSums& sums, const CellSums::Unit& unit, v1::Coverage& 
             .covariance_with_people = (1 - m) * people_variance};
   };
   const double deviation = std::sqrt(contrast(share).variance) / people;
-  const ShownInterval interval = IntervalGivenDisplay(share, deviation, people, threshold, contrast);
+  const ShownInterval interval =
+      WithinBounds(IntervalGivenDisplay(share, deviation, people, threshold, contrast), share, deviation, 1);
   coverage.set_in_time(share);
-  coverage.set_in_time_low(std::clamp(interval.low, 0.0, 1.0));
-  coverage.set_in_time_high(std::clamp(interval.high, 0.0, 1.0));
+  coverage.set_in_time_low(interval.low);
+  coverage.set_in_time_high(interval.high);
 }
 
 // Rows are nested in the order of group_by: the units of the calendar are one of the levels.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <random>
+#include <utility>
 
 namespace retention {
 namespace {
@@ -105,6 +106,20 @@ TEST(Display, EndsOfIntervalsAreWhereTheTailsAre_OfWhateverHangsOnPeople) {
       }
     }
   }
+}
+
+// Noise can put what a share or a sum cannot be; of that nobody is as sure as [0, 0] says.
+TEST(Display, AnIntervalOfWhatNoisePutBeyondABoundReachesInFromThere) {
+  const auto within = [](double low, double high, double estimate, double most) {
+    const ShownInterval interval = WithinBounds({low, high}, estimate, 100, most);
+    return std::pair(interval.low, interval.high);
+  };
+  EXPECT_EQ(within(-504, -112, -308, INFINITY), std::pair(0.0, 196.0));
+  EXPECT_EQ(within(-150, 242, -50, INFINITY), std::pair(0.0, 242.0)) << "it reached as far before";
+  EXPECT_EQ(within(-60, -10, 5, INFINITY), std::pair(0.0, 196.0))
+      << "intervals of few people can end below the estimate";
+  EXPECT_EQ(within(104, 496, 300, INFINITY), std::pair(104.0, 496.0));
+  EXPECT_EQ(within(700, 1100, 900, 500), std::pair(304.0, 500.0));
 }
 
 TEST(Display, TenPeopleAreInAShownFigureWith999PerMille) {
