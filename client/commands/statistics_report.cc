@@ -89,7 +89,8 @@ std::string FigureName(const ReportQuestion& question, const v1::StatisticsRow& 
   const std::string name = KebabName(question.metric);
   if (question.percentile != 0) return absl::StrFormat("%s %g", name, question.percentile);
   if (question.dimension == v1::DIMENSION_UNSPECIFIED) return name;
-  return absl::StrCat(name, " of ", KebabName(question.dimension), " ", row.group_size() > 0 ? row.group(0) : "");
+  const std::string of = absl::StrCat(name, " of ", KebabName(question.dimension));
+  return row.group_size() > 0 ? absl::StrCat(of, " ", row.group(0)) : of;
 }
 
 OutputTable ReportTable(absl::CivilMonth month, absl::CivilMonth before) {

@@ -244,11 +244,15 @@ absl::Status NotAvailable(const Question& question, const Profile& profile, cons
   if (question.calendar == CalendarUnit::kWeek && failed.empty()) failed = "week";
   const std::string near =
       absl::StrJoin(nearest, ";", [](std::string* out, const auto& set) { absl::StrAppend(out, NamesOf(set)); });
-  return WithMetadata(
-      ErrorWithReason(absl::StatusCode::kFailedPrecondition, "NOT_AVAILABLE",
-                      absl::StrCat("no table of a cohort in the range holds the question: not with ", failed,
-                                   "; what comes near: ", near.empty() ? "nothing of this metric" : near)),
-      {{"dimension", failed}, {"nearest", near}});
+  // A share is one of a dimension.
+  const bool alone = !nearest.empty() && nearest.front().empty() && question.metric != v1::METRIC_SHARE;
+  return WithMetadata(ErrorWithReason(absl::StatusCode::kFailedPrecondition, "NOT_AVAILABLE",
+                                      absl::StrCat("no table of a cohort in the range holds the question: not with ",
+                                                   failed, "; what comes near: ",
+                                                   alone          ? "this metric without dimensions"
+                                                   : near.empty() ? "nothing of this metric"
+                                                                  : near)),
+                      {{"dimension", failed}, {"nearest", near}});
 }
 
 std::vector<v1::AvailableQuestion> AvailableQuestions(const Profile& profile, const PublicLists& lists) {

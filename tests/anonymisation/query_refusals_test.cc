@@ -69,6 +69,16 @@ TEST(Refusals, NotAvailableSaysWhatFailsAndWhatComesNear) {
   EXPECT_EQ(metadata["dimension"], "day");
   EXPECT_EQ(details_of(Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_WEEK}), kSmallProfile)["dimension"], "week");
   EXPECT_EQ(details_of(Ask(v1::METRIC_MEETINGS), kSmallProfile)["nearest"], "");
+  // The words: where the metric itself is there, that comes near.
+  const auto said = [](const QueryStatisticsRequest& request, const Profile& profile) {
+    FakeCubes cubes;
+    cubes.Add(Day(3, 1), profile, TestPolicy(), Even);
+    const std::string text(Answer(cubes, request, profile).status().message());
+    return text.substr(text.find("what comes near: "));
+  };
+  EXPECT_EQ(said(Ask(v1::METRIC_MEETINGS, {v1::DIMENSION_REGION}), kLargeProfile),
+            "what comes near: this metric without dimensions");
+  EXPECT_EQ(said(Ask(v1::METRIC_MEETINGS), kSmallProfile), "what comes near: nothing of this metric");
 }
 
 }  // namespace

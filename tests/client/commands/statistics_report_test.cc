@@ -95,6 +95,7 @@ TEST_F(CommandLineTest, StatisticsReport_SetsAMonthBesideTheSameOfLastYear) {
             "Figures are rounded; -o csv has them as they are. suppressed: too few people to tell from the noise.\n"
             "A change whose interval holds 0 may be none; its interval is rather too wide than too narrow.\n");
   EXPECT_NE(text.find("Not in the tables of this month: participations, meetings,"), std::string::npos);
+  EXPECT_NE(text.find(", share of region, share of controller, share of weekday"), std::string::npos) << text;
 }
 
 TEST_F(CommandLineTest, StatisticsReport_CsvHasBothMonthsInPlainNumbers) {
