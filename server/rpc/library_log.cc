@@ -12,18 +12,18 @@ namespace {
 
 constexpr char kOtherPlaces[] = "others";
 
-void Tell(Severity severity, std::string_view library, std::string_view file, int line) {
+void Tell(std::string_view library, std::string_view file, int line) {
   // It lives as long as the process: libraries report to the end of it.
   static auto* const reports = new LibraryReports;
   const auto told = reports->Take(absl::Now(), library, file, line);
   if (!told.has_value()) return;
-  Log(severity, "a library reports", {{"place", told->place}, {"not_told", absl::StrCat(told->not_told)}});
+  Log(Severity::kWarning, "a library reports", {{"place", told->place}, {"not_told", absl::StrCat(told->not_told)}});
 }
 
-void TellOfGrpc(gpr_log_func_args* report) { Tell(Severity::kError, "grpc", report->file, report->line); }
+void TellOfGrpc(gpr_log_func_args* report) { Tell("grpc", report->file, report->line); }
 
-void TellOfProtobuf(google::protobuf::LogLevel level, const char* file, int line, const std::string&) {
-  Tell(level >= google::protobuf::LOGLEVEL_ERROR ? Severity::kError : Severity::kWarning, "protobuf", file, line);
+void TellOfProtobuf(google::protobuf::LogLevel, const char* file, int line, const std::string&) {
+  Tell("protobuf", file, line);
 }
 
 }  // namespace
