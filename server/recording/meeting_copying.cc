@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/law/filing.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/opened_rows.h"
 #include "server/rows/value_chunk.h"
@@ -141,6 +142,12 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
     }
   }
 
+  // Of whose values of a category nothing can be held any more, though they are cut still: what was copied stays.
+  const auto is_over = [&](uint64_t number, CategoryNumber category) {
+    const OccurrenceFacts facts = room.FactsOf(number);
+    return !facts.deleted && FileMeeting(facts, holdings_.policy(), change.now()).days[category] <= change.last_due();
+  };
+
   // In order of time, so that what a plan holds by copying is known before it is copied on.
   for (const CutEvent& event : reschedules) {
     const uint64_t number = event.occurrence;
@@ -160,6 +167,12 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
           const Saying*& counts = latest[{saying.category, saying.value.participant_id()}];
           if (counts == nullptr || IsBefore(*counts, saying)) counts = &saying;
         }
+      }
+      for (const Saying& saying : copied[id]) {
+        const bool is_known = std::none_of(followed.begin(), followed.end(),
+                                           [&](uint64_t former) { return is_over(former, saying.category); });
+        if (is_known || IsTakenBack(room, number, saying.value)) continue;
+        latest.try_emplace({saying.category, saying.value.participant_id()}, &saying);
       }
       for (const auto& [of, saying] : latest) {
         Saying copy = *saying;
