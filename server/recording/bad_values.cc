@@ -9,11 +9,12 @@ namespace {
 // Leaves out those that `is_bad`, which is told the path, and all beyond the bound.
 template <typename Element, typename IsBad>
 void DropBadElements(const std::string& field, google::protobuf::RepeatedPtrField<Element>& elements, int bound,
-                     const char* at_most, const IsBad& is_bad, std::vector<v1::Rejection>& dropped) {
+                     const char* at_most, const IsBad& is_bad, std::vector<v1::Rejection>& dropped, uint32_t& unnamed) {
   if (elements.size() > bound) {
     Check check;
     check.Fail(field, at_most);
     dropped.push_back(*check.Take());
+    unnamed += static_cast<uint32_t>(elements.size() - bound - 1);
     elements.DeleteSubrange(bound, elements.size() - bound);
   }
   int left = 0;
@@ -26,7 +27,7 @@ void DropBadElements(const std::string& field, google::protobuf::RepeatedPtrFiel
 
 }  // namespace
 
-std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
+std::vector<v1::Rejection> DropBadValues(v1::Event& event, uint32_t& unnamed) {
   std::vector<v1::Rejection> dropped;
   // True if it is left out.
   const auto look = [&](const std::string& field, std::string* text, const auto& check_it) {
@@ -98,7 +99,7 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
         return false;
       };
       DropBadElements("meeting_scheduled.invitees", *scheduled.mutable_invitees(), kMaxInvitees, kAtMostInvitees,
-                      is_nobody, dropped);
+                      is_nobody, dropped, unnamed);
       break;
     }
     case v1::Event::kMeetingStarted:
@@ -147,7 +148,7 @@ std::vector<v1::Rejection> DropBadValues(v1::Event& event) {
         return look(field, &number, at_most(kMaxWordBytes));
       };
       DropBadElements("dial_in_assigned.dial_in_numbers", *dial_in.mutable_dial_in_numbers(), kMaxDialInNumbers,
-                      kAtMostDialInNumbers, is_bad, dropped);
+                      kAtMostDialInNumbers, is_bad, dropped, unnamed);
       // It cannot do without all that it says.
       if (dial_in.conference_number().empty() && dial_in.dial_in_numbers().empty()) dropped.resize(before);
       break;

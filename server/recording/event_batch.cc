@@ -28,9 +28,10 @@ void Reject(int index, v1::RejectionReason reason, std::string_view field, std::
   rejection.set_retryable(CanComeAgain(reason));
 }
 
-void RejectValues(int index, const std::vector<v1::Rejection>& values, v1::RecordResult& result) {
-  result.set_values_rejected(result.values_rejected() + static_cast<uint32_t>(values.size()));
-  for (const v1::Rejection& value : values) {
+void RejectValues(int index, const EventBatch::Mended& mended, v1::RecordResult& result) {
+  const size_t values = mended.bad_values.size() + mended.unnamed_bad_values;
+  result.set_values_rejected(result.values_rejected() + static_cast<uint32_t>(values));
+  for (const v1::Rejection& value : mended.bad_values) {
     if (result.value_rejections_size() >= kMaxValueRejections) return;
     v1::Rejection& rejection = *result.add_value_rejections();
     rejection = value;

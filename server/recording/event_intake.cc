@@ -276,7 +276,7 @@ absl::Status EventBatch::Prepare(absl::Time now) {
     auto rejection = CheckEvent(event, now);
     if (rejection.has_value()) {
       Mended mended{.event = event, .bad_values = {}};
-      mended.bad_values = DropBadValues(mended.event);
+      mended.bad_values = DropBadValues(mended.event, mended.unnamed_bad_values);
       if (!mended.bad_values.empty()) {
         // What is wrong beside the values is what it is refused for.
         rejection = CheckEvent(mended.event, now);

@@ -52,8 +52,9 @@ inline constexpr int kMaxValueRejections = 1000;
 
 // Why `event` cannot be taken in as it stands, whatever the engine holds. Pure.
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now);
-// Takes those values out of `event` that are malformed or over a limit and that it can do without; says which. Pure.
-std::vector<v1::Rejection> DropBadValues(v1::Event& event);
+// Takes those values out of `event` that are malformed or over a limit and that it can do without; says which. Of those
+// beyond a bound it names their field, and counts the others in `unnamed`. Pure.
+std::vector<v1::Rejection> DropBadValues(v1::Event& event, uint32_t& unnamed);
 
 // The same checks for what comes outside events; the answer names the field, behind `prefix`.
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix);
@@ -86,6 +87,7 @@ struct EventBatch {
   struct Mended {
     v1::Event event;
     std::vector<v1::Rejection> bad_values;
+    uint32_t unnamed_bad_values = 0;  // more of them
   };
   std::map<int, Mended> without_bad_values;  // by event, where there were any
 };
@@ -100,7 +102,7 @@ inline void CountPastDue(uint32_t values, v1::RecordResult& result) {
 void Reject(int index, v1::RejectionReason reason, std::string_view field, std::string_view description,
             v1::RecordResult& result);
 // Adds the bad values of event `index` to `result`.
-void RejectValues(int index, const std::vector<v1::Rejection>& values, v1::RecordResult& result);
+void RejectValues(int index, const EventBatch::Mended& mended, v1::RecordResult& result);
 // Adds what became of some events of a batch to what became of the others.
 void AddResult(v1::RecordResult part, v1::RecordResult& result);
 

@@ -23,6 +23,12 @@
 namespace retention {
 namespace {
 
+const char* PollIdField(const v1::Event& event) {
+  return event.has_poll_created()    ? "poll_created.poll_id"
+         : event.has_poll_answered() ? "poll_answered.poll_id"
+                                     : "poll_deleted.poll_id";
+}
+
 // An event lies no further from the day under which its occurrence's history is filed: a plan and a sitting of their
 // longest, and who came a day late.
 constexpr absl::Duration kMaxOccurrenceSpan = absl::Hours(24 * (7 + 7 + 2));
@@ -111,7 +117,7 @@ absl::Status PartIntake::Take(const RecordPart& part, std::vector<v1::RecordResu
   for (size_t run = 0; run < part.size(); ++run) {
     const auto& mended = part[run].batch->without_bad_values;
     for (auto it = mended.lower_bound(part[run].begin); it != mended.end() && it->first < part[run].end; ++it) {
-      RejectValues(it->first, it->second.bad_values, results[run]);
+      RejectValues(it->first, it->second, results[run]);
     }
   }
   const auto take = [&](const std::vector<Arrival>& arrivals) -> absl::Status {
@@ -191,7 +197,7 @@ absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::Recor
                                                             : TakeMeetingEvent(event, index, fingerprint, *pbx, result);
   if (!IsUnreadable(taken)) return taken;
   // Damage costs itself: others' events go on.
-  Reject(index, v1::REJECTION_REASON_UNREADABLE, event.meeting_id().empty() ? "poll_id" : "meeting_id",
+  Reject(index, v1::REJECTION_REASON_UNREADABLE, event.meeting_id().empty() ? PollIdField(event) : "meeting_id",
          "what is held of it is damaged and cannot be read", result);
   return absl::OkStatus();
 }

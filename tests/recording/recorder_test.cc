@@ -63,6 +63,7 @@ TEST_F(RecorderTest, InviteesBeyondTheLimitCostThemselvesAlone) {
   EXPECT_EQ(result.accepted(), 1u);
   ASSERT_EQ(result.value_rejections_size(), 1);
   EXPECT_EQ(result.value_rejections(0).field(), "meeting_scheduled.invitees");
+  EXPECT_EQ(result.values_rejected(), 2u);
 }
 
 // In whatever order they come.
