@@ -24,8 +24,12 @@ struct HeldExtension {
   OwnerId holder;
   std::string envelope;  // as it is stored
   int64_t time_us = 0;   // when it was last named by itself; the latest full synchronisation may be newer
+  stored::v1::ExtensionLife life;
   v1::Extension extension;
 };
+
+// Holders, as rows name them, each with the last instant of which what they told has ended; kLastSaid: all of it.
+using EndedHolders = std::map<std::string, int64_t, std::less<>>;
 
 // Lives as long as its command. Reads what it is asked about, or all of it at once. Two moves make all others: a holder
 // leaves a number, and comes to a vacant one; somebody is removed who leaves and ends, a number is passed on from whom
@@ -44,12 +48,17 @@ class ExtensionBook {
   // Who has the number, or the id, now; nullptr if nobody has. Valid until Remove.
   absl::StatusOr<const HeldExtension*> At(std::string_view number);
   absl::StatusOr<const HeldExtension*> WithId(std::string_view id);
-  // Whether who had the id was removed after `time_us`, and nobody has had it since.
-  absl::StatusOr<bool> IsRemovedSince(std::string_view id, int64_t time_us);
+  // Who had it just before `time_us`, and is held still, be it elsewhere; nullptr if nobody is.
+  absl::StatusOr<const HeldExtension*> HadNumber(std::string_view number, int64_t time_us);
+  absl::StatusOr<const HeldExtension*> HadId(std::string_view id, int64_t time_us);
+  // Whether who has had the number since before `time_us`, and still has, moved there later.
+  absl::StatusOr<bool> MovedInAfter(const HeldExtension& who, std::string_view number, int64_t time_us);
+  // Whether the number has not changed hands since before `time_us`, as far as is known.
+  absl::StatusOr<bool> IsLastTenure(std::string_view number, int64_t time_us);
+  // When who had the id was removed, if nobody has had it since; else 0.
+  absl::StatusOr<int64_t> RemovedAt(std::string_view id);
   // When the number was last spoken of by itself, or came to be vacant.
   absl::StatusOr<int64_t> LastSaidOf(std::string_view number);
-  // Whether anything is known of the number.
-  absl::StatusOr<bool> Knows(std::string_view number);
 
   // Who goes where, at `time_us`.
   struct Arrival {
@@ -59,11 +68,24 @@ class ExtensionBook {
   // Takes them in, after all of them have left what they had, and `ending` as well, who are removed for `reason`.
   // Returns the holders that ended. REQUIRES: no number comes twice; who has a number that is come to leaves it or
   // ends.
-  absl::StatusOr<std::set<std::string, std::less<>>> Rearrange(std::span<const Arrival> arrivals,
-                                                               std::span<const HeldExtension* const> ending,
-                                                               int64_t time_us, std::string_view reason);
+  absl::StatusOr<EndedHolders> Rearrange(std::span<const Arrival> arrivals,
+                                         std::span<const HeldExtension* const> ending, int64_t time_us,
+                                         std::string_view reason);
   // Who has not come yet, and is removed before they do.
-  absl::StatusOr<std::set<std::string, std::less<>>> RemoveUnknown(std::string_view number, int64_t time_us);
+  absl::StatusOr<EndedHolders> RemoveUnknown(std::string_view number, int64_t time_us);
+
+  // The same, told after what followed it.
+  // What a holder told of until then has ended; they are held for what was told afterwards. False if it had before.
+  bool EndUntil(const HeldExtension& held, int64_t until_us);
+  // Between its vacancy and `until_us` a vacant number was `holder`'s, or that of somebody who is gone.
+  absl::StatusOr<EndedHolders> PassThrough(std::string_view number, const std::optional<OwnerId>& holder,
+                                           int64_t until_us);
+  // Who moved to a number had it since then, and not before.
+  absl::Status BeginTenure(const HeldExtension& mover);
+  // Who had the id, wherever they were, was gone by `time_us`; nobody is known to have it.
+  absl::Status CloseId(const std::string& id, int64_t time_us);
+  // Whoever may have come to a vacant number was gone by `time_us`. If somebody has it, nothing changes.
+  absl::StatusOr<EndedHolders> CloseNumber(std::string_view number, int64_t time_us);
 
  private:
   struct Name {
@@ -83,9 +105,14 @@ class ExtensionBook {
 
   absl::Status LeaveNumber(const std::string& number, int64_t time_us);
   absl::Status LeaveId(const std::string& id, int64_t time_us);
-  absl::StatusOr<OwnerId> ComeTo(const std::string& number, const std::optional<OwnerId>& holder);
+  struct Coming {
+    OwnerId holder;
+    bool is_back = false;  // they have had the number before, and nobody since
+  };
+  absl::StatusOr<Coming> ComeTo(const std::string& number, const std::optional<OwnerId>& holder);
   absl::Status TakeId(const std::string& id, const OwnerId& holder);
-  absl::Status Put(const HeldExtension* former, const OwnerId& holder, const v1::Extension& extension, int64_t time_us);
+  absl::Status Put(const HeldExtension* former, const OwnerId& holder, const v1::Extension& extension, int64_t time_us,
+                   bool is_back);
   // Ends the row of somebody who has left.
   absl::Status End(const HeldExtension& held, std::string_view reason);
   void PutNames();

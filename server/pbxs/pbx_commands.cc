@@ -7,6 +7,7 @@
 
 #include "server/base/errors.h"
 #include "server/pbxs/extension_matching.h"
+#include "server/pbxs/late_events.h"
 #include "server/rows/deleted_objects.h"
 #include "server/rows/object_rows.h"
 #include "server/rows/opened_rows.h"
@@ -14,6 +15,21 @@
 #include "server/rows/row_walk.h"
 
 namespace retention {
+namespace {
+
+std::vector<const v1::Extension*> Told(const v1::PbxSynced& synced) {
+  std::vector<const v1::Extension*> told;
+  for (const v1::Extension& extension : synced.extensions()) told.push_back(&extension);
+  return told;
+}
+
+// Whether what a holder told of at an instant ends.
+bool EndsWith(const EndedHolders& holders, std::string_view holder, int64_t told_us) {
+  const auto found = holders.find(holder);
+  return found != holders.end() && told_us <= found->second;
+}
+
+}  // namespace
 
 absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_id, const v1::PbxSynced& synced,
                                                            absl::Time time, SyncMode mode, Change& change) {
@@ -36,9 +52,10 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
     if (!read.ok()) return read.status();
     record = *std::move(read);
     if (time_us < record->synced_us()) {
-      outcome.stale = true;
-      // It says nothing new, but who says it is there.
+      // It is old, but who says it is there.
       NoteContacts({&*pbx, 1}, change);
+      absl::Status status = SyncLate(*pbx, pbx_id, synced, record->synced_us(), time_us, change, outcome);
+      if (!status.ok()) return status;
       return outcome;
     }
   }
@@ -58,8 +75,20 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
 
   absl::Status status = PutPbx(pbx_id, *pbx, std::move(record), synced, time_us, change);
   if (!status.ok()) return status;
-  const auto ended = book.Rearrange(plan->arrivals, plan->ending, time_us, kReasonExtensionRemoved);
+  // Of those that were told of later by themselves it says who was not there before.
+  std::vector<const HeldExtension*> newer = book.All();
+  const std::set<const HeldExtension*> ending(plan->ending.begin(), plan->ending.end());
+  std::erase_if(newer, [&](const HeldExtension* held) { return ending.contains(held); });
+  auto former = LateEvents(book, 0, kReasonExtensionRemoved).SyncAll(newer, Told(synced), time_us);
+  if (!former.ok()) return former.status();
+  auto ended = book.Rearrange(plan->arrivals, plan->ending, time_us, kReasonExtensionRemoved);
   if (!ended.ok()) return ended.status();
+  ended->merge(*former);
+  for (const v1::Extension* extension : plan->late) {
+    auto passed = LateEvents(book, 0, kReasonExtensionRemoved).Pass(*extension, time_us);
+    if (!passed.ok()) return passed.status();
+    ended->merge(*passed);
+  }
   RemovalOutcome removal;
   status = EraseOwned(*pbx, pbx_id, *ended, kReasonExtensionRemoved, change, removal);
   if (!status.ok()) return status;
@@ -68,23 +97,48 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
   return outcome;
 }
 
+absl::Status PbxCommands::SyncLate(const PbxId& pbx, std::string_view pbx_id, const v1::PbxSynced& synced,
+                                   int64_t synced_us, int64_t time_us, Change& change, SyncOutcome& outcome) const {
+  ExtensionBook book(holdings_, pbx, change);
+  if (absl::Status status = book.ReadAll(); !status.ok()) return status;
+  LateEvents late(book, synced_us, kReasonExtensionRemoved);
+  auto ended = late.SyncAll(book.All(), Told(synced), time_us);
+  if (!ended.ok()) return ended.status();
+  for (const v1::Extension& extension : synced.extensions()) {
+    auto passed = late.Pass(extension, time_us);
+    if (!passed.ok()) return passed.status();
+    ended->merge(*passed);
+  }
+  outcome.stale = ended->empty();
+  RemovalOutcome removal;
+  absl::Status status = EraseOwned(pbx, pbx_id, *ended, kReasonExtensionRemoved, change, removal);
+  outcome.polls = removal.polls;
+  outcome.pdfs = removal.pdfs;
+  return status;
+}
+
 absl::StatusOr<PbxCommands::SyncPlan> PbxCommands::PlanOf(ExtensionBook& book, const v1::PbxSynced& synced,
                                                           int64_t time_us) {
   // What came by itself and is newer stays.
   std::vector<const HeldExtension*> held = book.All();
   std::erase_if(held, [&](const HeldExtension* extension) { return extension->time_us > time_us; });
-  std::vector<const v1::Extension*> told;
+  std::vector<const v1::Extension*> told, late;
   for (const v1::Extension& extension : synced.extensions()) {
     const auto last_said = book.LastSaidOf(extension.number());
     if (!last_said.ok()) return last_said.status();
     const auto with_id = book.WithId(extension.extension_id());
     if (!with_id.ok()) return with_id.status();
     const bool was_elsewhere = *with_id != nullptr && (*with_id)->time_us > time_us;
-    const auto removed = book.IsRemovedSince(extension.extension_id(), time_us);
+    const auto removed = book.RemovedAt(extension.extension_id());
     if (!removed.ok()) return removed.status();
-    if (*last_said <= time_us && !was_elsewhere && !*removed) told.push_back(&extension);
+    if (*last_said <= time_us && !was_elsewhere && *removed <= time_us) {
+      told.push_back(&extension);
+    } else {
+      late.push_back(&extension);
+    }
   }
   SyncPlan plan = PlanOf(held, told);
+  plan.late = std::move(late);
   std::erase_if(plan.arrivals, [](const ExtensionBook::Arrival& arrival) {
     return arrival.who != nullptr &&
            arrival.who->extension.SerializeAsString() == arrival.extension.SerializeAsString();
@@ -196,15 +250,20 @@ absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v
   const int64_t time_us = absl::ToUnixMicros(time);
   const auto last_said = book.LastSaidOf(extension.number());
   if (!last_said.ok()) return last_said.status();
-  if (time_us < record->synced_us() || time_us < *last_said) return false;
   const auto there = book.At(extension.number());
   if (!there.ok()) return there.status();
   const auto with_id = book.WithId(extension.extension_id());
   if (!with_id.ok()) return with_id.status();
-  if (*with_id != nullptr && time_us < (*with_id)->time_us) return false;
-  const auto removed = book.IsRemovedSince(extension.extension_id(), time_us);
+  const auto removed = book.RemovedAt(extension.extension_id());
   if (!removed.ok()) return removed.status();
-  if (*removed) return false;
+  RemovalOutcome outcome;
+  const int64_t with_id_us = *with_id == nullptr ? 0 : (*with_id)->time_us;
+  if (time_us < std::max({record->synced_us(), *last_said, with_id_us, *removed})) {
+    const auto ended = LateEvents(book, record->synced_us(), kReasonExtensionRemoved).Sync(extension, time_us);
+    if (!ended.ok()) return ended.status();
+    if (absl::Status s = EraseOwned(*pbx, pbx_id, *ended, kReasonExtensionRemoved, change, outcome); !s.ok()) return s;
+    return !ended->empty();
+  }
   std::vector<const HeldExtension*> held;
   if (*there != nullptr) held.push_back(*there);
   if (*with_id != nullptr && *with_id != *there) held.push_back(*with_id);
@@ -212,9 +271,7 @@ absl::StatusOr<bool> PbxCommands::SyncExtension(std::string_view pbx_id, const v
   const SyncPlan plan = PlanOf(held, {&told, 1});
   const auto ended = book.Rearrange(plan.arrivals, plan.ending, time_us, kReasonExtensionRemoved);
   if (!ended.ok()) return ended.status();
-  RemovalOutcome outcome;
-  absl::Status status = EraseOwned(*pbx, std::string(pbx_id), *ended, kReasonExtensionRemoved, change, outcome);
-  if (!status.ok()) return status;
+  if (absl::Status s = EraseOwned(*pbx, pbx_id, *ended, kReasonExtensionRemoved, change, outcome); !s.ok()) return s;
   return true;
 }
 
@@ -233,41 +290,42 @@ absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::st
     const bool is_other = *held != nullptr && !name.id.empty() && !(*held)->extension.extension_id().empty();
     if (is_other) held = nullptr;
   }
-  const auto known = book.Knows(name.number);
-  if (!known.ok()) return known.status();
+  int64_t last_said_us = 0;
+  const auto last_said = book.LastSaidOf(*held == nullptr ? std::string(name.number) : (*held)->extension.number());
+  if (!last_said.ok()) return last_said.status();
+  last_said_us = *last_said;
   RemovalOutcome outcome;
-  absl::StatusOr<Names> ended;
-  if (*held == nullptr && !*known && time.has_value()) {
-    // An event of what never came, or comes yet: the mark meets it.
-    ended = book.RemoveUnknown(name.number, absl::ToUnixMicros(*time));
-  } else {
-    int64_t last_said_us = 0;
-    if (*held != nullptr) {
-      const auto last_said = book.LastSaidOf((*held)->extension.number());
-      if (!last_said.ok()) return last_said.status();
-      last_said_us = *last_said;
+  absl::StatusOr<EndedHolders> ended = EndedHolders();
+  if (time.has_value()) {
+    auto record = ReadRecord(*pbx);
+    if (!record.ok()) return record.status();
+    const int64_t then_us = absl::ToUnixMicros(*time);
+    if (then_us < std::max(last_said_us, record->synced_us())) {
+      held = nullptr;
+      ended = LateEvents(book, record->synced_us(), reason).Remove(name, then_us);
+    } else if (*held == nullptr) {
+      // Of what never came, or comes yet: that is met by it.
+      ended = book.CloseNumber(name.number, then_us);
+      if (absl::Status s = book.CloseId(std::string(name.id), then_us); !s.ok()) return s;
     }
-    if (time.has_value()) {
-      auto record = ReadRecord(*pbx);
-      if (!record.ok()) return record.status();
-      if (absl::ToUnixMicros(*time) < std::max(last_said_us, record->synced_us())) held = nullptr;
-    }
-    if (*held == nullptr) return ExtensionUnknown();
+  }
+  if (*held != nullptr) {
     const int64_t time_us = std::max(last_said_us, absl::ToUnixMicros(time.value_or(change.now())));
     ended = book.Rearrange({}, {&*held, 1}, time_us, reason);
   }
   if (!ended.ok()) return ended.status();
+  if (ended->empty()) return ExtensionUnknown();
   if (absl::Status s = EraseOwned(*pbx, pbx_id, *ended, reason, change, outcome); !s.ok()) return s;
   return outcome;
 }
 
-absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& holders,
+absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, const EndedHolders& holders,
                                      std::string_view reason, Change& change, RemovalOutcome& outcome) const {
   if (holders.empty()) return absl::OkStatus();
   if (absl::Status s = ErasePolls(pbx, holders, reason, change, outcome); !s.ok()) return s;
   DeletedObjects deleted(holdings_.vault);
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
-    if (!holders.contains(value.extension())) return absl::OkStatus();
+    if (!EndsWith(holders, value.extension(), value.scheduled_us())) return absl::OkStatus();
     ++outcome.pdfs;
     deleted.Add(pbx, RoomOf(key.owner), kPdfShare, value.object(), value.time_us());
     return change.Drop(key, row, pbx_id, reason);
@@ -278,8 +336,8 @@ absl::Status PbxCommands::EraseOwned(const PbxId& pbx, std::string_view pbx_id, 
   return absl::OkStatus();
 }
 
-absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& holders, std::string_view reason, Change& change,
-                                     RemovalOutcome& outcome) const {
+absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const EndedHolders& holders, std::string_view reason,
+                                     Change& change, RemovalOutcome& outcome) const {
   const std::string prefix = FiledPrefix(DueDay::Open(), kPoll, pbx);
   // A poll's rows share their owner; only the row of its creation names the holder. Whose one is that nobody can read,
   // nobody can tell: it keeps the others from nothing.
@@ -288,7 +346,7 @@ absl::Status PbxCommands::ErasePolls(const PbxId& pbx, const Names& holders, std
     if (Vault::ValueCount(envelope) == 0) return absl::OkStatus();  // mark of a deleted poll
     stored::v1::Value value;
     if (!value.ParseFromString(row)) return RowOutcome::Malformed();
-    if (holders.contains(value.extension()) && ends.insert(key.owner).second) ++outcome.polls;
+    if (EndsWith(holders, value.extension(), value.time_us()) && ends.insert(key.owner).second) ++outcome.polls;
     return absl::OkStatus();
   };
   absl::Status found = VisitOpenedRows(holdings_.store, holdings_.vault, prefix, Opener::kEngine, find);

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,7 +44,7 @@ class PbxCommands {
 
   struct SyncOutcome {
     bool created = false;
-    bool stale = false;                // older than what is held: nothing changed
+    bool stale = false;                // older than what is held: it says nothing new
     bool needs_confirmation = false;   // removes more than kMaxUnconfirmedPercent; if kGuarded, nothing changed
     std::vector<std::string> removed;  // former numbers, in the order of their characters
     uint32_t polls = 0;
@@ -54,7 +53,8 @@ class PbxCommands {
   // See PbxService.SyncPbx.
   absl::StatusOr<SyncOutcome> Sync(std::string_view pbx_id, const v1::PbxSynced& synced, absl::Time time, SyncMode mode,
                                    Change& change);
-  // See Event.extension_synced. False if something newer is held: nothing changed. NOT_FOUND with reason PBX_UNKNOWN.
+  // See Event.extension_synced. False if something newer is held, and it says nothing new. NOT_FOUND with reason
+  // PBX_UNKNOWN.
   absl::StatusOr<bool> SyncExtension(std::string_view pbx_id, const v1::Extension& extension, absl::Time time,
                                      Change& change);
 
@@ -63,7 +63,8 @@ class PbxCommands {
     uint32_t pdfs = 0;
   };
   // See PbxService.RemoveExtension and Event.extension_removed, which happened at `time`; without it the extension goes
-  // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if something newer is held.
+  // whatever is held. NOT_FOUND with reason PBX_UNKNOWN or EXTENSION_UNKNOWN, also if nothing of it is held but what
+  // followed its removal.
   absl::StatusOr<RemovalOutcome> RemoveExtension(std::string_view pbx_id, const ExtensionName& name,
                                                  std::optional<absl::Time> time, std::string_view reason,
                                                  Change& change);
@@ -92,16 +93,18 @@ class PbxCommands {
   struct SyncPlan {
     std::vector<ExtensionBook::Arrival> arrivals;
     std::vector<const HeldExtension*> ending;
+    std::vector<const v1::Extension*> late;  // of whom something newer is known
   };
   static absl::StatusOr<SyncPlan> PlanOf(ExtensionBook& book, const v1::PbxSynced& synced, int64_t time_us);
   static SyncPlan PlanOf(std::span<const HeldExtension* const> held, std::span<const v1::Extension* const> told);
-  // Holders, as rows name them.
-  using Names = std::set<std::string, std::less<>>;
   // Ends the polls and PDFs of holders, in one walk however many they are.
-  absl::Status EraseOwned(const PbxId& pbx, std::string_view pbx_id, const Names& holders, std::string_view reason,
-                          Change& change, RemovalOutcome& outcome) const;
-  absl::Status ErasePolls(const PbxId& pbx, const Names& holders, std::string_view reason, Change& change,
+  absl::Status EraseOwned(const PbxId& pbx, std::string_view pbx_id, const EndedHolders& holders,
+                          std::string_view reason, Change& change, RemovalOutcome& outcome) const;
+  absl::Status ErasePolls(const PbxId& pbx, const EndedHolders& holders, std::string_view reason, Change& change,
                           RemovalOutcome& outcome) const;
+  // A synchronisation that is older than what is held.
+  absl::Status SyncLate(const PbxId& pbx, std::string_view pbx_id, const v1::PbxSynced& synced, int64_t synced_us,
+                        int64_t time_us, Change& change, SyncOutcome& outcome) const;
   void PutStanding(const PbxId& pbx, PbxStanding standing, Change& change);
 
   Holdings& holdings_;

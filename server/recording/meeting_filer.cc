@@ -60,9 +60,12 @@ RoomOrganizer LatestOrganizer(const Room& room) {
   return latest.holder.empty() ? room.organizer : latest;
 }
 
-// Who scheduled the occurrence that something was shared in, or else in its room by then.
-std::string OrganizerFor(const OccurrenceFacts& facts, int64_t time_us, const Room& room) {
-  return facts.organizer.empty() ? OrganizerBy(time_us, room).holder : facts.organizer;
+// Who scheduled the occurrence that something was shared in, or else in its room by then. When whoever scheduled what
+// this was planned anew from did so, is not known: 0.
+RoomOrganizer OrganizerFor(const OccurrenceFacts& facts, int64_t time_us, const Room& room) {
+  if (facts.organizer.empty()) return OrganizerBy(time_us, room);
+  const int64_t scheduled_us = facts.scheduled_on_us.value_or(facts.first_us);
+  return {.holder = facts.organizer, .time_us = facts.taken_over ? 0 : scheduled_us};
 }
 
 // Whether nobody came to an occurrence that is fixed after `time_us`: it cannot be deleted in part.
@@ -251,11 +254,12 @@ absl::Status MeetingFiler::FileOutcome(TouchedRoom& touched, Outcome& outcome, C
   return FileCourse(touched, outcome, item, change);
 }
 
-absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const std::string& holder) const {
-  if (holder.size() != OwnerId::kBytes) return false;
-  auto row = GetRow(holdings_.store, HolderKey(pbx, OwnerId::From(holder)));
-  if (!row.ok()) return row.status();
-  return row->has_value() && Vault::ValueCount(**row) == 0;
+absl::StatusOr<bool> MeetingFiler::IsRemoved(const PbxId& pbx, const RoomOrganizer& organizer) const {
+  if (organizer.holder.size() != OwnerId::kBytes) return false;
+  const auto fate =
+      FateOfHolder(holdings_.store, holdings_.vault, pbx, OwnerId::From(organizer.holder), organizer.time_us);
+  if (!fate.ok()) return fate.status();
+  return *fate == HolderFate::kRemoved;
 }
 
 absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change) {
@@ -274,16 +278,17 @@ absl::Status MeetingFiler::RelabelPdfs(const Room& room, const std::string& pbx_
     const auto meeting = found == occurrence_of.end() ? room.meetings.end() : room.meetings.find(found->second);
     // What is cut no more keeps its label.
     if (meeting == room.meetings.end() && !value.extension().empty()) return absl::OkStatus();
-    const std::string organizer = OrganizerFor(
+    const RoomOrganizer organizer = OrganizerFor(
         meeting == room.meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts, value.time_us(), room);
-    if (organizer.empty() || organizer == value.extension()) return absl::OkStatus();
+    const bool is_labelled = organizer.holder == value.extension() && organizer.time_us == value.scheduled_us();
+    if (organizer.holder.empty() || is_labelled) return absl::OkStatus();
     const auto removed = IsRemoved(room.pbx, organizer);
     if (!removed.ok()) return removed.status();
     if (*removed) {
       deleted.Add(room.pbx, room.id, kPdfShare, value.object(), value.time_us());
       return change.Drop(key, row, pbx_id, kReasonExtensionRemoved);
     }
-    value.set_extension(organizer);
+    Label(organizer, value);
     change.Rewrite(key, Personal(value.SerializeAsString()), 1);
     return absl::OkStatus();
   };
@@ -315,8 +320,9 @@ absl::Status MeetingFiler::FilePendingObject(FreshEvent& fresh, PendingValue& pe
   if (pending.category == kPdfShare) {
     key.day = DueDay::Open();
     key.owner = RoomOwner(RoomOf(meeting.id));
-    value.set_extension(OrganizerFor(outcome.facts, value.time_us(), *touched.room));
-    auto removed = IsRemoved(meeting.pbx, value.extension());
+    const RoomOrganizer organizer = OrganizerFor(outcome.facts, value.time_us(), *touched.room);
+    Label(organizer, value);
+    auto removed = IsRemoved(meeting.pbx, organizer);
     if (!removed.ok()) return removed.status();
     ended |= *removed;
     value.set_meeting_id(touched.meeting_id);

@@ -203,8 +203,8 @@ class MeetingFiler {
   absl::StatusOr<bool> ReviewForgotten(const MeetingTimer& timer, Change& change);
   // Who scheduled in a room may become known after its PDFs were shared.
   absl::Status RelabelPdfs(const Room& room, const std::string& pbx_id, Change& change);
-  // Whether the holder of an extension was there and has been removed.
-  absl::StatusOr<bool> IsRemoved(const PbxId& pbx, const std::string& holder) const;
+  // Whether the extension that scheduled was there and has been removed, or had been removed by then.
+  absl::StatusOr<bool> IsRemoved(const PbxId& pbx, const RoomOrganizer& organizer) const;
   // The rows of what is new get `item`.
   absl::Status FilePending(TouchedRoom& touched, Outcome& outcome, const ItemId& item, Change& change);
   absl::Status FilePendingObject(FreshEvent& fresh, PendingValue& pending, TouchedRoom& touched, Outcome& outcome,

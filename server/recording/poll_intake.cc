@@ -142,7 +142,7 @@ absl::Status PollIntake::Take(const v1::Event& event, int index, uint64_t finger
   if (event.payload_case() == v1::Event::kPollAnswered) {
     if (*exists) return Answer(event, fingerprint, pbx, result);
     if (finishing_) {
-      Reject(index, v1::REJECTION_REASON_POLL_UNKNOWN, "poll_id", "no such poll is held", result);
+      Reject(index, v1::REJECTION_REASON_POLL_UNKNOWN, "poll_answered.poll_id", "no such poll is held", result);
     } else {
       waiting_.push_back({.event = &event, .index = index, .fingerprint = fingerprint, .pbx = pbx, .result = &result});
     }
@@ -160,11 +160,10 @@ absl::StatusOr<std::optional<PollIntake::Owner>> PollIntake::OwnerOf(const PbxId
   auto holder = FindHolder(holdings_.store, holdings_.vault, pbx, ExtensionNameOf(event), MicrosOf(event.time()));
   if (!holder.ok()) return holder.status();
   if (!holder->has_value()) return std::nullopt;
-  auto row = GetRow(holdings_.store, HolderKey(pbx, **holder));
-  if (!row.ok()) return row.status();
-  if (!row->has_value()) return std::nullopt;
-  // A removed one leaves a mark.
-  return Owner{.holder = **holder, .removed = Vault::ValueCount(**row) == 0};
+  const auto fate = FateOfHolder(holdings_.store, holdings_.vault, pbx, **holder, MicrosOf(event.time()));
+  if (!fate.ok()) return fate.status();
+  if (*fate == HolderFate::kUnknown) return std::nullopt;
+  return Owner{.holder = **holder, .removed = *fate == HolderFate::kRemoved};
 }
 
 absl::Status PollIntake::NoteAsked(const v1::Event& event, uint64_t fingerprint, const PbxId& pbx,

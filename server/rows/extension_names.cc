@@ -95,6 +95,19 @@ absl::StatusOr<std::optional<v1::Extension>> ReadExtension(const StoreView& stor
   return (*value)->pbx_extension();
 }
 
+absl::StatusOr<HolderFate> FateOfHolder(const StoreView& store, Vault& vault, const PbxId& pbx, const OwnerId& holder,
+                                        int64_t told_us) {
+  const FiledKey key = HolderKey(pbx, holder);
+  const auto row = GetRow(store, key);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return HolderFate::kUnknown;
+  if (Vault::ValueCount(**row) == 0) return HolderFate::kRemoved;
+  const auto value = ReadValue(store, vault, key);
+  if (!value.ok()) return value.status();
+  const int64_t ended_us = value->has_value() ? (*value)->life().ended_us() : 0;
+  return ended_us != 0 && told_us <= ended_us ? HolderFate::kRemoved : HolderFate::kHeld;
+}
+
 absl::StatusOr<std::optional<OwnerId>> FindHolder(const StoreView& store, Vault& vault, const PbxId& pbx,
                                                   const ExtensionName& name, int64_t time_us) {
   if (!name.id.empty()) {

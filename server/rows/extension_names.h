@@ -72,6 +72,15 @@ absl::StatusOr<std::optional<Tenures>> ReadTenures(const StoreView& store, Vault
 // The extension of a holder; nullopt if it is not held, or nobody can read it.
 absl::StatusOr<std::optional<v1::Extension>> ReadExtension(const StoreView& store, Vault& vault, const PbxId& pbx,
                                                            const OwnerId& holder);
+// What has become of what the holder of an extension tells of, or told.
+enum class HolderFate {
+  kUnknown,  // they never came
+  kRemoved,  // they were removed, or had been by then: it has ended
+  kHeld,
+};
+// Of what was told at `told_us`.
+absl::StatusOr<HolderFate> FateOfHolder(const StoreView& store, Vault& vault, const PbxId& pbx, const OwnerId& holder,
+                                        int64_t told_us);
 // Whom an extension's name meant at a time: an id goes before a number. The holder may be there, may have been removed,
 // or may be yet to come. nullopt if nobody knows, or nothing is named.
 absl::StatusOr<std::optional<OwnerId>> FindHolder(const StoreView& store, Vault& vault, const PbxId& pbx,

@@ -27,4 +27,9 @@ void PutRoomOrganizer(const RoomOrganizer& organizer, const PbxId& pbx, const Ro
   change.batch().Put(Family::kState, key, proto.SerializeAsString());
 }
 
+void Label(const RoomOrganizer& organizer, stored::v1::Value& value) {
+  value.set_extension(organizer.holder);
+  value.set_scheduled_us(organizer.time_us);
+}
+
 }  // namespace retention

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "retention/stored/v1/stored.pb.h"
 #include "server/rows/change.h"
 #include "storage/ids.h"
 #include "storage/store.h"
@@ -26,6 +27,9 @@ struct RoomOrganizer {
 absl::StatusOr<RoomOrganizer> ReadRoomOrganizer(const StoreView& store, const PbxId& pbx, const RoomId& room);
 // Nobody: forgets it.
 void PutRoomOrganizer(const RoomOrganizer& organizer, const PbxId& pbx, const RoomId& room, Change& change);
+
+// Says of a PDF whose it is.
+void Label(const RoomOrganizer& organizer, stored::v1::Value& value);
 
 }  // namespace retention
 

@@ -14,9 +14,6 @@ using Category = v1::DataCategory;
 // Categories that are erased together with a deleted meeting.
 bool EndsWithMeeting(Category category) { return category != v1::DATA_CATEGORY_RECORDING; }
 
-bool OfPbx(const v1::Event& event) {
-  return event.has_pbx_synced() || event.has_extension_synced() || event.has_extension_removed();
-}
 bool OfPoll(const v1::Event& event) {
   return event.has_poll_created() || event.has_poll_answered() || event.has_poll_deleted();
 }
@@ -124,7 +121,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   if (OfPbx(event)) SettleAll(touched, now, prediction);
   const auto found = pbxs_.find(event.pbx_id());
   const int64_t time_us = Us(event.time());
-  const bool came_before = OfPbx(event) && CameBefore(came_, event.pbx_id(), event.event_id(), now);
+  const bool came_before = OfPbx(event) && CameBefore(event, now);
   const auto note_came = [&](Came& came, const std::string& of) { came[{of, event.event_id()}] = DayAt(now); };
   const auto former = former_ends_.find(event.pbx_id());
   const bool is_former =

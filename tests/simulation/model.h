@@ -123,6 +123,10 @@ struct MeetingModel {
   bool IsOneWith(const v1::Event& event) const;
 };
 
+inline bool OfPbx(const v1::Event& event) {
+  return event.has_pbx_synced() || event.has_extension_synced() || event.has_extension_removed();
+}
+
 struct PollModel {
   v1::PollCreated created;
   Person owner = 0;
@@ -281,6 +285,11 @@ class Model {
   const std::set<PlantedObject>& ended_objects() const { return ended_objects_; }
   // Objects whose erasure must not have been ordered at `now`.
   std::set<PlantedObject> LivingObjects(absl::Time now) const;
+
+  // Whether an event of a PBX is known to have come.
+  bool CameBefore(const v1::Event& event, absl::Time now) const {
+    return CameBefore(came_, event.pbx_id(), event.event_id(), now);
+  }
 
  private:
   using Reason = v1::RejectionReason;

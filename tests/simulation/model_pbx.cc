@@ -121,17 +121,17 @@ bool Model::TakePbxEvent(PbxModel& pbx, const v1::Event& event) {
     person = extensions.HeldAt(number);
     const bool is_other =
         person != 0 && !event.extension_id().empty() && !extensions.held().at(person).extension.extension_id().empty();
-    if (is_other) return false;
+    if (is_other) person = 0;
   }
-  if (person == 0 && extensions.Knows(number)) return false;
+  const std::string named = person == 0 ? number : extensions.NumberOf(person);
+  if (time_us < std::max(pbx.synced_us, extensions.LastSaidOf(named))) return false;
   if (person == 0) {
-    extensions.RemoveUnknown(number, time_us);
-    return true;
+    person = extensions.RemoveUnknown(number, event.extension_id(), time_us);
+  } else {
+    extensions.Remove(person, time_us);
   }
-  if (time_us < std::max(pbx.synced_us, extensions.LastSaidOf(extensions.NumberOf(person)))) return false;
-  extensions.Remove(person, time_us);
-  EndPerson(event.pbx_id(), pbx, person);
-  return true;
+  if (person != 0) EndPerson(event.pbx_id(), pbx, person);
+  return person != 0;
 }
 
 std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxSynced& synced, int64_t time_us,

@@ -79,10 +79,12 @@ int64_t StaffModel::LastSaidOf(const std::string& number) const {
   return person == 0 ? from_us : std::max(from_us, held_.at(person).named_us);
 }
 
-bool StaffModel::Knows(const std::string& number) const {
-  const auto named = numbers_.find(number);
-  return HeldAt(number) != 0 || (named != numbers_.end() && named->second.tenures.front().first != kEver) ||
-         (named != numbers_.end() && named->second.tenures.size() > 1);
+int64_t StaffModel::LastSaid() const {
+  int64_t last_us = kEver;
+  for (const auto& [number, named] : numbers_) last_us = std::max(last_us, named.tenures.back().first);
+  for (const auto& [id, tenures] : ids_) last_us = std::max(last_us, tenures.back().first);
+  for (const auto& [person, held] : held_) last_us = std::max(last_us, held.named_us);
+  return last_us;
 }
 
 void StaffModel::Leave(const std::string& number, int64_t time_us) {
@@ -106,9 +108,19 @@ bool StaffModel::WentAfter(const std::string& id, int64_t time_us) const {
   return person == 0 && time_us < since_us;
 }
 
-void StaffModel::RemoveUnknown(const std::string& number, int64_t time_us) {
-  removed_.insert(NumberNamed(number).tenures.back().second);
+Person StaffModel::RemoveUnknown(const std::string& number, const std::string& id, int64_t time_us) {
+  // Who has the id, or had it at most until then.
+  if (!id.empty() && !WentAfter(id, time_us - 1)) Begin(ids_[id], time_us, 0);
+  if (HeldAt(number) != 0) return 0;
+  Number& named = NumberNamed(number);
+  if (named.tenures.size() > 1 && !held_.contains(named.tenures[named.tenures.size() - 2].second)) {
+    named.tenures.back().first = time_us;
+    return 0;
+  }
+  const Person person = named.tenures.back().second;
+  removed_.insert(person);
   Leave(number, time_us);
+  return person;
 }
 
 // Who each that is told of is; 0 for somebody new. Whoever a criterion fits, and nobody else, is taken, criterion after

@@ -40,10 +40,12 @@ class StaffModel {
   bool SyncOne(const v1::Extension& extension, int64_t time_us, std::vector<Person>& removed);
   // Removes who is there, or who comes yet.
   void Remove(Person person, int64_t time_us);
-  void RemoveUnknown(const std::string& number, int64_t time_us);
+  // Who is removed by that; 0 for nobody.
+  Person RemoveUnknown(const std::string& number, const std::string& id, int64_t time_us);
   // When a number was last spoken of, or came to be vacant.
   int64_t LastSaidOf(const std::string& number) const;
-  bool Knows(const std::string& number) const;
+  // When anything was last said of any of them.
+  int64_t LastSaid() const;
 
  private:
   struct Number {

@@ -199,6 +199,13 @@ v1::Event Workload::OddEvent(absl::Time now) {
 bool Workload::Predictable(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const {
   const auto pbx = model_.pbxs().find(event.pbx_id());
   const bool malformed = event.event_id().rfind("malformed-", 0) == 0;
+  if (OfPbx(event) && !model_.CameBefore(event, now)) {
+    int64_t last_us = LastSaidOf(event.pbx_id());
+    for (const v1::Event& before : batch) {
+      if (OfPbx(before) && before.pbx_id() == event.pbx_id()) last_us = std::max(last_us, Us(before.time()));
+    }
+    if (Us(event.time()) < last_us) return false;
+  }
   if (event.meeting_id().empty() || malformed || pbx == model_.pbxs().end()) return true;
   const auto found = pbx->second.meetings.find(event.meeting_id());
   MeetingModel meeting = found == pbx->second.meetings.end() ? model_.NewMeeting() : found->second;

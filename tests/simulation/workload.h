@@ -63,6 +63,7 @@ class Workload {
   absl::Time NextInstant(absl::Time now);
 
   // Whether the oracle can say what becomes of it, behind the rest of its batch.
+  // Events of extensions that come after what followed them are not: what they end is LateEvents's (tests/pbxs).
   bool Predictable(const v1::Event& event, const std::vector<v1::Event>& batch, absl::Time now) const;
 
  private:
@@ -91,6 +92,10 @@ class Workload {
   v1::Event FirstEvent(LiveMeeting& meeting, absl::Time now);
   v1::Event PollEvent(absl::Time now);
   v1::Event PbxEvent(absl::Time now);
+  // When anything was last said of the extensions of a PBX.
+  int64_t LastSaidOf(const std::string& pbx_id) const;
+  // Moves an event of them behind that.
+  void MakeLatest(v1::Event& event, absl::Time now) const;
   v1::Event OddEvent(absl::Time now);
   v1::Extension NextExtension(const std::string& number);
   // Somebody may be somebody else now, or have another number.

@@ -75,7 +75,21 @@ v1::Event Workload::PbxEvent(absl::Time now) {
       event.mutable_extension_removed()->set_number(AnyExtension());
       NameExtension(event.extension_removed().number(), event);
   }
+  MakeLatest(event, now);
   return event;
+}
+
+int64_t Workload::LastSaidOf(const std::string& pbx_id) const {
+  const auto pbx = model_.pbxs().find(pbx_id);
+  return pbx == model_.pbxs().end() ? 0 : std::max(pbx->second.synced_us, pbx->second.extensions.LastSaid());
+}
+
+void Workload::MakeLatest(v1::Event& event, absl::Time now) const {
+  const int64_t now_us = absl::ToUnixMicros(now);
+  const int64_t time_us = Us(event.time());
+  if (time_us > now_us + absl::ToInt64Microseconds(absl::Minutes(5))) return;  // it is refused
+  // Nor ahead: a call may follow, which is stamped by the server.
+  Assign(std::max(std::min(time_us, now_us), LastSaidOf(event.pbx_id())), *event.mutable_time());
 }
 
 v1::Event Workload::SignOfLife(const std::string& pbx_id, absl::Time now) {
@@ -83,14 +97,24 @@ v1::Event Workload::SignOfLife(const std::string& pbx_id, absl::Time now) {
   switch (dice_.Below(6)) {
     case 0:
       *event.mutable_pbx_synced() = NextSync(pbx_id);
-      // Mostly older than what is held.
-      if (dice_.Chance(70)) Assign(EventTime(now - absl::Hours(24 * 5)), *event.mutable_time());
+      // Mostly older than what is held, of which it says nothing else.
+      if (const auto pbx = model_.pbxs().find(pbx_id); pbx != model_.pbxs().end() && dice_.Chance(70)) {
+        event.mutable_pbx_synced()->clear_extensions();
+        for (const auto& [person, held] : pbx->second.extensions.held()) {
+          *event.mutable_pbx_synced()->add_extensions() = held.extension;
+        }
+        Assign(EventTime(now - absl::Hours(24 * 5)), *event.mutable_time());
+        return event;
+      }
+      MakeLatest(event, now);
       break;
     case 1:
       *event.mutable_extension_synced()->mutable_extension() = NextExtension(AnyExtension());
+      MakeLatest(event, now);
       break;
     case 2:
       event.mutable_extension_removed()->set_number(AnyExtension());
+      MakeLatest(event, now);
       break;
     case 3:
       event.mutable_poll_deleted()->set_poll_id("poll-nobody-knows");
