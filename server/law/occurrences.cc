@@ -131,6 +131,20 @@ std::optional<size_t> RoomWalk::SittingNamed(uint64_t name) const {
   return name == 0 || found == sittings_named_.end() ? std::nullopt : std::optional(found->second.back());
 }
 
+std::optional<size_t> RoomWalk::LatestBegun(uint64_t name) const {
+  if (const auto named = SittingNamed(name)) return named;
+  if (name == 0) {
+    return sittings_.size() > deleted_.sittings ? std::optional(sittings_.size() - 1) : std::nullopt;
+  }
+  const auto unnamed = sittings_named_.find(0);
+  const bool any = unnamed != sittings_named_.end() && !unnamed->second.empty();
+  return any ? std::optional(unnamed->second.back()) : std::nullopt;
+}
+
+bool RoomWalk::Waits(const RoomPlan& plan, int64_t time_us) const {
+  return plan.dated && !plan.took_place && time_us <= plan.end_us + Us(RulesOf(plan).late_within);
+}
+
 std::optional<size_t> RoomWalk::LatestThat(uint64_t name, int64_t time_us,
                                            absl::FunctionRef<bool(size_t sitting)> is) const {
   if (name == 0) {
@@ -387,19 +401,22 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
     const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
     return waits ? at_plan(*plan) : at_sitting(*there);  // before it begins, for all who will come
   }
-  const auto named = SittingNamed(event.sitting);
-  const bool any = sittings_.size() > deleted_.sittings;
-  if (event.kind == RoomEventKind::kRecorded && any) {
+  const auto latest = LatestBegun(event.sitting);
+  if (event.kind == RoomEventKind::kRecorded && latest.has_value()) {
     // Of what was, not of what will be.
-    const size_t latest = named.value_or(sittings_.size() - 1);
-    if (time_us <= sittings_[latest].last_us + Us(RulesOf(sittings_[latest]).late_within)) return at_sitting(latest);
+    const Sitting& sitting = sittings_[*latest];
+    if (time_us <= sitting.last_us + Us(RulesOf(sitting).late_within)) return at_sitting(*latest);
   }
-  const auto plan = WaitingPlan(event.sitting, time_us, std::nullopt);
-  const bool is_of_plan = plan.has_value() && plans_[*plan].name == event.sitting;
-  if (named.has_value() && !is_of_plan && !IsOver(sittings_[*named], time_us)) return at_sitting(*named);
-  if (plan.has_value()) return at_plan(*plan);
-  if (named.has_value()) return at_sitting(*named);
-  return any ? at_sitting(sittings_.size() - 1) : PlaceOfDay(event);
+  if (event.sitting != 0) {
+    // What it names goes before all else, however far ahead it is planned.
+    const auto own = PlanNamed(event.sitting);
+    if (own.has_value() && Waits(plans_[*own], time_us)) return at_plan(*own);
+    if (const auto named = SittingNamed(event.sitting); named.has_value() && !IsOver(sittings_[*named], time_us)) {
+      return at_sitting(*named);
+    }
+  }
+  if (const auto plan = WaitingPlan(event.sitting, time_us, std::nullopt)) return at_plan(*plan);
+  return latest.has_value() ? at_sitting(*latest) : PlaceOfDay(event);
 }
 
 CutPlace RoomWalk::PlaceOfTry(const RoomEvent& event) const {

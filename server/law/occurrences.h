@@ -119,9 +119,10 @@ class RoomWalk {
   // anew, and what it had is over for good. It lies with what else is of its day and before it, and is over itself.
   CutPlace Step(const RoomEvent& event);
   // Where what is said or shown at the instant after the last event belongs: to those who are there, the latest begun
-  // of them, in the sitting that it names or in one without a name; else to the sitting that it names, though nobody is
-  // there, unless a plan of that name waits; else to the plan that waits with the instant in its window; else to the
-  // latest sitting, else to a day. A recording is of what was there last, within `late_within`, before any plan.
+  // of them, in the sitting that it names or in one without a name; else to what it names, the plan that waits or the
+  // sitting, though nobody is there; else to the plan that waits with the instant in its window; else to the latest
+  // sitting, but none of another name; else to a day. A recording is of what was there last, within `late_within`,
+  // before any plan.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   // Of left, ended and quality: whether it would count, as the next event.
@@ -205,6 +206,10 @@ class RoomWalk {
   std::optional<size_t> PlanNamed(uint64_t name) const;
   // The latest of that name; nullopt for 0.
   std::optional<size_t> SittingNamed(uint64_t name) const;
+  // The latest begun of that name; else of none, or for 0 of any.
+  std::optional<size_t> LatestBegun(uint64_t name) const;
+  // Whether it may still take place.
+  bool Waits(const RoomPlan& plan, int64_t time_us) const;
   // The latest begun that can take part in what happens at `time_us` and that `is`; without one of another name than
   // `name`, unless that is 0.
   std::optional<size_t> LatestThat(uint64_t name, int64_t time_us, absl::FunctionRef<bool(size_t sitting)> is) const;

@@ -402,10 +402,17 @@ bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
     key = place.of == CutPlace::Of::kSitting ? walk_.GroupOf(place) : walk.GroupOf(place);
   }
   const auto group = groups_.find(key);
-  if (group == groups_.end()) return false;
+  return group != groups_.end() && IsProtocolled(group->second, event.time_us);
+}
+
+bool RoomCut::IsProtocolled(uint64_t occurrence, int64_t time_us) const {
+  return IsProtocolled(groups_.at(group_of_.at(occurrence)), time_us);
+}
+
+bool RoomCut::IsProtocolled(const Group& group, int64_t time_us) {
   bool protocolled = false;
-  for (const Announcement& announcement : group->second.announcements) {
-    if (announcement.time_us > event.time_us) break;
+  for (const Announcement& announcement : group.announcements) {
+    if (announcement.time_us > time_us) break;
     protocolled = announcement.protocolled;
   }
   return protocolled;

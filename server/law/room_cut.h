@@ -108,6 +108,8 @@ class RoomCut {
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;
+  // Whether what was said in it at that time is protocolled.
+  bool IsProtocolled(uint64_t occurrence, int64_t time_us) const;
   // Whether any invitation to it was withdrawn.
   bool AnyUninvited(uint64_t occurrence) const { return !groups_.at(group_of_.at(occurrence)).uninvited_us.empty(); }
   // Its plan; nullptr if it has none. Valid until something is added.
@@ -152,6 +154,7 @@ class RoomCut {
    private:
     void Fold(const RoomEvent& saying);
   };
+  static bool IsProtocolled(const Group& group, int64_t time_us);
   // The walk as it was after so many events.
   struct Checkpoint {
     size_t position;

@@ -81,9 +81,13 @@ void RoomWalk::LeaveAtTheLimit(const RoomEvent& event) {
 
 void RoomWalk::TakeFiles(size_t index) {
   const Sitting& sitting = sittings_[index];
-  const int64_t from_us = sitting.start_us - absl::ToInt64Microseconds(RulesOf(sitting).refresh_within);
-  for (size_t i = waiting_files_.size(); i-- > deleted_.files && waiting_files_[i].time_us > from_us;) {
+  const CutRules& rules = RulesOf(sitting);
+  const int64_t from_us = sitting.start_us - absl::ToInt64Microseconds(rules.refresh_within);
+  // One that names it waits for it as long as it would without.
+  const int64_t named_from_us = sitting.start_us - absl::ToInt64Microseconds(rules.presumed_end_after);
+  for (size_t i = waiting_files_.size(); i-- > deleted_.files && waiting_files_[i].time_us > named_from_us;) {
     WaitingFile& file = waiting_files_[i];
+    if (file.time_us <= from_us && (file.name == 0 || file.name != sitting.name)) continue;
     // One of another sitting took it already, or its name is another.
     if (file.taken || !MayBeNamed(sitting.name, file.name)) continue;
     file.place = {.of = CutPlace::Of::kSitting, .index = index};

@@ -163,7 +163,8 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
       for (const uint64_t former : followed) {
         if (room.FactsOf(former).deleted) continue;
         for (const Saying& saying : said[former]) {
-          if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.value)) continue;
+          if (saying.value.time_us() > event.event.time_us || IsTakenBack(room, former, saying.category, saying.value))
+            continue;
           const Saying*& counts = latest[{saying.category, saying.value.participant_id()}];
           if (counts == nullptr || IsBefore(*counts, saying)) counts = &saying;
         }
@@ -171,7 +172,7 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
       for (const Saying& saying : copied[id]) {
         const bool is_known = std::none_of(followed.begin(), followed.end(),
                                            [&](uint64_t former) { return is_over(former, saying.category); });
-        if (is_known || IsTakenBack(room, number, saying.value)) continue;
+        if (is_known || IsTakenBack(room, number, saying.category, saying.value)) continue;
         latest.try_emplace({saying.category, saying.value.participant_id()}, &saying);
       }
       for (const auto& [of, saying] : latest) {
@@ -179,7 +180,7 @@ absl::StatusOr<MeetingFiler::Copies> MeetingFiler::CopyPlans(TouchedRoom& touche
         copy.value.set_event(id);
         copy.value.set_time_us(event.event.time_us);
         copy.value.set_copied(true);
-        if (!IsTakenBack(room, number, copy.value)) wanted.push_back(std::move(copy));
+        if (!IsTakenBack(room, number, copy.category, copy.value)) wanted.push_back(std::move(copy));
       }
     }
     for (const Saying& saying : wanted) said[number].push_back(saying);

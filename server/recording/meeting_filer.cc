@@ -373,7 +373,7 @@ absl::Status MeetingFiler::FilePending(TouchedRoom& touched, Outcome& outcome, c
   };
   for (FreshEvent* fresh : outcome.fresh) {
     for (PendingValue& pending : fresh->values) {
-      if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), *pending.value)) continue;
+      if (IsTakenBack(*touched.room, OccurrenceOf(meeting.id), pending.category, *pending.value)) continue;
       if (IsObject(pending.category)) {
         absl::Status status = FilePendingObject(*fresh, pending, touched, outcome, remembered, change);
         if (!status.ok()) return status;

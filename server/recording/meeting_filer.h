@@ -180,7 +180,8 @@ class MeetingFiler {
   // between.
   static void GiveRevision(Meeting& meeting, absl::Time now);
   // Whether it was, in the occurrence that it belongs to.
-  bool IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const;
+  bool IsTakenBack(const Room& room, uint64_t occurrence, CategoryNumber category,
+                   const stored::v1::Value& value) const;
 
   // Ends files whose time has come, by what was known `before` or by what is known now, and moves what is filed under
   // another day than `filing` says. Its review comes when the next of those files ends that outlive their sitting.

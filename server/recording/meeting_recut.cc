@@ -77,10 +77,14 @@ std::optional<Shares> SharesOfObject(const std::string& row, const auto& occurre
 
 }  // namespace
 
-bool MeetingFiler::IsTakenBack(const Room& room, uint64_t occurrence, const stored::v1::Value& value) const {
-  if (value.source() == stored::v1::Value::SOURCE_UNSPECIFIED) return false;
+bool MeetingFiler::IsTakenBack(const Room& room, uint64_t occurrence, CategoryNumber category,
+                               const stored::v1::Value& value) const {
+  const bool is_chat = category == kChatProtocol;
+  if (!is_chat && value.source() == stored::v1::Value::SOURCE_UNSPECIFIED) return false;
   const RoomCut* cut = room.CutWith(occurrence);
   if (cut == nullptr) return false;
+  // It came before what shows that it was not announced there.
+  if (is_chat) return !cut->IsProtocolled(occurrence, value.time_us());
   const std::string& id = value.participant_id();
   // Whom it is said of matters only where somebody's invitation was withdrawn.
   const bool named = !id.empty() && cut->AnyUninvited(occurrence);
@@ -116,7 +120,8 @@ absl::Status MeetingFiler::Recut(uint64_t from, const Recutting& recutting, Chan
     return VisitOpenedRows(holdings_.store, holdings_.vault, prefix, Opener::kEngine, divide, end);
   };
   for (const CategoryNumber category : kFiledByMeeting) {
-    if (!all && std::find(std::begin(kSaid), std::end(kSaid), category) == std::end(kSaid)) continue;
+    const bool is_said = std::find(std::begin(kSaid), std::end(kSaid), category) != std::end(kSaid);
+    if (!all && !is_said && category != kChatProtocol) continue;
     const DueDay day = std::exchange(meeting.locator.days[category], DueDay::None());
     if (day == DueDay::None()) continue;
     if (day <= change.last_due()) {
@@ -152,7 +157,7 @@ RowOutcome MeetingFiler::RecutRow(const FiledKey& key, std::string_view envelope
   };
   const auto taken_back = [&](uint64_t occurrence, const stored::v1::Value& value) {
     if (value.copied() && !recutting.copies.Stand(value.event())) return true;
-    return IsTakenBack(*touched.room, occurrence, value);
+    return IsTakenBack(*touched.room, occurrence, key.category, value);
   };
   if (change.dropped().contains(key.Encode())) return absl::OkStatus();
   auto shares = key.category == kHistory ? SharesOfHistory(row, occurrence_of)

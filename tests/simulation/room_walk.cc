@@ -373,14 +373,18 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
     return at_sitting(i);
   }
   const auto named = SittingOf(name);
-  auto last = named;
-  if (!last.has_value() && !sittings_.empty() && !sittings_.back().deleted) last = sittings_.size() - 1;
+  std::optional<size_t> last = named;
+  for (size_t i = sittings_.size(); i-- > 0 && !last.has_value();) {
+    if (!sittings_[i].deleted && Agree(sittings_[i].name, name)) last = i;
+  }
   const bool was_just = last.has_value() && t <= sittings_[*last].last_us + sittings_[*last].cut.late_us;
   if (event.has_recording_created() && was_just && takes(last)) return at_sitting(*last);
-  const auto plan = NearestWaiting(name, t, std::nullopt);
-  const bool named_goes_on = takes(named) && !IsOver(sittings_[*named], t);
-  if (named_goes_on && !(plan.has_value() && plans_[*plan].name == name)) return at_sitting(*named);
-  if (plan.has_value()) return at_plan(*plan);
+  if (const auto own = name.empty() ? std::nullopt : PlanOf(name)) {
+    const PlanModel& plan = plans_[*own];
+    if (plan.dated && !plan.took_place && t <= plan.end_us + plan.cut.late_us) return at_plan(*own);
+  }
+  if (takes(named) && !IsOver(sittings_[*named], t)) return at_sitting(*named);
+  if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
   if (takes(last)) return at_sitting(*last);
   return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
 }
@@ -400,7 +404,10 @@ PlaceModel RoomSteps::PlaceAtLast(const v1::Event& event, const PlaceModel& plac
   const int64_t t = Us(event.time());
   for (size_t i = 0; i < sittings_.size(); ++i) {
     const SittingModel& sitting = sittings_[i];
-    if (sitting.start_us <= t || sitting.start_us - t >= sitting.cut.refresh_us) continue;
+    // One that names its sitting waits for it as long as a sitting is presumed to go on.
+    const bool names = !event.occurrence_id().empty() && sitting.begun_as == event.occurrence_id();
+    const int64_t waits_us = names ? sitting.cut.presumed_us : sitting.cut.refresh_us;
+    if (sitting.start_us <= t || sitting.start_us - t >= waits_us) continue;
     if (sitting.deletions != deserted->second || !Agree(sitting.begun_as, event.occurrence_id())) continue;
     return {.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
   }
