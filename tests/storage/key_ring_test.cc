@@ -148,12 +148,26 @@ TEST(KeyRing, ADirectoryOfSomethingElse_IsRefusedAndUntouched) {
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_TRUE(absl::StrContains(status.message(), "thesis.old")) << status;
   }
+  const absl::Status no_directory = KeyRing::Create(home + "/thesis.old", {}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(no_directory)) << no_directory;
   KeyRing::Options beside;
   beside.second_directory = home;
   EXPECT_TRUE(absl::IsFailedPrecondition(KeyRing::Create(directory / "ring", std::move(beside)).status()));
   EXPECT_FALSE(fs::exists(directory / "ring/a/head"));
   EXPECT_EQ(ReadBytes(home + "/thesis.old"), "words");
   EXPECT_EQ(std::distance(fs::directory_iterator(home), fs::directory_iterator()), 1);
+}
+
+TEST(KeyRing, WhatIsNoFileIsRefused) {
+  const FreshDirectory directory;
+  const std::string home = directory / "ring";
+  KeyRing::Create(home, {}).value().reset();
+  fs::remove(home + "/a/pages");
+  fs::create_directory(home + "/a/pages");
+  fs::permissions(home + "/a/pages", fs::perms::owner_all);
+  const absl::Status refused = KeyRing::Open(home, {}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "is no file")) << refused;
 }
 
 TEST(KeyRing, KeysSurviveReopening) {

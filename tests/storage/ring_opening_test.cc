@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,8 +49,8 @@ class RingOpenings : public ::testing::Test {
     KeyRing::Options options;
     options.second_directory = path_.at(1);
     options.opening.known_generation = generation_;
-    options.on_io = [this](size_t, RingFile, RingReplica::Io) {
-      return writes_fail_ ? absl::UnavailableError("failing") : absl::OkStatus();
+    options.on_io = [this](size_t, RingFile file, RingReplica::Io) {
+      return unwritten_.contains(file) ? absl::UnavailableError("failing") : absl::OkStatus();
     };
     options.on_access = [this](size_t replica, RingFile file, Access access) {
       const Fault fault = faults_.at(replica);
@@ -88,7 +89,7 @@ class RingOpenings : public ::testing::Test {
   FreshDirectory directory_;
   const std::vector<std::string> path_ = {directory_ / "first", directory_ / "second"};
   std::vector<Fault> faults_ = {Fault::kNone, Fault::kNone};
-  bool writes_fail_ = false;
+  std::set<RingFile> unwritten_;  // in both
   size_t reads_ = 0;
   std::vector<std::string> said_;
   std::unique_ptr<KeyRing> ring_;
@@ -176,30 +177,88 @@ TEST_F(RingOpenings, IfNoneCanBeWrittenNothingIsTouched) {
     const absl::Status opened = Reopen();
     EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
   }
+  // Not that it be gone on with what there is, which helps nobody.
+  generation_ = 0;
+  faults_ = {Fault::kNotWritten, Fault::kNotInReach};
+  const absl::Status opened = Reopen();
+  EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
   EXPECT_EQ(ReadBytes(Replica(0) + "/head"), before);
+}
+
+// Else a new one would be made, and nothing that was sealed would open again.
+TEST_F(RingOpenings, ARingThatNobodyCanLookAtIsNotOneThatIsNotThere) {
+  ring_.reset();
+  for (const size_t i : {0u, 1u}) {
+    fs::rename(Replica(i), directory_ / absl::StrCat("away-", i));
+    fs::create_symlink(Replica(i), Replica(i));  // leads nowhere, as one on a disk that fails
+  }
+  const absl::Status opened = Reopen();
+  EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
+  const absl::Status created = KeyRing::Create(path_.at(0), Options()).status();
+  EXPECT_TRUE(absl::IsUnavailable(created)) << created;
+  for (const size_t i : {0u, 1u}) {
+    fs::remove(Replica(i));
+    fs::rename(directory_ / absl::StrCat("away-", i), Replica(i));
+  }
+  ASSERT_TRUE(Reopen().ok());
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  lived_->ExpectLiving(*ring_);
+}
+
+TEST_F(RingOpenings, OneWhoseDirectoryCannotBeLookedUpIsLeftAlone_AndTakenBackLater) {
+  ring_.reset();
+  fs::rename(path_.at(1), directory_ / "away");
+  fs::create_symlink(path_.at(1), path_.at(1));
+  const absl::Status opened = Reopen();
+  ASSERT_TRUE(opened.ok()) << opened;
+  EXPECT_EQ(said_, std::vector<std::string>{"b lost"});
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  EXPECT_FALSE(ring_->Mend().ok());
+  fs::remove(path_.at(1));
+  fs::rename(directory_ / "away", path_.at(1));
+  ASSERT_TRUE(ring_->Mend().ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  lived_->ExpectLiving(*ring_);
+}
+
+TEST_F(RingOpenings, ThatTheOneThatIsReadIsNotWritten_AndNoOtherIsMade_IsSaid) {
+  ring_.reset();
+  fs::remove_all(Replica(1));
+  faults_.at(0) = Fault::kNotWritten;
+  unwritten_ = {RingFile::kHead};
+  const absl::Status opened = Reopen();
+  EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
+  EXPECT_EQ(opened.message(), "failing");
 }
 
 // What cannot be looked at may be another ring's.
 TEST_F(RingOpenings, OneThatIsOutOfReachIsNotWrittenByTheOpening) {
-  ring_.reset();
-  const std::string before = ReadBytes(Replica(1) + "/keys");
-  fs::rename(Replica(1) + "/head", directory_ / "head");
-  fs::create_symlink(directory_ / "head", Replica(1) + "/head");
-  ASSERT_TRUE(Reopen().ok());
-  EXPECT_EQ(ring_->stale_replicas(), 1u);
-  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
-  EXPECT_EQ(ReadBytes(Replica(1) + "/keys"), before);
-  EXPECT_FALSE(ring_->Mend().ok());
-  fs::rename(directory_ / "head", Replica(1) + "/head");
-  EXPECT_TRUE(ring_->Mend().ok());
-  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  const std::vector<std::string> files = {"/head", "/keys", "/pages"};
+  for (const std::string& linked : files) {
+    SCOPED_TRACE(linked);
+    ring_.reset();
+    std::vector<std::string> before;
+    for (const std::string& file : files) before.push_back(ReadBytes(Replica(1) + file));
+    fs::rename(Replica(1) + linked, directory_ / "linked");
+    fs::create_symlink(directory_ / "linked", Replica(1) + linked);
+    ASSERT_TRUE(Reopen().ok());
+    EXPECT_EQ(ring_->stale_replicas(), 1u);
+    ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+    EXPECT_FALSE(ring_->Mend().ok());
+    for (size_t i = 0; i < files.size(); ++i) {
+      EXPECT_TRUE(ReadBytes(Replica(1) + files[i]) == before[i]) << files[i];
+    }
+    fs::rename(directory_ / "linked", Replica(1) + linked);
+    EXPECT_TRUE(ring_->Mend().ok());
+    EXPECT_EQ(Doomed(), std::vector<std::string>());
+  }
 }
 
 // A generation that could not be written is nothing that lies on a disk.
 TEST_F(RingOpenings, WhileNoneIsInReachNothingIsUnfinishedButWhatWasDestroyed) {
   ASSERT_TRUE(lived_->Destroy(*ring_).ok());
   faults_ = {Fault::kNotInReach, Fault::kNotInReach};
-  writes_fail_ = true;
+  unwritten_ = {RingFile::kHead, RingFile::kKeys, RingFile::kPages};
   EXPECT_FALSE(ring_->Mend().ok());
   EXPECT_TRUE(ring_->out_of_reach());
   EXPECT_FALSE(ring_->unfinished());
@@ -242,6 +301,47 @@ TEST_F(RingOpenings, ThatOthersHaveAccessKeepsNothingThatIsDue) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Reopen()));
 }
 
+// In memory nobody knows of it any more: the start ends it.
+TEST_F(RingOpenings, WhatADestructionThatWasCutShortLeftIsOverwritten) {
+  const OwnerNumber gone = *ring_->NewOwner(kDay);
+  const OwnerNumber ended = *ring_->NewOwner(kDay);
+  ASSERT_TRUE(ring_->DestroyOwners({&gone, 1}).ok());
+  const std::string secret = BytesOf((*ring_->FindOwner(ended))->secret);
+  const std::string sealed = DecodeRing(Replica(0)).sealed.at(secret);
+  const DueDay last = DueDay::FromNumber(kDay.number() + 31);
+  const auto left = [&](const std::string& bytes) { return FilesHolding(directory_.path(), bytes); };
+  // Of the page, its block.
+  unwritten_ = {RingFile::kPages};
+  EXPECT_FALSE(ring_->DestroyDaysThrough(last).ok());
+  EXPECT_EQ(left(sealed), (std::vector<std::string>{"pages", "pages"}));
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  unwritten_ = {};
+  ASSERT_TRUE(Reopen().ok());
+  EXPECT_EQ(left(sealed), std::vector<std::string>());
+  // Of a day, its key.
+  const DueDay day = last.Next();
+  const std::string key = BytesOf(*ring_->ForDay(day));
+  const std::string sealed_key = DecodeRing(Replica(0)).sealed.at(key);
+  unwritten_ = {RingFile::kKeys};
+  EXPECT_FALSE(ring_->DestroyDaysThrough(day).ok());
+  EXPECT_EQ(left(sealed_key), (std::vector<std::string>{"keys", "keys"}));
+  unwritten_ = {};
+  ASSERT_TRUE(Reopen().ok());
+  EXPECT_FALSE(ring_->FindDay(day).has_value());
+  EXPECT_EQ(left(sealed_key), std::vector<std::string>());
+}
+
+// An opening for what is due alone makes nothing.
+TEST_F(RingOpenings, ForWhatIsDueAloneNoOtherIsMade) {
+  ring_.reset();
+  fs::remove_all(Replica(1));
+  const absl::Status opened = Reopen(/*only_destroys=*/true);
+  ASSERT_TRUE(opened.ok()) << opened;
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  EXPECT_EQ(Doomed(), std::vector<std::string>());
+  EXPECT_FALSE(fs::exists(Replica(1)));
+}
+
 // They were once said to lack heads, and the days' keys were spared.
 TEST_F(RingOpenings, PagesThatAreDamagedInBothAreNamed_AndKeepNoDay) {
   ring_.reset();
@@ -261,6 +361,39 @@ TEST_F(RingOpenings, PagesThatAreDamagedInBothAreNamed_AndKeepNoDay) {
     EXPECT_EQ(ReadBytes(Replica(i) + "/pages"), "") << "left as it lies";
     WriteBytes(Replica(i) + "/pages", pages);
   }
+  ASSERT_TRUE(Reopen().ok());
+  ASSERT_TRUE(lived_->Destroy(*ring_).ok());
+  lived_->ExpectLiving(*ring_);
+}
+
+// Something of them may be mended by hand.
+TEST_F(RingOpenings, PagesThatAreDamagedInBothAreNotWrittenOver_BeOneTheLater) {
+  ring_.reset();
+  CopyRing(path_.at(1), directory_ / "older");
+  ASSERT_TRUE(Reopen().ok());
+  ASSERT_TRUE(ring_->ForDay(kDay.Next().Next()).ok());
+  ring_.reset();
+  fs::remove_all(path_.at(1));
+  fs::rename(directory_ / "older", path_.at(1));
+  const std::string damaged = "x" + ReadBytes(Replica(1) + "/pages").substr(1);
+  WriteBytes(Replica(1) + "/pages", damaged);
+  WriteBytes(Replica(0) + "/pages", "");
+  const absl::Status opened = Reopen(/*only_destroys=*/true);
+  ASSERT_TRUE(opened.ok()) << opened;
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  ring_.reset();
+  EXPECT_TRUE(ReadBytes(Replica(1) + "/pages") == damaged);
+}
+
+TEST_F(RingOpenings, PagesOfOneThatIsOutOfReachAreNotSaidToBeDamaged) {
+  ring_.reset();
+  WriteBytes(Replica(1) + "/pages", "");
+  faults_.at(0) = Fault::kNotInReach;
+  for (const bool only_destroys : {false, true}) {
+    const absl::Status opened = Reopen(only_destroys);
+    EXPECT_TRUE(absl::IsUnavailable(opened)) << opened;
+  }
+  faults_.at(0) = Fault::kNone;
   ASSERT_TRUE(Reopen().ok());
   ASSERT_TRUE(lived_->Destroy(*ring_).ok());
   lived_->ExpectLiving(*ring_);

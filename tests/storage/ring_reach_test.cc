@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
 #include "tests/storage/fixtures.h"
@@ -157,12 +158,74 @@ TEST_F(RingReach, AnotherRingInItsPlaceIsLeftAlone) {
   ASSERT_TRUE(ring_->DestroyDaysThrough(kDoomed).ok());
   KeyRing::Create(directory_ / "stranger", {}).value().reset();
   fs::create_directory(path_.at(1));
+  fs::permissions(path_.at(1), fs::perms::owner_all);
   fs::copy(directory_ / "stranger/b", Replica(1), fs::copy_options::recursive);
   const std::string keys = ReadBytes(Replica(1) + "/keys");
-  EXPECT_TRUE(absl::IsFailedPrecondition(ring_->Mend()));
+  const absl::Status mended = ring_->Mend();
+  EXPECT_TRUE(absl::IsFailedPrecondition(mended)) << mended;
+  EXPECT_TRUE(absl::StrContains(mended.message(), "is of another ring")) << mended;
   EXPECT_TRUE(ReadBytes(Replica(1) + "/keys") == keys);
   fs::remove_all(Replica(1));
   ASSERT_TRUE(ring_->Mend().ok()) << "it is made anew where it was";
+  ExpectWhole();
+}
+
+// Somebody went on with a copy: memory is not the last any more.
+TEST_F(RingReach, ANewerOneInThePlaceOfTheLastIsNotGoneOnWith) {
+  Unmount(0);
+  Unmount(1);
+  EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(40001)).ok());
+  for (const size_t i : {0u, 1u}) {
+    fs::copy(Away(i), directory_ / absl::StrCat("elsewhere-", i), fs::copy_options::recursive);
+  }
+  KeyRing::Options elsewhere;
+  elsewhere.second_directory = directory_ / "elsewhere-1";
+  {
+    const auto other = KeyRing::Open(directory_ / "elsewhere-0", std::move(elsewhere));
+    ASSERT_TRUE(other.ok()) << other.status();
+    for (uint32_t day = 40002; day < 40010; ++day) ASSERT_TRUE((*other)->ForDay(DueDay::FromNumber(day)).ok());
+  }
+  for (const size_t i : {0u, 1u}) fs::rename(directory_ / absl::StrCat("elsewhere-", i), path_.at(i));
+  EXPECT_TRUE(absl::IsFailedPrecondition(ring_->Mend()));
+  EXPECT_TRUE(ring_->out_of_reach());
+  for (const size_t i : {0u, 1u}) fs::remove_all(path_.at(i));
+  for (const size_t i : {0u, 1u}) Mount(i);
+  ASSERT_TRUE(ring_->Mend().ok());
+  ExpectWhole();
+}
+
+TEST_F(RingReach, WhereSomethingElseLiesByNowNothingIsTakenBack) {
+  for (const bool both : {false, true}) {
+    SCOPED_TRACE(both);
+    if (both) Unmount(0);
+    Unmount(1);
+    EXPECT_EQ(ring_->ForDay(DueDay::FromNumber(both ? 40002 : 40001)).ok(), !both);
+    if (both) Mount(0);
+    Mount(1);
+    for (const size_t i : {0u, 1u}) WriteBytes(path_.at(i) + "/thesis", "words");
+    const absl::Status mended = ring_->Mend();
+    EXPECT_TRUE(absl::IsFailedPrecondition(mended)) << mended;
+    EXPECT_TRUE(absl::StrContains(mended.message(), "thesis")) << mended;
+    EXPECT_EQ(ring_->out_of_reach(), both);
+    for (const size_t i : {0u, 1u}) fs::remove(path_.at(i) + "/thesis");
+    ASSERT_TRUE(ring_->Mend().ok());
+    ExpectWhole();
+  }
+}
+
+// What is in memory is whole.
+TEST_F(RingReach, WhatWasDamagedWhileBothWereAwayIsWrittenAnew) {
+  Unmount(0);
+  Unmount(1);
+  EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(40001)).ok());
+  for (const size_t i : {0u, 1u}) {
+    const std::string keys = Away(i) + (i == 0 ? "/a/keys" : "/b/keys");
+    std::string bytes = ReadBytes(keys);
+    bytes[4096 + 20] = static_cast<char>(bytes[4096 + 20] ^ 1);
+    WriteBytes(keys, bytes);
+    Mount(i);
+  }
+  ASSERT_TRUE(ring_->Mend().ok());
   ExpectWhole();
 }
 
