@@ -190,6 +190,16 @@ std::optional<size_t> RoomWalk::WaitingPlan(uint64_t name, int64_t time_us, std:
   return nearest;
 }
 
+std::optional<size_t> RoomWalk::NextPlan(uint64_t name, int64_t time_us) const {
+  std::optional<size_t> next;
+  const auto rank = [&](size_t i) { return std::make_pair(plans_[i].start_us, i); };
+  for (const size_t i : waiting_) {
+    if (!Waits(plans_[i], time_us) || !MayBeNamed(plans_[i].name, name)) continue;
+    if (!next.has_value() || rank(i) < rank(*next)) next = i;
+  }
+  return next;
+}
+
 std::optional<size_t> RoomWalk::PlanOfNewSitting(const RoomEvent& event) const {
   const auto runs = [&](std::optional<size_t> plan) {
     return plan.has_value() && plans_[*plan].took_place && InWindow(plans_[*plan], event.time_us) &&
@@ -416,6 +426,13 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
     }
   }
   if (const auto plan = WaitingPlan(event.sitting, time_us, std::nullopt)) return at_plan(*plan);
+  const bool is_shared = event.kind == RoomEventKind::kShared || event.kind == RoomEventKind::kFile;
+  const bool long_past =
+      !latest.has_value() || time_us > sittings_[*latest].last_us + Us(RulesOf(sittings_[*latest]).late_within);
+  if (is_shared && long_past) {
+    // Nobody speaks of what was days ago, where something is to come.
+    if (const auto plan = NextPlan(event.sitting, time_us)) return at_plan(*plan);
+  }
   return latest.has_value() ? at_sitting(*latest) : PlaceOfDay(event);
 }
 

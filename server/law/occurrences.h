@@ -120,9 +120,9 @@ class RoomWalk {
   CutPlace Step(const RoomEvent& event);
   // Where what is said or shown at the instant after the last event belongs: to those who are there, the latest begun
   // of them, in the sitting that it names or in one without a name; else to what it names, the plan that waits or the
-  // sitting, though nobody is there; else to the plan that waits with the instant in its window; else to the latest
-  // sitting, but none of another name; else to a day. A recording is of what was there last, within `late_within`,
-  // before any plan.
+  // sitting, though nobody is there; else to the plan that waits with the instant in its window; else, of what is
+  // shared when the latest sitting is long past (`late_within`), to the next plan; else to the latest sitting, but none
+  // of another name; else to a day. A recording is of what was there last, within `late_within`, before any plan.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   // Of left, ended and quality: whether it would count, as the next event.
@@ -218,6 +218,8 @@ class RoomWalk {
   // Of the plans that have not taken place, and have `time_us` in their window, the one with the nearest start, but
   // `except`; none of another name than `name`, unless that is 0.
   std::optional<size_t> WaitingPlan(uint64_t name, int64_t time_us, std::optional<size_t> except) const;
+  // Of the plans that may still take place the one that begins first, however far ahead; none of another name.
+  std::optional<size_t> NextPlan(uint64_t name, int64_t time_us) const;
   std::optional<size_t> PlanOfNewSitting(const RoomEvent& event) const;
   size_t Begin(const RoomEvent& event);
   // Whether what a left, ended or quality event speaks of is open.

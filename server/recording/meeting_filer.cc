@@ -34,18 +34,29 @@ RoomOrganizer OrganizerOf(const OccurrenceFacts& facts) {
   return {.holder = facts.organizer, .time_us = facts.scheduled_on_us.value_or(facts.first_us)};
 }
 
+// Of two that scheduled at one instant the one whose meeting begins first.
+bool IsBefore(const OccurrenceFacts& facts, int64_t planned_us) {
+  return facts.plan.has_value() && facts.plan->start_us < planned_us;
+}
+
 // Who scheduled in a room the last time by an instant, or else the first time after it. What is held decides alone, and
 // so the order in which it came does not: who is remembered from before (Room.organizer) is the last of those.
 RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
   RoomOrganizer found = room.organizer;
+  int64_t planned_us = INT64_MAX;
   const auto is_nearer = [&](int64_t other_us) {
     if (found.holder.empty()) return true;
     if (other_us <= time_us) return found.time_us > time_us || other_us > found.time_us;
     return found.time_us > time_us && other_us < found.time_us;
   };
   for (const auto& [number, meeting] : room.meetings) {
-    RoomOrganizer other = OrganizerOf(meeting.locator.facts);
-    if (!other.holder.empty() && is_nearer(other.time_us)) found = std::move(other);
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    RoomOrganizer other = OrganizerOf(facts);
+    if (other.holder.empty()) continue;
+    const bool ties = other.time_us == found.time_us && IsBefore(facts, planned_us);
+    if (!ties && !is_nearer(other.time_us)) continue;
+    found = std::move(other);
+    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
   }
   return found;
 }
@@ -53,9 +64,15 @@ RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
 // Who scheduled in a room the last time, of what is held; where nobody is known to have, who did before.
 RoomOrganizer LatestOrganizer(const Room& room) {
   RoomOrganizer latest;
+  int64_t planned_us = INT64_MAX;
   for (const auto& [number, meeting] : room.meetings) {
-    RoomOrganizer other = OrganizerOf(meeting.locator.facts);
-    if (!other.holder.empty() && (latest.holder.empty() || other.time_us > latest.time_us)) latest = std::move(other);
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    RoomOrganizer other = OrganizerOf(facts);
+    if (other.holder.empty()) continue;
+    const bool ties = other.time_us == latest.time_us && IsBefore(facts, planned_us);
+    if (!latest.holder.empty() && other.time_us <= latest.time_us && !ties) continue;
+    latest = std::move(other);
+    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
   }
   return latest.holder.empty() ? room.organizer : latest;
 }

@@ -385,6 +385,18 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
   }
   if (takes(named) && !IsOver(sittings_[*named], t)) return at_sitting(*named);
   if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
+  const bool speaks = event.has_participant_left() || event.has_meeting_ended() || event.has_media_quality_sampled();
+  const bool long_past = !last.has_value() || t > sittings_[*last].last_us + sittings_[*last].cut.late_us;
+  if (!event.has_recording_created() && !speaks && long_past) {
+    // Of what comes next, if anything does.
+    std::optional<size_t> next;
+    for (size_t i = 0; i < plans_.size(); ++i) {
+      const PlanModel& plan = plans_[i];
+      if (plan.deleted || !plan.dated || plan.took_place || t > plan.end_us + plan.cut.late_us) continue;
+      if (Agree(plan.name, name) && (!next.has_value() || plan.start_us < plans_[*next].start_us)) next = i;
+    }
+    if (next.has_value()) return at_plan(*next);
+  }
   if (takes(last)) return at_sitting(*last);
   return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
 }
