@@ -203,6 +203,24 @@ TEST(Witness, FollowsItsPath) {
   EXPECT_EQ(MustOpen({root / "away"})->last()->progress.sequence, 2u) << "is let go of";
 }
 
+// As a ring: who has access may have put there what is there.
+TEST(Witness, NoneIsMadeAmongOtherFiles_IfOthersHaveAccess) {
+  const FreshDirectory root;
+  const std::string path = root / "ring";
+  fs::create_directory(path);
+  WriteBytes(path + "/ledger", "");
+  ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  const auto file = MustOpen({path});
+  const absl::Status refused = file->Write(ExampleWitness(1));
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_FALSE(fs::exists(path + "/witness"));
+  struct stat info;
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0755u) << "left as it is";
+  ASSERT_EQ(::chmod(path.c_str(), 0700), 0);
+  EXPECT_TRUE(file->Write(ExampleWitness(2)).ok());
+}
+
 // What failed may be read, and yet not be durable: it is not what the other place is given up for.
 TEST(Witness, OneThatCouldNotBeSyncedDoesNotCount) {
   const FreshDirectory directory;
