@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
@@ -158,6 +159,30 @@ TEST_F(TwoReplicas, OneThatLacksAFileOrPartOfItIsWrittenAnew) {
         EXPECT_TRUE((*ring->FindOwner(owner)).has_value());
         EXPECT_EQ(ReadBytes(name), whole);
       }
+    }
+  }
+}
+
+// Else it could have the same head and the same sizes as the other, and zeros for keys.
+TEST_F(TwoReplicas, AnOverwritingThatCrashesAnywhereLosesNothing) {
+  Close();
+  for (const char* replica : {"/a", "/b"}) {
+    bool done = false;
+    for (int fuse = 0; !done; ++fuse) {
+      SCOPED_TRACE(absl::StrCat(replica, " ", fuse));
+      // It lacks all but one entry.
+      std::filesystem::resize_file(path_ + replica + "/keys", 4096 + 64);
+      int left = fuse;
+      KeyRing::Options options = Knowing(generation_);
+      options.on_io = [&](size_t, RingFile, RingReplica::Io) {
+        return left-- > 0 ? absl::OkStatus() : absl::UnavailableError("crashed");
+      };
+      done = KeyRing::Open(path_, std::move(options)).ok();
+      const auto ring = MustOpenRing(path_, Knowing(generation_));
+      ASSERT_TRUE(ring->FindDay(kDay).has_value());
+      ASSERT_TRUE(ring->FindDay(kDay.Next()).has_value());
+      EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day_);
+      EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), later_);
     }
   }
 }
