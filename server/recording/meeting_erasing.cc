@@ -89,6 +89,12 @@ absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const Room
     }
     return absl::OkStatus();
   };
+  const auto is_over = [&](const FiledKey& key, const stored::v1::Value& value) {
+    const bool refiled = category != kRecording || !value.has_object();
+    const absl::Time time = absl::FromUnixMicros(value.time_us());
+    const DueDay day = refiled ? key.day : CreationDueDay(kRecording, time, holdings_.policy());
+    return day.is_civil() && day <= change.last_due();
+  };
   // Whoever told of it besides, by another id, told of the same.
   std::set<std::string> references;
   const auto note = [&](const FiledKey&, std::string_view, const stored::v1::Value& value) {
@@ -101,7 +107,7 @@ absl::StatusOr<uint64_t> MeetingFiler::EraseObjects(const PbxId& pbx, const Room
   DeletedObjects deleted(holdings_.vault);
   const auto erase = [&](const FiledKey& key, std::string_view row, const stored::v1::Value& value) {
     if (!which.id.empty() && !references.contains(value.object().object_ref())) return absl::OkStatus();
-    if (value.time_us() > which.until_us) return absl::OkStatus();
+    if (value.time_us() > which.until_us || is_over(key, value)) return absl::OkStatus();
     erased += Vault::ValueCount(row);
     const int64_t now_us = absl::ToUnixMicros(change.now());
     const int64_t until_us = which.until_us == INT64_MAX ? std::max(now_us, value.time_us()) : which.until_us;

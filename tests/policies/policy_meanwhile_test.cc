@@ -92,6 +92,24 @@ TEST(PolicyMeanwhile, ADeletedRecordingIsDeletedWhereverItLies) {
   EXPECT_EQ(harness.Orders(), 1u);
 }
 
+TEST(PolicyMeanwhile, ARecordingWhoseDayIsOverIsDeletedByNobody) {
+  Harness harness(kMonday);
+  harness.SyncPbx();
+  RecordMeeting(harness, kMonday);
+  harness.now = kEvening;
+  PlanAndApply(harness, Days({{kParticipantName, 30}}));
+  harness.now = kPastMidnight;
+  const absl::Status status =
+      harness.engine().DeleteObject("pbx", "m", kRecording, "recording-r", kReason, harness.now);
+  EXPECT_EQ(DetailsOf(status).reason, "OBJECT_UNKNOWN") << status;
+  const auto erased = harness.engine().DeleteMeeting("pbx", "m", kReason, harness.now);
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->values[kRecording], 0u);
+  harness.Sweep();
+  EXPECT_EQ(harness.Values(kRecording), 0u);
+  EXPECT_EQ(harness.Orders(), 1u);
+}
+
 TEST(PolicyMeanwhile, ADeletedMeetingTakesItsRecordingsAlong_WhereverTheyLie) {
   Harness harness(kMonday);
   LengthenOverMidnight(harness);
