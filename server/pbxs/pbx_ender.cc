@@ -1,5 +1,6 @@
 #include "server/pbxs/pbx_ender.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/base/crash_point.h"
@@ -12,15 +13,15 @@ namespace retention {
 absl::Status PbxEnder::Begin(std::string_view pbx_id, std::string_view reason, Change& change) {
   const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
-  return Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), reason, change);
+  return Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), reason, change.now(), change);
 }
 
 absl::Status PbxEnder::BeginLost(const PbxRegistry::LostPbx& lost, Change& change) {
-  return Begin(lost.pbx, lost.pbx_id, lost.entry_key, kReasonKeyGone, change);
+  return Begin(lost.pbx, lost.pbx_id, lost.entry_key, kReasonKeyGone, change.now(), change);
 }
 
 absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key,
-                             std::string_view reason, Change& change) {
+                             std::string_view reason, absl::Time ended, Change& change) {
   // From here on nobody can read it, and a crash finds it marked: the end will be finished on start.
   stored::v1::PbxEntry entry;
   entry.set_pbx(std::string(pbx.view()));
@@ -36,9 +37,13 @@ absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const 
   change.DeleteState(PbxLifeKey(pbx));
   // What is of before does not come back with who takes the id again; older history than that is over.
   const OwnerId external = OwnerId::From(std::string_view(entry_key).substr(1));
-  const DueDay until = CreationDueDay(kHistory, change.now(), holdings_.policy());
+  DueDay until = CreationDueDay(kHistory, ended, holdings_.policy());
+  if (const auto before = holdings_.registry.FormerOf(external); before.has_value()) {
+    change.DeleteState(PbxEndKey(before->until, external));
+    until = std::max(until, before->until);
+  }
   stored::v1::FormerPbx former;
-  former.set_ended_us(entry.end_begun_us());
+  former.set_ended_us(absl::ToUnixMicros(ended));
   change.batch().Put(Family::kState, PbxEndKey(until, external), former.SerializeAsString());
   change.batch().Put(Family::kState, EndingPbxKeyOf(holdings_.vault, pbx), entry.SerializeAsString());
   // Locators only say where rows were. Without them the timers of the meetings' files find nothing, and go.
@@ -56,10 +61,10 @@ absl::Status PbxEnder::Begin(const PbxId& pbx, const std::string& pbx_id, const 
   change.Enter(std::move(ledger_entry));
   PbxRegistry::EndingPbx ending{
       .pbx = pbx, .reason = std::string(reason), .pbx_id = pbx_id, .held = held, .begun = change.now()};
-  change.Then([this, external, until, ending = std::move(ending)] {
+  change.Then([this, external, ended, until, ending = std::move(ending)] {
     CrashPoint("pbx.before_key");
     holdings_.registry.BeginEnding(ending);
-    holdings_.registry.NoteEnd(external, ending.begun, until);
+    holdings_.registry.NoteEnd(external, {.end = ended, .until = until});
     cache_.ForgetPbx(ending.pbx);
     if (holdings_.on_extensions) holdings_.on_extensions();
     return ending.held ? absl::OkStatus() : NarrowKey(ending.pbx);
@@ -71,7 +76,9 @@ absl::Status PbxEnder::BeginOver(std::string_view pbx_id, Change& change) {
   const auto pbx = holdings_.registry.Held(pbx_id);
   if (!pbx.has_value()) return absl::OkStatus();
   const PbxEnd end = PbxEndOf(holdings_.registry.StandingOf(*pbx)->life, holdings_.policy());
-  return end.time <= change.now() ? Begin(pbx_id, ReasonOf(end.cause), change) : absl::OkStatus();
+  if (end.time > change.now()) return absl::OkStatus();
+  return Begin(*pbx, std::string(pbx_id), PbxEntryKeyOf(holdings_.vault, pbx_id), ReasonOf(end.cause), end.time,
+               change);
 }
 
 absl::Status PbxEnder::NarrowKey(const PbxId& pbx) {

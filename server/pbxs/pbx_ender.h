@@ -61,8 +61,9 @@ class PbxEnder {
   void ForgetFormer(Change& change);
 
  private:
+  // `ended`: when it came to its end, which may begin later.
   absl::Status Begin(const PbxId& pbx, const std::string& pbx_id, const std::string& entry_key, std::string_view reason,
-                     Change& change);
+                     absl::Time ended, Change& change);
   absl::Status NarrowKey(const PbxId& pbx);
   absl::Status DestroyKey(const PbxId& pbx);
 

@@ -55,8 +55,9 @@ struct RefusedObject {
 
 // An event that is of before the end of the PBX that had its PBX's id before. Near the end the clocks of the two may
 // differ: there the order of arrival decides.
-bool IsOfFormerPbx(const v1::Event& event, absl::Time former_end) {
-  return former_end != absl::InfinitePast() && absl::FromUnixMicros(MicrosOf(event.time())) + kMaxAhead < former_end;
+bool IsOfFormerPbx(const v1::Event& event, const std::optional<PbxRegistry::FormerPbx>& former, DueDay last_due) {
+  return former.has_value() && former->until > last_due &&
+         absl::FromUnixMicros(MicrosOf(event.time())) + kMaxAhead < former->end;
 }
 
 void RejectFormer(int index, v1::RecordResult& result) {
@@ -171,8 +172,9 @@ absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::Recor
   const auto known = holdings_.registry.FindKnown(event.pbx_id(), change_.now());
   const bool is_of_pbx = IsOfPbx(event.payload_case());
   const bool is_former = IsOfFormerPbx(
-      event, known.has_value() ? known->former_end
-                               : holdings_.registry.FormerEnd(ExternalHash(holdings_.vault, event.pbx_id())));
+      event,
+      known.has_value() ? known->former : holdings_.registry.FormerOf(ExternalHash(holdings_.vault, event.pbx_id())),
+      change_.last_due());
   if (is_former && !is_of_pbx) {
     RejectFormer(index, result);
     NoteRefused(event, result);

@@ -114,13 +114,12 @@ absl::Status PbxRegistry::Load(const StoreView& store, Vault& vault) {
     if (!end.has_value() || !row.ParseFromArray(ends->value().data(), static_cast<int>(ends->value().size()))) {
       return absl::DataLossError("a row of a PBX that ended does not parse");
     }
-    // In the order of their days: of one id the last counts.
     former.insert_or_assign(end->external, FormerPbx{.end = absl::FromUnixMicros(row.ended_us()), .until = end->until});
   }
   if (absl::Status s = ends->status(); !s.ok()) return s;
   for (auto& [pbx_id, entry] : known) {
     const auto found = former.find(ExternalHash(vault, pbx_id));
-    if (found != former.end()) entry.former_end = found->second.end;
+    if (found != former.end()) entry.former = found->second;
   }
   const WriterLock lock(mutex_);
   index_.clear();
@@ -144,13 +143,13 @@ std::optional<PbxRegistry::Known> PbxRegistry::FindKnown(std::string_view pbx_id
   const ReaderLock lock(mutex_);
   const auto found = index_.find(absl::string_view(pbx_id.data(), pbx_id.size()));
   if (found == index_.end() || found->second->second.end.time <= now) return std::nullopt;
-  return Known{.pbx = found->second->second.pbx, .former_end = found->second->second.former_end};
+  return Known{.pbx = found->second->second.pbx, .former = found->second->second.former};
 }
 
-absl::Time PbxRegistry::FormerEnd(const OwnerId& external) const {
+std::optional<PbxRegistry::FormerPbx> PbxRegistry::FormerOf(const OwnerId& external) const {
   const ReaderLock lock(mutex_);
   const auto found = former_.find(external);
-  return found == former_.end() ? absl::InfinitePast() : found->second.end;
+  return found == former_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string PbxRegistry::ExternalId(const PbxId& pbx) const {
@@ -279,7 +278,7 @@ void PbxRegistry::ReckonEnds() {
 void PbxRegistry::Insert(std::string_view pbx_id, const OwnerId& external, const PbxId& pbx, PbxStanding standing) {
   const WriterLock lock(mutex_);
   Entry entry{.pbx = pbx, .standing = std::move(standing)};
-  if (const auto former = former_.find(external); former != former_.end()) entry.former_end = former->second.end;
+  if (const auto former = former_.find(external); former != former_.end()) entry.former = former->second;
   entry.end = PbxEndOf(entry.standing.life, policies_.in_force());
   const auto [it, inserted] = known_.insert_or_assign(std::string(pbx_id), std::move(entry));
   index_.insert_or_assign(it->first, it);
@@ -309,9 +308,9 @@ void PbxRegistry::FinishEnding(const PbxId& pbx) {
   ending_.erase(pbx);
 }
 
-void PbxRegistry::NoteEnd(const OwnerId& external, absl::Time end, DueDay until) {
+void PbxRegistry::NoteEnd(const OwnerId& external, FormerPbx former) {
   const WriterLock lock(mutex_);
-  former_.insert_or_assign(external, FormerPbx{.end = end, .until = until});
+  former_.insert_or_assign(external, former);
 }
 
 void PbxRegistry::ForgetEnds(DueDay last_due) {

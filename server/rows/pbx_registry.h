@@ -60,15 +60,19 @@ class PbxRegistry {
   std::optional<PbxId> Find(std::string_view pbx_id, absl::Time now) const;
   // The same, also if it has come to its end and is still held.
   std::optional<PbxId> Held(std::string_view pbx_id) const { return Find(pbx_id, absl::InfinitePast()); }
-  // The same as Find, and when the PBX that had the id before came to its end; infinite past if nothing of before may
-  // come any more, or there was none.
+  // A PBX that had an id before whoever has it.
+  struct FormerPbx {
+    absl::Time end;  // when it came to it, be it begun later
+    DueDay until;    // it is of no account once this day is due: history of before is over
+  };
+  // The same as Find, and the last that had the id before, if it is remembered.
   struct Known {
     PbxId pbx;
-    absl::Time former_end = absl::InfinitePast();
+    std::optional<FormerPbx> former;
   };
   std::optional<Known> FindKnown(std::string_view pbx_id, absl::Time now) const;
   // The latter of an id, by its keyed hash, whoever has it.
-  absl::Time FormerEnd(const OwnerId& external) const;
+  std::optional<FormerPbx> FormerOf(const OwnerId& external) const;
   // The external id; empty if it is not held. Known as well of one that is ending.
   std::string ExternalId(const PbxId& pbx) const;
   // External and internal ids of up to `limit` PBXs after `after`, by external id, that have not come to their end.
@@ -118,21 +122,17 @@ class PbxRegistry {
   // Its end has begun. REQUIRES: it is held, or lost.
   void BeginEnding(EndingPbx ending);
   void FinishEnding(const PbxId& pbx);
-  // A PBX of this id has come to its end; it is forgotten when `until` is over: then nothing of before it is taken in.
-  void NoteEnd(const OwnerId& external, absl::Time end, DueDay until);
+  // A PBX of this id has come to its end.
+  void NoteEnd(const OwnerId& external, FormerPbx former);
   void ForgetEnds(DueDay last_due);
 
  private:
-  struct FormerPbx {
-    absl::Time end;
-    DueDay until;
-  };
   using FormerPbxs = std::map<OwnerId, FormerPbx>;
   struct Entry {
     PbxId pbx;
     PbxStanding standing;
     PbxEnd end;
-    absl::Time former_end = absl::InfinitePast();
+    std::optional<FormerPbx> former;
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 

@@ -9,6 +9,7 @@
 #include "storage/keys.h"
 #include "tests/engine/harness.h"
 #include "tests/orders/orders.h"
+#include "tests/policies/policy_fixture.h"
 
 namespace retention {
 namespace {
@@ -85,6 +86,55 @@ TEST_F(PbxEndTest, WhatIsOfBeforeItsEndIsNotTakenInByWhoHasItsIdNow) {
   const v1::RecordResult again = harness_.Record(Joined("m", "later", harness_.now - absl::Minutes(10), "p", "Ada"));
   ASSERT_EQ(again.rejections_size(), 1);
   EXPECT_EQ(again.rejections(0).reason(), v1::REJECTION_REASON_PBX_ENDED);
+}
+
+TEST_F(PbxEndTest, WhatIsOfAfterTheEndThatItCameToByItselfIsOfWhoHasItsIdNow_HoweverLateTheEndBegins) {
+  LicenceUntil("pbx", kMonday + absl::Hours(1));
+  harness_.now = kMonday + absl::Hours(3);
+  Sync("pbx");
+  const auto reason_of = [&](const char* id, absl::Duration after) {
+    const v1::RecordResult result = harness_.Record(Joined("m", id, kMonday + after, "p", "Ada"));
+    return result.rejections().empty() ? v1::REJECTION_REASON_UNSPECIFIED : result.rejections(0).reason();
+  };
+  EXPECT_EQ(reason_of("before", absl::Minutes(30)), v1::REJECTION_REASON_PBX_ENDED);
+  EXPECT_EQ(reason_of("after", absl::Hours(2)), v1::REJECTION_REASON_UNSPECIFIED);
+}
+
+TEST_F(PbxEndTest, OfSeveralThatHadAnIdTheLastCounts_ThoughItIsToBeForgottenSooner) {
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  PlanAndApply(harness_, Days({{kHistory, 20}}));
+  harness_.Sweep();
+  Sync("pbx");
+  harness_.now += absl::Hours(1);
+  const v1::Event join = Joined("m", "join", harness_.now - absl::Minutes(30), "p", "Ada");
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  Sync("pbx");
+  ASSERT_TRUE(harness_.Reopen().ok());
+  const v1::RecordResult result = harness_.Record(join);
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_ENDED);
+}
+
+TEST_F(PbxEndTest, WhoEndedCountsUntilHistoryOfBeforeIsOver_SweptOrNot_OpenedAnewOrNot) {
+  ASSERT_TRUE(harness_.EndPbx("pbx").ok());
+  Sync("pbx");
+  const auto refused = [&](const char* id) {
+    return !harness_
+                .Record(Scheduled("m", id, kMonday - absl::Hours(1), kMonday + absl::Hours(24 * 70), absl::Hours(1)))
+                .rejections()
+                .empty();
+  };
+  harness_.now = At("2026-04-20T12:00:00+02:00");
+  Sync("pbx");
+  EXPECT_TRUE(refused("a"));
+  harness_.now = At("2026-05-02T23:59:59+02:00");
+  EXPECT_TRUE(refused("b"));
+  harness_.now = At("2026-05-03T00:00:00+02:00");
+  EXPECT_FALSE(refused("c")) << "no sweep has forgotten it";
+  harness_.Sweep();
+  EXPECT_FALSE(refused("d"));
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_FALSE(refused("e"));
 }
 
 TEST_F(PbxEndTest, WhoEndedIsForgottenWhenHistoryOfBeforeIsOver) {

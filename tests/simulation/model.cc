@@ -11,6 +11,8 @@ namespace {
 
 using Category = v1::DataCategory;
 
+constexpr absl::Duration kClocksDiffer = absl::Minutes(5);
+
 // Categories that are erased together with a deleted meeting.
 bool EndsWithMeeting(Category category) { return category != v1::DATA_CATEGORY_RECORDING; }
 
@@ -109,9 +111,19 @@ void Model::SettleAll(std::set<std::pair<std::string, std::string>>& touched, ab
   touched.clear();
 }
 
+bool Model::IsOfFormer(const v1::Event& event, absl::Time now) const {
+  const auto former = former_ends_.find(event.pbx_id());
+  return former != former_ends_.end() && now < DueAfter(former->second.second) &&
+         absl::FromUnixMicros(Us(event.time())) + kClocksDiffer < former->second.first;
+}
+
+bool Model::Refuses(const v1::Event& event, absl::Time now) const {
+  return absl::FromUnixMicros(Us(event.time())) > now + kClocksDiffer || IsOfFormer(event, now);
+}
+
 std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now, Prediction& prediction,
                                          std::set<std::pair<std::string, std::string>>& touched) {
-  if (Us(event.time()) > absl::ToUnixMicros(now) + 5 * 60 * 1000000) return v1::REJECTION_REASON_FROM_FUTURE;
+  if (absl::FromUnixMicros(Us(event.time())) > now + kClocksDiffer) return v1::REJECTION_REASON_FROM_FUTURE;
   // Malformed events of the workload say so by their id.
   if (event.event_id().rfind("malformed-", 0) == 0) {
     OrderAway(event, now);
@@ -123,9 +135,7 @@ std::optional<Model::Reason> Model::Take(const v1::Event& event, absl::Time now,
   const int64_t time_us = Us(event.time());
   const bool came_before = OfPbx(event) && CameBefore(event, now);
   const auto note_came = [&](Came& came, const std::string& of) { came[{of, event.event_id()}] = DayAt(now); };
-  const auto former = former_ends_.find(event.pbx_id());
-  const bool is_former =
-      former != former_ends_.end() && absl::FromUnixMicros(time_us) + absl::Minutes(5) < former->second;
+  const bool is_former = IsOfFormer(event, now);
   if (is_former && OfPbx(event) && !came_before && (found != pbxs_.end() || event.has_pbx_synced())) {
     if (found != pbxs_.end() && !event.has_pbx_synced()) {
       found->second.life.contact = std::max(found->second.life.contact, DayAt(now));

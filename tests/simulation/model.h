@@ -237,6 +237,8 @@ class Model {
   void NoteRefileBegun();
   void NoteRefiled();
   const PolicyModel& policy() const { return policy_; }
+  // Whether an event of a meeting is refused for its time, whatever is held of its meeting.
+  bool Refuses(const v1::Event& event, absl::Time now) const;
   // Of which nothing is known.
   MeetingModel NewMeeting() const { return {.cuts = cuts_}; }
   // The policy before it, while what was held then may lie where that one put it.
@@ -321,10 +323,12 @@ class Model {
   uint32_t EndPdfs(const std::string& pbx_id, MeetingModel& meeting);
   // Ends the polls and PDFs of somebody who was removed.
   std::pair<uint32_t, uint32_t> EndPerson(const std::string& pbx_id, PbxModel& pbx, Person person);
+  // Whether it is of before the end of the PBX that had the id of its PBX, while that is remembered.
+  bool IsOfFormer(const v1::Event& event, absl::Time now) const;
   bool TakePbxEvent(PbxModel& pbx, const v1::Event& event);
   void Over(MeetingModel& meeting);
   void EndOverPbxs(absl::Time now);
-  void EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time now);
+  void EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time end);
   void EnterEnd(const std::set<std::string>& reasons);
 
   // HISTORY of a meeting whose PBX has ended.
@@ -340,7 +344,8 @@ class Model {
   std::optional<PolicyModel> refiled_from_;
   std::map<v1::DataCategory, uint64_t> ended_by_policy_;
   std::map<std::string, PbxModel> pbxs_;
-  std::map<std::string, absl::Time> former_ends_;  // of the PBX that had an id before, the last
+  // Of the PBX that had an id before, the last: when it ended, and the last day on which that is remembered.
+  std::map<std::string, std::pair<absl::Time, absl::CivilDay>> former_ends_;
   std::vector<Orphan> orphans_;
   std::set<Bucket> fuzzy_;
   std::set<PlantedObject> gone_objects_;

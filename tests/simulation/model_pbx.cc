@@ -51,7 +51,7 @@ void Model::EndOverPbxs(absl::Time now) {
     for (const LifeEnd& cause : EndsOf(pbx->second.life, policy_)) {
       if (cause.certain && cause.time == end) over_[pbx->first].insert(WordOf(cause.cause));
     }
-    EndPbxData(pbx++, now);
+    EndPbxData(pbx++, end);
   }
 }
 
@@ -170,8 +170,11 @@ std::optional<std::pair<uint32_t, uint32_t>> Model::RemoveExtension(const std::s
   return EndPerson(pbx_id, pbx->second, person);
 }
 
-void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time now) {
-  former_ends_[pbx->first] = now;
+void Model::EndPbxData(std::map<std::string, PbxModel>::iterator pbx, absl::Time end) {
+  // Until history of before is over; of an earlier PBX too.
+  auto& [ended, remembered] = former_ends_.try_emplace(pbx->first, end, absl::CivilDay::min()).first->second;
+  ended = end;
+  remembered = std::max(remembered, policy_.LastDay(v1::DATA_CATEGORY_HISTORY, DayAt(end)));
   pbx_ends_now_ = true;
   for (auto& [id, meeting] : pbx->second.meetings) {
     for (PlantedValue& value : meeting.values) EndValue(pbx->first, value);
