@@ -206,21 +206,24 @@ bool Workload::Predictable(const v1::Event& event, const std::vector<v1::Event>&
     }
     if (Us(event.time()) < last_us) return false;
   }
-  if (event.meeting_id().empty() || malformed || pbx == model_.pbxs().end()) return true;
+  if (event.meeting_id().empty() || malformed || pbx == model_.pbxs().end() || model_.Refuses(event, now)) return true;
   const auto found = pbx->second.meetings.find(event.meeting_id());
   MeetingModel meeting = found == pbx->second.meetings.end() ? model_.NewMeeting() : found->second;
   if (found != pbx->second.meetings.end() && (!meeting.stored || meeting.lost || meeting.was_due)) return false;
   if (meeting.events.contains(event.event_id())) return true;
   if (meeting.At(now).deleted) return false;
+  const auto may_be_refused = [&](const v1::Event& any) {
+    return any.has_chat_message_sent() || Us(any.time()) > absl::ToUnixMicros(now);
+  };
+  MeetingModel surely = meeting;  // whatever of the batch is refused
   for (const v1::Event& before : batch) {
-    if (before.pbx_id() == event.pbx_id() && before.meeting_id() == event.meeting_id()) {
-      meeting.events.emplace(before.event_id(), before);
-    }
+    if (before.pbx_id() != event.pbx_id() || before.meeting_id() != event.meeting_id()) continue;
+    if (model_.Refuses(before, now)) continue;
+    meeting.events.emplace(before.event_id(), before);
+    if (!may_be_refused(before)) surely.events.emplace(before.event_id(), before);
   }
-  if (!meeting.IsOneWith(event)) return false;
-  // Nor may it be, whatever of the batch is refused.
-  const bool may_be_refused = event.has_chat_message_sent() || Us(event.time()) > absl::ToUnixMicros(now);
-  if (may_be_refused && (found == pbx->second.meetings.end() || !found->second.IsOneWith(event))) return false;
+  if (!meeting.IsOneWith(event) || !surely.IsOneWith(event)) return false;
+  if (may_be_refused(event) && surely.events.empty()) return false;
   const auto nothing_was_due = [&](const MeetingState& state) {
     constexpr v1::DataCategory kByMeeting[] = {v1::DATA_CATEGORY_PARTICIPANT_NAME, v1::DATA_CATEGORY_PARTICIPANT_EMAIL,
                                                v1::DATA_CATEGORY_PARTICIPANT_IP,   v1::DATA_CATEGORY_MEETING_NAME,
