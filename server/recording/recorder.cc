@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/law/pbx_life.h"
 #include "server/recording/arrivals.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/poll_intake.h"
@@ -88,6 +89,8 @@ class PartIntake {
                             v1::RecordResult& result);
   absl::Status TakeMeetingEvent(const v1::Event& event, int index, uint64_t fingerprint, const PbxId& pbx,
                                 v1::RecordResult& result);
+  // The last that had an id which nobody has.
+  std::optional<PbxRegistry::FormerPbx> FormerOf(const std::string& pbx_id) const;
   // Whether history may hold nothing of an event, though it came before.
   bool MayBeForgotten(const v1::Event& event) const;
   absl::StatusOr<bool> IsRememberedNow(const OwnerId& mark) const;
@@ -171,10 +174,8 @@ absl::Status PartIntake::TakeEvent(const EventBatch& batch, int index, v1::Recor
   }
   const auto known = holdings_.registry.FindKnown(event.pbx_id(), change_.now());
   const bool is_of_pbx = IsOfPbx(event.payload_case());
-  const bool is_former = IsOfFormerPbx(
-      event,
-      known.has_value() ? known->former : holdings_.registry.FormerOf(ExternalHash(holdings_.vault, event.pbx_id())),
-      change_.last_due());
+  const bool is_former =
+      IsOfFormerPbx(event, known.has_value() ? known->former : FormerOf(event.pbx_id()), change_.last_due());
   if (is_former && !is_of_pbx) {
     RejectFormer(index, result);
     NoteRefused(event, result);
@@ -280,6 +281,14 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
     CountAccepted(result);
   }
   return absl::OkStatus();
+}
+
+std::optional<PbxRegistry::FormerPbx> PartIntake::FormerOf(const std::string& pbx_id) const {
+  const auto over = holdings_.registry.Held(pbx_id);
+  if (!over.has_value()) return holdings_.registry.FormerOf(ExternalHash(holdings_.vault, pbx_id));
+  // It has come to its end, which is still to begin.
+  const absl::Time end = PbxEndOf(holdings_.registry.StandingOf(*over)->life, holdings_.policy()).time;
+  return PbxRegistry::FormerPbx{.end = end, .until = CreationDueDay(kHistory, end, holdings_.policy())};
 }
 
 bool PartIntake::MayBeForgotten(const v1::Event& event) const {

@@ -100,6 +100,17 @@ TEST_F(PbxEndTest, WhatIsOfAfterTheEndThatItCameToByItselfIsOfWhoHasItsIdNow_How
   EXPECT_EQ(reason_of("after", absl::Hours(2)), v1::REJECTION_REASON_UNSPECIFIED);
 }
 
+TEST_F(PbxEndTest, ASynchronisationOfBeforeTheEndFoundsNobody_ThoughTheEndIsStillToBegin) {
+  LicenceUntil("pbx", kMonday + absl::Hours(1));
+  harness_.now = kMonday + absl::Hours(3);
+  v1::Event event = NewEvent("", "old", kMonday + absl::Minutes(30));
+  *event.mutable_pbx_synced() = Synced("another");
+  const v1::RecordResult result = harness_.Record(event);
+  ASSERT_EQ(result.rejections_size(), 1);
+  EXPECT_EQ(result.rejections(0).reason(), v1::REJECTION_REASON_PBX_ENDED);
+  EXPECT_FALSE(Known());
+}
+
 TEST_F(PbxEndTest, OfSeveralThatHadAnIdTheLastCounts_ThoughItIsToBeForgottenSooner) {
   ASSERT_TRUE(harness_.EndPbx("pbx").ok());
   PlanAndApply(harness_, Days({{kHistory, 20}}));
