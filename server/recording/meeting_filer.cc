@@ -10,6 +10,7 @@
 #include "server/meetings/remnant.h"
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
+#include "server/recording/organizers.h"
 #include "server/rows/deleted_objects.h"
 #include "server/rows/event_memory.h"
 #include "server/rows/extension_names.h"
@@ -26,63 +27,6 @@ constexpr size_t kRandomNameBytes = 8;
 bool TakesBack(const FreshEvent& fresh) {
   return fresh.entry.kind == stored::v1::CourseEntry::KIND_SCHEDULED ||
          fresh.entry.kind == stored::v1::CourseEntry::KIND_UNINVITED;
-}
-
-// Who scheduled an occurrence, or else started it, and when; nobody if that is not known, or it was deleted.
-RoomOrganizer OrganizerOf(const OccurrenceFacts& facts) {
-  if (facts.organizer.empty() || facts.deleted) return {};
-  return {.holder = facts.organizer, .time_us = facts.scheduled_on_us.value_or(facts.first_us)};
-}
-
-// Of two that scheduled at one instant the one whose meeting begins first.
-bool IsBefore(const OccurrenceFacts& facts, int64_t planned_us) {
-  return facts.plan.has_value() && facts.plan->start_us < planned_us;
-}
-
-// Who scheduled in a room the last time by an instant, or else the first time after it. What is held decides alone, and
-// so the order in which it came does not: who is remembered from before (Room.organizer) is the last of those.
-RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
-  RoomOrganizer found = room.organizer;
-  int64_t planned_us = INT64_MAX;
-  const auto is_nearer = [&](int64_t other_us) {
-    if (found.holder.empty()) return true;
-    if (other_us <= time_us) return found.time_us > time_us || other_us > found.time_us;
-    return found.time_us > time_us && other_us < found.time_us;
-  };
-  for (const auto& [number, meeting] : room.meetings) {
-    const OccurrenceFacts& facts = meeting.locator.facts;
-    RoomOrganizer other = OrganizerOf(facts);
-    if (other.holder.empty()) continue;
-    const bool ties = other.time_us == found.time_us && IsBefore(facts, planned_us);
-    if (!ties && !is_nearer(other.time_us)) continue;
-    found = std::move(other);
-    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
-  }
-  return found;
-}
-
-// Who scheduled in a room the last time, of what is held; where nobody is known to have, who did before.
-RoomOrganizer LatestOrganizer(const Room& room) {
-  RoomOrganizer latest;
-  int64_t planned_us = INT64_MAX;
-  for (const auto& [number, meeting] : room.meetings) {
-    const OccurrenceFacts& facts = meeting.locator.facts;
-    RoomOrganizer other = OrganizerOf(facts);
-    if (other.holder.empty()) continue;
-    const bool ties = other.time_us == latest.time_us && IsBefore(facts, planned_us);
-    if (!latest.holder.empty() && other.time_us <= latest.time_us && !ties) continue;
-    latest = std::move(other);
-    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
-  }
-  return latest.holder.empty() ? room.organizer : latest;
-}
-
-// Who scheduled the occurrence that something was shared in, or else in its room by then. When whoever scheduled what
-// this was planned anew from did so, is not known: 0.
-RoomOrganizer OrganizerFor(const OccurrenceFacts& facts, int64_t time_us, const Room& room) {
-  if (facts.organizer.empty()) return OrganizerBy(time_us, room);
-  const int64_t scheduled_us = facts.scheduled_on_us.value_or(facts.first_us);
-  return {.holder = facts.organizer, .time_us = facts.taken_over ? 0 : scheduled_us};
 }
 
 // Whether nobody came to an occurrence that is fixed after `time_us`: it cannot be deleted in part.
