@@ -104,7 +104,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(ServerOptions options) {
 absl::Status Server::OpenEngine() {
   const EngineOpening opening{
       .clock = clock_kind(),
-      .sweeps_gone = options_.accept_data_loss || options_.accept_lower_replica || restored_.has_value(),
+      .sweeps_gone = options_.accept_data_loss || ring_->found().rolled_back || restored_.has_value(),
   };
   const bool is_new = !witness_->knew_store() && loss_.unentered().empty();
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), *policy_, clock_.Now(), opening); };

@@ -19,6 +19,7 @@
 #include "server/rows/ring_generation.h"
 #include "server/rows/store_format.h"
 #include "storage/keys.h"
+#include "storage/rocksdb/rocksdb_files.h"
 
 namespace retention {
 namespace {
@@ -114,6 +115,12 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
   const auto format = (*look)->Get(Family::kState, FormatKey());
   if (!format.ok()) return Explain("data directory", format.status());
   made = format->has_value();
+  // To begin anew would delete them.
+  if (!made && LastTableIn(options_.data_directory) != 0) {
+    return Explain("data directory",
+                   OnlyACopyHelps("tables of a store lie there that its list of tables (MANIFEST) does not name: it is "
+                                  "damaged, or another's"));
+  }
   if (absl::Status status = OpenRing(**look, made); !status.ok()) return status;
   ReportRing();
   if (absl::Status status = CheckFormat(*format, Engine::kFormatVersion, *ring_); !status.ok()) return status;
