@@ -54,6 +54,8 @@ absl::StatusOr<PbxCommands::SyncOutcome> PbxCommands::Sync(std::string_view pbx_
     if (time_us < record->synced_us()) {
       // It is old, but who says it is there.
       NoteContacts({&*pbx, 1}, change);
+      outcome.stale = mode != SyncMode::kAsTold;
+      if (outcome.stale) return outcome;
       absl::Status status = SyncLate(*pbx, pbx_id, synced, record->synced_us(), time_us, change, outcome);
       if (!status.ok()) return status;
       return outcome;

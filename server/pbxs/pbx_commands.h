@@ -24,9 +24,10 @@ inline constexpr uint64_t kMaxUnconfirmedPercent = 50;
 
 // What becomes of a synchronisation that removes more.
 enum class SyncMode {
-  kAsTold,    // it is done: an event tells what has happened, and a caller may have confirmed it
-  kGuarded,   // it is not
-  kValidate,  // nothing is done, and no key made: the change is for being dropped
+  kAsTold,     // it is done: an event tells what has happened, be it late
+  kConfirmed,  // it is done: a caller, who tells what is so now, has confirmed it
+  kGuarded,    // it is not
+  kValidate,   // nothing is done, and no key made: the change is for being dropped
 };
 
 // The outcome of looking up the FQDN of a PBX.
@@ -44,7 +45,7 @@ class PbxCommands {
 
   struct SyncOutcome {
     bool created = false;
-    bool stale = false;                // older than what is held: it says nothing new
+    bool stale = false;                // older than what is held: it says nothing new, or no event says it
     bool needs_confirmation = false;   // removes more than kMaxUnconfirmedPercent; if kGuarded, nothing changed
     std::vector<std::string> removed;  // former numbers, in the order of their characters
     uint32_t polls = 0;

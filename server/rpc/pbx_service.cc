@@ -82,7 +82,7 @@ class PbxService final : public PbxServiceBase {
     synced.mutable_profile()->Swap(request.mutable_profile());
     synced.mutable_extensions()->Swap(request.mutable_extensions());
     if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
-    const SyncMode mode = request.confirm_removals() ? SyncMode::kAsTold : SyncMode::kGuarded;
+    const SyncMode mode = request.confirm_removals() ? SyncMode::kConfirmed : SyncMode::kGuarded;
     const auto outcome = request.validate_only() ? backend_.engine.PreviewSync(request.pbx_id(), synced, backend_.Now())
                                                  : backend_.commands.Do([&](Change& change) {
                                                      return backend_.engine.domains().pbxs.Sync(
