@@ -236,8 +236,9 @@ TEST_F(RocksDbStoreTest, Scrub_OfRowsThatLieInOneFileWithTheirDeletions) {
       } else {
         ASSERT_TRUE(store_->Checkpoint(directory_ / "flushed").ok());
       }
+      // While somebody reads: afterwards RocksDB may compact it by itself.
+      EXPECT_EQ(Holding(kCanary).size(), 1u);
     }
-    EXPECT_EQ(Holding(kCanary).size(), 1u);
     ASSERT_TRUE(store_->Scrub({{Family::kFiled, {RowKey(kDay, 1), RowKey(kDay, 3)}}}).ok());
     EXPECT_EQ(Holding(kCanary), Files()) << settled;
     EXPECT_EQ(*store_->Get(Family::kFiled, RowKey(kDay, 2)), "replaced");
