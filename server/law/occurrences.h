@@ -120,7 +120,8 @@ class RoomWalk {
   CutPlace Step(const RoomEvent& event);
   // Where what is said or shown at the instant after the last event belongs: to those who are there, the latest begun
   // of them, in the sitting that it names or in one without a name; else to what it names, the plan that waits or the
-  // sitting, though nobody is there; else to the plan that waits with the instant in its window; else, of what is
+  // sitting, though nobody is there; else, but for files, to the sitting that was left sooner
+  // than `refresh_within` before; else to the plan that waits with the instant in its window; else, of what is
   // shared when the latest sitting is long past (`late_within`), to the next plan; else to the latest sitting, but none
   // of another name; else to a day. A recording is of what was there last, within `late_within`, before any plan.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
@@ -206,8 +207,8 @@ class RoomWalk {
   std::optional<size_t> PlanNamed(uint64_t name) const;
   // The latest of that name; nullopt for 0.
   std::optional<size_t> SittingNamed(uint64_t name) const;
-  // The latest begun of that name; else of none, or for 0 of any.
-  std::optional<size_t> LatestBegun(uint64_t name) const;
+  // The latest of that name; else the one that was heard of last of those without a name, or for 0 of all.
+  std::optional<size_t> LeftLast(uint64_t name, int64_t time_us) const;
   // Whether it may still take place.
   bool Waits(const RoomPlan& plan, int64_t time_us) const;
   // The latest begun that can take part in what happens at `time_us` and that `is`; without one of another name than

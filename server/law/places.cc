@@ -4,8 +4,17 @@
 #include "server/law/occurrences.h"
 
 namespace retention {
-std::optional<size_t> RoomWalk::LatestBegun(uint64_t name) const {
+std::optional<size_t> RoomWalk::LeftLast(uint64_t name, int64_t time_us) const {
   if (const auto named = SittingNamed(name)) return named;
+  std::optional<size_t> left_last;
+  // Beginning with the latest begun, so that this is it where two were left at once.
+  const auto take = [&](size_t i) {
+    if (!left_last.has_value() || sittings_[i].last_us > sittings_[*left_last].last_us) left_last = i;
+    return false;
+  };
+  LatestThat(name, time_us, take);
+  if (left_last.has_value()) return left_last;
+  // None of late: the latest begun, however long ago.
   if (name == 0) {
     return sittings_.size() > deleted_.sittings ? std::optional(sittings_.size() - 1) : std::nullopt;
   }
@@ -59,7 +68,7 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
     const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
     return waits ? at_plan(*plan) : at_sitting(*there);  // before it begins, for all who will come
   }
-  const auto latest = LatestBegun(event.sitting);
+  const auto latest = LeftLast(event.sitting, time_us);
   if (event.kind == RoomEventKind::kRecorded && latest.has_value()) {
     // Of what was, not of what will be.
     const Sitting& sitting = sittings_[*latest];
@@ -73,6 +82,12 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
     if (const auto named = SittingNamed(event.sitting); named.has_value() && !IsOver(sittings_[*named], time_us)) {
       return at_sitting(*named);
     }
+  }
+  if (latest.has_value() && event.kind == RoomEventKind::kShared) {
+    // Clocks differ: the last words of a meeting are not the first of the next one.
+    const Sitting& sitting = sittings_[*latest];
+    if (time_us < sitting.last_us + absl::ToInt64Microseconds(RulesOf(sitting).refresh_within))
+      return at_sitting(*latest);
   }
   if (const auto plan = WaitingPlan(event.sitting, time_us, std::nullopt)) return at_plan(*plan);
   const bool is_shared = event.kind == RoomEventKind::kShared || event.kind == RoomEventKind::kFile;

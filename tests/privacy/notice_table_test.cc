@@ -31,6 +31,9 @@ void ExpectShown(const std::string& shown, const std::vector<std::string>& parts
   }
 }
 
+// So many bytes are a row's, and no chance.
+constexpr size_t kBytesOfOne = 12;
+
 class NoticeTable : public ::testing::TestWithParam<Row> {
  protected:
   NoticeTable() : row_(GetParam()), at_(At(row_.at)), world_(At(row_.feed.front().time)) {}
@@ -49,8 +52,11 @@ class NoticeTable : public ::testing::TestWithParam<Row> {
     std::vector<Needle> envelopes;
     for (const std::string& part : Held()) EXPECT_TRUE(InAnyRow(rows, part)) << part << " is not stored";
     for (const FoundRow& row : rows) {
-      if (HoldsAny(row.text, Held())) envelopes.push_back({"a row that holds " + Held().front(), row.bytes});
+      // A table of statistics can have one small figure: a few bytes lie anywhere by chance.
+      if (row.bytes.size() < kBytesOfOne || !HoldsAny(row.text, Held())) continue;
+      envelopes.push_back({"a row that holds " + Held().front(), row.bytes});
     }
+    EXPECT_FALSE(envelopes.empty());
     for (const Needle& envelope : envelopes) {
       EXPECT_FALSE(FindBytes(world_.Data("before"), {envelope}).empty()) << "the search finds nothing at all";
     }

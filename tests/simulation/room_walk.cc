@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "server/law/cut_rules.h"
 #include "server/recording/event_intake.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/instants.h"
@@ -373,7 +374,14 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
     return at_sitting(i);
   }
   const auto named = SittingOf(name);
+  // The one that was heard of last, of those that began so lately that they could take part.
   std::optional<size_t> last = named;
+  for (size_t i = sittings_.size(); i-- > 0 && !named.has_value();) {
+    const SittingModel& sitting = sittings_[i];
+    if (sitting.deleted || !Agree(sitting.name, name)) continue;
+    if (t > sitting.start_us + absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting)) break;
+    if (!last.has_value() || sitting.last_us > sittings_[*last].last_us) last = i;
+  }
   for (size_t i = sittings_.size(); i-- > 0 && !last.has_value();) {
     if (!sittings_[i].deleted && Agree(sittings_[i].name, name)) last = i;
   }
@@ -384,6 +392,11 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
     if (plan.dated && !plan.took_place && t <= plan.end_us + plan.cut.late_us) return at_plan(*own);
   }
   if (takes(named) && !IsOver(sittings_[*named], t)) return at_sitting(*named);
+  // Last words, by another clock.
+  const bool is_said = !event.has_recording_created() && !event.has_file_shared() && !event.has_participant_left() &&
+                       !event.has_meeting_ended() && !event.has_media_quality_sampled();
+  if (is_said && takes(last) && t < sittings_[*last].last_us + sittings_[*last].cut.refresh_us)
+    return at_sitting(*last);
   if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
   const bool speaks = event.has_participant_left() || event.has_meeting_ended() || event.has_media_quality_sampled();
   const bool long_past = !last.has_value() || t > sittings_[*last].last_us + sittings_[*last].cut.late_us;
