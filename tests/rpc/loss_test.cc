@@ -7,7 +7,6 @@
 #include <fstream>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -394,55 +393,6 @@ TEST_F(Loss, WithoutTheFirstDirectoryAStartGoesOnWithTheSecond) {
   EXPECT_TRUE(server_.Restart(with_second).ok());
   server_.Stop();
   EXPECT_TRUE(LossesEntered().empty());
-}
-
-// A list of tables that is cut says that there are none; to begin anew would delete them.
-TEST_F(Loss, TablesThatNothingNamesAreNoStoreThatIsMissing) {
-  Meet("m");
-  // What lies in the log lies in files afterwards.
-  ASSERT_TRUE(server_.Restart().ok());
-  server_.Stop();
-  const auto files_of = [&](const std::string& extension) {
-    std::set<std::string> names;
-    for (const auto& [name, bytes] : BytesIn(data())) {
-      if (absl::EndsWith(name, extension)) names.insert(name);
-    }
-    return names;
-  };
-  fs::path list;
-  for (const auto& entry : fs::directory_iterator(data())) {
-    if (absl::StartsWith(entry.path().filename().string(), "MANIFEST")) list = entry.path();
-  }
-  const auto tables = files_of(".sst");
-  ASSERT_FALSE(tables.empty());
-  const fs::path whole = CopyOf(data(), "whole");
-  fs::resize_file(list, 60);  // no edit of it is whole
-  for (const bool accepting : {false, true, false}) {
-    const absl::Status refused = accepting ? StartAccepting() : server_.Restart();
-    EXPECT_FALSE(refused.ok());
-    EXPECT_NE(DetailsOf(refused).reason, "STORE_MISSING") << refused;
-    EXPECT_TRUE(absl::StrContains(refused.message(), "MANIFEST")) << refused;
-    EXPECT_TRUE(absl::StrContains(refused.message(), "retention_backup restore")) << refused;
-    EXPECT_EQ(files_of(".sst"), tables);
-  }
-  PutBack(whole, data());
-  const absl::Status after = server_.Restart();
-  ASSERT_TRUE(after.ok()) << after;
-}
-
-// That a replica was not the later one says nothing of keys that are gone.
-TEST_F(Loss, KeysOfPbxsAreGivenUpByWhoAcceptsALossAlone) {
-  Meet("m");
-  server_.Stop();
-  for (const auto& entry : fs::recursive_directory_iterator(server_.directory())) {
-    if (entry.path().filename() == "keys") fs::resize_file(entry.path(), 4096);
-  }
-  const absl::Status refused = server_.Restart();
-  EXPECT_EQ(DetailsOf(refused).reason, "PBX_KEYS_GONE") << refused;
-  const absl::Status still = server_.Restart([](ServerOptions& options) { options.accept_lower_replica = true; });
-  EXPECT_EQ(DetailsOf(still).reason, "PBX_KEYS_GONE") << still;
-  const absl::Status accepted = StartAccepting();
-  EXPECT_TRUE(accepted.ok()) << accepted;
 }
 
 TEST_F(Loss, ARingOfYesterdayIsGoneOnWithOnlyIfThereIsNoOther) {

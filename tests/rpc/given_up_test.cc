@@ -1,0 +1,81 @@
+// What no flag of a start gives up by itself: tables that nothing names, and PBXs whose keys are gone.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "tests/engine/harness.h"
+#include "tests/rpc/running_server.h"
+
+namespace retention {
+namespace {
+
+namespace fs = std::filesystem;
+
+class GivenUp : public ::testing::Test {
+ protected:
+  GivenUp() {
+    server_.SyncPbx();
+    server_.Batch({Joined("m", "join", kMonday, "p", "Ada", "ada@example.org"), Left("m", "left", kMonday, "p")});
+  }
+  absl::Status Start(bool accept_data_loss, bool accept_lower_replica) {
+    return server_.Restart([&](ServerOptions& options) {
+      options.accept_data_loss = accept_data_loss;
+      options.accept_lower_replica = accept_lower_replica;
+    });
+  }
+  fs::path data() const { return server_.directory() / "data"; }
+  std::set<std::string> Files(const std::function<bool(const std::string&)>& wanted) const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(data())) {
+      if (wanted(entry.path().filename().string())) names.insert(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  RunningServer server_;
+};
+
+// A list of tables that is cut says that there are none; to begin anew would delete them.
+TEST_F(GivenUp, TablesThatNothingNamesAreNoStoreThatIsMissing) {
+  // What lies in the log lies in files afterwards.
+  ASSERT_TRUE(server_.Restart().ok());
+  server_.Stop();
+  const auto is_table = [](const std::string& name) { return absl::EndsWith(name, ".sst"); };
+  const auto tables = Files(is_table);
+  ASSERT_FALSE(tables.empty());
+  const auto lists = Files([](const std::string& name) { return absl::StartsWith(name, "MANIFEST"); });
+  ASSERT_EQ(lists.size(), 1u);
+  const fs::path whole = server_.directory() / "whole";
+  fs::copy_file(data() / *lists.begin(), whole);
+  fs::resize_file(data() / *lists.begin(), 60);  // no edit of it is whole
+  for (const bool accepting : {false, true, false}) {
+    const absl::Status refused = Start(accepting, /*accept_lower_replica=*/false);
+    EXPECT_FALSE(refused.ok());
+    EXPECT_NE(DetailsOf(refused).reason, "STORE_MISSING") << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "MANIFEST")) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "retention_backup restore")) << refused;
+    EXPECT_EQ(Files(is_table), tables);
+  }
+  fs::copy_file(whole, data() / *lists.begin(), fs::copy_options::overwrite_existing);
+  const absl::Status after = Start(false, false);
+  EXPECT_TRUE(after.ok()) << after;
+}
+
+// That a replica was not the later one says nothing of keys that are gone.
+TEST_F(GivenUp, KeysOfPbxsGoWithWhoAcceptsALossAlone) {
+  server_.Stop();
+  for (const auto& entry : fs::recursive_directory_iterator(server_.directory())) {
+    if (entry.path().filename() == "keys") fs::resize_file(entry.path(), 4096);
+  }
+  EXPECT_EQ(DetailsOf(Start(false, false)).reason, "PBX_KEYS_GONE");
+  EXPECT_EQ(DetailsOf(Start(false, true)).reason, "PBX_KEYS_GONE");
+  const absl::Status accepted = Start(true, false);
+  EXPECT_TRUE(accepted.ok()) << accepted;
+}
+
+}  // namespace
+}  // namespace retention
