@@ -292,17 +292,15 @@ absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::st
     const bool is_other = *held != nullptr && !name.id.empty() && !(*held)->extension.extension_id().empty();
     if (is_other) held = nullptr;
   }
-  int64_t last_said_us = 0;
   const auto last_said = book.LastSaidOf(*held == nullptr ? std::string(name.number) : (*held)->extension.number());
   if (!last_said.ok()) return last_said.status();
-  last_said_us = *last_said;
   RemovalOutcome outcome;
   absl::StatusOr<EndedHolders> ended = EndedHolders();
   if (time.has_value()) {
     auto record = ReadRecord(*pbx);
     if (!record.ok()) return record.status();
     const int64_t then_us = absl::ToUnixMicros(*time);
-    if (then_us < std::max(last_said_us, record->synced_us())) {
+    if (then_us < std::max(*last_said, record->synced_us())) {
       held = nullptr;
       ended = LateEvents(book, record->synced_us(), reason).Remove(name, then_us);
     } else if (*held == nullptr) {
@@ -312,7 +310,7 @@ absl::StatusOr<PbxCommands::RemovalOutcome> PbxCommands::RemoveExtension(std::st
     }
   }
   if (*held != nullptr) {
-    const int64_t time_us = std::max(last_said_us, absl::ToUnixMicros(time.value_or(change.now())));
+    const int64_t time_us = std::max(*last_said, absl::ToUnixMicros(time.value_or(change.now())));
     ended = book.Rearrange({}, {&*held, 1}, time_us, reason);
   }
   if (!ended.ok()) return ended.status();

@@ -6,9 +6,7 @@ namespace retention {
 namespace {
 
 // Of two that scheduled at one instant the one whose meeting begins first.
-bool BeginsBefore(const OccurrenceFacts& facts, int64_t planned_us) {
-  return facts.plan.has_value() && facts.plan->start_us < planned_us;
-}
+int64_t PlannedUs(const OccurrenceFacts& facts) { return facts.plan.has_value() ? facts.plan->start_us : INT64_MAX; }
 
 // By an instant, or else the first after it.
 RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
@@ -23,10 +21,10 @@ RoomOrganizer OrganizerBy(int64_t time_us, const Room& room) {
     const OccurrenceFacts& facts = meeting.locator.facts;
     RoomOrganizer other = OrganizerOf(facts);
     if (other.holder.empty()) continue;
-    const bool ties = other.time_us == found.time_us && BeginsBefore(facts, planned_us);
+    const bool ties = other.time_us == found.time_us && PlannedUs(facts) < planned_us;
     if (!ties && !is_nearer(other.time_us)) continue;
     found = std::move(other);
-    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
+    planned_us = PlannedUs(facts);
   }
   return found;
 }
@@ -45,10 +43,10 @@ RoomOrganizer LatestOrganizer(const Room& room) {
     const OccurrenceFacts& facts = meeting.locator.facts;
     RoomOrganizer other = OrganizerOf(facts);
     if (other.holder.empty()) continue;
-    const bool ties = other.time_us == latest.time_us && BeginsBefore(facts, planned_us);
+    const bool ties = other.time_us == latest.time_us && PlannedUs(facts) < planned_us;
     if (!latest.holder.empty() && other.time_us <= latest.time_us && !ties) continue;
     latest = std::move(other);
-    planned_us = facts.plan.has_value() ? facts.plan->start_us : INT64_MAX;
+    planned_us = PlannedUs(facts);
   }
   return latest.holder.empty() ? room.organizer : latest;
 }

@@ -1,5 +1,7 @@
 // Extensions are persons at numbers for a time. Most of it is said by scenarios (tests/scenarios/extension_*.txt,
 // number_*.txt); here is what order, restarts, bounds and damage have to do with it.
+#include "tests/pbxs/extensions.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -13,16 +15,6 @@
 
 namespace retention {
 namespace {
-
-v1::Extension NewExtension(const std::string& number, const std::string& email, const std::string& name,
-                           const std::string& id = "") {
-  v1::Extension extension;
-  extension.set_number(number);
-  extension.set_email(email);
-  extension.set_first_name(name);
-  extension.set_extension_id(id);
-  return extension;
-}
 
 class ExtensionsTest : public ::testing::Test {
  protected:

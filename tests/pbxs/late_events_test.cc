@@ -14,22 +14,13 @@
 #include "absl/strings/str_join.h"
 #include "server/recording/event_cutting.h"
 #include "tests/orders/orders.h"
+#include "tests/pbxs/extensions.h"
 
 namespace retention::late_events {
 namespace {
 
 using Extensions = std::vector<v1::Extension>;
 using Held = std::set<std::string>;
-
-v1::Extension NewExtension(const std::string& number, const std::string& email, const std::string& name,
-                           const std::string& id = "") {
-  v1::Extension extension;
-  extension.set_number(number);
-  extension.set_email(email);
-  extension.set_first_name(name);
-  extension.set_extension_id(id);
-  return extension;
-}
 
 // Events, at hours from Monday.
 class Story {
