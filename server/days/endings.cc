@@ -9,19 +9,6 @@
 
 namespace retention {
 
-absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, std::string_view pbx_id,
-                                std::string_view reason, absl::Time now) {
-  const auto begun = commands.Do(now, [&](Change& change) -> absl::StatusOr<PbxId> {
-    const auto pbx = enders.holdings.registry.Find(pbx_id, now);
-    if (!pbx.has_value()) return PbxUnknown();
-    if (absl::Status s = enders.pbxs.Begin(pbx_id, reason, change); !s.ok()) return s;
-    return *pbx;
-  });
-  if (!begun.ok()) return begun.status();
-  const auto ending = enders.holdings.registry.FindEnding(*begun);
-  return ending.has_value() ? FinishEnding(enders, commands, *ending, now) : 0;  // a sweep has finished it meanwhile
-}
-
 namespace {
 
 // Its place in lists, and what is told of its reports: before its end is finished, as nothing leads there afterwards.
@@ -40,8 +27,6 @@ absl::Status DropListings(const Enders& enders, const Commands& commands, const 
   }
   return dropped;
 }
-
-}  // namespace
 
 absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& commands,
                                       const PbxRegistry::EndingPbx& ending, absl::Time now) {
@@ -63,7 +48,7 @@ absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& comm
   return values;
 }
 
-absl::StatusOr<uint64_t> LetGo(const Enders& enders, const Commands& commands, absl::Time now) {
+absl::StatusOr<uint64_t> TakeReleaseSteps(const Enders& enders, const Commands& commands, absl::Time now) {
   uint64_t values = 0;
   for (bool more = enders.holds.Releasing() != nullptr; more;) {
     const auto step = commands.Do(now, [&](Change& change) { return enders.keeping.LetGo(change); });
@@ -72,6 +57,50 @@ absl::StatusOr<uint64_t> LetGo(const Enders& enders, const Commands& commands, a
     more = step->more();
   }
   return values;
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, std::string_view pbx_id,
+                                std::string_view reason, absl::Time now) {
+  const MutexLock steps(enders.steps.pbxs);
+  const auto begun = commands.Do(now, [&](Change& change) -> absl::StatusOr<PbxId> {
+    const auto pbx = enders.holdings.registry.Find(pbx_id, now);
+    if (!pbx.has_value()) return PbxUnknown();
+    if (absl::Status s = enders.pbxs.Begin(pbx_id, reason, change); !s.ok()) return s;
+    return *pbx;
+  });
+  if (!begun.ok()) return begun.status();
+  const auto ending = enders.holdings.registry.FindEnding(*begun);
+  return ending.has_value() ? FinishEnding(enders, commands, *ending, now) : 0;
+}
+
+absl::Status FinishEndings(const Enders& enders, const Commands& commands, absl::Time now) {
+  if (!enders.steps.pbxs.TryLock()) return absl::OkStatus();
+  absl::Status first;
+  for (const PbxRegistry::EndingPbx& ending : enders.holdings.registry.Ending()) {
+    first.Update(FinishEnding(enders, commands, ending, now).status());
+  }
+  enders.steps.pbxs.Unlock();
+  return first;
+}
+
+absl::StatusOr<uint64_t> ReleaseHold(const Enders& enders, const Commands& commands, std::string_view hold_id,
+                                     absl::Time now) {
+  const MutexLock steps(enders.steps.releases);
+  // What others kept that were released before is not this one's.
+  if (const auto others = TakeReleaseSteps(enders, commands, now); !others.ok()) return others.status();
+  absl::Status released =
+      commands.Do(now, [&](Change& change) { return enders.hold_commands.Release(hold_id, change); });
+  if (!released.ok()) return released;
+  return TakeReleaseSteps(enders, commands, now);
+}
+
+absl::Status LetGo(const Enders& enders, const Commands& commands, absl::Time now) {
+  if (!enders.steps.releases.TryLock()) return absl::OkStatus();
+  absl::Status done = TakeReleaseSteps(enders, commands, now).status();
+  enders.steps.releases.Unlock();
+  return done;
 }
 
 }  // namespace retention

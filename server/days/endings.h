@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/days/cohort_releaser.h"
@@ -17,9 +18,16 @@
 #include "server/policies/policy_refiler.h"
 #include "server/recording/meeting_filer.h"
 #include "server/rows/writer.h"
+#include "storage/mutex.h"
 #include "storage/store.h"
 
 namespace retention {
+
+// Held by who takes the steps of an end, which a sweep then leaves to them: so a caller is told of all that they ended.
+struct EndingSteps {
+  Mutex pbxs;
+  Mutex releases;
+};
 
 // All that ends anything.
 struct Enders {
@@ -35,18 +43,22 @@ struct Enders {
   DayEnder& days;
   CohortReleaser& cohorts;
   RoomRenamer& names;
+  EndingSteps& steps;
 };
 
 // Ends a PBX for `reason`, to the last row. Its rows are looked up on the caller's thread, so that others need not
 // wait. Returns the values that were erased. NOT_FOUND with reason PBX_UNKNOWN.
 absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, std::string_view pbx_id,
                                 std::string_view reason, absl::Time now);
-// The same for one whose end has begun: what is left of it.
-absl::StatusOr<uint64_t> FinishEnding(const Enders& enders, const Commands& commands,
-                                      const PbxRegistry::EndingPbx& ending, absl::Time now);
+// What is left of PBXs whose end has begun, but while a caller ends one. Returns the first failure; each is tried.
+absl::Status FinishEndings(const Enders& enders, const Commands& commands, absl::Time now);
 
-// Ends what released holds kept and no other hold keeps. Returns the values that were erased.
-absl::StatusOr<uint64_t> LetGo(const Enders& enders, const Commands& commands, absl::Time now);
+// Releases a hold and ends what it kept and no other hold keeps. Returns the values that were erased. NOT_FOUND with
+// reason HOLD_NOT_FOUND. Once it is released, a sweep goes on with what failed.
+absl::StatusOr<uint64_t> ReleaseHold(const Enders& enders, const Commands& commands, std::string_view hold_id,
+                                     absl::Time now);
+// Ends what released holds kept, but while a caller releases one.
+absl::Status LetGo(const Enders& enders, const Commands& commands, absl::Time now);
 
 }  // namespace retention
 

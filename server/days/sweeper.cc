@@ -105,9 +105,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   note(NoteDueRules(now));
   note(FindReferences(enders_, commands_, now));
   note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
-  for (const PbxRegistry::EndingPbx& ending : holdings_.registry.Ending()) {
-    note(FinishEnding(enders_, commands_, ending, now).status());
-  }
+  note(FinishEndings(enders_, commands_, now));
   note(EndHolds(now));
   if (filed.ok()) {
     note(ReviewMeetings(now, now, outcome));
@@ -178,7 +176,7 @@ absl::Status Sweeper::EndHolds(absl::Time now) {
     absl::Status s = RunSteps(now, [&](Change& change) { return enders_.hold_commands.EndOver(change); });
     if (!s.ok()) return s;
   }
-  return LetGo(enders_, commands_, now).status();
+  return LetGo(enders_, commands_, now);
 }
 
 absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {

@@ -56,7 +56,8 @@ Enders Engine::enders() {
           .refiler = domains_.refiler,
           .days = domains_.days,
           .cohorts = domains_.cohorts,
-          .names = domains_.names};
+          .names = domains_.names,
+          .steps = ending_steps_};
 }
 
 absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {

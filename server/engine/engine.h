@@ -138,6 +138,7 @@ class Engine {
   Writer writer_;
   ErasureOrders orders_;
   PolicyPlanner planner_;
+  EndingSteps ending_steps_;
   GoneTally swept_;
   std::optional<LostPart> lost_part_;
   mutable std::atomic<bool> previewing_ = false;

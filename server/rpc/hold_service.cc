@@ -74,11 +74,8 @@ class HoldService final : public HoldServiceBase {
 
   absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {
     if (absl::Status s = CheckHoldId("hold_id", request.hold_id()); !s.ok()) return s;
-    absl::Status released = backend_.commands.Do(
-        [&](Change& change) { return backend_.engine.domains().hold_commands.Release(request.hold_id(), change); });
-    if (!released.ok()) return released;
-    // Should it fail, or this server end, the next sweep goes on.
-    auto values = LetGo(backend_.engine.enders(), backend_.commands, backend_.Now());
+    const auto values =
+        retention::ReleaseHold(backend_.engine.enders(), backend_.commands, request.hold_id(), backend_.Now());
     if (!values.ok()) return values.status();
     v1::ReleaseHoldResponse response;
     response.set_values_erased(*values);

@@ -288,7 +288,13 @@ inline absl::StatusOr<uint64_t> EndPbx(TestEngine& engine, const CommandRunner& 
   return EndPbx(engine.engine().enders(), Commands(thread, engine.engine().writer()), pbx_id, reason, now);
 }
 
-inline absl::StatusOr<uint64_t> LetGo(TestEngine& engine, const CommandRunner& run, absl::Time now) {
+inline absl::StatusOr<uint64_t> ReleaseHold(TestEngine& engine, const CommandRunner& run, std::string_view hold_id,
+                                            absl::Time now) {
+  RunnersThread thread(run);
+  return ReleaseHold(engine.engine().enders(), Commands(thread, engine.engine().writer()), hold_id, now);
+}
+
+inline absl::Status LetGo(TestEngine& engine, const CommandRunner& run, absl::Time now) {
   RunnersThread thread(run);
   return LetGo(engine.engine().enders(), Commands(thread, engine.engine().writer()), now);
 }

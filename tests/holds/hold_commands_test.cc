@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/ledger/ledger.h"
@@ -134,6 +135,55 @@ TEST_F(HoldCommandsTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
   harness_.Sweep();
   EXPECT_TRUE(Held(kParticipantName).empty());
   EXPECT_EQ(engine().holds().size(), 0u);
+}
+
+// A sweep would take the steps of an end, too, and the caller be told of fewer.
+class WhoEndsIsTold : public HoldFixture {
+ protected:
+  // Runs a command; sweeps come before all but the first.
+  CommandRunner WithSweepsBetween() {
+    return [this, first = true](const std::function<absl::Status()>& task) mutable {
+      if (!std::exchange(first, false)) harness_.Sweep();
+      return task();
+    };
+  }
+};
+
+TEST_F(WhoEndsIsTold, AllThatAReleaseLetGo) {
+  Place(MeetingHold("case-1", harness_.now, "m"));
+  SweepAt(kDue);
+  const size_t held = Held(kParticipantName).size() + Held(kParticipantEmail).size() + Held(kRecording).size();
+  ASSERT_GE(held, 4u);
+  const auto values = ReleaseHold(engine(), WithSweepsBetween(), "case-1", harness_.now);
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_GE(*values, held);
+  EXPECT_EQ(Held(kParticipantName), Texts{});
+}
+
+TEST_F(WhoEndsIsTold, NothingThatWasReleasedBefore) {
+  Place(MeetingHold("case-1", harness_.now, "m"));
+  harness_.Record({Planned("n", "8", harness_.now), Joined("n", "9", harness_.now, "p3", "Carol")});
+  Place(MeetingHold("case-2", harness_.now, "n"));
+  SweepAt(kDue);
+  ASSERT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob", "Carol"}));
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  const auto values = ReleaseHold(engine(), Directly(), "case-2", harness_.now);
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_EQ(*values, 3u) << "Carol's name, and the history of n";
+  EXPECT_EQ(Held(kParticipantName), Texts{});
+}
+
+TEST_F(WhoEndsIsTold, AllThatThePbxHad) {
+  const auto pbx = engine().registry().Find("pbx", harness_.now);
+  ASSERT_TRUE(pbx.has_value());
+  const auto runs = engine().RowsOfEnding(*pbx);
+  ASSERT_TRUE(runs.ok()) << runs.status();
+  uint64_t had = 0;
+  for (const RowRun& run : *runs) had += run.values;
+  ASSERT_GT(had, 5u);
+  const auto values = EndPbx(engine(), WithSweepsBetween(), "pbx", kReasonPbxDeregistered, harness_.now);
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_EQ(*values, had);
 }
 
 TEST_F(HoldCommandsTest, AKeptRowThatIsDamagedGoesWithTheLastHold) {

@@ -47,8 +47,7 @@ class HoldFixture : public ::testing::Test {
     ASSERT_TRUE(placed.ok()) << placed.status();
   }
   uint64_t Release(const std::string& id) {
-    EXPECT_TRUE(engine().ReleaseHold(id, harness_.now).ok());
-    auto values = LetGo(engine(), Directly(), harness_.now);
+    auto values = ReleaseHold(engine(), Directly(), id, harness_.now);
     EXPECT_TRUE(values.ok()) << values.status();
     return values.value_or(0);
   }

@@ -142,8 +142,7 @@ absl::Status Machine::Append(const std::vector<v1::LogLine>& lines, absl::Time n
 
 absl::Status Machine::LetGo(absl::Time now) {
   return retention::LetGo(
-             *engine_, [](std::function<absl::Status()> task) { return task(); }, now)
-      .status();
+      *engine_, [](std::function<absl::Status()> task) { return task(); }, now);
 }
 
 absl::Status Machine::EndPbx(const std::string& pbx_id, const std::string& reason, absl::Time now) {
