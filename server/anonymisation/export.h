@@ -6,12 +6,14 @@
 
 #include "absl/status/statusor.h"
 #include "retention/v1/statistics_service.pb.h"
+#include "server/anonymisation/cell_sums.h"
 #include "server/anonymisation/cube_source.h"
 
 namespace retention {
 
 // The messages of one cube: its head, then its tables. Fails as `source` does.
-absl::StatusOr<std::vector<v1::ExportStatisticsResponse>> ExportCube(const FoundCube& cube, const CubeSource& source);
+absl::StatusOr<std::vector<v1::ExportStatisticsResponse>> ExportCube(const FoundCube& cube, const CubeSource& source,
+                                                                     CohortsIn cohorts_in);
 
 }  // namespace retention
 

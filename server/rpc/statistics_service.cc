@@ -32,6 +32,7 @@ class Released {
                backend.engine.holdings().ring.cohorts_destroyed_through()) {}
   const CubeSource& cubes() const { return cubes_; }
   const Policy& policy() const { return version_.policy; }
+  const ProfileHistory& profiles() const { return version_.profiles; }
   const Profile& profile() const {
     return ProfileOf(version_.profiles.CohortOf(DueDay(DayOf(now_, policy().zone()))).profile);
   }
@@ -85,7 +86,8 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     }
     while (messages_.empty()) {
       if (found_->empty()) return Finish(grpc::Status::OK);
-      auto messages = ExportCube(found_->front(), released.cubes());
+      auto messages = ExportCube(found_->front(), released.cubes(),
+                                 [&](DueDay from, DueDay to) { return CohortsWithin(released.profiles(), from, to); });
       found_->pop_front();
       if (absl::IsDataLoss(messages.status())) continue;
       if (!messages.ok()) return Finish(ToGrpcStatus(messages.status()));

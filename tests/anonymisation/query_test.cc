@@ -252,8 +252,10 @@ TEST(Export, IsTheCubeWhole_AndItsEstimatesAddUpAsDoubles) {
   FakeCubes cubes;
   cubes.Add(*Filled(RandomVisits(100, tape), tape).Finish(tape));
   const auto found = cubes.Find(Day(1, 1), Day(12, 31));
-  const auto messages = ExportCube(found->front(), cubes);
+  const auto messages = ExportCube(found->front(), cubes, Weeks);
   ASSERT_TRUE(messages.ok()) << messages.status();
+  EXPECT_EQ(messages->front().cohort().cohorts(), 1u);
+  EXPECT_EQ(messages->front().cohort().cohorts_in_range(), 1u);
   EXPECT_EQ(messages->front().cohort().first_day().day(), 30);
   EXPECT_EQ(messages->front().cohort().last_day().day(), 5);
   std::map<std::string, double> totals;
@@ -267,6 +269,19 @@ TEST(Export, IsTheCubeWhole_AndItsEstimatesAddUpAsDoubles) {
         << name;
     EXPECT_GT(table.drawn_variance(), 0);
   }
+}
+
+TEST(Export, OfAMonthSaysHowManyCohortsItLacks) {
+  FakeCubes cubes;
+  CubeDescription& month = cubes.Add(Day(4, 1), kLargeProfile, TestPolicy(), Even);
+  month.is_month = true;
+  month.day_count = 30;
+  month.cohorts = 3;
+  const auto found = cubes.Find(Day(4, 1), Day(4, 30));
+  const auto messages = ExportCube(found->front(), cubes, Weeks);
+  ASSERT_TRUE(messages.ok()) << messages.status();
+  EXPECT_EQ(messages->front().cohort().cohorts(), 3u);
+  EXPECT_EQ(messages->front().cohort().cohorts_in_range(), 5u) << "April 2026 has five Thursdays";
 }
 
 TEST(Synthetic, RecordsAreDrawnFromTheDomains) {

@@ -133,7 +133,8 @@ Published::Published(const NoisyCube& cube, const Policy& policy)
   const ReleasedCubes released(store_, policy, first, last_day_);
   const auto found = released.Find(first, last_day_);
   EXPECT_TRUE(found.ok() && found->size() == 1);
-  const auto messages = ExportCube(found->front(), released);
+  const auto messages =
+      ExportCube(found->front(), released, [](DueDay, DueDay) { return std::vector<ExpectedCohort>(); });
   EXPECT_TRUE(messages.ok()) << messages.status();
   for (const v1::ExportStatisticsResponse& message : *messages) {
     if (!message.has_table()) continue;

@@ -123,7 +123,10 @@ class Sight {
       v1::ExportStatisticsResponse message;
       EXPECT_TRUE(message.ParseFromString(bytes));
       seen_.push_back(message.has_table() ? absl::StrCat(bytes.size(), " bytes") : "");
-      if (message.has_cohort()) message.mutable_cohort()->clear_late_people();
+      if (message.has_cohort()) {
+        EXPECT_EQ(message.cohort().cohorts_in_range(), 1u);
+        message.mutable_cohort()->clear_late_people();
+      }
       if (message.has_table()) {
         Blank(*message.mutable_table()->mutable_drawn());
         Blank(*message.mutable_table()->mutable_estimates());
