@@ -257,7 +257,7 @@ absl::Status Sweeper::ReleaseCohorts(absl::Time now, Cohorts which, SweepOutcome
     if (!s.ok()) return s;
     if (!counted.has_value()) continue;
     ++outcome.cohorts_released;
-    outcome.cohort_rows_damaged += counted->rows_damaged;
+    outcome.cohorts_damaged += counted->rows_damaged > 0 ? 1 : 0;
   }
 }
 

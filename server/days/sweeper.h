@@ -31,7 +31,7 @@ namespace retention {
 struct SweepOutcome {
   std::vector<EndingDay> days;
   uint32_t cohorts_released = 0;
-  uint64_t cohort_rows_damaged = 0;  // left out of them
+  uint32_t cohorts_damaged = 0;  // of these, some of whose rows were
   uint32_t meetings_files_ended = 0;
   bool scrubbed = false;
 };

@@ -68,6 +68,18 @@ std::optional<LedgerRow> ReadRow(std::string_view row) {
   return LedgerRow{.leaf = std::string(leaf), .hash = std::string(row.substr(leaf.size())), .entry = *std::move(entry)};
 }
 
+uint64_t LedgerStep(uint64_t count) {
+  if (count == 0) return 0;
+  uint64_t decade = kFirstStep;
+  while (decade < count && decade <= std::numeric_limits<uint64_t>::max() / 100) {
+    for (const uint64_t step : {2 * decade, 5 * decade}) {
+      if (count <= step) return step;
+    }
+    decade *= 10;
+  }
+  return decade;
+}
+
 uint64_t LedgerSize(v1::DataCategory category, uint64_t values) {
   switch (category) {
     case v1::DATA_CATEGORY_PBX_SYNC:
@@ -76,17 +88,8 @@ uint64_t LedgerSize(v1::DataCategory category, uint64_t values) {
     case v1::DATA_CATEGORY_STATISTICS:
       return values;
     default:
-      break;
+      return LedgerStep(values);
   }
-  if (values == 0) return 0;
-  uint64_t decade = kFirstStep;
-  while (decade < values && decade <= std::numeric_limits<uint64_t>::max() / 100) {
-    for (const uint64_t step : {2 * decade, 5 * decade}) {
-      if (values <= step) return step;
-    }
-    decade *= 10;
-  }
-  return decade;
 }
 
 }  // namespace retention

@@ -31,9 +31,11 @@ std::string RowOf(std::string_view leaf, std::string_view hash);
 // nullopt if it is no row in either version.
 std::optional<LedgerRow> ReadRow(std::string_view row);
 
-// What the ledger says of a number of values of a category: the number where no people are counted by it, else the
-// next step of 10, 20, 50, 100, 200, 500, ... Sizes outlive what they are of, and the addresses of a day are its
-// participants; from 39 to 40 would show one of them, and so would 1, 2, 5.
+// What the ledger says of a count by which people could be counted: 0, or the next step of 10, 20, 50, 100, 200, 500,
+// ... Sizes outlive what they are of, and the addresses of a day are its participants; from 39 to 40 would show one of
+// them, and so would 1, 2, 5.
+uint64_t LedgerStep(uint64_t count);
+// The same of values of a category; the number itself where they are nobody's.
 uint64_t LedgerSize(retention::v1::DataCategory category, uint64_t values);
 
 }  // namespace retention

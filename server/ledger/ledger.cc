@@ -59,6 +59,7 @@ std::string Ledger::Append(stored::v1::LedgerEntry entry, absl::Time now, Batch&
   entry.set_time_us(absl::ToUnixMicros(now));
   if (entry.done_us() == 0) entry.set_done_us(entry.time_us());
   for (auto& count : *entry.mutable_counts()) count.set_values(LedgerSize(count.category(), count.values()));
+  entry.set_rows_damaged(LedgerStep(entry.rows_damaged()));
   std::string leaf = LeafOf(entry);
   head_ = ChainHash(head_, leaf);
   Put(leaf, batch);

@@ -31,7 +31,7 @@ class Ledger {
   static absl::StatusOr<Ledger> Open(const StoreView& store);
 
   // Adds `entry` to `batch`, filling in sequence and time, and that it was done at that time unless it says when. Its
-  // counts become what the ledger says of them (LedgerSize). Returns its leaf.
+  // counts become what the ledger says of them (LedgerSize), and so do damaged rows (LedgerStep). Returns its leaf.
   std::string Append(stored::v1::LedgerEntry entry, absl::Time now, Batch& batch);
   // Adds an entry as another place has kept it. DATA_LOSS if it is not the next.
   absl::Status AppendLeaf(std::string_view leaf, std::string_view hash, Batch& batch);

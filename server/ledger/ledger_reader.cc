@@ -70,7 +70,7 @@ v1::LedgerEntry DescribeEntry(const stored::v1::LedgerEntry& entry) {
   if (entry.keys() != 0) described.set_keys(entry.keys());
   if (entry.files() != 0) described.set_files(entry.files());
   if (entry.has_rows_left()) described.set_rows_left(entry.rows_left());
-  if (entry.rows_damaged() != 0) described.set_rows_damaged(entry.rows_damaged());
+  if (entry.rows_damaged() != 0) described.set_rows_damaged_max(entry.rows_damaged());
   if (entry.clock_from_us() != 0) SetTime(entry.clock_from_us(), *described.mutable_clock_from_time());
   if (entry.backup() != 0) described.set_backup(entry.backup());
   if (entry.backup_us() != 0) SetTime(entry.backup_us(), *described.mutable_backup_time());

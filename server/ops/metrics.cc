@@ -80,8 +80,8 @@ struct Metrics::Families {
               "Parts of the key ring's replicas that were found damaged while it was open, and were mended.");
   prometheus::Counter& cohorts =
       Counter("retention_cohorts_released_total", "Cohorts that were released into statistics.");
-  prometheus::Counter& cohort_rows_damaged = Counter(
-      "retention_cohort_rows_damaged_total", "Rows that were damaged, and so are not counted in released cohorts.");
+  prometheus::Counter& cohorts_damaged = Counter(
+      "retention_cohorts_damaged_total", "Released cohorts of whose rows some were damaged, and so are not counted.");
   prometheus::Family<prometheus::Counter>& dns_probes =
       prometheus::BuildCounter()
           .Name("retention_dns_probes_total")
@@ -162,9 +162,9 @@ void Metrics::CountBackupFailure() { families_->backup_failures.Increment(); }
 
 void Metrics::CountRingMended(uint64_t parts) { families_->ring_mended.Increment(static_cast<double>(parts)); }
 
-void Metrics::CountCohorts(uint32_t released, uint64_t rows_damaged) {
+void Metrics::CountCohorts(uint32_t released, uint32_t damaged) {
   families_->cohorts.Increment(released);
-  families_->cohort_rows_damaged.Increment(static_cast<double>(rows_damaged));
+  families_->cohorts_damaged.Increment(damaged);
 }
 
 void Metrics::CountDnsProbes(std::string_view outcome, uint64_t probes) {

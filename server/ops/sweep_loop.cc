@@ -71,7 +71,7 @@ absl::StatusOr<SweepOutcome> SweepLoop::RunLocked(bool scrub_now) {
     outcome = sweeper_.RunOnce(now, scrub_now);
   }
   waiting_.Look(now, outcome.status());
-  if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohort_rows_damaged);
+  if (outcome.ok()) metrics_.CountCohorts(outcome->cohorts_released, outcome->cohorts_damaged);
   LookAtCohorts(now);
   Report(outcome.status());
   return outcome;

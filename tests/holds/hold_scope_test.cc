@@ -213,7 +213,7 @@ TEST_F(HoldScopes, ADamagedProofCostsOnlyWhatItAloneProved) {
   TestSweeper sweeper(engine(), Directly(), {});
   const auto outcome = sweeper.RunOnce(kDue, /*scrub_now=*/true);
   ASSERT_TRUE(outcome.ok()) << outcome.status();
-  EXPECT_GT(outcome->cohort_rows_damaged, 0u) << "the cohort says what it lacks";
+  EXPECT_GT(outcome->cohorts_damaged, 0u) << "the cohort says what it lacks";
   EXPECT_EQ(Held(kParticipantName), (Texts{"Alice", "Bob"}));
 }
 

@@ -66,7 +66,7 @@ class Damage : public ::testing::Test {
     EXPECT_TRUE(VerifyLedger(harness_.store(), [&](const stored::v1::LedgerEntry& entry) {
                   if (entry.kind() == stored::v1::LedgerEntry::KIND_PURGED) entered += entry.rows_damaged();
                 }).ok());
-    EXPECT_EQ(entered, damaged);
+    EXPECT_EQ(entered, LedgerStep(damaged));
     EXPECT_EQ(DetailsOf(harness_.Get("bad").status()).reason, "MEETING_UNKNOWN");
     EXPECT_EQ(DetailsOf(DeleteBad().status()).reason, "MEETING_UNKNOWN");
     harness_.now += absl::Minutes(10);
