@@ -19,6 +19,8 @@ constexpr std::string_view kPbxs = "PBXS";
 constexpr std::string_view kHolds = "HOLDS";
 constexpr std::string_view kLogs = "LOGS";
 constexpr std::string_view kObjects = "OBJECTS";
+// Exact numbers of what is held: no statistics. Of one PBX, or of one day, they can tell of one person.
+constexpr std::string_view kCounts = "COUNTS";
 
 constexpr MethodRow kTable[] = {
     {"BackupService", "CreateBackup", {kOperator}},
@@ -33,7 +35,7 @@ constexpr MethodRow kTable[] = {
     {"DeletionService", "DeleteMeeting", {kOperator, kRightsDesk}},
     {"DeletionService", "DeleteObject", {kOperator, kRightsDesk}},
     {"DeletionService", "DeletePoll", {kOperator, kRightsDesk}},
-    {"DeletionService", "PreviewErasure", {kOperator, kRightsDesk}},
+    {"DeletionService", "PreviewErasure", {kOperator, kRightsDesk}, kDenied, kCounts},
     {"ErasureOrderService", "WatchErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ConfirmErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ListErasureOrders", {kPortal, kOperator, kAuditor}, kPbx, kObjects},
@@ -65,9 +67,9 @@ constexpr MethodRow kTable[] = {
     {"PbxService", "DeregisterPbx", {kPortal, kOperator}, kPbx},
     {"PbxService", "ReportLicence", {kPortal, kOperator}},
     {"RetentionService", "GetPolicy", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
-    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}},
+    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}, kDenied, kCounts},
     {"RetentionService", "ApplyPolicy", {kOperator}},
-    {"RetentionService", "ListDueDays", {kMonitoring, kRightsDesk, kOperator, kAuditor}},
+    {"RetentionService", "ListDueDays", {kRightsDesk, kOperator, kAuditor}, kDenied, kCounts},
     {"RetentionService", "Sweep", {kOperator}},
     {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},
     {"RingService", "RotateRingRoot", {kOperator}, kDenied, {}, "RING_ROOT_ROTATED"},

@@ -3,6 +3,7 @@
 
 #include "retention/v1/event_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "retention/v1/ring_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/guarded_server.h"
 
@@ -12,8 +13,8 @@ namespace {
 std::string GetPolicy(Caller& caller) {
   return caller.Call("/retention.v1.RetentionService/GetPolicy", v1::GetPolicyRequest()).Summary();
 }
-std::string ListDueDays(Caller& caller) {
-  return caller.Call("/retention.v1.RetentionService/ListDueDays", v1::ListDueDaysRequest()).Summary();
+std::string GetRingStatus(Caller& caller) {
+  return caller.Call("/retention.v1.RingService/GetRingStatus", v1::GetRingStatusRequest()).Summary();
 }
 
 TEST(AccessFiles, OtherRolesAreInForceAtOnceAlsoForOpenStreams) {
@@ -32,7 +33,7 @@ TEST(AccessFiles, OtherRolesAreInForceAtOnceAlsoForOpenStreams) {
   server.WriteRoles(RoleRuleOf("monitoring", "client"));
   server.server().access_files().Look();
   EXPECT_EQ(GetPolicy(*caller), "PERMISSION_DENIED ROLE_MISSING");
-  EXPECT_EQ(ListDueDays(*caller), "OK");
+  EXPECT_EQ(GetRingStatus(*caller), "OK");
   ASSERT_TRUE(stream->Write(batch));
   EXPECT_FALSE(stream->Read(response));
   EXPECT_EQ(stream->Finish().Summary(), "PERMISSION_DENIED ROLE_MISSING");
