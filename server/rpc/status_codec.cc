@@ -4,6 +4,7 @@
 
 #include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "server/base/errors.h"
 
 namespace retention {

@@ -14,6 +14,7 @@
 #include "client/retry.h"
 #include "client/status_details.h"
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.pb.h"

@@ -11,6 +11,7 @@
 #include "client/simulation/simulated_platform.h"
 #include "client/status_details.h"
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/event.pb.h"
 #include "retention/v1/event_service.grpc.pb.h"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "server/base/errors.h"
 
 namespace retention {

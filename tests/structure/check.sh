@@ -55,6 +55,28 @@ proto_direction() {
     sed 's/$/ (what is stored is no part of the API)/' || true
 }
 
+# Whoever generates code for Go, Java or C# gets packages that are named after ours.
+proto_packages() {
+  awk '
+    function expect(line) { if (!(line in lines)) print file ": lacks " line }
+    function check(    dashed, dotted, i, names, camel) {
+      if (package == "") return
+      dashed = dotted = package
+      gsub(/\./, "/", dashed)
+      gsub(/\./, "", dotted)
+      for (i = split(package, names, "."); i > 0; --i)
+        camel = toupper(substr(names[i], 1, 1)) substr(names[i], 2) (camel == "" ? "" : "." camel)
+      expect("option csharp_namespace = \"" camel "\";")
+      expect("option go_package = \"" dashed ";" dotted "\";")
+      expect("option java_multiple_files = true;")
+      expect("option java_package = \"" package "\";")
+    }
+    FNR == 1 { check(); file = FILENAME; package = ""; split("", lines) }
+    /^package / { package = $2; sub(/;$/, "", package) }
+    /^option / { lines[$0] }
+    END { check() }' $(files proto/retention .proto) /dev/null
+}
+
 # Every source is named in a CMakeLists.txt of its folder or above, by its name or its stem; every header is included.
 dead_files() {
   {
@@ -105,8 +127,8 @@ sleeping_tests() {
     /dev/null || true
 }
 
-for rule in include_direction include_circles proto_direction dead_files file_length unfinished machine_paths package_hosts \
-  sleeping_tests; do
+for rule in include_direction include_circles proto_direction proto_packages dead_files file_length unfinished \
+  machine_paths package_hosts sleeping_tests; do
   report "$rule" < <("$rule")
 done
 if ((found == 0)); then echo "structure: $(sources | wc -l) sources, all rules hold"; fi
