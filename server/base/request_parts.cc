@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/escaping.h"
@@ -32,8 +33,8 @@ std::string QuestionMark(const google::protobuf::Message& request) {
 }  // namespace
 
 absl::StatusOr<int> PageSize(int32_t asked, int fallback, int max) {
-  if (asked < 0 || asked > max) return InvalidField("page_size", absl::StrCat("0 to ", max));
-  return asked == 0 ? fallback : asked;
+  if (asked < 0) return InvalidField("page_size", "not negative");
+  return asked == 0 ? fallback : std::min(asked, max);
 }
 
 std::string TokenOf(std::string_view position, const google::protobuf::Message& request) {

@@ -14,7 +14,7 @@
 
 namespace retention {
 
-// `asked`, or `fallback` for 0. INVALID_ARGUMENT naming `page_size` if it is not within 0 to `max`.
+// `asked`, at most `max`, or `fallback` for 0 (AIP-158). INVALID_ARGUMENT naming `page_size` if it is negative.
 absl::StatusOr<int> PageSize(int32_t asked, int fallback, int max);
 
 // Page tokens hold a position in the answer to one question: a request without its fields `page_size` and `page_token`.

@@ -69,7 +69,7 @@ TEST(Engine, ListsMeetingsByPages) {
   EXPECT_EQ(harness.reader().ListMeetings(request, harness.now)->meetings_size(), 3);
   request.set_page_token("!");
   EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field, "page_token");
-  request.set_page_size(201);
+  request.set_page_size(-1);
   EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field, "page_size");
 }
 

@@ -207,10 +207,8 @@ TEST_F(ErasureOrdersTest, EveryFlawNamesItsField) {
   list.set_pbx_id("with space");
   EXPECT_EQ(field(List(list).status()), "pbx_id");
   list.Clear();
-  for (const int size : {-1, 1001}) {
-    list.set_page_size(size);
-    EXPECT_EQ(field(List(list).status()), "page_size");
-  }
+  list.set_page_size(-1);
+  EXPECT_EQ(field(List(list).status()), "page_size");
   list.Clear();
   for (const char* token : {"!", "T3JkZXI"}) {
     list.set_page_token(token);

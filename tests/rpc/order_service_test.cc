@@ -71,7 +71,7 @@ TEST(ErasureOrderService, EveryFlawNamesItsField) {
   RunningServer server;
   const std::string invalid = "INVALID_ARGUMENT INVALID_FIELD ";
   v1::ListErasureOrdersRequest list;
-  list.set_page_size(1001);
+  list.set_page_size(-1);
   EXPECT_EQ(server.Call(kListOrders, list).Summary(), invalid + "page_size");
   EXPECT_EQ(server.Call(kConfirm, v1::ConfirmErasureOrdersRequest()).Summary(), invalid + "confirmations");
   EXPECT_EQ(server.Call(kConfirm, Confirmations({{1, v1::ERASURE_OUTCOME_UNSPECIFIED}})).Summary(),

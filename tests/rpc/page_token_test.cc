@@ -4,6 +4,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -94,6 +95,23 @@ TEST_F(PageTokens, GoOnWhateverThePageSize) {
   ASSERT_NE(page.next_page_token(), "");
   request = Request("MeetingService/ListMeetings", "pbx_id: 'pbx' page_size: 7");
   EXPECT_EQ(Ask("MeetingService/ListMeetings", *request, page.next_page_token()), "OK");
+}
+
+// AIP-158: a caller need not know the maximum.
+TEST_F(PageTokens, PagesAboveTheMaximumAreOfTheMaximum_AndNegativeOnesRefused) {
+  EXPECT_EQ(PageSize(201, 50, 200).value_or(0), 200);
+  EXPECT_EQ(PageSize(INT32_MAX, 50, 200).value_or(0), 200);
+  EXPECT_EQ(PageSize(200, 50, 200).value_or(0), 200);
+  EXPECT_EQ(PageSize(0, 50, 200).value_or(0), 50);
+  for (const Paged& paged : PagedCalls()) {
+    const auto request = Request(paged.call, paged.question);
+    const auto* field = request->GetDescriptor()->FindFieldByName("page_size");
+    if (field == nullptr) continue;  // its pages are as long as what is looked at
+    request->GetReflection()->SetInt32(request.get(), field, INT32_MAX);
+    EXPECT_EQ(Ask(paged.call, *request, ""), "OK") << paged.call;
+    request->GetReflection()->SetInt32(request.get(), field, -1);
+    EXPECT_EQ(Ask(paged.call, *request, ""), "INVALID_ARGUMENT INVALID_FIELD page_size") << paged.call;
+  }
 }
 
 TEST(PagedCallsOfTheApi, AreAllTried) {
