@@ -132,9 +132,9 @@ void Read(CommandSession& session, const ReadCommand& command) {
   if (!command.server.empty()) request.set_server(ParseServer(command.server, "--of"));
   if (!command.min_severity.empty()) request.set_min_severity(ParseSeverity(command.min_severity));
   if (!command.from.empty()) {
-    *request.mutable_from() = ToTimestamp(ValueOrUsageError(ParseTime(command.from), "--from"));
+    *request.mutable_start_time() = ToTimestamp(ValueOrUsageError(ParseTime(command.from), "--from"));
   }
-  if (!command.to.empty()) *request.mutable_to() = ToTimestamp(ValueOrUsageError(ParseTime(command.to), "--to"));
+  if (!command.to.empty()) *request.mutable_end_time() = ToTimestamp(ValueOrUsageError(ParseTime(command.to), "--to"));
   const auto all = session.ExpectPages(
       &Client::ReadLogs, std::move(request), [limit = command.limit](auto& next, const auto& so_far) {
         next.set_page_size(limit == 0 ? 0 : std::min(kDefaultLimit, limit - so_far.lines_size()));

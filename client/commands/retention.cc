@@ -168,8 +168,8 @@ void AddRetentionCommands(Command root, CommandSession& session) {
       "  retentionctl due list --pbx pbx-17");
   list.SetAction([=, &session] {
     v1::ListDueDaysRequest request;
-    if (!from->empty()) *request.mutable_from() = ValueOrUsageError(ParseDate(*from), "--from");
-    if (!to->empty()) *request.mutable_to() = ValueOrUsageError(ParseDate(*to), "--to");
+    if (!from->empty()) *request.mutable_first_day() = ValueOrUsageError(ParseDate(*from), "--from");
+    if (!to->empty()) *request.mutable_last_day() = ValueOrUsageError(ParseDate(*to), "--to");
     for (const auto& name : *categories) request.add_categories(ParseCategory(name));
     request.set_pbx_id(*pbx);
     request.set_controller_id(*controller);

@@ -83,8 +83,8 @@ OutputTable CellTable(const v1::ExportedCohort& cohort, const v1::ExportedTable&
 
 void Export(CommandSession& session, const ExportOptions& options) {
   v1::ExportStatisticsRequest request;
-  *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
-  *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
+  *request.mutable_first_day() = ValueOrUsageError(ParseDate(options.from), "--from");
+  *request.mutable_last_day() = ValueOrUsageError(ParseDate(options.to), "--to");
   GrowingOutput output(session);
   v1::ExportedCohort cohort;
   const absl::Status status =

@@ -39,8 +39,8 @@ v1::QueryStatisticsRequest MakeRequest(const QueryOptions& options) {
     request.add_group_by(dimension);
   }
   request.set_filter(options.filter);
-  *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
-  *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
+  *request.mutable_first_day() = ValueOrUsageError(ParseDate(options.from), "--from");
+  *request.mutable_last_day() = ValueOrUsageError(ParseDate(options.to), "--to");
   if (IsPercentile(request.metric()) != (options.percentile != 0)) {
     throw UsageError("--percentile", "goes with duration-percentile, rtt, loss and jitter, and only with them");
   }

@@ -76,8 +76,8 @@ std::optional<v1::QueryStatisticsResponse> Ask(CommandSession& session, const Re
   request.set_metric(question.metric);
   request.set_percentile(question.percentile);
   if (question.dimension != v1::DIMENSION_UNSPECIFIED) request.add_group_by(question.dimension);
-  *request.mutable_from() = DateOf(absl::CivilDay(month));
-  *request.mutable_to() = DateOf(absl::CivilDay(month + 1) - 1);
+  *request.mutable_first_day() = DateOf(absl::CivilDay(month));
+  *request.mutable_last_day() = DateOf(absl::CivilDay(month + 1) - 1);
   auto response = session.MakeClient().QueryStatistics(request);
   if (!response.ok() && DecodeErrorDetails(response.status()).reason == "NOT_AVAILABLE") {
     return v1::QueryStatisticsResponse();

@@ -24,8 +24,8 @@ struct SampleOptions {
 
 void Sample(CommandSession& session, const SampleOptions& options) {
   v1::SampleSyntheticRecordsRequest request;
-  *request.mutable_from() = ValueOrUsageError(ParseDate(options.from), "--from");
-  *request.mutable_to() = ValueOrUsageError(ParseDate(options.to), "--to");
+  *request.mutable_first_day() = ValueOrUsageError(ParseDate(options.from), "--from");
+  *request.mutable_last_day() = ValueOrUsageError(ParseDate(options.to), "--to");
   request.set_count(options.count);
   const auto response = session.Expect(session.MakeClient().SampleSyntheticRecords(request));
   if (!response) return;

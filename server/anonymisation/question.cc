@@ -142,13 +142,13 @@ absl::StatusOr<AskedDays> CheckDays(bool has_from, const google::type::Date& fro
   const auto civil = [](const google::type::Date& date) {
     return absl::CivilDay(date.year(), date.month(), date.day());
   };
-  if (!has_from) return InvalidField("from", "required");
-  if (!IsCohortDate(from)) return InvalidField("from", "not a civil day after 1970-01-01");
-  if (!has_to) return InvalidField("to", "required");
-  if (!IsCohortDate(to)) return InvalidField("to", "not a civil day after 1970-01-01");
-  if (civil(to) < civil(from)) return InvalidField("to", "before from");
+  if (!has_from) return InvalidField("first_day", "required");
+  if (!IsCohortDate(from)) return InvalidField("first_day", "not a civil day after 1970-01-01");
+  if (!has_to) return InvalidField("last_day", "required");
+  if (!IsCohortDate(to)) return InvalidField("last_day", "not a civil day after 1970-01-01");
+  if (civil(to) < civil(from)) return InvalidField("last_day", "before `first_day`");
   if (civil(to) > absl::CivilDay(from.year() + kMostYears, from.month(), from.day())) {
-    return InvalidField("to", "more than 10 years after from");
+    return InvalidField("last_day", "more than 10 years after `first_day`");
   }
   return AskedDays{.from = DueDay(civil(from)), .to = DueDay(civil(to))};
 }
@@ -169,7 +169,7 @@ absl::StatusOr<Question> CheckQuestion(const v1::QueryStatisticsRequest& request
        {CheckMetric(request, question), CheckGroups(request, question), CheckFilter(request, question)}) {
     if (!checked.ok()) return checked;
   }
-  const auto days = CheckDays(request.has_from(), request.from(), request.has_to(), request.to());
+  const auto days = CheckDays(request.has_first_day(), request.first_day(), request.has_last_day(), request.last_day());
   if (!days.ok()) return days.status();
   question.days = *days;
   return question;

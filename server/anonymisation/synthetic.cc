@@ -66,7 +66,7 @@ class Conditional {
 absl::StatusOr<v1::SampleSyntheticRecordsResponse> SampleRecords(const v1::SampleSyntheticRecordsRequest& request,
                                                                  const CubeSource& source, RandomSource& random) {
   if (request.count() < 1 || request.count() > kMaxSyntheticRecords) return InvalidField("count", "1 to 10,000");
-  const auto days = CheckDays(request.has_from(), request.from(), request.has_to(), request.to());
+  const auto days = CheckDays(request.has_first_day(), request.first_day(), request.has_last_day(), request.last_day());
   if (!days.ok()) return days.status();
   auto cubes = source.Find(days->from, days->to);
   if (!cubes.ok()) return cubes.status();

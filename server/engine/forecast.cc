@@ -31,17 +31,17 @@ struct Range {
 
 absl::StatusOr<Range> ReadRange(const v1::ListDueDaysRequest& request) {
   Range range;
-  if (request.has_from()) {
-    auto day = DayOfDate(request.from(), "from");
+  if (request.has_first_day()) {
+    auto day = DayOfDate(request.first_day(), "first_day");
     if (!day.ok()) return day.status();
     range.from = *day;
   }
-  if (request.has_to()) {
-    auto day = DayOfDate(request.to(), "to");
+  if (request.has_last_day()) {
+    auto day = DayOfDate(request.last_day(), "last_day");
     if (!day.ok()) return day.status();
     range.to = *day;
   }
-  if (range.to < range.from) return InvalidField("to", "not before `from`");
+  if (range.to < range.from) return InvalidField("last_day", "not before `first_day`");
   for (int i = 0; i < request.categories_size(); ++i) {
     if (request.categories(i) <= 0 || request.categories(i) >= static_cast<int>(kCategories)) {
       return InvalidField(absl::StrCat("categories[", i, "]"), "not a category");

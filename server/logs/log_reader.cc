@@ -63,15 +63,15 @@ absl::StatusOr<Filter> ReadFilter(const v1::ReadLogsRequest& request) {
     if (!v1::LogSeverity_IsValid(request.min_severity())) return InvalidField("min_severity", "not a severity");
     filter.severity_max = static_cast<uint32_t>(request.min_severity());
   }
-  if (request.has_from()) {
-    if (!IsEventTime(request.from())) return InvalidField("from", "not a time since 2000-01-01");
-    filter.from_us = MicrosOf(request.from());
+  if (request.has_start_time()) {
+    if (!IsEventTime(request.start_time())) return InvalidField("start_time", "not a time since 2000-01-01");
+    filter.from_us = MicrosOf(request.start_time());
   }
-  if (request.has_to()) {
-    if (!IsEventTime(request.to())) return InvalidField("to", "not a time since 2000-01-01");
-    filter.to_us = MicrosOf(request.to());
+  if (request.has_end_time()) {
+    if (!IsEventTime(request.end_time())) return InvalidField("end_time", "not a time since 2000-01-01");
+    filter.to_us = MicrosOf(request.end_time());
   }
-  if (filter.to_us < filter.from_us) return InvalidField("to", "not before `from`");
+  if (filter.to_us < filter.from_us) return InvalidField("end_time", "not before `start_time`");
   return filter;
 }
 

@@ -54,7 +54,8 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     if (status.ok()) status = ParseMessage(request, request_);
     if (status.ok()) status = CheckScope(backend_, *admission_, request_);
     if (status.ok()) {
-      const auto days = CheckDays(request_.has_from(), request_.from(), request_.has_to(), request_.to());
+      const auto days =
+          CheckDays(request_.has_first_day(), request_.first_day(), request_.has_last_day(), request_.last_day());
       status = days.status();
       if (days.ok()) days_ = *days;
     }

@@ -23,9 +23,9 @@ TEST(Refusals, NameTheFieldThatIsWrong) {
   request.clear_metric();
   EXPECT_EQ(FieldOf(request), "metric");
   request = Ask(v1::METRIC_PEOPLE);
-  request.clear_to();
-  EXPECT_EQ(FieldOf(request), "to");
-  EXPECT_EQ(FieldOf(Ask(v1::METRIC_PEOPLE, {}, "", Day(3, 2), Day(3, 1))), "to");
+  request.clear_last_day();
+  EXPECT_EQ(FieldOf(request), "last_day");
+  EXPECT_EQ(FieldOf(Ask(v1::METRIC_PEOPLE, {}, "", Day(3, 2), Day(3, 1))), "last_day");
   EXPECT_EQ(FieldOf(Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_HOUR, v1::DIMENSION_HOUR})), "group_by[1]");
   EXPECT_EQ(FieldOf(Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_DAY, v1::DIMENSION_WEEK})), "group_by[1]");
   EXPECT_EQ(FieldOf(Ask(v1::METRIC_PEOPLE, {v1::DIMENSION_HOUR, v1::DIMENSION_REGION, v1::DIMENSION_CLIENT})),

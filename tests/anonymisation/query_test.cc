@@ -291,8 +291,8 @@ TEST(Synthetic, RecordsAreDrawnFromTheDomains) {
     return region == at.end() || region->second == "ber1" ? 100.0 : -5.0;
   });
   v1::SampleSyntheticRecordsRequest request;
-  SetDate(*request.mutable_from(), Day(1, 1));
-  SetDate(*request.mutable_to(), Day(12, 31));
+  SetDate(*request.mutable_first_day(), Day(1, 1));
+  SetDate(*request.mutable_last_day(), Day(12, 31));
   Tape tape(3);
   EXPECT_FALSE(SampleRecords(request, cubes, tape).ok());
   request.set_count(200);

@@ -26,8 +26,8 @@ inline QueryStatisticsRequest Ask(v1::Metric metric, std::vector<v1::Dimension> 
   request.set_metric(metric);
   for (const v1::Dimension dimension : group_by) request.add_group_by(dimension);
   request.set_filter(std::move(filter));
-  SetDate(*request.mutable_from(), from);
-  SetDate(*request.mutable_to(), to);
+  SetDate(*request.mutable_first_day(), from);
+  SetDate(*request.mutable_last_day(), to);
   if (metric == v1::METRIC_DURATION_PERCENTILE || metric == v1::METRIC_RTT || metric == v1::METRIC_LOSS ||
       metric == v1::METRIC_JITTER) {
     request.set_percentile(50);

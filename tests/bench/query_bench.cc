@@ -82,8 +82,8 @@ std::vector<v1::QueryStatisticsRequest> Questions(absl::CivilDay first) {
           if (filtered) {
             question.set_filter("region = fra OR region = lon");
           }
-          *question.mutable_from() = DateOf(first);
-          *question.mutable_to() = DateOf(first + (kCohorts - 1));
+          *question.mutable_first_day() = DateOf(first);
+          *question.mutable_last_day() = DateOf(first + (kCohorts - 1));
         }
       }
     }

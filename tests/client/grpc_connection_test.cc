@@ -66,7 +66,7 @@ class FakeStatisticsService final : public v1::StatisticsService::Service {
   grpc::Status ExportStatistics(grpc::ServerContext*, const v1::ExportStatisticsRequest* request,
                                 grpc::ServerWriter<v1::ExportStatisticsResponse>* writer) override {
     v1::ExportStatisticsResponse part;
-    for (int i = 0; i < request->from().day(); ++i) {
+    for (int i = 0; i < request->first_day().day(); ++i) {
       part.mutable_table()->mutable_table()->set_name(std::to_string(i));
       writer->Write(part);
     }
@@ -118,7 +118,7 @@ TEST_F(GrpcConnectionTest, Call_ServiceThatIsNotThereIsUnimplemented) {
 
 TEST_F(GrpcConnectionTest, ExportStatistics_HandsOverWhatCameBeforeItBroke) {
   v1::ExportStatisticsRequest request;
-  request.mutable_from()->set_day(3);
+  request.mutable_first_day()->set_day(3);
   std::string names;
   const absl::Status status = Client(connection_).ExportStatistics(request, [&](const auto& part) {
     names += part.table().table().name();

@@ -362,10 +362,10 @@ v1::QueryStatisticsRequest PeopleOfMonday() {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
   request.add_group_by(v1::DIMENSION_CLIENT);
-  request.mutable_from()->set_year(2026);
-  request.mutable_from()->set_month(3);
-  request.mutable_from()->set_day(2);
-  *request.mutable_to() = request.from();
+  request.mutable_first_day()->set_year(2026);
+  request.mutable_first_day()->set_month(3);
+  request.mutable_first_day()->set_day(2);
+  *request.mutable_last_day() = request.first_day();
   return request;
 }
 

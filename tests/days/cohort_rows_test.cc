@@ -53,8 +53,8 @@ std::map<std::string, std::string> CubeRows(Harness& harness, DueDay cohort) {
 v1::Coverage CoverageOf(Harness& harness, DueDay cohort) {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
-  SetDate(cohort, *request.mutable_from());
-  SetDate(cohort, *request.mutable_to());
+  SetDate(cohort, *request.mutable_first_day());
+  SetDate(cohort, *request.mutable_last_day());
   const auto answer = harness.reader().QueryStatistics(request, harness.now);
   EXPECT_TRUE(answer.ok()) << answer.status();
   return answer.ok() ? answer->coverage() : v1::Coverage();
@@ -252,8 +252,8 @@ TEST(CohortRows, AWeekIsOneCohort_DrawnWhenItHasSettled_AndAskedForByItsDays) {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
   request.add_group_by(v1::DIMENSION_DAY);
-  SetDate(kMarch2, *request.mutable_from());
-  SetDate(DueDay(absl::CivilDay(2026, 3, 8)), *request.mutable_to());
+  SetDate(kMarch2, *request.mutable_first_day());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 8)), *request.mutable_last_day());
   const auto answer = harness.reader().QueryStatistics(request, harness.now);
   ASSERT_TRUE(answer.ok()) << answer.status();
   ASSERT_EQ(answer->rows_size(), 7);

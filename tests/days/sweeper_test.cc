@@ -185,8 +185,8 @@ TEST_F(SweeperTest, WhatIsLeftOfEndedCohortsAreTheSumsOfTheirMonths_EachAddedOnc
     v1::QueryStatisticsRequest request;
     request.set_metric(v1::METRIC_PEOPLE);
     request.add_group_by(v1::DIMENSION_MONTH);
-    SetDate(DueDay(absl::CivilDay(2026, 3, 15)), *request.mutable_from());
-    *request.mutable_to() = request.from();
+    SetDate(DueDay(absl::CivilDay(2026, 3, 15)), *request.mutable_first_day());
+    *request.mutable_last_day() = request.first_day();
     const auto answer = harness_.reader().QueryStatistics(request, harness_.now);
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.ok() ? answer->coverage().cohorts() : 0;

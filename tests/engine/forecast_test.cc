@@ -131,10 +131,10 @@ TEST_F(ForecastTest, PagesOfAnySizeAddUpToTheSame) {
 TEST_F(ForecastTest, DaysAndCategoriesAreFilteredWithinAScope) {
   v1::ListDueDaysRequest request = OfPbx("pbx-c");
   request.add_categories(v1::DATA_CATEGORY_MEETING_NAME);
-  request.mutable_from()->set_year(2026);
-  request.mutable_from()->set_month(3);
-  request.mutable_from()->set_day(10);
-  *request.mutable_to() = request.from();
+  request.mutable_first_day()->set_year(2026);
+  request.mutable_first_day()->set_month(3);
+  request.mutable_first_day()->set_day(10);
+  *request.mutable_last_day() = request.first_day();
   const Totals expected = {{{310, v1::DATA_CATEGORY_MEETING_NAME}, {1, 1}}};
   EXPECT_EQ(Ask(request), expected);
 }

@@ -335,9 +335,9 @@ TEST(LogReader, FiltersByServerSeverityAndTime) {
   request.set_min_severity(v1::LOG_SEVERITY_ERROR);
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now, request), (Texts{"p-old", "m-error"}));
   request.clear_min_severity();
-  *request.mutable_from() = Line(kMcu, kMonday - absl::Hours(1), "").time();
+  *request.mutable_start_time() = Line(kMcu, kMonday - absl::Hours(1), "").time();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now, request), (Texts{"m-error", "m-info", "p-debug"}));
-  *request.mutable_to() = Line(kMcu, kMonday, "").time();
+  *request.mutable_end_time() = Line(kMcu, kMonday, "").time();
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now, request), Texts{"m-error"});
 }
 
@@ -382,13 +382,13 @@ TEST(LogReader, RefusesWhatItCannotReadNamingTheField) {
   };
   EXPECT_EQ(field([](auto& r) { r.set_server(static_cast<v1::LogServer>(9)); }), "server");
   EXPECT_EQ(field([](auto& r) { r.set_min_severity(static_cast<v1::LogSeverity>(9)); }), "min_severity");
-  EXPECT_EQ(field([](auto& r) { r.mutable_from()->set_seconds(-5); }), "from");
-  EXPECT_EQ(field([](auto& r) { r.mutable_to()->set_seconds(-5); }), "to");
+  EXPECT_EQ(field([](auto& r) { r.mutable_start_time()->set_seconds(-5); }), "start_time");
+  EXPECT_EQ(field([](auto& r) { r.mutable_end_time()->set_seconds(-5); }), "end_time");
   EXPECT_EQ(field([](auto& r) {
-              *r.mutable_from() = Line(kMcu, kMonday, "").time();
-              *r.mutable_to() = Line(kMcu, kMonday - kTick, "").time();
+              *r.mutable_start_time() = Line(kMcu, kMonday, "").time();
+              *r.mutable_end_time() = Line(kMcu, kMonday - kTick, "").time();
             }),
-            "to");
+            "end_time");
   EXPECT_EQ(field([](auto& r) { r.set_page_size(-1); }), "page_size");
   EXPECT_EQ(field([](auto& r) { r.set_page_token("%"); }), "page_token");
   EXPECT_EQ(field([](auto& r) { r.set_page_token("AAAA"); }), "page_token");

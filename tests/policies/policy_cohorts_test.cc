@@ -144,8 +144,8 @@ TEST(PolicyCohorts, ReleasedCubesFollowTheirNewPeriod_AndAreNotShownBeyondIt) {
     v1::QueryStatisticsRequest request;
     request.set_metric(v1::METRIC_PARTICIPATIONS);
     request.add_group_by(v1::DIMENSION_DAY);  // months tell of no day
-    SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_from());
-    SetDate(DueDay(absl::CivilDay(2026, 4, 20)), *request.mutable_to());
+    SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_first_day());
+    SetDate(DueDay(absl::CivilDay(2026, 4, 20)), *request.mutable_last_day());
     const auto answer = harness.reader().QueryStatistics(request, harness.now);
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.ok() ? answer->coverage().cohorts() : 0;

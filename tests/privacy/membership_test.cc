@@ -103,8 +103,8 @@ v1::QueryStatisticsRequest Asked(v1::Metric metric, std::vector<v1::Dimension> g
   request.set_metric(metric);
   for (const v1::Dimension dimension : group_by) request.add_group_by(dimension);
   request.set_filter(filter);
-  SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_from());
-  SetDate(DueDay(absl::CivilDay(2026, 3, 8)), *request.mutable_to());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_first_day());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 8)), *request.mutable_last_day());
   return request;
 }
 

@@ -56,7 +56,7 @@ constexpr struct {
     {"LogService/ListLogExtensions", ""},
     {"HoldService/ListHolds", ""},
     {"StatisticsService/QueryStatistics",
-     "metric: METRIC_PEOPLE from { year: 2026 month: 3 day: 4 } to { year: 2026 month: 3 day: 4 }"},
+     "metric: METRIC_PEOPLE first_day { year: 2026 month: 3 day: 4 } last_day { year: 2026 month: 3 day: 4 }"},
 };
 
 // With "@2026-03-04T23:30:00+01:00" as a timestamp. The @ of an address stays.

@@ -183,10 +183,10 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
   request.add_group_by(v1::DIMENSION_CLIENT);
-  request.mutable_from()->set_year(2026);
-  request.mutable_from()->set_month(3);
-  request.mutable_from()->set_day(2);
-  *request.mutable_to() = request.from();
+  request.mutable_first_day()->set_year(2026);
+  request.mutable_first_day()->set_month(3);
+  request.mutable_first_day()->set_day(2);
+  *request.mutable_last_day() = request.first_day();
   const auto answer = harness.reader().QueryStatistics(request, harness.now);
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(answer->coverage().cohorts(), 1u);
@@ -258,8 +258,8 @@ struct Machine {
 uint32_t CohortsServed(Machine& machine) {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
-  SetDate(kCohort, *request.mutable_from());
-  SetDate(kCohort, *request.mutable_to());
+  SetDate(kCohort, *request.mutable_first_day());
+  SetDate(kCohort, *request.mutable_last_day());
   const auto answer = Reader(*machine.engine).QueryStatistics(request, kRelease);
   EXPECT_TRUE(answer.ok()) << answer.status();
   return answer.ok() ? answer->coverage().cohorts() : 0;

@@ -34,8 +34,8 @@ class RightsInCohorts : public ::testing::Test {
   v1::Coverage Coverage() {
     v1::QueryStatisticsRequest request;
     request.set_metric(v1::METRIC_PEOPLE);
-    SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_from());
-    *request.mutable_to() = request.from();
+    SetDate(DueDay(absl::CivilDay(2026, 3, 2)), *request.mutable_first_day());
+    *request.mutable_last_day() = request.first_day();
     const auto answer = harness().reader().QueryStatistics(request, harness().now);
     EXPECT_TRUE(answer.ok()) << answer.status();
     return answer.ok() ? answer->coverage() : v1::Coverage();

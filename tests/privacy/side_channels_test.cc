@@ -25,8 +25,8 @@ constexpr char kStatistics[] = "/retention.v1.StatisticsService/";
 v1::QueryStatisticsRequest Asked(v1::Metric metric) {
   v1::QueryStatisticsRequest request;
   request.set_metric(metric);
-  SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *request.mutable_from());
-  SetDate(DueDay(absl::CivilDay(2026, 3, 5)), *request.mutable_to());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *request.mutable_first_day());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 5)), *request.mutable_last_day());
   if (metric == v1::METRIC_DURATION_PERCENTILE || metric == v1::METRIC_RTT || metric == v1::METRIC_LOSS ||
       metric == v1::METRIC_JITTER) {
     request.set_percentile(50);
@@ -114,8 +114,8 @@ class Sight {
   }
   void Export() {
     v1::ExportStatisticsRequest request;
-    *request.mutable_from() = Asked(v1::METRIC_PEOPLE).from();
-    *request.mutable_to() = Asked(v1::METRIC_PEOPLE).to();
+    *request.mutable_first_day() = Asked(v1::METRIC_PEOPLE).first_day();
+    *request.mutable_last_day() = Asked(v1::METRIC_PEOPLE).last_day();
     const auto stream = server_.caller().Open(absl::StrCat(kStatistics, "ExportStatistics"));
     EXPECT_TRUE(stream->Write(request));
     stream->WritesDone();

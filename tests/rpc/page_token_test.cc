@@ -41,8 +41,9 @@ const std::vector<Paged>& PagedCalls() {
       {"RetentionService/ListDueDays", "pbx_id: 'pbx'", "pbx_id: 'pbx' categories: DATA_CATEGORY_PARTICIPANT_NAME"},
       {"PbxService/ListPbxs", "", nullptr},
       {"StatisticsService/QueryStatistics",
-       "metric: METRIC_PEOPLE from { year: 2026 month: 3 day: 1 } to { year: 2026 month: 3 day: 31 }",
-       "metric: METRIC_PEOPLE from { year: 2026 month: 3 day: 1 } to { year: 2026 month: 3 day: 31 } filter: 'hour = "
+       "metric: METRIC_PEOPLE first_day { year: 2026 month: 3 day: 1 } last_day { year: 2026 month: 3 day: 31 }",
+       "metric: METRIC_PEOPLE first_day { year: 2026 month: 3 day: 1 } last_day { year: 2026 month: 3 day: 31 } "
+       "filter: 'hour = "
        "03'"},
   };
   return *calls;

@@ -36,8 +36,8 @@ TEST(RetentionService, DueDaysSayWhatFallsDueWhen) {
   request.add_categories(static_cast<v1::DataCategory>(99));
   EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD categories[1]");
   request.clear_categories();
-  request.mutable_from()->set_year(2026);
-  EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD from");
+  request.mutable_first_day()->set_year(2026);
+  EXPECT_EQ(server.Call(kListDueDays, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD first_day");
 }
 
 TEST(RetentionService, DueDaysOfAPbxAndOfAController) {

@@ -23,8 +23,8 @@ void SetDay(google::type::Date& date, int year, int month, int day) {
 v1::QueryStatisticsRequest March() {
   v1::QueryStatisticsRequest request;
   request.set_metric(v1::METRIC_PEOPLE);
-  SetDay(*request.mutable_from(), 2026, 3, 1);
-  SetDay(*request.mutable_to(), 2026, 3, 31);
+  SetDay(*request.mutable_first_day(), 2026, 3, 1);
+  SetDay(*request.mutable_last_day(), 2026, 3, 31);
   return request;
 }
 
@@ -59,8 +59,8 @@ TEST(StatisticsService, CohortsAreReleasedWhenTheirTimeComesAndCounted) {
   EXPECT_NEAR(response.rows(0).estimate(), 500, 300) << response.DebugString();
   EXPECT_GT(response.rows(0).noise_stddev(), 0) << response.DebugString();
   v1::SampleSyntheticRecordsRequest sample;
-  *sample.mutable_from() = March().from();
-  *sample.mutable_to() = March().to();
+  *sample.mutable_first_day() = March().first_day();
+  *sample.mutable_last_day() = March().last_day();
   sample.set_count(20);
   v1::SampleSyntheticRecordsResponse records;
   ASSERT_TRUE(server.Call(kSample, sample, &records).ok());
@@ -73,11 +73,11 @@ TEST(StatisticsService, MalformedQuestionsNameTheirFieldAndUnanswerableOnesSaySo
   request.clear_metric();
   EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD metric");
   request = March();
-  request.clear_from();
-  EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD from");
+  request.clear_first_day();
+  EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD first_day");
   request = March();
-  SetDay(*request.mutable_to(), 2026, 2, 30);
-  EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD to");
+  SetDay(*request.mutable_last_day(), 2026, 2, 30);
+  EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD last_day");
   request = March();
   request.set_filter("mood = good");
   EXPECT_EQ(server.Call(kQuery, request).Summary(), "INVALID_ARGUMENT INVALID_FIELD filter");

@@ -19,16 +19,17 @@ v1::ReadLogsRequest FilterFor(absl::Time now) {
   request.set_server(static_cast<v1::LogServer>(draw / 5 % 5));
   request.set_min_severity(static_cast<v1::LogSeverity>(draw / 25 % 9));
   if (draw & 1 << 10)
-    request.mutable_from()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 600000));
-  if (draw & 1 << 11) request.mutable_to()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 400));
+    request.mutable_start_time()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 600000));
+  if (draw & 1 << 11)
+    request.mutable_end_time()->set_seconds(absl::ToUnixSeconds(now) - static_cast<int64_t>(draw % 400));
   return request;
 }
 
 bool Takes(const v1::ReadLogsRequest& filter, const v1::LogLine& line) {
   return (filter.server() == v1::LOG_SERVER_UNSPECIFIED || filter.server() == line.server()) &&
          (filter.min_severity() == v1::LOG_SEVERITY_UNSPECIFIED || line.severity() <= filter.min_severity()) &&
-         (!filter.has_from() || line.time().seconds() >= filter.from().seconds()) &&
-         (!filter.has_to() || line.time().seconds() < filter.to().seconds());
+         (!filter.has_start_time() || line.time().seconds() >= filter.start_time().seconds()) &&
+         (!filter.has_end_time() || line.time().seconds() < filter.end_time().seconds());
 }
 
 void CompareLines(TestEngine& engine, const LogModel& logs, const v1::ReadLogsRequest& filter, absl::Time now) {
@@ -56,7 +57,8 @@ void CompareLines(TestEngine& engine, const LogModel& logs, const v1::ReadLogsRe
 void CompareLogs(TestEngine& engine, const LogModel& logs, absl::Time now) {
   CompareLines(engine, logs, {}, now);
   v1::ReadLogsRequest filter = FilterFor(now);
-  if (filter.has_to() && filter.has_from() && filter.to().seconds() < filter.from().seconds()) filter.clear_to();
+  if (filter.has_end_time() && filter.has_start_time() && filter.end_time().seconds() < filter.start_time().seconds())
+    filter.clear_end_time();
   CompareLines(engine, logs, filter, now);
   std::map<int, ExtensionModel> left = logs.extensions();
   for (const v1::LogExtension& extension : engine.logs().InForce(now)) {

@@ -98,8 +98,8 @@ void Witness::LookAtCubes(TestEngine& engine, const CohortModel& cohorts, bool r
   request.set_metric(v1::METRIC_PARTICIPATIONS);
   request.add_group_by(v1::DIMENSION_DAY);  // months tell of no day
   request.set_page_size(1);
-  SetDate(DueDay(released_.begin()->first), *request.mutable_from());
-  SetDate(DueDay(released_.rbegin()->first), *request.mutable_to());
+  SetDate(DueDay(released_.begin()->first), *request.mutable_first_day());
+  SetDate(DueDay(released_.rbegin()->first), *request.mutable_last_day());
   const auto answer = Reader(engine).QueryStatistics(request, now);
   EXPECT_TRUE(answer.ok()) << answer.status();
   const auto living = std::count_if(released_.begin(), released_.end(), [&](const auto& released) {

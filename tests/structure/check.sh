@@ -77,6 +77,12 @@ proto_packages() {
     END { check() }' $(files proto/retention .proto) /dev/null
 }
 
+# No field is a keyword of a language that clients are generated for: its users could not say its name.
+proto_keywords() {
+  grep -HnE '^ +(repeated |optional )?[A-Za-z0-9_.<>, ]+ (and|as|assert|async|await|class|def|del|elif|except|finally|from|global|import|in|is|lambda|nonlocal|not|or|package|pass|raise|with|yield) = [0-9]+' \
+    $(files proto/retention .proto) /dev/null || true
+}
+
 # Every source is named in a CMakeLists.txt of its folder or above, by its name or its stem; every header is included.
 dead_files() {
   {
@@ -127,7 +133,7 @@ sleeping_tests() {
     /dev/null || true
 }
 
-for rule in include_direction include_circles proto_direction proto_packages dead_files file_length unfinished \
+for rule in include_direction include_circles proto_direction proto_packages proto_keywords dead_files file_length unfinished \
   machine_paths package_hosts sleeping_tests; do
   report "$rule" < <("$rule")
 done

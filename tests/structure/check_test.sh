@@ -74,6 +74,7 @@ expect include_direction tests/engine/engine_test.cc '#include "retention/v1/eve
 expect include_direction server/app/main.cc '#include <rocksdb/db.h>'
 expect include_direction server/main.cc '#include "storage/store.h"'
 expect include_circles tests/engine/harness.h '#include "tests/engine/engine_test.h"'
+expect proto_keywords proto/retention/v1/event.proto '  google.type.Date from = 1;'
 expect proto_packages proto/retention/v1/hold.proto 'package retention.v1;\noption go_package = "retention/v1;retentionv1";'
 expect proto_direction proto/retention/v1/event.proto 'import "retention/stored/v1/stored.proto";'
 expect dead_files server/engine/forgotten.cc 'int x;'

@@ -125,8 +125,8 @@ class Client:
         request.metric = api.METRICS.number(metric)
         request.group_by.extend(api.DIMENSIONS.number(name) for name in group_by)
         request.filter = filter
-        getattr(request, "from").CopyFrom(api.to_date(first_day))
-        request.to.CopyFrom(api.to_date(last_day))
+        request.first_day.CopyFrom(api.to_date(first_day))
+        request.last_day.CopyFrom(api.to_date(last_day))
         request.percentile = percentile or 0
         rows: List[Dict[str, Any]] = []
         while True:
@@ -219,8 +219,8 @@ class Client:
 
     def _stream_export(self, first_day: datetime.date, last_day: datetime.date) -> Iterator[Any]:
         request: Any = api.service_message("ExportStatisticsRequest")()
-        getattr(request, "from").CopyFrom(api.to_date(first_day))
-        request.to.CopyFrom(api.to_date(last_day))
+        request.first_day.CopyFrom(api.to_date(first_day))
+        request.last_day.CopyFrom(api.to_date(last_day))
         call = self._channel.unary_stream(
             f"/{api.SERVICE}/ExportStatistics",
             request_serializer=type(request).SerializeToString,

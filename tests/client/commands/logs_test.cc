@@ -93,8 +93,8 @@ TEST_F(LogCommandsTest, ReadFiltersFollowsPagesAndKeepsTheLimit) {
     const auto& request = static_cast<const v1::ReadLogsRequest&>(message);
     EXPECT_EQ(request.server(), v1::LOG_SERVER_FILE_SHARE);
     EXPECT_EQ(request.min_severity(), v1::LOG_SEVERITY_WARNING);
-    EXPECT_EQ(request.from().seconds(), 1774947600);
-    EXPECT_FALSE(request.has_to());
+    EXPECT_EQ(request.start_time().seconds(), 1774947600);
+    EXPECT_FALSE(request.has_end_time());
     auto& page = static_cast<v1::ReadLogsResponse&>(*response);
     const bool second = request.page_token() == "two";
     EXPECT_EQ(request.page_size(), second ? 2 : 3);

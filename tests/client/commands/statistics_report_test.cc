@@ -55,10 +55,10 @@ TEST(StatisticsComparison, WhatIsNotShownOrOfOtherCohortsIsNotCompared) {
 // People, shares by client, and no more: what else is asked is in no table.
 absl::Status AnswerOfMonth(const google::protobuf::Message& message, google::protobuf::Message* answer) {
   const auto& request = dynamic_cast<const v1::QueryStatisticsRequest&>(message);
-  const bool now = request.from().year() == 2026;
+  const bool now = request.first_day().year() == 2026;
   v1::QueryStatisticsResponse response;
-  EXPECT_EQ(ReadableDate(request.from()), now ? "2026-02-01" : "2025-02-01");
-  EXPECT_EQ(ReadableDate(request.to()), now ? "2026-02-28" : "2025-02-28");
+  EXPECT_EQ(ReadableDate(request.first_day()), now ? "2026-02-01" : "2025-02-01");
+  EXPECT_EQ(ReadableDate(request.last_day()), now ? "2026-02-28" : "2025-02-28");
   response.mutable_coverage()->set_cohorts(4);
   response.mutable_coverage()->set_cohorts_in_range(4);
   if (request.metric() == v1::METRIC_PEOPLE) {

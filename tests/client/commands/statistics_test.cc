@@ -81,7 +81,7 @@ TEST_F(CommandLineTest, StatisticsQuery_IsRoundedForPeopleAndWholeForPrograms) {
   EXPECT_EQ(seen.metric(), v1::METRIC_PEOPLE);
   EXPECT_EQ(seen.group_by(0), v1::DIMENSION_REGION);
   EXPECT_EQ(seen.filter(), "client = \"web\"");
-  EXPECT_EQ(seen.to().day(), 30);
+  EXPECT_EQ(seen.last_day().day(), 30);
   EXPECT_EQ(Run(As("csv", kAskByRegion)), kExitOk);
   EXPECT_EQ(
       out_.str(),
@@ -278,7 +278,7 @@ TEST_F(CommandLineTest, StatisticsExport_HasEveryCellWithItsVariance) {
                 head + "client,web,region,other,4,289,2.25,225.5\n" +  //
                 head + "client,other,region,fra,6,289,3.25,225.5\n" +  //
                 head + "client,other,region,other,-8,289,-3.75,225.5\n");
-  EXPECT_EQ(connection_->export_requests.back().from().day(), 30);
+  EXPECT_EQ(connection_->export_requests.back().first_day().day(), 30);
   EXPECT_EQ(Run(all), kExitOk);
   EXPECT_EQ(out_.str(),
             "FIRST DAY   LAST DAY    PROFILE  SCHEMA   RHO  COHORTS  OF  DAMAGED  CAME LATE\n"
@@ -324,8 +324,8 @@ TEST_F(CommandLineTest, StatisticsSample_AreRecordsInEveryFormat) {
             "\n"
             "Nobody's: drawn from released figures, for trying programs out.\n");
   EXPECT_EQ(seen.count(), 100);
-  EXPECT_EQ(seen.from().day(), 1);
-  EXPECT_EQ(seen.to().day(), 31);
+  EXPECT_EQ(seen.first_day().day(), 1);
+  EXPECT_EQ(seen.last_day().day(), 31);
   EXPECT_EQ(Run(As("csv", ask)), kExitOk);
   EXPECT_EQ(out_.str(), "hour,region,client,duration_seconds,reconnections\n09,fra,web-chrome,600-1199,3-4\n");
   EXPECT_EQ(Run(As("json", ask)), kExitOk);

@@ -42,7 +42,7 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(asked.metric, api.METRICS.number("people"))
         self.assertEqual([api.DIMENSIONS.name(d) for d in asked.group_by], ["week", "region"])
         self.assertEqual(asked.filter, "client = web")
-        self.assertEqual((date_in(asked, "from"), date_in(asked, "to")), (FIRST, LAST))
+        self.assertEqual((date_in(asked, "first_day"), date_in(asked, "last_day")), (FIRST, LAST))
 
     def test_query_takes_all_pages(self) -> None:
         def page(request: object) -> object:

@@ -71,7 +71,7 @@ class ComparisonTest(unittest.TestCase):
 
 def answer_of_month(request: Any) -> Any:
     """People, shares by client, and no more."""
-    now = date_in(request, "from").year == 2026
+    now = date_in(request, "first_day").year == 2026
     if api.METRICS.name(request.metric) == "people":
         return answer_of("people", [{"estimate": 4400 if now else 4000, "margin": 100}])
     if list(request.group_by) == [api.DIMENSIONS.number("client")]:
@@ -107,7 +107,7 @@ class ReportTest(unittest.TestCase):
         self.assertTrue(figures.loc[("share", "other"), "suppressed"])
         self.assertIn("duration-percentile 90", made.not_held)
         self.assertIn("share by hour", made.not_held)
-        first, last = (date_in(self.server.requests[1], name).isoformat() for name in ("from", "to"))
+        first, last = (date_in(self.server.requests[1], name).isoformat() for name in ("first_day", "last_day"))
         self.assertEqual((first, last), ("2025-02-01", "2025-02-28"))
 
     def test_files_are_csv_and_charts_with_error_bars(self) -> None:
