@@ -92,7 +92,7 @@ void Get(CommandSession& session, const std::string& pbx_id) {
     heading.AddRow({"IP", OrNone(pbx.profile().ip())});
     heading.AddRow({"FQDN", OrNone(pbx.profile().fqdn())});
     heading.AddRow({"WebMeeting FQDN", OrNone(pbx.profile().webmeeting_fqdn())});
-    heading.AddRow({"licence key", OrNone(pbx.profile().license_key())});
+    heading.AddRow({"licence key", OrNone(pbx.profile().licence_key())});
     heading.AddRow({"known since", ReadableTime(pbx.create_time())});
     heading.AddRow({"last synchronised", ReadableTime(pbx.sync_time())});
     heading.AddRow({"last contact", ReadableDate(pbx.contact_day())});

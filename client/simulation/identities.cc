@@ -12,7 +12,7 @@ void Identities::Add(const v1::PbxProfile& profile) {
   Add(v1::DATA_CATEGORY_PBX_SYNC, profile.ip());
   Add(v1::DATA_CATEGORY_PBX_SYNC, profile.fqdn());
   Add(v1::DATA_CATEGORY_PBX_SYNC, profile.webmeeting_fqdn());
-  Add(v1::DATA_CATEGORY_PBX_SYNC, profile.license_key());
+  Add(v1::DATA_CATEGORY_PBX_SYNC, profile.licence_key());
 }
 
 void Identities::Add(const v1::Extension& extension) {

@@ -110,7 +110,7 @@ SimulatedPbx MakeSimulatedPbx(int number, int staff, int guests, SeededRandom& r
   profile->set_ip(MakeIpv4(random));
   profile->set_fqdn(absl::StrCat("pbx.", company, ".example"));
   profile->set_webmeeting_fqdn(absl::StrCat("meet.", company, ".example"));
-  profile->set_license_key(
+  profile->set_licence_key(
       absl::StrFormat("%04X-%08X-%08X", number, random.Below(0xffffffff), random.Below(0xffffffff)));
   for (int i = 0; i < staff; ++i) {
     SimulatedPerson person = MakePerson(absl::StrCat("user-", i + 1), company, i + 1, home_site, random);

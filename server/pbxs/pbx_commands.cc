@@ -200,7 +200,7 @@ absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std:
   data.set_controller_id(synced.controller_id());
   *data.mutable_profile() = synced.profile();
   data.set_synced_us(time_us);
-  const std::string licence = LicenceName(holdings_.vault, synced.profile().license_key());
+  const std::string licence = LicenceName(holdings_.vault, synced.profile().licence_key());
   // What was reported of another licence, or probed of another name, says nothing of the new one.
   if (licence != standing.licence) standing.life.set_licence_until_us(0);
   if (former_fqdn != synced.profile().fqdn()) {

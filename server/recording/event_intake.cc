@@ -49,7 +49,7 @@ void CheckSynced(const v1::PbxSynced& synced, const std::string& prefix, Check& 
   check.Ip(absl::StrCat(profile, ".ip"), synced.profile().ip());
   check.Fqdn(absl::StrCat(profile, ".fqdn"), synced.profile().fqdn());
   check.Fqdn(absl::StrCat(profile, ".webmeeting_fqdn"), synced.profile().webmeeting_fqdn());
-  check.Length(absl::StrCat(profile, ".license_key"), synced.profile().license_key(), kMaxIdentifierBytes);
+  check.Length(absl::StrCat(profile, ".licence_key"), synced.profile().licence_key(), kMaxIdentifierBytes);
   if (synced.extensions_size() > kMaxExtensions) {
     return check.Fail(absl::StrCat(prefix, "extensions"), "at most 10,000");
   }

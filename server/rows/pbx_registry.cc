@@ -56,7 +56,7 @@ absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId
   std::string pbx_id;
   if (record.ok() && record->has_value()) {
     const v1::PbxProfile& profile = (*record)->profile();
-    entry.standing.licence = LicenceName(vault, profile.license_key());
+    entry.standing.licence = LicenceName(vault, profile.licence_key());
     entry.standing.has_fqdn = !profile.fqdn().empty();
     pbx_id = (*record)->pbx_id();
   } else {

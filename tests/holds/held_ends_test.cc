@@ -95,7 +95,7 @@ TEST_F(HeldEnds, OneOnThePbxCoversThoseThatHadItsId) {
 TEST_F(HeldEnds, OneThatHasComeToItsEndIsCoveredBeforeTheSweepToo) {
   v1::PbxSynced synced;
   synced.set_controller_id("controller");
-  synced.mutable_profile()->set_license_key("licence");
+  synced.mutable_profile()->set_licence_key("licence");
   for (const char* number : {"100", "101"}) synced.add_extensions()->set_number(number);
   ASSERT_TRUE(engine().SyncPbx("pbx", synced, harness_.now).ok());
   ASSERT_TRUE(engine().ReportLicence("licence", harness_.now + kInstant, true, true, harness_.now).ok());

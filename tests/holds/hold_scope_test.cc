@@ -175,7 +175,7 @@ TEST_F(HoldScopes, OneOnAControllerKeepsWhatTheVerySyncEndsThatBringsItsPbx) {
 TEST_F(HoldScopes, AControllerWhosePbxsHaveAllComeToTheirEndIsUnknown) {
   v1::PbxSynced synced;
   synced.set_controller_id("short-lived");
-  synced.mutable_profile()->set_license_key("licence");
+  synced.mutable_profile()->set_licence_key("licence");
   ASSERT_TRUE(engine().SyncPbx("brief", synced, harness_.now).ok());
   ASSERT_TRUE(engine().ReportLicence("licence", harness_.now + kInstant, true, true, harness_.now).ok());
   v1::Hold hold = NewHold("case-1", harness_.now);

@@ -20,7 +20,7 @@ v1::PbxSynced Synced(absl::string_view licence) {
   v1::PbxSynced synced;
   synced.set_controller_id("controller");
   synced.mutable_profile()->set_fqdn("pbx.example.org");
-  synced.mutable_profile()->set_license_key(std::string(licence));
+  synced.mutable_profile()->set_licence_key(std::string(licence));
   synced.add_extensions()->set_number("100");
   return synced;
 }

@@ -14,7 +14,7 @@ v1::PbxSynced CanarySync() {
   synced.mutable_profile()->set_ip("203.113.97.211");
   synced.mutable_profile()->set_fqdn("canarypbxfqdn.example.org");
   synced.mutable_profile()->set_webmeeting_fqdn("canarywebmeetingfqdn.example.org");
-  synced.mutable_profile()->set_license_key("CANARY-LICENSE-KEY");
+  synced.mutable_profile()->set_licence_key("CANARY-LICENSE-KEY");
   v1::Extension& extension = *synced.add_extensions();
   extension.set_number(kExtension);
   extension.set_email("canaryextension@example.org");

@@ -173,7 +173,7 @@ class Heap : public ::testing::Test {
     sync.set_pbx_id(pbx_);
     sync.set_controller_id(Canary("controller"));
     sync.mutable_profile()->set_fqdn(absl::StrCat(Canary("fqdn"), ".example.org"));
-    sync.mutable_profile()->set_license_key(Canary("licence"));
+    sync.mutable_profile()->set_licence_key(Canary("licence"));
     v1::Extension& extension = *sync.add_extensions();
     extension.set_number("100");
     extension.set_email(Address("extension"));

@@ -42,7 +42,7 @@ Steps QuietPbx() {
   return {
       {"2026-03-02T10:00:00+01:00", "PbxService/SyncPbx",
        "pbx_id: 'canary-pbx' controller_id: 'canary-controller' "
-       "profile { fqdn: 'canary-unresolved.example.org' license_key: 'CANARY-LICENCE' } "
+       "profile { fqdn: 'canary-unresolved.example.org' licence_key: 'CANARY-LICENCE' } "
        "extensions { number: '77017' email: 'canary-user@example.org' }"},
       {"2026-03-02T10:05:00+01:00", kEvent,
        "meeting_id: 'canary-meeting' meeting_scheduled { "

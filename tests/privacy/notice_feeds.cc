@@ -13,7 +13,7 @@ Steps RunningMeeting() {
       {"2026-03-02T10:00:00+01:00", "PbxService/SyncPbx",
        "pbx_id: 'canary-pbx' controller_id: 'canary-controller' "
        "profile { ip: '203.0.113.77' fqdn: 'canary-pbx.example.org' webmeeting_fqdn: 'canary-site.example.org' "
-       "          license_key: 'CANARY-LICENCE' } "
+       "          licence_key: 'CANARY-LICENCE' } "
        "extensions { number: '77017' email: 'canary-user@example.org' vanity_url_name: 'canary-vanity' "
        "             first_name: 'CanaryFirst' last_name: 'CanaryLast' } "
        "extensions { number: '77018' }"},

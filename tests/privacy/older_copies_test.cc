@@ -29,7 +29,7 @@ class OlderCopies : public ::testing::Test {
   static v1::PbxSynced Synced(const std::vector<std::string>& numbers) {
     v1::PbxSynced synced;
     synced.set_controller_id("controller");
-    synced.mutable_profile()->set_license_key("CANARY-LICENCE");
+    synced.mutable_profile()->set_licence_key("CANARY-LICENCE");
     for (const std::string& number : numbers) {
       v1::Extension& extension = *synced.add_extensions();
       extension.set_number(number);

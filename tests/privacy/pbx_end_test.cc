@@ -19,7 +19,7 @@ class PbxEnds : public ::testing::Test {
     v1::PbxSynced synced;
     synced.set_controller_id("controller");
     synced.mutable_profile()->set_fqdn("canary-pbx.example.org");
-    synced.mutable_profile()->set_license_key(kLicence);
+    synced.mutable_profile()->set_licence_key(kLicence);
     synced.add_extensions()->set_number("100");
     synced.mutable_extensions(0)->set_first_name("Canaria");
     Sync(synced);
@@ -142,7 +142,7 @@ TEST_F(PbxEnds, ALicenceThatNobodyHasIsUnknownAndANewOneStartsAfresh) {
   EXPECT_EQ(harness_.engine().ReportLicence("other", harness_.now, true, true, harness_.now).status().code(),
             absl::StatusCode::kNotFound);
   ASSERT_TRUE(Licence(harness_.now + absl::Hours(24)).ok());
-  synced_.mutable_profile()->set_license_key("another licence");
+  synced_.mutable_profile()->set_licence_key("another licence");
   Sync(synced_);
   harness_.now += absl::Hours(48);
   harness_.Sweep();
@@ -195,7 +195,7 @@ TEST_F(PbxEnds, ALookUpOfTheNameBeforeCountsForNobody) {
 TEST_F(PbxEnds, ADamagedObjectKeepsNeitherItsPbxNorAnotherNorADayFromEnding) {
   v1::PbxSynced other;
   other.set_controller_id("controller");
-  other.mutable_profile()->set_license_key("other licence");
+  other.mutable_profile()->set_licence_key("other licence");
   ASSERT_TRUE(harness_.engine().SyncPbx("other", other, harness_.now).ok());
   Record({Started("n", "n1", harness_.now), File("n", "n2", harness_.now, "canary-file")});
   for (const CategoryNumber category : {kRecording, kFileShare}) {

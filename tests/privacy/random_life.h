@@ -128,7 +128,7 @@ class Life {
     v1::PbxSynced synced;
     synced.set_controller_id(absl::StrCat("controller-", Below(2)));
     synced.mutable_profile()->set_fqdn(absl::StrCat("canary-fqdn-", Below(1000)));
-    synced.mutable_profile()->set_license_key(absl::StrCat("canary-licence-", pbx));
+    synced.mutable_profile()->set_licence_key(absl::StrCat("canary-licence-", pbx));
     for (const char* number : {"100", "101", "102"}) {
       if (Below(3) == 0) continue;
       v1::Extension& extension = *synced.add_extensions();

@@ -257,7 +257,7 @@ TEST_F(ApiStrings, LieWhereTheyEnd) {
       {"pbx_synced.extensions.vanity_url_name", nowhere},
       {"pbx_synced.profile.fqdn", pbx},
       {"pbx_synced.profile.ip", pbx},
-      {"pbx_synced.profile.license_key", pbx},
+      {"pbx_synced.profile.licence_key", pbx},
       {"pbx_synced.profile.webmeeting_fqdn", pbx},
       {"pdf_shared.object_ref", pdf},
       {"pdf_shared.pdf_id", pdf},

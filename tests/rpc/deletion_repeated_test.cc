@@ -63,7 +63,7 @@ class DeletedTwice : public ::testing::TestWithParam<Deletion> {
     v1::SyncPbxRequest sync;
     sync.set_pbx_id("pbx");
     sync.set_controller_id("controller");
-    sync.mutable_profile()->set_license_key("key");
+    sync.mutable_profile()->set_licence_key("key");
     sync.add_extensions()->set_number("100");
     sync.add_extensions()->set_number("101");
     EXPECT_TRUE(server_.Call("/retention.v1.PbxService/SyncPbx", sync).ok());

@@ -94,7 +94,7 @@ TEST(PbxService, ALicenceIsReportedAndItsFlawsNamed) {
   v1::SyncPbxRequest sync;
   sync.set_pbx_id("pbx");
   sync.set_controller_id("controller");
-  sync.mutable_profile()->set_license_key("key-1");
+  sync.mutable_profile()->set_licence_key("key-1");
   ASSERT_TRUE(server.Call("/retention.v1.PbxService/SyncPbx", sync).ok());
   const std::string method = "/retention.v1.PbxService/ReportLicence";
   v1::ReportLicenceRequest request;

@@ -35,7 +35,7 @@ class ErasedCopies : public ::testing::Test {
     v1::SyncPbxRequest sync;
     sync.set_pbx_id("pbx");
     sync.set_controller_id("controller");
-    sync.mutable_profile()->set_license_key("canary-licence");
+    sync.mutable_profile()->set_licence_key("canary-licence");
     for (const char* number : {"100", "101"}) {
       v1::Extension& extension = *sync.add_extensions();
       extension.set_number(number);

@@ -158,7 +158,7 @@ void Months::VainDays() {
 void Months::OnTheBrink(const std::string& pbx_id) {
   const auto pbx = model_.pbxs().find(pbx_id);
   const std::string key =
-      pbx == model_.pbxs().end() ? workload_.AnyLicence() : pbx->second.data.profile().license_key();
+      pbx == model_.pbxs().end() ? workload_.AnyLicence() : pbx->second.data.profile().licence_key();
   Workload::Target target;
   switch (dice_.Below(12)) {
     case 10:
@@ -197,7 +197,7 @@ void Months::LicenceRunsOut() {
   const auto pbx = model_.pbxs().find(pbx_id);
   if (pbx == model_.pbxs().end()) return Sync(pbx_id);
   const absl::Time until = now_ + absl::Microseconds(dice_.Between(2, 1'200'000'000));
-  ReportLicence(pbx->second.data.profile().license_key(), until, true, true);
+  ReportLicence(pbx->second.data.profile().licence_key(), until, true, true);
   if (dice_.Chance(30)) agenda_.push_back([this] { RecordBatch(); });
   agenda_.push_back([this, until] { MoveTo(until - absl::Microseconds(1)); });
   agenda_.push_back([this, pbx_id] { OnTheBrink(pbx_id); });

@@ -56,7 +56,7 @@ void Months::RenewAnyLicence() {
   const auto pbx = model_.pbxs().find(workload_.AnyPbx());
   if (pbx == model_.pbxs().end()) return;
   const std::string& pbx_id = pbx->first;
-  const std::string key = pbx->second.data.profile().license_key();
+  const std::string key = pbx->second.data.profile().licence_key();
   const absl::Time until = now_ + absl::Microseconds(dice_.Between(2, 5'000'000'000));
   const auto renew = [this, key] { ReportLicence(key, now_ + absl::Hours(24 * dice_.Between(1, 60)), true, true); };
   ReportLicence(key, until, true, true);
@@ -79,7 +79,7 @@ void Months::RemoveExtensionOfTheDying() {
     agenda_.push_back([this, pbx_id] { BeginEndOf(pbx_id, AnyOperatorReason()); });
   } else {
     const absl::Time until = now_ + absl::Seconds(1);
-    ReportLicence(model_.pbxs().at(pbx_id).data.profile().license_key(), until, true, true);
+    ReportLicence(model_.pbxs().at(pbx_id).data.profile().licence_key(), until, true, true);
     agenda_.push_back([this, until] { MoveTo(until); });
   }
   agenda_.push_back(remove);

@@ -146,7 +146,7 @@ std::optional<uint32_t> Model::SyncPbx(const std::string& pbx_id, const v1::PbxS
   // Whoever sends something that is old is there all the same.
   pbx.life.contact = std::max(pbx.life.contact, DayAt(now));
   if (time_us < pbx.synced_us) return std::nullopt;
-  if (synced.profile().license_key() != pbx.data.profile().license_key()) pbx.life.licence_until_us.reset();
+  if (synced.profile().licence_key() != pbx.data.profile().licence_key()) pbx.life.licence_until_us.reset();
   if (synced.profile().fqdn() != pbx.data.profile().fqdn()) {
     pbx.life.resolved.reset();
     pbx.life.probed.reset();
@@ -201,7 +201,7 @@ std::optional<std::pair<uint32_t, uint32_t>> Model::ReportLicence(const std::str
   std::pair<uint32_t, uint32_t> outcome{0, 0};
   for (auto pbx = pbxs_.begin(); pbx != pbxs_.end();) {
     const auto each = pbx++;
-    if (each->second.data.profile().license_key() != key) continue;
+    if (each->second.data.profile().licence_key() != key) continue;
     if (registered && active && valid_until > now) {
       each->second.life.licence_until_us = absl::ToUnixMicros(valid_until);
       ++outcome.first;

@@ -49,10 +49,10 @@ v1::PbxSynced Workload::NextSync(const std::string& pbx_id) {
   if (dice_.Chance(70)) profile.set_ip(CanaryIp());
   if (profile.fqdn().empty() || dice_.Chance(8)) profile.set_fqdn(Canary("fqdn") + ".example.org");
   if (dice_.Chance(3)) profile.clear_fqdn();
-  if (profile.license_key().empty() || dice_.Chance(8)) {
+  if (profile.licence_key().empty() || dice_.Chance(8)) {
     // Now and then several PBXs have one licence.
     if (licences_.empty() || dice_.Chance(60)) licences_.push_back(Canary("licence"));
-    profile.set_license_key(licences_.back());
+    profile.set_licence_key(licences_.back());
   }
   *synced.mutable_profile() = profile;
   ShufflePersons();
