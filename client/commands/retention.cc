@@ -37,7 +37,7 @@ void AddPage(const v1::ListDueDaysResponse& page, v1::ListDueDaysResponse& all) 
   }
   last.set_rows(last.rows() + next.rows());
   last.set_values(last.values() + next.values());
-  last.set_values_held(last.values_held() + next.values_held());
+  if (next.has_values_held()) last.set_values_held(last.values_held() + next.values_held());
   all.mutable_buckets()->DeleteSubrange(before, 1);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -56,7 +57,7 @@ struct Bucket {
   DueDay day;
   CategoryNumber category = 0;
   BucketCount count;
-  uint64_t values_held = 0;
+  std::optional<uint64_t> values_held;  // where that is asked for
 };
 std::vector<Bucket> BucketsOf(const std::map<DueDay, DayCount>& held, const Range& range) {
   std::vector<Bucket> buckets;
@@ -73,7 +74,7 @@ void Describe(const Bucket& bucket, const Policy& policy, v1::DueBucket& describ
   described.set_category(static_cast<v1::DataCategory>(bucket.category));
   described.set_rows(bucket.count.rows);
   described.set_values(bucket.count.values);
-  described.set_values_held(bucket.values_held);
+  if (bucket.values_held.has_value()) described.set_values_held(*bucket.values_held);
   described.set_kept(bucket.day == DueDay::Kept());
   if (!bucket.day.is_civil()) return;
   SetDate(bucket.day, *described.mutable_due_day());
@@ -121,7 +122,7 @@ absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs
       if (held_of) {
         auto held = held_of(*key, cursor.value());
         if (!held.ok()) return held.status();
-        bucket.values_held += *held;
+        *bucket.values_held += *held;
       }
       cursor.Next();
     } else {
@@ -167,6 +168,7 @@ absl::StatusOr<v1::ListDueDaysResponse> ForecastInScope(const Store& store, cons
   const auto cursor = view->Scan(Family::kFiled, "", "", AtLoss::kPass);
   for (Bucket& bucket : BucketsOf(held.Read(), range)) {
     bucket.count = {};
+    if (request.with_holds()) bucket.values_held = 0;
     const auto whole = CountRows(*cursor, *pbxs, *position, bucket, budget, held_of);
     if (!whole.ok()) return whole.status();
     if (bucket.count.rows > 0) Describe(bucket, holdings.policy(), *response.add_buckets());

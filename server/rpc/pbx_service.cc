@@ -126,6 +126,8 @@ class PbxService final : public PbxServiceBase {
     if (until.seconds() < 0 || until.seconds() > kMaxSeconds || until.nanos() < 0 || until.nanos() > 999'999'999) {
       return InvalidField("valid_until", "an instant of the years 1970 to 9999");
     }
+    if (!request.has_registered()) return InvalidField("registered", "required");
+    if (!request.has_active()) return InvalidField("active", "required");
     const auto done = backend_.commands.Do([&](Change& change) {
       return backend_.engine.domains().pbxs.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
                                                           request.registered(), request.active(), change);

@@ -229,6 +229,12 @@ TEST_P(Previews, AForecastSaysWhatHoldsWouldKeepAndWhatTheyKeep) {
   request.set_with_holds(true);
   EXPECT_EQ(DetailsOf(Forecast(engine(), request, harness_.now).status()).field, "with_holds");
   request.set_pbx_id("pbx");
+  for (const bool asked : {false, true}) {
+    request.set_with_holds(asked);
+    const auto forecast = Forecast(engine(), request, harness_.now);
+    ASSERT_TRUE(forecast.ok()) << forecast.status();
+    for (const v1::DueBucket& bucket : forecast->buckets()) EXPECT_EQ(bucket.has_values_held(), asked);
+  }
   const auto values = [&](bool kept) {
     std::map<int, uint64_t> held;
     const auto forecast = Forecast(engine(), request, harness_.now);

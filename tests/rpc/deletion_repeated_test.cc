@@ -50,8 +50,8 @@ const std::vector<Deletion>& Deletions() {
       {"Poll", "DeletionService/DeletePoll", "pbx_id: 'pbx' poll_id: 'lunch' reason: 3", "POLL_UNKNOWN"},
       {"RemovedExtension", "PbxService/RemoveExtension", "pbx_id: 'pbx' number: '100'", "EXTENSION_UNKNOWN"},
       {"DeregisteredPbx", "PbxService/DeregisterPbx", "pbx_id: 'pbx'", "PBX_UNKNOWN"},
-      {"LicenceThatEndsItsPbxs", "PbxService/ReportLicence", "licence_key: 'key' valid_until { seconds: 1 }",
-       "LICENCE_UNKNOWN"},
+      {"LicenceThatEndsItsPbxs", "PbxService/ReportLicence",
+       "licence_key: 'key' valid_until { seconds: 1 } registered: true active: true", "LICENCE_UNKNOWN"},
       {"Hold", "HoldService/ReleaseHold", "hold_id: 'case-1'", "HOLD_UNKNOWN"},
   };
   return *deletions;

@@ -98,8 +98,6 @@ TEST(PbxService, ALicenceIsReportedAndItsFlawsNamed) {
   ASSERT_TRUE(server.Call("/retention.v1.PbxService/SyncPbx", sync).ok());
   const std::string method = "/retention.v1.PbxService/ReportLicence";
   v1::ReportLicenceRequest request;
-  request.set_registered(true);
-  request.set_active(true);
   EXPECT_EQ(server.Call(method, request).Summary(), kInvalid + "licence_key");
   request.set_licence_key("key-1");
   EXPECT_EQ(server.Call(method, request).Summary(), kInvalid + "valid_until");
@@ -107,6 +105,11 @@ TEST(PbxService, ALicenceIsReportedAndItsFlawsNamed) {
   EXPECT_EQ(server.Call(method, request).Summary(), kInvalid + "valid_until");
   const absl::Time until = kMonday + absl::Hours(24 * 10);
   request.mutable_valid_until()->set_seconds(absl::ToUnixSeconds(until));
+  // Left out is not "no", which would end the PBX.
+  EXPECT_EQ(server.Call(method, request).Summary(), kInvalid + "registered");
+  request.set_registered(true);
+  EXPECT_EQ(server.Call(method, request).Summary(), kInvalid + "active");
+  request.set_active(true);
   v1::ReportLicenceResponse response;
   ASSERT_TRUE(server.Call(method, request, &response).ok());
   EXPECT_EQ(response.pbxs(), 1u);
