@@ -1,6 +1,7 @@
 // logs append | read | extend | extensions
 #include <algorithm>
 #include <fstream>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,13 @@ v1::LogSeverity ParseSeverity(const std::string& name) {
   throw UsageError("--min-severity", absl::StrCat("not one of ", absl::StrJoin(KebabNames<v1::LogSeverity>(), ", ")));
 }
 
+std::string RandomName() {
+  std::random_device random;
+  std::string name;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&name, absl::Hex(random(), absl::kZeroPad8));
+  return name;
+}
+
 // Sends batches one after another, each once the last one was answered.
 class LogUpload {
  public:
@@ -65,6 +73,7 @@ class LogUpload {
     Backoff backoff(session_.retry());
     v1::AppendLogsResponse answer;
     batch_.set_batch_id(batch_.batch_id() + 1);
+    batch_.set_request_id(absl::StrCat(upload_, "-", batch_.batch_id()));
     for (;;) {
       if (call_ == nullptr) call_ = connection_->AppendLogs();
       call_->Write(batch_);  // if it fails, so does the read
@@ -95,6 +104,7 @@ class LogUpload {
 
   CommandSession& session_;
   const std::string name_;
+  const std::string upload_ = RandomName();  // what is sent again, for want of an answer, is held once
   const std::shared_ptr<Connection> connection_;
   std::unique_ptr<AppendLogsCall> call_;
   v1::AppendLogsRequest batch_;

@@ -249,8 +249,8 @@ absl::Status Engine::Record(std::span<EventBatch* const> events, std::span<LineB
   for (const RecordPart& part : Recorder::PartsOf(events)) {
     absl::Status recorded = writer_.Do(now, [&](Change& change) {
       change.SetRival(rival);
-      domains_.logs.Append(left, change);
-      absl::Status taken = recorder.Record(part, change);
+      absl::Status taken = domains_.logs.Append(left, change);
+      if (taken.ok()) taken = recorder.Record(part, change);
       return taken.ok() && change.is_in_doubt() ? ClockInDoubt() : taken;
     });
     // A refusal from deep inside is a broken invariant here, never an answer to a batch.

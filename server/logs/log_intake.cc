@@ -46,6 +46,7 @@ absl::Status CheckLogBatchMemory(size_t bytes) {
 
 absl::Status LineBatch::Prepare(absl::Time now) {
   if (lines->empty()) return InvalidField("lines", "at least one line");
+  if (request_id.size() > kMaxLogRequestIdBytes) return InvalidField("request_id", "at most 64 bytes");
   if (lines->size() > kMaxLogBatchLines) return InvalidField("lines", "at most 10,000 lines");
   rejected.assign(size(), false);
   for (int i = 0; i < lines->size(); ++i) {

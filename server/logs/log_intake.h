@@ -21,6 +21,7 @@ inline constexpr size_t kMaxLogBatchBytes = 4u << 20;
 inline constexpr size_t kMaxLogBatchMemory = 32u << 20;
 inline constexpr size_t kMaxLogTextBytes = 8192;
 inline constexpr size_t kMaxLogReasonBytes = 1000;
+inline constexpr size_t kMaxLogRequestIdBytes = 64;
 
 // For arrays by retention.v1.LogServer; the first place is nobody's.
 inline constexpr size_t kLogServers = v1::LogServer_ARRAYSIZE;
@@ -43,6 +44,8 @@ struct LogTally {
 struct LineBatch {
   // The lines. REQUIRES: outlives the call of `done`.
   const google::protobuf::RepeatedPtrField<v1::LogLine>* lines = nullptr;
+  // Names the batch where it may come again; else empty. REQUIRES: the same.
+  std::string_view request_id = {};
   // Called once, on the committer's thread: OK with `result`, or why nothing of the batch is held for certain.
   std::function<void(absl::Status)> done;
 

@@ -1,11 +1,14 @@
 #include "server/logs/log_retention.h"
 
 #include <openssl/crypto.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
@@ -15,7 +18,16 @@
 namespace retention {
 namespace {
 
-// Lines of one server and civil day within a group.
+// Of a request id; 0 if there is none. Two batches are one if it, and server and instant of a row's first line, are
+// alike.
+uint64_t MarkOf(std::string_view request_id) {
+  return request_id.empty() ? 0 : XXH3_64bits(request_id.data(), request_id.size());
+}
+
+// Rows of a batch that has a mark are found again: by it, and their place among the lines of their day.
+uint64_t SequenceOf(uint64_t mark, size_t place) { return XXH3_64bits_withSeed(&place, sizeof(place), mark); }
+
+// Lines of one server and civil day within a group; each batch with a mark is by itself.
 struct LinesOfDay {
   DueDay due;
   bool taken = false;
@@ -105,32 +117,36 @@ absl::Status LogRetention::Load() {
   return absl::OkStatus();
 }
 
-void LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
+absl::Status LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
   const LogTerms terms = Terms();
   CivilDays days(holdings_.policy().zone());
-  std::map<std::pair<int, absl::CivilDay>, LinesOfDay> group;
-  std::pair<int, absl::CivilDay> last_key;
+  using Key = std::tuple<int, absl::CivilDay, uint64_t>;  // server, day, mark
+  std::map<Key, LinesOfDay> group;
+  absl::flat_hash_set<uint64_t> marks;
+  Key last_key;
   LinesOfDay* last = nullptr;  // lines come in runs of one server and day
   for (LineBatch* batch : batches) {
     batch->tallies = {};
+    const uint64_t mark = MarkOf(batch->request_id);
+    const bool is_again = mark != 0 && !marks.insert(mark).second;
     for (int i = 0; i < batch->lines->size(); ++i) {
       if (batch->rejected[static_cast<size_t>(i)]) continue;
       const v1::LogLine& line = (*batch->lines)[i];
       const int64_t time_us = MicrosOf(line.time());
-      const std::pair<int, absl::CivilDay> key(line.server(), days.Of(time_us));
+      const Key key(line.server(), days.Of(time_us), mark);
       if (last == nullptr || key != last_key) {
         const auto [it, inserted] = group.try_emplace(key);
         if (inserted) {
-          it->second.due =
-              LogDueDay(key.second, terms[static_cast<size_t>(key.first)], holdings_.policy().rule(kServerLog));
+          it->second.due = LogDueDay(std::get<absl::CivilDay>(key), terms[static_cast<size_t>(line.server())],
+                                     holdings_.policy().rule(kServerLog));
           it->second.taken = change.Takes(it->second.due);
         }
         last = &it->second;
         last_key = key;
       }
-      LogTally& tally = batch->tallies[static_cast<size_t>(key.first)];
+      LogTally& tally = batch->tallies[static_cast<size_t>(line.server())];
       ++(last->taken ? tally.accepted : tally.past_due);
-      if (last->taken) last->lines.emplace_back(time_us, &line);
+      if (last->taken && !is_again) last->lines.emplace_back(time_us, &line);
     }
     uint32_t accepted = 0;
     uint32_t past_due = 0;
@@ -143,11 +159,12 @@ void LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
   }
   stored::v1::LogChunk chunk;
   for (auto& [key, of_day] : group) {
+    const auto& [server, day, mark] = key;
     std::stable_sort(of_day.lines.begin(), of_day.lines.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (size_t begin = 0; begin < of_day.lines.size();) {
       chunk.Clear();
-      chunk.set_server(static_cast<uint32_t>(key.first));
+      chunk.set_server(static_cast<uint32_t>(server));
       size_t end = begin;
       for (size_t bytes = 0; end < of_day.lines.size() && end - begin < kMaxRowLines; ++end) {
         const auto& [time_us, line] = of_day.lines[end];
@@ -158,11 +175,18 @@ void LogRetention::Append(std::span<LineBatch* const> batches, Change& change) {
         entry.set_severity(static_cast<uint32_t>(line->severity()));
         entry.set_text(line->text());
       }
-      const FiledKey row = LogRowKey(of_day.due, key.first, of_day.lines[begin].first, next_sequence_++);
-      change.File(row, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(end - begin));
-      begin = end;
+      const uint64_t sequence = mark == 0 ? next_sequence_++ : SequenceOf(mark, begin);
+      const FiledKey row = LogRowKey(of_day.due, server, of_day.lines[begin].first, sequence);
+      const auto count = static_cast<uint32_t>(end - std::exchange(begin, end));
+      if (mark != 0) {
+        const auto held = holdings_.store.Get(Family::kFiled, row.Encode());
+        if (!held.ok()) return held.status();
+        if (held->has_value()) continue;
+      }
+      change.File(row, Personal(chunk.SerializeAsString()), count);
     }
   }
+  return absl::OkStatus();
 }
 
 void LogRetention::PutExtension(int server, const LogExtension& extension, Change& change) {

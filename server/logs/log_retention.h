@@ -45,8 +45,8 @@ class LogRetention {
   absl::Status Load();
 
   // Files the lines and fills in the results of the batches, which are true once `change` is committed. A line that is
-  // due already is counted and not stored.
-  void Append(std::span<LineBatch* const> batches, Change& change);
+  // due already is counted and not stored; nor is one of a batch that is held already, by its request id.
+  absl::Status Append(std::span<LineBatch* const> batches, Change& change);
 
   // Makes an extension, in place of the server's last one. Rows that are held go to their new days by RefileStep.
   // INVALID_ARGUMENT naming the field; FAILED_PRECONDITION with reason REFILE_UNDER_WAY while the last one is still

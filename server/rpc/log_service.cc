@@ -23,6 +23,7 @@ class LogBatch final : public CommittedBatch<v1::AppendLogsRequest, LineBatch> {
     memory_ = arena_.SpaceAllocated() + received.Length();
     if (absl::Status status = CheckLogBatchMemory(memory_); !status.ok()) return status;
     queued_.lines = &request_->lines();
+    queued_.request_id = request_->request_id();
     return queued_.Prepare(backend_.Now());
   }
 

@@ -17,10 +17,12 @@ v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
   return line;
 }
 
-v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now) {
+v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now,
+                              const std::string& request_id) {
   const google::protobuf::RepeatedPtrField<v1::LogLine> batch(lines.begin(), lines.end());
   LineBatch queued;
   queued.lines = &batch;
+  queued.request_id = request_id;
   absl::Status status = queued.Prepare(now);
   EXPECT_TRUE(status.ok()) << status;
   LineBatch* const group[] = {&queued};

@@ -16,7 +16,8 @@ inline constexpr v1::LogServer kMcu = v1::LOG_SERVER_MCU;
 v1::LogLine Line(v1::LogServer server, absl::Time time, const std::string& text,
                  v1::LogSeverity severity = v1::LOG_SEVERITY_INFORMATIONAL);
 // Takes the lines in as one group; fails the test if it cannot.
-v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now);
+v1::AppendLogsResponse Append(TestEngine& engine, const std::vector<v1::LogLine>& lines, absl::Time now,
+                              const std::string& request_id = "");
 // `until`: "2026-03-20".
 v1::ExtendLogRetentionRequest ExtensionUntil(v1::LogServer server, const std::string& until,
                                              const std::string& reason = "ticket 17");

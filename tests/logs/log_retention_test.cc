@@ -145,6 +145,48 @@ TEST(LogRetention, ARestartReusesNoRowKey) {
   EXPECT_EQ(ReadTexts(harness.engine(), harness.now).size(), 5u);
 }
 
+// A caller that lost the answer sends again.
+TEST(LogRetention, ABatchWithARequestIdIsHeldOnceHoweverOftenItIsSent) {
+  Harness harness(kMonday);
+  std::vector<v1::LogLine> lines;
+  for (size_t i = 0; i <= LogRetention::kMaxRowLines; ++i) lines.push_back(Line(kMcu, kMonday, "same instant"));
+  lines.push_back(Line(kMcu, kMonday - absl::Hours(24), "the day before"));
+  lines.push_back(Line(kPortal, kMonday, "another server"));
+  const auto send = [&](const std::string& request_id) {
+    EXPECT_EQ(Append(harness.engine(), lines, harness.now, request_id).accepted(), lines.size());
+    return harness.Values(kServerLog) / lines.size();
+  };
+  EXPECT_EQ(send("one"), 1u);
+  EXPECT_EQ(send("one"), 1u);
+  ASSERT_TRUE(harness.Reopen().ok());
+  EXPECT_EQ(send("one"), 1u);
+  ASSERT_TRUE(Extend(harness.engine(), ExtensionUntil(kMcu, "2026-03-20"), harness.now).ok());
+  EXPECT_EQ(send("one"), 1u) << "its rows have moved";
+  EXPECT_EQ(ReadTexts(harness.engine(), harness.now).size(), lines.size());
+  EXPECT_EQ(send("two"), 2u);
+  EXPECT_EQ(send(""), 3u);
+  EXPECT_EQ(send(""), 4u);
+}
+
+TEST(LogRetention, OfTwoThatComeAtOnceOneIsHeld) {
+  Harness harness(kMonday);
+  const std::vector<v1::LogLine> lines = {Line(kMcu, kMonday, "a"), Line(kMcu, kMonday, "b")};
+  const google::protobuf::RepeatedPtrField<v1::LogLine> sent(lines.begin(), lines.end());
+  std::vector<LineBatch> batches(3);
+  std::vector<LineBatch*> group;
+  for (LineBatch& batch : batches) {
+    batch.lines = &sent;
+    batch.request_id = group.size() < 2 ? "one" : "";
+    ASSERT_TRUE(batch.Prepare(harness.now).ok());
+    group.push_back(&batch);
+  }
+  ASSERT_TRUE(harness.engine().Record({}, group, harness.now).ok());
+  for (const LineBatch& batch : batches) EXPECT_EQ(batch.result.accepted(), 2u);
+  EXPECT_EQ(harness.Values(kServerLog), 4u);
+  batches[0].request_id = std::string_view("12345678901234567890123456789012345678901234567890123456789012345");
+  EXPECT_EQ(DetailsOf(batches[0].Prepare(harness.now)).field, "request_id");
+}
+
 TEST(LogRetention, RowsAreBoundedAndInTheOrderOfTime) {
   Harness harness(kMonday);
   std::vector<v1::LogLine> lines;

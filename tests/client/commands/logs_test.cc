@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,7 @@ class LogCommandsTest : public ::testing::Test {
  protected:
   LogCommandsTest() {
     connection_->log_script = [this](const v1::AppendLogsRequest& batch) -> absl::StatusOr<v1::AppendLogsResponse> {
+      requests_.push_back(batch.request_id());
       if (!failures_.empty()) {
         const absl::Status failure = failures_.front();
         failures_.pop_front();
@@ -45,6 +47,7 @@ class LogCommandsTest : public ::testing::Test {
   std::shared_ptr<FakeConnection> connection_ = std::make_shared<FakeConnection>();
   std::deque<absl::Status> failures_;
   std::vector<int> sizes_;
+  std::vector<std::string> requests_;
   std::vector<absl::Duration> waits_;
   std::ostringstream out_;
   std::ostringstream err_;
@@ -55,6 +58,7 @@ TEST_F(LogCommandsTest, AppendSendsBatchesAndNamesBadLinesWithoutTheirValues) {
   for (int i = 0; i < 2500; ++i) input += std::string(kLine) + "\n";
   EXPECT_EQ(Run({"-o", "csv", "logs", "append", "-"}, input), 1);
   EXPECT_EQ(sizes_, (std::vector<int>{1000, 1000, 500}));
+  EXPECT_EQ(std::set<std::string>(requests_.begin(), requests_.end()).size(), 3u);
   EXPECT_EQ(out_.str(), "accepted,past_due,refused\n2500,0,0\n");
   EXPECT_NE(err_.str().find("standard input:1:nonsense: no such field"), std::string::npos) << err_.str();
   EXPECT_NE(err_.str().find("standard input:2:"), std::string::npos) << err_.str();
@@ -67,6 +71,8 @@ TEST_F(LogCommandsTest, AppendWaitsForAFullQueueAndGivesUpOnWhatIsWrong) {
   EXPECT_EQ(Run({"logs", "append", "-"}, kLine), 0) << err_.str();
   EXPECT_EQ(waits_.size(), 2u);
   EXPECT_EQ(connection_->streams_opened, 3);
+  EXPECT_EQ(requests_, std::vector<std::string>(3, requests_[0])) << "what is sent again is the same request";
+  EXPECT_FALSE(requests_[0].empty());
   failures_ = {RichError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD", {}, "lines")};
   EXPECT_EQ(Run({"logs", "append", "-"}, kLine), 1);
   EXPECT_EQ(waits_.size(), 2u);
