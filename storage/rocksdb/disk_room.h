@@ -10,7 +10,7 @@
 namespace retention {
 
 // OK if the disk has what an opening takes, and, if asked to be probed, takes a write; with what `on_full` makes of
-// room. RocksDB that runs out of it on the way may end the process. RESOURCE_EXHAUSTED, which says how much is missing,
+// room: an opening that runs out of it on the way has closed what could still be read. RESOURCE_EXHAUSTED, which says how much is missing,
 // or the error of the write.
 absl::Status MakeRoom(const std::string& directory, const RocksDbOptions& options, bool probes);
 

@@ -18,6 +18,7 @@
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
+#include "storage/rocksdb/steady_disk.h"
 
 namespace retention {
 namespace {
@@ -158,7 +159,7 @@ absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory
 rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage) {
   directory_ = directory;
   wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
-  file_system_ = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
+  file_system_ = SteadyTables(options.file_system ? options.file_system : rocksdb::FileSystem::Default());
   env_ = rocksdb::NewCompositeEnv(file_system_);
   rocksdb::DBOptions database = DatabaseOptions(options);
   if (damage == LogDamage::kEndsThere) {
@@ -219,6 +220,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
     database.paranoid_checks = false;
     if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
   }
+  database.info_log = SteadyLog(directory);
   database.listeners.push_back(engine->listener_);
   database.wal_filter = engine->filter_.get();
   rocksdb::DB* db = nullptr;

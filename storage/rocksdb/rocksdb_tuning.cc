@@ -112,9 +112,6 @@ rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options) {
   database.skip_stats_update_on_db_open = true;
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
-  database.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  database.max_log_file_size = 1 << 20;
-  database.keep_log_file_num = 3;
   database.max_manifest_file_size = 4 << 20;
   return database;
 }

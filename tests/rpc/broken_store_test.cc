@@ -193,7 +193,7 @@ class BrokenStore : public ::testing::TestWithParam<std::tuple<Fault, Case, int>
         std::ofstream(data()) << "no directory";
         break;
       case Fault::kDiskFull:
-        disk_ = std::make_unique<FaultFileSystem>(FaultFileSystem::EmptyTables::kHit);
+        disk_ = std::make_unique<FaultFileSystem>();
         disk_->FailWrites(FaultFileSystem::Fault::kDiskFull);
         break;
       case Fault::kFormatUnknown: {

@@ -33,7 +33,6 @@ class StoreFault : public ::testing::Test {
   FaultFileSystem disk_;
 };
 
-// RocksDB that runs out of room while it opens can end the process.
 TEST_F(StoreFault, WithoutRoomItIsNotOpened_AndNothingIsTouched) {
   ASSERT_TRUE(MustOpen()->Commit(NumberedBatch(1)).ok());
   const auto files = [this] {
@@ -232,6 +231,29 @@ INSTANTIATE_TEST_SUITE_P(
                       FaultCase{DiskFault::kDiskFull, Operation::kSync, absl::StatusCode::kResourceExhausted},
                       FaultCase{DiskFault::kIoError, Operation::kAppend, absl::StatusCode::kUnavailable},
                       FaultCase{DiskFault::kIoError, Operation::kSync, absl::StatusCode::kUnavailable}));
+
+// A compaction that leaves no row is one that RocksDB alone does not survive if it fails: rocksdb_assertion_test.cc.
+TEST_F(StoreFault, AnErasureThatLeavesNothingCanFailAtEveryWrite) {
+  auto store = MustOpen();
+  int round = 0;
+  for (const DiskFault fault : {DiskFault::kDiskFull, DiskFault::kIoError, DiskFault::kReadOnly}) {
+    bool failed = true;
+    for (uint64_t nth = 1; failed; ++nth) {
+      ASSERT_LT(nth, 500u);
+      Batch batch;
+      batch.Put(Family::kFiled, SomeKey(kDay, 1).Encode(), "erased");
+      ASSERT_TRUE(store->Commit(batch).ok());
+      // So that it lies in a file.
+      const absl::Status flushed = store->Checkpoint(directory_ / std::to_string(++round));
+      ASSERT_TRUE(flushed.ok()) << flushed;
+      disk_.FailAfter(nth, fault, Operation::kAppend);
+      failed = !store->DropRange(Family::kFiled, FiledPrefix(kDay), PrefixEnd(FiledPrefix(kDay))).ok();
+      disk_.Heal();
+      ASSERT_TRUE(store->Resume().ok()) << nth;
+    }
+    EXPECT_EQ(RowsOf(*store), MapStore().rows());
+  }
+}
 
 // A reopening that fails halfway leaves a closed store, which a later Resume opens.
 TEST_F(StoreFault, ResumeCanFailAtEveryWrite_AndLosesNothing) {

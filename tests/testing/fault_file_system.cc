@@ -3,8 +3,6 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/options.h>
-#include <rocksdb/sst_file_reader.h>
-#include <rocksdb/table_properties.h>
 
 #include <condition_variable>
 #include <filesystem>
@@ -79,17 +77,6 @@ class PartlyReadable : public rocksdb::FSRandomAccessFileOwnerWrapper {
   const std::shared_ptr<const BadSector> bad_;
 };
 
-// Whether `bytes` are a whole table without a row or a deletion.
-bool IsEmptyTable(const Slice& bytes) {
-  static constexpr char kName[] = "/table.sst";
-  const std::unique_ptr<rocksdb::Env> memory(rocksdb::NewMemEnv(rocksdb::Env::Default()));
-  if (!rocksdb::WriteStringToFile(memory.get(), bytes, kName).ok()) return false;
-  rocksdb::Options options;
-  options.env = memory.get();
-  rocksdb::SstFileReader table(options);
-  return table.Open(kName).ok() && table.GetTableProperties()->num_entries == 0;
-}
-
 }  // namespace
 
 // What is durable, what is not, and which fault comes next. Thread-safe.
@@ -114,8 +101,8 @@ class FaultFileSystem::Disk {
     fault_operation_ = operation;
     faults_from_ = writes_ + 1;
   }
-  void FailAfter(uint64_t nth, Fault fault) {
-    FailWrites(fault, UINT64_MAX, Operation::kAny);
+  void FailAfter(uint64_t nth, Fault fault, Operation operation) {
+    FailWrites(fault, UINT64_MAX, operation);
     const MutexLock lock(mutex_);
     faults_from_ = writes_ + nth;
   }
@@ -249,10 +236,10 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
   class File;
   class Directory;
 
-  explicit Watched(EmptyTables empty_tables)
+  Watched()
       : FileSystemWrapper(rocksdb::FileSystem::Default()),
         disk_(std::make_shared<Disk>()),
-        spares_empty_tables_(empty_tables == EmptyTables::kSpared) {}
+        env_(rocksdb::NewCompositeEnv(std::shared_ptr<rocksdb::FileSystem>(std::shared_ptr<void>(), this))) {}
   Disk& disk() const { return *disk_; }
   const char* Name() const override { return "FaultFileSystem"; }
 
@@ -293,6 +280,11 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
   }
   IOStatus NewDirectory(const std::string& path, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* result, IODebugContext* debug) override;
+  // As RocksDB's own file system does it, whose logger would write past this one.
+  IOStatus NewLogger(const std::string& path, const IOOptions& options, std::shared_ptr<rocksdb::Logger>* result,
+                     IODebugContext* debug) override {
+    return rocksdb::status_to_io_status(rocksdb::NewEnvLogger(path, env_.get(), result));
+  }
 
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
@@ -331,7 +323,7 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
 
  private:
   const std::shared_ptr<Disk> disk_;
-  const bool spares_empty_tables_;
+  const std::unique_ptr<rocksdb::Env> env_;  // of itself
   Mutex mutex_;
   std::string kept_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const BadSector> bad_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const BadSector>();
@@ -339,16 +331,10 @@ class FaultFileSystem::Watched : public rocksdb::FileSystemWrapper {
 
 class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(std::string path, std::shared_ptr<Disk> disk, bool spared_if_empty_table,
-       std::unique_ptr<rocksdb::FSWritableFile> file)
-      : FSWritableFileOwnerWrapper(std::move(file)),
-        path_(std::move(path)),
-        disk_(std::move(disk)),
-        spared_if_empty_table_(spared_if_empty_table) {}
+  File(std::string path, std::shared_ptr<Disk> disk, std::unique_ptr<rocksdb::FSWritableFile> file)
+      : FSWritableFileOwnerWrapper(std::move(file)), path_(std::move(path)), disk_(std::move(disk)) {}
 
   IOStatus Append(const Slice& bytes, const IOOptions& options, IODebugContext* debug) override {
-    spared_ = spared_if_empty_table_ && size_ == 0 && IsEmptyTable(bytes);
-    if (spared_) return target()->Append(bytes, options, debug);
     if (IOStatus admitted = disk_->Admit(Operation::kAppend); !admitted.ok()) {
       target()->Append(Slice(bytes.data(), bytes.size() / 2), options, debug).PermitUncheckedError();
       return admitted;
@@ -368,7 +354,6 @@ class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrappe
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override { return Fsync(options, debug); }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
-    if (spared_) return target()->Flush(options, debug);
     if (IOStatus admitted = disk_->Admit(Operation::kSync); !admitted.ok()) return admitted;
     const IOStatus flushed = target()->Flush(options, debug);
     if (!flushed.ok()) return flushed;
@@ -379,8 +364,6 @@ class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrappe
  private:
   const std::string path_;
   const std::shared_ptr<Disk> disk_;
-  const bool spared_if_empty_table_;
-  bool spared_ = false;
   uint64_t size_ = 0;
 };
 
@@ -410,8 +393,7 @@ IOStatus FaultFileSystem::Watched::NewWritableFile(const std::string& path, cons
   const IOStatus created = target()->NewWritableFile(path, options, &file, debug);
   if (!created.ok()) return created;
   disk_->Created(path);
-  const bool spared_if_empty_table = spares_empty_tables_ && fs::path(path).extension() == ".sst";
-  *result = std::make_unique<File>(path, disk_, spared_if_empty_table, std::move(file));
+  *result = std::make_unique<File>(path, disk_, std::move(file));
   return created;
 }
 
@@ -423,7 +405,7 @@ IOStatus FaultFileSystem::Watched::NewDirectory(const std::string& path, const I
   return opened;
 }
 
-FaultFileSystem::FaultFileSystem(EmptyTables empty_tables) : watched_(std::make_shared<Watched>(empty_tables)) {}
+FaultFileSystem::FaultFileSystem() : watched_(std::make_shared<Watched>()) {}
 FaultFileSystem::~FaultFileSystem() = default;
 std::shared_ptr<rocksdb::FileSystem> FaultFileSystem::file_system() const { return watched_; }
 uint64_t FaultFileSystem::writes() const { return watched_->disk().writes(); }
@@ -434,7 +416,9 @@ void FaultFileSystem::Restart() { watched_->disk().Restart(); }
 void FaultFileSystem::FailWrites(Fault fault, uint64_t count, Operation operation) {
   watched_->disk().FailWrites(fault, count, operation);
 }
-void FaultFileSystem::FailAfter(uint64_t nth, Fault fault) { watched_->disk().FailAfter(nth, fault); }
+void FaultFileSystem::FailAfter(uint64_t nth, Fault fault, Operation operation) {
+  watched_->disk().FailAfter(nth, fault, operation);
+}
 void FaultFileSystem::Heal() { watched_->disk().Heal(); }
 void FaultFileSystem::Hold() { watched_->disk().Hold(true); }
 void FaultFileSystem::Release() { watched_->disk().Hold(false); }

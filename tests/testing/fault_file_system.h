@@ -1,10 +1,7 @@
 // A file system that crashes, fills up and fails on command.
 //
 // It knows what a power loss would leave: the bytes of a file up to its last fsync, and the names of a directory as of
-// its last fsync. Info logs are not watched.
-//
-// The bytes of a table that holds nothing are neither counted nor hit, unless asked for: RocksDB throws it away as soon
-// as it is written, but Debian's ends the process if it cannot be (tests/storage/rocksdb_assertion_test.cc).
+// its last fsync.
 #ifndef RETENTION_TESTS_TESTING_FAULT_FILE_SYSTEM_H_
 #define RETENTION_TESTS_TESTING_FAULT_FILE_SYSTEM_H_
 
@@ -27,9 +24,8 @@ class FaultFileSystem {
   enum class Fault : uint8_t { kDiskFull, kIoError, kReadOnly };
   // Which changes of a file or a directory count and can be hit.
   enum class Operation : uint8_t { kAny, kAppend, kSync };
-  enum class EmptyTables : uint8_t { kSpared, kHit };
 
-  explicit FaultFileSystem(EmptyTables empty_tables = EmptyTables::kSpared);
+  FaultFileSystem();
   FaultFileSystem(const FaultFileSystem&) = delete;
   FaultFileSystem& operator=(const FaultFileSystem&) = delete;
   ~FaultFileSystem();
@@ -53,8 +49,8 @@ class FaultFileSystem {
   // The next `count` changes of that kind fail. A failed append leaves half of its bytes, a failed fsync nothing
   // durable.
   void FailWrites(Fault fault, uint64_t count = UINT64_MAX, Operation operation = Operation::kAny);
-  // The `nth` change from now (1 is the next) fails, and every change after it, until Heal.
-  void FailAfter(uint64_t nth, Fault fault);
+  // From the `nth` change on (1 is the next) every change of that kind fails, until Heal.
+  void FailAfter(uint64_t nth, Fault fault, Operation operation = Operation::kAny);
   void Heal();
   // Changes wait until Release: a disk that is slow.
   void Hold();
