@@ -1,14 +1,13 @@
 #include "server/app/server.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/app/act_log.h"
 #include "server/app/explain.h"
+#include "server/app/policy_file.h"
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/days/waiting_cohorts.h"
@@ -27,16 +26,6 @@ const char* malloc_conf = "junk:free";
 
 namespace retention {
 namespace {
-
-absl::StatusOr<Policy> ReadPolicy(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--policy ", path, ": cannot be read: give a file that the server can read"));
-  }
-  return Policy::FromText(text.str());
-}
 
 // Rows whose keys are gone.
 void ReportSwept(const GoneTally& swept) {
@@ -118,6 +107,11 @@ absl::Status Server::OpenEngine() {
   engine_ = *std::move(engine);
   if (is_new) Log(Severity::kInfo, "a store was created");
   ReportSwept(engine_->swept());
+  const bool lost = !loss_.unentered().empty() || !engine_->swept().empty() || !store_->Lost().empty() ||
+                    ring_->found().entries_damaged > 0 || ring_->found().rolled_back;
+  if (options_.accept_data_loss && !is_new && !lost) {
+    Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
+  }
   witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_kind(), clock_, metrics_);
   witness_loop_->RunOnce();
   ReportLoss();
@@ -362,7 +356,8 @@ void Server::KeepBallast() {
 void Server::KeepStoresNames() {
   const auto put_back = PutBackCurrent(options_.data_directory);
   if (put_back.ok() && *put_back) {
-    Log(Severity::kWarning, "a file without which the store does not open again was removed, and is put back",
+    Log(Severity::kWarning,
+        "a file without which the store does not open again was removed or damaged, and is put back",
         {{"file", "CURRENT"}});
   }
   const std::string failure = put_back.ok() ? "" : DescribeStatus(put_back.status());
@@ -372,7 +367,7 @@ void Server::KeepStoresNames() {
         "files of the store were removed: it goes on until it is stopped, and then only a backup helps",
         {{"status", failure}});
   } else if (is_news) {
-    Log(Severity::kError, "a file without which the store does not open again was removed, and cannot be put back yet",
+    Log(Severity::kError, "a file without which the store does not open again cannot be read, or put back, yet",
         {{"status", failure}});
   }
   names_failure_ = failure;

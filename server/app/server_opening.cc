@@ -295,11 +295,7 @@ absl::StatusOr<StoreWitness::Finding> Server::MeetWitness(const StoreLook& store
     finding->standing = Standing::kRolledBack;
     return finding;
   }
-  if (finding->standing == Standing::kSound) {
-    if (made && options_.accept_data_loss && loss_.unentered().empty())
-      Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
-    return finding;
-  }
+  if (finding->standing == Standing::kSound) return finding;
   if (!options_.accept_data_loss) return StoreWitness::Refusal(*finding);
   Log(Severity::kWarning, "a loss of data is accepted, and will be entered in the ledger",
       {{"reason", std::string(ReasonOf(finding->standing))}, {"found", finding->found}});

@@ -1,6 +1,5 @@
 #include "storage/rocksdb/damaged_files.h"
 
-#include <algorithm>
 #include <cctype>
 #include <string>
 
@@ -10,8 +9,7 @@ namespace retention {
 
 void DamagedFiles::Note(std::string_view corruption) {
   const std::string text(corruption);
-  // A file that is missing is looked for under its former name as well.
-  const size_t suffix = std::min(text.find(".sst"), text.find(".ldb"));
+  const size_t suffix = text.find(".sst");
   size_t digits = suffix == std::string::npos ? 0 : suffix;
   while (digits > 0 && std::isdigit(static_cast<unsigned char>(text[digits - 1])) != 0) --digits;
   uint64_t number = 0;

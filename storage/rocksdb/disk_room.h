@@ -10,8 +10,8 @@
 namespace retention {
 
 // OK if the disk has what an opening takes, and, if asked to be probed, takes a write; with what `on_full` makes of
-// room: an opening that runs out of it on the way has closed what could still be read. RESOURCE_EXHAUSTED, which says how much is missing,
-// or the error of the write.
+// room: an opening that runs out of it on the way has closed what could still be read. RESOURCE_EXHAUSTED, which says
+// how much is missing, or the error of the write.
 absl::Status MakeRoom(const std::string& directory, const RocksDbOptions& options, bool probes);
 
 }  // namespace retention

@@ -82,7 +82,7 @@ class RocksEngine::Listener : public rocksdb::EventListener {
   // file is taken out, or what cannot be read can be. Without room nothing else would be written either.
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
     if (reason == rocksdb::BackgroundErrorReason::kCompaction && !error->IsNoSpace()) {
-      if (IsDamage(*error)) damaged_->Note(error->ToString());
+      if (IsDamage(*error)) damaged_->Note(TextOf(*error));
       *error = rocksdb::Status::OK();
       return;
     }
@@ -282,8 +282,8 @@ void RocksEngine::SetLost(Family family, LostSpans spans) const {
 
 absl::Status RocksEngine::Noted(const rocksdb::Status& read) const {
   if (!IsDamage(read)) return StatusFromRocksDb(read);
-  damaged_->Note(read.ToString());
-  return absl::DataLossError(absl::StrCat("store: ", read.ToString()));
+  damaged_->Note(TextOf(read));
+  return absl::DataLossError(absl::StrCat("store: ", TextOf(read)));
 }
 
 RocksEngine::~RocksEngine() {

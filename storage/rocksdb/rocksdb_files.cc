@@ -1,10 +1,12 @@
 #include "storage/rocksdb/rocksdb_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,22 +15,53 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace retention {
 
 namespace {
 
-// The newest is the one in use: the former go when it is complete.
-std::string LastListIn(const std::string& directory) {
+constexpr std::string_view kListPrefix = "MANIFEST-";
+// What CURRENT holds is one name.
+constexpr size_t kCurrentBytesMax = 64;
+
+absl::Status Failed(const std::string& what, int error) {
+  return absl::UnavailableError(absl::StrCat("store: ", what, ": ", std::strerror(error), " (errno ", error, ")"));
+}
+
+// The newest is the one in use: the former go when it is complete. Empty if there is none.
+absl::StatusOr<std::string> LastListIn(const std::string& directory) {
   std::string last;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     std::string name = entry.path().filename().string();
     // Numbers have six digits or more.
     const auto rank = [](const std::string& of) { return std::pair(of.size(), of); };
-    if (name.starts_with("MANIFEST-") && rank(name) > rank(last)) last = std::move(name);
+    if (name.starts_with(kListPrefix) && rank(name) > rank(last)) last = std::move(name);
   }
+  if (error) return Failed(absl::StrCat(directory, " cannot be read"), error.value());
   return last;
+}
+
+// The list that CURRENT names; empty if it is not there, or names none that is.
+absl::StatusOr<std::string> NamedList(const std::string& directory) {
+  const std::string path = directory + "/CURRENT";
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return "";
+  std::string line(kCurrentBytesMax, '\0');
+  const ssize_t size = fd < 0 ? -1 : ::read(fd, line.data(), line.size());
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (size < 0) return Failed(absl::StrCat(path, " cannot be read"), error);
+  line.resize(static_cast<size_t>(size));
+  if (!line.starts_with(kListPrefix) || !line.ends_with('\n')) return "";
+  line.pop_back();
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(line.substr(kListPrefix.size()), &number)) return "";
+  struct stat file;
+  if (::stat((directory + "/" + line).c_str(), &file) == 0) return line;
+  if (errno == ENOENT) return "";
+  return Failed(absl::StrCat(directory, "/", line, " cannot be looked for"), errno);
 }
 
 uint64_t LastIn(const std::string& directory, std::string_view extension) {
@@ -51,8 +84,11 @@ uint64_t LastTableIn(const std::string& directory) { return LastIn(directory, ".
 bool LostItsCurrent(const std::string& directory) {
   std::error_code error;
   std::string list;
-  if (std::ifstream(directory + "/CURRENT") >> list) return !std::filesystem::exists(directory + "/" + list, error);
-  if (std::filesystem::exists(directory + "/CURRENT", error)) return false;
+  // What cannot be looked for is not known to be missing: the opening tells what is wrong with it.
+  if (std::ifstream(directory + "/CURRENT") >> list) {
+    return !std::filesystem::exists(directory + "/" + list, error) && !error;
+  }
+  if (std::filesystem::exists(directory + "/CURRENT", error) || error) return false;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     if (entry.path().extension() == ".sst") return true;
   }
@@ -60,32 +96,39 @@ bool LostItsCurrent(const std::string& directory) {
 }
 
 absl::StatusOr<bool> PutBackCurrent(const std::string& directory) {
-  std::error_code error;
-  const std::filesystem::path current = std::filesystem::path(directory) / "CURRENT";
-  std::string list;
   // Twice, since the database may go over to another list between the two looks.
   for (int look = 0; look < 2; ++look) {
-    if (std::ifstream(current) >> list && std::filesystem::exists(std::filesystem::path(directory) / list, error)) {
-      return false;
-    }
+    const absl::StatusOr<std::string> named = NamedList(directory);
+    if (!named.ok()) return named.status();
+    if (!named->empty()) return false;
   }
-  list = LastListIn(directory);
-  if (list.empty() || std::filesystem::exists(current, error)) {
-    return absl::DataLossError("store: the list of its tables (MANIFEST) was removed");
+  const absl::StatusOr<std::string> list = LastListIn(directory);
+  if (!list.ok()) return list.status();
+  if (list->empty()) {
+    return absl::DataLossError(absl::StrCat("store: the list of its tables (MANIFEST) was removed from ", directory));
   }
-  const std::filesystem::path made = std::filesystem::path(directory) / "CURRENT.dbtmp";
+  const std::string current = directory + "/CURRENT";
+  const std::string made = current + ".dbtmp";
+  const std::string line = *list + "\n";
+  int error = 0;
+  const auto note = [&](bool done) {
+    if (!done && error == 0) error = errno;
+    return done;
+  };
   const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return absl::UnavailableError("store: the file CURRENT was removed, and cannot be made");
-  const std::string line = list + "\n";
-  bool done = ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  // Never over one that the database has made meanwhile.
-  done = done && (::link(made.c_str(), current.c_str()) == 0 || errno == EEXIST);
-  ::unlink(made.c_str());
-  const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  done = directory_fd >= 0 && ::fsync(directory_fd) == 0 && done;
+  if (note(fd >= 0)) {
+    errno = ENOSPC;  // of a write that is cut short
+    note(::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+    note(::fsync(fd) == 0);
+    ::close(fd);
+    // One that the database made meanwhile names the same list, or is put right by the next look.
+    if (error == 0) note(::rename(made.c_str(), current.c_str()) == 0);
+    if (error != 0) ::unlink(made.c_str());
+  }
+  const int directory_fd = error != 0 ? -1 : ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (error == 0 && note(directory_fd >= 0)) note(::fsync(directory_fd) == 0);
   if (directory_fd >= 0) ::close(directory_fd);
-  if (!done) return absl::UnavailableError("store: the file CURRENT was removed, and cannot be made");
+  if (error != 0) return Failed(absl::StrCat(current, " is missing or damaged, and cannot be made anew"), error);
   return true;
 }
 

@@ -18,9 +18,9 @@ uint64_t LastTableIn(const std::string& directory);
 // without the list that it names.
 bool LostItsCurrent(const std::string& directory);
 
-// Of a database that is open: puts the file CURRENT back if somebody removed it, without which it would not open again;
-// returns whether it did. DATA_LOSS if the list that it names (MANIFEST) was removed too; UNAVAILABLE if it cannot be
-// written.
+// Of a database that is open: makes the file CURRENT anew, without which it would not open again, if somebody removed
+// it or it names no list of tables (MANIFEST) that is there; returns whether it did. DATA_LOSS if there is no list at
+// all; UNAVAILABLE, with path and errno, if it cannot be read or made.
 absl::StatusOr<bool> PutBackCurrent(const std::string& directory);
 
 }  // namespace retention

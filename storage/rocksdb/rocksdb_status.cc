@@ -2,12 +2,15 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace retention {
 
+std::string TextOf(const rocksdb::Status& status) { return absl::StrReplaceAll(status.ToString(), {{".ldb", ".sst"}}); }
+
 absl::Status StatusFromRocksDb(const rocksdb::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  const std::string message = absl::StrCat("store: ", status.ToString());
+  const std::string message = absl::StrCat("store: ", TextOf(status));
   if (status.subcode() == rocksdb::Status::SubCode::kNoSpace ||
       status.subcode() == rocksdb::Status::SubCode::kSpaceLimit) {
     return absl::ResourceExhaustedError(message);
@@ -36,9 +39,7 @@ absl::Status StatusFromRocksDb(const rocksdb::Status& status) {
 }
 
 bool IsOfTables(const absl::Status& opening) {
-  // A file that is missing is looked for by its old name at last.
-  return absl::IsDataLoss(opening) &&
-         (absl::StrContains(opening.message(), ".sst") || absl::StrContains(opening.message(), ".ldb"));
+  return absl::IsDataLoss(opening) && absl::StrContains(opening.message(), ".sst");
 }
 
 }  // namespace retention

@@ -5,6 +5,7 @@
 #include <rocksdb/slice.h>
 #include <rocksdb/status.h>
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -13,6 +14,10 @@ namespace retention {
 
 // A file says what was not written, or is missing.
 inline bool IsDamage(const rocksdb::Status& status) { return status.IsCorruption() || status.IsPathNotFound(); }
+
+// What RocksDB says. A table that is missing has its own name in it, not the former one (.ldb) under which it was
+// looked for at last.
+std::string TextOf(const rocksdb::Status& status);
 
 // Of such a status of an opening: whether it is about a table file, which RocksDB names. If it is about the list of
 // them, an opening that passes damage would take that for shorter than it is, and delete the files that it does not

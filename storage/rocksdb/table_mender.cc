@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace retention {
@@ -112,7 +113,8 @@ TableMender::TableMender(const RocksEngine& engine, Table table, Family family)
 
 absl::Status TableMender::Begin() {
   if (table_.level == 0 && !IsReadable(table_.keys.end)) {
-    return absl::DataLossError("store: of a damaged file nobody can tell what it replaced");
+    return absl::DataLossError(
+        absl::StrCat("store: of the damaged file ", engine_.PathOf(table_.name), " nobody can tell what it replaced"));
   }
   return pause_.Begin();
 }

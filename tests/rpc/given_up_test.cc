@@ -73,8 +73,14 @@ TEST_F(GivenUp, KeysOfPbxsGoWithWhoAcceptsALossAlone) {
   }
   EXPECT_EQ(DetailsOf(Start(false, false)).reason, "PBX_KEYS_GONE");
   EXPECT_EQ(DetailsOf(Start(false, true)).reason, "PBX_KEYS_GONE");
-  const absl::Status accepted = Start(true, false);
-  EXPECT_TRUE(accepted.ok()) << accepted;
+  // Who accepts it is told that nothing is lost only when nothing is.
+  for (const bool lost : {true, false}) {
+    ::testing::internal::CaptureStderr();
+    const absl::Status accepted = Start(true, false);
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    EXPECT_TRUE(accepted.ok()) << accepted;
+    EXPECT_EQ(absl::StrContains(said, "nothing is lost: take --accept-data-loss away"), !lost) << said;
+  }
 }
 
 }  // namespace

@@ -296,7 +296,7 @@ TEST_F(RingFaults, CurrentThatIsRemovedWhileItRunsIsPutBackAndSaid) {
   Sweep();
   Sweep();
   const std::string said = ::testing::internal::GetCapturedStderr();
-  EXPECT_TRUE(absl::StrContains(said, "was removed, and is put back")) << said;
+  EXPECT_TRUE(absl::StrContains(said, "was removed or damaged, and is put back")) << said;
   server_.Stop();
   const absl::Status started = Start(kMonday);
   ASSERT_TRUE(started.ok()) << started;

@@ -136,7 +136,9 @@ TEST_F(StartupMistakes, OfRoles) {
 
 TEST_F(StartupMistakes, OfResolversAndThePolicy) {
   Refuses([](ServerOptions& options) { options.dns.emplace().resolvers = {"not an address"}; }, {"DNS"});
-  Refuses([](ServerOptions& options) { options.policy_file = "/nowhere"; }, {"--policy /nowhere"});
+  Refuses([](ServerOptions& options) { options.policy_file = "/nowhere"; }, {"--policy /nowhere", "(errno 2)"});
+  // It is there, and a read of it fails.
+  Refuses([](ServerOptions& options) { options.policy_file = "/"; }, {"--policy /", "(errno 21)", "give a file"});
 }
 
 TEST_F(StartupMistakes, APlainPortToTheNetworkIsGoneOnWithWhenItIsAskedFor) {

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "storage/keys.h"
-#include "storage/rocksdb/rocksdb_files.h"
 #include "tests/storage/fixtures.h"
 #include "tests/testing/fresh_directory.h"
 #include "tests/testing/whole_spans.h"
@@ -79,26 +78,6 @@ class RocksDbStoreTest : public ::testing::Test {
 TEST_F(RocksDbStoreTest, TheCanaryIsInTheLogAtFirst) {
   Fill(kDay, 10, kCanary);
   EXPECT_FALSE(Holding(kCanary).empty());
-}
-
-TEST_F(RocksDbStoreTest, ItsCurrentIsPutBackWhereSomebodyRemovedIt) {
-  Fill(kDay, 10, "kept");
-  for (int time = 0; time < 3; ++time) {
-    EXPECT_EQ(*PutBackCurrent(path_), false);
-    const std::string current = ReadBytes(path_ + "/CURRENT");
-    fs::remove(path_ + "/CURRENT");
-    EXPECT_EQ(*PutBackCurrent(path_), true);
-    EXPECT_EQ(ReadBytes(path_ + "/CURRENT"), current);
-    EXPECT_FALSE(fs::exists(path_ + "/CURRENT.dbtmp"));
-    Reopen();
-    EXPECT_EQ(Count(FiledPrefix(kDay)), 10u);
-  }
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    if (entry.path().filename().string().starts_with("MANIFEST")) fs::remove(entry.path());
-  }
-  EXPECT_TRUE(absl::IsDataLoss(PutBackCurrent(path_).status())) << "it names what is not there";
-  fs::remove(path_ + "/CURRENT");
-  EXPECT_TRUE(absl::IsDataLoss(PutBackCurrent(path_).status()));
 }
 
 TEST_F(RocksDbStoreTest, DropOfAnUnsettledDay_LeavesNoByte) {
