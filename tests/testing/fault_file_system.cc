@@ -128,6 +128,15 @@ class FaultFileSystem::Disk {
     return failure;
   }
 
+  // To be asked before a written file is closed, which it is all the same.
+  IOStatus AdmitClose() {
+    {
+      const MutexLock lock(mutex_);
+      if (fault_operation_ != Operation::kClose || faults_left_ == 0) return IOStatus::OK();
+    }
+    return Admit(Operation::kClose);
+  }
+
   void Hold(bool hold) {
     const std::lock_guard lock(gate_mutex_);
     held_ = hold;
@@ -351,6 +360,11 @@ class FaultFileSystem::Watched::File : public rocksdb::FSWritableFileOwnerWrappe
     size_ = std::min(size_, size);
     disk_->Truncated(path_, size);
     return target()->Truncate(size, options, debug);
+  }
+  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    IOStatus admitted = disk_->AdmitClose();
+    IOStatus closed = target()->Close(options, debug);
+    return admitted.ok() ? closed : admitted;
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override { return Fsync(options, debug); }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {

@@ -22,8 +22,8 @@ namespace retention {
 class FaultFileSystem {
  public:
   enum class Fault : uint8_t { kDiskFull, kIoError, kReadOnly };
-  // Which changes of a file or a directory count and can be hit.
-  enum class Operation : uint8_t { kAny, kAppend, kSync };
+  // Which changes of a file or a directory count and can be hit. To close a file is one only for faults of kClose.
+  enum class Operation : uint8_t { kAny, kAppend, kSync, kClose };
 
   FaultFileSystem();
   FaultFileSystem(const FaultFileSystem&) = delete;
