@@ -10,6 +10,10 @@ namespace retention {
 void RingWatch::Look() {
   KeyRing::Inspection step;
   ReportFailure(ring_.Inspect(step));
+  for (const std::string& path : step.put_back) {
+    Log(Severity::kError, "a file of the key ring was removed while it was open, and is put back", {{"file", path}});
+  }
+  metrics_.CountRingMended(step.put_back.size());
   if (step.mended > 0) {
     metrics_.CountRingMended(step.mended);
     Log(Severity::kWarning, "the key ring was damaged while it was open, and was mended",

@@ -83,6 +83,12 @@ uint64_t KeyRing::size() const {
 
 ConstByteSpan KeyRing::EntryAt(size_t slot) const { return entries_.span().subspan(slot * kEntryBytes, kEntryBytes); }
 
+std::optional<RingEntry> KeyRing::KnownEntry(size_t slot) const { return ReadEntry(slot, EntryAt(slot)); }
+
+void KeyRing::Know(size_t slot, const RingEntry& entry) {
+  WriteEntry(slot, entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+}
+
 KeyRing::EntryName KeyRing::NameOf(const RingEntry& entry) {
   return {.kind = entry.kind, .name = entry.name, .day = IsRescue(entry.kind) ? entry.until : DueDay::None()};
 }
@@ -130,6 +136,7 @@ absl::Status KeyRing::WriteHead(RingHead next) {
   size_t stale = 0;
   do {
     stale = disk_->stale_replicas();
+    next.entries_written = std::max(next.entries_written, static_cast<uint32_t>(written_slots_));
     // Never one that a failed write may have left on a disk.
     next.generation = last_generation_ = std::max(next.generation, last_generation_) + 1;
     if (absl::Status s = WriteHeadTo(*disk_, next); !s.ok()) return s;
@@ -147,8 +154,13 @@ void KeyRing::Forget(const EntryName& name, bool destroys) {
   const MutexLock lock(mutex_);
   const auto found = slots_.find(name);
   if (found == slots_.end()) return;
-  OPENSSL_cleanse(entries_.data() + found->second * kEntryBytes, kEntryBytes);
-  (destroys ? dirty_slots_ : leftover_slots_).insert(found->second);
+  const size_t slot = found->second;
+  RingEntry left;
+  if (const auto entry = KnownEntry(slot); destroys && entry.has_value()) {
+    left = {.kind = entry->kind, .is_gone = true, .until = entry->until, .name = entry->name, .secret = {}};
+  }
+  Know(slot, left);
+  (destroys ? dirty_slots_ : leftover_slots_).insert(slot);
   slots_.erase(found);
 }
 
@@ -358,7 +370,7 @@ std::vector<NamesKey> KeyRing::NamesKeys() const {
   std::vector<NamesKey> keys;
   for (auto slot = slots_.lower_bound({RingEntryKind::kNames, 0});
        slot != slots_.end() && slot->first.kind == RingEntryKind::kNames; ++slot) {
-    const auto entry = ReadEntry(EntryAt(slot->second));
+    const auto entry = KnownEntry(slot->second);
     keys.push_back({.number = static_cast<uint32_t>(slot->first.name),
                     .made = entry.has_value() ? entry->until : DueDay::None(),
                     .key = SecretAt(slot->second)});

@@ -48,8 +48,8 @@ namespace retention {
 
 // Thread-safe. What is found does not wait for a disk, but for secrets of opened pages.
 //
-// Errors: DATA_LOSS if all heads, or the files `pages` of all replicas, are damaged (the server must not start: it
-// would mint new keys over old data; an entry that is damaged in all replicas costs itself, and is overwritten);
+// Errors: DATA_LOSS if all heads are damaged, or a file is missing in all replicas (the server must not start: it would
+// mint new keys; an entry that is damaged in all replicas, as zeros are, costs itself, and is overwritten);
 // FAILED_PRECONDITION for an unknown version, a ring that was rolled back or that another process has open, and a
 // directory that others have access to or that holds something else; INVALID_ARGUMENT for a ring that is not the known
 // one; RESOURCE_EXHAUSTED if the disk is full; UNAVAILABLE for other I/O errors. A change that failed may be tried
@@ -229,12 +229,7 @@ class KeyRing {
   // they damaged in all; of an opened page what is whole in one replica is written to the others, and what is damaged
   // in all is lost, and overwritten. A replica that cannot be read, or has a head of the past, is stale from then on,
   // unless it is the last. Errors: nothing could be read, or written; what `found` got stands.
-  struct Inspection {
-    uint64_t mended = 0;
-    uint64_t lost = 0;       // of owners; with those that reads met since the last step
-    uint64_t differing = 0;  // whole everywhere, but not alike: which is right nobody can tell, and both stay
-    bool ends_round = false;
-  };
+  using Inspection = RingInspection;
   absl::Status Inspect(Inspection& found);
   static constexpr size_t kInspectedBytes = 256 << 10;
 
@@ -281,6 +276,9 @@ class KeyRing {
   absl::Status RebuildStale(size_t i, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // What lies in `keys`; whether any of it is damaged in all replicas. That, and what is of no use, is dirty then.
+  bool LoadEntries(ConstByteSpan entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
+  absl::Status CountBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status LoadBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Draw(uint8_t* bytes, size_t size) const;
   absl::StatusOr<SecretKey> DrawKey() const;
@@ -288,6 +286,9 @@ class KeyRing {
   std::optional<SecretKey> Find(RingEntryKind kind, uint64_t name, DueDay day = DueDay::None()) const;
   std::optional<Page> PageAt(uint64_t page) const;
   ConstByteSpan EntryAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // nullopt if it was never written.
+  std::optional<RingEntry> KnownEntry(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void Know(size_t slot, const RingEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of an entry that is whole, as all that are found by their names are.
   SecretKey SecretAt(size_t slot) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Durable on return; finds it if it is there already.
@@ -297,20 +298,20 @@ class KeyRing {
   absl::Status Put(std::span<const RingEntry> entries, Room room = Room::kAny)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Reserve(size_t entries, Room room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // What each slot shall hold; nothing: zeros. Under the keys of `head`.
-  absl::Status WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // What each slot shall hold; nothing: zeros, as before it was ever written. Under the keys of `head`.
+  using Slots = std::map<size_t, std::optional<RingEntry>>;
+  absl::Status WriteSlots(const Slots& slots, const RingHead& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Another secret for an entry that there is: in memory at once; on the disks by Finish. `destroys`: the former was to
   // go.
   void Rewrite(const RingEntry& entry, bool destroys) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Out of memory at once; off the disks by Finish. `destroys`: it was a secret.
+  // Out of memory at once; off the disks by Finish. `destroys`: it was a secret, and leaves a tombstone.
   void Forget(const EntryName& name, bool destroys = true) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetPage(uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ForgetThrough(DueDay last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Entries of rules, new or over those that there are, with a new generation. Writes nothing if they are there.
   absl::Status PutRules(std::span<const RingEntry> entries) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status DropZone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Overwrites with zeros what was forgotten, and what a failed write may have left.
+  // Overwrites what was forgotten, and what a failed write may have left.
   absl::Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteHead(RingHead next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Something that was destroyed is overwritten.
@@ -334,6 +335,10 @@ class KeyRing {
   absl::StatusOr<std::vector<LockedBytes>> ReadCut(RingFile file, uint64_t offset, size_t size, const absl::Status& why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void SetStale(size_t replica, const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Files of a replica that were removed, or replaced, while it has them open are made anew. Whether any was.
+  absl::StatusOr<bool> PutBackFiles(size_t replica) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // The same of all in reach. One of which that fails is stale from then on, unless it is the last.
+  absl::Status InspectNames() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status InspectHead(Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status InspectEntries(size_t from, size_t to, Inspection& found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // From where it goes on up to `to`.
@@ -352,6 +357,9 @@ class KeyRing {
   // Says on the disks that something is lost, before anything of it is overwritten; overwrites what NoteLost noted.
   absl::Status PutLoss() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status WriteLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // That makes the slots of `owners` say so, in `bytes`, which outlive them.
+  std::vector<RingWrite> WritesOf(const absl::flat_hash_set<OwnerNumber>& owners, OwnerState state,
+                                  std::vector<uint8_t>& bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // The next number that may be given, if one is minted; whether nothing is the matter with it.
   struct NextOwner {
     OwnerNumber number = 0;
@@ -392,12 +400,12 @@ class KeyRing {
   std::atomic<bool> lacks_room_ = false;
 
   std::set<size_t> free_slots_ ABSL_GUARDED_BY(write_mutex_);
+  size_t written_slots_ ABSL_GUARDED_BY(write_mutex_) = 0;  // all before it have a check where they lie
   std::set<size_t> free_blocks_ ABSL_GUARDED_BY(write_mutex_);
   bool lacks_pages_ ABSL_GUARDED_BY(write_mutex_) = false;  // what lies in opened pages is left alone
   size_t blocks_ ABSL_GUARDED_BY(write_mutex_) = 0;
   uint64_t next_page_ ABSL_GUARDED_BY(write_mutex_) = 0;
   std::set<std::pair<DueDay, uint64_t>> pages_until_ ABSL_GUARDED_BY(write_mutex_);
-  // To be overwritten with zeros.
   bool bump_owed_ ABSL_GUARDED_BY(write_mutex_) = false;  // a generation that could not be written yet
   // Of a change of the root: a head that failed may lie on a disk, and says that other entries count.
   bool head_unsure_ ABSL_GUARDED_BY(write_mutex_) = false;
@@ -421,6 +429,7 @@ class KeyRing {
   std::optional<Attempt> root_looked_ ABSL_GUARDED_BY(write_mutex_);
   absl::Status root_found_ ABSL_GUARDED_BY(write_mutex_);
   std::set<uint64_t> touched_ ABSL_GUARDED_BY(write_mutex_);  // pages whose owners went under the key of their block
+  std::vector<std::string> put_back_ ABSL_GUARDED_BY(write_mutex_);  // that no Inspect told of
   // Where Inspect goes on: an entry or a block, by its place.
   RingFile inspected_file_ ABSL_GUARDED_BY(write_mutex_) = RingFile::kHead;
   size_t inspected_ ABSL_GUARDED_BY(write_mutex_) = 0;

@@ -50,7 +50,7 @@ absl::Status KeyRing::Reserve(size_t entries, Room room) {
   return absl::OkStatus();
 }
 
-absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const RingHead& head) {
+absl::Status KeyRing::WriteSlots(const Slots& slots, const RingHead& head) {
   SecretSeal seal(head.keys.entries);
   LockedBytes bytes(slots.size() * kEntryBytes);
   std::vector<RingWrite> writes;
@@ -59,10 +59,12 @@ absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const
   for (const auto& [slot, entry] : slots) {
     const ByteSpan place = bytes.span().subspan(at, kEntryBytes);
     at += kEntryBytes;
-    RingEntry sealed = entry;
-    sealed.epoch = head.epoch;
-    sealed.secret = seal.Seal(SealNameOf(entry), entry.secret);
-    WriteEntry(sealed, place);
+    if (entry.has_value()) {
+      RingEntry sealed = *entry;
+      sealed.epoch = head.epoch;
+      if (entry->lives()) sealed.secret = seal.Seal(SealNameOf(*entry), entry->secret);
+      WriteEntry(slot, sealed, place);
+    }
     const uint64_t offset = kRingFileHeaderBytes + slot * kEntryBytes;
     // Neighbours in one write.
     if (!writes.empty() && offset == end) {
@@ -72,7 +74,11 @@ absl::Status KeyRing::WriteSlots(const std::map<size_t, RingEntry>& slots, const
     }
     end = offset + kEntryBytes;
   }
-  return Write(RingFile::kKeys, writes);
+  if (absl::Status s = Write(RingFile::kKeys, writes); !s.ok()) return s;
+  for (const auto& [slot, entry] : slots) {
+    if (entry.has_value()) written_slots_ = std::max(written_slots_, slot + 1);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status KeyRing::Put(std::span<const RingEntry> entries, Room room) {
@@ -83,7 +89,7 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries, Room room) {
     const MutexLock lock(mutex_);
     head = head_;
   }
-  std::map<size_t, RingEntry> placed;
+  Slots placed;
   for (const RingEntry& entry : entries) placed.emplace(free_slots_.extract(free_slots_.begin()).value(), entry);
   if (absl::Status s = WriteSlots(placed, head); !s.ok()) {
     for (const auto& [slot, entry] : placed) leftover_slots_.insert(slot);
@@ -91,8 +97,8 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries, Room room) {
   }
   const MutexLock lock(mutex_);
   for (const auto& [slot, entry] : placed) {
-    WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
-    slots_.insert_or_assign(NameOf(entry), slot);
+    Know(slot, *entry);
+    slots_.insert_or_assign(NameOf(*entry), slot);
   }
   return absl::OkStatus();
 }
@@ -100,7 +106,7 @@ absl::Status KeyRing::Put(std::span<const RingEntry> entries, Room room) {
 void KeyRing::Rewrite(const RingEntry& entry, bool destroys) {
   const MutexLock lock(mutex_);
   const size_t slot = slots_.at(NameOf(entry));
-  WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+  Know(slot, entry);
   (destroys ? dirty_slots_ : leftover_slots_).insert(slot);
   if (entry.kind != RingEntryKind::kPage) return;
   Page& page = pages_[entry.name];

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
 #include "storage/secrets/ring_units.h"
 
@@ -55,7 +56,36 @@ void KeyRing::SetStale(size_t replica, const absl::Status& why) {
   bump_owed_ = true;
 }
 
+absl::StatusOr<bool> KeyRing::PutBackFiles(size_t replica) {
+  RingReplica& of = disk_->replica(replica);
+  bool any = false;
+  for (const RingFile file : {RingFile::kHead, RingFile::kKeys, RingFile::kPages}) {
+    if (!of.Has(file) || of.CheckName(file).ok()) continue;
+    if (absl::Status s = of.PutBack(file); !s.ok()) return s;
+    put_back_.push_back(absl::StrCat(of.directory(), "/", retention::NameOf(file)));
+    any = true;
+  }
+  return any;
+}
+
+absl::Status KeyRing::InspectNames() {
+  std::vector<std::pair<size_t, absl::Status>> failed;
+  size_t sound = 0;
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (!disk_->in_reach(i)) continue;
+    if (const auto put_back = PutBackFiles(i); put_back.ok()) {
+      ++sound;
+    } else {
+      failed.emplace_back(i, put_back.status());
+    }
+  }
+  if (sound == 0 && !failed.empty()) return failed.front().second;
+  for (const auto& [i, why] : failed) SetStale(i, why);
+  return absl::OkStatus();
+}
+
 absl::Status KeyRing::InspectHead(Inspection& found) {
+  if (absl::Status s = InspectNames(); !s.ok()) return s;
   RingHead head;
   {
     const MutexLock lock(mutex_);
@@ -112,10 +142,10 @@ absl::Status KeyRing::InspectEntries(size_t from, size_t to, Inspection& found) 
   for (size_t slot = from; slot < to; ++slot) {
     const size_t at = (slot - from) * kEntryBytes;
     const ByteSpan place = expected.span().subspan(at, kEntryBytes);
-    if (RingEntry entry = ReadEntry(place).value_or(RingEntry()); entry.kind != RingEntryKind::kNone) {
-      entry.epoch = head.epoch;
-      entry.secret = seal.Seal(SealNameOf(entry), entry.secret);
-      WriteEntry(entry, place);
+    if (auto entry = ReadEntry(slot, place); entry.has_value() && entry->lives()) {
+      entry->epoch = head.epoch;
+      entry->secret = seal.Seal(SealNameOf(*entry), entry->secret);
+      WriteEntry(slot, *entry, place);
     }
     for (const LockedBytes& run : *runs) {
       if (AreAlike(run.span().subspan(at, kEntryBytes), place)) continue;
@@ -141,21 +171,25 @@ absl::Status KeyRing::InspectBlock(size_t block, std::optional<uint64_t> page, s
   }
   std::vector<RingWrite> writes;
   bool lacks_header = false;
-  for (const RingUnit& unit : UnitsOfBlock(page)) {
+  for (const RingUnit& unit : UnitsOfBlock(block, page)) {
     const auto of = [&unit](const LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
-    // Of a header zeros are damage too: an entry names the block.
-    const bool is_header = unit.offset == 0;
-    const auto whole = [&](const LockedBytes& run) { return unit.whole(of(run)) && !(is_header && IsZero(of(run))); };
-    const auto sound = std::find_if(runs->begin(), runs->end(), whole);
+    auto sound = runs->end();
+    for (auto run = runs->begin(); run != runs->end(); ++run) {
+      if (unit.IsWhole(of(*run)) && (sound == runs->end() || unit.Yields(of(*sound), of(*run)))) sound = run;
+    }
     if (sound == runs->end()) {
-      lacks_header = lacks_header || is_header;
-      if (is_header) continue;
-      NoteLost(*page * kPageNumbers + (unit.offset - kBlockHeaderBytes) / kOwnerSlotBytes);
+      if (unit.kind == RingUnit::Kind::kBlockHeader) {
+        lacks_header = true;
+      } else {
+        NoteLost(unit.number);
+      }
       continue;
     }
-    const auto damaged = runs->size() - static_cast<size_t>(std::count_if(runs->begin(), runs->end(), whole));
-    if (damaged > 0) {
-      found.mended += damaged;
+    const auto wrong = std::count_if(runs->begin(), runs->end(), [&](const auto& run) {
+      return !unit.IsWhole(of(run)) || unit.Yields(of(run), of(*sound));
+    });
+    if (wrong > 0) {
+      found.mended += static_cast<uint64_t>(wrong);
       writes.push_back({offset + unit.offset, of(*sound)});
     } else if (!std::all_of(runs->begin(), runs->end(),
                             [&](const auto& run) { return AreAlike(of(run), of(*sound)); })) {
@@ -196,12 +230,18 @@ absl::Status KeyRing::InspectBlocks(size_t to, Inspection& found) {
 
 absl::Status KeyRing::Inspect(Inspection& found) {
   const MutexLock writing(write_mutex_);
-  found.lost += std::exchange(lost_unseen_, 0);
+  const auto tell = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    found.lost += std::exchange(lost_unseen_, 0);
+    for (std::string& path : std::exchange(put_back_, {})) found.put_back.push_back(std::move(path));
+  };
+  tell();
   // From then on what memory says is what is to lie there.
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (absl::Status s = WriteLost(); !s.ok()) return s;
   if (inspected_file_ == RingFile::kHead) {
-    if (absl::Status s = InspectHead(found); !s.ok()) return s;
+    const absl::Status s = InspectHead(found);
+    tell();
+    if (!s.ok()) return s;
     inspected_file_ = RingFile::kKeys;
     inspected_ = 0;
   } else if (inspected_file_ == RingFile::kKeys) {
@@ -220,7 +260,7 @@ absl::Status KeyRing::Inspect(Inspection& found) {
   } else {
     const size_t blocks = lacks_pages_ ? 0 : blocks_;
     absl::Status s = InspectBlocks(std::min(blocks, inspected_ + kInspectedBytes / kBlockBytes), found);
-    found.lost += std::exchange(lost_unseen_, 0);
+    tell();
     if (!s.ok()) return s;
     if (inspected_ >= blocks) {
       found.ends_round = true;

@@ -63,12 +63,12 @@ std::optional<std::array<uint8_t, 16>> UnfinishedIdentity(const std::vector<std:
 }
 
 // Damaged in all replicas, or they would have been mended: of no use, and to be overwritten.
-std::vector<OwnerNumber> DamagedOwnersIn(uint64_t page, ConstByteSpan block) {
+std::vector<OwnerNumber> DamagedOwnersIn(uint64_t place, uint64_t page, ConstByteSpan block) {
   std::vector<OwnerNumber> damaged;
   for (size_t n = 0; n < kPageNumbers; ++n) {
     const OwnerNumber number = page * kPageNumbers + n;
     const ConstByteSpan slot = block.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes);
-    if (!ReadOwnerSlot(number, slot).has_value()) damaged.push_back(number);
+    if (!ReadOwnerSlot({.block = place, .number = number}, slot).has_value()) damaged.push_back(number);
   }
   return damaged;
 }
@@ -203,38 +203,67 @@ void KeyRing::Take(OpenedRing ring) {
             .rolled_back = ring.rolled_back};
 }
 
+bool KeyRing::LoadEntries(ConstByteSpan entries) {
+  bool damaged = false;
+  const size_t slots = entries.size() / kEntryBytes;
+  entries_ = LockedBytes(slots * kEntryBytes);
+  const auto lies_at = [entries](size_t slot) { return entries.subspan(slot * kEntryBytes, kEntryBytes); };
+  // What was cut off is lost, as what is damaged.
+  if (slots < head_.entries_written) {
+    damaged = true;
+    found_.entries_damaged += head_.entries_written - slots;
+    head_.entries_written = static_cast<uint32_t>(slots);
+  }
+  // Of a change that was cut short some may lie behind those that the head knows of.
+  written_slots_ = head_.entries_written;
+  for (size_t slot = written_slots_; slot < slots; ++slot) {
+    if (ReadEntry(slot, lies_at(slot)).has_value()) written_slots_ = slot + 1;
+  }
+  SecretSeal seal(head_.keys.entries);
+  for (size_t slot = 0; slot < slots; ++slot) {
+    auto entry = ReadEntry(slot, lies_at(slot));
+    if (entry.has_value() && !entry->lives()) {
+      Know(slot, *entry);
+      free_slots_.insert(slot);
+      continue;
+    }
+    if (!entry.has_value() && slot >= written_slots_) {
+      free_slots_.insert(slot);
+      if (!IsZero(lies_at(slot))) leftover_slots_.insert(slot);
+      continue;
+    }
+    // What is damaged in all replicas is of no use, and must not outlive what it was of. What is of another epoch was
+    // left by a change of the root.
+    const bool counts = entry.has_value() && entry->epoch == head_.epoch;
+    const bool is_cut_off = counts && !lacks_pages_ && entry->block.has_value() && *entry->block >= blocks_;
+    if (is_cut_off) ++found_.entries_damaged;
+    if (!counts || is_cut_off || !slots_.try_emplace(NameOf(*entry), slot).second) {
+      Know(slot, RingEntry());
+      dirty_slots_.insert(slot);
+      damaged = damaged || is_cut_off || (!entry.has_value() && slot < head_.entries_written);
+      continue;
+    }
+    entry->secret = seal.Open(SealNameOf(*entry), entry->secret);
+    Know(slot, *entry);
+    if (entry->kind != RingEntryKind::kPage) continue;
+    pages_.insert_or_assign(entry->name, Page{.block = entry->block, .until = entry->until});
+    pages_until_.emplace(entry->until, entry->name);
+  }
+  return damaged;
+}
+
 absl::Status KeyRing::Load() {
   auto file = disk_->Read(RingFile::kKeys);
   if (!file.ok()) return file.status();
-  std::set<size_t> useless;
+  if (absl::Status s = lacks_pages_ ? absl::OkStatus() : CountBlocks(); !s.ok()) return s;
   bool damaged = false;
   {
     const MutexLock lock(mutex_);
-    const size_t slots = (file->size() - kRingFileHeaderBytes) / kEntryBytes;
-    entries_ = LockedBytes(slots * kEntryBytes);
-    SecretSeal seal(head_.keys.entries);
-    for (size_t slot = 0; slot < slots; ++slot) {
-      auto entry =
-          ReadEntry(std::as_const(*file).span().subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
-      if (entry.has_value() && entry->kind == RingEntryKind::kNone) {
-        free_slots_.insert(slot);
-        continue;
-      }
-      // What is damaged in all replicas is of no use, and must not outlive what it was of. What is of another epoch was
-      // left by a change of the root.
-      if (!entry.has_value() || entry->epoch != head_.epoch || !slots_.try_emplace(NameOf(*entry), slot).second) {
-        useless.insert(slot);
-        damaged = damaged || !entry.has_value();
-        continue;
-      }
-      entry->secret = seal.Open(SealNameOf(*entry), entry->secret);
-      WriteEntry(*entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
-      if (entry->kind != RingEntryKind::kPage) continue;
-      pages_.insert_or_assign(entry->name, Page{.block = entry->block, .until = entry->until});
-      pages_until_.emplace(entry->until, entry->name);
-    }
+    damaged = LoadEntries(std::as_const(*file).span().subspan(kRingFileHeaderBytes));
   }
-  // A hold may have been lost with it, or since. First, since after a crash nothing would tell.
+  // A hold may have been lost with it, or since. What is damaged is overwritten after that, since after a crash nothing
+  // would tell.
+  std::set<size_t> useless = std::exchange(dirty_slots_, {});
   if (damaged || options_.opening.accept_lower_replica) {
     if (absl::Status s = DropZone(); !s.ok()) return s;
   }
@@ -247,7 +276,7 @@ absl::Status KeyRing::Load() {
   return Finish();
 }
 
-absl::Status KeyRing::LoadBlocks() {
+absl::Status KeyRing::CountBlocks() {
   const auto size = [this]() -> absl::StatusOr<uint64_t> {
     size_t sound = 0;
     while (disk_->stale(sound)) ++sound;
@@ -255,6 +284,10 @@ absl::Status KeyRing::LoadBlocks() {
   }();
   if (!size.ok()) return size.status();
   blocks_ = (*size - kRingFileHeaderBytes) / kBlockBytes;
+  return absl::OkStatus();
+}
+
+absl::Status KeyRing::LoadBlocks() {
   std::map<size_t, uint64_t> pages;
   {
     const MutexLock lock(mutex_);
@@ -270,8 +303,8 @@ absl::Status KeyRing::LoadBlocks() {
     }
     const auto page = pages.find(i);
     if (page != pages.end()) {
-      if (options_.root != nullptr && !IsBlockAsFirstWritten(block.span())) touched_.insert(page->second);
-      for (const OwnerNumber number : DamagedOwnersIn(page->second, std::as_const(block).span())) {
+      if (options_.root != nullptr && !IsBlockAsFirstWritten(i, block.span())) touched_.insert(page->second);
+      for (const OwnerNumber number : DamagedOwnersIn(i, page->second, std::as_const(block).span())) {
         lost_owners_.insert(number);
       }
     } else if (IsZero(block.span())) {
@@ -286,13 +319,17 @@ absl::Status KeyRing::LoadBlocks() {
 
 absl::Status KeyRing::ReopenLost(size_t i) {
   RingReplica& replica = disk_->replica(i);
+  // It may have been lost by that alone that a file of it was removed; nothing else has what that holds.
+  const auto put_back = PutBackFiles(i);
   const MutexLock lock(mutex_);
-  absl::Status status = CheckDirectory(fs::path(replica.directory()).parent_path().string());
-  if (status.ok()) status = ReopenReplica(*disk_, i, head_);
-  if (status.ok()) status = CheckAsLeft(replica, head_.generation, last_generation_);
-  if (!status.ok()) {
-    replica.Close();
-    return status;
+  if (!put_back.ok() || !*put_back) {
+    absl::Status status = CheckDirectory(fs::path(replica.directory()).parent_path().string());
+    if (status.ok()) status = ReopenReplica(*disk_, i, head_);
+    if (status.ok()) status = CheckAsLeft(replica, head_.generation, last_generation_);
+    if (!status.ok()) {
+      replica.Close();
+      return status;
+    }
   }
   for (size_t slot = 0; slot < entries_.size() / kEntryBytes; ++slot) leftover_slots_.insert(slot);
   return absl::OkStatus();
@@ -336,6 +373,8 @@ absl::Status KeyRing::Mend(absl::Time now) {
   absl::Status lost;
   for (size_t i = 0; i < disk_->size(); ++i) {
     if (disk_->lost(i)) lost.Update(ReopenLost(i));
+    // What a removed file holds nobody else may have.
+    if (disk_->in_reach(i)) PutBackFiles(i).status().IgnoreError();
     // A write tells whether it is lost.
     if (disk_->in_reach(i) && !disk_->replica(i).Look().ok()) bump_owed_ = true;
   }

@@ -135,7 +135,7 @@ absl::StatusOr<OwnerSlot> KeyRing::ReadSlot(size_t block, OwnerNumber number) co
     failure.Update(read);
     if (!read.ok()) continue;
     ++read_from;
-    slot = ReadOwnerSlot(number, bytes);
+    slot = ReadOwnerSlot({.block = block, .number = number}, bytes);
   }
   // What is damaged in all replicas is gone, with what it seals. One that could not be read may have it.
   if (!slot.has_value() && !failure.ok()) return failure;
@@ -207,10 +207,11 @@ absl::Status KeyRing::WriteBlocks(std::span<const uint64_t> pages, const SlotsOf
       const OwnerNumber number = pages[i] * kPageNumbers + n;
       OwnerSlot slot = (*slots)[n];
       slot.secret = seal.Seal(SealNameOfOwner(number), slot.secret);
-      WriteOwnerSlot(number, slot, place.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes));
+      WriteOwnerSlot({.block = *block, .number = number}, slot,
+                     place.subspan(kBlockHeaderBytes + n * kOwnerSlotBytes, kOwnerSlotBytes));
     }
     const DueDay until = PageAt(pages[i])->until;
-    WriteBlockHeader({.page = pages[i], .until = until}, place);
+    WriteBlockHeader(*block, {.page = pages[i], .until = until}, place);
     writes.push_back({BlockAt(*block), place});
     entries.push_back({.kind = RingEntryKind::kPage,
                        .until = until,
@@ -292,7 +293,7 @@ absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
   slot->state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
   slot->secret = SecretSeal(*Find(RingEntryKind::kPage, name)).Seal(SealNameOfOwner(owner), slot->secret);
   LockedBytes bytes(kOwnerSlotBytes);
-  WriteOwnerSlot(owner, *slot, bytes.span());
+  WriteOwnerSlot({.block = *page->block, .number = owner}, *slot, bytes.span());
   const RingWrite write{SlotAt(*page->block, owner), std::as_const(bytes).span()};
   return Write(RingFile::kPages, {&write, 1});
 }
@@ -321,19 +322,26 @@ absl::Status KeyRing::PutLoss() {
   return PutRules({&loss, 1});
 }
 
+std::vector<RingWrite> KeyRing::WritesOf(const absl::flat_hash_set<OwnerNumber>& owners, OwnerState state,
+                                         std::vector<uint8_t>& bytes) const {
+  bytes.resize(owners.size() * kOwnerSlotBytes);
+  std::vector<RingWrite> writes;
+  for (const OwnerNumber number : owners) {
+    const auto page = PageAt(PageOf(number));
+    if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
+    const ByteSpan place = ByteSpan(bytes).subspan(writes.size() * kOwnerSlotBytes, kOwnerSlotBytes);
+    WriteOwnerSlot({.block = *page->block, .number = number}, {.state = state, .secret = {}}, place);
+    writes.push_back({SlotAt(*page->block, number), place});
+  }
+  return writes;
+}
+
 absl::Status KeyRing::WriteLost() {
   if (lost_owners_.empty()) return absl::OkStatus();
   // First, since after a crash nothing would tell.
   if (absl::Status s = PutLoss(); !s.ok()) return s;
-  LockedBytes bytes(lost_owners_.size() * kOwnerSlotBytes);
-  std::vector<RingWrite> writes;
-  for (const OwnerNumber number : lost_owners_) {
-    const auto page = PageAt(PageOf(number));
-    if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
-    const ByteSpan place = bytes.span().subspan(writes.size() * kOwnerSlotBytes, kOwnerSlotBytes);
-    WriteOwnerSlot(number, {.state = OwnerState::kLost, .secret = {}}, place);
-    writes.push_back({SlotAt(*page->block, number), place});
-  }
+  std::vector<uint8_t> bytes;
+  const std::vector<RingWrite> writes = WritesOf(lost_owners_, OwnerState::kLost, bytes);
   if (absl::Status s = writes.empty() ? absl::OkStatus() : Write(RingFile::kPages, writes); !s.ok()) return s;
   // Part of a secret may have been left.
   NoteErasure();
@@ -363,19 +371,19 @@ absl::Status KeyRing::Finish() {
   // Keys of days and seeds of pages before what is in blocks; a failure of the one keeps nothing of the other.
   absl::Status status;
   if (!dirty_slots_.empty() || !leftover_slots_.empty()) {
-    std::map<size_t, RingEntry> slots;
+    Slots slots;
     RingHead head;
     {
       const MutexLock lock(mutex_);
       head = head_;
       for (const auto* set : {&dirty_slots_, &leftover_slots_}) {
-        for (const size_t slot : *set) slots.emplace(slot, ReadEntry(EntryAt(slot)).value_or(RingEntry()));
+        for (const size_t slot : *set) slots.emplace(slot, KnownEntry(slot));
       }
     }
     status = WriteSlots(slots, head);
     if (status.ok()) {
       for (const auto& [slot, entry] : slots) {
-        if (entry.kind == RingEntryKind::kNone) free_slots_.insert(slot);
+        if (!entry.has_value() || !entry->lives()) free_slots_.insert(slot);
       }
       if (!dirty_slots_.empty()) NoteErasure();
       dirty_slots_.clear();
@@ -385,12 +393,8 @@ absl::Status KeyRing::Finish() {
   if (status.ok()) leftover_blocks_.merge(replaced_blocks_);
   if (!dirty_blocks_.empty() || !leftover_blocks_.empty() || !dirty_owners_.empty()) {
     static constexpr std::array<uint8_t, kBlockBytes> kZeros{};
-    std::vector<RingWrite> writes;
-    for (const OwnerNumber number : dirty_owners_) {
-      const auto page = PageAt(PageOf(number));
-      if (!page.has_value() || !page->block.has_value()) continue;  // it went with its page
-      writes.push_back({SlotAt(*page->block, number), ConstByteSpan(kZeros).first(kOwnerSlotBytes)});
-    }
+    std::vector<uint8_t> tombstones;
+    std::vector<RingWrite> writes = WritesOf(dirty_owners_, OwnerState::kGone, tombstones);
     for (const auto* set : {&dirty_blocks_, &leftover_blocks_}) {
       for (const size_t block : *set) writes.push_back({BlockAt(block), kZeros});
     }

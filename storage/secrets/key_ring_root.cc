@@ -88,7 +88,8 @@ absl::Status KeyRing::WrapHead(RingHead& head) const {
 }
 
 absl::StatusOr<std::vector<OwnerSlot>> KeyRing::ReadSlots(uint64_t page) const {
-  const uint64_t offset = kRingFileHeaderBytes + *PageAt(page)->block * kBlockBytes;
+  const uint64_t place = *PageAt(page)->block;
+  const uint64_t offset = kRingFileHeaderBytes + place * kBlockBytes;
   SecretSeal seal(*Find(RingEntryKind::kPage, page));
   std::vector<std::optional<OwnerSlot>> slots(kPageNumbers);
   absl::Status failure = absl::UnavailableError("key ring: no replica can be read");
@@ -101,11 +102,12 @@ absl::StatusOr<std::vector<OwnerSlot>> KeyRing::ReadSlots(uint64_t page) const {
     }
     failure = absl::OkStatus();
     for (size_t n = 0; n < kPageNumbers; ++n) {
-      if (slots[n].has_value()) continue;
       const size_t at = kBlockHeaderBytes + n * kOwnerSlotBytes;
-      slots[n] = ReadOwnerSlot(page * kPageNumbers + n, block.span().subspan(at, kOwnerSlotBytes));
+      auto slot =
+          ReadOwnerSlot({.block = place, .number = page * kPageNumbers + n}, block.span().subspan(at, kOwnerSlotBytes));
+      // What one says was destroyed was.
+      if (!slots[n].has_value() || (slot.has_value() && slot->state == OwnerState::kGone)) slots[n] = std::move(slot);
     }
-    if (std::all_of(slots.begin(), slots.end(), [](const auto& slot) { return slot.has_value(); })) break;
   }
   if (!failure.ok()) return failure;
   std::vector<OwnerSlot> found;
@@ -142,7 +144,7 @@ absl::Status KeyRing::Reseal(absl::Time now) {
   {
     const MutexLock lock(mutex_);
     next = head_;
-    for (const auto& [name, slot] : slots_) entries.emplace(name, *ReadEntry(EntryAt(slot)));
+    for (const auto& [name, slot] : slots_) entries.emplace(name, *KnownEntry(slot));
   }
   if (free_slots_.size() < entries.size()) return absl::ResourceExhaustedError("key ring: no room for its entries");
   absl::StatusOr<SecretKey> key = DrawKey();
@@ -160,7 +162,7 @@ absl::Status KeyRing::Reseal(absl::Time now) {
   next.root_destroyed_through = next.destroyed_through;
 
   // Beside those that count, which is for the head to say.
-  std::map<size_t, RingEntry> placed;
+  Slots placed;
   std::map<EntryName, size_t> slots;
   for (const auto& [name, entry] : entries) {
     const size_t slot = free_slots_.extract(free_slots_.begin()).value();
@@ -184,11 +186,11 @@ absl::Status KeyRing::Reseal(absl::Time now) {
   {
     const MutexLock lock(mutex_);
     for (const auto& [name, slot] : slots_) {
-      OPENSSL_cleanse(entries_.data() + slot * kEntryBytes, kEntryBytes);
+      Know(slot, RingEntry());
       leftover_slots_.insert(slot);
     }
     for (const auto& [slot, entry] : placed) {
-      WriteEntry(entry, entries_.span().subspan(slot * kEntryBytes, kEntryBytes));
+      Know(slot, *entry);
     }
     slots_ = std::move(slots);
   }
@@ -294,12 +296,14 @@ absl::StatusOr<RingVerification> KeyRing::Verify() const {
       found.replicas.push_back({.is_stale = disk_->stale(i), .is_readable = !disk_->stale(i)});
     }
     size_t bytes = 0;
+    uint32_t written = 0;
     {
       const MutexLock lock(mutex_);
       bytes = entries_.size();
+      written = head_.entries_written;
     }
-    VerifyRun(*disk_, RingFile::kHead, generation() % 2 * kHeadBytes, kHeadBytes, found);
-    VerifyRun(*disk_, RingFile::kKeys, kRingFileHeaderBytes, bytes, found);
+    VerifyRun(*disk_, RingFile::kHead, generation() % 2 * kHeadBytes, UnitsOfHead(), found);
+    VerifyRun(*disk_, RingFile::kKeys, kRingFileHeaderBytes, UnitsOfKeys(bytes, written), found);
   }
   for (size_t block = 0;;) {
     const MutexLock writing(write_mutex_);
@@ -312,8 +316,8 @@ absl::StatusOr<RingVerification> KeyRing::Verify() const {
     }
     for (const size_t end = std::min(blocks_, block + kVerifiedAtOnce); block < end; ++block) {
       const auto page = pages.find(block);
-      VerifyRun(*disk_, RingFile::kPages, kRingFileHeaderBytes + block * kBlockBytes, kBlockBytes, found,
-                page == pages.end() ? std::nullopt : std::optional(page->second));
+      const auto name = page == pages.end() ? std::nullopt : std::optional(page->second);
+      VerifyRun(*disk_, RingFile::kPages, kRingFileHeaderBytes + block * kBlockBytes, UnitsOfBlock(block, name), found);
     }
     if (block == blocks_) return found;
   }

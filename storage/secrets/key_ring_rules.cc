@@ -38,7 +38,7 @@ DueRules KeyRing::due_rules() const {
   DueRules rules;
   for (auto slot = slots_.lower_bound({RingEntryKind::kDueRules, 0});
        slot != slots_.end() && slot->first.kind <= RingEntryKind::kHeldPbx; ++slot) {
-    const RingEntry entry = *ReadEntry(EntryAt(slot->second));
+    const RingEntry entry = *KnownEntry(slot->second);
     if (entry.kind == RingEntryKind::kDueRules) {
       rules.zone = ZoneOf(entry.secret);
       rules.suspended = entry.until == DueDay::Open();
@@ -59,7 +59,7 @@ absl::Status KeyRing::PutRules(std::span<const RingEntry> entries) {
     {
       const MutexLock lock(mutex_);
       const auto found = slots_.find(NameOf(entry));
-      if (found != slots_.end()) known = ReadEntry(EntryAt(found->second));
+      if (found != slots_.end()) known = KnownEntry(found->second);
     }
     if (!known.has_value()) {
       added.push_back(entry);
@@ -81,7 +81,7 @@ absl::Status KeyRing::HoldPbxs(std::span<const PbxId> pbxs, DueDay until) {
     const MutexLock lock(mutex_);
     for (const PbxId& pbx : pbxs) {
       const auto found = slots_.find({RingEntryKind::kHeldPbx, NumberOf(pbx)});
-      if (found != slots_.end() && ReadEntry(EntryAt(found->second))->until >= until) continue;
+      if (found != slots_.end() && KnownEntry(found->second)->until >= until) continue;
       longer.push_back(HeldEntryOf(pbx, until));
     }
   }
@@ -95,7 +95,7 @@ absl::Status KeyRing::SuspendDue() {
     const MutexLock lock(mutex_);
     const auto found = slots_.find({RingEntryKind::kDueRules, 0});
     // Without a zone nothing is destroyed either.
-    if (found != slots_.end()) rules.push_back(*ReadEntry(EntryAt(found->second)));
+    if (found != slots_.end()) rules.push_back(*KnownEntry(found->second));
   }
   for (RingEntry& rule : rules) rule.until = DueDay::Open();
   return PutRules(rules);

@@ -20,7 +20,9 @@ constexpr std::string_view kOrdersLabel = "retention.v1 orders";
 constexpr std::string_view kOwnerLabel = "retention.v1 owner";
 constexpr size_t kEntryCheckBytes = 8;
 constexpr size_t kEntrySecretAt = 16;
-constexpr size_t kSlotCheckBytes = 3;
+constexpr size_t kSlotCheckBytes = 7;
+constexpr std::string_view kKeysLabel = "keys";
+constexpr std::string_view kPagesLabel = "pages";
 constexpr size_t kBlockCheckBytes = 16;
 constexpr size_t kBlockHashAt = 16;   // of the slots as first written
 constexpr size_t kBlockCheckAt = 48;  // of the header before it
@@ -69,11 +71,28 @@ class ConstPlace {
   const uint8_t* at_;
 };
 
-Digest SlotCheck(uint64_t number, ConstByteSpan slot) {
-  uint8_t name[8];
-  PutNumber(number, name);
-  return Sha256({ConstByteSpan(name), slot.first(kOwnerSlotBytes - kSlotCheckBytes)});
+// Checks are over the file and the place in it too, so that nothing passes where it was not written.
+Digest EntryCheck(uint64_t slot, ConstByteSpan entry) {
+  uint8_t place[8];
+  PutNumber(slot, place);
+  return Sha256({BytesOf(kKeysLabel), ConstByteSpan(place), entry.first(kEntryBytes - kEntryCheckBytes)});
 }
+
+// Of one block of the hash: there are many of them.
+Digest SlotCheck(const SlotPlace& of, ConstByteSpan slot) {
+  uint8_t place[16];
+  PutNumber(of.block, place);
+  PutNumber(of.number, place + 8);
+  return Sha256({BytesOf(kPagesLabel), ConstByteSpan(place), slot.first(kOwnerSlotBytes - kSlotCheckBytes)});
+}
+
+Digest HeaderCheck(uint64_t block, ConstByteSpan header) {
+  uint8_t place[8];
+  PutNumber(block, place);
+  return Sha256({BytesOf(kPagesLabel), ConstByteSpan(place), header.first(kBlockCheckAt)});
+}
+
+bool HasSecret(OwnerState state) { return state == OwnerState::kLive || state == OwnerState::kRestricted; }
 
 Digest SlotsHash(ConstByteSpan block) { return Sha256({block.subspan(kBlockHeaderBytes)}); }
 
@@ -102,6 +121,7 @@ void WriteHead(const RingHead& head, ByteSpan out) {
   PutNumber(head.pages_reserved, at.Next(8));
   PutNumber(head.destroyed_through.number(), at.Next(4));
   PutNumber(head.cohorts_destroyed_through.number(), at.Next(4));
+  PutNumber(head.entries_written, at.Next(4));
   PutNumber(static_cast<uint32_t>(head.unentered.size()), at.Next(4));
   for (const UnenteredDestruction& range : head.unentered) {
     PutNumber(range.from.number(), at.Next(4));
@@ -136,6 +156,7 @@ std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version) {
   head.pages_reserved = TakeNumber<uint64_t>(at.Next(8));
   head.destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
   head.cohorts_destroyed_through = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
+  head.entries_written = TakeNumber<uint32_t>(at.Next(4));
   const uint32_t ranges = TakeNumber<uint32_t>(at.Next(4));
   if (ranges > kUnenteredMax) return std::nullopt;
   for (uint32_t i = 0; i < ranges; ++i) {
@@ -156,29 +177,37 @@ PbxId PbxOf(uint64_t name) {
   return pbx;
 }
 
-void WriteEntry(const RingEntry& entry, ByteSpan out) {
+void WriteEntry(size_t slot, const RingEntry& entry, ByteSpan out) {
   std::fill(out.begin(), out.end(), 0);
-  if (entry.kind == RingEntryKind::kNone) return;
-  Place at(out.data());
-  *at.Next(4) = static_cast<uint8_t>(entry.kind);
-  PutNumber(entry.until.number(), at.Next(4));
-  PutNumber(entry.name, at.Next(8));
-  std::memcpy(at.Next(SecretKey::kBytes), entry.secret.data(), SecretKey::kBytes);
-  PutNumber(entry.epoch, at.Next(4));
-  PutNumber(entry.block.has_value() ? *entry.block + 1 : 0, at.Next(4));
-  const Digest check = Sha256({out.first(kEntryBytes - kEntryCheckBytes)});
-  std::memcpy(at.Next(kEntryCheckBytes), check.data(), kEntryCheckBytes);
+  if (entry.kind != RingEntryKind::kNone) {
+    Place at(out.data());
+    uint8_t* const kind = at.Next(4);
+    kind[0] = static_cast<uint8_t>(entry.kind);
+    kind[1] = entry.is_gone ? 1 : 0;
+    PutNumber(entry.until.number(), at.Next(4));
+    PutNumber(entry.name, at.Next(8));
+    if (entry.lives()) {
+      std::memcpy(at.Next(SecretKey::kBytes), entry.secret.data(), SecretKey::kBytes);
+      PutNumber(entry.epoch, at.Next(4));
+      PutNumber(entry.block.has_value() ? *entry.block + 1 : 0, at.Next(4));
+    }
+  }
+  const Digest check = EntryCheck(slot, out);
+  std::memcpy(out.data() + kEntryBytes - kEntryCheckBytes, check.data(), kEntryCheckBytes);
 }
 
-std::optional<RingEntry> ReadEntry(ConstByteSpan bytes) {
-  if (IsZero(bytes)) return RingEntry();
-  const Digest check = Sha256({bytes.first(kEntryBytes - kEntryCheckBytes)});
+std::optional<RingEntry> ReadEntry(size_t slot, ConstByteSpan bytes) {
+  if (IsZero(bytes)) return std::nullopt;  // most often, and without a hash
+  const Digest check = EntryCheck(slot, bytes);
   if (!Equal(ConstByteSpan(check).first(kEntryCheckBytes), bytes.last(kEntryCheckBytes))) return std::nullopt;
   ConstPlace at(bytes.data());
   RingEntry entry;
-  entry.kind = static_cast<RingEntryKind>(*at.Next(4));
+  const uint8_t* const kind = at.Next(4);
+  entry.kind = static_cast<RingEntryKind>(kind[0]);
+  entry.is_gone = kind[1] != 0;
   entry.until = DueDay::FromNumber(TakeNumber<uint32_t>(at.Next(4)));
   entry.name = TakeNumber<uint64_t>(at.Next(8));
+  if (!entry.lives()) return entry;
   entry.secret = TakeKey(at.Next(SecretKey::kBytes));
   entry.epoch = TakeNumber<uint32_t>(at.Next(4));
   const uint32_t block = TakeNumber<uint32_t>(at.Next(4));
@@ -204,28 +233,29 @@ SecretSeal::Name SealNameOfOwner(uint64_t number) {
 
 SecretKey SecretOfEntry(ConstByteSpan bytes) { return TakeKey(bytes.data() + kEntrySecretAt); }
 
-void WriteOwnerSlot(uint64_t number, const OwnerSlot& slot, ByteSpan out) {
+void WriteOwnerSlot(const SlotPlace& place, const OwnerSlot& slot, ByteSpan out) {
   std::fill(out.begin(), out.end(), 0);
-  if (slot.state == OwnerState::kGone) return;
   Place at(out.data());
-  *at.Next(5) = static_cast<uint8_t>(slot.state);
-  std::memcpy(at.Next(SecretKey::kBytes), slot.secret.data(), SecretKey::kBytes);
-  const Digest check = SlotCheck(number, out);
+  *at.Next(1) = static_cast<uint8_t>(slot.state);
+  uint8_t* const secret = at.Next(SecretKey::kBytes);
+  if (HasSecret(slot.state)) std::memcpy(secret, slot.secret.data(), SecretKey::kBytes);
+  const Digest check = SlotCheck(place, out);
   std::memcpy(at.Next(kSlotCheckBytes), check.data(), kSlotCheckBytes);
 }
 
-std::optional<OwnerSlot> ReadOwnerSlot(uint64_t number, ConstByteSpan bytes) {
-  if (IsZero(bytes)) return OwnerSlot();
-  const Digest check = SlotCheck(number, bytes);
+std::optional<OwnerSlot> ReadOwnerSlot(const SlotPlace& place, ConstByteSpan bytes) {
+  const uint8_t state = bytes[0];
+  if (state < static_cast<uint8_t>(OwnerState::kLive) || state > static_cast<uint8_t>(OwnerState::kGone)) {
+    return std::nullopt;
+  }
+  const Digest check = SlotCheck(place, bytes);
   if (!Equal(ConstByteSpan(check).first(kSlotCheckBytes), bytes.last(kSlotCheckBytes))) return std::nullopt;
-  ConstPlace at(bytes.data());
-  OwnerSlot slot;
-  slot.state = static_cast<OwnerState>(*at.Next(5));
-  slot.secret = TakeKey(at.Next(SecretKey::kBytes));
+  OwnerSlot slot{.state = static_cast<OwnerState>(state), .secret = {}};
+  if (HasSecret(slot.state)) slot.secret = TakeKey(bytes.data() + 1);
   return slot;
 }
 
-void WriteBlockHeader(const BlockHeader& header, ByteSpan block) {
+void WriteBlockHeader(uint64_t place, const BlockHeader& header, ByteSpan block) {
   const ByteSpan out = block.first(kBlockHeaderBytes);
   std::fill(out.begin(), out.end(), 0);
   Place at(out.data());
@@ -234,14 +264,14 @@ void WriteBlockHeader(const BlockHeader& header, ByteSpan block) {
   PutNumber(header.until.number(), at.Next(4));
   const Digest hash = SlotsHash(block);
   std::memcpy(out.data() + kBlockHashAt, hash.data(), kSha256Bytes);
-  const Digest check = Sha256({out.first(kBlockCheckAt)});
+  const Digest check = HeaderCheck(place, out);
   std::memcpy(out.data() + kBlockCheckAt, check.data(), kBlockCheckBytes);
 }
 
-std::optional<BlockHeader> ReadBlockHeader(ConstByteSpan block) {
+std::optional<BlockHeader> ReadBlockHeader(uint64_t place, ConstByteSpan block) {
   const ConstByteSpan bytes = block.first(kBlockHeaderBytes);
   if (!Equal(bytes.first(kBlockMagic.size()), BytesOf(kBlockMagic))) return std::nullopt;
-  const Digest check = Sha256({bytes.first(kBlockCheckAt)});
+  const Digest check = HeaderCheck(place, bytes);
   if (!Equal(ConstByteSpan(check).first(kBlockCheckBytes), bytes.subspan(kBlockCheckAt, kBlockCheckBytes))) {
     return std::nullopt;
   }
@@ -252,8 +282,9 @@ std::optional<BlockHeader> ReadBlockHeader(ConstByteSpan block) {
   return header;
 }
 
-bool IsBlockAsFirstWritten(ConstByteSpan block) {
-  return ReadBlockHeader(block).has_value() && Equal(SlotsHash(block), block.subspan(kBlockHashAt, kSha256Bytes));
+bool IsBlockAsFirstWritten(uint64_t place, ConstByteSpan block) {
+  return ReadBlockHeader(place, block).has_value() &&
+         Equal(SlotsHash(block), block.subspan(kBlockHashAt, kSha256Bytes));
 }
 
 SecretKey OwnerSecretOf(const HmacKey& seed, uint64_t number) {

@@ -52,6 +52,9 @@ struct RingHead {
   WrappedKeys wrapped_keys{};
   HeadKeys keys;                // does not lie on the disk
   uint64_t pages_reserved = 0;  // no page from this number on has ever been
+  // Entries of `keys` that were ever written: each of them has its check, and one without is damaged; what lies behind
+  // them is nothing.
+  uint32_t entries_written = 0;
   DueDay destroyed_through;
   DueDay cohorts_destroyed_through;
   std::vector<UnenteredDestruction> unentered;
@@ -61,7 +64,7 @@ inline constexpr size_t kHeadBytes = 4096;  // of one of the two places of a hea
 void WriteHead(const RingHead& head, ByteSpan out);
 // nullopt unless it is whole. `version`, if it is there, tells which version it is of; only kRingVersion is read.
 std::optional<RingHead> ReadHead(ConstByteSpan bytes, uint32_t& version);
-inline constexpr uint32_t kRingVersion = 4;
+inline constexpr uint32_t kRingVersion = 5;
 
 // A key with a name. Do not change the numbers.
 enum class RingEntryKind : uint8_t {
@@ -85,11 +88,14 @@ enum class RingEntryKind : uint8_t {
 };
 struct RingEntry {
   RingEntryKind kind = RingEntryKind::kNone;
-  DueDay until;  // of pages: none of what they seal is filed under a later day; else as its kind says
+  bool is_gone = false;  // a tombstone: what it names was destroyed, and has neither secret nor block
+  DueDay until;          // of pages: none of what they seal is filed under a later day; else as its kind says
   uint64_t name = 0;
   SecretKey secret;               // sealed where it lies on a disk
   std::optional<uint32_t> block;  // of an opened page
   uint32_t epoch = 0;             // the head's when it was written
+
+  bool lives() const { return kind != RingEntryKind::kNone && !is_gone; }
 };
 // A PBX as a name.
 uint64_t NumberOf(const PbxId& pbx);
@@ -97,20 +103,21 @@ PbxId PbxOf(uint64_t name);
 inline constexpr size_t kEntryBytes = 64;
 // What its secret is sealed as.
 SecretSeal::Name SealNameOf(const RingEntry& entry);
-void WriteEntry(const RingEntry& entry, ByteSpan out);
-// nullopt if it is damaged. All zeros are an entry of kind kNone.
-std::optional<RingEntry> ReadEntry(ConstByteSpan bytes);
+// `slot`: which entry of `keys` it is. One of kind kNone says that nothing is there.
+void WriteEntry(size_t slot, const RingEntry& entry, ByteSpan out);
+// nullopt if it is damaged, or was never written: zeros are no entry, and one of another slot is none here.
+std::optional<RingEntry> ReadEntry(size_t slot, ConstByteSpan bytes);
 
-// REQUIRES: it is whole, and no empty one.
+// REQUIRES: it is whole, and lives.
 SecretKey SecretOfEntry(ConstByteSpan bytes);
 
 // A page of owners that was opened: each has its secret in a place of its own, or has been erased.
 inline constexpr size_t kPageNumbers = 256;
 enum class OwnerState : uint8_t {
-  kGone = 0,
   kLive = 1,
   kRestricted = 2,  // GDPR article 18: to be shown to nobody but who handles rights
   kLost = 3,        // it was damaged in all replicas; no secret
+  kGone = 4,        // it was destroyed; no secret
 };
 struct OwnerSlot {
   OwnerState state = OwnerState::kGone;
@@ -118,9 +125,14 @@ struct OwnerSlot {
 };
 inline constexpr size_t kOwnerSlotBytes = 40;
 SecretSeal::Name SealNameOfOwner(uint64_t number);
-void WriteOwnerSlot(uint64_t number, const OwnerSlot& slot, ByteSpan out);
-// nullopt if it is damaged. All zeros are an owner that is gone.
-std::optional<OwnerSlot> ReadOwnerSlot(uint64_t number, ConstByteSpan bytes);
+// Which slot it is: of an owner, in a block of `pages`.
+struct SlotPlace {
+  uint64_t block = 0;
+  uint64_t number = 0;
+};
+void WriteOwnerSlot(const SlotPlace& place, const OwnerSlot& slot, ByteSpan out);
+// nullopt if it is damaged: zeros are, and so is one of another place.
+std::optional<OwnerSlot> ReadOwnerSlot(const SlotPlace& place, ConstByteSpan bytes);
 
 inline constexpr size_t kBlockHeaderBytes = 64;
 inline constexpr size_t kBlockBytes = kBlockHeaderBytes + kPageNumbers * kOwnerSlotBytes;
@@ -128,12 +140,12 @@ struct BlockHeader {
   uint64_t page = 0;
   DueDay until;
 };
-// Fills the header of a block, whose slots stand in it already as they are first written.
-void WriteBlockHeader(const BlockHeader& header, ByteSpan block);
+// Fills the header of block `place`, whose slots stand in it already as they are first written.
+void WriteBlockHeader(uint64_t place, const BlockHeader& header, ByteSpan block);
 // nullopt unless the header is whole.
-std::optional<BlockHeader> ReadBlockHeader(ConstByteSpan block);
+std::optional<BlockHeader> ReadBlockHeader(uint64_t place, ConstByteSpan block);
 // Whether all slots are as they were first written.
-bool IsBlockAsFirstWritten(ConstByteSpan block);
+bool IsBlockAsFirstWritten(uint64_t place, ConstByteSpan block);
 
 bool IsZero(ConstByteSpan bytes);
 

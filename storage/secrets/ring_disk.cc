@@ -16,6 +16,9 @@
 namespace retention {
 namespace {
 
+// Do not change: see FORMAT.md.
+constexpr std::string_view kKeysMagic = "RETNKEYS";
+constexpr std::string_view kPagesMagic = "RETNPAGE";
 constexpr mode_t kOthers = 0077;
 constexpr size_t kChunkBytes = 1 << 16;
 
@@ -54,6 +57,15 @@ const char* NameOf(RingFile file) {
       return "pages";
   }
   return "";
+}
+
+std::string_view MagicOf(RingFile file) { return file == RingFile::kKeys ? kKeysMagic : kPagesMagic; }
+
+void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
+  std::fill(out.begin(), out.end(), 0);
+  const std::string_view magic = MagicOf(file);
+  std::memcpy(out.data(), magic.data(), magic.size());
+  std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
 }
 
 absl::Status StatusFromErrno(int error, std::string_view operation) {
@@ -129,7 +141,7 @@ absl::Status RingReplica::OpenDirectory() {
 }
 
 absl::Status RingReplica::OpenFile(RingFile file, absl::Status& unwritable) {
-  const std::string path = absl::StrCat(directory_, "/", NameOf(file));
+  const std::string path = PathOf(file);
   int& fd = files_[Index(file)];
   absl::Status opened = on_access_ ? on_access_(file, Access::kOpen) : absl::OkStatus();
   if (opened.ok()) {
@@ -227,11 +239,56 @@ absl::Status RingReplica::Write(RingFile file, std::span<const RingWrite> writes
   return Sync(file);
 }
 
+std::string RingReplica::PathOf(RingFile file) const { return absl::StrCat(directory_, "/", NameOf(file)); }
+
 absl::Status RingReplica::CheckName(RingFile file) const {
-  struct stat info;
-  if (::fstat(files_[Index(file)], &info) != 0) return StatusFromErrno(errno, "stat");
-  if (info.st_nlink > 0) return absl::OkStatus();
+  if (LeadsTo(PathOf(file), files_[Index(file)])) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " was removed"));
+}
+
+absl::Status RingReplica::CopyInto(int fd, RingFile file) {
+  const auto size = Size(file);
+  if (!size.ok()) return size.status();
+  LockedBytes part(kChunkBytes);
+  for (uint64_t at = 0; at < *size; at += kChunkBytes) {
+    const ByteSpan bytes = part.span().first(std::min<uint64_t>(kChunkBytes, *size - at));
+    if (absl::Status s = ReadAt(file, at, bytes); !s.ok()) return s;
+    if (on_io_) {
+      if (absl::Status s = on_io_(file, Io::kExtend); !s.ok()) return s;
+    }
+    if (absl::Status s = WriteFully(fd, at, bytes); !s.ok()) return s;
+  }
+  return ::fsync(fd) == 0 && ::fsync(directory_fd_) == 0 ? absl::OkStatus() : StatusFromErrno(errno, "sync");
+}
+
+absl::Status RingReplica::PutBack(RingFile file) {
+  if (!Has(file)) return OutOfReach(file);
+  if (directory_fd_ < 0 || !LeadsTo(directory_, directory_fd_)) {
+    return absl::UnavailableError(absl::StrCat("key ring: ", directory_, " was removed"));
+  }
+  // What has its name is none of the ring's.
+  if (::unlinkat(directory_fd_, NameOf(file), 0) != 0 && errno != ENOENT) return StatusFromErrno(errno, "remove");
+  const int fd = ::openat(directory_fd_, NameOf(file), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return StatusFromErrno(errno, "create");
+  if (absl::Status s = CopyInto(fd, file); !s.ok()) {
+    // A part of it is not to be taken for all.
+    ::unlinkat(directory_fd_, NameOf(file), 0);
+    ::close(fd);
+    return s;
+  }
+  const int former = std::exchange(files_[Index(file)], fd);
+  struct stat info;
+  if (::fstat(former, &info) == 0 && info.st_nlink == 0) {
+    static constexpr std::array<uint8_t, kChunkBytes> kZeros{};
+    absl::Status wiped;
+    for (uint64_t at = 0; at < static_cast<uint64_t>(info.st_size) && wiped.ok(); at += kChunkBytes) {
+      const auto left = static_cast<uint64_t>(info.st_size) - at;
+      wiped = WriteFully(former, at, ConstByteSpan(kZeros).first(std::min<uint64_t>(kChunkBytes, left)));
+    }
+    ::fdatasync(former);
+  }
+  ::close(former);
+  return absl::OkStatus();
 }
 
 absl::Status RingReplica::Look() const {

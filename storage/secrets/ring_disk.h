@@ -26,8 +26,11 @@ enum class RingFile : uint8_t { kHead = 0, kKeys = 1, kPages = 2 };
 inline constexpr size_t kRingFiles = 3;
 const char* NameOf(RingFile file);
 
-// Before the entries of `keys` and the blocks of `pages`.
+// Before the entries of `keys` and the blocks of `pages`: a magic, and whose they are. REQUIRES: `file` is one of
+// these.
 inline constexpr size_t kRingFileHeaderBytes = 4096;
+std::string_view MagicOf(RingFile file);
+void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out);
 
 struct RingWrite {
   uint64_t offset = 0;
@@ -87,6 +90,11 @@ class RingReplica {
   // Whole; empty if there is none.
   absl::StatusOr<LockedBytes> Read(RingFile file) const;
   absl::Status ReadAt(RingFile file, uint64_t offset, ByteSpan out) const;
+  // UNAVAILABLE unless its path leads to it: what is written to it is lost with the process then.
+  absl::Status CheckName(RingFile file) const;
+  // Makes a file that CheckName refuses anew under its name, with what it holds, and goes on with that, durably. Where
+  // the old one has no name any more it is overwritten. UNAVAILABLE if the directory is not there either.
+  absl::Status PutBack(RingFile file);
   // In place, and durable.
   absl::Status Write(RingFile file, std::span<const RingWrite> writes);
   // Makes the file if there is none, and fills it with zeros from its end to `size`, durably.
@@ -104,8 +112,8 @@ class RingReplica {
   absl::Status OpenDirectory();
   absl::Status OpenFile(RingFile file, absl::Status& unwritable);
   absl::Status LockIt();
-  // What is written to a file without a name is lost with the process.
-  absl::Status CheckName(RingFile file) const;
+  std::string PathOf(RingFile file) const;
+  absl::Status CopyInto(int fd, RingFile file);
   absl::Status Sync(RingFile file);
 
   const std::string directory_;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "storage/secrets/ring_units.h"
@@ -11,7 +11,7 @@
 namespace retention {
 namespace {
 
-// Makes the runs of all alike, in memory: each unit as in the first in which it is whole.
+// Makes the runs of all alike, in memory: each unit as in the first in which it is whole and that yields to no other.
 Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
   Merged merged;
   for (const RingUnit& unit : units) {
@@ -19,103 +19,134 @@ Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& un
     const auto alike = [&](LockedBytes& run) {
       return std::memcmp(of(run).data(), of(runs.front()).data(), unit.size) == 0;
     };
-    const bool first_is_whole = unit.whole(of(runs.front()));
+    const bool first_is_whole = unit.IsWhole(of(runs.front()));
     if (first_is_whole && std::all_of(runs.begin(), runs.end(), alike)) continue;
-    const auto best = std::find_if(runs.begin(), runs.end(), [&](LockedBytes& run) { return unit.whole(of(run)); });
+    auto best = runs.end();
+    for (auto run = runs.begin(); run != runs.end(); ++run) {
+      if (unit.IsWhole(of(*run)) && (best == runs.end() || unit.Yields(of(*best), of(*run)))) best = run;
+    }
     if (best == runs.end()) {
-      ++merged.damaged;
+      // A block's header says nothing that its page's entry does not; it is written anew while the ring is open.
+      if (unit.kind != RingUnit::Kind::kBlockHeader) ++merged.damaged;
       continue;
     }
     for (auto run = runs.begin(); run != runs.end(); ++run) {
       if (run == best) continue;
-      if (!unit.whole(of(*run))) ++merged.mended;
+      if (!unit.IsWhole(of(*run))) ++merged.mended;
       std::memcpy(of(*run).data(), of(*best).data(), unit.size);
     }
   }
   return merged;
 }
 
-// Makes `size` bytes at `offset` alike in the replicas `equals`, and durable. `at` is the one that it came to last.
-absl::StatusOr<Merged> MergeRun(RingDisk& disk, const std::vector<size_t>& equals, RingFile file, uint64_t offset,
-                                size_t size,
-                                const std::function<std::vector<RingUnit>(std::vector<LockedBytes>&)>& units,
-                                size_t& at) {
-  std::vector<LockedBytes> runs;
-  std::vector<LockedBytes> before;
-  for (const size_t i : equals) {
-    at = i;
-    LockedBytes& run = runs.emplace_back(size);
-    if (absl::Status s = disk.replica(i).ReadAt(file, offset, run.span()); !s.ok()) return s;
-    std::memcpy(before.emplace_back(size).data(), run.data(), size);
-  }
-  const Merged merged = MergeRuns(runs, units(runs));
-  for (size_t i = 0; i < equals.size(); ++i) {
-    if (std::memcmp(runs[i].data(), before[i].data(), size) == 0) continue;
-    at = equals[i];
-    const RingWrite write{offset, std::as_const(runs[i]).span()};
-    if (absl::Status s = disk.replica(at).Write(file, {&write, 1}); !s.ok()) return s;
-  }
-  return merged;
-}
+// Of one merge: `at` is the replica that it came to last.
+class Merging {
+ public:
+  Merging(RingDisk& disk, const std::vector<size_t>& equals, const RingHead& head)
+      : disk_(disk), equals_(equals), head_(head), at_(equals.front()) {}
 
-// Pages by the blocks that entries name.
-absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks(const RingReplica& replica, uint32_t epoch) {
-  const auto keys = replica.Read(RingFile::kKeys);
-  if (!keys.ok()) return keys.status();
-  std::map<uint64_t, uint64_t> pages;
-  for (size_t at = kRingFileHeaderBytes; at + kEntryBytes <= keys->size(); at += kEntryBytes) {
-    const auto entry = ReadEntry(keys->span().subspan(at, kEntryBytes));
-    if (entry.has_value() && entry->epoch == epoch && entry->block.has_value()) pages[*entry->block] = entry->name;
+  size_t at() const { return at_; }
+  absl::StatusOr<Merged> All(bool lacks_pages) {
+    absl::Status s = Keys();
+    if (s.ok() && !lacks_pages) s = Pages();
+    if (!s.ok()) return s;
+    return all_;
   }
-  return pages;
-}
 
-absl::StatusOr<Merged> MergeAll(RingDisk& disk, const std::vector<size_t>& equals, uint32_t epoch, bool lacks_pages,
-                                size_t& at) {
-  Merged all;
-  const auto count = [&](const absl::StatusOr<Merged>& merged) {
-    if (!merged.ok()) return merged.status();
-    all.mended += merged->mended;
-    all.damaged += merged->damaged;
-    return absl::OkStatus();
-  };
-  for (const RingFile file : {RingFile::kKeys, RingFile::kPages}) {
-    if (file == RingFile::kPages && lacks_pages) break;
-    at = equals.front();
-    const auto size = disk.replica(at).Size(file);
+ private:
+  absl::Status Keys() {
+    if (absl::Status s = Header(RingFile::kKeys); !s.ok()) return s;
+    const auto size = Size(RingFile::kKeys);
     if (!size.ok()) return size.status();
-    if (file == RingFile::kKeys) {
-      const size_t bytes = *size - kRingFileHeaderBytes;
-      const auto units = [bytes](std::vector<LockedBytes>&) { return UnitsOfKeys(bytes); };
-      absl::Status s = count(MergeRun(disk, equals, file, kRingFileHeaderBytes, bytes, units, at));
-      if (!s.ok()) return s;
-      continue;
-    }
-    const auto pages = NamedBlocks(disk.replica(equals.front()), epoch);
+    const size_t bytes = *size - kRingFileHeaderBytes;
+    return Run(RingFile::kKeys, kRingFileHeaderBytes, bytes, UnitsOfKeys(bytes, head_.entries_written));
+  }
+  absl::Status Pages() {
+    if (absl::Status s = Header(RingFile::kPages); !s.ok()) return s;
+    const auto pages = NamedBlocks();
     if (!pages.ok()) return pages.status();
+    const auto size = Size(RingFile::kPages);
+    if (!size.ok()) return size.status();
     uint64_t block = 0;
     for (uint64_t from = kRingFileHeaderBytes; from + kBlockBytes <= *size; from += kBlockBytes, ++block) {
       const auto page = pages->find(block);
-      const bool is_named = page != pages->end();
-      const auto units = [&](std::vector<LockedBytes>& runs) {
-        return UnitsOfBlock(is_named ? page->second : PageOfBlock(runs));
-      };
-      const auto merged = MergeRun(disk, equals, file, from, kBlockBytes, units, at);
-      // What no entry names is of no use, damaged or not; it goes once all replicas have it alike.
-      if (absl::Status s = is_named ? count(merged) : merged.status(); !s.ok()) return s;
+      const auto name = page == pages->end() ? std::nullopt : std::optional(page->second);
+      if (absl::Status s = Run(RingFile::kPages, from, kBlockBytes, UnitsOfBlock(block, name)); !s.ok()) return s;
     }
+    return absl::OkStatus();
   }
-  return all;
-}
+
+  // It follows from the head.
+  absl::Status Header(RingFile file) {
+    LockedBytes expected(kRingFileHeaderBytes);
+    WriteFileHeader(file, head_, expected.span());
+    for (const size_t i : equals_) {
+      at_ = i;
+      LockedBytes found(kRingFileHeaderBytes);
+      if (absl::Status s = disk_.replica(i).ReadAt(file, 0, found.span()); !s.ok()) return s;
+      if (std::memcmp(found.data(), expected.data(), kRingFileHeaderBytes) == 0) continue;
+      const RingWrite write{0, std::as_const(expected).span()};
+      if (absl::Status s = disk_.replica(i).Write(file, {&write, 1}); !s.ok()) return s;
+      ++all_.mended;
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<uint64_t> Size(RingFile file) {
+    at_ = equals_.front();
+    return disk_.replica(at_).Size(file);
+  }
+  // Makes `size` bytes at `offset` alike, and durable.
+  absl::Status Run(RingFile file, uint64_t offset, size_t size, const std::vector<RingUnit>& units) {
+    std::vector<LockedBytes> runs;
+    std::vector<LockedBytes> before;
+    for (const size_t i : equals_) {
+      at_ = i;
+      LockedBytes& run = runs.emplace_back(size);
+      if (absl::Status s = disk_.replica(i).ReadAt(file, offset, run.span()); !s.ok()) return s;
+      std::memcpy(before.emplace_back(size).data(), run.data(), size);
+    }
+    const Merged merged = MergeRuns(runs, units);
+    for (size_t i = 0; i < equals_.size(); ++i) {
+      if (std::memcmp(runs[i].data(), before[i].data(), size) == 0) continue;
+      at_ = equals_[i];
+      const RingWrite write{offset, std::as_const(runs[i]).span()};
+      if (absl::Status s = disk_.replica(at_).Write(file, {&write, 1}); !s.ok()) return s;
+    }
+    all_.mended += merged.mended;
+    all_.damaged += merged.damaged;
+    return absl::OkStatus();
+  }
+  // Pages by the blocks that entries name.
+  absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks() {
+    at_ = equals_.front();
+    const auto keys = disk_.replica(at_).Read(RingFile::kKeys);
+    if (!keys.ok()) return keys.status();
+    std::map<uint64_t, uint64_t> pages;
+    for (size_t slot = 0; kRingFileHeaderBytes + (slot + 1) * kEntryBytes <= keys->size(); ++slot) {
+      const auto entry = ReadEntry(slot, keys->span().subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
+      const bool counts = entry.has_value() && entry->lives() && entry->epoch == head_.epoch;
+      if (counts && entry->block.has_value()) pages[*entry->block] = entry->name;
+    }
+    return pages;
+  }
+
+  RingDisk& disk_;
+  const std::vector<size_t>& equals_;
+  const RingHead& head_;
+  size_t at_;
+  Merged all_;
+};
 
 }  // namespace
 
-absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, uint32_t epoch, bool lacks_pages) {
+absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, const RingHead& head,
+                                     bool lacks_pages) {
   absl::Status left_alone;
   for (;;) {
-    size_t at = equals.front();
-    auto merged = MergeAll(disk, equals, epoch, lacks_pages, at);
+    Merging merging(disk, equals, head);
+    auto merged = merging.All(lacks_pages);
     if (!merged.ok() && equals.size() > 1) {
+      const size_t at = merging.at();
       std::erase(equals, at);
       disk.SetStale(at, merged.status());
       left_alone.Update(merged.status());

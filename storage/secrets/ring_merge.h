@@ -18,9 +18,10 @@ struct Merged {
   absl::Status left_alone;  // why one of them is stale
 };
 
-// Each entry and slot of the replicas `equals`, whose head says `epoch`, as in the first in which it is whole. One that
-// fails is stale from then on, unless it is the last of them. REQUIRES: `equals` is not empty.
-absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, uint32_t epoch, bool lacks_pages);
+// Each entry and slot of the replicas `equals`, which have `head`, as in the first in which it is whole, or destroyed.
+// A replica that fails is stale from then on, unless it is the last of them. REQUIRES: `equals` is not empty.
+absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, const RingHead& head,
+                                     bool lacks_pages);
 
 }  // namespace retention
 

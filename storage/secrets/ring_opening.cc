@@ -4,8 +4,9 @@
 #include <array>
 #include <cstring>
 #include <functional>
-#include <map>
+#include <numeric>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <tuple>
@@ -17,30 +18,36 @@
 namespace retention {
 namespace {
 
-// Do not change: see FORMAT.md.
-constexpr std::string_view kKeysMagic = "RETNKEYS";
-constexpr std::string_view kPagesMagic = "RETNPAGE";
 constexpr size_t kCopyBytes = 1 << 20;
 // Of owners' numbers that a later generation may have given: more than any has.
 constexpr uint64_t kPagesLeftOut = uint64_t{1} << 32;
 
 uint64_t PlaceOf(const RingHead& head) { return head.generation % 2 * kHeadBytes; }
 
-// The later of a replica's two heads that are whole. None if its other files are not this ring's.
+// The later of a replica's two heads that are whole. None if it lacks one of its other files.
 struct FoundHead {
   std::optional<RingHead> head;
-  uint64_t bytes = 0;                     // of its other files: one that is shorter lacks what was added last
-  uint32_t version = 0;                   // of one that cannot be read
-  std::optional<RingHead> without_pages;  // what would be its head, were `pages` this ring's
+  uint64_t bytes = 0;                    // of its other files: one that is shorter lacks what was added last
+  uint32_t version = 0;                  // of one that cannot be read
+  std::set<RingFile> lacks;              // files that are not there, or are another ring's
+  std::optional<RingHead> without_them;  // what would be its head, had it all files
 };
 
-// Whether a file has the header of this ring.
+bool IsNearly(ConstByteSpan identity, const std::array<uint8_t, 16>& known) {
+  const auto alike =
+      std::inner_product(known.begin(), known.end(), identity.begin(), size_t{0}, std::plus<>(), std::equal_to<>());
+  return alike >= known.size() / 2;
+}
+
+// Whether a file is there, and no other ring's: that is one whose header has the magic and less than half of the
+// identity. Any other header that is not right is damaged, and follows from the head: what is behind it speaks for
+// itself.
 bool IsOfRing(const RingReplica& replica, RingFile file, const RingHead& head) {
-  LockedBytes expected(kRingFileHeaderBytes);
   LockedBytes found(kRingFileHeaderBytes);
-  WriteFileHeader(file, head, expected.span());
-  return replica.ReadAt(file, 0, found.span()).ok() &&
-         std::memcmp(found.data(), expected.data(), kRingFileHeaderBytes) == 0;
+  if (!replica.ReadAt(file, 0, found.span()).ok()) return false;
+  const std::string_view magic = MagicOf(file);
+  if (std::memcmp(found.data(), magic.data(), magic.size()) != 0) return true;
+  return IsNearly(ConstByteSpan(found.span()).subspan(magic.size(), head.identity.size()), head.identity);
 }
 
 absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
@@ -59,10 +66,9 @@ absl::StatusOr<FoundHead> FindHead(const RingReplica& replica) {
     const auto size = replica.Size(file);
     if (!size.ok()) return size.status();
     found.bytes += *size;
-    if (!found.head.has_value() || IsOfRing(replica, file, *found.head)) continue;
-    if (file == RingFile::kPages) found.without_pages = std::move(found.head);
-    found.head.reset();
+    if (found.head.has_value() && !IsOfRing(replica, file, *found.head)) found.lacks.insert(file);
   }
+  if (!found.lacks.empty()) found.without_them = std::exchange(found.head, std::nullopt);
   return found;
 }
 
@@ -90,13 +96,6 @@ std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
 
 }  // namespace
 
-void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out) {
-  std::fill(out.begin(), out.end(), 0);
-  const std::string_view magic = file == RingFile::kKeys ? kKeysMagic : kPagesMagic;
-  std::memcpy(out.data(), magic.data(), magic.size());
-  std::memcpy(out.data() + magic.size(), head.identity.data(), head.identity.size());
-}
-
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
   LockedBytes bytes(kHeadBytes);
   WriteHead(head, bytes.span());
@@ -104,11 +103,12 @@ absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
 }
 
 std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica) {
-  std::array<uint8_t, kKeysMagic.size() + 16> bytes{};
-  const bool read = replica.ReadAt(RingFile::kKeys, 0, bytes).ok();
-  if (!read || std::memcmp(bytes.data(), kKeysMagic.data(), kKeysMagic.size()) != 0) return std::nullopt;
+  const std::string_view magic = MagicOf(RingFile::kKeys);
+  LockedBytes header(kRingFileHeaderBytes);
+  const bool read = replica.ReadAt(RingFile::kKeys, 0, header.span()).ok();
+  if (!read || std::memcmp(header.data(), magic.data(), magic.size()) != 0) return std::nullopt;
   std::array<uint8_t, 16> identity{};
-  std::memcpy(identity.data(), bytes.data() + kKeysMagic.size(), identity.size());
+  std::memcpy(identity.data(), header.data() + magic.size(), identity.size());
   return identity;
 }
 
@@ -143,7 +143,9 @@ absl::Status ReopenReplica(RingDisk& disk, size_t i, const RingHead& head) {
   RingReplica& replica = disk.replica(i);
   if (absl::Status s = replica.Reopen(); !s.ok()) return s;
   const auto identity = IdentityIn(replica);
-  if (identity.has_value() ? *identity == head.identity : replica.is_on_first_volume()) return absl::OkStatus();
+  if (identity.has_value() ? IsNearly(*identity, head.identity) : replica.is_on_first_volume()) {
+    return absl::OkStatus();
+  }
   replica.Close();
   const char* const found = identity.has_value() ? " is of another ring" : " is not there: is its volume mounted?";
   return absl::FailedPreconditionError(absl::StrCat("key ring: ", replica.directory(), found));
@@ -248,18 +250,27 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     return absl::FailedPreconditionError(
         absl::StrCat("key ring: it is of version ", unknown_version, ", not ", kRingVersion));
   }
-  const auto lacks_pages = [](const FoundHead& found) { return found.without_pages.has_value(); };
-  const bool pages_are_damaged =
-      !leader.has_value() && unread.ok() && std::any_of(heads.begin(), heads.end(), lacks_pages);
-  if (pages_are_damaged && !opening.only_destroys) {
-    return absl::DataLossError(
-        "key ring: its file pages is missing or damaged in every replica: put an intact one back");
+  // What the one that would lead lacks; `pages` alone, if that is so of any.
+  std::optional<RingFile> lacked;
+  uint64_t known_generation = opening.known_generation;
+  for (const FoundHead& found : heads) {
+    if (found.lacks.empty()) continue;
+    known_generation = std::max(known_generation, found.without_them->generation);
+    const bool would_lead = !leader.has_value() || found.without_them->generation > heads[*leader].head->generation;
+    if (!would_lead || !unread.ok()) continue;
+    if (!lacked.has_value() || !found.lacks.contains(RingFile::kKeys)) lacked = *found.lacks.begin();
   }
-  if (pages_are_damaged) {
+  const bool lacks_pages = opening.only_destroys && lacked == RingFile::kPages;
+  if (lacked.has_value() && !lacks_pages && !leader.has_value()) {
+    return absl::DataLossError(absl::StrCat("key ring: its file ", NameOf(*lacked),
+                                            " is missing or another ring's in every replica: put an intact one back"));
+  }
+  if (lacks_pages) {
     for (size_t i = 0; i < heads.size(); ++i) {
+      if (heads[i].lacks != std::set{RingFile::kPages}) continue;
       const auto keys = replicas[i]->Size(RingFile::kKeys);
       if (!keys.ok()) return keys.status();
-      heads[i].head = std::move(heads[i].without_pages);
+      heads[i].head = std::move(heads[i].without_them);
       heads[i].bytes = *keys;
     }
     leader = LeaderOf(heads, replicas);
@@ -269,21 +280,25 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     for (const auto& replica : replicas) {
       const auto keys = HoldsKeys(*replica);
       if (!keys.ok()) return keys.status();
-      if (*keys) return absl::DataLossError("key ring: its heads are missing or damaged, but there are keys");
+      if (*keys) {
+        return absl::DataLossError(
+            "key ring: its file head is missing or damaged in every replica, but there are keys: put an intact one "
+            "back");
+      }
     }
     return absl::NotFoundError("key ring: there is none");
   }
   OpenedRing ring;
-  ring.lacks_pages = pages_are_damaged;
+  ring.lacks_pages = lacks_pages;
   ring.head = *heads[*leader].head;
   const std::string identity(ring.head.identity.begin(), ring.head.identity.end());
   if (!opening.known_identity.empty() && identity != opening.known_identity) {
     return absl::InvalidArgumentError("key ring: it is another one's");
   }
-  ring.rolled_back = ring.head.generation < opening.known_generation;
+  ring.rolled_back = ring.head.generation < known_generation;
   if (ring.rolled_back && !opening.accept_lower_replica) {
     return absl::FailedPreconditionError(absl::StrCat("key ring: it was rolled back: its generation is ",
-                                                      ring.head.generation, ", and ", opening.known_generation,
+                                                      ring.head.generation, ", and ", known_generation,
                                                       " is known: put the last one back, or, if there is none, start "
                                                       "with --accept-lower-replica: what was sealed since is lost, and "
                                                       "older copies open again what was erased since"));
@@ -313,7 +328,7 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (const size_t i : others) ring.disk->SetStale(i, absl::OkStatus());
-  const auto merged = MergeReplicas(*ring.disk, equals, ring.head.epoch, ring.lacks_pages);
+  const auto merged = MergeReplicas(*ring.disk, equals, ring.head, ring.lacks_pages);
   if (!merged.ok()) return merged.status();
   ring.mended = merged->mended;
   ring.damaged = merged->damaged;
@@ -339,7 +354,7 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     ++ring.head.generation;
     if (std::exchange(bump_owed, false)) {
       // Beyond all that was, and over the older head.
-      ring.head.generation += (opening.known_generation - ring.head.generation + 2) / 2 * 2;
+      ring.head.generation += (known_generation - ring.head.generation + 2) / 2 * 2;
       ring.head.pages_reserved += kPagesLeftOut;
     }
     if (absl::Status s = WriteHeadTo(*ring.disk, ring.head); !s.ok()) return s;

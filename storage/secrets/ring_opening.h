@@ -1,7 +1,7 @@
 // From replicas as they lie to one ring: which of them is to be believed, and how the others follow it.
 //
 // The one of the highest generation leads. What a change was interrupted in lies differently in replicas of one
-// generation; there each entry is taken from the first in which it is whole. A replica of a lower generation is
+// generation; there each entry is taken from the first in which it is whole, or destroyed. One of a lower generation is
 // overwritten, never read; one that cannot be read only where the leader is known to be of the last generation that
 // there was: else what has been destroyed could come back.
 #ifndef RETENTION_STORAGE_SECRETS_RING_OPENING_H_
@@ -32,7 +32,7 @@ struct RingOpening {
   // there is no later ring any more.
   bool accept_lower_replica = false;
   // It is opened for what is due to be destroyed, since nothing else can be: that others have access to it, or that
-  // files lie beside it, keeps no key then, nor does a file `pages` that is damaged in all replicas, which is left as
+  // files lie beside it, keeps no key then, nor does a file `pages` that is missing in all replicas, which is left as
   // it lies.
   bool only_destroys = false;
 };
@@ -44,13 +44,13 @@ struct OpenedRing {
   absl::Status not_rebuilt;  // why one that was to be was not: it is stale
   size_t mended = 0;         // entries that were damaged in one of them
   size_t damaged = 0;        // entries that are damaged in all
-  bool lacks_pages = false;  // only_destroys, and the file is damaged in all
+  bool lacks_pages = false;  // only_destroys, and the file is missing in all
   bool rolled_back = false;  // others know of a later generation, which nobody has any more
 };
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
-// version, of different rings, rolled back, or the last cannot be told. INVALID_ARGUMENT: it is not the known one.
-// DATA_LOSS: there are keys, but no head, or no `pages`.
+// version, of different rings, rolled back (be it that a later one lacks a file), or the last cannot be told.
+// INVALID_ARGUMENT: it is not the known one. DATA_LOSS: there are keys, but no head, or a head, but no other file.
 // UNAVAILABLE: none can be written.
 // `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.
 absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> replicas, const RingOpening& opening,
@@ -64,8 +64,6 @@ absl::StatusOr<OpenedRing> CreateRing(std::vector<std::unique_ptr<RingReplica>> 
 // The identity of the ring that a replica's keys are of, be it without a head.
 std::optional<std::array<uint8_t, 16>> IdentityIn(const RingReplica& replica);
 
-// What `keys` or `pages` begins with.
-void WriteFileHeader(RingFile file, const RingHead& head, ByteSpan out);
 // Writes `head`, whose generation is new, to the place of its generation.
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);
 // Opens replica `i`, which is out of reach, anew by its path. FAILED_PRECONDITION, and it is closed, if that leads to

@@ -3,23 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "storage/secrets/ring_units.h"
-
 namespace retention {
 namespace {
 
-std::vector<RingUnit> UnitsOfHead() {
-  const auto whole = [](ConstByteSpan unit) {
-    uint32_t version = 0;
-    return ReadHead(unit, version).has_value();
-  };
-  return {{0, kHeadBytes, whole}};
-}
-
-void CountLiving(RingFile file, const RingUnit& unit, ConstByteSpan bytes, RingVerification& found) {
-  if (IsZero(bytes)) return;
-  if (file == RingFile::kKeys) ++found.entries;
-  if (file == RingFile::kPages && unit.size == kOwnerSlotBytes) ++found.owners;
+void CountLiving(const RingUnit& unit, ConstByteSpan bytes, RingVerification& found) {
+  if (!unit.Lives(bytes)) return;
+  ++(unit.kind == RingUnit::Kind::kSlot ? found.owners : found.entries);
 }
 
 }  // namespace
@@ -30,8 +19,10 @@ bool RingVerification::is_sound() const {
          });
 }
 
-void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found,
-               std::optional<uint64_t> page) {
+void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, const std::vector<RingUnit>& units,
+               RingVerification& found) {
+  if (units.empty()) return;
+  const size_t size = units.back().offset + units.back().size;
   std::vector<size_t> read;
   std::vector<LockedBytes> runs;
   for (size_t i = 0; i < disk.size(); ++i) {
@@ -43,18 +34,14 @@ void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, Ring
     runs.push_back(std::move(run));
   }
   if (runs.empty()) return;
-  const std::vector<RingUnit> units = file == RingFile::kHead ? UnitsOfHead()
-                                      : file == RingFile::kKeys
-                                          ? UnitsOfKeys(size)
-                                          : UnitsOfBlock(page.has_value() ? page : PageOfBlock(runs));
   for (const RingUnit& unit : units) {
     ++found.units;
     const auto of = [&unit](const LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
     size_t whole = 0;
     bool alike = true;
     for (size_t i = 0; i < runs.size(); ++i) {
-      const bool is_whole = unit.whole(of(runs[i]));
-      if (is_whole && whole++ == 0) CountLiving(file, unit, of(runs[i]), found);
+      const bool is_whole = unit.IsWhole(of(runs[i]));
+      if (is_whole && whole++ == 0) CountLiving(unit, of(runs[i]), found);
       if (!is_whole) ++found.replicas[read[i]].damaged;
       alike = alike && std::memcmp(of(runs[i]).data(), of(runs.front()).data(), unit.size) == 0;
     }

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "storage/due_day.h"
 #include "storage/secrets/ring_disk.h"
+#include "storage/secrets/ring_units.h"
 #include "storage/secrets/root_key.h"
 
 namespace retention {
@@ -48,9 +50,19 @@ struct RingVerification {
   bool is_sound() const;
 };
 
-// Adds what `disk` holds of `file` from `offset` on, `size` bytes. `page`: of a block, if it is known.
-void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, size_t size, RingVerification& found,
-               std::optional<uint64_t> page = std::nullopt);
+// What a step of looking for damage found.
+struct RingInspection {
+  uint64_t mended = 0;
+  uint64_t lost = 0;       // of owners; with those that reads met since the last step
+  uint64_t differing = 0;  // whole everywhere, but not alike: which is right nobody can tell, and both stay
+  // Paths of files that led to them no more, and were made anew there with what they held.
+  std::vector<std::string> put_back;
+  bool ends_round = false;
+};
+
+// Adds what `disk` holds of `file` from `offset` on: `units`, which lie behind each other.
+void VerifyRun(RingDisk& disk, RingFile file, uint64_t offset, const std::vector<RingUnit>& units,
+               RingVerification& found);
 
 }  // namespace retention
 

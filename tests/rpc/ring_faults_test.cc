@@ -73,6 +73,12 @@ class RingFaults : public ::testing::Test {
       stream.seekp(static_cast<std::streamoff>(offset)).put(byte);
     }
   }
+  // In place, from there to its end.
+  static void Zero(const fs::path& file, size_t from) {
+    const size_t size = fs::file_size(file) - from;
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(static_cast<std::streamoff>(from)) << std::string(size, '\0');
+  }
   // So that pages are opened.
   void DeleteAnother() {
     server_.Batch({Joined("another", "join", kMonday, "p", "Bo", "bo@example.org")});
@@ -163,6 +169,90 @@ TEST_F(RingFaults, DamageOfBothWhileItRunsIsMendedFromMemory) {
   server_.Stop();
   ASSERT_TRUE(StartLate().ok());
   EXPECT_EQ(Status().entries_lost(), 0u);
+}
+
+// Until the process ended its open files would have had all that was ever sealed.
+TEST_F(RingFaults, FilesThatAreRemovedFromBothWhileItRunsArePutBackAndSaid) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  DeleteAnother();
+  ::testing::internal::CaptureStderr();
+  for (const char* file : {"keys", "pages"}) {
+    for (const size_t i : {0u, 1u}) fs::remove(replica(i) / file);
+  }
+  for (int step = 0; step < 4; ++step) Sweep();
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(absl::StrContains(said, "was removed while it was open, and is put back")) << said;
+  EXPECT_EQ(Metric("retention_key_ring_mended_total"), 4);
+  EXPECT_TRUE(HasDay(0) && HasDay(1));
+  server_.Stop();
+  const absl::Status started = Start(kMonday);
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_TRUE(Read("meeting").ok());
+  EXPECT_EQ(Status().entries_lost(), 0u);
+}
+
+// Once they were what a destruction leaves, and what they were of was over without a word.
+TEST_F(RingFaults, ZerosInBothWhileItRunsAreEnteredAsALoss) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  server_.Batch({Joined("lost", "join", kMonday, "p", "Ada", "ada@example.org")});
+  DeleteAnother();
+  for (const size_t i : {0u, 1u}) {
+    Zero(replica(i) / "keys", 0);
+    Zero(replica(i) / "pages", 0);
+  }
+  for (int step = 0; step < 5; ++step) {
+    EXPECT_EQ(Read("lost").code, absl::StatusCode::kDataLoss);
+    Sweep();
+  }
+  EXPECT_GT(Metric("retention_key_ring_entries_lost"), 200);
+  EXPECT_TRUE(HasDay(0) && HasDay(1)) << "memory has them";
+  server_.Batch({Joined("new", "join", kMonday, "p", "Bo", "bo@example.org")});
+  EXPECT_TRUE(Read("new").ok());
+  server_.Stop();
+  EXPECT_EQ(LossesEntered(), 1u);
+}
+
+TEST_F(RingFaults, ZerosInBothAtAStartAreEnteredAsALoss) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  server_.Batch({Joined("lost", "join", kMonday, "p", "Ada", "ada@example.org")});
+  DeleteAnother();
+  server_.Stop();
+  for (const size_t i : {0u, 1u}) Zero(replica(i) / "pages", 4096);
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status started = Start(kMonday);
+    ASSERT_TRUE(started.ok()) << started;
+    EXPECT_FALSE(Read("lost").ok());
+    server_.Stop();
+    EXPECT_EQ(LossesEntered(), 1u);
+    EXPECT_GT(ValuesLost(), 2u);
+  }
+}
+
+// It once wiped the other.
+TEST_F(RingFaults, ZerosInOneReplicaAreMendedFromTheOther) {
+  ASSERT_TRUE(Start(kMonday).ok());
+  DeleteAnother();
+  server_.Stop();
+  for (const size_t i : {0u, 1u}) {
+    for (const size_t from : {size_t{0}, size_t{4096}}) {
+      for (const bool runs : {false, true}) {
+        SCOPED_TRACE(absl::StrCat(i, " from ", from, runs ? ", running" : ""));
+        if (runs) {
+          ASSERT_TRUE(Start(kMonday).ok());
+        }
+        for (const char* file : {"keys", "pages"}) Zero(replica(i) / file, from);
+        if (!runs) {
+          ASSERT_TRUE(Start(kMonday).ok());
+        }
+        for (int step = 0; step < 4; ++step) Sweep();
+        EXPECT_TRUE(Read("meeting").ok());
+        EXPECT_EQ(Status().entries_lost(), 0u);
+        EXPECT_TRUE(HasDay(0) && HasDay(1));
+        server_.Stop();
+        EXPECT_EQ(LossesEntered(), 0u);
+      }
+    }
+  }
 }
 
 TEST_F(RingFaults, WhatIsLostWhileItRunsRaisesTheAlarm) {
@@ -338,7 +428,7 @@ TEST_F(RingFaults, PagesThatAreGoneFromBothAreNamed_AndKeepNoDay) {
   for (const size_t i : {0u, 1u}) fs::resize_file(replica(i) / "pages", 0);
   const absl::Status refused = StartLate();
   EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
-  EXPECT_TRUE(absl::StrContains(refused.message(), "its file pages")) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), "its file pages is missing")) << refused;
   EXPECT_FALSE(HasDay(0) || HasDay(1));
 }
 

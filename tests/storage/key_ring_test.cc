@@ -67,7 +67,7 @@ TEST(KeyRing, Files_GoldenBytes) {
   ASSERT_EQ(head.size(), 8192u);
   EXPECT_EQ(Hex(head.substr(0, 72)),
             "5245544e52494e47"
-            "00000004"
+            "00000005"
             "0000000000000006"
             "000102030405060708090a0b0c0d0e0f"
             "00000000"
@@ -82,10 +82,11 @@ TEST(KeyRing, Files_GoldenBytes) {
             "f01c1ac3268a153ceba9dd40d91191c1856c14325be9724b"
             "8b4c20dd84e94e809df66031e15b1556b583f8f4303d0e39"
             "5452265066d15c43");
-  EXPECT_EQ(Hex(head.substr(176, 20)),
+  EXPECT_EQ(Hex(head.substr(176, 24)),
             "0000000000000001"
             "00000005"
             "00000006"
+            "00000003"
             "00000000");
   const std::string keys = ReadBytes(directory / "ring/a/keys");
   EXPECT_EQ(Hex(keys.substr(0, 24)), "5245544e4b455953000102030405060708090a0b0c0d0e0f");
@@ -112,7 +113,18 @@ TEST(KeyRing, Files_GoldenBytes) {
   for (const char* file : {"head", "keys", "pages"}) {
     EXPECT_EQ(ReadBytes(directory / "ring/a" / file), ReadBytes(directory / "ring/b" / file)) << file;
   }
+  // The check is over the file and the place too.
+  EXPECT_EQ(Hex(keys.substr(4096 + 56, 8)), "b5c425840b326191");
   ASSERT_TRUE(ring->NarrowPbx(kPbx).ok());
+  // What was destroyed leaves a tombstone of its name.
+  EXPECT_EQ(Hex(ReadBytes(directory / "ring/a/keys").substr(4096 + 128, 64)),
+            "03010000"
+            "00000000"
+            "4142434445464748"
+            "0000000000000000000000000000000000000000000000000000000000000000"
+            "00000000"
+            "00000000"
+            "2fef2d508dd2b398");
   EXPECT_EQ(Hex(DecodeRing(directory / "ring/a").keys.at({'O', 0x4142434445464748})),
             "4bda79ca7571e1d748c3cc973f10108a5f4bfda5be49ee65989bd95414500a65");
 }

@@ -129,7 +129,7 @@ TEST_F(RingInspections, AnOwnerThatIsDamagedInBothIsLost_SaidSoAndOverwritten) {
   EXPECT_TRUE(ring_->FindOwner(lived_.owners[31])->has_value());
   for (const size_t replica : {0u, 1u}) {
     // State 3, no secret, and a check.
-    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 37), "\3" + std::string(36, '\0'));
+    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 33), "\3" + std::string(32, '\0'));
   }
   EXPECT_EQ(Round().lost, 0u);
   EXPECT_EQ(ring_->status().entries_lost, 1u) << "that stays so";
@@ -205,10 +205,13 @@ TEST_F(RingInspections, ASeedThatWasDamagedInBothBeforeAStartIsLost_NotEnded) {
   EXPECT_FALSE(ring_->FindOwner(owner, kDay.Next())->has_value()) << "its day is over";
 }
 
-// Whether its erasure was lost on one disk, or its secret on the other, nothing tells.
+// Whether it was restricted, or set free, nothing tells.
 TEST_F(RingInspections, WhatIsWholeInBothAndNotAlikeIsSaidInEachRound) {
+  const std::string before = ReadBytes(PathOf(1, "pages"));
+  ASSERT_TRUE(ring_->RestrictOwner(lived_.owners[30], true).ok());
   std::string bytes = ReadBytes(PathOf(1, "pages"));
-  bytes.replace(SlotAt(lived_.owners[30]), 40, std::string(40, '\0'));
+  const size_t slot = SlotAt(lived_.owners[30]);
+  bytes.replace(slot, 40, before.substr(slot, 40));
   WriteBytes(PathOf(1, "pages"), bytes);
   for (int round = 0; round < 2; ++round) {
     const KeyRing::Inspection found = Round();
@@ -216,6 +219,20 @@ TEST_F(RingInspections, WhatIsWholeInBothAndNotAlikeIsSaidInEachRound) {
     EXPECT_EQ(found.mended + found.lost, 0u);
   }
   EXPECT_EQ(ReadBytes(PathOf(1, "pages")), bytes);
+}
+
+// A disk that forgot an erasure brings nothing back.
+TEST_F(RingInspections, WhatIsDestroyedInOneIsDestroyedInBoth) {
+  for (const size_t replica : {0u, 1u}) {
+    const OwnerNumber owner = lived_.owners[30 + replica];
+    const std::string before = ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 40);
+    ASSERT_TRUE(ring_->DestroyOwners({&owner, 1}).ok());
+    std::string bytes = ReadBytes(PathOf(replica, "pages"));
+    WriteBytes(PathOf(replica, "pages"), bytes.replace(SlotAt(owner), 40, before));
+    EXPECT_EQ(Round().mended, 1u);
+    EXPECT_FALSE(ring_->FindOwner(owner)->has_value());
+    ExpectAlike();
+  }
 }
 
 // Of which nothing may be believed, be it the first.
@@ -234,7 +251,7 @@ TEST_F(RingInspections, AReplicaOfThePastIsOverwritten_NotRead) {
     EXPECT_TRUE(ring_->Mend().ok());
     EXPECT_EQ(ring_->stale_replicas(), 0u);
     ExpectAlike();
-    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 40), std::string(40, '\0'));
+    EXPECT_EQ(ReadBytes(PathOf(replica, "pages")).substr(SlotAt(owner), 33), "\4" + std::string(32, '\0'));
     EXPECT_FALSE(ring_->FindOwner(owner)->has_value());
   }
 }

@@ -66,6 +66,7 @@ class RingLife {
       ++sound;
       std::map<std::pair<char, uint64_t>, std::string> found = replica.keys;
       EXPECT_EQ(found, keys_) << name;
+      EXPECT_EQ(replica.damaged, 0u) << "all that was ever written has its check";
       EXPECT_EQ(std::tie(replica.held, replica.zone, replica.suspended), std::tie(held_, zone_, suspended_)) << name;
       for (const auto& [number, secret] : owners_) EXPECT_EQ(replica.OwnerSecret(number), secret) << number;
       for (const OwnerNumber number : gone_) EXPECT_EQ(replica.OwnerSecret(number), "") << number;

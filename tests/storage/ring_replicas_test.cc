@@ -86,7 +86,7 @@ TEST_F(TwoReplicas, AnEntryThatIsDamagedInBothCostsItself) {
   EXPECT_EQ(BytesOf(*ring->FindDay(kDay.Next())), later_);
   // It must not outlive what it was of.
   for (const char* name : {"/a/keys", "/b/keys"}) {
-    EXPECT_EQ(ReadBytes(path_ + name).substr(4096, 64), std::string(64, '\0')) << name;
+    EXPECT_EQ(ReadBytes(path_ + name).substr(4096, 56), std::string(56, '\0')) << name;
   }
 }
 
@@ -287,17 +287,94 @@ TEST_F(TwoReplicas, KeysWithoutAHead_AreDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(KeyRing::Create(path_, {}).status()));
 }
 
-TEST_F(TwoReplicas, AnUnknownVersionIsRefused) {
+TEST_F(TwoReplicas, AnotherVersionIsRefused_AndNothingIsTouched) {
   Close();
-  std::string head = ReadBytes(path_ + "/a/head");
-  std::string place = head.substr(generation_ % 2 * 4096, 4064);
-  place[11] = 5;
-  uint8_t sum[32];
-  EVP_Digest(place.data(), place.size(), sum, nullptr, EVP_sha256(), nullptr);
-  place.append(reinterpret_cast<const char*>(sum), sizeof(sum));
-  head.replace(generation_ % 2 * 4096, 4096, place);
-  WriteBytes(path_ + "/a/head", head);
-  EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus()));
+  for (const char version : {4, 6}) {
+    std::string head = ReadBytes(path_ + "/a/head");
+    std::string place = head.substr(generation_ % 2 * 4096, 4064);
+    place[11] = version;
+    uint8_t sum[32];
+    EVP_Digest(place.data(), place.size(), sum, nullptr, EVP_sha256(), nullptr);
+    place.append(reinterpret_cast<const char*>(sum), sizeof(sum));
+    head.replace(generation_ % 2 * 4096, 4096, place);
+    WriteBytes(path_ + "/a/head", head);
+    const absl::Status refused = OpenStatus();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), absl::StrCat("version ", static_cast<int>(version)))) << refused;
+    EXPECT_EQ(ReadBytes(path_ + "/a/head"), head);
+  }
+}
+
+// A header says nothing that the head does not.
+TEST_F(TwoReplicas, AHeaderThatIsDamagedInBothIsWrittenAnew) {
+  Close();
+  for (const char* file : {"/keys", "/pages"}) {
+    const std::string whole = ReadBytes(path_ + "/a" + file);
+    for (const char* harm : {"zeros", "magic", "identity", "rest"}) {
+      SCOPED_TRACE(absl::StrCat(file, " ", harm));
+      std::string bytes = whole;
+      if (std::string_view(harm) == "zeros") bytes.replace(0, 4096, 4096, '\0');
+      if (std::string_view(harm) == "magic") bytes[2] ^= 1;
+      if (std::string_view(harm) == "identity") bytes[12] ^= 1;
+      if (std::string_view(harm) == "rest") bytes[4000] ^= 1;
+      for (const char* replica : {"/a", "/b"}) WriteBytes(path_ + replica + file, bytes);
+      const auto ring = MustOpenRing(path_);
+      EXPECT_EQ(BytesOf(*ring->FindDay(kDay)), day_);
+      EXPECT_EQ(ring->found().entries_mended, 2u);
+      EXPECT_FALSE(ring->has_untold_loss());
+      for (const char* replica : {"/a", "/b"}) EXPECT_EQ(ReadBytes(path_ + replica + file), whole);
+    }
+  }
+}
+
+TEST_F(TwoReplicas, AFileThatIsMissingInBothIsNamed) {
+  Close();
+  for (const char* file : {"head", "keys", "pages"}) {
+    std::vector<std::string> before;
+    for (const char* replica : {"/a/", "/b/"}) {
+      before.push_back(ReadBytes(path_ + replica + file));
+      WriteBytes(path_ + replica + file, "");
+    }
+    const absl::Status refused = OpenStatus(Knowing(generation_));
+    EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), absl::StrCat("its file ", file, " is missing"))) << refused;
+    WriteBytes(path_ + "/a/" + file, before[0]);
+    WriteBytes(path_ + "/b/" + file, before[1]);
+  }
+  EXPECT_TRUE(OpenStatus().ok());
+}
+
+TEST_F(TwoReplicas, AFileOfAnotherRingIsNotTaken) {
+  Close();
+  MustCreateRing(directory_ / "stranger").reset();
+  for (const char* file : {"/a/keys", "/a/pages"}) {
+    const std::string own = ReadBytes(path_ + file);
+    WriteBytes(path_ + file, ReadBytes(absl::StrCat((directory_ / "stranger").string(), file)));
+    EXPECT_TRUE(absl::IsFailedPrecondition(OpenStatus()));
+    const auto ring = MustOpenRing(path_, Knowing(generation_));
+    EXPECT_EQ(ring->found().replicas_rebuilt, 1u);
+    EXPECT_EQ(ReadBytes(path_ + file), own);
+  }
+}
+
+// The later one lacks a file, and still says that it is the later.
+TEST_F(TwoReplicas, AnOlderOneIsNotBelievedBecauseTheLaterLacksAFile) {
+  Close();
+  std::filesystem::copy(path_ + "/b", directory_ / "older", std::filesystem::copy_options::recursive);
+  ring_ = MustOpenRing(path_);
+  ASSERT_TRUE(ring_->DestroyDaysThrough(kDay).ok());
+  Close();
+  std::filesystem::remove_all(path_ + "/b");
+  std::filesystem::rename(directory_ / "older", path_ + "/b");
+  for (const char* file : {"/a/keys", "/a/pages"}) {
+    const std::string whole = ReadBytes(path_ + file);
+    WriteBytes(path_ + file, "");
+    const absl::Status refused = OpenStatus(Knowing(generation_));
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_TRUE(absl::StrContains(refused.message(), "rolled back")) << refused;
+    WriteBytes(path_ + file, whole);
+  }
+  EXPECT_FALSE(MustOpenRing(path_, Knowing(generation_))->FindDay(kDay).has_value());
 }
 
 TEST_F(TwoReplicas, OfDifferentRingsAreRefused) {

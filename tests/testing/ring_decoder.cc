@@ -92,7 +92,7 @@ class SealOpener {
 };
 
 void DecodeHead(std::string_view head, const KeysAbove& above, std::string& entries_key, DecodedRing& ring) {
-  if (head.size() != 4096 || head.substr(0, 8) != "RETNRING" || BigEndian(head.substr(8, 4)) != 4) return;
+  if (head.size() != 4096 || head.substr(0, 8) != "RETNRING" || BigEndian(head.substr(8, 4)) != 5) return;
   if (Sha256(head.substr(0, 4064)) != head.substr(4064)) return;
   const uint64_t generation = BigEndian(head.substr(12, 8));
   if (ring.whole && generation < ring.generation) return;
@@ -112,13 +112,18 @@ void DecodeHead(std::string_view head, const KeysAbove& above, std::string& entr
   entries_key = keys.substr(64, 32);
   ring.destroyed_through = static_cast<uint32_t>(BigEndian(head.substr(184, 4)));
   ring.cohorts_destroyed_through = static_cast<uint32_t>(BigEndian(head.substr(188, 4)));
+  ring.entries_written = static_cast<uint32_t>(BigEndian(head.substr(192, 4)));
 }
 
 using BlockKeys = std::map<uint64_t, std::pair<uint64_t, std::string>>;  // page and key, by block
 
-void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epoch, BlockKeys& blocks,
+void DecodeEntry(uint64_t place, std::string_view entry, const SealOpener& seal, bool of_any_epoch, BlockKeys& blocks,
                  DecodedRing& ring) {
-  if (Sha256(entry.substr(0, 56)).substr(0, 8) != entry.substr(56, 8)) return;
+  if (Sha256("keys" + BigEndian8(place) + std::string(entry.substr(0, 56))).substr(0, 8) != entry.substr(56, 8)) {
+    if (place < ring.entries_written) ++ring.damaged;
+    return;
+  }
+  if (entry[0] == 0 || entry[1] == 1) return;
   if (!of_any_epoch && BigEndian(entry.substr(48, 4)) != ring.epoch) return;
   const uint64_t name = BigEndian(entry.substr(8, 8));
   const uint64_t block = BigEndian(entry.substr(52, 4));
@@ -169,16 +174,20 @@ void DecodeEntry(std::string_view entry, const SealOpener& seal, bool of_any_epo
   }
 }
 
-void DecodeBlock(std::string_view block, uint64_t page, const std::string& key, DecodedRing& ring) {
+void DecodeBlock(uint64_t place, std::string_view block, uint64_t page, const std::string& key, DecodedRing& ring) {
   const SealOpener seal(key);
   for (uint64_t i = 0; i < 256; ++i) {
     const std::string_view slot = block.substr(64 + 40 * i, 40);
     const uint64_t number = page * 256 + i;
+    const std::string named = "pages" + BigEndian8(place) + BigEndian8(number);
+    if (slot[0] == 0 || Sha256(named + std::string(slot.substr(0, 33))).substr(0, 7) != slot.substr(33)) {
+      ++ring.damaged;
+      continue;
+    }
     if (slot[0] != 1 && slot[0] != 2) continue;
-    if (Sha256(BigEndian8(number) + std::string(slot.substr(0, 37))).substr(0, 3) != slot.substr(37)) continue;
-    const std::string secret = seal.Open(std::string(8, '\0') + BigEndian8(number), slot.substr(5, 32));
+    const std::string secret = seal.Open(std::string(8, '\0') + BigEndian8(number), slot.substr(1, 32));
     ring.owners[number] = secret;
-    ring.sealed[secret] = std::string(slot.substr(5, 32));
+    ring.sealed[secret] = std::string(slot.substr(1, 32));
   }
 }
 
@@ -207,12 +216,12 @@ DecodedRing DecodeRing(const std::string& replica_directory, const KeysAbove& ab
   const SealOpener seal(entries_key);
   const std::string keys = BytesIn(replica_directory + "/keys");
   for (size_t at = 4096; at + 64 <= keys.size(); at += 64) {
-    DecodeEntry(std::string_view(keys).substr(at, 64), seal, above.tries_all_entries, blocks, ring);
+    DecodeEntry((at - 4096) / 64, std::string_view(keys).substr(at, 64), seal, above.tries_all_entries, blocks, ring);
   }
   const std::string pages = BytesIn(replica_directory + "/pages");
   for (const auto& [block, key] : blocks) {
     if (4096 + (block + 1) * 10304 > pages.size()) continue;
-    DecodeBlock(std::string_view(pages).substr(4096 + block * 10304, 10304), key.first, key.second, ring);
+    DecodeBlock(block, std::string_view(pages).substr(4096 + block * 10304, 10304), key.first, key.second, ring);
   }
   return ring;
 }

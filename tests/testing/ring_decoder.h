@@ -2,6 +2,7 @@
 #ifndef RETENTION_TESTS_TESTING_RING_DECODER_H_
 #define RETENTION_TESTS_TESTING_RING_DECODER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,6 +19,8 @@ struct DecodedRing {
   std::string hash_key;
   std::string open_key;
   uint32_t epoch = 0;
+  uint32_t entries_written = 0;
+  size_t damaged = 0;  // entries and owners' slots of which something was once written, and whose checks fail
   // Keys by kind ('D' day, 'C' cohort, 'P' PBX, 'O' order key of one) and name.
   std::map<std::pair<char, uint64_t>, std::string> keys;
   // Secrets of owners whose page was opened; seeds of the other pages.
