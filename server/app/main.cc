@@ -268,6 +268,7 @@ int Serve(ServerOptions options) {
 }
 
 int Main(int argc, char** argv) {
+  RaiseDescriptorsMax();  // before it is looked how many connections that is enough for
   CLI::App app("Keeps the values of meetings until their due days, and not a moment longer.", "retention_server");
   Flags flags;
   Declare(app, flags);

@@ -248,7 +248,8 @@ absl::Status Server::Listen() {
                                            .guarded_clock = guarded_clock_ ? &*guarded_clock_ : nullptr,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
                                            .dns_loop = dns_loop_.get(),
-                                           .backup_loop = backup_loop_.get()});
+                                           .backup_loop = backup_loop_.get()},
+                                   options_.connections);
   if (!endpoint.ok()) return endpoint.status();
   {
     const MutexLock lock(health_mutex_);
@@ -336,6 +337,13 @@ Gauges Server::ReadGauges() const {
   gauges.certificates_stale = access_files_->tls_stale();
   gauges.queue_events = committer_->queued_events();
   gauges.queue_lines = committer_->queued_lines();
+  {
+    const MutexLock lock(health_mutex_);
+    if (reachable_) {
+      gauges.connections = endpoint_->open_connections();
+      gauges.connections_refused = endpoint_->refused_connections();
+    }
+  }
   gauges.live_rows = holdings.counts.TotalRows();
   gauges.store_bytes = store_->LiveBytes();
   if (backup_loop_ != nullptr) {

@@ -18,6 +18,7 @@
 #include "server/access/principals.h"
 #include "server/access/read_audit.h"
 #include "server/app/ballast.h"
+#include "server/app/process.h"
 #include "server/app/ring_keys.h"
 #include "server/base/clock.h"
 #include "server/base/guarded_clock.h"
@@ -58,7 +59,8 @@ struct ServerOptions {
   bool insecure_listen = false;  // plain ports that are not on loopback are gone on with
   AccessFiles::Paths access;     // who may call what; all empty: whoever reaches the server may all
   std::string principals_file;   // the register of callers; with roles
-  std::string metrics_address;   // empty: no metrics page; port 0: any free one
+  ConnectionLimits connections = ConnectionLimits::Within(DescriptorsMax());
+  std::string metrics_address;  // empty: no metrics page; port 0: any free one
   std::string data_directory;
   std::string key_ring_directory;         // outside the data directory
   std::string second_key_ring_directory;  // of its second replica; empty: in the same
@@ -120,6 +122,8 @@ class Server {
   // Null if nothing is received.
   const SyslogReceiver* syslog() const { return syslog_.get(); }
 
+  // For tests, which count connections.
+  const Endpoint& endpoint() const { return *endpoint_; }
   // For tests, which look when the files have changed.
   AccessFiles& access_files() { return *access_files_; }
   // For tests, which hold its thread up.
@@ -238,7 +242,7 @@ class Server {
   std::atomic<bool> root_missing_ = false;
   std::atomic<bool> clock_waits_ = false;
   std::atomic<bool> caught_up_ = false;
-  Mutex health_mutex_;
+  mutable Mutex health_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(health_mutex_) = false;
   bool reachable_ ABSL_GUARDED_BY(health_mutex_) = false;                  // endpoint_ is there to be told
   absl::Status sweeps_ ABSL_GUARDED_BY(health_mutex_);                     // what became of the last sweep

@@ -127,6 +127,10 @@ class GaugeSource : public prometheus::Collectable {
                now.certificates_stale ? 1 : 0),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
         Family("retention_queue_lines", "Log lines that wait for the committer.", static_cast<double>(now.queue_lines)),
+        Family("retention_connections", "Connections of callers that are open.", static_cast<double>(now.connections)),
+        Counter("retention_connections_refused_total",
+                "Connections that were closed at once, as there were as many as there may be.",
+                static_cast<double>(now.connections_refused)),
         Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",
                static_cast<double>(now.store_bytes)),
@@ -146,6 +150,13 @@ class GaugeSource : public prometheus::Collectable {
     prometheus::MetricFamily family{name, help, prometheus::MetricType::Gauge, {}};
     family.metric.emplace_back();
     family.metric.back().gauge.value = value;
+    return family;
+  }
+
+  static prometheus::MetricFamily Counter(const char* name, const char* help, double value) {
+    prometheus::MetricFamily family{name, help, prometheus::MetricType::Counter, {}};
+    family.metric.emplace_back();
+    family.metric.back().counter.value = value;
     return family;
   }
 

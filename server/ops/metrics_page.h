@@ -53,6 +53,8 @@ struct Gauges {
   bool certificates_stale = false;
   uint64_t queue_events = 0;
   uint64_t queue_lines = 0;
+  uint64_t connections = 0;          // over gRPC
+  uint64_t connections_refused = 0;  // since the start
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;
   bool serving = false;

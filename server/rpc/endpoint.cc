@@ -12,12 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/rpc/acceptor.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/tcp_listener.h"
 #include "server/rpc/tls_identity.h"
 #include "server/rpc/unix_listener.h"
 #include "server/rpc/watch_courier.h"
@@ -29,6 +30,10 @@ namespace {
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kPingIntervalMinMs = 30'000;
+// Who connects and then says nothing, or not enough for TLS and HTTP/2 to begin, is hung up on.
+constexpr int kHandshakeTimeoutMs = 10'000;
+// A connection without a call is closed, as HTTP/2 does it: its caller opens another when it needs one.
+constexpr int kIdleConnectionMs = 5 * 60'000;
 
 // Methods that nobody knows get a typed error too.
 class UnknownMethods final : public grpc::CallbackGenericService {
@@ -52,11 +57,6 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
     std::erase_if(*plugins, [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
   }
 };
-
-// "127.0.0.1:0" with the port that was found.
-std::string WithPort(const std::string& address, int port) {
-  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
 
 }  // namespace
 
@@ -84,7 +84,7 @@ struct Endpoint::Parts {
   UnknownMethods unknown;
   std::vector<std::string> addresses;
   std::unique_ptr<grpc::Server> server;
-  std::vector<std::unique_ptr<UnixListener>> sockets;
+  std::unique_ptr<Acceptor> acceptor;
 };
 
 Endpoint::Endpoint(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -92,7 +92,8 @@ Endpoint::Endpoint(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Endpoint::~Endpoint() { Shutdown(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<ListenAddress>& addresses,
-                                                           const TlsIdentity* tls, const Backend& backend) {
+                                                           const TlsIdentity* tls, const Backend& backend,
+                                                           const ConnectionLimits& connections) {
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
@@ -100,45 +101,44 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<Lis
   });
   auto parts = std::make_unique<Parts>(backend);
   grpc::ServerBuilder builder;
-  std::vector<int> ports(addresses.size());
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (addresses[i].is_unix()) {
-      auto socket = UnixListener::Bind(addresses[i].unix_path);
-      if (!socket.ok()) return socket.status();
-      (*socket)->AddTo(builder);
-      parts->sockets.push_back(*std::move(socket));
-    } else {
-      const auto credentials =
-          tls == nullptr ? grpc::InsecureServerCredentials() : tls->Credentials(parts->backend.gate);
-      builder.AddListeningPort(addresses[i].text, credentials, &ports[i]);
-    }
+  std::vector<std::unique_ptr<Listener>> listeners;
+  for (const ListenAddress& address : addresses) {
+    auto listener = address.is_unix() ? UnixListener::Bind(address.unix_path)
+                                      : TcpListener::Bind(address, tls == nullptr ? grpc::InsecureServerCredentials()
+                                                                                  : tls->Credentials(backend.gate));
+    if (!listener.ok()) return listener.status();
+    listeners.push_back(*std::move(listener));
   }
+  auto acceptor = Acceptor::Create(std::move(listeners), connections);
+  if (!acceptor.ok()) return acceptor.status();
+  parts->acceptor = *std::move(acceptor);
+  parts->acceptor->AddTo(builder);
+  parts->addresses = parts->acceptor->addresses();
   if (backend.gate.has_roles()) builder.SetOption(std::make_unique<WithoutReflection>());
-  // Two servers on one port would share its callers.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingIntervalMinMs);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMs);
   builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
   builder.RegisterService(&parts->events);
   for (const auto& service : parts->services) builder.RegisterService(service.get());
   builder.RegisterCallbackGenericService(&parts->unknown);
   parts->server = builder.BuildAndStart();
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (parts->server == nullptr || (!addresses[i].is_unix() && ports[i] == 0)) {
-      return absl::UnavailableError(absl::StrCat("cannot listen on ", addresses[i].text));
-    }
-    parts->addresses.push_back(addresses[i].is_unix() ? addresses[i].text : WithPort(addresses[i].text, ports[i]));
-  }
-  for (const auto& socket : parts->sockets) socket->Start();
+  if (parts->server == nullptr) return absl::UnavailableError("gRPC does not serve");
+  parts->acceptor->Start();
   std::unique_ptr<Endpoint> endpoint(new Endpoint(std::move(parts)));
   endpoint->SetHealth({.ingest = false, .erasure = false, .statistics = false});
   return endpoint;
 }
 
 const std::vector<std::string>& Endpoint::addresses() const { return parts_->addresses; }
+
+size_t Endpoint::open_connections() const { return parts_->acceptor->open(); }
+uint64_t Endpoint::refused_connections() const { return parts_->acceptor->refused(); }
+uint64_t Endpoint::failed_accepts() const { return parts_->acceptor->failures(); }
 
 void Endpoint::SetHealth(const Health& health) {
   grpc::HealthCheckServiceInterface* service = parts_->server->GetHealthCheckService();
@@ -160,7 +160,7 @@ void Endpoint::SetHealth(const Health& health) {
 void Endpoint::Shutdown(absl::Duration grace) {
   SetHealth({.ingest = false, .erasure = false, .statistics = false});
   // Their callers send the rest to the next server.
-  for (const auto& socket : parts_->sockets) socket->Stop();
+  parts_->acceptor->Stop();
   parts_->streams.Drain();
   parts_->backend.order_courier.Drain();
   parts_->backend.report_courier.Drain();

@@ -3,6 +3,8 @@
 #ifndef RETENTION_SERVER_RPC_ENDPOINT_H_
 #define RETENTION_SERVER_RPC_ENDPOINT_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/rpc/backend.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/listening.h"
 
 namespace retention {
@@ -24,12 +27,19 @@ class Endpoint {
   // Of health `liveness` alone is well: the rest is SetHealth's to say. UNAVAILABLE if an address cannot be bound
   // (another server holds it). REQUIRES: backend and `tls` outlive it.
   static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::vector<ListenAddress>& addresses,
-                                                          const TlsIdentity* tls, const Backend& backend);
+                                                          const TlsIdentity* tls, const Backend& backend,
+                                                          const ConnectionLimits& connections);
   // Shuts down without grace.
   ~Endpoint();
 
   // The addresses that are served on, with their true ports.
   const std::vector<std::string>& addresses() const;
+
+  // Connections that are open, and that were refused since the start.
+  size_t open_connections() const;
+  uint64_t refused_connections() const;
+  // Times that none could be accepted, as descriptors or memory ran out: it is tried again.
+  uint64_t failed_accepts() const;
 
   // What health says: of each by its name, of "" if all are well, and of every service by those that it needs.
   // `liveness` is well as long as the process answers.

@@ -3,13 +3,12 @@
 #include <grpcpp/security/auth_metadata_processor.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -21,10 +20,8 @@
 namespace retention {
 namespace {
 
-constexpr int kBacklog = 64;
+constexpr int kUnixBacklog = 256;
 constexpr int64_t kNobody = -1;
-// After a failure to accept: until then a descriptor may be free again.
-constexpr int kPauseMs = 100;
 
 // Says of every call that comes through a door whose it is.
 class UidProcessor final : public grpc::AuthMetadataProcessor {
@@ -59,36 +56,33 @@ struct UnixListener::Door {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
 };
 
-UnixListener::UnixListener(std::string path, int socket, int wake)
-    : path_(std::move(path)), socket_(socket), wake_(wake) {}
+UnixListener::UnixListener(std::string path) : path_(std::move(path)) {}
 
-absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Bind(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Listener>> UnixListener::Bind(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   path.copy(name.sun_path, sizeof(name.sun_path) - 1);
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) ::unlink(path.c_str());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  const int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  std::unique_ptr<UnixListener> listener(new UnixListener(path, fd, wake));
-  if (fd < 0 || wake < 0) return NotBound(path, "no descriptor", errno);
+  if (fd < 0) return NotBound(path, "no descriptor", errno);
+  std::unique_ptr<UnixListener> listener(new UnixListener(path));
+  listener->sockets_.push_back(fd);
   // Before it can be connected to.
   if (::fchmod(fd, kMode) != 0) return NotBound(path, "its mode cannot be set", errno);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
     return NotBound(path, "choose a path that the server can write to", errno);
   }
   if (::chmod(path.c_str(), kMode) != 0) return NotBound(path, "its mode cannot be set", errno);
-  if (::listen(fd, kBacklog) != 0) return NotBound(path, "it cannot be listened on", errno);
+  if (::listen(fd, kUnixBacklog) != 0) return NotBound(path, "it cannot be listened on", errno);
   return listener;
 }
 
 UnixListener::~UnixListener() {
-  Stop();
-  if (socket_ >= 0) {
-    ::close(socket_);
+  for (const int fd : sockets_) {
+    ::close(fd);
     ::unlink(path_.c_str());
   }
-  if (wake_ >= 0) ::close(wake_);
 }
 
 void UnixListener::AddTo(grpc::ServerBuilder& builder) {
@@ -102,17 +96,6 @@ void UnixListener::AddTo(grpc::ServerBuilder& builder) {
   }
 }
 
-void UnixListener::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-void UnixListener::Stop() {
-  if (!thread_.joinable()) return;
-  const uint64_t one = 1;
-  if (::write(wake_, &one, sizeof(one)) < 0) std::abort();  // an eventfd takes one
-  thread_.join();
-}
-
 UnixListener::Door* UnixListener::DoorOf(uid_t uid) {
   for (const auto& door : doors_) {
     if (door->uid.load() == kNobody) door->uid.store(uid);
@@ -121,30 +104,13 @@ UnixListener::Door* UnixListener::DoorOf(uid_t uid) {
   return nullptr;
 }
 
-void UnixListener::HandOver(int fd) {
+std::optional<Listener::Visitor> UnixListener::VisitorBehind(int connection) {
   ucred peer{};
   socklen_t size = sizeof(peer);
-  Door* door = nullptr;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) door = DoorOf(peer.uid);
-  if (door == nullptr) {
-    ::close(fd);
-    return;
-  }
-  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-  connection.listener_fd = socket_;
-  connection.fd = fd;
-  door->acceptor->HandleNewConnection(&connection);
-}
-
-void UnixListener::Loop() {
-  for (bool pauses = false;;) {
-    pollfd waits[] = {{.fd = wake_, .events = POLLIN, .revents = 0}, {.fd = socket_, .events = POLLIN, .revents = 0}};
-    if (::poll(waits, pauses ? 1 : 2, pauses ? kPauseMs : -1) < 0 && errno != EINTR) std::abort();
-    if (waits[0].revents != 0) return;
-    const int fd = ::accept4(socket_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    pauses = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
-    if (fd >= 0) HandOver(fd);
-  }
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  Door* const door = DoorOf(peer.uid);
+  if (door == nullptr) return std::nullopt;
+  return Visitor{.peer = PeerOfUid(peer.uid), .door = door->acceptor.get()};
 }
 
 }  // namespace retention

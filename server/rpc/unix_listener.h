@@ -4,25 +4,20 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
-
-namespace grpc {
-class ServerBuilder;
-}
+#include "server/rpc/listener.h"
 
 namespace retention {
 
-// gRPC does not say who is behind a Unix socket. So connections are accepted here, where the kernel says it, and handed
-// over by a door for each uid, whose calls carry that (kUidProperty). Thread-safe.
-class UnixListener {
+// gRPC does not say who is behind a Unix socket. So connections come in by a door for each uid, whose calls carry that
+// (kUidProperty).
+class UnixListener final : public Listener {
  public:
   // Uids that may come over one socket while the server runs; those of others are hung up on.
   static constexpr size_t kMaxUids = 16;
@@ -30,28 +25,23 @@ class UnixListener {
   static constexpr mode_t kMode = 0660;
 
   // Takes the place of a socket that a server left behind. UNAVAILABLE: one line with path, errno and what to do.
-  static absl::StatusOr<std::unique_ptr<UnixListener>> Bind(const std::string& path);
-  // Stops, and removes the socket.
-  ~UnixListener();
+  static absl::StatusOr<std::unique_ptr<Listener>> Bind(const std::string& path);
+  // Removes the socket.
+  ~UnixListener() override;
 
-  void AddTo(grpc::ServerBuilder& builder);
-  // REQUIRES: the server was built, and outlives Stop.
-  void Start();
-  // No connection is handed over any more.
-  void Stop();
+  const std::vector<int>& sockets() const override { return sockets_; }
+  void AddTo(grpc::ServerBuilder& builder) override;
+  std::optional<Visitor> VisitorBehind(int connection) override;
+  std::string address() const override { return "unix:" + path_; }
 
  private:
   struct Door;
-  UnixListener(std::string path, int socket, int wake);
-  void Loop();
-  void HandOver(int fd);
+  explicit UnixListener(std::string path);
   Door* DoorOf(uid_t uid);
 
   const std::string path_;
-  const int socket_;
-  const int wake_;  // an eventfd
+  std::vector<int> sockets_;
   std::vector<std::unique_ptr<Door>> doors_;
-  std::thread thread_;
 };
 
 }  // namespace retention
