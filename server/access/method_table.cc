@@ -22,6 +22,12 @@ constexpr std::string_view kObjects = "OBJECTS";
 // Exact numbers of what is held: no statistics. Of one PBX, or of one day, they can tell of one person.
 constexpr std::string_view kCounts = "COUNTS";
 
+// A batch of 4 MiB, whose limit is its own to say, and the largest PBX: 10,000 extensions with every field full are 7
+// MB.
+constexpr size_t kLongest = 8 << 20;
+// A text of 64 KiB.
+constexpr size_t kPolicyBytes = 128 << 10;
+
 constexpr MethodRow kTable[] = {
     {"BackupService", "CreateBackup", {kOperator}},
     {"BackupService", "ListBackups", {kMonitoring, kOperator, kAuditor}},
@@ -39,8 +45,8 @@ constexpr MethodRow kTable[] = {
     {"ErasureOrderService", "WatchErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ConfirmErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ListErasureOrders", {kPortal, kOperator, kAuditor}, kPbx, kObjects},
-    {"EventService", "RecordEvents", {kPortal}, kEvents},
-    {"EventService", "BatchRecordEvents", {kPortal}, kEvents},
+    {"EventService", "RecordEvents", {kPortal}, kEvents, {}, {}, kLongest},
+    {"EventService", "BatchRecordEvents", {kPortal}, kEvents, {}, {}, kLongest},
     {"HoldService", "CreateHold", {kRightsDesk, kOperator}},
     {"HoldService", "GetHold", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
     {"HoldService", "ListHolds", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
@@ -51,7 +57,7 @@ constexpr MethodRow kTable[] = {
     {"LedgerService", "GetInclusionProof", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetConsistencyProof", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetLedgerTile", {kRightsDesk, kOperator, kAuditor}},
-    {"LogService", "AppendLogs", {kPortal}, kFree},
+    {"LogService", "AppendLogs", {kPortal}, kFree, {}, {}, kLongest},
     {"LogService", "ReadLogs", {kOperator}, kDenied, kLogs},
     {"LogService", "ExtendLogRetention", {kOperator}},
     {"LogService", "ListLogExtensions", {kOperator, kAuditor}},
@@ -60,15 +66,15 @@ constexpr MethodRow kTable[] = {
     {"MeetingService", "ListParticipants", {kPortal, kRightsDesk, kOperator}, kPbx, kMeetings},
     {"MeetingService", "GetMeetingReport", {kPortal, kRightsDesk, kOperator}, kPbx, kReports},
     {"MeetingService", "WatchReports", {kPortal}, kPbx},
-    {"PbxService", "SyncPbx", {kPortal}, kSync},
+    {"PbxService", "SyncPbx", {kPortal}, kSync, {}, {}, kLongest},
     {"PbxService", "GetPbx", {kPortal, kRightsDesk, kOperator}, kPbx, kPbxs},
     {"PbxService", "ListPbxs", {kPortal, kRightsDesk, kOperator, kAuditor}, kCut, kPbxs},
     {"PbxService", "RemoveExtension", {kPortal, kOperator}, kPbx},
     {"PbxService", "DeregisterPbx", {kPortal, kOperator}, kPbx},
     {"PbxService", "ReportLicence", {kPortal, kOperator}},
     {"RetentionService", "GetPolicy", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
-    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}, kDenied, kCounts},
-    {"RetentionService", "ApplyPolicy", {kOperator}},
+    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}, kDenied, kCounts, {}, kPolicyBytes},
+    {"RetentionService", "ApplyPolicy", {kOperator}, kDenied, {}, {}, kPolicyBytes},
     {"RetentionService", "ListDueDays", {kRightsDesk, kOperator, kAuditor}, kDenied, kCounts},
     {"RetentionService", "Sweep", {kOperator}},
     {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},

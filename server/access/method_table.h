@@ -4,6 +4,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ struct MethodRow {
   std::string_view reads = {};
   // What is done by it, where that has no entry of its own, in the same form; empty if it has, or nothing is done.
   std::string_view act = {};
+  // The longest request that is looked at.
+  size_t request_bytes_max = 64 << 10;
 };
 
 std::span<const MethodRow> MethodTable();

@@ -192,35 +192,6 @@ absl::Status Server::CatchUp() {
   return absl::OkStatus();
 }
 
-absl::Status Server::StartProbing() {
-  if (dns_prober_ == nullptr) return absl::OkStatus();
-  DnsLoopCallbacks callbacks;
-  callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
-    std::vector<ProbeSubject> subjects;
-    for (const auto& [pbx, day] : engine_->holdings().registry.Named()) subjects.push_back({pbx, day.civil()});
-    return subjects;
-  };
-  callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
-    std::vector<ProbeName> names;
-    for (const PbxId& pbx : pbxs) {
-      auto fqdn = pbxs_->FqdnOf(pbx);
-      if (!fqdn.ok()) return fqdn.status();
-      if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
-    }
-    return names;
-  };
-  callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
-    std::vector<Probe> probes;
-    for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
-    return Commands(*committer_, engine_->writer()).Do([&](Change& change) {
-      return engine_->domains().pbxs.CountProbes(probes, now, change);
-    });
-  };
-  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->holdings().policy().zone()}),
-                                        std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
-  return absl::OkStatus();
-}
-
 absl::Status Server::Listen() {
   workers_ = std::make_unique<Workers>();
   read_audit_ = std::make_unique<ReadAudit>([this](const auto& entries) { return Enter(entries); });
@@ -249,7 +220,7 @@ absl::Status Server::Listen() {
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
                                            .dns_loop = dns_loop_.get(),
                                            .backup_loop = backup_loop_.get()},
-                                   options_.connections);
+                                   options_.limits);
   if (!endpoint.ok()) return endpoint.status();
   {
     const MutexLock lock(health_mutex_);
@@ -340,7 +311,9 @@ Gauges Server::ReadGauges() const {
   {
     const MutexLock lock(health_mutex_);
     if (reachable_) {
+      gauges.held_bytes = endpoint_->held_bytes();
       gauges.connections = endpoint_->open_connections();
+      gauges.connections_ended = endpoint_->ended_connections();
       gauges.connections_refused = endpoint_->refused_connections();
     }
   }

@@ -59,7 +59,7 @@ struct ServerOptions {
   bool insecure_listen = false;  // plain ports that are not on loopback are gone on with
   AccessFiles::Paths access;     // who may call what; all empty: whoever reaches the server may all
   std::string principals_file;   // the register of callers; with roles
-  ConnectionLimits connections = ConnectionLimits::Within(DescriptorsMax());
+  RpcLimits limits = {.connections = ConnectionLimits::Within(DescriptorsMax())};
   std::string metrics_address;  // empty: no metrics page; port 0: any free one
   std::string data_directory;
   std::string key_ring_directory;         // outside the data directory

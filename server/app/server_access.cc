@@ -1,7 +1,8 @@
-// Who may reach the server, and where: what a start looks at before it makes anything.
+// Who may reach the server, and where: what a start looks at before it makes anything. And whom the server asks.
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/app/explain.h"
@@ -38,6 +39,35 @@ absl::Status Server::OpenProber() {
   auto prober = DnsProber::Create(*options_.dns);
   if (!prober.ok()) return Explain("DNS", prober.status());
   dns_prober_ = *std::move(prober);
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartProbing() {
+  if (dns_prober_ == nullptr) return absl::OkStatus();
+  DnsLoopCallbacks callbacks;
+  callbacks.subjects = [this]() -> absl::StatusOr<std::vector<ProbeSubject>> {
+    std::vector<ProbeSubject> subjects;
+    for (const auto& [pbx, day] : engine_->holdings().registry.Named()) subjects.push_back({pbx, day.civil()});
+    return subjects;
+  };
+  callbacks.names = [this](const std::vector<PbxId>& pbxs) -> absl::StatusOr<std::vector<ProbeName>> {
+    std::vector<ProbeName> names;
+    for (const PbxId& pbx : pbxs) {
+      auto fqdn = pbxs_->FqdnOf(pbx);
+      if (!fqdn.ok()) return fqdn.status();
+      if (!fqdn->Reveal().empty()) names.push_back({pbx, *std::move(fqdn)});
+    }
+    return names;
+  };
+  callbacks.report = [this](const std::vector<ProbeReport>& reports, absl::Time now) {
+    std::vector<Probe> probes;
+    for (const ProbeReport& report : reports) probes.push_back({report.id, report.resolved});
+    return Commands(*committer_, engine_->writer()).Do([&](Change& change) {
+      return engine_->domains().pbxs.CountProbes(probes, now, change);
+    });
+  };
+  dns_loop_ = std::make_unique<DnsLoop>(*dns_prober_, DnsSchedule({.zone = engine_->holdings().policy().zone()}),
+                                        std::move(callbacks), clock_, metrics_, DnsLoop::Options{});
   return absl::OkStatus();
 }
 

@@ -13,8 +13,10 @@
 namespace retention {
 namespace {
 
-// One scraper and a person who looks; a scrape takes microseconds.
-constexpr size_t kThreads = 1;
+// One scraper and a person who looks; a scrape takes microseconds. Who connects and says nothing has one of them for so
+// long.
+constexpr char kThreads[] = "2";
+constexpr char kRequestTimeoutMs[] = "5000";
 
 class GaugeSource : public prometheus::Collectable {
  public:
@@ -127,7 +129,13 @@ class GaugeSource : public prometheus::Collectable {
                now.certificates_stale ? 1 : 0),
         Family("retention_queue_events", "Events that wait for the committer.", static_cast<double>(now.queue_events)),
         Family("retention_queue_lines", "Log lines that wait for the committer.", static_cast<double>(now.queue_lines)),
+        Family("retention_held_bytes",
+               "Bytes of memory for requests that wait, batches that are not durable, and answers that nobody takes.",
+               static_cast<double>(now.held_bytes)),
         Family("retention_connections", "Connections of callers that are open.", static_cast<double>(now.connections)),
+        Counter("retention_connections_ended_total",
+                "Connections that were ended, as too much came over them that was no whole message.",
+                static_cast<double>(now.connections_ended)),
         Counter("retention_connections_refused_total",
                 "Connections that were closed at once, as there were as many as there may be.",
                 static_cast<double>(now.connections_refused)),
@@ -183,7 +191,8 @@ absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Open(const std::string
   parts->gauges = std::make_shared<GaugeSource>(std::move(gauges));
   // The library reports a taken port, or nonsense, by an exception.
   try {
-    parts->exposer = std::make_unique<prometheus::Exposer>(address, kThreads);
+    parts->exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
+        "listening_ports", address, "num_threads", kThreads, "request_timeout_ms", kRequestTimeoutMs});
     parts->exposer->RegisterCollectable(parts->counters);
     parts->exposer->RegisterCollectable(parts->gauges);
   } catch (const std::exception&) {

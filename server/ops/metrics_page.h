@@ -53,8 +53,10 @@ struct Gauges {
   bool certificates_stale = false;
   uint64_t queue_events = 0;
   uint64_t queue_lines = 0;
+  uint64_t held_bytes = 0;           // by peers
   uint64_t connections = 0;          // over gRPC
   uint64_t connections_refused = 0;  // since the start
+  uint64_t connections_ended = 0;    // the same, as too much came that was no whole message
   uint64_t live_rows = 0;
   uint64_t store_bytes = 0;
   bool serving = false;

@@ -100,10 +100,15 @@ void Acceptor::Loop() {
   std::chrono::milliseconds pause{0};
   for (;;) {
     const bool pauses = pause.count() > 0;
-    const int ready = ::poll(waits.data(), pauses ? 1 : waits.size(), pauses ? static_cast<int>(pause.count()) : -1);
+    const auto wait = pauses ? pause : kLookInterval;
+    const int ready = ::poll(waits.data(), pauses ? 1 : waits.size(), static_cast<int>(wait.count()));
     if (ready < 0 && errno != EINTR) std::abort();
     if (ready < 0) continue;
     if (waits[0].revents != 0) return;
+    if (const auto now = Clock::now(); now >= looked_ + kLookInterval) {
+      looked_ = now;
+      connections_.EndUnfinished();
+    }
     pause = std::chrono::milliseconds(0);
     for (size_t i = 1; !pauses && i < waits.size(); ++i) {
       if (waits[i].revents != 0) pause = std::max(pause, AcceptFrom(*of[i - 1], waits[i].fd));

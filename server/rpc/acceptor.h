@@ -26,6 +26,8 @@ class Acceptor {
   // After a failure to accept, and after a recount of all connections: how long nobody is let in.
   static constexpr std::chrono::milliseconds kFailurePause{100};
   static constexpr std::chrono::milliseconds kRecountPause{20};
+  // How often it is looked what has come and is no whole message. A peer sends tens of MiB meanwhile.
+  static constexpr std::chrono::milliseconds kLookInterval{50};
 
   // RESOURCE_EXHAUSTED if there is no descriptor.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Create(std::vector<std::unique_ptr<Listener>> listeners,
@@ -41,8 +43,8 @@ class Acceptor {
   // No connection is handed over any more.
   void Stop();
 
-  // Connections that are open, and that were refused since the start.
-  size_t open() { return connections_.Count(); }
+  Connections& connections() { return connections_; }
+  // Connections that were refused since the start.
   uint64_t refused() const { return refused_.load(); }
   // Times that none could be accepted, as descriptors or memory ran out.
   uint64_t failures() const { return failures_.load(); }
@@ -65,6 +67,7 @@ class Acceptor {
   std::atomic<uint64_t> refused_ = 0;
   std::atomic<uint64_t> failures_ = 0;
   // The thread's own.
+  Clock::time_point looked_ = Clock::now();
   std::optional<Clock::time_point> told_refusal_;
   uint64_t told_refused_ = 0;
   std::optional<Clock::time_point> told_failure_;

@@ -1,16 +1,22 @@
 #include "server/rpc/admission.h"
 
+#include <arpa/inet.h>
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
+#include <netinet/in.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/base/errors.h"
 #include "server/base/time_source.h"
 #include "server/rows/pbx_registry.h"
+#include "server/rpc/connections.h"
 
 namespace retention {
 namespace {
@@ -114,6 +120,28 @@ absl::StatusOr<std::optional<Actor>> BeginAct(const Backend& backend, const Admi
     }
   }
   return actor;
+}
+
+std::string PeerOf(const grpc::ServerContextBase& context) {
+  if (const auto shown = context.auth_context(); shown != nullptr) {
+    const std::string_view certificate = PropertyOf(*shown, GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    if (!certificate.empty()) {
+      return absl::StrCat("certificate:", absl::Hex(std::hash<std::string_view>()(certificate)));
+    }
+    const std::string_view uid = PropertyOf(*shown, kUidProperty);
+    if (!uid.empty()) return absl::StrCat("unix:uid=", absl::string_view(uid.data(), uid.size()));
+  }
+  // "ipv4:127.0.0.1:50123", "ipv6:%5B::1%5D:50123".
+  const std::string peer = context.peer();
+  absl::string_view text = peer;
+  text = text.substr(0, text.rfind(':'));
+  sockaddr_storage address{};
+  if (!absl::ConsumePrefix(&text, "ipv6:")) return std::string(text);
+  if (!absl::ConsumePrefix(&text, "[")) absl::ConsumePrefix(&text, "%5B");
+  if (!absl::ConsumeSuffix(&text, "]")) absl::ConsumeSuffix(&text, "%5D");
+  address.ss_family = AF_INET6;
+  ::inet_pton(AF_INET6, std::string(text).c_str(), &reinterpret_cast<sockaddr_in6&>(address).sin6_addr);
+  return PeerAt(address).name;
 }
 
 absl::StatusOr<bool> Reaches(const Backend& backend, const Admission& admission, std::string_view pbx_id) {

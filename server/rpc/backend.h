@@ -24,6 +24,8 @@
 
 namespace retention {
 
+class ByteBudget;
+class Connections;
 class WatchCourier;
 
 // Threads for calls, by what they wait for. Calls of one kind cannot keep those of another waiting.
@@ -60,6 +62,8 @@ struct Backend {
   SimulatedClock* simulated_clock;  // null on the machine's clock
   DnsLoop* dns_loop;                // null if nothing is looked up
   BackupLoop* backup_loop;          // null without a directory of backups
+  ByteBudget* budget = nullptr;     // the endpoint's, as what follows
+  Connections* connections = nullptr;
 
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/rpc/connections.h"
 #include "server/rpc/status_codec.h"
 
 namespace retention {
@@ -16,16 +18,49 @@ absl::Status EndOfStream(const absl::Status& failure) {
 
 }  // namespace
 
+StreamRoster::StreamRoster(const StreamLimits& limits) : limits_(limits), thread_([this] { Loop(); }) {}
+
+StreamRoster::~StreamRoster() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyOne();
+  thread_.join();
+}
+
+void StreamRoster::Loop() {
+  for (;;) {
+    std::vector<std::weak_ptr<BatchStream>> streams;
+    {
+      const MutexLock lock(mutex_);
+      wake_.AwaitFor(mutex_, limits_.look_interval,
+                     [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; });
+      if (stopping_) return;
+      streams = streams_;
+    }
+    for (const auto& open : streams) {
+      if (const auto stream = open.lock()) stream->Look(BatchStream::Clock::now(), limits_);
+    }
+  }
+}
+
 absl::Status StreamRoster::Add(const std::shared_ptr<BatchStream>& stream) {
   const MutexLock lock(mutex_);
   if (draining_) {
     return ErrorWithReason(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
   }
   std::erase_if(streams_, [](const auto& open) { return open.expired(); });
-  if (streams_.size() >= kMaxStreams) {
-    return WithRetryDelay(
-        ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS", "at most 256 streams at a time"),
-        kTooManyStreamsRetryDelay);
+  size_t of_peer = 0;
+  for (const auto& open : streams_) {
+    const auto other = open.lock();
+    if (other != nullptr && other->peer() == stream->peer()) ++of_peer;
+  }
+  if (streams_.size() >= limits_.in_all || of_peer >= limits_.per_peer) {
+    return WithRetryDelay(ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+                                          absl::StrCat("at most ", limits_.in_all, " streams at a time, ",
+                                                       limits_.per_peer, " of one peer")),
+                          kTooManyStreamsRetryDelay);
   }
   streams_.push_back(stream);
   return absl::OkStatus();
@@ -45,12 +80,19 @@ void StreamRoster::Drain() {
   }
 }
 
-BatchStream::BatchStream(NewBatch new_batch) : new_batch_(std::move(new_batch)) {}
+BatchStream::BatchStream(grpc::CallbackServerContext& context, NewBatch new_batch, const Backend& backend)
+    : context_(context),
+      new_batch_(std::move(new_batch)),
+      backend_(backend),
+      connection_(context.peer()),
+      peer_(PeerOf(context)) {}
 
 BatchStream::~BatchStream() = default;
 
-BatchStream* BatchStream::Open(absl::StatusOr<NewBatch> new_batch, StreamRoster& roster) {
-  const std::shared_ptr<BatchStream> stream(new BatchStream(new_batch.ok() ? *std::move(new_batch) : NewBatch()));
+BatchStream* BatchStream::Open(grpc::CallbackServerContext& context, absl::StatusOr<NewBatch> new_batch,
+                               const Backend& backend, StreamRoster& roster) {
+  const std::shared_ptr<BatchStream> stream(
+      new BatchStream(context, new_batch.ok() ? *std::move(new_batch) : NewBatch(), backend));
   stream->self_ = stream;
   const absl::Status refusal = new_batch.ok() ? roster.Add(stream) : new_batch.status();
   std::optional<absl::Status> end;
@@ -79,25 +121,63 @@ void BatchStream::EndWith(const absl::Status& status) {
   Conclude(end);
 }
 
-void BatchStream::OnReadDone(bool ok) {
-  std::unique_ptr<StreamedBatch> batch;
-  absl::Status taken;
-  if (ok) {
-    batch = new_batch_();
-    taken = batch->TakeIn(received_);
+void BatchStream::Look(Clock::time_point now, const StreamLimits& limits) {
+  std::optional<absl::Status> end;
+  bool breaks = false;
+  {
+    const MutexLock lock(mutex_);
+    if (finished_) return;
+    const absl::Duration still = absl::FromChrono(now - moved_);
+    breaks = writing_ && !breaking_ && still >= limits.unread;
+    if (breaks) {
+      breaking_ = true;
+    } else if (unanswered_.empty() && !no_more_ && still >= limits.idle) {
+      no_more_ = true;
+      end_ = ErrorWithReason(absl::StatusCode::kUnavailable, "STREAM_IDLE",
+                             "nothing came for so long that the stream was closed: open another");
+      end = Proceed();
+    }
   }
+  if (breaks) {
+    // Without the mutex: it may call back from within.
+    context_.TryCancel();
+    const MutexLock lock(mutex_);
+    breaking_ = false;
+    end = Proceed();
+  }
+  Conclude(end);
+}
+
+absl::StatusOr<std::unique_ptr<BatchStream::Unanswered>> BatchStream::TakeIn() {
+  backend_.connections->CountMessage(connection_, received_.Length());
+  auto share = backend_.budget->Take(peer_, received_.Length() * ByteLimits::kParsedFactor);
+  if (!share.has_value()) return MemoryFull();
+  auto taken = std::make_unique<Unanswered>();
+  taken->share = *std::move(share);
+  taken->batch = new_batch_();
+  if (absl::Status status = taken->batch->TakeIn(received_); !status.ok()) return status;
+  taken->size = taken->batch->size();
+  taken->bytes = taken->batch->bytes();
+  taken->share.Set(taken->bytes);
+  return taken;
+}
+
+void BatchStream::OnReadDone(bool ok) {
+  absl::StatusOr<std::unique_ptr<Unanswered>> taken = nullptr;
+  if (ok) taken = TakeIn();
   received_.Clear();
   std::optional<absl::Status> end;
   {
     const MutexLock lock(mutex_);
     reading_ = false;
+    moved_ = Clock::now();
     if (no_more_ || finished_) {
       // It comes again on another stream.
     } else if (!ok || !taken.ok()) {
       no_more_ = true;
-      if (ok) end_ = taken;
+      if (ok) end_ = taken.status();
     } else {
-      Enqueue(std::move(batch));
+      Enqueue(*std::move(taken));
       ReadOn();
     }
     end = Proceed();
@@ -105,14 +185,14 @@ void BatchStream::OnReadDone(bool ok) {
   Conclude(end);
 }
 
-void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
-  StreamedBatch& batch = *owned;
+void BatchStream::Enqueue(std::unique_ptr<Unanswered> owned) {
+  Unanswered& taken = *owned;
   unanswered_.push_back(std::move(owned));
-  const absl::Status refusal = batch.Submit(
-      [stream = shared_from_this(), &batch](const absl::Status& status) { stream->Complete(batch, status); });
+  const absl::Status refusal = taken.batch->Submit(
+      [stream = shared_from_this(), &taken](const absl::Status& status) { stream->Complete(taken, status); });
   if (refusal.ok()) {
-    unanswered_size_ += batch.size();
-    unanswered_bytes_ += batch.bytes();
+    unanswered_size_ += taken.size;
+    unanswered_bytes_ += taken.bytes;
     return;
   }
   // Nothing that was sent after it may overtake it, so the stream ends here; the caller sends again in order.
@@ -121,15 +201,23 @@ void BatchStream::Enqueue(std::unique_ptr<StreamedBatch> owned) {
   end_ = refusal;
 }
 
-void BatchStream::Complete(StreamedBatch& batch, const absl::Status& status) {
+void BatchStream::Complete(Unanswered& done, const absl::Status& status) {
+  std::unique_ptr<StreamedBatch> batch;
+  {
+    const MutexLock lock(mutex_);  // Enqueue may not have let go of it yet
+    batch = std::move(done.batch);
+  }
   grpc::ByteBuffer answer;
-  if (status.ok()) answer = batch.Answer();
+  if (status.ok()) answer = batch->Answer();
+  // Here, and not with its answer, which may never be taken.
+  batch.reset();
   std::optional<absl::Status> end;
   {
     const MutexLock lock(mutex_);
-    batch.answer_.Swap(&answer);
-    batch.failure_ = EndOfStream(status);
-    batch.answered_ = true;
+    done.share.Set(answer.Length());
+    done.answer.Swap(&answer);
+    done.failure = EndOfStream(status);
+    done.answered = true;
     end = Proceed();
   }
   Conclude(end);
@@ -149,19 +237,20 @@ void BatchStream::ReadOn() {
 }
 
 std::optional<absl::Status> BatchStream::Proceed() {
-  if (finished_ || writing_) return std::nullopt;
+  if (finished_ || writing_ || breaking_) return std::nullopt;
   absl::Status end;
   if (broken_) {
     end = absl::CancelledError("the caller has left");
   } else if (!unanswered_.empty()) {
-    const StreamedBatch& next = *unanswered_.front();
-    if (!next.answered_) return std::nullopt;
-    if (next.failure_.ok()) {
+    const Unanswered& next = *unanswered_.front();
+    if (!next.answered) return std::nullopt;
+    if (next.failure.ok()) {
       writing_ = true;
-      StartWrite(&next.answer_);
+      moved_ = Clock::now();
+      StartWrite(&next.answer);
       return std::nullopt;
     }
-    end = next.failure_;
+    end = next.failure;
   } else if (no_more_) {
     end = end_;
   } else {
@@ -176,15 +265,16 @@ void BatchStream::Conclude(const std::optional<absl::Status>& end) {
 }
 
 void BatchStream::OnWriteDone(bool ok) {
-  std::unique_ptr<StreamedBatch> answered;  // dies after the mutex was given back, and not on the committer's thread
+  std::unique_ptr<Unanswered> answered;  // dies after the mutex was given back
   std::optional<absl::Status> end;
   {
     const MutexLock lock(mutex_);
     answered = std::move(unanswered_.front());
     unanswered_.pop_front();
-    unanswered_size_ -= answered->size();
-    unanswered_bytes_ -= answered->bytes();
+    unanswered_size_ -= answered->size;
+    unanswered_bytes_ -= answered->bytes;
     writing_ = false;
+    moved_ = Clock::now();
     if (!ok) broken_ = true;
     ReadOn();
     end = Proceed();

@@ -6,11 +6,14 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,6 +22,8 @@
 #include "absl/time/time.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/backend.h"
+#include "server/rpc/byte_budget.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/wire.h"
 #include "storage/mutex.h"
 
@@ -26,25 +31,33 @@ namespace retention {
 
 class BatchStream;
 
-// The streams that are open. Thread-safe.
+// The streams that are open. Ends those that are idle, and breaks off those whose caller takes no answers. Thread-safe.
 class StreamRoster {
  public:
-  // Streams at a time: bounds the memory that unanswered batches take.
-  static constexpr size_t kMaxStreams = 256;
-
   // What a caller is told to wait when there is no room for another stream.
   static constexpr absl::Duration kTooManyStreamsRetryDelay = absl::Seconds(1);
 
-  // RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS; UNAVAILABLE with reason SHUTTING_DOWN after Drain.
+  explicit StreamRoster(const StreamLimits& limits);
+  // REQUIRES: gRPC is done with all streams.
+  ~StreamRoster();
+
+  // RESOURCE_EXHAUSTED with reason TOO_MANY_STREAMS, in all or of its peer; UNAVAILABLE with reason SHUTTING_DOWN after
+  // Drain.
   absl::Status Add(const std::shared_ptr<BatchStream>& stream);
   // Ends every stream after the batches it has taken in.
   void Drain();
 
  private:
+  void Loop();
+
+  const StreamLimits limits_;
   Mutex mutex_;
+  CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   // May name streams that have ended.
   std::vector<std::weak_ptr<BatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
 };
 
 // One batch of a stream, from its bytes to its answer.
@@ -66,10 +79,6 @@ class StreamedBatch {
 
  private:
   friend class BatchStream;
-  // Under the stream's mutex from Submit on, which cannot be said of it here: a batch does not know its stream.
-  bool answered_ = false;
-  absl::Status failure_;  // if not OK, ends the stream in place of the answer
-  grpc::ByteBuffer answer_;
 };
 
 // One that waits in the committer's queue.
@@ -85,6 +94,8 @@ class CommittedBatch : public StreamedBatch {
   // Parses what was received, if its caller may still send it, and it stays within what they may reach.
   absl::Status Parse(const grpc::ByteBuffer& received) {
     if (absl::Status status = Renew(backend_, admission_); !status.ok()) return status;
+    const absl::Status size = CheckSize(received, *Request::descriptor(), admission_.method->request_bytes_max);
+    if (!size.ok()) return size;
     if (absl::Status status = ParseMessage(received, *request_); !status.ok()) return status;
     return CheckScope(backend_, admission_, *request_);
   }
@@ -122,10 +133,18 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   static constexpr size_t kMaxSmallBytes = 4u << 20;
 
   using NewBatch = std::function<std::unique_ptr<StreamedBatch>()>;
+  using Clock = std::chrono::steady_clock;
 
   // A stream that reads, or one that ends at once: with the error in its place, or what the roster has against it.
-  static BatchStream* Open(absl::StatusOr<NewBatch> new_batch, StreamRoster& roster);
+  static BatchStream* Open(grpc::CallbackServerContext& context, absl::StatusOr<NewBatch> new_batch,
+                           const Backend& backend, StreamRoster& roster);
   ~BatchStream() override;
+
+  const std::string& peer() const { return peer_; }
+
+  // What nothing came on, and where nothing is unanswered, for too long ends: UNAVAILABLE with reason STREAM_IDLE. What
+  // has an answer that is not taken for too long is broken off.
+  void Look(Clock::time_point now, const StreamLimits& limits);
 
   // Ends the stream with `status` once the batches it has taken in are answered.
   void EndWith(const absl::Status& status);
@@ -136,12 +155,25 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   void OnDone() override;
 
  private:
-  explicit BatchStream(NewBatch new_batch);
+  // A batch, and then its answer: what it was dies as soon as it is durable, however long the answer waits.
+  struct Unanswered {
+    std::unique_ptr<StreamedBatch> batch;  // null once it is answered
+    ByteBudget::Share share;
+    size_t size = 0;
+    size_t bytes = 0;
+    bool answered = false;
+    absl::Status failure;  // if not OK, ends the stream in place of the answer
+    grpc::ByteBuffer answer;
+  };
 
+  BatchStream(grpc::CallbackServerContext& context, NewBatch new_batch, const Backend& backend);
+
+  // Takes in what was read, if there is memory for it.
+  absl::StatusOr<std::unique_ptr<Unanswered>> TakeIn();
   // Hands it to the committer; the stream ends if there is no room for it.
-  void Enqueue(std::unique_ptr<StreamedBatch> batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(std::unique_ptr<Unanswered> taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On the committer's thread.
-  void Complete(StreamedBatch& batch, const absl::Status& status);
+  void Complete(Unanswered& done, const absl::Status& status);
   bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadOn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts what can be started now. Returns how the stream ends, once its time has come: the caller then lets go of the
@@ -150,13 +182,18 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   // May be the last thing that happens to the stream before OnDone.
   void Conclude(const std::optional<absl::Status>& end) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  grpc::CallbackServerContext& context_;  // gRPC's, as long as the stream has not finished
   const NewBatch new_batch_;
+  const Backend& backend_;
+  const std::string connection_;  // as gRPC names it
+  const std::string peer_;
   std::shared_ptr<BatchStream> self_;  // gRPC's share; set before the first read, dropped in OnDone
 
   grpc::ByteBuffer received_;  // belongs to the one read under way, then to its reaction
 
   Mutex mutex_;
-  std::deque<std::unique_ptr<StreamedBatch>> unanswered_ ABSL_GUARDED_BY(mutex_);  // the first may be being written
+  std::deque<std::unique_ptr<Unanswered>> unanswered_ ABSL_GUARDED_BY(mutex_);  // the first may be being written
+  Clock::time_point moved_ ABSL_GUARDED_BY(mutex_) = Clock::now();  // when something was read or written last
   size_t unanswered_size_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
@@ -164,6 +201,7 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   bool no_more_ ABSL_GUARDED_BY(mutex_) = false;   // nothing further is taken in
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nobody hears the answers any more
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;  // Finish was, or is about to be, called
+  bool breaking_ ABSL_GUARDED_BY(mutex_) = false;  // it is being broken off, and does not finish meanwhile
   absl::Status end_ ABSL_GUARDED_BY(mutex_);       // how the stream ends after the last answer
 };
 

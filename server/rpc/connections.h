@@ -18,8 +18,9 @@ namespace retention {
 
 // Whose a connection is, for who counts them.
 struct Peer {
-  std::string name;       // "192.0.2.7", "2001:db8:1:2::/64", "unix:uid=1000"
-  bool is_local = false;  // of this machine
+  std::string name;        // "192.0.2.7", "2001:db8:1:2::/64", "unix:uid=1000"
+  bool is_local = false;   // of this machine
+  std::string connection;  // as gRPC's contexts name it: "ipv4:192.0.2.7:50123"; empty of a Unix socket
 };
 
 // Of an address of IPv4 or IPv6; one of IPv4 that is written as IPv6 is the former.
@@ -40,17 +41,29 @@ class Connections {
   // Those that are open: recounts.
   size_t Count();
 
+  // A message of so many bytes has come whole, over the connection that gRPC's contexts name so.
+  void CountMessage(const std::string& connection, size_t bytes);
+  // Ends connections on which too much came that is no whole message: half-sent ones, mostly, but all that nobody was
+  // handed counts. Not those over Unix sockets, of which the kernel does not count.
+  void EndUnfinished();
+  uint64_t ended_unfinished() const;
+
  private:
   struct Place {
-    uint64_t socket;  // its number on this machine
-    std::string peer;
+    uint64_t socket = 0;  // its number on this machine
+    Peer peer;
+    uint64_t accounted = 0;  // bytes of whole messages, and of what they come in
   };
+  // Of a connection; 0 if that is not known.
+  static uint64_t UnfinishedOf(int fd, const Place& place);
   void Give(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RecountLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ConnectionLimits limits_;
-  Mutex mutex_;
-  absl::flat_hash_map<int, Place> places_ ABSL_GUARDED_BY(mutex_);  // by descriptor
+  mutable Mutex mutex_;
+  uint64_t ended_unfinished_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<std::string, int> by_name_ ABSL_GUARDED_BY(mutex_);  // descriptors
+  absl::flat_hash_map<int, Place> places_ ABSL_GUARDED_BY(mutex_);         // by descriptor
   absl::flat_hash_map<std::string, size_t> of_peer_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -4,6 +4,7 @@
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -14,6 +15,7 @@
 
 #include "server/base/errors.h"
 #include "server/rpc/acceptor.h"
+#include "server/rpc/byte_budget.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/services.h"
@@ -61,7 +63,9 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
 }  // namespace
 
 struct Endpoint::Parts {
-  explicit Parts(const Backend& given) : backend(given), events(backend, streams) {
+  Parts(const Backend& given, const RpcLimits& limits)
+      : budget(limits.bytes), backend(given), streams(limits.streams), events(backend, streams) {
+    backend.budget = &budget;
     services.push_back(NewBackupService(backend));
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
@@ -77,7 +81,8 @@ struct Endpoint::Parts {
     services.push_back(NewClockService(backend));
   }
 
-  const Backend backend;
+  ByteBudget budget;
+  Backend backend;
   StreamRoster streams;
   EventService events;
   std::vector<std::unique_ptr<grpc::Service>> services;
@@ -93,13 +98,13 @@ Endpoint::~Endpoint() { Shutdown(absl::ZeroDuration()); }
 
 absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<ListenAddress>& addresses,
                                                            const TlsIdentity* tls, const Backend& backend,
-                                                           const ConnectionLimits& connections) {
+                                                           const RpcLimits& limits) {
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
-  auto parts = std::make_unique<Parts>(backend);
+  auto parts = std::make_unique<Parts>(backend, limits);
   grpc::ServerBuilder builder;
   std::vector<std::unique_ptr<Listener>> listeners;
   for (const ListenAddress& address : addresses) {
@@ -109,9 +114,10 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<Lis
     if (!listener.ok()) return listener.status();
     listeners.push_back(*std::move(listener));
   }
-  auto acceptor = Acceptor::Create(std::move(listeners), connections);
+  auto acceptor = Acceptor::Create(std::move(listeners), limits.connections);
   if (!acceptor.ok()) return acceptor.status();
   parts->acceptor = *std::move(acceptor);
+  parts->backend.connections = &parts->acceptor->connections();
   parts->acceptor->AddTo(builder);
   parts->addresses = parts->acceptor->addresses();
   if (backend.gate.has_roles()) builder.SetOption(std::make_unique<WithoutReflection>());
@@ -122,6 +128,9 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<Lis
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMs);
+  // A caller's window does not grow with what its line could take.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.SetResourceQuota(grpc::ResourceQuota("transport").Resize(kTransportBytesMax));
   builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
   builder.RegisterService(&parts->events);
   for (const auto& service : parts->services) builder.RegisterService(service.get());
@@ -136,8 +145,10 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<Lis
 
 const std::vector<std::string>& Endpoint::addresses() const { return parts_->addresses; }
 
-size_t Endpoint::open_connections() const { return parts_->acceptor->open(); }
+size_t Endpoint::open_connections() const { return parts_->acceptor->connections().Count(); }
 uint64_t Endpoint::refused_connections() const { return parts_->acceptor->refused(); }
+size_t Endpoint::held_bytes() const { return parts_->budget.taken(); }
+uint64_t Endpoint::ended_connections() const { return parts_->acceptor->connections().ended_unfinished(); }
 uint64_t Endpoint::failed_accepts() const { return parts_->acceptor->failures(); }
 
 void Endpoint::SetHealth(const Health& health) {

@@ -28,7 +28,7 @@ class Endpoint {
   // (another server holds it). REQUIRES: backend and `tls` outlive it.
   static absl::StatusOr<std::unique_ptr<Endpoint>> Listen(const std::vector<ListenAddress>& addresses,
                                                           const TlsIdentity* tls, const Backend& backend,
-                                                          const ConnectionLimits& connections);
+                                                          const RpcLimits& limits);
   // Shuts down without grace.
   ~Endpoint();
 
@@ -38,6 +38,10 @@ class Endpoint {
   // Connections that are open, and that were refused since the start.
   size_t open_connections() const;
   uint64_t refused_connections() const;
+  // Connections that were ended since the start, as too much came that was no whole message.
+  uint64_t ended_connections() const;
+  // What peers make the server hold (ByteLimits).
+  size_t held_bytes() const;
   // Times that none could be accepted, as descriptors or memory ran out: it is tried again.
   uint64_t failed_accepts() const;
 

@@ -8,6 +8,7 @@
 
 #include "server/base/errors.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/unary.h"
 #include "server/rpc/wire.h"
 
 namespace retention {
@@ -39,25 +40,22 @@ class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, EventBa
 
 // One BatchRecordEvents call, from its bytes to its answer. Deletes itself.
 //
-// gRPC's own reactor ends the call: after Finish from the committer's thread, one of ours would cost a change of
-// threads for no more than its deletion.
+// It dies once the batch is durable; the reactor, with the answer, when that was taken.
 class BatchCall {
  public:
-  BatchCall(const Backend& backend, grpc::ServerUnaryReactor* reactor, grpc::ByteBuffer* response)
+  BatchCall(const Backend& backend, UnaryReactor* reactor, grpc::ByteBuffer* response)
       : backend_(backend), reactor_(reactor), response_(response) {}
 
-  void Begin(const grpc::ServerContextBase& context, const grpc::ByteBuffer& request) {
-    if (absl::Status status = Enqueue(context, request); !status.ok()) End(status);
+  void Begin(const Admission& admission, const grpc::ByteBuffer& request) {
+    if (absl::Status status = Enqueue(admission, request); !status.ok()) End(status);
   }
 
  private:
-  absl::Status Enqueue(const grpc::ServerContextBase& context, const grpc::ByteBuffer& bytes) {
-    const auto admission = Admit(backend_, context, RowOf<v1::BatchRecordEventsRequest>());
-    if (!admission.ok()) return admission.status();
+  absl::Status Enqueue(const Admission& admission, const grpc::ByteBuffer& bytes) {
     if (absl::Status status = CheckBatchBytes(bytes.Length()); !status.ok()) return status;
     auto* request = google::protobuf::Arena::CreateMessage<v1::BatchRecordEventsRequest>(&arena_);
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
-    if (absl::Status status = CheckScope(backend_, *admission, *request); !status.ok()) return status;
+    if (absl::Status status = CheckScope(backend_, admission, *request); !status.ok()) return status;
     const size_t memory = arena_.SpaceAllocated();
     if (absl::Status status = CheckBatchMemory(memory); !status.ok()) return status;
     queued_.events = &request->events();
@@ -77,7 +75,11 @@ class BatchCall {
   }
 
   void End(const absl::Status& status) {
-    reactor_->Finish(ToGrpcStatus(status));
+    if (status.ok()) {
+      reactor_->Answer(response_->Length());
+    } else {
+      reactor_->Finish(ToGrpcStatus(status));
+    }
     delete this;
   }
 
@@ -85,7 +87,7 @@ class BatchCall {
   static constexpr size_t kFirstBlockBytes = 2048;
 
   const Backend& backend_;
-  grpc::ServerUnaryReactor* const reactor_;
+  UnaryReactor* const reactor_;
   grpc::ByteBuffer* const response_;
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, sizeof(first_block_)};
@@ -96,14 +98,16 @@ class BatchCall {
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* EventService::RecordEvents(
     grpc::CallbackServerContext* context) {
-  return BatchStream::Open(BatchesOf<RecordBatch>(backend_, *context), streams_);
+  return BatchStream::Open(*context, BatchesOf<RecordBatch>(backend_, *context), backend_, streams_);
 }
 
 grpc::ServerUnaryReactor* EventService::BatchRecordEvents(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  (new BatchCall(backend_, reactor, response))->Begin(*context, *request);
-  return reactor;
+  const auto admission = Admit(backend_, *context, RowOf<v1::BatchRecordEventsRequest>());
+  if (!admission.ok()) return Refuse(*context, admission.status());
+  const auto [handed, reactor] = Receive<v1::BatchRecordEventsRequest>(backend_, {context, request, response});
+  if (reactor != nullptr) (new BatchCall(backend_, reactor, response))->Begin(*admission, *request);
+  return handed;
 }
 
 }  // namespace retention

@@ -25,11 +25,19 @@ struct ConnectionLimits {
   size_t kept_local = kConnectionsMax / 16;
   // Of one peer: an IPv4 address, an IPv6 network of 64 bits, a uid.
   size_t per_peer = kConnectionsMax / 4;
+  // Bytes that have come and made no whole message: gRPC keeps them, whatever length the message says it will have.
+  size_t unfinished_of_connection = 64u << 20;
+  size_t unfinished_of_peer = 256u << 20;
+  size_t unfinished_in_all = 512u << 20;
 
   // For a process that may have so many descriptors: half of them are the store's, the ring's and the other ports'.
   static ConnectionLimits Within(size_t descriptors) {
     const size_t in_all = std::min(kConnectionsMax, descriptors / 2);
-    return {.in_all = in_all, .kept_local = in_all / 16, .per_peer = in_all / 4};
+    ConnectionLimits limits;
+    limits.in_all = in_all;
+    limits.kept_local = in_all / 16;
+    limits.per_peer = in_all / 4;
+    return limits;
   }
 };
 
@@ -47,8 +55,9 @@ struct ByteLimits {
 };
 
 // What gRPC may buffer: messages of which a part has come, and what is being sent. Beyond it gRPC closes idle
-// connections, and then cancels calls.
-inline constexpr size_t kTransportBytesMax = 512u << 20;
+// connections, and then cancels calls, whosever they are; but much more slowly than one peer can send (4 GiB were held
+// of 16 connections). So it is the last resort, above the bounds of ConnectionLimits.
+inline constexpr size_t kTransportBytesMax = 1u << 30;
 
 // Streams of batches.
 struct StreamLimits {

@@ -47,7 +47,7 @@ class LogService final : public LogServiceBase {
 
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AppendLogs(
       grpc::CallbackServerContext* context) override {
-    return BatchStream::Open(BatchesOf<LogBatch>(backend_, *context), streams_);
+    return BatchStream::Open(*context, BatchesOf<LogBatch>(backend_, *context), backend_, streams_);
   }
 
   grpc::ServerUnaryReactor* ReadLogs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -74,7 +74,7 @@ class MeetingService final : public MeetingServiceBase {
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchReports(grpc::CallbackServerContext* context,
                                                            const grpc::ByteBuffer* request) override {
-    return backend_.report_courier.Serve(Watch(*context, *request));
+    return backend_.report_courier.Serve(Watch(*context, *request), PeerOf(*context));
   }
 
  private:
@@ -83,6 +83,10 @@ class MeetingService final : public MeetingServiceBase {
     auto admission = AdmitStream(backend_, context, RowOf<v1::WatchReportsRequest>());
     if (!admission.ok()) return admission.status();
     v1::WatchReportsRequest asked;
+    const MethodRow& row = *admission->method;
+    if (absl::Status status = CheckSize(request, *asked.GetDescriptor(), row.request_bytes_max); !status.ok()) {
+      return status;
+    }
     if (absl::Status status = ParseMessage(request, asked); !status.ok()) return status;
     if (absl::Status status = CheckScope(backend_, *admission, asked); !status.ok()) return status;
     auto delivery = ReportDelivery::For(backend_.engine.store(), backend_.engine.holdings(), asked, backend_.Latest());

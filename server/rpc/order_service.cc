@@ -44,7 +44,7 @@ class ErasureOrderService final : public ErasureOrderServiceBase {
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchErasureOrders(grpc::CallbackServerContext* context,
                                                                  const grpc::ByteBuffer* request) override {
-    return backend_.order_courier.Serve(Watch(*context, *request));
+    return backend_.order_courier.Serve(Watch(*context, *request), PeerOf(*context));
   }
 
   grpc::ServerUnaryReactor* ConfirmErasureOrders(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
@@ -69,6 +69,10 @@ class ErasureOrderService final : public ErasureOrderServiceBase {
     auto admission = AdmitStream(backend_, context, RowOf<v1::WatchErasureOrdersRequest>());
     if (!admission.ok()) return admission.status();
     v1::WatchErasureOrdersRequest asked;
+    const MethodRow& row = *admission->method;
+    if (absl::Status status = CheckSize(request, *asked.GetDescriptor(), row.request_bytes_max); !status.ok()) {
+      return status;
+    }
     if (absl::Status status = ParseMessage(request, asked); !status.ok()) return status;
     const ErasureOrders& orders = backend_.engine.orders();
     const auto categories = orders.CheckWatch(asked);

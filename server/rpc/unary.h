@@ -13,6 +13,9 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "server/rpc/admission.h"
+#include "server/rpc/byte_budget.h"
+#include "server/rpc/connections.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire.h"
 #include "server/rpc/worker_pool.h"
@@ -31,6 +34,48 @@ struct UnaryCall {
   grpc::ByteBuffer* response;
 };
 
+// Holds what its peer may make the server hold until the caller has taken the answer.
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  explicit UnaryReactor(ByteBudget::Share share) : share_(std::move(share)) {}
+
+  // Finishes with a response of so many bytes.
+  void Answer(size_t bytes) {
+    share_.Set(ByteLimits::kCallBytes + bytes);
+    Finish(grpc::Status::OK);
+  }
+  void OnDone() override { delete this; }
+  // Its reactions are trivial: no change of threads for them.
+  bool InternalInlineable() override { return true; }
+
+ private:
+  ByteBudget::Share share_;
+};
+
+// Ends a call that is not begun.
+inline grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context, const absl::Status& status) {
+  grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+// For gRPC, and for who answers: null if the call was refused, as too long, or as there is no room for it.
+template <typename Request>
+std::pair<grpc::ServerUnaryReactor*, UnaryReactor*> Receive(const Backend& backend, const UnaryCall& call) {
+  backend.connections->CountMessage(call.context->peer(), call.request->Length());
+  absl::Status status = CheckSize(*call.request, *Request::descriptor(), RowOf<Request>().request_bytes_max);
+  if (status.ok()) {
+    auto share = backend.budget->Take(PeerOf(*call.context),
+                                      ByteLimits::kCallBytes + call.request->Length() * ByteLimits::kParsedFactor);
+    if (share.has_value()) {
+      auto* const reactor = new UnaryReactor(*std::move(share));
+      return {reactor, reactor};
+    }
+    status = MemoryFull();
+  }
+  return {Refuse(*call.context, status), nullptr};
+}
+
 // A request that has waited for a worker; nullopt if the call has ended meanwhile, or by this.
 template <typename Request>
 std::optional<Request> Take(const UnaryCall& call, grpc::ServerUnaryReactor* reactor) {
@@ -48,12 +93,11 @@ std::optional<Request> Take(const UnaryCall& call, grpc::ServerUnaryReactor* rea
 template <typename Request, typename TakesLong, typename Handler>
 grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, WorkerPool& long_workers,
                                  const UnaryCall& call, TakesLong takes_long, Handler handler) {
-  grpc::ServerUnaryReactor* reactor = call.context->DefaultReactor();
   auto admitted = Admit(backend, *call.context, RowOf<Request>());
-  if (!admitted.ok()) {
-    reactor->Finish(ToGrpcStatus(admitted.status()));
-    return reactor;
-  }
+  if (!admitted.ok()) return Refuse(*call.context, admitted.status());
+  const auto [handed, reactor_or_null] = Receive<Request>(backend, call);
+  UnaryReactor* const reactor = reactor_or_null;
+  if (reactor == nullptr) return handed;
   // The bytes of request and response live until Finish.
   const auto reply = [&backend, reactor, call, admission = *std::move(admitted),
                       handler = std::move(handler)](Request& request) {
@@ -74,8 +118,12 @@ grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, Wo
         return handler(request);
       }
     }();
-    if (response.ok()) *call.response = SerializeMessage(*response);
-    reactor->Finish(ToGrpcStatus(response.status()));
+    if (!response.ok()) {
+      reactor->Finish(ToGrpcStatus(response.status()));
+      return;
+    }
+    *call.response = SerializeMessage(*response);
+    reactor->Answer(call.response->Length());
   };
   const bool queued = workers.Submit([reactor, call, reply, &long_workers, takes_long = std::move(takes_long)] {
     auto request = Take<Request>(call, reactor);

@@ -33,10 +33,10 @@ WatchCourier::~WatchCourier() {
   thread_.join();
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchCourier::Serve(
-    absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchCourier::Serve(absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery,
+                                                                const std::string& peer) {
   if (!delivery.ok()) return new Refusal(delivery.status());
-  const auto watch = std::make_shared<Watch>(*this, *std::move(delivery));
+  const auto watch = std::make_shared<Watch>(*this, *std::move(delivery), peer);
   // Before the courier knows it: what it sends and what Drain ends are reactions of a stream that gRPC holds.
   auto* const stream = Watch::HandOver(watch);
   if (absl::Status status = Add(watch); !status.ok()) watch->EndWith(status);
@@ -48,10 +48,15 @@ absl::Status WatchCourier::Add(const std::shared_ptr<Watch>& watch) {
     const MutexLock lock(mutex_);
     if (draining_) return ShuttingDown();
     std::erase_if(watches_, [](const auto& open) { return open.expired(); });
-    if (watches_.size() >= kMaxWatchers) {
-      return WithRetryDelay(
-          ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS", "at most 16 watchers at a time"),
-          kTooManyWatchersRetryDelay);
+    size_t of_peer = 0;
+    for (const auto& open : watches_) {
+      const auto other = open.lock();
+      if (other != nullptr && other->peer() == watch->peer()) ++of_peer;
+    }
+    if (watches_.size() >= kMaxWatchers || of_peer >= kMaxWatchersPerPeer) {
+      return WithRetryDelay(ErrorWithReason(absl::StatusCode::kResourceExhausted, "TOO_MANY_WATCHERS",
+                                            "at most 16 watchers at a time, 8 of one peer"),
+                            kTooManyWatchersRetryDelay);
     }
     watches_.push_back(watch);
   }
@@ -99,8 +104,8 @@ void WatchCourier::Loop() {
   }
 }
 
-Watch::Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery)
-    : courier_(courier), delivery_(std::move(delivery)) {}
+Watch::Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery, std::string peer)
+    : courier_(courier), delivery_(std::move(delivery)), peer_(std::move(peer)) {}
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch::HandOver(const std::shared_ptr<Watch>& watch) {
   watch->self_ = watch;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -42,6 +43,8 @@ class WatchCourier {
  public:
   // Watchers at a time: one or two portals, their successors during a deployment, and people who look.
   static constexpr size_t kMaxWatchers = 16;
+  // Of one peer: it cannot lock the others out.
+  static constexpr size_t kMaxWatchersPerPeer = 8;
   // What a caller is told to wait when there is no room for another watcher.
   static constexpr absl::Duration kTooManyWatchersRetryDelay = absl::Seconds(10);
   // Real time after which the clock is looked at although nothing was known to fall due: it may have been set.
@@ -55,7 +58,8 @@ class WatchCourier {
   // A stream of what `delivery` delivers, or one that ends at once: with the error in its place; RESOURCE_EXHAUSTED
   // with reason TOO_MANY_WATCHERS; UNAVAILABLE with reason SHUTTING_DOWN after Drain. REQUIRES: what the delivery reads
   // from outlives the courier.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Serve(absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery);
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Serve(absl::StatusOr<std::unique_ptr<WatchDelivery>> delivery,
+                                                    const std::string& peer);
 
   // There may be something to do: something was issued, the clock was moved, a watcher has taken what it was sent.
   // Cheap.
@@ -82,7 +86,9 @@ class WatchCourier {
 // gRPC's threads and the courier's call in concurrently. The watch lives until gRPC and the courier are done with it.
 class Watch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery);
+  Watch(WatchCourier& courier, std::unique_ptr<WatchDelivery> delivery, std::string peer);
+
+  const std::string& peer() const { return peer_; }
 
   // gRPC's share of the watch.
   static grpc::ServerWriteReactor<grpc::ByteBuffer>* HandOver(const std::shared_ptr<Watch>& watch);
@@ -105,6 +111,7 @@ class Watch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   WatchCourier& courier_;
   std::shared_ptr<Watch> self_;  // gRPC's share; set before the first reaction, dropped in OnDone
   const std::unique_ptr<WatchDelivery> delivery_;
+  const std::string peer_;
 
   Mutex mutex_;
   grpc::ByteBuffer message_ ABSL_GUARDED_BY(mutex_);  // belongs to gRPC while it is being written

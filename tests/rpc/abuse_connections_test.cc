@@ -39,7 +39,7 @@ TEST(AbuseConnections, TenThousandOfOnePeerAreClosedButForItsShareAndThePortalGo
   ConnectionLimits limits;
   RunningServer server([&](ServerOptions& options) {
     options.listen_addresses.push_back(socket);
-    limits = options.connections;
+    limits = options.limits.connections;
   });
   ASSERT_TRUE(Answers(server.caller()));
   const size_t before = ResidentBytes();
@@ -67,7 +67,7 @@ TEST(AbuseConnections, TenThousandOfOnePeerAreClosedButForItsShareAndThePortalGo
 TEST(AbuseConnections, ThoseBeyondTheLimitAreHungUpOnAndCountedOnTheMetricsPage) {
   RunningServer server([](ServerOptions& options) {
     options.metrics_address = "127.0.0.1:0";
-    options.connections = {.in_all = 64, .kept_local = 4, .per_peer = 4};
+    options.limits.connections = {.in_all = 64, .kept_local = 4, .per_peer = 4};
   });
   ASSERT_TRUE(Answers(server.caller()));
   std::vector<RawPeer> held;

@@ -166,7 +166,7 @@ TEST(WatchErasureOrders, MoreWatchersThanTheLimitAreRefusedAndOneThatLeavesFrees
   server.SyncPbx();
   Issue(server, 1);
   std::vector<std::unique_ptr<CallerStream>> watches;
-  for (size_t i = 0; i < WatchCourier::kMaxWatchers; ++i) {
+  for (size_t i = 0; i < WatchCourier::kMaxWatchersPerPeer; ++i) {
     watches.push_back(Watch(server));
     ASSERT_EQ(NextMessage(*watches.back()), Ids{1});
   }

@@ -48,6 +48,16 @@ bool RawPeer::IsClosed() const {
   return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
+void RawPeer::AwaitText(std::string_view text) {
+  std::string heard;
+  char bytes[4096];
+  while (heard.find(text) == std::string::npos) {
+    const ssize_t got = ::recv(fd_, bytes, sizeof(bytes), 0);
+    ASSERT_GT(got, 0) << "it was never said";
+    heard.append(bytes, static_cast<size_t>(got));
+  }
+}
+
 void RawPeer::AwaitEnd() {
   char bytes[4096];
   while (::recv(fd_, bytes, sizeof(bytes), 0) > 0) {

@@ -23,6 +23,8 @@ class RawPeer {
   bool Send(std::string_view bytes);
   // Whether the server has hung up, as far as is known by now. Reads nothing.
   bool IsClosed() const;
+  // Reads until the server has said `text`; fails the test if it hangs up before.
+  void AwaitText(std::string_view text);
   // Reads until the server hangs up.
   void AwaitEnd();
 

@@ -176,7 +176,7 @@ TEST(RecordEvents, AFullQueueEndsTheStreamSoThatNoBatchOvertakesTheRefusedOne) {
   EXPECT_EQ(response.result().accepted(), 1u);
 }
 
-TEST(RecordEvents, ABatchOfManySmallPartsIsMeasuredByTheMemoryItTakes) {
+TEST(RecordEvents, ABatchOfManySmallPartsIsRefusedBeforeItTakesMemory) {
   RunningServer server;
   server.SyncPbx();
   v1::RecordEventsRequest request;
@@ -190,7 +190,7 @@ TEST(RecordEvents, ABatchOfManySmallPartsIsMeasuredByTheMemoryItTakes) {
   v1::RecordEventsResponse response;
   EXPECT_FALSE(stream->Read(response));
   const CallEnd end = stream->Finish();
-  EXPECT_EQ(end.Summary(), "INVALID_ARGUMENT INVALID_FIELD events");
+  EXPECT_EQ(end.Summary(), "INVALID_ARGUMENT TOO_MANY_PARTS");
 }
 
 TEST(RecordEvents, ACallerThatBreaksOffLeavesItsBatchesRecorded) {
@@ -235,11 +235,11 @@ TEST(RecordEvents, ManyCallersThatComeAndBreakOffAtAnyMomentDoNoHarm) {
   EXPECT_EQ(server.Batch({Joined("after", "e1", kMonday, "p1")}).accepted(), 1u);
 }
 
-TEST(RecordEvents, MoreStreamsThanTheLimitAreRefused) {
+TEST(RecordEvents, MoreStreamsOfOnePeerThanItsShareAreRefused) {
   RunningServer server;
   server.SyncPbx();
   std::vector<std::unique_ptr<CallerStream>> streams;
-  for (size_t i = 0; i < StreamRoster::kMaxStreams; ++i) {
+  for (size_t i = 0; i < StreamLimits().per_peer; ++i) {
     streams.push_back(server.Record());
     ASSERT_TRUE(streams.back()->Write(FreshBatch(i, 1, "m")));
     v1::RecordEventsResponse response;

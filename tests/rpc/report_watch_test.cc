@@ -144,7 +144,7 @@ TEST_F(ReportWatch, MoreWatchersThanTheLimitAreRefused) {
   Meet(server_, "m", kMonday);
   Settle();
   std::vector<std::unique_ptr<CallerStream>> watches;
-  for (size_t i = 0; i < WatchCourier::kMaxWatchers; ++i) {
+  for (size_t i = 0; i < WatchCourier::kMaxWatchersPerPeer; ++i) {
     watches.push_back(WatchReports(server_));
     ASSERT_EQ(NextMeetings(*watches.back()), Meetings{"m"});
   }
