@@ -48,19 +48,21 @@ const SittingFacts& SittingOf(const SharedFile& file, const OccurrenceFacts& fac
   if (facts.plan.has_value() && file.time_us < facts.plan->took_place_us) {
     return facts.sittings[facts.plan->took_place_in];
   }
-  const SittingFacts* latest = &facts.sittings.front();
-  const SittingFacts* named = nullptr;
+  const SittingFacts* of = &facts.sittings.front();
+  const auto rank = [&](const SittingFacts& sitting) {
+    if (file.sitting != 0 && sitting.name == file.sitting) return 3;
+    if (EndOfSitting(sitting, facts) <= At(file.time_us)) return 0;
+    return sitting.nobody_until_us <= file.time_us ? 2 : 1;
+  };
   for (const SittingFacts& sitting : facts.sittings) {
     if (sitting.start_us > file.time_us) {
       // The clock of who shared it may be a little ahead of that of who joined.
       const bool begins = sitting.start_us < file.time_us + sitting.refresh_us;
-      if (begins && named == nullptr && EndOfSitting(*latest, facts) <= At(file.time_us)) return sitting;
-      break;
+      return begins && rank(*of) == 0 ? sitting : *of;
     }
-    latest = &sitting;
-    if (file.sitting != 0 && sitting.name == file.sitting) named = &sitting;
+    if (rank(sitting) >= rank(*of)) of = &sitting;
   }
-  return named == nullptr ? *latest : *named;
+  return *of;
 }
 
 absl::Time LastFilesEndOf(const OccurrenceFacts& facts) {

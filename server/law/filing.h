@@ -34,6 +34,7 @@ struct SittingFacts {
   int64_t start_us = 0;
   int64_t last_us = 0;                // last sign of life
   std::optional<int64_t> emptied_us;  // nothing while somebody is there
+  int64_t nobody_until_us = 0;        // it was only started, and nobody had joined until then, or kNobodyCame
   int64_t limit_us = 0;               // it lasts no longer
   int64_t gone_us = 0;  // it was empty, and went on: what was shared until then has ended; 0: it never was
   // By the rules of its begin: how long after the last sign of life it is presumed to have ended, and how long nobody
@@ -110,8 +111,9 @@ struct SharedFile {
 
 // When a file ends: when, from its upload on, its sitting was empty for as long as a refresh takes. So it never ends
 // sooner than that after its upload: who joined just before it may be told of just after it. If people came back since,
-// the first instant at which it can have been. Its sitting is that of its name, else the latest begun by then, or,
-// where that was empty, the one that begins sooner than a refresh takes; of what was shared while a plan waited, the
+// the first instant at which it can have been. Its sitting is that of its name, else the latest begun by then in which
+// people are, else the latest that was only started, or, where there is none, the one that begins sooner than a refresh
+// takes; of what was shared while a plan waited, the
 // one by which that took place. "Dateifreigabe: sofort nach Beendigung eines Meetings (d.h. wenn alle Teilnehmer das
 // Meeting verlassen haben)": that all have left needs that some were there.
 absl::Time FileEndOf(const OccurrenceFacts& facts, const SharedFile& file);

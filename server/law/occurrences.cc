@@ -92,7 +92,8 @@ int64_t RoomWalk::LimitOf(const Sitting& sitting) const {
 bool RoomWalk::IsAbsent(const Sitting& sitting, int64_t time_us) const {
   if (sitting.name != 0) return false;
   const CutRules& rules = RulesOf(sitting);
-  if (sitting.emptied_us.has_value()) return time_us > *sitting.emptied_us + Us(rules.reopen_within);
+  // Somebody may have said since that it starts.
+  if (sitting.emptied_us.has_value()) return time_us > sitting.last_us + Us(rules.reopen_within);
   return time_us > sitting.last_us + Us(rules.presumed_end_after) + Us(rules.reopen_within);
 }
 
@@ -287,6 +288,7 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   Sitting& sitting = sittings_.emplace_back();
   sitting.start_us = sitting.last_us = event.time_us;
   sitting.name = event.sitting;
+  if (event.kind == RoomEventKind::kStarted && carried.empty()) sitting.nobody_until_us = kNobodyCame;
   sitting.carried = std::move(carried);
   open_.emplace_back().OpenCarried(sitting.carried, event.time_us);
   sittings_named_[event.sitting].push_back(index);
@@ -308,7 +310,13 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     begins =
         event.kind == RoomEventKind::kStarted || WaitingPlan(event.sitting, now_us, sittings_[*index].plan).has_value();
   }
-  if (begins) index = Begin(event);
+  if (begins) {
+    const auto before = index;
+    index = Begin(event);
+    const bool repeats = before.has_value() && event.kind == RoomEventKind::kStarted &&
+                         !IsOver(sittings_[*before], now_us) && sittings_[*before].plan == sittings_[*index].plan;
+    if (repeats) sittings_[*index].repeats = open_[*before].empty() ? sittings_[*before].repeats : before;
+  }
   Sitting& sitting = sittings_[*index];
   if (sitting.name == 0 && event.sitting != 0) {
     sitting.name = event.sitting;
@@ -320,12 +328,29 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
       ++regroupings_;
     }
   }
-  if (event.kind != RoomEventKind::kStarted) open_[*index].Open(event);
-  const int64_t refreshes_from_us = now_us - Us(RulesOf(sitting).refresh_within);
-  if (sitting.emptied_us.has_value() && refreshes_from_us >= *sitting.emptied_us) sitting.gone_us = refreshes_from_us;
-  sitting.emptied_us.reset();
+  if (event.kind != RoomEventKind::kStarted) {
+    open_[*index].Open(event);
+    if (sitting.nobody_until_us == kNobodyCame) sitting.nobody_until_us = now_us;
+  }
+  // Who starts it brings nobody: what people have left stays left until somebody comes.
+  const bool was_visited = sitting.nobody_until_us != kNobodyCame || sitting.repeats.has_value();
+  if (event.kind != RoomEventKind::kStarted || !was_visited) {
+    const int64_t refreshes_from_us = now_us - Us(RulesOf(sitting).refresh_within);
+    if (sitting.emptied_us.has_value() && refreshes_from_us >= *sitting.emptied_us) sitting.gone_us = refreshes_from_us;
+    sitting.emptied_us.reset();
+  }
   Sign(*index, now_us, now_us);
   return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
+}
+
+void RoomWalk::EndRepeated(size_t sitting, int64_t time_us) {
+  for (size_t i = sitting + 1; i < sittings_.size(); ++i) {
+    Sitting& later = sittings_[i];
+    const bool nobody_came = later.nobody_until_us == kNobodyCame && !later.emptied_us.has_value();
+    if (later.repeats != sitting || !nobody_came || later.last_us >= time_us) continue;
+    later.emptied_us = later.last_us = time_us;
+    ++regroupings_;
+  }
 }
 
 bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
@@ -353,7 +378,10 @@ CutPlace RoomWalk::Speak(const RoomEvent& event) {
   Sitting& sitting = sittings_[*index];
   if (event.kind == RoomEventKind::kEnded) open_[*index].CloseAll();
   if (event.kind == RoomEventKind::kLeft) open_[*index].Close(event);
-  if (event.kind != RoomEventKind::kQuality && open_[*index].empty()) sitting.emptied_us = event.time_us;
+  if (event.kind != RoomEventKind::kQuality && open_[*index].empty()) {
+    sitting.emptied_us = event.time_us;
+    EndRepeated(*index, event.time_us);
+  }
   Sign(*index, event.time_us, event.time_us);
   return {.of = CutPlace::Of::kSitting, .index = *index, .counts = true};
 }

@@ -32,6 +32,9 @@ struct Sitting {
   int64_t start_us = 0;
   int64_t last_us = 0;  // last sign of life
   std::optional<int64_t> emptied_us;
+  int64_t nobody_until_us = 0;  // it was only started, and nobody had joined until then, or kNobodyCame
+  // Whoever is in that one may have been there all along: `started` was said again, after long silence.
+  std::optional<size_t> repeats;
   int64_t gone_us = 0;  // people came back into it: what was shared until then, a refresh before they did, has ended
   uint64_t name = 0;
   std::optional<size_t> plan;
@@ -119,11 +122,12 @@ class RoomWalk {
   // anew, and what it had is over for good. It lies with what else is of its day and before it, and is over itself.
   CutPlace Step(const RoomEvent& event);
   // Where what is said or shown at the instant after the last event belongs: to those who are there, the latest begun
-  // of them, in the sitting that it names or in one without a name; else to what it names, the plan that waits or the
-  // sitting, though nobody is there; else, but for files, to the sitting that was left sooner
-  // than `refresh_within` before; else to the plan that waits with the instant in its window; else, of what is
+  // of them, in the sitting that it names or in one without a name; else, unless people left another sooner than
+  // `refresh_within` before (of files it does not matter), to the latest that was only started; else to what it names,
+  // the plan that waits or the sitting, though nobody is there; else, but for files, to the sitting that was left
+  // sooner than `refresh_within` before; else to the plan that waits with the instant in its window; else, of what is
   // shared when the latest sitting is long past (`late_within`), to the next plan; else to the latest sitting, but none
-  // of another name; else to a day. A recording is of what was there last, within `late_within`, before any plan.
+  // of another name; else to a day. A recording is of where people were last, within `late_within`, before any plan.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   // Of left, ended and quality: whether it would count, as the next event.
@@ -208,6 +212,8 @@ class RoomWalk {
   // The latest of that name; nullopt for 0.
   std::optional<size_t> SittingNamed(uint64_t name) const;
   // The latest of that name; else the one that was heard of last of those without a name, or for 0 of all.
+  std::optional<size_t> HeardOfLast(uint64_t name, int64_t time_us) const;
+  // The same, of those of late to which people came.
   std::optional<size_t> LeftLast(uint64_t name, int64_t time_us) const;
   // Whether it may still take place.
   bool Waits(const RoomPlan& plan, int64_t time_us) const;
@@ -223,6 +229,8 @@ class RoomWalk {
   std::optional<size_t> NextPlan(uint64_t name, int64_t time_us) const;
   std::optional<size_t> PlanOfNewSitting(const RoomEvent& event) const;
   size_t Begin(const RoomEvent& event);
+  // All have left that sitting: who was there past a `started` that was said again was in no other.
+  void EndRepeated(size_t sitting, int64_t time_us);
   // Whether what a left, ended or quality event speaks of is open.
   bool Knows(size_t sitting, const RoomEvent& event) const;
   // The latest in which it is, and that is not over: who never left is not there for ever.

@@ -30,6 +30,9 @@ struct CarriedConnection {
 // So many go over at most: the locator of a sitting says which.
 inline constexpr size_t kMaxCarriedConnections = 200;
 
+// Until when nobody had come to a sitting, where nobody has.
+inline constexpr int64_t kNobodyCame = INT64_MAX;
+
 class OpenConnections {
  public:
   bool empty() const { return open_.empty(); }

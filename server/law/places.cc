@@ -4,16 +4,16 @@
 #include "server/law/occurrences.h"
 
 namespace retention {
-std::optional<size_t> RoomWalk::LeftLast(uint64_t name, int64_t time_us) const {
+std::optional<size_t> RoomWalk::HeardOfLast(uint64_t name, int64_t time_us) const {
   if (const auto named = SittingNamed(name)) return named;
-  std::optional<size_t> left_last;
+  std::optional<size_t> last;
   // Beginning with the latest begun, so that this is it where two were left at once.
   const auto take = [&](size_t i) {
-    if (!left_last.has_value() || sittings_[i].last_us > sittings_[*left_last].last_us) left_last = i;
+    if (!last.has_value() || sittings_[i].last_us > sittings_[*last].last_us) last = i;
     return false;
   };
   LatestThat(name, time_us, take);
-  if (left_last.has_value()) return left_last;
+  if (last.has_value()) return last;
   // None of late: the latest begun, however long ago.
   if (name == 0) {
     return sittings_.size() > deleted_.sittings ? std::optional(sittings_.size() - 1) : std::nullopt;
@@ -21,6 +21,19 @@ std::optional<size_t> RoomWalk::LeftLast(uint64_t name, int64_t time_us) const {
   const auto unnamed = sittings_named_.find(0);
   const bool any = unnamed != sittings_named_.end() && !unnamed->second.empty();
   return any ? std::optional(unnamed->second.back()) : std::nullopt;
+}
+
+std::optional<size_t> RoomWalk::LeftLast(uint64_t name, int64_t time_us) const {
+  const auto was_visited = [&](size_t i) { return sittings_[i].nobody_until_us != kNobodyCame; };
+  if (const auto named = SittingNamed(name)) return was_visited(*named) ? named : std::nullopt;
+  std::optional<size_t> left_last;
+  const auto take = [&](size_t i) {
+    const bool later = !left_last.has_value() || sittings_[i].last_us > sittings_[*left_last].last_us;
+    if (was_visited(i) && later) left_last = i;
+    return false;
+  };
+  LatestThat(name, time_us, take);
+  return left_last;
 }
 
 bool RoomWalk::Waits(const RoomPlan& plan, int64_t time_us) const {
@@ -59,16 +72,33 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   const int64_t time_us = event.time_us;
   const auto at_sitting = [](size_t index) { return CutPlace{.of = CutPlace::Of::kSitting, .index = index}; };
   const auto at_plan = [](size_t index) { return CutPlace{.of = CutPlace::Of::kPlan, .index = index}; };
-  // Those who are there have it, whatever is planned.
-  const auto there = LatestThat(event.sitting, time_us, [&](size_t i) {
-    return !sittings_[i].emptied_us.has_value() && !IsOver(sittings_[i], time_us);
-  });
-  if (there.has_value()) {
-    const auto plan = sittings_[*there].plan;
+  const auto in = [&](size_t index) {
+    const auto plan = sittings_[index].plan;
     const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
-    return waits ? at_plan(*plan) : at_sitting(*there);  // before it begins, for all who will come
+    return waits ? at_plan(*plan) : at_sitting(index);  // before it begins, for all who will come
+  };
+  // Those who are there have it, whatever is planned.
+  const auto there =
+      LatestThat(event.sitting, time_us, [&](size_t i) { return !open_[i].empty() && !IsOver(sittings_[i], time_us); });
+  if (there.has_value()) return in(*there);
+  // Who left has it, and not who may come to what was only started.
+  std::optional<size_t> latest = LeftLast(event.sitting, time_us);
+  if (latest.has_value()) {
+    const CutRules& rules = RulesOf(sittings_[*latest]);
+    const int64_t since_us = time_us - sittings_[*latest].last_us;
+    const bool just_left =
+        (event.kind == RoomEventKind::kShared && since_us < absl::ToInt64Microseconds(rules.refresh_within)) ||
+        (event.kind == RoomEventKind::kRecorded && since_us <= absl::ToInt64Microseconds(rules.late_within));
+    if (!just_left) latest.reset();
   }
-  const auto latest = LeftLast(event.sitting, time_us);
+  if (!latest.has_value()) {
+    const auto started = LatestThat(event.sitting, time_us, [&](size_t i) {
+      const Sitting& sitting = sittings_[i];
+      return (!sitting.emptied_us.has_value() || sitting.last_us > *sitting.emptied_us) && !IsOver(sitting, time_us);
+    });
+    if (started.has_value()) return in(*started);
+    latest = HeardOfLast(event.sitting, time_us);
+  }
   if (event.kind == RoomEventKind::kRecorded && latest.has_value()) {
     // Of what was, not of what will be.
     const Sitting& sitting = sittings_[*latest];

@@ -310,7 +310,11 @@ bool RoomCut::Cuts(uint64_t occurrence, const OccurrenceFacts& facts) const {
   if (!Has(occurrence)) return false;
   uint32_t organizer = 0;
   const OccurrenceFacts cut = FactsOf(occurrence, organizer);
-  const auto begin = [](const SittingFacts& sitting) { return sitting.start_us; };
+  // Where nobody came, those of another may say when it ended.
+  const auto begin = [](const SittingFacts& sitting) {
+    const bool nobody_came = sitting.nobody_until_us == kNobodyCame;
+    return std::make_pair(sitting.start_us, nobody_came ? sitting.emptied_us : std::nullopt);
+  };
   return cut.first_us == facts.first_us && cut.last_us == facts.last_us && cut.plan == facts.plan &&
          std::ranges::equal(cut.sittings, facts.sittings, {}, begin, begin);
 }
@@ -362,6 +366,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
     facts.sittings.push_back({.start_us = sitting.start_us,
                               .last_us = sitting.last_us,
                               .emptied_us = sitting.emptied_us,
+                              .nobody_until_us = sitting.nobody_until_us,
                               .limit_us = walk_.LimitOf(sitting),
                               .gone_us = sitting.gone_us,
                               .presumed_us = absl::ToInt64Microseconds(rules.presumed_end_after),

@@ -39,6 +39,7 @@ void PutFacts(const OccurrenceFacts& facts, stored::v1::OccurrenceFacts& proto) 
     put.set_start_us(sitting.start_us);
     put.set_last_us(sitting.last_us);
     if (sitting.emptied_us.has_value()) put.set_emptied_us(*sitting.emptied_us);
+    put.set_nobody_until_us(sitting.nobody_until_us);
     put.set_limit_us(sitting.limit_us);
     put.set_gone_us(sitting.gone_us);
     put.set_presumed_us(sitting.presumed_us);
@@ -75,6 +76,7 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
         {.start_us = sitting.start_us(),
          .last_us = sitting.last_us(),
          .emptied_us = sitting.has_emptied_us() ? std::optional(sitting.emptied_us()) : std::nullopt,
+         .nobody_until_us = sitting.nobody_until_us(),
          .limit_us = sitting.limit_us(),
          .gone_us = sitting.gone_us(),
          .presumed_us = sitting.presumed_us(),

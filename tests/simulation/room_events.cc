@@ -262,10 +262,45 @@ void RoomEvents::AddDenseSamples(absl::Time begin) {
   }
 }
 
+void RoomEvents::AddStartedBeside(absl::Time begin) {
+  const auto named = [&](const char* name, v1::Event& event) {
+    if (dice_.Chance(60)) event.set_occurrence_id(name);
+  };
+  const absl::Time end = begin + absl::Minutes(dice_.Between(1, 200));
+  const auto near = [&](absl::Time time) { return time + absl::Seconds(dice_.Between(-45, 45)); };
+  const std::string who = Anybody();
+  named("sitting-1", Joined(begin, who));
+  for (int64_t left = dice_.Between(1, 2); left > 0; --left) {
+    const bool amid = dice_.Chance(50);
+    named("sitting-2", Started(amid ? begin + (end - begin) * dice_.Between(1, 9) / 10 : near(end)));
+  }
+  named("sitting-1", Left(end, who));
+  for (int64_t left = dice_.Between(1, 4); left > 0; --left) {
+    const absl::Time time = dice_.Chance(30) ? begin + (end - begin) * dice_.Between(1, 9) / 10 : near(end);
+    switch (dice_.Below(5)) {
+      case 0:
+        Chat(time, who);
+        break;
+      case 1:
+        Pdf(time);
+        break;
+      case 2:
+        File(time);
+        break;
+      case 3:
+        Recording(time);
+        break;
+      default:
+        named("sitting-2", Joined(time, Anybody()));
+    }
+  }
+}
+
 std::vector<v1::Event> RoomEvents::Anything(absl::Time begin, absl::Duration span) {
   const int64_t minutes = dice_.Between(30, absl::ToInt64Minutes(span));
   for (int64_t left = dice_.Between(1, 40); left > 0; --left) AddAny(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(15)) AddDenseSamples(begin + absl::Minutes(dice_.Between(0, minutes)));
+  if (dice_.Chance(30)) AddStartedBeside(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(10)) Deleted(begin + absl::Minutes(dice_.Between(0, minutes)));
   return Take();
 }

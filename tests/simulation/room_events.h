@@ -56,6 +56,9 @@ class RoomEvents {
   void AddAny(absl::Time time);
   // Some people who are heard of every ten or twenty seconds, there or not.
   void AddDenseSamples(absl::Time begin);
+  // Somebody comes and leaves; meanwhile, or about then, another meeting is started, or the same once more, and things
+  // are said and shown.
+  void AddStartedBeside(absl::Time begin);
   std::string Canary(const char* kind);
   void NameExtension(const std::string& number, v1::Event& event);
 

@@ -169,18 +169,28 @@ const SittingModel& OccurrenceModel::SittingOfFile(const v1::Event& file) const 
   const auto is_named = [&](const SittingModel& sitting) {
     return !sitting.name.empty() && sitting.name == file.occurrence_id();
   };
-  const SittingModel* of = &sittings.front();
-  for (const SittingModel& sitting : sittings) {
-    if (sitting.start_us <= t && (is_named(sitting) || !is_named(*of))) of = &sitting;
+  const auto goes_on = [&](const SittingModel& sitting) {
+    return (sitting.emptied_us.has_value() ? *sitting.emptied_us : PresumedEndOf(sitting, plan)) > t;
+  };
+  const auto is_visited = [&](const SittingModel& sitting) {
+    return goes_on(sitting) && sitting.visited_us.has_value() && *sitting.visited_us <= t;
+  };
+  // The latest begun by then that it names, else in which people are, else that goes on.
+  const SittingModel* latest = &sittings.front();
+  const SittingModel* of = nullptr;
+  for (const auto& is : {std::function<bool(const SittingModel&)>(is_named), {is_visited}, {goes_on}}) {
+    for (const SittingModel& sitting : sittings) {
+      if (sitting.start_us <= t) latest = &sitting;
+      if (sitting.start_us <= t && is(sitting)) of = &sitting;
+    }
+    if (of != nullptr) return *of;
   }
-  if (is_named(*of)) return *of;
   // That of who comes at once, where nobody was.
-  const int64_t over_us = of->emptied_us.has_value() ? *of->emptied_us : PresumedEndOf(*of, plan);
   for (const SittingModel& sitting : sittings) {
     const bool at_once = sitting.start_us > t && sitting.start_us - t < sitting.cut.refresh_us;
-    if (at_once && over_us <= t) return sitting;
+    if (at_once && !goes_on(*latest)) return sitting;
   }
-  return *of;
+  return *latest;
 }
 
 absl::Time OccurrenceModel::FileEnd(const v1::Event& file) const {

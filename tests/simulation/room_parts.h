@@ -100,11 +100,13 @@ struct SittingModel {
   std::string name;
   std::optional<size_t> plan;
   bool deleted = false;
-  std::string begun_as;  // its name when it began
-  size_t deletions = 0;  // before it
-  bool goes_on = false;  // who was there at its limit is in another
-  bool carried = false;  // some were there when the one before came to its limit
-  OpenModel came_over;   // they
+  std::optional<int64_t> visited_us;  // since when anybody has been there
+  std::optional<size_t> said_in;      // the sitting whose people were there when `started` was said again
+  std::string begun_as;               // its name when it began
+  size_t deletions = 0;               // before it
+  bool goes_on = false;               // who was there at its limit is in another
+  bool carried = false;               // some were there when the one before came to its limit
+  OpenModel came_over;                // they
   OpenModel open;
   std::vector<v1::Event> events;                      // signs of life, in order
   std::vector<std::pair<int64_t, int64_t>> occupied;  // from, to; while somebody is there, to its last sign of life

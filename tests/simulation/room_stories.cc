@@ -114,6 +114,8 @@ class Story {
       if (dice_.Chance(lost_percent)) continue;
       events_.Left(begin + length - absl::Seconds(dice_.Between(0, 120)), who);
     }
+    if (dice_.Chance(10)) events_.Started(begin + length * 0.5);
+    if (dice_.Chance(5)) events_.Started(begin + length + absl::Minutes(1));  // and nobody comes
     for (int i = options_.chat ? 2 : 0; i > 0; --i) events_.Chat(begin + absl::Minutes(5 + i), "ada");
     if (dice_.Chance(20)) events_.File(begin + absl::Minutes(7));
     if (dice_.Chance(5)) events_.Pdf(begin + absl::Minutes(8));

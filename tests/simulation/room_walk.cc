@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "server/law/cut_rules.h"
 #include "server/recording/event_intake.h"
 #include "tests/simulation/calendar.h"
 #include "tests/simulation/instants.h"
@@ -13,9 +12,6 @@ namespace {
 
 // Names live so long after the planned date.
 constexpr int kNameDays = 7;
-
-// Two names are never one.
-bool Agree(const std::string& a, const std::string& b) { return a.empty() || b.empty() || a == b; }
 
 // The connection that a leave closes; the end if there is none.
 std::vector<ConnectionModel>::iterator Closed(const v1::Event& event, std::vector<ConnectionModel>& open) {
@@ -102,7 +98,8 @@ int64_t RoomSteps::Limit(const SittingModel& sitting) const {
 
 bool RoomSteps::IsAbsent(const SittingModel& sitting, int64_t t) const {
   if (!sitting.name.empty()) return false;
-  if (sitting.emptied_us.has_value()) return t > *sitting.emptied_us + sitting.cut.reopen_us;
+  // Its last sign of life may be that it was started once more.
+  if (sitting.emptied_us.has_value()) return t > sitting.last_us + sitting.cut.reopen_us;
   return t > sitting.last_us + sitting.cut.presumed_us + sitting.cut.reopen_us;
 }
 
@@ -265,8 +262,21 @@ size_t RoomSteps::Begin(const v1::Event& event) {
     sitting.carried = !sitting.open.empty();
     before->goes_on = sitting.carried;
   }
+  if (IsEntry(event) || sitting.carried) sitting.visited_us = t;
   sittings_.push_back(std::move(sitting));
   return sittings_.size() - 1;
+}
+
+void RoomSteps::Empty(size_t index, int64_t t) {
+  sittings_[index].emptied_us = t;
+  // Who was there all the time was not in what was started meanwhile.
+  for (SittingModel& other : sittings_) {
+    const bool is_shell = other.said_in == index && !other.visited_us.has_value() && !other.emptied_us.has_value();
+    if (!is_shell || other.last_us >= t) continue;
+    other.emptied_us = t;
+    other.last_us = t;
+    other.occupied.back().second = t;
+  }
 }
 
 PlaceModel RoomSteps::Enter(const v1::Event& event) {
@@ -278,7 +288,15 @@ PlaceModel RoomSteps::Enter(const v1::Event& event) {
     begins =
         event.has_meeting_started() || NearestWaiting(event.occurrence_id(), t, sittings_[*index].plan).has_value();
   }
-  if (begins) index = Begin(event);
+  if (begins) {
+    const auto before = index;
+    index = Begin(event);
+    SittingModel& anew = sittings_[*index];
+    if (event.has_meeting_started() && before.has_value() && !IsOver(sittings_[*before], t) &&
+        sittings_[*before].plan == anew.plan) {
+      anew.said_in = sittings_[*before].open.empty() ? sittings_[*before].said_in : before;
+    }
+  }
   SittingModel& sitting = sittings_[*index];
   if (sitting.name.empty() && !event.occurrence_id().empty()) {
     sitting.name = event.occurrence_id();
@@ -289,10 +307,15 @@ PlaceModel RoomSteps::Enter(const v1::Event& event) {
     }
   }
   if (IsEntry(event)) Connect(event, sitting.open);
-  if (sitting.emptied_us.has_value() || sitting.occupied.empty()) sitting.occupied.emplace_back(t, t);
-  sitting.emptied_us.reset();
+  if (IsEntry(event) && !sitting.visited_us.has_value()) sitting.visited_us = t;
+  const bool only_told = event.has_meeting_started() && sitting.emptied_us.has_value() &&
+                         (sitting.visited_us.has_value() || sitting.said_in.has_value());
+  if (!only_told) {
+    if (sitting.emptied_us.has_value() || sitting.occupied.empty()) sitting.occupied.emplace_back(t, t);
+    sitting.emptied_us.reset();
+    sitting.occupied.back().second = t;
+  }
   Sign(sitting, t, t);
-  sitting.occupied.back().second = t;
   sitting.events.push_back(event);
   return {.of = PlaceModel::Of::kSitting, .index = *index, .deletions = 0};
 }
@@ -311,7 +334,7 @@ PlaceModel RoomSteps::Speak(const v1::Event& event) {
     if (ended ? sitting.emptied_us.has_value() : !IsConnected(event, sitting.open)) continue;
     if (ended) sitting.open.clear();
     if (event.has_participant_left()) Disconnect(event, sitting.open);
-    if (sitting.open.empty() && !event.has_media_quality_sampled()) sitting.emptied_us = t;
+    if (sitting.open.empty() && !event.has_media_quality_sampled()) Empty(i, t);
     Sign(sitting, t, t);
     sitting.occupied.back().second = t;
     sitting.events.push_back(event);
@@ -323,120 +346,6 @@ PlaceModel RoomSteps::Speak(const v1::Event& event) {
     if (event.has_participant_left() && IsConnected(event, before->open)) Disconnect(event, before->open);
   }
   return Share(event);
-}
-
-PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
-  const int64_t t = Us(event.time());
-  const auto plan = PlanOf(event.occurrence_id());
-  const auto at = [&](size_t index) { return PlaceModel{.of = PlaceModel::Of::kPlan, .index = index, .deletions = 0}; };
-  if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) return at(*plan);
-  if (const auto running = Running(event.occurrence_id(), t)) {
-    return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
-  }
-  // A plan without a date is of one meeting: it ends where people come.
-  const bool waits =
-      plan.has_value() && !plans_[*plan].dated && t <= plans_[*plan].first_us + plans_[*plan].cut.longest_us &&
-      std::none_of(sittings_.begin(), sittings_.end(),
-                   [&](const SittingModel& sitting) { return sitting.start_us >= plans_[*plan].first_us; });
-  if (waits) {
-    plans_[*plan].said_us = t;
-    return at(*plan);
-  }
-  plans_.push_back({.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id(), .follows = plan});
-  return at(plans_.size() - 1);
-}
-
-PlaceModel RoomSteps::Share(const v1::Event& event) const {
-  const int64_t t = Us(event.time());
-  const std::string& name = event.occurrence_id();
-  const auto at_plan = [](size_t i) { return PlaceModel{.of = PlaceModel::Of::kPlan, .index = i, .deletions = 0}; };
-  // Whose names were due by then is over for good, and takes nothing.
-  const auto takes = [&](std::optional<size_t> sitting) {
-    return sitting.has_value() && t < NamesDue(sittings_[*sitting]);
-  };
-  const auto at_sitting = [](size_t i) {
-    return PlaceModel{.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
-  };
-  if (event.has_join_failed()) {
-    // Who could not join tried what waits or runs.
-    if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
-    if (const auto running = Running(name, t); takes(running)) return at_sitting(*running);
-    return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
-  }
-  // First of all: somebody is there.
-  for (size_t i = sittings_.size(); i-- > 0;) {
-    const SittingModel& sitting = sittings_[i];
-    if (sitting.deleted || !Agree(sitting.name, name) || sitting.emptied_us.has_value() || IsOver(sitting, t)) continue;
-    if (!takes(i)) continue;
-    if (sitting.plan.has_value() && plans_[*sitting.plan].dated && !plans_[*sitting.plan].took_place) {
-      return at_plan(*sitting.plan);
-    }
-    return at_sitting(i);
-  }
-  const auto named = SittingOf(name);
-  // The one that was heard of last, of those that began so lately that they could take part.
-  std::optional<size_t> last = named;
-  for (size_t i = sittings_.size(); i-- > 0 && !named.has_value();) {
-    const SittingModel& sitting = sittings_[i];
-    if (sitting.deleted || !Agree(sitting.name, name)) continue;
-    if (t > sitting.start_us + absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting)) break;
-    if (!last.has_value() || sitting.last_us > sittings_[*last].last_us) last = i;
-  }
-  for (size_t i = sittings_.size(); i-- > 0 && !last.has_value();) {
-    if (!sittings_[i].deleted && Agree(sittings_[i].name, name)) last = i;
-  }
-  const bool was_just = last.has_value() && t <= sittings_[*last].last_us + sittings_[*last].cut.late_us;
-  if (event.has_recording_created() && was_just && takes(last)) return at_sitting(*last);
-  if (const auto own = name.empty() ? std::nullopt : PlanOf(name)) {
-    const PlanModel& plan = plans_[*own];
-    if (plan.dated && !plan.took_place && t <= plan.end_us + plan.cut.late_us) return at_plan(*own);
-  }
-  if (takes(named) && !IsOver(sittings_[*named], t)) return at_sitting(*named);
-  // Last words, by another clock.
-  const bool is_said = !event.has_recording_created() && !event.has_file_shared() && !event.has_participant_left() &&
-                       !event.has_meeting_ended() && !event.has_media_quality_sampled();
-  if (is_said && takes(last) && t < sittings_[*last].last_us + sittings_[*last].cut.refresh_us)
-    return at_sitting(*last);
-  if (const auto plan = NearestWaiting(name, t, std::nullopt)) return at_plan(*plan);
-  const bool speaks = event.has_participant_left() || event.has_meeting_ended() || event.has_media_quality_sampled();
-  const bool long_past = !last.has_value() || t > sittings_[*last].last_us + sittings_[*last].cut.late_us;
-  if (!event.has_recording_created() && !speaks && long_past) {
-    // Of what comes next, if anything does.
-    std::optional<size_t> next;
-    for (size_t i = 0; i < plans_.size(); ++i) {
-      const PlanModel& plan = plans_[i];
-      if (plan.deleted || !plan.dated || plan.took_place || t > plan.end_us + plan.cut.late_us) continue;
-      if (Agree(plan.name, name) && (!next.has_value() || plan.start_us < plans_[*next].start_us)) next = i;
-    }
-    if (next.has_value()) return at_plan(*next);
-  }
-  if (takes(last)) return at_sitting(*last);
-  return {.of = PlaceModel::Of::kDay, .index = static_cast<size_t>(t / kDayUs), .deletions = deletions_};
-}
-
-PlaceModel RoomSteps::ShareFile(const v1::Event& event) {
-  const PlaceModel place = Share(event);
-  const bool nobody = place.of == PlaceModel::Of::kDay ||
-                      (place.of == PlaceModel::Of::kSitting && (sittings_[place.index].emptied_us.has_value() ||
-                                                                IsOver(sittings_[place.index], Us(event.time()))));
-  if (nobody) deserted_.emplace(event.event_id(), deletions_);
-  return place;
-}
-
-PlaceModel RoomSteps::PlaceAtLast(const v1::Event& event, const PlaceModel& place) const {
-  const auto deserted = deserted_.find(event.event_id());
-  if (deserted == deserted_.end()) return place;
-  const int64_t t = Us(event.time());
-  for (size_t i = 0; i < sittings_.size(); ++i) {
-    const SittingModel& sitting = sittings_[i];
-    // One that names its sitting waits for it as long as a sitting is presumed to go on.
-    const bool names = !event.occurrence_id().empty() && sitting.begun_as == event.occurrence_id();
-    const int64_t waits_us = names ? sitting.cut.presumed_us : sitting.cut.refresh_us;
-    if (sitting.start_us <= t || sitting.start_us - t >= waits_us) continue;
-    if (sitting.deletions != deserted->second || !Agree(sitting.begun_as, event.occurrence_id())) continue;
-    return {.of = PlaceModel::Of::kSitting, .index = i, .deletions = 0};
-  }
-  return place;
 }
 
 void RoomSteps::Delete() {

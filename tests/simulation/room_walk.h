@@ -22,6 +22,9 @@ void Connect(const v1::Event& event, OpenModel& all);
 bool IsConnected(const v1::Event& event, OpenModel& all);
 void Disconnect(const v1::Event& event, OpenModel& all);
 
+// Two names are never one.
+inline bool Agree(const std::string& a, const std::string& b) { return a.empty() || b.empty() || a == b; }
+
 // What an event was found to belong to.
 struct PlaceModel {
   enum class Of { kDay, kPlan, kSitting };
@@ -68,6 +71,8 @@ class RoomSteps {
   std::optional<size_t> NearestWaiting(const std::string& name, int64_t t, std::optional<size_t> except) const;
   std::optional<size_t> PlanOfNew(const v1::Event& event) const;
   size_t Begin(const v1::Event& event);
+  // All have left a sitting.
+  void Empty(size_t index, int64_t t);
   // The sitting that came to its limit, from which who is there would go over into one that begins with the event.
   SittingModel* ComesToItsLimit(const v1::Event& event);
 
