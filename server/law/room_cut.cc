@@ -396,7 +396,7 @@ bool RoomCut::Knows(const RoomEvent& event) const {
   return IsLast(event) ? walk_.Knows(event) : WalkUpTo(event).Knows(event);
 }
 
-bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
+const RoomCut::Group* RoomCut::GroupOfShown(const RoomEvent& event) const {
   CutGroup key;
   if (IsLast(event)) {
     key = walk_.GroupOf(walk_.PlaceOfShared(event));
@@ -407,7 +407,17 @@ bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
     key = place.of == CutPlace::Of::kSitting ? walk_.GroupOf(place) : walk.GroupOf(place);
   }
   const auto group = groups_.find(key);
-  return group != groups_.end() && IsProtocolled(group->second, event.time_us);
+  return group == groups_.end() ? nullptr : &group->second;
+}
+
+bool RoomCut::IsProtocolledAt(const RoomEvent& event) const {
+  const Group* group = GroupOfShown(event);
+  return group != nullptr && IsProtocolled(*group, event.time_us);
+}
+
+uint64_t RoomCut::OccurrenceOfShown(const RoomEvent& event) const {
+  const Group* group = GroupOfShown(event);
+  return group == nullptr ? 0 : group->occurrence;
 }
 
 bool RoomCut::IsProtocolled(uint64_t occurrence, int64_t time_us) const {

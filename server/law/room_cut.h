@@ -127,6 +127,8 @@ class RoomCut {
   bool Knows(const RoomEvent& event) const;
   // Whether what is said at the time of `event` is protocolled: what the plan and the starts before it say.
   bool IsProtocolledAt(const RoomEvent& event) const;
+  // The occurrence that what is said or shown at the time of `event` belongs to; 0 for none that is known.
+  uint64_t OccurrenceOfShown(const RoomEvent& event) const;
   // How long the room is already cut up to, in the time of events; INT64_MIN when it is empty.
   int64_t last_us() const { return events_.empty() ? INT64_MIN : events_.TimeAt(size() - 1); }
 
@@ -155,6 +157,8 @@ class RoomCut {
     void Fold(const RoomEvent& saying);
   };
   static bool IsProtocolled(const Group& group, int64_t time_us);
+  // The group of what is said or shown at the time of `event`; nullptr if nothing else is of it.
+  const Group* GroupOfShown(const RoomEvent& event) const;
   // The walk as it was after so many events.
   struct Checkpoint {
     size_t position;

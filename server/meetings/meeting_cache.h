@@ -63,6 +63,11 @@ struct Room {
   // sitting that it begins; the one that a new event belongs to, nullptr if it belongs to none.
   std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
   const Meeting* FixedAt(const RoomEvent& event) const;
+  // The fixed occurrences that may have a say in whose something is that is shown at that time, though it lies beyond
+  // them.
+  std::vector<const Meeting*> AllFixedNear(int64_t time_us) const;
+  // The cut of all of it, as if nothing was fixed, by numbers of the occurrences as they are; as far as cuts are known.
+  RoomCut Whole() const;
   // The occurrence whose history is over, and in whose span it lies; 0 for none.
   uint64_t OverAt(const RoomEvent& event) const;
   uint32_t OrganizerNumber(std::string_view name);

@@ -52,6 +52,37 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
   return spans;
 }
 
+std::vector<const Meeting*> Room::AllFixedNear(int64_t time_us) const {
+  const int64_t long_us = absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting);
+  std::vector<const Meeting*> all;
+  for (const auto& [number, meeting] : meetings) {
+    const OccurrenceFacts& facts = meeting.locator.facts;
+    if (!meeting.fixed || time_us < facts.first_us) continue;
+    const int64_t last_us = std::max(facts.last_us, facts.plan.has_value() ? facts.plan->end_us : INT64_MIN);
+    if (time_us <= last_us + long_us) all.push_back(&meeting);
+  }
+  return all;
+}
+
+RoomCut Room::Whole() const {
+  RoomCut whole(cut.rules());
+  const auto add = [&whole](const RoomCut& part, uint64_t occurrence) {
+    const CutEvents& events = part.events();
+    for (size_t i = 0; i < events.size(); ++i) {
+      const RoomEvent event = events.EventAt(i);
+      if (event.kind == RoomEventKind::kWall) {
+        if (occurrence == 0) whole.AddWall(event.time_us, event.with_recordings);
+      } else if (!whole.Contains(event.id)) {
+        whole.Add(event, occurrence == 0 ? events.OccurrenceAt(i) : occurrence);
+      }
+    }
+  };
+  add(cut, 0);
+  for (const auto& [number, own] : fixed) add(own, number);
+  whole.Settle();
+  return whole;
+}
+
 uint64_t Room::OverAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return 0;
   const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;

@@ -6,6 +6,7 @@
 #include "server/recording/event_cutting.h"
 #include "server/recording/event_intake.h"
 #include "server/rows/row_keys.h"
+#include "server/rows/row_walk.h"
 
 namespace retention {
 namespace {
@@ -71,7 +72,14 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
 
 absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   if (touched.room->cut.Contains(fingerprint)) return true;
-  for (const Meeting* fixed : touched.room->AllFixedAt(MicrosOf(event.time()))) {
+  const int64_t time_us = MicrosOf(event.time());
+  if (event.has_pdf_shared()) {
+    for (const Meeting* near : touched.room->AllFixedNear(time_us)) {
+      const auto events = cache_.CutOf(*touched.room, *near);
+      if (!events.ok() && !IsUnreadable(events.status())) return events.status();
+    }
+  }
+  for (const Meeting* fixed : touched.room->AllFixedAt(time_us)) {
     const auto unreadable = [&](const FiledKey& key, std::string_view envelope, const absl::Status& why) {
       return event.has_meeting_deleted() ? EndUnreadable(key, envelope) : why;
     };
@@ -103,7 +111,8 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
     touched.fresh.push_back(std::move(fresh));
     return;
   }
-  const Meeting* fixed = FixedOf(room, of_room);
+  const Meeting* fixed = event.has_pdf_shared() ? ShownIn(touched, of_room) : FixedOf(room, of_room);
+  if (of_room.kind != RoomEventKind::kShared) touched.whole.reset();
   if (fixed != nullptr && Speaks(of_room.kind)) {
     // Who is known to be in a later sitting leaves that one.
     room.cut.Settle();
@@ -116,6 +125,16 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
     room.cut.Add(of_room, 0);
   }
   touched.fresh.push_back(std::move(fresh));
+}
+
+const Meeting* TouchedMeetings::ShownIn(TouchedRoom& touched, const RoomEvent& event) {
+  const Room& room = *touched.room;
+  if (room.fixed.empty()) return nullptr;
+  if (!touched.whole.has_value()) touched.whole = room.Whole();
+  const uint64_t occurrence = touched.whole->OccurrenceOfShown(event);
+  if (occurrence == 0) return room.FixedAt(event);
+  const auto meeting = room.meetings.find(occurrence);
+  return meeting != room.meetings.end() && room.fixed.contains(occurrence) ? &meeting->second : nullptr;
 }
 
 bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {

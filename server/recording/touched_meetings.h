@@ -55,6 +55,9 @@ class TouchedMeetings {
  private:
   // What was shared on days whose history is over, or planned then for a time that has passed, is of none that goes on.
   bool IsOverByItself(const RoomEvent& event);
+  // The fixed occurrence that what is shown is of: the one that it would be of if nothing was fixed, as far as the cuts
+  // are there since Contains looked at them; nullptr if that is none of them.
+  static const Meeting* ShownIn(TouchedRoom& touched, const RoomEvent& event);
   absl::Status EndUnreadable(const FiledKey& key, std::string_view envelope);
 
   MeetingCache& cache_;

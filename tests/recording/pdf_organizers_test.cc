@@ -28,8 +28,8 @@ std::vector<v1::Event> DaysOfARoom(std::mt19937_64& dice) {
     events.push_back(Scheduled("m", absl::StrCat("plan", i), time, time + absl::Minutes(30 + below(72 * 60)),
                                absl::Hours(1), below(2) == 0 ? "100" : "101"));
   }
-  if (below(3) == 0) {
-    v1::Event started = Started("m", "started", at());
+  for (int i = below(4); i > 1; --i) {
+    v1::Event started = Started("m", absl::StrCat("started", i), at());
     started.mutable_meeting_started()->set_organizer_extension(below(2) == 0 ? "100" : "101");
     events.push_back(std::move(started));
   }
@@ -74,6 +74,29 @@ std::set<std::string> Ordered(const std::vector<std::vector<v1::Event>>& batches
   return ordered;
 }
 
+// The same, where PDFs are told of so long after all else.
+std::set<std::string> OrderedOfLate(const std::vector<v1::Event>& events, absl::Duration late) {
+  Harness harness(kMonday - absl::Hours(1));
+  harness.SyncPbx();
+  const absl::Time end = kMonday + absl::Hours(24 * kDays + 1);
+  const auto tell = [&](bool pdfs) {
+    for (const v1::Event& event : events) {
+      if (event.has_pdf_shared() != pdfs) continue;
+      harness.now = std::max(harness.now, absl::FromUnixSeconds(event.time().seconds()));
+      EXPECT_EQ(harness.Record({event}).rejections_size(), 0);
+    }
+  };
+  tell(/*pdfs=*/false);
+  harness.now = end + late;
+  harness.Sweep();
+  tell(/*pdfs=*/true);
+  const auto removed = harness.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness.now);
+  EXPECT_TRUE(removed.ok()) << removed.status();
+  std::set<std::string> ordered;
+  for (const auto& order : HeldOrders(harness.engine())) ordered.insert(order.object_ref());
+  return ordered;
+}
+
 std::vector<std::vector<v1::Event>> OneByOne(const std::vector<v1::Event>& events) {
   std::vector<std::vector<v1::Event>> batches;
   for (const v1::Event& event : events) batches.push_back({event});
@@ -104,6 +127,24 @@ TEST(PdfOrganizers, WithWhomAPdfGoesDoesNotDependOnDelivery) {
   }
   EXPECT_GT(ordered_any, 30);
   EXPECT_GT(held_any, 30);
+}
+
+// What of the room is fixed by then, some of it or all, is no reason.
+TEST(PdfOrganizers, NorWhetherItsMeetingWasFixedWhenItCame) {
+  int ordered_any = 0;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937_64 dice(seed);
+    const std::vector<v1::Event> events = DaysOfARoom(dice);
+    const auto in_time = Ordered(OneByOne(events), Removal::kAfter);
+    ordered_any += in_time.empty() ? 0 : 1;
+    EXPECT_EQ(OrderedOfLate(events, absl::Hours(std::uniform_int_distribution<int>(0, 14 * 24)(dice))), in_time);
+    if (::testing::Test::HasFailure()) {
+      for (const v1::Event& event : events) ADD_FAILURE() << event.ShortDebugString();
+      return;
+    }
+  }
+  EXPECT_GT(ordered_any, 30);
 }
 
 }  // namespace
