@@ -21,13 +21,11 @@ class HoldService final : public HoldServiceBase {
   grpc::ServerUnaryReactor* CreateHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
     return Answer<v1::CreateHoldRequest>(
-        backend_, backend_.workers.commands, {context, request, response},
-        [this](const v1::CreateHoldRequest& message) -> absl::StatusOr<v1::CreateHoldResponse> {
-          const HoldCommands& commands = backend_.engine.domains().hold_commands;
-          const auto poll = commands.FindsPoll(*backend_.engine.store().Snapshot(), message.hold(), backend_.Now());
-          if (!poll.ok()) return poll.status();
-          return Run<v1::CreateHoldResponse>(
-              [&](Change& change) { return commands.Create(message.hold(), *poll, change); });
+        backend_, backend_.workers.sweeps, {context, request, response}, [this](const v1::CreateHoldRequest& message) {
+          absl::StatusOr<v1::CreateHoldResponse> created = absl::UnknownError("no hold was placed");
+          // What had ended before does not come back: not either where the clock has just leapt. Damage keeps no hold.
+          backend_.sweep_loop.RunOnceThen([&] { created = Create(message); });
+          return created;
         });
   }
 
@@ -70,6 +68,13 @@ class HoldService final : public HoldServiceBase {
     Response response;
     *response.mutable_hold() = *std::move(hold);
     return response;
+  }
+
+  absl::StatusOr<v1::CreateHoldResponse> Create(const v1::CreateHoldRequest& request) const {
+    const HoldCommands& commands = backend_.engine.domains().hold_commands;
+    const auto poll = commands.FindsPoll(*backend_.engine.store().Snapshot(), request.hold(), backend_.Now());
+    if (!poll.ok()) return poll.status();
+    return Run<v1::CreateHoldResponse>([&](Change& change) { return commands.Create(request.hold(), *poll, change); });
   }
 
   absl::StatusOr<v1::ReleaseHoldResponse> Release(const v1::ReleaseHoldRequest& request) const {

@@ -4,6 +4,7 @@
 #include "retention/v1/retention_service.pb.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
+#include "tests/rpc/clock_guard.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -99,6 +100,25 @@ TEST_F(HoldServiceTest, RefusesNamingTheField) {
   SetDate(DueDay(absl::CivilDay(2026, 3, 1)), *update.mutable_end_date());
   EXPECT_EQ(server_.Call(kHoldService + "UpdateHold", update).field, "hold.end_date");
   EXPECT_EQ(List(false).holds_size(), 1);
+}
+
+// No sweep comes by itself: the time passes at once, as for a machine that slept.
+class HoldPlacedBeforeTheSweep : public ClockGuard {};
+
+TEST_F(HoldPlacedBeforeTheSweep, BringsNothingBackThatHadEnded) {
+  ASSERT_TRUE(Restart().ok());
+  time_.Pass(kMondaysDue + kOneDay - kMonday);
+  v1::CreateHoldRequest create;
+  *create.mutable_hold() = PbxHold("late", Now());
+  const CallEnd end = server_.Call(kHoldService + "CreateHold", create);
+  ASSERT_TRUE(end.ok()) << end;
+  Sweep();
+  v1::GetHoldRequest get;
+  get.set_hold_id("late");
+  v1::GetHoldResponse held;
+  ASSERT_TRUE(server_.Call(kHoldService + "GetHold", get, &held).ok());
+  EXPECT_EQ(held.kept_size(), 0) << held.ShortDebugString();
+  EXPECT_FALSE(HasKey());
 }
 
 }  // namespace
