@@ -73,6 +73,7 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
 absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   if (touched.room->cut.Contains(fingerprint)) return true;
   const int64_t time_us = MicrosOf(event.time());
+  const size_t cuts = touched.room->fixed.size();
   if (event.has_pdf_shared()) {
     for (const Meeting* near : touched.room->AllFixedNear(time_us)) {
       const auto events = cache_.CutOf(*touched.room, *near);
@@ -85,8 +86,10 @@ absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::E
     };
     auto events = cache_.CutOf(*touched.room, *fixed, unreadable);
     if (!events.ok()) return events.status();
+    if (touched.room->fixed.size() != cuts) touched.whole.reset();
     if ((*events)->Contains(fingerprint)) return true;
   }
+  if (touched.room->fixed.size() != cuts) touched.whole.reset();
   return false;
 }
 

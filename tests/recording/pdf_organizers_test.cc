@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 #include <set>
 #include <string>
@@ -75,7 +76,7 @@ std::set<std::string> Ordered(const std::vector<std::vector<v1::Event>>& batches
 }
 
 // The same, where PDFs are told of so long after all else.
-std::set<std::string> OrderedOfLate(const std::vector<v1::Event>& events, absl::Duration late) {
+std::set<std::string> OrderedOfLate(const std::vector<v1::Event>& events, absl::Duration late, bool together) {
   Harness harness(kMonday - absl::Hours(1));
   harness.SyncPbx();
   const absl::Time end = kMonday + absl::Hours(24 * kDays + 1);
@@ -89,7 +90,14 @@ std::set<std::string> OrderedOfLate(const std::vector<v1::Event>& events, absl::
   tell(/*pdfs=*/false);
   harness.now = end + late;
   harness.Sweep();
-  tell(/*pdfs=*/true);
+  if (together) {
+    std::vector<v1::Event> pdfs;
+    std::copy_if(events.begin(), events.end(), std::back_inserter(pdfs),
+                 [](const auto& e) { return e.has_pdf_shared(); });
+    EXPECT_EQ(harness.Record(pdfs).rejections_size(), 0);
+  } else {
+    tell(/*pdfs=*/true);
+  }
   const auto removed = harness.engine().RemoveExtension("pbx", "100", kReasonExtensionRemoved, harness.now);
   EXPECT_TRUE(removed.ok()) << removed.status();
   std::set<std::string> ordered;
@@ -138,7 +146,9 @@ TEST(PdfOrganizers, NorWhetherItsMeetingWasFixedWhenItCame) {
     const std::vector<v1::Event> events = DaysOfARoom(dice);
     const auto in_time = Ordered(OneByOne(events), Removal::kAfter);
     ordered_any += in_time.empty() ? 0 : 1;
-    EXPECT_EQ(OrderedOfLate(events, absl::Hours(std::uniform_int_distribution<int>(0, 14 * 24)(dice))), in_time);
+    const absl::Duration late = absl::Hours(std::uniform_int_distribution<int>(0, 14 * 24)(dice));
+    EXPECT_EQ(OrderedOfLate(events, late, /*together=*/false), in_time);
+    EXPECT_EQ(OrderedOfLate(events, late, /*together=*/true), in_time);
     if (::testing::Test::HasFailure()) {
       for (const v1::Event& event : events) ADD_FAILURE() << event.ShortDebugString();
       return;
