@@ -58,6 +58,14 @@ TEST(MethodTable, IsThePageOfAccess) {
   }
 }
 
+TEST(MethodTable, OnlyBatchesPbxsAndPoliciesMayBeLong) {
+  const std::set<std::string_view> longer = {"RecordEvents", "BatchRecordEvents", "AppendLogs",
+                                             "SyncPbx",      "PlanPolicy",        "ApplyPolicy"};
+  for (const MethodRow& row : MethodTable()) {
+    EXPECT_EQ(row.request_bytes_max > (64u << 10), longer.contains(row.method)) << row.method;
+  }
+}
+
 TEST(MethodTable, StatisticsReachStatisticsAlone_AndMonitoringNothingOfPeople) {
   const std::set<std::string_view> counts = {"ListBackups", "GetRingStatus"};
   for (const MethodRow& row : MethodTable()) {
