@@ -158,7 +158,8 @@ absl::StatusOr<std::unique_ptr<BatchStream::Unanswered>> BatchStream::TakeIn() {
   if (absl::Status status = taken->batch->TakeIn(received_); !status.ok()) return status;
   taken->size = taken->batch->size();
   taken->bytes = taken->batch->bytes();
-  taken->share.Set(taken->bytes);
+  // Texts lie beside the arena.
+  taken->share.Set(taken->bytes + received_.Length());
   return taken;
 }
 

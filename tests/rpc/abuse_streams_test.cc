@@ -8,7 +8,6 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
-#include "server/rpc/batch_stream.h"
 #include "server/rpc/wire.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/held_committer.h"
@@ -19,17 +18,6 @@ namespace retention {
 namespace {
 
 constexpr char kRecord[] = "/retention.v1.EventService/RecordEvents";
-
-// A batch of which every event is rejected: small once it is answered, but for its answer.
-v1::RecordEventsRequest RejectedBatch(int events, size_t comment_bytes) {
-  v1::RecordEventsRequest request;
-  for (int i = 0; i < events; ++i) {
-    v1::Event& event = *request.add_events();
-    event = Joined("meeting", "", kMonday, "p1");
-    event.mutable_meeting_scheduled()->set_comment(std::string(comment_bytes, 'c'));
-  }
-  return request;
-}
 
 bool AnswersPolicy(Caller& caller) {
   return caller.Call("/retention.v1.RetentionService/GetPolicy", v1::GetPolicyRequest()).ok();
@@ -60,48 +48,6 @@ class AbuseStreams : public ::testing::Test {
   std::optional<Caller> portal_;
   int recorded_ = 0;
 };
-
-TEST_F(AbuseStreams, ThatNeverReadHoldTheirAnswersAndNothingElse) {
-  Start();
-  constexpr size_t kStreams = 16;
-  const v1::RecordEventsRequest batch = RejectedBatch(kMaxBatchEvents, 1000);
-  const size_t sent = kStreams * BatchStream::kMaxUnanswered * batch.ByteSizeLong();
-  ASSERT_GT(sent, 240u << 20);
-  const size_t before = ResidentBytes();
-  std::vector<std::unique_ptr<CallerStream>> streams;
-  for (size_t i = 0; i < kStreams; ++i) {
-    streams.push_back(server_->Record());
-    const size_t held_before = held();
-    for (size_t j = 0; j < BatchStream::kMaxUnanswered; ++j) ASSERT_TRUE(streams.back()->Write(batch));
-    // All are taken in, and durable: what is held of them is less than one takes.
-    AwaitTrue([&] {
-      return server_->server().committer().queued_events() == 0 && held() > held_before &&
-             held() < held_before + (4u << 20);
-    });
-  }
-  EXPECT_LT(held(), kStreams * (4u << 20));
-  EXPECT_LT(ResidentBytes() - before, 160u << 20);
-  ExpectPortalGoesOn();
-  streams.clear();
-  AwaitTrue([&] { return held() == 0; });
-}
-
-TEST_F(AbuseStreams, WhoseAnswersAreNotTakenAreBrokenOff) {
-  Start([](RpcLimits& limits) {
-    limits.streams.unread = absl::Milliseconds(20);
-    limits.streams.look_interval = absl::Milliseconds(5);
-  });
-  const v1::RecordEventsRequest batch = RejectedBatch(kMaxBatchEvents, 0);
-  auto stream = server_->Record();
-  for (size_t i = 0; i < BatchStream::kMaxUnanswered; ++i) stream->Write(batch);
-  AwaitTrue([&] { return held() > 0; });
-  AwaitTrue([&] { return held() == 0; });
-  v1::RecordEventsResponse response;
-  while (stream->Read(response)) {
-  }
-  EXPECT_EQ(stream->Finish().code, absl::StatusCode::kCancelled);
-  ExpectPortalGoesOn();
-}
 
 TEST_F(AbuseStreams, OnWhichNothingComesEnd) {
   Start([](RpcLimits& limits) {
@@ -155,32 +101,6 @@ TEST_F(AbuseStreams, OfOnePeerLeaveRoomForThoseOfAnother) {
   EXPECT_EQ(refused->Finish().Summary(), "RESOURCE_EXHAUSTED TOO_MANY_STREAMS");
   auto portals = portal_->Open(kRecord);
   EXPECT_TRUE(portals->Write(batch) && portals->Read(response));
-}
-
-TEST_F(AbuseStreams, APeerWhoseShareOfMemoryIsFullIsRefusedAndNobodyElse) {
-  Start([](RpcLimits& limits) { limits.bytes = {.in_all = 4u << 20, .per_peer = 2u << 20}; });
-  std::unique_ptr<CallerStream> stream;
-  {
-    HeldCommitter held_up(server_->server().committer());
-    stream = server_->Record();
-    const v1::RecordEventsRequest batch = RejectedBatch(100, 1000);
-    for (size_t i = 0; i < BatchStream::kMaxUnanswered; ++i) stream->Write(batch);
-    // What is there is held; what would not fit has ended the stream.
-    AwaitTrue([&] { return held() > (1u << 20); });
-    v1::BatchRecordEventsRequest request;
-    *request.mutable_events() = batch.events();
-    const CallEnd end = server_->Call("/retention.v1.EventService/BatchRecordEvents", request);
-    EXPECT_EQ(end.Summary(), "RESOURCE_EXHAUSTED MEMORY_FULL");
-    EXPECT_EQ(end.retry_delay, ByteLimits::kRetryDelay);
-    EXPECT_LE(held(), 2u << 20);
-    EXPECT_TRUE(AnswersPolicy(*portal_));
-  }
-  v1::RecordEventsResponse response;
-  while (stream->Read(response)) {
-  }
-  EXPECT_EQ(stream->Finish().Summary(), "RESOURCE_EXHAUSTED MEMORY_FULL");
-  AwaitTrue([&] { return held() == 0; });
-  ExpectPortalGoesOn();
 }
 
 TEST_F(AbuseStreams, RequestsAreMeasuredBeforeTheyAreParsed) {
