@@ -88,11 +88,13 @@ absl::Status FinishEndings(const Enders& enders, const Commands& commands, absl:
 absl::StatusOr<uint64_t> ReleaseHold(const Enders& enders, const Commands& commands, std::string_view hold_id,
                                      absl::Time now) {
   const MutexLock steps(enders.steps.releases);
-  // What others kept that were released before is not this one's.
-  if (const auto others = TakeReleaseSteps(enders, commands, now); !others.ok()) return others.status();
+  // What others kept that were released before is not this one's. Where it cannot be let go, this one is released all
+  // the same: what it would keep from now on must not wait for that.
+  const auto others = TakeReleaseSteps(enders, commands, now);
   absl::Status released =
       commands.Do(now, [&](Change& change) { return enders.hold_commands.Release(hold_id, change); });
   if (!released.ok()) return released;
+  if (!others.ok()) return others.status();
   return TakeReleaseSteps(enders, commands, now);
 }
 
@@ -101,6 +103,19 @@ absl::Status LetGo(const Enders& enders, const Commands& commands, absl::Time no
   absl::Status done = TakeReleaseSteps(enders, commands, now).status();
   enders.steps.releases.Unlock();
   return done;
+}
+
+absl::Status EndHolds(const Enders& enders, const Commands& commands, absl::Time now) {
+  // One that ran out while a caller lets go of another's would be counted as theirs.
+  if (!enders.steps.releases.TryLock()) return absl::OkStatus();
+  absl::Status done;
+  for (bool more = !enders.holds.Ended(enders.holdings.LastDue(now)).empty(); more && done.ok();) {
+    const auto step = commands.Do(now, [&](Change& change) { return enders.hold_commands.EndOver(change); });
+    done = step.status();
+    more = step.ok() && *step;
+  }
+  enders.steps.releases.Unlock();
+  return done.ok() ? LetGo(enders, commands, now) : done;
 }
 
 }  // namespace retention

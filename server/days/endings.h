@@ -59,6 +59,8 @@ absl::StatusOr<uint64_t> ReleaseHold(const Enders& enders, const Commands& comma
                                      absl::Time now);
 // Ends what released holds kept, but while a caller releases one.
 absl::Status LetGo(const Enders& enders, const Commands& commands, absl::Time now);
+// The same, of holds that have run out too.
+absl::Status EndHolds(const Enders& enders, const Commands& commands, absl::Time now);
 
 }  // namespace retention
 

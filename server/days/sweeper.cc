@@ -106,7 +106,7 @@ absl::StatusOr<SweepOutcome> Sweeper::RunOnce(absl::Time now, bool scrub_now) {
   note(FindReferences(enders_, commands_, now));
   note(commands_.Do(now, [](Change& change) { return change.DestroyRested(); }));
   note(FinishEndings(enders_, commands_, now));
-  note(EndHolds(now));
+  note(EndHolds(enders_, commands_, now));
   if (filed.ok()) {
     note(ReviewMeetings(now, now, outcome));
     note(ReleaseCohorts(now, Cohorts::kAll, outcome));
@@ -169,14 +169,6 @@ absl::Status Sweeper::RefilePolicy(absl::Time now) {
 absl::Status Sweeper::RefileLogs(absl::Time now) {
   if (!enders_.logs.refiling()) return absl::OkStatus();
   return RunSteps(now, [&](Change& change) { return enders_.logs.RefileStep(change); });
-}
-
-absl::Status Sweeper::EndHolds(absl::Time now) {
-  if (!enders_.holds.Ended(holdings_.LastDue(now)).empty()) {
-    absl::Status s = RunSteps(now, [&](Change& change) { return enders_.hold_commands.EndOver(change); });
-    if (!s.ok()) return s;
-  }
-  return LetGo(enders_, commands_, now);
 }
 
 absl::Status Sweeper::DropEndedLogExtensions(absl::Time now) {

@@ -71,8 +71,6 @@ class Sweeper {
   absl::Status DropEndedLogExtensions(absl::Time now);
   absl::Status ForgetOldEvents(absl::Time now);
   absl::Status ForgetFormerPbxs(absl::Time now);
-  // Ends holds whose last day is over, with what they kept.
-  absl::Status EndHolds(absl::Time now);
   absl::Status CloseDays(absl::Time now);
   // kDue: only those whose originals go now.
   enum class Cohorts { kDue, kAll };

@@ -44,7 +44,7 @@ class Metrics {
   void CountBackupFailure();
   // Parts of the key ring that were damaged while it was open.
   void CountRingMended(uint64_t parts);
-  // Cohorts released by one run, and rows that were damaged and so are not counted in them.
+  // Cohorts released by one run, and how many of them had damaged rows, which are not counted.
   void CountCohorts(uint32_t released, uint32_t damaged);
   // `probes` names were asked for in DNS, with one outcome (NameOf(ProbeCause)).
   void CountDnsProbes(std::string_view outcome, uint64_t probes);

@@ -173,6 +173,22 @@ TEST_F(WhoEndsIsTold, NothingThatWasReleasedBefore) {
   EXPECT_EQ(Held(kParticipantName), Texts{});
 }
 
+// What it would keep from now on does not wait for that.
+TEST_F(WhoEndsIsTold, ThatAnothersValuesCannotBeLetGoButTheirsIsReleased) {
+  Place(MeetingHold("case-1", harness_.now, "m"));
+  Place(PbxHold("case-2", harness_.now));
+  SweepAt(kDue);
+  ASSERT_TRUE(engine().ReleaseHold("case-1", harness_.now).ok());
+  int commands = 0;
+  const CommandRunner first_fails = [&](const std::function<absl::Status()>& task) {
+    return ++commands == 1 ? absl::UnavailableError("the disk") : task();
+  };
+  EXPECT_FALSE(ReleaseHold(engine(), first_fails, "case-2", harness_.now).ok());
+  const HoldPtr second = engine().holds().Find("case-2");
+  ASSERT_NE(second, nullptr);
+  EXPECT_TRUE(second->released.has_value());
+}
+
 TEST_F(WhoEndsIsTold, AllThatThePbxHad) {
   const auto pbx = engine().registry().Find("pbx", harness_.now);
   ASSERT_TRUE(pbx.has_value());
