@@ -8,6 +8,7 @@
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "server/rpc/batch_stream.h"
 #include "server/rpc/wire.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/held_committer.h"
@@ -21,6 +22,17 @@ constexpr char kRecord[] = "/retention.v1.EventService/RecordEvents";
 
 bool AnswersPolicy(Caller& caller) {
   return caller.Call("/retention.v1.RetentionService/GetPolicy", v1::GetPolicyRequest()).ok();
+}
+
+// A batch of which every event is rejected: small once it is answered, but for its answer.
+v1::RecordEventsRequest RejectedBatch(int events, size_t comment_bytes) {
+  v1::RecordEventsRequest request;
+  for (int i = 0; i < events; ++i) {
+    v1::Event& event = *request.add_events();
+    event = Joined("meeting", "", kMonday, "p1");
+    event.mutable_meeting_scheduled()->set_comment(std::string(comment_bytes, 'c'));
+  }
+  return request;
 }
 
 // A server that is reached over loopback by abusers, and by a Unix socket by the portal, which is another peer.
@@ -101,6 +113,97 @@ TEST_F(AbuseStreams, OfOnePeerLeaveRoomForThoseOfAnother) {
   EXPECT_EQ(refused->Finish().Summary(), "RESOURCE_EXHAUSTED TOO_MANY_STREAMS");
   auto portals = portal_->Open(kRecord);
   EXPECT_TRUE(portals->Write(batch) && portals->Read(response));
+}
+
+TEST_F(AbuseStreams, ThatNeverReadHoldTheirAnswersAndNothingElse) {
+  Start();
+  constexpr size_t kStreams = 16;
+  const v1::RecordEventsRequest batch = RejectedBatch(kMaxBatchEvents, 1000);
+  v1::RecordEventsResponse answer;
+  auto portals = portal_->Open(kRecord);
+  ASSERT_TRUE(portals->Write(batch) && portals->Read(answer));
+  const size_t answers = BatchStream::kMaxUnanswered * answer.ByteSizeLong();
+  ASSERT_LT(answers, batch.ByteSizeLong());
+  AwaitTrue([&] { return held() == 0; });
+  const size_t before = ResidentBytes();
+  std::vector<std::unique_ptr<CallerStream>> streams;
+  for (size_t i = 0; i < kStreams; ++i) {
+    const size_t held_before = held();
+    HeldCommitter held_up(server_->server().committer());
+    streams.push_back(server_->Record());
+    for (size_t j = 0; j < BatchStream::kMaxUnanswered; ++j) ASSERT_TRUE(streams.back()->Write(batch));
+    AwaitTrue(
+        [&] { return server_->server().committer().queued_events() == BatchStream::kMaxUnanswered * kMaxBatchEvents; });
+    EXPECT_GT(held(), held_before + BatchStream::kMaxUnanswered * batch.ByteSizeLong());
+    held_up.Release();
+    // Any one that were not dead would hold more.
+    AwaitTrue([&] { return held() <= held_before + answers; });
+  }
+  EXPECT_GT(held(), kStreams * answers / 2);
+  EXPECT_LT(ResidentBytes() - before, 160u << 20);
+  ExpectPortalGoesOn();
+  streams.clear();
+  AwaitTrue([&] { return held() == 0; });
+}
+
+TEST_F(AbuseStreams, WhoseAnswersAreNotTakenAreBrokenOff) {
+  Start([](RpcLimits& limits) {
+    limits.streams.unread = absl::Milliseconds(20);
+    limits.streams.look_interval = absl::Milliseconds(5);
+  });
+  const v1::RecordEventsRequest batch = RejectedBatch(kMaxBatchEvents, 0);
+  auto stream = server_->Record();
+  // Nothing is read once enough is unanswered: what is written then waits until the end.
+  while (stream->Write(batch)) {
+  }
+  v1::RecordEventsResponse response;
+  while (stream->Read(response)) {
+  }
+  EXPECT_EQ(stream->Finish().code, absl::StatusCode::kCancelled);
+  AwaitTrue([&] { return held() == 0; });
+  ExpectPortalGoesOn();
+}
+
+TEST_F(AbuseStreams, APeerWhoseShareOfMemoryIsFullIsRefusedAndNobodyElse) {
+  constexpr size_t kShare = 2u << 20;
+  Start([](RpcLimits& limits) { limits.bytes = {.in_all = 4 * kShare, .per_peer = kShare}; });
+  const Committer& committer = server_->server().committer();
+  const v1::RecordEventsRequest batch = RejectedBatch(100, 1000);
+  auto stream = server_->Record();
+  auto portals = portal_->Open(kRecord);
+  size_t taken = 0;
+  v1::RecordEventsResponse response;
+  {
+    HeldCommitter held_up(server_->server().committer());
+    do {
+      ASSERT_TRUE(stream->Write(batch));
+      ++taken;
+      AwaitTrue([&] { return committer.queued_events() == 100 * taken; });
+    } while (held() + batch.ByteSizeLong() * ByteLimits::kParsedFactor <= kShare);
+    EXPECT_LE(held(), kShare);
+
+    v1::BatchRecordEventsRequest request;
+    *request.mutable_events() = batch.events();
+    const CallEnd end = server_->Call("/retention.v1.EventService/BatchRecordEvents", request);
+    EXPECT_EQ(end.Summary(), "RESOURCE_EXHAUSTED MEMORY_FULL");
+    EXPECT_EQ(end.retry_delay, ByteLimits::kRetryDelay);
+    auto another = server_->Record();
+    EXPECT_TRUE(another->Write(batch));
+    EXPECT_FALSE(another->Read(response));
+    EXPECT_EQ(another->Finish().Summary(), "RESOURCE_EXHAUSTED MEMORY_FULL");
+
+    EXPECT_TRUE(AnswersPolicy(*portal_));
+    ASSERT_TRUE(portals->Write(batch));
+    AwaitTrue([&] { return committer.queued_events() == 100 * (taken + 1); });
+  }
+  EXPECT_TRUE(portals->Read(response));
+  // What was taken in is answered; then what is more than the whole share ends the stream.
+  EXPECT_TRUE(stream->Write(RejectedBatch(300, 1000)));
+  for (; taken > 0; --taken) EXPECT_TRUE(stream->Read(response));
+  EXPECT_FALSE(stream->Read(response));
+  EXPECT_EQ(stream->Finish().Summary(), "RESOURCE_EXHAUSTED MEMORY_FULL");
+  AwaitTrue([&] { return held() == 0; });
+  ExpectPortalGoesOn();
 }
 
 TEST_F(AbuseStreams, RequestsAreMeasuredBeforeTheyAreParsed) {
