@@ -26,6 +26,7 @@ namespace retention {
 
 class ByteBudget;
 class Connections;
+class Disposer;
 class WatchCourier;
 
 // Threads for calls, by what they wait for. Calls of one kind cannot keep those of another waiting.
@@ -64,6 +65,7 @@ struct Backend {
   BackupLoop* backup_loop;          // null without a directory of backups
   ByteBudget* budget = nullptr;     // the endpoint's, as what follows
   Connections* connections = nullptr;
+  Disposer* disposer = nullptr;
 
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/rpc/connections.h"
+#include "server/rpc/disposer.h"
 #include "server/rpc/status_codec.h"
 
 namespace retention {
@@ -203,19 +204,21 @@ void BatchStream::Enqueue(std::unique_ptr<Unanswered> owned) {
 }
 
 void BatchStream::Complete(Unanswered& done, const absl::Status& status) {
-  std::unique_ptr<StreamedBatch> batch;
+  auto spent = std::make_shared<Spent>();
   {
     const MutexLock lock(mutex_);  // Enqueue may not have let go of it yet
-    batch = std::move(done.batch);
+    spent->batch = std::move(done.batch);
+    spent->share = std::move(done.share);
   }
   grpc::ByteBuffer answer;
-  if (status.ok()) answer = batch->Answer();
-  // Here, and not with its answer, which may never be taken.
-  batch.reset();
+  if (status.ok()) answer = spent->batch->Answer();
+  ByteBudget::Share share = spent->share.Another(answer.Length());
+  // Now, and not with its answer, which may never be taken.
+  backend_.disposer->Dispose(std::move(spent));
   std::optional<absl::Status> end;
   {
     const MutexLock lock(mutex_);
-    done.share.Set(answer.Length());
+    done.share = std::move(share);
     done.answer.Swap(&answer);
     done.failure = EndOfStream(status);
     done.answered = true;

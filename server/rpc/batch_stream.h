@@ -155,6 +155,11 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   void OnDone() override;
 
  private:
+  // A batch that is durable, and what it holds until it has died.
+  struct Spent {
+    ByteBudget::Share share;  // outlives the batch
+    std::unique_ptr<StreamedBatch> batch;
+  };
   // A batch, and then its answer: what it was dies as soon as it is durable, however long the answer waits.
   struct Unanswered {
     std::unique_ptr<StreamedBatch> batch;  // null once it is answered

@@ -24,6 +24,12 @@ void ByteBudget::Share::Set(size_t bytes) {
   bytes_ = bytes;
 }
 
+ByteBudget::Share ByteBudget::Share::Another(size_t bytes) const {
+  Share other(budget_, peer_, 0);
+  other.Set(bytes);
+  return other;
+}
+
 std::optional<ByteBudget::Share> ByteBudget::Take(const std::string& peer, size_t bytes) {
   const MutexLock lock(mutex_);
   const auto held = of_peer_.find(peer);

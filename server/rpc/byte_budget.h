@@ -35,6 +35,8 @@ class ByteBudget {
     // From now on it is so many bytes. More are not refused: they are held already, and what comes next is refused.
     void Set(size_t bytes);
     size_t bytes() const { return bytes_; }
+    // Another of the same peer, of so many bytes, which is not refused either. REQUIRES: this one was taken.
+    Share Another(size_t bytes) const;
 
    private:
     friend class ByteBudget;

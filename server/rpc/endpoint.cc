@@ -16,6 +16,7 @@
 #include "server/base/errors.h"
 #include "server/rpc/acceptor.h"
 #include "server/rpc/byte_budget.h"
+#include "server/rpc/disposer.h"
 #include "server/rpc/event_service.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/services.h"
@@ -66,6 +67,7 @@ struct Endpoint::Parts {
   Parts(const Backend& given, const RpcLimits& limits)
       : budget(limits.bytes), backend(given), streams(limits.streams), events(backend, streams) {
     backend.budget = &budget;
+    backend.disposer = &disposer;
     services.push_back(NewBackupService(backend));
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
@@ -82,6 +84,7 @@ struct Endpoint::Parts {
   }
 
   ByteBudget budget;
+  Disposer disposer;
   Backend backend;
   StreamRoster streams;
   EventService events;

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/rpc/disposer.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/unary.h"
 #include "server/rpc/wire.h"
@@ -40,7 +42,8 @@ class RecordBatch final : public CommittedBatch<v1::RecordEventsRequest, EventBa
 
 // One BatchRecordEvents call, from its bytes to its answer. Deletes itself.
 //
-// It dies once the batch is durable; the reactor, with the answer, when that was taken.
+// It dies once the batch is durable, if it is large with the Disposer; the reactor, with the answer, when that was
+// taken.
 class BatchCall {
  public:
   BatchCall(const Backend& backend, UnaryReactor* reactor, grpc::ByteBuffer* response)
@@ -57,6 +60,9 @@ class BatchCall {
     if (absl::Status status = ParseMessage(bytes, *request); !status.ok()) return status;
     if (absl::Status status = CheckScope(backend_, admission, *request); !status.ok()) return status;
     const size_t memory = arena_.SpaceAllocated();
+    // What was received waits with it; texts lie beside the arena.
+    share_ = reactor_->share().Another(memory + bytes.Length());
+    reactor_->share().Set(ByteLimits::kCallBytes + bytes.Length());
     if (absl::Status status = CheckBatchMemory(memory); !status.ok()) return status;
     queued_.events = &request->events();
     if (absl::Status status = queued_.Prepare(backend_.Now()); !status.ok()) return status;
@@ -80,7 +86,8 @@ class BatchCall {
     } else {
       reactor_->Finish(ToGrpcStatus(status));
     }
-    delete this;
+    std::unique_ptr<BatchCall> self(this);
+    if (arena_.SpaceAllocated() > kFirstBlockBytes) backend_.disposer->Dispose(std::move(self));
   }
 
   // Holds a batch of one or a few events without asking the heap.
@@ -89,6 +96,7 @@ class BatchCall {
   const Backend& backend_;
   UnaryReactor* const reactor_;
   grpc::ByteBuffer* const response_;
+  ByteBudget::Share share_;  // of what it holds itself
   alignas(8) char first_block_[kFirstBlockBytes];
   google::protobuf::Arena arena_{first_block_, sizeof(first_block_)};
   EventBatch queued_;

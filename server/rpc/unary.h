@@ -39,6 +39,7 @@ class UnaryReactor final : public grpc::ServerUnaryReactor {
  public:
   explicit UnaryReactor(ByteBudget::Share share) : share_(std::move(share)) {}
 
+  ByteBudget::Share& share() { return share_; }
   // Finishes with a response of so many bytes.
   void Answer(size_t bytes) {
     share_.Set(ByteLimits::kCallBytes + bytes);

@@ -13,6 +13,7 @@
 #include "tests/engine/harness.h"
 #include "tests/rpc/held_committer.h"
 #include "tests/rpc/raw_peer.h"
+#include "tests/rpc/rejected_batch.h"
 #include "tests/rpc/running_server.h"
 
 namespace retention {
@@ -22,17 +23,6 @@ constexpr char kRecord[] = "/retention.v1.EventService/RecordEvents";
 
 bool AnswersPolicy(Caller& caller) {
   return caller.Call("/retention.v1.RetentionService/GetPolicy", v1::GetPolicyRequest()).ok();
-}
-
-// A batch of which every event is rejected: small once it is answered, but for its answer.
-v1::RecordEventsRequest RejectedBatch(int events, size_t comment_bytes) {
-  v1::RecordEventsRequest request;
-  for (int i = 0; i < events; ++i) {
-    v1::Event& event = *request.add_events();
-    event = Joined("meeting", "", kMonday, "p1");
-    event.mutable_meeting_scheduled()->set_comment(std::string(comment_bytes, 'c'));
-  }
-  return request;
 }
 
 // A server that is reached over loopback by abusers, and by a Unix socket by the portal, which is another peer.

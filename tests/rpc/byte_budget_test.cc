@@ -31,5 +31,17 @@ TEST(ByteBudget, AShareIsGivenBackWhenItDiesOrShrinksAndNotRefusedWhenItGrows) {
   EXPECT_TRUE(budget.Take("b", 100).has_value());
 }
 
+TEST(ByteBudget, AnotherShareIsOfTheSamePeerAndNotRefused) {
+  ByteBudget budget({.in_all = 100, .per_peer = 50});
+  auto share = budget.Take("a", 40);
+  {
+    const ByteBudget::Share other = share->Another(20);
+    share->Set(0);
+    EXPECT_FALSE(budget.Take("a", 31).has_value());
+    EXPECT_TRUE(budget.Take("b", 31).has_value());
+  }
+  EXPECT_EQ(budget.taken(), 0u);
+}
+
 }  // namespace
 }  // namespace retention

@@ -1,0 +1,41 @@
+#include "server/rpc/disposer.h"
+
+#include <utility>
+
+namespace retention {
+
+Disposer::~Disposer() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyOne();
+  thread_.join();
+}
+
+void Disposer::Dispose(std::shared_ptr<void> spent) {
+  bool is_first = false;
+  {
+    const MutexLock lock(mutex_);
+    is_first = spent_.empty();
+    spent_.push_back(std::move(spent));
+  }
+  // Otherwise it is awake already, or about to be.
+  if (is_first) wake_.NotifyOne();
+}
+
+void Disposer::Loop() {
+  for (;;) {
+    std::vector<std::shared_ptr<void>> spent;
+    {
+      const MutexLock lock(mutex_);
+      wake_.Await(mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !spent_.empty(); });
+      if (spent_.empty()) return;
+      spent.swap(spent_);
+    }
+    // One by one, so that each gives back its share of memory at once.
+    for (std::shared_ptr<void>& one : spent) one.reset();
+  }
+}
+
+}  // namespace retention
