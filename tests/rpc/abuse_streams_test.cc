@@ -128,6 +128,7 @@ TEST_F(AbuseStreams, ThatNeverReadHoldTheirAnswersAndNothingElse) {
     held_up.Release();
     // Any one that were not dead would hold more.
     AwaitTrue([&] { return held() <= held_before + answers; });
+    if (HasFatalFailure()) return;
   }
   EXPECT_GT(held(), kStreams * answers / 2);
   EXPECT_LT(ResidentBytes() - before, 160u << 20);
@@ -169,6 +170,7 @@ TEST_F(AbuseStreams, APeerWhoseShareOfMemoryIsFullIsRefusedAndNobodyElse) {
       ASSERT_TRUE(stream->Write(batch));
       ++taken;
       AwaitTrue([&] { return committer.queued_events() == 100 * taken; });
+      if (HasFatalFailure()) return;
     } while (held() + batch.ByteSizeLong() * ByteLimits::kParsedFactor <= kShare);
     EXPECT_LE(held(), kShare);
 
