@@ -1,5 +1,8 @@
 #include "server/rpc/disposer.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <utility>
 
 namespace retention {
@@ -25,6 +28,9 @@ void Disposer::Dispose(std::shared_ptr<void> spent) {
 }
 
 void Disposer::Loop() {
+  // On a machine that is busy it does not take the processor from who wakes it. Where that cannot be had, it may.
+  const sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
   for (;;) {
     std::vector<std::shared_ptr<void>> spent;
     {
