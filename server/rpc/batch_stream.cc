@@ -128,11 +128,10 @@ void BatchStream::Look(Clock::time_point now, const StreamLimits& limits) {
   {
     const MutexLock lock(mutex_);
     if (finished_) return;
-    const absl::Duration still = absl::FromChrono(now - moved_);
-    breaks = writing_ && !breaking_ && still >= limits.unread;
+    breaks = writing_ && !breaking_ && absl::FromChrono(now - writing_since_) >= limits.unread;
     if (breaks) {
       breaking_ = true;
-    } else if (unanswered_.empty() && !no_more_ && still >= limits.idle) {
+    } else if (unanswered_.empty() && !no_more_ && absl::FromChrono(now - moved_) >= limits.idle) {
       no_more_ = true;
       end_ = ErrorWithReason(absl::StatusCode::kUnavailable, "STREAM_IDLE",
                              "nothing came for so long that the stream was closed: open another");
@@ -250,7 +249,7 @@ std::optional<absl::Status> BatchStream::Proceed() {
     if (!next.answered) return std::nullopt;
     if (next.failure.ok()) {
       writing_ = true;
-      moved_ = Clock::now();
+      writing_since_ = Clock::now();
       StartWrite(&next.answer);
       return std::nullopt;
     }

@@ -198,7 +198,8 @@ class BatchStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
 
   Mutex mutex_;
   std::deque<std::unique_ptr<Unanswered>> unanswered_ ABSL_GUARDED_BY(mutex_);  // the first may be being written
-  Clock::time_point moved_ ABSL_GUARDED_BY(mutex_) = Clock::now();  // when something was read or written last
+  Clock::time_point moved_ ABSL_GUARDED_BY(mutex_) = Clock::now();  // when something was read, or an answer taken, last
+  Clock::time_point writing_since_ ABSL_GUARDED_BY(mutex_);         // of the answer that is being written
   size_t unanswered_size_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
