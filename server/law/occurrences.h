@@ -128,6 +128,8 @@ class RoomWalk {
   // sooner than `refresh_within` before; else to the plan that waits with the instant in its window; else, of what is
   // shared when the latest sitting is long past (`late_within`), to the next plan; else to the latest sitting, but none
   // of another name; else to a day. A recording is of where people were last, within `late_within`, before any plan.
+  // In a sitting whose plan waits to begin files are the plan's, for all who will come; the rest stays with the
+  // sitting, wherever the plan is moved.
   CutPlace PlaceOfShared(const RoomEvent& event) const;
 
   // Of left, ended and quality: whether it would count, as the next event.

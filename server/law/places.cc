@@ -75,7 +75,8 @@ CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
   const auto in = [&](size_t index) {
     const auto plan = sittings_[index].plan;
     const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
-    return waits ? at_plan(*plan) : at_sitting(index);  // before it begins, for all who will come
+    // Files are for all who will come; what is said and recorded stays with who is there, wherever the plan is moved.
+    return waits && event.kind == RoomEventKind::kFile ? at_plan(*plan) : at_sitting(index);
   };
   // Those who are there have it, whatever is planned.
   const auto there =

@@ -74,7 +74,7 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
   if (there.has_value()) {
     const auto plan = sittings_[*there].plan;
     const bool waits = plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place;
-    return waits ? at_plan(*plan) : at_sitting(*there);
+    return waits && event.has_file_shared() ? at_plan(*plan) : at_sitting(*there);
   }
   // The one that was heard of last, of those that began so lately that they could take part.
   std::optional<size_t> last = left.has_value() ? left : named;
