@@ -115,10 +115,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--key-ring-replica-dir", options.second_key_ring_directory,
                  "Directory of the key ring's second replica, best on another volume; else beside the first")
       ->type_name("DIR");
-  app.add_flag(
-      "--accept-lower-replica", options.accept_lower_replica,
-      "Go on with one replica of the key ring though the other is missing or damaged, and nothing tells which is "
-      "the later, or with a ring that is known not to be the last one: what was destroyed last may come back");
+  app.add_flag("--accept-lower-replica", options.accept_lower_replica,
+               "Go on with one replica of the key ring though the other is missing or damaged, and is the later or "
+               "nothing tells "
+               "which is, or with a ring that is known not to be the last one: what was destroyed last may come back");
   app.add_flag("--accept-data-loss", options.accept_data_loss,
                "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
                "its log is damaged; the ledger is completed from its copy, and the loss is entered. Not to be left on");

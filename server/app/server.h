@@ -64,7 +64,7 @@ struct ServerOptions {
   std::string data_directory;
   std::string key_ring_directory;         // outside the data directory
   std::string second_key_ring_directory;  // of its second replica; empty: in the same
-  bool accept_lower_replica = false;      // a replica that cannot be read was not the later one, nor is there one
+  bool accept_lower_replica = false;      // a replica that cannot be read was not the later one, nor is one whole
   bool accept_data_loss = false;          // a store that lacks what was acknowledged is gone on with
   uint64_t ballast_bytes = Ballast::kDefaultBytes;  // on the data's volume, for when it is full; 0: none
   Ballast::Look ballast_look = Ballast::VolumeOf;   // for tests
@@ -103,7 +103,8 @@ class Server {
  public:
   // Opens everything, does what fell due while no server ran, and only then serves. The key ring is made where neither
   // it nor a store exists. If it fails, for whatever but these directories' names, the keys of due days are gone all
-  // the same, unless the ring cannot tell what may go (server/days/due_keys.h) or `accept_lower_replica` is set.
+  // the same, unless the ring is refused or cannot tell what may go (server/days/due_keys.h), or `accept_lower_replica`
+  // is set.
   //
   // INVALID_ARGUMENT for options and for the policy, naming rule and field; FAILED_PRECONDITION with reason
   // CLOCK_MISMATCH (a store keeps to the kind of clock that it began with), KEY_RING_MISSING, KEY_RING_MISMATCH or

@@ -39,6 +39,23 @@ Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& un
   return merged;
 }
 
+// Pages by the blocks that entries name.
+std::map<uint64_t, uint64_t> NamedBlocks(ConstByteSpan keys, const RingHead& head) {
+  std::map<uint64_t, uint64_t> pages;
+  for (size_t slot = 0; kRingFileHeaderBytes + (slot + 1) * kEntryBytes <= keys.size(); ++slot) {
+    const auto entry = ReadEntry(slot, keys.subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
+    const bool counts = entry.has_value() && entry->lives() && entry->epoch == head.epoch;
+    if (counts && entry->block.has_value()) pages[*entry->block] = entry->name;
+  }
+  return pages;
+}
+
+bool AreWhole(ConstByteSpan run, const std::vector<RingUnit>& units) {
+  return std::all_of(units.begin(), units.end(), [run](const RingUnit& unit) {
+    return unit.kind == RingUnit::Kind::kBlockHeader || unit.IsWhole(run.subspan(unit.offset, unit.size));
+  });
+}
+
 // Of one merge: `at` is the replica that it came to last.
 class Merging {
  public:
@@ -63,14 +80,15 @@ class Merging {
   }
   absl::Status Pages() {
     if (absl::Status s = Header(RingFile::kPages); !s.ok()) return s;
-    const auto pages = NamedBlocks();
-    if (!pages.ok()) return pages.status();
     const auto size = Size(RingFile::kPages);
     if (!size.ok()) return size.status();
+    const auto keys = disk_.replica(at_).Read(RingFile::kKeys);
+    if (!keys.ok()) return keys.status();
+    const std::map<uint64_t, uint64_t> pages = NamedBlocks(keys->span(), head_);
     uint64_t block = 0;
     for (uint64_t from = kRingFileHeaderBytes; from + kBlockBytes <= *size; from += kBlockBytes, ++block) {
-      const auto page = pages->find(block);
-      const auto name = page == pages->end() ? std::nullopt : std::optional(page->second);
+      const auto page = pages.find(block);
+      const auto name = page == pages.end() ? std::nullopt : std::optional(page->second);
       if (absl::Status s = Run(RingFile::kPages, from, kBlockBytes, UnitsOfBlock(block, name)); !s.ok()) return s;
     }
     return absl::OkStatus();
@@ -116,20 +134,6 @@ class Merging {
     all_.damaged += merged.damaged;
     return absl::OkStatus();
   }
-  // Pages by the blocks that entries name.
-  absl::StatusOr<std::map<uint64_t, uint64_t>> NamedBlocks() {
-    at_ = equals_.front();
-    const auto keys = disk_.replica(at_).Read(RingFile::kKeys);
-    if (!keys.ok()) return keys.status();
-    std::map<uint64_t, uint64_t> pages;
-    for (size_t slot = 0; kRingFileHeaderBytes + (slot + 1) * kEntryBytes <= keys->size(); ++slot) {
-      const auto entry = ReadEntry(slot, keys->span().subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
-      const bool counts = entry.has_value() && entry->lives() && entry->epoch == head_.epoch;
-      if (counts && entry->block.has_value()) pages[*entry->block] = entry->name;
-    }
-    return pages;
-  }
-
   RingDisk& disk_;
   const std::vector<size_t>& equals_;
   const RingHead& head_;
@@ -138,6 +142,26 @@ class Merging {
 };
 
 }  // namespace
+
+absl::StatusOr<std::optional<RingFile>> DamagedFileOf(const RingReplica& replica, const RingHead& head,
+                                                      bool lacks_pages) {
+  const auto keys = replica.Read(RingFile::kKeys);
+  if (!keys.ok()) return keys.status();
+  if (keys->size() < kRingFileHeaderBytes + head.entries_written * kEntryBytes) return RingFile::kKeys;
+  const ConstByteSpan entries = keys->span().subspan(kRingFileHeaderBytes);
+  if (!AreWhole(entries, UnitsOfKeys(entries.size(), head.entries_written))) return RingFile::kKeys;
+  if (lacks_pages) return std::nullopt;
+  const auto size = replica.Size(RingFile::kPages);
+  if (!size.ok()) return size.status();
+  LockedBytes bytes(kBlockBytes);
+  for (const auto& [block, page] : NamedBlocks(keys->span(), head)) {
+    const uint64_t from = kRingFileHeaderBytes + block * kBlockBytes;
+    if (from + kBlockBytes > *size) return RingFile::kPages;
+    if (absl::Status s = replica.ReadAt(RingFile::kPages, from, bytes.span()); !s.ok()) return s;
+    if (!AreWhole(std::as_const(bytes).span(), UnitsOfBlock(block, page))) return RingFile::kPages;
+  }
+  return std::nullopt;
+}
 
 absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, const RingHead& head,
                                      bool lacks_pages) {

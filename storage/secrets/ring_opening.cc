@@ -94,6 +94,26 @@ std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
   return leader;
 }
 
+// The replica that counts but for `leader`, and is of an earlier generation, if there is one.
+std::optional<size_t> LowerThan(size_t leader, const std::vector<FoundHead>& heads) {
+  std::optional<size_t> lower;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    const auto& head = heads[i].head;
+    if (!head.has_value() || head->identity != heads[leader].head->identity) continue;
+    if (head->generation < heads[leader].head->generation) lower = i;
+  }
+  return lower;
+}
+
+absl::Status DamagedAboveLower(const RingReplica& later, RingFile file, uint64_t generation, const RingReplica& lower,
+                               uint64_t lower_generation) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "key ring: ", later.directory(), "/", NameOf(file), " is damaged, which is of the last generation, ", generation,
+      "; ", lower.directory(), " is of ", lower_generation, ", and would be overwritten: put an intact ",
+      later.directory(), " back, or, if there is none, start with --accept-lower-replica, which goes on with ",
+      lower.directory(), ": what was sealed since is lost, and older copies open again what was erased since"));
+}
+
 }  // namespace
 
 absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head) {
@@ -287,6 +307,21 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
       }
     }
     return absl::NotFoundError("key ring: there is none");
+  }
+  // One of an earlier generation is not overwritten with one that is not whole: it may be all that is left.
+  if (const auto lower = LowerThan(*leader, heads)) {
+    std::optional<RingHead>& later = heads[*leader].head;
+    const auto damaged = DamagedFileOf(*replicas[*leader], *later, lacks_pages);
+    if (!damaged.ok()) return damaged.status();
+    if (damaged->has_value()) {
+      if (!opening.accept_lower_replica) {
+        return DamagedAboveLower(*replicas[*leader], **damaged, later->generation, *replicas[*lower],
+                                 heads[*lower].head->generation);
+      }
+      known_generation = std::max(known_generation, later->generation);
+      later.reset();
+      leader = lower;
+    }
   }
   OpenedRing ring;
   ring.lacks_pages = lacks_pages;

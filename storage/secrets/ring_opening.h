@@ -2,8 +2,9 @@
 //
 // The one of the highest generation leads. What a change was interrupted in lies differently in replicas of one
 // generation; there each entry is taken from the first in which it is whole, or destroyed. One of a lower generation is
-// overwritten, never read; one that cannot be read only where the leader is known to be of the last generation that
-// there was: else what has been destroyed could come back.
+// overwritten, never read, and only if the leader is whole: else nothing is written, unless whoever runs the server
+// says that the lower one is to lead. One that cannot be read is overwritten only where the leader is known to be of
+// the last generation that there was: else what has been destroyed could come back.
 #ifndef RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 #define RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 
@@ -29,7 +30,7 @@ struct RingOpening {
   // Its identity, as the store knows that of its own ring; empty if nobody does.
   std::string known_identity;
   // Whoever runs the server says that a replica that cannot be read was of no later generation than the other; or that
-  // there is no later ring any more.
+  // there is no later ring any more, or none that is whole.
   bool accept_lower_replica = false;
   // It is opened for what is due to be destroyed, since nothing else can be: that others have access to it, or that
   // files lie beside it, keeps no key then, nor does a file `pages` that is missing in all replicas, which is left as
@@ -49,7 +50,8 @@ struct OpenedRing {
 };
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
-// version, of different rings, rolled back (be it that a later one lacks a file), or the last cannot be told.
+// version, of different rings, rolled back (be it that a later one lacks a file), the later of two damaged, or the last
+// cannot be told.
 // INVALID_ARGUMENT: it is not the known one. DATA_LOSS: there are keys, but no head, or a head, but no other file.
 // UNAVAILABLE: none can be written.
 // `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.

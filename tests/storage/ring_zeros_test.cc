@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/secrets/key_ring.h"
 #include "tests/storage/fixtures.h"
@@ -46,9 +47,10 @@ class RingZeros : public ::testing::Test {
   std::string PathOf(const char* replica, const char* file) const {
     return absl::StrCat(path_, "/", replica, "/", file);
   }
-  absl::Status Open() {
+  absl::Status Open(bool accept_lower_replica = false) {
     KeyRing::Options options;
     options.opening.known_generation = generation_;
+    options.opening.accept_lower_replica = accept_lower_replica;
     auto ring = KeyRing::Open(path_, std::move(options));
     if (ring.ok()) ring_ = *std::move(ring);
     return ring.status();
@@ -133,6 +135,72 @@ TEST_F(RingZeros, ZerosInOneReplicaAtAStartAreMendedFromTheOther) {
       });
     }
   }
+}
+
+// It once wrote the damage to the only one that was whole.
+TEST_F(RingZeros, DamageOfTheLaterReplicaIsNotWrittenToTheEarlier) {
+  ASSERT_TRUE(Open().ok());
+  ring_.reset();
+  const std::string earlier = directory_ / "earlier";
+  fs::copy(absl::StrCat(path_, "/a"), earlier, fs::copy_options::recursive);
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(ring_->ForDay(kDay.Next().Next()).ok());
+  generation_ = ring_->generation();
+  ring_.reset();
+  fs::remove_all(absl::StrCat(path_, "/a"));
+  fs::rename(earlier, absl::StrCat(path_, "/a"));
+  fs::remove_all(sound_);
+  fs::copy(path_, sound_, fs::copy_options::recursive);
+  size_t refused = 0;
+  const auto expect = [&](const char* file) {
+    const std::string before = ReadBytes(PathOf("b", file));
+    if (const absl::Status opened = Open(); opened.ok()) {
+      lived_->ExpectLiving(*ring_);
+      EXPECT_FALSE(ring_->has_untold_loss());
+      ExpectAlike();
+      return;
+    } else {
+      ++refused;
+      EXPECT_TRUE(absl::IsFailedPrecondition(opened)) << opened;
+      for (const std::string& said : {PathOf("b", file), absl::StrCat("put an intact ", path_, "/b back"),
+                                      std::string("--accept-lower-replica")}) {
+        EXPECT_TRUE(absl::StrContains(opened.message(), said)) << opened;
+      }
+    }
+    for (const char* of : kFiles) {
+      EXPECT_TRUE(ReadBytes(PathOf("a", of)) == ReadBytes(absl::StrCat(sound_, "/a/", of))) << "nothing is written";
+    }
+    EXPECT_TRUE(ReadBytes(PathOf("b", file)) == before) << "nothing is written";
+    ASSERT_TRUE(Open(/*accept_lower_replica=*/true).ok());
+    lived_->ExpectLiving(*ring_);
+    EXPECT_FALSE(ring_->FindDay(kDay.Next().Next()).has_value()) << "it came later";
+    EXPECT_TRUE(ring_->found().rolled_back);
+    EXPECT_GT(ring_->generation(), generation_);
+    EXPECT_FALSE(ring_->has_untold_loss());
+    ExpectAlike();
+  };
+  for (const char* file : {"keys", "pages"}) {
+    const size_t whole = fs::file_size(PathOf("b", file));
+    ForEachSpan(whole, [&](size_t from, size_t size) {
+      SCOPED_TRACE(NameOfSpan(file, from, size));
+      Restore();
+      Zero("b", file, from, size);
+      expect(file);
+    });
+    for (const size_t left : {kRingFileHeaderBytes, kRingFileHeaderBytes + size_t{1000}}) {
+      SCOPED_TRACE(absl::StrCat(file, " cut to ", left));
+      Restore();
+      fs::resize_file(PathOf("b", file), left);
+      expect(file);
+    }
+  }
+  {
+    SCOPED_TRACE("one entry");
+    Restore();
+    Zero("b", "keys", kRingFileHeaderBytes + 64, 64);
+    expect("keys");
+  }
+  EXPECT_GT(refused, 40u);
 }
 
 TEST_F(RingZeros, ZerosInBothAtAStartAreRefused_OrALossThatIsTold) {
