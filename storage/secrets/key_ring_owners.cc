@@ -377,7 +377,11 @@ absl::Status KeyRing::Finish() {
       const MutexLock lock(mutex_);
       head = head_;
       for (const auto* set : {&dirty_slots_, &leftover_slots_}) {
-        for (const size_t slot : *set) slots.emplace(slot, KnownEntry(slot));
+        for (const size_t slot : *set) {
+          // Zeros where something was written are damage: of a change that failed nothing is known.
+          if (slot < written_slots_ && !KnownEntry(slot).has_value()) Know(slot, RingEntry());
+          slots.emplace(slot, KnownEntry(slot));
+        }
       }
     }
     status = WriteSlots(slots, head);

@@ -44,6 +44,11 @@ class RootInFile : public ::testing::Test {
     if (!fuse_.has_value()) return absl::OkStatus();
     return (*fuse_)-- > 0 ? absl::OkStatus() : absl::UnavailableError("crashed");
   }
+  static void ExpectNothingMissed(const KeyRing& ring) {
+    EXPECT_EQ(ring.found().entries_damaged, 0u);
+    EXPECT_FALSE(ring.has_untold_loss());
+    EXPECT_TRUE(ring.Verify()->is_sound());
+  }
   KeysAbove Now() const { return {.wrapping = "", .roots = DecodeRootFile(root_path())}; }
 
   const FreshDirectory directory_;
@@ -141,14 +146,17 @@ TEST_F(RootInFile, AChangeThatFailsTwiceIsTakenBack) {
       auto opened = KeyRing::Open(directory_ / "ring", Options());
       ASSERT_TRUE(opened.ok()) << opened.status();
       lived.ExpectLiving(**opened);
+      ExpectNothingMissed(**opened);
     }
   }
 }
 
 // A change that fails is taken back or ended by the process that goes on, too.
 TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
-  for (int fuse = 0;; ++fuse) {
-    SCOPED_TRACE(absl::StrCat("after ", fuse, " steps"));
+  for (int i = 0;; ++i) {
+    const int fuse = i / 2;
+    const bool starts = i % 2 == 1;
+    SCOPED_TRACE(absl::StrCat("after ", fuse, " steps", starts ? ", with a start" : ""));
     fs::remove_all(directory_ / "ring");
     fs::remove(root_path());
     auto ring = *KeyRing::Create(directory_ / "ring", Options());
@@ -165,6 +173,13 @@ TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
       ring->Mend().IgnoreError();  // the lost one stays lost
       EXPECT_EQ(Now().roots.size(), 1u);
     }
+    if (starts) {
+      ring->Mend().IgnoreError();
+      lost_.reset();
+      ring.reset();
+      ring = *KeyRing::Open(directory_ / "ring", Options());
+      ExpectNothingMissed(*ring);
+    }
     lived.ExpectLiving(*ring);
     ASSERT_TRUE(ring->ChangeRoot(kRingNow).ok());
     lost_.reset();
@@ -172,7 +187,8 @@ TEST_F(RootInFile, AChangeThatFailsAnywhereIsMadeAgain) {
     ring.reset();
     ring = *KeyRing::Open(directory_ / "ring", Options());
     lived.ExpectLiving(*ring);
-    if (changed) break;
+    ExpectNothingMissed(*ring);
+    if (changed && starts) break;
   }
 }
 
