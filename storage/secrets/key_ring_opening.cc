@@ -321,6 +321,7 @@ absl::Status KeyRing::ReopenLost(size_t i) {
   RingReplica& replica = disk_->replica(i);
   // It may have been lost by that alone that a file of it was removed; nothing else has what that holds.
   const auto put_back = PutBackFiles(i);
+  if (!put_back.ok() && replica.HoldsNameless()) return put_back.status();
   const MutexLock lock(mutex_);
   if (!put_back.ok() || !*put_back) {
     absl::Status status = CheckDirectory(fs::path(replica.directory()).parent_path().string());

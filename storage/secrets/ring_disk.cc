@@ -246,6 +246,15 @@ absl::Status RingReplica::CheckName(RingFile file) const {
   return absl::UnavailableError(absl::StrCat("key ring: file ", NameOf(file), " was removed"));
 }
 
+bool RingReplica::HoldsNameless() const {
+  struct stat directory;
+  if (directory_fd_ < 0 || ::fstat(directory_fd_, &directory) != 0 || directory.st_nlink == 0) return false;
+  return std::any_of(files_.begin(), files_.end(), [](int fd) {
+    struct stat info;
+    return fd >= 0 && ::fstat(fd, &info) == 0 && info.st_nlink == 0;
+  });
+}
+
 absl::Status RingReplica::CopyInto(int fd, RingFile file) {
   const auto size = Size(file);
   if (!size.ok()) return size.status();

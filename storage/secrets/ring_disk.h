@@ -92,6 +92,9 @@ class RingReplica {
   absl::Status ReadAt(RingFile file, uint64_t offset, ByteSpan out) const;
   // UNAVAILABLE unless its path leads to it: what is written to it is lost with the process then.
   absl::Status CheckName(RingFile file) const;
+  // Whether it has a file open that has no name at all any more, and that can be put back, since the directory is there
+  // (or was moved): closing it would lose what it holds.
+  bool HoldsNameless() const;
   // Makes a file that CheckName refuses anew under its name, with what it holds, and goes on with that, durably. Where
   // the old one has no name any more it is overwritten. UNAVAILABLE if the directory is not there either.
   absl::Status PutBack(RingFile file);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ class RingRemovals : public ::testing::Test {
   RingRemovals() {
     KeyRing::Options options;
     options.on_io = [this](size_t replica, RingFile, RingReplica::Io io) {
-      const bool fails = full_ == replica && io == RingReplica::Io::kExtend;
+      const bool fails = full_.contains(replica) && io == RingReplica::Io::kExtend;
       return fails ? absl::ResourceExhaustedError("full") : absl::OkStatus();
     };
     auto ring = KeyRing::Create(path_, std::move(options));
@@ -74,7 +75,7 @@ class RingRemovals : public ::testing::Test {
 
   FreshDirectory directory_;
   const std::string path_ = directory_ / "ring";
-  std::optional<size_t> full_;
+  std::set<size_t> full_;
   std::unique_ptr<KeyRing> ring_;
   std::optional<Lived> lived_;
 };
@@ -153,19 +154,55 @@ TEST_F(RingRemovals, WhatHadNoNameIsOverwritten) {
 // One that cannot be put back is written anew when it can be; the last is gone on with, and the failure is told.
 TEST_F(RingRemovals, WhatCannotBePutBackIsToldUntilItCan) {
   fs::remove(PathOf(0, "keys"));
-  full_ = 0;
+  full_ = {0};
   Round();
   EXPECT_EQ(ring_->stale_replicas(), 1u);
   EXPECT_FALSE(fs::exists(PathOf(0, "keys"))) << "a part of it is not to be taken for all";
   fs::remove(PathOf(1, "keys"));
-  full_ = 1;
+  full_ = {1};
   KeyRing::Inspection found;
   absl::Status status;
   for (int step = 0; step < 10 && status.ok(); ++step) status = ring_->Inspect(found);
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   lived_->ExpectLiving(*ring_);
-  full_.reset();
+  full_.clear();
   EXPECT_TRUE(ring_->Mend().ok());
+  ExpectSoundAfterAStart();
+}
+
+// The process has the only copy until then, whatever else fails: it was once let go of with the file.
+TEST_F(RingRemovals, WhatAWriteMissesIsKeptUntilItIsPutBack) {
+  uint32_t day = 40000;
+  for (const bool other_is_stale : {false, true}) {
+    for (const char* file : {"pages", "keys", "head"}) {
+      SCOPED_TRACE(absl::StrCat(file, other_is_stale ? ", the other stale" : ", of both"));
+      if (other_is_stale) {
+        fs::remove(PathOf(1, file));
+        full_ = {1};
+        Round();
+        ASSERT_EQ(ring_->stale_replicas(), 1u);
+      } else {
+        fs::remove(PathOf(1, file));
+      }
+      fs::remove(PathOf(0, file));
+      const OwnerNumber owner = *ring_->NewOwner(DueDay::Open());
+      const bool written = ring_->ForDay(DueDay::FromNumber(++day)).ok() && ring_->DestroyOwners({&owner, 1}).ok();
+      EXPECT_FALSE(written);
+      EXPECT_EQ(ring_->stale_replicas(), 2u);
+      full_ = {0, 1};
+      for (int round = 0; round < 2; ++round) {
+        const absl::Status mended = ring_->Mend();
+        EXPECT_TRUE(absl::IsResourceExhausted(mended)) << mended;
+        lived_->ExpectLiving(*ring_);
+      }
+      full_.clear();
+      EXPECT_TRUE(ring_->Mend().ok());
+      EXPECT_TRUE(ring_->Mend().ok());
+      EXPECT_TRUE(ring_->ForDay(DueDay::FromNumber(day)).ok());
+      ASSERT_TRUE(ring_->DestroyOwners({&owner, 1}).ok());
+      ExpectSound();
+    }
+  }
   ExpectSoundAfterAStart();
 }
 
