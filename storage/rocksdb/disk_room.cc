@@ -1,7 +1,9 @@
 #include "storage/rocksdb/disk_room.h"
 
 #include <rocksdb/file_system.h>
+#include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -35,6 +37,11 @@ absl::Status CheckRoom(const std::string& directory, rocksdb::FileSystem& file_s
   uint64_t free = 0;
   // What cannot tell has as much as is needed.
   if (!file_system.GetFreeSpace(directory, rocksdb::IOOptions(), &free, nullptr).ok()) return absl::OkStatus();
+  // To root it tells blocks as well that a file system keeps for itself.
+  struct statvfs volume;
+  if (::statvfs(directory.c_str(), &volume) == 0) {
+    free = std::min(free, static_cast<uint64_t>(volume.f_bavail) * volume.f_frsize);
+  }
   const uint64_t needed = OpeningBytes(directory);
   if (free >= needed) return absl::OkStatus();
   const auto in_mib = [](uint64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; };

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +34,19 @@ class StoreFault : public ::testing::Test {
   const std::string path_ = directory_ / "store";
   FaultFileSystem disk_;
 };
+
+// To root a file system tells free blocks as well that it gives to nobody.
+TEST_F(StoreFault, RoomIsWhatTheDiskGives) {
+  ASSERT_TRUE(MustOpen()->Commit(NumberedBatch(1)).ok());
+  disk_.SetFreeSpace([] { return std::numeric_limits<uint64_t>::max(); });
+  const std::string log = path_ + "/sparse.log";  // not RocksDB's, but as much as a log to the look for room
+  std::ofstream(log).flush();
+  std::filesystem::resize_file(log, std::filesystem::space(path_).available + (1ull << 30));
+  const auto refused = OpenRocksDbStore(path_, {.file_system = disk_.file_system()});
+  EXPECT_TRUE(absl::IsResourceExhausted(refused.status())) << refused.status();
+  std::filesystem::remove(log);
+  MustOpen();
+}
 
 TEST_F(StoreFault, WithoutRoomItIsNotOpened_AndNothingIsTouched) {
   ASSERT_TRUE(MustOpen()->Commit(NumberedBatch(1)).ok());
