@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -24,6 +25,8 @@ namespace {
 constexpr std::string_view kListPrefix = "MANIFEST-";
 // What CURRENT holds is one name.
 constexpr size_t kCurrentBytesMax = 64;
+// How often it is made anew while the database goes over to other lists, which takes it a GiB of changes each time.
+constexpr int kRoundsMax = 4;
 
 absl::Status Failed(const std::string& what, int error) {
   return absl::UnavailableError(absl::StrCat("store: ", what, ": ", std::strerror(error), " (errno ", error, ")"));
@@ -64,6 +67,42 @@ absl::StatusOr<std::string> NamedList(const std::string& directory) {
   return Failed(absl::StrCat(directory, "/", line, " cannot be looked for"), errno);
 }
 
+// Has CURRENT name `list`. False: it was missing, and somebody else made it meanwhile.
+absl::StatusOr<bool> NameList(const std::string& directory, const std::string& current, const std::string& list,
+                              const std::function<void()>& before_naming) {
+  const std::string made = current + ".dbtmp";
+  const std::string line = list + "\n";
+  int error = 0;
+  const auto note = [&](bool done) {
+    if (!done && error == 0) error = errno;
+    return done;
+  };
+  bool is_made = true;
+  const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (note(fd >= 0)) {
+    errno = ENOSPC;  // of a write that is cut short
+    note(::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+    note(::fsync(fd) == 0);
+    ::close(fd);
+    struct stat file;
+    const bool is_missing = ::lstat(current.c_str(), &file) != 0 && errno == ENOENT;
+    if (error == 0 && before_naming) before_naming();
+    if (error == 0 && is_missing) {
+      // Never over one that the database made meanwhile.
+      is_made = ::link(made.c_str(), current.c_str()) == 0;
+      note(is_made || errno == EEXIST);
+    } else if (error == 0) {
+      note(::rename(made.c_str(), current.c_str()) == 0);
+    }
+    if (error != 0 || is_missing) ::unlink(made.c_str());
+  }
+  const int directory_fd = error != 0 ? -1 : ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (error == 0 && note(directory_fd >= 0)) note(::fsync(directory_fd) == 0);
+  if (directory_fd >= 0) ::close(directory_fd);
+  if (error != 0) return Failed(absl::StrCat(current, " is missing or damaged, and cannot be made anew"), error);
+  return is_made;
+}
+
 uint64_t LastIn(const std::string& directory, std::string_view extension) {
   uint64_t last = 0;
   std::error_code error;
@@ -95,41 +134,27 @@ bool LostItsCurrent(const std::string& directory) {
   return false;
 }
 
-absl::StatusOr<bool> PutBackCurrent(const std::string& directory) {
-  // Twice, since the database may go over to another list between the two looks.
-  for (int look = 0; look < 2; ++look) {
-    const absl::StatusOr<std::string> named = NamedList(directory);
-    if (!named.ok()) return named.status();
-    if (!named->empty()) return false;
-  }
-  const absl::StatusOr<std::string> list = LastListIn(directory);
-  if (!list.ok()) return list.status();
-  if (list->empty()) {
-    return absl::DataLossError(absl::StrCat("store: the list of its tables (MANIFEST) was removed from ", directory));
-  }
+absl::StatusOr<bool> PutBackCurrent(const std::string& directory, const std::function<void()>& before_naming) {
   const std::string current = directory + "/CURRENT";
-  const std::string made = current + ".dbtmp";
-  const std::string line = *list + "\n";
-  int error = 0;
-  const auto note = [&](bool done) {
-    if (!done && error == 0) error = errno;
-    return done;
-  };
-  const int fd = ::open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (note(fd >= 0)) {
-    errno = ENOSPC;  // of a write that is cut short
-    note(::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()));
-    note(::fsync(fd) == 0);
-    ::close(fd);
-    // One that the database made meanwhile names the same list, or is put right by the next look.
-    if (error == 0) note(::rename(made.c_str(), current.c_str()) == 0);
-    if (error != 0) ::unlink(made.c_str());
+  bool made = false;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    absl::StatusOr<std::string> named = NamedList(directory);
+    // Once more, since the database may have gone over to another list since the file was read.
+    if (named.ok() && named->empty()) named = NamedList(directory);
+    if (!named.ok()) return named.status();
+    if (!made && !named->empty()) return false;
+    const absl::StatusOr<std::string> list = LastListIn(directory);
+    if (!list.ok()) return list.status();
+    if (list->empty()) {
+      return absl::DataLossError(absl::StrCat("store: the list of its tables (MANIFEST) was removed from ", directory));
+    }
+    // What was made is looked at again: it may have taken the place of what names a newer list.
+    if (made && *named == *list) return true;
+    const absl::StatusOr<bool> named_now = NameList(directory, current, *list, before_naming);
+    if (!named_now.ok()) return named_now.status();
+    made = made || *named_now;
   }
-  const int directory_fd = error != 0 ? -1 : ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (error == 0 && note(directory_fd >= 0)) note(::fsync(directory_fd) == 0);
-  if (directory_fd >= 0) ::close(directory_fd);
-  if (error != 0) return Failed(absl::StrCat(current, " is missing or damaged, and cannot be made anew"), error);
-  return true;
+  return absl::UnavailableError(absl::StrCat("store: ", current, " is missing or damaged, and its list changes"));
 }
 
 }  // namespace retention

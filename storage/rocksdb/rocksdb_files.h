@@ -3,6 +3,7 @@
 #define RETENTION_STORAGE_ROCKSDB_ROCKSDB_FILES_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -19,9 +20,10 @@ uint64_t LastTableIn(const std::string& directory);
 bool LostItsCurrent(const std::string& directory);
 
 // Of a database that is open: makes the file CURRENT anew, without which it would not open again, if somebody removed
-// it or it names no list of tables (MANIFEST) that is there; returns whether it did. DATA_LOSS if there is no list at
-// all; UNAVAILABLE, with path and errno, if it cannot be read or made.
-absl::StatusOr<bool> PutBackCurrent(const std::string& directory);
+// it or it names no list of tables (MANIFEST) that is there; returns whether it did. What the database writes meanwhile
+// stands. DATA_LOSS if there is no list at all; UNAVAILABLE, with path and errno, if it cannot be read or made.
+// `before_naming`: for tests, which write there meanwhile.
+absl::StatusOr<bool> PutBackCurrent(const std::string& directory, const std::function<void()>& before_naming = {});
 
 }  // namespace retention
 

@@ -91,6 +91,33 @@ TEST_F(RocksDbFiles, ItsCurrentIsPutBackWhereSomebodyDamagedIt_AndWhatCannotBeRe
   EXPECT_EQ(Count(), 10);
 }
 
+TEST_F(RocksDbFiles, ItsCurrentIsNotPutOverANewerOne) {
+  Fill();
+  const std::string path = path_ + "/CURRENT";
+  const std::string damaged = "MANIFEST-";
+  int number = 999'990;
+  for (const bool is_missing : {true, false}) {
+    if (is_missing) {
+      fs::remove(path);
+    } else {
+      std::ofstream(path, std::ios::trunc) << damaged;
+    }
+    // Between the look and the naming the database goes over to another list, and deletes the former.
+    std::string newer;
+    const auto put_back = PutBackCurrent(path_, [&] {
+      if (!newer.empty()) return;
+      newer = absl::StrCat("MANIFEST-", ++number);
+      std::ofstream(path_ + "/" + newer) << "a list";
+      std::ofstream(path_ + "/next") << newer << "\n";
+      fs::rename(path_ + "/next", path);
+    });
+    ASSERT_TRUE(put_back.ok()) << put_back.status();
+    EXPECT_EQ(*put_back, !is_missing);
+    EXPECT_EQ(ReadBytes(path), newer + "\n");
+    EXPECT_FALSE(fs::exists(path + ".dbtmp"));
+  }
+}
+
 TEST_F(RocksDbFiles, ATableThatIsGoneIsNamedAsItWas) {
   Fill();
   Reopen();  // what lies in the log lies in a file of level 0 afterwards
