@@ -117,11 +117,13 @@ void Declare(CLI::App& app, Flags& flags) {
       ->type_name("DIR");
   app.add_flag("--accept-lower-replica", options.accept_lower_replica,
                "Go on with one replica of the key ring though the other is missing or damaged, and is the later or "
-               "nothing tells "
-               "which is, or with a ring that is known not to be the last one: what was destroyed last may come back");
-  app.add_flag("--accept-data-loss", options.accept_data_loss,
-               "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
-               "its log is damaged; the ledger is completed from its copy, and the loss is entered. Not to be left on");
+               "nothing tells which is, or with a ring that is known not to be the last one: what was destroyed last "
+               "may come back");
+  app.add_flag(
+      "--accept-data-loss", options.accept_data_loss,
+      "Go on with a data directory that lacks what was acknowledged, because an older copy is in its place or "
+      "its log is damaged, or tables of it are missing; the ledger is completed from its copy, and the loss is "
+      "entered, but that of tables is logged alone. Not to be left on");
   app.add_option(
          "--ledger-origin", options.ledger_origin,
          "Name of the ledger in its checkpoints, best a host and path of yours, as `retention.example.org/ledger`; "

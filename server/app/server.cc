@@ -98,10 +98,16 @@ absl::Status Server::OpenEngine() {
   const bool is_new = !witness_->knew_store() && loss_.unentered().empty();
   const auto open = [&] { return Engine::Open(*store_, *ring_, SystemRandom(), *policy_, clock_.Now(), opening); };
   auto engine = open();
-  if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0 && MendStore(*store_).ok()) engine = open();
+  if (absl::IsDataLoss(engine.status()) && store_->DamagedFiles() > 0) {
+    const absl::Status mended = MendStore(*store_);
+    if (absl::IsDataLoss(mended)) return Explain("data directory", OnlyACopyHelps(mended.message()));
+    if (mended.ok()) engine = open();
+  }
   if (IsOfLostRows(engine.status())) {
     return Explain("data directory",
-                   OnlyACopyHelps(absl::StrCat(engine.status().message(), ", without which nothing can go on")));
+                   OnlyACopyHelps(absl::StrCat(engine.status().message(),
+                                               " that was taken out, without which nothing can go on; that file alone "
+                                               "does not help any more")));
   }
   if (!engine.ok()) return engine.status();
   engine_ = *std::move(engine);

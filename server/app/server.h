@@ -162,6 +162,8 @@ class Server {
   void EnterAccess(const char* what);
   void StartAccess();
   absl::Status OpenStorage();
+  // A start takes nothing out that it would be refused without.
+  RocksDbOptions OptionsOfStore();
   // Looks at the store, opens the ring, and compares the two: what is refused is refused here, with the store as it
   // lies. `made`: whether there is a store. `unread`: part of what it is judged by lies in a damaged table file.
   absl::StatusOr<StoreWitness::Finding> JudgeStore(bool& made, bool& unread);

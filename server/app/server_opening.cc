@@ -92,8 +92,17 @@ void Server::DestroyDueKeys() {
              days.ok() && !days->left.ok() ? DescribeStatus(days->left) : std::string(waiting.why));
 }
 
-absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unread) {
+RocksDbOptions Server::OptionsOfStore() {
   RocksDbOptions options = options_.store;
+  options.on_lost = ReportLost;
+  // Once it runs, compactions that meet the file again and again would end all writing.
+  options.may_lose = [this](const LostRows& lost) { return engine_ != nullptr || CanLose(lost); };
+  options.gives_up_missing = options_.accept_data_loss;
+  return options;
+}
+
+absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unread) {
+  RocksDbOptions options = OptionsOfStore();
   if (options_.accept_data_loss) {
     options.on_damaged_log = [this](const absl::Status& damage) {
       Log(Severity::kWarning, "the log is damaged: what it has before that is gone on with",
@@ -106,7 +115,8 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
     absl::Status refusal = OnlyACopyHelps(look.status().message());
     if (!options_.accept_data_loss) {
       refusal = absl::DataLossError(absl::StrCat(
-          refusal.message(), "; if a log is damaged, go on with what it has before that: --accept-data-loss"));
+          refusal.message(),
+          "; if a log is damaged, or tables are missing, go on with what there is without: --accept-data-loss"));
     }
     return Explain("data directory", refusal);
   }
@@ -135,9 +145,7 @@ absl::Status Server::MendUnread() {
   witness_.reset();
   loss_.Clear();
   restored_.reset();
-  RocksDbOptions options = options_.store;
-  options.on_lost = ReportLost;
-  const auto store = OpenRocksDbStore(options_.data_directory, options);
+  const auto store = OpenRocksDbStore(options_.data_directory, OptionsOfStore());
   if (!store.ok()) return store.status();
   // What it reads it notes.
   return IsUnread(**store) ? MendStore(**store) : absl::OkStatus();
@@ -158,7 +166,7 @@ absl::Status Server::OpenStorage() {
   if (simulated_clock_.has_value() && simulated_clock_->Now() == absl::InfinitePast()) {
     simulated_clock_->RaiseTo(MachineTime().Wall());
   }
-  RocksDbOptions store_options = options_.store;
+  RocksDbOptions store_options = OptionsOfStore();
   store_options.on_full = [this] {
     const bool gave_back = ballast_.Release();
     if (gave_back) {
@@ -169,7 +177,6 @@ absl::Status Server::OpenStorage() {
     return gave_back;
   };
   if (options_.accept_data_loss) store_options.on_damaged_log = [](const absl::Status&) {};
-  store_options.on_lost = ReportLost;
   auto store = OpenRocksDbStore(options_.data_directory, store_options);
   if (absl::IsDataLoss(store.status())) {
     return Explain("data directory", OnlyACopyHelps(store.status().message()));

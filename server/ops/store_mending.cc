@@ -1,7 +1,9 @@
 #include "server/ops/store_mending.h"
 
+#include <algorithm>
 #include <cctype>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/strings/escaping.h"
@@ -45,6 +47,20 @@ std::string DescribeLost(const LostRows& lost) {
       return "ledger";
   }
   return "";
+}
+
+bool CanLose(const LostRows& lost) {
+  if (lost.family == Family::kLedger) return false;
+  if (lost.family != Family::kState) return true;
+  const auto spares = [&lost](const std::string& prefix) {
+    const std::string end = PrefixEnd(prefix);
+    return (!lost.span.end.empty() && lost.span.end <= prefix) || lost.span.begin >= end;
+  };
+  const auto needed = {FormatKey(),         PolicyPrefix(),      PbxEntryPrefix(), DayCountsPrefix(),
+                       PurgeMarkPrefix(),   OrderCounterKey(),   OwnerEndPrefix(), ReportNoticeCounterKey(),
+                       RingGenerationKey(), DayProgressPrefix(), GoneSweepKey(),   LogExtensionPrefix(),
+                       HoldPrefix(),        HoldCoverPrefix(),   HeldEndPrefix()};
+  return std::all_of(needed.begin(), needed.end(), spares);
 }
 
 void ReportLost(const LostRows& lost) {

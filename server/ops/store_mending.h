@@ -12,6 +12,9 @@ namespace retention {
 // Days and categories, or kinds of rows; no row, no value.
 std::string DescribeLost(const LostRows& lost);
 
+// Whether an engine opens without them: it needs the ledger, and registers of family `state`.
+bool CanLose(const LostRows& lost);
+
 // The log line.
 void ReportLost(const LostRows& lost);
 

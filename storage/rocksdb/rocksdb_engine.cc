@@ -195,6 +195,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
   auto opened = OpenForReading(database, directory, families);
   if (IsOfTables(opened.status())) {
     // What is damaged of them is for the opening to take out; it looks at the log again.
+    engine->damaged_->Note(opened.status().ToString());
     database.paranoid_checks = false;
     if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
     opened = OpenForReading(database, directory, families);

@@ -11,9 +11,18 @@
 #include "storage/rocksdb/rocksdb_engine.h"
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_view.h"
+#include "storage/rocksdb/table_mender.h"
 
 namespace retention {
 namespace {
+
+absl::StatusOr<std::shared_ptr<RocksEngine>> LookAtAll(const std::string& directory, const RocksDbOptions& options,
+                                                       RowNeeded needs, LogDamage log_damage) {
+  auto engine = RocksEngine::Look(directory, options, needs, log_damage);
+  if (!engine.ok() || *engine == nullptr) return engine;
+  if (absl::Status whole = JudgeTables(**engine, options); !whole.ok()) return whole;
+  return engine;
+}
 
 // No store was made.
 class NothingThere : public StoreLook {
@@ -58,10 +67,10 @@ absl::StatusOr<std::unique_ptr<StoreLook>> LookIntoRocksDbStore(const std::strin
   const absl::StatusOr<int> lock_fd = LockDirectory(directory);
   if (absl::IsNotFound(lock_fd.status())) return std::make_unique<NothingThere>();
   if (!lock_fd.ok()) return lock_fd.status();
-  auto engine = RocksEngine::Look(directory, options, needs, LogDamage::kRefused);
+  auto engine = LookAtAll(directory, options, needs, LogDamage::kRefused);
   if (absl::IsDataLoss(engine.status()) && options.on_damaged_log) {
     const absl::Status damage = engine.status();
-    engine = RocksEngine::Look(directory, options, needs, LogDamage::kEndsThere);
+    engine = LookAtAll(directory, options, needs, LogDamage::kEndsThere);
     if (engine.ok()) options.on_damaged_log(damage);
   }
   if (!engine.ok() || *engine == nullptr) {

@@ -29,6 +29,12 @@ struct RocksDbOptions {
   std::function<void(const absl::Status& damage)> on_damaged_log;
   // Called for what was lost with a damaged table file when that is taken out.
   std::function<void(const LostRows& lost)> on_lost;
+  // Asked, before anything of it is written, whether what would be lost with a damaged table file may be. Where it may
+  // not, the file is left as it lies, so that an intact copy can be put back. Empty: all may.
+  std::function<bool(const LostRows& lost)> may_lose;
+  // Table files that are missing at an opening are taken out as damaged ones are. If not, it is refused: they may lie
+  // on a volume that is not mounted.
+  bool gives_up_missing = false;
   // Called when the disk has too little room for the store to be opened, or written again. True: some was made.
   std::function<bool()> on_full;
   // For tests: all I/O goes through it. Default: the operating system.

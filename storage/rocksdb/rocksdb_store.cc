@@ -57,6 +57,11 @@ class RocksDbStore : public Store {
       if (engine.ok()) options_.on_damaged_log(damage);
     }
     for (int files = 0; files < kMendingsPerStart && IsOfTables(engine.status()); ++files) {
+      // First without writing: what is refused must still find an intact copy that is put back.
+      const auto look = RocksEngine::Look(
+          directory_, options_, [](Family, std::string_view) { return false; }, LogDamage::kRefused);
+      if (!look.ok() || *look == nullptr) return engine.status();
+      if (absl::Status judged = JudgeTables(**look, options_); !judged.ok()) return judged;
       // It is taken out of a database that was opened for that alone.
       absl::StatusOr<std::shared_ptr<RocksEngine>> partly =
           RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kRefused, TableDamage::kPassed);
@@ -369,7 +374,7 @@ absl::Status RocksDbStore::Mend() {
 }
 
 absl::Status RocksDbStore::MendAll(const RocksEngine& engine) {
-  return MendTables(engine, [&](TableMender& mender) -> absl::StatusOr<bool> {
+  return MendTables(engine, options_.may_lose, [&](TableMender& mender) -> absl::StatusOr<bool> {
     const MutexLock lock(write_mutex_);
     const absl::StatusOr<TableMender::Step> step = mender.Next();
     if (!step.ok()) return step.status();

@@ -3,9 +3,11 @@
 #include <rocksdb/sst_file_reader.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace retention {
@@ -111,51 +113,74 @@ TableMender::TableMender(const RocksEngine& engine, Table table, Family family)
       from_(range_.begin),
       pause_(engine, table_.family, range_) {}
 
+absl::Status TableMender::CheckKnown() const {
+  if (table_.level > 0 || IsReadable(table_.keys.end)) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("store: of the damaged file ", engine_.PathOf(table_.name), " nobody can tell what it replaced"));
+}
+
 absl::Status TableMender::Begin() {
-  if (table_.level == 0 && !IsReadable(table_.keys.end)) {
-    return absl::DataLossError(
-        absl::StrCat("store: of the damaged file ", engine_.PathOf(table_.name), " nobody can tell what it replaced"));
-  }
+  if (absl::Status known = CheckKnown(); !known.ok()) return known;
   return pause_.Begin();
 }
 
-absl::StatusOr<TableMender::Step> TableMender::Next() {
+absl::StatusOr<TableMender::Part> TableMender::Read(const std::string& from) const {
   const rocksdb::Slice end = SliceOf(range_.end);
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   if (!range_.end.empty()) options.iterate_upper_bound = &end;
   const std::unique_ptr<rocksdb::Iterator> rows(engine_.db().NewIterator(options, table_.family));
-  Step step;
-  Batch read;
+  Part part;
+  part.end = from;
   size_t bytes = 0;
-  std::string reached = from_;
-  std::optional<KeySpan> unreadable;
-  for (rows->Seek(from_); rows->Valid() && bytes < kStepBytes; rows->Next()) {
+  for (rows->Seek(from); rows->Valid() && bytes < kStepBytes; rows->Next()) {
     bytes += rows->key().size() + rows->value().size();
-    read.Put(family_, rows->key().ToString(), rows->value().ToString());
-    reached = Behind(rows->key().ToString());
+    part.rows.Put(family_, rows->key().ToString(), rows->value().ToString());
+    part.end = Behind(rows->key().ToString());
   }
   if (rows->Valid()) {
-    reached = rows->key().ToString();
+    part.end = rows->key().ToString();
   } else if (rows->status().ok()) {
-    reached = range_.end;
-    step.done = true;
+    part.end = range_.end;
+    part.done = true;
   } else if (IsDamage(rows->status())) {
     engine_.Noted(rows->status()).IgnoreError();
-    unreadable = KeySpan{reached, FirstReadableAfter(reached)};
-    if (const std::optional<KeySpan> lost = WithinDamaged(*unreadable); lost) step.lost = LostRows{family_, *lost};
-    if (read.empty() && unreadable->end == from_) return absl::UnavailableError("store: a read fails at times");
-    reached = unreadable->end;
-    step.done = reached == range_.end;
+    part.unreadable = KeySpan{part.end, FirstReadableAfter(part.end)};
+    if (const auto lost = WithinDamaged(*part.unreadable); lost) part.lost = LostRows{family_, *lost};
+    if (part.rows.empty() && part.unreadable->end == from)
+      return absl::UnavailableError("store: a read fails at times");
+    part.end = part.unreadable->end;
+    part.done = part.end == range_.end;
   } else {
     return StatusFromRocksDb(rows->status());
   }
-  step.batch.DeleteRange(family_, from_, reached);
-  for (const Batch::Change& row : read.changes()) step.batch.Put(row.family, row.key, row.value);
-  if (unreadable) {
-    if (absl::Status rescued = Rescue(*unreadable, step.batch); !rescued.ok()) return rescued;
+  return part;
+}
+
+absl::StatusOr<std::vector<LostRows>> TableMender::Foresee() const {
+  if (absl::Status known = CheckKnown(); !known.ok()) return known;
+  std::vector<LostRows> lost;
+  std::string from = range_.begin;
+  for (bool done = false; !done;) {
+    absl::StatusOr<Part> part = Read(from);
+    if (!part.ok()) return part.status();
+    if (part->lost) lost.push_back(*std::move(part->lost));
+    from = std::move(part->end);
+    done = part->done;
   }
-  from_ = reached;
+  return lost;
+}
+
+absl::StatusOr<TableMender::Step> TableMender::Next() {
+  absl::StatusOr<Part> part = Read(from_);
+  if (!part.ok()) return part.status();
+  Step step{.batch = {}, .lost = std::move(part->lost), .done = part->done};
+  step.batch.DeleteRange(family_, from_, part->end);
+  for (const Batch::Change& row : part->rows.changes()) step.batch.Put(row.family, row.key, row.value);
+  if (part->unreadable) {
+    if (absl::Status rescued = Rescue(*part->unreadable, step.batch); !rescued.ok()) return rescued;
+  }
+  from_ = std::move(part->end);
   return step;
 }
 
@@ -261,32 +286,83 @@ absl::Status TableMender::Rescue(const KeySpan& lost, Batch& batch) const {
 
 namespace {
 
-absl::Status MendTable(const RocksEngine& engine, const Table& table, const TakeStep& take_step) {
-  if (table.family == engine.families().front()) return DropWithFamily(engine, table);
+// Tables that a message names.
+constexpr size_t kNamedMax = 8;
+
+// Null of one whose rows no Store knows.
+std::unique_ptr<TableMender> MenderOf(const RocksEngine& engine, const Table& table) {
   for (size_t family = 0; family < kFamilies; ++family) {
     if (table.family != engine.family(static_cast<Family>(family))) continue;
-    TableMender mender(engine, table, static_cast<Family>(family));
-    if (absl::Status begun = mender.Begin(); !begun.ok()) return begun;
-    for (bool done = false; !done;) {
-      const absl::StatusOr<bool> taken = take_step(mender);
-      if (!taken.ok()) return taken.status();
-      done = *taken;
-    }
-    return mender.Finish();
+    return std::make_unique<TableMender>(engine, table, static_cast<Family>(family));
   }
-  return absl::DataLossError("store: the list of what was lost is damaged");
+  return nullptr;
+}
+
+absl::Status JudgeTable(const RocksEngine& engine, const Table& table, const MayLose& may_lose) {
+  if (table.family == engine.families().front()) return absl::OkStatus();
+  const std::unique_ptr<TableMender> mender = MenderOf(engine, table);
+  if (mender == nullptr) {
+    return absl::DataLossError(
+        absl::StrCat("store: the list of what was lost is damaged: ", engine.PathOf(table.name)));
+  }
+  const auto lost = mender->Foresee();
+  if (!lost.ok()) return lost.status();
+  if (!may_lose || std::all_of(lost->begin(), lost->end(), may_lose)) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("store: the file ", engine.PathOf(table.name),
+                                          " is damaged or missing, and holds what nothing can go on without"));
+}
+
+// REQUIRES: JudgeTable said OK.
+absl::Status MendTable(const RocksEngine& engine, const Table& table, const TakeStep& take_step) {
+  if (table.family == engine.families().front()) return DropWithFamily(engine, table);
+  const std::unique_ptr<TableMender> mender = MenderOf(engine, table);
+  if (absl::Status begun = mender->Begin(); !begun.ok()) return begun;
+  for (bool done = false; !done;) {
+    const absl::StatusOr<bool> taken = take_step(*mender);
+    if (!taken.ok()) return taken.status();
+    done = *taken;
+  }
+  return mender->Finish();
 }
 
 }  // namespace
 
-absl::Status MendTables(const RocksEngine& engine, const TakeStep& take_step) {
+absl::Status MendTables(const RocksEngine& engine, const MayLose& may_lose, const TakeStep& take_step) {
   if (absl::Status searched = NameDamaged(engine); !searched.ok()) return searched;
   for (const uint64_t number : engine.damaged().numbers()) {
     const std::optional<Table> table = FindTable(engine, number);
     absl::Status mended = table ? VerifyTable(engine, *table) : absl::OkStatus();
-    if (absl::IsDataLoss(mended)) mended = MendTable(engine, *table, take_step);
+    if (absl::IsDataLoss(mended)) {
+      mended = JudgeTable(engine, *table, may_lose);
+      if (mended.ok()) mended = MendTable(engine, *table, take_step);
+    }
     if (!mended.ok()) return mended;
     engine.damaged().Forget(number);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status JudgeTables(const RocksEngine& engine, const RocksDbOptions& options) {
+  if (engine.damaged().numbers().empty() && !engine.damaged().unnamed()) return absl::OkStatus();
+  std::vector<Table> damaged;
+  std::vector<std::string> missing;
+  for (Table& table : TablesOf(engine)) {
+    const std::string path = engine.PathOf(table.name);
+    rocksdb::SstFileReader reader(engine.TableOptions());
+    const bool is_missing = engine.file_system().FileExists(path, rocksdb::IOOptions(), nullptr).IsNotFound();
+    if (!is_missing && !IsDamage(reader.Open(path))) continue;
+    if (is_missing) missing.push_back(path);
+    engine.damaged().Note(table.number);
+    damaged.push_back(std::move(table));
+  }
+  if (!missing.empty() && !options.gives_up_missing) {
+    const size_t more = missing.size() - std::min(missing.size(), kNamedMax);
+    missing.resize(missing.size() - more);
+    return absl::DataLossError(absl::StrCat("store: tables are missing: ", absl::StrJoin(missing, ", "),
+                                            more > 0 ? absl::StrCat(" and ", more, " more") : ""));
+  }
+  for (const Table& table : damaged) {
+    if (absl::Status judged = JudgeTable(engine, table, options.may_lose); !judged.ok()) return judged;
   }
   return absl::OkStatus();
 }

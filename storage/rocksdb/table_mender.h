@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -46,10 +47,22 @@ class TableMender {
     bool done = false;
   };
   absl::StatusOr<Step> Next();
+  // What these steps would lose. Writes nothing. DATA_LOSS: as Begin.
+  absl::StatusOr<std::vector<LostRows>> Foresee() const;
   // REQUIRES: the last step is durable. UNAVAILABLE: readers see what was before. Then Finish again, or all anew.
   absl::Status Finish();
 
  private:
+  // What is found from a key on, up to where a step ends.
+  struct Part {
+    Batch rows;
+    std::string end;
+    std::optional<KeySpan> unreadable;  // up to `end`
+    std::optional<LostRows> lost;
+    bool done = false;
+  };
+  absl::Status CheckKnown() const;
+  absl::StatusOr<Part> Read(const std::string& from) const;
   std::optional<KeySpan> WithinDamaged(const KeySpan& unreadable) const;
   bool IsReadable(const std::string& key) const;
   std::string FirstReadableAfter(const std::string& unreadable) const;
@@ -67,8 +80,16 @@ class TableMender {
 // Takes a step of the mender and makes it durable, while nobody else writes. True: it was the last.
 using TakeStep = std::function<absl::StatusOr<bool>(TableMender& mender)>;
 
+// Whether what would be lost may be. Empty: all may.
+using MayLose = std::function<bool(const LostRows& lost)>;
+
 // Takes all files out that were found damaged, and are. If nobody knows in which one a damage was found, all are read.
-absl::Status MendTables(const RocksEngine& engine, const TakeStep& take_step);
+// DATA_LOSS: a file cannot be taken out, or would cost what may not be lost; it is named, and left.
+absl::Status MendTables(const RocksEngine& engine, const MayLose& may_lose, const TakeStep& take_step);
+
+// Of an engine that was opened for reading alone: whether an opening may take those of its tables out that do not open,
+// if there are any. DATA_LOSS, which names the files: some are missing, or it would fail as MendTables.
+absl::Status JudgeTables(const RocksEngine& engine, const RocksDbOptions& options);
 
 }  // namespace retention
 

@@ -52,11 +52,11 @@ std::string LocatorOf(int row) {
 // What should be there: the value of each key that was ever written, or that it was deleted.
 using Model = std::map<std::pair<Family, std::string>, std::optional<std::string>>;
 
-class TableMending : public ::testing::TestWithParam<int> {
+class MendedTables : public ::testing::Test {
  protected:
   void Open() {
     store_.reset();
-    auto store = OpenRocksDbStore(path(), {.memtable_bytes = 4 << 20});
+    auto store = OpenRocksDbStore(path(), options_);
     opened_ = store.status();
     if (store.ok()) store_ = *std::move(store);
   }
@@ -204,12 +204,46 @@ class TableMending : public ::testing::TestWithParam<int> {
     for (const auto& [family, key] : lost) EXPECT_TRUE(absl::IsDataLoss((*look)->Get(family, key).status()));
   }
 
+  // All files, but what RocksDB says of its work.
+  std::map<std::string, std::string> Files() const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with("LOG")) files[name] = ReadBytes(entry.path().string());
+    }
+    return files;
+  }
+  // It is refused, names the file, and leaves all as it lies.
+  void ExpectRefused(const std::string& table) {
+    const auto files = Files();
+    for (int time = 0; time < 2; ++time) {
+      Open();
+      EXPECT_TRUE(absl::IsDataLoss(opened_)) << opened_;
+      EXPECT_TRUE(absl::StrContains(opened_.message(), table)) << opened_;
+      EXPECT_EQ(store_, nullptr);
+      EXPECT_TRUE(Files() == files);
+      const auto look = LookIntoRocksDbStore(path(), options_, [](Family, std::string_view) { return false; });
+      EXPECT_TRUE(absl::IsDataLoss(look.status())) << look.status();
+      EXPECT_TRUE(absl::StrContains(look.status().message(), table)) << look.status();
+    }
+  }
+  void ExpectAll() {
+    Open();
+    ASSERT_TRUE(opened_.ok()) << opened_;
+    EXPECT_EQ(Check(), 0);
+    EXPECT_EQ(store_->Lost(), std::vector<LostRows>());
+    store_.reset();
+  }
+
   const FreshDirectory directory_;
+  RocksDbOptions options_{.memtable_bytes = 4 << 20, .gives_up_missing = true};
   absl::Status opened_;
   std::unique_ptr<Store> store_;
   Model model_;
   std::vector<LostRows> lost_;
 };
+
+class TableMending : public MendedTables, public ::testing::WithParamInterface<int> {};
 
 TEST_P(TableMending, WhatIsDamagedCostsItself) {
   std::mt19937 random(static_cast<unsigned>(GetParam()));
@@ -266,6 +300,63 @@ TEST_P(TableMending, WhatIsDamagedCostsItself) {
   EXPECT_EQ(store_->Lost(), std::vector<LostRows>());
 }
 INSTANTIATE_TEST_SUITE_P(Any, TableMending, ::testing::Range(0, 40));
+
+// One table after the other.
+class TablePutBack : public MendedTables {
+ protected:
+  void SetUp() override {
+    Open();
+    ASSERT_TRUE(opened_.ok()) << opened_;
+    Fill();
+    store_.reset();
+    tables_ = Tables();
+    ASSERT_GE(tables_.size(), 6u);
+  }
+  std::vector<std::string> tables_;
+};
+
+TEST_F(TablePutBack, WhatIsMissingIsGivenUpByWhoSaysSoAlone) {
+  options_.gives_up_missing = false;
+  const std::string away = directory_ / "away";
+  for (const std::string& table : tables_) {
+    std::filesystem::rename(table, away);
+    ExpectRefused(table);
+    std::filesystem::rename(away, table);
+    ExpectAll();
+  }
+  // All that are, by name.
+  tables_.resize(4);
+  for (const std::string& table : tables_) std::filesystem::rename(table, table + ".away");
+  for (const std::string& table : tables_) ExpectRefused(table);
+  for (const std::string& table : tables_) std::filesystem::rename(table + ".away", table);
+  ExpectAll();
+}
+
+TEST_F(TablePutBack, WhatMayNotBeLostIsLeftAsItLies) {
+  options_.may_lose = [](const LostRows&) { return false; };
+  for (const std::string& table : tables_) {
+    const std::string whole = ReadBytes(table);
+    WriteBytes(table, whole.substr(0, whole.size() / 2));
+    ExpectRefused(table);
+    std::filesystem::remove(table);
+    ExpectRefused(table);
+    WriteBytes(table, whole);
+    ExpectAll();
+    // A block of it, which an opening does not read.
+    WriteBytes(table, std::string(100, '\0') + whole.substr(100));
+    Open();
+    ASSERT_TRUE(opened_.ok()) << opened_;
+    const int failing = Check();
+    EXPECT_GT(failing, 0);
+    const absl::Status left = store_->Mend();
+    EXPECT_TRUE(absl::IsDataLoss(left)) << left;
+    EXPECT_TRUE(absl::StrContains(left.message(), table)) << left;
+    EXPECT_EQ(Check(), failing);
+    store_.reset();
+    WriteBytes(table, whole);
+    ExpectAll();
+  }
+}
 
 }  // namespace
 }  // namespace retention
