@@ -1,4 +1,5 @@
-// What no flag of a start gives up by itself: tables that nothing names, and PBXs whose keys are gone.
+// What no flag of a start gives up by itself: tables that nothing names, or that are missing, and PBXs whose keys are
+// gone.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,6 +8,8 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "retention/v1/meeting_service.pb.h"
+#include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
 
@@ -63,6 +66,46 @@ TEST_F(GivenUp, TablesThatNothingNamesAreNoStoreThatIsMissing) {
   fs::copy_file(whole, data() / *lists.begin(), fs::copy_options::overwrite_existing);
   const absl::Status after = Start(false, false);
   EXPECT_TRUE(after.ok()) << after;
+}
+
+// What is put back is there again: no start that is refused has written it off. Without registers none goes on at all.
+TEST_F(GivenUp, TablesThatAreMissingAreRefusedByName_AndWhatIsPutBackIsThere) {
+  server_.Stop();
+  {
+    auto store = OpenRocksDbStore(data().string(), {});
+    ASSERT_TRUE(store.ok()) << store.status();
+    // From level 0, of which nothing is given up, to the levels below it.
+    ASSERT_TRUE((*store)->Scrub({{Family::kFiled, {"", ""}}, {Family::kState, {"", ""}}}).ok());
+  }
+  const auto is_table = [](const std::string& name) { return absl::EndsWith(name, ".sst"); };
+  const auto tables = Files(is_table);
+  ASSERT_GE(tables.size(), 2u);
+  const auto lists = [](const std::string& name) { return absl::StartsWith(name, "MANIFEST"); };
+  const auto listed = Files(lists);
+  const fs::path away = server_.directory() / "away";
+  for (const std::string& table : tables) {
+    fs::rename(data() / table, away);
+    const absl::Status refused = Start(/*accept_data_loss=*/false, false);
+    EXPECT_TRUE(absl::IsDataLoss(refused)) << refused;
+    for (const std::string& said : {table, std::string("put an intact copy back"), std::string("--accept-data-loss")}) {
+      EXPECT_TRUE(absl::StrContains(refused.message(), said)) << refused;
+    }
+    EXPECT_EQ(Files(lists), listed);
+    if (table == *tables.rbegin()) {  // of `state`, which is rewritten last
+      const absl::Status accepting = Start(/*accept_data_loss=*/true, false);
+      EXPECT_TRUE(absl::IsDataLoss(accepting)) << accepting;
+      EXPECT_TRUE(absl::StrContains(accepting.message(), table)) << accepting;
+      EXPECT_EQ(Files(lists), listed);
+    }
+    fs::rename(away, data() / table);
+  }
+  const absl::Status after = Start(false, false);
+  EXPECT_TRUE(after.ok()) << after;
+  v1::GetMeetingRequest request;
+  request.set_pbx_id("pbx");
+  request.set_meeting_id("m");
+  const CallEnd found = server_.Call("/retention.v1.MeetingService/GetMeeting", request);
+  EXPECT_TRUE(found.ok()) << found;
 }
 
 // That a replica was not the later one says nothing of keys that are gone.
