@@ -316,6 +316,7 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
     const bool repeats = before.has_value() && event.kind == RoomEventKind::kStarted &&
                          !IsOver(sittings_[*before], now_us) && sittings_[*before].plan == sittings_[*index].plan;
     if (repeats) sittings_[*index].repeats = open_[*before].empty() ? sittings_[*before].repeats : before;
+    if (const auto repeated = sittings_[*index].repeats) repeated_by_[*repeated].push_back(*index);
   }
   Sitting& sitting = sittings_[*index];
   if (sitting.name == 0 && event.sitting != 0) {
@@ -344,13 +345,19 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
 }
 
 void RoomWalk::EndRepeated(size_t sitting, int64_t time_us) {
-  for (size_t i = sitting + 1; i < sittings_.size(); ++i) {
+  const auto repeated = repeated_by_.find(sitting);
+  if (repeated == repeated_by_.end()) return;
+  // What has ended so, and what people came to, is of no more concern.
+  std::erase_if(repeated->second, [&](size_t i) {
+    ++looked_at_;
     Sitting& later = sittings_[i];
-    const bool nobody_came = later.nobody_until_us == kNobodyCame && !later.emptied_us.has_value();
-    if (later.repeats != sitting || !nobody_came || later.last_us >= time_us) continue;
+    if (later.nobody_until_us != kNobodyCame || later.emptied_us.has_value()) return true;
+    if (later.last_us >= time_us) return false;
     later.emptied_us = later.last_us = time_us;
     ++regroupings_;
-  }
+    return true;
+  });
+  if (repeated->second.empty()) repeated_by_.erase(repeated);
 }
 
 bool RoomWalk::Knows(size_t sitting, const RoomEvent& event) const {
@@ -396,6 +403,7 @@ void RoomWalk::Delete(const RoomEvent& event) {
   waiting_.clear();
   plan_named_.clear();
   sittings_named_.clear();
+  repeated_by_.clear();
   std::erase_if(former_, [&](const FormerSitting& former) { return former.start_us <= event.time_us; });
 }
 

@@ -259,6 +259,8 @@ class RoomWalk {
   // By name, since the last deletion: the latest plan; all sittings, in order, without a name under 0.
   std::map<uint64_t, size_t> plan_named_;
   std::map<uint64_t, std::vector<size_t>> sittings_named_;  // follows from sittings_ and deleted_
+  // By sitting: those that repeat it, and to which nobody came so far. Follows from sittings_.
+  std::map<size_t, std::vector<size_t>> repeated_by_;
   mutable size_t looked_at_ = 0;
   Deletion deleted_;
   Deletion deleted_with_recordings_;

@@ -145,5 +145,27 @@ TEST(SittingBegin, OfTooManyConnectionsTheLatestGoOver) {
   EXPECT_EQ(room.Fixed(), room.Whole());
 }
 
+TEST(SittingsRepeated, WhoLeavesLooksAtThoseThatRepeatTheirSittingAlone) {
+  // People come and go in one sitting, while others of other names begin.
+  RoomWalk walk(DefaultCuts());
+  constexpr uint64_t kSittings = 2000;
+  uint64_t id = 0;
+  const auto step = [&](RoomEventKind kind, uint64_t sitting, uint64_t participant) {
+    ++id;
+    walk.Step({.id = id,
+               .time_us = kFirstDay + static_cast<int64_t>(id) * 1'000'000,
+               .kind = kind,
+               .participant = participant,
+               .sitting = sitting});
+  };
+  for (uint64_t i = 1; i <= kSittings; ++i) {
+    step(RoomEventKind::kJoined, 1, 1);
+    step(RoomEventKind::kJoined, 1 + i, 2);
+    step(RoomEventKind::kLeft, 1, 1);
+  }
+  ASSERT_EQ(walk.sittings().size(), kSittings + 1);
+  EXPECT_LE(walk.looked_at(), 4 * kSittings);
+}
+
 }  // namespace
 }  // namespace retention
