@@ -382,5 +382,22 @@ TEST(RoomCut, ChatIsJudgedByWhatWasAnnouncedAtItsTime) {
   EXPECT_FALSE(judged_at(-5));
 }
 
+TEST(RoomCut, WhenASittingEndedIsComparedWhereBothSayThatNobodyCame) {
+  RoomCut cut(DefaultCuts());
+  cut.Add({.id = 1, .time_us = kBegin, .kind = Kind::kStarted}, 0);
+  cut.Add({.id = 2, .time_us = kBegin + kAMinute, .kind = Kind::kEnded}, 0);
+  cut.Settle();
+  uint32_t organizer = 0;
+  const uint64_t occurrence = cut.occurrences().front();
+  OccurrenceFacts facts = cut.FactsOf(occurrence, organizer);
+  ASSERT_EQ(facts.sittings[0].nobody_until_us, kNobodyCame);
+  ASSERT_TRUE(facts.sittings[0].emptied_us.has_value());
+  EXPECT_TRUE(cut.Cuts(occurrence, facts));
+  facts.sittings[0].emptied_us.reset();
+  EXPECT_FALSE(cut.Cuts(occurrence, facts));
+  facts.sittings[0].nobody_until_us = kBegin;
+  EXPECT_TRUE(cut.Cuts(occurrence, facts));
+}
+
 }  // namespace
 }  // namespace retention
