@@ -215,6 +215,7 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, U
   grown_ += cut.MemoryBytes();
   RoomCut& own = room.fixed.emplace(number, std::move(cut)).first->second;
   if (!own.Cuts(number, fixed.locator.facts)) room.cut_by_others.insert(number);
+  room.whole.reset();
   room.FollowFixed();
   return &own;
 }
@@ -240,6 +241,7 @@ absl::Status MeetingCache::ReadEvents(Room& room, const Meeting& meeting, RoomCu
 size_t MeetingCache::BytesOf(const Entry& entry) {
   size_t bytes = entry.room.cut.MemoryBytes() + kRoomBytes + entry.room.meetings.size() * kMeetingBytes;
   for (const auto& [number, cut] : entry.room.fixed) bytes += cut.MemoryBytes();
+  if (entry.room.whole.has_value()) bytes += entry.room.whole->MemoryBytes();
   return bytes;
 }
 

@@ -58,6 +58,10 @@ struct Room {
   int64_t fixed_until_us = INT64_MIN;           // AllFixedAt knows none later
   DueDay read_at = DueDay::None();              // the last day that was due when it was read
   std::optional<RoomNames::Row> unstored_name;  // has its meeting id lead to it, if nothing does yet
+  // The cut of all of it, as if nothing was fixed, by numbers of the occurrences as they are; as far as cuts are known,
+  // once somebody asked. What comes is added to it; without what is shown, which decides nothing.
+  std::optional<RoomCut> whole{};
+  size_t made_whole = 0;  // how often that was cut: what tests of cost count
 
   // The fixed occurrences within whose span an event of this time may lie, or from which somebody may go over into the
   // sitting that it begins; the one that a new event belongs to, nullptr if it belongs to none.
@@ -66,8 +70,11 @@ struct Room {
   // The fixed occurrences that may have a say in whose something is that is shown at that time, though it lies beyond
   // them.
   std::vector<const Meeting*> AllFixedNear(int64_t time_us) const;
-  // The cut of all of it, as if nothing was fixed, by numbers of the occurrences as they are; as far as cuts are known.
-  RoomCut Whole() const;
+  // The one of those that what is shown is of, as if nothing was fixed, as far as their cuts are known; nullptr if it
+  // is none of them. Cuts all of the room when it is first asked, and again when the cut of another fixed one was read.
+  const Meeting* ShownIn(const RoomEvent& event);
+  // Adds an event to the cut of that fixed occurrence, which is there, or to that of what is not fixed.
+  void Add(const RoomEvent& event, const Meeting* to);
   // The occurrence whose history is over, and in whose span it lies; 0 for none.
   uint64_t OverAt(const RoomEvent& event) const;
   uint32_t OrganizerNumber(std::string_view name);
@@ -82,6 +89,9 @@ struct Room {
   void FollowFixed();
 
  private:
+  RoomCut Whole() const;
+  // Settled at once: where the next event belongs depends on who is there.
+  void AddToFixed(const RoomEvent& event, uint64_t occurrence);
   // Of an occurrence of whose plan `knows` tells nobody who scheduled it: who scheduled the plans from which it was
   // planned anew, as far as they are cut no more; empty if nobody is known.
   std::string SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) const;

@@ -83,6 +83,38 @@ RoomCut Room::Whole() const {
   return whole;
 }
 
+const Meeting* Room::ShownIn(const RoomEvent& event) {
+  const std::vector<const Meeting*> near = AllFixedNear(event.time_us);
+  if (near.empty() || fixed.empty()) return FixedAt(event);
+  if (!whole.has_value()) {
+    whole = Whole();
+    ++made_whole;
+  }
+  whole->Settle();
+  const uint64_t occurrence = whole->OccurrenceOfShown(event);
+  if (occurrence == 0) return FixedAt(event);
+  const auto shown_in = std::find_if(near.begin(), near.end(),
+                                     [&](const Meeting* meeting) { return OccurrenceOf(meeting->id) == occurrence; });
+  return shown_in != near.end() && fixed.contains(occurrence) ? *shown_in : nullptr;
+}
+
+void Room::Add(const RoomEvent& event, const Meeting* to) {
+  to == nullptr ? cut.Add(event, 0) : AddToFixed(event, OccurrenceOf(to->id));
+  const bool is_shown = event.kind == RoomEventKind::kShared;
+  if (whole.has_value() && !is_shown && !whole->Contains(event.id)) whole->Add(event, 0);
+}
+
+void Room::AddToFixed(const RoomEvent& event, uint64_t occurrence) {
+  RoomCut& own = fixed.at(occurrence);
+  own.Add(event, 0);
+  own.Settle();
+  const int64_t longest_us =
+      absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting + kMaxPresumedEndAfter + kMaxReopenWithin);
+  const int64_t last_us = std::max(event.time_us, meetings.at(occurrence).locator.facts.last_us);
+  fixed_until_us = std::max(fixed_until_us, last_us + longest_us);
+  FollowFixed();
+}
+
 uint64_t Room::OverAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return 0;
   const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;

@@ -48,7 +48,8 @@ absl::Status Recorder::DeleteMeeting(std::string_view pbx_id, std::string_view m
   if (any) {
     (*touched)->deletion_reason = std::string(reason);
     (*touched)->deletes_recordings = true;
-    meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), {}, result);
+    // A deletion is of nothing that is fixed.
+    meetings.AddToCourse(**touched, event, FingerprintOf(event.event_id()), /*place=*/nullptr, {}, result);
   } else {
     // What is left of a room that was deleted before, or whose history is over.
     auto pdfs = filer_.EraseObjects(room.pbx, room.id, event.pbx_id(), kPdfShare, {}, reason, change);

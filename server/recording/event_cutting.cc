@@ -65,7 +65,14 @@ RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Ro
   bare.sitting = NumberOf("occurrence", event.occurrence_id(), room, vault);
   if (event.has_meeting_scheduled()) bare.plan.start_us = MicrosOf(event.meeting_scheduled().planned_start());
   if (event.has_meeting_rescheduled()) bare.plan.start_us = MicrosOf(event.meeting_rescheduled().planned_start());
-  return Course().RoomEventOf(bare);
+  Course course;
+  if (event.has_participant_left() || event.has_media_quality_sampled()) {
+    const std::string& participant = event.has_participant_left() ? event.participant_left().participant_id()
+                                                                  : event.media_quality_sampled().participant_id();
+    bare.participant = course.WordFor(room.NameOf(vault, participant));
+    bare.connection = NumberOf("connection", event.connection_id(), room, vault);
+  }
+  return course.RoomEventOf(bare);
 }
 
 ExtensionName ExtensionNameOf(const v1::Event& event) {

@@ -42,7 +42,7 @@ PersonToken LateToken(const Vault& vault, DueDay cohort, std::string_view identi
 // What the course keeps; words are added to `course`. Of clients and sites, those on the public lists alone.
 CourseEvent CourseEventOf(const v1::Event& event, uint64_t fingerprint, const NamedExtension& named, const Room& room,
                           const Vault& vault, const v1::StatisticsPolicy& lists, Course& course);
-// What the cut looks at of an event, but for who it is about.
+// What the place of an event follows from: but for who scheduled, and who comes.
 RoomEvent BareRoomEventOf(const v1::Event& event, uint64_t fingerprint, const Room& room, const Vault& vault);
 
 // Fills in the values that `event` brings, each in what `bring` makes for it.

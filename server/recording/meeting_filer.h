@@ -75,7 +75,7 @@ struct TouchedRoom {
   std::string pbx_id;
   Course course;  // the words of `fresh`
   std::vector<FreshEvent> fresh;
-  std::optional<RoomCut> whole;                        // Room::Whole, while nothing came since that may change it
+  std::map<uint64_t, absl::Status> unreadable;         // why cuts of fixed occurrences are not there
   std::string deletion_reason{kReasonMeetingDeleted};  // if the change deletes it
   bool deletes_recordings = false;                     // so far as operators do
   bool filed = false;                                  // by MeetingFiler::File; nothing is brought any more

@@ -185,8 +185,10 @@ absl::Status PollIntake::NoteInCourse(const v1::Event& event, uint64_t fingerpri
   const auto came_before =
       IsRemembered(holdings_.store, MeetingEventMark(holdings_.vault, pbx, event), change_.today());
   if (!came_before.ok()) return came_before.status();
-  if (!*contained && !*came_before && !meetings_.IsFull(*(*touched)->room, event)) {
-    meetings_.AddToCourse(**touched, event, fingerprint, {}, result);
+  if (*contained || *came_before) return absl::OkStatus();
+  const Meeting* place = meetings_.PlaceOf(**touched, event, fingerprint);
+  if (!TouchedMeetings::IsFull(*(*touched)->room, place, event)) {
+    meetings_.AddToCourse(**touched, event, fingerprint, place, {}, result);
   }
   return absl::OkStatus();
 }

@@ -255,7 +255,10 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   }
   if (came_before) {
     CountDuplicate(result);
-  } else if (meetings_.IsFull(*(*touched)->room, event)) {
+    return absl::OkStatus();
+  }
+  const Meeting* place = meetings_.PlaceOf(**touched, event, fingerprint);
+  if (TouchedMeetings::IsFull(*(*touched)->room, place, event)) {
     Reject(
         index, v1::REJECTION_REASON_MEETING_FULL, "meeting_id",
         "at most 100,000 events of a meeting id, 2,000,000 samples of quality, 100,000 leaves, ends, withdrawals and "
@@ -263,7 +266,7 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
         result);
     NoteRefused(event, result);
   } else if (event.has_chat_message_sent() && !meetings_.IsOver(**touched, event, fingerprint) &&
-             !meetings_.IsProtocolled(**touched, event, fingerprint)) {
+             !meetings_.IsProtocolled(**touched, event, fingerprint, place)) {
     Reject(index, v1::REJECTION_REASON_CHAT_NOT_PROTOCOLLED, "chat_message_sent",
            "the meeting was not announced as protocolled", result);
   } else if (IsOfPresence(KindOf(event.payload_case())) && !meetings_.IsCollectedInTime(MicrosOf(event.time()))) {
@@ -274,7 +277,7 @@ absl::Status PartIntake::TakeMeetingEvent(const v1::Event& event, int index, uin
   } else {
     const auto named = NamedIn(event, pbx);
     if (!named.ok()) return named.status();
-    meetings_.AddToCourse(**touched, event, fingerprint, *named, result);
+    meetings_.AddToCourse(**touched, event, fingerprint, place, *named, result);
     AddValues(**touched, event);
     // Where nothing of it is kept, nothing else tells that it came.
     if ((*touched)->fresh.back().over != 0) RememberNow(MeetingEventMark(holdings_.vault, pbx, event));

@@ -14,28 +14,8 @@ namespace {
 // What a group brings for one of many meetings that go on at once.
 constexpr size_t kFewEvents = 4;
 
-// The fixed occurrence that an event belongs to; nullptr if it belongs to none, as nearly all events do. The
-// cuts of all that it may belong to are there since Contains looked at them.
-const Meeting* FixedOf(const Room& room, const RoomEvent& event) {
-  return room.fixed.empty() ? nullptr : room.FixedAt(event);
-}
-
-// The cut that an event of the room is part of.
-auto& CutOf(auto& room, const RoomEvent& event) {
-  const Meeting* fixed = FixedOf(room, event);
-  return fixed == nullptr ? room.cut : room.fixed.at(OccurrenceOf(fixed->id));
-}
-
-// REQUIRES: the cut of the occurrence is there. Settled at once: where the next event belongs depends on who is there.
-void AddToFixed(Room& room, uint64_t occurrence, const RoomEvent& event) {
-  RoomCut& cut = room.fixed.at(occurrence);
-  cut.Add(event, 0);
-  cut.Settle();
-  const int64_t longest_us =
-      absl::ToInt64Microseconds(kMaxEarlyWithin + kMaxLongestSitting + kMaxPresumedEndAfter + kMaxReopenWithin);
-  const int64_t last_us = std::max(event.time_us, room.meetings.at(occurrence).locator.facts.last_us);
-  room.fixed_until_us = std::max(room.fixed_until_us, last_us + longest_us);
-  room.FollowFixed();
+auto& CutAt(auto& room, const Meeting* place) {
+  return place == nullptr ? room.cut : room.fixed.at(OccurrenceOf(place->id));
 }
 
 }  // namespace
@@ -70,31 +50,53 @@ absl::StatusOr<TouchedRoom*> TouchedMeetings::Touch(const PbxId& pbx, const v1::
   return last_;
 }
 
+absl::StatusOr<RoomCut*> TouchedMeetings::CutOf(TouchedRoom& touched, const Meeting& fixed, const v1::Event& event) {
+  const uint64_t occurrence = OccurrenceOf(fixed.id);
+  if (event.has_meeting_deleted()) {
+    touched.unreadable.erase(occurrence);
+    return cache_.CutOf(*touched.room, fixed, [&](const FiledKey& key, std::string_view envelope, const absl::Status&) {
+      return EndUnreadable(key, envelope);
+    });
+  }
+  const auto known = touched.unreadable.find(occurrence);
+  if (known != touched.unreadable.end()) return known->second;
+  auto own = cache_.CutOf(*touched.room, fixed);
+  if (!own.ok() && IsUnreadable(own.status())) touched.unreadable.emplace(occurrence, own.status());
+  return own;
+}
+
 absl::StatusOr<bool> TouchedMeetings::Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) {
   if (touched.room->cut.Contains(fingerprint)) return true;
   const int64_t time_us = MicrosOf(event.time());
-  const size_t cuts = touched.room->fixed.size();
   if (event.has_pdf_shared()) {
+    // One that is damaged has no say beyond its span.
     for (const Meeting* near : touched.room->AllFixedNear(time_us)) {
-      const auto events = cache_.CutOf(*touched.room, *near);
+      const auto events = CutOf(touched, *near, event);
       if (!events.ok() && !IsUnreadable(events.status())) return events.status();
+      if (events.ok() && (*events)->Contains(fingerprint)) return true;
     }
   }
   for (const Meeting* fixed : touched.room->AllFixedAt(time_us)) {
-    const auto unreadable = [&](const FiledKey& key, std::string_view envelope, const absl::Status& why) {
-      return event.has_meeting_deleted() ? EndUnreadable(key, envelope) : why;
-    };
-    auto events = cache_.CutOf(*touched.room, *fixed, unreadable);
+    const auto events = CutOf(touched, *fixed, event);
     if (!events.ok()) return events.status();
-    if (touched.room->fixed.size() != cuts) touched.whole.reset();
     if ((*events)->Contains(fingerprint)) return true;
   }
-  if (touched.room->fixed.size() != cuts) touched.whole.reset();
   return false;
 }
 
+const Meeting* TouchedMeetings::PlaceOf(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const {
+  Room& room = *touched.room;
+  if (room.fixed.empty()) return nullptr;
+  const RoomEvent of_room = BareRoomEventOf(event, fingerprint, room, vault_);
+  const Meeting* place = event.has_pdf_shared() ? room.ShownIn(of_room) : room.FixedAt(of_room);
+  if (place == nullptr || !Speaks(of_room.kind)) return place;
+  // Who is known to be in a later sitting leaves that one.
+  room.cut.Settle();
+  return room.cut.Knows(of_room) ? nullptr : place;
+}
+
 void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
-                                  const NamedExtension& named, v1::RecordResult& result) {
+                                  const Meeting* place, const NamedExtension& named, v1::RecordResult& result) {
   Room& room = *touched.room;
   FreshEvent fresh{
       .entry = CourseEventOf(event, fingerprint, named, room, vault_, policy_.statistics(), touched.course),
@@ -114,36 +116,13 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
     touched.fresh.push_back(std::move(fresh));
     return;
   }
-  const Meeting* fixed = event.has_pdf_shared() ? ShownIn(touched, of_room) : FixedOf(room, of_room);
-  if (of_room.kind != RoomEventKind::kShared) touched.whole.reset();
-  if (fixed != nullptr && Speaks(of_room.kind)) {
-    // Who is known to be in a later sitting leaves that one.
-    room.cut.Settle();
-    if (room.cut.Knows(of_room)) fixed = nullptr;
-  }
-  if (fixed != nullptr) {
-    fresh.fixed = OccurrenceOf(fixed->id);
-    AddToFixed(room, fresh.fixed, of_room);  // Contains looked at it
-  } else {
-    room.cut.Add(of_room, 0);
-  }
+  if (place != nullptr) fresh.fixed = OccurrenceOf(place->id);
+  room.Add(of_room, place);
   touched.fresh.push_back(std::move(fresh));
 }
 
-const Meeting* TouchedMeetings::ShownIn(TouchedRoom& touched, const RoomEvent& event) {
-  const Room& room = *touched.room;
-  if (room.fixed.empty()) return nullptr;
-  if (!touched.whole.has_value()) touched.whole = room.Whole();
-  const uint64_t occurrence = touched.whole->OccurrenceOfShown(event);
-  if (occurrence == 0) return room.FixedAt(event);
-  const auto meeting = room.meetings.find(occurrence);
-  return meeting != room.meetings.end() && room.fixed.contains(occurrence) ? &meeting->second : nullptr;
-}
-
-bool TouchedMeetings::IsFull(const Room& room, const v1::Event& event) const {
-  const bool any_fixed = !room.fixed.empty();
-  const RoomCut& cut = any_fixed ? CutOf(room, BareRoomEventOf(event, 0, room, vault_)) : room.cut;
-  return IsFull(cut.load(), event);
+bool TouchedMeetings::IsFull(const Room& room, const Meeting* place, const v1::Event& event) {
+  return IsFull(CutAt(room, place).load(), event);
 }
 
 bool TouchedMeetings::IsFull(const RoomCut::Load& load, const v1::Event& event) {
@@ -192,11 +171,11 @@ bool TouchedMeetings::IsOver(TouchedRoom& touched, const v1::Event& event, uint6
   return touched.room->OverAt(BareRoomEventOf(event, fingerprint, *touched.room, vault_)) != 0;
 }
 
-bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const {
-  const RoomEvent of_room = BareRoomEventOf(event, fingerprint, *touched.room, vault_);
-  RoomCut& cut = CutOf(*touched.room, of_room);
+bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint,
+                                    const Meeting* place) const {
+  RoomCut& cut = CutAt(*touched.room, place);
   cut.Settle();
-  return cut.IsProtocolledAt(of_room);
+  return cut.IsProtocolledAt(BareRoomEventOf(event, fingerprint, *touched.room, vault_));
 }
 
 }  // namespace retention

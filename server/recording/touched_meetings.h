@@ -36,28 +36,29 @@ class TouchedMeetings {
   absl::StatusOr<TouchedRoom*> Touch(const PbxId& pbx, const v1::Event& event);
   // Whether an event was recorded before. Looks for the occurrence that it would belong to.
   absl::StatusOr<bool> Contains(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint);
-  // Adds an event to the course of its room. `result` is its batch's. REQUIRES: !Contains.
-  void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, const NamedExtension& named,
-                   v1::RecordResult& result);
+  // The fixed occurrence that a new event is of; nullptr if it is none, as nearly all are. REQUIRES: !Contains.
+  const Meeting* PlaceOf(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
+  // Adds an event to the course of its room, at PlaceOf. `result` is its batch's.
+  void AddToCourse(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, const Meeting* place,
+                   const NamedExtension& named, v1::RecordResult& result);
 
-  // Whether a room takes no more events of this kind.
-  bool IsFull(const Room& room, const v1::Event& event) const;
+  // Whether a room takes no more events of this kind at PlaceOf.
+  static bool IsFull(const Room& room, const Meeting* place, const v1::Event& event);
   static bool IsFull(const RoomCut::Load& load, const v1::Event& event);
   // Whether history still takes what happened then.
   bool IsCollectedInTime(int64_t time_us);
   // Whether it is of an occurrence whose history is over.
   bool IsOver(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
-  // Whether chat of the event's time is to be kept, as far as is known by now.
-  bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint) const;
+  // Whether chat of the event's time is to be kept, as far as is known by now, at PlaceOf.
+  bool IsProtocolled(TouchedRoom& touched, const v1::Event& event, uint64_t fingerprint, const Meeting* place) const;
 
   std::span<const std::unique_ptr<TouchedRoom>> all() const { return all_; }
 
  private:
   // What was shared on days whose history is over, or planned then for a time that has passed, is of none that goes on.
   bool IsOverByItself(const RoomEvent& event);
-  // The fixed occurrence that what is shown is of: the one that it would be of if nothing was fixed, as far as the cuts
-  // are there since Contains looked at them; nullptr if that is none of them.
-  static const Meeting* ShownIn(TouchedRoom& touched, const RoomEvent& event);
+  // The cut of a fixed occurrence. What is damaged is read once in a change, but by a deletion, which ends it.
+  absl::StatusOr<RoomCut*> CutOf(TouchedRoom& touched, const Meeting& fixed, const v1::Event& event);
   absl::Status EndUnreadable(const FiledKey& key, std::string_view envelope);
 
   MeetingCache& cache_;

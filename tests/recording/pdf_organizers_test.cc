@@ -37,7 +37,16 @@ std::vector<v1::Event> DaysOfARoom(std::mt19937_64& dice) {
   for (int i = 0, sittings = below(4); i < sittings; ++i) {
     const absl::Time time = at();
     events.push_back(Joined("m", absl::StrCat("join", i), time, "p"));
-    events.push_back(Left("m", absl::StrCat("left", i), time + absl::Minutes(1 + below(120)), "p"));
+    if (below(3) != 0) {
+      events.push_back(Left("m", absl::StrCat("left", i), time + absl::Minutes(1 + below(120)), "p"));
+      continue;
+    }
+    // Nobody says when they left: samples do.
+    for (int sample = 1, samples = below(40); sample < samples; ++sample) {
+      v1::Event& heard =
+          events.emplace_back(NewEvent("m", absl::StrCat("heard", i, "-", sample), time + absl::Minutes(90) * sample));
+      heard.mutable_media_quality_sampled()->set_participant_id("p");
+    }
   }
   for (int i = 0; i < 3; ++i) events.push_back(Pdf("m", absl::StrCat("pdf", i), at(), absl::StrCat("store/", i)));
   std::sort(events.begin(), events.end(), [](const v1::Event& a, const v1::Event& b) {
