@@ -117,9 +117,11 @@ void Connections::CountMessage(const std::string& connection, size_t bytes) {
   if (accounted != kEverything) accounted += kHeadersBytes + bytes + bytes / kFramesShare;
 }
 
-uint64_t Connections::UnfinishedOf(int fd, const Place& place) {
-  if (place.peer.connection.empty()) return 0;
+uint64_t Connections::UnfinishedOf(int fd, Place& place) {
+  if (place.peer.connection.empty() || place.accounted == kEverything) return 0;
   const uint64_t received = BytesReceived(fd);
+  // What was allowed for headers and frames that were smaller is no credit for what comes later.
+  place.accounted = std::min(place.accounted, received + kCreditMax);
   return received - std::min(received, place.accounted);
 }
 
@@ -151,12 +153,14 @@ void Connections::EndUnfinished() {
     const bool is_too_much = one->bytes > limits_.unfinished_of_connection || peers > limits_.unfinished_of_peer ||
                              in_all > limits_.unfinished_in_all;
     if (!is_too_much) continue;
+    peers -= one->bytes;
+    in_all -= one->bytes;
+    // gRPC may have closed it meanwhile, and another have its number.
+    if (SocketAt(one->fd) != one->place->socket) continue;
     // gRPC finds it ended, and lets go of all that it kept.
     ::shutdown(one->fd, SHUT_RDWR);
     one->place->accounted = kEverything;
     ++ended_unfinished_;
-    peers -= one->bytes;
-    in_all -= one->bytes;
   }
 }
 

@@ -41,6 +41,9 @@ class Connections {
   // Those that are open: recounts.
   size_t Count();
 
+  // Whole messages may be accounted for with so much more than came: headers and frames are only guessed.
+  static constexpr uint64_t kCreditMax = 1 << 20;
+
   // A message of so many bytes has come whole, over the connection that gRPC's contexts name so.
   void CountMessage(const std::string& connection, size_t bytes);
   // Ends connections on which too much came that is no whole message: half-sent ones, mostly, but all that nobody was
@@ -54,8 +57,8 @@ class Connections {
     Peer peer;
     uint64_t accounted = 0;  // bytes of whole messages, and of what they come in
   };
-  // Of a connection; 0 if that is not known.
-  static uint64_t UnfinishedOf(int fd, const Place& place);
+  // Of a connection; 0 if that is not known. Takes credit beyond kCreditMax from it.
+  static uint64_t UnfinishedOf(int fd, Place& place);
   void Give(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RecountLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,133 @@ TEST_F(ConnectionsTest, ADescriptorThatWasGivenAnewIsNotTakenForTheSocketThatHad
   ASSERT_EQ(connections_.Take(fd, PeerWrittenAs("192.0.2.2")), kTaken);
   EXPECT_EQ(connections_.Take(fd, PeerWrittenAs("192.0.2.2")), kTaken);
   EXPECT_EQ(connections_.Count(), 1u);
+}
+
+// Connections over loopback, on which bytes come that are no whole message.
+class UnfinishedTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kKib = 1 << 10;
+
+  UnfinishedTest() {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address_);
+    EXPECT_EQ(::bind(listener_, Generic(address_), size), 0);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+    EXPECT_EQ(::getsockname(listener_, Generic(address_), &size), 0);
+  }
+  ~UnfinishedTest() override {
+    for (const int fd : open_) ::close(fd);
+    ::close(listener_);
+  }
+
+  struct Line {
+    int caller = -1;
+    int server = -1;
+    std::string name;
+  };
+  // Of the peer 127.0.0.`peer`.
+  Line Connect(int peer) {
+    Line line{.caller = ::socket(AF_INET, SOCK_STREAM, 0)};
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + static_cast<uint32_t>(peer));
+    EXPECT_EQ(::bind(line.caller, Generic(from), sizeof(from)), 0);
+    EXPECT_EQ(::connect(line.caller, Generic(address_), sizeof(address_)), 0);
+    sockaddr_storage known{};
+    socklen_t size = sizeof(known);
+    line.server = ::accept(listener_, reinterpret_cast<sockaddr*>(&known), &size);
+    open_.insert(open_.end(), {line.caller, line.server});
+    const Peer named = PeerAt(known);
+    line.name = named.connection;
+    EXPECT_EQ(connections_.Take(line.server, named), kTaken);
+    return line;
+  }
+  // They have come.
+  static void Send(const Line& line, size_t bytes) {
+    char block[kKib] = {};
+    for (; bytes > 0; bytes -= std::min(bytes, kKib)) {
+      const auto size = static_cast<ssize_t>(std::min(bytes, kKib));
+      ASSERT_EQ(::send(line.caller, block, static_cast<size_t>(size), MSG_NOSIGNAL), size);
+      ASSERT_EQ(::recv(line.server, block, static_cast<size_t>(size), MSG_WAITALL), size);
+    }
+  }
+  static bool IsEnded(const Line& line) {
+    char byte = 0;
+    return ::recv(line.server, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  }
+
+  std::vector<int> open_;
+  Connections connections_{{.in_all = 16,
+                            .kept_local = 2,
+                            .per_peer = 8,
+                            .unfinished_of_connection = 64 * kKib,
+                            .unfinished_of_peer = 96 * kKib,
+                            .unfinished_in_all = 128 * kKib}};
+
+ private:
+  static sockaddr* Generic(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
+  const int listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address_{};
+};
+
+TEST_F(UnfinishedTest, OfOneConnectionEndsIt) {
+  const Line line = Connect(1);
+  Send(line, 64 * kKib);
+  connections_.EndUnfinished();
+  EXPECT_FALSE(IsEnded(line));
+  Send(line, 1);
+  connections_.EndUnfinished();
+  EXPECT_TRUE(IsEnded(line));
+  connections_.EndUnfinished();
+  EXPECT_EQ(connections_.ended_unfinished(), 1u) << "once";
+}
+
+TEST_F(UnfinishedTest, IsNotPaidForByManySmallMessagesBefore) {
+  const Line line = Connect(1);
+  // Of each the headers are allowed for, which were not sent.
+  for (int i = 0; i < 100'000; ++i) connections_.CountMessage(line.name, 0);
+  connections_.EndUnfinished();
+  Send(line, Connections::kCreditMax + 64 * kKib);
+  connections_.EndUnfinished();
+  EXPECT_FALSE(IsEnded(line));
+  Send(line, 1);
+  connections_.EndUnfinished();
+  EXPECT_TRUE(IsEnded(line));
+}
+
+TEST_F(UnfinishedTest, OfOnePeerEndsTheFullestOfItsConnections) {
+  const Line small = Connect(1);
+  const Line large = Connect(1);
+  const Line other = Connect(2);
+  Send(small, 40 * kKib);
+  Send(large, 60 * kKib);
+  Send(other, 20 * kKib);
+  connections_.EndUnfinished();
+  EXPECT_TRUE(IsEnded(large));
+  EXPECT_FALSE(IsEnded(small) || IsEnded(other));
+}
+
+TEST_F(UnfinishedTest, InAllEndsThoseOfWhoeverHasMost) {
+  const Line one = Connect(1);
+  const Line another = Connect(1);
+  const Line other = Connect(2);
+  Send(one, 40 * kKib);
+  Send(another, 41 * kKib);
+  Send(other, 50 * kKib);
+  connections_.EndUnfinished();
+  EXPECT_TRUE(IsEnded(another));
+  EXPECT_FALSE(IsEnded(one) || IsEnded(other));
+}
+
+TEST_F(UnfinishedTest, OfADescriptorThatWasGivenAnewEndsNothing) {
+  const Line line = Connect(1);
+  const Line later = Connect(2);
+  Send(later, 70 * kKib);
+  ASSERT_EQ(::dup2(later.server, line.server), line.server);
+  connections_.CountMessage(later.name, 70 * kKib);
+  connections_.EndUnfinished();
+  EXPECT_FALSE(IsEnded(later));
 }
 
 TEST(PeerAt, IsAnAddressOfIPv4OrANetworkOfIPv6) {
