@@ -133,6 +133,11 @@ absl::StatusOr<std::unique_ptr<Endpoint>> Endpoint::Listen(const std::vector<Lis
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMs);
   // A caller's window does not grow with what its line could take.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // What gRPC inflates it does not bound: a message takes what it takes on the wire.
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
   builder.SetResourceQuota(grpc::ResourceQuota("transport").Resize(kTransportBytesMax));
   builder.SetMaxReceiveMessageSize(kReceiveBytesMax);
   builder.RegisterService(&parts->events);

@@ -217,6 +217,30 @@ TEST_F(AbuseStreams, RequestsAreMeasuredBeforeTheyAreParsed) {
   ExpectPortalGoesOn();
 }
 
+// Some KiB that would be many MiB: nothing is inflated, whoever is called.
+TEST_F(AbuseStreams, OrCallsWhoseMessagesAreCompressedAreRefused) {
+  Start();
+  constexpr size_t kInflated = 48u << 20;
+  const std::string message = MessageOfZeros(kInflated);
+  ASSERT_LT(message.size(), 60'000u) << "more than the window of a stream at first";
+  const std::string unknown = "/retention.v1.EventService/NoSuchMethod";
+  for (const std::string& method : {std::string(kRecord), std::string("/retention.v1.PbxService/SyncPbx"), unknown}) {
+    for (const std::string encoding : {"gzip", "deflate"}) {
+      ForgetPeak();
+      const size_t before = ResidentBytes();
+      RawPeer peer(server_->server().address());
+      std::string sent = Preface() + CallHeaders(1, method, encoding);
+      for (size_t at = 0; at < message.size(); at += 16'000) sent += Frame(0, 0, 1, message.substr(at, 16'000));
+      ASSERT_TRUE(peer.Send(sent + Frame(0, 1, 1, "")));
+      std::string heard;
+      peer.AwaitText("grpc-status", &heard);
+      EXPECT_NE(heard.find("grpc-status\00212"), std::string::npos) << method << " is not UNIMPLEMENTED";
+      EXPECT_LT(PeakBytes(), before + kInflated / 2) << method;
+    }
+  }
+  ExpectPortalGoesOn();
+}
+
 // gRPC looks at the length of a message only when all of it has come: who never sends the end is hung up on.
 TEST_F(AbuseStreams, OrCallsWhoseMessageNeverComesToItsEndTakeSoMuchAndNoMore) {
   Start([](RpcLimits& limits) { limits.connections.unfinished_of_connection = 32 << 10; });

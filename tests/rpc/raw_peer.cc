@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <fstream>
 #include <utility>
@@ -48,8 +49,9 @@ bool RawPeer::IsClosed() const {
   return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
-void RawPeer::AwaitText(std::string_view text) {
-  std::string heard;
+void RawPeer::AwaitText(std::string_view text, std::string* given) {
+  std::string own;
+  std::string& heard = given == nullptr ? own : *given;
   char bytes[4096];
   while (heard.find(text) == std::string::npos) {
     const ssize_t got = ::recv(fd_, bytes, sizeof(bytes), 0);
@@ -75,7 +77,7 @@ std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view
 
 std::string Preface() { return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 0, ""); }
 
-std::string CallHeaders(uint32_t stream, const std::string& method) {
+std::string CallHeaders(uint32_t stream, const std::string& method, const std::string& encoding) {
   std::string block;
   const auto add = [&block](std::string_view name, std::string_view value) {
     block += '\0';  // literal, not indexed, with a new name
@@ -90,6 +92,7 @@ std::string CallHeaders(uint32_t stream, const std::string& method) {
   add(":authority", "test");
   add("content-type", "application/grpc");
   add("te", "trailers");
+  if (!encoding.empty()) add("grpc-encoding", encoding);
   constexpr uint8_t kEndHeaders = 4;
   return Frame(1, kEndHeaders, stream, block);
 }
@@ -98,6 +101,40 @@ std::string MessageBegin(uint32_t size, std::string_view bytes) {
   std::string message(1, '\0');
   for (const int shift : {24, 16, 8, 0}) message += static_cast<char>(size >> shift);
   return message.append(bytes);
+}
+
+std::string MessageOfZeros(size_t inflated) {
+  constexpr int kGzip = 15 + 16;  // the largest window, and a header of gzip
+  z_stream stream{};
+  EXPECT_EQ(::deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzip, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  const std::string zeros(inflated, '\0');
+  std::string body(::deflateBound(&stream, inflated), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(zeros.data()));
+  stream.avail_in = static_cast<uInt>(inflated);
+  stream.next_out = reinterpret_cast<Bytef*>(body.data());
+  stream.avail_out = static_cast<uInt>(body.size());
+  EXPECT_EQ(::deflate(&stream, Z_FINISH), Z_STREAM_END);
+  body.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  std::string message = MessageBegin(static_cast<uint32_t>(body.size()), body);
+  message[0] = 1;  // compressed
+  return message;
+}
+
+size_t PeakBytes() {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;) {
+    size_t kib = 0;
+    if (word == "VmHWM:" && file >> kib) return kib << 10;
+  }
+  ADD_FAILURE() << "the kernel does not say";
+  return 0;
+}
+
+void ForgetPeak() {
+  std::ofstream file("/proc/self/clear_refs");
+  file << '5' << std::flush;
+  EXPECT_TRUE(file.good());
 }
 
 size_t ResidentBytes() {

@@ -23,8 +23,8 @@ class RawPeer {
   bool Send(std::string_view bytes);
   // Whether the server has hung up, as far as is known by now. Reads nothing.
   bool IsClosed() const;
-  // Reads until the server has said `text`; fails the test if it hangs up before.
-  void AwaitText(std::string_view text);
+  // Reads until the server has said `text`; fails the test if it hangs up before. `heard`: all that was read.
+  void AwaitText(std::string_view text, std::string* heard = nullptr);
   // Reads until the server hangs up.
   void AwaitEnd();
 
@@ -35,13 +35,19 @@ class RawPeer {
 // Frames of HTTP/2 (RFC 9113).
 std::string Preface();
 std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload);
-// The headers of a call, as frame of stream `stream`; HPACK without compression.
-std::string CallHeaders(uint32_t stream, const std::string& method);
+// The headers of a call, as frame of stream `stream`; HPACK without compression. `encoding`: of its messages, as
+// "gzip".
+std::string CallHeaders(uint32_t stream, const std::string& method, const std::string& encoding = "");
 // A message of gRPC of `size` bytes, of which only `bytes` are sent.
 std::string MessageBegin(uint32_t size, std::string_view bytes);
+// A message of gRPC that is so many zeros once it is inflated.
+std::string MessageOfZeros(size_t inflated);
 
 // Resident memory of this process, in bytes.
 size_t ResidentBytes();
+// The most that were resident since ForgetPeak.
+size_t PeakBytes();
+void ForgetPeak();
 
 }  // namespace retention
 
