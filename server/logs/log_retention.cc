@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
@@ -122,13 +122,16 @@ absl::Status LogRetention::Append(std::span<LineBatch* const> batches, Change& c
   CivilDays days(holdings_.policy().zone());
   using Key = std::tuple<int, absl::CivilDay, uint64_t>;  // server, day, mark
   std::map<Key, LinesOfDay> group;
-  absl::flat_hash_set<uint64_t> marks;
+  // Of batches with a mark, by it: the lines that no batch of the group has brought. What was rejected, as it was too
+  // far ahead, may be good when it comes again.
+  absl::flat_hash_map<uint64_t, std::vector<bool>> missing;
   Key last_key;
   LinesOfDay* last = nullptr;  // lines come in runs of one server and day
   for (LineBatch* batch : batches) {
     batch->tallies = {};
     const uint64_t mark = MarkOf(batch->request_id);
-    const bool is_again = mark != 0 && !marks.insert(mark).second;
+    std::vector<bool>* const its_missing = mark == 0 ? nullptr : &missing[mark];
+    if (its_missing != nullptr) its_missing->resize(std::max(its_missing->size(), batch->size()), true);
     for (int i = 0; i < batch->lines->size(); ++i) {
       if (batch->rejected[static_cast<size_t>(i)]) continue;
       const v1::LogLine& line = (*batch->lines)[i];
@@ -146,7 +149,13 @@ absl::Status LogRetention::Append(std::span<LineBatch* const> batches, Change& c
       }
       LogTally& tally = batch->tallies[static_cast<size_t>(line.server())];
       ++(last->taken ? tally.accepted : tally.past_due);
-      if (last->taken && !is_again) last->lines.emplace_back(time_us, &line);
+      if (!last->taken) continue;
+      if (its_missing != nullptr) {
+        auto is_missing = (*its_missing)[static_cast<size_t>(i)];  // refers to it
+        if (!is_missing) continue;
+        is_missing = false;
+      }
+      last->lines.emplace_back(time_us, &line);
     }
     uint32_t accepted = 0;
     uint32_t past_due = 0;
@@ -163,6 +172,18 @@ absl::Status LogRetention::Append(std::span<LineBatch* const> batches, Change& c
     std::stable_sort(of_day.lines.begin(), of_day.lines.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (size_t begin = 0; begin < of_day.lines.size();) {
+      const uint64_t sequence = mark == 0 ? next_sequence_++ : SequenceOf(mark, begin);
+      const FiledKey row = LogRowKey(of_day.due, server, of_day.lines[begin].first, sequence);
+      if (mark != 0) {
+        // Lines that were rejected before, as they were too far ahead, are later than all that were not: so what is
+        // held of a day is its beginning, in rows that follow each other.
+        const auto held = holdings_.store.Get(Family::kFiled, row.Encode());
+        if (!held.ok()) return held.status();
+        if (held->has_value()) {
+          begin += std::max<size_t>(Vault::ValueCount(**held), 1);
+          continue;
+        }
+      }
       chunk.Clear();
       chunk.set_server(static_cast<uint32_t>(server));
       size_t end = begin;
@@ -175,15 +196,7 @@ absl::Status LogRetention::Append(std::span<LineBatch* const> batches, Change& c
         entry.set_severity(static_cast<uint32_t>(line->severity()));
         entry.set_text(line->text());
       }
-      const uint64_t sequence = mark == 0 ? next_sequence_++ : SequenceOf(mark, begin);
-      const FiledKey row = LogRowKey(of_day.due, server, of_day.lines[begin].first, sequence);
-      const auto count = static_cast<uint32_t>(end - std::exchange(begin, end));
-      if (mark != 0) {
-        const auto held = holdings_.store.Get(Family::kFiled, row.Encode());
-        if (!held.ok()) return held.status();
-        if (held->has_value()) continue;
-      }
-      change.File(row, Personal(chunk.SerializeAsString()), count);
+      change.File(row, Personal(chunk.SerializeAsString()), static_cast<uint32_t>(end - std::exchange(begin, end)));
     }
   }
   return absl::OkStatus();

@@ -168,20 +168,30 @@ TEST(LogRetention, ABatchWithARequestIdIsHeldOnceHoweverOftenItIsSent) {
   EXPECT_EQ(send(""), 4u);
 }
 
+TEST(LogRetention, WhatWasTooFarAheadIsHeldWhenItsBatchComesAgain) {
+  Harness harness(kMonday - absl::Minutes(5));
+  const std::vector lines{Line(kMcu, kMonday + kTick, "b"), Line(kMcu, kMonday, "a")};
+  for (const uint32_t held : {1u, 2u, 2u}) {
+    EXPECT_EQ(Append(harness.engine(), lines, harness.now, "one").accepted(), held);
+    EXPECT_EQ(harness.Values(kServerLog), held);
+    harness.now += kTick;
+  }
+}
+
 TEST(LogRetention, OfTwoThatComeAtOnceOneIsHeld) {
   Harness harness(kMonday);
-  const std::vector<v1::LogLine> lines = {Line(kMcu, kMonday, "a"), Line(kMcu, kMonday, "b")};
+  const std::vector<v1::LogLine> lines = {Line(kMcu, kMonday, "a"), Line(kMcu, kMonday + absl::Minutes(6), "b")};
   const google::protobuf::RepeatedPtrField<v1::LogLine> sent(lines.begin(), lines.end());
   std::vector<LineBatch> batches(3);
   std::vector<LineBatch*> group;
   for (LineBatch& batch : batches) {
     batch.lines = &sent;
     batch.request_id = group.size() < 2 ? "one" : "";
-    ASSERT_TRUE(batch.Prepare(harness.now).ok());
+    ASSERT_TRUE(batch.Prepare(harness.now + absl::Minutes(group.size())).ok());
     group.push_back(&batch);
   }
   ASSERT_TRUE(harness.engine().Record({}, group, harness.now).ok());
-  for (const LineBatch& batch : batches) EXPECT_EQ(batch.result.accepted(), 2u);
+  for (const LineBatch& batch : batches) EXPECT_EQ(batch.result.accepted(), &batch == batches.data() ? 1u : 2u);
   EXPECT_EQ(harness.Values(kServerLog), 4u);
   batches[0].request_id = std::string_view("12345678901234567890123456789012345678901234567890123456789012345");
   EXPECT_EQ(DetailsOf(batches[0].Prepare(harness.now)).field, "request_id");
