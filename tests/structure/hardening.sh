@@ -8,6 +8,7 @@
 set -euo pipefail
 
 failed=0
+fortified=0
 missing() {
   echo "hardening: $1: $2"
   failed=1
@@ -24,7 +25,9 @@ for program in "$@"; do
   grep -q 'BIND_NOW\|FLAGS_1.*NOW' <<<"$dynamic" || missing "$program" "its addresses are found late (BIND_NOW)"
   grep -q 'GNU_STACK.* RW ' <<<"$segments" || missing "$program" "its stack can be executed"
   grep -q __stack_chk_fail <<<"$symbols" || missing "$program" "no guards of stacks"
-  grep -q '__[a-z]*_chk\b' <<<"$symbols" || missing "$program" "no call knows how large a buffer is (FORTIFY)"
+  # Not every program has a call that could.
+  if grep -q '__[a-z]*_chk\b' <<<"$symbols"; then fortified=1; fi
 done
+((fortified == 1)) || missing "all of them" "no call knows how large a buffer is (FORTIFY)"
 ((failed == 0)) && echo "hardening: $# programs, all hold"
 exit "$failed"
