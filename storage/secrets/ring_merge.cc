@@ -50,10 +50,30 @@ std::map<uint64_t, uint64_t> NamedBlocks(ConstByteSpan keys, const RingHead& hea
   return pages;
 }
 
+// Whether one of the units is whole in `lower`, and not in `later`, be it that it is cut off there.
+bool LacksOneOf(ConstByteSpan lower, ConstByteSpan later, const std::vector<RingUnit>& units) {
+  return std::any_of(units.begin(), units.end(), [&](const RingUnit& unit) {
+    const auto is_whole = [&unit](ConstByteSpan run) {
+      return unit.offset + unit.size <= run.size() && unit.IsWhole(run.subspan(unit.offset, unit.size));
+    };
+    return unit.kind != RingUnit::Kind::kBlockHeader && is_whole(lower) && !is_whole(later);
+  });
+}
+
 bool AreWhole(ConstByteSpan run, const std::vector<RingUnit>& units) {
   return std::all_of(units.begin(), units.end(), [run](const RingUnit& unit) {
-    return unit.kind == RingUnit::Kind::kBlockHeader || unit.IsWhole(run.subspan(unit.offset, unit.size));
+    if (unit.kind == RingUnit::Kind::kBlockHeader) return true;
+    return unit.offset + unit.size <= run.size() && unit.IsWhole(run.subspan(unit.offset, unit.size));
   });
+}
+
+// A block of `pages`, which is so long; empty if it is cut off.
+absl::StatusOr<LockedBytes> BlockAt(const RingReplica& replica, uint64_t block, uint64_t size) {
+  const uint64_t from = kRingFileHeaderBytes + block * kBlockBytes;
+  if (from + kBlockBytes > size) return LockedBytes();
+  LockedBytes bytes(kBlockBytes);
+  if (absl::Status s = replica.ReadAt(RingFile::kPages, from, bytes.span()); !s.ok()) return s;
+  return bytes;
 }
 
 // Of one merge: `at` is the replica that it came to last.
@@ -143,22 +163,39 @@ class Merging {
 
 }  // namespace
 
-absl::StatusOr<std::optional<RingFile>> DamagedFileOf(const RingReplica& replica, const RingHead& head,
-                                                      bool lacks_pages) {
-  const auto keys = replica.Read(RingFile::kKeys);
+absl::StatusOr<std::optional<RingFile>> LostWithout(const RingReplica& lower, const RingHead& lower_head,
+                                                    const RingReplica& later, const RingHead& head, bool lacks_pages) {
+  const auto keys = later.Read(RingFile::kKeys);
   if (!keys.ok()) return keys.status();
-  if (keys->size() < kRingFileHeaderBytes + head.entries_written * kEntryBytes) return RingFile::kKeys;
-  const ConstByteSpan entries = keys->span().subspan(kRingFileHeaderBytes);
-  if (!AreWhole(entries, UnitsOfKeys(entries.size(), head.entries_written))) return RingFile::kKeys;
+  const auto lower_keys = lower.Read(RingFile::kKeys);
+  if (!lower_keys.ok()) return lower_keys.status();
+  const auto entries_of = [](const LockedBytes& file) {
+    return file.span().subspan(std::min<size_t>(kRingFileHeaderBytes, file.size()));
+  };
+  const ConstByteSpan entries = entries_of(*keys);
+  const ConstByteSpan lower_entries = entries_of(*lower_keys);
+  // What lies behind all that was ever written is whole in either.
+  const uint32_t written = std::min(head.entries_written, lower_head.entries_written);
+  if (LacksOneOf(lower_entries, entries, UnitsOfKeys(written * kEntryBytes, written))) return RingFile::kKeys;
   if (lacks_pages) return std::nullopt;
-  const auto size = replica.Size(RingFile::kPages);
+  const auto size = later.Size(RingFile::kPages);
   if (!size.ok()) return size.status();
-  LockedBytes bytes(kBlockBytes);
+  const auto lower_size = lower.Size(RingFile::kPages);
+  if (!lower_size.ok()) return lower_size.status();
+  const std::map<uint64_t, uint64_t> lower_blocks = NamedBlocks(lower_keys->span(), lower_head);
   for (const auto& [block, page] : NamedBlocks(keys->span(), head)) {
-    const uint64_t from = kRingFileHeaderBytes + block * kBlockBytes;
-    if (from + kBlockBytes > *size) return RingFile::kPages;
-    if (absl::Status s = replica.ReadAt(RingFile::kPages, from, bytes.span()); !s.ok()) return s;
-    if (!AreWhole(std::as_const(bytes).span(), UnitsOfBlock(block, page))) return RingFile::kPages;
+    const auto bytes = BlockAt(later, block, *size);
+    if (!bytes.ok()) return bytes.status();
+    const std::vector<RingUnit> units = UnitsOfBlock(block, page);
+    const auto opened = lower_blocks.find(block);
+    if (opened == lower_blocks.end() || opened->second != page) {
+      // There the page is not opened yet, and all of it is in its seed.
+      if (!AreWhole(bytes->span(), units)) return RingFile::kPages;
+      continue;
+    }
+    const auto lower_bytes = BlockAt(lower, block, *lower_size);
+    if (!lower_bytes.ok()) return lower_bytes.status();
+    if (LacksOneOf(lower_bytes->span(), bytes->span(), units)) return RingFile::kPages;
   }
   return std::nullopt;
 }

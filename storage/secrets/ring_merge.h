@@ -19,10 +19,10 @@ struct Merged {
   absl::Status left_alone;  // why one of them is stale
 };
 
-// The first file of a replica, which has `head`, that is damaged: of which something is cut off, or an entry or an
-// owner's slot is not whole; none if it is whole. Writes nothing.
-absl::StatusOr<std::optional<RingFile>> DamagedFileOf(const RingReplica& replica, const RingHead& head,
-                                                      bool lacks_pages);
+// The first file of the `later` replica that lacks something which the `lower` one, of an earlier generation, has: it
+// is cut off or damaged there, and whole here. None if nothing would be lost with the lower one. Writes nothing.
+absl::StatusOr<std::optional<RingFile>> LostWithout(const RingReplica& lower, const RingHead& lower_head,
+                                                    const RingReplica& later, const RingHead& head, bool lacks_pages);
 
 // Each entry and slot of the replicas `equals`, which have `head`, as in the first in which it is whole, or destroyed.
 // A replica that fails is stale from then on, unless it is the last of them. REQUIRES: `equals` is not empty.

@@ -308,10 +308,10 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     }
     return absl::NotFoundError("key ring: there is none");
   }
-  // One of an earlier generation is not overwritten with one that is not whole: it may be all that is left.
+  // One of an earlier generation is not overwritten where it has what the later one lacks: it may be all that is left.
   if (const auto lower = LowerThan(*leader, heads)) {
     std::optional<RingHead>& later = heads[*leader].head;
-    const auto damaged = DamagedFileOf(*replicas[*leader], *later, lacks_pages);
+    const auto damaged = LostWithout(*replicas[*lower], *heads[*lower].head, *replicas[*leader], *later, lacks_pages);
     if (!damaged.ok()) return damaged.status();
     if (damaged->has_value()) {
       if (!opening.accept_lower_replica) {
