@@ -54,7 +54,7 @@ absl::StatusOr<uint64_t> EndPbx(const Enders& enders, const Commands& commands, 
 absl::Status FinishEndings(const Enders& enders, const Commands& commands, absl::Time now);
 
 // Releases a hold and ends what it kept and no other hold keeps. Returns the values that were erased. NOT_FOUND with
-// reason HOLD_NOT_FOUND. Once it is released, a sweep goes on with what failed.
+// reason HOLD_UNKNOWN. Once it is released, a sweep goes on with what failed.
 absl::StatusOr<uint64_t> ReleaseHold(const Enders& enders, const Commands& commands, std::string_view hold_id,
                                      absl::Time now);
 // Ends what released holds kept, but while a caller releases one.

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "storage/secrets/key_ring.h"
 #include "tests/storage/fixtures.h"
@@ -58,6 +59,17 @@ struct Lived {
   std::vector<OwnerNumber> owners;
   std::vector<std::string> secrets;
 };
+
+// One round of looks through an open ring: from the beginning to the end, and no further.
+inline KeyRing::Inspection RoundOf(KeyRing& ring) {
+  KeyRing::Inspection found;
+  while (!found.ends_round) {
+    const absl::Status status = ring.Inspect(found);
+    EXPECT_TRUE(status.ok()) << status;
+    if (!status.ok()) break;
+  }
+  return found;
+}
 
 }  // namespace retention
 

@@ -40,16 +40,7 @@ class RingInspections : public ::testing::Test {
     bytes.at(offset) = static_cast<char>(bytes[offset] ^ 1);
     WriteBytes(PathOf(replica, file), bytes);
   }
-  // From the beginning to the end, and no further.
-  KeyRing::Inspection Round() {
-    KeyRing::Inspection found;
-    while (!found.ends_round) {
-      const absl::Status status = ring_->Inspect(found);
-      EXPECT_TRUE(status.ok()) << status;
-      if (!status.ok()) break;
-    }
-    return found;
-  }
+  KeyRing::Inspection Round() { return RoundOf(*ring_); }
   void ExpectAlike() const {
     for (const char* file : {"keys", "pages"}) EXPECT_EQ(ReadBytes(PathOf(0, file)), ReadBytes(PathOf(1, file)));
     EXPECT_TRUE(ring_->Verify()->is_sound());

@@ -41,15 +41,7 @@ class RingRemovals : public ::testing::Test {
   std::string PathOf(size_t replica, const char* file) const {
     return absl::StrCat(path_, replica == 0 ? "/a/" : "/b/", file);
   }
-  KeyRing::Inspection Round() {
-    KeyRing::Inspection found;
-    while (!found.ends_round) {
-      const absl::Status status = ring_->Inspect(found);
-      EXPECT_TRUE(status.ok()) << status;
-      if (!status.ok()) break;
-    }
-    return found;
-  }
+  KeyRing::Inspection Round() { return RoundOf(*ring_); }
   void ExpectSound() {
     EXPECT_EQ(ring_->stale_replicas(), 0u);
     EXPECT_EQ(Round().mended, 0u);

@@ -77,15 +77,7 @@ class RingZeros : public ::testing::Test {
   static std::string NameOfSpan(const char* file, size_t from, size_t size) {
     return absl::StrCat(file, " from ", from, ", ", size, " bytes");
   }
-  KeyRing::Inspection Round() {
-    KeyRing::Inspection found;
-    while (!found.ends_round) {
-      const absl::Status status = ring_->Inspect(found);
-      EXPECT_TRUE(status.ok()) << status;
-      if (!status.ok()) break;
-    }
-    return found;
-  }
+  KeyRing::Inspection Round() { return RoundOf(*ring_); }
   void ExpectAlike() const {
     for (const char* file : {"keys", "pages"})
       EXPECT_TRUE(ReadBytes(PathOf("a", file)) == ReadBytes(PathOf("b", file)));
