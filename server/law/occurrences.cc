@@ -5,6 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "server/base/field_checks.h"
+
 namespace retention {
 namespace {
 
@@ -243,17 +245,25 @@ uint32_t RoomWalk::SchedulerBefore(const RoomPlan& plan) const {
   return 0;
 }
 
+bool RoomWalk::Changes(const RoomEvent& event, size_t index) const {
+  const RoomPlan& plan = plans_[index];
+  const CutRules& rules = RulesOf(plan);
+  if (!plan.dated) return event.time_us <= plan.said_us + Us(rules.longest_sitting);
+  const bool is_near = std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
+  if (!plan.took_place) return is_near || event.time_us <= plan.end_us + Us(rules.late_within);
+  // What begins when all have left is another meeting; those who are there may begin anew soon.
+  int64_t until_us = plan.start_us;
+  for (const size_t i : sittings_of_[index]) {
+    const Sitting& sitting = sittings_[i];
+    const bool runs = !sitting.emptied_us.has_value() && !IsOver(sitting, event.time_us);
+    until_us = std::max(until_us, runs ? event.time_us + Us(rules.reopen_within) : sitting.last_us);
+  }
+  return is_near && event.planned_start_us <= until_us;
+}
+
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
   auto index = PlanNamed(event.sitting);
-  const auto is_change = [&](const RoomPlan& plan) {
-    const CutRules& rules = RulesOf(plan);
-    if (!plan.dated) return event.time_us <= plan.said_us + Us(rules.longest_sitting);
-    return (!plan.took_place && event.time_us <= plan.end_us + Us(rules.late_within)) ||
-           std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
-  };
-  if (!index.has_value() || !is_change(plans_[*index])) {
-    index = AddPlan(event);
-  }
+  if (!index.has_value() || !Changes(event, *index)) index = AddPlan(event);
   RoomPlan& plan = plans_[*index];
   if (event.kind == RoomEventKind::kRescheduled && !plan.dated) {
     plan.planned_anew = event.id;
@@ -262,9 +272,11 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
     plan.scheduler = event.organizer;
   }
   plan.dated = true;
-  plan.start_us = event.planned_start_us;
-  plan.end_us = event.planned_end_us;
-  if (!plan.took_place) {
+  if (plan.took_place) {
+    plan.end_us = std::clamp(event.planned_end_us, plan.start_us, plan.start_us + Us(kMaxPlannedDuration));
+  } else {
+    plan.start_us = event.planned_start_us;
+    plan.end_us = event.planned_end_us;
     if (std::find(waiting_.begin(), waiting_.end(), *index) == waiting_.end()) waiting_.push_back(*index);
     std::erase_if(sittings_of_[*index], [&](size_t i) {
       if (InWindow(plan, sittings_[i].start_us)) return false;

@@ -182,6 +182,8 @@ class RoomWalk {
   void Sign(size_t sitting, int64_t time_us, int64_t now_us);
   void Join(size_t sitting, size_t plan, int64_t now_us);
 
+  // Whether what is planned is that plan, and not another meeting.
+  bool Changes(const RoomEvent& event, size_t plan) const;
   CutPlace Plan(const RoomEvent& event);
   CutPlace Enter(const RoomEvent& event);
   CutPlace Speak(const RoomEvent& event);

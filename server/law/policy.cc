@@ -12,6 +12,7 @@
 #include "google/protobuf/text_format.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 
 namespace retention {
 namespace {
@@ -250,63 +251,64 @@ absl::StatusOr<Policy> Policy::FromText(std::string_view text) {
 absl::StatusOr<Policy> Policy::FromProto(const v1::Policy& proto) {
   Policy policy;
   policy.proto_ = proto;
-  if (proto.version() == 0) return InvalidField("version", "1 or more");
-  if (proto.time_zone().size() > kMaxTimeZoneBytes) return InvalidField("time_zone", "at most 32 bytes");
-  if (proto.time_zone().empty() || !absl::LoadTimeZone(proto.time_zone(), &policy.zone_)) {
-    return InvalidField("time_zone", "not an IANA time zone known to this machine");
+  FieldViolations violations;
+  if (proto.version() == 0) violations.Add("version", "1 or more");
+  if (proto.time_zone().size() > kMaxTimeZoneBytes) {
+    violations.Add("time_zone", "at most 32 bytes");
+  } else if (proto.time_zone().empty() || !absl::LoadTimeZone(proto.time_zone(), &policy.zone_)) {
+    violations.Add("time_zone", "not an IANA time zone known to this machine");
   }
   auto cut = ParseCutRules(proto.cut());
-  if (!cut.ok()) return cut.status();
-  policy.cut_ = *cut;
+  if (const auto* rules = violations.Take(cut)) policy.cut_ = *rules;
   std::array<bool, kCategories> seen{};
   for (int i = 0; i < proto.rules_size(); ++i) {
     const v1::DeletionRule& rule = proto.rules(i);
     const std::string field = absl::StrCat("rules[", i, "]");
     if (rule.category() <= 0 || rule.category() >= static_cast<int>(kCategories)) {
-      return InvalidField(absl::StrCat(field, ".category"), "not a category");
+      violations.Add(absl::StrCat(field, ".category"), "not a category");
+      continue;
     }
     const std::string named = absl::StrCat(field, " (", v1::DataCategory_Name(rule.category()), ")");
-    if (seen[rule.category()]) return InvalidField(absl::StrCat(named, ".category"), "has a rule already");
+    if (seen[rule.category()]) violations.Add(absl::StrCat(named, ".category"), "has a rule already");
     seen[rule.category()] = true;
     auto parsed = ParseRule(rule, named);
-    if (!parsed.ok()) return parsed.status();
-    policy.rules_[rule.category()] = *parsed;
+    if (const DeletionRule* known = violations.Take(parsed)) policy.rules_[rule.category()] = *known;
   }
   for (size_t category = 1; category < kCategories; ++category) {
     if (!seen[category]) {
-      return InvalidField("rules",
-                          absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
+      violations.Add("rules",
+                     absl::StrCat("no rule for ", v1::DataCategory_Name(static_cast<v1::DataCategory>(category))));
     }
   }
+  // What follows compares rules.
+  if (!violations.ok()) return violations.status();
   const DeletionRule& report = policy.rules_[kMeetingReport];
   const DeletionRule& history = policy.rules_[kHistory];
   if (report.starting_point != history.starting_point || report.period != history.period) {
-    return InvalidField(
-        "rules",
-        "MEETING_REPORT is a view over HISTORY and filed with it: their starting points and periods must "
-        "be alike");
+    violations.Add("rules",
+                   "MEETING_REPORT is a view over HISTORY and filed with it: their starting points and periods must "
+                   "be alike");
   }
-  const auto backups_kept = ParseBackups(proto, ShortestPeriod(policy.rules_));
-  if (!backups_kept.ok()) return backups_kept.status();
-  policy.backups_kept_ = *backups_kept;
+  auto backups_kept = ParseBackups(proto, ShortestPeriod(policy.rules_));
+  if (const absl::Duration* kept = violations.Take(backups_kept)) policy.backups_kept_ = *kept;
   auto pbx_end = ParsePbxEnd(proto.pbx_end());
-  if (!pbx_end.ok()) return pbx_end.status();
-  policy.pbx_end_ = *std::move(pbx_end);
+  if (PbxEndRules* rules = violations.Take(pbx_end)) policy.pbx_end_ = std::move(*rules);
   const v1::StatisticsPolicy& statistics = proto.statistics();
   if (statistics.release() != v1::RELEASE_TIME_EARLY && statistics.release() != v1::RELEASE_TIME_AT_DUE_DAY) {
-    return InvalidField("statistics.release", "must be RELEASE_TIME_EARLY or RELEASE_TIME_AT_DUE_DAY");
+    violations.Add("statistics.release", "must be RELEASE_TIME_EARLY or RELEASE_TIME_AT_DUE_DAY");
   }
   policy.settling_ = absl::Seconds(statistics.settling().seconds());
   if (!statistics.has_settling() || policy.settling_ < absl::ZeroDuration() || policy.settling_ > kMaxSettling ||
       statistics.settling().nanos() != 0) {
-    return InvalidField("statistics.settling", "required: whole seconds, 0 to 30 days");
+    violations.Add("statistics.settling", "required: whole seconds, 0 to 30 days");
   }
   if (!v1::StatisticsProfile_IsValid(statistics.profile())) {
-    return InvalidField("statistics.profile", "not a known profile");
+    violations.Add("statistics.profile", "not a known profile");
   }
-  if (absl::Status s = CheckPublished(statistics.published_controllers()); !s.ok()) return s;
-  if (absl::Status s = CheckPublicList(statistics.media_sites(), "statistics.media_sites"); !s.ok()) return s;
-  if (absl::Status s = CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"); !s.ok()) return s;
+  violations.Add(CheckPublished(statistics.published_controllers()));
+  violations.Add(CheckPublicList(statistics.media_sites(), "statistics.media_sites"));
+  violations.Add(CheckPublicList(statistics.client_kinds(), "statistics.client_kinds"));
+  if (!violations.ok()) return violations.status();
   return policy;
 }
 

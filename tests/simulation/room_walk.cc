@@ -188,6 +188,15 @@ PlaceModel RoomSteps::Step(const v1::Event& event) {
   return place;
 }
 
+// Whether a meeting that took place was still heard of at `begin_us`, or goes on at `t` and that is soon.
+bool RoomSteps::WasOrIsThere(const PlanModel& plan, int64_t begin_us, int64_t t) const {
+  return std::any_of(sittings_.begin(), sittings_.end(), [&](const SittingModel& sitting) {
+    if (!sitting.plan.has_value() || &plans_[*sitting.plan] != &plan) return false;
+    const bool goes_on = !sitting.emptied_us.has_value() && !IsOver(sitting, t);
+    return begin_us <= sitting.last_us || (goes_on && begin_us <= t + plan.cut.reopen_us);
+  });
+}
+
 PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   const int64_t t = Us(event.time());
   int64_t start_us = Us(event.meeting_scheduled().planned_start());
@@ -198,8 +207,9 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   }
   const auto is_changed = [&](const PlanModel& plan) {
     if (!plan.dated) return t <= plan.said_us + plan.cut.longest_us;
-    return (!plan.took_place && t <= plan.end_us + plan.cut.late_us) ||
-           std::abs(start_us - plan.start_us) < plan.cut.early_us;
+    if (!plan.took_place && t <= plan.end_us + plan.cut.late_us) return true;
+    if (std::abs(start_us - plan.start_us) >= plan.cut.early_us) return false;
+    return !plan.took_place || start_us <= plan.start_us || WasOrIsThere(plan, start_us, t);
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
@@ -218,6 +228,10 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   const std::string& by = event.meeting_scheduled().organizer_extension();
   if (!by.empty()) plans_[*index].scheduler = by;
   plans_[*index].dated = true;
+  if (plans_[*index].took_place) {  // it keeps its begin
+    start_us = plans_[*index].start_us;
+    end_us = std::min(std::max(start_us, end_us), start_us + 7 * kDayUs);
+  }
   plans_[*index].start_us = start_us;
   plans_[*index].end_us = end_us;
   for (SittingModel& sitting : sittings_) {
