@@ -11,6 +11,7 @@ namespace {
 
 using enum Role;
 using enum ScopeRule;
+using enum CallCost;
 
 // What is read of people, as KIND_READ of the ledger says it.
 constexpr std::string_view kMeetings = "MEETINGS";
@@ -25,13 +26,14 @@ constexpr std::string_view kCounts = "COUNTS";
 // A batch of 4 MiB, whose limit is its own to say, and the largest PBX: 10,000 extensions with every field full are 7
 // MB.
 constexpr size_t kLongest = 8 << 20;
+constexpr size_t kShort = MethodRow::kRequestBytes;
 // A text of 64 KiB.
 constexpr size_t kPolicyBytes = 128 << 10;
 
 constexpr MethodRow kTable[] = {
-    {"BackupService", "CreateBackup", {kOperator}},
+    {"BackupService", "CreateBackup", {kOperator}, kDenied, {}, {}, kShort, kExpensive},
     {"BackupService", "ListBackups", {kMonitoring, kOperator, kAuditor}},
-    {"BackupService", "VerifyBackup", {kOperator, kAuditor}, kDenied, {}, "BACKUP_VERIFIED"},
+    {"BackupService", "VerifyBackup", {kOperator, kAuditor}, kDenied, {}, "BACKUP_VERIFIED", kShort, kExpensive},
     {"BackupService", "PruneBackup", {kOperator}},
     {"ClockService", "GetClock", {kOperator}},
     {"ClockService", "AdvanceClock", {kOperator}, kDenied, {}, "CLOCK_ADVANCED"},
@@ -41,14 +43,14 @@ constexpr MethodRow kTable[] = {
     {"DeletionService", "DeleteMeeting", {kOperator, kRightsDesk}},
     {"DeletionService", "DeleteObject", {kOperator, kRightsDesk}},
     {"DeletionService", "DeletePoll", {kOperator, kRightsDesk}},
-    {"DeletionService", "PreviewErasure", {kOperator, kRightsDesk}, kDenied, kCounts},
+    {"DeletionService", "PreviewErasure", {kOperator, kRightsDesk}, kDenied, kCounts, {}, kShort, kExpensive},
     {"ErasureOrderService", "WatchErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ConfirmErasureOrders", {kPortal}, kCut},
     {"ErasureOrderService", "ListErasureOrders", {kPortal, kOperator, kAuditor}, kPbx, kObjects},
-    {"EventService", "RecordEvents", {kPortal}, kEvents, {}, {}, kLongest},
-    {"EventService", "BatchRecordEvents", {kPortal}, kEvents, {}, {}, kLongest},
+    {"EventService", "RecordEvents", {kPortal}, kEvents, {}, {}, kLongest, kUnlimited},
+    {"EventService", "BatchRecordEvents", {kPortal}, kEvents, {}, {}, kLongest, kUnlimited},
     {"HoldService", "CreateHold", {kRightsDesk, kOperator}},
-    {"HoldService", "GetHold", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
+    {"HoldService", "GetHold", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds, {}, kShort, kExpensive},
     {"HoldService", "ListHolds", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
     {"HoldService", "UpdateHold", {kRightsDesk, kOperator}, kDenied, kHolds},
     {"HoldService", "ReleaseHold", {kRightsDesk, kOperator}},
@@ -57,7 +59,7 @@ constexpr MethodRow kTable[] = {
     {"LedgerService", "GetInclusionProof", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetConsistencyProof", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetLedgerTile", {kRightsDesk, kOperator, kAuditor}},
-    {"LogService", "AppendLogs", {kPortal}, kFree, {}, {}, kLongest},
+    {"LogService", "AppendLogs", {kPortal}, kFree, {}, {}, kLongest, kUnlimited},
     {"LogService", "ReadLogs", {kOperator}, kDenied, kLogs},
     {"LogService", "ExtendLogRetention", {kOperator}},
     {"LogService", "ListLogExtensions", {kOperator, kAuditor}},
@@ -73,19 +75,26 @@ constexpr MethodRow kTable[] = {
     {"PbxService", "DeregisterPbx", {kPortal, kOperator}, kPbx},
     {"PbxService", "ReportLicence", {kPortal, kOperator}},
     {"RetentionService", "GetPolicy", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
-    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}, kDenied, kCounts, {}, kPolicyBytes},
+    {"RetentionService", "PlanPolicy", {kOperator, kAuditor}, kDenied, kCounts, {}, kPolicyBytes, kExpensive},
     {"RetentionService", "ApplyPolicy", {kOperator}, kDenied, {}, {}, kPolicyBytes},
-    {"RetentionService", "ListDueDays", {kRightsDesk, kOperator, kAuditor}, kDenied, kCounts},
+    {"RetentionService", "ListDueDays", {kRightsDesk, kOperator, kAuditor}, kDenied, kCounts, {}, kShort, kExpensive},
     {"RetentionService", "Sweep", {kOperator}},
     {"RingService", "GetRingStatus", {kMonitoring, kOperator, kAuditor}},
     {"RingService", "RotateRingRoot", {kOperator}, kDenied, {}, "RING_ROOT_ROTATED"},
-    {"RingService", "VerifyRing", {kOperator, kAuditor}, kDenied, {}, "RING_VERIFIED"},
+    {"RingService", "VerifyRing", {kOperator, kAuditor}, kDenied, {}, "RING_VERIFIED", kShort, kExpensive},
     {"ServerService", "GetServerInfo", {kPortal, kRightsDesk, kOperator, kAuditor}, kFree},
     {"StatisticsService", "ListTables", {kStatistics, kOperator, kAuditor}},
     {"StatisticsService", "GetGuarantee", {kStatistics, kOperator, kAuditor}},
     {"StatisticsService", "QueryStatistics", {kStatistics, kOperator, kAuditor}},
-    {"StatisticsService", "ExportStatistics", {kStatistics, kOperator, kAuditor}},
-    {"StatisticsService", "SampleSyntheticRecords", {kStatistics, kOperator, kAuditor}},
+    {"StatisticsService", "ExportStatistics", {kStatistics, kOperator, kAuditor}, kDenied, {}, {}, kShort, kExpensive},
+    {"StatisticsService",
+     "SampleSyntheticRecords",
+     {kStatistics, kOperator, kAuditor},
+     kDenied,
+     {},
+     {},
+     kShort,
+     kExpensive},
 };
 
 using Rows = absl::flat_hash_map<const google::protobuf::Descriptor*, const MethodRow*>;

@@ -23,6 +23,13 @@ enum class ScopeRule {
   kCut,     // anything: its handler leaves out what is not of their PBXs
 };
 
+// What a call of a method costs its caller (call_rates.h).
+enum class CallCost {
+  kUnlimited,  // what comes is bounded by what is durable
+  kOrdinary,   // an answer of a page
+  kExpensive,  // looks at much
+};
+
 struct MethodRow {
   std::string_view service;  // "PbxService"
   std::string_view method;
@@ -33,7 +40,10 @@ struct MethodRow {
   // What is done by it, where that has no entry of its own, in the same form; empty if it has, or nothing is done.
   std::string_view act = {};
   // The longest request that is looked at.
-  size_t request_bytes_max = 64 << 10;
+  size_t request_bytes_max = kRequestBytes;
+  CallCost cost = CallCost::kOrdinary;
+
+  static constexpr size_t kRequestBytes = 64 << 10;
 };
 
 std::span<const MethodRow> MethodTable();

@@ -5,6 +5,7 @@
 #include <grpcpp/security/auth_context.h>
 #include <netinet/in.h>
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -120,6 +121,12 @@ absl::StatusOr<std::optional<Actor>> BeginAct(const Backend& backend, const Admi
     }
   }
   return actor;
+}
+
+absl::Status CountCall(const Backend& backend, const grpc::ServerContextBase& context, const MethodRow& method) {
+  if (method.cost == CallCost::kUnlimited) return absl::OkStatus();
+  const absl::Duration now = absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  return backend.rates->Count(PeerOf(context), method.cost, now);
 }
 
 std::string PeerOf(const grpc::ServerContextBase& context) {

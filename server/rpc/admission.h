@@ -38,6 +38,8 @@ absl::Status CheckScope(const Backend& backend, const Admission& admission, cons
 // what has no entry of its own, if the method's row says so. Nothing where no roles are in force. UNAVAILABLE with
 // reason AUDIT_UNAVAILABLE if that, or who it is, cannot be written down; of a portal it then says the role alone.
 absl::StatusOr<std::optional<Actor>> BeginAct(const Backend& backend, const Admission& admission);
+// Counts a call among those that its caller may make in a time. Errors of CallRates::Count.
+absl::Status CountCall(const Backend& backend, const grpc::ServerContextBase& context, const MethodRow& method);
 // Whose share of everything a call takes: a certificate, a uid, else an address.
 std::string PeerOf(const grpc::ServerContextBase& context);
 

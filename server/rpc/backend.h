@@ -25,6 +25,7 @@
 namespace retention {
 
 class ByteBudget;
+class CallRates;
 class Connections;
 class Disposer;
 class WatchCourier;
@@ -66,6 +67,7 @@ struct Backend {
   ByteBudget* budget = nullptr;     // the endpoint's, as what follows
   Connections* connections = nullptr;
   Disposer* disposer = nullptr;
+  CallRates* rates = nullptr;
 
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }

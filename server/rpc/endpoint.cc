@@ -65,9 +65,10 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
 
 struct Endpoint::Parts {
   Parts(const Backend& given, const RpcLimits& limits)
-      : budget(limits.bytes), backend(given), streams(limits.streams), events(backend, streams) {
+      : budget(limits.bytes), rates(limits.rates), backend(given), streams(limits.streams), events(backend, streams) {
     backend.budget = &budget;
     backend.disposer = &disposer;
+    backend.rates = &rates;
     services.push_back(NewBackupService(backend));
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
@@ -84,6 +85,7 @@ struct Endpoint::Parts {
   }
 
   ByteBudget budget;
+  CallRates rates;
   Disposer disposer;
   Backend backend;
   StreamRoster streams;

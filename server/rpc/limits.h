@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "absl/time/time.h"
+#include "server/access/call_rates.h"
 
 namespace retention {
 
@@ -76,6 +77,7 @@ struct RpcLimits {
   ConnectionLimits connections;
   ByteLimits bytes;
   StreamLimits streams;
+  CallRateLimits rates;
 };
 
 }  // namespace retention
