@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/civil_time.h"
 #include "server/base/errors.h"
+#include "server/base/field_violations.h"
 
 namespace retention {
 namespace {
@@ -44,6 +45,11 @@ std::optional<v1::Dimension> MeasuredBy(v1::Metric metric) {
     default:
       return std::nullopt;
   }
+}
+
+absl::Status CheckDate(std::string_view field, bool has, const google::type::Date& date) {
+  if (!has) return InvalidField(field, "required");
+  return IsCohortDate(date) ? absl::OkStatus() : InvalidField(field, "not a civil day after 1970-01-01");
 }
 
 absl::Status CheckMetric(const v1::QueryStatisticsRequest& request, Question& question) {
@@ -142,10 +148,10 @@ absl::StatusOr<AskedDays> CheckDays(bool has_from, const google::type::Date& fro
   const auto civil = [](const google::type::Date& date) {
     return absl::CivilDay(date.year(), date.month(), date.day());
   };
-  if (!has_from) return InvalidField("first_day", "required");
-  if (!IsCohortDate(from)) return InvalidField("first_day", "not a civil day after 1970-01-01");
-  if (!has_to) return InvalidField("last_day", "required");
-  if (!IsCohortDate(to)) return InvalidField("last_day", "not a civil day after 1970-01-01");
+  FieldViolations violations;
+  violations.Add(CheckDate("first_day", has_from, from));
+  violations.Add(CheckDate("last_day", has_to, to));
+  if (!violations.ok()) return violations.status();
   if (civil(to) < civil(from)) return InvalidField("last_day", "before `first_day`");
   if (civil(to) > absl::CivilDay(from.year() + kMostYears, from.month(), from.day())) {
     return InvalidField("last_day", "more than 10 years after `first_day`");
@@ -165,13 +171,13 @@ std::vector<v1::Dimension> Question::Needed() const {
 
 absl::StatusOr<Question> CheckQuestion(const v1::QueryStatisticsRequest& request) {
   Question question;
-  for (const absl::Status& checked :
-       {CheckMetric(request, question), CheckGroups(request, question), CheckFilter(request, question)}) {
-    if (!checked.ok()) return checked;
-  }
-  const auto days = CheckDays(request.has_first_day(), request.first_day(), request.has_last_day(), request.last_day());
-  if (!days.ok()) return days.status();
-  question.days = *days;
+  FieldViolations violations;
+  violations.Add(CheckMetric(request, question));
+  violations.Add(CheckGroups(request, question));
+  violations.Add(CheckFilter(request, question));
+  auto days = CheckDays(request.has_first_day(), request.first_day(), request.has_last_day(), request.last_day());
+  if (const AskedDays* asked = violations.Take(days)) question.days = *asked;
+  if (!violations.ok()) return violations.status();
   return question;
 }
 

@@ -9,7 +9,10 @@ namespace retention {
 namespace {
 
 constexpr char kReasonUrl[] = "retention/reason";
-constexpr char kFieldUrl[] = "retention/field";
+constexpr char kViolationsUrl[] = "retention/violations";
+// Neither paths nor descriptions have these.
+constexpr char kAfterField = '\x1f';
+constexpr char kAfterViolation = '\x1e';
 constexpr char kMetadataUrl[] = "retention/metadata";
 constexpr char kRetryUrl[] = "retention/retry_delay_ms";
 constexpr char kClockInDoubt[] = "CLOCK_IN_DOUBT";
@@ -23,12 +26,29 @@ std::string Payload(const absl::Status& status, const char* url) {
   return payload.has_value() ? std::string(*payload) : std::string();
 }
 
+void SetViolations(absl::Status& status, const std::vector<FieldViolation>& violations) {
+  std::string joined;
+  for (const FieldViolation& violation : violations) {
+    absl::StrAppend(&joined, violation.field, std::string(1, kAfterField), violation.description,
+                    std::string(1, kAfterViolation));
+  }
+  status.SetPayload(kViolationsUrl, absl::Cord(joined));
+}
+
 }  // namespace
 
 absl::Status InvalidField(std::string_view field, std::string_view description) {
-  absl::Status status = absl::InvalidArgumentError(absl::StrCat(Absl(field), ": ", Absl(description)));
+  return InvalidFields({{.field = std::string(field), .description = std::string(description)}});
+}
+
+absl::Status InvalidFields(const std::vector<FieldViolation>& violations) {
+  std::string message;
+  for (const FieldViolation& violation : violations) {
+    absl::StrAppend(&message, message.empty() ? "" : "; ", violation.field, ": ", violation.description);
+  }
+  absl::Status status = absl::InvalidArgumentError(message);
   status.SetPayload(kReasonUrl, absl::Cord("INVALID_FIELD"));
-  status.SetPayload(kFieldUrl, absl::Cord(Absl(field)));
+  SetViolations(status, violations);
   return status;
 }
 
@@ -64,10 +84,12 @@ absl::Status RefileUnderWay() {
 }
 
 absl::Status RemovalsUnconfirmed(uint64_t percent) {
-  absl::Status status = ErrorWithReason(
-      absl::StatusCode::kFailedPrecondition, "REMOVALS_UNCONFIRMED",
-      absl::StrCat("confirm_removals: required to remove more than ", percent, " % of the extensions held"));
-  status.SetPayload(kFieldUrl, absl::Cord("confirm_removals"));
+  const FieldViolation violation{
+      .field = "confirm_removals",
+      .description = absl::StrCat("required to remove more than ", percent, " % of the extensions held")};
+  absl::Status status = ErrorWithReason(absl::StatusCode::kFailedPrecondition, "REMOVALS_UNCONFIRMED",
+                                        absl::StrCat(violation.field, ": ", violation.description));
+  SetViolations(status, {violation});
   return status;
 }
 
@@ -98,7 +120,12 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
 }
 
 ErrorDetails DetailsOf(const absl::Status& status) {
-  ErrorDetails details{.reason = Payload(status, kReasonUrl), .field = Payload(status, kFieldUrl)};
+  ErrorDetails details{.reason = Payload(status, kReasonUrl)};
+  const std::string violations = Payload(status, kViolationsUrl);
+  for (const absl::string_view violation : absl::StrSplit(violations, kAfterViolation, absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> said = absl::StrSplit(violation, absl::MaxSplits(kAfterField, 1));
+    details.violations.push_back({.field = said.first, .description = said.second});
+  }
   int64_t delay_ms = 0;
   if (absl::SimpleAtoi(Payload(status, kRetryUrl), &delay_ms)) details.retry_delay = absl::Milliseconds(delay_ms);
   const std::string lines = Payload(status, kMetadataUrl);

@@ -8,22 +8,34 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace retention {
 
+// What is wrong with a field of a request, whose path this is.
+struct FieldViolation {
+  std::string field;
+  std::string description;
+};
+
 // The details that the RPC layer turns into ErrorInfo, BadRequest and RetryInfo.
 struct ErrorDetails {
   std::string reason;                           // ErrorInfo.reason; empty if the status carries none
-  std::string field;                            // BadRequest field path; empty if it is not about a field
+  std::vector<FieldViolation> violations;       // of BadRequest; empty if it is not about a field
   std::optional<absl::Duration> retry_delay;    // RetryInfo
   std::map<std::string, std::string> metadata;  // ErrorInfo.metadata
+
+  // Of the first violation; empty if there is none.
+  std::string field() const { return violations.empty() ? std::string() : violations.front().field; }
 };
 
 // INVALID_ARGUMENT with reason INVALID_FIELD.
 absl::Status InvalidField(std::string_view field, std::string_view description);
+// The same about several fields (field_violations.h). REQUIRES: there is one.
+absl::Status InvalidFields(const std::vector<FieldViolation>& violations);
 // Any code with a reason, as PBX_UNKNOWN.
 absl::Status ErrorWithReason(absl::StatusCode code, std::string_view reason, std::string_view message);
 // The same, with what programs may want to know. Neither names nor values have line breaks.

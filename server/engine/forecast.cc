@@ -12,12 +12,16 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
+#include "server/base/waiting_caller.h"
 #include "server/rows/bucket_counts.h"
 #include "storage/keys.h"
 
 namespace retention {
 namespace {
+
+constexpr size_t kRowsBetweenLooks = 1000;
 
 // Which buckets are asked for.
 struct Range {
@@ -32,23 +36,23 @@ struct Range {
 
 absl::StatusOr<Range> ReadRange(const v1::ListDueDaysRequest& request) {
   Range range;
+  FieldViolations violations;
   if (request.has_first_day()) {
     auto day = DayOfDate(request.first_day(), "first_day");
-    if (!day.ok()) return day.status();
-    range.from = *day;
+    if (const DueDay* from = violations.Take(day)) range.from = *from;
   }
   if (request.has_last_day()) {
     auto day = DayOfDate(request.last_day(), "last_day");
-    if (!day.ok()) return day.status();
-    range.to = *day;
+    if (const DueDay* to = violations.Take(day)) range.to = *to;
   }
-  if (range.to < range.from) return InvalidField("last_day", "not before `first_day`");
+  if (range.to < range.from) violations.Add("last_day", "not before `first_day`");
   for (int i = 0; i < request.categories_size(); ++i) {
     if (request.categories(i) <= 0 || request.categories(i) >= static_cast<int>(kCategories)) {
-      return InvalidField(absl::StrCat("categories[", i, "]"), "not a category");
+      violations.Add(absl::StrCat("categories[", i, "]"), "not a category");
     }
     range.categories.insert(request.categories(i));
   }
+  if (!violations.ok()) return violations.status();
   return range;
 }
 
@@ -115,7 +119,9 @@ absl::StatusOr<bool> CountRows(RowCursor& cursor, const std::vector<PbxId>& pbxs
     pbx = std::lower_bound(pbx, pbxs.end(), key->pbx);
     if (pbx == pbxs.end()) return true;
     if (budget == 0) return false;
-    --budget;
+    if (budget-- % kRowsBetweenLooks == 0) {
+      if (absl::Status s = CheckCallerWaits(); !s.ok()) return s;
+    }
     if (*pbx == key->pbx) {
       ++bucket.count.rows;
       bucket.count.values += Vault::ValueCount(cursor.value());

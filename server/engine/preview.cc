@@ -6,7 +6,9 @@
 #include "absl/functional/function_ref.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
+#include "server/base/waiting_caller.h"
 #include "server/rows/object_rows.h"
 
 namespace retention {
@@ -47,8 +49,7 @@ absl::Status Preview::AddOrders(const Change& change) {
 absl::Status Preview::CountStep() {
   // What is seen holds back the reopening of a store that has failed.
   if (absl::Status s = store_.Health(); !s.ok()) return absl::UnavailableError("the store has failed meanwhile");
-  if (++steps_ <= kMaxSteps) return absl::OkStatus();
-  return TooLarge();
+  return ++steps_ <= kMaxSteps ? CheckCallerWaits() : TooLarge();
 }
 
 absl::StatusOr<v1::PreviewErasureResponse> Preview::Response() const {
@@ -71,6 +72,7 @@ absl::StatusOr<v1::PreviewErasureResponse> Preview::Response() const {
 }
 
 absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
+  FieldViolations violations;
   switch (request.scope_case()) {
     case v1::PreviewErasureRequest::kControllerId: {
       if (absl::Status s = CheckPartyIdentifier("controller_id", request.controller_id()); !s.ok()) return s;
@@ -88,8 +90,9 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
       return pbx.has_value() ? OfPbx(*pbx, request.pbx_id()) : PbxUnknown();
     }
     case v1::PreviewErasureRequest::kExtension:
-      if (absl::Status s = CheckIdentifier("extension.pbx_id", request.extension().pbx_id()); !s.ok()) return s;
-      if (absl::Status s = CheckExtensionNumber("extension.number", request.extension().number()); !s.ok()) return s;
+      violations.Add(CheckIdentifier("extension.pbx_id", request.extension().pbx_id()));
+      violations.Add(CheckExtensionNumber("extension.number", request.extension().number()));
+      if (!violations.ok()) return violations.status();
       return Try([&](Change& change) {
         const v1::DeleteExtensionRequest& extension = request.extension();
         return domains_.pbxs
@@ -97,28 +100,32 @@ absl::Status Preview::Of(const v1::PreviewErasureRequest& request) {
             .status();
       });
     case v1::PreviewErasureRequest::kMeeting:
-      if (absl::Status s = CheckIdentifier("meeting.pbx_id", request.meeting().pbx_id()); !s.ok()) return s;
-      if (absl::Status s = CheckIdentifier("meeting.meeting_id", request.meeting().meeting_id()); !s.ok()) return s;
+      violations.Add(CheckIdentifier("meeting.pbx_id", request.meeting().pbx_id()));
+      violations.Add(CheckIdentifier("meeting.meeting_id", request.meeting().meeting_id()));
+      if (!violations.ok()) return violations.status();
       return Try([&](Change& change) {
         const v1::DeleteMeetingRequest& meeting = request.meeting();
         return domains_.recorder.DeleteMeeting(meeting.pbx_id(), meeting.meeting_id(), kPreview, change);
       });
     case v1::PreviewErasureRequest::kObject: {
       const v1::DeleteObjectRequest& object = request.object();
-      if (absl::Status s = CheckIdentifier("object.pbx_id", object.pbx_id()); !s.ok()) return s;
-      if (absl::Status s = CheckIdentifier("object.meeting_id", object.meeting_id()); !s.ok()) return s;
-      if (absl::Status s = CheckIdentifier("object.object_id", object.object_id()); !s.ok()) return s;
+      violations.Add(CheckIdentifier("object.pbx_id", object.pbx_id()));
+      violations.Add(CheckIdentifier("object.meeting_id", object.meeting_id()));
+      violations.Add(CheckIdentifier("object.object_id", object.object_id()));
       const auto category = static_cast<CategoryNumber>(object.category());
-      if (!v1::DataCategory_IsValid(object.category()) || !IsObject(category))
-        return InvalidField("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
+      if (!v1::DataCategory_IsValid(object.category()) || !IsObject(category)) {
+        violations.Add("object.category", "RECORDING, PDF_SHARE or FILE_SHARE");
+      }
+      if (!violations.ok()) return violations.status();
       return Try([&](Change& change) {
         return domains_.recorder.DeleteObject(object.pbx_id(), object.meeting_id(), category, object.object_id(),
                                               kPreview, change);
       });
     }
     case v1::PreviewErasureRequest::kPoll:
-      if (absl::Status s = CheckIdentifier("poll.pbx_id", request.poll().pbx_id()); !s.ok()) return s;
-      if (absl::Status s = CheckIdentifier("poll.poll_id", request.poll().poll_id()); !s.ok()) return s;
+      violations.Add(CheckIdentifier("poll.pbx_id", request.poll().pbx_id()));
+      violations.Add(CheckIdentifier("poll.poll_id", request.poll().poll_id()));
+      if (!violations.ok()) return violations.status();
       return Try([&](Change& change) {
         return domains_.recorder.DeletePoll(request.poll().pbx_id(), request.poll().poll_id(), kPreview, change);
       });

@@ -4,6 +4,7 @@
 
 #include "server/base/errors.h"
 #include "server/base/request_parts.h"
+#include "server/base/waiting_caller.h"
 #include "server/holds/hold_commands.h"
 #include "server/holds/hold_intake.h"
 #include "server/holds/hold_matcher.h"
@@ -29,6 +30,7 @@ absl::StatusOr<v1::GetHoldResponse> HoldReader::GetHold(const v1::GetHoldRequest
     count.set_category(static_cast<v1::DataCategory>(category));
     for (const PbxId& pbx : pbxs) {
       const auto tally = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
+        if (absl::Status s = CheckCallerWaits(); !s.ok()) return s;
         auto plaintext = holdings_.vault.Open(key, envelope);
         if (!plaintext.ok()) return plaintext.status();
         stored::v1::KeptRow kept;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/ledger/ledger.h"
 #include "storage/keys.h"
@@ -109,24 +110,26 @@ absl::StatusOr<v1::GetCheckpointResponse> LedgerReader::Checkpoint() const {
 
 absl::StatusOr<v1::ListLedgerEntriesResponse> LedgerReader::List(const v1::ListLedgerEntriesRequest& request,
                                                                  const std::optional<PbxId>& pbx) const {
+  FieldViolations violations;
   const auto page_size = PageSize(request.page_size(), kDefaultEntriesPerPage, kMaxEntriesPerPage);
-  if (!page_size.ok()) return page_size.status();
+  violations.Add(page_size.status());
   for (int i = 0; i < request.acts_size(); ++i) {
     if (!v1::LedgerAct_IsValid(request.acts(i)) || request.acts(i) == v1::LEDGER_ACT_UNSPECIFIED) {
-      return InvalidField(absl::StrCat("acts[", i, "]"), "no act of the ledger");
+      violations.Add(absl::StrCat("acts[", i, "]"), "no act of the ledger");
     }
   }
   EntryFilter filter{.request = request, .pbx = pbx};
   if (request.has_start_time()) {
-    if (!IsEventTime(request.start_time())) return InvalidField("start_time", kWhichTime);
+    if (!IsEventTime(request.start_time())) violations.Add("start_time", kWhichTime);
     filter.start_us = MicrosOf(request.start_time());
   }
   if (request.has_end_time()) {
-    if (!IsEventTime(request.end_time())) return InvalidField("end_time", kWhichTime);
+    if (!IsEventTime(request.end_time())) violations.Add("end_time", kWhichTime);
     filter.end_us = MicrosOf(request.end_time());
   }
   const auto position = PositionIn(request);
-  if (!position.ok()) return position.status();
+  violations.Add(position.status());
+  if (!violations.ok()) return violations.status();
   uint64_t next = request.newest_first() ? size_ : 1;
   if (!position->empty() && (!absl::SimpleAtoi(*position, &next) || next == 0)) {
     return InvalidField("page_token", "not a token of this server");

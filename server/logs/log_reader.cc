@@ -7,6 +7,7 @@
 
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/logs/log_rows.h"
 
@@ -55,23 +56,27 @@ absl::StatusOr<Position> ReadPosition(const v1::ReadLogsRequest& request) {
 
 absl::StatusOr<Filter> ReadFilter(const v1::ReadLogsRequest& request) {
   Filter filter;
+  FieldViolations violations;
   if (request.server() != v1::LOG_SERVER_UNSPECIFIED) {
-    if (!IsLogServer(request.server())) return InvalidField("server", "not a server that logs");
+    if (!IsLogServer(request.server())) violations.Add("server", "not a server that logs");
     filter.server = request.server();
   }
   if (request.min_severity() != v1::LOG_SEVERITY_UNSPECIFIED) {
-    if (!v1::LogSeverity_IsValid(request.min_severity())) return InvalidField("min_severity", "not a severity");
+    if (!v1::LogSeverity_IsValid(request.min_severity())) {
+      violations.Add("min_severity", "not a severity");
+    }
     filter.severity_max = static_cast<uint32_t>(request.min_severity());
   }
   if (request.has_start_time()) {
-    if (!IsEventTime(request.start_time())) return InvalidField("start_time", "not a time since 2000-01-01");
+    if (!IsEventTime(request.start_time())) violations.Add("start_time", "not a time since 2000-01-01");
     filter.from_us = MicrosOf(request.start_time());
   }
   if (request.has_end_time()) {
-    if (!IsEventTime(request.end_time())) return InvalidField("end_time", "not a time since 2000-01-01");
+    if (!IsEventTime(request.end_time())) violations.Add("end_time", "not a time since 2000-01-01");
     filter.to_us = MicrosOf(request.end_time());
   }
-  if (filter.to_us < filter.from_us) return InvalidField("end_time", "not before `start_time`");
+  if (filter.to_us < filter.from_us) violations.Add("end_time", "not before `start_time`");
+  if (!violations.ok()) return violations.status();
   return filter;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/rows/row_walk.h"
 
@@ -66,16 +67,10 @@ std::string LedgerReason(v1::LogServer server) {
   return absl::StrCat("DEBUGGING_", v1::LogServer_Name(server).substr(kPrefix));
 }
 
-}  // namespace
-
-absl::StatusOr<DueDay> CheckLogExtension(const v1::ExtendLogRetentionRequest& request, const Policy& policy,
-                                         absl::Time now) {
-  if (!IsLogServer(request.server())) return InvalidField("server", "not a server that logs");
-  if (request.reason().empty()) return InvalidField("reason", "required");
-  if (request.reason().size() > kMaxLogReasonBytes) return InvalidField("reason", "at most 1,000 bytes");
+absl::StatusOr<DueDay> UntilOf(const v1::ExtendLogRetentionRequest& request, const Policy& policy, absl::Time now) {
   if (!request.has_until()) return InvalidField("until", "required");
   auto until = DayOfDate(request.until(), "until");
-  if (!until.ok()) return until.status();
+  if (!until.ok()) return until;
   const CivilPeriod longest = policy.rule(kServerLog).extended_period;
   if (longest.unit == CivilPeriod::Unit::kNone) return InvalidField("until", "the policy allows no extension");
   const absl::CivilDay today = DayOf(now, policy.zone());
@@ -83,6 +78,20 @@ absl::StatusOr<DueDay> CheckLogExtension(const v1::ExtendLogRetentionRequest& re
   if (*until > DueDay(LastDayOf(today, longest))) {
     return InvalidField("until", "not beyond the policy's extended period from today");
   }
+  return until;
+}
+
+}  // namespace
+
+absl::StatusOr<DueDay> CheckLogExtension(const v1::ExtendLogRetentionRequest& request, const Policy& policy,
+                                         absl::Time now) {
+  FieldViolations violations;
+  if (!IsLogServer(request.server())) violations.Add("server", "not a server that logs");
+  if (request.reason().empty()) violations.Add("reason", "required");
+  if (request.reason().size() > kMaxLogReasonBytes) violations.Add("reason", "at most 1,000 bytes");
+  auto until = UntilOf(request, policy, now);
+  violations.Add(until.status());
+  if (!violations.ok()) return violations.status();
   return until;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/meetings/listing.h"
 #include "server/meetings/meeting_reader.h"
@@ -37,29 +38,37 @@ absl::StatusOr<bool> IsDescending(const std::string& order_by) {
   return InvalidField("order_by", "\"begin_time\" or \"begin_time desc\"");
 }
 
+absl::Status CheckTime(std::string_view field, const google::protobuf::Timestamp& time) {
+  return IsEventTime(time) ? absl::OkStatus() : InvalidField(field, "not a time since 2000-01-01");
+}
+
+absl::StatusOr<std::string> PositionOf(const v1::ListMeetingsRequest& request) {
+  auto position = PositionIn(request);
+  if (!position.ok() || position->empty() || position->size() == kPositionBytes) return position;
+  return InvalidField("page_token", "not a token of this server");
+}
+
 absl::StatusOr<Question> QuestionOf(const v1::ListMeetingsRequest& request) {
   Question question;
-  const auto page_size =
+  FieldViolations violations;
+  violations.Add(CheckIdentifier("pbx_id", request.pbx_id()));
+  if (!request.meeting_id().empty()) violations.Add(CheckIdentifier("meeting_id", request.meeting_id()));
+  auto page_size =
       PageSize(request.page_size(), MeetingReader::kDefaultMeetingsPerPage, MeetingReader::kMaxMeetingsPerPage);
-  if (!page_size.ok()) return page_size.status();
-  question.page_size = *page_size;
-  auto position = PositionIn(request);
-  if (!position.ok()) return position.status();
-  if (!position->empty() && position->size() != kPositionBytes) {
-    return InvalidField("page_token", "not a token of this server");
-  }
-  question.position = *std::move(position);
-  const auto descending = IsDescending(request.order_by());
-  if (!descending.ok()) return descending.status();
-  question.descending = *descending;
+  if (const int* size = violations.Take(page_size)) question.page_size = *size;
+  auto descending = IsDescending(request.order_by());
+  if (const bool* is = violations.Take(descending)) question.descending = *is;
   if (request.has_ends_after()) {
-    if (!IsEventTime(request.ends_after())) return InvalidField("ends_after", "not a time since 2000-01-01");
+    violations.Add(CheckTime("ends_after", request.ends_after()));
     question.ends_after_us = MicrosOf(request.ends_after());
   }
   if (request.has_begins_before()) {
-    if (!IsEventTime(request.begins_before())) return InvalidField("begins_before", "not a time since 2000-01-01");
+    violations.Add(CheckTime("begins_before", request.begins_before()));
     question.begins_before_us = MicrosOf(request.begins_before());
   }
+  auto position = PositionOf(request);
+  if (std::string* where = violations.Take(position)) question.position = std::move(*where);
+  if (!violations.ok()) return violations.status();
   return question;
 }
 
@@ -173,12 +182,8 @@ class MeetingsOfRoom final : public Candidates {
 
 absl::StatusOr<v1::ListMeetingsResponse> MeetingReader::ListMeetings(const v1::ListMeetingsRequest& request,
                                                                      absl::Time now) const {
-  if (absl::Status s = CheckIdentifier("pbx_id", request.pbx_id()); !s.ok()) return s;
   auto question = QuestionOf(request);
   if (!question.ok()) return question.status();
-  if (!request.meeting_id().empty()) {
-    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
-  }
   const auto pbx = FindPbx(request.pbx_id(), now);
   if (!pbx.ok()) return pbx.status();
   const auto view = store_.Snapshot();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/meetings/meeting_fold.h"
 #include "server/meetings/meeting_view.h"
@@ -22,8 +23,10 @@ namespace retention {
 namespace {
 
 absl::Status CheckMeetingName(const std::string& pbx_id, const std::string& meeting_id) {
-  if (absl::Status status = CheckIdentifier("pbx_id", pbx_id); !status.ok()) return status;
-  return CheckIdentifier("meeting_id", meeting_id);
+  FieldViolations violations;
+  violations.Add(CheckIdentifier("pbx_id", pbx_id));
+  violations.Add(CheckIdentifier("meeting_id", meeting_id));
+  return violations.status();
 }
 
 // The number of an occurrence in a request; 0 for none.

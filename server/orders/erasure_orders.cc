@@ -8,6 +8,7 @@
 #include "server/base/crash_point.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/base/request_parts.h"
 #include "server/rows/row_walk.h"
 #include "storage/keys.h"
@@ -91,33 +92,36 @@ absl::StatusOr<uint64_t> ErasureOrders::Scan(uint64_t after, uint64_t through,
 absl::StatusOr<CategorySet> ErasureOrders::CheckCategories(
     const google::protobuf::RepeatedField<int>& categories) const {
   CategorySet set;
+  FieldViolations violations;
   if (categories.empty()) set.set();
   for (int i = 0; i < categories.size(); ++i) {
     const int category = categories[i];
     if (category <= 0 || category >= static_cast<int>(kCategories) ||
         !holdings_.policy().rule(static_cast<CategoryNumber>(category)).erasure_order) {
-      return InvalidField(absl::StrCat("categories[", i, "]"), "not a category with erasure orders");
+      violations.Add(absl::StrCat("categories[", i, "]"), "not a category with erasure orders");
+    } else {
+      set.set(static_cast<size_t>(category));
     }
-    set.set(static_cast<size_t>(category));
   }
+  if (!violations.ok()) return violations.status();
   return set;
 }
 
 absl::StatusOr<v1::ListErasureOrdersResponse> ErasureOrders::List(const v1::ListErasureOrdersRequest& request,
                                                                   absl::Time now) const {
+  FieldViolations violations;
   const google::protobuf::Duration& age = request.min_age();
   if (age.seconds() < 0 || age.seconds() > kDurationSecondsMax || age.nanos() < 0 || age.nanos() > kNanosMax) {
-    return InvalidField("min_age", "0 or more");
+    violations.Add("min_age", "0 or more");
   }
-  auto categories = CheckCategories(request.categories());
-  if (!categories.ok()) return categories.status();
-  if (!request.pbx_id().empty()) {
-    if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
-  }
+  const auto categories = CheckCategories(request.categories());
+  violations.Add(categories.status());
+  if (!request.pbx_id().empty()) violations.Add(CheckIdentifier("pbx_id", request.pbx_id()));
   const auto page_size = PageSize(request.page_size(), kDefaultOrdersPerPage, kMaxOrdersPerPage);
-  if (!page_size.ok()) return page_size.status();
-  auto position = LastSeen(request);
-  if (!position.ok()) return position.status();
+  violations.Add(page_size.status());
+  const auto position = LastSeen(request);
+  violations.Add(position.status());
+  if (!violations.ok()) return violations.status();
 
   const absl::Time issued_by = now - absl::Seconds(age.seconds()) - absl::Nanoseconds(age.nanos());
   const uint64_t last = last_issued();
@@ -147,14 +151,17 @@ absl::Status ErasureOrders::CheckConfirm(const v1::ConfirmErasureOrdersRequest& 
   if (request.confirmations().empty() || request.confirmations_size() > kMaxConfirmations) {
     return InvalidField("confirmations", "1 to 1,000 confirmations");
   }
+  FieldViolations violations;
   for (int i = 0; i < request.confirmations_size(); ++i) {
     const v1::ErasureConfirmation& confirmation = request.confirmations(i);
-    if (confirmation.order_id() == 0) return InvalidField(absl::StrCat("confirmations[", i, "].order_id"), "required");
+    if (confirmation.order_id() == 0) {
+      violations.Add(absl::StrCat("confirmations[", i, "].order_id"), "required");
+    }
     if (!v1::ErasureOutcome_IsValid(confirmation.outcome()) || confirmation.outcome() == 0) {
-      return InvalidField(absl::StrCat("confirmations[", i, "].outcome"), "required: ERASED, NOT_FOUND or FAILED");
+      violations.Add(absl::StrCat("confirmations[", i, "].outcome"), "required: ERASED, NOT_FOUND or FAILED");
     }
   }
-  return absl::OkStatus();
+  return violations.status();
 }
 
 absl::StatusOr<v1::ConfirmErasureOrdersResponse> ErasureOrders::Confirm(const v1::ConfirmErasureOrdersRequest& request,

@@ -14,6 +14,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
+#include "server/base/waiting_caller.h"
 #include "server/law/cohort_days.h"
 #include "server/policies/misfiled_rows.h"
 #include "storage/keys.h"
@@ -209,13 +210,14 @@ absl::StatusOr<v1::PlanPolicyResponse> PolicyPlanner::PlanFor(const PolicyVersio
   WalkStep meetings{.budget = SIZE_MAX};
   absl::Status status = placement.VisitMeetings(
       meetings, [&](const LocatorName& name, const MeetingLocator& locator, const Filing& filing) {
-        return counter.CountMeeting(name, locator, filing);
+        absl::Status waits = CheckCallerWaits();
+        return waits.ok() ? counter.CountMeeting(name, locator, filing) : waits;
       });
   if (!status.ok()) return status;
   WalkStep rows{.budget = SIZE_MAX};
   status = placement.VisitRows(rows, [&](const FiledKey& key, std::string_view envelope, DueDay right) {
     counter.Count(key.category, key.day, right, envelope);
-    return absl::OkStatus();
+    return CheckCallerWaits();
   });
   if (!status.ok()) return status;
   WalkStep cubes{.budget = SIZE_MAX};

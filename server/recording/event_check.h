@@ -1,4 +1,4 @@
-// The first thing that is wrong with an event, found field by field.
+// What is wrong with an event, found field by field.
 #ifndef RETENTION_SERVER_RECORDING_EVENT_CHECK_H_
 #define RETENTION_SERVER_RECORDING_EVENT_CHECK_H_
 
@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "retention/v1/event_service.pb.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 
 namespace retention {
 
@@ -19,14 +20,16 @@ inline constexpr size_t kMaxWordBytes = 32;  // client kind, media site, numbers
 inline constexpr char kAtMostDialInNumbers[] = "at most 50";
 inline constexpr char kAtMostInvitees[] = "at most 1,000";
 
-// Collects the first violation of an event.
+// Collects violations. An event is rejected for its first; a request is told of all.
 class Check {
  public:
   bool failed() const { return rejection_.has_value(); }
   std::optional<v1::Rejection> Take() { return std::move(rejection_); }
+  absl::Status status() const { return violations_.status(); }
 
   void Fail(std::string_view field, std::string_view description,
             v1::RejectionReason reason = v1::REJECTION_REASON_INVALID_FIELD) {
+    violations_.Add(field, description);
     if (failed()) return;
     rejection_.emplace();
     rejection_->set_reason(reason);
@@ -70,6 +73,7 @@ class Check {
     if (why != nullptr) Fail(field, why);
   }
   std::optional<v1::Rejection> rejection_;
+  FieldViolations violations_;
 };
 
 }  // namespace retention

@@ -219,12 +219,6 @@ MeetingField MeetingFieldOf(v1::Event::PayloadCase payload) {
   }
 }
 
-absl::Status StatusOf(Check check) {
-  const auto rejection = check.Take();
-  if (!rejection.has_value()) return absl::OkStatus();
-  return InvalidField(rejection->field(), rejection->description());
-}
-
 }  // namespace
 
 std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) {
@@ -263,7 +257,7 @@ std::optional<v1::Rejection> CheckEvent(const v1::Event& event, absl::Time now) 
 absl::Status CheckPbxSynced(const v1::PbxSynced& synced, std::string_view prefix) {
   Check check;
   CheckSynced(synced, std::string(prefix), check);
-  return StatusOf(std::move(check));
+  return check.status();
 }
 
 absl::Status EventBatch::Prepare(absl::Time now) {

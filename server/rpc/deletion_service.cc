@@ -4,6 +4,7 @@
 #include "absl/strings/strip.h"
 #include "retention/v1/deletion_service.grpc.pb.h"
 #include "server/base/field_checks.h"
+#include "server/base/field_violations.h"
 #include "server/rows/object_rows.h"
 #include "server/rpc/pbx_calls.h"
 #include "server/rpc/services.h"
@@ -64,11 +65,33 @@ class DeletionService final : public DeletionServiceBase {
   grpc::ServerUnaryReactor* Delete(const UnaryCall& call) {
     return Answer<Request>(backend_, backend_.workers.commands, call, [this](const Request& message) {
       using Response = decltype(Execute(message, std::string_view()));
-      if (absl::Status s = CheckIdentifier("pbx_id", message.pbx_id()); !s.ok()) return Response(s);
+      FieldViolations violations;
+      violations.Add(CheckIdentifier("pbx_id", message.pbx_id()));
       const auto reason = WordOf(message.reason());
-      if (!reason.ok()) return Response(reason.status());
-      return Execute(message, *reason);
+      violations.Add(reason.status());
+      CheckRest(message, violations);
+      return violations.ok() ? Execute(message, *reason) : Response(violations.status());
     });
+  }
+
+  // What a request names beside these.
+  static void CheckRest(const v1::DeletePbxRequest& /*request*/, FieldViolations& /*violations*/) {}
+  static void CheckRest(const v1::DeleteExtensionRequest& request, FieldViolations& violations) {
+    violations.Add(CheckExtensionNumber("number", request.number()));
+  }
+  static void CheckRest(const v1::DeleteMeetingRequest& request, FieldViolations& violations) {
+    violations.Add(CheckIdentifier("meeting_id", request.meeting_id()));
+  }
+  static void CheckRest(const v1::DeleteObjectRequest& request, FieldViolations& violations) {
+    violations.Add(CheckIdentifier("meeting_id", request.meeting_id()));
+    violations.Add(CheckIdentifier("object_id", request.object_id()));
+    const int category = request.category();
+    if (category < 0 || category >= static_cast<int>(kCategories) || !IsObject(static_cast<CategoryNumber>(category))) {
+      violations.Add("category", "RECORDING, PDF_SHARE or FILE_SHARE");
+    }
+  }
+  static void CheckRest(const v1::DeletePollRequest& request, FieldViolations& violations) {
+    violations.Add(CheckIdentifier("poll_id", request.poll_id()));
   }
 
   absl::StatusOr<v1::DeletePbxResponse> Execute(const v1::DeletePbxRequest& request, std::string_view reason) const {
@@ -82,7 +105,6 @@ class DeletionService final : public DeletionServiceBase {
 
   absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,
                                                     std::string_view reason) const {
-    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
     const auto erased = EraseMeeting(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(),
                                      request.meeting_id(), reason);
     if (!erased.ok()) return erased.status();
@@ -99,21 +121,14 @@ class DeletionService final : public DeletionServiceBase {
 
   absl::StatusOr<v1::DeleteObjectResponse> Execute(const v1::DeleteObjectRequest& request,
                                                    std::string_view reason) const {
-    if (absl::Status s = CheckIdentifier("meeting_id", request.meeting_id()); !s.ok()) return s;
-    if (absl::Status s = CheckIdentifier("object_id", request.object_id()); !s.ok()) return s;
-    const int category = request.category();
-    if (category < 0 || category >= static_cast<int>(kCategories) || !IsObject(static_cast<CategoryNumber>(category))) {
-      return InvalidField("category", "RECORDING, PDF_SHARE or FILE_SHARE");
-    }
     absl::Status status =
         EraseObject(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(), request.meeting_id(),
-                    static_cast<CategoryNumber>(category), request.object_id(), reason);
+                    static_cast<CategoryNumber>(request.category()), request.object_id(), reason);
     if (!status.ok()) return status;
     return v1::DeleteObjectResponse();
   }
 
   absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason) const {
-    if (absl::Status s = CheckIdentifier("poll_id", request.poll_id()); !s.ok()) return s;
     absl::Status status = backend_.commands.Do([&](Change& change) {
       return backend_.engine.domains().recorder.DeletePoll(request.pbx_id(), request.poll_id(), reason, change);
     });

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "retention/v1/pbx_service.grpc.pb.h"
+#include "server/base/field_violations.h"
 #include "server/recording/event_intake.h"
 #include "server/rpc/pbx_calls.h"
 #include "server/rpc/services.h"
@@ -76,12 +77,14 @@ class PbxService final : public PbxServiceBase {
   }
 
   absl::StatusOr<v1::SyncPbxResponse> Sync(v1::SyncPbxRequest& request) const {
-    if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
+    FieldViolations violations;
+    violations.Add(CheckIdentifier("pbx_id", request.pbx_id()));
     v1::PbxSynced synced;
     synced.set_controller_id(request.controller_id());
     synced.mutable_profile()->Swap(request.mutable_profile());
     synced.mutable_extensions()->Swap(request.mutable_extensions());
-    if (absl::Status status = CheckPbxSynced(synced, ""); !status.ok()) return status;
+    violations.Add(CheckPbxSynced(synced, ""));
+    if (!violations.ok()) return violations.status();
     const SyncMode mode = request.confirm_removals() ? SyncMode::kConfirmed : SyncMode::kGuarded;
     const auto outcome = request.validate_only() ? backend_.engine.PreviewSync(request.pbx_id(), synced, backend_.Now())
                                                  : backend_.commands.Do([&](Change& change) {
@@ -118,16 +121,18 @@ class PbxService final : public PbxServiceBase {
   }
 
   absl::StatusOr<v1::ReportLicenceResponse> TakeLicence(const v1::ReportLicenceRequest& request) const {
+    FieldViolations violations;
     if (request.licence_key().empty() || request.licence_key().size() > kMaxIdentifierBytes) {
-      return InvalidField("licence_key", "1 to 128 bytes");
+      violations.Add("licence_key", "1 to 128 bytes");
     }
-    if (!request.has_valid_until()) return InvalidField("valid_until", "required");
+    if (!request.has_valid_until()) violations.Add("valid_until", "required");
     const google::protobuf::Timestamp& until = request.valid_until();
     if (until.seconds() < 0 || until.seconds() > kMaxSeconds || until.nanos() < 0 || until.nanos() > 999'999'999) {
-      return InvalidField("valid_until", "an instant of the years 1970 to 9999");
+      violations.Add("valid_until", "an instant of the years 1970 to 9999");
     }
-    if (!request.has_registered()) return InvalidField("registered", "required");
-    if (!request.has_active()) return InvalidField("active", "required");
+    if (!request.has_registered()) violations.Add("registered", "required");
+    if (!request.has_active()) violations.Add("active", "required");
+    if (!violations.ok()) return violations.status();
     const auto done = backend_.commands.Do([&](Change& change) {
       return backend_.engine.domains().pbxs.ReportLicence(request.licence_key(), absl::FromUnixMicros(MicrosOf(until)),
                                                           request.registered(), request.active(), change);

@@ -51,6 +51,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   ExportReactor(const Backend& backend, const grpc::ServerContextBase& context, const grpc::ByteBuffer& request)
       : backend_(backend), admission_(AdmitStream(backend, context, RowOf<v1::ExportStatisticsRequest>())) {
     absl::Status status = admission_.status();
+    if (status.ok()) status = CountCall(backend_, context, *admission_->method);
     if (status.ok()) status = ParseMessage(request, request_);
     if (status.ok()) status = CheckScope(backend_, *admission_, request_);
     if (status.ok()) {

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/base/errors.h"
@@ -36,13 +35,6 @@ const char* GenericReason(absl::StatusCode code) {
   }
 }
 
-// "events: at most 1,000 events" says the field twice; the description is what follows it.
-std::string DescriptionOf(const absl::Status& status, const std::string& field) {
-  absl::string_view description = status.message();
-  if (absl::ConsumePrefix(&description, field)) absl::ConsumePrefix(&description, ": ");
-  return std::string(description);
-}
-
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
@@ -59,11 +51,13 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   info.set_reason(details.reason.empty() ? GenericReason(status.code()) : details.reason);
   info.mutable_metadata()->insert(details.metadata.begin(), details.metadata.end());
   rich.add_details()->PackFrom(info);
-  if (!details.field.empty()) {
+  if (!details.violations.empty()) {
     google::rpc::BadRequest bad_request;
-    auto& violation = *bad_request.add_field_violations();
-    violation.set_field(details.field);
-    violation.set_description(DescriptionOf(status, details.field));
+    for (const FieldViolation& known : details.violations) {
+      auto& violation = *bad_request.add_field_violations();
+      violation.set_field(known.field);
+      violation.set_description(known.description);
+    }
     rich.add_details()->PackFrom(bad_request);
   }
   if (details.retry_delay.has_value()) {

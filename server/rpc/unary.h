@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/errors.h"
+#include "server/base/waiting_caller.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/byte_budget.h"
 #include "server/rpc/connections.h"
@@ -96,6 +97,7 @@ grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, Wo
                                  const UnaryCall& call, TakesLong takes_long, Handler handler) {
   auto admitted = Admit(backend, *call.context, RowOf<Request>());
   if (!admitted.ok()) return Refuse(*call.context, admitted.status());
+  if (absl::Status s = CountCall(backend, *call.context, RowOf<Request>()); !s.ok()) return Refuse(*call.context, s);
   const auto [handed, reactor_or_null] = Receive<Request>(backend, call);
   UnaryReactor* const reactor = reactor_or_null;
   if (reactor == nullptr) return handed;
@@ -112,6 +114,8 @@ grpc::ServerUnaryReactor* Answer(const Backend& backend, WorkerPool& workers, Wo
       return;
     }
     const ActingAs acting(actor->has_value() ? &**actor : nullptr);
+    const auto has_left = [&call] { return call.context->IsCancelled(); };
+    const WaitingCaller waiting(has_left);
     const auto response = [&] {
       if constexpr (std::is_invocable_v<const Handler&, Request&, const Admission&>) {
         return handler(request, admission);

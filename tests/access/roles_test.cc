@@ -22,7 +22,7 @@ std::string FieldOf(std::string_view json) {
   const auto roles = Roles::FromJson(json);
   if (roles.ok()) return "none";
   EXPECT_TRUE(absl::IsInvalidArgument(roles.status())) << roles.status();
-  return DetailsOf(roles.status()).field;
+  return DetailsOf(roles.status()).field();
 }
 
 constexpr char kGetMeeting[] = "/retention.v1.MeetingService/GetMeeting";

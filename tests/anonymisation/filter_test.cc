@@ -28,7 +28,7 @@ TEST(Filter, WhatIsMalformedNamesTheFilter) {
         "region > 3", "region = fra1 and client = browser", "region = fra1)", "unspecified = x"}) {
     const absl::Status status = ParseFilter(wrong).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << wrong;
-    EXPECT_EQ(DetailsOf(status).field, "filter") << wrong;
+    EXPECT_EQ(DetailsOf(status).field(), "filter") << wrong;
   }
   EXPECT_TRUE(absl::IsInvalidArgument(ParseFilter(std::string(kMaxFilterBytes + 1, ' ')).status()));
 }

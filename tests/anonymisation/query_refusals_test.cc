@@ -15,7 +15,7 @@ FakeCubes OneWeek() {
 std::string FieldOf(const QueryStatisticsRequest& request) {
   const absl::Status status = Answer(OneWeek(), request).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-  return DetailsOf(status).field;
+  return DetailsOf(status).field();
 }
 
 TEST(Refusals, NameTheFieldThatIsWrong) {

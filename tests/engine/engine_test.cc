@@ -68,9 +68,9 @@ TEST(Engine, ListsMeetingsByPages) {
   request.set_organizer_extension("101");
   EXPECT_EQ(harness.reader().ListMeetings(request, harness.now)->meetings_size(), 3);
   request.set_page_token("!");
-  EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field, "page_token");
+  EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field(), "page_token");
   request.set_page_size(-1);
-  EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field, "page_size");
+  EXPECT_EQ(DetailsOf(harness.reader().ListMeetings(request, harness.now).status()).field(), "page_size");
 }
 
 TEST(Engine, ParticipantsShowWhatLives) {

@@ -171,15 +171,15 @@ TEST_F(ForecastTest, TheHistoryOfAnEndedPbxIsInTheUnscopedAnswerAlone) {
 TEST_F(ForecastTest, EveryFlawNamesItsField) {
   v1::ListDueDaysRequest both = OfPbx("pbx-a");
   both.set_controller_id("controller-1");
-  EXPECT_EQ(DetailsOf(Refusal(both)).field, "controller_id");
-  EXPECT_EQ(DetailsOf(Refusal(OfPbx("with space"))).field, "pbx_id");
-  EXPECT_EQ(DetailsOf(Refusal(OfController("with space"))).field, "controller_id");
+  EXPECT_EQ(DetailsOf(Refusal(both)).field(), "controller_id");
+  EXPECT_EQ(DetailsOf(Refusal(OfPbx("with space"))).field(), "pbx_id");
+  EXPECT_EQ(DetailsOf(Refusal(OfController("with space"))).field(), "controller_id");
   v1::ListDueDaysRequest unscoped;
   unscoped.set_page_token("AAAA");
-  EXPECT_EQ(DetailsOf(Refusal(unscoped)).field, "page_token");
+  EXPECT_EQ(DetailsOf(Refusal(unscoped)).field(), "page_token");
   v1::ListDueDaysRequest scoped = OfPbx("pbx-a");
   scoped.set_page_token("AAAA");
-  EXPECT_EQ(DetailsOf(Refusal(scoped)).field, "page_token");
+  EXPECT_EQ(DetailsOf(Refusal(scoped)).field(), "page_token");
   EXPECT_EQ(DetailsOf(Refusal(OfPbx("nobody"))).reason, "PBX_UNKNOWN");
   EXPECT_EQ(DetailsOf(Refusal(OfController("nobody"))).reason, "CONTROLLER_UNKNOWN");
 }

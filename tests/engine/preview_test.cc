@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "server/base/waiting_caller.h"
 #include "server/engine/forecast.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
@@ -203,7 +204,7 @@ TEST_P(Previews, OfWhatOnlyHoldsKeepThatAreOverByThen) {
 TEST_P(Previews, RefuseAsTheErasureDoes) {
   const auto reason = [&](const v1::PreviewErasureRequest& request) {
     const ErrorDetails details = DetailsOf(engine().PreviewErasure(request, harness_.now).status());
-    return details.field.empty() ? details.reason : details.field;
+    return details.field().empty() ? details.reason : details.field();
   };
   v1::PreviewErasureRequest request;
   EXPECT_EQ(reason(request), "scope");
@@ -227,7 +228,7 @@ TEST_P(Previews, RefuseAsTheErasureDoes) {
 TEST_P(Previews, AForecastSaysWhatHoldsWouldKeepAndWhatTheyKeep) {
   v1::ListDueDaysRequest request;
   request.set_with_holds(true);
-  EXPECT_EQ(DetailsOf(Forecast(engine(), request, harness_.now).status()).field, "with_holds");
+  EXPECT_EQ(DetailsOf(Forecast(engine(), request, harness_.now).status()).field(), "with_holds");
   request.set_pbx_id("pbx");
   for (const bool asked : {false, true}) {
     request.set_with_holds(asked);
@@ -253,6 +254,26 @@ TEST_P(Previews, AForecastSaysWhatHoldsWouldKeepAndWhatTheyKeep) {
   for (const CategoryNumber category : {kParticipantName, kParticipantEmail, kParticipantIp, kRecording}) {
     EXPECT_EQ(kept.at(category), would.at(category)) << static_cast<int>(category);
   }
+}
+
+TEST_P(Previews, AndForecastsEndWithTheCallThatAskedForThem) {
+  v1::PreviewErasureRequest days;
+  SetDate(DueDay(absl::CivilDay(2026, 3, 20)), *days.mutable_due_through());
+  v1::ListDueDaysRequest forecast;
+  forecast.set_pbx_id("pbx");
+  v1::PlanPolicyRequest plan;
+  *plan.mutable_policy() = engine().policy().proto();
+  plan.mutable_policy()->set_version(plan.policy().version() + 1);
+  bool left = false;
+  const auto has_left = [&left] { return left; };
+  const WaitingCaller waiting(has_left);
+  EXPECT_TRUE(engine().PreviewErasure(days, harness_.now).ok());
+  EXPECT_TRUE(Forecast(engine(), forecast, harness_.now).ok());
+  EXPECT_TRUE(PlanPolicy(engine(), plan, harness_.now).ok());
+  left = true;
+  EXPECT_TRUE(absl::IsCancelled(engine().PreviewErasure(days, harness_.now).status()));
+  EXPECT_TRUE(absl::IsCancelled(Forecast(engine(), forecast, harness_.now).status()));
+  EXPECT_TRUE(absl::IsCancelled(PlanPolicy(engine(), plan, harness_.now).status()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Holds, Previews, ::testing::Bool(),

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto policy = retention::Policy::FromText({reinterpret_cast<const char*>(bytes), size});
   if (policy.ok()) return 0;
-  retention::MustHold(!retention::DetailsOf(policy.status()).field.empty(), "a refusal names the field");
+  retention::MustHold(!retention::DetailsOf(policy.status()).field().empty(), "a refusal names the field");
   retention::MustHold(retention::IsOneLine(std::string(policy.status().message())), "a refusal is one line");
   return 0;
 }

@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const retention::FuzzInput input(bytes, size);
   const auto conditions = retention::ParseFilter(input.rest());
   if (!conditions.ok()) {
-    retention::MustHold(retention::DetailsOf(conditions.status()).field == "filter", "a refusal names the field");
+    retention::MustHold(retention::DetailsOf(conditions.status()).field() == "filter", "a refusal names the field");
     return 0;
   }
   for (const retention::DimensionCondition& condition : *conditions) {

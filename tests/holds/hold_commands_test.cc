@@ -246,7 +246,7 @@ TEST_F(HoldCommandsTest, RefusesNamingTheFieldAndChangesNothing) {
     const auto placed = engine().CreateHold(hold, harness_.now);
     EXPECT_EQ(engine().holds().size(), 0u);
     const ErrorDetails details = DetailsOf(placed.status());
-    return details.field.empty() ? details.reason : details.field;
+    return details.field().empty() ? details.reason : details.field();
   };
   EXPECT_EQ(refusal([](auto& hold) { hold.set_hold_id("Case 1"); }), "hold.hold_id");
   EXPECT_EQ(refusal([](auto& hold) { hold.clear_scope(); }), "hold.scope");

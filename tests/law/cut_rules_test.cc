@@ -18,7 +18,7 @@ std::string Refused(Rule rule, int64_t seconds, int32_t nanos = 0) {
   (rules.*rule)()->set_seconds(seconds);
   (rules.*rule)()->set_nanos(nanos);
   const auto parsed = ParseCutRules(rules);
-  return parsed.ok() ? "accepted" : DetailsOf(parsed.status()).field;
+  return parsed.ok() ? "accepted" : DetailsOf(parsed.status()).field();
 }
 
 TEST(CutRules, ThoseOfTheDeployedPolicyAreWhatTheyWere) {
@@ -56,7 +56,7 @@ TEST(CutRules, EachHasItsLimitsAndItsName) {
     EXPECT_EQ(Refused(rule, least), "accepted") << field;
   }
   v1::CutRules none;
-  EXPECT_EQ(DetailsOf(ParseCutRules(none).status()).field, "cut.reopen_within");
+  EXPECT_EQ(DetailsOf(ParseCutRules(none).status()).field(), "cut.reopen_within");
 }
 
 CutRules WithReopen(absl::Duration length) {

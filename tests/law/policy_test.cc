@@ -16,7 +16,7 @@ std::string Refused(const std::function<void(v1::Policy&)>& edit) {
   if (policy.ok()) return "accepted";
   EXPECT_EQ(policy.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(DetailsOf(policy.status()).reason, "INVALID_FIELD");
-  return DetailsOf(policy.status()).field;
+  return DetailsOf(policy.status()).field();
 }
 
 TEST(Policy, DefaultSaysWhatSectionNineSays) {

@@ -194,7 +194,7 @@ TEST(LogRetention, OfTwoThatComeAtOnceOneIsHeld) {
   for (const LineBatch& batch : batches) EXPECT_EQ(batch.result.accepted(), &batch == batches.data() ? 1u : 2u);
   EXPECT_EQ(harness.Values(kServerLog), 4u);
   batches[0].request_id = std::string_view("12345678901234567890123456789012345678901234567890123456789012345");
-  EXPECT_EQ(DetailsOf(batches[0].Prepare(harness.now)).field, "request_id");
+  EXPECT_EQ(DetailsOf(batches[0].Prepare(harness.now)).field(), "request_id");
 }
 
 TEST(LogRetention, RowsAreBoundedAndInTheOrderOfTime) {
@@ -348,7 +348,7 @@ TEST(LogExtensions, RefuseWhatIsAbsurdNamingTheField) {
   const auto field = [&](v1::ExtendLogRetentionRequest request) {
     const auto extended = harness.engine().ExtendLogRetention(request, harness.now);
     EXPECT_EQ(extended.status().code(), absl::StatusCode::kInvalidArgument);
-    return DetailsOf(extended.status()).field;
+    return DetailsOf(extended.status()).field();
   };
   const auto good = ExtensionUntil(kMcu, "2026-04-02");
   auto request = good;
@@ -430,7 +430,7 @@ TEST(LogReader, RefusesWhatItCannotReadNamingTheField) {
   const auto field = [&](const std::function<void(v1::ReadLogsRequest&)>& edit) {
     v1::ReadLogsRequest request;
     edit(request);
-    return DetailsOf(LogReaderOf(harness.engine()).ReadLogs(request, harness.now).status()).field;
+    return DetailsOf(LogReaderOf(harness.engine()).ReadLogs(request, harness.now).status()).field();
   };
   EXPECT_EQ(field([](auto& r) { r.set_server(static_cast<v1::LogServer>(9)); }), "server");
   EXPECT_EQ(field([](auto& r) { r.set_min_severity(static_cast<v1::LogSeverity>(9)); }), "min_severity");

@@ -74,7 +74,7 @@ TEST_F(MeetingLists, ComeInTheOrderOfTheirBeginWhateverTheSizeOfAPage) {
     EXPECT_EQ(All(harness_, ListRequest(size, "begin_time")), ascending);
     EXPECT_EQ(All(harness_, ListRequest(size, "begin_time desc")), descending);
   }
-  EXPECT_EQ(DetailsOf(harness_.reader().ListMeetings(ListRequest(0, "begin_time up"), kMonday).status()).field,
+  EXPECT_EQ(DetailsOf(harness_.reader().ListMeetings(ListRequest(0, "begin_time up"), kMonday).status()).field(),
             "order_by");
 }
 

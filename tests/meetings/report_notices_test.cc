@@ -265,7 +265,7 @@ TEST_F(ReportNotices, ANumberThatNobodyWasGivenIsRefused) {
   v1::WatchReportsRequest request;
   request.set_after_notice_id(harness_.engine().holdings().notices.last_given() + 1);
   const auto refused = ReportDelivery::For(harness_.store(), harness_.engine().holdings(), request, harness_.now);
-  EXPECT_EQ(DetailsOf(refused.status()).field, "after_notice_id");
+  EXPECT_EQ(DetailsOf(refused.status()).field(), "after_notice_id");
   request.set_after_notice_id(0);
   request.set_pbx_id("another");
   const auto unknown = ReportDelivery::For(harness_.store(), harness_.engine().holdings(), request, harness_.now);

@@ -302,13 +302,13 @@ TEST(DnsProber, ResolversAreAddressesWithOrWithoutAPort) {
   for (const char* bad : {"", "dns.example", "192.0.2", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536",
                           "[192.0.2.1]", "[2001:db8::53", "[2001:db8::53]5353", "192.0.2.53,192.0.2.54", ":53"}) {
     const auto prober = DnsProber::Create({.resolvers = {"192.0.2.1", bad}});
-    EXPECT_EQ(DetailsOf(prober.status()).field, "resolvers[1]") << bad;
+    EXPECT_EQ(DetailsOf(prober.status()).field(), "resolvers[1]") << bad;
   }
 }
 
 TEST(DnsProber, OptionsOutOfBoundsAreNamed) {
   const auto field = [](DnsProber::Options options) {
-    return DetailsOf(DnsProber::Create(std::move(options)).status()).field;
+    return DetailsOf(DnsProber::Create(std::move(options)).status()).field();
   };
   EXPECT_EQ(field({.ask_a = false, .ask_aaaa = false}), "ask_a");
   EXPECT_EQ(field({.timeout = absl::Milliseconds(1)}), "timeout");

@@ -193,7 +193,7 @@ TEST_F(ErasureOrdersTest, ListFiltersByAgeCategoryAndPbx) {
 }
 
 TEST_F(ErasureOrdersTest, EveryFlawNamesItsField) {
-  const auto field = [](const absl::Status& status) { return DetailsOf(status).field; };
+  const auto field = [](const absl::Status& status) { return DetailsOf(status).field(); };
   v1::ListErasureOrdersRequest list;
   list.mutable_min_age()->set_seconds(-1);
   EXPECT_EQ(field(List(list).status()), "min_age");

@@ -115,8 +115,8 @@ TEST(PolicyChange, WhatMayNotFollowIsRefusedNamingTheField_AndChangesNothing) {
     const absl::Status planned = Plan(harness.engine(), next, harness.now).status();
     const absl::Status applied = Apply(harness.engine(), next, "token", harness.now);
     EXPECT_EQ(planned.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(DetailsOf(applied).field, DetailsOf(planned).field);
-    return DetailsOf(planned).field;
+    EXPECT_EQ(DetailsOf(applied).field(), DetailsOf(planned).field());
+    return DetailsOf(planned).field();
   };
   EXPECT_EQ(field([](v1::Policy& p) { p.set_version(1); }), "policy.version");
   EXPECT_EQ(field([](v1::Policy& p) { p.set_version(0); }), "version");
@@ -133,11 +133,11 @@ TEST(PolicyChange, WhatMayNotFollowIsRefusedNamingTheField_AndChangesNothing) {
   EXPECT_EQ(field([](v1::Policy& p) { p.mutable_cut()->mutable_presumed_end_after()->set_seconds(-1); }),
             "cut.presumed_end_after");
   v1::PlanPolicyRequest request;
-  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field, "policy");
+  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field(), "policy");
   request.set_policy_text("version: two");
-  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field, "policy");
+  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field(), "policy");
   request.set_policy_text(std::string(kMaxPolicyTextBytes + 1, ' '));
-  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field, "policy_text");
+  EXPECT_EQ(DetailsOf(PlanPolicy(harness.engine(), request, harness.now).status()).field(), "policy_text");
   EXPECT_TRUE(Rows(harness.store()) == before);
   EXPECT_EQ(harness.engine().policy().version(), 1u);
 }
@@ -158,7 +158,7 @@ TEST(PolicyChange, ATokenFitsOnePlanOnly) {
   EXPECT_EQ(reason(next, "0000"), "PLAN_STALE");
   EXPECT_EQ(reason(NextPolicy(harness.engine(), Days({{kRecording, 3}, {kParticipantIp, 6}})), token), "PLAN_STALE")
       << "another policy";
-  EXPECT_EQ(DetailsOf(Apply(harness.engine(), next, "", harness.now)).field, "plan_token");
+  EXPECT_EQ(DetailsOf(Apply(harness.engine(), next, "", harness.now)).field(), "plan_token");
   EXPECT_TRUE(Rows(harness.store()) == before);
   EXPECT_EQ(harness.engine().policy().version(), 1u);
   // More would be gone at once than was planned.

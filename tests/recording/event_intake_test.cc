@@ -340,7 +340,7 @@ TEST(EventIntake, HostNames) {
     v1::PbxSynced synced;
     synced.set_controller_id("c");
     synced.mutable_profile()->set_fqdn(fqdn);
-    return DetailsOf(CheckPbxSynced(synced, "")).field;
+    return DetailsOf(CheckPbxSynced(synced, "")).field();
   };
   for (const char* good : {"pbx.example.org", "a", "1.example", "x-1.example.org"})
     EXPECT_EQ(rejected(good), "") << good;
@@ -373,7 +373,7 @@ TEST(EventIntake, BatchesAreBounded) {
   google::protobuf::RepeatedPtrField<v1::Event> events;
   EventBatch empty;
   empty.events = &events;
-  EXPECT_EQ(DetailsOf(empty.Prepare(kNow)).field, "events");
+  EXPECT_EQ(DetailsOf(empty.Prepare(kNow)).field(), "events");
   for (int i = 0; i < kMaxBatchEvents; ++i) *events.Add() = Joined("m", "e", kNow, "p");
   EventBatch full;
   full.events = &events;
@@ -381,7 +381,7 @@ TEST(EventIntake, BatchesAreBounded) {
   events.Add();
   EventBatch over;
   over.events = &events;
-  EXPECT_EQ(DetailsOf(over.Prepare(kNow)).field, "events");
+  EXPECT_EQ(DetailsOf(over.Prepare(kNow)).field(), "events");
 }
 
 TEST(EventIntake, AnIdOfAnExtensionIsSaidInOnePlaceAndOnce) {
@@ -391,9 +391,9 @@ TEST(EventIntake, AnIdOfAnExtensionIsSaidInOnePlaceAndOnce) {
     synced.add_extensions()->set_number(number);
     synced.mutable_extensions(synced.extensions_size() - 1)->set_extension_id("user-7");
   }
-  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field, "extensions[1].extension_id");
+  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field(), "extensions[1].extension_id");
   synced.mutable_extensions(1)->set_extension_id("user 8");
-  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field, "extensions[1].extension_id");
+  EXPECT_EQ(DetailsOf(CheckPbxSynced(synced, "")).field(), "extensions[1].extension_id");
   synced.mutable_extensions(1)->set_extension_id("user@8");
   EXPECT_TRUE(CheckPbxSynced(synced, "").ok()) << "it ends with its extension, as an address does";
   v1::Event event = NewEvent("", "e", kNow);

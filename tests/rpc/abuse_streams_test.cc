@@ -241,6 +241,19 @@ TEST_F(AbuseStreams, OrCallsWhoseMessagesAreCompressedAreRefused) {
   ExpectPortalGoesOn();
 }
 
+TEST_F(AbuseStreams, OrCallsThatLookAtMuchAreForEachCallerSoManyInATime) {
+  Start([](RpcLimits& limits) { limits.rates.expensive = {.per_second = 1e-3, .burst = 3}; });
+  constexpr char kDueDays[] = "/retention.v1.RetentionService/ListDueDays";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(server_->Call(kDueDays, v1::ListDueDaysRequest()).ok()) << i;
+  const auto refused = server_->Call(kDueDays, v1::ListDueDaysRequest());
+  EXPECT_EQ(refused.code, absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.reason, "RATE_EXCEEDED");
+  ASSERT_TRUE(refused.retry_delay.has_value());
+  EXPECT_GT(*refused.retry_delay, absl::ZeroDuration());
+  EXPECT_TRUE(portal_->Call(kDueDays, v1::ListDueDaysRequest()).ok());
+  ExpectPortalGoesOn();
+}
+
 // gRPC looks at the length of a message only when all of it has come: who never sends the end is hung up on.
 TEST_F(AbuseStreams, OrCallsWhoseMessageNeverComesToItsEndTakeSoMuchAndNoMore) {
   Start([](RpcLimits& limits) { limits.connections.unfinished_of_connection = 32 << 10; });

@@ -75,7 +75,7 @@ void Months::ExtendLogs() {
   const bool first = Execute(true, [&] {
     outcome = machine_.engine().ExtendLogRetention(request, now_).status();
     const ErrorDetails details = DetailsOf(outcome);
-    return details.field == "until" || details.reason == "REFILE_UNDER_WAY" ? absl::OkStatus() : outcome;
+    return details.field() == "until" || details.reason == "REFILE_UNDER_WAY" ? absl::OkStatus() : outcome;
   });
 
   const bool refused = DetailsOf(outcome).reason == "REFILE_UNDER_WAY";
