@@ -1,14 +1,19 @@
 #include "server/ops/metrics_page.h"
 
+#include <netdb.h>
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <exception>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/ops/repeater.h"
 
 namespace retention {
 namespace {
@@ -17,6 +22,32 @@ namespace {
 // long.
 constexpr char kThreads[] = "2";
 constexpr char kRequestTimeoutMs[] = "5000";
+
+// The library's listener looks whether it is to end every 2 s, and whenever somebody comes.
+constexpr absl::Duration kKnockInterval = absl::Milliseconds(10);
+
+// Of "HOST:PORT", "[HOST]:PORT" or a port alone.
+std::string HostOf(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return "127.0.0.1";
+  const std::string host = address.substr(0, colon);
+  return host.size() > 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
+}
+
+// Comes, and goes at once. Where that fails the listener looks by itself.
+void Knock(const std::string& host, int port) {
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found) != 0) return;
+  const int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0) {
+    static_cast<void>(::connect(fd, found->ai_addr, found->ai_addrlen));
+    ::close(fd);
+  }
+  ::freeaddrinfo(found);
+}
 
 class GaugeSource : public prometheus::Collectable {
  public:
@@ -175,6 +206,7 @@ class GaugeSource : public prometheus::Collectable {
 
 // The exposer dies first: it may be collecting.
 struct MetricsPage::Parts {
+  std::string host;
   std::shared_ptr<prometheus::Collectable> counters;
   std::shared_ptr<prometheus::Collectable> gauges;
   std::unique_ptr<prometheus::Exposer> exposer;
@@ -182,11 +214,16 @@ struct MetricsPage::Parts {
 
 MetricsPage::MetricsPage(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-MetricsPage::~MetricsPage() = default;
+MetricsPage::~MetricsPage() {
+  Repeater knocks(kKnockInterval, [host = parts_->host, at = port()] { Knock(host, at); });
+  knocks.Start();
+  parts_->exposer.reset();
+}
 
 absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Open(const std::string& address, const Metrics& metrics,
                                                                std::function<Gauges()> gauges) {
   auto parts = std::make_unique<Parts>();
+  parts->host = HostOf(address);
   parts->counters = metrics.collectable();
   parts->gauges = std::make_shared<GaugeSource>(std::move(gauges));
   // The library reports a taken port, or nonsense, by an exception.
