@@ -62,7 +62,7 @@ Server::~Server() {
   Shutdown(absl::ZeroDuration());
   // It finishes its queue. Batches of streams that broke off may be left in there, and refer to the endpoint.
   committer_.reset();
-  if (witness_loop_ != nullptr) witness_loop_->RunOnce();
+  if (witness_loop_ != nullptr) witness_loop_->RunOnce().IgnoreError();
   // What is left goes in the reverse order of its making.
 }
 
@@ -119,7 +119,7 @@ absl::Status Server::OpenEngine() {
     Log(Severity::kWarning, "nothing is lost: take --accept-data-loss away");
   }
   witness_loop_ = std::make_unique<WitnessLoop>(*witness_, clock_kind(), clock_, metrics_);
-  witness_loop_->RunOnce();
+  witness_loop_->RunOnce().IgnoreError();
   ReportLoss();
   // From now on it is the last one, and a mark of another store says nothing.
   if (ReadRestoreMark(options_.data_directory).has_value()) {
@@ -164,26 +164,27 @@ absl::Status Server::StartCommitter() {
   };
   committer_ = std::make_unique<Committer>(*engine_, clock_, std::move(committer));
   ring_watch_ = std::make_unique<RingWatch>(*ring_, metrics_);
-  sweep_loop_ = std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
-                                            SweepLoop::Options{.lead_window = options_.lead_window,
-                                                               .purge_bound = options_.purge_bound,
-                                                               .interval = options_.sweep_interval,
-                                                               .on_begin = [this] { LookAtClock(); },
-                                                               .on_destroyed = [this] { witness_loop_->RunOnce(); },
-                                                               .on_run =
-                                                                   [this](const absl::Status& status) {
-                                                                     meetings_->ForgetDue(clock_.Now());
-                                                                     {
-                                                                       const MutexLock lock(health_mutex_);
-                                                                       sweeps_ = status;
-                                                                     }
-                                                                     KeepBallast();
-                                                                     KeepStoresNames();
-                                                                     LookForRoot();
-                                                                     ring_watch_->Look();
-                                                                     TellLostKeys();
-                                                                     UpdateHealth();
-                                                                   }});
+  sweep_loop_ =
+      std::make_unique<SweepLoop>(*engine_, *committer_, clock_, metrics_,
+                                  SweepLoop::Options{.lead_window = options_.lead_window,
+                                                     .purge_bound = options_.purge_bound,
+                                                     .interval = options_.sweep_interval,
+                                                     .on_begin = [this] { LookAtClock(); },
+                                                     .on_destroyed = [this] { witness_loop_->RunOnce().IgnoreError(); },
+                                                     .on_run =
+                                                         [this](const absl::Status& status) {
+                                                           meetings_->ForgetDue(clock_.Now());
+                                                           {
+                                                             const MutexLock lock(health_mutex_);
+                                                             sweeps_ = status;
+                                                           }
+                                                           KeepBallast();
+                                                           KeepStoresNames();
+                                                           LookForRoot();
+                                                           ring_watch_->Look();
+                                                           TellLostKeys();
+                                                           UpdateHealth();
+                                                         }});
   return absl::OkStatus();
 }
 
@@ -224,6 +225,7 @@ absl::Status Server::Listen() {
                                            .clock = clock_,
                                            .guarded_clock = guarded_clock_ ? &*guarded_clock_ : nullptr,
                                            .simulated_clock = simulated_clock_ ? &*simulated_clock_ : nullptr,
+                                           .keep_clock = [this] { return witness_loop_->RunOnce(); },
                                            .dns_loop = dns_loop_.get(),
                                            .backup_loop = backup_loop_.get()},
                                    options_.limits);

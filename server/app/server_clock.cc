@@ -96,7 +96,7 @@ void Server::LookAtClock() {
         {{"from", Readable(correction->from)},
          {"to", Readable(correction->to)},
          {"reason", std::string(ReasonOf(correction->by))}});
-    witness_loop_->RunOnce();
+    witness_loop_->RunOnce().IgnoreError();
     order_courier_->Wake();
     report_courier_->Wake();
     if (dns_loop_ != nullptr) dns_loop_->Wake();

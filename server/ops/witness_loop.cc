@@ -8,9 +8,11 @@ namespace retention {
 
 WitnessLoop::WitnessLoop(StoreWitness& witness, stored::v1::LedgerEntry::Clock kind, const Clock& clock,
                          Metrics& metrics)
-    : witness_(witness), kind_(kind), clock_(clock), metrics_(metrics), repeater_(kInterval, [this] { RunOnce(); }) {}
+    : witness_(witness), kind_(kind), clock_(clock), metrics_(metrics), repeater_(kInterval, [this] {
+        RunOnce().IgnoreError();
+      }) {}
 
-void WitnessLoop::RunOnce() {
+absl::Status WitnessLoop::RunOnce() {
   const absl::Status status = witness_.Note(kind_, clock_.Anchor());
   const MutexLock lock(mutex_);
   std::string failure = status.ok() ? std::string() : DescribeStatus(status);
@@ -21,6 +23,7 @@ void WitnessLoop::RunOnce() {
   }
   if (status.ok() && !last_failure_.empty()) Log(Severity::kInfo, "the key ring's volume remembers again");
   last_failure_ = std::move(failure);
+  return status;
 }
 
 }  // namespace retention

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/ledger/store_witness.h"
@@ -23,8 +24,8 @@ class WitnessLoop {
   // REQUIRES: all outlive it. Does not run yet.
   WitnessLoop(StoreWitness& witness, stored::v1::LedgerEntry::Clock kind, const Clock& clock, Metrics& metrics);
 
-  // Writes down what there is now.
-  void RunOnce();
+  // Writes down what there is now. A failure is told in the log, too.
+  absl::Status RunOnce();
   // From now on runs by itself.
   void Start() { repeater_.Start(); }
   // Waits for a run that is under way; RunOnce can still be called.

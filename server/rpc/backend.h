@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_RPC_BACKEND_H_
 
 #include <cstddef>
+#include <functional>
 
 #include "absl/time/time.h"
 #include "server/access/gate.h"
@@ -60,11 +61,12 @@ struct Backend {
   Metrics& metrics;
   Workers& workers;
   const Clock& clock;
-  GuardedClock* guarded_clock;      // null on a simulated clock
-  SimulatedClock* simulated_clock;  // null on the machine's clock
-  DnsLoop* dns_loop;                // null if nothing is looked up
-  BackupLoop* backup_loop;          // null without a directory of backups
-  ByteBudget* budget = nullptr;     // the endpoint's, as what follows
+  GuardedClock* guarded_clock;               // null on a simulated clock
+  SimulatedClock* simulated_clock;           // null on the machine's clock
+  std::function<absl::Status()> keep_clock;  // OK: what the clock says now is durable
+  DnsLoop* dns_loop;                         // null if nothing is looked up
+  BackupLoop* backup_loop;                   // null without a directory of backups
+  ByteBudget* budget = nullptr;              // the endpoint's, as what follows
   Connections* connections = nullptr;
   Disposer* disposer = nullptr;
   CallRates* rates = nullptr;

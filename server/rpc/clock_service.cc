@@ -86,10 +86,16 @@ class ClockService final : public ClockServiceBase {
       return InvalidField("target", "required: `to` or `by`");
     }
     if (absl::Status status = clock.AdvanceTo(to); !status.ok()) return status;
+    // What is done from now on is done by it: a start must not go back before that.
+    const absl::Status kept = backend_.keep_clock();
     backend_.sweep_loop.Wake();
     backend_.order_courier.Wake();
     backend_.report_courier.Wake();
     if (backend_.dns_loop != nullptr) backend_.dns_loop->Wake();
+    if (!kept.ok()) {
+      return absl::UnavailableError(
+          "the clock was moved, and a restart may not know that: the key ring's volume cannot remember it");
+    }
     v1::AdvanceClockResponse response;
     TellTime(clock.Now(), *response.mutable_now());
     return response;

@@ -1,9 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
 #include "retention/v1/clock_service.pb.h"
+#include "server/ledger/store_witness.h"
 #include "server/meetings/meeting_view.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
+#include "tests/testing/fresh_directory.h"
 
 namespace retention {
 namespace {
@@ -29,6 +34,28 @@ TEST(ClockService, StandsStillUntilItIsMoved) {
   SetTime(absl::ToUnixMicros(kMonday + absl::Hours(2)), *request.mutable_to());
   ASSERT_TRUE(server.Call(kAdvanceClock, request, &advanced).ok());
   EXPECT_EQ(advanced.now().seconds(), absl::ToUnixSeconds(kMonday) + 7200);
+}
+
+// A kill right after the answer: what the ring's volume remembers then is where the clock goes on.
+TEST(ClockService, WhatItWasMovedToIsDurableWhenThatIsAnswered) {
+  RunningServer server;
+  const FreshDirectory killed;
+  int moved = 0;
+  for (const absl::Duration by : {absl::Hours(1), absl::Seconds(1), absl::Microseconds(1)}) {
+    v1::AdvanceClockRequest request;
+    request.mutable_by()->set_seconds(absl::ToInt64Seconds(by));
+    request.mutable_by()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(by - absl::Floor(by, absl::Seconds(1)))));
+    v1::AdvanceClockResponse advanced;
+    ASSERT_TRUE(server.Call(kAdvanceClock, request, &advanced).ok());
+    const std::filesystem::path copy = killed / absl::StrCat(++moved);
+    std::filesystem::copy(server.directory() / "ring", copy, std::filesystem::copy_options::recursive);
+    const auto witness = StoreWitness::Open({copy.string()});
+    ASSERT_TRUE(witness.ok()) << witness.status();
+    ASSERT_TRUE((*witness)->known_clock().has_value());
+    EXPECT_EQ(absl::ToUnixMicros((*witness)->known_clock()->anchor.instant),
+              advanced.now().seconds() * 1'000'000 + advanced.now().nanos() / 1000);
+  }
 }
 
 TEST(ClockService, DoesNotGoBackNorTooFarAhead) {
