@@ -110,6 +110,13 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
       AddLoss("STORE_LOG_DAMAGED");
     };
   }
+  options.on_given_up = [this](const std::vector<LostRows>& lost) {
+    AddLoss("STORE_TABLES_MISSING");
+    if (const auto days = DaysOf(lost); days.has_value()) {
+      loss_.mutable_unentered()->rbegin()->set_first_day(days->first.number());
+      loss_.mutable_unentered()->rbegin()->set_last_day(days->last.number());
+    }
+  };
   const auto look = LookIntoRocksDbStore(options_.data_directory, options, IsJudgedBy);
   if (absl::IsDataLoss(look.status())) {
     absl::Status refusal = OnlyACopyHelps(look.status().message());

@@ -162,6 +162,8 @@ void Engine::EnterLosses(stored::v1::LossMark mark, Change& change) {
     entry.set_backup(loss.backup());
     entry.set_backup_us(loss.backup_made_us());
     entry.set_lost_until_us(loss.lost_until_us());
+    entry.set_day(loss.first_day());
+    entry.set_through_day(loss.last_day());
     change.Enter(std::move(entry));
   }
   const bool lost = mark.unentered_size() > 0;

@@ -49,6 +49,20 @@ std::string DescribeLost(const LostRows& lost) {
   return "";
 }
 
+std::optional<LostDays> DaysOf(const std::vector<LostRows>& lost) {
+  std::optional<LostDays> days;
+  for (const LostRows& rows : lost) {
+    if (rows.family != Family::kFiled) continue;
+    const std::optional<DueDay> first = DayOfFiled(rows.span.begin);
+    const std::optional<DueDay> last = DayOfFiled(rows.span.end);
+    if (!first.has_value() || !last.has_value() || !first->is_civil() || !last->is_civil()) return std::nullopt;
+    if (!days.has_value()) days = LostDays{*first, *last};
+    days->first = std::min(days->first, *first);
+    days->last = std::max(days->last, *last);
+  }
+  return days;
+}
+
 bool CanLose(const LostRows& lost) {
   if (lost.family == Family::kLedger) return false;
   if (lost.family != Family::kState) return true;

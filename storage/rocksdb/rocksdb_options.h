@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -35,6 +36,8 @@ struct RocksDbOptions {
   // Table files that are missing at an opening are taken out as damaged ones are. If not, it is refused: they may lie
   // on a volume that is not mounted.
   bool gives_up_missing = false;
+  // Called, before anything is written, with what is lost with those, once they may be taken out.
+  std::function<void(const std::vector<LostRows>& lost)> on_given_up;
   // Called when the disk has too little room for the store to be opened, or written again. True: some was made.
   std::function<bool()> on_full;
   // For tests: all I/O goes through it. Default: the operating system.

@@ -298,16 +298,17 @@ std::unique_ptr<TableMender> MenderOf(const RocksEngine& engine, const Table& ta
   return nullptr;
 }
 
-absl::Status JudgeTable(const RocksEngine& engine, const Table& table, const MayLose& may_lose) {
-  if (table.family == engine.families().front()) return absl::OkStatus();
+// What would be lost with it, which may be.
+absl::StatusOr<std::vector<LostRows>> JudgeTable(const RocksEngine& engine, const Table& table,
+                                                 const MayLose& may_lose) {
+  if (table.family == engine.families().front()) return std::vector<LostRows>();
   const std::unique_ptr<TableMender> mender = MenderOf(engine, table);
   if (mender == nullptr) {
     return absl::DataLossError(
         absl::StrCat("store: the list of what was lost is damaged: ", engine.PathOf(table.name)));
   }
-  const auto lost = mender->Foresee();
-  if (!lost.ok()) return lost.status();
-  if (!may_lose || std::all_of(lost->begin(), lost->end(), may_lose)) return absl::OkStatus();
+  auto lost = mender->Foresee();
+  if (!lost.ok() || !may_lose || std::all_of(lost->begin(), lost->end(), may_lose)) return lost;
   return absl::DataLossError(absl::StrCat("store: the file ", engine.PathOf(table.name),
                                           " is damaged or missing, and holds what nothing can go on without"));
 }
@@ -333,7 +334,7 @@ absl::Status MendTables(const RocksEngine& engine, const MayLose& may_lose, cons
     const std::optional<Table> table = FindTable(engine, number);
     absl::Status mended = table ? VerifyTable(engine, *table) : absl::OkStatus();
     if (absl::IsDataLoss(mended)) {
-      mended = JudgeTable(engine, *table, may_lose);
+      mended = JudgeTable(engine, *table, may_lose).status();
       if (mended.ok()) mended = MendTable(engine, *table, take_step);
     }
     if (!mended.ok()) return mended;
@@ -346,6 +347,7 @@ absl::Status JudgeTables(const RocksEngine& engine, const RocksDbOptions& option
   if (engine.damaged().numbers().empty() && !engine.damaged().unnamed()) return absl::OkStatus();
   std::vector<Table> damaged;
   std::vector<std::string> missing;
+  std::vector<LostRows> given_up;
   for (Table& table : TablesOf(engine)) {
     const std::string path = engine.PathOf(table.name);
     rocksdb::SstFileReader reader(engine.TableOptions());
@@ -362,8 +364,12 @@ absl::Status JudgeTables(const RocksEngine& engine, const RocksDbOptions& option
                                             more > 0 ? absl::StrCat(" and ", more, " more") : ""));
   }
   for (const Table& table : damaged) {
-    if (absl::Status judged = JudgeTable(engine, table, options.may_lose); !judged.ok()) return judged;
+    const auto lost = JudgeTable(engine, table, options.may_lose);
+    if (!lost.ok()) return lost.status();
+    if (std::find(missing.begin(), missing.end(), engine.PathOf(table.name)) == missing.end()) continue;
+    given_up.insert(given_up.end(), lost->begin(), lost->end());
   }
+  if (!missing.empty() && options.on_given_up) options.on_given_up(given_up);
   return absl::OkStatus();
 }
 

@@ -3,12 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "retention/v1/meeting_service.pb.h"
+#include "server/ledger/ledger.h"
+#include "storage/keys.h"
 #include "storage/rocksdb/rocksdb_store.h"
 #include "tests/engine/harness.h"
 #include "tests/rpc/running_server.h"
@@ -106,6 +111,43 @@ TEST_F(GivenUp, TablesThatAreMissingAreRefusedByName_AndWhatIsPutBackIsThere) {
   request.set_meeting_id("m");
   const CallEnd found = server_.Call("/retention.v1.MeetingService/GetMeeting", request);
   EXPECT_TRUE(found.ok()) << found;
+}
+
+// What somebody goes on without is entered, with the days of which values are lost, and once.
+TEST_F(GivenUp, TablesThatAreGoneOnWithoutAreEnteredInTheLedger) {
+  ASSERT_TRUE(server_.Restart().ok());  // what lies in the log lies in files afterwards
+  server_.Stop();
+  const auto is_table = [](const std::string& name) { return absl::EndsWith(name, ".sst"); };
+  const auto before = Files(is_table);
+  {
+    auto store = OpenRocksDbStore(data().string(), {});
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE((*store)->Scrub({{Family::kFiled, {"", ""}}}).ok());
+  }
+  // That of the day of names and addresses: those of values alone are new.
+  bool any = false;
+  for (const std::string& table : Files(is_table)) {
+    std::ifstream in(data() / table, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    if (!before.contains(table) && absl::StrContains(bytes, FiledPrefix(kNextMonday)))
+      any |= fs::remove(data() / table);
+  }
+  ASSERT_TRUE(any);
+  for (int start = 0; start < 2; ++start) {
+    const absl::Status accepting = Start(/*accept_data_loss=*/true, false);
+    ASSERT_TRUE(accepting.ok()) << accepting;
+  }
+  server_.Stop();
+  const auto store = OpenRocksDbStore(data().string(), {});
+  ASSERT_TRUE(store.ok()) << store.status();
+  std::vector<stored::v1::LedgerEntry> losses;
+  EXPECT_TRUE(VerifyLedger(**store, [&](const stored::v1::LedgerEntry& entry) {
+                if (entry.kind() == stored::v1::LedgerEntry::KIND_LOSS_ACCEPTED) losses.push_back(entry);
+              }).ok());
+  ASSERT_EQ(losses.size(), 1u);
+  EXPECT_EQ(losses.front().reason(), "STORE_TABLES_MISSING");
+  EXPECT_EQ(losses.front().day(), kNextMonday.number());
+  EXPECT_EQ(losses.front().through_day(), kNextMonday.number());
 }
 
 // That a replica was not the later one says nothing of keys that are gone.
