@@ -17,7 +17,6 @@
 #include "server/policies/policy_change.h"
 #include "server/rpc/tls_identity.h"
 #include "server/rpc/watch_courier.h"
-#include "storage/rocksdb/rocksdb_files.h"
 
 // jemalloc overwrites whatever is freed, by whomever in this process: gRPC's buffers, protobuf's messages, blocks that
 // RocksDB had cached. So no value outlives its day in memory that nobody uses any more.
@@ -343,19 +342,13 @@ void Server::KeepBallast() {
 }
 
 void Server::KeepStoresNames() {
-  const auto put_back = PutBackCurrent(options_.data_directory);
-  if (put_back.ok() && *put_back) {
+  const auto put_back = store_->PutBackFiles();
+  for (const std::string& path : put_back.ok() ? *put_back : std::vector<std::string>()) {
     Log(Severity::kWarning,
-        "a file without which the store does not open again was removed or damaged, and is put back",
-        {{"file", "CURRENT"}});
+        "a file without which the store does not open again was removed or damaged, and is put back", {{"file", path}});
   }
   const std::string failure = put_back.ok() ? "" : DescribeStatus(put_back.status());
-  const bool is_news = !failure.empty() && failure != names_failure_;
-  if (is_news && absl::IsDataLoss(put_back.status())) {
-    Log(Severity::kError,
-        "files of the store were removed: it goes on until it is stopped, and then only a backup helps",
-        {{"status", failure}});
-  } else if (is_news) {
+  if (!failure.empty() && failure != names_failure_) {
     Log(Severity::kError, "a file without which the store does not open again cannot be read, or put back, yet",
         {{"status", failure}});
   }

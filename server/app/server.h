@@ -219,7 +219,7 @@ class Server {
   std::vector<ListenAddress> addresses_;
   std::unique_ptr<AccessFiles> access_files_;
   std::unique_ptr<TlsIdentity> tls_identity_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<FileStore> store_;
   std::unique_ptr<StoreWitness> witness_;
   std::unique_ptr<KeyRing> ring_;
   stored::v1::LossMark loss_;  // what this start accepts

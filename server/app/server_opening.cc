@@ -135,8 +135,10 @@ absl::StatusOr<StoreWitness::Finding> Server::JudgeStore(bool& made, bool& unrea
   // To begin anew would delete them.
   if (!made && LastTableIn(options_.data_directory) != 0) {
     return Explain("data directory",
-                   OnlyACopyHelps("tables of a store lie there that its list of tables (MANIFEST) does not name: it is "
-                                  "damaged, or another's"));
+                   OnlyACopyHelps(absl::StrCat("tables of a store lie there that its list of tables, ",
+                                               ListIn(options_.data_directory),
+                                               ", does not name: it is damaged, or "
+                                               "another's")));
   }
   if (absl::Status status = OpenRing(**look, made); !status.ok()) return status;
   ReportRing();

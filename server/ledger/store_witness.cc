@@ -174,8 +174,9 @@ absl::StatusOr<StoreWitness::Finding> StoreWitness::Compare(const StoreView& sto
     // The log of that time is there, and ends early; or it is not there.
     if (progress.log >= last->progress.log) behind.standing = Standing::kShortLog;
     if (progress.sequence < last->progress.sequence) {
-      behind.found = absl::StrCat("the store's last write is number ", progress.sequence, ", and number ",
-                                  last->progress.sequence, " was acknowledged");
+      behind.found =
+          absl::StrCat("the store's last write is number ", progress.sequence, ", and number ", last->progress.sequence,
+                       " was acknowledged, at last in ", absl::Dec(last->progress.log, absl::kZeroPad6), ".log");
       return behind;
     }
   }
@@ -215,7 +216,9 @@ absl::Status StoreWitness::Refusal(const Finding& finding) {
     case Standing::kSound:
       return absl::OkStatus();
     case Standing::kRolledBack:
-      way_out = "an older copy is in its place: put the last one back, or restore a backup (retention_backup)";
+      way_out =
+          "that log is missing, or an older copy is in its place: put an intact one back, or restore a backup "
+          "(retention_backup)";
       break;
     case Standing::kShortLog:
       way_out = "its log was cut or is damaged: put an intact one back";

@@ -116,50 +116,11 @@ class RocksEngine::Listener : public rocksdb::EventListener {
   std::unordered_set<std::string> compacted_ ABSL_GUARDED_BY(mutex_);
 };
 
-namespace {
-
-// Writes nothing. The families are in the order of `descriptors`.
-struct OpenedForReading {
-  std::unique_ptr<rocksdb::DB> db;
-  std::vector<rocksdb::ColumnFamilyHandle*> families;
-};
-absl::StatusOr<OpenedForReading> OpenForReading(const rocksdb::DBOptions& database, const std::string& directory,
-                                                const std::vector<rocksdb::ColumnFamilyDescriptor>& descriptors) {
-  OpenedForReading opened;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(database, directory, descriptors, &opened.families, &db);
-  if (!status.ok()) return StatusFromRocksDb(status);
-  opened.db.reset(db);
-  return opened;
-}
-
-// For a database with damaged tables: whether its logs are whole, and the list of its tables knows the last of them.
-// One that was cut, or is damaged, names tables that were replaced, so it looks like that; whoever went on with it
-// would delete those that it does not name.
-absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory, const RocksDbOptions& options) {
-  GapFinder gaps;
-  database.wal_filter = &gaps;
-  const auto opened = OpenForReading(database, directory, FamilyDescriptors(options));
-  if (!opened.ok()) return opened.status();
-  for (rocksdb::ColumnFamilyHandle* family : opened->families) {
-    opened->db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
-  }
-  std::vector<rocksdb::LiveFileMetaData> tables;
-  opened->db->GetLiveFilesMetaData(&tables);
-  uint64_t last = 0;
-  for (const rocksdb::LiveFileMetaData& table : tables) last = std::max(last, table.file_number);
-  if (LastTableIn(directory) > last) {
-    return absl::DataLossError("store: the list of its tables (MANIFEST) ends before the last of them");
-  }
-  return gaps.gap() ? absl::DataLossError("store: a batch is missing in the log") : absl::OkStatus();
-}
-
-}  // namespace
-
 rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const RocksDbOptions& options, LogDamage damage) {
   directory_ = directory;
   wait_ = absl::ToChronoMilliseconds(options.erasure_wait);
-  file_system_ = SteadyTables(options.file_system ? options.file_system : rocksdb::FileSystem::Default());
+  file_system_ = std::make_shared<KeptListDisk>(
+      SteadyTables(options.file_system ? options.file_system : rocksdb::FileSystem::Default()));
   env_ = rocksdb::NewCompositeEnv(file_system_);
   rocksdb::DBOptions database = DatabaseOptions(options);
   if (damage == LogDamage::kEndsThere) {
@@ -168,43 +129,6 @@ rocksdb::DBOptions RocksEngine::Prepare(const std::string& directory, const Rock
   }
   database.env = env_.get();
   return database;
-}
-
-absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string& directory,
-                                                               const RocksDbOptions& options, RowNeeded needs,
-                                                               LogDamage damage) {
-  if (LostItsCurrent(directory))
-    return absl::DataLossError("store: the file CURRENT, or the one that it names, is missing");
-  std::shared_ptr<RocksEngine> engine(new RocksEngine);
-  rocksdb::DBOptions database = engine->Prepare(directory, options, damage);
-  database.create_if_missing = false;
-  database.create_missing_column_families = false;
-  if (engine->env_->FileExists(directory + "/CURRENT").IsNotFound()) return std::shared_ptr<RocksEngine>();
-  const std::vector<rocksdb::ColumnFamilyDescriptor> families = FamilyDescriptors(options);
-  std::vector<std::string> names;
-  const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(database, directory, &names);
-  if (!listed.ok()) return StatusFromRocksDb(listed);
-  const bool made = std::all_of(families.begin(), families.end(), [&](const rocksdb::ColumnFamilyDescriptor& family) {
-    return std::find(names.begin(), names.end(), family.name) != names.end();
-  });
-  if (!made) return std::shared_ptr<RocksEngine>();
-  std::vector<std::string> ours;
-  for (const auto& family : families) ours.push_back(family.name);
-  engine->filter_ = std::make_unique<NeededFilter>(std::move(ours), needs, engine->last_logged_);
-  database.wal_filter = engine->filter_.get();
-  auto opened = OpenForReading(database, directory, families);
-  if (IsOfTables(opened.status())) {
-    // What is damaged of them is for the opening to take out; it looks at the log again.
-    engine->damaged_->Note(opened.status().ToString());
-    database.paranoid_checks = false;
-    if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
-    opened = OpenForReading(database, directory, families);
-  }
-  if (!opened.ok()) return opened.status();
-  engine->families_ = std::move(opened->families);
-  engine->db_ = std::move(opened->db);
-  if (absl::Status loaded = engine->LoadLost(); !loaded.ok()) return loaded;
-  return engine;
 }
 
 absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string& directory,
@@ -221,6 +145,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
     database.paranoid_checks = false;
     if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
   }
+  engine->file_system_->Tidy(directory);
   database.info_log = SteadyLog(directory);
   database.listeners.push_back(engine->listener_);
   database.wal_filter = engine->filter_.get();
@@ -384,6 +309,31 @@ absl::Status RocksEngine::DropOldest(rocksdb::ColumnFamilyHandle* family) const 
   // Level 0 is listed from the newest to the oldest.
   if (metadata.levels.front().files.empty()) return absl::NotFoundError("store: level 0 is empty");
   return StatusFromRocksDb(db_->DeleteFile(metadata.levels.front().files.back().relative_filename));
+}
+
+absl::StatusOr<std::vector<std::string>> RocksEngine::PutBackFiles(bool is_writable) const {
+  std::vector<std::string> put_back;
+  const absl::StatusOr<std::string> list = file_system_->PutBack();
+  if (!list.ok()) return list.status();
+  if (!list->empty()) put_back.push_back(*list);
+  const absl::StatusOr<bool> current = PutBackCurrent(directory_);
+  if (!current.ok()) return current.status();
+  if (*current) put_back.push_back(PathOf("CURRENT"));
+  if (!is_writable) return put_back;
+  std::vector<std::string> files;  // each begins with a slash
+  uint64_t list_bytes = 0;
+  const rocksdb::Status listed = db().GetLiveFiles(files, &list_bytes, /*flush_memtable=*/false);
+  if (!listed.ok()) return StatusFromRocksDb(listed);
+  for (const std::string& file : files) {
+    const std::string path = directory_ + file;
+    if (file.find("OPTIONS") == std::string::npos || !env_->FileExists(path).IsNotFound()) continue;
+    // It is written with each change of them. A removed one comes under another name; so does one whose name a failed
+    // sync left behind.
+    const rocksdb::Status written = db().SetOptions({{"max_sequential_skip_in_iterations", "8"}});  // as it is
+    if (!written.ok()) return StatusFromRocksDb(written);
+    put_back.push_back(path);
+  }
+  return put_back;
 }
 
 rocksdb::Options RocksEngine::TableOptions() const {

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "storage/mutex.h"
 #include "storage/rocksdb/damaged_files.h"
+#include "storage/rocksdb/kept_list.h"
 #include "storage/rocksdb/lost_spans.h"
 #include "storage/rocksdb/rocksdb_options.h"
 #include "storage/rocksdb/wal_filters.h"
@@ -137,6 +138,10 @@ class RocksEngine {
   absl::Status AwaitCompactions(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   // Drops the oldest file of level 0. REQUIRES: the other levels are empty.
   absl::Status DropOldest(rocksdb::ColumnFamilyHandle* family) const;
+  // Puts back what somebody removed or damaged of the files that lead to all others. If it `is_writable`, it writes
+  // down its options anew where that file is gone: no copy can be made without. The paths of what was put back.
+  // UNAVAILABLE: it cannot be read or made now.
+  absl::StatusOr<std::vector<std::string>> PutBackFiles(bool is_writable) const;
   // For reading table files beside the database.
   rocksdb::Options TableOptions() const;
   std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
@@ -154,10 +159,17 @@ class RocksEngine {
   std::vector<std::string> LivePaths() const;
   rocksdb::ColumnFamilyHandle* lost_family() const { return families_.back(); }
   absl::Status LoadLost();
+  // For a database with damaged tables: whether its logs are whole, and the list of its tables knows the last of them.
+  // One that was cut, or is damaged, names tables that were replaced, so it looks like that; whoever went on with it
+  // would delete those that it does not name.
+  static absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory,
+                                const RocksDbOptions& options);
+  // Notes those that do not open; whether there are any.
+  bool NoteDamagedTables() const;
 
   std::string directory_;
   std::chrono::milliseconds wait_{0};
-  std::shared_ptr<rocksdb::FileSystem> file_system_;
+  std::shared_ptr<KeptListDisk> file_system_;
   std::unique_ptr<rocksdb::Env> env_;
   std::shared_ptr<Listener> listener_;
   std::unique_ptr<rocksdb::WalFilter> filter_;

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -46,8 +45,16 @@ absl::StatusOr<std::string> LastListIn(const std::string& directory) {
   return last;
 }
 
-// The list that CURRENT names; empty if it is not there, or names none that is.
-absl::StatusOr<std::string> NamedList(const std::string& directory) {
+// Of what CURRENT holds: the list that it names; empty if that is none.
+std::string ListNamedBy(std::string line) {
+  if (!line.starts_with(kListPrefix) || !line.ends_with('\n')) return "";
+  line.pop_back();
+  uint64_t number = 0;
+  return absl::SimpleAtoi(line.substr(kListPrefix.size()), &number) ? line : "";
+}
+
+// What CURRENT holds; empty if it is not there.
+absl::StatusOr<std::string> ReadCurrent(const std::string& directory) {
   const std::string path = directory + "/CURRENT";
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return "";
@@ -57,14 +64,18 @@ absl::StatusOr<std::string> NamedList(const std::string& directory) {
   if (fd >= 0) ::close(fd);
   if (size < 0) return Failed(absl::StrCat(path, " cannot be read"), error);
   line.resize(static_cast<size_t>(size));
-  if (!line.starts_with(kListPrefix) || !line.ends_with('\n')) return "";
-  line.pop_back();
-  uint64_t number = 0;
-  if (!absl::SimpleAtoi(line.substr(kListPrefix.size()), &number)) return "";
+  return line;
+}
+
+// The list that CURRENT names; empty if it is not there, or names none that is.
+absl::StatusOr<std::string> NamedList(const std::string& directory) {
+  absl::StatusOr<std::string> line = ReadCurrent(directory);
+  if (!line.ok()) return line.status();
+  const std::string list = ListNamedBy(*std::move(line));
   struct stat file;
-  if (::stat((directory + "/" + line).c_str(), &file) == 0) return line;
+  if (list.empty() || ::stat((directory + "/" + list).c_str(), &file) == 0) return list;
   if (errno == ENOENT) return "";
-  return Failed(absl::StrCat(directory, "/", line, " cannot be looked for"), errno);
+  return Failed(absl::StrCat(directory, "/", list, " cannot be looked for"), errno);
 }
 
 // Has CURRENT name `list`. False: it was missing, and somebody else made it meanwhile.
@@ -118,20 +129,48 @@ uint64_t LastIn(const std::string& directory, std::string_view extension) {
 
 uint64_t LastLogIn(const std::string& directory) { return LastIn(directory, ".log"); }
 
+std::string FirstLogIn(const std::string& directory) {
+  std::string first;
+  uint64_t lowest = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    uint64_t number = 0;
+    if (entry.path().extension() != ".log" || !absl::SimpleAtoi(entry.path().stem().string(), &number)) continue;
+    if (first.empty() || number < lowest) {
+      first = entry.path().string();
+      lowest = number;
+    }
+  }
+  return first;
+}
+
 uint64_t LastTableIn(const std::string& directory) { return LastIn(directory, ".sst"); }
 
-bool LostItsCurrent(const std::string& directory) {
+std::string ListIn(const std::string& directory) {
+  const auto named = NamedList(directory);
+  return absl::StrCat(directory, "/", named.ok() && !named->empty() ? *named : "MANIFEST");
+}
+
+absl::Status CheckCurrent(const std::string& directory) {
+  const std::string current = directory + "/CURRENT";
+  absl::StatusOr<std::string> line = ReadCurrent(directory);
   std::error_code error;
-  std::string list;
-  // What cannot be looked for is not known to be missing: the opening tells what is wrong with it.
-  if (std::ifstream(directory + "/CURRENT") >> list) {
-    return !std::filesystem::exists(directory + "/" + list, error) && !error;
+  // What cannot be read is not known to be missing: the opening tells what is wrong with it.
+  if (!line.ok()) return absl::OkStatus();
+  if (!std::filesystem::exists(current, error)) {
+    const bool was_there = LastTableIn(directory) != 0 || LastLogIn(directory) != 0;
+    if (error || !was_there) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat("store: ", current, " is missing"));
   }
-  if (std::filesystem::exists(directory + "/CURRENT", error) || error) return false;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ".sst") return true;
+  const std::string list = ListNamedBy(*std::move(line));
+  if (list.empty()) return absl::DataLossError(absl::StrCat("store: ", current, " is damaged"));
+  if (std::filesystem::exists(directory + "/" + list, error) || error) return absl::OkStatus();
+  const absl::StatusOr<std::string> last = LastListIn(directory);
+  if (last.ok() && !last->empty()) {
+    return absl::DataLossError(
+        absl::StrCat("store: ", current, " is damaged: it names ", list, ", which is not there, but ", *last, " is"));
   }
-  return false;
+  return absl::DataLossError(absl::StrCat("store: ", directory, "/", list, ", the list of its tables, is missing"));
 }
 
 absl::StatusOr<bool> PutBackCurrent(const std::string& directory, const std::function<void()>& before_naming) {

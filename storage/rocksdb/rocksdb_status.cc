@@ -1,6 +1,5 @@
 #include "storage/rocksdb/rocksdb_status.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -36,10 +35,6 @@ absl::Status StatusFromRocksDb(const rocksdb::Status& status) {
     default:
       return absl::InternalError(message);
   }
-}
-
-bool IsOfTables(const absl::Status& opening) {
-  return absl::IsDataLoss(opening) && absl::StrContains(opening.message(), ".sst");
 }
 
 }  // namespace retention

@@ -19,11 +19,6 @@ inline bool IsDamage(const rocksdb::Status& status) { return status.IsCorruption
 // looked for at last.
 std::string TextOf(const rocksdb::Status& status);
 
-// Of such a status of an opening: whether it is about a table file, which RocksDB names. If it is about the list of
-// them, an opening that passes damage would take that for shorter than it is, and delete the files that it does not
-// find there.
-bool IsOfTables(const absl::Status& opening);
-
 inline rocksdb::Slice SliceOf(std::string_view text) { return {text.data(), text.size()}; }
 
 // Disk full: RESOURCE_EXHAUSTED. Corruption: DATA_LOSS. I/O error, busy, shutting down: UNAVAILABLE. Bad call:

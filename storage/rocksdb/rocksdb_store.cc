@@ -36,7 +36,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kMendingsPerStart = 1000;
 constexpr auto kErasePause = std::chrono::milliseconds(5);
 
-class RocksDbStore : public Store {
+class RocksDbStore : public FileStore {
  public:
   RocksDbStore(std::string directory, RocksDbOptions options, int lock_fd)
       : directory_(std::move(directory)), options_(std::move(options)), lock_fd_(lock_fd) {}
@@ -56,17 +56,18 @@ class RocksDbStore : public Store {
       engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kEndsThere);
       if (engine.ok()) options_.on_damaged_log(damage);
     }
-    for (int files = 0; files < kMendingsPerStart && IsOfTables(engine.status()); ++files) {
+    for (int files = 0; files < kMendingsPerStart && absl::IsDataLoss(engine.status()); ++files) {
       // First without writing: what is refused must still find an intact copy that is put back.
       const auto look = RocksEngine::Look(
           directory_, options_, [](Family, std::string_view) { return false; }, LogDamage::kRefused);
-      if (!look.ok() || *look == nullptr) return engine.status();
+      if (!look.ok()) return look.status();
+      if (*look == nullptr || (*look)->damaged().numbers().empty()) return engine.status();
       if (absl::Status judged = JudgeTables(**look, options_); !judged.ok()) return judged;
       // It is taken out of a database that was opened for that alone.
       absl::StatusOr<std::shared_ptr<RocksEngine>> partly =
           RocksEngine::Open(directory_, options_, std::nullopt, failure_, LogDamage::kRefused, TableDamage::kPassed);
-      if (!partly.ok()) return engine.status();
-      (*partly)->damaged().Note(engine.status().ToString());
+      if (!partly.ok()) return partly.status();
+      for (const uint64_t number : (*look)->damaged().numbers()) (*partly)->damaged().Note(number);
       if (absl::Status mended = MendAll(**partly); !mended.ok()) return mended;
       partly->reset();
       engine = RocksEngine::Open(directory_, options_, std::nullopt, failure_);
@@ -108,6 +109,7 @@ class RocksDbStore : public Store {
   absl::Status Mend() override;
   std::vector<LostRows> Lost() const override;
   absl::Status Checkpoint(const std::string& path) override;
+  absl::StatusOr<std::vector<std::string>> PutBackFiles() override;
   StoreProgress Acknowledged() const override;
   StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override;
@@ -386,12 +388,20 @@ absl::Status RocksDbStore::MendAll(const RocksEngine& engine) {
   });
 }
 
+absl::StatusOr<std::vector<std::string>> RocksDbStore::PutBackFiles() {
+  const std::shared_ptr<RocksEngine> engine = Engine();
+  if (engine == nullptr) return std::vector<std::string>();  // Resume tells what is wrong
+  return engine->PutBackFiles(failure_->Get().ok());
+}
+
 absl::Status RocksDbStore::Checkpoint(const std::string& path) {
   const absl::StatusOr<std::shared_ptr<RocksEngine>> engine = WritableEngine();
   if (!engine.ok()) return engine.status();
   std::error_code error;
   if (std::filesystem::exists(path, error)) return absl::AlreadyExistsError("store: the checkpoint's path exists");
   const MutexLock maintenance(maintenance_mutex_);
+  // It names all files that a copy has.
+  if (const auto all_there = (*engine)->PutBackFiles(true); !all_there.ok()) return all_there.status();
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(&(*engine)->db(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
@@ -417,7 +427,8 @@ uint64_t RocksDbStore::LiveBytes() const {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& directory, const RocksDbOptions& options) {
+absl::StatusOr<std::unique_ptr<FileStore>> OpenRocksDbStore(const std::string& directory,
+                                                            const RocksDbOptions& options) {
   std::error_code error;
   if (std::filesystem::create_directories(directory, error)) {
     std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
@@ -430,8 +441,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& direc
   const absl::StatusOr<int> lock_fd = LockDirectory(directory);
   if (!lock_fd.ok()) return lock_fd.status();
   auto store = std::make_unique<RocksDbStore>(directory, options, *lock_fd);
-  if (LostItsCurrent(directory))
-    return absl::DataLossError("store: the file CURRENT, or the one that it names, is missing");
+  if (absl::Status named = CheckCurrent(directory); !named.ok()) return named;
   if (absl::Status status = store->Start(); !status.ok()) return status;
   return store;
 }

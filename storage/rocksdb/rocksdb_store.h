@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "storage/rocksdb/rocksdb_options.h"
@@ -14,8 +15,18 @@
 
 namespace retention {
 
+// A store in files, which others can remove or write.
+class FileStore : public Store {
+ public:
+  // Looks whether the files are there that lead to all others, and are what was written, and puts back what is not; so
+  // that neither the next start nor a copy lacks it. The paths of what was put back. UNAVAILABLE: it cannot be read or
+  // made now. Cheap while all are there. Thread-safe.
+  virtual absl::StatusOr<std::vector<std::string>> PutBackFiles() = 0;
+};
+
 // Opens, or creates, the store in `directory`. Errors: as Store; FAILED_PRECONDITION if another process has it open.
-absl::StatusOr<std::unique_ptr<Store>> OpenRocksDbStore(const std::string& directory, const RocksDbOptions& options);
+absl::StatusOr<std::unique_ptr<FileStore>> OpenRocksDbStore(const std::string& directory,
+                                                            const RocksDbOptions& options);
 
 }  // namespace retention
 

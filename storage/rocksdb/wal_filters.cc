@@ -46,10 +46,10 @@ class NeededRows : public rocksdb::WriteBatch::Handler {
 
 }  // namespace
 
-rocksdb::WalFilter::WalProcessingOption GapFinder::LogRecord(const rocksdb::WriteBatch& batch,
-                                                             rocksdb::WriteBatch* new_batch,
-                                                             bool* batch_changed) const {
-  gap_ |= next_ != 0 && SequenceOf(batch) > next_;
+rocksdb::WalFilter::WalProcessingOption GapFinder::LogRecordFound(unsigned long long, const std::string& log,
+                                                                  const rocksdb::WriteBatch& batch,
+                                                                  rocksdb::WriteBatch*, bool*) {
+  if (next_ != 0 && SequenceOf(batch) > next_ && gap_log_.empty()) gap_log_ = log;
   next_ = SequenceOf(batch) + NumberAt(batch.Data(), 8, 4);
   return WalProcessingOption::kIgnoreCurrentRecord;
 }
@@ -69,9 +69,10 @@ void NeededFilter::ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>&,
   if (const auto id = ids.find(names_.back()); id != ids.end()) of_losses_ = id->second;
 }
 
-rocksdb::WalFilter::WalProcessingOption NeededFilter::LogRecordFound(unsigned long long, const std::string&,
+rocksdb::WalFilter::WalProcessingOption NeededFilter::LogRecordFound(unsigned long long, const std::string& log,
                                                                      const rocksdb::WriteBatch& batch,
                                                                      rocksdb::WriteBatch*, bool*) {
+  last_log_ = log;
   const auto rows = static_cast<rocksdb::SequenceNumber>(batch.Count());
   if (rows > 0) last_ = std::max(last_, SequenceOf(batch) + rows - 1);
   NeededRows look(families_, of_losses_, needs_);

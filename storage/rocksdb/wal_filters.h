@@ -22,13 +22,15 @@ namespace retention {
 class GapFinder : public rocksdb::WalFilter {
  public:
   const char* Name() const override { return "retention.GapFinder"; }
-  WalProcessingOption LogRecord(const rocksdb::WriteBatch& batch, rocksdb::WriteBatch* new_batch,
-                                bool* batch_changed) const override;
-  bool gap() const { return gap_; }
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string& log, const rocksdb::WriteBatch& batch,
+                                     rocksdb::WriteBatch*, bool*) override;
+  bool gap() const { return !gap_log_.empty(); }
+  // The path of the log in which the first is missing.
+  const std::string& gap_log() const { return gap_log_; }
 
  private:
-  mutable uint64_t next_ = 0;
-  mutable bool gap_ = false;
+  uint64_t next_ = 0;
+  std::string gap_log_;
 };
 
 // Leaves out of recovery what was logged but not acknowledged.
@@ -55,10 +57,13 @@ class NeededFilter : public rocksdb::WalFilter {
   const char* Name() const override { return "retention.Needed"; }
   void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>&,
                                 const std::map<std::string, uint32_t>& ids) override;
-  WalProcessingOption LogRecordFound(unsigned long long, const std::string&, const rocksdb::WriteBatch& batch,
+  WalProcessingOption LogRecordFound(unsigned long long, const std::string& log, const rocksdb::WriteBatch& batch,
                                      rocksdb::WriteBatch*, bool*) override;
+  // The path of the last log of which something was read; empty: of none.
+  const std::string& last_log() const { return last_log_; }
 
  private:
+  std::string last_log_;
   const std::vector<std::string> names_;
   std::map<uint32_t, Family> families_;
   std::optional<uint32_t> of_losses_;

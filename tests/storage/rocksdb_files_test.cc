@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -42,9 +45,18 @@ class RocksDbFiles : public ::testing::Test {
     return rows;
   }
 
+  // The newest file whose name begins so.
+  std::string Named(std::string_view kind) const {
+    std::string newest;
+    for (const auto& entry : fs::directory_iterator(path_)) {
+      if (entry.path().filename().string().starts_with(kind)) newest = std::max(newest, entry.path().string());
+    }
+    return newest;
+  }
+
   FreshDirectory directory_;
   const std::string path_ = directory_ / "store";
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<FileStore> store_;
 };
 
 TEST_F(RocksDbFiles, ItsCurrentIsPutBackWhereSomebodyRemovedIt) {
@@ -116,6 +128,77 @@ TEST_F(RocksDbFiles, ItsCurrentIsNotPutOverANewerOne) {
     EXPECT_EQ(ReadBytes(path), newer + "\n");
     EXPECT_FALSE(fs::exists(path + ".dbtmp"));
   }
+}
+
+// In each way in which somebody harms it while it is open; without what stands in it no table would be found.
+TEST_F(RocksDbFiles, ItsListOfTablesIsPutBackWhateverBecameOfIt) {
+  Fill();
+  const std::vector<std::function<void(const std::string& list)>> harms = {
+      [](const std::string& list) { fs::remove(list); }, [](const std::string& list) { fs::resize_file(list, 0); },
+      [](const std::string& list) { fs::resize_file(list, fs::file_size(list) - 1); },
+      [](const std::string& list) {
+        std::string bytes = ReadBytes(list);
+        bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+        WriteBytes(list, bytes);
+      },
+      [](const std::string& list) {
+        fs::remove(list);
+        std::ofstream(list) << "another's";
+      }};
+  for (const bool looks : {true, false}) {
+    for (const auto& harm : harms) {
+      EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>());
+      const std::string list = Named("MANIFEST");
+      harm(list);
+      if (looks) {
+        EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>{list});
+        EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>());
+      }
+      // What is written of it from then on is in it too.
+      Fill();
+      ASSERT_TRUE(store_->SettleDay(kDay).ok());
+      EXPECT_TRUE(store_->PutBackFiles().ok());
+      Reopen();
+      EXPECT_EQ(Count(), 10);
+    }
+  }
+}
+
+// A change of the list is not durable before the list is there.
+TEST_F(RocksDbFiles, AListOfTablesThatIsGoneIsThereBeforeItsNextChange) {
+  Fill();
+  const std::string list = Named("MANIFEST");
+  for (const bool is_emptied : {false, true}) {
+    is_emptied ? fs::resize_file(list, 0) : static_cast<void>(fs::remove(list));
+    Fill();
+    ASSERT_TRUE(store_->SettleDay(kDay).ok());
+    EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>());
+  }
+  Reopen();
+  EXPECT_EQ(Count(), 10);
+}
+
+TEST_F(RocksDbFiles, WhatACrashLeftOfMakingTheListAnewIsRemoved) {
+  store_.reset();
+  WriteBytes(path_ + "/LIST.dbtmp", "a part");
+  Reopen();
+  EXPECT_FALSE(fs::exists(path_ + "/LIST.dbtmp"));
+}
+
+TEST_F(RocksDbFiles, ItIsCopiedThoughItsOptionsAreGone) {
+  Fill();
+  const std::string options = Named("OPTIONS");
+  fs::remove(options);
+  EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>{options});
+  EXPECT_EQ(*store_->PutBackFiles(), std::vector<std::string>());
+  for (const char* gone : {"OPTIONS", "IDENTITY", "LOCK"}) {
+    fs::remove(Named(gone));
+    const absl::Status copied = store_->Checkpoint(directory_ / gone);
+    EXPECT_TRUE(copied.ok()) << gone << ": " << copied;
+    EXPECT_TRUE(OpenRocksDbStore(directory_ / gone, {}).ok()) << gone;
+  }
+  Reopen();
+  EXPECT_EQ(Count(), 10);
 }
 
 TEST_F(RocksDbFiles, ATableThatIsGoneIsNamedAsItWas) {
