@@ -247,8 +247,6 @@ absl::Status RingReplica::CheckName(RingFile file) const {
 }
 
 bool RingReplica::HoldsNameless() const {
-  struct stat directory;
-  if (directory_fd_ < 0 || ::fstat(directory_fd_, &directory) != 0 || directory.st_nlink == 0) return false;
   return std::any_of(files_.begin(), files_.end(), [](int fd) {
     struct stat info;
     return fd >= 0 && ::fstat(fd, &info) == 0 && info.st_nlink == 0;
@@ -270,11 +268,41 @@ absl::Status RingReplica::CopyInto(int fd, RingFile file) {
   return ::fsync(fd) == 0 && ::fsync(directory_fd_) == 0 ? absl::OkStatus() : StatusFromErrno(errno, "sync");
 }
 
+absl::Status RingReplica::PutBackDirectory() {
+  if (directory_fd_ >= 0 && LeadsTo(directory_, directory_fd_)) return absl::OkStatus();
+  struct stat former;
+  // One that has a name elsewhere was moved, or another volume is mounted over it.
+  if (directory_fd_ < 0 || ::fstat(directory_fd_, &former) != 0 || former.st_nlink > 0) {
+    return absl::UnavailableError(absl::StrCat("key ring: ", directory_, " was moved, or lies beneath another volume"));
+  }
+  // The ring's directory, in which it lay, may have gone with it.
+  const std::filesystem::path parent = std::filesystem::path(directory_).parent_path();
+  for (const std::filesystem::path& made : {parent, std::filesystem::path(directory_)}) {
+    const std::string above = made.has_parent_path() ? made.parent_path().string() : ".";
+    if (const auto volume = VolumeOf(above); !volume.has_value() || *volume != former.st_dev) {
+      return absl::UnavailableError(
+          absl::StrCat("key ring: ", directory_, " was removed, and ", above, " is not there, or on another volume"));
+    }
+    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+      return StatusFromErrno(errno, absl::StrCat("make directory ", made.string()));
+    }
+    if (absl::Status s = SyncDirectory(above); !s.ok()) return s;
+  }
+  // What somebody else put there is not written over.
+  std::error_code error;
+  if (!std::filesystem::is_empty(directory_, error)) {
+    return absl::UnavailableError(absl::StrCat("key ring: ", directory_, " was removed, and something else is there"));
+  }
+  if (absl::Status s = TakeEmptyDirectory(directory_); !s.ok()) return s;
+  const int fd = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return StatusFromErrno(errno, "open directory");
+  ::close(std::exchange(directory_fd_, fd));
+  return LockIt();
+}
+
 absl::Status RingReplica::PutBack(RingFile file) {
   if (!Has(file)) return OutOfReach(file);
-  if (directory_fd_ < 0 || !LeadsTo(directory_, directory_fd_)) {
-    return absl::UnavailableError(absl::StrCat("key ring: ", directory_, " was removed"));
-  }
+  if (absl::Status s = PutBackDirectory(); !s.ok()) return s;
   // What has its name is none of the ring's.
   if (::unlinkat(directory_fd_, NameOf(file), 0) != 0 && errno != ENOENT) return StatusFromErrno(errno, "remove");
   const int fd = ::openat(directory_fd_, NameOf(file), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -92,11 +92,11 @@ class RingReplica {
   absl::Status ReadAt(RingFile file, uint64_t offset, ByteSpan out) const;
   // UNAVAILABLE unless its path leads to it: what is written to it is lost with the process then.
   absl::Status CheckName(RingFile file) const;
-  // Whether it has a file open that has no name at all any more, and that can be put back, since the directory is there
-  // (or was moved): closing it would lose what it holds.
+  // Whether it has a file open that has no name at all any more: closing it would lose what it holds.
   bool HoldsNameless() const;
   // Makes a file that CheckName refuses anew under its name, with what it holds, and goes on with that, durably. Where
-  // the old one has no name any more it is overwritten. UNAVAILABLE if the directory is not there either.
+  // the old one has no name any more it is overwritten. A directory that was removed is made anew, be it with the one
+  // above it, on the same volume. UNAVAILABLE if it was moved, or cannot be made.
   absl::Status PutBack(RingFile file);
   // In place, and durable.
   absl::Status Write(RingFile file, std::span<const RingWrite> writes);
@@ -116,6 +116,7 @@ class RingReplica {
   absl::Status OpenFile(RingFile file, absl::Status& unwritable);
   absl::Status LockIt();
   std::string PathOf(RingFile file) const;
+  absl::Status PutBackDirectory();
   absl::Status CopyInto(int fd, RingFile file);
   absl::Status Sync(RingFile file);
 

@@ -56,10 +56,10 @@ class RingReach : public ::testing::Test {
     const std::string key = BytesOf(*ring_->ForDay(day));
     return DecodeRing(Replica(0)).sealed.at(key);
   }
-  // What the process has open is of no use from now on; what is in the files is kept elsewhere.
+  // What the process has open is of no use from now on, but is not removed; what is in the files is kept elsewhere.
   void Unmount(size_t i) {
     fs::copy(path_.at(i), Away(i), fs::copy_options::recursive);
-    fs::remove_all(path_.at(i));
+    fs::rename(path_.at(i), unmounted_ / absl::StrCat(unmounts_++));
   }
   void Mount(size_t i) { fs::rename(Away(i), path_.at(i)); }
   std::vector<std::string> Holding(const std::string& bytes) const { return FilesHolding(directory_.path(), bytes); }
@@ -75,6 +75,8 @@ class RingReach : public ::testing::Test {
   }
 
   FreshDirectory directory_;
+  FreshDirectory unmounted_;
+  int unmounts_ = 0;
   const std::vector<std::string> path_ = {directory_ / "first", directory_ / "second"};
   std::vector<bool> full_ = {false, false};
   size_t failing_ = 2;  // none

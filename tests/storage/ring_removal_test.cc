@@ -198,5 +198,57 @@ TEST_F(RingRemovals, WhatAWriteMissesIsKeptUntilItIsPutBack) {
   ExpectSoundAfterAStart();
 }
 
+// With the directories, and with what they lay in, the process has the only copy.
+TEST_F(RingRemovals, DirectoriesThatAreRemovedAreMadeAnew_WithAllThatWasInThem) {
+  uint32_t day = 40000;
+  for (const bool with_parent : {false, true}) {
+    for (const bool writes_first : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(with_parent, writes_first));
+      if (with_parent) {
+        fs::remove_all(path_);
+      } else {
+        for (const char* replica : {"/a", "/b"}) fs::remove_all(path_ + replica);
+      }
+      if (writes_first) {
+        EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(++day)).ok());
+        EXPECT_TRUE(ring_->out_of_reach()) << "which the alarm tells";
+      }
+      const absl::Status mended = ring_->Mend();
+      EXPECT_TRUE(mended.ok()) << mended;
+      EXPECT_EQ(Round().put_back.size(), 6u);
+      EXPECT_EQ(fs::status(path_ + "/a").permissions(), fs::perms::owner_all);
+      const auto key = ring_->ForDay(DueDay::FromNumber(++day));
+      ASSERT_TRUE(key.ok()) << key.status();
+      ExpectSound();
+    }
+  }
+  ExpectSoundAfterAStart();
+}
+
+TEST_F(RingRemovals, ADirectoryThatCannotBeMadeAnewIsToldUntilItCan) {
+  for (const char* replica : {"/a", "/b"}) fs::remove_all(path_ + replica);
+  for (const char* replica : {"/a", "/b"}) WriteBytes(path_ + replica, "somebody's");
+  EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(40000)).ok());
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_FALSE(ring_->Mend().ok());
+    EXPECT_TRUE(ring_->out_of_reach());
+    EXPECT_EQ(ReadBytes(path_ + "/a"), "somebody's");
+  }
+  for (const char* replica : {"/a", "/b"}) fs::remove(path_ + replica);
+  EXPECT_TRUE(ring_->Mend().ok());
+  ExpectSoundAfterAStart();
+}
+
+// It is for who moved it to move it back.
+TEST_F(RingRemovals, DirectoriesThatAreMovedAreNotMadeAnew) {
+  fs::rename(path_, directory_ / "moved");
+  EXPECT_FALSE(ring_->ForDay(DueDay::FromNumber(40000)).ok());
+  EXPECT_FALSE(ring_->Mend().ok());
+  EXPECT_FALSE(fs::exists(path_));
+  fs::rename(directory_ / "moved", path_);
+  EXPECT_TRUE(ring_->Mend().ok());
+  ExpectSoundAfterAStart();
+}
+
 }  // namespace
 }  // namespace retention
