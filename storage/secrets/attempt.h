@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace retention {
@@ -24,6 +25,13 @@ struct Attempt {
   bool IsWithin(absl::Duration wait, const Attempt& present) const {
     return present.now >= now && present.now < now + wait && present.running < running + wait;
   }
+};
+
+// What failed: when it did, how long it waits from then on, and why.
+struct FailedAttempt {
+  Attempt at;
+  absl::Duration wait;
+  absl::Status why;
 };
 
 }  // namespace retention

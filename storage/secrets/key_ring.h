@@ -234,11 +234,8 @@ class KeyRing {
   static constexpr size_t kInspectedBytes = 256 << 10;
 
   RingStatus status() const;
-  // Reads all replicas that are not stale. Changes wait for part of it at a time.
-  absl::StatusOr<RingVerification> Verify() const;
-
-  // Bytes in one replica.
-  uint64_t size() const;
+  absl::StatusOr<RingVerification> Verify() const;  // of replicas that are not stale; changes wait for part at a time
+  uint64_t size() const;                            // bytes in one replica
 
  private:
   struct EntryName {
@@ -274,6 +271,15 @@ class KeyRing {
   // Opens the lost replica `i` anew, to be written as memory says.
   absl::Status ReopenLost(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status RebuildStale(size_t i, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Overwrite(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Takes from the stale replica `i` what the others lack by damage. FAILED_PRECONDITION if it is to be left as it
+  // lies: it is a later one, or nothing tells whether what it has was destroyed since.
+  absl::Status TakeBack(size_t i, const RingHead& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status WriteBack(const std::map<OwnerNumber, OwnerSlot>& back) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status FindDamaged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Whether one that is out of reach may have what is damaged in all others: that is not lost yet, and left as it lies.
+  bool MayBeElsewhere() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status GiveUpElsewhere() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Take(OpenedRing ring) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_, mutex_);
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // What lies in `keys`; whether any of it is damaged in all replicas. That, and what is of no use, is dirty then.
@@ -301,8 +307,7 @@ class KeyRing {
   // What each slot shall hold; nothing: zeros, as before it was ever written. Under the keys of `head`.
   using Slots = std::map<size_t, std::optional<RingEntry>>;
   absl::Status WriteSlots(const Slots& slots, const RingHead& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
-  // Another secret for an entry that there is: in memory at once; on the disks by Finish. `destroys`: the former was to
-  // go.
+  // Another secret for an entry that there is: in memory at once, on the disks by Finish. `destroys`: the former goes.
   void Rewrite(const RingEntry& entry, bool destroys) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Out of memory at once; off the disks by Finish. `destroys`: it was a secret, and leaves a tombstone.
   void Forget(const EntryName& name, bool destroys = true) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
@@ -417,13 +422,8 @@ class KeyRing {
   // Of stale replicas that have no room: how many there were when all that they have was overwritten.
   std::map<size_t, uint64_t> overwritten_at_ ABSL_GUARDED_BY(write_mutex_);
   Attempt AttemptAt(absl::Time now) const { return {.now = now, .running = options_.running()}; }
-  // Of those whose overwriting failed: when it did, how long it waits from then on, and why.
-  struct FailedRebuild {
-    Attempt at;
-    absl::Duration wait;
-    absl::Status why;
-  };
-  std::map<size_t, FailedRebuild> failed_rebuilds_ ABSL_GUARDED_BY(write_mutex_);
+  std::map<size_t, FailedAttempt> failed_rebuilds_ ABSL_GUARDED_BY(write_mutex_);  // of those whose overwriting failed
+  RingReturns returns_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<absl::Time> root_due_since_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<Attempt> root_tried_ ABSL_GUARDED_BY(write_mutex_);
   std::optional<Attempt> root_looked_ ABSL_GUARDED_BY(write_mutex_);

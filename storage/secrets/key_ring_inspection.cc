@@ -221,7 +221,7 @@ absl::Status KeyRing::InspectBlocks(size_t to, Inspection& found) {
     if (absl::Status s = InspectBlock(inspected_, name, headless, found); !s.ok()) return s;
   }
   // Also where another block cannot be written: what is lost is known.
-  if (absl::Status s = WriteLost(); !s.ok() || headless.empty()) return s;
+  if (absl::Status s = WriteLost(); !s.ok() || headless.empty() || !lost_owners_.empty()) return s;
   // What their headers said follows from memory, but for what was first written: they are written anew elsewhere.
   if (absl::Status s = Finish(); !s.ok()) return s;
   if (absl::Status s = ReserveBlocks(headless.size()); !s.ok()) return s;

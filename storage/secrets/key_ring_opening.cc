@@ -191,6 +191,11 @@ void KeyRing::Take(OpenedRing ring) {
     if (!disk_->in_reach(i)) reach(i, ring.not_rebuilt);
   }
   lacks_pages_ = ring.lacks_pages;
+  returns_.found_generation = ring.rolled_back ? ring.head.generation : ring.found_generation;
+  returns_.unseen = ring.unseen;
+  for (size_t i = 0; i < disk_->size(); ++i) {
+    if (disk_->stale(i) && options_.opening.accept_lower_replica) returns_.asked.insert(i);
+  }
   head_ = std::move(ring.head);
   next_page_ = head_.pages_reserved;
   last_generation_ = head_.generation;
@@ -336,6 +341,28 @@ absl::Status KeyRing::ReopenLost(size_t i) {
   return absl::OkStatus();
 }
 
+absl::Status KeyRing::Overwrite(size_t i) {
+  const auto head = [this] {
+    const MutexLock lock(mutex_);
+    return head_;
+  };
+  if (absl::Status s = TakeBack(i, head()); !s.ok()) {
+    const bool is_left = absl::IsFailedPrecondition(s);
+    if (is_left && returns_.told.insert(i).second && options_.on_reach) {
+      options_.on_reach(disk_->replica(i).directory(), s);
+    }
+    return s;
+  }
+  overwritten_at_.erase(i);
+  absl::Status status = RebuildReplica(*disk_, i, head());
+  if (absl::IsResourceExhausted(status)) overwritten_at_[i] = erasures_;
+  if (!status.ok()) return status;
+  returns_.asked.erase(i);
+  returns_.unseen.erase(i);
+  returns_.told.erase(i);
+  return status;
+}
+
 absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
   RingHead head;
   {
@@ -351,17 +378,15 @@ absl::Status KeyRing::RebuildStale(size_t i, absl::Time now) {
     if (status.ok()) failed_rebuilds_.erase(i);
   }
   if (const auto failed = failed_rebuilds_.find(i); status.ok() && failed != failed_rebuilds_.end()) {
-    const FailedRebuild& last = failed->second;
+    const FailedAttempt& last = failed->second;
     if (last.at.IsWithin(last.wait, AttemptAt(now))) status = last.why;
   }
   if (status.ok()) {
-    overwritten_at_.erase(i);
-    status = RebuildReplica(*disk_, i, head);
-    if (absl::IsResourceExhausted(status)) overwritten_at_[i] = erasures_;
+    status = Overwrite(i);
     if (status.ok()) {
       failed_rebuilds_.erase(i);
     } else {
-      FailedRebuild& last = failed_rebuilds_[i];
+      FailedAttempt& last = failed_rebuilds_[i];
       last = {.at = AttemptAt(now), .wait = std::clamp(2 * last.wait, kFirstRebuildWait, kRebuildWait), .why = status};
     }
   }

@@ -270,10 +270,14 @@ absl::Status KeyRing::DestroyOwners(std::span<const OwnerNumber> owners) {
   for (const OwnerNumber number : ended) {
     if (!PageAt(PageOf(number)).has_value()) continue;
     dirty_owners_.insert(number);
+    lost_owners_.erase(number);
+    returns_.changed.insert_or_assign(number, OwnerState::kGone);
     if (options_.root != nullptr) touched_.insert(PageOf(number));
   }
   if (absl::Status s = Finish(); !s.ok()) return s;
-  return Bump();
+  if (absl::Status s = Bump(); !s.ok()) return s;
+  if (disk_->out_of_reach() == 0) returns_.changed.clear();
+  return absl::OkStatus();
 }
 
 absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
@@ -289,13 +293,18 @@ absl::Status KeyRing::RestrictOwner(OwnerNumber owner, bool restricted) {
   }
   auto slot = ReadSlot(*page->block, owner);
   if (!slot.ok()) return slot.status();
-  if (slot->state == OwnerState::kGone || slot->state == OwnerState::kLost) return absl::OkStatus();
-  slot->state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
+  if (slot->state == OwnerState::kGone) return absl::OkStatus();
+  const OwnerState state = restricted ? OwnerState::kRestricted : OwnerState::kLive;
+  returns_.changed.insert_or_assign(owner, state);
+  if (slot->state == OwnerState::kLost) return absl::OkStatus();
+  slot->state = state;
   slot->secret = SecretSeal(*Find(RingEntryKind::kPage, name)).Seal(SealNameOfOwner(owner), slot->secret);
   LockedBytes bytes(kOwnerSlotBytes);
   WriteOwnerSlot({.block = *page->block, .number = owner}, *slot, bytes.span());
   const RingWrite write{SlotAt(*page->block, owner), std::as_const(bytes).span()};
-  return Write(RingFile::kPages, {&write, 1});
+  if (absl::Status s = Write(RingFile::kPages, {&write, 1}); !s.ok()) return s;
+  if (disk_->out_of_reach() == 0) returns_.changed.clear();
+  return absl::OkStatus();
 }
 
 void KeyRing::ForgetPage(uint64_t page) {
@@ -337,7 +346,7 @@ std::vector<RingWrite> KeyRing::WritesOf(const absl::flat_hash_set<OwnerNumber>&
 }
 
 absl::Status KeyRing::WriteLost() {
-  if (lost_owners_.empty()) return absl::OkStatus();
+  if (lost_owners_.empty() || MayBeElsewhere()) return absl::OkStatus();
   // First, since after a crash nothing would tell.
   if (absl::Status s = PutLoss(); !s.ok()) return s;
   std::vector<uint8_t> bytes;
@@ -351,7 +360,7 @@ absl::Status KeyRing::WriteLost() {
 
 bool KeyRing::has_untold_loss() const {
   const MutexLock writing(write_mutex_);
-  return !lost_owners_.empty() || Find(RingEntryKind::kLoss, 0).has_value();
+  return (!lost_owners_.empty() && !MayBeElsewhere()) || Find(RingEntryKind::kLoss, 0).has_value();
 }
 
 absl::Status KeyRing::MarkLossTold() {

@@ -223,6 +223,8 @@ absl::Status KeyRing::ChangeRoot(absl::Time now) {
     if (absl::Status s = Finish(); !s.ok()) return s;
     // What a failure left of an earlier change.
     if (absl::Status s = DropFormerRoot(); !s.ok()) return s;
+    // A replica that is out of reach is under the former.
+    if (absl::Status s = GiveUpElsewhere(); !s.ok()) return s;
     if (touched_.empty()) return Reseal(now);
     // The last ones in one go, since others may come in between.
     do {

@@ -11,13 +11,19 @@
 namespace retention {
 namespace {
 
+struct MergedRuns {
+  size_t mended = 0;
+  size_t damaged = 0;
+};
+
 // Makes the runs of all alike, in memory: each unit as in the first in which it is whole and that yields to no other.
-Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
-  Merged merged;
+MergedRuns MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& units) {
+  MergedRuns merged;
   for (const RingUnit& unit : units) {
     const auto of = [&](LockedBytes& run) { return run.span().subspan(unit.offset, unit.size); };
     const auto alike = [&](LockedBytes& run) {
-      return std::memcmp(of(run).data(), of(runs.front()).data(), unit.size) == 0;
+      const ConstByteSpan bytes = of(run);
+      return std::equal(bytes.begin(), bytes.end(), of(runs.front()).begin());
     };
     const bool first_is_whole = unit.IsWhole(of(runs.front()));
     if (first_is_whole && std::all_of(runs.begin(), runs.end(), alike)) continue;
@@ -39,135 +45,200 @@ Merged MergeRuns(std::vector<LockedBytes>& runs, const std::vector<RingUnit>& un
   return merged;
 }
 
-// Pages by the blocks that entries name.
-std::map<uint64_t, uint64_t> NamedBlocks(ConstByteSpan keys, const RingHead& head) {
-  std::map<uint64_t, uint64_t> pages;
+// What entries say of pages: the block of one that is opened; none where all of it is in its seed.
+std::map<uint64_t, std::optional<uint64_t>> NamedPages(ConstByteSpan keys, const RingHead& head) {
+  std::map<uint64_t, std::optional<uint64_t>> pages;
   for (size_t slot = 0; kRingFileHeaderBytes + (slot + 1) * kEntryBytes <= keys.size(); ++slot) {
     const auto entry = ReadEntry(slot, keys.subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
     const bool counts = entry.has_value() && entry->lives() && entry->epoch == head.epoch;
-    if (counts && entry->block.has_value()) pages[*entry->block] = entry->name;
+    if (!counts || entry->kind != RingEntryKind::kPage) continue;
+    pages[entry->name] = entry->block.has_value() ? std::optional<uint64_t>(*entry->block) : std::nullopt;
   }
   return pages;
 }
 
-// Whether one of the units is whole in `lower`, and not in `later`, be it that it is cut off there.
+// Whether `unit` is whole in `run`, which may be cut off.
+bool IsWholeIn(ConstByteSpan run, const RingUnit& unit) {
+  return unit.offset + unit.size <= run.size() && unit.IsWhole(run.subspan(unit.offset, unit.size));
+}
+
+// Whether one of the units is whole in `lower`, and not in `later`.
 bool LacksOneOf(ConstByteSpan lower, ConstByteSpan later, const std::vector<RingUnit>& units) {
   return std::any_of(units.begin(), units.end(), [&](const RingUnit& unit) {
-    const auto is_whole = [&unit](ConstByteSpan run) {
-      return unit.offset + unit.size <= run.size() && unit.IsWhole(run.subspan(unit.offset, unit.size));
-    };
-    return unit.kind != RingUnit::Kind::kBlockHeader && is_whole(lower) && !is_whole(later);
+    return unit.kind != RingUnit::Kind::kBlockHeader && IsWholeIn(lower, unit) && !IsWholeIn(later, unit);
   });
 }
 
 bool AreWhole(ConstByteSpan run, const std::vector<RingUnit>& units) {
   return std::all_of(units.begin(), units.end(), [run](const RingUnit& unit) {
-    if (unit.kind == RingUnit::Kind::kBlockHeader) return true;
-    return unit.offset + unit.size <= run.size() && unit.IsWhole(run.subspan(unit.offset, unit.size));
+    return unit.kind == RingUnit::Kind::kBlockHeader || IsWholeIn(run, unit);
   });
 }
 
-// A block of `pages`, which is so long; empty if it is cut off.
-absl::StatusOr<LockedBytes> BlockAt(const RingReplica& replica, uint64_t block, uint64_t size) {
-  const uint64_t from = kRingFileHeaderBytes + block * kBlockBytes;
-  if (from + kBlockBytes > size) return LockedBytes();
-  LockedBytes bytes(kBlockBytes);
-  if (absl::Status s = replica.ReadAt(RingFile::kPages, from, bytes.span()); !s.ok()) return s;
-  return bytes;
+// `size` bytes of a file from `offset` on; zeros, which are whole nowhere, from its end on.
+absl::StatusOr<LockedBytes> PaddedRun(const RingReplica& replica, RingFile file, uint64_t offset, size_t size) {
+  const auto has = replica.Size(file);
+  if (!has.ok()) return has.status();
+  LockedBytes run(size);
+  const uint64_t end = std::min<uint64_t>(*has, offset + size);
+  if (end <= offset) return run;
+  if (absl::Status s = replica.ReadAt(file, offset, run.span().first(end - offset)); !s.ok()) return s;
+  return run;
 }
 
-// Of one merge: `at` is the replica that it came to last.
+// Of one merge.
 class Merging {
  public:
-  Merging(RingDisk& disk, const std::vector<size_t>& equals, const RingHead& head)
-      : disk_(disk), equals_(equals), head_(head), at_(equals.front()) {}
+  Merging(RingDisk& disk, const std::vector<size_t>& equals, const std::vector<MergeSource>& also, const RingHead& head)
+      : disk_(disk), equals_(equals), also_(also), head_(head) {}
 
-  size_t at() const { return at_; }
   absl::StatusOr<Merged> All(bool lacks_pages) {
     absl::Status s = Keys();
     if (s.ok() && !lacks_pages) s = Pages();
     if (!s.ok()) return s;
+    for (const auto& [i, why] : failed_) {
+      disk_.SetStale(i, why);
+      all_.left_alone.Update(why);
+    }
     return all_;
   }
 
  private:
+  // OK unless it was the last of those that are written.
+  absl::Status Fail(size_t i, const absl::Status& why) {
+    failed_.emplace(i, why);
+    return failed_.size() < equals_.size() ? absl::OkStatus() : failed_.begin()->second;
+  }
   absl::Status Keys() {
-    if (absl::Status s = Header(RingFile::kKeys); !s.ok()) return s;
-    const auto size = Size(RingFile::kKeys);
+    const auto size = Prepare(RingFile::kKeys);
     if (!size.ok()) return size.status();
     const size_t bytes = *size - kRingFileHeaderBytes;
-    return Run(RingFile::kKeys, kRingFileHeaderBytes, bytes, UnitsOfKeys(bytes, head_.entries_written));
+    const size_t slots = bytes / kEntryBytes;
+    if (slots < head_.entries_written) all_.cut_keys = head_.entries_written - slots;
+    const auto keys = Run(RingFile::kKeys, kRingFileHeaderBytes, bytes, UnitsOfKeys(bytes, head_.entries_written));
+    if (!keys.ok()) return keys.status();
+    LockedBytes file(*size);
+    std::memcpy(file.data() + kRingFileHeaderBytes, keys->data(), bytes);
+    for (const auto& [page, block] : NamedPages(file.span(), head_)) {
+      if (block.has_value()) pages_.emplace(*block, page);
+    }
+    return absl::OkStatus();
   }
   absl::Status Pages() {
-    if (absl::Status s = Header(RingFile::kPages); !s.ok()) return s;
-    const auto size = Size(RingFile::kPages);
+    const auto size = Prepare(RingFile::kPages);
     if (!size.ok()) return size.status();
-    const auto keys = disk_.replica(at_).Read(RingFile::kKeys);
-    if (!keys.ok()) return keys.status();
-    const std::map<uint64_t, uint64_t> pages = NamedBlocks(keys->span(), head_);
     uint64_t block = 0;
     for (uint64_t from = kRingFileHeaderBytes; from + kBlockBytes <= *size; from += kBlockBytes, ++block) {
-      const auto page = pages.find(block);
-      const auto name = page == pages.end() ? std::nullopt : std::optional(page->second);
-      if (absl::Status s = Run(RingFile::kPages, from, kBlockBytes, UnitsOfBlock(block, name)); !s.ok()) return s;
+      const auto page = pages_.find(block);
+      const auto name = page == pages_.end() ? std::nullopt : std::optional(page->second);
+      const auto run = Run(RingFile::kPages, from, kBlockBytes, UnitsOfBlock(block, name));
+      if (!run.ok()) return run.status();
     }
+    for (auto cut = pages_.lower_bound(block); cut != pages_.end(); ++cut) ++all_.cut_pages;
     return absl::OkStatus();
   }
 
-  // It follows from the head.
-  absl::Status Header(RingFile file) {
+  // The size of the longest, which all get, and the header, which follows from the head.
+  absl::StatusOr<uint64_t> Prepare(RingFile file) {
+    uint64_t longest = kRingFileHeaderBytes;
+    std::map<size_t, uint64_t> sizes;
+    for (const MergeSource& source : also_) {
+      const auto size = disk_.replica(source.replica).Size(file);
+      if (size.ok() && !source.lacks.contains(file)) longest = std::max(longest, *size);
+    }
+    for (const size_t i : equals_) {
+      const auto size = disk_.replica(i).Size(file);
+      if (!size.ok()) return size.status();
+      sizes[i] = *size;
+      longest = std::max(longest, *size);
+    }
     LockedBytes expected(kRingFileHeaderBytes);
     WriteFileHeader(file, head_, expected.span());
     for (const size_t i : equals_) {
-      at_ = i;
+      if (failed_.contains(i)) continue;
+      RingReplica& replica = disk_.replica(i);
+      absl::Status prepared = sizes[i] < longest ? replica.Extend(file, longest) : absl::OkStatus();
       LockedBytes found(kRingFileHeaderBytes);
-      if (absl::Status s = disk_.replica(i).ReadAt(file, 0, found.span()); !s.ok()) return s;
-      if (std::memcmp(found.data(), expected.data(), kRingFileHeaderBytes) == 0) continue;
-      const RingWrite write{0, std::as_const(expected).span()};
-      if (absl::Status s = disk_.replica(i).Write(file, {&write, 1}); !s.ok()) return s;
-      ++all_.mended;
+      prepared.Update(replica.ReadAt(file, 0, found.span()));
+      if (prepared.ok() && std::memcmp(found.data(), expected.data(), kRingFileHeaderBytes) != 0) {
+        const RingWrite write{0, std::as_const(expected).span()};
+        prepared = replica.Write(file, {&write, 1});
+        if (prepared.ok()) ++all_.mended;
+      }
+      if (prepared.ok()) continue;
+      if (absl::Status s = Fail(i, prepared); !s.ok()) return s;
     }
-    return absl::OkStatus();
+    return longest;
   }
-  absl::StatusOr<uint64_t> Size(RingFile file) {
-    at_ = equals_.front();
-    return disk_.replica(at_).Size(file);
-  }
-  // Makes `size` bytes at `offset` alike, and durable.
-  absl::Status Run(RingFile file, uint64_t offset, size_t size, const std::vector<RingUnit>& units) {
+  // Makes `size` bytes at `offset` alike in all that are written, and durable.
+  absl::StatusOr<LockedBytes> Run(RingFile file, uint64_t offset, size_t size, const std::vector<RingUnit>& units) {
     std::vector<LockedBytes> runs;
     std::vector<LockedBytes> before;
+    std::vector<size_t> written;
     for (const size_t i : equals_) {
-      at_ = i;
-      LockedBytes& run = runs.emplace_back(size);
-      if (absl::Status s = disk_.replica(i).ReadAt(file, offset, run.span()); !s.ok()) return s;
-      std::memcpy(before.emplace_back(size).data(), run.data(), size);
+      if (failed_.contains(i)) continue;
+      auto run = PaddedRun(disk_.replica(i), file, offset, size);
+      if (!run.ok()) {
+        if (absl::Status s = Fail(i, run.status()); !s.ok()) return s;
+        continue;
+      }
+      std::memcpy(before.emplace_back(size).data(), run->data(), size);
+      runs.push_back(*std::move(run));
+      written.push_back(i);
     }
-    const Merged merged = MergeRuns(runs, units);
-    for (size_t i = 0; i < equals_.size(); ++i) {
-      if (std::memcmp(runs[i].data(), before[i].data(), size) == 0) continue;
-      at_ = equals_[i];
-      const RingWrite write{offset, std::as_const(runs[i]).span()};
-      if (absl::Status s = disk_.replica(at_).Write(file, {&write, 1}); !s.ok()) return s;
+    const auto is_damaged = [&](LockedBytes& run) { return !AreWhole(run.span(), units); };
+    // A disk that fails is asked for what nobody else has, and for nothing else.
+    std::optional<size_t> unread;
+    if (std::all_of(runs.begin(), runs.end(), is_damaged)) unread = ReadOthers(file, offset, size, runs);
+    const MergedRuns merged = MergeRuns(runs, units);
+    if (merged.damaged > 0 && unread.has_value()) all_.unread = unread;
+    for (size_t at = 0; at < written.size(); ++at) {
+      if (std::memcmp(runs[at].data(), before[at].data(), size) == 0) continue;
+      const RingWrite write{offset, std::as_const(runs[at]).span()};
+      absl::Status s = disk_.replica(written[at]).Write(file, {&write, 1});
+      if (!s.ok()) s = Fail(written[at], s);
+      if (!s.ok()) return s;
     }
     all_.mended += merged.mended;
-    all_.damaged += merged.damaged;
-    return absl::OkStatus();
+    (file == RingFile::kKeys ? all_.damaged_keys : all_.damaged_pages) += merged.damaged;
+    return std::move(runs.front());
   }
+  // Adds what lies there in those that are not written. One that cannot be read, if there is any.
+  std::optional<size_t> ReadOthers(RingFile file, uint64_t offset, size_t size, std::vector<LockedBytes>& runs) const {
+    std::optional<size_t> unread;
+    const auto read = [&](size_t i) {
+      auto run = PaddedRun(disk_.replica(i), file, offset, size);
+      if (run.ok()) {
+        runs.push_back(*std::move(run));
+      } else {
+        unread = i;
+      }
+    };
+    for (const auto& [i, why] : failed_) read(i);
+    for (const MergeSource& source : also_) {
+      if (!source.lacks.contains(file)) read(source.replica);
+    }
+    return unread;
+  }
+
   RingDisk& disk_;
   const std::vector<size_t>& equals_;
+  const std::vector<MergeSource>& also_;
   const RingHead& head_;
-  size_t at_;
+  std::map<size_t, absl::Status> failed_;  // of `equals_`
+  std::map<uint64_t, uint64_t> pages_;     // by the blocks that entries name
   Merged all_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::optional<RingFile>> LostWithout(const RingReplica& lower, const RingHead& lower_head,
-                                                    const RingReplica& later, const RingHead& head, bool lacks_pages) {
+                                                    const std::set<RingFile>& lower_lacks, const RingReplica& later,
+                                                    const RingHead& head, bool lacks_pages) {
   const auto keys = later.Read(RingFile::kKeys);
   if (!keys.ok()) return keys.status();
-  const auto lower_keys = lower.Read(RingFile::kKeys);
+  absl::StatusOr<LockedBytes> lower_keys = LockedBytes();
+  if (!lower_lacks.contains(RingFile::kKeys)) lower_keys = lower.Read(RingFile::kKeys);
   if (!lower_keys.ok()) return lower_keys.status();
   const auto entries_of = [](const LockedBytes& file) {
     return file.span().subspan(std::min<size_t>(kRingFileHeaderBytes, file.size()));
@@ -178,44 +249,28 @@ absl::StatusOr<std::optional<RingFile>> LostWithout(const RingReplica& lower, co
   const uint32_t written = std::min(head.entries_written, lower_head.entries_written);
   if (LacksOneOf(lower_entries, entries, UnitsOfKeys(written * kEntryBytes, written))) return RingFile::kKeys;
   if (lacks_pages) return std::nullopt;
-  const auto size = later.Size(RingFile::kPages);
-  if (!size.ok()) return size.status();
-  const auto lower_size = lower.Size(RingFile::kPages);
-  if (!lower_size.ok()) return lower_size.status();
-  const std::map<uint64_t, uint64_t> lower_blocks = NamedBlocks(lower_keys->span(), lower_head);
-  for (const auto& [block, page] : NamedBlocks(keys->span(), head)) {
-    const auto bytes = BlockAt(later, block, *size);
+  const auto lower_pages = NamedPages(lower_keys->span(), lower_head);
+  for (const auto& [page, block] : NamedPages(keys->span(), head)) {
+    const auto lower_page = lower_pages.find(page);
+    if (!block.has_value() || lower_page == lower_pages.end()) continue;
+    const uint64_t from = kRingFileHeaderBytes + *block * kBlockBytes;
+    const auto bytes = PaddedRun(later, RingFile::kPages, from, kBlockBytes);
     if (!bytes.ok()) return bytes.status();
-    const std::vector<RingUnit> units = UnitsOfBlock(block, page);
-    const auto opened = lower_blocks.find(block);
-    if (opened == lower_blocks.end() || opened->second != page) {
-      // There the page is not opened yet, and all of it is in its seed.
-      if (!AreWhole(bytes->span(), units)) return RingFile::kPages;
-      continue;
-    }
-    const auto lower_bytes = BlockAt(lower, block, *lower_size);
+    const std::vector<RingUnit> units = UnitsOfBlock(*block, page);
+    if (AreWhole(bytes->span(), units)) continue;
+    // There the page is not opened yet, and all of it is in its seed; or it lies in another block.
+    if (lower_page->second != block) return RingFile::kPages;
+    if (lower_lacks.contains(RingFile::kPages)) continue;
+    const auto lower_bytes = PaddedRun(lower, RingFile::kPages, from, kBlockBytes);
     if (!lower_bytes.ok()) return lower_bytes.status();
     if (LacksOneOf(lower_bytes->span(), bytes->span(), units)) return RingFile::kPages;
   }
   return std::nullopt;
 }
 
-absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, std::vector<size_t> equals, const RingHead& head,
-                                     bool lacks_pages) {
-  absl::Status left_alone;
-  for (;;) {
-    Merging merging(disk, equals, head);
-    auto merged = merging.All(lacks_pages);
-    if (!merged.ok() && equals.size() > 1) {
-      const size_t at = merging.at();
-      std::erase(equals, at);
-      disk.SetStale(at, merged.status());
-      left_alone.Update(merged.status());
-      continue;
-    }
-    if (merged.ok()) merged->left_alone = left_alone;
-    return merged;
-  }
+absl::StatusOr<Merged> MergeReplicas(RingDisk& disk, const std::vector<size_t>& equals,
+                                     const std::vector<MergeSource>& also, const RingHead& head, bool lacks_pages) {
+  return Merging(disk, equals, also, head).All(lacks_pages);
 }
 
 }  // namespace retention

@@ -31,6 +31,12 @@ struct FoundHead {
   uint32_t version = 0;                  // of one that cannot be read
   std::set<RingFile> lacks;              // files that are not there, or are another ring's
   std::optional<RingHead> without_them;  // what would be its head, had it all files
+
+  // Be it that it lacks some of them.
+  const RingHead* any_head() const {
+    if (head.has_value()) return &*head;
+    return without_them.has_value() ? &*without_them : nullptr;
+  }
 };
 
 bool IsNearly(ConstByteSpan identity, const std::array<uint8_t, 16>& known) {
@@ -85,7 +91,7 @@ std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
                                const std::vector<std::unique_ptr<RingReplica>>& replicas) {
   std::optional<size_t> leader;
   const auto rank = [&](size_t of) {
-    return std::tuple(heads[of].head->generation, heads[of].bytes, replicas[of]->opening().ok());
+    return std::tuple(heads[of].head->generation, replicas[of]->opening().ok(), heads[of].bytes);
   };
   for (size_t i = 0; i < heads.size(); ++i) {
     if (!heads[i].head.has_value()) continue;
@@ -98,11 +104,24 @@ std::optional<size_t> LeaderOf(const std::vector<FoundHead>& heads,
 std::optional<size_t> LowerThan(size_t leader, const std::vector<FoundHead>& heads) {
   std::optional<size_t> lower;
   for (size_t i = 0; i < heads.size(); ++i) {
-    const auto& head = heads[i].head;
-    if (!head.has_value() || head->identity != heads[leader].head->identity) continue;
+    const RingHead* const head = heads[i].any_head();
+    if (head == nullptr || head->identity != heads[leader].head->identity) continue;
     if (head->generation < heads[leader].head->generation) lower = i;
   }
   return lower;
+}
+
+absl::Status LacksFile(RingFile file) {
+  return absl::DataLossError(absl::StrCat("key ring: its file ", NameOf(file),
+                                          " is missing or another ring's in every replica: put an intact one back"));
+}
+
+// What cannot be read now may be all that is left.
+absl::Status DamagedBesideUnread(const RingReplica& read, RingFile file, const RingReplica& unread) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("key ring: ", read.directory(), "/", NameOf(file), " is damaged, and ", unread.directory(),
+                   ", which may have what is lost there, cannot be read: put it back, or, if there is none, start with "
+                   "--accept-lower-replica, which goes on without what is damaged"));
 }
 
 absl::Status DamagedAboveLower(const RingReplica& later, RingFile file, uint64_t generation, const RingReplica& lower,
@@ -111,7 +130,8 @@ absl::Status DamagedAboveLower(const RingReplica& later, RingFile file, uint64_t
       "key ring: ", later.directory(), "/", NameOf(file), " is damaged, which is of the last generation, ", generation,
       "; ", lower.directory(), " is of ", lower_generation, ", and would be overwritten: put an intact ",
       later.directory(), " back, or, if there is none, start with --accept-lower-replica, which goes on with ",
-      lower.directory(), ": what was sealed since is lost, and older copies open again what was erased since"));
+      lower.directory(), ": what was sealed since is lost, and older copies open again what was erased since; or move ",
+      lower.directory(), " away, and start with --accept-lower-replica: then what is damaged is lost"));
 }
 
 }  // namespace
@@ -171,10 +191,16 @@ absl::Status ReopenReplica(RingDisk& disk, size_t i, const RingHead& head) {
   return absl::FailedPreconditionError(absl::StrCat("key ring: ", replica.directory(), found));
 }
 
-absl::Status CheckAsLeft(const RingReplica& replica, uint64_t least, uint64_t most) {
-  const auto found = FindHead(replica);
+absl::StatusOr<std::optional<RingHead>> HeadIn(const RingReplica& replica) {
+  auto found = FindHead(replica);
   if (!found.ok()) return found.status();
-  const uint64_t generation = found->head.has_value() ? found->head->generation : 0;
+  return std::move(found->head);
+}
+
+absl::Status CheckAsLeft(const RingReplica& replica, uint64_t least, uint64_t most) {
+  const auto head = HeadIn(replica);
+  if (!head.ok()) return head.status();
+  const uint64_t generation = head->has_value() ? (*head)->generation : 0;
   if (generation >= least && generation <= most) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("key ring: ", replica.directory(), " has generation ", generation,
                                                     ", and was left with ", least,
@@ -282,8 +308,7 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   }
   const bool lacks_pages = opening.only_destroys && lacked == RingFile::kPages;
   if (lacked.has_value() && !lacks_pages && !leader.has_value()) {
-    return absl::DataLossError(absl::StrCat("key ring: its file ", NameOf(*lacked),
-                                            " is missing or another ring's in every replica: put an intact one back"));
+    return LacksFile(*lacked);
   }
   if (lacks_pages) {
     for (size_t i = 0; i < heads.size(); ++i) {
@@ -311,13 +336,15 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   // One of an earlier generation is not overwritten where it has what the later one lacks: it may be all that is left.
   if (const auto lower = LowerThan(*leader, heads)) {
     std::optional<RingHead>& later = heads[*leader].head;
-    const auto damaged = LostWithout(*replicas[*lower], *heads[*lower].head, *replicas[*leader], *later, lacks_pages);
+    const auto damaged = LostWithout(*replicas[*lower], *heads[*lower].any_head(), heads[*lower].lacks,
+                                     *replicas[*leader], *later, lacks_pages);
     if (!damaged.ok()) return damaged.status();
     if (damaged->has_value()) {
       if (!opening.accept_lower_replica) {
         return DamagedAboveLower(*replicas[*leader], **damaged, later->generation, *replicas[*lower],
-                                 heads[*lower].head->generation);
+                                 heads[*lower].any_head()->generation);
       }
+      if (!heads[*lower].head.has_value()) return LacksFile(*heads[*lower].lacks.begin());
       known_generation = std::max(known_generation, later->generation);
       later.reset();
       leader = lower;
@@ -342,9 +369,12 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
   if (std::none_of(replicas.begin(), replicas.end(), is_writable)) return replicas[*leader]->opening();
   std::vector<size_t> equals;
   std::vector<size_t> others;
+  std::vector<MergeSource> also;
+  std::optional<size_t> unread_replica;
   for (size_t i = 0; i < heads.size(); ++i) {
     const bool readable = heads[i].head.has_value();
-    if (readable && heads[i].head->identity != ring.head.identity) {
+    const RingHead* const head = heads[i].any_head();
+    if (readable && head->identity != ring.head.identity) {
       return absl::FailedPreconditionError("key ring: its replicas are of different rings");
     }
     // Was it the one that knew of the last destruction? Of what the others know, the leader has everything.
@@ -355,18 +385,33 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
           "start with --accept-lower-replica");
     }
     const bool is_leader = i == *leader;
-    const bool equal = readable && (is_leader || is_writable(replicas[i])) &&
-                       heads[i].head->generation == ring.head.generation && heads[i].bytes == heads[*leader].bytes;
+    const bool is_of_last =
+        head != nullptr && head->identity == ring.head.identity && head->generation == ring.head.generation;
+    const bool equal =
+        readable && (is_leader || is_writable(replicas[i])) && is_of_last && heads[i].bytes == heads[*leader].bytes;
     (equal ? equals : others).push_back(i);
+    if (!equal && is_of_last) also.push_back({.replica = i, .lacks = heads[i].lacks});
+    if (head == nullptr) unread_replica = i;
   }
   // Before anything is written.
   if (absl::Status s = unwrap ? unwrap(ring.head) : absl::OkStatus(); !s.ok()) return s;
   ring.disk = std::make_unique<RingDisk>(std::move(replicas));
   for (const size_t i : others) ring.disk->SetStale(i, absl::OkStatus());
-  const auto merged = MergeReplicas(*ring.disk, equals, ring.head, ring.lacks_pages);
+  const auto merged = MergeReplicas(*ring.disk, equals, also, ring.head, ring.lacks_pages);
   if (!merged.ok()) return merged.status();
+  const bool lacks_keys = merged->damaged_keys + merged->cut_keys > 0;
+  const bool is_damaged = lacks_keys || merged->damaged_pages + merged->cut_pages > 0;
+  if (!unread_replica.has_value()) unread_replica = merged->unread;
+  if (is_damaged && unread_replica.has_value() && !opening.accept_lower_replica) {
+    // Of days nothing lies in pages.
+    if (lacks_keys || !opening.only_destroys) {
+      return DamagedBesideUnread(ring.disk->replica(*leader), lacks_keys ? RingFile::kKeys : RingFile::kPages,
+                                 ring.disk->replica(*unread_replica));
+    }
+    ring.lacks_pages = true;
+  }
   ring.mended = merged->mended;
-  ring.damaged = merged->damaged;
+  ring.damaged = merged->damaged_keys + (ring.lacks_pages ? 0 : merged->damaged_pages);
   ring.not_rebuilt = merged->left_alone;
   for (const size_t i : others) {
     const RingReplica& other = ring.disk->replica(i);
@@ -381,6 +426,10 @@ absl::StatusOr<OpenedRing> OpenRing(std::vector<std::unique_ptr<RingReplica>> re
     if (ring.rebuilt == 0) return opening;
     ring.disk->SetStale(*leader, opening);
     ring.not_rebuilt.Update(opening);
+  }
+  ring.found_generation = ring.head.generation;
+  for (size_t i = 0; i < heads.size(); ++i) {
+    if (ring.disk->stale(i) && heads[i].any_head() == nullptr) ring.unseen.insert(i);
   }
   // Those that could not be rebuilt must be told apart when they come back.
   bool bump_owed = ring.rolled_back;

@@ -4,7 +4,8 @@
 // generation; there each entry is taken from the first in which it is whole, or destroyed. One of a lower generation is
 // overwritten, never read, and only if the leader is whole: else nothing is written, unless whoever runs the server
 // says that the lower one is to lead. One that cannot be read is overwritten only where the leader is known to be of
-// the last generation that there was: else what has been destroyed could come back.
+// the last generation that there was: else what has been destroyed could come back; and damage beside it is no loss
+// yet: it may have what is damaged.
 #ifndef RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 #define RETENTION_STORAGE_SECRETS_RING_OPENING_H_
 
@@ -12,8 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "storage/secrets/ring_bytes.h"
 #include "storage/secrets/ring_disk.h"
+#include "storage/secrets/ring_values.h"
 
 namespace retention {
 
@@ -41,17 +45,29 @@ struct RingOpening {
 struct OpenedRing {
   std::unique_ptr<RingDisk> disk;
   RingHead head;
-  size_t rebuilt = 0;        // replicas that were overwritten
-  absl::Status not_rebuilt;  // why one that was to be was not: it is stale
-  size_t mended = 0;         // entries that were damaged in one of them
-  size_t damaged = 0;        // entries that are damaged in all
-  bool lacks_pages = false;  // only_destroys, and the file is missing in all
-  bool rolled_back = false;  // others know of a later generation, which nobody has any more
+  size_t rebuilt = 0;             // replicas that were overwritten
+  absl::Status not_rebuilt;       // why one that was to be was not: it is stale
+  size_t mended = 0;              // entries that were damaged in one of them
+  size_t damaged = 0;             // entries that are damaged in all
+  bool lacks_pages = false;       // only_destroys, and the file is missing in all
+  bool rolled_back = false;       // others know of a later generation, which nobody has any more
+  uint64_t found_generation = 0;  // of the replicas that counted, before anything was written
+  std::set<size_t> unseen;        // stale replicas of which no head could be read
+};
+
+// What is known of replicas that are out of reach, for when they are back.
+struct RingReturns {
+  uint64_t found_generation = 0;
+  std::set<size_t> unseen;
+  std::set<size_t> asked;  // they have nothing that the others lack: they are overwritten, or nobody can read them
+  std::set<size_t> told;   // it was said that they are left as they lie
+  // Owners that were destroyed or restricted, or are not any more, since one may be out of reach.
+  std::map<OwnerNumber, OwnerState> changed;
 };
 
 // NOT_FOUND if there is none, or its creation was not finished: nothing was touched. FAILED_PRECONDITION: of an unknown
 // version, of different rings, rolled back (be it that a later one lacks a file), the later of two damaged, or the last
-// cannot be told.
+// cannot be told, be it for damage beside a replica that cannot be read.
 // INVALID_ARGUMENT: it is not the known one. DATA_LOSS: there are keys, but no head, or a head, but no other file.
 // UNAVAILABLE: none can be written.
 // `unwrap` finds the keys in the head that is believed; while it fails, nothing is touched.
@@ -71,6 +87,8 @@ absl::Status WriteHeadTo(RingDisk& disk, const RingHead& head);
 // Opens replica `i`, which is out of reach, anew by its path. FAILED_PRECONDITION, and it is closed, if that leads to
 // another ring, or to none on another volume than at the start: what was mounted there is not, say.
 absl::Status ReopenReplica(RingDisk& disk, size_t i, const RingHead& head);
+// Its later head that is whole, if there is any, and it has all files.
+absl::StatusOr<std::optional<RingHead>> HeadIn(const RingReplica& replica);
 // Of one that is lost: whether it is as it was left, which is when its generation is none before `least`, which it had,
 // and none after `most`, which was tried last. FAILED_PRECONDITION if it is not.
 absl::Status CheckAsLeft(const RingReplica& replica, uint64_t least, uint64_t most);
