@@ -133,9 +133,10 @@ absl::Status Server::OpenEngine() {
   engine_->set_on_erased([this](CategoryNumber category, std::string_view reason, uint64_t values) {
     metrics_.CountErased(category, reason, values);
   });
-  order_courier_ = std::make_unique<WatchCourier>(clock_);
+  const auto latest = [this] { return engine_->holdings().ReadsAt(clock_.Latest()); };
+  order_courier_ = std::make_unique<WatchCourier>(latest);
   engine_->set_on_orders([this] { order_courier_->Wake(); });
-  report_courier_ = std::make_unique<WatchCourier>(clock_);
+  report_courier_ = std::make_unique<WatchCourier>(latest);
   engine_->set_on_entered(LogAct);
   engine_->set_on_notices([this] { report_courier_->Wake(); });
   meetings_ = std::make_unique<MeetingReader>(*store_, engine_->holdings());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/law/periods.h"
 #include "server/rows/ring_generation.h"
 
 namespace retention {
@@ -23,6 +24,12 @@ absl::Status Holdings::Load() {
   if (!opened.ok()) return opened.status();
   ledger = *std::move(opened);
   return absl::OkStatus();
+}
+
+absl::Time Holdings::ReadsAt(absl::Time now) const {
+  const DueDay destroyed = ring.destroyed_through();
+  if (!destroyed.is_civil()) return now;
+  return std::max(now, DueInstant(destroyed, policies.current().policy.zone()));
 }
 
 absl::Status Holdings::KeepRoomForObjects(uint64_t more) {

@@ -85,6 +85,10 @@ struct Holdings {
     return policies.current().profiles.CohortOf(DueDay(DayOf(begin, policy().zone())));
   }
   DueDay LastDue(absl::Time now) const { return LastDueDay(now, policy().zone()); }
+  // When a read is judged that is asked for at `now`: what was destroyed as due is due, though the clock by which it
+  // was has been put back since. Of such days keys are left for what holds keep, and for orders, which are nobody's to
+  // read.
+  absl::Time ReadsAt(absl::Time now) const;
   // Whether a hold concerns values of a PBX.
   bool Concerned(const PbxId& pbx, DueDay last_due) const {
     return keeper != nullptr && keeper->Concerns(pbx, last_due);

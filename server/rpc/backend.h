@@ -74,7 +74,7 @@ struct Backend {
   // When a call is answered: by the clock that commands are stamped with.
   absl::Time Now() const { return committer.Now(); }
   // By what a call judges what may still be shown.
-  absl::Time Latest() const { return clock.Latest(); }
+  absl::Time Latest() const { return engine.holdings().ReadsAt(clock.Latest()); }
 };
 
 }  // namespace retention

@@ -23,7 +23,7 @@ class ServerService final : public ServerServiceBase {
   v1::GetServerInfoResponse Describe() const {
     v1::GetServerInfoResponse response;
     response.set_version(RETENTION_VERSION);
-    SetTime(absl::ToUnixMicros(backend_.Latest()), *response.mutable_now());
+    SetTime(absl::ToUnixMicros(backend_.clock.Latest()), *response.mutable_now());
     response.set_clock(backend_.simulated_clock != nullptr ? v1::CLOCK_KIND_SIMULATED : v1::CLOCK_KIND_MACHINE);
     response.set_policy_version(backend_.engine.holdings().policies.current().policy.version());
     response.mutable_limits()->set_request_bytes_max(kReceiveBytesMax);

@@ -22,7 +22,8 @@ class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
-WatchCourier::WatchCourier(const Clock& clock) : clock_(clock), thread_([this] { Loop(); }) {}
+WatchCourier::WatchCourier(std::function<absl::Time()> latest)
+    : latest_(std::move(latest)), thread_([this] { Loop(); }) {}
 
 WatchCourier::~WatchCourier() {
   {
@@ -89,7 +90,7 @@ void WatchCourier::Loop() {
   for (;;) {
     std::vector<std::weak_ptr<Watch>> watches;
     {
-      const absl::Duration wait = std::clamp(next - clock_.Latest(), absl::ZeroDuration(), kLookInterval);
+      const absl::Duration wait = std::clamp(next - latest_(), absl::ZeroDuration(), kLookInterval);
       const MutexLock lock(mutex_);
       changed_.AwaitFor(mutex_, wait, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return wanted_ || stopping_; });
       if (stopping_) return;
@@ -99,7 +100,7 @@ void WatchCourier::Loop() {
     }
     next = absl::InfiniteFuture();
     for (const auto& open : watches) {
-      if (const auto watch = open.lock()) next = std::min(next, watch->Carry(clock_.Latest()));
+      if (const auto watch = open.lock()) next = std::min(next, watch->Carry(latest_()));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,7 +17,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/base/clock.h"
 #include "storage/mutex.h"
 
 namespace retention {
@@ -50,8 +50,8 @@ class WatchCourier {
   // Real time after which the clock is looked at although nothing was known to fall due: it may have been set.
   static constexpr absl::Duration kLookInterval = absl::Minutes(1);
 
-  // Starts the thread. REQUIRES: the clock outlives it.
-  explicit WatchCourier(const Clock& clock);
+  // Starts the thread. `latest`: by what is judged what may still be shown (Backend::Latest), from that thread.
+  explicit WatchCourier(std::function<absl::Time()> latest);
   // REQUIRES: gRPC is done with all watches.
   ~WatchCourier();
 
@@ -72,7 +72,7 @@ class WatchCourier {
   absl::Status Add(const std::shared_ptr<Watch>& watch);
   void Loop();
 
-  const Clock& clock_;
+  const std::function<absl::Time()> latest_;
   Mutex mutex_;
   CondVar changed_;
   bool wanted_ ABSL_GUARDED_BY(mutex_) = false;
