@@ -32,9 +32,9 @@ class Backups {
  public:
   virtual ~Backups() = default;
 
-  // Oldest first. Looked at are the lists of their files and the files' sizes.
+  // Oldest first, but for the damaged ones. Looked at are the lists of their files and the files' sizes.
   virtual std::vector<Backup> List() const = 0;
-  // Those of which that look found something missing.
+  // Those of which that look, or the last Verify, found something missing or damaged.
   virtual std::vector<uint32_t> Damaged() const = 0;
 
   // Makes one of the store in directory `staged`, which nobody has open. Durable on return. Only files that no other
@@ -43,10 +43,12 @@ class Backups {
   // Deletes one, be it damaged; on return its files, but for those that others have too, are gone for good. REQUIRES:
   // opened for writing.
   virtual absl::Status Prune(uint32_t number) = 0;
-  // Reads all of its files, and compares their checksums with those that they had when they were copied.
+  // Reads all of its files, and compares their checksums with those that they had when they were copied. That it is
+  // damaged is remembered in the directory, if it can be written, until it is verified as whole. DATA_LOSS names a
+  // file.
   virtual absl::Status Verify(uint32_t number) const = 0;
   // Puts one back into `directory`, which is made, or is empty, with the mark by which a start knows it.
-  // FAILED_PRECONDITION if anything lies in there.
+  // FAILED_PRECONDITION if anything lies in there; DATA_LOSS names a file.
   virtual absl::Status Restore(uint32_t number, const std::string& directory) const = 0;
   // From any thread: a Create or Verify that is under way gives up, after one more read or write, and so does each that
   // comes after it.

@@ -2,6 +2,7 @@
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "storage/rocksdb/rocksdb_backups.h"
 #include "storage/secrets/ring_bytes.h"
@@ -64,13 +66,27 @@ absl::StatusOr<std::string> IdentityOfRing(const std::string& directory) {
 }
 
 absl::StatusOr<Backup> Choose(const Backups& backups, const Arguments& given) {
-  const std::vector<Backup> all = backups.List();
-  for (auto backup = all.rbegin(); backup != all.rend(); ++backup) {
-    if (given.number == 0 || backup->number == given.number) return *backup;
+  const auto find = [&]() -> std::optional<Backup> {
+    const std::vector<Backup> all = backups.List();
+    for (auto backup = all.rbegin(); backup != all.rend(); ++backup) {
+      if (given.number == 0 || backup->number == given.number) return *backup;
+    }
+    return std::nullopt;
+  };
+  if (auto found = find()) return *std::move(found);
+  const std::vector<uint32_t> damaged = backups.Damaged();
+  if (given.number == 0) {
+    const std::string others =
+        damaged.empty() ? "" : absl::StrCat("; damaged ones do: ", absl::StrJoin(damaged, ", "), ": verify says how");
+    return absl::NotFoundError(absl::StrCat(given.directory, ": no whole backup lies there", others));
   }
-  if (given.number == 0) return absl::NotFoundError(absl::StrCat(given.directory, ": no whole backup lies there"));
+  if (std::find(damaged.begin(), damaged.end(), given.number) != damaged.end()) {
+    // That names the file, unless it was put back since.
+    if (absl::Status s = backups.Verify(given.number); !s.ok()) return s;
+    if (auto found = find()) return *std::move(found);
+  }
   return absl::NotFoundError(
-      absl::StrCat(given.directory, ": backup ", given.number, " does not lie there, or is damaged"));
+      absl::StrCat(given.directory, ": backup ", given.number, " does not lie there; see which do: list"));
 }
 
 absl::Status CheckRing(const Backup& backup, const Arguments& given) {

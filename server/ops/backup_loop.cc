@@ -293,9 +293,12 @@ absl::StatusOr<Backup> BackupLoop::Verify(uint32_t number) {
   const std::vector<Backup> all = (*backups)->List();
   if (number == 0 && !all.empty()) number = all.back().number;
   const absl::Status verified = Stoppably(**backups, [&] { return (*backups)->Verify(number); });
+  Remember(**backups);
   if (!verified.ok()) return WithReason(verified);
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Backup& one) { return one.number == number; });
-  if (found == all.end()) return WithReason(absl::NotFoundError(absl::StrCat("there is no backup ", number)));
+  // One may be whole again.
+  const std::vector<Backup> whole = (*backups)->List();
+  const auto found = std::find_if(whole.begin(), whole.end(), [&](const Backup& one) { return one.number == number; });
+  if (found == whole.end()) return WithReason(absl::NotFoundError(absl::StrCat("there is no backup ", number)));
   return *found;
 }
 

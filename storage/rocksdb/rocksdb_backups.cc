@@ -1,5 +1,6 @@
 #include "storage/rocksdb/rocksdb_backups.h"
 
+#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
@@ -27,6 +28,9 @@ namespace fs = std::filesystem;
 // What stays in memory of backups that were deleted: an empty list of files under the number after the highest. RocksDB
 // goes on from there, so that no number is given twice, and calls it a damaged backup.
 constexpr char kLists[] = "/meta/";
+// Beside the lists: an empty file for each backup that a look at all of its bytes has found damaged, by its number. Its
+// list does not tell.
+constexpr char kFoundDamaged[] = "/DAMAGED-";
 
 // RocksDB's name for what a volume may hold of itself.
 constexpr char kOfTheVolume[] = "lost+found";
@@ -145,6 +149,7 @@ class RocksDbBackups : public Backups {
     base_->GetBackupInfo(&infos);
     std::vector<Backup> backups;
     for (const rocksdb::BackupInfo& info : infos) {
+      if (IsFoundDamaged(info.backup_id)) continue;
       // What does not say what it is, is none of ours.
       if (auto backup = Describe(info); backup.has_value()) backups.push_back(*std::move(backup));
     }
@@ -153,9 +158,12 @@ class RocksDbBackups : public Backups {
   }
 
   std::vector<uint32_t> Damaged() const override {
-    std::vector<uint32_t> numbers;
-    base_->GetCorruptedBackups(&numbers);
-    std::erase_if(numbers, [&](uint32_t number) { return IsPlace(number); });
+    std::vector<uint32_t> numbers = Incomplete();
+    std::vector<rocksdb::BackupInfo> infos;
+    base_->GetBackupInfo(&infos);
+    for (const rocksdb::BackupInfo& info : infos) {
+      if (IsFoundDamaged(info.backup_id)) numbers.push_back(info.backup_id);
+    }
     std::sort(numbers.begin(), numbers.end());
     return numbers;
   }
@@ -183,6 +191,7 @@ class RocksDbBackups : public Backups {
     const bool was_last = IsLast(number);
     absl::Status kept = was_last ? KeepPlaceAfter(number) : absl::OkStatus();
     if (absl::Status s = Explain(writer_->DeleteBackup(number), number); !s.ok()) return s;
+    ::unlink(MarkOf(number).c_str());
     // What a crash in the middle left of it.
     if (absl::Status s = Explain(writer_->GarbageCollect()); !s.ok()) return s;
     for (const char* part : {"/meta", "/private", "/shared_checksum"}) {
@@ -194,7 +203,10 @@ class RocksDbBackups : public Backups {
   absl::Status Verify(uint32_t number) const override {
     if (IsPlace(number)) return Explain(rocksdb::Status::NotFound("no such backup"), number);
     const rocksdb::Status verified = base_->VerifyBackup(number, /*verify_with_checksum=*/true);
-    return !verified.ok() && GivenUp() ? GivenUpError() : Explain(verified, number);
+    if (!verified.ok() && GivenUp()) return GivenUpError();
+    const absl::Status explained = Explain(verified, number);
+    Remember(number, explained);
+    return explained;
   }
 
   absl::Status Restore(uint32_t number, const std::string& directory) const override {
@@ -207,7 +219,11 @@ class RocksDbBackups : public Backups {
     const rocksdb::IOStatus restored =
         base_->RestoreDBFromBackup(rocksdb::RestoreOptions(), number, directory, directory);
     if (!restored.ok()) {
-      return Because(directory, StatusFromRocksDb(restored), "what is in it now is no store: empty it, and try again");
+      absl::Status why = StatusFromRocksDb(restored);
+      // That names the file, and is remembered.
+      if (const absl::Status named = absl::IsDataLoss(why) ? Verify(number) : absl::OkStatus(); !named.ok())
+        why = named;
+      return Because(directory, why, "what is in it now is no store: empty it, and try again");
     }
     stored::v1::RestoreMark mark;
     mark.set_backup(number);
@@ -229,6 +245,28 @@ class RocksDbBackups : public Backups {
   bool GivenUp() const { return reads_->stopped(); }
   absl::Status GivenUpError() const { return absl::CancelledError(absl::StrCat(directory_, ": it was given up")); }
 
+  std::string MarkOf(uint32_t number) const { return absl::StrCat(directory_, kFoundDamaged, number); }
+  bool IsFoundDamaged(uint32_t number) const {
+    std::error_code error;
+    return fs::exists(MarkOf(number), error);
+  }
+  // Where nothing can be written, nothing is remembered: whoever looks again finds it again.
+  void Remember(uint32_t number, const absl::Status& verified) const {
+    if (verified.ok()) ::unlink(MarkOf(number).c_str());
+    rocksdb::BackupInfo info;
+    if (!absl::IsDataLoss(verified) || !base_->GetBackupInfo(number, &info).ok()) return;
+    const int fd = ::open(MarkOf(number).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    ::close(fd);
+    SyncNames(directory_).IgnoreError();
+  }
+  // Of which the lists, and the sizes of what they name, tell.
+  std::vector<uint32_t> Incomplete() const {
+    std::vector<uint32_t> numbers;
+    base_->GetCorruptedBackups(&numbers);
+    std::erase_if(numbers, [&](uint32_t number) { return IsPlace(number); });
+    return numbers;
+  }
   std::string ListOf(uint32_t number) const { return absl::StrCat(directory_, kLists, number); }
   bool IsPlace(uint32_t number) const {
     std::error_code error;
@@ -261,7 +299,7 @@ class RocksDbBackups : public Backups {
       if (IsLast(number) || !IsPlace(number)) continue;
       if (absl::Status s = Explain(writer_->DeleteBackup(number)); !s.ok()) return s;
     }
-    return Damaged().empty() ? Explain(writer_->GarbageCollect()) : absl::OkStatus();
+    return Incomplete().empty() ? Explain(writer_->GarbageCollect()) : absl::OkStatus();
   }
   absl::Status Explain(const rocksdb::Status& status) const {
     const absl::Status explained = StatusFromRocksDb(status);

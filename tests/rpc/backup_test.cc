@@ -235,6 +235,24 @@ TEST_F(BackedUp, ADamagedOneGoesWithTheWholeOneBeforeIt) {
   EXPECT_EQ(List().damaged_size(), 0);
 }
 
+// It once said whole again as soon as it was asked anew.
+TEST_F(BackedUp, WhatAVerificationFoundIsListedFromThenOn) {
+  ASSERT_TRUE(Start().ok());
+  server_.SyncPbx();
+  const v1::Backup damaged = Create();
+  for (const auto& entry : fs::directory_iterator(place() / "private" / absl::StrCat(damaged.number()))) {
+    if (!absl::StartsWith(entry.path().filename().string(), "MANIFEST")) continue;
+    std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary).seekp(20) << "damaged";
+  }
+  EXPECT_EQ(Numbers().size(), 1u);
+  EXPECT_EQ(Verify(damaged.number()).Summary(), "DATA_LOSS BACKUP_DAMAGED");
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_EQ(List().damaged_size(), 1);
+    EXPECT_EQ(List().backups_size(), 0);
+    ASSERT_TRUE(Start().ok());
+  }
+}
+
 TEST_F(BackedUp, ADamagedOneIsKeptNoLongerThanAWholeOne_ThoughNoneFollowsIt) {
   ASSERT_TRUE(Start().ok());
   server_.SyncPbx();

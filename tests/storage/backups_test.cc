@@ -246,7 +246,45 @@ TEST_F(BackupsTest, AFlippedBitIsFound_AndNothingIsRestoredWithIt) {
   const std::string restored = (directory_ / "restored").string();
   const absl::Status status = backups->Restore(made->number, restored);
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), table.filename().string())) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "use another backup")) << status;
   EXPECT_FALSE(ReadRestoreMark(restored).has_value());
+}
+
+// It once said whole again as soon as it was asked anew.
+TEST_F(BackupsTest, ThatOneIsFoundDamagedIsRemembered_UntilItIsWholeOrPruned) {
+  Put("key", "first");
+  auto backups = Open();
+  const uint32_t number = Make(*backups)->number;
+  const std::string table = TableFiles().front().string();
+  const std::string whole = ReadBytes(table);
+  std::string bytes = whole;
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  WriteBytes(table, bytes);
+  EXPECT_EQ(backups->List().size(), 1u);
+  for (const BackupAccess access : {BackupAccess::kWrite, BackupAccess::kRead}) {
+    backups.reset();
+    backups = Open(access);
+    EXPECT_TRUE(absl::IsDataLoss(backups->Verify(number)));
+    for (int time = 0; time < 2; ++time) {
+      EXPECT_TRUE(backups->List().empty());
+      EXPECT_EQ(backups->Damaged(), std::vector<uint32_t>{number});
+      backups.reset();
+      backups = Open(access);
+    }
+    WriteBytes(table, whole);
+    EXPECT_TRUE(backups->Verify(number).ok());
+    EXPECT_EQ(backups->List().size(), 1u);
+    EXPECT_TRUE(backups->Damaged().empty());
+    WriteBytes(table, bytes);
+  }
+  backups.reset();
+  backups = Open();
+  EXPECT_TRUE(absl::IsDataLoss(backups->Verify(number)));
+  EXPECT_TRUE(backups->Prune(number).ok());
+  EXPECT_TRUE(backups->Damaged().empty());
+  EXPECT_TRUE(TableFiles().empty());
+  EXPECT_FALSE(fs::exists(absl::StrCat(place(), "/DAMAGED-", number)));
 }
 
 TEST_F(BackupsTest, OneOfWhichAFileIsMissingIsDamaged_AndCanBePruned) {
@@ -255,10 +293,13 @@ TEST_F(BackupsTest, OneOfWhichAFileIsMissingIsDamaged_AndCanBePruned) {
   const auto made = Make(*backups);
   ASSERT_TRUE(made.ok());
   backups.reset();
-  fs::remove(TableFiles().front());
+  const fs::path table = TableFiles().front();
+  fs::remove(table);
   backups = Open();
   EXPECT_TRUE(backups->List().empty());
   EXPECT_EQ(backups->Damaged(), std::vector<uint32_t>{made->number});
+  const absl::Status verified = backups->Verify(made->number);
+  EXPECT_TRUE(absl::StrContains(verified.message(), table.filename().string())) << verified;
   const absl::Status pruned = backups->Prune(made->number);
   EXPECT_TRUE(pruned.ok()) << pruned;
   EXPECT_TRUE(backups->Damaged().empty());
