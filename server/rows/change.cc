@@ -79,7 +79,7 @@ absl::Status Change::Replace(const FiledKey& key, Personal plaintext, uint32_t v
     }
   }
   Mark(key);
-  CountErased(key.category, values - kept, kReasonReplaced);
+  CountErased(key.category, key.day, values - kept, kReasonReplaced);
   EndStored(Family::kFiled, key.Encode(), /*erased=*/true);
   Seal(key, std::move(plaintext), values);
   return absl::OkStatus();
@@ -120,7 +120,7 @@ absl::Status Change::Divide(const FiledKey& from, std::string_view envelope, std
     if (const auto object = ObjectIn(from, part.plaintext); object.has_value()) {
       EndObject(from, object->pbx_id, object->reference, /*is_kept=*/*kept > 0);
     }
-    CountErased(from.category, part.values - *kept, part.ends_for);
+    CountErased(from.category, from.day, part.values - *kept, part.ends_for);
     EndSealed(envelope);
   }
   batch_.Delete(Family::kFiled, from.Encode());
@@ -189,7 +189,7 @@ void Change::EndRow(const FiledKey& key, std::string_view envelope, uint32_t val
   if (CountOf(key.day, key.category).rows == 0) return;
   count_changes_.Remove(key.day, key.category, 1, values);
   Mark(key);
-  CountErased(key.category, values - kept, reason);
+  CountErased(key.category, key.day, values - kept, reason);
 }
 
 void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber category, uint64_t rows, uint64_t values,
@@ -198,7 +198,7 @@ void Change::DropRun(const std::string& prefix, DueDay day, CategoryNumber categ
   batch_.DeleteRange(Family::kFiled, prefix, PrefixEnd(prefix));
   count_changes_.Remove(day, category, rows, values);
   mark_changes_.deletions[day].Add(prefix);
-  CountErased(category, values, reason);
+  CountErased(category, day, values, reason);
 }
 
 void Change::DropMark(const FiledKey& key) {
@@ -208,8 +208,9 @@ void Change::DropMark(const FiledKey& key) {
   count_changes_.Remove(key.day, key.category, 1, 0);
 }
 
-void Change::CountErased(CategoryNumber category, uint64_t values, std::string_view reason) {
-  erased_.try_emplace(std::string(reason), CategoryCounts{}).first->second[category] += values;
+void Change::CountErased(CategoryNumber category, DueDay day, uint64_t values, std::string_view reason) {
+  const bool is_lost = reason == kReasonKeyGone && day.is_civil();
+  erased_[{std::string(reason), is_lost ? day : DueDay::None()}][category] += values;
   erased_in_all_[category] += values;
 }
 
@@ -271,11 +272,13 @@ absl::Status Change::TakeStoredEnds() {
 }
 
 void Change::EnterCounts(LedgerEntry::Kind kind, const ByReason& by_reason) {
-  for (const auto& [reason, counts] : by_reason) {
+  for (const auto& [of, counts] : by_reason) {
+    const auto& [reason, day] = of;
     if (counts == CategoryCounts{}) continue;  // all of it was kept
     LedgerEntry entry;
     entry.set_kind(kind);
     entry.set_reason(reason);
+    if (day.is_civil()) entry.set_day(day.number());
     SetCounts(counts, entry);
     if (const auto unread = unread_rows_.find(reason); kind == LedgerEntry::KIND_PURGED && unread != unread_rows_.end())
       entry.set_rows_damaged(unread->second);
@@ -354,8 +357,8 @@ void Change::Report() const {
     for (const LedgerEntry& entry : entries_) holdings_.on_entered(entry);
   }
   if (!holdings_.on_erased) return;
-  for (const auto& [reason, counts] : erased_) {
-    ForEachCount(counts, [&, of = std::string_view(reason)](v1::DataCategory category, uint64_t values) {
+  for (const auto& [why, counts] : erased_) {
+    ForEachCount(counts, [&, of = std::string_view(why.first)](v1::DataCategory category, uint64_t values) {
       holdings_.on_erased(static_cast<CategoryNumber>(category), of, values);
     });
   }

@@ -205,7 +205,8 @@ class Change {
     std::string pbx_id;
     stored::v1::StoredObjectRef reference;
   };
-  using ByReason = std::map<std::string, CategoryCounts, std::less<>>;
+  // By the day, too, of what was lost with its key; else None().
+  using ByReason = std::map<std::pair<std::string, DueDay>, CategoryCounts>;
 
   // Makes it all durable at once, then happen in memory.
   absl::Status Commit(Store& store);
@@ -248,7 +249,7 @@ class Change {
   void Touch(CategoryNumber category) { touches_extensions_ |= category == kPbxSync; }
   // Takes a row away of whose values `kept` are kept.
   void EndRow(const FiledKey& key, std::string_view envelope, uint32_t values, uint32_t kept, std::string_view reason);
-  void CountErased(CategoryNumber category, uint64_t values, std::string_view reason);
+  void CountErased(CategoryNumber category, DueDay day, uint64_t values, std::string_view reason);
   void Mark(const FiledKey& key) { mark_changes_.deletions[key.day].Add(key.Encode()); }
   KeptParts& Parts();
 

@@ -44,7 +44,7 @@ absl::StatusOr<uint32_t> Change::Keep(const FiledKey& key, const Opened& opened,
   const auto restricted = holdings_.vault.IsRestricted(opened.envelope);
   if (!restricted.ok()) return restricted.status();
   FileRestricted(target, Personal(row.SerializeAsString()), part->values, *restricted);
-  kept_.try_emplace(std::string(reason), CategoryCounts{}).first->second[key.category] += part->values;
+  kept_[{std::string(reason), DueDay::None()}][key.category] += part->values;
   kept_in_all_[key.category] += part->values;
   return part->values;
 }
@@ -67,7 +67,7 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
   if (part->values == values) return 0;
   if (part->values > 0) {
     Mark(key);
-    CountErased(key.category, values - part->values, kReasonHoldReleased);
+    CountErased(key.category, key.day, values - part->values, kReasonHoldReleased);
     row.set_row(part->row);
     count_changes_.Remove(key.day, key.category, 0, values - part->values);
     const auto restricted = holdings_.vault.IsRestricted(envelope);
