@@ -313,7 +313,7 @@ absl::Status DayEnder::DropLocators(std::span<const LocatorName> meetings, DueDa
     if (!locator.has_value()) return absl::DataLossError("a meeting's locator does not parse");
     if (locator->days[kHistory] > last) continue;
     change.batch().Delete(Family::kState, key);
-    PutRemnant(pbx, meeting, locator->facts, holdings_.policies.current().cuts, holdings_.policy(), last,
+    PutRemnant(pbx, meeting, FactsWithSpan(*locator), holdings_.policies.current().cuts, holdings_.policy(), last,
                change.batch());
     FileListing(pbx, meeting, ListingOf(*locator), std::nullopt, change.batch());
     WithdrawNotice(locator->complete_notice, change.batch());

@@ -142,15 +142,8 @@ OccurrenceFacts FactsOf(const Course& course, const CutHistory& rules) {
   RoomCut cut(rules);
   course.ForEach([&](const CourseEvent& event) { cut.Add(course.RoomEventOf(event), 0); });
   cut.Settle();
-  // By themselves they may fall apart: then the earliest part that is a meeting speaks for all.
-  std::optional<OccurrenceFacts> chosen;
-  for (const uint64_t occurrence : cut.occurrences()) {
-    uint32_t organizer = 0;
-    OccurrenceFacts facts = cut.FactsOf(occurrence, organizer);
-    const auto rank = [](const OccurrenceFacts& of) { return std::make_pair(!of.IsMeeting(), of.first_us); };
-    if (!chosen.has_value() || rank(facts) < rank(*chosen)) chosen = std::move(facts);
-  }
-  return chosen.value_or(OccurrenceFacts());
+  uint32_t organizer = 0;
+  return cut.occurrences().empty() ? OccurrenceFacts() : cut.FactsOfAll(organizer);
 }
 
 }  // namespace retention

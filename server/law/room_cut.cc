@@ -306,19 +306,6 @@ std::vector<uint64_t> RoomCut::occurrences() const {
   return all;
 }
 
-bool RoomCut::Cuts(uint64_t occurrence, const OccurrenceFacts& facts) const {
-  if (!Has(occurrence)) return false;
-  uint32_t organizer = 0;
-  const OccurrenceFacts cut = FactsOf(occurrence, organizer);
-  // Where both say that nobody came, those of another may say when it ended.
-  const auto are_alike = [](const SittingFacts& a, const SittingFacts& b) {
-    const bool nobody_came = a.nobody_until_us == kNobodyCame && b.nobody_until_us == kNobodyCame;
-    return a.start_us == b.start_us && (!nobody_came || a.emptied_us == b.emptied_us);
-  };
-  return cut.first_us == facts.first_us && cut.last_us == facts.last_us && cut.plan == facts.plan &&
-         std::ranges::equal(cut.sittings, facts.sittings, are_alike);
-}
-
 OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number) const {
   const CutGroup& key = group_of_.at(occurrence);
   const Group& group = groups_.at(key);

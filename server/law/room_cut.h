@@ -105,6 +105,11 @@ class RoomCut {
   OccurrenceFacts FactsOf(uint64_t occurrence, uint32_t& organizer_number) const;
   // Whether its events, its plan and its sittings are those that these facts of it say.
   bool Cuts(uint64_t occurrence, const OccurrenceFacts& facts) const;
+  // Of events that are one occurrence, though by themselves they may fall apart: the facts of all, and the part that
+  // has the plan or else is first; whether these facts say so. REQUIRES: there is an occurrence.
+  OccurrenceFacts FactsOfAll(uint32_t& organizer_number) const;
+  uint64_t Speaker() const;
+  bool CutsTogether(const OccurrenceFacts& facts) const;
   // Whether something later took back what a plan or an invitation of that event said: the meeting was planned again,
   // the invitation withdrawn.
   bool IsTakenBack(uint64_t occurrence, const PlannedSaying& saying) const;

@@ -94,6 +94,10 @@ OccurrenceFacts FactsIn(const stored::v1::OccurrenceFacts& proto) {
   return facts;
 }
 
+std::optional<int64_t> InstantIn(int64_t time_us) {
+  return time_us == 0 ? std::nullopt : std::optional<int64_t>(time_us);
+}
+
 }  // namespace
 
 std::string MeetingLocator::Serialize() const {
@@ -113,6 +117,11 @@ std::string MeetingLocator::Serialize() const {
   proto.set_names_notice(names_notice);
   proto.set_names_told_us(names_told_us);
   PutFacts(facts, *proto.mutable_facts());
+  if (span.has_value()) {
+    proto.mutable_span()->set_said_until_us(span->said_until_us);
+    proto.mutable_span()->set_stay_until_us(span->stay_until_us.value_or(0));
+    proto.mutable_span()->set_planned_start_us(span->planned_start_us.value_or(0));
+  }
   return proto.SerializeAsString();
 }
 
@@ -139,6 +148,11 @@ std::optional<MeetingLocator> MeetingLocator::Parse(std::string_view bytes) {
   locator.names_notice = proto.names_notice();
   locator.names_told_us = proto.names_told_us();
   locator.facts = FactsIn(proto.facts());
+  if (proto.has_span()) {
+    locator.span = FixedSpan{.said_until_us = proto.span().said_until_us(),
+                             .stay_until_us = InstantIn(proto.span().stay_until_us()),
+                             .planned_start_us = InstantIn(proto.span().planned_start_us())};
+  }
   return locator;
 }
 

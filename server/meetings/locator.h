@@ -21,6 +21,16 @@
 
 namespace retention {
 
+// What an occurrence spans that is cut no more, as it was when it was fixed: what comes late may be a leave, and must
+// not decide whose those are that come after it.
+struct FixedSpan {
+  int64_t said_until_us = 0;             // its last event
+  std::optional<int64_t> stay_until_us;  // all had left, or are presumed to have; nothing if nobody came
+  std::optional<int64_t> planned_start_us;
+
+  friend bool operator==(const FixedSpan&, const FixedSpan&) = default;
+};
+
 // DueDay::None() where nothing is filed.
 struct MeetingLocator {
   std::array<DueDay, kCategories> days{};
@@ -28,13 +38,14 @@ struct MeetingLocator {
   int64_t timer_us = 0;      // when it is to be looked at again; 0 if it need not
   bool fixed = false;        // something of it was due that is nowhere among `days` any more
   OccurrenceFacts facts;
-  std::string sealed_id;         // the meeting id, under MeetingIdKey of the history's day
-  std::string sealed_carried;    // `carried` of the facts' sittings, under CarriedKey of that day; empty if all are
-  uint64_t revision = 0;         // another with every change of its history
-  uint32_t events = 0;           // in its history
-  uint64_t complete_notice = 0;  // that its report is complete; 0 for none
-  uint64_t names_notice = 0;     // that names leave it soon; 0 for none
-  int64_t names_told_us = 0;     // when, as that says
+  std::optional<FixedSpan> span;  // of one that is fixed
+  std::string sealed_id;          // the meeting id, under MeetingIdKey of the history's day
+  std::string sealed_carried;     // `carried` of the facts' sittings, under CarriedKey of that day; empty if all are
+  uint64_t revision = 0;          // another with every change of its history
+  uint32_t events = 0;            // in its history
+  uint64_t complete_notice = 0;   // that its report is complete; 0 for none
+  uint64_t names_notice = 0;      // that names leave it soon; 0 for none
+  int64_t names_told_us = 0;      // when, as that says
 
   friend bool operator==(const MeetingLocator&, const MeetingLocator&) = default;
   // All but `carried`, which is there sealed alone.

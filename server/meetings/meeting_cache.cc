@@ -161,7 +161,7 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, const std::set<uint
   for (auto& [id, locator] : *locators) {
     const uint64_t number = OccurrenceOf(id);
     if (locator.days[kHistory] <= last_due) {
-      room.over.emplace(number, std::move(locator.facts));
+      room.over.emplace(number, FactsWithSpan(locator));
       continue;
     }
     if (absl::Status s = OpenCarried(vault_, room.pbx, id, locator); !s.ok()) return s;
@@ -171,8 +171,10 @@ absl::Status MeetingCache::Read(Room& room, DueDay last_due, const std::set<uint
     meeting.locator.fixed |= cut_by_others.contains(number);
     meeting.fixed = IsFixed(meeting.locator, last_due);
     room.cut.Take(number);
+    if (!meeting.fixed) meeting.locator.span.reset();
     if (meeting.fixed) {
-      const OccurrenceFacts& facts = meeting.locator.facts;
+      if (!meeting.locator.span.has_value()) meeting.locator.span = SpanOf(meeting.locator.facts);
+      const OccurrenceFacts facts = FactsWithSpan(meeting.locator);
       room.fixed_until_us =
           std::max({room.fixed_until_us, facts.last_us, SpokenUntil(facts, cuts()), CarriesUntil(facts, cuts())});
       continue;
@@ -214,7 +216,7 @@ absl::StatusOr<RoomCut*> MeetingCache::CutOf(Room& room, const Meeting& fixed, U
   cut.Settle();
   grown_ += cut.MemoryBytes();
   RoomCut& own = room.fixed.emplace(number, std::move(cut)).first->second;
-  if (!own.Cuts(number, fixed.locator.facts)) room.cut_by_others.insert(number);
+  if (!own.CutsTogether(fixed.locator.facts)) room.cut_by_others.insert(number);
   room.whole.reset();
   room.FollowFixed();
   return &own;

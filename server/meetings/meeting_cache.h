@@ -67,6 +67,9 @@ struct Room {
   // sitting that it begins; the one that a new event belongs to, nullptr if it belongs to none.
   std::vector<const Meeting*> AllFixedAt(int64_t time_us) const;
   const Meeting* FixedAt(const RoomEvent& event) const;
+  // The name by which an event is of a fixed occurrence that it lies in: a name that is none of its own says nothing
+  // there, and cuts nothing anew.
+  uint64_t NameIn(const Meeting& meeting, const RoomEvent& event) const;
   // The fixed occurrences that may have a say in whose something is that is shown at that time, though it lies beyond
   // them.
   std::vector<const Meeting*> AllFixedNear(int64_t time_us) const;

@@ -42,13 +42,32 @@ int64_t SpokenUntil(const OccurrenceFacts& facts, const CutHistory& rules) {
   return until_us;
 }
 
-bool Spans(const OccurrenceFacts& facts, const RoomEvent& event) {
+FixedSpan SpanOf(const OccurrenceFacts& facts) {
+  FixedSpan span{.said_until_us = facts.last_us, .stay_until_us = {}, .planned_start_us = {}};
+  if (!facts.sittings.empty()) span.stay_until_us = StayEndOf(facts);
+  if (facts.plan.has_value()) span.planned_start_us = facts.plan->start_us;
+  return span;
+}
+
+bool Spans(const MeetingLocator& fixed, const RoomEvent& event) {
+  const FixedSpan span = fixed.span.value_or(SpanOf(fixed.facts));
   // What was only said later than all had left keeps nobody there.
-  const int64_t said_us = Enters(event.kind) && !facts.sittings.empty() ? INT64_MIN : facts.last_us;
-  if (event.time_us < facts.first_us || event.time_us > std::max(said_us, StayEndOf(facts))) return false;
+  const bool is_of_presence = Enters(event.kind) || Speaks(event.kind);
+  const int64_t said_us = is_of_presence && span.stay_until_us.has_value() ? INT64_MIN : span.said_until_us;
+  const int64_t until_us = std::max(said_us, span.stay_until_us.value_or(INT64_MIN));
+  if (event.time_us < fixed.facts.first_us || event.time_us > until_us) return false;
   if (!Plans(event.kind)) return true;
   // A plan for another time is another occurrence, whenever it is made.
-  return facts.plan.has_value() && std::abs(event.planned_start_us - facts.plan->start_us) < facts.plan->early_us;
+  return span.planned_start_us.has_value() && fixed.facts.plan.has_value() &&
+         std::abs(event.planned_start_us - *span.planned_start_us) < fixed.facts.plan->early_us;
+}
+
+OccurrenceFacts FactsWithSpan(const MeetingLocator& locator) {
+  OccurrenceFacts facts = locator.facts;
+  if (!locator.span.has_value()) return facts;
+  facts.last_us =
+      std::max({facts.last_us, locator.span->said_until_us, locator.span->stay_until_us.value_or(INT64_MIN)});
+  return facts;
 }
 
 bool MayHaveBeenOf(const OccurrenceFacts& facts, const RoomEvent& event, const CutHistory& rules, DueDay last) {

@@ -14,6 +14,7 @@
 #include "server/law/filing.h"
 #include "server/law/policy.h"
 #include "server/law/room_event.h"
+#include "server/meetings/locator.h"
 #include "storage/due_day.h"
 #include "storage/ids.h"
 #include "storage/store.h"
@@ -22,8 +23,13 @@ namespace retention {
 
 // The last instant that who is in a sitting can be spoken of.
 int64_t SpokenUntil(const OccurrenceFacts& facts, const CutHistory& rules);
-// Whether an event lies within the span of an occurrence that is cut no more.
-bool Spans(const OccurrenceFacts& facts, const RoomEvent& event);
+// What is fixed of an occurrence that is this.
+FixedSpan SpanOf(const OccurrenceFacts& facts);
+// Whether an event lies within the span of an occurrence that is cut no more: that follows from the event alone,
+// whatever else has come late.
+bool Spans(const MeetingLocator& fixed, const RoomEvent& event);
+// What a locator says when the history of its occurrence is over: with all that it spans.
+OccurrenceFacts FactsWithSpan(const MeetingLocator& locator);
 
 // Whether an event lies in the time of one whose history is over, of which nobody can tell any more what belonged to
 // it. `last`: the last day that is due.

@@ -27,8 +27,8 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
     if (!meeting.fixed || time_us < meeting.locator.facts.first_us) continue;
     // What the same change adds to it counts.
     const OccurrenceFacts facts = fixed.contains(number) ? FactsOf(number) : meeting.locator.facts;
-    const int64_t until_us =
-        std::max({facts.last_us, SpokenUntil(facts, cut.rules()), CarriesUntil(facts, cut.rules())});
+    const int64_t until_us = std::max({FactsWithSpan(meeting.locator).last_us, facts.last_us,
+                                       SpokenUntil(facts, cut.rules()), CarriesUntil(facts, cut.rules())});
     if (time_us <= until_us) all.push_back(&meeting);
   }
   return all;
@@ -45,11 +45,26 @@ const Meeting* Room::FixedAt(const RoomEvent& event) const {
     // What is said of somebody who is there belongs to where they are.
     if (Speaks(event.kind) && event.time_us <= SpokenUntil(facts, cut.rules())) {
       const auto known = fixed.find(number);
-      if (known != fixed.end() && known->second.Knows(event)) return meeting;
+      RoomEvent as_told = event;
+      as_told.sitting = NameIn(*meeting, event);
+      if (known != fixed.end() && known->second.Knows(as_told)) return meeting;
     }
-    if (spans == nullptr && Spans(facts, event)) spans = meeting;
+    if (spans == nullptr && Spans(meeting->locator, event)) spans = meeting;
   }
   return spans;
+}
+
+uint64_t Room::NameIn(const Meeting& meeting, const RoomEvent& event) const {
+  // An end is of those alone whose meeting it names.
+  if (event.sitting == 0 || event.kind == RoomEventKind::kEnded) return event.sitting;
+  const OccurrenceFacts facts = FactsOf(OccurrenceOf(meeting.id));
+  const bool is_known = std::any_of(facts.sittings.begin(), facts.sittings.end(),
+                                    [&](const SittingFacts& sitting) { return sitting.name == event.sitting; });
+  const uint64_t planned = facts.plan.has_value() ? facts.plan->name : 0;
+  if (is_known || event.sitting == planned) return event.sitting;
+  const bool is_planned =
+      Plans(event.kind) || event.kind == RoomEventKind::kPlanned || event.kind == RoomEventKind::kUninvited;
+  return is_planned ? planned : 0;
 }
 
 std::vector<const Meeting*> Room::AllFixedNear(int64_t time_us) const {
@@ -180,10 +195,19 @@ std::string Room::SchedulerBeyond(const RoomCut& knows, uint64_t occurrence) con
 
 OccurrenceFacts Room::FactsOf(uint64_t occurrence) const {
   const auto meeting = meetings.find(occurrence);
-  const RoomCut* knows = CutWith(occurrence);
+  const auto own = fixed.find(occurrence);
+  const bool is_fixed = own != fixed.end() && !cut_by_others.contains(occurrence);
+  const RoomCut* knows = is_fixed ? &own->second : CutWith(occurrence);
   if (knows == nullptr) return meeting == meetings.end() ? OccurrenceFacts() : meeting->second.locator.facts;
   uint32_t organizer = 0;
-  OccurrenceFacts facts = knows->FactsOf(occurrence, organizer);
+  OccurrenceFacts facts;
+  if (is_fixed) {
+    // What came late may part it: it is one all the same.
+    occurrence = knows->Speaker();
+    facts = knows->FactsOfAll(organizer);
+  } else {
+    facts = knows->FactsOf(occurrence, organizer);
+  }
   if (organizer != 0) facts.organizer = organizers[organizer - 1];
   if (facts.Scheduler().empty()) {
     if (std::string scheduler = SchedulerBeyond(*knows, occurrence); !scheduler.empty()) {

@@ -107,8 +107,8 @@ absl::Status MeetingFiler::File(TouchedRoom& touched, Change& change) {
     if (absl::Status s = Seal(meeting, outcome.before, touched.meeting_id, change); !s.ok()) return s;
     const bool ended = FileLocator(meeting, outcome.before, outcome.filing, outcome.ChangesReport(), change);
     if (ended && room.cut.Has(number)) {
-      PutRemnant(meeting.pbx, meeting.id, outcome.facts, holdings_.policies.current().cuts, holdings_.policy(),
-                 change.last_due(), change.batch());
+      PutRemnant(meeting.pbx, meeting.id, FactsWithSpan(meeting.locator), holdings_.policies.current().cuts,
+                 holdings_.policy(), change.last_due(), change.batch());
     }
     over |= ended;
     // What became fixed by this is cut no more: the room is read anew.

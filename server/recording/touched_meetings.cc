@@ -106,6 +106,9 @@ void TouchedMeetings::AddToCourse(TouchedRoom& touched, const v1::Event& event, 
       .fixed = 0,
       .values = {}};
   fresh.entry.with_recordings = fresh.entry.kind == stored::v1::CourseEntry::KIND_DELETED && touched.deletes_recordings;
+  if (place != nullptr) {
+    fresh.entry.sitting = room.NameIn(*place, touched.course.RoomEventOf(fresh.entry));
+  }
   RoomEvent of_room = touched.course.RoomEventOf(fresh.entry);
   of_room.organizer = room.OrganizerNumber(touched.course.Text(fresh.entry.plan.organizer));
   fresh.over = room.OverAt(of_room);
@@ -175,7 +178,9 @@ bool TouchedMeetings::IsProtocolled(TouchedRoom& touched, const v1::Event& event
                                     const Meeting* place) const {
   RoomCut& cut = CutAt(*touched.room, place);
   cut.Settle();
-  return cut.IsProtocolledAt(BareRoomEventOf(event, fingerprint, *touched.room, vault_));
+  RoomEvent said = BareRoomEventOf(event, fingerprint, *touched.room, vault_);
+  if (place != nullptr) said.sitting = touched.room->NameIn(*place, said);
+  return cut.IsProtocolledAt(said);
 }
 
 }  // namespace retention
