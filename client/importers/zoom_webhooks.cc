@@ -21,10 +21,14 @@ constexpr char kZoomParticipant[] = "payload.object.participant.user_id";
 constexpr char kZoomSent[] = "event_ts";
 constexpr char kZoomStart[] = "payload.object.start_time";
 constexpr char kZoomDuration[] = "payload.object.duration";
+constexpr char kZoomOccurrences[] = "payload.object.occurrences";
 
-// One occurrence of a series is not the meeting.
+// One occurrence of a series is not the meeting. A deletion that says neither is of the occurrences that it lists.
 bool IsOfOneOccurrence(const JsonEvent& event) {
-  return event.Text("payload.operation") == "single" || event.Text("payload.scope") == "single";
+  const std::string operation = event.Text("payload.operation");
+  if (operation == "single" || event.Text("payload.scope") == "single") return true;
+  return event.Kind("event") == "meeting.deleted" && operation.empty() &&
+         !event.At(kZoomOccurrences).list_value().values().empty();
 }
 
 std::optional<absl::Duration> ZoomMinutes(const JsonEvent& event, std::string_view path) {
@@ -37,6 +41,31 @@ std::optional<absl::Time> ZoomTime(const JsonEvent& event, std::string_view path
   return time.ok() ? std::optional(*time) : std::nullopt;
 }
 
+// When a plan begins, and how long it lasts, as the line itself says; in text, for what is wrong with it.
+struct ZoomDate {
+  std::string start;
+  std::optional<absl::Time> start_time;
+  std::optional<absl::Duration> length;
+};
+
+// A series may say the dates of its occurrences alone: the first is the plan.
+ZoomDate DateIn(const JsonEvent& event) {
+  ZoomDate date{.start = event.Text(kZoomStart),
+                .start_time = ZoomTime(event, kZoomStart),
+                .length = ZoomMinutes(event, kZoomDuration)};
+  if (!date.start.empty() || event.Kind("event") != "meeting.created") return date;
+  int number = 0;
+  for (const auto& value : event.At(kZoomOccurrences).list_value().values()) {
+    const JsonEvent occurrence =
+        event.Member(absl::StrCat(kZoomOccurrences, "[", number++, "]."), value.struct_value());
+    const auto start = ZoomTime(occurrence, "start_time");
+    if (!start.has_value() || (date.start_time.has_value() && *date.start_time <= *start)) continue;
+    date = {.start = occurrence.Text("start_time"), .start_time = start, .length = ZoomMinutes(occurrence, "duration")};
+  }
+  if (!date.length.has_value()) date.length = ZoomMinutes(event, kZoomDuration);
+  return date;
+}
+
 // What the plans of a file said when: an update says only what it changes.
 class ZoomPlans {
  public:
@@ -45,8 +74,9 @@ class ZoomPlans {
     const auto sent = event.Millis(kZoomSent);
     if ((kind != "meeting.created" && kind != "meeting.updated") || !sent.ok() || IsOfOneOccurrence(event)) return;
     const std::string room = event.Identifier(kZoomRoom);
-    Say(ZoomTime(event, kZoomStart), *sent, starts_[room]);
-    Say(ZoomMinutes(event, kZoomDuration), *sent, lengths_[room]);
+    const ZoomDate date = DateIn(event);
+    Say(date.start_time, *sent, starts_[room]);
+    Say(date.length, *sent, lengths_[room]);
   }
 
   std::optional<absl::Time> StartAt(const std::string& room, absl::Time time) const { return At(starts_, room, time); }
@@ -174,7 +204,7 @@ class ZoomLog {
   }
 
   Fault TakePlan(const JsonEvent& event, absl::Time time, ImportedMeeting& meeting) {
-    if (event.Text(kZoomStart).empty()) {
+    if (DateIn(event).start.empty()) {
       meeting.LeaveOut("plan without a date");
       return std::nullopt;
     }
@@ -200,14 +230,13 @@ class ZoomLog {
       return std::nullopt;
     }
     const std::string room = event.Identifier(kZoomRoom);
-    auto start = ZoomTime(event, kZoomStart);
-    if (!start.has_value() && !event.Text(kZoomStart).empty()) {
+    auto [said, start, length] = DateIn(event);
+    if (!start.has_value() && !said.empty()) {
       return event.Fault(kZoomStart, std::string(event.Rfc3339Time(kZoomStart).status().message()));
     }
     if (!start.has_value()) start = ZoomTime(event, "payload.old_object.start_time");
     if (!start.has_value()) start = plans_.StartAt(room, time);
     if (!start.has_value()) return event.Fault(kZoomStart, "missing, and no earlier plan in this file says it");
-    auto length = ZoomMinutes(event, kZoomDuration);
     if (!length.has_value()) length = ZoomMinutes(event, "payload.old_object.duration");
     if (!length.has_value()) length = plans_.LengthAt(room, time);
     if (!length.has_value()) return event.Fault(kZoomDuration, "missing, and no earlier plan in this file says it");

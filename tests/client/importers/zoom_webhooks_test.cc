@@ -55,6 +55,29 @@ TEST(ZoomWebhooks, Import_LeavesOutLinksNumbersFileNamesAndSingleOccurrences) {
                                                                {"recording file without an identifier", 1}}));
 }
 
+// A series (type 8) may say its dates in `occurrences` alone, in any order.
+TEST(ZoomWebhooks, Import_OfASeriesWithoutADateOfItsOwnTheFirstOccurrenceIsPlanned) {
+  const ImportedEvents imported = ImportText(
+      ZoomCallback("meeting.created", R"({"id":7,"uuid":"u","type":8,"duration":60,"occurrences":[)"
+                                      R"({"occurrence_id":"2","start_time":"2026-03-10T09:00:00Z","duration":45},)"
+                                      R"({"occurrence_id":"1","start_time":"2026-03-03T09:00:00Z","duration":30}]})"),
+      kZoom, {});
+  ASSERT_EQ(imported.events.size(), 1u);
+  EXPECT_TRUE(imported.not_imported.empty());
+  EXPECT_EQ(Rfc3339(imported.events[0].meeting_scheduled().planned_start()), "2026-03-03T09:00:00Z");
+  EXPECT_EQ(imported.events[0].meeting_scheduled().planned_duration().seconds(), 1800);
+}
+
+TEST(ZoomWebhooks, Import_DeletionThatListsOccurrencesIsNotOfTheRoom) {
+  const std::string listed = R"({"id":7,"uuid":"u","type":8,"occurrences":[{"occurrence_id":"1"}]})";
+  const ImportedEvents some = ImportText(ZoomCallback("meeting.deleted", listed), kZoom, {});
+  EXPECT_TRUE(some.events.empty());
+  EXPECT_EQ(some.not_imported, (std::map<std::string, int>{{"deletion of one occurrence", 1}}));
+  const ImportedEvents all = ImportText(ZoomCallback("meeting.deleted", listed, R"(,"operation":"all")"), kZoom, {});
+  ASSERT_EQ(all.events.size(), 1u);
+  EXPECT_TRUE(all.events[0].has_meeting_deleted());
+}
+
 TEST(ZoomWebhooks, Import_OldCallbackWithoutTimeHappenedWhenItWasSent) {
   const ImportedEvents imported =
       ImportText(ZoomCallback("meeting.participant_left", R"({"uuid":"u","participant":{"user_id":"1"}})"), kZoom, {});
