@@ -44,14 +44,25 @@ bool IsFormula(std::string_view text) {
   return !is_number;
 }
 
+// Where decimals have a comma, spreadsheets split at this one (tabs are none any more: Printable), and take only quotes
+// that stand behind it for quotes.
+constexpr char kOtherSeparator = ';';
+
+// Whether what stands behind kOtherSeparator would be a formula in a cell of its own.
+bool IsFormulaOfItsOwn(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of("\" "), text.size()));
+  return IsFormula(text);
+}
+
 std::string CsvField(const std::string& raw) {
   const std::string text = Printable(raw);
   const bool is_formula = IsFormula(text);
-  if (!is_formula && text.find_first_of(",\"") == std::string::npos) return text;
+  if (!is_formula && text.find_first_of(",\";") == std::string::npos) return text;
   std::string quoted = is_formula ? "\"'" : "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') quoted += '"';
+    quoted += text[i];
+    if (text[i] == kOtherSeparator && IsFormulaOfItsOwn(std::string_view(text).substr(i + 1))) quoted += '\'';
   }
   return quoted + "\"";
 }

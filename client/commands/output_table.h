@@ -42,7 +42,8 @@ class OutputTable {
   // Every cell Printable.
   void PrintAligned(std::ostream& out) const;
   // RFC 4180, with a heading line and "\n" line ends; every field Printable, and so on one line. One that a spreadsheet
-  // would run (it begins with = + - @, and is no number) begins with an apostrophe (OWASP).
+  // would run (it begins with = + - @, and is no number) begins with an apostrophe (OWASP), and so does what would run
+  // behind a semicolon, at which some split; a field that has one is quoted.
   void PrintCsv(std::ostream& out) const;
 
  private:

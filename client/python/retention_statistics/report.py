@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import pathlib
 from typing import Any, List, Sequence, Tuple
 
@@ -21,7 +22,8 @@ def write_report(report: Comparison, directory: pathlib.Path, formats: Sequence[
     """Writes MONTH.csv, MONTH-change.FORMAT and MONTH-DIMENSION.FORMAT for each dimension. Returns what it wrote."""
     directory.mkdir(parents=True, exist_ok=True)
     written = [directory / f"{report.month}.csv"]
-    report.figures.to_csv(written[0], index=False)
+    # Whatever a spreadsheet splits at.
+    report.figures.to_csv(written[0], index=False, quoting=csv.QUOTE_NONNUMERIC)
     charts: List[Tuple[str, Figure]] = []
     if not report.figures.empty:
         charts.append(("change", change_chart(report)))

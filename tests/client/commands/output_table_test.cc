@@ -64,6 +64,19 @@ TEST(OutputTable, PrintCsv_ControlCharactersAreWritten) {
             "x\\u2066y\\u2029,1\nAda 😀 ß €,1\n");
 }
 
+// Excel splits at semicolons where decimals have a comma, and there takes quotes behind a comma for text.
+TEST(OutputTable, PrintCsv_SemicolonIsQuotedAndBeginsNoFormula) {
+  OutputTable table({{"NAME", "name"}, {"N", "n"}});
+  for (const char* name : {"x;=cmd|'/C calc'!A0;y", ";=1", "a; \"+SUM(1)", "a;-5", "Ada; Bea", "=1;@x"}) {
+    table.AddRow({name, "1"});
+  }
+  std::ostringstream out;
+  table.PrintCsv(out);
+  EXPECT_EQ(out.str(),
+            "name,n\n\"x;'=cmd|'/C calc'!A0;y\",1\n\";'=1\",1\n\"a;' \"\"+SUM(1)\",1\n\"a;-5\",1\n\"Ada; Bea\",1\n"
+            "\"'=1;'@x\",1\n");
+}
+
 TEST(OutputTable, PrintCsv_Golden) {
   std::ostringstream out;
   Sample().PrintCsv(out);
