@@ -251,14 +251,17 @@ bool RoomWalk::Changes(const RoomEvent& event, size_t index) const {
   if (!plan.dated) return event.time_us <= plan.said_us + Us(rules.longest_sitting);
   const bool is_near = std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
   if (!plan.took_place) return is_near || event.time_us <= plan.end_us + Us(rules.late_within);
-  // What begins when all have left is another meeting; those who are there may begin anew soon.
-  int64_t until_us = plan.start_us;
-  for (const size_t i : sittings_of_[index]) {
+  return is_near && event.planned_start_us <= GoesOnUntil(event, index) + Us(rules.reopen_within);
+}
+
+int64_t RoomWalk::GoesOnUntil(const RoomEvent& event, size_t plan) const {
+  int64_t until_us = plans_[plan].start_us;
+  for (const size_t i : sittings_of_[plan]) {
     const Sitting& sitting = sittings_[i];
     const bool runs = !sitting.emptied_us.has_value() && !IsOver(sitting, event.time_us);
-    until_us = std::max(until_us, runs ? event.time_us + Us(rules.reopen_within) : sitting.last_us);
+    until_us = std::max(until_us, runs ? event.time_us : sitting.last_us);
   }
-  return is_near && event.planned_start_us <= until_us;
+  return until_us;
 }
 
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
@@ -273,7 +276,11 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
   }
   plan.dated = true;
   if (plan.took_place) {
-    plan.end_us = std::clamp(event.planned_end_us, plan.start_us, plan.start_us + Us(kMaxPlannedDuration));
+    // Who is there may stay longer; when all have left no time is added.
+    const int64_t until_us = GoesOnUntil(event, *index);
+    const int64_t latest_us =
+        until_us >= event.time_us ? plan.start_us + Us(kMaxPlannedDuration) : std::max(until_us, plan.end_us);
+    plan.end_us = std::clamp(event.planned_end_us, plan.start_us, latest_us);
   } else {
     plan.start_us = event.planned_start_us;
     plan.end_us = event.planned_end_us;
@@ -286,7 +293,11 @@ CutPlace RoomWalk::Plan(const RoomEvent& event) {
     });
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
-  if (running.has_value() && !sittings_[*running].plan.has_value() && InWindow(plan, sittings_[*running].start_us)) {
+  const auto may_join = [&](const Sitting& sitting) {
+    return !sitting.plan.has_value() && InWindow(plan, sitting.start_us) &&
+           (!plan.took_place || sitting.start_us < plan.end_us);
+  };
+  if (running.has_value() && may_join(sittings_[*running])) {
     Join(*running, *index, event.time_us);
     ++regroupings_;
   }

@@ -184,6 +184,8 @@ class RoomWalk {
 
   // Whether what is planned is that plan, and not another meeting.
   bool Changes(const RoomEvent& event, size_t plan) const;
+  // Until when a plan is known to go on: while people are there, until now.
+  int64_t GoesOnUntil(const RoomEvent& event, size_t plan) const;
   CutPlace Plan(const RoomEvent& event);
   CutPlace Enter(const RoomEvent& event);
   CutPlace Speak(const RoomEvent& event);

@@ -188,13 +188,15 @@ PlaceModel RoomSteps::Step(const v1::Event& event) {
   return place;
 }
 
-// Whether a meeting that took place was still heard of at `begin_us`, or goes on at `t` and that is soon.
-bool RoomSteps::WasOrIsThere(const PlanModel& plan, int64_t begin_us, int64_t t) const {
-  return std::any_of(sittings_.begin(), sittings_.end(), [&](const SittingModel& sitting) {
-    if (!sitting.plan.has_value() || &plans_[*sitting.plan] != &plan) return false;
+// The last that is known of a meeting at `t`: by then, if people are there.
+int64_t RoomSteps::KnownUntil(const PlanModel& plan, int64_t t) const {
+  int64_t known_us = plan.start_us;
+  for (const SittingModel& sitting : sittings_) {
+    if (!sitting.plan.has_value() || &plans_[*sitting.plan] != &plan) continue;
     const bool goes_on = !sitting.emptied_us.has_value() && !IsOver(sitting, t);
-    return begin_us <= sitting.last_us || (goes_on && begin_us <= t + plan.cut.reopen_us);
-  });
+    known_us = std::max({known_us, sitting.last_us, goes_on ? t : known_us});
+  }
+  return known_us;
 }
 
 PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
@@ -209,7 +211,7 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
     if (!plan.dated) return t <= plan.said_us + plan.cut.longest_us;
     if (!plan.took_place && t <= plan.end_us + plan.cut.late_us) return true;
     if (std::abs(start_us - plan.start_us) >= plan.cut.early_us) return false;
-    return !plan.took_place || start_us <= plan.start_us || WasOrIsThere(plan, start_us, t);
+    return !plan.took_place || start_us <= KnownUntil(plan, t) + plan.cut.reopen_us;
   };
   auto index = PlanOf(event.occurrence_id());
   if (!index.has_value() || !is_changed(plans_[*index])) {
@@ -229,8 +231,12 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   if (!by.empty()) plans_[*index].scheduler = by;
   plans_[*index].dated = true;
   if (plans_[*index].took_place) {  // it keeps its begin
-    start_us = plans_[*index].start_us;
-    end_us = std::min(std::max(start_us, end_us), start_us + 7 * kDayUs);
+    const PlanModel& plan = plans_[*index];
+    const int64_t known_us = KnownUntil(plan, t);
+    start_us = plan.start_us;
+    // If nobody is there any more, it is not prolonged.
+    const int64_t longest_us = known_us >= t ? start_us + 7 * kDayUs : std::max(known_us, plan.end_us);
+    end_us = std::min(std::max(start_us, end_us), longest_us);
   }
   plans_[*index].start_us = start_us;
   plans_[*index].end_us = end_us;
@@ -240,7 +246,8 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
   }
   const auto running = Running(event.occurrence_id(), t);
   if (running.has_value() && !sittings_[*running].plan.has_value() &&
-      InWindow(plans_[*index], sittings_[*running].start_us)) {
+      InWindow(plans_[*index], sittings_[*running].start_us) &&
+      (!plans_[*index].took_place || sittings_[*running].start_us < plans_[*index].end_us)) {
     sittings_[*running].plan = index;
     Sign(sittings_[*running], sittings_[*running].last_us, t);
   }

@@ -52,7 +52,7 @@ class RoomSteps {
 
  private:
   PlaceModel StepPlan(const v1::Event& event);
-  bool WasOrIsThere(const PlanModel& plan, int64_t begin_us, int64_t t) const;
+  int64_t KnownUntil(const PlanModel& plan, int64_t t) const;
   PlaceModel Enter(const v1::Event& event);
   PlaceModel Speak(const v1::Event& event);
   PlaceModel StepInvitation(const v1::Event& event);
