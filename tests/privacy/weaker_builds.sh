@@ -32,20 +32,21 @@ asked_for() {
   return 1
 }
 
-# The tree as it lies here, whatever an interrupted run has left; what was built of it before stays.
+# The tree as it lies here, without what a run has changed; what was built of it before stays.
 prepared=
+changed=
 prepare() {
-  local file
   [ -z "$prepared" ] || return 0
-  cd "$root"
-  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-    if [ ! -f "$file" ] || cmp -s "$file" "$copy/$file"; then continue; fi
-    mkdir -p "$copy/$(dirname "$file")"
-    cp "$file" "$copy/$file"
-  done
+  mkdir -p "$copy"
+  (cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp -p --update --parents -t "$copy")
   (cd "$copy" && cmake --preset dev >/dev/null)
   prepared=yes
 }
+put_back() {
+  [ -z "$changed" ] || cp "$root/$changed" "$copy/$changed"
+  changed=
+}
+trap put_back EXIT
 build() { nice cmake --build "$copy/build/dev" -j "$(nproc)" --target "$1" >"$copy/build.log" 2>&1; }
 
 # weaker NAME BINARY FILTER FILE OLD NEW: with OLD, which FILE has once, replaced by NEW, each test of BINARY that FILTER
@@ -61,6 +62,7 @@ weaker() {
   if [ "${rest#*"$old"}" != "$rest" ]; then complain "$name: $file has twice what it takes away"; return 0; fi
   if [ -n "$check" ]; then return 0; fi
   prepare
+  changed=$file
   printf '%s' "${whole/"$old"/"$new"}" >"$copy/$file"
   if build "$binary"; then
     export TEST_TMPDIR=$copy/tmp
@@ -79,7 +81,7 @@ weaker() {
     tail -5 "$copy/build.log" >&2
     complain "$name: does not build"
   fi
-  cp "$root/$file" "$copy/$file"
+  put_back
 }
 
 # Served before the key is gone by which people could be recognised.
