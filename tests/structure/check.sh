@@ -83,6 +83,20 @@ proto_keywords() {
     $(files proto/retention .proto) /dev/null || true
 }
 
+# Who is told exact counts of what is held is told so: by the comment of the method, or of its service.
+proto_originals() {
+  awk '
+    FNR == 1 { comment = ""; service = 0; split("", says) }
+    /^ *\/\// { comment = comment $0; next }
+    /^service / { service = comment ~ /riginals/ }
+    /^ +rpc / { method = $2; sub(/\(.*/, "", method); says[method] = service || comment ~ /riginals/ }
+    /^message / { message = $2; sub(/Response$/, "", message) }
+    /^ +(repeated )?(CategoryMoves|DueBucket|ErasedCount|ErasurePreview|HeldCount) / && (message in says) && !says[message] {
+      print FILENAME ":" FNR ": counts originals, which " message " does not say"
+    }
+    { comment = "" }' $(files proto/retention/v1 .proto) /dev/null
+}
+
 # Every source is named in a CMakeLists.txt of its folder or above, by its name or its stem; every header is included.
 dead_files() {
   {
@@ -133,7 +147,7 @@ sleeping_tests() {
     /dev/null || true
 }
 
-for rule in include_direction include_circles proto_direction proto_packages proto_keywords dead_files file_length unfinished \
+for rule in include_direction include_circles proto_direction proto_packages proto_keywords proto_originals dead_files file_length unfinished \
   machine_paths package_hosts sleeping_tests; do
   report "$rule" < <("$rule")
 done
