@@ -10,7 +10,7 @@ from typing import Optional, Sequence
 from .client import Client
 from .comparison import days_of, monthly
 from .errors import StatisticsError
-from .report import FORMATS, write_report
+from .report import FORMATS, has_changes, write_report
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -32,6 +32,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except (StatisticsError, OSError) as error:
         print(f"retention_statistics: {error}", file=sys.stderr)
         return 1
+    if not has_changes(report):
+        print(f"nothing of {report.before} to compare with: no chart of changes")
     if report.not_held:
         print(f"not in the tables of this month: {', '.join(report.not_held)}")
     return 0

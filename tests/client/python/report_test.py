@@ -138,6 +138,25 @@ class ReportTest(unittest.TestCase):
         labels = [label.get_text() for label in axes.get_xticklabels()]
         self.assertEqual(labels, ["phone", "web", "other\n(suppressed)"])
 
+    def test_in_a_first_year_nothing_is_compared_and_a_sentence_says_so(self) -> None:
+        def answer_of_first_year(request: Any) -> Any:
+            if date_in(request, "first_day").year < 2026:
+                raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_AVAILABLE")
+            return answer_of_month(request)
+
+        def answer_of_empty_year(request: Any) -> Any:
+            if date_in(request, "first_day").year < 2026:
+                groups = [{"group": [c]} for c in ("phone", "web")] if list(request.group_by) else [{}]
+                return answer_of("share" if list(request.group_by) else "people", groups, in_range=4)
+            return answer_of_month(request)
+
+        for before in (answer_of_first_year, answer_of_empty_year):
+            self.server.handlers["QueryStatistics"] = before
+            self.assertEqual(self.run_main("2026-02"), 0)
+            names = sorted(path.name for path in self.directory.iterdir())
+            self.assertEqual(names, ["2026-02-client.png", "2026-02-client.svg", "2026-02.csv"])
+            self.assertIn("nothing of 2025-02 to compare with: no chart of changes\n", self.out.getvalue())
+
     def test_other_failures_are_said_and_exit_with_1(self) -> None:
         def refuse(_: Any) -> Any:
             raise Refusal(grpc.StatusCode.INTERNAL, "INTERNAL")
