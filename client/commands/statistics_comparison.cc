@@ -14,6 +14,11 @@ namespace {
 // Months of one kind of cohorts have 4 or 5 of them, or 28 to 31.
 constexpr double kSameCohortsRatioMax = 1.3;
 
+// Nothing is known of what a cohort had before the store was made.
+bool AreWhole(const v1::Coverage& a, const v1::Coverage& b) {
+  return a.cohorts_partial() == 0 && b.cohorts_partial() == 0;
+}
+
 bool AreOfSameCohorts(const v1::Coverage& a, const v1::Coverage& b) {
   const auto [least, most] = std::minmax({a.cohorts_in_range(), b.cohorts_in_range()});
   return a.cohorts() > 0 && b.cohorts() > 0 && most <= kSameCohortsRatioMax * least;
@@ -23,7 +28,10 @@ bool AreOfSameCohorts(const v1::Coverage& a, const v1::Coverage& b) {
 
 std::optional<FigureChange> ChangeOf(const v1::StatisticsRow& before, const v1::StatisticsRow& now,
                                      const std::string& unit, bool is_sum) {
-  if (!IsShown(before) || !IsShown(now) || !AreOfSameCohorts(before.coverage(), now.coverage())) return std::nullopt;
+  if (!IsShown(before) || !IsShown(now) || !AreWhole(before.coverage(), now.coverage()) ||
+      !AreOfSameCohorts(before.coverage(), now.coverage())) {
+    return std::nullopt;
+  }
   if (unit == kShareUnit) {
     return FigureChange{now.estimate() - before.estimate(), now.interval_low() - before.interval_high(),
                         now.interval_high() - before.interval_low()};

@@ -17,7 +17,8 @@ struct FigureChange {
   double high;  // May be infinite.
 };
 
-// Nothing where one of them is not shown, or they are of other cohorts: of days and of weeks. Months have four weeks or
+// Nothing where one of them is not shown, a cohort of one had begun when the store was made, or they are of other
+// cohorts: of days and of weeks. Months have four weeks or
 // five: sums (`unit` people, participations, meetings, seconds in all, reconnections in all; `is_sum`) are compared per
 // cohort.
 std::optional<FigureChange> ChangeOf(const v1::StatisticsRow& before, const v1::StatisticsRow& now,

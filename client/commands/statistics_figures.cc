@@ -49,8 +49,10 @@ std::string ReadableInterval(const v1::StatisticsRow& row, const std::string& un
 }
 
 std::string ReadableCohorts(const v1::Coverage& coverage) {
-  const std::string text = absl::StrCat(coverage.cohorts(), " of ", coverage.cohorts_in_range());
-  return coverage.cohorts_damaged() == 0 ? text : absl::StrCat(text, ", ", coverage.cohorts_damaged(), " damaged");
+  std::string text = absl::StrCat(coverage.cohorts(), " of ", coverage.cohorts_in_range());
+  if (coverage.cohorts_partial() > 0) absl::StrAppend(&text, ", ", coverage.cohorts_partial(), " partial");
+  if (coverage.cohorts_damaged() > 0) absl::StrAppend(&text, ", ", coverage.cohorts_damaged(), " damaged");
+  return text;
 }
 
 std::string InTimeLine(const v1::Coverage& coverage) {
@@ -81,6 +83,7 @@ std::vector<TableColumn> FigureColumns() {
           {"COHORTS", "", true},
           {"", "cohorts"},
           {"", "cohorts_in_range"},
+          {"", "cohorts_partial"},
           {"", "cohorts_damaged"},
           {"", "cohorts_late_counted"},
           {"", "in_time"},
@@ -105,6 +108,7 @@ std::vector<TableCell> FigureCells(const v1::StatisticsRow& row, const std::stri
       ReadableCohorts(coverage),
       CountCell(coverage.cohorts()),
       CountCell(coverage.cohorts_in_range()),
+      CountCell(coverage.cohorts_partial()),
       CountCell(coverage.cohorts_damaged()),
       CountCell(coverage.cohorts_late_counted()),
       PlainOrNothing(coverage.has_in_time(), coverage.in_time()),

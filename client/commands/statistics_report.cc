@@ -104,12 +104,12 @@ OutputTable ReportTable(absl::CivilMonth month, absl::CivilMonth before) {
                                       {MonthName(month), "estimate", true},
                                       {"95 % INTERVAL", "", true}};
   for (const char* name : {"interval_low", "interval_high", "suppressed", "people", "cohorts", "cohorts_in_range",
-                           "cohorts_damaged", "before_month"}) {
+                           "cohorts_partial", "cohorts_damaged", "before_month"}) {
     columns.push_back({"", name});
   }
   columns.push_back({MonthName(before), "before_estimate", true});
-  for (const char* name :
-       {"before_interval_low", "before_interval_high", "before_cohorts", "before_cohorts_in_range"}) {
+  for (const char* name : {"before_interval_low", "before_interval_high", "before_cohorts", "before_cohorts_in_range",
+                           "before_cohorts_partial"}) {
     columns.push_back({"", name});
   }
   columns.push_back({"CHANGE", "change", true});
@@ -147,6 +147,7 @@ void AddReportRow(const ReportQuestion& question, const std::string& unit, absl:
                 plain(now.has_people(), now.people()),
                 CountCell(now.coverage().cohorts()),
                 CountCell(now.coverage().cohorts_in_range()),
+                CountCell(now.coverage().cohorts_partial()),
                 CountCell(now.coverage().cohorts_damaged()),
                 MonthName(before_month),
                 row_before ? figure(before) : TableCell("-", ""),
@@ -154,6 +155,7 @@ void AddReportRow(const ReportQuestion& question, const std::string& unit, absl:
                 plain(before.has_interval_high(), before.interval_high()),
                 CountCell(before.coverage().cohorts()),
                 CountCell(before.coverage().cohorts_in_range()),
+                CountCell(before.coverage().cohorts_partial()),
                 {change ? ReadableChange(change->estimate, unit) : "-",
                  plain(change.has_value(), change ? change->estimate : 0)},
                 change_interval,
@@ -200,6 +202,7 @@ void Report(CommandSession& session, const std::string& month_text) {
       << ReadableCohorts(coverage_before) << " of " << MonthName(before) << ". Sums are compared per cohort.\n"
       << InTimeLine(coverage.value_or(v1::Coverage())) << "\n"
       << "Figures are rounded; -o csv has them as they are. suppressed: too few people to tell from the noise.\n"
+      << "No change is shown from or to a month with a partial cohort: one that had begun when the store was made.\n"
       << "A change whose interval holds 0 may be none; its interval is rather too wide than too narrow.\n";
   if (!not_held.empty()) {
     session.out() << "Not in the tables of this month: " << absl::StrJoin(not_held, ", ") << ".\n";

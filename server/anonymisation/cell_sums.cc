@@ -179,11 +179,15 @@ void CellSums::FindUnits(const Question& question, const std::vector<FoundCube>&
   total_.cohorts.resize(layouts_.size());
   total_.late_counted.resize(layouts_.size());
   for (const ExpectedCohort& cohort : cohorts_in(question.days.from, question.days.to)) {
-    ++total_.in_range;
+    const auto note = [&](Unit& unit) {
+      ++unit.in_range;
+      unit.partial += cohort.is_partial ? 1 : 0;
+    };
+    note(total_);
     const DueDay middle = MiddleOf(cohort.first_day, cohort.day_count);
     const bool by_weekday = question.calendar == CalendarUnit::kDay && cohort.day_count > 1;
     for (const int64_t index : UnitsOf(cohort, middle, question.calendar, by_weekday)) {
-      if (const auto unit = unit_of_index_.find(index); unit != unit_of_index_.end()) ++units_[unit->second].in_range;
+      if (const auto unit = unit_of_index_.find(index); unit != unit_of_index_.end()) note(units_[unit->second]);
     }
   }
 }

@@ -24,6 +24,7 @@ namespace retention {
 struct ExpectedCohort {
   DueDay first_day;
   uint32_t day_count;
+  bool is_partial = false;  // it had begun when the store was made
 };
 // All whose middle lies in a span of days, in order.
 using CohortsIn = absl::FunctionRef<std::vector<ExpectedCohort>(DueDay from, DueDay to)>;
@@ -69,7 +70,7 @@ class CellSums {
   struct Unit {
     std::string name;
     std::vector<uint32_t> cohorts;  // by layout
-    uint32_t in_range = 0, damaged = 0;
+    uint32_t in_range = 0, partial = 0, damaged = 0;
     std::vector<uint32_t> late_counted;   // by layout
     double people_in_time = 0, late = 0;  // of those whose late ones are counted
     uint32_t all() const;

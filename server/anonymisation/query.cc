@@ -48,6 +48,7 @@ std::string_view UnitOfMetric(const Question& question) {
 void CoverageOf(const CellSums& sums, const CellSums::Unit& unit, v1::Coverage& coverage) {
   coverage.set_cohorts(unit.all());
   coverage.set_cohorts_in_range(std::max(unit.in_range, unit.all()));
+  coverage.set_cohorts_partial(unit.partial);
   coverage.set_cohorts_damaged(unit.damaged);
   uint32_t late_counted = 0;
   double people_variance = 0, late_variance = 0;

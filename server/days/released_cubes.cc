@@ -230,24 +230,31 @@ absl::StatusOr<std::vector<int64_t>> ReleasedCubes::Drawn(const FoundCube& cube,
   return Cells(cube, table, DrawnPart(table));
 }
 
-std::vector<ExpectedCohort> CohortsWithin(const ProfileHistory& profiles, DueDay from, DueDay to) {
+std::vector<ExpectedCohort> CohortsWithin(const ProfileHistory& profiles, const absl::TimeZone& zone,
+                                          absl::Time store_made, DueDay from, DueDay to) {
+  const auto begin_of = [&](DueDay day) { return absl::FromCivil(day.civil(), zone); };
   std::vector<ExpectedCohort> within;
   for (CohortDays cohort = profiles.CohortOf(from); cohort.first <= to;
        cohort = profiles.CohortOf(cohort.last.Next())) {
     const DueDay middle = MiddleOf(cohort.first, cohort.count());
-    if (from <= middle && middle <= to) within.push_back({.first_day = cohort.first, .day_count = cohort.count()});
+    if (middle < from || middle > to) continue;
+    within.push_back({.first_day = cohort.first,
+                      .day_count = cohort.count(),
+                      .is_partial = begin_of(cohort.first) < store_made && store_made < begin_of(cohort.last.Next())});
   }
   return within;
 }
 
 absl::StatusOr<v1::QueryStatisticsResponse> QueryReleased(const Store& store, const Policy& policy,
                                                           const ProfileHistory& profiles, DueDay served_through,
-                                                          const v1::QueryStatisticsRequest& request, absl::Time now) {
+                                                          const v1::QueryStatisticsRequest& request, absl::Time now,
+                                                          absl::Time store_made) {
   const auto view = store.Snapshot();
   const ReleasedCubes cubes(*view, policy, LastDueDay(now, policy.zone()), served_through);
   const CohortDays today = profiles.CohortOf(DueDay(DayOf(now, policy.zone())));
-  return AnswerQuery(request, cubes, ProfileOf(today.profile), PublicLists(policy.statistics()),
-                     [&](DueDay from, DueDay to) { return CohortsWithin(profiles, from, to); });
+  return AnswerQuery(
+      request, cubes, ProfileOf(today.profile), PublicLists(policy.statistics()),
+      [&](DueDay from, DueDay to) { return CohortsWithin(profiles, policy.zone(), store_made, from, to); });
 }
 
 }  // namespace retention

@@ -53,13 +53,16 @@ class ReleasedCubes : public CubeSource {
   const DueDay served_through_;
 };
 
-// All cohorts whose middle lies within the days, in order.
-std::vector<ExpectedCohort> CohortsWithin(const ProfileHistory& profiles, DueDay from, DueDay to);
+// All cohorts whose middle lies within the days, in order. Those that had begun at `store_made` are partial: that is
+// public, and nothing that was recorded decides it.
+std::vector<ExpectedCohort> CohortsWithin(const ProfileHistory& profiles, const absl::TimeZone& zone,
+                                          absl::Time store_made, DueDay from, DueDay to);
 // See StatisticsService.QueryStatistics: from released cubes alone; where there is none, the tables of today's
-// cohort say what can be asked. Thread-safe.
+// cohort say what can be asked. `store_made`: as CohortsWithin; if nobody knows, no cohort is partial. Thread-safe.
 absl::StatusOr<v1::QueryStatisticsResponse> QueryReleased(const Store& store, const Policy& policy,
                                                           const ProfileHistory& profiles, DueDay served_through,
-                                                          const v1::QueryStatisticsRequest& request, absl::Time now);
+                                                          const v1::QueryStatisticsRequest& request, absl::Time now,
+                                                          absl::Time store_made = absl::InfinitePast());
 
 }  // namespace retention
 

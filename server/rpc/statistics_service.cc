@@ -21,6 +21,13 @@ using StatisticsServiceBase =
             v1::StatisticsService::WithRawCallbackMethod_ExportStatistics<
                 v1::StatisticsService::WithRawCallbackMethod_SampleSyntheticRecords<v1::StatisticsService::Service>>>>>;
 
+// When the store was made: since then there is a policy in it.
+absl::Time StoreMadeBy(const PolicyVersion& in_force) {
+  const PolicyVersion* first = &in_force;
+  while (first->predecessor != nullptr) first = first->predecessor;
+  return first->since;
+}
+
 // What is released, and what is drawn today.
 class Released {
  public:
@@ -32,7 +39,9 @@ class Released {
                backend.engine.holdings().ring.cohorts_destroyed_through()) {}
   const CubeSource& cubes() const { return cubes_; }
   const Policy& policy() const { return version_.policy; }
-  const ProfileHistory& profiles() const { return version_.profiles; }
+  std::vector<ExpectedCohort> CohortsIn(DueDay from, DueDay to) const {
+    return CohortsWithin(version_.profiles, policy().zone(), StoreMadeBy(version_), from, to);
+  }
   const Profile& profile() const {
     return ProfileOf(version_.profiles.CohortOf(DueDay(DayOf(now_, policy().zone()))).profile);
   }
@@ -89,7 +98,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     while (messages_.empty()) {
       if (found_->empty()) return Finish(grpc::Status::OK);
       auto messages = ExportCube(found_->front(), released.cubes(),
-                                 [&](DueDay from, DueDay to) { return CohortsWithin(released.profiles(), from, to); });
+                                 [&](DueDay from, DueDay to) { return released.CohortsIn(from, to); });
       found_->pop_front();
       if (absl::IsDataLoss(messages.status())) continue;
       if (!messages.ok()) return Finish(ToGrpcStatus(messages.status()));
@@ -132,13 +141,14 @@ class StatisticsService final : public StatisticsServiceBase {
 
   grpc::ServerUnaryReactor* QueryStatistics(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override {
-    return Answer<v1::QueryStatisticsRequest>(
-        backend_, backend_.workers.reads, {context, request, response}, [this](const auto& message) {
-          const Engine& engine = backend_.engine;
-          const PolicyVersion& version = engine.holdings().policies.current();
-          return QueryReleased(engine.store(), version.policy, version.profiles,
-                               engine.holdings().ring.cohorts_destroyed_through(), message, backend_.Latest());
-        });
+    return Answer<v1::QueryStatisticsRequest>(backend_, backend_.workers.reads, {context, request, response},
+                                              [this](const auto& message) {
+                                                const Engine& engine = backend_.engine;
+                                                const PolicyVersion& version = engine.holdings().policies.current();
+                                                return QueryReleased(engine.store(), version.policy, version.profiles,
+                                                                     engine.holdings().ring.cohorts_destroyed_through(),
+                                                                     message, backend_.Latest(), StoreMadeBy(version));
+                                              });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportStatistics(grpc::CallbackServerContext* context,

@@ -71,6 +71,25 @@ void RecordPeople(Harness& harness, const std::string& meeting, absl::Time begin
   EXPECT_EQ(harness.Record(std::move(events)).rejections_size(), 0);
 }
 
+TEST(CohortsWithin, ACohortThatHadBegunWhenTheStoreWasMadeIsPartial_WhateverWasRecorded) {
+  const ProfileHistory weeks(v1::STATISTICS_PROFILE_LARGE);
+  absl::TimeZone berlin;
+  ASSERT_TRUE(absl::LoadTimeZone("Europe/Berlin", &berlin));
+  const auto partial = [&](absl::Time store_made) {
+    std::string partial;
+    for (const ExpectedCohort& cohort : CohortsWithin(weeks, berlin, store_made, DueDay(absl::CivilDay(2026, 1, 1)),
+                                                      DueDay(absl::CivilDay(2026, 1, 31)))) {
+      partial.push_back(cohort.is_partial ? 'p' : '-');
+    }
+    return partial;
+  };
+  EXPECT_EQ(partial(absl::InfinitePast()), "-----");
+  EXPECT_EQ(partial(At("2025-12-29T00:00:00+01:00")), "-----");
+  EXPECT_EQ(partial(At("2026-01-04T00:00:00Z")), "p----") << "a Sunday: of that week six days are missing";
+  EXPECT_EQ(partial(At("2026-01-12T00:00:00+01:00")), "-----") << "those before will never be";
+  EXPECT_EQ(partial(At("2026-01-12T00:00:01+01:00")), "--p--");
+}
+
 TEST(CohortRows, WhoComesAfterMidnightIsOfTheirOwnDay) {
   Harness harness(kMonday);
   harness.SyncPbx();

@@ -198,9 +198,9 @@ TEST(OneDraw, StatisticsAnswerFromCubesAlone) {
   const Policy& policy = harness.engine().policy();
   const ReleasedCubes shelf(bare, policy, LastDueDay(harness.now, policy.zone()), kCohort);
   const ProfileHistory& profiles = harness.engine().policies().current().profiles;
-  const auto bare_answer =
-      AnswerQuery(request, shelf, ProfileOf(v1::STATISTICS_PROFILE_DAILY), PublicLists(policy.statistics()),
-                  [&](DueDay from, DueDay to) { return CohortsWithin(profiles, from, to); });
+  const auto bare_answer = AnswerQuery(
+      request, shelf, ProfileOf(v1::STATISTICS_PROFILE_DAILY), PublicLists(policy.statistics()),
+      [&](DueDay from, DueDay to) { return CohortsWithin(profiles, policy.zone(), absl::InfinitePast(), from, to); });
   ASSERT_TRUE(bare_answer.ok()) << bare_answer.status();
   EXPECT_EQ(bare_answer->SerializeAsString(), answer->SerializeAsString());
   for (const auto& [key, cells] : cubes) {

@@ -58,6 +58,7 @@ TEST(StatisticsService, CohortsAreReleasedWhenTheirTimeComesAndCounted) {
   ASSERT_EQ(response.rows_size(), 1);
   EXPECT_NEAR(response.rows(0).estimate(), 500, 300) << response.DebugString();
   EXPECT_GT(response.rows(0).noise_stddev(), 0) << response.DebugString();
+  EXPECT_EQ(response.coverage().cohorts_partial(), 1u) << "the store was made at ten on that Monday";
   v1::SampleSyntheticRecordsRequest sample;
   *sample.mutable_first_day() = March().first_day();
   *sample.mutable_last_day() = March().last_day();

@@ -32,6 +32,7 @@ _RETRIES = {
 COVERAGE_COLUMNS = (
     "cohorts",
     "cohorts_in_range",
+    "cohorts_partial",
     "cohorts_damaged",
     "cohorts_late_counted",
     "in_time",

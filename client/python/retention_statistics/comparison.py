@@ -76,9 +76,9 @@ def compare(now: pandas.DataFrame, before: pandas.DataFrame, metric: str, keys: 
     Both as Client.query gives them, of the same question without dimensions of the calendar; keys: its dimensions. A
     change is a part of what was (0.05: grown by 5 %); of shares it is the difference. Sums are compared per cohort, as
     months have four weeks or five. Its interval is that of both ends as far apart as they go: of 95 % or more. NaN where
-    one of both is not shown, or they are of other cohorts, as days and weeks.
+    one of both is not shown, or has a partial cohort, or they are of other cohorts, as days and weeks.
     """
-    taken = ["estimate", "interval_low", "interval_high", "cohorts", "cohorts_in_range"]
+    taken = ["estimate", "interval_low", "interval_high", "cohorts", "cohorts_in_range", "cohorts_partial"]
     renamed = before[[*keys, *taken]].rename(columns={name: "before_" + name for name in taken})
     both = now.merge(renamed, on=list(keys), how="left") if keys else now.join(renamed)
     least = numpy.minimum(both["cohorts_in_range"], both["before_cohorts_in_range"])
@@ -86,6 +86,8 @@ def compare(now: pandas.DataFrame, before: pandas.DataFrame, metric: str, keys: 
     comparable = (
         (both["cohorts"] > 0)
         & (both["before_cohorts"] > 0)
+        & (both["cohorts_partial"] == 0)
+        & (both["before_cohorts_partial"] == 0)
         & (most <= SAME_COHORTS_RATIO_MAX * least)
         & both["estimate"].notna()
         & both["before_estimate"].notna()

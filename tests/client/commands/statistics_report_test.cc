@@ -11,7 +11,7 @@
 namespace retention {
 namespace {
 
-v1::StatisticsRow MonthRow(double estimate, double margin, uint32_t cohorts) {
+v1::StatisticsRow MonthRow(double estimate, double margin, uint32_t cohorts, uint32_t partial = 0) {
   v1::StatisticsRow row;
   row.set_estimate(estimate);
   row.set_interval_low(estimate - margin);
@@ -19,6 +19,7 @@ v1::StatisticsRow MonthRow(double estimate, double margin, uint32_t cohorts) {
   row.set_people(estimate);
   row.mutable_coverage()->set_cohorts(cohorts);
   row.mutable_coverage()->set_cohorts_in_range(cohorts);
+  row.mutable_coverage()->set_cohorts_partial(partial);
   return row;
 }
 
@@ -49,6 +50,8 @@ TEST(StatisticsComparison, WhatIsNotShownOrOfOtherCohortsIsNotCompared) {
   EXPECT_FALSE(ChangeOf(MonthRow(100, 1, 4), hidden, "people", true));
   EXPECT_FALSE(ChangeOf(MonthRow(100, 1, 4), MonthRow(100, 1, 30), "people", true));  // weeks and days
   EXPECT_FALSE(ChangeOf(MonthRow(100, 1, 1), MonthRow(100, 1, 4), "people", true));   // a month and weeks
+  EXPECT_FALSE(ChangeOf(MonthRow(100, 1, 4, 1), MonthRow(100, 1, 4), "people", true)) << "begun before the store";
+  EXPECT_FALSE(ChangeOf(MonthRow(100, 1, 4), MonthRow(100, 1, 4, 1), "share", false));
   EXPECT_TRUE(ChangeOf(MonthRow(100, 1, 28), MonthRow(100, 1, 31), "people", true));
 }
 
@@ -93,6 +96,7 @@ TEST_F(CommandLineTest, StatisticsReport_SetsAMonthBesideTheSameOfLastYear) {
             "Cohorts: 4 of 4 of 2026-02, 4 of 4 of 2025-02. Sums are compared per cohort.\n"
             "In time: not known; of 4 of 4 cohorts more may still come.\n"
             "Figures are rounded; -o csv has them as they are. suppressed: too few people to tell from the noise.\n"
+            "No change is shown from or to a month with a partial cohort: one that had begun when the store was made.\n"
             "A change whose interval holds 0 may be none; its interval is rather too wide than too narrow.\n");
   EXPECT_NE(text.find("Not in the tables of this month: participations, meetings,"), std::string::npos);
   EXPECT_NE(text.find(", share of region, share of controller, share of weekday"), std::string::npos) << text;
@@ -104,9 +108,10 @@ TEST_F(CommandLineTest, StatisticsReport_CsvHasBothMonthsInPlainNumbers) {
   EXPECT_EQ(
       out_.str().substr(0, out_.str().find("2026-02,share")),
       "month,metric,percentile,dimension,group,unit,estimate,interval_low,interval_high,suppressed,people,cohorts,"
-      "cohorts_in_range,cohorts_damaged,before_month,before_estimate,before_interval_low,before_interval_high,"
-      "before_cohorts,before_cohorts_in_range,change,change_low,change_high\n"
-      "2026-02,people,,,,people,4400,4300,4500,false,4400,4,4,0,2025-02,4000,3900,4100,4,4,0.1,"
+      "cohorts_in_range,cohorts_partial,cohorts_damaged,before_month,before_estimate,before_interval_low,before_"
+      "interval_high,"
+      "before_cohorts,before_cohorts_in_range,before_cohorts_partial,change,change_low,change_high\n"
+      "2026-02,people,,,,people,4400,4300,4500,false,4400,4,4,0,0,2025-02,4000,3900,4100,4,4,0,0.1,"
       "0.0487804878048781,0.153846153846154\n");
   EXPECT_NE(out_.str().find("2026-02,share,,client,web,share,0.4,"), std::string::npos);
 }

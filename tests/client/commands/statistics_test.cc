@@ -86,9 +86,9 @@ TEST_F(CommandLineTest, StatisticsQuery_IsRoundedForPeopleAndWholeForPrograms) {
   EXPECT_EQ(
       out_.str(),
       "region,unit,estimate,interval_low,interval_high,noise_stddev,suppressed,people,threshold,certainty,cohorts,"
-      "cohorts_in_range,cohorts_damaged,cohorts_late_counted,in_time,in_time_low,in_time_high\n"
-      "fra,people,12345.25,12301.5,12399.75,22.5,false,12345.25,79.5,0.9999,4,5,1,3,0.9875,0.981,0.993\n"
-      "other,people,,,,,true,,79.5,,4,5,0,0,,,\n");
+      "cohorts_in_range,cohorts_partial,cohorts_damaged,cohorts_late_counted,in_time,in_time_low,in_time_high\n"
+      "fra,people,12345.25,12301.5,12399.75,22.5,false,12345.25,79.5,0.9999,4,5,0,1,3,0.9875,0.981,0.993\n"
+      "other,people,,,,,true,,79.5,,4,5,0,0,0,,,\n");
   EXPECT_EQ(Run(As("json", kAskByRegion)), kExitOk);
   EXPECT_NE(out_.str().find("\"estimate\": 12345.25"), std::string::npos);
 }

@@ -17,7 +17,7 @@ from retention_statistics import __main__, api, comparison, report
 from fake_server import FakeServer, Refusal, answer_of, date_in
 
 
-def month_frame(estimate: float, margin: float, cohorts: int, unit: str = "people") -> pandas.DataFrame:
+def month_frame(estimate: float, margin: float, cohorts: int, unit: str = "people", partial: int = 0) -> pandas.DataFrame:
     return pandas.DataFrame(
         [
             {
@@ -27,6 +27,7 @@ def month_frame(estimate: float, margin: float, cohorts: int, unit: str = "peopl
                 "interval_high": estimate + margin,
                 "cohorts": cohorts,
                 "cohorts_in_range": cohorts,
+                "cohorts_partial": partial,
             }
         ]
     )
@@ -60,6 +61,8 @@ class ComparisonTest(unittest.TestCase):
             (month_frame(100, 1, 4), month_frame(100, 1, 30)),
             (month_frame(100, 1, 1), month_frame(100, 1, 4)),
             (month_frame(100, 1, 0), month_frame(100, 1, 4)),
+            (month_frame(100, 1, 4, partial=1), month_frame(100, 1, 4)),
+            (month_frame(100, 1, 4), month_frame(100, 1, 4, partial=1)),
         ):
             self.assertTrue(math.isnan(change_of(before, now).change))
         self.assertEqual(change_of(month_frame(100, 1, 28), month_frame(100, 1, 31), "duration-mean").change, 0)
