@@ -29,15 +29,19 @@ int64_t PartOf(int64_t total, int64_t done, int64_t all) {
 }
 
 // What a person's participations have come to, one after the other: of a sum, as far as it is below the cap, itself;
-// beyond it in proportion, so that all of them are the cap.
+// beyond it in proportion, so that all of them are the cap. A rest that makes no unit counts for one with the chance
+// that it is of one: `dither`, even over [0, unit), decides. So what is given is on average what was done, however
+// short (Hermite: the floors of (n + d) / unit over all d add up to n), and no more than the cap for any dither: of
+// what is below it (cap * unit + dither) / unit at most.
 class CappedSum {
  public:
-  CappedSum(int64_t cap, int64_t unit, int64_t all) : cap_(cap), unit_(unit), all_(all) {}
+  CappedSum(int64_t cap, int64_t unit, int64_t all, int64_t dither = 0)
+      : cap_(cap), unit_(unit), all_(all), dither_(dither) {}
   // What the next one adds.
   int64_t Next(int64_t amount) {
     done_ += amount;
     const int64_t before = given_;
-    given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : done_ / unit_;
+    given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : (done_ + dither_) / unit_;
     return given_ - before;
   }
   bool is_at_cap() const { return all_ > cap_ * unit_; }
@@ -46,6 +50,7 @@ class CappedSum {
   const int64_t cap_;   // in what is given
   const int64_t unit_;  // so much makes one of it
   const int64_t all_;
+  const int64_t dither_;
   int64_t done_ = 0;
   int64_t given_ = 0;
 };
@@ -78,7 +83,7 @@ void RawCube::Add(Measure measure, const Position& at, int64_t amount) {
   }
 }
 
-void RawCube::AddPerson(std::span<const CohortRecord> records) {
+void RawCube::AddPerson(std::span<const CohortRecord> records, uint64_t lot) {
   int64_t joined = 0, measured = 0, seconds = 0, reconnections = 0;
   for (const CohortRecord& record : records) {
     if (kFailure.Get(record.facts) != 0) continue;
@@ -89,7 +94,7 @@ void RawCube::AddPerson(std::span<const CohortRecord> records) {
   }
   const int64_t failed = static_cast<int64_t>(records.size()) - joined;
   CappedSum participations(profile_->cap_participations * kSixtieths, 1, joined * kSixtieths);
-  CappedSum time(profile_->cap_time_units, kTimeUnitSeconds, seconds);
+  CappedSum time(profile_->cap_time_units, kTimeUnitSeconds, seconds, static_cast<int64_t>(lot % kTimeUnitSeconds));
   CappedSum rejoined(profile_->cap_reconnections * kSixtieths, 1, reconnections * kSixtieths);
   CappedSum people(kSixtieths, 1, joined * kSixtieths), quality(kSixtieths, 1, measured * kSixtieths);
   CappedSum failures(kSixtieths, 1, failed * kSixtieths);
@@ -188,6 +193,12 @@ void CohortBuilder::Add(const Participation& of, std::string_view meeting) {
   records_.Add(record);
 }
 
+uint64_t CohortBuilder::LotOf(uint64_t person) const {
+  SipHash hash(choice_key_);
+  hash.Word(person);
+  return hash.Finish(8);
+}
+
 size_t CohortBuilder::Mark(std::span<const CohortRecord> records, uint64_t* marks) const {
   // The least under a pseudo-random function of person and meeting: no order of rows chooses, and nobody else's.
   const auto priority = [&](uint64_t meeting) {
@@ -225,7 +236,7 @@ RawCube CohortBuilder::Count() {
   for (size_t begin = 0, end = 0; begin < records.size(); begin = end) {
     while (end < records.size() && records[end].person == records[begin].person) ++end;
     const auto person = records.subspan(begin, end - begin);
-    raw.AddPerson(person);
+    raw.AddPerson(person, LotOf(person.front().person));
     std::array<uint64_t, kMarksPerPerson> own{};
     const size_t count = Mark(person, own.data());
     std::copy(own.begin(), own.begin() + count, marks + marked);

@@ -64,8 +64,9 @@ class RawCube {
   // Where something falls on each axis.
   using Position = std::array<uint8_t, kAxes>;
   void Add(Measure measure, const Position& at, int64_t amount);
-  // One person: all of their records.
-  void AddPerson(std::span<const CohortRecord> records);
+  // One person: all of their records. `lot`: of their own, and of nobody's acts; whether the rest of their time makes
+  // one more unit.
+  void AddPerson(std::span<const CohortRecord> records, uint64_t lot);
   // v = c + N for every cell, and the estimates.
   absl::StatusOr<NoisyCube> AddNoise(CubeDescription description, RandomSource& random) &&;
 
@@ -112,11 +113,13 @@ class CohortBuilder {
   RawCube Count();
   // Of one person's records: puts the meetings that they mark at `marks`, which holds no more than there are records.
   size_t Mark(std::span<const CohortRecord> records, uint64_t* marks) const;
+  // Of a person, under the key of the build.
+  uint64_t LotOf(uint64_t person) const;
   void Wipe();
 
   CubeDescription description_;
   const Profile* profile_;
-  SipKey choice_key_;   // of the meetings that a person marks
+  SipKey choice_key_;   // of the meetings that a person marks, and of their lot
   SipKey meeting_key_;  // of the names of meetings
   CohortRecords records_;
 };

@@ -188,6 +188,22 @@ TEST(Cohort, SumsAreWhatPeopleDidUpToTheirCaps) {
   EXPECT_EQ(exact.at(TableId::kCaps)[7], kSixtieths) << "at all caps";
 }
 
+TEST(Cohort, TimeIsOnAverageWhatPeopleSpent_HoweverShort) {
+  constexpr int kPeople = 20'000;
+  for (const uint32_t seconds : {1u, 60u, 179u, 181u, 359u, 361u, 540u, 3'599u}) {
+    Visits visits;
+    for (int i = 0; i < kPeople; ++i) {
+      visits.push_back({.participation = {.person = PersonToken(i)}, .meeting = "m"});
+      visits.back().participation.duration_seconds = seconds;
+    }
+    const auto units = static_cast<double>(Count(visits).at(TableId::kTime)[0]);
+    const double rest = static_cast<double>(seconds % kTimeUnitSeconds) / kTimeUnitSeconds;
+    EXPECT_NEAR(units / kPeople, static_cast<double>(seconds) / kTimeUnitSeconds,
+                4 * std::sqrt(rest * (1 - rest) / kPeople))
+        << seconds << " seconds each";
+  }
+}
+
 TEST(Cohort, MeetingsAreThoseThatSomebodyMarked) {
   Visits visits;
   const auto add = [&](uint64_t person, const std::string& meeting) {

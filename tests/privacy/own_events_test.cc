@@ -62,11 +62,12 @@ void AddOthers(Tape& tape, std::vector<v1::Event>& others) {
   }
 }
 
-// Anything that one participant can cause, at any time. Under one name: who has k counts as k people.
+// Anything that one participant can cause, at any time that makes whole units: the rest of one is a lot, which is
+// another in each world. Under one name: who has k counts as k people.
 void AddTarget(Tape& tape, std::vector<v1::Event>& target) {
   for (uint32_t i = 0, count = 1 + tape.Below(12); i < count; ++i) {
     const std::string meeting = absl::StrCat("m", tape.Below(3)), id = absl::StrCat("t", i);
-    const absl::Time time = HourOf(-10) + absl::Seconds(tape.Below(120 * 3600));
+    const absl::Time time = HourOf(-10) + absl::Minutes(6 * static_cast<int>(tape.Below(120 * 10)));
     switch (tape.Below(6)) {
       case 0:
         target.push_back(Left(meeting, id, time, "target"));

@@ -102,13 +102,13 @@ DueDay KeyRing::cohorts_destroyed_through()'
 
 # People without caps: in sums, and in tables of people no longer one in all.
 weaker sums_without_caps anonymisation_test 'Contribution.WhatASearch*' server/anonymisation/cohort.cc \
-  'given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : done_ / unit_;' \
-  'given_ = done_ / unit_;'
+  'given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : (done_ + dither_) / unit_;' \
+  'given_ = (done_ + dither_) / unit_;'
 weaker membership_without_caps attacks_test \
   'MembershipOverTheApi.OfWhoever*:MembershipOverTheApi.OnAPlatform*:MembershipOverTheApi.OfTheOnly*:MembershipOverTheApi.Differences*' \
   server/anonymisation/cohort.cc \
-  'given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : done_ / unit_;' \
-  'given_ = done_ / unit_;'
+  'given_ = all_ > cap_ * unit_ ? PartOf(cap_, done_, all_) : (done_ + dither_) / unit_;' \
+  'given_ = (done_ + dither_) / unit_;'
 
 # What the ring says of draws is not listened to: the first cohort that the store lacks is drawn, and an older ring opens.
 weaker ring_not_asked attacks_test 'CohortCopies.AStoreOfBefore*' server/days/sweeper.cc \

@@ -117,7 +117,7 @@ def caps_lines(records: pandas.DataFrame, weighed: pandas.DataFrame) -> str:
         "time": 1 - weighed["time"].sum() / records["seconds"].sum(),
         "reconnections": 1 - weighed["reconnections_counted"].sum() / max(records["rejoined"].sum(), 1),
     }
-    return "lost by caps and units: " + ", ".join(f"{name} {part * 100:.2f} %" for name, part in lost.items())
+    return "lost by caps: " + ", ".join(f"{name} {part * 100:.2f} %" for name, part in lost.items())
 
 
 def meetings_lines(

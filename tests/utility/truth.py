@@ -20,7 +20,6 @@ import pandas
 
 REOPEN_WITHIN = 3600.0  # Seconds; as deploy/policy.txtpb.
 PRESUMED_END_AFTER = 86400.0
-TIME_UNIT_SECONDS = 360  # In which time is counted; of each person and cohort the rest is dropped.
 ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 QUALITY = ("rtt", "loss", "jitter")
@@ -176,8 +175,7 @@ def weigh(records: pandas.DataFrame, cohort: str, caps: Caps) -> pandas.DataFram
     weighed["people"] = 1 / count
     weighed["quality"] = weighed["measured"] / measured.clip(lower=1)
     weighed["participations"] = numpy.minimum(1, caps.participations / count)
-    counted = numpy.floor(numpy.minimum(seconds, caps.seconds) / TIME_UNIT_SECONDS) * TIME_UNIT_SECONDS
-    weighed["time"] = weighed["seconds"] * counted / seconds.clip(lower=1)
+    weighed["time"] = weighed["seconds"] * numpy.minimum(1, caps.seconds / seconds.clip(lower=1))
     weighed["reconnections_counted"] = weighed["rejoined"] * numpy.minimum(1, caps.reconnections / rejoined.clip(lower=1))
     return weighed
 
