@@ -63,7 +63,8 @@ start_server() {
   exit 1
 }
 
-# What the server counted so far, as `NAME NUMBER` lines: erased values by category, and EVENTS, ERASED, COHORTS.
+# What the server counted so far, as `NAME NUMBER` lines: erased values by category (in steps of 1-2-5), and EVENTS, ERASED,
+# COHORTS.
 counted() {
   curl -sf "http://127.0.0.1:${metrics#port }/metrics" | awk -F'[{}]' '
     /^retention_events_total\{outcome="accepted"\}/ { number["EVENTS"] += $3 }
@@ -84,14 +85,18 @@ week_heading() {
     history cohorts
 }
 
-# Brings the week up to day $1 to its end: one line with what came in and what was erased.
+# Brings the week up to day $1 to its end: one line with what came in and which cohorts were released in it, and what was
+# erased until then, as the metrics say it: in steps of 1-2-5.
 end_week() {
   local name number
   ctl -o json sweep run >/dev/null
   while read -r name number; do now_counted[$name]=$number; done < <(counted)
   local line=("$1")
   for name in "${COLUMNS[@]}" COHORTS; do
-    line+=($((${now_counted[$name]:-0} - ${week_begins[$name]:-0})))
+    case $name in
+      EVENTS | COHORTS) line+=($((${now_counted[$name]:-0} - ${week_begins[$name]:-0}))) ;;
+      *) line+=("${now_counted[$name]:-0}") ;;
+    esac
     week_begins[$name]=${now_counted[$name]:-0}
   done
   printf '%-10s %8d | %9d %6d %7d %6d %8d %6d %8d | %7d\n' "${line[@]}"

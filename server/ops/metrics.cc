@@ -5,10 +5,15 @@
 #include <prometheus/registry.h>
 
 #include <array>
+#include <map>
 #include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "retention/v1/category.pb.h"
 #include "server/law/policy.h"
+#include "server/ledger/leaf.h"
+#include "storage/mutex.h"
 
 namespace retention {
 namespace {
@@ -34,6 +39,24 @@ std::string LogServerName(int server) {
   return IsLogServer(server) ? v1::LogServer_Name(static_cast<v1::LogServer>(server)).substr(kPrefix) : "UNKNOWN";
 }
 
+// A total that goes up as the ledger's sizes do: what people could be counted by is kept for longer than they are.
+class SteppedCounter {
+ public:
+  explicit SteppedCounter(prometheus::Counter& shown) : shown_(shown) {}
+  // REQUIRES: `shown_as` does not fall as the total grows. Not thread-safe.
+  template <typename ShownAs>
+  void Add(uint64_t values, ShownAs shown_as) {
+    total_ += values;
+    const uint64_t shown = shown_as(total_);
+    shown_.Increment(static_cast<double>(shown - given_));
+    given_ = shown;
+  }
+
+ private:
+  prometheus::Counter& shown_;
+  uint64_t total_ = 0, given_ = 0;
+};
+
 }  // namespace
 
 struct Metrics::Families {
@@ -52,9 +75,10 @@ struct Metrics::Families {
   prometheus::Counter& accepted = events.Add({{"outcome", "accepted"}});
   prometheus::Counter& duplicate = events.Add({{"outcome", "duplicate"}});
   prometheus::Counter& rejected = events.Add({{"outcome", "rejected"}});
-  prometheus::Counter& past_due =
-      Counter("retention_values_past_due_total",
-              "Values that were already due when they came, and so were not stored (the rest of their event was).");
+  prometheus::Counter& past_due = Counter(
+      "retention_values_past_due_total",
+      "Values that were already due when they came, and so were not stored (the rest of their event was). In steps: "
+      "0, or the next of 10, 20, 50, 100 and so on.");
   prometheus::Family<prometheus::Counter>& log_lines =
       prometheus::BuildCounter()
           .Name("retention_log_lines_total")
@@ -66,8 +90,14 @@ struct Metrics::Families {
   prometheus::Family<prometheus::Counter>& erased =
       prometheus::BuildCounter()
           .Name("retention_values_erased_total")
-          .Help("Values erased, by category and by why they ended; DUE: their due day passed.")
+          .Help(
+              "Values erased, by category and by why they ended; DUE: their due day passed. Of categories by which "
+              "people "
+              "could be counted in steps: 0, or the next of 10, 20, 50, 100 and so on.")
           .Register(*registry);
+  Mutex steps_mutex;
+  std::map<std::pair<CategoryNumber, std::string>, SteppedCounter> erased_in_steps ABSL_GUARDED_BY(steps_mutex);
+  SteppedCounter past_due_in_steps ABSL_GUARDED_BY(steps_mutex){past_due};
   prometheus::Counter& sweep_failures =
       Counter("retention_sweep_failures_total", "Sweeps that failed and will be tried again.");
   prometheus::Counter& witness_failures =
@@ -114,7 +144,8 @@ void Metrics::CountBatch(const v1::RecordResult& result) {
   if (result.accepted() > 0) families_->accepted.Increment(result.accepted());
   if (result.duplicates() > 0) families_->duplicate.Increment(result.duplicates());
   if (result.rejections_size() > 0) families_->rejected.Increment(result.rejections_size());
-  if (result.values_past_due() > 0) families_->past_due.Increment(result.values_past_due());
+  const MutexLock lock(families_->steps_mutex);
+  families_->past_due_in_steps.Add(result.values_past_due(), LedgerStep);
 }
 
 void Metrics::CountLogLines(int server, std::string_view outcome, uint64_t lines) {
@@ -144,8 +175,11 @@ void Metrics::ObserveGroup(size_t events, absl::Duration took) {
 }
 
 void Metrics::CountErased(CategoryNumber category, std::string_view reason, uint64_t values) {
-  families_->erased.Add({{"category", CategoryName(category)}, {"reason", std::string(reason)}})
-      .Increment(static_cast<double>(values));
+  const MutexLock lock(families_->steps_mutex);
+  auto [of, is_new] = families_->erased_in_steps.try_emplace(
+      {category, std::string(reason)},
+      families_->erased.Add({{"category", CategoryName(category)}, {"reason", std::string(reason)}}));
+  of->second.Add(values, [&](uint64_t total) { return LedgerSize(static_cast<v1::DataCategory>(category), total); });
 }
 
 void Metrics::ObserveUnreadable(absl::Duration after_due) {

@@ -34,7 +34,7 @@ class Metrics {
   void CountLogBatch(const LineBatch& batch);
   // The committer wrote a group, successfully or not.
   void ObserveGroup(size_t events, absl::Duration took);
-  // `values` values ended for `reason`.
+  // `values` values ended for `reason`. Shown as the ledger says sizes (LedgerSize), of the total since the start.
   void CountErased(CategoryNumber category, std::string_view reason, uint64_t values);
   // A day's keys, then its files, were gone so long after the day was due.
   void ObserveUnreadable(absl::Duration after_due);

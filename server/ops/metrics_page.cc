@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/ledger/leaf.h"
 #include "server/ops/repeater.h"
 
 namespace retention {
@@ -92,7 +93,9 @@ class GaugeSource : public prometheus::Collectable {
         std::move(backup_age),
         std::move(warned),
         std::move(holds),
-        Family("retention_held_values", "Values that have ended but for a hold.", static_cast<double>(now.held_values)),
+        Family("retention_held_values",
+               "Values that have ended but for a hold. In steps: 0, or the next of 10, 20, 50, 100 and so on.",
+               static_cast<double>(LedgerStep(now.held_values))),
         Family(
             "retention_oldest_overdue_seconds",
             "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is. Of days "
@@ -170,7 +173,9 @@ class GaugeSource : public prometheus::Collectable {
         Counter("retention_connections_refused_total",
                 "Connections that were closed at once, as there were as many as there may be.",
                 static_cast<double>(now.connections_refused)),
-        Family("retention_live_rows", "Rows of values that are held.", static_cast<double>(now.live_rows)),
+        Family("retention_live_rows",
+               "Rows of values that are held. In steps: 0, or the next of 10, 20, 50, 100 and so on.",
+               static_cast<double>(LedgerStep(now.live_rows))),
         Family("retention_store_bytes", "Bytes of the store in live files and memory tables.",
                static_cast<double>(now.store_bytes)),
         Family("retention_clock_ahead_seconds",

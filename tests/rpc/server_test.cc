@@ -108,7 +108,7 @@ TEST(Server, DueToUnreadableIsMeasuredFromTheDueInstant) {
     const std::string page = HttpGet(server.server().metrics_port(), "/metrics");
     return absl::StrContains(page, "retention_due_to_unreadable_seconds_sum 2\n") &&
            absl::StrContains(page, "retention_due_to_gone_seconds_sum 2\n") &&
-           absl::StrContains(page, "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 1\n");
+           absl::StrContains(page, "retention_values_erased_total{category=\"PARTICIPANT_NAME\",reason=\"DUE\"} 10\n");
   });
 }
 
