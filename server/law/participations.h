@@ -4,8 +4,9 @@
 // after their own last sign of life, or to a sitting of another name, and by the explicit end of the meeting, which is
 // nobody's. It ends with their own leave; who never left, or says nothing for `presumed_end_after`, was there until
 // their own last sign of life. None is longer than `longest_sitting`. No event of somebody else moves, joins or divides
-// it. An occurrence is cut only where nobody was heard of for as long (occurrences.h), so none of these runs goes on in
-// another one.
+// it, where the platform names the sitting in all events of the room, or in none: what has no name is of the
+// sitting that is there, and one person of another name changes which that is. An occurrence is cut only where nobody
+// was heard of for as long (occurrences.h), so none of these runs goes on in another one.
 #ifndef RETENTION_SERVER_LAW_PARTICIPATIONS_H_
 #define RETENTION_SERVER_LAW_PARTICIPATIONS_H_
 

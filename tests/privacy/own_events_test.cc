@@ -2,6 +2,7 @@
 // cohorts of their own participations, and by no more than rho.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,32 @@ TEST(OwnEvents, WhateverOnePersonDoes_NobodyElseIsCountedOtherwise) {
       ExpectOwnContributionAlone(scene);
     }
   }
+}
+
+// The border of the promise (docs/anonymisation.md): a platform that names a sitting in some events of a room and not
+// in others. An attack that succeeds, as is known: an end without a name is of the only sitting that is there, and of
+// none where one person's join names another.
+TEST(OwnEvents, Known_WhereSomeEventsOfARoomNameTheirSittingOnePersonMovesOthers) {
+  Scene scene;
+  constexpr int kOthers = 20;
+  for (int person = 1; person <= kOthers; ++person) Append(Stay(person, "m", 9, 54), scene.others);
+  scene.target = Stay(1'000, "m", 9.1, 36);
+  const auto moved = [&scene] {
+    World with(scene, true), without(scene, false);
+    const CohortDays cohort = with.CohortOf(9);
+    const Exact a = with.Count(cohort), b = without.Count(cohort);
+    int64_t moved = 0;
+    for (size_t i = 0; i < a.at(TableId::kDuration).size(); ++i) {
+      moved += std::abs(a.at(TableId::kDuration)[i] - b.at(TableId::kDuration)[i]);
+    }
+    return moved;
+  };
+  for (v1::Event& event : scene.others) event.set_occurrence_id("x");
+  for (v1::Event& event : scene.target) event.set_occurrence_id("y");
+  scene.others.push_back(Ended("m", "end", HourOf(9.5)));
+  EXPECT_EQ(moved(), kSixtieths * (2 * kOthers + 1)) << "all others go from half an hour to their whole stay";
+  scene.others.back().set_occurrence_id("x");
+  EXPECT_EQ(moved(), kSixtieths) << "where all are named, the target alone";
 }
 
 // A seat that took a meeting over a border of sizes once gave its sitter away, by what all the others ticked.

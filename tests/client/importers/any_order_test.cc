@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "tests/client/importers/imported_files.h"
@@ -68,6 +69,52 @@ TEST_P(EveryFormat, IdsAreTheSameUnderEveryPbx) {
   ImportOptions other = WithOwner();
   other.pbx_id = "other";
   EXPECT_EQ(EventIds(Import(log, other)), EventIds(Import(log)));
+}
+
+// Whether a room's events name their sitting: those of people in it, and its start and end. Statistics hold that
+// nobody's events move others only where those of people are all named, and the facts with them, or none is
+// (docs/anonymisation.md).
+void ExpectAllOrNoneNamed(const ImportedEvents& imported) {
+  std::map<std::string, std::set<bool>> people, facts;
+  for (const v1::Event& event : imported.events) {
+    const bool is_named = !event.occurrence_id().empty();
+    if (event.has_meeting_started() || event.has_meeting_ended()) facts[event.meeting_id()].insert(is_named);
+    if (event.has_participant_joined() || event.has_join_failed() || event.has_participant_left() ||
+        event.has_participant_reconnected() || event.has_media_quality_sampled()) {
+      people[event.meeting_id()].insert(is_named);
+    }
+  }
+  for (const auto& [room, are_named] : people) {
+    EXPECT_EQ(are_named.size(), 1u) << room << ": some of its people's events name their sitting, others do not";
+    if (are_named.contains(true)) EXPECT_FALSE(facts[room].contains(false)) << room << ": its end is not named";
+  }
+}
+
+TEST_P(EveryFormat, PeoplesEventsOfARoomAllNameTheirSittingOrNoneDoes) {
+  for (uint32_t seed = 0; seed < kLogs; ++seed) {
+    Draw draw(seed);
+    SCOPED_TRACE(seed);
+    ExpectAllOrNoneNamed(Import(DrawLog(GetParam(), draw)));
+  }
+}
+
+TEST(EveryFixture, PeoplesEventsOfARoomAllNameTheirSittingOrNoneDoes) {
+  const std::multimap<std::string, std::string> files = {{"jitsi-events", "jitsi.ndjson"},
+                                                         {"webex-webhooks", "webex.ndjson"},
+                                                         {"zoom-webhooks", "zoom.ndjson"},
+                                                         {"bigbluebutton-webhooks", "webhooks.ndjson"},
+                                                         {"bigbluebutton-webhooks", "webhooks_arrays.ndjson"},
+                                                         {"bigbluebutton-webhooks", "webhooks_from_the_middle.ndjson"},
+                                                         {"bigbluebutton-webhooks", "webhooks_nameless_meeting.ndjson"},
+                                                         {"bigbluebutton-webhooks", "webhooks_posted_again.ndjson"},
+                                                         {"bigbluebutton-xml", "events_2011.xml"},
+                                                         {"bigbluebutton-xml", "events_rejoined.xml"},
+                                                         {"bigbluebutton-xml", "events_typed.xml"},
+                                                         {"bigbluebutton-xml", "events_utc.xml"}};
+  for (const auto& [format, file] : files) {
+    SCOPED_TRACE(file);
+    ExpectAllOrNoneNamed(ImportFixture(file, format, WithOwner()));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Importers, EveryFormat,
