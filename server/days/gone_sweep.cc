@@ -181,6 +181,8 @@ absl::StatusOr<bool> GoneSweep::IsLost(const LocatorName& name, const MeetingLoc
   const auto gone = holdings_.vault.IsGone(MeetingIdKey(history, name.pbx, name.meeting), locator.sealed_id);
   if (!gone.ok() || *gone) return gone;
   const auto has_course = HasRows(enders_.store, FiledPrefix(history, kHistory, name.pbx, name.meeting));
+  // Lost with a damaged file: nobody can tell, and calls for it fail until its day ends.
+  if (absl::IsDataLoss(has_course.status())) return false;
   if (!has_course.ok()) return has_course.status();
   return !*has_course;
 }

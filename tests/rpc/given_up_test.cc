@@ -44,6 +44,29 @@ class GivenUp : public ::testing::Test {
     return names;
   }
 
+  // The tables that hold values of that day, and of others with it perhaps: whether there were any. The server is
+  // stopped.
+  bool RemoveTablesOf(DueDay day) {
+    EXPECT_TRUE(server_.Restart().ok());  // what lies in the log lies in files afterwards
+    server_.Stop();
+    const auto is_table = [](const std::string& name) { return absl::EndsWith(name, ".sst"); };
+    const auto before = Files(is_table);
+    {
+      auto store = OpenRocksDbStore(data().string(), {});
+      EXPECT_TRUE(store.ok()) << store.status();
+      if (!store.ok()) return false;
+      EXPECT_TRUE((*store)->Scrub({{Family::kFiled, {"", ""}}}).ok());
+    }
+    // Those of values alone are new.
+    bool any = false;
+    for (const std::string& table : Files(is_table)) {
+      std::ifstream in(data() / table, std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+      if (!before.contains(table) && absl::StrContains(bytes, FiledPrefix(day))) any |= fs::remove(data() / table);
+    }
+    return any;
+  }
+
   RunningServer server_;
 };
 
@@ -115,24 +138,8 @@ TEST_F(GivenUp, TablesThatAreMissingAreRefusedByName_AndWhatIsPutBackIsThere) {
 
 // What somebody goes on without is entered, with the days of which values are lost, and once.
 TEST_F(GivenUp, TablesThatAreGoneOnWithoutAreEnteredInTheLedger) {
-  ASSERT_TRUE(server_.Restart().ok());  // what lies in the log lies in files afterwards
-  server_.Stop();
-  const auto is_table = [](const std::string& name) { return absl::EndsWith(name, ".sst"); };
-  const auto before = Files(is_table);
-  {
-    auto store = OpenRocksDbStore(data().string(), {});
-    ASSERT_TRUE(store.ok()) << store.status();
-    ASSERT_TRUE((*store)->Scrub({{Family::kFiled, {"", ""}}}).ok());
-  }
-  // That of the day of names and addresses: those of values alone are new.
-  bool any = false;
-  for (const std::string& table : Files(is_table)) {
-    std::ifstream in(data() / table, std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
-    if (!before.contains(table) && absl::StrContains(bytes, FiledPrefix(kNextMonday)))
-      any |= fs::remove(data() / table);
-  }
-  ASSERT_TRUE(any);
+  // Of names and addresses.
+  ASSERT_TRUE(RemoveTablesOf(kNextMonday));
   for (int start = 0; start < 2; ++start) {
     const absl::Status accepting = Start(/*accept_data_loss=*/true, false);
     ASSERT_TRUE(accepting.ok()) << accepting;
@@ -148,6 +155,16 @@ TEST_F(GivenUp, TablesThatAreGoneOnWithoutAreEnteredInTheLedger) {
   EXPECT_EQ(losses.front().reason(), "STORE_TABLES_MISSING");
   EXPECT_EQ(losses.front().day(), kNextMonday.number());
   EXPECT_EQ(losses.front().through_day(), kNextMonday.number());
+}
+
+// A start that goes on after a loss looks for what was lost with a key, and finds what was lost with a file.
+TEST_F(GivenUp, TablesOfHistoryAreGoneOnWithoutToo) {
+  ASSERT_TRUE(RemoveTablesOf(DueDay(absl::CivilDay(2026, 5, 2))));
+  EXPECT_TRUE(absl::IsDataLoss(Start(/*accept_data_loss=*/false, false)));
+  for (const bool accepting : {true, true, false}) {
+    const absl::Status started = Start(accepting, false);
+    ASSERT_TRUE(started.ok()) << started;
+  }
 }
 
 // That a replica was not the later one says nothing of keys that are gone.
