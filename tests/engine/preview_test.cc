@@ -264,6 +264,9 @@ TEST_P(Previews, AndForecastsEndWithTheCallThatAskedForThem) {
   v1::PlanPolicyRequest plan;
   *plan.mutable_policy() = engine().policy().proto();
   plan.mutable_policy()->set_version(plan.policy().version() + 1);
+  for (v1::DeletionRule& rule : *plan.mutable_policy()->mutable_rules()) {
+    if (rule.category() == v1::DATA_CATEGORY_PARTICIPANT_NAME) rule.mutable_period()->set_days(9);
+  }
   bool left = false;
   const auto has_left = [&left] { return left; };
   const WaitingCaller waiting(has_left);

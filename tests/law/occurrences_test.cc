@@ -145,10 +145,38 @@ TEST(Occurrences, APlanThatTookPlaceIsNotMovedByTheNextOne) {
   ASSERT_EQ(cut.walk.plans().size(), 2u);
   EXPECT_EQ(cut.walk.plans()[0].start_us, kOneDay);
   EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kOneDay);
-  // But a correction of the hour is one of the same.
-  RoomScript corrected;
-  corrected.Plan(0, kOneDay).Do(kOneDay, Kind::kJoined, "a").Plan(kOneDay + kOneMinute, kOneDay + 12 * kOneHour - 1);
-  EXPECT_EQ(Cut(corrected).walk.plans().size(), 1u);
+}
+
+// What is of it, as long as people are there and when they have left: who comes then goes on with it.
+TEST(Occurrences, APlanThatTookPlaceKeepsItsBegin_AndIsProlongedWhilePeopleAreThereAlone) {
+  const auto planned_anew = [](bool left, int64_t now_us, int64_t start_us) {
+    RoomScript room;
+    room.Plan(0, kOneDay, kOneHour).Do(kOneDay, Kind::kJoined, "a");
+    if (left) room.Do(kOneDay + kOneMinute, Kind::kLeft, "a");
+    room.Plan(kOneDay + now_us, kOneDay + start_us, 3 * kOneHour, Kind::kRescheduled);
+    return Cut(room).walk.plans();
+  };
+  const auto running = planned_anew(/*left=*/false, kOneMinute, kOneMinute + kOneHour);
+  ASSERT_EQ(running.size(), 1u);
+  EXPECT_EQ(running[0].start_us, kOneDay);
+  EXPECT_EQ(running[0].end_us, kOneDay + kOneMinute + 4 * kOneHour);
+  EXPECT_EQ(planned_anew(false, kOneMinute, kOneMinute + kOneHour + 1).size(), 2u);
+  const auto over = planned_anew(/*left=*/true, 5 * kOneHour, kOneMinute + kOneHour);
+  ASSERT_EQ(over.size(), 1u);
+  EXPECT_EQ(over[0].start_us, kOneDay);
+  EXPECT_EQ(over[0].end_us, kOneDay + kOneHour);
+  EXPECT_EQ(planned_anew(true, 2 * kOneMinute, kOneMinute + kOneHour + 1).size(), 2u);
+}
+
+// A plan of yesterday that is sent again today takes nobody who sits there today.
+TEST(Occurrences, APlanThatIsOverTakesNoSittingThatBeginsAfterItsEnd) {
+  RoomScript room;
+  room.Plan(0, kOneDay, kOneHour).Do(kOneDay, Kind::kJoined, "a").Do(kOneDay + kOneHour, Kind::kLeft, "a");
+  room.Do(kOneDay + 20 * kOneHour, Kind::kJoined, "q").Plan(kOneDay + 21 * kOneHour, kOneDay, kOneHour);
+  const WalkedRoom cut = Cut(room);
+  ASSERT_EQ(cut.walk.plans().size(), 1u);
+  ASSERT_EQ(cut.walk.sittings().size(), 2u);
+  EXPECT_FALSE(cut.walk.sittings()[1].plan.has_value());
 }
 
 TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
