@@ -147,36 +147,18 @@ TEST(Occurrences, APlanThatTookPlaceIsNotMovedByTheNextOne) {
   EXPECT_EQ(cut.walk.plans()[1].start_us, 8 * kOneDay);
 }
 
-// What is of it, as long as people are there and when they have left: who comes then goes on with it.
 TEST(Occurrences, APlanThatTookPlaceKeepsItsBegin_AndIsProlongedWhilePeopleAreThereAlone) {
-  const auto planned_anew = [](bool left, int64_t now_us, int64_t start_us) {
+  for (const bool left : {false, true}) {
     RoomScript room;
     room.Plan(0, kOneDay, kOneHour).Do(kOneDay, Kind::kJoined, "a");
     if (left) room.Do(kOneDay + kOneMinute, Kind::kLeft, "a");
-    room.Plan(kOneDay + now_us, kOneDay + start_us, 3 * kOneHour, Kind::kRescheduled);
-    return Cut(room).walk.plans();
-  };
-  const auto running = planned_anew(/*left=*/false, kOneMinute, kOneMinute + kOneHour);
-  ASSERT_EQ(running.size(), 1u);
-  EXPECT_EQ(running[0].start_us, kOneDay);
-  EXPECT_EQ(running[0].end_us, kOneDay + kOneMinute + 4 * kOneHour);
-  EXPECT_EQ(planned_anew(false, kOneMinute, kOneMinute + kOneHour + 1).size(), 2u);
-  const auto over = planned_anew(/*left=*/true, 5 * kOneHour, kOneMinute + kOneHour);
-  ASSERT_EQ(over.size(), 1u);
-  EXPECT_EQ(over[0].start_us, kOneDay);
-  EXPECT_EQ(over[0].end_us, kOneDay + kOneHour);
-  EXPECT_EQ(planned_anew(true, 2 * kOneMinute, kOneMinute + kOneHour + 1).size(), 2u);
-}
-
-// A plan of yesterday that is sent again today takes nobody who sits there today.
-TEST(Occurrences, APlanThatIsOverTakesNoSittingThatBeginsAfterItsEnd) {
-  RoomScript room;
-  room.Plan(0, kOneDay, kOneHour).Do(kOneDay, Kind::kJoined, "a").Do(kOneDay + kOneHour, Kind::kLeft, "a");
-  room.Do(kOneDay + 20 * kOneHour, Kind::kJoined, "q").Plan(kOneDay + 21 * kOneHour, kOneDay, kOneHour);
-  const WalkedRoom cut = Cut(room);
-  ASSERT_EQ(cut.walk.plans().size(), 1u);
-  ASSERT_EQ(cut.walk.sittings().size(), 2u);
-  EXPECT_FALSE(cut.walk.sittings()[1].plan.has_value());
+    room.Plan(kOneDay + kOneMinute + left, kOneDay + kOneMinute + kOneHour, kOneHour, Kind::kRescheduled);
+    const int64_t end_us = kOneDay + kOneHour + (left ? 0 : kOneMinute + kOneHour);
+    EXPECT_EQ(Cut(room).walk.plans().back().end_us, end_us);
+    room.Plan(kOneDay + kOneMinute + left, kOneDay + kOneMinute + kOneHour + 2, kOneHour, Kind::kRescheduled);
+    ASSERT_EQ(Cut(room).walk.plans().size(), 2u);
+    EXPECT_EQ(Cut(room).walk.plans().front().start_us, kOneDay);
+  }
 }
 
 TEST(Occurrences, APlanThatMovesAwayLetsGoOfTheSittingThatWasTooEarlyForIt) {
@@ -442,14 +424,11 @@ TEST(Occurrences, AJoinLooksAtTheSittingsWithoutANameThatItMayBeOf) {
   script.Do(0, Kind::kJoined, "p");
   script.Do(kOneHour, Kind::kJoined, "q").Named("a");      // names it
   script.Do(2 * kOneHour, Kind::kJoined, "r").Named("b");  // is another
-  script.Do(3 * kOneHour, Kind::kLeft, "p");               // of the first
-  script.Do(4 * kOneHour, Kind::kJoined, "s");             // the latest begun
+  // Of the first; of the latest begun.
+  script.Do(3 * kOneHour, Kind::kLeft, "p").Do(4 * kOneHour, Kind::kJoined, "s");
   const WalkedRoom cut = Cut(script);
   ASSERT_EQ(cut.walk.sittings().size(), 2u);
-  EXPECT_EQ(cut.places[1].index, 0u);
-  EXPECT_EQ(cut.places[2].index, 1u);
-  EXPECT_EQ(cut.places[3].index, 0u);
-  EXPECT_EQ(cut.places[4].index, 1u);
+  for (const size_t i : {1, 2, 3, 4}) EXPECT_EQ(cut.places[i].index, (i + 1) % 2) << i;
 }
 
 TEST(Occurrences, AWalkThatIsTakenUpFromACopyGoesOnAlike) {
