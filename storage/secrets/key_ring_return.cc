@@ -56,7 +56,9 @@ absl::StatusOr<std::map<uint64_t, RingEntry>> PagesIn(const RingReplica& replica
     auto entry =
         ReadEntry(slot, std::as_const(*keys).span().subspan(kRingFileHeaderBytes + slot * kEntryBytes, kEntryBytes));
     const bool counts = entry.has_value() && entry->lives() && entry->epoch == epoch;
-    if (counts && entry->kind == RingEntryKind::kPage) pages.insert_or_assign(entry->name, *std::move(entry));
+    if (!counts || entry->kind != RingEntryKind::kPage) continue;
+    const uint64_t page = entry->name;
+    pages.insert_or_assign(page, *std::move(entry));
   }
   return pages;
 }
