@@ -92,8 +92,7 @@ struct Metrics::Families {
           .Name("retention_values_erased_total")
           .Help(
               "Values erased, by category and by why they ended; DUE: their due day passed. Of categories by which "
-              "people "
-              "could be counted in steps: 0, or the next of 10, 20, 50, 100 and so on.")
+              "people could be counted in steps: 0, or the next of 10, 20, 50, 100 and so on.")
           .Register(*registry);
   Mutex steps_mutex;
   std::map<std::pair<CategoryNumber, std::string>, SteppedCounter> erased_in_steps ABSL_GUARDED_BY(steps_mutex);
@@ -144,6 +143,7 @@ void Metrics::CountBatch(const v1::RecordResult& result) {
   if (result.accepted() > 0) families_->accepted.Increment(result.accepted());
   if (result.duplicates() > 0) families_->duplicate.Increment(result.duplicates());
   if (result.rejections_size() > 0) families_->rejected.Increment(result.rejections_size());
+  if (result.values_past_due() == 0) return;
   const MutexLock lock(families_->steps_mutex);
   families_->past_due_in_steps.Add(result.values_past_due(), LedgerStep);
 }
