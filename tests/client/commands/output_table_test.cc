@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <sstream>
 
 #include "client/human_units.h"
@@ -14,6 +15,15 @@ OutputTable Sample() {
   table.AddRow({"Jörg", TableCell("1 h 03 min", "3780"), "x", "y"});
   table.AddRow({"A \"quoted\", name", TableCell("5 s", "5"), "x", ""});
   return table;
+}
+
+// A table of these names as CSV, with a number beside each.
+std::string CsvOf(std::initializer_list<const char*> names) {
+  OutputTable table({{"NAME", "name"}, {"N", "n"}});
+  for (const char* name : names) table.AddRow({name, "1"});
+  std::ostringstream out;
+  table.PrintCsv(out);
+  return out.str();
 }
 
 TEST(OutputTable, PrintAligned_Golden) {
@@ -39,40 +49,21 @@ TEST(OutputTable, PrintAligned_WideAndCombiningCharactersStandInTheirColumns) {
 }
 
 TEST(OutputTable, NoSpreadsheetRunsAName) {
-  OutputTable table({{"NAME", "name"}, {"N", "n"}});
-  for (const char* name : {"=cmd|' /c calc'!A1", "-5", "+49.30", "-x", "@SUM(1)", "=1", "\uff1dSUM(1)", "Ada"}) {
-    table.AddRow({name, "1"});
-  }
-  std::ostringstream out;
-  table.PrintCsv(out);
-  EXPECT_EQ(out.str(),
+  EXPECT_EQ(CsvOf({"=cmd|' /c calc'!A1", "-5", "+49.30", "-x", "@SUM(1)", "=1", "\uff1dSUM(1)", "Ada"}),
             "name,n\n\"'=cmd|' /c calc'!A1\",1\n-5,1\n+49.30,1\n\"'-x\",1\n\"'@SUM(1)\",1\n\"'=1\",1\n"
             "\"'\uff1dSUM(1)\",1\nAda,1\n");
 }
 
 // A name ends no line of a file, and steers no terminal on which one is shown.
 TEST(OutputTable, PrintCsv_ControlCharactersAreWritten) {
-  OutputTable table({{"NAME", "name"}, {"N", "n"}});
-  for (const char* name :
-       {"\033[2Jx", "a\r\nb", "\t=1", "\u009bx", "abc\u202efdp.exe", "x\u2066y\u2029", "Ada 😀 ß €"}) {
-    table.AddRow({name, "1"});
-  }
-  std::ostringstream out;
-  table.PrintCsv(out);
-  EXPECT_EQ(out.str(),
+  EXPECT_EQ(CsvOf({"\033[2Jx", "a\r\nb", "\t=1", "\u009bx", "abc\u202efdp.exe", "x\u2066y\u2029", "Ada 😀 ß €"}),
             "name,n\n\\u001b[2Jx,1\na\\u000d\\u000ab,1\n\\u0009=1,1\n\\u009bx,1\nabc\\u202efdp.exe,1\n"
             "x\\u2066y\\u2029,1\nAda 😀 ß €,1\n");
 }
 
 // Excel splits at semicolons where decimals have a comma, and there takes quotes behind a comma for text.
 TEST(OutputTable, PrintCsv_SemicolonIsQuotedAndBeginsNoFormula) {
-  OutputTable table({{"NAME", "name"}, {"N", "n"}});
-  for (const char* name : {"x;=cmd|'/C calc'!A0;y", ";=1", "a; \"+SUM(1)", "a;-5", "Ada; Bea", "=1;@x"}) {
-    table.AddRow({name, "1"});
-  }
-  std::ostringstream out;
-  table.PrintCsv(out);
-  EXPECT_EQ(out.str(),
+  EXPECT_EQ(CsvOf({"x;=cmd|'/C calc'!A0;y", ";=1", "a; \"+SUM(1)", "a;-5", "Ada; Bea", "=1;@x"}),
             "name,n\n\"x;'=cmd|'/C calc'!A0;y\",1\n\";'=1\",1\n\"a;' \"\"+SUM(1)\",1\n\"a;-5\",1\n\"Ada; Bea\",1\n"
             "\"'=1;'@x\",1\n");
 }
