@@ -16,6 +16,7 @@ absl::Status Explain(const char* part, const absl::Status& status) {
 }
 
 absl::Status OnlyACopyHelps(absl::string_view message) {
+  if (absl::StrContains(message, "put an intact ")) return absl::DataLossError(message);  // it has been said
   return absl::DataLossError(absl::StrCat(message,
                                           "; put an intact copy back, or move the directory away and "
                                           "restore a backup: retention_backup restore"));

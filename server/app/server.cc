@@ -410,6 +410,7 @@ void Server::Shutdown(absl::Duration grace) {
     shut_down_ = true;
   }
   syslog_.reset();
+  if (store_ != nullptr) store_->AbandonRewriting();
   // A backup that is being made would keep its caller for hours.
   if (backup_loop_ != nullptr) backup_loop_->Stop();
   if (access_files_ != nullptr) access_files_->Stop();

@@ -165,12 +165,13 @@ absl::Status Server::OpenStorage() {
   bool unread = false;
   auto finding = JudgeStore(made, unread);
   if (absl::IsDataLoss(finding.status()) && unread) {
-    if (!MendUnread().ok()) {
-      return OnlyACopyHelps(finding.status().message());
-    }
+    // Who looks for the damage names its file.
+    const absl::Status mended = MendUnread();
+    if (absl::IsDataLoss(mended)) return Explain("data directory", OnlyACopyHelps(mended.message()));
+    if (!mended.ok()) return OnlyACopyHelps(finding.status().message());
     finding = JudgeStore(made, unread);
-    if (absl::IsDataLoss(finding.status())) return OnlyACopyHelps(finding.status().message());
   }
+  if (absl::IsDataLoss(finding.status())) return OnlyACopyHelps(finding.status().message());
   if (!finding.ok()) return finding.status();
   if (simulated_clock_.has_value() && simulated_clock_->Now() == absl::InfinitePast()) {
     simulated_clock_->RaiseTo(MachineTime().Wall());

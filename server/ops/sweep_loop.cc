@@ -92,7 +92,7 @@ void SweepLoop::Report(const absl::Status& status) {
   if (status.ok()) {
     if (!last_failure_.empty()) Log(Severity::kInfo, "sweeps succeed again");
     last_failure_.clear();
-  } else {
+  } else if (!absl::IsCancelled(status)) {  // by the end of the process, which the next one begins with
     metrics_.CountSweepFailure();
     std::string failure = DescribeStatus(status);
     if (failure != last_failure_) Log(Severity::kError, "a sweep failed; it is tried again", {{"status", failure}});

@@ -14,7 +14,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/rocksdb/checked_rows.h"
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
 #include "storage/rocksdb/rocksdb_tuning.h"
@@ -159,17 +162,17 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Open(const std::string
 }
 
 absl::Status RocksEngine::LoadLost() {
-  const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(rocksdb::ReadOptions(), lost_family()));
+  CheckedRows rows(*db_, lost_family(), rocksdb::ReadOptions());
   const MutexLock lock(lost_mutex_);
-  for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
-    rocksdb::Slice key = rows->key();
+  for (rows.Seek(""); rows.Valid(); rows.Next()) {
+    rocksdb::Slice key = rows.key();
     if (key.empty() || static_cast<uint8_t>(key[0]) >= kFamilies) return absl::DataLossError("store: a malformed row");
     std::shared_ptr<const LostSpans>& held = lost_[static_cast<uint8_t>(key[0])];
     key.remove_prefix(1);
     held = std::make_shared<LostSpans>(
-        With(held == nullptr ? LostSpans() : *held, {key.ToString(), rows->value().ToString()}));
+        With(held == nullptr ? LostSpans() : *held, {key.ToString(), rows.value().ToString()}));
   }
-  return StatusFromRocksDb(rows->status());
+  return StatusFromRocksDb(rows.status());
 }
 
 std::shared_ptr<const LostSpans> RocksEngine::Lost(Family family) const {
@@ -208,8 +211,11 @@ void RocksEngine::SetLost(Family family, LostSpans spans) const {
 
 absl::Status RocksEngine::Noted(const rocksdb::Status& read) const {
   if (!IsDamage(read)) return StatusFromRocksDb(read);
-  damaged_->Note(TextOf(read));
-  return absl::DataLossError(absl::StrCat("store: ", TextOf(read)));
+  std::string text = TextOf(read);
+  damaged_->Note(text);
+  // Of a table that does not open RocksDB does not say which it is.
+  if (!absl::StrContains(text, directory_)) absl::StrAppend(&text, ": ", absl::StrJoin(NoteDamagedTables(), ", "));
+  return absl::DataLossError(absl::StrCat("store: ", text));
 }
 
 RocksEngine::~RocksEngine() {
@@ -235,10 +241,10 @@ absl::StatusOr<bool> RocksEngine::HasRows(const KeyRange& range) const {
   options.fill_cache = false;
   const rocksdb::Slice end = SliceOf(range.end);
   if (!range.end.empty()) options.iterate_upper_bound = &end;
-  const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options, family(range.family)));
-  rows->Seek(SliceOf(range.begin));
-  if (!rows->status().ok()) return Noted(rows->status());
-  return rows->Valid();
+  CheckedRows rows(*db_, family(range.family), options);
+  rows.Seek(SliceOf(range.begin));
+  if (!rows.status().ok()) return Noted(rows.status());
+  return rows.Valid();
 }
 
 absl::StatusOr<bool> RocksEngine::LogReachesBackTo(rocksdb::SequenceNumber sequence) const {
@@ -275,17 +281,20 @@ absl::Status RocksEngine::FlushAll() const {
   });
 }
 
-absl::Status RocksEngine::Compact(const KeyRange& range, bool force) const {
+absl::Status RocksEngine::Compact(const KeyRange& range, bool force, std::atomic<bool>& abandoned) const {
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
+  options.canceled = &abandoned;
   options.allow_write_stall = true;
   options.bottommost_level_compaction = force ? rocksdb::BottommostLevelCompaction::kForceOptimized
                                               : rocksdb::BottommostLevelCompaction::kIfHaveCompactionFilter;
   const rocksdb::Slice begin = SliceOf(range.begin);
   const std::string last = LastBefore(range.end);  // RocksDB's end belongs to the range
   const rocksdb::Slice end = SliceOf(last);
-  return StatusFromRocksDb(
-      db_->CompactRange(options, family(range.family), &begin, range.end.empty() ? nullptr : &end));
+  const rocksdb::Status compacted =
+      db_->CompactRange(options, family(range.family), &begin, range.end.empty() ? nullptr : &end);
+  if (compacted.IsManualCompactionPaused()) return absl::CancelledError("store: a rewriting of files was abandoned");
+  return StatusFromRocksDb(compacted);
 }
 
 absl::Status RocksEngine::DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const {

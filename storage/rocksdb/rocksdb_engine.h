@@ -6,9 +6,11 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/perf_level.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/wal_filter.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -124,12 +126,13 @@ class RocksEngine {
 
   // Writes all memtables to files, so that every log of before becomes obsolete, and waits until they are gone.
   absl::Status FlushAll() const;
-  // Rewrites the files of `range`; `force`: down to and including the last level in which keys of it lie.
-  absl::Status Compact(const KeyRange& range, bool force) const;
+  // Rewrites the files of `range`; `force`: down to and including the last level in which keys of it lie. CANCELLED: it
+  // was `abandoned`, by then or meanwhile.
+  absl::Status Compact(const KeyRange& range, bool force, std::atomic<bool>& abandoned) const;
   // Rewrites files of `range` so that, after OK, nothing is left in any live one that was deleted or replaced before.
   // Costs those which hold keys of it, down to the deepest of them. REQUIRES: all that was deleted or replaced is
-  // flushed, and no snapshot sees it. UNAVAILABLE: a compaction holds it back.
-  absl::Status ScrubRange(const KeyRange& range) const;
+  // flushed, and no snapshot sees it. UNAVAILABLE: a compaction holds it back. CANCELLED: as Compact.
+  absl::Status ScrubRange(const KeyRange& range, std::atomic<bool>& abandoned) const;
   // Drops whole files that hold nothing but `keys`; not those of level 0.
   absl::Status DropFiles(rocksdb::ColumnFamilyHandle* family, const KeySpan& keys) const;
   // Whether RocksDB compacts `family` when it thinks fit, which it does at first.
@@ -144,6 +147,8 @@ class RocksEngine {
   absl::StatusOr<std::vector<std::string>> PutBackFiles(bool is_writable) const;
   // For reading table files beside the database.
   rocksdb::Options TableOptions() const;
+  // Opens the table `name`, of which the list of the tables says that it has `bytes`: one of another length is another.
+  rocksdb::Status OpenTable(const std::string& name, uint64_t bytes, rocksdb::SstFileReader& reader) const;
   std::string PathOf(const std::string& name) const { return directory_ + "/" + name; }
   // Waits until no snapshot sees the state of `sequence` or before.
   absl::Status AwaitReaders(rocksdb::SequenceNumber sequence) const;
@@ -164,8 +169,8 @@ class RocksEngine {
   // would delete those that it does not name.
   static absl::Status CheckLogs(rocksdb::DBOptions database, const std::string& directory,
                                 const RocksDbOptions& options);
-  // Notes those that do not open; whether there are any.
-  bool NoteDamagedTables() const;
+  // Notes those that do not open. Their paths.
+  std::vector<std::string> NoteDamagedTables() const;
 
   std::string directory_;
   std::chrono::milliseconds wait_{0};

@@ -1,5 +1,6 @@
 // Which table files ranges of keys lie in, and what of them is rewritten for a scrub.
 #include <algorithm>
+#include <atomic>
 
 #include "storage/rocksdb/compaction_pause.h"
 #include "storage/rocksdb/rocksdb_engine.h"
@@ -64,12 +65,12 @@ KeyRange RocksEngine::JoinedByFiles(const std::vector<KeyRange>& ranges, size_t&
 // RocksDB carries what has keys of the range, hidden ones included, down to the deepest level that has any, as it is
 // when it begins, and rewrites that. Nobody else may take rows past it meanwhile, or put in its way what was begun
 // while somebody read what is hidden now.
-absl::Status RocksEngine::ScrubRange(const KeyRange& range) const {
+absl::Status RocksEngine::ScrubRange(const KeyRange& range, std::atomic<bool>& abandoned) const {
   CompactionPause pause(*this, family(range.family), {range.begin, range.end});
   if (absl::Status paused = pause.Begin(); !paused.ok()) return paused;
   for (bool moved = true; moved;) {
     const std::vector<RangeFile> before = FilesTouching(range);
-    if (absl::Status status = Compact(range, /*force=*/true); !status.ok()) return status;
+    if (absl::Status status = Compact(range, /*force=*/true, abandoned); !status.ok()) return status;
     // A file of level 0 that nothing lies below is moved down as it is.
     const std::vector<RangeFile> after = FilesTouching(range);
     moved = std::any_of(after.begin(), after.end(), [&](const RangeFile& file) {

@@ -1,6 +1,4 @@
 // How a database is opened for reading alone, and which of its files is damaged if it cannot be.
-#include <rocksdb/sst_file_reader.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -57,18 +55,28 @@ absl::Status RocksEngine::CheckLogs(rocksdb::DBOptions database, const std::stri
   return gaps.gap() ? LogDamaged(directory, gaps.gap_log(), "a batch is missing") : absl::OkStatus();
 }
 
+rocksdb::Status RocksEngine::OpenTable(const std::string& name, uint64_t bytes, rocksdb::SstFileReader& reader) const {
+  const std::string path = PathOf(name);
+  uint64_t found = 0;
+  const rocksdb::Status sized = env_->GetFileSize(path, &found);
+  if (sized.ok() && found != bytes) {
+    return rocksdb::Status::Corruption(absl::StrCat("the table ", path, " has ", found, " bytes instead of ", bytes));
+  }
+  return reader.Open(path);
+}
+
 // By a look at each: what RocksDB says of an opening that failed names the list of the tables as often as the table.
-bool RocksEngine::NoteDamagedTables() const {
+std::vector<std::string> RocksEngine::NoteDamagedTables() const {
   std::vector<rocksdb::LiveFileMetaData> tables;
   db().GetLiveFilesMetaData(&tables);
-  bool any = false;
+  std::vector<std::string> damaged;
   for (const rocksdb::LiveFileMetaData& table : tables) {
     rocksdb::SstFileReader reader(TableOptions());
-    if (!IsDamage(reader.Open(PathOf(table.relative_filename)))) continue;
+    if (!IsDamage(OpenTable(table.relative_filename, table.size, reader))) continue;
     damaged_->Note(table.file_number);
-    any = true;
+    damaged.push_back(PathOf(table.relative_filename));
   }
-  return any;
+  return damaged;
 }
 
 absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string& directory,
@@ -107,7 +115,7 @@ absl::StatusOr<std::shared_ptr<RocksEngine>> RocksEngine::Look(const std::string
   engine->db_ = std::move(opened->db);
   if (absl::IsDataLoss(damage)) {
     // What is damaged of tables is for the opening to take out.
-    if (!engine->NoteDamagedTables()) return LogDamaged(directory, last_log, damage.message());
+    if (engine->NoteDamagedTables().empty()) return LogDamaged(directory, last_log, damage.message());
     if (absl::Status whole = CheckLogs(database, directory, options); !whole.ok()) return whole;
   }
   if (absl::Status loaded = engine->LoadLost(); !loaded.ok()) return loaded;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -110,6 +111,7 @@ class RocksDbStore : public FileStore {
   std::vector<LostRows> Lost() const override;
   absl::Status Checkpoint(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> PutBackFiles() override;
+  void AbandonRewriting() override { abandoned_ = true; }
   StoreProgress Acknowledged() const override;
   StoreProgress Found() const override { return found_; }
   uint64_t LiveBytes() const override;
@@ -148,6 +150,7 @@ class RocksDbStore : public FileStore {
   StoreProgress found_;  // by Start
   const std::shared_ptr<FailureLatch> failure_ = std::make_shared<FailureLatch>();
   mutable Mutex engine_mutex_;
+  std::atomic<bool> abandoned_ = false;
   // Null after a Resume that could not reopen.
   std::shared_ptr<RocksEngine> engine_ ABSL_GUARDED_BY(engine_mutex_);
   mutable Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(engine_mutex_);
@@ -207,7 +210,7 @@ absl::Status RocksDbStore::SettleDay(DueDay day) {
   const std::vector<RangeFile> files = (*engine)->FilesTouching(range);
   const bool settled =
       std::all_of(files.begin(), files.end(), [](const RangeFile& file) { return file.level > 0 && file.inside; });
-  return settled ? absl::OkStatus() : (*engine)->Compact(range, /*force=*/false);
+  return settled ? absl::OkStatus() : (*engine)->Compact(range, /*force=*/false, abandoned_);
 }
 
 absl::Status RocksDbStore::DropDaysThrough(DueDay last) {
@@ -282,7 +285,7 @@ absl::Status RocksDbStore::Erase(const RocksEngine& engine, const KeyRange& rang
       if (absl::Status status = engine.FlushAll(); !status.ok()) return status;
     }
     look();
-    if (absl::Status status = engine.ScrubRange(range); !status.ok()) return status;
+    if (absl::Status status = engine.ScrubRange(range, abandoned_); !status.ok()) return status;
     break;
   }
   if (absl::Status gone = engine.AwaitDeletion(seen); !gone.ok()) return gone;
@@ -312,7 +315,7 @@ absl::Status RocksDbStore::Scrub(const std::vector<FamilySpan>& spans) {
       file.inside = false;  // its live rows go on living: readers may still need it, so it is waited for
       seen.push_back(std::move(file));
     }
-    if (absl::Status status = (*engine)->ScrubRange(range); !status.ok()) return status;
+    if (absl::Status status = (*engine)->ScrubRange(range, abandoned_); !status.ok()) return status;
   }
   return (*engine)->AwaitDeletion(seen);
 }

@@ -22,6 +22,10 @@ class FileStore : public Store {
   // that neither the next start nor a copy lacks it. The paths of what was put back. UNAVAILABLE: it cannot be read or
   // made now. Cheap while all are there. Thread-safe.
   virtual absl::StatusOr<std::vector<std::string>> PutBackFiles() = 0;
+
+  // For a process that ends: what rewrites files (Scrub, SettleDay, what a drop cannot drop whole) ends with CANCELLED,
+  // wherever it is and for ever, instead of after minutes. The next process does it. Thread-safe.
+  virtual void AbandonRewriting() = 0;
 };
 
 // Opens, or creates, the store in `directory`. Errors: as Store; FAILED_PRECONDITION if another process has it open.

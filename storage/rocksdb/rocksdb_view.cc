@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "storage/rocksdb/checked_rows.h"
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace retention {
@@ -23,7 +24,7 @@ class RocksCursor : public RowCursor {
     options.snapshot = snapshot;
     if (!span_.end.empty()) options.iterate_upper_bound = &end_slice_;
     options.iterate_lower_bound = &begin_slice_;
-    rows_.reset(engine_->db().NewIterator(options, engine_->family(family)));
+    rows_ = std::make_unique<CheckedRows>(engine_->db(), engine_->family(family), options);
     rows_->Seek(SliceOf(span_.begin));
     LookForward(span_.begin);
   }
@@ -88,7 +89,7 @@ class RocksCursor : public RowCursor {
   const rocksdb::Slice end_slice_;
   const std::shared_ptr<const LostSpans> lost_;  // null if there are none
   const bool stops_;
-  std::unique_ptr<rocksdb::Iterator> rows_;
+  std::unique_ptr<CheckedRows> rows_;
   bool at_loss_ = false;
   size_t losses_ = 0;
 };

@@ -1,13 +1,12 @@
 #include "storage/rocksdb/table_mender.h"
 
-#include <rocksdb/sst_file_reader.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/rocksdb/checked_rows.h"
 #include "storage/rocksdb/rocksdb_status.h"
 
 namespace retention {
@@ -56,6 +55,7 @@ std::vector<Table> TablesOf(const RocksEngine& engine) {
                         .name = file.relative_filename,
                         .family = family,
                         .level = file.level,
+                        .bytes = file.size,
                         .keys = {file.smallestkey, Behind(file.largestkey)}});
     }
   }
@@ -71,7 +71,7 @@ std::optional<Table> FindTable(const RocksEngine& engine, uint64_t number) {
 // Reads all of it. DATA_LOSS: it is damaged. UNAVAILABLE: nobody can tell now.
 absl::Status VerifyTable(const RocksEngine& engine, const Table& table) {
   rocksdb::SstFileReader reader(engine.TableOptions());
-  const rocksdb::Status opened = reader.Open(engine.PathOf(table.name));
+  const rocksdb::Status opened = engine.OpenTable(table.name, table.bytes, reader);
   if (IsDamage(opened)) return absl::DataLossError("store: a table file does not open");
   if (!opened.ok()) return StatusFromRocksDb(opened);
   rocksdb::ReadOptions options;
@@ -129,22 +129,22 @@ absl::StatusOr<TableMender::Part> TableMender::Read(const std::string& from) con
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   if (!range_.end.empty()) options.iterate_upper_bound = &end;
-  const std::unique_ptr<rocksdb::Iterator> rows(engine_.db().NewIterator(options, table_.family));
+  CheckedRows rows(engine_.db(), table_.family, options);
   Part part;
   part.end = from;
   size_t bytes = 0;
-  for (rows->Seek(from); rows->Valid() && bytes < kStepBytes; rows->Next()) {
-    bytes += rows->key().size() + rows->value().size();
-    part.rows.Put(family_, rows->key().ToString(), rows->value().ToString());
-    part.end = Behind(rows->key().ToString());
+  for (rows.Seek(from); rows.Valid() && bytes < kStepBytes; rows.Next()) {
+    bytes += rows.key().size() + rows.value().size();
+    part.rows.Put(family_, rows.key().ToString(), rows.value().ToString());
+    part.end = Behind(rows.key().ToString());
   }
-  if (rows->Valid()) {
-    part.end = rows->key().ToString();
-  } else if (rows->status().ok()) {
+  if (rows.Valid()) {
+    part.end = rows.key().ToString();
+  } else if (rows.status().ok()) {
     part.end = range_.end;
     part.done = true;
-  } else if (IsDamage(rows->status())) {
-    engine_.Noted(rows->status()).IgnoreError();
+  } else if (IsDamage(rows.status())) {
+    engine_.Noted(rows.status()).IgnoreError();
     part.unreadable = KeySpan{part.end, FirstReadableAfter(part.end)};
     if (const auto lost = WithinDamaged(*part.unreadable); lost) part.lost = LostRows{family_, *lost};
     if (part.rows.empty() && part.unreadable->end == from)
@@ -152,7 +152,7 @@ absl::StatusOr<TableMender::Part> TableMender::Read(const std::string& from) con
     part.end = part.unreadable->end;
     part.done = part.end == range_.end;
   } else {
-    return StatusFromRocksDb(rows->status());
+    return StatusFromRocksDb(rows.status());
   }
   return part;
 }
@@ -211,9 +211,9 @@ std::optional<KeySpan> TableMender::WithinDamaged(const KeySpan& unreadable) con
 bool TableMender::IsReadable(const std::string& key) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
-  const std::unique_ptr<rocksdb::Iterator> rows(engine_.db().NewIterator(options, table_.family));
-  rows->Seek(key);
-  return rows->status().ok();
+  CheckedRows rows(engine_.db(), table_.family, options);
+  rows.Seek(key);
+  return rows.status().ok();
 }
 
 // The end of the range if nothing is; `unreadable` itself if it can be read after all. First from file to file, then
@@ -257,7 +257,7 @@ absl::StatusOr<std::set<std::string>> TableMender::KeysElsewhere(const KeySpan& 
     const bool apart = (!lost.end.empty() && table.keys.begin >= lost.end) || table.keys.end <= lost.begin;
     if (table.family != table_.family || table.number == table_.number || apart) continue;
     rocksdb::SstFileReader reader(engine_.TableOptions());
-    if (!reader.Open(engine_.PathOf(table.name)).ok()) continue;
+    if (!engine_.OpenTable(table.name, table.bytes, reader).ok()) continue;
     rocksdb::ReadOptions options;
     options.fill_cache = false;
     const rocksdb::Slice end = SliceOf(lost.end);
@@ -352,7 +352,7 @@ absl::Status JudgeTables(const RocksEngine& engine, const RocksDbOptions& option
     const std::string path = engine.PathOf(table.name);
     rocksdb::SstFileReader reader(engine.TableOptions());
     const bool is_missing = engine.file_system().FileExists(path, rocksdb::IOOptions(), nullptr).IsNotFound();
-    if (!is_missing && !IsDamage(reader.Open(path))) continue;
+    if (!is_missing && !IsDamage(engine.OpenTable(table.name, table.bytes, reader))) continue;
     if (is_missing) missing.push_back(path);
     engine.damaged().Note(table.number);
     damaged.push_back(std::move(table));

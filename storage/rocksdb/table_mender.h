@@ -23,6 +23,7 @@ struct Table {
   std::string name;  // within the directory
   rocksdb::ColumnFamilyHandle* family = nullptr;
   int level = 0;
+  uint64_t bytes = 0;
   KeySpan keys;  // from its first to its last
 };
 

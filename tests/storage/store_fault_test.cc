@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -333,6 +334,41 @@ TEST_F(StoreFault, AReaderHoldsBackResumeOnlyUntilItLetsGo) {
   EXPECT_EQ(snapshot->Get(Family::kLedger, LedgerKey(1))->value(), "entry");
   snapshot.reset();
   EXPECT_TRUE(store->Resume().ok());
+}
+
+// Who ends waits for no disk that is slow.
+TEST_F(StoreFault, AScrubUnderWayIsAbandoned_AndTheNextOpeningDoesIt) {
+  const auto rows = [](const std::string& value) {
+    Batch batch;
+    for (uint8_t number = 0; number < 100; ++number) {
+      batch.Put(Family::kFiled, SomeKey(kDay, number).Encode(), std::string(10'000, value.front()));
+    }
+    return batch;
+  };
+  auto opened = OpenRocksDbStore(path_, {.file_system = disk_.file_system()});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  FileStore& store = **opened;
+  for (const char* value : {"former", "latter"}) {
+    ASSERT_TRUE(store.Commit(rows(value)).ok());
+    ASSERT_TRUE(store.SettleDay(kDay).ok());
+  }
+  disk_.Hold();
+  absl::Status scrubbed;
+  std::thread scrubs([&] { scrubbed = store.Scrub(WholeOf({kDay}, true)); });
+  while (!disk_.holds()) std::this_thread::yield();
+  store.AbandonRewriting();
+  disk_.Release();
+  scrubs.join();
+  EXPECT_TRUE(absl::IsCancelled(scrubbed)) << scrubbed;
+  EXPECT_TRUE(absl::IsCancelled(store.Scrub(WholeOf({kDay}, true))));
+  EXPECT_TRUE(store.Health().ok()) << store.Health();
+  const MapStore::Rows before = RowsOf(store);
+  EXPECT_TRUE(store.Commit(NumberedBatch(200)).ok());
+  opened->reset();
+  const auto next = MustOpen();
+  EXPECT_TRUE(next->Scrub(WholeOf({kDay}, true)).ok());
+  EXPECT_EQ(before[static_cast<size_t>(Family::kFiled)].size() + 2,
+            RowsOf(*next)[static_cast<size_t>(Family::kFiled)].size());
 }
 
 // A start replays the log, writes files from it and deletes it.
