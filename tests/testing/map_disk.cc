@@ -40,13 +40,13 @@ std::optional<std::string> MapDisk::Get(Family family, std::string_view key) con
 
 std::shared_ptr<const MapDisk::Rows> MapDisk::View() const {
   const MutexLock lock(mutex_);
-  shared_ = true;
   return rows_;
 }
 
 MapDisk::Rows& MapDisk::MutableRows() {
-  if (shared_) rows_ = std::make_shared<Rows>(*rows_);
-  shared_ = false;
+  // Views are taken under the lock alone. Counted by a copy, since that waits for what views that are gone have read.
+  constexpr int64_t kUnshared = 2;
+  if (std::shared_ptr<Rows>(rows_).use_count() > kUnshared) rows_ = std::make_shared<Rows>(*rows_);
   return *rows_;
 }
 

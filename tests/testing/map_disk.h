@@ -83,7 +83,6 @@ class MapDisk {
 
   mutable Mutex mutex_;
   std::shared_ptr<Rows> rows_ ABSL_GUARDED_BY(mutex_);
-  mutable bool shared_ ABSL_GUARDED_BY(mutex_) = false;  // whether a view may hold rows_
   std::array<Remnants, kFamilies> remnants_ ABSL_GUARDED_BY(mutex_);
   uint64_t batches_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<Batch> logged_ ABSL_GUARDED_BY(mutex_);  // a failed batch
