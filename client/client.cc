@@ -3,6 +3,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "retention/v1/backup_service.pb.h"
 #include "retention/v1/clock_service.pb.h"
+#include "retention/v1/controller_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/erasure_order_service.pb.h"
 #include "retention/v1/event_service.pb.h"
@@ -109,6 +110,30 @@ absl::StatusOr<v1::DeletePollResponse> Client::DeletePoll(const v1::DeletePollRe
 
 absl::StatusOr<v1::PreviewErasureResponse> Client::PreviewErasure(const v1::PreviewErasureRequest& request) const {
   return Call<v1::PreviewErasureResponse>("/retention.v1.DeletionService/PreviewErasure", request);
+}
+
+absl::StatusOr<v1::CreateControllerResponse> Client::CreateController(
+    const v1::CreateControllerRequest& request) const {
+  return Call<v1::CreateControllerResponse>("/retention.v1.ControllerService/CreateController", request);
+}
+
+absl::StatusOr<v1::GetControllerResponse> Client::GetController(const v1::GetControllerRequest& request) const {
+  return Call<v1::GetControllerResponse>("/retention.v1.ControllerService/GetController", request);
+}
+
+absl::StatusOr<v1::ListControllersResponse> Client::ListControllers(const v1::ListControllersRequest& request) const {
+  return Call<v1::ListControllersResponse>("/retention.v1.ControllerService/ListControllers", request);
+}
+
+absl::StatusOr<v1::UpdateControllerResponse> Client::UpdateController(
+    const v1::UpdateControllerRequest& request) const {
+  return Call<v1::UpdateControllerResponse>("/retention.v1.ControllerService/UpdateController", request);
+}
+
+absl::StatusOr<v1::DeleteControllerResponse> Client::DeleteController(
+    const v1::DeleteControllerRequest& request) const {
+  return Call<v1::DeleteControllerResponse>("/retention.v1.ControllerService/DeleteController", request,
+                                            /*idempotent=*/false);
 }
 
 absl::StatusOr<v1::CreateHoldResponse> Client::CreateHold(const v1::CreateHoldRequest& request) const {

@@ -74,6 +74,12 @@ class Client {
   absl::StatusOr<v1::ConfirmErasureOrdersResponse> ConfirmErasureOrders(
       const v1::ConfirmErasureOrdersRequest& request) const;
   absl::StatusOr<v1::PreviewErasureResponse> PreviewErasure(const v1::PreviewErasureRequest& request) const;
+  absl::StatusOr<v1::CreateControllerResponse> CreateController(const v1::CreateControllerRequest& request) const;
+  absl::StatusOr<v1::GetControllerResponse> GetController(const v1::GetControllerRequest& request) const;
+  absl::StatusOr<v1::ListControllersResponse> ListControllers(const v1::ListControllersRequest& request) const;
+  absl::StatusOr<v1::UpdateControllerResponse> UpdateController(const v1::UpdateControllerRequest& request) const;
+  // Not sent again if the answer is lost: the second would find none.
+  absl::StatusOr<v1::DeleteControllerResponse> DeleteController(const v1::DeleteControllerRequest& request) const;
   absl::StatusOr<v1::CreateHoldResponse> CreateHold(const v1::CreateHoldRequest& request) const;
   absl::StatusOr<v1::GetHoldResponse> GetHold(const v1::GetHoldRequest& request) const;
   absl::StatusOr<v1::ListHoldsResponse> ListHolds(const v1::ListHoldsRequest& request) const;

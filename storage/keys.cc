@@ -22,6 +22,7 @@ constexpr char kGoneSweep = 'Q';
 constexpr char kLogExtension = 'G';
 constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
+constexpr char kController = 'c';
 constexpr char kHeldEnd = 'h';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
@@ -195,6 +196,9 @@ std::string HoldKey(uint64_t number) {
 }
 
 std::string HoldPrefix() { return LetterKey(kHold); }
+
+std::string ControllerKey(const OwnerId& controller) { return ControllerPrefix().append(controller.view()); }
+std::string ControllerPrefix() { return LetterKey(kController); }
 
 std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx) {
   return HoldCoverPrefix(controller).append(pbx.view());

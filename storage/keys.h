@@ -80,22 +80,24 @@ std::string DayProgressPrefix();                                   //
 std::string PurgeMarkKey(DueDay day);                              // 'U': the day's range holds deleted bytes
 std::string PurgeMarkPrefix();                                     //
 std::string MeetingTimerKey(int64_t instant_us, const PbxId& pbx,
-                            const OwnerId& meeting);  // 'T': when a meeting is to be looked at again
-std::string MeetingTimerPrefix();                     //
-std::string RingGenerationKey();                      // 'K': the ring's, when the last change was made
-std::string OwnerEndKey(uint64_t first);              // 'Y': owners that have ended; the first of them
-std::string OwnerEndPrefix();                         //
-std::string OrderKey(uint64_t sequence);              // 'O': erasure orders
-std::string OrderPrefix();                            //
-std::string OrderCounterKey();                        // 'o': the last number given to an order, and how many are held
-std::string PbxLifeKey(const PbxId& pbx);             // 'L': what a PBX's own end depends on
-std::string PbxLifePrefix();                          //
-std::string PbxNameKey(const PbxId& pbx);             // 'A': the identifier that the portal gave a PBX
-std::string GoneSweepKey();                           // 'Q': rows whose keys are gone are still to be swept
-std::string LogExtensionKey(uint8_t server);          // 'G': logs are kept longer
-std::string LogExtensionPrefix();                     //
-std::string HoldKey(uint64_t number);                 // 'H': holds, by random numbers
-std::string HoldPrefix();                             //
+                            const OwnerId& meeting);   // 'T': when a meeting is to be looked at again
+std::string MeetingTimerPrefix();                      //
+std::string RingGenerationKey();                       // 'K': the ring's, when the last change was made
+std::string OwnerEndKey(uint64_t first);               // 'Y': owners that have ended; the first of them
+std::string OwnerEndPrefix();                          //
+std::string OrderKey(uint64_t sequence);               // 'O': erasure orders
+std::string OrderPrefix();                             //
+std::string OrderCounterKey();                         // 'o': the last number given to an order, and how many are held
+std::string PbxLifeKey(const PbxId& pbx);              // 'L': what a PBX's own end depends on
+std::string PbxLifePrefix();                           //
+std::string PbxNameKey(const PbxId& pbx);              // 'A': the identifier that the portal gave a PBX
+std::string GoneSweepKey();                            // 'Q': rows whose keys are gone are still to be swept
+std::string LogExtensionKey(uint8_t server);           // 'G': logs are kept longer
+std::string LogExtensionPrefix();                      //
+std::string HoldKey(uint64_t number);                  // 'H': holds, by random numbers
+std::string HoldPrefix();                              //
+std::string ControllerKey(const OwnerId& controller);  // 'c': a controller that is described
+std::string ControllerPrefix();                        //
 std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx);  // 'C': what holds of a controller cover
 std::string HoldCoverPrefix();                                          //
 std::string HoldCoverPrefix(const OwnerId& controller);                 //

@@ -83,6 +83,7 @@ void AddCommands(Command root, CommandSession& session) {
   AddServerStateCommands(root, session);
   AddBackupCommands(root, session);
   AddContextCommands(root, session);
+  AddControllerCommands(root, session);
   AddEventCommands(root, session);
   AddHoldCommands(root, session);
   AddLedgerCommands(root, session);

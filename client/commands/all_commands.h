@@ -18,6 +18,7 @@ std::vector<std::vector<std::string>> AllVerbs();
 
 // Each adds its nouns. The session must outlive the run.
 void AddContextCommands(Command root, CommandSession& session);
+void AddControllerCommands(Command root, CommandSession& session);
 void AddDeletionCommands(Command root, CommandSession& session);
 void AddEventCommands(Command root, CommandSession& session);
 void AddHoldCommands(Command root, CommandSession& session);

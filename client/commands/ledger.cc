@@ -99,6 +99,7 @@ void ListEntries(CommandSession& session, const EntryQuestion& question) {
                      {"", "principal"},
                      {"", "pbx"},
                      {"", "hold"},
+                     {"", "controller"},
                      {"", "policy_version"}});
   const auto time = [](bool has, const google::protobuf::Timestamp& at) { return has ? TimeCell(at) : TextCell(""); };
   const auto date = [](bool has, const google::type::Date& day) { return TextCell(has ? ReadableDate(day) : ""); };
@@ -108,7 +109,7 @@ void ListEntries(CommandSession& session, const EntryQuestion& question) {
                   time(entry.has_due_time(), entry.due_time()), time(entry.has_done_time(), entry.done_time()),
                   TextCell(entry.reason()), TextCell(SizesOf(entry)), TextCell(entry.role()),
                   TextCell(entry.principal()), TextCell(entry.pbx()), TextCell(entry.hold()),
-                  CountCell(entry.policy_version())});
+                  TextCell(entry.controller()), CountCell(entry.policy_version())});
   }
   session.Print(*all, table);
 }

@@ -86,6 +86,7 @@ std::string CertificatePage(const v1::GetInclusionProofResponse& proof, const Le
   rows.Add("Policy version", absl::StrCat(entry.policy_version()));
   rows.Add("PBX (opaque)", entry.pbx());
   rows.Add("Hold", entry.hold());
+  rows.Add("Controller", entry.controller());
   rows.Add("Role", entry.role());
   rows.Add("By (opaque)", entry.principal());
   rows.Add("Clock", entry.simulated() ? "simulated: this is a trial" : "");

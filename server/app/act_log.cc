@@ -39,6 +39,12 @@ std::string_view ActMessage(LedgerEntry::Kind kind) {
       return "a backup was made";
     case LedgerEntry::KIND_BACKUP_PRUNED:
       return "a backup is deleted";
+    case LedgerEntry::KIND_CONTROLLER_CREATED:
+      return "a controller was described";
+    case LedgerEntry::KIND_CONTROLLER_UPDATED:
+      return "a controller was described anew";
+    case LedgerEntry::KIND_CONTROLLER_DELETED:
+      return "a controller's description was taken away";
     case LedgerEntry::KIND_CREATED:          // said when it happens
     case LedgerEntry::KIND_LOSS_ACCEPTED:    // said when it is found
     case LedgerEntry::KIND_CLOCK_CORRECTED:  // said when it happens

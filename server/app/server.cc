@@ -39,6 +39,7 @@ void ReportSwept(const GoneTally& swept) {
   add("orders", swept.orders);
   add("holds", swept.holds);
   add("log extensions", swept.log_extensions);
+  add("controllers", swept.controllers);
   ForEachCount(swept.values, [&](v1::DataCategory category, uint64_t values) {
     add(absl::StrCat("values of ", v1::DataCategory_Name(category)), values);
   });
@@ -291,6 +292,7 @@ Gauges Server::ReadGauges() const {
   gauges.holds_in_force = holds.in_force;
   gauges.holds_review_due = holds.review_due;
   gauges.held_values = holds.values_kept;
+  gauges.pbxs_undescribed = engine_->controllers().CountUndescribedPbxs(now);
   gauges.orders_unconfirmed = engine_->orders().unconfirmed();
   if (const auto oldest = engine_->orders().OldestIssue(); oldest.ok()) {
     gauges.oldest_order = oldest->has_value() ? now - **oldest : absl::ZeroDuration();

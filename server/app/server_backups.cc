@@ -147,6 +147,8 @@ void Server::ReportLoss() const {
       {{"entries", absl::StrCat(lost->entries)},
        {"pbxs_registered", count(LedgerEntry::KIND_PBX_REGISTERED)},
        {"policies", count(LedgerEntry::KIND_POLICY)},
+       {"controllers", absl::StrCat(CountOf(*lost, LedgerEntry::KIND_CONTROLLER_CREATED) +
+                                    CountOf(*lost, LedgerEntry::KIND_CONTROLLER_UPDATED))},
        {"cohorts_without_statistics", count(LedgerEntry::KIND_COHORT_RELEASED)},
        {"holds", absl::StrCat(lost->holds.size())}});
   if (lost->holds.empty()) return;

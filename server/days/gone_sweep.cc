@@ -12,7 +12,8 @@
 namespace retention {
 
 bool GoneTally::empty() const {
-  return values == CategoryCounts{} && pbxs + records + occurrences + orders + holds + log_extensions == 0;
+  return values == CategoryCounts{} &&
+         pbxs + records + occurrences + orders + holds + log_extensions + controllers == 0;
 }
 
 absl::StatusOr<GoneTally> GoneSweep::Run(absl::Time now, absl::FunctionRef<absl::Status()> then) {
@@ -104,6 +105,7 @@ absl::Status GoneSweep::SweepState(absl::Time now) {
   };
   if (absl::Status s = sweep(OrderPrefix(), tally_.orders, forget); !s.ok()) return s;
   if (absl::Status s = sweep(HoldPrefix(), tally_.holds, release); !s.ok()) return s;
+  if (absl::Status s = sweep(ControllerPrefix(), tally_.controllers, drop); !s.ok()) return s;
   return sweep(LogExtensionPrefix(), tally_.log_extensions, drop);
 }
 

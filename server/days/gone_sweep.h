@@ -28,6 +28,7 @@ struct GoneTally {
   uint64_t orders = 0;
   uint64_t holds = 0;
   uint64_t log_extensions = 0;
+  uint64_t controllers = 0;  // their descriptions
 
   bool empty() const;
 };

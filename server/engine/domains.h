@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_ENGINE_DOMAINS_H_
 
 #include "absl/status/status.h"
+#include "server/controllers/controllers.h"
 #include "server/days/cohort_releaser.h"
 #include "server/days/day_ender.h"
 #include "server/days/room_renamer.h"
@@ -28,6 +29,7 @@ struct Domains {
         meetings(view, vault, holdings.names, holdings.policies),
         hold_commands(holdings, holds),
         keeping(holdings, holds),
+        controllers(holdings),
         pbx_ender(holdings, meetings, keeping),
         pbxs(holdings, holds, pbx_ender),
         recorder(holdings, meetings, pbxs),
@@ -47,6 +49,7 @@ struct Domains {
   absl::Status Load() {
     if (absl::Status s = holdings.Load(); !s.ok()) return s;
     if (absl::Status s = logs.Load(); !s.ok()) return s;
+    if (absl::Status s = controllers.Load(); !s.ok()) return s;
     return holds.Load(holdings.store, holdings.vault);
   }
 
@@ -55,6 +58,7 @@ struct Domains {
   MeetingCache meetings;
   HoldCommands hold_commands;
   HoldKeeping keeping;
+  Controllers controllers;
   PbxEnder pbx_ender;
   PbxCommands pbxs;
   Recorder recorder;

@@ -94,6 +94,7 @@ class Engine {
   const Holdings& holdings() const { return domains_.holdings; }
   const HoldRegister& holds() const { return domains_.holds; }
   const LogRetention& logs() const { return domains_.logs; }
+  const Controllers& controllers() const { return domains_.controllers; }
   const PolicyRefiler& refiler() const { return domains_.refiler; }
   const ErasureOrders& orders() const { return orders_; }
   PolicyPlanner& planner() { return planner_; }

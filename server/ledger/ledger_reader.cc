@@ -61,6 +61,7 @@ v1::LedgerEntry DescribeEntry(const stored::v1::LedgerEntry& entry) {
   }
   described.set_pbx(absl::BytesToHexString(entry.pbx()));
   if (entry.hold() != 0) described.set_hold(absl::StrFormat("%016x", entry.hold()));
+  if (entry.controller() != 0) described.set_controller(absl::StrFormat("%016x", entry.controller()));
   if (entry.due_us() != 0) SetTime(entry.due_us(), *described.mutable_due_time());
   if (entry.done_us() != 0) SetTime(entry.done_us(), *described.mutable_done_time());
   described.set_simulated(entry.clock() == stored::v1::LedgerEntry::CLOCK_SIMULATED);

@@ -96,6 +96,9 @@ class GaugeSource : public prometheus::Collectable {
         Family("retention_held_values",
                "Values that have ended but for a hold. In steps: 0, or the next of 10, 20, 50, 100 and so on.",
                static_cast<double>(LedgerStep(now.held_values))),
+        Family("retention_pbxs_undescribed",
+               "PBXs of which nobody has described who answers for them: no notice can be written of those.",
+               static_cast<double>(now.pbxs_undescribed)),
         Family(
             "retention_oldest_overdue_seconds",
             "Seconds for which the longest overdue value has been due without being unreadable; 0 if none is. Of days "

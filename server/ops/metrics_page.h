@@ -49,6 +49,7 @@ struct Gauges {
   uint64_t holds_in_force = 0;
   uint64_t holds_review_due = 0;
   uint64_t held_values = 0;  // beyond their end
+  uint64_t pbxs_undescribed = 0;
   bool roles_stale = false;  // their file is broken
   bool certificates_stale = false;
   uint64_t queue_events = 0;

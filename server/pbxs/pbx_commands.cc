@@ -213,6 +213,7 @@ absl::Status PbxCommands::PutPbx(std::string_view pbx_id, const PbxId& pbx, std:
     holds_.Join(synced.controller_id(), pbx, created, holdings_.vault, change);
   }
   standing.licence = licence;
+  standing.controller = synced.controller_id();
   standing.has_fqdn = !synced.profile().fqdn().empty();
   standing.life.set_contact_day(std::max(standing.life.contact_day(), change.today().number()));
   PutLife(pbx, standing.life, change);

@@ -58,6 +58,7 @@ absl::Status PbxRegistry::Take(const StoreView& store, Vault& vault, const PbxId
     const v1::PbxProfile& profile = (*record)->profile();
     entry.standing.licence = LicenceName(vault, profile.licence_key());
     entry.standing.has_fqdn = !profile.fqdn().empty();
+    entry.standing.controller = (*record)->controller_id();
     pbx_id = (*record)->pbx_id();
   } else {
     const auto name = ReadPbxName(store, vault, pbx);
@@ -198,6 +199,15 @@ absl::StatusOr<std::vector<PbxId>> PbxRegistry::OfController(std::string_view co
     if (record->has_value() && (*record)->controller_id() == controller_id) pbxs.push_back(pbx);
   }
   return pbxs;
+}
+
+std::map<std::string, uint32_t> PbxRegistry::CountByController(absl::Time now) const {
+  const ReaderLock lock(mutex_);
+  std::map<std::string, uint32_t> counts;
+  for (const auto& [id, entry] : known_) {
+    if (entry.end.time > now && !entry.standing.controller.empty()) ++counts[entry.standing.controller];
+  }
+  return counts;
 }
 
 std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {

@@ -33,7 +33,8 @@ absl::StatusOr<std::string> ReadPbxName(const StoreView& store, Vault& vault, co
 // A PBX as its record and its life describe it.
 struct PbxStanding {
   stored::v1::PbxLife life;
-  std::string licence;  // keyed hash of its licence key; empty if it has none
+  std::string licence;     // keyed hash of its licence key; empty if it has none
+  std::string controller;  // the identifier of its controller; empty if its record is damaged
   bool has_fqdn = false;
   absl::Time named = absl::InfinitePast();  // when it got its FQDN; not known after a restart
 };
@@ -86,6 +87,8 @@ class PbxRegistry {
   // The PBXs that have not come to their end and whose record names this controller. Reads every record.
   absl::StatusOr<std::vector<PbxId>> OfController(std::string_view controller_id, const StoreView& store, Vault& vault,
                                                   absl::Time now) const;
+  // How many that have not come to their end name each controller; those of which that is not known are left out.
+  std::map<std::string, uint32_t> CountByController(absl::Time now) const;
   // External ids of the PBXs with a licence (LicenceName).
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.

@@ -70,6 +70,7 @@ struct Endpoint::Parts {
     backend.disposer = &disposer;
     backend.rates = &rates;
     services.push_back(NewBackupService(backend));
+    services.push_back(NewControllerService(backend));
     services.push_back(NewDeletionService(backend));
     services.push_back(NewErasureOrderService(backend));
     services.push_back(NewHoldService(backend));
@@ -170,10 +171,10 @@ void Endpoint::SetHealth(const Health& health) {
   say({"ingest", v1::EventService::service_full_name(), "retention.v1.LogService"}, health.ingest);
   say({"erasure"}, health.erasure);
   say({"statistics", "retention.v1.StatisticsService"}, health.statistics);
-  say({"", "retention.v1.ClockService", "retention.v1.DeletionService", "retention.v1.ErasureOrderService",
-       "retention.v1.HoldService", "retention.v1.LedgerService", "retention.v1.MeetingService",
-       "retention.v1.PbxService", "retention.v1.RetentionService", "retention.v1.RingService",
-       "retention.v1.ServerService"},
+  say({"", "retention.v1.ClockService", "retention.v1.ControllerService", "retention.v1.DeletionService",
+       "retention.v1.ErasureOrderService", "retention.v1.HoldService", "retention.v1.LedgerService",
+       "retention.v1.MeetingService", "retention.v1.PbxService", "retention.v1.RetentionService",
+       "retention.v1.RingService", "retention.v1.ServerService"},
       health.ingest && health.erasure && health.statistics);
   if (health.backup.has_value()) say({"backup", "retention.v1.BackupService"}, *health.backup);
 }

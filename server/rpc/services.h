@@ -14,6 +14,7 @@
 namespace retention {
 
 std::unique_ptr<grpc::Service> NewBackupService(const Backend& backend);
+std::unique_ptr<grpc::Service> NewControllerService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewDeletionService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewErasureOrderService(const Backend& backend);
 std::unique_ptr<grpc::Service> NewHoldService(const Backend& backend);

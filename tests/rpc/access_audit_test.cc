@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "retention/v1/clock_service.pb.h"
+#include "retention/v1/controller_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
@@ -74,6 +75,21 @@ class AccessAuditTest : public ::testing::Test {
   FaultFileSystem disk_;
   GuardedServer server_;
 };
+
+TEST_F(AccessAuditTest, WhoDescribesAControllerIsInTheLedger) {
+  v1::CreateControllerRequest request;
+  v1::Controller& controller = *request.mutable_controller();
+  controller.set_controller_id("controller");
+  controller.mutable_contact()->set_name("N");
+  controller.mutable_data_protection_officer()->set_name("D");
+  controller.mutable_supervisory_authority()->set_name("L");
+  controller.add_legal_bases()->set_relation(v1::RELATION_CONTRACT);
+  controller.mutable_legal_bases(0)->set_provision(v1::LEGAL_PROVISION_CONTRACT);
+  EXPECT_EQ(Call("portal", "ControllerService/CreateController", request), "PERMISSION_DENIED ROLE_MISSING");
+  EXPECT_EQ(Call("operator", "ControllerService/CreateController", request), "OK");
+  EXPECT_EQ(Entered({LedgerEntry::KIND_CONTROLLER_CREATED}),
+            std::vector<std::string>{"KIND_CONTROLLER_CREATED operator operator  0"});
+}
 
 TEST_F(AccessAuditTest, ActsCarryRoleAndPrincipalAndTheLawsOwnNone) {
   v1::DeregisterPbxRequest request;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "retention/v1/controller_service.pb.h"
 #include "retention/v1/hold_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "tests/engine/harness.h"
@@ -18,6 +19,11 @@
 
 namespace retention {
 namespace {
+
+constexpr char kUnusedController[] =
+    "controller { controller_id: 'unused' contact { name: 'N' } data_protection_officer { name: 'D' } "
+    "supervisory_authority { name: 'L' } legal_bases { relation: RELATION_CONTRACT provision: LEGAL_PROVISION_CONTRACT "
+    "} }";
 
 struct Deletion {
   const char* name;
@@ -52,6 +58,7 @@ const std::vector<Deletion>& Deletions() {
       {"DeregisteredPbx", "PbxService/DeregisterPbx", "pbx_id: 'pbx'", "PBX_UNKNOWN"},
       {"LicenceThatEndsItsPbxs", "PbxService/ReportLicence",
        "licence_key: 'key' valid_until { seconds: 1 } registered: true active: true", "LICENCE_UNKNOWN"},
+      {"Controller", "ControllerService/DeleteController", "controller_id: 'unused'", "CONTROLLER_UNKNOWN"},
       {"Hold", "HoldService/ReleaseHold", "hold_id: 'case-1'", "HOLD_UNKNOWN"},
   };
   return *deletions;
@@ -79,6 +86,9 @@ class DeletedTwice : public ::testing::TestWithParam<Deletion> {
     }
     events.push_back(Deleted("deleted", "x", kMonday));
     EXPECT_EQ(server_.Batch(events).accepted(), events.size());
+    v1::CreateControllerRequest controller;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kUnusedController, &controller));
+    EXPECT_TRUE(server_.Call("/retention.v1.ControllerService/CreateController", controller).ok());
     v1::CreateHoldRequest hold;
     *hold.mutable_hold() = MeetingHold("case-1", kMonday, "held");
     EXPECT_TRUE(server_.Call("/retention.v1.HoldService/CreateHold", hold).ok());
@@ -106,9 +116,9 @@ INSTANTIATE_TEST_SUITE_P(Everything, DeletedTwice, ::testing::ValuesIn(Deletions
 TEST(DeletionsInTheApi, AreAllTriedTwice) {
   std::set<std::string> tested;
   for (const Deletion& deletion : Deletions()) tested.insert(deletion.call);
-  for (const char* name : {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService",
-                           "HoldService", "LedgerService", "LogService", "MeetingService", "PbxService",
-                           "RetentionService", "RingService", "StatisticsService"}) {
+  for (const char* name : {"BackupService", "ClockService", "ControllerService", "DeletionService",
+                           "ErasureOrderService", "EventService", "HoldService", "LedgerService", "LogService",
+                           "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(absl::StrCat("retention.v1.", name));
     ASSERT_NE(service, nullptr) << name;

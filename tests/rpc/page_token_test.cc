@@ -35,6 +35,7 @@ const std::vector<Paged>& PagedCalls() {
       {"MeetingService/ListMeetings", "pbx_id: 'pbx'", "pbx_id: 'pbx' ends_after { seconds: 1772445600 }"},
       {"MeetingService/ListParticipants", "pbx_id: 'pbx' meeting_id: 'm'", "pbx_id: 'pbx' meeting_id: 'n'"},
       {"ErasureOrderService/ListErasureOrders", "", "pbx_id: 'pbx'"},
+      {"ControllerService/ListControllers", "", nullptr},
       {"HoldService/ListHolds", "", "review_due: true"},
       {"LedgerService/ListLedgerEntries", "", "newest_first: true"},
       {"LogService/ReadLogs", "", "min_severity: LOG_SEVERITY_WARNING"},
@@ -118,9 +119,9 @@ TEST_F(PageTokens, PagesAboveTheMaximumAreOfTheMaximum_AndNegativeOnesRefused) {
 TEST(PagedCallsOfTheApi, AreAllTried) {
   std::set<std::string> tried;
   for (const Paged& paged : PagedCalls()) tried.insert(paged.call);
-  for (const char* name : {"BackupService", "ClockService", "DeletionService", "ErasureOrderService", "EventService",
-                           "HoldService", "LedgerService", "LogService", "MeetingService", "PbxService",
-                           "RetentionService", "RingService", "StatisticsService"}) {
+  for (const char* name : {"BackupService", "ClockService", "ControllerService", "DeletionService",
+                           "ErasureOrderService", "EventService", "HoldService", "LedgerService", "LogService",
+                           "MeetingService", "PbxService", "RetentionService", "RingService", "StatisticsService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(absl::StrCat("retention.v1.", name));
     ASSERT_NE(service, nullptr) << name;

@@ -60,6 +60,7 @@ TEST(Server, TheMetricsPageHasTheFiguresAndNamesNobody) {
            "retention_cohorts_waiting_days_left 0\n",
            "retention_serving 1\n",
            "retention_pbxs_warned{cause=\"PBX_NO_CONTACT\",days=\"14\"} 0\n",
+           "retention_pbxs_undescribed 1\n",
        }) {
     EXPECT_TRUE(absl::StrContains(page, line)) << line << page;
   }

@@ -44,6 +44,8 @@ TEST(Keys, StateKeys_GoldenBytes) {
   EXPECT_EQ(DecodeHoldKey(HoldKey(7)), 7u);
   EXPECT_EQ(DecodeHoldKey(OrderKey(7)), std::nullopt);
   EXPECT_EQ(DecodeHoldKey(HoldKey(7) + "x"), std::nullopt);
+  EXPECT_EQ(Hex(ControllerKey(owner)), "63" + owner_hex);
+  EXPECT_TRUE(ControllerKey(owner).starts_with(ControllerPrefix()));
   EXPECT_EQ(Hex(HoldCoverKey(owner, pbx)), "43" + owner_hex + pbx_hex);
   EXPECT_EQ(Hex(HoldCoverPrefix(owner)), "43" + owner_hex);
   EXPECT_EQ(DecodeHoldCoverKey(HoldCoverKey(owner, pbx))->controller, owner);

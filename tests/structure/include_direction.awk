@@ -5,7 +5,7 @@
 #   the folders of server/ in the order of `server_folders` below, over storage/, storage/secrets/ and text/
 #   client/ over the API and text/ alone, its folders in the order of `client_folders`
 BEGIN {
-  server_folders = "base ledger law anonymisation rows meetings logs orders holds pbxs recording policies days engine access ops rpc app"
+  server_folders = "base ledger law anonymisation rows meetings logs orders holds controllers pbxs recording policies days engine access ops rpc app"
   client_folders = "simulation importers ledger objects commands"
   May("proto", "proto")
   May("stored", "proto stored")

@@ -29,6 +29,7 @@ class Confirmation : public CommandLineTest {
         {"DeregisterPbx", {"pbxs", "deregister", "p"}},
         {"RemoveExtension", {"pbxs", "remove-extension", "p", "1"}},
         {"ReportLicence", {"pbxs", "report-licence", "key", "--valid-until", "2026-03-31"}},
+        {"DeleteController", {"controllers", "delete", "c"}},
         {"ReleaseHold", {"holds", "release", "h"}},
         {"PruneBackup", {"backup", "prune", "7"}},
         {"ApplyPolicy", {"policy", "apply", policy_, "--plan-token", "t"}},
@@ -93,7 +94,8 @@ TEST_F(Confirmation, NoCommandOfSuchANameGoesWithoutIt) {
     EXPECT_EQ(Run(verb), kExitOk);
     EXPECT_NE(out_.str().find("--yes"), std::string::npos) << ::testing::PrintToString(verb);
   }
-  EXPECT_EQ(found, static_cast<int>(commands_.size()));
+  const int ask_where_they_replace = 1;  // controllers apply
+  EXPECT_EQ(found, static_cast<int>(commands_.size()) + ask_where_they_replace);
 }
 
 }  // namespace
