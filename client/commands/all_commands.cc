@@ -93,6 +93,7 @@ void AddCommands(Command root, CommandSession& session) {
   AddPbxCommands(root, session);
   AddDeletionCommands(root, session);
   AddPolicyCommands(root, session);
+  AddNoticeCommands(root, session);
   AddRetentionCommands(root, session);
   AddRingCommands(root, session);
   AddStatisticsCommands(root, session);

@@ -25,6 +25,7 @@ void AddHoldCommands(Command root, CommandSession& session);
 void AddLedgerCommands(Command root, CommandSession& session);
 void AddLogCommands(Command root, CommandSession& session);
 void AddMeetingCommands(Command root, CommandSession& session);
+void AddNoticeCommands(Command root, CommandSession& session);
 void AddOrderCommands(Command root, CommandSession& session);
 void AddOrderExecuteCommand(Command root, CommandSession& session);
 void AddPbxCommands(Command root, CommandSession& session);

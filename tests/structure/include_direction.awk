@@ -6,7 +6,7 @@
 #   client/ over the API and text/ alone, its folders in the order of `client_folders`
 BEGIN {
   server_folders = "base ledger law anonymisation rows meetings logs orders holds controllers pbxs recording policies days engine access ops rpc app"
-  client_folders = "simulation importers ledger objects commands"
+  client_folders = "simulation importers ledger notice objects commands"
   May("proto", "proto")
   May("stored", "proto stored")
   May("storage", "proto stored storage")
