@@ -144,6 +144,15 @@ absl::StatusOr<v1::GetHoldResponse> Client::GetHold(const v1::GetHoldRequest& re
   return Call<v1::GetHoldResponse>("/retention.v1.HoldService/GetHold", request);
 }
 
+absl::StatusOr<v1::ExportHoldResponse> Client::ExportHold(const v1::ExportHoldRequest& request) const {
+  return Call<v1::ExportHoldResponse>("/retention.v1.HoldService/ExportHold", request);
+}
+
+absl::StatusOr<v1::ListReleasedHoldsResponse> Client::ListReleasedHolds(
+    const v1::ListReleasedHoldsRequest& request) const {
+  return Call<v1::ListReleasedHoldsResponse>("/retention.v1.HoldService/ListReleasedHolds", request);
+}
+
 absl::StatusOr<v1::ListHoldsResponse> Client::ListHolds(const v1::ListHoldsRequest& request) const {
   return Call<v1::ListHoldsResponse>("/retention.v1.HoldService/ListHolds", request);
 }

@@ -86,6 +86,8 @@ class Client {
   absl::StatusOr<v1::UpdateHoldResponse> UpdateHold(const v1::UpdateHoldRequest& request) const;
   // Not sent again if the answer is lost: the second would find no hold.
   absl::StatusOr<v1::ReleaseHoldResponse> ReleaseHold(const v1::ReleaseHoldRequest& request) const;
+  absl::StatusOr<v1::ExportHoldResponse> ExportHold(const v1::ExportHoldRequest& request) const;
+  absl::StatusOr<v1::ListReleasedHoldsResponse> ListReleasedHolds(const v1::ListReleasedHoldsRequest& request) const;
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request) const;
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(
       const grpc::health::v1::HealthCheckRequest& request) const;

@@ -24,6 +24,7 @@ constexpr char kHold = 'H';
 constexpr char kHoldCover = 'C';
 constexpr char kController = 'c';
 constexpr char kHeldEnd = 'h';
+constexpr char kReleasedHold = 'r';
 constexpr char kRefiledMark = 'R';
 constexpr char kEventMark = 'E';
 constexpr char kOwnerEnd = 'Y';
@@ -208,6 +209,14 @@ std::string HoldCoverPrefix() { return LetterKey(kHoldCover); }
 
 std::string HoldCoverPrefix(const OwnerId& controller) { return LetterKey(kHoldCover).append(controller.view()); }
 
+std::string ReleasedHoldKey(int64_t released_us, uint64_t number) {
+  std::string key = ReleasedHoldPrefix();
+  AppendNumber(key, ~(static_cast<uint64_t>(released_us) ^ kSignBit));
+  AppendNumber(key, number);
+  return key;
+}
+std::string ReleasedHoldPrefix() { return LetterKey(kReleasedHold); }
+
 std::string HeldEndKey(const PbxId& pbx) { return HeldEndPrefix().append(pbx.view()); }
 std::string HeldEndPrefix() { return LetterKey(kHeldEnd); }
 
@@ -374,6 +383,11 @@ std::optional<uint32_t> DecodePolicyKey(std::string_view raw) {
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw) {
   if (raw.size() != 1 + sizeof(uint64_t) || raw[0] != kOrder) return std::nullopt;
   return ReadNumber<uint64_t>(raw.substr(1));
+}
+
+std::optional<int64_t> DecodeReleasedHoldKey(std::string_view raw) {
+  if (raw.size() != 1 + 2 * sizeof(uint64_t) || raw[0] != kReleasedHold) return std::nullopt;
+  return static_cast<int64_t>(~ReadNumber<uint64_t>(raw.substr(1)) ^ kSignBit);
 }
 
 std::optional<uint64_t> DecodeHoldKey(std::string_view raw) {

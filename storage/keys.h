@@ -98,6 +98,9 @@ std::string HoldKey(uint64_t number);                  // 'H': holds, by random 
 std::string HoldPrefix();                              //
 std::string ControllerKey(const OwnerId& controller);  // 'c': a controller that is described
 std::string ControllerPrefix();                        //
+// 'r': a hold that is not in force any more; the latest first
+std::string ReleasedHoldKey(int64_t released_us, uint64_t number);
+std::string ReleasedHoldPrefix();
 std::string HoldCoverKey(const OwnerId& controller, const PbxId& pbx);  // 'C': what holds of a controller cover
 std::string HoldCoverPrefix();                                          //
 std::string HoldCoverPrefix(const OwnerId& controller);                 //
@@ -178,6 +181,8 @@ std::optional<MeetingTimer> DecodeMeetingTimerKey(std::string_view raw);
 std::optional<uint32_t> DecodePolicyKey(std::string_view raw);
 // The sequence of an OrderKey; nullopt if malformed.
 std::optional<uint64_t> DecodeOrderKey(std::string_view raw);
+// When the hold of a ReleasedHoldKey was released, microseconds since the Unix epoch; nullopt if malformed.
+std::optional<int64_t> DecodeReleasedHoldKey(std::string_view raw);
 // The number of a HoldKey; nullopt if malformed.
 std::optional<uint64_t> DecodeHoldKey(std::string_view raw);
 // The parts of a HoldCoverKey; nullopt if malformed.

@@ -13,6 +13,7 @@
 #include "client/human_units.h"
 #include "retention/v1/category.pb.h"
 #include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 
 namespace retention {
@@ -40,6 +41,15 @@ void AddDelete(Command noun, CommandSession& session, const char* description, c
   SetFinalAction(command, session, [arguments, execute] { execute(*arguments); });
 }
 
+// Why not all is gone.
+void PrintKeepers(CommandSession& session, const google::protobuf::RepeatedPtrField<v1::KeepingHold>& holds) {
+  if (session.format() != OutputFormat::kTable) return;
+  for (const v1::KeepingHold& hold : holds) {
+    session.out() << "Kept by hold " << Printable(hold.hold_id()) << " (" << KebabName(hold.basis()) << ", until "
+                  << ReadableDate(hold.end_date()) << ")\n";
+  }
+}
+
 void PrintDeleted(CommandSession& session, const google::protobuf::Message& response, uint64_t values) {
   OutputTable table({{"VALUES ERASED", "values_erased", true}});
   table.AddRow({CountCell(values)});
@@ -52,6 +62,7 @@ void DeletePbx(CommandSession& session, const Arguments& arguments) {
   request.set_reason(arguments.reason());
   if (const auto response = session.Expect(session.MakeClient().DeletePbx(request))) {
     PrintDeleted(session, *response, response->values_erased());
+    PrintKeepers(session, response->holds());
   }
 }
 
@@ -65,6 +76,7 @@ void DeleteExtension(CommandSession& session, const Arguments& arguments) {
   OutputTable table({{"POLLS ERASED", "polls_erased", true}, {"PDFS ERASED", "pdfs_erased", true}});
   table.AddRow({absl::StrCat(response->polls_erased()), absl::StrCat(response->pdfs_erased())});
   session.Print(*response, table);
+  PrintKeepers(session, response->holds());
 }
 
 void DeleteMeeting(CommandSession& session, const Arguments& arguments) {
@@ -79,6 +91,7 @@ void DeleteMeeting(CommandSession& session, const Arguments& arguments) {
     table.AddRow({KebabName(erased.category()), absl::StrCat(erased.values())});
   }
   session.Print(*response, table);
+  PrintKeepers(session, response->holds());
   if (session.format() != OutputFormat::kTable || response->unreadable_rows() == 0) return;
   session.out() << "\nDamaged, and erased unread: " << response->unreadable_rows() << " stored rows; "
                 << response->unreadable_objects() << " of objects that the portal may still have.\n";
@@ -93,6 +106,7 @@ void DeleteObject(CommandSession& session, v1::DataCategory category, const Argu
   request.set_reason(arguments.reason());
   if (const auto response = session.Expect(session.MakeClient().DeleteObject(request))) {
     PrintDeleted(session, *response, 1);
+    PrintKeepers(session, response->holds());
   }
 }
 
@@ -103,6 +117,7 @@ void DeletePoll(CommandSession& session, const Arguments& arguments) {
   request.set_reason(arguments.reason());
   if (const auto response = session.Expect(session.MakeClient().DeletePoll(request))) {
     PrintDeleted(session, *response, 1);
+    PrintKeepers(session, response->holds());
   }
 }
 
@@ -117,6 +132,7 @@ void Preview(CommandSession& session, const v1::PreviewErasureRequest& request) 
   }
   session.Print(*response, table);
   if (session.format() == OutputFormat::kTable) session.out() << "Erasure orders: " << response->orders() << "\n";
+  PrintKeepers(session, response->holds());
 }
 
 // What a preview is asked for.

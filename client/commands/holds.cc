@@ -1,7 +1,10 @@
-// holds create | list | show | update | release
+// holds create | list | show | export | update | release
+#include <google/protobuf/util/json_util.h>
+
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/commands/all_commands.h"
 #include "client/commands/command_line.h"
 #include "client/commands/command_session.h"
@@ -145,6 +148,50 @@ void Show(CommandSession& session, const std::string& id) {
   session.Print(*response, kept);
 }
 
+// JSON lines, a HeldValue each, as they come.
+void Export(CommandSession& session, const std::string& id) {
+  v1::ExportHoldRequest request;
+  request.set_hold_id(id);
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  const Client client = session.MakeClient();
+  uint64_t damaged = 0;
+  do {
+    const auto page = session.Expect(client.ExportHold(request));
+    if (!page) return;
+    for (const v1::HeldValue& value : page->values()) {
+      std::string line;
+      if (!google::protobuf::util::MessageToJsonString(value, &line, options).ok()) {
+        return session.Fail("a value cannot be written as JSON");
+      }
+      session.out() << line << "\n";
+    }
+    damaged += page->damaged_rows();
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  if (damaged > 0) session.Fail(absl::StrCat(damaged, " stored rows are damaged, and left out"));
+}
+
+void ListReleased(CommandSession& session) {
+  v1::ListReleasedHoldsRequest request;
+  request.set_page_size(kHoldsPerPage);
+  const auto all = session.ExpectPages(&Client::ListReleasedHolds, request);
+  if (!all) return;
+  OutputTable table({{"IN THE LEDGER", "ledger_id"},
+                     {"COVERED", "scope_kind"},
+                     {"BASIS", "basis"},
+                     {"PLACED (UTC)", "create_time"},
+                     {"UNTIL (UTC)", "release_time"},
+                     {"LAST DAY", "end_date"},
+                     {"", "released"}});
+  for (const v1::ReleasedHold& hold : all->holds()) {
+    table.AddRow({hold.ledger_id(), std::string(absl::StripSuffix(hold.scope_kind(), "_id")), KebabName(hold.basis()),
+                  TimeCell(hold.create_time()), TimeCell(hold.release_time()), ReadableDate(hold.end_date()),
+                  TableCell(hold.released() ? "released" : "over", hold.released() ? "true" : "false")});
+  }
+  session.Print(*all, table);
+}
+
 void Update(CommandSession& session, const HoldArguments& arguments) {
   v1::UpdateHoldRequest request;
   request.set_hold_id(arguments.id);
@@ -208,12 +255,25 @@ void AddHoldCommands(Command root, CommandSession& session) {
 
   const Command list = holds.AddVerb("list", "The holds in force");
   auto review_due = std::make_shared<bool>(false);
-  list.AddFlag("--review-due", *review_due, "Only those that somebody must look at");
-  list.SetAction([=, &session] { List(session, *review_due); });
+  const Option review = list.AddFlag("--review-due", *review_due, "Only those that somebody must look at");
+  auto released = std::make_shared<bool>(false);
+  list.AddFlag("--released", *released, "Those that are not in force any more, without names").Excludes(review);
+  list.SetAction([=, &session] { *released ? ListReleased(session) : List(session, *review_due); });
 
   const Command show = holds.AddVerb("show", "A hold, and what it keeps beyond its end");
   show.AddOption("HOLD", arguments->id, "Its identifier").Required();
   show.SetAction([=, &session] { Show(session, arguments->id); });
+
+  const Command hand_over = holds.AddVerb("export", "What a hold keeps beyond its end, value by value, as JSON lines");
+  hand_over.AddOption("HOLD", arguments->id, "Its identifier").Required();
+  hand_over.SetFooter(
+      "For the rights desk and auditors; it is entered that it was read. Each line is a HeldValue: category, whose it "
+      "is, "
+      "when it was due, and what it says.\n"
+      "\n"
+      "Example:\n"
+      "  retentionctl holds export case-2026-17 > case-2026-17.jsonl");
+  hand_over.SetAction([=, &session] { Export(session, arguments->id); });
 
   const Command update = holds.AddVerb("update", "Changes a hold's justification or dates");
   add_terms(update, false);

@@ -18,6 +18,8 @@ constexpr std::string_view kMeetings = "MEETINGS";
 constexpr std::string_view kReports = "REPORTS";
 constexpr std::string_view kPbxs = "PBXS";
 constexpr std::string_view kHolds = "HOLDS";
+// What they keep, value by value.
+constexpr std::string_view kHeldValues = "HELD_VALUES";
 constexpr std::string_view kLogs = "LOGS";
 constexpr std::string_view kObjects = "OBJECTS";
 // Exact numbers of what is held: no statistics. Of one PBX, or of one day, they can tell of one person.
@@ -59,6 +61,8 @@ constexpr MethodRow kTable[] = {
     {"HoldService", "ListHolds", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
     {"HoldService", "UpdateHold", {kRightsDesk, kOperator}, kDenied, kHolds},
     {"HoldService", "ReleaseHold", {kRightsDesk, kOperator}},
+    {"HoldService", "ExportHold", {kRightsDesk, kAuditor}, kDenied, kHeldValues},
+    {"HoldService", "ListReleasedHolds", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetCheckpoint", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "ListLedgerEntries", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetInclusionProof", {kRightsDesk, kOperator, kAuditor}},

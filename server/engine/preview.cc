@@ -24,7 +24,11 @@ absl::Status TooLarge() {
 }  // namespace
 
 Preview::Preview(const Store& store, Domains& domains, absl::Time now)
-    : store_(store), domains_(domains), holdings_(domains.holdings), now_(now) {}
+    : store_(store),
+      domains_(domains),
+      holdings_(domains.holdings),
+      now_(now),
+      names_(holdings_.store, holdings_.vault, holdings_.counts, domains.holds, holdings_.LastDue(now)) {}
 
 absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
   Change change(holdings_, now_);
@@ -37,6 +41,9 @@ absl::Status Preview::Add(const Change& change) {
     erased_[category] += change.erased()[category];
     kept_[category] += change.kept()[category];
   }
+  change.ForEachKept([this](const FiledKey& key, const stored::v1::KeptRow& row, uint32_t values) {
+    names_.Look(key, row.row(), values);
+  });
   return AddOrders(change);
 }
 
@@ -61,6 +68,7 @@ absl::StatusOr<v1::PreviewErasureResponse> Preview::Response() const {
     orders += *left ? 0 : 1;
   }
   response.set_orders(orders);
+  *response.mutable_holds() = names_.Describe();
   for (size_t category = 1; category < kCategories; ++category) {
     if (erased_[category] == 0 && kept_[category] == 0) continue;
     v1::ErasurePreview& preview = *response.add_categories();

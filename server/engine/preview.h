@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "retention/v1/deletion_service.pb.h"
 #include "server/engine/domains.h"
+#include "server/holds/hold_names.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -49,6 +50,7 @@ class Preview {
   CategoryCounts kept_{};
   std::set<OwnerId> ordered_;  // objects, unless rows of them are left
   ObjectReferences references_;
+  HoldNames names_;
 };
 
 }  // namespace retention

@@ -6,6 +6,7 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/holds/hold_intake.h"
+#include "server/holds/released_holds.h"
 #include "server/meetings/locator.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
@@ -254,15 +255,20 @@ absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) con
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
   hold.released = absl::FromUnixMicros(absl::ToUnixMicros(change.now()));
+  if (absl::Status status = TrimReleased(holdings_.store, 1, change.batch()); !status.ok()) return status;
+  PutReleased(hold, /*by_itself=*/false, change.batch());
   Put(std::move(hold), std::nullopt, LedgerEntry::KIND_HOLD_RELEASED, kReleased, change);
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> HoldCommands::EndOver(Change& change) const {
   const std::vector<HoldPtr> over = register_.Ended(change.last_due());
-  for (size_t i = 0; i < std::min(over.size(), kMaxStepHolds); ++i) {
+  const size_t ending = std::min(over.size(), kMaxStepHolds);
+  if (absl::Status s = TrimReleased(holdings_.store, ending, change.batch()); !s.ok()) return s;
+  for (size_t i = 0; i < ending; ++i) {
     Hold ended = *over[i];
     ended.released = DueInstant(ended.End(), holdings_.policy().zone());
+    PutReleased(ended, /*by_itself=*/true, change.batch());
     Put(std::move(ended), std::nullopt, LedgerEntry::KIND_HOLD_RELEASED, kEnded, change);
   }
   return over.size() > kMaxStepHolds;

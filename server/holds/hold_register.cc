@@ -261,6 +261,28 @@ std::shared_ptr<const HoldClaims> HoldRegister::ClaimsOf(const Group& group, Due
   return group.claims;
 }
 
+std::vector<HoldPtr> HoldRegister::On(const PbxId& pbx, DueDay last_due) const {
+  std::vector<HoldPtr> on;
+  if (!any_.load()) return on;
+  const MutexLock lock(mutex_);
+  const auto add = [&](const Group& group, HoldGeneration left) {
+    for (const auto& [number, hold] : group.holds) {
+      if (hold->InForce(last_due) && hold->generation < left) on.push_back(hold);
+    }
+  };
+  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end()) add(own->second, kNotLeft);
+  const auto controllers = controllers_of_.find(pbx);
+  if (controllers == controllers_of_.end()) return on;
+  for (const std::string& controller : controllers->second) {
+    const auto group = by_controller_.find(controller);
+    const auto cover = covers_.find(controller);
+    if (group == by_controller_.end() || cover == covers_.end()) continue;
+    const auto found = cover->second.left.find(pbx);
+    add(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
+  }
+  return on;
+}
+
 HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
   HoldConcerns concerns;
   if (!any_.load()) return concerns;

@@ -60,6 +60,8 @@ class HoldRegister : public Keeper {
   // All after `after`, by their ids.
   std::vector<HoldPtr> List(std::string_view after) const;
   size_t size() const;
+  // The holds in force on the day after `last_due` that may cover anything of a PBX.
+  std::vector<HoldPtr> On(const PbxId& pbx, DueDay last_due) const;
   // What holds in force on the day after `last_due` cover of a PBX. Costs nothing where there are no holds.
   HoldConcerns Concerning(const PbxId& pbx, DueDay last_due) const;
   bool Concerns(const PbxId& pbx, DueDay last_due) const override { return !Concerning(pbx, last_due).empty(); }

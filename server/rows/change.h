@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -166,6 +167,9 @@ class Change {
   // What must be undone in memory if it never becomes durable: caches that are altered on the way.
   void Otherwise(std::function<void()> undo) { undos_.push_back(std::move(undo)); }
 
+  // Shows `visit` the rows that it puts into the bucket of kept ones.
+  void ForEachKept(
+      absl::FunctionRef<void(const FiledKey& key, const stored::v1::KeptRow& row, uint32_t values)> visit) const;
   // What it ends and keeps.
   const CategoryCounts& erased() const { return erased_in_all_; }
   const CategoryCounts& kept() const { return kept_in_all_; }

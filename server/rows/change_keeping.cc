@@ -85,6 +85,15 @@ absl::StatusOr<uint32_t> Change::LetGo(const FiledKey& key, std::string_view env
   return values;
 }
 
+void Change::ForEachKept(
+    absl::FunctionRef<void(const FiledKey& key, const stored::v1::KeptRow& row, uint32_t values)> visit) const {
+  for (const Unsealed& unsealed : unsealed_) {
+    stored::v1::KeptRow row;
+    if (unsealed.key.day != DueDay::Kept() || !row.ParseFromString(unsealed.plaintext.Reveal())) continue;
+    visit(unsealed.key, row, unsealed.values);
+  }
+}
+
 KeptParts& Change::Parts() {
   if (parts_ == nullptr) {
     parts_ = holdings_.keeper->PartsIn(holdings_.store, holdings_.vault, holdings_.counts, last_due_);

@@ -2,6 +2,9 @@
 #ifndef RETENTION_SERVER_ROWS_WRITER_H_
 #define RETENTION_SERVER_ROWS_WRITER_H_
 
+#include <functional>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -44,15 +47,22 @@ class Commands {
   // REQUIRES: both outlive it.
   Commands(CommandThread& thread, Writer& writer) : thread_(thread), writer_(writer) {}
 
+  // The same, but each change that is about to be committed is shown to `show`, on the writer's thread.
+  Commands Showing(std::function<void(const Change&)> show) const {
+    Commands showing = *this;
+    showing.show_ = std::move(show);
+    return showing;
+  }
+
   // Writer::Do, on the writer's thread. REQUIRES: not called on it.
   template <typename Command>
   auto Do(absl::Time now, const Command& command) const -> decltype(command(std::declval<Change&>())) {
-    return thread_.Call([&] { return writer_.Do(now, command); });
+    return thread_.Call([&] { return DoHere(now, command); });
   }
   // The same with the time at which the command's turn comes.
   template <typename Command>
   auto Do(const Command& command) const -> decltype(command(std::declval<Change&>())) {
-    return thread_.Call([&] { return writer_.Do(thread_.Now(), command); });
+    return thread_.Call([&] { return DoHere(thread_.Now(), command); });
   }
   // Runs what needs no store, and so no writing, on the writer's thread, whatever state the store is in.
   template <typename Act>
@@ -62,8 +72,18 @@ class Commands {
   CommandThread& thread() const { return thread_; }
 
  private:
+  template <typename Command>
+  auto DoHere(absl::Time now, const Command& command) const -> decltype(command(std::declval<Change&>())) {
+    return writer_.Do(now, [&](Change& change) {
+      auto outcome = command(change);
+      if (outcome.ok() && show_ != nullptr) show_(change);
+      return outcome;
+    });
+  }
+
   CommandThread& thread_;
   Writer& writer_;
+  std::function<void(const Change&)> show_;
 };
 
 }  // namespace retention

@@ -5,6 +5,7 @@
 #include "retention/v1/deletion_service.grpc.pb.h"
 #include "server/base/field_checks.h"
 #include "server/base/field_violations.h"
+#include "server/holds/hold_names.h"
 #include "server/rows/object_rows.h"
 #include "server/rpc/pbx_calls.h"
 #include "server/rpc/services.h"
@@ -64,13 +65,22 @@ class DeletionService final : public DeletionServiceBase {
   template <typename Request>
   grpc::ServerUnaryReactor* Delete(const UnaryCall& call) {
     return Answer<Request>(backend_, backend_.workers.commands, call, [this](const Request& message) {
-      using Response = decltype(Execute(message, std::string_view()));
+      using Response = decltype(Execute(message, std::string_view(), backend_.commands));
       FieldViolations violations;
       violations.Add(CheckIdentifier("pbx_id", message.pbx_id()));
       const auto reason = WordOf(message.reason());
       violations.Add(reason.status());
       CheckRest(message, violations);
-      return violations.ok() ? Execute(message, *reason) : Response(violations.status());
+      if (!violations.ok()) return Response(violations.status());
+      // Who asked is told which holds keep some of it.
+      KeptByChanges kept(*reason);
+      const Commands commands = backend_.commands.Showing([&kept](const Change& change) { kept.Take(change); });
+      auto response = Execute(message, *reason, commands);
+      if (response.ok()) {
+        *response->mutable_holds() = kept.Keepers(*backend_.engine.store().Snapshot(), backend_.engine.holdings(),
+                                                  backend_.engine.holds(), backend_.Now());
+      }
+      return response;
     });
   }
 
@@ -94,19 +104,21 @@ class DeletionService final : public DeletionServiceBase {
     violations.Add(CheckIdentifier("poll_id", request.poll_id()));
   }
 
-  absl::StatusOr<v1::DeletePbxResponse> Execute(const v1::DeletePbxRequest& request, std::string_view reason) const {
-    return EndPbxFor<v1::DeletePbxResponse>(backend_, request.pbx_id(), reason);
+  absl::StatusOr<v1::DeletePbxResponse> Execute(const v1::DeletePbxRequest& request, std::string_view reason,
+                                                const Commands& commands) const {
+    return EndPbxFor<v1::DeletePbxResponse>(backend_, commands, request.pbx_id(), reason);
   }
 
   absl::StatusOr<v1::DeleteExtensionResponse> Execute(const v1::DeleteExtensionRequest& request,
-                                                      std::string_view reason) const {
-    return RemoveExtensionFor<v1::DeleteExtensionResponse>(backend_, request.pbx_id(), request.number(), reason);
+                                                      std::string_view reason, const Commands& commands) const {
+    return RemoveExtensionFor<v1::DeleteExtensionResponse>(backend_, commands, request.pbx_id(), request.number(),
+                                                           reason);
   }
 
-  absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request,
-                                                    std::string_view reason) const {
-    const auto erased = EraseMeeting(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(),
-                                     request.meeting_id(), reason);
+  absl::StatusOr<v1::DeleteMeetingResponse> Execute(const v1::DeleteMeetingRequest& request, std::string_view reason,
+                                                    const Commands& commands) const {
+    const auto erased =
+        EraseMeeting(backend_.engine.domains().recorder, commands, request.pbx_id(), request.meeting_id(), reason);
     if (!erased.ok()) return erased.status();
     v1::DeleteMeetingResponse response;
     ForEachCount(erased->values, [&](v1::DataCategory category, uint64_t values) {
@@ -119,17 +131,18 @@ class DeletionService final : public DeletionServiceBase {
     return response;
   }
 
-  absl::StatusOr<v1::DeleteObjectResponse> Execute(const v1::DeleteObjectRequest& request,
-                                                   std::string_view reason) const {
+  absl::StatusOr<v1::DeleteObjectResponse> Execute(const v1::DeleteObjectRequest& request, std::string_view reason,
+                                                   const Commands& commands) const {
     absl::Status status =
-        EraseObject(backend_.engine.domains().recorder, backend_.commands, request.pbx_id(), request.meeting_id(),
+        EraseObject(backend_.engine.domains().recorder, commands, request.pbx_id(), request.meeting_id(),
                     static_cast<CategoryNumber>(request.category()), request.object_id(), reason);
     if (!status.ok()) return status;
     return v1::DeleteObjectResponse();
   }
 
-  absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason) const {
-    absl::Status status = backend_.commands.Do([&](Change& change) {
+  absl::StatusOr<v1::DeletePollResponse> Execute(const v1::DeletePollRequest& request, std::string_view reason,
+                                                 const Commands& commands) const {
+    absl::Status status = commands.Do([&](Change& change) {
       return backend_.engine.domains().recorder.DeletePoll(request.pbx_id(), request.poll_id(), reason, change);
     });
     if (!status.ok()) return status;

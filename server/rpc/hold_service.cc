@@ -1,7 +1,9 @@
 #include "retention/v1/hold_service.grpc.pb.h"
 #include "server/days/endings.h"
+#include "server/holds/hold_export.h"
 #include "server/holds/hold_intake.h"
 #include "server/holds/hold_reader.h"
+#include "server/holds/released_holds.h"
 #include "server/rpc/services.h"
 #include "server/rpc/unary.h"
 
@@ -11,7 +13,8 @@ namespace {
 using HoldServiceBase =
     v1::HoldService::WithRawCallbackMethod_CreateHold<v1::HoldService::WithRawCallbackMethod_GetHold<
         v1::HoldService::WithRawCallbackMethod_ListHolds<v1::HoldService::WithRawCallbackMethod_UpdateHold<
-            v1::HoldService::WithRawCallbackMethod_ReleaseHold<v1::HoldService::Service>>>>>;
+            v1::HoldService::WithRawCallbackMethod_ReleaseHold<v1::HoldService::WithRawCallbackMethod_ExportHold<
+                v1::HoldService::WithRawCallbackMethod_ListReleasedHolds<v1::HoldService::Service>>>>>>>;
 
 class HoldService final : public HoldServiceBase {
  public:
@@ -57,6 +60,25 @@ class HoldService final : public HoldServiceBase {
                                         grpc::ByteBuffer* response) override {
     return Answer<v1::ReleaseHoldRequest>(backend_, backend_.workers.commands, {context, request, response},
                                           [this](const auto& message) { return Release(message); });
+  }
+
+  grpc::ServerUnaryReactor* ExportHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Answer<v1::ExportHoldRequest>(
+        backend_, backend_.workers.long_reads, {context, request, response},
+        [this](const v1::ExportHoldRequest& message, const Admission& admission) {
+          // What is restricted (GDPR article 18) only the rights desk may read.
+          const Opener opener = admission.role == Role::kAuditor ? Opener::kReader : Opener::kEngine;
+          return retention::ExportHold(*backend_.engine.store().Snapshot(), backend_.engine.holdings(),
+                                       backend_.engine.holds(), message, opener, backend_.Now());
+        });
+  }
+
+  grpc::ServerUnaryReactor* ListReleasedHolds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override {
+    return Answer<v1::ListReleasedHoldsRequest>(
+        backend_, backend_.workers.reads, {context, request, response},
+        [this](const auto& message) { return ListReleased(*backend_.engine.store().Snapshot(), message); });
   }
 
  private:

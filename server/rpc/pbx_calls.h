@@ -16,8 +16,9 @@ namespace retention {
 
 // Ends a PBX to the last row. REQUIRES: pbx_id was checked.
 template <typename Response>
-absl::StatusOr<Response> EndPbxFor(const Backend& backend, const std::string& pbx_id, std::string_view reason) {
-  auto erased = EndPbx(backend.engine.enders(), backend.commands, pbx_id, reason, backend.Now());
+absl::StatusOr<Response> EndPbxFor(const Backend& backend, const Commands& commands, const std::string& pbx_id,
+                                   std::string_view reason) {
+  auto erased = EndPbx(backend.engine.enders(), commands, pbx_id, reason, backend.Now());
   if (!erased.ok()) return erased.status();
   Response response;
   response.set_values_erased(*erased);
@@ -26,10 +27,10 @@ absl::StatusOr<Response> EndPbxFor(const Backend& backend, const std::string& pb
 
 // Ends an extension with what hangs on it. REQUIRES: pbx_id was checked.
 template <typename Response>
-absl::StatusOr<Response> RemoveExtensionFor(const Backend& backend, const std::string& pbx_id,
+absl::StatusOr<Response> RemoveExtensionFor(const Backend& backend, const Commands& commands, const std::string& pbx_id,
                                             const std::string& number, std::string_view reason) {
   if (absl::Status status = CheckExtensionNumber("number", number); !status.ok()) return status;
-  const auto done = backend.commands.Do([&](Change& change) {
+  const auto done = commands.Do([&](Change& change) {
     return backend.engine.domains().pbxs.RemoveExtension(pbx_id, {.number = number}, std::nullopt, reason, change);
   });
   if (!done.ok()) return done.status();

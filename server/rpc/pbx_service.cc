@@ -111,13 +111,13 @@ class PbxService final : public PbxServiceBase {
 
   absl::StatusOr<v1::RemoveExtensionResponse> Remove(const v1::RemoveExtensionRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
-    return RemoveExtensionFor<v1::RemoveExtensionResponse>(backend_, request.pbx_id(), request.number(),
-                                                           kReasonExtensionRemoved);
+    return RemoveExtensionFor<v1::RemoveExtensionResponse>(backend_, backend_.commands, request.pbx_id(),
+                                                           request.number(), kReasonExtensionRemoved);
   }
 
   absl::StatusOr<v1::DeregisterPbxResponse> Deregister(const v1::DeregisterPbxRequest& request) const {
     if (absl::Status status = CheckIdentifier("pbx_id", request.pbx_id()); !status.ok()) return status;
-    return EndPbxFor<v1::DeregisterPbxResponse>(backend_, request.pbx_id(), kReasonPbxDeregistered);
+    return EndPbxFor<v1::DeregisterPbxResponse>(backend_, backend_.commands, request.pbx_id(), kReasonPbxDeregistered);
   }
 
   absl::StatusOr<v1::ReportLicenceResponse> TakeLicence(const v1::ReportLicenceRequest& request) const {

@@ -11,11 +11,13 @@
 #include "retention/v1/clock_service.pb.h"
 #include "retention/v1/controller_service.pb.h"
 #include "retention/v1/deletion_service.pb.h"
+#include "retention/v1/hold_service.pb.h"
 #include "retention/v1/meeting_service.pb.h"
 #include "retention/v1/pbx_service.pb.h"
 #include "server/ledger/ledger.h"
 #include "server/meetings/meeting_view.h"
 #include "tests/engine/harness.h"
+#include "tests/holds/held.h"
 #include "tests/rpc/guarded_server.h"
 #include "tests/testing/fault_file_system.h"
 
@@ -27,9 +29,9 @@ using stored::v1::LedgerEntry;
 class AccessAuditTest : public ::testing::Test {
  protected:
   AccessAuditTest()
-      : server_("portal=365 operator=365 other=365",
+      : server_("portal=365 operator=365 other=365 auditor=365",
                 RoleRuleOf("portal", "portal") + "," + RoleRuleOf("operator", "operator") + "," +
-                    RoleRuleOf("operator/second", "other"),
+                    RoleRuleOf("operator/second", "other") + "," + RoleRuleOf("auditor", "auditor"),
                 [this](ServerOptions& options) { options.store.file_system = disk_.file_system(); }) {
     v1::SyncPbxRequest request;
     request.set_pbx_id("pbx");
@@ -89,6 +91,19 @@ TEST_F(AccessAuditTest, WhoDescribesAControllerIsInTheLedger) {
   EXPECT_EQ(Call("operator", "ControllerService/CreateController", request), "OK");
   EXPECT_EQ(Entered({LedgerEntry::KIND_CONTROLLER_CREATED}),
             std::vector<std::string>{"KIND_CONTROLLER_CREATED operator operator  0"});
+}
+
+TEST_F(AccessAuditTest, WhoReadsWhatAHoldKeepsIsInTheLedgerAndOperatorsDoNot) {
+  v1::CreateHoldRequest hold;
+  *hold.mutable_hold() = PbxHold("case-1", kMonday);
+  EXPECT_EQ(Call("operator", "HoldService/CreateHold", hold), "OK");
+  v1::ExportHoldRequest request;
+  request.set_hold_id("case-1");
+  for (const char* client : {"portal", "operator"}) {
+    EXPECT_EQ(Call(client, "HoldService/ExportHold", request), "PERMISSION_DENIED ROLE_MISSING");
+  }
+  EXPECT_EQ(Call("auditor", "HoldService/ExportHold", request), "OK");
+  EXPECT_EQ(Entered({LedgerEntry::KIND_READ}), std::vector<std::string>{"KIND_READ auditor auditor HELD_VALUES 0"});
 }
 
 TEST_F(AccessAuditTest, ActsCarryRoleAndPrincipalAndTheLawsOwnNone) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/hold_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
 #include "tests/engine/harness.h"
@@ -68,6 +69,30 @@ TEST_F(HoldServiceTest, KeepsShowsAndLetsGo) {
   EXPECT_EQ(released.values_erased(), 3u);
   EXPECT_EQ(Release("case-1").Summary(), "NOT_FOUND HOLD_UNKNOWN");
   EXPECT_EQ(List(false).holds_size(), 0);
+}
+
+TEST_F(HoldServiceTest, HandsOverWhatItKeepsAndIsNamedByADeletion) {
+  ASSERT_TRUE(Create(EmailHold("case-1", kMonday, "alice@example.org")).ok());
+  v1::DeleteMeetingRequest deletion;
+  deletion.set_pbx_id("pbx");
+  deletion.set_meeting_id("m");
+  deletion.set_reason(v1::DELETION_REASON_SUBJECT_REQUEST);
+  v1::DeleteMeetingResponse deleted;
+  ASSERT_TRUE(server_.Call("/retention.v1.DeletionService/DeleteMeeting", deletion, &deleted).ok());
+  ASSERT_EQ(deleted.holds_size(), 1) << deleted.ShortDebugString();
+  EXPECT_EQ(deleted.holds(0).hold_id(), "case-1");
+  v1::ExportHoldRequest request;
+  request.set_hold_id("case-1");
+  v1::ExportHoldResponse exported;
+  ASSERT_TRUE(server_.Call(kHoldService + "ExportHold", request, &exported).ok());
+  EXPECT_EQ(exported.values_size(), 3);
+  EXPECT_TRUE(exported.next_page_token().empty());
+  request.set_hold_id("nobody");
+  EXPECT_EQ(server_.Call(kHoldService + "ExportHold", request).Summary(), "NOT_FOUND HOLD_UNKNOWN");
+  ASSERT_TRUE(Release("case-1").ok());
+  v1::ListReleasedHoldsResponse released;
+  ASSERT_TRUE(server_.Call(kHoldService + "ListReleasedHolds", v1::ListReleasedHoldsRequest(), &released).ok());
+  EXPECT_EQ(released.holds_size(), 1);
 }
 
 TEST_F(HoldServiceTest, IsListedByPageAndWhenItsReviewIsDue) {

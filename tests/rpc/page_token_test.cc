@@ -37,6 +37,8 @@ const std::vector<Paged>& PagedCalls() {
       {"ErasureOrderService/ListErasureOrders", "", "pbx_id: 'pbx'"},
       {"ControllerService/ListControllers", "", nullptr},
       {"HoldService/ListHolds", "", "review_due: true"},
+      {"HoldService/ExportHold", "hold_id: 'a'", "hold_id: 'b'"},
+      {"HoldService/ListReleasedHolds", "", nullptr},
       {"LedgerService/ListLedgerEntries", "", "newest_first: true"},
       {"LogService/ReadLogs", "", "min_severity: LOG_SEVERITY_WARNING"},
       {"RetentionService/ListDueDays", "pbx_id: 'pbx'", "pbx_id: 'pbx' categories: DATA_CATEGORY_PARTICIPANT_NAME"},

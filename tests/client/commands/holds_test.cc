@@ -77,6 +77,38 @@ TEST_F(HoldCommandsTest, ShowSaysWhatIsKept) {
   EXPECT_NE(out_.str().find("participant-name            2       7"), std::string::npos) << out_.str();
 }
 
+TEST_F(HoldCommandsTest, ExportWritesALineForEachValueOfEveryPage) {
+  int pages = 0;
+  connection_->handlers["ExportHold"] = [&](const auto& request, auto* response) {
+    v1::ExportHoldRequest asked;
+    asked.CopyFrom(request);
+    EXPECT_EQ(asked.page_token(), pages == 0 ? "" : "next");
+    v1::ExportHoldResponse page;
+    page.add_values()->set_text(pages == 0 ? "Alice" : "Bob");
+    if (++pages == 1) page.set_next_page_token("next");
+    response->CopyFrom(page);
+    return absl::OkStatus();
+  };
+  EXPECT_EQ(Run({"holds", "export", "case-1"}), kExitOk) << err_.str();
+  EXPECT_EQ(out_.str(), "{\"text\":\"Alice\"}\n{\"text\":\"Bob\"}\n");
+}
+
+TEST_F(HoldCommandsTest, ExportFailsIfAnythingIsDamaged) {
+  v1::ExportHoldResponse page;
+  page.set_damaged_rows(2);
+  connection_->Answer("ExportHold", page);
+  EXPECT_EQ(Run({"holds", "export", "case-1"}), kExitFailed);
+}
+
+TEST_F(HoldCommandsTest, ListOfReleasedOnes) {
+  v1::ListReleasedHoldsResponse response;
+  response.add_holds()->set_ledger_id("0123");
+  response.mutable_holds(0)->set_basis(v1::HOLD_BASIS_OFFICIAL_ORDER);
+  connection_->Answer("ListReleasedHolds", response);
+  EXPECT_EQ(Run({"holds", "list", "--released"}), kExitOk) << err_.str();
+  EXPECT_NE(out_.str().find("official-order"), std::string::npos) << out_.str();
+}
+
 TEST_F(HoldCommandsTest, ReleaseIsNotSentTwice) {
   connection_->failures.push_back(absl::DeadlineExceededError("the answer is lost"));
   EXPECT_EQ(Run({"holds", "release", "case-1", "--yes"}), kExitUnavailable);
