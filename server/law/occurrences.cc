@@ -111,16 +111,14 @@ void RoomWalk::Sign(size_t index, int64_t time_us, int64_t now_us) {
   Sitting& sitting = sittings_[index];
   sitting.last_us = std::max(sitting.last_us, time_us);
   if (!sitting.plan.has_value()) return;
-  RoomPlan& plan = plans_[*sitting.plan];
-  if (plan.took_place || !plan.dated || time_us < plan.start_us) return;
-  plan.took_place = true;
-  plan.took_place_us = now_us;
-  plan.took_place_in = index;
+  const RoomPlan& plan = plans_[*sitting.plan];
+  if (plan.dated && !plan.took_place && time_us >= plan.start_us) TakePlace(*sitting.plan, index, now_us);
 }
 
 void RoomWalk::Join(size_t sitting, size_t plan, int64_t now_us) {
   sittings_[sitting].plan = plan;
   sittings_of_[plan].push_back(sitting);
+  if (!plans_[plan].took_place) starts_.emplace(plans_[plan].start_us, plan);
   Sign(sitting, sittings_[sitting].last_us, now_us);
 }
 
@@ -196,6 +194,7 @@ std::optional<size_t> RoomWalk::PlanOfNewSitting(const RoomEvent& event) const {
 }
 
 CutPlace RoomWalk::Step(const RoomEvent& event) {
+  LetStartsCome(event.time_us, INT64_MIN);
   switch (event.kind) {
     case RoomEventKind::kScheduled:
     case RoomEventKind::kRescheduled:
@@ -225,83 +224,6 @@ CutPlace RoomWalk::Step(const RoomEvent& event) {
   const CutPlace place = PlaceOfDay(event);
   Delete(event);
   return place;
-}
-
-size_t RoomWalk::AddPlan(const RoomEvent& event) {
-  const size_t index = plans_.size();
-  RoomPlan& plan = plans_.emplace_back();
-  plan.first_us = plan.said_us = event.time_us;
-  plan.name = event.sitting;
-  plan.follows = PlanNamed(event.sitting);
-  sittings_of_.emplace_back();
-  plan_named_[event.sitting] = index;
-  return index;
-}
-
-uint32_t RoomWalk::SchedulerBefore(const RoomPlan& plan) const {
-  for (auto former = plan.follows; former.has_value(); former = plans_[*former].follows) {
-    if (plans_[*former].dated) return plans_[*former].scheduler;
-  }
-  return 0;
-}
-
-bool RoomWalk::Changes(const RoomEvent& event, size_t index) const {
-  const RoomPlan& plan = plans_[index];
-  const CutRules& rules = RulesOf(plan);
-  if (!plan.dated) return event.time_us <= plan.said_us + Us(rules.longest_sitting);
-  const bool is_near = std::abs(event.planned_start_us - plan.start_us) < Us(rules.early_within);
-  if (!plan.took_place) return is_near || event.time_us <= plan.end_us + Us(rules.late_within);
-  return is_near && event.planned_start_us <= GoesOnUntil(event, index) + Us(rules.reopen_within);
-}
-
-int64_t RoomWalk::GoesOnUntil(const RoomEvent& event, size_t plan) const {
-  int64_t until_us = plans_[plan].start_us;
-  for (const size_t i : sittings_of_[plan]) {
-    const Sitting& sitting = sittings_[i];
-    const bool runs = !sitting.emptied_us.has_value() && !IsOver(sitting, event.time_us);
-    until_us = std::max(until_us, runs ? event.time_us : sitting.last_us);
-  }
-  return until_us;
-}
-
-CutPlace RoomWalk::Plan(const RoomEvent& event) {
-  auto index = PlanNamed(event.sitting);
-  if (!index.has_value() || !Changes(event, *index)) index = AddPlan(event);
-  RoomPlan& plan = plans_[*index];
-  if (event.kind == RoomEventKind::kRescheduled && !plan.dated) {
-    plan.planned_anew = event.id;
-    plan.scheduler = SchedulerBefore(plan);
-  } else if (event.kind == RoomEventKind::kScheduled && event.organizer != 0) {
-    plan.scheduler = event.organizer;
-  }
-  plan.dated = true;
-  if (plan.took_place) {
-    // Who is there may stay longer; when all have left no time is added.
-    const int64_t until_us = GoesOnUntil(event, *index);
-    const int64_t latest_us =
-        until_us >= event.time_us ? plan.start_us + Us(kMaxPlannedDuration) : std::max(until_us, plan.end_us);
-    plan.end_us = std::clamp(event.planned_end_us, plan.start_us, latest_us);
-  } else {
-    plan.start_us = event.planned_start_us;
-    plan.end_us = event.planned_end_us;
-    if (std::find(waiting_.begin(), waiting_.end(), *index) == waiting_.end()) waiting_.push_back(*index);
-    std::erase_if(sittings_of_[*index], [&](size_t i) {
-      if (InWindow(plan, sittings_[i].start_us)) return false;
-      sittings_[i].plan.reset();
-      ++regroupings_;
-      return true;
-    });
-  }
-  const auto running = LatestRunning(event.sitting, event.time_us);
-  const auto may_join = [&](const Sitting& sitting) {
-    return !sitting.plan.has_value() && InWindow(plan, sitting.start_us) &&
-           (!plan.took_place || sitting.start_us < plan.end_us);
-  };
-  if (running.has_value() && may_join(sittings_[*running])) {
-    Join(*running, *index, event.time_us);
-    ++regroupings_;
-  }
-  return {.of = CutPlace::Of::kPlan, .index = *index};
 }
 
 size_t RoomWalk::Begin(const RoomEvent& event) {
@@ -424,6 +346,7 @@ void RoomWalk::Delete(const RoomEvent& event) {
   if (event.with_recordings) deleted_with_recordings_ = deleted_;
   ++regroupings_;
   waiting_.clear();
+  starts_.clear();
   plan_named_.clear();
   sittings_named_.clear();
   repeated_by_.clear();

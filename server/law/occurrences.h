@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -138,6 +139,9 @@ class RoomWalk {
   const std::vector<RoomPlan>& plans() const { return plans_; }
   const std::vector<Sitting>& sittings() const { return sittings_; }
   const std::vector<size_t>& SittingsOf(size_t plan) const { return sittings_of_[plan]; }
+  // Of a plan that has not taken place: the first of its sittings in which people are there when its start comes, if
+  // nothing else happens by then. That is when it takes place.
+  std::optional<size_t> OpenAtStart(size_t plan) const;
   CutGroup GroupOf(const CutPlace& place) const;
   // By which a plan or a sitting is cut: those that were in force when it was first spoken of, or began.
   const CutRules& RulesOf(const RoomPlan& plan) const { return rules_.At(plan.first_us); }
@@ -178,6 +182,10 @@ class RoomWalk {
   bool IsOver(const Sitting& sitting, int64_t time_us) const;
   // No sitting that began before its start can take part in what happens at `time_us`.
   bool IsLongPast(const Sitting& sitting, int64_t time_us) const;
+  // A plan whose start comes while people are there takes place, whether anything is said of them after it: all that
+  // come until `until_us`. `known_us`: those before it became known then.
+  void LetStartsCome(int64_t until_us, int64_t known_us);
+  void TakePlace(size_t plan, size_t sitting, int64_t since_us);
   // `now_us`: when it became known.
   void Sign(size_t sitting, int64_t time_us, int64_t now_us);
   void Join(size_t sitting, size_t plan, int64_t now_us);
@@ -260,6 +268,8 @@ class RoomWalk {
   std::vector<OpenConnections> open_;             // by sitting
   std::vector<std::vector<size_t>> sittings_of_;  // by plan
   std::vector<size_t> waiting_;                   // plans that have not taken place
+  // Of those that have sittings, the starts that have not come; others among them say nothing. Follows from the rest.
+  std::set<std::pair<int64_t, size_t>> starts_;
   // By name, since the last deletion: the latest plan; all sittings, in order, without a name under 0.
   std::map<uint64_t, size_t> plan_named_;
   std::map<uint64_t, std::vector<size_t>> sittings_named_;  // follows from sittings_ and deleted_

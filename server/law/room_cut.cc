@@ -321,6 +321,7 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
   organizer_number = group.organizer;
   facts.only_started = organizer_number != 0 && !group.organizer_scheduled;
   std::vector<size_t> sittings;
+  size_t took_place_in = 0;
   if (key.of == CutPlace::Of::kPlan) {
     const RoomPlan& plan = walk_.plans()[key.index];
     if (!group.organizer_scheduled && plan.scheduler != 0) {
@@ -330,18 +331,21 @@ OccurrenceFacts RoomCut::FactsOf(uint64_t occurrence, uint32_t& organizer_number
     }
     if (plan.dated) {
       const CutRules& rules = walk_.RulesOf(plan);
+      // It is known what its start will find. That follows from what is of it, whatever comes later elsewhere.
+      const auto open = plan.took_place ? std::nullopt : walk_.OpenAtStart(key.index);
+      took_place_in = open.value_or(plan.took_place_in);
       facts.plan = PlanFacts{.start_us = plan.start_us,
                              .end_us = plan.end_us,
-                             .took_place = plan.took_place,
-                             .took_place_us = plan.took_place_us,
+                             .took_place = plan.took_place || open.has_value(),
+                             .took_place_us = open.has_value() ? plan.start_us : plan.took_place_us,
                              .early_us = absl::ToInt64Microseconds(rules.early_within),
                              .name = plan.name};
       facts.waits_until_us = plan.end_us + absl::ToInt64Microseconds(rules.late_within);
     }
     sittings = walk_.SittingsOf(key.index);
     std::sort(sittings.begin(), sittings.end());
-    if (plan.took_place) {
-      const auto in = std::lower_bound(sittings.begin(), sittings.end(), plan.took_place_in);
+    if (facts.TookPlace()) {
+      const auto in = std::lower_bound(sittings.begin(), sittings.end(), took_place_in);
       facts.plan->took_place_in = static_cast<size_t>(in - sittings.begin());
     }
   } else if (key.of == CutPlace::Of::kSitting) {

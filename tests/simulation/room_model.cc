@@ -323,11 +323,12 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
     switch (place.of) {
       case PlaceModel::Of::kPlan:
         occurrence.deleted = steps.plans()[place.index].deleted;
-        if (steps.plans()[place.index].dated) occurrence.plan = steps.plans()[place.index];
+        if (steps.plans()[place.index].dated) occurrence.plan = steps.AtItsStart(place.index);
         for (size_t i = 0; i < steps.sittings().size(); ++i) {
           const SittingModel& sitting = steps.sittings()[i];
           if (sitting.plan != place.index) continue;
-          if (steps.plans()[place.index].took_place_by == i) occurrence.took_place_by = occurrence.sittings.size();
+          if (occurrence.plan.has_value() && occurrence.plan->took_place_by == i)
+            occurrence.took_place_by = occurrence.sittings.size();
           occurrence.sittings.push_back(sitting);
         }
         break;

@@ -170,7 +170,28 @@ std::optional<size_t> RoomSteps::PlanOfNew(const v1::Event& event) const {
   return takes(plan) ? plan : std::nullopt;
 }
 
+PlanModel RoomSteps::AtItsStart(size_t plan) const {
+  PlanModel then = plans_[plan];
+  for (size_t i = 0; i < sittings_.size() && then.dated && !then.deleted && !then.took_place; ++i) {
+    const SittingModel& sitting = sittings_[i];
+    if (sitting.plan != plan || sitting.emptied_us.has_value() || IsOver(sitting, then.start_us)) continue;
+    then.took_place = true;
+    then.took_place_us = then.start_us;
+    then.took_place_by = i;
+  }
+  return then;
+}
+
+void RoomSteps::ComeTo(int64_t t, int64_t known_us) {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    if (plans_[i].took_place || plans_[i].start_us > t) continue;
+    plans_[i] = AtItsStart(i);
+    plans_[i].took_place_us = std::max(plans_[i].took_place_us, known_us);
+  }
+}
+
 PlaceModel RoomSteps::Step(const v1::Event& event) {
+  ComeTo(Us(event.time()), INT64_MIN);
   if (event.has_meeting_scheduled() || event.has_meeting_rescheduled()) return StepPlan(event);
   if (event.has_meeting_started() || IsEntry(event)) return Enter(event);
   if (event.has_media_quality_sampled() || event.has_participant_left() || event.has_meeting_ended()) {
@@ -251,6 +272,7 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
     sittings_[*running].plan = index;
     Sign(sittings_[*running], sittings_[*running].last_us, t);
   }
+  ComeTo(t, t);
   return {.of = PlaceModel::Of::kPlan, .index = *index, .deletions = 0};
 }
 

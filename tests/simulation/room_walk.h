@@ -46,11 +46,16 @@ class RoomSteps {
   // that began just after it. `place`: as Step said.
   PlaceModel PlaceAtLast(const v1::Event& event, const PlaceModel& place) const;
 
+  // A plan as it is when its start has come, if it has not yet: what there is is all that there will be.
+  PlanModel AtItsStart(size_t plan) const;
+
   const std::vector<PlanModel>& plans() const { return plans_; }
   const std::vector<SittingModel>& sittings() const { return sittings_; }
   size_t deletions() const { return deletions_; }
 
  private:
+  // Plans whose start has come by `t` while people are there.
+  void ComeTo(int64_t t, int64_t known_us);
   PlaceModel StepPlan(const v1::Event& event);
   int64_t KnownUntil(const PlanModel& plan, int64_t t) const;
   PlaceModel Enter(const v1::Event& event);
