@@ -23,6 +23,9 @@ CutGroup RoomWalk::GroupOf(const CutPlace& place) const {
   if (place.of == CutPlace::Of::kSitting && sittings_[place.index].plan.has_value()) {
     return {.of = CutPlace::Of::kPlan, .index = *sittings_[place.index].plan};
   }
+  if (place.of == CutPlace::Of::kPlan) {
+    return {.of = CutPlace::Of::kPlan, .index = plans_[place.index].back_to.value_or(place.index)};
+  }
   return {.of = place.of, .index = place.index};
 }
 
@@ -59,6 +62,7 @@ RoomWalk::Difference RoomWalk::To(const RoomWalk& other) const {
     if (!same) difference.facts.push_back(GroupOf({.of = CutPlace::Of::kSitting, .index = i}));
   }
   for (size_t i = 0; i < plans_.size() && !difference.groups; ++i) {
+    difference.groups = plans_[i].back_to != other.plans_[i].back_to;
     if (!(plans_[i] == other.plans_[i])) difference.facts.push_back({.of = CutPlace::Of::kPlan, .index = i});
   }
   return difference;
@@ -242,6 +246,20 @@ size_t RoomWalk::Begin(const RoomEvent& event) {
   return index;
 }
 
+bool RoomWalk::ComesToAnother(const RoomEvent& event, const Sitting& sitting) const {
+  const CutRules& rules = RulesOf(sitting);
+  const int64_t now_us = event.time_us;
+  if (now_us > sitting.last_us + Us(rules.reopen_within)) {
+    return event.kind == RoomEventKind::kStarted || WaitingPlan(event.sitting, now_us, sitting.plan).has_value();
+  }
+  // Who comes back to a page that is refreshed, or reconnects, goes on. When all have left, who comes comes to what is
+  // next, if that is near.
+  const bool have_left = sitting.emptied_us.has_value() && now_us >= *sitting.emptied_us + Us(rules.refresh_within);
+  if (!have_left || event.kind == RoomEventKind::kReconnected) return false;
+  const auto next = WaitingPlan(event.sitting, now_us, std::nullopt);
+  return next.has_value() && next != sitting.plan && plans_[*next].start_us - now_us < Us(rules.reopen_within);
+}
+
 CutPlace RoomWalk::Enter(const RoomEvent& event) {
   const int64_t now_us = event.time_us;
   std::erase_if(waiting_, [&](size_t i) {
@@ -251,10 +269,7 @@ CutPlace RoomWalk::Enter(const RoomEvent& event) {
   const bool by_name = index.has_value();
   if (!by_name) index = LatestRunning(event.sitting, now_us);
   bool begins = !index.has_value() || IsOver(sittings_[*index], now_us);
-  if (!begins && !by_name && now_us > sittings_[*index].last_us + Us(RulesOf(sittings_[*index]).reopen_within)) {
-    begins =
-        event.kind == RoomEventKind::kStarted || WaitingPlan(event.sitting, now_us, sittings_[*index].plan).has_value();
-  }
+  if (!begins && !by_name) begins = ComesToAnother(event, sittings_[*index]);
   if (begins) {
     const auto before = index;
     index = Begin(event);

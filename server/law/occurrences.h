@@ -75,6 +75,9 @@ struct RoomPlan {
   // The plan before it. If that was planned anew to be this one, what was said of it holds on.
   std::optional<size_t> follows;
   uint64_t planned_anew = 0;  // event that did so, if there was one before it
+  bool only_moved = false;    // nothing else is said of it
+  // It was moved back again, to that one, which took place: it is no plan of its own any more.
+  std::optional<size_t> back_to;
   // Who scheduled it; where it was planned anew who scheduled the one before: the caller's number, 0 for nobody known.
   uint32_t scheduler = 0;
 
@@ -190,6 +193,12 @@ class RoomWalk {
   void Sign(size_t sitting, int64_t time_us, int64_t now_us);
   void Join(size_t sitting, size_t plan, int64_t now_us);
 
+  // Of the plan that waits and the one before it, if that took place, the one that is changed; nullopt for neither.
+  std::optional<size_t> PlanChangedBy(const RoomEvent& event) const;
+  // Where a plan waits, the one with a date that it follows, if that took place.
+  std::optional<size_t> TookPlaceBefore(size_t plan) const;
+  // Takes back the plan that only says that `plan` was moved, if it was moved back with this event.
+  void MoveBack(const RoomEvent& event, size_t plan);
   // Whether what is planned is that plan, and not another meeting.
   bool Changes(const RoomEvent& event, size_t plan) const;
   // Until when a plan is known to go on: while people are there, until now.
@@ -242,6 +251,8 @@ class RoomWalk {
   // Of the plans that may still take place the one that begins first, however far ahead; none of another name.
   std::optional<size_t> NextPlan(uint64_t name, int64_t time_us) const;
   std::optional<size_t> PlanOfNewSitting(const RoomEvent& event) const;
+  // Whether who comes, while a sitting is not over, comes to another.
+  bool ComesToAnother(const RoomEvent& event, const Sitting& sitting) const;
   size_t Begin(const RoomEvent& event);
   // All have left that sitting: who was there past a `started` that was said again was in no other.
   void EndRepeated(size_t sitting, int64_t time_us);

@@ -54,6 +54,7 @@ std::optional<size_t> RoomWalk::NextPlan(uint64_t name, int64_t time_us) const {
 CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
   const auto plan = PlanNamed(event.sitting);
   if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) {
+    plans_[*plan].only_moved = false;
     return {.of = CutPlace::Of::kPlan, .index = *plan};
   }
   const auto running = LatestRunning(event.sitting, event.time_us);
@@ -69,6 +70,12 @@ CutPlace RoomWalk::PlaceOfPlanned(const RoomEvent& event) {
 }
 
 CutPlace RoomWalk::PlaceOfShared(const RoomEvent& event) const {
+  if (!starts_.empty() && starts_.begin()->first <= event.time_us) {
+    // Where it would be, were it the next event: plans have begun by then.
+    RoomWalk then = *this;
+    then.LetStartsCome(event.time_us, INT64_MIN);
+    return then.PlaceOfShared(event);
+  }
   const int64_t time_us = event.time_us;
   const auto at_sitting = [](size_t index) { return CutPlace{.of = CutPlace::Of::kSitting, .index = index}; };
   const auto at_plan = [](size_t index) { return CutPlace{.of = CutPlace::Of::kPlan, .index = index}; };

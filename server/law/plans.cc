@@ -58,8 +58,10 @@ bool RoomWalk::Changes(const RoomEvent& event, size_t index) const {
   if (!plan.dated) return event.time_us <= plan.said_us + absl::ToInt64Microseconds(rules.longest_sitting);
   const bool is_near = std::abs(event.planned_start_us - plan.start_us) < absl::ToInt64Microseconds(rules.early_within);
   if (!plan.took_place) return is_near || event.time_us <= plan.end_us + absl::ToInt64Microseconds(rules.late_within);
-  return is_near &&
-         event.planned_start_us <= GoesOnUntil(event, index) + absl::ToInt64Microseconds(rules.reopen_within);
+  const int64_t until_us = GoesOnUntil(event, index) + absl::ToInt64Microseconds(rules.reopen_within);
+  // What is planned when all is over, for another time, is not said of who was there, though it lies as long ago.
+  const bool is_said_later = event.kind == RoomEventKind::kScheduled && event.time_us > until_us;
+  return is_near && event.planned_start_us <= until_us && (!is_said_later || event.planned_start_us == plan.start_us);
 }
 
 int64_t RoomWalk::GoesOnUntil(const RoomEvent& event, size_t plan) const {
@@ -72,15 +74,50 @@ int64_t RoomWalk::GoesOnUntil(const RoomEvent& event, size_t plan) const {
   return until_us;
 }
 
+std::optional<size_t> RoomWalk::TookPlaceBefore(size_t plan) const {
+  if (plans_[plan].took_place || !plans_[plan].dated) return std::nullopt;
+  auto former = plans_[plan].follows;
+  while (former.has_value() && !plans_[*former].dated) former = plans_[*former].follows;
+  return former.has_value() && plans_[*former].took_place ? former : std::nullopt;
+}
+
+std::optional<size_t> RoomWalk::PlanChangedBy(const RoomEvent& event) const {
+  const auto latest = PlanNamed(event.sitting);
+  if (!latest.has_value()) return std::nullopt;
+  const auto distance = [&](size_t plan) { return std::abs(event.planned_start_us - plans_[plan].start_us); };
+  const auto former = TookPlaceBefore(*latest);
+  if (former.has_value() && Changes(event, *former) && distance(*former) < distance(*latest)) {
+    // A plan that is sent again replaces the one that waits, but not by who is there.
+    if (event.kind == RoomEventKind::kRescheduled || distance(*former) == 0) return former;
+  }
+  return Changes(event, *latest) ? latest : std::nullopt;
+}
+
+void RoomWalk::MoveBack(const RoomEvent& event, size_t plan) {
+  const size_t latest = *PlanNamed(event.sitting);
+  const bool is_back = latest != plan && plans_[latest].only_moved && sittings_of_[latest].empty() &&
+                       event.planned_start_us == plans_[plan].start_us && event.planned_end_us == plans_[plan].end_us;
+  if (!is_back) return;
+  plans_[latest].back_to = plan;
+  plan_named_[event.sitting] = *plans_[latest].follows;
+  std::erase(waiting_, latest);
+  ++regroupings_;
+}
+
 CutPlace RoomWalk::Plan(const RoomEvent& event) {
-  auto index = PlanNamed(event.sitting);
-  if (!index.has_value() || !Changes(event, *index)) index = AddPlan(event);
+  auto index = PlanChangedBy(event);
+  const bool is_new = !index.has_value();
+  if (is_new) index = AddPlan(event);
   RoomPlan& plan = plans_[*index];
-  if (event.kind == RoomEventKind::kRescheduled && !plan.dated) {
+  if (event.kind == RoomEventKind::kScheduled) {
+    plan.only_moved = false;
+    if (event.organizer != 0) plan.scheduler = event.organizer;
+  } else if (!plan.dated) {
     plan.planned_anew = event.id;
+    plan.only_moved = is_new;
     plan.scheduler = SchedulerBefore(plan);
-  } else if (event.kind == RoomEventKind::kScheduled && event.organizer != 0) {
-    plan.scheduler = event.organizer;
+  } else {
+    MoveBack(event, *index);
   }
   plan.dated = true;
   if (plan.took_place) {

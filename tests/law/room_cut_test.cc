@@ -399,5 +399,32 @@ TEST(RoomCut, WhenASittingEndedIsComparedWhereBothSayThatNobodyCame) {
   EXPECT_TRUE(cut.Cuts(occurrence, facts));
 }
 
+TEST(RoomCut, WhatIsAskedOfATimeAfterAStart_KnowsThatItCame) {
+  // Somebody comes twelve hours before a plan, and is never heard of again; another plan, for a name, waits beside it.
+  RoomCut cut(DefaultCuts());
+  const auto plan = [](uint64_t id, int64_t time_us, int64_t start_us) {
+    return RoomEvent{.id = id,
+                     .time_us = time_us,
+                     .kind = Kind::kScheduled,
+                     .planned_start_us = start_us,
+                     .planned_end_us = start_us + kAnHour};
+  };
+  cut.Add(plan(1, kBegin, kBegin + 14 * kAnHour), 0);
+  cut.Add({.id = 2, .time_us = kBegin + 2 * kAnHour, .kind = Kind::kJoined, .participant = 1}, 0);
+  RoomEvent beside = plan(3, kBegin + 2 * kAnHour + kAMinute, kBegin + 13 * kAnHour);
+  beside.sitting = 7;
+  cut.Add(beside, 0);
+  cut.Settle();
+  const RoomEvent said{.id = 4, .time_us = kBegin + 27 * kAnHour + kAMinute, .kind = Kind::kShared};
+  const uint64_t asked = cut.OccurrenceOfShown(said);
+  cut.Add(said, 0);
+  cut.Settle();
+  for (const CutEvent& event : cut.events()) {
+    if (event.event.id == said.id || event.event.id == beside.id) {
+      EXPECT_EQ(event.occurrence, asked);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace retention

@@ -401,10 +401,10 @@ TEST_F(Rooms, AnAddressAsParticipantIdGoesWithTheAddress) {
 // A plan beside it began the second sitting: that is another meeting's, and is not read with it.
 TEST_F(Rooms, WhatAnotherPlanCutStaysCutOnceItIsFixed) {
   const auto begin = [](int hours, int minutes) { return kMonday + absl::Hours(hours) + absl::Minutes(minutes); };
-  v1::Event named = Scheduled("m", "named", begin(-1, 0), begin(2, 0), absl::Hours(4));
+  v1::Event named = Scheduled("m", "named", begin(-1, 0), begin(4, 0), absl::Hours(4));
   named.set_occurrence_id("a");
   harness_.now = begin(5, 0);
-  harness_.Record({named, Scheduled("m", "beside", begin(-1, 0), begin(6, 0), absl::Hours(1)),
+  harness_.Record({named, Scheduled("m", "beside", begin(-1, 0), begin(9, 0), absl::Hours(1)),
                    Joined("m", "first", begin(0, 0), "p"), Joined("m", "second", begin(3, 0), "q"),
                    Rescheduled("m", "moved", begin(4, 0), begin(100, 0), absl::Hours(1))});
   harness_.now = begin(24 * 9, 0);

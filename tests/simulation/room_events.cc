@@ -296,11 +296,31 @@ void RoomEvents::AddStartedBeside(absl::Time begin) {
   }
 }
 
+void RoomEvents::AddMovedAway(absl::Time begin) {
+  const absl::Duration length = absl::Minutes(dice_.Between(20, 90));
+  const auto near = [&](absl::Time time) { return time + absl::Minutes(dice_.Between(-10, 20)); };
+  Scheduled(begin - absl::Hours(1), begin, length);
+  const std::string who = Anybody();
+  Joined(near(begin), who);
+  absl::Time time = begin + absl::Minutes(dice_.Between(-5, 40));
+  for (int64_t left = dice_.Between(1, 3); left > 0; --left, time += absl::Minutes(dice_.Between(1, 40))) {
+    const absl::Time next = begin + absl::Minutes(dice_.Chance(50) ? dice_.Between(60, 180) : dice_.Between(600, 3000));
+    dice_.Chance(30) ? Scheduled(time, next, length) : Rescheduled(time, next, length);
+    if (dice_.Chance(20)) Invited(time + absl::Seconds(1), Anybody());
+    if (dice_.Chance(20)) File(time + absl::Seconds(2));
+    // As it was, or prolonged.
+    if (dice_.Chance(50)) Rescheduled(time + absl::Minutes(1), begin, dice_.Chance(60) ? length : length * 2);
+  }
+  if (dice_.Chance(70)) Left(near(begin + length), who);
+  if (dice_.Chance(70)) Joined(near(time), Anybody());
+}
+
 std::vector<v1::Event> RoomEvents::Anything(absl::Time begin, absl::Duration span) {
   const int64_t minutes = dice_.Between(30, absl::ToInt64Minutes(span));
   for (int64_t left = dice_.Between(1, 40); left > 0; --left) AddAny(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(15)) AddDenseSamples(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(30)) AddStartedBeside(begin + absl::Minutes(dice_.Between(0, minutes)));
+  if (dice_.Chance(30)) AddMovedAway(begin + absl::Minutes(dice_.Between(0, minutes)));
   if (dice_.Chance(10)) Deleted(begin + absl::Minutes(dice_.Between(0, minutes)));
   return Take();
 }

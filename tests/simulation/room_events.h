@@ -59,6 +59,8 @@ class RoomEvents {
   // Somebody comes and leaves; meanwhile, or about then, another meeting is started, or the same once more, and things
   // are said and shown.
   void AddStartedBeside(absl::Time begin);
+  // A meeting to which people come before or after its start, and which is moved on, back, or prolonged meanwhile.
+  void AddMovedAway(absl::Time begin);
   std::string Canary(const char* kind);
   void NameExtension(const std::string& number, v1::Event& event);
 

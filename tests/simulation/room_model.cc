@@ -315,6 +315,7 @@ std::vector<OccurrenceModel> RoomModel::Occurrences() const {
     if (place.of == PlaceModel::Of::kSitting && steps.sittings()[place.index].plan.has_value()) {
       place = {.of = PlaceModel::Of::kPlan, .index = *steps.sittings()[place.index].plan, .deletions = 0};
     }
+    if (place.of == PlaceModel::Of::kPlan) place.index = steps.plans()[place.index].back_to.value_or(place.index);
     groups[place].cuts = cuts_;
     groups[place].events.push_back(in_order[i]);
   }

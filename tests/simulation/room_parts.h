@@ -74,10 +74,12 @@ struct PlanModel {
   int64_t start_us = 0;
   int64_t end_us = 0;
   bool took_place = false;
-  int64_t took_place_us = 0;  // since when
-  size_t took_place_by = 0;   // sitting
-  std::string name;           // of the sitting that it is for
-  bool copied = false;        // from the one that it follows
+  int64_t took_place_us = 0;      // since when
+  size_t took_place_by = 0;       // sitting
+  std::string name;               // of the sitting that it is for
+  bool copied = false;            // from the one that it follows
+  bool bare = false;              // and nothing else was ever said of it
+  std::optional<size_t> back_to;  // it was moved back to that one
   std::optional<size_t> follows;
   std::string scheduler;  // number of who scheduled it, or the one that it was copied from
   bool deleted = false;

@@ -12,7 +12,10 @@ PlaceModel RoomSteps::StepInvitation(const v1::Event& event) {
   const int64_t t = Us(event.time());
   const auto plan = PlanOf(event.occurrence_id());
   const auto at = [&](size_t index) { return PlaceModel{.of = PlaceModel::Of::kPlan, .index = index, .deletions = 0}; };
-  if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) return at(*plan);
+  if (plan.has_value() && plans_[*plan].dated && !plans_[*plan].took_place) {
+    plans_[*plan].bare = false;
+    return at(*plan);
+  }
   if (const auto running = Running(event.occurrence_id(), t)) {
     return {.of = PlaceModel::Of::kSitting, .index = *running, .deletions = 0};
   }
@@ -106,7 +109,9 @@ PlaceModel RoomSteps::Share(const v1::Event& event) const {
     std::optional<size_t> next;
     for (size_t i = 0; i < plans_.size(); ++i) {
       const PlanModel& plan = plans_[i];
-      if (plan.deleted || !plan.dated || plan.took_place || t > plan.end_us + plan.cut.late_us) continue;
+      if (plan.deleted || plan.back_to.has_value() || !plan.dated || plan.took_place ||
+          t > plan.end_us + plan.cut.late_us)
+        continue;
       if (Agree(plan.name, name) && (!next.has_value() || plan.start_us < plans_[*next].start_us)) next = i;
     }
     if (next.has_value()) return at_plan(*next);

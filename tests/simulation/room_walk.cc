@@ -125,7 +125,7 @@ void RoomSteps::Sign(SittingModel& sitting, int64_t t, int64_t now) {
 
 std::optional<size_t> RoomSteps::PlanOf(const std::string& name) const {
   for (size_t i = plans_.size(); i-- > 0;) {
-    if (!plans_[i].deleted && plans_[i].name == name) return i;
+    if (!plans_[i].deleted && !plans_[i].back_to.has_value() && plans_[i].name == name) return i;
   }
   return std::nullopt;
 }
@@ -149,7 +149,9 @@ std::optional<size_t> RoomSteps::NearestWaiting(const std::string& name, int64_t
   std::optional<size_t> nearest;
   for (size_t i = 0; i < plans_.size(); ++i) {
     const PlanModel& plan = plans_[i];
-    if (plan.deleted || plan.took_place || i == except || !InWindow(plan, t) || !Agree(plan.name, name)) continue;
+    if (plan.deleted || plan.back_to.has_value() || plan.took_place || i == except || !InWindow(plan, t) ||
+        !Agree(plan.name, name))
+      continue;
     const auto rank = [&](size_t of) {
       return std::make_tuple(std::abs(plans_[of].start_us - t), plans_[of].start_us, of);
     };
@@ -232,15 +234,39 @@ PlaceModel RoomSteps::StepPlan(const v1::Event& event) {
     if (!plan.dated) return t <= plan.said_us + plan.cut.longest_us;
     if (!plan.took_place && t <= plan.end_us + plan.cut.late_us) return true;
     if (std::abs(start_us - plan.start_us) >= plan.cut.early_us) return false;
-    return !plan.took_place || start_us <= KnownUntil(plan, t) + plan.cut.reopen_us;
+    if (!plan.took_place) return true;
+    const int64_t reopened_us = KnownUntil(plan, t) + plan.cut.reopen_us;
+    // A word of long after is of that meeting if it says so.
+    const bool names_it = event.has_meeting_rescheduled() || start_us == plan.start_us || t <= reopened_us;
+    return start_us <= reopened_us && names_it;
   };
   auto index = PlanOf(event.occurrence_id());
+  // While one waits, the meeting before it is meant if that began nearer by: by who only moves it, or says when it
+  // began.
+  if (index.has_value() && plans_[*index].dated && !plans_[*index].took_place) {
+    const size_t waits = *index;
+    auto before = plans_[waits].follows;
+    while (before.has_value() && !plans_[*before].dated) before = plans_[*before].follows;
+    if (before.has_value() && plans_[*before].took_place && is_changed(plans_[*before])) {
+      const int64_t off_us = std::abs(start_us - plans_[*before].start_us);
+      const bool nearer = off_us < std::abs(start_us - plans_[waits].start_us);
+      if (nearer && (event.has_meeting_rescheduled() || off_us == 0)) index = before;
+      const bool as_it_was = off_us == 0 && end_us == plans_[*before].end_us;
+      const bool unvisited = std::none_of(sittings_.begin(), sittings_.end(),
+                                          [&](const SittingModel& sitting) { return sitting.plan == waits; });
+      if (index == before && event.has_meeting_rescheduled() && as_it_was && plans_[waits].bare && unvisited) {
+        plans_[waits].back_to = before;
+      }
+    }
+  }
   if (!index.has_value() || !is_changed(plans_[*index])) {
     const auto former = index;
     index = plans_.size();
     plans_.push_back(
         {.cut = cuts_.At(t), .first_us = t, .said_us = t, .name = event.occurrence_id(), .follows = former});
+    plans_.back().bare = true;
   }
+  if (event.has_meeting_scheduled()) plans_[*index].bare = false;
   // It is given what was said of the plan before, if there was one, and who scheduled that.
   if (!plans_[*index].dated && event.has_meeting_rescheduled()) {
     plans_[*index].copied = true;
@@ -327,9 +353,17 @@ PlaceModel RoomSteps::Enter(const v1::Event& event) {
   const auto named = SittingOf(event.occurrence_id());
   auto index = named.has_value() ? named : Running(event.occurrence_id(), t);
   bool begins = !index.has_value() || IsOver(sittings_[*index], t);
-  if (!begins && !named.has_value() && t > sittings_[*index].last_us + sittings_[*index].cut.reopen_us) {
-    begins =
-        event.has_meeting_started() || NearestWaiting(event.occurrence_id(), t, sittings_[*index].plan).has_value();
+  if (!begins && !named.has_value()) {
+    const SittingModel& before = sittings_[*index];
+    const auto other = NearestWaiting(event.occurrence_id(), t, before.plan);
+    const auto next = NearestWaiting(event.occurrence_id(), t, std::nullopt);
+    if (t > before.last_us + before.cut.reopen_us) {
+      begins = event.has_meeting_started() || other.has_value();
+    } else if (next.has_value() && next != before.plan && !event.has_participant_reconnected()) {
+      // To the next meeting, when nobody is left of the one before.
+      begins = before.emptied_us.has_value() && t - *before.emptied_us >= before.cut.refresh_us &&
+               plans_[*next].start_us < t + before.cut.reopen_us;
+    }
   }
   if (begins) {
     const auto before = index;
