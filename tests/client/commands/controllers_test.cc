@@ -104,5 +104,16 @@ TEST_F(ControllerCommandsTest, GetIsWhatApplyTakes) {
   EXPECT_TRUE(absl::StrContains(out_.str(), "unchanged")) << out_.str();
 }
 
+TEST_F(ControllerCommandsTest, ListNamesThoseThatNobodyHasDescribed) {
+  v1::ListControllersResponse response;
+  response.add_controllers()->set_controller_id("known");
+  response.add_undescribed()->set_controller_id("west");
+  response.mutable_undescribed(0)->set_pbx_count(3);
+  connection_->Answer("ListControllers", response);
+  ASSERT_EQ(Run({"controllers", "list"}), kExitOk);
+  EXPECT_TRUE(absl::StrContains(out_.str(), "west")) << out_.str();
+  EXPECT_TRUE(absl::StrContains(out_.str(), "not described")) << out_.str();
+}
+
 }  // namespace
 }  // namespace retention
