@@ -2,20 +2,21 @@
 
 #include <rocksdb/metadata.h>
 
-#include <functional>
-#include <set>
-#include <string>
-
 namespace retention {
 namespace {
 
-// Rows of deleted ranges that are walked over one by one; then that costs more than a list of the tables.
-constexpr int kStepsMax = 1000;
+// Rows of deleted ranges that are walked over one by one; then a seek to each table on the way costs less.
+constexpr int kStepsMax = 32;
 
 }  // namespace
 
 CheckedRows::CheckedRows(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options)
-    : db_(db), family_(family), rows_(db.NewIterator(options, family)) {
+    : db_(db), family_(family) {
+  if (options.snapshot == nullptr) {
+    snapshot_ = std::make_unique<rocksdb::ManagedSnapshot>(&db);
+    options.snapshot = snapshot_->snapshot();
+  }
+  rows_.reset(db.NewIterator(options, family));
   options.ignore_range_deletions = true;
   along_.reset(db.NewIterator(options, family));
 }
@@ -68,13 +69,23 @@ void CheckedRows::FollowBack() {
   Look();
 }
 
-void CheckedRows::LeapForward() {
+// Those of the first leap: a table that is newer was written from tables that were read whole.
+const CheckedRows::Bounds& CheckedRows::TableBounds() {
+  if (bounds_) return *bounds_;
+  bounds_.emplace();
   rocksdb::ColumnFamilyMetaData tables;
   db_.GetColumnFamilyMetaData(family_, &tables);
-  std::set<std::string> begins;
   for (const rocksdb::LevelMetaData& level : tables.levels) {
-    for (const rocksdb::SstFileMetaData& table : level.files) begins.insert(table.smallestkey);
+    for (const rocksdb::SstFileMetaData& table : level.files) {
+      bounds_->begins.insert(table.smallestkey);
+      bounds_->ends.insert(table.largestkey);
+    }
   }
+  return *bounds_;
+}
+
+void CheckedRows::LeapForward() {
+  const std::set<std::string>& begins = TableBounds().begins;
   for (auto begin = begins.upper_bound(along_->key().ToString()); begin != begins.end(); ++begin) {
     if (rows_->Valid() && rows_->key().compare(*begin) <= 0) break;
     along_->Seek(*begin);
@@ -85,12 +96,7 @@ void CheckedRows::LeapForward() {
 }
 
 void CheckedRows::LeapBack() {
-  rocksdb::ColumnFamilyMetaData tables;
-  db_.GetColumnFamilyMetaData(family_, &tables);
-  std::set<std::string, std::greater<>> ends;
-  for (const rocksdb::LevelMetaData& level : tables.levels) {
-    for (const rocksdb::SstFileMetaData& table : level.files) ends.insert(table.largestkey);
-  }
+  const std::set<std::string, std::greater<>>& ends = TableBounds().ends;
   for (auto end = ends.upper_bound(along_->key().ToString()); end != ends.end(); ++end) {
     if (rows_->Valid() && rows_->key().compare(*end) >= 0) break;
     along_->SeekForPrev(*end);

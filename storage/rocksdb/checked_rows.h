@@ -4,8 +4,12 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
+#include <rocksdb/snapshot.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
 namespace retention {
@@ -16,7 +20,7 @@ namespace retention {
 // reads the same tables and keeps the error; what lies in deleted ranges it alone sees.
 class CheckedRows {
  public:
-  // `options` as for RocksDB; the bounds must outlive this.
+  // `options` as for RocksDB; the bounds must outlive this. Without a snapshot it takes one, for both to see the same.
   CheckedRows(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options);
 
   bool Valid() const { return !failed_ && rows_->Valid(); }
@@ -33,15 +37,23 @@ class CheckedRows {
   void Prev();
 
  private:
+  // Where tables begin and end.
+  struct Bounds {
+    std::set<std::string> begins;
+    std::set<std::string, std::greater<>> ends;
+  };
   void FollowForward();
   void FollowBack();
   // Instead of row by row: to each table on the way, and on.
   void LeapForward();
   void LeapBack();
   void Look() { failed_ = !along_->Valid() && !along_->status().ok(); }
+  const Bounds& TableBounds();
 
   rocksdb::DB& db_;
   rocksdb::ColumnFamilyHandle* const family_;
+  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;  // null: the caller's
+  std::optional<Bounds> bounds_;
   std::unique_ptr<rocksdb::Iterator> rows_;
   std::unique_ptr<rocksdb::Iterator> along_;
   bool failed_ = false;

@@ -16,7 +16,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "storage/rocksdb/checked_rows.h"
 #include "storage/rocksdb/rocksdb_files.h"
 #include "storage/rocksdb/rocksdb_status.h"
@@ -213,8 +212,13 @@ absl::Status RocksEngine::Noted(const rocksdb::Status& read) const {
   if (!IsDamage(read)) return StatusFromRocksDb(read);
   std::string text = TextOf(read);
   damaged_->Note(text);
-  // Of a table that does not open RocksDB does not say which it is.
-  if (!absl::StrContains(text, directory_)) absl::StrAppend(&text, ": ", absl::StrJoin(NoteDamagedTables(), ", "));
+  // Of a table that does not open RocksDB does not say which it is. Looked for once, until it is taken out.
+  if (!absl::StrContains(text, directory_)) {
+    if (damaged_->numbers().empty()) NoteDamagedTables();
+    for (const uint64_t number : damaged_->numbers()) {
+      absl::StrAppend(&text, "; ", PathOf(absl::StrCat(absl::Dec(number, absl::kZeroPad6), ".sst")));
+    }
+  }
   return absl::DataLossError(absl::StrCat("store: ", text));
 }
 
