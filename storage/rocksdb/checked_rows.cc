@@ -11,12 +11,7 @@ constexpr int kStepsMax = 32;
 }  // namespace
 
 CheckedRows::CheckedRows(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options)
-    : db_(db), family_(family) {
-  if (options.snapshot == nullptr) {
-    snapshot_ = std::make_unique<rocksdb::ManagedSnapshot>(&db);
-    options.snapshot = snapshot_->snapshot();
-  }
-  rows_.reset(db.NewIterator(options, family));
+    : db_(db), family_(family), rows_(db.NewIterator(options, family)) {
   options.ignore_range_deletions = true;
   along_.reset(db.NewIterator(options, family));
 }

@@ -4,7 +4,6 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
-#include <rocksdb/snapshot.h>
 
 #include <functional>
 #include <memory>
@@ -20,7 +19,9 @@ namespace retention {
 // reads the same tables and keeps the error; what lies in deleted ranges it alone sees.
 class CheckedRows {
  public:
-  // `options` as for RocksDB; the bounds must outlive this. Without a snapshot it takes one, for both to see the same.
+  // `options` as for RocksDB; the bounds must outlive this. Without a snapshot the two may see different states: then
+  // nothing may be deleted meanwhile of what is walked, or less is looked at. (It takes none itself: whenever one is
+  // released, RocksDB looks for tables to rewrite.)
   CheckedRows(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, rocksdb::ReadOptions options);
 
   bool Valid() const { return !failed_ && rows_->Valid(); }
@@ -52,7 +53,6 @@ class CheckedRows {
 
   rocksdb::DB& db_;
   rocksdb::ColumnFamilyHandle* const family_;
-  std::unique_ptr<rocksdb::ManagedSnapshot> snapshot_;  // null: the caller's
   std::optional<Bounds> bounds_;
   std::unique_ptr<rocksdb::Iterator> rows_;
   std::unique_ptr<rocksdb::Iterator> along_;

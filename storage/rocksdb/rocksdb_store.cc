@@ -114,7 +114,10 @@ class RocksDbStore : public FileStore {
   void AbandonRewriting() override { abandoned_ = true; }
   StoreProgress Acknowledged() const override;
   StoreProgress Found() const override { return found_; }
-  uint64_t LiveBytes() const override;
+  uint64_t LiveBytes() const override {
+    const std::shared_ptr<RocksEngine> engine = Engine();
+    return engine == nullptr ? 0 : engine->LiveBytes();
+  }
 
  private:
   std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
@@ -421,11 +424,6 @@ StoreProgress RocksDbStore::Acknowledged() const {
   const MutexLock lock(write_mutex_);
   progress.sequence = writes_.latest();
   return progress;
-}
-
-uint64_t RocksDbStore::LiveBytes() const {
-  const std::shared_ptr<RocksEngine> engine = Engine();
-  return engine == nullptr ? 0 : engine->LiveBytes();
 }
 
 }  // namespace

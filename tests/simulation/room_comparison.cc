@@ -154,10 +154,9 @@ class RowsCheck {
       if (lives && may_have_ended && !held) return;
     }
     if (lives && !held && !scope_.in_order && MayHaveBeenTakenBack(value)) return;
-    // It came first, and seemed to be of a meeting that is protocolled.
-    const bool was_misjudged =
-        value.what.category == v1::DATA_CATEGORY_CHAT_PROTOCOL && !of.ProtocolledAt(value.time_us);
-    if (lives && !held && !scope_.in_order && was_misjudged) return;
+    // Chat that came first, and seemed to be of a meeting that is protocolled.
+    const bool is_chat = value.what.category == v1::DATA_CATEGORY_CHAT_PROTOCOL;
+    if (lives && !held && !scope_.in_order && is_chat && !of.ProtocolledAt(value.time_us)) return;
     EXPECT_EQ(held, lives) << Text(value.what) << " due " << Text(value.due) << " of\n" << TextOf(of);
     if (!held) return;
     ExpectLies(found->second.day, value.due, value.what, of);
