@@ -77,13 +77,20 @@ void List(CommandSession& session, v1::ListMeetingsRequest request, int limit) {
                      {"BY", "organizer_extension"},
                      {"PRESENT", "present_count", true}});
   for (const auto& meeting : all->meetings()) {
-    table.AddRow({meeting.meeting_id(), TextCell(meeting.occurrence()), TextCell(meeting.name()),
+    table.AddRow({meeting.meeting_id(), TextCell(meeting.occurrence()),
+                  meeting.unreadable() ? TableCell("(damaged)", "") : TextCell(meeting.name()),
                   TimeOrGone(meeting.has_planned_start(), meeting.planned_start()),
                   TimeOrGone(meeting.has_start_time(), meeting.start_time()),
                   TimeOrGone(meeting.has_end_time(), meeting.end_time()), TextCell(meeting.organizer_extension()),
                   absl::StrCat(meeting.present_count())});
   }
   session.Print(*all, table);
+  if (all->incomplete()) {
+    session.Fail("the list is incomplete: meetings were lost with a damaged file of the store");
+  } else if (std::any_of(all->meetings().begin(), all->meetings().end(),
+                         [](const auto& m) { return m.unreadable(); })) {
+    session.Fail("of meetings in the list something is damaged, and left out");
+  }
 }
 
 void Participants(CommandSession& session, v1::ListParticipantsRequest request) {

@@ -59,6 +59,22 @@ TEST_F(MeetingCommandsTest, WatchReports_ABrokenStreamGoesOnAfterTheLastNoticeTh
   EXPECT_EQ(connection_->report_watch_requests[2].after_notice_id(), 3u);
 }
 
+// As JSON it can be read; in a table or as CSV nothing else would say it.
+TEST_F(MeetingCommandsTest, List_ThatLacksSomethingSaysSoAndFails) {
+  for (const char* format : {"table", "csv", "json"}) {
+    v1::ListMeetingsResponse response;
+    response.set_incomplete(true);
+    connection_->Answer("ListMeetings", response);
+    EXPECT_EQ(Run({"-o", format, "meetings", "list", "pbx-1"}), kExitFailed);
+    EXPECT_NE(err_.str().find("the list is incomplete"), std::string::npos) << err_.str();
+    response.set_incomplete(false);
+    response.add_meetings()->set_unreadable(true);
+    connection_->Answer("ListMeetings", response);
+    EXPECT_EQ(Run({"-o", format, "meetings", "list", "pbx-1"}), kExitFailed);
+    EXPECT_NE(err_.str().find("is damaged"), std::string::npos) << err_.str();
+  }
+}
+
 TEST_F(MeetingCommandsTest, List_InEitherOrder) {
   std::vector<std::string> orders;
   connection_->handlers["ListMeetings"] = [&](const auto& request, auto*) {
