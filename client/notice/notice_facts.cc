@@ -1,6 +1,9 @@
 #include "client/notice/notice_facts.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -10,6 +13,24 @@ namespace retention {
 namespace {
 
 constexpr uint32_t kMonthsPerYear = 12;
+// ISO 3166-1 alpha-2: the EU, and with it the EEA.
+constexpr std::string_view kCountriesOfEea[] = {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI",
+                                                "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU",
+                                                "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"};
+
+bool IsOfEea(std::string_view country) {
+  return std::ranges::find(kCountriesOfEea, country) != std::end(kCountriesOfEea);
+}
+
+// Whether it was said of all places that they lie within the EEA. What is not said is not promised.
+bool IsWithinEea(const v1::Controller& controller) {
+  const auto& locations = controller.locations();
+  const auto& recipients = controller.recipients();
+  return !locations.empty() && controller.transfers().empty() &&
+         std::all_of(locations.begin(), locations.end(), [](const auto& l) { return IsOfEea(l.country()); }) &&
+         std::all_of(recipients.begin(), recipients.end(),
+                     [](const auto& r) { return r.party().country().empty() || IsOfEea(r.party().country()); });
+}
 
 // Controllers that have something alike.
 struct Group {
@@ -142,6 +163,7 @@ Facts FactsOfPlaces(const v1::Controller& controller, Language language) {
   }
   if (!controller.locations().empty()) facts.lists["has_locations"].emplace_back();
   if (!controller.transfers().empty()) facts.lists["has_transfers"].emplace_back();
+  if (IsWithinEea(controller)) facts.lists["within_eea"].emplace_back();
   facts.texts["note"] = In(language, controller.locations_note());
   return facts;
 }
@@ -249,7 +271,7 @@ Facts FactsOf(const NoticeSource& source, Language language) {
       FactsOfGroups(GroupBy(source, recipients_of), [=](const auto& c) { return FactsOfRecipients(c, language); });
   const auto places_of = [](const v1::Controller& c) {
     return absl::StrCat(BytesOf(c.locations()), "|", BytesOf(c.transfers()), "|",
-                        c.locations_note().SerializeAsString());
+                        c.locations_note().SerializeAsString(), "|", IsWithinEea(c));
   };
   facts.lists["place_groups"] =
       FactsOfGroups(GroupBy(source, places_of), [=](const auto& c) { return FactsOfPlaces(c, language); });

@@ -141,6 +141,37 @@ TEST(Notice, IsWholeInBothLanguages) {
   }
 }
 
+// Whether the texts say that nothing is processed outside of the EEA.
+bool SaysWithinEea(const v1::Controller& controller) {
+  const NoticeSource source = {.policy = DeployedSource().policy, .controllers = {controller}};
+  const auto says = [&](const Document& document, const char* what) {
+    return absl::StrContains(ToMarkdown(document), what);
+  };
+  const bool is_said = says(WriteNotice(source, Language::kGerman), "EWR findet nicht statt");
+  EXPECT_EQ(says(WriteNotice(source, Language::kEnglish), "Nothing is processed outside"), is_said);
+  EXPECT_EQ(says(WriteRecord(source, Language::kGerman), "\n- keine\n"), is_said);
+  EXPECT_EQ(says(WriteRecord(source, Language::kEnglish), "\n- none\n"), is_said);
+  return is_said;
+}
+
+TEST(Notice, DeniesProcessingOutsideOfTheEeaOnlyWhereAllPlacesAreSaidToLieInIt) {
+  v1::Controller controller = DeployedSource().controllers.front();
+  EXPECT_FALSE(SaysWithinEea(controller));
+  controller.clear_transfers();
+  EXPECT_FALSE(SaysWithinEea(controller)) << "some locations name no country";
+  controller.clear_locations();
+  EXPECT_FALSE(SaysWithinEea(controller)) << "nothing is said";
+  controller.add_locations()->set_country("DE");
+  EXPECT_TRUE(SaysWithinEea(controller));
+  controller.add_locations()->set_country("NO");
+  EXPECT_TRUE(SaysWithinEea(controller));
+  controller.mutable_recipients(0)->mutable_party()->set_country("US");
+  EXPECT_FALSE(SaysWithinEea(controller)) << "who receives them is elsewhere";
+  controller.clear_recipients();
+  controller.add_locations()->set_country("US");
+  EXPECT_FALSE(SaysWithinEea(controller));
+}
+
 TEST(Notice, HtmlIsAPageThatLoadsNothingAndEscapesWhatControllersSay) {
   NoticeSource source = DeployedSource();
   source.controllers.resize(1);
