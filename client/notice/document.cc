@@ -19,8 +19,12 @@ constexpr char kStyle[] =
 std::string MarkdownText(const std::string& text) {
   std::string escaped;
   for (size_t i = 0; i < text.size(); ++i) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(text[i]))) {
+      escaped += ' ';  // A line ends where the template ends it.
+      continue;
+    }
     const bool is_entity = text[i] == '&' && i + 1 < text.size() && text[i + 1] != ' ';
-    if (is_entity || std::string_view("\\`*_[]<|").find(text[i]) != std::string_view::npos) escaped += '\\';
+    if (is_entity || std::string_view("\\`*_[]<|~").find(text[i]) != std::string_view::npos) escaped += '\\';
     escaped += text[i];
   }
   return escaped;
@@ -32,8 +36,10 @@ std::string MarkdownLine(const Line& line) {
     const char* const mark = span.bold ? "**" : "";
     absl::StrAppend(&text, mark, MarkdownText(span.text), mark);
   }
-  // What begins like a heading, a quotation, an item or a number of a list is none.
-  if (!text.empty() && std::string_view("#>-+~").find(text[0]) != std::string_view::npos) return "\\" + text;
+  // Up to three spaces may stand before what begins a block, and more begin code.
+  absl::StripAsciiWhitespace(&text);
+  // What begins like a heading (or its underline), a quotation, an item or a number of a list is none.
+  if (!text.empty() && std::string_view("#>-+=").find(text[0]) != std::string_view::npos) return "\\" + text;
   const size_t digits = text.find_first_not_of("0123456789");
   if (digits != 0 && digits != std::string::npos && (text[digits] == '.' || text[digits] == ')')) {
     text.insert(digits, "\\");

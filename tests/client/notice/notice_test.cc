@@ -189,6 +189,36 @@ TEST(Notice, HtmlIsAPageThatLoadsNothingAndEscapesWhatControllersSay) {
   EXPECT_TRUE(CheckNotice(html, source.policy, Language::kGerman).deviations.empty()) << "HTML is read as well";
 }
 
+TEST(Markdown, WhatControllersSayBeginsNoBlockAndIsNoMark) {
+  const std::vector<std::pair<std::string, std::string>> lines = {
+      {"=====", "\\====="},
+      {"-----", "\\-----"},
+      {" # Kopf", "\\# Kopf"},
+      {"   - x", "\\- x"},
+      {" + x", "\\+ x"},
+      {" * x", "\\* x"},
+      {" > x", "\\> x"},
+      {" 1. x", "1\\. x"},
+      {"\t12) x", "12\\) x"},
+      {"    code", "code"},
+      {"~~x~~", "\\~\\~x\\~\\~"},
+      {"~~~", "\\~\\~\\~"},
+      {"```", "\\`\\`\\`"},
+      {"___", "\\_\\_\\_"},
+      {"a | b", "a \\| b"},
+      {"&lt;b>", "\\&lt;b>"},
+      {"[a](b)", "\\[a\\](b)"},
+      {"  ", ""},
+      {"a\n# b\r- c", "a # b - c"},
+  };
+  for (const auto& [said, written] : lines) {
+    const Line line = {{.text = said}};
+    const Document document = {{.kind = Block::Kind::kParagraph, .lines = {{{.text = "A"}}, line}},
+                               {.kind = Block::Kind::kItem, .lines = {line}}};
+    EXPECT_EQ(ToMarkdown(document), "\nA  \n" + written + "\n\n- " + written + "\n") << said;
+  }
+}
+
 TEST(Record, HasWhatArticleThirtyAsks) {
   const NoticeSource source = DeployedSource();
   const std::string text = ToMarkdown(WriteRecord(source, Language::kGerman));
