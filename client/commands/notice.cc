@@ -28,6 +28,7 @@ struct NoticeArguments {
   std::string format = "markdown";
   std::vector<std::string> controllers;  // Empty: all.
   std::string file;
+  bool allow_unclear = false;
 
   Language lang() const { return language == "de" ? Language::kGerman : Language::kEnglish; }
 };
@@ -51,9 +52,16 @@ std::optional<Asked> Ask(CommandSession& session, const std::vector<std::string>
         wanted.empty() || std::find(wanted.begin(), wanted.end(), controller.controller_id()) != wanted.end();
     if (is_wanted) asked.source.controllers.push_back(controller);
   }
-  const size_t needed = wanted.empty() ? 1 : wanted.size();
-  if (asked.source.controllers.size() < needed) {
-    session.Fail("not every controller is described: see retentionctl controllers apply --help");
+  for (const std::string& id : wanted) {
+    const bool is_described = std::any_of(asked.source.controllers.begin(), asked.source.controllers.end(),
+                                          [&](const v1::Controller& its) { return its.controller_id() == id; });
+    if (is_described) continue;
+    session.Fail(
+        absl::StrCat("controller ", Printable(id), " is not described: see retentionctl controllers apply --help"));
+    return std::nullopt;
+  }
+  if (asked.source.controllers.empty()) {
+    session.Fail("no controller is described: see retentionctl controllers apply --help");
     return std::nullopt;
   }
   // No notice of these can be right.
@@ -124,10 +132,10 @@ void PrintCheck(CommandSession& session, const NoticeCheck& check) {
   if (!check.deviations.empty()) table.PrintAligned(session.out());
   session.out() << check.promises << " promises, " << check.deviations.size() << " that the policy does not keep\n";
   for (const Sentence& sentence : check.unclear) {
-    session.out() << "line " << sentence.line << ": names a time, and not of what: " << Printable(sentence.text)
-                  << "\n";
+    session.out() << "line " << sentence.line << ": unclear: " << Printable(sentence.text) << "\n";
   }
-  if (!check.silent.empty()) session.out() << "says nothing of: " << absl::StrJoin(check.silent, ", ") << "\n";
+  if (!check.silent.empty()) session.out() << "promises nothing of: " << absl::StrJoin(check.silent, ", ") << "\n";
+  session.out() << "not compared: controllers, officers, authorities, recipients and transfers\n";
 }
 
 void Check(CommandSession& session, const NoticeArguments& arguments) {
@@ -140,7 +148,12 @@ void Check(CommandSession& session, const NoticeArguments& arguments) {
   // A text of which nothing was understood is none that was found right.
   if (check.promises == 0) return session.Fail("no promise was found in the text");
   if (!check.deviations.empty()) {
-    session.Fail(absl::StrCat(CommandSession::NameOf(arguments.file), " promises otherwise than the policy does"));
+    return session.Fail(
+        absl::StrCat(CommandSession::NameOf(arguments.file), " promises otherwise than the policy does"));
+  }
+  if (!check.unclear.empty() && !arguments.allow_unclear) {
+    session.Fail(absl::StrCat(CommandSession::NameOf(arguments.file),
+                              " has sentences that were not understood: read them, and give --allow-unclear"));
   }
 }
 
@@ -175,10 +188,12 @@ void AddNoticeCommands(Command root, CommandSession& session) {
   const Command check = policy.AddVerb("check-notice", "What a notice promises otherwise than the policy does");
   check.AddOption("FILE", arguments->file, "The notice: text, Markdown or HTML; `-` for standard input").Required();
   add_language(check);
+  check.AddFlag("--allow-unclear", arguments->allow_unclear, "Unclear sentences are listed, and are no failure");
   check.SetFooter(
-      "Sentence by sentence, by their own words. Exit code 1 if any deviates. Sentences with a time that it cannot "
-      "place, "
-      "and categories of which the text says nothing, are told and are no deviation.\n"
+      "Sentence by sentence, word by word. Exit code 1 if any deviates, or is unclear: it speaks of how long something "
+      "is "
+      "kept, and not all of its words are known. Categories of which the text promises nothing are told and are no "
+      "deviation. Controllers, officers, authorities, recipients and transfers are not compared.\n"
       "\n"
       "Example:\n"
       "  retentionctl policy check-notice notice.md");

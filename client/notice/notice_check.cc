@@ -71,15 +71,25 @@ std::optional<PromisedLength> Meant(const v1::DeletionRule& rule, const Promise&
                               : of(rule.has_period(), rule.period());
 }
 
+// What ends a category that has no period.
+std::set<std::string> EventsOf(v1::DataCategory category) {
+  if (category == v1::DATA_CATEGORY_PDF_SHARE) return {"EXTENSION_REMOVED", "MEETING_DELETED"};
+  if (category == v1::DATA_CATEGORY_POLL) return {"EXTENSION_REMOVED", "POLL_DELETED"};
+  if (category == v1::DATA_CATEGORY_PBX_SYNC) return {"PBX_INACTIVE"};
+  if (category == v1::DATA_CATEGORY_STATISTICS) return {"ANONYMOUS"};
+  return {};
+}
+
 bool KeepsRule(const v1::DeletionRule& rule, const Promise& promise) {
   const auto meant = Meant(rule, promise);
   // An extension that there is not shortens what is promised to be at most so long.
   if (promise.is_extended && !meant.has_value()) return !promise.length.has_value() || promise.length->is_most;
   if (meant.has_value() != promise.length.has_value()) return false;
-  if (meant.has_value() && !Keeps(*meant, *promise.length)) return false;
-  if (promise.length.has_value() && promise.is_anonymised && rule.action() == v1::END_ACTION_ERASE) return false;
+  if (!meant.has_value()) return promise.events == EventsOf(rule.category());
+  if (!Keeps(*meant, *promise.length)) return false;
+  if (promise.is_anonymised && rule.action() == v1::END_ACTION_ERASE) return false;
   const std::string start(absl::StripPrefix(v1::StartingPoint_Name(rule.starting_point()), "STARTING_POINT_"));
-  return promise.starts.empty() || !promise.length.has_value() || promise.starts.contains(start);
+  return promise.starts.empty() || promise.starts.contains(start);
 }
 
 const v1::DeletionRule* RuleOf(const v1::Policy& policy, const std::string& category) {

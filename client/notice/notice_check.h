@@ -22,7 +22,7 @@ struct NoticeCheck {
   size_t promises = 0;
   std::vector<Deviation> deviations;
   std::vector<Sentence> unclear;
-  // Categories of which the text says nothing.
+  // Categories of which the text promises nothing that was understood.
   std::vector<std::string> silent;
 };
 

@@ -1,4 +1,5 @@
 // What a notice promises: its sentences about how long which data are kept, as the words of promises.*.txt find them.
+// Every word of such a sentence must be among them: one that is not could be what turns it round.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct Promise {
   // A category ("RECORDING"), or what ends a PBX: "NO_CONTACT", "FQDN_UNRESOLVED".
   std::string about;
   std::optional<PromisedLength> length;  // Until an event if there is none.
+  std::set<std::string> events;          // "POLL_DELETED": all of them end it; empty if there is a length.
   std::set<std::string> starts;          // "MEETING_END": any of them; empty if nothing is said.
   bool is_anonymised = false;            // That is what happens then, not erasure.
   bool is_extended = false;              // In certain cases.
@@ -33,7 +35,8 @@ struct Promise {
 
 struct Promises {
   std::vector<Promise> made;
-  // Sentences that name a length of time, and nothing that it could be about.
+  // Sentences that speak of how long something is kept, and are not understood word by word, or not what they are
+  // about.
   std::vector<Sentence> unclear;
 };
 

@@ -165,14 +165,36 @@ std::string InLowerCase(std::string_view text) {
 }
 
 std::vector<std::string> WordsOf(std::string_view text) {
+  // What is no letter beyond ASCII.
+  const std::string plain = absl::StrReplaceAll(InLowerCase(text), {{"\u00ad", ""},
+                                                                    {"„", " "},
+                                                                    {"“", " "},
+                                                                    {"”", " "},
+                                                                    {"‚", " "},
+                                                                    {"‘", " "},
+                                                                    {"«", " "},
+                                                                    {"»", " "},
+                                                                    {"…", " "},
+                                                                    {"–", " "},
+                                                                    {"—", " "},
+                                                                    {"\u2009", " "},
+                                                                    {"\u202f", " "},
+                                                                    {"’", "'"}});
   std::vector<std::string> words;
   std::string word;
-  for (const char c : InLowerCase(text) + " ") {
-    if (IsLetter(c)) {
+  const auto is_digit = [&](size_t at) {
+    return at < plain.size() && absl::ascii_isdigit(static_cast<unsigned char>(plain[at]));
+  };
+  for (size_t i = 0; i <= plain.size(); ++i) {
+    const char c = i < plain.size() ? plain[i] : ' ';
+    const bool is_within = !word.empty() && (c == '-' || c == '\'');
+    const bool is_point = (c == '.' || c == ',') && i > 0 && is_digit(i - 1) && is_digit(i + 1);
+    if (IsLetter(c) || is_within || is_point) {
       word += c;
-    } else if (!word.empty()) {
-      words.push_back(std::exchange(word, {}));
+      continue;
     }
+    if (!word.empty()) words.push_back(std::exchange(word, {}));
+    if (c == ',' || c == ';') words.emplace_back(",");
   }
   return words;
 }

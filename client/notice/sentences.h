@@ -15,7 +15,8 @@ struct Sentence {
 
 // The paragraphs and items of a text, plain, Markdown or HTML, without their signs; each as its sentences.
 std::vector<std::vector<Sentence>> PassagesOf(std::string_view text);
-// Letters and digits, in lower case of ASCII and German.
+// Words in lower case of ASCII and German, with their hyphens: "mcu-", "e-mail"; numbers with their points and commas:
+// "37,7"; and commas and semicolons, as ",".
 std::vector<std::string> WordsOf(std::string_view text);
 std::string InLowerCase(std::string_view text);
 

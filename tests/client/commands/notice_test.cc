@@ -34,7 +34,8 @@ TEST_F(NoticeCommandsTest, WritesTheNoticeInEachForm) {
   EXPECT_FALSE(absl::StrContains(out_.str(), "ITM energy"));
   EXPECT_EQ(Run({"policy", "notice", "--format", "tilt"}), kExitFailed) << "of one controller";
   EXPECT_EQ(Run({"policy", "notice", "--format", "tilt", "--controller", "visaas"}), kExitOk) << err_.str();
-  EXPECT_EQ(Run({"policy", "notice", "--controller", "nobody"}), kExitFailed);
+  EXPECT_EQ(Run({"policy", "notice", "--controller", "visaas", "--controller", "nobody"}), kExitFailed);
+  EXPECT_TRUE(absl::StrContains(err_.str(), "controller nobody is not described")) << err_.str();
   EXPECT_EQ(Run({"policy", "record", "--format", "json"}), kExitOk);
   EXPECT_TRUE(absl::StartsWith(out_.str(), "{\n  \"policy_version\": 1")) << out_.str();
 }
@@ -49,13 +50,23 @@ TEST_F(NoticeCommandsTest, SaysWhomNoNoticeCanBeWrittenOf) {
 TEST_F(NoticeCommandsTest, CheckExitsWithOneIfTheTextPromisesOtherwise) {
   EXPECT_EQ(Run({"policy", "check-notice", RETENTION_NOTICE_FIXTURES "original_notice.md"}), kExitOk) << out_.str();
   EXPECT_TRUE(absl::StrContains(out_.str(), "18 promises, 0 that")) << out_.str();
-  EXPECT_TRUE(absl::StrContains(out_.str(), "says nothing of: DIAL_IN, CHAT_PROTOCOL")) << out_.str();
+  EXPECT_TRUE(absl::StrContains(out_.str(), "promises nothing of: DIAL_IN, CHAT_PROTOCOL")) << out_.str();
+  EXPECT_TRUE(absl::StrContains(out_.str(), "not compared: controllers")) << out_.str();
   const std::string file = TempFile("notice.md", "# 9\n\n- Aufzeichnungen: 14 Tage nach dem Erstellungsdatum.\n");
   EXPECT_EQ(Run({"policy", "check-notice", file}), kExitFailed);
   EXPECT_TRUE(absl::StrContains(out_.str(), "RECORDING")) << out_.str();
   EXPECT_EQ(Run({"-o", "json", "policy", "check-notice", file}), kExitFailed);
   EXPECT_TRUE(absl::StrContains(out_.str(), "\"line\": 3")) << out_.str();
   EXPECT_EQ(Run({"policy", "check-notice", TempFile("none.md", "Nichts.\n")}), kExitFailed) << "nothing was found";
+}
+
+TEST_F(NoticeCommandsTest, CheckExitsWithOneIfASentenceIsUnclearUnlessThatIsAllowed) {
+  const std::string file = TempFile(
+      "notice.md", "- Aufzeichnungen: 7 Tage nach dem Erstellungsdatum.\n- Umfragen: 30 Werktage aufbewahrt.\n");
+  EXPECT_EQ(Run({"policy", "check-notice", file}), kExitFailed);
+  EXPECT_TRUE(absl::StrContains(out_.str(), "line 2: unclear: Umfragen: 30 Werktage aufbewahrt.")) << out_.str();
+  EXPECT_EQ(Run({"policy", "check-notice", "--allow-unclear", file}), kExitOk) << err_.str();
+  EXPECT_TRUE(absl::StrContains(out_.str(), "line 2: unclear")) << out_.str();
 }
 
 }  // namespace

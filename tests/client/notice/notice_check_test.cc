@@ -65,6 +65,70 @@ TEST(NoticeCheck, TellsEachDeviationWithItsLine) {
   }
 }
 
+TEST(NoticeCheck, EveryCategoryEventAndClauseCounts) {
+  for (const Saying& saying : std::vector<Saying>{
+           {"- Umfragen: bis das Meeting gelöscht wird.", "1 POLL: until an event\n"},
+           {"- Umfragen: wenn ein Benutzer diese Umfrage explizit löscht.", "1 POLL: until an event\n"},
+           {"Aufzeichnungen und Umfragen werden nach 7 Tagen gelöscht.", "1 POLL: 7 days\n"},
+           {"- Chatinhalte: 7 Tage nach dem Erstellungsdatum.", "1 CHAT_PROTOCOL: 7 days from CREATION\n"},
+           {"- Systemprotokolle: 7 Tage, in bestimmten Fällen auf bis zu 1 Monat erhöht.", ""},
+           {"- Systemprotokolle: 8 Tage, in bestimmten Fällen auf bis zu 1 Monat erhöht.", "1 SERVER_LOG: 8 days\n"},
+           {"- Verlaufsdaten: nach 2 Monaten anonymisiert, nach einem Jahr gelöscht.", ""},
+           {"- Verlaufsdaten: nach einem Jahr anonymisiert, nach 2 Monaten gelöscht.",
+            "1 HISTORY: 12 months, then anonymised\n1 HISTORY: 2 months\n"},
+       }) {
+    const NoticeCheck check = Check(saying.text);
+    EXPECT_EQ(Deviations(check), saying.deviation) << saying.text;
+    EXPECT_TRUE(check.unclear.empty()) << saying.text;
+    EXPECT_GT(check.promises, 0u) << saying.text;
+  }
+}
+
+// Whatever may turn a promise round is no promise that was found kept.
+TEST(NoticeCheck, WhatIsNotUnderstoodWordByWordIsUnclear) {
+  for (const char* text : {
+           "- Aufzeichnungen: 7 Tage nach dem letzten Abruf.",
+           "- Aufzeichnungen: 7 Tage nach Ablauf des Vertrags.",
+           "- Dateifreigabe: sofort nach dem Hochladen.",
+           "- Aufzeichnungen: mindestens 7 Tage nach dem Erstellungsdatum.",
+           "- Aufzeichnungen: frühestens 7 Tage nach dem Erstellungsdatum.",
+           "- Aufzeichnungen werden nicht nach 7 Tagen gelöscht.",
+           "- Aufzeichnungen werden nach 7 Tagen gelöscht, nicht anonymisiert.",
+           "- Aufzeichnungen werden nach 7 Tagen anonymisiert und gelöscht.",
+           "- Umfragen: unbegrenzt.",
+           "- Umfragen: so lange wir wollen.",
+           "- Umfragen werden dauerhaft aufbewahrt.",
+           "- Umfragen: 30 Werktage.",
+           "- Umfragen: ein halbes Jahr.",
+           "- Aufzeichnungen: bis zum 7 Tage nach dem Erstellungsdatum.",
+           "- Aufzeichnungen: 37,7 Tage nach dem Erstellungsdatum.",
+           "- Aufzeichnungen: 7–14 Tage nach dem Erstellungsdatum.",
+           "- Aufzeichnungen: 7 oder mehr Tage.",
+           "- Aufzeichnungen nach 7 Tagen, Umfragen nach 3 Monaten.",
+           "- Aufzeichnungen: 7 Tage 14 Tage.",
+           "- Aufzeichnungen: 7 Tage nach dem Erstellungsdatum, bis das Meeting gelöscht wird.",
+           "- Aufzeichnungen: 99999999999 Tage.",
+           "- Umfragen werden gelöscht, wenn eine Telefonanlage uns 60 Tage lang nicht kontaktiert.",
+           "Alle Daten werden sofort gelöscht.",
+       }) {
+    const NoticeCheck check = Check(text);
+    EXPECT_EQ(check.promises, 0u) << text << Deviations(check);
+    ASSERT_EQ(check.unclear.size(), 1u) << text;
+    EXPECT_EQ(check.unclear[0].line, 1u);
+  }
+  for (const char* text : {
+           "- Recordings: at least 7 days after the creation.",
+           "- Recordings: not before 7 days after the creation.",
+           "- Recordings: thirty-seven days after the creation.",
+           "- Recordings are kept indefinitely.",
+           "- Recordings: 7 days after the last access.",
+       }) {
+    const NoticeCheck check = Check(text, Language::kEnglish);
+    EXPECT_EQ(check.promises, 0u) << text;
+    EXPECT_EQ(check.unclear.size(), 1u) << text;
+  }
+}
+
 TEST(NoticeCheck, AnotherPolicyDeviatesFromTheOriginal) {
   NoticeSource source = DeployedSource();
   RuleIn(source.policy, v1::DATA_CATEGORY_PARTICIPANT_EMAIL).mutable_period()->set_days(14);

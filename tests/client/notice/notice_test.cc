@@ -138,6 +138,9 @@ TEST(Notice, IsWholeInBothLanguages) {
     const std::string text = ToMarkdown(WriteNotice(source, language));
     EXPECT_TRUE(CheckNotice(text, source.policy, language).deviations.empty());
     EXPECT_TRUE(CheckNotice(text, source.policy, language).silent.empty());
+    for (const Sentence& sentence : CheckNotice(text, source.policy, language).unclear) {
+      ADD_FAILURE() << "what is written is understood: " << sentence.text;
+    }
   }
 }
 
