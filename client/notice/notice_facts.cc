@@ -170,6 +170,7 @@ Facts FactsOfPlaces(const v1::Controller& controller, Language language) {
 
 void AddRules(const v1::Policy& policy, Language language, Facts& facts) {
   std::vector<std::string> with_pbx;
+  std::vector<std::string> without_day;
   for (const v1::DeletionRule& rule : policy.rules()) {
     const std::string label = CategoryPhrase("label", rule.category(), language);
     const Facts said = {.texts = {{"label", label},
@@ -180,9 +181,11 @@ void AddRules(const v1::Policy& policy, Language language, Facts& facts) {
     facts.lists["rules"].push_back(said);
     facts.lists[rule.ends_with_pbx() ? "rules_of_pbx" : "rules_beyond_pbx"].push_back(said);
     if (rule.ends_with_pbx()) with_pbx.push_back(label);
+    if (rule.action() == v1::END_ACTION_ERASE && !rule.has_period()) without_day.push_back(label);
     const std::string collected = CategoryPhrase("collected", rule.category(), language);
     if (!collected.empty()) facts.lists["collected"].push_back({.texts = {{"text", collected}}});
   }
+  facts.texts["without_day"] = absl::StrJoin(without_day, ", ");
   facts.texts["with_pbx"] = absl::StrJoin(with_pbx, ", ");
   facts.texts["no_contact"] = PeriodText(policy.pbx_end().no_contact(), language);
   facts.texts["unresolved"] = PeriodText(policy.pbx_end().fqdn_unresolved(), language);
@@ -207,8 +210,7 @@ std::string PeriodText(const v1::Period& period, Language language, bool dative)
 std::string RuleText(const v1::DeletionRule& rule, Language language) {
   const Facts periods = {.texts = {{"period", PeriodText(rule.period(), language)},
                                    {"period_dative", PeriodText(rule.period(), language, true)},
-                                   {"anonymised_dative", PeriodText(rule.anonymised_period(), language, true)},
-                                   {"extended", PeriodText(rule.extended_period(), language)}}};
+                                   {"anonymised_dative", PeriodText(rule.anonymised_period(), language, true)}}};
   const std::string own = absl::StrCat("rule.", NameOf(rule.category()));
   std::string_view sentence = Phrase(language, own);
   if (rule.category() == v1::DATA_CATEGORY_HISTORY && !rule.has_anonymised_period()) {
@@ -218,10 +220,13 @@ std::string RuleText(const v1::DeletionRule& rule, Language language) {
                          ? PhraseOf("rule", v1::StartingPoint_Name(rule.starting_point()), "STARTING_POINT_", language)
                          : std::string(sentence);
   text = FillSentence(text, periods);
-  if (rule.has_extended_period()) {
-    absl::StrAppend(&text, " ", FillSentence(Phrase(language, absl::StrCat(own, ".extended")), periods));
-  }
+  if (rule.has_extended_period()) absl::StrAppend(&text, " ", ExtensionText(rule, language));
   return text;
+}
+
+std::string ExtensionText(const v1::DeletionRule& rule, Language language) {
+  const Facts period = {.texts = {{"extended", PeriodText(rule.extended_period(), language)}}};
+  return FillSentence(Phrase(language, absl::StrCat("rule.", NameOf(rule.category()), ".extended")), period);
 }
 
 std::string NameOf(v1::DataCategory category) {

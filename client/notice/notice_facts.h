@@ -24,6 +24,8 @@ Facts FactsOf(const NoticeSource& source, Language language);
 std::string PeriodText(const v1::Period& period, Language language, bool dative = false);
 // How long a category lives, in a sentence or two.
 std::string RuleText(const v1::DeletionRule& rule, Language language);
+// The sentence of its extension. REQUIRES: it has an extended period.
+std::string ExtensionText(const v1::DeletionRule& rule, Language language);
 // "RECORDING".
 std::string NameOf(v1::DataCategory category);
 // The phrase `kind`.NAME of a category, or `kind` if there is none.

@@ -37,6 +37,13 @@ Json ControllerOf(const v1::Controller& controller, Language language) {
                                        {"role", v1::RecipientRole_Name(recipient.role())},
                                        {"purpose", In(language, recipient.purpose())}}));
   }
+  std::vector<Json> locations;
+  for (const v1::Location& location : controller.locations()) {
+    locations.push_back(Json::Object({{"provider", location.provider()},
+                                      {"place", location.place()},
+                                      {"country", location.country()},
+                                      {"purpose", In(language, location.purpose())}}));
+  }
   std::vector<Json> transfers;
   for (const v1::Transfer& transfer : controller.transfers()) {
     std::vector<Json> safeguards;
@@ -52,9 +59,24 @@ Json ControllerOf(const v1::Controller& controller, Language language) {
                        {"contact", PartyOf(controller.contact())},
                        {"representatives", Texts(controller.representatives())},
                        {"data_protection_officer", PartyOf(controller.data_protection_officer())},
+                       {"supervisory_authority", PartyOf(controller.supervisory_authority())},
                        {"legal_bases", Json::Array(std::move(bases))},
                        {"recipients", Json::Array(std::move(recipients))},
+                       {"locations", Json::Array(std::move(locations))},
                        {"transfers", Json::Array(std::move(transfers))}});
+}
+
+// The items of the record's last section.
+Json Measures(const NoticeSource& source, Language language) {
+  std::vector<Json> measures;
+  for (const Block& block : WriteRecord(source, language)) {
+    if (block.kind == Block::Kind::kHeading) measures.clear();
+    if (block.kind != Block::Kind::kItem) continue;
+    std::string text;
+    for (const Span& span : block.lines.front()) text += span.text;
+    measures.emplace_back(std::move(text));
+  }
+  return Json::Array(std::move(measures));
 }
 
 }  // namespace
@@ -75,7 +97,8 @@ std::string WriteRecordJson(const NoticeSource& source, Language language) {
   return Json::Object({{"policy_version", static_cast<int>(source.policy.version())},
                        {"time_zone", source.policy.time_zone()},
                        {"controllers", Json::Array(std::move(controllers))},
-                       {"rules", Json::Array(std::move(rules))}})
+                       {"rules", Json::Array(std::move(rules))},
+                       {"measures", Measures(source, language)}})
       .Written();
 }
 

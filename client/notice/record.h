@@ -7,7 +7,8 @@
 
 namespace retention {
 
-// JSON: policy_version, time_zone, controllers (Art. 30(1)(a), (d), (e) and legal bases), rules (b, c, f).
+// JSON: policy_version, time_zone, controllers (Art. 30(1)(a), (d), (e) and legal bases), rules (b, c, f), measures
+// (g).
 std::string WriteRecordJson(const NoticeSource& source, Language language);
 
 }  // namespace retention

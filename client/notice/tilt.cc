@@ -158,6 +158,10 @@ class Tilt {
     if (rule.has_period()) {
       temporal.push_back(Json::Object({{"description", text}, {"ttl", Duration(rule.period())}}));
     }
+    if (rule.has_extended_period()) {
+      temporal.push_back(
+          Json::Object({{"description", ExtensionText(rule, language_)}, {"ttl", Duration(rule.extended_period())}}));
+    }
     return Json::Object(
         {{"temporal", Json::Array(std::move(temporal))},
          {"purposeConditional", Json::Array(rule.has_period() ? std::vector<Json>{} : std::vector<Json>{text})},
@@ -168,7 +172,12 @@ class Tilt {
   Json Transfers() const {
     std::vector<Json> transfers;
     for (const v1::Transfer& transfer : controller_.transfers()) {
-      const auto safeguard = [&](std::initializer_list<v1::TransferSafeguard> kinds) {
+      const auto has = [&](v1::TransferSafeguard kind) {
+        return std::find(transfer.safeguards().begin(), transfer.safeguards().end(), kind) !=
+               transfer.safeguards().end();
+      };
+      // `instead`: what allows the transfer and is no safeguard.
+      const auto safeguard = [&](std::initializer_list<v1::TransferSafeguard> kinds, const std::string& instead = "") {
         std::vector<std::string> said;
         for (const int given : transfer.safeguards()) {
           const auto kind = static_cast<v1::TransferSafeguard>(given);
@@ -176,15 +185,21 @@ class Tilt {
           said.push_back(PhraseOf("safeguard", v1::TransferSafeguard_Name(kind), "TRANSFER_SAFEGUARD_", language_));
         }
         const bool available = !said.empty();
+        if (!instead.empty()) said.push_back(instead);
         said.insert(said.begin(), transfer.recipient());
-        if (available) said.insert(said.end(), transfer.references().begin(), transfer.references().end());
+        if (available || !instead.empty())
+          said.insert(said.end(), transfer.references().begin(), transfer.references().end());
         return Json::Object({{"available", available}, {"description", absl::StrJoin(said, ", ")}});
       };
+      const std::string name = v1::TransferSafeguard_Name(v1::TRANSFER_SAFEGUARD_DEROGATION);
+      const std::string derogation =
+          has(v1::TRANSFER_SAFEGUARD_DEROGATION) ? PhraseOf("safeguard", name, "TRANSFER_SAFEGUARD_", language_) : "";
       transfers.push_back(Json::Object(
           {{"country", transfer.country()},
            {"adequacyDecision", safeguard({v1::TRANSFER_SAFEGUARD_ADEQUACY_DECISION})},
            {"appropriateGuarantees",
-            safeguard({v1::TRANSFER_SAFEGUARD_BINDING_CORPORATE_RULES, v1::TRANSFER_SAFEGUARD_CERTIFICATION})},
+            safeguard({v1::TRANSFER_SAFEGUARD_BINDING_CORPORATE_RULES, v1::TRANSFER_SAFEGUARD_CERTIFICATION},
+                      derogation)},
            {"presenceOfEnforceableRightsAndEffectiveRemedies", safeguard({})},
            {"standardDataProtectionClause", safeguard({v1::TRANSFER_SAFEGUARD_STANDARD_CLAUSES})}}));
     }

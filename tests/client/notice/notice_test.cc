@@ -232,6 +232,20 @@ TEST(Record, HasWhatArticleThirtyAsks) {
   const std::string json = WriteRecordJson(source, Language::kEnglish);
   EXPECT_TRUE(absl::StrContains(json, "\"category\": \"RECORDING\"")) << json;
   EXPECT_TRUE(absl::StrContains(json, "\"TRANSFER_SAFEGUARD_ADEQUACY_DECISION\""));
+  for (const char* part : {"\"supervisory_authority\"", "poststelle@ldi.nrw.de", "\"locations\"", "\"Frankfurt\"",
+                           "\"measures\"", "tamper-evident"}) {
+    EXPECT_TRUE(absl::StrContains(json, part)) << part << "\n" << json;
+  }
+}
+
+TEST(Record, PromisesNoMoreOfKeysAndOfTheLedgerThanThereIs) {
+  const std::string text = ToMarkdown(WriteRecord(DeployedSource(), Language::kGerman));
+  for (const char* part : {"Keinen Löschtag haben: PDF-Freigabe, Umfragen, PBX-Sync-Daten.", "Aussetzung endet",
+                           "nachträgliche Änderung anzusehen"}) {
+    EXPECT_TRUE(absl::StrContains(text, part)) << part << "\n" << text;
+  }
+  EXPECT_FALSE(absl::StrContains(text, "fälschungssicher"));
+  EXPECT_FALSE(absl::StrContains(text, "Jeder Wert ist"));
 }
 
 }  // namespace

@@ -95,6 +95,29 @@ TEST(TiltDocument, SaysWhatPolicyAndControllerSay) {
   EXPECT_EQ(Find(document, "thirdCountryTransfers[].country").size(), 4u);
 }
 
+TEST(TiltDocument, SaysTheExtensionOfLogs) {
+  std::vector<std::string> durations;
+  const Value document = Tilt(DeployedSource().controllers.front(), Language::kGerman);
+  for (const Value* one : Find(document, "dataDisclosed[]")) {
+    if (TextAt(*one, "_id") != "SERVER_LOG") continue;
+    for (const Value* ttl : Find(*one, "storage[].temporal[].ttl")) durations.push_back(ttl->string_value());
+  }
+  EXPECT_EQ(durations, (std::vector<std::string>{"P7D", "P1M"}));
+}
+
+TEST(TiltDocument, ADerogationIsNamedAndIsNoSafeguard) {
+  v1::Controller controller = DeployedSource().controllers.front();
+  controller.mutable_transfers()->DeleteSubrange(1, controller.transfers_size() - 1);
+  controller.mutable_transfers(0)->clear_safeguards();
+  controller.mutable_transfers(0)->add_safeguards(v1::TRANSFER_SAFEGUARD_DEROGATION);
+  const Value document = Tilt(controller, Language::kGerman);
+  const std::string text = TextAt(document, "thirdCountryTransfers[].appropriateGuarantees.description");
+  EXPECT_TRUE(absl::StrContains(text, "Art. 49 DSGVO")) << text;
+  const auto available = Find(document, "thirdCountryTransfers[].appropriateGuarantees.available");
+  ASSERT_EQ(available.size(), 1u);
+  EXPECT_FALSE(available[0]->bool_value());
+}
+
 TEST(TiltDocument, NamesWhatTheSchemaRequiresAndNobodySaid) {
   v1::Controller controller = DeployedSource().controllers.front();
   controller.mutable_contact()->clear_country();
