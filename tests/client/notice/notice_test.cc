@@ -248,5 +248,39 @@ TEST(Record, PromisesNoMoreOfKeysAndOfTheLedgerThanThereIs) {
   EXPECT_FALSE(absl::StrContains(text, "Jeder Wert ist"));
 }
 
+// The values of an enum, but for the one that is rejected.
+std::vector<std::string> NamesOf(const google::protobuf::EnumDescriptor* all) {
+  std::vector<std::string> names;
+  for (int i = 0; i < all->value_count(); ++i) {
+    if (all->value(i)->number() != 0) names.push_back(all->value(i)->name());
+  }
+  return names;
+}
+
+TEST(Phrases, AreThereForEveryValueOfEveryEnum) {
+  struct Kind {
+    const char* kind;
+    const char* prefix;
+    const google::protobuf::EnumDescriptor* all;
+  };
+  for (const Language language : {Language::kGerman, Language::kEnglish}) {
+    for (const Kind& kind : std::vector<Kind>{
+             {"relation", "RELATION_", v1::Relation_descriptor()},
+             {"basis", "RELATION_", v1::Relation_descriptor()},
+             {"provision", "LEGAL_PROVISION_", v1::LegalProvision_descriptor()},
+             {"role", "RECIPIENT_ROLE_", v1::RecipientRole_descriptor()},
+             {"safeguard", "TRANSFER_SAFEGUARD_", v1::TransferSafeguard_descriptor()},
+             {"label", "DATA_CATEGORY_", v1::DataCategory_descriptor()},
+             {"purpose", "DATA_CATEGORY_", v1::DataCategory_descriptor()},
+             {"rule", "STARTING_POINT_", v1::StartingPoint_descriptor()},
+         }) {
+      for (const std::string& name : NamesOf(kind.all)) {
+        if (name == "STARTING_POINT_NONE") continue;  // The category says what ends it.
+        EXPECT_NE(PhraseOf(kind.kind, name, kind.prefix, language), "") << CodeOf(language) << " " << name;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace retention
