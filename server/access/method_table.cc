@@ -61,7 +61,7 @@ constexpr MethodRow kTable[] = {
     {"HoldService", "ListHolds", {kRightsDesk, kOperator, kAuditor}, kDenied, kHolds},
     {"HoldService", "UpdateHold", {kRightsDesk, kOperator}, kDenied, kHolds},
     {"HoldService", "ReleaseHold", {kRightsDesk, kOperator}},
-    {"HoldService", "ExportHold", {kRightsDesk, kAuditor}, kDenied, kHeldValues},
+    {"HoldService", "ExportHold", {kRightsDesk, kAuditor}, kDenied, kHeldValues, {}, kShort, kExpensive},
     {"HoldService", "ListReleasedHolds", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "GetCheckpoint", {kRightsDesk, kOperator, kAuditor}},
     {"LedgerService", "ListLedgerEntries", {kRightsDesk, kOperator, kAuditor}},

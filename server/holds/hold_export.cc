@@ -144,6 +144,7 @@ absl::StatusOr<v1::ExportHoldResponse> ExportHold(const StoreView& view, const H
     route.buckets.emplace_back(DueDay::Kept(), static_cast<CategoryNumber>(category));
   }
   v1::ExportHoldResponse response;
+  size_t bytes = 0;
   const auto visit = [&](const FiledKey& key, std::string_view envelope) -> absl::Status {
     const auto add = [&]() -> absl::Status {
       if (opener == Opener::kReader) {
@@ -158,13 +159,15 @@ absl::StatusOr<v1::ExportHoldResponse> ExportHold(const StoreView& view, const H
       if (!part.ok() || part->values == 0) return part.status();
       return HeldRow(view, holdings, key, kept, response).AddValues(part->whole ? kept.row() : part->row);
     };
+    const int before = response.values_size();
     absl::Status added = add();
-    if (!IsUnreadable(added)) return added;
-    response.set_damaged_rows(response.damaged_rows() + 1);
-    return absl::OkStatus();
+    for (int i = before; i < response.values_size(); ++i) bytes += response.values(i).ByteSizeLong();
+    return IsUnreadable(added) ? Damaged() : added;
   };
-  const auto position = WalkRows(view, {.from = *from, .more = true}, route, StepBounds(), visit);
+  const StepBounds bounds{.is_full = [&bytes] { return bytes >= kMaxExportBytes; }};
+  const auto position = WalkRows(view, {.from = *from}, route, bounds, visit);
   if (!position.ok()) return position.status();
+  response.set_damaged_rows(static_cast<uint32_t>(position->damaged));
   if (position->more) response.set_next_page_token(TokenOf(position->from, request));
   return response;
 }

@@ -49,6 +49,10 @@ absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition&
                                       const StepBounds& bounds, RowVisit visit) {
   size_t rows = 0;
   size_t bytes = 0;
+  size_t damaged = 0;
+  const auto is_over = [&] {
+    return rows > bounds.rows || bytes >= bounds.bytes || (bounds.is_full != nullptr && bounds.is_full());
+  };
   for (const auto& [day, category] : route.buckets) {
     const auto prefix_of = [day = day, category = category](const PbxId& pbx) {
       return FiledPrefix(day, category, pbx);
@@ -57,20 +61,25 @@ absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition&
     for (auto pbx = std::partition_point(route.pbxs.begin(), route.pbxs.end(), visited); pbx != route.pbxs.end();
          ++pbx) {
       const std::string prefix = prefix_of(*pbx);
+      const std::string from = std::max(position.from, prefix);
       // Where there is nothing costs a look, too.
-      if (rows++ >= bounds.rows) return WalkPosition{.from = std::max(position.from, prefix)};
-      auto cursor = view.ScanPrefix(Family::kFiled, prefix, AtLoss::kPass);
-      if (position.from > prefix) cursor->Seek(position.from);
+      if (rows++ >= bounds.rows) return WalkPosition{.from = from, .damaged = damaged};
+      // From there on: what was lost before has been counted.
+      auto cursor = view.Scan(Family::kFiled, from, PrefixEnd(prefix), AtLoss::kPass);
       for (; cursor->Valid(); cursor->Next(), ++rows) {
-        if (rows > bounds.rows || bytes >= bounds.bytes) return WalkPosition{.from = std::string(cursor->key())};
+        if (is_over()) {
+          return WalkPosition{.from = std::string(cursor->key()), .damaged = damaged + cursor->losses()};
+        }
         bytes += cursor->value().size();
         absl::Status status = VisitRow(*cursor, visit);
         if (!status.ok() && !absl::IsDataLoss(status)) return status;
+        if (!status.ok()) ++damaged;
       }
       if (absl::Status status = cursor->status(); !status.ok()) return status;
+      damaged += cursor->losses();
     }
   }
-  return WalkPosition::End();
+  return WalkPosition{.from = {}, .more = false, .damaged = damaged};
 }
 
 }  // namespace retention

@@ -3,6 +3,7 @@
 #define RETENTION_SERVER_ROWS_ROW_WALK_H_
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,17 +45,21 @@ struct RowRoute {
 struct StepBounds {
   size_t rows = 2000;
   size_t bytes = 4 << 20;
+  // Whether what is made of the rows is enough: asked after each; null: it is bounded by them.
+  std::function<bool()> is_full = nullptr;
 };
 // How far a walk has come.
 struct WalkPosition {
   std::string from;  // the first key that was not visited
   bool more = true;
+  // Rows of the step that were damaged, and times that it passed what was lost with a damaged file.
+  size_t damaged = 0;
 
   static WalkPosition End() { return {.from = {}, .more = false}; }
 };
 
 // Goes on from `position` for one step; returns how far it comes. A row for which `visit` returns DATA_LOSS is damaged
-// itself and keeps nothing else from its turn; any other error ends the step.
+// itself, is counted, and keeps nothing else from its turn; any other error ends the step.
 absl::StatusOr<WalkPosition> WalkRows(const StoreView& view, const WalkPosition& position, const RowRoute& route,
                                       const StepBounds& bounds, RowVisit visit);
 

@@ -5,15 +5,19 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/holds/hold_names.h"
 #include "server/holds/released_holds.h"
+#include "server/recording/event_intake.h"
 #include "tests/holds/hold_fixture.h"
+#include "tests/testing/map_store.h"
 
 namespace retention {
 namespace {
@@ -132,6 +136,91 @@ TEST_F(HoldExport, PagesHaveEverythingOnce) {
     if (text.find("many-") != std::string::npos) names.insert(text);
   }
   EXPECT_EQ(names, told);
+}
+
+// A course says little of each event, and an answer says of each what there is: clients take 64 MiB.
+TEST_F(HoldExport, APageEndsWithTheRowThatFillsAnAnswer) {
+  Place(PbxHold("case-1", harness_.now));
+  const std::string meeting(120, 'm');
+  constexpr int kBatches = 25;
+  harness_.Record(Joined(meeting, "joined", kMonday, "p"));
+  for (int batch = 0; batch < kBatches; ++batch) {
+    std::vector<v1::Event> events;
+    for (int i = 0; i < kMaxBatchEvents; ++i) {
+      events.push_back(Reconnected(meeting, absl::StrCat(batch, "-", i), kMonday + absl::Minutes(1), "p"));
+    }
+    ASSERT_EQ(harness_.Record(std::move(events)).rejections_size(), 0);
+  }
+  SweepAt(kDue);
+  SweepAt(At("2026-06-01T00:00:00+02:00"));
+  v1::ExportHoldRequest request;
+  request.set_hold_id("case-1");
+  int pages = 0;
+  int events = 0;
+  do {
+    const auto page =
+        ExportHold(engine().store(), engine().holdings(), engine().holds(), request, Opener::kEngine, harness_.now);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LT(page->ByteSizeLong(), kMaxExportBytes + (1 << 20)) << "a row more at most";
+    for (const v1::HeldValue& value : page->values()) events += value.event() == "RECONNECTED" ? 1 : 0;
+    request.set_page_token(page->next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(events, kBatches * kMaxBatchEvents);
+  EXPECT_GT(pages, 1);
+}
+
+// A store in which rows were lost with a damaged file: the walk finds out behind them.
+class LossyCursor final : public RowCursor {
+ public:
+  explicit LossyCursor(std::unique_ptr<RowCursor> rows) : rows_(std::move(rows)) {}
+  bool Valid() const override { return rows_->Valid(); }
+  void Next() override { rows_->Next(); }
+  void Seek(std::string_view key) override { rows_->Seek(key); }
+  void SeekBefore(std::string_view key) override { rows_->SeekBefore(key); }
+  void Previous() override { rows_->Previous(); }
+  std::string_view key() const override { return rows_->key(); }
+  std::string_view value() const override { return rows_->value(); }
+  absl::Status status() const override { return rows_->status(); }
+  size_t losses() const override { return Valid() ? 0 : 1; }
+
+ private:
+  const std::unique_ptr<RowCursor> rows_;
+};
+
+class LossyStore final : public MapStore {
+ public:
+  explicit LossyStore(const StoreView& view) : MapStore(RowsOf(view)) {}
+  std::unique_ptr<RowCursor> Walk(Family family, KeySpan span, AtLoss at_loss) const override {
+    const bool lost = span.begin.starts_with(FiledPrefix(DueDay::Kept(), kRecording));
+    auto rows = MapStore::Walk(family, std::move(span), at_loss);
+    if (lost) return std::make_unique<LossyCursor>(std::move(rows));
+    return rows;
+  }
+};
+
+TEST_F(HoldExport, CountsRowsThatAreDamagedOrLost) {
+  Place(PbxHold("case-1", harness_.now));
+  SweepAt(kDue);
+  const auto damaged = [&](const StoreView& store) {
+    v1::ExportHoldRequest request;
+    request.set_hold_id("case-1");
+    const auto page = ExportHold(store, engine().holdings(), engine().holds(), request, Opener::kEngine, harness_.now);
+    EXPECT_TRUE(page.ok()) << page.status();
+    return page.ok() ? page->damaged_rows() : 0;
+  };
+  EXPECT_EQ(damaged(engine().store()), 0u);
+  EXPECT_EQ(damaged(LossyStore(engine().store())), 1u);
+  Batch batch;
+  auto cursor = engine().store().ScanPrefix(Family::kFiled, FiledPrefix(DueDay::Kept(), kParticipantName));
+  ASSERT_TRUE(cursor->Valid());
+  std::string broken(cursor->value());
+  broken.back() = static_cast<char>(broken.back() ^ 1);
+  batch.Put(Family::kFiled, std::string(cursor->key()), broken);
+  cursor.reset();
+  ASSERT_TRUE(harness_.store().Commit(batch).ok());
+  EXPECT_EQ(damaged(engine().store()), 1u);
+  EXPECT_EQ(damaged(LossyStore(engine().store())), 2u);
 }
 
 TEST_F(HoldExport, TheHoldsThatKeepWhatADeletionLeftAreNamed) {
