@@ -28,7 +28,7 @@ Preview::Preview(const Store& store, Domains& domains, absl::Time now)
       domains_(domains),
       holdings_(domains.holdings),
       now_(now),
-      names_(holdings_.store, holdings_.vault, holdings_.counts, domains.holds, holdings_.LastDue(now)) {}
+      names_(holdings_.store, holdings_.vault, holdings_.counts, domains.holds) {}
 
 absl::Status Preview::Try(absl::FunctionRef<absl::Status(Change&)> command) {
   Change change(holdings_, now_);
@@ -41,8 +41,9 @@ absl::Status Preview::Add(const Change& change) {
     erased_[category] += change.erased()[category];
     kept_[category] += change.kept()[category];
   }
-  change.ForEachKept([this](const FiledKey& key, const stored::v1::KeptRow& row, uint32_t values) {
-    names_.Look(key, row.row(), values);
+  // Of then: a hold that is over before keeps nothing any more.
+  change.ForEachKept([&](const FiledKey& key, const stored::v1::KeptRow& row, uint32_t values) {
+    names_.Look(key, row.row(), values, change.last_due());
   });
   return AddOrders(change);
 }

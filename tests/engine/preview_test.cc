@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "server/base/waiting_caller.h"
@@ -199,6 +201,22 @@ TEST_P(Previews, OfWhatOnlyHoldsKeepThatAreOverByThen) {
   }
   EXPECT_EQ(said, erased);
   EXPECT_FALSE(said.empty());
+}
+
+TEST_P(Previews, NameNoHoldThatIsOverByThen) {
+  v1::Hold brief = PbxHold("brief", harness_.now);
+  SetDate(DueDay(absl::CivilDay(2026, 3, 4)), *brief.mutable_review_date());
+  SetDate(DueDay(absl::CivilDay(2026, 3, 5)), *brief.mutable_end_date());
+  ASSERT_TRUE(engine().CreateHold(brief, harness_.now).ok());
+  ASSERT_TRUE(engine().CreateHold(PbxHold("long", harness_.now), harness_.now).ok());
+  v1::PreviewErasureRequest request;
+  SetDate(DueDay(absl::CivilDay(2026, 3, 9)), *request.mutable_due_through());
+  const auto preview = engine().PreviewErasure(request, harness_.now);
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  std::set<std::string> named;
+  for (const v1::KeepingHold& hold : preview->holds()) named.insert(hold.hold_id());
+  EXPECT_TRUE(named.contains("long"));
+  EXPECT_FALSE(named.contains("brief"));
 }
 
 TEST_P(Previews, RefuseAsTheErasureDoes) {

@@ -256,6 +256,30 @@ TEST_F(HoldExport, TheHoldsThatKeepWhatADeletionLeftAreNamed) {
   EXPECT_TRUE(others.Keepers(engine().store(), engine().holdings(), engine().holds(), harness_.now).empty());
 }
 
+// However many others keep the same, an order of a court is named.
+TEST_F(HoldExport, OfficialOrdersAreNamedFirstAndNeverCrowdedOut) {
+  constexpr int kOrders = 22;
+  const int others = static_cast<int>(HoldNames::kMaxNames) + 5;
+  for (int i = 0; i < others; ++i) Place(PbxHold(absl::StrCat("case-", i), harness_.now));
+  for (int i = 0; i < kOrders; ++i) {
+    v1::Hold order = PbxHold(absl::StrCat("order-", i), harness_.now);
+    order.set_basis(v1::HOLD_BASIS_OFFICIAL_ORDER);
+    Place(order);
+  }
+  v1::PreviewErasureRequest request;
+  request.mutable_meeting()->set_pbx_id("pbx");
+  request.mutable_meeting()->set_meeting_id("m");
+  const auto preview = engine().PreviewErasure(request, harness_.now);
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  ASSERT_EQ(preview->holds_size(), kOrders + static_cast<int>(HoldNames::kMaxNames));
+  std::set<std::string> ids;
+  for (int i = 0; i < preview->holds_size(); ++i) {
+    EXPECT_EQ(preview->holds(i).basis() == v1::HOLD_BASIS_OFFICIAL_ORDER, i < kOrders) << i;
+    ids.insert(preview->holds(i).hold_id());
+  }
+  EXPECT_EQ(ids.size(), static_cast<size_t>(preview->holds_size()));
+}
+
 TEST_F(HoldExport, AReleasedHoldStaysListedWithoutNames) {
   v1::Hold hold = EmailHold("anna-mueller", harness_.now, "alice@example.org");
   hold.set_reason("Anna Müller announced a claim");
