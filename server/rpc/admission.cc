@@ -151,6 +151,11 @@ std::string PeerOf(const grpc::ServerContextBase& context) {
   return PeerAt(address).name;
 }
 
+Opener OpenerOf(const Admission& admission) {
+  const bool all = !admission.role.has_value() || *admission.role == Role::kRightsDesk;
+  return all ? Opener::kEngine : Opener::kReader;
+}
+
 absl::StatusOr<bool> Reaches(const Backend& backend, const Admission& admission, std::string_view pbx_id) {
   if (admission.scope == nullptr) return true;
   return admission.scope->Has(pbx_id, ControllersIn(backend));

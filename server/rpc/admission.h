@@ -14,6 +14,7 @@
 #include "server/access/gate.h"
 #include "server/base/acting.h"
 #include "server/rpc/backend.h"
+#include "storage/secrets/vault.h"
 
 namespace retention {
 
@@ -42,6 +43,10 @@ absl::StatusOr<std::optional<Actor>> BeginAct(const Backend& backend, const Admi
 absl::Status CountCall(const Backend& backend, const grpc::ServerContextBase& context, const MethodRow& method);
 // Whose share of everything a call takes: a certificate, a uid, else an address.
 std::string PeerOf(const grpc::ServerContextBase& context);
+
+// For whom envelopes are opened: what is restricted (GDPR article 18) is there for the rights desk alone, and for
+// everybody where no roles are in force.
+Opener OpenerOf(const Admission& admission);
 
 // Whether a PBX is within what a caller may reach: one that is not known is not.
 absl::StatusOr<bool> Reaches(const Backend& backend, const Admission& admission, std::string_view pbx_id);

@@ -64,14 +64,12 @@ class HoldService final : public HoldServiceBase {
 
   grpc::ServerUnaryReactor* ExportHold(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
-    return Answer<v1::ExportHoldRequest>(
-        backend_, backend_.workers.long_reads, {context, request, response},
-        [this](const v1::ExportHoldRequest& message, const Admission& admission) {
-          // What is restricted (GDPR article 18) only the rights desk may read.
-          const Opener opener = admission.role == Role::kAuditor ? Opener::kReader : Opener::kEngine;
-          return retention::ExportHold(*backend_.engine.store().Snapshot(), backend_.engine.holdings(),
-                                       backend_.engine.holds(), message, opener, backend_.Now());
-        });
+    return Answer<v1::ExportHoldRequest>(backend_, backend_.workers.long_reads, {context, request, response},
+                                         [this](const v1::ExportHoldRequest& message, const Admission& admission) {
+                                           return retention::ExportHold(
+                                               *backend_.engine.store().Snapshot(), backend_.engine.holdings(),
+                                               backend_.engine.holds(), message, OpenerOf(admission), backend_.Now());
+                                         });
   }
 
   grpc::ServerUnaryReactor* ListReleasedHolds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -3,6 +3,7 @@
 #include "retention/v1/deletion_service.pb.h"
 #include "retention/v1/hold_service.pb.h"
 #include "retention/v1/retention_service.pb.h"
+#include "server/rpc/admission.h"
 #include "tests/engine/harness.h"
 #include "tests/holds/held.h"
 #include "tests/rpc/clock_guard.h"
@@ -93,6 +94,15 @@ TEST_F(HoldServiceTest, HandsOverWhatItKeepsAndIsNamedByADeletion) {
   v1::ListReleasedHoldsResponse released;
   ASSERT_TRUE(server_.Call(kHoldService + "ListReleasedHolds", v1::ListReleasedHoldsRequest(), &released).ok());
   EXPECT_EQ(released.holds_size(), 1);
+}
+
+// Another role that comes to a call sees no more than it must.
+TEST(OpenerOfAnAdmission, IsTheEnginesForTheRightsDeskAlone) {
+  EXPECT_EQ(OpenerOf({}), Opener::kEngine) << "no roles are in force";
+  for (size_t i = 0; i < kRoleNames.size(); ++i) {
+    const auto role = static_cast<Role>(i);
+    EXPECT_EQ(OpenerOf({.role = role}), role == Role::kRightsDesk ? Opener::kEngine : Opener::kReader) << kRoleNames[i];
+  }
 }
 
 TEST_F(HoldServiceTest, IsListedByPageAndWhenItsReviewIsDue) {
