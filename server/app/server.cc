@@ -113,6 +113,10 @@ absl::Status Server::OpenEngine() {
   engine_ = *std::move(engine);
   if (is_new) Log(Severity::kInfo, "a store was created");
   ReportSwept(engine_->swept());
+  if (const size_t damaged = engine_->domains().controllers.damaged(); damaged > 0) {
+    Log(Severity::kWarning, "descriptions of controllers are damaged or lost: describe these controllers again",
+        {{"damaged", absl::StrCat(damaged)}});
+  }
   const bool lost = !loss_.unentered().empty() || !engine_->swept().empty() || !store_->Lost().empty() ||
                     ring_->found().entries_damaged > 0 || ring_->found().rolled_back;
   if (options_.accept_data_loss && !is_new && !lost) {

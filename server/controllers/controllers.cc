@@ -45,11 +45,17 @@ LedgerEntry EntryOf(LedgerEntry::Kind kind, const StoredController& stored) {
 
 absl::Status Controllers::Load() {
   std::map<std::string, Described, std::less<>> described;
+  size_t damaged = 0;
   auto cursor = holdings_.store.ScanPrefix(Family::kState, ControllerPrefix(), AtLoss::kPass);
   for (; cursor->Valid(); cursor->Next()) {
     auto plaintext = holdings_.vault.OpenState(cursor->key(), cursor->value());
-    // In a copy from before it was taken away; or it is damaged, and given again.
-    if (IsUnreadable(plaintext.status())) continue;
+    if (IsUnreadable(plaintext.status())) {
+      // Gone: in a copy from before it was taken away.
+      const auto gone = holdings_.vault.IsStateGone(cursor->value());
+      if (!gone.ok()) return gone.status();
+      if (!*gone) ++damaged;
+      continue;
+    }
     if (!plaintext.ok()) return plaintext.status();
     auto stored = std::make_shared<StoredController>();
     if (!stored->ParseFromString(plaintext->Reveal())) return absl::DataLossError("a controller does not parse");
@@ -57,6 +63,7 @@ absl::Status Controllers::Load() {
     described.emplace(id, std::move(stored));
   }
   if (!cursor->status().ok()) return cursor->status();
+  damaged_ = damaged + cursor->losses();
   const MutexLock lock(mutex_);
   described_ = std::move(described);
   return absl::OkStatus();
@@ -78,16 +85,16 @@ v1::Controller Controllers::Describe(const StoredController& stored, uint32_t pb
 }
 
 v1::Controller Controllers::Describe(const StoredController& stored, absl::Time now) const {
-  return Describe(stored, holdings_.registry.CountByController(now)[stored.controller().controller_id()]);
+  return Describe(stored, holdings_.registry.CountOfController(stored.controller().controller_id(), now));
 }
 
 absl::StatusOr<StoredController> Controllers::PlanCreate(const v1::Controller& asked, absl::Time now) const {
+  if (absl::Status s = CheckController(asked); !s.ok()) return s;
   if (const Described held = Find(asked.controller_id()); held != nullptr) {
     if (SaysTheSame(*held, asked)) return *held;
     return ErrorWithReason(absl::StatusCode::kAlreadyExists, "CONTROLLER_EXISTS",
                            "a controller of this id is described, and otherwise");
   }
-  if (absl::Status s = CheckController(asked); !s.ok()) return s;
   {
     const MutexLock lock(mutex_);
     if (described_.size() >= kMaxControllers) {
@@ -127,11 +134,13 @@ absl::StatusOr<v1::Controller> Controllers::TryUpdate(const v1::Controller& aske
 absl::Status Controllers::TryDelete(const std::string& controller_id, absl::Time now) const {
   if (absl::Status s = CheckPartyIdentifier("controller_id", controller_id); !s.ok()) return s;
   if (Find(controller_id) == nullptr) return NotDescribed();
-  // By their records: one that is damaged may name it, and is not passed over.
-  const auto pbxs = holdings_.registry.OfController(controller_id, holdings_.store, holdings_.vault, now);
-  if (!pbxs.ok()) return pbxs.status();
-  if (pbxs->empty()) return absl::OkStatus();
-  return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "CONTROLLER_IN_USE", "PBXs name this controller");
+  if (holdings_.registry.CountOfController(controller_id, now) > 0) {
+    return ErrorWithReason(absl::StatusCode::kFailedPrecondition, "CONTROLLER_IN_USE", "PBXs name this controller");
+  }
+  // One of which nobody can tell may name it.
+  if (holdings_.registry.CountOfController("", now) == 0) return absl::OkStatus();
+  return absl::DataLossError(
+      "the record of a PBX is damaged or lost, until it is synchronised: it may name this controller");
 }
 
 void Controllers::Put(const StoredController& stored, LedgerEntry::Kind kind, Change& change) {

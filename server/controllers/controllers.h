@@ -38,6 +38,8 @@ class Controllers {
   // Replaces what is in memory with what the store says. A description that nobody can read is none: it is to be given
   // again.
   absl::Status Load();
+  // Of those, the ones that it found damaged or lost, and not taken away.
+  size_t damaged() const { return damaged_; }
 
   // See ControllerService.
   absl::StatusOr<v1::Controller> Create(const v1::Controller& asked, Change& change);
@@ -66,6 +68,7 @@ class Controllers {
   void Put(const stored::v1::StoredController& stored, stored::v1::LedgerEntry::Kind kind, Change& change);
 
   const Holdings& holdings_;
+  size_t damaged_ = 0;
   mutable Mutex mutex_;
   std::map<std::string, Described, std::less<>> described_ ABSL_GUARDED_BY(mutex_);
 };

@@ -72,6 +72,7 @@ absl::Status Engine::Establish(absl::Time now, const EngineOpening& opening) {
   if (!format.ParseFromString(**row))
     return absl::DataLossError("the row that names the on-disk format does not parse");
   if (absl::Status s = domains_.Load(); !s.ok()) return s;
+  if (absl::Status s = domains_.controllers.Load(); !s.ok()) return s;
   if (format.store_id() == 0) {
     absl::Status named = writer_.Do(now, [&](Change& change) { return PutFormat(format, change); });
     if (!named.ok()) return named;

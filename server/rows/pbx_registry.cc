@@ -210,6 +210,13 @@ std::map<std::string, uint32_t> PbxRegistry::CountByController(absl::Time now) c
   return counts;
 }
 
+uint32_t PbxRegistry::CountOfController(std::string_view controller_id, absl::Time now) const {
+  const ReaderLock lock(mutex_);
+  return static_cast<uint32_t>(std::count_if(known_.begin(), known_.end(), [&](const auto& known) {
+    return known.second.end.time > now && known.second.standing.controller == controller_id;
+  }));
+}
+
 std::vector<std::string> PbxRegistry::WithLicence(std::string_view licence) const {
   const ReaderLock lock(mutex_);
   std::vector<std::string> ids;

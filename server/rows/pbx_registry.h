@@ -89,6 +89,9 @@ class PbxRegistry {
                                                   absl::Time now) const;
   // How many that have not come to their end name each controller; those of which that is not known are left out.
   std::map<std::string, uint32_t> CountByController(absl::Time now) const;
+  // How many that have not come to their end name `controller_id`; of an empty one, those of which that is not known,
+  // since their record is damaged or lost.
+  uint32_t CountOfController(std::string_view controller_id, absl::Time now) const;
   // External ids of the PBXs with a licence (LicenceName).
   std::vector<std::string> WithLicence(std::string_view licence) const;
   // External ids of PBXs that have come to their end and are still held, the oldest end first.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "server/controllers/controller_intake.h"
 #include "server/rows/row_keys.h"
 #include "tests/engine/harness.h"
@@ -59,6 +60,16 @@ class ControllersTest : public ::testing::Test {
     auto response = controllers().List(request, harness_.now);
     EXPECT_TRUE(response.ok()) << response.status();
     return response.value_or(v1::ListControllersResponse());
+  }
+  // A bit of a row.
+  void Damage(Family family, const std::string& key) {
+    const auto row = harness_.store().Get(family, key);
+    ASSERT_TRUE(row.ok() && row->has_value());
+    std::string broken = **row;
+    broken.back() = static_cast<char>(broken.back() ^ 1);
+    Batch batch;
+    batch.Put(family, key, broken);
+    ASSERT_TRUE(harness_.store().Commit(batch).ok());
   }
   uint64_t Entries(LedgerEntry::Kind kind) {
     uint64_t entries = 0;
@@ -167,6 +178,56 @@ TEST_F(ControllersTest, IsSealedAndWhatIsTakenAwayIsGoneInEveryCopy) {
   const auto gone = harness_.engine().vault().IsStateGone(**copy);
   ASSERT_TRUE(gone.ok()) << gone.status();
   EXPECT_TRUE(*gone);
+}
+
+TEST_F(ControllersTest, ThereAreNoMoreThanThereMayBe) {
+  for (size_t i = 0; i < Controllers::kMaxControllers; ++i) {
+    ASSERT_TRUE(Create(NewController(absl::StrCat("c", i))).ok()) << i;
+  }
+  const absl::Status more = Create(NewController("more")).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(more));
+  EXPECT_EQ(ReasonOf(more), "TOO_MANY_CONTROLLERS");
+  EXPECT_EQ(ReasonOf(controllers().TryCreate(NewController("more"), harness_.now).status()), "TOO_MANY_CONTROLLERS");
+  EXPECT_TRUE(Create(NewController("c0")).ok()) << "it is there";
+  ASSERT_TRUE(Delete("c0").ok());
+  EXPECT_TRUE(Create(NewController("more")).ok());
+}
+
+TEST_F(ControllersTest, WhatIsWrongIsToldBeforeThatItIsTaken) {
+  ASSERT_TRUE(Create(NewController()).ok());
+  v1::Controller other = NewController();
+  other.mutable_contact()->clear_name();
+  EXPECT_EQ(FieldOf(Create(other).status()), "controller.contact.name");
+}
+
+// The writer waits for no record of a PBX.
+TEST_F(ControllersTest, WhoNamesOneIsKnownWithoutTheRecords) {
+  harness_.SyncPbx();
+  const std::string id = List().undescribed(0).controller_id();
+  ASSERT_TRUE(Create(NewController(id)).ok());
+  for (const char* other : {"other", "another"}) ASSERT_TRUE(Create(NewController(other)).ok());
+  const auto pbx = harness_.engine().registry().Find("pbx", harness_.now);
+  ASSERT_TRUE(pbx.has_value());
+  Damage(Family::kFiled, PbxRecordKey(*pbx).Encode());
+  EXPECT_EQ(ReasonOf(Delete(id)), "CONTROLLER_IN_USE");
+  EXPECT_TRUE(Delete("other").ok());
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_TRUE(absl::IsDataLoss(Delete("another"))) << "nobody can tell whether that PBX names it";
+  harness_.SyncPbx();
+  EXPECT_EQ(ReasonOf(Delete(id)), "CONTROLLER_IN_USE");
+  EXPECT_TRUE(Delete("another").ok());
+}
+
+TEST_F(ControllersTest, DescriptionsThatAreDamagedAreCounted) {
+  for (const char* id : {"a", "b"}) ASSERT_TRUE(Create(NewController(id)).ok());
+  Damage(Family::kState, ControllerKey(ControllerOwner(harness_.engine().vault(), "a")));
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(controllers().damaged(), 1u);
+  EXPECT_EQ(ReasonOf(Get("a").status()), "CONTROLLER_UNKNOWN");
+  EXPECT_TRUE(Get("b").ok());
+  ASSERT_TRUE(Create(NewController("a")).ok());
+  ASSERT_TRUE(harness_.Reopen().ok());
+  EXPECT_EQ(controllers().damaged(), 0u);
 }
 
 TEST_F(ControllersTest, ListsByPage) {
