@@ -6,7 +6,6 @@
 #include "server/base/errors.h"
 #include "server/base/field_checks.h"
 #include "server/holds/hold_intake.h"
-#include "server/holds/released_holds.h"
 #include "server/meetings/locator.h"
 #include "server/rows/extension_names.h"
 #include "server/rows/row_keys.h"
@@ -250,21 +249,21 @@ absl::StatusOr<v1::Hold> HoldCommands::Update(const v1::UpdateHoldRequest& reque
   return described;
 }
 
-absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) const {
+absl::Status HoldCommands::Release(std::string_view hold_id, Change& change) {
   const HoldPtr held = register_.Find(hold_id);
   if (held == nullptr || !held->InForce(change.last_due())) return HoldUnknown();
   Hold hold = *held;
   hold.released = absl::FromUnixMicros(absl::ToUnixMicros(change.now()));
-  if (absl::Status status = TrimReleased(holdings_.store, 1, change.batch()); !status.ok()) return status;
+  if (absl::Status status = released_.MakeRoom(1, change); !status.ok()) return status;
   PutReleased(hold, /*by_itself=*/false, change.batch());
   Put(std::move(hold), std::nullopt, LedgerEntry::KIND_HOLD_RELEASED, kReleased, change);
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HoldCommands::EndOver(Change& change) const {
+absl::StatusOr<bool> HoldCommands::EndOver(Change& change) {
   const std::vector<HoldPtr> over = register_.Ended(change.last_due());
   const size_t ending = std::min(over.size(), kMaxStepHolds);
-  if (absl::Status s = TrimReleased(holdings_.store, ending, change.batch()); !s.ok()) return s;
+  if (absl::Status s = released_.MakeRoom(ending, change); !s.ok()) return s;
   for (size_t i = 0; i < ending; ++i) {
     Hold ended = *over[i];
     ended.released = DueInstant(ended.End(), holdings_.policy().zone());

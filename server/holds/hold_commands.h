@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "retention/v1/hold_service.pb.h"
 #include "server/holds/hold_register.h"
+#include "server/holds/released_holds.h"
 #include "server/rows/change.h"
 
 namespace retention {
@@ -23,7 +24,8 @@ class HoldCommands {
   static constexpr size_t kMaxStepHolds = 200;
 
   // REQUIRES: both outlive it.
-  HoldCommands(const Holdings& holdings, HoldRegister& holds) : holdings_(holdings), register_(holds) {}
+  HoldCommands(const Holdings& holdings, HoldRegister& holds)
+      : holdings_(holdings), register_(holds), released_(holdings.store) {}
 
   // See HoldService. Errors: as there. `poll_held`: of FindsPoll, a moment ago.
   absl::StatusOr<v1::Hold> Create(const v1::Hold& asked, bool poll_held, Change& change) const;
@@ -35,9 +37,9 @@ class HoldCommands {
   absl::StatusOr<bool> FindsPoll(const StoreView& view, const v1::Hold& asked, absl::Time now) const;
   absl::StatusOr<v1::Hold> Update(const v1::UpdateHoldRequest& request, Change& change) const;
   // From then on it is not in force; what it kept is let go by HoldKeeping::LetGo.
-  absl::Status Release(std::string_view hold_id, Change& change) const;
+  absl::Status Release(std::string_view hold_id, Change& change);
   // The same for up to kMaxStepHolds holds whose last day is over; true if there are more.
-  absl::StatusOr<bool> EndOver(Change& change) const;
+  absl::StatusOr<bool> EndOver(Change& change);
 
  private:
   // ALREADY_EXISTS if another has its id, or nullopt if it is not placed yet.
@@ -61,6 +63,7 @@ class HoldCommands {
 
   const Holdings& holdings_;
   HoldRegister& register_;
+  ReleasedHolds released_;
 };
 
 // The hold as it is shown.

@@ -40,13 +40,24 @@ void PutReleased(const Hold& hold, bool by_itself, Batch& batch) {
 }
 
 // Those that were lost with a damaged file keep nothing from being released.
-absl::Status TrimReleased(const StoreView& store, size_t more, Batch& batch) {
-  size_t kept = 0;
-  auto cursor = store.ScanPrefix(Family::kState, ReleasedHoldPrefix(), AtLoss::kPass);
-  for (; cursor->Valid(); cursor->Next()) {
-    if (++kept + more > kMaxReleasedHolds) batch.Delete(Family::kState, std::string(cursor->key()));
+absl::Status ReleasedHolds::MakeRoom(size_t more, Change& change) {
+  if (more == 0) return absl::OkStatus();
+  auto cursor = store_.ScanPrefix(Family::kState, ReleasedHoldPrefix(), AtLoss::kPass);
+  if (!count_.has_value()) {
+    size_t count = 0;
+    for (; cursor->Valid(); cursor->Next()) ++count;
+    if (!cursor->status().ok()) return cursor->status();
+    count_ = count;
   }
-  return cursor->status();
+  size_t left = *count_;
+  // The oldest come last.
+  if (left + more > kMaxReleasedHolds) cursor->SeekBefore("");
+  for (; left + more > kMaxReleasedHolds && cursor->Valid(); cursor->Previous(), --left) {
+    change.batch().Delete(Family::kState, std::string(cursor->key()));
+  }
+  if (!cursor->status().ok()) return cursor->status();
+  change.ThenDo([this, count = left + more] { count_ = count; });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ListReleasedHoldsResponse> ListReleased(const StoreView& store,

@@ -280,6 +280,33 @@ TEST_F(HoldExport, OfficialOrdersAreNamedFirstAndNeverCrowdedOut) {
   EXPECT_EQ(ids.size(), static_cast<size_t>(preview->holds_size()));
 }
 
+TEST_F(HoldExport, TheOldestReleasedMakesRoomForTheLatest) {
+  Batch batch;
+  for (uint64_t i = 1; i <= kMaxReleasedHolds; ++i) {
+    stored::v1::ReleasedHold stored;
+    stored.set_number(i);
+    batch.Put(Family::kState, ReleasedHoldKey(static_cast<int64_t>(i), i), stored.SerializeAsString());
+  }
+  ASSERT_TRUE(harness_.store().Commit(batch).ok());
+  const auto has = [&](uint64_t i) {
+    return harness_.store().Get(Family::kState, ReleasedHoldKey(static_cast<int64_t>(i), i))->has_value();
+  };
+  const auto count = [&] {
+    size_t rows = 0;
+    for (auto c = harness_.store().ScanPrefix(Family::kState, ReleasedHoldPrefix()); c->Valid(); c->Next()) ++rows;
+    return rows;
+  };
+  for (uint64_t i = 1; i <= 3; ++i) {
+    Place(PbxHold("case", harness_.now));
+    Release("case");
+    EXPECT_FALSE(has(i));
+    EXPECT_TRUE(has(i + 1));
+    EXPECT_EQ(count(), kMaxReleasedHolds);
+    harness_.now += absl::Minutes(1);
+    if (i == 2) ASSERT_TRUE(harness_.Reopen().ok()) << "it is counted anew";
+  }
+}
+
 TEST_F(HoldExport, AReleasedHoldStaysListedWithoutNames) {
   v1::Hold hold = EmailHold("anna-mueller", harness_.now, "alice@example.org");
   hold.set_reason("Anna Müller announced a claim");
