@@ -139,8 +139,7 @@ absl::Status Controllers::TryDelete(const std::string& controller_id, absl::Time
   }
   // One of which nobody can tell may name it.
   if (holdings_.registry.CountOfController("", now) == 0) return absl::OkStatus();
-  return absl::DataLossError(
-      "the record of a PBX is damaged or lost, until it is synchronised: it may name this controller");
+  return absl::DataLossError("the record of a PBX is damaged or lost: it may name this controller");
 }
 
 void Controllers::Put(const StoredController& stored, LedgerEntry::Kind kind, Change& change) {

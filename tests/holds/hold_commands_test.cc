@@ -112,7 +112,7 @@ TEST_F(HoldCommandsTest, WhatAHoldKeptIsOverdueUntilItHasGone) {
 }
 
 TEST_F(HoldCommandsTest, ManyRowsAreTakenOutAndLetGoStepByStep) {
-  constexpr int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
+  const int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int first = 0; first < kMeetings; first += 400) {
     std::vector<v1::Event> events;
     for (int i = first; i < std::min(first + 400, kMeetings); ++i) {

@@ -198,7 +198,7 @@ TEST_F(PbxEndTest, FilesThatAreOverdueAtItsEndDoNotKeepOtherMeetingsFromTheirRev
 }
 
 TEST_F(PbxEndTest, ItsKeyGoesFirstThenItsObjectsAreOrderedInSteps) {
-  constexpr size_t kObjects = StepBounds().rows + 10;
+  const size_t kObjects = StepBounds().rows + 10;
   harness_.Record({Started("m", "s", kMonday), Joined("m", "j", kMonday, "p", "Ada", "ada@example.org")});
   for (size_t i = 0; i < kObjects;) {
     std::vector<v1::Event> events;

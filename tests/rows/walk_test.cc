@@ -18,7 +18,7 @@
 namespace retention {
 namespace {
 
-constexpr int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
+const int kMeetings = 2 * static_cast<int>(StepBounds().rows) + 10;
 // More than any of these walks needs.
 constexpr int kManySteps = 50;
 
@@ -219,7 +219,7 @@ TEST_F(Walks, ObjectsOfADayThatClosesBehindTheWalkGetTheirOrders) {
 TEST_F(Walks, AnExtensionOfLogsIsCarriedOutThoughCommandsFailInBetween) {
   harness_.Record(Joined("damaged", "j", harness_.now, "p"));
   Damage("damaged", Family::kState);
-  constexpr int kRows = 2 * static_cast<int>(StepBounds().rows) + 10;
+  const int kRows = 2 * static_cast<int>(StepBounds().rows) + 10;
   for (int i = 0; i < kRows; ++i) Append(engine(), {Line(v1::LOG_SERVER_MCU, kMonday, "line")}, harness_.now);
   ASSERT_TRUE(engine().ExtendLogRetention(ExtensionUntil(v1::LOG_SERVER_MCU, "2026-03-28"), harness_.now).ok());
   Finish([&] { return engine().RefileLogs(harness_.now); }, [&] { FailSomething(); });
