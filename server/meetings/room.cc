@@ -1,11 +1,41 @@
 // What a room knows of its occurrences.
 #include <algorithm>
+#include <utility>
 
 #include "server/meetings/meeting_cache.h"
 #include "server/meetings/remnant.h"
 #include "server/rows/row_keys.h"
 
 namespace retention {
+namespace {
+
+// An order that nothing that comes late changes.
+bool BeganBefore(const Meeting* a, const Meeting* b) {
+  return std::make_pair(a->locator.facts.first_us, OccurrenceOf(a->id)) <
+         std::make_pair(b->locator.facts.first_us, OccurrenceOf(b->id));
+}
+
+// Whether any of those whom `event` speaks of had come by then, whether or not they left since.
+bool HadCome(const RoomCut& own, const OccurrenceFacts& facts, const RoomEvent& event) {
+  const bool is_of_all = event.kind == RoomEventKind::kEnded;
+  const auto may_be_named = [&](uint64_t sitting) {
+    return event.sitting == 0 || sitting == event.sitting || (sitting == 0 && !is_of_all);
+  };
+  const CutEvents& events = own.events();
+  for (size_t i = 0; i < events.size() && events.TimeAt(i) <= event.time_us; ++i) {
+    if (!Enters(events.KindAt(i))) continue;
+    const RoomEvent came = events.EventAt(i);
+    if (may_be_named(came.sitting) && (is_of_all || came.participant == event.participant)) return true;
+  }
+  return std::any_of(facts.sittings.begin(), facts.sittings.end(), [&](const SittingFacts& sitting) {
+    if (sitting.start_us > event.time_us || !may_be_named(sitting.name)) return false;
+    return std::any_of(sitting.carried.begin(), sitting.carried.end(), [&](const CarriedConnection& carried) {
+      return is_of_all || carried.participant == event.participant;
+    });
+  });
+}
+
+}  // namespace
 
 int64_t CarriesUntil(const SittingFacts& sitting, const CutHistory& rules) {
   if (sitting.emptied_us.has_value()) return INT64_MIN;
@@ -37,21 +67,32 @@ std::vector<const Meeting*> Room::AllFixedAt(int64_t time_us) const {
 const Meeting* Room::FixedAt(const RoomEvent& event) const {
   if (event.kind == RoomEventKind::kDeleted) return nullptr;
   const int64_t deleted_until_us = deletions.empty() ? INT64_MAX : deletions.back().time_us;
-  const Meeting* spans = nullptr;
+  std::vector<const Meeting*> spans;
+  const Meeting* knows = nullptr;  // beyond its span
   for (const Meeting* meeting : AllFixedAt(event.time_us)) {
     const uint64_t number = OccurrenceOf(meeting->id);
     const OccurrenceFacts facts = FactsOf(number);
     if (facts.deleted && event.time_us > deleted_until_us) continue;  // the room begins anew
+    if (Spans(meeting->locator, event)) spans.push_back(meeting);
+    const auto own = fixed.find(number);
     // What is said of somebody who is there belongs to where they are.
-    if (Speaks(event.kind) && event.time_us <= SpokenUntil(facts, cut.rules())) {
-      const auto known = fixed.find(number);
-      RoomEvent as_told = event;
-      as_told.sitting = NameIn(*meeting, event);
-      if (known != fixed.end() && known->second.Knows(as_told)) return meeting;
-    }
-    if (spans == nullptr && Spans(meeting->locator, event)) spans = meeting;
+    if (!Speaks(event.kind) || own == fixed.end() || event.time_us > SpokenUntil(facts, cut.rules())) continue;
+    RoomEvent as_told = event;
+    as_told.sitting = NameIn(*meeting, event);
+    if (own->second.Knows(as_told) && (knows == nullptr || BeganBefore(knows, meeting))) knows = meeting;
   }
-  return spans;
+  if (spans.empty()) return knows;
+  std::sort(spans.begin(), spans.end(), BeganBefore);
+  if (!Speaks(event.kind) || spans.size() == 1) return spans.front();
+  // Where they came last, though it be told by now that they left. Who is told late to have come is of the first that
+  // spans it: whether that is known yet makes no difference here.
+  const auto came = std::find_if(spans.rbegin(), spans.rend(), [&](const Meeting* meeting) {
+    RoomEvent as_told = event;
+    as_told.sitting = NameIn(*meeting, event);
+    const auto own = fixed.find(OccurrenceOf(meeting->id));
+    return own != fixed.end() && HadCome(own->second, meeting->locator.facts, as_told);
+  });
+  return came == spans.rend() ? spans.front() : *came;
 }
 
 uint64_t Room::NameIn(const Meeting& meeting, const RoomEvent& event) const {
