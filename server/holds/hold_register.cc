@@ -261,6 +261,20 @@ std::shared_ptr<const HoldClaims> HoldRegister::ClaimsOf(const Group& group, Due
   return group.claims;
 }
 
+void HoldRegister::ForEachGroup(const PbxId& pbx,
+                                absl::FunctionRef<void(const Group& group, HoldGeneration left)> visit) const {
+  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end()) visit(own->second, kNotLeft);
+  const auto controllers = controllers_of_.find(pbx);
+  if (controllers == controllers_of_.end()) return;
+  for (const std::string& controller : controllers->second) {
+    const auto group = by_controller_.find(controller);
+    const auto cover = covers_.find(controller);
+    if (group == by_controller_.end() || cover == covers_.end()) continue;
+    const auto found = cover->second.left.find(pbx);
+    visit(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
+  }
+}
+
 std::vector<HoldPtr> HoldRegister::On(const PbxId& pbx, DueDay last_due) const {
   std::vector<HoldPtr> on;
   if (!any_.load()) return on;
@@ -270,16 +284,7 @@ std::vector<HoldPtr> HoldRegister::On(const PbxId& pbx, DueDay last_due) const {
       if (hold->InForce(last_due) && hold->generation < left) on.push_back(hold);
     }
   };
-  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end()) add(own->second, kNotLeft);
-  const auto controllers = controllers_of_.find(pbx);
-  if (controllers == controllers_of_.end()) return on;
-  for (const std::string& controller : controllers->second) {
-    const auto group = by_controller_.find(controller);
-    const auto cover = covers_.find(controller);
-    if (group == by_controller_.end() || cover == covers_.end()) continue;
-    const auto found = cover->second.left.find(pbx);
-    add(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
-  }
+  ForEachGroup(pbx, add);
   return on;
 }
 
@@ -291,16 +296,7 @@ HoldConcerns HoldRegister::Concerning(const PbxId& pbx, DueDay last_due) const {
     HoldConcern concern{.claims = ClaimsOf(group, last_due), .left = left};
     if (concern.claims->first < left) concerns.push_back(std::move(concern));
   };
-  if (const auto own = by_pbx_.find(pbx); own != by_pbx_.end()) add(own->second, kNotLeft);
-  const auto controllers = controllers_of_.find(pbx);
-  if (controllers == controllers_of_.end()) return concerns;
-  for (const std::string& controller : controllers->second) {
-    const auto group = by_controller_.find(controller);
-    const auto cover = covers_.find(controller);
-    if (group == by_controller_.end() || cover == covers_.end()) continue;
-    const auto found = cover->second.left.find(pbx);
-    add(group->second, found == cover->second.left.end() ? kNotLeft : found->second);
-  }
+  ForEachGroup(pbx, add);
   return concerns;
 }
 

@@ -119,6 +119,9 @@ class HoldRegister : public Keeper {
   void Unindex(const Hold& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<const HoldClaims> ClaimsOf(const Group& group, DueDay last_due) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Shows `visit` the holds on a PBX, and those on each controller that it had, with the generation in which it left.
+  void ForEachGroup(const PbxId& pbx, absl::FunctionRef<void(const Group& group, HoldGeneration left)> visit) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::atomic<bool> any_ = false;
   std::atomic<uint64_t> version_ = 0;
